@@ -1,0 +1,119 @@
+//! One type per kind of id, so that no bare `Uuid` or `String` crosses a function boundary.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
+use uuid::Uuid;
+
+use super::text::Text;
+
+macro_rules! uuid_id {
+    ($($(#[$doc:meta])* $name:ident;)*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
+        #[serde(transparent)]
+        pub struct $name(pub Uuid);
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+    )*};
+}
+
+uuid_id! {
+    /// A task, as the platform numbers it.
+    TaskId;
+    /// A partner.
+    PartnerId;
+    /// A buyer: the `sub` of the buyer's token.
+    BuyerId;
+    /// A command: the idempotency key, unique per task and party.
+    CommandId;
+    /// A partner's API key (its record, not the secret).
+    KeyId;
+}
+
+macro_rules! key {
+    ($($(#[$doc:meta])* $name:ident;)*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name(String);
+
+        impl $name {
+            /// Checks `key`.
+            pub fn parse(key: impl Into<String>) -> Result<Self, InvalidKey> {
+                let key = key.into();
+                if is_key(&key) { Ok(Self(key)) } else { Err(InvalidKey) }
+            }
+
+            /// The key.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = InvalidKey;
+            fn try_from(key: String) -> Result<Self, InvalidKey> {
+                Self::parse(key)
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(key: $name) -> Self {
+                key.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl utoipa::PartialSchema for $name {
+            fn schema() -> RefOr<Schema> {
+                ObjectBuilder::new()
+                    .schema_type(Type::String)
+                    .pattern(Some("^[a-z0-9-]{1,64}$"))
+                    .description(Some("1 to 64 of the characters a-z, 0-9 and -."))
+                    .into()
+            }
+        }
+
+        impl ToSchema for $name {
+            fn name() -> Cow<'static, str> {
+                Cow::Borrowed(stringify!($name))
+            }
+        }
+    )*};
+}
+
+key! {
+    /// A workflow's key, unique per partner.
+    WorkflowKey;
+    /// A stage's key, unique per workflow.
+    StageKey;
+}
+
+/// A key that does not match `[a-z0-9-]{1,64}`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("must be 1 to 64 of the characters a-z, 0-9 and -")]
+pub struct InvalidKey;
+
+fn is_key(text: &str) -> bool {
+    (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+}
+
+/// A party's own name for a person or program: opaque, compared together with the party.
+pub type ActorId = Text<200>;
+
+/// Names the credential that spoke: a key's id, or a digest of a token. Never the secret.
+pub type CredentialId = Text<100>;

@@ -1,0 +1,168 @@
+//! Instants and spans. Nothing here reads a clock.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
+
+/// An instant, UTC, in whole microseconds (what Postgres keeps).
+pub type Time = DateTime<Utc>;
+
+/// `time` cut to whole microseconds.
+pub fn to_micros(time: Time) -> Time {
+    time.trunc_subsecs(6)
+}
+
+/// A length of time from a workflow definition: ISO 8601 weeks, days (24 h), hours, minutes and seconds,
+/// `PT1S` to `P366D`. Keeps the text it was written as.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Span {
+    text: String,
+    seconds: u32,
+}
+
+/// Why a span was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// Not a duration of the kind we take.
+    #[error("must be an ISO 8601 duration of weeks, days, hours, minutes and seconds, such as PT48H or P14D")]
+    Syntax,
+    /// Out of bounds.
+    #[error("must be from PT1S to P366D")]
+    Range,
+}
+
+impl Span {
+    /// The longest span: 366 days.
+    pub const MAX_SECONDS: u32 = 366 * 86_400;
+
+    /// Reads a duration such as `PT48H`.
+    pub fn parse(text: impl Into<String>) -> Result<Self, Error> {
+        let text = text.into();
+        let seconds = parse_seconds(&text).ok_or(Error::Syntax)?;
+        if seconds < 1 || seconds > u64::from(Self::MAX_SECONDS) {
+            return Err(Error::Range);
+        }
+        let seconds = u32::try_from(seconds).map_err(|_| Error::Range)?;
+        Ok(Self { text, seconds })
+    }
+
+    /// Its length in seconds.
+    pub fn seconds(&self) -> u32 {
+        self.seconds
+    }
+
+    /// Its length.
+    pub fn delta(&self) -> TimeDelta {
+        TimeDelta::seconds(i64::from(self.seconds))
+    }
+
+    /// As it was written.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+}
+
+/// `None` for anything that is not `P[nW][nD][T[nH][nM][nS]]` with at least one part, in that order, whole numbers.
+fn parse_seconds(text: &str) -> Option<u64> {
+    let rest = text.strip_prefix('P')?;
+    let (date, time) = match rest.split_once('T') {
+        Some((_, "")) => return None,
+        Some((date, time)) => (date, time),
+        None => (rest, ""),
+    };
+    if date.is_empty() && time.is_empty() {
+        return None;
+    }
+    let date = parse_units(date, &[('W', 604_800), ('D', 86_400)])?;
+    let time = parse_units(time, &[('H', 3_600), ('M', 60), ('S', 1)])?;
+    date.checked_add(time)
+}
+
+fn parse_units(mut text: &str, units: &[(char, u64)]) -> Option<u64> {
+    let mut total = 0_u64;
+    let mut units = units.iter();
+    while !text.is_empty() {
+        let end = text.find(|c: char| !c.is_ascii_digit())?;
+        let number: u64 = text.get(..end)?.parse().ok()?;
+        let unit = text.get(end..)?.chars().next()?;
+        let (_, factor) = units.find(|(name, _)| *name == unit)?;
+        total = total.checked_add(number.checked_mul(*factor)?)?;
+        text = text.get(end + 1..)?;
+    }
+    Some(total)
+}
+
+impl TryFrom<String> for Span {
+    type Error = Error;
+    fn try_from(text: String) -> Result<Self, Error> {
+        Self::parse(text)
+    }
+}
+
+impl From<Span> for String {
+    fn from(span: Span) -> Self {
+        span.text
+    }
+}
+
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl utoipa::PartialSchema for Span {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new()
+            .schema_type(Type::String)
+            .pattern(Some("^P([0-9]+W)?([0-9]+D)?(T([0-9]+H)?([0-9]+M)?([0-9]+S)?)?$"))
+            .description(Some(
+                "ISO 8601 duration of weeks, days (24 h), hours, minutes and seconds; from PT1S to P366D.",
+            ))
+            .examples(["PT48H"])
+            .into()
+    }
+}
+
+impl utoipa::ToSchema for Span {
+    fn name() -> Cow<'static, str> {
+        Cow::Borrowed("Span")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_are_read_to_the_second() {
+        let cases = [
+            ("PT1S", Ok(1)),
+            ("PT48H", Ok(172_800)),
+            ("P1W2DT3H4M5S", Ok(788_645)),
+            ("P366D", Ok(Span::MAX_SECONDS)),
+            ("P367D", Err(Error::Range)),
+            ("PT0S", Err(Error::Range)),
+            ("P", Err(Error::Syntax)),
+            ("PT", Err(Error::Syntax)),
+            ("P1DT", Err(Error::Syntax)),
+            ("P1M", Err(Error::Syntax)),
+            ("P1Y", Err(Error::Syntax)),
+            ("PT1H1H", Err(Error::Syntax)),
+            ("PT1S1M", Err(Error::Syntax)),
+            ("PT1.5S", Err(Error::Syntax)),
+            ("-PT1S", Err(Error::Syntax)),
+            ("pt1s", Err(Error::Syntax)),
+            ("PT99999999999999999999S", Err(Error::Syntax)),
+            ("P1D ", Err(Error::Syntax)),
+        ];
+        for (text, seconds) in cases {
+            assert_eq!(Span::parse(text).map(|span| span.seconds()), seconds, "{text}");
+        }
+    }
+}

@@ -1,0 +1,248 @@
+//! The checked definition of a workflow. Reading one from outside, with every mistake and warning, is in `workflow/parse.rs`;
+//! drawing one in `workflow/diagram.rs`.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::id::{ActorId, StageKey};
+use super::party::Party;
+use super::text::{Message, Name};
+use super::time::Span;
+
+/// An ordered list of stages. A value of this type came out of [`Workflow::parse`], or was stored after that: it is sound,
+/// and its defaults are filled in, so that a new default never reaches a running task.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = WorkflowDefinition)]
+pub struct Workflow {
+    /// What people call it, at most 200 characters.
+    pub name: Name,
+    /// 1 to 50 stages, in order; keys unique.
+    #[schema(min_items = 1, max_items = 50)]
+    pub stages: Vec<Stage>,
+    /// How long a task may take in all, from its opening; hold does not stop it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deadline: Option<TaskDeadline>,
+}
+
+/// The deadline of the whole task.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct TaskDeadline {
+    /// From the opening of the task.
+    pub within: Span,
+}
+
+/// One gate.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = StageDefinition)]
+pub struct Stage {
+    /// Unique in the workflow; what commands name.
+    pub key: StageKey,
+    /// What people call it, at most 200 characters.
+    pub name: Name,
+    /// What the buyer reads while the task is here, at most 500 characters.
+    pub buyer_label: Message,
+    /// Whether work must be handed in before the review starts. Default `none`.
+    #[serde(default)]
+    pub submission: Submission,
+    /// The party that decides. Default `partner`.
+    #[serde(default = "partner")]
+    pub reviewer: Party,
+    /// Who decides and how many must agree; only on stages that the partner reviews.
+    #[serde(flatten, default)]
+    pub panel: Option<Panel>,
+    /// Where a rejection leads.
+    pub on_reject: OnReject,
+    /// Who may be asked to make a call, and what happens if they stay silent.
+    pub escalation: EscalationRule,
+    /// How long reviewers have. Default: no deadline.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deadline: Option<StageDeadline>,
+    /// What a cancellation does to a review that is going on.
+    pub cancellation: CancellationRule,
+}
+
+fn partner() -> Party {
+    Party::Partner
+}
+
+/// Whether a stage waits for work.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Submission {
+    /// The review starts at once on what there is.
+    #[default]
+    None,
+    /// The stage waits in `preparing` until work is handed in.
+    Required,
+}
+
+/// The partner's reviewers of a stage.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Panel {
+    /// How many votes make a decision. Default 1 and 1.
+    pub quorum: Quorum,
+    /// The actor ids that may vote; empty: anyone of the partner. At most 100. Default empty.
+    #[schema(max_items = 100)]
+    pub reviewers: Vec<ActorId>,
+    /// Whether the submitter of the latest revision may approve it. Default `false`.
+    pub self_approval: bool,
+    /// Earlier stages: whoever's approval counted in their latest round may not approve here. Default none.
+    pub distinct_from: Vec<StageKey>,
+}
+
+/// How many votes make a decision.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Quorum {
+    /// Approving votes for *approved*, 1 to 100.
+    #[schema(minimum = 1, maximum = 100)]
+    pub approvals: u32,
+    /// Rejecting votes for *rejected*, 1 to 100.
+    #[schema(minimum = 1, maximum = 100)]
+    pub rejections: u32,
+}
+
+/// Where a rejection leads.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct OnReject {
+    /// The stages a rejection may return to: this one or earlier ones; the first is the default target.
+    /// Default: the stage before (the first stage: itself).
+    #[schema(min_items = 1)]
+    pub return_to: Vec<StageKey>,
+    /// How many rounds the stage may take, 1 to 1,000. A rejection in the last one exhausts them. Default: no limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1, maximum = 1000)]
+    pub max_rounds: Option<u32>,
+    /// What happens then. Default: escalate to the first of `escalation.to`.
+    pub on_exhausted: OnExhausted,
+}
+
+/// What happens when a stage's rounds are used up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(tag = "action", rename_all = "snake_case")]
+pub enum OnExhausted {
+    /// A party makes a call.
+    Escalate {
+        /// One of the stage's `escalation.to`.
+        to: Party,
+    },
+    /// The task ends as `failed`.
+    Fail,
+}
+
+/// Who may be asked to make a call.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = EscalationDefinition)]
+pub struct EscalationRule {
+    /// The parties a review may be escalated to; the first is the default. Default `["platform"]`.
+    #[schema(min_items = 1, max_items = 3)]
+    pub to: Vec<Party>,
+    /// How long that party has. Default: no limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub respond_within: Option<Span>,
+    /// What happens when it stays silent; only with `respond_within`. Default `none`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_timeout: Option<EscalationTimeout>,
+}
+
+/// What happens when the party escalated to stays silent. Never an approval.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(tag = "action", rename_all = "snake_case")]
+pub enum EscalationTimeout {
+    /// Another party makes the call.
+    Escalate {
+        /// One of the stage's `escalation.to`.
+        to: Party,
+    },
+    /// Rejected, back to the default target.
+    Reject,
+    /// The task ends as `failed`.
+    Fail,
+    /// Nothing; the wait is overdue.
+    None,
+}
+
+/// How long the reviewers of a stage have.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = StageDeadlineDefinition)]
+pub struct StageDeadline {
+    /// From the start of the review.
+    pub within: Span,
+    /// How long before the deadline to remind, at most 10; none longer than `within`. Default none.
+    #[serde(default)]
+    #[schema(max_items = 10)]
+    pub remind_before: Vec<Span>,
+    /// What happens when it passes. Default `none`.
+    pub on_timeout: StageTimeout,
+}
+
+/// What happens when a stage's deadline passes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(tag = "action", rename_all = "snake_case")]
+pub enum StageTimeout {
+    /// A party makes a call.
+    Escalate {
+        /// One of the stage's `escalation.to`.
+        to: Party,
+    },
+    /// Rejected, back to the default target.
+    Reject,
+    /// Silence approves, unless a rejecting vote stands.
+    Approve,
+    /// The task ends as `failed`.
+    Fail,
+    /// Nothing; the review is overdue.
+    None,
+}
+
+/// What a cancellation does to a review that is going on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = CancellationDefinition)]
+#[serde(tag = "in_flight", rename_all = "snake_case")]
+pub enum CancellationRule {
+    /// The review is withdrawn at once (the default).
+    Withdraw,
+    /// The reviewers may finish; the partner says what became of their work.
+    LetFinish {
+        /// How long the partner has to say so, at most P7D. Default PT24H.
+        grace: Span,
+    },
+}
+
+impl Workflow {
+    /// The stage with this key and its index.
+    pub fn find(&self, key: &StageKey) -> Option<(usize, &Stage)> {
+        self.stages.iter().enumerate().find(|(_, stage)| stage.key == *key)
+    }
+
+    /// The index of a stage that the definition itself names.
+    pub(crate) fn index_of(&self, key: &StageKey) -> usize {
+        self.find(key).map_or(0, |(index, _)| index)
+    }
+}
+
+impl Stage {
+    /// How many votes make a decision; 1 and 1 where buyer or platform decide with one voice.
+    pub fn quorum(&self) -> Quorum {
+        self.panel.as_ref().map_or(Quorum { approvals: 1, rejections: 1 }, |panel| panel.quorum)
+    }
+
+    /// The actor ids that may vote; empty: anyone of the party.
+    pub fn reviewers(&self) -> &[ActorId] {
+        self.panel.as_ref().map_or(&[], |panel| &panel.reviewers)
+    }
+
+    /// Whether the submitter of the latest revision is barred from approving.
+    pub fn bars_submitter(&self) -> bool {
+        self.panel.as_ref().is_some_and(|panel| !panel.self_approval)
+    }
+
+    /// Stages whose approvers are barred from approving here.
+    pub fn distinct_from(&self) -> &[StageKey] {
+        self.panel.as_ref().map_or(&[], |panel| &panel.distinct_from)
+    }
+
+    /// The party an escalation goes to unless something else is said.
+    pub fn default_escalation(&self) -> Party {
+        self.escalation.to.first().copied().unwrap_or(Party::Platform)
+    }
+}
