@@ -485,7 +485,7 @@ impl From<Sha256Hex> for String {
 /// An absolute https URL of at most 2,000 characters, without user name or password.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(try_from = "String", into = "String")]
-#[schema(value_type = String, format = Uri)]
+#[schema(value_type = String, pattern = "^https://", max_length = 2000)]
 pub struct HttpsUrl(String);
 
 /// Not an https URL.
