@@ -1,4 +1,7 @@
 //! The domain's tests: cases a line each, the grid of phase, command and party, and the laws over random and exhaustive sequences.
 
 mod kit;
+mod laws;
+mod random;
 mod review;
+mod trail;
