@@ -142,8 +142,10 @@ impl Play {
                 if step == "tick" {
                     self.now = self.now.max(self.snapshot.task.wake_at().unwrap_or(self.now));
                 }
-                let command = self.command(step);
-                return outcome(&self.send(&command));
+                return match self.try_command(step) {
+                    Ok(command) => outcome(&self.send(&command)),
+                    Err(refusals) => name(&refusals[0]).to_owned(),
+                };
             }
         }
         String::new()

@@ -243,9 +243,6 @@ fn edge(before: &Task, command: &Command, transition: &Transition) -> Edge {
 
 fn trigger(before: &Task, command: &Command, transition: &Transition) -> Trigger {
     match (command.action(), before.next_timer()) {
-        (Action::EscalationResolved(body), _) if before.phase() == PhaseName::Escalated => {
-            Trigger::Resolved(word(body.resolution))
-        }
         (Action::Tick, Some((_, timer))) => {
             let action = transition.events().iter().find_map(|event| match &event.fact {
                 Fact::DeadlinePassed { action, .. } => Some(serde_json::to_value(action).unwrap()),
@@ -264,7 +261,15 @@ fn trigger(before: &Task, command: &Command, transition: &Transition) -> Trigger
                 Timer::Escalation => Trigger::EscalationDeadline(action),
             }
         }
-        (action, _) => Trigger::Command(action.kind()),
+        (_, _) => asked(before.phase(), command),
+    }
+}
+
+/// What a party's command asks for, as the table names it.
+pub(super) fn asked(phase: PhaseName, command: &Command) -> Trigger {
+    match command.action() {
+        Action::EscalationResolved(body) if phase == PhaseName::Escalated => Trigger::Resolved(word(body.resolution)),
+        action => Trigger::Command(action.kind()),
     }
 }
 
