@@ -1,6 +1,9 @@
 //! The domain's tests: cases a line each, the grid of phase, command and party, and the laws over random and exhaustive sequences.
 
+mod buyer;
 mod cases;
+mod details;
+mod exhaustive;
 mod grid;
 mod kit;
 mod laws;
