@@ -158,8 +158,8 @@ pub const ROWS: &[Row] = rows! {
     [Escalated], Resolved("return"), [Holder], "cause person or deadline" => ["escalation_resolved"], Then::To(InReview), ["already_decided", "stale_escalation", "nothing_to_return_to", "/feedback"];
     [Escalated], Resolved("redirect"), [Holder], "it changed hands less than 3 times" => ["escalation_resolved"], Then::Escalate, ["already_decided", "stale_escalation", "redirect_limit", "/to"];
     [Escalated], EscalationDeadline("none"), [Service], "" => ["deadline_passed"], Then::Same, [];
-    [Escalated], EscalationDeadline("escalate"), [Service], "after 3 changes of hands, or to the holder: to the platform, without a clock" => ["deadline_passed"], Then::Escalate, [];
-    [Escalated], EscalationDeadline("escalate"), [Service], "the same, and the platform has it" => ["deadline_passed"], Then::Same, [];
+    [Escalated], EscalationDeadline("escalate"), [Service], "after 3 changes of hands, or naming the holder, the platform is asked, without a clock" => ["deadline_passed"], Then::Escalate, [];
+    [Escalated], EscalationDeadline("escalate"), [Service], "the same, but the platform has it" => ["deadline_passed"], Then::Same, [];
     [Escalated], EscalationDeadline("reject"), [Service], "" => ["deadline_passed"], Then::Return, [];
     [Escalated], EscalationDeadline("fail"), [Service], "" => ["deadline_passed"], Then::Fail, [];
 

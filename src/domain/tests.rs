@@ -4,6 +4,7 @@ mod buyer;
 mod cases;
 mod details;
 mod exhaustive;
+mod golden;
 mod grid;
 mod kit;
 mod laws;

@@ -75,7 +75,7 @@ pub(super) fn opening() -> Opening {
         workflow: WorkflowRef { key: WorkflowKey::parse("w").unwrap(), version: 1 },
         definition: [0; 32],
         title: text("A campaign"),
-        metadata: None,
+        metadata: json!({"campaign": 7}).as_object().cloned(),
         deadline_at: None,
     }
 }
@@ -213,17 +213,20 @@ impl Play {
 
 fn action(verb: &str, rest: &[&str], escalation: u64) -> Action {
     let first = rest.first().copied();
-    let bare = first == Some("bare");
-    let target = first.filter(|_| !bare).map(key);
+    let (bare, full) = (first == Some("bare"), first == Some("full"));
+    let target = first.filter(|_| !bare && !full).map(key);
     match verb {
         "submit" => {
             let summary = (!bare).then(|| text("Second draft"));
-            Action::WorkSubmitted(WorkSubmitted { summary, artifacts: Vec::new() })
+            Action::WorkSubmitted(WorkSubmitted {
+                summary,
+                artifacts: if full { vec![artifact()] } else { Vec::new() },
+            })
         }
         "status" => Action::StatusUpdated(StatusUpdated { message: text("Half done"), percent: Some(50), eta: None }),
         "approve" => Action::StageApproved(StageApproved {}),
         "reject" => {
-            let feedback = (!bare).then(|| feedback("Not like this"));
+            let feedback = (!bare).then(|| if full { full_feedback() } else { feedback("Not like this") });
             Action::StageRejected(StageRejected { feedback, return_to: target })
         }
         "escalate" => Action::StageEscalated(StageEscalated { to: party(rest[0]), reason: text("Whose call is it?") }),
@@ -267,12 +270,27 @@ fn resolution(rest: &[&str], escalation: u64) -> EscalationResolved {
 
 fn acknowledgement(what: &str) -> CancellationAcknowledged {
     let salvaged = what != "discarded";
-    let artifact: Artifact = serde_json::from_value(json!({"name": "draft", "sha256": "a".repeat(64)})).unwrap();
     CancellationAcknowledged {
         in_flight: if salvaged { InFlight::Salvaged } else { InFlight::Discarded },
         notes: None,
-        artifacts: if what == "salvaged" { vec![artifact] } else { Vec::new() },
+        artifacts: if what == "salvaged" { vec![artifact()] } else { Vec::new() },
     }
+}
+
+fn artifact() -> Artifact {
+    serde_json::from_value(json!({
+        "name": "draft.pdf", "sha256": "a".repeat(64), "url": "https://example.org/draft.pdf", "media_type": "application/pdf", "size": 4096,
+    }))
+    .unwrap()
+}
+
+fn full_feedback() -> Feedback {
+    serde_json::from_value(json!({
+        "summary": "Clause 4 promises a refund we do not give.",
+        "items": [{"severity": "blocking", "anchor": "draft.pdf#page=3", "text": "Remove the last sentence."}, {"text": "Typo."}],
+        "share_with_buyer": true,
+    }))
+    .unwrap()
 }
 
 /// The example of the contract: three stages, two of the partner's and the buyer's sign-off.
