@@ -1,0 +1,3 @@
+//! SQL: rows in, domain types out.
+
+pub mod pool;
