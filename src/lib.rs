@@ -1,5 +1,8 @@
 //! Stagegate: the approval-workflow service of the AITasker marketplace.
 
+pub mod app;
 pub mod clock;
 pub mod domain;
+pub mod http;
 pub mod ids;
+pub mod store;
