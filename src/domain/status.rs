@@ -17,7 +17,7 @@ use super::workflow::{Stage, Workflow};
 pub struct Status {
     /// The task.
     pub task_id: TaskId,
-    /// The task's version at which this status last changed; the ETag is `"<version>"`.
+    /// The task's version at which this status last changed; the `ETag` is `"<version>"`.
     pub version: u64,
     /// Where the task is.
     pub phase: PhaseName,
