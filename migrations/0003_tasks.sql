@@ -109,7 +109,7 @@ create table task_events (
     xid xid8 not null default pg_current_xact_id(),
     entry text not null,
     data json not null constraint task_events_data_is_object check (json_typeof(data) = 'object'),
-    personal json constraint task_events_personal_is_object check (json_typeof(personal) = 'object'),
+    personal json not null constraint task_events_personal_is_object check (json_typeof(personal) = 'object'),
     hash bytea not null constraint task_events_hash_is_sha256 check (octet_length(hash) = 32),
     constraint task_events_pkey primary key (task_id, seq),
     constraint task_events_task_fkey foreign key (task_id) references tasks (task_id),
@@ -144,7 +144,7 @@ comment on column task_events.command_digest is 'Digest of the command: the same
 comment on column task_events.xid is 'The writing transaction, so that the feed can stop below those still running';
 comment on column task_events.entry is 'The very text that was hashed (RFC 8785): commitments to every field, none of them readable';
 comment on column task_events.data is 'The fields that are no personal data, with their salts, byte for byte (json, not jsonb)';
-comment on column task_events.personal is 'Names, ids, free text and URLs, with their salts; null once erased, and the chain still verifies';
+comment on column task_events.personal is 'Names, ids, free text and URLs, with their salts; where one was erased, its commitment alone, so that the chain still verifies';
 comment on column task_events.hash is 'SHA-256 over the previous hash and the entry: one link of the task''s chain';
 
 grant select, insert, update on tasks to stagegate_app;

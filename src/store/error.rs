@@ -21,7 +21,7 @@ pub enum Error {
         /// The row's key.
         key: String,
         /// The row's format number.
-        format: i32,
+        format: i64,
     },
     /// A row that this build, and every one before it, would never have written.
     #[error("{table} {key} holds something impossible: {what}")]

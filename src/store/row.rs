@@ -9,12 +9,12 @@ use crate::domain::audit::Hash;
 
 /// Where a value came from, for the error that names it.
 #[derive(Clone, Copy)]
-pub(super) struct Origin<K> {
+pub(super) struct Place<K> {
     pub(super) table: &'static str,
     pub(super) key: K,
 }
 
-impl<K: fmt::Display + Copy> Origin<K> {
+impl<K: fmt::Display + Copy> Place<K> {
     pub(super) fn impossible(self, what: impl fmt::Display) -> Error {
         Error::impossible(self.table, self.key, what)
     }
@@ -57,7 +57,12 @@ impl<K: fmt::Display + Copy> Origin<K> {
         if i64::from(format) <= i64::from(newest) {
             return Ok(());
         }
-        Err(Error::Newer { table: self.table, key: self.key.to_string(), format })
+        Err(self.newer(format))
+    }
+
+    /// The refusal of what a newer build wrote.
+    pub(super) fn newer(self, format: impl Into<i64>) -> Error {
+        Error::Newer { table: self.table, key: self.key.to_string(), format: format.into() }
     }
 }
 
