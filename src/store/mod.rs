@@ -7,6 +7,7 @@ mod error;
 pub mod events;
 pub mod inbox;
 pub mod lists;
+pub mod pool;
 mod row;
 pub mod tasks;
 pub mod transitions;
