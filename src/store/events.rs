@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::Error;
 use super::row::{Place, bigint, int};
 use crate::domain::audit::{self, FORMAT, Sealed};
-use crate::domain::event::{Event, Fact};
+use crate::domain::event::Event;
 use crate::domain::id::{ActorId, CommandId, StageKey, TaskId};
 use crate::domain::party::Party;
 
@@ -163,8 +163,14 @@ impl TryFrom<Row> for Record {
         let sealed = Sealed { entry: row.entry, data: row.data, personal: row.personal, hash };
         let event = audit::open(&sealed).map_err(|error| match error {
             audit::Error::Format(format) if format > FORMAT => place.newer(format),
-            audit::Error::Entry | audit::Error::Columns | audit::Error::Format(_) | audit::Error::Order(_)
-            | audit::Error::Task | audit::Error::Link | audit::Error::Hash | audit::Error::Fields
+            audit::Error::Entry
+            | audit::Error::Columns
+            | audit::Error::Format(_)
+            | audit::Error::Order(_)
+            | audit::Error::Task
+            | audit::Error::Link
+            | audit::Error::Hash
+            | audit::Error::Fields
             | audit::Error::Event(_) => place.impossible(error),
         })?;
         let told = (event.seq, event.fact.kind());

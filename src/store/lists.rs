@@ -36,12 +36,7 @@ pub struct After {
 }
 
 /// A page of tasks. Each phase is searched by itself (phase comes first in the index), and only the tasks of the page are read.
-pub async fn list(
-    pool: &PgPool,
-    filter: Filter<'_>,
-    after: Option<After>,
-    limit: u32,
-) -> Result<Vec<Record>, Error> {
+pub async fn list(pool: &PgPool, filter: Filter<'_>, after: Option<After>, limit: u32) -> Result<Vec<Record>, Error> {
     let rows = match filter.partner_id {
         Some(partner_id) => list_of_partner(pool, partner_id, filter, after, limit).await?,
         None => list_of_all(pool, filter, after, limit).await?,

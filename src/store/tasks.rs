@@ -141,8 +141,7 @@ impl TryFrom<Row> for Record {
         if told != (row.task_id, place.unsigned(row.version)?, Time::from(row.opened_at)) {
             return Err(place.impossible("a state that says it is another task's or another version's"));
         }
-        let snapshot =
-            Snapshot { task, notes: place.json(&row.notes)?, status: place.json(&row.buyer_status)? };
+        let snapshot = Snapshot { task, notes: place.json(&row.notes)?, status: place.json(&row.buyer_status)? };
         Ok(Self {
             partner_id: PartnerId(row.partner_id),
             buyer_id: BuyerId(row.buyer_id),

@@ -118,12 +118,7 @@ pub async fn list(
 }
 
 /// Retires a workflow: since when it is, or nothing where the partner has none of that key. Again changes nothing.
-pub async fn retire(
-    pool: &PgPool,
-    partner_id: PartnerId,
-    key: &WorkflowKey,
-    now: Time,
-) -> Result<Option<Time>, Error> {
+pub async fn retire(pool: &PgPool, partner_id: PartnerId, key: &WorkflowKey, now: Time) -> Result<Option<Time>, Error> {
     let retired_at = sqlx::query_scalar!(
         r#"update workflows set retired_at = coalesce(retired_at, $3)
            where partner_id = $1 and key = $2
