@@ -2,7 +2,9 @@
 
 pub mod app;
 pub mod clock;
+pub mod config;
 pub mod domain;
+pub mod embedded;
 pub mod http;
 pub mod ids;
 pub mod store;

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 pub mod partners;
-pub mod schema;
+pub mod pool;
 
 /// Connections to Postgres.
 pub type Pool = sqlx::PgPool;
