@@ -5,6 +5,8 @@ mod svg;
 #[cfg(test)]
 mod tests;
 
+use std::fmt::Write as _;
+
 use super::{
     CancellationRule, EscalationTimeout, OnExhausted, Stage, StageDeadline, StageTimeout, Submission, Workflow,
 };
@@ -115,7 +117,7 @@ fn mermaid_text(text: &str) -> String {
         if c.is_alphanumeric() || matches!(c, ' ' | '.' | ',' | '-' | '(' | ')') {
             escaped.push(c);
         } else {
-            escaped.push_str(&format!("#{};", u32::from(c)));
+            let _ = write!(escaped, "#{};", u32::from(c));
         }
     }
     escaped
@@ -159,14 +161,14 @@ fn review(stage: &Stage) -> String {
         counted(panel.quorum.rejections, "rejection")
     );
     if !panel.reviewers.is_empty() {
-        text += &format!(" of {} named", panel.reviewers.len());
+        let _ = write!(text, " of {} named", panel.reviewers.len());
     }
     let mut barred: Vec<_> = panel.distinct_from.iter().map(|key| format!("whoever approved {key}")).collect();
     if !panel.self_approval {
         barred.insert(0, "the submitter".to_owned());
     }
     if !barred.is_empty() {
-        text += &format!("; not approved by {}", or_list(barred));
+        let _ = write!(text, "; not approved by {}", or_list(barred));
     }
     text
 }
@@ -179,13 +181,12 @@ fn stage_deadline(deadline: &StageDeadline) -> String {
         StageTimeout::Fail => "then the task fails".to_owned(),
         StageTimeout::None => "then overdue".to_owned(),
     };
-    match deadline.remind_before.len() {
-        0 => format!("{}, {then}", duration(&deadline.within)),
-        _ => {
-            let reminders = deadline.remind_before.iter().map(duration).collect::<Vec<_>>().join(", ");
-            format!("{}, {then}; reminder {reminders} before", duration(&deadline.within))
-        }
+    let mut text = format!("{}, {then}", duration(&deadline.within));
+    if !deadline.remind_before.is_empty() {
+        let reminders: Vec<_> = deadline.remind_before.iter().map(duration).collect();
+        let _ = write!(text, "; reminder {} before", reminders.join(", "));
     }
+    text
 }
 
 fn rejection(stage: &Stage) -> String {

@@ -213,7 +213,7 @@ impl Drawing {
         let (left, right, back) = (x - 5, x + 5, to - 9);
         let _ = writeln!(self.0, "<polygon points=\"{x},{to} {left},{back} {right},{back}\" fill=\"{MUTED}\"/>");
         if !label.is_empty() {
-            self.text(x + 10, (from + to) / 2 + 3, label, &format!("font-size=\"12\" fill=\"{MUTED}\""));
+            self.text(x + 10, u32::midpoint(from, to) + 3, label, &format!("font-size=\"12\" fill=\"{MUTED}\""));
         }
     }
 
