@@ -6,11 +6,12 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::id::{CommandId, CredentialId, StageKey, WorkflowKey};
+use super::id::{CommandId, CredentialId, StageKey, TaskId, WorkflowKey};
 use super::party::{Actor, Party, Source};
 use super::task::{Cause, Outcome, Verdict};
 use super::text::{Link, Message, Name, Prose, Text};
 use super::time::Time;
+use super::workflow::{EscalationTimeout, StageTimeout};
 
 /// One row of the trail.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -229,6 +230,8 @@ impl Fact {
 /// The opening of a task.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Opened {
+    /// The task.
+    pub task_id: TaskId,
     /// The pinned version.
     pub workflow: WorkflowRef,
     /// SHA-256 of the canonical definition, in hex.
@@ -507,6 +510,29 @@ impl TryFrom<String> for HttpsUrl {
 impl From<HttpsUrl> for String {
     fn from(url: HttpsUrl) -> Self {
         url.0
+    }
+}
+
+impl From<StageTimeout> for TimeoutAction {
+    fn from(rule: StageTimeout) -> Self {
+        match rule {
+            StageTimeout::Escalate { .. } => Self::Escalate,
+            StageTimeout::Reject => Self::Reject,
+            StageTimeout::Approve => Self::Approve,
+            StageTimeout::Fail => Self::Fail,
+            StageTimeout::None => Self::None,
+        }
+    }
+}
+
+impl From<EscalationTimeout> for TimeoutAction {
+    fn from(rule: EscalationTimeout) -> Self {
+        match rule {
+            EscalationTimeout::Escalate { .. } => Self::Escalate,
+            EscalationTimeout::Reject => Self::Reject,
+            EscalationTimeout::Fail => Self::Fail,
+            EscalationTimeout::None => Self::None,
+        }
     }
 }
 

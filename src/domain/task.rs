@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::id::StageKey;
+use super::id::{StageKey, TaskId};
 use super::party::{ActorRef, Party, Source};
 use super::time::Time;
 use super::workflow::{Stage, Workflow};
@@ -18,6 +18,7 @@ pub const FORMAT: u32 = 1;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Task {
     pub(super) format: u32,
+    pub(super) id: TaskId,
     /// The `seq` of the last event.
     pub(super) version: u64,
     /// When the last event was recorded.
@@ -378,6 +379,11 @@ impl Task {
     /// The stored format.
     pub fn format(&self) -> u32 {
         self.format
+    }
+
+    /// The task's id.
+    pub fn id(&self) -> TaskId {
+        self.id
     }
 
     /// The `seq` of the last event.
