@@ -1,7 +1,6 @@
 //! The rules, pure: no I/O, no clock, no randomness, no async. `decide` says what a command does, `evolve` does it.
 
 pub mod audit;
-pub mod audit;
 pub mod command;
 pub mod decide;
 pub mod event;
