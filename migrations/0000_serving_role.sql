@@ -8,5 +8,15 @@ exception
 end
 $$;
 
+-- Whoever migrates also serves. Creating a role does not make a plain user its member (PostgreSQL 16: only its
+-- administrator); where somebody else made the role, they also said who is its member.
+do $$
+begin
+    grant stagegate_app to current_user;
+exception
+    when insufficient_privilege then null;
+end
+$$;
+
 -- The readiness check compares what is applied with what the build knows.
 grant select on _sqlx_migrations to stagegate_app;

@@ -83,7 +83,13 @@ pub struct Serve {
 #[derive(Clone, Debug, Args)]
 pub struct Database {
     /// The Postgres to use, as a URL. Unset: a private one is started, for trials on one machine.
-    #[arg(long = "database-url", env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
+    #[arg(
+        id = "database_url",
+        long = "database-url",
+        env = "DATABASE_URL",
+        hide_env_values = true,
+        value_name = "URL"
+    )]
     url: Option<Secret>,
     /// Where the private Postgres and its binaries live [default: /var/lib/stagegate for root, else stagegate in
     /// `$XDG_DATA_HOME` or ~/.local/share]
@@ -406,7 +412,7 @@ mod tests {
     fn help_hides_the_values_of_secrets() {
         let mut command = Cli::command();
         let serve = command.find_subcommand_mut("serve").unwrap();
-        for name in ["url", "platform_keys", "buyer_jwt_secret"] {
+        for name in ["database_url", "platform_keys", "buyer_jwt_secret"] {
             let argument = serve.get_arguments().find(|argument| argument.get_id() == name).unwrap();
             assert!(argument.is_hide_env_values_set(), "{name}");
         }

@@ -4,5 +4,8 @@ pub mod clock;
 pub mod config;
 pub mod domain;
 pub mod embedded;
+pub mod http;
 pub mod ids;
 pub mod store;
+pub mod telemetry;
+pub mod trial;

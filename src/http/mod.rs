@@ -1,0 +1,3 @@
+//! The HTTP surface: parse, one call into `app`, a view.
+
+pub mod server;
