@@ -4,5 +4,8 @@
 
 mod embedded;
 mod harness;
+mod licences;
 mod pool;
+mod serve;
 mod server;
+mod tidy;
