@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use chrono::{DateTime, Utc};
+use chrono::Utc;
 
-use crate::domain::time::{Time, to_micros};
+use crate::domain::time::Time;
 
 /// Tells the time, in whole microseconds: the machine's, or one that a test sets.
 #[derive(Clone, Debug, Default)]
@@ -19,13 +19,13 @@ impl Clock {
 
     /// A clock that stands still at `time` until [`Clock::set`].
     pub fn fixed(time: Time) -> Self {
-        Self(Some(Arc::new(AtomicI64::new(time.timestamp_micros()))))
+        Self(Some(Arc::new(AtomicI64::new(time.micros()))))
     }
 
     /// Sets a fixed clock (every clone of it too); the machine's clock is left alone.
     pub fn set(&self, time: Time) {
         if let Some(micros) = &self.0 {
-            micros.store(time.timestamp_micros(), Ordering::SeqCst);
+            micros.store(time.micros(), Ordering::SeqCst);
         }
     }
 
@@ -33,12 +33,12 @@ impl Clock {
     pub fn now(&self) -> Time {
         match &self.0 {
             None => system_now(),
-            Some(micros) => DateTime::from_timestamp_micros(micros.load(Ordering::SeqCst)).unwrap_or_default(),
+            Some(micros) => Time::from_micros(micros.load(Ordering::SeqCst)),
         }
     }
 }
 
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]
 fn system_now() -> Time {
-    to_micros(Utc::now())
+    Utc::now().into()
 }

@@ -1,5 +1,6 @@
 //! Stagegate: the approval-workflow service of the AITasker marketplace.
 
+pub mod app;
 pub mod clock;
 pub mod config;
 pub mod domain;

@@ -215,8 +215,8 @@ fn buyer_token(secret: &str, buyer: Uuid, now: Time) -> Result<String, jsonwebto
         "sub": buyer,
         "aud": "authenticated",
         "role": "authenticated",
-        "iat": now.timestamp(),
-        "exp": now.timestamp() + TOKEN_LIFE_SECONDS,
+        "iat": now.utc().timestamp(),
+        "exp": now.utc().timestamp() + TOKEN_LIFE_SECONDS,
     });
     jsonwebtoken::encode(&Header::default(), &claims, &EncodingKey::from_secret(secret.as_bytes()))
 }

@@ -2,18 +2,97 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::ops::{Add, Sub};
 
-use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
-use serde::{Deserialize, Serialize};
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use utoipa::openapi::RefOr;
-use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
+use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type};
 
-/// An instant, UTC, in whole microseconds (what Postgres keeps).
-pub type Time = DateTime<Utc>;
+/// An instant in whole microseconds (what Postgres keeps); on the wire RFC 3339 in UTC.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Time(i64);
 
-/// `time` cut to whole microseconds.
-pub fn to_micros(time: Time) -> Time {
-    time.trunc_subsecs(6)
+impl Time {
+    /// From microseconds since the Unix epoch.
+    pub fn from_micros(micros: i64) -> Self {
+        Self(micros)
+    }
+
+    /// Microseconds since the Unix epoch.
+    pub fn micros(self) -> i64 {
+        self.0
+    }
+
+    /// As chrono's type; the epoch for an instant beyond chrono's range.
+    pub fn utc(self) -> DateTime<Utc> {
+        DateTime::from_timestamp_micros(self.0).unwrap_or_default()
+    }
+}
+
+impl From<DateTime<Utc>> for Time {
+    fn from(time: DateTime<Utc>) -> Self {
+        Self(time.timestamp_micros())
+    }
+}
+
+impl Add<TimeDelta> for Time {
+    type Output = Self;
+    fn add(self, delta: TimeDelta) -> Self {
+        Self(self.0.saturating_add(delta.num_microseconds().unwrap_or(i64::MAX)))
+    }
+}
+
+impl Sub<TimeDelta> for Time {
+    type Output = Self;
+    fn sub(self, delta: TimeDelta) -> Self {
+        Self(self.0.saturating_sub(delta.num_microseconds().unwrap_or(i64::MAX)))
+    }
+}
+
+impl Sub for Time {
+    type Output = TimeDelta;
+    fn sub(self, earlier: Self) -> TimeDelta {
+        TimeDelta::microseconds(self.0.saturating_sub(earlier.0))
+    }
+}
+
+impl fmt::Display for Time {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.utc().to_rfc3339_opts(SecondsFormat::AutoSi, true))
+    }
+}
+
+impl Serialize for Time {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Time {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Cow::<'de, str>::deserialize(deserializer)?;
+        let time = DateTime::parse_from_rfc3339(&text)
+            .map_err(|_| de::Error::custom("must be an RFC 3339 date and time, such as 2026-11-22T10:00:00Z"))?;
+        Ok(Self(time.timestamp_micros()))
+    }
+}
+
+impl utoipa::PartialSchema for Time {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new()
+            .schema_type(Type::String)
+            .format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)))
+            .description(Some("RFC 3339 date and time, answered in UTC with at most microseconds."))
+            .examples(["2026-11-22T10:00:00Z"])
+            .into()
+    }
+}
+
+impl utoipa::ToSchema for Time {
+    fn name() -> Cow<'static, str> {
+        Cow::Borrowed("Time")
+    }
 }
 
 /// A length of time from a workflow definition: ISO 8601 weeks, days (24 h), hours, minutes and seconds,

@@ -1,13 +1,26 @@
-//! The checked definition of a workflow. Reading one from outside, with every mistake and warning, is in `workflow/parse.rs`;
-//! drawing one in `workflow/diagram.rs`.
+//! The checked definition of a workflow. Reading one from outside is in `workflow/parse.rs`, the codes of what can be wrong
+//! or doubtful in `workflow/finding.rs`.
 
-use serde::{Deserialize, Serialize};
+#[cfg(test)]
+mod arbitrary;
+mod finding;
+mod parse;
+#[cfg(test)]
+mod tests;
+mod warning;
+
+use serde::{Deserialize, Deserializer, Serialize, de};
+use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 
 use super::id::{ActorId, StageKey};
 use super::party::Party;
 use super::text::{Message, Name};
 use super::time::Span;
+#[cfg(test)]
+pub(crate) use arbitrary::definition;
+pub use finding::{Mistake, MistakeCode, Warning, WarningCode};
+pub use parse::Parsed;
 
 /// An ordered list of stages. A value of this type came out of [`Workflow::parse`], or was stored after that: it is sound,
 /// and its defaults are filled in, so that a new default never reaches a running task.
@@ -17,6 +30,7 @@ pub struct Workflow {
     /// What people call it, at most 200 characters.
     pub name: Name,
     /// 1 to 50 stages, in order; keys unique.
+    #[serde(deserialize_with = "stages")]
     #[schema(min_items = 1, max_items = 50)]
     pub stages: Vec<Stage>,
     /// How long a task may take in all, from its opening; hold does not stop it.
@@ -48,21 +62,63 @@ pub struct Stage {
     #[serde(default = "partner")]
     pub reviewer: Party,
     /// Who decides and how many must agree; only on stages that the partner reviews.
-    #[serde(flatten, default)]
+    #[serde(flatten, deserialize_with = "panel")]
     pub panel: Option<Panel>,
     /// Where a rejection leads.
+    #[schema(required = false)]
     pub on_reject: OnReject,
     /// Who may be asked to make a call, and what happens if they stay silent.
+    #[schema(required = false)]
     pub escalation: EscalationRule,
     /// How long reviewers have. Default: no deadline.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deadline: Option<StageDeadline>,
     /// What a cancellation does to a review that is going on.
+    #[schema(required = false)]
     pub cancellation: CancellationRule,
 }
 
 fn partner() -> Party {
     Party::Partner
+}
+
+/// There is a stage, and a stored stage has a panel if and only if the partner reviews it; without this check, a panel that got lost would read as
+/// "anyone may approve".
+fn stages<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Stage>, D::Error> {
+    let stages = Vec::<Stage>::deserialize(deserializer)?;
+    if stages.is_empty() {
+        return Err(de::Error::invalid_length(0, &"at least one stage"));
+    }
+    match stages.iter().find(|stage| stage.panel.is_some() != (stage.reviewer == Party::Partner)) {
+        None => Ok(stages),
+        Some(stage) => Err(de::Error::custom(format_args!(
+            "stage `{}`: quorum, reviewers, self_approval and distinct_from belong to stages that the partner reviews, and to all of those",
+            stage.key
+        ))),
+    }
+}
+
+/// A panel's four fields are there together or not at all. (A flattened `Option` takes a part of them for none.)
+fn panel<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Panel>, D::Error> {
+    #[derive(Deserialize)]
+    struct Fields {
+        quorum: Option<Quorum>,
+        reviewers: Option<Vec<ActorId>>,
+        self_approval: Option<bool>,
+        distinct_from: Option<Vec<StageKey>>,
+    }
+    match Fields::deserialize(deserializer)? {
+        Fields { quorum: None, reviewers: None, self_approval: None, distinct_from: None } => Ok(None),
+        Fields {
+            quorum: Some(quorum),
+            reviewers: Some(reviewers),
+            self_approval: Some(self_approval),
+            distinct_from: Some(distinct_from),
+        } => Ok(Some(Panel { quorum, reviewers, self_approval, distinct_from })),
+        Fields { .. } => Err(de::Error::custom(
+            "quorum, reviewers, self_approval and distinct_from must be there together or not at all",
+        )),
+    }
 }
 
 /// Whether a stage waits for work.
@@ -80,13 +136,16 @@ pub enum Submission {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Panel {
     /// How many votes make a decision. Default 1 and 1.
+    #[schema(required = false)]
     pub quorum: Quorum,
     /// The actor ids that may vote; empty: anyone of the partner. At most 100. Default empty.
-    #[schema(max_items = 100)]
+    #[schema(max_items = 100, required = false)]
     pub reviewers: Vec<ActorId>,
     /// Whether the submitter of the latest revision may approve it. Default `false`.
+    #[schema(required = false)]
     pub self_approval: bool,
     /// Earlier stages: whoever's approval counted in their latest round may not approve here. Default none.
+    #[schema(max_items = 50, required = false)]
     pub distinct_from: Vec<StageKey>,
 }
 
@@ -94,10 +153,10 @@ pub struct Panel {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Quorum {
     /// Approving votes for *approved*, 1 to 100.
-    #[schema(minimum = 1, maximum = 100)]
+    #[schema(minimum = 1, maximum = 100, required = false)]
     pub approvals: u32,
     /// Rejecting votes for *rejected*, 1 to 100.
-    #[schema(minimum = 1, maximum = 100)]
+    #[schema(minimum = 1, maximum = 100, required = false)]
     pub rejections: u32,
 }
 
@@ -106,13 +165,14 @@ pub struct Quorum {
 pub struct OnReject {
     /// The stages a rejection may return to: this one or earlier ones; the first is the default target.
     /// Default: the stage before (the first stage: itself).
-    #[schema(min_items = 1)]
+    #[schema(min_items = 1, max_items = 50, required = false)]
     pub return_to: Vec<StageKey>,
     /// How many rounds the stage may take, 1 to 1,000. A rejection in the last one exhausts them. Default: no limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 1, maximum = 1000)]
     pub max_rounds: Option<u32>,
     /// What happens then. Default: escalate to the first of `escalation.to`.
+    #[schema(required = false)]
     pub on_exhausted: OnExhausted,
 }
 
@@ -134,7 +194,7 @@ pub enum OnExhausted {
 #[schema(as = EscalationDefinition)]
 pub struct EscalationRule {
     /// The parties a review may be escalated to; the first is the default. Default `["platform"]`.
-    #[schema(min_items = 1, max_items = 3)]
+    #[schema(min_items = 1, max_items = 3, required = false)]
     pub to: Vec<Party>,
     /// How long that party has. Default: no limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -172,6 +232,7 @@ pub struct StageDeadline {
     #[schema(max_items = 10)]
     pub remind_before: Vec<Span>,
     /// What happens when it passes. Default `none`.
+    #[schema(required = false)]
     pub on_timeout: StageTimeout,
 }
 
@@ -204,11 +265,32 @@ pub enum CancellationRule {
     /// The reviewers may finish; the partner says what became of their work.
     LetFinish {
         /// How long the partner has to say so, at most P7D. Default PT24H.
+        #[schema(required = false)]
         grace: Span,
     },
 }
 
 impl Workflow {
+    /// The definition, defaults filled in, in the canonical form of RFC 8785: two definitions are the same if these texts are.
+    #[expect(clippy::missing_panics_doc, reason = "cannot panic: every part of a definition has a canonical form")]
+    pub fn canonical_json(&self) -> String {
+        serde_json_canonicalizer::to_string(self).expect("a definition has text keys and small whole numbers only")
+    }
+
+    /// SHA-256 of [`Workflow::canonical_json`]: what the first link of a task's trail covers.
+    pub fn digest(&self) -> [u8; 32] {
+        Sha256::digest(self.canonical_json()).into()
+    }
+
+    /// The longest a task can take, in seconds; `None` if nothing bounds it.
+    ///
+    /// That is the task's own deadline and nothing else. No clock of a stage bounds a task: any review can be escalated and
+    /// then rejected whatever `max_rounds` says, rejected work is always handed in again, and that wait has no clock; a hold
+    /// stops every clock but the task's. A cancellation that winds down ends by the task's deadline too.
+    pub fn worst_case(&self) -> Option<u64> {
+        self.deadline.as_ref().map(|deadline| u64::from(deadline.within.seconds()))
+    }
+
     /// The stage with this key and its index.
     pub fn find(&self, key: &StageKey) -> Option<(usize, &Stage)> {
         self.stages.iter().enumerate().find(|(_, stage)| stage.key == *key)

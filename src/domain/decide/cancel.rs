@@ -1,0 +1,90 @@
+//! Pausing, going on, and stopping for good.
+
+use crate::domain::command::{CancellationAcknowledged, CancellationRequested, Held};
+use crate::domain::event::{Fact, InFlight};
+use crate::domain::party::{Party, Sender};
+use crate::domain::refusal::Refusal;
+use crate::domain::task::{Outcome, Phase, PhaseName};
+use crate::domain::workflow::CancellationRule;
+
+use super::draft::{By, Draft};
+use super::{check_revision, only, place, wrong_phase};
+
+pub(super) fn hold(draft: &mut Draft<'_>, sender: &Sender, body: &Held) -> Result<(), Refusal> {
+    guard(draft, sender, &[Party::Partner, Party::Platform])?;
+    if !matches!(draft.task().phase(), PhaseName::Preparing | PhaseName::InReview) {
+        return Err(wrong_phase(draft.task()));
+    }
+    draft.push(Fact::Held { reason: Some(body.reason.clone()) }, By::Sender);
+    Ok(())
+}
+
+pub(super) fn resume(draft: &mut Draft<'_>, sender: &Sender) -> Result<(), Refusal> {
+    guard(draft, sender, &[Party::Partner, Party::Platform])?;
+    let Phase::OnHold(hold) = &draft.task().phase else { return Err(wrong_phase(draft.task())) };
+    if sender.party != hold.by && sender.party != Party::Platform {
+        return Err(Refusal::HeldByOther);
+    }
+    draft.push(Fact::Resumed {}, By::Sender);
+    Ok(())
+}
+
+pub(super) fn request(draft: &mut Draft<'_>, sender: &Sender, body: &CancellationRequested) -> Result<(), Refusal> {
+    guard(draft, sender, &Party::ALL)?;
+    let grace = match &draft.task().phase {
+        Phase::Cancelling(_) if !body.immediate => return Err(Refusal::AlreadyCancelling),
+        Phase::InReview(_) | Phase::Escalated(_) if !body.immediate => match &draft.stage().cancellation {
+            CancellationRule::LetFinish { grace } => Some(grace.delta()),
+            CancellationRule::Withdraw => None,
+        },
+        Phase::Preparing
+        | Phase::InReview(_)
+        | Phase::Escalated(_)
+        | Phase::OnHold(_)
+        | Phase::Cancelling(_)
+        | Phase::Closed(_) => None,
+    };
+    // The earlier of the grace's end and the task's own deadline.
+    let grace_until = grace.map(|grace| {
+        let until = draft.now + grace;
+        draft.task().deadline_at().map_or(until, |deadline| deadline.min(until))
+    });
+    let reason = Some(body.reason.clone());
+    draft.push(Fact::CancellationRequested { reason, immediate: body.immediate, grace_until }, By::Sender);
+    if grace_until.is_none() {
+        draft.close(Outcome::Cancelled);
+    }
+    Ok(())
+}
+
+pub(super) fn acknowledge(
+    draft: &mut Draft<'_>,
+    sender: &Sender,
+    body: &CancellationAcknowledged,
+) -> Result<(), Refusal> {
+    guard(draft, sender, &[Party::Partner])?;
+    if draft.task().phase() != PhaseName::Cancelling {
+        return Err(Refusal::WrongPhase);
+    }
+    let salvaged = body.in_flight == InFlight::Salvaged;
+    if salvaged && body.artifacts.is_empty() {
+        return Err(Refusal::required("/artifacts"));
+    }
+    if !salvaged && !body.artifacts.is_empty() {
+        return Err(Refusal::invalid("/artifacts", "not_allowed", "goes with in_flight salvaged"));
+    }
+    let artifacts = Some(body.artifacts.clone()).filter(|list| !list.is_empty());
+    let notes = body.notes.clone();
+    draft.push(Fact::CancellationAcknowledged { in_flight: body.in_flight, notes, artifacts }, By::Sender);
+    draft.push(Fact::WorkflowCancelled {}, By::Service);
+    Ok(())
+}
+
+/// The checks that these commands share: the party, and the place and revision if the sender names them.
+fn guard(draft: &Draft<'_>, sender: &Sender, parties: &[Party]) -> Result<(), Refusal> {
+    let Some(command) = draft.command else { return Err(Refusal::NothingDue) };
+    let place = place(draft.workflow, draft.task(), command)?;
+    only(parties, sender)?;
+    place.check?;
+    check_revision(draft.task(), command)
+}

@@ -1,0 +1,291 @@
+//! `evolve`: the only code that changes a [`Task`]. It uses nothing but its arguments, so that folding the events gives the state.
+
+use chrono::TimeDelta;
+
+use super::event::{EscalationResolved, Event, Fact, Opened, Resolution, StageEscalated};
+use super::id::ActorId;
+use super::party::{ActorRef, Party};
+use super::task::{
+    Asked, Cause, Checkpoint, Clock, Closed, Decision, Escalation, FORMAT, Hold, Open, Outcome, PausedClock,
+    PausedReview, Phase, Record, ResponseClock, Review, Task, Verdict, Vote, Winding,
+};
+use super::time::Time;
+use super::workflow::{Stage, StageDeadline, Submission, Workflow};
+
+/// The task after `event`. `None` stands for the task before its opening.
+///
+/// # Panics
+///
+/// If the first event is not the opening: such a list was never a task's.
+pub fn evolve(workflow: &Workflow, task: Option<Task>, event: &Event) -> Task {
+    match (task, &event.fact) {
+        (_, Fact::Opened(opened)) => open(workflow, opened, event),
+        (Some(mut task), _) => {
+            task.version = event.seq;
+            task.recorded_at = event.recorded_at;
+            if matches!(task.phase, Phase::Closed(_)) {
+                return task;
+            }
+            let before = (task.stage, task.phase.name(), task.waiting_on(workflow));
+            task.apply(workflow, event);
+            let after = (task.stage, task.phase.name(), task.waiting_on(workflow));
+            if before != after {
+                task.since = event.recorded_at;
+            }
+            if (before.0, before.1) != (after.0, after.1) {
+                task.checkpoint = None;
+            }
+            task
+        }
+        (None, _) => panic!("a task's first event is its opening"),
+    }
+}
+
+fn open(workflow: &Workflow, opened: &Opened, event: &Event) -> Task {
+    Task {
+        format: FORMAT,
+        id: opened.task_id,
+        version: event.seq,
+        recorded_at: event.recorded_at,
+        opened_at: event.recorded_at,
+        deadline_at: opened.deadline_at,
+        stage: 0,
+        round: 0,
+        began_preparing: false,
+        returned: false,
+        since: event.recorded_at,
+        phase: Phase::Preparing,
+        revision: 0,
+        submitter: None,
+        status_updates: 0,
+        checkpoint: None,
+        stages: vec![Record::default(); workflow.stages.len()],
+    }
+}
+
+impl Task {
+    fn apply(&mut self, workflow: &Workflow, event: &Event) {
+        let at = event.recorded_at;
+        match &event.fact {
+            Fact::StageEntered { returned } => self.enter(workflow, event, *returned),
+            Fact::WorkSubmitted { revision, .. } => {
+                self.revision = *revision;
+                self.submitter = actor_ref(event);
+                self.start_review(workflow, at);
+            }
+            Fact::StatusUpdated { percent, eta, .. } => {
+                self.status_updates += 1;
+                self.checkpoint = Some(Checkpoint { seq: event.seq, percent: *percent, eta: *eta });
+            }
+            Fact::VoteRecorded(vote) => {
+                if let (Phase::InReview(review), Some(actor)) = (&mut self.phase, actor_ref(event)) {
+                    review.votes.retain(|earlier| earlier.actor != actor);
+                    let return_to = vote.return_to.clone();
+                    review.votes.push(Vote { seq: event.seq, actor, decision: vote.decision, voted_at: at, return_to });
+                }
+            }
+            Fact::StageApproved { revision, .. } => self.decided(event, Verdict::Approved, *revision),
+            Fact::StageRejected(rejected) => self.decided(event, Verdict::Rejected, rejected.revision),
+            Fact::StageEscalated(escalated) => self.escalated(event, escalated),
+            Fact::EscalationResolved(resolved) => self.resolved(workflow, at, resolved),
+            Fact::DeadlineReminded { .. } => self.reminded(),
+            Fact::DeadlinePassed { due_at, .. } => self.passed(*due_at),
+            Fact::Held { .. } => self.held(event),
+            Fact::Resumed {} => self.resumed(at),
+            Fact::CancellationRequested { grace_until: Some(grace_until), .. } => {
+                let by = event.party.party().unwrap_or(Party::Platform);
+                self.phase = Phase::Cancelling(Winding { by, grace_until: *grace_until, open: self.what_is_open() });
+            }
+            Fact::WorkflowCompleted {} => self.close(Outcome::Delivery),
+            Fact::WorkflowCancelled {} => self.close(Outcome::Cancelled),
+            Fact::WorkflowExpired {} => self.close(Outcome::Expired),
+            Fact::WorkflowFailed { cause } => self.close(Outcome::Failed(*cause)),
+            Fact::CancellationRequested { grace_until: None, .. }
+            | Fact::Opened(_)
+            | Fact::ReviewWithdrawn {}
+            | Fact::CancellationAcknowledged { .. }
+            | Fact::LateDecisionRecorded(_) => {}
+        }
+    }
+
+    fn enter(&mut self, workflow: &Workflow, event: &Event, returned: bool) {
+        self.stage = event.stage.as_ref().map_or(self.stage, |key| workflow.index_of(key));
+        let stage = self.stage_in(workflow);
+        let waits = returned || stage.submission == Submission::Required;
+        if let Some(record) = self.stages.get_mut(self.stage) {
+            record.rounds += 1;
+            record.approvers.clear();
+            self.round = record.rounds;
+        }
+        (self.began_preparing, self.returned) = (waits, returned);
+        if waits {
+            self.phase = Phase::Preparing;
+        } else {
+            self.start_review(workflow, event.recorded_at);
+        }
+    }
+
+    fn start_review(&mut self, workflow: &Workflow, at: Time) {
+        let clock = start_clock(self.stage_in(workflow).deadline.as_ref(), at);
+        self.phase = Phase::InReview(Review { votes: Vec::new(), clock });
+    }
+
+    /// The decision is noted; the event that follows in the same transition moves the task.
+    fn decided(&mut self, event: &Event, decision: Verdict, revision: u32) {
+        let standing = match &self.phase {
+            Phase::InReview(review) => &review.votes[..],
+            Phase::Escalated(escalation) => escalation.review.as_ref().map_or(&[][..], |review| &review.votes),
+            Phase::Preparing | Phase::OnHold(_) | Phase::Cancelling(_) | Phase::Closed(_) => &[][..],
+        };
+        let mut approvers: Vec<ActorRef> = Vec::new();
+        if decision == Verdict::Approved {
+            let votes =
+                standing.iter().filter(|vote| vote.decision == Verdict::Approved).map(|vote| vote.actor.clone());
+            approvers.extend(votes.chain(actor_ref(event)));
+            approvers.sort();
+            approvers.dedup();
+        }
+        if let Some(record) = self.stages.get_mut(self.stage) {
+            let (seq, round, party, decided_at) = (event.seq, self.round, event.party, event.recorded_at);
+            record.decision = Some(Decision { seq, round, decision, revision, party, decided_at });
+            record.approvers = approvers;
+        }
+    }
+
+    fn escalated(&mut self, event: &Event, escalated: &StageEscalated) {
+        let decided = self.decision(self.stage).is_some_and(|decision| decision.round == self.round);
+        let clock = escalated.respond_by.map_or(ResponseClock::Unbounded, |due_at| ResponseClock::Running { due_at });
+        let (handovers, raised_by, review) = match &self.phase {
+            Phase::Escalated(earlier) => (earlier.handovers + 1, earlier.raised_by, earlier.review.clone()),
+            Phase::InReview(review) if !decided => (0, event.party, Some(pause(review, event.recorded_at))),
+            Phase::InReview(_) | Phase::Preparing | Phase::OnHold(_) | Phase::Cancelling(_) | Phase::Closed(_) => {
+                (0, event.party, None)
+            }
+        };
+        let (seq, to, cause) = (event.seq, escalated.to, escalated.cause);
+        self.phase = Phase::Escalated(Escalation { seq, to, cause, raised_by, handovers, clock, review });
+    }
+
+    fn resolved(&mut self, workflow: &Workflow, at: Time, resolved: &EscalationResolved) {
+        let stage = self.stage_in(workflow);
+        if let (Resolution::Return, Phase::Escalated(escalation)) = (resolved.resolution, &self.phase)
+            && let Some(paused) = &escalation.review
+        {
+            let clock = match paused.clock {
+                PausedClock::Passed { .. } if escalation.cause == Cause::Deadline => {
+                    start_clock(stage.deadline.as_ref(), at)
+                }
+                PausedClock::Unbounded | PausedClock::Stopped { .. } | PausedClock::Passed { .. } => {
+                    resume_clock(&paused.clock, at)
+                }
+            };
+            self.phase = Phase::InReview(Review { votes: paused.votes.clone(), clock });
+        }
+    }
+
+    fn reminded(&mut self) {
+        if let Phase::InReview(Review { clock: Clock::Running { remind_at, .. }, .. }) = &mut self.phase
+            && !remind_at.is_empty()
+        {
+            remind_at.remove(0);
+        }
+    }
+
+    fn passed(&mut self, due_at: Time) {
+        match &mut self.phase {
+            Phase::InReview(review) => review.clock = Clock::Passed { due_at },
+            Phase::Escalated(escalation) => escalation.clock = ResponseClock::Passed { due_at },
+            Phase::Preparing | Phase::OnHold(_) | Phase::Cancelling(_) | Phase::Closed(_) => {}
+        }
+    }
+
+    fn held(&mut self, event: &Event) {
+        let review = match &self.phase {
+            Phase::InReview(review) => Some(pause(review, event.recorded_at)),
+            Phase::Preparing | Phase::Escalated(_) | Phase::OnHold(_) | Phase::Cancelling(_) | Phase::Closed(_) => None,
+        };
+        self.phase = Phase::OnHold(Hold { by: event.party.party().unwrap_or(Party::Platform), review });
+    }
+
+    fn resumed(&mut self, at: Time) {
+        if let Phase::OnHold(hold) = &self.phase {
+            self.phase = match &hold.review {
+                None => Phase::Preparing,
+                Some(paused) => {
+                    Phase::InReview(Review { votes: paused.votes.clone(), clock: resume_clock(&paused.clock, at) })
+                }
+            };
+        }
+    }
+
+    /// What a decision that comes too late could have been about.
+    fn what_is_open(&self) -> Open {
+        match &self.phase {
+            Phase::Preparing => Open::default(),
+            Phase::InReview(_) => Open { review: true, escalation: None },
+            Phase::Escalated(escalation) => {
+                let asked = Asked { seq: escalation.seq, to: escalation.to };
+                Open { review: escalation.review.is_some(), escalation: Some(asked) }
+            }
+            Phase::OnHold(hold) => Open { review: hold.review.is_some(), escalation: None },
+            Phase::Cancelling(winding) => winding.open,
+            Phase::Closed(closed) => closed.open,
+        }
+    }
+
+    /// A closed task holds no actor ids, so that it can be erased whole.
+    fn close(&mut self, outcome: Outcome) {
+        self.phase = Phase::Closed(Closed { outcome, open: self.what_is_open() });
+        self.submitter = None;
+        for record in &mut self.stages {
+            record.approvers.clear();
+        }
+    }
+}
+
+/// The event's actor as the rules compare them. One that was erased is told apart by the row it stood in.
+fn actor_ref(event: &Event) -> Option<ActorRef> {
+    let party = event.party.party()?;
+    let erased = || ActorId::parse(format!("erased-{}", event.seq)).expect("the placeholder is a short text");
+    Some(ActorRef { party, id: event.actor.as_ref().map_or_else(erased, |actor| actor.id.clone()) })
+}
+
+fn start_clock(deadline: Option<&StageDeadline>, at: Time) -> Clock {
+    let Some(deadline) = deadline else { return Clock::Unbounded };
+    let due_at = at + deadline.within.delta();
+    let mut remind_at: Vec<Time> = deadline.remind_before.iter().map(|before| due_at - before.delta()).collect();
+    remind_at.sort_unstable();
+    Clock::Running { due_at, remind_at }
+}
+
+fn pause(review: &Review, at: Time) -> PausedReview {
+    let left = |time: Time| (time - at).num_microseconds().unwrap_or(i64::MAX);
+    let clock = match &review.clock {
+        Clock::Unbounded => PausedClock::Unbounded,
+        Clock::Running { due_at, remind_at } => PausedClock::Stopped {
+            left: left(*due_at),
+            remind_left: remind_at.iter().map(|time| left(*time)).collect(),
+        },
+        Clock::Passed { due_at } => PausedClock::Passed { due_at: *due_at },
+    };
+    PausedReview { votes: review.votes.clone(), clock }
+}
+
+fn resume_clock(clock: &PausedClock, at: Time) -> Clock {
+    let then = |left: i64| at + TimeDelta::microseconds(left);
+    match clock {
+        PausedClock::Unbounded => Clock::Unbounded,
+        PausedClock::Stopped { left, remind_left } => {
+            Clock::Running { due_at: then(*left), remind_at: remind_left.iter().map(|left| then(*left)).collect() }
+        }
+        PausedClock::Passed { due_at } => Clock::Passed { due_at: *due_at },
+    }
+}
+
+impl Stage {
+    /// The target of a rejection that names none.
+    pub(super) fn default_return<'a>(&'a self, workflow: &'a Workflow) -> (usize, &'a Stage) {
+        let target = self.on_reject.return_to.first().unwrap_or(&self.key);
+        workflow.find(target).or_else(|| workflow.find(&self.key)).expect("a checked definition names its own stages")
+    }
+}

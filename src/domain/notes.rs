@@ -1,0 +1,168 @@
+//! The texts that the present of a task still shows: personal, so kept apart from its state. Folded from events like the state.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::event::{Artifact, Event, Fact, Feedback, Resolution};
+use super::id::StageKey;
+use super::party::Actor;
+use super::task::{Phase, Task};
+use super::text::{Message, Prose};
+use super::time::Time;
+
+/// What people wrote that is still of use. Empty once the task is closed.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Notes {
+    /// The partner's checkpoint, or the reason of the hold.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) message: Option<Message>,
+    /// What the open escalation asks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) question: Option<Prose>,
+    /// The reason of the hold or of the cancellation that is under way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) reason: Option<Message>,
+    /// The latest advice given to the reviewers of this round.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) advice: Option<Prose>,
+    /// The latest work handed in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) submission: Option<Submitted>,
+    /// The feedback of the votes that stand.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) votes: Vec<VoteNote>,
+    /// The feedback that sent the task back, until work is approved again where it went.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) returned: Option<Returned>,
+}
+
+/// The latest work handed in.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Submitted {
+    /// Its number, from 1.
+    pub revision: u32,
+    /// What it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub summary: Option<Prose>,
+    /// Where it is.
+    #[serde(default)]
+    pub artifacts: Vec<Artifact>,
+    /// When it was handed in.
+    pub submitted_at: Time,
+    /// Who handed it in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actor: Option<Actor>,
+}
+
+/// The feedback of a vote that stands.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct VoteNote {
+    pub(super) seq: u64,
+    pub(super) actor: Option<Actor>,
+    pub(super) feedback: Option<Feedback>,
+}
+
+/// The feedback that sent a task back.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Returned {
+    /// The `seq` of the rejection.
+    pub seq: u64,
+    /// The stage that rejected.
+    pub stage: StageKey,
+    /// Its round.
+    pub round: u32,
+    /// When.
+    pub decided_at: Time,
+    /// Every counted vote's feedback.
+    pub feedback: Vec<Feedback>,
+}
+
+impl Notes {
+    /// The notes after `event`, given the task after it.
+    pub(super) fn apply(&mut self, task: &Task, event: &Event) {
+        if matches!(task.phase, Phase::Closed(_)) {
+            *self = Self::default();
+            return;
+        }
+        if task.checkpoint.is_none() && !matches!(task.phase, Phase::OnHold(_)) {
+            self.message = None;
+        }
+        match &event.fact {
+            Fact::StageEntered { .. } => {
+                self.votes.clear();
+                (self.question, self.advice) = (None, None);
+            }
+            Fact::WorkSubmitted { revision, summary, artifacts } => {
+                self.votes.clear();
+                self.submission = Some(Submitted {
+                    revision: *revision,
+                    summary: summary.clone(),
+                    artifacts: artifacts.clone().unwrap_or_default(),
+                    submitted_at: event.recorded_at,
+                    actor: event.actor.clone(),
+                });
+            }
+            Fact::StatusUpdated { message, .. } => self.message.clone_from(message),
+            Fact::VoteRecorded(vote) => {
+                let same = |note: &VoteNote| note.actor.as_ref().map(|a| &a.id) == event.actor.as_ref().map(|a| &a.id);
+                self.votes.retain(|note| !same(note));
+                self.votes.push(VoteNote {
+                    seq: event.seq,
+                    actor: event.actor.clone(),
+                    feedback: vote.feedback.clone(),
+                });
+            }
+            Fact::StageApproved { .. } => self.returned = None,
+            Fact::StageRejected(rejected) => {
+                let both = [&rejected.shared_feedback, &rejected.internal_feedback];
+                let feedback = both.into_iter().flatten().flatten().cloned();
+                self.reject(event, feedback.collect());
+            }
+            Fact::StageEscalated(escalated) => {
+                if escalated.reason.is_some() {
+                    self.question.clone_from(&escalated.reason);
+                }
+            }
+            Fact::EscalationResolved(resolved) => match resolved.resolution {
+                Resolution::Return => {
+                    self.question = None;
+                    self.advice.clone_from(&resolved.advice);
+                }
+                Resolution::Approve | Resolution::Reject => self.question = None,
+                Resolution::Redirect => {}
+            },
+            Fact::Held { reason } => {
+                self.message.clone_from(reason);
+                self.reason.clone_from(reason);
+            }
+            Fact::Resumed {} => self.reason = None,
+            Fact::CancellationRequested { reason, .. } => {
+                self.reason.clone_from(reason);
+                self.question = None;
+            }
+            Fact::Opened(_)
+            | Fact::DeadlineReminded { .. }
+            | Fact::DeadlinePassed { .. }
+            | Fact::ReviewWithdrawn {}
+            | Fact::CancellationAcknowledged { .. }
+            | Fact::LateDecisionRecorded(_)
+            | Fact::WorkflowCompleted {}
+            | Fact::WorkflowCancelled {}
+            | Fact::WorkflowExpired {}
+            | Fact::WorkflowFailed { .. } => {}
+        }
+    }
+
+    /// A second rejection of the same round, by the party escalated to, adds to the first.
+    fn reject(&mut self, event: &Event, mut feedback: Vec<Feedback>) {
+        let Some((stage, round)) = event.stage.clone().zip(event.round) else { return };
+        let earlier = self.returned.take().filter(|earlier| earlier.stage == stage && earlier.round == round);
+        feedback.splice(0..0, earlier.into_iter().flat_map(|earlier| earlier.feedback));
+        self.returned = Some(Returned { seq: event.seq, stage, round, decided_at: event.recorded_at, feedback });
+    }
+
+    /// The latest work handed in.
+    pub fn submission(&self) -> Option<&Submitted> {
+        self.submission.as_ref()
+    }
+}

@@ -1,0 +1,297 @@
+//! What the buyer reads. Rendered from the task alone, so that every door shows the same; its version is the one at which it last changed.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::event::{Artifact, Resolution, TimeoutAction};
+use super::id::{StageKey, TaskId};
+use super::notes::Notes;
+use super::party::Party;
+use super::task::{Cause, Clock, Escalation, Outcome, Phase, PhaseName, ResponseClock, Task, Verdict};
+use super::text::{Message, Name, Prose};
+use super::time::Time;
+use super::workflow::{Stage, Workflow};
+
+/// The buyer's view of a task.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Status {
+    /// The task.
+    pub task_id: TaskId,
+    /// The task's version at which this status last changed; the `ETag` is `"<version>"`.
+    pub version: u64,
+    /// Where the task is.
+    pub phase: PhaseName,
+    /// The same in plain words, such as `In legal review`.
+    pub label: String,
+    /// The current stage; of a task that is over, the one where it ended.
+    pub stage: StagePosition,
+    /// How many times the task has entered this stage, from 1.
+    pub round: u32,
+    /// The party that the task waits on; null when it is over.
+    pub waiting_on: Option<Party>,
+    /// Since when it has stood like this.
+    pub since: Time,
+    /// When the present wait should end; null without a limit.
+    pub due_at: Option<Time>,
+    /// Whether that passed and the wait goes on.
+    pub overdue: bool,
+    /// The partner's latest word at this stage, or why the task is on hold; null without one.
+    pub message: Option<Message>,
+    /// How much is done, 0 to 100, by the partner's word; null without one.
+    pub percent: Option<u8>,
+    /// When the partner expects to be done; null without a word.
+    pub eta: Option<Time>,
+    /// Every stage of the workflow, in order.
+    pub stages: Vec<StageStatus>,
+    /// What the buyer is asked to do; null when nothing.
+    pub action: Option<BuyerAction>,
+    /// When this status last changed.
+    pub updated_at: Time,
+}
+
+/// A stage and where it stands in the workflow.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct StagePosition {
+    /// The stage's key.
+    pub key: StageKey,
+    /// What people call it.
+    pub name: Name,
+    /// Its place, from 1.
+    pub position: usize,
+    /// The number of stages.
+    pub of: usize,
+}
+
+/// A stage as the buyer sees it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct StageStatus {
+    /// The stage's key.
+    pub key: StageKey,
+    /// What people call it.
+    pub name: Name,
+    /// How it stands.
+    pub state: StageState,
+    /// When it was approved; null for every other state.
+    pub decided_at: Option<Time>,
+}
+
+/// How a stage stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum StageState {
+    /// Approved, and nothing sent the task back behind it since.
+    Approved,
+    /// The task is here.
+    Current,
+    /// Still to come, or to be decided again.
+    Pending,
+    /// The task ended here.
+    Ended,
+}
+
+/// What the buyer is asked to do.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct BuyerAction {
+    /// `review`: decide the stage; `decide`: make the call that an escalation asks for.
+    pub ask: Ask,
+    /// The question, where somebody put one.
+    pub question: Option<Prose>,
+    /// The work it is about; null where nothing was handed in.
+    pub revision: Option<RevisionUnderReview>,
+    /// When an answer is due; null without a limit.
+    pub due_at: Option<Time>,
+    /// What happens when no answer comes in time; null without a limit.
+    pub on_silence: Option<TimeoutAction>,
+    /// The answers, each ready to post to `/tasks/{id}/events`. A rejection still needs its `feedback`, an escalation its `reason`.
+    pub commands: Vec<ReadyCommand>,
+}
+
+/// What is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Ask {
+    /// Approve or reject the stage.
+    Review,
+    /// Resolve the escalation.
+    Decide,
+}
+
+/// The work under review.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct RevisionUnderReview {
+    /// Its number, from 1.
+    pub revision: u32,
+    /// What it is.
+    pub summary: Option<Prose>,
+    /// Where it is.
+    pub artifacts: Vec<Artifact>,
+    /// When it was handed in.
+    pub submitted_at: Time,
+}
+
+/// A command with its place filled in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ReadyCommand {
+    /// The command's type.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The stage it is about.
+    pub stage: StageKey,
+    /// The stage's round.
+    pub round: u32,
+    /// The latest revision.
+    pub revision: u32,
+    /// The escalation it answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub escalation: Option<u64>,
+    /// How it answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resolution: Option<Resolution>,
+    /// The party that shall decide instead.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<Party>,
+}
+
+impl Status {
+    /// The status after a transition recorded at `at`. One that says the same as the earlier keeps its version and time.
+    pub(super) fn after(workflow: &Workflow, task: &Task, notes: &Notes, earlier: Option<Self>, at: Time) -> Self {
+        let mut status = Self::render(workflow, task, notes, at);
+        if let Some(earlier) = earlier {
+            let (version, updated_at) = (status.version, status.updated_at);
+            (status.version, status.updated_at) = (earlier.version, earlier.updated_at);
+            if status == earlier {
+                return status;
+            }
+            (status.version, status.updated_at) = (version, updated_at);
+        }
+        status
+    }
+
+    fn render(workflow: &Workflow, task: &Task, notes: &Notes, updated_at: Time) -> Self {
+        let stage = task.stage_in(workflow);
+        let checkpoint = task.checkpoint.as_ref();
+        Self {
+            task_id: task.id,
+            version: task.version,
+            phase: task.phase(),
+            label: label(task, stage),
+            stage: StagePosition {
+                key: stage.key.clone(),
+                name: stage.name.clone(),
+                position: task.stage + 1,
+                of: workflow.stages.len(),
+            },
+            round: task.round,
+            waiting_on: task.waiting_on(workflow),
+            since: task.since,
+            due_at: task.due_at(),
+            overdue: task.is_overdue(),
+            message: notes.message.clone(),
+            percent: checkpoint.and_then(|checkpoint| checkpoint.percent),
+            eta: checkpoint.and_then(|checkpoint| checkpoint.eta),
+            stages: stages(workflow, task),
+            action: action(task, stage, notes),
+            updated_at,
+        }
+    }
+}
+
+fn label(task: &Task, stage: &Stage) -> String {
+    let label = match &task.phase {
+        Phase::Preparing if task.returned => "Changes are being made",
+        Phase::Preparing => "Work is being prepared",
+        Phase::InReview(_) => stage.buyer_label.as_str(),
+        Phase::Escalated(escalation) => match escalation.to {
+            Party::Buyer => "Waiting for your decision",
+            Party::Partner => "The partner is deciding",
+            Party::Platform => "AITasker is deciding",
+        },
+        Phase::OnHold(_) => "On hold",
+        Phase::Cancelling(_) => "Being cancelled",
+        Phase::Closed(closed) => match closed.outcome {
+            Outcome::Delivery => "Approved",
+            Outcome::Cancelled => "Cancelled",
+            Outcome::Expired => "Not finished in time",
+            Outcome::Failed(_) => "Could not be approved",
+        },
+    };
+    label.to_owned()
+}
+
+fn stages(workflow: &Workflow, task: &Task) -> Vec<StageStatus> {
+    let phase = task.phase();
+    let state = |index: usize| match index.cmp(&task.stage) {
+        std::cmp::Ordering::Less => StageState::Approved,
+        std::cmp::Ordering::Greater => StageState::Pending,
+        std::cmp::Ordering::Equal if phase == PhaseName::Delivery => StageState::Approved,
+        std::cmp::Ordering::Equal if phase.is_terminal() => StageState::Ended,
+        std::cmp::Ordering::Equal => StageState::Current,
+    };
+    let stages = workflow.stages.iter().enumerate().map(|(index, stage)| {
+        let state = state(index);
+        let approved = task.decision(index).filter(|decision| decision.decision == Verdict::Approved);
+        let decided_at = approved.filter(|_| state == StageState::Approved).map(|decision| decision.decided_at);
+        StageStatus { key: stage.key.clone(), name: stage.name.clone(), state, decided_at }
+    });
+    stages.collect()
+}
+
+fn action(task: &Task, stage: &Stage, notes: &Notes) -> Option<BuyerAction> {
+    let command = |kind: &str| ReadyCommand {
+        kind: kind.to_owned(),
+        stage: stage.key.clone(),
+        round: task.round,
+        revision: task.revision,
+        escalation: None,
+        resolution: None,
+        to: None,
+    };
+    let (ask, on_silence, commands) = match &task.phase {
+        Phase::InReview(review) if stage.reviewer == Party::Buyer => {
+            let bounded = matches!(review.clock, Clock::Running { .. });
+            let silence =
+                stage.deadline.as_ref().filter(|_| bounded).map(|deadline| TimeoutAction::from(deadline.on_timeout));
+            let escalate =
+                stage.escalation.to.iter().map(|to| ReadyCommand { to: Some(*to), ..command("stage_escalated") });
+            let votes = [command("stage_approved"), command("stage_rejected")];
+            (Ask::Review, silence, votes.into_iter().chain(escalate).collect())
+        }
+        Phase::Escalated(escalation) if escalation.to == Party::Buyer => {
+            let bounded = matches!(escalation.clock, ResponseClock::Running { .. });
+            let silence = stage.escalation.on_timeout.filter(|_| bounded).map(TimeoutAction::from);
+            (Ask::Decide, silence, resolutions(escalation, stage, &command("escalation_resolved")))
+        }
+        Phase::Preparing
+        | Phase::InReview(_)
+        | Phase::Escalated(_)
+        | Phase::OnHold(_)
+        | Phase::Cancelling(_)
+        | Phase::Closed(_) => return None,
+    };
+    let revision = notes.submission.as_ref().map(|submitted| RevisionUnderReview {
+        revision: submitted.revision,
+        summary: submitted.summary.clone(),
+        artifacts: submitted.artifacts.clone(),
+        submitted_at: submitted.submitted_at,
+    });
+    let question = notes.question.clone();
+    Some(BuyerAction { ask, question, revision, due_at: task.due_at(), on_silence, commands })
+}
+
+fn resolutions(escalation: &Escalation, stage: &Stage, command: &ReadyCommand) -> Vec<ReadyCommand> {
+    let answer = |resolution, to| ReadyCommand {
+        escalation: Some(escalation.seq),
+        resolution: Some(resolution),
+        to,
+        ..command.clone()
+    };
+    let mut answers = vec![answer(Resolution::Approve, None), answer(Resolution::Reject, None)];
+    if matches!(escalation.cause, Cause::Person | Cause::Deadline) {
+        answers.push(answer(Resolution::Return, None));
+    }
+    if escalation.handovers < super::decide::MAX_HANDOVERS {
+        let others = stage.escalation.to.iter().filter(|to| **to != escalation.to);
+        answers.extend(others.map(|to| answer(Resolution::Redirect, Some(*to))));
+    }
+    answers
+}
