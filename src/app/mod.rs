@@ -31,7 +31,13 @@ pub struct App {
 impl App {
     /// An app on this database and clock.
     pub fn new(pool: store::Pool, clock: Clock) -> Self {
-        Self { pool, clock, keys: partners::KeyCache::default(), definitions: workflows::definitions(), draining: AtomicBool::new(false) }
+        Self {
+            pool,
+            clock,
+            keys: partners::KeyCache::default(),
+            definitions: workflows::definitions(),
+            draining: AtomicBool::new(false),
+        }
     }
 
     /// The clock; doors need it for what they check themselves (the expiry of tokens).
