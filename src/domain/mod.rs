@@ -1,5 +1,6 @@
 //! The rules, pure: no I/O, no clock, no randomness, no async. `decide` says what a command does, `evolve` does it.
 
+pub mod api_key;
 pub mod audit;
 pub mod command;
 pub mod decide;

@@ -1,20 +1,23 @@
-//! Why the database could not do what it was asked, in words that a caller can act on.
+//! Why the database did not do what was asked, in the words that a caller can act on.
 
-use std::fmt;
+use std::borrow::Cow;
 
 use sqlx::error::DatabaseError;
 
-/// What can go wrong in the store.
+/// Why the database did not do what was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The partner does not exist.
-    #[error("there is no such partner")]
-    NoPartner,
-    /// The partner has no such version of a workflow.
-    #[error("there is no such version of a workflow")]
-    NoWorkflow,
-    /// The row was written by a newer build: nothing may be read out of it, and nothing written to it.
-    #[error("{table} {key} has format {format}, which is newer than this build")]
+    /// No connection became free in time, or the statement was cut off by a time limit.
+    #[error("the database is too busy")]
+    Busy(#[source] sqlx::Error),
+    /// There is no working connection to the database, or it is starting or stopping.
+    #[error("the database cannot be reached")]
+    Unreachable(#[source] sqlx::Error),
+    /// A statement failed for a reason that is ours.
+    #[error("a statement failed")]
+    Failed(#[source] sqlx::Error),
+    /// A row that a newer build wrote: nothing may be read out of it here, and nothing written to it.
+    #[error("row {key} in {table} has format {format}, which is newer than this build")]
     Newer {
         /// The table.
         table: &'static str,
@@ -23,59 +26,51 @@ pub enum Error {
         /// The row's format number.
         format: i64,
     },
-    /// A row that this build, and every one before it, would never have written.
-    #[error("{table} {key} holds something impossible: {what}")]
+    /// A row that cannot be: the table, its key, and what is wrong with it.
+    #[error("impossible row {key} in {table}: {what}")]
     Impossible {
         /// The table.
         table: &'static str,
         /// The row's key.
         key: String,
-        /// What is wrong with it.
+        /// What is wrong.
         what: String,
     },
-    /// Everything else: connection lost, time limit, a bug.
-    #[error("the database")]
-    Database(#[source] sqlx::Error),
-}
-
-impl Error {
-    pub(super) fn impossible(table: &'static str, key: impl fmt::Display, what: impl fmt::Display) -> Self {
-        Self::Impossible { table, key: key.to_string(), what: what.to_string() }
-    }
-
-    /// Whether the same may well work in a moment: the database is away, starting, full, read-only for now (a failover), or took too long.
-    pub fn is_transient(&self) -> bool {
-        match self {
-            Self::NoPartner | Self::NoWorkflow | Self::Impossible { .. } => false,
-            Self::Newer { .. } => true,
-            Self::Database(error) => match error.as_database_error() {
-                Some(error) => error.code().is_some_and(|code| is_transient(&code)),
-                None => matches!(
-                    error,
-                    sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed
-                ),
-            },
-        }
-    }
-}
-
-/// By SQLSTATE: connection exceptions, serialization and deadlocks, insufficient resources, operator intervention
-/// (shutdown, start, time limit), lock not available, read-only transaction.
-fn is_transient(code: &str) -> bool {
-    matches!(code.get(..2), Some("08" | "40" | "53" | "57")) || matches!(code, "55P03" | "25006")
-}
-
-/// The name of the constraint that refused the statement.
-pub(super) fn constraint(error: &sqlx::Error) -> Option<&str> {
-    error.as_database_error().and_then(DatabaseError::constraint)
 }
 
 impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Self {
-        match constraint(&error) {
-            Some("workflows_partner_fkey") => Self::NoPartner,
-            Some("tasks_workflow_fkey") => Self::NoWorkflow,
-            _ => Self::Database(error),
+        if matches!(error, sqlx::Error::PoolTimedOut) {
+            return Self::Busy(error);
+        }
+        if matches!(
+            error,
+            sqlx::Error::PoolClosed | sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::WorkerCrashed
+        ) {
+            return Self::Unreachable(error);
+        }
+        match error.as_database_error().and_then(DatabaseError::code).unwrap_or(Cow::Borrowed("")).as_ref() {
+            // Cancelled by statement_timeout, lock_timeout, too many connections, deadlock, serialization failure.
+            "57014" | "55P03" | "53300" | "40P01" | "40001" => Self::Busy(error),
+            code if code.starts_with("08") || code.starts_with("57P") => Self::Unreachable(error),
+            // A primary that became a standby.
+            "25006" => Self::Unreachable(error),
+            _ => Self::Failed(error),
+        }
+    }
+}
+
+impl Error {
+    /// A row that cannot be.
+    pub fn impossible(table: &'static str, key: impl ToString, what: impl ToString) -> Self {
+        Self::Impossible { table, key: key.to_string(), what: what.to_string() }
+    }
+
+    /// The name of the constraint that a statement violated, if that is why it failed.
+    pub fn constraint(&self) -> Option<&str> {
+        match self {
+            Self::Failed(error) => error.as_database_error()?.constraint(),
+            Self::Busy(_) | Self::Unreachable(_) | Self::Newer { .. } | Self::Impossible { .. } => None,
         }
     }
 }

@@ -9,11 +9,9 @@
 //! tasks can be queued and share a statement without any caller noticing.
 
 use chrono::{DateTime, Utc};
-use sqlx::PgPool;
 use uuid::Uuid;
 
-use super::Error;
-use super::error::constraint;
+use super::{Error, Pool};
 use super::row::{bigint, int, to_json};
 use crate::domain::audit::{Hash, Origin, Sealed, seal};
 use crate::domain::decide::{Snapshot, Transition};
@@ -69,7 +67,7 @@ pub enum Outcome {
 }
 
 /// Writes a transition.
-pub async fn save(pool: &PgPool, save: &Save<'_>) -> Result<Outcome, Error> {
+pub async fn save(pool: &Pool, save: &Save<'_>) -> Result<Outcome, Error> {
     let prepared = Prepared::new(save.transition, save.head, save.command_digest, save.seed);
     let updated = update(pool, &prepared, bigint(save.transition.expected_version())).await;
     prepared.outcome(updated)
@@ -80,7 +78,7 @@ pub async fn save(pool: &PgPool, save: &Save<'_>) -> Result<Outcome, Error> {
 /// # Panics
 ///
 /// If the transition is not an opening.
-pub async fn insert_opened(pool: &PgPool, open: &Open<'_>) -> Result<Outcome, Error> {
+pub async fn insert_opened(pool: &Pool, open: &Open<'_>) -> Result<Outcome, Error> {
     let Some(Event { fact: Fact::Opened(opened), .. }) = open.transition.events().first() else {
         unreachable!("an opening starts with the event that says so");
     };
@@ -149,11 +147,11 @@ impl Prepared {
 
     /// Reads what the statement said: whether the guard let it through.
     fn outcome(&self, written: Result<Option<i64>, sqlx::Error>) -> Result<Outcome, Error> {
-        match written {
+        match written.map_err(Error::from) {
             Ok(Some(_)) => Ok(Outcome::Saved { head: self.head }),
             Ok(None) => Ok(Outcome::Stale),
-            Err(error) if constraint(&error) == Some("task_events_command") => Ok(Outcome::Duplicate),
-            Err(error) => Err(error.into()),
+            Err(error) if error.constraint() == Some("task_events_command") => Ok(Outcome::Duplicate),
+            Err(error) => Err(error),
         }
     }
 }
@@ -200,7 +198,7 @@ impl Rows {
 }
 
 /// The version written, or nothing where the guard did not match.
-async fn update(pool: &PgPool, prepared: &Prepared, expected: i64) -> Result<Option<i64>, sqlx::Error> {
+async fn update(pool: &Pool, prepared: &Prepared, expected: i64) -> Result<Option<i64>, sqlx::Error> {
     let Prepared { present, rows, head } = prepared;
     sqlx::query_scalar! {
         r#"with task as (
@@ -234,7 +232,7 @@ async fn update(pool: &PgPool, prepared: &Prepared, expected: i64) -> Result<Opt
 
 /// The version written, or nothing where the task exists.
 async fn insert(
-    pool: &PgPool,
+    pool: &Pool,
     prepared: &Prepared,
     open: &Open<'_>,
     opened: &Opened,
