@@ -59,8 +59,7 @@ impl From<Arc<store::Error>> for Error {
     fn from(error: Arc<store::Error>) -> Self {
         match *error {
             store::Error::Busy(_) => Self::Overloaded(error),
-            // A newer row: the replicas that can read it are there already.
-            store::Error::Unreachable(_) | store::Error::Newer { .. } => Self::Unavailable(error),
+            store::Error::Unreachable(_) => Self::Unavailable(error),
             store::Error::Failed(_) | store::Error::Impossible { .. } => Self::Internal(error),
         }
     }
