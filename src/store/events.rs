@@ -4,8 +4,8 @@ use std::fmt;
 
 use uuid::Uuid;
 
-use super::{Error, Pool};
 use super::row::{Place, bigint, int};
+use super::{Error, Pool};
 use crate::domain::audit::{self, FORMAT, Sealed};
 use crate::domain::event::Event;
 use crate::domain::id::{ActorId, CommandId, StageKey, TaskId};

@@ -1,8 +1,7 @@
 //! Pages of tasks, the latest opened first. The order never changes, so that a reader who turns pages misses none.
 
-
-use super::{Error, Pool};
 use super::tasks::{Record, StatusRecord, StatusRow, select_tasks};
+use super::{Error, Pool};
 use crate::domain::id::{BuyerId, PartnerId, StageKey, TaskId, WorkflowKey};
 use crate::domain::party::Party;
 use crate::domain::task::PhaseName;

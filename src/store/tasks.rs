@@ -3,8 +3,8 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::{Error, Pool};
 use super::row::Place;
+use super::{Error, Pool};
 use crate::domain::audit::Hash;
 use crate::domain::decide::Snapshot;
 use crate::domain::event::WorkflowRef;

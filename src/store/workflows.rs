@@ -3,8 +3,8 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::{Error, Pool};
 use super::row::{Place, int};
+use super::{Error, Pool};
 use crate::domain::id::{PartnerId, WorkflowKey};
 use crate::domain::time::Time;
 use crate::domain::workflow::Workflow;
