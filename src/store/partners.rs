@@ -1,5 +1,7 @@
 //! Partners and their keys.
 
+use chrono::{DateTime, Utc};
+
 use crate::domain::api_key::KeyHash;
 use crate::domain::id::{KeyId, PartnerId};
 use crate::domain::text::Name;
@@ -39,7 +41,7 @@ pub async fn insert(pool: &Pool, partner: &Partner) -> Result<(), Error> {
         "insert into partners (id, name, created_at) values ($1, $2, $3)",
         partner.id.0,
         partner.name.as_str(),
-        partner.created_at
+        partner.created_at.utc()
     )
     .execute(pool)
     .await?;
@@ -75,7 +77,7 @@ pub async fn insert_key(pool: &Pool, key: &Key, hash: KeyHash) -> Result<bool, E
         key.id.0,
         key.partner_id.0,
         key.hint,
-        key.created_at
+        key.created_at.utc()
     )
     .execute(pool)
     .await;
@@ -111,8 +113,8 @@ pub async fn list_keys(pool: &Pool, partner: PartnerId, after: Option<KeyId>, li
         id: KeyId(row.id),
         partner_id: partner,
         hint: row.hint,
-        created_at: row.created_at,
-        revoked_at: row.revoked_at,
+        created_at: row.created_at.into(),
+        revoked_at: row.revoked_at.map(Time::from),
     };
     Ok(rows.into_iter().map(key).collect())
 }
@@ -123,7 +125,7 @@ pub async fn revoke_key(pool: &Pool, partner: PartnerId, key: KeyId, now: Time) 
         "update api_keys set revoked_at = coalesce(revoked_at, greatest($3, created_at)) where partner_id = $1 and id = $2",
         partner.0,
         key.0,
-        now
+        now.utc()
     )
     .execute(pool)
     .await?;
@@ -133,7 +135,7 @@ pub async fn revoke_key(pool: &Pool, partner: PartnerId, key: KeyId, now: Time) 
 struct PartnerRow {
     id: uuid::Uuid,
     name: String,
-    created_at: Time,
+    created_at: DateTime<Utc>,
 }
 
 impl TryFrom<PartnerRow> for Partner {
@@ -141,13 +143,13 @@ impl TryFrom<PartnerRow> for Partner {
 
     fn try_from(row: PartnerRow) -> Result<Self, Error> {
         let name = Name::parse(row.name).map_err(|error| Error::impossible("partners", row.id, error))?;
-        Ok(Self { id: PartnerId(row.id), name, created_at: row.created_at })
+        Ok(Self { id: PartnerId(row.id), name, created_at: row.created_at.into() })
     }
 }
 
 struct KeyRow {
     id: uuid::Uuid,
     hint: String,
-    created_at: Time,
-    revoked_at: Option<Time>,
+    created_at: DateTime<Utc>,
+    revoked_at: Option<DateTime<Utc>>,
 }
