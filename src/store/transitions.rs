@@ -11,9 +11,9 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::{Error, Pool};
 use super::error::constraint;
 use super::row::{bigint, int, to_json};
+use super::{Error, Pool};
 use crate::domain::audit::{Hash, Origin, Sealed, seal};
 use crate::domain::decide::{Snapshot, Transition};
 use crate::domain::event::{Event, Fact, Opened};

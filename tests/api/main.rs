@@ -5,3 +5,5 @@
 mod embedded;
 mod harness;
 mod pool;
+mod sql_shape;
+mod store;
