@@ -113,8 +113,7 @@ impl From<Arc<store::Error>> for Error {
     fn from(error: Arc<store::Error>) -> Self {
         match *error {
             store::Error::Busy(_) => Self::Overloaded(error),
-            store::Error::Unreachable(_) => Self::Unavailable(error),
-            store::Error::Newer { .. } => Self::Unavailable(error),
+            store::Error::Unreachable(_) | store::Error::Newer { .. } => Self::Unavailable(error),
             store::Error::NoPartner | store::Error::NoWorkflow => Self::NotFound,
             store::Error::Failed(_) | store::Error::Impossible { .. } => Self::Internal(error),
         }

@@ -51,6 +51,11 @@ pub async fn connect(options: &PgConnectOptions, connections: u32) -> Result<PgP
     Ok(pool)
 }
 
+/// As [`connect`], but connects at first use: the database may be away for now.
+pub fn connect_lazily(options: &PgConnectOptions, connections: u32) -> PgPool {
+    serving_pool(connections).connect_lazy_with(serving(options))
+}
+
 fn serving_pool(connections: u32) -> PgPoolOptions {
     PgPoolOptions::new()
         .min_connections(connections)
