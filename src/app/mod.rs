@@ -59,8 +59,13 @@ impl From<Arc<store::Error>> for Error {
     fn from(error: Arc<store::Error>) -> Self {
         match *error {
             store::Error::Busy(_) => Self::Overloaded(error),
-            store::Error::Unreachable(_) => Self::Unavailable(error),
-            store::Error::Failed(_) | store::Error::Impossible { .. } => Self::Internal(error),
+            // A newer replica wrote the row: that one can serve it, this one not.
+            store::Error::Unreachable(_) | store::Error::Newer { .. } => Self::Unavailable(error),
+            // A use case that can meet the first two says itself what they mean to its caller.
+            store::Error::NoPartner
+            | store::Error::NoWorkflow
+            | store::Error::Failed(_)
+            | store::Error::Impossible { .. } => Self::Internal(error),
         }
     }
 }

@@ -1,71 +1,21 @@
 //! The database: rows in, domain types out. The only place with SQL; what a caller may do is decided elsewhere.
+//!
+//! One transition of a task is one statement; see `transitions.rs`. Every statement on a task's tables names its `task_id`, so
+//! that it runs on one node of a distributed engine. The few searches that cannot are marked in their text (`/* search: … */`),
+//! named in a test, and take no locks.
 
-use std::borrow::Cow;
-
+mod error;
+pub mod events;
+pub mod inbox;
+pub mod lists;
 pub mod partners;
 pub mod pool;
+mod row;
+pub mod tasks;
+pub mod transitions;
+pub mod workflows;
+
+pub use error::Error;
 
 /// Connections to Postgres.
 pub type Pool = sqlx::PgPool;
-
-/// Why the database did not do what was asked.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// No connection became free in time, or the statement was cut off by a time limit.
-    #[error("the database is too busy")]
-    Busy(#[source] sqlx::Error),
-    /// There is no working connection to the database, or it is starting or stopping.
-    #[error("the database cannot be reached")]
-    Unreachable(#[source] sqlx::Error),
-    /// A statement failed for a reason that is ours.
-    #[error("a statement failed")]
-    Failed(#[source] sqlx::Error),
-    /// A row that cannot be: the table, its key, and what is wrong with it.
-    #[error("impossible row {key} in {table}: {what}")]
-    Impossible {
-        /// The table.
-        table: &'static str,
-        /// The row's key.
-        key: String,
-        /// What is wrong.
-        what: String,
-    },
-}
-
-impl From<sqlx::Error> for Error {
-    fn from(error: sqlx::Error) -> Self {
-        if matches!(error, sqlx::Error::PoolTimedOut) {
-            return Self::Busy(error);
-        }
-        if matches!(
-            error,
-            sqlx::Error::PoolClosed | sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::WorkerCrashed
-        ) {
-            return Self::Unreachable(error);
-        }
-        match error.as_database_error().and_then(sqlx::error::DatabaseError::code).unwrap_or(Cow::Borrowed("")).as_ref()
-        {
-            // Cancelled by statement_timeout, lock_timeout, too many connections.
-            "57014" | "55P03" | "53300" => Self::Busy(error),
-            code if code.starts_with("08") || code.starts_with("57P") => Self::Unreachable(error),
-            // A primary that became a standby.
-            "25006" => Self::Unreachable(error),
-            _ => Self::Failed(error),
-        }
-    }
-}
-
-impl Error {
-    /// A row that cannot be.
-    pub fn impossible(table: &'static str, key: impl ToString, what: impl ToString) -> Self {
-        Self::Impossible { table, key: key.to_string(), what: what.to_string() }
-    }
-
-    /// The name of the constraint that a statement violated, if that is why it failed.
-    pub fn constraint(&self) -> Option<&str> {
-        match self {
-            Self::Failed(error) => error.as_database_error()?.constraint(),
-            Self::Busy(_) | Self::Unreachable(_) | Self::Impossible { .. } => None,
-        }
-    }
-}
