@@ -87,6 +87,15 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// The same without a row to point to: a dry run keeps none.
+    pub fn unrecorded(&self) -> Self {
+        let mut refusal = self.clone();
+        if let Self::Cancelling { recorded } | Self::TaskClosed { recorded } = &mut refusal {
+            *recorded = None;
+        }
+        refusal
+    }
+
     /// A field that must be there is not.
     pub(super) fn required(pointer: &'static str) -> Self {
         Self::invalid(pointer, "required", "is required")

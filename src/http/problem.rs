@@ -10,9 +10,8 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::app;
-
 mod code;
+mod refused;
 
 pub use code::Code;
 
@@ -172,17 +171,6 @@ impl IntoResponse for Problem {
     }
 }
 
-impl From<app::Error> for Problem {
-    fn from(error: app::Error) -> Self {
-        match error {
-            app::Error::NotFound => Self::not_found(),
-            app::Error::Overloaded(source) => Self::overloaded().caused_by(source),
-            app::Error::Unavailable(source) => Self::unavailable(source),
-            app::Error::Internal(source) => Self::internal(source),
-        }
-    }
-}
-
 /// One thing that is wrong with the input.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct FieldError {
@@ -246,7 +234,7 @@ pub struct Conflict {
     /// The row that records a decision which came too late.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub recorded: Option<Recorded>,
-    /// The current ETag of the caller's view (`precondition_failed`).
+    /// The current `ETag` of the caller's view (`precondition_failed`).
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "\"7\"")]
     pub etag: Option<String>,

@@ -22,7 +22,7 @@ async fn state(settings: Settings) -> AppState {
 async fn misbehaving(settings: Settings) -> Router {
     let pending = async || std::future::pending::<()>().await;
     let patient = async |deadline: middleware::Deadline| {
-        deadline.extend(Duration::from_secs(60));
+        deadline.extend(Duration::from_mins(1));
         tokio::time::sleep(Duration::from_millis(50)).await;
     };
     let echo = async |extract::Path(id): extract::Path<TaskId>| id.to_string();

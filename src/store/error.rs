@@ -75,7 +75,10 @@ impl From<sqlx::Error> for Error {
         if matches!(error, sqlx::Error::PoolTimedOut) {
             return Self::Busy(error);
         }
-        if matches!(error, sqlx::Error::PoolClosed | sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::WorkerCrashed) {
+        if matches!(
+            error,
+            sqlx::Error::PoolClosed | sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::WorkerCrashed
+        ) {
             return Self::Unreachable(error);
         }
         let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code).map(String::from);

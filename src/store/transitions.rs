@@ -55,13 +55,10 @@ pub struct Open<'a> {
 }
 
 /// What became of a write.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// Written, and durable.
-    Saved {
-        /// The hash of the last event: the new head of the chain.
-        head: Hash,
-    },
+    /// Written, and durable. The hash of each event, in order; the last is the new head of the chain.
+    Saved(Vec<Hash>),
     /// Somebody else moved the task on since it was read, or opened it before. Nothing was written.
     Stale,
     /// The party used the command's id on this task before. Nothing was written.
@@ -90,11 +87,15 @@ pub async fn insert_opened(pool: &PgPool, open: &Open<'_>) -> Result<Outcome, Er
     prepared.outcome(inserted)
 }
 
+fn head(hashes: &[Hash]) -> &Hash {
+    hashes.last().expect("a transition has at least one event")
+}
+
 /// A write, ready for its statement.
 struct Prepared {
     present: Present,
     rows: Rows,
-    head: Hash,
+    hashes: Vec<Hash>,
 }
 
 /// What changes in the task's row.
@@ -137,20 +138,22 @@ struct Rows {
 impl Prepared {
     fn new(transition: &Transition, head: Hash, command_digest: Option<[u8; 32]>, seed: Seed) -> Self {
         let present = Present::of(transition.snapshot());
-        let mut prepared = Self { present, rows: Rows::default(), head };
+        let mut prepared = Self { present, rows: Rows::default(), hashes: Vec::new() };
         let task_id = transition.snapshot().task.id();
+        let mut head = head;
         for event in transition.events() {
-            let sealed = seal(&prepared.head, task_id, event, seed());
-            prepared.head = sealed.hash;
+            let sealed = seal(&head, task_id, event, seed());
+            head = sealed.hash;
+            prepared.hashes.push(head);
             prepared.rows.push(event, sealed, command_digest);
         }
         prepared
     }
 
     /// Reads what the statement said: whether the guard let it through.
-    fn outcome(&self, written: Result<Option<i64>, sqlx::Error>) -> Result<Outcome, Error> {
+    fn outcome(self, written: Result<Option<i64>, sqlx::Error>) -> Result<Outcome, Error> {
         match written {
-            Ok(Some(_)) => Ok(Outcome::Saved { head: self.head }),
+            Ok(Some(_)) => Ok(Outcome::Saved(self.hashes)),
             Ok(None) => Ok(Outcome::Stale),
             Err(error) if constraint(&error) == Some("task_events_command") => Ok(Outcome::Duplicate),
             Err(error) => Err(error.into()),
@@ -201,7 +204,7 @@ impl Rows {
 
 /// The version written, or nothing where the guard did not match.
 async fn update(pool: &PgPool, prepared: &Prepared, expected: i64) -> Result<Option<i64>, sqlx::Error> {
-    let Prepared { present, rows, head } = prepared;
+    let Prepared { present, rows, hashes } = prepared;
     sqlx::query_scalar! {
         r#"with task as (
                update tasks set
@@ -224,7 +227,7 @@ async fn update(pool: &PgPool, prepared: &Prepared, expected: i64) -> Result<Opt
            select version as "version!" from task"#,
         present.task_id, expected, present.version, present.phase, present.stage, present.round, present.waiting_on,
         present.due_at, present.overdue, present.wake_at, present.format, present.state, present.notes,
-        present.buyer_status, present.status_version, &head.as_bytes()[..], present.updated_at,
+        present.buyer_status, present.status_version, &head(hashes).as_bytes()[..], present.updated_at,
         &rows.seq, &rows.cause_seq, &rows.kind as _, &rows.stage as _, &rows.round as _, &rows.party as _,
         &rows.recorded_at, &rows.command_id as _, &rows.command_digest as _, &rows.entry, &rows.data, &rows.personal, &rows.hash
     }
@@ -239,7 +242,7 @@ async fn insert(
     open: &Open<'_>,
     opened: &Opened,
 ) -> Result<Option<i64>, sqlx::Error> {
-    let Prepared { present, rows, head } = prepared;
+    let Prepared { present, rows, hashes } = prepared;
     sqlx::query_scalar! {
         r#"with task as (
                insert into tasks (task_id, partner_id, buyer_id, workflow_key, workflow_version, title, metadata,
@@ -265,7 +268,7 @@ async fn insert(
         opened.title.as_ref().map(Text::as_str), opened.metadata.as_ref().map(to_json), &open.digest[..], present.updated_at,
         present.version, present.phase, present.stage, present.round, present.waiting_on, present.due_at, present.overdue,
         present.wake_at, present.format, present.state, present.notes, present.buyer_status, present.status_version,
-        &head.as_bytes()[..],
+        &head(hashes).as_bytes()[..],
         &rows.seq, &rows.cause_seq, &rows.kind as _, &rows.stage as _, &rows.round as _, &rows.party as _,
         &rows.recorded_at, &rows.command_id as _, &rows.command_digest as _, &rows.entry, &rows.data, &rows.personal, &rows.hash
     }
