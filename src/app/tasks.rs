@@ -99,7 +99,8 @@ pub async fn open_task(app: &Arc<App>, sender: Sender, new: NewTask) -> Result<(
             seed: ids::random::<32>,
         };
         let outcome = insert_opened(&app.pool, &open).await?;
-        let found = load(&app, id).await?.ok_or_else(|| Error::impossible("a task that was just written is not there"))?;
+        let found =
+            load(&app, id).await?.ok_or_else(|| Error::impossible("a task that was just written is not there"))?;
         same(found, &new).map(|view| (view, matches!(outcome, Outcome::Saved(_))))
     });
     write.await.map_err(|fault| Error::Internal(Arc::new(fault)))?

@@ -32,6 +32,7 @@ pub mod openapi;
 pub mod page;
 pub mod partners;
 pub mod problem;
+pub mod server;
 pub mod simulations;
 pub mod statuses;
 pub mod tasks;

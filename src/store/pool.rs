@@ -51,11 +51,6 @@ pub async fn connect(options: &PgConnectOptions, connections: u32) -> Result<PgP
     Ok(pool)
 }
 
-/// As [`connect`], but connects at first use: the database may be away for now.
-pub fn connect_lazily(options: &PgConnectOptions, connections: u32) -> PgPool {
-    serving_pool(connections).connect_lazy_with(serving(options))
-}
-
 fn serving_pool(connections: u32) -> PgPoolOptions {
     PgPoolOptions::new()
         .min_connections(connections)
@@ -97,11 +92,26 @@ pub async fn migrate(options: &PgConnectOptions) -> Result<(), Error> {
 ///
 /// When the database cannot be asked.
 pub async fn is_migrated(pool: &PgPool) -> Result<bool, sqlx::Error> {
-    let known: bool = sqlx::query_scalar("select to_regclass('_sqlx_migrations') is not null").fetch_one(pool).await?;
-    if !known {
-        return Ok(false);
+    match sqlx::query_scalar!("select version from _sqlx_migrations where success").fetch_all(pool).await {
+        Ok(applied) => Ok(MIGRATOR.iter().all(|migration| applied.contains(&migration.version))),
+        Err(error) if is_undefined_table(&error) => Ok(false),
+        Err(error) => Err(error),
     }
-    let applied: Vec<i64> =
-        sqlx::query_scalar("select version from _sqlx_migrations where success").fetch_all(pool).await?;
-    Ok(MIGRATOR.iter().all(|migration| applied.contains(&migration.version)))
+}
+
+fn is_undefined_table(error: &sqlx::Error) -> bool {
+    error.as_database_error().and_then(sqlx::error::DatabaseError::code).is_some_and(|code| code == "42P01")
+}
+
+/// Applies the migrations of a folder instead of those compiled in: while a migration is being written, the code that
+/// needs it does not compile yet.
+///
+/// # Errors
+///
+/// As [`migrate`].
+pub async fn migrate_from(folder: &std::path::Path, options: &PgConnectOptions) -> Result<(), Error> {
+    let mut connection = PgConnection::connect_with(options).await?;
+    Migrator::new(folder).await?.run(&mut connection).await?;
+    connection.close().await?;
+    Ok(())
 }

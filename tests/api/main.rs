@@ -4,5 +4,9 @@
 
 mod embedded;
 mod harness;
+mod licences;
 mod partners;
 mod pool;
+mod serve;
+mod server;
+mod tidy;
