@@ -12,8 +12,8 @@ use super::{App, Error};
 enum NotReady {
     #[error("the service is stopping")]
     Draining,
-    #[error("the database lacks {0} migration(s)")]
-    Migrations(usize),
+    #[error("the database lacks migrations")]
+    NotMigrated,
 }
 
 /// Succeeds if the database is reachable and migrated and the service is not about to stop.
@@ -21,8 +21,10 @@ pub async fn ready(app: &App) -> Result<(), Error> {
     if app.draining.load(Ordering::SeqCst) {
         return Err(Error::Unavailable(Arc::new(NotReady::Draining)));
     }
-    match store::schema::missing(&app.pool).await? {
-        0 => Ok(()),
-        missing => Err(Error::Unavailable(Arc::new(NotReady::Migrations(missing)))),
+    // Whatever keeps the database from answering this, the replica is of no use now.
+    let migrated = store::pool::is_migrated(&app.pool).await;
+    if !migrated.map_err(|error| Error::Unavailable(Arc::new(store::Error::from(error))))? {
+        return Err(Error::Unavailable(Arc::new(NotReady::NotMigrated)));
     }
+    Ok(())
 }

@@ -4,11 +4,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::clock::Clock;
+use crate::domain::refusal::Refusal;
+use crate::domain::workflow::Mistake;
 use crate::store;
 
+pub mod audit;
 pub mod caller;
+pub mod commands;
 pub mod health;
 pub mod partners;
+pub mod tasks;
+pub mod workflows;
 
 pub use caller::Caller;
 
@@ -18,13 +24,14 @@ pub struct App {
     pool: store::Pool,
     clock: Clock,
     keys: partners::KeyCache,
+    definitions: workflows::Definitions,
     draining: AtomicBool,
 }
 
 impl App {
     /// An app on this database and clock.
     pub fn new(pool: store::Pool, clock: Clock) -> Self {
-        Self { pool, clock, keys: partners::KeyCache::default(), draining: AtomicBool::new(false) }
+        Self { pool, clock, keys: partners::KeyCache::default(), definitions: workflows::definitions(), draining: AtomicBool::new(false) }
     }
 
     /// The clock; doors need it for what they check themselves (the expiry of tokens).
@@ -44,6 +51,27 @@ pub enum Error {
     /// There is no such thing, or it is somebody else's.
     #[error("not found")]
     NotFound,
+    /// The command was refused; where the task stands.
+    #[error("refused")]
+    Refused(#[source] Refusal, Box<commands::Standing>),
+    /// The request was refused before there was a task to stand anywhere.
+    #[error("refused")]
+    Rejected(#[source] Refusal),
+    /// The caller acts on a version of its view that is not the present one.
+    #[error("the view has changed")]
+    PreconditionFailed(Box<commands::Standing>),
+    /// The command's id was used before, with another body.
+    #[error("the command's id was used before")]
+    EventIdReused,
+    /// The task's id was used before, with another body.
+    #[error("the task's id was used before")]
+    TaskExists(Box<commands::Standing>),
+    /// The workflow or version does not exist, or is retired.
+    #[error("no such workflow")]
+    WorkflowUnavailable,
+    /// The definition has mistakes.
+    #[error("the definition has mistakes")]
+    Definition(Vec<Mistake>),
     /// Too much to do; nothing was done.
     #[error("overloaded")]
     Overloaded(#[source] Arc<dyn std::error::Error + Send + Sync>),
@@ -55,11 +83,33 @@ pub enum Error {
     Internal(#[source] Arc<dyn std::error::Error + Send + Sync>),
 }
 
+impl Error {
+    /// Others were faster each time; nothing was done.
+    fn contended() -> Self {
+        Self::Overloaded(Arc::new(Contended))
+    }
+
+    /// Something that cannot be.
+    fn impossible(what: &'static str) -> Self {
+        Self::Internal(Arc::new(Impossible(what)))
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("others changed the task first, every time")]
+struct Contended;
+
+#[derive(Debug, thiserror::Error)]
+#[error("impossible: {0}")]
+struct Impossible(&'static str);
+
 impl From<Arc<store::Error>> for Error {
     fn from(error: Arc<store::Error>) -> Self {
         match *error {
             store::Error::Busy(_) => Self::Overloaded(error),
             store::Error::Unreachable(_) => Self::Unavailable(error),
+            store::Error::Newer { .. } => Self::Unavailable(error),
+            store::Error::NoPartner | store::Error::NoWorkflow => Self::NotFound,
             store::Error::Failed(_) | store::Error::Impossible { .. } => Self::Internal(error),
         }
     }

@@ -26,7 +26,7 @@ pub struct Identity {
     /// The pinned version.
     pub workflow: WorkflowRef,
     /// What the task is called.
-    pub title: Name,
+    pub title: Option<Name>,
     /// The platform's own data.
     pub metadata: Option<serde_json::Map<String, serde_json::Value>>,
 }
@@ -43,8 +43,8 @@ pub struct TaskView {
     pub buyer_id: BuyerId,
     /// The workflow version, pinned for life.
     pub workflow: WorkflowRef,
-    /// What the task is called, at most 200 characters.
-    pub title: Name,
+    /// What the task is called, at most 200 characters; null once erased.
+    pub title: Option<Name>,
     /// The platform's own data, at most 16 KiB; null if there is none.
     #[schema(value_type = Option<Object>)]
     pub metadata: Option<serde_json::Map<String, serde_json::Value>>,

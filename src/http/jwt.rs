@@ -138,7 +138,7 @@ impl Verifier {
 
     fn check_claims(&self, claims: Claims, signature: &str, now: Time) -> Result<Verified, Refusal> {
         #[expect(clippy::cast_precision_loss, reason = "microseconds of this millennium are exact in an f64")]
-        let seconds = now.timestamp_micros() as f64 / 1e6;
+        let seconds = now.micros() as f64 / 1e6;
         let exp = claims.exp.ok_or(Refusal::Invalid("the token has no `exp`"))?;
         let expires_at = instant(exp).ok_or(Refusal::Invalid("the token's `exp` is no time"))?;
         if exp + LEEWAY_SECONDS <= seconds {
@@ -188,7 +188,7 @@ fn instant(seconds: f64) -> Option<Time> {
     let in_range = (0.0..1e11).contains(&seconds);
     #[expect(clippy::cast_possible_truncation, reason = "in range; the fraction of a second is of no interest")]
     let whole = seconds as i64;
-    in_range.then(|| Time::from_timestamp(whole, 0)).flatten()
+    in_range.then(|| Time::from_micros(whole * 1_000_000))
 }
 
 fn credential_id(of: &str) -> CredentialId {

@@ -16,9 +16,13 @@ use utoipa_axum::routes;
 
 use crate::app::App;
 
+pub mod audit;
 pub mod auth;
 pub mod body;
+mod commands;
 mod docs;
+mod etag;
+pub mod events;
 pub mod extract;
 pub mod health;
 pub mod jwt;
@@ -28,6 +32,13 @@ pub mod openapi;
 pub mod page;
 pub mod partners;
 pub mod problem;
+pub mod simulations;
+pub mod statuses;
+pub mod tasks;
+pub mod workflows;
+
+/// The workflow of the demo, and the contract's example.
+const DEMO_WORKFLOW: &str = include_str!("../../tests/fixtures/brand-campaign.json");
 
 /// What the HTTP surface needs to know that the use cases need not. Holds secrets: not to be logged.
 #[derive(Clone, Default)]
@@ -38,6 +49,8 @@ pub struct Settings {
     pub buyers: jwt::Settings,
     /// Browser origins that may call, such as `https://aitasker.example`.
     pub cors_origins: Vec<String>,
+    /// How long a request may take.
+    pub limits: middleware::Limits,
 }
 
 /// Why the HTTP surface cannot start.
@@ -63,6 +76,7 @@ pub struct AppState {
     contract: Arc<openapi::Contract>,
     observer: middleware::Observer,
     origins: Arc<[HeaderValue]>,
+    limits: middleware::Limits,
 }
 
 impl AppState {
@@ -75,7 +89,7 @@ impl AppState {
         let operations = Arc::new(openapi::operations(&document));
         let observer = middleware::Observer { operations, metrics: Arc::clone(&metrics) };
         let contract = Arc::new(openapi::Contract::of(&document));
-        Ok(Self { app, auth: Arc::new(auth), metrics, contract, observer, origins })
+        Ok(Self { app, auth: Arc::new(auth), metrics, contract, observer, origins, limits: settings.limits })
     }
 }
 
@@ -91,7 +105,20 @@ fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(partners::create_partner, partners::list_partners))
         .routes(routes!(partners::get_partner))
         .routes(routes!(partners::create_partner_key, partners::list_partner_keys))
-        .routes(routes!(partners::revoke_partner_key));
+        .routes(routes!(partners::revoke_partner_key))
+        .routes(routes!(workflows::list_workflows))
+        .routes(routes!(workflows::register_workflow, workflows::get_workflow, workflows::retire_workflow))
+        .routes(routes!(workflows::get_workflow_version))
+        .routes(routes!(workflows::get_workflow_diagram))
+        .routes(routes!(simulations::simulate_workflow))
+        .routes(routes!(tasks::open_task, tasks::list_tasks))
+        .routes(routes!(tasks::get_task))
+        .routes(routes!(events::post_event))
+        .routes(routes!(statuses::get_task_status))
+        .routes(routes!(statuses::list_statuses))
+        .routes(routes!(tasks::list_reviews))
+        .routes(routes!(audit::get_task_audit))
+        .routes(routes!(audit::get_task_audit_proof));
     OpenApiRouter::with_openapi(openapi::base())
         .nest("/api/v1", api)
         .routes(routes!(health::health))
@@ -101,14 +128,18 @@ fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(openapi::openapi_json))
 }
 
-/// The whole HTTP surface as a service. Layers listed later are further out.
+/// The whole HTTP surface as a service.
 pub fn router(state: AppState) -> Router {
     let (router, _) = routes().split_for_parts();
+    dress(router.merge(docs::router()), state)
+}
+
+/// Puts on what every route has. Layers listed later are further out.
+fn dress(router: Router<AppState>, state: AppState) -> Router {
     router
-        .merge(docs::router())
         .fallback(middleware::not_found)
         .method_not_allowed_fallback(middleware::method_not_allowed)
-        .layer(from_fn(middleware::time_limit))
+        .layer(from_fn_with_state(state.limits, middleware::time_limit))
         .layer(CatchPanicLayer::custom(middleware::panicked))
         .layer(cors(&state.origins))
         .layer(from_fn(middleware::headers))

@@ -36,7 +36,6 @@ pub struct Partner {
     #[schema(example = "Northwind Agents")]
     name: Name,
     /// When it was added.
-    #[schema(value_type = DateTime<Utc>)]
     created_at: Time,
 }
 
@@ -49,10 +48,9 @@ pub struct PartnerKey {
     #[schema(example = "ait_7Gq2")]
     hint: String,
     /// When it was made.
-    #[schema(value_type = DateTime<Utc>)]
     created_at: Time,
     /// When it was revoked; null while it is valid.
-    #[schema(required = true, value_type = Option<DateTime<Utc>>)]
+    #[schema(required = true)]
     revoked_at: Option<Time>,
 }
 
@@ -68,7 +66,6 @@ pub struct NewPartnerKey {
     #[schema(example = "ait_7Gq2")]
     hint: String,
     /// When it was made.
-    #[schema(value_type = DateTime<Utc>)]
     created_at: Time,
 }
 

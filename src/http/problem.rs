@@ -10,9 +10,8 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::app;
-
 mod code;
+pub(super) mod refused;
 
 pub use code::Code;
 
@@ -169,17 +168,6 @@ impl IntoResponse for Problem {
             response.headers_mut().insert(name, value);
         }
         response
-    }
-}
-
-impl From<app::Error> for Problem {
-    fn from(error: app::Error) -> Self {
-        match error {
-            app::Error::NotFound => Self::not_found(),
-            app::Error::Overloaded(source) => Self::overloaded().caused_by(source),
-            app::Error::Unavailable(source) => Self::unavailable(source),
-            app::Error::Internal(source) => Self::internal(source),
-        }
     }
 }
 

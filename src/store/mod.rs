@@ -11,7 +11,6 @@ pub mod lists;
 pub mod partners;
 pub mod pool;
 mod row;
-pub mod schema;
 pub mod tasks;
 pub mod transitions;
 pub mod workflows;

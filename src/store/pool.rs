@@ -8,7 +8,7 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{Connection as _, PgConnection, PgPool};
 
 /// The role that serving connections take. The migrations make it; the user of `DATABASE_URL` must be a member of it
-/// (whoever creates a role is, and so is a superuser).
+/// (they see to it, if that user may).
 pub const SERVING_ROLE: &str = "stagegate_app";
 
 /// Every migration, compiled in.

@@ -4,6 +4,7 @@
 
 mod embedded;
 mod harness;
+mod partners;
 mod pool;
 mod sql_shape;
 mod store;
