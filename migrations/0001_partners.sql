@@ -1,43 +1,4 @@
--- Who may call: partners and their keys, and the role that serves requests.
---
--- The service serves requests as `stagegate_app`, which owns nothing: what it may do to each table is granted next to the
--- table, and what is not granted (changing or deleting the trail above all) it cannot do, whatever a bug asks for.
--- Roles belong to the cluster, not to the database, so two databases may create it at the same moment; and where the
--- migrating user may not create roles, an administrator creates it beforehand and grants it.
-
-do $$
-declare
-    -- Membership counts only if it allows SET ROLE; before Postgres 16 every membership does.
-    may_set_role constant text := case when current_setting('server_version_num')::int >= 160000 then 'SET' else 'MEMBER' end;
-begin
-    if not exists (select from pg_roles where rolname = 'stagegate_app') then
-        begin
-            create role stagegate_app nologin;
-        exception
-            when duplicate_object or unique_violation then null;
-            when insufficient_privilege then
-                raise exception 'role stagegate_app is missing and % may not create it', current_user
-                    using hint = 'As an administrator: CREATE ROLE stagegate_app NOLOGIN; GRANT stagegate_app TO ' || quote_ident(current_user) || ';';
-        end;
-    end if;
-    for attempt in 1 .. 5 loop
-        exit when pg_has_role(current_user, 'stagegate_app', may_set_role);
-        begin
-            execute format('grant stagegate_app to %I', current_user);
-        exception
-            -- Somebody grants it at this moment: look again. (XX000 is "tuple concurrently updated".)
-            when unique_violation or internal_error then perform pg_sleep(0.05 * attempt);
-        end;
-    end loop;
-    if not has_schema_privilege('stagegate_app', current_schema(), 'USAGE') then
-        execute format('grant usage on schema %I to stagegate_app', current_schema());
-    end if;
-    -- So that a replica can tell whether the database is migrated.
-    if to_regclass('_sqlx_migrations') is not null then
-        grant select on _sqlx_migrations to stagegate_app;
-    end if;
-end
-$$;
+-- Who may call: partners and their keys.
 
 create table partners (
     id uuid primary key,

@@ -21,7 +21,9 @@ pub async fn ready(app: &App) -> Result<(), Error> {
     if app.draining.load(Ordering::SeqCst) {
         return Err(Error::Unavailable(Arc::new(NotReady::Draining)));
     }
-    if !store::pool::is_migrated(&app.pool).await.map_err(store::Error::from)? {
+    // Whatever keeps the database from answering this, the replica is of no use now.
+    let migrated = store::pool::is_migrated(&app.pool).await;
+    if !migrated.map_err(|error| Error::Unavailable(Arc::new(store::Error::from(error))))? {
         return Err(Error::Unavailable(Arc::new(NotReady::NotMigrated)));
     }
     Ok(())

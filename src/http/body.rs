@@ -3,8 +3,6 @@
 //! The checks of design.md have an order in which the body comes after the credential, the route and the resource.
 //! So [`RawBody`] never refuses a request by itself: what was wrong with it comes out when the handler asks for it.
 
-use std::time::Duration;
-
 use axum::body::HttpBody;
 use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, header};
@@ -12,6 +10,7 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
+use super::middleware::Limits;
 use super::problem::{Code, FieldError, Problem};
 
 mod explain;
@@ -22,9 +21,6 @@ pub use explain::{explain, explain_at};
 
 /// The largest body: 1 MiB.
 pub const MAX_BYTES: usize = 1 << 20;
-
-/// How long a body may take to arrive.
-const READ_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The body of a request, or why there is none to use. Take it as a handler's last argument.
 #[derive(Debug)]
@@ -103,11 +99,12 @@ async fn read(request: Request) -> Result<Vec<u8>, Problem> {
         return Err(too_large());
     }
     let body = Limited::new(body, MAX_BYTES);
-    let bytes = match tokio::time::timeout(READ_TIMEOUT, body.collect()).await {
+    let limits = head.extensions.get().copied().unwrap_or_else(Limits::default);
+    let bytes = match tokio::time::timeout(limits.body, body.collect()).await {
         Ok(Ok(collected)) => collected.to_bytes(),
         Ok(Err(error)) if error.is::<LengthLimitError>() => return Err(too_large()),
         Ok(Err(_)) => return Err(Problem::new(Code::InvalidJson, "The body ended before it was complete.")),
-        Err(_) => return Err(Problem::new(Code::SlowBody, "The body did not arrive within 10 seconds.")),
+        Err(_) => return Err(Problem::new(Code::SlowBody, "The body did not arrive in time.")),
     };
     // An empty body needs no type: that it is empty is the better message.
     if !bytes.is_empty() {
@@ -157,6 +154,8 @@ mod tests {
         at: Option<Time>,
         #[serde(default)]
         flag: bool,
+        #[serde(default)]
+        nested: Option<Box<Item>>,
     }
 
     #[derive(Debug, Deserialize)]
@@ -183,7 +182,13 @@ mod tests {
                 json!({ "id": id, "name": "x", "nope": 1 }),
                 "/nope",
                 "unknown_field",
-                "is not known here; known: `id`, `name`, `items`, `count`, `at`, `flag`",
+                "is not known here; known: `id`, `name`, `items`, `count`, `at`, `flag`, `nested`",
+            ),
+            (
+                json!({ "id": id, "name": "x", "nested": { "nested": 1 } }),
+                "/nested/nested",
+                "unknown_field",
+                "is not known here; known: `stage`, `kind`",
             ),
             (json!({ "id": "7", "name": "x" }), "/id", "invalid_value", "must be a UUID"),
             (json!({ "id": id, "name": 7 }), "/name", "wrong_type", "must be a string"),
@@ -206,7 +211,7 @@ mod tests {
                 json!({ "id": id, "name": "x", "at": "yesterday" }),
                 "/at",
                 "invalid_value",
-                "must be an RFC 3339 time such as 2026-11-22T10:00:00Z",
+                "must be an RFC 3339 date and time, such as 2026-11-22T10:00:00Z",
             ),
             (json!({ "id": id, "name": "x", "items": {} }), "/items", "wrong_type", "must be an array"),
             (json!({ "id": id, "name": "x", "items": [3] }), "/items/0", "wrong_type", "must be an object"),

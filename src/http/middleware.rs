@@ -23,8 +23,20 @@ use super::problem::{Code, Problem, REQUEST_ID};
 /// The header that carries a request's id, both ways.
 pub const REQUEST_ID_HEADER: HeaderName = HeaderName::from_static("x-request-id");
 
-/// How long a request may take, unless its handler asked for more.
-const TIME_LIMIT: Duration = Duration::from_secs(15);
+/// How long a request may take.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// The whole of it, unless its handler asks for more.
+    pub request: Duration,
+    /// Its body, to arrive.
+    pub body: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { request: Duration::from_secs(15), body: Duration::from_secs(10) }
+    }
+}
 
 /// Operation ids by method and route, for spans and metrics; and the metrics.
 #[derive(Clone, Debug)]
@@ -142,9 +154,10 @@ impl<S: Sync> FromRequestParts<S> for Deadline {
 }
 
 /// Gives up when the [`Deadline`] has passed. Streams are not cut: the limit ends where the answer begins.
-pub(super) async fn time_limit(mut request: Request, next: Next) -> Response {
-    let deadline = Deadline::after(TIME_LIMIT);
+pub(super) async fn time_limit(State(limits): State<Limits>, mut request: Request, next: Next) -> Response {
+    let deadline = Deadline::after(limits.request);
     request.extensions_mut().insert(deadline.clone());
+    request.extensions_mut().insert(limits);
     let mut answer = pin!(next.run(request));
     loop {
         let until = deadline.get();

@@ -39,6 +39,8 @@ pub struct Settings {
     pub buyers: jwt::Settings,
     /// Browser origins that may call, such as `https://aitasker.example`.
     pub cors_origins: Vec<String>,
+    /// How long a request may take.
+    pub limits: middleware::Limits,
 }
 
 /// Why the HTTP surface cannot start.
@@ -64,6 +66,7 @@ pub struct AppState {
     contract: Arc<openapi::Contract>,
     observer: middleware::Observer,
     origins: Arc<[HeaderValue]>,
+    limits: middleware::Limits,
 }
 
 impl AppState {
@@ -76,7 +79,7 @@ impl AppState {
         let operations = Arc::new(openapi::operations(&document));
         let observer = middleware::Observer { operations, metrics: Arc::clone(&metrics) };
         let contract = Arc::new(openapi::Contract::of(&document));
-        Ok(Self { app, auth: Arc::new(auth), metrics, contract, observer, origins })
+        Ok(Self { app, auth: Arc::new(auth), metrics, contract, observer, origins, limits: settings.limits })
     }
 }
 
@@ -102,14 +105,18 @@ fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(openapi::openapi_json))
 }
 
-/// The whole HTTP surface as a service. Layers listed later are further out.
+/// The whole HTTP surface as a service.
 pub fn router(state: AppState) -> Router {
     let (router, _) = routes().split_for_parts();
+    dress(router.merge(docs::router()), state)
+}
+
+/// Puts on what every route has. Layers listed later are further out.
+fn dress(router: Router<AppState>, state: AppState) -> Router {
     router
-        .merge(docs::router())
         .fallback(middleware::not_found)
         .method_not_allowed_fallback(middleware::method_not_allowed)
-        .layer(from_fn(middleware::time_limit))
+        .layer(from_fn_with_state(state.limits, middleware::time_limit))
         .layer(CatchPanicLayer::custom(middleware::panicked))
         .layer(cors(&state.origins))
         .layer(from_fn(middleware::headers))

@@ -8,7 +8,7 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{Connection as _, PgConnection, PgPool};
 
 /// The role that serving connections take. The migrations make it; the user of `DATABASE_URL` must be a member of it
-/// (whoever creates a role is, and so is a superuser).
+/// (they see to it, if that user may).
 pub const SERVING_ROLE: &str = "stagegate_app";
 
 /// Every migration, compiled in.
@@ -49,6 +49,11 @@ pub fn parse_url(url: &str) -> Result<PgConnectOptions, Error> {
 pub async fn connect(options: &PgConnectOptions, connections: u32) -> Result<PgPool, Error> {
     let pool = serving_pool(connections).connect_with(serving(options)).await?;
     Ok(pool)
+}
+
+/// As [`connect`], but connects at first use: the database may be away for now.
+pub fn connect_lazily(options: &PgConnectOptions, connections: u32) -> PgPool {
+    serving_pool(connections).connect_lazy_with(serving(options))
 }
 
 fn serving_pool(connections: u32) -> PgPoolOptions {
@@ -92,15 +97,13 @@ pub async fn migrate(options: &PgConnectOptions) -> Result<(), Error> {
 ///
 /// When the database cannot be asked.
 pub async fn is_migrated(pool: &PgPool) -> Result<bool, sqlx::Error> {
-    match sqlx::query_scalar!("select version from _sqlx_migrations where success").fetch_all(pool).await {
-        Ok(applied) => Ok(MIGRATOR.iter().all(|migration| applied.contains(&migration.version))),
-        Err(error) if is_undefined_table(&error) => Ok(false),
-        Err(error) => Err(error),
+    let known: bool = sqlx::query_scalar("select to_regclass('_sqlx_migrations') is not null").fetch_one(pool).await?;
+    if !known {
+        return Ok(false);
     }
-}
-
-fn is_undefined_table(error: &sqlx::Error) -> bool {
-    error.as_database_error().and_then(sqlx::error::DatabaseError::code).is_some_and(|code| code == "42P01")
+    let applied: Vec<i64> =
+        sqlx::query_scalar("select version from _sqlx_migrations where success").fetch_all(pool).await?;
+    Ok(MIGRATOR.iter().all(|migration| applied.contains(&migration.version)))
 }
 
 /// Applies the migrations of a folder instead of those compiled in: while a migration is being written, the code that

@@ -5,6 +5,7 @@
 mod embedded;
 mod harness;
 mod licences;
+mod partners;
 mod pool;
 mod serve;
 mod server;
