@@ -61,7 +61,7 @@ pub async fn get_partner(app: &App, id: PartnerId) -> Result<Partner, Error> {
 }
 
 /// Up to `limit` partners after `after`, oldest first.
-pub async fn list_partners(app: &App, after: Option<PartnerId>, limit: i64) -> Result<Vec<Partner>, Error> {
+pub async fn list_partners(app: &App, after: Option<PartnerId>, limit: u32) -> Result<Vec<Partner>, Error> {
     Ok(store::partners::list(&app.pool, after, limit).await?)
 }
 
@@ -87,7 +87,7 @@ pub async fn list_partner_keys(
     app: &App,
     partner_id: PartnerId,
     after: Option<KeyId>,
-    limit: i64,
+    limit: u32,
 ) -> Result<Vec<Key>, Error> {
     let keys = store::partners::list_keys(&app.pool, partner_id, after, limit).await?;
     if keys.is_empty() {

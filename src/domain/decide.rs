@@ -17,7 +17,7 @@ use super::notes::Notes;
 use super::party::{ActorRef, Party, Sender};
 use super::refusal::Refusal;
 use super::status::Status;
-use super::task::{Phase, PhaseName, Task};
+use super::task::{Phase, Task};
 use super::text::Name;
 use super::time::Time;
 use super::workflow::{Stage, Workflow};
@@ -163,6 +163,9 @@ pub fn decide(workflow: &Workflow, snapshot: &Snapshot, command: &Command, now: 
         return Ok(draft.finish(Some(closed(Some(seq)))));
     }
     let Some(sender) = &command.meta.sender else {
+        if command.action != Action::Tick {
+            return Err(Refusal::required("/actor"));
+        }
         timer::tick(&mut draft)?;
         return Ok(draft.finish(None));
     };
@@ -294,11 +297,6 @@ fn check_revision(task: &Task, command: &Command) -> Result<(), Refusal> {
         Some(revision) if revision < task.revision => Err(Refusal::StaleRevision),
         Some(_) | None => Ok(()),
     }
-}
-
-/// The refusal of a command that the phase does not take.
-fn wrong_phase(task: &Task) -> Refusal {
-    if task.phase() == PhaseName::Cancelling { Refusal::Cancelling { recorded: None } } else { Refusal::WrongPhase }
 }
 
 fn only(parties: &[Party], sender: &Sender) -> Result<(), Refusal> {

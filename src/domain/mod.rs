@@ -17,3 +17,6 @@ pub mod text;
 pub mod time;
 pub mod view;
 pub mod workflow;
+
+#[cfg(test)]
+mod tests;

@@ -13,7 +13,7 @@ use super::time::Time;
 /// What people wrote that is still of use. Empty once the task is closed.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Notes {
-    /// The partner's checkpoint, or the reason of the hold.
+    /// The partner's checkpoint.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) message: Option<Message>,
     /// What the open escalation asks.
@@ -84,7 +84,7 @@ impl Notes {
             *self = Self::default();
             return;
         }
-        if task.checkpoint.is_none() && !matches!(task.phase, Phase::OnHold(_)) {
+        if task.checkpoint.is_none() {
             self.message = None;
         }
         match &event.fact {
@@ -131,10 +131,7 @@ impl Notes {
                 Resolution::Approve | Resolution::Reject => self.question = None,
                 Resolution::Redirect => {}
             },
-            Fact::Held { reason } => {
-                self.message.clone_from(reason);
-                self.reason.clone_from(reason);
-            }
+            Fact::Held { reason } => self.reason.clone_from(reason),
             Fact::Resumed {} => self.reason = None,
             Fact::CancellationRequested { reason, .. } => {
                 self.reason.clone_from(reason);

@@ -175,29 +175,27 @@ fn only(caller: Caller, parties: &[Party], who: &'static str) -> Result<Caller, 
 
 /// A caller who is a partner; others get 403.
 #[derive(Clone, Debug)]
-pub struct PartnerOnly(pub Caller, pub PartnerId);
+pub struct PartnerOnly(pub PartnerId);
 
 impl FromRequestParts<AppState> for PartnerOnly {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
         let caller = only(Caller::from_request_parts(parts, state).await?, &[Party::Partner], "partners")?;
-        let partner_id = caller.partner_id().expect("the party was checked");
-        Ok(Self(caller, partner_id))
+        Ok(Self(caller.partner_id().expect("the party was checked")))
     }
 }
 
 /// A caller who is a buyer; others get 403.
 #[derive(Clone, Debug)]
-pub struct BuyerOnly(pub Caller, pub BuyerId);
+pub struct BuyerOnly(pub BuyerId);
 
 impl FromRequestParts<AppState> for BuyerOnly {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
         let caller = only(Caller::from_request_parts(parts, state).await?, &[Party::Buyer], "buyers")?;
-        let buyer_id = caller.buyer_id().expect("the party was checked");
-        Ok(Self(caller, buyer_id))
+        Ok(Self(caller.buyer_id().expect("the party was checked")))
     }
 }
 

@@ -15,12 +15,12 @@ use crate::domain::command::{
 };
 use crate::domain::id::{ActorId, CommandId, StageKey};
 use crate::domain::party::{Actor, Party, Sender};
-use crate::domain::refusal::Refusal;
 use crate::domain::text::Prose;
 use crate::domain::time::Time;
 use crate::ids;
 
 use super::body::{from_value, take_string};
+use super::problem::refused::field_error;
 use super::problem::{FieldError, Problem};
 
 /// How far ahead of our clock a party's `occurred_at` may be: 5 minutes.
@@ -90,14 +90,6 @@ pub(super) fn parse(
     Ok(app::commands::Request { command, digest, id_given: given.is_some(), if_match: None, dry_run: false })
 }
 
-/// The domain's complaint about a field.
-pub(super) fn field_error(refusal: &Refusal) -> Option<FieldError> {
-    if let Refusal::Invalid { pointer, code, message } = refusal {
-        return Some(FieldError::new(*pointer, code, message.clone()));
-    }
-    None
-}
-
 /// Who sends it: the credential says which party, the body which person; a buyer is the person.
 pub(super) fn sender(caller: &Caller, actor: Option<Actor>) -> Sender {
     let buyer = caller.buyer_id().map(|id| Actor {
@@ -123,7 +115,7 @@ fn check(common: &Common, caller: &Caller, header_id: Option<CommandId>, now: Ti
 }
 
 /// What identifies a command's content: its members without the id, in canonical form (RFC 8785).
-fn digest(members: &Map<String, Value>) -> [u8; 32] {
+pub(super) fn digest(members: &Map<String, Value>) -> [u8; 32] {
     let content: Map<_, _> = members.iter().filter(|(name, _)| *name != "id").map(|(k, v)| (k.clone(), v.clone())).collect();
     let text = serde_json_canonicalizer::to_vec(&content).expect("a checked body is JSON with finite numbers");
     Sha256::digest(text).into()
@@ -219,40 +211,34 @@ fn variant(kind: &'static str, own: RefOr<Schema>, needs_target: bool) -> Object
         }
     }
     if needs_target {
-        object.required.extend(["stage", "round", "revision", "actor"].map(str::to_owned).into_iter().filter(|name| name != "actor"));
+        object.required.extend(["stage", "round", "revision"].map(str::to_owned));
     }
     object.additional_properties = Some(Box::new(AdditionalProperties::FreeForm(false)));
     object
 }
 
-/// Examples that are valid, shown in the contract.
-pub(super) fn examples() -> Vec<(&'static str, Value)> {
+/// An example of a command of this type, shown in the contract.
+pub(super) fn example(kind: &str) -> Value {
     let anna = json!({ "id": "u-anna", "name": "Anna K.", "role": "counsel" });
-    vec![
-        (
-            "Hand in work",
-            json!({ "id": "7f0cf1a0-93b5-4f35-8f0e-5a3c0b3f7a01", "type": "work_submitted", "actor": { "id": "agent-7" },
-                "summary": "First draft of the campaign copy.",
-                "artifacts": [{ "name": "copy.md", "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-                    "url": "https://files.example/copy.md", "media_type": "text/markdown", "size": 2048 }] }),
-        ),
-        ("Approve", json!({ "type": "stage_approved", "stage": "legal", "round": 1, "revision": 2, "actor": anna })),
-        (
-            "Reject with feedback",
-            json!({ "type": "stage_rejected", "stage": "legal", "round": 1, "revision": 2, "actor": anna,
-                "note": "for our own people", "return_to": "copy",
-                "feedback": { "summary": "Clause 4 promises a refund we do not give.", "share_with_buyer": false,
-                    "items": [{ "severity": "blocking", "anchor": "contract.pdf#page=3", "text": "Remove the last sentence." }] } }),
-        ),
-        (
-            "Ask the buyer to make a call",
-            json!({ "type": "stage_escalated", "stage": "legal", "round": 1, "revision": 2, "actor": anna, "to": "buyer",
-                "reason": "May we promise delivery by Friday?" }),
-        ),
-        (
-            "Make the call",
-            json!({ "type": "escalation_resolved", "escalation": 9, "resolution": "approve", "stage": "legal", "round": 1, "revision": 2 }),
-        ),
-        ("Cancel", json!({ "type": "cancellation_requested", "reason": "The campaign was called off." })),
-    ]
+    match kind {
+        "work_submitted" => json!({
+            "id": "7f0cf1a0-93b5-4f35-8f0e-5a3c0b3f7a01", "type": kind, "actor": { "id": "agent-7" },
+            "summary": "First draft of the campaign copy.",
+            "artifacts": [{ "name": "copy.md", "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                "url": "https://files.example/copy.md", "media_type": "text/markdown", "size": 2048 }],
+        }),
+        "stage_approved" => json!({ "type": kind, "stage": "legal", "round": 1, "revision": 2, "actor": anna }),
+        "stage_rejected" => json!({
+            "type": kind, "stage": "legal", "round": 1, "revision": 2, "actor": anna, "return_to": "copy",
+            "note": "for our own people",
+            "feedback": { "summary": "Clause 4 promises a refund we do not give.", "share_with_buyer": false,
+                "items": [{ "severity": "blocking", "anchor": "contract.pdf#page=3", "text": "Remove the last sentence." }] },
+        }),
+        "stage_escalated" => json!({
+            "type": kind, "stage": "legal", "round": 1, "revision": 2, "actor": anna, "to": "buyer",
+            "reason": "May we promise delivery by Friday?",
+        }),
+        "escalation_resolved" => json!({ "type": kind, "escalation": 9, "resolution": "approve", "stage": "legal", "round": 1, "revision": 2 }),
+        _ => json!({ "type": "cancellation_requested", "reason": "The campaign was called off." }),
+    }
 }

@@ -16,9 +16,13 @@ use utoipa_axum::routes;
 
 use crate::app::App;
 
+pub mod audit;
 pub mod auth;
 pub mod body;
+mod commands;
 mod docs;
+mod etag;
+pub mod events;
 pub mod extract;
 pub mod health;
 pub mod jwt;
@@ -29,6 +33,13 @@ pub mod page;
 pub mod partners;
 pub mod problem;
 pub mod server;
+pub mod simulations;
+pub mod statuses;
+pub mod tasks;
+pub mod workflows;
+
+/// The workflow of the demo, and the contract's example.
+const DEMO_WORKFLOW: &str = include_str!("../../tests/fixtures/brand-campaign.json");
 
 /// What the HTTP surface needs to know that the use cases need not. Holds secrets: not to be logged.
 #[derive(Clone, Default)]
@@ -95,7 +106,20 @@ fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(partners::create_partner, partners::list_partners))
         .routes(routes!(partners::get_partner))
         .routes(routes!(partners::create_partner_key, partners::list_partner_keys))
-        .routes(routes!(partners::revoke_partner_key));
+        .routes(routes!(partners::revoke_partner_key))
+        .routes(routes!(workflows::list_workflows))
+        .routes(routes!(workflows::register_workflow, workflows::get_workflow, workflows::retire_workflow))
+        .routes(routes!(workflows::get_workflow_version))
+        .routes(routes!(workflows::get_workflow_diagram))
+        .routes(routes!(simulations::simulate_workflow))
+        .routes(routes!(tasks::open_task, tasks::list_tasks))
+        .routes(routes!(tasks::get_task))
+        .routes(routes!(events::post_event))
+        .routes(routes!(statuses::get_task_status))
+        .routes(routes!(statuses::list_statuses))
+        .routes(routes!(tasks::list_reviews))
+        .routes(routes!(audit::get_task_audit))
+        .routes(routes!(audit::get_task_audit_proof));
     OpenApiRouter::with_openapi(openapi::base())
         .nest("/api/v1", api)
         .routes(routes!(health::health))

@@ -43,9 +43,14 @@ impl Limit {
         self.0 as usize
     }
 
+    /// As many as a page can have.
+    pub fn max() -> Self {
+        Self(Self::MAX)
+    }
+
     /// How many to read: one more than the page has says whether there is a next page.
-    pub fn and_one_more(self) -> i64 {
-        i64::from(self.0) + 1
+    pub fn and_one_more(self) -> u32 {
+        self.0 + 1
     }
 }
 

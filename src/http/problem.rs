@@ -11,7 +11,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 mod code;
-mod refused;
+pub(super) mod refused;
 
 pub use code::Code;
 

@@ -2,11 +2,10 @@
 
 use std::fmt;
 
-use sqlx::PgPool;
 use uuid::Uuid;
 
-use super::Error;
 use super::row::{Place, bigint, int};
+use super::{Error, Pool};
 use crate::domain::audit::{self, FORMAT, Sealed};
 use crate::domain::event::Event;
 use crate::domain::id::{ActorId, CommandId, StageKey, TaskId};
@@ -34,7 +33,7 @@ pub struct Accepted {
 
 /// What became of an earlier command with this id.
 pub async fn find_by_command(
-    pool: &PgPool,
+    pool: &Pool,
     task_id: TaskId,
     party: Party,
     command_id: CommandId,
@@ -59,7 +58,7 @@ pub async fn find_by_command(
 }
 
 /// A page of the trail, in order: what follows `after` (0: from the beginning).
-pub async fn list(pool: &PgPool, task_id: TaskId, after: u64, limit: u32) -> Result<Vec<Record>, Error> {
+pub async fn list(pool: &Pool, task_id: TaskId, after: u64, limit: u32) -> Result<Vec<Record>, Error> {
     let rows = select_events!(
         "where task_id = $1 and seq > $2 order by seq limit $3",
         task_id.0,
@@ -70,7 +69,7 @@ pub async fn list(pool: &PgPool, task_id: TaskId, after: u64, limit: u32) -> Res
 }
 
 /// The trail from its beginning up to and with `seq`: what a replay folds.
-pub async fn load_until(pool: &PgPool, task_id: TaskId, seq: u64) -> Result<Vec<Event>, Error> {
+pub async fn load_until(pool: &Pool, task_id: TaskId, seq: u64) -> Result<Vec<Event>, Error> {
     let rows = select_events!("where task_id = $1 and seq <= $2 order by seq", task_id.0, bigint(seq));
     let rows = rows.fetch_all(pool).await?;
     if rows.len() as u64 != seq {
@@ -82,7 +81,7 @@ pub async fn load_until(pool: &PgPool, task_id: TaskId, seq: u64) -> Result<Vec<
 
 /// The decision of a stage and round: approved or rejected, the last one if an escalation decided over the first.
 pub async fn find_decision(
-    pool: &PgPool,
+    pool: &Pool,
     task_id: TaskId,
     stage: &StageKey,
     round: u32,
@@ -99,7 +98,7 @@ pub async fn find_decision(
 
 /// The `seq` under which an actor's late decision on a stage and round is kept. Erased ones are nobody's.
 pub async fn find_late(
-    pool: &PgPool,
+    pool: &Pool,
     task_id: TaskId,
     (party, actor): (Party, &ActorId),
     (stage, round): (&StageKey, u32),

@@ -1,12 +1,11 @@
 //! What waits on a party, the earliest due first and what has no deadline last.
 
 use chrono::{DateTime, Utc};
-use sqlx::PgPool;
 use uuid::Uuid;
 
-use super::Error;
 use super::row::Place;
 use super::tasks::{Record, select_tasks};
+use super::{Error, Pool};
 use crate::domain::id::{BuyerId, PartnerId, StageKey, TaskId, WorkflowKey};
 use crate::domain::party::Party;
 use crate::domain::time::Time;
@@ -57,7 +56,7 @@ pub struct Count {
 
 /// A page of what waits on a party.
 pub async fn list(
-    pool: &PgPool,
+    pool: &Pool,
     desk: Desk,
     filter: Filter<'_>,
     after: Option<After>,
@@ -65,13 +64,13 @@ pub async fn list(
 ) -> Result<Vec<Record>, Error> {
     let rows = select_tasks!(
         "/* search: inbox */",
-        "where waits_for = $1 and waiting_on = $2
+        ["where waits_for = $1 and waiting_on = $2
            and ($3::text is null or workflow_key = $3)
            and ($4::text is null or stage = $4)
            and (coalesce(due_at, 'infinity'::timestamptz), task_id)
              > (coalesce($5, case when $6::uuid is null then '-infinity' else 'infinity' end::timestamptz), coalesce($6, '00000000-0000-0000-0000-000000000000'::uuid))
          order by coalesce(due_at, 'infinity'::timestamptz), task_id
-         limit $7",
+         limit $7"],
         desk.id(),
         desk.party().as_str(),
         filter.workflow.map(WorkflowKey::as_str),
@@ -86,7 +85,7 @@ pub async fn list(
 }
 
 /// How much waits on a party, by workflow and stage.
-pub async fn count(pool: &PgPool, desk: Desk) -> Result<Vec<Count>, Error> {
+pub async fn count(pool: &Pool, desk: Desk) -> Result<Vec<Count>, Error> {
     let rows = sqlx::query!(
         r#"/* search: inbox counts */
            select partner_id, workflow_key, stage, count(*) as "waiting!", count(*) filter (where overdue) as "overdue!"

@@ -57,12 +57,12 @@ pub async fn find(pool: &Pool, id: PartnerId) -> Result<Option<Partner>, Error> 
 }
 
 /// Up to `limit` partners after `after`, oldest first.
-pub async fn list(pool: &Pool, after: Option<PartnerId>, limit: i64) -> Result<Vec<Partner>, Error> {
+pub async fn list(pool: &Pool, after: Option<PartnerId>, limit: u32) -> Result<Vec<Partner>, Error> {
     let rows = sqlx::query_as!(
         PartnerRow,
         "select id, name, created_at from partners where $1::uuid is null or id > $1 order by id limit $2",
         after.map(|id| id.0),
-        limit
+        i64::from(limit)
     )
     .fetch_all(pool)
     .await?;
@@ -98,14 +98,14 @@ pub async fn find_by_key(pool: &Pool, hash: KeyHash) -> Result<Option<(PartnerId
 }
 
 /// Up to `limit` of a partner's keys after `after`, oldest first, revoked ones too.
-pub async fn list_keys(pool: &Pool, partner: PartnerId, after: Option<KeyId>, limit: i64) -> Result<Vec<Key>, Error> {
+pub async fn list_keys(pool: &Pool, partner: PartnerId, after: Option<KeyId>, limit: u32) -> Result<Vec<Key>, Error> {
     let rows = sqlx::query_as!(
         KeyRow,
         "select id, hint, created_at, revoked_at from api_keys
          where partner_id = $1 and ($2::uuid is null or id > $2) order by id limit $3",
         partner.0,
         after.map(|id| id.0),
-        limit
+        i64::from(limit)
     )
     .fetch_all(pool)
     .await?;

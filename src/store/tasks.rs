@@ -1,11 +1,10 @@
 //! The present of a task, read by its key; and the tasks that a timer must wake.
 
 use chrono::{DateTime, Utc};
-use sqlx::PgPool;
 use uuid::Uuid;
 
-use super::Error;
 use super::row::Place;
+use super::{Error, Pool};
 use crate::domain::audit::Hash;
 use crate::domain::decide::Snapshot;
 use crate::domain::event::WorkflowRef;
@@ -48,20 +47,20 @@ pub struct StatusRecord {
     pub buyer_id: BuyerId,
     /// When it was opened: with the id, its place in a list.
     pub opened_at: Time,
-    /// The version of the status: its ETag.
+    /// The version of the status: its `ETag`.
     pub version: u64,
     /// The body.
     pub json: String,
 }
 
 /// Everything about one task, in one read.
-pub async fn find(pool: &PgPool, task_id: TaskId) -> Result<Option<Record>, Error> {
-    let row = select_tasks!("", "where task_id = $1", task_id.0).fetch_optional(pool).await?;
+pub async fn find(pool: &Pool, task_id: TaskId) -> Result<Option<Record>, Error> {
+    let row = select_tasks!("", ["where task_id = $1"], task_id.0).fetch_optional(pool).await?;
     row.map(Record::try_from).transpose()
 }
 
 /// What the buyer reads of one task.
-pub async fn find_status(pool: &PgPool, task_id: TaskId) -> Result<Option<StatusRecord>, Error> {
+pub async fn find_status(pool: &Pool, task_id: TaskId) -> Result<Option<StatusRecord>, Error> {
     let row = sqlx::query_as!(
         StatusRow,
         r#"select task_id, partner_id, buyer_id, opened_at, status_version, buyer_status::text as "buyer_status!"
@@ -75,7 +74,7 @@ pub async fn find_status(pool: &PgPool, task_id: TaskId) -> Result<Option<Status
 
 /// Tasks whose earliest timer is due, the longest due first. Takes no locks: of several workers that find the same task,
 /// the first one's tick moves its version on.
-pub async fn list_due(pool: &PgPool, now: Time, limit: u32) -> Result<Vec<TaskId>, Error> {
+pub async fn list_due(pool: &Pool, now: Time, limit: u32) -> Result<Vec<TaskId>, Error> {
     let ids = sqlx::query_scalar!(
         "/* search: due */ select task_id from tasks where wake_at <= $1 order by wake_at limit $2",
         now.utc(),
@@ -86,15 +85,15 @@ pub async fn list_due(pool: &PgPool, now: Time, limit: u32) -> Result<Vec<TaskId
     Ok(ids.into_iter().map(TaskId).collect())
 }
 
-/// Selects whole tasks: what comes before the statement's `select`, what follows its `from tasks`, the parameters.
+/// Selects whole tasks: the mark before the statement, the text after `from tasks`, the parameters.
 macro_rules! select_tasks {
-    ($before:literal, $after:literal, $($parameter:expr),+ $(,)?) => {
+    ($before:literal, [$($after:tt)+], $($parameter:expr),+ $(,)?) => {
         sqlx::query_as!(
             crate::store::tasks::Row,
             $before + r#" select task_id, partner_id, buyer_id, workflow_key, workflow_version, title,
                 metadata::text as metadata, open_digest, opened_at, version, format, state::text as "state!",
                 notes::text as "notes!", buyer_status::text as "buyer_status!", head_hash
-                from tasks "# + $after,
+                from tasks "# + $($after)+,
             $($parameter),+
         )
     };

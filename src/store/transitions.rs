@@ -9,12 +9,11 @@
 //! tasks can be queued and share a statement without any caller noticing.
 
 use chrono::{DateTime, Utc};
-use sqlx::PgPool;
 use uuid::Uuid;
 
-use super::Error;
 use super::error::constraint;
 use super::row::{bigint, int, to_json};
+use super::{Error, Pool};
 use crate::domain::audit::{Hash, Origin, Sealed, seal};
 use crate::domain::decide::{Snapshot, Transition};
 use crate::domain::event::{Event, Fact, Opened};
@@ -66,7 +65,7 @@ pub enum Outcome {
 }
 
 /// Writes a transition.
-pub async fn save(pool: &PgPool, save: &Save<'_>) -> Result<Outcome, Error> {
+pub async fn save(pool: &Pool, save: &Save<'_>) -> Result<Outcome, Error> {
     let prepared = Prepared::new(save.transition, save.head, save.command_digest, save.seed);
     let updated = update(pool, &prepared, bigint(save.transition.expected_version())).await;
     prepared.outcome(updated)
@@ -77,7 +76,7 @@ pub async fn save(pool: &PgPool, save: &Save<'_>) -> Result<Outcome, Error> {
 /// # Panics
 ///
 /// If the transition is not an opening.
-pub async fn insert_opened(pool: &PgPool, open: &Open<'_>) -> Result<Outcome, Error> {
+pub async fn insert_opened(pool: &Pool, open: &Open<'_>) -> Result<Outcome, Error> {
     let Some(Event { fact: Fact::Opened(opened), .. }) = open.transition.events().first() else {
         unreachable!("an opening starts with the event that says so");
     };
@@ -203,7 +202,7 @@ impl Rows {
 }
 
 /// The version written, or nothing where the guard did not match.
-async fn update(pool: &PgPool, prepared: &Prepared, expected: i64) -> Result<Option<i64>, sqlx::Error> {
+async fn update(pool: &Pool, prepared: &Prepared, expected: i64) -> Result<Option<i64>, sqlx::Error> {
     let Prepared { present, rows, hashes } = prepared;
     sqlx::query_scalar! {
         r#"with task as (
@@ -237,7 +236,7 @@ async fn update(pool: &PgPool, prepared: &Prepared, expected: i64) -> Result<Opt
 
 /// The version written, or nothing where the task exists.
 async fn insert(
-    pool: &PgPool,
+    pool: &Pool,
     prepared: &Prepared,
     open: &Open<'_>,
     opened: &Opened,

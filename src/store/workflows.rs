@@ -1,11 +1,10 @@
 //! Workflows and their versions. Versions are immutable, so whoever reads one may keep it for ever.
 
 use chrono::{DateTime, Utc};
-use sqlx::PgPool;
 use uuid::Uuid;
 
-use super::Error;
 use super::row::{Place, int};
+use super::{Error, Pool};
 use crate::domain::id::{PartnerId, WorkflowKey};
 use crate::domain::time::Time;
 use crate::domain::workflow::Workflow;
@@ -48,7 +47,7 @@ pub struct Record {
 /// One statement. Racing registrations of one key wait for each other at the workflow's row, so they give versions one
 /// after the other, or the same one; a version that a racer wrote is met by `do nothing`, since it cannot be seen yet.
 pub async fn register(
-    pool: &PgPool,
+    pool: &Pool,
     (partner_id, key): (PartnerId, &WorkflowKey),
     workflow: &Workflow,
     now: Time,
@@ -84,7 +83,7 @@ pub async fn register(
 
 /// One version of a workflow; the latest if none is named.
 pub async fn find(
-    pool: &PgPool,
+    pool: &Pool,
     partner_id: PartnerId,
     key: &WorkflowKey,
     version: Option<u32>,
@@ -102,7 +101,7 @@ pub async fn find(
 
 /// A page of a partner's workflows in their latest version, by key: those that follow `after`.
 pub async fn list(
-    pool: &PgPool,
+    pool: &Pool,
     partner_id: PartnerId,
     after: Option<&WorkflowKey>,
     limit: u32,
@@ -118,7 +117,7 @@ pub async fn list(
 }
 
 /// Retires a workflow: since when it is, or nothing where the partner has none of that key. Again changes nothing.
-pub async fn retire(pool: &PgPool, partner_id: PartnerId, key: &WorkflowKey, now: Time) -> Result<Option<Time>, Error> {
+pub async fn retire(pool: &Pool, partner_id: PartnerId, key: &WorkflowKey, now: Time) -> Result<Option<Time>, Error> {
     let retired_at = sqlx::query_scalar!(
         r#"update workflows set retired_at = coalesce(retired_at, $3)
            where partner_id = $1 and key = $2

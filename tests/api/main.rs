@@ -9,4 +9,6 @@ mod partners;
 mod pool;
 mod serve;
 mod server;
+mod sql_shape;
+mod store;
 mod tidy;

@@ -90,7 +90,8 @@ pub const KINDS: [Kind; Fact::TYPES.len()] = [
         &[
             field("data.deadline_at", No, Always, Always),
             field("data.definition", No, Always, Never),
-            field("data.metadata", Yes, Never, Never),
+            field("data.metadata", Yes, Always, Never),
+            field("data.task_id", No, Always, Always),
             field("data.title", Yes, Always, Always),
             field("data.workflow", No, Always, Never),
         ],
@@ -125,17 +126,17 @@ pub const KINDS: [Kind; Fact::TYPES.len()] = [
     .rows(Always, Own)
     .by(Role::Reviewer),
     kind("task.stage_entered", &[field("data.returned", No, Always, Always)]),
-    kind("task.stage_approved", &[field("data.revision", No, Always, Always), field("data.votes", No, Always, Own)])
+    kind("task.stage_approved", &[field("data.revision", No, Always, Always), field("data.votes", No, Always, Never)])
         .by(Role::Reviewer),
     kind(
         "task.stage_rejected",
         &[
             field("data.exhausted", No, Always, Always),
-            field("data.internal_feedback", Yes, Always, Own),
+            field("data.internal_feedback", Yes, Always, Never),
             field("data.return_to", No, Always, Always),
             field("data.revision", No, Always, Always),
             field("data.shared_feedback", Yes, Always, Always),
-            field("data.votes", No, Always, Own),
+            field("data.votes", No, Always, Never),
         ],
     )
     .by(Role::Reviewer),

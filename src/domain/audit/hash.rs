@@ -3,21 +3,19 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use sha2::{Digest as _, Sha256};
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 
-/// A SHA-256 hash; as text 43 characters of base64url without padding (RFC 4648).
+/// A SHA-256 hash; as text 64 lower-case hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Hash([u8; 32]);
 
-/// Not 43 characters of base64url.
+/// Not 64 lower-case hexadecimal digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("must be a SHA-256 hash: 43 characters of base64url without padding")]
+#[error("must be a SHA-256 hash: 64 lower-case hexadecimal digits")]
 pub struct InvalidHash;
 
 impl Hash {
@@ -69,7 +67,7 @@ impl Hash {
     }
 }
 
-/// What makes a commitment unguessable: 16 bytes; as text 22 characters of base64url without padding.
+/// What makes a commitment unguessable: 16 bytes; as text 32 lower-case hexadecimal digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Salt([u8; 16]);
 
@@ -87,7 +85,7 @@ impl Salt {
 
 impl fmt::Display for Salt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write_base64(&self.0, f)
+        write_hex(&self.0, f)
     }
 }
 
@@ -105,28 +103,29 @@ impl Salts {
     }
 }
 
-/// `None` unless the text is the one encoding of exactly `N` bytes.
+/// `None` unless the text is the one form of exactly `N` bytes.
 fn decode<const N: usize>(text: &str) -> Option<[u8; N]> {
     let mut bytes = [0; N];
-    let length = URL_SAFE_NO_PAD.decode_slice(text, &mut bytes).ok()?;
-    (length == N).then_some(bytes)
+    let lower = !text.bytes().any(|byte| byte.is_ascii_uppercase());
+    (lower && hex::decode_to_slice(text, &mut bytes).is_ok()).then_some(bytes)
 }
 
-fn write_base64(bytes: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    let mut text = [0; 43];
-    let length = URL_SAFE_NO_PAD.encode_slice(bytes, &mut text).map_err(|_| fmt::Error)?;
-    f.write_str(str::from_utf8(&text[..length]).map_err(|_| fmt::Error)?)
+fn write_hex(bytes: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let mut text = [0; 64];
+    let text = &mut text[..2 * bytes.len()];
+    hex::encode_to_slice(bytes, text).map_err(|_| fmt::Error)?;
+    f.write_str(str::from_utf8(text).map_err(|_| fmt::Error)?)
 }
 
 impl fmt::Display for Hash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write_base64(&self.0, f)
+        write_hex(&self.0, f)
     }
 }
 
 impl fmt::Debug for Hash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write_base64(&self.0, f)
+        write_hex(&self.0, f)
     }
 }
 
@@ -146,8 +145,8 @@ impl utoipa::PartialSchema for Hash {
     fn schema() -> RefOr<Schema> {
         ObjectBuilder::new()
             .schema_type(Type::String)
-            .pattern(Some("^[A-Za-z0-9_-]{43}$"))
-            .description(Some("A SHA-256 hash: 43 characters of base64url without padding."))
+            .pattern(Some("^[0-9a-f]{64}$"))
+            .description(Some("A SHA-256 hash: 64 lower-case hexadecimal digits."))
             .into()
     }
 }
@@ -187,7 +186,7 @@ mod tests {
         let hash = Hash::of_entry("x");
         let text = hash.to_string();
         assert_eq!(Hash::parse(&text), Ok(hash));
-        for other in [format!("{text}="), text[..42].to_owned(), format!("{text}A"), text.replace(&text[42..], "_")] {
+        for other in [text.to_uppercase(), text[..63].to_owned(), format!("{text}0"), format!("{}g", &text[..63])] {
             assert_eq!(Hash::parse(&other), Err(InvalidHash), "{other}");
         }
     }

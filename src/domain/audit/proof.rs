@@ -48,7 +48,7 @@ pub struct EntryProof {
 pub struct FieldProof {
     /// Which field, such as `stage` or `data.revision`.
     pub path: String,
-    /// What the commitment was made with: 22 characters of base64url.
+    /// What the commitment was made with: 32 hexadecimal digits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub salt: Option<String>,
     /// The value as JSON text (RFC 8785), byte for byte as it was committed.
@@ -115,7 +115,8 @@ impl ProofView {
 }
 
 impl EntryProof {
-    fn check(&self, chain: &Chain) -> Result<Head, Error> {
+    /// Checks this entry as the next one of `chain`.
+    pub(super) fn check(&self, chain: &Chain) -> Result<Head, Error> {
         let (entry, head) = chain.link(&self.entry, &self.hash)?;
         if entry.seq != self.seq {
             return Err(Error::Order(self.seq));

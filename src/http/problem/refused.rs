@@ -48,7 +48,8 @@ impl From<app::Error> for Problem {
     }
 }
 
-fn mistake(mistake: Mistake) -> FieldError {
+/// A mistake in a definition.
+pub(in crate::http) fn mistake(mistake: Mistake) -> FieldError {
     FieldError::new(mistake.pointer, mistake.code.as_str(), mistake.message)
 }
 
