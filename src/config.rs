@@ -95,6 +95,9 @@ pub struct Database {
     /// `$XDG_DATA_HOME` or ~/.local/share]
     #[arg(long, env = "STAGEGATE_DATA_DIR", value_name = "DIR")]
     data_dir: Option<PathBuf>,
+    /// Whether to start a private Postgres when no other is named; off in the container image.
+    #[arg(id = "private_database", long = "private-database", env = "STAGEGATE_PRIVATE_DATABASE", default_value_t = true, action = ArgAction::Set, value_name = "true|false")]
+    private: bool,
     /// The folder with `PostgreSQL`'s programs for the private Postgres; unset: searched for, then fetched.
     #[arg(long, env = "PG_BIN_DIR", value_name = "DIR")]
     pg_bin_dir: Option<PathBuf>,
@@ -258,6 +261,11 @@ impl Database {
     pub fn url(&self) -> Option<&Secret> {
         // Container tools pass unset variables as empty ones.
         self.url.as_ref().filter(|url| !url.expose().is_empty())
+    }
+
+    /// Whether a private Postgres may take the place of a configured one.
+    pub fn may_be_private(&self) -> bool {
+        self.private
     }
 
     /// Where the private Postgres lives.

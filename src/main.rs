@@ -124,6 +124,9 @@ async fn open(database: &Database) -> Result<Opened, Failure> {
     if let Some(url) = database.url() {
         return Ok(Opened { options: pool::parse_url(url.expose())?, postgres: None });
     }
+    if !database.may_be_private() {
+        return Err("DATABASE_URL is required here: postgres://user:password@host/database".into());
+    }
     let postgres = Postgres::start(&database.embedded(), DATABASE).await?;
     tracing::info!(
         version = postgres.major(),

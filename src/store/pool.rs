@@ -97,15 +97,13 @@ pub async fn migrate(options: &PgConnectOptions) -> Result<(), Error> {
 ///
 /// When the database cannot be asked.
 pub async fn is_migrated(pool: &PgPool) -> Result<bool, sqlx::Error> {
-    match sqlx::query_scalar!("select version from _sqlx_migrations where success").fetch_all(pool).await {
-        Ok(applied) => Ok(MIGRATOR.iter().all(|migration| applied.contains(&migration.version))),
-        Err(error) if is_undefined_table(&error) => Ok(false),
-        Err(error) => Err(error),
+    let known: bool = sqlx::query_scalar("select to_regclass('_sqlx_migrations') is not null").fetch_one(pool).await?;
+    if !known {
+        return Ok(false);
     }
-}
-
-fn is_undefined_table(error: &sqlx::Error) -> bool {
-    error.as_database_error().and_then(sqlx::error::DatabaseError::code).is_some_and(|code| code == "42P01")
+    let applied: Vec<i64> =
+        sqlx::query_scalar("select version from _sqlx_migrations where success").fetch_all(pool).await?;
+    Ok(MIGRATOR.iter().all(|migration| applied.contains(&migration.version)))
 }
 
 /// Applies the migrations of a folder instead of those compiled in: while a migration is being written, the code that

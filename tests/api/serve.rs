@@ -61,6 +61,16 @@ async fn a_taken_address_is_said_in_one_line_before_anything_is_started() {
     assert_eq!(complaint.lines().count(), 1, "{complaint}");
 }
 
+#[tokio::test]
+async fn where_no_private_postgres_is_wanted_the_url_is_asked_for() {
+    let arguments = ["migrate", "--private-database=false"];
+    let output = timeout(PATIENCE, stagegate(&arguments, Path::new("/nonexistent")).wait_with_output()).await;
+    let output = output.unwrap().unwrap();
+    assert!(!output.status.success());
+    let complaint = String::from_utf8(output.stderr).unwrap();
+    assert!(complaint.starts_with("stagegate: DATABASE_URL is required here"), "{complaint}");
+}
+
 fn stagegate(arguments: &[&str], data_dir: &Path) -> Child {
     Command::new(env!("CARGO_BIN_EXE_stagegate"))
         .args(arguments)
