@@ -14,10 +14,10 @@ use super::event::{Event, Fact, LateDecision, Opened, WorkflowRef};
 use super::evolve::evolve;
 use super::id::{StageKey, TaskId};
 use super::notes::Notes;
-use super::party::{Party, Sender};
+use super::party::{ActorRef, Party, Sender};
 use super::refusal::Refusal;
 use super::status::Status;
-use super::task::{Phase, PhaseName, Task};
+use super::task::{Phase, Task};
 use super::text::Name;
 use super::time::Time;
 use super::workflow::{Stage, Workflow};
@@ -163,6 +163,9 @@ pub fn decide(workflow: &Workflow, snapshot: &Snapshot, command: &Command, now: 
         return Ok(draft.finish(Some(closed(Some(seq)))));
     }
     let Some(sender) = &command.meta.sender else {
+        if command.action != Action::Tick {
+            return Err(Refusal::required("/actor"));
+        }
         timer::tick(&mut draft)?;
         return Ok(draft.finish(None));
     };
@@ -296,11 +299,6 @@ fn check_revision(task: &Task, command: &Command) -> Result<(), Refusal> {
     }
 }
 
-/// The refusal of a command that the phase does not take.
-fn wrong_phase(task: &Task) -> Refusal {
-    if task.phase() == PhaseName::Cancelling { Refusal::Cancelling { recorded: None } } else { Refusal::WrongPhase }
-}
-
 fn only(parties: &[Party], sender: &Sender) -> Result<(), Refusal> {
     if parties.contains(&sender.party) {
         return Ok(());
@@ -330,10 +328,28 @@ pub fn allowed(workflow: &Workflow, task: &Task, party: Party) -> Vec<&'static s
             cancel,
         ]),
         Phase::Escalated(escalation) => open(&[update, ("escalation_resolved", party == escalation.to), cancel]),
-        Phase::OnHold(held) => open(&[update, ("resumed", party == held.by || platform), cancel]),
+        Phase::OnHold(pause) => open(&[update, ("resumed", party == pause.by || platform), cancel]),
         Phase::Cancelling(_) => {
             open(&[update, ("cancellation_acknowledged", partner), ("cancellation_requested", platform)])
         }
         Phase::Closed(_) => Vec::new(),
+    }
+}
+
+/// Whether the decision that the task waits for is `actor`'s to make, approving included: a vote where the review is open to them, or a
+/// resolution. What waits for other things than a decision is anybody's of the party.
+pub fn may_decide(workflow: &Workflow, task: &Task, actor: &ActorRef) -> bool {
+    let stage = task.stage_in(workflow);
+    match &task.phase {
+        Phase::InReview(_) => {
+            let named = stage.reviewers().is_empty() || stage.reviewers().contains(&actor.id);
+            stage.reviewer == actor.party && named && bar(workflow, task, actor).is_none()
+        }
+        Phase::Escalated(escalation) => {
+            let barred = actor.party == Party::Partner && bar(workflow, task, actor).is_some();
+            escalation.to == actor.party && !barred
+        }
+        Phase::Preparing | Phase::OnHold(_) | Phase::Cancelling(_) => task.waiting_on(workflow) == Some(actor.party),
+        Phase::Closed(_) => false,
     }
 }

@@ -13,7 +13,7 @@ use super::time::Time;
 /// What people wrote that is still of use. Empty once the task is closed.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Notes {
-    /// The partner's checkpoint, or the reason of the hold.
+    /// The partner's checkpoint.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) message: Option<Message>,
     /// What the open escalation asks.
@@ -84,7 +84,7 @@ impl Notes {
             *self = Self::default();
             return;
         }
-        if task.checkpoint.is_none() && !matches!(task.phase, Phase::OnHold(_)) {
+        if task.checkpoint.is_none() {
             self.message = None;
         }
         match &event.fact {
@@ -94,24 +94,13 @@ impl Notes {
             }
             Fact::WorkSubmitted { revision, summary, artifacts } => {
                 self.votes.clear();
-                self.submission = Some(Submitted {
-                    revision: *revision,
-                    summary: summary.clone(),
-                    artifacts: artifacts.clone().unwrap_or_default(),
-                    submitted_at: event.recorded_at,
-                    actor: event.actor.clone(),
-                });
+                let (revision, summary) = (*revision, summary.clone());
+                let artifacts = artifacts.clone().unwrap_or_default();
+                let (submitted_at, actor) = (event.recorded_at, event.actor.clone());
+                self.submission = Some(Submitted { revision, summary, artifacts, submitted_at, actor });
             }
             Fact::StatusUpdated { message, .. } => self.message.clone_from(message),
-            Fact::VoteRecorded(vote) => {
-                let same = |note: &VoteNote| note.actor.as_ref().map(|a| &a.id) == event.actor.as_ref().map(|a| &a.id);
-                self.votes.retain(|note| !same(note));
-                self.votes.push(VoteNote {
-                    seq: event.seq,
-                    actor: event.actor.clone(),
-                    feedback: vote.feedback.clone(),
-                });
-            }
+            Fact::VoteRecorded(vote) => self.vote(event, vote.feedback.clone()),
             Fact::StageApproved { .. } => self.returned = None,
             Fact::StageRejected(rejected) => {
                 let both = [&rejected.shared_feedback, &rejected.internal_feedback];
@@ -131,10 +120,7 @@ impl Notes {
                 Resolution::Approve | Resolution::Reject => self.question = None,
                 Resolution::Redirect => {}
             },
-            Fact::Held { reason } => {
-                self.message.clone_from(reason);
-                self.reason.clone_from(reason);
-            }
+            Fact::Held { reason } => self.reason.clone_from(reason),
             Fact::Resumed {} => self.reason = None,
             Fact::CancellationRequested { reason, .. } => {
                 self.reason.clone_from(reason);
@@ -151,6 +137,13 @@ impl Notes {
             | Fact::WorkflowExpired {}
             | Fact::WorkflowFailed { .. } => {}
         }
+    }
+
+    /// An actor's later vote replaces the earlier one.
+    fn vote(&mut self, event: &Event, feedback: Option<Feedback>) {
+        let id = |actor: &Option<Actor>| actor.as_ref().map(|actor| actor.id.clone());
+        self.votes.retain(|note| id(&note.actor) != id(&event.actor));
+        self.votes.push(VoteNote { seq: event.seq, actor: event.actor.clone(), feedback });
     }
 
     /// A second rejection of the same round, by the party escalated to, adds to the first.

@@ -186,7 +186,7 @@ impl Status {
             since: task.since,
             due_at: task.due_at(),
             overdue: task.is_overdue(),
-            message: notes.message.clone(),
+            message: message(task, notes),
             percent: checkpoint.and_then(|checkpoint| checkpoint.percent),
             eta: checkpoint.and_then(|checkpoint| checkpoint.eta),
             stages: stages(workflow, task),
@@ -194,6 +194,12 @@ impl Status {
             updated_at,
         }
     }
+}
+
+/// A hold's reason stands while it lasts, so that no checkpoint can hide it.
+fn message(task: &Task, notes: &Notes) -> Option<Message> {
+    let held = matches!(task.phase, Phase::OnHold(_));
+    if held { notes.reason.clone() } else { notes.message.clone() }
 }
 
 fn label(task: &Task, stage: &Stage) -> String {

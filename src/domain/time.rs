@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::ops::{Add, Sub};
 
-use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use chrono::{DateTime, Datelike, SecondsFormat, TimeDelta, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type};
@@ -74,6 +74,10 @@ impl<'de> Deserialize<'de> for Time {
         let text = Cow::<'de, str>::deserialize(deserializer)?;
         let time = DateTime::parse_from_rfc3339(&text)
             .map_err(|_| de::Error::custom("must be an RFC 3339 date and time, such as 2026-11-22T10:00:00Z"))?;
+        // In UTC the year may be another; RFC 3339 writes four digits, and what is stored must load again.
+        if !(0..=9999).contains(&time.to_utc().year()) {
+            return Err(de::Error::custom("must be a time in the years 0 to 9999 (UTC)"));
+        }
         Ok(Self(time.timestamp_micros()))
     }
 }
@@ -217,6 +221,20 @@ impl utoipa::ToSchema for Span {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_time_that_is_read_can_be_read_again() {
+        let read = |text: &str| serde_json::from_value::<Time>(text.into());
+        for text in
+            ["9999-12-31T23:59:59Z", "0000-01-01T00:00:00Z", "1969-12-31T23:59:59.999999Z", "2026-06-30T23:59:60Z"]
+        {
+            let time = read(text).unwrap();
+            assert_eq!(serde_json::from_value::<Time>(serde_json::to_value(time).unwrap()).unwrap(), time, "{text}");
+        }
+        for text in ["9999-12-31T23:59:59-12:00", "0000-01-01T00:00:00+12:00"] {
+            assert!(read(text).is_err(), "{text}");
+        }
+    }
 
     #[test]
     fn spans_are_read_to_the_second() {

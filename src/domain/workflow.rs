@@ -1,13 +1,31 @@
-//! The checked definition of a workflow. Reading one from outside, with every mistake and warning, is in `workflow/parse.rs`;
-//! drawing one in `workflow/diagram.rs`.
+//! The checked definition of a workflow. Reading one from outside is in `workflow/parse.rs`, the codes of what can be wrong
+//! or doubtful in `workflow/finding.rs`, drawing one in `workflow/diagram.rs`.
 
-use serde::{Deserialize, Serialize};
+#[cfg(test)]
+mod arbitrary;
+pub mod diagram;
+mod finding;
+mod parse;
+#[cfg(test)]
+mod tests;
+mod warning;
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Deserializer, Serialize, de};
+use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, RefBuilder, Schema, Type};
 
 use super::id::{ActorId, StageKey};
 use super::party::Party;
 use super::text::{Message, Name};
 use super::time::Span;
+#[cfg(test)]
+pub(crate) use arbitrary::definition;
+pub use finding::{Mistake, MistakeCode, Warning, WarningCode};
+pub use parse::Parsed;
 
 /// An ordered list of stages. A value of this type came out of [`Workflow::parse`], or was stored after that: it is sound,
 /// and its defaults are filled in, so that a new default never reaches a running task.
@@ -17,10 +35,12 @@ pub struct Workflow {
     /// What people call it, at most 200 characters.
     pub name: Name,
     /// 1 to 50 stages, in order; keys unique.
+    #[serde(deserialize_with = "stages")]
     #[schema(min_items = 1, max_items = 50)]
     pub stages: Vec<Stage>,
     /// How long a task may take in all, from its opening; hold does not stop it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = TaskDeadline, required = false)]
     pub deadline: Option<TaskDeadline>,
 }
 
@@ -48,21 +68,65 @@ pub struct Stage {
     #[serde(default = "partner")]
     pub reviewer: Party,
     /// Who decides and how many must agree; only on stages that the partner reviews.
-    #[serde(flatten, default)]
+    #[serde(flatten, deserialize_with = "panel")]
+    #[schema(value_type = Panel, required = false)]
     pub panel: Option<Panel>,
     /// Where a rejection leads.
+    #[schema(required = false)]
     pub on_reject: OnReject,
     /// Who may be asked to make a call, and what happens if they stay silent.
+    #[schema(required = false)]
     pub escalation: EscalationRule,
     /// How long reviewers have. Default: no deadline.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = StageDeadline, required = false)]
     pub deadline: Option<StageDeadline>,
     /// What a cancellation does to a review that is going on.
+    #[schema(required = false)]
     pub cancellation: CancellationRule,
 }
 
 fn partner() -> Party {
     Party::Partner
+}
+
+/// There is a stage, and a stored stage has a panel if and only if the partner reviews it; without this check, a panel that got lost would read as
+/// "anyone may approve".
+fn stages<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Stage>, D::Error> {
+    let stages = Vec::<Stage>::deserialize(deserializer)?;
+    if stages.is_empty() {
+        return Err(de::Error::invalid_length(0, &"at least one stage"));
+    }
+    match stages.iter().find(|stage| stage.panel.is_some() != (stage.reviewer == Party::Partner)) {
+        None => Ok(stages),
+        Some(stage) => Err(de::Error::custom(format_args!(
+            "stage `{}`: quorum, reviewers, self_approval and distinct_from belong to stages that the partner reviews, and to all of those",
+            stage.key
+        ))),
+    }
+}
+
+/// A panel's four fields are there together or not at all. (A flattened `Option` takes a part of them for none.)
+fn panel<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Panel>, D::Error> {
+    #[derive(Deserialize)]
+    struct Fields {
+        quorum: Option<Quorum>,
+        reviewers: Option<Vec<ActorId>>,
+        self_approval: Option<bool>,
+        distinct_from: Option<Vec<StageKey>>,
+    }
+    match Fields::deserialize(deserializer)? {
+        Fields { quorum: None, reviewers: None, self_approval: None, distinct_from: None } => Ok(None),
+        Fields {
+            quorum: Some(quorum),
+            reviewers: Some(reviewers),
+            self_approval: Some(self_approval),
+            distinct_from: Some(distinct_from),
+        } => Ok(Some(Panel { quorum, reviewers, self_approval, distinct_from })),
+        Fields { .. } => Err(de::Error::custom(
+            "quorum, reviewers, self_approval and distinct_from must be there together or not at all",
+        )),
+    }
 }
 
 /// Whether a stage waits for work.
@@ -80,13 +144,16 @@ pub enum Submission {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Panel {
     /// How many votes make a decision. Default 1 and 1.
+    #[schema(required = false)]
     pub quorum: Quorum,
     /// The actor ids that may vote; empty: anyone of the partner. At most 100. Default empty.
-    #[schema(max_items = 100)]
+    #[schema(max_items = 100, required = false)]
     pub reviewers: Vec<ActorId>,
     /// Whether the submitter of the latest revision may approve it. Default `false`.
+    #[schema(required = false)]
     pub self_approval: bool,
     /// Earlier stages: whoever's approval counted in their latest round may not approve here. Default none.
+    #[schema(max_items = 50, required = false)]
     pub distinct_from: Vec<StageKey>,
 }
 
@@ -94,10 +161,10 @@ pub struct Panel {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Quorum {
     /// Approving votes for *approved*, 1 to 100.
-    #[schema(minimum = 1, maximum = 100)]
+    #[schema(minimum = 1, maximum = 100, required = false)]
     pub approvals: u32,
     /// Rejecting votes for *rejected*, 1 to 100.
-    #[schema(minimum = 1, maximum = 100)]
+    #[schema(minimum = 1, maximum = 100, required = false)]
     pub rejections: u32,
 }
 
@@ -106,13 +173,14 @@ pub struct Quorum {
 pub struct OnReject {
     /// The stages a rejection may return to: this one or earlier ones; the first is the default target.
     /// Default: the stage before (the first stage: itself).
-    #[schema(min_items = 1)]
+    #[schema(min_items = 1, max_items = 50, required = false)]
     pub return_to: Vec<StageKey>,
     /// How many rounds the stage may take, 1 to 1,000. A rejection in the last one exhausts them. Default: no limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(minimum = 1, maximum = 1000)]
+    #[schema(minimum = 1, maximum = 1000, value_type = u32, required = false)]
     pub max_rounds: Option<u32>,
     /// What happens then. Default: escalate to the first of `escalation.to`.
+    #[schema(required = false)]
     pub on_exhausted: OnExhausted,
 }
 
@@ -134,13 +202,15 @@ pub enum OnExhausted {
 #[schema(as = EscalationDefinition)]
 pub struct EscalationRule {
     /// The parties a review may be escalated to; the first is the default. Default `["platform"]`.
-    #[schema(min_items = 1, max_items = 3)]
+    #[schema(min_items = 1, max_items = 3, required = false)]
     pub to: Vec<Party>,
     /// How long that party has. Default: no limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Span, required = false)]
     pub respond_within: Option<Span>,
     /// What happens when it stays silent; only with `respond_within`. Default `none`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = EscalationTimeout, required = false)]
     pub on_timeout: Option<EscalationTimeout>,
 }
 
@@ -172,6 +242,7 @@ pub struct StageDeadline {
     #[schema(max_items = 10)]
     pub remind_before: Vec<Span>,
     /// What happens when it passes. Default `none`.
+    #[schema(required = false)]
     pub on_timeout: StageTimeout,
 }
 
@@ -195,8 +266,7 @@ pub enum StageTimeout {
 }
 
 /// What a cancellation does to a review that is going on.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[schema(as = CancellationDefinition)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "in_flight", rename_all = "snake_case")]
 pub enum CancellationRule {
     /// The review is withdrawn at once (the default).
@@ -208,7 +278,50 @@ pub enum CancellationRule {
     },
 }
 
+/// By hand, since the derived one insists on `in_flight`, which has a default.
+impl utoipa::PartialSchema for CancellationRule {
+    fn schema() -> RefOr<Schema> {
+        let in_flight = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(["withdraw", "let_finish"])).description(
+            Some("`withdraw` (the default): the review is withdrawn at once. `let_finish`: the reviewers may finish, and the partner says what became of their work."),
+        );
+        let grace = RefBuilder::new().ref_location_from_schema_name("Span").description(Some(
+            "How long the partner has to say so, at most P7D; only with `let_finish`. Default PT24H.",
+        ));
+        ObjectBuilder::new()
+            .property("in_flight", in_flight)
+            .property("grace", grace)
+            .description(Some("What a cancellation does to a review that is going on."))
+            .into()
+    }
+}
+
+impl ToSchema for CancellationRule {
+    fn name() -> Cow<'static, str> {
+        Cow::Borrowed("CancellationDefinition")
+    }
+}
+
 impl Workflow {
+    /// The definition, defaults filled in, in the canonical form of RFC 8785: two definitions are the same if these texts are.
+    #[expect(clippy::missing_panics_doc, reason = "cannot panic: every part of a definition has a canonical form")]
+    pub fn canonical_json(&self) -> String {
+        serde_json_canonicalizer::to_string(self).expect("a definition has text keys and small whole numbers only")
+    }
+
+    /// SHA-256 of [`Workflow::canonical_json`]: what the first link of a task's trail covers.
+    pub fn digest(&self) -> [u8; 32] {
+        Sha256::digest(self.canonical_json()).into()
+    }
+
+    /// The longest a task can take, in seconds; `None` if nothing bounds it.
+    ///
+    /// That is the task's own deadline and nothing else. No clock of a stage bounds a task: any review can be escalated and
+    /// then rejected whatever `max_rounds` says, rejected work is always handed in again, and that wait has no clock; a hold
+    /// stops every clock but the task's. A cancellation that winds down ends by the task's deadline too.
+    pub fn worst_case(&self) -> Option<u64> {
+        self.deadline.as_ref().map(|deadline| u64::from(deadline.within.seconds()))
+    }
+
     /// The stage with this key and its index.
     pub fn find(&self, key: &StageKey) -> Option<(usize, &Stage)> {
         self.stages.iter().enumerate().find(|(_, stage)| stage.key == *key)

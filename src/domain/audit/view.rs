@@ -19,8 +19,9 @@ pub struct EntryView {
     /// 1, 2, 3 … per task, without gaps.
     #[schema(minimum = 1)]
     pub seq: u64,
-    /// The hash of this entry, which the next one continues.
-    pub hash: Hash,
+    /// The hash of this entry, which the next one continues; null in a dry run, which writes none.
+    #[schema(required = true)]
+    pub hash: Option<Hash>,
     /// The `seq` of the first entry of the same transition: what one command or timer brought about.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 1)]
@@ -91,14 +92,14 @@ pub enum Role {
     Resolver,
 }
 
-/// `event` as `viewer` may see it; `hash` is that of its entry.
-pub fn view(event: &Event, hash: &Hash, viewer: Party) -> EntryView {
+/// `event` as `viewer` may see it; `hash` is that of its entry, if it was written.
+pub fn view(event: &Event, hash: Option<&Hash>, viewer: Party) -> EntryView {
     let kind = Kind::of(&event.fact);
     let seen = kind.shows_row(event, viewer);
     let shows = |path| kind.shows(path, event, viewer);
     EntryView {
         seq: event.seq,
-        hash: *hash,
+        hash: hash.copied(),
         cause_seq: shows("cause_seq").then_some(event.cause_seq),
         kind: shows("type").then_some(kind.name),
         stage: event.stage.clone().filter(|_| shows("stage")),

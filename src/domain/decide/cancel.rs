@@ -8,23 +8,25 @@ use crate::domain::task::{Outcome, Phase, PhaseName};
 use crate::domain::workflow::CancellationRule;
 
 use super::draft::{By, Draft};
-use super::{check_revision, only, place, wrong_phase};
+use super::{check_revision, only, place};
 
 pub(super) fn hold(draft: &mut Draft<'_>, sender: &Sender, body: &Held) -> Result<(), Refusal> {
     guard(draft, sender, &[Party::Partner, Party::Platform])?;
     if !matches!(draft.task().phase(), PhaseName::Preparing | PhaseName::InReview) {
-        return Err(wrong_phase(draft.task()));
+        return Err(Refusal::WrongPhase);
     }
+    guard_revision(draft)?;
     draft.push(Fact::Held { reason: Some(body.reason.clone()) }, By::Sender);
     Ok(())
 }
 
 pub(super) fn resume(draft: &mut Draft<'_>, sender: &Sender) -> Result<(), Refusal> {
     guard(draft, sender, &[Party::Partner, Party::Platform])?;
-    let Phase::OnHold(hold) = &draft.task().phase else { return Err(wrong_phase(draft.task())) };
+    let Phase::OnHold(hold) = &draft.task().phase else { return Err(Refusal::WrongPhase) };
     if sender.party != hold.by && sender.party != Party::Platform {
         return Err(Refusal::HeldByOther);
     }
+    guard_revision(draft)?;
     draft.push(Fact::Resumed {}, By::Sender);
     Ok(())
 }
@@ -44,6 +46,7 @@ pub(super) fn request(draft: &mut Draft<'_>, sender: &Sender, body: &Cancellatio
         | Phase::Cancelling(_)
         | Phase::Closed(_) => None,
     };
+    guard_revision(draft)?;
     // The earlier of the grace's end and the task's own deadline.
     let grace_until = grace.map(|grace| {
         let until = draft.now + grace;
@@ -66,6 +69,7 @@ pub(super) fn acknowledge(
     if draft.task().phase() != PhaseName::Cancelling {
         return Err(Refusal::WrongPhase);
     }
+    guard_revision(draft)?;
     let salvaged = body.in_flight == InFlight::Salvaged;
     if salvaged && body.artifacts.is_empty() {
         return Err(Refusal::required("/artifacts"));
@@ -80,11 +84,15 @@ pub(super) fn acknowledge(
     Ok(())
 }
 
-/// The checks that these commands share: the party, and the place and revision if the sender names them.
+/// The checks that these commands share and that come before the phase: the party, and the place if the sender names it.
 fn guard(draft: &Draft<'_>, sender: &Sender, parties: &[Party]) -> Result<(), Refusal> {
     let Some(command) = draft.command else { return Err(Refusal::NothingDue) };
     let place = place(draft.workflow, draft.task(), command)?;
     only(parties, sender)?;
-    place.check?;
-    check_revision(draft.task(), command)
+    place.check
+}
+
+/// The revision, if the sender names it.
+fn guard_revision(draft: &Draft<'_>) -> Result<(), Refusal> {
+    draft.command.map_or(Ok(()), |command| check_revision(draft.task(), command))
 }

@@ -10,7 +10,7 @@ use crate::domain::workflow::Stage;
 
 use super::draft::{By, Draft, bar};
 use super::review::target;
-use super::{check_revision, only, place, wrong_phase};
+use super::{check_revision, only, place};
 
 /// How often an escalation may change hands, by redirect or timeout.
 pub(in crate::domain) const MAX_HANDOVERS: u32 = 3;
@@ -26,7 +26,7 @@ pub(super) fn raise(draft: &mut Draft<'_>, sender: &Sender, body: &StageEscalate
     place.check?;
     let task = draft.task();
     if task.phase() != PhaseName::InReview {
-        return Err(wrong_phase(task));
+        return Err(Refusal::WrongPhase);
     }
     check_revision(task, command)?;
     check_target(place.stage, sender, body.to)?;
@@ -60,7 +60,7 @@ pub(super) fn resolve(draft: &mut Draft<'_>, sender: &Sender, body: &EscalationR
         only(&[escalation.to], sender)?;
     }
     place.check?;
-    let Phase::Escalated(escalation) = &draft.task().phase else { return Err(wrong_phase(draft.task())) };
+    let Phase::Escalated(escalation) = &draft.task().phase else { return Err(Refusal::WrongPhase) };
     if escalation.seq != body.escalation {
         return Err(Refusal::StaleEscalation);
     }

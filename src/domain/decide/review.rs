@@ -9,7 +9,7 @@ use crate::domain::task::{PhaseName, Verdict};
 use crate::domain::workflow::{Stage, Workflow};
 
 use super::draft::{By, Draft, bar};
-use super::{MAX_REVISIONS, MAX_STATUS_UPDATES, check_revision, only, place, wrong_phase};
+use super::{MAX_REVISIONS, MAX_STATUS_UPDATES, check_revision, only, place};
 
 pub(super) fn submit(draft: &mut Draft<'_>, sender: &Sender, body: &WorkSubmitted) -> Result<(), Refusal> {
     let Some(command) = draft.command else { return Err(Refusal::NothingDue) };
@@ -27,7 +27,7 @@ pub(super) fn submit(draft: &mut Draft<'_>, sender: &Sender, body: &WorkSubmitte
         | PhaseName::Delivery
         | PhaseName::Cancelled
         | PhaseName::Expired
-        | PhaseName::Failed => return Err(wrong_phase(task)),
+        | PhaseName::Failed => return Err(Refusal::WrongPhase),
     }
     check_revision(task, command)?;
     if body.summary.is_none() && body.artifacts.is_empty() {
@@ -67,7 +67,7 @@ pub(super) fn vote(draft: &mut Draft<'_>, sender: &Sender, reject: Option<&Stage
     place.check?;
     let (stage, task) = (place.stage, draft.task());
     if task.phase() != PhaseName::InReview {
-        return Err(wrong_phase(task));
+        return Err(Refusal::WrongPhase);
     }
     if !stage.reviewers().is_empty() && !stage.reviewers().contains(&actor.id) {
         return Err(Refusal::NotAReviewer);

@@ -1,0 +1,44 @@
+//! What a close reading of the contract asks of the code beyond the table's rows.
+
+use crate::domain::command::{Action, Command, Held, Meta};
+use crate::domain::decide::decide;
+use crate::domain::refusal::Refusal;
+
+use super::kit::{Play, brand, text};
+
+#[test]
+fn only_a_tick_comes_without_a_sender() {
+    let play = Play::of(&brand(), "wait P15D");
+    let held = Command::new(Meta::default(), Action::Held(Held { reason: text("Nobody said this") })).unwrap();
+    let refused = decide(&play.workflow, &play.snapshot, &held, play.now);
+    assert!(matches!(refused, Err(Refusal::Invalid { pointer: "/actor", .. })), "{refused:?}");
+}
+
+#[test]
+fn the_phase_is_checked_before_the_revision() {
+    let mut play = Play::of(&brand(), "submit anna; escalate anna platform");
+    for step in ["hold anna ~0", "hold platform ~0", "resume anna ~0", "ack anna ~0"] {
+        assert_eq!(play.run(step), "wrong_phase", "{step}");
+    }
+    play.run("resolve platform return; hold platform");
+    assert_eq!(play.run("resume anna ~0"), "held_by_other");
+    assert_eq!(play.run("resume platform ~0"), "stale_revision");
+}
+
+#[test]
+fn what_is_not_in_the_table_is_the_wrong_phase_also_while_a_cancellation_winds_down() {
+    let mut play = Play::of(&brand(), "submit anna; approve bo; escalate anna platform; cancel buyer");
+    for step in ["submit anna", "hold anna", "resume anna", "escalate anna platform", "resolve platform approve #1"] {
+        assert_eq!(play.run(step), "wrong_phase", "{step}");
+    }
+}
+
+#[test]
+fn the_buyer_reads_why_a_task_is_on_hold_whatever_the_partner_says_meanwhile() {
+    let mut play = Play::of(&brand(), "hold platform; status anna");
+    let status = &play.snapshot.status;
+    assert_eq!(status.message.as_ref().map(|text| text.as_str()), Some("Waiting for the logo"));
+    assert_eq!(status.percent, Some(50));
+    play.run("resume platform");
+    assert_eq!((&play.snapshot.status.message, play.snapshot.status.percent), (&None, None));
+}

@@ -1,0 +1,162 @@
+//! Valid definitions for property tests. Makes plain JSON and uses nothing of this crate, so that the integration tests can
+//! include the very same file by `#[path]`.
+
+use proptest::prelude::*;
+use serde_json::{Map, Value, json};
+
+/// A valid definition of 1 to `max_stages` stages, with any mixture of fields given and left out. Its reviewers are some of
+/// `u-0` to `u-5`; the stages are `s-0`, `s-1` and so on. Shrinks to one stage with nothing but what is required.
+pub(crate) fn definition(max_stages: usize) -> impl Strategy<Value = Value> {
+    let stages = prop::collection::vec(prop::collection::vec(any::<u8>(), 48), 1..=max_stages);
+    (stages, any::<bool>(), 0..SPANS.len()).prop_map(|(rolls, bounded, within)| {
+        let stages: Vec<_> = rolls.iter().enumerate().map(|(index, rolls)| stage(index, &mut Dice(rolls))).collect();
+        let mut definition = json!({"name": "A <workflow> & \"more\"", "stages": stages});
+        if bounded {
+            definition["deadline"] = json!({"within": SPANS[within]});
+        }
+        definition
+    })
+}
+
+const SPANS: [&str; 6] = ["PT1H", "PT30M", "PT24H", "P2D", "P1W", "PT90S"];
+const PARTIES: [&str; 3] = ["platform", "partner", "buyer"];
+
+/// Choices in a row; all zeros once they are used up.
+struct Dice<'a>(&'a [u8]);
+
+impl Dice<'_> {
+    fn below(&mut self, bound: usize) -> usize {
+        let (first, rest) = self.0.split_first().unwrap_or((&0, &[]));
+        self.0 = rest;
+        usize::from(*first) % bound
+    }
+
+    fn flip(&mut self) -> bool {
+        self.below(2) == 1
+    }
+
+    fn one<'t>(&mut self, of: &[&'t str]) -> &'t str {
+        of[self.below(of.len())]
+    }
+
+    /// At least `least` of `all`, from a random place on, wrapping round: order and membership both vary.
+    fn some(&mut self, least: usize, all: &[String]) -> Vec<String> {
+        let count = least + self.below(all.len() + 1 - least);
+        let start = self.below(all.len().max(1));
+        all.iter().cycle().skip(start).take(count).cloned().collect()
+    }
+}
+
+fn keys(count: usize) -> Vec<String> {
+    (0..count).map(|index| format!("s-{index}")).collect()
+}
+
+fn stage(index: usize, dice: &mut Dice) -> Value {
+    let mut stage = Map::new();
+    let mut put = |name: &str, value: Value| stage.insert(name.to_owned(), value);
+    put("key", json!(format!("s-{index}")));
+    put("name", json!(dice.one(&["Review", "Ünïcode 審査", "a --> b; \"end\"", "<script>&"])));
+    put("buyer_label", json!("In review"));
+    if dice.flip() {
+        put("submission", json!(dice.one(&["none", "required"])));
+    }
+    let reviewer = dice.one(&["partner", "partner", "partner", "buyer", "platform"]);
+    if reviewer != "partner" || dice.flip() {
+        put("reviewer", json!(reviewer));
+    }
+    if reviewer == "partner" {
+        panel(index, dice, &mut put);
+    }
+    let allowed: Vec<_> =
+        PARTIES.iter().filter(|party| reviewer != "buyer" || **party != "buyer").map(ToString::to_string).collect();
+    let to = if dice.flip() { Some(dice.some(1, &allowed)) } else { None };
+    let parties = to.clone().unwrap_or_else(|| vec!["platform".to_owned()]);
+    if to.is_some() || dice.flip() {
+        put("escalation", escalation(dice, to.as_deref(), &parties));
+    }
+    if dice.flip() {
+        put("on_reject", on_reject(index, dice, &parties));
+    }
+    if dice.flip() {
+        put("deadline", deadline(reviewer, dice, &parties));
+    }
+    if dice.flip() {
+        let rule = match dice.below(4) {
+            0 => json!({}),
+            1 => json!({"in_flight": "withdraw"}),
+            2 => json!({"in_flight": "let_finish"}),
+            _ => json!({"in_flight": "let_finish", "grace": dice.one(&SPANS)}),
+        };
+        put("cancellation", rule);
+    }
+    Value::Object(stage)
+}
+
+fn panel(index: usize, dice: &mut Dice, put: &mut impl FnMut(&str, Value) -> Option<Value>) {
+    let people: Vec<_> = (0..6).map(|person| format!("u-{person}")).collect();
+    let named = dice.some(0, &people);
+    if dice.flip() {
+        let most = if named.is_empty() { 4 } else { named.len() };
+        let approvals = 1 + dice.below(most);
+        put("quorum", json!({"approvals": approvals, "rejections": 1 + dice.below(most + 1 - approvals)}));
+    }
+    if !named.is_empty() || dice.flip() {
+        put("reviewers", json!(named));
+    }
+    if dice.flip() {
+        put("self_approval", json!(dice.flip()));
+    }
+    if dice.flip() {
+        put("distinct_from", json!(dice.some(0, &keys(index))));
+    }
+}
+
+fn action(dice: &mut Dice, actions: &[&str], parties: &[String]) -> Value {
+    match dice.one(actions) {
+        "escalate" => json!({"action": "escalate", "to": parties[dice.below(parties.len())]}),
+        action => json!({"action": action}),
+    }
+}
+
+fn on_reject(index: usize, dice: &mut Dice, parties: &[String]) -> Value {
+    let mut rule = json!({});
+    if dice.flip() {
+        rule["return_to"] = json!(dice.some(1, &keys(index + 1)));
+    }
+    if dice.flip() {
+        rule["max_rounds"] = json!(1 + dice.below(4));
+    }
+    if dice.flip() {
+        rule["on_exhausted"] = action(dice, &["escalate", "fail"], parties);
+    }
+    rule
+}
+
+fn escalation(dice: &mut Dice, to: Option<&[String]>, parties: &[String]) -> Value {
+    let mut rule = json!({});
+    if let Some(to) = to {
+        rule["to"] = json!(to);
+    }
+    if dice.flip() {
+        rule["respond_within"] = json!(dice.one(&SPANS));
+        if dice.flip() {
+            rule["on_timeout"] = action(dice, &["escalate", "reject", "fail", "none"], parties);
+        }
+    }
+    rule
+}
+
+fn deadline(reviewer: &str, dice: &mut Dice, parties: &[String]) -> Value {
+    let silence = reviewer != "platform" && dice.flip();
+    let mut rule = json!({"within": if silence { dice.one(&["PT24H", "P2D"]) } else { dice.one(&SPANS) }});
+    if dice.flip() {
+        let reminders: Vec<_> = ["PT90S", "PT1M", "PT1S"].iter().map(ToString::to_string).collect();
+        rule["remind_before"] = json!(dice.some(0, &reminders));
+    }
+    if silence {
+        rule["on_timeout"] = json!({"action": "approve"});
+    } else if dice.flip() {
+        rule["on_timeout"] = action(dice, &["escalate", "reject", "fail", "none"], parties);
+    }
+    rule
+}

@@ -1,0 +1,398 @@
+//! Reads a definition from outside: everything that is wrong with it at once, or the checked definition with its defaults.
+//! The rules are those of one definition; what only looks doubtful is in `warning.rs`.
+
+mod node;
+#[cfg(test)]
+mod tests;
+
+use serde_json::Value;
+
+use super::finding::{Mistake, MistakeCode as Code, Warning};
+use super::{
+    CancellationRule, EscalationRule, EscalationTimeout, OnExhausted, OnReject, Panel, Quorum, Stage, StageDeadline,
+    StageTimeout, Submission, TaskDeadline, Workflow, warning,
+};
+use crate::domain::id::StageKey;
+use crate::domain::party::Party;
+use crate::domain::time::Span;
+use node::{Fields, Mistakes, Node, Read};
+
+/// The longest time that the partner gets to say what became of cancelled work: 7 days.
+const MAX_GRACE_SECONDS: u32 = 7 * 86_400;
+/// Silence of a buyer may approve only after this long: 24 hours.
+const MIN_BUYER_SILENCE_SECONDS: u32 = 86_400;
+
+const STAGE_FIELDS: [&str; 13] = [
+    "key",
+    "name",
+    "buyer_label",
+    "submission",
+    "reviewer",
+    "quorum",
+    "reviewers",
+    "self_approval",
+    "distinct_from",
+    "on_reject",
+    "escalation",
+    "deadline",
+    "cancellation",
+];
+
+/// A sound definition and what there is to say about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Parsed {
+    /// The definition, its defaults filled in.
+    pub workflow: Workflow,
+    /// What its author may not have meant.
+    pub warnings: Vec<Warning>,
+    /// The longest a task can take, in seconds; see [`Workflow::worst_case`].
+    pub worst_case: Option<u64>,
+}
+
+impl Workflow {
+    /// Reads a definition. Errs with every mistake in it; the list is never empty.
+    pub fn parse(value: &Value) -> Result<Parsed, Vec<Mistake>> {
+        let mistakes = Mistakes::default();
+        let read = workflow(&Node::root(value, &mistakes));
+        let mistakes = mistakes.into_vec();
+        match read {
+            Ok(workflow) if mistakes.is_empty() => {
+                let warnings = warning::warnings(&workflow);
+                let worst_case = workflow.worst_case();
+                Ok(Parsed { workflow, warnings, worst_case })
+            }
+            Ok(_) | Err(_) => Err(mistakes),
+        }
+    }
+}
+
+/// The keys of all stages, and which stage is being read: what a stage may refer to.
+#[derive(Clone, Copy)]
+struct Position<'a> {
+    keys: &'a [Read<StageKey>],
+    index: usize,
+}
+
+impl Position<'_> {
+    fn own(self) -> Read<StageKey> {
+        self.keys[self.index].clone()
+    }
+
+    /// The stage before; the first stage: itself.
+    fn before(self) -> Read<StageKey> {
+        self.keys[self.index.saturating_sub(1)].clone()
+    }
+}
+
+/// What the rules of a stage ask of each other.
+struct Context<'a> {
+    position: Position<'a>,
+    reviewer: Read<Party>,
+    escalation_to: Read<Vec<Party>>,
+}
+
+fn workflow(node: &Node) -> Read<Workflow> {
+    let fields = node.object(&["name", "stages", "deadline"])?;
+    let name = fields.required("name", Node::text);
+    let stages = fields.required("stages", stages);
+    let deadline = fields.optional("deadline", |node| {
+        let within = node.object(&["within"])?.required("within", Node::span)?;
+        Ok(TaskDeadline { within })
+    });
+    Ok(Workflow { name: name?, stages: stages?, deadline: deadline? })
+}
+
+fn stages(node: &Node) -> Read<Vec<Stage>> {
+    let (nodes, counted) = node.elements(1..=50)?;
+    let fields: Vec<_> = nodes.iter().map(|node| node.object(&STAGE_FIELDS)).collect();
+    let mut keys: Vec<Read<StageKey>> = Vec::with_capacity(fields.len());
+    for fields in &fields {
+        let key = fields.as_ref().map_err(|reported| *reported).and_then(|fields| {
+            fields.required("key", |node| {
+                let key = node.key()?;
+                if keys.iter().flatten().any(|earlier| *earlier == key) {
+                    return Err(node.report(Code::Duplicate, "is the key of an earlier stage already"));
+                }
+                Ok(key)
+            })
+        });
+        keys.push(key);
+    }
+    let position = |index| Position { keys: &keys, index };
+    let stages: Vec<_> = fields
+        .iter()
+        .enumerate()
+        .map(|(index, fields)| stage(fields.as_ref().map_err(|r| *r)?, position(index)))
+        .collect();
+    counted?;
+    stages.into_iter().collect()
+}
+
+fn stage(fields: &Fields, position: Position) -> Read<Stage> {
+    let name = fields.required("name", Node::text);
+    let buyer_label = fields.required("buyer_label", Node::text);
+    let submission = fields.or("submission", Submission::None, |node| {
+        node.word(&[("none", Submission::None), ("required", Submission::Required)])
+    });
+    let reviewer = fields.or("reviewer", Party::Partner, Node::party);
+    let escalation =
+        fields.get("escalation").map(|node| node.object(&["to", "respond_within", "on_timeout"])).transpose();
+    let escalation_to = match &escalation {
+        Ok(Some(escalation)) => escalation_to(escalation, reviewer),
+        Ok(None) => Ok(vec![Party::Platform]),
+        Err(reported) => Err(*reported),
+    };
+    let context = Context { position, reviewer, escalation_to };
+    let panel = panel(fields, &context);
+    let on_reject = on_reject(fields, &context);
+    let escalation = escalation.and_then(|fields| escalation_rule(fields.as_ref(), &context));
+    let deadline = fields.optional("deadline", |node| deadline(node, &context));
+    let cancellation = fields.or("cancellation", CancellationRule::Withdraw, cancellation);
+    Ok(Stage {
+        key: position.own()?,
+        name: name?,
+        buyer_label: buyer_label?,
+        submission: submission?,
+        reviewer: reviewer?,
+        panel: panel?,
+        on_reject: on_reject?,
+        escalation: escalation?,
+        deadline: deadline?,
+        cancellation: cancellation?,
+    })
+}
+
+/// A stage of this workflow that comes before this one, or is this one if `itself` is allowed.
+fn stage_reference(node: &Node, position: Position, itself: bool) -> Read<StageKey> {
+    let key = node.key()?;
+    let found = position.keys.iter().position(|known| known.as_ref().is_ok_and(|known| *known == key));
+    match found {
+        None => Err(node.report(Code::UnknownStage, format_args!("names `{key}`, which is no stage of this workflow"))),
+        Some(index) if index > position.index => {
+            Err(node.report(Code::LaterStage, format_args!("names `{key}`, which comes later")))
+        }
+        Some(index) if index == position.index && !itself => {
+            Err(node.report(Code::LaterStage, "names its own stage; only earlier ones make sense"))
+        }
+        Some(_) => Ok(key),
+    }
+}
+
+fn panel(fields: &Fields, context: &Context) -> Read<Option<Panel>> {
+    if let Ok(reviewer @ (Party::Buyer | Party::Platform)) = context.reviewer {
+        let mut none = Ok(None);
+        for name in ["quorum", "reviewers", "self_approval", "distinct_from"] {
+            if let Some(node) = fields.get(name) {
+                let rule =
+                    format!("is only for stages that the partner reviews; the {reviewer} decides with one voice");
+                none = Err(node.report(Code::PartnerOnly, rule));
+            }
+        }
+        return none;
+    }
+    let quorum = fields.or("quorum", Quorum { approvals: 1, rejections: 1 }, |node| {
+        let fields = node.object(&["approvals", "rejections"])?;
+        let approvals = fields.or("approvals", 1, |node| node.number(1..=100));
+        let rejections = fields.or("rejections", 1, |node| node.number(1..=100));
+        Ok(Quorum { approvals: approvals?, rejections: rejections? })
+    });
+    let reviewers = fields.or("reviewers", Vec::new(), |node| node.set(0..=100, Node::text, PartialEq::eq));
+    let self_approval = fields.or("self_approval", false, Node::boolean);
+    let distinct_from = fields.or("distinct_from", Vec::new(), |node| {
+        node.set(0..=50, |node| stage_reference(node, context.position, false), PartialEq::eq)
+    });
+    if let (Ok(quorum), Ok(reviewers), Some(node)) = (&quorum, &reviewers, fields.get("quorum")) {
+        check_reachable(*quorum, reviewers.len(), &node);
+    }
+    Ok(Some(Panel {
+        quorum: quorum?,
+        reviewers: reviewers?,
+        self_approval: self_approval?,
+        distinct_from: distinct_from?,
+    }))
+}
+
+/// Whichever way `named` reviewers vote, one of the two decisions must come about.
+fn check_reachable(quorum: Quorum, named: usize, node: &Node) {
+    let Quorum { approvals, rejections } = quorum;
+    let named = u32::try_from(named).unwrap_or(u32::MAX);
+    if named > 0 && approvals > named {
+        node.report(Code::QuorumUnreachable, format_args!("asks for {approvals} approvals of {named} named reviewers"));
+    } else if named > 0 && approvals + rejections > named + 1 {
+        let rule = format!(
+            "can come to no decision: with {named} named reviewers, approvals and rejections ({approvals} + {rejections}) may add up to at most {}",
+            named + 1
+        );
+        node.report(Code::QuorumUnreachable, rule);
+    }
+}
+
+fn on_reject(stage: &Fields, context: &Context) -> Read<OnReject> {
+    let default_target = || Ok(vec![context.position.before()?]);
+    let default_exhausted = || {
+        let to = context.escalation_to.as_ref().map_err(|reported| *reported)?;
+        Ok(OnExhausted::Escalate { to: to.first().copied().unwrap_or(Party::Platform) })
+    };
+    let Some(node) = stage.get("on_reject") else {
+        return Ok(OnReject { return_to: default_target()?, max_rounds: None, on_exhausted: default_exhausted()? });
+    };
+    let fields = node.object(&["return_to", "max_rounds", "on_exhausted"])?;
+    let return_to = fields.optional("return_to", |node| {
+        node.set(1..=50, |node| stage_reference(node, context.position, true), PartialEq::eq)
+    });
+    let max_rounds = fields.optional("max_rounds", |node| node.number(1..=1000));
+    let on_exhausted = fields.optional("on_exhausted", |node| {
+        action(node, context, |to| OnExhausted::Escalate { to }, &[("fail", OnExhausted::Fail)], None)
+    });
+    Ok(OnReject {
+        return_to: return_to?.map_or_else(default_target, Ok)?,
+        max_rounds: max_rounds?,
+        on_exhausted: on_exhausted?.map_or_else(default_exhausted, Ok)?,
+    })
+}
+
+/// `{"action": …}`; with `escalate`, `to` names one of the stage's parties. `silence` is the rule against `approve`, if any.
+fn action<T: Copy>(
+    node: &Node,
+    context: &Context,
+    escalate: impl Fn(Party) -> T,
+    others: &[(&str, T)],
+    silence: Option<&str>,
+) -> Read<T> {
+    let fields = node.object(&["action", "to"])?;
+    let mut words = vec![("escalate", None)];
+    words.extend(others.iter().map(|(word, value)| (*word, Some(*value))));
+    let action = fields.required("action", |node| match silence {
+        Some(rule) if node.is("approve") => Err(node.report(Code::SilenceResolves, rule)),
+        Some(_) | None => node.word(&words),
+    });
+    if let Ok(Some(value)) = action {
+        if let Some(to) = fields.get("to") {
+            return Err(to.report(Code::NotApplicable, "is only for the action `escalate`"));
+        }
+        return Ok(value);
+    }
+    let read = |node: &Node| {
+        let to = node.party()?;
+        match &context.escalation_to {
+            Ok(allowed) if !allowed.contains(&to) => {
+                let allowed: Vec<_> = allowed.iter().map(|party| party.as_str()).collect();
+                let rule = format!("must be one of the stage's `escalation.to`: {}", allowed.join(", "));
+                Err(node.report(Code::PartyNotAllowed, rule))
+            }
+            Ok(_) | Err(_) => Ok(to),
+        }
+    };
+    match (action, fields.get("to")) {
+        (Err(reported), None) => Err(reported),
+        (_, Some(to)) => read(&to).and_then(|to| action.map(|_| escalate(to))),
+        (Ok(_), None) => Err(fields.missing("to", " with the action `escalate`")),
+    }
+}
+
+fn escalation_to(fields: &Fields, reviewer: Read<Party>) -> Read<Vec<Party>> {
+    fields.or("to", vec![Party::Platform], |node| {
+        let read = |node: &Node| {
+            let party = node.party()?;
+            if party == Party::Buyer && reviewer.is_ok_and(|reviewer| reviewer == Party::Buyer) {
+                return Err(node.report(Code::BuyerReviews, "must not be `buyer` on a stage that the buyer reviews"));
+            }
+            Ok(party)
+        };
+        node.set(1..=3, read, PartialEq::eq)
+    })
+}
+
+fn escalation_rule(fields: Option<&Fields>, context: &Context) -> Read<EscalationRule> {
+    let Some(fields) = fields else {
+        return Ok(EscalationRule { to: context.escalation_to.clone()?, respond_within: None, on_timeout: None });
+    };
+    let respond_within = fields.optional("respond_within", Node::span);
+    let on_timeout = fields.optional("on_timeout", |node| {
+        let others = [
+            ("reject", EscalationTimeout::Reject),
+            ("fail", EscalationTimeout::Fail),
+            ("none", EscalationTimeout::None),
+        ];
+        let silence = "must not be `approve`: silence never resolves an escalation";
+        action(node, context, |to| EscalationTimeout::Escalate { to }, &others, Some(silence))
+    });
+    if fields.get("on_timeout").is_some() && fields.get("respond_within").is_none() {
+        return Err(fields.missing("respond_within", " with `on_timeout`"));
+    }
+    let respond_within = respond_within?;
+    let default = respond_within.as_ref().map(|_| EscalationTimeout::None);
+    Ok(EscalationRule { to: context.escalation_to.clone()?, respond_within, on_timeout: on_timeout?.or(default) })
+}
+
+fn deadline(node: &Node, context: &Context) -> Read<StageDeadline> {
+    let fields = node.object(&["within", "remind_before", "on_timeout"])?;
+    let within = fields.required("within", Node::span);
+    let reminder = |node: &Node| {
+        let reminder = node.span()?;
+        match &within {
+            Ok(within) if reminder.seconds() > within.seconds() => {
+                let rule = format!("must not be longer than the deadline itself ({within})");
+                Err(node.report(Code::ReminderTooLong, rule))
+            }
+            Ok(_) | Err(_) => Ok(reminder),
+        }
+    };
+    let remind_before = fields.or("remind_before", Vec::new(), |node| {
+        node.set(0..=10, reminder, |one, other| one.seconds() == other.seconds())
+    });
+    let on_timeout = fields.or("on_timeout", StageTimeout::None, |node| {
+        let silence = silence_rule(context.reviewer, within.as_ref().ok());
+        let others = [
+            ("reject", StageTimeout::Reject),
+            ("approve", StageTimeout::Approve),
+            ("fail", StageTimeout::Fail),
+            ("none", StageTimeout::None),
+        ];
+        action(node, context, |to| StageTimeout::Escalate { to }, &others, silence.as_deref())
+    });
+    Ok(StageDeadline { within: within?, remind_before: remind_before?, on_timeout: on_timeout? })
+}
+
+/// Why silence may not approve a stage with this reviewer and deadline.
+fn silence_rule(reviewer: Read<Party>, within: Option<&Span>) -> Option<String> {
+    match reviewer.ok()? {
+        Party::Partner => None,
+        Party::Platform => Some("must not be `approve` on a stage that the platform reviews".to_owned()),
+        Party::Buyer => within.filter(|within| within.seconds() < MIN_BUYER_SILENCE_SECONDS).map(|within| {
+            format!(
+                "may be `approve` on a stage that the buyer reviews only with at least PT24H to answer, not {within}"
+            )
+        }),
+    }
+}
+
+fn cancellation(node: &Node) -> Read<CancellationRule> {
+    #[derive(Clone, Copy, PartialEq)]
+    enum InFlight {
+        Withdraw,
+        LetFinish,
+    }
+    let fields = node.object(&["in_flight", "grace"])?;
+    let in_flight = fields.or("in_flight", InFlight::Withdraw, |node| {
+        node.word(&[("withdraw", InFlight::Withdraw), ("let_finish", InFlight::LetFinish)])
+    });
+    let grace = fields.optional("grace", |node| {
+        if in_flight.is_ok_and(|in_flight| in_flight == InFlight::Withdraw) {
+            return Err(node.report(Code::NotApplicable, "is only for `in_flight` `let_finish`"));
+        }
+        let grace = node.span()?;
+        if grace.seconds() > MAX_GRACE_SECONDS {
+            return Err(node.report(Code::OutOfRange, "must be at most P7D"));
+        }
+        Ok(grace)
+    });
+    match in_flight? {
+        InFlight::Withdraw => grace.map(|_| CancellationRule::Withdraw),
+        InFlight::LetFinish => Ok(CancellationRule::LetFinish { grace: grace?.unwrap_or_else(default_grace) }),
+    }
+}
+
+fn default_grace() -> Span {
+    Span::parse("PT24H").expect("PT24H is a span")
+}

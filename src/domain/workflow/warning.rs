@@ -1,0 +1,157 @@
+//! What a sound definition may do that its author may not have meant.
+
+use std::collections::BTreeSet;
+
+use super::finding::{Warning, WarningCode as Code};
+use super::{EscalationTimeout, OnReject, Stage, StageTimeout, Submission, Workflow};
+use crate::domain::party::Party;
+
+/// Everything doubtful in `workflow`, in the order of its stages.
+pub(super) fn warnings(workflow: &Workflow) -> Vec<Warning> {
+    let mut found = Vec::new();
+    for (index, stage) in workflow.stages.iter().enumerate() {
+        let at = format!("/stages/{index}");
+        found.extend(timeout_approves(stage, &at));
+        if workflow.deadline.is_none() {
+            unbounded_waits(workflow, stage, &at, &mut found);
+        }
+        found.extend(unbounded_rounds(stage, &at));
+        found.extend(pool_may_run_dry(workflow, stage, &at));
+    }
+    if workflow.deadline.is_none() {
+        let message = "Nothing bounds the task as a whole: a task on hold waits until somebody resumes it. A `deadline` would bound this wait and every other.";
+        found.push(warning(String::new(), Code::UnboundedWait, message));
+    }
+    found.extend(deadlines_exceed_task(workflow));
+    found.extend(no_visible_decision(workflow));
+    found
+}
+
+fn warning(pointer: String, code: Code, message: impl Into<String>) -> Warning {
+    Warning { pointer, code, message: message.into() }
+}
+
+fn timeout_approves(stage: &Stage, at: &str) -> Option<Warning> {
+    let deadline = stage.deadline.as_ref().filter(|deadline| deadline.on_timeout == StageTimeout::Approve)?;
+    let message = format!(
+        "If the {} says nothing within {}, stage `{}` counts as approved.",
+        stage.reviewer, deadline.within, stage.key
+    );
+    Some(warning(format!("{at}/deadline/on_timeout"), Code::TimeoutApproves, message))
+}
+
+fn unbounded_waits(workflow: &Workflow, stage: &Stage, at: &str, found: &mut Vec<Warning>) {
+    let key = &stage.key;
+    let mut wait = |pointer: String, message: String| found.push(warning(pointer, Code::UnboundedWait, message));
+    let returned_to = workflow.stages.iter().any(|other| other.on_reject.return_to.contains(key));
+    if stage.submission == Submission::Required || returned_to {
+        wait(
+            at.to_owned(),
+            format!("Stage `{key}` waits for work to be handed in; only a deadline of the task bounds that."),
+        );
+    }
+    match stage.deadline.as_ref().map(|deadline| deadline.on_timeout) {
+        None => wait(at.to_owned(), format!("Stage `{key}` has no deadline: its review may take for ever.")),
+        Some(StageTimeout::None) => wait(
+            format!("{at}/deadline/on_timeout"),
+            format!("When the deadline of stage `{key}` passes, nothing happens: the review goes on without a clock."),
+        ),
+        Some(StageTimeout::Escalate { .. } | StageTimeout::Reject | StageTimeout::Approve | StageTimeout::Fail) => {}
+    }
+    match stage.escalation.on_timeout {
+        None => wait(
+            format!("{at}/escalation"),
+            format!("Stage `{key}` has no `respond_within`: whoever it is escalated to may take for ever."),
+        ),
+        Some(EscalationTimeout::None) => wait(
+            format!("{at}/escalation/on_timeout"),
+            format!(
+                "When an escalation of stage `{key}` is not answered in time, nothing happens: it stays open without a clock."
+            ),
+        ),
+        Some(EscalationTimeout::Escalate { .. }) => wait(
+            format!("{at}/escalation/on_timeout"),
+            format!(
+                "An escalation of stage `{key}` that nobody answers ends with the platform, without a clock; only `reject` and `fail` end the wait."
+            ),
+        ),
+        Some(EscalationTimeout::Reject | EscalationTimeout::Fail) => {}
+    }
+}
+
+/// Rounds are counted, not timed: a deadline of the task does not silence this.
+fn unbounded_rounds(stage: &Stage, at: &str) -> Option<Warning> {
+    let OnReject { max_rounds: None, .. } = stage.on_reject else { return None };
+    let message = format!("Stage `{}` can be rejected any number of times; `max_rounds` would limit it.", stage.key);
+    Some(warning(format!("{at}/on_reject"), Code::UnboundedRounds, message))
+}
+
+fn pool_may_run_dry(workflow: &Workflow, stage: &Stage, at: &str) -> Option<Warning> {
+    let named = stage.reviewers();
+    if named.is_empty() {
+        return None;
+    }
+    let left = named.len().saturating_sub(barred(workflow, stage));
+    let needed = stage.quorum().approvals;
+    if left >= usize::try_from(needed).unwrap_or(usize::MAX) {
+        return None;
+    }
+    let message = format!(
+        "Of the {} reviewers of stage `{}`, those who handed in or approved earlier may not approve here. That can leave {left}, and {needed} must approve; the stage is then escalated.",
+        named.len(),
+        stage.key
+    );
+    Some(warning(format!("{at}/reviewers"), Code::PoolMayRunDry, message))
+}
+
+/// How many of the named reviewers can be barred from approving at the worst: the submitter, and for every stage of
+/// `distinct_from` as many as its quorum, as far as they can have approved there. A little more than the exact number where
+/// two of those stages share their reviewers.
+fn barred(workflow: &Workflow, stage: &Stage) -> usize {
+    let named = stage.reviewers();
+    let mut possible = BTreeSet::new();
+    let mut approvals = 0_usize;
+    for earlier in stage.distinct_from().iter().filter_map(|key| workflow.find(key)).map(|(_, earlier)| earlier) {
+        if earlier.reviewer != Party::Partner {
+            continue;
+        }
+        let anyone = earlier.reviewers().is_empty() || earlier.escalation.to.contains(&Party::Partner);
+        let here: Vec<_> = named.iter().filter(|id| anyone || earlier.reviewers().contains(id)).collect();
+        approvals += here.len().min(usize::try_from(earlier.quorum().approvals).unwrap_or(usize::MAX));
+        possible.extend(here);
+    }
+    approvals.min(possible.len()) + usize::from(stage.bars_submitter())
+}
+
+fn deadlines_exceed_task(workflow: &Workflow) -> Option<Warning> {
+    let task = workflow.deadline.as_ref()?;
+    let stages = workflow.stages.iter().filter_map(|stage| stage.deadline.as_ref());
+    let sum: u64 = stages.map(|deadline| u64::from(deadline.within.seconds())).sum();
+    if sum <= u64::from(task.within.seconds()) {
+        return None;
+    }
+    let message = format!(
+        "The deadlines of the stages add up to {} hours, more than the task's {}: a task can expire while every reviewer is in time.",
+        sum.div_ceil(3600),
+        task.within
+    );
+    Some(warning("/deadline/within".to_owned(), Code::DeadlinesExceedTask, message))
+}
+
+/// A decision that a buyer would notice is one that somebody other than the worker has to make. It is missing if nobody but the
+/// partner is ever asked (no stage is reviewed by the buyer or the platform, none can be escalated to the buyer) and every stage
+/// can pass without a second person: by silence, or with one approval that may come from whoever handed in the work.
+fn no_visible_decision(workflow: &Workflow) -> Option<Warning> {
+    let formality = |stage: &Stage| {
+        let silence = stage.deadline.as_ref().is_some_and(|deadline| deadline.on_timeout == StageTimeout::Approve);
+        let alone = stage.quorum().approvals == 1
+            && !stage.bars_submitter()
+            && stage.reviewers().is_empty()
+            && stage.distinct_from().is_empty();
+        stage.reviewer == Party::Partner && !stage.escalation.to.contains(&Party::Buyer) && (silence || alone)
+    };
+    workflow.stages.iter().all(formality).then(|| {
+        let message = "Every stage can pass by silence or on the word of whoever did the work, and nobody but the partner is asked. The buyer would notice no decision; the synchronous path serves such work better.";
+        warning("/stages".to_owned(), Code::NoVisibleDecision, message)
+    })
+}
