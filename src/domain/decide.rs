@@ -14,7 +14,7 @@ use super::event::{Event, Fact, LateDecision, Opened, WorkflowRef};
 use super::evolve::evolve;
 use super::id::{StageKey, TaskId};
 use super::notes::Notes;
-use super::party::{Party, Sender};
+use super::party::{ActorRef, Party, Sender};
 use super::refusal::Refusal;
 use super::status::Status;
 use super::task::{Phase, Task};
@@ -328,10 +328,28 @@ pub fn allowed(workflow: &Workflow, task: &Task, party: Party) -> Vec<&'static s
             cancel,
         ]),
         Phase::Escalated(escalation) => open(&[update, ("escalation_resolved", party == escalation.to), cancel]),
-        Phase::OnHold(held) => open(&[update, ("resumed", party == held.by || platform), cancel]),
+        Phase::OnHold(pause) => open(&[update, ("resumed", party == pause.by || platform), cancel]),
         Phase::Cancelling(_) => {
             open(&[update, ("cancellation_acknowledged", partner), ("cancellation_requested", platform)])
         }
         Phase::Closed(_) => Vec::new(),
+    }
+}
+
+/// Whether the decision that the task waits for is `actor`'s to make, approving included: a vote where the review is open to them, or a
+/// resolution. What waits for other things than a decision is anybody's of the party.
+pub fn may_decide(workflow: &Workflow, task: &Task, actor: &ActorRef) -> bool {
+    let stage = task.stage_in(workflow);
+    match &task.phase {
+        Phase::InReview(_) => {
+            let named = stage.reviewers().is_empty() || stage.reviewers().contains(&actor.id);
+            stage.reviewer == actor.party && named && bar(workflow, task, actor).is_none()
+        }
+        Phase::Escalated(escalation) => {
+            let barred = actor.party == Party::Partner && bar(workflow, task, actor).is_some();
+            escalation.to == actor.party && !barred
+        }
+        Phase::Preparing | Phase::OnHold(_) | Phase::Cancelling(_) => task.waiting_on(workflow) == Some(actor.party),
+        Phase::Closed(_) => false,
     }
 }

@@ -14,6 +14,8 @@
 //!
 //! The same as data is in [`table`], with what every command can meet; the tests hold code, data and this page together.
 
+pub mod api_key;
+pub mod audit;
 pub mod command;
 pub mod decide;
 pub mod event;

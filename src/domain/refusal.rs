@@ -87,6 +87,16 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// The same without a row to point to: a dry run keeps none.
+    #[must_use]
+    pub fn unrecorded(&self) -> Self {
+        let mut refusal = self.clone();
+        if let Self::Cancelling { recorded } | Self::TaskClosed { recorded } = &mut refusal {
+            *recorded = None;
+        }
+        refusal
+    }
+
     /// The stable word for it on the wire.
     pub fn code(&self) -> &'static str {
         match self {

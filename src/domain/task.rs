@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::event::{Event, Fact};
 use super::id::{StageKey, TaskId};
 use super::party::{ActorRef, Party, Source};
 use super::time::Time;
@@ -73,6 +74,20 @@ pub struct Decision {
     pub party: Source,
     /// When it was recorded.
     pub decided_at: Time,
+}
+
+impl Decision {
+    /// The decision that an event is, if it is one.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "every other event decides nothing")]
+    pub fn of(event: &Event) -> Option<Self> {
+        let (decision, revision) = match &event.fact {
+            Fact::StageApproved { revision, .. } => (Verdict::Approved, *revision),
+            Fact::StageRejected(rejected) => (Verdict::Rejected, rejected.revision),
+            _ => return None,
+        };
+        let (seq, party, decided_at) = (event.seq, event.party, event.recorded_at);
+        Some(Self { seq, round: event.round?, decision, revision, party, decided_at })
+    }
 }
 
 /// Approved or rejected.

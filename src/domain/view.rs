@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::audit::Hash;
 use super::decide::{Snapshot, allowed, bar};
 use super::event::WorkflowRef;
 use super::id::{ActorId, BuyerId, PartnerId, StageKey, TaskId};
@@ -25,7 +26,7 @@ pub struct Identity {
     /// The pinned version.
     pub workflow: WorkflowRef,
     /// What the task is called.
-    pub title: Name,
+    pub title: Option<Name>,
     /// The platform's own data.
     pub metadata: Option<serde_json::Map<String, serde_json::Value>>,
 }
@@ -42,8 +43,8 @@ pub struct TaskView {
     pub buyer_id: BuyerId,
     /// The workflow version, pinned for life.
     pub workflow: WorkflowRef,
-    /// What the task is called, at most 200 characters.
-    pub title: Name,
+    /// What the task is called, at most 200 characters; null once erased.
+    pub title: Option<Name>,
     /// The platform's own data, at most 16 KiB; null if there is none.
     #[schema(value_type = Option<Object>)]
     pub metadata: Option<serde_json::Map<String, serde_json::Value>>,
@@ -95,8 +96,8 @@ pub struct TaskView {
     pub cancellation: Option<CancellationView>,
     /// The commands that the caller's party could send now, by type.
     pub allowed: Vec<String>,
-    /// The hash of the last row of the trail: 64 hexadecimal digits. Null in a dry run.
-    pub head_hash: Option<String>,
+    /// The hash of the last row of the trail. Null in a dry run.
+    pub head_hash: Option<Hash>,
 }
 
 /// A stage and its latest decision.
@@ -208,7 +209,7 @@ impl TaskView {
         workflow: &Workflow,
         identity: &Identity,
         snapshot: &Snapshot,
-        head_hash: Option<&[u8]>,
+        head_hash: Option<Hash>,
         party: Party,
     ) -> Self {
         let Snapshot { task, notes, status } = snapshot;
@@ -243,7 +244,7 @@ impl TaskView {
             hold: hold(task, notes),
             cancellation: cancellation(task, notes),
             allowed: allowed(workflow, task, party).into_iter().map(str::to_owned).collect(),
-            head_hash: head_hash.map(hex::encode),
+            head_hash,
         }
     }
 }

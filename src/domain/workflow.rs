@@ -1,17 +1,22 @@
 //! The checked definition of a workflow. Reading one from outside is in `workflow/parse.rs`, the codes of what can be wrong
-//! or doubtful in `workflow/finding.rs`.
+//! or doubtful in `workflow/finding.rs`, drawing one in `workflow/diagram.rs`.
 
 #[cfg(test)]
 mod arbitrary;
+pub mod diagram;
 mod finding;
 mod parse;
 #[cfg(test)]
 mod tests;
 mod warning;
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Deserializer, Serialize, de};
 use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, RefBuilder, Schema, Type};
 
 use super::id::{ActorId, StageKey};
 use super::party::Party;
@@ -35,6 +40,7 @@ pub struct Workflow {
     pub stages: Vec<Stage>,
     /// How long a task may take in all, from its opening; hold does not stop it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = TaskDeadline, required = false)]
     pub deadline: Option<TaskDeadline>,
 }
 
@@ -63,6 +69,7 @@ pub struct Stage {
     pub reviewer: Party,
     /// Who decides and how many must agree; only on stages that the partner reviews.
     #[serde(flatten, deserialize_with = "panel")]
+    #[schema(value_type = Panel, required = false)]
     pub panel: Option<Panel>,
     /// Where a rejection leads.
     #[schema(required = false)]
@@ -72,6 +79,7 @@ pub struct Stage {
     pub escalation: EscalationRule,
     /// How long reviewers have. Default: no deadline.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = StageDeadline, required = false)]
     pub deadline: Option<StageDeadline>,
     /// What a cancellation does to a review that is going on.
     #[schema(required = false)]
@@ -169,7 +177,7 @@ pub struct OnReject {
     pub return_to: Vec<StageKey>,
     /// How many rounds the stage may take, 1 to 1,000. A rejection in the last one exhausts them. Default: no limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(minimum = 1, maximum = 1000)]
+    #[schema(minimum = 1, maximum = 1000, value_type = u32, required = false)]
     pub max_rounds: Option<u32>,
     /// What happens then. Default: escalate to the first of `escalation.to`.
     #[schema(required = false)]
@@ -198,9 +206,11 @@ pub struct EscalationRule {
     pub to: Vec<Party>,
     /// How long that party has. Default: no limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Span, required = false)]
     pub respond_within: Option<Span>,
     /// What happens when it stays silent; only with `respond_within`. Default `none`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = EscalationTimeout, required = false)]
     pub on_timeout: Option<EscalationTimeout>,
 }
 
@@ -256,8 +266,7 @@ pub enum StageTimeout {
 }
 
 /// What a cancellation does to a review that is going on.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[schema(as = CancellationDefinition)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "in_flight", rename_all = "snake_case")]
 pub enum CancellationRule {
     /// The review is withdrawn at once (the default).
@@ -265,9 +274,31 @@ pub enum CancellationRule {
     /// The reviewers may finish; the partner says what became of their work.
     LetFinish {
         /// How long the partner has to say so, at most P7D. Default PT24H.
-        #[schema(required = false)]
         grace: Span,
     },
+}
+
+/// By hand, since the derived one insists on `in_flight`, which has a default.
+impl utoipa::PartialSchema for CancellationRule {
+    fn schema() -> RefOr<Schema> {
+        let in_flight = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(["withdraw", "let_finish"])).description(
+            Some("`withdraw` (the default): the review is withdrawn at once. `let_finish`: the reviewers may finish, and the partner says what became of their work."),
+        );
+        let grace = RefBuilder::new().ref_location_from_schema_name("Span").description(Some(
+            "How long the partner has to say so, at most P7D; only with `let_finish`. Default PT24H.",
+        ));
+        ObjectBuilder::new()
+            .property("in_flight", in_flight)
+            .property("grace", grace)
+            .description(Some("What a cancellation does to a review that is going on."))
+            .into()
+    }
+}
+
+impl ToSchema for CancellationRule {
+    fn name() -> Cow<'static, str> {
+        Cow::Borrowed("CancellationDefinition")
+    }
 }
 
 impl Workflow {

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
+use proptest::strategy::ValueTree;
 use serde_json::{Value, json};
 
 use super::{MistakeCode, WarningCode, Workflow, definition};
@@ -231,4 +232,33 @@ proptest! {
         let waits = parsed.warnings.iter().any(|warning| warning.code == WarningCode::UnboundedWait);
         prop_assert_eq!(waits, parsed.worst_case.is_none());
     }
+}
+
+/// The contract's schema of a definition, its references resolved within one document.
+fn schema() -> Value {
+    #[derive(utoipa::OpenApi)]
+    #[openapi(components(schemas(Workflow)))]
+    struct Contract;
+    let contract = serde_json::to_value(<Contract as utoipa::OpenApi>::openapi()).unwrap();
+    json!({"$ref": "#/components/schemas/WorkflowDefinition", "components": contract["components"]})
+}
+
+#[test]
+fn the_contract_takes_a_definition_as_it_is_sent_and_as_it_is_stored() {
+    let validator = jsonschema::validator_for(&schema()).unwrap();
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    let sent = (0..64).map(|_| definition(4).new_tree(&mut runner).unwrap().current());
+    for definition in sent.chain([serde_json::from_str(EXAMPLE).unwrap()]) {
+        let stored = serde_json::to_value(parse(&definition)).unwrap();
+        for definition in [definition, stored] {
+            let errors: Vec<_> = validator.iter_errors(&definition).map(|error| error.to_string()).collect();
+            assert_eq!(errors, Vec::<String>::new(), "{definition:#}");
+        }
+    }
+    assert!(!validator.is_valid(&json!({"name": "W", "stages": []})));
+    assert!(
+        !validator.is_valid(
+            &json!({"name": "W", "stages": [{"key": "a", "name": "A", "buyer_label": "A", "deadline": null}]})
+        )
+    );
 }

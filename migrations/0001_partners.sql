@@ -1,0 +1,34 @@
+-- Who may call: partners and their keys.
+
+create table partners (
+    id uuid primary key,
+    name text not null check (char_length(name) between 1 and 200),
+    created_at timestamptz not null
+);
+
+comment on table partners is 'The agent developers whose work is reviewed. Small, read rarely: a key leads to the id, and the id is enough.';
+comment on column partners.id is 'UUIDv7 made by the service, so that ids sort by age and lists need no other index.';
+comment on column partners.name is 'What people of the platform call the partner; nothing depends on it.';
+comment on column partners.created_at is 'When the platform added the partner.';
+
+create table api_keys (
+    key_hash bytea primary key check (octet_length(key_hash) = 32),
+    id uuid not null unique,
+    partner_id uuid not null references partners (id),
+    hint text not null check (char_length(hint) between 1 and 16),
+    created_at timestamptz not null,
+    revoked_at timestamptz check (revoked_at >= created_at)
+);
+
+create index api_keys_by_partner on api_keys (partner_id, id);
+
+comment on table api_keys is 'Partners'' keys, several valid at a time. Never deleted: the trail names them as credentials.';
+comment on column api_keys.key_hash is 'SHA-256 of the key, by which it is found; the key itself is shown once and stored nowhere.';
+comment on column api_keys.id is 'Names the key without revealing it: in the trail, in the log, to revoke it.';
+comment on column api_keys.partner_id is 'Whom the key speaks for.';
+comment on column api_keys.hint is 'The key''s first characters, by which people tell their keys apart.';
+comment on column api_keys.created_at is 'When the platform made the key.';
+comment on column api_keys.revoked_at is 'When the key stopped being valid; null while it is.';
+
+grant select, insert on partners to stagegate_app;
+grant select, insert, update on api_keys to stagegate_app;

@@ -1,0 +1,41 @@
+//! The trail of a task, as each party may see it.
+
+use crate::domain::audit::{self, EntryView, Origin, ProofView};
+use crate::domain::id::TaskId;
+use crate::store;
+use crate::store::events::Record;
+
+use super::{App, Caller, Error, tasks};
+
+/// How many rows are read at a time where a whole trail is wanted.
+const CHUNK: u32 = 1_000;
+
+/// Up to `limit` entries after `after`, oldest first.
+pub async fn get_task_audit(
+    app: &App,
+    caller: &Caller,
+    id: TaskId,
+    after: u64,
+    limit: u32,
+) -> Result<Vec<EntryView>, Error> {
+    let task = tasks::find_visible(app, caller, id).await?;
+    let rows = store::events::list(&app.pool, task.id(), after, limit).await?;
+    let view = |row: &Record| audit::view(&row.event, Some(&row.sealed.hash), caller.party());
+    Ok(rows.iter().map(view).collect())
+}
+
+/// What it takes to check the whole trail offline.
+pub async fn get_task_audit_proof(app: &App, caller: &Caller, id: TaskId) -> Result<ProofView, Error> {
+    let task = tasks::find_visible(app, caller, id).await?;
+    let origin = Origin { task_id: id, partner_id: task.record.partner_id, buyer_id: task.record.buyer_id };
+    let mut rows = Vec::new();
+    loop {
+        let page = store::events::list(&app.pool, id, rows.len() as u64, CHUNK).await?;
+        let is_last = page.len() < CHUNK as usize;
+        rows.extend(page.into_iter().map(|row| row.sealed));
+        if is_last {
+            break;
+        }
+    }
+    audit::proof(&origin, &rows, caller.party()).map_err(|_| Error::impossible("a trail that cannot be read"))
+}

@@ -1,0 +1,80 @@
+//! Who is calling, as the credential proved it.
+
+use crate::domain::id::{BuyerId, CredentialId, KeyId, PartnerId};
+use crate::domain::party::Party;
+use crate::domain::time::Time;
+
+/// The holder of a valid credential. Made only by checking one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Caller {
+    /// A partner, by one of its keys.
+    Partner {
+        /// Which partner.
+        partner_id: PartnerId,
+        /// By which key.
+        key_id: KeyId,
+    },
+    /// A buyer, by a token.
+    Buyer {
+        /// Which buyer: the token's `sub`.
+        buyer_id: BuyerId,
+        /// Names the session or the token.
+        credential_id: CredentialId,
+        /// When the token expires; nothing that was begun with it may outlast this.
+        expires_at: Time,
+    },
+    /// The platform, by one of the configured keys.
+    Platform {
+        /// Names the key.
+        credential_id: CredentialId,
+    },
+}
+
+impl Caller {
+    /// The party that the credential belongs to.
+    pub fn party(&self) -> Party {
+        match self {
+            Self::Partner { .. } => Party::Partner,
+            Self::Buyer { .. } => Party::Buyer,
+            Self::Platform { .. } => Party::Platform,
+        }
+    }
+
+    /// Names the credential in the trail and in the log; reveals nothing.
+    ///
+    /// # Panics
+    ///
+    /// Never: every UUID is a valid id.
+    pub fn credential_id(&self) -> CredentialId {
+        match self {
+            Self::Partner { key_id, .. } => {
+                CredentialId::parse(key_id.to_string()).expect("a UUID is a short text without control characters")
+            }
+            Self::Buyer { credential_id, .. } | Self::Platform { credential_id } => credential_id.clone(),
+        }
+    }
+
+    /// The partner, if it is one.
+    pub fn partner_id(&self) -> Option<PartnerId> {
+        match self {
+            Self::Partner { partner_id, .. } => Some(*partner_id),
+            Self::Buyer { .. } | Self::Platform { .. } => None,
+        }
+    }
+
+    /// The buyer, if it is one.
+    pub fn buyer_id(&self) -> Option<BuyerId> {
+        match self {
+            Self::Buyer { buyer_id, .. } => Some(*buyer_id),
+            Self::Partner { .. } | Self::Platform { .. } => None,
+        }
+    }
+
+    /// When the credential ends by itself; keys do not.
+    pub fn expires_at(&self) -> Option<Time> {
+        match self {
+            Self::Buyer { expires_at, .. } => Some(*expires_at),
+            Self::Partner { .. } | Self::Platform { .. } => None,
+        }
+    }
+}

@@ -1,0 +1,257 @@
+//! The one write: a party's command, or the timer's. Every door leads here.
+//!
+//! Read the task, decide, write with the version as guard; if somebody was faster, read and decide again. The loop runs in a task of
+//! its own, so that a client that hangs up cannot cut a write in half.
+
+use std::sync::Arc;
+
+use crate::domain::audit::{self, EntryView, Hash};
+use crate::domain::command::Command;
+use crate::domain::decide::{self, Snapshot, Transition};
+use crate::domain::event::{Event, Fact};
+use crate::domain::id::TaskId;
+use crate::domain::party::{Party, Sender};
+use crate::domain::refusal::Refusal;
+use crate::domain::status::Status;
+use crate::domain::task::{Decision, PhaseName};
+use crate::domain::view::TaskView;
+use crate::domain::workflow::Workflow;
+use crate::ids;
+use crate::store;
+use crate::store::transitions::{Outcome, Save};
+
+use super::tasks::Loaded;
+use super::{App, Caller, Error};
+
+/// How often a command is decided again when others were faster.
+const MAX_ATTEMPTS: usize = 8;
+
+/// A party's command as it came in.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// What is asked.
+    pub command: Command,
+    /// The digest of the body: the same id with another body is refused.
+    pub digest: [u8; 32],
+    /// Whether the id came from the caller, so that it may be known already.
+    pub id_given: bool,
+    /// The versions of the caller's view that the caller will act on; `None`: any.
+    pub if_match: Option<Vec<u64>>,
+    /// Whether to write nothing.
+    pub dry_run: bool,
+}
+
+/// What a command did.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// The rows of the transition, in order; the first carries the command's id.
+    pub events: Vec<EntryView>,
+    /// The task afterwards, as the caller's party sees it.
+    pub view: View,
+    /// Whether this was done before and nothing was done now.
+    pub replayed: bool,
+}
+
+/// A task as its reader's party sees it.
+#[derive(Clone, Debug)]
+pub enum View {
+    /// Partner and platform.
+    Task(Box<TaskView>),
+    /// Buyer.
+    Status(Box<Status>),
+}
+
+impl View {
+    /// The version that the reader's `ETag` names.
+    pub fn version(&self) -> u64 {
+        match self {
+            Self::Task(task) => task.version,
+            Self::Status(status) => status.version,
+        }
+    }
+}
+
+/// Where a task stands, for a caller whose command was refused.
+#[derive(Clone, Debug)]
+pub struct Standing {
+    /// The phase.
+    pub phase: PhaseName,
+    /// The current stage's key.
+    pub stage: String,
+    /// Its round.
+    pub round: u32,
+    /// The latest revision.
+    pub revision: u32,
+    /// The version of the caller's view.
+    pub version: u64,
+    /// The commands open to the caller now.
+    pub allowed: Vec<&'static str>,
+}
+
+impl Standing {
+    pub(super) fn new(workflow: &Workflow, snapshot: &Snapshot, party: Party) -> Self {
+        let task = &snapshot.task;
+        Self {
+            phase: task.phase(),
+            stage: task.stage_in(workflow).key.to_string(),
+            round: task.round(),
+            revision: task.revision(),
+            version: version_for(snapshot, party),
+            allowed: decide::allowed(workflow, task, party),
+        }
+    }
+}
+
+/// The version of the view that a party reads.
+pub(super) fn version_for(snapshot: &Snapshot, party: Party) -> u64 {
+    match party {
+        Party::Buyer => snapshot.status.version,
+        Party::Partner | Party::Platform => snapshot.task.version(),
+    }
+}
+
+/// Does what a party asks of a task that it can see.
+pub async fn post_event(app: &Arc<App>, caller: &Caller, task: Loaded, request: Request) -> Result<Answer, Error> {
+    let (app, party) = (Arc::clone(app), caller.party());
+    let write = tokio::spawn(async move { attempt_until_settled(&app, party, task, &request).await });
+    write.await.map_err(|fault| Error::Internal(Arc::new(fault)))?
+}
+
+/// Handles the earliest due timer of a task, if one is due; whether there was one.
+pub async fn tick(app: &App, id: TaskId) -> Result<bool, Error> {
+    for _ in 0..MAX_ATTEMPTS {
+        let Some(task) = super::tasks::load(app, id).await? else { return Err(Error::NotFound) };
+        let transition = match decide::decide(&task.workflow, task.snapshot(), &Command::tick(), app.clock.now()) {
+            Ok(transition) => transition,
+            Err(Refusal::NothingDue) => return Ok(false),
+            Err(refusal) => return Err(Error::Internal(Arc::new(refusal))),
+        };
+        if let Outcome::Saved(_) = save(app, &task, &transition, None).await? {
+            return Ok(true);
+        }
+    }
+    Err(Error::contended())
+}
+
+async fn attempt_until_settled(app: &App, party: Party, mut task: Loaded, request: &Request) -> Result<Answer, Error> {
+    if request.dry_run
+        && request.id_given
+        && let Some(answer) = find_replay(app, party, &task, request).await?
+    {
+        return Ok(answer);
+    }
+    for _ in 0..MAX_ATTEMPTS {
+        let transition = match decide_on(app, party, &task, request).await {
+            Ok(transition) => transition,
+            // A refusal counts only for a command that was not carried out before.
+            Err(refused) => return find_replay(app, party, &task, request).await?.ok_or(refused),
+        };
+        if request.dry_run {
+            return dry_answer(party, &task, &transition);
+        }
+        match save(app, &task, &transition, Some(request.digest)).await? {
+            Outcome::Saved(hashes) => return answer(party, &task, &transition, &hashes),
+            Outcome::Stale => {
+                task = super::tasks::load(app, task.id()).await?.ok_or(Error::NotFound)?;
+            }
+            Outcome::Duplicate => {
+                return find_replay(app, party, &task, request).await?.ok_or_else(Error::contended);
+            }
+        }
+    }
+    Err(Error::contended())
+}
+
+async fn decide_on(app: &App, party: Party, task: &Loaded, request: &Request) -> Result<Transition, Error> {
+    let current = version_for(task.snapshot(), party);
+    if request.if_match.as_ref().is_some_and(|versions| !versions.contains(&current)) {
+        return Err(Error::PreconditionFailed(Box::new(Standing::new(&task.workflow, task.snapshot(), party))));
+    }
+    let phase = task.snapshot().task.phase();
+    let closing = phase.is_terminal() || phase == PhaseName::Cancelling;
+    let late =
+        if closing && request.command.is_decision() { find_late(app, task, &request.command).await? } else { None };
+    let command = request.command.clone().with_late(late);
+    let decided = decide::decide(&task.workflow, task.snapshot(), &command, app.clock.now());
+    match decided {
+        // Older than what the task remembers: the trail knows.
+        Err(Refusal::AlreadyDecided { decision: None }) => {
+            let place = command.meta().stage.as_ref().zip(command.meta().round);
+            let found = match place {
+                Some((stage, round)) => store::events::find_decision(&app.pool, task.id(), stage, round).await?,
+                None => None,
+            };
+            let decision = found.and_then(|record| Decision::of(&record.event));
+            Err(refused(party, task, Refusal::AlreadyDecided { decision }))
+        }
+        decided => decided.map_err(|refusal| refused(party, task, refusal)),
+    }
+}
+
+fn refused(party: Party, task: &Loaded, refusal: Refusal) -> Error {
+    Error::Refused(refusal, Box::new(Standing::new(&task.workflow, task.snapshot(), party)))
+}
+
+async fn find_late(app: &App, task: &Loaded, command: &Command) -> Result<Option<u64>, Error> {
+    let Some(Sender { party, actor: Some(actor), .. }) = &command.meta().sender else { return Ok(None) };
+    let (stage, round) = (&task.snapshot().status.stage.key, task.snapshot().task.round());
+    Ok(store::events::find_late(&app.pool, task.id(), (*party, &actor.id), (stage, round)).await?)
+}
+
+async fn save(app: &App, task: &Loaded, transition: &Transition, digest: Option<[u8; 32]>) -> Result<Outcome, Error> {
+    let save = Save { transition, head: task.record.head, command_digest: digest, seed: ids::random::<32> };
+    Ok(store::transitions::save(&app.pool, &save).await?)
+}
+
+/// The answer to a command that was carried out before: the same, whatever has happened since.
+async fn find_replay(app: &App, party: Party, task: &Loaded, request: &Request) -> Result<Option<Answer>, Error> {
+    let Some(id) = request.command.meta().id.filter(|_| request.id_given) else { return Ok(None) };
+    let Some(known) = store::events::find_by_command(&app.pool, task.id(), party, id).await? else { return Ok(None) };
+    if known.digest != request.digest {
+        return Err(Error::EventIdReused);
+    }
+    let until = u32::try_from(known.last).map_err(|_| Error::impossible("a trail of more than 2^32 events"))?;
+    let rows = store::events::list(&app.pool, task.id(), 0, until).await?;
+    let (events, hashes): (Vec<Event>, Vec<Hash>) = rows.into_iter().map(|row| (row.event, row.sealed.hash)).unzip();
+    let snapshot =
+        Snapshot::fold(&task.workflow, &events).ok_or_else(|| Error::impossible("a trail without an opening"))?;
+    let first = known.first;
+    let own = events.iter().zip(&hashes).filter(|(event, _)| event.cause_seq == first);
+    let views: Vec<EntryView> = own.map(|(event, hash)| audit::view(event, Some(hash), party)).collect();
+    if let Some(Fact::LateDecisionRecorded(late)) = events.last().map(|event| &event.fact) {
+        let recorded = Some(first);
+        let closed = late.phase != PhaseName::Cancelling.as_str();
+        let refusal = if closed { Refusal::TaskClosed { recorded } } else { Refusal::Cancelling { recorded } };
+        return Err(Error::Refused(refusal, Box::new(Standing::new(&task.workflow, &snapshot, party))));
+    }
+    let view = view(party, task, &snapshot, hashes.last());
+    Ok(Some(Answer { events: views, view, replayed: true }))
+}
+
+fn answer(party: Party, task: &Loaded, transition: &Transition, hashes: &[Hash]) -> Result<Answer, Error> {
+    if let Some(refusal) = transition.late() {
+        let standing = Standing::new(&task.workflow, transition.snapshot(), party);
+        return Err(Error::Refused(refusal.clone(), Box::new(standing)));
+    }
+    let events = transition.events().iter().zip(hashes).map(|(event, hash)| audit::view(event, Some(hash), party));
+    let view = view(party, task, transition.snapshot(), hashes.last());
+    Ok(Answer { events: events.collect(), view, replayed: false })
+}
+
+/// What would have been answered; rows that were not written have no hash.
+fn dry_answer(party: Party, task: &Loaded, transition: &Transition) -> Result<Answer, Error> {
+    if let Some(refusal) = transition.late() {
+        return Err(refused(party, task, refusal.unrecorded()));
+    }
+    let events = transition.events().iter().map(|event| audit::view(event, None, party)).collect();
+    Ok(Answer { events, view: view(party, task, transition.snapshot(), None), replayed: false })
+}
+
+pub(super) fn view(party: Party, task: &Loaded, snapshot: &Snapshot, head_hash: Option<&Hash>) -> View {
+    match party {
+        Party::Buyer => View::Status(Box::new(snapshot.status.clone())),
+        Party::Partner | Party::Platform => {
+            View::Task(Box::new(TaskView::new(&task.workflow, &task.identity, snapshot, head_hash.copied(), party)))
+        }
+    }
+}

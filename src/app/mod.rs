@@ -1,0 +1,136 @@
+//! The use cases: one function per thing that a caller can ask for. Joins the domain and the store; knows no HTTP.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::clock::Clock;
+use crate::domain::refusal::Refusal;
+use crate::domain::workflow::Mistake;
+use crate::store;
+
+pub mod audit;
+pub mod caller;
+pub mod commands;
+pub mod health;
+pub mod partners;
+pub mod tasks;
+pub mod workflows;
+
+pub use caller::Caller;
+
+/// What the use cases work with. One per process, shared.
+#[derive(Debug)]
+pub struct App {
+    pool: store::Pool,
+    clock: Clock,
+    keys: partners::KeyCache,
+    definitions: workflows::Definitions,
+    draining: AtomicBool,
+}
+
+impl App {
+    /// An app on this database and clock.
+    pub fn new(pool: store::Pool, clock: Clock) -> Self {
+        Self {
+            pool,
+            clock,
+            keys: partners::KeyCache::default(),
+            definitions: workflows::definitions(),
+            draining: AtomicBool::new(false),
+        }
+    }
+
+    /// An app whose database cannot be reached, for tests of what needs none.
+    #[cfg(test)]
+    pub(crate) fn without_database(clock: Clock) -> Self {
+        let patience = std::time::Duration::from_millis(100);
+        let pool = sqlx::postgres::PgPoolOptions::new().acquire_timeout(patience);
+        Self::new(pool.connect_lazy("postgres://nobody@localhost:1/nothing").unwrap(), clock)
+    }
+
+    /// The clock; doors need it for what they check themselves (the expiry of tokens).
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// From now on the service is not ready: it is about to stop.
+    pub fn drain(&self) {
+        self.draining.store(true, Ordering::SeqCst);
+    }
+}
+
+/// Why a use case did not do what was asked.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Error {
+    /// There is no such thing, or it is somebody else's.
+    #[error("not found")]
+    NotFound,
+    /// The command was refused; where the task stands.
+    #[error("refused")]
+    Refused(#[source] Refusal, Box<commands::Standing>),
+    /// The request was refused before there was a task to stand anywhere.
+    #[error("refused")]
+    Rejected(#[source] Refusal),
+    /// The caller acts on a version of its view that is not the present one.
+    #[error("the view has changed")]
+    PreconditionFailed(Box<commands::Standing>),
+    /// The command's id was used before, with another body.
+    #[error("the command's id was used before")]
+    EventIdReused,
+    /// The task's id was used before, with another body.
+    #[error("the task's id was used before")]
+    TaskExists(Box<commands::Standing>),
+    /// The workflow or version does not exist, or is retired.
+    #[error("no such workflow")]
+    WorkflowUnavailable,
+    /// The definition has mistakes.
+    #[error("the definition has mistakes")]
+    Definition(Vec<Mistake>),
+    /// Too much to do; nothing was done.
+    #[error("overloaded")]
+    Overloaded(#[source] Arc<dyn std::error::Error + Send + Sync>),
+    /// The database cannot be reached or is not migrated.
+    #[error("unavailable")]
+    Unavailable(#[source] Arc<dyn std::error::Error + Send + Sync>),
+    /// A fault of ours.
+    #[error("internal fault")]
+    Internal(#[source] Arc<dyn std::error::Error + Send + Sync>),
+}
+
+impl Error {
+    /// Others were faster each time; nothing was done.
+    fn contended() -> Self {
+        Self::Overloaded(Arc::new(Contended))
+    }
+
+    /// Something that cannot be.
+    fn impossible(what: &'static str) -> Self {
+        Self::Internal(Arc::new(Impossible(what)))
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("others changed the task first, every time")]
+struct Contended;
+
+#[derive(Debug, thiserror::Error)]
+#[error("impossible: {0}")]
+struct Impossible(&'static str);
+
+impl From<Arc<store::Error>> for Error {
+    fn from(error: Arc<store::Error>) -> Self {
+        match *error {
+            store::Error::Busy(_) => Self::Overloaded(error),
+            // A newer replica wrote the row: that one can serve it, this one not.
+            store::Error::Unreachable(_) | store::Error::Newer { .. } => Self::Unavailable(error),
+            store::Error::NoPartner | store::Error::NoWorkflow => Self::NotFound,
+            store::Error::Failed(_) | store::Error::Impossible { .. } => Self::Internal(error),
+        }
+    }
+}
+
+impl From<store::Error> for Error {
+    fn from(error: store::Error) -> Self {
+        Arc::new(error).into()
+    }
+}

@@ -1,0 +1,121 @@
+//! Partners and their keys.
+//!
+//! Every request of a partner resolves its key, so what was found is kept for a few seconds ([`KeyCache`]). A key that
+//! another replica revoked stops working here when its entry has aged out; one revoked here stops at once.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use moka::future::Cache;
+
+use crate::domain::api_key::{ApiKey, KeyHash};
+use crate::domain::id::{KeyId, PartnerId};
+use crate::domain::text::Name;
+use crate::ids;
+use crate::store;
+
+use super::{App, Caller, Error};
+
+pub use crate::store::partners::{Key, Partner};
+
+/// How long a resolved key is believed. The promise is 5 s; the rest is for the look-up itself.
+const MAX_AGE: Duration = Duration::from_secs(4);
+
+/// Resolved keys, the unknown ones too, so that a client that keeps trying a dead key does not reach the database.
+#[derive(Debug)]
+pub struct KeyCache {
+    resolved: Cache<KeyHash, Option<(PartnerId, KeyId)>>,
+    /// Keys revoked here. A look-up that began before the revocation may fill `resolved` after it; this outlives that.
+    revoked: Cache<KeyId, ()>,
+}
+
+impl Default for KeyCache {
+    fn default() -> Self {
+        Self {
+            resolved: Cache::builder().max_capacity(100_000).time_to_live(MAX_AGE).build(),
+            revoked: Cache::builder().max_capacity(100_000).time_to_live(10 * MAX_AGE).build(),
+        }
+    }
+}
+
+/// A key that was just made. The secret is in here and nowhere else.
+#[derive(Debug)]
+pub struct NewKey {
+    /// What is stored of it.
+    pub record: Key,
+    /// The key.
+    pub secret: ApiKey,
+}
+
+/// Adds a partner.
+pub async fn create_partner(app: &App, caller: &Caller, name: Name) -> Result<Partner, Error> {
+    let partner = Partner { id: PartnerId(ids::new()), name, created_at: app.clock.now() };
+    store::partners::insert(&app.pool, &partner).await?;
+    tracing::info!(partner = %partner.id, by = %caller.credential_id(), "partner added");
+    Ok(partner)
+}
+
+/// One partner.
+pub async fn get_partner(app: &App, id: PartnerId) -> Result<Partner, Error> {
+    store::partners::find(&app.pool, id).await?.ok_or(Error::NotFound)
+}
+
+/// Up to `limit` partners after `after`, oldest first.
+pub async fn list_partners(app: &App, after: Option<PartnerId>, limit: u32) -> Result<Vec<Partner>, Error> {
+    Ok(store::partners::list(&app.pool, after, limit).await?)
+}
+
+/// Makes a key for a partner.
+pub async fn create_partner_key(app: &App, caller: &Caller, partner_id: PartnerId) -> Result<NewKey, Error> {
+    let secret = ApiKey::from_random(&ids::random());
+    let record = Key {
+        id: KeyId(ids::new()),
+        partner_id,
+        hint: secret.hint().to_owned(),
+        created_at: app.clock.now(),
+        revoked_at: None,
+    };
+    if !store::partners::insert_key(&app.pool, &record, secret.hash()).await? {
+        return Err(Error::NotFound);
+    }
+    tracing::info!(partner = %partner_id, key = %record.id, by = %caller.credential_id(), "key made");
+    Ok(NewKey { record, secret })
+}
+
+/// Up to `limit` of a partner's keys after `after`, oldest first, revoked ones too.
+pub async fn list_partner_keys(
+    app: &App,
+    partner_id: PartnerId,
+    after: Option<KeyId>,
+    limit: u32,
+) -> Result<Vec<Key>, Error> {
+    let keys = store::partners::list_keys(&app.pool, partner_id, after, limit).await?;
+    if keys.is_empty() {
+        get_partner(app, partner_id).await?;
+    }
+    Ok(keys)
+}
+
+/// Ends a key. Ending it again changes nothing.
+pub async fn revoke_partner_key(app: &App, caller: &Caller, partner: PartnerId, key: KeyId) -> Result<(), Error> {
+    if !store::partners::revoke_key(&app.pool, partner, key, app.clock.now()).await? {
+        return Err(Error::NotFound);
+    }
+    app.keys.revoked.insert(key, ()).await;
+    tracing::info!(partner = %partner, key = %key, by = %caller.credential_id(), "key revoked");
+    Ok(())
+}
+
+/// Whom a key speaks for; `None` if it is unknown or revoked.
+pub async fn resolve_key(app: &App, key: &ApiKey) -> Result<Option<Caller>, Error> {
+    let hash = key.hash();
+    let found = app
+        .keys
+        .resolved
+        .try_get_with(hash, store::partners::find_by_key(&app.pool, hash))
+        .await
+        .map_err(|error: Arc<store::Error>| Error::from(error))?;
+    Ok(found
+        .filter(|(_, key_id)| !app.keys.revoked.contains_key(key_id))
+        .map(|(partner_id, key_id)| Caller::Partner { partner_id, key_id }))
+}

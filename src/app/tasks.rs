@@ -1,0 +1,231 @@
+//! Tasks: opened by the platform, read by the parties that they belong to.
+
+use std::sync::Arc;
+
+use crate::domain::decide::{self, Opening, Snapshot};
+use crate::domain::event::WorkflowRef;
+use crate::domain::id::{ActorId, BuyerId, PartnerId, TaskId, WorkflowKey};
+use crate::domain::party::{ActorRef, Party, Sender};
+use crate::domain::text::Name;
+use crate::domain::time::Time;
+use crate::domain::view::{Identity, TaskView};
+use crate::domain::workflow::Workflow;
+use crate::ids;
+use crate::store;
+use crate::store::inbox::Desk;
+use crate::store::tasks::Record;
+use crate::store::transitions::{Open, Outcome, insert_opened};
+
+use super::{App, Caller, Error, workflows};
+
+pub use crate::store::inbox::{After as DueAfter, Count, Filter as InboxFilter};
+pub use crate::store::lists::{After as OpenedAfter, Filter};
+pub use crate::store::tasks::StatusRecord;
+
+/// A task read for deciding or showing, with the definition that it is pinned to.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// What is stored.
+    pub record: Record,
+    /// The pinned definition.
+    pub workflow: Arc<Workflow>,
+    /// What never changes.
+    pub identity: Identity,
+}
+
+impl Loaded {
+    /// The present.
+    pub fn snapshot(&self) -> &Snapshot {
+        &self.record.snapshot
+    }
+
+    /// The task's id.
+    pub fn id(&self) -> TaskId {
+        self.record.snapshot.task.id()
+    }
+
+    fn task_view(&self, party: Party) -> TaskView {
+        TaskView::new(&self.workflow, &self.identity, self.snapshot(), Some(self.record.head), party)
+    }
+}
+
+/// What the platform opens.
+#[derive(Clone, Debug)]
+pub struct NewTask {
+    /// The platform's id for it.
+    pub id: TaskId,
+    /// Whose agent does the work.
+    pub partner_id: PartnerId,
+    /// Who posted it.
+    pub buyer_id: BuyerId,
+    /// The workflow.
+    pub workflow: WorkflowKey,
+    /// Its version; the latest if none is named.
+    pub version: Option<u32>,
+    /// What it is called.
+    pub title: Name,
+    /// The platform's own data.
+    pub metadata: Option<serde_json::Map<String, serde_json::Value>>,
+    /// The platform's deadline.
+    pub deadline_at: Option<Time>,
+    /// The digest of the body: the same again is answered with the same task.
+    pub digest: [u8; 32],
+}
+
+/// Opens a task; whether it was made now. The same id and body again: the task as it is.
+pub async fn open_task(app: &Arc<App>, sender: Sender, new: NewTask) -> Result<(TaskView, bool), Error> {
+    if let Some(found) = load(app, new.id).await? {
+        return same(&found, &new).map(|view| (view, false));
+    }
+    let pinned = workflows::for_opening(app, new.partner_id, &new.workflow, new.version).await?;
+    let opening = Opening {
+        task_id: new.id,
+        sender,
+        workflow: WorkflowRef { key: new.workflow.clone(), version: pinned.version },
+        definition: pinned.workflow.digest(),
+        title: new.title.clone(),
+        metadata: new.metadata.clone(),
+        deadline_at: new.deadline_at,
+    };
+    let transition = decide::open(&pinned.workflow, opening, app.clock.now()).map_err(Error::Rejected)?;
+    let (id, app) = (new.id, Arc::clone(app));
+    // The write outlives a caller that hangs up.
+    let write = tokio::spawn(async move {
+        let open = Open {
+            transition: &transition,
+            partner_id: new.partner_id,
+            buyer_id: new.buyer_id,
+            digest: new.digest,
+            seed: ids::random::<32>,
+        };
+        let outcome = insert_opened(&app.pool, &open).await?;
+        let found =
+            load(&app, id).await?.ok_or_else(|| Error::impossible("a task that was just written is not there"))?;
+        same(&found, &new).map(|view| (view, matches!(outcome, Outcome::Saved(_))))
+    });
+    write.await.map_err(|fault| Error::Internal(Arc::new(fault)))?
+}
+
+fn same(found: &Loaded, new: &NewTask) -> Result<TaskView, Error> {
+    let standing = super::commands::Standing::new(&found.workflow, found.snapshot(), Party::Platform);
+    if found.record.open_digest != new.digest {
+        return Err(Error::TaskExists(Box::new(standing)));
+    }
+    Ok(found.task_view(Party::Platform))
+}
+
+/// A task that the caller may see; somebody else's does not exist.
+pub async fn find_visible(app: &App, caller: &Caller, id: TaskId) -> Result<Loaded, Error> {
+    let task = load(app, id).await?.ok_or(Error::NotFound)?;
+    if may_see(caller, task.record.partner_id, task.record.buyer_id) { Ok(task) } else { Err(Error::NotFound) }
+}
+
+fn may_see(caller: &Caller, partner: PartnerId, buyer: BuyerId) -> bool {
+    match caller {
+        Caller::Partner { partner_id, .. } => *partner_id == partner,
+        Caller::Buyer { buyer_id, .. } => *buyer_id == buyer,
+        Caller::Platform { .. } => true,
+    }
+}
+
+pub(super) async fn load(app: &App, id: TaskId) -> Result<Option<Loaded>, Error> {
+    match store::tasks::find(&app.pool, id).await? {
+        Some(record) => Ok(Some(with_workflow(app, record).await?)),
+        None => Ok(None),
+    }
+}
+
+async fn with_workflow(app: &App, record: Record) -> Result<Loaded, Error> {
+    let workflow = workflows::pinned(app, record.partner_id, &record.workflow).await?;
+    let identity = Identity {
+        partner_id: record.partner_id,
+        buyer_id: record.buyer_id,
+        workflow: record.workflow.clone(),
+        title: record.title.clone(),
+        metadata: record.metadata.clone(),
+    };
+    Ok(Loaded { record, workflow, identity })
+}
+
+/// The full state of a task for partner or platform.
+pub async fn get_task(app: &App, caller: &Caller, id: TaskId) -> Result<TaskView, Error> {
+    Ok(find_visible(app, caller, id).await?.task_view(caller.party()))
+}
+
+/// Up to `limit` of the tasks that the caller may see, the latest opened first.
+pub async fn list_tasks(
+    app: &App,
+    caller: &Caller,
+    filter: Filter<'_>,
+    after: Option<OpenedAfter>,
+    limit: u32,
+) -> Result<Vec<TaskView>, Error> {
+    let filter = Filter { partner_id: caller.partner_id().or(filter.partner_id), ..filter };
+    let records = store::lists::list(&app.pool, filter, after, limit).await?;
+    let mut views = Vec::with_capacity(records.len());
+    for record in records {
+        views.push(with_workflow(app, record).await?.task_view(caller.party()));
+    }
+    Ok(views)
+}
+
+/// The buyer's view of a task, ready to send.
+pub async fn get_task_status(app: &App, caller: &Caller, id: TaskId) -> Result<StatusRecord, Error> {
+    let status = store::tasks::find_status(&app.pool, id).await?.ok_or(Error::NotFound)?;
+    if may_see(caller, status.partner_id, status.buyer_id) { Ok(status) } else { Err(Error::NotFound) }
+}
+
+/// Up to `limit` statuses of a buyer's tasks, the latest opened first.
+pub async fn list_statuses(
+    app: &App,
+    buyer: BuyerId,
+    after: Option<OpenedAfter>,
+    limit: u32,
+) -> Result<Vec<StatusRecord>, Error> {
+    Ok(store::lists::list_statuses(&app.pool, buyer, after, limit).await?)
+}
+
+/// How many tasks wait on the caller's party, per workflow and stage.
+pub async fn count_reviews(app: &App, caller: &Caller) -> Result<Vec<Count>, Error> {
+    Ok(store::inbox::count(&app.pool, desk(caller)).await?)
+}
+
+/// Up to `limit` of the tasks that wait on the caller's party, the earliest due first. With `actor`, without those that this person
+/// may not decide; that is the domain's to say, so a page is filled from as many reads as it takes.
+pub async fn list_reviews(
+    app: &App,
+    caller: &Caller,
+    filter: InboxFilter<'_>,
+    actor: Option<ActorId>,
+    (after, limit): (Option<DueAfter>, u32),
+) -> Result<Vec<TaskView>, Error> {
+    let actor = actor.map(|id| ActorRef { party: caller.party(), id });
+    let (mut after, wanted) = (after, limit as usize);
+    let mut views = Vec::with_capacity(wanted);
+    loop {
+        let records = store::inbox::list(&app.pool, desk(caller), filter, after, limit).await?;
+        let is_last = records.len() < wanted;
+        for record in records {
+            let task = with_workflow(app, record).await?;
+            after = Some(DueAfter { due_at: task.snapshot().task.due_at(), task_id: task.id() });
+            let may = |actor| decide::may_decide(&task.workflow, &task.snapshot().task, actor);
+            if actor.as_ref().is_none_or(may) {
+                views.push(task.task_view(caller.party()));
+            }
+            if views.len() == wanted {
+                return Ok(views);
+            }
+        }
+        if is_last {
+            return Ok(views);
+        }
+    }
+}
+
+fn desk(caller: &Caller) -> Desk {
+    match caller {
+        Caller::Partner { partner_id, .. } => Desk::Partner(*partner_id),
+        Caller::Buyer { buyer_id, .. } => Desk::Buyer(*buyer_id),
+        Caller::Platform { .. } => Desk::Platform,
+    }
+}

@@ -1,0 +1,147 @@
+//! Workflows: registered by partners, immutable by version, cached for ever.
+
+use std::sync::Arc;
+
+use moka::future::Cache;
+use serde_json::Value;
+
+use crate::domain::command::Command;
+use crate::domain::decide::Opening;
+use crate::domain::event::WorkflowRef;
+use crate::domain::id::{PartnerId, TaskId, WorkflowKey};
+use crate::domain::party::Sender;
+use crate::domain::simulate::{self, Step};
+use crate::domain::text::Name;
+use crate::domain::time::Time;
+use crate::domain::workflow::{Parsed, Workflow};
+use crate::store;
+use crate::store::workflows::Registered;
+
+use super::{App, Error};
+
+pub use crate::store::workflows::Record;
+
+/// Definitions by partner, key and version: immutable, so kept for as long as there is room.
+pub(super) type Definitions = Cache<(PartnerId, WorkflowRef), Arc<Workflow>>;
+
+pub(super) fn definitions() -> Definitions {
+    Cache::new(10_000)
+}
+
+/// What a registration did.
+#[derive(Debug)]
+pub struct Registration {
+    /// The version with this definition; in a dry run, the one that it would be.
+    pub version: u32,
+    /// Whether it is new.
+    pub created: bool,
+    /// The definition and what there is to say about it.
+    pub parsed: Parsed,
+}
+
+/// Registers a definition; the same again is the same version, a changed one the next. A dry run stores nothing.
+pub async fn register_workflow(
+    app: &App,
+    partner: PartnerId,
+    key: &WorkflowKey,
+    definition: &Value,
+    dry_run: bool,
+) -> Result<Registration, Error> {
+    let parsed = Workflow::parse(definition).map_err(Error::Definition)?;
+    if dry_run {
+        let latest = store::workflows::find(&app.pool, partner, key, None).await?;
+        let (version, created) = match latest {
+            Some(latest) if latest.digest == parsed.workflow.digest() => (latest.version, false),
+            Some(latest) => (latest.version + 1, true),
+            None => (1, true),
+        };
+        return Ok(Registration { version, created, parsed });
+    }
+    let registered = store::workflows::register(&app.pool, (partner, key), &parsed.workflow, app.clock.now()).await?;
+    let Registered { version, is_new: created } = registered;
+    Ok(Registration { version, created, parsed })
+}
+
+/// A version of a workflow; the latest if none is named. Retired ones can be read.
+pub async fn get_workflow(
+    app: &App,
+    partner: PartnerId,
+    key: &WorkflowKey,
+    version: Option<u32>,
+) -> Result<Record, Error> {
+    store::workflows::find(&app.pool, partner, key, version).await?.ok_or(Error::NotFound)
+}
+
+/// Up to `limit` of a partner's workflows after the key `after`, by key.
+pub async fn list_workflows(
+    app: &App,
+    partner: PartnerId,
+    after: Option<&WorkflowKey>,
+    limit: u32,
+) -> Result<Vec<Record>, Error> {
+    Ok(store::workflows::list(&app.pool, partner, after, limit).await?)
+}
+
+/// No new tasks on this workflow; running ones finish. Retiring it again changes nothing.
+pub async fn retire_workflow(app: &App, partner: PartnerId, key: &WorkflowKey) -> Result<(), Error> {
+    store::workflows::retire(&app.pool, partner, key, app.clock.now()).await?.map(|_| ()).ok_or(Error::NotFound)
+}
+
+/// What a workflow does to a list of commands, on a virtual clock; nothing is stored.
+pub fn simulate_workflow(workflow: &Workflow, plan: Plan) -> Result<Vec<Step>, Error> {
+    let opening = Opening {
+        task_id: TaskId(uuid::Uuid::nil()),
+        sender: plan.sender,
+        workflow: plan.workflow,
+        definition: workflow.digest(),
+        title: Name::parse("Simulated task").expect("a short text"),
+        metadata: None,
+        deadline_at: plan.deadline_at,
+    };
+    simulate::simulate(workflow, opening, plan.opened_at, &plan.commands, plan.until).map_err(Error::Rejected)
+}
+
+/// What to simulate.
+#[derive(Debug)]
+pub struct Plan {
+    /// Who opens the task.
+    pub sender: Sender,
+    /// What the task is said to be pinned to.
+    pub workflow: WorkflowRef,
+    /// When it is opened.
+    pub opened_at: Time,
+    /// The platform's deadline.
+    pub deadline_at: Option<Time>,
+    /// The commands in the order of their times.
+    pub commands: Vec<(Time, Command)>,
+    /// Until when timers run after the last command.
+    pub until: Time,
+}
+
+/// A version that a task can be opened on: neither missing nor retired.
+pub(super) async fn for_opening(
+    app: &App,
+    partner: PartnerId,
+    key: &WorkflowKey,
+    version: Option<u32>,
+) -> Result<Record, Error> {
+    let found = get_workflow(app, partner, key, version).await;
+    match found {
+        Ok(found) if found.retired_at.is_none() => Ok(found),
+        Ok(_) | Err(Error::NotFound) => Err(Error::WorkflowUnavailable),
+        Err(error) => Err(error),
+    }
+}
+
+/// The definition that a task is pinned to. Immutable, so cached for as long as there is room.
+pub(super) async fn pinned(app: &App, partner: PartnerId, pinned: &WorkflowRef) -> Result<Arc<Workflow>, Error> {
+    let key = (partner, pinned.clone());
+    let load = async {
+        let found = store::workflows::find(&app.pool, partner, &pinned.key, Some(pinned.version)).await?;
+        found.map(|found| Arc::new(found.workflow)).ok_or_else(|| {
+            let key = format!("{partner}/{}/{}", pinned.key, pinned.version);
+            store::Error::impossible("workflow_versions", key, "a task is pinned to it and it is not there")
+        })
+    };
+    app.definitions.try_get_with(key, load).await.map_err(|error: Arc<store::Error>| Error::from(error))
+}

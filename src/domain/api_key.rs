@@ -1,0 +1,125 @@
+//! The form of a partner's API key. Pure: the random bytes come from outside, what is stored is a hash.
+
+use std::fmt;
+
+use sha2::{Digest, Sha256};
+
+const PREFIX: &str = "ait_";
+const SECRET: usize = 43;
+const CHECKSUM: usize = 6;
+const HINT: usize = 8;
+const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
+/// A partner's key: `ait_`, 32 random bytes as 43 base-62 digits, and their CRC-32 as 6 more, so that a mistyped key is
+/// refused without a look-up and scanners for leaked secrets can tell a real one. `Debug` does not show it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ApiKey(String);
+
+impl ApiKey {
+    /// The key made of these random bytes.
+    pub fn from_random(bytes: &[u8; 32]) -> Self {
+        let secret = base62(bytes, SECRET);
+        let checksum = checksum(&secret);
+        Self(format!("{PREFIX}{secret}{checksum}"))
+    }
+
+    /// Checks form and checksum; says nothing about whether the key exists.
+    pub fn parse(text: &str) -> Option<Self> {
+        let digits = text.strip_prefix(PREFIX)?;
+        let well_formed = digits.len() == SECRET + CHECKSUM && digits.bytes().all(|b| b.is_ascii_alphanumeric());
+        let (secret, sum) = well_formed.then(|| digits.split_at(SECRET))?;
+        (checksum(secret) == sum).then(|| Self(text.to_owned()))
+    }
+
+    /// Whether `text` wants to be a partner's key, well-formed or not.
+    pub fn looks_like(text: &str) -> bool {
+        text.starts_with(PREFIX)
+    }
+
+    /// The key itself, to show once.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+
+    /// What is stored and looked up. The key has 256 random bits, so a fast hash is as good as a slow one.
+    pub fn hash(&self) -> KeyHash {
+        KeyHash(Sha256::digest(self.0.as_bytes()).into())
+    }
+
+    /// Its first characters, by which people tell their keys apart: `ait_` and 4 of the 43 digits.
+    pub fn hint(&self) -> &str {
+        &self.0[..HINT]
+    }
+}
+
+impl fmt::Debug for ApiKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ApiKey({}…)", self.hint())
+    }
+}
+
+/// SHA-256 of a key.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct KeyHash(pub [u8; 32]);
+
+impl fmt::Debug for KeyHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("KeyHash(…)")
+    }
+}
+
+fn checksum(secret: &str) -> String {
+    base62(&crc32fast::hash(secret.as_bytes()).to_be_bytes(), CHECKSUM)
+}
+
+/// A big-endian number in base 62, padded to `width` digits.
+fn base62(bytes: &[u8], width: usize) -> String {
+    let mut number = bytes.to_vec();
+    let mut digits = vec![b'0'; width];
+    for digit in digits.iter_mut().rev() {
+        let mut remainder = 0u32;
+        for byte in &mut number {
+            let value = remainder * 256 + u32::from(*byte);
+            *byte = u8::try_from(value / 62).expect("the remainder is below 62, so the quotient is below 256");
+            remainder = value % 62;
+        }
+        *digit = ALPHABET[remainder as usize];
+    }
+    digits.iter().map(|digit| char::from(*digit)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_have_a_fixed_length_and_survive_a_round_trip() {
+        for bytes in [[0; 32], [255; 32], core::array::from_fn(|i| u8::try_from(i * 7).unwrap())] {
+            let key = ApiKey::from_random(&bytes);
+            assert_eq!(key.reveal().len(), 53);
+            assert_eq!(ApiKey::parse(key.reveal()), Some(key.clone()));
+        }
+        assert_eq!(&ApiKey::from_random(&[0; 32]).reveal()[..47], format!("ait_{}", "0".repeat(43)));
+    }
+
+    #[test]
+    fn every_single_mistyped_character_is_noticed() {
+        let key = ApiKey::from_random(&[0x5a; 32]);
+        for at in 4..53 {
+            let mut text = key.reveal().to_owned();
+            let other = if &text[at..=at] == "x" { "y" } else { "x" };
+            text.replace_range(at..=at, other);
+            assert_eq!(ApiKey::parse(&text), None, "{at}");
+        }
+        for text in ["", "ait_", "ait_x", &key.reveal()[..52], &format!("{}0", key.reveal()), "AIT_abc", "ait_ä"] {
+            assert_eq!(ApiKey::parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_key_does_not_show_in_debug_output() {
+        let key = ApiKey::from_random(&[1; 32]);
+        let shown = format!("{key:?} {:?}", key.hash());
+        assert!(!shown.contains(&key.reveal()[8..]) && shown.contains(key.hint()));
+    }
+}

@@ -1,0 +1,60 @@
+//! The audit trail: who sees what of an event, and the chain that makes every change to what was recorded visible.
+//!
+//! `fields.rs` is the one table of fields; [`seal`] makes an event an entry of the chain, [`open`] reads it back, [`verify`] checks stored
+//! entries, [`view`] cuts an event to what a party may see, and [`proof`] is what a party needs to check its view offline.
+//!
+//! # The format, number 1
+//!
+//! Enough to write a verifier from. `‖` joins bytes; texts are UTF-8; hashes (32 bytes) and salts (16 bytes) are written as lower-case
+//! hexadecimal digits in texts, and enter other hashes as bytes.
+//!
+//! **Origin.** The first entry continues
+//! `SHA-256("stagegate/audit/genesis/v1" ‖ 0x00 ‖ text)`, where `text` is `{"buyer":"…","partner":"…","task":"…"}`: the three ids in that order,
+//! lower-case UUIDs with hyphens, no white space. The definition that the task runs on is committed by the field `data.definition` of
+//! the first entry, which is salted: a bare digest would let a buyer confirm a guess at the reviewers that a definition names.
+//!
+//! **Entry.** Each entry is one text, stored as it is hashed (RFC 8785; members in this order, no white space):
+//!
+//! ```json
+//! {"prev":"<hash of the entry before>","root":"<root of the fields>","seq":7,"task":"<UUID>","v":1}
+//! ```
+//!
+//! Its hash is `SHA-256("stagegate/audit/v1" ‖ 0x00 ‖ text)`. `seq` counts 1, 2, 3 … without gaps, `v` is the number of the format.
+//! All that an entry's text tells is its place, so every party gets it, of entries too that it may not see.
+//!
+//! **Fields.** Every entry has a field for each path that the table lists for its type, whether the event has it or not; `type` is one of them.
+//! A field's leaf is `SHA-256(0x00 ‖ salt ‖ length of the path (one byte) ‖ path ‖ value)`, where `value` is the RFC 8785 text of the JSON value,
+//! or nothing at all when the field is absent (no JSON text is empty). Null counts as absent. The leaves are sorted by path, byte by byte, and `root` is their
+//! Merkle tree hash as in RFC 6962, section 2.1, with these leaves as the leaf hashes: pairs are joined left to right as
+//! `SHA-256(0x01 ‖ left ‖ right)`, an odd one out moves up as it is, until one is left.
+//!
+//! A verifier must insist on the table's list of paths for the type it is shown: then no field can be committed twice and shown in two versions.
+//! Therefore a new field makes a new format number, under which the lists of number 1 stay as they are.
+//!
+//! **Proof** ([`ProofView`]). To check one: start with the hash of `origin`; for every entry, its text must have the form above, with `prev` the last hash,
+//! the next `seq`, the task of the origin, and the hash given; if it has `fields`, their paths must be the table's list for the value of `type`,
+//! and the tree over their leaves must have the `root` of the text. The leaf of a field is computed from `salt` and `value` (without `value`: absent),
+//! or given as `leaf`.
+//!
+//! # The columns
+//!
+//! `data` is `{"key":"…","values":{…}}` with all values but the personal ones, by path. `personal` is `{"<path>":["<salt>",value], …}`; an erased field is
+//! `"<path>":"<leaf>"`. Members are sorted by path, absent fields left out, no white space, values in RFC 8785 text. The salt of a field that `personal` does not hold is the first
+//! 16 bytes of `HMAC-SHA256(key, path)`. Salts of personal fields come from a seed that is kept nowhere; so when value and salt are gone, nothing
+//! but a commitment is left that no guess can be tried on.
+
+mod chain;
+mod columns;
+pub mod fields;
+mod hash;
+mod proof;
+#[cfg(test)]
+mod sample;
+#[cfg(test)]
+mod tests;
+mod view;
+
+pub use chain::{Broken, Chain, Error, FORMAT, Head, Origin, Sealed, erase, open, seal, verify};
+pub use hash::{Hash, InvalidHash};
+pub use proof::{EntryProof, FieldProof, ProofView, proof};
+pub use view::{ActorView, EntryView, Role, view};

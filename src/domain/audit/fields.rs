@@ -1,0 +1,304 @@
+//! The one table of the trail's fields: for every event type each field by its path, whether it is personal, and who sees it.
+//!
+//! The platform sees everything. A field that is not here is neither stored nor shown; a test proves that none is missing.
+//! The paths of a type are part of the format: a new field is a new format number (see `audit.rs`).
+
+use super::view::Role;
+use crate::domain::event::{Event, Fact, Feedback};
+use crate::domain::party::{Party, Source};
+use Personal::{No, Yes};
+use Sees::{Always, Asked, Never, Own, Shared};
+
+/// A field of an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Field {
+    /// Where it is: a field of the row by its name, `actor.…`, or `data.…` for the fields of the type.
+    pub path: &'static str,
+    /// Whether it can be erased.
+    pub personal: Personal,
+    /// When the partner sees it.
+    pub partner: Sees,
+    /// When the buyer sees it.
+    pub buyer: Sees,
+}
+
+/// Whether a field holds names, ids of people, free text or URLs. Such a field may be absent from any event, as it can be erased.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Personal {
+    /// It stays for ever.
+    No,
+    /// It can be erased.
+    Yes,
+}
+
+/// When a party sees a field or a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sees {
+    /// Whenever it sees the row.
+    Always,
+    /// In rows that are from this party itself.
+    Own,
+    /// Own, and feedback that its author shares with the buyer.
+    Shared,
+    /// Own, and the question of an escalation to this party.
+    Asked,
+    /// Not at all.
+    Never,
+}
+
+/// An event type: who sees its rows, and its fields.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Kind {
+    /// The type.
+    pub name: &'static str,
+    /// When the partner sees the row.
+    pub partner: Sees,
+    /// When the buyer sees the row.
+    pub buyer: Sees,
+    /// What a buyer reads instead of the actor of another party.
+    pub role: Option<Role>,
+    /// The fields of the type, `data.…`, sorted by path.
+    pub data: &'static [Field],
+}
+
+/// What every event has and that sorts before `data.…`.
+const BEFORE: &[Field] = &[
+    field("actor.id", Yes, Always, Own),
+    field("actor.name", Yes, Always, Own),
+    field("actor.role", Yes, Always, Own),
+    field("cause_seq", No, Always, Always),
+    field("command_id", No, Own, Own),
+    field("credential_id", Yes, Own, Own),
+];
+
+/// What every event has and that sorts after `data.…`.
+const AFTER: &[Field] = &[
+    field("note", Yes, Own, Own),
+    field("occurred_at", No, Always, Always),
+    field("party", No, Always, Always),
+    field("recorded_at", No, Always, Always),
+    field("round", No, Always, Always),
+    field("stage", No, Always, Always),
+    field("type", No, Always, Always),
+];
+
+/// Every event type, in the order of [`Fact::TYPES`].
+pub const KINDS: [Kind; Fact::TYPES.len()] = [
+    // The digest of a definition would let a buyer confirm a guess at the reviewers it names.
+    kind(
+        "task.opened",
+        &[
+            field("data.deadline_at", No, Always, Always),
+            field("data.definition", No, Always, Never),
+            field("data.metadata", Yes, Always, Never),
+            field("data.task_id", No, Always, Always),
+            field("data.title", Yes, Always, Always),
+            field("data.workflow", No, Always, Never),
+        ],
+    ),
+    // A buyer reads the work in the status' action, while it is asked about it.
+    kind(
+        "task.work_submitted",
+        &[
+            field("data.artifacts", Yes, Always, Never),
+            field("data.revision", No, Always, Always),
+            field("data.summary", Yes, Always, Never),
+        ],
+    )
+    .by(Role::Submitter),
+    kind(
+        "task.status_updated",
+        &[
+            field("data.eta", No, Always, Always),
+            field("data.message", Yes, Always, Always),
+            field("data.percent", No, Always, Always),
+        ],
+    ),
+    kind(
+        "task.vote_recorded",
+        &[
+            field("data.decision", No, Always, Always),
+            field("data.feedback", Yes, Always, Shared),
+            field("data.return_to", No, Always, Always),
+            field("data.revision", No, Always, Always),
+        ],
+    )
+    .rows(Always, Own)
+    .by(Role::Reviewer),
+    kind("task.stage_entered", &[field("data.returned", No, Always, Always)]),
+    kind("task.stage_approved", &[field("data.revision", No, Always, Always), field("data.votes", No, Always, Never)])
+        .by(Role::Reviewer),
+    kind(
+        "task.stage_rejected",
+        &[
+            field("data.exhausted", No, Always, Always),
+            field("data.internal_feedback", Yes, Always, Never),
+            field("data.return_to", No, Always, Always),
+            field("data.revision", No, Always, Always),
+            field("data.shared_feedback", Yes, Always, Always),
+            field("data.votes", No, Always, Never),
+        ],
+    )
+    .by(Role::Reviewer),
+    kind(
+        "task.stage_escalated",
+        &[
+            field("data.cause", No, Always, Always),
+            field("data.reason", Yes, Always, Asked),
+            field("data.respond_by", No, Always, Always),
+            field("data.revision", No, Always, Always),
+            field("data.to", No, Always, Always),
+        ],
+    ),
+    kind(
+        "task.escalation_resolved",
+        &[
+            field("data.advice", Yes, Always, Own),
+            field("data.escalation", No, Always, Always),
+            field("data.feedback", Yes, Always, Shared),
+            field("data.resolution", No, Always, Always),
+            field("data.return_to", No, Always, Always),
+            field("data.revision", No, Always, Always),
+            field("data.to", No, Always, Always),
+        ],
+    )
+    .by(Role::Resolver),
+    kind("task.deadline_reminded", &[field("data.due_at", No, Always, Always)]),
+    kind(
+        "task.deadline_passed",
+        &[
+            field("data.action", No, Always, Always),
+            field("data.deadline", No, Always, Always),
+            field("data.due_at", No, Always, Always),
+        ],
+    ),
+    kind("task.held", &[field("data.reason", Yes, Always, Always)]),
+    kind("task.resumed", &[]),
+    kind(
+        "task.cancellation_requested",
+        &[
+            field("data.grace_until", No, Always, Always),
+            field("data.immediate", No, Always, Always),
+            field("data.reason", Yes, Always, Always),
+        ],
+    ),
+    kind("task.review_withdrawn", &[]),
+    kind(
+        "task.cancellation_acknowledged",
+        &[
+            field("data.artifacts", Yes, Always, Never),
+            field("data.in_flight", No, Always, Never),
+            field("data.notes", Yes, Always, Never),
+        ],
+    )
+    .rows(Always, Never),
+    kind(
+        "task.late_decision_recorded",
+        &[
+            field("data.advice", Yes, Always, Always),
+            field("data.command", No, Always, Always),
+            field("data.escalation", No, Always, Always),
+            field("data.feedback", Yes, Always, Always),
+            field("data.phase", No, Always, Always),
+            field("data.resolution", No, Always, Always),
+            field("data.return_to", No, Always, Always),
+            field("data.revision", No, Always, Always),
+            field("data.to", No, Always, Always),
+        ],
+    )
+    .rows(Own, Own),
+    kind("task.workflow_completed", &[]),
+    kind("task.workflow_cancelled", &[]),
+    kind("task.workflow_expired", &[]),
+    kind("task.workflow_failed", &[field("data.cause", No, Always, Always)]),
+];
+
+const fn field(path: &'static str, personal: Personal, partner: Sees, buyer: Sees) -> Field {
+    Field { path, personal, partner, buyer }
+}
+
+/// A type whose rows everybody sees.
+const fn kind(name: &'static str, data: &'static [Field]) -> Kind {
+    Kind { name, partner: Always, buyer: Always, role: None, data }
+}
+
+impl Kind {
+    /// The type of this name.
+    pub fn named(name: &str) -> Option<&'static Self> {
+        KINDS.iter().find(|kind| kind.name == name)
+    }
+
+    /// The type of this fact.
+    pub fn of(fact: &Fact) -> &'static Self {
+        Self::named(fact.kind()).expect("the table has every type of fact")
+    }
+
+    /// All fields of an event of this type, sorted by path: the leaves of its tree.
+    pub fn fields(&self) -> impl Iterator<Item = &'static Field> + use<> {
+        BEFORE.iter().chain(self.data).chain(AFTER)
+    }
+
+    /// Whether `viewer` sees the row of `event` at all.
+    pub fn shows_row(&self, event: &Event, viewer: Party) -> bool {
+        match viewer {
+            Party::Platform => true,
+            Party::Partner => self.partner.holds(event, viewer),
+            Party::Buyer => self.buyer.holds(event, viewer),
+        }
+    }
+
+    /// Whether `viewer` sees the field at `path` of `event`.
+    pub fn shows(&self, path: &str, event: &Event, viewer: Party) -> bool {
+        let field = self.fields().find(|field| field.path == path);
+        viewer == Party::Platform
+            || field.is_some_and(|field| field.is_shown(event, viewer)) && self.shows_row(event, viewer)
+    }
+
+    const fn rows(self, partner: Sees, buyer: Sees) -> Self {
+        Self { partner, buyer, ..self }
+    }
+
+    const fn by(self, role: Role) -> Self {
+        Self { role: Some(role), ..self }
+    }
+}
+
+impl Field {
+    /// Whether `viewer` sees it in a row that it sees.
+    pub fn is_shown(&self, event: &Event, viewer: Party) -> bool {
+        match viewer {
+            Party::Platform => true,
+            Party::Partner => self.partner.holds(event, viewer),
+            Party::Buyer => self.buyer.holds(event, viewer),
+        }
+    }
+
+    /// Whether it can be erased.
+    pub fn is_personal(&self) -> bool {
+        self.personal == Yes
+    }
+}
+
+impl Sees {
+    fn holds(self, event: &Event, viewer: Party) -> bool {
+        let own = event.party == Source::from(viewer);
+        match self {
+            Always => true,
+            Own => own,
+            Shared => own || feedback(&event.fact).is_some_and(|feedback| feedback.share_with_buyer),
+            Asked => own || matches!(&event.fact, Fact::StageEscalated(escalated) if escalated.to == viewer),
+            Never => false,
+        }
+    }
+}
+
+/// The feedback that a rule of [`Sees::Shared`] asks about.
+fn feedback(fact: &Fact) -> Option<&Feedback> {
+    if let Fact::VoteRecorded(vote) = fact {
+        vote.feedback.as_ref()
+    } else if let Fact::EscalationResolved(resolved) = fact {
+        resolved.feedback.as_ref()
+    } else {
+        None
+    }
+}

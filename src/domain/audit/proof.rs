@@ -1,0 +1,139 @@
+//! A trail as one party can check it offline, without trusting the service: hashes, and what opens the commitments that the party may see.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::chain::{Broken, Chain, Entry, Error, FORMAT, Head, Origin, Sealed, event};
+use super::columns::{Content, Fields};
+use super::fields::{Field, Kind};
+use super::hash::{Hash, Salt};
+use crate::domain::party::Party;
+
+/// A task's trail with what it takes to check it offline.
+///
+/// It proves that these entries, in this order and none between them, follow from the origin to the last hash, and that every value shown is
+/// the one that was committed when the entry was made. What is not shown (a bare `leaf`, or an entry without `fields`) is fixed by the same
+/// hashes: it cannot be changed without another head, but what it says is not proven. That nothing is missing at the end, and that others
+/// were given the same trail, shows by comparing the last hash with one received elsewhere.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ProofView {
+    /// The format of entries and fields.
+    pub format: u32,
+    /// Whose trail it is: what the first entry continues.
+    pub origin: Origin,
+    /// All entries, from the first.
+    pub entries: Vec<EntryProof>,
+}
+
+/// One entry with what it takes to check it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EntryProof {
+    /// 1, 2, 3 … without gaps.
+    #[schema(minimum = 1)]
+    pub seq: u64,
+    /// The hash of `entry`.
+    pub hash: Hash,
+    /// The text that is hashed: the hash of the entry before, the root of the fields, `seq`, task and format.
+    pub entry: String,
+    /// All fields of the entry, sorted by path; absent for an entry that the caller may not see.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fields: Option<Vec<FieldProof>>,
+}
+
+/// One field: with `salt`, its value (without `value`: it is absent); else only its commitment, as it is not for the caller or was erased.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FieldProof {
+    /// Which field, such as `stage` or `data.revision`.
+    pub path: String,
+    /// What the commitment was made with: 32 hexadecimal digits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub salt: Option<String>,
+    /// The value as JSON text (RFC 8785), byte for byte as it was committed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<String>,
+    /// The commitment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub leaf: Option<Hash>,
+}
+
+/// The proof of a whole trail for `viewer`.
+pub fn proof(origin: &Origin, rows: &[Sealed], viewer: Party) -> Result<ProofView, Error> {
+    let entries = rows.iter().map(|row| EntryProof::new(row, viewer)).collect::<Result<_, _>>()?;
+    Ok(ProofView { format: FORMAT, origin: *origin, entries })
+}
+
+impl EntryProof {
+    /// The proof of one entry for `viewer`.
+    pub fn new(row: &Sealed, viewer: Party) -> Result<Self, Error> {
+        let seq = Entry::read(&row.entry)?.seq;
+        let fields = Fields::read(&row.data, &row.personal)?;
+        let event = event(seq, &fields)?;
+        let shown = |(field, content): &(&Field, Content<'_>)| {
+            FieldProof::new(field.path, content, field.is_shown(&event, viewer))
+        };
+        let fields = fields.kind.shows_row(&event, viewer).then(|| fields.list.iter().map(shown).collect());
+        Ok(Self { seq, hash: row.hash, entry: row.entry.clone(), fields })
+    }
+}
+
+impl FieldProof {
+    fn new(path: &str, content: &Content<'_>, shown: bool) -> Self {
+        let path = path.to_owned();
+        match content {
+            Content::Open { salt, value } if shown => {
+                Self { path, salt: Some(salt.to_string()), value: value.as_deref().map(str::to_owned), leaf: None }
+            }
+            Content::Open { .. } | Content::Erased(_) => {
+                let leaf = Some(content.leaf(&path));
+                Self { path, salt: None, value: None, leaf }
+            }
+        }
+    }
+
+    fn commitment(&self) -> Option<Hash> {
+        match (&self.salt, &self.value, self.leaf) {
+            (Some(salt), value, None) => Some(Hash::of_field(&Salt::parse(salt)?, &self.path, value.as_deref())),
+            (None, None, Some(leaf)) => Some(leaf),
+            (Some(_), _, Some(_)) | (None, _, _) => None,
+        }
+    }
+}
+
+impl ProofView {
+    /// Checks the proof with nothing but itself.
+    pub fn verify(&self) -> Result<Head, Broken> {
+        let mut chain = Chain::new(&self.origin);
+        for proof in &self.entries {
+            let head = proof.check(&chain).map_err(|what| chain.broken(what))?;
+            chain.advance(head);
+        }
+        Ok(chain.head())
+    }
+}
+
+impl EntryProof {
+    /// Checks this entry as the next one of `chain`.
+    pub(super) fn check(&self, chain: &Chain) -> Result<Head, Error> {
+        let (entry, head) = chain.link(&self.entry, &self.hash)?;
+        if entry.seq != self.seq {
+            return Err(Error::Order(self.seq));
+        }
+        if let Some(fields) = &self.fields {
+            // Each type has a fixed list of fields, so a field cannot be committed twice and shown differently to two parties.
+            let kind = fields.iter().find(|field| field.path == "type").and_then(|field| field.value.as_deref());
+            let kind =
+                kind.and_then(|value| serde_json::from_str(value).ok()).and_then(Kind::named).ok_or(Error::Columns)?;
+            if !fields.iter().map(|field| field.path.as_str()).eq(kind.fields().map(|field| field.path)) {
+                return Err(Error::Columns);
+            }
+            let leaves: Option<Vec<Hash>> = fields.iter().map(FieldProof::commitment).collect();
+            if Hash::of_tree(leaves.ok_or(Error::Columns)?) != entry.root {
+                return Err(Error::Fields);
+            }
+        }
+        Ok(head)
+    }
+}

@@ -1,0 +1,140 @@
+//! An entry of the trail as one party may see it: the same view in answers to commands, on audit pages, in webhooks and in the feed.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+
+use super::fields::Kind;
+use super::hash::Hash;
+use crate::domain::event::Event;
+use crate::domain::id::{ActorId, CommandId, CredentialId, StageKey};
+use crate::domain::party::{Party, Source};
+use crate::domain::text::{Name, Prose};
+use crate::domain::time::Time;
+
+/// One entry of a task's trail, cut to what the caller may see. An entry that the caller may not see has `seq` and `hash` only;
+/// a field that is absent is not there, was erased, or is not for the caller.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+pub struct EntryView {
+    /// 1, 2, 3 … per task, without gaps.
+    #[schema(minimum = 1)]
+    pub seq: u64,
+    /// The hash of this entry, which the next one continues; null in a dry run, which writes none.
+    #[schema(required = true)]
+    pub hash: Option<Hash>,
+    /// The `seq` of the first entry of the same transition: what one command or timer brought about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1)]
+    pub cause_seq: Option<u64>,
+    /// What happened, such as `task.stage_approved`.
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    pub kind: Option<&'static str>,
+    /// The key of the stage it happened in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stage: Option<StageKey>,
+    /// The round of that stage, from 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1)]
+    pub round: Option<u32>,
+    /// Who it is from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub party: Option<Source>,
+    /// The person or program of that party, or what that person was here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub actor: Option<ActorView>,
+    /// The credential that said so; the caller's own only (the platform: all).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub credential_id: Option<CredentialId>,
+    /// The id of the command, on the first entry of its transition; the caller's own only (the platform: all).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<CommandId>,
+    /// When it was recorded; never goes backwards within a task.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recorded_at: Option<Time>,
+    /// When it happened, by the party's own statement.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub occurred_at: Option<Time>,
+    /// A remark for the party's own people; the caller's own only (the platform: all).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<Prose>,
+    /// The fields of this type of entry.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub data: Option<Map<String, Value>>,
+}
+
+/// Who of a party it was. A buyer reads `as` instead of another party's people.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
+pub struct ActorView {
+    /// The party's own id for the person or program.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<ActorId>,
+    /// A name to show.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<Name>,
+    /// What the actor is to the party, such as `counsel`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub role: Option<Name>,
+    /// What the person was in this entry, for a buyer who may not know who it was.
+    #[serde(rename = "as", skip_serializing_if = "Option::is_none")]
+    pub part: Option<Role>,
+}
+
+/// What somebody was in an entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Decided a stage, or voted on it.
+    Reviewer,
+    /// Handed in work.
+    Submitter,
+    /// Resolved an escalation.
+    Resolver,
+}
+
+/// `event` as `viewer` may see it; `hash` is that of its entry, if it was written.
+pub fn view(event: &Event, hash: Option<&Hash>, viewer: Party) -> EntryView {
+    let kind = Kind::of(&event.fact);
+    let seen = kind.shows_row(event, viewer);
+    let shows = |path| kind.shows(path, event, viewer);
+    EntryView {
+        seq: event.seq,
+        hash: hash.copied(),
+        cause_seq: shows("cause_seq").then_some(event.cause_seq),
+        kind: shows("type").then_some(kind.name),
+        stage: event.stage.clone().filter(|_| shows("stage")),
+        round: event.round.filter(|_| shows("round")),
+        party: shows("party").then_some(event.party),
+        actor: if seen { actor(event, kind, viewer) } else { None },
+        credential_id: event.credential_id.clone().filter(|_| shows("credential_id")),
+        id: event.command_id.filter(|_| shows("command_id")),
+        recorded_at: shows("recorded_at").then_some(event.recorded_at),
+        occurred_at: event.occurred_at.filter(|_| shows("occurred_at")),
+        note: event.note.clone().filter(|_| shows("note")),
+        data: seen.then(|| data(event, kind, viewer)),
+    }
+}
+
+/// The actor, or for a buyer the word for another party's. The word depends on type and party alone, so it does not tell
+/// whether an actor was named; what the service did itself has none.
+fn actor(event: &Event, kind: &Kind, viewer: Party) -> Option<ActorView> {
+    let shows = |path| kind.shows(path, event, viewer);
+    if viewer == Party::Buyer && event.party != Source::Buyer {
+        let part = kind.role.filter(|_| event.party != Source::Service)?;
+        return Some(ActorView { part: Some(part), ..ActorView::default() });
+    }
+    let actor = event.actor.as_ref()?;
+    Some(ActorView {
+        id: Some(actor.id.clone()).filter(|_| shows("actor.id")),
+        name: actor.name.clone().filter(|_| shows("actor.name")),
+        role: actor.role.clone().filter(|_| shows("actor.role")),
+        part: None,
+    })
+}
+
+fn data(event: &Event, kind: &Kind, viewer: Party) -> Map<String, Value> {
+    let mut fact = serde_json::to_value(&event.fact).expect("a fact is plain JSON");
+    let Some(Value::Object(mut data)) = fact.get_mut("data").map(Value::take) else { return Map::new() };
+    data.retain(|name, _| kind.shows(&format!("data.{name}"), event, viewer));
+    data
+}

@@ -1,0 +1,240 @@
+//! Draws a definition, as Mermaid text here and as SVG in `diagram/svg.rs`; both say the same of a stage. Names come from
+//! outside: whatever they hold, they end up as text in the drawing and never as a part of its language.
+
+mod svg;
+#[cfg(test)]
+mod tests;
+
+use std::fmt::Write as _;
+
+use super::{
+    CancellationRule, EscalationTimeout, OnExhausted, Stage, StageDeadline, StageTimeout, Submission, Workflow,
+};
+use crate::domain::id::StageKey;
+use crate::domain::party::Party;
+use crate::domain::time::Span;
+pub use svg::svg;
+
+/// The definition as a Mermaid flowchart: stages in order, and where approvals, rejections, silence and escalations lead.
+pub fn mermaid(workflow: &Workflow) -> String {
+    let mut lines = vec!["flowchart TD".to_owned(), "opened([\"Task opened\"]) --> s0".to_owned()];
+    let mut fails = false;
+    for (index, stage) in workflow.stages.iter().enumerate() {
+        lines.push(format!("s{index}[\"{}\"]", stage_label(index, stage)));
+        for edge in edges(workflow, index, stage) {
+            fails |= edge.to == FAILED;
+            lines.push(format!("{} {}|\"{}\"| {}", edge.from, edge.arrow, edge.label, edge.to));
+        }
+        let parties = or_list(stage.escalation.to.iter().map(|party| party_name(*party).to_owned()));
+        lines.push(format!("e{index}{{{{\"Call on stage {}<br/>by {parties}\"}}}}", index + 1));
+    }
+    lines.push(format!("{DELIVERY}([\"Delivery\"])"));
+    if let Some(deadline) = &workflow.deadline {
+        let within = duration(&deadline.within);
+        lines.push(format!("opened -.->|\"not finished within {within}\"| expired([\"Expired\"])"));
+    }
+    if fails {
+        lines.push(format!("{FAILED}([\"Failed\"])"));
+    }
+    lines.join("\n    ") + "\n"
+}
+
+const DELIVERY: &str = "delivery";
+const FAILED: &str = "failed";
+
+struct Edge {
+    from: String,
+    arrow: &'static str,
+    label: String,
+    to: String,
+}
+
+/// What leads away from a stage and from its escalation.
+fn edges(workflow: &Workflow, index: usize, stage: &Stage) -> Vec<Edge> {
+    let node = |index: usize| format!("s{index}");
+    let next = if index + 1 < workflow.stages.len() { node(index + 1) } else { DELIVERY.to_owned() };
+    let call = format!("e{index}");
+    let target = |key: &StageKey| node(workflow.index_of(key));
+    let default_target = || stage.on_reject.return_to.first().map_or_else(|| node(index), target);
+    let edge = |from: &str, arrow, label: String, to: String| Edge { from: from.to_owned(), arrow, label, to };
+
+    let mut edges = vec![edge(&node(index), "==>", "approved".to_owned(), next.clone())];
+    for (place, key) in stage.on_reject.return_to.iter().enumerate() {
+        let label = match (place, stage.on_reject.max_rounds) {
+            (_, Some(1)) => "rejected in a call",
+            (0, _) => "rejected",
+            (_, _) => "rejected, if the reviewer says so",
+        };
+        edges.push(edge(&node(index), "-.->", label.to_owned(), target(key)));
+    }
+    if let Some(rounds) = stage.on_reject.max_rounds {
+        let (to, where_to) = match stage.on_reject.on_exhausted {
+            OnExhausted::Escalate { to } => (call.clone(), format!(", to {}", party_name(to))),
+            OnExhausted::Fail => (FAILED.to_owned(), String::new()),
+        };
+        edges.push(edge(&node(index), "-.->", format!("rejected in round {rounds}{where_to}"), to));
+    }
+    edges.push(edge(&node(index), "-.->", "escalated".to_owned(), call.clone()));
+    if let Some(StageDeadline { within, on_timeout, .. }) = &stage.deadline {
+        let silence = format!("no decision within {}", duration(within));
+        edges.extend(match on_timeout {
+            StageTimeout::Escalate { to } => {
+                Some(edge(&node(index), "-.->", format!("{silence}, to {}", party_name(*to)), call.clone()))
+            }
+            StageTimeout::Reject => Some(edge(&node(index), "-.->", silence, default_target())),
+            StageTimeout::Approve => Some(edge(&node(index), "-.->", format!("{silence}, approves"), next)),
+            StageTimeout::Fail => Some(edge(&node(index), "-.->", silence, FAILED.to_owned())),
+            StageTimeout::None => None,
+        });
+    }
+    if let Some(within) = &stage.escalation.respond_within {
+        let silence = format!("no answer within {}", duration(within));
+        edges.extend(match stage.escalation.on_timeout {
+            Some(EscalationTimeout::Escalate { to }) => {
+                Some(edge(&call, "-.->", format!("{silence}, to {}", party_name(to)), call.clone()))
+            }
+            Some(EscalationTimeout::Reject) => Some(edge(&call, "-.->", silence, default_target())),
+            Some(EscalationTimeout::Fail) => Some(edge(&call, "-.->", silence, FAILED.to_owned())),
+            Some(EscalationTimeout::None) | None => None,
+        });
+    }
+    edges
+}
+
+fn stage_label(index: usize, stage: &Stage) -> String {
+    let mut label = vec![format!("<b>{}. {}</b>", index + 1, mermaid_text(stage.name.as_str()))];
+    for Fact { about, text } in facts(stage) {
+        label.push(mermaid_text(&format!("{about} {text}")));
+    }
+    label.join("<br/>")
+}
+
+/// `text` such that Mermaid shows it and reads nothing into it: all but letters, digits and a few marks as numbered entities.
+/// (A colon must not stand raw: Mermaid looks for style statements, which hold one, before it reads the lines.)
+fn mermaid_text(text: &str) -> String {
+    let mut escaped = String::new();
+    for c in one_line(text).chars() {
+        if c.is_alphanumeric() || matches!(c, ' ' | '.' | ',' | '-' | '(' | ')') {
+            escaped.push(c);
+        } else {
+            let _ = write!(escaped, "#{};", u32::from(c));
+        }
+    }
+    escaped
+}
+
+/// `text` on one line, without the characters that XML cannot hold or that change the direction of what follows.
+fn one_line(text: &str) -> String {
+    let shown = |c: &char| !matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}');
+    text.split_whitespace().collect::<Vec<_>>().join(" ").chars().filter(shown).collect()
+}
+
+/// One thing to know about a stage; `about` and `text` read as a sentence.
+struct Fact {
+    about: &'static str,
+    text: String,
+}
+
+fn facts(stage: &Stage) -> Vec<Fact> {
+    let mut facts = Vec::new();
+    let mut fact = |about, text| facts.push(Fact { about, text });
+    if stage.submission == Submission::Required {
+        fact("Work", "is handed in before the review".to_owned());
+    }
+    fact("Review", review(stage));
+    if let Some(deadline) = &stage.deadline {
+        fact("Deadline", stage_deadline(deadline));
+    }
+    fact("Rejection", rejection(stage));
+    fact("Escalation", escalation(stage));
+    if let CancellationRule::LetFinish { grace } = &stage.cancellation {
+        fact("Cancellation", format!("lets reviewers finish; the partner has {} to wind up", duration(grace)));
+    }
+    facts
+}
+
+fn review(stage: &Stage) -> String {
+    let Some(panel) = &stage.panel else { return format!("by {}", party_name(stage.reviewer)) };
+    let mut text = format!(
+        "by the partner: {} or {}",
+        counted(panel.quorum.approvals, "approval"),
+        counted(panel.quorum.rejections, "rejection")
+    );
+    if !panel.reviewers.is_empty() {
+        let _ = write!(text, " of {} named", panel.reviewers.len());
+    }
+    let mut barred: Vec<_> = panel.distinct_from.iter().map(|key| format!("whoever approved {key}")).collect();
+    if !panel.self_approval {
+        barred.insert(0, "the submitter".to_owned());
+    }
+    if !barred.is_empty() {
+        let _ = write!(text, "; not approved by {}", or_list(barred));
+    }
+    text
+}
+
+fn stage_deadline(deadline: &StageDeadline) -> String {
+    let then = match deadline.on_timeout {
+        StageTimeout::Escalate { to } => format!("then escalated to {}", party_name(to)),
+        StageTimeout::Reject => "then rejected".to_owned(),
+        StageTimeout::Approve => "then approved by silence".to_owned(),
+        StageTimeout::Fail => "then the task fails".to_owned(),
+        StageTimeout::None => "then overdue".to_owned(),
+    };
+    let mut text = format!("{}, {then}", duration(&deadline.within));
+    if !deadline.remind_before.is_empty() {
+        let reminders: Vec<_> = deadline.remind_before.iter().map(duration).collect();
+        let _ = write!(text, "; reminder {} before", reminders.join(", "));
+    }
+    text
+}
+
+fn rejection(stage: &Stage) -> String {
+    let targets = or_list(stage.on_reject.return_to.iter().map(ToString::to_string));
+    let Some(rounds) = stage.on_reject.max_rounds else { return format!("returns to {targets}") };
+    let then = match stage.on_reject.on_exhausted {
+        OnExhausted::Escalate { to } => format!("escalates to {}", party_name(to)),
+        OnExhausted::Fail => "fails the task".to_owned(),
+    };
+    if rounds == 1 { then } else { format!("returns to {targets}; in round {rounds} it {then}") }
+}
+
+fn escalation(stage: &Stage) -> String {
+    let parties = or_list(stage.escalation.to.iter().map(|party| party_name(*party).to_owned()));
+    let Some(within) = &stage.escalation.respond_within else { return format!("to {parties}") };
+    let then = match stage.escalation.on_timeout {
+        Some(EscalationTimeout::Escalate { to }) => format!("then to {}", party_name(to)),
+        Some(EscalationTimeout::Reject) => "then rejected".to_owned(),
+        Some(EscalationTimeout::Fail) => "then the task fails".to_owned(),
+        Some(EscalationTimeout::None) | None => "then overdue".to_owned(),
+    };
+    format!("to {parties}; {}, {then}", duration(within))
+}
+
+fn party_name(party: Party) -> &'static str {
+    match party {
+        Party::Partner => "the partner",
+        Party::Buyer => "the buyer",
+        Party::Platform => "AITasker",
+    }
+}
+
+fn counted(number: u32, noun: &str) -> String {
+    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
+}
+
+/// In the largest unit that it is a whole number of; days only from two on.
+fn duration(span: &Span) -> String {
+    match span.seconds() {
+        seconds if seconds % 86_400 == 0 && seconds > 86_400 => counted(seconds / 86_400, "day"),
+        seconds if seconds % 3600 == 0 => counted(seconds / 3600, "hour"),
+        seconds if seconds % 60 == 0 => counted(seconds / 60, "minute"),
+        seconds => counted(seconds, "second"),
+    }
+}
+
+fn or_list(items: impl IntoIterator<Item = String>) -> String {
+    let mut items: Vec<_> = items.into_iter().collect();
+    let last = items.pop().unwrap_or_default();
+    if items.is_empty() { last } else { format!("{} or {last}", items.join(", ")) }
+}

@@ -1,0 +1,42 @@
+//! Ends a scratch Postgres with the process that started it, whichever way that process ends.
+//!
+//! A test runner has no exit hook, and a killed process could not run one. So a small shell waits for the end of a pipe
+//! that only we hold: the system closes it when we are gone, and the shell then stops the server and removes its files.
+
+use std::os::unix::process::CommandExt as _;
+use std::process::{Command, Stdio};
+
+use super::Error;
+use super::layout::Layout;
+
+/// `$1` the server's data, `$2` and `$3` what to remove. A pid file may hold a negative number, which is no postmaster.
+const SCRIPT: &str = r#"
+read -r _
+pid=$(head -n 1 "$1/postmaster.pid" 2>/dev/null)
+case "$pid" in
+'' | *[!0-9]*) ;;
+*)
+    kill -QUIT "$pid"
+    while kill -0 "$pid"; do sleep 0.05; done
+    ;;
+esac
+rm -rf "$2" "$3"
+"#;
+
+/// Starts the shell that will stop what runs in `layout` and remove its folders when this process is gone.
+pub fn watch(layout: &Layout) -> Result<(), Error> {
+    let mut shell = Command::new("/bin/sh")
+        .args(["-c", SCRIPT, "sh"])
+        .args([&layout.cluster, &layout.root, &layout.socket_dir])
+        .current_dir("/")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        // Out of reach of the terminal's interrupt, which may end us before it is read.
+        .process_group(0)
+        .spawn()
+        .map_err(|source| Error::Spawn { program: "/bin/sh".to_owned(), source })?;
+    // Our end of the pipe stays open until the system closes it.
+    std::mem::forget(shell.stdin.take());
+    Ok(())
+}

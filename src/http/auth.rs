@@ -1,0 +1,276 @@
+//! Credentials: from a request's headers to a [`Caller`], and extractors for who may use a route.
+//!
+//! Tokens are taken from headers only, never from a URL. A request with two credentials is refused, as it is unclear who
+//! speaks. Nothing here logs or repeats a credential; the log names callers by their credential's id.
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use sha2::{Digest, Sha256};
+use subtle::{Choice, ConstantTimeEq};
+
+use crate::app::{App, Caller, partners};
+use crate::domain::api_key::ApiKey;
+use crate::domain::id::{BuyerId, CredentialId, PartnerId};
+use crate::domain::party::Party;
+
+use super::AppState;
+use super::jwt::{self, Refusal};
+use super::problem::{Code, Problem};
+
+const KEY_HEADER: HeaderName = HeaderName::from_static("x-aitasker-key");
+const STRONG_PLATFORM_KEY: usize = 16;
+
+/// What decides whether a credential is good.
+#[derive(Debug)]
+pub struct Auth {
+    platform: PlatformKeys,
+    buyers: jwt::Verifier,
+}
+
+/// Why the configured credentials cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A platform key that no header can carry, or that could be mistaken for another kind of credential.
+    #[error(
+        "a platform key is made of visible ASCII characters and must neither start with `ait_` nor look like a JWT"
+    )]
+    PlatformKey,
+    /// What buyers' tokens are checked with.
+    #[error("buyers' tokens cannot be checked")]
+    Buyers(#[source] jwt::Error),
+}
+
+impl Auth {
+    /// Takes the platform's keys, and what buyers' tokens are checked with.
+    pub async fn new(platform_keys: &[String], buyers: jwt::Settings) -> Result<Self, Error> {
+        let platform = PlatformKeys::new(platform_keys)?;
+        Ok(Self { platform, buyers: jwt::Verifier::new(buyers).await.map_err(Error::Buyers)? })
+    }
+
+    /// Who sent a request with these headers.
+    pub async fn authenticate(&self, app: &App, headers: &HeaderMap) -> Result<Caller, Problem> {
+        match credential(headers)? {
+            Credential::PartnerKey(text) => {
+                let unknown = || invalid("This key is not known, or it was revoked.");
+                let key = ApiKey::parse(text).ok_or_else(unknown)?;
+                partners::resolve_key(app, &key).await?.ok_or_else(unknown)
+            }
+            Credential::Bearer(text) => {
+                if let Some(credential_id) = self.platform.find(text) {
+                    return Ok(Caller::Platform { credential_id });
+                }
+                if !looks_like_jwt(text) {
+                    return Err(invalid("This key is not known."));
+                }
+                let verified = self.buyers.verify(text, app.clock().now()).await.map_err(refused)?;
+                Ok(Caller::Buyer {
+                    buyer_id: verified.buyer_id,
+                    credential_id: verified.credential_id,
+                    expires_at: verified.expires_at,
+                })
+            }
+        }
+    }
+}
+
+/// The platform's keys, as hashes, so that a dump of our memory does not give them away.
+#[derive(Debug)]
+struct PlatformKeys(Vec<([u8; 32], CredentialId)>);
+
+impl PlatformKeys {
+    fn new(keys: &[String]) -> Result<Self, Error> {
+        let checked = keys.iter().map(|key| {
+            let visible = !key.is_empty() && key.bytes().all(|b| b.is_ascii_graphic());
+            if key.len() < STRONG_PLATFORM_KEY {
+                tracing::warn!("a platform key has less than 16 characters: fit for trials alone");
+            }
+            if !visible || ApiKey::looks_like(key) || looks_like_jwt(key) {
+                return Err(Error::PlatformKey);
+            }
+            let hash: [u8; 32] = Sha256::digest(key.as_bytes()).into();
+            let id = format!("platform-{}", &hex::encode(hash)[..12]);
+            Ok((hash, CredentialId::parse(id).expect("hex digits are a short plain text")))
+        });
+        checked.collect::<Result<_, _>>().map(Self)
+    }
+
+    /// Compares with every key, in a time that depends on none.
+    fn find(&self, text: &str) -> Option<CredentialId> {
+        let hash: [u8; 32] = Sha256::digest(text.as_bytes()).into();
+        let matches: Vec<Choice> = self.0.iter().map(|(key, _)| key.ct_eq(&hash)).collect();
+        let at = matches.iter().position(|matched| bool::from(*matched))?;
+        Some(self.0[at].1.clone())
+    }
+}
+
+enum Credential<'a> {
+    PartnerKey(&'a str),
+    Bearer(&'a str),
+}
+
+/// The one credential that a request carries.
+fn credential(headers: &HeaderMap) -> Result<Credential<'_>, Problem> {
+    let mut found = headers.get_all(header::AUTHORIZATION).iter().chain(headers.get_all(KEY_HEADER));
+    let first = found.next().ok_or_else(missing)?;
+    if found.next().is_some() {
+        return Err(Problem::new(
+            Code::TwoCredentials,
+            "Send one credential: either `Authorization` or `X-AITasker-Key`, once.",
+        ));
+    }
+    let text = first.to_str().map_err(|_| invalid("The credential holds characters that no credential has."))?;
+    if headers.contains_key(KEY_HEADER) {
+        return Ok(Credential::PartnerKey(text.trim()));
+    }
+    let (scheme, token) = text.trim().split_once(' ').unwrap_or((text, ""));
+    if !scheme.eq_ignore_ascii_case("bearer") {
+        return Err(invalid("Send the credential as `Authorization: Bearer …`."));
+    }
+    let token = token.trim_start();
+    Ok(if ApiKey::looks_like(token) { Credential::PartnerKey(token) } else { Credential::Bearer(token) })
+}
+
+fn looks_like_jwt(text: &str) -> bool {
+    text.starts_with("ey") && text.bytes().filter(|b| *b == b'.').count() == 2
+}
+
+fn missing() -> Problem {
+    Problem::new(
+        Code::Unauthorized,
+        "Send a credential: `Authorization: Bearer …`, or `X-AITasker-Key` for a partner's key.",
+    )
+    .header(header::WWW_AUTHENTICATE, HeaderValue::from_static(r#"Bearer realm="stagegate""#))
+}
+
+fn invalid(detail: impl Into<std::borrow::Cow<'static, str>>) -> Problem {
+    Problem::new(Code::Unauthorized, detail).header(
+        header::WWW_AUTHENTICATE,
+        HeaderValue::from_static(r#"Bearer realm="stagegate", error="invalid_token""#),
+    )
+}
+
+fn refused(refusal: Refusal) -> Problem {
+    match refusal {
+        Refusal::Invalid(why) => invalid(format!("The credential was refused: {why}.")),
+        Refusal::Unavailable(error) => Problem::unavailable(error),
+    }
+}
+
+/// Any of the three parties. The credential is checked once per request.
+impl FromRequestParts<AppState> for Caller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
+        let caller = state.auth.authenticate(&state.app, &parts.headers).await?;
+        tracing::Span::current().record("caller", tracing::field::display(caller.credential_id()));
+        Ok(caller)
+    }
+}
+
+fn only(caller: Caller, parties: &[Party], who: &'static str) -> Result<Caller, Problem> {
+    if parties.contains(&caller.party()) {
+        return Ok(caller);
+    }
+    let detail = format!("This operation is open to {who}; the credential is of the {}.", caller.party());
+    Err(Problem::new(Code::Forbidden, detail))
+}
+
+/// A caller who is a partner; others get 403.
+#[derive(Clone, Debug)]
+pub struct PartnerOnly(pub PartnerId);
+
+impl FromRequestParts<AppState> for PartnerOnly {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
+        let caller = only(Caller::from_request_parts(parts, state).await?, &[Party::Partner], "partners")?;
+        Ok(Self(caller.partner_id().expect("the party was checked")))
+    }
+}
+
+/// A caller who is a buyer; others get 403.
+#[derive(Clone, Debug)]
+pub struct BuyerOnly(pub BuyerId);
+
+impl FromRequestParts<AppState> for BuyerOnly {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
+        let caller = only(Caller::from_request_parts(parts, state).await?, &[Party::Buyer], "buyers")?;
+        Ok(Self(caller.buyer_id().expect("the party was checked")))
+    }
+}
+
+/// A caller who is the platform; others get 403.
+#[derive(Clone, Debug)]
+pub struct PlatformOnly(pub Caller);
+
+impl FromRequestParts<AppState> for PlatformOnly {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
+        only(Caller::from_request_parts(parts, state).await?, &[Party::Platform], "the platform").map(Self)
+    }
+}
+
+/// A caller who is a partner or the platform; buyers get 403.
+#[derive(Clone, Debug)]
+pub struct PartnerOrPlatform(pub Caller);
+
+impl FromRequestParts<AppState> for PartnerOrPlatform {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
+        let parties = [Party::Partner, Party::Platform];
+        only(Caller::from_request_parts(parts, state).await?, &parties, "partners and the platform").map(Self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_request_has_one_credential() {
+        type Case<'a> = (&'a [(&'a str, &'a str)], Result<&'a str, Code>);
+        let key = format!("Bearer {}", "k".repeat(20));
+        let table: &[Case] = &[
+            (&[], Err(Code::Unauthorized)),
+            (&[("authorization", &key)], Ok("bearer")),
+            (&[("authorization", "bearer  ait_x")], Ok("partner")),
+            (&[("x-aitasker-key", "ait_x")], Ok("partner")),
+            (&[("authorization", "Basic YTpi")], Err(Code::Unauthorized)),
+            (&[("authorization", "ait_x")], Err(Code::Unauthorized)),
+            (&[("authorization", &key), ("x-aitasker-key", "ait_x")], Err(Code::TwoCredentials)),
+            (&[("authorization", &key), ("authorization", &key)], Err(Code::TwoCredentials)),
+            (&[("x-aitasker-key", "ait_x"), ("x-aitasker-key", "ait_x")], Err(Code::TwoCredentials)),
+        ];
+        for (given, expected) in table {
+            let mut headers = HeaderMap::new();
+            for (name, value) in *given {
+                headers.append(HeaderName::from_bytes(name.as_bytes()).unwrap(), value.parse().unwrap());
+            }
+            let kind = credential(&headers).map(|credential| match credential {
+                Credential::PartnerKey(_) => "partner",
+                Credential::Bearer(_) => "bearer",
+            });
+            assert_eq!(kind.map_err(|problem| problem.code()), *expected, "{given:?}");
+        }
+    }
+
+    #[test]
+    fn several_platform_keys_are_valid_at_a_time() {
+        let keys =
+            PlatformKeys::new(&["first-key-of-the-platform".into(), "second-key-of-the-platform".into()]).unwrap();
+        let (first, second) =
+            (keys.find("first-key-of-the-platform").unwrap(), keys.find("second-key-of-the-platform").unwrap());
+        assert_ne!(first, second);
+        assert!(first.as_str().starts_with("platform-") && first.as_str().len() == 21);
+        assert_eq!(keys.find("first-key-of-the-platforM"), None);
+        assert_eq!(keys.find(""), None);
+        for bad in ["", "ait_key-of-the-platform", "eyJ.key.of-the-platform", "a key with blanks in it"] {
+            assert!(PlatformKeys::new(&[bad.into()]).is_err(), "{bad}");
+        }
+    }
+}

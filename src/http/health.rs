@@ -1,0 +1,40 @@
+//! For those who watch over the service: is it alive, can it serve.
+
+use axum::Json;
+use axum::extract::State;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::app;
+
+use super::AppState;
+use super::problem::Problem;
+
+/// How the service is.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Status {
+    /// Always `ok`; anything else is an error.
+    #[schema(value_type = String, example = "ok")]
+    status: &'static str,
+}
+
+/// Liveness
+///
+/// The process answers. Does not look at the database.
+#[utoipa::path(get, path = "/health", tag = "operation", security(()), responses(
+    (status = 200, description = "Alive.", body = Status),
+))]
+pub async fn health() -> Json<Status> {
+    Json(Status { status: "ok" })
+}
+
+/// Readiness
+///
+/// The database is reachable and migrated, and the service is not about to stop.
+#[utoipa::path(get, path = "/ready", tag = "operation", security(()), responses(
+    (status = 200, description = "Ready for requests.", body = Status),
+))]
+pub async fn ready(State(state): State<AppState>) -> Result<Json<Status>, Problem> {
+    app::health::ready(&state.app).await?;
+    Ok(Json(Status { status: "ok" }))
+}

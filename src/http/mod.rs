@@ -1,0 +1,192 @@
+//! The door for HTTP: parse, one call into `app`, view. No rules, no SQL.
+//!
+//! [`router`] puts it together; [`routes`] is the one list from which both the router and the contract are made.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::FromRef;
+use axum::http::{HeaderName, HeaderValue, Method, header};
+use axum::middleware::{from_fn, from_fn_with_state};
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::cors::CorsLayer;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::app::App;
+
+pub mod audit;
+pub mod auth;
+pub mod body;
+mod commands;
+mod docs;
+mod etag;
+pub mod events;
+pub mod extract;
+pub mod health;
+pub mod jwt;
+pub mod metrics;
+pub mod middleware;
+pub mod openapi;
+pub mod page;
+pub mod partners;
+pub mod problem;
+pub mod server;
+pub mod simulations;
+pub mod statuses;
+pub mod tasks;
+pub mod workflows;
+
+/// The workflow of the demo, and the contract's example.
+const DEMO_WORKFLOW: &str = include_str!("../../tests/fixtures/brand-campaign.json");
+
+/// What the HTTP surface needs to know that the use cases need not. Holds secrets: not to be logged.
+#[derive(Clone, Default)]
+pub struct Settings {
+    /// The platform's keys, several valid at a time.
+    pub platform_keys: Vec<String>,
+    /// How buyers' tokens are checked.
+    pub buyers: jwt::Settings,
+    /// Browser origins that may call, such as `https://aitasker.example`.
+    pub cors_origins: Vec<String>,
+    /// How long a request may take.
+    pub limits: middleware::Limits,
+}
+
+/// Why the HTTP surface cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The configured credentials.
+    #[error("the configured credentials cannot be used")]
+    Auth(#[from] auth::Error),
+    /// A configured origin.
+    #[error("`{0}` is not an origin such as https://aitasker.example")]
+    Origin(String),
+}
+
+/// What handlers share. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct AppState {
+    /// The use cases.
+    pub app: Arc<App>,
+    /// The check of credentials.
+    pub auth: Arc<auth::Auth>,
+    /// What `/metrics` shows.
+    pub metrics: Arc<metrics::Metrics>,
+    contract: Arc<openapi::Contract>,
+    observer: middleware::Observer,
+    origins: Arc<[HeaderValue]>,
+    limits: middleware::Limits,
+}
+
+impl AppState {
+    /// Checks the settings; reads the keys for buyers' tokens.
+    pub async fn new(app: Arc<App>, settings: Settings) -> Result<Self, Error> {
+        let auth = auth::Auth::new(&settings.platform_keys, settings.buyers).await?;
+        let origins = settings.cors_origins.iter().map(|origin| parse_origin(origin)).collect::<Result<_, _>>()?;
+        let document = openapi::document();
+        let metrics = Arc::<metrics::Metrics>::default();
+        let operations = Arc::new(openapi::operations(&document));
+        let observer = middleware::Observer { operations, metrics: Arc::clone(&metrics) };
+        let contract = Arc::new(openapi::Contract::of(&document));
+        Ok(Self { app, auth: Arc::new(auth), metrics, contract, observer, origins, limits: settings.limits })
+    }
+}
+
+impl FromRef<AppState> for Arc<App> {
+    fn from_ref(state: &AppState) -> Self {
+        Arc::clone(&state.app)
+    }
+}
+
+/// Every operation of the contract: handlers are added here and nowhere else.
+fn routes() -> OpenApiRouter<AppState> {
+    let api = OpenApiRouter::default()
+        .routes(routes!(partners::create_partner, partners::list_partners))
+        .routes(routes!(partners::get_partner))
+        .routes(routes!(partners::create_partner_key, partners::list_partner_keys))
+        .routes(routes!(partners::revoke_partner_key))
+        .routes(routes!(workflows::list_workflows))
+        .routes(routes!(workflows::register_workflow, workflows::get_workflow, workflows::retire_workflow))
+        .routes(routes!(workflows::get_workflow_version))
+        .routes(routes!(workflows::get_workflow_diagram))
+        .routes(routes!(simulations::simulate_workflow))
+        .routes(routes!(tasks::open_task, tasks::list_tasks))
+        .routes(routes!(tasks::get_task))
+        .routes(routes!(events::post_event))
+        .routes(routes!(statuses::get_task_status))
+        .routes(routes!(statuses::list_statuses))
+        .routes(routes!(tasks::list_reviews))
+        .routes(routes!(audit::get_task_audit))
+        .routes(routes!(audit::get_task_audit_proof));
+    OpenApiRouter::with_openapi(openapi::base())
+        .nest("/api/v1", api)
+        .routes(routes!(health::health))
+        .routes(routes!(health::ready))
+        .routes(routes!(metrics::metrics))
+        .routes(routes!(openapi::openapi_yaml))
+        .routes(routes!(openapi::openapi_json))
+}
+
+/// The whole HTTP surface as a service.
+pub fn router(state: AppState) -> Router {
+    let (router, _) = routes().split_for_parts();
+    dress(router.merge(docs::router()), state)
+}
+
+/// Puts on what every route has. Layers listed later are further out.
+fn dress(router: Router<AppState>, state: AppState) -> Router {
+    router
+        .fallback(middleware::not_found)
+        .method_not_allowed_fallback(middleware::method_not_allowed)
+        .layer(from_fn_with_state(state.limits, middleware::time_limit))
+        .layer(CatchPanicLayer::custom(middleware::panicked))
+        .layer(cors(&state.origins))
+        .layer(from_fn(middleware::headers))
+        .layer(from_fn_with_state(state.observer.clone(), middleware::observe))
+        .layer(from_fn(middleware::request_id))
+        .with_state(state)
+}
+
+fn parse_origin(origin: &str) -> Result<HeaderValue, Error> {
+    let invalid = || Error::Origin(origin.to_owned());
+    let host = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://")).ok_or_else(invalid)?;
+    if host.is_empty() || host.contains(['/', '*', '@', ' ']) {
+        return Err(invalid());
+    }
+    HeaderValue::from_str(origin).map_err(|_| invalid())
+}
+
+/// With no origins configured no answer has a CORS header, so browsers let no other page read it. Credentials are sent
+/// in a header that scripts set, never in cookies, so `Access-Control-Allow-Credentials` is not needed.
+fn cors(origins: &[HeaderValue]) -> tower::util::Either<CorsLayer, tower::layer::util::Identity> {
+    if origins.is_empty() {
+        return tower::util::Either::Right(tower::layer::util::Identity::new());
+    }
+    let name = HeaderName::from_static;
+    let layer = CorsLayer::new()
+        .allow_origin(origins.to_vec())
+        .allow_methods([Method::GET, Method::POST, Method::PUT, Method::DELETE])
+        .allow_headers([
+            header::AUTHORIZATION,
+            header::CONTENT_TYPE,
+            header::IF_MATCH,
+            header::IF_NONE_MATCH,
+            name("idempotency-key"),
+            name("last-event-id"),
+            middleware::REQUEST_ID_HEADER,
+        ])
+        .expose_headers([
+            header::ETAG,
+            header::LOCATION,
+            header::RETRY_AFTER,
+            name("idempotent-replayed"),
+            middleware::REQUEST_ID_HEADER,
+        ])
+        .max_age(Duration::from_hours(1));
+    tower::util::Either::Left(layer)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,247 @@
+//! The contract: what the handlers declare, plus what holds for all of them and would be noise on each.
+//!
+//! Handlers declare their path, body, good answers, security and the errors special to them. The pass here adds security
+//! schemes, the errors that follow from an operation's shape, and the form of every error.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::{Method, StatusCode, header};
+use axum::response::IntoResponse;
+use utoipa::openapi::path::{Operation, PathItem};
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::{
+    Components, Content, HeaderBuilder, InfoBuilder, License, ObjectBuilder, OpenApi, OpenApiBuilder, Ref, RefOr,
+    Response, ResponseBuilder, Tag, Type,
+};
+use utoipa::{PartialSchema, ToSchema};
+
+use super::problem::{self, Code, Problem};
+use super::{AppState, routes};
+
+/// The contract, ready to send.
+#[derive(Debug)]
+pub(super) struct Contract {
+    yaml: String,
+    json: String,
+}
+
+/// The contract of every route that is served. OpenAPI 3.1.
+pub fn document() -> OpenApi {
+    complete(routes().into_openapi())
+}
+
+/// What the routes' own declarations start from.
+pub(super) fn base() -> OpenApi {
+    let info = InfoBuilder::new()
+        .title("Stagegate")
+        .version(env!("CARGO_PKG_VERSION"))
+        .description(Some(INTRODUCTION))
+        .license(Some(License::builder().name("Apache-2.0").identifier(Some("Apache-2.0")).build()))
+        .build();
+    let tags = TAGS.iter().map(|(name, text)| {
+        let mut tag = Tag::new(*name);
+        tag.description = Some((*text).to_owned());
+        tag
+    });
+    OpenApiBuilder::new().info(info).tags(Some(tags)).build()
+}
+
+const INTRODUCTION: &str = "Approval workflows for the AITasker marketplace: stages, decisions and a trail that proves them.
+
+JSON in snake_case; ids are UUIDs, times RFC 3339 in UTC. Unknown fields and parameters, duplicate keys, lone surrogates, NUL
+characters, numbers beyond ±(2^53 − 1) and nesting deeper than 32 levels are refused; bodies are at most 1 MiB.
+
+Errors are `application/problem+json` (RFC 9457) with a stable `code`; the codes are listed at the schema `Code`. Every answer
+carries `X-Request-Id`; a request's own is kept if it is up to 100 letters, digits or `-_.:`.
+
+A request carries exactly one credential. What belongs to somebody else does not exist: `404`.";
+
+const TAGS: [(&str, &str); 6] = [
+    ("workflows", "Sequences of stages, registered by partners; versions are immutable."),
+    ("tasks", "Tasks and the one write: commands."),
+    ("status", "What the buyer reads."),
+    ("audit", "The trail: who decided what, when, on which revision, with the hashes that prove it."),
+    ("partners", "Partners and their keys, kept by the platform."),
+    ("operation", "For those who run the service. No credential."),
+];
+
+/// Operation ids by method and path.
+pub(super) fn operations(document: &OpenApi) -> HashMap<(Method, String), Arc<str>> {
+    let mut ids = HashMap::new();
+    for (path, item) in &document.paths.paths {
+        for (method, operation) in methods(item) {
+            let id = operation.operation_id.as_deref().unwrap_or_default();
+            ids.insert((method, path.clone()), Arc::from(id));
+        }
+    }
+    ids
+}
+
+fn methods(item: &PathItem) -> impl Iterator<Item = (Method, &Operation)> {
+    let slots = [
+        (Method::GET, &item.get),
+        (Method::PUT, &item.put),
+        (Method::POST, &item.post),
+        (Method::DELETE, &item.delete),
+        (Method::PATCH, &item.patch),
+    ];
+    slots.into_iter().filter_map(|(method, operation)| operation.as_ref().map(|operation| (method, operation)))
+}
+
+fn complete(mut document: OpenApi) -> OpenApi {
+    let mut components = document.components.take().unwrap_or_default();
+    let mut schemas = vec![(problem::Body::name().into_owned(), problem::Body::schema())];
+    problem::Body::schemas(&mut schemas);
+    components.schemas.extend(schemas);
+    components.responses.extend(error_responses());
+    add_security_schemes(&mut components);
+    document.components = Some(components);
+    for (path, item) in &mut document.paths.paths {
+        let slots = [&mut item.get, &mut item.put, &mut item.post, &mut item.delete, &mut item.patch];
+        for operation in slots.into_iter().flatten() {
+            complete_operation(path, operation);
+        }
+    }
+    document
+}
+
+fn complete_operation(path: &str, operation: &mut Operation) {
+    let schemes = security_of(operation);
+    if schemes.contains("partnerKey") {
+        let other_way = SecurityRequirement::new::<_, [&str; 0], &str>("partnerKeyHeader", []);
+        operation.security.get_or_insert_default().push(other_way);
+    }
+    let mut statuses = BTreeSet::from([StatusCode::INTERNAL_SERVER_ERROR, StatusCode::SERVICE_UNAVAILABLE]);
+    if !schemes.is_empty() {
+        statuses.extend([StatusCode::BAD_REQUEST, StatusCode::UNAUTHORIZED]);
+    }
+    if !schemes.is_empty() && schemes.len() < 3 {
+        statuses.insert(StatusCode::FORBIDDEN);
+    }
+    if path.contains('{') {
+        statuses.insert(StatusCode::NOT_FOUND);
+    }
+    if operation.request_body.is_some() {
+        statuses.extend([
+            StatusCode::REQUEST_TIMEOUT,
+            StatusCode::PAYLOAD_TOO_LARGE,
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            StatusCode::UNPROCESSABLE_ENTITY,
+        ]);
+    }
+    for response in operation.responses.responses.iter_mut().filter(|(status, _)| status.starts_with(['4', '5'])) {
+        describe_error(response.0, response.1);
+    }
+    for status in statuses {
+        let shared = RefOr::Ref(Ref::from_response_name(name(status)));
+        operation.responses.responses.entry(status.as_str().to_owned()).or_insert(shared);
+    }
+}
+
+/// An error that a handler declared: with a description of its own it gets the form of all errors, without one it is the
+/// shared one.
+fn describe_error(status: &str, response: &mut RefOr<Response>) {
+    let RefOr::T(declared) = response else { return };
+    let shared = status.parse().ok().and_then(|status| StatusCode::from_u16(status).ok());
+    match shared {
+        Some(status) if declared.description.is_empty() => {
+            *response = RefOr::Ref(Ref::from_response_name(name(status)));
+        }
+        Some(status) if declared.content.is_empty() => {
+            declared.content.insert(problem::CONTENT_TYPE.to_owned(), problem_content(status).into());
+        }
+        Some(_) | None => {}
+    }
+}
+
+fn security_of(operation: &Operation) -> BTreeSet<String> {
+    let requirements =
+        operation.security.iter().flatten().filter_map(|requirement| serde_json::to_value(requirement).ok());
+    requirements.filter_map(|value| value.as_object().and_then(|names| names.keys().next().cloned())).collect()
+}
+
+/// One shared response per status that an error can have.
+fn error_responses() -> BTreeMap<String, RefOr<Response>> {
+    let statuses: BTreeSet<_> = Code::ALL.iter().map(|code| code.status()).collect();
+    statuses.into_iter().map(|status| (name(status), RefOr::T(error_response(status)))).collect()
+}
+
+fn error_response(status: StatusCode) -> Response {
+    let lines: Vec<String> = codes(status).map(|code| format!("- `{}`: {}", code.as_str(), code.meaning())).collect();
+    let header = |description: &str| {
+        let text = ObjectBuilder::new().schema_type(Type::String);
+        HeaderBuilder::new().schema(Some(text)).description(Some(description)).build()
+    };
+    let response =
+        ResponseBuilder::new().description(lines.join("\n")).content(problem::CONTENT_TYPE, problem_content(status));
+    let response = match status {
+        StatusCode::UNAUTHORIZED => response.header("WWW-Authenticate", header("`Bearer`, and what is wrong.")),
+        StatusCode::SERVICE_UNAVAILABLE => {
+            response.header("Retry-After", header("Seconds until it is worth another try."))
+        }
+        StatusCode::METHOD_NOT_ALLOWED => response.header("Allow", header("The methods that the path has.")),
+        _ => response,
+    };
+    response.build()
+}
+
+fn problem_content(status: StatusCode) -> Content {
+    let mut content = Content::new(Some(Ref::from_schema_name(problem::Body::name())));
+    let example = codes(status).next().map(|code| Problem::new(code, code.meaning()).body(Some("r-1")));
+    content.example = example.and_then(|body| serde_json::to_value(body).ok());
+    content
+}
+
+fn codes(status: StatusCode) -> impl Iterator<Item = Code> {
+    Code::ALL.iter().copied().filter(move |code| code.status() == status)
+}
+
+/// `NotFound` for 404.
+fn name(status: StatusCode) -> String {
+    status.canonical_reason().unwrap_or("Error").replace(' ', "")
+}
+
+fn add_security_schemes(components: &mut Components) {
+    let bearer = |format: &str, text: &str| {
+        let mut http = Http::new(HttpAuthScheme::Bearer);
+        http.bearer_format = Some(format.to_owned());
+        http.description = Some(text.to_owned());
+        SecurityScheme::Http(http)
+    };
+    let header = ApiKeyValue::with_description("X-AITasker-Key", "A partner's key, as AITasker sends keys: `ait_…`.");
+    let schemes = [
+        ("partnerKey", bearer("ait_…", "A partner's key: `Authorization: Bearer ait_…`.")),
+        ("partnerKeyHeader", SecurityScheme::ApiKey(ApiKey::Header(header))),
+        ("platformKey", bearer("key", "A key of the platform, from the service's configuration.")),
+        ("buyerToken", bearer("JWT", "A buyer's JWT as issued by Supabase: `exp`, a UUID `sub`, `aud` as configured.")),
+    ];
+    components.security_schemes.extend(schemes.map(|(name, scheme)| (name.to_owned(), RefOr::T(scheme))));
+}
+
+impl Contract {
+    /// Writes the contract once, to be sent often.
+    pub(super) fn of(document: &OpenApi) -> Self {
+        Self {
+            yaml: document.to_yaml().expect("the contract has only string keys"),
+            json: document.to_json().expect("the contract has only string keys"),
+        }
+    }
+}
+
+/// The contract as YAML
+#[utoipa::path(get, path = "/openapi.yaml", tag = "operation", security(()), responses(
+    (status = 200, description = "This document.", body = String, content_type = "application/yaml"),
+))]
+pub async fn openapi_yaml(State(state): State<AppState>) -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "application/yaml")], state.contract.yaml.clone())
+}
+
+/// The contract as JSON
+#[utoipa::path(get, path = "/openapi.json", tag = "operation", security(()), responses(
+    (status = 200, description = "This document.", body = Object, content_type = "application/json"),
+))]
+pub async fn openapi_json(State(state): State<AppState>) -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "application/json")], state.contract.json.clone())
+}

@@ -1,0 +1,133 @@
+//! What the use cases refuse, as problems.
+
+use crate::app::{self, commands::Standing};
+use crate::domain::refusal::Refusal;
+use crate::domain::workflow::Mistake;
+
+use super::{Code, Conflict, FieldError, Problem, Recorded};
+
+impl From<app::Error> for Problem {
+    fn from(error: app::Error) -> Self {
+        match error {
+            app::Error::NotFound => Self::not_found(),
+            app::Error::Refused(refusal, standing) => refused(&refusal, *standing),
+            app::Error::Rejected(refusal) => refused_without_task(&refusal),
+            app::Error::PreconditionFailed(standing) => {
+                let etag = Some(format!("\"{}\"", standing.version));
+                Self::new(
+                    Code::PreconditionFailed,
+                    "The task changed since it was read; read it again and decide anew.",
+                )
+                .with_conflict(Conflict { etag, ..conflict(*standing) })
+            }
+            app::Error::EventIdReused => {
+                Self::new(Code::EventIdReused, "This party used the id on this task before, with another body.")
+                    .with_errors(vec![FieldError::new(
+                        "/id",
+                        "reused",
+                        "must be new, or come with the body it first had",
+                    )])
+            }
+            app::Error::TaskExists(standing) => {
+                Self::new(Code::TaskExists, "There is a task with this id that was opened with another body.")
+                    .with_conflict(conflict(*standing))
+            }
+            app::Error::WorkflowUnavailable => {
+                Self::new(Code::WorkflowUnavailable, "The partner has no such workflow or version, or it was retired.")
+                    .with_errors(vec![FieldError::new(
+                        "/workflow",
+                        "unavailable",
+                        "must name a workflow of the partner that is not retired",
+                    )])
+            }
+            app::Error::Definition(mistakes) => Self::invalid_body(mistakes.into_iter().map(mistake).collect()),
+            app::Error::Overloaded(source) => Self::overloaded().caused_by(source),
+            app::Error::Unavailable(source) => Self::unavailable(source),
+            app::Error::Internal(source) => Self::internal(source),
+        }
+    }
+}
+
+/// A mistake in a definition.
+pub(in crate::http) fn mistake(mistake: Mistake) -> FieldError {
+    FieldError::new(mistake.pointer, mistake.code.as_str(), mistake.message)
+}
+
+/// A refusal before there was a task: only the input can be wrong.
+fn refused_without_task(refusal: &Refusal) -> Problem {
+    match field_error(refusal) {
+        Some(error) => Problem::invalid_body(vec![error]),
+        None => Problem::new(code(refusal), sentence(refusal)),
+    }
+}
+
+fn refused(refusal: &Refusal, standing: Standing) -> Problem {
+    if let Some(error) = field_error(refusal) {
+        return Problem::invalid_body(vec![error]);
+    }
+    let code = code(refusal);
+    let problem = Problem::new(code, sentence(refusal));
+    if !matches!(code.status().as_u16(), 409 | 412) {
+        return problem;
+    }
+    let etag = (code == Code::StaleRevision).then(|| format!("\"{}\"", standing.version));
+    let mut conflict = Conflict { etag, ..conflict(standing) };
+    if let Refusal::AlreadyDecided { decision: Some(decision) } = refusal {
+        conflict.decision = serde_json::to_value(decision).ok();
+    }
+    if let Refusal::Cancelling { recorded } | Refusal::TaskClosed { recorded } = refusal {
+        conflict.recorded = recorded.map(|seq| Recorded { seq });
+    }
+    problem.with_conflict(conflict)
+}
+
+fn conflict(standing: Standing) -> Conflict {
+    Conflict {
+        phase: Some(standing.phase.as_str()),
+        stage: Some(standing.stage),
+        round: Some(standing.round),
+        revision: Some(standing.revision),
+        version: Some(standing.version),
+        allowed: Some(standing.allowed),
+        ..Conflict::default()
+    }
+}
+
+/// The domain's complaint about a field of the body.
+pub(in crate::http) fn field_error(refusal: &Refusal) -> Option<FieldError> {
+    let Refusal::Invalid { pointer, code, message } = refusal else { return None };
+    Some(FieldError::new(*pointer, code, message.clone()))
+}
+
+fn code(refusal: &Refusal) -> Code {
+    match refusal {
+        Refusal::Invalid { .. } => Code::InvalidBody,
+        Refusal::WrongParty(_) => Code::WrongParty,
+        Refusal::NotAReviewer => Code::NotAReviewer,
+        Refusal::SelfApproval => Code::SelfApproval,
+        Refusal::NotDistinct => Code::NotDistinct,
+        Refusal::HeldByOther => Code::HeldByOther,
+        Refusal::ResolutionNotAllowed => Code::ResolutionNotAllowed,
+        Refusal::AlreadyDecided { .. } => Code::AlreadyDecided,
+        Refusal::StageMismatch => Code::StageMismatch,
+        Refusal::RoundMismatch => Code::RoundMismatch,
+        Refusal::WrongPhase => Code::WrongPhase,
+        Refusal::SubmissionNotOpen => Code::SubmissionNotOpen,
+        Refusal::StaleEscalation => Code::StaleEscalation,
+        Refusal::NothingToReturnTo => Code::NothingToReturnTo,
+        Refusal::RedirectLimit => Code::RedirectLimit,
+        Refusal::AlreadyCancelling => Code::AlreadyCancelling,
+        Refusal::Cancelling { .. } => Code::Cancelling,
+        Refusal::TaskClosed { .. } => Code::TaskClosed,
+        Refusal::StaleRevision => Code::StaleRevision,
+        Refusal::LimitReached(_) => Code::LimitReached,
+        Refusal::NothingDue => Code::Internal,
+    }
+}
+
+/// The refusal in words, as a sentence.
+fn sentence(refusal: &Refusal) -> String {
+    let text = refusal.to_string();
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| format!("{}{}.", first.to_uppercase(), letters.as_str()))
+}

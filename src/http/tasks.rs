@@ -1,0 +1,321 @@
+//! Tasks: opened by the platform, read in full by partner and platform, listed, and what waits on the caller.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderName, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::app::Caller;
+use crate::app::tasks::{self, Count, DueAfter, Filter, InboxFilter, NewTask, OpenedAfter};
+use crate::domain::id::{ActorId, BuyerId, PartnerId, StageKey, TaskId, WorkflowKey};
+use crate::domain::party::Party;
+use crate::domain::task::PhaseName;
+use crate::domain::text::Name;
+use crate::domain::time::Time;
+use crate::domain::view::TaskView;
+
+use super::auth::{PartnerOrPlatform, PlatformOnly};
+use super::body::{RawBody, from_value};
+use super::extract::{NoParameters, Path, Query};
+use super::page::{Cursor, Limit, Page};
+use super::problem::{FieldError, Problem};
+use super::{AppState, commands, etag};
+
+/// The largest `metadata`, as canonical JSON: 16 KiB.
+const MAX_METADATA_BYTES: usize = 16 << 10;
+
+/// The task in the path.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub struct TaskPath {
+    /// The task's id.
+    pub(super) id: TaskId,
+}
+
+/// A task to open.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TaskOpening {
+    /// The task's id at AITasker. The same id and body again is answered with the same task.
+    id: TaskId,
+    /// Whose agent does the work.
+    partner_id: PartnerId,
+    /// Who posted it: the `sub` of the buyer's tokens.
+    buyer_id: BuyerId,
+    /// The partner's workflow to run it through.
+    workflow: WorkflowChoice,
+    /// What the task is called.
+    title: Name,
+    /// The platform's own data, unread and given back: at most 16 KiB as canonical JSON.
+    #[serde(default)]
+    #[schema(value_type = Option<Object>)]
+    metadata: Option<Map<String, Value>>,
+    /// When the task expires; the earlier of this and the workflow's own deadline counts. Must be in the future.
+    #[serde(default)]
+    deadline_at: Option<Time>,
+}
+
+/// Which workflow.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct WorkflowChoice {
+    /// The workflow's key.
+    key: WorkflowKey,
+    /// Its version. Default: the latest. The task keeps it for life.
+    #[serde(default)]
+    #[schema(minimum = 1)]
+    version: Option<u32>,
+}
+
+/// Which tasks to list.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct TasksQuery {
+    /// Only those in this phase.
+    phase: Option<PhaseName>,
+    /// Only those at this stage.
+    stage: Option<StageKey>,
+    /// Only those on this workflow, in any version.
+    workflow: Option<WorkflowKey>,
+    /// Only those whose present wait's deadline passed, or did not.
+    overdue: Option<bool>,
+    /// Only those that wait on this party.
+    waiting_on: Option<Party>,
+    /// Only this partner's; the platform only (a partner sees its own anyway).
+    partner_id: Option<PartnerId>,
+    /// How many rows the page has at most.
+    #[param(inline)]
+    #[serde(default)]
+    limit: Limit,
+    /// The `next` of an earlier page; without it the first page.
+    #[param(value_type = Option<String>)]
+    cursor: Option<Cursor<(Time, TaskId)>>,
+}
+
+/// Which of the caller's reviews to list.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct ReviewsQuery {
+    /// Leave out what this person of the caller's party may not decide: not a named reviewer, or barred from approving.
+    #[param(value_type = Option<String>, max_length = 200)]
+    actor: Option<ActorId>,
+    /// Only those at this stage.
+    stage: Option<StageKey>,
+    /// Only those on this workflow, in any version.
+    workflow: Option<WorkflowKey>,
+    /// How many rows the page has at most.
+    #[param(inline)]
+    #[serde(default)]
+    limit: Limit,
+    /// The `next` of an earlier page; without it the first page.
+    #[param(value_type = Option<String>)]
+    cursor: Option<Cursor<(Option<Time>, TaskId)>>,
+}
+
+/// What waits on the caller's party.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Reviews {
+    /// The tasks, the earliest due first, those without a limit last.
+    items: Vec<Review>,
+    /// How many wait at each stage in all, whatever the page and the filters.
+    counts: Vec<StageCount>,
+    /// Give it as `cursor` to get the next page; null on the last one. Opaque.
+    #[schema(required = true)]
+    next: Option<String>,
+}
+
+/// A task that waits on the caller's party.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Review {
+    /// The task.
+    task_id: TaskId,
+    /// What it is called; null once erased.
+    #[schema(required = true)]
+    title: Option<Name>,
+    /// The workflow's key.
+    workflow: WorkflowKey,
+    /// Where the task is.
+    phase: PhaseName,
+    /// The stage's key.
+    stage: StageKey,
+    /// The stage's round.
+    round: u32,
+    /// The latest revision; 0: nothing was handed in.
+    revision: u32,
+    /// The open escalation: what a resolution names; null without one.
+    #[schema(required = true)]
+    escalation: Option<u64>,
+    /// Since when it has waited.
+    since: Time,
+    /// When the wait should end; null without a limit.
+    #[schema(required = true)]
+    due_at: Option<Time>,
+    /// Whether that passed.
+    overdue: bool,
+    /// The commands that the caller's party could send now.
+    allowed: Vec<String>,
+}
+
+/// How many tasks wait at a stage.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct StageCount {
+    /// Whose workflow.
+    partner_id: PartnerId,
+    /// The workflow's key.
+    workflow: WorkflowKey,
+    /// The stage's key.
+    stage: StageKey,
+    /// How many tasks wait there.
+    waiting: u64,
+    /// How many of those are overdue.
+    overdue: u64,
+}
+
+/// Open a task
+///
+/// The task starts in the workflow's first stage. The same `id` and body again: `200`, the task as it is now.
+#[utoipa::path(post, path = "/tasks", tag = "tasks", security(("platformKey" = [])), request_body(content = TaskOpening, example = json!({
+        "id": "0199aa00-0000-7000-8000-000000000001", "partner_id": "0199aa00-0000-7000-8000-0000000000aa",
+        "buyer_id": "0199aa00-0000-7000-8000-0000000000bb", "workflow": { "key": "brand-campaign" }, "title": "Autumn campaign",
+        "metadata": { "category": "marketing" }, "deadline_at": "2030-01-01T00:00:00Z" })), responses(
+    (status = 200, description = "The task was opened before with the same body.", body = TaskView, headers(("ETag" = String, description = "The task's version in quotes."))),
+    (status = 201, description = "Opened.", body = TaskView, headers(("Location" = String, description = "The task's path."), ("ETag" = String, description = "The task's version in quotes."))),
+    (status = 409, description = ""),
+))]
+pub async fn open_task(
+    PlatformOnly(caller): PlatformOnly,
+    Query(NoParameters {}): Query<NoParameters>,
+    State(state): State<AppState>,
+    body: RawBody,
+) -> Result<Response, Problem> {
+    let members = body.object()?;
+    let digest = commands::digest(&members);
+    let opening: TaskOpening = from_value(Value::Object(members))?;
+    check_metadata(opening.metadata.as_ref())?;
+    let new = NewTask {
+        id: opening.id,
+        partner_id: opening.partner_id,
+        buyer_id: opening.buyer_id,
+        workflow: opening.workflow.key,
+        version: opening.workflow.version,
+        title: opening.title,
+        metadata: opening.metadata,
+        deadline_at: opening.deadline_at,
+        digest,
+    };
+    let (view, created) = tasks::open_task(&state.app, commands::sender(&caller, None), new).await?;
+    let headers: [(HeaderName, _); 1] = [(header::ETAG, etag::tag(view.version))];
+    if !created {
+        return Ok((headers, Json(view)).into_response());
+    }
+    let location = format!("/api/v1/tasks/{}", view.id);
+    Ok((StatusCode::CREATED, headers, [(header::LOCATION, location)], Json(view)).into_response())
+}
+
+fn check_metadata(metadata: Option<&Map<String, Value>>) -> Result<(), Problem> {
+    let size = metadata.map_or(0, |metadata| serde_json::to_vec(metadata).map_or(usize::MAX, |bytes| bytes.len()));
+    if size <= MAX_METADATA_BYTES {
+        return Ok(());
+    }
+    Err(Problem::invalid_body(vec![FieldError::new("/metadata", "too_long", "must be at most 16 KiB of JSON")]))
+}
+
+/// Read a task
+///
+/// The full state as partner and platform see it. The buyer reads `/tasks/{id}/status`.
+#[utoipa::path(get, path = "/tasks/{id}", tag = "tasks", security(("partnerKey" = []), ("platformKey" = [])), params(TaskPath,
+    ("If-None-Match" = Option<String>, Header, description = "The `ETag` of the answer that the caller has.")), responses(
+    (status = 200, description = "The task.", body = TaskView, headers(("ETag" = String, description = "The task's version in quotes."))),
+    (status = 304, description = "It has not changed."),
+))]
+pub async fn get_task(
+    PartnerOrPlatform(caller): PartnerOrPlatform,
+    Path(path): Path<TaskPath>,
+    Query(NoParameters {}): Query<NoParameters>,
+    State(state): State<AppState>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let view = tasks::get_task(&state.app, &caller, path.id).await?;
+    let json = serde_json::to_string(&view).map_err(Problem::internal)?;
+    Ok(etag::conditional(&headers, view.version, json))
+}
+
+/// List the tasks
+///
+/// The latest opened first; a partner sees its own, the platform all.
+#[utoipa::path(get, path = "/tasks", tag = "tasks", security(("partnerKey" = []), ("platformKey" = [])), params(TasksQuery), responses(
+    (status = 200, description = "A page of tasks.", body = Page<TaskView>),
+))]
+pub async fn list_tasks(
+    PartnerOrPlatform(caller): PartnerOrPlatform,
+    Query(query): Query<TasksQuery>,
+    State(state): State<AppState>,
+) -> Result<Json<Page<TaskView>>, Problem> {
+    if query.partner_id.is_some() && caller.party() != Party::Platform {
+        let error =
+            FieldError::new("/query/partner_id", "not_allowed", "is for the platform; a partner sees its own tasks");
+        return Err(Problem::invalid_parameter(error));
+    }
+    let filter = Filter {
+        partner_id: query.partner_id,
+        phases: query.phase.as_slice(),
+        stage: query.stage.as_ref(),
+        workflow: query.workflow.as_ref(),
+        overdue: query.overdue,
+        waiting_on: query.waiting_on,
+    };
+    let after = query.cursor.map(|Cursor((opened_at, task_id))| OpenedAfter { opened_at, task_id });
+    let rows = tasks::list_tasks(&state.app, &caller, filter, after, query.limit.and_one_more()).await?;
+    Ok(Json(Page::new(rows, query.limit, |row| (row.opened_at, row.id), |row| row)))
+}
+
+/// List what waits on the caller
+///
+/// Every open task that waits on the caller's party, the earliest due first.
+#[utoipa::path(get, path = "/reviews", tag = "tasks", security(("partnerKey" = []), ("platformKey" = []), ("buyerToken" = [])), params(ReviewsQuery), responses(
+    (status = 200, description = "A page of what waits.", body = Reviews),
+))]
+pub async fn list_reviews(
+    caller: Caller,
+    Query(query): Query<ReviewsQuery>,
+    State(state): State<AppState>,
+) -> Result<Json<Reviews>, Problem> {
+    let filter = InboxFilter { workflow: query.workflow.as_ref(), stage: query.stage.as_ref() };
+    let after = query.cursor.map(|Cursor((due_at, task_id))| DueAfter { due_at, task_id });
+    let counts = tasks::count_reviews(&state.app, &caller).await?.into_iter().map(StageCount::from).collect();
+    let page = (after, query.limit.and_one_more());
+    let rows = tasks::list_reviews(&state.app, &caller, filter, query.actor, page).await?;
+    let Page { items, next } = Page::new(rows, query.limit, |row| (row.due_at, row.id), Review::from);
+    Ok(Json(Reviews { items, counts, next }))
+}
+
+impl From<TaskView> for Review {
+    fn from(task: TaskView) -> Self {
+        Self {
+            task_id: task.id,
+            title: task.title,
+            workflow: task.workflow.key,
+            phase: task.phase,
+            stage: task.stage.key,
+            round: task.round,
+            revision: task.revision,
+            escalation: task.escalation.map(|escalation| escalation.seq),
+            since: task.since,
+            due_at: task.due_at,
+            overdue: task.overdue,
+            allowed: task.allowed,
+        }
+    }
+}
+
+impl From<Count> for StageCount {
+    fn from(count: Count) -> Self {
+        let Count { partner_id, workflow, stage, waiting, overdue } = count;
+        Self { partner_id, workflow, stage, waiting, overdue }
+    }
+}

@@ -1,0 +1,316 @@
+//! Workflows: registered and read by the partner that they belong to.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::app::workflows;
+use crate::domain::id::WorkflowKey;
+use crate::domain::text::Name;
+use crate::domain::time::Time;
+use crate::domain::workflow::{Warning, Workflow, diagram};
+
+use super::AppState;
+use super::auth::PartnerOnly;
+use super::body::RawBody;
+use super::extract::{NoParameters, Path, Query};
+use super::page::{Cursor, Limit, Page};
+use super::problem::{Code, Problem};
+
+/// The workflow in the path.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub struct WorkflowPath {
+    /// The workflow's key.
+    pub(super) key: WorkflowKey,
+}
+
+/// The version in the path.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub struct VersionPath {
+    /// The workflow's key.
+    key: WorkflowKey,
+    /// The version, from 1.
+    #[param(minimum = 1)]
+    n: u32,
+}
+
+/// How to register.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct RegisterQuery {
+    /// Check and answer, but store nothing. Default `false`.
+    #[serde(default)]
+    dry_run: bool,
+}
+
+/// Which page of the workflows.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct WorkflowsQuery {
+    /// How many rows the page has at most.
+    #[param(inline)]
+    #[serde(default)]
+    limit: Limit,
+    /// The `next` of an earlier page; without it the first page.
+    #[param(value_type = Option<String>)]
+    cursor: Option<Cursor<WorkflowKey>>,
+}
+
+/// A registered definition and what there is to say about it.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct RegisteredWorkflow {
+    /// The workflow's key.
+    key: WorkflowKey,
+    /// The version with this definition; in a dry run, the one that it would be.
+    #[schema(minimum = 1)]
+    version: u32,
+    /// The definition with its defaults filled in.
+    definition: Workflow,
+    /// What its author may not have meant.
+    warnings: Vec<Warning>,
+    /// The longest a task can take by this definition, in seconds; null where something is unbounded.
+    #[schema(required = true)]
+    worst_case_seconds: Option<u64>,
+    /// The workflow as a Mermaid diagram.
+    diagram: String,
+}
+
+/// A version of a workflow.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct WorkflowVersion {
+    /// The workflow's key.
+    key: WorkflowKey,
+    /// The version, from 1.
+    #[schema(minimum = 1)]
+    version: u32,
+    /// The workflow's latest version.
+    #[schema(minimum = 1)]
+    latest_version: u32,
+    /// The definition with its defaults filled in.
+    definition: Workflow,
+    /// When the version was registered.
+    created_at: Time,
+    /// Since when no task can be opened on the workflow; null while it is open.
+    #[schema(required = true)]
+    retired_at: Option<Time>,
+}
+
+/// A workflow in a list.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct WorkflowSummary {
+    /// The workflow's key.
+    key: WorkflowKey,
+    /// What people call it, by its latest version.
+    name: Name,
+    /// The latest version.
+    #[schema(minimum = 1)]
+    version: u32,
+    /// The number of stages of the latest version.
+    #[schema(minimum = 1, maximum = 50)]
+    stages: usize,
+    /// When the latest version was registered.
+    created_at: Time,
+    /// Since when no task can be opened on the workflow; null while it is open.
+    #[schema(required = true)]
+    retired_at: Option<Time>,
+}
+
+impl From<workflows::Record> for WorkflowVersion {
+    fn from(record: workflows::Record) -> Self {
+        let workflows::Record { key, version, latest_version, workflow, created_at, retired_at, .. } = record;
+        Self { key, version, latest_version, definition: workflow, created_at, retired_at }
+    }
+}
+
+impl From<workflows::Record> for WorkflowSummary {
+    fn from(record: workflows::Record) -> Self {
+        let workflows::Record { key, version, workflow, created_at, retired_at, .. } = record;
+        Self { key, name: workflow.name, version, stages: workflow.stages.len(), created_at, retired_at }
+    }
+}
+
+/// Register a workflow version
+///
+/// The same definition again (compared with its defaults filled in) is the same version: `200`. A changed one is the next:
+/// `201`; running tasks keep theirs. A retired key is brought back. A definition with mistakes is answered with all of them.
+#[utoipa::path(put, path = "/workflows/{key}", tag = "workflows", security(("partnerKey" = [])), params(WorkflowPath, RegisterQuery),
+    request_body(content = Workflow, description = "The definition.", example = json!(serde_json::from_str::<serde_json::Value>(super::DEMO_WORKFLOW).unwrap_or_default())),
+    responses(
+        (status = 200, description = "The definition was registered before, or this was a dry run.", body = RegisteredWorkflow),
+        (status = 201, description = "A new version.", body = RegisteredWorkflow, headers(("Location" = String, description = "The version's path."))),
+    ))]
+pub async fn register_workflow(
+    PartnerOnly(partner): PartnerOnly,
+    Path(path): Path<WorkflowPath>,
+    Query(query): Query<RegisterQuery>,
+    State(state): State<AppState>,
+    body: RawBody,
+) -> Result<Response, Problem> {
+    let definition = body.json()?;
+    let done = workflows::register_workflow(&state.app, partner, &path.key, &definition, query.dry_run).await?;
+    let location = format!("/api/v1/workflows/{}/versions/{}", path.key, done.version);
+    let view = RegisteredWorkflow {
+        key: path.key,
+        version: done.version,
+        diagram: diagram::mermaid(&done.parsed.workflow),
+        definition: done.parsed.workflow,
+        warnings: done.parsed.warnings,
+        worst_case_seconds: done.parsed.worst_case,
+    };
+    if done.created && !query.dry_run {
+        return Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(view)).into_response());
+    }
+    Ok(Json(view).into_response())
+}
+
+/// List the workflows
+///
+/// By key, retired ones too.
+#[utoipa::path(get, path = "/workflows", tag = "workflows", security(("partnerKey" = [])), params(WorkflowsQuery), responses(
+    (status = 200, description = "A page of workflows.", body = Page<WorkflowSummary>),
+))]
+pub async fn list_workflows(
+    PartnerOnly(partner): PartnerOnly,
+    Query(query): Query<WorkflowsQuery>,
+    State(state): State<AppState>,
+) -> Result<Json<Page<WorkflowSummary>>, Problem> {
+    let after = query.cursor.map(|cursor| cursor.0);
+    let rows = workflows::list_workflows(&state.app, partner, after.as_ref(), query.limit.and_one_more()).await?;
+    Ok(Json(Page::new(rows, query.limit, |row| row.key.clone(), WorkflowSummary::from)))
+}
+
+/// Read a workflow's latest version
+#[utoipa::path(get, path = "/workflows/{key}", tag = "workflows", security(("partnerKey" = [])), params(WorkflowPath), responses(
+    (status = 200, description = "The latest version.", body = WorkflowVersion),
+))]
+pub async fn get_workflow(
+    PartnerOnly(partner): PartnerOnly,
+    Path(path): Path<WorkflowPath>,
+    Query(NoParameters {}): Query<NoParameters>,
+    State(state): State<AppState>,
+) -> Result<Json<WorkflowVersion>, Problem> {
+    Ok(Json(workflows::get_workflow(&state.app, partner, &path.key, None).await?.into()))
+}
+
+/// Read one version of a workflow
+#[utoipa::path(get, path = "/workflows/{key}/versions/{n}", tag = "workflows", security(("partnerKey" = [])), params(VersionPath), responses(
+    (status = 200, description = "The version.", body = WorkflowVersion),
+))]
+pub async fn get_workflow_version(
+    PartnerOnly(partner): PartnerOnly,
+    Path(path): Path<VersionPath>,
+    Query(NoParameters {}): Query<NoParameters>,
+    State(state): State<AppState>,
+) -> Result<Json<WorkflowVersion>, Problem> {
+    Ok(Json(workflows::get_workflow(&state.app, partner, &path.key, Some(path.n)).await?.into()))
+}
+
+/// Retire a workflow
+///
+/// No new tasks can be opened on it; running ones finish. Retiring it again changes nothing. Registering the key brings it back.
+#[utoipa::path(delete, path = "/workflows/{key}", tag = "workflows", security(("partnerKey" = [])), params(WorkflowPath), responses(
+    (status = 204, description = "Retired."),
+))]
+pub async fn retire_workflow(
+    PartnerOnly(partner): PartnerOnly,
+    Path(path): Path<WorkflowPath>,
+    Query(NoParameters {}): Query<NoParameters>,
+    State(state): State<AppState>,
+) -> Result<StatusCode, Problem> {
+    workflows::retire_workflow(&state.app, partner, &path.key).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Draw a workflow
+///
+/// The latest version as a Mermaid diagram, or as an image with `Accept: image/svg+xml`.
+#[utoipa::path(get, path = "/workflows/{key}/diagram", tag = "workflows", security(("partnerKey" = [])), params(WorkflowPath), responses(
+    (status = 200, description = "The diagram.", content((String = "text/vnd.mermaid"), (String = "image/svg+xml"))),
+    (status = 406, description = ""),
+))]
+pub async fn get_workflow_diagram(
+    PartnerOnly(partner): PartnerOnly,
+    Path(path): Path<WorkflowPath>,
+    Query(NoParameters {}): Query<NoParameters>,
+    State(state): State<AppState>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let record = workflows::get_workflow(&state.app, partner, &path.key, None).await?;
+    let (kind, text) = match preferred(&headers) {
+        Some(Drawing::Mermaid) => ("text/vnd.mermaid; charset=utf-8", diagram::mermaid(&record.workflow)),
+        Some(Drawing::Svg) => ("image/svg+xml", diagram::svg(&record.workflow)),
+        None => {
+            return Err(Problem::new(Code::NotAcceptable, "The diagram comes as text/vnd.mermaid or image/svg+xml."));
+        }
+    };
+    Ok((
+        [(header::CONTENT_TYPE, HeaderValue::from_static(kind)), (header::VARY, HeaderValue::from_static("Accept"))],
+        text,
+    )
+        .into_response())
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Drawing {
+    Mermaid,
+    Svg,
+}
+
+/// What `Accept` (RFC 9110, section 12.5.1) likes best; Mermaid where it has no preference.
+fn preferred(headers: &HeaderMap) -> Option<Drawing> {
+    let values: Vec<&str> =
+        headers.get_all(header::ACCEPT).into_iter().filter_map(|value| value.to_str().ok()).collect();
+    if values.is_empty() {
+        return Some(Drawing::Mermaid);
+    }
+    let ranges: Vec<(&str, f32)> = values.iter().flat_map(|value| value.split(',')).map(range).collect();
+    let quality = |types: [&str; 3]| {
+        let named = |kind: &&str| ranges.iter().find(|(range, _)| range.eq_ignore_ascii_case(kind)).map(|(_, q)| *q);
+        types.iter().find_map(named).unwrap_or(0.0)
+    };
+    let mermaid = quality(["text/vnd.mermaid", "text/*", "*/*"]).max(quality(["text/plain", "text/*", "*/*"]));
+    let svg = quality(["image/svg+xml", "image/*", "*/*"]);
+    match (mermaid > 0.0, svg > mermaid) {
+        (_, true) => Some(Drawing::Svg),
+        (true, false) => Some(Drawing::Mermaid),
+        (false, false) => None,
+    }
+}
+
+fn range(text: &str) -> (&str, f32) {
+    let mut parts = text.split(';').map(str::trim);
+    let kind = parts.next().unwrap_or_default();
+    let quality = parts.find_map(|part| part.strip_prefix("q=")).map_or(Some(1.0), |q| q.parse().ok());
+    (kind, quality.unwrap_or(0.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_kind_of_drawing_follows_accept() {
+        let table = [
+            ("*/*", Some(Drawing::Mermaid)),
+            ("image/svg+xml", Some(Drawing::Svg)),
+            ("image/*", Some(Drawing::Svg)),
+            ("text/plain", Some(Drawing::Mermaid)),
+            ("text/html,image/svg+xml;q=0.9,*/*;q=0.8", Some(Drawing::Svg)),
+            ("text/vnd.mermaid;q=0.5, image/svg+xml;q=0.4", Some(Drawing::Mermaid)),
+            ("application/json", None),
+            ("image/svg+xml;q=0", None),
+        ];
+        for (accept, kind) in table {
+            let headers = HeaderMap::from_iter([(header::ACCEPT, HeaderValue::from_static(accept))]);
+            assert_eq!(preferred(&headers), kind, "{accept}");
+        }
+        assert_eq!(preferred(&HeaderMap::new()), Some(Drawing::Mermaid));
+    }
+}

@@ -1,0 +1,94 @@
+//! Why the database could not do what it was asked, in words that a caller can act on.
+
+/// What can go wrong in the store.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The partner does not exist.
+    #[error("there is no such partner")]
+    NoPartner,
+    /// The partner has no such version of a workflow.
+    #[error("there is no such version of a workflow")]
+    NoWorkflow,
+    /// No connection became free in time, or the statement was cut off by a time limit.
+    #[error("the database is too busy")]
+    Busy(#[source] sqlx::Error),
+    /// There is no working connection to the database, or it is starting, stopping or changing its role.
+    #[error("the database cannot be reached")]
+    Unreachable(#[source] sqlx::Error),
+    /// A statement failed for a reason that is ours.
+    #[error("a statement failed")]
+    Failed(#[source] sqlx::Error),
+    /// The row was written by a newer build: nothing may be read out of it, and nothing written to it.
+    #[error("{table} {key} has format {format}, which is newer than this build")]
+    Newer {
+        /// The table.
+        table: &'static str,
+        /// The row's key.
+        key: String,
+        /// The row's format number.
+        format: i64,
+    },
+    /// A row that this build, and every one before it, would never have written.
+    #[error("{table} {key} holds something impossible: {what}")]
+    Impossible {
+        /// The table.
+        table: &'static str,
+        /// The row's key.
+        key: String,
+        /// What is wrong with it.
+        what: String,
+    },
+}
+
+impl Error {
+    /// A row that cannot be.
+    pub fn impossible(table: &'static str, key: impl ToString, what: impl ToString) -> Self {
+        Self::Impossible { table, key: key.to_string(), what: what.to_string() }
+    }
+
+    /// The name of the constraint that a statement violated, if that is why it failed.
+    pub fn constraint(&self) -> Option<&str> {
+        match self {
+            Self::Failed(error) => constraint(error),
+            Self::NoPartner
+            | Self::NoWorkflow
+            | Self::Busy(_)
+            | Self::Unreachable(_)
+            | Self::Newer { .. }
+            | Self::Impossible { .. } => None,
+        }
+    }
+}
+
+/// The name of the constraint that refused the statement.
+pub(super) fn constraint(error: &sqlx::Error) -> Option<&str> {
+    error.as_database_error().and_then(sqlx::error::DatabaseError::constraint)
+}
+
+impl From<sqlx::Error> for Error {
+    fn from(error: sqlx::Error) -> Self {
+        match constraint(&error) {
+            Some("workflows_partner_fkey") => return Self::NoPartner,
+            Some("tasks_workflow_fkey") => return Self::NoWorkflow,
+            Some(_) | None => {}
+        }
+        if matches!(error, sqlx::Error::PoolTimedOut) {
+            return Self::Busy(error);
+        }
+        if matches!(
+            error,
+            sqlx::Error::PoolClosed | sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::WorkerCrashed
+        ) {
+            return Self::Unreachable(error);
+        }
+        let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code).map(String::from);
+        match code.as_deref().unwrap_or_default() {
+            // Cut off by statement_timeout or lock_timeout; a deadlock's victim; out of connections or memory.
+            "57014" | "55P03" | "40P01" => Self::Busy(error),
+            code if code.starts_with("53") => Self::Busy(error),
+            // The connection, the server's start and stop; a primary that became a standby.
+            code if code.starts_with("08") || code.starts_with("57P") || code == "25006" => Self::Unreachable(error),
+            _ => Self::Failed(error),
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! The trail, read: whole, in pages, and the few rows that decisions and replays ask for. Writing it is `transitions.rs`' alone.
+
+use std::fmt;
+
+use uuid::Uuid;
+
+use super::row::{Place, bigint, int};
+use super::{Error, Pool};
+use crate::domain::audit::{self, FORMAT, Sealed};
+use crate::domain::event::Event;
+use crate::domain::id::{ActorId, CommandId, StageKey, TaskId};
+use crate::domain::party::Party;
+
+/// A row of the trail.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Record {
+    /// What it says.
+    pub event: Event,
+    /// What is stored: the text that was hashed, the fields with their salts, the hash.
+    pub sealed: Sealed,
+}
+
+/// A command that was accepted before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Accepted {
+    /// SHA-256 of its body.
+    pub digest: [u8; 32],
+    /// The `seq` of the first event it caused, the one that carries its id.
+    pub first: u64,
+    /// The `seq` of the last event it caused: the version of the task right after it.
+    pub last: u64,
+}
+
+/// What became of an earlier command with this id.
+pub async fn find_by_command(
+    pool: &Pool,
+    task_id: TaskId,
+    party: Party,
+    command_id: CommandId,
+) -> Result<Option<Accepted>, Error> {
+    let row = sqlx::query!(
+        r#"select seq, command_digest as "digest!", (
+               select max(caused.seq) from task_events caused
+               where caused.task_id = $1 and caused.seq >= command.seq and caused.cause_seq = command.seq) as "last!"
+           from task_events command
+           where task_id = $1 and party = $2 and command_id = $3"#,
+        task_id.0,
+        party.as_str(),
+        command_id.0,
+    )
+    .fetch_optional(pool)
+    .await?;
+    let place = Place { table: "task_events", key: task_id };
+    let accepted = |seq, digest: &[u8], last| {
+        Ok(Accepted { digest: place.digest(digest)?, first: place.unsigned(seq)?, last: place.unsigned(last)? })
+    };
+    row.map(|row| accepted(row.seq, &row.digest, row.last)).transpose()
+}
+
+/// A page of the trail, in order: what follows `after` (0: from the beginning).
+pub async fn list(pool: &Pool, task_id: TaskId, after: u64, limit: u32) -> Result<Vec<Record>, Error> {
+    let rows = select_events!(
+        "where task_id = $1 and seq > $2 order by seq limit $3",
+        task_id.0,
+        bigint(after),
+        i64::from(limit),
+    );
+    rows.fetch_all(pool).await?.into_iter().map(Record::try_from).collect()
+}
+
+/// The trail from its beginning up to and with `seq`: what a replay folds.
+pub async fn load_until(pool: &Pool, task_id: TaskId, seq: u64) -> Result<Vec<Event>, Error> {
+    let rows = select_events!("where task_id = $1 and seq <= $2 order by seq", task_id.0, bigint(seq));
+    let rows = rows.fetch_all(pool).await?;
+    if rows.len() as u64 != seq {
+        let what = format!("{} events up to {seq}", rows.len());
+        return Err(Error::impossible("task_events", task_id, what));
+    }
+    rows.into_iter().map(|row| Record::try_from(row).map(|record| record.event)).collect()
+}
+
+/// The decision of a stage and round: approved or rejected, the last one if an escalation decided over the first.
+pub async fn find_decision(
+    pool: &Pool,
+    task_id: TaskId,
+    stage: &StageKey,
+    round: u32,
+) -> Result<Option<Record>, Error> {
+    let row = select_events!(
+        "where task_id = $1 and stage = $2 and round = $3 and type in ('task.stage_approved', 'task.stage_rejected')
+         order by seq desc limit 1",
+        task_id.0,
+        stage.as_str(),
+        int(round),
+    );
+    row.fetch_optional(pool).await?.map(Record::try_from).transpose()
+}
+
+/// The `seq` under which an actor's late decision on a stage and round is kept. Erased ones are nobody's.
+pub async fn find_late(
+    pool: &Pool,
+    task_id: TaskId,
+    (party, actor): (Party, &ActorId),
+    (stage, round): (&StageKey, u32),
+) -> Result<Option<u64>, Error> {
+    let rows = select_events!(
+        "where task_id = $1 and party = $2 and stage = $3 and round = $4 and type = 'task.late_decision_recorded'
+         order by seq",
+        task_id.0,
+        party.as_str(),
+        stage.as_str(),
+        int(round),
+    );
+    for row in rows.fetch_all(pool).await? {
+        let event = Record::try_from(row)?.event;
+        if event.actor.is_some_and(|known| known.id == *actor) {
+            return Ok(Some(event.seq));
+        }
+    }
+    Ok(None)
+}
+
+/// Selects rows of the trail: what follows `from task_events`, and the parameters.
+macro_rules! select_events {
+    ($after:literal, $($parameter:expr),+ $(,)?) => {
+        sqlx::query_as!(
+            Row,
+            r#"select task_id, seq, type as kind, entry, data::text as "data!", personal::text as "personal!", hash
+               from task_events "# + $after,
+            $($parameter),+
+        )
+    };
+}
+use select_events;
+
+struct Row {
+    task_id: Uuid,
+    seq: i64,
+    kind: String,
+    entry: String,
+    data: String,
+    personal: String,
+    hash: Vec<u8>,
+}
+
+/// The primary key, for errors.
+#[derive(Clone, Copy)]
+struct Key(Uuid, i64);
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "({}, {})", self.0, self.1)
+    }
+}
+
+impl TryFrom<Row> for Record {
+    type Error = Error;
+
+    fn try_from(row: Row) -> Result<Self, Error> {
+        let place = Place { table: "task_events", key: Key(row.task_id, row.seq) };
+        let hash = place.hash(&row.hash)?;
+        let sealed = Sealed { entry: row.entry, data: row.data, personal: row.personal, hash };
+        let event = audit::open(&sealed).map_err(|error| match error {
+            audit::Error::Format(format) if format > FORMAT => place.newer(format),
+            audit::Error::Entry
+            | audit::Error::Columns
+            | audit::Error::Format(_)
+            | audit::Error::Order(_)
+            | audit::Error::Task
+            | audit::Error::Link
+            | audit::Error::Hash
+            | audit::Error::Fields
+            | audit::Error::Event(_) => place.impossible(error),
+        })?;
+        let told = (event.seq, event.fact.kind());
+        if told != (place.unsigned(row.seq)?, row.kind.as_str()) {
+            return Err(place.impossible("an entry that says it is another row's"));
+        }
+        Ok(Self { event, sealed })
+    }
+}

@@ -1,0 +1,21 @@
+//! The database: rows in, domain types out. The only place with SQL; what a caller may do is decided elsewhere.
+//!
+//! One transition of a task is one statement; see `transitions.rs`. Every statement on a task's tables names its `task_id`, so
+//! that it runs on one node of a distributed engine. The few searches that cannot are marked in their text (`/* search: … */`),
+//! named in a test, and take no locks.
+
+mod error;
+pub mod events;
+pub mod inbox;
+pub mod lists;
+pub mod partners;
+pub mod pool;
+mod row;
+pub mod tasks;
+pub mod transitions;
+pub mod workflows;
+
+pub use error::Error;
+
+/// Connections to Postgres.
+pub type Pool = sqlx::PgPool;

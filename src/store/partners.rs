@@ -1,0 +1,155 @@
+//! Partners and their keys.
+
+use chrono::{DateTime, Utc};
+
+use crate::domain::api_key::KeyHash;
+use crate::domain::id::{KeyId, PartnerId};
+use crate::domain::text::Name;
+use crate::domain::time::Time;
+
+use super::{Error, Pool};
+
+/// A row of `partners`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Partner {
+    /// Its id.
+    pub id: PartnerId,
+    /// What people call it.
+    pub name: Name,
+    /// When it was added.
+    pub created_at: Time,
+}
+
+/// A row of `api_keys`, without the hash.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Key {
+    /// Names the key.
+    pub id: KeyId,
+    /// Whom it speaks for.
+    pub partner_id: PartnerId,
+    /// Its first characters.
+    pub hint: String,
+    /// When it was made.
+    pub created_at: Time,
+    /// When it stopped being valid.
+    pub revoked_at: Option<Time>,
+}
+
+/// Adds a partner.
+pub async fn insert(pool: &Pool, partner: &Partner) -> Result<(), Error> {
+    sqlx::query!(
+        "insert into partners (id, name, created_at) values ($1, $2, $3)",
+        partner.id.0,
+        partner.name.as_str(),
+        partner.created_at.utc()
+    )
+    .execute(pool)
+    .await?;
+    Ok(())
+}
+
+/// The partner with this id.
+pub async fn find(pool: &Pool, id: PartnerId) -> Result<Option<Partner>, Error> {
+    let row = sqlx::query_as!(PartnerRow, "select id, name, created_at from partners where id = $1", id.0)
+        .fetch_optional(pool)
+        .await?;
+    row.map(Partner::try_from).transpose()
+}
+
+/// Up to `limit` partners after `after`, oldest first.
+pub async fn list(pool: &Pool, after: Option<PartnerId>, limit: u32) -> Result<Vec<Partner>, Error> {
+    let rows = sqlx::query_as!(
+        PartnerRow,
+        "select id, name, created_at from partners where $1::uuid is null or id > $1 order by id limit $2",
+        after.map(|id| id.0),
+        i64::from(limit)
+    )
+    .fetch_all(pool)
+    .await?;
+    rows.into_iter().map(Partner::try_from).collect()
+}
+
+/// Adds a key; `false` if there is no such partner.
+pub async fn insert_key(pool: &Pool, key: &Key, hash: KeyHash) -> Result<bool, Error> {
+    let result = sqlx::query!(
+        "insert into api_keys (key_hash, id, partner_id, hint, created_at) values ($1, $2, $3, $4, $5)",
+        &hash.0[..],
+        key.id.0,
+        key.partner_id.0,
+        key.hint,
+        key.created_at.utc()
+    )
+    .execute(pool)
+    .await;
+    match result.map_err(Error::from) {
+        Ok(_) => Ok(true),
+        Err(error) if error.constraint() == Some("api_keys_partner_id_fkey") => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Whom a valid key speaks for; `None` if it is unknown or revoked.
+pub async fn find_by_key(pool: &Pool, hash: KeyHash) -> Result<Option<(PartnerId, KeyId)>, Error> {
+    let row =
+        sqlx::query!("select partner_id, id from api_keys where key_hash = $1 and revoked_at is null", &hash.0[..])
+            .fetch_optional(pool)
+            .await?;
+    Ok(row.map(|row| (PartnerId(row.partner_id), KeyId(row.id))))
+}
+
+/// Up to `limit` of a partner's keys after `after`, oldest first, revoked ones too.
+pub async fn list_keys(pool: &Pool, partner: PartnerId, after: Option<KeyId>, limit: u32) -> Result<Vec<Key>, Error> {
+    let rows = sqlx::query_as!(
+        KeyRow,
+        "select id, hint, created_at, revoked_at from api_keys
+         where partner_id = $1 and ($2::uuid is null or id > $2) order by id limit $3",
+        partner.0,
+        after.map(|id| id.0),
+        i64::from(limit)
+    )
+    .fetch_all(pool)
+    .await?;
+    let key = |row: KeyRow| Key {
+        id: KeyId(row.id),
+        partner_id: partner,
+        hint: row.hint,
+        created_at: row.created_at.into(),
+        revoked_at: row.revoked_at.map(Time::from),
+    };
+    Ok(rows.into_iter().map(key).collect())
+}
+
+/// Ends a key; once ended it keeps its first time. `false` if the partner has no such key.
+pub async fn revoke_key(pool: &Pool, partner: PartnerId, key: KeyId, now: Time) -> Result<bool, Error> {
+    let result = sqlx::query!(
+        "update api_keys set revoked_at = coalesce(revoked_at, greatest($3, created_at)) where partner_id = $1 and id = $2",
+        partner.0,
+        key.0,
+        now.utc()
+    )
+    .execute(pool)
+    .await?;
+    Ok(result.rows_affected() == 1)
+}
+
+struct PartnerRow {
+    id: uuid::Uuid,
+    name: String,
+    created_at: DateTime<Utc>,
+}
+
+impl TryFrom<PartnerRow> for Partner {
+    type Error = Error;
+
+    fn try_from(row: PartnerRow) -> Result<Self, Error> {
+        let name = Name::parse(row.name).map_err(|error| Error::impossible("partners", row.id, error))?;
+        Ok(Self { id: PartnerId(row.id), name, created_at: row.created_at.into() })
+    }
+}
+
+struct KeyRow {
+    id: uuid::Uuid,
+    hint: String,
+    created_at: DateTime<Utc>,
+    revoked_at: Option<DateTime<Utc>>,
+}

@@ -1,0 +1,175 @@
+//! The present of a task, read by its key; and the tasks that a timer must wake.
+
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use super::row::Place;
+use super::{Error, Pool};
+use crate::domain::audit::Hash;
+use crate::domain::decide::Snapshot;
+use crate::domain::event::WorkflowRef;
+use crate::domain::id::{BuyerId, PartnerId, TaskId};
+use crate::domain::task::{FORMAT, Task};
+use crate::domain::text::Name;
+use crate::domain::time::Time;
+
+/// A task as it is stored.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Record {
+    /// Whose workflow it runs on.
+    pub partner_id: PartnerId,
+    /// Who ordered it.
+    pub buyer_id: BuyerId,
+    /// The version it is pinned to.
+    pub workflow: WorkflowRef,
+    /// What people call it; none once erased.
+    pub title: Option<Name>,
+    /// The platform's own data.
+    pub metadata: Option<serde_json::Map<String, serde_json::Value>>,
+    /// SHA-256 of the request that opened it.
+    pub open_digest: [u8; 32],
+    /// What decisions need, what is shown, what the buyer reads.
+    pub snapshot: Snapshot,
+    /// What the buyer reads, as it is sent.
+    pub status_json: String,
+    /// The hash of the last event.
+    pub head: Hash,
+}
+
+/// The buyer's view of a task, as it is sent, and who may ask for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StatusRecord {
+    /// The task.
+    pub task_id: TaskId,
+    /// Whose workflow it runs on.
+    pub partner_id: PartnerId,
+    /// Who ordered it.
+    pub buyer_id: BuyerId,
+    /// When it was opened: with the id, its place in a list.
+    pub opened_at: Time,
+    /// The version of the status: its `ETag`.
+    pub version: u64,
+    /// The body.
+    pub json: String,
+}
+
+/// Everything about one task, in one read.
+pub async fn find(pool: &Pool, task_id: TaskId) -> Result<Option<Record>, Error> {
+    let row = select_tasks!("", ["where task_id = $1"], task_id.0).fetch_optional(pool).await?;
+    row.map(Record::try_from).transpose()
+}
+
+/// What the buyer reads of one task.
+pub async fn find_status(pool: &Pool, task_id: TaskId) -> Result<Option<StatusRecord>, Error> {
+    let row = sqlx::query_as!(
+        StatusRow,
+        r#"select task_id, partner_id, buyer_id, opened_at, status_version, buyer_status::text as "buyer_status!"
+           from tasks where task_id = $1"#,
+        task_id.0,
+    )
+    .fetch_optional(pool)
+    .await?;
+    row.map(StatusRecord::try_from).transpose()
+}
+
+/// Tasks whose earliest timer is due, the longest due first. Takes no locks: of several workers that find the same task,
+/// the first one's tick moves its version on.
+pub async fn list_due(pool: &Pool, now: Time, limit: u32) -> Result<Vec<TaskId>, Error> {
+    let ids = sqlx::query_scalar!(
+        "/* search: due */ select task_id from tasks where wake_at <= $1 order by wake_at limit $2",
+        now.utc(),
+        i64::from(limit),
+    )
+    .fetch_all(pool)
+    .await?;
+    Ok(ids.into_iter().map(TaskId).collect())
+}
+
+/// Selects whole tasks: the mark before the statement, the text after `from tasks`, the parameters.
+macro_rules! select_tasks {
+    ($before:literal, [$($after:tt)+], $($parameter:expr),+ $(,)?) => {
+        sqlx::query_as!(
+            crate::store::tasks::Row,
+            $before + r#" select task_id, partner_id, buyer_id, workflow_key, workflow_version, title,
+                metadata::text as metadata, open_digest, opened_at, version, format, state::text as "state!",
+                notes::text as "notes!", buyer_status::text as "buyer_status!", head_hash
+                from tasks "# + $($after)+,
+            $($parameter),+
+        )
+    };
+}
+pub(super) use select_tasks;
+
+/// The columns of a whole task.
+pub(super) struct Row {
+    pub(super) task_id: Uuid,
+    pub(super) partner_id: Uuid,
+    pub(super) buyer_id: Uuid,
+    pub(super) workflow_key: String,
+    pub(super) workflow_version: i32,
+    pub(super) title: Option<String>,
+    pub(super) metadata: Option<String>,
+    pub(super) open_digest: Vec<u8>,
+    pub(super) opened_at: DateTime<Utc>,
+    pub(super) version: i64,
+    pub(super) format: i32,
+    pub(super) state: String,
+    pub(super) notes: String,
+    pub(super) buyer_status: String,
+    pub(super) head_hash: Vec<u8>,
+}
+
+/// The columns of a buyer's view.
+pub(super) struct StatusRow {
+    pub(super) task_id: Uuid,
+    pub(super) partner_id: Uuid,
+    pub(super) buyer_id: Uuid,
+    pub(super) opened_at: DateTime<Utc>,
+    pub(super) status_version: i64,
+    pub(super) buyer_status: String,
+}
+
+impl TryFrom<Row> for Record {
+    type Error = Error;
+
+    fn try_from(row: Row) -> Result<Self, Error> {
+        let place = Place { table: "tasks", key: row.task_id };
+        place.known_format(row.format, FORMAT)?;
+        let task: Task = place.json(&row.state)?;
+        let told = (task.id().0, task.version(), task.opened_at());
+        if told != (row.task_id, place.unsigned(row.version)?, Time::from(row.opened_at)) {
+            return Err(place.impossible("a state that says it is another task's or another version's"));
+        }
+        let snapshot = Snapshot { task, notes: place.json(&row.notes)?, status: place.json(&row.buyer_status)? };
+        Ok(Self {
+            partner_id: PartnerId(row.partner_id),
+            buyer_id: BuyerId(row.buyer_id),
+            workflow: WorkflowRef {
+                key: place.checked(row.workflow_key)?,
+                version: place.unsigned(row.workflow_version)?,
+            },
+            title: row.title.map(|title| place.checked(title)).transpose()?,
+            metadata: row.metadata.map(|metadata| place.json(&metadata)).transpose()?,
+            open_digest: place.digest(&row.open_digest)?,
+            snapshot,
+            status_json: row.buyer_status,
+            head: place.hash(&row.head_hash)?,
+        })
+    }
+}
+
+impl TryFrom<StatusRow> for StatusRecord {
+    type Error = Error;
+
+    fn try_from(row: StatusRow) -> Result<Self, Error> {
+        let place = Place { table: "tasks", key: row.task_id };
+        Ok(Self {
+            task_id: TaskId(row.task_id),
+            partner_id: PartnerId(row.partner_id),
+            buyer_id: BuyerId(row.buyer_id),
+            opened_at: row.opened_at.into(),
+            version: place.unsigned(row.status_version)?,
+            json: row.buyer_status,
+        })
+    }
+}

@@ -1,0 +1,125 @@
+//! One Postgres for the whole run, and a migrated database of its own for every test.
+//!
+//! The server is a scratch one that ends with the test process, or the one at `TEST_DATABASE_URL`. The migrations run
+//! once, into a template that each test's database is a copy of.
+
+use std::path::PathBuf;
+
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection, PgPool};
+use stagegate::embedded::{Options, Postgres};
+use stagegate::store::pool;
+use stagegate::{config, ids};
+use tokio::sync::OnceCell;
+
+/// Connections of a test's pool; the server allows 200 in all.
+const POOL: u32 = 4;
+
+static SERVER: OnceCell<Server> = OnceCell::const_new();
+
+/// A migrated database that no other test sees. It goes when this is dropped.
+pub struct TestDb {
+    /// The pool as the service has it, in the serving role.
+    pub pool: PgPool,
+    /// How the owner of the tables connects, who may do what the serving role may not.
+    pub owner: PgConnectOptions,
+    name: String,
+}
+
+struct Server {
+    // Held so that it is in use; its guardian ends it with this process.
+    _postgres: Option<Postgres>,
+    admin: PgConnectOptions,
+    template: String,
+}
+
+impl TestDb {
+    /// A fresh one.
+    pub async fn new() -> Self {
+        let server = Self::server().await;
+        let name = unique("t");
+        execute(&server.admin, format!("create database {name} template {}", server.template)).await;
+        let owner = server.admin.clone().database(&name);
+        let pool = pool::connect(&owner, POOL).await.unwrap();
+        Self { pool, owner, name }
+    }
+
+    /// An empty, unmigrated one: how its owner connects. It is left behind on a server that is not ours.
+    pub async fn empty() -> PgConnectOptions {
+        let server = Self::server().await;
+        let name = unique("e");
+        execute(&server.admin, format!("create database {name}")).await;
+        server.admin.clone().database(&name)
+    }
+
+    /// A connection as the owner of the tables.
+    pub async fn owner(&self) -> PgConnection {
+        PgConnection::connect_with(&self.owner).await.unwrap()
+    }
+
+    async fn server() -> &'static Server {
+        SERVER.get_or_init(Server::start).await
+    }
+}
+
+impl Drop for TestDb {
+    fn drop(&mut self) {
+        let Some(server) = SERVER.get() else { return };
+        let (admin, name) = (server.admin.clone(), self.name.clone());
+        // A thread, since this one may be inside a runtime already.
+        let dropped = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(execute(&admin, format!("drop database {name} with (force)")));
+        });
+        // A database that stays is no reason to hide what the test has to say.
+        let _ = dropped.join();
+    }
+}
+
+impl Server {
+    async fn start() -> Self {
+        let (postgres, admin) = if let Some(url) = configured_url() {
+            (None, pool::parse_url(&url).unwrap())
+        } else {
+            let postgres = Postgres::start(&scratch_options(), "postgres").await.unwrap();
+            let admin = postgres.connect_options("postgres");
+            (Some(postgres), admin)
+        };
+        let template = unique("tpl");
+        execute(&admin, format!("create database {template}")).await;
+        pool::migrate(&admin.clone().database(&template)).await.unwrap();
+        Self { _postgres: postgres, admin, template }
+    }
+}
+
+/// A Postgres for tests in a folder of its own, which goes with this process.
+pub fn scratch_options() -> Options {
+    Options {
+        data_dir: scratch_dir(),
+        // Shared between runs, since fetching takes a while.
+        fetch_dir: config::default_data_dir(),
+        bin_dir: config::postgres_bin_dir(),
+        durable: false,
+        ends_with_process: true,
+    }
+}
+
+/// A name for a new folder that a server of another user can be in.
+pub fn scratch_dir() -> PathBuf {
+    std::env::temp_dir().join(unique("stagegate-test"))
+}
+
+async fn execute(options: &PgConnectOptions, statement: String) {
+    let mut connection = PgConnection::connect_with(options).await.unwrap();
+    sqlx::query(AssertSqlSafe(statement)).execute(&mut connection).await.unwrap();
+    connection.close().await.unwrap();
+}
+
+fn unique(prefix: &str) -> String {
+    format!("{prefix}_{}", hex::encode(ids::random::<6>()))
+}
+
+#[expect(clippy::disallowed_methods, reason = "a setting of the tests, not of the service")]
+fn configured_url() -> Option<String> {
+    std::env::var("TEST_DATABASE_URL").ok().filter(|url| !url.is_empty())
+}

@@ -1,0 +1,96 @@
+//! The whole service in-process, on a database of its own: requests go to the router, without a socket.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::http::{HeaderMap, Request};
+use serde_json::Value;
+use stagegate::app::App;
+use stagegate::clock::Clock;
+use stagegate::http::{self, AppState, Settings, jwt};
+use tower::ServiceExt as _;
+
+use super::database::TestDb;
+
+/// A platform key of the test service.
+pub const PLATFORM_KEY: &str = "platform-key-of-the-tests";
+/// The HS256 secret of its buyers' tokens.
+pub const BUYER_SECRET: &str = "the secret of the buyers of the tests";
+
+/// A running service.
+pub struct Service {
+    /// Its router.
+    pub router: Router,
+    /// Its clock, standing still.
+    pub clock: Clock,
+    /// Its database.
+    pub db: TestDb,
+}
+
+/// An answer.
+#[derive(Debug)]
+pub struct Answer {
+    /// The status.
+    pub status: u16,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body, if it was JSON.
+    pub body: Value,
+}
+
+impl Service {
+    /// A fresh one, in the year 2027.
+    pub async fn start() -> Self {
+        let db = TestDb::new().await;
+        let clock = Clock::fixed("2027-01-15T08:00:00Z".parse::<chrono::DateTime<chrono::Utc>>().unwrap().into());
+        let router = Self::replica(&db, &clock).await;
+        Self { router, clock, db }
+    }
+
+    /// Another replica on the same database.
+    pub async fn replica(db: &TestDb, clock: &Clock) -> Router {
+        let app = Arc::new(App::new(db.pool.clone(), clock.clone()));
+        let buyers = jwt::Settings {
+            secret: Some(BUYER_SECRET.into()),
+            audience: Some("authenticated".into()),
+            ..jwt::Settings::default()
+        };
+        let settings = Settings { platform_keys: vec![PLATFORM_KEY.into()], buyers, ..Settings::default() };
+        http::router(AppState::new(app, settings).await.unwrap())
+    }
+
+    /// Sends a request with a bearer credential (none if empty) and a JSON body (none if null).
+    pub async fn call(&self, method: &str, path: &str, credential: &str, body: &Value) -> Answer {
+        call(&self.router, method, path, credential, body).await
+    }
+}
+
+/// Sends a request to a router.
+pub async fn call(router: &Router, method: &str, path: &str, credential: &str, body: &Value) -> Answer {
+    let mut request = Request::builder().method(method).uri(path);
+    if !credential.is_empty() {
+        request = request.header("authorization", format!("Bearer {credential}"));
+    }
+    let request = if body.is_null() {
+        request.body(Body::empty())
+    } else {
+        request.header("content-type", "application/json").body(body.to_string().into())
+    };
+    send(router, request.unwrap()).await
+}
+
+/// Sends any request to a router.
+pub async fn send(router: &Router, request: Request<Body>) -> Answer {
+    let (head, body) = router.clone().oneshot(request).await.unwrap().into_parts();
+    let bytes = to_bytes(body, 10_000_000).await.unwrap();
+    let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
+    Answer { status: head.status.as_u16(), headers: head.headers, body }
+}
+
+/// A buyer's token that expires at `exp`.
+pub fn buyer_token(buyer: &str, exp: i64) -> String {
+    let claims = serde_json::json!({ "sub": buyer, "aud": "authenticated", "exp": exp, "session_id": "s-1" });
+    let key = jsonwebtoken::EncodingKey::from_secret(BUYER_SECRET.as_bytes());
+    jsonwebtoken::encode(&jsonwebtoken::Header::default(), &claims, &key).unwrap()
+}

@@ -1,0 +1,14 @@
+//! Every test that needs more than one module: against a real Postgres, real sockets, real processes.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on stops there")]
+
+mod embedded;
+mod harness;
+mod licences;
+mod partners;
+mod pool;
+mod serve;
+mod server;
+mod sql_shape;
+mod store;
+mod tidy;

@@ -1,0 +1,153 @@
+//! The shape of the SQL: what would keep one task from living on one node, or make writers wait for readers, fails here.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use serde_json::Value;
+use sqlx::PgPool;
+
+use crate::harness::database::TestDb;
+
+/// The searches over many tasks. They fan out on a distributed engine, so there are few, and they take no locks.
+const SEARCHES: [&str; 6] = ["due", "inbox", "inbox counts", "statuses of a buyer", "tasks", "tasks of a partner"];
+
+/// What no statement may use: locks that outlive it, channels and counters that belong to one node.
+const RULED_OUT: [&str; 8] =
+    ["for update", "for no key update", "for share", "for key share", "notify", "listen ", "advisory", "nextval"];
+
+#[test]
+fn every_statement_keeps_to_one_task_or_is_a_known_search() {
+    let statements = statements();
+    assert!(statements.len() > 15, "the statements are in .sqlx");
+    let mut searches = BTreeMap::new();
+    for statement in &statements {
+        if let Some(fault) = fault(statement) {
+            panic!("{fault}: {statement}");
+        }
+        if let Some(name) = search_name(statement) {
+            *searches.entry(name).or_insert(0) += 1;
+        }
+    }
+    assert_eq!(searches, SEARCHES.map(|name| (name, 1)).into(), "each search is there once, and no other");
+}
+
+#[test]
+fn the_shape_test_sees_what_it_is_for() {
+    let faulty = [
+        ("select state from tasks where version = $1", "names no task"),
+        ("select 1 from tasks t join task_events e on e.task_id = t.task_id where t.task_id = $1", "names no task"),
+        ("update tasks set phase = $1 where wake_at < $2", "names no task"),
+        ("insert into task_events (seq) values ($1)", "names no task"),
+        ("/* search: everything */ select 1 from tasks", "not a known search"),
+        ("/* search: due */ update tasks set overdue = true", "a search that writes"),
+        ("select 1 from tasks where task_id = $1 for update", "for update"),
+        ("select pg_notify('t', $1)", "notify"),
+        ("select pg_advisory_xact_lock($1)", "advisory"),
+        ("select nextval('s')", "nextval"),
+    ];
+    for (statement, expected) in faulty {
+        assert_eq!(fault(statement).as_deref(), Some(expected), "{statement}");
+    }
+    let sound = [
+        "select 1 from partners where id = $1",
+        "select 1 from tasks where task_id = $1",
+        "select 1 from task_events where task_id = any ($1)",
+        "insert into tasks (task_id, phase) values ($1, $2)",
+        "with task as (update tasks set phase = $2 where task_id = $1 returning task_id) \
+         insert into task_events (task_id, seq) select task_id, $3 from task",
+        "/* search: due */ select task_id from tasks where wake_at < $1",
+    ];
+    for statement in sound {
+        assert_eq!(fault(statement), None, "{statement}");
+    }
+}
+
+#[tokio::test]
+async fn keys_of_a_tasks_tables_start_with_the_task() {
+    let db = TestDb::new().await;
+    let foreign_keys_to_tasks = "select c.conname::text from pg_constraint c
+         where c.contype = 'f' and c.confrelid in (select attrelid from pg_attribute where attname = 'task_id')
+           and (select attname from pg_attribute where attrelid = c.conrelid and attnum = c.conkey[1]) <> 'task_id'";
+    let unique_keys = "select i.indexrelid::regclass::text from pg_index i
+         join pg_class c on c.oid = i.indrelid and c.relkind in ('r', 'p')
+         where i.indisunique and i.indrelid in (select attrelid from pg_attribute where attname = 'task_id')
+           and (select attname from pg_attribute where attrelid = i.indrelid and attnum = i.indkey[0])
+               is distinct from 'task_id'";
+    assert_none(&db.pool, unique_keys).await;
+    assert_none(&db.pool, foreign_keys_to_tasks).await;
+}
+
+#[tokio::test]
+async fn nothing_in_the_schema_belongs_to_one_node() {
+    let db = TestDb::new().await;
+    assert_none(&db.pool, "select tgname::text from pg_trigger where not tgisinternal").await;
+    assert_none(&db.pool, "select relname::text from pg_class where relkind = 'S'").await;
+    assert_none(&db.pool, "select typname::text from pg_type where typtype = 'e'").await;
+}
+
+#[tokio::test]
+async fn every_table_and_column_says_why_it_exists() {
+    let db = TestDb::new().await;
+    let ours =
+        "c.relkind in ('r', 'p') and c.relnamespace = 'public'::regnamespace and c.relname <> '_sqlx_migrations'";
+    let tables = format!(
+        "select c.relname::text from pg_class c where {ours} and coalesce(obj_description(c.oid, 'pg_class'), '') = ''"
+    );
+    let columns = format!(
+        "select c.relname || '.' || a.attname from pg_class c join pg_attribute a on a.attrelid = c.oid
+         where {ours} and a.attnum > 0 and not a.attisdropped and coalesce(col_description(c.oid, a.attnum), '') = ''"
+    );
+    assert_none(&db.pool, &tables).await;
+    assert_none(&db.pool, &columns).await;
+}
+
+/// The statements of `query!` and its kin, in lower case, with single spaces.
+fn statements() -> Vec<String> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(".sqlx");
+    let files = fs::read_dir(folder).unwrap().map(|file| fs::read(file.unwrap().path()).unwrap());
+    let query = |file: Vec<u8>| serde_json::from_slice::<Value>(&file).unwrap()["query"].as_str().unwrap().to_owned();
+    files.map(|file| query(file).to_lowercase().split_whitespace().collect::<Vec<_>>().join(" ")).collect()
+}
+
+/// The mark of a search: `/* search: NAME */`.
+fn search_name(statement: &str) -> Option<&str> {
+    statement.strip_prefix("/* search: ")?.split_once(" */").map(|(name, _)| name)
+}
+
+/// What is wrong with a statement.
+fn fault(statement: &str) -> Option<String> {
+    if let Some(word) = RULED_OUT.iter().find(|word| statement.contains(**word)) {
+        return Some((*word).to_owned());
+    }
+    if let Some(name) = search_name(statement) {
+        let writes = ["insert ", "update ", "delete "].iter().any(|word| statement.contains(word));
+        let fault = if SEARCHES.contains(&name) {
+            writes.then_some("a search that writes")
+        } else {
+            Some("not a known search")
+        };
+        return fault.map(ToOwned::to_owned);
+    }
+    let counted = |texts: &[&str]| texts.iter().map(|text| statement.matches(text).count()).sum::<usize>();
+    let tables = ["tasks", "task_events", "webhook_deliveries"];
+    let used: usize = tables.iter().map(|table| uses(statement, table)).sum();
+    let named = counted(&["task_id = $", "task_id = any ($"]);
+    // A row is inserted with its task's id, given or from the row that the same statement just wrote.
+    let inserted: usize =
+        tables.iter().map(|table| statement.matches(&format!("insert into {table} (task_id,")).count()).sum();
+    (used > named + inserted).then(|| "names no task".to_owned())
+}
+
+/// How often a statement reads or writes a table.
+fn uses(statement: &str, table: &str) -> usize {
+    let verbs = ["from", "join", "update", "into", "only"];
+    let words: Vec<&str> =
+        statement.split(|c: char| !c.is_alphanumeric() && c != '_').filter(|word| !word.is_empty()).collect();
+    words.windows(2).filter(|pair| verbs.contains(&pair[0]) && pair[1] == table).count()
+}
+
+async fn assert_none(pool: &PgPool, query: &str) {
+    let found: Vec<String> = sqlx::query_scalar(sqlx::AssertSqlSafe(query)).fetch_all(pool).await.unwrap();
+    assert_eq!(found, Vec::<String>::new(), "{query}");
+}

@@ -1,0 +1,121 @@
+//! Lists, the inbox, a buyer's statuses and the timers' search.
+
+use stagegate::domain::id::{BuyerId, PartnerId, StageKey, TaskId};
+use stagegate::domain::party::Party;
+use stagegate::domain::task::PhaseName;
+use stagegate::ids;
+use stagegate::store::inbox::{self, Count, Desk};
+use stagegate::store::lists::{self, After, Filter};
+use stagegate::store::tasks::{self, Record};
+
+use super::world::{KEY, World, approve, escalate, key, minute, submit};
+
+const DAY: i64 = 24 * 60;
+
+/// Four tasks, opened a minute after each other: preparing, in review, escalated to the buyer, delivered.
+async fn four() -> (World, [TaskId; 4]) {
+    let world = World::new().await;
+    let tasks = [world.open(0).await, world.open(1).await, world.open(2).await, world.open(3).await];
+    for task_id in &tasks[1..] {
+        world.play(*task_id, &submit(), 10).await;
+    }
+    world.play(tasks[2], &escalate(), 11).await;
+    world.play(tasks[3], &approve("u-anna"), 12).await;
+    (world, tasks)
+}
+
+fn ids_of(records: &[Record]) -> Vec<TaskId> {
+    records.iter().map(|record| record.snapshot.task.id()).collect()
+}
+
+#[tokio::test]
+async fn a_list_shows_the_latest_first_and_what_is_asked_for() {
+    let (world, [preparing, in_review, escalated, delivered]) = four().await;
+    let mine = Filter { partner_id: Some(world.partner), ..Filter::default() };
+    let (stage, no_stage) = (StageKey::parse("copy").unwrap(), StageKey::parse("none").unwrap());
+    let (workflow, no_workflow) = (key(KEY), key("none"));
+    let cases: [(Filter<'_>, &[TaskId]); 13] = [
+        (mine, &[delivered, escalated, in_review, preparing]),
+        (Filter::default(), &[delivered, escalated, in_review, preparing]),
+        (Filter { partner_id: Some(PartnerId(ids::new())), ..mine }, &[]),
+        (Filter { phases: &[PhaseName::InReview], ..mine }, &[in_review]),
+        (Filter { phases: &[PhaseName::Preparing, PhaseName::Delivery], ..mine }, &[delivered, preparing]),
+        (Filter { phases: &[PhaseName::Delivery], ..Filter::default() }, &[delivered]),
+        (Filter { phases: &[PhaseName::Failed], ..mine }, &[]),
+        (Filter { stage: Some(&stage), ..mine }, &[delivered, escalated, in_review, preparing]),
+        (Filter { stage: Some(&no_stage), ..mine }, &[]),
+        (Filter { workflow: Some(&workflow), phases: &[PhaseName::Escalated], ..mine }, &[escalated]),
+        (Filter { workflow: Some(&no_workflow), ..mine }, &[]),
+        (Filter { waiting_on: Some(Party::Partner), ..mine }, &[in_review, preparing]),
+        (Filter { overdue: Some(true), ..mine }, &[]),
+    ];
+    for (filter, expected) in cases {
+        let found = lists::list(&world.db.pool, filter, None, 10).await.unwrap();
+        assert_eq!(ids_of(&found), expected, "{filter:?}");
+    }
+}
+
+#[tokio::test]
+async fn pages_of_a_list_join_without_gap_or_overlap() {
+    let (world, [preparing, in_review, escalated, delivered]) = four().await;
+    let mut after = None;
+    for expected in [vec![delivered, escalated, in_review], vec![preparing], vec![]] {
+        let page = lists::list(&world.db.pool, Filter::default(), after, 3).await.unwrap();
+        assert_eq!(ids_of(&page), expected);
+        after = page.last().map(|last| {
+            let task = &last.snapshot.task;
+            After { opened_at: task.opened_at(), task_id: task.id() }
+        });
+    }
+}
+
+#[tokio::test]
+async fn a_buyer_sees_every_status_of_theirs() {
+    let (world, [preparing, in_review, escalated, delivered]) = four().await;
+    let pool = &world.db.pool;
+    let all = lists::list_statuses(pool, world.buyer, None, 10).await.unwrap();
+    let seen: Vec<TaskId> = all.iter().map(|status| status.task_id).collect();
+    assert_eq!(seen, [delivered, escalated, in_review, preparing]);
+    let after = After { opened_at: all[1].opened_at, task_id: all[1].task_id };
+    assert_eq!(lists::list_statuses(pool, world.buyer, Some(after), 10).await.unwrap(), all[2..]);
+    assert_eq!(lists::list_statuses(pool, BuyerId(ids::new()), None, 10).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn an_inbox_holds_what_waits_on_that_party_the_earliest_due_first() {
+    let (world, [preparing, in_review, escalated, _]) = four().await;
+    let pool = &world.db.pool;
+    let unbounded = world.open(20).await;
+    sqlx::query("update tasks set due_at = null where task_id = $1")
+        .bind(unbounded.0)
+        .execute(&mut world.db.owner().await)
+        .await
+        .unwrap();
+    let list = async |desk, after| ids_of(&inbox::list(pool, desk, inbox::Filter::default(), after, 2).await.unwrap());
+    let partner = Desk::Partner(world.partner);
+    assert_eq!(list(partner, None).await, [in_review, preparing]);
+    let after = inbox::After { due_at: Some(minute(14 * DAY)), task_id: preparing };
+    assert_eq!(list(partner, Some(after)).await, [unbounded]);
+    assert_eq!(list(partner, Some(inbox::After { due_at: None, task_id: unbounded })).await, []);
+    assert_eq!(list(Desk::Buyer(world.buyer), None).await, [escalated]);
+    assert_eq!(list(Desk::Platform, None).await, []);
+    assert_eq!(list(Desk::Partner(PartnerId(ids::new())), None).await, []);
+    assert_eq!(list(Desk::Partner(PartnerId(world.buyer.0)), None).await, [], "a buyer's id is no partner's");
+
+    let stage = StageKey::parse("copy").unwrap();
+    let none = StageKey::parse("none").unwrap();
+    let filter = inbox::Filter { stage: Some(&none), workflow: Some(&key(KEY)) };
+    assert_eq!(inbox::list(pool, partner, filter, None, 9).await.unwrap(), []);
+    let counts = inbox::count(pool, partner).await.unwrap();
+    assert_eq!(counts, [Count { partner_id: world.partner, workflow: key(KEY), stage, waiting: 3, overdue: 0 }]);
+}
+
+#[tokio::test]
+async fn the_timers_find_what_is_due_the_longest_due_first() {
+    let (world, [preparing, in_review, escalated, _]) = four().await;
+    let due = async |minutes, limit| tasks::list_due(&world.db.pool, minute(minutes), limit).await.unwrap();
+    assert_eq!(due(20, 9).await, []);
+    assert_eq!(due(11 + DAY, 9).await, [escalated]);
+    assert_eq!(due(14 * DAY, 9).await, [escalated, in_review, preparing]);
+    assert_eq!(due(14 * DAY, 1).await, [escalated]);
+}

@@ -1,0 +1,159 @@
+//! A partner with a workflow, and tasks on it that are moved by the real `decide`.
+
+use chrono::TimeDelta;
+use serde_json::{Value, json};
+use stagegate::domain::command::{Action, Command, Meta, StageApproved, StageEscalated, WorkSubmitted};
+use stagegate::domain::decide::{Opening, Snapshot, Transition, decide, open};
+use stagegate::domain::event::WorkflowRef;
+use stagegate::domain::id::{ActorId, BuyerId, CommandId, CredentialId, PartnerId, TaskId, WorkflowKey};
+use stagegate::domain::party::{Actor, Party, Sender};
+use stagegate::domain::text::{Name, Prose};
+use stagegate::domain::time::Time;
+use stagegate::domain::workflow::Workflow;
+use stagegate::ids;
+use stagegate::store::partners::{self, Partner};
+use stagegate::store::tasks::{self, Record};
+use stagegate::store::transitions::{self, Open, Outcome, Save};
+use stagegate::store::workflows;
+
+use crate::harness::database::TestDb;
+
+/// The workflow's key.
+pub const KEY: &str = "campaign";
+
+pub struct World {
+    pub db: TestDb,
+    pub partner: PartnerId,
+    pub buyer: BuyerId,
+    pub workflow: Workflow,
+}
+
+/// One stage that can end in every way there is.
+pub fn definition() -> Value {
+    json!({
+        "name": "Campaign",
+        "stages": [{
+            "key": "copy", "name": "Copy review", "buyer_label": "Copy is being reviewed", "submission": "required",
+            "escalation": {"to": ["platform", "buyer"], "respond_within": "PT24H"},
+            "deadline": {"within": "PT48H", "remind_before": ["PT8H"], "on_timeout": {"action": "fail"}},
+            "cancellation": {"in_flight": "let_finish", "grace": "PT2H"}
+        }],
+        "deadline": {"within": "P14D"}
+    })
+}
+
+/// So many minutes after the beginning of the tests' time.
+pub fn minute(minutes: i64) -> Time {
+    Time::from_micros(1_800_000_000_000_000) + TimeDelta::minutes(minutes)
+}
+
+pub fn key(key: &str) -> WorkflowKey {
+    WorkflowKey::parse(key).unwrap()
+}
+
+pub fn parse(definition: &Value) -> Workflow {
+    Workflow::parse(definition).unwrap().workflow
+}
+
+impl World {
+    pub async fn new() -> Self {
+        let db = TestDb::new().await;
+        let workflow = parse(&definition());
+        let world = Self { db, partner: PartnerId(ids::new()), buyer: BuyerId(ids::new()), workflow };
+        world.add_partner(world.partner).await;
+        workflows::register(&world.db.pool, (world.partner, &key(KEY)), &world.workflow, minute(0)).await.unwrap();
+        world
+    }
+
+    pub async fn add_partner(&self, id: PartnerId) {
+        let partner = Partner { id, name: Name::parse("Writers").unwrap(), created_at: minute(0) };
+        partners::insert(&self.db.pool, &partner).await.unwrap();
+    }
+
+    /// Opens a task in the given minute.
+    pub async fn open(&self, minutes: i64) -> TaskId {
+        let task_id = TaskId(ids::new());
+        assert!(matches!(self.try_open(task_id, minutes).await, Outcome::Saved(_)));
+        task_id
+    }
+
+    pub async fn try_open(&self, task_id: TaskId, minutes: i64) -> Outcome {
+        let sender =
+            Sender { party: Party::Platform, actor: None, credential_id: CredentialId::parse("platform").unwrap() };
+        let opening = Opening {
+            task_id,
+            sender,
+            workflow: WorkflowRef { key: key(KEY), version: 1 },
+            definition: self.workflow.digest(),
+            title: Name::parse("A title").unwrap(),
+            metadata: json!({"b": 1, "a": ["ä", 2]}).as_object().cloned(),
+            deadline_at: None,
+        };
+        let transition = open(&self.workflow, opening, minute(minutes)).unwrap();
+        let (partner_id, buyer_id) = (self.partner, self.buyer);
+        let opened = Open { transition: &transition, partner_id, buyer_id, digest: [7; 32], seed: ids::random };
+        transitions::insert_opened(&self.db.pool, &opened).await.unwrap()
+    }
+
+    pub async fn load(&self, task_id: TaskId) -> Record {
+        tasks::find(&self.db.pool, task_id).await.unwrap().unwrap()
+    }
+
+    /// Decides on what is stored; writes nothing.
+    pub fn decide(&self, snapshot: &Snapshot, command: &Command, minutes: i64) -> Transition {
+        decide(&self.workflow, snapshot, command, minute(minutes)).unwrap()
+    }
+
+    pub async fn save(&self, record: &Record, transition: &Transition) -> Outcome {
+        let digest = Some([9; 32]);
+        let save = Save { transition, head: record.head, command_digest: digest, seed: ids::random };
+        transitions::save(&self.db.pool, &save).await.unwrap()
+    }
+
+    /// Moves a task on; the transition that was written.
+    pub async fn play(&self, task_id: TaskId, command: &Command, minutes: i64) -> Transition {
+        let record = self.load(task_id).await;
+        let transition = self.decide(&record.snapshot, command, minutes);
+        assert!(matches!(self.save(&record, &transition).await, Outcome::Saved(_)));
+        transition
+    }
+}
+
+/// A command of the only stage's first round on the first revision.
+pub fn command(party: Party, actor: &str, action: Action) -> Command {
+    let actor = Actor { id: ActorId::parse(actor).unwrap(), name: Name::parse("Anna K.").ok(), role: None };
+    let credential_id = CredentialId::parse("a-key").unwrap();
+    let meta = Meta {
+        sender: Some(Sender { party, actor: Some(actor), credential_id }),
+        id: Some(CommandId(ids::new())),
+        note: Prose::parse("for our own people").ok(),
+        stage: Some("copy".to_owned().try_into().unwrap()),
+        round: Some(1),
+        revision: Some(1),
+        ..Meta::default()
+    };
+    Command::new(meta, action).unwrap()
+}
+
+/// The same command under another id.
+pub fn with_id(command: &Command, id: CommandId) -> Command {
+    let meta = Meta { id: Some(id), ..command.meta().clone() };
+    Command::new(meta, command.action().clone()).unwrap()
+}
+
+pub fn submit() -> Command {
+    let summary = Prose::parse("The work, \"quoted\", \u{1f600}").ok();
+    let submit =
+        command(Party::Partner, "u-writer", Action::WorkSubmitted(WorkSubmitted { summary, artifacts: vec![] }));
+    let meta = Meta { revision: None, ..submit.meta().clone() };
+    Command::new(meta, submit.action().clone()).unwrap()
+}
+
+pub fn approve(actor: &str) -> Command {
+    command(Party::Partner, actor, Action::StageApproved(StageApproved {}))
+}
+
+pub fn escalate() -> Command {
+    let reason = Prose::parse("Who decides?").unwrap();
+    command(Party::Partner, "u-anna", Action::StageEscalated(StageEscalated { to: Party::Buyer, reason }))
+}
