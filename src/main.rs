@@ -10,7 +10,7 @@ use axum::{Json, Router};
 use clap::Parser as _;
 use sqlx::postgres::PgConnectOptions;
 use stagegate::clock::Clock;
-use stagegate::config::{Cli, Command, Database, Db, Keys, Limits, Serve};
+use stagegate::config::{Cli, Command, Database, Db, Keys, Limits, Openapi, Serve};
 use stagegate::embedded::{self, Postgres};
 use stagegate::http::server::{self, Drained};
 use stagegate::store::pool;
@@ -49,9 +49,8 @@ async fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Keys(settings) => keys(&settings),
         Command::Db(Db::Fetch { database }) => fetch(&database).await,
         Command::Db(Db::Scratch { migrations, database, run }) => scratch(migrations.as_deref(), &database, &run).await,
-        Command::Openapi(_) | Command::Workflow(_) | Command::Audit(_) | Command::Demo(_) => {
-            Err("this command is not built in".into())
-        }
+        Command::Openapi(settings) => openapi(settings),
+        Command::Workflow(_) | Command::Audit(_) | Command::Demo(_) => Err("this command is not built in".into()),
     }
 }
 
@@ -180,6 +179,13 @@ fn keys(settings: &Keys) -> Result<ExitCode, Failure> {
         )
     })?;
     credentials.print(&mut out)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn openapi(settings: Openapi) -> Result<ExitCode, Failure> {
+    let document = stagegate::http::openapi::document();
+    let text = if settings.json { document.to_pretty_json()? + "\n" } else { document.to_yaml()? };
+    std::io::stdout().write_all(text.as_bytes())?;
     Ok(ExitCode::SUCCESS)
 }
 
