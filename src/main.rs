@@ -160,6 +160,7 @@ async fn migrate(database: &Database) -> Result<ExitCode, Failure> {
     let migrated = pool::migrate(&opened.options).await;
     opened.close().await;
     migrated?;
+    tracing::info!("the database is up to date");
     Ok(ExitCode::SUCCESS)
 }
 
