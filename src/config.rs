@@ -83,12 +83,21 @@ pub struct Serve {
 #[derive(Clone, Debug, Args)]
 pub struct Database {
     /// The Postgres to use, as a URL. Unset: a private one is started, for trials on one machine.
-    #[arg(long = "database-url", env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
+    #[arg(
+        id = "database_url",
+        long = "database-url",
+        env = "DATABASE_URL",
+        hide_env_values = true,
+        value_name = "URL"
+    )]
     url: Option<Secret>,
     /// Where the private Postgres and its binaries live [default: /var/lib/stagegate for root, else stagegate in
     /// `$XDG_DATA_HOME` or ~/.local/share]
     #[arg(long, env = "STAGEGATE_DATA_DIR", value_name = "DIR")]
     data_dir: Option<PathBuf>,
+    /// Whether to start a private Postgres when no other is named; off in the container image.
+    #[arg(id = "private_database", long = "private-database", env = "STAGEGATE_PRIVATE_DATABASE", default_value_t = true, action = ArgAction::Set, value_name = "true|false")]
+    private: bool,
     /// The folder with `PostgreSQL`'s programs for the private Postgres; unset: searched for, then fetched.
     #[arg(long, env = "PG_BIN_DIR", value_name = "DIR")]
     pg_bin_dir: Option<PathBuf>,
@@ -120,7 +129,8 @@ pub struct Limits {
     /// Open connections; more wait in the system's queue.
     #[arg(long, env = "STAGEGATE_MAX_CONNECTIONS", default_value_t = 10_000, value_parser = at_least_one, value_name = "N")]
     pub max_connections: usize,
-    /// Seconds in which a request's header must arrive.
+    /// Seconds in which a request's header must arrive, and after which an idle connection is closed: behind a balancer,
+    /// more than the balancer's own idle time-out.
     #[arg(long, env = "STAGEGATE_HEADER_TIMEOUT", default_value = "10", value_parser = seconds, value_name = "SECONDS")]
     pub header_timeout: Duration,
     /// Seconds in which a request's body must arrive.
@@ -251,6 +261,11 @@ impl Database {
     pub fn url(&self) -> Option<&Secret> {
         // Container tools pass unset variables as empty ones.
         self.url.as_ref().filter(|url| !url.expose().is_empty())
+    }
+
+    /// Whether a private Postgres may take the place of a configured one.
+    pub fn may_be_private(&self) -> bool {
+        self.private
     }
 
     /// Where the private Postgres lives.
@@ -406,7 +421,7 @@ mod tests {
     fn help_hides_the_values_of_secrets() {
         let mut command = Cli::command();
         let serve = command.find_subcommand_mut("serve").unwrap();
-        for name in ["url", "platform_keys", "buyer_jwt_secret"] {
+        for name in ["database_url", "platform_keys", "buyer_jwt_secret"] {
             let argument = serve.get_arguments().find(|argument| argument.get_id() == name).unwrap();
             assert!(argument.is_hide_env_values_set(), "{name}");
         }

@@ -8,3 +8,5 @@ pub mod embedded;
 pub mod http;
 pub mod ids;
 pub mod store;
+pub mod telemetry;
+pub mod trial;

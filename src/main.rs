@@ -1,3 +1,247 @@
-//! The command line.
+//! Command line → configuration → telemetry → database → serve → drain.
 
-fn main() {}
+use std::error::Error;
+use std::io::Write as _;
+use std::path::Path;
+use std::process::ExitCode;
+
+use axum::routing::get;
+use axum::{Json, Router};
+use clap::Parser as _;
+use sqlx::postgres::PgConnectOptions;
+use stagegate::clock::Clock;
+use stagegate::config::{Cli, Command, Database, Db, Keys, Limits, Serve};
+use stagegate::embedded::{self, Postgres};
+use stagegate::http::server::{self, Drained};
+use stagegate::store::pool;
+use stagegate::{ids, telemetry, trial};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+/// The database that the service has in the private Postgres.
+const DATABASE: &str = "stagegate";
+
+/// What went wrong, for the person at the terminal.
+type Failure = Box<dyn Error + Send + Sync>;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match start(cli) {
+        Ok(code) => code,
+        Err(failure) => {
+            eprintln!("stagegate: {}", with_causes(failure.as_ref()));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn start(cli: Cli) -> Result<ExitCode, Failure> {
+    telemetry::init(&cli.log)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(run(cli.command))
+}
+
+async fn run(command: Command) -> Result<ExitCode, Failure> {
+    match command {
+        Command::Serve(settings) => serve(*settings).await,
+        Command::Migrate(settings) => migrate(&settings.database).await,
+        Command::Keys(settings) => keys(&settings),
+        Command::Db(Db::Fetch { database }) => fetch(&database).await,
+        Command::Db(Db::Scratch { migrations, database, run }) => scratch(migrations.as_deref(), &database, &run).await,
+        Command::Openapi(_) | Command::Workflow(_) | Command::Audit(_) | Command::Demo(_) => {
+            Err("this command is not built in".into())
+        }
+    }
+}
+
+async fn serve(settings: Serve) -> Result<ExitCode, Failure> {
+    let stop = on_signal()?;
+    // First, since a taken address is the likeliest mistake; connections queue until the service is up.
+    let listener = TcpListener::bind(settings.listen).await.map_err(|error| format!("{}: {error}", settings.listen))?;
+    let opened = tokio::select! {
+        opened = open(&settings.database) => opened?,
+        () = requested(stop.clone()) => return Ok(ExitCode::SUCCESS),
+    };
+    let served = serve_on(listener, &settings, &opened, stop).await;
+    opened.close().await;
+    served
+}
+
+async fn serve_on(
+    listener: TcpListener,
+    settings: &Serve,
+    database: &Opened,
+    stop: watch::Receiver<bool>,
+) -> Result<ExitCode, Failure> {
+    if settings.migrate {
+        pool::migrate(&database.options).await?;
+    }
+    let pool = pool::connect(&database.options, settings.pool_size).await?;
+    let address = listener.local_addr()?;
+    let mut out = std::io::stdout();
+    writeln!(out, "stagegate {} listens on http://{address}", env!("CARGO_PKG_VERSION"))?;
+    if database.postgres.is_some() {
+        let data_dir = settings.database.data_dir();
+        let credentials = trial::Credentials::load_or_create(&data_dir, Clock::system().now())?;
+        credentials.announce(&mut out, address)?;
+    }
+    out.flush()?;
+
+    let router = Router::new().route("/health", get(async || Json(serde_json::json!({ "status": "ok" }))));
+    let shutdown = async {
+        requested(stop).await;
+        tracing::info!("stopping: finishing what runs");
+        tokio::time::sleep(settings.limits.drain_delay).await;
+    };
+    let drained = tokio::select! {
+        drained = server::serve(listener, router, connection_limits(&settings.limits), shutdown) => drained,
+        () = database.keep_running() => unreachable!("it watches until it is dropped"),
+    };
+    pool.close().await;
+    match drained {
+        Drained::Clean => tracing::info!("stopped"),
+        Drained::CutOff => tracing::warn!("stopped; some requests took longer than the drain time-out"),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn connection_limits(limits: &Limits) -> server::Limits {
+    server::Limits {
+        max_connections: limits.max_connections,
+        header_timeout: limits.header_timeout,
+        drain_timeout: limits.drain_timeout,
+    }
+}
+
+/// The database, and the Postgres that we run for it, if we do.
+struct Opened {
+    options: PgConnectOptions,
+    postgres: Option<Postgres>,
+}
+
+async fn open(database: &Database) -> Result<Opened, Failure> {
+    if let Some(url) = database.url() {
+        return Ok(Opened { options: pool::parse_url(url.expose())?, postgres: None });
+    }
+    if !database.may_be_private() {
+        return Err("DATABASE_URL is required here: postgres://user:password@host/database".into());
+    }
+    let postgres = Postgres::start(&database.embedded(), DATABASE).await?;
+    tracing::info!(
+        version = postgres.major(),
+        binaries = %postgres.bin_dir().display(),
+        data = %postgres.data_dir().display(),
+        "{} private Postgres; in production, set DATABASE_URL",
+        if postgres.adopted() { "found a running" } else { "started a" },
+    );
+    Ok(Opened { options: postgres.connect_options(DATABASE), postgres: Some(postgres) })
+}
+
+impl Opened {
+    async fn keep_running(&self) {
+        match &self.postgres {
+            Some(postgres) => postgres.keep_running().await,
+            None => std::future::pending().await,
+        }
+    }
+
+    async fn close(self) {
+        let Some(postgres) = self.postgres else { return };
+        match postgres.stop().await {
+            Ok(true) => tracing::info!("stopped the private Postgres"),
+            Ok(false) => tracing::info!("left the private Postgres to its other users"),
+            Err(error) => tracing::error!(error = with_causes(&error), "the private Postgres did not stop"),
+        }
+    }
+}
+
+async fn migrate(database: &Database) -> Result<ExitCode, Failure> {
+    let opened = open(database).await?;
+    let migrated = pool::migrate(&opened.options).await;
+    opened.close().await;
+    migrated?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn keys(settings: &Keys) -> Result<ExitCode, Failure> {
+    let mut out = std::io::stdout();
+    if settings.new {
+        writeln!(out, "STAGEGATE_PLATFORM_KEYS={}", trial::new_platform_key())?;
+        writeln!(out, "STAGEGATE_BUYER_JWT_SECRET={}", trial::new_jwt_secret())?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let data_dir = settings.database.data_dir();
+    let credentials = trial::Credentials::load(&data_dir)?;
+    let credentials = credentials.ok_or_else(|| {
+        format!(
+            "no trial in {}: `stagegate serve` without DATABASE_URL starts one; --new makes production keys",
+            data_dir.display()
+        )
+    })?;
+    credentials.print(&mut out)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn fetch(database: &Database) -> Result<ExitCode, Failure> {
+    let dir = embedded::fetch(&database.data_dir()).await?;
+    writeln!(std::io::stdout(), "{}", dir.display())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn scratch(migrations: Option<&Path>, database: &Database, run: &[String]) -> Result<ExitCode, Failure> {
+    let name = format!("stagegate-scratch_{}", hex::encode(ids::random::<6>()));
+    let options = embedded::Options {
+        data_dir: std::env::temp_dir().join(name),
+        durable: false,
+        ends_with_process: true,
+        ..database.embedded()
+    };
+    let postgres = Postgres::start(&options, DATABASE).await?;
+    match migrations {
+        Some(folder) => pool::migrate_from(folder, &postgres.connect_options(DATABASE)).await?,
+        None => pool::migrate(&postgres.connect_options(DATABASE)).await?,
+    }
+    let (program, arguments) = run.split_first().ok_or("no command")?;
+    let mut command = tokio::process::Command::new(program);
+    let status = command.args(arguments).env("DATABASE_URL", postgres.url(DATABASE)).status().await;
+    postgres.stop().await?;
+    let status = status.map_err(|error| format!("{program}: {error}"))?;
+    Ok(status.code().and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::FAILURE, ExitCode::from))
+}
+
+/// Turns true at SIGTERM or SIGINT; a second one ends the process at once.
+fn on_signal() -> Result<watch::Receiver<bool>, Failure> {
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let (sender, receiver) = watch::channel(false);
+    tokio::spawn(async move {
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            if sender.send_replace(true) {
+                tracing::warn!("a second signal: leaving at once");
+                std::process::exit(130);
+            }
+        }
+    });
+    Ok(receiver)
+}
+
+async fn requested(mut stop: watch::Receiver<bool>) {
+    // The sender lives as long as the process.
+    let _ = stop.wait_for(|stop| *stop).await;
+}
+
+/// The error and what caused it, in one line each.
+fn with_causes(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}

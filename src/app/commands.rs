@@ -134,7 +134,8 @@ pub async fn tick(app: &App, id: TaskId) -> Result<bool, Error> {
 }
 
 async fn attempt_until_settled(app: &App, party: Party, mut task: Loaded, request: &Request) -> Result<Answer, Error> {
-    if request.dry_run && request.id_given
+    if request.dry_run
+        && request.id_given
         && let Some(answer) = find_replay(app, party, &task, request).await?
     {
         return Ok(answer);
@@ -168,7 +169,8 @@ async fn decide_on(app: &App, party: Party, task: &Loaded, request: &Request) ->
     }
     let phase = task.snapshot().task.phase();
     let closing = phase.is_terminal() || phase == PhaseName::Cancelling;
-    let late = if closing && request.command.is_decision() { find_late(app, task, &request.command).await? } else { None };
+    let late =
+        if closing && request.command.is_decision() { find_late(app, task, &request.command).await? } else { None };
     let command = request.command.clone().with_late(late);
     let decided = decide::decide(&task.workflow, task.snapshot(), &command, app.clock.now());
     match decided {
@@ -211,7 +213,8 @@ async fn find_replay(app: &App, party: Party, task: &Loaded, request: &Request) 
     let until = u32::try_from(known.last).map_err(|_| Error::impossible("a trail of more than 2^32 events"))?;
     let rows = store::events::list(&app.pool, task.id(), 0, until).await?;
     let (events, hashes): (Vec<Event>, Vec<Hash>) = rows.into_iter().map(|row| (row.event, row.sealed.hash)).unzip();
-    let snapshot = Snapshot::fold(&task.workflow, &events).ok_or_else(|| Error::impossible("a trail without an opening"))?;
+    let snapshot =
+        Snapshot::fold(&task.workflow, &events).ok_or_else(|| Error::impossible("a trail without an opening"))?;
     let first = known.first;
     let own = events.iter().zip(&hashes).filter(|(event, _)| event.cause_seq == first);
     let views: Vec<EntryView> = own.map(|(event, hash)| audit::view(event, Some(hash), party)).collect();

@@ -75,7 +75,7 @@ pub struct NewTask {
 /// Opens a task; whether it was made now. The same id and body again: the task as it is.
 pub async fn open_task(app: &Arc<App>, sender: Sender, new: NewTask) -> Result<(TaskView, bool), Error> {
     if let Some(found) = load(app, new.id).await? {
-        return same(found, &new).map(|view| (view, false));
+        return same(&found, &new).map(|view| (view, false));
     }
     let pinned = workflows::for_opening(app, new.partner_id, &new.workflow, new.version).await?;
     let opening = Opening {
@@ -99,13 +99,14 @@ pub async fn open_task(app: &Arc<App>, sender: Sender, new: NewTask) -> Result<(
             seed: ids::random::<32>,
         };
         let outcome = insert_opened(&app.pool, &open).await?;
-        let found = load(&app, id).await?.ok_or_else(|| Error::impossible("a task that was just written is not there"))?;
-        same(found, &new).map(|view| (view, matches!(outcome, Outcome::Saved(_))))
+        let found =
+            load(&app, id).await?.ok_or_else(|| Error::impossible("a task that was just written is not there"))?;
+        same(&found, &new).map(|view| (view, matches!(outcome, Outcome::Saved(_))))
     });
     write.await.map_err(|fault| Error::Internal(Arc::new(fault)))?
 }
 
-fn same(found: Loaded, new: &NewTask) -> Result<TaskView, Error> {
+fn same(found: &Loaded, new: &NewTask) -> Result<TaskView, Error> {
     let standing = super::commands::Standing::new(&found.workflow, found.snapshot(), Party::Platform);
     if found.record.open_digest != new.digest {
         return Err(Error::TaskExists(Box::new(standing)));

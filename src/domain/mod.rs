@@ -12,6 +12,7 @@ pub mod party;
 pub mod refusal;
 pub mod simulate;
 pub mod status;
+pub mod table;
 pub mod task;
 pub mod text;
 pub mod time;

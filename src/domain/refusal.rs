@@ -88,6 +88,7 @@ pub enum Refusal {
 
 impl Refusal {
     /// The same without a row to point to: a dry run keeps none.
+    #[must_use]
     pub fn unrecorded(&self) -> Self {
         let mut refusal = self.clone();
         if let Self::Cancelling { recorded } | Self::TaskClosed { recorded } = &mut refusal {

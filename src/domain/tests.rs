@@ -1,4 +1,11 @@
 //! The domain's tests: cases a line each, the grid of phase, command and party, and the laws over random and exhaustive sequences.
 
+mod cases;
+mod grid;
 mod kit;
+mod laws;
+mod random;
+mod refusals;
 mod review;
+mod trail;
+mod words;

@@ -1,6 +1,7 @@
 //! File locks between processes. The system drops them with the process, so a killed one never blocks the next.
 
 use std::fs::{File, OpenOptions, TryLockError};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::time::Duration;
 
@@ -51,6 +52,7 @@ impl Lock {
 }
 
 fn open(path: &Path) -> Result<File, Error> {
-    let opened = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path);
+    // Nobody else may open it, since whoever can may lock it.
+    let opened = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path);
     opened.map_err(|source| Error::File { action: "opening", path: path.to_owned(), source })
 }

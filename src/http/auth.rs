@@ -230,8 +230,9 @@ mod tests {
 
     #[test]
     fn one_request_has_one_credential() {
+        type Case<'a> = (&'a [(&'a str, &'a str)], Result<&'a str, Code>);
         let key = format!("Bearer {}", "k".repeat(20));
-        let table: &[(&[(&str, &str)], Result<&str, Code>)] = &[
+        let table: &[Case] = &[
             (&[], Err(Code::Unauthorized)),
             (&[("authorization", &key)], Ok("bearer")),
             (&[("authorization", "bearer  ait_x")], Ok("partner")),

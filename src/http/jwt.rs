@@ -130,7 +130,7 @@ impl Verifier {
                 let candidates = set.find(header.kid.as_deref()).await.map_err(Refusal::Unavailable)?;
                 let good = candidates
                     .iter()
-                    .any(|key| header.alg == key.name && signed_by(&key.key, key.algorithm, message, signature));
+                    .any(|key| header.alg == key.name && signed_by(&key.decoding, key.algorithm, message, signature));
                 if good { Ok(()) } else { Err(BAD_SIGNATURE) }
             }
         }

@@ -105,3 +105,16 @@ pub async fn is_migrated(pool: &PgPool) -> Result<bool, sqlx::Error> {
         sqlx::query_scalar("select version from _sqlx_migrations where success").fetch_all(pool).await?;
     Ok(MIGRATOR.iter().all(|migration| applied.contains(&migration.version)))
 }
+
+/// Applies the migrations of a folder instead of those compiled in: while a migration is being written, the code that
+/// needs it does not compile yet.
+///
+/// # Errors
+///
+/// As [`migrate`].
+pub async fn migrate_from(folder: &std::path::Path, options: &PgConnectOptions) -> Result<(), Error> {
+    let mut connection = PgConnection::connect_with(options).await?;
+    Migrator::new(folder).await?.run(&mut connection).await?;
+    connection.close().await?;
+    Ok(())
+}

@@ -4,7 +4,11 @@
 
 mod embedded;
 mod harness;
+mod licences;
 mod partners;
 mod pool;
+mod serve;
+mod server;
 mod sql_shape;
 mod store;
+mod tidy;

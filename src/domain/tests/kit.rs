@@ -22,6 +22,9 @@ use crate::domain::text::Text;
 use crate::domain::time::{Span, Time};
 use crate::domain::workflow::Workflow;
 
+use super::laws;
+use super::trail::Reader;
+
 /// When every task under test is opened: 2026-11-22T10:00:00Z.
 pub(super) const START: i64 = 1_795_341_600_000_000;
 
@@ -32,6 +35,7 @@ pub(super) struct Play {
     pub(super) trail: Vec<Event>,
     pub(super) snapshot: Snapshot,
     pub(super) now: Time,
+    reader: Reader,
 }
 
 pub(super) fn text<const MAX: usize>(words: &str) -> Text<MAX> {
@@ -105,7 +109,11 @@ impl Play {
     pub(super) fn open(definition: &Value) -> Self {
         let (workflow, now) = (parse(definition), Time::from_micros(START));
         let (trail, snapshot) = open(&workflow, opening(), now).unwrap().into_parts();
-        Self { workflow, trail, snapshot, now }
+        let mut reader = Reader::default();
+        trail.iter().for_each(|event| reader.read(&workflow, event));
+        let play = Self { workflow, trail, snapshot, now, reader };
+        laws::check_opening(&play);
+        play
     }
 
     /// Plays a script on a definition.
@@ -134,8 +142,10 @@ impl Play {
                 if step == "tick" {
                     self.now = self.now.max(self.snapshot.task.wake_at().unwrap_or(self.now));
                 }
-                let command = self.command(step);
-                return outcome(&self.send(&command));
+                return match self.try_command(step) {
+                    Ok(command) => outcome(&self.send(&command)),
+                    Err(refusals) => name(&refusals[0]).to_owned(),
+                };
             }
         }
         String::new()
@@ -145,7 +155,9 @@ impl Play {
     pub(super) fn send(&mut self, command: &Command) -> Result<Transition, Refusal> {
         let command = command.clone().with_late(self.late(command));
         let result = decide(&self.workflow, &self.snapshot, &command, self.now);
+        laws::check_step(self, &command, &result);
         if let Ok(transition) = &result {
+            transition.events().iter().for_each(|event| self.reader.read(&self.workflow, event));
             self.trail.extend(transition.events().iter().cloned());
             self.snapshot = transition.snapshot().clone();
         }

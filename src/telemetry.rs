@@ -1,0 +1,25 @@
+//! The log: on standard error, as text for people or as JSON for machines.
+
+use std::io::IsTerminal as _;
+
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::ParseError;
+
+use crate::config::{Log, LogFormat};
+
+/// Starts logging, for the whole process and for good. A second call changes nothing.
+///
+/// # Errors
+///
+/// When the filter does not parse.
+pub fn init(log: &Log) -> Result<(), ParseError> {
+    let filter = EnvFilter::builder().parse(&log.filter)?;
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let started = match log.format {
+        LogFormat::Text => builder.with_ansi(std::io::stderr().is_terminal()).try_init(),
+        LogFormat::Json => builder.json().flatten_event(true).with_current_span(true).with_span_list(false).try_init(),
+    };
+    // Only fails when a logger is there already, as in tests.
+    drop(started);
+    Ok(())
+}

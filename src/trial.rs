@@ -1,0 +1,272 @@
+//! The credentials of a trial on the private database: made once, kept beside it, shown at every start.
+//!
+//! The file is readable by its owner alone. A production service never has one.
+
+use std::fmt;
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use jsonwebtoken::{EncodingKey, Header};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::config::Secret;
+use crate::domain::time::Time;
+use crate::ids;
+
+/// The key of the workflow that a trial starts with.
+pub const WORKFLOW: &str = "brand-campaign";
+
+/// How long a buyer's token is good. It is made anew at every start.
+const TOKEN_LIFE_SECONDS: i64 = 365 * 24 * 60 * 60;
+
+/// One credential per party, and the secret that buyers' tokens are signed with.
+#[derive(Clone, PartialEq, Eq, Deserialize, Serialize)]
+pub struct Credentials {
+    platform_key: String,
+    buyer_jwt_secret: String,
+    buyer_id: Uuid,
+    buyer_token: String,
+    partner: Option<Partner>,
+}
+
+#[derive(Clone, PartialEq, Eq, Deserialize, Serialize)]
+struct Partner {
+    id: Uuid,
+    key: String,
+}
+
+/// Why there are no trial credentials.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Their file.
+    #[error("the trial credentials in {}", path.display())]
+    File {
+        /// Which file.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// Their file holds something else. What exactly is not said, since it holds secrets.
+    #[error("{} does not hold trial credentials: remove it, and new ones are made", path.display())]
+    Content {
+        /// Which file.
+        path: PathBuf,
+    },
+    /// The buyer's token cannot be signed.
+    #[error("signing the buyer's token")]
+    Token(#[from] jsonwebtoken::errors::Error),
+}
+
+impl Credentials {
+    /// Those kept in `data_dir`, or new ones, which are then kept there. The buyer's token is new in any case.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be read or written.
+    pub fn load_or_create(data_dir: &Path, now: Time) -> Result<Self, Error> {
+        let mut credentials = match Self::load(data_dir)? {
+            Some(credentials) => credentials,
+            None => Self {
+                platform_key: new_platform_key(),
+                buyer_jwt_secret: new_jwt_secret(),
+                buyer_id: ids::new(),
+                buyer_token: String::new(),
+                partner: None,
+            },
+        };
+        credentials.buyer_token = buyer_token(&credentials.buyer_jwt_secret, credentials.buyer_id, now)?;
+        credentials.save(data_dir)?;
+        Ok(credentials)
+    }
+
+    /// Those kept in `data_dir`, if any.
+    ///
+    /// # Errors
+    ///
+    /// When the file is there and cannot be read.
+    pub fn load(data_dir: &Path) -> Result<Option<Self>, Error> {
+        let path = file(data_dir);
+        let text = match fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(source) => return Err(Error::File { path, source }),
+        };
+        serde_json::from_str(&text).map(Some).map_err(|_| Error::Content { path })
+    }
+
+    /// Keeps the partner that the service made for the trial.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be written.
+    pub fn keep_partner(&mut self, data_dir: &Path, id: Uuid, key: String) -> Result<(), Error> {
+        self.partner = Some(Partner { id, key });
+        self.save(data_dir)
+    }
+
+    /// The platform's key.
+    pub fn platform_key(&self) -> Secret {
+        Secret::new(&self.platform_key)
+    }
+
+    /// What buyers' tokens are signed with.
+    pub fn buyer_jwt_secret(&self) -> Secret {
+        Secret::new(&self.buyer_jwt_secret)
+    }
+
+    /// The buyer.
+    pub fn buyer_id(&self) -> Uuid {
+        self.buyer_id
+    }
+
+    /// The buyer's token.
+    pub fn buyer_token(&self) -> Secret {
+        Secret::new(&self.buyer_token)
+    }
+
+    /// The partner's id and key, once it was made.
+    pub fn partner(&self) -> Option<(Uuid, Secret)> {
+        self.partner.as_ref().map(|partner| (partner.id, Secret::new(&partner.key)))
+    }
+
+    /// Says what to try: addresses, credentials, three calls. For the person who started the service.
+    ///
+    /// # Errors
+    ///
+    /// When `out` cannot be written.
+    pub fn announce(&self, out: &mut impl Write, address: SocketAddr) -> io::Result<()> {
+        let Self { platform_key, buyer_id, buyer_token, .. } = self;
+        writeln!(out, "\n  contract     http://{address}/docs\n  health       http://{address}/ready\n")?;
+        writeln!(out, "A trial on a private database (production: set DATABASE_URL). Its credentials:\n")?;
+        writeln!(out, "  URL=http://{address}")?;
+        writeln!(out, "  PLATFORM={platform_key}")?;
+        let Some(Partner { id, key }) = &self.partner else {
+            return writeln!(out, "  BUYER={buyer_token}  # buyer {buyer_id}\n");
+        };
+        let task = ids::new();
+        writeln!(out, "  PARTNER={key}\n  BUYER={buyer_token}\n  TASK={task}\n")?;
+        writeln!(
+            out,
+            "Paste them into a shell, then the platform opens a task, the partner hands in work, the buyer looks:\n"
+        )?;
+        writeln!(
+            out,
+            "  curl -sH \"Authorization: Bearer $PLATFORM\" -H 'Content-Type: application/json' $URL/api/v1/tasks \\\n    \
+             -d '{{\"id\":\"'$TASK'\",\"partner_id\":\"{id}\",\"buyer_id\":\"{buyer_id}\",\
+             \"workflow\":{{\"key\":\"{WORKFLOW}\"}},\"title\":\"Autumn campaign\"}}'"
+        )?;
+        writeln!(
+            out,
+            "  curl -sH \"X-AITasker-Key: $PARTNER\" -H 'Content-Type: application/json' $URL/api/v1/tasks/$TASK/events \\\n    \
+             -d '{{\"type\":\"work_submitted\",\"actor\":{{\"id\":\"u-dora\"}},\"summary\":\"First draft\"}}'"
+        )?;
+        writeln!(out, "  curl -sH \"Authorization: Bearer $BUYER\" $URL/api/v1/tasks/$TASK/status\n")
+    }
+
+    /// The credentials alone, in the form of shell variables.
+    ///
+    /// # Errors
+    ///
+    /// When `out` cannot be written.
+    pub fn print(&self, out: &mut impl Write) -> io::Result<()> {
+        writeln!(out, "PLATFORM={}", self.platform_key)?;
+        if let Some(Partner { id, key }) = &self.partner {
+            writeln!(out, "PARTNER={key}\nPARTNER_ID={id}")?;
+        }
+        writeln!(out, "BUYER={}\nBUYER_ID={}", self.buyer_token, self.buyer_id)
+    }
+
+    /// Under another name first: whoever reads it meanwhile sees a whole file.
+    fn save(&self, data_dir: &Path) -> Result<(), Error> {
+        let path = file(data_dir);
+        let unfinished = data_dir.join(format!("trial.{}.new", hex::encode(ids::random::<6>())));
+        let write = || {
+            let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&unfinished)?;
+            serde_json::to_writer_pretty(&mut file, self)?;
+            fs::rename(&unfinished, &path)
+        };
+        write().map_err(|source| Error::File { path: path.clone(), source })
+    }
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Credentials").field("buyer_id", &self.buyer_id).finish_non_exhaustive()
+    }
+}
+
+/// A key that the platform may use: `STAGEGATE_PLATFORM_KEYS`.
+pub fn new_platform_key() -> String {
+    format!("platform_{}", hex::encode(ids::random::<24>()))
+}
+
+/// A secret for buyers' tokens: `STAGEGATE_BUYER_JWT_SECRET`.
+pub fn new_jwt_secret() -> String {
+    hex::encode(ids::random::<32>())
+}
+
+fn buyer_token(secret: &str, buyer: Uuid, now: Time) -> Result<String, jsonwebtoken::errors::Error> {
+    let claims = serde_json::json!({
+        "sub": buyer,
+        "aud": "authenticated",
+        "role": "authenticated",
+        "iat": now.utc().timestamp(),
+        "exp": now.utc().timestamp() + TOKEN_LIFE_SECONDS,
+    });
+    jsonwebtoken::encode(&Header::default(), &claims, &EncodingKey::from_secret(secret.as_bytes()))
+}
+
+fn file(data_dir: &Path) -> PathBuf {
+    data_dir.join("trial.json")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::{Credentials, Error};
+    use crate::clock::Clock;
+    use crate::ids;
+
+    #[test]
+    fn credentials_are_made_once_and_kept_from_others() {
+        let dir = std::env::temp_dir().join(format!("stagegate-test_{}", ids::new()));
+        fs::create_dir(&dir).unwrap();
+        let now = Clock::system().now();
+        let mut first = Credentials::load_or_create(&dir, now).unwrap();
+        first.keep_partner(&dir, ids::new(), "ait_key".to_owned()).unwrap();
+        let again = Credentials::load_or_create(&dir, now).unwrap();
+        assert!(first == again);
+        let files: Vec<_> = fs::read_dir(&dir).unwrap().map(|entry| entry.unwrap()).collect();
+        assert_eq!(files.len(), 1, "{files:?}");
+        assert_eq!(files[0].metadata().unwrap().permissions().mode() & 0o777, 0o600);
+
+        fs::write(files[0].path(), "{\"platform_key\": \"planted\"}").unwrap();
+        let error = Credentials::load(&dir).unwrap_err();
+        assert!(matches!(error, Error::Content { .. }));
+        assert!(!format!("{error} {error:?}").contains("planted"));
+        fs::remove_dir_all(&dir).unwrap();
+    }
+
+    #[test]
+    fn the_announcement_holds_what_its_calls_need() {
+        let dir = std::env::temp_dir().join(format!("stagegate-test_{}", ids::new()));
+        fs::create_dir(&dir).unwrap();
+        let mut credentials = Credentials::load_or_create(&dir, Clock::system().now()).unwrap();
+        credentials.keep_partner(&dir, ids::new(), "ait_key".to_owned()).unwrap();
+        let mut out = Vec::new();
+        credentials.announce(&mut out, "127.0.0.1:4711".parse().unwrap()).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        for variable in ["URL", "PLATFORM", "PARTNER", "BUYER", "TASK"] {
+            assert!(text.contains(&format!("  {variable}=")), "{variable} is set");
+            assert!(text.contains(&format!("${variable}")), "{variable} is used");
+        }
+        fs::remove_dir_all(&dir).unwrap();
+    }
+}

@@ -1,0 +1,76 @@
+//! Every dependency may be shipped under a licence that asks no more than to be named.
+
+use std::process::Command;
+
+use serde_json::Value;
+use spdx::{Expression, ParseMode};
+
+/// Permissive ones. `MPL-2.0` asks for changes to its own files, of which there are none; `CDLA-Permissive-2.0` is that
+/// of the list of certificate authorities.
+const ALLOWED: [&str; 13] = [
+    "0BSD",
+    "Apache-2.0",
+    "BSD-2-Clause",
+    "BSD-3-Clause",
+    "BSL-1.0",
+    "CC0-1.0",
+    "CDLA-Permissive-2.0",
+    "ISC",
+    "MIT",
+    "MIT-0",
+    "MPL-2.0",
+    "Unicode-3.0",
+    "Zlib",
+];
+
+#[test]
+fn every_dependency_has_an_allowed_licence() {
+    let output = Command::new(env!("CARGO"))
+        .args(["metadata", "--format-version", "1", "--locked", "--offline"])
+        // What other systems would need on top was never downloaded here.
+        .args(["--filter-platform", &host()])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let metadata: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let packages = metadata["packages"].as_array().unwrap();
+    assert!(packages.len() > 50, "only {} packages", packages.len());
+    let refused: Vec<String> = packages.iter().filter_map(refusal).collect();
+    assert!(refused.is_empty(), "{refused:#?}");
+}
+
+#[test]
+fn a_licence_that_asks_for_more_is_refused() {
+    for (licence, refused) in [
+        ("MIT OR GPL-3.0-only", false),
+        ("Apache-2.0 WITH LLVM-exception", false),
+        ("MIT/Apache-2.0", false),
+        ("MIT AND GPL-3.0-only", true),
+        ("GPL-3.0-or-later", true),
+        ("made up", true),
+    ] {
+        let package = serde_json::json!({ "name": "x", "version": "1.0.0", "license": licence });
+        assert_eq!(refusal(&package).is_some(), refused, "{licence}");
+    }
+    assert!(refusal(&serde_json::json!({ "name": "x", "version": "1.0.0", "license": null })).is_some());
+}
+
+/// The system that this is built for, as cargo names it.
+fn host() -> String {
+    let output = Command::new("rustc").arg("-vV").output().unwrap();
+    let version = String::from_utf8(output.stdout).unwrap();
+    version.lines().find_map(|line| line.strip_prefix("host: ")).unwrap().to_owned()
+}
+
+/// Why the package cannot be used; `None` if it can.
+fn refusal(package: &Value) -> Option<String> {
+    let name = format!("{} {}", package["name"].as_str().unwrap(), package["version"].as_str().unwrap());
+    let Some(licence) = package["license"].as_str() else { return Some(format!("{name} names no licence")) };
+    // Old packages write `A/B` for `A OR B`.
+    let Ok(expression) = Expression::parse_mode(licence, ParseMode::LAX) else {
+        return Some(format!("{name}: {licence:?} cannot be read"));
+    };
+    let allowed = |id: &spdx::LicenseReq| id.license.id().is_some_and(|id| ALLOWED.contains(&id.name));
+    (!expression.evaluate(allowed)).then(|| format!("{name}: {licence}"))
+}

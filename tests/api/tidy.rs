@@ -1,0 +1,136 @@
+//! The house rules that a compiler does not know: which folder may speak of what, and how a file begins.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// What a folder may never mention. A folder of ours is written `crate::x`; everything else is another crate.
+const ARROWS: [(&str, &[&str]); 6] = [
+    (
+        "domain",
+        &[
+            "axum",
+            "hyper",
+            "reqwest",
+            "sqlx",
+            "tokio",
+            "tower_http",
+            "tracing",
+            "crate::app",
+            "crate::config",
+            "crate::embedded",
+            "crate::http",
+            "crate::store",
+            "crate::webhook",
+            "crate::worker",
+            "crate::clock",
+            "crate::ids",
+        ],
+    ),
+    ("store", &["axum", "crate::app", "crate::http", "crate::worker"]),
+    ("app", &["axum", "crate::http", "crate::worker"]),
+    ("http", &["sqlx", "crate::store", "crate::worker"]),
+    ("worker", &["sqlx", "axum", "crate::store", "crate::http"]),
+    ("embedded", &["axum", "crate::app", "crate::config", "crate::http", "crate::store", "crate::worker"]),
+];
+
+#[test]
+fn every_file_keeps_the_house_rules() {
+    let files = rust_files();
+    assert!(files.len() > 20, "only {} files found", files.len());
+    let complaints: Vec<String> = files.iter().flat_map(|(path, text)| complaints(path, text)).collect();
+    assert!(complaints.is_empty(), "{complaints:#?}");
+}
+
+#[test]
+fn breaking_a_house_rule_is_noticed() {
+    for (path, text, expected) in [
+        ("src/domain/task.rs", "//! T.\nuse sqlx::PgPool;", 1),
+        ("src/domain/task.rs", "//! T.\nuse crate::{store::tasks, ids};", 2),
+        ("src/domain/task.rs", "//! T.\nlet now = tokio::time::Instant::now();", 1),
+        ("src/domain/task.rs", "//! Not for sqlx.\n/// Nor for axum::Router.\nlet tokio_like = 1; // sqlx::x", 0),
+        ("src/http/tasks.rs", "//! T.\nuse crate::store;", 1),
+        ("src/http/tasks.rs", "//! T.\nuse crate::app;", 0),
+        ("src/store/tasks.rs", "//! T.\nuse sqlx::PgPool;", 0),
+        ("src/worker.rs", "//! T.\nuse sqlx::PgPool;", 1),
+        ("src/http/tests.rs", "//! T.\nuse crate::store;", 0),
+        ("src/http/tasks.rs", "//! T.\n#[cfg(test)]\nmod tests {\n    use crate::store;\n}", 0),
+        ("src/main.rs", "use std::fs;", 1),
+        ("src/main.rs", concat!("//! M.\n// TO", "DO: later"), 1),
+        ("tests/api/x.rs", "//! M.\nuse crate::store;", 0),
+    ] {
+        let complaints = complaints(Path::new(path), text);
+        assert_eq!(complaints.len(), expected, "{path} {text:?}: {complaints:?}");
+    }
+}
+
+fn complaints(path: &Path, text: &str) -> Vec<String> {
+    let mut complaints = Vec::new();
+    let name = path.display();
+    if !text.starts_with("//!") {
+        complaints.push(format!("{name}: does not open with what lives here (//!)"));
+    }
+    if text.contains(concat!("TO", "DO")) {
+        complaints.push(format!("{name}: leaves something to do"));
+    }
+    let code = shipped(path, text);
+    for (folder, forbidden) in ARROWS {
+        let inside = path.starts_with(format!("src/{folder}")) || path == Path::new(&format!("src/{folder}.rs"));
+        for word in forbidden.iter().filter(|word| inside && mentions(&code, word)) {
+            complaints.push(format!("{name}: {folder} never mentions {word}"));
+        }
+    }
+    complaints
+}
+
+/// Whether the code names this crate or this module of ours.
+fn mentions(code: &str, word: &str) -> bool {
+    let Some(module) = word.strip_prefix("crate::") else {
+        return starts(code, word)
+            .any(|rest| rest.starts_with("::") || rest.starts_with(';') || rest.starts_with(" as "));
+    };
+    let direct = starts(code, word).any(|rest| !rest.starts_with(is_word));
+    // `use crate::{a, b::c};`
+    let grouped = code.split("crate::{").skip(1).filter_map(|group| group.split(';').next());
+    direct || grouped.into_iter().any(|group| starts(group, module).any(|rest| !rest.starts_with(is_word)))
+}
+
+/// What follows every place where `word` begins a path.
+fn starts<'a>(code: &'a str, word: &'a str) -> impl Iterator<Item = &'a str> {
+    code.match_indices(word).filter_map(move |(at, _)| {
+        let before = code[..at].chars().next_back();
+        (!before.is_some_and(|c| is_word(c) || c == ':')).then(|| &code[at + word.len()..])
+    })
+}
+
+fn is_word(c: char) -> bool {
+    c.is_alphanumeric() || c == '_'
+}
+
+/// The code that is not for tests, which may build what they need. Line comments go too; that a `//` in a string takes the
+/// rest of its line with it does no harm here.
+fn shipped(path: &Path, text: &str) -> String {
+    if path.file_stem().is_some_and(|stem| stem == "tests") {
+        return String::new();
+    }
+    let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+    code.lines().map(|line| line.split("//").next().unwrap_or_default()).collect::<Vec<_>>().join("\n")
+}
+
+/// Every file of ours with its text, by its path from the root of the repository.
+fn rust_files() -> Vec<(PathBuf, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut folders: Vec<PathBuf> = ["src", "tests", "benches"].iter().map(|folder| root.join(folder)).collect();
+    let mut files = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).into_iter().flatten() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let text = fs::read_to_string(&path).unwrap();
+                files.push((path.strip_prefix(root).unwrap().to_owned(), text));
+            }
+        }
+    }
+    files
+}
