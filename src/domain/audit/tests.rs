@@ -90,8 +90,7 @@ fn what_is_not_for_a_party_is_in_no_view_or_proof_of_it() {
 fn a_row_that_is_not_for_a_party_shows_its_place_and_nothing_else() {
     for (event, row) in trail().iter().zip(sealed(&trail())) {
         let hidden = match (&event.fact, event.party) {
-            (Fact::VoteRecorded(_), party) => party != Source::Buyer,
-            (Fact::LateDecisionRecorded(_), party) => party != Source::Buyer,
+            (Fact::VoteRecorded(_) | Fact::LateDecisionRecorded(_), party) => party != Source::Buyer,
             (fact, _) => fact.kind() == "task.cancellation_acknowledged",
         };
         if hidden {
@@ -159,6 +158,28 @@ fn every_flipped_byte_is_found() {
             found(&Sealed { hash: Hash::from_bytes(bytes), ..row.clone() }, "the hash");
         }
         chain.append(&row).unwrap();
+    }
+}
+
+#[test]
+fn columns_hold_nothing_but_what_is_committed() {
+    let row = sealed(&trail()[..1]).remove(0);
+    let (data, personal) = (row.data.as_str(), row.personal.as_str());
+    let erased = erase(&row, |_| true).unwrap();
+    let changes = [
+        (data.replace(':', ": "), personal.to_owned()),
+        (format!(" {data}"), personal.to_owned()),
+        (data.replace("}}", r#","unheard_of":1}}"#), personal.to_owned()),
+        (data.replace("}}", r#","type":"task.opened"}}"#), personal.to_owned()),
+        (data.replace("}}", r#"},"more":1}"#), personal.to_owned()),
+        (data.to_owned(), personal.replace('{', r#"{"data.revision":["00000000000000000000000000000000",1],"#)),
+        (data.to_owned(), personal.replace("[\"", "[ \"")),
+        (data.to_owned(), erased.replace(':', ": ")),
+        (data.to_owned(), "{}".to_owned() + "{}"),
+    ];
+    for (data, personal) in changes {
+        let forged = Sealed { data, personal, ..row.clone() };
+        assert_eq!(verify(&origin(), [&forged]), Err(Broken { seq: 1, what: Error::Columns }), "{forged:?}");
     }
 }
 

@@ -22,9 +22,6 @@ const FETCH_TIMEOUT: Duration = Duration::from_secs(5);
 /// Why buyers' tokens cannot be checked.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The HS256 secret is too short.
-    #[error("the secret for buyers' tokens has less than 32 bytes")]
-    ShortSecret,
     /// The JWKS file cannot be read.
     #[error("the JWKS file cannot be read")]
     File(#[source] std::io::Error),
