@@ -203,7 +203,7 @@ fn keys(settings: &Keys) -> Result<ExitCode, Failure> {
 
 fn print_contract(settings: Openapi) -> Result<ExitCode, Failure> {
     let document = openapi::document();
-    let text = if settings.json { document.to_pretty_json()? } else { document.to_yaml()? };
+    let text = if settings.json { document.to_pretty_json()? + "\n" } else { document.to_yaml()? };
     std::io::stdout().write_all(text.as_bytes())?;
     Ok(ExitCode::SUCCESS)
 }
