@@ -24,6 +24,9 @@ begin
         exception
             -- Somebody grants it at this moment: look again. (XX000 is "tuple concurrently updated".)
             when unique_violation or internal_error then perform pg_sleep(0.05 * attempt);
+            when insufficient_privilege then
+                raise exception '% is not a member of role stagegate_app and may not become one', current_user
+                    using hint = 'As an administrator: GRANT stagegate_app TO ' || quote_ident(current_user) || ';';
         end;
     end loop;
     if not has_schema_privilege('stagegate_app', current_schema(), 'USAGE') then

@@ -4,15 +4,16 @@ use std::error::Error;
 use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 
-use axum::routing::get;
-use axum::{Json, Router};
 use clap::Parser as _;
 use sqlx::postgres::PgConnectOptions;
+use stagegate::app::App;
 use stagegate::clock::Clock;
-use stagegate::config::{Cli, Command, Database, Db, Keys, Limits, Openapi, Serve};
+use stagegate::config::{Cli, Command, Credentials, Database, Db, Keys, Limits, Openapi, Secret, Serve};
 use stagegate::embedded::{self, Postgres};
 use stagegate::http::server::{self, Drained};
+use stagegate::http::{self, AppState, jwt, middleware, openapi};
 use stagegate::store::pool;
 use stagegate::{ids, telemetry, trial};
 use tokio::net::TcpListener;
@@ -49,7 +50,7 @@ async fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Keys(settings) => keys(&settings),
         Command::Db(Db::Fetch { database }) => fetch(&database).await,
         Command::Db(Db::Scratch { migrations, database, run }) => scratch(migrations.as_deref(), &database, &run).await,
-        Command::Openapi(settings) => openapi(settings),
+        Command::Openapi(settings) => print_contract(settings),
         Command::Workflow(_) | Command::Audit(_) | Command::Demo(_) => Err("this command is not built in".into()),
     }
 }
@@ -77,19 +78,22 @@ async fn serve_on(
         pool::migrate(&database.options).await?;
     }
     let pool = pool::connect(&database.options, settings.pool_size).await?;
+    let app = Arc::new(App::new(pool.clone(), Clock::system()));
     let address = listener.local_addr()?;
     let mut out = std::io::stdout();
     writeln!(out, "stagegate {} listens on http://{address}", env!("CARGO_PKG_VERSION"))?;
+    let mut credentials = settings.credentials.clone();
     if database.postgres.is_some() {
-        let data_dir = settings.database.data_dir();
-        let credentials = trial::Credentials::load_or_create(&data_dir, Clock::system().now())?;
-        credentials.announce(&mut out, address)?;
+        let trial = trial::prepare(&app, &settings.database.data_dir()).await?;
+        credentials.admit(trial.platform_key(), trial.buyer_jwt_secret());
+        trial.announce(&mut out, address)?;
     }
     out.flush()?;
 
-    let router = Router::new().route("/health", get(async || Json(serde_json::json!({ "status": "ok" }))));
+    let router = http::router(AppState::new(Arc::clone(&app), http_settings(settings, &credentials)).await?);
     let shutdown = async {
         requested(stop).await;
+        app.drain();
         tracing::info!("stopping: finishing what runs");
         tokio::time::sleep(settings.limits.drain_delay).await;
     };
@@ -103,6 +107,21 @@ async fn serve_on(
         Drained::CutOff => tracing::warn!("stopped; some requests took longer than the drain time-out"),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn http_settings(settings: &Serve, credentials: &Credentials) -> http::Settings {
+    let text = |secret: &Secret| secret.expose().to_owned();
+    http::Settings {
+        platform_keys: credentials.platform_keys().map(text).collect(),
+        buyers: jwt::Settings {
+            secret: credentials.buyer_jwt_secret().map(text),
+            jwks: credentials.buyer_jwks().map(str::to_owned),
+            audience: credentials.buyer_jwt_audience().map(str::to_owned),
+            issuer: credentials.buyer_jwt_issuer().map(str::to_owned),
+        },
+        cors_origins: settings.cors_origins.iter().filter(|origin| !origin.is_empty()).cloned().collect(),
+        limits: middleware::Limits { request: settings.limits.request_timeout, body: settings.limits.body_timeout },
+    }
 }
 
 fn connection_limits(limits: &Limits) -> server::Limits {
@@ -183,8 +202,8 @@ fn keys(settings: &Keys) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn openapi(settings: Openapi) -> Result<ExitCode, Failure> {
-    let document = stagegate::http::openapi::document();
+fn print_contract(settings: Openapi) -> Result<ExitCode, Failure> {
+    let document = openapi::document();
     let text = if settings.json { document.to_pretty_json()? + "\n" } else { document.to_yaml()? };
     std::io::stdout().write_all(text.as_bytes())?;
     Ok(ExitCode::SUCCESS)

@@ -8,17 +8,25 @@ use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use jsonwebtoken::{EncodingKey, Header};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::app::{self, App, Caller, partners, workflows};
 use crate::config::Secret;
+use crate::domain::api_key::ApiKey;
+use crate::domain::id::{CredentialId, WorkflowKey};
+use crate::domain::text::Name;
 use crate::domain::time::Time;
 use crate::ids;
 
 /// The key of the workflow that a trial starts with.
 pub const WORKFLOW: &str = "brand-campaign";
+
+/// Its definition.
+pub const DEFINITION: &str = include_str!("../tests/fixtures/brand-campaign.json");
 
 /// How long a buyer's token is good. It is made anew at every start.
 const TOKEN_LIFE_SECONDS: i64 = 365 * 24 * 60 * 60;
@@ -57,12 +65,44 @@ pub enum Error {
         /// Which file.
         path: PathBuf,
     },
+    /// The partner or the workflow of the trial cannot be made.
+    #[error("making the trial's partner and workflow")]
+    App(#[from] app::Error),
     /// The buyer's token cannot be signed.
     #[error("signing the buyer's token")]
     Token(#[from] jsonwebtoken::errors::Error),
 }
 
+/// Makes what a trial starts with, as far as it is not there: credentials of all three parties and a workflow.
+///
+/// # Errors
+///
+/// When the credentials' file or the database fails.
+pub async fn prepare(app: &Arc<App>, data_dir: &Path) -> Result<Credentials, Error> {
+    let mut credentials = Credentials::load_or_create(data_dir, app.clock().now())?;
+    if !credentials.has_partner(app).await? {
+        let caller = Caller::Platform { credential_id: CredentialId::parse("trial").expect("a short word") };
+        let name = Name::parse("Trial partner").expect("a short name");
+        let partner = partners::create_partner(app, &caller, name).await?;
+        let key = partners::create_partner_key(app, &caller, partner.id).await?;
+        let workflow = WorkflowKey::parse(WORKFLOW).expect("a sound key");
+        let definition = serde_json::from_str(DEFINITION).expect("the trial's definition is JSON");
+        workflows::register_workflow(app, partner.id, &workflow, &definition, false).await?;
+        credentials.keep_partner(data_dir, partner.id.0, key.secret.reveal().to_owned())?;
+    }
+    Ok(credentials)
+}
+
 impl Credentials {
+    /// Whether the partner is kept and in the database, which may have been made anew.
+    async fn has_partner(&self, app: &App) -> Result<bool, Error> {
+        let Some(partner) = &self.partner else { return Ok(false) };
+        match ApiKey::parse(&partner.key) {
+            Some(key) => Ok(partners::resolve_key(app, &key).await?.is_some()),
+            None => Ok(false),
+        }
+    }
+
     /// Those kept in `data_dir`, or new ones, which are then kept there. The buyer's token is new in any case.
     ///
     /// # Errors

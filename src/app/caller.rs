@@ -41,6 +41,10 @@ impl Caller {
     }
 
     /// Names the credential in the trail and in the log; reveals nothing.
+    ///
+    /// # Panics
+    ///
+    /// Never: every UUID is a valid id.
     pub fn credential_id(&self) -> CredentialId {
         match self {
             Self::Partner { key_id, .. } => {

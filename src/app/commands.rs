@@ -5,6 +5,8 @@
 
 use std::sync::Arc;
 
+use tracing::Instrument as _;
+
 use crate::domain::audit::{self, EntryView, Hash};
 use crate::domain::command::Command;
 use crate::domain::decide::{self, Snapshot, Transition};
@@ -113,7 +115,8 @@ pub(super) fn version_for(snapshot: &Snapshot, party: Party) -> u64 {
 /// Does what a party asks of a task that it can see.
 pub async fn post_event(app: &Arc<App>, caller: &Caller, task: Loaded, request: Request) -> Result<Answer, Error> {
     let (app, party) = (Arc::clone(app), caller.party());
-    let write = tokio::spawn(async move { attempt_until_settled(&app, party, task, &request).await });
+    let write = async move { attempt_until_settled(&app, party, task, &request).await };
+    let write = tokio::spawn(write.in_current_span());
     write.await.map_err(|fault| Error::Internal(Arc::new(fault)))?
 }
 

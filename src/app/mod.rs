@@ -40,6 +40,14 @@ impl App {
         }
     }
 
+    /// An app whose database cannot be reached, for tests of what needs none.
+    #[cfg(test)]
+    pub(crate) fn without_database(clock: Clock) -> Self {
+        let patience = std::time::Duration::from_millis(100);
+        let pool = sqlx::postgres::PgPoolOptions::new().acquire_timeout(patience);
+        Self::new(pool.connect_lazy("postgres://nobody@localhost:1/nothing").unwrap(), clock)
+    }
+
     /// The clock; doors need it for what they check themselves (the expiry of tokens).
     pub fn clock(&self) -> &Clock {
         &self.clock
@@ -113,8 +121,8 @@ impl From<Arc<store::Error>> for Error {
     fn from(error: Arc<store::Error>) -> Self {
         match *error {
             store::Error::Busy(_) => Self::Overloaded(error),
-            store::Error::Unreachable(_) => Self::Unavailable(error),
-            store::Error::Newer { .. } => Self::Unavailable(error),
+            // A newer replica wrote the row: that one can serve it, this one not.
+            store::Error::Unreachable(_) | store::Error::Newer { .. } => Self::Unavailable(error),
             store::Error::NoPartner | store::Error::NoWorkflow => Self::NotFound,
             store::Error::Failed(_) | store::Error::Impossible { .. } => Self::Internal(error),
         }

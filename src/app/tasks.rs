@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tracing::Instrument as _;
+
 use crate::domain::decide::{self, Opening, Snapshot};
 use crate::domain::event::WorkflowRef;
 use crate::domain::id::{ActorId, BuyerId, PartnerId, TaskId, WorkflowKey};
@@ -75,7 +77,7 @@ pub struct NewTask {
 /// Opens a task; whether it was made now. The same id and body again: the task as it is.
 pub async fn open_task(app: &Arc<App>, sender: Sender, new: NewTask) -> Result<(TaskView, bool), Error> {
     if let Some(found) = load(app, new.id).await? {
-        return same(found, &new).map(|view| (view, false));
+        return same(&found, &new).map(|view| (view, false));
     }
     let pinned = workflows::for_opening(app, new.partner_id, &new.workflow, new.version).await?;
     let opening = Opening {
@@ -90,7 +92,7 @@ pub async fn open_task(app: &Arc<App>, sender: Sender, new: NewTask) -> Result<(
     let transition = decide::open(&pinned.workflow, opening, app.clock.now()).map_err(Error::Rejected)?;
     let (id, app) = (new.id, Arc::clone(app));
     // The write outlives a caller that hangs up.
-    let write = tokio::spawn(async move {
+    let write = async move {
         let open = Open {
             transition: &transition,
             partner_id: new.partner_id,
@@ -101,12 +103,13 @@ pub async fn open_task(app: &Arc<App>, sender: Sender, new: NewTask) -> Result<(
         let outcome = insert_opened(&app.pool, &open).await?;
         let found =
             load(&app, id).await?.ok_or_else(|| Error::impossible("a task that was just written is not there"))?;
-        same(found, &new).map(|view| (view, matches!(outcome, Outcome::Saved(_))))
-    });
+        same(&found, &new).map(|view| (view, matches!(outcome, Outcome::Saved(_))))
+    };
+    let write = tokio::spawn(write.in_current_span());
     write.await.map_err(|fault| Error::Internal(Arc::new(fault)))?
 }
 
-fn same(found: Loaded, new: &NewTask) -> Result<TaskView, Error> {
+fn same(found: &Loaded, new: &NewTask) -> Result<TaskView, Error> {
     let standing = super::commands::Standing::new(&found.workflow, found.snapshot(), Party::Platform);
     if found.record.open_digest != new.digest {
         return Err(Error::TaskExists(Box::new(standing)));

@@ -328,7 +328,7 @@ pub fn allowed(workflow: &Workflow, task: &Task, party: Party) -> Vec<&'static s
             cancel,
         ]),
         Phase::Escalated(escalation) => open(&[update, ("escalation_resolved", party == escalation.to), cancel]),
-        Phase::OnHold(held) => open(&[update, ("resumed", party == held.by || platform), cancel]),
+        Phase::OnHold(pause) => open(&[update, ("resumed", party == pause.by || platform), cancel]),
         Phase::Cancelling(_) => {
             open(&[update, ("cancellation_acknowledged", partner), ("cancellation_requested", platform)])
         }

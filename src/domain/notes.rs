@@ -94,24 +94,13 @@ impl Notes {
             }
             Fact::WorkSubmitted { revision, summary, artifacts } => {
                 self.votes.clear();
-                self.submission = Some(Submitted {
-                    revision: *revision,
-                    summary: summary.clone(),
-                    artifacts: artifacts.clone().unwrap_or_default(),
-                    submitted_at: event.recorded_at,
-                    actor: event.actor.clone(),
-                });
+                let (revision, summary) = (*revision, summary.clone());
+                let artifacts = artifacts.clone().unwrap_or_default();
+                let (submitted_at, actor) = (event.recorded_at, event.actor.clone());
+                self.submission = Some(Submitted { revision, summary, artifacts, submitted_at, actor });
             }
             Fact::StatusUpdated { message, .. } => self.message.clone_from(message),
-            Fact::VoteRecorded(vote) => {
-                let same = |note: &VoteNote| note.actor.as_ref().map(|a| &a.id) == event.actor.as_ref().map(|a| &a.id);
-                self.votes.retain(|note| !same(note));
-                self.votes.push(VoteNote {
-                    seq: event.seq,
-                    actor: event.actor.clone(),
-                    feedback: vote.feedback.clone(),
-                });
-            }
+            Fact::VoteRecorded(vote) => self.vote(event, vote.feedback.clone()),
             Fact::StageApproved { .. } => self.returned = None,
             Fact::StageRejected(rejected) => {
                 let both = [&rejected.shared_feedback, &rejected.internal_feedback];
@@ -148,6 +137,13 @@ impl Notes {
             | Fact::WorkflowExpired {}
             | Fact::WorkflowFailed { .. } => {}
         }
+    }
+
+    /// An actor's later vote replaces the earlier one.
+    fn vote(&mut self, event: &Event, feedback: Option<Feedback>) {
+        let id = |actor: &Option<Actor>| actor.as_ref().map(|actor| actor.id.clone());
+        self.votes.retain(|note| id(&note.actor) != id(&event.actor));
+        self.votes.push(VoteNote { seq: event.seq, actor: event.actor.clone(), feedback });
     }
 
     /// A second rejection of the same round, by the party escalated to, adds to the first.

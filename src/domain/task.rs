@@ -78,11 +78,11 @@ pub struct Decision {
 
 impl Decision {
     /// The decision that an event is, if it is one.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "every other event decides nothing")]
     pub fn of(event: &Event) -> Option<Self> {
         let (decision, revision) = match &event.fact {
             Fact::StageApproved { revision, .. } => (Verdict::Approved, *revision),
             Fact::StageRejected(rejected) => (Verdict::Rejected, rejected.revision),
-            #[expect(clippy::wildcard_enum_match_arm, reason = "every other event decides nothing")]
             _ => return None,
         };
         let (seq, party, decided_at) = (event.seq, event.party, event.recorded_at);

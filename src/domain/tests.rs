@@ -1,4 +1,15 @@
 //! The domain's tests: cases a line each, the grid of phase, command and party, and the laws over random and exhaustive sequences.
 
+mod buyer;
+mod cases;
+mod details;
+mod exhaustive;
+mod golden;
+mod grid;
 mod kit;
+mod laws;
+mod random;
+mod refusals;
 mod review;
+mod trail;
+mod words;

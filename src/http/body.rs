@@ -173,78 +173,50 @@ mod tests {
         Minor,
     }
 
+    fn refusal(change: &Value) -> FieldError {
+        let mut body = json!({ "id": "0199a000-0000-7000-8000-000000000000", "name": "x" });
+        for (name, value) in change.as_object().unwrap() {
+            body[name] = value.clone();
+        }
+        let problem = from_value::<Sample>(body).unwrap_err();
+        assert_eq!((problem.code(), problem.errors().len()), (Code::InvalidBody, 1), "{change}");
+        problem.errors()[0].clone()
+    }
+
     #[test]
     fn a_wrong_field_is_named_with_its_place() {
-        let id = "0199a000-0000-7000-8000-000000000000";
+        let natural = "must be an integer that is not negative";
+        let time = "must be an RFC 3339 date and time, such as 2026-11-22T10:00:00Z";
+        let known = "is not known here; known: `stage`, `kind`";
+        let key = "must be 1 to 64 of the characters a-z, 0-9 and -";
         let table = [
-            (json!({ "name": "x" }), "/id", "required", "is required"),
+            (json!({ "nested": { "nested": 1 } }), "/nested/nested", "unknown_field", known),
+            (json!({ "id": "7" }), "/id", "invalid_value", "must be a UUID"),
+            (json!({ "name": 7 }), "/name", "wrong_type", "must be a string"),
+            (json!({ "name": null }), "/name", "wrong_type", "must be a string"),
+            (json!({ "name": " " }), "/name", "invalid_value", "must not be empty"),
+            (json!({ "count": -1 }), "/count", "invalid_value", natural),
+            (json!({ "count": 1.5 }), "/count", "wrong_type", natural),
+            (json!({ "flag": "yes" }), "/flag", "wrong_type", "must be true or false"),
+            (json!({ "at": "yesterday" }), "/at", "invalid_value", time),
+            (json!({ "items": {} }), "/items", "wrong_type", "must be an array"),
+            (json!({ "items": [3] }), "/items/0", "wrong_type", "must be an object"),
+            (json!({ "items": [{ "kind": "minor" }] }), "/items/0/stage", "required", "is required"),
+            (json!({ "items": [{ "stage": "../x" }] }), "/items/0/stage", "invalid_value", key),
             (
-                json!({ "id": id, "name": "x", "nope": 1 }),
-                "/nope",
-                "unknown_field",
-                "is not known here; known: `id`, `name`, `items`, `count`, `at`, `flag`, `nested`",
-            ),
-            (
-                json!({ "id": id, "name": "x", "nested": { "nested": 1 } }),
-                "/nested/nested",
-                "unknown_field",
-                "is not known here; known: `stage`, `kind`",
-            ),
-            (json!({ "id": "7", "name": "x" }), "/id", "invalid_value", "must be a UUID"),
-            (json!({ "id": id, "name": 7 }), "/name", "wrong_type", "must be a string"),
-            (json!({ "id": id, "name": null }), "/name", "wrong_type", "must be a string"),
-            (json!({ "id": id, "name": " " }), "/name", "invalid_value", "must not be empty"),
-            (
-                json!({ "id": id, "name": "x", "count": -1 }),
-                "/count",
-                "invalid_value",
-                "must be an integer that is not negative",
-            ),
-            (
-                json!({ "id": id, "name": "x", "count": 1.5 }),
-                "/count",
-                "wrong_type",
-                "must be an integer that is not negative",
-            ),
-            (json!({ "id": id, "name": "x", "flag": "yes" }), "/flag", "wrong_type", "must be true or false"),
-            (
-                json!({ "id": id, "name": "x", "at": "yesterday" }),
-                "/at",
-                "invalid_value",
-                "must be an RFC 3339 date and time, such as 2026-11-22T10:00:00Z",
-            ),
-            (json!({ "id": id, "name": "x", "items": {} }), "/items", "wrong_type", "must be an array"),
-            (json!({ "id": id, "name": "x", "items": [3] }), "/items/0", "wrong_type", "must be an object"),
-            (
-                json!({ "id": id, "name": "x", "items": [{ "stage": "a", "kind": "minor" }, { "kind": "minor" }] }),
-                "/items/1/stage",
-                "required",
-                "is required",
-            ),
-            (
-                json!({ "id": id, "name": "x", "items": [{ "stage": "../x", "kind": "minor" }] }),
-                "/items/0/stage",
-                "invalid_value",
-                "must be 1 to 64 of the characters a-z, 0-9 and -",
-            ),
-            (
-                json!({ "id": id, "name": "x", "items": [{ "stage": "a", "kind": "huge" }] }),
+                json!({ "items": [{ "kind": "huge" }] }),
                 "/items/0/kind",
                 "invalid_value",
                 "must be `blocking` or `minor`",
             ),
-            (
-                json!({ "id": id, "name": "x", "items": [{ "stage": "a", "kind": "minor", "a/b": 1 }] }),
-                "/items/0/a~1b",
-                "unknown_field",
-                "is not known here; known: `stage`, `kind`",
-            ),
+            (json!({ "items": [{ "a/b": 1 }] }), "/items/0/a~1b", "unknown_field", known),
         ];
-        for (value, pointer, code, message) in table {
-            let problem = from_value::<Sample>(value.clone()).unwrap_err();
-            assert_eq!(problem.code(), Code::InvalidBody, "{value}");
-            assert_eq!(problem.errors(), [FieldError::new(pointer, code, message)], "{value}");
+        for (change, pointer, code, message) in table {
+            assert_eq!(refusal(&change), FieldError::new(pointer, code, message), "{change}");
         }
+        let known = "is not known here; known: `id`, `name`, `items`, `count`, `at`, `flag`, `nested`";
+        assert_eq!(refusal(&json!({ "nope": 1 })), FieldError::new("/nope", "unknown_field", known));
+        assert_eq!(from_value::<Sample>(json!({})).unwrap_err().errors(), [FieldError::required("/id")]);
     }
 
     #[test]

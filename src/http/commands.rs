@@ -67,7 +67,8 @@ pub(super) fn parse(
 ) -> Result<app::commands::Request, Problem> {
     let digest = digest(&members);
     let kind = take_string(&mut members, "type")?;
-    let (common, own): (Map<_, _>, Map<_, _>) = members.into_iter().partition(|(name, _)| COMMON.contains(&name.as_str()));
+    let (common, own): (Map<_, _>, Map<_, _>) =
+        members.into_iter().partition(|(name, _)| COMMON.contains(&name.as_str()));
     let (common, action) = both(from_value::<Common>(Value::Object(common)), action(&kind, own))?;
     let errors = check(&common, caller, header_id, now);
     if !errors.is_empty() {
@@ -84,9 +85,8 @@ pub(super) fn parse(
         revision: common.revision,
         late: None,
     };
-    let command = Command::new(meta, action).map_err(|refusals| {
-        Problem::invalid_body(refusals.iter().filter_map(field_error).collect())
-    })?;
+    let command = Command::new(meta, action)
+        .map_err(|refusals| Problem::invalid_body(refusals.iter().filter_map(field_error).collect()))?;
     Ok(app::commands::Request { command, digest, id_given: given.is_some(), if_match: None, dry_run: false })
 }
 
@@ -116,7 +116,8 @@ fn check(common: &Common, caller: &Caller, header_id: Option<CommandId>, now: Ti
 
 /// What identifies a command's content: its members without the id, in canonical form (RFC 8785).
 pub(super) fn digest(members: &Map<String, Value>) -> [u8; 32] {
-    let content: Map<_, _> = members.iter().filter(|(name, _)| *name != "id").map(|(k, v)| (k.clone(), v.clone())).collect();
+    let content: Map<_, _> =
+        members.iter().filter(|(name, _)| *name != "id").map(|(k, v)| (k.clone(), v.clone())).collect();
     let text = serde_json_canonicalizer::to_vec(&content).expect("a checked body is JSON with finite numbers");
     Sha256::digest(text).into()
 }
@@ -174,9 +175,9 @@ impl EventCommand {
 
 impl PartialSchema for EventCommand {
     fn schema() -> RefOr<Schema> {
-        let variants = Self::variants().into_iter().fold(OneOfBuilder::new(), |list, (kind, own, needs_target)| {
-            list.item(variant(kind, own, needs_target))
-        });
+        let variants = Self::variants()
+            .into_iter()
+            .fold(OneOfBuilder::new(), |list, (kind, own, needs_target)| list.item(variant(kind, own, needs_target)));
         variants
             .description(Some("A command. `type` says which; in votes and escalations `stage`, `round` and `revision` are required, so that nobody decides on what they have not seen."))
             .discriminator(Some(Discriminator::new("type")))
@@ -201,8 +202,13 @@ impl ToSchema for EventCommand {
 }
 
 fn variant(kind: &'static str, own: RefOr<Schema>, needs_target: bool) -> Object {
-    let tag = ObjectBuilder::new().schema_type(Type::String).enum_values(Some([kind])).description(Some("The command.")).build();
-    let mut object = ObjectBuilder::new().title(Some(kind)).schema_type(Type::Object).property("type", tag).required("type").build();
+    let tag = ObjectBuilder::new()
+        .schema_type(Type::String)
+        .enum_values(Some([kind]))
+        .description(Some("The command."))
+        .build();
+    let mut object =
+        ObjectBuilder::new().title(Some(kind)).schema_type(Type::Object).property("type", tag).required("type").build();
     for schema in [Common::schema(), own] {
         if let RefOr::T(Schema::Object(part)) = schema {
             object.description = part.description.filter(|_| object.description.is_some()).or(object.description);
@@ -238,7 +244,9 @@ pub(super) fn example(kind: &str) -> Value {
             "type": kind, "stage": "legal", "round": 1, "revision": 2, "actor": anna, "to": "buyer",
             "reason": "May we promise delivery by Friday?",
         }),
-        "escalation_resolved" => json!({ "type": kind, "escalation": 9, "resolution": "approve", "stage": "legal", "round": 1, "revision": 2 }),
+        "escalation_resolved" => {
+            json!({ "type": kind, "escalation": 9, "resolution": "approve", "stage": "legal", "round": 1, "revision": 2 })
+        }
         _ => json!({ "type": "cancellation_requested", "reason": "The campaign was called off." }),
     }
 }

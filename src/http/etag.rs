@@ -65,7 +65,15 @@ mod tests {
 
     #[test]
     fn what_the_caller_has_is_compared_weakly() {
-        let table = [("\"7\"", true), ("W/\"7\"", true), ("*", true), ("\"6\", \"7\"", true), ("\"6\"", false), ("7", false), ("\"+7\"", false)];
+        let table = [
+            ("\"7\"", true),
+            ("W/\"7\"", true),
+            ("*", true),
+            ("\"6\", \"7\"", true),
+            ("\"6\"", false),
+            ("7", false),
+            ("\"+7\"", false),
+        ];
         for (value, same) in table {
             assert_eq!(none_match(&headers(header::IF_NONE_MATCH, value), 7), same, "{value}");
         }

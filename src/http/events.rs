@@ -80,6 +80,7 @@ pub enum TaskOrStatus {
         (status = 409, description = ""),
         (status = 412, description = ""),
     ))]
+#[expect(clippy::too_many_arguments, reason = "one extractor per part of the request")]
 pub async fn post_event(
     caller: Caller,
     Path(path): Path<TaskPath>,

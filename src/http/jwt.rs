@@ -24,7 +24,7 @@ const MIN_SECRET_BYTES: usize = 32;
 /// What to accept of buyers.
 #[derive(Clone, Default)]
 pub struct Settings {
-    /// The HS256 secret, at least 32 bytes.
+    /// The HS256 secret. One of less than 32 bytes is warned of.
     pub secret: Option<String>,
     /// File or URL of a JWKS. If set, the secret is not used.
     pub jwks: Option<String>,
@@ -100,8 +100,14 @@ impl Verifier {
     pub async fn new(settings: Settings) -> Result<Self, Error> {
         let keys = match (settings.jwks, settings.secret) {
             (Some(source), _) => Keys::Set(jwks::KeySet::load(&source).await?),
-            (None, Some(secret)) if secret.len() < MIN_SECRET_BYTES => return Err(Error::ShortSecret),
-            (None, Some(secret)) => Keys::Secret(DecodingKey::from_secret(secret.as_bytes())),
+            (None, Some(secret)) => {
+                if secret.len() < MIN_SECRET_BYTES {
+                    tracing::warn!(
+                        "the secret for buyers' tokens has less than 32 bytes (RFC 7518, section 3.2): fit for trials alone"
+                    );
+                }
+                Keys::Secret(DecodingKey::from_secret(secret.as_bytes()))
+            }
             (None, None) => Keys::None,
         };
         Ok(Self { keys, audience: settings.audience, issuer: settings.issuer })
@@ -130,7 +136,7 @@ impl Verifier {
                 let candidates = set.find(header.kid.as_deref()).await.map_err(Refusal::Unavailable)?;
                 let good = candidates
                     .iter()
-                    .any(|key| header.alg == key.name && signed_by(&key.key, key.algorithm, message, signature));
+                    .any(|key| header.alg == key.name && signed_by(&key.decoding, key.algorithm, message, signature));
                 if good { Ok(()) } else { Err(BAD_SIGNATURE) }
             }
         }

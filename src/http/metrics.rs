@@ -17,7 +17,7 @@ use prometheus_client::registry::Registry;
 use super::AppState;
 use super::problem::Problem;
 
-/// The content type of Prometheus's text format in its OpenMetrics form.
+/// The content type of Prometheus's text format in its `OpenMetrics` form.
 const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// The registry and the metrics of the HTTP surface.

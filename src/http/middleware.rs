@@ -119,6 +119,7 @@ fn set_default(headers: &mut HeaderMap, name: HeaderName, value: &'static str) {
 }
 
 /// The answer when a handler panicked.
+#[expect(clippy::needless_pass_by_value, reason = "the layer hands it over by value")]
 pub(super) fn panicked(panic: Box<dyn Any + Send>) -> Response {
     let message = panic.downcast_ref::<&str>().copied().map(ToOwned::to_owned);
     let message = message.or_else(|| panic.downcast_ref::<String>().cloned());

@@ -184,7 +184,7 @@ fn cors(origins: &[HeaderValue]) -> tower::util::Either<CorsLayer, tower::layer:
             name("idempotent-replayed"),
             middleware::REQUEST_ID_HEADER,
         ])
-        .max_age(Duration::from_secs(3600));
+        .max_age(Duration::from_hours(1));
     tower::util::Either::Left(layer)
 }
 

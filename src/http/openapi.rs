@@ -147,7 +147,7 @@ fn describe_error(status: &str, response: &mut RefOr<Response>) {
     let shared = status.parse().ok().and_then(|status| StatusCode::from_u16(status).ok());
     match shared {
         Some(status) if declared.description.is_empty() => {
-            *response = RefOr::Ref(Ref::from_response_name(name(status)))
+            *response = RefOr::Ref(Ref::from_response_name(name(status)));
         }
         Some(status) if declared.content.is_empty() => {
             declared.content.insert(problem::CONTENT_TYPE.to_owned(), problem_content(status).into());

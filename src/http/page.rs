@@ -92,6 +92,10 @@ pub struct Cursor<K>(pub K);
 
 impl<K: Serialize> Cursor<K> {
     /// As callers see it.
+    ///
+    /// # Panics
+    ///
+    /// When the key cannot be written as JSON, which ids, numbers and times always can.
     pub fn encode(&self) -> String {
         URL_SAFE_NO_PAD.encode(serde_json::to_vec(&self.0).expect("keys are ids, numbers and times"))
     }

@@ -234,7 +234,7 @@ pub struct Conflict {
     /// The row that records a decision which came too late.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub recorded: Option<Recorded>,
-    /// The current ETag of the caller's view (`precondition_failed`).
+    /// The current `ETag` of the caller's view (`precondition_failed`).
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "\"7\"")]
     pub etag: Option<String>,

@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use utoipa::{IntoParams, PartialSchema, ToSchema};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::app::workflows::{self, Plan};
@@ -65,7 +65,7 @@ pub struct SimulatedCommand {
     party: Party,
     /// The command itself.
     #[serde(flatten)]
-    #[schema(value_type = Object)]
+    #[schema(value_type = commands::EventCommand)]
     command: Value,
 }
 
@@ -178,15 +178,24 @@ fn read_commands(list: Vec<Map<String, Value>>, opened_at: Time) -> Result<Vec<(
         let party: Party = take(&mut members, &base, "party")?;
         let earlier = commands.last().map_or(opened_at, |(at, _)| *at);
         if at < earlier {
-            return Err(invalid(&format!("{base}/at"), "out_of_order", "must not be before the one before, or the opening"));
+            return Err(invalid(
+                &format!("{base}/at"),
+                "out_of_order",
+                "must not be before the one before, or the opening",
+            ));
         }
-        let request = commands::parse(members, &caller(party, at), None, at).map_err(|problem| below(&base, &problem))?;
+        let request =
+            commands::parse(members, &caller(party, at), None, at).map_err(|problem| below(&base, &problem))?;
         commands.push((at, request.command));
     }
     Ok(commands)
 }
 
-fn take<T: serde::de::DeserializeOwned>(members: &mut Map<String, Value>, base: &str, name: &str) -> Result<T, Problem> {
+fn take<T: serde::de::DeserializeOwned>(
+    members: &mut Map<String, Value>,
+    base: &str,
+    name: &str,
+) -> Result<T, Problem> {
     let place = format!("{base}/{name}");
     let value = members.remove(name).ok_or_else(|| invalid(&place, "required", "is required"))?;
     from_value_at(&place, value)
@@ -194,7 +203,10 @@ fn take<T: serde::de::DeserializeOwned>(members: &mut Map<String, Value>, base: 
 
 /// A command's errors with their place in the list.
 fn below(base: &str, problem: &Problem) -> Problem {
-    let moved = problem.errors().iter().map(|error| FieldError { pointer: format!("{base}{}", error.pointer), ..error.clone() });
+    let moved = problem
+        .errors()
+        .iter()
+        .map(|error| FieldError { pointer: format!("{base}{}", error.pointer), ..error.clone() });
     Problem::invalid_body(moved.collect())
 }
 
@@ -205,7 +217,9 @@ fn invalid(pointer: &str, code: &'static str, message: &str) -> Problem {
 /// The credentials of a play are nobody's.
 fn caller(party: Party, now: Time) -> Caller {
     match party {
-        Party::Partner => Caller::Partner { partner_id: PartnerId(Uuid::nil()), key_id: crate::domain::id::KeyId(Uuid::nil()) },
+        Party::Partner => {
+            Caller::Partner { partner_id: PartnerId(Uuid::nil()), key_id: crate::domain::id::KeyId(Uuid::nil()) }
+        }
         Party::Buyer => Caller::Buyer { buyer_id: BuyerId(Uuid::nil()), credential_id: simulated(), expires_at: now },
         Party::Platform => Caller::Platform { credential_id: simulated() },
     }
@@ -230,11 +244,4 @@ fn step(step: Step) -> SimulationStep {
         Trigger::Timer => (StepTrigger::Timer, None),
     };
     SimulationStep { at: step.at, trigger, command, events, refusal, status: step.snapshot.status }
-}
-
-impl SimulatedCommand {
-    /// The command's own fields are those of [`commands::EventCommand`].
-    fn _fields() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
-        commands::EventCommand::schema()
-    }
 }

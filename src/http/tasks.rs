@@ -6,7 +6,6 @@ use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use sha2::{Digest as _, Sha256};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::app::Caller;
@@ -258,7 +257,8 @@ pub async fn list_tasks(
     State(state): State<AppState>,
 ) -> Result<Json<Page<TaskView>>, Problem> {
     if query.partner_id.is_some() && caller.party() != Party::Platform {
-        let error = FieldError::new("/query/partner_id", "not_allowed", "is for the platform; a partner sees its own tasks");
+        let error =
+            FieldError::new("/query/partner_id", "not_allowed", "is for the platform; a partner sees its own tasks");
         return Err(Problem::invalid_parameter(error));
     }
     let filter = Filter {

@@ -246,9 +246,14 @@ pub async fn get_workflow_diagram(
     let (kind, text) = match preferred(&headers) {
         Some(Drawing::Mermaid) => ("text/vnd.mermaid; charset=utf-8", diagram::mermaid(&record.workflow)),
         Some(Drawing::Svg) => ("image/svg+xml", diagram::svg(&record.workflow)),
-        None => return Err(Problem::new(Code::NotAcceptable, "The diagram comes as text/vnd.mermaid or image/svg+xml.")),
+        None => {
+            return Err(Problem::new(Code::NotAcceptable, "The diagram comes as text/vnd.mermaid or image/svg+xml."));
+        }
     };
-    Ok(([(header::CONTENT_TYPE, HeaderValue::from_static(kind)), (header::VARY, HeaderValue::from_static("Accept"))], text)
+    Ok((
+        [(header::CONTENT_TYPE, HeaderValue::from_static(kind)), (header::VARY, HeaderValue::from_static("Accept"))],
+        text,
+    )
         .into_response())
 }
 
@@ -260,7 +265,8 @@ enum Drawing {
 
 /// What `Accept` (RFC 9110, section 12.5.1) likes best; Mermaid where it has no preference.
 fn preferred(headers: &HeaderMap) -> Option<Drawing> {
-    let values: Vec<&str> = headers.get_all(header::ACCEPT).into_iter().filter_map(|value| value.to_str().ok()).collect();
+    let values: Vec<&str> =
+        headers.get_all(header::ACCEPT).into_iter().filter_map(|value| value.to_str().ok()).collect();
     if values.is_empty() {
         return Some(Drawing::Mermaid);
     }

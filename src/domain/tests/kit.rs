@@ -22,6 +22,9 @@ use crate::domain::text::Text;
 use crate::domain::time::{Span, Time};
 use crate::domain::workflow::Workflow;
 
+use super::laws;
+use super::trail::Reader;
+
 /// When every task under test is opened: 2026-11-22T10:00:00Z.
 pub(super) const START: i64 = 1_795_341_600_000_000;
 
@@ -32,6 +35,7 @@ pub(super) struct Play {
     pub(super) trail: Vec<Event>,
     pub(super) snapshot: Snapshot,
     pub(super) now: Time,
+    reader: Reader,
 }
 
 pub(super) fn text<const MAX: usize>(words: &str) -> Text<MAX> {
@@ -71,7 +75,7 @@ pub(super) fn opening() -> Opening {
         workflow: WorkflowRef { key: WorkflowKey::parse("w").unwrap(), version: 1 },
         definition: [0; 32],
         title: text("A campaign"),
-        metadata: None,
+        metadata: json!({"campaign": 7}).as_object().cloned(),
         deadline_at: None,
     }
 }
@@ -92,11 +96,30 @@ pub(super) fn short(fact: &Fact) -> &'static str {
     fact.kind().trim_start_matches("task.")
 }
 
-/// The code of a refusal; of a wrong body, the pointer.
+/// The code of a refusal on the wire; of a wrong body, the pointer.
 pub(super) fn name(refusal: &Refusal) -> &'static str {
     match refusal {
         Refusal::Invalid { pointer, .. } => pointer,
-        other => other.code(),
+        Refusal::WrongParty(_) => "wrong_party",
+        Refusal::NotAReviewer => "not_a_reviewer",
+        Refusal::SelfApproval => "self_approval",
+        Refusal::NotDistinct => "not_distinct",
+        Refusal::HeldByOther => "held_by_other",
+        Refusal::ResolutionNotAllowed => "resolution_not_allowed",
+        Refusal::AlreadyDecided { .. } => "already_decided",
+        Refusal::StageMismatch => "stage_mismatch",
+        Refusal::RoundMismatch => "round_mismatch",
+        Refusal::WrongPhase => "wrong_phase",
+        Refusal::SubmissionNotOpen => "submission_not_open",
+        Refusal::StaleEscalation => "stale_escalation",
+        Refusal::NothingToReturnTo => "nothing_to_return_to",
+        Refusal::RedirectLimit => "redirect_limit",
+        Refusal::AlreadyCancelling => "already_cancelling",
+        Refusal::Cancelling { .. } => "cancelling",
+        Refusal::TaskClosed { .. } => "task_closed",
+        Refusal::StaleRevision => "stale_revision",
+        Refusal::LimitReached(_) => "limit_reached",
+        Refusal::NothingDue => "nothing_due",
     }
 }
 
@@ -105,7 +128,13 @@ impl Play {
     pub(super) fn open(definition: &Value) -> Self {
         let (workflow, now) = (parse(definition), Time::from_micros(START));
         let (trail, snapshot) = open(&workflow, opening(), now).unwrap().into_parts();
-        Self { workflow, trail, snapshot, now }
+        let mut reader = Reader::default();
+        for event in &trail {
+            reader.read(&workflow, event);
+        }
+        let play = Self { workflow, trail, snapshot, now, reader };
+        laws::check_opening(&play);
+        play
     }
 
     /// Plays a script on a definition.
@@ -134,8 +163,10 @@ impl Play {
                 if step == "tick" {
                     self.now = self.now.max(self.snapshot.task.wake_at().unwrap_or(self.now));
                 }
-                let command = self.command(step);
-                return outcome(&self.send(&command));
+                return match self.try_command(step) {
+                    Ok(command) => outcome(&self.send(&command)),
+                    Err(refusals) => name(&refusals[0]).to_owned(),
+                };
             }
         }
         String::new()
@@ -145,7 +176,9 @@ impl Play {
     pub(super) fn send(&mut self, command: &Command) -> Result<Transition, Refusal> {
         let command = command.clone().with_late(self.late(command));
         let result = decide(&self.workflow, &self.snapshot, &command, self.now);
+        laws::check_step(self, &command, &result);
         if let Ok(transition) = &result {
+            transition.events().iter().for_each(|event| self.reader.read(&self.workflow, event));
             self.trail.extend(transition.events().iter().cloned());
             self.snapshot = transition.snapshot().clone();
         }
@@ -201,17 +234,20 @@ impl Play {
 
 fn action(verb: &str, rest: &[&str], escalation: u64) -> Action {
     let first = rest.first().copied();
-    let bare = first == Some("bare");
-    let target = first.filter(|_| !bare).map(key);
+    let (bare, full) = (first == Some("bare"), first == Some("full"));
+    let target = first.filter(|_| !bare && !full).map(key);
     match verb {
         "submit" => {
             let summary = (!bare).then(|| text("Second draft"));
-            Action::WorkSubmitted(WorkSubmitted { summary, artifacts: Vec::new() })
+            Action::WorkSubmitted(WorkSubmitted {
+                summary,
+                artifacts: if full { vec![artifact()] } else { Vec::new() },
+            })
         }
         "status" => Action::StatusUpdated(StatusUpdated { message: text("Half done"), percent: Some(50), eta: None }),
         "approve" => Action::StageApproved(StageApproved {}),
         "reject" => {
-            let feedback = (!bare).then(|| feedback("Not like this"));
+            let feedback = (!bare).then(|| if full { full_feedback() } else { feedback("Not like this") });
             Action::StageRejected(StageRejected { feedback, return_to: target })
         }
         "escalate" => Action::StageEscalated(StageEscalated { to: party(rest[0]), reason: text("Whose call is it?") }),
@@ -255,12 +291,27 @@ fn resolution(rest: &[&str], escalation: u64) -> EscalationResolved {
 
 fn acknowledgement(what: &str) -> CancellationAcknowledged {
     let salvaged = what != "discarded";
-    let artifact: Artifact = serde_json::from_value(json!({"name": "draft", "sha256": "a".repeat(64)})).unwrap();
     CancellationAcknowledged {
         in_flight: if salvaged { InFlight::Salvaged } else { InFlight::Discarded },
         notes: None,
-        artifacts: if what == "salvaged" { vec![artifact] } else { Vec::new() },
+        artifacts: if what == "salvaged" { vec![artifact()] } else { Vec::new() },
     }
+}
+
+fn artifact() -> Artifact {
+    serde_json::from_value(json!({
+        "name": "draft.pdf", "sha256": "a".repeat(64), "url": "https://example.org/draft.pdf", "media_type": "application/pdf", "size": 4096,
+    }))
+    .unwrap()
+}
+
+fn full_feedback() -> Feedback {
+    serde_json::from_value(json!({
+        "summary": "Clause 4 promises a refund we do not give.",
+        "items": [{"severity": "blocking", "anchor": "draft.pdf#page=3", "text": "Remove the last sentence."}, {"text": "Typo."}],
+        "share_with_buyer": true,
+    }))
+    .unwrap()
 }
 
 /// The example of the contract: three stages, two of the partner's and the buyer's sign-off.

@@ -242,7 +242,7 @@ mod tests {
         for (text, pointer, code) in table {
             match parse(text.as_bytes()) {
                 Err(Fault::Refused { pointer: p, code: c, .. }) => {
-                    assert_eq!((p.as_str(), c), (*pointer, *code), "{text}")
+                    assert_eq!((p.as_str(), c), (*pointer, *code), "{text}");
                 }
                 other => panic!("{text}: {other:?}"),
             }

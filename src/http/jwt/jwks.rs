@@ -22,9 +22,6 @@ const FETCH_TIMEOUT: Duration = Duration::from_secs(5);
 /// Why buyers' tokens cannot be checked.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The HS256 secret is too short.
-    #[error("the secret for buyers' tokens has less than 32 bytes")]
-    ShortSecret,
     /// The JWKS file cannot be read.
     #[error("the JWKS file cannot be read")]
     File(#[source] std::io::Error),
@@ -52,7 +49,7 @@ pub(super) struct Key {
     pub(super) algorithm: Algorithm,
     /// The algorithm's name in headers of tokens.
     pub(super) name: &'static str,
-    pub(super) key: DecodingKey,
+    pub(super) decoding: DecodingKey,
 }
 
 /// When to look again.
@@ -64,7 +61,7 @@ pub(super) struct Timing {
     pub(super) max_age: Duration,
 }
 
-const TIMING: Timing = Timing { between: Duration::from_secs(10), max_age: Duration::from_secs(600) };
+const TIMING: Timing = Timing { between: Duration::from_secs(10), max_age: Duration::from_mins(10) };
 
 /// The keys that are valid now.
 #[derive(Clone, Debug)]
@@ -232,7 +229,7 @@ fn key(jwk: &Jwk) -> Option<Key> {
         && jwk.key_ops.as_ref().is_none_or(|ops| ops.iter().any(|op| op == "verify"));
     // The sizes are checked here: the library trusts them.
     let part = |text: &Option<String>| text.as_deref().and_then(|text| URL_SAFE_NO_PAD.decode(text).ok());
-    let (algorithm, name, key) = match (jwk.kty.as_str(), jwk.crv.as_deref()) {
+    let (algorithm, name, decoding) = match (jwk.kty.as_str(), jwk.crv.as_deref()) {
         ("EC", Some("P-256")) => {
             let (x, y) = (part(&jwk.x)?, part(&jwk.y)?);
             let sized = x.len() == 32 && y.len() == 32;
@@ -250,5 +247,5 @@ fn key(jwk: &Jwk) -> Option<Key> {
         _ => return None,
     };
     let named_right = jwk.alg.as_deref().is_none_or(|alg| alg == name);
-    (verifies && named_right).then(|| Key { kid: jwk.kid.clone(), algorithm, name, key })
+    (verifies && named_right).then(|| Key { kid: jwk.kid.clone(), algorithm, name, decoding })
 }

@@ -32,6 +32,7 @@ fn rsa_key(bits: usize) -> EncodingKey {
     EncodingKey::from_rsa_der(key.to_pkcs1_der().unwrap().as_bytes())
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "of the other algorithms the tests use HS256 only")]
 fn make_key(algorithm: Algorithm) -> EncodingKey {
     let random = SystemRandom::new();
     match algorithm {
@@ -82,7 +83,7 @@ fn with_secret() -> Verifier {
 async fn with_jwks(keys: &[Value]) -> (Verifier, std::path::PathBuf) {
     let file = std::env::temp_dir().join(format!("jwks-{}.json", ids::new()));
     std::fs::write(&file, json!({ "keys": keys }).to_string()).unwrap();
-    let timing = Timing { between: Duration::ZERO, max_age: Duration::from_secs(600) };
+    let timing = Timing { between: Duration::ZERO, max_age: Duration::from_mins(10) };
     let set = KeySet::load_with(file.to_str().unwrap(), timing).await.unwrap();
     (verifier(Keys::Set(set)), file)
 }
@@ -122,7 +123,7 @@ async fn claims_are_checked() {
         claims[claim] = value;
         let token = sign(&make_key(Algorithm::HS256), Algorithm::HS256, None, &claims);
         match (check(&verifier, &token).await, refused) {
-            (Ok(verified), None) => assert_eq!(verified.buyer_id.to_string(), SUB),
+            (Ok(good), None) => assert_eq!(good.buyer_id.to_string(), SUB),
             (Err(why), Some(part)) => assert!(why.contains(part), "{claim}: {why}"),
             (result, _) => panic!("{claims}: {result:?}"),
         }
@@ -203,7 +204,7 @@ async fn the_header_does_not_choose_the_algorithm() {
 }
 
 #[tokio::test]
-async fn a_jwks_turns_the_secret_off_and_a_short_secret_is_no_secret() {
+async fn a_jwks_turns_the_secret_off_and_without_either_no_token_is_good() {
     let key = make_key(Algorithm::EdDSA);
     let (_, file) = with_jwks(&[public(&key, Algorithm::EdDSA, "k")]).await;
     let settings = Settings { secret: Some(SECRET.into()), jwks: file.to_str().map(Into::into), ..Settings::default() };
@@ -211,8 +212,6 @@ async fn a_jwks_turns_the_secret_off_and_a_short_secret_is_no_secret() {
     assert!(check(&verifier, &sign(&key, Algorithm::EdDSA, Some("k"), &claims())).await.is_ok());
     let hmac = sign(&make_key(Algorithm::HS256), Algorithm::HS256, None, &claims());
     assert!(check(&verifier, &hmac).await.is_err());
-    let short = Settings { secret: Some("short".into()), ..Settings::default() };
-    assert!(matches!(Verifier::new(short).await, Err(Error::ShortSecret)));
     let nothing = Verifier::new(Settings::default()).await.unwrap();
     assert!(check(&nothing, &hmac).await.unwrap_err().contains("not accepted here"));
 }
@@ -320,7 +319,7 @@ async fn tokens_with_unknown_keys_do_not_flood_the_issuer() {
     let (issuer, url) = Issuer::start().await;
     let key = make_key(Algorithm::ES256);
     issuer.answers(Some(public(&key, Algorithm::ES256, "k")));
-    let timing = Timing { between: Duration::from_secs(600), max_age: Duration::from_secs(600) };
+    let timing = Timing { between: Duration::from_mins(10), max_age: Duration::from_mins(10) };
     let verifier = verifier(Keys::Set(KeySet::load_with(&url, timing).await.unwrap()));
     let unknown = sign(&key, Algorithm::ES256, Some("unknown"), &claims());
     let attempts = (0..20).map(|_| check(&verifier, &unknown));

@@ -72,7 +72,7 @@ codes! {
     Cancelling "cancelling" CONFLICT "Being cancelled" "The task is being cancelled. A decision was recorded, as `recorded.seq`, and moves nothing.";
     TaskClosed "task_closed" CONFLICT "Task closed" "The task has ended. A late decision was recorded, as `recorded.seq`, and moves nothing.";
     LimitReached "limit_reached" CONFLICT "Limit reached" "The task has as many revisions or status updates as it may have.";
-    PreconditionFailed "precondition_failed" PRECONDITION_FAILED "Changed meanwhile" "`If-Match` is not the current ETag of the caller's view; `etag` is.";
+    PreconditionFailed "precondition_failed" PRECONDITION_FAILED "Changed meanwhile" "`If-Match` is not the current `ETag` of the caller's view; `etag` is.";
     StaleRevision "stale_revision" PRECONDITION_FAILED "Newer revision" "The command is about a revision that is not the latest any more; `revision` is.";
     PayloadTooLarge "payload_too_large" PAYLOAD_TOO_LARGE "Body too large" "The body is larger than 1 MiB.";
     UnsupportedMediaType "unsupported_media_type" UNSUPPORTED_MEDIA_TYPE "Not application/json" "The body's `Content-Type` must be `application/json`, unencoded.";

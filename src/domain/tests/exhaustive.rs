@@ -1,0 +1,104 @@
+//! Small definitions, every sequence: breadth first over an alphabet of commands, states that differ only in when and under which
+//! number they came about taken for one. The laws are checked on every step, the way out in every state.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use crate::domain::task::PhaseName;
+
+use super::kit::Play;
+use super::laws;
+use super::words::definition;
+
+/// Steps of the longest sequence.
+const DEPTH: usize = 6;
+
+/// What can be tried in every state; most of it is refused in most of them.
+const ALPHABET: &[&str] = &[
+    "submit anna",
+    "approve anna",
+    "approve bo",
+    "reject bo",
+    "reject anna a",
+    "approve bo @a .1",
+    "approve buyer",
+    "status anna",
+    "escalate bo platform",
+    "resolve platform approve",
+    "resolve platform reject",
+    "resolve platform return",
+    "resolve platform redirect buyer",
+    "resolve buyer approve",
+    "hold anna",
+    "resume anna",
+    "cancel buyer",
+    "cancel platform now",
+    "ack anna discarded",
+    "tick",
+];
+
+/// Definitions, and the least number of states that their sequences lead to.
+const WORLDS: &[(&str, usize)] = &[
+    // Two-person approval with a bar, new work in between, rounds that run out, a review that may finish.
+    ("a required; b panel distinct=a rounds=1 finish; c buyer", 100),
+    // Every clock: reminders, silence that rejects and asks, a deadline of the whole task.
+    ("a quorum=2,2 deadline=reject remind=PT8H rounds=2 to=platform,buyer respond=buyer | P10D", 100),
+    // Silence approves on the way, and fails at the end.
+    ("a required deadline=approve; b deadline=platform respond=fail rounds=1 exhausted=fail", 100),
+];
+
+/// The state with times as distances from the last event and without numbers: what decides how the task can go on.
+fn essence(play: &Play) -> String {
+    let task = &play.snapshot.task;
+    let mut value = serde_json::to_value(task).unwrap();
+    relative(&mut value, task.recorded_at().micros());
+    value.to_string()
+}
+
+fn relative(value: &mut Value, origin: i64) {
+    match value {
+        Value::Object(fields) => {
+            // `since` and `decided_at` are shown and never decided on; numbers only name events.
+            let names = ["seq", "version", "since", "decided_at", "voted_at", "opened_at", "recorded_at"];
+            fields.retain(|name, _| !names.contains(&name.as_str()));
+            fields.values_mut().for_each(|value| relative(value, origin));
+        }
+        Value::Array(items) => items.iter_mut().for_each(|value| relative(value, origin)),
+        Value::String(text) => {
+            if let Ok(time) = serde_json::from_value::<crate::domain::time::Time>(Value::String(text.clone())) {
+                *value = (time.micros() - origin).into();
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+#[test]
+fn the_laws_hold_in_every_state_of_small_definitions() {
+    let mut phases = BTreeSet::new();
+    for (words, least) in WORLDS {
+        let first = Play::open(&definition(words));
+        let mut known = BTreeSet::from([essence(&first)]);
+        let mut edge = vec![first];
+        for _ in 0..DEPTH {
+            let mut next = Vec::new();
+            for play in &edge {
+                for step in ALPHABET {
+                    let mut play = play.clone();
+                    let taken = play.run(step).contains('>');
+                    if taken && known.insert(essence(&play)) {
+                        laws::check_way_out(&play);
+                        phases.insert(play.snapshot.task.phase());
+                        next.push(play);
+                    }
+                }
+            }
+            edge = next;
+        }
+        edge.iter().step_by(10).for_each(laws::check_ticks_end);
+        println!("{words}: {} states, {} of them after {DEPTH} steps", known.len(), edge.len());
+        assert!(known.len() >= *least, "{words}: only {} states", known.len());
+    }
+    assert_eq!(phases.len(), PhaseName::ALL.len(), "{phases:?}");
+}

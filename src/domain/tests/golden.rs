@@ -1,0 +1,106 @@
+//! What is stored is a contract: the shapes of state, notes, status and events stand in files, and what those files say loads for
+//! ever. A shape that changes on purpose gets a new file beside the old one, whose lines below stay.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::decide::Snapshot;
+use crate::domain::event::{Event, Fact};
+use crate::domain::notes::Notes;
+use crate::domain::status::Status;
+use crate::domain::table;
+use crate::domain::task::Task;
+
+use super::kit::{Play, brand};
+use super::words::definition;
+
+/// A file's content: the events and the present they lead to.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+struct Golden {
+    trail: Vec<Event>,
+    task: Task,
+    notes: Notes,
+    status: Status,
+}
+
+/// The files, and the story of each; no definition: the example of the contract.
+const STORIES: &[(&str, &str, &str)] = &[
+    ("preparing", "", "submit anna; approve dora; reject bo full; status anna"),
+    ("in_review", "", "submit anna full; approve dora; approve bo; tick"),
+    ("in_review_overdue", "a quorum=2,2 deadline=none", "approve bo; reject chi full; tick"),
+    ("escalated", "", "submit anna; approve dora; approve bo; wait PT1H; escalate chi buyer"),
+    ("escalated_redirected", "a to=platform,buyer", "escalate bo platform; resolve platform redirect buyer"),
+    ("escalated_after_deadline", "a deadline=platform respond=none", "tick; tick"),
+    ("escalated_exhausted", "a rounds=1 | P30D", "reject bo full"),
+    ("on_hold", "", "submit anna; approve dora; approve bo; wait PT1H; hold platform; status anna"),
+    ("on_hold_preparing", "a required", "hold anna; resume anna; hold anna"),
+    ("on_hold_overdue", "a deadline=none", "tick; hold anna"),
+    (
+        "cancelling",
+        "",
+        "submit anna; approve dora; escalate bo platform; cancel buyer; resolve platform return; approve chi",
+    ),
+    ("delivery", "", "submit anna; approve dora; approve bo; approve chi; approve buyer"),
+    (
+        "cancelled",
+        "a finish",
+        "escalate bo platform; resolve platform return; cancel buyer; ack anna salvaged; reject bo full",
+    ),
+    ("expired", "a | P1D", "tick"),
+    ("failed", "a deadline=fail", "tick"),
+];
+
+/// Compares with `tests/golden/<file>`; what differs is left in `target/golden` for a look.
+fn matches_file(file: &str, text: &str) -> Option<String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let golden = std::fs::read_to_string(root.join("tests/golden").join(file)).unwrap_or_default();
+    if golden == text {
+        return None;
+    }
+    let new = root.join("target/golden").join(file);
+    std::fs::create_dir_all(new.parent().unwrap()).unwrap();
+    std::fs::write(&new, text).unwrap();
+    Some(format!("tests/golden/{file} differs from {}", new.display()))
+}
+
+#[test]
+fn stored_shapes_stand_in_files() {
+    let mut wrong = Vec::new();
+    let mut seen = BTreeSet::new();
+    for (file, words, script) in STORIES {
+        let play = Play::of(&if words.is_empty() { brand() } else { definition(words) }, script);
+        let Snapshot { task, notes, status } = play.snapshot;
+        seen.insert(task.phase());
+        let golden = Golden { trail: play.trail, task, notes, status };
+        wrong.extend(matches_file(
+            &format!("task/{file}.json"),
+            &(serde_json::to_string_pretty(&golden).unwrap() + "\n"),
+        ));
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert_eq!(seen.len(), 9, "a file for every phase");
+}
+
+#[test]
+fn what_was_stored_loads_and_its_events_lead_to_its_state() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/task");
+    let mut types = BTreeSet::new();
+    for (file, words, _) in STORIES {
+        let text = std::fs::read_to_string(folder.join(format!("{file}.json"))).unwrap();
+        let golden: Golden = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{file}: {error}"));
+        types.extend(golden.trail.iter().map(|event| event.fact.kind()));
+        let workflow = super::kit::parse(&if words.is_empty() { brand() } else { definition(words) });
+        let again = Snapshot::fold(&workflow, &golden.trail).unwrap();
+        assert_eq!((again.task, again.notes, again.status), (golden.task, golden.notes, golden.status), "{file}");
+    }
+    assert_eq!(types, BTreeSet::from(Fact::TYPES), "every type of event is in a file");
+}
+
+#[test]
+fn the_table_in_the_documentation_is_the_table() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let written = std::fs::read_to_string(root.join("src/domain/table.md")).unwrap();
+    assert!(written == table::markdown(), "src/domain/table.md should be:\n{}", table::markdown());
+}

@@ -1,0 +1,322 @@
+//! What must hold at every step of every test: each command sent through `Play` is looked at here.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::sync::LazyLock;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::domain::command::{Action, Command};
+use crate::domain::decide::{Snapshot, Transition, allowed, decide};
+use crate::domain::event::{Event, Fact, Resolution, TimeoutAction};
+use crate::domain::notes::Notes;
+use crate::domain::party::{Party, Source};
+use crate::domain::refusal::Refusal;
+use crate::domain::status::Status;
+use crate::domain::table::{Edge, ROWS, Role, Row, Trigger};
+use crate::domain::task::{Clock, Phase, PhaseName, ResponseClock, Task, Timer};
+use crate::domain::time::Time;
+use crate::domain::workflow::Workflow;
+
+use super::kit::{Play, short};
+
+thread_local! {
+    /// The edges that this thread's test crossed.
+    static CROSSED: RefCell<BTreeSet<Edge>> = const { RefCell::new(BTreeSet::new()) };
+}
+
+/// The edges crossed since the last call, by this test.
+pub(super) fn take_crossed() -> BTreeSet<Edge> {
+    CROSSED.take()
+}
+
+/// Every way through the table.
+pub(super) static EDGES: LazyLock<BTreeSet<Edge>> = LazyLock::new(|| ROWS.iter().flat_map(Row::edges).collect());
+
+/// The text that hashes and comparisons are made of (RFC 8785).
+pub(super) fn canonical<T: Serialize>(value: &T) -> String {
+    serde_json_canonicalizer::to_string(value).unwrap()
+}
+
+/// The stored text, which must load as the same value.
+fn reads_back<T: Serialize + DeserializeOwned + PartialEq + std::fmt::Debug>(value: &T) -> String {
+    let text = serde_json::to_string(value).unwrap();
+    assert_eq!(serde_json::from_str::<T>(&text).unwrap(), *value, "{text}");
+    text
+}
+
+/// The opening is a transition too.
+pub(super) fn check_opening(play: &Play) {
+    let events = play.trail.iter().map(|event| short(&event.fact)).collect();
+    cross(Edge { from: None, trigger: Trigger::Open, events, to: play.snapshot.task.phase() });
+    check_stored(&play.workflow, &play.trail, &play.snapshot);
+}
+
+/// `play` as it was before `command`, and what came of it.
+pub(super) fn check_step(play: &Play, command: &Command, result: &Result<Transition, Refusal>) {
+    let again = decide(&play.workflow, &play.snapshot, command, play.now);
+    assert_eq!(again, *result, "the same question has the same answer");
+    let before = &play.snapshot.task;
+    let Ok(transition) = result else {
+        let due = before.next_timer().is_some_and(|(at, _)| at <= play.now);
+        assert!(!(due && is_tick(command)), "a due timer's tick is taken");
+        return;
+    };
+    let after = transition.snapshot();
+    check_rows(play, transition);
+    check_status(&play.snapshot, after, play.now);
+    check_party(play, command, transition);
+    if before.phase().is_terminal() {
+        check_absorbed(&play.snapshot, transition);
+    }
+    if is_tick(command) {
+        check_tick(before, &after.task);
+    }
+    cross(edge(before, command, transition));
+    let mut trail = play.trail.clone();
+    trail.extend(transition.events().iter().cloned());
+    check_stored(&play.workflow, &trail, after);
+}
+
+fn is_tick(command: &Command) -> bool {
+    *command.action() == Action::Tick
+}
+
+/// Rules 8 and 3: what is stored is what the events say, survives storage, and forgets people once the task is over.
+fn check_stored(workflow: &Workflow, trail: &[Event], snapshot: &Snapshot) {
+    // A long trail is folded at every fifth step, which costs a fifth. (Equal values have equal texts; the texts tell more when they differ.)
+    if trail.len() < 16 || trail.len().is_multiple_of(5) || snapshot.task.phase().is_terminal() {
+        let folded = Snapshot::fold(workflow, trail).unwrap();
+        if folded != *snapshot {
+            assert_eq!(canonical(&folded.task), canonical(&snapshot.task), "the state is the fold of the events");
+            assert_eq!(canonical(&folded.notes), canonical(&snapshot.notes), "the notes are the fold of the events");
+            assert_eq!(canonical(&folded.status), canonical(&snapshot.status), "the status is the fold of the events");
+            panic!("equal texts of different values");
+        }
+    }
+    let state = reads_back(&snapshot.task);
+    reads_back(&snapshot.notes);
+    reads_back(&snapshot.status);
+    let last = trail.last().map_or(0, |event| event.cause_seq);
+    trail.iter().filter(|event| event.cause_seq == last).for_each(|event| drop(reads_back(event)));
+    assert!(!state.contains("Named Person"), "a state holds no names");
+    if snapshot.task.phase().is_terminal() {
+        assert_eq!(snapshot.task.next_timer(), None, "a closed task has no timers");
+        assert_eq!(snapshot.notes, Notes::default(), "a closed task has no notes");
+        assert!(!state.contains("\"u-"), "a closed task holds no actor ids");
+    }
+}
+
+/// Rule 11, and the numbering.
+fn check_rows(play: &Play, transition: &Transition) {
+    let before = &play.snapshot.task;
+    let at = play.now.max(before.recorded_at());
+    assert_eq!(transition.expected_version(), before.version());
+    assert!(!transition.events().is_empty());
+    for (event, seq) in transition.events().iter().zip(before.version() + 1..) {
+        assert_eq!((event.seq, event.cause_seq, event.recorded_at), (seq, before.version() + 1, at));
+    }
+    let after = &transition.snapshot().task;
+    assert_eq!((after.version(), after.recorded_at()), (before.version() + transition.events().len() as u64, at));
+}
+
+/// The status has a new version if and only if it says something new.
+fn check_status(before: &Snapshot, after: &Snapshot, now: Time) {
+    let same = Status { version: before.status.version, updated_at: before.status.updated_at, ..after.status.clone() };
+    if same == before.status {
+        assert_eq!(after.status, before.status, "a status that says the same keeps its version");
+    } else {
+        let at = now.max(before.task.recorded_at());
+        assert_eq!((after.status.version, after.status.updated_at), (after.task.version(), at));
+    }
+}
+
+/// Who did it could do it, by the table and by `allowed`.
+fn check_party(play: &Play, command: &Command, transition: &Transition) {
+    let before = &play.snapshot.task;
+    let edge = edge(before, command, transition);
+    let party = command.meta().sender.as_ref().map(|sender| sender.party);
+    let fits =
+        |row: &&Row| row.trigger == edge.trigger && row.from.contains(&before.phase()) && row.edges().contains(&edge);
+    let mut rows = ROWS.iter().filter(fits);
+    assert!(rows.any(|row| row.by.iter().any(|role| plays(play, *role, party))), "{party:?} has no row for {edge:?}");
+    if let Some(party) = party.filter(|_| transition.late().is_none()) {
+        let kind = command.action().kind();
+        assert!(
+            allowed(&play.workflow, before, party).contains(&kind),
+            "{kind} was taken from {party} but is not allowed"
+        );
+    }
+}
+
+fn plays(play: &Play, role: Role, party: Option<Party>) -> bool {
+    let task = &play.snapshot.task;
+    let is = match role {
+        Role::Partner => Some(Party::Partner),
+        Role::Buyer => Some(Party::Buyer),
+        Role::Platform => Some(Party::Platform),
+        Role::Reviewer => Some(task.stage_in(&play.workflow).reviewer),
+        Role::Service => return party.is_none(),
+        Role::Holder => match &task.phase {
+            Phase::Escalated(escalation) => Some(escalation.to),
+            Phase::Cancelling(winding) => winding.open.escalation.map(|asked| asked.to),
+            Phase::Closed(closed) => closed.open.escalation.map(|asked| asked.to),
+            Phase::Preparing | Phase::InReview(_) | Phase::OnHold(_) => None,
+        },
+        Role::HeldBy => match &task.phase {
+            Phase::OnHold(hold) => Some(hold.by),
+            Phase::Preparing | Phase::InReview(_) | Phase::Escalated(_) | Phase::Cancelling(_) | Phase::Closed(_) => {
+                None
+            }
+        },
+    };
+    party.is_some() && party == is
+}
+
+/// Rule 3: nothing but the audit row of a late decision.
+fn check_absorbed(before: &Snapshot, transition: &Transition) {
+    let (earlier, later) = (&before.task, &transition.snapshot().task);
+    assert!(transition.late().is_some());
+    assert!(matches!(transition.events(), [Event { fact: Fact::LateDecisionRecorded(_), .. }]));
+    let same = Task { version: later.version, recorded_at: later.recorded_at, ..earlier.clone() };
+    assert_eq!(same, *later);
+    assert_eq!((&before.status, &before.notes), (&transition.snapshot().status, &transition.snapshot().notes));
+}
+
+/// Rules 7 and 10: the timer that fired is gone, and whatever is new starts at the tick.
+fn check_tick(before: &Task, after: &Task) {
+    let fired = before.next_timer().unwrap();
+    let mut old = timers(before);
+    assert_eq!(Some(&fired), old.iter().min(), "the earliest first");
+    old.remove(old.iter().position(|timer| *timer == fired).unwrap());
+    for timer in timers(after) {
+        match old.iter().position(|earlier| *earlier == timer) {
+            Some(index) => drop(old.remove(index)),
+            None => assert!(timer.0 >= after.recorded_at(), "{timer:?} starts before the tick that made it"),
+        }
+    }
+}
+
+/// Every timer in a state.
+pub(super) fn timers(task: &Task) -> Vec<(Time, Timer)> {
+    let mut timers: Vec<(Time, Timer)> = task.deadline_at.map(|at| (at, Timer::Task)).into_iter().collect();
+    match &task.phase {
+        Phase::Closed(_) => timers.clear(),
+        Phase::Cancelling(winding) => timers = vec![(winding.grace_until, Timer::Grace)],
+        Phase::Preparing | Phase::OnHold(_) => {}
+        Phase::InReview(review) => {
+            if let Clock::Running { due_at, remind_at } = &review.clock {
+                timers.push((*due_at, Timer::Stage));
+                timers.extend(remind_at.iter().map(|at| (*at, Timer::Reminder)));
+            }
+        }
+        Phase::Escalated(escalation) => {
+            if let ResponseClock::Running { due_at } = escalation.clock {
+                timers.push((due_at, Timer::Escalation));
+            }
+        }
+    }
+    timers
+}
+
+fn cross(edge: Edge) {
+    assert!(EDGES.contains(&edge), "not in the table: {}", describe(&edge));
+    CROSSED.with_borrow_mut(|crossed| crossed.insert(edge));
+}
+
+pub(super) fn describe(edge: &Edge) -> String {
+    let from = edge.from.map_or("-", PhaseName::as_str);
+    format!("{from} | {:?} | {} > {}", edge.trigger, edge.events.join(" "), edge.to.as_str())
+}
+
+/// The way that was gone.
+fn edge(before: &Task, command: &Command, transition: &Transition) -> Edge {
+    let events = transition.events().iter().map(|event| short(&event.fact)).collect();
+    Edge {
+        from: Some(before.phase()),
+        trigger: trigger(before, command, transition),
+        events,
+        to: transition.snapshot().task.phase(),
+    }
+}
+
+fn trigger(before: &Task, command: &Command, transition: &Transition) -> Trigger {
+    match (command.action(), before.next_timer()) {
+        (Action::Tick, Some((_, timer))) => {
+            let passed = transition.events().first().map(|event| &event.fact);
+            let action = if let Some(Fact::DeadlinePassed { action, .. }) = passed { name(*action) } else { "" };
+            assert!(
+                transition.events().iter().all(|event| event.party == Source::Service),
+                "a timer acts as the service"
+            );
+            match timer {
+                Timer::Task => Trigger::TaskDeadline,
+                Timer::Grace => Trigger::GraceEnd,
+                Timer::Reminder => Trigger::Reminder,
+                Timer::Stage => Trigger::StageDeadline(action),
+                Timer::Escalation => Trigger::EscalationDeadline(action),
+            }
+        }
+        (_, _) => asked(before.phase(), command),
+    }
+}
+
+/// What a party's command asks for, as the table names it.
+pub(super) fn asked(phase: PhaseName, command: &Command) -> Trigger {
+    if let (Action::EscalationResolved(body), PhaseName::Escalated) = (command.action(), phase) {
+        return Trigger::Resolved(word(body.resolution));
+    }
+    Trigger::Command(command.action().kind())
+}
+
+fn name(action: TimeoutAction) -> &'static str {
+    match action {
+        TimeoutAction::Escalate => "escalate",
+        TimeoutAction::Reject => "reject",
+        TimeoutAction::Approve => "approve",
+        TimeoutAction::Fail => "fail",
+        TimeoutAction::None => "none",
+    }
+}
+
+pub(super) fn word(resolution: Resolution) -> &'static str {
+    match resolution {
+        Resolution::Approve => "approve",
+        Resolution::Reject => "reject",
+        Resolution::Return => "return",
+        Resolution::Redirect => "redirect",
+    }
+}
+
+/// Rule 10, first half: ticking alone comes to an end.
+pub(super) fn check_ticks_end(play: &Play) {
+    let mut play = play.clone();
+    let most = 20 * (play.workflow.stages.len() + 1);
+    for _ in 0..most {
+        if play.run("tick") == "nothing_due" {
+            return;
+        }
+    }
+    panic!("after {most} ticks there is still a timer: {:?}", play.snapshot.task);
+}
+
+/// Rule 10, second half: the party that an open task waits on can do something about it, without cancelling.
+pub(super) fn check_way_out(play: &Play) {
+    let task = &play.snapshot.task;
+    let Some(party) = task.waiting_on(&play.workflow) else { return };
+    let stage = task.stage_in(&play.workflow);
+    let named = stage.reviewers().first().map_or(party.as_str(), |id| id.as_str().trim_start_matches("u-"));
+    let step = match task.phase() {
+        PhaseName::Preparing => format!("submit {party}"),
+        PhaseName::InReview => format!("reject {named}"),
+        PhaseName::Escalated => format!("resolve {party} reject"),
+        PhaseName::OnHold => format!("resume {party}"),
+        PhaseName::Cancelling => format!("ack {party} discarded"),
+        PhaseName::Delivery | PhaseName::Cancelled | PhaseName::Expired | PhaseName::Failed => return,
+    };
+    let command = play.command(&step);
+    assert!(allowed(&play.workflow, task, party).contains(&command.action().kind()), "{step}");
+    let outcome = decide(&play.workflow, &play.snapshot, &command, play.now);
+    assert!(outcome.is_ok(), "{step}: {outcome:?}");
+}

@@ -1,0 +1,226 @@
+//! The laws over random definitions and random sequences of commands and ticks. Commands are mostly such as fit the moment, so that
+//! deep states are reached; a part is nonsense. A test counts where the sequences get, so that the generator cannot rot.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
+
+use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+use serde_json::Value;
+
+use crate::domain::party::Party;
+use crate::domain::task::{Phase, PhaseName, Timer};
+use crate::domain::workflow::definition;
+
+use super::kit::Play;
+use super::laws::{self, EDGES};
+
+/// Steps of one sequence.
+const STEPS: usize = 40;
+/// Sequences from which the coverage is measured.
+const CASES: usize = 300;
+/// Choices that a step can make.
+const ROLLS: usize = 8;
+
+/// Choices in a row; all zeros once they are used up.
+struct Dice<'a>(&'a [u8]);
+
+impl Dice<'_> {
+    fn below(&mut self, bound: usize) -> usize {
+        let (first, rest) = self.0.split_first().unwrap_or((&0, &[]));
+        self.0 = rest;
+        usize::from(*first) % bound.max(1)
+    }
+
+    fn one<T: Clone>(&mut self, of: &[T]) -> T {
+        of[self.below(of.len())].clone()
+    }
+
+    /// One of the words, each as often as its weight says.
+    fn weighted(&mut self, of: &[(usize, &'static str)]) -> &'static str {
+        let mut roll = self.below(of.iter().map(|(weight, _)| weight).sum());
+        for (weight, word) in of {
+            match roll.checked_sub(*weight) {
+                None => return word,
+                Some(rest) => roll = rest,
+            }
+        }
+        of[0].1
+    }
+}
+
+fn sequences() -> impl Strategy<Value = (Value, Vec<Vec<u8>>)> {
+    (definition(3), prop::collection::vec(prop::collection::vec(any::<u8>(), ROLLS), 1..=STEPS))
+}
+
+/// Plays a sequence; calls `seen` with every state. A task that is over gets a few more commands; then another begins.
+fn play(definition: &Value, rolls: &[Vec<u8>], mut seen: impl FnMut(&Play)) {
+    let mut play = Play::open(definition);
+    let mut over = 0;
+    seen(&play);
+    for rolls in rolls {
+        let step = next(&play, &mut Dice(rolls));
+        // What no task could accept does not get as far as `decide`.
+        if step.starts_with("wait") || step.starts_with("back") || play.try_command(&step).is_ok() {
+            play.run(&step);
+            seen(&play);
+        }
+        over += usize::from(play.snapshot.task.phase().is_terminal());
+        if over > 3 {
+            (play, over) = (Play::open(definition), 0);
+        }
+    }
+    laws::check_ticks_end(&play);
+}
+
+/// The next step of a script: something that fits the moment, most of the time.
+fn next(play: &Play, dice: &mut Dice) -> String {
+    match dice.below(16) {
+        0 => nonsense(play, dice),
+        1 => dice.one(&["wait PT1S", "wait PT20M", "wait P2D", "back PT1H", "tick now"]).to_owned(),
+        _ => sensible(play, dice),
+    }
+}
+
+fn sensible(play: &Play, dice: &mut Dice) -> String {
+    let task = &play.snapshot.task;
+    // The deadline of the whole task ends the story; it may do so now and then.
+    let tick = match task.next_timer() {
+        Some((_, Timer::Task)) => 1,
+        Some(_) => 4,
+        None => 0,
+    };
+    let verb = match &task.phase {
+        Phase::Preparing => dice.weighted(&[(20, "submit"), (1, "status"), (2, "hold"), (1, "cancel"), (tick, "tick")]),
+        Phase::InReview(_) => {
+            let quick = [(12, "approve"), (7, "reject"), (4, "escalate"), (2, "submit"), (3, "hold")];
+            dice.weighted(&[&quick[..], &[(1, "status"), (2, "cancel"), (2 * tick, "tick")]].concat())
+        }
+        Phase::Escalated(_) => dice.weighted(&[(14, "resolve"), (1, "status"), (2, "cancel"), (2 * tick, "tick")]),
+        Phase::OnHold(_) => dice.weighted(&[(10, "resume"), (1, "status"), (1, "cancel"), (tick, "tick")]),
+        Phase::Cancelling(_) => dice.weighted(&[
+            (2, "ack"),
+            (4, "approve"),
+            (4, "reject"),
+            (4, "resolve"),
+            (1, "cancel"),
+            (1, "status"),
+            (tick, "tick"),
+        ]),
+        Phase::Closed(_) => {
+            dice.weighted(&[(3, "approve"), (3, "reject"), (3, "resolve"), (1, "cancel"), (1, "submit"), (1, "tick")])
+        }
+    };
+    let who = likely(play, dice, verb);
+    format!("{verb} {who} {}", argument(play, dice, verb))
+}
+
+/// Somebody of the party that the verb is for.
+fn likely(play: &Play, dice: &mut Dice, verb: &str) -> String {
+    let task = &play.snapshot.task;
+    let stage = task.stage_in(&play.workflow);
+    let partner = dice.below(6).to_string();
+    let of = |party: Party| if party == Party::Partner { partner.clone() } else { party.as_str().to_owned() };
+    match (verb, &task.phase) {
+        ("approve" | "reject", _) if !stage.reviewers().is_empty() => {
+            dice.one(stage.reviewers()).as_str().trim_start_matches("u-").to_owned()
+        }
+        ("approve" | "reject", _) => of(stage.reviewer),
+        ("resolve", Phase::Escalated(escalation)) => of(escalation.to),
+        ("resolve", Phase::Cancelling(winding)) => of(winding.open.escalation.map_or(Party::Partner, |asked| asked.to)),
+        ("resolve", Phase::Closed(closed)) => of(closed.open.escalation.map_or(Party::Partner, |asked| asked.to)),
+        ("resume", Phase::OnHold(hold)) => of(hold.by),
+        ("escalate" | "hold" | "cancel", _) => dice.one(&[partner, "platform".to_owned(), "buyer".to_owned()]),
+        _ => partner,
+    }
+}
+
+fn argument(play: &Play, dice: &mut Dice, verb: &str) -> String {
+    let stage = play.snapshot.task.stage_in(&play.workflow);
+    let mut party = || dice.one(&stage.escalation.to).as_str();
+    match verb {
+        "escalate" => party().to_owned(),
+        "reject" => dice.one(&stage.on_reject.return_to).to_string(),
+        "resolve" => match dice.below(8) {
+            0 | 1 => "approve".to_owned(),
+            2 => format!("reject {}", dice.one(&stage.on_reject.return_to)),
+            3 | 4 => "return".to_owned(),
+            _ => format!("redirect {}", dice.one(&stage.escalation.to)),
+        },
+        "cancel" => dice.one(&["", "", "now"]).to_owned(),
+        "ack" => dice.one(&["discarded", "salvaged"]).to_owned(),
+        _ => String::new(),
+    }
+}
+
+/// Anything that can be said.
+fn nonsense(play: &Play, dice: &mut Dice) -> String {
+    let verbs = ["submit", "status", "approve", "reject", "escalate", "resolve", "hold", "resume", "cancel", "ack"];
+    let verb = dice.one(&verbs);
+    let who = dice.one(&["0", "1", "5", "partner", "buyer", "platform"]);
+    let argument = match verb {
+        "escalate" => dice.one(&["buyer", "platform", "partner"]),
+        "resolve" => dice.one(&[
+            "approve",
+            "reject",
+            "reject bare",
+            "return",
+            "redirect buyer",
+            "redirect bare",
+            "approve mixed",
+        ]),
+        "submit" | "reject" => dice.one(&["", "bare"]),
+        "ack" => dice.one(&["discarded", "empty"]),
+        "cancel" => dice.one(&["", "now"]),
+        _ => "",
+    };
+    let (stages, task) = (play.workflow.stages.len() + 1, &play.snapshot.task);
+    let marks = dice.below(8);
+    let mut step = format!("{verb} {who} {argument}");
+    let number = dice.below(4);
+    if marks & 1 > 0 {
+        write!(step, " @s-{}", number % stages).unwrap();
+    }
+    if marks & 2 > 0 {
+        write!(step, " .{number}").unwrap();
+    }
+    if marks & 4 > 0 {
+        write!(
+            step,
+            " ~{} #{}",
+            (task.revision() + 1).saturating_sub(u32::try_from(number).unwrap()),
+            play.escalation() + 1
+        )
+        .unwrap();
+    }
+    step
+}
+
+proptest! {
+    #![proptest_config(Config { cases: Config::default().cases / 2, ..Config::default() })]
+
+    #[test]
+    fn the_laws_hold_over_random_definitions_and_sequences((definition, rolls) in sequences()) {
+        play(&definition, &rolls, laws::check_way_out);
+    }
+}
+
+#[test]
+fn the_generator_reaches_every_phase_and_most_of_the_table() {
+    let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
+    let mut runner = TestRunner::new_with_rng(Config::default(), rng);
+    let mut phases: BTreeMap<PhaseName, usize> = BTreeMap::new();
+    let mut crossed = BTreeSet::new();
+    for _ in 0..CASES {
+        let (definition, rolls) = sequences().new_tree(&mut runner).unwrap().current();
+        play(&definition, &rolls, |play| *phases.entry(play.snapshot.task.phase()).or_default() += 1);
+        crossed.extend(laws::take_crossed());
+    }
+    let missed: Vec<String> = EDGES.difference(&crossed).map(laws::describe).collect();
+    println!("{phases:?}; {} of {} edges; missed {missed:#?}", crossed.len(), EDGES.len());
+    for phase in PhaseName::ALL {
+        assert!(phases.get(&phase).copied().unwrap_or_default() >= 10, "{phase:?} is rare: {phases:?}");
+    }
+    assert!(crossed.len() * 10 >= EDGES.len() * 8, "{} of {} edges; missed {missed:#?}", crossed.len(), EDGES.len());
+}

@@ -1,0 +1,391 @@
+//! A second opinion: reads a trail with nothing but the definition at hand, keeps its own account, and objects to any event that the
+//! rules do not allow there. It shares no code with `decide` and `evolve`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::TimeDelta;
+
+use crate::domain::event::{
+    DeadlineKind, EscalationResolved, Event, Fact, Resolution, StageEscalated, StageRejected, TimeoutAction,
+};
+use crate::domain::id::StageKey;
+use crate::domain::party::{Party, Source};
+use crate::domain::task::{Cause, Verdict};
+use crate::domain::time::Time;
+use crate::domain::workflow::{EscalationTimeout, OnExhausted, Stage, StageTimeout, Workflow};
+
+use super::kit::short;
+
+type Who = (Source, Option<String>);
+
+/// The account of one task, kept from its events alone.
+#[derive(Clone, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "an account that trusts no phase keeps each of them apart")]
+pub(super) struct Reader {
+    stage: usize,
+    rounds: Vec<u32>,
+    /// Whether the stage was approved after it was last entered, on what was then the latest revision; and by whom.
+    approved: Vec<Option<BTreeSet<Who>>>,
+    decided: BTreeMap<(usize, u32), bool>,
+    revision: u32,
+    submitter: Option<Who>,
+    votes: BTreeMap<Who, (Verdict, u64, Option<String>)>,
+    reviewing: bool,
+    stopwatch: Stopwatch,
+    passed: bool,
+    open: Option<Escalated>,
+    held: bool,
+    cancelling: bool,
+    closed: bool,
+    late: BTreeSet<(Who, usize, u32)>,
+    last: Option<Event>,
+}
+
+#[derive(Clone)]
+struct Escalated {
+    seq: u64,
+    to: Party,
+    cause: Cause,
+    changes: u32,
+    bounded: bool,
+}
+
+/// How long the present revision has been before its reviewers.
+#[derive(Clone, Copy, Default)]
+struct Stopwatch {
+    before: i64,
+    since: Option<Time>,
+}
+
+impl Stopwatch {
+    fn start(at: Time) -> Self {
+        Self { before: 0, since: Some(at) }
+    }
+
+    fn at(self, now: Time) -> i64 {
+        self.before + self.since.map_or(0, |since| now.micros() - since.micros())
+    }
+
+    fn stop(&mut self, now: Time) {
+        *self = Self { before: self.at(now), since: None };
+    }
+
+    fn go_on(&mut self, now: Time) {
+        self.since = Some(now);
+    }
+}
+
+fn who(event: &Event) -> Who {
+    (event.party, event.actor.as_ref().map(|actor| actor.id.as_str().to_owned()))
+}
+
+impl Reader {
+    pub(super) fn read(&mut self, workflow: &Workflow, event: &Event) {
+        let place = format!("{} {:?}", event.seq, event.fact);
+        self.check_row(event, &place);
+        let transition = self.last.clone().filter(|last| last.cause_seq == event.cause_seq);
+        self.read_fact(workflow, event, transition.as_ref(), &place);
+        self.last = Some(event.clone());
+    }
+
+    fn check_row(&self, event: &Event, place: &str) {
+        if let Some(last) = &self.last {
+            assert_eq!(event.seq, last.seq + 1, "{place}: no gaps");
+            assert!(event.recorded_at >= last.recorded_at, "{place}: time does not go backwards");
+            assert!(event.cause_seq == last.cause_seq || event.cause_seq == event.seq, "{place}: one cause");
+        }
+        let late = matches!(event.fact, Fact::LateDecisionRecorded(_));
+        assert!(!self.closed || late, "{place}: nothing follows the end but late decisions");
+    }
+
+    fn read_fact(&mut self, workflow: &Workflow, event: &Event, earlier: Option<&Event>, place: &str) {
+        let at = event.recorded_at;
+        match &event.fact {
+            Fact::Opened(_) => {
+                let count = workflow.stages.len();
+                (self.rounds, self.approved) = (vec![0; count], vec![None; count]);
+            }
+            Fact::StageEntered { returned } => self.entered(workflow, event, *returned, earlier),
+            Fact::WorkSubmitted { revision, .. } => {
+                assert_eq!(*revision, self.revision + 1, "{place}");
+                assert!(!self.paused(), "{place}");
+                (self.revision, self.submitter) = (*revision, Some(who(event)));
+                self.start(at);
+            }
+            Fact::VoteRecorded(vote) => {
+                self.check_vote(workflow, event, vote.decision, place);
+                assert_eq!(vote.revision, self.revision, "{place}");
+                let target = vote.return_to.as_ref().map(|key| key.as_str().to_owned());
+                self.votes.insert(who(event), (vote.decision, event.seq, target));
+            }
+            Fact::StageApproved { revision, votes } => {
+                assert_eq!(*revision, self.revision, "{place}: on the latest revision");
+                self.check_counted(Verdict::Approved, votes, place);
+                self.approved_now(workflow, event, earlier, place);
+            }
+            Fact::StageRejected(rejected) => self.rejected(workflow, event, rejected, earlier),
+            Fact::StageEscalated(escalated) => self.escalated(workflow, event, escalated, place),
+            Fact::EscalationResolved(resolved) => self.resolved(event, resolved, place),
+            Fact::DeadlineReminded { due_at } => self.check_due(workflow, at, *due_at, place),
+            Fact::DeadlinePassed { deadline, due_at, action } => {
+                self.passed_by(workflow, at, (*deadline, *due_at, *action), place);
+            }
+            Fact::Held { .. } => {
+                assert!(!self.paused(), "{place}");
+                self.held = true;
+                self.stopwatch.stop(at);
+            }
+            Fact::Resumed {} => {
+                assert!(std::mem::take(&mut self.held), "{place}");
+                if self.reviewing {
+                    self.stopwatch.go_on(at);
+                }
+            }
+            Fact::StatusUpdated { .. } => {}
+            Fact::CancellationRequested { .. }
+            | Fact::ReviewWithdrawn {}
+            | Fact::CancellationAcknowledged { .. }
+            | Fact::LateDecisionRecorded(_)
+            | Fact::WorkflowCompleted {}
+            | Fact::WorkflowCancelled {}
+            | Fact::WorkflowExpired {}
+            | Fact::WorkflowFailed { .. } => self.ends(event, earlier, place),
+        }
+    }
+
+    /// What has to do with the end; the name is enough to tell apart what closes a task.
+    fn ends(&mut self, event: &Event, earlier: Option<&Event>, place: &str) {
+        match short(&event.fact) {
+            "cancellation_requested" => {
+                self.cancelling |= matches!(&event.fact, Fact::CancellationRequested { grace_until: Some(_), .. });
+            }
+            "review_withdrawn" => assert!(std::mem::take(&mut self.reviewing), "{place}: a review was undecided"),
+            "cancellation_acknowledged" => {
+                assert!(self.cancelling, "{place}");
+                self.reviewing = false;
+            }
+            "late_decision_recorded" => {
+                assert!(self.cancelling || self.closed, "{place}: late");
+                let key = (who(event), self.stage, event.round.unwrap());
+                assert!(self.late.insert(key), "{place}: once per actor, stage and round");
+            }
+            "workflow_completed" => {
+                assert_eq!(earlier.map(|earlier| short(&earlier.fact)), Some("stage_approved"), "{place}");
+                let approved = self.approved.iter().all(Option::is_some);
+                assert!(approved, "{place}: every stage was approved after it was last entered");
+                self.closed = true;
+            }
+            _ => {
+                assert!(!self.reviewing, "{place}: an open review is withdrawn first");
+                self.closed = true;
+            }
+        }
+    }
+
+    fn paused(&self) -> bool {
+        self.open.is_some() || self.held || self.cancelling
+    }
+
+    fn escalated(&mut self, workflow: &Workflow, event: &Event, escalated: &StageEscalated, place: &str) {
+        let (stage, at) = (&workflow.stages[self.stage], event.recorded_at);
+        let own = event.party == Source::Platform && escalated.to == Party::Platform;
+        let kept = event.party == Source::Service && escalated.to == Party::Platform && self.open.is_some();
+        assert!(own || kept || stage.escalation.to.contains(&escalated.to), "{place}: an allowed party");
+        let changes = self.open.as_ref().map_or(0, |open| open.changes + 1);
+        let spent = changes > 3 || (self.open.as_ref().is_some_and(|open| open.to == escalated.to));
+        assert!(!spent || kept && escalated.respond_by.is_none(), "{place}: at most 3 changes of hands");
+        let cause = self.open.as_ref().map_or(escalated.cause, |open| open.cause);
+        assert_eq!(cause, escalated.cause, "{place}: a change of hands keeps the cause");
+        let due = stage.escalation.respond_within.as_ref().map(|within| at + within.delta());
+        assert!(kept && escalated.respond_by.is_none() || escalated.respond_by == due, "{place}");
+        self.stopwatch.stop(at);
+        let (seq, to, bounded) = (event.seq, escalated.to, escalated.respond_by.is_some());
+        self.open = Some(Escalated { seq, to, cause, changes, bounded });
+    }
+
+    fn resolved(&mut self, event: &Event, resolved: &EscalationResolved, place: &str) {
+        let open = self.open.clone().unwrap_or_else(|| panic!("{place}: nothing is escalated"));
+        assert_eq!((resolved.escalation, event.party), (open.seq, open.to.into()), "{place}");
+        if resolved.resolution == Resolution::Return {
+            assert!(self.reviewing, "{place}: there is a review to return to");
+            self.open = None;
+            if open.cause == Cause::Deadline {
+                (self.stopwatch, self.passed) = (Stopwatch::start(event.recorded_at), false);
+            } else {
+                self.stopwatch.go_on(event.recorded_at);
+            }
+        }
+    }
+
+    fn start(&mut self, at: Time) {
+        self.votes.clear();
+        (self.reviewing, self.stopwatch, self.passed) = (true, Stopwatch::start(at), false);
+    }
+
+    fn entered(&mut self, workflow: &Workflow, event: &Event, returned: bool, earlier: Option<&Event>) {
+        let target = workflow.index_of(event.stage.as_ref().unwrap());
+        match earlier.map(|earlier| &earlier.fact) {
+            Some(Fact::Opened(_)) => assert_eq!((target, returned), (0, false)),
+            Some(Fact::StageApproved { .. }) => {
+                assert_eq!((target, returned), (self.stage + 1, false), "forward is one step");
+            }
+            Some(Fact::StageRejected(rejected)) => {
+                assert!(returned && target <= self.stage, "a return never goes forward");
+                assert_eq!(rejected.return_to, event.stage);
+            }
+            other => panic!("entered after {other:?}"),
+        }
+        self.stage = target;
+        self.rounds[target] += 1;
+        assert_eq!(event.round, Some(self.rounds[target]));
+        self.approved[target..].fill(None);
+        self.open = None;
+        self.votes.clear();
+        self.reviewing = false;
+        self.stopwatch = Stopwatch::default();
+        let waits = returned || workflow.stages[target].submission == crate::domain::workflow::Submission::Required;
+        if !waits {
+            self.start(event.recorded_at);
+        }
+    }
+
+    fn check_vote(&self, workflow: &Workflow, event: &Event, decision: Verdict, place: &str) {
+        let stage = &workflow.stages[self.stage];
+        assert!(self.reviewing && !self.paused(), "{place}: a review runs");
+        assert_eq!(event.party, Source::from(stage.reviewer), "{place}");
+        let actor = event.actor.as_ref().unwrap();
+        assert!(stage.reviewers().is_empty() || stage.reviewers().contains(&actor.id), "{place}: a named reviewer");
+        if decision == Verdict::Approved {
+            self.check_not_barred(workflow, stage, &who(event), place);
+        }
+    }
+
+    fn check_not_barred(&self, workflow: &Workflow, stage: &Stage, who: &Who, place: &str) {
+        let Some(panel) = &stage.panel else { return };
+        assert!(panel.self_approval || self.submitter.as_ref() != Some(who), "{place}: nobody approves their own work");
+        for key in &panel.distinct_from {
+            let earlier = self.approved[workflow.index_of(key)].as_ref();
+            assert!(!earlier.is_some_and(|approvers| approvers.contains(who)), "{place}: distinct from {key}");
+        }
+    }
+
+    fn of(&self, verdict: Verdict) -> Vec<(&Who, u64, Option<&String>)> {
+        let votes = self.votes.iter().filter(|(_, vote)| vote.0 == verdict);
+        votes.map(|(who, (_, seq, target))| (who, *seq, target.as_ref())).collect()
+    }
+
+    fn check_counted(&self, verdict: Verdict, votes: &[u64], place: &str) {
+        let mut standing: Vec<u64> = self.of(verdict).into_iter().map(|(_, seq, _)| seq).collect();
+        let mut counted = votes.to_vec();
+        standing.sort_unstable();
+        counted.sort_unstable();
+        assert_eq!(standing, counted, "{place}: the votes that stand are those that count");
+    }
+
+    fn approved_now(&mut self, workflow: &Workflow, event: &Event, earlier: Option<&Event>, place: &str) {
+        let stage = &workflow.stages[self.stage];
+        match earlier.map(|earlier| &earlier.fact) {
+            Some(Fact::VoteRecorded(vote)) => {
+                assert_eq!(vote.decision, Verdict::Approved, "{place}");
+                assert!(self.of(Verdict::Approved).len() >= stage.quorum().approvals as usize, "{place}: quorum");
+            }
+            Some(Fact::EscalationResolved(resolved)) => {
+                assert_eq!(resolved.resolution, Resolution::Approve, "{place}");
+                if event.party == Source::Partner {
+                    assert_eq!(stage.reviewer, Party::Partner, "{place}");
+                    self.check_not_barred(workflow, stage, &who(event), place);
+                }
+            }
+            Some(Fact::DeadlinePassed { deadline: DeadlineKind::Stage, action: TimeoutAction::Approve, .. }) => {
+                let deadline = stage.deadline.as_ref().unwrap();
+                assert_eq!((deadline.on_timeout, event.party), (StageTimeout::Approve, Source::Service), "{place}");
+                assert!(self.of(Verdict::Rejected).is_empty(), "{place}: silence does not approve over a rejection");
+                let waited = TimeDelta::microseconds(self.stopwatch.at(event.recorded_at));
+                assert!(waited >= deadline.within.delta(), "{place}: the revision waited the whole time");
+            }
+            other => panic!("{place}: approved after {other:?}"),
+        }
+        self.decide(false, place);
+        let mut approvers: BTreeSet<Who> =
+            self.of(Verdict::Approved).into_iter().map(|(who, ..)| who.clone()).collect();
+        approvers.extend(Some(who(event)).filter(|_| event.party != Source::Service));
+        self.approved[self.stage] = Some(approvers);
+        self.reviewing = false;
+    }
+
+    /// One decision per stage and round; one that used up the rounds may be followed by the call that it led to.
+    fn decide(&mut self, exhausted: bool, place: &str) {
+        let key = (self.stage, self.rounds[self.stage]);
+        let earlier = self.decided.insert(key, exhausted);
+        assert!(earlier.is_none_or(|earlier| earlier && !exhausted), "{place}: decided twice");
+    }
+
+    fn rejected(&mut self, workflow: &Workflow, event: &Event, rejected: &StageRejected, earlier: Option<&Event>) {
+        let (stage, place) = (&workflow.stages[self.stage], format!("{} {rejected:?}", event.seq));
+        assert_eq!(rejected.revision, self.revision, "{place}");
+        if self.reviewing {
+            self.check_counted(Verdict::Rejected, &rejected.votes, &place);
+        }
+        let spent = stage.on_reject.max_rounds.is_some_and(|max| self.rounds[self.stage] >= max);
+        let default = stage.on_reject.return_to.first();
+        let (ordinary, target) = match earlier.map(|earlier| &earlier.fact) {
+            Some(Fact::VoteRecorded(_)) => {
+                let votes = self.of(Verdict::Rejected);
+                assert!(votes.len() >= stage.quorum().rejections as usize, "{place}: quorum");
+                let named = votes.iter().filter_map(|(_, _, target)| *target);
+                let earliest =
+                    named.min_by_key(|key| workflow.stages.iter().position(|stage| stage.key.as_str() == **key));
+                (true, earliest.map(String::as_str))
+            }
+            Some(Fact::DeadlinePassed { deadline: DeadlineKind::Stage, .. }) => (true, default.map(StageKey::as_str)),
+            Some(Fact::DeadlinePassed { deadline: DeadlineKind::Escalation, .. }) => {
+                (false, default.map(StageKey::as_str))
+            }
+            Some(Fact::EscalationResolved(resolved)) => (false, resolved.return_to.as_ref().map(StageKey::as_str)),
+            other => panic!("{place}: rejected after {other:?}"),
+        };
+        assert_eq!(
+            rejected.exhausted,
+            ordinary && spent,
+            "{place}: max_rounds binds reviews and their deadlines, nobody else"
+        );
+        let expected = target.filter(|_| !rejected.exhausted);
+        assert_eq!(rejected.return_to.as_ref().map(StageKey::as_str), expected, "{place}");
+        self.decide(rejected.exhausted, &place);
+        self.reviewing = false;
+        if rejected.exhausted {
+            assert!(matches!(stage.on_reject.on_exhausted, OnExhausted::Escalate { .. } | OnExhausted::Fail));
+            self.votes.clear();
+        }
+    }
+
+    fn check_due(&self, workflow: &Workflow, now: Time, due_at: Time, place: &str) {
+        let within = workflow.stages[self.stage].deadline.as_ref().unwrap().within.delta();
+        let left = within.num_microseconds().unwrap() - self.stopwatch.at(now);
+        assert_eq!(
+            due_at,
+            now + TimeDelta::microseconds(left),
+            "{place}: pauses move the deadline by their length, exactly"
+        );
+        assert!(self.reviewing && self.open.is_none() && !self.held && !self.passed, "{place}: a clock runs");
+    }
+
+    fn passed_by(&mut self, workflow: &Workflow, now: Time, what: (DeadlineKind, Time, TimeoutAction), place: &str) {
+        let (kind, due_at, action) = what;
+        let stage = &workflow.stages[self.stage];
+        assert!(due_at <= now, "{place}: not before its time");
+        match kind {
+            DeadlineKind::Stage => {
+                self.check_due(workflow, now, due_at, place);
+                assert_eq!(action, stage.deadline.as_ref().unwrap().on_timeout.into(), "{place}");
+                self.passed = true;
+            }
+            DeadlineKind::Escalation => {
+                let rule = stage.escalation.on_timeout.unwrap_or(EscalationTimeout::None);
+                assert_eq!(action, rule.into(), "{place}");
+                let open = self.open.as_mut().unwrap_or_else(|| panic!("{place}: nothing is escalated"));
+                assert!(std::mem::take(&mut open.bounded), "{place}: once");
+            }
+        }
+    }
+}

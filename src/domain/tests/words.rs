@@ -1,0 +1,65 @@
+//! Definitions in words, so that a case can carry its own: stages joined by `;`, each a key and what differs from the defaults, and
+//! after `|` how long the whole task may take: `draft required; legal panel distinct=draft deadline=approve | P3D`.
+
+use serde_json::{Map, Value, json};
+
+/// The definition that the words stand for.
+pub(super) fn definition(words: &str) -> Value {
+    let (stages, within) =
+        words.split_once('|').map_or((words, None), |(stages, within)| (stages, Some(within.trim())));
+    let stages: Vec<Value> = stages.split(';').map(stage).collect();
+    let mut definition = json!({"name": "Under test", "stages": stages});
+    if let Some(within) = within {
+        definition["deadline"] = json!({"within": within});
+    }
+    definition
+}
+
+fn stage(words: &str) -> Value {
+    let mut words = words.split_whitespace();
+    let key = words.next().unwrap();
+    let mut stage = json!({"key": key, "name": key, "buyer_label": format!("In {key}")});
+    for word in words {
+        let (name, value) = word.split_once('=').unwrap_or((word, ""));
+        let list = || value.split(',').collect::<Vec<_>>();
+        match name {
+            "required" => stage["submission"] = json!("required"),
+            "buyer" | "platform" => stage["reviewer"] = json!(name),
+            // Two named reviewers who must agree.
+            "panel" => {
+                stage["reviewers"] = json!(["u-anna", "u-bo"]);
+                stage["quorum"] = json!({"approvals": 2, "rejections": 1});
+            }
+            "quorum" => {
+                let count: Vec<u32> = list().into_iter().map(|count| count.parse().unwrap()).collect();
+                stage["quorum"] = json!({"approvals": count[0], "rejections": count[1]});
+            }
+            "self" => stage["self_approval"] = json!(true),
+            "distinct" => stage["distinct_from"] = json!(list()),
+            "back" => stage["on_reject"]["return_to"] = json!(list()),
+            "rounds" => stage["on_reject"]["max_rounds"] = json!(value.parse::<u32>().unwrap()),
+            "exhausted" => stage["on_reject"]["on_exhausted"] = action(value),
+            "to" => stage["escalation"]["to"] = json!(list()),
+            "respond" => {
+                stage["escalation"]["respond_within"] = json!("PT1H");
+                stage["escalation"]["on_timeout"] = action(value);
+            }
+            "deadline" => stage["deadline"] = json!({"within": "PT24H", "on_timeout": action(value)}),
+            "remind" => stage["deadline"]["remind_before"] = json!(list()),
+            "finish" => stage["cancellation"] = json!({"in_flight": "let_finish", "grace": "PT2H"}),
+            other => panic!("no such word: {other}"),
+        }
+    }
+    stage
+}
+
+/// `escalate` is said by naming the party.
+fn action(word: &str) -> Value {
+    let mut action = Map::new();
+    let party = matches!(word, "partner" | "buyer" | "platform");
+    action.insert("action".to_owned(), json!(if party { "escalate" } else { word }));
+    if party {
+        action.insert("to".to_owned(), json!(word));
+    }
+    Value::Object(action)
+}
