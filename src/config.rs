@@ -204,7 +204,7 @@ pub struct Keys {
 /// What to do with workflow definitions.
 #[derive(Clone, Debug, Subcommand)]
 pub enum Workflow {
-    /// Say everything that is wrong with a definition.
+    /// Say everything that is wrong with a definition. Exit code: 0 sound, 1 mistakes, 2 not JSON.
     Check {
         /// The definition, JSON; `-` is standard input.
         file: PathBuf,
@@ -214,9 +214,9 @@ pub enum Workflow {
 /// What to do with audit trails.
 #[derive(Clone, Debug, Subcommand)]
 pub enum Audit {
-    /// Check an exported trail with its proof, offline.
+    /// Check a trail with its proof, offline. Exit code: 0 verified, 1 not verified, 2 not a proof.
     Verify {
-        /// The export, JSON; `-` is standard input.
+        /// The answer of `GET /tasks/{id}/audit/proof`; `-` is standard input.
         file: PathBuf,
     },
 }
