@@ -10,3 +10,4 @@ pub mod ids;
 pub mod store;
 pub mod telemetry;
 pub mod trial;
+pub mod worker;
