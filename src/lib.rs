@@ -12,3 +12,4 @@ pub mod ids;
 pub mod store;
 pub mod telemetry;
 pub mod trial;
+pub mod worker;
