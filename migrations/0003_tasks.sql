@@ -12,7 +12,7 @@ create table tasks (
     open_digest bytea not null constraint tasks_open_digest_is_sha256 check (octet_length(open_digest) = 32),
     opened_at timestamptz not null,
 
-    version bigint not null constraint tasks_version_from_one check (version >= 1),
+    version bigint not null,
     phase text not null constraint tasks_phase_known check (phase in (
         'preparing', 'in_review', 'escalated', 'on_hold', 'cancelling', 'delivery', 'cancelled', 'expired', 'failed')),
     stage text not null constraint tasks_stage_shape check (stage ~ '^[a-z0-9-]{1,64}$'),
@@ -38,13 +38,13 @@ create table tasks (
     constraint tasks_workflow_fkey foreign key (partner_id, workflow_key, workflow_version)
         references workflow_versions (partner_id, key, version),
     constraint tasks_time_moves_on check (updated_at >= opened_at),
-    constraint tasks_status_version_passed check (status_version between 1 and version),
+    constraint tasks_versions_from_one check (1 <= status_version and status_version <= version),
     constraint tasks_open_ones_wait check ((waiting_on is null) = (phase in ('delivery', 'cancelled', 'expired', 'failed'))),
     constraint tasks_closed_ones_are_still check (waiting_on is not null or (due_at is null and wake_at is null and not overdue)),
     constraint tasks_overdue_was_due check (not overdue or (due_at is not null and phase in ('in_review', 'escalated'))),
     constraint tasks_work_waits_on_partner check (phase not in ('preparing', 'cancelling') or waiting_on = 'partner'),
     constraint tasks_hold_stops_the_clock check (phase <> 'on_hold' or (due_at is null and waiting_on in ('partner', 'platform'))),
-    constraint tasks_cancelling_ends check (phase <> 'cancelling' or (due_at is not null and wake_at = due_at))
+    constraint tasks_cancelling_ends check (phase <> 'cancelling' or (due_at is not null and wake_at is not distinct from due_at))
 ) with (
     -- A vote short of quorum changes no indexed column: room on the page lets it stay a heap-only update.
     fillfactor = 80,

@@ -1,5 +1,7 @@
 //! Why the database could not do what it was asked, in words that a caller can act on.
 
+use std::fmt::Display;
+
 /// What can go wrong in the store.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -42,7 +44,7 @@ pub enum Error {
 
 impl Error {
     /// A row that cannot be.
-    pub fn impossible(table: &'static str, key: impl ToString, what: impl ToString) -> Self {
+    pub fn impossible(table: &'static str, key: impl Display, what: impl Display) -> Self {
         Self::Impossible { table, key: key.to_string(), what: what.to_string() }
     }
 
