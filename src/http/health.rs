@@ -12,9 +12,10 @@ use super::problem::Problem;
 
 /// How the service is.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Health)]
 pub struct Status {
     /// Always `ok`; anything else is an error.
-    #[schema(value_type = String, example = "ok")]
+    #[schema(value_type = String, example = "ok", pattern = "^ok$")]
     status: &'static str,
 }
 

@@ -17,6 +17,8 @@ use utoipa::openapi::{
 };
 use utoipa::{PartialSchema, ToSchema};
 
+use crate::domain::workflow::MistakeCode;
+
 use super::problem::{self, Code, Problem};
 use super::{AppState, routes};
 
@@ -94,6 +96,8 @@ fn complete(mut document: OpenApi) -> OpenApi {
     let mut components = document.components.take().unwrap_or_default();
     let mut schemas = vec![(problem::Body::name().into_owned(), problem::Body::schema())];
     problem::Body::schemas(&mut schemas);
+    // Named by `FieldError.code`, which can hold other words too.
+    schemas.push((MistakeCode::name().into_owned(), MistakeCode::schema()));
     components.schemas.extend(schemas);
     components.responses.extend(error_responses());
     add_security_schemes(&mut components);

@@ -12,3 +12,4 @@ mod server;
 mod sql_shape;
 mod store;
 mod tidy;
+mod timers;

@@ -71,7 +71,7 @@ async fn where_no_private_postgres_is_wanted_the_url_is_asked_for() {
     assert!(complaint.starts_with("stagegate: DATABASE_URL is required here"), "{complaint}");
 }
 
-fn stagegate(arguments: &[&str], data_dir: &Path) -> Child {
+pub fn stagegate(arguments: &[&str], data_dir: &Path) -> Child {
     Command::new(env!("CARGO_BIN_EXE_stagegate"))
         .args(arguments)
         .env_remove("DATABASE_URL")
@@ -85,7 +85,7 @@ fn stagegate(arguments: &[&str], data_dir: &Path) -> Child {
 }
 
 /// Reads what the service prints until it names its address.
-async fn address(service: &mut Child) -> String {
+pub async fn address(service: &mut Child) -> String {
     let mut lines = BufReader::new(service.stdout.as_mut().unwrap()).lines();
     let named = async {
         while let Some(line) = lines.next_line().await.unwrap() {
@@ -102,7 +102,7 @@ async fn address(service: &mut Child) -> String {
     }
 }
 
-async fn terminate(service: &mut Child) {
+pub async fn terminate(service: &mut Child) {
     let pid = service.id().unwrap().to_string();
     assert!(Command::new("kill").args(["-TERM", &pid]).status().await.unwrap().success());
     let status = timeout(PATIENCE, service.wait()).await.unwrap().unwrap();
