@@ -14,6 +14,7 @@ pub mod commands;
 pub mod health;
 pub mod partners;
 pub mod tasks;
+mod turns;
 pub mod workflows;
 
 pub use caller::Caller;
@@ -25,6 +26,7 @@ pub struct App {
     clock: Clock,
     keys: partners::KeyCache,
     definitions: workflows::Definitions,
+    turns: turns::Turns,
     draining: AtomicBool,
 }
 
@@ -36,6 +38,7 @@ impl App {
             clock,
             keys: partners::KeyCache::default(),
             definitions: workflows::definitions(),
+            turns: turns::Turns::default(),
             draining: AtomicBool::new(false),
         }
     }

@@ -1,4 +1,7 @@
 //! What tests share.
 
+pub mod commands;
+pub mod contract;
 pub mod database;
+pub mod parties;
 pub mod service;

@@ -2,13 +2,26 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on stops there")]
 
+mod abuse;
+mod audit;
+mod demo_path;
 mod embedded;
+mod fuzz;
 mod harness;
+mod leaks;
 mod licences;
+mod lists;
+mod order_of_checks;
+mod ownership;
 mod partners;
 mod pool;
+mod races;
+mod replays;
 mod serve;
 mod server;
 mod sql_shape;
 mod store;
+mod tasks;
 mod tidy;
+mod walk;
+mod workflows;

@@ -72,10 +72,16 @@ async fn where_no_private_postgres_is_wanted_the_url_is_asked_for() {
 }
 
 fn stagegate(arguments: &[&str], data_dir: &Path) -> Child {
+    stagegate_with(arguments, data_dir, &[])
+}
+
+/// The program with these settings, too.
+pub fn stagegate_with(arguments: &[&str], data_dir: &Path, environment: &[(&str, &str)]) -> Child {
     Command::new(env!("CARGO_BIN_EXE_stagegate"))
         .args(arguments)
         .env_remove("DATABASE_URL")
         .env("STAGEGATE_DATA_DIR", data_dir)
+        .envs(environment.iter().copied())
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -85,7 +91,7 @@ fn stagegate(arguments: &[&str], data_dir: &Path) -> Child {
 }
 
 /// Reads what the service prints until it names its address.
-async fn address(service: &mut Child) -> String {
+pub async fn address(service: &mut Child) -> String {
     let mut lines = BufReader::new(service.stdout.as_mut().unwrap()).lines();
     let named = async {
         while let Some(line) = lines.next_line().await.unwrap() {
@@ -102,7 +108,8 @@ async fn address(service: &mut Child) -> String {
     }
 }
 
-async fn terminate(service: &mut Child) {
+/// Tells it to stop, and waits until it has.
+pub async fn terminate(service: &mut Child) {
     let pid = service.id().unwrap().to_string();
     assert!(Command::new("kill").args(["-TERM", &pid]).status().await.unwrap().success());
     let status = timeout(PATIENCE, service.wait()).await.unwrap().unwrap();
