@@ -15,6 +15,7 @@ pub mod health;
 pub mod partners;
 pub mod tasks;
 pub mod timers;
+mod turns;
 pub mod workflows;
 
 pub use caller::Caller;
@@ -27,6 +28,7 @@ pub struct App {
     keys: partners::KeyCache,
     definitions: workflows::Definitions,
     alarm: timers::Alarm,
+    turns: turns::Turns,
     draining: AtomicBool,
 }
 
@@ -39,6 +41,7 @@ impl App {
             keys: partners::KeyCache::default(),
             definitions: workflows::definitions(),
             alarm: timers::Alarm::default(),
+            turns: turns::Turns::default(),
             draining: AtomicBool::new(false),
         }
     }

@@ -17,8 +17,8 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::harness::database::TestDb;
-use crate::harness::service::{PLATFORM_KEY, Service};
 use crate::harness::process;
+use crate::harness::service::{PLATFORM_KEY, Service};
 
 const BUYER: &str = "0199a000-0000-7000-8000-00000000000b";
 const PATIENCE: Duration = Duration::from_mins(2);

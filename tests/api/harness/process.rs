@@ -66,8 +66,14 @@ pub fn command(data_dir: &Path) -> Command {
 
 /// The program as a running process.
 pub fn stagegate(arguments: &[&str], data_dir: &Path) -> Child {
+    stagegate_with(arguments, data_dir, &[])
+}
+
+/// The program as a running process, with these settings, too.
+pub fn stagegate_with(arguments: &[&str], data_dir: &Path, environment: &[(&str, &str)]) -> Child {
     command(data_dir)
         .args(arguments)
+        .envs(environment.iter().copied())
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
