@@ -144,9 +144,11 @@ async fn a_command_with_a_wrong_member_is_refused_with_its_place() {
     }
     assert_eq!(parties.trail(&id).await.len(), 2, "nothing was written");
     let vote = parties.partner.send(&id, &json!({ "type": "stage_approved" })).await;
-    let missing: Vec<_> = vote.body["errors"].as_array().unwrap().iter().map(|error| error["pointer"].clone()).collect();
+    let missing: Vec<_> =
+        vote.body["errors"].as_array().unwrap().iter().map(|error| error["pointer"].clone()).collect();
     assert_eq!(json!(missing), json!(["/stage", "/round", "/revision", "/actor"]));
-    let named = parties.buyer.send(&id, &with(crate::harness::commands::cancel(), &json!({ "actor": { "id": "b" } }))).await;
+    let named =
+        parties.buyer.send(&id, &with(crate::harness::commands::cancel(), &json!({ "actor": { "id": "b" } }))).await;
     assert_eq!((named.status, &named.body["errors"][0]["pointer"]), (422, &json!("/actor")));
 }
 
@@ -255,9 +257,13 @@ async fn other_methods_are_named_in_allow_and_reading_heads_works() {
     let parties = Parties::start().await;
     let id = parties.open("brand-campaign").await;
     let status = format!("/api/v1/tasks/{id}/status");
-    for (method, path) in
-        [("PATCH", status.as_str()), ("DELETE", "/api/v1/tasks"), ("OPTIONS", "/api/v1/tasks"), ("PUT", "/health"), ("TRACE", "/ready")]
-    {
+    for (method, path) in [
+        ("PATCH", status.as_str()),
+        ("DELETE", "/api/v1/tasks"),
+        ("OPTIONS", "/api/v1/tasks"),
+        ("PUT", "/health"),
+        ("TRACE", "/ready"),
+    ] {
         let answer = parties.partner.call(method, path, &Value::Null).await;
         assert_eq!((answer.status, code(&answer)), (405, "method_not_allowed"), "{method} {path}");
     }
@@ -291,7 +297,10 @@ async fn one_request_has_one_credential() {
     ] {
         let answer = nobody.call_with(get, (header, value), &Value::Null).await;
         assert_eq!((answer.status, code(&answer)), (401, "unauthorized"), "{header}: {value}");
-        assert!(value.is_empty() || !answer.text.contains(value) || value == "Bearer", "{header}: the credential is repeated");
+        assert!(
+            value.is_empty() || !answer.text.contains(value) || value == "Bearer",
+            "{header}: the credential is repeated"
+        );
     }
     let buyers = nobody.call_with(get, ("x-aitasker-key", &parties.buyer.credential), &Value::Null).await;
     assert_eq!(buyers.status, 401, "that header is for partners' keys");

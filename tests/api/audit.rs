@@ -51,7 +51,8 @@ async fn a_proof_holds_without_the_service_and_breaks_with_any_change() {
         let end = proof.verify().unwrap();
         assert_eq!(json!(end.hash), head, "{name}");
         assert_eq!(end.seq, parties.task(&id).await["version"].as_u64().unwrap());
-        let entry = answer["entries"].as_array().unwrap().iter().position(|entry| entry.get("fields").is_some()).unwrap();
+        let entry =
+            answer["entries"].as_array().unwrap().iter().position(|entry| entry.get("fields").is_some()).unwrap();
         let mut forged = answer.clone();
         let fields = forged["entries"][entry]["fields"].as_array_mut().unwrap();
         let shown = fields.iter_mut().find(|field| field["path"] == "recorded_at").unwrap();

@@ -64,9 +64,27 @@ fn changes() -> impl Strategy<Value = Change> {
 fn values() -> impl Strategy<Value = Value> {
     let numbers = [0, 1, -1, 255, 256, 2_147_483_648, 4_294_967_295, 4_294_967_296, 9_007_199_254_740_991, i64::MAX];
     let texts = [
-        "", " ", "..", "u-anna", "copy", "buyer", "approve", "reject", "PT0S", "P999999999999D", "9999-12-31T23:59:60Z",
-        "0000-01-01T00:00:00+23:59", "2027-01-15T08:00:00.1234567891234Z", "\u{feff}", "\u{202e}x", "\u{1f600}", "00000000-0000-0000-0000-000000000000",
-        "https://x", "https://[::1", "http://x", "javascript:x",
+        "",
+        " ",
+        "..",
+        "u-anna",
+        "copy",
+        "buyer",
+        "approve",
+        "reject",
+        "PT0S",
+        "P999999999999D",
+        "9999-12-31T23:59:60Z",
+        "0000-01-01T00:00:00+23:59",
+        "2027-01-15T08:00:00.1234567891234Z",
+        "\u{feff}",
+        "\u{202e}x",
+        "\u{1f600}",
+        "00000000-0000-0000-0000-000000000000",
+        "https://x",
+        "https://[::1",
+        "http://x",
+        "javascript:x",
     ];
     prop_oneof![
         Just(Value::Null),
@@ -84,7 +102,19 @@ fn values() -> impl Strategy<Value = Value> {
 }
 
 fn names() -> impl Strategy<Value = String> {
-    let known = ["id", "type", "stage", "round", "revision", "actor", "note", "feedback", "return_to", "artifacts", "immediate"];
+    let known = [
+        "id",
+        "type",
+        "stage",
+        "round",
+        "revision",
+        "actor",
+        "note",
+        "feedback",
+        "return_to",
+        "artifacts",
+        "immediate",
+    ];
     prop_oneof![proptest::sample::select(known.to_vec()).prop_map(str::to_owned), ".{0,8}"]
 }
 
@@ -148,7 +178,10 @@ fn targets(parties: &Parties, task: &str) -> Vec<Target> {
     let plan = json!({ "until": "2027-03-01T00:00:00Z", "commands": [
         { "at": "2027-01-16T00:00:00Z", "party": "partner", "type": "work_submitted", "actor": { "id": "a" }, "summary": "x" }] });
     let opening = parties.opening(&new_id(), "brand-campaign");
-    let opening = crate::harness::commands::with(opening, &json!({ "metadata": { "a": 1 }, "deadline_at": "2027-02-01T00:00:00Z" }));
+    let opening = crate::harness::commands::with(
+        opening,
+        &json!({ "metadata": { "a": 1 }, "deadline_at": "2027-02-01T00:00:00Z" }),
+    );
     let command = |client: &Client, body: Value| (client.clone(), "POST", events(task), body);
     vec![
         command(partner, submit("agent")),

@@ -39,7 +39,8 @@ async fn open(snoop: &mut Snoop<'_>) {
 
 async fn review(snoop: &mut Snoop<'_>) {
     let partner = &snoop.parties.partner;
-    let (note, summary, url) = (snoop.plant("note", WORKERS), snoop.plant("summary", WORKERS), snoop.plant("url", WORKERS));
+    let (note, summary, url) =
+        (snoop.plant("note", WORKERS), snoop.plant("summary", WORKERS), snoop.plant("url", WORKERS));
     let (name, role) = (snoop.plant("name", WORKERS), snoop.plant("role", WORKERS));
     let submitter = snoop.plant("submitter", WORKERS);
     let artifact = json!({ "name": snoop.plant("artifact", WORKERS), "url": format!("https://files.example/{url}"),
@@ -52,7 +53,8 @@ async fn review(snoop: &mut Snoop<'_>) {
     let message = snoop.plant("message", EVERYBODY);
     snoop.send(partner, update(&message)).await;
     // The buyer's guesses are refused and tell nothing.
-    for guess in [approve(at("legal", 1, 1), ""), reject(at("copy", 1, 1), ""), resolve(3, "approve", ""), update("x")] {
+    for guess in [approve(at("legal", 1, 1), ""), reject(at("copy", 1, 1), ""), resolve(3, "approve", ""), update("x")]
+    {
         snoop.try_as_buyer(&guess).await;
     }
     let (hidden, item) = (snoop.plant("feedback", WORKERS), snoop.plant("item", WORKERS));
@@ -73,7 +75,9 @@ async fn ask(snoop: &mut Snoop<'_>) {
     snoop.send_without_looking(partner, revision).await;
     assert!(!snoop.buyer_reads().await.contains(&unshown), "not while the partner reviews");
     let reason = snoop.plant("reason for the platform", WORKERS);
-    let asked = snoop.send(partner, with(escalate(at("legal", 3, 3), "u-anna", "platform"), &json!({ "reason": reason }))).await;
+    let asked = snoop
+        .send(partner, with(escalate(at("legal", 3, 3), "u-anna", "platform"), &json!({ "reason": reason })))
+        .await;
     let (advice, note) = (snoop.plant("advice", WORKERS), snoop.plant("platform's note", HOUSE));
     let back = with(resolve(asked, "return", "ops"), &json!({ "advice": advice, "note": note }));
     snoop.send(platform, back).await;
@@ -96,12 +100,18 @@ async fn close(snoop: &mut Snoop<'_>) {
     let (partner, buyer) = (&snoop.parties.partner, &snoop.parties.buyer);
     let called_off = snoop.plant("cancellation", EVERYBODY);
     snoop.send(buyer, with(cancel(), &json!({ "reason": called_off }))).await;
+    let trail = snoop.parties.trail(&snoop.id).await;
+    let session =
+        trail.iter().find(|row| row["party"] == "buyer").unwrap()["credential_id"].as_str().unwrap().to_owned();
+    snoop.secrets.push((session, CUSTOMER));
     let (late, note) = (snoop.plant("late feedback", WORKERS), snoop.plant("late note", WORKERS));
     let late = json!({ "feedback": { "summary": late, "share_with_buyer": false }, "note": note });
     snoop.send(partner, with(reject(at("legal", 3, 3), "u-bo"), &late)).await;
     let (notes, salvaged) = (snoop.plant("remarks", WORKERS), snoop.plant("salvaged", WORKERS));
-    let artifacts = json!([{ "name": salvaged, "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08" }]);
-    let body = json!({ "type": "cancellation_acknowledged", "in_flight": "salvaged", "notes": notes, "artifacts": artifacts });
+    let artifacts =
+        json!([{ "name": salvaged, "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08" }]);
+    let body =
+        json!({ "type": "cancellation_acknowledged", "in_flight": "salvaged", "notes": notes, "artifacts": artifacts });
     snoop.send(partner, body).await;
     for guess in [approve(at("signoff", 1, 3), ""), reject(at("legal", 3, 3), ""), cancel()] {
         snoop.try_as_buyer(&guess).await;

@@ -99,7 +99,10 @@ async fn each_party_finds_what_waits_on_it_the_earliest_due_first() {
         waiting["counts"].as_array().unwrap().iter().map(|count| json!([count["stage"], count["waiting"]])).collect();
     assert_eq!(counts, [json!(["copy", 1]), json!(["legal", 2])]);
     let theirs = parties.platform.read("/api/v1/reviews").await;
-    assert_eq!((ids(&theirs["items"], "task_id"), &theirs["items"][0]["due_at"]), (vec![asked], &json!("2027-01-16T10:00:00Z")));
+    assert_eq!(
+        (ids(&theirs["items"], "task_id"), &theirs["items"][0]["due_at"]),
+        (vec![asked], &json!("2027-01-16T10:00:00Z"))
+    );
     assert_eq!(parties.buyer.read("/api/v1/reviews").await["items"], json!([]));
     parties.partner.done(&second, &escalate(at("legal", 1, 1), "u-anna", "buyer")).await;
     assert_eq!(ids(&parties.buyer.read("/api/v1/reviews").await["items"], "task_id"), [second]);

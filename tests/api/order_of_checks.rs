@@ -60,7 +60,11 @@ async fn the_version_comes_before_the_end_and_the_end_before_the_party() {
     let parties = Parties::start().await;
     let id = parties.open("brand-campaign").await;
     parties.platform.done(&id, &with(cancel(), &json!({ "immediate": true }))).await;
-    assert_code(&raw(&parties.partner, &id, &submit("agent").to_string(), Some("\"1\"")).await, 412, "precondition_failed");
+    assert_code(
+        &raw(&parties.partner, &id, &submit("agent").to_string(), Some("\"1\"")).await,
+        412,
+        "precondition_failed",
+    );
     // Work is the partner's to hand in, but the task is over.
     parties.platform.refused(&id, &submit("ops"), (409, "task_closed")).await;
     parties.buyer.refused(&id, &json!({ "type": "held", "reason": "x" }), (409, "task_closed")).await;

@@ -30,7 +30,13 @@ async fn what_belongs_to_somebody_else_is_not_found_and_stays_as_it_is() {
         for stranger in strangers {
             for body in bodies(operation) {
                 let answer = stranger.call(&operation.method, &path(operation, &ids), &body).await;
-                assert_eq!((answer.status, code(&answer)), (404, "not_found"), "{} {body}: {}", operation.id, answer.text);
+                assert_eq!(
+                    (answer.status, code(&answer)),
+                    (404, "not_found"),
+                    "{} {body}: {}",
+                    operation.id,
+                    answer.text
+                );
                 tried += 1;
             }
         }
@@ -168,7 +174,8 @@ async fn everything(parties: &Parties) -> String {
     let mut rows = String::new();
     for table in ["partners", "api_keys", "workflows", "workflow_versions", "tasks", "task_events"] {
         let query = format!("select coalesce(string_agg(t::text, E'\\n' order by t::text), '') from {table} t");
-        let text: String = sqlx::query_scalar(sqlx::AssertSqlSafe(query)).fetch_one(&parties.service.db.pool).await.unwrap();
+        let text: String =
+            sqlx::query_scalar(sqlx::AssertSqlSafe(query)).fetch_one(&parties.service.db.pool).await.unwrap();
         rows.push_str(&text);
     }
     rows

@@ -27,7 +27,8 @@ async fn of_fifty_decisions_on_one_stage_one_counts() {
     assert_eq!(count(&answers, 201, ""), 1);
     assert_eq!(count(&answers, 409, "already_decided"), 49, "{:?}", summary(&answers));
     let won = answers.iter().find(|answer| answer.status == 201).unwrap();
-    let decision = won.body["events"].as_array().unwrap().iter().find(|row| row["type"] == "task.stage_approved").unwrap();
+    let decision =
+        won.body["events"].as_array().unwrap().iter().find(|row| row["type"] == "task.stage_approved").unwrap();
     for lost in answers.iter().filter(|answer| answer.status == 409) {
         assert_eq!(lost.body["decision"]["seq"], decision["seq"]);
     }
@@ -47,7 +48,10 @@ async fn of_fifty_decisions_on_the_last_stage_one_counts_and_the_others_are_kept
     .await;
     assert_eq!(count(&answers, 201, ""), 1);
     assert_eq!(count(&answers, 409, "task_closed"), 49, "{:?}", summary(&answers));
-    let late = answers.iter().filter(|answer| answer.status == 409).map(|answer| answer.body["recorded"]["seq"].as_u64().unwrap());
+    let late = answers
+        .iter()
+        .filter(|answer| answer.status == 409)
+        .map(|answer| answer.body["recorded"]["seq"].as_u64().unwrap());
     let mut late: Vec<_> = late.collect();
     late.sort_unstable();
     late.dedup();
@@ -113,7 +117,8 @@ async fn the_same_command_from_twenty_connections_has_one_effect_and_one_answer(
     let (id, closing) = (parties.open(TWO_STAGES).await, parties.open(ONE_STAGE).await);
     let vote = with(approve(at("a", 1, 0), "u-1"), &json!({ "id": new_id() }));
     // One that could be carried out many times, one that decides, one that ends the task.
-    for (task, command) in [(&id, with(update("x"), &json!({ "id": new_id() }))), (&id, vote.clone()), (&closing, vote)] {
+    for (task, command) in [(&id, with(update("x"), &json!({ "id": new_id() }))), (&id, vote.clone()), (&closing, vote)]
+    {
         let before = parties.trail(task).await.len();
         let answers = at_once(20, |n| {
             let (client, id, command) = (clients[n % 2].clone(), task.clone(), command.clone());
@@ -164,7 +169,12 @@ async fn of_twenty_openings_with_one_id_one_opens() {
     assert_eq!(count(&answers, 201, ""), 1, "{:?}", summary(&answers));
     let title = answers.iter().find(|answer| answer.status == 201).unwrap().body["title"].clone();
     let same = if title == "Other" { 4 } else { 14 };
-    assert_eq!((count(&answers, 200, ""), count(&answers, 409, "task_exists")), (same, 19 - same), "{:?}", summary(&answers));
+    assert_eq!(
+        (count(&answers, 200, ""), count(&answers, 409, "task_exists")),
+        (same, 19 - same),
+        "{:?}",
+        summary(&answers)
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -178,8 +188,11 @@ async fn racing_registrations_make_versions_without_gaps() {
     })
     .await;
     // The two of one name are one version, unless another came between them.
-    let mut made: Vec<_> =
-        answers.iter().filter(|answer| answer.status == 201).map(|answer| answer.body["version"].as_u64().unwrap()).collect();
+    let mut made: Vec<_> = answers
+        .iter()
+        .filter(|answer| answer.status == 201)
+        .map(|answer| answer.body["version"].as_u64().unwrap())
+        .collect();
     made.sort_unstable();
     assert_eq!(made, (1..=made.len() as u64).collect::<Vec<_>>(), "{:?}", summary(&answers));
     assert_eq!(count(&answers, 201, "") + count(&answers, 200, ""), 20, "{:?}", summary(&answers));

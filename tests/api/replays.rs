@@ -77,7 +77,9 @@ async fn an_id_is_spent_on_one_body_of_one_party_and_task() {
     let (id, other) = (parties.open("brand-campaign").await, parties.open("brand-campaign").await);
     let command = with(update("x"), &json!({ "id": new_id() }));
     parties.partner.done(&id, &command).await;
-    for change in [json!({ "message": "y" }), json!({ "percent": 1 }), json!({ "note": "z" }), json!({ "type": "resumed" })] {
+    for change in
+        [json!({ "message": "y" }), json!({ "percent": 1 }), json!({ "note": "z" }), json!({ "type": "resumed" })]
+    {
         let mut changed = with(command.clone(), &change);
         if changed["type"] == "resumed" {
             changed.as_object_mut().unwrap().remove("message");

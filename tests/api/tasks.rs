@@ -60,7 +60,12 @@ async fn the_platforms_deadline_counts_if_it_is_earlier() {
 #[tokio::test]
 async fn a_deadline_in_the_last_second_of_the_calendar_is_kept() {
     let parties = Parties::start().await;
-    parties.register("endless", &json!({ "name": "Endless", "stages": [{ "key": "a", "name": "A", "buyer_label": "In A" }] })).await;
+    parties
+        .register(
+            "endless",
+            &json!({ "name": "Endless", "stages": [{ "key": "a", "name": "A", "buyer_label": "In A" }] }),
+        )
+        .await;
     let opening = with(parties.opening(&new_id(), "endless"), &json!({ "deadline_at": "9999-12-31T23:59:59Z" }));
     let answer = parties.platform.call("POST", TASKS, &opening).await;
     assert_eq!((answer.status, &answer.body["deadline_at"]), (201, &json!("9999-12-31T23:59:59Z")));
@@ -174,7 +179,10 @@ async fn a_conflict_says_where_the_task_stands_for_this_caller() {
     parties.partner.done(&id, &approve(at("legal", 1, 1), "u-anna")).await;
     let refused = parties.partner.refused(&id, &approve(at("copy", 1, 1), "u-copy"), (409, "already_decided")).await;
     assert_eq!(refused["decision"]["decision"], "approved");
-    assert_eq!((&refused["phase"], &refused["stage"], &refused["round"]), (&json!("in_review"), &json!("legal"), &json!(1)));
+    assert_eq!(
+        (&refused["phase"], &refused["stage"], &refused["round"]),
+        (&json!("in_review"), &json!("legal"), &json!(1))
+    );
     assert_eq!(refused["version"], parties.task(&id).await["version"]);
     assert!(refused["allowed"].as_array().unwrap().contains(&json!("stage_approved")));
     let theirs = parties.buyer.refused(&id, &approve(at("signoff", 1, 1), ""), (409, "stage_mismatch")).await;

@@ -107,7 +107,8 @@ impl Parties {
         let buyer_id = ids::new().to_string();
         let client = |credential: String| Client { router: service.router.clone(), credential };
         let (platform, buyer) = (client(PLATFORM_KEY.to_owned()), client(buyer_token(&buyer_id, IN_2030)));
-        let partner_id = text(&platform.call("POST", "/api/v1/partners", &json!({ "name": "Northwind" })).await.body["id"]);
+        let partner_id =
+            text(&platform.call("POST", "/api/v1/partners", &json!({ "name": "Northwind" })).await.body["id"]);
         let key = platform.call("POST", &format!("/api/v1/partners/{partner_id}/keys"), &Value::Null).await;
         let partner = client(text(&key.body["key"]));
         let parties = Self { service, partner, partner_id, buyer, buyer_id, platform };
