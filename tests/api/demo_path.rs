@@ -133,7 +133,7 @@ async fn a_hold_stops_the_stage_clock() {
     let resumed = json!({ "type": "resumed" });
     parties.partner.refused(&id, &resumed, (403, "held_by_other")).await;
     parties.platform.done(&id, &resumed).await;
-    assert_eq!(parties.status(&id).await["due_at"], "2027-01-21T10:00:00Z", "38 hours from now");
+    assert_eq!(parties.status(&id).await["due_at"], "2027-01-21T12:00:00Z", "38 hours from now");
 }
 
 async fn assert_label(parties: &Parties, id: &str, label: &str) {

@@ -100,6 +100,10 @@ async fn close(snoop: &mut Snoop<'_>) {
     let (partner, buyer) = (&snoop.parties.partner, &snoop.parties.buyer);
     let called_off = snoop.plant("cancellation", EVERYBODY);
     snoop.send(buyer, with(cancel(), &json!({ "reason": called_off }))).await;
+    let trail = snoop.parties.trail(&snoop.id).await;
+    let session =
+        trail.iter().find(|row| row["party"] == "buyer").unwrap()["credential_id"].as_str().unwrap().to_owned();
+    snoop.secrets.push((session, CUSTOMER));
     let (late, note) = (snoop.plant("late feedback", WORKERS), snoop.plant("late note", WORKERS));
     let late = json!({ "feedback": { "summary": late, "share_with_buyer": false }, "note": note });
     snoop.send(partner, with(reject(at("legal", 3, 3), "u-bo"), &late)).await;

@@ -29,9 +29,14 @@ async fn what_is_stored_is_what_the_trail_says_after_every_step_of_a_random_walk
         let id = parties.open(&format!("walk-{at}")).await;
         let mut walk = Walk { parties: &parties, workflow, id, dice: Dice(seed), trail: 0 };
         walk.check(seed).await;
+        let mut after_the_end = 0;
         for _ in 0..STEPS {
             accepted += usize::from(walk.step().await);
             walk.check(seed).await;
+            after_the_end += usize::from(parties.task(&walk.id).await["waiting_on"].is_null());
+            if after_the_end == 5 {
+                break;
+            }
         }
         ends.push(parties.status(&walk.id).await["phase"].as_str().unwrap().to_owned());
     }
@@ -96,11 +101,20 @@ impl Walk<'_> {
             "cancellation_requested",
             "cancellation_acknowledged",
         ];
-        // The end should not come too soon.
-        let kind = match kinds[self.dice.below(kinds.len())] {
-            "cancellation_requested" if self.dice.below(3) > 0 => "stage_approved",
-            kind => kind,
+        let mut kind = kinds[self.dice.below(kinds.len())];
+        let open = if actors.is_empty() {
+            Value::Null
+        } else {
+            client.read(&format!("/api/v1/tasks/{}", self.id)).await["allowed"].take()
         };
+        if let Some(open) = open.as_array().filter(|open| !open.is_empty() && self.dice.below(4) > 0) {
+            let wanted = &open[self.dice.below(open.len())];
+            kind = kinds.iter().find(|kind| *wanted == **kind).unwrap();
+        }
+        // The end should not come too soon.
+        if kind == "cancellation_requested" && self.dice.below(4) > 0 {
+            kind = "stage_approved";
+        }
         let mut command = json!({ "type": kind, "id": new_id(), "note": "remark" });
         if !actors.is_empty() {
             command["actor"] = json!({ "id": actors[self.dice.below(actors.len())], "name": "Name", "role": "role" });
@@ -239,11 +253,12 @@ fn all_parties() -> Value {
 
 /// Everything happens by itself.
 fn impatient() -> Value {
-    let stage = |key: &str, action: &str| {
-        json!({ "key": key, "name": key, "buyer_label": key, "deadline": { "within": "PT6H", "on_timeout": { "action": action } },
+    let stage = |key: &str, on_timeout: Value| {
+        json!({ "key": key, "name": key, "buyer_label": key, "deadline": { "within": "PT6H", "on_timeout": on_timeout },
             "on_reject": { "max_rounds": 3, "on_exhausted": { "action": "fail" } },
             "escalation": { "to": ["platform", "buyer"], "respond_within": "PT6H", "on_timeout": { "action": "escalate", "to": "buyer" } } })
     };
     json!({ "name": "Impatient", "deadline": { "within": "P20D" },
-        "stages": [stage("a", "approve"), stage("b", "escalate"), stage("c", "reject")] })
+        "stages": [stage("a", json!({ "action": "approve" })), stage("b", json!({ "action": "escalate", "to": "platform" })),
+            stage("c", json!({ "action": "reject" }))] })
 }
