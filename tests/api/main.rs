@@ -10,5 +10,6 @@ mod pool;
 mod serve;
 mod server;
 mod sql_shape;
+mod statements;
 mod store;
 mod tidy;
