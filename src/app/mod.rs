@@ -51,7 +51,7 @@ impl App {
     pub(crate) fn without_database(clock: Clock) -> Self {
         let patience = std::time::Duration::from_millis(100);
         let pool = sqlx::postgres::PgPoolOptions::new().acquire_timeout(patience);
-        Self::new(pool.connect_lazy("postgres://nobody@localhost:1/nothing").unwrap(), clock)
+        Self::new(pool.connect_lazy("postgres://nobody@localhost:1/nothing").unwrap().into(), clock)
     }
 
     /// The clock; doors need it for what they check themselves (the expiry of tokens).
