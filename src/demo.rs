@@ -155,7 +155,7 @@ async fn trail(stage: &mut Stage<'_, impl Write>) -> Result<(), Error> {
 /// An entry in a line of a table. What is not for this party is not in it.
 fn line(entry: &Value) -> String {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    let seq = &entry["seq"];
+    let seq = entry["seq"].as_u64().unwrap_or_default();
     if entry["type"].is_null() {
         return format!("{seq:>3}  (not for this party: the hash alone)");
     }
@@ -195,7 +195,9 @@ impl<'a, W: Write> Stage<'a, W> {
     /// Sends a command, and shows what the buyer reads afterwards.
     async fn send(&mut self, what: &str, party: Party, command: Value) -> Result<(), Error> {
         let path = format!("/tasks/{}/events", self.task);
-        self.tell(what, party, "command", &command)?;
+        let mut shown = command.clone();
+        let kind = shown.as_object_mut().and_then(|members| members.remove("type")).unwrap_or_default();
+        self.tell(what, party, kind.as_str().unwrap_or_default(), &shown)?;
         let answer = self.ask(party, Method::POST, &path, Some(&command)).await?;
         let types: Vec<_> =
             answer["events"].as_array().into_iter().flatten().filter_map(|row| row["type"].as_str()).collect();
@@ -280,7 +282,7 @@ fn shortened(body: &Value) -> String {
     fn cut(value: &mut Value) {
         match value {
             Value::String(text) if text.chars().count() > SHOWN => {
-                *text = text.chars().take(12).chain("…".chars()).collect()
+                *text = text.chars().take(12).chain("…".chars()).collect();
             }
             Value::Array(items) => items.iter_mut().for_each(cut),
             Value::Object(members) => members.values_mut().for_each(cut),

@@ -1,7 +1,7 @@
 //! The one write: a party's command, or the timer's. Every door leads here.
 //!
-//! Read the task, decide, write with the version as guard; if somebody was faster, read and decide again. The loop runs in a task of
-//! its own, so that a client that hangs up cannot cut a write in half.
+//! Read the task, decide, write with the version as guard; if somebody was faster, wait for a turn, read and decide again. The loop
+//! runs in a task of its own, so that a client that hangs up cannot cut a write in half.
 
 use std::sync::Arc;
 
@@ -25,8 +25,9 @@ use crate::store::transitions::{Outcome, Save};
 use super::tasks::Loaded;
 use super::{App, Caller, Error};
 
-/// How often a command is decided again when others were faster.
-const MAX_ATTEMPTS: usize = 8;
+/// How often a command is decided when others were faster. Those of one replica take turns after the first attempt, so what is left to
+/// lose against are other replicas; one of them can win many times in a row, as it has the freshest copy of the task.
+const MAX_ATTEMPTS: usize = 64;
 
 /// A party's command as it came in.
 #[derive(Clone, Debug)]
@@ -155,6 +156,7 @@ async fn attempt_until_settled(app: &App, party: Party, mut task: Loaded, reques
     {
         return Ok(answer);
     }
+    let mut turn = None;
     for _ in 0..MAX_ATTEMPTS {
         let transition = match decide_on(app, party, &task, request).await {
             Ok(transition) => transition,
@@ -167,6 +169,9 @@ async fn attempt_until_settled(app: &App, party: Party, mut task: Loaded, reques
         match save(app, &task, &transition, Some(request.digest)).await? {
             Outcome::Saved(hashes) => return answer(party, &task, &transition, &hashes),
             Outcome::Stale => {
+                if turn.is_none() {
+                    turn = Some(app.turns.take(task.id()).await);
+                }
                 task = super::tasks::load(app, task.id()).await?.ok_or(Error::NotFound)?;
             }
             Outcome::Duplicate => {

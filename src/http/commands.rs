@@ -193,7 +193,7 @@ impl ToSchema for EventCommand {
     fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
         parts(schemas);
         schemas.extend(variants().map(|(name, kind, own, needs_target)| {
-            let schema = variant(kind, [Common::schema(), own], needs_target);
+            let schema = variant(kind, vec![Common::schema()], own, needs_target);
             (name.to_owned(), Schema::Object(schema).into())
         }));
     }
@@ -202,7 +202,7 @@ impl ToSchema for EventCommand {
 /// Every type of command with the members of `around` beside its own: for a list of commands with more to say about each.
 pub(super) fn schema_with(around: &RefOr<Schema>, description: &str) -> RefOr<Schema> {
     let list = variants().into_iter().fold(OneOfBuilder::new(), |list, (_, kind, own, needs_target)| {
-        list.item(variant(kind, [around.clone(), Common::schema(), own], needs_target))
+        list.item(variant(kind, vec![around.clone(), Common::schema()], own, needs_target))
     });
     list.description(Some(description)).into()
 }
@@ -222,8 +222,21 @@ pub(super) fn parts(schemas: &mut Vec<(String, RefOr<Schema>)>) {
     CancellationAcknowledged::schemas(schemas);
 }
 
-/// One closed schema of all parts; the last one is the command's own and describes it.
-fn variant<const N: usize>(kind: &'static str, parts: [RefOr<Schema>; N], needs_target: bool) -> Object {
+/// What a command is about, where it must say so.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "a shape of the contract; the members are read with the others of Common")]
+struct Target {
+    /// The stage that is decided on. The command is refused when the task is elsewhere.
+    stage: StageKey,
+    /// The stage's round. The command is refused when the stage is in another one.
+    #[schema(minimum = 1)]
+    round: u32,
+    /// The revision that was seen; 0: nothing was handed in. The command is refused when a newer one was.
+    revision: u32,
+}
+
+/// One closed schema of all parts, described as the command's own is.
+fn variant(kind: &'static str, mut parts: Vec<RefOr<Schema>>, own: RefOr<Schema>, needs_target: bool) -> Object {
     let tag = ObjectBuilder::new()
         .schema_type(Type::String)
         .enum_values(Some([kind]))
@@ -231,15 +244,14 @@ fn variant<const N: usize>(kind: &'static str, parts: [RefOr<Schema>; N], needs_
         .build();
     let mut object =
         ObjectBuilder::new().title(Some(kind)).schema_type(Type::Object).property("type", tag).required("type").build();
+    parts.extend(needs_target.then(Target::schema));
+    parts.push(own);
     for part in parts {
         if let RefOr::T(Schema::Object(part)) = part {
             object.description = part.description;
             object.properties.extend(part.properties);
             object.required.extend(part.required);
         }
-    }
-    if needs_target {
-        object.required.extend(["stage", "round", "revision"].map(str::to_owned));
     }
     object.additional_properties = Some(Box::new(AdditionalProperties::FreeForm(false)));
     object
