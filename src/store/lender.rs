@@ -16,6 +16,8 @@ use sqlx::{Describe, Either, Execute, Executor, PgConnection, PgPool, Postgres, 
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, timeout};
 
+use super::pool::TRUSTED_IDLE;
+
 /// How long a connection stays away from sqlx.
 const MAX_OUT: Duration = Duration::from_mins(1);
 
@@ -35,6 +37,7 @@ struct Inner {
 struct Lent {
     connection: PoolConnection<Postgres>,
     since: Instant,
+    used: Instant,
 }
 
 /// A connection for one statement. Dropped before [`Loan::end`], it goes back to sqlx.
@@ -60,15 +63,24 @@ impl Pool {
         closing.await;
     }
 
+    /// How many connections there are at most.
+    pub fn size(&self) -> usize {
+        self.0.sqlx.options().get_max_connections() as usize
+    }
+
     async fn lend(&self) -> Result<Loan<'_>, sqlx::Error> {
         let pool = &*self.0;
         let patience = pool.sqlx.options().get_acquire_timeout();
         let permit = timeout(patience, pool.gate.acquire()).await.map_err(|_| sqlx::Error::PoolTimedOut)?;
         let permit = permit.map_err(|_| sqlx::Error::PoolClosed)?;
-        let waiting = pool.waiting().pop();
+        // One that has waited long may have died; sqlx finds out.
+        let waiting = pool.waiting().pop().filter(|lent| lent.used.elapsed() < TRUSTED_IDLE);
         let lent = match waiting {
             Some(lent) => lent,
-            None => Lent { connection: pool.sqlx.acquire().await?, since: Instant::now() },
+            None => {
+                let (connection, now) = (pool.sqlx.acquire().await?, Instant::now());
+                Lent { connection, since: now, used: now }
+            }
         };
         Ok(Loan { pool, lent: Some(lent), _permit: permit })
     }
@@ -95,6 +107,7 @@ impl Loan<'_> {
         match &result {
             Ok(_) => {
                 let lent = self.lent.take().filter(|lent| lent.since.elapsed() < MAX_OUT);
+                let lent = lent.map(|lent| Lent { used: Instant::now(), ..lent });
                 let mut waiting = self.pool.waiting();
                 // Looked at under the lock, or one could be left waiting in a closed pool.
                 if !self.pool.sqlx.is_closed() {

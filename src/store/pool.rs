@@ -17,7 +17,7 @@ pub const SERVING_ROLE: &str = "stagegate_app";
 pub static MIGRATOR: Migrator = sqlx::migrate!();
 
 /// A connection that was used this recently is taken without asking whether it lives.
-const TRUSTED_IDLE: Duration = Duration::from_secs(1);
+pub(super) const TRUSTED_IDLE: Duration = Duration::from_secs(1);
 
 /// Why there is no database to work with.
 #[derive(Debug, thiserror::Error)]
