@@ -67,6 +67,9 @@ pub struct Serve {
     /// Whether to bring the tables up to date at start; off where a deployment runs `stagegate migrate` by itself.
     #[arg(long, env = "STAGEGATE_MIGRATE", default_value_t = true, action = ArgAction::Set, value_name = "true|false")]
     pub migrate: bool,
+    /// Whether this replica runs timers (deadlines, reminders, expiry). At least one replica must.
+    #[arg(long, env = "STAGEGATE_TIMERS", default_value_t = true, action = ArgAction::Set, value_name = "true|false")]
+    pub timers: bool,
     /// Database connections, all open from the start. More than 16 make the database slower.
     #[arg(long, env = "STAGEGATE_POOL_SIZE", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=100), value_name = "N")]
     pub pool_size: u32,
@@ -204,7 +207,7 @@ pub struct Keys {
 /// What to do with workflow definitions.
 #[derive(Clone, Debug, Subcommand)]
 pub enum Workflow {
-    /// Say everything that is wrong with a definition.
+    /// Say everything that is wrong with a definition. Exit code: 0 sound, 1 mistakes, 2 not JSON.
     Check {
         /// The definition, JSON; `-` is standard input.
         file: PathBuf,
@@ -214,9 +217,9 @@ pub enum Workflow {
 /// What to do with audit trails.
 #[derive(Clone, Debug, Subcommand)]
 pub enum Audit {
-    /// Check an exported trail with its proof, offline.
+    /// Check a trail with its proof, offline. Exit code: 0 verified, 1 not verified, 2 not a proof.
     Verify {
-        /// The export, JSON; `-` is standard input.
+        /// The answer of `GET /tasks/{id}/audit/proof`; `-` is standard input.
         file: PathBuf,
     },
 }

@@ -1,8 +1,10 @@
 //! Stagegate: the approval-workflow service of the AITasker marketplace.
 
 pub mod app;
+pub mod check;
 pub mod clock;
 pub mod config;
+pub mod demo;
 pub mod domain;
 pub mod embedded;
 pub mod http;
@@ -10,3 +12,4 @@ pub mod ids;
 pub mod store;
 pub mod telemetry;
 pub mod trial;
+pub mod worker;

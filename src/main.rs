@@ -10,12 +10,15 @@ use clap::Parser as _;
 use sqlx::postgres::PgConnectOptions;
 use stagegate::app::App;
 use stagegate::clock::Clock;
-use stagegate::config::{Cli, Command, Credentials, Database, Db, Keys, Limits, Openapi, Secret, Serve};
+use stagegate::config::{
+    Audit, Cli, Command, Credentials, Database, Db, Demo, Keys, Limits, Openapi, Secret, Serve, Workflow,
+};
 use stagegate::embedded::{self, Postgres};
 use stagegate::http::server::{self, Drained};
 use stagegate::http::{self, AppState, jwt, middleware, openapi};
 use stagegate::store::pool;
-use stagegate::{ids, telemetry, trial};
+use stagegate::worker::timers::Timers;
+use stagegate::{check, demo, ids, telemetry, trial};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -51,7 +54,13 @@ async fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Db(Db::Fetch { database }) => fetch(&database).await,
         Command::Db(Db::Scratch { migrations, database, run }) => scratch(migrations.as_deref(), &database, &run).await,
         Command::Openapi(settings) => print_contract(settings),
-        Command::Workflow(_) | Command::Audit(_) | Command::Demo(_) => Err("this command is not built in".into()),
+        Command::Workflow(Workflow::Check { file }) => {
+            Ok(check::workflow(&check::read(&file)?, &mut std::io::stdout())?.into())
+        }
+        Command::Audit(Audit::Verify { file }) => {
+            Ok(check::trail(&check::read(&file)?, &mut std::io::stdout())?.into())
+        }
+        Command::Demo(settings) => play(&settings).await,
     }
 }
 
@@ -90,7 +99,9 @@ async fn serve_on(
     }
     out.flush()?;
 
-    let router = http::router(AppState::new(Arc::clone(&app), http_settings(settings, &credentials)).await?);
+    let state = AppState::new(Arc::clone(&app), http_settings(settings, &credentials)).await?;
+    let timers = settings.timers.then(|| start_timers(&app, &state));
+    let router = http::router(state);
     let shutdown = async {
         requested(stop).await;
         app.drain();
@@ -101,12 +112,24 @@ async fn serve_on(
         drained = server::serve(listener, router, connection_limits(&settings.limits), shutdown) => drained,
         () = database.keep_running() => unreachable!("it watches until it is dropped"),
     };
+    if let Some(timers) = timers
+        && tokio::time::timeout(settings.limits.drain_timeout, timers).await.is_err()
+    {
+        tracing::warn!("a timer took longer than the drain time-out");
+    }
     pool.close().await;
     match drained {
         Drained::Clean => tracing::info!("stopped"),
         Drained::CutOff => tracing::warn!("stopped; some requests took longer than the drain time-out"),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Ends by itself once the app drains.
+fn start_timers(app: &Arc<App>, state: &AppState) -> tokio::task::JoinHandle<()> {
+    let timers = Timers::new(Arc::clone(app));
+    state.metrics.register(|registry| timers.register(registry));
+    tokio::spawn(async move { timers.run().await })
 }
 
 fn http_settings(settings: &Serve, credentials: &Credentials) -> http::Settings {
@@ -179,6 +202,7 @@ async fn migrate(database: &Database) -> Result<ExitCode, Failure> {
     let migrated = pool::migrate(&opened.options).await;
     opened.close().await;
     migrated?;
+    tracing::info!("the database is up to date");
     Ok(ExitCode::SUCCESS)
 }
 
@@ -189,15 +213,22 @@ fn keys(settings: &Keys) -> Result<ExitCode, Failure> {
         writeln!(out, "STAGEGATE_BUYER_JWT_SECRET={}", trial::new_jwt_secret())?;
         return Ok(ExitCode::SUCCESS);
     }
-    let data_dir = settings.database.data_dir();
-    let credentials = trial::Credentials::load(&data_dir)?;
-    let credentials = credentials.ok_or_else(|| {
-        format!(
-            "no trial in {}: `stagegate serve` without DATABASE_URL starts one; --new makes production keys",
-            data_dir.display()
-        )
-    })?;
-    credentials.print(&mut out)?;
+    trial_credentials(&settings.database, "; --new makes production keys")?.print(&mut out)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn trial_credentials(database: &Database, otherwise: &str) -> Result<trial::Credentials, Failure> {
+    let data_dir = database.data_dir();
+    let none = || {
+        let place = data_dir.display();
+        format!("no trial in {place}: `stagegate serve` without DATABASE_URL starts one{otherwise}")
+    };
+    Ok(trial::Credentials::load(&data_dir)?.ok_or_else(none)?)
+}
+
+async fn play(settings: &Demo) -> Result<ExitCode, Failure> {
+    let credentials = trial_credentials(&settings.database, "")?;
+    demo::play(&settings.url, &credentials, &mut std::io::stdout()).await?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -14,6 +14,7 @@ pub mod commands;
 pub mod health;
 pub mod partners;
 pub mod tasks;
+pub mod timers;
 mod turns;
 pub mod workflows;
 
@@ -27,6 +28,7 @@ pub struct App {
     keys: partners::KeyCache,
     definitions: workflows::Definitions,
     turns: turns::Turns,
+    alarm: timers::Alarm,
     draining: AtomicBool,
 }
 
@@ -39,6 +41,7 @@ impl App {
             keys: partners::KeyCache::default(),
             definitions: workflows::definitions(),
             turns: turns::Turns::default(),
+            alarm: timers::Alarm::default(),
             draining: AtomicBool::new(false),
         }
     }
@@ -56,9 +59,15 @@ impl App {
         &self.clock
     }
 
-    /// From now on the service is not ready: it is about to stop.
+    /// From now on the service is not ready: it is about to stop. Timers are left to the other replicas.
     pub fn drain(&self) {
         self.draining.store(true, Ordering::SeqCst);
+        self.alarm.ring();
+    }
+
+    /// Whether the service is about to stop.
+    pub fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::SeqCst)
     }
 }
 
@@ -104,6 +113,23 @@ impl Error {
     /// Others were faster each time; nothing was done.
     fn contended() -> Self {
         Self::Overloaded(Arc::new(Contended))
+    }
+
+    /// Whether the database as a whole is away or overloaded, so that another task would fare no better than this one.
+    pub fn is_outage(&self) -> bool {
+        match self {
+            Self::Overloaded(source) => !source.is::<Contended>(),
+            Self::Unavailable(source) => !matches!(source.downcast_ref(), Some(store::Error::Newer { .. })),
+            Self::NotFound
+            | Self::Refused(..)
+            | Self::Rejected(_)
+            | Self::PreconditionFailed(_)
+            | Self::EventIdReused
+            | Self::TaskExists(_)
+            | Self::WorkflowUnavailable
+            | Self::Definition(_)
+            | Self::Internal(_) => false,
+        }
     }
 
     /// Something that cannot be.

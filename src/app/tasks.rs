@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tracing::Instrument as _;
+
 use crate::domain::decide::{self, Opening, Snapshot};
 use crate::domain::event::WorkflowRef;
 use crate::domain::id::{ActorId, BuyerId, PartnerId, TaskId, WorkflowKey};
@@ -90,7 +92,7 @@ pub async fn open_task(app: &Arc<App>, sender: Sender, new: NewTask) -> Result<(
     let transition = decide::open(&pinned.workflow, opening, app.clock.now()).map_err(Error::Rejected)?;
     let (id, app) = (new.id, Arc::clone(app));
     // The write outlives a caller that hangs up.
-    let write = tokio::spawn(async move {
+    let write = async move {
         let open = Open {
             transition: &transition,
             partner_id: new.partner_id,
@@ -99,10 +101,14 @@ pub async fn open_task(app: &Arc<App>, sender: Sender, new: NewTask) -> Result<(
             seed: ids::random::<32>,
         };
         let outcome = insert_opened(&app.pool, &open).await?;
+        if let Outcome::Saved(_) = outcome {
+            app.alarm.set(transition.snapshot().task.wake_at());
+        }
         let found =
             load(&app, id).await?.ok_or_else(|| Error::impossible("a task that was just written is not there"))?;
         same(&found, &new).map(|view| (view, matches!(outcome, Outcome::Saved(_))))
-    });
+    };
+    let write = tokio::spawn(write.in_current_span());
     write.await.map_err(|fault| Error::Internal(Arc::new(fault)))?
 }
 

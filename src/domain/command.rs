@@ -1,7 +1,11 @@
 //! What can be asked of a task: one variant per intention, the timer's own included, so that every door leads through the same gate.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 
 use super::event::{Artifact, Feedback, InFlight, Resolution};
 use super::id::{CommandId, StageKey};
@@ -106,8 +110,9 @@ pub struct StageApproved {}
 #[serde(deny_unknown_fields)]
 #[schema(as = StageRejectedCommand)]
 pub struct StageRejected {
-    /// Why. Required.
+    /// Why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Feedback, required = true)]
     pub feedback: Option<Feedback>,
     /// The stage to go back to, one of the stage's `on_reject.return_to`. Default: the first of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -189,6 +194,23 @@ pub struct CancellationAcknowledged {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schema(max_items = 50)]
     pub artifacts: Vec<Artifact>,
+}
+
+/// A command's `type`, as the contract shows it: the words of [`Action::TYPES`].
+#[derive(Clone, Copy, Debug)]
+pub struct CommandType;
+
+impl utoipa::PartialSchema for CommandType {
+    fn schema() -> RefOr<Schema> {
+        let words = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(Action::TYPES));
+        words.description(Some("A command, by its `type`.")).into()
+    }
+}
+
+impl ToSchema for CommandType {
+    fn name() -> Cow<'static, str> {
+        Cow::Borrowed("CommandType")
+    }
 }
 
 impl Command {

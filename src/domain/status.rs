@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::command::CommandType;
 use super::event::{Artifact, Resolution, TimeoutAction};
 use super::id::{StageKey, TaskId};
 use super::notes::Notes;
@@ -134,6 +135,7 @@ pub struct RevisionUnderReview {
 pub struct ReadyCommand {
     /// The command's type.
     #[serde(rename = "type")]
+    #[schema(value_type = CommandType)]
     pub kind: String,
     /// The stage it is about.
     pub stage: StageKey,

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::audit::Hash;
+use super::command::CommandType;
 use super::decide::{Snapshot, allowed, bar};
 use super::event::WorkflowRef;
 use super::id::{ActorId, BuyerId, PartnerId, StageKey, TaskId};
@@ -95,6 +96,7 @@ pub struct TaskView {
     /// The cancellation that is winding down; null without one.
     pub cancellation: Option<CancellationView>,
     /// The commands that the caller's party could send now, by type.
+    #[schema(value_type = Vec<CommandType>)]
     pub allowed: Vec<String>,
     /// The hash of the last row of the trail. Null in a dry run.
     pub head_hash: Option<Hash>,
@@ -200,6 +202,7 @@ pub struct CancellationView {
     /// The party that is still expected to act.
     pub waiting_on: Party,
     /// The command expected of it.
+    #[schema(value_type = CommandType)]
     pub expected: String,
 }
 

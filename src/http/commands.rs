@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 use utoipa::openapi::schema::{AdditionalProperties, Object, ObjectBuilder, OneOfBuilder, Schema, Type};
-use utoipa::openapi::{Discriminator, RefOr};
+use utoipa::openapi::{Discriminator, Ref, RefOr};
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::app::{self, Caller};
@@ -156,68 +156,102 @@ fn both<A, B>(a: Result<A, Problem>, b: Result<B, Problem>) -> Result<(A, B), Pr
 /// The body of `POST /tasks/{id}/events` in the contract: one schema per type, each with what all commands share.
 pub(super) struct EventCommand;
 
-impl EventCommand {
-    fn variants() -> [(&'static str, RefOr<Schema>, bool); 10] {
-        [
-            ("work_submitted", WorkSubmitted::schema(), false),
-            ("status_updated", StatusUpdated::schema(), false),
-            ("stage_approved", StageApproved::schema(), true),
-            ("stage_rejected", StageRejected::schema(), true),
-            ("stage_escalated", StageEscalated::schema(), true),
-            ("escalation_resolved", EscalationResolved::schema(), false),
-            ("held", Held::schema(), false),
-            ("resumed", Resumed::schema(), false),
-            ("cancellation_requested", CancellationRequested::schema(), false),
-            ("cancellation_acknowledged", CancellationAcknowledged::schema(), false),
-        ]
-    }
+/// The name in the contract, the type, its own schema, and whether it must say stage, round and revision.
+type Variant = (&'static str, &'static str, RefOr<Schema>, bool);
+
+fn variants() -> [Variant; 10] {
+    [
+        ("WorkSubmittedCommand", "work_submitted", WorkSubmitted::schema(), false),
+        ("StatusUpdatedCommand", "status_updated", StatusUpdated::schema(), false),
+        ("StageApprovedCommand", "stage_approved", StageApproved::schema(), true),
+        ("StageRejectedCommand", "stage_rejected", StageRejected::schema(), true),
+        ("StageEscalatedCommand", "stage_escalated", StageEscalated::schema(), true),
+        ("EscalationResolvedCommand", "escalation_resolved", EscalationResolved::schema(), false),
+        ("HeldCommand", "held", Held::schema(), false),
+        ("ResumedCommand", "resumed", Resumed::schema(), false),
+        ("CancellationRequestedCommand", "cancellation_requested", CancellationRequested::schema(), false),
+        ("CancellationAcknowledgedCommand", "cancellation_acknowledged", CancellationAcknowledged::schema(), false),
+    ]
 }
 
 impl PartialSchema for EventCommand {
     fn schema() -> RefOr<Schema> {
-        let variants = Self::variants()
-            .into_iter()
-            .fold(OneOfBuilder::new(), |list, (kind, own, needs_target)| list.item(variant(kind, own, needs_target)));
-        variants
-            .description(Some("A command. `type` says which; in votes and escalations `stage`, `round` and `revision` are required, so that nobody decides on what they have not seen."))
-            .discriminator(Some(Discriminator::new("type")))
+        let mut list = OneOfBuilder::new();
+        let mut by_type = Discriminator::new("type");
+        for (name, kind, ..) in variants() {
+            let reference = Ref::from_schema_name(name);
+            by_type.mapping.insert(kind.to_owned(), reference.ref_location.clone());
+            list = list.item(reference);
+        }
+        list.description(Some("A command. `type` says which; in votes and escalations `stage`, `round` and `revision` are required, so that nobody decides on what they have not seen."))
+            .discriminator(Some(by_type))
             .into()
     }
 }
 
 impl ToSchema for EventCommand {
     fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
-        Common::schemas(schemas);
-        WorkSubmitted::schemas(schemas);
-        StatusUpdated::schemas(schemas);
-        StageApproved::schemas(schemas);
-        StageRejected::schemas(schemas);
-        StageEscalated::schemas(schemas);
-        EscalationResolved::schemas(schemas);
-        Held::schemas(schemas);
-        Resumed::schemas(schemas);
-        CancellationRequested::schemas(schemas);
-        CancellationAcknowledged::schemas(schemas);
+        parts(schemas);
+        schemas.extend(variants().map(|(name, kind, own, needs_target)| {
+            let schema = variant(kind, vec![Common::schema()], own, needs_target);
+            (name.to_owned(), Schema::Object(schema).into())
+        }));
     }
 }
 
-fn variant(kind: &'static str, own: RefOr<Schema>, needs_target: bool) -> Object {
+/// Every type of command with the members of `around` beside its own: for a list of commands with more to say about each.
+pub(super) fn schema_with(around: &RefOr<Schema>, description: &str) -> RefOr<Schema> {
+    let list = variants().into_iter().fold(OneOfBuilder::new(), |list, (_, kind, own, needs_target)| {
+        list.item(variant(kind, vec![around.clone(), Common::schema()], own, needs_target))
+    });
+    list.description(Some(description)).into()
+}
+
+/// The schemas that those of the commands refer to.
+pub(super) fn parts(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+    Common::schemas(schemas);
+    WorkSubmitted::schemas(schemas);
+    StatusUpdated::schemas(schemas);
+    StageApproved::schemas(schemas);
+    StageRejected::schemas(schemas);
+    StageEscalated::schemas(schemas);
+    EscalationResolved::schemas(schemas);
+    Held::schemas(schemas);
+    Resumed::schemas(schemas);
+    CancellationRequested::schemas(schemas);
+    CancellationAcknowledged::schemas(schemas);
+}
+
+/// What a command is about, where it must say so.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "a shape of the contract; the members are read with the others of Common")]
+struct Target {
+    /// The stage that is decided on. The command is refused when the task is elsewhere.
+    stage: StageKey,
+    /// The stage's round. The command is refused when the stage is in another one.
+    #[schema(minimum = 1)]
+    round: u32,
+    /// The revision that was seen; 0: nothing was handed in. The command is refused when a newer one was.
+    revision: u32,
+}
+
+/// One closed schema of all parts, described as the command's own is.
+fn variant(kind: &'static str, mut parts: Vec<RefOr<Schema>>, own: RefOr<Schema>, needs_target: bool) -> Object {
     let tag = ObjectBuilder::new()
         .schema_type(Type::String)
         .enum_values(Some([kind]))
-        .description(Some("The command."))
+        .description(Some("Which command it is."))
         .build();
     let mut object =
         ObjectBuilder::new().title(Some(kind)).schema_type(Type::Object).property("type", tag).required("type").build();
-    for schema in [Common::schema(), own] {
-        if let RefOr::T(Schema::Object(part)) = schema {
-            object.description = part.description.filter(|_| object.description.is_some()).or(object.description);
+    parts.extend(needs_target.then(Target::schema));
+    parts.push(own);
+    for part in parts {
+        if let RefOr::T(Schema::Object(part)) = part {
+            object.description = part.description;
             object.properties.extend(part.properties);
             object.required.extend(part.required);
         }
-    }
-    if needs_target {
-        object.required.extend(["stage", "round", "revision"].map(str::to_owned));
     }
     object.additional_properties = Some(Box::new(AdditionalProperties::FreeForm(false)));
     object

@@ -12,9 +12,10 @@ use super::problem::Problem;
 
 /// How the service is.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct Health {
+#[schema(as = Health)]
+pub struct Status {
     /// Always `ok`; anything else is an error.
-    #[schema(value_type = String, example = "ok")]
+    #[schema(value_type = String, example = "ok", pattern = "^ok$")]
     status: &'static str,
 }
 
@@ -22,19 +23,19 @@ pub struct Health {
 ///
 /// The process answers. Does not look at the database.
 #[utoipa::path(get, path = "/health", tag = "operation", security(()), responses(
-    (status = 200, description = "Alive.", body = Health),
+    (status = 200, description = "Alive.", body = Status),
 ))]
-pub async fn health() -> Json<Health> {
-    Json(Health { status: "ok" })
+pub async fn health() -> Json<Status> {
+    Json(Status { status: "ok" })
 }
 
 /// Readiness
 ///
 /// The database is reachable and migrated, and the service is not about to stop.
 #[utoipa::path(get, path = "/ready", tag = "operation", security(()), responses(
-    (status = 200, description = "Ready for requests.", body = Health),
+    (status = 200, description = "Ready for requests.", body = Status),
 ))]
-pub async fn ready(State(state): State<AppState>) -> Result<Json<Health>, Problem> {
+pub async fn ready(State(state): State<AppState>) -> Result<Json<Status>, Problem> {
     app::health::ready(&state.app).await?;
-    Ok(Json(Health { status: "ok" }))
+    Ok(Json(Status { status: "ok" }))
 }

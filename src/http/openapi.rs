@@ -13,9 +13,11 @@ use utoipa::openapi::path::{Operation, PathItem};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{
     Components, Content, HeaderBuilder, InfoBuilder, License, ObjectBuilder, OpenApi, OpenApiBuilder, Ref, RefOr,
-    Response, ResponseBuilder, Tag, Type,
+    Response, ResponseBuilder, Schema, Tag, Type,
 };
 use utoipa::{PartialSchema, ToSchema};
+
+use crate::domain::workflow::MistakeCode;
 
 use super::problem::{self, Code, Problem};
 use super::{AppState, routes};
@@ -94,7 +96,10 @@ fn complete(mut document: OpenApi) -> OpenApi {
     let mut components = document.components.take().unwrap_or_default();
     let mut schemas = vec![(problem::Body::name().into_owned(), problem::Body::schema())];
     problem::Body::schemas(&mut schemas);
+    // Named by `FieldError.code`, which can hold other words too.
+    schemas.push((MistakeCode::name().into_owned(), MistakeCode::schema()));
     components.schemas.extend(schemas);
+    components.schemas.values_mut().for_each(describe_tags);
     components.responses.extend(error_responses());
     add_security_schemes(&mut components);
     document.components = Some(components);
@@ -105,6 +110,22 @@ fn complete(mut document: OpenApi) -> OpenApi {
         }
     }
     document
+}
+
+/// The member that tells the alternatives of an enum apart: serde names it, and gives it no place for a description.
+fn describe_tags(schema: &mut RefOr<Schema>) {
+    let RefOr::T(Schema::OneOf(alternatives)) = schema else { return };
+    for alternative in &mut alternatives.items {
+        let RefOr::T(Schema::Object(alternative)) = alternative else { continue };
+        for property in alternative.properties.values_mut() {
+            if let RefOr::T(Schema::Object(tag)) = property
+                && tag.description.is_none()
+                && tag.enum_values.as_ref().is_some_and(|words| words.len() == 1)
+            {
+                tag.description = Some("Which of the alternatives it is.".to_owned());
+            }
+        }
+    }
 }
 
 fn complete_operation(path: &str, operation: &mut Operation) {

@@ -10,6 +10,9 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::domain::command::CommandType;
+use crate::domain::task::PhaseName;
+
 mod code;
 pub(super) mod refused;
 
@@ -178,9 +181,11 @@ pub struct FieldError {
     /// `/header/NAME`.
     #[schema(example = "/feedback/items/0/text")]
     pub pointer: String,
-    /// What is wrong, as a stable word for programs: `required`, `unknown_field`, `duplicate_key`, `wrong_type`,
-    /// `invalid_value`, `number_out_of_range`, `nul_character`, `lone_surrogate`, `too_deep`, or one of the codes that a
-    /// workflow definition is checked with.
+    /// What is wrong, as a stable word for programs. Of the form: `required`, `unknown_field`, `duplicate_key`, `wrong_type`,
+    /// `invalid_value`, `number_out_of_range`, `nul_character`, `lone_surrogate`, `too_deep`. Of the content: `unknown_value`,
+    /// `unknown_stage`, `unknown_revision`, `too_long`, `too_many`, `out_of_range`, `not_allowed` (beside the other fields, or
+    /// for this party), `not_equal` (two places that must say the same), `in_future`, `not_in_future`. Of a workflow
+    /// definition: the schema `MistakeCode`. Later versions may add words.
     #[schema(value_type = String, example = "required")]
     pub code: Cow<'static, str>,
     /// The same for people; follows the name of the field in a sentence.
@@ -205,7 +210,7 @@ impl FieldError {
 pub struct Conflict {
     /// The task's phase.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>, example = "in_review")]
+    #[schema(value_type = Option<PhaseName>, example = "in_review")]
     pub phase: Option<&'static str>,
     /// The key of the stage that the task is at.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -225,7 +230,7 @@ pub struct Conflict {
     pub version: Option<u64>,
     /// The commands that are open to this caller now.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Vec<String>>, example = json!(["stage_approved", "stage_rejected"]))]
+    #[schema(value_type = Option<Vec<CommandType>>, example = json!(["stage_approved", "stage_rejected"]))]
     pub allowed: Option<Vec<&'static str>>,
     /// The decision that counts (`already_decided`): the row of the trail as the caller may see it.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -10,6 +10,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::app::Caller;
 use crate::app::tasks::{self, Count, DueAfter, Filter, InboxFilter, NewTask, OpenedAfter};
+use crate::domain::command::CommandType;
 use crate::domain::id::{ActorId, BuyerId, PartnerId, StageKey, TaskId, WorkflowKey};
 use crate::domain::party::Party;
 use crate::domain::task::PhaseName;
@@ -158,6 +159,7 @@ pub struct Review {
     /// Whether that passed.
     overdue: bool,
     /// The commands that the caller's party could send now.
+    #[schema(value_type = Vec<CommandType>)]
     allowed: Vec<String>,
 }
 

@@ -14,6 +14,9 @@ pub const SERVING_ROLE: &str = "stagegate_app";
 /// Every migration, compiled in.
 pub static MIGRATOR: Migrator = sqlx::migrate!();
 
+/// A connection that was used this recently is taken without asking whether it lives.
+const TRUSTED_IDLE: Duration = Duration::from_secs(1);
+
 /// Why there is no database to work with.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -63,8 +66,12 @@ fn serving_pool(connections: u32) -> PgPoolOptions {
         .acquire_timeout(Duration::from_secs(3))
         .max_lifetime(Duration::from_mins(30))
         .idle_timeout(None)
-        // Saves a round trip per statement; a dead connection shows as an error, which callers repeat once.
+        // A ping before each use would cost every statement a round trip. One that has been idle for a while may have died with
+        // the server, though, and without a ping would fail a request long after the server is back.
         .test_before_acquire(false)
+        .before_acquire(|connection, metadata| {
+            Box::pin(async move { Ok(metadata.idle_for < TRUSTED_IDLE || connection.ping().await.is_ok()) })
+        })
 }
 
 /// A statement that waits or runs longer than this has no caller any more.

@@ -4,4 +4,5 @@ pub mod commands;
 pub mod contract;
 pub mod database;
 pub mod parties;
+pub mod process;
 pub mod service;

@@ -4,6 +4,7 @@
 
 mod abuse;
 mod audit;
+mod cli;
 mod demo_path;
 mod embedded;
 mod fuzz;
@@ -11,11 +12,13 @@ mod harness;
 mod leaks;
 mod licences;
 mod lists;
+mod openapi;
 mod order_of_checks;
 mod ownership;
 mod partners;
 mod pool;
 mod races;
+mod readme;
 mod replays;
 mod serve;
 mod server;
@@ -23,5 +26,6 @@ mod sql_shape;
 mod store;
 mod tasks;
 mod tidy;
+mod timers;
 mod walk;
 mod workflows;

@@ -9,8 +9,8 @@ use tokio::net::TcpStream;
 
 use crate::harness::commands::{approve, at, cancel, escalate, reject, resolve, submit, update, with};
 use crate::harness::parties::{Client, Parties, code, events, new_id};
+use crate::harness::process;
 use crate::harness::service::{Answer, BUYER_SECRET, PLATFORM_KEY, Service};
-use crate::serve;
 
 /// Commands as they were sent, and how they were answered.
 struct Played {
@@ -60,15 +60,15 @@ async fn every_write_is_answered_the_same_by_a_new_process() {
         ("STAGEGATE_BUYER_JWT_SECRET", BUYER_SECRET),
     ];
     let arguments = ["serve", "--listen", "127.0.0.1:0"];
-    let mut process = serve::stagegate_with(&arguments, Path::new("/nonexistent"), &environment);
-    let address = serve::address(&mut process).await;
+    let mut process = process::stagegate_with(&arguments, Path::new("/nonexistent"), &environment);
+    let address = process::address(&mut process).await;
     for (client, command, first) in &played.sent {
         let (status, body) = post(&address, &played.task, client, command).await;
         let expected = if first.status == 201 { 200 } else { first.status };
         assert_eq!(status, expected, "{command}: {body}");
         assert_eq!(comparable(&body), comparable(&first.body), "{command}");
     }
-    serve::terminate(&mut process).await;
+    process::terminate(&mut process).await;
 }
 
 #[tokio::test]

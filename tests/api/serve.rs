@@ -1,18 +1,14 @@
 //! The program itself, as a process.
 
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
-use std::time::Duration;
 
 use stagegate::embedded::Postgres;
-use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
 use crate::harness::database::scratch_options;
-
-const PATIENCE: Duration = Duration::from_mins(2);
+use crate::harness::process::{PATIENCE, address, stagegate, terminate};
 
 #[tokio::test]
 async fn the_service_starts_on_a_private_postgres_and_stops_when_told() {
@@ -20,12 +16,12 @@ async fn the_service_starts_on_a_private_postgres_and_stops_when_told() {
     // Started here too, so that it ends with this process whatever happens; the service adopts it.
     let postgres = Postgres::start(&options, "stagegate").await.unwrap();
     let mut service = stagegate(&["serve", "--listen", "127.0.0.1:0"], &options.data_dir);
-    let address = address(&mut service).await;
-    assert!(get(&address, "/health").await.contains("{\"status\":\"ok\"}"));
+    let first_address = address(&mut service).await;
+    assert!(get(&first_address, "/health").await.contains("{\"status\":\"ok\"}"));
 
     // Another one beside it.
     let mut second = stagegate(&["serve", "--listen", "127.0.0.1:0"], &options.data_dir);
-    let second_address = self::address(&mut second).await;
+    let second_address = address(&mut second).await;
     terminate(&mut service).await;
     assert!(get(&second_address, "/health").await.contains("200 OK"), "the second one still has its database");
     terminate(&mut second).await;
@@ -69,57 +65,6 @@ async fn where_no_private_postgres_is_wanted_the_url_is_asked_for() {
     assert!(!output.status.success());
     let complaint = String::from_utf8(output.stderr).unwrap();
     assert!(complaint.starts_with("stagegate: DATABASE_URL is required here"), "{complaint}");
-}
-
-fn stagegate(arguments: &[&str], data_dir: &Path) -> Child {
-    stagegate_with(arguments, data_dir, &[])
-}
-
-/// The program with these settings, too.
-pub fn stagegate_with(arguments: &[&str], data_dir: &Path, environment: &[(&str, &str)]) -> Child {
-    Command::new(env!("CARGO_BIN_EXE_stagegate"))
-        .args(arguments)
-        .env_remove("DATABASE_URL")
-        .env("STAGEGATE_DATA_DIR", data_dir)
-        .envs(environment.iter().copied())
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()
-        .unwrap()
-}
-
-/// Reads what the service prints until it names its address.
-pub async fn address(service: &mut Child) -> String {
-    let mut lines = BufReader::new(service.stdout.as_mut().unwrap()).lines();
-    let named = async {
-        while let Some(line) = lines.next_line().await.unwrap() {
-            if let Some((_, address)) = line.split_once("listens on http://") {
-                return Some(address.to_owned());
-            }
-        }
-        None
-    };
-    let named = timeout(PATIENCE, named).await.unwrap();
-    match named {
-        Some(address) => address,
-        None => panic!("it never listened: {}", errors(service).await),
-    }
-}
-
-/// Tells it to stop, and waits until it has.
-pub async fn terminate(service: &mut Child) {
-    let pid = service.id().unwrap().to_string();
-    assert!(Command::new("kill").args(["-TERM", &pid]).status().await.unwrap().success());
-    let status = timeout(PATIENCE, service.wait()).await.unwrap().unwrap();
-    assert!(status.success(), "{status}: {}", errors(service).await);
-}
-
-async fn errors(service: &mut Child) -> String {
-    let mut errors = String::new();
-    service.stderr.as_mut().unwrap().read_to_string(&mut errors).await.unwrap();
-    errors
 }
 
 async fn get(address: &str, path: &str) -> String {

@@ -1,12 +1,16 @@
 //! An entry of the trail as one party may see it: the same view in answers to commands, on audit pages, in webhooks and in the feed.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 
 use super::fields::Kind;
 use super::hash::Hash;
-use crate::domain::event::Event;
+use crate::domain::event::{Event, Fact};
 use crate::domain::id::{ActorId, CommandId, CredentialId, StageKey};
 use crate::domain::party::{Party, Source};
 use crate::domain::text::{Name, Prose};
@@ -28,6 +32,7 @@ pub struct EntryView {
     pub cause_seq: Option<u64>,
     /// What happened, such as `task.stage_approved`.
     #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<EventType>)]
     pub kind: Option<&'static str>,
     /// The key of the stage it happened in.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -61,6 +66,23 @@ pub struct EntryView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     pub data: Option<Map<String, Value>>,
+}
+
+/// The type of an entry, as the contract shows it: the words of [`Fact::TYPES`].
+#[derive(Clone, Copy, Debug)]
+pub struct EventType;
+
+impl utoipa::PartialSchema for EventType {
+    fn schema() -> RefOr<Schema> {
+        let words = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(Fact::TYPES));
+        words.description(Some("What an entry of the trail records. Later versions may add types.")).into()
+    }
+}
+
+impl ToSchema for EventType {
+    fn name() -> Cow<'static, str> {
+        Cow::Borrowed("EventType")
+    }
 }
 
 /// Who of a party it was. A buyer reads `as` instead of another party's people.

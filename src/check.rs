@@ -1,0 +1,190 @@
+//! `stagegate workflow check` and `stagegate audit verify`: what the service would say of a file, without a service.
+
+use std::fs;
+use std::io::{self, Read as _, Write};
+use std::path::Path;
+use std::process::ExitCode;
+
+use crate::domain::audit::{Head, ProofView};
+use crate::domain::workflow::{Parsed, Workflow};
+use crate::http::body::strict;
+
+/// What came of a check, as the exit code tells scripts: 0, 1, 2.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is sound.
+    Sound,
+    /// It is what it should be, and has mistakes.
+    Unsound,
+    /// It is something else.
+    Unreadable,
+}
+
+impl From<Verdict> for ExitCode {
+    fn from(verdict: Verdict) -> Self {
+        match verdict {
+            Verdict::Sound => Self::SUCCESS,
+            Verdict::Unsound => Self::FAILURE,
+            Verdict::Unreadable => Self::from(2),
+        }
+    }
+}
+
+/// The bytes of a file; `-` is standard input.
+///
+/// # Errors
+///
+/// When it cannot be read; the error names it.
+pub fn read(file: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let read = match file.to_str() {
+        Some("-") => io::stdin().read_to_end(&mut bytes).map(|_| bytes),
+        Some(_) | None => fs::read(file),
+    };
+    read.map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", file.display())))
+}
+
+/// Says everything that is wrong with a definition, or what there is to say about a sound one: a line each, with pointer and code.
+///
+/// # Errors
+///
+/// When `out` cannot be written.
+pub fn workflow(definition: &[u8], out: &mut impl Write) -> io::Result<Verdict> {
+    let value = match strict::parse(definition) {
+        Ok(value) => value,
+        Err(strict::Fault::Malformed { message }) => {
+            writeln!(out, "not JSON: {message}")?;
+            return Ok(Verdict::Unreadable);
+        }
+        Err(strict::Fault::Refused { pointer, code, message }) => {
+            return mistakes(out, [(pointer.as_str(), code, message)].into_iter()).map(|()| Verdict::Unsound);
+        }
+    };
+    match Workflow::parse(&value) {
+        Ok(Parsed { workflow, warnings, worst_case }) => {
+            writeln!(out, "sound: {}, {} stages", workflow.name, workflow.stages.len())?;
+            match worst_case {
+                Some(seconds) => writeln!(out, "a task takes at most {seconds} seconds")?,
+                None => writeln!(out, "nothing bounds the time that a task takes")?,
+            }
+            for warning in &warnings {
+                let (pointer, code) = (place(&warning.pointer), warning.code.as_str());
+                writeln!(out, "warning  {pointer}  {code}  {}", warning.message)?;
+            }
+            Ok(Verdict::Sound)
+        }
+        Err(found) => {
+            let found =
+                found.iter().map(|mistake| (mistake.pointer.as_str(), mistake.code.as_str(), mistake.message.as_str()));
+            mistakes(out, found).map(|()| Verdict::Unsound)
+        }
+    }
+}
+
+fn mistakes<'a>(
+    out: &mut impl Write,
+    found: impl ExactSizeIterator<Item = (&'a str, &'a str, &'a str)>,
+) -> io::Result<()> {
+    writeln!(out, "not sound, mistakes: {}", found.len())?;
+    for (pointer, code, message) in found {
+        writeln!(out, "mistake  {}  {code}  {message}", place(pointer))?;
+    }
+    Ok(())
+}
+
+/// The whole of a definition has an empty pointer, which a reader would not see.
+fn place(pointer: &str) -> &str {
+    if pointer.is_empty() { "(all of it)" } else { pointer }
+}
+
+/// Checks the answer of `GET /tasks/{id}/audit/proof` with nothing but itself.
+///
+/// # Errors
+///
+/// When `out` cannot be written.
+pub fn trail(proof: &[u8], out: &mut impl Write) -> io::Result<Verdict> {
+    let proof: ProofView = match serde_json::from_slice(proof) {
+        Ok(proof) => proof,
+        Err(error) => {
+            writeln!(out, "not the answer of GET /tasks/{{id}}/audit/proof: {error}")?;
+            return Ok(Verdict::Unreadable);
+        }
+    };
+    match proof.verify() {
+        // Every task has at least its opening.
+        Ok(Head { seq: 0, .. }) => {
+            writeln!(out, "NOT verified: there are no entries")?;
+            Ok(Verdict::Unsound)
+        }
+        Ok(Head { seq, hash }) => {
+            writeln!(out, "verified: {seq} entries of task {}", proof.origin.task_id)?;
+            writeln!(out, "head: {hash}")?;
+            writeln!(
+                out,
+                "That none is missing at the end shows if another party, or the task's `head_hash`, has the same head."
+            )?;
+            Ok(Verdict::Sound)
+        }
+        Err(broken) => {
+            writeln!(out, "NOT verified: {broken}")?;
+            Ok(Verdict::Unsound)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::trial::DEFINITION;
+
+    fn said(check: impl Fn(&[u8], &mut Vec<u8>) -> io::Result<Verdict>, text: &str) -> (Verdict, String) {
+        let mut out = Vec::new();
+        let verdict = check(text.as_bytes(), &mut out).unwrap();
+        (verdict, String::from_utf8(out).unwrap())
+    }
+
+    #[test]
+    fn a_sound_definition_is_said_to_be_with_its_warnings() {
+        let (verdict, text) = said(workflow, DEFINITION);
+        assert_eq!(verdict, Verdict::Sound);
+        assert!(text.starts_with("sound: Brand campaign, 3 stages\na task takes at most 1209600 seconds\n"), "{text}");
+        assert!(text.contains("warning  /stages/0"), "{text}");
+    }
+
+    #[test]
+    fn every_mistake_of_a_definition_is_said_with_its_place() {
+        let (verdict, text) =
+            said(workflow, r#"{"name": " ", "stages": [{"key": "A", "name": "A", "buyer_label": "A"}]}"#);
+        assert_eq!(verdict, Verdict::Unsound);
+        assert!(text.starts_with("not sound, mistakes: 2\n"), "{text}");
+        assert!(
+            text.contains("mistake  /name  blank  ") && text.contains("mistake  /stages/0/key  invalid_key  "),
+            "{text}"
+        );
+        let (verdict, text) = said(workflow, r#"{"name": "A", "name": "B"}"#);
+        assert_eq!(verdict, Verdict::Unsound);
+        assert!(text.contains("mistake  /name  duplicate_key  "), "{text}");
+        let (verdict, text) = said(workflow, "[]");
+        assert_eq!(verdict, Verdict::Unsound);
+        assert!(text.contains("(all of it)"), "{text}");
+        assert_eq!(said(workflow, "{").0, Verdict::Unreadable);
+    }
+
+    #[test]
+    fn what_is_no_proof_or_proves_nothing_is_not_verified() {
+        assert_eq!(said(trail, "{}").0, Verdict::Unreadable);
+        let id = uuid::Uuid::nil();
+        let mut proof = json!({ "format": 1, "origin": { "buyer": id, "partner": id, "task": id }, "entries": [] });
+        assert_eq!(said(trail, &proof.to_string()).0, Verdict::Unsound);
+        proof["entries"] = json!([{ "seq": 1, "hash": "00".repeat(32), "entry": "{}" }]);
+        let (verdict, text) = said(trail, &proof.to_string());
+        assert_eq!(
+            (verdict, text.as_str()),
+            (Verdict::Unsound, "NOT verified: entry 1: its text is not that of an entry\n")
+        );
+        proof["entries"] = Value::Null;
+        assert_eq!(said(trail, &proof.to_string()).0, Verdict::Unreadable);
+    }
+}

@@ -1,0 +1,80 @@
+//! The demo and the checks of files, as processes against a real service.
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::harness::process::{Trial, command, run};
+
+#[tokio::test]
+async fn the_demo_plays_a_task_to_its_delivery_and_its_trail_verifies() {
+    let trial = Trial::start().await;
+    let (well, told) = trial.run(&["demo", "--url", &trial.url]).await;
+    assert!(well, "{told}");
+    for said in [
+        "stage_rejected",
+        "Changes are being made",
+        "asked: “The text names your partner firm. May we?”",
+        "task.workflow_completed\n    reads     Approved\n",
+        "partner, u-bo",
+        "partner, reviewer",
+        "not for this party",
+    ] {
+        assert!(told.contains(said), "{said:?} is not in:\n{told}");
+    }
+    let verified: Vec<_> = told.lines().filter_map(|line| line.split_once(" 20 entries verified, head ")).collect();
+    assert!(matches!(verified[..], [(_, partner), (_, buyer)] if partner == buyer), "{told}");
+
+    let proof = trial.data_dir.join("proof.json");
+    let credentials: Value =
+        serde_json::from_str(&fs::read_to_string(trial.data_dir.join("trial.json")).unwrap()).unwrap();
+    let bearer = format!("authorization: Bearer {}", credentials["buyer_token"].as_str().unwrap());
+    let url =
+        told.lines().rev().find_map(|line| line.split_whitespace().find(|word| word.starts_with("http"))).unwrap();
+    let (fetched, body) = run(tokio::process::Command::new("curl").args(["--silent", "--header", &bearer, url])).await;
+    assert!(fetched);
+    fs::write(&proof, &body).unwrap();
+    let (well, said) = trial.run(&["audit", "verify", proof.to_str().unwrap()]).await;
+    assert!(well && said.starts_with("verified: 20 entries of task "), "{said}");
+    assert!(said.contains(&format!("\nhead: {}\n", verified[0].1)), "{said}");
+    fs::write(&proof, body.replacen("copy", "cozy", 1)).unwrap();
+    let (well, said) = trial.run(&["audit", "verify", proof.to_str().unwrap()]).await;
+    assert!(!well && said.starts_with("NOT verified: entry 2: its fields are not those that were committed"), "{said}");
+    trial.stop().await;
+}
+
+#[tokio::test]
+async fn the_demo_says_what_is_missing() {
+    let folder = std::env::temp_dir().join(format!("stagegate-test_{}", stagegate::ids::new()));
+    fs::create_dir(&folder).unwrap();
+    let (well, said) = run(command(&folder).arg("demo")).await;
+    assert!(!well && said.starts_with("stagegate: no trial in ") && said.lines().count() == 1, "{said}");
+
+    let id = stagegate::ids::new();
+    let trial = format!(
+        r#"{{"platform_key":"k","buyer_jwt_secret":"s","buyer_id":"{id}","buyer_token":"t","partner":{{"id":"{id}","key":"p"}}}}"#
+    );
+    fs::write(folder.join("trial.json"), trial).unwrap();
+    // Bound and given back, so nobody is there.
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let (well, said) = run(command(&folder).args(["demo", "--url", &format!("http://127.0.0.1:{port}")])).await;
+    assert!(
+        !well && said.contains(&format!("no service answers at http://127.0.0.1:{port}: start one with ./run")),
+        "{said}"
+    );
+    fs::remove_dir_all(&folder).unwrap();
+}
+
+#[tokio::test]
+async fn definitions_are_checked_by_exit_code_and_word() {
+    let fixture = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/brand-campaign.json");
+    let (sound, said) = run(command(Path::new("/nonexistent")).args(["workflow", "check", fixture])).await;
+    assert!(sound && said.starts_with("sound: Brand campaign, 3 stages"), "{said}");
+    let script = "printf '{\"name\":\"A\",\"stages\":[]}' | \"$0\" workflow check -; test $? = 1 && echo '{' | \"$0\" workflow check -; test $? = 2";
+    let program = env!("CARGO_BIN_EXE_stagegate");
+    let (as_said, said) = run(tokio::process::Command::new("sh").args(["-c", script, program])).await;
+    assert!(as_said && said.contains("mistake  /stages  too_few  ") && said.contains("not JSON: "), "{said}");
+    let (well, said) = run(command(Path::new("/nonexistent")).args(["workflow", "check", "/nonexistent/file"])).await;
+    assert!(!well && said.starts_with("stagegate: /nonexistent/file: "), "{said}");
+}
