@@ -27,8 +27,8 @@ pub struct App {
     clock: Clock,
     keys: partners::KeyCache,
     definitions: workflows::Definitions,
-    turns: turns::Turns,
     alarm: timers::Alarm,
+    turns: turns::Turns,
     draining: AtomicBool,
 }
 
@@ -40,8 +40,8 @@ impl App {
             clock,
             keys: partners::KeyCache::default(),
             definitions: workflows::definitions(),
-            turns: turns::Turns::default(),
             alarm: timers::Alarm::default(),
+            turns: turns::Turns::default(),
             draining: AtomicBool::new(false),
         }
     }
@@ -51,7 +51,7 @@ impl App {
     pub(crate) fn without_database(clock: Clock) -> Self {
         let patience = std::time::Duration::from_millis(100);
         let pool = sqlx::postgres::PgPoolOptions::new().acquire_timeout(patience);
-        Self::new(pool.connect_lazy("postgres://nobody@localhost:1/nothing").unwrap(), clock)
+        Self::new(pool.connect_lazy("postgres://nobody@localhost:1/nothing").unwrap().into(), clock)
     }
 
     /// The clock; doors need it for what they check themselves (the expiry of tokens).

@@ -23,6 +23,7 @@ mod replays;
 mod serve;
 mod server;
 mod sql_shape;
+mod statements;
 mod store;
 mod tasks;
 mod tidy;

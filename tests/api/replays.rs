@@ -60,15 +60,15 @@ async fn every_write_is_answered_the_same_by_a_new_process() {
         ("STAGEGATE_BUYER_JWT_SECRET", BUYER_SECRET),
     ];
     let arguments = ["serve", "--listen", "127.0.0.1:0"];
-    let mut process = process::stagegate_with(&arguments, Path::new("/nonexistent"), &environment);
-    let address = process::address(&mut process).await;
+    let mut service_process = process::stagegate_with(&arguments, Path::new("/nonexistent"), &environment);
+    let address = process::address(&mut service_process).await;
     for (client, command, first) in &played.sent {
         let (status, body) = post(&address, &played.task, client, command).await;
         let expected = if first.status == 201 { 200 } else { first.status };
         assert_eq!(status, expected, "{command}: {body}");
         assert_eq!(comparable(&body), comparable(&first.body), "{command}");
     }
-    process::terminate(&mut process).await;
+    process::terminate(&mut service_process).await;
 }
 
 #[tokio::test]

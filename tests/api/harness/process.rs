@@ -69,7 +69,7 @@ pub fn stagegate(arguments: &[&str], data_dir: &Path) -> Child {
     stagegate_with(arguments, data_dir, &[])
 }
 
-/// The program as a running process, with these settings.
+/// The program as a running process, with these settings, too.
 pub fn stagegate_with(arguments: &[&str], data_dir: &Path, environment: &[(&str, &str)]) -> Child {
     command(data_dir)
         .args(arguments)
