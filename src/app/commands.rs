@@ -128,7 +128,7 @@ pub async fn tick(app: &App, id: TaskId) -> Result<bool, Error> {
 
 /// Handles due timers of a task, the earliest first, until none is due or `most` were handled; how many.
 pub async fn tick_until_quiet(app: &App, id: TaskId, most: u32) -> Result<u32, Error> {
-    let (mut handled, mut attempts) = (0, 0);
+    let (mut handled, mut attempts, mut turn) = (0, 0, None);
     while handled < most && attempts < MAX_ATTEMPTS {
         let Some(task) = super::tasks::load(app, id).await? else { return Err(Error::NotFound) };
         let now = app.clock.now();
@@ -139,6 +139,9 @@ pub async fn tick_until_quiet(app: &App, id: TaskId, most: u32) -> Result<u32, E
         };
         let Outcome::Saved(_) = save(app, &task, &transition, None).await? else {
             attempts += 1;
+            if turn.is_none() {
+                turn = Some(app.turns.take(id).await);
+            }
             continue;
         };
         (handled, attempts) = (handled + 1, 0);
