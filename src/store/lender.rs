@@ -53,6 +53,11 @@ impl From<PgPool> for Pool {
 }
 
 impl Pool {
+    /// How many connections there are at the most.
+    pub fn connections(&self) -> u32 {
+        self.0.sqlx.options().get_max_connections()
+    }
+
     /// Waits for running statements, then closes every connection. Statements that come later fail.
     pub async fn close(&self) {
         let closing = self.0.sqlx.close();
