@@ -65,7 +65,7 @@ pub struct Clients {
     /// What they send.
     pub kind: Kind,
     key: String,
-    clients: Vec<Client>,
+    all: Vec<Client>,
     last: Option<Uuid>,
 }
 
@@ -79,22 +79,22 @@ impl Clients {
                 tasks: std::collections::VecDeque::new(),
             });
         }
-        Ok(Self { kind, key: key.to_owned(), clients, last: None })
+        Ok(Self { kind, key: key.to_owned(), all: clients, last: None })
     }
 
     /// How many.
     pub fn len(&self) -> usize {
-        self.clients.len()
+        self.all.len()
     }
 
     /// How many tasks each client lacks of `wanted`.
     pub fn lacking(&self, wanted: usize) -> Vec<usize> {
-        self.clients.iter().map(|client| wanted.saturating_sub(client.tasks.len())).collect()
+        self.all.iter().map(|client| wanted.saturating_sub(client.tasks.len())).collect()
     }
 
     /// Gives a client another task.
     pub fn give(&mut self, client: usize, task: Uuid) {
-        self.clients[client].tasks.push_back(Target { task, decided: 0 });
+        self.all[client].tasks.push_back(Target { task, decided: 0 });
     }
 
     /// A task that had a decision as its last event.
@@ -107,14 +107,14 @@ impl Clients {
         let begun = Instant::now();
         let (kind, key) = (self.kind, self.key.as_str());
         let mut running = tokio::task::JoinSet::new();
-        for client in self.clients.drain(..) {
+        for client in self.all.drain(..) {
             let key = key.to_owned();
             running.spawn(async move { client.decide(kind, &key, begun + length).await });
         }
         let mut latencies = Vec::new();
         while let Some(done) = running.join_next().await {
             let (client, last, own) = done??;
-            self.clients.push(client);
+            self.all.push(client);
             self.last = last.or(self.last);
             latencies.extend(own);
         }

@@ -23,11 +23,16 @@ pub struct Used {
     pub service: Duration,
     /// By Postgres, backends included.
     pub postgres: Duration,
-    /// By this process, the clients.
+    /// By this process, the clients, and by what it started and saw end: `pgbench`.
     pub clients: Duration,
 }
 
 impl Used {
+    /// By all.
+    pub fn total(self) -> Duration {
+        self.service + self.postgres + self.clients
+    }
+
     /// What was used in between.
     pub fn since(self, before: Self) -> Self {
         Self {
@@ -40,7 +45,7 @@ impl Used {
 
 impl Processes {
     /// Up to now.
-    pub fn used(&self) -> Result<Used, Failure> {
+    pub fn used(self) -> Result<Used, Failure> {
         let mut postgres = Duration::ZERO;
         let Ok(all) = fs::read_dir("/proc") else { return Ok(Used::default()) };
         for entry in all {
@@ -53,8 +58,9 @@ impl Processes {
                 postgres += stat.own;
             }
         }
-        let own = |pid| Stat::of(pid).map(|stat| stat.own).unwrap_or_default();
-        Ok(Used { service: own(self.service), postgres, clients: own(std::process::id()) })
+        let service = Stat::of(self.service).map(|stat| stat.own).unwrap_or_default();
+        let clients = Stat::of(std::process::id()).map(|stat| stat.own + stat.ended_children).unwrap_or_default();
+        Ok(Used { service, postgres, clients })
     }
 }
 

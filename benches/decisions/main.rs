@@ -84,7 +84,7 @@ async fn run(options: &Options) -> Result<(), Failure> {
 
 async fn measure(options: &Options, postgres: &Postgres) -> Result<(), Failure> {
     let service = Service::start(&postgres.url(DATABASE), options).await?;
-    let reference = if options.alone { None } else { Reference::prepare(postgres, DATABASE).await? };
+    let reference = if options.alone { None } else { Reference::prepare(postgres, DATABASE)? };
     let processes = Processes { service: service.pid(), postgres: cpu::postmaster(postgres.data_dir())? };
     let mut report = Report::new(options, postgres.major(), reference.is_some())?;
     for kind in Kind::ALL.into_iter().filter(|kind| options.kind.is_none_or(|only| only == *kind)) {
@@ -92,7 +92,7 @@ async fn measure(options: &Options, postgres: &Postgres) -> Result<(), Failure> 
         report.begin(kind)?;
         for _ in 0..options.rounds {
             service.top_up(&mut clients).await?;
-            report.add(turn(options, &mut clients, &processes, reference.as_ref()).await?)?;
+            report.add(&turn(options, &mut clients, processes, reference.as_ref()).await?)?;
         }
         report.end()?;
     }
@@ -103,7 +103,7 @@ async fn measure(options: &Options, postgres: &Postgres) -> Result<(), Failure> 
 async fn turn(
     options: &Options,
     clients: &mut Clients,
-    processes: &Processes,
+    processes: Processes,
     reference: Option<&Reference>,
 ) -> Result<Round, Failure> {
     let before = processes.used()?;

@@ -71,7 +71,7 @@ pub struct Sample {
 
 impl Reference {
     /// Nothing where there is no `pgbench` beside Postgres.
-    pub async fn prepare(postgres: &Postgres, database: &str) -> Result<Option<Self>, Failure> {
+    pub fn prepare(postgres: &Postgres, database: &str) -> Result<Option<Self>, Failure> {
         let pgbench = postgres.bin_dir().join("pgbench");
         if !pgbench.exists() {
             return Ok(None);

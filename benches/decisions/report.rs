@@ -29,7 +29,9 @@ struct Line {
     clients_cpu: f64,
     pgbench: f64,
     pgbench_postgres_cpu: f64,
+    pgbench_cpu: f64,
     ratio: f64,
+    cpu_ratio: f64,
 }
 
 /// Writes as the rounds end.
@@ -61,37 +63,24 @@ impl Report {
             Kind::Vote => "A vote short of the quorum: 1 row of the trail",
             Kind::Advance => "An approval that moves the task on: 3 rows of the trail",
         };
-        writeln!(
-            stdout(),
-            "\n{what}\n{:>8} {:>10} {:>7} {:>7} {:>24} {:>10} {:>9} {:>6}",
-            "",
-            "decisions",
-            "p50",
-            "p99",
-            "µs of CPU a decision",
-            "pgbench",
-            "µs of CPU",
-            "ratio"
-        )?;
-        writeln!(
-            stdout(),
-            "{:>8} {:>10} {:>7} {:>7} {:>8} {:>8} {:>6} {:>10} {:>9}",
-            "",
-            "a second",
-            "ms",
-            "ms",
-            "service",
-            "postgres",
-            "client",
-            "a second",
-            "postgres"
-        )?;
+        let names = [
+            format!("{:>8} {:>10} {:>7} {:>7}", "", "decisions", "p50", "p99"),
+            format!("{:>26}", "µs of CPU a decision"),
+            format!("{:>10} {:>18} {:>6} {:>6}", "pgbench", "µs of CPU", "ratio", "ratio"),
+        ];
+        let units = [
+            format!("{:>8} {:>10} {:>7} {:>7}", "round", "a second", "ms", "ms"),
+            format!("{:>8} {:>8} {:>8}", "service", "postgres", "clients"),
+            format!("{:>10} {:>9} {:>8} {:>6} {:>6}", "a second", "postgres", "pgbench", "", "of CPU"),
+        ];
+        let shown = if self.against { 3 } else { 2 };
+        writeln!(stdout(), "\n{what}\n{}\n{}", names[..shown].join(" "), units[..shown].join(" "))?;
         Ok(())
     }
 
     /// Prints a round.
-    pub fn add(&mut self, round: Round) -> Result<(), Failure> {
-        let line = Line::of(&round, self.seconds);
+    pub fn add(&mut self, round: &Round) -> Result<(), Failure> {
+        let line = Line::of(round, self.seconds);
         self.lines.push(line);
         self.print(&self.lines.len().to_string(), line)
     }
@@ -109,10 +98,14 @@ impl Report {
         let Line { per_second, p50, p99, service_cpu, postgres_cpu, clients_cpu, .. } = line;
         write!(
             out,
-            "{name:>8} {per_second:>10.0} {p50:>7.1} {p99:>7.1} {service_cpu:>8.0} {postgres_cpu:>8.0} {clients_cpu:>6.0}"
+            "{name:>8} {per_second:>10.0} {p50:>7.1} {p99:>7.1} {service_cpu:>8.0} {postgres_cpu:>8.0} {clients_cpu:>8.0}"
         )?;
         if self.against {
-            write!(out, " {:>10.0} {:>9.0} {:>6.2}", line.pgbench, line.pgbench_postgres_cpu, line.ratio)?;
+            let Line { pgbench, pgbench_postgres_cpu, pgbench_cpu, ratio, cpu_ratio, .. } = line;
+            write!(
+                out,
+                " {pgbench:>10.0} {pgbench_postgres_cpu:>9.0} {pgbench_cpu:>8.0} {ratio:>6.2} {cpu_ratio:>6.2}"
+            )?;
         }
         writeln!(out)?;
         Ok(())
@@ -135,7 +128,9 @@ impl Line {
             clients_cpu: micros(used.clients, count),
             pgbench,
             pgbench_postgres_cpu: micros(pgbench_used.postgres, pgbench * seconds),
+            pgbench_cpu: micros(pgbench_used.clients, pgbench * seconds),
             ratio: per_second / pgbench,
+            cpu_ratio: micros(pgbench_used.total(), pgbench * seconds) / micros(used.total(), count),
         }
     }
 
@@ -155,7 +150,9 @@ impl Line {
             clients_cpu: of(|line| line.clients_cpu),
             pgbench: of(|line| line.pgbench),
             pgbench_postgres_cpu: of(|line| line.pgbench_postgres_cpu),
+            pgbench_cpu: of(|line| line.pgbench_cpu),
             ratio: of(|line| line.ratio),
+            cpu_ratio: of(|line| line.cpu_ratio),
         }
     }
 }

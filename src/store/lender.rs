@@ -56,16 +56,16 @@ impl From<PgPool> for Pool {
 }
 
 impl Pool {
+    /// How many connections there are at the most.
+    pub fn connections(&self) -> u32 {
+        self.0.sqlx.options().get_max_connections()
+    }
+
     /// Waits for running statements, then closes every connection. Statements that come later fail.
     pub async fn close(&self) {
         let closing = self.0.sqlx.close();
         self.0.give_back_all();
         closing.await;
-    }
-
-    /// How many connections there are at most.
-    pub fn size(&self) -> usize {
-        self.0.sqlx.options().get_max_connections() as usize
     }
 
     async fn lend(&self) -> Result<Loan<'_>, sqlx::Error> {
