@@ -75,12 +75,11 @@ impl Pool {
         let permit = permit.map_err(|_| sqlx::Error::PoolClosed)?;
         // One that has waited long may have died; sqlx finds out.
         let waiting = pool.waiting().pop().filter(|lent| lent.used.elapsed() < TRUSTED_IDLE);
-        let lent = match waiting {
-            Some(lent) => lent,
-            None => {
-                let (connection, now) = (pool.sqlx.acquire().await?, Instant::now());
-                Lent { connection, since: now, used: now }
-            }
+        let lent = if let Some(lent) = waiting {
+            lent
+        } else {
+            let (connection, now) = (pool.sqlx.acquire().await?, Instant::now());
+            Lent { connection, since: now, used: now }
         };
         Ok(Loan { pool, lent: Some(lent), _permit: permit })
     }
