@@ -282,7 +282,7 @@ fn shortened(body: &Value) -> String {
     fn cut(value: &mut Value) {
         match value {
             Value::String(text) if text.chars().count() > SHOWN => {
-                *text = text.chars().take(12).chain("…".chars()).collect()
+                *text = text.chars().take(12).chain("…".chars()).collect();
             }
             Value::Array(items) => items.iter_mut().for_each(cut),
             Value::Object(members) => members.values_mut().for_each(cut),

@@ -17,6 +17,7 @@ use stagegate::embedded::{self, Postgres};
 use stagegate::http::server::{self, Drained};
 use stagegate::http::{self, AppState, jwt, middleware, openapi};
 use stagegate::store::pool;
+use stagegate::worker::timers::Timers;
 use stagegate::{check, demo, ids, telemetry, trial};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -98,7 +99,9 @@ async fn serve_on(
     }
     out.flush()?;
 
-    let router = http::router(AppState::new(Arc::clone(&app), http_settings(settings, &credentials)).await?);
+    let state = AppState::new(Arc::clone(&app), http_settings(settings, &credentials)).await?;
+    let timers = settings.timers.then(|| start_timers(&app, &state));
+    let router = http::router(state);
     let shutdown = async {
         requested(stop).await;
         app.drain();
@@ -109,12 +112,24 @@ async fn serve_on(
         drained = server::serve(listener, router, connection_limits(&settings.limits), shutdown) => drained,
         () = database.keep_running() => unreachable!("it watches until it is dropped"),
     };
+    if let Some(timers) = timers
+        && tokio::time::timeout(settings.limits.drain_timeout, timers).await.is_err()
+    {
+        tracing::warn!("a timer took longer than the drain time-out");
+    }
     pool.close().await;
     match drained {
         Drained::Clean => tracing::info!("stopped"),
         Drained::CutOff => tracing::warn!("stopped; some requests took longer than the drain time-out"),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Ends by itself once the app drains.
+fn start_timers(app: &Arc<App>, state: &AppState) -> tokio::task::JoinHandle<()> {
+    let timers = Timers::new(Arc::clone(app));
+    state.metrics.register(|registry| timers.register(registry));
+    tokio::spawn(async move { timers.run().await })
 }
 
 fn http_settings(settings: &Serve, credentials: &Credentials) -> http::Settings {
@@ -187,6 +202,7 @@ async fn migrate(database: &Database) -> Result<ExitCode, Failure> {
     let migrated = pool::migrate(&opened.options).await;
     opened.close().await;
     migrated?;
+    tracing::info!("the database is up to date");
     Ok(ExitCode::SUCCESS)
 }
 

@@ -122,18 +122,30 @@ pub async fn post_event(app: &Arc<App>, caller: &Caller, task: Loaded, request: 
 
 /// Handles the earliest due timer of a task, if one is due; whether there was one.
 pub async fn tick(app: &App, id: TaskId) -> Result<bool, Error> {
-    for _ in 0..MAX_ATTEMPTS {
+    Ok(tick_until_quiet(app, id, 1).await? > 0)
+}
+
+/// Handles due timers of a task, the earliest first, until none is due or `most` were handled; how many.
+pub async fn tick_until_quiet(app: &App, id: TaskId, most: u32) -> Result<u32, Error> {
+    let (mut handled, mut attempts) = (0, 0);
+    while handled < most && attempts < MAX_ATTEMPTS {
         let Some(task) = super::tasks::load(app, id).await? else { return Err(Error::NotFound) };
-        let transition = match decide::decide(&task.workflow, task.snapshot(), &Command::tick(), app.clock.now()) {
+        let now = app.clock.now();
+        let transition = match decide::decide(&task.workflow, task.snapshot(), &Command::tick(), now) {
             Ok(transition) => transition,
-            Err(Refusal::NothingDue) => return Ok(false),
+            Err(Refusal::NothingDue) => return Ok(handled),
             Err(refusal) => return Err(Error::Internal(Arc::new(refusal))),
         };
-        if let Outcome::Saved(_) = save(app, &task, &transition, None).await? {
-            return Ok(true);
+        let Outcome::Saved(_) = save(app, &task, &transition, None).await? else {
+            attempts += 1;
+            continue;
+        };
+        (handled, attempts) = (handled + 1, 0);
+        if transition.snapshot().task.wake_at().is_none_or(|next| next > now) {
+            return Ok(handled);
         }
     }
-    Err(Error::contended())
+    if attempts < MAX_ATTEMPTS { Ok(handled) } else { Err(Error::contended()) }
 }
 
 async fn attempt_until_settled(app: &App, party: Party, mut task: Loaded, request: &Request) -> Result<Answer, Error> {
@@ -203,7 +215,11 @@ async fn find_late(app: &App, task: &Loaded, command: &Command) -> Result<Option
 
 async fn save(app: &App, task: &Loaded, transition: &Transition, digest: Option<[u8; 32]>) -> Result<Outcome, Error> {
     let save = Save { transition, head: task.record.head, command_digest: digest, seed: ids::random::<32> };
-    Ok(store::transitions::save(&app.pool, &save).await?)
+    let outcome = store::transitions::save(&app.pool, &save).await?;
+    if let Outcome::Saved(_) = outcome {
+        app.alarm.set(transition.snapshot().task.wake_at());
+    }
+    Ok(outcome)
 }
 
 /// The answer to a command that was carried out before: the same, whatever has happened since.

@@ -1,7 +1,6 @@
 //! Whether this replica can serve.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use crate::store;
 
@@ -18,7 +17,7 @@ enum NotReady {
 
 /// Succeeds if the database is reachable and migrated and the service is not about to stop.
 pub async fn ready(app: &App) -> Result<(), Error> {
-    if app.draining.load(Ordering::SeqCst) {
+    if app.is_draining() {
         return Err(Error::Unavailable(Arc::new(NotReady::Draining)));
     }
     // Whatever keeps the database from answering this, the replica is of no use now.

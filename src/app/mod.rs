@@ -14,6 +14,7 @@ pub mod commands;
 pub mod health;
 pub mod partners;
 pub mod tasks;
+pub mod timers;
 pub mod workflows;
 
 pub use caller::Caller;
@@ -25,6 +26,7 @@ pub struct App {
     clock: Clock,
     keys: partners::KeyCache,
     definitions: workflows::Definitions,
+    alarm: timers::Alarm,
     draining: AtomicBool,
 }
 
@@ -36,6 +38,7 @@ impl App {
             clock,
             keys: partners::KeyCache::default(),
             definitions: workflows::definitions(),
+            alarm: timers::Alarm::default(),
             draining: AtomicBool::new(false),
         }
     }
@@ -53,9 +56,15 @@ impl App {
         &self.clock
     }
 
-    /// From now on the service is not ready: it is about to stop.
+    /// From now on the service is not ready: it is about to stop. Timers are left to the other replicas.
     pub fn drain(&self) {
         self.draining.store(true, Ordering::SeqCst);
+        self.alarm.ring();
+    }
+
+    /// Whether the service is about to stop.
+    pub fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::SeqCst)
     }
 }
 
@@ -101,6 +110,23 @@ impl Error {
     /// Others were faster each time; nothing was done.
     fn contended() -> Self {
         Self::Overloaded(Arc::new(Contended))
+    }
+
+    /// Whether the database as a whole is away or overloaded, so that another task would fare no better than this one.
+    pub fn is_outage(&self) -> bool {
+        match self {
+            Self::Overloaded(source) => !source.is::<Contended>(),
+            Self::Unavailable(source) => !matches!(source.downcast_ref(), Some(store::Error::Newer { .. })),
+            Self::NotFound
+            | Self::Refused(..)
+            | Self::Rejected(_)
+            | Self::PreconditionFailed(_)
+            | Self::EventIdReused
+            | Self::TaskExists(_)
+            | Self::WorkflowUnavailable
+            | Self::Definition(_)
+            | Self::Internal(_) => false,
+        }
     }
 
     /// Something that cannot be.

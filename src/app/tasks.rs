@@ -101,6 +101,9 @@ pub async fn open_task(app: &Arc<App>, sender: Sender, new: NewTask) -> Result<(
             seed: ids::random::<32>,
         };
         let outcome = insert_opened(&app.pool, &open).await?;
+        if let Outcome::Saved(_) = outcome {
+            app.alarm.set(transition.snapshot().task.wake_at());
+        }
         let found =
             load(&app, id).await?.ok_or_else(|| Error::impossible("a task that was just written is not there"))?;
         same(&found, &new).map(|view| (view, matches!(outcome, Outcome::Saved(_))))

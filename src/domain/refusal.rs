@@ -97,33 +97,6 @@ impl Refusal {
         refusal
     }
 
-    /// The stable word for it on the wire.
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::Invalid { .. } => "invalid",
-            Self::WrongParty(_) => "wrong_party",
-            Self::NotAReviewer => "not_a_reviewer",
-            Self::SelfApproval => "self_approval",
-            Self::NotDistinct => "not_distinct",
-            Self::HeldByOther => "held_by_other",
-            Self::ResolutionNotAllowed => "resolution_not_allowed",
-            Self::AlreadyDecided { .. } => "already_decided",
-            Self::StageMismatch => "stage_mismatch",
-            Self::RoundMismatch => "round_mismatch",
-            Self::WrongPhase => "wrong_phase",
-            Self::SubmissionNotOpen => "submission_not_open",
-            Self::StaleEscalation => "stale_escalation",
-            Self::NothingToReturnTo => "nothing_to_return_to",
-            Self::RedirectLimit => "redirect_limit",
-            Self::AlreadyCancelling => "already_cancelling",
-            Self::Cancelling { .. } => "cancelling",
-            Self::TaskClosed { .. } => "task_closed",
-            Self::StaleRevision => "stale_revision",
-            Self::LimitReached(_) => "limit_reached",
-            Self::NothingDue => "nothing_due",
-        }
-    }
-
     /// A field that must be there is not.
     pub(super) fn required(pointer: &'static str) -> Self {
         Self::invalid(pointer, "required", "is required")

@@ -139,7 +139,7 @@ pub const ROWS: &[Row] = rows! {
     [Preparing], Command("stage_escalated"), ASKING, "" => [], Then::Refused, ["already_decided", "wrong_phase"];
     [Preparing], Command("escalation_resolved"), ALL, "" => [], Then::Refused, ["already_decided", "wrong_phase"];
 
-    [InReview], Command("work_submitted"), [Partner], "first stage, or this round began in preparing" => ["work_submitted"], Then::Review, ["submission_not_open", "/artifacts"];
+    [InReview], Command("work_submitted"), [Partner], "first stage, or this round began in `preparing`" => ["work_submitted"], Then::Review, ["submission_not_open", "/artifacts"];
     [InReview], Command("stage_approved"), [Reviewer], "short of quorum" => ["vote_recorded"], Then::Same, ["already_decided", "not_a_reviewer", "self_approval", "not_distinct"];
     [InReview], Command("stage_approved"), [Reviewer], "quorum" => ["vote_recorded"], Then::Approve, [];
     [InReview], Command("stage_rejected"), [Reviewer], "short of quorum" => ["vote_recorded"], Then::Same, ["already_decided", "not_a_reviewer", "/feedback", "/return_to"];
@@ -167,9 +167,9 @@ pub const ROWS: &[Row] = rows! {
     [OnHold], Command("resumed"), [HeldBy, Platform], "" => ["resumed"], Then::Resume, ["held_by_other"];
 
     [Preparing, OnHold], Command("cancellation_requested"), ALL, "" => ["cancellation_requested"], Then::Cancel, [];
-    [InReview, Escalated], Command("cancellation_requested"), ALL, "the stage says withdraw, or immediate (platform only)" => ["cancellation_requested"], Then::Cancel, ["/immediate"];
-    [InReview, Escalated], Command("cancellation_requested"), ALL, "the stage says let_finish" => ["cancellation_requested"], Then::To(Cancelling), [];
-    [Cancelling], Command("cancellation_requested"), [Platform], "immediate" => ["cancellation_requested"], Then::Cancel, ["already_cancelling"];
+    [InReview, Escalated], Command("cancellation_requested"), ALL, "the stage says `withdraw`, or `immediate` (platform only)" => ["cancellation_requested"], Then::Cancel, ["/immediate"];
+    [InReview, Escalated], Command("cancellation_requested"), ALL, "the stage says `let_finish`" => ["cancellation_requested"], Then::To(Cancelling), [];
+    [Cancelling], Command("cancellation_requested"), [Platform], "`immediate`" => ["cancellation_requested"], Then::Cancel, ["already_cancelling"];
     [Cancelling], Command("cancellation_acknowledged"), [Partner], "" => ["cancellation_acknowledged", "workflow_cancelled"], Then::To(Cancelled), ["/artifacts"];
     [Cancelling], GraceEnd, [Service], "" => [], Then::Cancel, [];
 
@@ -242,7 +242,7 @@ fn ends(from: Option<PhaseName>, event: &'static str, to: PhaseName) -> Vec<(Vec
 /// The table in Markdown.
 pub fn markdown() -> String {
     let lines = ROWS.iter().map(|row| {
-        let from: Vec<&str> = row.from.iter().map(|phase| phase.as_str()).collect();
+        let from: Vec<String> = row.from.iter().map(|phase| format!("`{}`", phase.as_str())).collect();
         let from = match &row.from {
             [] => "–".to_owned(),
             phases if *phases == TERMINAL => "terminal".to_owned(),
@@ -294,11 +294,11 @@ impl Role {
 }
 
 impl Then {
-    fn describe(self) -> &'static str {
-        match self {
+    fn describe(self) -> String {
+        let word = match self {
             Self::Refused => "refused",
             Self::Same => "same",
-            Self::To(phase) => phase.as_str(),
+            Self::To(phase) => return format!("`{}`", phase.as_str()),
             Self::Start => "ENTER first",
             Self::Review => "REVIEW",
             Self::Approve => "APPROVE",
@@ -309,6 +309,7 @@ impl Then {
             Self::Cancel => "CANCEL",
             Self::Expire => "EXPIRE",
             Self::Fail => "FAIL",
-        }
+        };
+        word.to_owned()
     }
 }

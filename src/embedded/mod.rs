@@ -109,7 +109,7 @@ pub enum Error {
         uid: u32,
     },
     /// As root, Postgres runs as somebody else, who must get at its data.
-    #[error("{} cannot be entered by user id {uid}, who runs Postgres as root may not: choose another STAGEGATE_DATA_DIR", path.display())]
+    #[error("{} cannot be entered by user id {uid}, whom Postgres runs as since it refuses to be root: choose another STAGEGATE_DATA_DIR", path.display())]
     Unreachable {
         /// The folder.
         path: PathBuf,

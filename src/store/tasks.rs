@@ -72,17 +72,29 @@ pub async fn find_status(pool: &Pool, task_id: TaskId) -> Result<Option<StatusRe
     row.map(StatusRecord::try_from).transpose()
 }
 
-/// Tasks whose earliest timer is due, the longest due first. Takes no locks: of several workers that find the same task,
-/// the first one's tick moves its version on.
-pub async fn list_due(pool: &Pool, now: Time, limit: u32) -> Result<Vec<TaskId>, Error> {
-    let ids = sqlx::query_scalar!(
-        "/* search: due */ select task_id from tasks where wake_at <= $1 order by wake_at limit $2",
-        now.utc(),
+/// A task that a timer wakes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Due {
+    /// The task.
+    pub task_id: TaskId,
+    /// Its earliest timer.
+    pub wake_at: Time,
+}
+
+/// Tasks whose earliest timer is due by `until`, the longest due first, without those named in `except`. Takes no locks: of
+/// several workers that find the same task, the first one's tick moves its version on.
+pub async fn list_due(pool: &Pool, until: Time, except: &[TaskId], limit: u32) -> Result<Vec<Due>, Error> {
+    let except: Vec<Uuid> = except.iter().map(|id| id.0).collect();
+    let rows = sqlx::query!(
+        r#"/* search: due */ select task_id, wake_at as "wake_at!" from tasks
+           where wake_at <= $1 and task_id <> all($2) order by wake_at limit $3"#,
+        until.utc(),
+        &except,
         i64::from(limit),
     )
     .fetch_all(pool)
     .await?;
-    Ok(ids.into_iter().map(TaskId).collect())
+    Ok(rows.into_iter().map(|row| Due { task_id: TaskId(row.task_id), wake_at: row.wake_at.into() }).collect())
 }
 
 /// Selects whole tasks: the mark before the statement, the text after `from tasks`, the parameters.

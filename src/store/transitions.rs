@@ -5,7 +5,7 @@
 //! that the version moved on, and write nothing: they are [`Outcome::Stale`] and must look their command up, else decide
 //! again.
 //!
-//! Rows are sealed and turned into columns before the statement ([`Prepared`]), which owns what it needs: writes of several
+//! Rows are sealed and turned into columns before the statement (`Prepared`), which owns what it needs: writes of several
 //! tasks can be queued and share a statement without any caller noticing.
 
 use chrono::{DateTime, Utc};

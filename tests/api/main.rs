@@ -15,3 +15,4 @@ mod server;
 mod sql_shape;
 mod store;
 mod tidy;
+mod timers;

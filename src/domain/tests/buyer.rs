@@ -4,6 +4,8 @@ use crate::domain::event::{Resolution, TimeoutAction};
 use crate::domain::party::Party;
 use crate::domain::status::{Ask, StageState, Status};
 
+use crate::domain::text::Text;
+
 use super::kit::{Play, START, brand};
 use super::words::definition;
 
@@ -58,7 +60,7 @@ fn the_buyer_reads_what_the_contract_says() {
         let found = (status.label.as_str(), status.waiting_on, status.action.as_ref().map(|action| action.ask));
         assert_eq!(found, (*label, *waiting_on, *ask), "{words}: {script}");
         assert_eq!(status.due_at.map(|at| (at.micros() - START) / 3_600_000_000), *due, "{words}: {script}");
-        assert_eq!(status.message.as_ref().map(|text| text.as_str()), *message, "{words}: {script}");
+        assert_eq!(status.message.as_ref().map(Text::as_str), *message, "{words}: {script}");
         assert_eq!(status.overdue, script.ends_with("tick") && waiting_on.is_some(), "{words}: {script}");
     }
 }

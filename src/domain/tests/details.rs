@@ -3,7 +3,7 @@
 use crate::domain::command::{Action, Command, Meta, StatusUpdated};
 use crate::domain::decide::Snapshot;
 use crate::domain::event::{Event, Fact, StageRejected};
-use crate::domain::id::CommandId;
+use crate::domain::id::{CommandId, StageKey};
 use crate::domain::party::{Party, Source};
 use crate::domain::refusal::Refusal;
 use crate::domain::task::{Cause, Phase, Verdict};
@@ -91,10 +91,11 @@ fn an_escalation_changes_hands_three_times_and_then_stays_with_the_platform() {
 }
 
 fn rejection(play: &Play) -> &StageRejected {
-    let found = play.trail.iter().rev().find_map(|event| match &event.fact {
-        Fact::StageRejected(rejected) => Some(rejected),
-        _ => None,
-    });
+    let found = play
+        .trail
+        .iter()
+        .rev()
+        .find_map(|event| if let Fact::StageRejected(rejected) = &event.fact { Some(rejected) } else { None });
     found.unwrap()
 }
 
@@ -103,7 +104,7 @@ fn a_rejection_goes_to_the_earliest_stage_named_with_everybodys_feedback() {
     let world = "a; b; c quorum=2,3 back=c,b,a";
     let play = Play::of(&definition(world), "approve bo; approve bo; reject anna; reject chi a; reject dora b");
     let rejected = rejection(&play);
-    assert_eq!(rejected.return_to.as_ref().map(|key| key.as_str()), Some("a"));
+    assert_eq!(rejected.return_to.as_ref().map(StageKey::as_str), Some("a"));
     assert_eq!((rejected.votes.len(), rejected.internal_feedback.as_ref().map(Vec::len)), (3, Some(3)));
     assert_eq!(rejected.shared_feedback, None);
     assert_eq!(play.snapshot.notes.returned.as_ref().map(|returned| returned.feedback.len()), Some(3));
@@ -196,11 +197,14 @@ fn a_closed_task_can_be_erased_whole() {
     assert!(play.snapshot.task.phase().is_terminal(), "{:?}", play.snapshot.task.phase());
     let erased = play.trail.iter().cloned().map(|mut event| {
         (event.actor, event.note, event.credential_id) = (None, None, None);
-        match &mut event.fact {
-            Fact::WorkSubmitted { summary, artifacts, .. } => (*summary, *artifacts) = (None, None),
-            Fact::VoteRecorded(vote) => vote.feedback = None,
-            Fact::StageRejected(rejected) => (rejected.shared_feedback, rejected.internal_feedback) = (None, None),
-            _ => {}
+        if let Fact::WorkSubmitted { summary, artifacts, .. } = &mut event.fact {
+            (*summary, *artifacts) = (None, None);
+        }
+        if let Fact::VoteRecorded(vote) = &mut event.fact {
+            vote.feedback = None;
+        }
+        if let Fact::StageRejected(rejected) = &mut event.fact {
+            (rejected.shared_feedback, rejected.internal_feedback) = (None, None);
         }
         event
     });

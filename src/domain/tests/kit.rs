@@ -96,11 +96,30 @@ pub(super) fn short(fact: &Fact) -> &'static str {
     fact.kind().trim_start_matches("task.")
 }
 
-/// The code of a refusal; of a wrong body, the pointer.
+/// The code of a refusal on the wire; of a wrong body, the pointer.
 pub(super) fn name(refusal: &Refusal) -> &'static str {
     match refusal {
         Refusal::Invalid { pointer, .. } => pointer,
-        other => other.code(),
+        Refusal::WrongParty(_) => "wrong_party",
+        Refusal::NotAReviewer => "not_a_reviewer",
+        Refusal::SelfApproval => "self_approval",
+        Refusal::NotDistinct => "not_distinct",
+        Refusal::HeldByOther => "held_by_other",
+        Refusal::ResolutionNotAllowed => "resolution_not_allowed",
+        Refusal::AlreadyDecided { .. } => "already_decided",
+        Refusal::StageMismatch => "stage_mismatch",
+        Refusal::RoundMismatch => "round_mismatch",
+        Refusal::WrongPhase => "wrong_phase",
+        Refusal::SubmissionNotOpen => "submission_not_open",
+        Refusal::StaleEscalation => "stale_escalation",
+        Refusal::NothingToReturnTo => "nothing_to_return_to",
+        Refusal::RedirectLimit => "redirect_limit",
+        Refusal::AlreadyCancelling => "already_cancelling",
+        Refusal::Cancelling { .. } => "cancelling",
+        Refusal::TaskClosed { .. } => "task_closed",
+        Refusal::StaleRevision => "stale_revision",
+        Refusal::LimitReached(_) => "limit_reached",
+        Refusal::NothingDue => "nothing_due",
     }
 }
 
@@ -110,7 +129,9 @@ impl Play {
         let (workflow, now) = (parse(definition), Time::from_micros(START));
         let (trail, snapshot) = open(&workflow, opening(), now).unwrap().into_parts();
         let mut reader = Reader::default();
-        trail.iter().for_each(|event| reader.read(&workflow, event));
+        for event in &trail {
+            reader.read(&workflow, event);
+        }
         let play = Self { workflow, trail, snapshot, now, reader };
         laws::check_opening(&play);
         play

@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 
 use crate::domain::command::{Action, Command};
 use crate::domain::decide::{Snapshot, Transition, allowed, decide};
-use crate::domain::event::{Event, Fact, Resolution};
+use crate::domain::event::{Event, Fact, Resolution, TimeoutAction};
 use crate::domain::notes::Notes;
 use crate::domain::party::{Party, Source};
 use crate::domain::refusal::Refusal;
@@ -32,7 +32,7 @@ pub(super) fn take_crossed() -> BTreeSet<Edge> {
 }
 
 /// Every way through the table.
-pub(super) static EDGES: LazyLock<BTreeSet<Edge>> = LazyLock::new(|| ROWS.iter().flat_map(|row| row.edges()).collect());
+pub(super) static EDGES: LazyLock<BTreeSet<Edge>> = LazyLock::new(|| ROWS.iter().flat_map(Row::edges).collect());
 
 /// The text that hashes and comparisons are made of (RFC 8785).
 pub(super) fn canonical<T: Serialize>(value: &T) -> String {
@@ -86,7 +86,7 @@ fn is_tick(command: &Command) -> bool {
 /// Rules 8 and 3: what is stored is what the events say, survives storage, and forgets people once the task is over.
 fn check_stored(workflow: &Workflow, trail: &[Event], snapshot: &Snapshot) {
     // A long trail is folded at every fifth step, which costs a fifth. (Equal values have equal texts; the texts tell more when they differ.)
-    if trail.len() < 16 || trail.len() % 5 == 0 || snapshot.task.phase().is_terminal() {
+    if trail.len() < 16 || trail.len().is_multiple_of(5) || snapshot.task.phase().is_terminal() {
         let folded = Snapshot::fold(workflow, trail).unwrap();
         if folded != *snapshot {
             assert_eq!(canonical(&folded.task), canonical(&snapshot.task), "the state is the fold of the events");
@@ -244,11 +244,8 @@ fn edge(before: &Task, command: &Command, transition: &Transition) -> Edge {
 fn trigger(before: &Task, command: &Command, transition: &Transition) -> Trigger {
     match (command.action(), before.next_timer()) {
         (Action::Tick, Some((_, timer))) => {
-            let action = transition.events().iter().find_map(|event| match &event.fact {
-                Fact::DeadlinePassed { action, .. } => Some(serde_json::to_value(action).unwrap()),
-                _ => None,
-            });
-            let action = action.as_ref().and_then(|action| action.as_str()).map_or("", intern);
+            let passed = transition.events().first().map(|event| &event.fact);
+            let action = if let Some(Fact::DeadlinePassed { action, .. }) = passed { name(*action) } else { "" };
             assert!(
                 transition.events().iter().all(|event| event.party == Source::Service),
                 "a timer acts as the service"
@@ -267,14 +264,20 @@ fn trigger(before: &Task, command: &Command, transition: &Transition) -> Trigger
 
 /// What a party's command asks for, as the table names it.
 pub(super) fn asked(phase: PhaseName, command: &Command) -> Trigger {
-    match command.action() {
-        Action::EscalationResolved(body) if phase == PhaseName::Escalated => Trigger::Resolved(word(body.resolution)),
-        action => Trigger::Command(action.kind()),
+    if let (Action::EscalationResolved(body), PhaseName::Escalated) = (command.action(), phase) {
+        return Trigger::Resolved(word(body.resolution));
     }
+    Trigger::Command(command.action().kind())
 }
 
-fn intern(word: &str) -> &'static str {
-    ["escalate", "reject", "approve", "fail", "none"].into_iter().find(|known| *known == word).unwrap()
+fn name(action: TimeoutAction) -> &'static str {
+    match action {
+        TimeoutAction::Escalate => "escalate",
+        TimeoutAction::Reject => "reject",
+        TimeoutAction::Approve => "approve",
+        TimeoutAction::Fail => "fail",
+        TimeoutAction::None => "none",
+    }
 }
 
 pub(super) fn word(resolution: Resolution) -> &'static str {

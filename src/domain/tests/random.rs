@@ -2,6 +2,7 @@
 //! deep states are reached; a part is nonsense. A test counts where the sequences get, so that the generator cannot rot.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
 
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -179,17 +180,19 @@ fn nonsense(play: &Play, dice: &mut Dice) -> String {
     let mut step = format!("{verb} {who} {argument}");
     let number = dice.below(4);
     if marks & 1 > 0 {
-        step += &format!(" @s-{}", number % stages);
+        write!(step, " @s-{}", number % stages).unwrap();
     }
     if marks & 2 > 0 {
-        step += &format!(" .{number}");
+        write!(step, " .{number}").unwrap();
     }
     if marks & 4 > 0 {
-        step += &format!(
+        write!(
+            step,
             " ~{} #{}",
             (task.revision() + 1).saturating_sub(u32::try_from(number).unwrap()),
             play.escalation() + 1
-        );
+        )
+        .unwrap();
     }
     step
 }

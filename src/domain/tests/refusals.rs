@@ -15,6 +15,7 @@ use super::words::definition;
 /// An escalation that changed hands three times.
 const HANDED: &str = "escalate bo platform; resolve platform redirect buyer; resolve buyer redirect platform; resolve platform redirect buyer";
 
+#[rustfmt::skip] // A case a line.
 const REFUSED: &[Case] = &[
     // Votes and calls while the stage waits for work.
     ("nothing is under review", "a required", "approve bo", "wrong_phase"),
@@ -24,12 +25,7 @@ const REFUSED: &[Case] = &[
     ("an approval that lost against a rejection", "a", "reject bo; approve anna .1", "already_decided"),
     ("a second rejection of the same round", "a", "reject bo; reject anna .1", "already_decided"),
     ("an escalation of a round that was decided", "a", "reject bo; escalate anna platform .1", "already_decided"),
-    (
-        "a call about a round that was decided",
-        "a",
-        "escalate bo platform; resolve platform reject; resolve platform approve .1",
-        "already_decided",
-    ),
+    ("a call about a round that was decided", "a", "escalate bo platform; resolve platform reject; resolve platform approve .1", "already_decided"),
     ("work must be something", "a required", "submit anna bare", "/artifacts"),
     // Reviews.
     ("new work would bypass an approval", "a; b", "approve bo; submit anna", "submission_not_open"),
@@ -46,88 +42,23 @@ const REFUSED: &[Case] = &[
     ("an escalation goes to whom the stage says", "a", "escalate bo buyer", "/to"),
     ("only the platform may cut a review short", "a", "cancel buyer now", "/immediate"),
     // Escalations.
-    (
-        "an approving call about a decided round",
-        "a; b",
-        "approve bo; escalate bo platform; resolve platform approve @a",
-        "already_decided",
-    ),
-    (
-        "a rejecting call about a decided round",
-        "a; b",
-        "approve bo; escalate bo platform; resolve platform reject @a",
-        "already_decided",
-    ),
-    (
-        "advice about a decided round",
-        "a; b",
-        "approve bo; escalate bo platform; resolve platform return @a",
-        "already_decided",
-    ),
-    (
-        "a redirect about a decided round",
-        "a; b to=buyer,platform",
-        "approve bo; escalate bo platform; resolve platform redirect buyer @a",
-        "already_decided",
-    ),
-    (
-        "an approving call about another escalation",
-        "a",
-        "escalate bo platform; resolve platform approve #1",
-        "stale_escalation",
-    ),
-    (
-        "a rejecting call about another escalation",
-        "a",
-        "escalate bo platform; resolve platform reject #1",
-        "stale_escalation",
-    ),
+    ("an approving call about a decided round", "a; b", "approve bo; escalate bo platform; resolve platform approve @a", "already_decided"),
+    ("a rejecting call about a decided round", "a; b", "approve bo; escalate bo platform; resolve platform reject @a", "already_decided"),
+    ("advice about a decided round", "a; b", "approve bo; escalate bo platform; resolve platform return @a", "already_decided"),
+    ("a redirect about a decided round", "a; b to=buyer,platform", "approve bo; escalate bo platform; resolve platform redirect buyer @a", "already_decided"),
+    ("an approving call about another escalation", "a", "escalate bo platform; resolve platform approve #1", "stale_escalation"),
+    ("a rejecting call about another escalation", "a", "escalate bo platform; resolve platform reject #1", "stale_escalation"),
     ("advice about another escalation", "a", "escalate bo platform; resolve platform return #1", "stale_escalation"),
-    (
-        "a redirect about another escalation",
-        "a to=platform,buyer",
-        "escalate bo platform; resolve platform redirect buyer #1",
-        "stale_escalation",
-    ),
-    (
-        "the partner does not approve for the buyer",
-        "a buyer to=partner",
-        "escalate buyer partner; resolve anna approve",
-        "resolution_not_allowed",
-    ),
-    (
-        "the submitter does not approve by call either",
-        "a required to=partner",
-        "submit anna; escalate bo partner; resolve anna approve",
-        "self_approval",
-    ),
-    (
-        "nor who approved the stage before",
-        "a; b distinct=a to=partner",
-        "approve bo; escalate anna partner; resolve bo approve",
-        "not_distinct",
-    ),
+    ("a redirect about another escalation", "a to=platform,buyer", "escalate bo platform; resolve platform redirect buyer #1", "stale_escalation"),
+    ("the partner does not approve for the buyer", "a buyer to=partner", "escalate buyer partner; resolve anna approve", "resolution_not_allowed"),
+    ("the submitter does not approve by call either", "a required to=partner", "submit anna; escalate bo partner; resolve anna approve", "self_approval"),
+    ("nor who approved the stage before", "a; b distinct=a to=partner", "approve bo; escalate anna partner; resolve bo approve", "not_distinct"),
     ("an approving call has no feedback", "a", "escalate bo platform; resolve platform approve mixed", "/feedback"),
     ("a rejecting call says why", "a", "escalate bo platform; resolve platform reject bare", "/feedback"),
-    (
-        "a rejecting call goes where the stage says",
-        "a; b back=b",
-        "approve bo; escalate bo platform; resolve platform reject a",
-        "/return_to",
-    ),
+    ("a rejecting call goes where the stage says", "a; b back=b", "approve bo; escalate bo platform; resolve platform reject a", "/return_to"),
     ("advice has no feedback", "a", "escalate bo platform; resolve platform return mixed", "/feedback"),
-    (
-        "rounds that are used up do not come back",
-        "a rounds=1",
-        "reject bo; resolve platform return",
-        "nothing_to_return_to",
-    ),
-    (
-        "a quorum that cannot be reached has no reviewers to return to",
-        "a required panel",
-        "submit anna; resolve platform return",
-        "nothing_to_return_to",
-    ),
+    ("rounds that are used up do not come back", "a rounds=1", "reject bo; resolve platform return", "nothing_to_return_to"),
+    ("a quorum that cannot be reached has no reviewers to return to", "a required panel", "submit anna; resolve platform return", "nothing_to_return_to"),
     ("a redirect names a party", "a", "escalate bo platform; resolve platform redirect bare", "/to"),
     ("a redirect goes to whom the stage says", "a", "escalate bo platform; resolve platform redirect buyer", "/to"),
     ("a redirect goes to somebody else", "a", "escalate bo platform; resolve platform redirect platform", "/to"),
@@ -136,26 +67,11 @@ const REFUSED: &[Case] = &[
     ("the platform's hold is not the partner's to end", "a", "hold platform; resume anna", "held_by_other"),
     ("a hold is not the buyer's to end", "a", "hold platform; resume buyer", "wrong_party"),
     ("a second cancellation changes nothing", "a finish", "cancel buyer; cancel anna", "already_cancelling"),
-    (
-        "nor does the platform's, if it does not say at once",
-        "a finish",
-        "cancel buyer; cancel platform",
-        "already_cancelling",
-    ),
+    ("nor does the platform's, if it does not say at once", "a finish", "cancel buyer; cancel platform", "already_cancelling"),
     ("what is salvaged is named", "a finish", "cancel buyer; ack anna empty", "/artifacts"),
     ("a late approval is kept once", "a finish", "cancel buyer; approve bo; approve bo", "cancelling"),
-    (
-        "a late rejection after a late approval is the same person's",
-        "a finish",
-        "cancel buyer; approve bo; reject bo",
-        "cancelling",
-    ),
-    (
-        "a late call is kept once",
-        "a finish",
-        "escalate bo platform; cancel buyer; resolve platform approve; resolve platform reject",
-        "cancelling",
-    ),
+    ("a late rejection after a late approval is the same person's", "a finish", "cancel buyer; approve bo; reject bo", "cancelling"),
+    ("a late call is kept once", "a finish", "escalate bo platform; cancel buyer; resolve platform approve; resolve platform reject", "cancelling"),
     ("a tick before its time", "a deadline=fail", "tick now", "nothing_due"),
     ("a tick after the end", "a", "approve bo; tick", "nothing_due"),
     // What every command can meet.
@@ -171,34 +87,14 @@ const REFUSED: &[Case] = &[
     ("the holder comes before the round", "a", "escalate bo platform; resolve buyer approve .7", "wrong_party"),
     ("the round comes before the phase", "a required", "approve bo .7", "round_mismatch"),
     ("the phase comes before the actor", "a required panel", "approve chi ~7", "wrong_phase"),
-    (
-        "the escalation comes before the actor",
-        "a buyer to=partner",
-        "escalate buyer partner; resolve anna approve #1",
-        "stale_escalation",
-    ),
+    ("the escalation comes before the actor", "a buyer to=partner", "escalate buyer partner; resolve anna approve #1", "stale_escalation"),
     ("the actor comes before the revision", "a panel", "approve chi ~7", "not_a_reviewer"),
     ("the bar comes before the revision", "a required", "submit anna; approve anna ~0", "self_approval"),
-    (
-        "who may approve by call comes before the revision",
-        "a buyer to=partner",
-        "submit anna; escalate buyer partner; resolve anna approve ~0",
-        "resolution_not_allowed",
-    ),
+    ("who may approve by call comes before the revision", "a buyer to=partner", "submit anna; escalate buyer partner; resolve anna approve ~0", "resolution_not_allowed"),
     ("the revision comes before the content", "a", "submit anna; reject bo bare ~0", "stale_revision"),
-    (
-        "the revision comes before a call's content",
-        "a",
-        "submit anna; escalate bo platform; resolve platform reject bare ~0",
-        "stale_revision",
-    ),
+    ("the revision comes before a call's content", "a", "submit anna; escalate bo platform; resolve platform reject bare ~0", "stale_revision"),
     ("the revision comes before where an escalation goes", "a", "submit anna; escalate bo buyer ~0", "stale_revision"),
-    (
-        "whether work is open comes before the revision",
-        "a; b",
-        "submit anna; approve bo; submit anna ~0",
-        "submission_not_open",
-    ),
+    ("whether work is open comes before the revision", "a; b", "submit anna; approve bo; submit anna ~0", "submission_not_open"),
 ];
 
 /// Redirects and terminal phases, which need a longer story.

@@ -3,6 +3,7 @@
 use crate::domain::command::{Action, Command, Held, Meta};
 use crate::domain::decide::decide;
 use crate::domain::refusal::Refusal;
+use crate::domain::text::Text;
 
 use super::kit::{Play, brand, text};
 
@@ -37,7 +38,7 @@ fn what_is_not_in_the_table_is_the_wrong_phase_also_while_a_cancellation_winds_d
 fn the_buyer_reads_why_a_task_is_on_hold_whatever_the_partner_says_meanwhile() {
     let mut play = Play::of(&brand(), "hold platform; status anna");
     let status = &play.snapshot.status;
-    assert_eq!(status.message.as_ref().map(|text| text.as_str()), Some("Waiting for the logo"));
+    assert_eq!(status.message.as_ref().map(Text::as_str), Some("Waiting for the logo"));
     assert_eq!(status.percent, Some(50));
     play.run("resume platform");
     assert_eq!((&play.snapshot.status.message, play.snapshot.status.percent), (&None, None));

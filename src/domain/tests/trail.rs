@@ -5,7 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::TimeDelta;
 
-use crate::domain::event::{DeadlineKind, Event, Fact, Resolution, StageRejected, TimeoutAction};
+use crate::domain::event::{
+    DeadlineKind, EscalationResolved, Event, Fact, Resolution, StageEscalated, StageRejected, TimeoutAction,
+};
+use crate::domain::id::StageKey;
 use crate::domain::party::{Party, Source};
 use crate::domain::task::{Cause, Verdict};
 use crate::domain::time::Time;
@@ -17,6 +20,7 @@ type Who = (Source, Option<String>);
 
 /// The account of one task, kept from its events alone.
 #[derive(Clone, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "an account that trusts no phase keeps each of them apart")]
 pub(super) struct Reader {
     stage: usize,
     rounds: Vec<u32>,
@@ -95,7 +99,7 @@ impl Reader {
     }
 
     fn read_fact(&mut self, workflow: &Workflow, event: &Event, earlier: Option<&Event>, place: &str) {
-        let (at, previous) = (event.recorded_at, earlier.map(|earlier| short(&earlier.fact)));
+        let at = event.recorded_at;
         match &event.fact {
             Fact::Opened(_) => {
                 let count = workflow.stages.len();
@@ -104,7 +108,7 @@ impl Reader {
             Fact::StageEntered { returned } => self.entered(workflow, event, *returned, earlier),
             Fact::WorkSubmitted { revision, .. } => {
                 assert_eq!(*revision, self.revision + 1, "{place}");
-                assert!(self.open.is_none() && !self.held && !self.cancelling, "{place}");
+                assert!(!self.paused(), "{place}");
                 (self.revision, self.submitter) = (*revision, Some(who(event)));
                 self.start(at);
             }
@@ -120,75 +124,96 @@ impl Reader {
                 self.approved_now(workflow, event, earlier, place);
             }
             Fact::StageRejected(rejected) => self.rejected(workflow, event, rejected, earlier),
-            Fact::StageEscalated(escalated) => {
-                let stage = &workflow.stages[self.stage];
-                let own = event.party == Source::Platform && escalated.to == Party::Platform;
-                let kept = event.party == Source::Service && escalated.to == Party::Platform && self.open.is_some();
-                assert!(own || kept || stage.escalation.to.contains(&escalated.to), "{place}: an allowed party");
-                let changes = self.open.as_ref().map_or(0, |open| open.changes + 1);
-                let spent = changes > 3 || (self.open.as_ref().is_some_and(|open| open.to == escalated.to));
-                assert!(!spent || kept && escalated.respond_by.is_none(), "{place}: at most 3 changes of hands");
-                let cause = self.open.as_ref().map_or(escalated.cause, |open| open.cause);
-                assert_eq!(cause, escalated.cause, "{place}: a change of hands keeps the cause");
-                let due = stage.escalation.respond_within.as_ref().map(|within| at + within.delta());
-                assert!(kept && escalated.respond_by.is_none() || escalated.respond_by == due, "{place}");
-                self.stopwatch.stop(at);
-                let (seq, to, bounded) = (event.seq, escalated.to, escalated.respond_by.is_some());
-                self.open = Some(Escalated { seq, to, cause, changes, bounded });
-            }
-            Fact::EscalationResolved(resolved) => {
-                let open = self.open.clone().unwrap_or_else(|| panic!("{place}: nothing is escalated"));
-                assert_eq!((resolved.escalation, event.party), (open.seq, open.to.into()), "{place}");
-                if resolved.resolution == Resolution::Return {
-                    assert!(self.reviewing, "{place}: there is a review to return to");
-                    self.open = None;
-                    if open.cause == Cause::Deadline {
-                        (self.stopwatch, self.passed) = (Stopwatch::start(at), false);
-                    } else {
-                        self.stopwatch.go_on(at);
-                    }
-                }
-            }
+            Fact::StageEscalated(escalated) => self.escalated(workflow, event, escalated, place),
+            Fact::EscalationResolved(resolved) => self.resolved(event, resolved, place),
             Fact::DeadlineReminded { due_at } => self.check_due(workflow, at, *due_at, place),
             Fact::DeadlinePassed { deadline, due_at, action } => {
                 self.passed_by(workflow, at, (*deadline, *due_at, *action), place);
             }
             Fact::Held { .. } => {
-                assert!(self.open.is_none() && !self.held && !self.cancelling, "{place}");
+                assert!(!self.paused(), "{place}");
                 self.held = true;
                 self.stopwatch.stop(at);
             }
             Fact::Resumed {} => {
-                assert!(self.held, "{place}");
-                self.held = false;
+                assert!(std::mem::take(&mut self.held), "{place}");
                 if self.reviewing {
                     self.stopwatch.go_on(at);
                 }
             }
-            Fact::CancellationRequested { grace_until, .. } => self.cancelling |= grace_until.is_some(),
-            Fact::ReviewWithdrawn {} => assert!(std::mem::take(&mut self.reviewing), "{place}: a review was undecided"),
-            Fact::CancellationAcknowledged { .. } => {
+            Fact::StatusUpdated { .. } => {}
+            Fact::CancellationRequested { .. }
+            | Fact::ReviewWithdrawn {}
+            | Fact::CancellationAcknowledged { .. }
+            | Fact::LateDecisionRecorded(_)
+            | Fact::WorkflowCompleted {}
+            | Fact::WorkflowCancelled {}
+            | Fact::WorkflowExpired {}
+            | Fact::WorkflowFailed { .. } => self.ends(event, earlier, place),
+        }
+    }
+
+    /// What has to do with the end; the name is enough to tell apart what closes a task.
+    fn ends(&mut self, event: &Event, earlier: Option<&Event>, place: &str) {
+        match short(&event.fact) {
+            "cancellation_requested" => {
+                self.cancelling |= matches!(&event.fact, Fact::CancellationRequested { grace_until: Some(_), .. });
+            }
+            "review_withdrawn" => assert!(std::mem::take(&mut self.reviewing), "{place}: a review was undecided"),
+            "cancellation_acknowledged" => {
                 assert!(self.cancelling, "{place}");
                 self.reviewing = false;
             }
-            Fact::LateDecisionRecorded(_) => {
-                let round = event.round.unwrap();
+            "late_decision_recorded" => {
                 assert!(self.cancelling || self.closed, "{place}: late");
-                assert!(self.late.insert((who(event), self.stage, round)), "{place}: once per actor, stage and round");
+                let key = (who(event), self.stage, event.round.unwrap());
+                assert!(self.late.insert(key), "{place}: once per actor, stage and round");
             }
-            Fact::WorkflowCompleted {} => {
-                assert_eq!(previous, Some("stage_approved"), "{place}");
-                assert!(
-                    self.approved.iter().all(Option::is_some),
-                    "{place}: every stage was approved after it was last entered"
-                );
+            "workflow_completed" => {
+                assert_eq!(earlier.map(|earlier| short(&earlier.fact)), Some("stage_approved"), "{place}");
+                let approved = self.approved.iter().all(Option::is_some);
+                assert!(approved, "{place}: every stage was approved after it was last entered");
                 self.closed = true;
             }
-            Fact::WorkflowCancelled {} | Fact::WorkflowExpired {} | Fact::WorkflowFailed { .. } => {
+            _ => {
                 assert!(!self.reviewing, "{place}: an open review is withdrawn first");
                 self.closed = true;
             }
-            Fact::StatusUpdated { .. } => {}
+        }
+    }
+
+    fn paused(&self) -> bool {
+        self.open.is_some() || self.held || self.cancelling
+    }
+
+    fn escalated(&mut self, workflow: &Workflow, event: &Event, escalated: &StageEscalated, place: &str) {
+        let (stage, at) = (&workflow.stages[self.stage], event.recorded_at);
+        let own = event.party == Source::Platform && escalated.to == Party::Platform;
+        let kept = event.party == Source::Service && escalated.to == Party::Platform && self.open.is_some();
+        assert!(own || kept || stage.escalation.to.contains(&escalated.to), "{place}: an allowed party");
+        let changes = self.open.as_ref().map_or(0, |open| open.changes + 1);
+        let spent = changes > 3 || (self.open.as_ref().is_some_and(|open| open.to == escalated.to));
+        assert!(!spent || kept && escalated.respond_by.is_none(), "{place}: at most 3 changes of hands");
+        let cause = self.open.as_ref().map_or(escalated.cause, |open| open.cause);
+        assert_eq!(cause, escalated.cause, "{place}: a change of hands keeps the cause");
+        let due = stage.escalation.respond_within.as_ref().map(|within| at + within.delta());
+        assert!(kept && escalated.respond_by.is_none() || escalated.respond_by == due, "{place}");
+        self.stopwatch.stop(at);
+        let (seq, to, bounded) = (event.seq, escalated.to, escalated.respond_by.is_some());
+        self.open = Some(Escalated { seq, to, cause, changes, bounded });
+    }
+
+    fn resolved(&mut self, event: &Event, resolved: &EscalationResolved, place: &str) {
+        let open = self.open.clone().unwrap_or_else(|| panic!("{place}: nothing is escalated"));
+        assert_eq!((resolved.escalation, event.party), (open.seq, open.to.into()), "{place}");
+        if resolved.resolution == Resolution::Return {
+            assert!(self.reviewing, "{place}: there is a review to return to");
+            self.open = None;
+            if open.cause == Cause::Deadline {
+                (self.stopwatch, self.passed) = (Stopwatch::start(event.recorded_at), false);
+            } else {
+                self.stopwatch.go_on(event.recorded_at);
+            }
         }
     }
 
@@ -202,7 +227,7 @@ impl Reader {
         match earlier.map(|earlier| &earlier.fact) {
             Some(Fact::Opened(_)) => assert_eq!((target, returned), (0, false)),
             Some(Fact::StageApproved { .. }) => {
-                assert_eq!((target, returned), (self.stage + 1, false), "forward is one step")
+                assert_eq!((target, returned), (self.stage + 1, false), "forward is one step");
             }
             Some(Fact::StageRejected(rejected)) => {
                 assert!(returned && target <= self.stage, "a return never goes forward");
@@ -226,7 +251,7 @@ impl Reader {
 
     fn check_vote(&self, workflow: &Workflow, event: &Event, decision: Verdict, place: &str) {
         let stage = &workflow.stages[self.stage];
-        assert!(self.reviewing && self.open.is_none() && !self.held && !self.cancelling, "{place}: a review runs");
+        assert!(self.reviewing && !self.paused(), "{place}: a review runs");
         assert_eq!(event.party, Source::from(stage.reviewer), "{place}");
         let actor = event.actor.as_ref().unwrap();
         assert!(stage.reviewers().is_empty() || stage.reviewers().contains(&actor.id), "{place}: a named reviewer");
@@ -312,11 +337,11 @@ impl Reader {
                     named.min_by_key(|key| workflow.stages.iter().position(|stage| stage.key.as_str() == **key));
                 (true, earliest.map(String::as_str))
             }
-            Some(Fact::DeadlinePassed { deadline: DeadlineKind::Stage, .. }) => (true, default.map(|key| key.as_str())),
+            Some(Fact::DeadlinePassed { deadline: DeadlineKind::Stage, .. }) => (true, default.map(StageKey::as_str)),
             Some(Fact::DeadlinePassed { deadline: DeadlineKind::Escalation, .. }) => {
-                (false, default.map(|key| key.as_str()))
+                (false, default.map(StageKey::as_str))
             }
-            Some(Fact::EscalationResolved(resolved)) => (false, resolved.return_to.as_ref().map(|key| key.as_str())),
+            Some(Fact::EscalationResolved(resolved)) => (false, resolved.return_to.as_ref().map(StageKey::as_str)),
             other => panic!("{place}: rejected after {other:?}"),
         };
         assert_eq!(
@@ -325,7 +350,7 @@ impl Reader {
             "{place}: max_rounds binds reviews and their deadlines, nobody else"
         );
         let expected = target.filter(|_| !rejected.exhausted);
-        assert_eq!(rejected.return_to.as_ref().map(|key| key.as_str()), expected, "{place}");
+        assert_eq!(rejected.return_to.as_ref().map(StageKey::as_str), expected, "{place}");
         self.decide(rejected.exhausted, &place);
         self.reviewing = false;
         if rejected.exhausted {

@@ -113,9 +113,16 @@ async fn an_inbox_holds_what_waits_on_that_party_the_earliest_due_first() {
 #[tokio::test]
 async fn the_timers_find_what_is_due_the_longest_due_first() {
     let (world, [preparing, in_review, escalated, _]) = four().await;
-    let due = async |minutes, limit| tasks::list_due(&world.db.pool, minute(minutes), limit).await.unwrap();
+    let due_but = async |minutes, except: &[TaskId], limit| {
+        let due = tasks::list_due(&world.db.pool, minute(minutes), except, limit).await.unwrap();
+        due.into_iter().map(|due| due.task_id).collect::<Vec<_>>()
+    };
+    let due = async |minutes, limit| due_but(minutes, &[], limit).await;
     assert_eq!(due(20, 9).await, []);
     assert_eq!(due(11 + DAY, 9).await, [escalated]);
     assert_eq!(due(14 * DAY, 9).await, [escalated, in_review, preparing]);
     assert_eq!(due(14 * DAY, 1).await, [escalated]);
+    assert_eq!(due_but(14 * DAY, &[escalated, preparing], 9).await, [in_review]);
+    let [first] = tasks::list_due(&world.db.pool, minute(14 * DAY), &[], 1).await.unwrap()[..] else { panic!() };
+    assert_eq!(first.wake_at, minute(11 + DAY));
 }

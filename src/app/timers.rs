@@ -1,0 +1,65 @@
+//! Which tasks a timer wakes, and when to look again. What a timer does is the domain's to say (`commands::tick`).
+
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use tokio::sync::Notify;
+
+use crate::domain::id::TaskId;
+use crate::domain::time::Time;
+use crate::store;
+
+use super::{App, Error};
+
+pub use crate::store::tasks::Due;
+
+/// Wakes this process's worker for timers that this process wrote; of what other replicas write, it learns by looking.
+#[derive(Debug)]
+pub struct Alarm {
+    /// The earliest, in microseconds, since the worker last began to look.
+    earliest: AtomicI64,
+    bell: Notify,
+}
+
+impl Default for Alarm {
+    fn default() -> Self {
+        Self { earliest: AtomicI64::new(i64::MAX), bell: Notify::new() }
+    }
+}
+
+impl Alarm {
+    /// A task was written whose earliest timer is this one.
+    pub(super) fn set(&self, wake_at: Option<Time>) {
+        let at = wake_at.map_or(i64::MAX, Time::micros);
+        if self.earliest.fetch_min(at, Ordering::SeqCst) > at {
+            self.ring();
+        }
+    }
+
+    pub(super) fn ring(&self) {
+        self.bell.notify_one();
+    }
+}
+
+/// Up to `limit` tasks whose earliest timer is due by `until`, the longest due first, without those named in `except`.
+pub async fn list_due(app: &App, until: Time, except: &[TaskId], limit: u32) -> Result<Vec<Due>, Error> {
+    // Before the search: what is written from here on may be missing from its answer.
+    app.alarm.earliest.store(i64::MAX, Ordering::SeqCst);
+    Ok(store::tasks::list_due(&app.pool, until, except, limit).await?)
+}
+
+/// Waits until `at`, or until a timer is due that this process has written since the last search, or until the service stops.
+pub async fn wait_until(app: &App, at: Time) {
+    while !app.is_draining() {
+        let earliest = Time::from_micros(app.alarm.earliest.load(Ordering::SeqCst)).min(at);
+        let Ok(left) = (earliest - app.clock.now()).to_std() else { return };
+        tokio::select! {
+            () = tokio::time::sleep(left) => return,
+            () = app.alarm.bell.notified() => {}
+        }
+    }
+}
+
+/// How many tasks may be worked on at a time: a third of the connections, so that requests always find one.
+pub fn width(app: &App) -> usize {
+    (app.pool.options().get_max_connections() as usize / 3).max(1)
+}

@@ -1,0 +1,358 @@
+//! Timers: what each does when its time comes, and that it does so once, whoever else is at work.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::{Value, json};
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
+use stagegate::app::App;
+use stagegate::domain::time::Time;
+use stagegate::ids;
+use stagegate::worker::timers::Timers;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use crate::harness::database::TestDb;
+use crate::harness::process;
+use crate::harness::service::{PLATFORM_KEY, Service};
+
+const BUYER: &str = "0199a000-0000-7000-8000-00000000000b";
+const PATIENCE: Duration = Duration::from_mins(2);
+
+/// A service, a partner with one workflow, and a replica that runs timers when told.
+struct World {
+    service: Service,
+    app: Arc<App>,
+    timers: Timers,
+    partner: String,
+    key: String,
+}
+
+/// A workflow of one stage, which lasts an hour and reminds a quarter before its end.
+fn hour(on_timeout: &Value) -> Value {
+    json!({
+        "name": "An hour",
+        "stages": [{
+            "key": "copy", "name": "Copy review", "buyer_label": "Copy is being reviewed",
+            "deadline": { "within": "PT1H", "remind_before": ["PT15M"], "on_timeout": on_timeout },
+            "escalation": {
+                "to": ["platform", "buyer"], "respond_within": "PT1H", "on_timeout": { "action": "escalate", "to": "buyer" }
+            },
+            "cancellation": { "in_flight": "let_finish", "grace": "PT30M" }
+        }],
+        "deadline": { "within": "P1D" }
+    })
+}
+
+impl World {
+    async fn new(definition: &Value) -> Self {
+        let service = Service::start().await;
+        let app = Arc::new(App::new(service.db.pool.clone(), service.clock.clone()));
+        let timers = Timers::new(Arc::clone(&app));
+        let mut world = Self { service, app, timers, partner: String::new(), key: String::new() };
+        world.partner = world.platform("/api/v1/partners", &json!({ "name": "Northwind" })).await["id"].to_text();
+        let keys = format!("/api/v1/partners/{}/keys", world.partner);
+        world.key = world.platform(&keys, &Value::Null).await["key"].to_text();
+        let registered = world.service.call("PUT", "/api/v1/workflows/flow", &world.key, definition).await;
+        assert_eq!(registered.status, 201, "{}", registered.body);
+        world
+    }
+
+    async fn platform(&self, path: &str, body: &Value) -> Value {
+        let answer = self.service.call("POST", path, PLATFORM_KEY, body).await;
+        assert_eq!(answer.status, 201, "{}", answer.body);
+        answer.body
+    }
+
+    async fn open(&self) -> String {
+        let id = ids::new().to_string();
+        self.platform("/api/v1/tasks", &opening(&id, &self.partner)).await;
+        id
+    }
+
+    /// So many minutes after the beginning.
+    fn at(&self, minutes: i64) {
+        let start: Time = "2027-01-15T08:00:00Z".parse::<DateTime<Utc>>().unwrap().into();
+        self.service.clock.set(start + TimeDelta::minutes(minutes));
+    }
+
+    /// How many timers fire at that minute.
+    async fn fired_at(&self, minutes: i64) -> u64 {
+        self.at(minutes);
+        self.timers.run_due().await.unwrap()
+    }
+
+    async fn command(&self, task: &str, command: &Value) {
+        self.platform(&format!("/api/v1/tasks/{task}/events"), command).await;
+    }
+
+    async fn phase(&self, task: &str) -> String {
+        self.column(task, "phase").await
+    }
+
+    async fn column(&self, task: &str, column: &str) -> String {
+        let query = format!("select coalesce({column}::text, '-') from tasks where task_id = '{task}'");
+        sqlx::query_scalar(AssertSqlSafe(query)).fetch_one(&self.service.db.pool).await.unwrap()
+    }
+
+    /// The types of the task's events after the two of its opening, without their `task.`.
+    async fn trail(&self, task: &str) -> Vec<String> {
+        let query = "select substr(type, 6) from task_events where task_id::text = $1 and seq > 2 order by seq";
+        sqlx::query_scalar(query).bind(task).fetch_all(&self.service.db.pool).await.unwrap()
+    }
+
+    /// How often each event that no party caused is in the trail, over all tasks.
+    async fn counts(&self) -> BTreeMap<String, i64> {
+        let query = "select substr(type, 6), count(*) from task_events where seq > 2 group by 1";
+        let counts: Vec<(String, i64)> = sqlx::query_as(query).fetch_all(&self.service.db.pool).await.unwrap();
+        counts.into_iter().collect()
+    }
+}
+
+fn opening(id: &str, partner: &str) -> Value {
+    json!({ "id": id, "partner_id": partner, "buyer_id": BUYER, "workflow": { "key": "flow" }, "title": "A title" })
+}
+
+trait ToText {
+    fn to_text(&self) -> String;
+}
+
+impl ToText for Value {
+    fn to_text(&self) -> String {
+        self.as_str().unwrap().to_owned()
+    }
+}
+
+fn fail() -> Value {
+    json!({ "action": "fail" })
+}
+
+#[tokio::test]
+async fn a_stage_that_is_overdue_ends_as_its_definition_says() {
+    let cases: [(Value, &str, &[&str]); 5] = [
+        (json!({ "action": "none" }), "in_review", &["deadline_passed"]),
+        (json!({ "action": "escalate", "to": "platform" }), "escalated", &["deadline_passed", "stage_escalated"]),
+        (json!({ "action": "reject" }), "preparing", &["deadline_passed", "stage_rejected", "stage_entered"]),
+        (json!({ "action": "approve" }), "delivery", &["deadline_passed", "stage_approved", "workflow_completed"]),
+        (fail(), "failed", &["deadline_passed", "review_withdrawn", "workflow_failed"]),
+    ];
+    for (on_timeout, phase, events) in cases {
+        let world = World::new(&hour(&on_timeout)).await;
+        let task = world.open().await;
+        assert_eq!(world.fired_at(44).await, 0);
+        assert_eq!(world.fired_at(45).await, 1, "the reminder");
+        assert_eq!(world.fired_at(59).await, 0);
+        assert_eq!(world.fired_at(60).await, 1, "{on_timeout}");
+        assert_eq!(world.phase(&task).await, phase, "{on_timeout}");
+        assert_eq!(world.trail(&task).await, [&["deadline_reminded"], events].concat(), "{on_timeout}");
+        assert_eq!(world.fired_at(61).await, 0, "{on_timeout}");
+    }
+}
+
+#[tokio::test]
+async fn timers_that_were_missed_are_handled_in_their_order() {
+    let world = World::new(&hour(&fail())).await;
+    let task = world.open().await;
+    assert_eq!(world.fired_at(500).await, 2);
+    assert_eq!(world.trail(&task).await[..2], ["deadline_reminded", "deadline_passed"]);
+}
+
+#[tokio::test]
+async fn an_escalation_that_nobody_answers_moves_on_from_desk_to_desk() {
+    let world = World::new(&hour(&json!({ "action": "escalate", "to": "platform" }))).await;
+    let task = world.open().await;
+    let desk = async || world.column(&task, "waiting_on").await;
+    assert_eq!((world.fired_at(60).await, desk().await), (2, "platform".into()));
+    assert_eq!((world.fired_at(119).await, desk().await), (0, "platform".into()));
+    assert_eq!((world.fired_at(120).await, desk().await), (1, "buyer".into()));
+    // A time-out that names the silent holder gives it to the platform, without a clock.
+    assert_eq!((world.fired_at(180).await, desk().await), (1, "platform".into()));
+    assert_eq!((world.fired_at(1439).await, desk().await), (0, "platform".into()));
+    assert_eq!((world.fired_at(1440).await, world.phase(&task).await), (1, "expired".into()));
+}
+
+#[tokio::test]
+async fn a_hold_stops_the_stage_and_never_the_task() {
+    let world = World::new(&hour(&fail())).await;
+    let (task, held) = (world.open().await, world.open().await);
+    world.at(30);
+    for task in [&task, &held] {
+        world.command(task, &json!({ "type": "held", "reason": "The client is away" })).await;
+    }
+    assert_eq!(world.fired_at(300).await, 0);
+    world.command(&task, &json!({ "type": "resumed" })).await;
+    assert_eq!(world.fired_at(314).await, 0);
+    assert_eq!(world.fired_at(315).await, 1, "the reminder, with what was left");
+    assert_eq!(world.fired_at(329).await, 0);
+    assert_eq!((world.fired_at(330).await, world.phase(&task).await), (1, "failed".into()));
+    assert_eq!((world.fired_at(1439).await, world.phase(&held).await), (0, "on_hold".into()));
+    assert_eq!((world.fired_at(1440).await, world.phase(&held).await), (1, "expired".into()));
+}
+
+#[tokio::test]
+async fn a_grace_ends_in_cancellation() {
+    let world = World::new(&hour(&fail())).await;
+    let task = world.open().await;
+    world.command(&task, &json!({ "type": "cancellation_requested", "reason": "Not needed any more" })).await;
+    assert_eq!((world.fired_at(29).await, world.phase(&task).await), (0, "cancelling".into()));
+    assert_eq!((world.fired_at(30).await, world.phase(&task).await), (1, "cancelled".into()));
+    assert_eq!(world.trail(&task).await, ["cancellation_requested", "review_withdrawn", "workflow_cancelled"]);
+    assert_eq!(world.fired_at(3000).await, 0);
+}
+
+#[tokio::test]
+async fn two_replicas_handle_every_timer_once() {
+    let world = World::new(&hour(&fail())).await;
+    for _ in 0..200 {
+        world.open().await;
+    }
+    let other = Timers::new(Arc::new(App::new(world.service.db.pool.clone(), world.service.clock.clone())));
+    world.at(60);
+    let (one, two) = tokio::join!(world.timers.run_due(), other.run_due());
+    let (one, two) = (one.unwrap(), two.unwrap());
+    assert_eq!(one + two, 400, "{one} and {two}");
+    assert!(one > 50 && two > 50, "they share the work: {one} and {two}");
+    let counts = world.counts().await;
+    for event in ["deadline_reminded", "deadline_passed", "review_withdrawn", "workflow_failed"] {
+        assert_eq!(counts[event], 200, "{event}");
+    }
+    assert_eq!(world.timers.run_due().await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn a_decision_and_its_deadline_race_and_one_of_them_wins() {
+    let world = World::new(&hour(&fail())).await;
+    let mut tasks = Vec::new();
+    for _ in 0..100 {
+        tasks.push(world.open().await);
+    }
+    assert_eq!(world.fired_at(59).await, 100, "the reminders");
+    world.at(60);
+    let vote =
+        json!({ "type": "stage_approved", "stage": "copy", "round": 1, "revision": 0, "actor": { "id": "u-anna" } });
+    let decide = async {
+        let mut statuses = Vec::new();
+        for task in &tasks {
+            let path = format!("/api/v1/tasks/{task}/events");
+            statuses.push(world.service.call("POST", &path, &world.key, &vote).await.status);
+        }
+        statuses
+    };
+    let (statuses, fired) = tokio::join!(decide, world.timers.run_due());
+    let (won, lost) = (statuses.iter().filter(|status| **status == 201).count(), fired.unwrap());
+    assert_eq!(won as u64 + lost, 100);
+    assert!(won > 0 && lost > 0, "no race: {won} decisions and {lost} deadlines won");
+    for (task, status) in tasks.iter().zip(statuses) {
+        let (phase, trail) = (world.phase(task).await, world.trail(task).await.join(" "));
+        let expected = match status {
+            201 => ("delivery", "deadline_reminded vote_recorded stage_approved workflow_completed"),
+            // What the reviewer did is kept all the same.
+            409 => {
+                ("failed", "deadline_reminded deadline_passed review_withdrawn workflow_failed late_decision_recorded")
+            }
+            status => panic!("{status}"),
+        };
+        assert_eq!((phase.as_str(), trail.as_str()), expected);
+    }
+    assert_eq!(world.fired_at(3000).await, 0);
+}
+
+#[tokio::test]
+async fn a_task_that_cannot_be_read_stops_no_other() {
+    let world = World::new(&hour(&fail())).await;
+    let (damaged, newer, sound) = (world.open().await, world.open().await, world.open().await);
+    let mut owner = world.service.db.owner().await;
+    let state: String = world.column(&damaged, "state").await;
+    for (set, task) in [("state = '{}'", &damaged), ("format = 99", &newer)] {
+        let statement = format!("update tasks set {set}, wake_at = '2020-01-01' where task_id = '{task}'");
+        sqlx::query(AssertSqlSafe(statement)).execute(&mut owner).await.unwrap();
+    }
+    assert_eq!((world.fired_at(60).await, world.phase(&sound).await), (2, "failed".into()));
+    // It is left alone for a while, and done once it can be.
+    let statement = format!("update tasks set state = '{state}' where task_id = '{damaged}'");
+    sqlx::query(AssertSqlSafe(statement)).execute(&mut owner).await.unwrap();
+    assert_eq!(world.timers.run_due().await.unwrap(), 0);
+    assert_eq!((world.fired_at(61).await, world.phase(&damaged).await), (2, "failed".into()));
+    assert_eq!(world.phase(&newer).await, "in_review");
+}
+
+#[tokio::test]
+async fn what_became_due_while_the_database_was_away_is_done_when_it_is_back() {
+    let world = World::new(&hour(&fail())).await;
+    let task = world.open().await;
+    world.at(60);
+    let name = world.service.db.owner.get_database().unwrap();
+    let mut admin = PgConnection::connect_with(&world.service.db.owner.clone().database("postgres")).await.unwrap();
+    let allow = |allowed: bool| AssertSqlSafe(format!("alter database {name} with allow_connections {allowed}"));
+    sqlx::query(allow(false)).execute(&mut admin).await.unwrap();
+    let end = format!("select pg_terminate_backend(pid, 10000) from pg_stat_activity where datname = '{name}'");
+    sqlx::query(AssertSqlSafe(end)).execute(&mut admin).await.unwrap();
+    assert!(world.timers.run_due().await.is_err());
+
+    let (app, timers) = (Arc::clone(&world.app), Timers::new(Arc::clone(&world.app)));
+    let worker = tokio::spawn(async move { timers.run().await });
+    sqlx::query(allow(true)).execute(&mut admin).await.unwrap();
+    let done = async { while world.phase(&task).await != "failed" {} };
+    timeout(PATIENCE, done).await.unwrap();
+    app.drain();
+    timeout(PATIENCE, worker).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_running_service_wakes_by_itself() {
+    let db = TestDb::new().await;
+    let url = sqlx::ConnectOptions::to_url_lossy(&db.owner).to_string();
+    let base = ["serve", "--listen", "127.0.0.1:0", "--pool-size", "3", "--platform-keys", PLATFORM_KEY];
+    let mut service = process::stagegate(&[&base[..], &["--database-url", &url]].concat(), Path::new("/nonexistent"));
+    let address = process::address(&mut service).await;
+    let platform = async |method, path: &str, body: &Value| call(&address, method, path, PLATFORM_KEY, body).await;
+
+    let partner = platform("POST", "/api/v1/partners", &json!({ "name": "Northwind" })).await["id"].to_text();
+    let key = platform("POST", &format!("/api/v1/partners/{partner}/keys"), &Value::Null).await["key"].to_text();
+    let mut definition = hour(&fail());
+    definition["stages"][0]["deadline"] = json!({ "within": "PT1S", "on_timeout": { "action": "fail" } });
+    call(&address, "PUT", "/api/v1/workflows/flow", &key, &definition).await;
+    let task = ids::new().to_string();
+    platform("POST", "/api/v1/tasks", &opening(&task, &partner)).await;
+    let failed = async {
+        loop {
+            let status = platform("GET", &format!("/api/v1/tasks/{task}/status"), &Value::Null).await;
+            if status["phase"] == "failed" {
+                return;
+            }
+            assert_eq!(status["phase"], "in_review", "{status}");
+        }
+    };
+    timeout(PATIENCE, failed).await.unwrap();
+    let lasted = "select extract(epoch from updated_at - opened_at)::float8 from tasks";
+    let lasted: f64 = sqlx::query_scalar(lasted).fetch_one(&db.pool).await.unwrap();
+    assert!((1.0..3.0).contains(&lasted), "due after 1 s, fired after {lasted} s");
+    assert!(exchange(&address, "GET", "/metrics", "", &Value::Null).await.contains("stagegate_timers_fired_total 1\n"));
+    process::terminate(&mut service).await;
+}
+
+async fn call(address: &str, method: &str, path: &str, credential: &str, body: &Value) -> Value {
+    let answer = exchange(address, method, path, credential, body).await;
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    assert!(head.starts_with("HTTP/1.1 20"), "{method} {path}: {answer}");
+    serde_json::from_str(body).unwrap()
+}
+
+/// One request over a connection of its own; the whole answer.
+async fn exchange(address: &str, method: &str, path: &str, credential: &str, body: &Value) -> String {
+    let body = if body.is_null() { String::new() } else { body.to_string() };
+    let request = format!(
+        "{method} {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\nauthorization: Bearer {credential}\r\n\
+         content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let mut client = TcpStream::connect(address).await.unwrap();
+    client.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    timeout(PATIENCE, client.read_to_string(&mut answer)).await.unwrap().unwrap();
+    answer
+}
