@@ -1,4 +1,99 @@
-//! Stagegate: the approval-workflow service of the AITasker marketplace.
+//! Stagegate: the approval-workflow service of the AITasker marketplace. This page is for whoever changes it; the README is for
+//! whoever runs or calls it.
+//!
+//! # The map
+//!
+//! > **domain** decides. **store** remembers. **app** joins the two. **http** and **worker** are the doors into app. **main** wires it all.
+//!
+//! | where | what lives there |
+//! |---|---|
+//! | [`domain`] | the rules, pure: definitions, tasks, commands, events, what each party sees, the hash chain. Its page has the state machine |
+//! | [`store`] | SQL: rows in, domain types out |
+//! | [`app`] | the use cases, one async function per thing that a caller can ask for |
+//! | [`http`] | axum: parse, one call into app, view. [`http::problem`] alone knows status codes; [`http::openapi`] makes the contract |
+//! | [`worker`] | what the service does by itself, each loop with a step that a test can call |
+//! | [`embedded`] | the private Postgres of a machine without one |
+//! | [`config`], [`clock`], [`ids`] | the only readers of the environment, the time and randomness |
+//! | [`trial`], [`demo`], [`check`] | the credentials of a trial, a task played through, files checked offline |
+//! | [`telemetry`] | logs |
+//!
+//! # The arrows
+//!
+//! | folder | may use | never mentions |
+//! |---|---|---|
+//! | domain | std, serde, chrono and uuid types, thiserror, hashing, utoipa's schemas | axum, sqlx, tokio, tracing, any other folder |
+//! | store | domain, sqlx | axum, app, http |
+//! | app | domain, store, clock, ids | axum, http |
+//! | http, worker | app, domain | sqlx, store |
+//!
+//! `tests/api/tidy.rs` reads the files and fails on an arrow that is not here.
+//!
+//! # What always holds
+//!
+//! 1. There is one decision path. HTTP, timers, dry runs and simulations go through the same [`domain::decide`].
+//! 2. A task reaches `delivery` only if every stage was decided *approved* after it was last entered, on the revision that was then the latest.
+//! 3. A closed task never changes again. A late decision alone appends a row to the trail, since nothing a person did may be lost.
+//! 4. A return goes to an earlier stage or the same one; every stage from there on is decided again.
+//! 5. Of two decisions on one stage and round the first wins, and the loser is shown it.
+//! 6. Silence approves only where the definition says so, only the revision that waited the whole time, never over a standing rejection.
+//! 7. A timer is part of the state that it belongs to, so it cannot outlive it.
+//! 8. Folding the events gives the state: [`domain::evolve`] is the only code that changes a task, and uses nothing but its arguments.
+//! 9. A command writes state, buyer status and events together, or nothing.
+//! 10. No sequence of timers alone runs for ever, and every open task has a way out for somebody.
+//! 11. Within a task, `recorded_at` never goes backwards, whatever the replicas' clocks say.
+//!
+//! The tests of `domain` hold these over random definitions and sequences, and over all short sequences of small definitions.
+//!
+//! # The parts that move
+//!
+//! **The write.** [`app::commands`] reads the task, [`domain::decide`] turns the command into a `Transition` (whose fields are private, so that
+//! nothing else can make one), and [`store::transitions`] writes it as one statement, guarded by the version that was decided on. A writer that comes
+//! second changes no row; it looks its command up (it may be its own duplicate), else decides again on what is there now. The write runs in a
+//! task of its own: a client that hangs up does not stop it half-way.
+//!
+//! **The chain.** Every event is sealed before it is written: each field is committed to with a salt of its own, the commitments form a tree, and the
+//! entry's hash covers the tree's root and the hash before. The table in [`domain::audit::fields`] says for every field who sees it and whether it can be
+//! erased; a field that is not there is not stored. What a party sees is cut in [`domain::audit`] alone, for answers, pages and proofs.
+//!
+//! **The status.** What the buyer reads is computed by the transition and stored beside the state, ready to send. Its version is that of the task when it last
+//! changed, so an event that tells the buyer nothing leaves the `ETag` alone.
+//!
+//! **Timers.** Each state knows when it must be woken, and the task's row has the earliest time. [`worker::timers`] searches for those that are due, without locks, and sends
+//! the command `Tick`; the version guard makes a second one harmless. A tick handles one timer, the earliest.
+//!
+//! **The private Postgres.** [`embedded`] finds or fetches the programs, starts them for a Unix socket alone, adopts what already runs, recovers
+//! what was killed. Two lock files say who is starting it and who is using it; the last user stops it. The tests run on it too.
+//!
+//! # Decisions that were close
+//!
+//! **Schemas in the domain.** *Context:* a contract type in `http` and its twin in `domain` drift apart. *Choice:* the domain derives
+//! utoipa's `ToSchema`, which is metadata and runs nowhere else. *Cost:* one dependency that the rules do not need.
+//!
+//! **One statement per transition.** *Context:* a transaction of several statements holds a row lock over round trips. *Choice:* one data-modifying
+//! statement with a guard, and optimism. *Cost:* a loser decides again; the statement is long. Measured, it is 2 to 5 times as fast. On a
+//! sharded engine it must become a guarded update and an insert on one node, which is why it hides behind one function.
+//!
+//! **Texts apart from the state.** *Context:* a closed task must be erasable, and decisions must not depend on what people wrote. *Choice:* `Task` has no
+//! personal text, [`domain::notes`] holds what is still shown, both folded from events. *Cost:* two folds.
+//!
+//! **Salted commitments instead of hashing rows.** *Context:* three parties see three different cuts of one trail, and all must verify. *Choice:* a hash tree of
+//! salted fields per entry, absent fields included. *Cost:* about 13 µs for a vote, and the list of fields is a format of its own.
+//!
+//! **Lists on the task's row.** *Context:* inboxes and lists search by stage, phase, party and due time. *Choice:* columns of `tasks` with partial indexes, not
+//! a second table. *Cost:* an update touches indexes when one of them changes; a second table would cost every decision another row.
+//!
+//! **No repository traits.** *Context:* tests could replace the database. *Choice:* they get a real one each, in milliseconds, from a template.
+//! *Cost:* the tests need Postgres, which [`embedded`] brings.
+//!
+//! # Where to add
+//!
+//! - **A command**: its struct and variant in [`domain::command`], its row in `domain/table.md` and [`domain::table`], its rule under `domain/decide/`, its fact in
+//!   [`domain::event`] with its fields in [`domain::audit::fields`], its fold in [`domain::evolve`]; then `http/commands.rs`. The compiler and the tests of
+//!   the table name every place that was forgotten, since no match has a `_`.
+//! - **A phase**: a variant of [`domain::task::Phase`] with the data that is true only there; then as above, and the label in [`domain::status`].
+//! - **An operation**: a function in [`app`], a handler of the same name in [`http`], one line in its list of routes. `./test --update` writes `openapi.yaml`.
+//! - **A migration**: `migrations/NNNN_what.sql`, forward only, each table and column commented; `./test --update` writes `.sqlx`.
+//! - **A setting**: a field in [`config`]; the README's table is compared with it.
 
 pub mod app;
 pub mod check;

@@ -30,7 +30,7 @@ pub use parse::Parsed;
 /// An ordered list of stages. A value of this type came out of [`Workflow::parse`], or was stored after that: it is sound,
 /// and its defaults are filled in, so that a new default never reaches a running task.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[schema(as = WorkflowDefinition)]
+#[schema(as = WorkflowDefinition, description = "A workflow: an ordered list of stages. In answers, with all defaults filled in.")]
 pub struct Workflow {
     /// What people call it, at most 200 characters.
     pub name: Name,

@@ -10,10 +10,11 @@ use axum::extract::State;
 use axum::http::{Method, StatusCode, header};
 use axum::response::IntoResponse;
 use utoipa::openapi::path::{Operation, PathItem};
+use utoipa::openapi::schema::AdditionalProperties;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{
-    Components, Content, HeaderBuilder, InfoBuilder, License, ObjectBuilder, OpenApi, OpenApiBuilder, Ref, RefOr,
-    Response, ResponseBuilder, Schema, Tag, Type,
+    Components, Content, HeaderBuilder, InfoBuilder, License, Object, ObjectBuilder, OpenApi, OpenApiBuilder, Ref,
+    RefOr, Response, ResponseBuilder, Schema, Tag, Type,
 };
 use utoipa::{PartialSchema, ToSchema};
 
@@ -100,6 +101,7 @@ fn complete(mut document: OpenApi) -> OpenApi {
     schemas.push((MistakeCode::name().into_owned(), MistakeCode::schema()));
     components.schemas.extend(schemas);
     components.schemas.values_mut().for_each(describe_tags);
+    close_definitions(&mut components);
     components.responses.extend(error_responses());
     add_security_schemes(&mut components);
     document.components = Some(components);
@@ -110,6 +112,57 @@ fn complete(mut document: OpenApi) -> OpenApi {
         }
     }
     document
+}
+
+/// The schemas of a workflow definition. It is read by hand, with errors of its own, so its types do not tell utoipa what others tell
+/// serde: that unknown fields are refused.
+const DEFINITION: [&str; 10] = [
+    "WorkflowDefinition",
+    "TaskDeadline",
+    "Quorum",
+    "OnReject",
+    "OnExhausted",
+    "EscalationDefinition",
+    "EscalationTimeout",
+    "StageDeadlineDefinition",
+    "StageTimeout",
+    "CancellationDefinition",
+];
+
+fn close_definitions(components: &mut Components) {
+    for name in DEFINITION {
+        match components.schemas.get_mut(name) {
+            Some(RefOr::T(Schema::Object(object))) => close(object),
+            Some(RefOr::T(Schema::OneOf(alternatives))) => alternatives.items.iter_mut().for_each(|item| {
+                if let RefOr::T(Schema::Object(object)) = item {
+                    close(object);
+                }
+            }),
+            Some(_) | None => {}
+        }
+    }
+    // A stage is written flat, and only one closed schema of all its fields says so.
+    let panel = components.schemas.get("Panel").cloned();
+    if let (Some(RefOr::T(Schema::Object(panel))), Some(stage)) = (panel, components.schemas.get_mut("StageDefinition"))
+        && let RefOr::T(Schema::AllOf(parts)) = &*stage
+    {
+        let mut whole = ObjectBuilder::new().schema_type(Type::Object).description(parts.description.clone()).build();
+        let own = parts.items.iter().filter_map(|part| match part {
+            RefOr::T(Schema::Object(part)) => Some(part),
+            RefOr::T(_) | RefOr::Ref(_) => None,
+        });
+        for part in own.chain([&panel]) {
+            whole.properties.extend(part.properties.clone());
+            whole.required.extend(part.required.clone());
+        }
+        close(&mut whole);
+        *stage = RefOr::T(Schema::Object(whole));
+        components.schemas.retain(|name, _| name != "Panel");
+    }
+}
+
+fn close(object: &mut Object) {
+    object.additional_properties = Some(Box::new(AdditionalProperties::FreeForm(false)));
 }
 
 /// The member that tells the alternatives of an enum apart: serde names it, and gives it no place for a description.
