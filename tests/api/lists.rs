@@ -79,7 +79,7 @@ async fn a_review_whose_deadline_passed_is_found_as_overdue() {
     let id = parties.open("slow").await;
     parties.pass(1);
     assert_eq!(parties.tick(&id).await, 1);
-    assert_eq!(ids(&parties.partner.read("/api/v1/tasks?overdue=true").await["items"], "id"), [id.clone()]);
+    assert_eq!(ids(&parties.partner.read("/api/v1/tasks?overdue=true").await["items"], "id"), [&*id]);
     let reviews = parties.partner.read("/api/v1/reviews").await;
     assert_eq!((&reviews["items"][0]["overdue"], &reviews["counts"][0]["overdue"]), (&json!(true), &json!(1)));
     assert_eq!(parties.status(&id).await["overdue"], true);

@@ -221,7 +221,7 @@ impl Walk<'_> {
     }
 }
 
-/// SplitMix64: the same walks in every run.
+/// `SplitMix64`: the same walks in every run.
 struct Dice(u64);
 
 impl Dice {
