@@ -1,7 +1,7 @@
 //! The one write: a party's command, or the timer's. Every door leads here.
 //!
-//! Read the task, decide, write with the version as guard; if somebody was faster, read and decide again. The loop runs in a task of
-//! its own, so that a client that hangs up cannot cut a write in half.
+//! Read the task, decide, write with the version as guard; if somebody was faster, wait for a turn, read and decide again. The loop
+//! runs in a task of its own, so that a client that hangs up cannot cut a write in half.
 
 use std::sync::Arc;
 
@@ -25,8 +25,9 @@ use crate::store::transitions::{Outcome, Save};
 use super::tasks::Loaded;
 use super::{App, Caller, Error};
 
-/// How often a command is decided again when others were faster.
-const MAX_ATTEMPTS: usize = 8;
+/// How often a command is decided when others were faster. Those of one replica take turns after the first attempt, so what is left to
+/// lose against are other replicas; one of them can win many times in a row, as it has the freshest copy of the task.
+const MAX_ATTEMPTS: usize = 64;
 
 /// A party's command as it came in.
 #[derive(Clone, Debug)]
@@ -127,7 +128,7 @@ pub async fn tick(app: &App, id: TaskId) -> Result<bool, Error> {
 
 /// Handles due timers of a task, the earliest first, until none is due or `most` were handled; how many.
 pub async fn tick_until_quiet(app: &App, id: TaskId, most: u32) -> Result<u32, Error> {
-    let (mut handled, mut attempts) = (0, 0);
+    let (mut handled, mut attempts, mut turn) = (0, 0, None);
     while handled < most && attempts < MAX_ATTEMPTS {
         let Some(task) = super::tasks::load(app, id).await? else { return Err(Error::NotFound) };
         let now = app.clock.now();
@@ -138,6 +139,9 @@ pub async fn tick_until_quiet(app: &App, id: TaskId, most: u32) -> Result<u32, E
         };
         let Outcome::Saved(_) = save(app, &task, &transition, None).await? else {
             attempts += 1;
+            if turn.is_none() {
+                turn = Some(app.turns.take(id).await);
+            }
             continue;
         };
         (handled, attempts) = (handled + 1, 0);
@@ -155,6 +159,7 @@ async fn attempt_until_settled(app: &App, party: Party, mut task: Loaded, reques
     {
         return Ok(answer);
     }
+    let mut turn = None;
     for _ in 0..MAX_ATTEMPTS {
         let transition = match decide_on(app, party, &task, request).await {
             Ok(transition) => transition,
@@ -167,6 +172,9 @@ async fn attempt_until_settled(app: &App, party: Party, mut task: Loaded, reques
         match save(app, &task, &transition, Some(request.digest)).await? {
             Outcome::Saved(hashes) => return answer(party, &task, &transition, &hashes),
             Outcome::Stale => {
+                if turn.is_none() {
+                    turn = Some(app.turns.take(task.id()).await);
+                }
                 task = super::tasks::load(app, task.id()).await?.ok_or(Error::NotFound)?;
             }
             Outcome::Duplicate => {

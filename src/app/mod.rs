@@ -15,6 +15,7 @@ pub mod health;
 pub mod partners;
 pub mod tasks;
 pub mod timers;
+mod turns;
 pub mod workflows;
 
 pub use caller::Caller;
@@ -27,6 +28,7 @@ pub struct App {
     keys: partners::KeyCache,
     definitions: workflows::Definitions,
     alarm: timers::Alarm,
+    turns: turns::Turns,
     draining: AtomicBool,
 }
 
@@ -39,6 +41,7 @@ impl App {
             keys: partners::KeyCache::default(),
             definitions: workflows::definitions(),
             alarm: timers::Alarm::default(),
+            turns: turns::Turns::default(),
             draining: AtomicBool::new(false),
         }
     }
@@ -48,7 +51,7 @@ impl App {
     pub(crate) fn without_database(clock: Clock) -> Self {
         let patience = std::time::Duration::from_millis(100);
         let pool = sqlx::postgres::PgPoolOptions::new().acquire_timeout(patience);
-        Self::new(pool.connect_lazy("postgres://nobody@localhost:1/nothing").unwrap(), clock)
+        Self::new(pool.connect_lazy("postgres://nobody@localhost:1/nothing").unwrap().into(), clock)
     }
 
     /// The clock; doors need it for what they check themselves (the expiry of tokens).

@@ -61,5 +61,5 @@ pub async fn wait_until(app: &App, at: Time) {
 
 /// How many tasks may be worked on at a time: a third of the connections, so that requests always find one.
 pub fn width(app: &App) -> usize {
-    (app.pool.options().get_max_connections() as usize / 3).max(1)
+    (app.pool.connections() as usize / 3).max(1)
 }

@@ -15,7 +15,7 @@ pub struct Time(i64);
 
 impl Time {
     /// From microseconds since the Unix epoch.
-    pub fn from_micros(micros: i64) -> Self {
+    pub const fn from_micros(micros: i64) -> Self {
         Self(micros)
     }
 

@@ -12,8 +12,7 @@ use super::problem::Problem;
 
 /// How the service is.
 #[derive(Debug, Serialize, ToSchema)]
-#[schema(as = Health)]
-pub struct Status {
+pub struct Health {
     /// Always `ok`; anything else is an error.
     #[schema(value_type = String, example = "ok", pattern = "^ok$")]
     status: &'static str,
@@ -23,19 +22,19 @@ pub struct Status {
 ///
 /// The process answers. Does not look at the database.
 #[utoipa::path(get, path = "/health", tag = "operation", security(()), responses(
-    (status = 200, description = "Alive.", body = Status),
+    (status = 200, description = "Alive.", body = Health),
 ))]
-pub async fn health() -> Json<Status> {
-    Json(Status { status: "ok" })
+pub async fn health() -> Json<Health> {
+    Json(Health { status: "ok" })
 }
 
 /// Readiness
 ///
 /// The database is reachable and migrated, and the service is not about to stop.
 #[utoipa::path(get, path = "/ready", tag = "operation", security(()), responses(
-    (status = 200, description = "Ready for requests.", body = Status),
+    (status = 200, description = "Ready for requests.", body = Health),
 ))]
-pub async fn ready(State(state): State<AppState>) -> Result<Json<Status>, Problem> {
+pub async fn ready(State(state): State<AppState>) -> Result<Json<Health>, Problem> {
     app::health::ready(&state.app).await?;
-    Ok(Json(Status { status: "ok" }))
+    Ok(Json(Health { status: "ok" }))
 }

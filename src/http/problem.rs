@@ -132,8 +132,8 @@ impl Problem {
         let detail = errors.first().map_or_else(String::new, |first| {
             let more = if errors.len() > 1 { format!(" ({} errors in all)", errors.len()) } else { String::new() };
             match (code, first.pointer.as_str()) {
-                (Code::InvalidBody, "") => format!("The body {}{more}.", first.message),
-                (_, pointer) => format!("{pointer} {}{more}.", first.message),
+                (Code::InvalidBody, "") => format!("The body {}{more}.", first.message.trim_end_matches('.')),
+                (_, pointer) => format!("{pointer} {}{more}.", first.message.trim_end_matches('.')),
             }
         });
         Self::new(code, detail).with_errors(errors)

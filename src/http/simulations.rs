@@ -30,6 +30,8 @@ use super::{AppState, commands};
 
 /// The most commands of one simulation.
 const MAX_COMMANDS: usize = 500;
+/// The end of simulated time, 9998-01-01T00:00:00Z: what starts before it ends, at most 366 days later, in a year of four digits.
+const END_OF_TIME: Time = Time::from_micros(253_339_228_800_000_000);
 
 /// What to try out.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -43,7 +45,7 @@ pub struct Simulation {
     #[serde(default)]
     #[schema(value_type = Option<Workflow>)]
     definition: Option<Value>,
-    /// When the task is opened. Default: now.
+    /// When the task is opened, before the year 9998 as all times here. Default: now.
     #[serde(default)]
     opened_at: Option<Time>,
     /// The platform's deadline for it.
@@ -148,7 +150,9 @@ pub async fn simulate_workflow(
 ) -> Result<Json<SimulationResult>, Problem> {
     let simulation: Simulation = body.parse()?;
     let opened_at = simulation.opened_at.unwrap_or_else(|| state.app.clock().now());
+    check_time("/opened_at", opened_at)?;
     let commands = read_commands(simulation.commands, opened_at)?;
+    simulation.until.map_or(Ok(()), |until| check_time("/until", until))?;
     let (workflow, version) = match simulation.definition {
         Some(definition) if simulation.version.is_none() => (parse_definition(&definition)?, 1),
         Some(_) => return Err(invalid("/version", "not_allowed", "goes without a definition")),
@@ -190,6 +194,7 @@ fn read_commands(list: Vec<Map<String, Value>>, opened_at: Time) -> Result<Vec<(
     for (index, mut members) in list.into_iter().enumerate() {
         let base = format!("/commands/{index}");
         let at: Time = take(&mut members, &base, "at")?;
+        check_time(&format!("{base}/at"), at)?;
         let party: Party = take(&mut members, &base, "party")?;
         let earlier = commands.last().map_or(opened_at, |(at, _)| *at);
         if at < earlier {
@@ -204,6 +209,10 @@ fn read_commands(list: Vec<Map<String, Value>>, opened_at: Time) -> Result<Vec<(
         commands.push((at, request.command));
     }
     Ok(commands)
+}
+
+fn check_time(place: &str, time: Time) -> Result<(), Problem> {
+    if time < END_OF_TIME { Ok(()) } else { Err(invalid(place, "out_of_range", "must be before the year 9998")) }
 }
 
 fn take<T: serde::de::DeserializeOwned>(

@@ -62,7 +62,8 @@ pub async fn list(pool: &Pool, task_id: TaskId, after: u64, limit: u32) -> Resul
     let rows = select_events!(
         "where task_id = $1 and seq > $2 order by seq limit $3",
         task_id.0,
-        bigint(after),
+        // A caller's own number: beyond the last there is nothing, however far.
+        i64::try_from(after).unwrap_or(i64::MAX),
         i64::from(limit),
     );
     rows.fetch_all(pool).await?.into_iter().map(Record::try_from).collect()

@@ -7,6 +7,7 @@
 mod error;
 pub mod events;
 pub mod inbox;
+mod lender;
 pub mod lists;
 pub mod partners;
 pub mod pool;
@@ -16,6 +17,4 @@ pub mod transitions;
 pub mod workflows;
 
 pub use error::Error;
-
-/// Connections to Postgres.
-pub type Pool = sqlx::PgPool;
+pub use lender::Pool;

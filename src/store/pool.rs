@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{Connection as _, PgConnection, PgPool};
+use sqlx::{Connection as _, PgConnection};
+
+use super::Pool;
 
 /// The role that serving connections take. The migrations make it; the user of `DATABASE_URL` must be a member of it
 /// (they see to it, if that user may).
@@ -15,7 +17,7 @@ pub const SERVING_ROLE: &str = "stagegate_app";
 pub static MIGRATOR: Migrator = sqlx::migrate!();
 
 /// A connection that was used this recently is taken without asking whether it lives.
-const TRUSTED_IDLE: Duration = Duration::from_secs(1);
+pub(super) const TRUSTED_IDLE: Duration = Duration::from_secs(1);
 
 /// Why there is no database to work with.
 #[derive(Debug, thiserror::Error)]
@@ -49,14 +51,14 @@ pub fn parse_url(url: &str) -> Result<PgConnectOptions, Error> {
 /// # Errors
 ///
 /// When the database cannot be reached, or lacks the role because it was not migrated.
-pub async fn connect(options: &PgConnectOptions, connections: u32) -> Result<PgPool, Error> {
+pub async fn connect(options: &PgConnectOptions, connections: u32) -> Result<Pool, Error> {
     let pool = serving_pool(connections).connect_with(serving(options)).await?;
-    Ok(pool)
+    Ok(pool.into())
 }
 
 /// As [`connect`], but connects at first use: the database may be away for now.
-pub fn connect_lazily(options: &PgConnectOptions, connections: u32) -> PgPool {
-    serving_pool(connections).connect_lazy_with(serving(options))
+pub fn connect_lazily(options: &PgConnectOptions, connections: u32) -> Pool {
+    serving_pool(connections).connect_lazy_with(serving(options)).into()
 }
 
 fn serving_pool(connections: u32) -> PgPoolOptions {
@@ -103,7 +105,7 @@ pub async fn migrate(options: &PgConnectOptions) -> Result<(), Error> {
 /// # Errors
 ///
 /// When the database cannot be asked.
-pub async fn is_migrated(pool: &PgPool) -> Result<bool, sqlx::Error> {
+pub async fn is_migrated(pool: &Pool) -> Result<bool, sqlx::Error> {
     let known: bool = sqlx::query_scalar("select to_regclass('_sqlx_migrations') is not null").fetch_one(pool).await?;
     if !known {
         return Ok(false);

@@ -1,5 +1,8 @@
 //! What tests share.
 
+pub mod commands;
+pub mod contract;
 pub mod database;
+pub mod parties;
 pub mod process;
 pub mod service;

@@ -2,17 +2,31 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on stops there")]
 
+mod abuse;
+mod audit;
 mod cli;
+mod demo_path;
 mod embedded;
+mod fuzz;
 mod harness;
+mod leaks;
 mod licences;
+mod lists;
 mod openapi;
+mod order_of_checks;
+mod ownership;
 mod partners;
 mod pool;
+mod races;
 mod readme;
+mod replays;
 mod serve;
 mod server;
 mod sql_shape;
+mod statements;
 mod store;
+mod tasks;
 mod tidy;
 mod timers;
+mod walk;
+mod workflows;

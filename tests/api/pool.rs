@@ -59,3 +59,68 @@ fn a_bad_url_is_not_quoted() {
         assert!(!format!("{error} {error:?}").contains("planted"));
     }
 }
+
+#[tokio::test]
+async fn a_connection_goes_from_statement_to_statement() {
+    let db = TestDb::new().await;
+    let first = session(&db).await.unwrap();
+    for _ in 0..20 {
+        assert_eq!(session(&db).await.unwrap(), first);
+    }
+}
+
+#[tokio::test]
+async fn statements_that_nobody_waits_for_any_more_leave_the_pool_whole() {
+    let db = TestDb::new().await;
+    let mut given_up = Vec::new();
+    for _ in 0..8 {
+        let pool = db.pool.clone();
+        given_up.push(tokio::spawn(async move { sqlx::query("select pg_sleep(0.2)").execute(&pool).await }));
+    }
+    tokio::task::yield_now().await;
+    for statement in given_up {
+        statement.abort();
+    }
+    let all = (0..20).map(|_| session(&db));
+    for session in futures_util::future::join_all(all).await {
+        session.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn sessions_that_the_server_ended_are_replaced() {
+    let db = TestDb::new().await;
+    // All connections wait in the pool.
+    let slow = (0..4).map(|_| sqlx::query("select pg_sleep(0.05)").execute(&db.pool));
+    for done in futures_util::future::join_all(slow).await {
+        done.unwrap();
+    }
+    let mut owner = db.owner().await;
+    let ended = "select pg_terminate_backend(pid, 10000) from pg_stat_activity
+         where datname = current_database() and application_name = 'stagegate'";
+    assert_eq!(sqlx::query(ended).execute(&mut owner).await.unwrap().rows_affected(), 4);
+    // The first to notice was told by the server, the second finds its connection gone; then no dead one is left.
+    for _ in 0..2 {
+        drop(session(&db).await);
+    }
+    for _ in 0..8 {
+        session(&db).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_closed_pool_keeps_no_connection() {
+    let db = TestDb::new().await;
+    session(&db).await.unwrap();
+    db.pool.close().await;
+    assert!(matches!(session(&db).await, Err(sqlx::Error::PoolClosed)));
+    let mut owner = db.owner().await;
+    let left = "select count(*) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()
+         and backend_type = 'client backend'";
+    // A session that was told to end takes a moment.
+    while sqlx::query_scalar::<_, i64>(left).fetch_one(&mut owner).await.unwrap() > 0 {}
+}
+
+async fn session(db: &TestDb) -> Result<i32, sqlx::Error> {
+    sqlx::query_scalar("select pg_backend_pid()").fetch_one(&db.pool).await
+}

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use serde_json::Value;
-use sqlx::PgPool;
+use stagegate::store::Pool;
 
 use crate::harness::database::TestDb;
 
@@ -147,7 +147,7 @@ fn uses(statement: &str, table: &str) -> usize {
     words.windows(2).filter(|pair| verbs.contains(&pair[0]) && pair[1] == table).count()
 }
 
-async fn assert_none(pool: &PgPool, query: &str) {
+async fn assert_none(pool: &Pool, query: &str) {
     let found: Vec<String> = sqlx::query_scalar(sqlx::AssertSqlSafe(query)).fetch_all(pool).await.unwrap();
     assert_eq!(found, Vec::<String>::new(), "{query}");
 }

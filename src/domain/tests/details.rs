@@ -70,6 +70,26 @@ fn a_deadline_that_passed_unanswered_stays_passed_through_a_return() {
 }
 
 #[test]
+fn silence_after_three_changes_of_hands_asks_nobody_but_the_platform() {
+    let three = |last: &str| {
+        let world = definition("a to=buyer,partner,platform respond=buyer");
+        let script =
+            "escalate bo LAST; resolve LAST redirect FIRST; resolve FIRST redirect LAST; resolve LAST redirect FIRST";
+        let other = if last == "platform" { "partner" } else { "platform" };
+        Play::of(&world, &script.replace("LAST", other).replace("FIRST", last))
+    };
+    // The definition asks the buyer; it is too late for that.
+    for (last, events) in
+        [("partner", "deadline_passed stage_escalated > escalated"), ("platform", "deadline_passed > escalated")]
+    {
+        let mut play = three(last);
+        assert_eq!(play.run("tick"), events, "{last}");
+        assert_eq!(play.snapshot.status.waiting_on, Some(Party::Platform));
+        assert_eq!(play.run("tick"), "nothing_due");
+    }
+}
+
+#[test]
 fn an_escalation_changes_hands_three_times_and_then_stays_with_the_platform() {
     let world = "a to=buyer,partner,platform respond=buyer";
     let mut play = Play::of(

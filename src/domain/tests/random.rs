@@ -19,7 +19,7 @@ use super::laws::{self, EDGES};
 /// Steps of one sequence.
 const STEPS: usize = 40;
 /// Sequences from which the coverage is measured.
-const CASES: usize = 300;
+const CASES: usize = 200;
 /// Choices that a step can make.
 const ROLLS: usize = 8;
 

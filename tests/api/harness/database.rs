@@ -6,9 +6,9 @@
 use std::path::PathBuf;
 
 use sqlx::postgres::PgConnectOptions;
-use sqlx::{AssertSqlSafe, Connection as _, PgConnection, PgPool};
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 use stagegate::embedded::{Options, Postgres};
-use stagegate::store::pool;
+use stagegate::store::{Pool, pool};
 use stagegate::{config, ids};
 use tokio::sync::OnceCell;
 
@@ -20,7 +20,7 @@ static SERVER: OnceCell<Server> = OnceCell::const_new();
 /// A migrated database that no other test sees. It goes when this is dropped.
 pub struct TestDb {
     /// The pool as the service has it, in the serving role.
-    pub pool: PgPool,
+    pub pool: Pool,
     /// How the owner of the tables connects, who may do what the serving role may not.
     pub owner: PgConnectOptions,
     name: String,

@@ -1,6 +1,8 @@
-//! The whole service in-process, on a database of its own: requests go to the router, without a socket.
+//! The whole service in-process, on a database of its own: requests go to the router, without a socket, and every answer is checked
+//! against the contract.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -9,8 +11,10 @@ use serde_json::Value;
 use stagegate::app::App;
 use stagegate::clock::Clock;
 use stagegate::http::{self, AppState, Settings, jwt};
+use stagegate::store::pool;
 use tower::ServiceExt as _;
 
+use super::contract;
 use super::database::TestDb;
 
 /// A platform key of the test service.
@@ -22,6 +26,8 @@ pub const BUYER_SECRET: &str = "the secret of the buyers of the tests";
 pub struct Service {
     /// Its router.
     pub router: Router,
+    /// Its use cases: what has no door yet, such as the timers.
+    pub app: Arc<App>,
     /// Its clock, standing still.
     pub clock: Clock,
     /// Its database.
@@ -37,33 +43,48 @@ pub struct Answer {
     pub headers: HeaderMap,
     /// The body, if it was JSON.
     pub body: Value,
+    /// The body as it came.
+    pub text: String,
 }
+
+/// Longer than any request takes: one that hangs is a failure.
+const PATIENCE: Duration = Duration::from_mins(1);
 
 impl Service {
     /// A fresh one, in the year 2027.
     pub async fn start() -> Self {
         let db = TestDb::new().await;
         let clock = Clock::fixed("2027-01-15T08:00:00Z".parse::<chrono::DateTime<chrono::Utc>>().unwrap().into());
-        let router = Self::replica(&db, &clock).await;
-        Self { router, clock, db }
+        let app = Arc::new(App::new(db.pool.clone(), clock.clone()));
+        let router = router(&app).await;
+        Self { router, app, clock, db }
     }
 
     /// Another replica on the same database.
     pub async fn replica(db: &TestDb, clock: &Clock) -> Router {
-        let app = Arc::new(App::new(db.pool.clone(), clock.clone()));
-        let buyers = jwt::Settings {
-            secret: Some(BUYER_SECRET.into()),
-            audience: Some("authenticated".into()),
-            ..jwt::Settings::default()
-        };
-        let settings = Settings { platform_keys: vec![PLATFORM_KEY.into()], buyers, ..Settings::default() };
-        http::router(AppState::new(app, settings).await.unwrap())
+        router(&Arc::new(App::new(db.pool.clone(), clock.clone()))).await
+    }
+
+    /// Another replica on the same database, with this many connections.
+    pub async fn wide_replica(&self, connections: u32) -> Router {
+        let pool = pool::connect(&self.db.owner, connections).await.unwrap();
+        router(&Arc::new(App::new(pool, self.clock.clone()))).await
     }
 
     /// Sends a request with a bearer credential (none if empty) and a JSON body (none if null).
     pub async fn call(&self, method: &str, path: &str, credential: &str, body: &Value) -> Answer {
         call(&self.router, method, path, credential, body).await
     }
+}
+
+async fn router(app: &Arc<App>) -> Router {
+    let buyers = jwt::Settings {
+        secret: Some(BUYER_SECRET.into()),
+        audience: Some("authenticated".into()),
+        ..jwt::Settings::default()
+    };
+    let settings = Settings { platform_keys: vec![PLATFORM_KEY.into()], buyers, ..Settings::default() };
+    http::router(AppState::new(Arc::clone(app), settings).await.unwrap())
 }
 
 /// Sends a request to a router.
@@ -80,12 +101,17 @@ pub async fn call(router: &Router, method: &str, path: &str, credential: &str, b
     send(router, request.unwrap()).await
 }
 
-/// Sends any request to a router.
+/// Sends any request to a router; the answer must be one that the contract announces.
 pub async fn send(router: &Router, request: Request<Body>) -> Answer {
-    let (head, body) = router.clone().oneshot(request).await.unwrap().into_parts();
+    let (method, path) = (request.method().to_string(), request.uri().path().to_owned());
+    let response = tokio::time::timeout(PATIENCE, router.clone().oneshot(request)).await;
+    let (head, body) = response.unwrap_or_else(|_| panic!("{method} {path} hangs")).unwrap().into_parts();
     let bytes = to_bytes(body, 10_000_000).await.unwrap();
     let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
-    Answer { status: head.status.as_u16(), headers: head.headers, body }
+    let text = String::from_utf8_lossy(&bytes).into_owned();
+    let answer = Answer { status: head.status.as_u16(), headers: head.headers, body, text };
+    contract::check(&method, &path, &answer);
+    answer
 }
 
 /// A buyer's token that expires at `exp`.

@@ -1,0 +1,252 @@
+//! The clients: plain sockets and ready-made requests, so that what is measured is the service and not its callers.
+
+use std::time::{Duration, Instant};
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use uuid::Uuid;
+
+use stagegate::ids;
+
+use crate::Failure;
+
+/// Stages of the workflow in which every vote decides.
+pub const STAGES: usize = 10;
+
+/// What a client sends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Kind {
+    /// An approval short of the quorum: one row of the trail.
+    Vote,
+    /// An approval that moves the task on to the next stage: three rows.
+    Advance,
+}
+
+impl Kind {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Vote, Self::Advance];
+
+    /// How many of these one task can take: one vote can be replaced for ever.
+    pub fn per_task(self) -> usize {
+        match self {
+            Self::Vote => usize::MAX,
+            Self::Advance => STAGES - 1,
+        }
+    }
+}
+
+/// A task and how many decisions it has had.
+#[derive(Debug)]
+struct Target {
+    task: Uuid,
+    decided: usize,
+}
+
+/// One client and its own tasks.
+#[derive(Debug)]
+struct Client {
+    connection: Connection,
+    /// Those with decisions to come, dealt with in turn.
+    tasks: std::collections::VecDeque<Target>,
+}
+
+/// What all clients did in a turn.
+#[derive(Debug)]
+pub struct Load {
+    /// From the first request to the last answer.
+    pub took: Duration,
+    /// How long each decision took, sorted.
+    pub latencies: Vec<Duration>,
+}
+
+/// All clients of one kind.
+#[derive(Debug)]
+pub struct Clients {
+    /// What they send.
+    pub kind: Kind,
+    key: String,
+    all: Vec<Client>,
+    last: Option<Uuid>,
+}
+
+impl Clients {
+    /// Connects them; each speaks with the partner's key.
+    pub async fn connect(address: &str, key: &str, kind: Kind, count: usize) -> Result<Self, Failure> {
+        let mut clients = Vec::with_capacity(count);
+        for _ in 0..count {
+            clients.push(Client {
+                connection: Connection::open(address).await?,
+                tasks: std::collections::VecDeque::new(),
+            });
+        }
+        Ok(Self { kind, key: key.to_owned(), all: clients, last: None })
+    }
+
+    /// How many.
+    pub fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    /// How many tasks each client lacks of `wanted`.
+    pub fn lacking(&self, wanted: usize) -> Vec<usize> {
+        self.all.iter().map(|client| wanted.saturating_sub(client.tasks.len())).collect()
+    }
+
+    /// Gives a client another task.
+    pub fn give(&mut self, client: usize, task: Uuid) {
+        self.all[client].tasks.push_back(Target { task, decided: 0 });
+    }
+
+    /// A task that had a decision as its last event.
+    pub fn decided_task(&self) -> Uuid {
+        self.last.expect("a turn has at least one decision")
+    }
+
+    /// Lets all of them send decisions for this long.
+    pub async fn decide(&mut self, length: Duration) -> Result<Load, Failure> {
+        let begun = Instant::now();
+        let (kind, key) = (self.kind, self.key.as_str());
+        let mut running = tokio::task::JoinSet::new();
+        for client in self.all.drain(..) {
+            let key = key.to_owned();
+            running.spawn(async move { client.decide(kind, &key, begun + length).await });
+        }
+        let mut latencies = Vec::new();
+        while let Some(done) = running.join_next().await {
+            let (client, last, own) = done??;
+            self.all.push(client);
+            self.last = last.or(self.last);
+            latencies.extend(own);
+        }
+        let took = begun.elapsed();
+        latencies.sort_unstable();
+        Ok(Load { took, latencies })
+    }
+}
+
+impl Client {
+    async fn decide(
+        mut self,
+        kind: Kind,
+        key: &str,
+        until: Instant,
+    ) -> Result<(Self, Option<Uuid>, Vec<Duration>), Failure> {
+        let (mut last, mut latencies) = (None, Vec::new());
+        while Instant::now() < until {
+            let Some(mut target) = self.tasks.pop_front() else { return Err("a client ran out of tasks".into()) };
+            let request = request(kind, key, &target);
+            let sent = Instant::now();
+            let answer = self.connection.send(&request).await?;
+            latencies.push(sent.elapsed());
+            answer.expect(201)?;
+            target.decided += 1;
+            last = Some(target.task);
+            if target.decided < kind.per_task() {
+                self.tasks.push_back(target);
+            }
+        }
+        Ok((self, last, latencies))
+    }
+}
+
+fn request(kind: Kind, key: &str, target: &Target) -> String {
+    let (stage, reviewer) = match kind {
+        Kind::Vote => (1, target.decided % 2),
+        Kind::Advance => (target.decided + 1, 0),
+    };
+    let body = format!(
+        r#"{{"id":"{}","type":"stage_approved","stage":"stage-{stage}","round":1,"revision":0,"actor":{{"id":"u-{reviewer}","name":"Anna K.","role":"counsel"}},"note":"Read twice."}}"#,
+        ids::new()
+    );
+    post(&format!("/api/v1/tasks/{}/events", target.task), key, &body)
+}
+
+/// A request as it goes over the wire.
+pub fn post(path: &str, credential: &str, body: &str) -> String {
+    message("POST", path, credential, body)
+}
+
+/// A request with any method.
+pub fn message(method: &str, path: &str, credential: &str, body: &str) -> String {
+    format!(
+        "{method} {path} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {credential}\r\n\
+         content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    )
+}
+
+/// A keep-alive connection.
+#[derive(Debug)]
+pub struct Connection {
+    stream: TcpStream,
+    buffer: Vec<u8>,
+}
+
+/// An answer, still in the connection's buffer.
+#[derive(Debug)]
+pub struct Answer<'a> {
+    status: u16,
+    /// Its body.
+    pub body: &'a [u8],
+}
+
+impl Answer<'_> {
+    /// Refuses every other status.
+    pub fn expect(&self, status: u16) -> Result<(), Failure> {
+        if self.status == status {
+            return Ok(());
+        }
+        Err(format!("{} instead of {status}: {}", self.status, String::from_utf8_lossy(self.body)).into())
+    }
+}
+
+impl Connection {
+    /// Connects to `address`.
+    pub async fn open(address: &str) -> Result<Self, Failure> {
+        let stream = TcpStream::connect(address).await?;
+        stream.set_nodelay(true)?;
+        Ok(Self { stream, buffer: Vec::with_capacity(16_384) })
+    }
+
+    /// Sends a request and reads its answer. All the service's answers to these requests have a `Content-Length`.
+    pub async fn send(&mut self, request: &str) -> Result<Answer<'_>, Failure> {
+        self.stream.write_all(request.as_bytes()).await?;
+        self.buffer.clear();
+        let mut whole = None;
+        loop {
+            if self.stream.read_buf(&mut self.buffer).await? == 0 {
+                return Err("the service closed the connection".into());
+            }
+            if whole.is_none() {
+                whole = head(&self.buffer)?;
+            }
+            if let Some(Head { status, body, end }) = whole
+                && self.buffer.len() >= end
+            {
+                return Ok(Answer { status, body: &self.buffer[body..end] });
+            }
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Head {
+    status: u16,
+    body: usize,
+    end: usize,
+}
+
+/// What the head of an answer says, once it is there.
+fn head(received: &[u8]) -> Result<Option<Head>, Failure> {
+    let Some(length) = received.windows(4).position(|four| four == b"\r\n\r\n") else { return Ok(None) };
+    let text = std::str::from_utf8(&received[..length])?;
+    let mut lines = text.split("\r\n");
+    let status = lines.next().and_then(|line| line.split(' ').nth(1)).ok_or("no status line")?.parse()?;
+    let of_length = |line: &str| {
+        let (name, value) = line.split_once(':')?;
+        name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse::<usize>())
+    };
+    let size = lines.find_map(of_length).ok_or("an answer without Content-Length")??;
+    let body = length + 4;
+    Ok(Some(Head { status, body, end: body + size }))
+}

@@ -1,0 +1,123 @@
+//! How many decisions a second one release build serves, beside what `pgbench` reaches with the same single statement.
+//!
+//! Everything is private and on loopback: a Postgres with durability on, the program itself as a process of its own with its
+//! default settings, clients that send the next decision as soon as the last is answered. `README.md` says what the numbers mean.
+
+mod client;
+mod cpu;
+mod reference;
+mod report;
+mod service;
+
+use std::error::Error;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Parser;
+use stagegate::embedded::{self, Postgres};
+use stagegate::{config, ids};
+
+use self::client::{Clients, Kind};
+use self::cpu::Processes;
+use self::reference::Reference;
+use self::report::{Report, Round};
+use self::service::Service;
+
+/// The name of the database.
+const DATABASE: &str = "stagegate";
+
+type Failure = Box<dyn Error + Send + Sync>;
+
+/// Decisions a second of one release build, and their ratio to what `pgbench` reaches with the same statement.
+#[derive(Clone, Debug, Parser)]
+struct Options {
+    /// Clients; each sends its next decision when the last is answered.
+    #[arg(long, default_value_t = 32)]
+    clients: usize,
+    /// How often service and `pgbench` take turns.
+    #[arg(long, default_value_t = 5)]
+    rounds: usize,
+    /// Length of each turn.
+    #[arg(long, default_value_t = 3)]
+    seconds: u64,
+    /// Database connections of the service; unset: its default.
+    #[arg(long)]
+    pool_size: Option<u32>,
+    /// Only this kind of decision.
+    #[arg(long, value_enum)]
+    kind: Option<Kind>,
+    /// Leave `pgbench` out.
+    #[arg(long)]
+    alone: bool,
+    /// Another build of the program, to compare.
+    #[arg(long, default_value = env!("CARGO_BIN_EXE_stagegate"))]
+    program: PathBuf,
+    /// Show the service's log, which is thrown away otherwise.
+    #[arg(long)]
+    log: bool,
+    /// What cargo passes to every benchmark.
+    #[arg(long, hide = true)]
+    bench: bool,
+}
+
+fn main() -> Result<(), Failure> {
+    let options = Options::parse();
+    // One thread for all clients: they share the cores with what is measured.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(run(&options))
+}
+
+async fn run(options: &Options) -> Result<(), Failure> {
+    let place = embedded::Options {
+        data_dir: scratch_dir(),
+        fetch_dir: config::default_data_dir(),
+        bin_dir: config::postgres_bin_dir(),
+        durable: true,
+        // Also when this is interrupted, Postgres and its data go.
+        ends_with_process: true,
+    };
+    let postgres = Postgres::start(&place, DATABASE).await?;
+    let measured = measure(options, &postgres).await;
+    postgres.stop().await?;
+    measured
+}
+
+async fn measure(options: &Options, postgres: &Postgres) -> Result<(), Failure> {
+    let service = Service::start(&postgres.url(DATABASE), options).await?;
+    let reference = if options.alone { None } else { Reference::prepare(postgres, DATABASE)? };
+    let processes = Processes { service: service.pid(), postgres: cpu::postmaster(postgres.data_dir())? };
+    let mut report = Report::new(options, postgres.major(), reference.is_some())?;
+    for kind in Kind::ALL.into_iter().filter(|kind| options.kind.is_none_or(|only| only == *kind)) {
+        let mut clients = service.clients(kind, options.clients).await?;
+        report.begin(kind)?;
+        for _ in 0..options.rounds {
+            service.top_up(&mut clients).await?;
+            report.add(&turn(options, &mut clients, processes, reference.as_ref()).await?)?;
+        }
+        report.end()?;
+    }
+    service.stop().await
+}
+
+/// One turn of the service, then one of `pgbench`.
+async fn turn(
+    options: &Options,
+    clients: &mut Clients,
+    processes: Processes,
+    reference: Option<&Reference>,
+) -> Result<Round, Failure> {
+    let before = processes.used()?;
+    let load = clients.decide(Duration::from_secs(options.seconds)).await?;
+    let used = processes.used()?.since(before);
+    let Some(reference) = reference else { return Ok(Round { load, used, against: None }) };
+    let sample = reference.sample(clients.decided_task()).await?;
+    let before = processes.used()?;
+    let per_second = reference.run(&sample, clients.len(), options.seconds).await?;
+    let used_by_it = processes.used()?.since(before);
+    Ok(Round { load, used, against: Some((per_second, used_by_it)) })
+}
+
+/// A folder that a server of another user can be in.
+fn scratch_dir() -> PathBuf {
+    std::env::temp_dir().join(format!("stagegate-bench_{}", hex::encode(ids::random::<6>())))
+}

@@ -1,0 +1,169 @@
+//! What is printed: each round as it ends, then the medians.
+
+use std::io::{Write as _, stdout};
+use std::time::Duration;
+
+use crate::client::{Kind, Load};
+use crate::cpu::Used;
+use crate::{Failure, Options};
+
+/// What one round measured.
+#[derive(Debug)]
+pub struct Round {
+    /// The service's turn.
+    pub load: Load,
+    /// Processor time of that turn.
+    pub used: Used,
+    /// What `pgbench` wrote a second, and the processor time of its turn.
+    pub against: Option<(f64, Used)>,
+}
+
+/// One line of numbers.
+#[derive(Clone, Copy, Debug)]
+struct Line {
+    per_second: f64,
+    p50: f64,
+    p99: f64,
+    service_cpu: f64,
+    postgres_cpu: f64,
+    clients_cpu: f64,
+    pgbench: f64,
+    pgbench_postgres_cpu: f64,
+    pgbench_cpu: f64,
+    ratio: f64,
+    cpu_ratio: f64,
+}
+
+/// Writes as the rounds end.
+#[derive(Debug)]
+pub struct Report {
+    seconds: f64,
+    against: bool,
+    lines: Vec<Line>,
+}
+
+impl Report {
+    /// Says what is about to be measured.
+    pub fn new(options: &Options, major: u32, against: bool) -> Result<Self, Failure> {
+        let Options { clients, rounds, seconds, .. } = options;
+        let cores = std::thread::available_parallelism()?;
+        writeln!(
+            stdout(),
+            "{clients} clients, {rounds} rounds of {seconds} s, PostgreSQL {major} with durability on, {cores} cores"
+        )?;
+        if !against && !options.alone {
+            writeln!(stdout(), "No pgbench beside this Postgres: no ratio.")?;
+        }
+        Ok(Self { seconds: f64::from(u32::try_from(*seconds)?), against, lines: Vec::new() })
+    }
+
+    /// The rounds of `kind` follow.
+    pub fn begin(&mut self, kind: Kind) -> Result<(), Failure> {
+        let what = match kind {
+            Kind::Vote => "A vote short of the quorum: 1 row of the trail",
+            Kind::Advance => "An approval that moves the task on: 3 rows of the trail",
+        };
+        let names = [
+            format!("{:>8} {:>10} {:>7} {:>7}", "", "decisions", "p50", "p99"),
+            format!("{:>26}", "µs of CPU a decision"),
+            format!("{:>10} {:>18} {:>6} {:>6}", "pgbench", "µs of CPU", "ratio", "ratio"),
+        ];
+        let units = [
+            format!("{:>8} {:>10} {:>7} {:>7}", "round", "a second", "ms", "ms"),
+            format!("{:>8} {:>8} {:>8}", "service", "postgres", "clients"),
+            format!("{:>10} {:>9} {:>8} {:>6} {:>6}", "a second", "postgres", "pgbench", "", "of CPU"),
+        ];
+        let shown = if self.against { 3 } else { 2 };
+        writeln!(stdout(), "\n{what}\n{}\n{}", names[..shown].join(" "), units[..shown].join(" "))?;
+        Ok(())
+    }
+
+    /// Prints a round.
+    pub fn add(&mut self, round: &Round) -> Result<(), Failure> {
+        let line = Line::of(round, self.seconds);
+        self.lines.push(line);
+        self.print(&self.lines.len().to_string(), line)
+    }
+
+    /// Prints the medians of the rounds.
+    pub fn end(&mut self) -> Result<(), Failure> {
+        let median = Line::median(&self.lines);
+        self.print("median", median)?;
+        self.lines.clear();
+        Ok(())
+    }
+
+    fn print(&self, name: &str, line: Line) -> Result<(), Failure> {
+        let mut out = stdout();
+        let Line { per_second, p50, p99, service_cpu, postgres_cpu, clients_cpu, .. } = line;
+        write!(
+            out,
+            "{name:>8} {per_second:>10.0} {p50:>7.1} {p99:>7.1} {service_cpu:>8.0} {postgres_cpu:>8.0} {clients_cpu:>8.0}"
+        )?;
+        if self.against {
+            let Line { pgbench, pgbench_postgres_cpu, pgbench_cpu, ratio, cpu_ratio, .. } = line;
+            write!(
+                out,
+                " {pgbench:>10.0} {pgbench_postgres_cpu:>9.0} {pgbench_cpu:>8.0} {ratio:>6.2} {cpu_ratio:>6.2}"
+            )?;
+        }
+        writeln!(out)?;
+        Ok(())
+    }
+}
+
+impl Line {
+    fn of(round: &Round, seconds: f64) -> Self {
+        let Round { load, used, against } = round;
+        let count = count(load.latencies.len());
+        let per_second = count / load.took.as_secs_f64();
+        let (pgbench, pgbench_used) = against.unwrap_or((f64::NAN, Used::default()));
+        let micros = |time: Duration, count: f64| time.as_secs_f64() * 1e6 / count;
+        Self {
+            per_second,
+            p50: share(&load.latencies, 50),
+            p99: share(&load.latencies, 99),
+            service_cpu: micros(used.service, count),
+            postgres_cpu: micros(used.postgres, count),
+            clients_cpu: micros(used.clients, count),
+            pgbench,
+            pgbench_postgres_cpu: micros(pgbench_used.postgres, pgbench * seconds),
+            pgbench_cpu: micros(pgbench_used.clients, pgbench * seconds),
+            ratio: per_second / pgbench,
+            cpu_ratio: micros(pgbench_used.total(), pgbench * seconds) / micros(used.total(), count),
+        }
+    }
+
+    /// Of each number by itself.
+    fn median(lines: &[Self]) -> Self {
+        let of = |number: fn(&Self) -> f64| {
+            let mut all: Vec<f64> = lines.iter().map(number).collect();
+            all.sort_by(f64::total_cmp);
+            all.get(all.len() / 2).copied().unwrap_or(f64::NAN)
+        };
+        Self {
+            per_second: of(|line| line.per_second),
+            p50: of(|line| line.p50),
+            p99: of(|line| line.p99),
+            service_cpu: of(|line| line.service_cpu),
+            postgres_cpu: of(|line| line.postgres_cpu),
+            clients_cpu: of(|line| line.clients_cpu),
+            pgbench: of(|line| line.pgbench),
+            pgbench_postgres_cpu: of(|line| line.pgbench_postgres_cpu),
+            pgbench_cpu: of(|line| line.pgbench_cpu),
+            ratio: of(|line| line.ratio),
+            cpu_ratio: of(|line| line.cpu_ratio),
+        }
+    }
+}
+
+/// The time in milliseconds that `percent` of them did not exceed.
+fn share(sorted: &[Duration], percent: usize) -> f64 {
+    let at = (sorted.len() * percent / 100).min(sorted.len().saturating_sub(1));
+    sorted.get(at).map_or(f64::NAN, |time| time.as_secs_f64() * 1e3)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts of a few seconds are exact in an f64")]
+fn count(of: usize) -> f64 {
+    of as f64
+}

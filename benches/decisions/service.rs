@@ -1,0 +1,183 @@
+//! The service as production runs it: the program in a process of its own, with its default settings.
+
+use std::fmt::Write as _;
+use std::process::Stdio;
+
+use serde_json::{Value, json};
+use stagegate::ids;
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::process::{Child, Command};
+use uuid::Uuid;
+
+use crate::client::{Clients, Connection, Kind, STAGES, message};
+use crate::{Failure, Options};
+
+/// Tasks that each client has in hand when a turn of votes begins.
+const TASKS_FOR_VOTES: usize = 20;
+
+/// Decisions a second that the tasks of a turn must be enough for.
+const FASTEST: usize = 6_000;
+
+/// A running service with a partner and two workflows.
+#[derive(Debug)]
+pub struct Service {
+    child: Child,
+    address: String,
+    platform_key: String,
+    partner_id: String,
+    partner_key: String,
+    tasks_to_advance: usize,
+}
+
+impl Service {
+    /// Starts it on this database and registers what the clients need.
+    pub async fn start(database_url: &str, options: &Options) -> Result<Self, Failure> {
+        let platform_key = hex::encode(ids::random::<24>());
+        let mut command = Command::new(&options.program);
+        command
+            .args(["serve", "--listen", "127.0.0.1:0"])
+            .env("DATABASE_URL", database_url)
+            .env("STAGEGATE_PLATFORM_KEYS", &platform_key)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(if options.log { Stdio::inherit() } else { Stdio::null() })
+            .kill_on_drop(true);
+        if let Some(size) = options.pool_size {
+            command.args(["--pool-size", &size.to_string()]);
+        }
+        let mut child = command.spawn()?;
+        let address = address(&mut child).await?;
+        let seconds = usize::try_from(options.seconds)?;
+        let mut service = Self {
+            child,
+            address,
+            platform_key,
+            partner_id: String::new(),
+            partner_key: String::new(),
+            tasks_to_advance: (FASTEST * seconds).div_ceil(options.clients * Kind::Advance.per_task()),
+        };
+        service.prepare().await?;
+        Ok(service)
+    }
+
+    /// Its process.
+    pub fn pid(&self) -> u32 {
+        self.child.id().expect("it runs until it is stopped")
+    }
+
+    /// Clients with no tasks yet.
+    pub async fn clients(&self, kind: Kind, count: usize) -> Result<Clients, Failure> {
+        Clients::connect(&self.address, &self.partner_key, kind, count).await
+    }
+
+    /// Opens as many tasks as the clients may need in a turn.
+    pub async fn top_up(&self, clients: &mut Clients) -> Result<(), Failure> {
+        let wanted = match clients.kind {
+            Kind::Vote => TASKS_FOR_VOTES,
+            Kind::Advance => self.tasks_to_advance,
+        };
+        let lacking = clients.lacking(wanted);
+        let mut opening = tokio::task::JoinSet::new();
+        for (client, count) in lacking.into_iter().enumerate() {
+            let (mut connection, key) = (Connection::open(&self.address).await?, self.platform_key.clone());
+            let bodies: Vec<(Uuid, String)> = (0..count).map(|_| self.task(clients.kind)).collect();
+            opening.spawn(async move {
+                let mut opened = Vec::with_capacity(bodies.len());
+                for (task, body) in bodies {
+                    connection.send(&message("POST", "/api/v1/tasks", &key, &body)).await?.expect(201)?;
+                    opened.push((client, task));
+                }
+                Ok::<_, Failure>(opened)
+            });
+        }
+        while let Some(opened) = opening.join_next().await {
+            for (client, task) in opened?? {
+                clients.give(client, task);
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells it to stop and waits until it has.
+    pub async fn stop(mut self) -> Result<(), Failure> {
+        Command::new("kill").args(["-TERM", &self.pid().to_string()]).status().await?;
+        let status = self.child.wait().await?;
+        if status.success() { Ok(()) } else { Err(format!("the service ended with {status}").into()) }
+    }
+
+    fn task(&self, kind: Kind) -> (Uuid, String) {
+        let task = ids::new();
+        let body = json!({
+            "id": task, "partner_id": self.partner_id, "buyer_id": ids::new(), "workflow": { "key": workflow(kind) },
+            "title": "Spring campaign", "metadata": { "order": "A-1024" },
+        });
+        (task, body.to_string())
+    }
+
+    async fn prepare(&mut self) -> Result<(), Failure> {
+        let mut connection = Connection::open(&self.address).await?;
+        let platform = self.platform_key.clone();
+        let partner =
+            call(&mut connection, "POST", "/api/v1/partners", &platform, &json!({ "name": "Partner" })).await?;
+        self.partner_id = text(&partner, "id")?;
+        let path = format!("/api/v1/partners/{}/keys", self.partner_id);
+        self.partner_key = text(&call(&mut connection, "POST", &path, &platform, &json!({})).await?, "key")?;
+        for kind in Kind::ALL {
+            let path = format!("/api/v1/workflows/{}", workflow(kind));
+            call(&mut connection, "PUT", &path, &self.partner_key, &definition(kind)).await?;
+        }
+        Ok(())
+    }
+}
+
+fn workflow(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Vote => "votes",
+        Kind::Advance => "stages",
+    }
+}
+
+fn definition(kind: Kind) -> Value {
+    let (stages, approvals) = match kind {
+        Kind::Vote => (3, 3),
+        Kind::Advance => (STAGES, 1),
+    };
+    let stage = |number: usize| {
+        json!({
+            "key": format!("stage-{number}"), "name": format!("Stage {number}"), "buyer_label": format!("In stage {number}"),
+            "reviewer": "partner", "quorum": { "approvals": approvals, "rejections": 1 }, "self_approval": true,
+            "deadline": { "within": "PT48H", "remind_before": ["PT8H"], "on_timeout": { "action": "escalate", "to": "platform" } },
+        })
+    };
+    json!({ "name": "Measured", "stages": (1..=stages).map(stage).collect::<Vec<_>>() })
+}
+
+async fn call(
+    connection: &mut Connection,
+    method: &str,
+    path: &str,
+    credential: &str,
+    body: &Value,
+) -> Result<Value, Failure> {
+    let body = if body.as_object().is_some_and(serde_json::Map::is_empty) { String::new() } else { body.to_string() };
+    let answer = connection.send(&message(method, path, credential, &body)).await?;
+    answer.expect(201)?;
+    Ok(serde_json::from_slice(answer.body)?)
+}
+
+fn text(body: &Value, name: &str) -> Result<String, Failure> {
+    Ok(body[name].as_str().ok_or_else(|| format!("no `{name}` in {body}"))?.to_owned())
+}
+
+/// Reads what the service prints until it names its address.
+async fn address(child: &mut Child) -> Result<String, Failure> {
+    let mut lines = BufReader::new(child.stdout.take().ok_or("its output is read here")?).lines();
+    let mut said = String::new();
+    while let Some(line) = lines.next_line().await? {
+        if let Some((_, address)) = line.split_once("listens on http://") {
+            return Ok(address.to_owned());
+        }
+        writeln!(said, "{line}")?;
+    }
+    Err(format!("the service did not start (--log shows why): {said}").into())
+}

@@ -1,0 +1,178 @@
+//! The connections that serve: those of sqlx's pool, which go from one statement to the next without a word to the server in between.
+//!
+//! sqlx asks the server for a sign of life whenever a connection comes back, which is a round trip for every statement. Here, one
+//! whose statement ended as it should waits for the next as it is. One whose statement failed or was dropped half-way goes back to
+//! sqlx, which finds out whether it still works, and so do all that wait, as what broke one (a restart of the server, say) broke them too.
+//! One that has been out for [`MAX_OUT`] goes back as well, so that sqlx can replace those that are too old.
+
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use futures_util::stream::{self, Stream, StreamExt as _, TryStreamExt as _};
+use sqlx::pool::PoolConnection;
+use sqlx::postgres::{PgQueryResult, PgRow, PgStatement, PgTypeInfo};
+use sqlx::{Describe, Either, Execute, Executor, PgConnection, PgPool, Postgres, SqlStr};
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::time::{Instant, timeout};
+
+use super::pool::TRUSTED_IDLE;
+
+/// How long a connection stays away from sqlx.
+const MAX_OUT: Duration = Duration::from_mins(1);
+
+/// The database, for statements of their own. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Pool(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    sqlx: PgPool,
+    /// A permit per connection: whoever holds one finds a connection waiting or gets one from sqlx. First come, first served.
+    gate: Semaphore,
+    waiting: Mutex<Vec<Lent>>,
+}
+
+#[derive(Debug)]
+struct Lent {
+    connection: PoolConnection<Postgres>,
+    since: Instant,
+    used: Instant,
+}
+
+/// A connection for one statement. Dropped before [`Loan::end`], it goes back to sqlx.
+struct Loan<'a> {
+    pool: &'a Inner,
+    lent: Option<Lent>,
+    _permit: SemaphorePermit<'a>,
+}
+
+impl From<PgPool> for Pool {
+    /// `sqlx` must not be used by others any more: they would wait for connections that wait here.
+    fn from(sqlx: PgPool) -> Self {
+        let gate = Semaphore::new(sqlx.options().get_max_connections() as usize);
+        Self(Arc::new(Inner { sqlx, gate, waiting: Mutex::default() }))
+    }
+}
+
+impl Pool {
+    /// How many connections there are at the most.
+    pub fn connections(&self) -> u32 {
+        self.0.sqlx.options().get_max_connections()
+    }
+
+    /// Waits for running statements, then closes every connection. Statements that come later fail.
+    pub async fn close(&self) {
+        let closing = self.0.sqlx.close();
+        self.0.give_back_all();
+        closing.await;
+    }
+
+    async fn lend(&self) -> Result<Loan<'_>, sqlx::Error> {
+        let pool = &*self.0;
+        let patience = pool.sqlx.options().get_acquire_timeout();
+        let permit = timeout(patience, pool.gate.acquire()).await.map_err(|_| sqlx::Error::PoolTimedOut)?;
+        let permit = permit.map_err(|_| sqlx::Error::PoolClosed)?;
+        // One that has waited long may have died; sqlx finds out.
+        let waiting = pool.waiting().pop().filter(|lent| lent.used.elapsed() < TRUSTED_IDLE);
+        let lent = match waiting {
+            Some(lent) => lent,
+            None => {
+                let (connection, now) = (pool.sqlx.acquire().await?, Instant::now());
+                Lent { connection, since: now, used: now }
+            }
+        };
+        Ok(Loan { pool, lent: Some(lent), _permit: permit })
+    }
+}
+
+impl Inner {
+    fn waiting(&self) -> std::sync::MutexGuard<'_, Vec<Lent>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn give_back_all(&self) {
+        let all = std::mem::take(&mut *self.waiting());
+        drop(all);
+    }
+}
+
+impl Loan<'_> {
+    fn connection(&mut self) -> &mut PgConnection {
+        &mut self.lent.as_mut().expect("it is there until the end").connection
+    }
+
+    /// The statement is over, with this result.
+    fn end<T>(mut self, result: Result<T, sqlx::Error>) -> Result<T, sqlx::Error> {
+        match &result {
+            Ok(_) => {
+                let lent = self.lent.take().filter(|lent| lent.since.elapsed() < MAX_OUT);
+                let lent = lent.map(|lent| Lent { used: Instant::now(), ..lent });
+                let mut waiting = self.pool.waiting();
+                // Looked at under the lock, or one could be left waiting in a closed pool.
+                if !self.pool.sqlx.is_closed() {
+                    waiting.extend(lent);
+                }
+            }
+            // The server's own word: a constraint, a time-out, or that this connection ends.
+            Err(sqlx::Error::Database(_)) => {}
+            Err(_) => self.pool.give_back_all(),
+        }
+        result
+    }
+}
+
+type Rows<'e> = Pin<Box<dyn Stream<Item = Result<Either<PgQueryResult, PgRow>, sqlx::Error>> + Send + 'e>>;
+type Answer<'e, T> = Pin<Box<dyn Future<Output = Result<T, sqlx::Error>> + Send + 'e>>;
+
+impl<'p> Executor<'p> for &'p Pool {
+    type Database = Postgres;
+
+    /// Reads all rows before it gives the first, so that a slow reader keeps no connection; every list has a limit.
+    fn fetch_many<'e, 'q: 'e, E>(self, query: E) -> Rows<'e>
+    where
+        'p: 'e,
+        E: 'q + Execute<'q, Postgres>,
+    {
+        let rows = async move {
+            let mut loan = self.lend().await?;
+            let rows: Result<Vec<_>, _> = loan.connection().fetch_many(query).try_collect().await;
+            loan.end(rows)
+        };
+        Box::pin(stream::once(rows).map_ok(|rows| stream::iter(rows).map(Ok)).try_flatten())
+    }
+
+    fn fetch_optional<'e, 'q: 'e, E>(self, query: E) -> Answer<'e, Option<PgRow>>
+    where
+        'p: 'e,
+        E: 'q + Execute<'q, Postgres>,
+    {
+        Box::pin(async move {
+            let mut loan = self.lend().await?;
+            let row = loan.connection().fetch_optional(query).await;
+            loan.end(row)
+        })
+    }
+
+    fn prepare_with<'e>(self, sql: SqlStr, parameters: &'e [PgTypeInfo]) -> Answer<'e, PgStatement>
+    where
+        'p: 'e,
+    {
+        Box::pin(async move {
+            let mut loan = self.lend().await?;
+            let statement = loan.connection().prepare_with(sql, parameters).await;
+            loan.end(statement)
+        })
+    }
+
+    fn describe<'e>(self, sql: SqlStr) -> Answer<'e, Describe<Postgres>>
+    where
+        'p: 'e,
+    {
+        Box::pin(async move {
+            let mut loan = self.lend().await?;
+            let description = loan.connection().describe(sql).await;
+            loan.end(description)
+        })
+    }
+}

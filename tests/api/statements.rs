@@ -1,0 +1,77 @@
+//! What a request costs the database, counted in statements as sqlx logs them.
+
+use std::sync::{Arc, Mutex};
+
+use serde_json::json;
+use stagegate::ids;
+use tracing::field::{Field, Visit};
+use tracing_subscriber::Layer;
+use tracing_subscriber::layer::{Context, SubscriberExt as _};
+
+use crate::harness::service::{PLATFORM_KEY, Service};
+
+/// Keeps the beginning of every statement that the code of this thread sends.
+#[derive(Clone, Default)]
+struct Statements(Arc<Mutex<Vec<String>>>);
+
+impl<S: tracing::Subscriber> Layer<S> for Statements {
+    fn on_event(&self, event: &tracing::Event<'_>, _: Context<'_, S>) {
+        if event.metadata().target() == "sqlx::query" {
+            event.record(&mut self.clone());
+        }
+    }
+}
+
+impl Visit for Statements {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        if field.name() == "summary" {
+            self.0.lock().unwrap().push(value.to_owned());
+        }
+    }
+
+    fn record_debug(&mut self, _: &Field, _: &dyn std::fmt::Debug) {}
+}
+
+impl Statements {
+    fn take(&self) -> Vec<String> {
+        std::mem::take(&mut *self.0.lock().unwrap())
+    }
+}
+
+// On one thread, to which the log is confined.
+#[tokio::test(flavor = "current_thread")]
+async fn a_decision_costs_one_read_and_one_write() {
+    let service = Service::start().await;
+    let (task, partner) = open_task(&service).await;
+    let approve = |stage: &str| json!({ "id": ids::new(), "type": "stage_approved", "stage": stage, "round": 1, "revision": 0, "actor": { "id": "u-1" } });
+    let path = format!("/api/v1/tasks/{task}/events");
+    // The platform's key is not in the database; the definition is read once and kept.
+    let answer = service.call("POST", &path, PLATFORM_KEY, &approve("one")).await;
+    assert_eq!(answer.status, 201, "{partner}: {:?}", answer.body);
+
+    let statements = Statements::default();
+    let log = tracing::subscriber::set_default(tracing_subscriber::registry().with(statements.clone()));
+    let answer = service.call("POST", &path, PLATFORM_KEY, &approve("two")).await;
+    drop(log);
+    assert_eq!(answer.status, 201, "{:?}", answer.body);
+    let sent = statements.take();
+    let [read, write] = sent.as_slice() else { panic!("{sent:?}") };
+    assert!(read.trim_start().starts_with("select task_id"), "{read}");
+    assert!(write.starts_with("with task as"), "{write}");
+}
+
+async fn open_task(service: &Service) -> (uuid::Uuid, String) {
+    let partner = service.call("POST", "/api/v1/partners", PLATFORM_KEY, &json!({ "name": "Partner" })).await;
+    let partner = partner.body["id"].as_str().unwrap().to_owned();
+    let key = service.call("POST", &format!("/api/v1/partners/{partner}/keys"), PLATFORM_KEY, &json!(null)).await;
+    let stage = |key: &str| json!({ "key": key, "name": key, "buyer_label": key, "reviewer": "platform" });
+    let workflow = json!({ "name": "Counted", "stages": [stage("one"), stage("two"), stage("three")] });
+    let key = key.body["key"].as_str().unwrap().to_owned();
+    let registered = service.call("PUT", "/api/v1/workflows/counted", &key, &workflow).await;
+    assert_eq!(registered.status, 201, "{:?}", registered.body);
+    let task = ids::new();
+    let opening = json!({ "id": task, "partner_id": partner, "buyer_id": ids::new(), "workflow": { "key": "counted" }, "title": "Counted" });
+    let opened = service.call("POST", "/api/v1/tasks", PLATFORM_KEY, &opening).await;
+    assert_eq!(opened.status, 201, "{:?}", opened.body);
+    (task, partner)
+}
