@@ -16,6 +16,7 @@
 //! | [`config`], [`clock`], [`ids`] | the only readers of the environment, the time and randomness |
 //! | [`trial`], [`demo`], [`check`] | the credentials of a trial, a task played through, files checked offline |
 //! | [`telemetry`] | logs |
+//! | `tests/api/`, `benches/` | one integration binary, a file per subject; what is measured, against what |
 //!
 //! # The arrows
 //!
@@ -91,7 +92,8 @@
 //!   [`domain::event`] with its fields in [`domain::audit::fields`], its fold in [`domain::evolve`]; then `http/commands.rs`. The compiler and the tests of
 //!   the table name every place that was forgotten, since no match has a `_`.
 //! - **A phase**: a variant of [`domain::task::Phase`] with the data that is true only there; then as above, and the label in [`domain::status`].
-//! - **An operation**: a function in [`app`], a handler of the same name in [`http`], one line in its list of routes. `./test --update` writes `openapi.yaml`.
+//! - **An operation**: a function in [`app`], a handler of the same name in [`http`], one line in its list of routes. `./test --update` writes `openapi.yaml`;
+//!   every operation with an id in its path is tried with another partner's key (`tests/api/ownership.rs`).
 //! - **A migration**: `migrations/NNNN_what.sql`, forward only, each table and column commented; `./test --update` writes `.sqlx`.
 //! - **A setting**: a field in [`config`]; the README's table is compared with it.
 

@@ -30,7 +30,8 @@ impl Trial {
     pub async fn start() -> Self {
         let options = scratch_options();
         let postgres = Postgres::start(&options, "stagegate").await.unwrap();
-        let mut service = stagegate(&["serve", "--listen", "127.0.0.1:0"], &options.data_dir);
+        // Not a line for each request: nobody reads them, and a full pipe would stop it.
+        let mut service = stagegate(&["serve", "--log", "warn", "--listen", "127.0.0.1:0"], &options.data_dir);
         let url = format!("http://{}", address(&mut service).await);
         // The address is said first, and connections wait until the trial is made.
         let health = ["--silent", "--fail", "--max-time", "60", &format!("{url}/health")];
