@@ -31,7 +31,7 @@ impl Lock {
     }
 
     /// Holds it alone if nobody else does.
-    pub fn try_exclusive(path: &Path) -> Result<Option<Self>, Error> {
+    fn try_exclusive(path: &Path) -> Result<Option<Self>, Error> {
         let file = open(path)?;
         match file.try_lock() {
             Ok(()) => Ok(Some(Self { _file: file })),

@@ -220,7 +220,12 @@ impl Postgres {
     pub async fn stop(self) -> Result<bool, Error> {
         let start = Lock::exclusive(&self.layout.start_lock, LOCK_PATIENCE).await?;
         drop(self.users);
-        let last = Lock::try_exclusive(&self.layout.users_lock)?;
+        // A program that is being started holds copies of our files for an instant, the lock that was just dropped among them.
+        let last = match Lock::exclusive(&self.layout.users_lock, Duration::from_millis(300)).await {
+            Ok(lock) => Some(lock),
+            Err(Error::Locked { .. }) => None,
+            Err(error) => return Err(error),
+        };
         if last.is_some() {
             cluster::stop(&self.layout, &self.binaries).await?;
         }
