@@ -87,9 +87,11 @@ impl Clients {
         self.all.len()
     }
 
-    /// How many tasks each client lacks of `wanted`.
+    /// How many tasks each client lacks of `wanted`, as those that it has begun have fewer decisions left in them.
     pub fn lacking(&self, wanted: usize) -> Vec<usize> {
-        self.all.iter().map(|client| wanted.saturating_sub(client.tasks.len())).collect()
+        let all = self.kind.per_task();
+        let used = |client: &Client| client.tasks.iter().map(|target| target.decided).sum::<usize>().div_ceil(all);
+        self.all.iter().map(|client| (wanted + used(client)).saturating_sub(client.tasks.len())).collect()
     }
 
     /// Gives a client another task.
