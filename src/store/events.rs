@@ -161,13 +161,13 @@ impl TryFrom<Row> for Record {
         let place = Place { table: "task_events", key: Key(row.task_id, row.seq) };
         let hash = place.hash(&row.hash)?;
         let sealed = Sealed { entry: row.entry, data: row.data, personal: row.personal, hash };
-        let event = audit::open(&sealed).map_err(|error| match error {
+        let event: Event = audit::open(&sealed).map_err(|error| match error {
             audit::Error::Format(format) if format > FORMAT => place.newer(format),
             audit::Error::Entry
             | audit::Error::Columns
             | audit::Error::Format(_)
             | audit::Error::Order(_)
-            | audit::Error::Task
+            | audit::Error::Trail
             | audit::Error::Link
             | audit::Error::Hash
             | audit::Error::Fields

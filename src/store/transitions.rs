@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::error::constraint;
 use super::row::{bigint, int, to_json};
 use super::{Error, Pool};
-use crate::domain::audit::{Hash, Origin, Sealed, seal};
+use crate::domain::audit::{Hash, Origin, Sealed, Subject as _, seal};
 use crate::domain::decide::{Snapshot, Transition};
 use crate::domain::event::{Event, Fact, Opened};
 use crate::domain::id::{BuyerId, PartnerId};

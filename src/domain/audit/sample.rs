@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::{Origin, Sealed, seal};
+use super::{Origin, Sealed, Subject as _, seal};
 use crate::domain::event::{
     Artifact, DeadlineKind, EscalationResolved, Event, Fact, Feedback, FeedbackItem, InFlight, LateDecision, Opened,
     Resolution, StageEscalated, StageRejected, TimeoutAction, VoteRecorded, WorkflowRef,
