@@ -106,7 +106,10 @@ pub fn trail(proof: &[u8], out: &mut impl Write) -> io::Result<Verdict> {
     let proof: ProofView = match serde_json::from_slice(proof) {
         Ok(proof) => proof,
         Err(error) => {
-            writeln!(out, "not the answer of GET /tasks/{{id}}/audit/proof or GET /partners/{{id}}/audit/proof: {error}")?;
+            writeln!(
+                out,
+                "not the answer of GET /tasks/{{id}}/audit/proof or GET /partners/{{id}}/audit/proof: {error}"
+            )?;
             return Ok(Verdict::Unreadable);
         }
     };

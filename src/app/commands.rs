@@ -27,7 +27,7 @@ use super::{App, Caller, Error};
 
 /// How often a command is decided when others were faster. Those of one replica take turns after the first attempt, so what is left to
 /// lose against are other replicas; one of them can win many times in a row, as it has the freshest copy of the task.
-const MAX_ATTEMPTS: usize = 64;
+pub(super) const MAX_ATTEMPTS: usize = 64;
 
 /// A party's command as it came in.
 #[derive(Clone, Debug)]

@@ -12,6 +12,7 @@ pub mod audit;
 pub mod caller;
 pub mod commands;
 pub mod health;
+pub mod partner_trail;
 pub mod partners;
 pub mod tasks;
 pub mod timers;
@@ -139,7 +140,7 @@ impl Error {
 }
 
 #[derive(Debug, thiserror::Error)]
-#[error("others changed the task first, every time")]
+#[error("others were faster, every time")]
 struct Contended;
 
 #[derive(Debug, thiserror::Error)]

@@ -181,13 +181,9 @@ pub struct Registered {
 pub fn register(known: Option<Registered>, key: &WorkflowKey, digest: [u8; 32]) -> (u32, Vec<PartnerFact>) {
     let same = known.filter(|known| known.digest == digest);
     let version = same.map_or_else(|| known.map_or(1, |known| known.version + 1), |same| same.version);
-    let registered =
-        PartnerFact::WorkflowRegistered { key: key.clone(), version, digest: hex::encode(digest) };
+    let registered = PartnerFact::WorkflowRegistered { key: key.clone(), version, digest: hex::encode(digest) };
     let restored = PartnerFact::WorkflowRestored { key: key.clone() };
-    let facts = [
-        same.is_none().then_some(registered),
-        known.is_some_and(|known| known.is_retired).then_some(restored),
-    ];
+    let facts = [same.is_none().then_some(registered), known.is_some_and(|known| known.is_retired).then_some(restored)];
     (version, facts.into_iter().flatten().collect())
 }
 

@@ -142,7 +142,7 @@ pub struct StepRefusal {
         "commands": [{ "at": "2026-11-22T09:00:00Z", "party": "partner", "type": "work_submitted", "actor": { "id": "agent-7" }, "summary": "First draft." }] })),
     responses((status = 200, description = "What would happen.", body = SimulationResult)))]
 pub async fn simulate_workflow(
-    PartnerOnly(partner): PartnerOnly,
+    PartnerOnly(partner, _): PartnerOnly,
     Path(path): Path<WorkflowPath>,
     Query(NoParameters {}): Query<NoParameters>,
     State(state): State<AppState>,

@@ -42,13 +42,7 @@ const KINDS: [Kind; PartnerFact::TYPES.len()] = [
     ),
     kind(
         "partner.exported",
-        &[
-            shown("data.entries"),
-            shown("data.from"),
-            shown("data.tasks"),
-            shown("data.until"),
-            shown("data.workflow"),
-        ],
+        &[shown("data.entries"), shown("data.from"), shown("data.tasks"), shown("data.until"), shown("data.workflow")],
     ),
 ];
 

@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use super::fields::{KINDS, Kind};
 use super::sample::{SECRET_DIGEST, any_event, origin, sealed, trail};
 use super::{
-    Broken, Chain, EntryProof, EntryView, Error, FieldProof, Hash, ProofView, Sealed, Subject, TrailOrigin, erase, open,
-    proof, seal, verify, view,
+    Broken, Chain, EntryProof, EntryView, Error, FieldProof, Hash, ProofView, Sealed, Subject, TrailOrigin, erase,
+    open, proof, seal, verify, view,
 };
 use crate::domain::event::{Event, Fact};
 use crate::domain::party::{Party, Source};

@@ -38,10 +38,7 @@ fn trail() -> Vec<PartnerEvent> {
             Source::Platform,
             PartnerFact::Exported { workflow: Some(key()), from: time(), until: time(), tasks: 7, entries: 140 },
         ),
-        (
-            Source::Partner,
-            PartnerFact::Exported { workflow: None, from: None, until: None, tasks: 7, entries: 140 },
-        ),
+        (Source::Partner, PartnerFact::Exported { workflow: None, from: None, until: None, tasks: 7, entries: 140 }),
         (Source::Platform, PartnerFact::KeyRevoked { key_id }),
     ];
     let event = |((party, fact), seq)| PartnerEvent {
