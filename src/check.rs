@@ -197,5 +197,7 @@ mod tests {
         );
         proof["entries"] = Value::Null;
         assert_eq!(said(trail, &proof.to_string()).0, Verdict::Unreadable);
+        let neither = json!({ "format": 1, "origin": { "partner": id, "task": id }, "entries": [] });
+        assert_eq!(said(trail, &neither.to_string()).0, Verdict::Unreadable);
     }
 }

@@ -15,6 +15,7 @@ mod lists;
 mod openapi;
 mod order_of_checks;
 mod ownership;
+mod partner_trail;
 mod partners;
 mod pool;
 mod races;
