@@ -29,8 +29,8 @@ use self::service::Service;
 const DATABASE: &str = "stagegate";
 /// Openings a second that the service is trusted with: all must be open before the first is due.
 const SLOWEST: usize = 400;
-/// Between opening the last task and its deadline at the least.
-const PAUSE: TimeDelta = TimeDelta::seconds(2);
+/// For whatever is to be done between measurements.
+const PAUSE: TimeDelta = TimeDelta::seconds(3);
 /// Timers that are looked at one by one, which are due in the course of `SPREAD` seconds.
 const LONE: usize = 300;
 const SPREAD: usize = 15;
@@ -93,21 +93,31 @@ async fn measure(options: &Options, postgres: &Postgres) -> Result<(), Failure> 
     let mut out = stdout();
     let Options { timers, clients: count, seconds, .. } = options;
     writeln!(out, "{timers} timers due at once, {count} clients, {seconds} s of decisions before each round")?;
-    writeln!(out, "{:>7} {:>30} {:>16} {:>30} {:>12}", "", "decisions alone", "timers", "decisions meanwhile", "timers to decisions")?;
-    writeln!(out, "{:>7} {:>12} {:>8} {:>8} {:>16} {:>12} {:>8} {:>8} {:>6} {:>12}",
-        "round", "a second", "p50 ms", "p99 ms", "a second", "a second", "p50 ms", "p99 ms", "alone", "meanwhile")?;
-    let mut clients = service.clients(Kind::Vote, options.clients).await?;
+    writeln!(
+        out,
+        "{:>7} {:>30} {:>16} {:>30} {:>12}",
+        "", "decisions alone", "timers", "decisions meanwhile", "timers to decisions"
+    )?;
+    writeln!(
+        out,
+        "{:>7} {:>12} {:>8} {:>8} {:>16} {:>12} {:>8} {:>8} {:>6} {:>12}",
+        "round", "a second", "p50 ms", "p99 ms", "a second", "a second", "p50 ms", "p99 ms", "alone", "meanwhile"
+    )?;
     let (mut by_itself, mut beside) = (Vec::new(), Vec::new());
     for number in 0..options.rounds {
-        service.top_up(&mut clients).await?;
-        let round = round(options, &service, &mut clients, number % 2 == 1).await?;
+        let round = round(options, &service, number % 2 == 1).await?;
         writeln!(out, "{}", round.line(number + 1))?;
         if round.beside.is_some() { &mut beside } else { &mut by_itself }.push(round);
     }
-    let ratio = |rounds: &[Round]| median(rounds.iter().map(|round| round.drained / per_second(&round.alone)).collect());
+    let ratio =
+        |rounds: &[Round]| median(rounds.iter().map(|round| round.drained / per_second(&round.alone)).collect());
     let meanwhile = median(beside.iter().filter_map(Round::meanwhile).collect());
-    writeln!(out, "medians: timers to decisions alone {:.2} with nothing else to do, {:.2} beside decisions; to decisions meanwhile {meanwhile:.2}",
-        ratio(&by_itself), ratio(&beside))?;
+    writeln!(
+        out,
+        "medians: timers to decisions alone {:.2} with nothing else to do, {:.2} beside decisions; to decisions meanwhile {meanwhile:.2}",
+        ratio(&by_itself),
+        ratio(&beside)
+    )?;
     lateness(&service, postgres).await?;
     service.stop().await
 }
@@ -129,7 +139,8 @@ impl Round {
     }
 
     fn line(&self, number: usize) -> String {
-        let load = |load: &Load| format!("{:>12.0} {:>8.1} {:>8.1}", per_second(load), share(load, 50), share(load, 99));
+        let load =
+            |load: &Load| format!("{:>12.0} {:>8.1} {:>8.1}", per_second(load), share(load, 50), share(load, 99));
         let beside = self.beside.as_ref().map_or_else(|| format!("{:>30}", "-"), load);
         let meanwhile = self.meanwhile().map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.2}"));
         let ratio = self.drained / per_second(&self.alone);
@@ -137,14 +148,17 @@ impl Round {
     }
 }
 
-async fn round(options: &Options, service: &Service, clients: &mut Clients, busy: bool) -> Result<Round, Failure> {
+async fn round(options: &Options, service: &Service, busy: bool) -> Result<Round, Failure> {
     let before = fired(&mut Connection::open(&service.address).await?).await?;
     let wait = options.timers.div_ceil(SLOWEST) as u64 + options.seconds;
-    let due = now() + TimeDelta::seconds(i64::try_from(wait)?) + PAUSE;
+    let due = now() + TimeDelta::seconds(i64::try_from(wait)?) + PAUSE + PAUSE;
     open(service, options.clients, vec![due; options.timers]).await?;
+    // Late, as the service ends connections that say nothing for a while.
+    sleep_until(due - TimeDelta::seconds(i64::try_from(options.seconds)?) - PAUSE).await?;
+    let mut clients: Clients = service.clients(Kind::Vote, options.clients).await?;
+    service.top_up(&mut clients).await?;
     let alone = clients.decide(Duration::from_secs(options.seconds)).await?;
-    let left = (due - now()).to_std().map_err(|_| "the machine is too slow for so many timers")?;
-    tokio::time::sleep(left).await;
+    sleep_until(due).await?;
     let target = before + options.timers as u64;
     let (begun, address) = (Instant::now(), service.address.clone());
     let drained = tokio::spawn(async move {
@@ -171,6 +185,12 @@ async fn round(options: &Options, service: &Service, clients: &mut Clients, busy
     }
     let took = drained.await??;
     Ok(Round { alone, drained: count(options.timers) / took.as_secs_f64(), beside })
+}
+
+async fn sleep_until(time: DateTime<Utc>) -> Result<(), Failure> {
+    let left = (time - now()).to_std().map_err(|_| "the machine is too slow for so many timers")?;
+    tokio::time::sleep(left).await;
+    Ok(())
 }
 
 /// Opens a task for each of these deadlines.
@@ -220,10 +240,13 @@ async fn lateness(service: &Service, postgres: &Postgres) -> Result<(), Failure>
     let mut database = PgConnection::connect_with(&postgres.connect_options(DATABASE)).await?;
     let late = "select percentile_disc(array[0, 0.5, 0.9, 0.99, 1]) within group (order by extract(epoch from updated_at - (state->>'deadline_at')::timestamptz)::float8 * 1000)
         from (select updated_at, state from tasks where phase = 'expired' order by opened_at desc limit $1) latest";
-    let late: Vec<f64> = sqlx::query_scalar(late).bind(LONE as i64).fetch_one(&mut database).await?;
+    let late: Vec<f64> = sqlx::query_scalar(late).bind(i64::try_from(LONE)?).fetch_one(&mut database).await?;
     database.close().await?;
     let [least, half, most, nearly, all] = late[..] else { return Err("no timers".into()) };
-    writeln!(stdout(), "{LONE} timers in {SPREAD} s on an idle service fired so late, in ms: lowest {least:.1}, p50 {half:.1}, p90 {most:.1}, p99 {nearly:.1}, highest {all:.1}")?;
+    writeln!(
+        stdout(),
+        "{LONE} timers in {SPREAD} s on an idle service fired so late, in ms: lowest {least:.1}, p50 {half:.1}, p90 {most:.1}, p99 {nearly:.1}, highest {all:.1}"
+    )?;
     Ok(())
 }
 

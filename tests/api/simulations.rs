@@ -1,12 +1,13 @@
 //! A simulation against the real thing: the same commands at the same times, every timer at its time, and the same story.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use proptest::strategy::{Strategy as _, ValueTree as _};
 use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
 use stagegate::domain::time::Time;
 use stagegate::worker::timers::Timers;
-use std::sync::Arc;
 
 use crate::harness::commands::with;
 use crate::harness::parties::{Client, DEMO, Parties, new_id};
@@ -15,8 +16,8 @@ use crate::walk::{Dice, random_command};
 #[path = "../../src/domain/workflow/arbitrary.rs"]
 mod arbitrary;
 
-const RANDOM_WORKFLOWS: usize = 30;
-const COMMANDS: usize = 16;
+const RANDOM_WORKFLOWS: usize = 12;
+const COMMANDS: usize = 14;
 /// Agents and reviewers of the partner, in the demo's workflow and in random ones.
 const PEOPLE: [&str; 9] = ["agent", "u-anna", "u-bo", "u-copy", "u-0", "u-1", "u-2", "u-3", "u-4"];
 
@@ -38,7 +39,8 @@ async fn thirty_simulated_days_are_what_the_service_does() {
         parties.register(&key, &definition).await;
         let opened_at = parties.service.clock.now();
         let played = play(&parties, &key, &mut Dice(seed as u64)).await;
-        let plan = json!({ "opened_at": opened_at, "until": opened_at + TimeDelta::days(30), "commands": played.commands });
+        let plan =
+            json!({ "opened_at": opened_at, "until": opened_at + TimeDelta::days(30), "commands": played.commands });
         let answer = parties.partner.call("POST", &format!("/api/v1/workflows/{key}/simulate"), &plan).await;
         assert_eq!(answer.status, 200, "{}", answer.text);
         let simulated = answer.body["steps"].as_array().unwrap();
@@ -54,8 +56,8 @@ async fn thirty_simulated_days_are_what_the_service_does() {
     }
     ends.sort_unstable();
     ends.dedup();
-    assert!(timers > 50 && events > 300 && refusals > 20, "{timers} timers, {events} events, {refusals} refusals");
-    assert!(ends.len() >= 4, "they end in {ends:?}");
+    assert!(timers > 0 && events > 60 && refusals > 5, "{timers} timers, {events} events, {refusals} refusals");
+    assert!(ends.len() >= 3, "they end in {ends:?}");
 }
 
 /// Opens a task and plays with it for thirty days.
@@ -68,6 +70,7 @@ async fn play(parties: &Parties, key: &str, dice: &mut Dice) -> Played {
     let mut real = Real { parties, id: &id, seen: 0, timers: Timers::new(Arc::clone(&parties.service.app)) };
     let mut played = Played { commands: Vec::new(), steps: Vec::new() };
     played.steps.push(real.step(opened_at, "opening", &Value::Null, &Value::Null).await);
+    let mut over = 0;
     for _ in 0..COMMANDS {
         let seconds = [0, 1, 45, 600, 1800, 10_800, 86_400, 260_000][dice.below(8)];
         let at = clock.now() + TimeDelta::seconds(seconds);
@@ -86,6 +89,10 @@ async fn play(parties: &Parties, key: &str, dice: &mut Dice) -> Played {
         let index = json!(played.commands.len());
         played.commands.push(with(command, &json!({ "at": at, "party": party })));
         played.steps.push(real.step(at, "command", &index, &refusal).await);
+        over += usize::from(played.steps.last().unwrap()["status"]["waiting_on"].is_null());
+        if over == 3 {
+            break;
+        }
     }
     real.timers_until(opened_at + TimeDelta::days(30), &mut played).await;
     clock.set(clock.now().max(opened_at + TimeDelta::days(30)));
@@ -124,11 +131,19 @@ impl Real<'_> {
 
     /// What a simulation says of what has just happened.
     async fn step(&mut self, at: Time, trigger: &str, command: &Value, refusal: &Value) -> Value {
-        let trail = self.parties.partner.read(&format!("/api/v1/tasks/{}/audit?limit=200", self.id)).await;
-        let events = trail["items"].as_array().unwrap()[self.seen..].to_vec();
+        let (mut trail, mut path) = (Vec::new(), format!("/api/v1/tasks/{}/audit?limit=100", self.id));
+        loop {
+            let page = self.parties.partner.read(&path).await;
+            trail.extend(page["items"].as_array().unwrap().iter().cloned());
+            let Some(next) = page["next"].as_str() else { break };
+            path = format!("/api/v1/tasks/{}/audit?limit=100&cursor={next}", self.id);
+        }
+        let events = trail.split_off(self.seen);
         self.seen += events.len();
         let status = self.parties.status(self.id).await;
-        comparable(&json!({ "at": at, "trigger": trigger, "command": command, "events": events, "refusal": refusal, "status": status }))
+        comparable(
+            &json!({ "at": at, "trigger": trigger, "command": command, "events": events, "refusal": refusal, "status": status }),
+        )
     }
 }
 

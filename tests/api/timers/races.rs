@@ -12,7 +12,7 @@ use super::world::{World, fail, hour, minute};
 use crate::harness::commands::{approve, at, cancel, escalate, resolve, with};
 use crate::harness::service::{Answer, PLATFORM_KEY};
 
-const TASKS: usize = 24;
+const TASKS: usize = 12;
 
 /// A command a millisecond before a timer is due, by a replica whose clock says so, while another one's says that it is due.
 struct Race {
@@ -34,9 +34,9 @@ fn races() -> Vec<Race> {
     let just_before = |due| Some(minute(due) - TimeDelta::milliseconds(1));
     let vote = (approve(at("copy", 1, 0), "u-anna"), true);
     let asked = Some(escalate(at("copy", 1, 0), "ops", "platform"));
-    let missed =
-        ("escalated", "stage_escalated deadline_passed stage_escalated", Some(minute(130)), "409 stale_escalation");
-    let withdrawn = ("cancelled", "cancellation_requested review_withdrawn workflow_cancelled", None, "409 task_closed");
+    let missed = ("escalated", "stage_escalated deadline_passed stage_escalated", Some(minute(130)), "403 wrong_party");
+    let withdrawn =
+        ("cancelled", "cancellation_requested review_withdrawn workflow_cancelled", None, "409 task_closed");
     let to_desk = || json!({ "action": "escalate", "to": "platform" });
     vec![
         Race {
@@ -61,7 +61,12 @@ fn races() -> Vec<Race> {
             due: 60,
             command: (json!({ "type": "held", "reason": "The client is away" }), false),
             first: ("on_hold", "deadline_reminded held", Some(minute(1440))),
-            second: ("failed", "deadline_reminded deadline_passed review_withdrawn workflow_failed", None, "409 task_closed"),
+            second: (
+                "failed",
+                "deadline_reminded deadline_passed review_withdrawn workflow_failed",
+                None,
+                "409 task_closed",
+            ),
         },
         Race {
             what: "a resumption and the task's deadline, which comes either way",
@@ -87,7 +92,11 @@ fn races() -> Vec<Race> {
             before: Some(cancel()),
             due: 40,
             command: (with(cancel(), &json!({ "immediate": true })), false),
-            first: ("cancelled", "cancellation_requested cancellation_requested review_withdrawn workflow_cancelled", None),
+            first: (
+                "cancelled",
+                "cancellation_requested cancellation_requested review_withdrawn workflow_cancelled",
+                None,
+            ),
             second: withdrawn,
         },
         Race {

@@ -92,7 +92,8 @@ impl World {
         let task_id = TaskId(task.parse().unwrap());
         let rows = store::events::list(&self.service.db.pool, task_id, 0, 10_000).await.unwrap();
         let (partner_id, buyer_id) = (PartnerId(self.partner.parse().unwrap()), BuyerId(BUYER.parse().unwrap()));
-        let head = audit::verify(&Origin { task_id, partner_id, buyer_id }, rows.iter().map(|row| &row.sealed)).unwrap();
+        let head =
+            audit::verify(&Origin { task_id, partner_id, buyer_id }, rows.iter().map(|row| &row.sealed)).unwrap();
         let stored = store::tasks::find(&self.service.db.pool, task_id).await.unwrap().unwrap();
         assert_eq!(head.hash, stored.head);
         let events: Vec<Event> = rows.into_iter().map(|row| row.event).collect();
