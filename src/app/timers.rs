@@ -69,8 +69,8 @@ pub async fn wait(app: &App, at_most: Duration) {
     }
 }
 
-/// How many tasks may be worked on at a time: as many as there are connections. Whoever wants one stands in one line with all others,
-/// so a request waits for one statement of each at the most; and timers get their share however many requests there are.
+/// How many tasks may be worked on at a time: two for each connection. Whoever wants a connection stands in one line with all others, so a
+/// request waits for a few statements at the most, and timers get their share however many requests there are.
 pub fn width(app: &App) -> usize {
-    (app.pool.connections() as usize).max(1)
+    (2 * app.pool.connections() as usize).max(1)
 }

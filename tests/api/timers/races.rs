@@ -30,6 +30,7 @@ struct Race {
     second: (&'static str, &'static str, Option<Time>, &'static str),
 }
 
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn races() -> Vec<Race> {
     let just_before = |due| Some(minute(due) - TimeDelta::milliseconds(1));
     let vote = (approve(at("copy", 1, 0), "u-anna"), true);
