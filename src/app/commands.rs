@@ -123,33 +123,36 @@ pub async fn post_event(app: &Arc<App>, caller: &Caller, task: Loaded, request: 
 
 /// Handles the earliest due timer of a task, if one is due; whether there was one.
 pub async fn tick(app: &App, id: TaskId) -> Result<bool, Error> {
-    Ok(tick_until_quiet(app, id, 1).await? > 0)
+    let task = super::tasks::load(app, id).await?.ok_or(Error::NotFound)?;
+    Ok(tick_until_quiet(app, task, 1).await? > 0)
 }
 
-/// Handles due timers of a task, the earliest first, until none is due or `most` were handled; how many.
-pub async fn tick_until_quiet(app: &App, id: TaskId, most: u32) -> Result<u32, Error> {
-    let (mut handled, mut attempts, mut turn) = (0, 0, None);
-    while handled < most && attempts < MAX_ATTEMPTS {
-        let Some(task) = super::tasks::load(app, id).await? else { return Err(Error::NotFound) };
+/// Handles due timers of a task as it was read, the earliest first, until none is due or `most` were handled; how many.
+pub async fn tick_until_quiet(app: &App, mut task: Loaded, most: u32) -> Result<u32, Error> {
+    let (id, mut handled, mut attempts, mut turn) = (task.id(), 0, 0, None);
+    loop {
         let now = app.clock.now();
         let transition = match decide::decide(&task.workflow, task.snapshot(), &Command::tick(), now) {
             Ok(transition) => transition,
             Err(Refusal::NothingDue) => return Ok(handled),
             Err(refusal) => return Err(Error::Internal(Arc::new(refusal))),
         };
-        let Outcome::Saved(_) = save(app, &task, &transition, None).await? else {
+        if let Outcome::Saved(_) = save(app, &task, &transition, None).await? {
+            (handled, attempts) = (handled + 1, 0);
+            if handled == most || transition.snapshot().task.wake_at().is_none_or(|next| next > now) {
+                return Ok(handled);
+            }
+        } else {
             attempts += 1;
+            if attempts == MAX_ATTEMPTS {
+                return Err(Error::contended());
+            }
             if turn.is_none() {
                 turn = Some(app.turns.take(id).await);
             }
-            continue;
-        };
-        (handled, attempts) = (handled + 1, 0);
-        if transition.snapshot().task.wake_at().is_none_or(|next| next > now) {
-            return Ok(handled);
         }
+        task = super::tasks::load(app, id).await?.ok_or(Error::NotFound)?;
     }
-    if attempts < MAX_ATTEMPTS { Ok(handled) } else { Err(Error::contended()) }
 }
 
 async fn attempt_until_settled(app: &App, party: Party, mut task: Loaded, request: &Request) -> Result<Answer, Error> {

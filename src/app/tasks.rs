@@ -141,6 +141,20 @@ pub(super) async fn load(app: &App, id: TaskId) -> Result<Option<Loaded>, Error>
     }
 }
 
+/// These tasks, each by itself readable or not; those that are missing are left out.
+pub(super) async fn load_all(app: &App, ids: &[TaskId]) -> Result<Vec<(TaskId, Result<Loaded, Error>)>, Error> {
+    let found = store::tasks::list(&app.pool, ids).await?;
+    let mut loaded = Vec::with_capacity(found.len());
+    for (id, record) in found {
+        let task = match record {
+            Ok(record) => with_workflow(app, record).await,
+            Err(error) => Err(error.into()),
+        };
+        loaded.push((id, task));
+    }
+    Ok(loaded)
+}
+
 async fn with_workflow(app: &App, record: Record) -> Result<Loaded, Error> {
     let workflow = workflows::pinned(app, record.partner_id, &record.workflow).await?;
     let identity = Identity {

@@ -103,7 +103,8 @@ pub struct SimulationStep {
     /// The index of the command in the request, from 0; null for the opening and for timers.
     #[schema(required = true)]
     command: Option<usize>,
-    /// The entries of the trail, as the partner would see them, without hashes; empty for a refused command.
+    /// The entries of the trail, as the partner would see them, without hashes; of a refused command only the late decision
+    /// that is kept all the same.
     events: Vec<EntryView>,
     /// Why the command was refused; null if it was not.
     #[schema(required = true)]
@@ -254,14 +255,12 @@ fn simulated() -> CredentialId {
 }
 
 fn step(step: Step) -> SimulationStep {
-    let (events, refusal) = match step.outcome {
-        Ok(events) => (events.iter().map(|event| audit::view(event, None, Party::Partner)).collect(), None),
-        Err(refusal) => {
-            let problem = Problem::from(app::Error::Rejected(refusal));
-            let detail = problem.body(None).detail.into_owned();
-            (Vec::new(), Some(StepRefusal { code: problem.code(), detail }))
-        }
-    };
+    let events = step.events.iter().map(|event| audit::view(event, None, Party::Partner)).collect();
+    let refusal = step.refusal.map(|refusal| {
+        let problem = Problem::from(app::Error::Rejected(refusal));
+        let detail = problem.body(None).detail.into_owned();
+        StepRefusal { code: problem.code(), detail }
+    });
     let (trigger, command) = match step.trigger {
         Trigger::Opening => (StepTrigger::Opening, None),
         Trigger::Command(index) => (StepTrigger::Command, Some(index)),

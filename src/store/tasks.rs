@@ -59,6 +59,14 @@ pub async fn find(pool: &Pool, task_id: TaskId) -> Result<Option<Record>, Error>
     row.map(Record::try_from).transpose()
 }
 
+/// Everything about each of these tasks, in one read and no order; those that are missing are left out. A row that cannot be read
+/// is its own error and no other's.
+pub async fn list(pool: &Pool, task_ids: &[TaskId]) -> Result<Vec<(TaskId, Result<Record, Error>)>, Error> {
+    let ids: Vec<Uuid> = task_ids.iter().map(|id| id.0).collect();
+    let rows = select_tasks!("", ["where task_id = any ($1)"], &ids).fetch_all(pool).await?;
+    Ok(rows.into_iter().map(|row| (TaskId(row.task_id), Record::try_from(row))).collect())
+}
+
 /// What the buyer reads of one task.
 pub async fn find_status(pool: &Pool, task_id: TaskId) -> Result<Option<StatusRecord>, Error> {
     let row = sqlx::query_as!(

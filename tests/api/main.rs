@@ -23,6 +23,7 @@ mod readme;
 mod replays;
 mod serve;
 mod server;
+mod simulations;
 mod sql_shape;
 mod statements;
 mod store;
