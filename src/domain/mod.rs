@@ -18,6 +18,7 @@ pub mod api_key;
 pub mod audit;
 pub mod command;
 pub mod decide;
+pub mod erasure;
 pub mod event;
 pub mod evolve;
 pub mod id;

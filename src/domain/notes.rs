@@ -34,6 +34,9 @@ pub struct Notes {
     /// The feedback that sent the task back, until work is approved again where it went.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) returned: Option<Returned>,
+    /// What the call that rejects says, for the rejection that follows in the same transition.
+    #[serde(skip)]
+    resolution: Option<Feedback>,
 }
 
 /// The latest work handed in.
@@ -103,9 +106,12 @@ impl Notes {
             Fact::VoteRecorded(vote) => self.vote(event, vote.feedback.clone()),
             Fact::StageApproved { .. } => self.returned = None,
             Fact::StageRejected(rejected) => {
-                let both = [&rejected.shared_feedback, &rejected.internal_feedback];
-                let feedback = both.into_iter().flatten().flatten().cloned();
-                self.reject(event, feedback.collect());
+                // From where it was first said: the copies in the decision go as a whole when one of their authors is erased.
+                let said = |seq: &u64| self.votes.iter().find(|note| note.seq == *seq)?.feedback.clone();
+                let counted = rejected.votes.iter().filter_map(said);
+                let feedback = self.resolution.take().into_iter().chain(counted);
+                let (shared, internal): (Vec<_>, Vec<_>) = feedback.partition(|feedback| feedback.share_with_buyer);
+                self.reject(event, [shared, internal].concat());
             }
             Fact::StageEscalated(escalated) => {
                 if escalated.reason.is_some() {
@@ -117,7 +123,11 @@ impl Notes {
                     self.question = None;
                     self.advice.clone_from(&resolved.advice);
                 }
-                Resolution::Approve | Resolution::Reject => self.question = None,
+                Resolution::Reject => {
+                    self.question = None;
+                    self.resolution.clone_from(&resolved.feedback);
+                }
+                Resolution::Approve => self.question = None,
                 Resolution::Redirect => {}
             },
             Fact::Held { reason } => self.reason.clone_from(reason),
@@ -135,7 +145,8 @@ impl Notes {
             | Fact::WorkflowCompleted {}
             | Fact::WorkflowCancelled {}
             | Fact::WorkflowExpired {}
-            | Fact::WorkflowFailed { .. } => {}
+            | Fact::WorkflowFailed { .. }
+            | Fact::PersonalDataErased(_) => {}
         }
     }
 
