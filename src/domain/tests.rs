@@ -3,6 +3,7 @@
 mod buyer;
 mod cases;
 mod details;
+mod erasure;
 mod exhaustive;
 mod golden;
 mod grid;
