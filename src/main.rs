@@ -17,6 +17,7 @@ use stagegate::embedded::{self, Postgres};
 use stagegate::http::server::{self, Drained};
 use stagegate::http::{self, AppState, jwt, middleware, openapi};
 use stagegate::store::pool;
+use stagegate::worker::erasures::Erasures;
 use stagegate::worker::timers::Timers;
 use stagegate::{check, demo, ids, telemetry, trial};
 use tokio::net::TcpListener;
@@ -101,6 +102,7 @@ async fn serve_on(
 
     let state = AppState::new(Arc::clone(&app), http_settings(settings, &credentials)).await?;
     let timers = settings.timers.then(|| start_timers(&app, &state));
+    let erasures = settings.timers.then(|| start_erasures(&app, &state));
     let router = http::router(state);
     let shutdown = async {
         requested(stop).await;
@@ -117,6 +119,11 @@ async fn serve_on(
     {
         tracing::warn!("a timer took longer than the drain time-out");
     }
+    if let Some(erasures) = erasures
+        && tokio::time::timeout(settings.limits.drain_timeout, erasures).await.is_err()
+    {
+        tracing::warn!("an erasure took longer than the drain time-out; another replica goes on with it");
+    }
     pool.close().await;
     match drained {
         Drained::Clean => tracing::info!("stopped"),
@@ -130,6 +137,13 @@ fn start_timers(app: &Arc<App>, state: &AppState) -> tokio::task::JoinHandle<()>
     let timers = Timers::new(Arc::clone(app));
     state.metrics.register(|registry| timers.register(registry));
     tokio::spawn(async move { timers.run().await })
+}
+
+/// As the timers do.
+fn start_erasures(app: &Arc<App>, state: &AppState) -> tokio::task::JoinHandle<()> {
+    let erasures = Erasures::new(Arc::clone(app));
+    state.metrics.register(|registry| erasures.register(registry));
+    tokio::spawn(async move { erasures.run().await })
 }
 
 fn http_settings(settings: &Serve, credentials: &Credentials) -> http::Settings {

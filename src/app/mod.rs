@@ -11,6 +11,7 @@ use crate::store;
 pub mod audit;
 pub mod caller;
 pub mod commands;
+pub mod erasures;
 pub mod health;
 pub mod partner_trail;
 pub mod partners;
@@ -90,6 +91,9 @@ pub enum Error {
     /// The command's id was used before, with another body.
     #[error("the command's id was used before")]
     EventIdReused,
+    /// The erasure's id was used before, with another body.
+    #[error("the erasure's id was used before")]
+    ErasureIdReused,
     /// The task's id was used before, with another body.
     #[error("the task's id was used before")]
     TaskExists(Box<commands::Standing>),
@@ -126,6 +130,7 @@ impl Error {
             | Self::Rejected(_)
             | Self::PreconditionFailed(_)
             | Self::EventIdReused
+            | Self::ErasureIdReused
             | Self::TaskExists(_)
             | Self::WorkflowUnavailable
             | Self::Definition(_)

@@ -36,6 +36,8 @@ pub struct Changed {
     pub personal: String,
     /// How many fields it loses.
     pub fields: u64,
+    /// Whether it had lost nothing before.
+    pub first: bool,
 }
 
 impl Plan {
@@ -65,13 +67,18 @@ impl Plan {
             plan.ids_remain |= own && is_open;
             let (personal, fields) = erase(row, goes)?;
             if fields > 0 {
-                plan.entries.push(Changed { seq: event.seq, personal, fields });
+                plan.entries.push(Changed { seq: event.seq, personal, fields, first: row.erased().is_empty() });
             }
             if list_goes.get() {
                 plan.restated.extend(copies.left);
             }
         }
         Ok(plan)
+    }
+
+    /// How many entries lose something that had lost nothing before.
+    pub fn fresh(&self) -> u64 {
+        self.entries.iter().filter(|entry| entry.first).count() as u64
     }
 
     /// How many fields go.

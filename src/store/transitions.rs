@@ -9,6 +9,7 @@
 //! tasks can be queued and share a statement without any caller noticing.
 
 use chrono::{DateTime, Utc};
+use sqlx::{PgConnection, PgExecutor};
 use uuid::Uuid;
 
 use super::error::constraint;
@@ -68,6 +69,13 @@ pub enum Outcome {
 pub async fn save(pool: &Pool, save: &Save<'_>) -> Result<Outcome, Error> {
     let prepared = Prepared::new(save.transition, save.head, save.command_digest, save.seed);
     let updated = update(pool, &prepared, bigint(save.transition.expected_version())).await;
+    prepared.outcome(updated)
+}
+
+/// Writes a transition as a part of a transaction, which the caller must not go on with unless it is [`Outcome::Saved`].
+pub(super) async fn save_within(connection: &mut PgConnection, save: &Save<'_>) -> Result<Outcome, Error> {
+    let prepared = Prepared::new(save.transition, save.head, save.command_digest, save.seed);
+    let updated = update(connection, &prepared, bigint(save.transition.expected_version())).await;
     prepared.outcome(updated)
 }
 
@@ -202,7 +210,11 @@ impl Rows {
 }
 
 /// The version written, or nothing where the guard did not match.
-async fn update(pool: &Pool, prepared: &Prepared, expected: i64) -> Result<Option<i64>, sqlx::Error> {
+async fn update<'c>(
+    database: impl PgExecutor<'c>,
+    prepared: &Prepared,
+    expected: i64,
+) -> Result<Option<i64>, sqlx::Error> {
     let Prepared { present, rows, hashes } = prepared;
     sqlx::query_scalar! {
         r#"with task as (
@@ -230,7 +242,7 @@ async fn update(pool: &Pool, prepared: &Prepared, expected: i64) -> Result<Optio
         &rows.seq, &rows.cause_seq, &rows.kind as _, &rows.stage as _, &rows.round as _, &rows.party as _,
         &rows.recorded_at, &rows.command_id as _, &rows.command_digest as _, &rows.entry, &rows.data, &rows.personal, &rows.hash
     }
-    .fetch_optional(pool)
+    .fetch_optional(database)
     .await
 }
 

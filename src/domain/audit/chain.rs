@@ -30,7 +30,7 @@ pub struct Sealed {
 
 impl Sealed {
     /// The paths of its fields that were erased.
-    pub(super) fn erased(&self) -> Vec<String> {
+    pub fn erased(&self) -> Vec<String> {
         let columns: HashMap<String, &RawValue> = serde_json::from_str(&self.personal).unwrap_or_default();
         let erased = columns.into_iter().filter(|(_, stored)| stored.get().starts_with('"'));
         erased.map(|(path, _)| path).collect()

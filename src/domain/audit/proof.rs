@@ -91,9 +91,13 @@ impl FieldProof {
     fn new(path: &str, content: &Content<'_>, shown: bool) -> Self {
         let path = path.to_owned();
         match content {
-            Content::Open { salt, value } if shown => {
-                Self { path, salt: Some(salt.to_string()), value: value.as_deref().map(str::to_owned), leaf: None, erased: false }
-            }
+            Content::Open { salt, value } if shown => Self {
+                path,
+                salt: Some(salt.to_string()),
+                value: value.as_deref().map(str::to_owned),
+                leaf: None,
+                erased: false,
+            },
             Content::Open { .. } | Content::Erased(_) => {
                 let leaf = Some(content.leaf(&path));
                 let erased = shown && matches!(content, Content::Erased(_));
@@ -104,7 +108,9 @@ impl FieldProof {
 
     fn commitment(&self) -> Option<Hash> {
         match (&self.salt, &self.value, self.leaf) {
-            (Some(salt), value, None) if !self.erased => Some(Hash::of_field(&Salt::parse(salt)?, &self.path, value.as_deref())),
+            (Some(salt), value, None) if !self.erased => {
+                Some(Hash::of_field(&Salt::parse(salt)?, &self.path, value.as_deref()))
+            }
             (None, None, Some(leaf)) => Some(leaf),
             (Some(_), _, _) | (None, _, _) => None,
         }

@@ -57,7 +57,8 @@ fn erase_and_check(play: &mut Play, who: &str) -> bool {
     assert!(!(closed && erased.ids_remain));
     let who = sender(who).actor_ref().unwrap();
     for ((event, row), now) in before.0.iter().zip(&before.1).zip(&rows) {
-        let own = event.party == Source::from(who.party) && event.actor.as_ref().is_some_and(|actor| actor.id == who.id);
+        let own =
+            event.party == Source::from(who.party) && event.actor.as_ref().is_some_and(|actor| actor.id == who.id);
         let (had, has) = (fields(row), fields(now));
         for (path, value) in had.as_object().unwrap() {
             let copied = matches!(path.as_str(), "data.shared_feedback" | "data.internal_feedback" | "data.restated");
@@ -67,7 +68,12 @@ fn erase_and_check(play: &mut Play, who: &str) -> bool {
                 continue;
             }
             let gone = has[path].is_string() && (value.is_string() || erased.entries.contains(&event.seq));
-            assert!(if own && !stays { gone } else { has[path] == *value }, "{} {path}: {value} {}", event.seq, has[path]);
+            assert!(
+                if own && !stays { gone } else { has[path] == *value },
+                "{} {path}: {value} {}",
+                event.seq,
+                has[path]
+            );
         }
         assert_eq!((&row.entry, &row.data, row.hash), (&now.entry, &now.data, now.hash));
     }
@@ -130,7 +136,10 @@ fn the_buyers_status_loses_what_is_gone_and_changes_only_then() {
     assert_eq!(play.snapshot.status, before);
     play.erase("bo");
     let after = &play.snapshot.status;
-    assert_eq!((after.message.is_some(), after.percent, after.version), (false, Some(50), play.snapshot.task.version()));
+    assert_eq!(
+        (after.message.is_some(), after.percent, after.version),
+        (false, Some(50), play.snapshot.task.version())
+    );
     // In the end the erased texts decide nothing about versions.
     play.run("approve dora");
     let status = play.snapshot.status.clone();

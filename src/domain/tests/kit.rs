@@ -10,8 +10,8 @@ use uuid::Uuid;
 
 use crate::domain::audit::{self, Origin, Sealed, Subject as _};
 use crate::domain::command::{
-    Action, CancellationAcknowledged, CancellationRequested, Command, EscalationResolved, Held, Meta, PersonalDataErased, Resumed,
-    StageApproved, StageEscalated, StageRejected, StatusUpdated, WorkSubmitted,
+    Action, CancellationAcknowledged, CancellationRequested, Command, EscalationResolved, Held, Meta,
+    PersonalDataErased, Resumed, StageApproved, StageEscalated, StageRejected, StatusUpdated, WorkSubmitted,
 };
 use crate::domain::decide::{Opening, Snapshot, Transition, decide, open};
 use crate::domain::erasure::{Plan, Scope};
