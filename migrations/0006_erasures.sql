@@ -64,6 +64,8 @@ create table erasure_tasks (
 create index erasure_tasks_of_erasure on erasure_tasks (erasure_id, task_id);
 
 comment on table erasure_tasks is 'Tasks that an erasure must come back to: open ones, whose rules need the actor''s id until they close, and those that failed';
+comment on column erasure_tasks.task_id is 'The task';
+comment on column erasure_tasks.erasure_id is 'Which erasure must come back to it';
 comment on column erasure_tasks.touched is 'Whether the task lost something before and is counted';
 comment on column erasure_tasks.failures is 'How often in a row it could not be done';
 comment on column erasure_tasks.retry_at is 'When it is tried again; null: when the task is closed';
@@ -79,6 +81,8 @@ create table erasure_partners (
 );
 
 comment on table erasure_partners is 'What an erasure did in the tasks of each partner, for that partner''s trail';
+comment on column erasure_partners.erasure_id is 'Which erasure';
+comment on column erasure_partners.partner_id is 'Whose tasks';
 comment on column erasure_partners.tasks is 'How many of its tasks lost something';
 comment on column erasure_partners.fields is 'How many fields';
 

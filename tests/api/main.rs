@@ -7,6 +7,7 @@ mod audit;
 mod cli;
 mod demo_path;
 mod embedded;
+mod erasures;
 mod fuzz;
 mod harness;
 mod leaks;
