@@ -38,9 +38,9 @@ const MAX_WEEKS: i64 = 1_100;
 const FIRST: i64 = -62_167_219_200 * MICROS;
 const LAST: i64 = 253_402_300_800 * MICROS - 1;
 
-/// When people work: time zone, hours of each weekday, holidays. There is at least one working hour's interval in a week.
+/// When people work: time zone, hours of each weekday, holidays. At least one interval in a week.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(try_from = "Fields")]
+#[serde(try_from = "Fields", deny_unknown_fields)]
 pub struct Calendar {
     time_zone: TimeZone,
     hours: Hours,
@@ -97,6 +97,7 @@ pub struct Interval {
 
 /// What a calendar is stored as.
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Fields {
     time_zone: TimeZone,
     hours: Hours,
@@ -425,7 +426,7 @@ impl fmt::Display for Day {
 impl utoipa::PartialSchema for TimeZone {
     fn schema() -> RefOr<Schema> {
         let description = "A name of the IANA time-zone database, upper and lower case as there. Changes of its clocks are known until 2100.";
-        text_schema(description, "Europe/Berlin").into()
+        text_schema(description, "Europe/Berlin").max_length(Some(64)).into()
     }
 }
 

@@ -479,7 +479,8 @@ fn the_tables_produce_every_code() {
         .chain(calendars())
         .flat_map(|(_, _, expected)| expected)
         .filter_map(|line| line.split_once(' '));
-    let produced: BTreeSet<_> = tables.map(|(_, code)| code).chain(["required", "too_many_mistakes", "calendar_required"]).collect();
+    let produced: BTreeSet<_> =
+        tables.map(|(_, code)| code).chain(["required", "too_many_mistakes", "calendar_required"]).collect();
     let codes: BTreeSet<_> = Code::ALL.iter().map(|code| code.as_str()).collect();
     assert_eq!(produced, codes);
 }
