@@ -83,7 +83,7 @@ const CASES: &[(&str, &str, &str, &str)] = &[
         "what was left after an escalation",
         "a deadline=fail within=PT10H respond=none business",
         "wait P5D; submit anna; wait PT4H; escalate bo platform; wait P3D; resolve platform return",
-        "Stage 2026-12-01T13:00:00Z",
+        "Stage 2026-12-01T14:00:00Z",
     ),
     (
         "a return after the deadline gives the full clock",
