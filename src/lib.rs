@@ -22,7 +22,7 @@
 //!
 //! | folder | may use | never mentions |
 //! |---|---|---|
-//! | domain | std, serde, chrono and uuid types, thiserror, hashing, utoipa's schemas | axum, sqlx, tokio, tracing, any other folder |
+//! | domain | std, serde, chrono (with its time zones) and uuid types, thiserror, hashing, utoipa's schemas | axum, sqlx, tokio, tracing, any other folder |
 //! | store | domain, sqlx | axum, app, http |
 //! | app | domain, store, clock, ids | axum, http |
 //! | http, worker | app, domain | sqlx, store |
@@ -78,6 +78,9 @@
 //! **One statement per transition.** *Context:* a transaction of several statements holds a row lock over round trips. *Choice:* one data-modifying
 //! statement with a guard, and optimism. *Cost:* a loser decides again; the statement is long. Measured, it is 2 to 5 times as fast. On a
 //! sharded engine it must become a guarded update and an insert on one node, which is why it hides behind one function.
+//!
+//! **Working time in the events.** *Context:* a deadline in working hours depends on a calendar and on the time-zone database of the build. *Choice:* only `decide`
+//! reckons with it, and events that start such a clock say its times. *Cost:* four events have one more field.
 //!
 //! **Texts apart from the state.** *Context:* a closed task must be erasable, and decisions must not depend on what people wrote. *Choice:* `Task` has no
 //! personal text, [`domain::notes`] holds what is still shown, both folded from events. *Cost:* two folds.

@@ -54,6 +54,9 @@ pub enum Fact {
     StageEntered {
         /// Whether rejected work came back here.
         returned: bool,
+        /// A clock in working time that starts here; absent: counted as time passes, or no clock.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        clock: Option<ClockTimes>,
     },
     /// Work was handed in.
     #[serde(rename = "task.work_submitted")]
@@ -66,6 +69,9 @@ pub enum Fact {
         /// Where it is.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         artifacts: Option<Vec<Artifact>>,
+        /// A clock in working time that starts here; absent: counted as time passes, or no clock.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        clock: Option<ClockTimes>,
     },
     /// A checkpoint for the buyer.
     #[serde(rename = "task.status_updated")]
@@ -125,7 +131,11 @@ pub enum Fact {
     },
     /// The pause ended.
     #[serde(rename = "task.resumed")]
-    Resumed {},
+    Resumed {
+        /// A clock in working time that starts here; absent: counted as time passes, or no clock.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        clock: Option<ClockTimes>,
+    },
     /// Somebody wants the task cancelled.
     #[serde(rename = "task.cancellation_requested")]
     CancellationRequested {
@@ -214,7 +224,7 @@ impl Fact {
             Self::DeadlineReminded { .. } => "task.deadline_reminded",
             Self::DeadlinePassed { .. } => "task.deadline_passed",
             Self::Held { .. } => "task.held",
-            Self::Resumed {} => "task.resumed",
+            Self::Resumed { .. } => "task.resumed",
             Self::CancellationRequested { .. } => "task.cancellation_requested",
             Self::ReviewWithdrawn {} => "task.review_withdrawn",
             Self::CancellationAcknowledged { .. } => "task.cancellation_acknowledged",
@@ -329,6 +339,18 @@ pub struct EscalationResolved {
     /// `return`: advice for the reviewers. `redirect`: a word to the next party.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub advice: Option<Prose>,
+    /// A clock in working time that goes on or starts anew with a `return`; absent: counted as time passes, or no clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock: Option<ClockTimes>,
+}
+
+/// The times of the reviewers' clock where it counts working time. They are recorded, as another time-zone database would give others.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClockTimes {
+    /// The deadline.
+    pub due_at: Time,
+    /// The reminders still to come, earliest first.
+    pub remind_at: Vec<Time>,
 }
 
 /// A decision that came after it could count.

@@ -16,6 +16,7 @@
 
 pub mod api_key;
 pub mod audit;
+pub mod calendar;
 pub mod command;
 pub mod decide;
 pub mod event;

@@ -185,6 +185,15 @@ pub enum PausedClock {
         /// To each reminder still to come.
         remind_left: Vec<i64>,
     },
+    /// Working time that stands still: what is left is for the calendar to say, when it goes on.
+    StoppedWork {
+        /// When it was to end.
+        due_at: Time,
+        /// The reminders that were still to come, earliest first.
+        remind_at: Vec<Time>,
+        /// Since when it stands still.
+        stopped_at: Time,
+    },
     /// Passed before.
     Passed {
         /// When it was due.

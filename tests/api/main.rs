@@ -4,6 +4,7 @@
 
 mod abuse;
 mod audit;
+mod business;
 mod cli;
 mod demo_path;
 mod embedded;
