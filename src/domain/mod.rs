@@ -22,6 +22,7 @@ pub mod event;
 pub mod evolve;
 pub mod id;
 pub mod notes;
+pub mod pace;
 pub mod party;
 pub mod refusal;
 pub mod simulate;

@@ -12,8 +12,10 @@ use super::party::{ActorRef, Party, Source};
 use super::time::Time;
 use super::workflow::{Stage, Workflow};
 
+mod ledger;
 mod name;
 
+pub use ledger::{Ledger, Wait};
 pub use name::PhaseName;
 
 /// The format number of stored state. Older ones load for ever; a newer one is refused.
@@ -35,6 +37,9 @@ pub struct Task {
     pub(super) stage: usize,
     /// The round of the current stage.
     pub(super) round: u32,
+    /// When it began; none in state from before this was kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) entered_at: Option<Time>,
     /// Whether this round began with waiting for work, so that handing in more bypasses no approval.
     pub(super) began_preparing: bool,
     /// Whether rejected work came back here.
@@ -50,6 +55,9 @@ pub struct Task {
     pub(super) checkpoint: Option<Checkpoint>,
     /// One per stage of the workflow.
     pub(super) stages: Vec<Record>,
+    /// Whose time it was, from the opening to the last event, or to the end.
+    #[serde(default, skip_serializing_if = "Ledger::is_empty")]
+    pub(super) spent: Ledger,
 }
 
 /// What is known of one stage.
@@ -57,6 +65,9 @@ pub struct Task {
 pub struct Record {
     /// How many times the task entered it.
     pub(super) rounds: u32,
+    /// When the task was first here; none before that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) entered_at: Option<Time>,
     /// Its latest decision.
     pub(super) decision: Option<Decision>,
     /// Whose approval counted in the latest round.
@@ -367,6 +378,18 @@ impl Task {
     /// Since when it has stood like this.
     pub fn since(&self) -> Time {
         self.since
+    }
+
+    /// When it ended; none while it is open.
+    pub fn closed_at(&self) -> Option<Time> {
+        self.phase().is_terminal().then_some(self.since)
+    }
+
+    /// Whose time it was up to `at`, or to the end: the parts add up to the whole since the opening.
+    pub fn spent_until(&self, workflow: &Workflow, at: Time) -> Ledger {
+        let mut spent = self.spent.clone();
+        spent.wait(self, workflow, at);
+        spent
     }
 
     /// Whom it waits on.
