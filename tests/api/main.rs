@@ -4,6 +4,7 @@
 
 mod abuse;
 mod audit;
+mod cancellations;
 mod cli;
 mod demo_path;
 mod embedded;
@@ -15,6 +16,7 @@ mod lists;
 mod openapi;
 mod order_of_checks;
 mod ownership;
+mod pace;
 mod partners;
 mod pool;
 mod races;

@@ -70,9 +70,9 @@ proptest! {
         });
         let Play { workflow, mut trail, .. } = longest.unwrap();
         let (mut now, mut gaps) = (START, gaps.iter().cycle());
-        for index in 1..trail.len() {
-            now += if trail[index].cause_seq == trail[index].seq { *gaps.next().unwrap() } else { 0 };
-            trail[index].recorded_at = Time::from_micros(now);
+        for event in trail.iter_mut().skip(1) {
+            now += if event.cause_seq == event.seq { *gaps.next().unwrap() } else { 0 };
+            event.recorded_at = Time::from_micros(now);
         }
         for end in 1..=trail.len() {
             let task = Snapshot::fold(&workflow, &trail[..end]).unwrap().task;
@@ -145,10 +145,13 @@ fn course(phase: PhaseName, entered: i64, since: i64) -> Course {
     Course { phase, stage: 0, since: at(since), entered_at: Some(at(entered)), first_entered_at: Some(at(0)) }
 }
 
+/// What the finished ones took, how long this one has been here, and what is said: in seconds.
+type Case<'a> = (&'a [i64], i64, Option<(u64, u64)>);
+
 #[test]
 fn what_remains_is_what_longer_ones_took_from_here_on() {
     let (hundred, twenty): (Vec<i64>, Vec<i64>) = ((1..=100).collect(), (1..=20).collect());
-    let cases: [(&[i64], i64, Option<(u64, u64)>); 9] = [
+    let cases: [Case<'_>; 9] = [
         (&hundred, 0, Some((50, 90))),
         (&hundred, 50, Some((25, 45))),
         (&hundred, 95, Some((3, 5))),
