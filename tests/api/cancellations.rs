@@ -1,6 +1,8 @@
 //! Cancelling: safe to send again for every origin whatever has happened since, and while it winds down everybody can read what is
 //! expected of whom.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use sqlx::Connection as _;
 
@@ -11,6 +13,8 @@ use crate::harness::service::Answer;
 /// How tasks stand when they are cancelled: the workflow, and whether it is wound down.
 const SITUATIONS: [(&str, bool); 5] =
     [("withdraw", false), ("let-finish", true), ("preparing", false), ("on-hold", false), ("escalated", true)];
+/// Longer than a write takes that goes on without its caller.
+const PATIENCE: Duration = Duration::from_secs(20);
 /// How a winding down ends.
 const ENDS: [&str; 3] = ["acknowledged", "grace", "immediate"];
 
@@ -181,16 +185,20 @@ async fn a_cancellation_whose_answer_was_lost_took_place_and_is_answered_when_it
                 .execute(&mut *lock)
                 .await
                 .unwrap();
-            // Dropped while its statement waits for the row, as axum drops the handler of a client that hangs up.
+            // Dropped while its statement waits for the row, as axum drops the handler of a client that hangs up: there is no half of it.
             tokio::select! {
                 answer = client.send(&id, &command) => panic!("{origin}, {situation}: answered in spite of the lock: {}", answer.text),
                 () = until_a_write_waits(&parties) => {}
             }
             lock.commit().await.unwrap();
             let phase = if winds_down { "cancelling" } else { "cancelled" };
-            while parties.task(&id).await["phase"] != phase {
-                tokio::task::yield_now().await;
-            }
+            let written = async {
+                while parties.task(&id).await["phase"] != phase {
+                    tokio::task::yield_now().await;
+                }
+            };
+            let written = tokio::time::timeout(PATIENCE, written).await;
+            assert!(written.is_ok(), "{origin}, {situation}: the write died with its caller");
             let again = client.send(&id, &command).await;
             assert_eq!((again.status, &again.body["task"]["phase"]), (200, &json!(phase)), "{}", again.text);
             assert_eq!(again.headers["idempotent-replayed"], "true");
