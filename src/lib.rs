@@ -64,6 +64,10 @@
 //! **The status.** What the buyer reads is computed by the transition and stored beside the state, ready to send. Its version is that of the task when it last
 //! changed, so an event that tells the buyer nothing leaves the `ETag` alone.
 //!
+//! **The pace.** How long a stage has taken and how much longer it may take depends on when one asks, so it is no part of the stored status: [`domain::pace`] adds it
+//! to every status that is answered. What finished tasks took is searched once a minute and version; a minute's answers are judged by what was finished before it,
+//! which makes a replayed command's answer the same. Whose time it was is a ledger in the state: `evolve` adds the time between two events to whoever was waited on.
+//!
 //! **Timers.** Each state knows when it must be woken, and the task's row has the earliest time. [`worker::timers`] searches for those that are due, without locks, and sends
 //! the command `Tick`; the version guard makes a second one harmless. A tick handles one timer, the earliest.
 //!

@@ -12,6 +12,7 @@ pub mod audit;
 pub mod caller;
 pub mod commands;
 pub mod health;
+mod pace;
 pub mod partner_trail;
 pub mod partners;
 pub mod tasks;
@@ -28,6 +29,7 @@ pub struct App {
     clock: Clock,
     keys: partners::KeyCache,
     definitions: workflows::Definitions,
+    experience: pace::Experience,
     alarm: timers::Alarm,
     turns: turns::Turns,
     draining: AtomicBool,
@@ -41,6 +43,7 @@ impl App {
             clock,
             keys: partners::KeyCache::default(),
             definitions: workflows::definitions(),
+            experience: pace::experience(),
             alarm: timers::Alarm::default(),
             turns: turns::Turns::default(),
             draining: AtomicBool::new(false),

@@ -6,7 +6,7 @@ use super::event::{ClockTimes, EscalationResolved, Event, Fact, Opened, Resoluti
 use super::id::ActorId;
 use super::party::{ActorRef, Party};
 use super::task::{
-    Asked, Cause, Checkpoint, Clock, Closed, Decision, Escalation, FORMAT, Hold, Open, Outcome, PausedClock,
+    Asked, Cause, Checkpoint, Clock, Closed, Decision, Escalation, FORMAT, Hold, Ledger, Open, Outcome, PausedClock,
     PausedReview, Phase, Record, ResponseClock, Review, Task, Verdict, Vote, Winding,
 };
 use super::time::Time;
@@ -21,6 +21,9 @@ pub fn evolve(workflow: &Workflow, task: Option<Task>, event: &Event) -> Task {
     match (task, &event.fact) {
         (_, Fact::Opened(opened)) => open(workflow, opened, event),
         (Some(mut task), _) => {
+            let mut spent = std::mem::take(&mut task.spent);
+            spent.wait(&task, workflow, event.recorded_at);
+            task.spent = spent;
             task.version = event.seq;
             task.recorded_at = event.recorded_at;
             if matches!(task.phase, Phase::Closed(_)) {
@@ -51,6 +54,7 @@ fn open(workflow: &Workflow, opened: &Opened, event: &Event) -> Task {
         deadline_at: opened.deadline_at,
         stage: 0,
         round: 0,
+        entered_at: None,
         began_preparing: false,
         returned: false,
         since: event.recorded_at,
@@ -60,6 +64,7 @@ fn open(workflow: &Workflow, opened: &Opened, event: &Event) -> Task {
         status_updates: 0,
         checkpoint: None,
         stages: vec![Record::default(); workflow.stages.len()],
+        spent: Ledger::default(),
     }
 }
 
@@ -114,9 +119,11 @@ impl Task {
         let waits = returned || stage.submission == Submission::Required;
         if let Some(record) = self.stages.get_mut(self.stage) {
             record.rounds += 1;
+            record.entered_at.get_or_insert(event.recorded_at);
             record.approvers.clear();
             self.round = record.rounds;
         }
+        self.entered_at = Some(event.recorded_at);
         (self.began_preparing, self.returned) = (waits, returned);
         if waits {
             self.phase = Phase::Preparing;

@@ -23,6 +23,7 @@ pub mod event;
 pub mod evolve;
 pub mod id;
 pub mod notes;
+pub mod pace;
 pub mod partner_event;
 pub mod party;
 pub mod refusal;

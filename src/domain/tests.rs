@@ -12,5 +12,6 @@ mod laws;
 mod random;
 mod refusals;
 mod review;
+mod spent;
 mod trail;
 mod words;

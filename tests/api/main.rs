@@ -5,6 +5,7 @@
 mod abuse;
 mod audit;
 mod business;
+mod cancellations;
 mod cli;
 mod demo_path;
 mod embedded;
@@ -16,6 +17,7 @@ mod lists;
 mod openapi;
 mod order_of_checks;
 mod ownership;
+mod pace;
 mod partner_trail;
 mod partners;
 mod pool;
