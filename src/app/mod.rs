@@ -13,6 +13,7 @@ pub mod caller;
 pub mod commands;
 pub mod health;
 pub mod partners;
+pub mod reviews;
 pub mod tasks;
 pub mod timers;
 mod turns;

@@ -20,6 +20,7 @@ mod pool;
 mod races;
 mod readme;
 mod replays;
+mod reviews;
 mod serve;
 mod server;
 mod sql_shape;
