@@ -58,8 +58,9 @@ create table tasks (
 -- first. A page is merged from the queues that it asks for, so no filter reads what it leaves out; counts need nothing but the index.
 create index tasks_inbox on tasks (waits_for, waiting_on, partner_id, workflow_key, workflow_version, stage, overdue, due_rank, task_id)
     where waiting_on is not null;
--- Lists, newest first. With the phase in front, the few open tasks are found among the many closed ones.
-create index tasks_of_partner on tasks (partner_id, phase, opened_at, task_id);
+-- A partner's lists, newest first: as in the inbox, what a filter can ask for is kept apart and pages are merged.
+create index tasks_of_partner on tasks (partner_id, phase, workflow_key, stage, waiting_on, overdue, opened_at, task_id);
+-- Lists of all partners' tasks, newest first. With the phase in front, the few open tasks are found among the many closed ones.
 create index tasks_by_phase on tasks (phase, opened_at, task_id);
 -- Every status of one buyer, newest first.
 create index tasks_of_buyer on tasks (buyer_id, opened_at, task_id);
