@@ -4,7 +4,7 @@ use std::fmt;
 
 use uuid::Uuid;
 
-use super::row::{Place, bigint, int};
+use super::row::{Place, int};
 use super::{Error, Pool};
 use crate::domain::audit::{self, FORMAT, Sealed};
 use crate::domain::event::Event;
@@ -67,17 +67,6 @@ pub async fn list(pool: &Pool, task_id: TaskId, after: u64, limit: u32) -> Resul
         i64::from(limit),
     );
     rows.fetch_all(pool).await?.into_iter().map(Record::try_from).collect()
-}
-
-/// The trail from its beginning up to and with `seq`: what a replay folds.
-pub async fn load_until(pool: &Pool, task_id: TaskId, seq: u64) -> Result<Vec<Event>, Error> {
-    let rows = select_events!("where task_id = $1 and seq <= $2 order by seq", task_id.0, bigint(seq));
-    let rows = rows.fetch_all(pool).await?;
-    if rows.len() as u64 != seq {
-        let what = format!("{} events up to {seq}", rows.len());
-        return Err(Error::impossible("task_events", task_id, what));
-    }
-    rows.into_iter().map(|row| Record::try_from(row).map(|record| record.event)).collect()
 }
 
 /// The decision of a stage and round: approved or rejected, the last one if an escalation decided over the first.
