@@ -157,7 +157,6 @@ impl Service {
     }
 
     /// Asks for a page and adds how many milliseconds it took; how many rows it has.
-    #[expect(clippy::disallowed_methods, reason = "a benchmark measures time")]
     async fn page(&self, path: &str, took: &mut Vec<f64>) -> Result<usize, Failure> {
         let (path, key) = match path.strip_prefix("platform:") {
             Some(path) => (path, PLATFORM_KEY),

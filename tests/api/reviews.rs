@@ -178,9 +178,9 @@ async fn a_walk_shows_what_stays_once_while_everything_else_moves() {
             timed.push(id.clone());
         }
         if n % 2 == 0 {
-            stay.push(id)
+            stay.push(id);
         } else {
-            move_on.push(id)
+            move_on.push(id);
         }
         if n % 3 == 0 {
             parties.pass(1);
