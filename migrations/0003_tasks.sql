@@ -23,6 +23,7 @@ create table tasks (
         when 'buyer' then buyer_id
         when 'platform' then '00000000-0000-0000-0000-000000000000'::uuid end) stored,
     due_at timestamptz,
+    due_rank timestamptz generated always as (coalesce(due_at, 'infinity'::timestamptz)) stored,
     overdue boolean not null,
     wake_at timestamptz,
 
@@ -55,10 +56,13 @@ create table tasks (
     autovacuum_analyze_scale_factor = 0.05
 );
 
--- Whose desk a task is on, the earliest due first: the inbox of all three parties.
-create index tasks_inbox on tasks (waits_for, waiting_on, (coalesce(due_at, 'infinity'::timestamptz)), task_id) where waiting_on is not null;
--- Lists, newest first. With the phase in front, the few open tasks are found among the many closed ones.
-create index tasks_of_partner on tasks (partner_id, phase, opened_at, task_id);
+-- Whose desk a task is on: the inbox of all three parties, as one queue for each stage of a version, the overdue apart, the earliest due
+-- first. A page is merged from the queues that it asks for, so no filter reads what it leaves out; counts need nothing but the index.
+create index tasks_inbox on tasks (waits_for, waiting_on, partner_id, workflow_key, workflow_version, stage, overdue, due_rank, task_id)
+    where waiting_on is not null;
+-- A partner's lists, newest first: as in the inbox, what a filter can ask for is kept apart and pages are merged.
+create index tasks_of_partner on tasks (partner_id, phase, workflow_key, stage, waiting_on, overdue, opened_at, task_id);
+-- Lists of all partners' tasks, newest first. With the phase in front, the few open tasks are found among the many closed ones.
 create index tasks_by_phase on tasks (phase, opened_at, task_id);
 -- Every status of one buyer, newest first.
 create index tasks_of_buyer on tasks (buyer_id, opened_at, task_id);
@@ -83,7 +87,8 @@ comment on column tasks.stage is 'Key of the current stage (of a closed task: th
 comment on column tasks.round is 'How many times the task has entered that stage; shown in lists';
 comment on column tasks.waiting_on is 'The party that must act next; null once the task is closed';
 comment on column tasks.waits_for is 'Id of that party (all zeros: the platform), so that one index serves the inbox of all three';
-comment on column tasks.due_at is 'When the present wait should end; the inbox is sorted by it';
+comment on column tasks.due_at is 'When the present wait should end; shown in lists';
+comment on column tasks.due_rank is 'The same, infinity where there is no limit: the inbox is sorted by it, and an index of columns alone answers without the table';
 comment on column tasks.overdue is 'Whether that time has passed and the wait goes on; lists filter by it';
 comment on column tasks.wake_at is 'The earliest timer in the state; null: nothing to wake for';
 comment on column tasks.format is 'Shape of state, notes and status: older ones load for ever, a replica that meets a newer one writes nothing';

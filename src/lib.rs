@@ -95,6 +95,10 @@
 //! **Lists on the task's row.** *Context:* inboxes and lists search by stage, phase, party and due time. *Choice:* columns of `tasks` with partial indexes, not
 //! a second table. *Cost:* an update touches indexes when one of them changes; a second table would cost every decision another row.
 //!
+//! **Queues in the index.** *Context:* a filter beside an index reads what it leaves out, a million rows for three. *Choice:* the indexes of the inbox and of a
+//! partner's list begin with all that a filter can ask for; a page is merged from the runs that are asked for, which are found by going through the index from
+//! one to the next. *Cost:* 64 bytes a task, and an answer that takes longer with each stage of each version where there are tasks.
+//!
 //! **No repository traits.** *Context:* tests could replace the database. *Choice:* they get a real one each, in milliseconds, from a template.
 //! *Cost:* the tests need Postgres, which [`embedded`] brings.
 //!

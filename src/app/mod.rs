@@ -15,6 +15,7 @@ pub mod health;
 mod pace;
 pub mod partner_trail;
 pub mod partners;
+pub mod reviews;
 pub mod tasks;
 pub mod timers;
 mod turns;

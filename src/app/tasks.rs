@@ -6,21 +6,19 @@ use tracing::Instrument as _;
 
 use crate::domain::decide::{self, Opening, Snapshot};
 use crate::domain::event::WorkflowRef;
-use crate::domain::id::{ActorId, BuyerId, PartnerId, TaskId, WorkflowKey};
-use crate::domain::party::{ActorRef, Party, Sender};
+use crate::domain::id::{BuyerId, PartnerId, TaskId, WorkflowKey};
+use crate::domain::party::{Party, Sender};
 use crate::domain::text::Name;
 use crate::domain::time::Time;
 use crate::domain::view::{Identity, Reader, TaskView};
 use crate::domain::workflow::Workflow;
 use crate::ids;
 use crate::store;
-use crate::store::inbox::Desk;
 use crate::store::tasks::Record;
 use crate::store::transitions::{Open, Outcome, insert_opened};
 
 use super::{App, Caller, Error, pace, workflows};
 
-pub use crate::store::inbox::{After as DueAfter, Count, Filter as InboxFilter};
 pub use crate::store::lists::{After as OpenedAfter, Filter};
 pub use crate::store::tasks::StatusRecord;
 
@@ -46,7 +44,7 @@ impl Loaded {
         self.record.snapshot.task.id()
     }
 
-    fn task_view(&self, app: &App, party: Party) -> TaskView {
+    pub(super) fn task_view(&self, app: &App, party: Party) -> TaskView {
         let reader = Reader { party, at: app.clock.now() };
         TaskView::new(&self.workflow, &self.identity, self.snapshot(), Some(self.record.head), reader)
     }
@@ -156,7 +154,7 @@ pub(super) async fn load_all(app: &App, ids: &[TaskId]) -> Result<Vec<(TaskId, R
     Ok(loaded)
 }
 
-async fn with_workflow(app: &App, record: Record) -> Result<Loaded, Error> {
+pub(super) async fn with_workflow(app: &App, record: Record) -> Result<Loaded, Error> {
     let workflow = workflows::pinned(app, record.partner_id, &record.workflow).await?;
     let identity = Identity {
         partner_id: record.partner_id,
@@ -212,49 +210,4 @@ pub async fn list_statuses(
         statuses.push(pace::answer(app, status).await);
     }
     Ok(statuses)
-}
-
-/// How many tasks wait on the caller's party, per workflow and stage.
-pub async fn count_reviews(app: &App, caller: &Caller) -> Result<Vec<Count>, Error> {
-    Ok(store::inbox::count(&app.pool, desk(caller)).await?)
-}
-
-/// Up to `limit` of the tasks that wait on the caller's party, the earliest due first. With `actor`, without those that this person
-/// may not decide; that is the domain's to say, so a page is filled from as many reads as it takes.
-pub async fn list_reviews(
-    app: &App,
-    caller: &Caller,
-    filter: InboxFilter<'_>,
-    actor: Option<ActorId>,
-    (after, limit): (Option<DueAfter>, u32),
-) -> Result<Vec<TaskView>, Error> {
-    let actor = actor.map(|id| ActorRef { party: caller.party(), id });
-    let (mut after, wanted) = (after, limit as usize);
-    let mut views = Vec::with_capacity(wanted);
-    loop {
-        let records = store::inbox::list(&app.pool, desk(caller), filter, after, limit).await?;
-        let is_last = records.len() < wanted;
-        for record in records {
-            let task = with_workflow(app, record).await?;
-            after = Some(DueAfter { due_at: task.snapshot().task.due_at(), task_id: task.id() });
-            let may = |actor| decide::may_decide(&task.workflow, &task.snapshot().task, actor);
-            if actor.as_ref().is_none_or(may) {
-                views.push(task.task_view(app, caller.party()));
-            }
-            if views.len() == wanted {
-                return Ok(views);
-            }
-        }
-        if is_last {
-            return Ok(views);
-        }
-    }
-}
-
-fn desk(caller: &Caller) -> Desk {
-    match caller {
-        Caller::Partner { partner_id, .. } => Desk::Partner(*partner_id),
-        Caller::Buyer { buyer_id, .. } => Desk::Buyer(*buyer_id),
-        Caller::Platform { .. } => Desk::Platform,
-    }
 }

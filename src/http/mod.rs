@@ -33,6 +33,7 @@ pub mod page;
 pub mod partner_trail;
 pub mod partners;
 pub mod problem;
+pub mod reviews;
 pub mod server;
 pub mod simulations;
 pub mod statuses;
@@ -120,7 +121,7 @@ fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(events::post_event))
         .routes(routes!(statuses::get_task_status))
         .routes(routes!(statuses::list_statuses))
-        .routes(routes!(tasks::list_reviews))
+        .routes(routes!(reviews::list_reviews))
         .routes(routes!(audit::get_task_audit))
         .routes(routes!(audit::get_task_audit_proof));
     OpenApiRouter::with_openapi(openapi::base())

@@ -24,6 +24,7 @@ mod pool;
 mod races;
 mod readme;
 mod replays;
+mod reviews;
 mod serve;
 mod server;
 mod simulations;
