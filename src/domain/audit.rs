@@ -44,10 +44,14 @@
 //! but a commitment is left that no guess can be tried on.
 
 mod chain;
+pub mod checkpoint;
 mod columns;
 pub mod fields;
 mod hash;
+pub mod log;
+pub mod note;
 mod proof;
+pub mod receipt;
 #[cfg(test)]
 mod sample;
 #[cfg(test)]

@@ -9,6 +9,7 @@ pub mod events;
 pub mod inbox;
 mod lender;
 pub mod lists;
+pub mod log;
 pub mod partners;
 pub mod pool;
 mod row;
