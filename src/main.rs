@@ -156,9 +156,9 @@ fn audit_keys(settings: &Serve, is_trial: bool) -> Result<log::Keys, Failure> {
             None
         }
     };
-    let old = configured.audit_old_keys().map(|key| {
-        VerifierKey::parse(key).map_err(|error| format!("STAGEGATE_AUDIT_OLD_KEYS: `{key}` {error}"))
-    });
+    let old = configured
+        .audit_old_keys()
+        .map(|key| VerifierKey::parse(key).map_err(|error| format!("STAGEGATE_AUDIT_OLD_KEYS: `{key}` {error}")));
     Ok(log::Keys::new(signer, old.collect::<Result<_, _>>()?))
 }
 

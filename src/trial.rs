@@ -332,10 +332,12 @@ mod tests {
         let dir = std::env::temp_dir().join(format!("stagegate-test_{}", ids::new()));
         fs::create_dir(&dir).unwrap();
         // Several services start on one directory at once.
-        let start = || std::thread::scope(|scope| {
-            let starting: Vec<_> = (0..8).map(|_| scope.spawn(|| super::audit_key(&dir).unwrap())).collect();
-            starting.into_iter().map(|started| started.join().unwrap().reveal()).collect::<Vec<_>>()
-        });
+        let start = || {
+            std::thread::scope(|scope| {
+                let starting: Vec<_> = (0..8).map(|_| scope.spawn(|| super::audit_key(&dir).unwrap())).collect();
+                starting.into_iter().map(|started| started.join().unwrap().reveal()).collect::<Vec<_>>()
+            })
+        };
         let keys = [start(), start()].concat();
         assert!(keys.iter().all(|key| *key == keys[0]));
         let files: Vec<_> = fs::read_dir(&dir).unwrap().map(|entry| entry.unwrap()).collect();

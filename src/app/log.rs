@@ -132,7 +132,9 @@ pub enum Damage {
     #[error("the log was tampered with: it has {0} leaves, and its last checkpoint signs {1}")]
     Leaves(u64, u64),
     /// The stored checkpoint is not one of ours, or its key is not configured any more.
-    #[error("the last checkpoint, of {0} leaves, is not to be believed: {1} (after a change of keys, STAGEGATE_AUDIT_OLD_KEYS must have the old one)")]
+    #[error(
+        "the last checkpoint, of {0} leaves, is not to be believed: {1} (after a change of keys, STAGEGATE_AUDIT_OLD_KEYS must have the old one)"
+    )]
     Checkpoint(u64, checkpoint::Error),
     /// The columns beside the checkpoint say something else.
     #[error("the log was tampered with: the row of the checkpoint of {0} leaves is not what its note signs")]
@@ -153,7 +155,9 @@ pub enum Damage {
     #[error("the log was tampered with: there is something in it beyond the {0} leaves of its last checkpoint")]
     Beyond(u64),
     /// The database counts its transactions anew.
-    #[error("the database was restored from a dump: its transactions are older than those in the log, so new events cannot be told from old ones")]
+    #[error(
+        "the database was restored from a dump: its transactions are older than those in the log, so new events cannot be told from old ones"
+    )]
     Restored,
 }
 
@@ -261,7 +265,8 @@ async fn check(app: &App, last: Option<&Record>, leaves: u64, seen: Option<Seen>
         return Err(Damage::Leaves(leaves, size).into());
     }
     let Some(last) = last else { return Ok(Tree::empty()) };
-    let signed = Checkpoint::open(&last.note, &app.audit_keys.known).map_err(|error| Damage::Checkpoint(size, error))?;
+    let signed =
+        Checkpoint::open(&last.note, &app.audit_keys.known).map_err(|error| Damage::Checkpoint(size, error))?;
     if (signed.size, signed.root) != (size, last.root) {
         return Err(Damage::Row(size).into());
     }

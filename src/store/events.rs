@@ -100,9 +100,7 @@ pub async fn list_submissions(pool: &Pool, task_id: TaskId, seq: u64) -> Result<
         bigint(seq),
     );
     let rows = rows.fetch_all(pool).await?;
-    rows.into_iter()
-        .map(|row| Place { table: "task_events", key: Key(task_id.0, row.seq) }.hash(&row.hash))
-        .collect()
+    rows.into_iter().map(|row| Place { table: "task_events", key: Key(task_id.0, row.seq) }.hash(&row.hash)).collect()
 }
 
 /// The decision of a stage and round: approved or rejected, the last one if an escalation decided over the first.

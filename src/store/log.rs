@@ -164,8 +164,7 @@ pub async fn find_leaf(
 
 /// The hashes of these subtrees, as far as they are there.
 pub async fn find_nodes(pool: &Pool, nodes: impl Iterator<Item = Node>) -> Result<HashMap<Node, Hash>, Error> {
-    let (levels, indexes): (Vec<i16>, Vec<i64>) =
-        nodes.map(|node| (i16::from(node.level), bigint(node.index))).unzip();
+    let (levels, indexes): (Vec<i16>, Vec<i64>) = nodes.map(|node| (i16::from(node.level), bigint(node.index))).unzip();
     let rows = sqlx::query!(
         "select node.level, node.index, node.hash from unnest($1::smallint[], $2::bigint[]) as wanted (level, index)
          join audit_nodes node on node.level = wanted.level and node.index = wanted.index",
@@ -234,7 +233,8 @@ pub async fn insert(pool: &Pool, batch: &Batch) -> Result<bool, Error> {
 }
 
 /// What two replicas that append at once collide on.
-const PLACES: [&str; 4] = ["audit_leaves_pkey", "audit_leaves_subject_key", "audit_nodes_pkey", "audit_checkpoints_pkey"];
+const PLACES: [&str; 4] =
+    ["audit_leaves_pkey", "audit_leaves_subject_key", "audit_nodes_pkey", "audit_checkpoints_pkey"];
 
 /// Leaves, column by column, as `unnest` takes them.
 #[derive(Default)]

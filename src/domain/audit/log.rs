@@ -175,7 +175,8 @@ impl Plan {
 
     /// The hashes of the proof; `None` when a subtree is missing.
     pub fn resolve(&self, find: impl Fn(Node) -> Option<Hash>) -> Option<Vec<Hash>> {
-        let part = |part: &Part| part.iter().map(|node| find(*node)).collect::<Option<Vec<_>>>().map(|part| join(&part));
+        let part =
+            |part: &Part| part.iter().map(|node| find(*node)).collect::<Option<Vec<_>>>().map(|part| join(&part));
         self.0.iter().map(part).collect()
     }
 }

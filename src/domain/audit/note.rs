@@ -68,8 +68,8 @@ impl KeyName {
     /// Reads a name.
     pub fn parse(name: impl Into<String>) -> Result<Self, InvalidKey> {
         let name = name.into();
-        let fits = (1..=200).contains(&name.len())
-            && !name.chars().any(|c| c.is_whitespace() || c.is_control() || c == '+');
+        let fits =
+            (1..=200).contains(&name.len()) && !name.chars().any(|c| c.is_whitespace() || c.is_control() || c == '+');
         if fits { Ok(Self(name)) } else { Err(InvalidKey::Name) }
     }
 
@@ -228,7 +228,8 @@ mod tests {
     // From the documentation of golang.org/x/mod/sumdb/note.
     const SIGNER: &str = "PRIVATE+KEY+PeterNeumann+c74f20a3+AYEKFALVFGyNhPJEMzD1QIDr+Y7hfZx09iUvxdXHKDFz";
     const VERIFIER: &str = "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW";
-    const TEXT: &str = "If you think cryptography is the answer to your problem,\nthen you don't know what your problem is.\n";
+    const TEXT: &str =
+        "If you think cryptography is the answer to your problem,\nthen you don't know what your problem is.\n";
     const SIGNATURE: &str =
         "— PeterNeumann x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2pZSNXgKvqfqdngotpRZb6KE6RyyBwJnAM=\n";
 
@@ -308,7 +309,13 @@ mod tests {
         ] {
             assert_eq!(VerifierKey::parse(line).unwrap_err(), InvalidKey::Verifier, "{line}");
         }
-        for line in ["", VERIFIER, &SIGNER.replace("c74f20a3", "c74f20a4"), &SIGNER.replace("AYEK", "AZEK"), &format!("{SIGNER}\n")] {
+        for line in [
+            "",
+            VERIFIER,
+            &SIGNER.replace("c74f20a3", "c74f20a4"),
+            &SIGNER.replace("AYEK", "AZEK"),
+            &format!("{SIGNER}\n"),
+        ] {
             assert_eq!(SignerKey::parse(line).unwrap_err(), InvalidKey::Signer, "{line}");
         }
         for name in ["", "a b", "a+b", "a\nb", "a\u{a0}b", "a\u{7f}"] {
@@ -327,6 +334,9 @@ mod tests {
     fn a_signer_key_is_never_shown() {
         let signer = SignerKey::parse(SIGNER).unwrap();
         let shown = format!("{signer:?} {signer:#?}");
-        assert!(shown.contains("PeterNeumann+c74f20a3") && !shown.contains("AYEK") && !shown.contains("129"), "{shown}");
+        assert!(
+            shown.contains("PeterNeumann+c74f20a3") && !shown.contains("AYEK") && !shown.contains("129"),
+            "{shown}"
+        );
     }
 }

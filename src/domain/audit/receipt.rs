@@ -146,7 +146,8 @@ impl Receipt {
     /// Checks a receipt with nothing but public keys, and says what it says.
     pub fn verify(receipt: &str, keys: &[VerifierKey]) -> Result<Self, Error> {
         let mut parts = receipt.split('.');
-        let (Some(head), Some(payload), Some(signature), None) = (parts.next(), parts.next(), parts.next(), parts.next())
+        let (Some(head), Some(payload), Some(signature), None) =
+            (parts.next(), parts.next(), parts.next(), parts.next())
         else {
             return Err(Error::Form);
         };
@@ -275,7 +276,8 @@ mod tests {
         let signed = receipt().sign(&signer);
         assert_eq!(signed, KEPT.trim_end());
         assert_eq!(Receipt::verify(&signed, &[signer.verifier().clone()]), Ok(receipt()));
-        let part = |at: usize| String::from_utf8(BASE64URL.decode(signed.split('.').nth(at).unwrap()).unwrap()).unwrap();
+        let part =
+            |at: usize| String::from_utf8(BASE64URL.decode(signed.split('.').nth(at).unwrap()).unwrap()).unwrap();
         let kid = signer.verifier().id();
         assert_eq!(part(0), format!(r#"{{"alg":"EdDSA","kid":"{kid}","typ":"stagegate-receipt+jwt"}}"#));
         assert!(part(1).starts_with(r#"{"actor":{"id":"u-anna"},"decision":"approved","head":"0101"#), "{}", part(1));

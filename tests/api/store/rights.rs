@@ -21,6 +21,15 @@ async fn the_serving_role_changes_nothing_that_was_recorded() {
         "delete from workflow_versions",
         "delete from workflows",
         "alter table task_events disable trigger all",
+        "update audit_leaves set head = head",
+        "delete from audit_leaves",
+        "truncate audit_leaves",
+        "update audit_nodes set hash = hash",
+        "delete from audit_nodes",
+        "truncate audit_nodes",
+        "update audit_checkpoints set note = note",
+        "delete from audit_checkpoints",
+        "truncate audit_checkpoints",
     ] {
         assert_denied(&world.db.pool, statement).await;
     }

@@ -95,11 +95,14 @@ fn roots_and_proofs_are_those_of_the_definition_at_every_size() {
 
 /// Every single change of a hash, and every other length.
 fn mutations(proof: &[Hash]) -> Vec<Vec<Hash>> {
-    let mut all: Vec<Vec<Hash>> = (0..proof.len()).flat_map(|at| (0..32).map(move |byte| (at, byte))).map(|(at, byte)| {
-        let mut forged = proof.to_vec();
-        forged[at] = flipped(&forged[at], byte);
-        forged
-    }).collect();
+    let mut all: Vec<Vec<Hash>> = (0..proof.len())
+        .flat_map(|at| (0..32).map(move |byte| (at, byte)))
+        .map(|(at, byte)| {
+            let mut forged = proof.to_vec();
+            forged[at] = flipped(&forged[at], byte);
+            forged
+        })
+        .collect();
     all.extend((0..proof.len()).map(|end| proof[..end].to_vec()));
     all.push([proof, &[Hash::of_leaf(b"more")]].concat());
     all.extend(proof.last().map(|last| [proof, &[*last]].concat()));
@@ -238,7 +241,11 @@ fn a_leaf_has_one_text_for_its_trail() {
 fn a_proof_holds_with_the_public_key_alone_and_says_what_is_wrong_otherwise() {
     let signer = SignerKey::new(KeyName::parse("log.example").unwrap(), [5; 32]);
     let keys = [signer.verifier().clone()];
-    let leaf = |seq: u64| Leaf { subject: Subject::Task(TaskId(uuid::Uuid::from_u128(seq.into()))), seq, head: Hash::of_leaf(b"") };
+    let leaf = |seq: u64| Leaf {
+        subject: Subject::Task(TaskId(uuid::Uuid::from_u128(seq.into()))),
+        seq,
+        head: Hash::of_leaf(b""),
+    };
     let hashes: Vec<Hash> = (1..=9).map(|seq| leaf(seq).hash()).collect();
     let (nodes, roots) = grow(&hashes);
     let find = |node| nodes.get(&node).copied();
@@ -257,7 +264,8 @@ fn a_proof_holds_with_the_public_key_alone_and_says_what_is_wrong_otherwise() {
     assert_eq!(InclusionProof { size: 8, ..proof.clone() }.verify(&keys), Err(Error::Size(8, 9)));
 
     let old = Checkpoint { size: 6, root: roots[6], ..checkpoint.clone() };
-    let consistency = ConsistencyProof { from: 6, to: 9, hashes: Plan::consistency(6, 9).unwrap().resolve(find).unwrap() };
+    let consistency =
+        ConsistencyProof { from: 6, to: 9, hashes: Plan::consistency(6, 9).unwrap().resolve(find).unwrap() };
     assert_eq!(consistency.verify(&old, &checkpoint), Ok(()));
     let other_history = Checkpoint { root: roots[5], ..old.clone() };
     assert_eq!(consistency.verify(&other_history, &checkpoint), Err(Error::History(6, 9)));
