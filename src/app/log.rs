@@ -6,7 +6,8 @@
 //! Before anything is signed, what is stored is compared with what was signed last: a checkpoint must never bless a log that somebody
 //! rewrote. [`Damage`] says what was found.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::iter;
 use std::sync::Arc;
 
 use chrono::TimeDelta;
@@ -14,7 +15,7 @@ use chrono::TimeDelta;
 use crate::domain::audit::Hash;
 use crate::domain::audit::checkpoint::{self, Checkpoint};
 use crate::domain::audit::log::{
-    self, ConsistencyProof, InclusionProof, Leaf, Node, Plan, Subject, Tree, verify_consistency,
+    self, ConsistencyProof, InclusionProof, Leaf, Node, Plan, Subject, Tree, above, verify_consistency,
 };
 use crate::domain::audit::note::{SignerKey, VerifierKey};
 use crate::domain::id::TaskId;
@@ -28,6 +29,8 @@ use super::{App, Caller, Error, tasks};
 pub const PERIOD: TimeDelta = TimeDelta::minutes(1);
 /// About how many events go into one checkpoint; what remains goes into the next, at once.
 const BATCH: u32 = 5_000;
+/// How many leaves are compared with what was signed at a time.
+const WINDOW: u64 = 1_024;
 
 /// The key that signs checkpoints and receipts, and those that signed before it.
 #[derive(Clone, Debug, Default)]
@@ -142,6 +145,15 @@ pub enum Damage {
     /// A node is missing.
     #[error("the log was tampered with: the node at level {0}, index {1} is missing")]
     Node(u8, u64),
+    /// A node is not that of its halves.
+    #[error("the log was tampered with: the node at level {0}, index {1} is not what is below it makes")]
+    Below(u8, u64),
+    /// A leaf is missing.
+    #[error("the log was tampered with: leaf {0} is missing")]
+    Missing(u64),
+    /// A leaf says something else than what was signed.
+    #[error("the log was tampered with: leaf {0} is not what was signed")]
+    Leaf(u64),
     /// The nodes make another root.
     #[error("the log was tampered with: its nodes do not make the root that the checkpoint of {0} leaves signs")]
     Root(u64),
@@ -171,6 +183,38 @@ impl From<Damage> for Error {
     fn from(damage: Damage) -> Self {
         Self::Internal(Arc::new(damage))
     }
+}
+
+/// Checks the stored leaves from the place `from` on, a few at a time, and every node above them; where to go on. What [`append`] checks is
+/// the root and what it is made of, which is quick however long the log is; this goes round below it.
+pub async fn check_leaves(app: &App, from: u64) -> Result<u64, Error> {
+    let Some(last) = store::log::find(&app.pool, None).await? else { return Ok(0) };
+    let from = if from < last.size { from } else { 0 };
+    let until = (from + WINDOW).min(last.size);
+    let leaves: BTreeMap<u64, Leaf> = store::log::list_leaves(&app.pool, from, until).await?.into_iter().collect();
+    let mut nodes = BTreeSet::new();
+    for index in from..until {
+        let leaf = Node { level: 0, index };
+        let above = iter::successors(Some(leaf), |node| Some(node.parent()));
+        nodes.extend(above.take_while(|node| node.is_in(last.size)));
+    }
+    let halves: BTreeSet<Node> = nodes.iter().filter_map(|node| node.halves()).flatten().collect();
+    let stored = store::log::find_nodes(&app.pool, nodes.union(&halves).copied()).await?;
+    let find = |node: Node| stored.get(&node).ok_or(Damage::Node(node.level, node.index));
+    for node in nodes {
+        let hash = find(node)?;
+        if let Some([left, right]) = node.halves() {
+            if above(find(left)?, find(right)?) != *hash {
+                return Err(Damage::Below(node.level, node.index).into());
+            }
+        } else {
+            let leaf = leaves.get(&node.index).ok_or(Damage::Missing(node.index))?;
+            if leaf.hash() != *hash {
+                return Err(Damage::Leaf(node.index).into());
+            }
+        }
+    }
+    Ok(if until < last.size { until } else { 0 })
 }
 
 /// A checkpoint that this process has seen: the log can only have grown since.

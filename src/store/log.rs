@@ -162,6 +162,22 @@ pub async fn find_leaf(
     row.map(|row| leaf(row.index, row.seq, &row.head)).transpose()
 }
 
+/// Leaves in order, from the place `from` and before `until`, each with its place.
+pub async fn list_leaves(pool: &Pool, from: u64, until: u64) -> Result<Vec<(u64, Leaf)>, Error> {
+    let rows = sqlx::query!(
+        "select index, subject, subject_id, seq, head from audit_leaves where index >= $1 and index < $2 order by index",
+        bigint(from),
+        bigint(until),
+    );
+    let place = Place { table: "audit_leaves", key: "index" };
+    let leaf = |index, subject: &str, id, seq, head: &[u8]| {
+        let subject = read_subject(subject, id, place)?;
+        Ok((place.unsigned(index)?, Leaf { subject, seq: place.unsigned(seq)?, head: place.hash(head)? }))
+    };
+    let rows = rows.fetch_all(pool).await?;
+    rows.into_iter().map(|row| leaf(row.index, &row.subject, row.subject_id, row.seq, &row.head)).collect()
+}
+
 /// The hashes of these subtrees, as far as they are there.
 pub async fn find_nodes(pool: &Pool, nodes: impl Iterator<Item = Node>) -> Result<HashMap<Node, Hash>, Error> {
     let (levels, indexes): (Vec<i16>, Vec<i64>) = nodes.map(|node| (i16::from(node.level), bigint(node.index))).unzip();

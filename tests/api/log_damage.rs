@@ -42,18 +42,32 @@ async fn tamper(parties: &Parties, statements: &str) {
 #[tokio::test]
 async fn nothing_is_signed_on_top_of_a_log_that_was_tampered_with() {
     let zeros = "decode(repeat('00', 32), 'hex')";
+    let leaf_hash = r#"sha256('\x00'::bytea || convert_to(format('{"head":"%s","seq":%s,"task":"%s"}', encode(head, 'hex'), seq, subject_id), 'utf8'))"#;
     let cases = [
         ("delete from audit_nodes where level = 2".to_owned(), "the node at level 2, index 0 is missing"),
         ("delete from audit_nodes where level = 0 and index = 4".to_owned(), "the node at level 0, index 4 is missing"),
         (
             format!("update audit_nodes set hash = {zeros} where level = 2"),
+            "the node at level 2, index 0 is not what is below it makes",
+        ),
+        (
+            format!(
+                "update audit_leaves set head = {zeros} where index = 4; update audit_nodes set hash =
+                 (select {leaf_hash} from audit_leaves where index = 4) where level = 0 and index = 4"
+            ),
             "its nodes do not make the root that the checkpoint of 5 leaves signs",
         ),
-        ("delete from audit_leaves where index = 4".to_owned(), "it has 4 leaves, and its last checkpoint signs 5"),
+        ("delete from audit_leaves where index = 4".to_owned(), "leaf 4 is missing"),
+        ("delete from audit_leaves where index = 2".to_owned(), "leaf 2 is missing"),
+        (format!("update audit_leaves set head = {zeros} where index = 1"), "leaf 1 is not what was signed"),
+        ("update audit_leaves set seq = seq + 1 where index = 3".to_owned(), "leaf 3 is not what was signed"),
         (
-            "delete from audit_leaves where index = 4; delete from audit_nodes where level = 0 and index = 4"
-                .to_owned(),
-            "5 leaves",
+            "delete from audit_leaves where index = 4; delete from audit_nodes where level = 0 and index = 4".to_owned(),
+            "the node at level 0, index 4 is missing",
+        ),
+        (
+            format!("update audit_nodes set hash = {zeros} where level = 1 and index = 1"),
+            "the node at level 1, index 1 is not what is below it makes",
         ),
         (
             format!("insert into audit_leaves values (5, 'task', gen_random_uuid(), 1, {zeros})"),

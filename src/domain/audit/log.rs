@@ -111,6 +111,30 @@ pub struct Node {
     pub index: u64,
 }
 
+impl Node {
+    /// The subtree that has this one as its left or right half.
+    #[must_use]
+    pub fn parent(self) -> Self {
+        Self { level: self.level + 1, index: self.index / 2 }
+    }
+
+    /// Its halves; `None` for a leaf.
+    pub fn halves(self) -> Option<[Self; 2]> {
+        let level = self.level.checked_sub(1)?;
+        Some([self.index * 2, self.index * 2 + 1].map(|index| Self { level, index }))
+    }
+
+    /// Whether a log of this size has all of its leaves.
+    pub fn is_in(self, size: u64) -> bool {
+        self.level < 64 && self.index < size >> self.level
+    }
+}
+
+/// The hash of a subtree with these halves.
+pub fn above(left: &Hash, right: &Hash) -> Hash {
+    left.beside(right)
+}
+
 /// A hash that a proof needs, as the complete subtrees that make it up, left to right.
 type Part = Vec<Node>;
 
@@ -217,7 +241,7 @@ impl Tree {
         while node.index % 2 == 1 {
             let left = self.peaks.pop().expect("a log has a peak for each bit of its size");
             hash = left.beside(&hash);
-            node = Node { level: node.level + 1, index: node.index / 2 };
+            node = node.parent();
             made.push((node, hash));
         }
         self.peaks.push(hash);
