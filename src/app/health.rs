@@ -13,17 +13,22 @@ enum NotReady {
     Draining,
     #[error("the database lacks migrations")]
     NotMigrated,
+    #[error("the database connection is not in the role {role}; a pooler may have dropped it", role = store::pool::SERVING_ROLE)]
+    NotConfined,
 }
 
-/// Succeeds if the database is reachable and migrated and the service is not about to stop.
+/// Succeeds if the database is reachable and migrated, in the role that cannot change the trail, and the service is not about to stop.
 pub async fn ready(app: &App) -> Result<(), Error> {
     if app.is_draining() {
         return Err(Error::Unavailable(Arc::new(NotReady::Draining)));
     }
     // Whatever keeps the database from answering this, the replica is of no use now.
-    let migrated = store::pool::is_migrated(&app.pool).await;
-    if !migrated.map_err(|error| Error::Unavailable(Arc::new(store::Error::from(error))))? {
+    let away = |error| Error::Unavailable(Arc::new(store::Error::from(error)));
+    if !store::pool::is_migrated(&app.pool).await.map_err(away)? {
         return Err(Error::Unavailable(Arc::new(NotReady::NotMigrated)));
+    }
+    if !store::pool::is_confined(&app.pool).await.map_err(away)? {
+        return Err(Error::Unavailable(Arc::new(NotReady::NotConfined)));
     }
     Ok(())
 }

@@ -69,17 +69,6 @@ pub async fn list(pool: &Pool, task_id: TaskId, after: u64, limit: u32) -> Resul
     rows.fetch_all(pool).await?.into_iter().map(Record::try_from).collect()
 }
 
-/// The trail from its beginning up to and with `seq`: what a replay folds.
-pub async fn load_until(pool: &Pool, task_id: TaskId, seq: u64) -> Result<Vec<Event>, Error> {
-    let rows = select_events!("where task_id = $1 and seq <= $2 order by seq", task_id.0, bigint(seq));
-    let rows = rows.fetch_all(pool).await?;
-    if rows.len() as u64 != seq {
-        let what = format!("{} events up to {seq}", rows.len());
-        return Err(Error::impossible("task_events", task_id, what));
-    }
-    rows.into_iter().map(|row| Record::try_from(row).map(|record| record.event)).collect()
-}
-
 /// One row of the trail.
 pub async fn find(pool: &Pool, task_id: TaskId, seq: u64) -> Result<Option<Record>, Error> {
     let row = select_events!(

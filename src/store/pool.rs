@@ -115,6 +115,15 @@ pub async fn is_migrated(pool: &Pool) -> Result<bool, sqlx::Error> {
     Ok(MIGRATOR.iter().all(|migration| applied.contains(&migration.version)))
 }
 
+/// Whether statements run in the serving role: a pooler between here and the database may have dropped the option that asks for it.
+///
+/// # Errors
+///
+/// When the database cannot be asked.
+pub async fn is_confined(pool: &Pool) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar("select current_user = $1").bind(SERVING_ROLE).fetch_one(pool).await
+}
+
 /// Applies the migrations of a folder instead of those compiled in: while a migration is being written, the code that
 /// needs it does not compile yet.
 ///

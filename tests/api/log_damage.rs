@@ -62,7 +62,8 @@ async fn nothing_is_signed_on_top_of_a_log_that_was_tampered_with() {
         (format!("update audit_leaves set head = {zeros} where index = 1"), "leaf 1 is not what was signed"),
         ("update audit_leaves set seq = seq + 1 where index = 3".to_owned(), "leaf 3 is not what was signed"),
         (
-            "delete from audit_leaves where index = 4; delete from audit_nodes where level = 0 and index = 4".to_owned(),
+            "delete from audit_leaves where index = 4; delete from audit_nodes where level = 0 and index = 4"
+                .to_owned(),
             "the node at level 0, index 4 is missing",
         ),
         (

@@ -41,6 +41,15 @@ async fn a_database_knows_whether_it_is_migrated() {
 }
 
 #[tokio::test]
+async fn a_connection_that_may_change_the_trail_is_noticed() {
+    let db = TestDb::new().await;
+    assert!(pool::is_confined(&db.pool).await.unwrap());
+    // As behind a pooler that drops start-up options.
+    let owner = sqlx::postgres::PgPoolOptions::new().connect_lazy_with(db.owner.clone());
+    assert!(!pool::is_confined(&owner.into()).await.unwrap());
+}
+
+#[tokio::test]
 async fn two_processes_may_migrate_at_the_same_moment() {
     let empty = TestDb::empty().await;
     let (first, second) = tokio::join!(pool::migrate(&empty), pool::migrate(&empty));

@@ -121,6 +121,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+    use crate::domain::table::ROWS;
 
     #[test]
     fn every_code_is_an_error_with_a_word_of_its_own() {
@@ -131,5 +132,13 @@ mod tests {
             assert!(code.meaning().ends_with('.') && !code.title().ends_with('.'), "{code:?}");
             assert_eq!(serde_json::to_value(code).unwrap(), code.as_str());
         }
+    }
+
+    #[test]
+    fn what_the_state_machine_refuses_has_a_code() {
+        let words: BTreeSet<_> = Code::ALL.iter().map(|code| code.as_str()).collect();
+        let refusals = ROWS.iter().flat_map(|row| row.refused).filter(|word| !word.starts_with('/'));
+        let unknown: Vec<_> = refusals.filter(|word| !words.contains(*word)).collect();
+        assert!(unknown.is_empty(), "{unknown:?}");
     }
 }

@@ -65,12 +65,13 @@ async fn assert_stored(world: &World, task_id: TaskId) -> Snapshot {
     let pool = &world.db.pool;
     let record = world.load(task_id).await;
     let version = record.snapshot.task.version();
-    let trail = events::load_until(pool, task_id, version).await.unwrap();
+    let rows = events::list(pool, task_id, 0, 1000).await.unwrap();
+    assert_eq!(rows.len() as u64, version);
+    let trail: Vec<_> = rows.iter().map(|row| row.event.clone()).collect();
     assert_eq!(Snapshot::fold(&world.workflow, &trail).as_ref(), Some(&record.snapshot));
     assert_eq!(record.metadata.as_ref(), json!({"b": 1, "a": ["ä", 2]}).as_object());
     assert_eq!((record.partner_id, record.buyer_id), (world.partner, world.buyer));
 
-    let rows = events::list(pool, task_id, 0, 1000).await.unwrap();
     let origin = Origin { task_id, partner_id: world.partner, buyer_id: world.buyer };
     let head = verify(&origin, rows.iter().map(|row| &row.sealed)).unwrap();
     assert_eq!(head, Head { seq: version, hash: record.head });
@@ -168,8 +169,6 @@ async fn a_page_of_the_trail_starts_where_the_one_before_ended() {
     assert_eq!(page.iter().map(|row| row.event.seq).collect::<Vec<_>>(), [2]);
     let version = written.snapshot().task.version();
     assert_eq!(events::list(&world.db.pool, task_id, version, 10).await.unwrap(), []);
-    let beyond = events::load_until(&world.db.pool, task_id, version + 1).await;
-    assert!(matches!(beyond, Err(Error::Impossible { table: "task_events", .. })));
 }
 
 #[tokio::test]
