@@ -65,7 +65,8 @@ pub fn require_key(app: &App) -> Result<(), Error> {
 /// The public keys, a verifier key line each, the one that signs now first.
 pub fn get_audit_key(app: &App) -> Result<String, Error> {
     signer(app)?;
-    Ok(app.audit_keys.known.iter().map(|key| format!("{key}\n")).collect())
+    let lines: Vec<_> = app.audit_keys.known.iter().map(ToString::to_string).collect();
+    Ok(lines.join("\n") + "\n")
 }
 
 /// The signed checkpoint of this size; without a size the newest.

@@ -325,7 +325,8 @@ pub async fn inclusion(reader: &Client, task: &str, query: &str) -> InclusionPro
 
 /// An error with its causes.
 pub fn said(error: &dyn std::error::Error) -> String {
-    std::iter::successors(Some(error), |error| error.source()).map(|error| format!("{error}: ")).collect()
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 /// A number from the database.

@@ -39,6 +39,18 @@ async fn tamper(parties: &Parties, statements: &str) {
     sqlx::raw_sql(AssertSqlSafe(statements.to_owned())).execute(&mut owner).await.unwrap();
 }
 
+/// Each of these makes the worker say that, and sign nothing.
+async fn assert_noticed(cases: &[(String, &str)]) {
+    for (statements, expected) in cases {
+        let (parties, worker, _) = logged().await;
+        tamper(&parties, statements).await;
+        let before = scalar(&parties, "select count(*) from audit_checkpoints").await;
+        let error = said(&worker.tick().await.expect_err(statements));
+        assert!(error.contains(expected), "{statements}: {error}");
+        assert_eq!(scalar(&parties, "select count(*) from audit_checkpoints").await, before, "{statements}");
+    }
+}
+
 #[tokio::test]
 async fn nothing_is_signed_on_top_of_a_log_that_was_tampered_with() {
     let zeros = "decode(repeat('00', 32), 'hex')";
@@ -70,6 +82,14 @@ async fn nothing_is_signed_on_top_of_a_log_that_was_tampered_with() {
             format!("update audit_nodes set hash = {zeros} where level = 1 and index = 1"),
             "the node at level 1, index 1 is not what is below it makes",
         ),
+    ];
+    assert_noticed(&cases).await;
+}
+
+#[tokio::test]
+async fn nothing_is_signed_where_checkpoints_were_tampered_with_or_something_was_added() {
+    let zeros = "decode(repeat('00', 32), 'hex')";
+    let cases = [
         (
             format!("insert into audit_leaves values (5, 'task', gen_random_uuid(), 1, {zeros})"),
             "it has 6 leaves, and its last checkpoint signs 5",
@@ -96,14 +116,7 @@ async fn nothing_is_signed_on_top_of_a_log_that_was_tampered_with() {
             "the database was restored from a dump",
         ),
     ];
-    for (statements, expected) in cases {
-        let (parties, worker, _) = logged().await;
-        tamper(&parties, &statements).await;
-        let before = scalar(&parties, "select count(*) from audit_checkpoints").await;
-        let error = said(&worker.tick().await.expect_err(&statements));
-        assert!(error.contains(expected), "{statements}: {error}");
-        assert_eq!(scalar(&parties, "select count(*) from audit_checkpoints").await, before, "{statements}");
-    }
+    assert_noticed(&cases).await;
 }
 
 #[tokio::test]
@@ -197,9 +210,9 @@ async fn a_rewritten_trail_contradicts_the_log() {
 #[tokio::test]
 async fn a_log_signed_by_another_key_is_not_continued() {
     let (parties, _, _) = logged().await;
-    let forger = SignerKey::new(KeyName::parse("audit.example.com/stagegate").unwrap(), [1; 32]);
+    let stranger = SignerKey::new(KeyName::parse("audit.example.com/stagegate").unwrap(), [1; 32]);
     let last = newest(&parties).await;
-    let forged = Checkpoint::sign(&forger, last.size, last.root);
+    let forged = Checkpoint::sign(&stranger, last.size, last.root);
     tamper(&parties, &format!("update audit_checkpoints set note = '{forged}' where size = {}", last.size)).await;
     let (app, _) = parties.service.replica_with(Keys::new(Some(audit_signer()), vec![])).await;
     let error = said(&Checkpoints::new(app).tick().await.unwrap_err());

@@ -138,9 +138,9 @@ impl Receipt {
     /// The receipt as it is handed out.
     pub fn sign(&self, signer: &SignerKey) -> String {
         let payload = serde_json_canonicalizer::to_vec(self).expect("a receipt has no number that JSON cannot say");
-        let signed = format!("{}.{}", header(signer.verifier()), BASE64URL.encode(payload));
-        let signature = BASE64URL.encode(signer.sign(signed.as_bytes()));
-        format!("{signed}.{signature}")
+        let said = format!("{}.{}", header(signer.verifier()), BASE64URL.encode(payload));
+        let signature = BASE64URL.encode(signer.sign(said.as_bytes()));
+        format!("{said}.{signature}")
     }
 
     /// Checks a receipt with nothing but public keys, and says what it says.
@@ -157,7 +157,7 @@ impl Receipt {
         }
         let key = keys.iter().find(|key| header(key) == head).ok_or(Error::Unknown)?;
         let signature = BASE64URL.decode(signature).ok().and_then(|bytes| bytes.try_into().ok()).ok_or(Error::Form)?;
-        if !key.verifies(receipt[..=head.len() + payload.len()].as_bytes(), &signature) {
+        if !key.verifies(&receipt.as_bytes()[..=head.len() + payload.len()], &signature) {
             return Err(Error::Signature);
         }
         let payload = BASE64URL.decode(payload).map_err(|_| Error::Form)?;
@@ -273,11 +273,10 @@ mod tests {
     #[test]
     fn a_receipt_is_the_same_every_time_and_for_ever() {
         let signer = signer("audit.example.com/stagegate", 3);
-        let signed = receipt().sign(&signer);
-        assert_eq!(signed, KEPT.trim_end());
-        assert_eq!(Receipt::verify(&signed, &[signer.verifier().clone()]), Ok(receipt()));
-        let part =
-            |at: usize| String::from_utf8(BASE64URL.decode(signed.split('.').nth(at).unwrap()).unwrap()).unwrap();
+        let text = receipt().sign(&signer);
+        assert_eq!(text, KEPT.trim_end());
+        assert_eq!(Receipt::verify(&text, &[signer.verifier().clone()]), Ok(receipt()));
+        let part = |at: usize| String::from_utf8(BASE64URL.decode(text.split('.').nth(at).unwrap()).unwrap()).unwrap();
         let kid = signer.verifier().id();
         assert_eq!(part(0), format!(r#"{{"alg":"EdDSA","kid":"{kid}","typ":"stagegate-receipt+jwt"}}"#));
         assert!(part(1).starts_with(r#"{"actor":{"id":"u-anna"},"decision":"approved","head":"0101"#), "{}", part(1));
@@ -286,17 +285,17 @@ mod tests {
     #[test]
     fn any_change_is_noticed() {
         let signer = signer("audit.example.com/stagegate", 3);
-        let (signed, keys) = (receipt().sign(&signer), [signer.verifier().clone()]);
-        for at in 0..signed.len() {
+        let (text, keys) = (receipt().sign(&signer), [signer.verifier().clone()]);
+        for at in 0..text.len() {
             for bit in [0, 1, 4] {
-                let mut bytes = signed.clone().into_bytes();
+                let mut bytes = text.clone().into_bytes();
                 bytes[at] ^= 1 << bit;
                 let forged = String::from_utf8(bytes).unwrap();
                 assert!(Receipt::verify(&forged, &keys).is_err(), "bit {bit} of byte {at}");
             }
-            assert!(Receipt::verify(&signed[..at], &keys).is_err(), "cut at {at}");
+            assert!(Receipt::verify(&text[..at], &keys).is_err(), "cut at {at}");
         }
-        for forged in [format!("{signed}="), format!("{signed}."), format!(" {signed}"), format!("{signed}\n")] {
+        for forged in [format!("{text}="), format!("{text}."), format!(" {text}"), format!("{text}\n")] {
             assert!(Receipt::verify(&forged, &keys).is_err(), "{forged}");
         }
     }
@@ -304,8 +303,8 @@ mod tests {
     #[test]
     fn a_header_cannot_choose_how_it_is_checked() {
         let signer = signer("audit.example.com/stagegate", 3);
-        let (signed, keys) = (receipt().sign(&signer), [signer.verifier().clone()]);
-        let payload = signed.split('.').nth(1).unwrap();
+        let (text, keys) = (receipt().sign(&signer), [signer.verifier().clone()]);
+        let payload = text.split('.').nth(1).unwrap();
         let kid = signer.verifier().id();
         for header in [
             r#"{"alg":"none"}"#.to_owned(),
@@ -313,10 +312,10 @@ mod tests {
             format!(r#"{{"alg":"HS256","kid":"{kid}","typ":"stagegate-receipt+jwt"}}"#),
             format!(r#"{{"alg":"EdDSA","kid":"{kid}","typ":"JWT"}}"#),
         ] {
-            let signed = format!("{}.{payload}", BASE64URL.encode(&header));
-            let signature = BASE64URL.encode(signer.sign(signed.as_bytes()));
-            assert_eq!(Receipt::verify(&format!("{signed}.{signature}"), &keys), Err(Error::Unknown), "{header}");
-            assert_eq!(Receipt::verify(&format!("{signed}."), &keys), Err(Error::Unknown), "{header}");
+            let text = format!("{}.{payload}", BASE64URL.encode(&header));
+            let signature = BASE64URL.encode(signer.sign(text.as_bytes()));
+            assert_eq!(Receipt::verify(&format!("{text}.{signature}"), &keys), Err(Error::Unknown), "{header}");
+            assert_eq!(Receipt::verify(&format!("{text}."), &keys), Err(Error::Unknown), "{header}");
         }
     }
 

@@ -183,21 +183,21 @@ fn the_vectors_of_certificate_transparency_come_out_the_same() {
     assert_eq!(roots[1..], expected.map(hash));
 
     // Leaves counted from 0.
-    let (a, b, c) = (
+    let [left, pair, four] = [
         "96a296d224f285c67bee93c30f8a309157f0daa35dc5b87e410b78630a09cfc7",
         "5f083f0a1a33ca076a95279832580db3e0ef4584bdff1f54c8a360f50de3031e",
         "6b47aaf29ee3c2af9af889bc1fb9254dabd31177f16232dd6aab035ca39bf6e4",
-    );
-    let (d, e) = (
+    ];
+    let [fifth, last] = [
         "bc1a0643b12e4d2d7c77918f44e0f4f79a838b6cf9ec5b5c283e1f4d88599e6b",
         "ca854ea128ed050b41b35ffc1b87b8eb2bde461e9e3b5596ece6b9d5975a0ae0",
-    );
+    ];
     let inclusions: [(u64, u64, &[&str]); 5] = [
         (0, 1, &[]),
-        (0, 8, &[a, b, c]),
-        (5, 8, &[d, e, expected[3]]),
+        (0, 8, &[left, pair, four]),
+        (5, 8, &[fifth, last, expected[3]]),
         (2, 3, &[expected[1]]),
-        (1, 5, &[expected[0], b, d]),
+        (1, 5, &[expected[0], pair, fifth]),
     ];
     for (index, size, proof) in inclusions {
         let proof: Vec<Hash> = proof.iter().map(|hex| hash(hex)).collect();
@@ -207,9 +207,9 @@ fn the_vectors_of_certificate_transparency_come_out_the_same() {
     }
     let consistencies: [(u64, u64, &[&str]); 4] = [
         (1, 1, &[]),
-        (1, 8, &[a, b, c]),
-        (6, 8, &["0ebc5d3437fbe2db158b9f126a1d118e308181031d0a949f8dededebc558ef6a", e, expected[3]]),
-        (2, 5, &[b, d]),
+        (1, 8, &[left, pair, four]),
+        (6, 8, &["0ebc5d3437fbe2db158b9f126a1d118e308181031d0a949f8dededebc558ef6a", last, expected[3]]),
+        (2, 5, &[pair, fifth]),
     ];
     for (from, to, proof) in consistencies {
         let proof: Vec<Hash> = proof.iter().map(|hex| hash(hex)).collect();
