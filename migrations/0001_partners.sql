@@ -3,13 +3,19 @@
 create table partners (
     id uuid primary key,
     name text not null check (char_length(name) between 1 and 200),
-    created_at timestamptz not null
+    created_at timestamptz not null,
+    version bigint not null check (version >= 1),
+    head_hash bytea not null check (octet_length(head_hash) = 32),
+    updated_at timestamptz not null check (updated_at >= created_at)
 );
 
 comment on table partners is 'The agent developers whose work is reviewed. Small, read rarely: a key leads to the id, and the id is enough.';
 comment on column partners.id is 'UUIDv7 made by the service, so that ids sort by age and lists need no other index.';
 comment on column partners.name is 'What people of the platform call the partner; nothing depends on it.';
 comment on column partners.created_at is 'When the platform added the partner.';
+comment on column partners.version is 'Seq of the last event of the partner''s own trail: the guard of every write that the trail records.';
+comment on column partners.head_hash is 'Hash of that event: the next link of the chain is made from it without reading the trail.';
+comment on column partners.updated_at is 'When that event was recorded: the next one''s time is not before it.';
 
 create table api_keys (
     key_hash bytea primary key check (octet_length(key_hash) = 32),
@@ -30,5 +36,6 @@ comment on column api_keys.hint is 'The key''s first characters, by which people
 comment on column api_keys.created_at is 'When the platform made the key.';
 comment on column api_keys.revoked_at is 'When the key stopped being valid; null while it is.';
 
-grant select, insert on partners to stagegate_app;
+-- The trail grows; the rest of the row is as the platform made it.
+grant select, insert, update (version, head_hash, updated_at) on partners to stagegate_app;
 grant select, insert, update on api_keys to stagegate_app;

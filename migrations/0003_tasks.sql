@@ -33,6 +33,7 @@ create table tasks (
     status_version bigint not null,
     head_hash bytea not null constraint tasks_head_hash_is_sha256 check (octet_length(head_hash) = 32),
     updated_at timestamptz not null,
+    closed_at timestamptz,
 
     constraint tasks_pkey primary key (task_id),
     constraint tasks_workflow_fkey foreign key (partner_id, workflow_key, workflow_version)
@@ -41,6 +42,7 @@ create table tasks (
     constraint tasks_versions_from_one check (1 <= status_version and status_version <= version),
     constraint tasks_open_ones_wait check ((waiting_on is null) = (phase in ('delivery', 'cancelled', 'expired', 'failed'))),
     constraint tasks_closed_ones_are_still check (waiting_on is not null or (due_at is null and wake_at is null and not overdue)),
+    constraint tasks_over_ones_ended check ((closed_at is null) = (waiting_on is not null) and closed_at between opened_at and updated_at),
     constraint tasks_overdue_was_due check (not overdue or (due_at is not null and phase in ('in_review', 'escalated'))),
     constraint tasks_work_waits_on_partner check (phase not in ('preparing', 'cancelling') or waiting_on = 'partner'),
     constraint tasks_hold_stops_the_clock check (phase <> 'on_hold' or (due_at is null and waiting_on in ('partner', 'platform'))),
@@ -62,6 +64,8 @@ create index tasks_by_phase on tasks (phase, opened_at, task_id);
 create index tasks_of_buyer on tasks (buyer_id, opened_at, task_id);
 -- What the timers must wake.
 create index tasks_to_wake on tasks (wake_at) where wake_at is not null;
+-- What the latest finished tasks of a version took. Written once a task, at its end.
+create index tasks_finished on tasks (partner_id, workflow_key, workflow_version, closed_at) where phase = 'delivery';
 
 comment on table tasks is 'The present of every task, one row each; its version guards every write. Lists, inbox and timers search here too: a separate index table would cost a second write whenever one of their columns changes, and saves nothing when none does';
 comment on column tasks.task_id is 'The id the platform gave it; distribution key of everything about the task';
@@ -89,6 +93,7 @@ comment on column tasks.buyer_status is 'What the buyer reads, ready to send byt
 comment on column tasks.status_version is 'The version at which the buyer''s status last changed: its ETag';
 comment on column tasks.head_hash is 'Hash of the last event: the next link of the chain is made from it without reading the trail';
 comment on column tasks.updated_at is 'When the last event was recorded';
+comment on column tasks.closed_at is 'When it ended; null while it is open. Late decisions move updated_at, never this';
 
 create table task_events (
     task_id uuid not null,

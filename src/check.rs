@@ -5,7 +5,7 @@ use std::io::{self, Read as _, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
-use crate::domain::audit::{Head, ProofView};
+use crate::domain::audit::{Head, ProofView, TrailOrigin};
 use crate::domain::workflow::{Parsed, Workflow};
 use crate::http::body::strict;
 
@@ -97,7 +97,7 @@ fn place(pointer: &str) -> &str {
     if pointer.is_empty() { "(all of it)" } else { pointer }
 }
 
-/// Checks the answer of `GET /tasks/{id}/audit/proof` with nothing but itself.
+/// Checks the answer of `GET /tasks/{id}/audit/proof`, or that of a partner's trail, with nothing but itself.
 ///
 /// # Errors
 ///
@@ -106,29 +106,40 @@ pub fn trail(proof: &[u8], out: &mut impl Write) -> io::Result<Verdict> {
     let proof: ProofView = match serde_json::from_slice(proof) {
         Ok(proof) => proof,
         Err(error) => {
-            writeln!(out, "not the answer of GET /tasks/{{id}}/audit/proof: {error}")?;
+            writeln!(
+                out,
+                "not the answer of GET /tasks/{{id}}/audit/proof or GET /partners/{{id}}/audit/proof: {error}"
+            )?;
             return Ok(Verdict::Unreadable);
         }
     };
     match proof.verify() {
-        // Every task has at least its opening.
+        // Every trail has at least its opening.
         Ok(Head { seq: 0, .. }) => {
             writeln!(out, "NOT verified: there are no entries")?;
             Ok(Verdict::Unsound)
         }
         Ok(Head { seq, hash }) => {
-            writeln!(out, "verified: {seq} entries of task {}", proof.origin.task_id)?;
+            writeln!(out, "verified: {seq} entries of {}", whose(&proof.origin))?;
             writeln!(out, "head: {hash}")?;
-            writeln!(
-                out,
-                "That none is missing at the end shows if another party, or the task's `head_hash`, has the same head."
-            )?;
+            let known = match proof.origin {
+                TrailOrigin::Task(_) => "another party, or the task's `head_hash`,",
+                TrailOrigin::Partner(_) => "the other of partner and platform",
+            };
+            writeln!(out, "That none is missing at the end shows if {known} has the same head.")?;
             Ok(Verdict::Sound)
         }
         Err(broken) => {
             writeln!(out, "NOT verified: {broken}")?;
             Ok(Verdict::Unsound)
         }
+    }
+}
+
+fn whose(origin: &TrailOrigin) -> String {
+    match origin {
+        TrailOrigin::Task(origin) => format!("task {}", origin.task_id),
+        TrailOrigin::Partner(origin) => format!("partner {}", origin.partner_id),
     }
 }
 
@@ -186,5 +197,7 @@ mod tests {
         );
         proof["entries"] = Value::Null;
         assert_eq!(said(trail, &proof.to_string()).0, Verdict::Unreadable);
+        let neither = json!({ "format": 1, "origin": { "partner": id, "task": id }, "entries": [] });
+        assert_eq!(said(trail, &neither.to_string()).0, Verdict::Unreadable);
     }
 }

@@ -22,7 +22,7 @@
 //!
 //! | folder | may use | never mentions |
 //! |---|---|---|
-//! | domain | std, serde, chrono and uuid types, thiserror, hashing, utoipa's schemas | axum, sqlx, tokio, tracing, any other folder |
+//! | domain | std, serde, chrono (with its time zones) and uuid types, thiserror, hashing, utoipa's schemas | axum, sqlx, tokio, tracing, any other folder |
 //! | store | domain, sqlx | axum, app, http |
 //! | app | domain, store, clock, ids | axum, http |
 //! | http, worker | app, domain | sqlx, store |
@@ -62,8 +62,17 @@
 //! one wins. Before anything is signed, what is stored must make the root that was signed last. A further kind of trail is one more
 //! `select` in [`store::log::list_changes`]. [`app::receipts`] signs single entries with the same key.
 //!
+//! **The partner's trail.** Keys made and revoked, workflows registered, retired and brought back, erasures and exports are entries of a
+//! second kind of trail, one per partner, by the same code ([`domain::partner_event`], [`domain::audit::Subject`]). The statement that changes something
+//! appends the entry ([`store::partner_events`]), guarded by the version in the partner's row; [`app::partner_trail`] tries again
+//! for those that lost a race. What changes nothing records nothing.
+//!
 //! **The status.** What the buyer reads is computed by the transition and stored beside the state, ready to send. Its version is that of the task when it last
 //! changed, so an event that tells the buyer nothing leaves the `ETag` alone.
+//!
+//! **The pace.** How long a stage has taken and how much longer it may take depends on when one asks, so it is no part of the stored status: [`domain::pace`] adds it
+//! to every status that is answered. What finished tasks took is searched once a minute and version; a minute's answers are judged by what was finished before it,
+//! which makes a replayed command's answer the same. Whose time it was is a ledger in the state: `evolve` adds the time between two events to whoever was waited on.
 //!
 //! **Timers.** Each state knows when it must be woken, and the task's row has the earliest time. [`worker::timers`] searches for those that are due, without locks, and sends
 //! the command `Tick`; the version guard makes a second one harmless. A tick handles one timer, the earliest.
@@ -79,6 +88,9 @@
 //! **One statement per transition.** *Context:* a transaction of several statements holds a row lock over round trips. *Choice:* one data-modifying
 //! statement with a guard, and optimism. *Cost:* a loser decides again; the statement is long. Measured, it is 2 to 5 times as fast. On a
 //! sharded engine it must become a guarded update and an insert on one node, which is why it hides behind one function.
+//!
+//! **Working time in the events.** *Context:* a deadline in working hours depends on a calendar and on the time-zone database of the build. *Choice:* only `decide`
+//! reckons with it, and events that start such a clock say its times. *Cost:* four events have one more field.
 //!
 //! **Texts apart from the state.** *Context:* a closed task must be erasable, and decisions must not depend on what people wrote. *Choice:* `Task` has no
 //! personal text, [`domain::notes`] holds what is still shown, both folded from events. *Cost:* two folds.

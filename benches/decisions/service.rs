@@ -22,9 +22,12 @@ const FASTEST: usize = 6_000;
 #[derive(Debug)]
 pub struct Service {
     child: Child,
-    address: String,
-    platform_key: String,
-    partner_id: String,
+    /// Where it listens.
+    pub address: String,
+    /// A platform key of it.
+    pub platform_key: String,
+    /// The partner.
+    pub partner_id: String,
     partner_key: String,
     tasks_to_advance: usize,
 }

@@ -1,6 +1,7 @@
 //! Who is calling, as the credential proved it.
 
 use crate::domain::id::{BuyerId, CredentialId, KeyId, PartnerId};
+use crate::domain::partner_event::Author;
 use crate::domain::party::Party;
 use crate::domain::time::Time;
 
@@ -52,6 +53,11 @@ impl Caller {
             }
             Self::Buyer { credential_id, .. } | Self::Platform { credential_id } => credential_id.clone(),
         }
+    }
+
+    /// As the trail of a partner names who did something.
+    pub fn author(&self) -> Author {
+        Author { party: self.party().into(), credential_id: Some(self.credential_id()) }
     }
 
     /// The partner, if it is one.

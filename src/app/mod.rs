@@ -17,6 +17,8 @@ pub mod caller;
 pub mod commands;
 pub mod health;
 pub mod log;
+mod pace;
+pub mod partner_trail;
 pub mod partners;
 pub mod receipts;
 pub mod tasks;
@@ -33,6 +35,7 @@ pub struct App {
     clock: Clock,
     keys: partners::KeyCache,
     definitions: workflows::Definitions,
+    experience: pace::Experience,
     alarm: timers::Alarm,
     turns: turns::Turns,
     audit_keys: log::Keys,
@@ -48,6 +51,7 @@ impl App {
             clock,
             keys: partners::KeyCache::default(),
             definitions: workflows::definitions(),
+            experience: pace::experience(),
             alarm: timers::Alarm::default(),
             turns: turns::Turns::default(),
             audit_keys: log::Keys::default(),
@@ -182,7 +186,7 @@ impl Error {
 }
 
 #[derive(Debug, thiserror::Error)]
-#[error("others changed the task first, every time")]
+#[error("others were faster, every time")]
 struct Contended;
 
 #[derive(Debug, thiserror::Error)]

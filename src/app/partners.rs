@@ -10,10 +10,12 @@ use moka::future::Cache;
 
 use crate::domain::api_key::{ApiKey, KeyHash};
 use crate::domain::id::{KeyId, PartnerId};
+use crate::domain::partner_event::PartnerFact;
 use crate::domain::text::Name;
 use crate::ids;
 use crate::store;
 
+use super::partner_trail::{append, until_settled};
 use super::{App, Caller, Error};
 
 pub use crate::store::partners::{Key, Partner};
@@ -49,8 +51,10 @@ pub struct NewKey {
 
 /// Adds a partner.
 pub async fn create_partner(app: &App, caller: &Caller, name: Name) -> Result<Partner, Error> {
-    let partner = Partner { id: PartnerId(ids::new()), name, created_at: app.clock.now() };
-    store::partners::insert(&app.pool, &partner).await?;
+    let id = PartnerId(ids::new());
+    let append = append(app, &caller.author(), (id, None), vec![PartnerFact::Created {}]);
+    let partner = Partner { id, name, created_at: append.end().latest.recorded_at };
+    store::partners::insert(&app.pool, &partner, &append).await?;
     tracing::info!(partner = %partner.id, by = %caller.credential_id(), "partner added");
     Ok(partner)
 }
@@ -67,17 +71,17 @@ pub async fn list_partners(app: &App, after: Option<PartnerId>, limit: u32) -> R
 
 /// Makes a key for a partner.
 pub async fn create_partner_key(app: &App, caller: &Caller, partner_id: PartnerId) -> Result<NewKey, Error> {
-    let secret = ApiKey::from_random(&ids::random());
-    let record = Key {
-        id: KeyId(ids::new()),
-        partner_id,
-        hint: secret.hint().to_owned(),
-        created_at: app.clock.now(),
-        revoked_at: None,
+    let (secret, id) = (ApiKey::from_random(&ids::random()), KeyId(ids::new()));
+    let (author, hint) = (caller.author(), secret.hint().to_owned());
+    let attempt = || async {
+        let end = store::partner_events::find_end(&app.pool, partner_id).await?.ok_or(Error::NotFound)?;
+        let made = PartnerFact::KeyCreated { key_id: id, hint: hint.clone() };
+        let append = append(app, &author, (partner_id, Some(&end)), vec![made]);
+        let created_at = append.end().latest.recorded_at;
+        let record = Key { id, partner_id, hint: hint.clone(), created_at, revoked_at: None };
+        Ok(store::partners::insert_key(&app.pool, &record, secret.hash(), &append).await?.then_some(record))
     };
-    if !store::partners::insert_key(&app.pool, &record, secret.hash()).await? {
-        return Err(Error::NotFound);
-    }
+    let record = until_settled(app, partner_id, attempt).await?;
     tracing::info!(partner = %partner_id, key = %record.id, by = %caller.credential_id(), "key made");
     Ok(NewKey { record, secret })
 }
@@ -98,9 +102,16 @@ pub async fn list_partner_keys(
 
 /// Ends a key. Ending it again changes nothing.
 pub async fn revoke_partner_key(app: &App, caller: &Caller, partner: PartnerId, key: KeyId) -> Result<(), Error> {
-    if !store::partners::revoke_key(&app.pool, partner, key, app.clock.now()).await? {
-        return Err(Error::NotFound);
-    }
+    let author = caller.author();
+    let attempt = || async {
+        let (is_revoked, end) = store::partners::find_key(&app.pool, partner, key).await?.ok_or(Error::NotFound)?;
+        if is_revoked {
+            return Ok(Some(()));
+        }
+        let append = append(app, &author, (partner, Some(&end)), vec![PartnerFact::KeyRevoked { key_id: key }]);
+        Ok(store::partners::revoke_key(&app.pool, key, &append).await?.then_some(()))
+    };
+    until_settled(app, partner, attempt).await?;
     app.keys.revoked.insert(key, ()).await;
     tracing::info!(partner = %partner, key = %key, by = %caller.credential_id(), "key revoked");
     Ok(())

@@ -1,8 +1,10 @@
 //! Which tasks a timer wakes, and when to look again. What a timer does is the domain's to say (`commands::tick`).
 
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
 use tokio::sync::Notify;
+use tokio::time::{Instant, sleep_until};
 
 use crate::domain::id::TaskId;
 use crate::domain::time::Time;
@@ -10,6 +12,7 @@ use crate::store;
 
 use super::{App, Error};
 
+pub use super::tasks::Loaded;
 pub use crate::store::tasks::Due;
 
 /// Wakes this process's worker for timers that this process wrote; of what other replicas write, it learns by looking.
@@ -47,19 +50,27 @@ pub async fn list_due(app: &App, until: Time, except: &[TaskId], limit: u32) -> 
     Ok(store::tasks::list_due(&app.pool, until, except, limit).await?)
 }
 
-/// Waits until `at`, or until a timer is due that this process has written since the last search, or until the service stops.
-pub async fn wait_until(app: &App, at: Time) {
+/// These tasks as they are now, each by itself readable or not.
+pub async fn load(app: &App, ids: &[TaskId]) -> Result<Vec<(TaskId, Result<Loaded, Error>)>, Error> {
+    super::tasks::load_all(app, ids).await
+}
+
+/// Waits this long at the most, by a clock that nobody can set; until a timer is due that this process has written since the last
+/// search; or until the service stops.
+pub async fn wait(app: &App, at_most: Duration) {
+    let end = Instant::now() + at_most;
     while !app.is_draining() {
-        let earliest = Time::from_micros(app.alarm.earliest.load(Ordering::SeqCst)).min(at);
+        let earliest = Time::from_micros(app.alarm.earliest.load(Ordering::SeqCst));
         let Ok(left) = (earliest - app.clock.now()).to_std() else { return };
         tokio::select! {
-            () = tokio::time::sleep(left) => return,
+            () = sleep_until(end.min(Instant::now() + left.min(at_most))) => return,
             () = app.alarm.bell.notified() => {}
         }
     }
 }
 
-/// How many tasks may be worked on at a time: a third of the connections, so that requests always find one.
+/// How many tasks may be worked on at a time: two for each connection. Whoever wants a connection stands in one line with all others, so a
+/// request waits for a few statements at the most, and timers get their share however many requests there are.
 pub fn width(app: &App) -> usize {
-    (app.pool.connections() as usize / 3).max(1)
+    (2 * app.pool.connections() as usize).max(1)
 }

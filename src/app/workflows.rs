@@ -9,15 +9,16 @@ use crate::domain::command::Command;
 use crate::domain::decide::Opening;
 use crate::domain::event::WorkflowRef;
 use crate::domain::id::{PartnerId, TaskId, WorkflowKey};
+use crate::domain::partner_event::{self, PartnerFact};
 use crate::domain::party::Sender;
 use crate::domain::simulate::{self, Step};
 use crate::domain::text::Name;
 use crate::domain::time::Time;
 use crate::domain::workflow::{Parsed, Workflow};
 use crate::store;
-use crate::store::workflows::Registered;
 
-use super::{App, Error};
+use super::partner_trail::{append, until_settled};
+use super::{App, Caller, Error};
 
 pub use crate::store::workflows::Record;
 
@@ -42,23 +43,26 @@ pub struct Registration {
 /// Registers a definition; the same again is the same version, a changed one the next. A dry run stores nothing.
 pub async fn register_workflow(
     app: &App,
-    partner: PartnerId,
-    key: &WorkflowKey,
+    caller: &Caller,
+    (partner, key): (PartnerId, &WorkflowKey),
     definition: &Value,
     dry_run: bool,
 ) -> Result<Registration, Error> {
     let parsed = Workflow::parse(definition).map_err(Error::Definition)?;
-    if dry_run {
-        let latest = store::workflows::find(&app.pool, partner, key, None).await?;
-        let (version, created) = match latest {
-            Some(latest) if latest.digest == parsed.workflow.digest() => (latest.version, false),
-            Some(latest) => (latest.version + 1, true),
-            None => (1, true),
-        };
-        return Ok(Registration { version, created, parsed });
-    }
-    let registered = store::workflows::register(&app.pool, (partner, key), &parsed.workflow, app.clock.now()).await?;
-    let Registered { version, is_new: created } = registered;
+    let author = caller.author();
+    let attempt = || async {
+        let found = store::workflows::find_registered(&app.pool, partner, key).await?;
+        let (known, end) = found.ok_or(Error::NotFound)?;
+        let (version, facts) = partner_event::register(known, key, parsed.workflow.digest());
+        let created = known.is_none_or(|known| known.version != version);
+        if dry_run || facts.is_empty() {
+            return Ok(Some((version, created)));
+        }
+        let append = append(app, &author, (partner, Some(&end)), facts);
+        let saved = store::workflows::save(&app.pool, (key, version), &parsed.workflow, &append).await?;
+        Ok(saved.then_some((version, created)))
+    };
+    let (version, created) = until_settled(app, partner, attempt).await?;
     Ok(Registration { version, created, parsed })
 }
 
@@ -83,8 +87,19 @@ pub async fn list_workflows(
 }
 
 /// No new tasks on this workflow; running ones finish. Retiring it again changes nothing.
-pub async fn retire_workflow(app: &App, partner: PartnerId, key: &WorkflowKey) -> Result<(), Error> {
-    store::workflows::retire(&app.pool, partner, key, app.clock.now()).await?.map(|_| ()).ok_or(Error::NotFound)
+pub async fn retire_workflow(app: &App, caller: &Caller, partner: PartnerId, key: &WorkflowKey) -> Result<(), Error> {
+    let author = caller.author();
+    let attempt = || async {
+        let found = store::workflows::find_registered(&app.pool, partner, key).await?;
+        let (Some(known), end) = found.ok_or(Error::NotFound)? else { return Err(Error::NotFound) };
+        if known.is_retired {
+            return Ok(Some(()));
+        }
+        let retired = vec![PartnerFact::WorkflowRetired { key: key.clone() }];
+        let append = append(app, &author, (partner, Some(&end)), retired);
+        Ok(store::workflows::retire(&app.pool, key, &append).await?.then_some(()))
+    };
+    until_settled(app, partner, attempt).await
 }
 
 /// What a workflow does to a list of commands, on a virtual clock; nothing is stored.

@@ -1,6 +1,7 @@
 //! The audit trail: who sees what of an event, and the chain that makes every change to what was recorded visible.
 //!
-//! `fields.rs` is the one table of fields; [`seal`] makes an event an entry of the chain, [`open`] reads it back, [`verify`] checks stored
+//! Tasks have trails, and partners (keys, workflows, erasures, exports); `subject.rs` has what differs. `fields.rs` and, for partners,
+//! `partner.rs` are the tables of fields; [`seal`] makes an event an entry of the chain, [`open`] reads it back, [`verify`] checks stored
 //! entries, [`view`] cuts an event to what a party may see, and [`proof`] is what a party needs to check its view offline.
 //!
 //! # The format, number 1
@@ -31,8 +32,14 @@
 //! A verifier must insist on the table's list of paths for the type it is shown: then no field can be committed twice and shown in two versions.
 //! Therefore a new field makes a new format number, under which the lists of number 1 stay as they are.
 //!
+//! **A partner's trail** is the same but for these. The origin is
+//! `SHA-256("stagegate/partner/genesis/v1" ‖ 0x00 ‖ text)` with the text `{"partner":"<UUID>"}`. An entry's text has the partner instead of the task,
+//! `{"partner":"<UUID>","prev":"…","root":"…","seq":7,"v":1}`, and its hash is `SHA-256("stagegate/partner/v1" ‖ 0x00 ‖ text)`. The types are those of the
+//! table in `partner.rs`, with lists of paths of their own; a type of the one kind of trail never occurs in the other. An origin tells
+//! by its members which kind it is.
+//!
 //! **Proof** ([`ProofView`]). To check one: start with the hash of `origin`; for every entry, its text must have the form above, with `prev` the last hash,
-//! the next `seq`, the task of the origin, and the hash given; if it has `fields`, their paths must be the table's list for the value of `type`,
+//! the next `seq`, the task (or partner) of the origin, and the hash given; if it has `fields`, their paths must be the table's list for the value of `type`,
 //! and the tree over their leaves must have the `root` of the text. The leaf of a field is computed from `salt` and `value` (without `value`: absent),
 //! or given as `leaf`.
 //!
@@ -56,15 +63,19 @@ pub mod fields;
 mod hash;
 pub mod log;
 pub mod note;
+mod partner;
 mod proof;
 pub mod receipt;
 #[cfg(test)]
 mod sample;
+mod subject;
 #[cfg(test)]
 mod tests;
 mod view;
 
-pub use chain::{Broken, Chain, Error, FORMAT, Head, Origin, Sealed, erase, open, seal, verify};
+pub use chain::{Broken, Chain, Error, FORMAT, Head, Sealed, erase, open, seal, verify};
 pub use hash::{Hash, InvalidHash};
+pub use partner::{PartnerEntryView, PartnerOrigin, partner_view};
 pub use proof::{EntryProof, FieldProof, ProofView, proof};
+pub use subject::{Origin, Recorded, Subject, TrailOrigin};
 pub use view::{ActorView, EntryView, Role, view};

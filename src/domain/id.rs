@@ -37,6 +37,8 @@ uuid_id! {
     CommandId;
     /// A partner's API key (its record, not the secret).
     KeyId;
+    /// An erasure of a person's data.
+    ErasureId;
 }
 
 macro_rules! key {

@@ -17,8 +17,10 @@ pub struct Step {
     pub at: Time,
     /// What made it happen.
     pub trigger: Trigger,
-    /// The events, or why the command was refused.
-    pub outcome: Result<Vec<Event>, Refusal>,
+    /// The events; of a refused command only the late decision that is kept all the same.
+    pub events: Vec<Event>,
+    /// Why the command was refused, if it was.
+    pub refusal: Option<Refusal>,
     /// The task afterwards.
     pub snapshot: Snapshot,
 }
@@ -44,8 +46,13 @@ pub fn simulate(
     until: Time,
 ) -> Result<Vec<Step>, Refusal> {
     let (events, snapshot) = open(workflow, opening, opened_at)?.into_parts();
-    let first =
-        Step { at: opened_at, trigger: Trigger::Opening, outcome: Ok(events.clone()), snapshot: snapshot.clone() };
+    let first = Step {
+        at: opened_at,
+        trigger: Trigger::Opening,
+        events: events.clone(),
+        refusal: None,
+        snapshot: snapshot.clone(),
+    };
     let mut play = Play { workflow, trail: events, snapshot, steps: vec![first] };
     for (index, (at, command)) in commands.iter().enumerate() {
         play.run_timers(*at);
@@ -74,14 +81,17 @@ impl Play<'_> {
     }
 
     fn step(&mut self, trigger: Trigger, command: &Command, at: Time) {
-        let outcome = decide(self.workflow, &self.snapshot, command, at).and_then(|transition| {
-            let late = transition.late().cloned();
-            let (events, snapshot) = transition.into_parts();
-            self.snapshot = snapshot;
-            self.trail.extend(events.iter().cloned());
-            late.map_or(Ok(events), Err)
-        });
-        self.steps.push(Step { at, trigger, outcome, snapshot: self.snapshot.clone() });
+        let (events, refusal) = match decide(self.workflow, &self.snapshot, command, at) {
+            Ok(transition) => {
+                let late = transition.late().cloned();
+                let (events, snapshot) = transition.into_parts();
+                self.snapshot = snapshot;
+                self.trail.extend(events.iter().cloned());
+                (events, late)
+            }
+            Err(refusal) => (Vec::new(), Some(refusal)),
+        };
+        self.steps.push(Step { at, trigger, events, refusal, snapshot: self.snapshot.clone() });
     }
 
     /// The same actor's late decision on what was open, if the trail has one.

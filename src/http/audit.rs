@@ -23,10 +23,17 @@ pub struct AuditQuery {
     /// How many entries the page has at most.
     #[param(inline)]
     #[serde(default = "Limit::max")]
-    limit: Limit,
+    pub(super) limit: Limit,
     /// The `next` of an earlier page; without it the first page.
     #[param(value_type = Option<String>)]
     cursor: Option<Cursor<u64>>,
+}
+
+impl AuditQuery {
+    /// The `seq` that the page follows.
+    pub(super) fn after(&self) -> u64 {
+        self.cursor.map_or(0, |cursor| cursor.0)
+    }
 }
 
 /// A part of a task's trail.
@@ -53,8 +60,7 @@ pub async fn get_task_audit(
     Query(query): Query<AuditQuery>,
     State(state): State<AppState>,
 ) -> Result<Json<Trail>, Problem> {
-    let after = query.cursor.map_or(0, |cursor| cursor.0);
-    let rows = audit::get_task_audit(&state.app, &caller, path.id, after, query.limit.and_one_more()).await?;
+    let rows = audit::get_task_audit(&state.app, &caller, path.id, query.after(), query.limit.and_one_more()).await?;
     let Page { items, next } = Page::new(rows, query.limit, |row| row.seq, |row| row);
     Ok(Json(Trail { task_id: path.id, items, next }))
 }

@@ -178,14 +178,14 @@ fn only(caller: Caller, parties: &[Party], who: &'static str) -> Result<Caller, 
 
 /// A caller who is a partner; others get 403.
 #[derive(Clone, Debug)]
-pub struct PartnerOnly(pub PartnerId);
+pub struct PartnerOnly(pub PartnerId, pub Caller);
 
 impl FromRequestParts<AppState> for PartnerOnly {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
         let caller = only(Caller::from_request_parts(parts, state).await?, &[Party::Partner], "partners")?;
-        Ok(Self(caller.partner_id().expect("the party was checked")))
+        Ok(Self(caller.partner_id().expect("the party was checked"), caller))
     }
 }
 

@@ -12,7 +12,7 @@ use crate::app::commands::{Answer, View};
 use crate::app::{self, Caller, tasks};
 use crate::domain::audit::EntryView;
 use crate::domain::id::CommandId;
-use crate::domain::status::Status;
+use crate::domain::pace::StatusView;
 use crate::domain::view::TaskView;
 
 use super::body::RawBody;
@@ -58,7 +58,7 @@ pub enum TaskOrStatus {
     /// Partner and platform.
     Task(Box<TaskView>),
     /// Buyer.
-    Status(Box<Status>),
+    Status(Box<StatusView>),
 }
 
 /// Send a command to a task

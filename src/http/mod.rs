@@ -31,6 +31,7 @@ pub mod metrics;
 pub mod middleware;
 pub mod openapi;
 pub mod page;
+pub mod partner_trail;
 pub mod partners;
 pub mod problem;
 pub mod server;
@@ -108,6 +109,8 @@ fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(partners::get_partner))
         .routes(routes!(partners::create_partner_key, partners::list_partner_keys))
         .routes(routes!(partners::revoke_partner_key))
+        .routes(routes!(partner_trail::get_partner_audit))
+        .routes(routes!(partner_trail::get_partner_audit_proof))
         .routes(routes!(workflows::list_workflows))
         .routes(routes!(workflows::register_workflow, workflows::get_workflow, workflows::retire_workflow))
         .routes(routes!(workflows::get_workflow_version))

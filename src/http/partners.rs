@@ -74,7 +74,7 @@ pub struct NewPartnerKey {
 #[into_params(parameter_in = Path)]
 pub struct PartnerPath {
     /// The partner's id.
-    id: PartnerId,
+    pub(super) id: PartnerId,
 }
 
 /// The key in the path.

@@ -15,9 +15,9 @@ use crate::domain::audit::{self, EntryView};
 use crate::domain::command::Command;
 use crate::domain::event::WorkflowRef;
 use crate::domain::id::{BuyerId, CredentialId, PartnerId};
+use crate::domain::pace::{Course, Pace, StatusView};
 use crate::domain::party::Party;
 use crate::domain::simulate::{Step, Trigger};
-use crate::domain::status::Status;
 use crate::domain::time::Time;
 use crate::domain::workflow::Workflow;
 
@@ -103,13 +103,14 @@ pub struct SimulationStep {
     /// The index of the command in the request, from 0; null for the opening and for timers.
     #[schema(required = true)]
     command: Option<usize>,
-    /// The entries of the trail, as the partner would see them, without hashes; empty for a refused command.
+    /// The entries of the trail, as the partner would see them, without hashes; of a refused command only the late decision
+    /// that is kept all the same.
     events: Vec<EntryView>,
     /// Why the command was refused; null if it was not.
     #[schema(required = true)]
     refusal: Option<StepRefusal>,
-    /// What the buyer reads afterwards.
-    status: Status,
+    /// What the buyer reads afterwards. Nothing is said of the time that remains.
+    status: StatusView,
 }
 
 /// What made a step happen.
@@ -142,7 +143,7 @@ pub struct StepRefusal {
         "commands": [{ "at": "2026-11-22T09:00:00Z", "party": "partner", "type": "work_submitted", "actor": { "id": "agent-7" }, "summary": "First draft." }] })),
     responses((status = 200, description = "What would happen.", body = SimulationResult)))]
 pub async fn simulate_workflow(
-    PartnerOnly(partner): PartnerOnly,
+    PartnerOnly(partner, _): PartnerOnly,
     Path(path): Path<WorkflowPath>,
     Query(NoParameters {}): Query<NoParameters>,
     State(state): State<AppState>,
@@ -254,18 +255,18 @@ fn simulated() -> CredentialId {
 }
 
 fn step(step: Step) -> SimulationStep {
-    let (events, refusal) = match step.outcome {
-        Ok(events) => (events.iter().map(|event| audit::view(event, None, Party::Partner)).collect(), None),
-        Err(refusal) => {
-            let problem = Problem::from(app::Error::Rejected(refusal));
-            let detail = problem.body(None).detail.into_owned();
-            (Vec::new(), Some(StepRefusal { code: problem.code(), detail }))
-        }
-    };
+    let events = step.events.iter().map(|event| audit::view(event, None, Party::Partner)).collect();
+    let refusal = step.refusal.map(|refusal| {
+        let problem = Problem::from(app::Error::Rejected(refusal));
+        let detail = problem.body(None).detail.into_owned();
+        StepRefusal { code: problem.code(), detail }
+    });
     let (trigger, command) = match step.trigger {
         Trigger::Opening => (StepTrigger::Opening, None),
         Trigger::Command(index) => (StepTrigger::Command, Some(index)),
         Trigger::Timer => (StepTrigger::Timer, None),
     };
-    SimulationStep { at: step.at, trigger, command, events, refusal, status: step.snapshot.status }
+    let pace = Pace::new(&Course::of(&step.snapshot.task), step.at, None);
+    let status = StatusView { status: step.snapshot.status, pace };
+    SimulationStep { at: step.at, trigger, command, events, refusal, status }
 }

@@ -75,7 +75,8 @@ pub struct RegisteredWorkflow {
     definition: Workflow,
     /// What its author may not have meant.
     warnings: Vec<Warning>,
-    /// The longest a task can take by this definition, in seconds; null where something is unbounded.
+    /// The longest a task can take by this definition, in seconds; null where something is unbounded. An upper bound where the task's
+    /// deadline counts working time, since that depends on when the task is opened.
     #[schema(required = true)]
     worst_case_seconds: Option<u64>,
     /// The workflow as a Mermaid diagram.
@@ -147,14 +148,15 @@ impl From<workflows::Record> for WorkflowSummary {
         (status = 201, description = "A new version.", body = RegisteredWorkflow, headers(("Location" = String, description = "The version's path."))),
     ))]
 pub async fn register_workflow(
-    PartnerOnly(partner): PartnerOnly,
+    PartnerOnly(partner, caller): PartnerOnly,
     Path(path): Path<WorkflowPath>,
     Query(query): Query<RegisterQuery>,
     State(state): State<AppState>,
     body: RawBody,
 ) -> Result<Response, Problem> {
     let definition = body.json()?;
-    let done = workflows::register_workflow(&state.app, partner, &path.key, &definition, query.dry_run).await?;
+    let done =
+        workflows::register_workflow(&state.app, &caller, (partner, &path.key), &definition, query.dry_run).await?;
     let location = format!("/api/v1/workflows/{}/versions/{}", path.key, done.version);
     let view = RegisteredWorkflow {
         key: path.key,
@@ -177,7 +179,7 @@ pub async fn register_workflow(
     (status = 200, description = "A page of workflows.", body = Page<WorkflowSummary>),
 ))]
 pub async fn list_workflows(
-    PartnerOnly(partner): PartnerOnly,
+    PartnerOnly(partner, _): PartnerOnly,
     Query(query): Query<WorkflowsQuery>,
     State(state): State<AppState>,
 ) -> Result<Json<Page<WorkflowSummary>>, Problem> {
@@ -191,7 +193,7 @@ pub async fn list_workflows(
     (status = 200, description = "The latest version.", body = WorkflowVersion),
 ))]
 pub async fn get_workflow(
-    PartnerOnly(partner): PartnerOnly,
+    PartnerOnly(partner, _): PartnerOnly,
     Path(path): Path<WorkflowPath>,
     Query(NoParameters {}): Query<NoParameters>,
     State(state): State<AppState>,
@@ -204,7 +206,7 @@ pub async fn get_workflow(
     (status = 200, description = "The version.", body = WorkflowVersion),
 ))]
 pub async fn get_workflow_version(
-    PartnerOnly(partner): PartnerOnly,
+    PartnerOnly(partner, _): PartnerOnly,
     Path(path): Path<VersionPath>,
     Query(NoParameters {}): Query<NoParameters>,
     State(state): State<AppState>,
@@ -219,12 +221,12 @@ pub async fn get_workflow_version(
     (status = 204, description = "Retired."),
 ))]
 pub async fn retire_workflow(
-    PartnerOnly(partner): PartnerOnly,
+    PartnerOnly(partner, caller): PartnerOnly,
     Path(path): Path<WorkflowPath>,
     Query(NoParameters {}): Query<NoParameters>,
     State(state): State<AppState>,
 ) -> Result<StatusCode, Problem> {
-    workflows::retire_workflow(&state.app, partner, &path.key).await?;
+    workflows::retire_workflow(&state.app, &caller, partner, &path.key).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -236,7 +238,7 @@ pub async fn retire_workflow(
     (status = 406, description = ""),
 ))]
 pub async fn get_workflow_diagram(
-    PartnerOnly(partner): PartnerOnly,
+    PartnerOnly(partner, _): PartnerOnly,
     Path(path): Path<WorkflowPath>,
     Query(NoParameters {}): Query<NoParameters>,
     State(state): State<AppState>,

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::row::{Place, bigint, int};
 use super::{Error, Pool};
-use crate::domain::audit::{self, FORMAT, Hash, Sealed};
+use crate::domain::audit::{self, FORMAT, Hash, Recorded, Sealed};
 use crate::domain::event::Event;
 use crate::domain::id::{ActorId, CommandId, StageKey, TaskId};
 use crate::domain::party::Party;
@@ -158,7 +158,7 @@ struct Row {
 
 /// The primary key, for errors.
 #[derive(Clone, Copy)]
-struct Key(Uuid, i64);
+pub(super) struct Key(pub(super) Uuid, pub(super) i64);
 
 impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -173,22 +173,27 @@ impl TryFrom<Row> for Record {
         let place = Place { table: "task_events", key: Key(row.task_id, row.seq) };
         let hash = place.hash(&row.hash)?;
         let sealed = Sealed { entry: row.entry, data: row.data, personal: row.personal, hash };
-        let event = audit::open(&sealed).map_err(|error| match error {
-            audit::Error::Format(format) if format > FORMAT => place.newer(format),
-            audit::Error::Entry
-            | audit::Error::Columns
-            | audit::Error::Format(_)
-            | audit::Error::Order(_)
-            | audit::Error::Task
-            | audit::Error::Link
-            | audit::Error::Hash
-            | audit::Error::Fields
-            | audit::Error::Event(_) => place.impossible(error),
-        })?;
-        let told = (event.seq, event.fact.kind());
-        if told != (place.unsigned(row.seq)?, row.kind.as_str()) {
-            return Err(place.impossible("an entry that says it is another row's"));
-        }
+        let event = told(place, &sealed, (row.seq, &row.kind))?;
         Ok(Self { event, sealed })
     }
+}
+
+/// What a stored entry of either kind of trail tells; `row` is the `seq` and type that stand beside it.
+pub(super) fn told<E: Recorded>(place: Place<Key>, sealed: &Sealed, row: (i64, &str)) -> Result<E, Error> {
+    let event: E = audit::open(sealed).map_err(|error| match error {
+        audit::Error::Format(format) if format > FORMAT => place.newer(format),
+        audit::Error::Entry
+        | audit::Error::Columns
+        | audit::Error::Format(_)
+        | audit::Error::Order(_)
+        | audit::Error::Trail
+        | audit::Error::Link
+        | audit::Error::Hash
+        | audit::Error::Fields
+        | audit::Error::Event(_) => place.impossible(error),
+    })?;
+    if (event.seq(), event.kind()) != (place.unsigned(row.0)?, row.1) {
+        return Err(place.impossible("an entry that says it is another row's"));
+    }
+    Ok(event)
 }

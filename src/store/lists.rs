@@ -1,6 +1,6 @@
 //! Pages of tasks, the latest opened first. The order never changes, so that a reader who turns pages misses none.
 
-use super::tasks::{Record, StatusRecord, StatusRow, select_tasks};
+use super::tasks::{Record, StatusRecord, select_statuses, select_tasks};
 use super::{Error, Pool};
 use crate::domain::id::{BuyerId, PartnerId, StageKey, TaskId, WorkflowKey};
 use crate::domain::party::Party;
@@ -52,15 +52,12 @@ pub async fn list_statuses(
     after: Option<After>,
     limit: u32,
 ) -> Result<Vec<StatusRecord>, Error> {
-    let rows = sqlx::query_as!(
-        StatusRow,
-        r#"/* search: statuses of a buyer */
-           select task_id, partner_id, buyer_id, opened_at, status_version, buyer_status::text as "buyer_status!"
-           from tasks
-           where buyer_id = $1
+    let rows = select_statuses!(
+        "/* search: statuses of a buyer */",
+        "where buyer_id = $1
              and (opened_at, task_id) < (coalesce($2, 'infinity'::timestamptz), coalesce($3, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid))
            order by opened_at desc, task_id desc
-           limit $4"#,
+           limit $4",
         buyer_id.0,
         after.map(|after| after.opened_at.utc()),
         after.map(|after| after.task_id.0),

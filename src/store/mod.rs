@@ -6,10 +6,12 @@
 
 mod error;
 pub mod events;
+pub mod finished;
 pub mod inbox;
 mod lender;
 pub mod lists;
 pub mod log;
+pub mod partner_events;
 pub mod partners;
 pub mod pool;
 mod row;

@@ -7,6 +7,7 @@ use crate::domain::id::{KeyId, PartnerId};
 use crate::domain::text::Name;
 use crate::domain::time::Time;
 
+use super::partner_events::{Append, End, append, end};
 use super::{Error, Pool};
 
 /// A row of `partners`.
@@ -35,16 +36,16 @@ pub struct Key {
     pub revoked_at: Option<Time>,
 }
 
-/// Adds a partner.
-pub async fn insert(pool: &Pool, partner: &Partner) -> Result<(), Error> {
-    sqlx::query!(
-        "insert into partners (id, name, created_at) values ($1, $2, $3)",
-        partner.id.0,
+/// Adds a partner with the beginning of its trail.
+pub async fn insert(pool: &Pool, partner: &Partner, append: &Append) -> Result<(), Error> {
+    let inserted = append!(
+        append,
+        "insert into partners (id, name, created_at, version, head_hash, updated_at) values ($1, $12, $13, $2, $3, $4)",
+        "",
         partner.name.as_str(),
-        partner.created_at.utc()
-    )
-    .execute(pool)
-    .await?;
+        partner.created_at.utc(),
+    );
+    inserted.fetch_one(pool).await?;
     Ok(())
 }
 
@@ -69,23 +70,19 @@ pub async fn list(pool: &Pool, after: Option<PartnerId>, limit: u32) -> Result<V
     rows.into_iter().map(Partner::try_from).collect()
 }
 
-/// Adds a key; `false` if there is no such partner.
-pub async fn insert_key(pool: &Pool, key: &Key, hash: KeyHash) -> Result<bool, Error> {
-    let result = sqlx::query!(
-        "insert into api_keys (key_hash, id, partner_id, hint, created_at) values ($1, $2, $3, $4, $5)",
+/// Adds a key and records it; `false` if the trail has moved on.
+pub async fn insert_key(pool: &Pool, key: &Key, hash: KeyHash, append: &Append) -> Result<bool, Error> {
+    let inserted = append!(
+        append,
+        ", added as (
+             insert into api_keys (key_hash, id, partner_id, hint, created_at) select $13, $14, id, $15, $16 from partner
+         )",
         &hash.0[..],
         key.id.0,
-        key.partner_id.0,
         key.hint,
-        key.created_at.utc()
-    )
-    .execute(pool)
-    .await;
-    match result.map_err(Error::from) {
-        Ok(_) => Ok(true),
-        Err(error) if error.constraint() == Some("api_keys_partner_id_fkey") => Ok(false),
-        Err(error) => Err(error),
-    }
+        key.created_at.utc(),
+    );
+    Ok(inserted.fetch_optional(pool).await?.is_some())
 }
 
 /// Whom a valid key speaks for; `None` if it is unknown or revoked.
@@ -119,17 +116,29 @@ pub async fn list_keys(pool: &Pool, partner: PartnerId, after: Option<KeyId>, li
     Ok(rows.into_iter().map(key).collect())
 }
 
-/// Ends a key; once ended it keeps its first time. `false` if the partner has no such key.
-pub async fn revoke_key(pool: &Pool, partner: PartnerId, key: KeyId, now: Time) -> Result<bool, Error> {
-    let result = sqlx::query!(
-        "update api_keys set revoked_at = coalesce(revoked_at, greatest($3, created_at)) where partner_id = $1 and id = $2",
+/// Whether a key of a partner is ended, and where the partner's trail ends at that; `None` if the partner has no such key.
+pub async fn find_key(pool: &Pool, partner: PartnerId, key: KeyId) -> Result<Option<(bool, End)>, Error> {
+    let row = sqlx::query!(
+        r#"select revoked_at is not null as "revoked!", version, head_hash, updated_at
+           from api_keys key join partners partner on partner.id = key.partner_id where key.partner_id = $1 and key.id = $2"#,
         partner.0,
+        key.0
+    );
+    let row = row.fetch_optional(pool).await?;
+    row.map(|row| Ok((row.revoked, end(partner, row.version, &row.head_hash, row.updated_at)?))).transpose()
+}
+
+/// Ends a key that is valid by what was read with the end of the trail, and records it; `false` if the trail has moved on.
+pub async fn revoke_key(pool: &Pool, key: KeyId, append: &Append) -> Result<bool, Error> {
+    let revoked = append!(
+        append,
+        ", ended as (
+             update api_keys set revoked_at = greatest($4, created_at) from partner
+             where api_keys.partner_id = partner.id and api_keys.id = $13
+         )",
         key.0,
-        now.utc()
-    )
-    .execute(pool)
-    .await?;
-    Ok(result.rows_affected() == 1)
+    );
+    Ok(revoked.fetch_optional(pool).await?.is_some())
 }
 
 struct PartnerRow {

@@ -3,23 +3,16 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
+use super::partner_events::{Append, End, append, end};
 use super::row::{Place, int};
 use super::{Error, Pool};
 use crate::domain::id::{PartnerId, WorkflowKey};
+use crate::domain::partner_event::Registered;
 use crate::domain::time::Time;
 use crate::domain::workflow::Workflow;
 
 /// The format number of stored definitions. Older ones load for ever; a newer one is refused.
 pub const FORMAT: u32 = 1;
-
-/// What a registration led to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Registered {
-    /// The version that now is the latest.
-    pub version: u32,
-    /// Whether it is new; if not, the latest one said the same already.
-    pub is_new: bool,
-}
 
 /// A version of a workflow.
 #[derive(Clone, Debug, PartialEq)]
@@ -42,43 +35,57 @@ pub struct Record {
     pub retired_at: Option<Time>,
 }
 
-/// Registers `workflow` as the next version, unless the latest one says the same; brings a retired key back.
-///
-/// One statement. Racing registrations of one key wait for each other at the workflow's row, so they give versions one
-/// after the other, or the same one; a version that a racer wrote is met by `do nothing`, since it cannot be seen yet.
-pub async fn register(
+/// What is registered under a key, and where the partner's trail ends at that; `None` if there is no such partner.
+pub async fn find_registered(
     pool: &Pool,
-    (partner_id, key): (PartnerId, &WorkflowKey),
-    workflow: &Workflow,
-    now: Time,
-) -> Result<Registered, Error> {
+    partner_id: PartnerId,
+    key: &WorkflowKey,
+) -> Result<Option<(Option<Registered>, End)>, Error> {
     let row = sqlx::query!(
-        r#"with workflow as (
-               insert into workflows (partner_id, key, latest_version, latest_digest, created_at)
-               values ($1, $2, 1, $3, $4)
-               on conflict (partner_id, key) do update set
-                   latest_version = workflows.latest_version + (workflows.latest_digest <> excluded.latest_digest)::integer,
-                   latest_digest = excluded.latest_digest,
-                   retired_at = null
-               returning partner_id, key, latest_version, latest_digest
-           ), added as (
-               insert into workflow_versions (partner_id, key, version, format, definition, digest, created_at)
-               select partner_id, key, latest_version, $5, $6::text::json, latest_digest, $4 from workflow
-               on conflict (partner_id, key, version) do nothing
-               returning version
-           )
-           select latest_version as "version!", exists (select from added) as "is_new!" from workflow"#,
+        r#"select latest_version as "latest_version?", latest_digest as "latest_digest?", retired_at, partner.version, head_hash, updated_at
+           from partners partner left join workflows workflow on workflow.partner_id = partner.id and workflow.key = $2
+           where partner.id = $1"#,
         partner_id.0,
         key.as_str(),
+    );
+    let Some(row) = row.fetch_optional(pool).await? else { return Ok(None) };
+    let place = Place { table: "workflows", key };
+    let registered = |(version, digest): (i32, Vec<u8>)| -> Result<Registered, Error> {
+        let is_retired = row.retired_at.is_some();
+        Ok(Registered { version: place.unsigned(version)?, digest: place.digest(&digest)?, is_retired })
+    };
+    let registered = row.latest_version.zip(row.latest_digest).map(registered).transpose()?;
+    Ok(Some((registered, end(partner_id, row.version, &row.head_hash, row.updated_at)?)))
+}
+
+/// Makes `workflow` the latest version of its key, which is not retired from then on, and records it; `false` if the trail has moved on.
+///
+/// One statement. Racing registrations of a partner read the same end of its trail, and one writes.
+pub async fn save(
+    pool: &Pool,
+    (key, version): (&WorkflowKey, u32),
+    workflow: &Workflow,
+    append: &Append,
+) -> Result<bool, Error> {
+    let saved = append!(
+        append,
+        ", workflow as (
+             insert into workflows (partner_id, key, latest_version, latest_digest, created_at)
+             select id, $13, $14, $15, $4 from partner
+             on conflict (partner_id, key) do update set
+                 latest_version = excluded.latest_version, latest_digest = excluded.latest_digest, retired_at = null
+         ), added as (
+             insert into workflow_versions (partner_id, key, version, format, definition, digest, created_at)
+             select id, $13, $14, $16, $17::text::json, $15, $4 from partner
+             on conflict (partner_id, key, version) do nothing
+         )",
+        key.as_str(),
+        int(version),
         &workflow.digest()[..],
-        now.utc(),
         int(FORMAT),
         workflow.canonical_json(),
-    )
-    .fetch_one(pool)
-    .await?;
-    let place = Place { table: "workflows", key };
-    Ok(Registered { version: place.unsigned(row.version)?, is_new: row.is_new })
+    );
+    Ok(saved.fetch_optional(pool).await?.is_some())
 }
 
 /// One version of a workflow; the latest if none is named.
@@ -116,19 +123,16 @@ pub async fn list(
     rows.fetch_all(pool).await?.into_iter().map(Record::try_from).collect()
 }
 
-/// Retires a workflow: since when it is, or nothing where the partner has none of that key. Again changes nothing.
-pub async fn retire(pool: &Pool, partner_id: PartnerId, key: &WorkflowKey, now: Time) -> Result<Option<Time>, Error> {
-    let retired_at = sqlx::query_scalar!(
-        r#"update workflows set retired_at = coalesce(retired_at, $3)
-           where partner_id = $1 and key = $2
-           returning retired_at as "retired_at!""#,
-        partner_id.0,
+/// Retires a workflow that is not, by what was read with the end of the trail, and records it; `false` if the trail has moved on.
+pub async fn retire(pool: &Pool, key: &WorkflowKey, append: &Append) -> Result<bool, Error> {
+    let retired = append!(
+        append,
+        ", retired as (
+             update workflows set retired_at = $4 from partner where workflows.partner_id = partner.id and workflows.key = $13
+         )",
         key.as_str(),
-        now.utc(),
-    )
-    .fetch_optional(pool)
-    .await?;
-    Ok(retired_at.map(Time::from))
+    );
+    Ok(retired.fetch_optional(pool).await?.is_some())
 }
 
 /// Selects versions with their workflow: what follows the tables, and the parameters.

@@ -5,25 +5,28 @@
 //!
 //! **Sharing.** Nothing is claimed or locked. Where two replicas tick the same task, the version guard lets one through and
 //! the other finds nothing due. So that they seldom meet, each takes a random part of what is due; and a replica wakes at
-//! the very time of the timers that it wrote itself ([`timers::wait_until`]), while others come a little later, when
+//! the very time of the timers that it wrote itself ([`timers::wait`]), while others come a little later, when
 //! nothing is left to do.
 //!
 //! **Failure.** A task that cannot be ticked (damaged, written by a newer build) is set aside and tried again, first after a
-//! second, then ever more seldom; others go on. If the database is away, so are all timers: the worker tries again after a
-//! random pause, and then does what has become due meanwhile.
+//! second, then ever more seldom. Searches pass over it, and those tried again are a small part of each batch, so that any
+//! number of them leaves the others their turn. If the database is away, so are all timers: the worker tries again after a
+//! random pause, and then does what has become due meanwhile. One that says nothing at all counts as away.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use chrono::TimeDelta;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Registry, Unit};
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 
-use crate::app::timers::{self, Due};
+use crate::app::timers::{self, Due, Loaded};
 use crate::app::{App, Error, commands};
 use crate::domain::id::TaskId;
 use crate::domain::time::Time;
@@ -35,10 +38,14 @@ const POLL: TimeDelta = TimeDelta::milliseconds(500);
 const WINDOW: u32 = 1024;
 /// How many of them this replica works on before it looks again.
 const BATCH: usize = 128;
+/// How many of these may be tasks that are tried again.
+const RETRIES: usize = BATCH / 8;
 /// Timers of one task that are handled before others have their turn.
 const MAX_TICKS: u32 = 64;
 /// The longest time before a task that was set aside is tried again.
 const MAX_ASIDE: TimeDelta = TimeDelta::minutes(5);
+/// The longest that a search or a task may take: a connection that broke without a word would keep the worker for ever.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The worker. One per process.
 #[derive(Debug)]
@@ -108,7 +115,7 @@ impl Timers {
                     POLL + jitter(1000)
                 }
             };
-            timers::wait_until(&self.app, now + wait).await;
+            timers::wait(&self.app, wait.to_std().unwrap_or_default()).await;
         }
     }
 
@@ -122,15 +129,17 @@ impl Timers {
         let mut fired = 0;
         loop {
             let now = self.app.clock().now();
-            let soon = timers::list_due(&self.app, now + POLL, &self.set_aside(now), WINDOW).await?;
+            let (aside, mut tasks) = self.set_aside(now);
+            let soon = patiently(timers::list_due(&self.app, now + POLL, &aside, WINDOW)).await?;
             let (due, coming): (Vec<Due>, Vec<Due>) = soon.into_iter().partition(|due| due.wake_at <= now);
             let waited = due.first().map_or(TimeDelta::zero(), |oldest| now - oldest.wake_at);
             self.metrics.lag.set(waited.as_seconds_f64());
             let next = due.first().or(coming.first()).map(|next| next.wake_at);
-            if due.is_empty() || self.app.is_draining() {
+            tasks.extend(own_part(due.into_iter().map(|due| due.task_id), BATCH - tasks.len()));
+            if tasks.is_empty() || self.app.is_draining() {
                 return Ok((fired, next));
             }
-            let round = self.run_batch(own_part(due)).await?;
+            let round = self.run_batch(tasks).await?;
             fired += round.fired;
             if round.fired + round.failed == 0 {
                 // Others were faster with all of them; what is still due is found after a pause.
@@ -139,15 +148,16 @@ impl Timers {
         }
     }
 
-    /// Ticks these tasks, a few at a time. Stops early when the database is away.
+    /// Ticks these tasks, several at a time. Stops early when the database is away.
     async fn run_batch(&self, tasks: Vec<TaskId>) -> Result<Round, Error> {
-        let (mut tasks, width) = (tasks.into_iter(), timers::width(&self.app));
+        let mut tasks = patiently(timers::load(&self.app, &tasks)).await?.into_iter();
         let (mut round, mut outage) = (Round::default(), None);
-        let mut running = JoinSet::new();
+        let (mut running, width) = (JoinSet::new(), timers::width(&self.app));
         loop {
             while running.len() < width && outage.is_none() && !self.app.is_draining() {
-                let Some(id) = tasks.next() else { break };
-                running.spawn(tick(Arc::clone(&self.app), id));
+                let Some((id, task)) = tasks.next() else { break };
+                let app = Arc::clone(&self.app);
+                running.spawn(async move { (id, patiently(tick(app, task)).await) });
             }
             let Some(ticked) = running.join_next().await else { break };
             match ticked.map_err(|fault| Error::Internal(Arc::new(fault)))? {
@@ -166,13 +176,14 @@ impl Timers {
         outage.map_or(Ok(round), Err)
     }
 
-    /// Who is left alone at this time.
-    fn set_aside(&self, now: Time) -> Vec<TaskId> {
-        let mut aside = self.aside();
-        // Long enough to be found again if it still fails; what healed elsewhere is forgotten.
-        aside.retain(|_, task| now < task.until + MAX_ASIDE);
+    /// Who is left alone at this time; and of those, some whose time to be tried again has come.
+    fn set_aside(&self, now: Time) -> (Vec<TaskId>, Vec<TaskId>) {
+        let aside = self.aside();
         self.metrics.aside.set(i64::try_from(aside.len()).unwrap_or(i64::MAX));
-        aside.iter().filter(|(_, task)| now < task.until).map(|(id, _)| *id).collect()
+        // Later than ever set: the clock was put back.
+        let again = aside.iter().filter(|(_, task)| task.until <= now || task.until > now + MAX_ASIDE);
+        let again = own_part(again.map(|(id, _)| *id), RETRIES);
+        (aside.keys().copied().collect(), again)
     }
 
     fn put_aside(&self, id: TaskId, error: &Error) {
@@ -197,17 +208,25 @@ impl Timers {
     }
 }
 
-/// A random part of what is due, in random order, another one in each replica and round.
-fn own_part(mut due: Vec<Due>) -> Vec<TaskId> {
+/// So many of the tasks at random, in random order, others in each replica and round.
+fn own_part(tasks: impl Iterator<Item = TaskId>, most: usize) -> Vec<TaskId> {
     let order = RandomState::new();
-    due.sort_by_cached_key(|due| order.hash_one(due.task_id));
-    due.into_iter().take(BATCH).map(|due| due.task_id).collect()
+    let mut tasks: Vec<TaskId> = tasks.collect();
+    tasks.sort_by_cached_key(|id| order.hash_one(id));
+    tasks.truncate(most);
+    tasks
 }
 
-/// In a task of its own, so that a panic is this one's failure and no other's.
-async fn tick(app: Arc<App>, id: TaskId) -> (TaskId, Result<u32, Error>) {
-    let ticks = tokio::spawn(async move { commands::tick_until_quiet(&app, id, MAX_TICKS).await }).await;
-    (id, ticks.unwrap_or_else(|fault| Err(Error::Internal(Arc::new(fault)))))
+/// In a task of its own, so that a panic is this one's failure and no other's, and so that a write is not cut in half when the worker
+/// has lost patience.
+async fn tick(app: Arc<App>, task: Result<Loaded, Error>) -> Result<u32, Error> {
+    let task = task?;
+    let ticks = tokio::spawn(async move { commands::tick_until_quiet(&app, task, MAX_TICKS).await }).await;
+    ticks.unwrap_or_else(|fault| Err(Error::Internal(Arc::new(fault))))
+}
+
+async fn patiently<T>(what: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    timeout(PATIENCE, what).await.unwrap_or_else(|elapsed| Err(Error::Unavailable(Arc::new(elapsed))))
 }
 
 fn jitter(below_millis: u16) -> TimeDelta {

@@ -37,6 +37,16 @@ async fn open(snoop: &mut Snoop<'_>) {
     let credential = snoop.parties.trail(&snoop.id).await[0]["credential_id"].as_str().unwrap().to_owned();
     assert!(credential.starts_with("platform-"));
     snoop.secrets.push((credential, HOUSE));
+    // The keys themselves: shown once, and then to nobody.
+    let more = snoop.parties.platform.call("POST", &keys, &Value::Null).await;
+    let (id, key) = (more.body["id"].as_str().unwrap(), more.body["key"].as_str().unwrap());
+    for secret in [snoop.parties.partner.credential.as_str(), key] {
+        snoop.secrets.push((secret.to_owned(), &[]));
+        snoop.secrets.push((secret["ait_0000".len()..].to_owned(), &[]));
+    }
+    snoop.secrets.push((id.to_owned(), WORKERS));
+    let revoked = snoop.parties.platform.call("DELETE", &format!("{keys}/{id}"), &Value::Null).await;
+    assert_eq!(revoked.status, 204);
     snoop.look().await;
 }
 
@@ -194,6 +204,8 @@ impl Snoop<'_> {
                 format!("/api/v1/tasks/{}/status", self.id),
                 format!("/api/v1/tasks/{}/audit", self.id),
                 format!("/api/v1/tasks/{}/audit/proof", self.id),
+                format!("/api/v1/partners/{}/audit", self.parties.partner_id),
+                format!("/api/v1/partners/{}/audit/proof", self.parties.partner_id),
                 "/api/v1/tasks".to_owned(),
                 "/api/v1/statuses".to_owned(),
                 "/api/v1/reviews".to_owned(),

@@ -4,6 +4,8 @@
 
 mod abuse;
 mod audit;
+mod business;
+mod cancellations;
 mod cli;
 mod demo_path;
 mod embedded;
@@ -17,6 +19,8 @@ mod log_damage;
 mod openapi;
 mod order_of_checks;
 mod ownership;
+mod pace;
+mod partner_trail;
 mod partners;
 mod pool;
 mod races;
@@ -25,6 +29,7 @@ mod receipts;
 mod replays;
 mod serve;
 mod server;
+mod simulations;
 mod sql_shape;
 mod statements;
 mod store;

@@ -179,7 +179,7 @@ fn clients<'a>(parties: &'a Parties, operation: &Operation) -> Vec<&'a Client> {
 /// Every row of every table, as one text.
 async fn everything(parties: &Parties) -> String {
     let mut rows = String::new();
-    for table in ["partners", "api_keys", "workflows", "workflow_versions", "tasks", "task_events"] {
+    for table in ["partners", "api_keys", "workflows", "workflow_versions", "tasks", "task_events", "partner_events"] {
         let query = format!("select coalesce(string_agg(t::text, E'\\n' order by t::text), '') from {table} t");
         let text: String =
             sqlx::query_scalar(sqlx::AssertSqlSafe(query)).fetch_one(&parties.service.db.pool).await.unwrap();

@@ -227,12 +227,12 @@ fn one_stage(name: &str) -> Value {
 }
 
 /// The client at two replicas with connections enough to race.
-async fn replicas(parties: &Parties, client: &Client) -> [Client; 2] {
+pub async fn replicas(parties: &Parties, client: &Client) -> [Client; 2] {
     [client.at(&parties.service.wide_replica(10).await), client.at(&parties.service.wide_replica(10).await)]
 }
 
 /// Starts all at one moment, and gives what came of each.
-async fn at_once<F, T>(many: usize, each: impl Fn(usize) -> F) -> Vec<T>
+pub async fn at_once<F, T>(many: usize, each: impl Fn(usize) -> F) -> Vec<T>
 where
     F: Future<Output = T> + Send + 'static,
     T: Send + 'static,
@@ -253,11 +253,11 @@ fn sorted(mut answers: Vec<(usize, Answer)>) -> Vec<(usize, Answer)> {
     answers
 }
 
-fn count(answers: &[Answer], status: u16, expected: &str) -> usize {
+pub fn count(answers: &[Answer], status: u16, expected: &str) -> usize {
     answers.iter().filter(|answer| answer.status == status && code(answer) == expected).count()
 }
 
-fn summary(answers: &[Answer]) -> Vec<(u16, &str)> {
+pub fn summary(answers: &[Answer]) -> Vec<(u16, &str)> {
     answers.iter().map(|answer| (answer.status, code(answer))).collect()
 }
 

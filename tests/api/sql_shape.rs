@@ -10,8 +10,16 @@ use stagegate::store::Pool;
 use crate::harness::database::TestDb;
 
 /// The searches over many tasks. They fan out on a distributed engine, so there are few, and they take no locks.
-const SEARCHES: [&str; 7] =
-    ["due", "heads to log", "inbox", "inbox counts", "statuses of a buyer", "tasks", "tasks of a partner"];
+const SEARCHES: [&str; 8] = [
+    "due",
+    "finished tasks of a version",
+    "heads to log",
+    "inbox",
+    "inbox counts",
+    "statuses of a buyer",
+    "tasks",
+    "tasks of a partner",
+];
 
 /// What no statement may use: locks that outlive it, channels and counters that belong to one node.
 const RULED_OUT: [&str; 8] =

@@ -6,6 +6,7 @@ use stagegate::domain::audit::{self, Origin, ProofView};
 use stagegate::domain::decide::Snapshot;
 use stagegate::domain::event::Event;
 use stagegate::domain::id::{BuyerId, PartnerId, TaskId};
+use stagegate::domain::pace::{Course, Pace, StatusView};
 use stagegate::domain::time::Time;
 use stagegate::domain::workflow::Workflow;
 use stagegate::store;
@@ -14,6 +15,8 @@ use crate::harness::parties::{Client, DEMO, Parties, new_id};
 
 const STEPS: usize = 40;
 const WALKS: u64 = 20;
+/// The partner's people.
+const PEOPLE: [&str; 5] = ["agent", "u-anna", "u-bo", "u-chi", "u-copy"];
 
 #[tokio::test]
 async fn what_is_stored_is_what_the_trail_says_after_every_step_of_a_random_walk() {
@@ -54,6 +57,15 @@ struct Walk<'a> {
     trail: usize,
 }
 
+/// A random command about the present of a task, mostly one that is open to its sender; and the sender's party.
+pub async fn random_command(parties: &Parties, id: &str, dice: &mut Dice, people: &[&str]) -> (&'static str, Value) {
+    let (client, command) = command(parties, id, dice, people).await;
+    let party = [(&parties.buyer, "buyer"), (&parties.platform, "platform"), (&parties.partner, "partner")]
+        .into_iter()
+        .find_map(|(known, name)| (known.credential == client.credential).then_some(name));
+    (party.unwrap(), command)
+}
+
 impl Walk<'_> {
     /// Does something; whether it took effect.
     async fn step(&mut self) -> bool {
@@ -62,7 +74,7 @@ impl Walk<'_> {
             self.parties.pass([1, 8, 30, 60][self.dice.below(4)]);
             self.parties.tick(&self.id).await;
         } else {
-            let (client, command) = self.command().await;
+            let (client, command) = command(self.parties, &self.id, &mut self.dice, &PEOPLE).await;
             let answer = client.send(&self.id, &command).await;
             assert!(answer.status < 500, "{command}: {}", answer.text);
             let view = if client.credential == self.parties.buyer.credential { "/status" } else { "" };
@@ -75,116 +87,12 @@ impl Walk<'_> {
         self.trail > before
     }
 
-    /// A party and a command of it: mostly one that is open to it and about the present, sometimes any.
-    async fn command(&mut self) -> (Client, Value) {
-        let parties = self.parties;
-        let task = parties.task(&self.id).await;
-        let (client, actors): (_, &[&str]) = match self.dice.below(4) {
-            0 => (&parties.buyer, &[]),
-            1 => (&parties.platform, &["ops", "duty"]),
-            _ => (&parties.partner, &["agent", "u-anna", "u-bo", "u-chi", "u-copy"]),
-        };
-        let kinds = [
-            "work_submitted",
-            "work_submitted",
-            "status_updated",
-            "stage_approved",
-            "stage_approved",
-            "stage_approved",
-            "stage_rejected",
-            "stage_escalated",
-            "escalation_resolved",
-            "escalation_resolved",
-            "escalation_resolved",
-            "held",
-            "resumed",
-            "cancellation_requested",
-            "cancellation_acknowledged",
-        ];
-        let mut kind = kinds[self.dice.below(kinds.len())];
-        let open = if actors.is_empty() {
-            Value::Null
-        } else {
-            client.read(&format!("/api/v1/tasks/{}", self.id)).await["allowed"].take()
-        };
-        if let Some(open) = open.as_array().filter(|open| !open.is_empty() && self.dice.below(4) > 0) {
-            let wanted = &open[self.dice.below(open.len())];
-            kind = kinds.iter().find(|kind| *wanted == **kind).unwrap();
-        }
-        // The end should not come too soon.
-        if kind == "cancellation_requested" && self.dice.below(4) > 0 {
-            kind = "stage_approved";
-        }
-        let mut command = json!({ "type": kind, "id": new_id(), "note": "remark" });
-        if !actors.is_empty() {
-            command["actor"] = json!({ "id": actors[self.dice.below(actors.len())], "name": "Name", "role": "role" });
-        }
-        if kind.starts_with("stage_") {
-            command["stage"] = task["stage"]["key"].clone();
-            command["round"] = task["round"].clone();
-            command["revision"] = task["revision"].clone();
-            if self.dice.one_in(12) {
-                command["round"] = json!(1);
-            }
-        }
-        self.fill(kind, &task, &mut command);
-        (client.clone(), command)
-    }
-
-    fn fill(&mut self, kind: &str, task: &Value, command: &mut Value) {
-        let share = self.dice.one_in(2);
-        let feedback = json!({ "summary": "Not yet.", "share_with_buyer": share,
-            "items": [{ "severity": "blocking", "text": "Here." }] });
-        let party = json!(["partner", "buyer", "platform"][self.dice.below(3)]);
-        let artifacts = json!([{ "name": "draft", "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-            "url": "https://files.example/draft", "size": 7 }]);
-        match kind {
-            "work_submitted" if share => command["artifacts"] = artifacts,
-            "work_submitted" => command["summary"] = json!("A draft."),
-            "status_updated" => {
-                command["message"] = json!("Nearly there");
-                command["percent"] = json!(self.dice.below(101));
-                command["eta"] = json!("2027-03-01T00:00:00Z");
-            }
-            "stage_rejected" => command["feedback"] = feedback,
-            "stage_escalated" => {
-                command["to"] = party;
-                command["reason"] = json!("May we?");
-            }
-            "escalation_resolved" => {
-                command["escalation"] = task["escalation"]["seq"].as_u64().map_or(json!(3), |seq| json!(seq));
-                match self.dice.below(4) {
-                    0 => command["resolution"] = json!("approve"),
-                    1 => {
-                        command["resolution"] = json!("reject");
-                        command["feedback"] = feedback;
-                    }
-                    2 => {
-                        command["resolution"] = json!("return");
-                        command["advice"] = json!("Take the short version.");
-                    }
-                    _ => {
-                        command["resolution"] = json!("redirect");
-                        command["to"] = party;
-                    }
-                }
-            }
-            "held" | "cancellation_requested" => command["reason"] = json!("Because."),
-            "cancellation_acknowledged" if share => {
-                command["in_flight"] = json!("salvaged");
-                command["artifacts"] = artifacts;
-            }
-            "cancellation_acknowledged" => command["in_flight"] = json!("discarded"),
-            _ => {}
-        }
-    }
-
     /// The row of the task against its trail, column by column; the chain; and what the buyer reads.
     async fn check(&self, seed: u64) {
         let at = format!("seed {seed}, {} events", self.trail);
         let (pool, id) = (&self.parties.service.db.pool, TaskId(self.id.parse().unwrap()));
         let query = "select state::text, notes::text, buyer_status::text, version, phase, stage, round, waiting_on, due_at, wake_at, overdue, \
-            status_version, head_hash, updated_at from tasks where task_id = $1";
+            status_version, head_hash, updated_at, closed_at from tasks where task_id = $1";
         let row = sqlx::query(query).bind(id.0).fetch_one(pool).await.unwrap();
         let rows = store::events::list(pool, id, 0, 10_000).await.unwrap();
         let events: Vec<Event> = rows.iter().map(|row| row.event.clone()).collect();
@@ -206,6 +114,7 @@ impl Walk<'_> {
         assert_eq!(json!(row.get::<i64, _>("status_version")), status["version"], "{at}");
         assert_eq!(time("due_at"), folded.status.due_at, "{at}");
         assert_eq!(time("wake_at"), folded.task.wake_at(), "{at}");
+        assert_eq!(time("closed_at"), folded.task.closed_at(), "{at}");
         assert_eq!(time("updated_at"), Some(events.last().unwrap().recorded_at), "{at}");
         assert!(events.windows(2).all(|pair| pair[0].recorded_at <= pair[1].recorded_at), "{at}");
         let origin = Origin {
@@ -215,17 +124,123 @@ impl Walk<'_> {
         };
         let head = audit::verify(&origin, rows.iter().map(|row| &row.sealed)).unwrap();
         assert_eq!(head.hash.as_bytes()[..], *row.get::<&[u8], _>("head_hash"), "{at}");
-        assert_eq!(self.parties.status(&self.id).await, status, "{at}: what the buyer reads");
+        let pace = Pace::new(&Course::of(&folded.task), self.parties.service.clock.now(), None);
+        let told = serde_json::to_value(StatusView { status: folded.status, pace }).unwrap();
+        assert_eq!(self.parties.status(&self.id).await, told, "{at}: what the buyer reads");
         let proof = self.parties.buyer.read(&format!("/api/v1/tasks/{}/audit/proof", self.id)).await;
         assert_eq!(serde_json::from_value::<ProofView>(proof).unwrap().verify().unwrap(), head, "{at}");
     }
 }
 
+/// A party and a command of it: mostly one that is open to it and about the present, sometimes any.
+async fn command(parties: &Parties, id: &str, dice: &mut Dice, people: &[&str]) -> (Client, Value) {
+    let task = parties.task(id).await;
+    let (client, actors): (_, &[&str]) = match dice.below(4) {
+        0 => (&parties.buyer, &[]),
+        1 => (&parties.platform, &["ops", "duty"]),
+        _ => (&parties.partner, people),
+    };
+    let kinds = [
+        "work_submitted",
+        "work_submitted",
+        "status_updated",
+        "stage_approved",
+        "stage_approved",
+        "stage_approved",
+        "stage_rejected",
+        "stage_escalated",
+        "escalation_resolved",
+        "escalation_resolved",
+        "escalation_resolved",
+        "held",
+        "resumed",
+        "cancellation_requested",
+        "cancellation_acknowledged",
+    ];
+    let mut kind = kinds[dice.below(kinds.len())];
+    let open = if actors.is_empty() {
+        Value::Null
+    } else {
+        client.read(&format!("/api/v1/tasks/{id}")).await["allowed"].take()
+    };
+    if let Some(open) = open.as_array().filter(|open| !open.is_empty() && dice.below(4) > 0) {
+        let wanted = &open[dice.below(open.len())];
+        kind = kinds.iter().find(|kind| *wanted == **kind).unwrap();
+    }
+    // The end should not come too soon.
+    if kind == "cancellation_requested" && dice.below(4) > 0 {
+        kind = "stage_approved";
+    }
+    let mut command = json!({ "type": kind, "id": new_id(), "note": "remark" });
+    if !actors.is_empty() {
+        command["actor"] = json!({ "id": actors[dice.below(actors.len())], "name": "Name", "role": "role" });
+    }
+    if kind.starts_with("stage_") {
+        command["stage"] = task["stage"]["key"].clone();
+        command["round"] = task["round"].clone();
+        command["revision"] = task["revision"].clone();
+        if dice.one_in(12) {
+            command["round"] = json!(1);
+        }
+    }
+    fill(kind, &task, &mut command, dice);
+    (client.clone(), command)
+}
+
+fn fill(kind: &str, task: &Value, command: &mut Value, dice: &mut Dice) {
+    let share = dice.one_in(2);
+    let feedback = json!({ "summary": "Not yet.", "share_with_buyer": share,
+        "items": [{ "severity": "blocking", "text": "Here." }] });
+    let party = json!(["partner", "buyer", "platform"][dice.below(3)]);
+    let artifacts = json!([{ "name": "draft", "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+        "url": "https://files.example/draft", "size": 7 }]);
+    match kind {
+        "work_submitted" if share => command["artifacts"] = artifacts,
+        "work_submitted" => command["summary"] = json!("A draft."),
+        "status_updated" => {
+            command["message"] = json!("Nearly there");
+            command["percent"] = json!(dice.below(101));
+            command["eta"] = json!("2027-03-01T00:00:00Z");
+        }
+        "stage_rejected" => command["feedback"] = feedback,
+        "stage_escalated" => {
+            command["to"] = party;
+            command["reason"] = json!("May we?");
+        }
+        "escalation_resolved" => {
+            command["escalation"] = task["escalation"]["seq"].as_u64().map_or(json!(3), |seq| json!(seq));
+            match dice.below(4) {
+                0 => command["resolution"] = json!("approve"),
+                1 => {
+                    command["resolution"] = json!("reject");
+                    command["feedback"] = feedback;
+                }
+                2 => {
+                    command["resolution"] = json!("return");
+                    command["advice"] = json!("Take the short version.");
+                }
+                _ => {
+                    command["resolution"] = json!("redirect");
+                    command["to"] = party;
+                }
+            }
+        }
+        "held" | "cancellation_requested" => command["reason"] = json!("Because."),
+        "cancellation_acknowledged" if share => {
+            command["in_flight"] = json!("salvaged");
+            command["artifacts"] = artifacts;
+        }
+        "cancellation_acknowledged" => command["in_flight"] = json!("discarded"),
+        _ => {}
+    }
+}
+
 /// `SplitMix64`: the same walks in every run.
-struct Dice(u64);
+pub struct Dice(pub u64);
 
 impl Dice {
-    fn below(&mut self, sides: usize) -> usize {
+    /// From 0 to `sides` - 1.
+    pub fn below(&mut self, sides: usize) -> usize {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

@@ -6,10 +6,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::columns::{Content, Fields};
-use super::fields::Kind;
+use super::fields::{KINDS, Kind};
 use super::hash::Hash;
-use crate::domain::event::Event;
-use crate::domain::id::{BuyerId, PartnerId, TaskId};
+use super::subject::{Recorded, Subject};
 
 /// The number of the format, in every entry: the hashes and, by type, the list of fields.
 pub const FORMAT: u32 = 1;
@@ -23,23 +22,8 @@ pub struct Sealed {
     pub data: String,
     /// The personal fields: the one text that may change, and only as [`erase`] does it.
     pub personal: String,
-    /// What the next entry continues, and after the last one the task's head.
+    /// What the next entry continues, and after the last one the trail's head.
     pub hash: Hash,
-}
-
-/// Whose trail it is: what the first entry continues.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Origin {
-    /// The buyer of the task.
-    #[serde(rename = "buyer")]
-    pub buyer_id: BuyerId,
-    /// The partner who works on it.
-    #[serde(rename = "partner")]
-    pub partner_id: PartnerId,
-    /// The task.
-    #[serde(rename = "task")]
-    pub task_id: TaskId,
 }
 
 /// The end of a chain, as far as it was followed.
@@ -66,9 +50,9 @@ pub enum Error {
     /// Another entry is where this one should be.
     #[error("entry {0} is in its place")]
     Order(u64),
-    /// The entry names another task.
-    #[error("it belongs to another task")]
-    Task,
+    /// The entry names another task, or another partner.
+    #[error("it belongs to another trail")]
+    Trail,
     /// The entry does not name the hash of the one before.
     #[error("it does not continue the entry before it")]
     Link,
@@ -93,34 +77,34 @@ pub struct Broken {
     pub what: Error,
 }
 
-/// Seals `event` as the entry that follows the one with the hash `prev`; the first follows [`Origin::hash`].
+/// Seals `event` as the entry that follows the one with the hash `prev`; the first follows [`Subject::hash`].
 /// The `seed` is random, new for every event, and thrown away afterwards: who had it could guess erased values.
-pub fn seal(prev: &Hash, task_id: TaskId, event: &Event, seed: [u8; 32]) -> Sealed {
+pub fn seal<E: Recorded>(prev: &Hash, id: <E::Subject as Subject>::Id, event: &E, seed: [u8; 32]) -> Sealed {
     let json = serde_json::to_string(event).expect("an event is plain JSON");
-    let fields = Fields::of_event(&json, Kind::of(&event.fact), seed);
-    let entry = Entry { prev: *prev, root: fields.root(), seq: event.seq, task: task_id, v: FORMAT }.text();
+    let fields = Fields::of_event(&json, Kind::of(event), seed);
+    let entry = Entry::<E::Subject> { prev: *prev, root: fields.root(), seq: event.seq(), id, v: FORMAT }.text();
     let (data, personal) = fields.columns();
-    Sealed { hash: Hash::of_entry(&entry), entry, data, personal }
+    Sealed { hash: Hash::of_text(E::Subject::ENTRY, &entry), entry, data, personal }
 }
 
 /// Rebuilds the event, erased fields as absent ones (without its id there is no actor). Does not check hashes: [`verify`] does.
-pub fn open(row: &Sealed) -> Result<Event, Error> {
-    let entry = Entry::read(&row.entry)?;
-    event(entry.seq, &Fields::read(&row.data, &row.personal)?)
+pub fn open<E: Recorded>(row: &Sealed) -> Result<E, Error> {
+    let entry = Entry::<E::Subject>::read(&row.entry)?;
+    event(entry.seq, &Fields::read(E::KINDS, &row.data, &row.personal)?)
 }
 
 /// Checks a whole trail from its first entry. That none is missing at the end shows by comparing the head with one known from elsewhere:
-/// the task's own, or one that came with an event.
-pub fn verify<'a>(origin: &Origin, rows: impl IntoIterator<Item = &'a Sealed>) -> Result<Head, Broken> {
+/// the task's or partner's own, or one that came with an event.
+pub fn verify<'a>(origin: &impl Subject, rows: impl IntoIterator<Item = &'a Sealed>) -> Result<Head, Broken> {
     let mut chain = Chain::new(origin);
     rows.into_iter().try_for_each(|row| chain.append(row))?;
     Ok(chain.head)
 }
 
-/// Takes the personal fields that `which` names by path out of the column: value and salt go, the commitment stays,
+/// Takes the personal fields of a task's event that `which` names by path out of the column: value and salt go, the commitment stays,
 /// so that the chain still verifies. Absent and erased fields are left as they are.
 pub fn erase(row: &Sealed, which: impl Fn(&str) -> bool) -> Result<String, Error> {
-    let mut fields = Fields::read(&row.data, &row.personal)?;
+    let mut fields = Fields::read(&KINDS, &row.data, &row.personal)?;
     for (field, content) in &mut fields.list {
         if field.is_personal() && content.value().is_some() && which(field.path) {
             *content = Content::Erased(content.leaf(field.path));
@@ -131,21 +115,21 @@ pub fn erase(row: &Sealed, which: impl Fn(&str) -> bool) -> Result<String, Error
 
 /// A chain as it is followed, one entry after the other.
 #[derive(Clone, Debug)]
-pub struct Chain {
-    task_id: TaskId,
+pub struct Chain<S: Subject> {
+    id: S::Id,
     head: Head,
 }
 
-impl Chain {
+impl<S: Subject> Chain<S> {
     /// At its beginning.
-    pub fn new(origin: &Origin) -> Self {
-        Self { task_id: origin.task_id, head: Head { seq: 0, hash: origin.hash() } }
+    pub fn new(origin: &S) -> Self {
+        Self { id: origin.id(), head: Head { seq: 0, hash: origin.hash() } }
     }
 
     /// Checks the next entry with its fields.
     pub fn append(&mut self, row: &Sealed) -> Result<(), Broken> {
         let checked = self.link(&row.entry, &row.hash).and_then(|(entry, head)| {
-            let fields = Fields::read(&row.data, &row.personal)?;
+            let fields = Fields::read(S::Event::KINDS, &row.data, &row.personal)?;
             if fields.root() == entry.root { Ok(head) } else { Err(Error::Fields) }
         });
         self.head = checked.map_err(|what| self.broken(what))?;
@@ -158,18 +142,18 @@ impl Chain {
     }
 
     /// Checks everything about the next entry but its fields.
-    pub(super) fn link(&self, text: &str, hash: &Hash) -> Result<(Entry, Head), Error> {
+    pub(super) fn link(&self, text: &str, hash: &Hash) -> Result<(Entry<S>, Head), Error> {
         let entry = Entry::read(text)?;
         if entry.seq != self.head.seq + 1 {
             return Err(Error::Order(entry.seq));
         }
-        if entry.task != self.task_id {
-            return Err(Error::Task);
+        if entry.id != self.id {
+            return Err(Error::Trail);
         }
         if entry.prev != self.head.hash {
             return Err(Error::Link);
         }
-        if Hash::of_entry(text) != *hash {
+        if Hash::of_text(S::ENTRY, text) != *hash {
             return Err(Error::Hash);
         }
         Ok((entry, Head { seq: self.head.seq + 1, hash: *hash }))
@@ -185,26 +169,20 @@ impl Chain {
     }
 }
 
-impl Origin {
-    /// What the first entry continues.
-    pub fn hash(&self) -> Hash {
-        let Self { buyer_id, partner_id, task_id } = self;
-        Hash::of_origin(&format!(r#"{{"buyer":"{buyer_id}","partner":"{partner_id}","task":"{task_id}"}}"#))
-    }
-}
-
 /// The text that is hashed.
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Entry {
+#[serde(deny_unknown_fields, bound = "")]
+pub(super) struct Entry<S: Subject> {
     pub(super) prev: Hash,
     pub(super) root: Hash,
     pub(super) seq: u64,
-    pub(super) task: TaskId,
+    // Which of the two it must be, the comparison with the text that would be written decides.
+    #[serde(alias = "task", alias = "partner")]
+    pub(super) id: S::Id,
     pub(super) v: u32,
 }
 
-impl Entry {
+impl<S: Subject> Entry<S> {
     /// Reads an entry; refuses any text that [`Entry::text`] would not write.
     pub(super) fn read(text: &str) -> Result<Self, Error> {
         let entry: Self = serde_json::from_str(text).map_err(|_| Error::Entry)?;
@@ -215,13 +193,25 @@ impl Entry {
     }
 
     fn text(&self) -> String {
-        let Self { prev, root, seq, task, v } = self;
-        format!(r#"{{"prev":"{prev}","root":"{root}","seq":{seq},"task":"{task}","v":{v}}}"#)
+        let Self { prev, root, seq, id, v } = self;
+        let whose = |text: &mut String| write!(text, r#""{}":"{id}","#, S::MEMBER).expect("a String takes all");
+        let mut text = String::with_capacity(256);
+        text.push('{');
+        // The members are sorted by name.
+        if S::MEMBER < "prev" {
+            whose(&mut text);
+        }
+        write!(text, r#""prev":"{prev}","root":"{root}","seq":{seq},"#).expect("a String takes all");
+        if S::MEMBER > "seq" {
+            whose(&mut text);
+        }
+        write!(text, r#""v":{v}}}"#).expect("a String takes all");
+        text
     }
 }
 
 /// Puts the event's JSON together again from the fields that are there.
-pub(super) fn event(seq: u64, fields: &Fields<'_>) -> Result<Event, Error> {
+pub(super) fn event<E: Recorded>(seq: u64, fields: &Fields<'_>) -> Result<E, Error> {
     let (mut row, mut actor, mut data) = (format!(r#"{{"seq":{seq}"#), String::new(), String::new());
     for (field, content) in &fields.list {
         let Some(value) = content.value() else { continue };

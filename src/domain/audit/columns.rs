@@ -49,9 +49,9 @@ impl<'a> Fields<'a> {
         Self { kind, list: kind.fields().map(content).collect(), key }
     }
 
-    /// Reads the columns; refuses any text that [`Fields::columns`] would not write.
-    pub(super) fn read(data: &'a str, personal: &'a str) -> Result<Self, Error> {
-        let fields = Self::parse(data, personal).ok_or(Error::Columns)?;
+    /// Reads the columns of an event of one of `kinds`; refuses any text that [`Fields::columns`] would not write.
+    pub(super) fn read(kinds: &'static [Kind], data: &'a str, personal: &'a str) -> Result<Self, Error> {
+        let fields = Self::parse(kinds, data, personal).ok_or(Error::Columns)?;
         let (same_data, same_personal) = fields.columns();
         if same_data == data && same_personal == personal { Ok(fields) } else { Err(Error::Columns) }
     }
@@ -90,10 +90,10 @@ impl<'a> Fields<'a> {
         Hash::of_tree(self.list.iter().map(|(field, content)| content.leaf(field.path)).collect())
     }
 
-    fn parse(data: &'a str, personal: &'a str) -> Option<Self> {
+    fn parse(kinds: &'static [Kind], data: &'a str, personal: &'a str) -> Option<Self> {
         let (data, personal): (Data<'a>, Entries<'a>) =
             (serde_json::from_str(data).ok()?, serde_json::from_str(personal).ok()?);
-        let kind = Kind::named(serde_json::from_str(data.values.find("type")?).ok()?)?;
+        let kind = Kind::find(kinds, serde_json::from_str(data.values.find("type")?).ok()?)?;
         let key = Salt::parse(data.key)?;
         let salts = key.derive();
         let content = |field: &'static Field| {

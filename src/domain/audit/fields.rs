@@ -1,10 +1,12 @@
-//! The one table of the trail's fields: for every event type each field by its path, whether it is personal, and who sees it.
+//! The one table of the fields of tasks' trails: for every event type each field by its path, whether it is personal, and who sees it.
+//! That of partners' trails is in `partner.rs`, in the same words.
 //!
 //! The platform sees everything. A field that is not here is neither stored nor shown; a test proves that none is missing.
 //! The paths of a type are part of the format: a new field is a new format number (see `audit.rs`).
 
+use super::subject::Recorded;
 use super::view::Role;
-use crate::domain::event::{Event, Fact, Feedback};
+use crate::domain::event::Fact;
 use crate::domain::party::{Party, Source};
 use Personal::{No, Yes};
 use Sees::{Always, Asked, Never, Own, Shared};
@@ -57,8 +59,12 @@ pub struct Kind {
     pub buyer: Sees,
     /// What a buyer reads instead of the actor of another party.
     pub role: Option<Role>,
+    /// What every event has and that sorts before `data`.
+    pub before: &'static [Field],
     /// The fields of the type, `data.…`, sorted by path.
     pub data: &'static [Field],
+    /// What every event has and that sorts after `data`.
+    pub after: &'static [Field],
 }
 
 /// What every event has and that sorts before `data.…`.
@@ -101,6 +107,7 @@ pub const KINDS: [Kind; Fact::TYPES.len()] = [
         "task.work_submitted",
         &[
             field("data.artifacts", Yes, Always, Never),
+            field("data.clock", No, Always, Always),
             field("data.revision", No, Always, Always),
             field("data.summary", Yes, Always, Never),
         ],
@@ -125,7 +132,7 @@ pub const KINDS: [Kind; Fact::TYPES.len()] = [
     )
     .rows(Always, Own)
     .by(Role::Reviewer),
-    kind("task.stage_entered", &[field("data.returned", No, Always, Always)]),
+    kind("task.stage_entered", &[field("data.clock", No, Always, Always), field("data.returned", No, Always, Always)]),
     kind("task.stage_approved", &[field("data.revision", No, Always, Always), field("data.votes", No, Always, Never)])
         .by(Role::Reviewer),
     kind(
@@ -154,6 +161,7 @@ pub const KINDS: [Kind; Fact::TYPES.len()] = [
         "task.escalation_resolved",
         &[
             field("data.advice", Yes, Always, Own),
+            field("data.clock", No, Always, Always),
             field("data.escalation", No, Always, Always),
             field("data.feedback", Yes, Always, Shared),
             field("data.resolution", No, Always, Always),
@@ -173,7 +181,7 @@ pub const KINDS: [Kind; Fact::TYPES.len()] = [
         ],
     ),
     kind("task.held", &[field("data.reason", Yes, Always, Always)]),
-    kind("task.resumed", &[]),
+    kind("task.resumed", &[field("data.clock", No, Always, Always)]),
     kind(
         "task.cancellation_requested",
         &[
@@ -213,33 +221,33 @@ pub const KINDS: [Kind; Fact::TYPES.len()] = [
     kind("task.workflow_failed", &[field("data.cause", No, Always, Always)]),
 ];
 
-const fn field(path: &'static str, personal: Personal, partner: Sees, buyer: Sees) -> Field {
+pub(super) const fn field(path: &'static str, personal: Personal, partner: Sees, buyer: Sees) -> Field {
     Field { path, personal, partner, buyer }
 }
 
 /// A type whose rows everybody sees.
 const fn kind(name: &'static str, data: &'static [Field]) -> Kind {
-    Kind { name, partner: Always, buyer: Always, role: None, data }
+    Kind { name, partner: Always, buyer: Always, role: None, before: BEFORE, data, after: AFTER }
 }
 
 impl Kind {
-    /// The type of this name.
-    pub fn named(name: &str) -> Option<&'static Self> {
-        KINDS.iter().find(|kind| kind.name == name)
+    /// The type of this name in a table.
+    pub fn find(kinds: &'static [Self], name: &str) -> Option<&'static Self> {
+        kinds.iter().find(|kind| kind.name == name)
     }
 
-    /// The type of this fact.
-    pub fn of(fact: &Fact) -> &'static Self {
-        Self::named(fact.kind()).expect("the table has every type of fact")
+    /// The type of this event.
+    pub fn of<E: Recorded>(event: &E) -> &'static Self {
+        Self::find(E::KINDS, event.kind()).expect("the table has every type of event")
     }
 
     /// All fields of an event of this type, sorted by path: the leaves of its tree.
     pub fn fields(&self) -> impl Iterator<Item = &'static Field> + use<> {
-        BEFORE.iter().chain(self.data).chain(AFTER)
+        self.before.iter().chain(self.data).chain(self.after)
     }
 
     /// Whether `viewer` sees the row of `event` at all.
-    pub fn shows_row(&self, event: &Event, viewer: Party) -> bool {
+    pub fn shows_row(&self, event: &impl Recorded, viewer: Party) -> bool {
         match viewer {
             Party::Platform => true,
             Party::Partner => self.partner.holds(event, viewer),
@@ -248,7 +256,7 @@ impl Kind {
     }
 
     /// Whether `viewer` sees the field at `path` of `event`.
-    pub fn shows(&self, path: &str, event: &Event, viewer: Party) -> bool {
+    pub fn shows(&self, path: &str, event: &impl Recorded, viewer: Party) -> bool {
         let field = self.fields().find(|field| field.path == path);
         viewer == Party::Platform
             || field.is_some_and(|field| field.is_shown(event, viewer)) && self.shows_row(event, viewer)
@@ -265,7 +273,7 @@ impl Kind {
 
 impl Field {
     /// Whether `viewer` sees it in a row that it sees.
-    pub fn is_shown(&self, event: &Event, viewer: Party) -> bool {
+    pub fn is_shown(&self, event: &impl Recorded, viewer: Party) -> bool {
         match viewer {
             Party::Platform => true,
             Party::Partner => self.partner.holds(event, viewer),
@@ -280,25 +288,14 @@ impl Field {
 }
 
 impl Sees {
-    fn holds(self, event: &Event, viewer: Party) -> bool {
-        let own = event.party == Source::from(viewer);
+    fn holds(self, event: &impl Recorded, viewer: Party) -> bool {
+        let own = event.source() == Source::from(viewer);
         match self {
             Always => true,
             Own => own,
-            Shared => own || feedback(&event.fact).is_some_and(|feedback| feedback.share_with_buyer),
-            Asked => own || matches!(&event.fact, Fact::StageEscalated(escalated) if escalated.to == viewer),
+            Shared => own || event.is_shared(),
+            Asked => own || event.asks(viewer),
             Never => false,
         }
-    }
-}
-
-/// The feedback that a rule of [`Sees::Shared`] asks about.
-fn feedback(fact: &Fact) -> Option<&Feedback> {
-    if let Fact::VoteRecorded(vote) = fact {
-        vote.feedback.as_ref()
-    } else if let Fact::EscalationResolved(resolved) = fact {
-        resolved.feedback.as_ref()
-    } else {
-        None
     }
 }

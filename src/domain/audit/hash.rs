@@ -34,14 +34,9 @@ impl Hash {
         decode(text).map(Self).ok_or(InvalidHash)
     }
 
-    /// The hash of an entry's text, which is the link of the chain.
-    pub(super) fn of_entry(entry: &str) -> Self {
-        Self(Sha256::new().chain_update(b"stagegate/audit/v1\0").chain_update(entry).finalize().into())
-    }
-
-    /// What the first entry continues.
-    pub(super) fn of_origin(text: &str) -> Self {
-        Self(Sha256::new().chain_update(b"stagegate/audit/genesis/v1\0").chain_update(text).finalize().into())
+    /// The hash of a text of the chain behind the separator of what kind of text it is.
+    pub(super) fn of_text(separator: &[u8], text: &str) -> Self {
+        Self(Sha256::new().chain_update(separator).chain_update(text).finalize().into())
     }
 
     /// The commitment to one field. No JSON text is empty, so an absent field is told from every value.
@@ -189,7 +184,7 @@ mod tests {
 
     #[test]
     fn a_hash_has_exactly_one_text() {
-        let hash = Hash::of_entry("x");
+        let hash = Hash::of_text(b"x\0", "x");
         let text = hash.to_string();
         assert_eq!(Hash::parse(&text), Ok(hash));
         for other in [text.to_uppercase(), text[..63].to_owned(), format!("{text}0"), format!("{}g", &text[..63])] {

@@ -3,13 +3,14 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::chain::{Broken, Chain, Entry, Error, FORMAT, Head, Origin, Sealed, event};
+use super::chain::{Broken, Chain, Entry, Error, FORMAT, Head, Sealed, event};
 use super::columns::{Content, Fields};
 use super::fields::{Field, Kind};
 use super::hash::{Hash, Salt};
+use super::subject::{Recorded, Subject, TrailOrigin};
 use crate::domain::party::Party;
 
-/// A task's trail with what it takes to check it offline.
+/// The trail of a task or a partner with what it takes to check it offline.
 ///
 /// It proves that these entries, in this order and none between them, follow from the origin to the last hash, and that every value shown is
 /// the one that was committed when the entry was made. What is not shown (a bare `leaf`, or an entry without `fields`) is fixed by the same
@@ -21,7 +22,7 @@ pub struct ProofView {
     /// The format of entries and fields.
     pub format: u32,
     /// Whose trail it is: what the first entry continues.
-    pub origin: Origin,
+    pub origin: TrailOrigin,
     /// All entries, from the first.
     pub entries: Vec<EntryProof>,
 }
@@ -35,7 +36,7 @@ pub struct EntryProof {
     pub seq: u64,
     /// The hash of `entry`.
     pub hash: Hash,
-    /// The text that is hashed: the hash of the entry before, the root of the fields, `seq`, task and format.
+    /// The text that is hashed: the hash of the entry before, the root of the fields, `seq`, the task or partner, and the format.
     pub entry: String,
     /// All fields of the entry, sorted by path; absent for an entry that the caller may not see.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -60,17 +61,20 @@ pub struct FieldProof {
 }
 
 /// The proof of a whole trail for `viewer`.
-pub fn proof(origin: &Origin, rows: &[Sealed], viewer: Party) -> Result<ProofView, Error> {
-    let entries = rows.iter().map(|row| EntryProof::new(row, viewer)).collect::<Result<_, _>>()?;
-    Ok(ProofView { format: FORMAT, origin: *origin, entries })
+pub fn proof<S>(origin: &S, rows: &[Sealed], viewer: Party) -> Result<ProofView, Error>
+where
+    S: Subject + Into<TrailOrigin>,
+{
+    let entries = rows.iter().map(|row| EntryProof::new::<S>(row, viewer)).collect::<Result<_, _>>()?;
+    Ok(ProofView { format: FORMAT, origin: (*origin).into(), entries })
 }
 
 impl EntryProof {
     /// The proof of one entry for `viewer`.
-    pub fn new(row: &Sealed, viewer: Party) -> Result<Self, Error> {
-        let seq = Entry::read(&row.entry)?.seq;
-        let fields = Fields::read(&row.data, &row.personal)?;
-        let event = event(seq, &fields)?;
+    pub fn new<S: Subject>(row: &Sealed, viewer: Party) -> Result<Self, Error> {
+        let seq = Entry::<S>::read(&row.entry)?.seq;
+        let fields = Fields::read(S::Event::KINDS, &row.data, &row.personal)?;
+        let event: S::Event = event(seq, &fields)?;
         let shown = |(field, content): &(&Field, Content<'_>)| {
             FieldProof::new(field.path, content, field.is_shown(&event, viewer))
         };
@@ -105,7 +109,14 @@ impl FieldProof {
 impl ProofView {
     /// Checks the proof with nothing but itself.
     pub fn verify(&self) -> Result<Head, Broken> {
-        let mut chain = Chain::new(&self.origin);
+        match &self.origin {
+            TrailOrigin::Task(origin) => self.follow(origin),
+            TrailOrigin::Partner(origin) => self.follow(origin),
+        }
+    }
+
+    fn follow(&self, origin: &impl Subject) -> Result<Head, Broken> {
+        let mut chain = Chain::new(origin);
         for proof in &self.entries {
             let head = proof.check(&chain).map_err(|what| chain.broken(what))?;
             chain.advance(head);
@@ -116,7 +127,7 @@ impl ProofView {
 
 impl EntryProof {
     /// Checks this entry as the next one of `chain`.
-    pub(super) fn check(&self, chain: &Chain) -> Result<Head, Error> {
+    pub(super) fn check<S: Subject>(&self, chain: &Chain<S>) -> Result<Head, Error> {
         let (entry, head) = chain.link(&self.entry, &self.hash)?;
         if entry.seq != self.seq {
             return Err(Error::Order(self.seq));
@@ -124,8 +135,8 @@ impl EntryProof {
         if let Some(fields) = &self.fields {
             // Each type has a fixed list of fields, so a field cannot be committed twice and shown differently to two parties.
             let kind = fields.iter().find(|field| field.path == "type").and_then(|field| field.value.as_deref());
-            let kind =
-                kind.and_then(|value| serde_json::from_str(value).ok()).and_then(Kind::named).ok_or(Error::Columns)?;
+            let kind = kind.and_then(|value| serde_json::from_str(value).ok());
+            let kind = kind.and_then(|name| Kind::find(S::Event::KINDS, name)).ok_or(Error::Columns)?;
             if !fields.iter().map(|field| field.path.as_str()).eq(kind.fields().map(|field| field.path)) {
                 return Err(Error::Columns);
             }

@@ -186,7 +186,7 @@ fn revision(fact: &Fact) -> Option<u32> {
         | Fact::DeadlineReminded { .. }
         | Fact::DeadlinePassed { .. }
         | Fact::Held { .. }
-        | Fact::Resumed {}
+        | Fact::Resumed { .. }
         | Fact::CancellationRequested { .. }
         | Fact::ReviewWithdrawn {}
         | Fact::CancellationAcknowledged { .. }
@@ -219,7 +219,7 @@ fn ruling(fact: &Fact) -> Option<Ruling> {
         | Fact::DeadlineReminded { .. }
         | Fact::DeadlinePassed { .. }
         | Fact::Held { .. }
-        | Fact::Resumed {}
+        | Fact::Resumed { .. }
         | Fact::CancellationRequested { .. }
         | Fact::ReviewWithdrawn {}
         | Fact::CancellationAcknowledged { .. }

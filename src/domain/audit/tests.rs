@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use super::fields::{KINDS, Kind};
 use super::sample::{SECRET_DIGEST, any_event, origin, sealed, trail};
 use super::{
-    Broken, Chain, EntryProof, EntryView, Error, FieldProof, Hash, ProofView, Sealed, erase, open, proof, seal, verify,
-    view,
+    Broken, Chain, EntryProof, EntryView, Error, FieldProof, Hash, ProofView, Sealed, Subject, TrailOrigin, erase,
+    open, proof, seal, verify, view,
 };
 use crate::domain::event::{Event, Fact};
 use crate::domain::party::{Party, Source};
@@ -30,7 +30,7 @@ fn the_table_has_exactly_the_fields_that_events_have() {
     assert_eq!(KINDS.each_ref().map(|kind| kind.name), Fact::TYPES);
     let mut seen = BTreeSet::new();
     for event in trail() {
-        let kind = Kind::of(&event.fact);
+        let kind = Kind::of(&event);
         seen.insert(kind.name);
         let listed: Vec<String> = kind.fields().map(|field| field.path.to_owned()).collect();
         assert!(listed.is_sorted(), "{} is out of order", kind.name);
@@ -55,7 +55,7 @@ fn assert_keeps_secrets(event: &Event) {
     let rows = sealed(std::slice::from_ref(event));
     let shown = |party| {
         let proof = proof(&origin(), &rows, party).unwrap();
-        let opened = open(&rows[0]).unwrap();
+        let opened: Event = open(&rows[0]).unwrap();
         let views =
             [event, &opened].map(|event| serde_json::to_string(&view(event, Some(&rows[0].hash), party)).unwrap());
         format!("{}{}{}", views[0], views[1], serde_json::to_string(&proof).unwrap())
@@ -103,7 +103,7 @@ fn a_row_that_is_not_for_a_party_shows_its_place_and_nothing_else() {
 #[test]
 fn a_field_that_is_not_in_the_table_is_for_the_platform_only() {
     let event = &trail()[0];
-    let shows = |party| Kind::of(&event.fact).shows("data.unheard_of", event, party);
+    let shows = |party| Kind::of(event).shows("data.unheard_of", event, party);
     assert_eq!(Party::ALL.map(shows), [false, false, true]);
 }
 
@@ -122,8 +122,12 @@ fn the_format_stays_as_it_is() {
     let vectors: Vec<Value> = trail().iter().zip(&rows).map(vector).collect();
     let vectors = json!({ "origin": origin(), "genesis": origin().hash(), "entries": vectors });
     let fixed: Value = serde_json::from_str(include_str!("vectors.json")).unwrap();
+    assert_fixed(&vectors, &fixed, "vectors.json");
+}
+
+pub(super) fn assert_fixed(vectors: &Value, fixed: &Value, file: &str) {
     if vectors != fixed {
-        let path = std::env::temp_dir().join("vectors.json");
+        let path = std::env::temp_dir().join(file);
         std::fs::write(&path, serde_json::to_string_pretty(&vectors).unwrap() + "\n").unwrap();
         panic!(
             "the stored format has changed, which breaks every stored trail; what it would be now is in {}",
@@ -134,8 +138,12 @@ fn the_format_stays_as_it_is() {
 
 #[test]
 fn every_flipped_byte_is_found() {
-    let mut chain = Chain::new(&origin());
-    for row in sealed(&trail()) {
+    assert_flips_are_found(&origin(), &sealed(&trail()));
+}
+
+pub(super) fn assert_flips_are_found(origin: &impl Subject, rows: &[Sealed]) {
+    let mut chain = Chain::new(origin);
+    for row in rows {
         let found = |changed: &Sealed, flipped: &str| {
             assert!(chain.clone().append(changed).is_err(), "not found: {flipped} in {changed:?}");
         };
@@ -157,7 +165,7 @@ fn every_flipped_byte_is_found() {
             bytes[at] ^= 0x80;
             found(&Sealed { hash: Hash::from_bytes(bytes), ..row.clone() }, "the hash");
         }
-        chain.append(&row).unwrap();
+        chain.append(row).unwrap();
     }
 }
 
@@ -186,23 +194,10 @@ fn columns_hold_nothing_but_what_is_committed() {
 #[test]
 fn rows_that_are_missing_doubled_swapped_or_of_another_trail_are_found() {
     let rows = sealed(&trail());
+    assert_moved_rows_are_found(&origin(), &rows);
     let broken = |seq, what| Err(Broken { seq, what });
     for index in 0..rows.len() - 1 {
         let place = index as u64 + 1;
-        let mut dropped = rows.clone();
-        dropped.remove(index);
-        assert_eq!(verify(&origin(), &dropped), broken(place, Error::Order(place + 1)));
-        let mut doubled = rows.clone();
-        doubled.insert(index, rows[index].clone());
-        assert_eq!(verify(&origin(), &doubled), broken(place + 1, Error::Order(place)));
-        let mut swapped = rows.clone();
-        swapped.swap(index, index + 1);
-        assert_eq!(verify(&origin(), &swapped), broken(place, Error::Order(place + 1)));
-        // Fields moved between entries, whole columns at a time.
-        let mut mixed = rows.clone();
-        mixed[index].data.clone_from(&rows[index + 1].data);
-        mixed[index].personal.clone_from(&rows[index + 1].personal);
-        assert_eq!(verify(&origin(), &mixed), broken(place, Error::Fields));
         // A forger who knows the format but cannot rewrite what follows.
         let mut forged = rows.clone();
         let event = Event { cause_seq: 99, ..trail()[index].clone() };
@@ -216,7 +211,7 @@ fn rows_that_are_missing_doubled_swapped_or_of_another_trail_are_found() {
     others[2].task_id.0 = others[2].buyer_id.0;
     assert_eq!(
         others.map(|other| verify(&other, &rows)),
-        [broken(1, Error::Link), broken(1, Error::Link), broken(1, Error::Task)]
+        [broken(1, Error::Link), broken(1, Error::Link), broken(1, Error::Trail)]
     );
     assert_eq!(
         verify(&origin(), &rows[..3]).map(|head| (head.seq, head.hash)),
@@ -225,22 +220,44 @@ fn rows_that_are_missing_doubled_swapped_or_of_another_trail_are_found() {
     );
 }
 
+/// Rows dropped, doubled, swapped, and with another's fields, each one.
+pub(super) fn assert_moved_rows_are_found(origin: &impl Subject, rows: &[Sealed]) {
+    let broken = |seq, what| Err(Broken { seq, what });
+    for index in 0..rows.len() - 1 {
+        let place = index as u64 + 1;
+        let mut dropped = rows.to_vec();
+        dropped.remove(index);
+        assert_eq!(verify(origin, &dropped), broken(place, Error::Order(place + 1)));
+        let mut doubled = rows.to_vec();
+        doubled.insert(index, rows[index].clone());
+        assert_eq!(verify(origin, &doubled), broken(place + 1, Error::Order(place)));
+        let mut swapped = rows.to_vec();
+        swapped.swap(index, index + 1);
+        assert_eq!(verify(origin, &swapped), broken(place, Error::Order(place + 1)));
+        // Fields moved between entries, whole columns at a time.
+        let mut mixed = rows.to_vec();
+        mixed[index].data.clone_from(&rows[index + 1].data);
+        mixed[index].personal.clone_from(&rows[index + 1].personal);
+        assert_eq!(verify(origin, &mixed), broken(place, Error::Fields));
+    }
+}
+
 #[test]
 fn erasing_keeps_the_chain_and_leaves_no_value_or_salt() {
     let rows = sealed(&trail());
     let mut chain = Chain::new(&origin());
     let mut all = rows.clone();
     for ((event, row), erased) in trail().iter().zip(&rows).zip(&mut all) {
-        for field in Kind::of(&event.fact).fields().filter(|field| field.is_personal()) {
+        for field in Kind::of(event).fields().filter(|field| field.is_personal()) {
             let one = Sealed { personal: erase(row, |path| path == field.path).unwrap(), ..row.clone() };
             chain.clone().append(&one).unwrap();
-            let left = paths(&Event { note: None, credential_id: None, ..open(&one).unwrap() });
+            let left = paths(&Event { note: None, credential_id: None, ..open::<Event>(&one).unwrap() });
             assert!(matches!(field.path, "note" | "credential_id") || !left.contains(field.path), "{left:?}");
         }
         erased.personal = erase(row, |_| true).unwrap();
         assert!(!erased.personal.contains('['), "{}", erased.personal);
         assert_eq!(erase(erased, |_| true).unwrap(), erased.personal, "a second time changes nothing");
-        let opened = open(erased).unwrap();
+        let opened: Event = open(erased).unwrap();
         assert_eq!((opened.actor, opened.note, opened.credential_id), (None, None, None));
         chain.append(row).unwrap();
     }
@@ -252,20 +269,23 @@ fn erasing_keeps_the_chain_and_leaves_no_value_or_salt() {
 
 #[test]
 fn every_proof_verifies_and_every_change_to_it_is_found() {
-    let rows = sealed(&trail());
+    assert_proofs_hold(&origin(), &sealed(&trail()));
+}
+
+pub(super) fn assert_proofs_hold(origin: &(impl Subject + Into<TrailOrigin>), rows: &[Sealed]) {
     for party in Party::ALL {
-        let proof = proof(&origin(), &rows, party).unwrap();
+        let proof = proof(origin, rows, party).unwrap();
         let text = serde_json::to_string(&proof).unwrap();
         let read: ProofView = serde_json::from_str(&text).unwrap();
-        assert_eq!(read.verify(), verify(&origin(), &rows), "{party}");
-        let mut chain = Chain::new(&origin());
+        assert_eq!(read.verify(), verify(origin, rows), "{party}");
+        let mut chain = Chain::new(origin);
         for entry in &proof.entries {
             let found = |change: &dyn Fn(&mut EntryProof)| {
                 let mut changed = entry.clone();
                 change(&mut changed);
                 assert!(changed.check(&chain).is_err(), "not found: {changed:?}");
             };
-            found(&|entry| entry.hash = origin().hash());
+            found(&|entry| entry.hash = origin.hash());
             found(&|entry| entry.seq += 1);
             found(&|entry| entry.entry.push(' '));
             for at in 0..entry.fields.as_ref().map_or(0, Vec::len) {
@@ -274,7 +294,7 @@ fn every_proof_verifies_and_every_change_to_it_is_found() {
                 };
                 found(&|entry| drop(entry.fields.as_mut().unwrap().remove(at)));
                 found(&|entry| field(entry, &|field| field.path.push('x')));
-                found(&|entry| field(entry, &|field| field.leaf = field.leaf.is_none().then(|| origin().hash())));
+                found(&|entry| field(entry, &|field| field.leaf = field.leaf.is_none().then(|| origin.hash())));
                 found(&|entry| {
                     field(entry, &|field| field.value = Some(format!("{} ", field.value.as_deref().unwrap_or("1"))));
                 });

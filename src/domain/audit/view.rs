@@ -10,6 +10,7 @@ use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 
 use super::fields::Kind;
 use super::hash::Hash;
+use super::subject::Recorded;
 use crate::domain::event::{Event, Fact};
 use crate::domain::id::{ActorId, CommandId, CredentialId, StageKey};
 use crate::domain::party::{Party, Source};
@@ -117,7 +118,7 @@ pub enum Role {
 
 /// `event` as `viewer` may see it; `hash` is that of its entry, if it was written.
 pub fn view(event: &Event, hash: Option<&Hash>, viewer: Party) -> EntryView {
-    let kind = Kind::of(&event.fact);
+    let kind = Kind::of(event);
     let seen = kind.shows_row(event, viewer);
     let shows = |path| kind.shows(path, event, viewer);
     EntryView {
@@ -134,7 +135,7 @@ pub fn view(event: &Event, hash: Option<&Hash>, viewer: Party) -> EntryView {
         recorded_at: shows("recorded_at").then_some(event.recorded_at),
         occurred_at: event.occurred_at.filter(|_| shows("occurred_at")),
         note: event.note.clone().filter(|_| shows("note")),
-        data: seen.then(|| data(event, kind, viewer)),
+        data: seen.then(|| data(event, &event.fact, viewer)),
     }
 }
 
@@ -155,8 +156,10 @@ fn actor(event: &Event, kind: &Kind, viewer: Party) -> Option<ActorView> {
     })
 }
 
-fn data(event: &Event, kind: &Kind, viewer: Party) -> Map<String, Value> {
-    let mut fact = serde_json::to_value(&event.fact).expect("a fact is plain JSON");
+/// The fields of the event's type that `viewer` sees; `fact` is what the event says happened.
+pub(super) fn data(event: &impl Recorded, fact: &impl Serialize, viewer: Party) -> Map<String, Value> {
+    let kind = Kind::of(event);
+    let mut fact = serde_json::to_value(fact).expect("a fact is plain JSON");
     let Some(Value::Object(mut data)) = fact.get_mut("data").map(Value::take) else { return Map::new() };
     data.retain(|name, _| kind.shows(&format!("data.{name}"), event, viewer));
     data

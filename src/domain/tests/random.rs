@@ -50,12 +50,12 @@ impl Dice<'_> {
     }
 }
 
-fn sequences() -> impl Strategy<Value = (Value, Vec<Vec<u8>>)> {
+pub(super) fn sequences() -> impl Strategy<Value = (Value, Vec<Vec<u8>>)> {
     (definition(3), prop::collection::vec(prop::collection::vec(any::<u8>(), ROLLS), 1..=STEPS))
 }
 
 /// Plays a sequence; calls `seen` with every state. A task that is over gets a few more commands; then another begins.
-fn play(definition: &Value, rolls: &[Vec<u8>], mut seen: impl FnMut(&Play)) {
+pub(super) fn play(definition: &Value, rolls: &[Vec<u8>], mut seen: impl FnMut(&Play)) {
     let mut play = Play::open(definition);
     let mut over = 0;
     seen(&play);

@@ -45,6 +45,7 @@ const VIOLATIONS: &[(&str, &str)] = &[
         "update tasks set waiting_on = null, due_at = null, wake_at = null where phase = 'in_review'",
     ),
     ("tasks_closed_ones_are_still", "update tasks set phase = 'delivery', waiting_on = null where phase = 'in_review'"),
+    ("tasks_over_ones_ended", "update tasks set closed_at = updated_at where phase = 'in_review'"),
     ("tasks_overdue_was_due", "update tasks set overdue = true where phase = 'preparing'"),
     ("tasks_work_waits_on_partner", "update tasks set waiting_on = 'buyer' where phase = 'preparing'"),
     ("tasks_hold_stops_the_clock", "update tasks set phase = 'on_hold' where phase = 'in_review'"),
@@ -72,6 +73,15 @@ const VIOLATIONS: &[(&str, &str)] = &[
     ("task_events_only_opening_has_no_stage", "update task_events set stage = null, round = null where seq = 2"),
     ("task_events_command_has_digest", "update task_events set command_digest = null where command_id is not null"),
     ("task_events_command_is_the_cause", "update task_events set party = 'service' where command_id is not null"),
+    ("partner_events_pkey", "insert into partner_events select * from partner_events"),
+    ("partner_events_partner_fkey", "update partner_events set partner_id = gen_random_uuid()"),
+    ("partner_events_seq_from_one", "update partner_events set seq = 0 where seq = 2"),
+    ("partner_events_type_known", "update partner_events set type = 'partner.renamed' where seq = 2"),
+    ("partner_events_party_known", "update partner_events set party = 'nobody'"),
+    ("partner_events_data_is_object", "update partner_events set data = '[]'"),
+    ("partner_events_personal_is_object", "update partner_events set personal = '[]'"),
+    ("partner_events_hash_is_sha256", "update partner_events set hash = 'short'"),
+    ("partner_events_created_is_first", "update partner_events set type = 'partner.created' where seq = 2"),
 ];
 
 #[tokio::test]
@@ -95,9 +105,9 @@ async fn every_constraint_refuses_what_it_is_for() {
 /// Every constraint and unique index of these tables.
 async fn constraints(owner: &mut PgConnection) -> BTreeSet<String> {
     let names = "select conname::text from pg_constraint
-         where conrelid = any (array['workflows', 'workflow_versions', 'tasks', 'task_events']::regclass[]) and contype in ('c', 'f', 'p', 'u')
+         where conrelid = any (array['workflows', 'workflow_versions', 'tasks', 'task_events', 'partner_events']::regclass[]) and contype in ('c', 'f', 'p', 'u')
          union select indexrelid::regclass::text from pg_index
-         where indrelid = any (array['workflows', 'workflow_versions', 'tasks', 'task_events']::regclass[]) and indisunique";
+         where indrelid = any (array['workflows', 'workflow_versions', 'tasks', 'task_events', 'partner_events']::regclass[]) and indisunique";
     let names: Vec<String> = sqlx::query_scalar(names).fetch_all(owner).await.unwrap();
     names.into_iter().collect()
 }

@@ -1,13 +1,14 @@
 //! Registering, finding, listing and retiring workflows.
 
-use futures_util::future::join_all;
 use serde_json::json;
 use stagegate::domain::id::{PartnerId, WorkflowKey};
+use stagegate::domain::partner_event::{record, register};
 use stagegate::domain::workflow::Workflow;
 use stagegate::ids;
-use stagegate::store::workflows::{self, Registered};
+use stagegate::store::partner_events::{self, Append};
+use stagegate::store::workflows;
 
-use super::world::{KEY, World, definition, key, minute, parse};
+use super::world::{KEY, World, definition, key, minute, parse, platform};
 
 fn named(name: &str) -> Workflow {
     let mut definition = definition();
@@ -18,13 +19,11 @@ fn named(name: &str) -> Workflow {
 #[tokio::test]
 async fn the_same_definition_again_is_no_new_version() {
     let world = World::new().await;
-    let (pool, id) = (&world.db.pool, (world.partner, &key(KEY)));
-    let again = workflows::register(pool, id, &world.workflow, minute(1)).await.unwrap();
-    assert_eq!(again, Registered { version: 1, is_new: false });
-    let changed = workflows::register(pool, id, &named("B"), minute(2)).await.unwrap();
-    assert_eq!(changed, Registered { version: 2, is_new: true });
-    let back = workflows::register(pool, id, &world.workflow, minute(3)).await.unwrap();
-    assert_eq!(back, Registered { version: 3, is_new: true }, "only the latest counts");
+    let pool = &world.db.pool;
+    let register = async |workflow: &Workflow, minutes| world.register(world.partner, KEY, workflow, minutes).await;
+    assert_eq!(register(&world.workflow, 1).await, (1, false));
+    assert_eq!(register(&named("B"), 2).await, (2, true));
+    assert_eq!(register(&world.workflow, 3).await, (3, true), "only the latest counts");
 
     let first = workflows::find(pool, world.partner, &key(KEY), Some(1)).await.unwrap().unwrap();
     assert_eq!((first.version, first.latest_version, first.created_at), (1, 3, minute(0)));
@@ -42,39 +41,33 @@ async fn the_same_definition_again_is_no_new_version() {
 }
 
 #[tokio::test]
-async fn racing_registrations_give_versions_in_a_row_or_one_answer() {
+async fn of_two_that_read_the_same_end_of_the_trail_one_writes() {
     let world = World::new().await;
-    let (pool, fresh) = (&world.db.pool, key("fresh"));
-    let register = async |workflow: Workflow| {
-        workflows::register(pool, (world.partner, &fresh), &workflow, minute(1)).await.unwrap()
-    };
-
-    let same = join_all((0..8).map(|_| register(named("A")))).await;
-    assert!(same.iter().all(|registered| registered.version == 1));
-    assert_eq!(same.iter().filter(|registered| registered.is_new).count(), 1);
-
-    let different = join_all((0..8).map(|n| register(named(&format!("B{n}"))))).await;
-    assert!(different.iter().all(|registered| registered.is_new));
-    let mut versions: Vec<u32> = different.iter().map(|registered| registered.version).collect();
-    versions.sort_unstable();
-    assert_eq!(versions, (2..=9).collect::<Vec<_>>());
+    let (pool, fresh, workflow) = (&world.db.pool, key("fresh"), named("A"));
+    let (known, end) = workflows::find_registered(pool, world.partner, &fresh).await.unwrap().unwrap();
+    let (version, facts) = register(known, &fresh, workflow.digest());
+    let events = record(Some(end.latest), &platform(), facts, minute(1));
+    let append = Append::new(world.partner, Some(&end), &events, ids::random);
+    let save = async || workflows::save(pool, (&fresh, version), &workflow, &append).await.unwrap();
+    assert!(save().await);
+    assert!(!save().await, "the trail has moved on");
+    assert!(!workflows::retire(pool, &key(KEY), &append).await.unwrap());
+    assert!(!partner_events::insert(pool, &append).await.unwrap());
+    let found = workflows::find(pool, world.partner, &key(KEY), None).await.unwrap().unwrap();
+    assert_eq!(found.retired_at, None, "who writes no event does nothing");
+    assert_eq!(partner_events::find_end(pool, world.partner).await.unwrap(), Some(append.end()));
 }
 
 #[tokio::test]
 async fn a_retired_key_is_brought_back_by_registering() {
     let world = World::new().await;
     let pool = &world.db.pool;
-    let retire =
-        async |name, minutes| workflows::retire(pool, world.partner, &key(name), minute(minutes)).await.unwrap();
-    assert_eq!(retire("none", 1).await, None);
-    assert_eq!(retire(KEY, 1).await, Some(minute(1)));
-    assert_eq!(retire(KEY, 2).await, Some(minute(1)), "again changes nothing");
+    world.retire(KEY, 1).await;
     let retired = workflows::find(pool, world.partner, &key(KEY), None).await.unwrap().unwrap();
     assert_eq!(retired.retired_at, Some(minute(1)));
-    let back = workflows::register(pool, (world.partner, &key(KEY)), &world.workflow, minute(3)).await.unwrap();
-    assert_eq!(back, Registered { version: 1, is_new: false });
+    assert_eq!(world.register(world.partner, KEY, &world.workflow, 3).await, (1, true));
     let found = workflows::find(pool, world.partner, &key(KEY), None).await.unwrap().unwrap();
-    assert_eq!(found.retired_at, None);
+    assert_eq!((found.version, found.retired_at), (1, None));
 }
 
 #[tokio::test]
@@ -84,7 +77,7 @@ async fn a_list_holds_the_latest_versions_of_one_partner() {
     let other = PartnerId(ids::new());
     world.add_partner(other).await;
     for (partner, name) in [(world.partner, "a"), (world.partner, "z"), (other, "b"), (world.partner, "a")] {
-        workflows::register(pool, (partner, &key(name)), &named(&ids::new().to_string()), minute(1)).await.unwrap();
+        world.register(partner, name, &named(&ids::new().to_string()), 1).await;
     }
     let page = async |after: Option<WorkflowKey>| {
         let rows = workflows::list(pool, world.partner, after.as_ref(), 2).await.unwrap();

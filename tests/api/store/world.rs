@@ -6,11 +6,13 @@ use stagegate::domain::command::{Action, Command, Meta, StageApproved, StageEsca
 use stagegate::domain::decide::{Opening, Snapshot, Transition, decide, open};
 use stagegate::domain::event::WorkflowRef;
 use stagegate::domain::id::{ActorId, BuyerId, CommandId, CredentialId, PartnerId, TaskId, WorkflowKey};
-use stagegate::domain::party::{Actor, Party, Sender};
+use stagegate::domain::partner_event::{Author, PartnerFact, record, register};
+use stagegate::domain::party::{Actor, Party, Sender, Source};
 use stagegate::domain::text::{Name, Prose};
 use stagegate::domain::time::Time;
 use stagegate::domain::workflow::Workflow;
 use stagegate::ids;
+use stagegate::store::partner_events::{self, Append};
 use stagegate::store::partners::{self, Partner};
 use stagegate::store::tasks::{self, Record};
 use stagegate::store::transitions::{self, Open, Outcome, Save};
@@ -61,13 +63,37 @@ impl World {
         let workflow = parse(&definition());
         let world = Self { db, partner: PartnerId(ids::new()), buyer: BuyerId(ids::new()), workflow };
         world.add_partner(world.partner).await;
-        workflows::register(&world.db.pool, (world.partner, &key(KEY)), &world.workflow, minute(0)).await.unwrap();
+        assert_eq!(world.register(world.partner, KEY, &world.workflow, 0).await, (1, true));
         world
     }
 
     pub async fn add_partner(&self, id: PartnerId) {
         let partner = Partner { id, name: Name::parse("Writers").unwrap(), created_at: minute(0) };
-        partners::insert(&self.db.pool, &partner).await.unwrap();
+        let events = record(None, &platform(), vec![PartnerFact::Created {}], minute(0));
+        partners::insert(&self.db.pool, &partner, &Append::new(id, None, &events, ids::random)).await.unwrap();
+    }
+
+    /// Registers a definition in the given minute: the version, and whether something was written.
+    pub async fn register(&self, partner: PartnerId, name: &str, workflow: &Workflow, minutes: i64) -> (u32, bool) {
+        let (pool, key) = (&self.db.pool, key(name));
+        let (known, end) = workflows::find_registered(pool, partner, &key).await.unwrap().unwrap();
+        let (version, facts) = register(known, &key, workflow.digest());
+        if facts.is_empty() {
+            return (version, false);
+        }
+        let events = record(Some(end.latest), &platform(), facts, minute(minutes));
+        let append = Append::new(partner, Some(&end), &events, ids::random);
+        assert!(workflows::save(pool, (&key, version), workflow, &append).await.unwrap());
+        (version, true)
+    }
+
+    /// Retires a workflow in the given minute.
+    pub async fn retire(&self, name: &str, minutes: i64) {
+        let end = partner_events::find_end(&self.db.pool, self.partner).await.unwrap().unwrap();
+        let fact = PartnerFact::WorkflowRetired { key: key(name) };
+        let events = record(Some(end.latest), &platform(), vec![fact], minute(minutes));
+        let append = Append::new(self.partner, Some(&end), &events, ids::random);
+        assert!(workflows::retire(&self.db.pool, &key(name), &append).await.unwrap());
     }
 
     /// Opens a task in the given minute.
@@ -117,6 +143,11 @@ impl World {
         assert!(matches!(self.save(&record, &transition).await, Outcome::Saved(_)));
         transition
     }
+}
+
+/// The platform, as a partner's trail names it.
+pub fn platform() -> Author {
+    Author { party: Source::Platform, credential_id: CredentialId::parse("platform").ok() }
 }
 
 /// A command of the only stage's first round on the first revision.

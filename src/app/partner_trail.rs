@@ -1,0 +1,87 @@
+//! The trail of a partner: read by the partner and the platform, and appended to with what it records.
+
+use crate::domain::audit::{self, PartnerEntryView, PartnerOrigin, ProofView};
+use crate::domain::id::PartnerId;
+use crate::domain::partner_event::{Author, PartnerFact, record};
+use crate::ids;
+use crate::store;
+use crate::store::partner_events::{Append, Record};
+
+use super::audit::whole;
+use super::commands::MAX_ATTEMPTS;
+use super::{App, Caller, Error, partners};
+
+pub use crate::store::partner_events::End;
+
+/// Up to `limit` entries after `after`, oldest first; of another partner there are none.
+pub async fn get_partner_audit(
+    app: &App,
+    caller: &Caller,
+    id: PartnerId,
+    after: u64,
+    limit: u32,
+) -> Result<Vec<PartnerEntryView>, Error> {
+    find_visible(app, caller, id).await?;
+    let rows = store::partner_events::list(&app.pool, id, after, limit).await?;
+    let view = |row: &Record| audit::partner_view(&row.event, &row.sealed.hash, caller.party());
+    Ok(rows.iter().map(view).collect())
+}
+
+/// What it takes to check the whole trail offline.
+pub async fn get_partner_audit_proof(app: &App, caller: &Caller, id: PartnerId) -> Result<ProofView, Error> {
+    find_visible(app, caller, id).await?;
+    let page = |after, limit| store::partner_events::list(&app.pool, id, after, limit);
+    let rows = whole(page, |row| row.sealed).await?;
+    let origin = PartnerOrigin { partner_id: id };
+    audit::proof(&origin, &rows, caller.party()).map_err(|_| Error::impossible("a trail that cannot be read"))
+}
+
+async fn find_visible(app: &App, caller: &Caller, id: PartnerId) -> Result<(), Error> {
+    let may_see = match caller {
+        Caller::Partner { partner_id, .. } => *partner_id == id,
+        Caller::Buyer { .. } => false,
+        Caller::Platform { .. } => true,
+    };
+    if !may_see {
+        return Err(Error::NotFound);
+    }
+    partners::get_partner(app, id).await.map(|_| ())
+}
+
+/// Records what was done elsewhere, such as an export; where the trail ends then.
+pub async fn record_fact(app: &App, partner: PartnerId, author: &Author, fact: PartnerFact) -> Result<End, Error> {
+    let attempt = || async {
+        let end = store::partner_events::find_end(&app.pool, partner).await?.ok_or(Error::NotFound)?;
+        let append = append(app, author, (partner, Some(&end)), vec![fact.clone()]);
+        Ok(store::partner_events::insert(&app.pool, &append).await?.then(|| append.end()))
+    };
+    until_settled(app, partner, attempt).await
+}
+
+/// `facts` as they continue a trail, ready for the statement that does what they record.
+pub(super) fn append(
+    app: &App,
+    author: &Author,
+    (partner, end): (PartnerId, Option<&End>),
+    facts: Vec<PartnerFact>,
+) -> Append {
+    let events = record(end.map(|end| end.latest), author, facts, app.clock.now());
+    Append::new(partner, end, &events, ids::random)
+}
+
+/// Tries until an attempt gives something: `None` says that others moved the partner's trail on since it was read.
+pub(super) async fn until_settled<T, F>(app: &App, partner: PartnerId, attempt: impl Fn() -> F) -> Result<T, Error>
+where
+    F: Future<Output = Result<Option<T>, Error>>,
+{
+    let mut turn = None;
+    for _ in 0..MAX_ATTEMPTS {
+        if let Some(done) = attempt().await? {
+            return Ok(done);
+        }
+        if turn.is_none() {
+            turn = Some(app.turns.take_of_partner(partner).await);
+        }
+    }
+    Err(Error::contended())
+}

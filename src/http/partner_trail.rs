@@ -1,0 +1,64 @@
+//! The trail of a partner: open to that partner and the platform.
+
+use axum::Json;
+use axum::extract::State;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::app::partner_trail;
+use crate::domain::audit::{PartnerEntryView, ProofView};
+use crate::domain::id::PartnerId;
+
+use super::AppState;
+use super::audit::AuditQuery;
+use super::auth::PartnerOrPlatform;
+use super::extract::{NoParameters, Path, Query};
+use super::page::Page;
+use super::partners::PartnerPath;
+use super::problem::Problem;
+
+/// A part of a partner's trail.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct PartnerTrail {
+    /// The partner.
+    partner_id: PartnerId,
+    /// The entries, oldest first.
+    items: Vec<PartnerEntryView>,
+    /// Give it as `cursor` to get the next page; null on the last one. Opaque.
+    #[schema(required = true)]
+    next: Option<String>,
+}
+
+/// Read a partner's trail
+///
+/// Oldest first: keys made and revoked, workflows registered, retired and brought back, erasures and exports that reached its tasks. A
+/// partner reads its own.
+#[utoipa::path(get, path = "/partners/{id}/audit", tag = "audit", security(("partnerKey" = []), ("platformKey" = [])), params(PartnerPath, AuditQuery), responses(
+    (status = 200, description = "A page of the trail.", body = PartnerTrail),
+))]
+pub async fn get_partner_audit(
+    PartnerOrPlatform(caller): PartnerOrPlatform,
+    Path(path): Path<PartnerPath>,
+    Query(query): Query<AuditQuery>,
+    State(state): State<AppState>,
+) -> Result<Json<PartnerTrail>, Problem> {
+    let (after, limit) = (query.after(), query.limit);
+    let rows = partner_trail::get_partner_audit(&state.app, &caller, path.id, after, limit.and_one_more()).await?;
+    let Page { items, next } = Page::new(rows, limit, |row| row.seq, |row| row);
+    Ok(Json(PartnerTrail { partner_id: path.id, items, next }))
+}
+
+/// Read what it takes to check a partner's trail offline
+///
+/// The hash chain of the whole trail with what opens the commitments that the caller may see.
+#[utoipa::path(get, path = "/partners/{id}/audit/proof", tag = "audit", security(("partnerKey" = []), ("platformKey" = [])), params(PartnerPath), responses(
+    (status = 200, description = "The proof.", body = ProofView),
+))]
+pub async fn get_partner_audit_proof(
+    PartnerOrPlatform(caller): PartnerOrPlatform,
+    Path(path): Path<PartnerPath>,
+    Query(NoParameters {}): Query<NoParameters>,
+    State(state): State<AppState>,
+) -> Result<Json<ProofView>, Problem> {
+    Ok(Json(partner_trail::get_partner_audit_proof(&state.app, &caller, path.id).await?))
+}
