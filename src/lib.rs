@@ -56,6 +56,12 @@
 //! entry's hash covers the tree's root and the hash before. The table in [`domain::audit::fields`] says for every field who sees it and whether it can be
 //! erased; a field that is not there is not stored. What a party sees is cut in [`domain::audit`] alone, for answers, pages and proofs.
 //!
+//! **The log.** Once a minute the heads of the trails that changed become leaves of an append-only Merkle log ([`domain::audit::log`]), whose root is signed as a
+//! [`domain::audit::checkpoint`]. [`worker::checkpoints`] says when, [`app::log`] what: it takes whole transactions in their order, below the oldest one still
+//! running, so that one which commits late is not left out. Leaves, nodes and checkpoint are one insert; two replicas collide on its keys, and
+//! one wins. Before anything is signed, what is stored must make the root that was signed last. A further kind of trail is one more
+//! `select` in [`store::log::list_changes`]. [`app::receipts`] signs single entries with the same key.
+//!
 //! **The partner's trail.** Keys made and revoked, workflows registered, retired and brought back, erasures and exports are entries of a
 //! second kind of trail, one per partner, by the same code ([`domain::partner_event`], [`domain::audit::Subject`]). The statement that changes something
 //! appends the entry ([`store::partner_events`]), guarded by the version in the partner's row; [`app::partner_trail`] tries again
@@ -91,6 +97,10 @@
 //!
 //! **Salted commitments instead of hashing rows.** *Context:* three parties see three different cuts of one trail, and all must verify. *Choice:* a hash tree of
 //! salted fields per entry, absent fields included. *Cost:* about 13 µs for a vote, and the list of fields is a format of its own.
+//!
+//! **Our own signed notes and tree.** *Context:* crates for C2SP notes and for RFC 6962 exist. *Choice:* some 250 lines of our own, tested against the published
+//! vectors. *Cost:* to maintain them. The crates bring their own traits for keys, randomness and stores, or keep the whole tree in memory; ours
+//! is kept in rows and verified by the same code that the offline check uses.
 //!
 //! **Lists on the task's row.** *Context:* inboxes and lists search by stage, phase, party and due time. *Choice:* columns of `tasks` with partial indexes, not
 //! a second table. *Cost:* an update touches indexes when one of them changes; a second table would cost every decision another row.

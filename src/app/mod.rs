@@ -1,10 +1,14 @@
 //! The use cases: one function per thing that a caller can ask for. Joins the domain and the store; knows no HTTP.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use tokio::sync::Notify;
+
 use crate::clock::Clock;
 use crate::domain::refusal::Refusal;
+use crate::domain::time::Time;
 use crate::domain::workflow::Mistake;
 use crate::store;
 
@@ -12,9 +16,11 @@ pub mod audit;
 pub mod caller;
 pub mod commands;
 pub mod health;
+pub mod log;
 mod pace;
 pub mod partner_trail;
 pub mod partners;
+pub mod receipts;
 pub mod reviews;
 pub mod tasks;
 pub mod timers;
@@ -33,7 +39,9 @@ pub struct App {
     experience: pace::Experience,
     alarm: timers::Alarm,
     turns: turns::Turns,
+    audit_keys: log::Keys,
     draining: AtomicBool,
+    stopping: Notify,
 }
 
 impl App {
@@ -47,8 +55,16 @@ impl App {
             experience: pace::experience(),
             alarm: timers::Alarm::default(),
             turns: turns::Turns::default(),
+            audit_keys: log::Keys::default(),
             draining: AtomicBool::new(false),
+            stopping: Notify::new(),
         }
+    }
+
+    /// The same with keys for checkpoints and receipts.
+    #[must_use]
+    pub fn with_audit_keys(self, audit_keys: log::Keys) -> Self {
+        Self { audit_keys, ..self }
     }
 
     /// An app whose database cannot be reached, for tests of what needs none.
@@ -68,6 +84,21 @@ impl App {
     pub fn drain(&self) {
         self.draining.store(true, Ordering::SeqCst);
         self.alarm.ring();
+        self.stopping.notify_waiters();
+    }
+
+    /// Waits until `at`, or until the service is about to stop.
+    pub async fn pause_until(&self, at: Time) {
+        let mut stopping = pin!(self.stopping.notified());
+        // Before the look at the flag, so that a drain in between is not missed.
+        stopping.as_mut().enable();
+        let Ok(left) = (at - self.clock.now()).to_std() else { return };
+        if !self.is_draining() {
+            tokio::select! {
+                () = tokio::time::sleep(left) => {}
+                () = stopping => {}
+            }
+        }
     }
 
     /// Whether the service is about to stop.
@@ -100,6 +131,15 @@ pub enum Error {
     /// The workflow or version does not exist, or is retired.
     #[error("no such workflow")]
     WorkflowUnavailable,
+    /// The service has no key for checkpoints and receipts.
+    #[error("no key for checkpoints and receipts is configured")]
+    NoAuditKey,
+    /// No checkpoint of that size was signed, or none at all yet.
+    #[error("no such checkpoint")]
+    NoCheckpoint,
+    /// The trail, up to where it was asked about, is not in the log at that checkpoint.
+    #[error("not in the log yet")]
+    NotLogged,
     /// The definition has mistakes.
     #[error("the definition has mistakes")]
     Definition(Vec<Mistake>),
@@ -132,6 +172,9 @@ impl Error {
             | Self::EventIdReused
             | Self::TaskExists(_)
             | Self::WorkflowUnavailable
+            | Self::NoAuditKey
+            | Self::NoCheckpoint
+            | Self::NotLogged
             | Self::Definition(_)
             | Self::Internal(_) => false,
         }

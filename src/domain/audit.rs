@@ -43,6 +43,12 @@
 //! and the tree over their leaves must have the `root` of the text. The leaf of a field is computed from `salt` and `value` (without `value`: absent),
 //! or given as `leaf`.
 //!
+//! # What is signed
+//!
+//! A chain alone does not show that it was not made anew as a whole, or that its end is missing. Therefore heads go into a Merkle log
+//! ([`log`]), whose root is signed ([`checkpoint`], [`note`]), and single entries can be signed for a party ([`receipt`]). Each of these pages
+//! specifies its bytes; each has a public function that verifies with nothing but public keys.
+//!
 //! # The columns
 //!
 //! `data` is `{"key":"…","values":{…}}` with all values but the personal ones, by path. `personal` is `{"<path>":["<salt>",value], …}`; an erased field is
@@ -51,11 +57,15 @@
 //! but a commitment is left that no guess can be tried on.
 
 mod chain;
+pub mod checkpoint;
 mod columns;
 pub mod fields;
 mod hash;
+pub mod log;
+pub mod note;
 mod partner;
 mod proof;
+pub mod receipt;
 #[cfg(test)]
 mod sample;
 mod subject;

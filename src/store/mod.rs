@@ -10,6 +10,7 @@ pub mod finished;
 pub mod inbox;
 mod lender;
 pub mod lists;
+pub mod log;
 pub mod partner_events;
 pub mod partners;
 pub mod pool;

@@ -12,9 +12,10 @@ use crate::harness::database::TestDb;
 use crate::harness::parties::Parties;
 
 /// The searches over many tasks. They fan out on a distributed engine, so there are few, and they take no locks.
-const SEARCHES: [&str; 7] = [
+const SEARCHES: [&str; 8] = [
     "due",
     "finished tasks of a version",
+    "heads to log",
     "inbox",
     "inbox queues",
     "statuses of a buyer",
