@@ -23,6 +23,7 @@ create table tasks (
         when 'buyer' then buyer_id
         when 'platform' then '00000000-0000-0000-0000-000000000000'::uuid end) stored,
     due_at timestamptz,
+    due_rank timestamptz generated always as (coalesce(due_at, 'infinity'::timestamptz)) stored,
     overdue boolean not null,
     wake_at timestamptz,
 
@@ -33,6 +34,7 @@ create table tasks (
     status_version bigint not null,
     head_hash bytea not null constraint tasks_head_hash_is_sha256 check (octet_length(head_hash) = 32),
     updated_at timestamptz not null,
+    closed_at timestamptz,
 
     constraint tasks_pkey primary key (task_id),
     constraint tasks_workflow_fkey foreign key (partner_id, workflow_key, workflow_version)
@@ -41,6 +43,7 @@ create table tasks (
     constraint tasks_versions_from_one check (1 <= status_version and status_version <= version),
     constraint tasks_open_ones_wait check ((waiting_on is null) = (phase in ('delivery', 'cancelled', 'expired', 'failed'))),
     constraint tasks_closed_ones_are_still check (waiting_on is not null or (due_at is null and wake_at is null and not overdue)),
+    constraint tasks_over_ones_ended check ((closed_at is null) = (waiting_on is not null) and closed_at between opened_at and updated_at),
     constraint tasks_overdue_was_due check (not overdue or (due_at is not null and phase in ('in_review', 'escalated'))),
     constraint tasks_work_waits_on_partner check (phase not in ('preparing', 'cancelling') or waiting_on = 'partner'),
     constraint tasks_hold_stops_the_clock check (phase <> 'on_hold' or (due_at is null and waiting_on in ('partner', 'platform'))),
@@ -53,15 +56,20 @@ create table tasks (
     autovacuum_analyze_scale_factor = 0.05
 );
 
--- Whose desk a task is on, the earliest due first: the inbox of all three parties.
-create index tasks_inbox on tasks (waits_for, waiting_on, (coalesce(due_at, 'infinity'::timestamptz)), task_id) where waiting_on is not null;
--- Lists, newest first. With the phase in front, the few open tasks are found among the many closed ones.
-create index tasks_of_partner on tasks (partner_id, phase, opened_at, task_id);
+-- Whose desk a task is on: the inbox of all three parties, as one queue for each stage of a version, the overdue apart, the earliest due
+-- first. A page is merged from the queues that it asks for, so no filter reads what it leaves out; counts need nothing but the index.
+create index tasks_inbox on tasks (waits_for, waiting_on, partner_id, workflow_key, workflow_version, stage, overdue, due_rank, task_id)
+    where waiting_on is not null;
+-- A partner's lists, newest first: as in the inbox, what a filter can ask for is kept apart and pages are merged.
+create index tasks_of_partner on tasks (partner_id, phase, workflow_key, stage, waiting_on, overdue, opened_at, task_id);
+-- Lists of all partners' tasks, newest first. With the phase in front, the few open tasks are found among the many closed ones.
 create index tasks_by_phase on tasks (phase, opened_at, task_id);
 -- Every status of one buyer, newest first.
 create index tasks_of_buyer on tasks (buyer_id, opened_at, task_id);
 -- What the timers must wake.
 create index tasks_to_wake on tasks (wake_at) where wake_at is not null;
+-- What the latest finished tasks of a version took. Written once a task, at its end.
+create index tasks_finished on tasks (partner_id, workflow_key, workflow_version, closed_at) where phase = 'delivery';
 
 comment on table tasks is 'The present of every task, one row each; its version guards every write. Lists, inbox and timers search here too: a separate index table would cost a second write whenever one of their columns changes, and saves nothing when none does';
 comment on column tasks.task_id is 'The id the platform gave it; distribution key of everything about the task';
@@ -79,7 +87,8 @@ comment on column tasks.stage is 'Key of the current stage (of a closed task: th
 comment on column tasks.round is 'How many times the task has entered that stage; shown in lists';
 comment on column tasks.waiting_on is 'The party that must act next; null once the task is closed';
 comment on column tasks.waits_for is 'Id of that party (all zeros: the platform), so that one index serves the inbox of all three';
-comment on column tasks.due_at is 'When the present wait should end; the inbox is sorted by it';
+comment on column tasks.due_at is 'When the present wait should end; shown in lists';
+comment on column tasks.due_rank is 'The same, infinity where there is no limit: the inbox is sorted by it, and an index of columns alone answers without the table';
 comment on column tasks.overdue is 'Whether that time has passed and the wait goes on; lists filter by it';
 comment on column tasks.wake_at is 'The earliest timer in the state; null: nothing to wake for';
 comment on column tasks.format is 'Shape of state, notes and status: older ones load for ever, a replica that meets a newer one writes nothing';
@@ -89,6 +98,7 @@ comment on column tasks.buyer_status is 'What the buyer reads, ready to send byt
 comment on column tasks.status_version is 'The version at which the buyer''s status last changed: its ETag';
 comment on column tasks.head_hash is 'Hash of the last event: the next link of the chain is made from it without reading the trail';
 comment on column tasks.updated_at is 'When the last event was recorded';
+comment on column tasks.closed_at is 'When it ended; null while it is open. Late decisions move updated_at, never this';
 
 create table task_events (
     task_id uuid not null,

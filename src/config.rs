@@ -58,6 +58,9 @@ pub struct Serve {
     /// Who may call.
     #[command(flatten)]
     pub credentials: Credentials,
+    /// What checkpoints and receipts are signed with.
+    #[command(flatten)]
+    pub audit_keys: AuditKeys,
     /// What a client may take.
     #[command(flatten)]
     pub limits: Limits,
@@ -124,6 +127,17 @@ pub struct Credentials {
     /// The `iss` that buyers' tokens must have; unset: not checked.
     #[arg(long, env = "STAGEGATE_BUYER_JWT_ISSUER", value_name = "ISSUER")]
     buyer_jwt_issuer: Option<String>,
+}
+
+/// What checkpoints and receipts are signed with.
+#[derive(Clone, Debug, Args)]
+pub struct AuditKeys {
+    /// The key that signs checkpoints and receipts, the same in every replica; `stagegate keys --new` makes one. Unset: neither is there.
+    #[arg(long, env = "STAGEGATE_AUDIT_KEY", hide_env_values = true, value_name = "KEY")]
+    audit_key: Option<Secret>,
+    /// The public keys that signed before it, as /.well-known/stagegate-audit-key served them, comma-separated.
+    #[arg(long, env = "STAGEGATE_AUDIT_OLD_KEYS", value_delimiter = ',', value_name = "KEY")]
+    audit_old_keys: Vec<String>,
 }
 
 /// What a client may take.
@@ -196,9 +210,12 @@ pub struct Openapi {
 /// Settings of `stagegate keys`.
 #[derive(Clone, Debug, Args)]
 pub struct Keys {
-    /// A new platform key and a new secret for buyers' tokens, for the configuration of a production service.
+    /// A new platform key, a new secret for buyers' tokens and a new audit key, for the configuration of a production service.
     #[arg(long)]
     pub new: bool,
+    /// With `--new`: the name of the audit key, which tells your log from all others: a URL without its scheme, under a domain of yours.
+    #[arg(long, default_value = "stagegate.invalid/audit", value_name = "NAME")]
+    pub audit_name: String,
     /// Which database: the private one's folder holds the credentials.
     #[command(flatten)]
     pub database: Database,
@@ -327,6 +344,18 @@ impl Credentials {
     }
 }
 
+impl AuditKeys {
+    /// The key that signs.
+    pub fn audit_key(&self) -> Option<&Secret> {
+        self.audit_key.as_ref().filter(|key| !key.expose().is_empty())
+    }
+
+    /// The public keys that signed before.
+    pub fn audit_old_keys(&self) -> impl Iterator<Item = &str> {
+        self.audit_old_keys.iter().map(|key| key.trim()).filter(|key| !key.is_empty())
+    }
+}
+
 /// Text that must not be shown. Its `Debug` says so instead.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
@@ -391,13 +420,15 @@ mod tests {
 
     use super::{Cli, Command, Serve};
 
-    const SECRETS: [&str; 6] = [
+    const SECRETS: [&str; 8] = [
         "--database-url",
         "postgres://u:planted-1@h/d",
         "--platform-keys",
         "planted-2,,planted-3",
         "--buyer-jwt-secret",
         "planted-4",
+        "--audit-key",
+        "planted-5",
     ];
 
     fn serve(arguments: &[&str]) -> Serve {
@@ -424,7 +455,7 @@ mod tests {
     fn help_hides_the_values_of_secrets() {
         let mut command = Cli::command();
         let serve = command.find_subcommand_mut("serve").unwrap();
-        for name in ["database_url", "platform_keys", "buyer_jwt_secret"] {
+        for name in ["database_url", "platform_keys", "buyer_jwt_secret", "audit_key"] {
             let argument = serve.get_arguments().find(|argument| argument.get_id() == name).unwrap();
             assert!(argument.is_hide_env_values_set(), "{name}");
         }
@@ -437,5 +468,8 @@ mod tests {
         assert_eq!(serve.credentials.platform_keys().count(), 0);
         assert_eq!(serve.credentials.buyer_jwks(), None);
         assert_eq!(serve.credentials.buyer_jwt_audience(), None);
+        let serve = self::serve(&["--audit-key=", "--audit-old-keys=,a, b"]);
+        assert!(serve.audit_keys.audit_key().is_none());
+        assert_eq!(serve.audit_keys.audit_old_keys().collect::<Vec<_>>(), ["a", "b"]);
     }
 }

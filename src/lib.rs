@@ -22,7 +22,7 @@
 //!
 //! | folder | may use | never mentions |
 //! |---|---|---|
-//! | domain | std, serde, chrono and uuid types, thiserror, hashing, utoipa's schemas | axum, sqlx, tokio, tracing, any other folder |
+//! | domain | std, serde, chrono (with its time zones) and uuid types, thiserror, hashing, utoipa's schemas | axum, sqlx, tokio, tracing, any other folder |
 //! | store | domain, sqlx | axum, app, http |
 //! | app | domain, store, clock, ids | axum, http |
 //! | http, worker | app, domain | sqlx, store |
@@ -57,6 +57,12 @@
 //! entry's hash covers the tree's root and the hash before. The table in [`domain::audit::fields`] says for every field who sees it and whether it can be
 //! erased; a field that is not there is not stored. What a party sees is cut in [`domain::audit`] alone, for answers, pages and proofs.
 //!
+//! **The log.** Once a minute the heads of the trails that changed become leaves of an append-only Merkle log ([`domain::audit::log`]), whose root is signed as a
+//! [`domain::audit::checkpoint`]. [`worker::checkpoints`] says when, [`app::log`] what: it takes whole transactions in their order, below the oldest one still
+//! running, so that one which commits late is not left out. Leaves, nodes and checkpoint are one insert; two replicas collide on its keys, and
+//! one wins. Before anything is signed, what is stored must make the root that was signed last. A further kind of trail is one more
+//! `select` in [`store::log::list_changes`]. [`app::receipts`] signs single entries with the same key.
+//!
 //! **The partner's trail.** Keys made and revoked, workflows registered, retired and brought back, erasures and exports are entries of a
 //! second kind of trail, one per partner, by the same code ([`domain::partner_event`], [`domain::audit::Subject`]). The statement that changes something
 //! appends the entry ([`store::partner_events`]), guarded by the version in the partner's row; [`app::partner_trail`] tries again
@@ -69,6 +75,10 @@
 //!
 //! **The status.** What the buyer reads is computed by the transition and stored beside the state, ready to send. Its version is that of the task when it last
 //! changed, so an event that tells the buyer nothing leaves the `ETag` alone.
+//!
+//! **The pace.** How long a stage has taken and how much longer it may take depends on when one asks, so it is no part of the stored status: [`domain::pace`] adds it
+//! to every status that is answered. What finished tasks took is searched once a minute and version; a minute's answers are judged by what was finished before it,
+//! which makes a replayed command's answer the same. Whose time it was is a ledger in the state: `evolve` adds the time between two events to whoever was waited on.
 //!
 //! **Timers.** Each state knows when it must be woken, and the task's row has the earliest time. [`worker::timers`] searches for those that are due, without locks, and sends
 //! the command `Tick`; the version guard makes a second one harmless. A tick handles one timer, the earliest.
@@ -85,6 +95,9 @@
 //! statement with a guard, and optimism. *Cost:* a loser decides again; the statement is long. Measured, it is 2 to 5 times as fast. On a
 //! sharded engine it must become a guarded update and an insert on one node, which is why it hides behind one function.
 //!
+//! **Working time in the events.** *Context:* a deadline in working hours depends on a calendar and on the time-zone database of the build. *Choice:* only `decide`
+//! reckons with it, and events that start such a clock say its times. *Cost:* four events have one more field.
+//!
 //! **Texts apart from the state.** *Context:* a closed task must be erasable, and decisions must not depend on what people wrote. *Choice:* `Task` has no
 //! personal text, [`domain::notes`] holds what is still shown, both folded from events. *Cost:* two folds.
 //!
@@ -95,8 +108,16 @@
 //! and what others said to the buyer is said again in the entry that records the erasure; partner and platform have it in the votes. *Cost:* the buyer
 //! finds it in another place. One entry for each author would have cost every rejection several rows.
 //!
+//! **Our own signed notes and tree.** *Context:* crates for C2SP notes and for RFC 6962 exist. *Choice:* some 250 lines of our own, tested against the published
+//! vectors. *Cost:* to maintain them. The crates bring their own traits for keys, randomness and stores, or keep the whole tree in memory; ours
+//! is kept in rows and verified by the same code that the offline check uses.
+//!
 //! **Lists on the task's row.** *Context:* inboxes and lists search by stage, phase, party and due time. *Choice:* columns of `tasks` with partial indexes, not
 //! a second table. *Cost:* an update touches indexes when one of them changes; a second table would cost every decision another row.
+//!
+//! **Queues in the index.** *Context:* a filter beside an index reads what it leaves out, a million rows for three. *Choice:* the indexes of the inbox and of a
+//! partner's list begin with all that a filter can ask for; a page is merged from the runs that are asked for, which are found by going through the index from
+//! one to the next. *Cost:* 64 bytes a task, and an answer that takes longer with each stage of each version where there are tasks.
 //!
 //! **No repository traits.** *Context:* tests could replace the database. *Choice:* they get a real one each, in milliseconds, from a template.
 //! *Cost:* the tests need Postgres, which [`embedded`] brings.

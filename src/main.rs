@@ -8,21 +8,24 @@ use std::sync::Arc;
 
 use clap::Parser as _;
 use sqlx::postgres::PgConnectOptions;
-use stagegate::app::App;
+use stagegate::app::{App, log};
 use stagegate::clock::Clock;
 use stagegate::config::{
     Audit, Cli, Command, Credentials, Database, Db, Demo, Keys, Limits, Openapi, Secret, Serve, Workflow,
 };
+use stagegate::domain::audit::note::{KeyName, SignerKey, VerifierKey};
 use stagegate::embedded::{self, Postgres};
 use stagegate::http::server::{self, Drained};
 use stagegate::http::{self, AppState, jwt, middleware, openapi};
 use stagegate::store::pool;
+use stagegate::worker::checkpoints::Checkpoints;
 use stagegate::worker::erasures::Erasures;
 use stagegate::worker::timers::Timers;
 use stagegate::{check, demo, ids, telemetry, trial};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 
 /// The database that the service has in the private Postgres.
 const DATABASE: &str = "stagegate";
@@ -84,11 +87,12 @@ async fn serve_on(
     database: &Opened,
     stop: watch::Receiver<bool>,
 ) -> Result<ExitCode, Failure> {
+    let audit_keys = audit_keys(settings, database.postgres.is_some())?;
     if settings.migrate {
         pool::migrate(&database.options).await?;
     }
     let pool = pool::connect(&database.options, settings.pool_size).await?;
-    let app = Arc::new(App::new(pool.clone(), Clock::system()));
+    let app = Arc::new(App::new(pool.clone(), Clock::system()).with_audit_keys(audit_keys));
     let address = listener.local_addr()?;
     let mut out = std::io::stdout();
     writeln!(out, "stagegate {} listens on http://{address}", env!("CARGO_PKG_VERSION"))?;
@@ -101,8 +105,7 @@ async fn serve_on(
     out.flush()?;
 
     let state = AppState::new(Arc::clone(&app), http_settings(settings, &credentials)).await?;
-    let timers = settings.timers.then(|| start_timers(&app, &state));
-    let erasures = settings.timers.then(|| start_erasures(&app, &state));
+    let workers = start_workers(settings, &app, &state);
     let router = http::router(state);
     let shutdown = async {
         requested(stop).await;
@@ -114,15 +117,8 @@ async fn serve_on(
         drained = server::serve(listener, router, connection_limits(&settings.limits), shutdown) => drained,
         () = database.keep_running() => unreachable!("it watches until it is dropped"),
     };
-    if let Some(timers) = timers
-        && tokio::time::timeout(settings.limits.drain_timeout, timers).await.is_err()
-    {
-        tracing::warn!("a timer took longer than the drain time-out");
-    }
-    if let Some(erasures) = erasures
-        && tokio::time::timeout(settings.limits.drain_timeout, erasures).await.is_err()
-    {
-        tracing::warn!("an erasure took longer than the drain time-out; another replica goes on with it");
+    if tokio::time::timeout(settings.limits.drain_timeout, workers.join_all()).await.is_err() {
+        tracing::warn!("a timer, an erasure or a checkpoint took longer than the drain time-out");
     }
     pool.close().await;
     match drained {
@@ -132,18 +128,42 @@ async fn serve_on(
     Ok(ExitCode::SUCCESS)
 }
 
-/// Ends by itself once the app drains.
-fn start_timers(app: &Arc<App>, state: &AppState) -> tokio::task::JoinHandle<()> {
-    let timers = Timers::new(Arc::clone(app));
-    state.metrics.register(|registry| timers.register(registry));
-    tokio::spawn(async move { timers.run().await })
+/// They end by themselves once the app drains.
+fn start_workers(settings: &Serve, app: &Arc<App>, state: &AppState) -> JoinSet<()> {
+    let mut workers = JoinSet::new();
+    if settings.timers {
+        let timers = Timers::new(Arc::clone(app));
+        state.metrics.register(|registry| timers.register(registry));
+        workers.spawn(async move { timers.run().await });
+        let erasures = Erasures::new(Arc::clone(app));
+        state.metrics.register(|registry| erasures.register(registry));
+        workers.spawn(async move { erasures.run().await });
+    }
+    if log::require_key(app).is_ok() {
+        let checkpoints = Checkpoints::new(Arc::clone(app));
+        state.metrics.register(|registry| checkpoints.register(registry));
+        workers.spawn(async move { checkpoints.run().await });
+    }
+    workers
 }
 
-/// As the timers do.
-fn start_erasures(app: &Arc<App>, state: &AppState) -> tokio::task::JoinHandle<()> {
-    let erasures = Erasures::new(Arc::clone(app));
-    state.metrics.register(|registry| erasures.register(registry));
-    tokio::spawn(async move { erasures.run().await })
+/// The configured keys of checkpoints and receipts; a trial has one of its own.
+fn audit_keys(settings: &Serve, is_trial: bool) -> Result<log::Keys, Failure> {
+    let configured = &settings.audit_keys;
+    let signer = match configured.audit_key() {
+        Some(key) => Some(SignerKey::parse(key.expose()).map_err(|error| format!("STAGEGATE_AUDIT_KEY {error}"))?),
+        None if is_trial => Some(trial::audit_key(&settings.database.data_dir())?),
+        None => {
+            tracing::warn!(
+                "no STAGEGATE_AUDIT_KEY: there are no checkpoints and no receipts; `stagegate keys --new` makes a key"
+            );
+            None
+        }
+    };
+    let old = configured
+        .audit_old_keys()
+        .map(|key| VerifierKey::parse(key).map_err(|error| format!("STAGEGATE_AUDIT_OLD_KEYS: `{key}` {error}")));
+    Ok(log::Keys::new(signer, old.collect::<Result<_, _>>()?))
 }
 
 fn http_settings(settings: &Serve, credentials: &Credentials) -> http::Settings {
@@ -225,6 +245,10 @@ fn keys(settings: &Keys) -> Result<ExitCode, Failure> {
     if settings.new {
         writeln!(out, "STAGEGATE_PLATFORM_KEYS={}", trial::new_platform_key())?;
         writeln!(out, "STAGEGATE_BUYER_JWT_SECRET={}", trial::new_jwt_secret())?;
+        let name = KeyName::parse(&settings.audit_name).map_err(|error| format!("--audit-name: {error}"))?;
+        let key = SignerKey::new(name, ids::random());
+        // In quotes, since a name may have characters that a shell takes for its own.
+        writeln!(out, "STAGEGATE_AUDIT_KEY='{}'", key.reveal().replace('\'', r"'\''"))?;
         return Ok(ExitCode::SUCCESS);
     }
     trial_credentials(&settings.database, "; --new makes production keys")?.print(&mut out)?;

@@ -17,6 +17,7 @@ use uuid::Uuid;
 use crate::app::{self, App, Caller, partners, workflows};
 use crate::config::Secret;
 use crate::domain::api_key::ApiKey;
+use crate::domain::audit::note::{KeyName, SignerKey};
 use crate::domain::id::{CredentialId, WorkflowKey};
 use crate::domain::text::Name;
 use crate::domain::time::Time;
@@ -62,6 +63,12 @@ pub enum Error {
     /// Their file holds something else. What exactly is not said, since it holds secrets.
     #[error("{} does not hold trial credentials: remove it, and new ones are made", path.display())]
     Content {
+        /// Which file.
+        path: PathBuf,
+    },
+    /// The audit key's file holds something else. What exactly is not said, since it is a secret.
+    #[error("{} does not hold an audit key: with another one, what was signed before no longer verifies, so put it back; without checkpoints worth keeping, remove it and the trial's database", path.display())]
+    Key {
         /// Which file.
         path: PathBuf,
     },
@@ -240,6 +247,32 @@ impl fmt::Debug for Credentials {
     }
 }
 
+/// The key of a trial's checkpoints and receipts: kept in `data_dir`, made if it is not there.
+///
+/// # Errors
+///
+/// When its file cannot be read or written, or holds something else.
+pub fn audit_key(data_dir: &Path) -> Result<SignerKey, Error> {
+    let path = data_dir.join("audit.key");
+    let failed = |source| Error::File { path: path.clone(), source };
+    if !path.try_exists().map_err(failed)? {
+        let name = KeyName::parse(format!("stagegate.invalid/trial/{}", hex::encode(ids::random::<6>())));
+        let key = SignerKey::new(name.expect("a sound name"), ids::random());
+        let unfinished = data_dir.join(format!("audit.{}.new", hex::encode(ids::random::<6>())));
+        let write = || {
+            let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&unfinished)?;
+            writeln!(file, "{}", key.reveal())?;
+            // Unlike a rename, this leaves the key alone that another service made meanwhile.
+            let linked = fs::hard_link(&unfinished, &path);
+            fs::remove_file(&unfinished)?;
+            linked.or_else(|error| if error.kind() == io::ErrorKind::AlreadyExists { Ok(()) } else { Err(error) })
+        };
+        write().map_err(failed)?;
+    }
+    let text = fs::read_to_string(&path).map_err(failed)?;
+    SignerKey::parse(text.trim_end()).map_err(|_| Error::Key { path })
+}
+
 /// A key that the platform may use: `STAGEGATE_PLATFORM_KEYS`.
 pub fn new_platform_key() -> String {
     format!("platform_{}", hex::encode(ids::random::<24>()))
@@ -291,6 +324,29 @@ mod tests {
         let error = Credentials::load(&dir).unwrap_err();
         assert!(matches!(error, Error::Content { .. }));
         assert!(!format!("{error} {error:?}").contains("planted"));
+        fs::remove_dir_all(&dir).unwrap();
+    }
+
+    #[test]
+    fn the_audit_key_is_made_once_and_kept_from_others() {
+        let dir = std::env::temp_dir().join(format!("stagegate-test_{}", ids::new()));
+        fs::create_dir(&dir).unwrap();
+        // Several services start on one directory at once.
+        let start = || {
+            std::thread::scope(|scope| {
+                let starting: Vec<_> = (0..8).map(|_| scope.spawn(|| super::audit_key(&dir).unwrap())).collect();
+                starting.into_iter().map(|started| started.join().unwrap().reveal()).collect::<Vec<_>>()
+            })
+        };
+        let keys = [start(), start()].concat();
+        assert!(keys.iter().all(|key| *key == keys[0]));
+        let files: Vec<_> = fs::read_dir(&dir).unwrap().map(|entry| entry.unwrap()).collect();
+        assert_eq!(files.len(), 1, "{files:?}");
+        assert_eq!(files[0].metadata().unwrap().permissions().mode() & 0o777, 0o600);
+
+        fs::write(files[0].path(), "PRIVATE+KEY+planted").unwrap();
+        let error = super::audit_key(&dir).unwrap_err();
+        assert!(matches!(error, Error::Key { .. }) && !format!("{error} {error:?}").contains("planted"));
         fs::remove_dir_all(&dir).unwrap();
     }
 

@@ -1,7 +1,7 @@
 //! The reference: `pgbench` with the statement that the service writes a decision with, text for text, on the same database, with
 //! the values of a decision that the service has just written.
 //!
-//! Of the statement's thirty parameters, those that must change from call to call are computed by Postgres from pgbench's
+//! Of the statement's thirty-one parameters, those that must change from call to call are computed by Postgres from pgbench's
 //! counters (the key, the versions, the ids); the others are sent as parameters, as the service sends them. Every call
 //! finds the version it expects, so every call writes. Each run has task rows of its own, copies of the sampled one.
 
@@ -27,7 +27,8 @@ const SETTINGS: &str = "-c role=stagegate_app -c statement_timeout=5s -c lock_ti
 const SAMPLED: &str = "select
     t.phase as p4, t.stage as p5, t.round::text as p6, t.waiting_on as p7, t.due_at::text as p8, t.overdue::text as p9,
     t.wake_at::text as p10, t.format::text as p11, t.state::text as p12, t.notes::text as p13, t.buyer_status::text as p14,
-    t.status_version::text as p15, t.head_hash::text as p16, t.updated_at::text as p17, e.*
+    t.status_version::text as p15, t.head_hash::text as p16, t.updated_at::text as p17,
+    t.closed_at::text as p31, e.*
 from tasks t cross join (select
     array_agg(type order by seq)::text as p20, array_agg(stage order by seq)::text as p21,
     array_agg(round order by seq)::text as p22, array_agg(party order by seq)::text as p23,
@@ -41,10 +42,10 @@ where t.task_id = $1";
 /// Copies of the task, at the version before the sampled decision.
 const COPIES: &str = "insert into tasks (task_id, partner_id, buyer_id, workflow_key, workflow_version, title, metadata, open_digest,
     opened_at, version, phase, stage, round, waiting_on, due_at, overdue, wake_at, format, state, notes, buyer_status,
-    status_version, head_hash, updated_at)
+    status_version, head_hash, updated_at, closed_at)
 select lpad(number::text, 32, '0')::uuid, partner_id, buyer_id, workflow_key, workflow_version, title, metadata, open_digest,
     opened_at, $2, phase, stage, round, waiting_on, due_at, overdue, wake_at, format, state, notes, buyer_status,
-    1, head_hash, updated_at
+    1, head_hash, updated_at, closed_at
 from tasks, generate_series($3, $4) number where task_id = $1";
 
 /// Where `pgbench` is and what it sends.
@@ -94,7 +95,7 @@ impl Reference {
             let text: Option<String> = row.try_get(format!("p{number}").as_str()).ok()?;
             text.map(|text| (number, text))
         };
-        let texts = (4..=30).filter_map(text).collect();
+        let texts = (4..=31).filter_map(text).collect();
         let (first, rows) = (row.try_get("first")?, row.try_get("count")?);
         connection.close().await?;
         Ok(Sample { task, first, rows, texts })
@@ -169,7 +170,7 @@ fn statement() -> Result<String, Failure> {
 fn script(statement: &str, sample: &Sample) -> String {
     let mut text = statement.to_owned();
     // From the highest, since `$1` is the beginning of `$10`.
-    for number in (1..=30).rev() {
+    for number in (1..=31).rev() {
         text = text.replace(&format!("${number}"), &parameter(number, sample));
     }
     format!(

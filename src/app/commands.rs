@@ -12,18 +12,18 @@ use crate::domain::command::Command;
 use crate::domain::decide::{self, Snapshot, Transition};
 use crate::domain::event::{Event, Fact};
 use crate::domain::id::TaskId;
+use crate::domain::pace::{Course, StatusView};
 use crate::domain::party::{Party, Sender};
 use crate::domain::refusal::Refusal;
-use crate::domain::status::Status;
 use crate::domain::task::{Decision, PhaseName};
-use crate::domain::view::TaskView;
+use crate::domain::view::{Reader, TaskView};
 use crate::domain::workflow::Workflow;
 use crate::ids;
 use crate::store;
 use crate::store::transitions::{Outcome, Save};
 
 use super::tasks::Loaded;
-use super::{App, Caller, Error};
+use super::{App, Caller, Error, pace};
 
 /// How often a command is decided when others were faster. Those of one replica take turns after the first attempt, so what is left to
 /// lose against are other replicas; one of them can win many times in a row, as it has the freshest copy of the task.
@@ -61,7 +61,7 @@ pub enum View {
     /// Partner and platform.
     Task(Box<TaskView>),
     /// Buyer.
-    Status(Box<Status>),
+    Status(Box<StatusView>),
 }
 
 impl View {
@@ -69,7 +69,7 @@ impl View {
     pub fn version(&self) -> u64 {
         match self {
             Self::Task(task) => task.version,
-            Self::Status(status) => status.version,
+            Self::Status(view) => view.status.version,
         }
     }
 }
@@ -170,10 +170,10 @@ async fn attempt_until_settled(app: &App, party: Party, mut task: Loaded, reques
             Err(refused) => return find_replay(app, party, &task, request).await?.ok_or(refused),
         };
         if request.dry_run {
-            return dry_answer(party, &task, &transition);
+            return dry_answer(app, party, &task, &transition).await;
         }
         match save(app, &task, &transition, Some(request.digest)).await? {
-            Outcome::Saved(hashes) => return answer(party, &task, &transition, &hashes),
+            Outcome::Saved(hashes) => return answer(app, party, (&task, &transition), &hashes).await,
             Outcome::Stale => {
                 if turn.is_none() {
                     turn = Some(app.turns.take(task.id()).await);
@@ -254,34 +254,48 @@ async fn find_replay(app: &App, party: Party, task: &Loaded, request: &Request) 
         let refusal = if closed { Refusal::TaskClosed { recorded } } else { Refusal::Cancelling { recorded } };
         return Err(Error::Refused(refusal, Box::new(Standing::new(&task.workflow, &snapshot, party))));
     }
-    let view = view(party, task, &snapshot, rows.last().map(|row| &row.hash));
+    let view = view(app, party, task, (&snapshot, rows.last().map(|row| &row.hash))).await;
     Ok(Some(Answer { events: views, view, replayed: true }))
 }
 
-fn answer(party: Party, task: &Loaded, transition: &Transition, hashes: &[Hash]) -> Result<Answer, Error> {
+async fn answer(
+    app: &App,
+    party: Party,
+    (task, transition): (&Loaded, &Transition),
+    hashes: &[Hash],
+) -> Result<Answer, Error> {
     if let Some(refusal) = transition.late() {
         let standing = Standing::new(&task.workflow, transition.snapshot(), party);
         return Err(Error::Refused(refusal.clone(), Box::new(standing)));
     }
     let events = transition.events().iter().zip(hashes).map(|(event, hash)| audit::view(event, Some(hash), party));
-    let view = view(party, task, transition.snapshot(), hashes.last());
-    Ok(Answer { events: events.collect(), view, replayed: false })
+    let events = events.collect();
+    let view = view(app, party, task, (transition.snapshot(), hashes.last())).await;
+    Ok(Answer { events, view, replayed: false })
 }
 
 /// What would have been answered; rows that were not written have no hash.
-fn dry_answer(party: Party, task: &Loaded, transition: &Transition) -> Result<Answer, Error> {
+async fn dry_answer(app: &App, party: Party, task: &Loaded, transition: &Transition) -> Result<Answer, Error> {
     if let Some(refusal) = transition.late() {
         return Err(refused(party, task, refusal.unrecorded()));
     }
     let events = transition.events().iter().map(|event| audit::view(event, None, party)).collect();
-    Ok(Answer { events, view: view(party, task, transition.snapshot(), None), replayed: false })
+    let view = view(app, party, task, (transition.snapshot(), None)).await;
+    Ok(Answer { events, view, replayed: false })
 }
 
-pub(super) fn view(party: Party, task: &Loaded, snapshot: &Snapshot, head_hash: Option<&Hash>) -> View {
+/// The task as it was when its last event was recorded: what depends on the time is reckoned for then, so that a command is answered the
+/// same however late it is sent again.
+async fn view(app: &App, party: Party, task: &Loaded, (snapshot, head): (&Snapshot, Option<&Hash>)) -> View {
+    let at = snapshot.task.recorded_at();
     match party {
-        Party::Buyer => View::Status(Box::new(snapshot.status.clone())),
+        Party::Buyer => {
+            let (workflow, course) = ((task.identity.partner_id, &task.identity.workflow), Course::of(&snapshot.task));
+            View::Status(Box::new(pace::view(app, workflow, (snapshot.status.clone(), &course), at).await))
+        }
         Party::Partner | Party::Platform => {
-            View::Task(Box::new(TaskView::new(&task.workflow, &task.identity, snapshot, head_hash.copied(), party)))
+            let reader = Reader { party, at };
+            View::Task(Box::new(TaskView::new(&task.workflow, &task.identity, snapshot, head.copied(), reader)))
         }
     }
 }

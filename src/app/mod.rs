@@ -1,10 +1,14 @@
 //! The use cases: one function per thing that a caller can ask for. Joins the domain and the store; knows no HTTP.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use tokio::sync::Notify;
+
 use crate::clock::Clock;
 use crate::domain::refusal::Refusal;
+use crate::domain::time::Time;
 use crate::domain::workflow::Mistake;
 use crate::store;
 
@@ -13,8 +17,12 @@ pub mod caller;
 pub mod commands;
 pub mod erasures;
 pub mod health;
+pub mod log;
+mod pace;
 pub mod partner_trail;
 pub mod partners;
+pub mod receipts;
+pub mod reviews;
 pub mod tasks;
 pub mod timers;
 mod turns;
@@ -29,9 +37,12 @@ pub struct App {
     clock: Clock,
     keys: partners::KeyCache,
     definitions: workflows::Definitions,
+    experience: pace::Experience,
     alarm: timers::Alarm,
     turns: turns::Turns,
+    audit_keys: log::Keys,
     draining: AtomicBool,
+    stopping: Notify,
 }
 
 impl App {
@@ -42,10 +53,19 @@ impl App {
             clock,
             keys: partners::KeyCache::default(),
             definitions: workflows::definitions(),
+            experience: pace::experience(),
             alarm: timers::Alarm::default(),
             turns: turns::Turns::default(),
+            audit_keys: log::Keys::default(),
             draining: AtomicBool::new(false),
+            stopping: Notify::new(),
         }
+    }
+
+    /// The same with keys for checkpoints and receipts.
+    #[must_use]
+    pub fn with_audit_keys(self, audit_keys: log::Keys) -> Self {
+        Self { audit_keys, ..self }
     }
 
     /// An app whose database cannot be reached, for tests of what needs none.
@@ -65,6 +85,21 @@ impl App {
     pub fn drain(&self) {
         self.draining.store(true, Ordering::SeqCst);
         self.alarm.ring();
+        self.stopping.notify_waiters();
+    }
+
+    /// Waits until `at`, or until the service is about to stop.
+    pub async fn pause_until(&self, at: Time) {
+        let mut stopping = pin!(self.stopping.notified());
+        // Before the look at the flag, so that a drain in between is not missed.
+        stopping.as_mut().enable();
+        let Ok(left) = (at - self.clock.now()).to_std() else { return };
+        if !self.is_draining() {
+            tokio::select! {
+                () = tokio::time::sleep(left) => {}
+                () = stopping => {}
+            }
+        }
     }
 
     /// Whether the service is about to stop.
@@ -100,6 +135,15 @@ pub enum Error {
     /// The workflow or version does not exist, or is retired.
     #[error("no such workflow")]
     WorkflowUnavailable,
+    /// The service has no key for checkpoints and receipts.
+    #[error("no key for checkpoints and receipts is configured")]
+    NoAuditKey,
+    /// No checkpoint of that size was signed, or none at all yet.
+    #[error("no such checkpoint")]
+    NoCheckpoint,
+    /// The trail, up to where it was asked about, is not in the log at that checkpoint.
+    #[error("not in the log yet")]
+    NotLogged,
     /// The definition has mistakes.
     #[error("the definition has mistakes")]
     Definition(Vec<Mistake>),
@@ -133,6 +177,9 @@ impl Error {
             | Self::ErasureIdReused
             | Self::TaskExists(_)
             | Self::WorkflowUnavailable
+            | Self::NoAuditKey
+            | Self::NoCheckpoint
+            | Self::NotLogged
             | Self::Definition(_)
             | Self::Internal(_) => false,
         }

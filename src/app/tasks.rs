@@ -6,21 +6,19 @@ use tracing::Instrument as _;
 
 use crate::domain::decide::{self, Opening, Snapshot};
 use crate::domain::event::WorkflowRef;
-use crate::domain::id::{ActorId, BuyerId, PartnerId, TaskId, WorkflowKey};
-use crate::domain::party::{ActorRef, Party, Sender};
+use crate::domain::id::{BuyerId, PartnerId, TaskId, WorkflowKey};
+use crate::domain::party::{Party, Sender};
 use crate::domain::text::Name;
 use crate::domain::time::Time;
-use crate::domain::view::{Identity, TaskView};
+use crate::domain::view::{Identity, Reader, TaskView};
 use crate::domain::workflow::Workflow;
 use crate::ids;
 use crate::store;
-use crate::store::inbox::Desk;
 use crate::store::tasks::Record;
 use crate::store::transitions::{Open, Outcome, insert_opened};
 
-use super::{App, Caller, Error, workflows};
+use super::{App, Caller, Error, pace, workflows};
 
-pub use crate::store::inbox::{After as DueAfter, Count, Filter as InboxFilter};
 pub use crate::store::lists::{After as OpenedAfter, Filter};
 pub use crate::store::tasks::StatusRecord;
 
@@ -46,8 +44,9 @@ impl Loaded {
         self.record.snapshot.task.id()
     }
 
-    fn task_view(&self, party: Party) -> TaskView {
-        TaskView::new(&self.workflow, &self.identity, self.snapshot(), Some(self.record.head), party)
+    pub(super) fn task_view(&self, app: &App, party: Party) -> TaskView {
+        let reader = Reader { party, at: app.clock.now() };
+        TaskView::new(&self.workflow, &self.identity, self.snapshot(), Some(self.record.head), reader)
     }
 }
 
@@ -77,7 +76,7 @@ pub struct NewTask {
 /// Opens a task; whether it was made now. The same id and body again: the task as it is.
 pub async fn open_task(app: &Arc<App>, sender: Sender, new: NewTask) -> Result<(TaskView, bool), Error> {
     if let Some(found) = load(app, new.id).await? {
-        return same(&found, &new).map(|view| (view, false));
+        return same(app, &found, &new).map(|view| (view, false));
     }
     let pinned = workflows::for_opening(app, new.partner_id, &new.workflow, new.version).await?;
     let opening = Opening {
@@ -106,18 +105,18 @@ pub async fn open_task(app: &Arc<App>, sender: Sender, new: NewTask) -> Result<(
         }
         let found =
             load(&app, id).await?.ok_or_else(|| Error::impossible("a task that was just written is not there"))?;
-        same(&found, &new).map(|view| (view, matches!(outcome, Outcome::Saved(_))))
+        same(&app, &found, &new).map(|view| (view, matches!(outcome, Outcome::Saved(_))))
     };
     let write = tokio::spawn(write.in_current_span());
     write.await.map_err(|fault| Error::Internal(Arc::new(fault)))?
 }
 
-fn same(found: &Loaded, new: &NewTask) -> Result<TaskView, Error> {
+fn same(app: &App, found: &Loaded, new: &NewTask) -> Result<TaskView, Error> {
     let standing = super::commands::Standing::new(&found.workflow, found.snapshot(), Party::Platform);
     if found.record.open_digest != new.digest {
         return Err(Error::TaskExists(Box::new(standing)));
     }
-    Ok(found.task_view(Party::Platform))
+    Ok(found.task_view(app, Party::Platform))
 }
 
 /// A task that the caller may see; somebody else's does not exist.
@@ -155,7 +154,7 @@ pub(super) async fn load_all(app: &App, ids: &[TaskId]) -> Result<Vec<(TaskId, R
     Ok(loaded)
 }
 
-async fn with_workflow(app: &App, record: Record) -> Result<Loaded, Error> {
+pub(super) async fn with_workflow(app: &App, record: Record) -> Result<Loaded, Error> {
     let workflow = workflows::pinned(app, record.partner_id, &record.workflow).await?;
     let identity = Identity {
         partner_id: record.partner_id,
@@ -169,7 +168,7 @@ async fn with_workflow(app: &App, record: Record) -> Result<Loaded, Error> {
 
 /// The full state of a task for partner or platform.
 pub async fn get_task(app: &App, caller: &Caller, id: TaskId) -> Result<TaskView, Error> {
-    Ok(find_visible(app, caller, id).await?.task_view(caller.party()))
+    Ok(find_visible(app, caller, id).await?.task_view(app, caller.party()))
 }
 
 /// Up to `limit` of the tasks that the caller may see, the latest opened first.
@@ -184,7 +183,7 @@ pub async fn list_tasks(
     let records = store::lists::list(&app.pool, filter, after, limit).await?;
     let mut views = Vec::with_capacity(records.len());
     for record in records {
-        views.push(with_workflow(app, record).await?.task_view(caller.party()));
+        views.push(with_workflow(app, record).await?.task_view(app, caller.party()));
     }
     Ok(views)
 }
@@ -192,7 +191,10 @@ pub async fn list_tasks(
 /// The buyer's view of a task, ready to send.
 pub async fn get_task_status(app: &App, caller: &Caller, id: TaskId) -> Result<StatusRecord, Error> {
     let status = store::tasks::find_status(&app.pool, id).await?.ok_or(Error::NotFound)?;
-    if may_see(caller, status.partner_id, status.buyer_id) { Ok(status) } else { Err(Error::NotFound) }
+    if !may_see(caller, status.partner_id, status.buyer_id) {
+        return Err(Error::NotFound);
+    }
+    Ok(pace::answer(app, status).await)
 }
 
 /// Up to `limit` statuses of a buyer's tasks, the latest opened first.
@@ -202,50 +204,10 @@ pub async fn list_statuses(
     after: Option<OpenedAfter>,
     limit: u32,
 ) -> Result<Vec<StatusRecord>, Error> {
-    Ok(store::lists::list_statuses(&app.pool, buyer, after, limit).await?)
-}
-
-/// How many tasks wait on the caller's party, per workflow and stage.
-pub async fn count_reviews(app: &App, caller: &Caller) -> Result<Vec<Count>, Error> {
-    Ok(store::inbox::count(&app.pool, desk(caller)).await?)
-}
-
-/// Up to `limit` of the tasks that wait on the caller's party, the earliest due first. With `actor`, without those that this person
-/// may not decide; that is the domain's to say, so a page is filled from as many reads as it takes.
-pub async fn list_reviews(
-    app: &App,
-    caller: &Caller,
-    filter: InboxFilter<'_>,
-    actor: Option<ActorId>,
-    (after, limit): (Option<DueAfter>, u32),
-) -> Result<Vec<TaskView>, Error> {
-    let actor = actor.map(|id| ActorRef { party: caller.party(), id });
-    let (mut after, wanted) = (after, limit as usize);
-    let mut views = Vec::with_capacity(wanted);
-    loop {
-        let records = store::inbox::list(&app.pool, desk(caller), filter, after, limit).await?;
-        let is_last = records.len() < wanted;
-        for record in records {
-            let task = with_workflow(app, record).await?;
-            after = Some(DueAfter { due_at: task.snapshot().task.due_at(), task_id: task.id() });
-            let may = |actor| decide::may_decide(&task.workflow, &task.snapshot().task, actor);
-            if actor.as_ref().is_none_or(may) {
-                views.push(task.task_view(caller.party()));
-            }
-            if views.len() == wanted {
-                return Ok(views);
-            }
-        }
-        if is_last {
-            return Ok(views);
-        }
+    let stored = store::lists::list_statuses(&app.pool, buyer, after, limit).await?;
+    let mut statuses = Vec::with_capacity(stored.len());
+    for status in stored {
+        statuses.push(pace::answer(app, status).await);
     }
-}
-
-fn desk(caller: &Caller) -> Desk {
-    match caller {
-        Caller::Partner { partner_id, .. } => Desk::Partner(*partner_id),
-        Caller::Buyer { buyer_id, .. } => Desk::Buyer(*buyer_id),
-        Caller::Platform { .. } => Desk::Platform,
-    }
+    Ok(statuses)
 }

@@ -49,6 +49,12 @@
 //! tells nobody that there was something. An erasure says nothing of whose data it was; `data.restated` has again what others had said to the
 //! buyer in a list that went because the actor's words were in it.
 //!
+//! # What is signed
+//!
+//! A chain alone does not show that it was not made anew as a whole, or that its end is missing. Therefore heads go into a Merkle log
+//! ([`log`]), whose root is signed ([`checkpoint`], [`note`]), and single entries can be signed for a party ([`receipt`]). Each of these pages
+//! specifies its bytes; each has a public function that verifies with nothing but public keys.
+//!
 //! # The columns
 //!
 //! `data` is `{"key":"…","values":{…}}` with all values but the personal ones, by path. `personal` is `{"<path>":["<salt>",value], …}`; an erased field is
@@ -57,11 +63,15 @@
 //! but a commitment is left that no guess can be tried on.
 
 mod chain;
+pub mod checkpoint;
 mod columns;
 pub mod fields;
 mod hash;
+pub mod log;
+pub mod note;
 mod partner;
 mod proof;
+pub mod receipt;
 #[cfg(test)]
 mod sample;
 mod subject;

@@ -4,6 +4,7 @@
 //! same command is refused for the same reason wherever it comes from. `table.rs` holds the transition table that this code implements.
 
 mod cancel;
+mod clock;
 mod draft;
 mod erase;
 mod escalate;
@@ -151,7 +152,7 @@ pub fn open(workflow: &Workflow, opening: Opening, now: Time) -> Result<Transiti
     if opening.deadline_at.is_some_and(|deadline| deadline <= now) {
         return Err(Refusal::invalid("/deadline_at", "not_in_future", "must be in the future"));
     }
-    let own = workflow.deadline.as_ref().map(|deadline| now + deadline.within.delta());
+    let own = workflow.deadline.as_ref().map(|deadline| workflow.after(deadline.clock, now, deadline.within.delta()));
     let opened = Opened {
         task_id: opening.task_id,
         workflow: opening.workflow,

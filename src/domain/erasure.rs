@@ -122,7 +122,7 @@ impl Scope {
             | Fact::DeadlineReminded { .. }
             | Fact::DeadlinePassed { .. }
             | Fact::Held { .. }
-            | Fact::Resumed {}
+            | Fact::Resumed { .. }
             | Fact::CancellationRequested { .. }
             | Fact::ReviewWithdrawn {}
             | Fact::CancellationAcknowledged { .. }

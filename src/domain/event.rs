@@ -9,9 +9,13 @@ use utoipa::ToSchema;
 use super::id::{CommandId, CredentialId, ErasureId, StageKey, TaskId, WorkflowKey};
 use super::party::{Actor, Party, Source};
 use super::task::{Cause, Outcome, Verdict};
-use super::text::{Link, Message, Name, Prose, Text};
+use super::text::{Message, Name, Prose};
 use super::time::Time;
 use super::workflow::{EscalationTimeout, StageTimeout};
+
+mod content;
+
+pub use content::{Artifact, Feedback, FeedbackItem, HttpsUrl, InvalidSha256, InvalidUrl, Sha256Hex};
 
 /// One row of the trail.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -54,6 +58,9 @@ pub enum Fact {
     StageEntered {
         /// Whether rejected work came back here.
         returned: bool,
+        /// A clock in working time that starts here; absent: counted as time passes, or no clock.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        clock: Option<ClockTimes>,
     },
     /// Work was handed in.
     #[serde(rename = "task.work_submitted")]
@@ -66,6 +73,9 @@ pub enum Fact {
         /// Where it is.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         artifacts: Option<Vec<Artifact>>,
+        /// A clock in working time that starts here; absent: counted as time passes, or no clock.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        clock: Option<ClockTimes>,
     },
     /// A checkpoint for the buyer.
     #[serde(rename = "task.status_updated")]
@@ -125,7 +135,11 @@ pub enum Fact {
     },
     /// The pause ended.
     #[serde(rename = "task.resumed")]
-    Resumed {},
+    Resumed {
+        /// A clock in working time that starts here; absent: counted as time passes, or no clock.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        clock: Option<ClockTimes>,
+    },
     /// Somebody wants the task cancelled.
     #[serde(rename = "task.cancellation_requested")]
     CancellationRequested {
@@ -218,7 +232,7 @@ impl Fact {
             Self::DeadlineReminded { .. } => "task.deadline_reminded",
             Self::DeadlinePassed { .. } => "task.deadline_passed",
             Self::Held { .. } => "task.held",
-            Self::Resumed {} => "task.resumed",
+            Self::Resumed { .. } => "task.resumed",
             Self::CancellationRequested { .. } => "task.cancellation_requested",
             Self::ReviewWithdrawn {} => "task.review_withdrawn",
             Self::CancellationAcknowledged { .. } => "task.cancellation_acknowledged",
@@ -334,6 +348,18 @@ pub struct EscalationResolved {
     /// `return`: advice for the reviewers. `redirect`: a word to the next party.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub advice: Option<Prose>,
+    /// A clock in working time that goes on or starts anew with a `return`; absent: counted as time passes, or no clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock: Option<ClockTimes>,
+}
+
+/// The times of the reviewers' clock where it counts working time. They are recorded, as another time-zone database would give others.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClockTimes {
+    /// The deadline.
+    pub due_at: Time,
+    /// The reminders still to come, earliest first.
+    pub remind_at: Vec<Time>,
 }
 
 /// A decision that came after it could count.
@@ -442,108 +468,6 @@ pub enum InFlight {
     Discarded,
     /// Some of it is of use.
     Salvaged,
-}
-
-/// A reviewer's reasons.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Feedback {
-    /// The reason in short, 1 to 4,000 characters.
-    pub summary: Prose,
-    /// Single points, at most 100.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schema(max_items = 100)]
-    pub items: Vec<FeedbackItem>,
-    /// Whether the buyer may read it. Default `false`.
-    #[serde(default)]
-    pub share_with_buyer: bool,
-}
-
-/// One point of a reviewer's reasons.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct FeedbackItem {
-    /// How much it weighs, in the party's own words, such as `blocking`; at most 64 characters.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub severity: Option<Text<64>>,
-    /// The place in the work, such as `contract.pdf#page=3`; at most 500 characters.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub anchor: Option<Text<500>>,
-    /// The point, 1 to 4,000 characters.
-    pub text: Prose,
-}
-
-/// A piece of work: a reference, never the file.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Artifact {
-    /// What it is called, at most 200 characters.
-    pub name: Name,
-    /// SHA-256 of its bytes: 64 lower-case hexadecimal digits.
-    #[schema(pattern = "^[0-9a-f]{64}$")]
-    pub sha256: Sha256Hex,
-    /// Where it can be fetched: an https URL of at most 2,000 characters.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub url: Option<HttpsUrl>,
-    /// Its media type (RFC 6838), such as `application/pdf`; at most 100 characters.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub media_type: Option<Text<100>>,
-    /// Its size in bytes, at most 2^53 - 1.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub size: Option<u64>,
-}
-
-/// A SHA-256 digest as 64 lower-case hexadecimal digits.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(try_from = "String", into = "String")]
-#[schema(value_type = String, pattern = "^[0-9a-f]{64}$")]
-pub struct Sha256Hex(String);
-
-/// Not 64 lower-case hexadecimal digits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("must be 64 lower-case hexadecimal digits")]
-pub struct InvalidSha256;
-
-impl TryFrom<String> for Sha256Hex {
-    type Error = InvalidSha256;
-    fn try_from(text: String) -> Result<Self, InvalidSha256> {
-        let digits = text.len() == 64 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-        if digits { Ok(Self(text)) } else { Err(InvalidSha256) }
-    }
-}
-
-impl From<Sha256Hex> for String {
-    fn from(digest: Sha256Hex) -> Self {
-        digest.0
-    }
-}
-
-/// An absolute https URL of at most 2,000 characters, without user name or password.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(try_from = "String", into = "String")]
-#[schema(value_type = String, pattern = "^https://", max_length = 2000)]
-pub struct HttpsUrl(String);
-
-/// Not an https URL.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("must be an https URL of at most 2,000 characters, without user name or password")]
-pub struct InvalidUrl;
-
-impl TryFrom<String> for HttpsUrl {
-    type Error = InvalidUrl;
-    fn try_from(text: String) -> Result<Self, InvalidUrl> {
-        let authority = text.strip_prefix("https://").and_then(|rest| rest.split(['/', '?', '#']).next());
-        let sound = Link::parse(text.as_str()).is_ok()
-            && !text.contains(|c: char| c.is_whitespace() || c.is_control() || matches!(c, '"' | '<' | '>' | '\\'))
-            && authority.is_some_and(|host| !host.is_empty() && !host.starts_with(':') && !host.contains('@'));
-        if sound { Ok(Self(text)) } else { Err(InvalidUrl) }
-    }
-}
-
-impl From<HttpsUrl> for String {
-    fn from(url: HttpsUrl) -> Self {
-        url.0
-    }
 }
 
 impl From<StageTimeout> for TimeoutAction {

@@ -2,15 +2,15 @@
 
 use chrono::TimeDelta;
 
-use super::event::{EscalationResolved, Event, Fact, Opened, Resolution, StageEscalated};
+use super::event::{ClockTimes, EscalationResolved, Event, Fact, Opened, Resolution, StageEscalated};
 use super::id::ActorId;
 use super::party::{ActorRef, Party};
 use super::task::{
-    Asked, Cause, Checkpoint, Clock, Closed, Decision, Escalation, FORMAT, Hold, Open, Outcome, PausedClock,
+    Asked, Cause, Checkpoint, Clock, Closed, Decision, Escalation, FORMAT, Hold, Ledger, Open, Outcome, PausedClock,
     PausedReview, Phase, Record, ResponseClock, Review, Task, Verdict, Vote, Winding,
 };
 use super::time::Time;
-use super::workflow::{Stage, StageDeadline, Submission, Workflow};
+use super::workflow::{ClockKind, Stage, StageDeadline, Submission, Workflow};
 
 /// The task after `event`. `None` stands for the task before its opening.
 ///
@@ -21,6 +21,9 @@ pub fn evolve(workflow: &Workflow, task: Option<Task>, event: &Event) -> Task {
     match (task, &event.fact) {
         (_, Fact::Opened(opened)) => open(workflow, opened, event),
         (Some(mut task), _) => {
+            let mut spent = std::mem::take(&mut task.spent);
+            spent.wait(&task, workflow, event.recorded_at);
+            task.spent = spent;
             task.version = event.seq;
             task.recorded_at = event.recorded_at;
             if matches!(task.phase, Phase::Closed(_)) {
@@ -51,6 +54,7 @@ fn open(workflow: &Workflow, opened: &Opened, event: &Event) -> Task {
         deadline_at: opened.deadline_at,
         stage: 0,
         round: 0,
+        entered_at: None,
         began_preparing: false,
         returned: false,
         since: event.recorded_at,
@@ -60,6 +64,7 @@ fn open(workflow: &Workflow, opened: &Opened, event: &Event) -> Task {
         status_updates: 0,
         checkpoint: None,
         stages: vec![Record::default(); workflow.stages.len()],
+        spent: Ledger::default(),
     }
 }
 
@@ -67,11 +72,11 @@ impl Task {
     fn apply(&mut self, workflow: &Workflow, event: &Event) {
         let at = event.recorded_at;
         match &event.fact {
-            Fact::StageEntered { returned } => self.enter(workflow, event, *returned),
-            Fact::WorkSubmitted { revision, .. } => {
+            Fact::StageEntered { returned, clock } => self.enter(workflow, event, *returned, clock.as_ref()),
+            Fact::WorkSubmitted { revision, clock, .. } => {
                 self.revision = *revision;
                 self.submitter = actor_ref(event);
-                self.start_review(workflow, at);
+                self.start_review(workflow, at, clock.as_ref());
             }
             Fact::StatusUpdated { percent, eta, .. } => {
                 self.status_updates += 1;
@@ -86,12 +91,12 @@ impl Task {
             }
             Fact::StageApproved { revision, .. } => self.decided(event, Verdict::Approved, *revision),
             Fact::StageRejected(rejected) => self.decided(event, Verdict::Rejected, rejected.revision),
-            Fact::StageEscalated(escalated) => self.escalated(event, escalated),
+            Fact::StageEscalated(escalated) => self.escalated(workflow, event, escalated),
             Fact::EscalationResolved(resolved) => self.resolved(workflow, at, resolved),
             Fact::DeadlineReminded { .. } => self.reminded(),
             Fact::DeadlinePassed { due_at, .. } => self.passed(*due_at),
-            Fact::Held { .. } => self.held(event),
-            Fact::Resumed {} => self.resumed(at),
+            Fact::Held { .. } => self.held(workflow, event),
+            Fact::Resumed { clock } => self.resumed(at, clock.as_ref()),
             Fact::CancellationRequested { grace_until: Some(grace_until), .. } => {
                 let by = event.party.party().unwrap_or(Party::Platform);
                 self.phase = Phase::Cancelling(Winding { by, grace_until: *grace_until, open: self.what_is_open() });
@@ -109,25 +114,27 @@ impl Task {
         }
     }
 
-    fn enter(&mut self, workflow: &Workflow, event: &Event, returned: bool) {
+    fn enter(&mut self, workflow: &Workflow, event: &Event, returned: bool, clock: Option<&ClockTimes>) {
         self.stage = event.stage.as_ref().map_or(self.stage, |key| workflow.index_of(key));
         let stage = self.stage_in(workflow);
         let waits = returned || stage.submission == Submission::Required;
         if let Some(record) = self.stages.get_mut(self.stage) {
             record.rounds += 1;
+            record.entered_at.get_or_insert(event.recorded_at);
             record.approvers.clear();
             self.round = record.rounds;
         }
+        self.entered_at = Some(event.recorded_at);
         (self.began_preparing, self.returned) = (waits, returned);
         if waits {
             self.phase = Phase::Preparing;
         } else {
-            self.start_review(workflow, event.recorded_at);
+            self.start_review(workflow, event.recorded_at, clock);
         }
     }
 
-    fn start_review(&mut self, workflow: &Workflow, at: Time) {
-        let clock = start_clock(self.stage_in(workflow).deadline.as_ref(), at);
+    fn start_review(&mut self, workflow: &Workflow, at: Time, clock: Option<&ClockTimes>) {
+        let clock = start_clock(self.stage_in(workflow).deadline.as_ref(), at, clock);
         self.phase = Phase::InReview(Review { votes: Vec::new(), clock });
     }
 
@@ -153,12 +160,14 @@ impl Task {
         }
     }
 
-    fn escalated(&mut self, event: &Event, escalated: &StageEscalated) {
+    fn escalated(&mut self, workflow: &Workflow, event: &Event, escalated: &StageEscalated) {
         let decided = self.decision(self.stage).is_some_and(|decision| decision.round == self.round);
         let clock = escalated.respond_by.map_or(ResponseClock::Unbounded, |due_at| ResponseClock::Running { due_at });
         let (handovers, raised_by, review) = match &self.phase {
             Phase::Escalated(earlier) => (earlier.handovers + 1, earlier.raised_by, earlier.review.clone()),
-            Phase::InReview(review) if !decided => (0, event.party, Some(pause(review, event.recorded_at))),
+            Phase::InReview(review) if !decided => {
+                (0, event.party, Some(pause(self.stage_in(workflow), review, event.recorded_at)))
+            }
             Phase::InReview(_) | Phase::Preparing | Phase::OnHold(_) | Phase::Cancelling(_) | Phase::Closed(_) => {
                 (0, event.party, None)
             }
@@ -174,11 +183,12 @@ impl Task {
         {
             let clock = match paused.clock {
                 PausedClock::Passed { .. } if escalation.cause == Cause::Deadline => {
-                    start_clock(stage.deadline.as_ref(), at)
+                    start_clock(stage.deadline.as_ref(), at, resolved.clock.as_ref())
                 }
-                PausedClock::Unbounded | PausedClock::Stopped { .. } | PausedClock::Passed { .. } => {
-                    resume_clock(&paused.clock, at)
-                }
+                PausedClock::Unbounded
+                | PausedClock::Stopped { .. }
+                | PausedClock::StoppedWork { .. }
+                | PausedClock::Passed { .. } => resume_clock(&paused.clock, at, resolved.clock.as_ref()),
             };
             self.phase = Phase::InReview(Review { votes: paused.votes.clone(), clock });
         }
@@ -200,20 +210,21 @@ impl Task {
         }
     }
 
-    fn held(&mut self, event: &Event) {
+    fn held(&mut self, workflow: &Workflow, event: &Event) {
         let review = match &self.phase {
-            Phase::InReview(review) => Some(pause(review, event.recorded_at)),
+            Phase::InReview(review) => Some(pause(self.stage_in(workflow), review, event.recorded_at)),
             Phase::Preparing | Phase::Escalated(_) | Phase::OnHold(_) | Phase::Cancelling(_) | Phase::Closed(_) => None,
         };
         self.phase = Phase::OnHold(Hold { by: event.party.party().unwrap_or(Party::Platform), review });
     }
 
-    fn resumed(&mut self, at: Time) {
+    fn resumed(&mut self, at: Time, clock: Option<&ClockTimes>) {
         if let Phase::OnHold(hold) = &self.phase {
             self.phase = match &hold.review {
                 None => Phase::Preparing,
                 Some(paused) => {
-                    Phase::InReview(Review { votes: paused.votes.clone(), clock: resume_clock(&paused.clock, at) })
+                    let clock = resume_clock(&paused.clock, at, clock);
+                    Phase::InReview(Review { votes: paused.votes.clone(), clock })
                 }
             };
         }
@@ -251,18 +262,25 @@ fn actor_ref(event: &Event) -> Option<ActorRef> {
     Some(ActorRef { party, id: event.actor.as_ref().map_or_else(erased, |actor| actor.id.clone()) })
 }
 
-fn start_clock(deadline: Option<&StageDeadline>, at: Time) -> Clock {
+/// The reviewers' clock: with the times that the event says, if it counts working time.
+fn start_clock(deadline: Option<&StageDeadline>, at: Time, times: Option<&ClockTimes>) -> Clock {
     let Some(deadline) = deadline else { return Clock::Unbounded };
+    if let Some(times) = times {
+        return running(times);
+    }
     let due_at = at + deadline.within.delta();
     let mut remind_at: Vec<Time> = deadline.remind_before.iter().map(|before| due_at - before.delta()).collect();
     remind_at.sort_unstable();
     Clock::Running { due_at, remind_at }
 }
 
-fn pause(review: &Review, at: Time) -> PausedReview {
+fn pause(stage: &Stage, review: &Review, at: Time) -> PausedReview {
     let left = |time: Time| (time - at).num_microseconds().unwrap_or(i64::MAX);
     let clock = match &review.clock {
         Clock::Unbounded => PausedClock::Unbounded,
+        Clock::Running { due_at, remind_at } if counts_work(stage) => {
+            PausedClock::StoppedWork { due_at: *due_at, remind_at: remind_at.clone(), stopped_at: at }
+        }
         Clock::Running { due_at, remind_at } => PausedClock::Stopped {
             left: left(*due_at),
             remind_left: remind_at.iter().map(|time| left(*time)).collect(),
@@ -272,12 +290,24 @@ fn pause(review: &Review, at: Time) -> PausedReview {
     PausedReview { votes: review.votes.clone(), clock }
 }
 
-fn resume_clock(clock: &PausedClock, at: Time) -> Clock {
+fn counts_work(stage: &Stage) -> bool {
+    stage.deadline.as_ref().is_some_and(|deadline| deadline.clock == ClockKind::Business)
+}
+
+fn running(times: &ClockTimes) -> Clock {
+    Clock::Running { due_at: times.due_at, remind_at: times.remind_at.clone() }
+}
+
+fn resume_clock(clock: &PausedClock, at: Time, times: Option<&ClockTimes>) -> Clock {
     let then = |left: i64| at + TimeDelta::microseconds(left);
     match clock {
         PausedClock::Unbounded => Clock::Unbounded,
         PausedClock::Stopped { left, remind_left } => {
             Clock::Running { due_at: then(*left), remind_at: remind_left.iter().map(|left| then(*left)).collect() }
+        }
+        // The event that lets it go on says when it ends.
+        PausedClock::StoppedWork { due_at, remind_at, .. } => {
+            times.map_or_else(|| Clock::Running { due_at: *due_at, remind_at: remind_at.clone() }, running)
         }
         PausedClock::Passed { due_at } => Clock::Passed { due_at: *due_at },
     }

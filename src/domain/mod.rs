@@ -16,6 +16,7 @@
 
 pub mod api_key;
 pub mod audit;
+pub mod calendar;
 pub mod command;
 pub mod decide;
 pub mod erasure;
@@ -23,6 +24,7 @@ pub mod event;
 pub mod evolve;
 pub mod id;
 pub mod notes;
+pub mod pace;
 pub mod partner_event;
 pub mod party;
 pub mod refusal;

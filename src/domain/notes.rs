@@ -95,7 +95,7 @@ impl Notes {
                 self.votes.clear();
                 (self.question, self.advice) = (None, None);
             }
-            Fact::WorkSubmitted { revision, summary, artifacts } => {
+            Fact::WorkSubmitted { revision, summary, artifacts, .. } => {
                 self.votes.clear();
                 let (revision, summary) = (*revision, summary.clone());
                 let artifacts = artifacts.clone().unwrap_or_default();
@@ -131,7 +131,7 @@ impl Notes {
                 Resolution::Redirect => {}
             },
             Fact::Held { reason } => self.reason.clone_from(reason),
-            Fact::Resumed {} => self.reason = None,
+            Fact::Resumed { .. } => self.reason = None,
             Fact::CancellationRequested { reason, .. } => {
                 self.reason.clone_from(reason);
                 self.question = None;

@@ -12,6 +12,12 @@ use super::party::{ActorRef, Party, Source};
 use super::time::Time;
 use super::workflow::{Stage, Workflow};
 
+mod ledger;
+mod name;
+
+pub use ledger::{Ledger, Wait};
+pub use name::PhaseName;
+
 /// The format number of stored state. Older ones load for ever; a newer one is refused.
 pub const FORMAT: u32 = 1;
 
@@ -31,6 +37,9 @@ pub struct Task {
     pub(super) stage: usize,
     /// The round of the current stage.
     pub(super) round: u32,
+    /// When it began; none in state from before this was kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) entered_at: Option<Time>,
     /// Whether this round began with waiting for work, so that handing in more bypasses no approval.
     pub(super) began_preparing: bool,
     /// Whether rejected work came back here.
@@ -46,6 +55,9 @@ pub struct Task {
     pub(super) checkpoint: Option<Checkpoint>,
     /// One per stage of the workflow.
     pub(super) stages: Vec<Record>,
+    /// Whose time it was, from the opening to the last event, or to the end.
+    #[serde(default, skip_serializing_if = "Ledger::is_empty")]
+    pub(super) spent: Ledger,
 }
 
 /// What is known of one stage.
@@ -53,6 +65,9 @@ pub struct Task {
 pub struct Record {
     /// How many times the task entered it.
     pub(super) rounds: u32,
+    /// When the task was first here; none before that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) entered_at: Option<Time>,
     /// Its latest decision.
     pub(super) decision: Option<Decision>,
     /// Whose approval counted in the latest round.
@@ -185,6 +200,15 @@ pub enum PausedClock {
         /// To each reminder still to come.
         remind_left: Vec<i64>,
     },
+    /// Working time that stands still: what is left is for the calendar to say, when it goes on.
+    StoppedWork {
+        /// When it was to end.
+        due_at: Time,
+        /// The reminders that were still to come, earliest first.
+        remind_at: Vec<Time>,
+        /// Since when it stands still.
+        stopped_at: Time,
+    },
     /// Passed before.
     Passed {
         /// When it was due.
@@ -294,87 +318,6 @@ pub enum Outcome {
     Failed(Cause),
 }
 
-/// Where a task is, by name: the one field that says it on the wire.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum PhaseName {
-    /// The stage waits for work to be handed in.
-    Preparing,
-    /// Reviewers are deciding.
-    InReview,
-    /// Paused; one named party must make a call.
-    Escalated,
-    /// Paused on request.
-    OnHold,
-    /// Winding down a review that a person is in the middle of.
-    Cancelling,
-    /// Every stage is approved. Terminal.
-    Delivery,
-    /// Cancelled. Terminal.
-    Cancelled,
-    /// The task's deadline passed. Terminal.
-    Expired,
-    /// The definition said `fail` when rounds or time ran out. Terminal.
-    Failed,
-}
-
-impl PhaseName {
-    /// All nine.
-    pub const ALL: [Self; 9] = [
-        Self::Preparing,
-        Self::InReview,
-        Self::Escalated,
-        Self::OnHold,
-        Self::Cancelling,
-        Self::Delivery,
-        Self::Cancelled,
-        Self::Expired,
-        Self::Failed,
-    ];
-
-    /// The word on the wire.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Preparing => "preparing",
-            Self::InReview => "in_review",
-            Self::Escalated => "escalated",
-            Self::OnHold => "on_hold",
-            Self::Cancelling => "cancelling",
-            Self::Delivery => "delivery",
-            Self::Cancelled => "cancelled",
-            Self::Expired => "expired",
-            Self::Failed => "failed",
-        }
-    }
-
-    /// Whether a task in it never changes again.
-    pub fn is_terminal(self) -> bool {
-        match self {
-            Self::Preparing | Self::InReview | Self::Escalated | Self::OnHold | Self::Cancelling => false,
-            Self::Delivery | Self::Cancelled | Self::Expired | Self::Failed => true,
-        }
-    }
-}
-
-impl Phase {
-    /// Its name.
-    pub fn name(&self) -> PhaseName {
-        match self {
-            Self::Preparing => PhaseName::Preparing,
-            Self::InReview(_) => PhaseName::InReview,
-            Self::Escalated(_) => PhaseName::Escalated,
-            Self::OnHold(_) => PhaseName::OnHold,
-            Self::Cancelling(_) => PhaseName::Cancelling,
-            Self::Closed(closed) => match closed.outcome {
-                Outcome::Delivery => PhaseName::Delivery,
-                Outcome::Cancelled => PhaseName::Cancelled,
-                Outcome::Expired => PhaseName::Expired,
-                Outcome::Failed(_) => PhaseName::Failed,
-            },
-        }
-    }
-}
-
 /// A timer of a task, in the order in which ties are handled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Timer {
@@ -444,6 +387,18 @@ impl Task {
     /// Since when it has stood like this.
     pub fn since(&self) -> Time {
         self.since
+    }
+
+    /// When it ended; none while it is open.
+    pub fn closed_at(&self) -> Option<Time> {
+        self.phase().is_terminal().then_some(self.since)
+    }
+
+    /// Whose time it was up to `at`, or to the end: the parts add up to the whole since the opening.
+    pub fn spent_until(&self, workflow: &Workflow, at: Time) -> Ledger {
+        let mut spent = self.spent.clone();
+        spent.wait(self, workflow, at);
+        spent
     }
 
     /// Whom it waits on.

@@ -1,5 +1,6 @@
 //! The domain's tests: cases a line each, the grid of phase, command and party, and the laws over random and exhaustive sequences.
 
+mod business;
 mod buyer;
 mod cases;
 mod details;
@@ -12,5 +13,6 @@ mod laws;
 mod random;
 mod refusals;
 mod review;
+mod spent;
 mod trail;
 mod words;

@@ -99,6 +99,59 @@ impl utoipa::ToSchema for Time {
     }
 }
 
+/// A measured length of time, exact to the microsecond; on the wire a number of seconds with at most 6 decimals.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Seconds(i64);
+
+impl Seconds {
+    /// From microseconds.
+    pub const fn from_micros(micros: i64) -> Self {
+        Self(micros)
+    }
+
+    /// In microseconds.
+    pub fn micros(self) -> i64 {
+        self.0
+    }
+}
+
+impl Serialize for Seconds {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if self.0 % 1_000_000 == 0 {
+            return serializer.serialize_i64(self.0 / 1_000_000);
+        }
+        #[expect(clippy::cast_precision_loss, reason = "exact below 2^53 microseconds, which are 285 years")]
+        serializer.serialize_f64(self.0 as f64 / 1e6)
+    }
+}
+
+impl<'de> Deserialize<'de> for Seconds {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "what is read was written above; beyond the range it saturates"
+        )]
+        f64::deserialize(deserializer).map(|seconds| Self((seconds * 1e6).round() as i64))
+    }
+}
+
+impl utoipa::PartialSchema for Seconds {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new()
+            .schema_type(Type::Number)
+            .minimum(Some(0))
+            .description(Some("Seconds, with at most 6 decimals: exact to the microsecond."))
+            .examples([serde_json::json!(5_400.25)])
+            .into()
+    }
+}
+
+impl utoipa::ToSchema for Seconds {
+    fn name() -> Cow<'static, str> {
+        Cow::Borrowed("Seconds")
+    }
+}
+
 /// A length of time from a workflow definition: ISO 8601 weeks, days (24 h), hours, minutes and seconds,
 /// `PT1S` to `P366D`. Keeps the text it was written as.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

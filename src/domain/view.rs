@@ -12,9 +12,9 @@ use super::notes::{Notes, Returned, Submitted};
 use super::party::{Actor, ActorRef, Party, Source};
 use super::refusal::Refusal;
 use super::status::{StagePosition, StageState};
-use super::task::{Cause, Decision, Phase, PhaseName, Task, Verdict, Vote};
+use super::task::{Cause, Decision, Phase, PhaseName, Task, Verdict, Vote, Winding};
 use super::text::{Message, Name, Prose};
-use super::time::Time;
+use super::time::{Seconds, Time};
 use super::workflow::{Quorum, Workflow};
 
 /// What a task is, whatever happens to it.
@@ -83,6 +83,10 @@ pub struct TaskView {
     pub eta: Option<Time>,
     /// Every stage, in order.
     pub stages: Vec<StageView>,
+    /// Whose time it was, by stage, then party: how long the task has waited on whom since it was opened, as of the answer (of a command's
+    /// answer: as of the command). The `seconds` add up to the whole, to the microsecond: from `opened_at` to now, or to the end. They grow while the task waits,
+    /// but do not change the `ETag`: after a `304`, count on.
+    pub time_spent: Vec<TimeSpent>,
     /// The latest work handed in; null when there is none or the task is over (it stays in the trail).
     pub submission: Option<Submitted>,
     /// The feedback that sent the task back; null when nothing did, or a stage was approved since.
@@ -115,6 +119,19 @@ pub struct StageView {
     pub rounds: u32,
     /// Its latest decision; null without one.
     pub decision: Option<Decision>,
+}
+
+/// How long the task waited on a party in a stage.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct TimeSpent {
+    /// The party that the task waited on.
+    pub party: Party,
+    /// The stage that it was in.
+    pub stage: StageKey,
+    /// For how long, in all rounds.
+    pub seconds: Seconds,
+    /// How much of `seconds` the task was on hold at this party's wish.
+    pub held_seconds: Seconds,
 }
 
 /// A review: who voted, who may.
@@ -190,7 +207,7 @@ pub struct HoldView {
     pub reason: Option<Message>,
 }
 
-/// A cancellation that is winding down.
+/// A cancellation that is winding down. Whatever happens, the task is `cancelled` at `grace_until`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct CancellationView {
     /// The party that asked for it.
@@ -204,16 +221,50 @@ pub struct CancellationView {
     /// The command expected of it.
     #[schema(value_type = CommandType)]
     pub expected: String,
+    /// What may still be sent besides, by whom, and what it does. Nobody has to.
+    pub possible: Vec<Possible>,
+}
+
+/// What may still be sent while a task is being cancelled.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Possible {
+    /// Who may send it.
+    pub party: Party,
+    /// The command.
+    #[schema(value_type = CommandType)]
+    pub command: String,
+    /// What it does.
+    pub effect: PossibleEffect,
+}
+
+/// What a command does that may still be sent while a task is being cancelled. `recorded`: the decision does not count any more and is refused with
+/// `409 cancelling`, but it is kept in the trail (`recorded.seq`), once per person. `cancels_at_once`: with `immediate: true` the grace is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum PossibleEffect {
+    /// Kept, but of no effect.
+    Recorded,
+    /// The end.
+    CancelsAtOnce,
+}
+
+/// Who reads, and when.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reader {
+    /// The party.
+    pub party: Party,
+    /// The time of the answer.
+    pub at: Time,
 }
 
 impl TaskView {
-    /// The task as `party` reads it.
+    /// The task as `reader` reads it.
     pub fn new(
         workflow: &Workflow,
         identity: &Identity,
         snapshot: &Snapshot,
         head_hash: Option<Hash>,
-        party: Party,
+        reader: Reader,
     ) -> Self {
         let Snapshot { task, notes, status } = snapshot;
         Self {
@@ -240,13 +291,14 @@ impl TaskView {
             percent: status.percent,
             eta: status.eta,
             stages: stages(snapshot),
+            time_spent: time_spent(workflow, task, reader.at),
             submission: notes.submission.clone(),
             feedback: notes.returned.clone(),
             review: review(workflow, task, notes),
             escalation: escalation(task, notes),
             hold: hold(task, notes),
-            cancellation: cancellation(task, notes),
-            allowed: allowed(workflow, task, party).into_iter().map(str::to_owned).collect(),
+            cancellation: cancellation(workflow, task, notes),
+            allowed: allowed(workflow, task, reader.party).into_iter().map(str::to_owned).collect(),
             head_hash,
         }
     }
@@ -261,6 +313,19 @@ fn stages(snapshot: &Snapshot) -> Vec<StageView> {
         decision: record.decision.clone(),
     });
     stages.collect()
+}
+
+fn time_spent(workflow: &Workflow, task: &Task, at: Time) -> Vec<TimeSpent> {
+    let spent = task.spent_until(workflow, at);
+    let waits = spent.waits().iter().filter_map(|wait| {
+        Some(TimeSpent {
+            party: wait.party,
+            stage: workflow.stages.get(wait.stage)?.key.clone(),
+            seconds: Seconds::from_micros(wait.micros),
+            held_seconds: Seconds::from_micros(wait.held),
+        })
+    });
+    waits.collect()
 }
 
 fn review(workflow: &Workflow, task: &Task, notes: &Notes) -> Option<ReviewView> {
@@ -325,7 +390,7 @@ fn hold(task: &Task, notes: &Notes) -> Option<HoldView> {
     Some(HoldView { by: hold.by, reason: notes.reason.clone() })
 }
 
-fn cancellation(task: &Task, notes: &Notes) -> Option<CancellationView> {
+fn cancellation(workflow: &Workflow, task: &Task, notes: &Notes) -> Option<CancellationView> {
     let Phase::Cancelling(winding) = &task.phase else { return None };
     Some(CancellationView {
         by: winding.by,
@@ -333,5 +398,16 @@ fn cancellation(task: &Task, notes: &Notes) -> Option<CancellationView> {
         grace_until: winding.grace_until,
         waiting_on: Party::Partner,
         expected: "cancellation_acknowledged".to_owned(),
+        possible: possible(workflow, task, winding),
     })
+}
+
+/// Those whose decision was asked for may still give it.
+fn possible(workflow: &Workflow, task: &Task, winding: &Winding) -> Vec<Possible> {
+    let may = |party, command: &str, effect| Possible { party, command: command.to_owned(), effect };
+    let reviewer = task.stage_in(workflow).reviewer;
+    let votes = ["stage_approved", "stage_rejected"].map(|vote| may(reviewer, vote, PossibleEffect::Recorded));
+    let asked = winding.open.escalation.map(|asked| may(asked.to, "escalation_resolved", PossibleEffect::Recorded));
+    let end = may(Party::Platform, "cancellation_requested", PossibleEffect::CancelsAtOnce);
+    votes.into_iter().filter(|_| winding.open.review).chain(asked).chain([end]).collect()
 }

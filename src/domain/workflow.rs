@@ -12,16 +12,18 @@ mod warning;
 
 use std::borrow::Cow;
 
-use serde::{Deserialize, Deserializer, Serialize, de};
+use chrono::TimeDelta;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ObjectBuilder, RefBuilder, Schema, Type};
 
+use super::calendar::Calendar;
 use super::id::{ActorId, StageKey};
 use super::party::Party;
 use super::text::{Message, Name};
-use super::time::Span;
+use super::time::{Span, Time};
 #[cfg(test)]
 pub(crate) use arbitrary::definition;
 pub use finding::{Mistake, MistakeCode, Warning, WarningCode};
@@ -30,6 +32,7 @@ pub use parse::Parsed;
 /// An ordered list of stages. A value of this type came out of [`Workflow::parse`], or was stored after that: it is sound,
 /// and its defaults are filled in, so that a new default never reaches a running task.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(remote = "Self")]
 #[schema(as = WorkflowDefinition, description = "A workflow: an ordered list of stages. In answers, with all defaults filled in.")]
 pub struct Workflow {
     /// What people call it, at most 200 characters.
@@ -42,6 +45,48 @@ pub struct Workflow {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = TaskDeadline, required = false)]
     pub deadline: Option<TaskDeadline>,
+    /// When people work; what durations with the clock `business` are counted by. Default: there are none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Calendar, required = false)]
+    pub calendar: Option<Calendar>,
+}
+
+/// By hand for the check of [`Deserialize`]; serde derives the two together.
+impl Serialize for Workflow {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Self::serialize(self, serializer)
+    }
+}
+
+/// Without its calendar, working time would be read as time on the wall.
+impl<'de> Deserialize<'de> for Workflow {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let workflow = Self::deserialize(deserializer)?;
+        let business = workflow.durations().into_iter().any(|(_, clock, _)| clock == ClockKind::Business);
+        if business && workflow.calendar.is_none() {
+            return Err(de::Error::custom("the clock `business` needs a calendar"));
+        }
+        Ok(workflow)
+    }
+}
+
+/// What a duration is counted by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ClockKind {
+    /// Time as it passes.
+    #[default]
+    Wall,
+    /// Working time by the workflow's `calendar`: `PT8H` is eight working hours, `P1D` 24 of them.
+    Business,
+}
+
+impl ClockKind {
+    /// Whether it is the default, which is not written down.
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+    fn is_wall(&self) -> bool {
+        *self == Self::Wall
+    }
 }
 
 /// The deadline of the whole task.
@@ -49,6 +94,10 @@ pub struct Workflow {
 pub struct TaskDeadline {
     /// From the opening of the task.
     pub within: Span,
+    /// What `within` is counted by. Default `wall`.
+    #[serde(default, skip_serializing_if = "ClockKind::is_wall")]
+    #[schema(required = false)]
+    pub clock: ClockKind,
 }
 
 /// One gate.
@@ -212,6 +261,10 @@ pub struct EscalationRule {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = EscalationTimeout, required = false)]
     pub on_timeout: Option<EscalationTimeout>,
+    /// What `respond_within` is counted by; only with it. Default `wall`.
+    #[serde(default, skip_serializing_if = "ClockKind::is_wall")]
+    #[schema(required = false)]
+    pub clock: ClockKind,
 }
 
 /// What happens when the party escalated to stays silent. Never an approval.
@@ -244,6 +297,10 @@ pub struct StageDeadline {
     /// What happens when it passes. Default `none`.
     #[schema(required = false)]
     pub on_timeout: StageTimeout,
+    /// What `within` and `remind_before` are counted by. Default `wall`.
+    #[serde(default, skip_serializing_if = "ClockKind::is_wall")]
+    #[schema(required = false)]
+    pub clock: ClockKind,
 }
 
 /// What happens when a stage's deadline passes.
@@ -275,6 +332,9 @@ pub enum CancellationRule {
     LetFinish {
         /// How long the partner has to say so, at most P7D. Default PT24H.
         grace: Span,
+        /// What `grace` is counted by.
+        #[serde(default, skip_serializing_if = "ClockKind::is_wall")]
+        clock: ClockKind,
     },
 }
 
@@ -287,9 +347,13 @@ impl utoipa::PartialSchema for CancellationRule {
         let grace = RefBuilder::new().ref_location_from_schema_name("Span").description(Some(
             "How long the partner has to say so, at most P7D; only with `let_finish`. Default PT24H.",
         ));
+        let clock = RefBuilder::new()
+            .ref_location_from_schema_name("ClockKind")
+            .description(Some("What `grace` is counted by; only with `let_finish`. Default `wall`."));
         ObjectBuilder::new()
             .property("in_flight", in_flight)
             .property("grace", grace)
+            .property("clock", clock)
             .description(Some("What a cancellation does to a review that is going on."))
             .into()
     }
@@ -317,9 +381,52 @@ impl Workflow {
     ///
     /// That is the task's own deadline and nothing else. No clock of a stage bounds a task: any review can be escalated and
     /// then rejected whatever `max_rounds` says, rejected work is always handed in again, and that wait has no clock; a hold
-    /// stops every clock but the task's. A cancellation that winds down ends by the task's deadline too.
+    /// stops every clock but the task's. A cancellation that winds down ends by the task's deadline too. How long working time
+    /// takes depends on when it begins; this is an upper bound then.
     pub fn worst_case(&self) -> Option<u64> {
-        self.deadline.as_ref().map(|deadline| u64::from(deadline.within.seconds()))
+        self.deadline.as_ref().map(|deadline| self.longest(deadline.clock, &deadline.within))
+    }
+
+    /// How long `span` can take, in seconds, whenever it begins: an upper bound where it is working time.
+    fn longest(&self, clock: ClockKind, span: &Span) -> u64 {
+        match (clock, &self.calendar) {
+            (ClockKind::Business, Some(calendar)) => {
+                u64::try_from(calendar.longest(i64::from(span.seconds()))).unwrap_or(u64::MAX)
+            }
+            (ClockKind::Business, None) | (ClockKind::Wall, _) => u64::from(span.seconds()),
+        }
+    }
+
+    /// The instant at which so much time has passed since `start`, counted by `clock`. Only `decide` asks: what comes out is recorded in
+    /// events, for another build may have another time-zone database.
+    pub(super) fn after(&self, clock: ClockKind, start: Time, time: TimeDelta) -> Time {
+        match (clock, &self.calendar) {
+            (ClockKind::Business, Some(calendar)) => calendar.add(start, time),
+            (ClockKind::Business, None) | (ClockKind::Wall, _) => start + time,
+        }
+    }
+
+    /// Every duration with the clock that counts it and its place.
+    fn durations(&self) -> Vec<(String, ClockKind, &Span)> {
+        let own =
+            self.deadline.iter().map(|deadline| ("/deadline/within".to_owned(), deadline.clock, &deadline.within));
+        let stages = self.stages.iter().enumerate().flat_map(|(index, stage)| {
+            let at = move |field: &str| format!("/stages/{index}/{field}");
+            let deadline = stage.deadline.iter().flat_map(move |deadline| {
+                let reminders = deadline.remind_before.iter().zip(0_usize..);
+                let reminders =
+                    reminders.map(move |(span, n)| (at(&format!("deadline/remind_before/{n}")), deadline.clock, span));
+                [(at("deadline/within"), deadline.clock, &deadline.within)].into_iter().chain(reminders)
+            });
+            let respond = stage.escalation.respond_within.iter();
+            let respond = respond.map(move |span| (at("escalation/respond_within"), stage.escalation.clock, span));
+            let grace = match &stage.cancellation {
+                CancellationRule::LetFinish { grace, clock } => Some((at("cancellation/grace"), *clock, grace)),
+                CancellationRule::Withdraw => None,
+            };
+            deadline.chain(respond).chain(grace)
+        });
+        own.chain(stages).collect()
     }
 
     /// The stage with this key and its index.

@@ -12,7 +12,7 @@ use crate::app::commands::{Answer, View};
 use crate::app::{self, Caller, tasks};
 use crate::domain::audit::EntryView;
 use crate::domain::id::CommandId;
-use crate::domain::status::Status;
+use crate::domain::pace::StatusView;
 use crate::domain::view::TaskView;
 
 use super::body::RawBody;
@@ -32,6 +32,9 @@ pub struct EventQuery {
     /// Answer with what would happen, but write nothing. Default `false`.
     #[serde(default)]
     dry_run: bool,
+    /// Add a signed receipt of `event` to the answer. A dry run records nothing, so it has none, whatever is asked here. Default `false`.
+    #[serde(default)]
+    receipt: bool,
 }
 
 /// What a command did.
@@ -43,6 +46,9 @@ pub struct EventAnswer {
     events: Vec<EntryView>,
     /// The task afterwards: in full for partner and platform, the status for a buyer.
     task: TaskOrStatus,
+    /// With `?receipt=true`: the receipt of `event`, as `GET /tasks/{id}/audit/{seq}/receipt` gives it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    receipt: Option<String>,
 }
 
 /// A task as the caller's party sees it.
@@ -52,7 +58,7 @@ pub enum TaskOrStatus {
     /// Partner and platform.
     Task(Box<TaskView>),
     /// Buyer.
-    Status(Box<Status>),
+    Status(Box<StatusView>),
 }
 
 /// Send a command to a task
@@ -93,18 +99,27 @@ pub async fn post_event(
     let (key, if_match) = (idempotency_key(&headers)?, etag::if_match(&headers)?);
     let request = commands::parse(body.object()?, &caller, key, state.app.clock().now())?;
     let request = app::commands::Request { if_match, dry_run: query.dry_run, ..request };
+    let with_receipt = query.receipt && !query.dry_run;
+    if with_receipt {
+        // Before the command: a refusal must leave nothing behind.
+        app::log::require_key(&state.app)?;
+    }
     let answer = app::commands::post_event(&state.app, &caller, task, request).await?;
-    respond(answer, query.dry_run)
+    let receipt = match answer.events.first().filter(|_| with_receipt) {
+        Some(event) => Some(app::receipts::get_task_receipt(&state.app, &caller, path.id, event.seq).await?),
+        None => None,
+    };
+    respond(answer, receipt, query.dry_run)
 }
 
-fn respond(answer: Answer, dry_run: bool) -> Result<Response, Problem> {
+fn respond(answer: Answer, receipt: Option<String>, dry_run: bool) -> Result<Response, Problem> {
     let tag = etag::tag(answer.view.version());
     let event = answer.events.first().cloned().ok_or_else(|| Problem::internal("a transition without an event"))?;
     let task = match answer.view {
         View::Task(task) => TaskOrStatus::Task(task),
         View::Status(status) => TaskOrStatus::Status(status),
     };
-    let done = EventAnswer { event, events: answer.events, task };
+    let done = EventAnswer { event, events: answer.events, task, receipt };
     let replayed = [(REPLAYED, HeaderValue::from_static("true"))];
     Ok(match (answer.replayed, dry_run) {
         (true, _) => (StatusCode::OK, [(header::ETAG, tag)], replayed, Json(done)).into_response(),

@@ -27,6 +27,7 @@ pub mod events;
 pub mod extract;
 pub mod health;
 pub mod jwt;
+pub mod log;
 pub mod metrics;
 pub mod middleware;
 pub mod openapi;
@@ -34,6 +35,7 @@ pub mod page;
 pub mod partner_trail;
 pub mod partners;
 pub mod problem;
+pub mod reviews;
 pub mod server;
 pub mod simulations;
 pub mod statuses;
@@ -123,11 +125,16 @@ fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(events::post_event))
         .routes(routes!(statuses::get_task_status))
         .routes(routes!(statuses::list_statuses))
-        .routes(routes!(tasks::list_reviews))
+        .routes(routes!(reviews::list_reviews))
         .routes(routes!(audit::get_task_audit))
-        .routes(routes!(audit::get_task_audit_proof));
+        .routes(routes!(audit::get_task_audit_proof))
+        .routes(routes!(log::get_task_inclusion))
+        .routes(routes!(log::get_task_receipt))
+        .routes(routes!(log::get_checkpoint))
+        .routes(routes!(log::get_log_consistency));
     OpenApiRouter::with_openapi(openapi::base())
         .nest("/api/v1", api)
+        .routes(routes!(log::get_audit_key))
         .routes(routes!(health::health))
         .routes(routes!(health::ready))
         .routes(routes!(metrics::metrics))

@@ -15,9 +15,9 @@ use crate::domain::audit::{self, EntryView};
 use crate::domain::command::Command;
 use crate::domain::event::WorkflowRef;
 use crate::domain::id::{BuyerId, CredentialId, PartnerId};
+use crate::domain::pace::{Course, Pace, StatusView};
 use crate::domain::party::Party;
 use crate::domain::simulate::{Step, Trigger};
-use crate::domain::status::Status;
 use crate::domain::time::Time;
 use crate::domain::workflow::Workflow;
 
@@ -109,8 +109,8 @@ pub struct SimulationStep {
     /// Why the command was refused; null if it was not.
     #[schema(required = true)]
     refusal: Option<StepRefusal>,
-    /// What the buyer reads afterwards.
-    status: Status,
+    /// What the buyer reads afterwards. Nothing is said of the time that remains.
+    status: StatusView,
 }
 
 /// What made a step happen.
@@ -266,5 +266,7 @@ fn step(step: Step) -> SimulationStep {
         Trigger::Command(index) => (StepTrigger::Command, Some(index)),
         Trigger::Timer => (StepTrigger::Timer, None),
     };
-    SimulationStep { at: step.at, trigger, command, events, refusal, status: step.snapshot.status }
+    let pace = Pace::new(&Course::of(&step.snapshot.task), step.at, None);
+    let status = StatusView { status: step.snapshot.status, pace };
+    SimulationStep { at: step.at, trigger, command, events, refusal, status }
 }

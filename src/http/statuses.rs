@@ -10,7 +10,7 @@ use utoipa::IntoParams;
 use crate::app::Caller;
 use crate::app::tasks::{self, OpenedAfter};
 use crate::domain::id::TaskId;
-use crate::domain::status::Status;
+use crate::domain::pace::StatusView;
 use crate::domain::time::Time;
 
 use super::auth::BuyerOnly;
@@ -36,10 +36,11 @@ pub struct StatusesQuery {
 
 /// Read a task's status
 ///
-/// What the buyer reads. Its `version` and `ETag` change only when something in it does; poll with `If-None-Match`.
+/// What the buyer reads. Its `version` and `ETag` change only when something in it does; poll with `If-None-Match`. `stage_seconds` and
+/// `remaining_seconds` are as of the answer and change neither.
 #[utoipa::path(get, path = "/tasks/{id}/status", tag = "status", security(("partnerKey" = []), ("platformKey" = []), ("buyerToken" = [])), params(TaskPath,
     ("If-None-Match" = Option<String>, Header, description = "The `ETag` of the answer that the caller has.")), responses(
-    (status = 200, description = "The status.", body = Status, headers(("ETag" = String, description = "The status' version in quotes."))),
+    (status = 200, description = "The status.", body = StatusView, headers(("ETag" = String, description = "The status' version in quotes."))),
     (status = 304, description = "It has not changed."),
 ))]
 pub async fn get_task_status(
@@ -57,7 +58,7 @@ pub async fn get_task_status(
 ///
 /// Those of all the buyer's tasks, the latest opened first.
 #[utoipa::path(get, path = "/statuses", tag = "status", security(("buyerToken" = [])), params(StatusesQuery), responses(
-    (status = 200, description = "A page of statuses.", body = Page<Status>),
+    (status = 200, description = "A page of statuses.", body = Page<StatusView>),
 ))]
 pub async fn list_statuses(
     BuyerOnly(buyer): BuyerOnly,

@@ -1,17 +1,15 @@
-//! Tasks: opened by the platform, read in full by partner and platform, listed, and what waits on the caller.
+//! Tasks: opened by the platform, read in full by partner and platform, listed.
 
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::{Map, Value};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::app::Caller;
-use crate::app::tasks::{self, Count, DueAfter, Filter, InboxFilter, NewTask, OpenedAfter};
-use crate::domain::command::CommandType;
-use crate::domain::id::{ActorId, BuyerId, PartnerId, StageKey, TaskId, WorkflowKey};
+use crate::app::tasks::{self, Filter, NewTask, OpenedAfter};
+use crate::domain::id::{BuyerId, PartnerId, StageKey, TaskId, WorkflowKey};
 use crate::domain::party::Party;
 use crate::domain::task::PhaseName;
 use crate::domain::text::Name;
@@ -95,87 +93,6 @@ pub struct TasksQuery {
     /// The `next` of an earlier page; without it the first page.
     #[param(value_type = Option<String>)]
     cursor: Option<Cursor<(Time, TaskId)>>,
-}
-
-/// Which of the caller's reviews to list.
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub struct ReviewsQuery {
-    /// Leave out what this person of the caller's party may not decide: not a named reviewer, or barred from approving.
-    #[param(value_type = Option<String>, max_length = 200)]
-    actor: Option<ActorId>,
-    /// Only those at this stage.
-    stage: Option<StageKey>,
-    /// Only those on this workflow, in any version.
-    workflow: Option<WorkflowKey>,
-    /// How many rows the page has at most.
-    #[param(inline)]
-    #[serde(default)]
-    limit: Limit,
-    /// The `next` of an earlier page; without it the first page.
-    #[param(value_type = Option<String>)]
-    cursor: Option<Cursor<(Option<Time>, TaskId)>>,
-}
-
-/// What waits on the caller's party.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct Reviews {
-    /// The tasks, the earliest due first, those without a limit last.
-    items: Vec<Review>,
-    /// How many wait at each stage in all, whatever the page and the filters.
-    counts: Vec<StageCount>,
-    /// Give it as `cursor` to get the next page; null on the last one. Opaque.
-    #[schema(required = true)]
-    next: Option<String>,
-}
-
-/// A task that waits on the caller's party.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct Review {
-    /// The task.
-    task_id: TaskId,
-    /// What it is called; null once erased.
-    #[schema(required = true)]
-    title: Option<Name>,
-    /// The workflow's key.
-    workflow: WorkflowKey,
-    /// Where the task is.
-    phase: PhaseName,
-    /// The stage's key.
-    stage: StageKey,
-    /// The stage's round.
-    round: u32,
-    /// The latest revision; 0: nothing was handed in.
-    revision: u32,
-    /// The open escalation: what a resolution names; null without one.
-    #[schema(required = true)]
-    escalation: Option<u64>,
-    /// Since when it has waited.
-    since: Time,
-    /// When the wait should end; null without a limit.
-    #[schema(required = true)]
-    due_at: Option<Time>,
-    /// Whether that passed.
-    overdue: bool,
-    /// The commands that the caller's party could send now.
-    #[schema(value_type = Vec<CommandType>)]
-    allowed: Vec<String>,
-}
-
-/// How many tasks wait at a stage.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct StageCount {
-    /// Whose workflow.
-    partner_id: PartnerId,
-    /// The workflow's key.
-    workflow: WorkflowKey,
-    /// The stage's key.
-    stage: StageKey,
-    /// How many tasks wait there.
-    waiting: u64,
-    /// How many of those are overdue.
-    overdue: u64,
 }
 
 /// Open a task
@@ -274,50 +191,4 @@ pub async fn list_tasks(
     let after = query.cursor.map(|Cursor((opened_at, task_id))| OpenedAfter { opened_at, task_id });
     let rows = tasks::list_tasks(&state.app, &caller, filter, after, query.limit.and_one_more()).await?;
     Ok(Json(Page::new(rows, query.limit, |row| (row.opened_at, row.id), |row| row)))
-}
-
-/// List what waits on the caller
-///
-/// Every open task that waits on the caller's party, the earliest due first.
-#[utoipa::path(get, path = "/reviews", tag = "tasks", security(("partnerKey" = []), ("platformKey" = []), ("buyerToken" = [])), params(ReviewsQuery), responses(
-    (status = 200, description = "A page of what waits.", body = Reviews),
-))]
-pub async fn list_reviews(
-    caller: Caller,
-    Query(query): Query<ReviewsQuery>,
-    State(state): State<AppState>,
-) -> Result<Json<Reviews>, Problem> {
-    let filter = InboxFilter { workflow: query.workflow.as_ref(), stage: query.stage.as_ref() };
-    let after = query.cursor.map(|Cursor((due_at, task_id))| DueAfter { due_at, task_id });
-    let counts = tasks::count_reviews(&state.app, &caller).await?.into_iter().map(StageCount::from).collect();
-    let page = (after, query.limit.and_one_more());
-    let rows = tasks::list_reviews(&state.app, &caller, filter, query.actor, page).await?;
-    let Page { items, next } = Page::new(rows, query.limit, |row| (row.due_at, row.id), Review::from);
-    Ok(Json(Reviews { items, counts, next }))
-}
-
-impl From<TaskView> for Review {
-    fn from(task: TaskView) -> Self {
-        Self {
-            task_id: task.id,
-            title: task.title,
-            workflow: task.workflow.key,
-            phase: task.phase,
-            stage: task.stage.key,
-            round: task.round,
-            revision: task.revision,
-            escalation: task.escalation.map(|escalation| escalation.seq),
-            since: task.since,
-            due_at: task.due_at,
-            overdue: task.overdue,
-            allowed: task.allowed,
-        }
-    }
-}
-
-impl From<Count> for StageCount {
-    fn from(count: Count) -> Self {
-        let Count { partner_id, workflow, stage, waiting, overdue } = count;
-        Self { partner_id, workflow, stage, waiting, overdue }
-    }
 }

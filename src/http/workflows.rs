@@ -75,7 +75,8 @@ pub struct RegisteredWorkflow {
     definition: Workflow,
     /// What its author may not have meant.
     warnings: Vec<Warning>,
-    /// The longest a task can take by this definition, in seconds; null where something is unbounded.
+    /// The longest a task can take by this definition, in seconds; null where something is unbounded. An upper bound where the task's
+    /// deadline counts working time, since that depends on when the task is opened.
     #[schema(required = true)]
     worst_case_seconds: Option<u64>,
     /// The workflow as a Mermaid diagram.

@@ -4,9 +4,9 @@ use std::fmt;
 
 use uuid::Uuid;
 
-use super::row::{Place, int};
+use super::row::{Place, bigint, int};
 use super::{Error, Pool};
-use crate::domain::audit::{self, FORMAT, Recorded, Sealed};
+use crate::domain::audit::{self, FORMAT, Hash, Recorded, Sealed};
 use crate::domain::event::Event;
 use crate::domain::id::{ActorId, CommandId, StageKey, TaskId};
 use crate::domain::party::Party;
@@ -67,6 +67,29 @@ pub async fn list(pool: &Pool, task_id: TaskId, after: u64, limit: u32) -> Resul
         i64::from(limit),
     );
     rows.fetch_all(pool).await?.into_iter().map(Record::try_from).collect()
+}
+
+/// One row of the trail.
+pub async fn find(pool: &Pool, task_id: TaskId, seq: u64) -> Result<Option<Record>, Error> {
+    let row = select_events!(
+        "where task_id = $1 and seq = $2",
+        task_id.0,
+        // A caller's own number.
+        i64::try_from(seq).unwrap_or(i64::MAX),
+    );
+    row.fetch_optional(pool).await?.map(Record::try_from).transpose()
+}
+
+/// The hashes of the rows that recorded submissions, up to and with `seq`, in order: that of revision n is the n-th.
+pub async fn list_submissions(pool: &Pool, task_id: TaskId, seq: u64) -> Result<Vec<Hash>, Error> {
+    let rows = sqlx::query!(
+        "select seq, hash from task_events
+         where task_id = $1 and seq <= $2 and type = 'task.work_submitted' order by seq",
+        task_id.0,
+        bigint(seq),
+    );
+    let rows = rows.fetch_all(pool).await?;
+    rows.into_iter().map(|row| Place { table: "task_events", key: Key(task_id.0, row.seq) }.hash(&row.hash)).collect()
 }
 
 /// The decision of a stage and round: approved or rejected, the last one if an escalation decided over the first.

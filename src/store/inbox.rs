@@ -1,12 +1,16 @@
 //! What waits on a party, the earliest due first and what has no deadline last.
+//!
+//! An inbox is a set of queues, one for each stage of a version where something waits. The index keeps them apart, so a filter is a choice
+//! of queues: none reads past what it leaves out, and no answer takes longer because more tasks wait.
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::row::Place;
+use super::row::{Place, int};
 use super::tasks::{Record, select_tasks};
 use super::{Error, Pool};
-use crate::domain::id::{BuyerId, PartnerId, StageKey, TaskId, WorkflowKey};
+use crate::domain::event::WorkflowRef;
+use crate::domain::id::{BuyerId, PartnerId, StageKey, TaskId};
 use crate::domain::party::Party;
 use crate::domain::time::Time;
 
@@ -21,13 +25,19 @@ pub enum Desk {
     Platform,
 }
 
-/// Which part of an inbox. `None` leaves nothing out.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Filter<'a> {
-    /// The workflow, in any version.
-    pub workflow: Option<&'a WorkflowKey>,
-    /// The current stage.
-    pub stage: Option<&'a StageKey>,
+/// What waits on a party at one stage of one version: an inbox is made of these.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Queue {
+    /// Whose workflow: keys are unique per partner.
+    pub partner_id: PartnerId,
+    /// The version that the tasks are pinned to.
+    pub workflow: WorkflowRef,
+    /// The stage.
+    pub stage: StageKey,
+    /// How many tasks wait, counted up to the bound that was asked for.
+    pub waiting: u64,
+    /// How many of those are overdue, counted up to the same bound.
+    pub overdue: u64,
 }
 
 /// The last task of the page before.
@@ -39,42 +49,103 @@ pub struct After {
     pub task_id: TaskId,
 }
 
-/// How much waits at one stage of a workflow.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Count {
-    /// Whose workflow: keys are unique per partner.
-    pub partner_id: PartnerId,
-    /// The workflow, in any version.
-    pub workflow: WorkflowKey,
-    /// The stage.
-    pub stage: StageKey,
-    /// How many tasks wait.
-    pub waiting: u64,
-    /// How many of those are overdue.
-    pub overdue: u64,
+/// The queues where something waits on a party, each counted up to `bound`. Goes from queue to queue through the index, so it takes as
+/// long as there are queues, however many tasks are in them.
+pub async fn queues(pool: &Pool, desk: Desk, bound: u32) -> Result<Vec<Queue>, Error> {
+    let rows = sqlx::query!(
+        r#"/* search: inbox queues */
+           with recursive queue as (
+               (select partner_id, workflow_key, workflow_version, stage from tasks
+                where waits_for = $1 and waiting_on = $2
+                order by partner_id, workflow_key, workflow_version, stage limit 1)
+               union all
+               select next.* from queue cross join lateral (
+                   select partner_id, workflow_key, workflow_version, stage from tasks
+                   where waits_for = $1 and waiting_on = $2
+                       and (partner_id, workflow_key, workflow_version, stage)
+                         > (queue.partner_id, queue.workflow_key, queue.workflow_version, queue.stage)
+                   order by partner_id, workflow_key, workflow_version, stage limit 1
+               ) next
+           )
+           select partner_id as "partner_id!", workflow_key as "workflow_key!", workflow_version as "workflow_version!",
+               stage as "stage!", late.tasks + in_time.tasks as "waiting!", late.tasks as "overdue!"
+           from queue cross join lateral (
+               select count(*) as tasks from (
+                   select from tasks t
+                   where t.waits_for = $1 and t.waiting_on = $2 and t.partner_id = queue.partner_id
+                       and t.workflow_key = queue.workflow_key and t.workflow_version = queue.workflow_version
+                       and t.stage = queue.stage and t.overdue = true
+                   limit $3) counted
+           ) late cross join lateral (
+               select count(*) as tasks from (
+                   select from tasks t
+                   where t.waits_for = $1 and t.waiting_on = $2 and t.partner_id = queue.partner_id
+                       and t.workflow_key = queue.workflow_key and t.workflow_version = queue.workflow_version
+                       and t.stage = queue.stage and t.overdue = false
+                   limit $3 - late.tasks) counted
+           ) in_time"#,
+        desk.id(),
+        desk.party().as_str(),
+        i64::from(bound),
+    )
+    .fetch_all(pool)
+    .await?;
+    let queues = rows.into_iter().map(|row| {
+        let place = Place { table: "tasks", key: row.partner_id };
+        Ok(Queue {
+            partner_id: PartnerId(row.partner_id),
+            workflow: WorkflowRef {
+                key: place.checked(row.workflow_key)?,
+                version: place.unsigned(row.workflow_version)?,
+            },
+            stage: place.checked(row.stage)?,
+            waiting: place.unsigned(row.waiting)?,
+            overdue: place.unsigned(row.overdue)?,
+        })
+    });
+    queues.collect()
 }
 
-/// A page of what waits on a party.
+/// A page of what waits on a party in these queues; with `overdue`, only what is or is not. Each queue is searched by itself, and only
+/// the tasks of the page are read. A task that becomes overdue changes neither its queue nor its place.
 pub async fn list(
     pool: &Pool,
-    desk: Desk,
-    filter: Filter<'_>,
+    (desk, queues): (Desk, &[Queue]),
+    overdue: Option<bool>,
     after: Option<After>,
     limit: u32,
 ) -> Result<Vec<Record>, Error> {
+    let partners: Vec<Uuid> = queues.iter().map(|queue| queue.partner_id.0).collect();
+    let workflows: Vec<&str> = queues.iter().map(|queue| queue.workflow.key.as_str()).collect();
+    let versions: Vec<i32> = queues.iter().map(|queue| int(queue.workflow.version)).collect();
+    let stages: Vec<&str> = queues.iter().map(|queue| queue.stage.as_str()).collect();
     let rows = select_tasks!(
         "/* search: inbox */",
-        ["where waits_for = $1 and waiting_on = $2
-           and ($3::text is null or workflow_key = $3)
-           and ($4::text is null or stage = $4)
-           and (coalesce(due_at, 'infinity'::timestamptz), task_id)
-             > (coalesce($5, case when $6::uuid is null then '-infinity' else 'infinity' end::timestamptz), coalesce($6, '00000000-0000-0000-0000-000000000000'::uuid))
-         order by coalesce(due_at, 'infinity'::timestamptz), task_id
-         limit $7"],
+        ["where task_id = any (array(
+              select page.task_id
+              from unnest($3::uuid[], $4::text[], $5::integer[], $6::text[]) as queue (partner_id, workflow_key, workflow_version, stage)
+              cross join unnest($7::boolean[]) as lateness (overdue)
+              cross join lateral (
+                  select task_id, due_rank from tasks t
+                  where t.waits_for = $1 and t.waiting_on = $2 and t.partner_id = queue.partner_id
+                      and t.workflow_key = queue.workflow_key and t.workflow_version = queue.workflow_version
+                      and t.stage = queue.stage and t.overdue = lateness.overdue
+                      and (t.due_rank, t.task_id) > (
+                          coalesce($8, case when $9::uuid is null then '-infinity' else 'infinity' end::timestamptz),
+                          coalesce($9, '00000000-0000-0000-0000-000000000000'::uuid))
+                  order by t.due_rank, t.task_id
+                  limit $10
+              ) page
+              order by page.due_rank, page.task_id
+              limit $10))
+          order by due_rank, task_id"],
         desk.id(),
         desk.party().as_str(),
-        filter.workflow.map(WorkflowKey::as_str),
-        filter.stage.map(StageKey::as_str),
+        &partners,
+        &workflows as _,
+        &versions,
+        &stages as _,
+        &overdue.map_or(vec![false, true], |overdue| vec![overdue]),
         after.and_then(|after| after.due_at).map(Time::utc) as Option<DateTime<Utc>>,
         after.map(|after| after.task_id.0),
         i64::from(limit),
@@ -82,33 +153,6 @@ pub async fn list(
     .fetch_all(pool)
     .await?;
     rows.into_iter().map(Record::try_from).collect()
-}
-
-/// How much waits on a party, by workflow and stage.
-pub async fn count(pool: &Pool, desk: Desk) -> Result<Vec<Count>, Error> {
-    let rows = sqlx::query!(
-        r#"/* search: inbox counts */
-           select partner_id, workflow_key, stage, count(*) as "waiting!", count(*) filter (where overdue) as "overdue!"
-           from tasks
-           where waits_for = $1 and waiting_on = $2
-           group by partner_id, workflow_key, stage
-           order by partner_id, workflow_key, stage"#,
-        desk.id(),
-        desk.party().as_str(),
-    )
-    .fetch_all(pool)
-    .await?;
-    let counts = rows.into_iter().map(|row| {
-        let place = Place { table: "tasks", key: row.partner_id };
-        Ok(Count {
-            partner_id: PartnerId(row.partner_id),
-            workflow: place.checked(row.workflow_key)?,
-            stage: place.checked(row.stage)?,
-            waiting: place.unsigned(row.waiting)?,
-            overdue: place.unsigned(row.overdue)?,
-        })
-    });
-    counts.collect()
 }
 
 impl Desk {

@@ -1,6 +1,6 @@
 //! Pages of tasks, the latest opened first. The order never changes, so that a reader who turns pages misses none.
 
-use super::tasks::{Record, StatusRecord, StatusRow, select_tasks};
+use super::tasks::{Record, StatusRecord, select_statuses, select_tasks};
 use super::{Error, Pool};
 use crate::domain::id::{BuyerId, PartnerId, StageKey, TaskId, WorkflowKey};
 use crate::domain::party::Party;
@@ -33,14 +33,11 @@ pub struct After {
     pub task_id: TaskId,
 }
 
-/// A page of tasks. Each phase is searched by itself (phase comes first in the index), and only the tasks of the page are read.
+/// A page of tasks; only the tasks of the page are read.
 pub async fn list(pool: &Pool, filter: Filter<'_>, after: Option<After>, limit: u32) -> Result<Vec<Record>, Error> {
     let rows = match filter.partner_id {
-        Some(id) => {
-            let search = search!("/* search: tasks of a partner */", "partner_id = $9 and", filter, after, limit, id.0);
-            search.fetch_all(pool).await?
-        }
-        None => search!("/* search: tasks */", "", filter, after, limit).fetch_all(pool).await?,
+        Some(id) => search_of_partner!(filter, after, limit, id).fetch_all(pool).await?,
+        None => search!(filter, after, limit).fetch_all(pool).await?,
     };
     rows.into_iter().map(Record::try_from).collect()
 }
@@ -52,15 +49,12 @@ pub async fn list_statuses(
     after: Option<After>,
     limit: u32,
 ) -> Result<Vec<StatusRecord>, Error> {
-    let rows = sqlx::query_as!(
-        StatusRow,
-        r#"/* search: statuses of a buyer */
-           select task_id, partner_id, buyer_id, opened_at, status_version, buyer_status::text as "buyer_status!"
-           from tasks
-           where buyer_id = $1
+    let rows = select_statuses!(
+        "/* search: statuses of a buyer */",
+        "where buyer_id = $1
              and (opened_at, task_id) < (coalesce($2, 'infinity'::timestamptz), coalesce($3, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid))
            order by opened_at desc, task_id desc
-           limit $4"#,
+           limit $4",
         buyer_id.0,
         after.map(|after| after.opened_at.utc()),
         after.map(|after| after.task_id.0),
@@ -78,25 +72,96 @@ impl Filter<'_> {
     }
 }
 
-/// Selects a page: the statement's mark, the condition on whose tasks, what a caller asked for, that condition's parameters.
+/// Selects a page of all partners' tasks. Each phase is searched by itself, since phase comes first in the index; the other filters leave
+/// out what was read.
 macro_rules! search {
-    ($mark:literal, $whose:tt, $filter:ident, $after:ident, $limit:ident $(, $parameter:expr)*) => {
+    ($filter:ident, $after:ident, $limit:ident) => {
+        select_page!(
+            "/* search: tasks */",
+            "",
+            "from unnest($1::text[]) as wanted (phase) cross join lateral (
+                select task_id, opened_at from tasks where phase = wanted.phase
+                    and ($2::text is null or stage = $2)
+                    and ($3::text is null or workflow_key = $3)
+                    and ($4::boolean is null or overdue = $4)
+                    and ($5::text is null or waiting_on = $5)
+                    and (opened_at, task_id) < (
+                        coalesce($6, 'infinity'::timestamptz),
+                        coalesce($7, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid))
+                order by opened_at desc, task_id desc
+                limit $8
+            ) page",
+            $filter,
+            $after,
+            $limit
+        )
+    };
+}
+use search;
+
+/// Selects a page of one partner's tasks. First the places where there are any (phase, workflow, stage, whom they wait on, whether they are
+/// overdue), by going from one to the next through the index; then each that is asked for is searched by itself, so that no filter reads
+/// what it leaves out. Closed tasks wait on nobody, which takes a search of its own.
+macro_rules! search_of_partner {
+    ($filter:ident, $after:ident, $limit:ident, $partner:ident) => {
+        select_page!(
+            "/* search: tasks of a partner */",
+            "with recursive place as (
+                 select first.* from unnest($1::text[]) as wanted (phase) cross join lateral (
+                     select phase, workflow_key, stage, waiting_on, overdue from tasks
+                     where partner_id = $9 and phase = wanted.phase
+                     order by workflow_key, stage, waiting_on, overdue limit 1
+                 ) first
+                 union all
+                 select next.* from place cross join lateral (
+                     select phase, workflow_key, stage, waiting_on, overdue from tasks
+                     where partner_id = $9 and phase = place.phase
+                         and (workflow_key, stage, waiting_on, overdue)
+                           > (place.workflow_key, place.stage, place.waiting_on, place.overdue)
+                     order by workflow_key, stage, waiting_on, overdue limit 1
+                 ) next
+             )",
+            "from place cross join lateral (
+                (select task_id, opened_at from tasks t
+                 where t.partner_id = $9 and t.phase = place.phase and t.workflow_key = place.workflow_key
+                     and t.stage = place.stage and t.waiting_on = place.waiting_on and t.overdue = place.overdue
+                     and (t.opened_at, t.task_id) < (
+                         coalesce($6, 'infinity'::timestamptz),
+                         coalesce($7, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid))
+                 order by t.opened_at desc, t.task_id desc
+                 limit $8)
+                union all
+                (select task_id, opened_at from tasks t
+                 where place.waiting_on is null
+                     and t.partner_id = $9 and t.phase = place.phase and t.workflow_key = place.workflow_key
+                     and t.stage = place.stage and t.waiting_on is null and t.overdue = place.overdue
+                     and (t.opened_at, t.task_id) < (
+                         coalesce($6, 'infinity'::timestamptz),
+                         coalesce($7, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid))
+                 order by t.opened_at desc, t.task_id desc
+                 limit $8)
+             ) page
+             where ($2::text is null or place.stage = $2)
+                 and ($3::text is null or place.workflow_key = $3)
+                 and ($4::boolean is null or place.overdue = $4)
+                 and ($5::text is null or place.waiting_on = $5)",
+            $filter,
+            $after,
+            $limit,
+            $partner.0
+        )
+    };
+}
+use search_of_partner;
+
+/// What both have in common: the statement's mark, what precedes it, where the page's ids come from, what a caller asked for, the
+/// parameters beyond that.
+macro_rules! select_page {
+    ($mark:literal, $with:literal, $from:literal, $filter:ident, $after:ident, $limit:ident $(, $parameter:expr)*) => {
         select_tasks!(
             $mark,
             ["where task_id = any (array(
-                select page.task_id
-                from unnest($1::text[]) as wanted (phase) cross join lateral (
-                    select task_id, opened_at from tasks where " + $whose + " phase = wanted.phase
-                        and ($2::text is null or stage = $2)
-                        and ($3::text is null or workflow_key = $3)
-                        and ($4::boolean is null or overdue = $4)
-                        and ($5::text is null or waiting_on = $5)
-                        and (opened_at, task_id) < (
-                            coalesce($6, 'infinity'::timestamptz),
-                            coalesce($7, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid))
-                    order by opened_at desc, task_id desc
-                    limit $8
-                ) page
+                " + $with + " select page.task_id " + $from + "
                 order by page.opened_at desc, page.task_id desc
                 limit $8))
              order by opened_at desc, task_id desc"],
@@ -112,4 +177,4 @@ macro_rules! search {
         )
     };
 }
-use search;
+use select_page;

@@ -7,9 +7,11 @@
 pub mod erasures;
 mod error;
 pub mod events;
+pub mod finished;
 pub mod inbox;
 mod lender;
 pub mod lists;
+pub mod log;
 pub mod partner_events;
 pub mod partners;
 pub mod pool;

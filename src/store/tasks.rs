@@ -9,6 +9,7 @@ use crate::domain::audit::Hash;
 use crate::domain::decide::Snapshot;
 use crate::domain::event::WorkflowRef;
 use crate::domain::id::{BuyerId, PartnerId, TaskId};
+use crate::domain::pace::Course;
 use crate::domain::task::{FORMAT, Task};
 use crate::domain::text::Name;
 use crate::domain::time::Time;
@@ -36,7 +37,7 @@ pub struct Record {
     pub head: Hash,
 }
 
-/// The buyer's view of a task, as it is sent, and who may ask for it.
+/// The buyer's view of a task, as it is stored, who may ask for it, and what is added when it is answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StatusRecord {
     /// The task.
@@ -45,11 +46,15 @@ pub struct StatusRecord {
     pub partner_id: PartnerId,
     /// Who ordered it.
     pub buyer_id: BuyerId,
+    /// The version it is pinned to.
+    pub workflow: WorkflowRef,
+    /// What its pace is reckoned from.
+    pub course: Course,
     /// When it was opened: with the id, its place in a list.
     pub opened_at: Time,
     /// The version of the status: its `ETag`.
     pub version: u64,
-    /// The body.
+    /// The body, or what is stored of it.
     pub json: String,
 }
 
@@ -69,14 +74,7 @@ pub async fn list(pool: &Pool, task_ids: &[TaskId]) -> Result<Vec<(TaskId, Resul
 
 /// What the buyer reads of one task.
 pub async fn find_status(pool: &Pool, task_id: TaskId) -> Result<Option<StatusRecord>, Error> {
-    let row = sqlx::query_as!(
-        StatusRow,
-        r#"select task_id, partner_id, buyer_id, opened_at, status_version, buyer_status::text as "buyer_status!"
-           from tasks where task_id = $1"#,
-        task_id.0,
-    )
-    .fetch_optional(pool)
-    .await?;
+    let row = select_statuses!("", "where task_id = $1", task_id.0).fetch_optional(pool).await?;
     row.map(StatusRecord::try_from).transpose()
 }
 
@@ -120,6 +118,22 @@ macro_rules! select_tasks {
 }
 pub(super) use select_tasks;
 
+/// Selects statuses and what goes with them when they are answered: the mark before the statement, the text after `from tasks`, the parameters.
+macro_rules! select_statuses {
+    ($before:literal, $after:literal, $($parameter:expr),+ $(,)?) => {
+        sqlx::query_as!(
+            crate::store::tasks::StatusRow,
+            $before + r#" select task_id, partner_id, buyer_id, workflow_key, workflow_version, opened_at, status_version,
+                buyer_status::text as "buyer_status!", jsonb_build_object('phase', phase, 'stage', state->'stage',
+                    'since', state->'since', 'entered_at', state->'entered_at',
+                    'first_entered_at', state #> array['stages', state->>'stage', 'entered_at'])::text as "course!"
+                from tasks "# + $after,
+            $($parameter),+
+        )
+    };
+}
+pub(super) use select_statuses;
+
 /// The columns of a whole task.
 pub(super) struct Row {
     pub(super) task_id: Uuid,
@@ -144,9 +158,12 @@ pub(super) struct StatusRow {
     pub(super) task_id: Uuid,
     pub(super) partner_id: Uuid,
     pub(super) buyer_id: Uuid,
+    pub(super) workflow_key: String,
+    pub(super) workflow_version: i32,
     pub(super) opened_at: DateTime<Utc>,
     pub(super) status_version: i64,
     pub(super) buyer_status: String,
+    pub(super) course: String,
 }
 
 impl TryFrom<Row> for Record {
@@ -187,6 +204,11 @@ impl TryFrom<StatusRow> for StatusRecord {
             task_id: TaskId(row.task_id),
             partner_id: PartnerId(row.partner_id),
             buyer_id: BuyerId(row.buyer_id),
+            workflow: WorkflowRef {
+                key: place.checked(row.workflow_key)?,
+                version: place.unsigned(row.workflow_version)?,
+            },
+            course: place.json(&row.course)?,
             opened_at: row.opened_at.into(),
             version: place.unsigned(row.status_version)?,
             json: row.buyer_status,

@@ -122,6 +122,7 @@ struct Present {
     buyer_status: String,
     status_version: i64,
     updated_at: DateTime<Utc>,
+    closed_at: Option<DateTime<Utc>>,
 }
 
 /// The rows of the trail, column by column, as `unnest` takes them.
@@ -187,6 +188,7 @@ impl Present {
             buyer_status: to_json(status),
             status_version: bigint(status.version),
             updated_at: task.recorded_at().utc(),
+            closed_at: task.closed_at().map(Time::utc),
         }
     }
 }
@@ -221,7 +223,8 @@ async fn update<'c>(
                update tasks set
                    version = $3, phase = $4, stage = $5, round = $6, waiting_on = $7, due_at = $8, overdue = $9,
                    wake_at = $10, format = $11, state = $12::text::jsonb, notes = $13::text::jsonb,
-                   buyer_status = $14::text::json, status_version = $15, head_hash = $16, updated_at = $17
+                   buyer_status = $14::text::json, status_version = $15, head_hash = $16, updated_at = $17,
+                   closed_at = $31
                where task_id = $1 and version = $2
                returning task_id, version
            ), trail as (
@@ -240,7 +243,8 @@ async fn update<'c>(
         present.due_at, present.overdue, present.wake_at, present.format, present.state, present.notes,
         present.buyer_status, present.status_version, &head(hashes).as_bytes()[..], present.updated_at,
         &rows.seq, &rows.cause_seq, &rows.kind as _, &rows.stage as _, &rows.round as _, &rows.party as _,
-        &rows.recorded_at, &rows.command_id as _, &rows.command_digest as _, &rows.entry, &rows.data, &rows.personal, &rows.hash
+        &rows.recorded_at, &rows.command_id as _, &rows.command_digest as _, &rows.entry, &rows.data, &rows.personal, &rows.hash,
+        present.closed_at
     }
     .fetch_optional(database)
     .await

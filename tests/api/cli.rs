@@ -1,9 +1,11 @@
 //! The demo and the checks of files, as processes against a real service.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use serde_json::Value;
+use stagegate::domain::audit::note::SignerKey;
 
 use crate::harness::process::{Trial, command, run};
 
@@ -77,4 +79,42 @@ async fn definitions_are_checked_by_exit_code_and_word() {
     assert!(as_said && said.contains("mistake  /stages  too_few  ") && said.contains("not JSON: "), "{said}");
     let (well, said) = run(command(Path::new("/nonexistent")).args(["workflow", "check", "/nonexistent/file"])).await;
     assert!(!well && said.starts_with("stagegate: /nonexistent/file: "), "{said}");
+}
+
+#[tokio::test]
+async fn a_new_audit_key_has_its_name_and_a_bad_one_is_refused_and_not_quoted() {
+    let nowhere = Path::new("/nonexistent");
+    let new =
+        |name: &'static str| async move { run(command(nowhere).args(["keys", "--new", "--audit-name", name])).await };
+    let (well, said) = new("audit.example.com/it's").await;
+    assert!(well, "{said}");
+    let (evaluated, key) =
+        run(tokio::process::Command::new("sh").args(["-c", &format!("{said}\nprintf %s \"$STAGEGATE_AUDIT_KEY\"")]))
+            .await;
+    assert!(evaluated);
+    let key = SignerKey::parse(&key).unwrap();
+    assert_eq!(key.verifier().name().as_str(), "audit.example.com/it's");
+    assert!(!new("a b").await.0);
+    for (variable, value, expected) in [
+        ("STAGEGATE_AUDIT_KEY", "PRIVATE+KEY+planted", "STAGEGATE_AUDIT_KEY must be a signer key"),
+        ("STAGEGATE_AUDIT_OLD_KEYS", "x+y+z", "STAGEGATE_AUDIT_OLD_KEYS: `x+y+z` must be a verifier key"),
+    ] {
+        let mut serve = command(nowhere);
+        serve.env("DATABASE_URL", "postgres://nobody@127.0.0.1:1/nothing").env(variable, value);
+        let (well, said) = run(serve.args(["serve", "--listen", "127.0.0.1:0"])).await;
+        assert!(!well && said.contains(expected) && !said.contains("planted"), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn a_trial_has_an_audit_key_of_its_own_that_nobody_else_may_read() {
+    let trial = Trial::start().await;
+    let file = trial.data_dir.join("audit.key");
+    assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    let key = SignerKey::parse(fs::read_to_string(&file).unwrap().trim_end()).unwrap();
+    let url = format!("{}/.well-known/stagegate-audit-key", trial.url);
+    let (fetched, served) = run(tokio::process::Command::new("curl").args(["--silent", "--fail", &url])).await;
+    assert!(fetched);
+    assert_eq!(served, format!("{}\n", key.verifier()));
+    trial.stop().await;
 }

@@ -1,5 +1,7 @@
 //! Secrets planted wherever somebody can write something: each is found by those who may read it, and in no answer to anybody else.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
 use serde_json::{Value, json};
 
 use crate::harness::commands::{approve, at, cancel, escalate, reject, resolve, submit, update, with};
@@ -20,6 +22,7 @@ async fn a_secret_is_found_by_nobody_whom_it_is_not_for() {
     ask(&mut snoop).await;
     close(&mut snoop).await;
     snoop.look().await;
+    snoop.look_at_receipts().await;
     snoop.assert_each_was_for_somebody();
 }
 
@@ -213,6 +216,26 @@ impl Snoop<'_> {
                 self.inspect(who, &answer.text, path);
             }
         }
+    }
+
+    async fn look_at_receipts(&mut self) {
+        let rows = self.parties.trail(&self.id).await.len();
+        let mut seen = 0;
+        for client in [&self.parties.partner, &self.parties.buyer, &self.parties.platform] {
+            let who = self.name(client);
+            for seq in 1..=rows {
+                let path = format!("/api/v1/tasks/{}/audit/{seq}/receipt", self.id);
+                let answer = client.get(&path).await;
+                let Some(payload) = answer.text.split('.').nth(1).filter(|_| answer.status == 200) else {
+                    assert_eq!(answer.status, 404, "{path}");
+                    continue;
+                };
+                let payload = String::from_utf8(BASE64URL.decode(payload).unwrap()).unwrap();
+                self.inspect(who, &payload, &path);
+                seen += 1;
+            }
+        }
+        assert!(seen > rows, "{seen} receipts of {rows} rows");
     }
 
     async fn buyer_reads(&self) -> String {

@@ -7,13 +7,17 @@ use std::path::Path;
 use serde_json::Value;
 use stagegate::store::Pool;
 
+use crate::harness::commands::{approve, at};
 use crate::harness::database::TestDb;
+use crate::harness::parties::Parties;
 
 /// The searches over many tasks. They fan out on a distributed engine, so there are few, and they take no locks.
-const SEARCHES: [&str; 8] = [
+const SEARCHES: [&str; 11] = [
     "due",
+    "finished tasks of a version",
+    "heads to log",
     "inbox",
-    "inbox counts",
+    "inbox queues",
     "statuses of a buyer",
     "tasks",
     "tasks of a partner",
@@ -85,6 +89,33 @@ async fn keys_of_a_tasks_tables_start_with_the_task() {
                is distinct from 'task_id'";
     assert_none(&db.pool, unique_keys).await;
     assert_none(&db.pool, foreign_keys_to_tasks).await;
+}
+
+/// A row that stays in every index is updated on its own page, without a word to the indexes.
+#[tokio::test]
+async fn a_vote_short_of_the_quorum_changes_no_column_that_is_in_an_index() {
+    let parties = Parties::start().await;
+    let id = parties.open_in_legal().await;
+    let db = &parties.service.db;
+    let row = async || -> Value {
+        sqlx::query_scalar("select to_jsonb(tasks) from tasks").fetch_one(&mut db.owner().await).await.unwrap()
+    };
+    let before = row().await;
+    parties.partner.done(&id, &approve(at("legal", 1, 1), "u-anna")).await;
+    let after = row().await;
+    let changed: Vec<&String> =
+        before.as_object().unwrap().keys().filter(|column| before[*column] != after[*column]).collect();
+    assert!(changed.iter().any(|column| *column == "state"), "{changed:?}");
+    let indexed = "select distinct a.attname::text from pg_index i
+         join pg_attribute a on a.attrelid = i.indrelid and a.attnum = any (i.indkey) where i.indrelid = 'tasks'::regclass";
+    let indexed: Vec<String> = sqlx::query_scalar(indexed).fetch_all(&db.pool).await.unwrap();
+    assert!(indexed.iter().any(|column| column == "due_rank"), "{indexed:?}");
+    assert!(changed.iter().all(|column| !indexed.contains(column)), "{changed:?} and {indexed:?}");
+    assert_none(
+        &db.pool,
+        "select indexrelid::regclass::text from pg_index where indrelid = 'tasks'::regclass and 0 = any (indkey)",
+    )
+    .await;
 }
 
 #[tokio::test]

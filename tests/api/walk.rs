@@ -6,6 +6,7 @@ use stagegate::domain::audit::{self, Origin, ProofView};
 use stagegate::domain::decide::Snapshot;
 use stagegate::domain::event::Event;
 use stagegate::domain::id::{BuyerId, PartnerId, TaskId};
+use stagegate::domain::pace::{Course, Pace, StatusView};
 use stagegate::domain::time::Time;
 use stagegate::domain::workflow::Workflow;
 use stagegate::store;
@@ -91,7 +92,7 @@ impl Walk<'_> {
         let at = format!("seed {seed}, {} events", self.trail);
         let (pool, id) = (&self.parties.service.db.pool, TaskId(self.id.parse().unwrap()));
         let query = "select state::text, notes::text, buyer_status::text, version, phase, stage, round, waiting_on, due_at, wake_at, overdue, \
-            status_version, head_hash, updated_at from tasks where task_id = $1";
+            status_version, head_hash, updated_at, closed_at from tasks where task_id = $1";
         let row = sqlx::query(query).bind(id.0).fetch_one(pool).await.unwrap();
         let rows = store::events::list(pool, id, 0, 10_000).await.unwrap();
         let events: Vec<Event> = rows.iter().map(|row| row.event.clone()).collect();
@@ -113,6 +114,7 @@ impl Walk<'_> {
         assert_eq!(json!(row.get::<i64, _>("status_version")), status["version"], "{at}");
         assert_eq!(time("due_at"), folded.status.due_at, "{at}");
         assert_eq!(time("wake_at"), folded.task.wake_at(), "{at}");
+        assert_eq!(time("closed_at"), folded.task.closed_at(), "{at}");
         assert_eq!(time("updated_at"), Some(events.last().unwrap().recorded_at), "{at}");
         assert!(events.windows(2).all(|pair| pair[0].recorded_at <= pair[1].recorded_at), "{at}");
         let origin = Origin {
@@ -122,7 +124,9 @@ impl Walk<'_> {
         };
         let head = audit::verify(&origin, rows.iter().map(|row| &row.sealed)).unwrap();
         assert_eq!(head.hash.as_bytes()[..], *row.get::<&[u8], _>("head_hash"), "{at}");
-        assert_eq!(self.parties.status(&self.id).await, status, "{at}: what the buyer reads");
+        let pace = Pace::new(&Course::of(&folded.task), self.parties.service.clock.now(), None);
+        let told = serde_json::to_value(StatusView { status: folded.status, pace }).unwrap();
+        assert_eq!(self.parties.status(&self.id).await, told, "{at}: what the buyer reads");
         let proof = self.parties.buyer.read(&format!("/api/v1/tasks/{}/audit/proof", self.id)).await;
         assert_eq!(serde_json::from_value::<ProofView>(proof).unwrap().verify().unwrap(), head, "{at}");
     }

@@ -107,6 +107,7 @@ pub const KINDS: [Kind; Fact::TYPES.len()] = [
         "task.work_submitted",
         &[
             field("data.artifacts", Yes, Always, Never),
+            field("data.clock", No, Always, Always),
             field("data.revision", No, Always, Always),
             field("data.summary", Yes, Always, Never),
         ],
@@ -131,7 +132,7 @@ pub const KINDS: [Kind; Fact::TYPES.len()] = [
     )
     .rows(Always, Own)
     .by(Role::Reviewer),
-    kind("task.stage_entered", &[field("data.returned", No, Always, Always)]),
+    kind("task.stage_entered", &[field("data.clock", No, Always, Always), field("data.returned", No, Always, Always)]),
     kind("task.stage_approved", &[field("data.revision", No, Always, Always), field("data.votes", No, Always, Never)])
         .by(Role::Reviewer),
     kind(
@@ -160,6 +161,7 @@ pub const KINDS: [Kind; Fact::TYPES.len()] = [
         "task.escalation_resolved",
         &[
             field("data.advice", Yes, Always, Own),
+            field("data.clock", No, Always, Always),
             field("data.escalation", No, Always, Always),
             field("data.feedback", Yes, Always, Shared),
             field("data.resolution", No, Always, Always),
@@ -179,7 +181,7 @@ pub const KINDS: [Kind; Fact::TYPES.len()] = [
         ],
     ),
     kind("task.held", &[field("data.reason", Yes, Always, Always)]),
-    kind("task.resumed", &[]),
+    kind("task.resumed", &[field("data.clock", No, Always, Always)]),
     kind(
         "task.cancellation_requested",
         &[

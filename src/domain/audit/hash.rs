@@ -46,6 +46,11 @@ impl Hash {
         Self(hash.chain_update(path).chain_update(value.unwrap_or_default()).finalize().into())
     }
 
+    /// The leaf hash of RFC 6962, section 2.1: what the log of heads is made of.
+    pub(super) fn of_leaf(data: &[u8]) -> Self {
+        Self(Sha256::new().chain_update([0]).chain_update(data).finalize().into())
+    }
+
     /// The root of a Merkle tree as in RFC 6962 over leaves that are hashed already.
     pub(super) fn of_tree(mut level: Vec<Self>) -> Self {
         while level.len() > 1 {
@@ -57,7 +62,8 @@ impl Hash {
         level.pop().unwrap_or_else(|| Self(Sha256::digest([]).into()))
     }
 
-    fn beside(&self, right: &Self) -> Self {
+    /// The hash of a node over these two.
+    pub(super) fn beside(&self, right: &Self) -> Self {
         Self(Sha256::new().chain_update([1]).chain_update(self.0).chain_update(right.0).finalize().into())
     }
 }

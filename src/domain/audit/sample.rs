@@ -7,8 +7,9 @@ use uuid::Uuid;
 
 use super::{Origin, Sealed, Subject as _, seal};
 use crate::domain::event::{
-    Artifact, DeadlineKind, EscalationResolved, Event, Fact, Feedback, FeedbackItem, InFlight, LateDecision, Opened,
-    PersonalDataErased, Resolution, Restated, StageEscalated, StageRejected, TimeoutAction, VoteRecorded, WorkflowRef,
+    Artifact, ClockTimes, DeadlineKind, EscalationResolved, Event, Fact, Feedback, FeedbackItem, InFlight,
+    LateDecision, Opened, PersonalDataErased, Resolution, Restated, StageEscalated, StageRejected, TimeoutAction,
+    VoteRecorded, WorkflowRef,
 };
 use crate::domain::id::{BuyerId, CommandId, ErasureId, PartnerId, StageKey, TaskId, WorkflowKey};
 use crate::domain::party::{Actor, Party, Source};
@@ -85,11 +86,15 @@ fn opening() -> Vec<(Source, Fact)> {
         metadata: metadata.as_object().cloned(),
     };
     let status = Fact::StatusUpdated { message: Some(text("Nearly there")), percent: Some(80), eta: Some(time()) };
-    let submitted =
-        Fact::WorkSubmitted { revision: 2, summary: Some(text("SECRET summary")), artifacts: Some(vec![artifact()]) };
+    let submitted = Fact::WorkSubmitted {
+        revision: 2,
+        summary: Some(text("SECRET summary")),
+        artifacts: Some(vec![artifact()]),
+        clock: Some(clock()),
+    };
     vec![
         (Source::Platform, Fact::Opened(opened)),
-        (Source::Service, Fact::StageEntered { returned: true }),
+        (Source::Service, Fact::StageEntered { returned: true, clock: Some(clock()) }),
         (Source::Partner, submitted),
         (Source::Partner, status),
     ]
@@ -142,6 +147,7 @@ fn escalations() -> Vec<(Source, Fact)> {
             to: Some(Party::Buyer),
             feedback: Some(feedback),
             advice: Some(text(advice)),
+            clock: Some(clock()),
         })
     };
     vec![
@@ -168,7 +174,7 @@ fn ends() -> Vec<(Source, Fact)> {
     vec![
         (Source::Service, passed),
         (Source::Partner, Fact::Held { reason }),
-        (Source::Partner, Fact::Resumed {}),
+        (Source::Partner, Fact::Resumed { clock: Some(clock()) }),
         (Source::Buyer, requested),
         (Source::Service, Fact::ReviewWithdrawn {}),
         (Source::Partner, acknowledged),
@@ -226,6 +232,10 @@ fn stage(key: &str) -> StageKey {
 
 fn text<const MAX: usize>(text: &str) -> Text<MAX> {
     Text::parse(text).unwrap()
+}
+
+fn clock() -> ClockTimes {
+    ClockTimes { due_at: time(), remind_at: vec![time()] }
 }
 
 fn time() -> Time {

@@ -91,7 +91,8 @@ impl ToSchema for EventType {
 }
 
 /// Who of a party it was. A buyer reads `as` instead of another party's people.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct ActorView {
     /// The party's own id for the person or program.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -27,7 +27,8 @@ pub(super) fn resume(draft: &mut Draft<'_>, sender: &Sender) -> Result<(), Refus
         return Err(Refusal::HeldByOther);
     }
     guard_revision(draft)?;
-    draft.push(Fact::Resumed {}, By::Sender);
+    let clock = draft.resume_clock(hold.review.as_ref());
+    draft.push(Fact::Resumed { clock }, By::Sender);
     Ok(())
 }
 
@@ -36,7 +37,7 @@ pub(super) fn request(draft: &mut Draft<'_>, sender: &Sender, body: &Cancellatio
     let grace = match &draft.task().phase {
         Phase::Cancelling(_) if !body.immediate => return Err(Refusal::AlreadyCancelling),
         Phase::InReview(_) | Phase::Escalated(_) if !body.immediate => match &draft.stage().cancellation {
-            CancellationRule::LetFinish { grace } => Some(grace.delta()),
+            CancellationRule::LetFinish { grace, clock } => Some(draft.after(*clock, grace)),
             CancellationRule::Withdraw => None,
         },
         Phase::Preparing
@@ -48,10 +49,7 @@ pub(super) fn request(draft: &mut Draft<'_>, sender: &Sender, body: &Cancellatio
     };
     guard_revision(draft)?;
     // The earlier of the grace's end and the task's own deadline.
-    let grace_until = grace.map(|grace| {
-        let until = draft.now + grace;
-        draft.task().deadline_at().map_or(until, |deadline| deadline.min(until))
-    });
+    let grace_until = grace.map(|until| draft.task().deadline_at().map_or(until, |deadline| deadline.min(until)));
     let reason = Some(body.reason.clone());
     draft.push(Fact::CancellationRequested { reason, immediate: body.immediate, grace_until }, By::Sender);
     if grace_until.is_none() {

@@ -7,7 +7,7 @@ use crate::domain::party::{ActorRef, Party, Sender, Source};
 use crate::domain::refusal::Refusal;
 use crate::domain::task::{Cause, Outcome, Phase, Task, Verdict, Vote};
 use crate::domain::time::Time;
-use crate::domain::workflow::{OnExhausted, Stage, Workflow};
+use crate::domain::workflow::{OnExhausted, Stage, Submission, Workflow};
 
 use super::{Snapshot, Transition};
 
@@ -107,7 +107,9 @@ impl<'a> Draft<'a> {
     pub(super) fn enter(&mut self, stage: usize, returned: bool) {
         let Some(target) = self.workflow.stages.get(stage) else { return };
         let rounds = self.task().stages.get(stage).map_or(0, |record| record.rounds);
-        self.record(Fact::StageEntered { returned }, By::Service, Some((target.key.clone(), rounds + 1)));
+        let waits = returned || target.submission == Submission::Required;
+        let clock = if waits { None } else { self.start_clock(target) };
+        self.record(Fact::StageEntered { returned, clock }, By::Service, Some((target.key.clone(), rounds + 1)));
         self.ensure_quorum();
     }
 
@@ -128,8 +130,7 @@ impl<'a> Draft<'a> {
 
     /// ESCALATE: a party is asked, and its clock starts.
     pub(super) fn escalate(&mut self, to: Party, cause: Cause, by: By) {
-        let respond_by = self.stage().escalation.respond_within.as_ref().map(|within| self.now + within.delta());
-        self.escalate_until(to, cause, by, respond_by);
+        self.escalate_until(to, cause, by, self.respond_by());
     }
 
     pub(super) fn escalate_until(&mut self, to: Party, cause: Cause, by: By, respond_by: Option<Time>) {

@@ -30,7 +30,7 @@ pub(super) fn raise(draft: &mut Draft<'_>, sender: &Sender, body: &StageEscalate
     }
     check_revision(task, command)?;
     check_target(place.stage, sender, body.to)?;
-    let respond_by = place.stage.escalation.respond_within.as_ref().map(|within| draft.now + within.delta());
+    let respond_by = draft.respond_by();
     let reason = Some(body.reason.clone());
     let revision = task.revision();
     let escalated = event::StageEscalated { to: body.to, cause: Cause::Person, revision, respond_by, reason };
@@ -75,6 +75,7 @@ pub(super) fn resolve(draft: &mut Draft<'_>, sender: &Sender, body: &EscalationR
         to: body.to,
         feedback: body.feedback.clone(),
         advice: body.advice.clone(),
+        clock: if body.resolution == Resolution::Return { draft.returned_clock(escalation) } else { None },
     };
     let cause = escalation.cause;
     draft.push(Fact::EscalationResolved(resolved), By::Sender);
@@ -85,7 +86,7 @@ pub(super) fn resolve(draft: &mut Draft<'_>, sender: &Sender, body: &EscalationR
             draft.send_back(draft.workflow.index_of(&key), By::Sender, feedback);
         }
         (Resolution::Redirect, _, Some(to)) => {
-            let respond_by = stage.escalation.respond_within.as_ref().map(|within| draft.now + within.delta());
+            let respond_by = draft.respond_by();
             let revision = draft.task().revision();
             let reason = body.advice.clone();
             let escalated = event::StageEscalated { to, cause, revision, respond_by, reason };

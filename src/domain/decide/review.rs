@@ -38,7 +38,8 @@ pub(super) fn submit(draft: &mut Draft<'_>, sender: &Sender, body: &WorkSubmitte
         return Err(Refusal::LimitReached("a task takes at most 500 revisions"));
     }
     let artifacts = Some(body.artifacts.clone()).filter(|list| !list.is_empty());
-    draft.push(Fact::WorkSubmitted { revision, summary: body.summary.clone(), artifacts }, By::Sender);
+    let (summary, clock) = (body.summary.clone(), draft.start_clock(draft.stage()));
+    draft.push(Fact::WorkSubmitted { revision, summary, artifacts, clock }, By::Sender);
     draft.ensure_quorum();
     Ok(())
 }

@@ -45,6 +45,11 @@ const WORLDS: &[(&str, usize)] = &[
     // Every clock: reminders, silence that rejects and asks, a deadline of the whole task.
     ("a quorum=2,2 deadline=reject remind=PT8H rounds=2 to=platform,buyer respond=buyer | P10D", 100),
     // Silence approves on the way, and fails at the end.
+    // The same clocks in working time, paused and gone on with.
+    (
+        "a deadline=reject remind=PT8H within=PT10H to=platform,buyer respond=buyer finish business | PT80H business",
+        100,
+    ),
     ("a required deadline=approve; b deadline=platform respond=fail rounds=1 exhausted=fail", 100),
 ];
 

@@ -36,6 +36,13 @@ const STORIES: &[(&str, &str, &str)] = &[
     ("escalated_exhausted", "a rounds=1 | P30D", "reject bo full"),
     ("on_hold", "", "submit anna; approve dora; approve bo; wait PT1H; hold platform; status anna"),
     ("on_hold_preparing", "a required", "hold anna; resume anna; hold anna"),
+    ("in_review_business", "a deadline=none remind=PT8H within=PT40H business | P30D business", "wait P2D"),
+    ("on_hold_business", "a deadline=none remind=PT8H within=PT40H business", "wait P2D; hold anna"),
+    (
+        "resumed_business",
+        "a deadline=none remind=PT8H,PT1H within=PT40H respond=none finish business",
+        "submit anna; tick; hold anna; wait P2D; resume anna; escalate bo platform; wait PT20H; resolve platform return",
+    ),
     ("on_hold_overdue", "a deadline=none", "tick; hold anna"),
     (
         "cancelling",

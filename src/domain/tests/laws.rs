@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
+use chrono::TimeDelta;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -20,6 +21,7 @@ use crate::domain::time::Time;
 use crate::domain::workflow::Workflow;
 
 use super::kit::{Play, short};
+use super::spent;
 
 thread_local! {
     /// The edges that this thread's test crossed.
@@ -94,6 +96,7 @@ fn check_stored(workflow: &Workflow, trail: &[Event], snapshot: &Snapshot) {
             assert_eq!(canonical(&folded.status), canonical(&snapshot.status), "the status is the fold of the events");
             panic!("equal texts of different values");
         }
+        spent::check(workflow, trail, &snapshot.task, snapshot.task.recorded_at() + TimeDelta::microseconds(1));
     }
     let state = reads_back(&snapshot.task);
     reads_back(&snapshot.notes);

@@ -12,7 +12,7 @@ use crate::domain::id::StageKey;
 use crate::domain::party::{Party, Source};
 use crate::domain::task::{Cause, Verdict};
 use crate::domain::time::Time;
-use crate::domain::workflow::{EscalationTimeout, OnExhausted, Stage, StageTimeout, Workflow};
+use crate::domain::workflow::{ClockKind, EscalationTimeout, OnExhausted, Stage, StageTimeout, Workflow};
 
 use super::kit::short;
 
@@ -50,24 +50,30 @@ struct Escalated {
     bounded: bool,
 }
 
-/// How long the present revision has been before its reviewers.
-#[derive(Clone, Copy, Default)]
+/// When the present revision has been before its reviewers.
+#[derive(Clone, Default)]
 struct Stopwatch {
-    before: i64,
+    before: Vec<(Time, Time)>,
     since: Option<Time>,
 }
 
 impl Stopwatch {
     fn start(at: Time) -> Self {
-        Self { before: 0, since: Some(at) }
+        Self { before: Vec::new(), since: Some(at) }
     }
 
-    fn at(self, now: Time) -> i64 {
-        self.before + self.since.map_or(0, |since| now.micros() - since.micros())
+    /// For how long, as the stage's deadline counts it.
+    fn at(&self, workflow: &Workflow, clock: ClockKind, now: Time) -> TimeDelta {
+        let runs = self.before.iter().copied().chain(self.since.map(|since| (since, now)));
+        runs.map(|(from, to)| match clock {
+            ClockKind::Wall => to - from,
+            ClockKind::Business => workflow.calendar.as_ref().unwrap().between(from, to),
+        })
+        .sum()
     }
 
     fn stop(&mut self, now: Time) {
-        *self = Self { before: self.at(now), since: None };
+        self.before.extend(self.since.take().map(|since| (since, now)));
     }
 
     fn go_on(&mut self, now: Time) {
@@ -105,7 +111,7 @@ impl Reader {
                 let count = workflow.stages.len();
                 (self.rounds, self.approved) = (vec![0; count], vec![None; count]);
             }
-            Fact::StageEntered { returned } => self.entered(workflow, event, *returned, earlier),
+            Fact::StageEntered { returned, .. } => self.entered(workflow, event, *returned, earlier),
             Fact::WorkSubmitted { revision, .. } => {
                 assert_eq!(*revision, self.revision + 1, "{place}");
                 assert!(!self.paused(), "{place}");
@@ -135,7 +141,7 @@ impl Reader {
                 self.held = true;
                 self.stopwatch.stop(at);
             }
-            Fact::Resumed {} => {
+            Fact::Resumed { .. } => {
                 assert!(std::mem::take(&mut self.held), "{place}");
                 if self.reviewing {
                     self.stopwatch.go_on(at);
@@ -198,7 +204,10 @@ impl Reader {
         assert!(!spent || kept && escalated.respond_by.is_none(), "{place}: at most 3 changes of hands");
         let cause = self.open.as_ref().map_or(escalated.cause, |open| open.cause);
         assert_eq!(cause, escalated.cause, "{place}: a change of hands keeps the cause");
-        let due = stage.escalation.respond_within.as_ref().map(|within| at + within.delta());
+        let due = stage.escalation.respond_within.as_ref().map(|within| match stage.escalation.clock {
+            ClockKind::Wall => at + within.delta(),
+            ClockKind::Business => workflow.calendar.as_ref().unwrap().add(at, within.delta()),
+        });
         assert!(kept && escalated.respond_by.is_none() || escalated.respond_by == due, "{place}");
         self.stopwatch.stop(at);
         let (seq, to, bounded) = (event.seq, escalated.to, escalated.respond_by.is_some());
@@ -302,7 +311,7 @@ impl Reader {
                 let deadline = stage.deadline.as_ref().unwrap();
                 assert_eq!((deadline.on_timeout, event.party), (StageTimeout::Approve, Source::Service), "{place}");
                 assert!(self.of(Verdict::Rejected).is_empty(), "{place}: silence does not approve over a rejection");
-                let waited = TimeDelta::microseconds(self.stopwatch.at(event.recorded_at));
+                let waited = self.stopwatch.at(workflow, deadline.clock, event.recorded_at);
                 assert!(waited >= deadline.within.delta(), "{place}: the revision waited the whole time");
             }
             other => panic!("{place}: approved after {other:?}"),
@@ -362,13 +371,24 @@ impl Reader {
     }
 
     fn check_due(&self, workflow: &Workflow, now: Time, due_at: Time, place: &str) {
-        let within = workflow.stages[self.stage].deadline.as_ref().unwrap().within.delta();
-        let left = within.num_microseconds().unwrap() - self.stopwatch.at(now);
-        assert_eq!(
-            due_at,
-            now + TimeDelta::microseconds(left),
-            "{place}: pauses move the deadline by their length, exactly"
-        );
+        let deadline = workflow.stages[self.stage].deadline.as_ref().unwrap();
+        let within = deadline.within.delta();
+        match deadline.clock {
+            ClockKind::Wall => {
+                let left = within - self.stopwatch.at(workflow, ClockKind::Wall, now);
+                assert_eq!(due_at, now + left, "{place}: pauses move the deadline by their length, exactly");
+            }
+            ClockKind::Business => {
+                let since = self.stopwatch.since.unwrap();
+                let by = |time: Time| self.stopwatch.at(workflow, ClockKind::Business, time);
+                if by(since) < within {
+                    assert_eq!(by(due_at), within, "{place}: pauses take no working time");
+                    assert!(by(due_at - TimeDelta::microseconds(1)) < within, "{place}: due as soon as it is used up");
+                } else {
+                    assert!(due_at <= since, "{place}: it was used up when the clock went on");
+                }
+            }
+        }
         assert!(self.reviewing && self.open.is_none() && !self.held && !self.passed, "{place}: a clock runs");
     }
 

@@ -1,5 +1,6 @@
 //! Definitions in words, so that a case can carry its own: stages joined by `;`, each a key and what differs from the defaults, and
-//! after `|` how long the whole task may take: `draft required; legal panel distinct=draft deadline=approve | P3D`.
+//! after `|` how long the whole task may take: `draft required; legal panel distinct=draft deadline=approve | P3D`. A `business` at the end of a
+//! stage, or of the whole, counts its durations in working time: mornings and afternoons in Berlin, Monday to Friday.
 
 use serde_json::{Map, Value, json};
 
@@ -10,9 +11,21 @@ pub(super) fn definition(words: &str) -> Value {
     let stages: Vec<Value> = stages.split(';').map(stage).collect();
     let mut definition = json!({"name": "Under test", "stages": stages});
     if let Some(within) = within {
-        definition["deadline"] = json!({"within": within});
+        let (within, business) = within.split_once(' ').map_or((within, false), |(within, _)| (within, true));
+        definition["deadline"] = json!({"within": within, "clock": if business { "business" } else { "wall" }});
+    }
+    if words.contains("business") {
+        definition["calendar"] = office();
     }
     definition
+}
+
+/// Mornings and afternoons in Berlin, Monday to Friday, and Christmas.
+pub(super) fn office() -> Value {
+    let hours = json!([{"from": "09:00", "to": "12:00"}, {"from": "13:00", "to": "17:00"}]);
+    json!({"time_zone": "Europe/Berlin", "holidays": ["2026-12-25", "2027-01-01"], "hours": {
+        "monday": hours, "tuesday": hours, "wednesday": hours, "thursday": hours, "friday": hours,
+    }})
 }
 
 fn stage(words: &str) -> Value {
@@ -47,6 +60,16 @@ fn stage(words: &str) -> Value {
             "deadline" => stage["deadline"] = json!({"within": "PT24H", "on_timeout": action(value)}),
             "remind" => stage["deadline"]["remind_before"] = json!(list()),
             "finish" => stage["cancellation"] = json!({"in_flight": "let_finish", "grace": "PT2H"}),
+            "within" => stage["deadline"]["within"] = json!(value),
+            "business" => {
+                for holder in ["deadline", "escalation", "cancellation"] {
+                    if stage[holder]["within"].is_string()
+                        || stage[holder].get("respond_within").or(stage[holder].get("grace")).is_some()
+                    {
+                        stage[holder]["clock"] = json!("business");
+                    }
+                }
+            }
             other => panic!("no such word: {other}"),
         }
     }

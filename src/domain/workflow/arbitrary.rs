@@ -5,14 +5,33 @@ use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
 /// A valid definition of 1 to `max_stages` stages, with any mixture of fields given and left out. Its reviewers are some of
-/// `u-0` to `u-5`; the stages are `s-0`, `s-1` and so on. Shrinks to one stage with nothing but what is required.
+/// `u-0` to `u-5`; the stages are `s-0`, `s-1` and so on. Shrinks to one stage with nothing but what is required. Half of them have a
+/// calendar, and then half of their durations are working time.
 pub(crate) fn definition(max_stages: usize) -> impl Strategy<Value = Value> {
-    let stages = prop::collection::vec(prop::collection::vec(any::<u8>(), 48), 1..=max_stages);
-    (stages, any::<bool>(), 0..SPANS.len()).prop_map(|(rolls, bounded, within)| {
-        let stages: Vec<_> = rolls.iter().enumerate().map(|(index, rolls)| stage(index, &mut Dice(rolls))).collect();
-        let mut definition = json!({"name": "A <workflow> & \"more\"", "stages": stages});
+    let stages = prop::collection::vec(prop::collection::vec(any::<u8>(), 56), 1..=max_stages);
+    let whole = prop::collection::vec(any::<u8>(), 24);
+    (stages, any::<bool>(), 0..SPANS.len(), whole).prop_map(|(rolls, bounded, within, whole)| {
+        let dice = &mut Dice(&whole);
+        let calendar = dice.flip().then(|| calendar(dice));
+        let stages = rolls.iter().enumerate().map(|(index, rolls)| {
+            let dice = &mut Dice(rolls);
+            let mut stage = stage(index, dice);
+            for (holder, duration) in
+                [("deadline", "within"), ("escalation", "respond_within"), ("cancellation", "grace")]
+            {
+                if stage.get(holder).is_some_and(|rule| rule.get(duration).is_some()) {
+                    clock(&mut stage[holder], calendar.is_some(), dice);
+                }
+            }
+            stage
+        });
+        let mut definition = json!({"name": "A <workflow> & \"more\"", "stages": stages.collect::<Vec<_>>()});
         if bounded {
             definition["deadline"] = json!({"within": SPANS[within]});
+            clock(&mut definition["deadline"], calendar.is_some(), dice);
+        }
+        if let Some(calendar) = calendar {
+            definition["calendar"] = calendar;
         }
         definition
     })
@@ -20,6 +39,43 @@ pub(crate) fn definition(max_stages: usize) -> impl Strategy<Value = Value> {
 
 const SPANS: [&str; 6] = ["PT1H", "PT30M", "PT24H", "P2D", "P1W", "PT90S"];
 const PARTIES: [&str; 3] = ["platform", "partner", "buyer"];
+
+/// A working week of at least one interval, in whatever order; the task under test is opened on 2026-11-22.
+fn calendar(dice: &mut Dice) -> Value {
+    const ZONES: [&str; 6] =
+        ["UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu", "Pacific/Apia"];
+    const HOLIDAYS: [&str; 4] = ["2026-11-27", "2026-11-23", "2026-12-25", "2027-01-01"];
+    let interval = |(from, to): &(&str, &str)| json!({"from": from, "to": to});
+    let days: [&[(&str, &str)]; 5] = [
+        &[("09:00", "17:00")],
+        &[("13:00", "17:00"), ("09:00", "12:00")],
+        &[("00:00", "24:00")],
+        &[("22:00", "24:00"), ("00:00", "02:30"), ("02:30", "02:31")],
+        &[],
+    ];
+    let mut hours = Map::new();
+    for day in ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"] {
+        let day_hours = days[dice.below(days.len())];
+        if day == "monday" || dice.flip() {
+            let day_hours = if day == "monday" { days[dice.below(4)] } else { day_hours };
+            hours.insert(day.to_owned(), day_hours.iter().map(interval).collect());
+        }
+    }
+    let mut calendar = json!({"time_zone": dice.one(&ZONES), "hours": hours});
+    if dice.flip() {
+        calendar["holidays"] = json!(dice.some(0, &HOLIDAYS.map(ToOwned::to_owned)));
+    }
+    calendar
+}
+
+/// Says now and then what the rule's durations are counted by.
+fn clock(rule: &mut Value, calendar: bool, dice: &mut Dice) {
+    match dice.below(4) {
+        0 | 1 if calendar => rule["clock"] = json!("business"),
+        2 => rule["clock"] = json!("wall"),
+        _ => {}
+    }
+}
 
 /// Choices in a row; all zeros once they are used up.
 struct Dice<'a>(&'a [u8]);

@@ -8,7 +8,8 @@ mod tests;
 use std::fmt::Write as _;
 
 use super::{
-    CancellationRule, EscalationTimeout, OnExhausted, Stage, StageDeadline, StageTimeout, Submission, Workflow,
+    CancellationRule, ClockKind, EscalationTimeout, OnExhausted, Stage, StageDeadline, StageTimeout, Submission,
+    Workflow,
 };
 use crate::domain::id::StageKey;
 use crate::domain::party::Party;
@@ -30,7 +31,7 @@ pub fn mermaid(workflow: &Workflow) -> String {
     }
     lines.push(format!("{DELIVERY}([\"Delivery\"])"));
     if let Some(deadline) = &workflow.deadline {
-        let within = duration(&deadline.within);
+        let within = duration(deadline.clock, &deadline.within);
         lines.push(format!("opened -.->|\"not finished within {within}\"| expired([\"Expired\"])"));
     }
     if fails {
@@ -75,8 +76,8 @@ fn edges(workflow: &Workflow, index: usize, stage: &Stage) -> Vec<Edge> {
         edges.push(edge(&node(index), "-.->", format!("rejected in round {rounds}{where_to}"), to));
     }
     edges.push(edge(&node(index), "-.->", "escalated".to_owned(), call.clone()));
-    if let Some(StageDeadline { within, on_timeout, .. }) = &stage.deadline {
-        let silence = format!("no decision within {}", duration(within));
+    if let Some(StageDeadline { within, on_timeout, clock, .. }) = &stage.deadline {
+        let silence = format!("no decision within {}", duration(*clock, within));
         edges.extend(match on_timeout {
             StageTimeout::Escalate { to } => {
                 Some(edge(&node(index), "-.->", format!("{silence}, to {}", party_name(*to)), call.clone()))
@@ -88,7 +89,7 @@ fn edges(workflow: &Workflow, index: usize, stage: &Stage) -> Vec<Edge> {
         });
     }
     if let Some(within) = &stage.escalation.respond_within {
-        let silence = format!("no answer within {}", duration(within));
+        let silence = format!("no answer within {}", duration(stage.escalation.clock, within));
         edges.extend(match stage.escalation.on_timeout {
             Some(EscalationTimeout::Escalate { to }) => {
                 Some(edge(&call, "-.->", format!("{silence}, to {}", party_name(to)), call.clone()))
@@ -147,8 +148,8 @@ fn facts(stage: &Stage) -> Vec<Fact> {
     }
     fact("Rejection", rejection(stage));
     fact("Escalation", escalation(stage));
-    if let CancellationRule::LetFinish { grace } = &stage.cancellation {
-        fact("Cancellation", format!("lets reviewers finish; the partner has {} to wind up", duration(grace)));
+    if let CancellationRule::LetFinish { grace, clock } = &stage.cancellation {
+        fact("Cancellation", format!("lets reviewers finish; the partner has {} to wind up", duration(*clock, grace)));
     }
     facts
 }
@@ -181,9 +182,9 @@ fn stage_deadline(deadline: &StageDeadline) -> String {
         StageTimeout::Fail => "then the task fails".to_owned(),
         StageTimeout::None => "then overdue".to_owned(),
     };
-    let mut text = format!("{}, {then}", duration(&deadline.within));
+    let mut text = format!("{}, {then}", duration(deadline.clock, &deadline.within));
     if !deadline.remind_before.is_empty() {
-        let reminders: Vec<_> = deadline.remind_before.iter().map(duration).collect();
+        let reminders: Vec<_> = deadline.remind_before.iter().map(|before| duration(deadline.clock, before)).collect();
         let _ = write!(text, "; reminder {} before", reminders.join(", "));
     }
     text
@@ -208,7 +209,7 @@ fn escalation(stage: &Stage) -> String {
         Some(EscalationTimeout::Fail) => "then the task fails".to_owned(),
         Some(EscalationTimeout::None) | None => "then overdue".to_owned(),
     };
-    format!("to {parties}; {}, {then}", duration(within))
+    format!("to {parties}; {}, {then}", duration(stage.escalation.clock, within))
 }
 
 fn party_name(party: Party) -> &'static str {
@@ -223,13 +224,19 @@ fn counted(number: u32, noun: &str) -> String {
     if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }
 
-/// In the largest unit that it is a whole number of; days only from two on.
-fn duration(span: &Span) -> String {
+/// In the largest unit that it is a whole number of; days only from two on, and not of working time.
+fn duration(clock: ClockKind, span: &Span) -> String {
+    let (hour, minute, second) = match clock {
+        ClockKind::Wall => ("hour", "minute", "second"),
+        ClockKind::Business => ("working hour", "working minute", "working second"),
+    };
     match span.seconds() {
-        seconds if seconds % 86_400 == 0 && seconds > 86_400 => counted(seconds / 86_400, "day"),
-        seconds if seconds % 3600 == 0 => counted(seconds / 3600, "hour"),
-        seconds if seconds % 60 == 0 => counted(seconds / 60, "minute"),
-        seconds => counted(seconds, "second"),
+        seconds if seconds % 86_400 == 0 && seconds > 86_400 && clock == ClockKind::Wall => {
+            counted(seconds / 86_400, "day")
+        }
+        seconds if seconds % 3600 == 0 => counted(seconds / 3600, hour),
+        seconds if seconds % 60 == 0 => counted(seconds / 60, minute),
+        seconds => counted(seconds, second),
     }
 }
 

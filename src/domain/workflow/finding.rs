@@ -102,6 +102,13 @@ codes! {
         BuyerReviews "buyer_reviews" "A stage that the buyer reviews cannot be escalated to the buyer.";
         SilenceResolves "silence_resolves" "Silence would decide where it must not: an escalation, a stage that the platform reviews, or a buyer who had less than 24 hours.";
         ReminderTooLong "reminder_too_long" "A reminder would come before the review starts.";
+        UnknownTimeZone "unknown_time_zone" "A time zone is named that the IANA database does not have.";
+        InvalidTime "invalid_time" "A time of day is not written as HH:MM, from 00:00 to 24:00.";
+        InvalidDate "invalid_date" "A date is not written as YYYY-MM-DD, or there is no such day.";
+        InvalidHours "invalid_hours" "Working hours end before they begin, or overlap others of the same weekday.";
+        NoWorkingHours "no_working_hours" "A calendar has no working hours on any weekday.";
+        CalendarRequired "calendar_required" "The clock `business` is used, and the workflow has no calendar to count by.";
+        BeyondCalendar "beyond_calendar" "So much working time can take more than ten years by the workflow's calendar.";
         TooManyMistakes "too_many_mistakes" "There are more mistakes than an answer lists.";
     }
 }
@@ -114,6 +121,8 @@ codes! {
         UnboundedRounds "unbounded_rounds" "A stage can be rejected any number of times.";
         DeadlinesExceedTask "deadlines_exceed_task" "The stages' deadlines add up to more than the task's.";
         PoolMayRunDry "pool_may_run_dry" "Those who handed in or approved earlier may not approve here, which can leave fewer named reviewers than the quorum needs.";
+        UnusedCalendar "unused_calendar" "The workflow has a calendar, and no duration is counted by it.";
+        BusinessDays "business_days" "A duration of working time is written in days or weeks, which are 24 and 168 working hours.";
         NoVisibleDecision "no_visible_decision" "Every stage can pass by silence or on the word of whoever did the work, and nobody but the partner is asked: there is no decision that a buyer would notice, and the synchronous path would serve better.";
     }
 }

@@ -1,6 +1,7 @@
 //! Reads a definition from outside: everything that is wrong with it at once, or the checked definition with its defaults.
 //! The rules are those of one definition; what only looks doubtful is in `warning.rs`.
 
+mod calendar;
 mod node;
 #[cfg(test)]
 mod tests;
@@ -9,13 +10,14 @@ use serde_json::Value;
 
 use super::finding::{Mistake, MistakeCode as Code, Warning};
 use super::{
-    CancellationRule, EscalationRule, EscalationTimeout, OnExhausted, OnReject, Panel, Quorum, Stage, StageDeadline,
-    StageTimeout, Submission, TaskDeadline, Workflow, warning,
+    CancellationRule, ClockKind, EscalationRule, EscalationTimeout, OnExhausted, OnReject, Panel, Quorum, Stage,
+    StageDeadline, StageTimeout, Submission, TaskDeadline, Workflow, warning,
 };
+use crate::domain::calendar::{Calendar, MAX_SECONDS};
 use crate::domain::id::StageKey;
 use crate::domain::party::Party;
 use crate::domain::time::Span;
-use node::{Fields, Mistakes, Node, Read};
+use node::{Fields, Mistakes, Node, Read, Reported};
 
 /// The longest time that the partner gets to say what became of cancelled work: 7 days.
 const MAX_GRACE_SECONDS: u32 = 7 * 86_400;
@@ -84,25 +86,62 @@ impl Position<'_> {
     }
 }
 
+/// What durations can be counted by: the calendar, unless there is none or it is none.
+#[derive(Clone, Copy)]
+struct Clocks<'a> {
+    calendar: Result<&'a Option<Calendar>, &'a Reported>,
+}
+
+impl Clocks<'_> {
+    /// The `clock` beside a duration.
+    fn kind(self, fields: &Fields) -> Read<ClockKind> {
+        fields.or("clock", ClockKind::Wall, |node| {
+            let kind = node.word(&[("wall", ClockKind::Wall), ("business", ClockKind::Business)])?;
+            if kind == ClockKind::Business && matches!(self.calendar, Ok(None)) {
+                let rule = "may be `business` only in a workflow with a `calendar`";
+                return Err(node.report(Code::CalendarRequired, rule));
+            }
+            Ok(kind)
+        })
+    }
+
+    /// A duration that `kind` counts.
+    fn span(self, node: &Node, kind: Read<ClockKind>) -> Read<Span> {
+        let span = node.span()?;
+        if let (Ok(ClockKind::Business), Ok(Some(calendar))) = (kind, self.calendar)
+            && calendar.longest(i64::from(span.seconds())) > MAX_SECONDS
+        {
+            let rule = format!("is {span} of working time, which can take more than ten years by the calendar");
+            return Err(node.report(Code::BeyondCalendar, rule));
+        }
+        Ok(span)
+    }
+}
+
 /// What the rules of a stage ask of each other.
 struct Context<'a> {
     position: Position<'a>,
+    clocks: Clocks<'a>,
     reviewer: Read<Party>,
     escalation_to: Read<Vec<Party>>,
 }
 
 fn workflow(node: &Node) -> Read<Workflow> {
-    let fields = node.object(&["name", "stages", "deadline"])?;
+    let fields = node.object(&["name", "stages", "deadline", "calendar"])?;
     let name = fields.required("name", Node::text);
-    let stages = fields.required("stages", stages);
+    let calendar = fields.optional("calendar", calendar::calendar);
+    let clocks = Clocks { calendar: calendar.as_ref() };
+    let stages = fields.required("stages", |node| stages(node, clocks));
     let deadline = fields.optional("deadline", |node| {
-        let within = node.object(&["within"])?.required("within", Node::span)?;
-        Ok(TaskDeadline { within })
+        let fields = node.object(&["within", "clock"])?;
+        let clock = clocks.kind(&fields);
+        let within = fields.required("within", |node| clocks.span(node, clock));
+        Ok(TaskDeadline { within: within?, clock: clock? })
     });
-    Ok(Workflow { name: name?, stages: stages?, deadline: deadline? })
+    Ok(Workflow { name: name?, stages: stages?, deadline: deadline?, calendar: calendar? })
 }
 
-fn stages(node: &Node) -> Read<Vec<Stage>> {
+fn stages(node: &Node, clocks: Clocks) -> Read<Vec<Stage>> {
     let (nodes, counted) = node.elements(1..=50)?;
     let fields: Vec<_> = nodes.iter().map(|node| node.object(&STAGE_FIELDS)).collect();
     let mut keys: Vec<Read<StageKey>> = Vec::with_capacity(fields.len());
@@ -122,13 +161,13 @@ fn stages(node: &Node) -> Read<Vec<Stage>> {
     let stages: Vec<_> = fields
         .iter()
         .enumerate()
-        .map(|(index, fields)| stage(fields.as_ref().map_err(|r| *r)?, position(index)))
+        .map(|(index, fields)| stage(fields.as_ref().map_err(|r| *r)?, position(index), clocks))
         .collect();
     counted?;
     stages.into_iter().collect()
 }
 
-fn stage(fields: &Fields, position: Position) -> Read<Stage> {
+fn stage(fields: &Fields, position: Position, clocks: Clocks) -> Read<Stage> {
     let name = fields.required("name", Node::text);
     let buyer_label = fields.required("buyer_label", Node::text);
     let submission = fields.or("submission", Submission::None, |node| {
@@ -136,18 +175,18 @@ fn stage(fields: &Fields, position: Position) -> Read<Stage> {
     });
     let reviewer = fields.or("reviewer", Party::Partner, Node::party);
     let escalation =
-        fields.get("escalation").map(|node| node.object(&["to", "respond_within", "on_timeout"])).transpose();
+        fields.get("escalation").map(|node| node.object(&["to", "respond_within", "on_timeout", "clock"])).transpose();
     let escalation_to = match &escalation {
         Ok(Some(escalation)) => escalation_to(escalation, reviewer),
         Ok(None) => Ok(vec![Party::Platform]),
         Err(reported) => Err(*reported),
     };
-    let context = Context { position, reviewer, escalation_to };
+    let context = Context { position, clocks, reviewer, escalation_to };
     let panel = panel(fields, &context);
     let on_reject = on_reject(fields, &context);
     let escalation = escalation.and_then(|fields| escalation_rule(fields.as_ref(), &context));
     let deadline = fields.optional("deadline", |node| deadline(node, &context));
-    let cancellation = fields.or("cancellation", CancellationRule::Withdraw, cancellation);
+    let cancellation = fields.or("cancellation", CancellationRule::Withdraw, |node| cancellation(node, clocks));
     Ok(Stage {
         key: position.own()?,
         name: name?,
@@ -305,9 +344,11 @@ fn escalation_to(fields: &Fields, reviewer: Read<Party>) -> Read<Vec<Party>> {
 
 fn escalation_rule(fields: Option<&Fields>, context: &Context) -> Read<EscalationRule> {
     let Some(fields) = fields else {
-        return Ok(EscalationRule { to: context.escalation_to.clone()?, respond_within: None, on_timeout: None });
+        let to = context.escalation_to.clone()?;
+        return Ok(EscalationRule { to, respond_within: None, on_timeout: None, clock: ClockKind::Wall });
     };
-    let respond_within = fields.optional("respond_within", Node::span);
+    let clock = context.clocks.kind(fields);
+    let respond_within = fields.optional("respond_within", |node| context.clocks.span(node, clock));
     let on_timeout = fields.optional("on_timeout", |node| {
         let others = [
             ("reject", EscalationTimeout::Reject),
@@ -317,17 +358,21 @@ fn escalation_rule(fields: Option<&Fields>, context: &Context) -> Read<Escalatio
         let silence = "must not be `approve`: silence never resolves an escalation";
         action(node, context, |to| EscalationTimeout::Escalate { to }, &others, Some(silence))
     });
-    if fields.get("on_timeout").is_some() && fields.get("respond_within").is_none() {
-        return Err(fields.missing("respond_within", " with `on_timeout`"));
+    for (name, why) in [("on_timeout", " with `on_timeout`"), ("clock", " with `clock`")] {
+        if fields.get(name).is_some() && fields.get("respond_within").is_none() {
+            return Err(fields.missing("respond_within", why));
+        }
     }
     let respond_within = respond_within?;
     let default = respond_within.as_ref().map(|_| EscalationTimeout::None);
-    Ok(EscalationRule { to: context.escalation_to.clone()?, respond_within, on_timeout: on_timeout?.or(default) })
+    let (to, on_timeout) = (context.escalation_to.clone()?, on_timeout?.or(default));
+    Ok(EscalationRule { to, respond_within, on_timeout, clock: clock? })
 }
 
 fn deadline(node: &Node, context: &Context) -> Read<StageDeadline> {
-    let fields = node.object(&["within", "remind_before", "on_timeout"])?;
-    let within = fields.required("within", Node::span);
+    let fields = node.object(&["within", "remind_before", "on_timeout", "clock"])?;
+    let clock = context.clocks.kind(&fields);
+    let within = fields.required("within", |node| context.clocks.span(node, clock));
     let reminder = |node: &Node| {
         let reminder = node.span()?;
         match &within {
@@ -351,7 +396,7 @@ fn deadline(node: &Node, context: &Context) -> Read<StageDeadline> {
         ];
         action(node, context, |to| StageTimeout::Escalate { to }, &others, silence.as_deref())
     });
-    Ok(StageDeadline { within: within?, remind_before: remind_before?, on_timeout: on_timeout? })
+    Ok(StageDeadline { within: within?, remind_before: remind_before?, on_timeout: on_timeout?, clock: clock? })
 }
 
 /// Why silence may not approve a stage with this reviewer and deadline.
@@ -367,29 +412,34 @@ fn silence_rule(reviewer: Read<Party>, within: Option<&Span>) -> Option<String> 
     }
 }
 
-fn cancellation(node: &Node) -> Read<CancellationRule> {
+fn cancellation(node: &Node, clocks: Clocks) -> Read<CancellationRule> {
     #[derive(Clone, Copy, PartialEq)]
     enum InFlight {
         Withdraw,
         LetFinish,
     }
-    let fields = node.object(&["in_flight", "grace"])?;
+    let fields = node.object(&["in_flight", "grace", "clock"])?;
     let in_flight = fields.or("in_flight", InFlight::Withdraw, |node| {
         node.word(&[("withdraw", InFlight::Withdraw), ("let_finish", InFlight::LetFinish)])
     });
+    let applies = |node: &Node| match in_flight {
+        Ok(InFlight::Withdraw) => Err(node.report(Code::NotApplicable, "is only for `in_flight` `let_finish`")),
+        Ok(InFlight::LetFinish) | Err(_) => Ok(()),
+    };
+    let clock = fields.get("clock").map_or(Ok(()), |node| applies(&node)).and_then(|()| clocks.kind(&fields));
     let grace = fields.optional("grace", |node| {
-        if in_flight.is_ok_and(|in_flight| in_flight == InFlight::Withdraw) {
-            return Err(node.report(Code::NotApplicable, "is only for `in_flight` `let_finish`"));
-        }
-        let grace = node.span()?;
+        applies(node)?;
+        let grace = clocks.span(node, clock)?;
         if grace.seconds() > MAX_GRACE_SECONDS {
             return Err(node.report(Code::OutOfRange, "must be at most P7D"));
         }
         Ok(grace)
     });
     match in_flight? {
-        InFlight::Withdraw => grace.map(|_| CancellationRule::Withdraw),
-        InFlight::LetFinish => Ok(CancellationRule::LetFinish { grace: grace?.unwrap_or_else(default_grace) }),
+        InFlight::Withdraw => grace.and(clock).map(|_| CancellationRule::Withdraw),
+        InFlight::LetFinish => {
+            Ok(CancellationRule::LetFinish { grace: grace?.unwrap_or_else(default_grace), clock: clock? })
+        }
     }
 }
 

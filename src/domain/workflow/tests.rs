@@ -66,7 +66,7 @@ fn two_spellings_of_one_definition_are_the_same_and_a_change_is_not() {
     assert_ne!(parse(&short).digest(), parse(&other).digest());
 }
 
-/// What is doubtful about a definition with these fields in its stages, as `pointer code` lines. A stage is of the partner, asks
+/// What is doubtful about a definition with these fields in its stages, as `pointer code` lines. It has a calendar where one of its words asks for it. A stage is of the partner, asks
 /// for no work and has a limit of rounds and clocks that end every wait, unless it says otherwise.
 fn doubts(stages: &Value, deadline: Option<&str>) -> Vec<String> {
     let stages = stages.as_array().unwrap().iter().enumerate().map(|(index, fields)| {
@@ -82,7 +82,14 @@ fn doubts(stages: &Value, deadline: Option<&str>) -> Vec<String> {
     });
     let mut definition = json!({"name": "W", "stages": stages.collect::<Vec<_>>()});
     if let Some(within) = deadline {
-        definition["deadline"] = json!({"within": within});
+        let (within, business) = within.split_once(' ').map_or((within, false), |(within, _)| (within, true));
+        definition["deadline"] = json!({"within": within, "clock": if business { "business" } else { "wall" }});
+    }
+    if definition.to_string().contains("business") || definition.to_string().contains("calendar") {
+        // 40 hours a week, without changes of clocks.
+        let hours = json!([{"from": "09:00", "to": "17:00"}]);
+        definition["calendar"] = json!({"time_zone": "UTC", "hours":
+            {"monday": hours, "tuesday": hours, "wednesday": hours, "thursday": hours, "friday": hours}});
     }
     let parsed = Workflow::parse(&definition).unwrap_or_else(|mistakes| panic!("{mistakes:#?}"));
     parsed.warnings.iter().map(|warning| format!("{} {}", warning.pointer, warning.code.as_str())).collect()
@@ -92,6 +99,7 @@ fn doubts(stages: &Value, deadline: Option<&str>) -> Vec<String> {
 /// Warnings: stages, the task's deadline, what is doubtful.
 fn cases() -> Vec<(Value, Option<&'static str>, Vec<&'static str>)> {
     let task = Some("P14D");
+    let work = |within: &str| json!({"within": within, "on_timeout": {"action": "reject"}, "clock": "business"});
     let named = |count: usize| (0..count).map(|index| format!("u-{index}")).collect::<Vec<_>>();
     vec![
         (json!([{}]), task, vec![]),
@@ -144,6 +152,30 @@ fn cases() -> Vec<(Value, Option<&'static str>, Vec<&'static str>)> {
         // Sums: a stage here has two days.
         (json!([{}, {}]), Some("P4D"), vec![]),
         (json!([{}, {}]), Some("P3DT23H"), vec!["/deadline/within deadlines_exceed_task"]),
+        // The same in working time: two stages of 40 hours can take two weeks, or all 80 hours of the task.
+        (json!([{"deadline": work("PT40H")}, {"deadline": work("PT40H")}]), Some("PT80H business"), vec![]),
+        (
+            json!([{"deadline": work("PT40H")}, {"deadline": work("PT40H")}]),
+            Some("PT79H business"),
+            vec!["/deadline/within deadlines_exceed_task"],
+        ),
+        (json!([{"deadline": work("PT40H")}, {"deadline": work("PT40H")}]), Some("P14D"), vec![]),
+        (
+            json!([{"deadline": work("PT40H")}, {"deadline": work("PT40H")}]),
+            Some("P13D"),
+            vec!["/deadline/within deadlines_exceed_task"],
+        ),
+        // Two days on the wall hold 16 working hours each.
+        (json!([{}, {}]), Some("PT32H business"), vec![]),
+        (json!([{}, {}]), Some("PT31H business"), vec!["/deadline/within deadlines_exceed_task"]),
+        // Calendars.
+        (json!([{"name": "calendar"}]), task, vec!["/calendar unused_calendar"]),
+        (json!([{"deadline": work("P1D")}]), task, vec!["/stages/0/deadline/within business_days"]),
+        (
+            json!([{"escalation": {"respond_within": "P1W", "on_timeout": {"action": "fail"}, "clock": "business"}}]),
+            Some("P20D business"),
+            vec!["/deadline/within business_days", "/stages/0/escalation/respond_within business_days"],
+        ),
         // Pools: the submitter, and those who approved earlier, as many as can have.
         (json!([{"reviewers": named(1)}]), task, vec!["/stages/0/reviewers pool_may_run_dry"]),
         (json!([{"reviewers": named(1), "self_approval": true}]), task, vec![]),

@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::finding::{Warning, WarningCode as Code};
-use super::{EscalationTimeout, OnReject, Stage, StageTimeout, Submission, Workflow};
+use super::{ClockKind, EscalationTimeout, OnReject, Stage, StageDeadline, StageTimeout, Submission, Workflow};
 use crate::domain::party::Party;
+use crate::domain::time::Span;
 
 /// Everything doubtful in `workflow`, in the order of its stages.
 pub(super) fn warnings(workflow: &Workflow) -> Vec<Warning> {
@@ -22,6 +23,7 @@ pub(super) fn warnings(workflow: &Workflow) -> Vec<Warning> {
         let message = "Nothing bounds the task as a whole: a task on hold waits until somebody resumes it. A `deadline` would bound this wait and every other.";
         found.push(warning(String::new(), Code::UnboundedWait, message));
     }
+    found.extend(calendar(workflow));
     found.extend(deadlines_exceed_task(workflow));
     found.extend(no_visible_decision(workflow));
     found
@@ -35,7 +37,9 @@ fn timeout_approves(stage: &Stage, at: &str) -> Option<Warning> {
     let deadline = stage.deadline.as_ref().filter(|deadline| deadline.on_timeout == StageTimeout::Approve)?;
     let message = format!(
         "If the {} says nothing within {}, stage `{}` counts as approved.",
-        stage.reviewer, deadline.within, stage.key
+        stage.reviewer,
+        said(deadline.clock, &deadline.within),
+        stage.key
     );
     Some(warning(format!("{at}/deadline/on_timeout"), Code::TimeoutApproves, message))
 }
@@ -125,17 +129,57 @@ fn barred(workflow: &Workflow, stage: &Stage) -> usize {
 
 fn deadlines_exceed_task(workflow: &Workflow) -> Option<Warning> {
     let task = workflow.deadline.as_ref()?;
+    // In the time that the task's deadline is counted in, each stage's at its longest.
     let stages = workflow.stages.iter().filter_map(|stage| stage.deadline.as_ref());
-    let sum: u64 = stages.map(|deadline| u64::from(deadline.within.seconds())).sum();
+    let longest = |deadline: &StageDeadline| match (deadline.clock, task.clock, &workflow.calendar) {
+        (ClockKind::Wall, ClockKind::Business, Some(calendar)) => {
+            u64::try_from(calendar.most_work_in(i64::from(deadline.within.seconds()))).unwrap_or(u64::MAX)
+        }
+        (ClockKind::Business, ClockKind::Wall, _) => workflow.longest(deadline.clock, &deadline.within),
+        (_, _, _) => u64::from(deadline.within.seconds()),
+    };
+    let sum: u64 = stages.map(longest).sum();
     if sum <= u64::from(task.within.seconds()) {
         return None;
     }
+    let hours = match task.clock {
+        ClockKind::Wall => "hours",
+        ClockKind::Business => "working hours",
+    };
     let message = format!(
-        "The deadlines of the stages add up to {} hours, more than the task's {}: a task can expire while every reviewer is in time.",
+        "The deadlines of the stages can add up to {} {hours}, more than the task's {}: a task can expire while every reviewer is in time.",
         sum.div_ceil(3600),
-        task.within
+        said(task.clock, &task.within)
     );
     Some(warning("/deadline/within".to_owned(), Code::DeadlinesExceedTask, message))
+}
+
+/// A calendar without use, and working time in units that people take for days of work.
+fn calendar(workflow: &Workflow) -> Vec<Warning> {
+    let durations = workflow.durations();
+    let business: Vec<_> = durations.into_iter().filter(|(_, clock, _)| *clock == ClockKind::Business).collect();
+    if workflow.calendar.is_some() && business.is_empty() {
+        let message =
+            "No duration is counted by the calendar: give the deadlines that it is for `\"clock\": \"business\"`.";
+        return vec![warning("/calendar".to_owned(), Code::UnusedCalendar, message)];
+    }
+    let in_days = business.into_iter().filter(|(_, _, span)| span.as_str().contains(['D', 'W']));
+    let doubt = |(pointer, _, span): (String, ClockKind, &Span)| {
+        let hours = span.seconds().div_ceil(3600);
+        let message = format!(
+            "{span} is {hours} working hours here, for a day is 24 hours; eight working hours are written PT8H."
+        );
+        warning(pointer, Code::BusinessDays, message)
+    };
+    in_days.map(doubt).collect()
+}
+
+/// A duration in a sentence.
+fn said(clock: ClockKind, span: &Span) -> String {
+    match clock {
+        ClockKind::Wall => span.to_string(),
+        ClockKind::Business => format!("{span} of working time"),
+    }
 }
 
 /// A decision that a buyer would notice is one that somebody other than the worker has to make. It is missing if nobody but the

@@ -56,6 +56,8 @@ codes! {
     HeldByOther "held_by_other" FORBIDDEN "Held by another party" "Another party put the task on hold; it or the platform resumes it.";
     ResolutionNotAllowed "resolution_not_allowed" FORBIDDEN "Resolution not allowed" "The partner may resolve an escalation with `approve` only on stages that the partner reviews.";
     NotFound "not_found" NOT_FOUND "Not found" "There is no such path or resource, or it is somebody else's.";
+    NoCheckpoint "no_checkpoint" NOT_FOUND "No such checkpoint" "No checkpoint of that size was signed, or none at all yet; a kept one that the service does not know contradicts its log.";
+    NotLogged "not_logged" NOT_FOUND "Not in the log yet" "The task's trail, up to the entry asked about, is not in the log of that checkpoint. A change is logged about a minute later.";
     MethodNotAllowed "method_not_allowed" METHOD_NOT_ALLOWED "Method not allowed" "The path does not have this method; `Allow` lists those it has.";
     NotAcceptable "not_acceptable" NOT_ACCEPTABLE "Not acceptable" "The operation has no answer of a type that `Accept` allows.";
     SlowBody "slow_body" REQUEST_TIMEOUT "Body too slow" "The body did not arrive in time. Nothing was done.";
@@ -81,6 +83,7 @@ codes! {
     EventIdReused "event_id_reused" UNPROCESSABLE_ENTITY "Event id used before" "The `id` was used for this task by this party with another body. Use a new one for a new command.";
     ErasureIdReused "erasure_id_reused" UNPROCESSABLE_ENTITY "Erasure id used before" "The `id` was used for an erasure with another body. Use a new one for a new erasure.";
     Internal "internal" INTERNAL_SERVER_ERROR "Internal error" "A fault of the service, logged under `request_id`. The same request may be sent again.";
+    NoAuditKey "no_audit_key" SERVICE_UNAVAILABLE "No signing key" "The service runs without a key for checkpoints and receipts. Nothing was done; whoever runs it sets one.";
     Overloaded "overloaded" SERVICE_UNAVAILABLE "Overloaded" "Too much to do just now. Nothing was done; send the same request again after `Retry-After` seconds.";
     Timeout "timeout" SERVICE_UNAVAILABLE "Took too long" "No answer in time. A write may have taken effect; sending it again with the same `id` is safe.";
     Unavailable "unavailable" SERVICE_UNAVAILABLE "Unavailable" "Something that the service depends on cannot be reached. Send the same request again after `Retry-After` seconds.";

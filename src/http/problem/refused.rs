@@ -44,6 +44,14 @@ impl From<app::Error> for Problem {
                         "must name a workflow of the partner that is not retired",
                     )])
             }
+            app::Error::NoAuditKey => {
+                Self::new(Code::NoAuditKey, "This service has no key to sign with (STAGEGATE_AUDIT_KEY).")
+            }
+            app::Error::NoCheckpoint => Self::new(Code::NoCheckpoint, "There is no signed checkpoint of that size."),
+            app::Error::NotLogged => Self::new(
+                Code::NotLogged,
+                "The trail is not in the log of that checkpoint. A change is logged about a minute later.",
+            ),
             app::Error::Definition(mistakes) => Self::invalid_body(mistakes.into_iter().map(mistake).collect()),
             app::Error::Overloaded(source) => Self::overloaded().caused_by(source),
             app::Error::Unavailable(source) => Self::unavailable(source),

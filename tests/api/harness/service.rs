@@ -9,7 +9,9 @@ use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request};
 use serde_json::Value;
 use stagegate::app::App;
+use stagegate::app::log::Keys;
 use stagegate::clock::Clock;
+use stagegate::domain::audit::note::{KeyName, SignerKey};
 use stagegate::http::{self, AppState, Settings, jwt};
 use stagegate::store::pool;
 use tower::ServiceExt as _;
@@ -55,26 +57,42 @@ impl Service {
     pub async fn start() -> Self {
         let db = TestDb::new().await;
         let clock = Clock::fixed("2027-01-15T08:00:00Z".parse::<chrono::DateTime<chrono::Utc>>().unwrap().into());
-        let app = Arc::new(App::new(db.pool.clone(), clock.clone()));
+        let app = Arc::new(App::new(db.pool.clone(), clock.clone()).with_audit_keys(audit_keys()));
         let router = router(&app).await;
         Self { router, app, clock, db }
     }
 
     /// Another replica on the same database.
     pub async fn replica(db: &TestDb, clock: &Clock) -> Router {
-        router(&Arc::new(App::new(db.pool.clone(), clock.clone()))).await
+        router(&Arc::new(App::new(db.pool.clone(), clock.clone()).with_audit_keys(audit_keys()))).await
+    }
+
+    /// Another replica on the same database, with these keys: its use cases and its router.
+    pub async fn replica_with(&self, keys: Keys) -> (Arc<App>, Router) {
+        let app = Arc::new(App::new(self.db.pool.clone(), self.clock.clone()).with_audit_keys(keys));
+        let router = router(&app).await;
+        (app, router)
     }
 
     /// Another replica on the same database, with this many connections.
     pub async fn wide_replica(&self, connections: u32) -> Router {
         let pool = pool::connect(&self.db.owner, connections).await.unwrap();
-        router(&Arc::new(App::new(pool, self.clock.clone()))).await
+        router(&Arc::new(App::new(pool, self.clock.clone()).with_audit_keys(audit_keys()))).await
     }
 
     /// Sends a request with a bearer credential (none if empty) and a JSON body (none if null).
     pub async fn call(&self, method: &str, path: &str, credential: &str, body: &Value) -> Answer {
         call(&self.router, method, path, credential, body).await
     }
+}
+
+/// What checkpoints and receipts of the test service are signed with.
+pub fn audit_signer() -> SignerKey {
+    SignerKey::new(KeyName::parse("audit.example.com/stagegate").unwrap(), [42; 32])
+}
+
+fn audit_keys() -> Keys {
+    Keys::new(Some(audit_signer()), vec![])
 }
 
 async fn router(app: &Arc<App>) -> Router {

@@ -45,6 +45,7 @@ const VIOLATIONS: &[(&str, &str)] = &[
         "update tasks set waiting_on = null, due_at = null, wake_at = null where phase = 'in_review'",
     ),
     ("tasks_closed_ones_are_still", "update tasks set phase = 'delivery', waiting_on = null where phase = 'in_review'"),
+    ("tasks_over_ones_ended", "update tasks set closed_at = updated_at where phase = 'in_review'"),
     ("tasks_overdue_was_due", "update tasks set overdue = true where phase = 'preparing'"),
     ("tasks_work_waits_on_partner", "update tasks set waiting_on = 'buyer' where phase = 'preparing'"),
     ("tasks_hold_stops_the_clock", "update tasks set phase = 'on_hold' where phase = 'in_review'"),

@@ -1,10 +1,11 @@
 //! Lists, the inbox, a buyer's statuses and the timers' search.
 
+use stagegate::domain::event::WorkflowRef;
 use stagegate::domain::id::{BuyerId, PartnerId, StageKey, TaskId};
 use stagegate::domain::party::Party;
 use stagegate::domain::task::PhaseName;
 use stagegate::ids;
-use stagegate::store::inbox::{self, Count, Desk};
+use stagegate::store::inbox::{self, Desk, Queue};
 use stagegate::store::lists::{self, After, Filter};
 use stagegate::store::tasks::{self, Record};
 
@@ -91,7 +92,10 @@ async fn an_inbox_holds_what_waits_on_that_party_the_earliest_due_first() {
         .execute(&mut world.db.owner().await)
         .await
         .unwrap();
-    let list = async |desk, after| ids_of(&inbox::list(pool, desk, inbox::Filter::default(), after, 2).await.unwrap());
+    let list = async |desk, after| {
+        let queues = inbox::queues(pool, desk, 9).await.unwrap();
+        ids_of(&inbox::list(pool, (desk, &queues), None, after, 2).await.unwrap())
+    };
     let partner = Desk::Partner(world.partner);
     assert_eq!(list(partner, None).await, [in_review, preparing]);
     let after = inbox::After { due_at: Some(minute(14 * DAY)), task_id: preparing };
@@ -101,13 +105,40 @@ async fn an_inbox_holds_what_waits_on_that_party_the_earliest_due_first() {
     assert_eq!(list(Desk::Platform, None).await, []);
     assert_eq!(list(Desk::Partner(PartnerId(ids::new())), None).await, []);
     assert_eq!(list(Desk::Partner(PartnerId(world.buyer.0)), None).await, [], "a buyer's id is no partner's");
+}
 
-    let stage = StageKey::parse("copy").unwrap();
-    let none = StageKey::parse("none").unwrap();
-    let filter = inbox::Filter { stage: Some(&none), workflow: Some(&key(KEY)) };
-    assert_eq!(inbox::list(pool, partner, filter, None, 9).await.unwrap(), []);
-    let counts = inbox::count(pool, partner).await.unwrap();
-    assert_eq!(counts, [Count { partner_id: world.partner, workflow: key(KEY), stage, waiting: 3, overdue: 0 }]);
+#[tokio::test]
+async fn an_inbox_is_made_of_queues_that_are_counted_up_to_a_bound() {
+    let (world, [preparing, in_review, ..]) = four().await;
+    let pool = &world.db.pool;
+    let partner = Desk::Partner(world.partner);
+    let late = world.open(20).await;
+    world.play(late, &submit(), 20).await;
+    let queue = |stage: &str, waiting, overdue| Queue {
+        partner_id: world.partner,
+        workflow: WorkflowRef { key: key(KEY), version: 1 },
+        stage: StageKey::parse(stage).unwrap(),
+        waiting,
+        overdue,
+    };
+    assert_eq!(inbox::queues(pool, partner, 9).await.unwrap(), [queue("copy", 3, 0)]);
+    let mut owner = world.db.owner().await;
+    for (task_id, change) in [(late, "overdue = true"), (preparing, "stage = 'brief'")] {
+        let change = format!("update tasks set {change} where task_id = $1");
+        sqlx::query(sqlx::AssertSqlSafe(change)).bind(task_id.0).execute(&mut owner).await.unwrap();
+    }
+    let queues = inbox::queues(pool, partner, 9).await.unwrap();
+    assert_eq!(queues, [queue("brief", 1, 0), queue("copy", 2, 1)]);
+    assert_eq!(inbox::queues(pool, partner, 1).await.unwrap(), [queue("brief", 1, 0), queue("copy", 1, 1)]);
+    assert_eq!(inbox::queues(pool, Desk::Platform, 9).await.unwrap(), []);
+
+    let list = async |queues, overdue| ids_of(&inbox::list(pool, (partner, queues), overdue, None, 9).await.unwrap());
+    assert_eq!(list(&queues, None).await, [in_review, late, preparing], "merged by due time");
+    assert_eq!(list(&queues, Some(true)).await, [late]);
+    assert_eq!(list(&queues, Some(false)).await, [in_review, preparing]);
+    assert_eq!(list(&queues[..1], None).await, [preparing]);
+    assert_eq!(list(&[], None).await, []);
+    assert_eq!(list(&[queue("none", 0, 0)], None).await, []);
 }
 
 #[tokio::test]

@@ -71,7 +71,7 @@ pub fn svg(workflow: &Workflow) -> String {
 fn subtitle(workflow: &Workflow) -> String {
     let stages = counted(u32::try_from(workflow.stages.len()).unwrap_or(u32::MAX), "stage");
     match &workflow.deadline {
-        Some(deadline) => format!("{stages} · a task expires after {}", duration(&deadline.within)),
+        Some(deadline) => format!("{stages} · a task expires after {}", duration(deadline.clock, &deadline.within)),
         None => format!("{stages} · no deadline for the task as a whole"),
     }
 }

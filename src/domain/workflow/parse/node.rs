@@ -142,7 +142,7 @@ impl<'v> Node<'v> {
         sound.map(|()| items)
     }
 
-    fn string(&self, wanted: &str) -> Read<&'v str> {
+    pub(super) fn string(&self, wanted: &str) -> Read<&'v str> {
         self.value.as_str().ok_or_else(|| self.wrong_type(wanted))
     }
 

@@ -1,0 +1,72 @@
+//! How fast tasks go: what a status says that depends on the time of the answer.
+//!
+//! What the finished tasks of a version took is read once a minute and replica, however many poll: a minute's answers are judged by
+//! what was finished before that minute began. So a command's answer, which is reckoned at the time of the command, comes out the
+//! same when it is asked for again, whatever was finished since.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use moka::future::Cache;
+
+use crate::domain::event::WorkflowRef;
+use crate::domain::id::PartnerId;
+use crate::domain::pace::{Course, Finished, Pace, StatusView};
+use crate::domain::status::Status;
+use crate::domain::time::Time;
+use crate::store;
+use crate::store::tasks::StatusRecord;
+
+use super::App;
+
+/// How long what was read serves: one minute of the app's clock.
+const AGE_MICROS: i64 = 60_000_000;
+/// How many of the latest finished tasks count.
+const MOST: u32 = 1_000;
+/// Memory for what was read, in bytes.
+const ROOM: u64 = 64 << 20;
+
+/// What the finished tasks of a version took, as of the minute with this number.
+pub(super) type Experience = Cache<(PartnerId, WorkflowRef, i64), Arc<Finished>>;
+
+pub(super) fn experience() -> Experience {
+    Cache::builder()
+        .max_capacity(ROOM)
+        .weigher(|_, finished: &Arc<Finished>| u32::try_from(finished.size() + 256).unwrap_or(u32::MAX))
+        // The minute in the key bounds the age; this gives back the room of minutes that are over.
+        .time_to_live(Duration::from_mins(2))
+        .build()
+}
+
+/// A status as it is answered at `at`.
+pub(super) async fn view(
+    app: &App,
+    workflow: (PartnerId, &WorkflowRef),
+    (status, course): (Status, &Course),
+    at: Time,
+) -> StatusView {
+    StatusView { status, pace: pace(app, workflow, course, at).await }
+}
+
+/// A stored status as it is answered now.
+pub(super) async fn answer(app: &App, stored: StatusRecord) -> StatusRecord {
+    let pace = pace(app, (stored.partner_id, &stored.workflow), &stored.course, app.clock.now()).await;
+    StatusRecord { json: pace.after(&stored.json), ..stored }
+}
+
+async fn pace(app: &App, workflow: (PartnerId, &WorkflowRef), course: &Course, at: Time) -> Pace {
+    let finished = if course.heads_for_delivery() { finished(app, workflow, at).await } else { None };
+    Pace::new(course, at, finished.as_deref())
+}
+
+/// What the finished tasks of a version took. An answer does not fail for want of a forecast.
+async fn finished(app: &App, (partner, workflow): (PartnerId, &WorkflowRef), at: Time) -> Option<Arc<Finished>> {
+    let minute = at.micros().div_euclid(AGE_MICROS);
+    let before = Time::from_micros(minute.saturating_mul(AGE_MICROS));
+    let load = async {
+        let found = store::finished::list(&app.pool, partner, workflow, before, MOST).await?;
+        Ok::<_, store::Error>(Arc::new(Finished::new(found)))
+    };
+    let found = app.experience.try_get_with((partner, workflow.clone(), minute), load).await;
+    found.inspect_err(|error| tracing::warn!(error = %error, "no forecast: the finished tasks could not be read")).ok()
+}

@@ -1,0 +1,87 @@
+//! The names of the phases, as they stand on the wire.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::{Outcome, Phase};
+
+/// Where a task is, by name: the one field that says it on the wire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum PhaseName {
+    /// The stage waits for work to be handed in.
+    Preparing,
+    /// Reviewers are deciding.
+    InReview,
+    /// Paused; one named party must make a call.
+    Escalated,
+    /// Paused on request.
+    OnHold,
+    /// Winding down a review that a person is in the middle of.
+    Cancelling,
+    /// Every stage is approved. Terminal.
+    Delivery,
+    /// Cancelled. Terminal.
+    Cancelled,
+    /// The task's deadline passed. Terminal.
+    Expired,
+    /// The definition said `fail` when rounds or time ran out. Terminal.
+    Failed,
+}
+
+impl PhaseName {
+    /// All nine.
+    pub const ALL: [Self; 9] = [
+        Self::Preparing,
+        Self::InReview,
+        Self::Escalated,
+        Self::OnHold,
+        Self::Cancelling,
+        Self::Delivery,
+        Self::Cancelled,
+        Self::Expired,
+        Self::Failed,
+    ];
+
+    /// The word on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Preparing => "preparing",
+            Self::InReview => "in_review",
+            Self::Escalated => "escalated",
+            Self::OnHold => "on_hold",
+            Self::Cancelling => "cancelling",
+            Self::Delivery => "delivery",
+            Self::Cancelled => "cancelled",
+            Self::Expired => "expired",
+            Self::Failed => "failed",
+        }
+    }
+
+    /// Whether a task in it never changes again.
+    pub fn is_terminal(self) -> bool {
+        match self {
+            Self::Preparing | Self::InReview | Self::Escalated | Self::OnHold | Self::Cancelling => false,
+            Self::Delivery | Self::Cancelled | Self::Expired | Self::Failed => true,
+        }
+    }
+}
+
+impl Phase {
+    /// Its name.
+    pub fn name(&self) -> PhaseName {
+        match self {
+            Self::Preparing => PhaseName::Preparing,
+            Self::InReview(_) => PhaseName::InReview,
+            Self::Escalated(_) => PhaseName::Escalated,
+            Self::OnHold(_) => PhaseName::OnHold,
+            Self::Cancelling(_) => PhaseName::Cancelling,
+            Self::Closed(closed) => match closed.outcome {
+                Outcome::Delivery => PhaseName::Delivery,
+                Outcome::Cancelled => PhaseName::Cancelled,
+                Outcome::Expired => PhaseName::Expired,
+                Outcome::Failed(_) => PhaseName::Failed,
+            },
+        }
+    }
+}
