@@ -22,13 +22,13 @@ const PEOPLE: [&str; 8] = ["0", "1", "2", "3", "4", "5", "platform", "buyer"];
 fn a_thousand_tasks_verify_for_every_party_after_erasures() {
     let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
     let mut runner = TestRunner::new_with_rng(Config::default(), rng);
-    let strategy = (sequences(), proptest::collection::vec(0..PEOPLE.len(), 1..4));
+    let strategy = (sequences(), proptest::collection::vec(0..PEOPLE.len(), 1..3));
     let (mut tasks, mut entries, mut closed) = (0, 0, 0);
     while tasks < TASKS {
         let ((definition, rolls), people) = strategy.new_tree(&mut runner).unwrap().current();
         let mut last = None;
         // Short ones: what matters here is how they end, not how they came there.
-        play(&definition, &rolls[..rolls.len().min(12)], |play| last = Some(play.clone()));
+        play(&definition, &rolls[..rolls.len().min(8)], |play| last = Some(play.clone()));
         let mut play = last.unwrap();
         for person in people {
             entries += usize::from(erase_and_check(&mut play, PEOPLE[person]));
@@ -42,12 +42,14 @@ fn a_thousand_tasks_verify_for_every_party_after_erasures() {
 
 /// Whether something was erased.
 fn erase_and_check(play: &mut Play, who: &str) -> bool {
-    play.erase("nobody");
+    play.store();
     let before = (play.trail.clone(), play.rows.clone().unwrap());
     let outcome = play.erase(who);
     let rows = play.rows.clone().unwrap();
-    let again = play.clone().erase(who);
-    assert_eq!(again, "nothing", "a second time changes nothing");
+    // Of some, since it costs as much as the first time.
+    if rows.len().is_multiple_of(4) {
+        assert_eq!(play.clone().erase(who), "nothing", "a second time changes nothing");
+    }
     if outcome == "nothing" {
         assert_eq!(rows, before.1);
         return false;

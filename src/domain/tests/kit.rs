@@ -193,10 +193,15 @@ impl Play {
         result
     }
 
+    /// Keeps the trail as it is stored, from here on.
+    pub(super) fn store(&mut self) {
+        seal_rest(self.rows.get_or_insert_default(), &self.trail);
+    }
+
     /// Takes out what somebody wrote so far, as the service would.
     pub(super) fn erase(&mut self, who: &str) -> String {
+        self.store();
         let mut rows = self.rows.take().unwrap_or_default();
-        seal_rest(&mut rows, &self.trail);
         let until = self.now.max(self.snapshot.task.recorded_at());
         let scope = Scope { actor: sender(who).actor_ref().unwrap(), until };
         let trail: Vec<(Event, Sealed)> = self.trail.iter().cloned().zip(rows.iter().cloned()).collect();
