@@ -105,14 +105,7 @@ impl Notes {
             Fact::StatusUpdated { message, .. } => self.message.clone_from(message),
             Fact::VoteRecorded(vote) => self.vote(event, vote.feedback.clone()),
             Fact::StageApproved { .. } => self.returned = None,
-            Fact::StageRejected(rejected) => {
-                // From where it was first said: the copies in the decision go as a whole when one of their authors is erased.
-                let said = |seq: &u64| self.votes.iter().find(|note| note.seq == *seq)?.feedback.clone();
-                let counted = rejected.votes.iter().filter_map(said);
-                let feedback = self.resolution.take().into_iter().chain(counted);
-                let (shared, internal): (Vec<_>, Vec<_>) = feedback.partition(|feedback| feedback.share_with_buyer);
-                self.reject(event, [shared, internal].concat());
-            }
+            Fact::StageRejected(rejected) => self.reject(event, &rejected.votes),
             Fact::StageEscalated(escalated) => {
                 if escalated.reason.is_some() {
                     self.question.clone_from(&escalated.reason);
@@ -157,8 +150,14 @@ impl Notes {
         self.votes.push(VoteNote { seq: event.seq, actor: event.actor.clone(), feedback });
     }
 
-    /// A second rejection of the same round, by the party escalated to, adds to the first.
-    fn reject(&mut self, event: &Event, mut feedback: Vec<Feedback>) {
+    /// A second rejection of the same round, by the party escalated to, adds to the first. What was said is taken from where it was first
+    /// said: its copies in the decision go as a whole when one of their authors is erased.
+    fn reject(&mut self, event: &Event, votes: &[u64]) {
+        let said = |seq: &u64| self.votes.iter().find(|note| note.seq == *seq)?.feedback.clone();
+        let counted: Vec<Feedback> = votes.iter().filter_map(said).collect();
+        let feedback = self.resolution.take().into_iter().chain(counted);
+        let (shared, internal): (Vec<_>, Vec<_>) = feedback.partition(|feedback| feedback.share_with_buyer);
+        let mut feedback = [shared, internal].concat();
         let Some((stage, round)) = event.stage.clone().zip(event.round) else { return };
         let earlier = self.returned.take().filter(|earlier| earlier.stage == stage && earlier.round == round);
         feedback.splice(0..0, earlier.into_iter().flat_map(|earlier| earlier.feedback));

@@ -12,7 +12,7 @@ use crate::harness::database::TestDb;
 use crate::harness::parties::Parties;
 
 /// The searches over many tasks. They fan out on a distributed engine, so there are few, and they take no locks.
-const SEARCHES: [&str; 11] = [
+const SEARCHES: [&str; 10] = [
     "due",
     "finished tasks of a version",
     "heads to log",

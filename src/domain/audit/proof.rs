@@ -112,7 +112,7 @@ impl FieldProof {
                 Some(Hash::of_field(&Salt::parse(salt)?, &self.path, value.as_deref()))
             }
             (None, None, Some(leaf)) => Some(leaf),
-            (Some(_), _, _) | (None, _, _) => None,
+            (Some(_) | None, _, _) => None,
         }
     }
 }

@@ -103,12 +103,14 @@ fn rejected_together() -> Play {
 }
 
 fn shared(play: &Play) -> usize {
-    let lists = play.trail.iter().map(|event| match &event.fact {
-        Fact::StageRejected(rejected) => rejected.shared_feedback.as_ref().map_or(0, Vec::len),
-        Fact::PersonalDataErased(erased) => {
+    let lists = play.trail.iter().map(|event| {
+        if let Fact::StageRejected(rejected) = &event.fact {
+            rejected.shared_feedback.as_ref().map_or(0, Vec::len)
+        } else if let Fact::PersonalDataErased(erased) = &event.fact {
             erased.restated.iter().flatten().map(|restated| restated.shared_feedback.len()).sum()
+        } else {
+            0
         }
-        _ => 0,
     });
     lists.sum()
 }
