@@ -11,6 +11,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::mem::take;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Notify, watch};
@@ -62,6 +63,8 @@ struct Entry {
 #[derive(Debug)]
 struct Topic {
     id: TaskId,
+    /// The newest version that is known to exist.
+    exists: AtomicU64,
     seen: watch::Sender<Seen>,
     /// Held by whoever reads the status for all.
     reading: tokio::sync::Mutex<()>,
@@ -94,6 +97,8 @@ pub enum Woken {
 pub async fn watch_task_status(app: &Arc<App>, caller: &Caller, id: TaskId, at_least: u64) -> Result<Watch, Error> {
     let seat = Seat::take(app, id)?;
     let seen = seat.topic.seen.subscribe();
+    // Whoever has just written here reads it.
+    let at_least = at_least.max(seat.topic.exists.load(Ordering::SeqCst));
     let status = seat.topic.at_least(app, at_least).await?;
     if !may_see(caller, status.partner_id, status.buyer_id) {
         return Err(Error::NotFound);
@@ -187,7 +192,7 @@ impl Seen {
 impl Topic {
     fn new(id: TaskId, stopping: bool) -> Arc<Self> {
         let seen = watch::Sender::new(Seen { status: None, stopping });
-        Arc::new(Self { id, seen, reading: tokio::sync::Mutex::default() })
+        Arc::new(Self { id, exists: AtomicU64::new(0), seen, reading: tokio::sync::Mutex::default() })
     }
 
     /// The newest status that is known, if it is of this version or newer; else the database is asked, once for all who want the same.
@@ -258,8 +263,9 @@ impl Watchers {
     fn heard(&self, changes: &[Change]) {
         let topics = self.topics();
         let news = changes.iter().filter(|change| {
-            let entry = topics.watched.get(&change.task_id);
-            entry.is_some_and(|entry| entry.topic.seen.borrow().version() < change.version)
+            let Some(Entry { topic, .. }) = topics.watched.get(&change.task_id) else { return false };
+            topic.exists.fetch_max(change.version, Ordering::SeqCst);
+            topic.seen.borrow().version() < change.version
         });
         let news: Vec<TaskId> = news.map(|change| change.task_id).collect();
         drop(topics);

@@ -16,7 +16,7 @@ use crate::ids;
 use super::AppState;
 use super::auth::Holder;
 use super::extract::{NoParameters, Path, Query};
-use super::problem::Problem;
+use super::problem::{Code, Problem};
 use super::tasks::TaskPath;
 
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
@@ -105,9 +105,10 @@ impl Stream {
             self.next = Next::Nothing;
             return Some(format!("retry: {}\n\n", pause_millis()).into());
         }
-        // Whoever may not know any more is told nothing more.
-        if self.holder.check(app).await.is_err() {
-            return None;
+        // Whoever may not know any more is told nothing more. A database that is away ends no silent stream.
+        match self.holder.check(app).await {
+            Err(problem) if woken.is_ok() || problem.code() == Code::Unauthorized => return None,
+            Ok(()) | Err(_) => {}
         }
         match woken {
             Ok(_) => Some(self.status().await),

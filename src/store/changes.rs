@@ -80,16 +80,12 @@ impl Listener {
     /// Waits for the next changes. An error when the connection is lost; connect again then, and look for what was missed.
     pub async fn next(&mut self) -> Result<Vec<Change>, Error> {
         loop {
-            match timeout(SILENCE, self.0.try_recv()).await {
-                Ok(received) => {
-                    let lost = || sqlx::Error::Io(std::io::ErrorKind::ConnectionAborted.into());
-                    return Ok(parse(received?.ok_or_else(lost)?.payload()));
-                }
-                Err(_) => {
-                    let ping = timeout(ANSWER_TIMEOUT, sqlx::query("select 1").execute(&mut self.0)).await;
-                    ping.map_err(|_| sqlx::Error::PoolTimedOut)??;
-                }
+            if let Ok(received) = timeout(SILENCE, self.0.try_recv()).await {
+                let lost = || sqlx::Error::Io(std::io::ErrorKind::ConnectionAborted.into());
+                return Ok(parse(received?.ok_or_else(lost)?.payload()));
             }
+            let ping = timeout(ANSWER_TIMEOUT, sqlx::query("select 1").execute(&mut self.0)).await;
+            ping.map_err(|_| sqlx::Error::PoolTimedOut)??;
         }
     }
 }

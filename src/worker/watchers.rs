@@ -16,21 +16,21 @@ const COUNT: TimeDelta = TimeDelta::seconds(1);
 #[derive(Debug)]
 pub struct Watchers {
     app: Arc<App>,
-    watchers: Gauge,
-    watched: Gauge,
+    waiting: Gauge,
+    tasks: Gauge,
 }
 
 impl Watchers {
     /// A worker for this app.
     pub fn new(app: Arc<App>) -> Self {
-        Self { app, watchers: Gauge::default(), watched: Gauge::default() }
+        Self { app, waiting: Gauge::default(), tasks: Gauge::default() }
     }
 
     /// Adds what the worker counts.
     pub fn register(&self, registry: &mut Registry) {
         let help = "Requests and streams that wait for a status to change";
-        registry.register("status_watchers", help, self.watchers.clone());
-        registry.register("status_watched_tasks", "Tasks that they wait for", self.watched.clone());
+        registry.register("status_watchers", help, self.waiting.clone());
+        registry.register("status_watched_tasks", "Tasks that they wait for", self.tasks.clone());
     }
 
     /// Wakes watchers until the service drains.
@@ -42,8 +42,8 @@ impl Watchers {
     async fn count(&self) {
         while !self.app.is_draining() {
             let (watchers, watched) = watch::count(&self.app);
-            self.watchers.set(i64::try_from(watchers).unwrap_or(i64::MAX));
-            self.watched.set(i64::try_from(watched).unwrap_or(i64::MAX));
+            self.waiting.set(i64::try_from(watchers).unwrap_or(i64::MAX));
+            self.tasks.set(i64::try_from(watched).unwrap_or(i64::MAX));
             self.app.pause_until(self.app.clock().now() + COUNT).await;
         }
     }
