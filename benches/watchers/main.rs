@@ -25,8 +25,10 @@ use tokio::time::sleep;
 const DATABASE: &str = "stagegate";
 /// Watchers that begin at the same time.
 const AT_ONCE: usize = 100;
-/// Clients beside the watchers.
-const OTHERS: usize = 100;
+/// Clients that open tasks at the same time.
+const OPENERS: usize = 8;
+/// Connections beside those of the watchers.
+const OTHERS: usize = 200;
 
 type Failure = Box<dyn Error + Send + Sync>;
 
@@ -98,10 +100,7 @@ async fn measure(options: &Options, postgres: &Postgres) -> Result<(), Failure> 
     let mut client = Client::open(&one.address, &key).await?;
     let partner = client.prepare().await?;
     let mut out = stdout();
-    let mut tasks = Vec::with_capacity(options.tasks);
-    for _ in 0..options.tasks {
-        tasks.push(client.open_task(&partner).await?);
-    }
+    let tasks = open_tasks(&one.address, &key, &partner, options.tasks).await?;
     // The caches are warm and the allocator has its arenas before the first look.
     let warm = watch_all(&one.address, &key, options.way, &tasks[..AT_ONCE.min(tasks.len())], AT_ONCE).await?;
     drop(warm);
@@ -149,6 +148,19 @@ async fn measure(options: &Options, postgres: &Postgres) -> Result<(), Failure> 
     drop(watching);
     one.stop().await?;
     other.stop().await
+}
+
+/// So many tasks, opened by several clients at a time.
+async fn open_tasks(address: &str, key: &str, partner: &str, count: usize) -> Result<Vec<String>, Failure> {
+    let parts = (0..OPENERS).map(|part| async move {
+        let mut client = Client::open(address, key).await?;
+        let mut tasks = Vec::new();
+        for _ in (part..count).step_by(OPENERS) {
+            tasks.push(client.open_task(partner).await?);
+        }
+        Ok::<_, Failure>(tasks)
+    });
+    Ok(futures_util::future::try_join_all(parts).await?.concat())
 }
 
 /// Statements are transactions of their own here; what the statistics lag behind is little beside the seconds measured.
@@ -299,6 +311,7 @@ impl Replica {
             .env("STAGEGATE_PLATFORM_KEYS", key)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
+            .stderr(Stdio::null())
             .kill_on_drop(true)
             .spawn()?;
         let mut lines = BufReader::new(child.stdout.take().ok_or("no output")?).lines();

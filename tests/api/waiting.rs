@@ -162,7 +162,7 @@ async fn a_stream_tells_each_change_and_resumes() {
     let mut resumed = Stream::open(&parties.buyer, &path, &second.to_string()).await;
     assert_eq!(parse(&resumed.next().await.unwrap()).1["message"], "four");
     while parse(&stream.next().await.unwrap()).1["message"] != "four" {}
-    drop(stream);
+    drop((stream, resumed));
     let mut resumed = Stream::open(&parties.buyer, &path, &(second + 3).to_string()).await;
     parties.partner.done(&task, &update("five")).await;
     assert_eq!(parse(&resumed.next().await.unwrap()).1["message"], "five", "what it had does not come again");
