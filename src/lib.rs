@@ -83,6 +83,11 @@
 //! **Timers.** Each state knows when it must be woken, and the task's row has the earliest time. [`worker::timers`] searches for those that are due, without locks, and sends
 //! the command `Tick`; the version guard makes a second one harmless. A tick handles one timer, the earliest.
 //!
+//! **Waiting.** Who waits for a status shares one topic per task ([`app::watch`]), which knows the newest status and nothing else. Three things say that there is a
+//! newer one: this replica's own write, after its commit; a notification of another replica ([`store::changes`], batched, on two connections of their own); and
+//! a look once a second at the versions of all watched tasks in one statement, so that nothing depends on a notification that can be lost. What is newer is
+//! read once, however many wait. [`worker::watchers`] runs these loops; draining lets everybody go.
+//!
 //! **The private Postgres.** [`embedded`] finds or fetches the programs, starts them for a Unix socket alone, adopts what already runs, recovers
 //! what was killed. Two lock files say who is starting it and who is using it; the last user stops it. The tests run on it too.
 //!
@@ -118,6 +123,9 @@
 //! **Queues in the index.** *Context:* a filter beside an index reads what it leaves out, a million rows for three. *Choice:* the indexes of the inbox and of a
 //! partner's list begin with all that a filter can ask for; a page is merged from the runs that are asked for, which are found by going through the index from
 //! one to the next. *Cost:* 64 bytes a task, and an answer that takes longer with each stage of each version where there are tasks.
+//!
+//! **NOTIFY after the commit.** *Context:* a `pg_notify` in the transition's statement cannot be lost, but takes a lock of the whole database at each commit. *Choice:*
+//! one task announces what was committed, at most every 10 ms. *Cost:* a word that is lost with its process; the look each second finds the change.
 //!
 //! **No repository traits.** *Context:* tests could replace the database. *Choice:* they get a real one each, in milliseconds, from a template.
 //! *Cost:* the tests need Postgres, which [`embedded`] brings.

@@ -21,6 +21,7 @@ use stagegate::store::pool;
 use stagegate::worker::checkpoints::Checkpoints;
 use stagegate::worker::erasures::Erasures;
 use stagegate::worker::timers::Timers;
+use stagegate::worker::watchers::Watchers;
 use stagegate::{check, demo, ids, telemetry, trial};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -92,7 +93,8 @@ async fn serve_on(
         pool::migrate(&database.options).await?;
     }
     let pool = pool::connect(&database.options, settings.pool_size).await?;
-    let app = Arc::new(App::new(pool.clone(), Clock::system()).with_audit_keys(audit_keys));
+    let app = App::new(pool.clone(), Clock::system()).with_audit_keys(audit_keys);
+    let app = Arc::new(app.with_max_watchers(settings.limits.max_watchers));
     let address = listener.local_addr()?;
     let mut out = std::io::stdout();
     writeln!(out, "stagegate {} listens on http://{address}", env!("CARGO_PKG_VERSION"))?;
@@ -118,7 +120,7 @@ async fn serve_on(
         () = database.keep_running() => unreachable!("it watches until it is dropped"),
     };
     if tokio::time::timeout(settings.limits.drain_timeout, workers.join_all()).await.is_err() {
-        tracing::warn!("a timer, an erasure or a checkpoint took longer than the drain time-out");
+        tracing::warn!("a timer, an erasure, a checkpoint or a notification took longer than the drain time-out");
     }
     pool.close().await;
     match drained {
@@ -131,6 +133,9 @@ async fn serve_on(
 /// They end by themselves once the app drains.
 fn start_workers(settings: &Serve, app: &Arc<App>, state: &AppState) -> JoinSet<()> {
     let mut workers = JoinSet::new();
+    let watchers = Watchers::new(Arc::clone(app));
+    state.metrics.register(|registry| watchers.register(registry));
+    workers.spawn(async move { watchers.run().await });
     if settings.timers {
         let timers = Timers::new(Arc::clone(app));
         state.metrics.register(|registry| timers.register(registry));
@@ -177,7 +182,11 @@ fn http_settings(settings: &Serve, credentials: &Credentials) -> http::Settings 
             issuer: credentials.buyer_jwt_issuer().map(str::to_owned),
         },
         cors_origins: settings.cors_origins.iter().filter(|origin| !origin.is_empty()).cloned().collect(),
-        limits: middleware::Limits { request: settings.limits.request_timeout, body: settings.limits.body_timeout },
+        limits: middleware::Limits {
+            request: settings.limits.request_timeout,
+            body: settings.limits.body_timeout,
+            ..middleware::Limits::default()
+        },
     }
 }
 

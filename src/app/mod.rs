@@ -3,8 +3,10 @@
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use tokio::sync::Notify;
+use tokio::time::timeout;
 
 use crate::clock::Clock;
 use crate::domain::refusal::Refusal;
@@ -26,6 +28,7 @@ pub mod reviews;
 pub mod tasks;
 pub mod timers;
 mod turns;
+pub mod watch;
 pub mod workflows;
 
 pub use caller::Caller;
@@ -40,6 +43,7 @@ pub struct App {
     experience: pace::Experience,
     alarm: timers::Alarm,
     turns: turns::Turns,
+    watchers: watch::Watchers,
     audit_keys: log::Keys,
     draining: AtomicBool,
     stopping: Notify,
@@ -56,6 +60,7 @@ impl App {
             experience: pace::experience(),
             alarm: timers::Alarm::default(),
             turns: turns::Turns::default(),
+            watchers: watch::Watchers::default(),
             audit_keys: log::Keys::default(),
             draining: AtomicBool::new(false),
             stopping: Notify::new(),
@@ -68,10 +73,16 @@ impl App {
         Self { audit_keys, ..self }
     }
 
+    /// The same for at most this many watchers of statuses at a time.
+    #[must_use]
+    pub fn with_max_watchers(self, most: usize) -> Self {
+        Self { watchers: watch::Watchers::new(most), ..self }
+    }
+
     /// An app whose database cannot be reached, for tests of what needs none.
     #[cfg(test)]
     pub(crate) fn without_database(clock: Clock) -> Self {
-        let patience = std::time::Duration::from_millis(100);
+        let patience = Duration::from_millis(100);
         let pool = sqlx::postgres::PgPoolOptions::new().acquire_timeout(patience);
         Self::new(pool.connect_lazy("postgres://nobody@localhost:1/nothing").unwrap().into(), clock)
     }
@@ -81,9 +92,11 @@ impl App {
         &self.clock
     }
 
-    /// From now on the service is not ready: it is about to stop. Timers are left to the other replicas.
+    /// From now on the service is not ready: it is about to stop. Timers are left to the other replicas, and those who wait for a status
+    /// are let go.
     pub fn drain(&self) {
         self.draining.store(true, Ordering::SeqCst);
+        self.watchers.close();
         self.alarm.ring();
         self.stopping.notify_waiters();
     }
@@ -100,6 +113,21 @@ impl App {
                 () = stopping => {}
             }
         }
+    }
+
+    /// Waits until the service is about to stop.
+    async fn stopped(&self) {
+        let mut stopping = pin!(self.stopping.notified());
+        // Before the look at the flag, so that a drain in between is not missed.
+        stopping.as_mut().enable();
+        if !self.is_draining() {
+            stopping.await;
+        }
+    }
+
+    /// Waits this long, by a clock that nobody can set, or until the service is about to stop.
+    async fn pause(&self, time: Duration) {
+        let _ = timeout(time, self.stopped()).await;
     }
 
     /// Whether the service is about to stop.

@@ -125,7 +125,7 @@ pub async fn find_visible(app: &App, caller: &Caller, id: TaskId) -> Result<Load
     if may_see(caller, task.record.partner_id, task.record.buyer_id) { Ok(task) } else { Err(Error::NotFound) }
 }
 
-fn may_see(caller: &Caller, partner: PartnerId, buyer: BuyerId) -> bool {
+pub(super) fn may_see(caller: &Caller, partner: PartnerId, buyer: BuyerId) -> bool {
     match caller {
         Caller::Partner { partner_id, .. } => *partner_id == partner,
         Caller::Buyer { buyer_id, .. } => *buyer_id == buyer,

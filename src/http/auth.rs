@@ -3,6 +3,8 @@
 //! Tokens are taken from headers only, never from a URL. A request with two credentials is refused, as it is unclear who
 //! speaks. Nothing here logs or repeats a credential; the log names callers by their credential's id.
 
+use std::time::Duration;
+
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
@@ -165,6 +167,46 @@ impl FromRequestParts<AppState> for Caller {
         let caller = state.auth.authenticate(&state.app, &parts.headers).await?;
         tracing::Span::current().record("caller", tracing::field::display(caller.credential_id()));
         Ok(caller)
+    }
+}
+
+/// A caller with what it takes to check its credential again: for answers that take longer than a credential is believed.
+#[derive(Clone, Debug)]
+pub struct Holder {
+    /// Who it is.
+    pub caller: Caller,
+    key: Option<ApiKey>,
+}
+
+impl FromRequestParts<AppState> for Holder {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
+        let caller = Caller::from_request_parts(parts, state).await?;
+        let key = match credential(&parts.headers)? {
+            Credential::PartnerKey(text) => ApiKey::parse(text),
+            Credential::Bearer(_) => None,
+        };
+        Ok(Self { caller, key })
+    }
+}
+
+impl Holder {
+    /// How long the credential lasts by itself; `None`: until it is revoked.
+    pub fn left(&self, app: &App) -> Option<Duration> {
+        self.caller.expires_at().map(|end| (end - app.clock().now()).to_std().unwrap_or_default())
+    }
+
+    /// Fails once the credential has expired or was revoked (known within 5 s, and at once on the replica that did it).
+    pub async fn check(&self, app: &App) -> Result<(), Problem> {
+        if self.left(app).is_some_and(|left| left.is_zero()) {
+            return Err(invalid("The credential expired meanwhile."));
+        }
+        let Some(key) = &self.key else { return Ok(()) };
+        match partners::resolve_key(app, key).await? {
+            Some(_) => Ok(()),
+            None => Err(invalid("The key was revoked meanwhile.")),
+        }
     }
 }
 

@@ -22,9 +22,18 @@ pub(super) fn conditional(headers: &HeaderMap, version: u64, json: String) -> Re
 }
 
 /// Whether the caller has this version. The comparison is weak, as it must be here, and what is no tag of ours matches nothing.
-fn none_match(headers: &HeaderMap, version: u64) -> bool {
+pub(super) fn none_match(headers: &HeaderMap, version: u64) -> bool {
     let mut tags = tags(headers, &header::IF_NONE_MATCH);
     tags.any(|tag| tag == "*" || parse(tag.strip_prefix("W/").unwrap_or(tag)) == Some(version))
+}
+
+/// The newest version that the caller has, 0 for any; `None` if it names none at all.
+pub(super) fn newest(headers: &HeaderMap) -> Option<u64> {
+    if !headers.contains_key(header::IF_NONE_MATCH) {
+        return None;
+    }
+    let versions = tags(headers, &header::IF_NONE_MATCH).filter_map(|tag| parse(tag.strip_prefix("W/").unwrap_or(tag)));
+    Some(versions.max().unwrap_or_default())
 }
 
 /// The versions that the caller accepts; `None`: any. The comparison is strong, so a weak tag matches nothing.

@@ -23,18 +23,20 @@ use super::problem::{Code, Problem, REQUEST_ID};
 /// The header that carries a request's id, both ways.
 pub const REQUEST_ID_HEADER: HeaderName = HeaderName::from_static("x-request-id");
 
-/// How long a request may take.
+/// How long a request may take, and how long a stream is silent.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// The whole of it, unless its handler asks for more.
     pub request: Duration,
     /// Its body, to arrive.
     pub body: Duration,
+    /// Between two signs of life on a stream; with each, its credential is checked again.
+    pub heartbeat: Duration,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { request: Duration::from_secs(15), body: Duration::from_secs(10) }
+        Self { request: Duration::from_secs(15), body: Duration::from_secs(10), heartbeat: Duration::from_secs(15) }
     }
 }
 

@@ -39,6 +39,7 @@ pub mod reviews;
 pub mod server;
 pub mod simulations;
 pub mod statuses;
+pub mod streams;
 pub mod tasks;
 pub mod workflows;
 
@@ -124,6 +125,7 @@ fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(tasks::get_task))
         .routes(routes!(events::post_event))
         .routes(routes!(statuses::get_task_status))
+        .routes(routes!(streams::stream_task_status))
         .routes(routes!(statuses::list_statuses))
         .routes(routes!(reviews::list_reviews))
         .routes(routes!(audit::get_task_audit))

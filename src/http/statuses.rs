@@ -1,20 +1,24 @@
 //! What the buyer reads: one status, or all of the caller's.
 
+use std::time::Duration;
+
 use axum::extract::State;
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use tokio::time::timeout;
 use utoipa::IntoParams;
 
-use crate::app::Caller;
 use crate::app::tasks::{self, OpenedAfter};
+use crate::app::watch::{Woken, watch_task_status};
 use crate::domain::id::TaskId;
 use crate::domain::pace::StatusView;
 use crate::domain::time::Time;
 
-use super::auth::BuyerOnly;
-use super::extract::{NoParameters, Path, Query};
+use super::auth::{BuyerOnly, Holder};
+use super::extract::{Path, Query};
+use super::middleware::Deadline;
 use super::page::{Cursor, Limit, Page};
 use super::problem::Problem;
 use super::tasks::TaskPath;
@@ -34,24 +38,76 @@ pub struct StatusesQuery {
     cursor: Option<Cursor<(Time, TaskId)>>,
 }
 
+/// Whether to wait for a change.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct StatusQuery {
+    /// With `If-None-Match`: how many seconds to wait for another status than that one.
+    #[param(value_type = Option<u32>, maximum = 55, default = 0)]
+    #[serde(default)]
+    wait: Wait,
+}
+
+/// Whole seconds, 0 to 55: less than the time after which balancers give up on a silent connection.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(try_from = "u32")]
+struct Wait(u32);
+
+impl TryFrom<u32> for Wait {
+    type Error = &'static str;
+
+    fn try_from(seconds: u32) -> Result<Self, Self::Error> {
+        if seconds <= 55 { Ok(Self(seconds)) } else { Err("must be 0 to 55 whole seconds") }
+    }
+}
+
+impl Wait {
+    fn time(self) -> Duration {
+        Duration::from_secs(self.0.into())
+    }
+}
+
 /// Read a task's status
 ///
 /// What the buyer reads. Its `version` and `ETag` change only when something in it does; poll with `If-None-Match`. `stage_seconds` and
 /// `remaining_seconds` are as of the answer and change neither.
-#[utoipa::path(get, path = "/tasks/{id}/status", tag = "status", security(("partnerKey" = []), ("platformKey" = []), ("buyerToken" = [])), params(TaskPath,
+///
+/// With `wait` and `If-None-Match` the answer is held until there is another status: `200` as soon as there is one, else `304` when the time is
+/// up; at once when the task is over, as its status never changes again; and earlier when the service is about to stop. A credential that
+/// expires meanwhile is `401`. As many as may wait at a time: `503`.
+#[utoipa::path(get, path = "/tasks/{id}/status", tag = "status", security(("partnerKey" = []), ("platformKey" = []), ("buyerToken" = [])), params(TaskPath, StatusQuery,
     ("If-None-Match" = Option<String>, Header, description = "The `ETag` of the answer that the caller has.")), responses(
     (status = 200, description = "The status.", body = StatusView, headers(("ETag" = String, description = "The status' version in quotes."))),
     (status = 304, description = "It has not changed."),
 ))]
 pub async fn get_task_status(
-    caller: Caller,
+    (holder, deadline): (Holder, Deadline),
     Path(path): Path<TaskPath>,
-    Query(NoParameters {}): Query<NoParameters>,
+    Query(query): Query<StatusQuery>,
     State(state): State<AppState>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let status = tasks::get_task_status(&state.app, &caller, path.id).await?;
-    Ok(etag::conditional(&headers, status.version, status.json))
+    let app = &state.app;
+    let wait = query.wait.time().min(holder.left(app).unwrap_or(Duration::MAX));
+    let Some(newest) = etag::newest(&headers).filter(|_| !wait.is_zero()) else {
+        let status = tasks::get_task_status(app, &holder.caller, path.id).await?;
+        return Ok(etag::conditional(&headers, status.version, status.json));
+    };
+    deadline.extend(wait);
+    let mut watch = watch_task_status(app, &holder.caller, path.id, newest).await?;
+    let mut woken = Ok(Woken::Changed);
+    if etag::none_match(&headers, watch.status().version) && !watch.is_final() {
+        woken = timeout(wait, watch.changed()).await;
+        holder.check(app).await?;
+    }
+    let status = watch.answer().await;
+    let mut response = etag::conditional(&headers, status.version, status.json);
+    if woken == Ok(Woken::Stopping) {
+        // Or the client would ask this replica again.
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    Ok(response)
 }
 
 /// List the caller's statuses

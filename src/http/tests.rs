@@ -61,7 +61,11 @@ async fn what_breaks_is_a_problem_that_tells_nothing() {
 
 #[tokio::test]
 async fn a_request_is_given_up_unless_its_handler_asked_for_time() {
-    let limits = middleware::Limits { request: Duration::from_millis(5), body: Duration::from_secs(10) };
+    let limits = middleware::Limits {
+        request: Duration::from_millis(5),
+        body: Duration::from_secs(10),
+        ..middleware::Limits::default()
+    };
     let router = misbehaving(Settings { limits, ..Settings::default() }).await;
     let (head, body) = call(&router, request("GET", "/pending")).await;
     assert_eq!((head.status().as_u16(), &body["code"]), (503, &json!("timeout")));
@@ -72,7 +76,11 @@ async fn a_request_is_given_up_unless_its_handler_asked_for_time() {
 
 #[tokio::test]
 async fn a_body_that_does_not_arrive_is_given_up() {
-    let limits = middleware::Limits { request: Duration::from_secs(15), body: Duration::from_millis(5) };
+    let limits = middleware::Limits {
+        request: Duration::from_secs(15),
+        body: Duration::from_millis(5),
+        ..middleware::Limits::default()
+    };
     let router = misbehaving(Settings { limits, ..Settings::default() }).await;
     let never = Body::from_stream(futures_util::stream::pending::<Result<axum::body::Bytes, std::io::Error>>());
     let (head, body) = call(&router, Request::post("/body").body(never).unwrap()).await;

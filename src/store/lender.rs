@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use futures_util::stream::{self, Stream, StreamExt as _, TryStreamExt as _};
 use sqlx::pool::PoolConnection;
-use sqlx::postgres::{PgQueryResult, PgRow, PgStatement, PgTypeInfo};
+use sqlx::postgres::{PgConnectOptions, PgQueryResult, PgRow, PgStatement, PgTypeInfo};
 use sqlx::{Describe, Either, Execute, Executor, PgConnection, PgPool, Postgres, SqlStr};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, timeout};
@@ -77,6 +77,11 @@ impl Pool {
     /// How many connections there are at the most.
     pub fn connections(&self) -> u32 {
         self.0.sqlx.options().get_max_connections()
+    }
+
+    /// How its connections are made, for one beside them.
+    pub(super) fn connect_options(&self) -> PgConnectOptions {
+        (*self.0.sqlx.connect_options()).clone()
     }
 
     /// Waits for running statements, then closes every connection. Statements that come later fail.

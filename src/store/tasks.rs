@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
+use super::changes::Change;
 use super::row::Place;
 use super::{Error, Pool};
 use crate::domain::audit::Hash;
@@ -76,6 +77,24 @@ pub async fn list(pool: &Pool, task_ids: &[TaskId]) -> Result<Vec<(TaskId, Resul
 pub async fn find_status(pool: &Pool, task_id: TaskId) -> Result<Option<StatusRecord>, Error> {
     let row = select_statuses!("", "where task_id = $1", task_id.0).fetch_optional(pool).await?;
     row.map(StatusRecord::try_from).transpose()
+}
+
+/// What the buyer reads of each of these tasks, in one read and no order; those that are missing are left out.
+pub async fn list_statuses(pool: &Pool, task_ids: &[TaskId]) -> Result<Vec<StatusRecord>, Error> {
+    let ids: Vec<Uuid> = task_ids.iter().map(|id| id.0).collect();
+    let rows = select_statuses!("", "where task_id = any ($1)", &ids).fetch_all(pool).await?;
+    rows.into_iter().map(StatusRecord::try_from).collect()
+}
+
+/// The versions of the statuses of these tasks, in one read and no order; those that are missing are left out.
+pub async fn list_status_versions(pool: &Pool, task_ids: &[TaskId]) -> Result<Vec<Change>, Error> {
+    let ids: Vec<Uuid> = task_ids.iter().map(|id| id.0).collect();
+    let rows = sqlx::query!("select task_id, status_version from tasks where task_id = any ($1)", &ids);
+    let rows = rows.fetch_all(pool).await?.into_iter().map(|row| {
+        let place = Place { table: "tasks", key: row.task_id };
+        Ok(Change { task_id: TaskId(row.task_id), version: place.unsigned(row.status_version)? })
+    });
+    rows.collect()
 }
 
 /// A task that a timer wakes.

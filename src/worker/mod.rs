@@ -3,3 +3,4 @@
 pub mod checkpoints;
 pub mod erasures;
 pub mod timers;
+pub mod watchers;

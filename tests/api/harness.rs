@@ -6,3 +6,4 @@ pub mod database;
 pub mod parties;
 pub mod process;
 pub mod service;
+pub mod streams;

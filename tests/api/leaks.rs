@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::harness::commands::{approve, at, cancel, escalate, reject, resolve, submit, update, with};
 use crate::harness::parties::{Client, Parties, new_id};
+use crate::harness::streams::Stream;
 
 const EVERYBODY: &[&str] = &["partner", "buyer", "platform"];
 const WORKERS: &[&str] = &["partner", "platform"];
@@ -215,6 +216,9 @@ impl Snoop<'_> {
                 assert!(matches!(answer.status, 200 | 403), "{path}");
                 self.inspect(who, &answer.text, path);
             }
+            let path = format!("/api/v1/tasks/{}/status/stream", self.id);
+            let event = Stream::open(client, &path, "").await.next().await.unwrap();
+            self.inspect(who, &event, &path);
         }
     }
 

@@ -38,5 +38,6 @@ mod store;
 mod tasks;
 mod tidy;
 mod timers;
+mod waiting;
 mod walk;
 mod workflows;

@@ -10,9 +10,9 @@ use tracing_subscriber::layer::{Context, SubscriberExt as _};
 
 use crate::harness::service::{PLATFORM_KEY, Service};
 
-/// Keeps the beginning of every statement that the code of this thread sends.
+/// Keeps every statement that the code of this thread sends: its text, or its beginning.
 #[derive(Clone, Default)]
-struct Statements(Arc<Mutex<Vec<String>>>);
+pub struct Statements(Arc<Mutex<Vec<String>>>);
 
 impl<S: tracing::Subscriber> Layer<S> for Statements {
     fn on_event(&self, event: &tracing::Event<'_>, _: Context<'_, S>) {
@@ -24,8 +24,12 @@ impl<S: tracing::Subscriber> Layer<S> for Statements {
 
 impl Visit for Statements {
     fn record_str(&mut self, field: &Field, value: &str) {
-        if field.name() == "summary" {
-            self.0.lock().unwrap().push(value.to_owned());
+        let mut statements = self.0.lock().unwrap();
+        match field.name() {
+            "summary" => statements.push(value.to_owned()),
+            // Comes after it, empty if there is no more than the summary.
+            "db.statement" if !value.trim().is_empty() => *statements.last_mut().unwrap() = value.trim().to_owned(),
+            _ => {}
         }
     }
 
@@ -33,7 +37,8 @@ impl Visit for Statements {
 }
 
 impl Statements {
-    fn take(&self) -> Vec<String> {
+    /// Those since the last time.
+    pub fn take(&self) -> Vec<String> {
         std::mem::take(&mut *self.0.lock().unwrap())
     }
 }

@@ -12,6 +12,7 @@ use stagegate::app::App;
 use stagegate::app::log::Keys;
 use stagegate::clock::Clock;
 use stagegate::domain::audit::note::{KeyName, SignerKey};
+use stagegate::http::middleware::Limits;
 use stagegate::http::{self, AppState, Settings, jwt};
 use stagegate::store::pool;
 use tower::ServiceExt as _;
@@ -86,6 +87,12 @@ impl Service {
     }
 }
 
+/// A router of this replica whose streams show a sign of life this often.
+pub async fn router_with_heartbeat(app: &Arc<App>, heartbeat: Duration) -> Router {
+    let limits = Limits { heartbeat, ..Limits::default() };
+    http::router(AppState::new(Arc::clone(app), Settings { limits, ..settings() }).await.unwrap())
+}
+
 /// What checkpoints and receipts of the test service are signed with.
 pub fn audit_signer() -> SignerKey {
     SignerKey::new(KeyName::parse("audit.example.com/stagegate").unwrap(), [42; 32])
@@ -96,13 +103,16 @@ fn audit_keys() -> Keys {
 }
 
 async fn router(app: &Arc<App>) -> Router {
+    http::router(AppState::new(Arc::clone(app), settings()).await.unwrap())
+}
+
+fn settings() -> Settings {
     let buyers = jwt::Settings {
         secret: Some(BUYER_SECRET.into()),
         audience: Some("authenticated".into()),
         ..jwt::Settings::default()
     };
-    let settings = Settings { platform_keys: vec![PLATFORM_KEY.into()], buyers, ..Settings::default() };
-    http::router(AppState::new(Arc::clone(app), settings).await.unwrap())
+    Settings { platform_keys: vec![PLATFORM_KEY.into()], buyers, ..Settings::default() }
 }
 
 /// Sends a request to a router.
