@@ -127,6 +127,8 @@ async fn measure(options: &Options, postgres: &Postgres) -> Result<(), Failure> 
 
     let mut waits = Vec::with_capacity(options.wakes);
     let task = &tasks[0];
+    // The one from before was idle for too long.
+    let mut client = Client::open(&one.address, &key).await?;
     let mut watcher = Watching::begin(&other.address, &key, Way::Stream, task).await?;
     watcher.event().await?;
     for number in 0..options.wakes {

@@ -5,6 +5,7 @@
 //! named in a test, and take no locks.
 
 pub mod changes;
+pub mod erasures;
 mod error;
 pub mod events;
 pub mod finished;
