@@ -109,7 +109,7 @@ async fn measure(options: &Options, postgres: &Postgres) -> Result<(), Failure> 
     let began = Instant::now();
     let watching = watch_all(&one.address, &key, options.way, &tasks, options.watchers).await?;
     let (took, after) = (began.elapsed().as_secs_f64(), one.memory()?);
-    let each = (after - before) as f64 / options.watchers as f64;
+    let each = f64::from(i32::try_from(after - before)?) / f64::from(i32::try_from(options.watchers)?);
     writeln!(
         out,
         "{} watchers of {} tasks by {:?}, begun in {took:.1} s",
@@ -127,6 +127,8 @@ async fn measure(options: &Options, postgres: &Postgres) -> Result<(), Failure> 
 
     let mut waits = Vec::with_capacity(options.wakes);
     let task = &tasks[0];
+    // The one from before was idle for too long.
+    let mut client = Client::open(&one.address, &key).await?;
     let mut watcher = Watching::begin(&other.address, &key, Way::Stream, task).await?;
     watcher.event().await?;
     for number in 0..options.wakes {
