@@ -6,7 +6,9 @@
 
 mod error;
 pub mod events;
+pub mod feed;
 pub mod finished;
+pub mod horizon;
 pub mod inbox;
 mod lender;
 pub mod lists;
