@@ -229,6 +229,7 @@ async fn save(app: &App, task: &Loaded, transition: &Transition, digest: Option<
     let outcome = store::transitions::save(&app.pool, &save).await?;
     if let Outcome::Saved(_) = outcome {
         app.alarm.set(transition.snapshot().task.wake_at());
+        app.feed.look();
     }
     Ok(outcome)
 }

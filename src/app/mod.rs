@@ -15,6 +15,7 @@ use crate::store;
 pub mod audit;
 pub mod caller;
 pub mod commands;
+pub mod feed;
 pub mod health;
 pub mod log;
 mod pace;
@@ -39,6 +40,7 @@ pub struct App {
     experience: pace::Experience,
     alarm: timers::Alarm,
     turns: turns::Turns,
+    feed: feed::Watch,
     audit_keys: log::Keys,
     draining: AtomicBool,
     stopping: Notify,
@@ -55,6 +57,7 @@ impl App {
             experience: pace::experience(),
             alarm: timers::Alarm::default(),
             turns: turns::Turns::default(),
+            feed: feed::Watch::default(),
             audit_keys: log::Keys::default(),
             draining: AtomicBool::new(false),
             stopping: Notify::new(),
@@ -140,6 +143,9 @@ pub enum Error {
     /// The trail, up to where it was asked about, is not in the log at that checkpoint.
     #[error("not in the log yet")]
     NotLogged,
+    /// What the caller has read of the feed is not there any more.
+    #[error("the database was restored to an earlier time")]
+    FeedRestored,
     /// The definition has mistakes.
     #[error("the definition has mistakes")]
     Definition(Vec<Mistake>),
@@ -175,6 +181,7 @@ impl Error {
             | Self::NoAuditKey
             | Self::NoCheckpoint
             | Self::NotLogged
+            | Self::FeedRestored
             | Self::Definition(_)
             | Self::Internal(_) => false,
         }

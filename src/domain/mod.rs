@@ -21,6 +21,7 @@ pub mod command;
 pub mod decide;
 pub mod event;
 pub mod evolve;
+pub mod feed;
 pub mod id;
 pub mod notes;
 pub mod pace;

@@ -24,6 +24,7 @@ mod docs;
 mod etag;
 pub mod events;
 pub mod extract;
+pub mod feed;
 pub mod health;
 pub mod jwt;
 pub mod log;
@@ -123,6 +124,7 @@ fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(statuses::get_task_status))
         .routes(routes!(statuses::list_statuses))
         .routes(routes!(reviews::list_reviews))
+        .routes(routes!(feed::list_events))
         .routes(routes!(audit::get_task_audit))
         .routes(routes!(audit::get_task_audit_proof))
         .routes(routes!(log::get_task_inclusion))
