@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -69,7 +70,8 @@ async fn what_commits_late_is_not_skipped() {
     hold(&mut owner, &late).await;
     let (partner, id) = (parties.partner.clone(), late.clone());
     let held = tokio::spawn(async move { partner.done(&id, &update("late")).await });
-    let waiting = "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
+    let waiting =
+        "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
     while sqlx::query_scalar::<_, i64>(waiting).fetch_one(&mut owner).await.unwrap() == 0 {
         tokio::task::yield_now().await;
     }
@@ -116,7 +118,7 @@ async fn eight_writers_and_a_reader_that_begins_again_make_no_gap_and_no_duplica
     // Writes of the shared tasks begin and wait for this one, again and again.
     let (mut owner, locked) = (parties.service.db.owner().await, shared.clone());
     let holder = tokio::spawn(async move {
-        for turn in 0..40 {
+        for turn in 0..60 {
             hold(&mut owner, &locked[turn % 4]).await;
             for _ in 0..50 {
                 sqlx::query("select 1").execute(&mut owner).await.unwrap();
@@ -124,22 +126,13 @@ async fn eight_writers_and_a_reader_that_begins_again_make_no_gap_and_no_duplica
             sqlx::query("commit").execute(&mut owner).await.unwrap();
         }
     });
-    let mut kept = [Copy::default(), Copy::default()];
+    let stop = Arc::new(AtomicBool::new(false));
     let readers = [parties.platform.at(&router), parties.partner.at(&router)];
-    while !(writers.is_empty() && holder.is_finished()) {
-        for (copy, reader) in kept.iter_mut().zip(&readers) {
-            let [limit, fate, ..] = ids::random::<4>();
-            let mut next = copy.clone();
-            next.read(reader, &format!("limit={}", 1 + limit % 30)).await;
-            // One in three is lost on its way into the store, together with its cursor.
-            if fate % 3 > 0 {
-                *copy = next;
-            }
-        }
-        while let Some(done) = writers.try_join_next() {
-            done.unwrap();
-        }
+    let kept = readers.clone().map(|reader| tokio::spawn(follow(reader, Arc::clone(&stop))));
+    while let Some(done) = writers.join_next().await {
+        done.unwrap();
     }
+    stop.store(true, Ordering::SeqCst);
     holder.await.unwrap();
     let stored: Vec<(uuid::Uuid, i64)> = sqlx::query_as("select task_id, seq from task_events order by task_id, seq")
         .fetch_all(&parties.service.db.pool)
@@ -148,7 +141,8 @@ async fn eight_writers_and_a_reader_that_begins_again_make_no_gap_and_no_duplica
     let stored: Vec<(String, u64)> =
         stored.into_iter().map(|(task, seq)| (task.to_string(), seq.unsigned_abs())).collect();
     assert!(stored.len() > 300, "{} rows", stored.len());
-    for (mut copy, reader) in kept.into_iter().zip(&readers) {
+    for (copy, reader) in kept.into_iter().zip(&readers) {
+        let mut copy = copy.await.unwrap();
         copy.catch_up(&parties, reader).await;
         let mut rows = copy.rows();
         // Stable, so that those of one task keep the order in which they came.
@@ -158,6 +152,21 @@ async fn eight_writers_and_a_reader_that_begins_again_make_no_gap_and_no_duplica
         assert_eq!(ids.len(), stored.len(), "each has an id of its own");
         assert_eq!(copy.items, all(&parties, reader).await, "the order never changes, nor what is told");
     }
+}
+
+/// Follows the feed until it is stopped, and begins again now and then from what it kept.
+async fn follow(reader: Client, stop: Arc<AtomicBool>) -> Copy {
+    let mut copy = Copy::default();
+    while !stop.load(Ordering::SeqCst) {
+        let [limit, fate] = ids::random::<2>();
+        let mut next = copy.clone();
+        next.read(&reader, &format!("limit={}", 1 + limit % 100)).await;
+        // One in three is lost on its way into the store, together with its cursor.
+        if fate % 3 > 0 {
+            copy = next;
+        }
+    }
+    copy
 }
 
 /// Plays a task through much of what there is, and a second one beside it; after each command, `each`.
@@ -226,7 +235,8 @@ async fn every_status_can_be_rebuilt_and_is_told_the_same_early_and_late() {
             assert!(depends_on_now || *value == rebuilt[name], "{name}: {value} and {}", rebuilt[name]);
         }
         let trail = parties.trail(&task).await;
-        let told: Vec<&Value> = late.iter().filter(|item| item["task_id"] == *task).map(|item| &item["event"]).collect();
+        let told: Vec<&Value> =
+            late.iter().filter(|item| item["task_id"] == *task).map(|item| &item["event"]).collect();
         assert_eq!(told, trail.iter().collect::<Vec<_>>(), "the trail as the platform reads it");
     }
     // All events of a transition have the status after the whole of it.

@@ -143,7 +143,11 @@ async fn more_events_than_a_batch_holds_are_logged_at_once() {
     let signed = tick(&parties, &worker).await;
     assert!(signed > 2, "{signed} checkpoints");
     assert_eq!(scalar(&parties, "select max(seq) from audit_leaves").await, 22_000);
-    assert_eq!(newest(&parties).await.size, u64::from(signed) + 1, "the partner's, and in each the task's latest head alone");
+    assert_eq!(
+        newest(&parties).await.size,
+        u64::from(signed) + 1,
+        "the partner's, and in each the task's latest head alone"
+    );
 }
 
 #[tokio::test]
