@@ -109,7 +109,8 @@ impl Server {
                 router.clone().oneshot(request)
             }
         });
-        let serving = watcher.watch(self.builder.serve_connection(TokioIo::new(stream), service));
+        // In a box, as each future that holds another would have room for it several times over.
+        let serving = Box::pin(watcher.watch(self.builder.serve_connection(TokioIo::new(stream), service)));
         let silence = async {
             sleep(self.limits.header_timeout).await;
             if spoke.load(Ordering::Relaxed) {
