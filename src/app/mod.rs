@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::Notify;
+use uuid::Uuid;
 
 use crate::clock::Clock;
 use crate::domain::refusal::Refusal;
@@ -15,6 +16,7 @@ use crate::store;
 pub mod audit;
 pub mod caller;
 pub mod commands;
+pub mod export;
 pub mod health;
 pub mod log;
 mod pace;
@@ -140,6 +142,12 @@ pub enum Error {
     /// The trail, up to where it was asked about, is not in the log at that checkpoint.
     #[error("not in the log yet")]
     NotLogged,
+    /// The entry with this `seq` is not stored as it was written.
+    #[error("entry {1} of the trail {0} is not what was written")]
+    TrailDamaged(Uuid, u64),
+    /// The credential expired while the answer was being given.
+    #[error("the credential has expired")]
+    Expired,
     /// The definition has mistakes.
     #[error("the definition has mistakes")]
     Definition(Vec<Mistake>),
@@ -175,6 +183,8 @@ impl Error {
             | Self::NoAuditKey
             | Self::NoCheckpoint
             | Self::NotLogged
+            | Self::TrailDamaged(..)
+            | Self::Expired
             | Self::Definition(_)
             | Self::Internal(_) => false,
         }

@@ -59,6 +59,7 @@
 mod chain;
 pub mod checkpoint;
 mod columns;
+pub mod export;
 pub mod fields;
 mod hash;
 pub mod log;

@@ -23,6 +23,7 @@ mod commands;
 mod docs;
 mod etag;
 pub mod events;
+pub mod export;
 pub mod extract;
 pub mod health;
 pub mod jwt;
@@ -126,6 +127,8 @@ fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(audit::get_task_audit))
         .routes(routes!(audit::get_task_audit_proof))
         .routes(routes!(log::get_task_inclusion))
+        .routes(routes!(log::get_partner_inclusion))
+        .routes(routes!(export::export_tasks))
         .routes(routes!(log::get_task_receipt))
         .routes(routes!(log::get_checkpoint))
         .routes(routes!(log::get_log_consistency));

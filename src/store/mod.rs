@@ -6,6 +6,7 @@
 
 mod error;
 pub mod events;
+pub mod exports;
 pub mod finished;
 pub mod inbox;
 mod lender;

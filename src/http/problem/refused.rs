@@ -48,6 +48,8 @@ impl From<app::Error> for Problem {
                 Code::NotLogged,
                 "The trail is not in the log of that checkpoint. A change is logged about a minute later.",
             ),
+            app::Error::TrailDamaged(_, seq) => Self::damaged(seq, error),
+            app::Error::Expired => Self::new(Code::Unauthorized, "The credential has expired."),
             app::Error::Definition(mistakes) => Self::invalid_body(mistakes.into_iter().map(mistake).collect()),
             app::Error::Overloaded(source) => Self::overloaded().caused_by(source),
             app::Error::Unavailable(source) => Self::unavailable(source),
