@@ -12,7 +12,7 @@ use crate::harness::database::TestDb;
 use crate::harness::parties::Parties;
 
 /// The searches over many tasks. They fan out on a distributed engine, so there are few, and they take no locks.
-const SEARCHES: [&str; 8] = [
+const SEARCHES: [&str; 9] = [
     "due",
     "finished tasks of a version",
     "heads to log",
@@ -21,6 +21,7 @@ const SEARCHES: [&str; 8] = [
     "statuses of a buyer",
     "tasks",
     "tasks of a partner",
+    "tasks to export",
 ];
 
 /// What no statement may use: locks that outlive it, channels and counters that belong to one node.

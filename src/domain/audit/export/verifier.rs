@@ -112,7 +112,7 @@ pub struct Verified {
 }
 
 /// Checks an export line by line. It keeps 32 bytes for each entry of the trail at hand, and nothing of what it has left behind.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Verifier<'t> {
     trusted: &'t Trusted,
     line: u64,
@@ -268,7 +268,7 @@ impl What {
 }
 
 /// The trail at hand.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Trail {
     header: Header,
     chain: Following,
@@ -277,7 +277,7 @@ struct Trail {
     is_flawed: bool,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Following {
     Task(Chain<Origin>),
     Partner(Chain<PartnerOrigin>),
