@@ -41,13 +41,14 @@ pub(super) async fn whole<F>(id: Uuid, page: impl Fn(u64) -> F) -> Result<Vec<Se
 where
     F: Future<Output = Result<Vec<Stored>, store::Error>>,
 {
-    let (mut rows, mut after) = (Vec::new(), 0);
+    let (mut rows, mut after, mut gap) = (Vec::new(), 0, None);
     loop {
         let page = page(after).await?;
         let is_last = page.len() < CHUNK as usize;
         for row in page {
+            gap = gap.or((row.seq != after + 1).then_some(after + 1));
             if row.flaw.is_some() {
-                return Err(Error::TrailDamaged(id, row.seq));
+                return Err(Error::TrailDamaged(id, gap.unwrap_or(row.seq)));
             }
             after = row.seq;
             rows.push(row.sealed);
