@@ -70,7 +70,7 @@ pub struct Serve {
     /// Whether to bring the tables up to date at start; off where a deployment runs `stagegate migrate` by itself.
     #[arg(long, env = "STAGEGATE_MIGRATE", default_value_t = true, action = ArgAction::Set, value_name = "true|false")]
     pub migrate: bool,
-    /// Whether this replica runs timers (deadlines, reminders, expiry). At least one replica must.
+    /// Whether this replica runs timers (deadlines, reminders, expiry) and erasures. At least one replica must.
     #[arg(long, env = "STAGEGATE_TIMERS", default_value_t = true, action = ArgAction::Set, value_name = "true|false")]
     pub timers: bool,
     /// Database connections, all open from the start. More than 16 make the database slower.

@@ -33,7 +33,8 @@
 //!
 //! 1. There is one decision path. HTTP, timers, dry runs and simulations go through the same [`domain::decide`].
 //! 2. A task reaches `delivery` only if every stage was decided *approved* after it was last entered, on the revision that was then the latest.
-//! 3. A closed task never changes again. A late decision alone appends a row to the trail, since nothing a person did may be lost.
+//! 3. A closed task never changes again. A late decision appends a row to the trail, since nothing a person did may be lost, and so does
+//!    an erasure; the buyer's status and its `ETag` stay.
 //! 4. A return goes to an earlier stage or the same one; every stage from there on is decided again.
 //! 5. Of two decisions on one stage and round the first wins, and the loser is shown it.
 //! 6. Silence approves only where the definition says so, only the revision that waited the whole time, never over a standing rejection.
@@ -71,6 +72,11 @@
 //! Rows go out as they are stored and are not what decides whether the service can answer: one that is not what was written is told in its place, for the
 //! verifier to find. What the platform exports is recorded with the partners first. [`domain::audit::export`] has the format, its writer and its verifier.
 //!
+//! **Erasures.** [`worker::erasures`] goes through the tasks in the order of their ids; [`domain::erasure`] says what goes from one. In one transaction,
+//! guarded by the task's version, the ordinary decision path appends `task.personal_data_erased` and the role `stagegate_erasure`, which may change the column
+//! `personal` and nothing else, takes values and salts out. Notes and status are folded from what is left. Every step may be done twice: what has nothing left to
+//! erase changes nothing. Open tasks keep the actor's id, which the rules compare, until they close.
+//!
 //! **The status.** What the buyer reads is computed by the transition and stored beside the state, ready to send. Its version is that of the task when it last
 //! changed, so an event that tells the buyer nothing leaves the `ETag` alone.
 //!
@@ -101,6 +107,10 @@
 //!
 //! **Salted commitments instead of hashing rows.** *Context:* three parties see three different cuts of one trail, and all must verify. *Choice:* a hash tree of
 //! salted fields per entry, absent fields included. *Cost:* about 13 µs for a vote, and the list of fields is a format of its own.
+//!
+//! **Copies of feedback.** *Context:* a rejection holds what several reviewers said, in one field, and one of them is erased. *Choice:* the list goes as a whole,
+//! and what others said to the buyer is said again in the entry that records the erasure; partner and platform have it in the votes. *Cost:* the buyer
+//! finds it in another place. One entry for each author would have cost every rejection several rows.
 //!
 //! **Our own signed notes and tree.** *Context:* crates for C2SP notes and for RFC 6962 exist. *Choice:* some 250 lines of our own, tested against the published
 //! vectors. *Cost:* to maintain them. The crates bring their own traits for keys, randomness and stores, or keep the whole tree in memory; ours

@@ -19,6 +19,7 @@ use stagegate::http::server::{self, Drained};
 use stagegate::http::{self, AppState, jwt, middleware, openapi};
 use stagegate::store::pool;
 use stagegate::worker::checkpoints::Checkpoints;
+use stagegate::worker::erasures::Erasures;
 use stagegate::worker::timers::Timers;
 use stagegate::{check, demo, ids, telemetry, trial};
 use tokio::net::TcpListener;
@@ -122,7 +123,7 @@ async fn serve_on(
         () = database.keep_running() => unreachable!("it watches until it is dropped"),
     };
     if tokio::time::timeout(settings.limits.drain_timeout, workers.join_all()).await.is_err() {
-        tracing::warn!("a timer or a checkpoint took longer than the drain time-out");
+        tracing::warn!("a timer, an erasure or a checkpoint took longer than the drain time-out");
     }
     pool.close().await;
     match drained {
@@ -139,6 +140,9 @@ fn start_workers(settings: &Serve, app: &Arc<App>, state: &AppState) -> JoinSet<
         let timers = Timers::new(Arc::clone(app));
         state.metrics.register(|registry| timers.register(registry));
         workers.spawn(async move { timers.run().await });
+        let erasures = Erasures::new(Arc::clone(app));
+        state.metrics.register(|registry| erasures.register(registry));
+        workers.spawn(async move { erasures.run().await });
     }
     if log::require_key(app).is_ok() {
         let checkpoints = Checkpoints::new(Arc::clone(app));

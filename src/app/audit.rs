@@ -24,7 +24,7 @@ pub async fn get_task_audit(
 ) -> Result<Vec<EntryView>, Error> {
     let task = tasks::find_visible(app, caller, id).await?;
     let rows = store::events::list(&app.pool, task.id(), after, limit).await?;
-    let view = |row: &Record| audit::view(&row.event, Some(&row.sealed.hash), caller.party());
+    let view = |row: &Record| audit::view_stored(&row.event, &row.sealed, caller.party());
     Ok(rows.iter().map(view).collect())
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use tracing::Instrument as _;
 
-use crate::domain::audit::{self, EntryView, Hash};
+use crate::domain::audit::{self, EntryView, Hash, Sealed};
 use crate::domain::command::Command;
 use crate::domain::decide::{self, Snapshot, Transition};
 use crate::domain::event::{Event, Fact};
@@ -242,19 +242,19 @@ async fn find_replay(app: &App, party: Party, task: &Loaded, request: &Request) 
     }
     let until = u32::try_from(known.last).map_err(|_| Error::impossible("a trail of more than 2^32 events"))?;
     let rows = store::events::list(&app.pool, task.id(), 0, until).await?;
-    let (events, hashes): (Vec<Event>, Vec<Hash>) = rows.into_iter().map(|row| (row.event, row.sealed.hash)).unzip();
+    let (events, rows): (Vec<Event>, Vec<Sealed>) = rows.into_iter().map(|row| (row.event, row.sealed)).unzip();
     let snapshot =
         Snapshot::fold(&task.workflow, &events).ok_or_else(|| Error::impossible("a trail without an opening"))?;
     let first = known.first;
-    let own = events.iter().zip(&hashes).filter(|(event, _)| event.cause_seq == first);
-    let views: Vec<EntryView> = own.map(|(event, hash)| audit::view(event, Some(hash), party)).collect();
+    let own = events.iter().zip(&rows).filter(|(event, _)| event.cause_seq == first);
+    let views: Vec<EntryView> = own.map(|(event, row)| audit::view_stored(event, row, party)).collect();
     if let Some(Fact::LateDecisionRecorded(late)) = events.last().map(|event| &event.fact) {
         let recorded = Some(first);
         let closed = late.phase != PhaseName::Cancelling.as_str();
         let refusal = if closed { Refusal::TaskClosed { recorded } } else { Refusal::Cancelling { recorded } };
         return Err(Error::Refused(refusal, Box::new(Standing::new(&task.workflow, &snapshot, party))));
     }
-    let view = view(app, party, task, (&snapshot, hashes.last())).await;
+    let view = view(app, party, task, (&snapshot, rows.last().map(|row| &row.hash))).await;
     Ok(Some(Answer { events: views, view, replayed: true }))
 }
 

@@ -230,6 +230,7 @@ fn said(flaw: &Flaw) -> String {
         | Flaw::Trail
         | Flaw::Link
         | Flaw::Hash
-        | Flaw::Fields => flaw.to_string(),
+        | Flaw::Fields
+        | Flaw::Erased => flaw.to_string(),
     }
 }

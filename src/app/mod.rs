@@ -16,6 +16,7 @@ use crate::store;
 pub mod audit;
 pub mod caller;
 pub mod commands;
+pub mod erasures;
 pub mod export;
 pub mod health;
 pub mod log;
@@ -127,6 +128,9 @@ pub enum Error {
     /// The command's id was used before, with another body.
     #[error("the command's id was used before")]
     EventIdReused,
+    /// The erasure's id was used before, with another body.
+    #[error("the erasure's id was used before")]
+    ErasureIdReused,
     /// The task's id was used before, with another body.
     #[error("the task's id was used before")]
     TaskExists(Box<commands::Standing>),
@@ -178,6 +182,7 @@ impl Error {
             | Self::Rejected(_)
             | Self::PreconditionFailed(_)
             | Self::EventIdReused
+            | Self::ErasureIdReused
             | Self::TaskExists(_)
             | Self::WorkflowUnavailable
             | Self::NoAuditKey

@@ -43,6 +43,12 @@
 //! and the tree over their leaves must have the `root` of the text. The leaf of a field is computed from `salt` and `value` (without `value`: absent),
 //! or given as `leaf`.
 //!
+//! **Erased fields.** A field with `"erased": true` has a `leaf` alone: value and salt are gone. For every entry with such a field there
+//! must be a later one of the type `task.personal_data_erased` that has the entry's `seq` in the list `data.entries`, or whose `data.entries` is
+//! given as a bare `leaf` (it is not for buyers). A field that is not for the reader is a bare `leaf` whether it was erased or not, so the mark
+//! tells nobody that there was something. An erasure says nothing of whose data it was; `data.restated` has again what others had said to the
+//! buyer in a list that went because the actor's words were in it.
+//!
 //! The lists by type are `tests/golden/audit-fields.json`, which `stagegate audit fields` prints: `{"task": {"<type>": ["<path>", …]}, "partner": {…}}`,
 //! the paths in the order of the leaves. A type that is not in it is not of this format.
 //!
@@ -91,4 +97,4 @@ pub use hash::{Hash, InvalidHash};
 pub use partner::{PartnerEntryView, PartnerOrigin, partner_view};
 pub use proof::{EntryProof, FieldProof, ProofView, proof};
 pub use subject::{Origin, Recorded, Subject, TrailOrigin};
-pub use view::{ActorView, EntryView, Role, view};
+pub use view::{ActorView, EntryView, Role, view, view_stored};

@@ -7,8 +7,8 @@ use utoipa::ToSchema;
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 
-use super::event::{Artifact, Feedback, InFlight, Resolution};
-use super::id::{CommandId, StageKey};
+use super::event::{Artifact, Feedback, InFlight, Resolution, Restated};
+use super::id::{CommandId, CredentialId, ErasureId, StageKey};
 use super::party::{Party, Sender};
 use super::refusal::Refusal;
 use super::text::{Message, Prose};
@@ -65,8 +65,23 @@ pub enum Action {
     CancellationRequested(CancellationRequested),
     /// What became of the work.
     CancellationAcknowledged(CancellationAcknowledged),
+    /// Personal data of an actor is being taken out of the trail. The service's own, on the platform's request; no door takes it.
+    PersonalDataErased(PersonalDataErased),
     /// The time has come for the earliest due timer.
     Tick,
+}
+
+/// What is being taken out of a task's trail, as it goes on record.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PersonalDataErased {
+    /// The erasure that asks for it.
+    pub erasure_id: ErasureId,
+    /// The `seq` of every entry that loses something, in order.
+    pub entries: Vec<u64>,
+    /// Whether the actor's id stays until the task closes.
+    pub ids_remain: bool,
+    /// What others said in lists that go as a whole.
+    pub restated: Vec<Restated>,
 }
 
 /// Hand in work for review: a new revision.
@@ -226,6 +241,12 @@ impl Command {
         Self { meta: Meta::default(), action: Action::Tick }
     }
 
+    /// The command that records an erasure, in the name of the platform's credential that asked for it.
+    pub fn erased(credential_id: CredentialId, body: PersonalDataErased) -> Self {
+        let sender = Some(Sender { party: Party::Platform, actor: None, credential_id });
+        Self { meta: Meta { sender, ..Meta::default() }, action: Action::PersonalDataErased(body) }
+    }
+
     /// What is asked for.
     pub fn action(&self) -> &Action {
         &self.action
@@ -255,7 +276,7 @@ impl Command {
 }
 
 impl Action {
-    /// The command's `type`, for all but the timer's.
+    /// The command's `type`, for all that a party can send.
     pub const TYPES: [&'static str; 10] = [
         "work_submitted",
         "status_updated",
@@ -282,6 +303,7 @@ impl Action {
             Self::Resumed(_) => "resumed",
             Self::CancellationRequested(_) => "cancellation_requested",
             Self::CancellationAcknowledged(_) => "cancellation_acknowledged",
+            Self::PersonalDataErased(_) => "personal_data_erased",
             Self::Tick => "tick",
         }
     }
@@ -297,6 +319,7 @@ impl Action {
             | Self::Resumed(_)
             | Self::CancellationRequested(_)
             | Self::CancellationAcknowledged(_)
+            | Self::PersonalDataErased(_)
             | Self::Tick => false,
         }
     }
@@ -342,9 +365,12 @@ fn check(meta: &Meta, action: &Action) -> Vec<Refusal> {
             }
             (&[][..], None)
         }
-        Action::StageApproved(_) | Action::StageEscalated(_) | Action::Held(_) | Action::Resumed(_) | Action::Tick => {
-            (&[][..], None)
-        }
+        Action::StageApproved(_)
+        | Action::StageEscalated(_)
+        | Action::Held(_)
+        | Action::Resumed(_)
+        | Action::PersonalDataErased(_)
+        | Action::Tick => (&[][..], None),
     };
     if artifacts.len() > MAX_ARTIFACTS {
         wrong.push(Refusal::invalid("/artifacts", "too_many", "must have at most 50 items"));

@@ -6,6 +6,7 @@
 mod cancel;
 mod clock;
 mod draft;
+mod erase;
 mod escalate;
 mod review;
 mod timer;
@@ -52,7 +53,10 @@ impl Snapshot {
         };
         let task = evolve(workflow, task, event);
         notes.apply(&task, event);
-        let status = Status::after(workflow, &task, &notes, status, event.recorded_at);
+        let mut status = Status::after(workflow, &task, &notes, status, event.recorded_at);
+        if let Fact::PersonalDataErased(erased) = &event.fact {
+            (status.version, status.updated_at) = (erased.status_version, erased.status_updated_at);
+        }
         Self { task, notes, status }
     }
 
@@ -65,6 +69,13 @@ impl Snapshot {
             transitions = Some(Self::step(workflow, transitions, event, ends));
         }
         transitions
+    }
+
+    /// The present without texts that are not in the trail any more, `left`. The status is still that from before: the transition that
+    /// records the erasure makes it anew. `None` for an empty trail.
+    pub fn without_erased(&self, workflow: &Workflow, left: &[Event]) -> Option<Self> {
+        let notes = Self::fold(workflow, left)?.notes;
+        Some(Self { notes, ..self.clone() })
     }
 
     /// One event; the status is looked at only where a transition ends, for nobody sees the states between.
@@ -158,6 +169,10 @@ pub fn open(workflow: &Workflow, opening: Opening, now: Time) -> Result<Transiti
 /// What `command` does to the task at `now`, or why it is refused.
 pub fn decide(workflow: &Workflow, snapshot: &Snapshot, command: &Command, now: Time) -> Result<Transition, Refusal> {
     let mut draft = Draft::new(workflow, snapshot, command, now);
+    if let Action::PersonalDataErased(body) = &command.action {
+        erase::record(&mut draft, body);
+        return Ok(draft.finish(None));
+    }
     if let Some(closed) = closed_or_late(&draft, command)? {
         let seq = draft.task().version() + 1;
         draft.push(Fact::LateDecisionRecorded(late_decision(draft.task(), command)), By::Sender);
@@ -181,7 +196,7 @@ pub fn decide(workflow: &Workflow, snapshot: &Snapshot, command: &Command, now: 
         Action::Resumed(_) => cancel::resume(&mut draft, sender)?,
         Action::CancellationRequested(body) => cancel::request(&mut draft, sender, body)?,
         Action::CancellationAcknowledged(body) => cancel::acknowledge(&mut draft, sender, body)?,
-        Action::Tick => return Err(Refusal::NothingDue),
+        Action::PersonalDataErased(_) | Action::Tick => return Err(Refusal::NothingDue),
     }
     Ok(draft.finish(None))
 }
@@ -215,6 +230,7 @@ fn closed_or_late(draft: &Draft<'_>, command: &Command) -> Result<Option<Closing
             | Action::Resumed(_)
             | Action::CancellationRequested(_)
             | Action::CancellationAcknowledged(_)
+            | Action::PersonalDataErased(_)
             | Action::Tick => false,
         };
     match (could_count, meta.late) {

@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::id::{CommandId, CredentialId, StageKey, TaskId, WorkflowKey};
+use super::id::{CommandId, CredentialId, ErasureId, StageKey, TaskId, WorkflowKey};
 use super::party::{Actor, Party, Source};
 use super::task::{Cause, Outcome, Verdict};
 use super::text::{Message, Name, Prose};
@@ -185,11 +185,14 @@ pub enum Fact {
         /// Why: `exhausted` or `deadline`.
         cause: Cause,
     },
+    /// Personal data of one actor was taken out of earlier entries.
+    #[serde(rename = "task.personal_data_erased")]
+    PersonalDataErased(PersonalDataErased),
 }
 
 impl Fact {
     /// Every event name, in the order of the life of a task.
-    pub const TYPES: [&'static str; 21] = [
+    pub const TYPES: [&'static str; 22] = [
         "task.opened",
         "task.work_submitted",
         "task.status_updated",
@@ -211,6 +214,7 @@ impl Fact {
         "task.workflow_cancelled",
         "task.workflow_expired",
         "task.workflow_failed",
+        "task.personal_data_erased",
     ];
 
     /// The event's name.
@@ -237,6 +241,7 @@ impl Fact {
             Self::WorkflowCancelled {} => "task.workflow_cancelled",
             Self::WorkflowExpired {} => "task.workflow_expired",
             Self::WorkflowFailed { .. } => "task.workflow_failed",
+            Self::PersonalDataErased(_) => "task.personal_data_erased",
         }
     }
 }
@@ -385,6 +390,34 @@ pub struct LateDecision {
     /// Advice given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub advice: Option<Prose>,
+}
+
+/// Personal data taken out of earlier entries, of an actor whom no trail names.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PersonalDataErased {
+    /// The erasure that asked for it.
+    pub erasure_id: ErasureId,
+    /// The `seq` of every entry that lost something now, in order.
+    pub entries: Vec<u64>,
+    /// Whether the actor's id stays until the task closes, as the rules still need it.
+    pub ids_remain: bool,
+    /// What others said to the buyer in lists that went because the actor's words were among them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restated: Option<Vec<Restated>>,
+    /// The version of the buyer's status from here on: this entry's `seq` if the status lost something, else the one it had. What led to
+    /// it may be gone, so it cannot be told from the entries before.
+    pub status_version: u64,
+    /// When that status was made.
+    pub status_updated_at: Time,
+}
+
+/// What is left of the feedback of an entry that shared it with the buyer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Restated {
+    /// The `seq` of that entry.
+    pub seq: u64,
+    /// The feedback that is left.
+    pub shared_feedback: Vec<Feedback>,
 }
 
 /// How an escalation is resolved.

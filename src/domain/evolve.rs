@@ -109,7 +109,8 @@ impl Task {
             | Fact::Opened(_)
             | Fact::ReviewWithdrawn {}
             | Fact::CancellationAcknowledged { .. }
-            | Fact::LateDecisionRecorded(_) => {}
+            | Fact::LateDecisionRecorded(_)
+            | Fact::PersonalDataErased(_) => {}
         }
     }
 

@@ -19,6 +19,7 @@ pub mod audit;
 pub mod calendar;
 pub mod command;
 pub mod decide;
+pub mod erasure;
 pub mod event;
 pub mod evolve;
 pub mod id;

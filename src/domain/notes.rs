@@ -34,6 +34,9 @@ pub struct Notes {
     /// The feedback that sent the task back, until work is approved again where it went.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) returned: Option<Returned>,
+    /// What the call that rejects says, for the rejection that follows in the same transition.
+    #[serde(skip)]
+    resolution: Option<Feedback>,
 }
 
 /// The latest work handed in.
@@ -102,11 +105,7 @@ impl Notes {
             Fact::StatusUpdated { message, .. } => self.message.clone_from(message),
             Fact::VoteRecorded(vote) => self.vote(event, vote.feedback.clone()),
             Fact::StageApproved { .. } => self.returned = None,
-            Fact::StageRejected(rejected) => {
-                let both = [&rejected.shared_feedback, &rejected.internal_feedback];
-                let feedback = both.into_iter().flatten().flatten().cloned();
-                self.reject(event, feedback.collect());
-            }
+            Fact::StageRejected(rejected) => self.reject(event, &rejected.votes),
             Fact::StageEscalated(escalated) => {
                 if escalated.reason.is_some() {
                     self.question.clone_from(&escalated.reason);
@@ -117,7 +116,11 @@ impl Notes {
                     self.question = None;
                     self.advice.clone_from(&resolved.advice);
                 }
-                Resolution::Approve | Resolution::Reject => self.question = None,
+                Resolution::Reject => {
+                    self.question = None;
+                    self.resolution.clone_from(&resolved.feedback);
+                }
+                Resolution::Approve => self.question = None,
                 Resolution::Redirect => {}
             },
             Fact::Held { reason } => self.reason.clone_from(reason),
@@ -135,7 +138,8 @@ impl Notes {
             | Fact::WorkflowCompleted {}
             | Fact::WorkflowCancelled {}
             | Fact::WorkflowExpired {}
-            | Fact::WorkflowFailed { .. } => {}
+            | Fact::WorkflowFailed { .. }
+            | Fact::PersonalDataErased(_) => {}
         }
     }
 
@@ -146,8 +150,14 @@ impl Notes {
         self.votes.push(VoteNote { seq: event.seq, actor: event.actor.clone(), feedback });
     }
 
-    /// A second rejection of the same round, by the party escalated to, adds to the first.
-    fn reject(&mut self, event: &Event, mut feedback: Vec<Feedback>) {
+    /// A second rejection of the same round, by the party escalated to, adds to the first. What was said is taken from where it was first
+    /// said: its copies in the decision go as a whole when one of their authors is erased.
+    fn reject(&mut self, event: &Event, votes: &[u64]) {
+        let said = |seq: &u64| self.votes.iter().find(|note| note.seq == *seq)?.feedback.clone();
+        let counted: Vec<Feedback> = votes.iter().filter_map(said).collect();
+        let feedback = self.resolution.take().into_iter().chain(counted);
+        let (shared, internal): (Vec<_>, Vec<_>) = feedback.partition(|feedback| feedback.share_with_buyer);
+        let mut feedback = [shared, internal].concat();
         let Some((stage, round)) = event.stage.clone().zip(event.round) else { return };
         let earlier = self.returned.take().filter(|earlier| earlier.stage == stage && earlier.round == round);
         feedback.splice(0..0, earlier.into_iter().flat_map(|earlier| earlier.feedback));

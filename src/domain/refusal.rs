@@ -103,7 +103,7 @@ impl Refusal {
     }
 
     /// A field breaks a rule.
-    pub(super) fn invalid(pointer: &'static str, code: &'static str, message: impl Into<String>) -> Self {
+    pub fn invalid(pointer: &'static str, code: &'static str, message: impl Into<String>) -> Self {
         Self::Invalid { pointer, code, message: message.into() }
     }
 }

@@ -48,6 +48,8 @@ pub enum Trigger {
     StageDeadline(&'static str),
     /// The deadline of the party escalated to, with the definition's `on_timeout.action`.
     EscalationDeadline(&'static str),
+    /// An erasure reaches the task.
+    Erasure,
 }
 
 /// Who makes something happen.
@@ -114,7 +116,7 @@ pub struct Edge {
 }
 
 use Role::{Buyer, HeldBy, Holder, Partner, Platform, Reviewer, Service};
-use Trigger::{Command, EscalationDeadline, GraceEnd, Open, Reminder, Resolved, StageDeadline, TaskDeadline};
+use Trigger::{Command, Erasure, EscalationDeadline, GraceEnd, Open, Reminder, Resolved, StageDeadline, TaskDeadline};
 
 /// A row a line: phases, trigger, who, condition => own events, what follows, own refusals.
 macro_rules! rows {
@@ -182,6 +184,8 @@ pub const ROWS: &[Row] = rows! {
 
     [Preparing, InReview, Escalated, OnHold], TaskDeadline, [Service], "" => [], Then::Expire, [];
     OPEN, Command("status_updated"), [Partner], "" => ["status_updated"], Then::Same, ["limit_reached"];
+    OPEN, Erasure, [Platform], "" => ["personal_data_erased"], Then::Same, [];
+    TERMINAL, Erasure, [Platform], "" => ["personal_data_erased"], Then::Same, [];
 };
 
 impl Row {
@@ -275,6 +279,7 @@ impl Trigger {
             Reminder => "reminder".to_owned(),
             StageDeadline(action) => format!("stage deadline: {action}"),
             EscalationDeadline(action) => format!("escalation deadline: {action}"),
+            Erasure => "an actor's personal data is erased".to_owned(),
         }
     }
 }

@@ -4,6 +4,7 @@ mod business;
 mod buyer;
 mod cases;
 mod details;
+mod erasure;
 mod exhaustive;
 mod golden;
 mod grid;

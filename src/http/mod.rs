@@ -21,6 +21,7 @@ pub mod auth;
 pub mod body;
 mod commands;
 mod docs;
+pub mod erasures;
 mod etag;
 pub mod events;
 pub mod export;
@@ -113,6 +114,8 @@ fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(partners::revoke_partner_key))
         .routes(routes!(partner_trail::get_partner_audit))
         .routes(routes!(partner_trail::get_partner_audit_proof))
+        .routes(routes!(erasures::request_erasure, erasures::list_erasures))
+        .routes(routes!(erasures::get_erasure))
         .routes(routes!(workflows::list_workflows))
         .routes(routes!(workflows::register_workflow, workflows::get_workflow, workflows::retire_workflow))
         .routes(routes!(workflows::get_workflow_version))

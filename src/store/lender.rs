@@ -47,6 +47,24 @@ struct Loan<'a> {
     _permit: SemaphorePermit<'a>,
 }
 
+/// Several statements that are done together, or not at all: dropped before [`Transaction::commit`], none of them was.
+pub(super) struct Transaction<'a> {
+    sqlx: sqlx::Transaction<'static, Postgres>,
+    _permit: SemaphorePermit<'a>,
+}
+
+impl Transaction<'_> {
+    /// What the statements are sent through.
+    pub(super) fn connection(&mut self) -> &mut PgConnection {
+        &mut self.sqlx
+    }
+
+    /// Makes them durable.
+    pub(super) async fn commit(self) -> Result<(), sqlx::Error> {
+        self.sqlx.commit().await
+    }
+}
+
 impl From<PgPool> for Pool {
     /// `sqlx` must not be used by others any more: they would wait for connections that wait here.
     fn from(sqlx: PgPool) -> Self {
@@ -66,6 +84,17 @@ impl Pool {
         let closing = self.0.sqlx.close();
         self.0.give_back_all();
         closing.await;
+    }
+
+    /// Begins a transaction of several statements. For work in the background: it asks the server for a sign of life before and after.
+    pub(super) async fn begin(&self) -> Result<Transaction<'_>, sqlx::Error> {
+        let pool = &*self.0;
+        let patience = pool.sqlx.options().get_acquire_timeout();
+        let permit = timeout(patience, pool.gate.acquire()).await.map_err(|_| sqlx::Error::PoolTimedOut)?;
+        let permit = permit.map_err(|_| sqlx::Error::PoolClosed)?;
+        // One that waits here is one that sqlx does not have.
+        drop(pool.waiting().pop());
+        Ok(Transaction { sqlx: pool.sqlx.begin().await?, _permit: permit })
     }
 
     async fn lend(&self) -> Result<Loan<'_>, sqlx::Error> {

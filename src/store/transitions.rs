@@ -9,6 +9,7 @@
 //! tasks can be queued and share a statement without any caller noticing.
 
 use chrono::{DateTime, Utc};
+use sqlx::{PgConnection, PgExecutor};
 use uuid::Uuid;
 
 use super::error::constraint;
@@ -68,6 +69,13 @@ pub enum Outcome {
 pub async fn save(pool: &Pool, save: &Save<'_>) -> Result<Outcome, Error> {
     let prepared = Prepared::new(save.transition, save.head, save.command_digest, save.seed);
     let updated = update(pool, &prepared, bigint(save.transition.expected_version())).await;
+    prepared.outcome(updated)
+}
+
+/// Writes a transition as a part of a transaction, which the caller must not go on with unless it is [`Outcome::Saved`].
+pub(super) async fn save_within(connection: &mut PgConnection, save: &Save<'_>) -> Result<Outcome, Error> {
+    let prepared = Prepared::new(save.transition, save.head, save.command_digest, save.seed);
+    let updated = update(connection, &prepared, bigint(save.transition.expected_version())).await;
     prepared.outcome(updated)
 }
 
@@ -204,7 +212,11 @@ impl Rows {
 }
 
 /// The version written, or nothing where the guard did not match.
-async fn update(pool: &Pool, prepared: &Prepared, expected: i64) -> Result<Option<i64>, sqlx::Error> {
+async fn update<'c>(
+    database: impl PgExecutor<'c>,
+    prepared: &Prepared,
+    expected: i64,
+) -> Result<Option<i64>, sqlx::Error> {
     let Prepared { present, rows, hashes } = prepared;
     sqlx::query_scalar! {
         r#"with task as (
@@ -234,7 +246,7 @@ async fn update(pool: &Pool, prepared: &Prepared, expected: i64) -> Result<Optio
         &rows.recorded_at, &rows.command_id as _, &rows.command_digest as _, &rows.entry, &rows.data, &rows.personal, &rows.hash,
         present.closed_at
     }
-    .fetch_optional(pool)
+    .fetch_optional(database)
     .await
 }
 

@@ -20,11 +20,13 @@ use crate::harness::service::audit_signer;
 async fn a_minute_with_changes_has_one_checkpoint_and_a_quiet_one_none() {
     let parties = Parties::start().await;
     let worker = Checkpoints::new(Arc::clone(&parties.service.app));
-    assert_eq!(tick(&parties, &worker).await, 0, "nothing has happened");
     assert_eq!(parties.buyer.get("/api/v1/audit/checkpoint").await.status, 404);
-    let task = parties.open_in_legal().await;
     assert_eq!(tick(&parties, &worker).await, 1);
-    assert_eq!(newest(&parties).await.size, 1, "one leaf for a task, however many events it had");
+    assert_eq!(newest(&parties).await.size, 1, "the partner's own trail");
+    let task = parties.open_in_legal().await;
+    seconds(&parties, 60);
+    assert_eq!(tick(&parties, &worker).await, 1);
+    assert_eq!(newest(&parties).await.size, 2, "one leaf for a task, however many events it had");
     let other = parties.open("brand-campaign").await;
     parties.partner.done(&task, &update("nearly there")).await;
     assert_eq!(tick(&parties, &worker).await, 0, "the minute is not over");
@@ -32,17 +34,17 @@ async fn a_minute_with_changes_has_one_checkpoint_and_a_quiet_one_none() {
     assert_eq!(tick(&parties, &worker).await, 0, "nor is it now");
     seconds(&parties, 1);
     assert_eq!(tick(&parties, &worker).await, 1);
-    assert_eq!(newest(&parties).await.size, 3);
+    assert_eq!(newest(&parties).await.size, 4);
     for _ in 0..3 {
         seconds(&parties, 60);
         assert_eq!(tick(&parties, &worker).await, 0, "a quiet minute");
     }
-    assert_eq!(newest(&parties).await.size, 3);
+    assert_eq!(newest(&parties).await.size, 4);
     parties.partner.done(&other, &submit("agent")).await;
     // A clock that was set back does not keep the log from growing.
     seconds(&parties, -3600);
     assert_eq!(tick(&parties, &worker).await, 1);
-    assert_eq!(newest(&parties).await.size, 4);
+    assert_eq!(newest(&parties).await.size, 5);
 }
 
 #[tokio::test]
@@ -141,7 +143,11 @@ async fn more_events_than_a_batch_holds_are_logged_at_once() {
     let signed = tick(&parties, &worker).await;
     assert!(signed > 2, "{signed} checkpoints");
     assert_eq!(scalar(&parties, "select max(seq) from audit_leaves").await, 22_000);
-    assert_eq!(newest(&parties).await.size, u64::from(signed), "each has the task's latest head alone");
+    assert_eq!(
+        newest(&parties).await.size,
+        u64::from(signed) + 1,
+        "the partner's, and in each the task's latest head alone"
+    );
 }
 
 #[tokio::test]
@@ -165,7 +171,7 @@ async fn each_party_proves_its_trail_with_the_public_key_alone() {
     let keys = keys(&parties).await;
     for reader in [&parties.partner, &parties.buyer, &parties.platform] {
         let proof = inclusion(reader, &task, "").await;
-        assert_eq!((proof.leaf.seq, proof.size), (before + 1, 7));
+        assert_eq!((proof.leaf.seq, proof.size), (before + 1, 8));
         proof.verify(&keys).unwrap();
         // The trail as this party can check it leads to the head that was signed.
         let trail: ProofView =
@@ -180,7 +186,7 @@ async fn each_party_proves_its_trail_with_the_public_key_alone() {
         for (query, expected) in [
             (format!("?seq={}", before + 2), (404, "not_logged")),
             (format!("?seq={}&size={}", before + 1, kept.size), (404, "not_logged")),
-            ("?size=2".to_owned(), (404, "no_checkpoint")),
+            ("?size=3".to_owned(), (404, "no_checkpoint")),
             ("?seq=18446744073709551615".to_owned(), (404, "not_logged")),
             ("?seq=0".to_owned(), (400, "invalid_parameter")),
             ("?size=x".to_owned(), (400, "invalid_parameter")),
@@ -189,10 +195,10 @@ async fn each_party_proves_its_trail_with_the_public_key_alone() {
             assert_eq!((answer.status, code(&answer)), expected, "{query}");
         }
     }
-    assert_consistent(&parties, 1, 7).await;
+    assert_consistent(&parties, 2, 8).await;
     for (query, expected) in [
-        ("from=8", (404, "no_checkpoint")),
-        ("from=1&to=8", (404, "no_checkpoint")),
+        ("from=9", (404, "no_checkpoint")),
+        ("from=2&to=9", (404, "no_checkpoint")),
         ("from=3&to=2", (400, "invalid_parameter")),
         ("from=0", (400, "invalid_parameter")),
         ("", (400, "invalid_parameter")),
@@ -200,7 +206,7 @@ async fn each_party_proves_its_trail_with_the_public_key_alone() {
         let answer = parties.buyer.get(&format!("/api/v1/audit/consistency?{query}")).await;
         assert_eq!((answer.status, code(&answer)), expected, "{query}");
     }
-    assert_eq!(parties.buyer.get("/api/v1/audit/checkpoint?size=2").await.status, 404);
+    assert_eq!(parties.buyer.get("/api/v1/audit/checkpoint?size=3").await.status, 404);
 }
 
 #[tokio::test]
@@ -253,9 +259,9 @@ async fn after_a_change_of_keys_what_the_old_one_signed_still_verifies() {
     assert_eq!(served, format!("{}\n{}\n", fresh.verifier(), audit_signer().verifier()));
     let keys: Vec<_> = served.lines().map(|line| VerifierKey::parse(line).unwrap()).collect();
     let newest = Checkpoint::open(&reader.get("/api/v1/audit/checkpoint").await.text, &keys[..1]).unwrap();
-    let again = Checkpoint::open(&reader.get("/api/v1/audit/checkpoint?size=1").await.text, &keys[1..]).unwrap();
+    let again = Checkpoint::open(&reader.get("/api/v1/audit/checkpoint?size=2").await.text, &keys[1..]).unwrap();
     assert_eq!(again, kept);
-    let proof = reader.read("/api/v1/audit/consistency?from=1").await;
+    let proof = reader.read("/api/v1/audit/consistency?from=2").await;
     serde_json::from_value::<ConsistencyProof>(proof).unwrap().verify(&kept, &newest).unwrap();
     let new_receipt = reader.get(&receipt_path).await.text;
     assert_eq!(Receipt::verify(&old_receipt, &keys).unwrap(), Receipt::verify(&new_receipt, &keys[..1]).unwrap());

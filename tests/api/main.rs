@@ -9,6 +9,7 @@ mod cancellations;
 mod cli;
 mod demo_path;
 mod embedded;
+mod erasures;
 mod export;
 mod fuzz;
 mod harness;

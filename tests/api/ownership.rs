@@ -158,6 +158,7 @@ fn bodies(operation: &Operation) -> Vec<Value> {
         "simulate_workflow" => vec![json!({})],
         "open_task" => vec![json!({ "id": new_id() })],
         "create_partner" => vec![json!({ "name": "Contoso" })],
+        "request_erasure" => vec![json!({ "party": "buyer", "actor_id": "u-anna", "reason": "x" })],
         "create_partner_key" => vec![Value::Null],
         other if matches!(operation.method.as_str(), "GET" | "DELETE") => {
             assert!(!other.is_empty());
@@ -179,7 +180,9 @@ fn clients<'a>(parties: &'a Parties, operation: &Operation) -> Vec<&'a Client> {
 /// Every row of every table, as one text.
 async fn everything(parties: &Parties) -> String {
     let mut rows = String::new();
-    for table in ["partners", "api_keys", "workflows", "workflow_versions", "tasks", "task_events", "partner_events"] {
+    for table in
+        ["partners", "api_keys", "workflows", "workflow_versions", "tasks", "task_events", "partner_events", "erasures"]
+    {
         let query = format!("select coalesce(string_agg(t::text, E'\\n' order by t::text), '') from {table} t");
         let text: String =
             sqlx::query_scalar(sqlx::AssertSqlSafe(query)).fetch_one(&parties.service.db.pool).await.unwrap();

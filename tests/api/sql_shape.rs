@@ -12,7 +12,7 @@ use crate::harness::database::TestDb;
 use crate::harness::parties::Parties;
 
 /// The searches over many tasks. They fan out on a distributed engine, so there are few, and they take no locks.
-const SEARCHES: [&str; 9] = [
+const SEARCHES: [&str; 11] = [
     "due",
     "finished tasks of a version",
     "heads to log",
@@ -21,6 +21,8 @@ const SEARCHES: [&str; 9] = [
     "statuses of a buyer",
     "tasks",
     "tasks of a partner",
+    "tasks of an actor",
+    "tasks that erasures wait for",
     "tasks to export",
 ];
 

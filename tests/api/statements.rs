@@ -50,6 +50,9 @@ async fn a_decision_costs_one_read_and_one_write() {
     assert_eq!(answer.status, 201, "{partner}: {:?}", answer.body);
 
     let statements = Statements::default();
+    // With a single subscriber in the process, whichever thread meets a call site first would ask its own subscriber alone whether
+    // anybody listens, and the answer is kept for all threads. With two, all are asked.
+    let _second = tracing::Dispatch::new(tracing_subscriber::registry());
     let log = tracing::subscriber::set_default(tracing_subscriber::registry().with(statements.clone()));
     let answer = service.call("POST", &path, PLATFORM_KEY, &approve("two")).await;
     drop(log);

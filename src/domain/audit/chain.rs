@@ -1,8 +1,10 @@
 //! Sealing events into a chain, opening them again, and checking the chain against what is stored.
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
 
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use super::columns::{Content, Fields};
@@ -24,6 +26,15 @@ pub struct Sealed {
     pub personal: String,
     /// What the next entry continues, and after the last one the trail's head.
     pub hash: Hash,
+}
+
+impl Sealed {
+    /// The paths of its fields that were erased.
+    pub fn erased(&self) -> Vec<String> {
+        let columns: HashMap<String, &RawValue> = serde_json::from_str(&self.personal).unwrap_or_default();
+        let erased = columns.into_iter().filter(|(_, stored)| stored.get().starts_with('"'));
+        erased.map(|(path, _)| path).collect()
+    }
 }
 
 /// The end of a chain, as far as it was followed.
@@ -62,6 +73,9 @@ pub enum Error {
     /// The fields are not those that the entry commits to.
     #[error("its fields are not those that were committed")]
     Fields,
+    /// The entry lost fields, and none that follows says that they were erased from it.
+    #[error("fields were taken out of it, and no later entry says so")]
+    Erased,
     /// The fields are those committed but make no event of ours.
     #[error("its fields do not make an event: {0}")]
     Event(String),
@@ -102,15 +116,18 @@ pub fn verify<'a>(origin: &impl Subject, rows: impl IntoIterator<Item = &'a Seal
 }
 
 /// Takes the personal fields of a task's event that `which` names by path out of the column: value and salt go, the commitment stays,
-/// so that the chain still verifies. Absent and erased fields are left as they are.
-pub fn erase(row: &Sealed, which: impl Fn(&str) -> bool) -> Result<String, Error> {
+/// so that the chain still verifies. Absent and erased fields are left as they are, and not asked for. Gives the column and how many
+/// fields went.
+pub fn erase(row: &Sealed, which: impl Fn(&str) -> bool) -> Result<(String, u64), Error> {
     let mut fields = Fields::read(&KINDS, &row.data, &row.personal)?;
+    let mut erased = 0;
     for (field, content) in &mut fields.list {
         if field.is_personal() && content.value().is_some() && which(field.path) {
             *content = Content::Erased(content.leaf(field.path));
+            erased += 1;
         }
     }
-    Ok(fields.columns().1)
+    Ok((fields.columns().1, erased))
 }
 
 /// A chain as it is followed, one entry after the other.

@@ -219,6 +219,18 @@ pub const KINDS: [Kind; Fact::TYPES.len()] = [
     kind("task.workflow_cancelled", &[]),
     kind("task.workflow_expired", &[]),
     kind("task.workflow_failed", &[field("data.cause", No, Always, Always)]),
+    // Which entries an actor wrote is not for the buyer.
+    kind(
+        "task.personal_data_erased",
+        &[
+            field("data.entries", No, Always, Never),
+            field("data.erasure_id", No, Always, Always),
+            field("data.ids_remain", No, Always, Never),
+            field("data.restated", Yes, Always, Always),
+            field("data.status_updated_at", No, Always, Always),
+            field("data.status_version", No, Always, Always),
+        ],
+    ),
 ];
 
 pub(super) const fn field(path: &'static str, personal: Personal, partner: Sees, buyer: Sees) -> Field {

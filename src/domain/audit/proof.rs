@@ -58,6 +58,10 @@ pub struct FieldProof {
     /// The commitment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub leaf: Option<Hash>,
+    /// Whether the value was erased; `true` or absent, beside `leaf` alone. Of a field that is not for the caller it is not said, as that
+    /// would tell that there was something.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub erased: bool,
 }
 
 /// The proof of a whole trail for `viewer`.
@@ -87,21 +91,28 @@ impl FieldProof {
     fn new(path: &str, content: &Content<'_>, shown: bool) -> Self {
         let path = path.to_owned();
         match content {
-            Content::Open { salt, value } if shown => {
-                Self { path, salt: Some(salt.to_string()), value: value.as_deref().map(str::to_owned), leaf: None }
-            }
+            Content::Open { salt, value } if shown => Self {
+                path,
+                salt: Some(salt.to_string()),
+                value: value.as_deref().map(str::to_owned),
+                leaf: None,
+                erased: false,
+            },
             Content::Open { .. } | Content::Erased(_) => {
                 let leaf = Some(content.leaf(&path));
-                Self { path, salt: None, value: None, leaf }
+                let erased = shown && matches!(content, Content::Erased(_));
+                Self { path, salt: None, value: None, leaf, erased }
             }
         }
     }
 
     fn commitment(&self) -> Option<Hash> {
         match (&self.salt, &self.value, self.leaf) {
-            (Some(salt), value, None) => Some(Hash::of_field(&Salt::parse(salt)?, &self.path, value.as_deref())),
+            (Some(salt), value, None) if !self.erased => {
+                Some(Hash::of_field(&Salt::parse(salt)?, &self.path, value.as_deref()))
+            }
             (None, None, Some(leaf)) => Some(leaf),
-            (Some(_), _, Some(_)) | (None, _, _) => None,
+            (Some(_) | None, _, _) => None,
         }
     }
 }
@@ -121,11 +132,36 @@ impl ProofView {
             let head = proof.check(&chain).map_err(|what| chain.broken(what))?;
             chain.advance(head);
         }
+        self.check_erased()?;
         Ok(chain.head())
+    }
+
+    /// Every erased field must be accounted for by a later entry, or taking out what one likes would pass for an erasure.
+    fn check_erased(&self) -> Result<(), Broken> {
+        let erased: Vec<(u64, Option<Vec<u64>>)> = self.entries.iter().filter_map(EntryProof::erases).collect();
+        let accounted = |lost: u64| {
+            let mut later = erased.iter().filter(|(seq, _)| *seq > lost);
+            // A buyer is not told which entries they were.
+            later.any(|(_, entries)| entries.as_ref().is_none_or(|entries| entries.contains(&lost)))
+        };
+        let lost = self.entries.iter().filter(|entry| entry.fields.iter().flatten().any(|field| field.erased));
+        match lost.map(|entry| entry.seq).find(|seq| !accounted(*seq)) {
+            Some(seq) => Err(Broken { seq, what: Error::Erased }),
+            None => Ok(()),
+        }
     }
 }
 
 impl EntryProof {
+    /// For an entry that records an erasure: its `seq`, and which entries lost something, where that is shown.
+    pub(super) fn erases(&self) -> Option<(u64, Option<Vec<u64>>)> {
+        let value = |path: &str| self.fields.iter().flatten().find(|field| field.path == path)?.value.as_deref();
+        (value("type") == Some(r#""task.personal_data_erased""#)).then(|| {
+            // What is shown must be a list that can be read: else it names nothing.
+            (self.seq, value("data.entries").map(|list| serde_json::from_str(list).unwrap_or_default()))
+        })
+    }
+
     /// Checks this entry as the next one of `chain`.
     pub(super) fn check<S: Subject>(&self, chain: &Chain<S>) -> Result<Head, Error> {
         let (entry, head) = chain.link(&self.entry, &self.hash)?;

@@ -193,7 +193,8 @@ fn revision(fact: &Fact) -> Option<u32> {
         | Fact::WorkflowCompleted {}
         | Fact::WorkflowCancelled {}
         | Fact::WorkflowExpired {}
-        | Fact::WorkflowFailed { .. } => None,
+        | Fact::WorkflowFailed { .. }
+        | Fact::PersonalDataErased(_) => None,
     }
 }
 
@@ -226,7 +227,8 @@ fn ruling(fact: &Fact) -> Option<Ruling> {
         | Fact::WorkflowCompleted {}
         | Fact::WorkflowCancelled {}
         | Fact::WorkflowExpired {}
-        | Fact::WorkflowFailed { .. } => None,
+        | Fact::WorkflowFailed { .. }
+        | Fact::PersonalDataErased(_) => None,
     }
 }
 

@@ -8,9 +8,10 @@ use uuid::Uuid;
 use super::{Origin, Sealed, Subject as _, seal};
 use crate::domain::event::{
     Artifact, ClockTimes, DeadlineKind, EscalationResolved, Event, Fact, Feedback, FeedbackItem, InFlight,
-    LateDecision, Opened, Resolution, StageEscalated, StageRejected, TimeoutAction, VoteRecorded, WorkflowRef,
+    LateDecision, Opened, PersonalDataErased, Resolution, Restated, StageEscalated, StageRejected, TimeoutAction,
+    VoteRecorded, WorkflowRef,
 };
-use crate::domain::id::{BuyerId, CommandId, PartnerId, StageKey, TaskId, WorkflowKey};
+use crate::domain::id::{BuyerId, CommandId, ErasureId, PartnerId, StageKey, TaskId, WorkflowKey};
 use crate::domain::party::{Actor, Party, Source};
 use crate::domain::task::{Cause, Verdict};
 use crate::domain::text::Text;
@@ -46,6 +47,7 @@ pub(super) fn trail() -> Vec<Event> {
         (Partner, late.clone()),
         (Buyer, late.clone()),
         (Platform, late),
+        (Platform, Fact::PersonalDataErased(erased())),
     ];
     facts.into_iter().chain(others).zip(1..).map(|((party, fact), seq)| event(seq, party, fact)).collect()
 }
@@ -190,6 +192,18 @@ fn late() -> LateDecision {
         to: Some(Party::Platform),
         feedback: Some(feedback("SECRET late OWN", true)),
         advice: Some(text("SECRET late OWN")),
+    }
+}
+
+/// Of all that comes before.
+fn erased() -> PersonalDataErased {
+    PersonalDataErased {
+        erasure_id: ErasureId(Uuid::from_u128(0x0199_0000_0000_7000_8000_0000_0000_0004)),
+        entries: (1..=29).collect(),
+        ids_remain: false,
+        restated: Some(vec![Restated { seq: 8, shared_feedback: vec![feedback("Shared", true)] }]),
+        status_version: 25,
+        status_updated_at: time(),
     }
 }
 

@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 
+use super::chain::Sealed;
 use super::fields::Kind;
 use super::hash::Hash;
 use super::subject::Recorded;
@@ -63,6 +64,9 @@ pub struct EntryView {
     /// A remark for the party's own people; the caller's own only (the platform: all).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub note: Option<Prose>,
+    /// Whether fields that the caller could see were erased; `true` or absent.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub erased: bool,
     /// The fields of this type of entry.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
@@ -135,8 +139,16 @@ pub fn view(event: &Event, hash: Option<&Hash>, viewer: Party) -> EntryView {
         recorded_at: shows("recorded_at").then_some(event.recorded_at),
         occurred_at: event.occurred_at.filter(|_| shows("occurred_at")),
         note: event.note.clone().filter(|_| shows("note")),
+        erased: false,
         data: seen.then(|| data(event, &event.fact, viewer)),
     }
+}
+
+/// A stored entry as `viewer` may see it; `event` is what it says.
+pub fn view_stored(event: &Event, row: &Sealed, viewer: Party) -> EntryView {
+    let kind = Kind::of(event);
+    let erased = row.erased().iter().any(|path| kind.shows(path, event, viewer));
+    EntryView { erased, ..view(event, Some(&row.hash), viewer) }
 }
 
 /// The actor, or for a buyer the word for another party's. The word depends on type and party alone, so it does not tell

@@ -33,6 +33,22 @@ const PREPARING: &[Case] = &[
 ];
 
 #[rustfmt::skip] // A case a line.
+const ERASED: &[Case] = &[
+    ("an erasure leaves a task that waits for work as it is", "a required", "erase platform", "personal_data_erased > preparing"),
+    ("an erasure leaves a review as it is", "a", "submit anna; erase anna", "personal_data_erased > in_review"),
+    ("an erasure leaves an escalation as it is", "a", "escalate bo platform; erase bo", "personal_data_erased > escalated"),
+    ("an erasure leaves a hold as it is", "a", "hold bo; erase bo", "personal_data_erased > on_hold"),
+    ("an erasure leaves a cancellation as it is", "a finish", "cancel buyer; erase buyer", "personal_data_erased > cancelling"),
+    ("an erasure reaches what was delivered", "a", "approve bo; erase bo", "personal_data_erased > delivery"),
+    ("an erasure reaches what was cancelled", "a", "cancel buyer; erase buyer", "personal_data_erased > cancelled"),
+    ("an erasure reaches what expired", "a | P1D", "tick; erase platform", "personal_data_erased > expired"),
+    ("an erasure reaches what failed", "a deadline=fail", "tick; erase platform", "personal_data_erased > failed"),
+    ("what is gone is not erased again", "a", "submit anna; erase anna; erase anna", "nothing"),
+    ("the id goes when the task is closed", "a", "submit anna; erase anna; approve bo; erase anna", "personal_data_erased > delivery"),
+    ("who wrote nothing loses nothing", "a", "submit anna; erase bo", "nothing"),
+];
+
+#[rustfmt::skip] // A case a line.
 const IN_REVIEW: &[Case] = &[
     ("the first stage takes new work during the review", "a", "submit anna", "work_submitted > in_review"),
     ("a round that began with work takes more of it", "a; b required", "approve bo; submit anna; submit anna", "work_submitted > in_review"),
@@ -150,7 +166,7 @@ const ENDING: &[Case] = &[
 
 #[test]
 fn every_row_does_what_the_table_says() {
-    for cases in [PREPARING, IN_REVIEW, ESCALATED, PAUSED, ENDING] {
+    for cases in [PREPARING, IN_REVIEW, ESCALATED, PAUSED, ENDING, ERASED] {
         check(cases);
     }
     let crossed = laws::take_crossed();

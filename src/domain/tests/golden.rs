@@ -56,6 +56,12 @@ const STORIES: &[(&str, &str, &str)] = &[
         "escalate bo platform; resolve platform return; cancel buyer; ack anna salvaged; reject bo full",
     ),
     ("expired", "a | P1D", "tick"),
+    ("in_review_erased", "a quorum=2,3", "submit anna; status anna; reject bo full; reject chi; erase anna; erase bo"),
+    (
+        "delivery_erased",
+        "a; b back=a",
+        "submit anna; approve bo; reject chi full; submit anna; approve bo; approve bo; erase chi",
+    ),
     ("failed", "a deadline=fail", "tick"),
 ];
 

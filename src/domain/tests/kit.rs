@@ -8,13 +8,15 @@
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use crate::domain::audit::{self, Origin, Sealed, Subject as _};
 use crate::domain::command::{
-    Action, CancellationAcknowledged, CancellationRequested, Command, EscalationResolved, Held, Meta, Resumed,
-    StageApproved, StageEscalated, StageRejected, StatusUpdated, WorkSubmitted,
+    Action, CancellationAcknowledged, CancellationRequested, Command, EscalationResolved, Held, Meta,
+    PersonalDataErased, Resumed, StageApproved, StageEscalated, StageRejected, StatusUpdated, WorkSubmitted,
 };
 use crate::domain::decide::{Opening, Snapshot, Transition, decide, open};
+use crate::domain::erasure::{Plan, Scope};
 use crate::domain::event::{Artifact, Event, Fact, Feedback, InFlight, Resolution, WorkflowRef};
-use crate::domain::id::{StageKey, TaskId, WorkflowKey};
+use crate::domain::id::{BuyerId, ErasureId, PartnerId, StageKey, TaskId, WorkflowKey};
 use crate::domain::party::{Actor, Party, Sender};
 use crate::domain::refusal::Refusal;
 use crate::domain::task::Phase;
@@ -35,6 +37,8 @@ pub(super) struct Play {
     pub(super) trail: Vec<Event>,
     pub(super) snapshot: Snapshot,
     pub(super) now: Time,
+    /// The trail as it is stored, once something was erased from it.
+    pub(super) rows: Option<Vec<Sealed>>,
     reader: Reader,
 }
 
@@ -132,7 +136,7 @@ impl Play {
         for event in &trail {
             reader.read(&workflow, event);
         }
-        let play = Self { workflow, trail, snapshot, now, reader };
+        let play = Self { workflow, trail, snapshot, now, rows: None, reader };
         laws::check_opening(&play);
         play
     }
@@ -159,6 +163,7 @@ impl Play {
         match step.split_once(' ') {
             Some(("wait", span)) => self.now = self.now + Span::parse(span).unwrap().delta(),
             Some(("back", span)) => self.now = self.now - Span::parse(span).unwrap().delta(),
+            Some(("erase", who)) => return self.erase(who),
             _ => {
                 if step == "tick" {
                     self.now = self.now.max(self.snapshot.task.wake_at().unwrap_or(self.now));
@@ -181,8 +186,40 @@ impl Play {
             transition.events().iter().for_each(|event| self.reader.read(&self.workflow, event));
             self.trail.extend(transition.events().iter().cloned());
             self.snapshot = transition.snapshot().clone();
+            if let Some(rows) = &mut self.rows {
+                seal_rest(rows, &self.trail);
+            }
         }
         result
+    }
+
+    /// Keeps the trail as it is stored, from here on.
+    pub(super) fn store(&mut self) {
+        seal_rest(self.rows.get_or_insert_default(), &self.trail);
+    }
+
+    /// Takes out what somebody wrote so far, as the service would.
+    pub(super) fn erase(&mut self, who: &str) -> String {
+        self.store();
+        let mut rows = self.rows.take().unwrap_or_default();
+        let until = self.now.max(self.snapshot.task.recorded_at());
+        let scope = Scope { actor: sender(who).actor_ref().unwrap(), until };
+        let trail: Vec<(Event, Sealed)> = self.trail.iter().cloned().zip(rows.iter().cloned()).collect();
+        let plan = Plan::new(&trail, &scope, !self.snapshot.task.phase().is_terminal()).unwrap();
+        for changed in &plan.entries {
+            let index = usize::try_from(changed.seq).unwrap() - 1;
+            rows[index].personal.clone_from(&changed.personal);
+            self.trail[index] = audit::open(&rows[index]).unwrap();
+        }
+        self.rows = Some(rows);
+        if plan.entries.is_empty() {
+            return "nothing".to_owned();
+        }
+        self.snapshot = self.snapshot.without_erased(&self.workflow, &self.trail).unwrap();
+        let entries = plan.entries.iter().map(|entry| entry.seq).collect();
+        let erasure_id = ErasureId(Uuid::from_u128(8));
+        let body = PersonalDataErased { erasure_id, entries, ids_remain: plan.ids_remain, restated: plan.restated };
+        outcome(&self.send(&Command::erased(text("platform-key"), body)))
     }
 
     /// The `seq` of the same actor's late decision, if the trail has one.
@@ -229,6 +266,19 @@ impl Play {
             Phase::Closed(closed) => closed.open.escalation.map_or(0, |asked| asked.seq),
             Phase::Preparing | Phase::InReview(_) | Phase::OnHold(_) => 0,
         }
+    }
+}
+
+/// What the trail of a task under test continues.
+pub(super) fn origin() -> Origin {
+    let id = Uuid::from_u128(7);
+    Origin { task_id: TaskId(id), partner_id: PartnerId(id), buyer_id: BuyerId(id) }
+}
+
+fn seal_rest(rows: &mut Vec<Sealed>, trail: &[Event]) {
+    for event in trail.iter().skip(rows.len()) {
+        let prev = rows.last().map_or_else(|| origin().hash(), |row| row.hash);
+        rows.push(audit::seal(&prev, origin().task_id, event, [u8::try_from(event.seq % 251).unwrap(); 32]));
     }
 }
 

@@ -144,7 +144,7 @@ fn check_party(play: &Play, command: &Command, transition: &Transition) {
         |row: &&Row| row.trigger == edge.trigger && row.from.contains(&before.phase()) && row.edges().contains(&edge);
     let mut rows = ROWS.iter().filter(fits);
     assert!(rows.any(|row| row.by.iter().any(|role| plays(play, *role, party))), "{party:?} has no row for {edge:?}");
-    if let Some(party) = party.filter(|_| transition.late().is_none()) {
+    if let Some(party) = party.filter(|_| transition.late().is_none() && edge.trigger != Trigger::Erasure) {
         let kind = command.action().kind();
         assert!(
             allowed(&play.workflow, before, party).contains(&kind),
@@ -177,11 +177,14 @@ fn plays(play: &Play, role: Role, party: Option<Party>) -> bool {
     party.is_some() && party == is
 }
 
-/// Rule 3: nothing but the audit row of a late decision.
+/// Rule 3: nothing but the audit row of a late decision or of an erasure.
 fn check_absorbed(before: &Snapshot, transition: &Transition) {
     let (earlier, later) = (&before.task, &transition.snapshot().task);
-    assert!(transition.late().is_some());
-    assert!(matches!(transition.events(), [Event { fact: Fact::LateDecisionRecorded(_), .. }]));
+    match transition.events() {
+        [Event { fact: Fact::LateDecisionRecorded(_), .. }] => assert!(transition.late().is_some()),
+        [Event { fact: Fact::PersonalDataErased(_), .. }] => {}
+        other => panic!("appended to a closed task: {other:?}"),
+    }
     let same = Task { version: later.version, recorded_at: later.recorded_at, ..earlier.clone() };
     assert_eq!(same, *later);
     assert_eq!((&before.status, &before.notes), (&transition.snapshot().status, &transition.snapshot().notes));
@@ -269,6 +272,9 @@ fn trigger(before: &Task, command: &Command, transition: &Transition) -> Trigger
 pub(super) fn asked(phase: PhaseName, command: &Command) -> Trigger {
     if let (Action::EscalationResolved(body), PhaseName::Escalated) = (command.action(), phase) {
         return Trigger::Resolved(word(body.resolution));
+    }
+    if let Action::PersonalDataErased(_) = command.action() {
+        return Trigger::Erasure;
     }
     Trigger::Command(command.action().kind())
 }

@@ -62,7 +62,7 @@ pub(super) fn play(definition: &Value, rolls: &[Vec<u8>], mut seen: impl FnMut(&
     for rolls in rolls {
         let step = next(&play, &mut Dice(rolls));
         // What no task could accept does not get as far as `decide`.
-        if step.starts_with("wait") || step.starts_with("back") || play.try_command(&step).is_ok() {
+        if ["wait", "back", "erase"].iter().any(|verb| step.starts_with(verb)) || play.try_command(&step).is_ok() {
             play.run(&step);
             seen(&play);
         }
@@ -78,6 +78,7 @@ pub(super) fn play(definition: &Value, rolls: &[Vec<u8>], mut seen: impl FnMut(&
 fn next(play: &Play, dice: &mut Dice) -> String {
     match dice.below(16) {
         0 => nonsense(play, dice),
+        2 if dice.below(3) == 0 => format!("erase {}", dice.one(&["0", "1", "2", "3", "4", "5", "platform", "buyer"])),
         1 => dice.one(&["wait PT1S", "wait PT20M", "wait P2D", "back PT1H", "tick now"]).to_owned(),
         _ => sensible(play, dice),
     }

@@ -100,8 +100,8 @@ impl Reader {
             assert!(event.recorded_at >= last.recorded_at, "{place}: time does not go backwards");
             assert!(event.cause_seq == last.cause_seq || event.cause_seq == event.seq, "{place}: one cause");
         }
-        let late = matches!(event.fact, Fact::LateDecisionRecorded(_));
-        assert!(!self.closed || late, "{place}: nothing follows the end but late decisions");
+        let late = matches!(event.fact, Fact::LateDecisionRecorded(_) | Fact::PersonalDataErased(_));
+        assert!(!self.closed || late, "{place}: nothing follows the end but late decisions and erasures");
     }
 
     fn read_fact(&mut self, workflow: &Workflow, event: &Event, earlier: Option<&Event>, place: &str) {
@@ -148,6 +148,8 @@ impl Reader {
                 }
             }
             Fact::StatusUpdated { .. } => {}
+            // Who was erased is a stranger from then on.
+            Fact::PersonalDataErased(_) => self.late.clear(),
             Fact::CancellationRequested { .. }
             | Fact::ReviewWithdrawn {}
             | Fact::CancellationAcknowledged { .. }

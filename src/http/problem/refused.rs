@@ -20,6 +20,10 @@ impl From<app::Error> for Problem {
                 )
                 .with_conflict(Conflict { etag, ..conflict(*standing) })
             }
+            app::Error::ErasureIdReused => {
+                Self::new(Code::ErasureIdReused, "The id was used for an erasure before, with another body.")
+                    .with_errors(vec![FieldError::new("/id", "reused", "was used for an erasure with another body")])
+            }
             app::Error::EventIdReused => {
                 Self::new(Code::EventIdReused, "This party used the id on this task before, with another body.")
                     .with_errors(vec![FieldError::new(

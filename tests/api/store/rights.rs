@@ -37,6 +37,9 @@ async fn the_serving_role_changes_nothing_that_was_recorded() {
         "truncate partners cascade",
         "update partners set name = 'x'",
         "update partners set id = id",
+        "delete from erasures",
+        "truncate erasures cascade",
+        "delete from erasure_partners",
     ] {
         assert_denied(&world.db.pool, statement).await;
     }
@@ -55,7 +58,13 @@ async fn the_erasing_role_reaches_the_personal_column_alone() {
         "update task_events set personal = '{}', hash = hash",
         "delete from task_events",
         "insert into task_events select * from task_events",
+        "update task_events set entry = ''",
+        "update task_events set seq = 9",
+        "truncate task_events",
         "update tasks set title = null",
+        "select * from tasks",
+        "select * from erasures",
+        "update partners set name = 'x'",
         "update partner_events set personal = '{}'",
         "select * from api_keys",
     ] {

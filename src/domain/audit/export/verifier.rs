@@ -1,5 +1,7 @@
 //! Checking an export, line by line, with nothing but itself and what somebody trusts already.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
@@ -68,6 +70,9 @@ pub enum What {
     /// The head is not that of the last entry.
     #[error("the trail ends with entry {0}, and its head is another: entries are missing, or were added")]
     Head(u64),
+    /// An entry lost fields, and none that follows says that they were erased from it.
+    #[error("fields were taken out of it, and no later entry says so")]
+    Erased(u64),
     /// Something that no other hash fixes was changed.
     #[error("the lines up to here are not those that its digest was made of")]
     Digest,
@@ -234,7 +239,7 @@ impl<'t> Verifier<'t> {
             TrailOrigin::Partner(origin) => (Following::Partner(Chain::new(origin)), origin.partner_id),
         };
         let digest = Sha256::new().chain_update(line);
-        self.trail = Some(Trail { header, chain, hashes: Vec::new(), digest, is_flawed: false });
+        self.trail = Some(Trail { header, chain, hashes: Vec::new(), digest, lost: BTreeSet::new(), is_flawed: false });
         if header.format != FORMAT {
             return Err(What::Format(header.format));
         }
@@ -260,6 +265,7 @@ impl What {
             Self::Unreadable(_) | Self::Form | Self::Place | Self::Cut | Self::Entry(_) | Self::Empty => Some(last + 1),
             Self::Damaged(_) => Some(last + 1),
             Self::Head(_) => Some(last),
+            Self::Erased(seq) => Some(*seq),
             Self::Format(_) | Self::Digest | Self::Totals | Self::Foreign => None,
             Self::Inclusion(_) | Self::Elsewhere | Self::NotIncluded => None,
             Self::Unconnected(_) | Self::Contradiction(..) => None,
@@ -274,6 +280,8 @@ struct Trail {
     chain: Following,
     hashes: Vec<Hash>,
     digest: Sha256,
+    /// Entries with erased fields that no later entry has accounted for yet.
+    lost: BTreeSet<u64>,
     is_flawed: bool,
 }
 
@@ -307,6 +315,13 @@ impl Trail {
         }
         let entry: EntryProof = parse(text, buffer)?;
         self.chain.follow(&entry)?;
+        if entry.fields.iter().flatten().any(|field| field.erased) {
+            self.lost.insert(entry.seq);
+        }
+        if let Some((seq, entries)) = entry.erases() {
+            // A buyer is not told which entries they were.
+            self.lost.retain(|lost| *lost >= seq || entries.as_ref().is_some_and(|entries| !entries.contains(lost)));
+        }
         self.hashes.push(entry.hash);
         self.digest.update(line);
         Ok(())
@@ -323,6 +338,9 @@ impl Trail {
         }
         if sha256 != Some(digest(&self.digest, text)) {
             return Err(What::Digest);
+        }
+        if let Some(lost) = self.lost.first() {
+            return Err(What::Erased(*lost));
         }
         let included = match &inclusion {
             Some(proof) => Some(self.included(proof, trusted)?),

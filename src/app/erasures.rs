@@ -1,0 +1,253 @@
+//! Erasing one actor's personal data from every task: asked for here, done in steps by the worker of any replica.
+//!
+//! An erasure goes through all tasks in the order of their ids, a window at a time, and comes back to those that were open (the rules need
+//! the actor's id until a task closes) and those that failed. Each task is one transaction guarded by the task's version, and a task that
+//! has nothing left to erase changes nothing: so any step may be done twice, by two replicas or after a crash.
+
+use chrono::TimeDelta;
+use sha2::{Digest as _, Sha256};
+
+use crate::domain::audit::{self, Sealed};
+use crate::domain::command::{Command, PersonalDataErased};
+use crate::domain::decide;
+use crate::domain::erasure::{Plan, Scope};
+use crate::domain::event::Event;
+use crate::domain::id::{ActorId, ErasureId, PartnerId, TaskId};
+use crate::domain::partner_event::{Author, PartnerFact};
+use crate::domain::party::{ActorRef, Party, Source};
+use crate::domain::refusal::Refusal;
+use crate::domain::text::Prose;
+use crate::ids;
+use crate::store;
+use crate::store::erasures::{Erase, New, Window};
+use crate::store::transitions::{Outcome, Save};
+
+use super::commands::MAX_ATTEMPTS;
+use super::partner_trail::{append, until_settled};
+use super::tasks::{self, Loaded};
+use super::{App, Caller, Error, partners};
+
+pub use crate::store::erasures::{Progress, Record, State};
+
+/// How long an erasure waits before it begins: a command that was decided on before the request is written within this, or not at all,
+/// and no replica's clock is further behind.
+pub const SETTLE: TimeDelta = TimeDelta::seconds(10);
+
+/// What the platform asks for.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The erasure's id, if the platform gives one.
+    pub id: Option<ErasureId>,
+    /// Whose actor.
+    pub party: Party,
+    /// Which partner's; for a partner's actor, and only there.
+    pub partner_id: Option<PartnerId>,
+    /// Whose data.
+    pub actor_id: ActorId,
+    /// Who asked, and why.
+    pub reason: Prose,
+    /// The digest of the body: the same again is answered with the same erasure.
+    pub digest: [u8; 32],
+}
+
+/// Asks for an erasure; whether it was made now. The same id and body again: the erasure as it is.
+pub async fn request_erasure(app: &App, caller: &Caller, request: Request) -> Result<(Record, bool), Error> {
+    check(app, &request).await?;
+    let (id, salt) = (request.id.unwrap_or_else(|| ErasureId(ids::new())), ids::random());
+    let new = New {
+        id,
+        party: request.party,
+        partner_id: request.partner_id,
+        actor_id: request.actor_id,
+        reason: request.reason,
+        credential_id: caller.credential_id(),
+        salt,
+        digest: salted(&salt, &request.digest),
+        requested_at: app.clock.now(),
+    };
+    let inserted = store::erasures::insert(&app.pool, &new).await?;
+    let record = get_erasure(app, id).await?;
+    if record.digest != salted(&record.salt, &request.digest) {
+        return Err(Error::ErasureIdReused);
+    }
+    if let Some(partner) = record.partner_id {
+        record_request(app, &record, partner).await?;
+    }
+    if inserted {
+        tracing::info!(erasure = %id, by = %caller.credential_id(), "erasure asked for");
+    }
+    Ok((record, inserted))
+}
+
+/// A partner's actor is one partner's, the others are not.
+async fn check(app: &App, request: &Request) -> Result<(), Error> {
+    let wrong = |code, message| Err(Error::Rejected(Refusal::invalid("/partner_id", code, message)));
+    match (request.party, request.partner_id) {
+        (Party::Partner, None) => wrong("required", "is required with party partner, whose ids are each partner's own"),
+        (Party::Buyer | Party::Platform, Some(_)) => wrong("not_allowed", "goes with party partner"),
+        (Party::Buyer | Party::Platform, None) => Ok(()),
+        (Party::Partner, Some(id)) => match partners::get_partner(app, id).await {
+            Ok(_) => Ok(()),
+            Err(Error::NotFound) => wrong("unknown_value", "must be the id of a partner"),
+            Err(error) => Err(error),
+        },
+    }
+}
+
+fn salted(salt: &[u8; 16], digest: &[u8; 32]) -> [u8; 32] {
+    Sha256::new().chain_update(salt).chain_update(digest).finalize().into()
+}
+
+/// One erasure.
+pub async fn get_erasure(app: &App, id: ErasureId) -> Result<Record, Error> {
+    store::erasures::find(&app.pool, id).await?.ok_or(Error::NotFound)
+}
+
+/// Up to `limit` erasures after `after`, in the order of their ids.
+pub async fn list_erasures(app: &App, after: Option<ErasureId>, limit: u32) -> Result<Vec<Record>, Error> {
+    Ok(store::erasures::list(&app.pool, after, limit).await?)
+}
+
+/// The erasures that go through the tasks now; up to `limit`.
+pub async fn list_running(app: &App, limit: u32) -> Result<Vec<Record>, Error> {
+    Ok(store::erasures::list_running(&app.pool, app.clock.now() - SETTLE, limit).await?)
+}
+
+/// The next tasks that an erasure looks at.
+pub async fn list_next(app: &App, erasure: &Record, limit: u32) -> Result<Window, Error> {
+    Ok(store::erasures::list_next(&app.pool, erasure, limit).await?)
+}
+
+/// Notes that these tasks were done; without a window, that there are no more. `false` if another replica was faster.
+pub async fn advance(app: &App, erasure: &Record, window: Option<&Window>) -> Result<bool, Error> {
+    Ok(store::erasures::advance(&app.pool, erasure, window, app.clock.now()).await?)
+}
+
+/// Tasks that an erasure must come back to now; up to `limit`.
+pub async fn list_waiting(app: &App, limit: u32) -> Result<Vec<(ErasureId, TaskId)>, Error> {
+    Ok(store::erasures::list_waiting(&app.pool, app.clock.now(), limit).await?)
+}
+
+/// Notes that a task could not be done, so that the others go on.
+pub async fn set_aside(app: &App, erasure: ErasureId, task: TaskId) -> Result<(), Error> {
+    Ok(store::erasures::set_aside(&app.pool, erasure, task, app.clock.now()).await?)
+}
+
+/// Ends what has come back to every task, up to `limit`; how many that were.
+pub async fn finish(app: &App, limit: u32) -> Result<u64, Error> {
+    let mut finished = 0;
+    for erasure in store::erasures::list_finished(&app.pool, limit).await? {
+        let author = Author { party: Source::Service, credential_id: None };
+        let mut reached = store::erasures::list_partners(&app.pool, erasure.id).await?;
+        reached.extend(erasure.partner_id.filter(|_| reached.is_empty()).map(|partner| (partner, 0, 0)));
+        for (partner, tasks, fields) in reached {
+            record_request(app, &erasure, partner).await?;
+            let (erasure_id, party) = (erasure.id, erasure.party);
+            let completed = PartnerFact::ErasureCompleted { erasure_id, party, tasks, fields };
+            record_once(app, partner, &author, erasure.id, completed).await?;
+        }
+        finished += u64::from(store::erasures::finish(&app.pool, erasure.id, app.clock.now()).await?);
+    }
+    Ok(finished)
+}
+
+/// Takes what the erasure asks for out of one task, as far as that may go now; whether something went.
+pub async fn erase_task(app: &App, erasure: &Record, id: TaskId) -> Result<bool, Error> {
+    let Some(actor_id) = &erasure.actor_id else { return Ok(false) };
+    let actor = ActorRef { party: erasure.party, id: actor_id.clone() };
+    let scope = Scope { actor, until: erasure.requested_at };
+    let mut turn = None;
+    for _ in 0..MAX_ATTEMPTS {
+        let task = tasks::load(app, id).await?.ok_or(Error::NotFound)?;
+        let Some((plan, transition)) = plan(app, erasure, &scope, &task).await? else {
+            store::erasures::settle(&app.pool, erasure.id, id).await?;
+            return Ok(false);
+        };
+        let Some(transition) = transition else {
+            store::erasures::wait_for(&app.pool, erasure.id, id).await?;
+            return Ok(false);
+        };
+        let partner_id = task.record.partner_id;
+        if !store::erasures::has_reached(&app.pool, erasure.id, partner_id).await? {
+            record_request(app, erasure, partner_id).await?;
+        }
+        let save =
+            Save { transition: &transition, head: task.record.head, command_digest: None, seed: ids::random::<32> };
+        let erase = Erase { erasure_id: erasure.id, partner_id, plan: &plan, save };
+        if let Outcome::Saved(_) = store::erasures::erase(&app.pool, &erase).await? {
+            return Ok(true);
+        }
+        if turn.is_none() {
+            turn = Some(app.turns.take(id).await);
+        }
+    }
+    Err(Error::contended())
+}
+
+type Planned = Option<(Plan, Option<decide::Transition>)>;
+
+/// What goes from a task, and the transition that says so. `None`: nothing, now or later; no transition: nothing before the task closes.
+async fn plan(app: &App, erasure: &Record, scope: &Scope, task: &Loaded) -> Result<Planned, Error> {
+    let snapshot = task.snapshot();
+    let trail = trail(app, task).await?;
+    let unreadable = |_| Error::impossible("a trail that cannot be read");
+    let plan = Plan::new(&trail, scope, !snapshot.task.phase().is_terminal()).map_err(unreadable)?;
+    if plan.entries.is_empty() {
+        return Ok(plan.ids_remain.then_some((plan, None)));
+    }
+    let mut left: Vec<Event> = Vec::with_capacity(trail.len());
+    let mut changed = plan.entries.iter().peekable();
+    for (event, row) in trail {
+        left.push(match changed.next_if(|entry| entry.seq == event.seq) {
+            Some(entry) => audit::open(&Sealed { personal: entry.personal.clone(), ..row }).map_err(unreadable)?,
+            None => event,
+        });
+    }
+    let snapshot = snapshot.without_erased(&task.workflow, &left);
+    let snapshot = snapshot.ok_or_else(|| Error::impossible("a trail without an opening"))?;
+    let body = PersonalDataErased {
+        erasure_id: erasure.id,
+        entries: plan.entries.iter().map(|entry| entry.seq).collect(),
+        ids_remain: plan.ids_remain,
+        restated: plan.restated.clone(),
+    };
+    let command = Command::erased(erasure.credential_id.clone(), body);
+    let decided = decide::decide(&task.workflow, &snapshot, &command, app.clock.now());
+    let transition = decided.map_err(|_| Error::impossible("an erasure that is refused"))?;
+    Ok(Some((plan, Some(transition))))
+}
+
+/// The whole trail up to the version that was read.
+async fn trail(app: &App, task: &Loaded) -> Result<Vec<(Event, Sealed)>, Error> {
+    let version = task.snapshot().task.version();
+    let until = u32::try_from(version).map_err(|_| Error::impossible("a trail of more than 2^32 events"))?;
+    let rows = store::events::list(&app.pool, task.id(), 0, until).await?;
+    Ok(rows.into_iter().map(|row| (row.event, row.sealed)).collect())
+}
+
+/// Says in a partner's trail that an erasure was asked for that reaches its tasks.
+async fn record_request(app: &App, erasure: &Record, partner: PartnerId) -> Result<(), Error> {
+    let author = Author { party: Source::Platform, credential_id: Some(erasure.credential_id.clone()) };
+    let fact = PartnerFact::ErasureRequested { erasure_id: erasure.id, party: erasure.party };
+    record_once(app, partner, &author, erasure.id, fact).await
+}
+
+/// Records a fact about an erasure, unless the partner's trail has it. It is looked for after the end of the trail was read, which the write
+/// is guarded by, so that of several that record it at once one does.
+async fn record_once(
+    app: &App,
+    partner: PartnerId,
+    author: &Author,
+    erasure: ErasureId,
+    fact: PartnerFact,
+) -> Result<(), Error> {
+    let attempt = || async {
+        let end = store::partner_events::find_end(&app.pool, partner).await?.ok_or(Error::NotFound)?;
+        if store::erasures::is_recorded(&app.pool, partner, fact.kind(), erasure).await? {
+            return Ok(Some(()));
+        }
+        let append = append(app, author, (partner, Some(&end)), vec![fact.clone()]);
+        Ok(store::partner_events::insert(&app.pool, &append).await?.then_some(()))
+    };
+    until_settled(app, partner, attempt).await
+}
