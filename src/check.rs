@@ -1,13 +1,16 @@
-//! `stagegate workflow check` and `stagegate audit verify`: what the service would say of a file, without a service.
+//! `stagegate workflow check`: what the service would say of a definition, without a service. `audit.rs` has `stagegate audit`.
 
 use std::fs;
 use std::io::{self, Read as _, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
-use crate::domain::audit::{Head, ProofView, TrailOrigin};
 use crate::domain::workflow::{Parsed, Workflow};
 use crate::http::body::strict;
+
+mod audit;
+
+pub use audit::{With, fields, trail, verify, verify_from};
 
 /// What came of a check, as the exit code tells scripts: 0, 1, 2.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,52 +98,6 @@ fn mistakes<'a>(
 /// The whole of a definition has an empty pointer, which a reader would not see.
 fn place(pointer: &str) -> &str {
     if pointer.is_empty() { "(all of it)" } else { pointer }
-}
-
-/// Checks the answer of `GET /tasks/{id}/audit/proof`, or that of a partner's trail, with nothing but itself.
-///
-/// # Errors
-///
-/// When `out` cannot be written.
-pub fn trail(proof: &[u8], out: &mut impl Write) -> io::Result<Verdict> {
-    let proof: ProofView = match serde_json::from_slice(proof) {
-        Ok(proof) => proof,
-        Err(error) => {
-            writeln!(
-                out,
-                "not the answer of GET /tasks/{{id}}/audit/proof or GET /partners/{{id}}/audit/proof: {error}"
-            )?;
-            return Ok(Verdict::Unreadable);
-        }
-    };
-    match proof.verify() {
-        // Every trail has at least its opening.
-        Ok(Head { seq: 0, .. }) => {
-            writeln!(out, "NOT verified: there are no entries")?;
-            Ok(Verdict::Unsound)
-        }
-        Ok(Head { seq, hash }) => {
-            writeln!(out, "verified: {seq} entries of {}", whose(&proof.origin))?;
-            writeln!(out, "head: {hash}")?;
-            let known = match proof.origin {
-                TrailOrigin::Task(_) => "another party, or the task's `head_hash`,",
-                TrailOrigin::Partner(_) => "the other of partner and platform",
-            };
-            writeln!(out, "That none is missing at the end shows if {known} has the same head.")?;
-            Ok(Verdict::Sound)
-        }
-        Err(broken) => {
-            writeln!(out, "NOT verified: {broken}")?;
-            Ok(Verdict::Unsound)
-        }
-    }
-}
-
-fn whose(origin: &TrailOrigin) -> String {
-    match origin {
-        TrailOrigin::Task(origin) => format!("task {}", origin.task_id),
-        TrailOrigin::Partner(origin) => format!("partner {}", origin.partner_id),
-    }
 }
 
 #[cfg(test)]

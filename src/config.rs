@@ -241,11 +241,24 @@ pub enum Workflow {
 /// What to do with audit trails.
 #[derive(Clone, Debug, Subcommand)]
 pub enum Audit {
-    /// Check a trail with its proof, offline. Exit code: 0 verified, 1 not verified, 2 not a proof.
+    /// Check a proof, an export, a receipt or a checkpoint, offline. Exit code: 0 verified, 1 not verified, 2 none of these.
     Verify {
-        /// The answer of `GET /tasks/{id}/audit/proof`; `-` is standard input.
+        /// What was answered: `GET …/audit/proof`, `…/audit?format=jsonl`, `/audit/export`, `…/receipt`, `/audit/checkpoint`; `-` is standard
+        /// input.
         file: PathBuf,
+        /// The public key, as `/.well-known/stagegate-audit-key` had it: the line itself, or a file of such lines. Signatures are checked with
+        /// it; without it they are not.
+        #[arg(long = "key", value_name = "LINE|FILE")]
+        keys: Vec<String>,
+        /// A checkpoint that was kept: what is proven must be proven against it.
+        #[arg(long = "checkpoint", value_name = "FILE")]
+        checkpoints: Vec<PathBuf>,
+        /// The answer of `GET /audit/consistency`, which leads from a kept checkpoint to another.
+        #[arg(long, value_name = "FILE")]
+        consistency: Vec<PathBuf>,
     },
+    /// Print the fields of every type of entry, in their order, as JSON: what a verifier must insist on.
+    Fields,
 }
 
 /// Settings of `stagegate demo`.

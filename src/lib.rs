@@ -74,6 +74,10 @@
 //! appends the entry ([`store::partner_events`]), guarded by the version in the partner's row; [`app::partner_trail`] tries again
 //! for those that lost a race. What changes nothing records nothing.
 //!
+//! **Exports.** [`app::export`] gives a trail, or many, piece by piece, each made when the client has taken the one before: no row is read ahead, no connection held.
+//! Rows go out as they are stored and are not what decides whether the service can answer: one that is not what was written is told in its place, for the
+//! verifier to find. What the platform exports is recorded with the partners first. [`domain::audit::export`] has the format, its writer and its verifier.
+//!
 //! **Erasures.** [`worker::erasures`] goes through the tasks in the order of their ids; [`domain::erasure`] says what goes from one. In one transaction,
 //! guarded by the task's version, the ordinary decision path appends `task.personal_data_erased` and the role `stagegate_erasure`, which may change the column
 //! `personal` and nothing else, takes values and salts out. Notes and status are folded from what is left. Every step may be done twice: what has nothing left to
@@ -122,6 +126,13 @@
 //! **Our own signed notes and tree.** *Context:* crates for C2SP notes and for RFC 6962 exist. *Choice:* some 250 lines of our own, tested against the published
 //! vectors. *Cost:* to maintain them. The crates bring their own traits for keys, randomness and stores, or keep the whole tree in memory; ours
 //! is kept in rows and verified by the same code that the offline check uses.
+//!
+//! **Exports recorded page by page.** *Context:* an export must not leave unrecorded, and its extent is known at its end. *Choice:* up to 1,000 tasks are looked
+//! for, recorded with their exact extent, and sent; then the next. *Cost:* a large export is several rows in a partner's trail, and the last of them may tell of what
+//! a reader who went away did not get.
+//!
+//! **Tasks to export by id.** *Context:* an export by span of time needs an index on time, or reads all tasks. *Choice:* it reads all tasks, 1,000 at a statement, in the order of
+//! their ids. *Cost:* a millisecond or so for each thousand tasks; an index would cost every decision one more entry.
 //!
 //! **Lists on the task's row.** *Context:* inboxes and lists search by stage, phase, party and due time. *Choice:* columns of `tasks` with partial indexes, not
 //! a second table. *Cost:* an update touches indexes when one of them changes; a second table would cost every decision another row.

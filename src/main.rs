@@ -62,8 +62,13 @@ async fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Workflow(Workflow::Check { file }) => {
             Ok(check::workflow(&check::read(&file)?, &mut std::io::stdout())?.into())
         }
-        Command::Audit(Audit::Verify { file }) => {
-            Ok(check::trail(&check::read(&file)?, &mut std::io::stdout())?.into())
+        Command::Audit(Audit::Verify { file, keys, checkpoints, consistency }) => {
+            let trusted = check::With { keys, checkpoints, consistency }.load()?;
+            Ok(check::verify(&file, &trusted, &mut std::io::stdout())?.into())
+        }
+        Command::Audit(Audit::Fields) => {
+            check::fields(&mut std::io::stdout())?;
+            Ok(ExitCode::SUCCESS)
         }
         Command::Demo(settings) => play(&settings).await,
     }

@@ -1,14 +1,18 @@
 //! The trail of a task, as each party may see it.
 
+use uuid::Uuid;
+
 use crate::domain::audit::{self, EntryView, Origin, ProofView, Sealed};
 use crate::domain::id::TaskId;
 use crate::store;
-use crate::store::events::Record;
+use crate::store::events::{Record, Stored};
 
 use super::{App, Caller, Error, tasks};
 
 /// How many rows are read at a time where a whole trail is wanted.
-const CHUNK: u32 = 1_000;
+pub(super) const CHUNK: u32 = 1_000;
+/// Beyond every `seq`: the database counts with a sign.
+pub(super) const MAX: u64 = i64::MAX.unsigned_abs();
 
 /// Up to `limit` entries after `after`, oldest first.
 pub async fn get_task_audit(
@@ -28,24 +32,27 @@ pub async fn get_task_audit(
 pub async fn get_task_audit_proof(app: &App, caller: &Caller, id: TaskId) -> Result<ProofView, Error> {
     let task = tasks::find_visible(app, caller, id).await?;
     let origin = Origin { task_id: id, partner_id: task.record.partner_id, buyer_id: task.record.buyer_id };
-    let page = |after, limit| store::events::list(&app.pool, id, after, limit);
-    let rows = whole(page, |row| row.sealed).await?;
+    let rows = whole(id.0, |after| store::events::list_stored(&app.pool, id, after, MAX, CHUNK)).await?;
     audit::proof(&origin, &rows, caller.party()).map_err(|_| Error::impossible("a trail that cannot be read"))
 }
 
-/// A whole trail, read in pages: `page` gives what follows a `seq`, up to a number of rows.
-pub(super) async fn whole<R, F>(
-    page: impl Fn(u64, u32) -> F,
-    sealed: impl Fn(R) -> Sealed,
-) -> Result<Vec<Sealed>, Error>
+/// A whole trail, read in pages of [`CHUNK`] rows: `page` gives what follows a `seq`. A row that is not what was written is an error.
+pub(super) async fn whole<F>(id: Uuid, page: impl Fn(u64) -> F) -> Result<Vec<Sealed>, Error>
 where
-    F: Future<Output = Result<Vec<R>, store::Error>>,
+    F: Future<Output = Result<Vec<Stored>, store::Error>>,
 {
-    let mut rows = Vec::new();
+    let (mut rows, mut after, mut gap) = (Vec::new(), 0, None);
     loop {
-        let page = page(rows.len() as u64, CHUNK).await?;
+        let page = page(after).await?;
         let is_last = page.len() < CHUNK as usize;
-        rows.extend(page.into_iter().map(&sealed));
+        for row in page {
+            gap = gap.or((row.seq != after + 1).then_some(after + 1));
+            if row.flaw.is_some() {
+                return Err(Error::TrailDamaged(id, gap.unwrap_or(row.seq)));
+            }
+            after = row.seq;
+            rows.push(row.sealed);
+        }
         if is_last {
             return Ok(rows);
         }

@@ -18,13 +18,13 @@ use crate::domain::audit::log::{
     self, ConsistencyProof, InclusionProof, Leaf, Node, Plan, Subject, Tree, above, verify_consistency,
 };
 use crate::domain::audit::note::{SignerKey, VerifierKey};
-use crate::domain::id::TaskId;
+use crate::domain::id::{PartnerId, TaskId};
 use crate::domain::time::Time;
 use crate::store;
 use crate::store::horizon::{Transaction, find_horizon};
 use crate::store::log::{Batch, Change, Record};
 
-use super::{App, Caller, Error, tasks};
+use super::{App, Caller, Error, partner_trail, tasks};
 
 /// The time between two checkpoints.
 pub const PERIOD: TimeDelta = TimeDelta::minutes(1);
@@ -105,19 +105,63 @@ pub async fn get_task_inclusion(
     seq: Option<u64>,
 ) -> Result<InclusionProof, Error> {
     tasks::find_visible(app, caller, id).await?;
+    get_inclusion(app, Subject::Task(id), size, seq).await
+}
+
+/// The same for the trail of a partner.
+pub async fn get_partner_inclusion(
+    app: &App,
+    caller: &Caller,
+    id: PartnerId,
+    size: Option<u64>,
+    seq: Option<u64>,
+) -> Result<InclusionProof, Error> {
+    partner_trail::find_visible(app, caller, id).await?;
+    get_inclusion(app, Subject::Partner(id), size, seq).await
+}
+
+async fn get_inclusion(
+    app: &App,
+    subject: Subject,
+    size: Option<u64>,
+    seq: Option<u64>,
+) -> Result<InclusionProof, Error> {
     signer(app)?;
     let signed = load(app, size).await.map_err(|error| match (error, size) {
         (Error::NoCheckpoint, None) => Error::NotLogged,
         (error, _) => error,
     })?;
-    let found = store::log::find_leaf(&app.pool, Subject::Task(id), seq, signed.size).await?;
-    let (index, leaf) = found.ok_or(Error::NotLogged)?;
+    prove(app, &signed, subject, seq).await?.ok_or(Error::NotLogged)
+}
+
+/// The checkpoint that exports are proven against: that of this size, or the newest; none without a key, or before there is one.
+pub(super) async fn find_for_export(app: &App, size: Option<u64>) -> Result<Option<Record>, Error> {
+    match size {
+        Some(_) => {
+            signer(app)?;
+            load(app, size).await.map(Some)
+        }
+        None if app.audit_keys.signer.is_none() => Ok(None),
+        None => Ok(store::log::find(&app.pool, None).await?),
+    }
+}
+
+/// The proof that a trail is in the log of a checkpoint; `None` where it is not.
+pub(super) async fn prove(
+    app: &App,
+    signed: &Record,
+    subject: Subject,
+    seq: Option<u64>,
+) -> Result<Option<InclusionProof>, Error> {
+    let Some((index, leaf)) = store::log::find_leaf(&app.pool, subject, seq, signed.size).await? else {
+        return Ok(None);
+    };
     let plan = Plan::inclusion(index, signed.size).ok_or_else(|| Error::impossible("a leaf beyond its log"))?;
     let hashes = resolve(app, &plan).await?;
-    let proof = InclusionProof { leaf, index, size: signed.size, hashes, checkpoint: signed.note };
+    let proof = InclusionProof { leaf, index, size: signed.size, hashes, checkpoint: signed.note.clone() };
     // Whoever asks would find out; that the log was tampered with must be found out here.
     proof.verify(&app.audit_keys.known).map_err(Damage::Inclusion)?;
-    Ok(proof)
+    Ok(Some(proof))
 }
 
 async fn load(app: &App, size: Option<u64>) -> Result<Record, Error> {

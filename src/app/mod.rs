@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::time::timeout;
+use uuid::Uuid;
 
 use crate::clock::Clock;
 use crate::domain::refusal::Refusal;
@@ -18,6 +19,7 @@ pub mod audit;
 pub mod caller;
 pub mod commands;
 pub mod erasures;
+pub mod export;
 pub mod feed;
 pub mod health;
 pub mod log;
@@ -178,6 +180,12 @@ pub enum Error {
     /// What the caller has read of the feed is not there any more.
     #[error("the database was restored to an earlier time")]
     FeedRestored,
+    /// The entry with this `seq` is not stored as it was written.
+    #[error("entry {1} of the trail {0} is not what was written")]
+    TrailDamaged(Uuid, u64),
+    /// The credential expired while the answer was being given.
+    #[error("the credential has expired")]
+    Expired,
     /// The definition has mistakes.
     #[error("the definition has mistakes")]
     Definition(Vec<Mistake>),
@@ -215,6 +223,8 @@ impl Error {
             | Self::NoCheckpoint
             | Self::NotLogged
             | Self::FeedRestored
+            | Self::TrailDamaged(..)
+            | Self::Expired
             | Self::Definition(_)
             | Self::Internal(_) => false,
         }

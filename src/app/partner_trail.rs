@@ -7,7 +7,7 @@ use crate::ids;
 use crate::store;
 use crate::store::partner_events::{Append, Record};
 
-use super::audit::whole;
+use super::audit::{CHUNK, MAX, whole};
 use super::commands::MAX_ATTEMPTS;
 use super::{App, Caller, Error, partners};
 
@@ -30,13 +30,13 @@ pub async fn get_partner_audit(
 /// What it takes to check the whole trail offline.
 pub async fn get_partner_audit_proof(app: &App, caller: &Caller, id: PartnerId) -> Result<ProofView, Error> {
     find_visible(app, caller, id).await?;
-    let page = |after, limit| store::partner_events::list(&app.pool, id, after, limit);
-    let rows = whole(page, |row| row.sealed).await?;
+    let rows = whole(id.0, |after| store::partner_events::list_stored(&app.pool, id, after, MAX, CHUNK)).await?;
     let origin = PartnerOrigin { partner_id: id };
     audit::proof(&origin, &rows, caller.party()).map_err(|_| Error::impossible("a trail that cannot be read"))
 }
 
-async fn find_visible(app: &App, caller: &Caller, id: PartnerId) -> Result<(), Error> {
+/// Refuses a partner that the caller may not know of.
+pub(super) async fn find_visible(app: &App, caller: &Caller, id: PartnerId) -> Result<(), Error> {
     let may_see = match caller {
         Caller::Partner { partner_id, .. } => *partner_id == id,
         Caller::Buyer { .. } => false,

@@ -49,6 +49,18 @@
 //! tells nobody that there was something. An erasure says nothing of whose data it was; `data.restated` has again what others had said to the
 //! buyer in a list that went because the actor's words were in it.
 //!
+//! The lists by type are `tests/golden/audit-fields.json`, which `stagegate audit fields` prints: `{"task": {"<type>": ["<path>", …]}, "partner": {…}}`,
+//! the paths in the order of the leaves. A type that is not in it is not of this format.
+//!
+//! **Export** ([`export`]). The same as lines of JSON, one trail or many, with the head that the service keeps, the proof that the trail is in the log,
+//! and a digest. `tests/verify.py` is a verifier of exports and receipts that shares no code with this one.
+//!
+//! # What is not in the chain
+//!
+//! Of what a task's events have in the database, two columns are no part of the trail and of no export: `command_digest`, by which a command that is
+//! sent again is told from another one, and `xid`, by which the log finds what is new. The other columns beside the sealed texts repeat what
+//! was sealed; exports and proofs compare them, and say which entry it is where they differ.
+//!
 //! # What is signed
 //!
 //! A chain alone does not show that it was not made anew as a whole, or that its end is missing. Therefore heads go into a Merkle log
@@ -65,6 +77,7 @@
 mod chain;
 pub mod checkpoint;
 mod columns;
+pub mod export;
 pub mod fields;
 mod hash;
 pub mod log;

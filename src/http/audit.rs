@@ -2,17 +2,20 @@
 
 use axum::Json;
 use axum::extract::State;
+use axum::response::{IntoResponse as _, Response};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::app::{Caller, audit};
+use crate::app::{Caller, audit, export};
 use crate::domain::audit::{EntryView, ProofView};
 use crate::domain::id::TaskId;
 
 use super::AppState;
+use super::export::answer;
 use super::extract::{NoParameters, Path, Query};
+use super::log::{Count, number};
 use super::page::{Cursor, Limit, Page};
-use super::problem::Problem;
+use super::problem::{FieldError, Problem};
 use super::tasks::TaskPath;
 
 /// Which page of the trail.
@@ -20,19 +23,58 @@ use super::tasks::TaskPath;
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct AuditQuery {
-    /// How many entries the page has at most.
+    /// `json`, the default: a page. `jsonl`: the whole trail as an export, with all that it takes to check it offline.
+    #[serde(default)]
     #[param(inline)]
-    #[serde(default = "Limit::max")]
-    pub(super) limit: Limit,
-    /// The `next` of an earlier page; without it the first page.
+    format: TrailFormat,
+    /// How many entries the page has at most; 100 if not given. Not of an export.
+    #[param(inline)]
+    limit: Option<Limit>,
+    /// The `next` of an earlier page; without it the first page. Not of an export.
     #[param(value_type = Option<String>)]
     cursor: Option<Cursor<u64>>,
+    /// Of an export alone: how many leaves the log had at the checkpoint that the trail is to be proven against, such as one that was kept.
+    /// Without it the newest one.
+    #[param(value_type = Option<u64>, minimum = 1)]
+    size: Option<Count>,
+}
+
+/// In which form a trail is answered.
+#[derive(Clone, Copy, Debug, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum TrailFormat {
+    /// A page of the view.
+    #[default]
+    Json,
+    /// An export.
+    Jsonl,
+}
+
+/// What is asked for.
+pub(super) enum Wanted {
+    /// What follows a `seq`.
+    Page(u64, Limit),
+    /// All of it, proven against the checkpoint of this size.
+    Export(Option<u64>),
 }
 
 impl AuditQuery {
-    /// The `seq` that the page follows.
-    pub(super) fn after(&self) -> u64 {
-        self.cursor.map_or(0, |cursor| cursor.0)
+    /// Refuses parameters that are not of the form that is asked for.
+    pub(super) fn wanted(&self) -> Result<Wanted, Problem> {
+        let refused = |name: &str, message| {
+            Err(Problem::invalid_parameter(FieldError::new(format!("/query/{name}"), "not_allowed", message)))
+        };
+        let whole = "is for pages; with `format=jsonl` the answer is the whole trail";
+        match self.format {
+            TrailFormat::Jsonl if self.cursor.is_some() => refused("cursor", whole),
+            TrailFormat::Jsonl if self.limit.is_some() => refused("limit", whole),
+            TrailFormat::Json if self.size.is_some() => refused("size", "is for exports, with `format=jsonl`"),
+            TrailFormat::Jsonl => Ok(Wanted::Export(number(self.size))),
+            TrailFormat::Json => {
+                let after = self.cursor.map_or(0, |cursor| cursor.0);
+                Ok(Wanted::Page(after, self.limit.unwrap_or(Limit::max())))
+            }
+        }
     }
 }
 
@@ -50,19 +92,26 @@ pub struct Trail {
 
 /// Read a task's trail
 ///
-/// Oldest first. Each party sees its own view: who decided what, when, on which revision.
+/// Oldest first. Each party sees its own view: who decided what, when, on which revision. With `format=jsonl` the whole trail comes as lines
+/// of JSON, to be kept and checked offline (`stagegate audit verify`; the format is in the documentation of the crate, at `domain::audit`). An
+/// export by the platform is recorded in the partner's trail.
 #[utoipa::path(get, path = "/tasks/{id}/audit", tag = "audit", security(("partnerKey" = []), ("platformKey" = []), ("buyerToken" = [])), params(TaskPath, AuditQuery), responses(
-    (status = 200, description = "A page of the trail.", body = Trail),
+    (status = 200, description = "A page of the trail, or the export. An export that breaks off has no last line.", content((Trail = "application/json"), (String = "application/jsonl"))),
 ))]
 pub async fn get_task_audit(
     caller: Caller,
     Path(path): Path<TaskPath>,
     Query(query): Query<AuditQuery>,
     State(state): State<AppState>,
-) -> Result<Json<Trail>, Problem> {
-    let rows = audit::get_task_audit(&state.app, &caller, path.id, query.after(), query.limit.and_one_more()).await?;
-    let Page { items, next } = Page::new(rows, query.limit, |row| row.seq, |row| row);
-    Ok(Json(Trail { task_id: path.id, items, next }))
+) -> Result<Response, Problem> {
+    match query.wanted()? {
+        Wanted::Page(after, limit) => {
+            let rows = audit::get_task_audit(&state.app, &caller, path.id, after, limit.and_one_more()).await?;
+            let Page { items, next } = Page::new(rows, limit, |row| row.seq, |row| row);
+            Ok(Json(Trail { task_id: path.id, items, next }).into_response())
+        }
+        Wanted::Export(size) => answer(export::export_task(&state.app, &caller, path.id, size).await?).await,
+    }
 }
 
 /// Read what it takes to check a trail offline

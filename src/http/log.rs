@@ -12,7 +12,9 @@ use crate::domain::audit::log::{ConsistencyProof, InclusionProof};
 use crate::domain::id::TaskId;
 
 use super::AppState;
+use super::auth::PartnerOrPlatform;
 use super::extract::{NoParameters, Path, Query};
+use super::partners::PartnerPath;
 use super::problem::{FieldError, Problem};
 use super::tasks::TaskPath;
 
@@ -24,7 +26,7 @@ const JOSE: &str = "application/jose";
 /// A size of the log or a `seq`: a whole number from 1 on.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(try_from = "u64")]
-struct Count(u64);
+pub(super) struct Count(u64);
 
 impl TryFrom<u64> for Count {
     type Error = &'static str;
@@ -34,7 +36,7 @@ impl TryFrom<u64> for Count {
     }
 }
 
-fn number(count: Option<Count>) -> Option<u64> {
+pub(super) fn number(count: Option<Count>) -> Option<u64> {
     count.map(|count| count.0)
 }
 
@@ -149,6 +151,22 @@ pub async fn get_task_inclusion(
 ) -> Result<Json<InclusionProof>, Problem> {
     let (size, seq) = (number(query.size), number(query.seq));
     Ok(Json(log::get_task_inclusion(&state.app, &caller, path.id, size, seq).await?))
+}
+
+/// Read the proof that a partner's trail is in the log
+///
+/// As for a task's trail.
+#[utoipa::path(get, path = "/partners/{id}/audit/inclusion", tag = "audit", security(("partnerKey" = []), ("platformKey" = [])), params(PartnerPath, InclusionQuery), responses(
+    (status = 200, description = "The proof, with the checkpoint that it is checked against.", body = InclusionProof),
+))]
+pub async fn get_partner_inclusion(
+    PartnerOrPlatform(caller): PartnerOrPlatform,
+    Path(path): Path<PartnerPath>,
+    Query(query): Query<InclusionQuery>,
+    State(state): State<AppState>,
+) -> Result<Json<InclusionProof>, Problem> {
+    let (size, seq) = (number(query.size), number(query.seq));
+    Ok(Json(log::get_partner_inclusion(&state.app, &caller, path.id, size, seq).await?))
 }
 
 /// Read the receipt of an entry

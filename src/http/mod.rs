@@ -24,6 +24,7 @@ mod docs;
 pub mod erasures;
 mod etag;
 pub mod events;
+pub mod export;
 pub mod extract;
 pub mod feed;
 pub mod health;
@@ -133,6 +134,8 @@ fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(audit::get_task_audit))
         .routes(routes!(audit::get_task_audit_proof))
         .routes(routes!(log::get_task_inclusion))
+        .routes(routes!(log::get_partner_inclusion))
+        .routes(routes!(export::export_tasks))
         .routes(routes!(log::get_task_receipt))
         .routes(routes!(log::get_checkpoint))
         .routes(routes!(log::get_log_consistency));

@@ -2,16 +2,18 @@
 
 use axum::Json;
 use axum::extract::State;
+use axum::response::{IntoResponse as _, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::app::partner_trail;
+use crate::app::{export, partner_trail};
 use crate::domain::audit::{PartnerEntryView, ProofView};
 use crate::domain::id::PartnerId;
 
 use super::AppState;
-use super::audit::AuditQuery;
+use super::audit::{AuditQuery, Wanted};
 use super::auth::PartnerOrPlatform;
+use super::export::answer;
 use super::extract::{NoParameters, Path, Query};
 use super::page::Page;
 use super::partners::PartnerPath;
@@ -32,20 +34,25 @@ pub struct PartnerTrail {
 /// Read a partner's trail
 ///
 /// Oldest first: keys made and revoked, workflows registered, retired and brought back, erasures and exports that reached its tasks. A
-/// partner reads its own.
+/// partner reads its own. With `format=jsonl` the whole trail comes as an export, as a task's does; one by the platform is recorded there first.
 #[utoipa::path(get, path = "/partners/{id}/audit", tag = "audit", security(("partnerKey" = []), ("platformKey" = [])), params(PartnerPath, AuditQuery), responses(
-    (status = 200, description = "A page of the trail.", body = PartnerTrail),
+    (status = 200, description = "A page of the trail, or the export. An export that breaks off has no last line.", content((PartnerTrail = "application/json"), (String = "application/jsonl"))),
 ))]
 pub async fn get_partner_audit(
     PartnerOrPlatform(caller): PartnerOrPlatform,
     Path(path): Path<PartnerPath>,
     Query(query): Query<AuditQuery>,
     State(state): State<AppState>,
-) -> Result<Json<PartnerTrail>, Problem> {
-    let (after, limit) = (query.after(), query.limit);
-    let rows = partner_trail::get_partner_audit(&state.app, &caller, path.id, after, limit.and_one_more()).await?;
-    let Page { items, next } = Page::new(rows, limit, |row| row.seq, |row| row);
-    Ok(Json(PartnerTrail { partner_id: path.id, items, next }))
+) -> Result<Response, Problem> {
+    match query.wanted()? {
+        Wanted::Page(after, limit) => {
+            let limited = limit.and_one_more();
+            let rows = partner_trail::get_partner_audit(&state.app, &caller, path.id, after, limited).await?;
+            let Page { items, next } = Page::new(rows, limit, |row| row.seq, |row| row);
+            Ok(Json(PartnerTrail { partner_id: path.id, items, next }).into_response())
+        }
+        Wanted::Export(size) => answer(export::export_partner(&state.app, &caller, path.id, size).await?).await,
+    }
 }
 
 /// Read what it takes to check a partner's trail offline

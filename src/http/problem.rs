@@ -1,6 +1,6 @@
 //! Errors as callers see them: RFC 9457 `application/problem+json`. The only place that knows status codes.
 //!
-//! A 5xx body is constant text plus the request id; what caused it is logged here, once, and never sent.
+//! A 5xx body is constant text plus the request id (and, of a trail that somebody tampered with, which entry it is); what caused it is logged here, once, and never sent.
 
 use std::borrow::Cow;
 use std::error::Error as StdError;
@@ -68,6 +68,13 @@ impl Problem {
     /// A fault of ours; `source` is logged and not sent.
     pub fn internal(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         Self::new(Code::Internal, "The service failed. The request id leads to the cause in its log.").caused_by(source)
+    }
+
+    /// An entry of a trail is not stored as it was written; `source` is logged, too.
+    pub fn damaged(seq: u64, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        let detail =
+            format!("Entry {seq} of the trail is not stored as it was written. The request id leads to it in the log.");
+        Self::new(Code::TrailDamaged, detail).caused_by(source)
     }
 
     /// Something that the service depends on does not answer; `source` is logged and not sent.

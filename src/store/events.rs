@@ -69,6 +69,74 @@ pub async fn list(pool: &Pool, task_id: TaskId, after: u64, limit: u32) -> Resul
     rows.fetch_all(pool).await?.into_iter().map(Record::try_from).collect()
 }
 
+/// A row of a trail of either kind as it is stored, for whoever checks it: it need not make sense.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stored {
+    /// The `seq` that it stands under.
+    pub seq: u64,
+    /// What is stored.
+    pub sealed: Sealed,
+    /// Why it is not what was written: it cannot be read, or the columns beside it say something else.
+    pub flaw: Option<String>,
+}
+
+/// The whole of a task's trail as it is stored, a page at a time: what follows `after`, up to the row `last`.
+pub async fn list_stored(
+    pool: &Pool,
+    task_id: TaskId,
+    after: u64,
+    last: u64,
+    limit: u32,
+) -> Result<Vec<Stored>, Error> {
+    let rows = sqlx::query!(
+        r#"select seq, type as kind, cause_seq, stage, round, party, recorded_at, command_id, entry,
+               data::text as "data!", personal::text as "personal!", hash
+           from task_events where task_id = $1 and seq > $2 and seq <= $3 order by seq limit $4"#,
+        task_id.0,
+        bigint(after),
+        bigint(last),
+        i64::from(limit),
+    );
+    let rows = rows.fetch_all(pool).await?;
+    let stored = rows.into_iter().map(|row| {
+        let place = Place { table: "task_events", key: Key(task_id.0, row.seq) };
+        let hash = place.hash(&row.hash)?;
+        let sealed = Sealed { entry: row.entry, data: row.data, personal: row.personal, hash };
+        let flaw = match told::<Event>(place, &sealed, (row.seq, &row.kind)) {
+            Err(error) => Some(flaw(error)?),
+            Ok(event) => {
+                let same = [
+                    ("cause_seq", i64::try_from(event.cause_seq) == Ok(row.cause_seq)),
+                    ("stage", event.stage.as_ref().map(StageKey::as_str) == row.stage.as_deref()),
+                    ("round", event.round.map(i64::from) == row.round.map(i64::from)),
+                    ("party", event.party.as_str() == row.party),
+                    ("recorded_at", event.recorded_at.utc() == row.recorded_at),
+                    ("command_id", event.command_id.map(|id| id.0) == row.command_id),
+                ];
+                beside(&same)
+            }
+        };
+        Ok(Stored { seq: place.unsigned(row.seq)?, sealed, flaw })
+    });
+    stored.collect()
+}
+
+/// What is said of a row that cannot be read: nothing of what is in it. A newer format is no flaw.
+pub(super) fn flaw(error: Error) -> Result<String, Error> {
+    if matches!(error, Error::Impossible { .. }) {
+        Ok("its row is not one that was written".to_owned())
+    } else {
+        Err(error)
+    }
+}
+
+/// What is said of a row that has other words beside what was sealed.
+pub(super) fn beside(same: &[(&str, bool)]) -> Option<String> {
+    same.iter()
+        .find(|(_, same)| !same)
+        .map(|(column, _)| format!("its column {column} says something else than was recorded"))
+}
+
 /// One row of the trail.
 pub async fn find(pool: &Pool, task_id: TaskId, seq: u64) -> Result<Option<Record>, Error> {
     let row = select_events!(

@@ -8,6 +8,7 @@ pub mod changes;
 pub mod erasures;
 mod error;
 pub mod events;
+pub mod exports;
 pub mod feed;
 pub mod finished;
 pub mod horizon;

@@ -6,7 +6,7 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::events::{Key, told};
+use super::events::{Key, Stored, beside, flaw, told};
 use super::row::{Place, bigint};
 use super::transitions::Seed;
 use super::{Error, Pool};
@@ -161,6 +161,39 @@ pub async fn list(pool: &Pool, partner: PartnerId, after: u64, limit: u32) -> Re
         i64::from(limit),
     );
     rows.fetch_all(pool).await?.into_iter().map(|row| row.record(partner)).collect()
+}
+
+/// The whole of a partner's trail as it is stored, a page at a time: what follows `after`, up to the row `last`.
+pub async fn list_stored(
+    pool: &Pool,
+    partner: PartnerId,
+    after: u64,
+    last: u64,
+    limit: u32,
+) -> Result<Vec<Stored>, Error> {
+    let rows = sqlx::query!(
+        r#"select seq, type as kind, party, recorded_at, entry, data::text as "data!", personal::text as "personal!", hash
+           from partner_events where partner_id = $1 and seq > $2 and seq <= $3 order by seq limit $4"#,
+        partner.0,
+        bigint(after),
+        bigint(last),
+        i64::from(limit),
+    );
+    let rows = rows.fetch_all(pool).await?;
+    let stored = rows.into_iter().map(|row| {
+        let place = Place { table: "partner_events", key: Key(partner.0, row.seq) };
+        let hash = place.hash(&row.hash)?;
+        let sealed = Sealed { entry: row.entry, data: row.data, personal: row.personal, hash };
+        let flaw = match told::<PartnerEvent>(place, &sealed, (row.seq, &row.kind)) {
+            Err(error) => Some(flaw(error)?),
+            Ok(event) => beside(&[
+                ("party", event.party.as_str() == row.party),
+                ("recorded_at", event.recorded_at.utc() == row.recorded_at),
+            ]),
+        };
+        Ok(Stored { seq: place.unsigned(row.seq)?, sealed, flaw })
+    });
+    stored.collect()
 }
 
 struct Row {

@@ -12,7 +12,7 @@ use crate::harness::database::TestDb;
 use crate::harness::parties::Parties;
 
 /// The searches over many tasks. They fan out on a distributed engine, so there are few, and they take no locks.
-const SEARCHES: [&str; 13] = [
+const SEARCHES: [&str; 14] = [
     "due",
     "end of the feed",
     "feed",
@@ -26,6 +26,7 @@ const SEARCHES: [&str; 13] = [
     "tasks of a partner",
     "tasks of an actor",
     "tasks that erasures wait for",
+    "tasks to export",
 ];
 
 /// What no statement may use: locks that outlive it, channels and counters that belong to one node.

@@ -154,7 +154,7 @@ impl ProofView {
 
 impl EntryProof {
     /// For an entry that records an erasure: its `seq`, and which entries lost something, where that is shown.
-    fn erases(&self) -> Option<(u64, Option<Vec<u64>>)> {
+    pub(super) fn erases(&self) -> Option<(u64, Option<Vec<u64>>)> {
         let value = |path: &str| self.fields.iter().flatten().find(|field| field.path == path)?.value.as_deref();
         (value("type") == Some(r#""task.personal_data_erased""#)).then(|| {
             // What is shown must be a list that can be read: else it names nothing.

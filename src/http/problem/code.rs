@@ -84,6 +84,7 @@ codes! {
     EventIdReused "event_id_reused" UNPROCESSABLE_ENTITY "Event id used before" "The `id` was used for this task by this party with another body. Use a new one for a new command.";
     ErasureIdReused "erasure_id_reused" UNPROCESSABLE_ENTITY "Erasure id used before" "The `id` was used for an erasure with another body. Use a new one for a new erasure.";
     Internal "internal" INTERNAL_SERVER_ERROR "Internal error" "A fault of the service, logged under `request_id`. The same request may be sent again.";
+    TrailDamaged "trail_damaged" INTERNAL_SERVER_ERROR "Trail damaged" "An entry of the trail is not stored as it was written: `detail` says which. `format=jsonl` exports the trail all the same.";
     NoAuditKey "no_audit_key" SERVICE_UNAVAILABLE "No signing key" "The service runs without a key for checkpoints and receipts. Nothing was done; whoever runs it sets one.";
     Overloaded "overloaded" SERVICE_UNAVAILABLE "Overloaded" "Too much to do just now. Nothing was done; send the same request again after `Retry-After` seconds.";
     Timeout "timeout" SERVICE_UNAVAILABLE "Took too long" "No answer in time. A write may have taken effect; sending it again with the same `id` is safe.";

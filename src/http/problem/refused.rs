@@ -56,6 +56,8 @@ impl From<app::Error> for Problem {
                 Code::FeedRestored,
                 "The database was restored to a time before what this cursor has seen. Read the feed from the start.",
             ),
+            app::Error::TrailDamaged(_, seq) => Self::damaged(seq, error),
+            app::Error::Expired => Self::new(Code::Unauthorized, "The credential has expired."),
             app::Error::Definition(mistakes) => Self::invalid_body(mistakes.into_iter().map(mistake).collect()),
             app::Error::Overloaded(source) => Self::overloaded().caused_by(source),
             app::Error::Unavailable(source) => Self::unavailable(source),

@@ -1,0 +1,203 @@
+//! Exports: trails as lines of JSON, to be kept and checked without the service.
+//!
+//! A line is one JSON object in UTF-8 without white space, its members in the order below, texts escaped no more than JSON asks for, and ends
+//! with a line feed, the last one too. Written otherwise, it is refused. Lines are told apart by their first member.
+//!
+//! | line | what it is |
+//! |---|---|
+//! | `{"format":1,"origin":{…},"viewer":"buyer"}` | the header of a trail: [`TrailOrigin`], and the party whose view this is |
+//! | `{"seq":1,"hash":"…","entry":"…","fields":[…]}` | an entry: [`EntryProof`], in order and without gaps |
+//! | `{"damaged":{"seq":7,"what":"…"}}` | in the place of an entry that is not stored as it was written: the trail does not verify |
+//! | `{"head":{"seq":10,"hash":"…"},"inclusion":…,"sha256":"…"}` | the end of a trail: the head that the service keeps for it, and an [`InclusionProof`] or null |
+//!
+//! The export of one trail is a header, its entries and an end. An export of many begins with
+//! `{"export":{"partner":…,"workflow":…,"from":…,"until":…}}`, what was asked for or null, has the trails one after the other, and
+//! ends with `{"trails":2,"entries":20,"sha256":"…"}`. A file that ends otherwise is not complete.
+//!
+//! **To check** a trail: its entries as those of a [`super::ProofView`]; `head` must be the `seq` and hash of the last one. If there is an
+//! inclusion proof, its leaf must name this task or partner, `seq` must be one of the entries and `head` that entry's hash; it is
+//! checked as [`super::log`] and [`super::checkpoint`] say, with the public key. Against a kept checkpoint, `size` and root must be
+//! that checkpoint's, or a consistency proof must lead from the one to the other. What comes after the entry `seq` is in no checkpoint yet.
+//!
+//! `sha256` is the SHA-256 of all bytes from the first of the trail's lines (in the last line of an export of many: from the first of the file)
+//! to where `,"sha256":` begins. It makes accidents visible in what nothing else fixes, such as `viewer`; whoever forges can compute it anew.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use super::PartnerOrigin;
+use super::chain::{Error, FORMAT, Head, Sealed};
+use super::fields::Kind;
+use super::hash::Hash;
+use super::log::InclusionProof;
+use super::proof::EntryProof;
+use super::subject::{Origin, Recorded, Subject, TrailOrigin};
+use crate::domain::event::Event;
+use crate::domain::id::{PartnerId, WorkflowKey};
+use crate::domain::partner_event::PartnerEvent;
+use crate::domain::party::Party;
+use crate::domain::time::Time;
+
+/// The fields of every type of entry, by path in the order of the leaves: what a verifier must insist on. By kind of trail and type.
+pub fn fields() -> BTreeMap<&'static str, BTreeMap<&'static str, Vec<&'static str>>> {
+    fn of(kinds: &'static [Kind]) -> BTreeMap<&'static str, Vec<&'static str>> {
+        kinds.iter().map(|kind| (kind.name, kind.fields().map(|field| field.path).collect())).collect()
+    }
+    BTreeMap::from([(Origin::MEMBER, of(Event::KINDS)), (PartnerOrigin::MEMBER, of(PartnerEvent::KINDS))])
+}
+
+#[cfg(test)]
+mod tests;
+mod verifier;
+
+pub use verifier::{Flaw, Trusted, Verified, Verifier, What};
+
+/// The first line of a trail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Header {
+    format: u32,
+    origin: TrailOrigin,
+    viewer: Party,
+}
+
+/// What stands for an entry that is not stored as it was written.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DamagedLine {
+    damaged: Damaged,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Damaged {
+    seq: u64,
+    what: String,
+}
+
+/// The last line of a trail; its digest is written by [`with_digest`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct End {
+    head: Head,
+    inclusion: Option<InclusionProof>,
+    #[serde(default, skip_serializing)]
+    sha256: Option<Hash>,
+}
+
+/// What an export of many trails was asked to have: tasks with an entry recorded at `from` or later and before `until`. None: no limit.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Selection {
+    /// The partner whose tasks they are.
+    pub partner: Option<PartnerId>,
+    /// The workflow, in any version.
+    pub workflow: Option<WorkflowKey>,
+    /// The beginning of the span, itself in it.
+    pub from: Option<Time>,
+    /// The end of the span, itself not in it.
+    pub until: Option<Time>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Opening {
+    export: Selection,
+}
+
+/// The last line of an export of many; its digest is written by [`with_digest`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Totals {
+    trails: u64,
+    entries: u64,
+    #[serde(default, skip_serializing)]
+    sha256: Option<Hash>,
+}
+
+/// Where the digest of a last line begins.
+const DIGEST: &str = r#","sha256":"#;
+
+/// What lines begin with.
+const HEADER: &[u8] = br#"{"format":"#;
+const ENTRY: &[u8] = br#"{"seq":"#;
+const DAMAGED: &[u8] = br#"{"damaged":"#;
+const END: &[u8] = br#"{"head":"#;
+const OPENING: &[u8] = br#"{"export":"#;
+const TOTALS: &[u8] = br#"{"trails":"#;
+
+/// Writes the lines of an export, each with its line feed.
+#[derive(Clone, Debug, Default)]
+pub struct Writer {
+    trail: Sha256,
+    whole: Sha256,
+    trails: u64,
+    entries: u64,
+}
+
+impl Writer {
+    /// The first line of an export of many.
+    pub fn opening(&mut self, selection: &Selection) -> String {
+        self.line(&Opening { export: selection.clone() })
+    }
+
+    /// The header of a trail.
+    pub fn header(&mut self, origin: TrailOrigin, viewer: Party) -> String {
+        self.trail = Sha256::new();
+        self.trails += 1;
+        self.line(&Header { format: FORMAT, origin, viewer })
+    }
+
+    /// An entry, as `viewer` may see it; the flaw of one that is not stored as it was written is told in its place.
+    pub fn entry<S: Subject>(&mut self, row: &Sealed, viewer: Party) -> Result<String, Error> {
+        let proof = EntryProof::new::<S>(row, viewer)?;
+        self.entries += 1;
+        Ok(self.line(&proof))
+    }
+
+    /// What stands in the place of the entry `seq`.
+    pub fn damaged(&mut self, seq: u64, what: &str) -> String {
+        self.entries += 1;
+        self.line(&DamagedLine { damaged: Damaged { seq, what: what.to_owned() } })
+    }
+
+    /// The end of a trail; `head` as it is kept apart from the entries.
+    pub fn end(&mut self, head: Head, inclusion: Option<InclusionProof>) -> String {
+        let line = with_digest(json(&End { head, inclusion, sha256: None }), self.trail.clone());
+        self.add(line)
+    }
+
+    /// The last line of an export of many.
+    pub fn closing(&mut self) -> String {
+        let totals = Totals { trails: self.trails, entries: self.entries, sha256: None };
+        let line = with_digest(json(&totals), self.whole.clone());
+        self.add(line)
+    }
+
+    fn line(&mut self, line: &impl Serialize) -> String {
+        let line = json(line);
+        self.add(line)
+    }
+
+    fn add(&mut self, mut line: String) -> String {
+        line.push('\n');
+        self.trail.update(&line);
+        self.whole.update(&line);
+        line
+    }
+}
+
+fn json(line: &impl Serialize) -> String {
+    serde_json::to_string(line).expect("a line is plain JSON")
+}
+
+/// A last line with the digest of all bytes before: those that `before` has seen, and its own.
+fn with_digest(mut line: String, before: Sha256) -> String {
+    line.truncate(line.len() - "}".len());
+    let digest = Hash::from_bytes(before.chain_update(&line).finalize().into());
+    write!(line, "{DIGEST}\"{digest}\"}}").expect("a String takes all");
+    line
+}

@@ -1,0 +1,443 @@
+//! Checking an export, line by line, with nothing but itself and what somebody trusts already.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use super::{DAMAGED, DIGEST, DamagedLine, ENTRY, End, HEADER, Header, OPENING, Opening, Selection, TOTALS, Totals};
+use crate::domain::audit::PartnerOrigin;
+use crate::domain::audit::chain::{Chain, Error as ChainError, FORMAT, Head};
+use crate::domain::audit::checkpoint::Checkpoint;
+use crate::domain::audit::hash::Hash;
+use crate::domain::audit::log::{self, ConsistencyProof, InclusionProof, Leaf, Subject};
+use crate::domain::audit::note::VerifierKey;
+use crate::domain::audit::proof::EntryProof;
+use crate::domain::audit::subject::{Origin, TrailOrigin};
+use crate::domain::party::Party;
+
+/// What trails are checked with, beside themselves.
+#[derive(Clone, Debug, Default)]
+pub struct Trusted {
+    /// Public keys of the log; none: signatures are not checked.
+    pub keys: Vec<VerifierKey>,
+    /// Checkpoints that were kept, and are believed.
+    pub kept: Vec<Checkpoint>,
+    /// Proofs that lead from one checkpoint to another.
+    pub consistency: Vec<ConsistencyProof>,
+}
+
+/// What is wrong, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Flaw {
+    /// The line, from 1.
+    pub line: u64,
+    /// Whose trail.
+    pub trail: Option<TrailOrigin>,
+    /// Which entry, by its place in the trail.
+    pub seq: Option<u64>,
+    /// What it is.
+    pub what: What,
+}
+
+/// What can be wrong with an export.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum What {
+    /// Not a line that exports have.
+    #[error("not a line of an export: {0}")]
+    Unreadable(String),
+    /// It says something, but is not written as exports are, byte for byte.
+    #[error("it is not written byte for byte as exports are")]
+    Form,
+    /// A line that may not come here.
+    #[error("a line that has no place here")]
+    Place,
+    /// It does not end.
+    #[error("the export is not complete: its last line is missing")]
+    Cut,
+    /// It has another format.
+    #[error("it has the format {0}, which is not known here")]
+    Format(u32),
+    /// The entry.
+    #[error(transparent)]
+    Entry(#[from] ChainError),
+    /// The service could not read it.
+    #[error("the service found it damaged: {0}")]
+    Damaged(String),
+    /// Every trail has at least its opening.
+    #[error("there are no entries")]
+    Empty,
+    /// The head is not that of the last entry.
+    #[error("the trail ends with entry {0}, and its head is another: entries are missing, or were added")]
+    Head(u64),
+    /// An entry lost fields, and none that follows says that they were erased from it.
+    #[error("fields were taken out of it, and no later entry says so")]
+    Erased(u64),
+    /// Something that no other hash fixes was changed.
+    #[error("the lines up to here are not those that its digest was made of")]
+    Digest,
+    /// Trails or entries were lost or added.
+    #[error("it does not have as many trails and entries as its last line says")]
+    Totals,
+    /// A trail that was not asked for.
+    #[error("a trail of another partner than those that were asked for")]
+    Foreign,
+    /// The inclusion proof.
+    #[error("its proof of inclusion: {0}")]
+    Inclusion(#[from] log::Error),
+    /// The proof of inclusion is about something else.
+    #[error("its proof of inclusion is for another head than the trail has")]
+    Elsewhere,
+    /// It is in no checkpoint, though it should be checked against a kept one.
+    #[error(
+        "it has no proof of inclusion, so the kept checkpoint says nothing about it: export it with `size=` of that one"
+    )]
+    NotIncluded,
+    /// Nothing leads from a kept checkpoint to that of the export.
+    #[error(
+        "it is proven against a checkpoint of {0} leaves, which was not kept: export it with `size=` of one that was, or give the proof of consistency"
+    )]
+    Unconnected(u64),
+    /// The kept checkpoint and that of the export contradict each other.
+    #[error("its checkpoint of {0} leaves CONTRADICTS the kept one of {1}: there are two histories")]
+    Contradiction(u64, u64),
+}
+
+/// A trail that was checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Verified {
+    /// Whose.
+    pub origin: TrailOrigin,
+    /// Whose view it is; a statement of the file's.
+    pub viewer: Party,
+    /// Where it ends.
+    pub head: Head,
+    /// The last entry that is in the log, and of how many leaves that is at the checkpoint.
+    pub included: Option<(u64, u64)>,
+}
+
+/// Checks an export line by line. It keeps 32 bytes for each entry of the trail at hand, and nothing of what it has left behind.
+#[derive(Clone, Debug)]
+pub struct Verifier<'t> {
+    trusted: &'t Trusted,
+    line: u64,
+    whole: Sha256,
+    selection: Option<Selection>,
+    trail: Option<Trail>,
+    counted: (u64, u64),
+    is_flawed: bool,
+    is_over: bool,
+    buffer: Vec<u8>,
+}
+
+impl<'t> Verifier<'t> {
+    /// At the beginning of a file.
+    pub fn new(trusted: &'t Trusted) -> Self {
+        Self {
+            trusted,
+            line: 0,
+            whole: Sha256::new(),
+            selection: None,
+            trail: None,
+            counted: (0, 0),
+            is_flawed: false,
+            is_over: false,
+            buffer: Vec::new(),
+        }
+    }
+
+    /// How many trails and entries there were so far.
+    pub fn counted(&self) -> (u64, u64) {
+        self.counted
+    }
+
+    /// The next line, with its line feed: the trail that ends there and is sound. After a flaw in a trail the rest of it is passed over.
+    pub fn read(&mut self, line: &[u8]) -> Result<Option<Verified>, Flaw> {
+        self.line += 1;
+        let step = self.step(line).map_err(|what| self.flaw(what));
+        if line.starts_with(super::END) && self.trail.take().is_some() {
+            self.is_over = self.selection.is_none();
+        }
+        self.whole.update(line);
+        step
+    }
+
+    /// There are no more lines.
+    pub fn finish(&mut self) -> Result<(), Flaw> {
+        if self.is_over {
+            return Ok(());
+        }
+        self.line += 1;
+        Err(self.flaw(What::Cut))
+    }
+
+    fn flaw(&mut self, what: What) -> Flaw {
+        self.is_flawed = true;
+        let trail = self.trail.as_mut();
+        let seq = trail.as_ref().and_then(|trail| what.seq(trail.chain.head().seq));
+        let trail = trail.map(|trail| {
+            trail.is_flawed = true;
+            trail.header.origin
+        });
+        Flaw { line: self.line, trail, seq, what }
+    }
+
+    fn step(&mut self, line: &[u8]) -> Result<Option<Verified>, What> {
+        let text = line.strip_suffix(b"\n").ok_or(What::Form)?;
+        let is_entry = text.starts_with(ENTRY) || text.starts_with(DAMAGED);
+        let is_known = [HEADER, super::END, OPENING, TOTALS].iter().any(|start| text.starts_with(start));
+        if self.is_over {
+            return Err(What::Place);
+        }
+        if !is_known && !is_entry {
+            return match &self.trail {
+                Some(trail) if trail.is_flawed => Ok(None),
+                Some(_) | None => Err(unreadable(text)),
+            };
+        }
+        if is_entry {
+            self.counted.1 += 1;
+        }
+        if let Some(trail) = &mut self.trail {
+            if is_entry {
+                return if trail.is_flawed {
+                    Ok(None)
+                } else {
+                    trail.entry(line, text, &mut self.buffer).map(|()| None)
+                };
+            }
+            if text.starts_with(super::END) {
+                return if trail.is_flawed {
+                    Ok(None)
+                } else {
+                    trail.end(text, self.trusted, &mut self.buffer).map(Some)
+                };
+            }
+            if !trail.is_flawed {
+                // The next one begins, or all is over, without an end of this one.
+                return Err(What::Place);
+            }
+        }
+        self.trail = None;
+        if text.starts_with(HEADER) {
+            self.header(line, text)
+        } else if text.starts_with(OPENING) && self.line == 1 {
+            self.selection = Some(parse::<Opening>(text, &mut self.buffer)?.export);
+            Ok(None)
+        } else if text.starts_with(TOTALS) && self.selection.is_some() {
+            self.totals(text)
+        } else {
+            Err(What::Place)
+        }
+    }
+
+    fn header(&mut self, line: &[u8], text: &[u8]) -> Result<Option<Verified>, What> {
+        let header: Header = parse(text, &mut self.buffer)?;
+        self.counted.0 += 1;
+        let (chain, partner) = match &header.origin {
+            TrailOrigin::Task(origin) => (Following::Task(Chain::new(origin)), origin.partner_id),
+            TrailOrigin::Partner(origin) => (Following::Partner(Chain::new(origin)), origin.partner_id),
+        };
+        let digest = Sha256::new().chain_update(line);
+        self.trail = Some(Trail { header, chain, hashes: Vec::new(), digest, lost: BTreeSet::new(), is_flawed: false });
+        if header.format != FORMAT {
+            return Err(What::Format(header.format));
+        }
+        let wanted = self.selection.as_ref().and_then(|selection| selection.partner);
+        if wanted.is_some_and(|wanted| wanted != partner) { Err(What::Foreign) } else { Ok(None) }
+    }
+
+    fn totals(&mut self, text: &[u8]) -> Result<Option<Verified>, What> {
+        self.is_over = true;
+        let totals: Totals = parse_closed(text, &mut self.buffer)?;
+        if (totals.trails, totals.entries) != self.counted {
+            return Err(What::Totals);
+        }
+        // A flaw that was told already need not be told again.
+        if self.is_flawed || totals.sha256 == Some(digest(&self.whole, text)) { Ok(None) } else { Err(What::Digest) }
+    }
+}
+
+impl What {
+    /// The entry it is about, in a trail that was followed to the entry `last`.
+    fn seq(&self, last: u64) -> Option<u64> {
+        match self {
+            Self::Unreadable(_) | Self::Form | Self::Place | Self::Cut | Self::Entry(_) | Self::Empty => Some(last + 1),
+            Self::Damaged(_) => Some(last + 1),
+            Self::Head(_) => Some(last),
+            Self::Erased(seq) => Some(*seq),
+            Self::Format(_) | Self::Digest | Self::Totals | Self::Foreign => None,
+            Self::Inclusion(_) | Self::Elsewhere | Self::NotIncluded => None,
+            Self::Unconnected(_) | Self::Contradiction(..) => None,
+        }
+    }
+}
+
+/// The trail at hand.
+#[derive(Clone, Debug)]
+struct Trail {
+    header: Header,
+    chain: Following,
+    hashes: Vec<Hash>,
+    digest: Sha256,
+    /// Entries with erased fields that no later entry has accounted for yet.
+    lost: BTreeSet<u64>,
+    is_flawed: bool,
+}
+
+#[derive(Clone, Debug)]
+enum Following {
+    Task(Chain<Origin>),
+    Partner(Chain<PartnerOrigin>),
+}
+
+impl Following {
+    fn head(&self) -> Head {
+        match self {
+            Self::Task(chain) => chain.head(),
+            Self::Partner(chain) => chain.head(),
+        }
+    }
+
+    fn follow(&mut self, entry: &EntryProof) -> Result<(), ChainError> {
+        match self {
+            Self::Task(chain) => chain.advance(entry.check(chain)?),
+            Self::Partner(chain) => chain.advance(entry.check(chain)?),
+        }
+        Ok(())
+    }
+}
+
+impl Trail {
+    fn entry(&mut self, line: &[u8], text: &[u8], buffer: &mut Vec<u8>) -> Result<(), What> {
+        if text.starts_with(DAMAGED) {
+            return Err(What::Damaged(parse::<DamagedLine>(text, buffer)?.damaged.what));
+        }
+        let entry: EntryProof = parse(text, buffer)?;
+        self.chain.follow(&entry)?;
+        if entry.fields.iter().flatten().any(|field| field.erased) {
+            self.lost.insert(entry.seq);
+        }
+        if let Some((seq, entries)) = entry.erases() {
+            // A buyer is not told which entries they were.
+            self.lost.retain(|lost| *lost >= seq || entries.as_ref().is_some_and(|entries| !entries.contains(lost)));
+        }
+        self.hashes.push(entry.hash);
+        self.digest.update(line);
+        Ok(())
+    }
+
+    fn end(&self, text: &[u8], trusted: &Trusted, buffer: &mut Vec<u8>) -> Result<Verified, What> {
+        let End { head, inclusion, sha256 } = parse_closed(text, buffer)?;
+        let reached = self.chain.head();
+        if reached.seq == 0 {
+            return Err(What::Empty);
+        }
+        if head != reached {
+            return Err(What::Head(reached.seq));
+        }
+        if sha256 != Some(digest(&self.digest, text)) {
+            return Err(What::Digest);
+        }
+        if let Some(lost) = self.lost.first() {
+            return Err(What::Erased(*lost));
+        }
+        let included = match &inclusion {
+            Some(proof) => Some(self.included(proof, trusted)?),
+            None if trusted.kept.is_empty() => None,
+            None => return Err(What::NotIncluded),
+        };
+        Ok(Verified { origin: self.header.origin, viewer: self.header.viewer, head, included })
+    }
+
+    fn included(&self, proof: &InclusionProof, trusted: &Trusted) -> Result<(u64, u64), What> {
+        let checkpoint = if trusted.keys.is_empty() {
+            Checkpoint::read(&proof.checkpoint).map_err(log::Error::from)?
+        } else {
+            Checkpoint::open(&proof.checkpoint, &trusted.keys).map_err(log::Error::from)?
+        };
+        proof.verify_against(&checkpoint)?;
+        let Leaf { subject, seq, head } = proof.leaf;
+        let own = match self.header.origin {
+            TrailOrigin::Task(origin) => Subject::Task(origin.task_id),
+            TrailOrigin::Partner(origin) => Subject::Partner(origin.partner_id),
+        };
+        let place = seq.checked_sub(1).and_then(|before| usize::try_from(before).ok());
+        if subject != own || place.and_then(|place| self.hashes.get(place)) != Some(&head) {
+            return Err(What::Elsewhere);
+        }
+        trusted.connect(&checkpoint)?;
+        Ok((seq, proof.size))
+    }
+}
+
+impl Trusted {
+    /// Whether a checkpoint is one that was kept, or is proven to continue one or to be continued by one.
+    pub fn connect(&self, checkpoint: &Checkpoint) -> Result<(), What> {
+        let mut is_connected = self.kept.is_empty();
+        for kept in &self.kept {
+            let contradiction = What::Contradiction(checkpoint.size, kept.size);
+            if kept.size == checkpoint.size && kept.origin == checkpoint.origin {
+                if kept.root != checkpoint.root {
+                    return Err(contradiction);
+                }
+                is_connected = true;
+                continue;
+            }
+            let (old, new) = if kept.size < checkpoint.size { (kept, checkpoint) } else { (checkpoint, kept) };
+            for proof in self.consistency.iter().filter(|proof| (proof.from, proof.to) == (old.size, new.size)) {
+                proof.verify(old, new).map_err(|_| contradiction.clone())?;
+                is_connected |= kept.origin == checkpoint.origin;
+            }
+        }
+        if is_connected { Ok(()) } else { Err(What::Unconnected(checkpoint.size)) }
+    }
+}
+
+/// Reads a line that must be written as this build writes it.
+fn parse<'a, T: Serialize + Deserialize<'a>>(text: &'a [u8], buffer: &mut Vec<u8>) -> Result<T, What> {
+    let line: T = serde_json::from_slice(text).map_err(|error| What::Unreadable(error.to_string()))?;
+    buffer.clear();
+    serde_json::to_writer(&mut *buffer, &line).map_err(|error| What::Unreadable(error.to_string()))?;
+    if buffer == text { Ok(line) } else { Err(What::Form) }
+}
+
+/// The same for a last line, which is written with its digest.
+fn parse_closed<'a, T: Serialize + Deserialize<'a> + Closed>(text: &'a [u8], buffer: &mut Vec<u8>) -> Result<T, What> {
+    let line: T = serde_json::from_slice(text).map_err(|error| What::Unreadable(error.to_string()))?;
+    buffer.clear();
+    serde_json::to_writer(&mut *buffer, &line).map_err(|error| What::Unreadable(error.to_string()))?;
+    buffer.pop();
+    let digest = line.digest().ok_or(What::Form)?;
+    buffer.extend_from_slice(format!("{DIGEST}\"{digest}\"}}").as_bytes());
+    if buffer == text { Ok(line) } else { Err(What::Form) }
+}
+
+trait Closed {
+    fn digest(&self) -> Option<Hash>;
+}
+
+impl Closed for End {
+    fn digest(&self) -> Option<Hash> {
+        self.sha256
+    }
+}
+
+impl Closed for Totals {
+    fn digest(&self) -> Option<Hash> {
+        self.sha256
+    }
+}
+
+/// The digest that a last line must have after what `before` has seen.
+fn digest(before: &Sha256, text: &[u8]) -> Hash {
+    let own = text.len() - DIGEST.len() - "\"\"}".len() - 64;
+    Hash::from_bytes(before.clone().chain_update(&text[..own]).finalize().into())
+}
+
+fn unreadable(text: &[u8]) -> What {
+    match serde_json::from_slice::<serde::de::IgnoredAny>(text) {
+        Ok(_) => What::Unreadable("it begins otherwise".to_owned()),
+        Err(error) => What::Unreadable(error.to_string()),
+    }
+}
