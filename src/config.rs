@@ -197,6 +197,10 @@ pub enum LogFormat {
 /// Settings of `stagegate migrate`.
 #[derive(Clone, Debug, Args)]
 pub struct Migrate {
+    /// Says that the database was restored, from a dump or to an earlier time, or that a failover lost transactions: readers of the feed
+    /// then go on without missing anything, and the log of heads goes on. Run it once, before the service starts again.
+    #[arg(long)]
+    pub restored: bool,
     /// Which database.
     #[command(flatten)]
     pub database: Database,

@@ -59,9 +59,15 @@
 //!
 //! **The log.** Once a minute the heads of the trails that changed become leaves of an append-only Merkle log ([`domain::audit::log`]), whose root is signed as a
 //! [`domain::audit::checkpoint`]. [`worker::checkpoints`] says when, [`app::log`] what: it takes whole transactions in their order, below the oldest one still
-//! running, so that one which commits late is not left out. Leaves, nodes and checkpoint are one insert; two replicas collide on its keys, and
+//! running ([`store::horizon`]), so that one which commits late is not left out. Leaves, nodes and checkpoint are one insert; two replicas collide on its keys, and
 //! one wins. Before anything is signed, what is stored must make the root that was signed last. A further kind of trail is one more
 //! `select` in [`store::log::list_changes`]. [`app::receipts`] signs single entries with the same key.
+//!
+//! **The feed.** [`app::feed`] gives out all trails in one order that never changes: by epoch, transaction, task and `seq`, below the oldest transaction still
+//! running, as the log does. The status after an old event is not stored; it is folded from the trail, within a bound per page. A body is made in
+//! [`domain::feed`] alone and says nothing as of now, so that it is the same at every reading. A restored database counts its transactions anew, so
+//! `stagegate migrate --restored` begins another epoch, which goes before the transaction in the order. While somebody waits, one task
+//! per replica looks for the end of the feed.
 //!
 //! **The partner's trail.** Keys made and revoked, workflows registered, retired and brought back, erasures and exports are entries of a
 //! second kind of trail, one per partner, by the same code ([`domain::partner_event`], [`domain::audit::Subject`]). The statement that changes something
@@ -126,6 +132,10 @@
 //!
 //! **NOTIFY after the commit.** *Context:* a `pg_notify` in the transition's statement cannot be lost, but takes a lock of the whole database at each commit. *Choice:*
 //! one task announces what was committed, at most every 10 ms. *Cost:* a word that is lost with its process; the look each second finds the change.
+//!
+//! **A window in the place of an index.** *Context:* a partner's feed needs its rows in the order of all. *Choice:* no partner in `task_events`; a page looks at
+//! the next 5,000 rows of the one index and at their tasks' owners. *Cost:* a partner with few tasks needs many pages to read from the start;
+//! writers pay for no further index.
 //!
 //! **No repository traits.** *Context:* tests could replace the database. *Choice:* they get a real one each, in milliseconds, from a template.
 //! *Cost:* the tests need Postgres, which [`embedded`] brings.

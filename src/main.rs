@@ -11,13 +11,13 @@ use sqlx::postgres::PgConnectOptions;
 use stagegate::app::{App, log};
 use stagegate::clock::Clock;
 use stagegate::config::{
-    Audit, Cli, Command, Credentials, Database, Db, Demo, Keys, Limits, Openapi, Secret, Serve, Workflow,
+    Audit, Cli, Command, Credentials, Database, Db, Demo, Keys, Limits, Migrate, Openapi, Secret, Serve, Workflow,
 };
 use stagegate::domain::audit::note::{KeyName, SignerKey, VerifierKey};
 use stagegate::embedded::{self, Postgres};
 use stagegate::http::server::{self, Drained};
 use stagegate::http::{self, AppState, jwt, middleware, openapi};
-use stagegate::store::pool;
+use stagegate::store::{horizon, pool};
 use stagegate::worker::checkpoints::Checkpoints;
 use stagegate::worker::erasures::Erasures;
 use stagegate::worker::timers::Timers;
@@ -54,7 +54,7 @@ fn start(cli: Cli) -> Result<ExitCode, Failure> {
 async fn run(command: Command) -> Result<ExitCode, Failure> {
     match command {
         Command::Serve(settings) => serve(*settings).await,
-        Command::Migrate(settings) => migrate(&settings.database).await,
+        Command::Migrate(settings) => migrate(&settings).await,
         Command::Keys(settings) => keys(&settings),
         Command::Db(Db::Fetch { database }) => fetch(&database).await,
         Command::Db(Db::Scratch { migrations, database, run }) => scratch(migrations.as_deref(), &database, &run).await,
@@ -240,13 +240,22 @@ impl Opened {
     }
 }
 
-async fn migrate(database: &Database) -> Result<ExitCode, Failure> {
-    let opened = open(database).await?;
-    let migrated = pool::migrate(&opened.options).await;
+async fn migrate(settings: &Migrate) -> Result<ExitCode, Failure> {
+    let opened = open(&settings.database).await?;
+    let migrated = migrate_opened(&opened.options, settings.restored).await;
     opened.close().await;
     migrated?;
     tracing::info!("the database is up to date");
     Ok(ExitCode::SUCCESS)
+}
+
+async fn migrate_opened(options: &PgConnectOptions, restored: bool) -> Result<(), pool::Error> {
+    pool::migrate(options).await?;
+    if restored {
+        let epoch = horizon::begin_epoch(options, Clock::system().now()).await?;
+        tracing::info!(epoch, "the restored database begins another epoch");
+    }
+    Ok(())
 }
 
 fn keys(settings: &Keys) -> Result<ExitCode, Failure> {

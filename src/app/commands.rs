@@ -230,6 +230,7 @@ async fn save(app: &App, task: &Loaded, transition: &Transition, digest: Option<
     if let Outcome::Saved(_) = outcome {
         app.alarm.set(transition.snapshot().task.wake_at());
         app.watchers.committed(transition);
+        app.feed.look();
     }
     Ok(outcome)
 }

@@ -21,7 +21,8 @@ use crate::domain::audit::note::{SignerKey, VerifierKey};
 use crate::domain::id::TaskId;
 use crate::domain::time::Time;
 use crate::store;
-use crate::store::log::{Batch, Change, Record, Transaction};
+use crate::store::horizon::{Transaction, find_horizon};
+use crate::store::log::{Batch, Change, Record};
 
 use super::{App, Caller, Error, tasks};
 
@@ -169,7 +170,7 @@ pub enum Damage {
     Beyond(u64),
     /// The database counts its transactions anew.
     #[error(
-        "the database was restored from a dump: its transactions are older than those in the log, so new events cannot be told from old ones"
+        "the database was restored from a dump: its transactions are older than those in the log, so new events cannot be told from old ones (`stagegate migrate --restored` mends that)"
     )]
     Restored,
 }
@@ -255,7 +256,7 @@ pub async fn append(app: &App, seen: Option<Seen>, at_once: bool) -> Result<Step
         return Ok(quiet);
     }
     let after = last.as_ref().map_or(Transaction::NONE, |last| last.cursor);
-    let horizon = store::log::find_horizon(&app.pool).await?;
+    let horizon = find_horizon(&app.pool).await?;
     if horizon < after {
         return Err(Damage::Restored.into());
     }

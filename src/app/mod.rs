@@ -18,6 +18,7 @@ pub mod audit;
 pub mod caller;
 pub mod commands;
 pub mod erasures;
+pub mod feed;
 pub mod health;
 pub mod log;
 mod pace;
@@ -44,6 +45,7 @@ pub struct App {
     alarm: timers::Alarm,
     turns: turns::Turns,
     watchers: watch::Watchers,
+    feed: feed::Watch,
     audit_keys: log::Keys,
     draining: AtomicBool,
     stopping: Notify,
@@ -61,6 +63,7 @@ impl App {
             alarm: timers::Alarm::default(),
             turns: turns::Turns::default(),
             watchers: watch::Watchers::default(),
+            feed: feed::Watch::default(),
             audit_keys: log::Keys::default(),
             draining: AtomicBool::new(false),
             stopping: Notify::new(),
@@ -172,6 +175,9 @@ pub enum Error {
     /// The trail, up to where it was asked about, is not in the log at that checkpoint.
     #[error("not in the log yet")]
     NotLogged,
+    /// What the caller has read of the feed is not there any more.
+    #[error("the database was restored to an earlier time")]
+    FeedRestored,
     /// The definition has mistakes.
     #[error("the definition has mistakes")]
     Definition(Vec<Mistake>),
@@ -208,6 +214,7 @@ impl Error {
             | Self::NoAuditKey
             | Self::NoCheckpoint
             | Self::NotLogged
+            | Self::FeedRestored
             | Self::Definition(_)
             | Self::Internal(_) => false,
         }

@@ -17,7 +17,7 @@ use crate::domain::time::Time;
 use crate::store;
 use crate::store::tasks::StatusRecord;
 
-use super::App;
+use super::{App, Error};
 
 /// How long what was read serves: one minute of the app's clock.
 const AGE_MICROS: i64 = 60_000_000;
@@ -48,6 +48,21 @@ pub(super) async fn view(
     StatusView { status, pace: pace(app, workflow, course, at).await }
 }
 
+/// A status as an event tells it, the same however often: as of `at`, when the event was recorded, but judged by what was finished before the
+/// minute before. What a replica was still writing in the event's own minute would be there at one look and not at another. Fails
+/// where [`view`] would say less.
+pub(super) async fn told(
+    app: &App,
+    (partner, workflow): (PartnerId, &WorkflowRef),
+    (status, course): (Status, &Course),
+    at: Time,
+) -> Result<StatusView, Error> {
+    let settled = Time::from_micros(at.micros().saturating_sub(AGE_MICROS));
+    let finished =
+        if course.heads_for_delivery() { Some(load(app, (partner, workflow), settled).await?) } else { None };
+    Ok(StatusView { status, pace: Pace::new(course, at, finished.as_deref()) })
+}
+
 /// A stored status as it is answered now.
 pub(super) async fn answer(app: &App, stored: StatusRecord) -> StatusRecord {
     let pace = pace(app, (stored.partner_id, &stored.workflow), &stored.course, app.clock.now()).await;
@@ -60,13 +75,18 @@ async fn pace(app: &App, workflow: (PartnerId, &WorkflowRef), course: &Course, a
 }
 
 /// What the finished tasks of a version took. An answer does not fail for want of a forecast.
-async fn finished(app: &App, (partner, workflow): (PartnerId, &WorkflowRef), at: Time) -> Option<Arc<Finished>> {
+async fn finished(app: &App, version: (PartnerId, &WorkflowRef), at: Time) -> Option<Arc<Finished>> {
+    let found = load(app, version, at).await;
+    found.inspect_err(|error| tracing::warn!(error = %error, "no forecast: the finished tasks could not be read")).ok()
+}
+
+/// Those that were finished before the minute of `at`.
+async fn load(app: &App, (partner, workflow): (PartnerId, &WorkflowRef), at: Time) -> Result<Arc<Finished>, Error> {
     let minute = at.micros().div_euclid(AGE_MICROS);
     let before = Time::from_micros(minute.saturating_mul(AGE_MICROS));
     let load = async {
         let found = store::finished::list(&app.pool, partner, workflow, before, MOST).await?;
         Ok::<_, store::Error>(Arc::new(Finished::new(found)))
     };
-    let found = app.experience.try_get_with((partner, workflow.clone(), minute), load).await;
-    found.inspect_err(|error| tracing::warn!(error = %error, "no forecast: the finished tasks could not be read")).ok()
+    Ok(app.experience.try_get_with((partner, workflow.clone(), minute), load).await?)
 }

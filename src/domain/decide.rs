@@ -62,13 +62,26 @@ impl Snapshot {
 
     /// The present that a list of events leads to; `None` for an empty list.
     pub fn fold<'a>(workflow: &Workflow, events: impl IntoIterator<Item = &'a Event>) -> Option<Self> {
-        let mut transitions: Option<Self> = None;
+        Self::fold_each(workflow, events, |_| {})
+    }
+
+    /// The same, showing what the task was after every transition on the way.
+    pub fn fold_each<'a>(
+        workflow: &Workflow,
+        events: impl IntoIterator<Item = &'a Event>,
+        mut show: impl FnMut(&Self),
+    ) -> Option<Self> {
+        let mut present: Option<Self> = None;
         let mut events = events.into_iter().peekable();
         while let Some(event) = events.next() {
             let ends = events.peek().is_none_or(|next| next.cause_seq != event.cause_seq);
-            transitions = Some(Self::step(workflow, transitions, event, ends));
+            let after = Self::step(workflow, present, event, ends);
+            if ends {
+                show(&after);
+            }
+            present = Some(after);
         }
-        transitions
+        present
     }
 
     /// The present without texts that are not in the trail any more, `left`. The status is still that from before: the transition that

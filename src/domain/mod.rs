@@ -22,6 +22,7 @@ pub mod decide;
 pub mod erasure;
 pub mod event;
 pub mod evolve;
+pub mod feed;
 pub mod id;
 pub mod notes;
 pub mod pace;

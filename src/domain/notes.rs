@@ -36,7 +36,7 @@ pub struct Notes {
     pub(super) returned: Option<Returned>,
     /// What the call that rejects says, for the rejection that follows in the same transition.
     #[serde(skip)]
-    resolution: Option<Feedback>,
+    resolution: Option<Box<Feedback>>,
 }
 
 /// The latest work handed in.
@@ -118,7 +118,7 @@ impl Notes {
                 }
                 Resolution::Reject => {
                     self.question = None;
-                    self.resolution.clone_from(&resolved.feedback);
+                    self.resolution = resolved.feedback.clone().map(Box::new);
                 }
                 Resolution::Approve => self.question = None,
                 Resolution::Redirect => {}
@@ -155,7 +155,7 @@ impl Notes {
     fn reject(&mut self, event: &Event, votes: &[u64]) {
         let said = |seq: &u64| self.votes.iter().find(|note| note.seq == *seq)?.feedback.clone();
         let counted: Vec<Feedback> = votes.iter().filter_map(said).collect();
-        let feedback = self.resolution.take().into_iter().chain(counted);
+        let feedback = self.resolution.take().map(|said| *said).into_iter().chain(counted);
         let (shared, internal): (Vec<_>, Vec<_>) = feedback.partition(|feedback| feedback.share_with_buyer);
         let mut feedback = [shared, internal].concat();
         let Some((stage, round)) = event.stage.clone().zip(event.round) else { return };

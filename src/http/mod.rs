@@ -25,6 +25,7 @@ pub mod erasures;
 mod etag;
 pub mod events;
 pub mod extract;
+pub mod feed;
 pub mod health;
 pub mod jwt;
 pub mod log;
@@ -128,6 +129,7 @@ fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(streams::stream_task_status))
         .routes(routes!(statuses::list_statuses))
         .routes(routes!(reviews::list_reviews))
+        .routes(routes!(feed::list_events))
         .routes(routes!(audit::get_task_audit))
         .routes(routes!(audit::get_task_audit_proof))
         .routes(routes!(log::get_task_inclusion))

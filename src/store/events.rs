@@ -146,14 +146,15 @@ macro_rules! select_events {
 }
 use select_events;
 
-struct Row {
-    task_id: Uuid,
-    seq: i64,
-    kind: String,
-    entry: String,
-    data: String,
-    personal: String,
-    hash: Vec<u8>,
+/// The columns of a row.
+pub(super) struct Row {
+    pub(super) task_id: Uuid,
+    pub(super) seq: i64,
+    pub(super) kind: String,
+    pub(super) entry: String,
+    pub(super) data: String,
+    pub(super) personal: String,
+    pub(super) hash: Vec<u8>,
 }
 
 /// The primary key, for errors.

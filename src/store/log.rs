@@ -8,25 +8,13 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::error::constraint;
+use super::horizon::Transaction;
 use super::row::{Place, bigint};
 use super::{Error, Pool};
 use crate::domain::audit::Hash;
 use crate::domain::audit::log::{Leaf, Node, Subject};
 use crate::domain::id::{PartnerId, TaskId};
 use crate::domain::time::Time;
-
-/// A transaction of the database, as it counts them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Transaction(u64);
-
-impl Transaction {
-    /// Before all of them.
-    pub const NONE: Self = Self(0);
-
-    fn parse(text: &str, place: Place<&str>) -> Result<Self, Error> {
-        text.parse().map(Self).map_err(|_| place.impossible("a transaction that is not a number"))
-    }
-}
 
 /// A checkpoint as it was signed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,46 +51,44 @@ pub struct Batch {
     pub checkpoint: Record,
 }
 
-/// The oldest transaction that still runs: what older ones wrote is complete. To be read before the events and apart from them, or rows of
-/// transactions that commit meanwhile are lost.
-pub async fn find_horizon(pool: &Pool) -> Result<Transaction, Error> {
-    let horizon = sqlx::query_scalar!(r#"select pg_snapshot_xmin(pg_current_snapshot())::text as "horizon!""#);
-    Transaction::parse(&horizon.fetch_one(pool).await?, Place { table: "pg_snapshot", key: "xmin" })
-}
-
 /// Heads written after the transaction `after` and before `horizon`, oldest first: about `limit`, and always whole transactions.
 ///
-/// Each source of the union needs an index on its `xid`.
+/// Each source of the union needs an index on its `epoch` and `xid`.
 pub async fn list_changes(
     pool: &Pool,
     after: Transaction,
     horizon: Transaction,
     limit: u32,
 ) -> Result<Vec<Change>, Error> {
+    let ((after_epoch, after), (epoch, horizon)) = (after.columns(), horizon.columns());
     let rows = sqlx::query!(
         r#"/* search: heads to log */
-           select xid::text as "xid!", subject as "subject!", subject_id as "subject_id!", seq as "seq!", hash as "hash!"
+           select epoch as "epoch!", xid::text as "xid!", subject as "subject!", subject_id as "subject_id!", seq as "seq!",
+               hash as "hash!"
            from (
-               select xid, 'task' as subject, task_id as subject_id, seq, hash
-               from task_events where xid > $1::text::xid8 and xid < $2::text::xid8
+               select epoch, xid, 'task' as subject, task_id as subject_id, seq, hash from task_events
+               where (epoch, xid) > ($1, $2::text::xid8) and (epoch, xid) < ($3, $4::text::xid8)
                union all
-               select xid, 'partner', partner_id, seq, hash
-               from partner_events where xid > $1::text::xid8 and xid < $2::text::xid8
+               select epoch, xid, 'partner', partner_id, seq, hash from partner_events
+               where (epoch, xid) > ($1, $2::text::xid8) and (epoch, xid) < ($3, $4::text::xid8)
            ) head
-           order by head.xid fetch first $3 rows with ties"#,
-        after.0.to_string(),
-        horizon.0.to_string(),
+           order by head.epoch, head.xid fetch first $5 rows with ties"#,
+        after_epoch,
+        after,
+        epoch,
+        horizon,
         i64::from(limit),
     )
     .fetch_all(pool)
     .await?;
     let place = Place { table: "task_events, partner_events", key: "xid" };
-    let change = |xid: &str, subject: &str, id, seq, head: &[u8]| {
-        let (subject, seq) = (read_subject(subject, id, place)?, place.unsigned(seq)?);
-        let leaf = Leaf { subject, seq, head: place.hash(head)? };
-        Ok(Change { transaction: Transaction::parse(xid, place)?, leaf })
-    };
-    rows.into_iter().map(|row| change(&row.xid, &row.subject, row.subject_id, row.seq, &row.hash)).collect()
+    let mut changes = Vec::with_capacity(rows.len());
+    for row in rows {
+        let subject = read_subject(&row.subject, row.subject_id, place)?;
+        let leaf = Leaf { subject, seq: place.unsigned(row.seq)?, head: place.hash(&row.hash)? };
+        changes.push(Change { transaction: Transaction::read(row.epoch, &row.xid, place)?, leaf });
+    }
+    Ok(changes)
 }
 
 /// The newest checkpoint, and how many leaves there are, as of one moment.
@@ -111,16 +97,16 @@ pub async fn find_last(pool: &Pool) -> Result<(Option<Record>, u64), Error> {
     let row = sqlx::query!(
         r#"select (select coalesce(max(index) + 1, 0) from audit_leaves) as "leaves!",
                last.size as "size?", last.root as "root?", last.note as "note?", last.signed_at as "signed_at?",
-               last.cursor::text as "cursor?"
+               last.cursor_epoch as "cursor_epoch?", last.cursor::text as "cursor?"
            from (values (1)) as one (n)
-           left join (select size, root, note, signed_at, cursor from audit_checkpoints order by size desc limit 1) last on true"#
+           left join (select size, root, note, signed_at, cursor_epoch, cursor from audit_checkpoints order by size desc limit 1) last on true"#
     )
     .fetch_one(pool)
     .await?;
     let leaves = Place { table: "audit_leaves", key: "index" }.unsigned(row.leaves)?;
-    let found = match (row.size, row.root, row.note, row.signed_at, row.cursor) {
-        (Some(size), Some(root), Some(note), Some(signed_at), Some(cursor)) => {
-            Some(Record::try_from(Row { size, root, note, signed_at, cursor })?)
+    let found = match (row.size, row.root, row.note, row.signed_at, row.cursor_epoch, row.cursor) {
+        (Some(size), Some(root), Some(note), Some(signed_at), Some(cursor_epoch), Some(cursor)) => {
+            Some(Record::try_from(Row { size, root, note, signed_at, cursor_epoch, cursor })?)
         }
         _ => None,
     };
@@ -131,7 +117,7 @@ pub async fn find_last(pool: &Pool) -> Result<(Option<Record>, u64), Error> {
 pub async fn find(pool: &Pool, size: Option<u64>) -> Result<Option<Record>, Error> {
     let row = sqlx::query_as!(
         Row,
-        r#"select size, root, note, signed_at, cursor::text as "cursor!" from audit_checkpoints
+        r#"select size, root, note, signed_at, cursor_epoch, cursor::text as "cursor!" from audit_checkpoints
            where $1::bigint is null or size = $1 order by size desc limit 1"#,
         size.map(asked),
     );
@@ -216,6 +202,7 @@ pub async fn insert(pool: &Pool, batch: &Batch) -> Result<bool, Error> {
     let levels: Vec<i16> = nodes.iter().map(|(node, _)| i16::from(node.level)).collect();
     let indexes: Vec<i64> = nodes.iter().map(|(node, _)| bigint(node.index)).collect();
     let hashes: Vec<Vec<u8>> = nodes.iter().map(|(_, hash)| hash.as_bytes().to_vec()).collect();
+    let (cursor_epoch, cursor) = checkpoint.cursor.columns();
     let inserted = sqlx::query!(
         r#"with leaves as (
                insert into audit_leaves (index, subject, subject_id, seq, head)
@@ -226,8 +213,8 @@ pub async fn insert(pool: &Pool, batch: &Batch) -> Result<bool, Error> {
                insert into audit_nodes (level, index, hash)
                select level, index, hash from unnest($6::smallint[], $7::bigint[], $8::bytea[]) as node (level, index, hash)
            )
-           insert into audit_checkpoints (size, root, note, signed_at, cursor)
-           values ($9, $10, $11, $12, $13::text::xid8)"#,
+           insert into audit_checkpoints (size, root, note, signed_at, cursor_epoch, cursor)
+           values ($9, $10, $11, $12, $13, $14::text::xid8)"#,
         &columns_of.index,
         &columns_of.subject as _,
         &columns_of.subject_id,
@@ -240,7 +227,8 @@ pub async fn insert(pool: &Pool, batch: &Batch) -> Result<bool, Error> {
         &checkpoint.root.as_bytes()[..],
         checkpoint.note,
         checkpoint.signed_at.utc(),
-        checkpoint.cursor.0.to_string(),
+        cursor_epoch,
+        cursor,
     )
     .execute(pool)
     .await;
@@ -270,6 +258,7 @@ struct Row {
     root: Vec<u8>,
     note: String,
     signed_at: DateTime<Utc>,
+    cursor_epoch: i64,
     cursor: String,
 }
 
@@ -278,7 +267,7 @@ impl TryFrom<Row> for Record {
 
     fn try_from(row: Row) -> Result<Self, Error> {
         let place = Place { table: "audit_checkpoints", key: "cursor" };
-        let cursor = Transaction::parse(&row.cursor, place)?;
+        let cursor = Transaction::read(row.cursor_epoch, &row.cursor, place)?;
         let place = Place { table: "audit_checkpoints", key: row.size };
         let (size, root) = (place.unsigned(row.size)?, place.hash(&row.root)?);
         Ok(Self { size, root, note: row.note, signed_at: row.signed_at.into(), cursor })

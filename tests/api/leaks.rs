@@ -207,6 +207,7 @@ impl Snoop<'_> {
                 format!("/api/v1/tasks/{}/audit/proof", self.id),
                 format!("/api/v1/partners/{}/audit", self.parties.partner_id),
                 format!("/api/v1/partners/{}/audit/proof", self.parties.partner_id),
+                "/api/v1/events?limit=100".to_owned(),
                 "/api/v1/tasks".to_owned(),
                 "/api/v1/statuses".to_owned(),
                 "/api/v1/reviews".to_owned(),

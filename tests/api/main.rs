@@ -10,6 +10,7 @@ mod cli;
 mod demo_path;
 mod embedded;
 mod erasures;
+mod feed;
 mod fuzz;
 mod harness;
 mod leaks;

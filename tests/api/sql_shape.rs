@@ -12,12 +12,15 @@ use crate::harness::database::TestDb;
 use crate::harness::parties::Parties;
 
 /// The searches over many tasks. They fan out on a distributed engine, so there are few, and they take no locks.
-const SEARCHES: [&str; 10] = [
+const SEARCHES: [&str; 13] = [
     "due",
+    "end of the feed",
+    "feed",
     "finished tasks of a version",
     "heads to log",
     "inbox",
     "inbox queues",
+    "rows of a page of the feed",
     "statuses of a buyer",
     "tasks",
     "tasks of a partner",

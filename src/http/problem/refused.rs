@@ -52,6 +52,10 @@ impl From<app::Error> for Problem {
                 Code::NotLogged,
                 "The trail is not in the log of that checkpoint. A change is logged about a minute later.",
             ),
+            app::Error::FeedRestored => Self::new(
+                Code::FeedRestored,
+                "The database was restored to a time before what this cursor has seen. Read the feed from the start.",
+            ),
             app::Error::Definition(mistakes) => Self::invalid_body(mistakes.into_iter().map(mistake).collect()),
             app::Error::Overloaded(source) => Self::overloaded().caused_by(source),
             app::Error::Unavailable(source) => Self::unavailable(source),

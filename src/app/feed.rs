@@ -1,0 +1,275 @@
+//! The feed: every event that the caller may see, in an order that never changes, each with the status after it.
+//!
+//! **Order and horizon.** Rows are read in the order of their transactions, below the oldest one still running ([`find_horizon`]), so a
+//! row that commits late is never behind a reader.
+//!
+//! **Cost.** A page of one partner looks at [`store::feed::WINDOW`] rows at most, whosever they are. The status after an event is the stored one
+//! where it has not changed since; else the task's trail is folded up to there, once per task and page. A page that would
+//! fold more than [`FOLDED`] rows ends before the task that is too much. So a page may be short, or empty, and have more behind it.
+//!
+//! **Waiting.** One task per replica looks for the end of the feed while somebody waits, after own writes and otherwise every [`INTERVAL`], and
+//! tells all who wait; what other replicas write is found by the latter. (Those who wait for a status are told by other means: they
+//! wait for one task, not for everything.)
+
+use std::collections::BTreeMap;
+use std::pin::pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{Notify, watch};
+use tokio::time::{Instant, sleep, sleep_until};
+
+use crate::domain::audit;
+use crate::domain::decide::Snapshot;
+use crate::domain::event::Event;
+use crate::domain::feed::Told;
+use crate::domain::id::TaskId;
+use crate::domain::pace::Course;
+use crate::domain::status::Status;
+use crate::store;
+use crate::store::feed::Item;
+use crate::store::horizon::find_horizon;
+
+use super::tasks::Loaded;
+use super::{App, Caller, Error, pace, tasks};
+
+pub use crate::store::feed::Position;
+pub use crate::store::horizon::Transaction;
+
+/// How many rows of trails are folded for a page; more only where one task alone has more.
+const FOLDED: u64 = 5_000;
+/// How many rows of a trail are read at a time.
+const CHUNK: u32 = 500;
+/// How often the end of the feed is looked for while somebody waits.
+const INTERVAL: Duration = Duration::from_millis(250);
+/// The least time between two looks, however much is written.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// A part of the feed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Page {
+    /// The events, in order.
+    pub items: Vec<Told>,
+    /// Where to go on: nothing up to here is missing.
+    pub next: Position,
+    /// Whether there may be more already.
+    pub more: bool,
+    /// The present epoch.
+    pub epoch: u64,
+}
+
+/// Up to `limit` events after `after` that the caller may see; where there are none, waits for some, at most for `wait`.
+pub async fn list_events(
+    app: &Arc<App>,
+    caller: &Caller,
+    mut after: Position,
+    limit: usize,
+    wait: Duration,
+) -> Result<Page, Error> {
+    let until = Instant::now() + wait;
+    loop {
+        let horizon = find_horizon(&app.pool).await?;
+        // No row at or above a horizon was ever given out, and horizons only grow.
+        if after.transaction >= horizon {
+            return Err(Error::FeedRestored);
+        }
+        let page = page(app, caller, (after, horizon), limit).await?;
+        if !page.items.is_empty() || page.more || !app.feed.wait(app, horizon, until).await {
+            return Ok(page);
+        }
+        after = page.next;
+    }
+}
+
+async fn page(
+    app: &App,
+    caller: &Caller,
+    (after, horizon): (Position, Transaction),
+    limit: usize,
+) -> Result<Page, Error> {
+    let found = store::feed::list(&app.pool, (after, horizon), caller.partner_id(), limit).await?;
+    let mut page = Page { items: Vec::new(), next: found.next, more: found.more, epoch: horizon.epoch };
+    if found.rows.is_empty() {
+        return Ok(page);
+    }
+    let mut items = store::feed::load(&app.pool, &found.rows).await?;
+    let mut ids: Vec<TaskId> = items.iter().map(|item| item.task_id).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    let mut tasks = BTreeMap::new();
+    for (id, task) in tasks::load_all(app, &ids).await? {
+        tasks.insert(id, task?);
+    }
+    let fits = affordable(&items, &tasks);
+    if let Some(last) = found.rows[..fits].last().filter(|_| fits < items.len()) {
+        (page.next, page.more) = (*last, true);
+        items.truncate(fits);
+    }
+    let mut presents = presents(app, &items, &tasks).await?;
+    for item in items {
+        let task = tasks.get(&item.task_id).ok_or_else(|| Error::impossible("an event without its task"))?;
+        let key = (item.task_id, item.last);
+        let after = match presents.remove(&key) {
+            Some(after) => after,
+            None => (task.snapshot().status.clone(), Course::of(&task.snapshot().task)),
+        };
+        page.items.push(told(app, caller, (task, &item), after.clone()).await?);
+        presents.insert(key, after);
+    }
+    Ok(page)
+}
+
+async fn told(
+    app: &App,
+    caller: &Caller,
+    (task, item): (&Loaded, &Item),
+    (status, course): (Status, Course),
+) -> Result<Told, Error> {
+    let event = &item.record.event;
+    let partner = task.record.partner_id;
+    let version = (partner, &task.record.workflow);
+    // When an event was recorded that the reader may not see must not show in the status either.
+    let at = audit::view(event, None, caller.party()).recorded_at.unwrap_or(status.updated_at);
+    let status = pace::told(app, version, (status, &course), at).await?;
+    Ok(Told::new((item.task_id, partner), (event, item.record.sealed.hash), status, caller.party()))
+}
+
+/// Whether the task's status is still the one after the item's transition.
+fn is_present(item: &Item, task: &Loaded) -> bool {
+    item.last >= task.snapshot().status.version
+}
+
+/// How many of the items can be told without folding too much; at least one.
+fn affordable(items: &[Item], tasks: &BTreeMap<TaskId, Loaded>) -> usize {
+    let mut folded: BTreeMap<TaskId, u64> = BTreeMap::new();
+    for (index, item) in items.iter().enumerate() {
+        if tasks.get(&item.task_id).is_some_and(|task| !is_present(item, task)) {
+            folded.insert(item.task_id, item.last);
+        }
+        if index > 0 && folded.values().sum::<u64>() > FOLDED {
+            return index;
+        }
+    }
+    items.len()
+}
+
+/// Status and course after those transitions that the tasks' present does not tell any more, by task and last `seq`.
+async fn presents(
+    app: &App,
+    items: &[Item],
+    tasks: &BTreeMap<TaskId, Loaded>,
+) -> Result<BTreeMap<(TaskId, u64), (Status, Course)>, Error> {
+    let mut presents = BTreeMap::new();
+    for (id, task) in tasks {
+        let past = items.iter().filter(|item| item.task_id == *id && !is_present(item, task));
+        let wanted: Vec<u64> = past.map(|item| item.last).collect();
+        let Some(until) = wanted.iter().max() else { continue };
+        let events = read(app, *id, *until).await?;
+        Snapshot::fold_each(&task.workflow, &events, |after| {
+            let last = after.task.version();
+            if wanted.contains(&last) {
+                presents.insert((*id, last), (after.status.clone(), Course::of(&after.task)));
+            }
+        });
+    }
+    Ok(presents)
+}
+
+/// The first events of a trail, up to `until`.
+async fn read(app: &App, id: TaskId, until: u64) -> Result<Vec<Event>, Error> {
+    let mut events: Vec<Event> = Vec::new();
+    while (events.len() as u64) < until {
+        let left = u32::try_from(until - events.len() as u64).unwrap_or(CHUNK).min(CHUNK);
+        let rows = store::events::list(&app.pool, id, events.len() as u64, left).await?;
+        if rows.is_empty() {
+            return Err(Error::impossible("a trail that is shorter than its task says"));
+        }
+        events.extend(rows.into_iter().map(|row| row.event));
+    }
+    Ok(events)
+}
+
+/// Who waits for the feed to go on, and what tells them.
+#[derive(Debug)]
+pub(super) struct Watch {
+    /// The last transaction that is in the feed.
+    end: watch::Sender<Transaction>,
+    written: Notify,
+    /// Whether the task that looks is there.
+    looking: Mutex<bool>,
+}
+
+impl Default for Watch {
+    fn default() -> Self {
+        Self { end: watch::Sender::new(Transaction::NONE), written: Notify::new(), looking: Mutex::new(false) }
+    }
+}
+
+impl Watch {
+    /// Something was written here: the feed may have gone on.
+    pub(super) fn look(&self) {
+        self.written.notify_one();
+    }
+
+    /// Waits until there is something in the feed at `horizon` or beyond; `false` if there is nothing by `until`, or the service is about to stop.
+    async fn wait(&self, app: &Arc<App>, horizon: Transaction, until: Instant) -> bool {
+        let mut stopping = pin!(app.stopping.notified());
+        // Before the look at the flag, so that a drain in between is not missed.
+        stopping.as_mut().enable();
+        if app.is_draining() || Instant::now() >= until {
+            return false;
+        }
+        let mut end = self.follow(app);
+        tokio::select! {
+            _ = end.wait_for(|end| *end >= horizon) => true,
+            () = sleep_until(until) => false,
+            () = stopping => false,
+        }
+    }
+
+    /// Sees to it that somebody looks for as long as what this gives is held.
+    fn follow(&self, app: &Arc<App>) -> watch::Receiver<Transaction> {
+        let mut looking = self.looking.lock().unwrap_or_else(PoisonError::into_inner);
+        let end = self.end.subscribe();
+        if !*looking {
+            *looking = true;
+            let app = Arc::clone(app);
+            tokio::spawn(async move { look_while_followed(&app).await });
+        }
+        end
+    }
+
+    /// Whether there is nobody left to tell: then the one who looks goes.
+    fn is_alone(&self) -> bool {
+        let mut looking = self.looking.lock().unwrap_or_else(PoisonError::into_inner);
+        *looking = self.end.receiver_count() > 0;
+        !*looking
+    }
+}
+
+async fn look_while_followed(app: &App) {
+    while !app.feed.is_alone() {
+        match find_end(app).await {
+            Ok(Some(found)) => {
+                app.feed.end.send_if_modified(|end| {
+                    let is_news = *end != found;
+                    *end = found;
+                    is_news
+                });
+            }
+            Ok(None) => {}
+            // Those who wait are answered at the end of their time; their next request says what is wrong.
+            Err(error) => tracing::debug!(error = %error, "the end of the feed was not found"),
+        }
+        sleep(PAUSE).await;
+        tokio::select! {
+            () = app.feed.written.notified() => {}
+            () = sleep(INTERVAL) => {}
+        }
+    }
+}
+
+async fn find_end(app: &App) -> Result<Option<Transaction>, store::Error> {
+    let horizon = find_horizon(&app.pool).await?;
+    store::feed::find_last(&app.pool, horizon).await
+}

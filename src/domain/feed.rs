@@ -1,0 +1,75 @@
+//! What is told of an event to partner and platform: the body of an item of the feed and of a webhook, made here alone.
+
+use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::{Builder, Uuid};
+
+use super::audit::{self, EntryView, Hash};
+use super::event::Event;
+use super::id::{PartnerId, TaskId};
+use super::pace::StatusView;
+use super::party::Party;
+use super::time::Time;
+
+/// An event of a task, cut to what its reader may see, with the buyer's status after it.
+///
+/// The same event has the same body for the same party, whenever and however often it is read, but for what was erased since: nothing in it is
+/// as of the answer.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+#[schema(as = FeedEvent)]
+pub struct Told {
+    /// The event's own id, the same in the feed, in every delivery and for every reader: what was had before is told by it. Made from
+    /// `head_hash`, so events that a restored database records in the place of lost ones have other ids.
+    pub id: Uuid,
+    /// What happened, such as `task.stage_approved`; null where the event is not for this reader.
+    #[serde(rename = "type")]
+    #[schema(value_type = Option<audit::EventType>, required = true)]
+    pub kind: Option<&'static str>,
+    /// The task.
+    pub task_id: TaskId,
+    /// Whose agent does the work.
+    pub partner_id: PartnerId,
+    /// The event's place in the task's trail: 1, 2, 3 … without gaps.
+    #[schema(minimum = 1)]
+    pub seq: u64,
+    /// The hash of the event's entry, to which the trail's hash chain had come with it.
+    pub head_hash: Hash,
+    /// When it was recorded; null where the event is not for this reader.
+    #[schema(required = true)]
+    pub recorded_at: Option<Time>,
+    /// The entry as in the task's trail (`GET /tasks/{id}/audit`). One that is not for this reader has `seq` and `hash` only.
+    pub event: EntryView,
+    /// What the buyer read after the whole transition: all events of a transition have the same. `stage_seconds` is as of the event;
+    /// `remaining_seconds`, too, judged by the tasks that were finished a minute before.
+    pub status: StatusView,
+}
+
+impl Told {
+    /// `event`, whose entry has the hash `head_hash`, as `reader` is told of it; `status` is that after its transition.
+    pub fn new(
+        (task_id, partner_id): (TaskId, PartnerId),
+        (event, head_hash): (&Event, Hash),
+        status: StatusView,
+        reader: Party,
+    ) -> Self {
+        let view = audit::view(event, Some(&head_hash), reader);
+        Self {
+            id: id(&head_hash),
+            kind: view.kind,
+            task_id,
+            partner_id,
+            seq: event.seq,
+            head_hash,
+            recorded_at: view.recorded_at,
+            event: view,
+            status,
+        }
+    }
+}
+
+/// The first half of the hash as a UUID of version 8 (RFC 9562): of a form of our own.
+fn id(hash: &Hash) -> Uuid {
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&hash.as_bytes()[..16]);
+    Builder::from_custom_bytes(bytes).into_uuid()
+}

@@ -1,0 +1,166 @@
+//! The feed: the rows of all trails in the order of [`super::horizon`], and where it has got to.
+
+use sqlx::types::Uuid;
+
+use super::events::Record;
+use super::horizon::Transaction;
+use super::row::{Place, bigint};
+use super::{Error, Pool};
+use crate::domain::id::{PartnerId, TaskId};
+
+/// A row's place in the feed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Position {
+    /// The transaction that wrote it.
+    pub transaction: Transaction,
+    /// Whose trail.
+    pub task_id: TaskId,
+    /// Its `seq` there.
+    pub seq: u64,
+}
+
+impl Position {
+    /// Before all rows.
+    pub const START: Self = Self { transaction: Transaction::NONE, task_id: TaskId(Uuid::nil()), seq: 0 };
+}
+
+/// What a walk through the feed has found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// The rows, in order.
+    pub rows: Vec<Position>,
+    /// Where to go on: no row up to here is missing.
+    pub next: Position,
+    /// Whether there may be more below the horizon.
+    pub more: bool,
+}
+
+/// How many rows are looked at, at most, for those of one partner.
+pub const WINDOW: u32 = 5_000;
+
+/// Up to `limit` rows after `after` and before `horizon`; of a partner, those of its tasks among the next [`WINDOW`] rows.
+pub async fn list(
+    pool: &Pool,
+    (after, horizon): (Position, Transaction),
+    partner: Option<PartnerId>,
+    limit: usize,
+) -> Result<Found, Error> {
+    let window = if partner.is_some() { i64::from(WINDOW) } else { count(limit + 1) };
+    let ((epoch, number), (horizon_epoch, horizon)) = (after.transaction.columns(), horizon.columns());
+    // The row that was looked at last comes along, whosever it is, as long as it is not beyond the page.
+    let rows = sqlx::query!(
+        r#"/* search: feed */
+           with looked as materialized (
+               select epoch, xid, task_id, seq, row_number() over (order by epoch, xid, task_id, seq) as place
+               from task_events
+               where (epoch, xid, task_id, seq) > ($1, $2::text::xid8, $3, $4) and (epoch, xid) < ($5, $6::text::xid8)
+               order by epoch, xid, task_id, seq limit $7
+           ), owned as (
+               select looked.*, $8::uuid is null or $8 = (
+                   select tasks.partner_id from tasks where tasks.task_id = looked.task_id) as shown
+               from looked
+           )
+           select epoch as "epoch!", xid::text as "xid!", task_id as "task_id!", seq as "seq!", place as "place!", shown as "shown!"
+           from owned where shown or place = (select max(place) from looked)
+           order by place limit $9"#,
+        epoch,
+        number,
+        after.task_id.0,
+        asked(after.seq),
+        horizon_epoch,
+        horizon,
+        window,
+        partner.map(|partner| partner.0),
+        count(limit + 1),
+    )
+    .fetch_all(pool)
+    .await?;
+    let mut found = Found { rows: Vec::new(), next: after, more: false };
+    for row in rows {
+        let place = Place { table: "task_events", key: row.task_id };
+        let transaction = Transaction::read(row.epoch, &row.xid, Place { table: "task_events", key: "xid" })?;
+        let position = Position { transaction, task_id: TaskId(row.task_id), seq: place.unsigned(row.seq)? };
+        if found.rows.len() == limit {
+            found.more = true;
+            // A row that is not shown, and the last one, need not be looked at again.
+            if row.shown {
+                return Ok(found);
+            }
+        }
+        if row.shown {
+            found.rows.push(position);
+        }
+        (found.next, found.more) = (position, row.place == window);
+    }
+    Ok(found)
+}
+
+/// A row of the feed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Item {
+    /// Whose trail.
+    pub task_id: TaskId,
+    /// What it says.
+    pub record: Record,
+    /// The `seq` of the last row of the same transition.
+    pub last: u64,
+}
+
+/// These rows, in their order.
+pub async fn load(pool: &Pool, rows: &[Position]) -> Result<Vec<Item>, Error> {
+    let (tasks, seqs): (Vec<Uuid>, Vec<i64>) = rows.iter().map(|row| (row.task_id.0, bigint(row.seq))).unzip();
+    let found = sqlx::query!(
+        r#"/* search: rows of a page of the feed */
+           select event.task_id, event.seq, type as kind, entry, data::text as "data!", personal::text as "personal!", hash,
+               coalesce(
+                   (select next.seq - 1 from task_events next
+                    where next.task_id = event.task_id and next.seq > event.seq and next.cause_seq > event.seq
+                    order by next.seq limit 1),
+                   (select tasks.version from tasks where tasks.task_id = event.task_id)) as "last!"
+           from unnest($1::uuid[], $2::bigint[]) with ordinality as wanted (task_id, seq, place)
+           join task_events event on event.task_id = wanted.task_id and event.seq = wanted.seq
+           order by wanted.place"#,
+        &tasks,
+        &seqs,
+    )
+    .fetch_all(pool)
+    .await?;
+    let mut items = Vec::with_capacity(found.len());
+    for row in found {
+        let last = Place { table: "task_events", key: row.task_id }.unsigned(row.last)?;
+        let columns = super::events::Row {
+            task_id: row.task_id,
+            seq: row.seq,
+            kind: row.kind,
+            entry: row.entry,
+            data: row.data,
+            personal: row.personal,
+            hash: row.hash,
+        };
+        items.push(Item { task_id: TaskId(row.task_id), record: Record::try_from(columns)?, last });
+    }
+    Ok(items)
+}
+
+/// The last transaction before `horizon` that wrote a row; none: there are none.
+pub async fn find_last(pool: &Pool, horizon: Transaction) -> Result<Option<Transaction>, Error> {
+    let (epoch, number) = horizon.columns();
+    let row = sqlx::query!(
+        r#"/* search: end of the feed */
+           select epoch, xid::text as "xid!" from task_events where (epoch, xid) < ($1, $2::text::xid8)
+           order by epoch desc, xid desc limit 1"#,
+        epoch,
+        number,
+    );
+    let row = row.fetch_optional(pool).await?;
+    row.map(|row| Transaction::read(row.epoch, &row.xid, Place { table: "task_events", key: "xid" })).transpose()
+}
+
+fn count(rows: usize) -> i64 {
+    i64::try_from(rows).unwrap_or(i64::MAX)
+}
+
+/// A caller's own number: beyond the last there is nothing, however far.
+fn asked(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
