@@ -53,7 +53,7 @@ async fn who_does_not_have_the_present_status_does_not_wait() {
         assert_eq!(wait(&parties.buyer, &task, tag).await.unwrap().status, expected, "{tag}");
     }
     let weak = format!("W/\"{version}\"");
-    let path = path.replace("55", "0");
+    let path = path.replace("wait=55", "wait=0");
     let answer = parties.buyer.call_with(("GET", &path), ("if-none-match", &weak), &Value::Null).await;
     assert_eq!(answer.status, 304, "no time to wait");
     parties.platform.done(&task, &with(cancel(), &json!({ "immediate": true }))).await;
