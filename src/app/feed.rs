@@ -131,7 +131,7 @@ async fn told(
     // When an event was recorded that the reader may not see must not show in the status either.
     let at = audit::view(event, None, caller.party()).recorded_at.unwrap_or(status.updated_at);
     let status = pace::told(app, version, (status, &course), at).await?;
-    Ok(Told::new((item.task_id, partner), (event, item.record.sealed.hash), status, caller.party()))
+    Ok(Told::new((item.task_id, partner), (event, &item.record.sealed), status, caller.party()))
 }
 
 /// Whether the task's status is still the one after the item's transition.

@@ -4,7 +4,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::{Builder, Uuid};
 
-use super::audit::{self, EntryView, Hash};
+use super::audit::{self, EntryView, Hash, Sealed};
 use super::event::Event;
 use super::id::{PartnerId, TaskId};
 use super::pace::StatusView;
@@ -45,21 +45,21 @@ pub struct Told {
 }
 
 impl Told {
-    /// `event`, whose entry has the hash `head_hash`, as `reader` is told of it; `status` is that after its transition.
+    /// `event`, which is stored as `row`, as `reader` is told of it; `status` is that after its transition.
     pub fn new(
         (task_id, partner_id): (TaskId, PartnerId),
-        (event, head_hash): (&Event, Hash),
+        (event, row): (&Event, &Sealed),
         status: StatusView,
         reader: Party,
     ) -> Self {
-        let view = audit::view(event, Some(&head_hash), reader);
+        let view = audit::view_stored(event, row, reader);
         Self {
-            id: id(&head_hash),
+            id: id(&row.hash),
             kind: view.kind,
             task_id,
             partner_id,
             seq: event.seq,
-            head_hash,
+            head_hash: row.hash,
             recorded_at: view.recorded_at,
             event: view,
             status,
