@@ -222,14 +222,14 @@ fn signed(text: &[u8], trusted: &Trusted, out: &mut impl Write) -> io::Result<Ve
     if is_note {
         return match Checkpoint::open(text, &trusted.keys) {
             Err(error) => not(out, "the checkpoint", &error),
-            Ok(checkpoint) => match trusted.connect(&checkpoint) {
-                Err(what) => not(out, "the checkpoint", &what),
-                Ok(()) => {
-                    let Checkpoint { origin, size, root } = &checkpoint;
-                    writeln!(out, "verified: checkpoint of {origin}, {size} leaves, root {root}")?;
-                    Ok(Verdict::Sound)
+            Ok(checkpoint) => {
+                if let Err(what) = trusted.connect(&checkpoint) {
+                    return not(out, "the checkpoint", &what);
                 }
-            },
+                let Checkpoint { origin, size, root } = &checkpoint;
+                writeln!(out, "verified: checkpoint of {origin}, {size} leaves, root {root}")?;
+                Ok(Verdict::Sound)
+            }
         };
     }
     match Receipt::verify(receipt, &trusted.keys) {

@@ -79,9 +79,9 @@ pub async fn list(pool: &Pool, wanted: &Selection, after: Option<TaskId>, limit:
         after.map_or(Uuid::nil(), |after| after.0),
         i64::from(limit),
         wanted.partner.map(|id| id.0),
-        wanted.workflow.as_ref().map(|key| key.as_str()),
-        wanted.from.map(|time| time.utc()),
-        wanted.until.map(|time| time.utc()),
+        wanted.workflow.as_ref().map(super::super::domain::id::WorkflowKey::as_str),
+        wanted.from.map(super::super::domain::time::Time::utc),
+        wanted.until.map(super::super::domain::time::Time::utc),
     );
     let rows = rows.fetch_all(pool).await?;
     let next = rows.last().map(|row| TaskId(row.task_id));

@@ -28,7 +28,7 @@ impl Visit for Statements {
         match field.name() {
             "summary" => statements.push(value.to_owned()),
             // Comes after it, empty if there is no more than the summary.
-            "db.statement" if !value.trim().is_empty() => *statements.last_mut().unwrap() = value.trim().to_owned(),
+            "db.statement" if !value.trim().is_empty() => value.trim().clone_into(statements.last_mut().unwrap()),
             _ => {}
         }
     }

@@ -262,13 +262,24 @@ impl What {
     /// The entry it is about, in a trail that was followed to the entry `last`.
     fn seq(&self, last: u64) -> Option<u64> {
         match self {
-            Self::Unreadable(_) | Self::Form | Self::Place | Self::Cut | Self::Entry(_) | Self::Empty => Some(last + 1),
-            Self::Damaged(_) => Some(last + 1),
+            Self::Unreadable(_)
+            | Self::Form
+            | Self::Place
+            | Self::Cut
+            | Self::Entry(_)
+            | Self::Empty
+            | Self::Damaged(_) => Some(last + 1),
             Self::Head(_) => Some(last),
             Self::Erased(seq) => Some(*seq),
-            Self::Format(_) | Self::Digest | Self::Totals | Self::Foreign => None,
-            Self::Inclusion(_) | Self::Elsewhere | Self::NotIncluded => None,
-            Self::Unconnected(_) | Self::Contradiction(..) => None,
+            Self::Format(_)
+            | Self::Digest
+            | Self::Totals
+            | Self::Foreign
+            | Self::Inclusion(_)
+            | Self::Elsewhere
+            | Self::NotIncluded
+            | Self::Unconnected(_)
+            | Self::Contradiction(..) => None,
         }
     }
 }
