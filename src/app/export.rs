@@ -6,7 +6,7 @@
 //! finds them.
 //!
 //! What the platform exports is recorded in the partners' trails before any of it leaves, and with its exact extent: an export of
-//! many is recorded [`PAGE`] tasks at a time. So what is recorded may not have left, if the reader went away; the other way round cannot be.
+//! many is recorded `PAGE` tasks at a time. So what is recorded may not have left, if the reader went away; the other way round cannot be.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;

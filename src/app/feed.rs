@@ -5,9 +5,9 @@
 //!
 //! **Cost.** A page of one partner looks at [`store::feed::WINDOW`] rows at most, whosever they are. The status after an event is the stored one
 //! where it has not changed since; else the task's trail is folded up to there, once per task and page. A page that would
-//! fold more than [`FOLDED`] rows ends before the task that is too much. So a page may be short, or empty, and have more behind it.
+//! fold more than `FOLDED` rows ends before the task that is too much. So a page may be short, or empty, and have more behind it.
 //!
-//! **Waiting.** One task per replica looks for the end of the feed while somebody waits, after own writes and otherwise every [`INTERVAL`], and
+//! **Waiting.** One task per replica looks for the end of the feed while somebody waits, after own writes and otherwise every `INTERVAL`, and
 //! tells all who wait; what other replicas write is found by the latter. (Those who wait for a status are told by other means: they
 //! wait for one task, not for everything.)
 

@@ -3,7 +3,7 @@
 //! **Who waits.** Everybody who waits for a task shares one topic, which has the newest status that this replica has seen and goes with its
 //! last watcher. Nobody has a queue: whoever reads slowly finds the newest status and misses those between.
 //!
-//! **Who wakes them.** What this replica has written, after the commit ([`Watchers::committed`]); what another has told it; and, as either can
+//! **Who wakes them.** What this replica has written, after the commit (`Watchers::committed`); what another has told it; and, as either can
 //! be lost, a look once a second at the versions of all watched tasks together. All three only say that something newer exists; one reader then
 //! reads each such status once, several tasks at a time, however many wait for it. [`relay`] has these loops, and a worker runs them.
 //!
