@@ -228,9 +228,7 @@ async fn save(app: &App, task: &Loaded, transition: &Transition, digest: Option<
     let save = Save { transition, head: task.record.head, command_digest: digest, seed: ids::random::<32> };
     let outcome = store::transitions::save(&app.pool, &save).await?;
     if let Outcome::Saved(_) = outcome {
-        app.alarm.set(transition.snapshot().task.wake_at());
-        app.watchers.committed(transition);
-        app.feed.look();
+        app.committed(transition);
     }
     Ok(outcome)
 }

@@ -175,7 +175,7 @@ pub async fn erase_task(app: &App, erasure: &Record, id: TaskId) -> Result<bool,
             Save { transition: &transition, head: task.record.head, command_digest: None, seed: ids::random::<32> };
         let erase = Erase { erasure_id: erasure.id, partner_id, plan: &plan, save };
         if let Outcome::Saved(_) = store::erasures::erase(&app.pool, &erase).await? {
-            app.watchers.committed(&transition);
+            app.committed(&transition);
             return Ok(true);
         }
         if turn.is_none() {

@@ -10,6 +10,7 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 use crate::clock::Clock;
+use crate::domain::decide::Transition;
 use crate::domain::refusal::Refusal;
 use crate::domain::time::Time;
 use crate::domain::workflow::Mistake;
@@ -104,6 +105,13 @@ impl App {
         self.watchers.close();
         self.alarm.ring();
         self.stopping.notify_waiters();
+    }
+
+    /// A transition was committed by this replica: tells whoever waits for it. To be called after every write of a task; waits for nothing.
+    fn committed(&self, transition: &Transition) {
+        self.alarm.set(transition.snapshot().task.wake_at());
+        self.watchers.committed(transition);
+        self.feed.look();
     }
 
     /// Waits until `at`, or until the service is about to stop.

@@ -101,8 +101,7 @@ pub async fn open_task(app: &Arc<App>, sender: Sender, new: NewTask) -> Result<(
         };
         let outcome = insert_opened(&app.pool, &open).await?;
         if let Outcome::Saved(_) = outcome {
-            app.alarm.set(transition.snapshot().task.wake_at());
-            app.feed.look();
+            app.committed(&transition);
         }
         let found =
             load(&app, id).await?.ok_or_else(|| Error::impossible("a task that was just written is not there"))?;

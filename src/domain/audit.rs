@@ -97,4 +97,4 @@ pub use hash::{Hash, InvalidHash};
 pub use partner::{PartnerEntryView, PartnerOrigin, partner_view};
 pub use proof::{EntryProof, FieldProof, ProofView, proof};
 pub use subject::{Origin, Recorded, Subject, TrailOrigin};
-pub use view::{ActorView, EntryView, EventType, Role, view, view_stored};
+pub use view::{ActorView, EntryView, EventType, Role, shown_type, view, view_stored};

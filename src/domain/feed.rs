@@ -54,7 +54,7 @@ impl Told {
     ) -> Self {
         let view = audit::view_stored(event, row, reader);
         Self {
-            id: id(&row.hash),
+            id: event_id(&row.hash),
             kind: view.kind,
             task_id,
             partner_id,
@@ -67,8 +67,8 @@ impl Told {
     }
 }
 
-/// The first half of the hash as a UUID of version 8 (RFC 9562): of a form of our own.
-fn id(hash: &Hash) -> Uuid {
+/// The id of the event whose entry has this hash: the first half of the hash as a UUID of version 8 (RFC 9562), of a form of our own.
+pub fn event_id(hash: &Hash) -> Uuid {
     let mut bytes = [0; 16];
     bytes.copy_from_slice(&hash.as_bytes()[..16]);
     Builder::from_custom_bytes(bytes).into_uuid()

@@ -15,9 +15,10 @@ use uuid::Uuid;
 use super::error::constraint;
 use super::row::{bigint, int, to_json};
 use super::{Error, Pool};
-use crate::domain::audit::{Hash, Origin, Sealed, Subject as _, seal};
+use crate::domain::audit::{Hash, Origin, Sealed, Subject as _, seal, shown_type};
 use crate::domain::decide::{Snapshot, Transition};
 use crate::domain::event::{Event, Fact, Opened};
+use crate::domain::feed::event_id;
 use crate::domain::id::{BuyerId, PartnerId};
 use crate::domain::party::Party;
 use crate::domain::text::Text;
@@ -129,6 +130,10 @@ struct Present {
 #[derive(Default)]
 struct Rows {
     seq: Vec<i64>,
+    /// By which receivers of webhooks know it.
+    event_id: Vec<Uuid>,
+    /// The type as the partner may know it.
+    partner_kind: Vec<Option<&'static str>>,
     cause_seq: Vec<i64>,
     kind: Vec<&'static str>,
     stage: Vec<Option<String>>,
@@ -196,6 +201,8 @@ impl Present {
 impl Rows {
     fn push(&mut self, event: &Event, sealed: Sealed, command_digest: Option<[u8; 32]>) {
         self.seq.push(bigint(event.seq));
+        self.event_id.push(event_id(&sealed.hash));
+        self.partner_kind.push(shown_type(event, Party::Partner));
         self.cause_seq.push(bigint(event.cause_seq));
         self.kind.push(event.fact.kind());
         self.stage.push(event.stage.as_ref().map(|stage| stage.as_str().to_owned()));
@@ -219,24 +226,34 @@ async fn update<'c>(
 ) -> Result<Option<i64>, sqlx::Error> {
     let Prepared { present, rows, hashes } = prepared;
     sqlx::query_scalar! {
-        r#"with task as (
+        r#"with row as materialized (
+               select * from unnest(
+                   $18::bigint[], $19::bigint[], $20::text[], $21::text[], $22::integer[], $23::text[], $24::timestamptz[],
+                   $25::uuid[], $26::bytea[], $27::text[], $28::text[], $29::text[], $30::bytea[], $32::uuid[], $33::text[]
+               ) as row (seq, cause_seq, type, stage, round, party, recorded_at,
+                   command_id, command_digest, entry, data, personal, hash, event_id, partner_type)
+           ), task as (
                update tasks set
                    version = $3, phase = $4, stage = $5, round = $6, waiting_on = $7, due_at = $8, overdue = $9,
                    wake_at = $10, format = $11, state = $12::text::jsonb, notes = $13::text::jsonb,
                    buyer_status = $14::text::json, status_version = $15, head_hash = $16, updated_at = $17,
                    closed_at = $31
                where task_id = $1 and version = $2
-               returning task_id, version
+               returning task_id, partner_id, version
            ), trail as (
                insert into task_events (task_id, seq, cause_seq, type, stage, round, party, recorded_at,
                    command_id, command_digest, entry, data, personal, hash)
                select task.task_id, row.seq, row.cause_seq, row.type, row.stage, row.round, row.party, row.recorded_at,
                    row.command_id, row.command_digest, row.entry, row.data::json, row.personal::json, row.hash
-               from task cross join unnest(
-                   $18::bigint[], $19::bigint[], $20::text[], $21::text[], $22::integer[], $23::text[], $24::timestamptz[],
-                   $25::uuid[], $26::bytea[], $27::text[], $28::text[], $29::text[], $30::bytea[]
-               ) as row (seq, cause_seq, type, stage, round, party, recorded_at,
-                   command_id, command_digest, entry, data, personal, hash)
+               from task cross join row
+           ), deliveries as (
+               insert into webhook_deliveries (task_id, seq, owner_id, endpoint_id, event_id, recorded_at, due_at)
+               select task.task_id, row.seq, endpoint.owner_id, endpoint.id, row.event_id, row.recorded_at, row.recorded_at
+               from task cross join row join webhook_endpoints endpoint
+                   on endpoint.owner_id in (task.partner_id, '00000000-0000-0000-0000-000000000000')
+                   and endpoint.state <> 'removed'
+                   and (endpoint.types is null
+                       or case endpoint.owner_id when task.partner_id then row.partner_type else row.type end = any (endpoint.types))
            )
            select version as "version!" from task"#,
         present.task_id, expected, present.version, present.phase, present.stage, present.round, present.waiting_on,
@@ -244,7 +261,7 @@ async fn update<'c>(
         present.buyer_status, present.status_version, &head(hashes).as_bytes()[..], present.updated_at,
         &rows.seq, &rows.cause_seq, &rows.kind as _, &rows.stage as _, &rows.round as _, &rows.party as _,
         &rows.recorded_at, &rows.command_id as _, &rows.command_digest as _, &rows.entry, &rows.data, &rows.personal, &rows.hash,
-        present.closed_at
+        present.closed_at, &rows.event_id, &rows.partner_kind as _
     }
     .fetch_optional(database)
     .await
@@ -259,24 +276,34 @@ async fn insert(
 ) -> Result<Option<i64>, sqlx::Error> {
     let Prepared { present, rows, hashes } = prepared;
     sqlx::query_scalar! {
-        r#"with task as (
+        r#"with row as materialized (
+               select * from unnest(
+                   $24::bigint[], $25::bigint[], $26::text[], $27::text[], $28::integer[], $29::text[], $30::timestamptz[],
+                   $31::uuid[], $32::bytea[], $33::text[], $34::text[], $35::text[], $36::bytea[], $37::uuid[], $38::text[]
+               ) as row (seq, cause_seq, type, stage, round, party, recorded_at,
+                   command_id, command_digest, entry, data, personal, hash, event_id, partner_type)
+           ), task as (
                insert into tasks (task_id, partner_id, buyer_id, workflow_key, workflow_version, title, metadata,
                    open_digest, opened_at, version, phase, stage, round, waiting_on, due_at, overdue, wake_at, format,
                    state, notes, buyer_status, status_version, head_hash, updated_at)
                values ($1, $2, $3, $4, $5, $6, $7::text::json, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
                    $19::text::jsonb, $20::text::jsonb, $21::text::json, $22, $23, $9)
                on conflict (task_id) do nothing
-               returning task_id, version
+               returning task_id, partner_id, version
            ), trail as (
                insert into task_events (task_id, seq, cause_seq, type, stage, round, party, recorded_at,
                    command_id, command_digest, entry, data, personal, hash)
                select task.task_id, row.seq, row.cause_seq, row.type, row.stage, row.round, row.party, row.recorded_at,
                    row.command_id, row.command_digest, row.entry, row.data::json, row.personal::json, row.hash
-               from task cross join unnest(
-                   $24::bigint[], $25::bigint[], $26::text[], $27::text[], $28::integer[], $29::text[], $30::timestamptz[],
-                   $31::uuid[], $32::bytea[], $33::text[], $34::text[], $35::text[], $36::bytea[]
-               ) as row (seq, cause_seq, type, stage, round, party, recorded_at,
-                   command_id, command_digest, entry, data, personal, hash)
+               from task cross join row
+           ), deliveries as (
+               insert into webhook_deliveries (task_id, seq, owner_id, endpoint_id, event_id, recorded_at, due_at)
+               select task.task_id, row.seq, endpoint.owner_id, endpoint.id, row.event_id, row.recorded_at, row.recorded_at
+               from task cross join row join webhook_endpoints endpoint
+                   on endpoint.owner_id in (task.partner_id, '00000000-0000-0000-0000-000000000000')
+                   and endpoint.state <> 'removed'
+                   and (endpoint.types is null
+                       or case endpoint.owner_id when task.partner_id then row.partner_type else row.type end = any (endpoint.types))
            )
            select version as "version!" from task"#,
         present.task_id, open.partner_id.0, open.buyer_id.0, opened.workflow.key.as_str(), int(opened.workflow.version),
@@ -285,7 +312,8 @@ async fn insert(
         present.wake_at, present.format, present.state, present.notes, present.buyer_status, present.status_version,
         &head(hashes).as_bytes()[..],
         &rows.seq, &rows.cause_seq, &rows.kind as _, &rows.stage as _, &rows.round as _, &rows.party as _,
-        &rows.recorded_at, &rows.command_id as _, &rows.command_digest as _, &rows.entry, &rows.data, &rows.personal, &rows.hash
+        &rows.recorded_at, &rows.command_id as _, &rows.command_digest as _, &rows.entry, &rows.data, &rows.personal, &rows.hash,
+        &rows.event_id, &rows.partner_kind as _
     }
     .fetch_optional(pool)
     .await

@@ -144,6 +144,12 @@ pub fn view(event: &Event, hash: Option<&Hash>, viewer: Party) -> EntryView {
     }
 }
 
+/// The type of an event, if `viewer` may know it.
+pub fn shown_type(event: &Event, viewer: Party) -> Option<&'static str> {
+    let kind = Kind::of(event);
+    kind.shows("type", event, viewer).then_some(kind.name)
+}
+
 /// A stored entry as `viewer` may see it; `event` is what it says.
 pub fn view_stored(event: &Event, row: &Sealed, viewer: Party) -> EntryView {
     let kind = Kind::of(event);
