@@ -4,10 +4,13 @@
 
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Write};
+use std::num::NonZero;
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
+use std::thread;
 
 use crate::domain::audit::checkpoint::Checkpoint;
-use crate::domain::audit::export::{self, Flaw, Trusted, Verified, Verifier, What};
+use crate::domain::audit::export::{self, Flaw, Line, Trusted, Verified, Verifier, What};
 use crate::domain::audit::log::ConsistencyProof;
 use crate::domain::audit::note::VerifierKey;
 use crate::domain::audit::receipt::Receipt;
@@ -17,6 +20,9 @@ use super::Verdict;
 
 /// More flaws than this are counted, not told.
 const MAX_FLAWS: u32 = 100;
+
+/// How many bytes of lines are looked at together.
+const BATCH: usize = 1 << 20;
 
 /// What a file is checked with, as it was named on the command line.
 #[derive(Clone, Debug, Default)]
@@ -110,27 +116,32 @@ fn is_proof(first: &[u8]) -> bool {
     serde_json::from_slice::<ProofView>(text).is_ok()
 }
 
-fn lines(mut line: Vec<u8>, mut input: impl BufRead, trusted: &Trusted, out: &mut impl Write) -> io::Result<Verdict> {
+fn lines(mut batch: Vec<u8>, mut input: impl BufRead, trusted: &Trusted, out: &mut impl Write) -> io::Result<Verdict> {
     let mut verifier = Verifier::new(trusted);
     let (mut flaws, mut sound) = (0, 0_u64);
-    while !line.is_empty() {
-        match verifier.read(&line) {
-            Ok(None) => {}
-            Ok(Some(trail)) => {
-                sound += 1;
-                verified(out, &trail)?;
-            }
-            Err(flaw) => {
-                let is_last = flaw.what == What::Place && flaw.trail.is_none();
-                tell(out, &flaw, &mut flaws)?;
-                if is_last {
-                    // What is behind the end is not looked at.
-                    return Ok(Verdict::Unsound);
+    loop {
+        while batch.len() < BATCH && input.read_until(b'\n', &mut batch)? > 0 {}
+        if batch.is_empty() {
+            break;
+        }
+        for line in look_at(&batch) {
+            match verifier.read(line) {
+                Ok(None) => {}
+                Ok(Some(trail)) => {
+                    sound += 1;
+                    verified(out, &trail)?;
+                }
+                Err(flaw) => {
+                    let is_last = flaw.what == What::Place && flaw.trail.is_none();
+                    tell(out, &flaw, &mut flaws)?;
+                    if is_last {
+                        // What is behind the end is not looked at.
+                        return Ok(Verdict::Unsound);
+                    }
                 }
             }
         }
-        line.clear();
-        input.read_until(b'\n', &mut line)?;
+        batch.clear();
     }
     if let Err(flaw) = verifier.finish() {
         tell(out, &flaw, &mut flaws)?;
@@ -142,6 +153,20 @@ fn lines(mut line: Vec<u8>, mut input: impl BufRead, trusted: &Trusted, out: &mu
     }
     writeln!(out, "verified: {trails} trails with {entries} entries; {}", beyond(trusted))?;
     Ok(Verdict::Sound)
+}
+
+/// The lines of a batch, in order; every core looks at a part of them.
+fn look_at(batch: &[u8]) -> Vec<Line<'_>> {
+    let lines: Vec<&[u8]> = batch.split_inclusive(|byte| *byte == b'\n').collect();
+    let share = lines.len().div_ceil(thread::available_parallelism().map_or(1, NonZero::get));
+    thread::scope(|scope| {
+        let parts: Vec<_> = lines
+            .chunks(share)
+            .map(|part| scope.spawn(move || part.iter().copied().map(Line::new).collect::<Vec<_>>()))
+            .collect();
+        let parts = parts.into_iter().map(|part| part.join().unwrap_or_else(|panic| resume_unwind(panic)));
+        parts.flatten().collect()
+    })
 }
 
 fn beyond(trusted: &Trusted) -> &'static str {

@@ -53,7 +53,7 @@ pub fn fields() -> BTreeMap<&'static str, BTreeMap<&'static str, Vec<&'static st
 mod tests;
 mod verifier;
 
-pub use verifier::{Flaw, Trusted, Verified, Verifier, What};
+pub use verifier::{Flaw, Line, Trusted, Verified, Verifier, What};
 
 /// The first line of a trail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -8,6 +8,8 @@ use super::columns::{Content, Fields};
 use super::fields::{Field, Kind};
 use super::hash::{Hash, Salt};
 use super::subject::{Recorded, Subject, TrailOrigin};
+use crate::domain::event::Event;
+use crate::domain::partner_event::PartnerEvent;
 use crate::domain::party::Party;
 
 /// The trail of a task or a partner with what it takes to check it offline.
@@ -129,7 +131,7 @@ impl ProofView {
     fn follow(&self, origin: &impl Subject) -> Result<Head, Broken> {
         let mut chain = Chain::new(origin);
         for proof in &self.entries {
-            let head = proof.check(&chain).map_err(|what| chain.broken(what))?;
+            let head = proof.check(&proof.committed(), &chain).map_err(|what| chain.broken(what))?;
             chain.advance(head);
         }
         self.check_erased()?;
@@ -162,25 +164,44 @@ impl EntryProof {
         })
     }
 
-    /// Checks this entry as the next one of `chain`.
-    pub(super) fn check<S: Subject>(&self, chain: &Chain<S>) -> Result<Head, Error> {
+    /// What the fields that are shown come to, by themselves; `None`: none are shown.
+    pub(super) fn committed(&self) -> Result<Option<Committed>, Error> {
+        let Some(fields) = &self.fields else { return Ok(None) };
+        // Each type has a fixed list of fields, so a field cannot be committed twice and shown differently to two parties.
+        let name = fields.iter().find(|field| field.path == "type").and_then(|field| field.value.as_deref());
+        let name = name.and_then(|value| serde_json::from_str(value).ok());
+        let kind =
+            name.and_then(|name| Kind::find(Event::KINDS, name).or_else(|| Kind::find(PartnerEvent::KINDS, name)));
+        let kind = kind.ok_or(Error::Columns)?;
+        if !fields.iter().map(|field| field.path.as_str()).eq(kind.fields().map(|field| field.path)) {
+            return Err(Error::Columns);
+        }
+        let leaves: Option<Vec<Hash>> = fields.iter().map(FieldProof::commitment).collect();
+        Ok(Some(Committed { kind, root: Hash::of_tree(leaves.ok_or(Error::Columns)?) }))
+    }
+
+    /// Checks this entry, whose fields come to `committed`, as the next one of `chain`.
+    pub(super) fn check<S: Subject>(
+        &self,
+        committed: &Result<Option<Committed>, Error>,
+        chain: &Chain<S>,
+    ) -> Result<Head, Error> {
         let (entry, head) = chain.link(&self.entry, &self.hash)?;
         if entry.seq != self.seq {
             return Err(Error::Order(self.seq));
         }
-        if let Some(fields) = &self.fields {
-            // Each type has a fixed list of fields, so a field cannot be committed twice and shown differently to two parties.
-            let kind = fields.iter().find(|field| field.path == "type").and_then(|field| field.value.as_deref());
-            let kind = kind.and_then(|value| serde_json::from_str(value).ok());
-            let kind = kind.and_then(|name| Kind::find(S::Event::KINDS, name)).ok_or(Error::Columns)?;
-            if !fields.iter().map(|field| field.path.as_str()).eq(kind.fields().map(|field| field.path)) {
-                return Err(Error::Columns);
-            }
-            let leaves: Option<Vec<Hash>> = fields.iter().map(FieldProof::commitment).collect();
-            if Hash::of_tree(leaves.ok_or(Error::Columns)?) != entry.root {
-                return Err(Error::Fields);
-            }
+        match committed.as_ref().map_err(Clone::clone)? {
+            None => Ok(head),
+            Some(Committed { kind, .. }) if Kind::find(S::Event::KINDS, kind.name).is_none() => Err(Error::Columns),
+            Some(Committed { root, .. }) if *root != entry.root => Err(Error::Fields),
+            Some(_) => Ok(head),
         }
-        Ok(head)
     }
+}
+
+/// What the fields of an entry come to.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Committed {
+    kind: &'static Kind,
+    root: Hash,
 }

@@ -40,7 +40,7 @@ fn lines(rows: &[Sealed], viewer: Party) -> Vec<Vec<u8>> {
 /// The first flaw in what follows `verifier`; none if it is sound to its end.
 fn flaw(mut verifier: Verifier<'_>, lines: &[Vec<u8>]) -> Option<Flaw> {
     for line in lines {
-        if let Err(flaw) = verifier.read(line) {
+        if let Err(flaw) = verifier.read(Line::new(line)) {
             return Some(flaw);
         }
     }
@@ -67,7 +67,7 @@ fn snapshots<'t>(trusted: &'t Trusted, lines: &[Vec<u8>]) -> Vec<Verifier<'t>> {
     let mut all = Vec::new();
     for line in lines {
         all.push(verifier.clone());
-        verifier.read(line).unwrap();
+        verifier.read(Line::new(line)).unwrap();
     }
     assert_eq!(verifier.finish(), Ok(()));
     all
@@ -220,7 +220,7 @@ fn an_export_of_many_says_what_it_has() {
     let mut file = lines.clone();
     file.remove(2);
     let mut verifier = Verifier::new(&trusted);
-    let read: Vec<_> = file.iter().map(|line| verifier.read(line)).collect();
+    let read: Vec<_> = file.iter().map(|line| verifier.read(Line::new(line))).collect();
     let flaws: Vec<_> = read.iter().filter_map(|read| read.as_ref().err()).collect();
     assert_eq!((flaws[0].line, flaws[0].seq, &flaws[0].what), (3, Some(1), &What::Entry(Error::Order(2))));
     assert_eq!(read.iter().filter(|read| matches!(read, Ok(Some(_)))).count(), 1);

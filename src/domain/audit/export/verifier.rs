@@ -12,7 +12,7 @@ use crate::domain::audit::checkpoint::Checkpoint;
 use crate::domain::audit::hash::Hash;
 use crate::domain::audit::log::{self, ConsistencyProof, InclusionProof, Leaf, Subject};
 use crate::domain::audit::note::VerifierKey;
-use crate::domain::audit::proof::EntryProof;
+use crate::domain::audit::proof::{Committed, EntryProof};
 use crate::domain::audit::subject::{Origin, TrailOrigin};
 use crate::domain::party::Party;
 
@@ -116,6 +116,33 @@ pub struct Verified {
     pub included: Option<(u64, u64)>,
 }
 
+/// A line of an export, with its line feed, and all that shows of it by itself: whatever comes before it, so that several can be looked at side by
+/// side.
+#[derive(Clone, Debug)]
+pub struct Line<'l> {
+    bytes: &'l [u8],
+    /// Of a line that begins as entries do.
+    entry: Option<Result<Entry, What>>,
+}
+
+#[derive(Clone, Debug)]
+struct Entry {
+    proof: EntryProof,
+    committed: Result<Option<Committed>, ChainError>,
+}
+
+impl<'l> Line<'l> {
+    /// Looks at a line. The greater part of the work of checking is done here.
+    pub fn new(bytes: &'l [u8]) -> Self {
+        let entry = bytes.starts_with(ENTRY).then(|| {
+            let proof: EntryProof =
+                parse(bytes.strip_suffix(b"\n").ok_or(What::Form)?, &mut Vec::with_capacity(bytes.len()))?;
+            Ok(Entry { committed: proof.committed(), proof })
+        });
+        Self { bytes, entry }
+    }
+}
+
 /// Checks an export line by line. It keeps 32 bytes for each entry of the trail at hand, and nothing of what it has left behind.
 #[derive(Clone, Debug)]
 pub struct Verifier<'t> {
@@ -151,14 +178,17 @@ impl<'t> Verifier<'t> {
         self.counted
     }
 
-    /// The next line, with its line feed: the trail that ends there and is sound. After a flaw in a trail the rest of it is passed over.
-    pub fn read(&mut self, line: &[u8]) -> Result<Option<Verified>, Flaw> {
+    /// The next line: the trail that ends there and is sound. After a flaw in a trail the rest of it is passed over.
+    pub fn read(&mut self, line: Line<'_>) -> Result<Option<Verified>, Flaw> {
         self.line += 1;
+        let bytes = line.bytes;
         let step = self.step(line).map_err(|what| self.flaw(what));
-        if line.starts_with(super::END) && self.trail.take().is_some() {
+        if bytes.starts_with(super::END) && self.trail.take().is_some() {
             self.is_over = self.selection.is_none();
         }
-        self.whole.update(line);
+        if self.selection.is_some() {
+            self.whole.update(bytes);
+        }
         step
     }
 
@@ -182,7 +212,7 @@ impl<'t> Verifier<'t> {
         Flaw { line: self.line, trail, seq, what }
     }
 
-    fn step(&mut self, line: &[u8]) -> Result<Option<Verified>, What> {
+    fn step(&mut self, Line { bytes: line, entry }: Line<'_>) -> Result<Option<Verified>, What> {
         let text = line.strip_suffix(b"\n").ok_or(What::Form)?;
         let is_entry = text.starts_with(ENTRY) || text.starts_with(DAMAGED);
         let is_known = [HEADER, super::END, OPENING, TOTALS].iter().any(|start| text.starts_with(start));
@@ -203,7 +233,7 @@ impl<'t> Verifier<'t> {
                 return if trail.is_flawed {
                     Ok(None)
                 } else {
-                    trail.entry(line, text, &mut self.buffer).map(|()| None)
+                    trail.entry(line, entry.unwrap_or_else(|| Err(damaged(text, &mut self.buffer)))).map(|()| None)
                 };
             }
             if text.starts_with(super::END) {
@@ -310,22 +340,20 @@ impl Following {
         }
     }
 
-    fn follow(&mut self, entry: &EntryProof) -> Result<(), ChainError> {
+    fn follow(&mut self, Entry { proof, committed }: &Entry) -> Result<(), ChainError> {
         match self {
-            Self::Task(chain) => chain.advance(entry.check(chain)?),
-            Self::Partner(chain) => chain.advance(entry.check(chain)?),
+            Self::Task(chain) => chain.advance(proof.check(committed, chain)?),
+            Self::Partner(chain) => chain.advance(proof.check(committed, chain)?),
         }
         Ok(())
     }
 }
 
 impl Trail {
-    fn entry(&mut self, line: &[u8], text: &[u8], buffer: &mut Vec<u8>) -> Result<(), What> {
-        if text.starts_with(DAMAGED) {
-            return Err(What::Damaged(parse::<DamagedLine>(text, buffer)?.damaged.what));
-        }
-        let entry: EntryProof = parse(text, buffer)?;
+    fn entry(&mut self, line: &[u8], entry: Result<Entry, What>) -> Result<(), What> {
+        let entry = entry?;
         self.chain.follow(&entry)?;
+        let entry = entry.proof;
         if entry.fields.iter().flatten().any(|field| field.erased) {
             self.lost.insert(entry.seq);
         }
@@ -403,6 +431,11 @@ impl Trusted {
         }
         if is_connected { Ok(()) } else { Err(What::Unconnected(checkpoint.size)) }
     }
+}
+
+/// What a line says that stands in the place of an entry.
+fn damaged(text: &[u8], buffer: &mut Vec<u8>) -> What {
+    parse::<DamagedLine>(text, buffer).map_or_else(|what| what, |line| What::Damaged(line.damaged.what))
 }
 
 /// Reads a line that must be written as this build writes it.
