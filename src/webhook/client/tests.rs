@@ -326,6 +326,7 @@ async fn a_literal_address_that_may_not_be_called_is_not_connected_to() {
 async fn the_address_that_was_judged_is_the_one_that_is_connected_to() {
     let (address, task) = receiver(|mut stream, _| async move {
         stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await.unwrap();
+        stream
     })
     .await;
     let private = TcpListener::bind(("127.0.0.2", address.port())).unwrap();
@@ -335,7 +336,8 @@ async fn the_address_that_was_judged_is_the_one_that_is_connected_to() {
     let url = format!("http://turns.example:{}/", address.port());
 
     assert_eq!(post(&client, &url).await, answered(200, ""));
-    task.await.unwrap();
+    // Open to be used again, which would be an attempt without a look-up.
+    let _kept = task.await.unwrap();
     assert_eq!(names.left(), 2, "one look-up for an attempt");
     for left in [1, 0] {
         let Outcome::Failed(failure) = post(&client, &url).await else { panic!("called a private address") };
