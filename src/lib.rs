@@ -25,7 +25,7 @@
 //! |---|---|---|
 //! | domain | std, serde, chrono (with its time zones) and uuid types, thiserror, hashing, utoipa's schemas | axum, sqlx, tokio, tracing, any other folder |
 //! | store | domain, sqlx | axum, app, http |
-//! | webhook | domain, reqwest | axum, sqlx, any other folder |
+//! | webhook | domain, hyper | axum, sqlx, any other folder |
 //! | app | domain, store, webhook, clock, ids | axum, http |
 //! | http, worker | app, domain (worker: webhook) | sqlx, store |
 //!

@@ -5,7 +5,6 @@ use std::future::Future;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex};
 
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{RootCertStore, ServerConfig};
 use tokio::io::{AsyncRead, AsyncReadExt as _};
@@ -13,38 +12,35 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 
+use super::address::Lookup;
+
 /// Answers whatever name is asked for with the given addresses, one answer after the other.
-pub(super) struct Names(Mutex<VecDeque<Vec<IpAddr>>>);
+#[derive(Clone)]
+pub(super) struct Names(Arc<Mutex<VecDeque<Vec<IpAddr>>>>);
 
 impl Names {
-    pub(super) fn new(answers: &[&[&str]]) -> Arc<Self> {
+    pub(super) fn new(answers: &[&[&str]]) -> Self {
         let parse = |answer: &&[&str]| answer.iter().map(|text| text.parse().unwrap()).collect();
-        Arc::new(Self(Mutex::new(answers.iter().map(parse).collect())))
+        Self(Arc::new(Mutex::new(answers.iter().map(parse).collect())))
     }
 
     /// How many answers nobody asked for.
     pub(super) fn left(&self) -> usize {
         self.0.lock().unwrap().len()
     }
-}
 
-impl Resolve for Names {
-    fn resolve(&self, _: Name) -> Resolving {
-        let answer = self.0.lock().unwrap().pop_front().ok_or("asked too often");
-        Box::pin(async move {
-            let addresses: Addrs = Box::new(answer?.into_iter().map(|address| SocketAddr::new(address, 0)));
-            Ok(addresses)
+    pub(super) fn lookup(&self) -> Arc<Lookup> {
+        let names = self.0.clone();
+        Arc::new(move |_| {
+            let answer = names.lock().unwrap().pop_front().expect("asked too often");
+            Box::pin(async { Ok(answer) })
         })
     }
 }
 
 /// A name server that never answers.
-pub(super) struct Silence;
-
-impl Resolve for Silence {
-    fn resolve(&self, _: Name) -> Resolving {
-        Box::pin(std::future::pending())
-    }
+pub(super) fn silence() -> Arc<Lookup> {
+    Arc::new(|_| Box::pin(std::future::pending()))
 }
 
 /// A request as it came over the wire.
