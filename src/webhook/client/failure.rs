@@ -49,11 +49,7 @@ impl Failure {
     }
 
     pub(super) fn of_connect(error: &io::Error) -> Self {
-        match error.kind() {
-            io::ErrorKind::ConnectionRefused => Self::ConnectionRefused,
-            io::ErrorKind::TimedOut => Self::ConnectTimedOut,
-            _ => Self::Unreachable,
-        }
+        if error.kind() == io::ErrorKind::ConnectionRefused { Self::ConnectionRefused } else { Self::Unreachable }
     }
 
     /// Of a handshake: what rustls found is inside.
