@@ -12,6 +12,7 @@
 //! | [`app`] | the use cases, one async function per thing that a caller can ask for |
 //! | [`http`] | axum: parse, one call into app, view. [`http::problem`] alone knows status codes; [`http::openapi`] makes the contract |
 //! | [`worker`] | what the service does by itself, each loop with a step that a test can call |
+//! | [`webhook`] | events out: what may be called, signatures, one guarded attempt |
 //! | [`embedded`] | the private Postgres of a machine without one |
 //! | [`config`], [`clock`], [`ids`] | the only readers of the environment, the time and randomness |
 //! | [`trial`], [`demo`], [`check`] | the credentials of a trial, a task played through, files checked offline |
@@ -24,8 +25,9 @@
 //! |---|---|---|
 //! | domain | std, serde, chrono (with its time zones) and uuid types, thiserror, hashing, utoipa's schemas | axum, sqlx, tokio, tracing, any other folder |
 //! | store | domain, sqlx | axum, app, http |
-//! | app | domain, store, clock, ids | axum, http |
-//! | http, worker | app, domain | sqlx, store |
+//! | webhook | domain, reqwest | axum, sqlx, any other folder |
+//! | app | domain, store, webhook, clock, ids | axum, http |
+//! | http, worker | app, domain (worker: webhook) | sqlx, store |
 //!
 //! `tests/api/tidy.rs` reads the files and fails on an arrow that is not here.
 //!
@@ -174,4 +176,5 @@ pub mod ids;
 pub mod store;
 pub mod telemetry;
 pub mod trial;
+pub mod webhook;
 pub mod worker;
