@@ -25,6 +25,7 @@ use crate::domain::event::Event;
 use crate::domain::feed::Told;
 use crate::domain::id::TaskId;
 use crate::domain::pace::Course;
+use crate::domain::party::Party;
 use crate::domain::status::Status;
 use crate::store;
 use crate::store::feed::Item;
@@ -92,20 +93,37 @@ async fn page(
     if found.rows.is_empty() {
         return Ok(page);
     }
-    let mut items = store::feed::load(&app.pool, &found.rows).await?;
-    let mut ids: Vec<TaskId> = items.iter().map(|item| item.task_id).collect();
-    ids.sort_unstable();
-    ids.dedup();
-    let mut tasks = BTreeMap::new();
-    for (id, task) in tasks::load_all(app, &ids).await? {
-        tasks.insert(id, task?);
-    }
+    let mut items = store::feed::load(&app.pool, found.rows.iter().map(|row| (row.task_id, row.seq))).await?;
+    let tasks = load_tasks(app, &items).await?;
     let fits = affordable(&items, &tasks);
     if let Some(last) = found.rows[..fits].last().filter(|_| fits < items.len()) {
         (page.next, page.more) = (*last, true);
         items.truncate(fits);
     }
-    let mut presents = presents(app, &items, &tasks).await?;
+    page.items = tell(app, caller.party(), items, &tasks).await?;
+    Ok(page)
+}
+
+/// The event with this `seq` of a task, as a page of the feed tells it to this party: what a webhook delivers.
+pub(super) async fn tell_one(app: &App, party: Party, row: (TaskId, u64)) -> Result<Told, Error> {
+    let items = store::feed::load(&app.pool, std::iter::once(row)).await?;
+    let tasks = load_tasks(app, &items).await?;
+    let told = tell(app, party, items, &tasks).await?.pop();
+    told.ok_or_else(|| Error::impossible("a delivery without its event"))
+}
+
+async fn load_tasks(app: &App, items: &[Item]) -> Result<BTreeMap<TaskId, Loaded>, Error> {
+    let mut ids: Vec<TaskId> = items.iter().map(|item| item.task_id).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    let tasks = tasks::load_all(app, &ids).await?;
+    tasks.into_iter().map(|(id, task)| Ok((id, task?))).collect()
+}
+
+/// These items in their order, each with the status after it.
+async fn tell(app: &App, party: Party, items: Vec<Item>, tasks: &BTreeMap<TaskId, Loaded>) -> Result<Vec<Told>, Error> {
+    let mut presents = presents(app, &items, tasks).await?;
+    let mut all = Vec::with_capacity(items.len());
     for item in items {
         let task = tasks.get(&item.task_id).ok_or_else(|| Error::impossible("an event without its task"))?;
         let key = (item.task_id, item.last);
@@ -113,15 +131,15 @@ async fn page(
             Some(after) => after,
             None => (task.snapshot().status.clone(), Course::of(&task.snapshot().task)),
         };
-        page.items.push(told(app, caller, (task, &item), after.clone()).await?);
+        all.push(told(app, party, (task, &item), after.clone()).await?);
         presents.insert(key, after);
     }
-    Ok(page)
+    Ok(all)
 }
 
 async fn told(
     app: &App,
-    caller: &Caller,
+    party: Party,
     (task, item): (&Loaded, &Item),
     (status, course): (Status, Course),
 ) -> Result<Told, Error> {
@@ -129,9 +147,9 @@ async fn told(
     let partner = task.record.partner_id;
     let version = (partner, &task.record.workflow);
     // When an event was recorded that the reader may not see must not show in the status either.
-    let at = audit::view(event, None, caller.party()).recorded_at.unwrap_or(status.updated_at);
+    let at = audit::view(event, None, party).recorded_at.unwrap_or(status.updated_at);
     let status = pace::told(app, version, (status, &course), at).await?;
-    Ok(Told::new((item.task_id, partner), (event, &item.record.sealed), status, caller.party()))
+    Ok(Told::new((item.task_id, partner), (event, &item.record.sealed), status, party))
 }
 
 /// Whether the task's status is still the one after the item's transition.

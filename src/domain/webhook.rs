@@ -147,6 +147,10 @@ pub struct Attempt {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(example = "timed_out")]
     pub error: Option<String>,
+    /// The same for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = "no answer came within 15 seconds")]
+    pub detail: Option<String>,
     /// How long it took, in milliseconds.
     pub took_ms: u64,
 }
@@ -245,11 +249,12 @@ mod tests {
     #[test]
     fn what_is_stored_of_an_attempt_keeps_its_shape() {
         let at = Time::from_micros(1_800_000_000_000_000);
-        let answered = Attempt { at, status: Some(500), error: None, took_ms: 12 };
-        let failed = Attempt { at, status: None, error: Some("timed_out".to_owned()), took_ms: 15_000 };
+        let answered = Attempt { at, status: Some(500), error: None, detail: None, took_ms: 12 };
+        let (error, detail) = (Some("timed_out".to_owned()), Some("no answer came".to_owned()));
+        let failed = Attempt { at, status: None, error, detail, took_ms: 15_000 };
         let stored = json!([
             { "at": "2027-01-15T08:00:00Z", "status": 500, "took_ms": 12 },
-            { "at": "2027-01-15T08:00:00Z", "error": "timed_out", "took_ms": 15000 },
+            { "at": "2027-01-15T08:00:00Z", "error": "timed_out", "detail": "no answer came", "took_ms": 15000 },
         ]);
         assert_eq!(serde_json::to_value([&answered, &failed]).unwrap(), stored);
         assert_eq!(serde_json::from_value::<Vec<Attempt>>(stored).unwrap(), [answered, failed]);

@@ -61,11 +61,15 @@ carries `X-Request-Id`; a request's own is kept if it is up to 100 letters, digi
 
 A request carries exactly one credential. What belongs to somebody else does not exist: `404`.";
 
-const TAGS: [(&str, &str); 8] = [
+const TAGS: [(&str, &str); 9] = [
     ("workflows", "Sequences of stages, registered by partners; versions are immutable."),
     ("tasks", "Tasks and the one write: commands."),
     ("status", "What the buyer reads."),
     ("events", "What happens, told to those who keep a copy."),
+    (
+        "webhooks",
+        "The same, sent to endpoints of one's own: signed, in order per task, and again until they are accepted.",
+    ),
     ("erasures", "The personal data of one person, taken out of every task while all trails still verify."),
     ("audit", "The trail: who decided what, when, on which revision, with the hashes that prove it."),
     ("partners", "Partners and their keys, kept by the platform."),

@@ -106,9 +106,9 @@ pub struct Item {
     pub last: u64,
 }
 
-/// These rows, in their order.
-pub async fn load(pool: &Pool, rows: &[Position]) -> Result<Vec<Item>, Error> {
-    let (tasks, seqs): (Vec<Uuid>, Vec<i64>) = rows.iter().map(|row| (row.task_id.0, bigint(row.seq))).unzip();
+/// These rows, each by its task and `seq`, in their order.
+pub async fn load(pool: &Pool, rows: impl Iterator<Item = (TaskId, u64)>) -> Result<Vec<Item>, Error> {
+    let (tasks, seqs): (Vec<Uuid>, Vec<i64>) = rows.map(|(task_id, seq)| (task_id.0, bigint(seq))).unzip();
     let found = sqlx::query!(
         r#"/* search: rows of a page of the feed */
            select event.task_id, event.seq, type as kind, entry, data::text as "data!", personal::text as "personal!", hash,

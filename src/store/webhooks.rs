@@ -7,9 +7,9 @@ use uuid::Uuid;
 
 use super::row::Place;
 use super::{Error, Pool};
-use crate::domain::webhook::{DisabledReason, EndpointKey, EndpointState, OVERLAP, Owner, Types};
 use crate::domain::id::EndpointId;
 use crate::domain::time::Time;
+use crate::domain::webhook::{DisabledReason, EndpointKey, EndpointState, OVERLAP, Owner, Types};
 use crate::webhook::sign::Secret;
 
 /// An endpoint that was not removed.
