@@ -42,4 +42,5 @@ mod tidy;
 mod timers;
 mod waiting;
 mod walk;
+mod webhooks;
 mod workflows;
