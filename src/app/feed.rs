@@ -18,21 +18,22 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep, sleep_until};
+use uuid::Uuid;
 
 use crate::domain::audit;
 use crate::domain::decide::Snapshot;
 use crate::domain::event::Event;
-use crate::domain::feed::Told;
+use crate::domain::feed::{Item, Told, WebhookDisabled};
 use crate::domain::id::TaskId;
 use crate::domain::pace::Course;
 use crate::domain::party::Party;
 use crate::domain::status::Status;
 use crate::store;
-use crate::store::feed::Item;
+use crate::store::feed::{Item as Row, Notice};
 use crate::store::horizon::find_horizon;
 
 use super::tasks::Loaded;
-use super::{App, Caller, Error, pace, tasks};
+use super::{App, Caller, Error, pace, tasks, webhooks};
 
 pub use crate::store::feed::Position;
 pub use crate::store::horizon::Transaction;
@@ -49,8 +50,8 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// A part of the feed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Page {
-    /// The events, in order.
-    pub items: Vec<Told>,
+    /// The events and notices, in order.
+    pub items: Vec<Item>,
     /// Where to go on: nothing up to here is missing.
     pub next: Position,
     /// Whether there may be more already.
@@ -88,20 +89,46 @@ async fn page(
     (after, horizon): (Position, Transaction),
     limit: usize,
 ) -> Result<Page, Error> {
-    let found = store::feed::list(&app.pool, (after, horizon), caller.partner_id(), limit).await?;
+    let owner = webhooks::owner(caller).ok_or(Error::NotFound)?;
+    let mut found = store::feed::list(&app.pool, (after, horizon), owner, limit).await?;
     let mut page = Page { items: Vec::new(), next: found.next, more: found.more, epoch: horizon.epoch };
     if found.rows.is_empty() {
         return Ok(page);
     }
-    let mut items = store::feed::load(&app.pool, found.rows.iter().map(|row| (row.task_id, row.seq))).await?;
-    let tasks = load_tasks(app, &items).await?;
-    let fits = affordable(&items, &tasks);
-    if let Some(last) = found.rows[..fits].last().filter(|_| fits < items.len()) {
-        (page.next, page.more) = (*last, true);
-        items.truncate(fits);
+    let rows = found.rows.iter().filter(|row| row.notice().is_none());
+    let mut events = store::feed::load(&app.pool, rows.map(|row| (row.task_id, row.seq))).await?;
+    let tasks = load_tasks(app, &events).await?;
+    let fits = affordable(&events, &tasks);
+    if let Some(first) = events.get(fits) {
+        let cut = found.rows.iter().position(|row| (row.task_id, row.seq) == (first.task_id, first.record.event.seq));
+        found.rows.truncate(cut.unwrap_or_default());
+        (page.next, page.more) = (found.rows.last().copied().unwrap_or(after), true);
+        events.truncate(fits);
     }
-    page.items = tell(app, caller.party(), items, &tasks).await?;
+    let mut told = tell(app, caller.party(), events, &tasks).await?.into_iter();
+    let mut notices = notices(app, &found.rows).await?;
+    for row in &found.rows {
+        let item = match row.notice() {
+            Some(id) => notices.remove(&id),
+            None => told.next().map(|told| Item::Event(Box::new(told))),
+        };
+        page.items.push(item.ok_or_else(|| Error::impossible("a row of the feed that is gone"))?);
+    }
     Ok(page)
+}
+
+/// The notices among these rows, by id.
+async fn notices(app: &App, rows: &[Position]) -> Result<BTreeMap<Uuid, Item>, Error> {
+    let ids: Vec<Uuid> = rows.iter().filter_map(Position::notice).collect();
+    if ids.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let notices = store::feed::load_notices(&app.pool, &ids).await?;
+    let item = |Notice { id, endpoint, reason, recorded_at }| {
+        let notice = WebhookDisabled { id, kind: WebhookDisabled::TYPE, webhook: endpoint, reason, recorded_at };
+        (id, Item::WebhookDisabled(notice))
+    };
+    Ok(notices.into_iter().map(item).collect())
 }
 
 /// The event with this `seq` of a task, as a page of the feed tells it to this party: what a webhook delivers.
@@ -112,7 +139,7 @@ pub(super) async fn tell_one(app: &App, party: Party, row: (TaskId, u64)) -> Res
     told.ok_or_else(|| Error::impossible("a delivery without its event"))
 }
 
-async fn load_tasks(app: &App, items: &[Item]) -> Result<BTreeMap<TaskId, Loaded>, Error> {
+async fn load_tasks(app: &App, items: &[Row]) -> Result<BTreeMap<TaskId, Loaded>, Error> {
     let mut ids: Vec<TaskId> = items.iter().map(|item| item.task_id).collect();
     ids.sort_unstable();
     ids.dedup();
@@ -121,7 +148,7 @@ async fn load_tasks(app: &App, items: &[Item]) -> Result<BTreeMap<TaskId, Loaded
 }
 
 /// These items in their order, each with the status after it.
-async fn tell(app: &App, party: Party, items: Vec<Item>, tasks: &BTreeMap<TaskId, Loaded>) -> Result<Vec<Told>, Error> {
+async fn tell(app: &App, party: Party, items: Vec<Row>, tasks: &BTreeMap<TaskId, Loaded>) -> Result<Vec<Told>, Error> {
     let mut presents = presents(app, &items, tasks).await?;
     let mut all = Vec::with_capacity(items.len());
     for item in items {
@@ -140,7 +167,7 @@ async fn tell(app: &App, party: Party, items: Vec<Item>, tasks: &BTreeMap<TaskId
 async fn told(
     app: &App,
     party: Party,
-    (task, item): (&Loaded, &Item),
+    (task, item): (&Loaded, &Row),
     (status, course): (Status, Course),
 ) -> Result<Told, Error> {
     let event = &item.record.event;
@@ -153,12 +180,12 @@ async fn told(
 }
 
 /// Whether the task's status is still the one after the item's transition.
-fn is_present(item: &Item, task: &Loaded) -> bool {
+fn is_present(item: &Row, task: &Loaded) -> bool {
     item.last >= task.snapshot().status.version
 }
 
 /// How many of the items can be told without folding too much; at least one.
-fn affordable(items: &[Item], tasks: &BTreeMap<TaskId, Loaded>) -> usize {
+fn affordable(items: &[Row], tasks: &BTreeMap<TaskId, Loaded>) -> usize {
     let mut folded: BTreeMap<TaskId, u64> = BTreeMap::new();
     for (index, item) in items.iter().enumerate() {
         if tasks.get(&item.task_id).is_some_and(|task| !is_present(item, task)) {
@@ -174,7 +201,7 @@ fn affordable(items: &[Item], tasks: &BTreeMap<TaskId, Loaded>) -> usize {
 /// Status and course after those transitions that the tasks' present does not tell any more, by task and last `seq`.
 async fn presents(
     app: &App,
-    items: &[Item],
+    items: &[Row],
     tasks: &BTreeMap<TaskId, Loaded>,
 ) -> Result<BTreeMap<(TaskId, u64), (Status, Course)>, Error> {
     let mut presents = BTreeMap::new();

@@ -23,6 +23,8 @@ use crate::domain::workflow::MistakeCode;
 use super::problem::{self, Code, Problem};
 use super::{AppState, routes};
 
+mod delivered;
+
 /// The contract, ready to send.
 #[derive(Debug)]
 pub(super) struct Contract {
@@ -105,12 +107,14 @@ fn complete(mut document: OpenApi) -> OpenApi {
     problem::Body::schemas(&mut schemas);
     // Named by `FieldError.code`, which can hold other words too.
     schemas.push((MistakeCode::name().into_owned(), MistakeCode::schema()));
+    schemas.extend(delivered::schemas());
     components.schemas.extend(schemas);
     components.schemas.values_mut().for_each(describe_tags);
     close_definitions(&mut components);
     components.responses.extend(error_responses());
     add_security_schemes(&mut components);
     document.components = Some(components);
+    document.webhooks = Some(delivered::webhooks());
     for (path, item) in &mut document.paths.paths {
         let slots = [&mut item.get, &mut item.put, &mut item.post, &mut item.delete, &mut item.patch];
         for operation in slots.into_iter().flatten() {

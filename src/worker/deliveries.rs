@@ -253,3 +253,62 @@ fn by_endpoint(due: Vec<Due>) -> Vec<(EndpointKey, Found)> {
 fn cause(error: &Error) -> &(dyn std::error::Error + 'static) {
     error
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::id::{EndpointId, TaskId};
+    use crate::domain::time::Time;
+    use crate::domain::webhook::Owner;
+
+    fn endpoint(number: usize) -> EndpointKey {
+        EndpointKey { owner: Owner::Platform, id: EndpointId::parse(format!("e-{number}")).unwrap() }
+    }
+
+    fn due(endpoints: &[(usize, u128)]) -> Vec<Due> {
+        let row = |(number, task): &(usize, u128)| Due {
+            line: Line { task_id: TaskId(uuid::Uuid::from_u128(*task)), endpoint: endpoint(*number) },
+            due_at: Time::default(),
+            is_failing: *number > 100,
+        };
+        endpoints.iter().map(row).collect()
+    }
+
+    #[test]
+    fn what_is_found_is_sorted_by_endpoint_and_each_line_is_there_once() {
+        let found = by_endpoint(due(&[(1, 7), (2, 7), (1, 7), (1, 8), (101, 9)]));
+        let lines: Vec<_> =
+            found.iter().map(|(key, found)| (key.clone(), found.lines.len(), found.is_failing)).collect();
+        assert_eq!(lines, [(endpoint(1), 2, false), (endpoint(2), 1, false), (endpoint(101), 1, true)]);
+    }
+
+    #[test]
+    fn endpoints_that_fail_have_half_of_the_slots() {
+        let mut round = Round::default();
+        for number in 0..SLOTS / 2 {
+            assert_eq!(round.free_to_fail(), SLOTS / 2 - number);
+            round.busy.insert(endpoint(number), Slots { number: 1, is_failing: true });
+        }
+        round.busy.insert(endpoint(SLOTS), Slots { number: WIDTH, is_failing: false });
+        assert_eq!((round.free_to_fail(), round.held(|_| true)), (0, SLOTS / 2 + WIDTH));
+    }
+
+    #[tokio::test]
+    async fn an_endpoint_begins_with_one_attempt_and_gets_more_once_it_has_accepted_one() {
+        let app = Arc::new(App::without_database(crate::clock::Clock::system()));
+        let (worker, mut round) = (Deliveries::new(app), Round::default());
+        let lines: Vec<(usize, u128)> = (0..10).map(|task| (1, task)).collect();
+        let held = |round: &mut Round, worker: &Deliveries| {
+            for (endpoint, found) in by_endpoint(due(&lines)) {
+                assert!(worker.visit(round, endpoint, found));
+            }
+            round.busy.drain().map(|(_, slots)| slots.number).collect::<Vec<_>>()
+        };
+        assert_eq!(held(&mut round, &worker), [1]);
+        let visited = |went_well| Ok(Visited { endpoint: endpoint(1), delivered: 1, went_well });
+        worker.end(&mut round, visited(true));
+        assert_eq!(held(&mut round, &worker), [WIDTH]);
+        worker.end(&mut round, visited(false));
+        assert_eq!(held(&mut round, &worker), [1]);
+    }
+}

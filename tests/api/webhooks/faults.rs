@@ -111,6 +111,8 @@ async fn a_service_that_is_killed_again_and_again_loses_nothing_and_invents_noth
         PLATFORM_KEY,
         "--webhook-allow-private",
         "true",
+        "--timers",
+        "false",
         "--pool-size",
         "4",
         "--database-url",

@@ -4,8 +4,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 
 use crate::harness::commands::update;
-use crate::harness::parties::text;
+use crate::harness::parties::{Client, text};
 use crate::harness::receiver::{Receiver, Reply};
+use crate::log::settle;
 
 use super::world::{World, seconds};
 
@@ -79,6 +80,26 @@ async fn gone_disables_at_once_and_what_is_recorded_meanwhile_is_sent_when_enabl
     assert_eq!(world.send().await, 0);
     let endpoint = world.read(partner, "a").await;
     assert_eq!((&endpoint["state"], &endpoint["disabled_reason"]), (&json!("disabled"), &json!("gone")));
+    // Its owner's feed tells it, and no other's.
+    settle(&world.parties).await;
+    let feed = partner.read("/api/v1/events?limit=100").await["items"].as_array().unwrap().clone();
+    let notice = json!({ "id": feed[2]["id"], "type": "webhook.disabled", "webhook": "a", "reason": "gone", "recorded_at": endpoint["updated_at"] });
+    assert_eq!((feed.len(), &feed[2]), (3, &notice));
+    let after = async |client: &Client, query: &str| client.read(&format!("/api/v1/events?{query}")).await;
+    let (mut cursor, mut ids) = (String::new(), Vec::new());
+    loop {
+        let page = after(partner, &format!("limit=1{cursor}")).await;
+        ids.extend(page["items"].as_array().unwrap().iter().map(|item| item["id"].clone()));
+        cursor = format!("&after={}", text(&page["next"]));
+        if page["more"] == false {
+            break;
+        }
+    }
+    assert_eq!(ids, feed.iter().map(|item| item["id"].clone()).collect::<Vec<_>>(), "one by one it is the same");
+    for other in [&world.parties.platform, &world.parties.another_partner().await] {
+        let seen = after(other, "limit=100").await;
+        assert!(seen["items"].as_array().unwrap().iter().all(|item| item["type"] != "webhook.disabled"), "{seen}");
+    }
     partner.done(&id, &update("meanwhile")).await;
     world.pass(TimeDelta::hours(1));
     assert_eq!((world.send().await, receiver.received().len()), (0, 1));
