@@ -73,6 +73,9 @@ pub struct Serve {
     /// Whether this replica runs timers (deadlines, reminders, expiry) and erasures. At least one replica must.
     #[arg(long, env = "STAGEGATE_TIMERS", default_value_t = true, action = ArgAction::Set, value_name = "true|false")]
     pub timers: bool,
+    /// Whether this replica sends webhooks. At least one replica must.
+    #[arg(long, env = "STAGEGATE_DELIVERIES", default_value_t = true, action = ArgAction::Set, value_name = "true|false")]
+    pub deliveries: bool,
     /// Database connections, all open from the start. More than 16 make the database slower.
     #[arg(long, env = "STAGEGATE_POOL_SIZE", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=100), value_name = "N")]
     pub pool_size: u32,

@@ -24,7 +24,7 @@
 //! | folder | may use | never mentions |
 //! |---|---|---|
 //! | domain | std, serde, chrono (with its time zones) and uuid types, thiserror, hashing, utoipa's schemas | axum, sqlx, tokio, tracing, any other folder |
-//! | store | domain, sqlx | axum, app, http |
+//! | store | domain, sqlx, the secrets of webhook | axum, app, http |
 //! | webhook | domain, hyper | axum, sqlx, any other folder |
 //! | app | domain, store, webhook, clock, ids | axum, http |
 //! | http, worker | app, domain (worker: webhook) | sqlx, store |
@@ -100,6 +100,13 @@
 //! a look once a second at the versions of all watched tasks in one statement, so that nothing depends on a notification that can be lost. What is newer is
 //! read once, however many wait. [`worker::watchers`] runs these loops; draining lets everybody go.
 //!
+//! **Webhooks.** The statement that writes an event adds a row for each endpoint that receives it. The rows of one task and endpoint are a line ([`store::deliveries`]): only
+//! the head of a line is ever sent, by whoever raises its `attempt` first, and a result counts only under that number; what is behind it waits until it is due again.
+//! [`worker::deliveries`] searches for what is due, without locks, and visits endpoints side by side, within bounds that keep those that fail from the slots of the others;
+//! [`app::deliveries`] takes, tells, sends and settles. The body is made at each attempt by the code of the feed and is stored nowhere. [`domain::webhook`] has the schedule, the
+//! pauses and when an endpoint is given up; a notice of that is in its owner's feed, ordered as all rows are. A worker that dies leaves its deliveries to the end of
+//! their lease, so nothing is lost and some may come twice. [`webhook`] makes the attempt itself.
+//!
 //! **The private Postgres.** [`embedded`] finds or fetches the programs, starts them for a Unix socket alone, adopts what already runs, recovers
 //! what was killed. Two lock files say who is starting it and who is using it; the last user stops it. The tests run on it too.
 //!
@@ -149,6 +156,12 @@
 //! **A window in the place of an index.** *Context:* a partner's feed needs its rows in the order of all. *Choice:* no partner in `task_events`; a page looks at
 //! the next 5,000 rows of the one index and at their tasks' owners. *Cost:* a partner with few tasks needs many pages to read from the start;
 //! writers pay for no further index.
+//!
+//! **Lines in the order of due times.** *Context:* a delivery must wait for older ones of its task, and a search that skips what is blocked reads it every time. *Choice:* the search finds by
+//! due time alone; what turns out to be blocked is moved to the due time of the head of its line. *Cost:* an update for each event that comes while its line waits.
+//!
+//! **Bodies made at each attempt.** *Context:* a stored body holds what is erased later, and a copy of every event per endpoint. *Choice:* none is stored. *Cost:* each attempt reads the event
+//! and its task, and folds the trail where the status has moved on.
 //!
 //! **No repository traits.** *Context:* tests could replace the database. *Choice:* they get a real one each, in milliseconds, from a template.
 //! *Cost:* the tests need Postgres, which [`embedded`] brings.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use clap::Parser as _;
 use sqlx::postgres::PgConnectOptions;
-use stagegate::app::{App, log};
+use stagegate::app::{App, Reach, log};
 use stagegate::clock::Clock;
 use stagegate::config::{
     Audit, Cli, Command, Credentials, Database, Db, Demo, Keys, Limits, Migrate, Openapi, Secret, Serve, Workflow,
@@ -19,6 +19,7 @@ use stagegate::http::server::{self, Drained};
 use stagegate::http::{self, AppState, jwt, middleware, openapi};
 use stagegate::store::{horizon, pool};
 use stagegate::worker::checkpoints::Checkpoints;
+use stagegate::worker::deliveries::Deliveries;
 use stagegate::worker::erasures::Erasures;
 use stagegate::worker::timers::Timers;
 use stagegate::worker::watchers::Watchers;
@@ -99,7 +100,8 @@ async fn serve_on(
     }
     let pool = pool::connect(&database.options, settings.pool_size).await?;
     let app = App::new(pool.clone(), Clock::system()).with_audit_keys(audit_keys);
-    let app = Arc::new(app.with_max_watchers(settings.limits.max_watchers));
+    let reach = if settings.webhook_allow_private { Reach::Anywhere } else { Reach::PublicOnly };
+    let app = Arc::new(app.with_max_watchers(settings.limits.max_watchers).with_webhook_reach(reach));
     let address = listener.local_addr()?;
     let mut out = std::io::stdout();
     writeln!(out, "stagegate {} listens on http://{address}", env!("CARGO_PKG_VERSION"))?;
@@ -125,7 +127,9 @@ async fn serve_on(
         () = database.keep_running() => unreachable!("it watches until it is dropped"),
     };
     if tokio::time::timeout(settings.limits.drain_timeout, workers.join_all()).await.is_err() {
-        tracing::warn!("a timer, an erasure, a checkpoint or a notification took longer than the drain time-out");
+        tracing::warn!(
+            "a timer, an erasure, a delivery, a checkpoint or a notification took longer than the drain time-out"
+        );
     }
     pool.close().await;
     match drained {
@@ -148,6 +152,11 @@ fn start_workers(settings: &Serve, app: &Arc<App>, state: &AppState) -> JoinSet<
         let erasures = Erasures::new(Arc::clone(app));
         state.metrics.register(|registry| erasures.register(registry));
         workers.spawn(async move { erasures.run().await });
+    }
+    if settings.deliveries {
+        let deliveries = Deliveries::new(Arc::clone(app));
+        state.metrics.register(|registry| deliveries.register(registry));
+        workers.spawn(async move { deliveries.run().await });
     }
     if log::require_key(app).is_ok() {
         let checkpoints = Checkpoints::new(Arc::clone(app));

@@ -18,20 +18,22 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep, sleep_until};
+use uuid::Uuid;
 
 use crate::domain::audit;
 use crate::domain::decide::Snapshot;
 use crate::domain::event::Event;
-use crate::domain::feed::Told;
+use crate::domain::feed::{Item, Told, WebhookDisabled};
 use crate::domain::id::TaskId;
 use crate::domain::pace::Course;
+use crate::domain::party::Party;
 use crate::domain::status::Status;
 use crate::store;
-use crate::store::feed::Item;
+use crate::store::feed::{Item as Row, Notice};
 use crate::store::horizon::find_horizon;
 
 use super::tasks::Loaded;
-use super::{App, Caller, Error, pace, tasks};
+use super::{App, Caller, Error, pace, tasks, webhooks};
 
 pub use crate::store::feed::Position;
 pub use crate::store::horizon::Transaction;
@@ -48,8 +50,8 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// A part of the feed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Page {
-    /// The events, in order.
-    pub items: Vec<Told>,
+    /// The events and notices, in order.
+    pub items: Vec<Item>,
     /// Where to go on: nothing up to here is missing.
     pub next: Position,
     /// Whether there may be more already.
@@ -87,25 +89,68 @@ async fn page(
     (after, horizon): (Position, Transaction),
     limit: usize,
 ) -> Result<Page, Error> {
-    let found = store::feed::list(&app.pool, (after, horizon), caller.partner_id(), limit).await?;
+    let owner = webhooks::owner(caller).ok_or(Error::NotFound)?;
+    let mut found = store::feed::list(&app.pool, (after, horizon), owner, limit).await?;
     let mut page = Page { items: Vec::new(), next: found.next, more: found.more, epoch: horizon.epoch };
     if found.rows.is_empty() {
         return Ok(page);
     }
-    let mut items = store::feed::load(&app.pool, &found.rows).await?;
+    let rows = found.rows.iter().filter(|row| row.notice().is_none());
+    let mut events = store::feed::load(&app.pool, rows.map(|row| (row.task_id, row.seq))).await?;
+    let tasks = load_tasks(app, &events).await?;
+    let fits = affordable(&events, &tasks);
+    if let Some(first) = events.get(fits) {
+        let cut = found.rows.iter().position(|row| (row.task_id, row.seq) == (first.task_id, first.record.event.seq));
+        found.rows.truncate(cut.unwrap_or_default());
+        (page.next, page.more) = (found.rows.last().copied().unwrap_or(after), true);
+        events.truncate(fits);
+    }
+    let mut told = tell(app, caller.party(), events, &tasks).await?.into_iter();
+    let mut notices = notices(app, &found.rows).await?;
+    for row in &found.rows {
+        let item = match row.notice() {
+            Some(id) => notices.remove(&id),
+            None => told.next().map(|told| Item::Event(Box::new(told))),
+        };
+        page.items.push(item.ok_or_else(|| Error::impossible("a row of the feed that is gone"))?);
+    }
+    Ok(page)
+}
+
+/// The notices among these rows, by id.
+async fn notices(app: &App, rows: &[Position]) -> Result<BTreeMap<Uuid, Item>, Error> {
+    let ids: Vec<Uuid> = rows.iter().filter_map(Position::notice).collect();
+    if ids.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let notices = store::feed::load_notices(&app.pool, &ids).await?;
+    let item = |Notice { id, endpoint, reason, recorded_at }| {
+        let notice = WebhookDisabled { id, kind: WebhookDisabled::TYPE, webhook: endpoint, reason, recorded_at };
+        (id, Item::WebhookDisabled(notice))
+    };
+    Ok(notices.into_iter().map(item).collect())
+}
+
+/// The event with this `seq` of a task, as a page of the feed tells it to this party: what a webhook delivers.
+pub(super) async fn tell_one(app: &App, party: Party, row: (TaskId, u64)) -> Result<Told, Error> {
+    let items = store::feed::load(&app.pool, std::iter::once(row)).await?;
+    let tasks = load_tasks(app, &items).await?;
+    let told = tell(app, party, items, &tasks).await?.pop();
+    told.ok_or_else(|| Error::impossible("a delivery without its event"))
+}
+
+async fn load_tasks(app: &App, items: &[Row]) -> Result<BTreeMap<TaskId, Loaded>, Error> {
     let mut ids: Vec<TaskId> = items.iter().map(|item| item.task_id).collect();
     ids.sort_unstable();
     ids.dedup();
-    let mut tasks = BTreeMap::new();
-    for (id, task) in tasks::load_all(app, &ids).await? {
-        tasks.insert(id, task?);
-    }
-    let fits = affordable(&items, &tasks);
-    if let Some(last) = found.rows[..fits].last().filter(|_| fits < items.len()) {
-        (page.next, page.more) = (*last, true);
-        items.truncate(fits);
-    }
-    let mut presents = presents(app, &items, &tasks).await?;
+    let tasks = tasks::load_all(app, &ids).await?;
+    tasks.into_iter().map(|(id, task)| Ok((id, task?))).collect()
+}
+
+/// These items in their order, each with the status after it.
+async fn tell(app: &App, party: Party, items: Vec<Row>, tasks: &BTreeMap<TaskId, Loaded>) -> Result<Vec<Told>, Error> {
+    let mut presents = presents(app, &items, tasks).await?;
+    let mut all = Vec::with_capacity(items.len());
     for item in items {
         let task = tasks.get(&item.task_id).ok_or_else(|| Error::impossible("an event without its task"))?;
         let key = (item.task_id, item.last);
@@ -113,34 +158,34 @@ async fn page(
             Some(after) => after,
             None => (task.snapshot().status.clone(), Course::of(&task.snapshot().task)),
         };
-        page.items.push(told(app, caller, (task, &item), after.clone()).await?);
+        all.push(told(app, party, (task, &item), after.clone()).await?);
         presents.insert(key, after);
     }
-    Ok(page)
+    Ok(all)
 }
 
 async fn told(
     app: &App,
-    caller: &Caller,
-    (task, item): (&Loaded, &Item),
+    party: Party,
+    (task, item): (&Loaded, &Row),
     (status, course): (Status, Course),
 ) -> Result<Told, Error> {
     let event = &item.record.event;
     let partner = task.record.partner_id;
     let version = (partner, &task.record.workflow);
     // When an event was recorded that the reader may not see must not show in the status either.
-    let at = audit::view(event, None, caller.party()).recorded_at.unwrap_or(status.updated_at);
+    let at = audit::view(event, None, party).recorded_at.unwrap_or(status.updated_at);
     let status = pace::told(app, version, (status, &course), at).await?;
-    Ok(Told::new((item.task_id, partner), (event, &item.record.sealed), status, caller.party()))
+    Ok(Told::new((item.task_id, partner), (event, &item.record.sealed), status, party))
 }
 
 /// Whether the task's status is still the one after the item's transition.
-fn is_present(item: &Item, task: &Loaded) -> bool {
+fn is_present(item: &Row, task: &Loaded) -> bool {
     item.last >= task.snapshot().status.version
 }
 
 /// How many of the items can be told without folding too much; at least one.
-fn affordable(items: &[Item], tasks: &BTreeMap<TaskId, Loaded>) -> usize {
+fn affordable(items: &[Row], tasks: &BTreeMap<TaskId, Loaded>) -> usize {
     let mut folded: BTreeMap<TaskId, u64> = BTreeMap::new();
     for (index, item) in items.iter().enumerate() {
         if tasks.get(&item.task_id).is_some_and(|task| !is_present(item, task)) {
@@ -156,7 +201,7 @@ fn affordable(items: &[Item], tasks: &BTreeMap<TaskId, Loaded>) -> usize {
 /// Status and course after those transitions that the tasks' present does not tell any more, by task and last `seq`.
 async fn presents(
     app: &App,
-    items: &[Item],
+    items: &[Row],
     tasks: &BTreeMap<TaskId, Loaded>,
 ) -> Result<BTreeMap<(TaskId, u64), (Status, Course)>, Error> {
     let mut presents = BTreeMap::new();

@@ -16,9 +16,12 @@ use crate::domain::time::Time;
 use crate::domain::workflow::Mistake;
 use crate::store;
 
+pub use crate::webhook::address::Reach;
+
 pub mod audit;
 pub mod caller;
 pub mod commands;
+pub mod deliveries;
 pub mod erasures;
 pub mod export;
 pub mod feed;
@@ -33,6 +36,7 @@ pub mod tasks;
 pub mod timers;
 mod turns;
 pub mod watch;
+pub mod webhooks;
 pub mod workflows;
 
 pub use caller::Caller;
@@ -49,6 +53,7 @@ pub struct App {
     turns: turns::Turns,
     watchers: watch::Watchers,
     feed: feed::Watch,
+    outbound: deliveries::Outbound,
     audit_keys: log::Keys,
     draining: AtomicBool,
     stopping: Notify,
@@ -57,6 +62,7 @@ pub struct App {
 impl App {
     /// An app on this database and clock.
     pub fn new(pool: store::Pool, clock: Clock) -> Self {
+        let outbound = deliveries::Outbound::new(pool.connections(), Reach::PublicOnly);
         Self {
             pool,
             clock,
@@ -67,6 +73,7 @@ impl App {
             turns: turns::Turns::default(),
             watchers: watch::Watchers::default(),
             feed: feed::Watch::default(),
+            outbound,
             audit_keys: log::Keys::default(),
             draining: AtomicBool::new(false),
             stopping: Notify::new(),
@@ -83,6 +90,12 @@ impl App {
     #[must_use]
     pub fn with_max_watchers(self, most: usize) -> Self {
         Self { watchers: watch::Watchers::new(most), ..self }
+    }
+
+    /// The same with webhooks that go as far as this.
+    #[must_use]
+    pub fn with_webhook_reach(self, reach: Reach) -> Self {
+        Self { outbound: deliveries::Outbound::new(self.pool.connections(), reach), ..self }
     }
 
     /// An app whose database cannot be reached, for tests of what needs none.
@@ -112,6 +125,7 @@ impl App {
         self.alarm.set(transition.snapshot().task.wake_at());
         self.watchers.committed(transition);
         self.feed.look();
+        self.outbound.ring();
     }
 
     /// Waits until `at`, or until the service is about to stop.

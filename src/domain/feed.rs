@@ -6,10 +6,44 @@ use uuid::{Builder, Uuid};
 
 use super::audit::{self, EntryView, Hash, Sealed};
 use super::event::Event;
-use super::id::{PartnerId, TaskId};
+use super::id::{EndpointId, PartnerId, TaskId};
 use super::pace::StatusView;
 use super::party::Party;
 use super::time::Time;
+use super::webhook::DisabledReason;
+
+/// An item of the feed: an event of a task, or a notice to its reader alone. `type` tells which: of a notice it is `webhook.disabled`.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+#[serde(untagged)]
+#[schema(as = FeedItem)]
+pub enum Item {
+    /// An event of a task.
+    Event(Box<Told>),
+    /// A notice.
+    WebhookDisabled(WebhookDisabled),
+}
+
+/// The service has given up one of the reader's webhook endpoints. What is recorded from now on waits until the reader enables it again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct WebhookDisabled {
+    /// The notice's own id.
+    pub id: Uuid,
+    /// `webhook.disabled`.
+    #[serde(rename = "type")]
+    #[schema(value_type = String, pattern = "^webhook\\.disabled$")]
+    pub kind: &'static str,
+    /// The endpoint.
+    pub webhook: EndpointId,
+    /// Why.
+    pub reason: DisabledReason,
+    /// When.
+    pub recorded_at: Time,
+}
+
+impl WebhookDisabled {
+    /// The type of such a notice.
+    pub const TYPE: &'static str = "webhook.disabled";
+}
 
 /// An event of a task, cut to what its reader may see, with the buyer's status after it.
 ///

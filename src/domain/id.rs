@@ -103,6 +103,8 @@ key! {
     WorkflowKey;
     /// A stage's key, unique per workflow.
     StageKey;
+    /// What an owner calls one of its webhook endpoints.
+    EndpointId;
 }
 
 /// A key that does not match `[a-z0-9-]{1,64}`.

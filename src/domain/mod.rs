@@ -36,6 +36,7 @@ pub mod task;
 pub mod text;
 pub mod time;
 pub mod view;
+pub mod webhook;
 pub mod workflow;
 
 #[cfg(test)]

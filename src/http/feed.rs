@@ -10,7 +10,7 @@ use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 use utoipa::{IntoParams, PartialSchema, ToSchema};
 
 use crate::app::feed::{self, Position, Transaction};
-use crate::domain::feed::Told;
+use crate::domain::feed::Item;
 use crate::domain::id::TaskId;
 
 use super::AppState;
@@ -75,8 +75,8 @@ impl ToSchema for Wait {}
 /// A part of the feed.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Feed {
-    /// The events, in the order of the feed; those of one task in the order of their `seq`.
-    items: Vec<Told>,
+    /// The events, in the order of the feed; those of one task in the order of their `seq`. Between them, what the service did to the caller's webhooks.
+    items: Vec<Item>,
     /// Give it as `after` to go on, whether there were events or not. Opaque; keep it once the events are dealt with.
     next: String,
     /// Whether there may be more already: ask again at once. An answer can have fewer events than `limit`, even none, and yet
@@ -99,6 +99,8 @@ pub struct Feed {
 ///
 /// A partner's answer looks at 5,000 events at most, whosever they are, and an answer ends early where telling the statuses of long past events
 /// takes too long; then there is `more`.
+///
+/// An item whose `type` is `webhook.disabled` is no event of a task: the service gave up one of the caller's webhooks.
 #[utoipa::path(get, path = "/events", tag = "events", security(("partnerKey" = []), ("platformKey" = [])), params(FeedQuery), responses(
     (status = 200, description = "What follows the cursor.", body = Feed),
     (status = 410, description = ""),

@@ -20,6 +20,7 @@ pub mod audit;
 pub mod auth;
 pub mod body;
 mod commands;
+pub mod deliveries;
 mod docs;
 pub mod erasures;
 mod etag;
@@ -43,6 +44,7 @@ pub mod simulations;
 pub mod statuses;
 pub mod streams;
 pub mod tasks;
+pub mod webhooks;
 pub mod workflows;
 
 /// The workflow of the demo, and the contract's example.
@@ -131,6 +133,14 @@ fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(statuses::list_statuses))
         .routes(routes!(reviews::list_reviews))
         .routes(routes!(feed::list_events))
+        .routes(routes!(webhooks::list_webhooks))
+        .routes(routes!(webhooks::set_webhook, webhooks::get_webhook, webhooks::remove_webhook))
+        .routes(routes!(webhooks::rotate_webhook_secret))
+        .routes(routes!(webhooks::activate_webhook_secret))
+        .routes(routes!(deliveries::list_webhook_deliveries))
+        .routes(routes!(deliveries::redeliver))
+        .routes(routes!(deliveries::redeliver_since))
+        .routes(routes!(deliveries::test_webhook))
         .routes(routes!(audit::get_task_audit))
         .routes(routes!(audit::get_task_audit_proof))
         .routes(routes!(log::get_task_inclusion))

@@ -23,6 +23,8 @@ use crate::domain::workflow::MistakeCode;
 use super::problem::{self, Code, Problem};
 use super::{AppState, routes};
 
+mod delivered;
+
 /// The contract, ready to send.
 #[derive(Debug)]
 pub(super) struct Contract {
@@ -61,11 +63,15 @@ carries `X-Request-Id`; a request's own is kept if it is up to 100 letters, digi
 
 A request carries exactly one credential. What belongs to somebody else does not exist: `404`.";
 
-const TAGS: [(&str, &str); 8] = [
+const TAGS: [(&str, &str); 9] = [
     ("workflows", "Sequences of stages, registered by partners; versions are immutable."),
     ("tasks", "Tasks and the one write: commands."),
     ("status", "What the buyer reads."),
     ("events", "What happens, told to those who keep a copy."),
+    (
+        "webhooks",
+        "The same, sent to endpoints of one's own: signed, in order per task, and again until they are accepted.",
+    ),
     ("erasures", "The personal data of one person, taken out of every task while all trails still verify."),
     ("audit", "The trail: who decided what, when, on which revision, with the hashes that prove it."),
     ("partners", "Partners and their keys, kept by the platform."),
@@ -101,12 +107,14 @@ fn complete(mut document: OpenApi) -> OpenApi {
     problem::Body::schemas(&mut schemas);
     // Named by `FieldError.code`, which can hold other words too.
     schemas.push((MistakeCode::name().into_owned(), MistakeCode::schema()));
+    schemas.extend(delivered::schemas());
     components.schemas.extend(schemas);
     components.schemas.values_mut().for_each(describe_tags);
     close_definitions(&mut components);
     components.responses.extend(error_responses());
     add_security_schemes(&mut components);
     document.components = Some(components);
+    document.webhooks = Some(delivered::webhooks());
     for (path, item) in &mut document.paths.paths {
         let slots = [&mut item.get, &mut item.put, &mut item.post, &mut item.delete, &mut item.patch];
         for operation in slots.into_iter().flatten() {

@@ -1,4 +1,4 @@
-//! The feed: the rows of all trails in the order of [`super::horizon`], and where it has got to.
+//! The feed: the rows of all trails, and the notices to owners of webhooks, in the order of [`super::horizon`]; and where it has got to.
 
 use sqlx::types::Uuid;
 
@@ -6,22 +6,29 @@ use super::events::Record;
 use super::horizon::Transaction;
 use super::row::{Place, bigint};
 use super::{Error, Pool};
-use crate::domain::id::{PartnerId, TaskId};
+use crate::domain::id::{EndpointId, TaskId};
+use crate::domain::time::Time;
+use crate::domain::webhook::{DisabledReason, Owner};
 
 /// A row's place in the feed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Position {
     /// The transaction that wrote it.
     pub transaction: Transaction,
-    /// Whose trail.
+    /// Whose trail; of a notice its id.
     pub task_id: TaskId,
-    /// Its `seq` there.
+    /// Its `seq` there; 0 for a notice.
     pub seq: u64,
 }
 
 impl Position {
     /// Before all rows.
     pub const START: Self = Self { transaction: Transaction::NONE, task_id: TaskId(Uuid::nil()), seq: 0 };
+
+    /// The notice's id, if it is one.
+    pub fn notice(&self) -> Option<Uuid> {
+        (self.seq == 0).then_some(self.task_id.0)
+    }
 }
 
 /// What a walk through the feed has found.
@@ -38,26 +45,40 @@ pub struct Found {
 /// How many rows are looked at, at most, for those of one partner.
 pub const WINDOW: u32 = 5_000;
 
-/// Up to `limit` rows after `after` and before `horizon`; of a partner, those of its tasks among the next [`WINDOW`] rows.
+/// Up to `limit` rows after `after` and before `horizon`; of a partner, those of its tasks among the next [`WINDOW`] rows. Notices are their
+/// owner's alone.
 pub async fn list(
     pool: &Pool,
     (after, horizon): (Position, Transaction),
-    partner: Option<PartnerId>,
+    owner: Owner,
     limit: usize,
 ) -> Result<Found, Error> {
+    let partner = match owner {
+        Owner::Partner(partner) => Some(partner.0),
+        Owner::Platform => None,
+    };
     let window = if partner.is_some() { i64::from(WINDOW) } else { count(limit + 1) };
     let ((epoch, number), (horizon_epoch, horizon)) = (after.transaction.columns(), horizon.columns());
     // The row that was looked at last comes along, whosever it is, as long as it is not beyond the page.
     let rows = sqlx::query!(
         r#"/* search: feed */
            with looked as materialized (
-               select epoch, xid, task_id, seq, row_number() over (order by epoch, xid, task_id, seq) as place
-               from task_events
-               where (epoch, xid, task_id, seq) > ($1, $2::text::xid8, $3, $4) and (epoch, xid) < ($5, $6::text::xid8)
+               select epoch, xid, task_id, seq, owner_id, row_number() over (order by epoch, xid, task_id, seq) as place
+               from (
+                   (select epoch, xid, task_id, seq, null::uuid as owner_id from task_events
+                    where (epoch, xid, task_id, seq) > ($1, $2::text::xid8, $3, $4) and (epoch, xid) < ($5, $6::text::xid8)
+                    order by epoch, xid, task_id, seq limit $7)
+                   union all
+                   (select epoch, xid, id, 0::bigint, owner_id from webhook_notices
+                    where (epoch, xid, id, 0::bigint) > ($1, $2::text::xid8, $3, $4) and (epoch, xid) < ($5, $6::text::xid8)
+                    order by epoch, xid, id limit $7)
+               ) found
                order by epoch, xid, task_id, seq limit $7
            ), owned as (
-               select looked.*, $8::uuid is null or $8 = (
-                   select tasks.partner_id from tasks where tasks.task_id = looked.task_id) as shown
+               select looked.*, case seq
+                   when 0 then owner_id = $10
+                   else $8::uuid is null or $8 = (select tasks.partner_id from tasks where tasks.task_id = looked.task_id)
+               end as shown
                from looked
            )
            select epoch as "epoch!", xid::text as "xid!", task_id as "task_id!", seq as "seq!", place as "place!", shown as "shown!"
@@ -70,8 +91,9 @@ pub async fn list(
         horizon_epoch,
         horizon,
         window,
-        partner.map(|partner| partner.0),
+        partner,
         count(limit + 1),
+        owner.id(),
     )
     .fetch_all(pool)
     .await?;
@@ -106,9 +128,9 @@ pub struct Item {
     pub last: u64,
 }
 
-/// These rows, in their order.
-pub async fn load(pool: &Pool, rows: &[Position]) -> Result<Vec<Item>, Error> {
-    let (tasks, seqs): (Vec<Uuid>, Vec<i64>) = rows.iter().map(|row| (row.task_id.0, bigint(row.seq))).unzip();
+/// These rows, each by its task and `seq`, in their order.
+pub async fn load(pool: &Pool, rows: impl Iterator<Item = (TaskId, u64)>) -> Result<Vec<Item>, Error> {
+    let (tasks, seqs): (Vec<Uuid>, Vec<i64>) = rows.map(|(task_id, seq)| (task_id.0, bigint(seq))).unzip();
     let found = sqlx::query!(
         r#"/* search: rows of a page of the feed */
            select event.task_id, event.seq, type as kind, entry, data::text as "data!", personal::text as "personal!", hash,
@@ -142,13 +164,47 @@ pub async fn load(pool: &Pool, rows: &[Position]) -> Result<Vec<Item>, Error> {
     Ok(items)
 }
 
+/// A notice to the owner of an endpoint.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notice {
+    /// Its id.
+    pub id: Uuid,
+    /// Which endpoint was disabled.
+    pub endpoint: EndpointId,
+    /// Why.
+    pub reason: DisabledReason,
+    /// When.
+    pub recorded_at: Time,
+}
+
+/// These notices, in no order.
+pub async fn load_notices(pool: &Pool, ids: &[Uuid]) -> Result<Vec<Notice>, Error> {
+    let rows =
+        sqlx::query!("select id, endpoint_id, reason, recorded_at from webhook_notices where id = any ($1)", ids);
+    let rows = rows.fetch_all(pool).await?.into_iter().map(|row| {
+        let place = Place { table: "webhook_notices", key: row.id };
+        let reason = DisabledReason::ALL.into_iter().find(|reason| reason.as_str() == row.reason);
+        Ok(Notice {
+            id: row.id,
+            endpoint: place.checked(row.endpoint_id)?,
+            reason: reason.ok_or_else(|| place.impossible("a reason that is none"))?,
+            recorded_at: row.recorded_at.into(),
+        })
+    });
+    rows.collect()
+}
+
 /// The last transaction before `horizon` that wrote a row; none: there are none.
 pub async fn find_last(pool: &Pool, horizon: Transaction) -> Result<Option<Transaction>, Error> {
     let (epoch, number) = horizon.columns();
     let row = sqlx::query!(
         r#"/* search: end of the feed */
-           select epoch, xid::text as "xid!" from task_events where (epoch, xid) < ($1, $2::text::xid8)
-           order by epoch desc, xid desc limit 1"#,
+           select epoch as "epoch!", xid::text as "xid!" from (
+               (select epoch, xid from task_events where (epoch, xid) < ($1, $2::text::xid8) order by epoch desc, xid desc limit 1)
+               union all
+               (select epoch, xid from webhook_notices where (epoch, xid) < ($1, $2::text::xid8) order by epoch desc, xid desc limit 1)
+           ) found
+           order by found.epoch desc, found.xid desc limit 1"#,
         epoch,
         number,
     );

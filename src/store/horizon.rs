@@ -54,7 +54,9 @@ pub async fn find_horizon(pool: &Pool) -> Result<Transaction, Error> {
 pub async fn begin_epoch(options: &PgConnectOptions, now: Time) -> Result<u64, pool::Error> {
     let mut connection = PgConnection::connect_with(&options.clone().application_name("stagegate migrate")).await?;
     let mut transaction = connection.begin().await?;
-    sqlx::query("lock table task_events, partner_events in access exclusive mode").execute(&mut *transaction).await?;
+    sqlx::query("lock table task_events, partner_events, webhook_notices in access exclusive mode")
+        .execute(&mut *transaction)
+        .await?;
     let began_at: DateTime<Utc> = now.utc();
     let epoch: i64 = sqlx::query_scalar(
         "insert into epochs (epoch, began_at) select greatest(max(epoch) + 1, $2), $1 from epochs returning epoch",
@@ -63,7 +65,7 @@ pub async fn begin_epoch(options: &PgConnectOptions, now: Time) -> Result<u64, p
     .bind(began_at.timestamp())
     .fetch_one(&mut *transaction)
     .await?;
-    for table in ["task_events", "partner_events"] {
+    for table in ["task_events", "partner_events", "webhook_notices"] {
         let default = format!("alter table {table} alter column epoch set default {epoch}");
         sqlx::query(AssertSqlSafe(default)).execute(&mut *transaction).await?;
     }

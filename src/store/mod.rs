@@ -5,6 +5,7 @@
 //! named in a test, and take no locks.
 
 pub mod changes;
+pub mod deliveries;
 pub mod erasures;
 mod error;
 pub mod events;
@@ -22,6 +23,7 @@ pub mod pool;
 mod row;
 pub mod tasks;
 pub mod transitions;
+pub mod webhooks;
 pub mod workflows;
 
 pub use error::Error;

@@ -5,5 +5,6 @@ pub mod contract;
 pub mod database;
 pub mod parties;
 pub mod process;
+pub mod receiver;
 pub mod service;
 pub mod streams;

@@ -43,4 +43,5 @@ mod tidy;
 mod timers;
 mod waiting;
 mod walk;
+mod webhooks;
 mod workflows;

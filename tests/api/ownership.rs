@@ -27,8 +27,8 @@ async fn what_belongs_to_somebody_else_is_not_found_and_stays_as_it_is() {
         if operation.security.contains("buyerToken") {
             strangers.push(&buyer);
         }
-        // Registering makes the key the caller's own; see below.
-        if operation.id == "register_workflow" {
+        // Registering and setting up make the key the caller's own; see below.
+        if matches!(operation.id.as_str(), "register_workflow" | "set_webhook") {
             continue;
         }
         for stranger in strangers {
@@ -68,11 +68,18 @@ async fn a_key_that_another_partner_has_is_free() {
 #[tokio::test]
 async fn what_does_not_exist_is_not_found_by_anyone() {
     let parties = Parties::start().await;
-    let nothing = Ids { task: new_id(), workflow: "nothing".to_owned(), partner: new_id(), key: new_id() };
+    let nothing = Ids {
+        task: new_id(),
+        workflow: "nothing".to_owned(),
+        partner: new_id(),
+        key: new_id(),
+        webhook: "nothing".to_owned(),
+        delivery: new_id(),
+    };
     for operation in operations().iter().filter(|operation| operation.path.contains('{')) {
         for client in clients(&parties, operation) {
             for body in bodies(operation) {
-                if operation.id == "register_workflow" {
+                if matches!(operation.id.as_str(), "register_workflow" | "set_webhook") {
                     continue;
                 }
                 let answer = client.call(&operation.method, &path(operation, &nothing), &body).await;
@@ -122,22 +129,42 @@ struct Ids {
     workflow: String,
     partner: String,
     key: String,
+    webhook: String,
+    delivery: String,
 }
 
 async fn ids(parties: &Parties, task: &str) -> Ids {
+    let webhook = "partners-own".to_owned();
+    let set = parties.partner.call("PUT", &format!("/api/v1/webhooks/{webhook}"), &definition_of_webhook()).await;
+    assert_eq!(set.status, 201);
+    parties.partner.done(task, &update("delivered")).await;
+    let deliveries = parties.partner.read(&format!("/api/v1/webhooks/{webhook}/deliveries")).await;
+    let delivery = deliveries["items"][0]["id"].as_str().unwrap().to_owned();
     let keys = parties.platform.read(&format!("/api/v1/partners/{}/keys", parties.partner_id)).await;
     Ids {
         task: task.to_owned(),
         workflow: "brand-campaign".to_owned(),
         partner: parties.partner_id.clone(),
         key: keys["items"][0]["id"].as_str().unwrap().to_owned(),
+        webhook,
+        delivery,
     }
+}
+
+/// Nobody listens there.
+fn definition_of_webhook() -> Value {
+    json!({ "url": "http://127.0.0.1:1/" })
 }
 
 /// The operation's path with what is somebody's in it.
 fn path(operation: &Operation, ids: &Ids) -> String {
-    let id = if operation.path.starts_with("/api/v1/partners") { &ids.partner } else { &ids.task };
-    let path = operation.path.replace("{id}", id).replace("{key}", &ids.workflow);
+    let id = match operation.path.split('/').nth(3) {
+        Some("partners") => &ids.partner,
+        Some("webhooks") => &ids.webhook,
+        _ => &ids.task,
+    };
+    let path =
+        operation.path.replace("{id}", id).replace("{key}", &ids.workflow).replace("{delivery_id}", &ids.delivery);
     let path = path.replace("{key_id}", &ids.key).replace("{n}", "1").replace("{seq}", "1");
     assert!(!path.contains('{'), "{} has a parameter that this test does not know", operation.path);
     path
@@ -159,7 +186,11 @@ fn bodies(operation: &Operation) -> Vec<Value> {
         "open_task" => vec![json!({ "id": new_id() })],
         "create_partner" => vec![json!({ "name": "Contoso" })],
         "request_erasure" => vec![json!({ "party": "buyer", "actor_id": "u-anna", "reason": "x" })],
-        "create_partner_key" => vec![Value::Null],
+        "set_webhook" => vec![definition_of_webhook()],
+        "redeliver_since" => vec![json!({ "since": "2020-01-01T00:00:00Z", "state": "all" })],
+        "create_partner_key" | "rotate_webhook_secret" | "activate_webhook_secret" | "redeliver" | "test_webhook" => {
+            vec![Value::Null]
+        }
         other if matches!(operation.method.as_str(), "GET" | "DELETE") => {
             assert!(!other.is_empty());
             vec![Value::Null]
@@ -180,9 +211,18 @@ fn clients<'a>(parties: &'a Parties, operation: &Operation) -> Vec<&'a Client> {
 /// Every row of every table, as one text.
 async fn everything(parties: &Parties) -> String {
     let mut rows = String::new();
-    for table in
-        ["partners", "api_keys", "workflows", "workflow_versions", "tasks", "task_events", "partner_events", "erasures"]
-    {
+    for table in [
+        "partners",
+        "api_keys",
+        "workflows",
+        "workflow_versions",
+        "tasks",
+        "task_events",
+        "partner_events",
+        "erasures",
+        "webhook_endpoints",
+        "webhook_deliveries",
+    ] {
         let query = format!("select coalesce(string_agg(t::text, E'\\n' order by t::text), '') from {table} t");
         let text: String =
             sqlx::query_scalar(sqlx::AssertSqlSafe(query)).fetch_one(&parties.service.db.pool).await.unwrap();

@@ -12,14 +12,20 @@ use crate::harness::database::TestDb;
 use crate::harness::parties::Parties;
 
 /// The searches over many tasks. They fan out on a distributed engine, so there are few, and they take no locks.
-const SEARCHES: [&str; 14] = [
+const SEARCHES: [&str; 20] = [
+    "deliveries of an endpoint",
+    "deliveries to send again",
+    "delivery of an event",
     "due",
+    "due deliveries",
     "end of the feed",
+    "failed deliveries of an endpoint",
     "feed",
     "finished tasks of a version",
     "heads to log",
     "inbox",
     "inbox queues",
+    "pending deliveries of an endpoint",
     "rows of a page of the feed",
     "statuses of a buyer",
     "tasks",

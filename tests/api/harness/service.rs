@@ -8,8 +8,8 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request};
 use serde_json::Value;
-use stagegate::app::App;
 use stagegate::app::log::Keys;
+use stagegate::app::{App, Reach};
 use stagegate::clock::Clock;
 use stagegate::domain::audit::note::{KeyName, SignerKey};
 use stagegate::http::middleware::Limits;
@@ -54,11 +54,12 @@ pub struct Answer {
 const PATIENCE: Duration = Duration::from_mins(1);
 
 impl Service {
-    /// A fresh one, in the year 2027.
+    /// A fresh one, in the year 2027. Its webhooks may go to this machine.
     pub async fn start() -> Self {
         let db = TestDb::new().await;
         let clock = Clock::fixed("2027-01-15T08:00:00Z".parse::<chrono::DateTime<chrono::Utc>>().unwrap().into());
-        let app = Arc::new(App::new(db.pool.clone(), clock.clone()).with_audit_keys(audit_keys()));
+        let app = App::new(db.pool.clone(), clock.clone()).with_audit_keys(audit_keys());
+        let app = Arc::new(app.with_webhook_reach(Reach::Anywhere));
         let router = router(&app).await;
         Self { router, app, clock, db }
     }

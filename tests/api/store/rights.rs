@@ -40,6 +40,11 @@ async fn the_serving_role_changes_nothing_that_was_recorded() {
         "delete from erasures",
         "truncate erasures cascade",
         "delete from erasure_partners",
+        "delete from webhook_endpoints",
+        "delete from webhook_deliveries",
+        "truncate webhook_deliveries",
+        "update webhook_notices set reason = reason",
+        "delete from webhook_notices",
     ] {
         assert_denied(&world.db.pool, statement).await;
     }

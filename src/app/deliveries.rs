@@ -1,0 +1,266 @@
+//! Deliveries, sent: the head of a line is taken, the event told as its owner may see it, handed over, and what came of it written down.
+//!
+//! **Order.** Of one task's events to one endpoint only the oldest that is pending is ever sent ([`store::deliveries`]). Lines do not wait for each other.
+//!
+//! **At least once, and once unless something breaks.** Who takes a delivery has it for [`LEASE`], which is longer than all that follows may take. A
+//! process that is killed leaves it to whoever finds it due after that, and one that was too slow finds that its result does not count.
+//!
+//! **The body is not stored.** It is made for each attempt by the code that makes the feed, so both say the same, and what was erased meanwhile
+//! is not sent. No connection to the database is held while a receiver makes up its mind.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use chrono::TimeDelta;
+use tokio::sync::{Notify, Semaphore, SemaphorePermit};
+use tokio::time::timeout;
+use uuid::Uuid;
+
+use crate::domain::time::Time;
+use crate::domain::webhook::{Attempt, Course, DeliveryState, EndpointKey, MAX_ATTEMPTS, Verdict, judge, pause};
+use crate::ids;
+use crate::store;
+use crate::store::deliveries::{Search, Settled, Taken};
+use crate::store::webhooks::{Count, Notice};
+use crate::webhook::address::{Reach, Target};
+use crate::webhook::client::{self, Client, Failure, Outcome};
+use crate::webhook::sign::{Headers, Secrets, headers};
+
+use super::{App, Error, feed};
+
+pub use crate::store::deliveries::{Due, Line};
+
+/// How long a delivery is one worker's: an attempt takes 15 s at the most, and the rest is for what goes before and after it, and for clocks
+/// that disagree.
+const LEASE: TimeDelta = TimeDelta::seconds(30);
+/// The longest that making a body may take; after that the delivery is left to its lease.
+const MAKING: Duration = Duration::from_secs(5);
+/// How often a result is written down if the database is away: what is lost is sent again.
+const SETTLE_TRIES: u32 = 4;
+/// The time between two tries.
+const SETTLE_PAUSE: Duration = Duration::from_secs(1);
+
+/// What deliveries are sent with, and what tells the worker that there are some.
+#[derive(Debug)]
+pub(super) struct Outbound {
+    pub(super) client: Client,
+    pub(super) reach: Reach,
+    /// Deliveries that use the database at a time: half of its connections, so that requests are not behind hundreds of them.
+    gate: Semaphore,
+    bell: Notify,
+    /// Whether there are endpoints to deliver to, as of the last look.
+    wanted: AtomicBool,
+}
+
+impl Outbound {
+    pub(super) fn new(connections: u32, reach: Reach) -> Self {
+        let gate = Semaphore::new((connections as usize / 2).max(1));
+        Self { client: Client::new(reach), reach, gate, bell: Notify::new(), wanted: AtomicBool::new(false) }
+    }
+
+    /// Something was written that may have to be delivered.
+    pub(super) fn ring(&self) {
+        if self.wanted.load(Ordering::Relaxed) {
+            self.bell.notify_one();
+        }
+    }
+
+    /// There is an endpoint to deliver to.
+    pub(super) fn expect(&self) {
+        self.wanted.store(true, Ordering::Relaxed);
+        self.bell.notify_one();
+    }
+
+    async fn permit(&self) -> SemaphorePermit<'_> {
+        self.gate.acquire().await.expect("the gate is never closed")
+    }
+}
+
+/// What came of a look at a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Nothing may be sent now.
+    Idle,
+    /// The head was delivered.
+    Delivered,
+    /// An attempt failed; the line waits for the next one.
+    Failed,
+    /// The last attempt failed; the line goes on without that event.
+    GivenUp,
+}
+
+/// How many endpoints there are. While none is enabled, writes wake nobody.
+pub async fn count_endpoints(app: &App) -> Result<Count, Error> {
+    let count = store::webhooks::count(&app.pool).await?;
+    app.outbound.wanted.store(count.enabled > 0, Ordering::Relaxed);
+    Ok(count)
+}
+
+/// Lines in which something is due: `each` per endpoint at the most, `limit` in all; of endpoints that fail only if `failing`; none of `except`.
+pub async fn list_due(
+    app: &App,
+    (each, limit): (u32, u32),
+    failing: bool,
+    except: &[EndpointKey],
+) -> Result<Vec<Due>, Error> {
+    let search = Search { at: app.clock.now(), each, failing, except, limit };
+    Ok(store::deliveries::list_due(&app.pool, &search).await?)
+}
+
+/// Waits this long at the most, until this process has written something to deliver, or until the service stops.
+pub async fn wait(app: &App, at_most: Duration) {
+    tokio::select! {
+        () = app.outbound.bell.notified() => {}
+        () = app.pause(at_most) => {}
+    }
+}
+
+/// Sends the head of a line, if it may be sent now.
+pub async fn send_next(app: &App, line: &Line) -> Result<Step, Error> {
+    let permit = app.outbound.permit().await;
+    let at = app.clock.now();
+    let Some(taken) = store::deliveries::take(&app.pool, line, at, at + LEASE).await? else {
+        store::deliveries::park(&app.pool, line).await?;
+        return Ok(Step::Idle);
+    };
+    let made = timeout(MAKING, body(app, line, &taken)).await;
+    drop(permit);
+    let body = match made.unwrap_or_else(|elapsed| Err(Error::Unavailable(Arc::new(elapsed)))) {
+        Ok(body) => body,
+        Err(error) if error.is_outage() => return Err(error),
+        Err(error) => {
+            complain(line, &taken, &error);
+            return put_off(app, line, &taken, at).await;
+        }
+    };
+    let headers = signed(taken.event_id, at, &body, &taken.secrets);
+    let attempt = post(app, &taken.url, &headers, body).await;
+    settle(app, line, taken, (at, attempt)).await
+}
+
+async fn body(app: &App, line: &Line, taken: &Taken) -> Result<Bytes, Error> {
+    let told = feed::tell_one(app, line.endpoint.owner.party(), (line.task_id, taken.seq)).await?;
+    serde_json::to_vec(&told).map(Bytes::from).map_err(|_| Error::impossible("an event that is no JSON"))
+}
+
+/// Makes an attempt. The URL is judged again: the rules may have changed since it was registered.
+pub(super) async fn post(app: &App, url: &str, headers: &Headers, body: Bytes) -> client::Attempt {
+    match Target::parse(url, app.outbound.reach) {
+        Ok(target) => app.outbound.client.post(&target, headers, body).await,
+        Err(refused) => client::Attempt { outcome: Outcome::Failed(Failure::Address(refused)), took: Duration::ZERO },
+    }
+}
+
+/// The headers of a delivery or a sample, made with the secrets as they are at `at`.
+pub(super) fn signed(id: Uuid, at: Time, body: &[u8], secrets: &store::webhooks::Secrets) -> Headers {
+    let secrets = secrets.clone().at(at);
+    let pending = secrets.next.as_ref().map(|next| &next.secret);
+    headers(id, at, body, Secrets { current: &secrets.current.secret, pending })
+}
+
+async fn settle(app: &App, line: &Line, taken: Taken, (at, attempt): (Time, client::Attempt)) -> Result<Step, Error> {
+    let now = app.clock.now();
+    let course = course(&attempt.outcome, now);
+    let answer = match &attempt.outcome {
+        Outcome::Answered { answer, .. } => Some(answer.as_str()),
+        Outcome::Failed(_) => None,
+    };
+    let verdict = judge(course, tries(&taken), now, u16::from_ne_bytes(ids::random()));
+    let step = write_down(app, line, &taken, (verdict, record(at, &attempt), answer)).await?;
+    note_health(app, &line.endpoint, &taken, (course, now)).await?;
+    Ok(step)
+}
+
+/// A delivery whose body cannot be made is tried again as if it had been refused. It is no fault of the endpoint's.
+async fn put_off(app: &App, line: &Line, taken: &Taken, at: Time) -> Result<Step, Error> {
+    let (word, detail) = ("not_made".to_owned(), "the event could not be read".to_owned());
+    let attempt = Attempt { at, status: None, error: Some(word), detail: Some(detail), took_ms: 0 };
+    let failed = Course::Failed { retry_after: None };
+    let verdict = judge(failed, tries(taken), app.clock.now(), u16::from_ne_bytes(ids::random()));
+    write_down(app, line, taken, (verdict, attempt, None)).await
+}
+
+fn complain(line: &Line, taken: &Taken, error: &(dyn std::error::Error + 'static)) {
+    tracing::error!(task_id = %line.task_id, seq = taken.seq, error, "a delivery cannot be made; tried again later");
+}
+
+async fn write_down(
+    app: &App,
+    line: &Line,
+    taken: &Taken,
+    (verdict, attempt, answer): (Verdict, Attempt, Option<&str>),
+) -> Result<Step, Error> {
+    let mut attempts = taken.attempts.clone();
+    attempts.push(attempt);
+    let attempts = &attempts[attempts.len().saturating_sub(MAX_ATTEMPTS)..];
+    let (state, due_at, step) = match verdict {
+        Verdict::Delivered => (DeliveryState::Delivered, None, Step::Delivered),
+        Verdict::Again(due_at) => (DeliveryState::Pending, Some(due_at), Step::Failed),
+        Verdict::GivenUp => (DeliveryState::Failed, None, Step::GivenUp),
+    };
+    let settled = Settled { state, due_at, attempts, answer };
+    for _ in 1..SETTLE_TRIES {
+        let _permit = app.outbound.permit().await;
+        match store::deliveries::settle(&app.pool, line, taken, settled).await.map_err(Error::from) {
+            Ok(_) => return Ok(step),
+            Err(error) if error.is_outage() => tokio::time::sleep(SETTLE_PAUSE).await,
+            Err(error) => return Err(error),
+        }
+    }
+    store::deliveries::settle(&app.pool, line, taken, settled).await?;
+    Ok(step)
+}
+
+/// Remembers that the endpoint fails or that it does not any more, and gives it up if the rules say so.
+async fn note_health(
+    app: &App,
+    endpoint: &EndpointKey,
+    taken: &Taken,
+    (course, now): (Course, Time),
+) -> Result<(), Error> {
+    let retry_after = match course {
+        Course::Accepted if taken.failures == 0 => return Ok(()),
+        Course::Accepted => return Ok(store::webhooks::recovered(&app.pool, endpoint).await?),
+        Course::Gone => None,
+        Course::Failed { retry_after } => retry_after,
+    };
+    let paused_until = pause(taken.failures.saturating_add(1), retry_after).map(|pause| now + pause);
+    let since = store::webhooks::failed(&app.pool, endpoint, now, paused_until).await?;
+    let Some(reason) = since.and_then(|since| course.disables(since, now)) else { return Ok(()) };
+    let notice = Notice { id: ids::new(), reason, recorded_at: now };
+    if store::webhooks::disable(&app.pool, endpoint, &taken.url, &notice).await? {
+        app.feed.look();
+        let (owner, id, reason) = (endpoint.owner.id(), endpoint.id.as_str(), reason.as_str());
+        tracing::warn!(%owner, endpoint = id, reason, "a webhook endpoint was disabled");
+    }
+    Ok(())
+}
+
+/// Which attempt it is since the delivery was last asked for.
+fn tries(taken: &Taken) -> u32 {
+    taken.attempt.abs_diff(taken.earlier)
+}
+
+pub(super) fn course(outcome: &Outcome, now: Time) -> Course {
+    match outcome {
+        Outcome::Answered { status, retry_after, .. } => {
+            let wait = retry_after.map(|after| TimeDelta::from_std(after.wait(now)).unwrap_or(TimeDelta::MAX));
+            Course::of(*status, wait)
+        }
+        Outcome::Failed(_) => Course::Failed { retry_after: None },
+    }
+}
+
+/// An attempt as it is kept.
+pub(super) fn record(at: Time, attempt: &client::Attempt) -> Attempt {
+    let took_ms = u64::try_from(attempt.took.as_millis()).unwrap_or(u64::MAX);
+    match &attempt.outcome {
+        Outcome::Answered { status, .. } => Attempt { at, status: Some(*status), error: None, detail: None, took_ms },
+        Outcome::Failed(failure) => {
+            let (error, detail) = (Some(failure.code().to_owned()), Some(failure.to_string()));
+            Attempt { at, status: None, error, detail, took_ms }
+        }
+    }
+}

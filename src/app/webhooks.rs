@@ -1,0 +1,280 @@
+//! Webhooks, as their owners set them up: endpoints and secrets, what became of deliveries, and deliveries sent again.
+//!
+//! An owner is a partner or the platform; somebody else's endpoint does not exist. What touches many deliveries goes in steps, so that no
+//! statement takes long, and may be done again.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use serde::Serialize;
+use tracing::Instrument as _;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::domain::audit;
+use crate::domain::id::EndpointId;
+use crate::domain::refusal::Refusal;
+use crate::domain::time::Time;
+use crate::domain::webhook::{Attempt, Course, DeliveryState, EndpointKey, Owner, Types};
+use crate::ids;
+use crate::store;
+use crate::store::webhooks::Set;
+use crate::webhook::address::{self, Target};
+use crate::webhook::client::Outcome;
+use crate::webhook::sign::Secret;
+
+use super::deliveries::{course, post, record, signed};
+use super::{App, Caller, Error};
+
+pub use crate::store::deliveries::{After, Filter};
+pub use crate::store::webhooks::{Dated, Endpoint, Secrets};
+
+/// How many endpoints an owner has at the most.
+pub const MOST: u32 = 20;
+/// How many deliveries are changed in one step.
+const STEP: u32 = 1_000;
+/// How many steps one request makes.
+const STEPS: usize = 10;
+
+/// Whose endpoints a caller sets up; buyers have none.
+pub fn owner(caller: &Caller) -> Option<Owner> {
+    match caller {
+        Caller::Partner { partner_id, .. } => Some(Owner::Partner(*partner_id)),
+        Caller::Buyer { .. } => None,
+        Caller::Platform { .. } => Some(Owner::Platform),
+    }
+}
+
+/// The caller's endpoint of this id, whether there is one or not.
+pub fn own(caller: &Caller, id: EndpointId) -> Result<EndpointKey, Error> {
+    owner(caller).map(|owner| EndpointKey { owner, id }).ok_or(Error::NotFound)
+}
+
+/// Sets up an endpoint, or changes it and enables it again; with the secret if it is new, or was removed before.
+pub async fn set_webhook(
+    app: &Arc<App>,
+    key: EndpointKey,
+    url: &str,
+    types: Option<Types>,
+) -> Result<(Endpoint, Option<Secret>), Error> {
+    let refused =
+        |refused: address::Refused| Error::Rejected(Refusal::invalid("/url", refused.code(), refused.to_string()));
+    let target = Target::parse(url, app.outbound.reach).map_err(refused)?;
+    address::check(&target, app.outbound.reach).await.map_err(refused)?;
+    // Setting up takes several statements, which outlive a caller that hangs up.
+    let app = Arc::clone(app);
+    let set = async move { set(&app, &key, target.as_str(), types.as_ref()).await };
+    tokio::spawn(set.in_current_span()).await.map_err(|fault| Error::Internal(Arc::new(fault)))?
+}
+
+async fn set(
+    app: &App,
+    key: &EndpointKey,
+    url: &str,
+    types: Option<&Types>,
+) -> Result<(Endpoint, Option<Secret>), Error> {
+    let set = Set { key, url, types, at: app.clock.now() };
+    let mut secret = None;
+    let mut was_disabled = store::webhooks::save(&app.pool, &set).await?;
+    if was_disabled.is_none() {
+        // What was recorded before it was removed is not sent any more.
+        give_up_pending(app, key).await?;
+        let new = Secret::from_random(&ids::random());
+        if store::webhooks::insert(&app.pool, &set, &new, MOST).await? {
+            secret = Some(new);
+        } else {
+            // Somebody else was faster, or there are too many.
+            was_disabled = store::webhooks::save(&app.pool, &set).await?;
+            if was_disabled.is_none() {
+                return Err(Error::Rejected(Refusal::LimitReached("there are at most 20 webhook endpoints")));
+            }
+        }
+    }
+    if was_disabled == Some(true) {
+        resume(app, key).await?;
+    }
+    app.outbound.expect();
+    Ok((get_webhook(app, key).await?, secret))
+}
+
+/// What waits for an endpoint that was disabled is due now, with the whole schedule before it.
+async fn resume(app: &App, key: &EndpointKey) -> Result<(), Error> {
+    let now = app.clock.now();
+    loop {
+        let rows = store::deliveries::list_pending(&app.pool, key, Some(now), STEP).await?;
+        if rows.is_empty() {
+            return Ok(());
+        }
+        store::deliveries::renew(&app.pool, key, &rows, now).await?;
+    }
+}
+
+async fn give_up_pending(app: &App, key: &EndpointKey) -> Result<(), Error> {
+    loop {
+        let rows = store::deliveries::list_pending(&app.pool, key, None, STEP).await?;
+        if rows.is_empty() {
+            return Ok(());
+        }
+        store::deliveries::give_up(&app.pool, key, &rows).await?;
+    }
+}
+
+/// One endpoint, with its secrets as they are now.
+pub async fn get_webhook(app: &App, key: &EndpointKey) -> Result<Endpoint, Error> {
+    let endpoint = store::webhooks::find(&app.pool, key).await?.ok_or(Error::NotFound)?;
+    Ok(as_of(endpoint, app.clock.now()))
+}
+
+/// All endpoints of an owner, by id.
+pub async fn list_webhooks(app: &App, owner: Owner) -> Result<Vec<Endpoint>, Error> {
+    let now = app.clock.now();
+    let endpoints = store::webhooks::list(&app.pool, owner).await?;
+    Ok(endpoints.into_iter().map(|endpoint| as_of(endpoint, now)).collect())
+}
+
+fn as_of(endpoint: Endpoint, now: Time) -> Endpoint {
+    Endpoint { secrets: endpoint.secrets.at(now), ..endpoint }
+}
+
+/// Removes an endpoint; what is pending is not sent any more.
+pub async fn remove_webhook(app: &Arc<App>, key: EndpointKey) -> Result<(), Error> {
+    let app = Arc::clone(app);
+    let remove = async move {
+        if !store::webhooks::remove(&app.pool, &key, app.clock.now()).await? {
+            return Err(Error::NotFound);
+        }
+        give_up_pending(&app, &key).await
+    };
+    tokio::spawn(remove.in_current_span()).await.map_err(|fault| Error::Internal(Arc::new(fault)))?
+}
+
+/// Makes a secret that stands beside the one in use until it is activated, for a day at the most.
+pub async fn rotate_webhook_secret(app: &App, key: &EndpointKey) -> Result<Dated, Error> {
+    let new = Dated { secret: Secret::from_random(&ids::random()), created_at: app.clock.now() };
+    if store::webhooks::add_secret(&app.pool, key, &new).await? { Ok(new) } else { Err(Error::NotFound) }
+}
+
+/// Takes the newer of two secrets into use and forgets the older one; of one nothing.
+pub async fn activate_webhook_secret(app: &App, key: &EndpointKey) -> Result<Endpoint, Error> {
+    store::webhooks::activate_secret(&app.pool, key, app.clock.now()).await?;
+    get_webhook(app, key).await
+}
+
+/// A delivery as its owner reads it.
+#[derive(Clone, Debug)]
+pub struct Delivery {
+    /// What is stored.
+    pub stored: store::deliveries::Delivery,
+    /// The event's type, where it is for the owner.
+    pub kind: Option<&'static str>,
+}
+
+/// Up to `limit` deliveries to an endpoint after `after`, the newest event first.
+pub async fn list_webhook_deliveries(
+    app: &App,
+    key: &EndpointKey,
+    filter: Filter,
+    after: Option<After>,
+    limit: u32,
+) -> Result<Vec<Delivery>, Error> {
+    get_webhook(app, key).await?;
+    with_kinds(app, key, store::deliveries::list(&app.pool, key, filter, after, limit).await?).await
+}
+
+async fn with_kinds(
+    app: &App,
+    key: &EndpointKey,
+    stored: Vec<store::deliveries::Delivery>,
+) -> Result<Vec<Delivery>, Error> {
+    let items = store::feed::load(&app.pool, stored.iter().map(|row| (row.task_id, row.seq))).await?;
+    let kinds = items.iter().map(|item| audit::shown_type(&item.record.event, key.owner.party()));
+    Ok(stored.into_iter().zip(kinds).map(|(stored, kind)| Delivery { stored, kind }).collect())
+}
+
+/// Sends one delivery again, whatever became of it: at once, and from the beginning of the schedule.
+pub async fn redeliver(app: &App, key: &EndpointKey, event: Uuid) -> Result<Delivery, Error> {
+    get_webhook(app, key).await?;
+    let found = store::deliveries::find(&app.pool, key, event).await?.ok_or(Error::NotFound)?;
+    let row = After { recorded_at: found.recorded_at, task_id: found.task_id, seq: found.seq };
+    store::deliveries::renew(&app.pool, key, &[row], app.clock.now()).await?;
+    app.outbound.ring();
+    let renewed = store::deliveries::find(&app.pool, key, event).await?.ok_or(Error::NotFound)?;
+    with_kinds(app, key, vec![renewed]).await?.pop().ok_or(Error::NotFound)
+}
+
+/// What was made pending again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Redelivered {
+    /// How many deliveries.
+    pub count: u64,
+    /// Where to go on, if there may be more: the time of the last event.
+    pub next: Option<Time>,
+}
+
+/// Sends again what is in one of these states, of events recorded since `since`; 10,000 deliveries at the most.
+pub async fn redeliver_since(
+    app: &App,
+    key: &EndpointKey,
+    since: Time,
+    states: &[DeliveryState],
+) -> Result<Redelivered, Error> {
+    get_webhook(app, key).await?;
+    let (mut count, mut after) = (0, None);
+    for _ in 0..STEPS {
+        let rows = store::deliveries::list_settled(&app.pool, key, states, (since, after), STEP).await?;
+        count += store::deliveries::renew(&app.pool, key, &rows, app.clock.now()).await?;
+        app.outbound.ring();
+        if rows.len() < STEP as usize {
+            return Ok(Redelivered { count, next: None });
+        }
+        after = rows.last().copied();
+    }
+    Ok(Redelivered { count, next: after.map(|row| row.recorded_at) })
+}
+
+/// What became of a sample.
+#[derive(Clone, Debug)]
+pub struct Tested {
+    /// Its id, as `webhook-id`.
+    pub id: Uuid,
+    /// Whether the endpoint answered 2xx.
+    pub delivered: bool,
+    /// The attempt.
+    pub attempt: Attempt,
+    /// The beginning of the answer, if there was one.
+    pub answer: Option<String>,
+}
+
+/// The body of a sample.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = WebhookTest)]
+pub struct Sample<'a> {
+    /// Its id, as `webhook-id`.
+    pub id: Uuid,
+    /// `webhook.test`.
+    #[serde(rename = "type")]
+    #[schema(value_type = String, pattern = "^webhook\\.test$")]
+    pub kind: &'static str,
+    /// The endpoint.
+    #[schema(value_type = EndpointId)]
+    pub webhook: &'a EndpointId,
+    /// When it was asked for.
+    pub recorded_at: Time,
+}
+
+/// Sends a sample at once, to a disabled endpoint as well. Nothing of it is kept, and the endpoint is judged no better or worse for it.
+pub async fn test_webhook(app: &App, key: &EndpointKey) -> Result<Tested, Error> {
+    let endpoint = get_webhook(app, key).await?;
+    let (id, at) = (ids::new(), app.clock.now());
+    let sample = Sample { id, kind: "webhook.test", webhook: &key.id, recorded_at: at };
+    let body = serde_json::to_vec(&sample).map_err(|_| Error::impossible("a sample that is no JSON"))?;
+    let headers = signed(id, at, &body, &endpoint.secrets);
+    let attempt = post(app, &endpoint.url, &headers, Bytes::from(body)).await;
+    let delivered = course(&attempt.outcome, at) == Course::Accepted;
+    let recorded = record(at, &attempt);
+    let answer = match attempt.outcome {
+        Outcome::Answered { answer, .. } => Some(answer),
+        Outcome::Failed(_) => None,
+    };
+    Ok(Tested { id, delivered, attempt: recorded, answer })
+}

@@ -1,0 +1,170 @@
+//! What follows from an attempt: the schedule of a delivery, and the pauses of an endpoint that fails.
+
+use chrono::TimeDelta;
+
+use super::DisabledReason;
+use crate::domain::time::Time;
+
+/// How long after each failed attempt the next one follows: the schedule that Standard Webhooks gives as its example.
+const GAPS: [TimeDelta; 9] = [
+    TimeDelta::seconds(5),
+    TimeDelta::minutes(5),
+    TimeDelta::minutes(30),
+    TimeDelta::hours(2),
+    TimeDelta::hours(5),
+    TimeDelta::hours(10),
+    TimeDelta::hours(14),
+    TimeDelta::hours(20),
+    TimeDelta::hours(24),
+];
+/// The longest that an endpoint may ask to be left alone.
+const MAX_RETRY_AFTER: TimeDelta = TimeDelta::hours(24);
+/// How many days of nothing but failed attempts disable an endpoint.
+pub const DAYS_OF_FAILURES: i64 = 5;
+/// From how many failures in a row on an endpoint is left alone for a while. Less than that of one delivery is before its gap of minutes, so a
+/// pause never keeps a single delivery from its schedule.
+const PAUSED_FROM: u32 = 3;
+/// The first pause; each further failure doubles it.
+const FIRST_PAUSE: TimeDelta = TimeDelta::seconds(5);
+/// The longest, and so the longest that a recovery stays unnoticed.
+const MAX_PAUSE: TimeDelta = TimeDelta::minutes(1);
+
+/// What an attempt came to, as far as the rules care.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Course {
+    /// An answer of 2xx.
+    Accepted,
+    /// An answer of 410.
+    Gone,
+    /// Any other answer, or none.
+    Failed {
+        /// How long the endpoint asks to be left alone.
+        retry_after: Option<TimeDelta>,
+    },
+}
+
+impl Course {
+    /// What an answer with this status came to. A redirect is a failure as any other: it is not followed.
+    pub fn of(status: u16, retry_after: Option<TimeDelta>) -> Self {
+        match status {
+            200..=299 => Self::Accepted,
+            410 => Self::Gone,
+            _ => Self::Failed { retry_after },
+        }
+    }
+}
+
+/// What becomes of a delivery after an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It was delivered.
+    Delivered,
+    /// It is tried again at this time.
+    Again(Time),
+    /// It is given up.
+    GivenUp,
+}
+
+/// What becomes of a delivery after its `attempt`-th attempt (from 1) since it was asked for. `chance` is random: up to a fifth of the gap is
+/// added or taken away by it, so that what failed together does not come back together. After a 410 no delivery is given up: it waits for the
+/// endpoint to be enabled again.
+pub fn judge(course: Course, attempt: u32, now: Time, chance: u16) -> Verdict {
+    let place = attempt.saturating_sub(1) as usize;
+    let (place, retry_after) = match course {
+        Course::Accepted => return Verdict::Delivered,
+        Course::Gone => (place.min(GAPS.len() - 1), None),
+        Course::Failed { retry_after } => (place, retry_after),
+    };
+    let Some(gap) = GAPS.get(place) else { return Verdict::GivenUp };
+    let share = 800_000 + 400_000 * i64::from(chance) / i64::from(u16::MAX);
+    let gap = TimeDelta::microseconds(gap.num_milliseconds() * share / 1_000);
+    Verdict::Again(now + gap.max(retry_after.unwrap_or_default().min(MAX_RETRY_AFTER)))
+}
+
+/// How long an endpoint is left alone after its `failures`-th failed attempt in a row: what waits for it would fail as well.
+pub fn pause(failures: u32, retry_after: Option<TimeDelta>) -> Option<TimeDelta> {
+    let own = failures.checked_sub(PAUSED_FROM).map(|beyond| (FIRST_PAUSE * (1 << beyond.min(8))).min(MAX_PAUSE));
+    own.max(retry_after.map(|asked| asked.min(MAX_PAUSE)))
+}
+
+impl Course {
+    /// Whether the endpoint is to be disabled, of which all attempts have failed since `failing_since`.
+    pub fn disables(self, failing_since: Time, now: Time) -> Option<DisabledReason> {
+        let for_days = now - failing_since >= TimeDelta::days(DAYS_OF_FAILURES);
+        match self {
+            Self::Accepted => None,
+            Self::Gone => Some(DisabledReason::Gone),
+            Self::Failed { .. } => for_days.then_some(DisabledReason::Failing),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Time = Time::from_micros(1_800_000_000_000_000);
+    const FAILED: Course = Course::Failed { retry_after: None };
+
+    fn after(course: Course, attempt: u32, chance: u16) -> TimeDelta {
+        match judge(course, attempt, NOW, chance) {
+            Verdict::Again(at) => at - NOW,
+            verdict @ (Verdict::Delivered | Verdict::GivenUp) => panic!("{verdict:?}"),
+        }
+    }
+
+    #[test]
+    fn a_delivery_is_tried_ten_times_at_growing_distances() {
+        let seconds = [5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400];
+        for (attempt, gap) in (1..).zip(seconds) {
+            assert_eq!(after(FAILED, attempt, 0), TimeDelta::milliseconds(gap * 800), "{attempt}");
+            assert_eq!(after(FAILED, attempt, u16::MAX), TimeDelta::milliseconds(gap * 1_200), "{attempt}");
+            let middle = after(FAILED, attempt, u16::MAX / 2);
+            assert!((middle - TimeDelta::seconds(gap)).abs() < TimeDelta::seconds(gap) / 1_000, "{attempt}: {middle}");
+        }
+        assert_eq!(judge(FAILED, 10, NOW, 0), Verdict::GivenUp);
+        assert_eq!(after(Course::Gone, 10, 0), TimeDelta::hours(24) * 4 / 5);
+    }
+
+    #[test]
+    fn only_2xx_is_success_and_410_is_more_than_a_failure() {
+        for (status, course) in
+            [(200, Course::Accepted), (204, Course::Accepted), (299, Course::Accepted), (410, Course::Gone)]
+        {
+            assert_eq!(Course::of(status, None), course, "{status}");
+        }
+        for status in [100, 199, 300, 301, 304, 400, 404, 429, 500, 503] {
+            assert_eq!(Course::of(status, None), FAILED, "{status}");
+        }
+        assert_eq!(judge(Course::Accepted, 10, NOW, 0), Verdict::Delivered);
+    }
+
+    #[test]
+    fn what_an_endpoint_asks_for_is_the_least_up_to_a_day() {
+        let asked = |delta| Course::Failed { retry_after: Some(delta) };
+        assert_eq!(after(asked(TimeDelta::minutes(2)), 1, 0), TimeDelta::minutes(2));
+        assert_eq!(after(asked(TimeDelta::seconds(1)), 2, 0), TimeDelta::minutes(4));
+        assert_eq!(after(asked(TimeDelta::days(30)), 1, 0), TimeDelta::hours(24));
+        assert_eq!(judge(asked(TimeDelta::minutes(2)), 10, NOW, 0), Verdict::GivenUp);
+    }
+
+    #[test]
+    fn an_endpoint_that_fails_is_left_alone_for_up_to_a_minute() {
+        let pauses = [None, None, None, Some(5), Some(10), Some(20), Some(40), Some(60), Some(60)];
+        for (failures, expected) in (0..).zip(pauses) {
+            assert_eq!(pause(failures, None), expected.map(TimeDelta::seconds), "{failures}");
+        }
+        assert_eq!(pause(u32::MAX, None), Some(MAX_PAUSE));
+        assert_eq!(pause(1, Some(TimeDelta::seconds(30))), Some(TimeDelta::seconds(30)));
+        assert_eq!(pause(1, Some(TimeDelta::hours(1))), Some(MAX_PAUSE));
+    }
+
+    #[test]
+    fn gone_or_five_days_disable() {
+        let days = |days| NOW - TimeDelta::days(days);
+        assert_eq!(FAILED.disables(days(4), NOW), None);
+        assert_eq!(FAILED.disables(days(5), NOW), Some(DisabledReason::Failing));
+        assert_eq!(Course::Gone.disables(NOW, NOW), Some(DisabledReason::Gone));
+        assert_eq!(Course::Accepted.disables(days(9), NOW), None);
+    }
+}

@@ -1,0 +1,264 @@
+//! Webhook endpoints and their secrets: each caller's own.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::app::webhooks::{self, Dated, Endpoint};
+use crate::domain::audit::EventType;
+use crate::domain::id::EndpointId;
+use crate::domain::text::Link;
+use crate::domain::time::Time;
+use crate::domain::webhook::{DisabledReason, EndpointState, OVERLAP, Types};
+
+use super::AppState;
+use super::auth::PartnerOrPlatform;
+use super::body::RawBody;
+use super::extract::{NoParameters, Path, Query};
+use super::page::Page;
+use super::problem::Problem;
+
+/// Where to send which events.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct WebhookDefinition {
+    /// An https URL without user name, password and fragment, whose host has public addresses only. It is checked now and at every
+    /// attempt.
+    #[schema(example = "https://agents.example/hooks/aitasker")]
+    url: Link,
+    /// The types of events to send; absent or null: all, and those that the caller may not see as their place in the trail alone, as the feed does.
+    #[serde(default)]
+    types: Option<Types>,
+}
+
+/// An endpoint that events are sent to.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Webhook {
+    /// What its owner calls it.
+    id: EndpointId,
+    /// Where events are sent, in its canonical form.
+    #[schema(example = "https://agents.example/hooks/aitasker")]
+    url: String,
+    /// The types of events that are sent; null: all.
+    #[schema(value_type = Option<Vec<EventType>>, required = true)]
+    types: Option<Types>,
+    /// Whether they are sent.
+    state: EndpointState,
+    /// Why the service disabled it; null while it is enabled.
+    #[schema(required = true)]
+    disabled_reason: Option<DisabledReason>,
+    /// Since when every attempt has failed; null where the last one did not.
+    #[schema(required = true)]
+    failing_since: Option<Time>,
+    /// What deliveries are signed with: one secret, or two after a rotation.
+    secrets: Vec<WebhookSecret>,
+    /// When it was set up.
+    created_at: Time,
+    /// When it was changed last.
+    updated_at: Time,
+}
+
+/// A secret, as far as it can be shown again.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct WebhookSecret {
+    /// Its first characters.
+    #[schema(example = "whsec_7Gq2")]
+    hint: String,
+    /// Whether both signatures are made with it.
+    state: SecretState,
+    /// When it was made.
+    created_at: Time,
+    /// When it becomes the current one by itself; null for the one that is.
+    #[schema(required = true)]
+    takes_over_at: Option<Time>,
+}
+
+/// Which signatures are made with a secret.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SecretState {
+    /// All of them.
+    Current,
+    /// `webhook-signature` is made with this one as well; `X-AITasker-Signature`, which has room for one, is not yet.
+    Pending,
+}
+
+/// An endpoint that was set up just now.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct NewWebhook {
+    /// The endpoint.
+    #[serde(flatten)]
+    webhook: Webhook,
+    /// Its secret. It is shown this once.
+    #[schema(pattern = "^whsec_[0-9A-Za-z+/]+=*$")]
+    secret: String,
+}
+
+/// A secret that was made just now.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct NewWebhookSecret {
+    /// The secret. It is shown this once.
+    #[schema(pattern = "^whsec_[0-9A-Za-z+/]+=*$")]
+    secret: String,
+    /// Its first characters.
+    #[schema(example = "whsec_7Gq2")]
+    hint: String,
+    /// When it was made.
+    created_at: Time,
+    /// When it takes the place of the current one, unless it is activated before.
+    takes_over_at: Time,
+}
+
+/// The endpoint in the path.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub struct WebhookPath {
+    /// What its owner calls it.
+    pub(super) id: EndpointId,
+}
+
+/// List the webhooks
+///
+/// The caller's own, by id; there are at most 20.
+#[utoipa::path(get, path = "/webhooks", tag = "webhooks", security(("partnerKey" = []), ("platformKey" = [])), responses(
+    (status = 200, description = "All of them; `next` is always null.", body = Page<Webhook>),
+))]
+pub async fn list_webhooks(
+    PartnerOrPlatform(caller): PartnerOrPlatform,
+    Query(NoParameters {}): Query<NoParameters>,
+    State(state): State<AppState>,
+) -> Result<Json<Page<Webhook>>, Problem> {
+    let items = match webhooks::owner(&caller) {
+        Some(owner) => webhooks::list_webhooks(&state.app, owner).await?,
+        None => Vec::new(),
+    };
+    Ok(Json(Page { items: items.into_iter().map(Webhook::from).collect(), next: None }))
+}
+
+/// Set up or change a webhook
+///
+/// The caller chooses the `id`. A new one gets a secret, which is in this answer only. Changing one keeps its secrets, forgets that it failed, and enables it
+/// if the service had disabled it: what was recorded meanwhile is then sent, in order. One that was removed comes back with a new secret.
+///
+/// Events are sent from now on, each at least once, those of one task in order, as the caller may see them: the bodies are the items of the feed. An
+/// endpoint that answers anything but 2xx, or nothing within 15 seconds, is tried again 5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 14 h, 20 h and 24 h later, each a fifth
+/// more or less, and no sooner than its `Retry-After`. An answer of 410 disables it at once, five days of nothing but failures as well; the feed tells so.
+#[utoipa::path(put, path = "/webhooks/{id}", tag = "webhooks", security(("partnerKey" = []), ("platformKey" = [])), params(WebhookPath),
+    request_body(content = WebhookDefinition, example = json!({ "url": "https://agents.example/hooks/aitasker", "types": ["task.stage_rejected", "task.workflow_completed"] })),
+    responses(
+        (status = 200, description = "Changed, and enabled.", body = Webhook),
+        (status = 201, description = "Set up. The secret is shown this once.", body = NewWebhook),
+        (status = 409, description = ""),
+))]
+pub async fn set_webhook(
+    PartnerOrPlatform(caller): PartnerOrPlatform,
+    Path(path): Path<WebhookPath>,
+    Query(NoParameters {}): Query<NoParameters>,
+    State(state): State<AppState>,
+    body: RawBody,
+) -> Result<Response, Problem> {
+    let key = webhooks::own(&caller, path.id)?;
+    let WebhookDefinition { url, types } = body.parse()?;
+    let (endpoint, secret) = webhooks::set_webhook(&state.app, key, url.as_str(), types).await?;
+    let webhook = Webhook::from(endpoint);
+    let Some(secret) = secret else { return Ok(Json(webhook).into_response()) };
+    let location = format!("/api/v1/webhooks/{}", webhook.id);
+    let new = NewWebhook { webhook, secret: secret.reveal().to_owned() };
+    Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(new)).into_response())
+}
+
+/// Read a webhook
+#[utoipa::path(get, path = "/webhooks/{id}", tag = "webhooks", security(("partnerKey" = []), ("platformKey" = [])), params(WebhookPath), responses(
+    (status = 200, description = "The webhook.", body = Webhook),
+))]
+pub async fn get_webhook(
+    PartnerOrPlatform(caller): PartnerOrPlatform,
+    Path(path): Path<WebhookPath>,
+    Query(NoParameters {}): Query<NoParameters>,
+    State(state): State<AppState>,
+) -> Result<Json<Webhook>, Problem> {
+    let key = webhooks::own(&caller, path.id)?;
+    Ok(Json(webhooks::get_webhook(&state.app, &key).await?.into()))
+}
+
+/// Remove a webhook
+///
+/// Nothing is sent to it any more: what is pending is given up, an attempt that is under way ends. Its secrets are forgotten.
+#[utoipa::path(delete, path = "/webhooks/{id}", tag = "webhooks", security(("partnerKey" = []), ("platformKey" = [])), params(WebhookPath), responses(
+    (status = 204, description = "Removed."),
+))]
+pub async fn remove_webhook(
+    PartnerOrPlatform(caller): PartnerOrPlatform,
+    Path(path): Path<WebhookPath>,
+    Query(NoParameters {}): Query<NoParameters>,
+    State(state): State<AppState>,
+) -> Result<StatusCode, Problem> {
+    webhooks::remove_webhook(&state.app, webhooks::own(&caller, path.id)?).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Make a webhook's next secret
+///
+/// From now on `webhook-signature` carries a signature with each of both secrets, so that receivers can be changed over without a gap. `X-AITasker-Signature`
+/// is made with the older one until the newer one is activated, or a day has passed; then the older one is forgotten. Another call before that replaces the
+/// newer one. Takes no body.
+#[utoipa::path(post, path = "/webhooks/{id}/rotate-secret", tag = "webhooks", security(("partnerKey" = []), ("platformKey" = [])), params(WebhookPath), responses(
+    (status = 201, description = "Made. The secret is shown this once.", body = NewWebhookSecret),
+))]
+pub async fn rotate_webhook_secret(
+    PartnerOrPlatform(caller): PartnerOrPlatform,
+    Path(path): Path<WebhookPath>,
+    Query(NoParameters {}): Query<NoParameters>,
+    State(state): State<AppState>,
+) -> Result<(StatusCode, Json<NewWebhookSecret>), Problem> {
+    let key = webhooks::own(&caller, path.id)?;
+    let made = webhooks::rotate_webhook_secret(&state.app, &key).await?;
+    let secret = NewWebhookSecret {
+        secret: made.secret.reveal().to_owned(),
+        hint: hint(&made),
+        created_at: made.created_at,
+        takes_over_at: made.created_at + OVERLAP,
+    };
+    Ok((StatusCode::CREATED, Json(secret)))
+}
+
+/// Take a webhook's next secret into use
+///
+/// All signatures are made with the newer secret from now on, and the older one is forgotten. Where there is only one, nothing changes. Takes no body.
+#[utoipa::path(post, path = "/webhooks/{id}/activate-secret", tag = "webhooks", security(("partnerKey" = []), ("platformKey" = [])), params(WebhookPath), responses(
+    (status = 200, description = "The webhook.", body = Webhook),
+))]
+pub async fn activate_webhook_secret(
+    PartnerOrPlatform(caller): PartnerOrPlatform,
+    Path(path): Path<WebhookPath>,
+    Query(NoParameters {}): Query<NoParameters>,
+    State(state): State<AppState>,
+) -> Result<Json<Webhook>, Problem> {
+    let key = webhooks::own(&caller, path.id)?;
+    Ok(Json(webhooks::activate_webhook_secret(&state.app, &key).await?.into()))
+}
+
+/// The prefix that all secrets have, and four more characters.
+fn hint(secret: &Dated) -> String {
+    secret.secret.reveal().chars().take(10).collect()
+}
+
+impl From<Endpoint> for Webhook {
+    fn from(endpoint: Endpoint) -> Self {
+        let Endpoint { key, url, types, state, disabled_reason, secrets, failing_since, created_at, updated_at } =
+            endpoint;
+        let secret = |dated: &Dated, state, takes_over_at| WebhookSecret {
+            hint: hint(dated),
+            state,
+            created_at: dated.created_at,
+            takes_over_at,
+        };
+        let next =
+            secrets.next.as_ref().map(|next| secret(next, SecretState::Pending, Some(next.created_at + OVERLAP)));
+        let secrets = std::iter::once(secret(&secrets.current, SecretState::Current, None)).chain(next).collect();
+        Self { id: key.id, url, types, state, disabled_reason, failing_since, secrets, created_at, updated_at }
+    }
+}

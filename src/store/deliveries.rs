@@ -1,0 +1,224 @@
+//! Deliveries on their way: found when they are due, taken by one worker at a time, settled by the one that took them.
+//!
+//! The rows of one task and endpoint are a line: only its head, the oldest one that is pending, is ever taken. Nothing is locked between
+//! statements. Who takes the head raises its `attempt` and moves its `due_at` to when it is to be taken for dead; what is found out counts only while
+//! `attempt` is still that number. The others of the line wait, without being found, until the head is due again; they are not tried yet, so
+//! they may be taken at any time once they are the head.
+
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use super::events::Key;
+use super::row::{Place, bigint, to_json};
+use super::webhooks::{self, Secrets};
+use super::{Error, Pool};
+use crate::domain::id::TaskId;
+use crate::domain::time::Time;
+use crate::domain::webhook::{Attempt, DeliveryState, EndpointKey, Owner};
+
+mod list;
+mod many;
+
+pub use list::{After, Delivery, Filter, find, list};
+pub use many::{Row, give_up, list_pending, list_settled, renew};
+
+/// The deliveries of one task's events to one endpoint.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Line {
+    /// Whose events.
+    pub task_id: TaskId,
+    /// Where to.
+    pub endpoint: EndpointKey,
+}
+
+/// A line in which something is due.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Due {
+    /// Which.
+    pub line: Line,
+    /// Since when.
+    pub due_at: Time,
+    /// Whether the last attempt at the endpoint failed.
+    pub is_failing: bool,
+}
+
+/// What to look for.
+#[derive(Clone, Copy, Debug)]
+pub struct Search<'a> {
+    /// Now.
+    pub at: Time,
+    /// How many rows of an endpoint are looked at; of one that fails, one is.
+    pub each: u32,
+    /// Whether to look at endpoints that fail.
+    pub failing: bool,
+    /// Endpoints that are left out.
+    pub except: &'a [EndpointKey],
+    /// How many rows in all.
+    pub limit: u32,
+}
+
+/// Lines in which something is due, the longest due first, of endpoints that are enabled and not paused. A line can be there more than once.
+pub async fn list_due(pool: &Pool, search: &Search<'_>) -> Result<Vec<Due>, Error> {
+    let (owners, ids): (Vec<Uuid>, Vec<String>) =
+        search.except.iter().map(|key| (key.owner.id(), key.id.as_str().to_owned())).unzip();
+    let rows = sqlx::query!(
+        r#"/* search: due deliveries */
+           select endpoint.owner_id, endpoint.id, endpoint.failures > 0 as "is_failing!", due.task_id, due.due_at as "due_at!"
+           from webhook_endpoints endpoint cross join lateral (
+               select task_id, due_at from webhook_deliveries delivery
+               where delivery.owner_id = endpoint.owner_id and delivery.endpoint_id = endpoint.id
+                   and delivery.state = 'pending' and delivery.due_at <= $1
+               order by delivery.due_at limit case endpoint.failures when 0 then $2::bigint else 1 end
+           ) due
+           where endpoint.state = 'enabled' and (endpoint.paused_until is null or endpoint.paused_until <= $1)
+               and (endpoint.failures = 0 or $3)
+               and not exists (
+                   select from unnest($4::uuid[], $5::text[]) as busy (owner_id, id)
+                   where busy.owner_id = endpoint.owner_id and busy.id = endpoint.id)
+           order by due.due_at limit $6"#,
+        search.at.utc(),
+        i64::from(search.each),
+        search.failing,
+        &owners,
+        &ids,
+        i64::from(search.limit),
+    );
+    let rows = rows.fetch_all(pool).await?.into_iter().map(|row| {
+        let place = Place { table: "webhook_endpoints", key: webhooks::Key(row.owner_id, &row.id) };
+        let endpoint = EndpointKey { owner: Owner::of(row.owner_id), id: webhooks::endpoint_id(place)? };
+        let line = Line { task_id: TaskId(row.task_id), endpoint };
+        Ok(Due { line, due_at: row.due_at.into(), is_failing: row.is_failing })
+    });
+    rows.collect()
+}
+
+/// The head of a line, taken to be sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Taken {
+    /// Which event.
+    pub seq: u64,
+    /// By which id its receiver knows it.
+    pub event_id: Uuid,
+    /// Which attempt it is, of all that there were.
+    pub attempt: i32,
+    /// How many of those were made before it was last asked for.
+    pub earlier: i32,
+    /// What became of the latest.
+    pub attempts: Vec<Attempt>,
+    /// Where to.
+    pub url: String,
+    /// With what.
+    pub secrets: Secrets,
+    /// How many attempts at the endpoint have failed in a row.
+    pub failures: u32,
+}
+
+/// Takes the head of a line until `until`, if it may be tried now and its endpoint is enabled.
+pub async fn take(pool: &Pool, line: &Line, now: Time, until: Time) -> Result<Option<Taken>, Error> {
+    let row = sqlx::query_as!(
+        TakenRow,
+        r#"update webhook_deliveries delivery set attempt = delivery.attempt + 1, due_at = $5
+           from (
+               select seq, attempt from webhook_deliveries
+               where task_id = $1 and owner_id = $2 and endpoint_id = $3 and state = 'pending'
+               order by seq limit 1
+           ) head, webhook_endpoints endpoint
+           where delivery.task_id = $1 and delivery.owner_id = $2 and delivery.endpoint_id = $3
+               and delivery.seq = head.seq and delivery.attempt = head.attempt and delivery.state = 'pending'
+               and (delivery.due_at <= $4 or delivery.attempt = delivery.earlier)
+               and endpoint.owner_id = $2 and endpoint.id = $3 and endpoint.state = 'enabled'
+           returning delivery.seq, delivery.event_id, delivery.attempt, delivery.earlier, delivery.attempts::text as "attempts!",
+               endpoint.url, endpoint.secret as "secret!", endpoint.secret_created_at as "secret_created_at!", endpoint.next_secret,
+               endpoint.next_secret_created_at, endpoint.failures"#,
+        line.task_id.0,
+        line.endpoint.owner.id(),
+        line.endpoint.id.as_str(),
+        now.utc(),
+        until.utc(),
+    );
+    row.fetch_optional(pool).await?.map(|row| row.taken(line)).transpose()
+}
+
+/// Lets what is behind the head of a line wait until the head is due.
+pub async fn park(pool: &Pool, line: &Line) -> Result<(), Error> {
+    let parked = sqlx::query!(
+        "update webhook_deliveries delivery set due_at = head.due_at
+         from (
+             select seq, due_at from webhook_deliveries
+             where task_id = $1 and owner_id = $2 and endpoint_id = $3 and state = 'pending'
+             order by seq limit 1
+         ) head
+         where delivery.task_id = $1 and delivery.owner_id = $2 and delivery.endpoint_id = $3 and delivery.state = 'pending'
+             and delivery.seq > head.seq and delivery.due_at < head.due_at",
+        line.task_id.0,
+        line.endpoint.owner.id(),
+        line.endpoint.id.as_str(),
+    );
+    parked.execute(pool).await?;
+    Ok(())
+}
+
+/// What became of a delivery that was taken.
+#[derive(Clone, Copy, Debug)]
+pub struct Settled<'a> {
+    /// Its state now.
+    pub state: DeliveryState,
+    /// When it may be tried again; of one that is pending alone.
+    pub due_at: Option<Time>,
+    /// The latest attempts, this one too.
+    pub attempts: &'a [Attempt],
+    /// The beginning of the answer, if there was one.
+    pub answer: Option<&'a str>,
+}
+
+/// Writes down what became of a delivery; `false` if it was taken for dead, or asked for anew, and this does not count any more.
+pub async fn settle(pool: &Pool, line: &Line, taken: &Taken, settled: Settled<'_>) -> Result<bool, Error> {
+    let written = sqlx::query!(
+        "update webhook_deliveries set state = $7, due_at = $8, attempts = $9::text::json, answer = coalesce($10, answer)
+         where task_id = $1 and seq = $2 and owner_id = $3 and endpoint_id = $4 and attempt = $5 and earlier = $6 and state = 'pending'",
+        line.task_id.0,
+        bigint(taken.seq),
+        line.endpoint.owner.id(),
+        line.endpoint.id.as_str(),
+        taken.attempt,
+        taken.earlier,
+        settled.state.as_str(),
+        settled.due_at.map(Time::utc),
+        to_json(&settled.attempts),
+        settled.answer,
+    );
+    Ok(written.execute(pool).await?.rows_affected() == 1)
+}
+
+struct TakenRow {
+    seq: i64,
+    event_id: Uuid,
+    attempt: i32,
+    earlier: i32,
+    attempts: String,
+    url: String,
+    secret: String,
+    secret_created_at: DateTime<Utc>,
+    next_secret: Option<String>,
+    next_secret_created_at: Option<DateTime<Utc>>,
+    failures: i32,
+}
+
+impl TakenRow {
+    fn taken(self, line: &Line) -> Result<Taken, Error> {
+        let place = Place { table: "webhook_deliveries", key: Key(line.task_id.0, self.seq) };
+        let endpoint = webhooks::Key(line.endpoint.owner.id(), line.endpoint.id.as_str());
+        let next = self.next_secret.as_deref().zip(self.next_secret_created_at);
+        let of_endpoint = Place { table: "webhook_endpoints", key: endpoint };
+        Ok(Taken {
+            seq: place.unsigned(self.seq)?,
+            event_id: self.event_id,
+            attempt: self.attempt,
+            earlier: self.earlier,
+            attempts: place.json(&self.attempts)?,
+            secrets: webhooks::secrets(of_endpoint, (&self.secret, self.secret_created_at), next)?,
+            failures: of_endpoint.unsigned(self.failures)?,
+            url: self.url,
+        })
+    }
+}

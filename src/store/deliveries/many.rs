@@ -1,0 +1,102 @@
+//! Many deliveries of an endpoint at once: sent again, or given up. In steps: found by a search, changed by their keys.
+
+use uuid::Uuid;
+
+use super::super::events::Key;
+use super::super::row::{Place, bigint};
+use super::super::{Error, Pool};
+use super::After;
+use crate::domain::id::TaskId;
+use crate::domain::time::Time;
+use crate::domain::webhook::{DeliveryState, EndpointKey};
+
+/// A delivery's row, by its place in the order of the events.
+pub type Row = After;
+
+/// Up to `limit` deliveries of an endpoint that are in one of these states, of events recorded since `since`, the oldest first; after `after`.
+pub async fn list_settled(
+    pool: &Pool,
+    key: &EndpointKey,
+    states: &[DeliveryState],
+    (since, after): (Time, Option<Row>),
+    limit: u32,
+) -> Result<Vec<Row>, Error> {
+    let states: Vec<&str> = states.iter().map(|state| state.as_str()).collect();
+    let rows = sqlx::query!(
+        "/* search: deliveries to send again */
+         select task_id, seq, recorded_at from webhook_deliveries
+         where owner_id = $1 and endpoint_id = $2 and state = any ($3) and (recorded_at, task_id, seq) > ($4, $5, $6)
+         order by recorded_at, task_id, seq limit $7",
+        key.owner.id(),
+        key.id.as_str(),
+        &states as _,
+        after.map_or(since, |after| after.recorded_at).utc(),
+        after.map_or(Uuid::nil(), |after| after.task_id.0),
+        after.map_or(0, |after| bigint(after.seq)),
+        i64::from(limit),
+    );
+    let rows = rows.fetch_all(pool).await?.into_iter().map(|row| {
+        let place = Place { table: "webhook_deliveries", key: Key(row.task_id, row.seq) };
+        let seq = place.unsigned(row.seq)?;
+        Ok(Row { recorded_at: row.recorded_at.into(), task_id: TaskId(row.task_id), seq })
+    });
+    rows.collect()
+}
+
+/// Up to `limit` deliveries of an endpoint that are pending and due after `after`.
+pub async fn list_pending(pool: &Pool, key: &EndpointKey, after: Option<Time>, limit: u32) -> Result<Vec<Row>, Error> {
+    let rows = sqlx::query!(
+        "/* search: pending deliveries of an endpoint */
+         select task_id, seq, recorded_at from webhook_deliveries
+         where owner_id = $1 and endpoint_id = $2 and state = 'pending' and due_at > coalesce($3, '-infinity'::timestamptz)
+         order by due_at limit $4",
+        key.owner.id(),
+        key.id.as_str(),
+        after.map(Time::utc),
+        i64::from(limit),
+    );
+    let rows = rows.fetch_all(pool).await?.into_iter().map(|row| {
+        let place = Place { table: "webhook_deliveries", key: Key(row.task_id, row.seq) };
+        let seq = place.unsigned(row.seq)?;
+        Ok(Row { recorded_at: row.recorded_at.into(), task_id: TaskId(row.task_id), seq })
+    });
+    rows.collect()
+}
+
+/// Makes these deliveries due now, from the beginning of the schedule, whatever became of them; how many there were.
+pub async fn renew(pool: &Pool, key: &EndpointKey, rows: &[Row], now: Time) -> Result<u64, Error> {
+    let (tasks, seqs) = keys(rows);
+    let renewed = sqlx::query!(
+        "update webhook_deliveries delivery set state = 'pending', due_at = $5, earlier = attempt
+         from unnest($1::uuid[], $2::bigint[]) as wanted (task_id, seq)
+         where delivery.task_id = any ($1) and delivery.task_id = wanted.task_id and delivery.seq = wanted.seq
+             and owner_id = $3 and endpoint_id = $4",
+        &tasks,
+        &seqs,
+        key.owner.id(),
+        key.id.as_str(),
+        now.utc(),
+    );
+    Ok(renewed.execute(pool).await?.rows_affected())
+}
+
+/// Gives up those of these deliveries that are pending.
+pub async fn give_up(pool: &Pool, key: &EndpointKey, rows: &[Row]) -> Result<(), Error> {
+    let (tasks, seqs) = keys(rows);
+    let given_up = sqlx::query!(
+        "update webhook_deliveries delivery set state = 'failed', due_at = null
+         from unnest($1::uuid[], $2::bigint[]) as wanted (task_id, seq)
+         where delivery.task_id = any ($1) and delivery.task_id = wanted.task_id and delivery.seq = wanted.seq
+             and owner_id = $3 and endpoint_id = $4 and state = 'pending'",
+        &tasks,
+        &seqs,
+        key.owner.id(),
+        key.id.as_str(),
+    );
+    given_up.execute(pool).await?;
+    Ok(())
+}
+
+fn keys(rows: &[Row]) -> (Vec<Uuid>, Vec<i64>) {
+    rows.iter().map(|row| (row.task_id.0, bigint(row.seq))).unzip()
+}

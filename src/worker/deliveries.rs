@@ -1,0 +1,314 @@
+//! Deliveries: events go to the endpoints of their owners, in every replica at once.
+//!
+//! A search finds lines (one task's events to one endpoint, [`deliveries::Line`]) in which something is due; each endpoint found is visited, which sends
+//! what is due there, several lines at a time. What may be sent, in which order, and what follows from an answer is said elsewhere.
+//!
+//! **Fairness.** An endpoint has one visit at a time, of [`EACH`] lines at the most, and the first goes out alone: more are sent side by side, [`WIDTH`] at
+//! a time, once the endpoint has accepted one. One that fails gets a single attempt at a time, pauses after several failures, and all that fail together have half of
+//! the [`SLOTS`]. So endpoints that never answer hold slots, but not those of the others.
+//!
+//! **Sharing.** Nothing is claimed by a search. Two replicas that find the same line ask for its head, and one gets it.
+//!
+//! **Waking.** What this process writes rings for the worker; what others wrote, and what is due again, is found by looking once a second. A search
+//! is followed by a pause of ten times its length, so that it takes a tenth of a connection however busy the service is.
+//!
+//! **Failure.** A delivery that was taken and not settled is due again when its lease ends. If the database is away the worker tries again after a pause; visits
+//! end with the first attempt that fails, and what they leave is found again. A stop waits for the answers that are under way.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::{Registry, Unit};
+use tokio::task::{JoinError, JoinSet};
+use tokio::time::{Instant, sleep};
+
+use crate::app::deliveries::{self, Due, Line};
+use crate::app::{App, Error};
+use crate::domain::webhook::EndpointKey;
+
+use visit::{Visit, Visited};
+
+mod visit;
+
+/// Attempts that this replica makes at a time, at the most.
+const SLOTS: usize = 512;
+/// Those of them at one endpoint.
+const WIDTH: usize = 4;
+/// Lines of one endpoint that are found by a search.
+const EACH: u32 = 32;
+/// Lines that are found by a search.
+const WINDOW: u32 = 1024;
+/// How often the worker looks without being woken.
+const LOOK: Duration = Duration::from_secs(1);
+/// The time between two searches, by how long the first one took.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(10), Duration::from_millis(500));
+
+/// The worker. One per process.
+#[derive(Debug)]
+pub struct Deliveries {
+    app: Arc<App>,
+    metrics: Arc<Metrics>,
+}
+
+#[derive(Debug, Default)]
+struct Metrics {
+    delivered: Counter,
+    failed: Counter,
+    given_up: Counter,
+    in_flight: Gauge,
+    lag: Gauge<f64, AtomicU64>,
+    disabled: Gauge,
+}
+
+/// What is under way.
+#[derive(Debug, Default)]
+struct Round {
+    visits: JoinSet<Visited>,
+    /// The endpoints that are being visited.
+    busy: HashMap<EndpointKey, Slots>,
+    /// The endpoints of which the last visit ended well.
+    proven: HashSet<EndpointKey>,
+    /// When the endpoints were counted.
+    counted: Option<Instant>,
+    /// Whether there are any to deliver to.
+    wanted: bool,
+}
+
+/// What a visit holds.
+#[derive(Clone, Copy, Debug)]
+struct Slots {
+    number: usize,
+    is_failing: bool,
+}
+
+impl Deliveries {
+    /// A worker for this app.
+    pub fn new(app: Arc<App>) -> Self {
+        Self { app, metrics: Arc::default() }
+    }
+
+    /// Adds what the worker counts.
+    pub fn register(&self, registry: &mut Registry) {
+        let Metrics { delivered, failed, given_up, in_flight, lag, disabled } = &*self.metrics;
+        registry.register("webhooks_delivered", "Deliveries that were accepted", delivered.clone());
+        registry.register("webhooks_failed_attempts", "Attempts that failed", failed.clone());
+        registry.register("webhooks_given_up", "Deliveries of which the last attempt failed", given_up.clone());
+        registry.register("webhooks_in_flight", "Attempts under way", in_flight.clone());
+        let help = "How long the oldest delivery that may be sent has waited, as of the last search";
+        registry.register_with_unit("webhooks_lag", help, Unit::Seconds, lag.clone());
+        registry.register("webhooks_disabled", "Endpoints that the service has given up", disabled.clone());
+    }
+
+    /// Sends what is due until the service drains; finishes what it has begun.
+    pub async fn run(&self) {
+        let (mut round, mut is_away) = (Round::default(), false);
+        while !self.app.is_draining() {
+            let began = Instant::now();
+            let begun = match self.begin(&mut round).await {
+                Ok(begun) => {
+                    is_away = false;
+                    begun
+                }
+                Err(error) => {
+                    if !is_away {
+                        tracing::warn!(error = cause(&error), "no deliveries until the database is back");
+                    }
+                    is_away = true;
+                    0
+                }
+            };
+            sleep((began.elapsed() * 10).clamp(PAUSES.0, PAUSES.1)).await;
+            while let Some(visited) = round.visits.try_join_next() {
+                self.end(&mut round, visited);
+            }
+            if begun == 0 {
+                self.rest(&mut round).await;
+            }
+        }
+        while let Some(visited) = round.visits.join_next().await {
+            self.end(&mut round, visited);
+        }
+    }
+
+    /// Sends everything that is due now, and waits until nothing is under way; how many deliveries were accepted.
+    pub async fn run_due(&self) -> Result<u64, Error> {
+        let (mut round, mut delivered) = (Round::default(), 0);
+        loop {
+            round.counted = None;
+            self.begin(&mut round).await?;
+            let Some(visited) = round.visits.join_next().await else { return Ok(delivered) };
+            delivered += self.end(&mut round, visited);
+        }
+    }
+
+    /// Until there may be something to do.
+    async fn rest(&self, round: &mut Round) {
+        tokio::select! {
+            () = deliveries::wait(&self.app, LOOK) => {}
+            Some(visited) = round.visits.join_next() => {
+                self.end(round, visited);
+            }
+        }
+    }
+
+    /// Looks for what is due and begins to visit the endpoints; how many.
+    async fn begin(&self, round: &mut Round) -> Result<usize, Error> {
+        if round.counted.is_none_or(|counted| counted.elapsed() >= LOOK) {
+            let count = deliveries::count_endpoints(&self.app).await?;
+            self.metrics.disabled.set(i64::try_from(count.disabled).unwrap_or(i64::MAX));
+            (round.counted, round.wanted) = (Some(Instant::now()), count.enabled > 0);
+        }
+        let free = SLOTS.saturating_sub(round.held(|_| true));
+        if !round.wanted || free == 0 {
+            return Ok(0);
+        }
+        let busy: Vec<EndpointKey> = round.busy.keys().cloned().collect();
+        let failing = round.free_to_fail() > 0;
+        let due = deliveries::list_due(&self.app, (EACH, WINDOW), failing, &busy).await?;
+        let now = self.app.clock().now();
+        let waited = due.first().map_or(TimeDelta::zero(), |oldest| now - oldest.due_at);
+        self.metrics.lag.set(waited.as_seconds_f64());
+        let mut begun = 0;
+        for (endpoint, found) in by_endpoint(due) {
+            begun += usize::from(self.visit(round, endpoint, found));
+        }
+        Ok(begun)
+    }
+
+    /// Begins a visit, if there is room for it.
+    fn visit(&self, round: &mut Round, endpoint: EndpointKey, mut found: Found) -> bool {
+        let is_proven = !found.is_failing && round.proven.contains(&endpoint);
+        if !is_proven {
+            found.lines.truncate(1);
+        }
+        let free = SLOTS.saturating_sub(round.held(|_| true));
+        let free = if found.is_failing { free.min(round.free_to_fail()) } else { free };
+        let number = found.lines.len().min(WIDTH).min(free);
+        if number == 0 {
+            return false;
+        }
+        round.busy.insert(endpoint.clone(), Slots { number, is_failing: found.is_failing });
+        let visit = Visit::new(Arc::clone(&self.app), Arc::clone(&self.metrics), endpoint);
+        round.visits.spawn(visit.run(found.lines, number));
+        true
+    }
+
+    /// Takes in what a visit came to; how many deliveries were accepted.
+    fn end(&self, round: &mut Round, visited: Result<Visited, JoinError>) -> u64 {
+        match visited {
+            Ok(Visited { endpoint, delivered, went_well }) => {
+                round.busy.remove(&endpoint);
+                if went_well && delivered > 0 {
+                    round.proven.insert(endpoint);
+                } else if !went_well {
+                    round.proven.remove(&endpoint);
+                }
+                delivered
+            }
+            Err(fault) => unreachable!("a visit's attempts have tasks of their own, and nothing ends it: {fault}"),
+        }
+    }
+}
+
+impl Round {
+    fn held(&self, which: impl Fn(&Slots) -> bool) -> usize {
+        self.busy.values().filter(|slots| which(slots)).map(|slots| slots.number).sum()
+    }
+
+    /// How many more attempts at endpoints that fail there may be.
+    fn free_to_fail(&self) -> usize {
+        (SLOTS / 2).saturating_sub(self.held(|slots| slots.is_failing))
+    }
+}
+
+/// What was found of an endpoint.
+struct Found {
+    lines: Vec<Line>,
+    is_failing: bool,
+}
+
+/// In the order in which the endpoints were found, each line once.
+fn by_endpoint(due: Vec<Due>) -> Vec<(EndpointKey, Found)> {
+    let mut places: HashMap<EndpointKey, usize> = HashMap::new();
+    let mut found: Vec<(EndpointKey, Found)> = Vec::new();
+    for Due { line, is_failing, .. } in due {
+        let place = *places.entry(line.endpoint.clone()).or_insert(found.len());
+        if place == found.len() {
+            found.push((line.endpoint.clone(), Found { lines: Vec::new(), is_failing }));
+        }
+        let lines = &mut found[place].1.lines;
+        if !lines.contains(&line) {
+            lines.push(line);
+        }
+    }
+    found
+}
+
+/// The error with its sources, as the log shows them.
+fn cause(error: &Error) -> &(dyn std::error::Error + 'static) {
+    error
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::id::{EndpointId, TaskId};
+    use crate::domain::time::Time;
+    use crate::domain::webhook::Owner;
+
+    fn endpoint(number: usize) -> EndpointKey {
+        EndpointKey { owner: Owner::Platform, id: EndpointId::parse(format!("e-{number}")).unwrap() }
+    }
+
+    fn due(endpoints: &[(usize, u128)]) -> Vec<Due> {
+        let row = |(number, task): &(usize, u128)| Due {
+            line: Line { task_id: TaskId(uuid::Uuid::from_u128(*task)), endpoint: endpoint(*number) },
+            due_at: Time::default(),
+            is_failing: *number > 100,
+        };
+        endpoints.iter().map(row).collect()
+    }
+
+    #[test]
+    fn what_is_found_is_sorted_by_endpoint_and_each_line_is_there_once() {
+        let found = by_endpoint(due(&[(1, 7), (2, 7), (1, 7), (1, 8), (101, 9)]));
+        let lines: Vec<_> =
+            found.iter().map(|(key, found)| (key.clone(), found.lines.len(), found.is_failing)).collect();
+        assert_eq!(lines, [(endpoint(1), 2, false), (endpoint(2), 1, false), (endpoint(101), 1, true)]);
+    }
+
+    #[test]
+    fn endpoints_that_fail_have_half_of_the_slots() {
+        let mut round = Round::default();
+        for number in 0..SLOTS / 2 {
+            assert_eq!(round.free_to_fail(), SLOTS / 2 - number);
+            round.busy.insert(endpoint(number), Slots { number: 1, is_failing: true });
+        }
+        round.busy.insert(endpoint(SLOTS), Slots { number: WIDTH, is_failing: false });
+        assert_eq!((round.free_to_fail(), round.held(|_| true)), (0, SLOTS / 2 + WIDTH));
+    }
+
+    #[tokio::test]
+    async fn an_endpoint_begins_with_one_attempt_and_gets_more_once_it_has_accepted_one() {
+        let app = Arc::new(App::without_database(crate::clock::Clock::system()));
+        let (worker, mut round) = (Deliveries::new(app), Round::default());
+        let lines: Vec<(usize, u128)> = (0..10).map(|task| (1, task)).collect();
+        let held = |round: &mut Round, worker: &Deliveries| {
+            for (endpoint, found) in by_endpoint(due(&lines)) {
+                assert!(worker.visit(round, endpoint, found));
+            }
+            round.busy.drain().map(|(_, slots)| slots.number).collect::<Vec<_>>()
+        };
+        assert_eq!(held(&mut round, &worker), [1]);
+        let visited = |went_well| Ok(Visited { endpoint: endpoint(1), delivered: 1, went_well });
+        worker.end(&mut round, visited(true));
+        assert_eq!(held(&mut round, &worker), [WIDTH]);
+        worker.end(&mut round, visited(false));
+        assert_eq!(held(&mut round, &worker), [1]);
+    }
+}

@@ -1,0 +1,10 @@
+//! Webhooks, against receivers on real sockets that answer well, badly or not at all.
+
+mod deliveries;
+mod endpoints;
+mod faults;
+mod receivers;
+mod schedule;
+mod secrets;
+mod sending;
+mod world;
