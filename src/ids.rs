@@ -1,11 +1,23 @@
 //! The only source of randomness: ids, keys and salts.
 
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use uuid::Uuid;
 
 /// A new id, UUID version 7 (RFC 9562): sorts by the time it was made.
 #[expect(clippy::disallowed_methods, reason = "the one place that makes ids")]
 pub fn new() -> Uuid {
     Uuid::now_v7()
+}
+
+/// An id for a request: those of a process are counted from a random one, as randomness for each would cost a poll more than its look-up.
+/// Unique, and easily guessed.
+pub fn of_request() -> Uuid {
+    static FIRST: LazyLock<Uuid> = LazyLock::new(new);
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    Uuid::from_u128(FIRST.as_u128().wrapping_add(count.into()))
 }
 
 /// `N` random bytes from the operating system.

@@ -95,6 +95,11 @@
 //! **Timers.** Each state knows when it must be woken, and the task's row has the earliest time. [`worker::timers`] searches for those that are due, without locks, and sends
 //! the command `Tick`; the version guard makes a second one harmless. A tick handles one timer, the earliest.
 //!
+//! **Polling.** A status that was read less than a second ago is answered from memory ([`app::tasks::get_task_status`]), after credential and owner were
+//! checked; a `304` needs nothing else, a `200` has its pace spliced in. Whatever is written here or heard of makes what is older go at once; the age bound
+//! alone makes it correct. One statement at a time reads all that is missing when it begins, so a thousand callers cost a thousandth of a statement each. Who knows of a newer
+//! version, by its `ETag` or `min_version`, gets no older one. Around the handler, [`http::middleware`] is two services and not a stack of layers, as each one costs a poll allocations.
+//!
 //! **Waiting.** Who waits for a status shares one topic per task ([`app::watch`]), which knows the newest status and nothing else. Three things say that there is a
 //! newer one: this replica's own write, after its commit; a notification of another replica ([`store::changes`], batched, on two connections of their own); and
 //! a look once a second at the versions of all watched tasks in one statement, so that nothing depends on a notification that can be lost. What is newer is
@@ -149,6 +154,9 @@
 //! **Queues in the index.** *Context:* a filter beside an index reads what it leaves out, a million rows for three. *Choice:* the indexes of the inbox and of a
 //! partner's list begin with all that a filter can ask for; a page is merged from the runs that are asked for, which are found by going through the index from
 //! one to the next. *Cost:* 64 bytes a task, and an answer that takes longer with each stage of each version where there are tasks.
+//!
+//! **A queue in the place of a cache.** *Context:* statuses are kept for a second, within 64 MiB. *Choice:* a map and a queue under one lock, as with one age for all
+//! the order of reading is the order of leaving. *Cost:* 60 lines of our own. A general cache counts uses and keeps its own time, which a test cannot set, and gains nothing here.
 //!
 //! **NOTIFY after the commit.** *Context:* a `pg_notify` in the transition's statement cannot be lost, but takes a lock of the whole database at each commit. *Choice:*
 //! one task announces what was committed, at most every 10 ms. *Cost:* a word that is lost with its process; the look each second finds the change.

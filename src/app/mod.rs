@@ -15,6 +15,7 @@ use crate::domain::refusal::Refusal;
 use crate::domain::time::Time;
 use crate::domain::workflow::Mistake;
 use crate::store;
+use crate::store::changes::Change;
 
 pub use crate::webhook::address::Reach;
 
@@ -32,6 +33,7 @@ pub mod partner_trail;
 pub mod partners;
 pub mod receipts;
 pub mod reviews;
+mod statuses;
 pub mod tasks;
 pub mod timers;
 mod turns;
@@ -51,6 +53,7 @@ pub struct App {
     experience: pace::Experience,
     alarm: timers::Alarm,
     turns: turns::Turns,
+    statuses: statuses::Statuses,
     watchers: watch::Watchers,
     feed: feed::Watch,
     outbound: deliveries::Outbound,
@@ -71,6 +74,7 @@ impl App {
             experience: pace::experience(),
             alarm: timers::Alarm::default(),
             turns: turns::Turns::default(),
+            statuses: statuses::Statuses::default(),
             watchers: watch::Watchers::default(),
             feed: feed::Watch::default(),
             outbound,
@@ -123,9 +127,20 @@ impl App {
     /// A transition was committed by this replica: tells whoever waits for it. To be called after every write of a task; waits for nothing.
     fn committed(&self, transition: &Transition) {
         self.alarm.set(transition.snapshot().task.wake_at());
-        self.watchers.committed(transition);
+        if let Some(change) = watch::change(transition) {
+            self.heard(&[change]);
+            self.watchers.announce(change);
+        }
         self.feed.look();
         self.outbound.ring();
+    }
+
+    /// These versions of statuses exist: whoever asks from now on gets no older ones, and whoever waits is told.
+    fn heard(&self, changes: &[Change]) {
+        for change in changes {
+            self.statuses.changed(*change);
+        }
+        self.watchers.heard(changes);
     }
 
     /// Waits until `at`, or until the service is about to stop.

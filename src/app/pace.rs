@@ -63,10 +63,10 @@ pub(super) async fn told(
     Ok(StatusView { status, pace: Pace::new(course, at, finished.as_deref()) })
 }
 
-/// A stored status as it is answered now.
-pub(super) async fn answer(app: &App, stored: StatusRecord) -> StatusRecord {
+/// The body of an answer with a stored status now.
+pub(super) async fn answer(app: &App, stored: &StatusRecord) -> String {
     let pace = pace(app, (stored.partner_id, &stored.workflow), &stored.course, app.clock.now()).await;
-    StatusRecord { json: pace.after(&stored.json), ..stored }
+    pace.after(&stored.json)
 }
 
 async fn pace(app: &App, workflow: (PartnerId, &WorkflowRef), course: &Course, at: Time) -> Pace {

@@ -17,7 +17,7 @@ use crate::store;
 use crate::store::tasks::Record;
 use crate::store::transitions::{Open, Outcome, insert_opened};
 
-use super::{App, Caller, Error, pace, workflows};
+use super::{App, Caller, Error, pace, statuses, workflows};
 
 pub use crate::store::lists::{After as OpenedAfter, Filter};
 pub use crate::store::tasks::StatusRecord;
@@ -188,26 +188,32 @@ pub async fn list_tasks(
     Ok(views)
 }
 
-/// The buyer's view of a task, ready to send.
-pub async fn get_task_status(app: &App, caller: &Caller, id: TaskId) -> Result<StatusRecord, Error> {
-    let status = store::tasks::find_status(&app.pool, id).await?.ok_or(Error::NotFound)?;
-    if !may_see(caller, status.partner_id, status.buyer_id) {
-        return Err(Error::NotFound);
-    }
-    Ok(pace::answer(app, status).await)
+/// The buyer's view of a task; of this version or newer, if there is one.
+pub async fn get_task_status(
+    app: &Arc<App>,
+    caller: &Caller,
+    id: TaskId,
+    at_least: u64,
+) -> Result<Arc<StatusRecord>, Error> {
+    let status = statuses::newest(app, id, at_least).await?;
+    if may_see(caller, status.partner_id, status.buyer_id) { Ok(status) } else { Err(Error::NotFound) }
 }
 
-/// Up to `limit` statuses of a buyer's tasks, the latest opened first.
+/// The body of an answer with this status now.
+pub async fn answer_status(app: &App, status: &StatusRecord) -> String {
+    pace::answer(app, status).await
+}
+
+/// Up to `limit` statuses of a buyer's tasks, the latest opened first, as they are answered now.
 pub async fn list_statuses(
     app: &App,
     buyer: BuyerId,
     after: Option<OpenedAfter>,
     limit: u32,
 ) -> Result<Vec<StatusRecord>, Error> {
-    let stored = store::lists::list_statuses(&app.pool, buyer, after, limit).await?;
-    let mut statuses = Vec::with_capacity(stored.len());
-    for status in stored {
-        statuses.push(pace::answer(app, status).await);
+    let mut listed = store::lists::list_statuses(&app.pool, buyer, after, limit).await?;
+    for status in &mut listed {
+        status.json = pace::answer(app, status).await;
     }
-    Ok(statuses)
+    Ok(listed)
 }

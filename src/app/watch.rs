@@ -3,7 +3,7 @@
 //! **Who waits.** Everybody who waits for a task shares one topic, which has the newest status that this replica has seen and goes with its
 //! last watcher. Nobody has a queue: whoever reads slowly finds the newest status and misses those between.
 //!
-//! **Who wakes them.** What this replica has written, after the commit (`Watchers::committed`); what another has told it; and, as either can
+//! **Who wakes them.** What this replica has written, after the commit (`App::committed`); what another has told it; and, as either can
 //! be lost, a look once a second at the versions of all watched tasks together. All three only say that something newer exists; one reader then
 //! reads each such status once, several tasks at a time, however many wait for it. [`relay`] has these loops, and a worker runs them.
 //!
@@ -18,12 +18,11 @@ use tokio::sync::{Notify, watch};
 
 use crate::domain::decide::Transition;
 use crate::domain::id::TaskId;
-use crate::store;
 use crate::store::changes::Change;
 use crate::store::tasks::StatusRecord;
 
 use super::tasks::may_see;
-use super::{App, Caller, Error, pace};
+use super::{App, Caller, Error, pace, statuses};
 
 pub mod relay;
 
@@ -66,8 +65,6 @@ struct Topic {
     /// The newest version that is known to exist.
     exists: AtomicU64,
     seen: watch::Sender<Seen>,
-    /// Held by whoever reads the status for all.
-    reading: tokio::sync::Mutex<()>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -106,6 +103,14 @@ pub async fn watch_task_status(app: &Arc<App>, caller: &Caller, id: TaskId, at_l
     Ok(Watch { seat, seen, status })
 }
 
+/// What a transition changes in the status; none if the buyer reads the same as before.
+pub(super) fn change(transition: &Transition) -> Option<Change> {
+    let snapshot = transition.snapshot();
+    // The status' version is the task's when it last changed.
+    let is_new = snapshot.status.version > transition.expected_version();
+    is_new.then(|| Change { task_id: snapshot.task.id(), version: snapshot.status.version })
+}
+
 /// How many watchers there are, and how many tasks they watch.
 pub fn count(app: &App) -> (usize, usize) {
     let topics = app.watchers.topics();
@@ -123,9 +128,9 @@ impl Watch {
         self.status.course.phase.is_terminal()
     }
 
-    /// That status as it is answered now.
-    pub async fn answer(&self) -> StatusRecord {
-        pace::answer(&self.seat.app, (*self.status).clone()).await
+    /// The body of an answer with that status now.
+    pub async fn answer(&self) -> String {
+        pace::answer(&self.seat.app, &self.status).await
     }
 
     /// Waits for a newer status, or until the service is about to stop. May be dropped at any time and called again.
@@ -192,20 +197,16 @@ impl Seen {
 impl Topic {
     fn new(id: TaskId, stopping: bool) -> Arc<Self> {
         let seen = watch::Sender::new(Seen { status: None, stopping });
-        Arc::new(Self { id, exists: AtomicU64::new(0), seen, reading: tokio::sync::Mutex::default() })
+        Arc::new(Self { id, exists: AtomicU64::new(0), seen })
     }
 
-    /// The newest status that is known, if it is of this version or newer; else the database is asked, once for all who want the same.
-    async fn at_least(&self, app: &App, version: u64) -> Result<Arc<StatusRecord>, Error> {
-        let known = || self.seen.borrow().status.clone().filter(|status| status.version >= version);
-        if let Some(status) = known() {
+    /// The newest status that the watchers know, if it is of this version or newer; else whatever is the newest, which they are told.
+    async fn at_least(&self, app: &Arc<App>, version: u64) -> Result<Arc<StatusRecord>, Error> {
+        let known = self.seen.borrow().status.clone();
+        if let Some(status) = known.filter(|status| status.version >= version) {
             return Ok(status);
         }
-        let _turn = self.reading.lock().await;
-        if let Some(status) = known() {
-            return Ok(status);
-        }
-        let status = Arc::new(store::tasks::find_status(&app.pool, self.id).await?.ok_or(Error::NotFound)?);
+        let status = statuses::newest(app, self.id, version).await?;
         self.publish(Arc::clone(&status));
         Ok(status)
     }
@@ -241,15 +242,8 @@ impl Watchers {
         }
     }
 
-    /// A transition was committed by this replica. Waits for nothing.
-    pub(super) fn committed(&self, transition: &Transition) {
-        let snapshot = transition.snapshot();
-        // The status' version is the task's when it last changed.
-        if snapshot.status.version <= transition.expected_version() {
-            return;
-        }
-        let change = Change { task_id: snapshot.task.id(), version: snapshot.status.version };
-        self.heard(&[change]);
+    /// To be told to other replicas. Waits for nothing.
+    pub(super) fn announce(&self, change: Change) {
         let mut outgoing = lock(&self.outgoing);
         if outgoing.len() < MAX_OUTGOING || outgoing.contains_key(&change.task_id) {
             let newest = outgoing.entry(change.task_id).or_default();
@@ -260,7 +254,7 @@ impl Watchers {
     }
 
     /// These versions exist. Those that are watched, and newer than what is known, will be read.
-    fn heard(&self, changes: &[Change]) {
+    pub(super) fn heard(&self, changes: &[Change]) {
         let topics = self.topics();
         let news = changes.iter().filter(|change| {
             let Some(Entry { topic, .. }) = topics.watched.get(&change.task_id) else { return false };

@@ -10,6 +10,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use sha2::{Digest, Sha256};
 use subtle::{Choice, ConstantTimeEq};
+use tracing::Span;
 
 use crate::app::{App, Caller, partners};
 use crate::domain::api_key::ApiKey;
@@ -51,26 +52,28 @@ impl Auth {
     }
 
     /// Who sent a request with these headers.
-    pub async fn authenticate(&self, app: &App, headers: &HeaderMap) -> Result<Caller, Problem> {
+    pub async fn authenticate(&self, app: &App, headers: &HeaderMap) -> Result<Holder, Problem> {
         match credential(headers)? {
             Credential::PartnerKey(text) => {
                 let unknown = || invalid("This key is not known, or it was revoked.");
                 let key = ApiKey::parse(text).ok_or_else(unknown)?;
-                partners::resolve_key(app, &key).await?.ok_or_else(unknown)
+                let caller = partners::resolve_key(app, &key).await?.ok_or_else(unknown)?;
+                Ok(Holder { caller, key: Some(key) })
             }
             Credential::Bearer(text) => {
                 if let Some(credential_id) = self.platform.find(text) {
-                    return Ok(Caller::Platform { credential_id });
+                    return Ok(Holder { caller: Caller::Platform { credential_id }, key: None });
                 }
                 if !looks_like_jwt(text) {
                     return Err(invalid("This key is not known."));
                 }
                 let verified = self.buyers.verify(text, app.clock().now()).await.map_err(refused)?;
-                Ok(Caller::Buyer {
+                let caller = Caller::Buyer {
                     buyer_id: verified.buyer_id,
                     credential_id: verified.credential_id,
                     expires_at: verified.expires_at,
-                })
+                };
+                Ok(Holder { caller, key: None })
             }
         }
     }
@@ -164,9 +167,7 @@ impl FromRequestParts<AppState> for Caller {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
-        let caller = state.auth.authenticate(&state.app, &parts.headers).await?;
-        tracing::Span::current().record("caller", tracing::field::display(caller.credential_id()));
-        Ok(caller)
+        Ok(Holder::from_request_parts(parts, state).await?.caller)
     }
 }
 
@@ -182,12 +183,12 @@ impl FromRequestParts<AppState> for Holder {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
-        let caller = Caller::from_request_parts(parts, state).await?;
-        let key = match credential(&parts.headers)? {
-            Credential::PartnerKey(text) => ApiKey::parse(text),
-            Credential::Bearer(_) => None,
-        };
-        Ok(Self { caller, key })
+        let holder = state.auth.authenticate(&state.app, &parts.headers).await?;
+        let span = Span::current();
+        if !span.is_disabled() {
+            span.record("caller", tracing::field::display(holder.caller.credential_id()));
+        }
+        Ok(holder)
     }
 }
 

@@ -1,39 +1,73 @@
 //! `ETag`, `If-None-Match` and `If-Match` (RFC 9110, sections 8.8.3 and 13.1) over versions: the tag of version 7 is `"7"`.
 
+use std::convert::Infallible;
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use super::problem::{FieldError, Problem};
+
+/// The caller may keep it and must ask again before each use.
+const CACHING: HeaderValue = HeaderValue::from_static("private, no-cache");
 
 /// The tag of a version.
 pub(super) fn tag(version: u64) -> HeaderValue {
     HeaderValue::from_str(&format!("\"{version}\"")).expect("digits in quotes are a header value")
 }
 
-/// A JSON body with its tag, or 304 without one if the caller has it.
-pub(super) fn conditional(headers: &HeaderMap, version: u64, json: String) -> Response {
-    let tag = tag(version);
-    let caching = (header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
-    if none_match(headers, version) {
-        return (StatusCode::NOT_MODIFIED, [(header::ETAG, tag), caching]).into_response();
+/// What the caller has already: `If-None-Match`. The comparison is weak, as it must be here, and what is no tag of ours matches nothing.
+#[derive(Debug, Default)]
+pub struct IfNoneMatch {
+    is_any: bool,
+    versions: Vec<u64>,
+}
+
+impl<S: Sync> FromRequestParts<S> for IfNoneMatch {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(Self::new(&parts.headers))
     }
+}
+
+impl IfNoneMatch {
+    fn new(headers: &HeaderMap) -> Self {
+        let mut known = Self::default();
+        for tag in tags(headers, &header::IF_NONE_MATCH) {
+            known.is_any |= tag == "*";
+            known.versions.extend(parse(tag.strip_prefix("W/").unwrap_or(tag)));
+        }
+        known
+    }
+
+    /// Whether the caller has nothing.
+    pub(super) fn is_nothing(&self) -> bool {
+        !self.is_any && self.versions.is_empty()
+    }
+
+    /// The newest version that the caller names; 0 if it names none.
+    pub(super) fn newest(&self) -> u64 {
+        self.versions.iter().copied().max().unwrap_or_default()
+    }
+
+    /// Whether the caller has this version.
+    pub(super) fn has(&self, version: u64) -> bool {
+        self.is_any || self.versions.contains(&version)
+    }
+}
+
+/// What a version is answered with whose caller has it.
+pub(super) fn not_modified(version: u64) -> Response {
+    let caching = (header::CACHE_CONTROL, CACHING);
+    (StatusCode::NOT_MODIFIED, [(header::ETAG, tag(version)), caching]).into_response()
+}
+
+/// A JSON body with its tag.
+pub(super) fn tagged(version: u64, json: String) -> Response {
     let kind = (header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    (StatusCode::OK, [(header::ETAG, tag), caching, kind], json).into_response()
-}
-
-/// Whether the caller has this version. The comparison is weak, as it must be here, and what is no tag of ours matches nothing.
-pub(super) fn none_match(headers: &HeaderMap, version: u64) -> bool {
-    let mut tags = tags(headers, &header::IF_NONE_MATCH);
-    tags.any(|tag| tag == "*" || parse(tag.strip_prefix("W/").unwrap_or(tag)) == Some(version))
-}
-
-/// The newest version that the caller has, 0 for any; `None` if it names none at all.
-pub(super) fn newest(headers: &HeaderMap) -> Option<u64> {
-    if !headers.contains_key(header::IF_NONE_MATCH) {
-        return None;
-    }
-    let versions = tags(headers, &header::IF_NONE_MATCH).filter_map(|tag| parse(tag.strip_prefix("W/").unwrap_or(tag)));
-    Some(versions.max().unwrap_or_default())
+    (StatusCode::OK, [(header::ETAG, tag(version)), (header::CACHE_CONTROL, CACHING), kind], json).into_response()
 }
 
 /// The versions that the caller accepts; `None`: any. The comparison is strong, so a weak tag matches nothing.
@@ -84,9 +118,11 @@ mod tests {
             ("\"+7\"", false),
         ];
         for (value, same) in table {
-            assert_eq!(none_match(&headers(header::IF_NONE_MATCH, value), 7), same, "{value}");
+            assert_eq!(IfNoneMatch::new(&headers(header::IF_NONE_MATCH, value)).has(7), same, "{value}");
         }
-        assert!(!none_match(&HeaderMap::new(), 7));
+        let none = IfNoneMatch::new(&HeaderMap::new());
+        assert!(!none.has(7) && none.is_nothing());
+        assert_eq!(IfNoneMatch::new(&headers(header::IF_NONE_MATCH, "\"6\", W/\"9\", \"x\"")).newest(), 9);
     }
 
     #[test]

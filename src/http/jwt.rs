@@ -5,8 +5,10 @@
 //! made with a public key agree with nothing. A configured JWKS turns the secret off.
 
 use jsonwebtoken::{Algorithm, DecodingKey};
+use moka::future::Cache;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
+use tokio::time::Instant;
 
 use crate::domain::id::{BuyerId, CredentialId};
 use crate::domain::time::Time;
@@ -20,6 +22,9 @@ const LEEWAY_SECONDS: f64 = 30.0;
 
 /// RFC 7518, section 3.2: a key shorter than the hash weakens it.
 const MIN_SECRET_BYTES: usize = 32;
+
+/// Tokens that are remembered as good, at some 300 bytes each.
+const MAX_GOOD: u64 = 20_000;
 
 /// What to accept of buyers.
 #[derive(Clone, Default)]
@@ -40,6 +45,16 @@ pub struct Verifier {
     keys: Keys,
     audience: Option<String>,
     issuer: Option<String>,
+    /// By the token's SHA-256, so that a dump of our memory does not give tokens away.
+    good: Cache<[u8; 32], Good>,
+}
+
+/// A token that was found good. It stays so until it expires, as long as the keys are the same: a buyer's page sends one token with every poll.
+#[derive(Clone, Debug)]
+struct Good {
+    verified: Verified,
+    /// Which reading of the keys it was checked with.
+    keys: Option<Instant>,
 }
 
 /// What a good token says.
@@ -68,6 +83,16 @@ enum Keys {
     None,
     Secret(DecodingKey),
     Set(jwks::KeySet),
+}
+
+impl Keys {
+    /// When the keys were read that are valid now.
+    fn reading(&self) -> Option<Instant> {
+        match self {
+            Self::None | Self::Secret(_) => None,
+            Self::Set(set) => set.reading(),
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -110,11 +135,24 @@ impl Verifier {
             }
             (None, None) => Keys::None,
         };
-        Ok(Self { keys, audience: settings.audience, issuer: settings.issuer })
+        Ok(Self { keys, audience: settings.audience, issuer: settings.issuer, good: Cache::new(MAX_GOOD) })
     }
 
     /// Checks a token at the time `now`.
     pub async fn verify(&self, token: &str, now: Time) -> Result<Verified, Refusal> {
+        let (digest, keys) = (Sha256::digest(token).into(), self.keys.reading());
+        if let Some(good) = self.good.get(&digest).await
+            && good.keys == keys
+            && !is_over(seconds(good.verified.expires_at), now)
+        {
+            return Ok(good.verified);
+        }
+        let verified = self.verify_anew(token, now).await?;
+        self.good.insert(digest, Good { verified: verified.clone(), keys }).await;
+        Ok(verified)
+    }
+
+    async fn verify_anew(&self, token: &str, now: Time) -> Result<Verified, Refusal> {
         let (message, signature) = token.rsplit_once('.').ok_or(NOT_A_JWT)?;
         let (header, payload) = message.split_once('.').ok_or(NOT_A_JWT)?;
         let header: Header = decode(header)?;
@@ -143,14 +181,12 @@ impl Verifier {
     }
 
     fn check_claims(&self, claims: Claims, signature: &str, now: Time) -> Result<Verified, Refusal> {
-        #[expect(clippy::cast_precision_loss, reason = "microseconds of this millennium are exact in an f64")]
-        let seconds = now.micros() as f64 / 1e6;
         let exp = claims.exp.ok_or(Refusal::Invalid("the token has no `exp`"))?;
         let expires_at = instant(exp).ok_or(Refusal::Invalid("the token's `exp` is no time"))?;
-        if exp + LEEWAY_SECONDS <= seconds {
+        if is_over(exp, now) {
             return Err(Refusal::Invalid("the token has expired"));
         }
-        if claims.nbf.is_some_and(|nbf| nbf - LEEWAY_SECONDS > seconds) {
+        if claims.nbf.is_some_and(|nbf| nbf - LEEWAY_SECONDS > seconds(now)) {
             return Err(Refusal::Invalid("the token is not valid yet"));
         }
         if !self.is_audience(claims.aud.as_ref()) {
@@ -187,6 +223,15 @@ fn decode<T: serde::de::DeserializeOwned>(part: &str) -> Result<T, Refusal> {
 
 fn signed_by(key: &DecodingKey, algorithm: Algorithm, message: &str, signature: &str) -> bool {
     jsonwebtoken::crypto::verify(signature, message.as_bytes(), key, algorithm).unwrap_or(false)
+}
+
+fn is_over(exp: f64, now: Time) -> bool {
+    exp + LEEWAY_SECONDS <= seconds(now)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "microseconds of this millennium are exact in an f64")]
+fn seconds(time: Time) -> f64 {
+    time.micros() as f64 / 1e6
 }
 
 fn instant(seconds: f64) -> Option<Time> {

@@ -1,7 +1,7 @@
 //! What `/metrics` shows. Labels come from the contract (operation ids) or are few and fixed, never from a request, so
 //! that nobody can make the number of time series grow.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use axum::extract::State;
@@ -13,6 +13,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
+use tokio::time::Instant;
 
 use super::AppState;
 use super::problem::Problem;
@@ -25,7 +26,7 @@ const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset
 pub struct Metrics {
     registry: Mutex<Registry>,
     requests: Family<Labels, Counter>,
-    durations: Family<Operation, Histogram, fn() -> Histogram>,
+    durations: Family<OperationLabel, Histogram, fn() -> Histogram>,
     in_flight: Gauge,
 }
 
@@ -36,7 +37,7 @@ struct Labels {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Operation {
+struct OperationLabel {
     operation: Arc<str>,
 }
 
@@ -68,9 +69,14 @@ impl Metrics {
     }
 
     /// Counts a request from now until [`InFlight::answered`], or until it is dropped because the client went away.
-    pub(super) fn begin(self: &Arc<Self>, operation: Arc<str>) -> InFlight {
+    pub(super) fn begin(self: &Arc<Self>, operation: &Arc<Operation>) -> InFlight {
         self.in_flight.inc();
-        InFlight { metrics: Arc::clone(self), operation, status: "aborted", began: tokio::time::Instant::now() }
+        InFlight {
+            metrics: Arc::clone(self),
+            operation: Arc::clone(operation),
+            outcome: Outcome::Aborted,
+            began: Instant::now(),
+        }
     }
 
     fn encode(&self) -> Result<String, std::fmt::Error> {
@@ -80,35 +86,84 @@ impl Metrics {
     }
 }
 
+/// An operation and what is counted of it. The series are looked up once, when they are first needed.
+#[derive(Debug)]
+pub(super) struct Operation {
+    id: Arc<str>,
+    is_asked_all_the_time: bool,
+    requests: [OnceLock<Counter>; Outcome::LABELS.len()],
+    durations: OnceLock<Histogram>,
+}
+
+impl Operation {
+    /// With nothing counted yet.
+    pub(super) fn new(id: &str) -> Arc<Self> {
+        let is_asked_all_the_time = matches!(id, "health" | "ready" | "metrics" | "docs" | "get_task_status");
+        let (requests, durations) = ([const { OnceLock::new() }; Outcome::LABELS.len()], OnceLock::new());
+        Arc::new(Self { id: id.into(), is_asked_all_the_time, requests, durations })
+    }
+
+    /// Its name in the contract.
+    pub(super) fn id(&self) -> &str {
+        &self.id
+    }
+}
+
+/// How a request ended: the class of its status.
+#[derive(Clone, Copy, Debug)]
+enum Outcome {
+    Aborted,
+    Informational,
+    Success,
+    Redirection,
+    ClientError,
+    ServerError,
+}
+
+impl Outcome {
+    const LABELS: [&str; 6] = ["aborted", "1xx", "2xx", "3xx", "4xx", "5xx"];
+
+    fn of(status: StatusCode) -> Self {
+        match status.as_u16() / 100 {
+            1 => Self::Informational,
+            2 => Self::Success,
+            3 => Self::Redirection,
+            4 => Self::ClientError,
+            _ => Self::ServerError,
+        }
+    }
+}
+
 /// A request that is being served.
 pub(super) struct InFlight {
     metrics: Arc<Metrics>,
-    operation: Arc<str>,
-    status: &'static str,
-    began: tokio::time::Instant,
+    operation: Arc<Operation>,
+    outcome: Outcome,
+    began: Instant,
 }
 
 impl InFlight {
+    /// Whether a line for each answer would be too much for the log.
+    pub(super) fn is_asked_all_the_time(&self) -> bool {
+        self.operation.is_asked_all_the_time
+    }
+
     /// Counts the answer; says how long it took.
     pub(super) fn answered(mut self, status: StatusCode) -> Duration {
-        self.status = match status.as_u16() / 100 {
-            1 => "1xx",
-            2 => "2xx",
-            3 => "3xx",
-            4 => "4xx",
-            _ => "5xx",
-        };
+        self.outcome = Outcome::of(status);
         self.began.elapsed()
     }
 }
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        let operation = Arc::clone(&self.operation);
-        self.metrics.in_flight.dec();
-        self.metrics.requests.get_or_create(&Labels { operation: Arc::clone(&operation), status: self.status }).inc();
-        let seconds = self.began.elapsed().as_secs_f64();
-        self.metrics.durations.get_or_create(&Operation { operation }).observe(seconds);
+        let (metrics, operation, at) = (&*self.metrics, &*self.operation, self.outcome as usize);
+        metrics.in_flight.dec();
+        let labels = || Labels { operation: Arc::clone(&operation.id), status: Outcome::LABELS[at] };
+        operation.requests[at].get_or_init(|| metrics.requests.get_or_create_owned(&labels())).inc();
+        let labels = || OperationLabel { operation: Arc::clone(&operation.id) };
+        let durations = operation.durations.get_or_init(|| metrics.durations.get_or_create_owned(&labels()));
+        durations.observe(self.began.elapsed().as_secs_f64());
     }
 }
 

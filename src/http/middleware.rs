@@ -1,24 +1,33 @@
-//! What every request passes through, outermost first: its id, its span and its metrics, the headers of every answer, the
-//! catcher of panics, the time limit. (CORS and the order are in the parent module; bodies are limited where they are read.)
+//! What every request passes through, outermost first: [`observe`] (its id, its span and its metrics, the headers of every answer) and [`guard`] (the
+//! time limit, the catcher of panics). Each is one service around the route, as every layer costs a poll what it allocates. (CORS and the
+//! order are in the parent module; bodies are limited where they are read.)
 
 use std::any::Any;
 use std::collections::HashMap;
+use std::convert::Infallible;
+use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use axum::extract::{FromRequestParts, MatchedPath, Request, State};
+use axum::extract::{FromRequestParts, MatchedPath, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
-use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use tokio::time::Instant;
-use tracing::Instrument;
+use axum::routing::Route;
+use futures_util::FutureExt as _;
+use tokio::time::{Instant, timeout_at};
+use tower::{Service, service_fn};
+use tracing::{Instrument, Span};
+use uuid::Uuid;
 
 use crate::ids;
 
-use super::metrics::Metrics;
+use super::metrics::{InFlight, Metrics, Operation};
 use super::problem::{Code, Problem, REQUEST_ID};
+
+/// Characters of a path that are logged.
+const MAX_PATH: usize = 200;
 
 /// The header that carries a request's id, both ways.
 pub const REQUEST_ID_HEADER: HeaderName = HeaderName::from_static("x-request-id");
@@ -40,32 +49,114 @@ impl Default for Limits {
     }
 }
 
-/// Operation ids by method and route, for spans and metrics; and the metrics.
-#[derive(Clone, Debug)]
+/// A route with something around it.
+pub(super) trait Wrapped:
+    Service<Request, Response = Response, Error = Infallible, Future: Send + 'static> + Clone + Send + Sync + 'static
+{
+}
+
+impl<S> Wrapped for S where
+    S: Service<Request, Response = Response, Error = Infallible, Future: Send + 'static>
+        + Clone
+        + Send
+        + Sync
+        + 'static
+{
+}
+
+/// Operations by route and method; what gives every request its id, its span and its metrics, and every answer its headers.
+#[derive(Debug)]
 pub(super) struct Observer {
-    pub(super) operations: Arc<HashMap<(Method, String), Arc<str>>>,
-    pub(super) metrics: Arc<Metrics>,
+    operations: HashMap<String, Vec<(Method, Arc<Operation>)>>,
+    docs: Arc<Operation>,
+    unmatched: Arc<Operation>,
+    metrics: Arc<Metrics>,
 }
 
 impl Observer {
-    fn operation(&self, request: &Request) -> Arc<str> {
-        let Some(route) = request.extensions().get::<MatchedPath>() else { return "unmatched".into() };
-        let method = if request.method() == Method::HEAD { Method::GET } else { request.method().clone() };
-        let known = self.operations.get(&(method, route.as_str().to_owned()));
-        known.cloned().unwrap_or_else(|| if route.as_str().starts_with("/docs") { "docs" } else { "unmatched" }.into())
+    /// For these operations: method, route and id.
+    pub(super) fn new(operations: impl IntoIterator<Item = (Method, String, String)>, metrics: &Arc<Metrics>) -> Self {
+        let mut by_route: HashMap<String, Vec<_>> = HashMap::new();
+        for (method, route, id) in operations {
+            by_route.entry(route).or_default().push((method, Operation::new(&id)));
+        }
+        let (docs, unmatched) = (Operation::new("docs"), Operation::new("unmatched"));
+        Self { operations: by_route, docs, unmatched, metrics: Arc::clone(metrics) }
+    }
+
+    fn operation(&self, request: &Request) -> &Arc<Operation> {
+        let Some(route) = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str) else {
+            return &self.unmatched;
+        };
+        let method = if request.method() == Method::HEAD { &Method::GET } else { request.method() };
+        let known = self.operations.get(route).and_then(|known| known.iter().find(|(of, _)| of == method));
+        match known {
+            Some((_, operation)) => operation,
+            None if route.starts_with("/docs") => &self.docs,
+            None => &self.unmatched,
+        }
+    }
+
+    fn begin(&self, request: &Request) -> Observed {
+        let given = request.headers().get(REQUEST_ID_HEADER).filter(|id| is_request_id(id)).cloned();
+        let id = given.unwrap_or_else(new_request_id);
+        let operation = self.operation(request);
+        let path = request.uri().path();
+        let path = path.char_indices().nth(MAX_PATH).map_or(path, |(end, _)| &path[..end]);
+        let span = tracing::info_span!(
+            "request", request_id = %id.to_str().unwrap_or_default(), operation = operation.id(),
+            method = %request.method(), path, caller = tracing::field::Empty
+        );
+        Observed { id, span, in_flight: self.metrics.begin(operation) }
     }
 }
 
-/// Gives the request an id, or keeps the one it came with, and answers with it.
-pub(super) async fn request_id(mut request: Request, next: Next) -> Response {
-    let given = request.headers().get(REQUEST_ID_HEADER).filter(|id| is_request_id(id)).cloned();
-    let id = given.unwrap_or_else(|| {
-        HeaderValue::try_from(ids::new().to_string()).expect("a UUID has the characters of a header")
-    });
-    request.headers_mut().insert(REQUEST_ID_HEADER, id.clone());
-    let mut response = REQUEST_ID.scope(id.clone(), next.run(request)).await;
-    response.headers_mut().insert(REQUEST_ID_HEADER, id);
-    response
+/// One span and one line per request, and its metrics; its id in its answer and in the answer's headers those that protect browsers. Neither headers,
+/// nor the query, nor bodies are logged.
+pub(super) fn observe(observer: Arc<Observer>, mut route: Route) -> impl Wrapped {
+    service_fn(move |request: Request| {
+        let observed = observer.begin(&request);
+        observed.end(route.call(request))
+    })
+}
+
+/// A request that is being served.
+struct Observed {
+    id: HeaderValue,
+    span: Span,
+    in_flight: InFlight,
+}
+
+impl Observed {
+    async fn end(self, answer: impl Future<Output = Result<Response, Infallible>>) -> Result<Response, Infallible> {
+        let Self { id, span, in_flight } = self;
+        let answer = REQUEST_ID.scope(id.clone(), answer).instrument(span.clone());
+        let Ok(mut response) = answer.await;
+        let is_quiet = in_flight.is_asked_all_the_time() && !is_failure(response.status());
+        let (status, took) = (response.status().as_u16(), in_flight.answered(response.status()));
+        let ms = took.as_secs_f64() * 1000.0;
+        span.in_scope(|| {
+            if is_quiet {
+                tracing::debug!(status, ms, "answered");
+            } else {
+                tracing::info!(status, ms, "answered");
+            }
+        });
+        let headers = response.headers_mut();
+        protect(headers);
+        headers.insert(REQUEST_ID_HEADER, id);
+        Ok(response)
+    }
+}
+
+fn is_failure(status: StatusCode) -> bool {
+    status.is_client_error() || status.is_server_error()
+}
+
+fn new_request_id() -> HeaderValue {
+    let mut text = Uuid::encode_buffer();
+    let text = ids::of_request().hyphenated().encode_lower(&mut text);
+    HeaderValue::from_str(text).expect("a UUID has the characters of a header")
 }
 
 /// An id of a client's own goes to our log and back, so it is kept short and plain.
@@ -74,55 +165,24 @@ fn is_request_id(id: &HeaderValue) -> bool {
     (1..=100).contains(&id.len()) && id.as_bytes().iter().all(plain)
 }
 
-/// One span and one line per request, and its metrics. Neither headers, nor the query, nor bodies are logged.
-pub(super) async fn observe(State(observer): State<Observer>, request: Request, next: Next) -> Response {
-    let operation = observer.operation(&request);
-    let request_id = request.headers().get(REQUEST_ID_HEADER).and_then(|id| id.to_str().ok()).unwrap_or_default();
-    let path: String = request.uri().path().chars().take(200).collect();
-    let span = tracing::info_span!(
-        "request", %request_id, operation = &*operation, method = %request.method(), path, caller = tracing::field::Empty
-    );
-    let in_flight = observer.metrics.begin(Arc::clone(&operation));
-    let quiet = matches!(&*operation, "health" | "ready" | "metrics" | "docs");
-    async move {
-        let response = next.run(request).await;
-        let status = response.status();
-        let took = in_flight.answered(status);
-        let (status, ms) = (status.as_u16(), took.as_secs_f64() * 1000.0);
-        if quiet {
-            tracing::debug!(status, ms, "answered");
-        } else {
-            tracing::info!(status, ms, "answered");
-        }
-        response
-    }
-    .instrument(span)
-    .await
-}
-
 /// Headers that keep browsers from guessing, framing, caching and telling; set unless the handler set its own.
-pub(super) async fn headers(request: Request, next: Next) -> Response {
-    let mut response = next.run(request).await;
-    let defaults = [
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (header::X_FRAME_OPTIONS, "DENY"),
-        (header::REFERRER_POLICY, "no-referrer"),
-        (header::CACHE_CONTROL, "no-store"),
-        (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
+fn protect(headers: &mut HeaderMap) {
+    const DEFAULTS: [(HeaderName, HeaderValue); 5] = [
+        (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+        (header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
+        (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+        (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'")),
     ];
-    for (name, value) in defaults {
-        set_default(response.headers_mut(), name, value);
+    // At once, and with room for those of the connection.
+    headers.reserve(DEFAULTS.len() + 1);
+    for (name, value) in DEFAULTS {
+        headers.entry(name).or_insert(value);
     }
-    response
-}
-
-fn set_default(headers: &mut HeaderMap, name: HeaderName, value: &'static str) {
-    headers.entry(name).or_insert(HeaderValue::from_static(value));
 }
 
 /// The answer when a handler panicked.
-#[expect(clippy::needless_pass_by_value, reason = "the layer hands it over by value")]
-pub(super) fn panicked(panic: Box<dyn Any + Send>) -> Response {
+fn panicked(panic: &(dyn Any + Send)) -> Response {
     let message = panic.downcast_ref::<&str>().copied().map(ToOwned::to_owned);
     let message = message.or_else(|| panic.downcast_ref::<String>().cloned());
     let message = message.unwrap_or_else(|| "no message".to_owned());
@@ -146,6 +206,19 @@ impl Deadline {
     fn get(&self) -> Instant {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// What comes before the time is up.
+    async fn limit<T>(&self, what: impl Future<Output = T>) -> Option<T> {
+        let mut what = pin!(what);
+        loop {
+            let until = self.get();
+            match timeout_at(until, what.as_mut()).await {
+                Ok(it) => return Some(it),
+                Err(_) if self.get() > until => {}
+                Err(_) => return None,
+            }
+        }
+    }
 }
 
 impl<S: Sync> FromRequestParts<S> for Deadline {
@@ -156,20 +229,22 @@ impl<S: Sync> FromRequestParts<S> for Deadline {
     }
 }
 
-/// Gives up when the [`Deadline`] has passed. Streams are not cut: the limit ends where the answer begins.
-pub(super) async fn time_limit(State(limits): State<Limits>, mut request: Request, next: Next) -> Response {
-    let deadline = Deadline::after(limits.request);
-    request.extensions_mut().insert(deadline.clone());
-    request.extensions_mut().insert(limits);
-    let mut answer = pin!(next.run(request));
-    loop {
-        let until = deadline.get();
-        match tokio::time::timeout_at(until, answer.as_mut()).await {
-            Ok(response) => return response,
-            Err(_) if deadline.get() > until => {}
-            Err(_) => return timed_out(),
+/// Gives up when the [`Deadline`] has passed, and answers for a handler that panicked. Streams are not cut: both end where the answer begins.
+pub(super) fn guard(limits: Limits, mut route: Route) -> impl Wrapped {
+    service_fn(move |mut request: Request| {
+        let deadline = Deadline::after(limits.request);
+        request.extensions_mut().insert(deadline.clone());
+        request.extensions_mut().insert(limits);
+        let answer = AssertUnwindSafe(route.call(request)).catch_unwind();
+        async move {
+            let answered = deadline.limit(answer).await;
+            Ok(match answered {
+                Some(Ok(Ok(response))) => response,
+                Some(Err(panic)) => panicked(&*panic),
+                None => timed_out(),
+            })
         }
-    }
+    })
 }
 
 fn timed_out() -> Response {

@@ -2,16 +2,16 @@
 //!
 //! [`router`] puts it together; [`routes`] is the one list from which both the router and the contract are made.
 
+use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::extract::FromRef;
 use axum::http::{HeaderName, HeaderValue, Method, header};
-use axum::middleware::{from_fn, from_fn_with_state};
-use tower_http::catch_panic::CatchPanicLayer;
+use tower::layer::layer_fn;
 use tower_http::cors::CorsLayer;
-use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 use utoipa_axum::routes;
 
 use crate::app::App;
@@ -74,19 +74,31 @@ pub enum Error {
     Origin(String),
 }
 
-/// What handlers share. Cheap to clone.
+/// What handlers share. Cheap to clone, as it is for every request.
 #[derive(Clone, Debug)]
-pub struct AppState {
+pub struct AppState(Arc<Shared>);
+
+/// What is in an [`AppState`].
+#[derive(Debug)]
+pub struct Shared {
     /// The use cases.
     pub app: Arc<App>,
     /// The check of credentials.
-    pub auth: Arc<auth::Auth>,
+    pub auth: auth::Auth,
     /// What `/metrics` shows.
     pub metrics: Arc<metrics::Metrics>,
-    contract: Arc<openapi::Contract>,
-    observer: middleware::Observer,
-    origins: Arc<[HeaderValue]>,
+    contract: openapi::Contract,
+    observer: Arc<middleware::Observer>,
+    origins: Vec<HeaderValue>,
     limits: middleware::Limits,
+}
+
+impl Deref for AppState {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
 }
 
 impl AppState {
@@ -96,10 +108,9 @@ impl AppState {
         let origins = settings.cors_origins.iter().map(|origin| parse_origin(origin)).collect::<Result<_, _>>()?;
         let document = openapi::document();
         let metrics = Arc::<metrics::Metrics>::default();
-        let operations = Arc::new(openapi::operations(&document));
-        let observer = middleware::Observer { operations, metrics: Arc::clone(&metrics) };
-        let contract = Arc::new(openapi::Contract::of(&document));
-        Ok(Self { app, auth: Arc::new(auth), metrics, contract, observer, origins, limits: settings.limits })
+        let observer = Arc::new(middleware::Observer::new(openapi::operations(&document), &metrics));
+        let contract = openapi::Contract::of(&document);
+        Ok(Self(Arc::new(Shared { app, auth, metrics, contract, observer, origins, limits: settings.limits })))
     }
 }
 
@@ -111,7 +122,7 @@ impl FromRef<AppState> for Arc<App> {
 
 /// Every operation of the contract: handlers are added here and nowhere else.
 fn routes() -> OpenApiRouter<AppState> {
-    let api = OpenApiRouter::default()
+    let api = Api::default()
         .routes(routes!(partners::create_partner, partners::list_partners))
         .routes(routes!(partners::get_partner))
         .routes(routes!(partners::create_partner_key, partners::list_partner_keys))
@@ -150,7 +161,7 @@ fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(log::get_checkpoint))
         .routes(routes!(log::get_log_consistency));
     OpenApiRouter::with_openapi(openapi::base())
-        .nest("/api/v1", api)
+        .merge(api.0)
         .routes(routes!(log::get_audit_key))
         .routes(routes!(health::health))
         .routes(routes!(health::ready))
@@ -165,17 +176,26 @@ pub fn router(state: AppState) -> Router {
     dress(router.merge(docs::router()), state)
 }
 
+/// Routes below `/api/v1`. `OpenApiRouter::nest` does the same at a price: it takes the path of every request apart and writes it anew.
+#[derive(Default)]
+struct Api(OpenApiRouter<AppState>);
+
+impl Api {
+    fn routes(self, (schemas, mut paths, methods): UtoipaMethodRouter<AppState>) -> Self {
+        paths.paths = paths.paths.into_iter().map(|(path, item)| (format!("/api/v1{path}"), item)).collect();
+        Self(self.0.routes((schemas, paths, methods)))
+    }
+}
+
 /// Puts on what every route has. Layers listed later are further out.
 fn dress(router: Router<AppState>, state: AppState) -> Router {
+    let (limits, observer) = (state.limits, Arc::clone(&state.observer));
     router
         .fallback(middleware::not_found)
         .method_not_allowed_fallback(middleware::method_not_allowed)
-        .layer(from_fn_with_state(state.limits, middleware::time_limit))
-        .layer(CatchPanicLayer::custom(middleware::panicked))
+        .layer(layer_fn(move |route| middleware::guard(limits, route)))
         .layer(cors(&state.origins))
-        .layer(from_fn(middleware::headers))
-        .layer(from_fn_with_state(state.observer.clone(), middleware::observe))
-        .layer(from_fn(middleware::request_id))
+        .layer(layer_fn(move |route| middleware::observe(Arc::clone(&observer), route)))
         .with_state(state)
 }
 

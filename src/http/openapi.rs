@@ -3,8 +3,7 @@
 //! Handlers declare their path, body, good answers, security and the errors special to them. The pass here adds security
 //! schemes, the errors that follow from an operation's shape, and the form of every error.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
 
 use axum::extract::State;
 use axum::http::{Method, StatusCode, header};
@@ -78,16 +77,12 @@ const TAGS: [(&str, &str); 9] = [
     ("operation", "For those who run the service. No credential."),
 ];
 
-/// Operation ids by method and path.
-pub(super) fn operations(document: &OpenApi) -> HashMap<(Method, String), Arc<str>> {
-    let mut ids = HashMap::new();
-    for (path, item) in &document.paths.paths {
-        for (method, operation) in methods(item) {
-            let id = operation.operation_id.as_deref().unwrap_or_default();
-            ids.insert((method, path.clone()), Arc::from(id));
-        }
-    }
-    ids
+/// Method, path and id of every operation.
+pub(super) fn operations(document: &OpenApi) -> impl Iterator<Item = (Method, String, String)> {
+    let operations = document.paths.paths.iter().flat_map(|(path, item)| {
+        methods(item).map(|(method, operation)| (method, path.clone(), operation.operation_id.clone()))
+    });
+    operations.filter_map(|(method, path, id)| Some((method, path, id?)))
 }
 
 fn methods(item: &PathItem) -> impl Iterator<Item = (Method, &Operation)> {

@@ -3,14 +3,15 @@
 use std::time::Duration;
 
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio::time::timeout;
 use utoipa::IntoParams;
 
-use crate::app::tasks::{self, OpenedAfter};
+use crate::app::App;
+use crate::app::tasks::{self, OpenedAfter, StatusRecord};
 use crate::app::watch::{Woken, watch_task_status};
 use crate::domain::id::TaskId;
 use crate::domain::pace::StatusView;
@@ -38,7 +39,7 @@ pub struct StatusesQuery {
     cursor: Option<Cursor<(Time, TaskId)>>,
 }
 
-/// Whether to wait for a change.
+/// How new a status must be, and whether to wait for a change.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
@@ -47,6 +48,11 @@ pub struct StatusQuery {
     #[param(value_type = Option<u32>, maximum = 55, default = 0)]
     #[serde(default)]
     wait: Wait,
+    /// A version of the status that the caller knows of, such as from a command's answer: it gets no older one. If there is no such version (yet),
+    /// it gets the newest there is.
+    #[param(value_type = Option<u64>, default = 0)]
+    #[serde(default)]
+    min_version: u64,
 }
 
 /// Whole seconds, 0 to 55: less than the time after which balancers give up on a silent connection.
@@ -73,6 +79,9 @@ impl Wait {
 /// What the buyer reads. Its `version` and `ETag` change only when something in it does; poll with `If-None-Match`. `stage_seconds` and
 /// `remaining_seconds` are as of the answer and change neither.
 ///
+/// What other replicas have just written may be missing for less than a second; what this one has written never is, nor is anything older answered than
+/// the newest version in `If-None-Match` or `min_version`.
+///
 /// With `wait` and `If-None-Match` the answer is held until there is another status: `200` as soon as there is one, else `304` when the time is
 /// up; at once when the task is over, as its status never changes again; and earlier when the service is about to stop. A credential that
 /// expires meanwhile is `401`. As many as may wait at a time: `503`.
@@ -86,28 +95,35 @@ pub async fn get_task_status(
     Path(path): Path<TaskPath>,
     Query(query): Query<StatusQuery>,
     State(state): State<AppState>,
-    headers: HeaderMap,
+    known: etag::IfNoneMatch,
 ) -> Result<Response, Problem> {
     let app = &state.app;
+    let at_least = known.newest().max(query.min_version);
     let wait = query.wait.time().min(holder.left(app).unwrap_or(Duration::MAX));
-    let Some(newest) = etag::newest(&headers).filter(|_| !wait.is_zero()) else {
-        let status = tasks::get_task_status(app, &holder.caller, path.id).await?;
-        return Ok(etag::conditional(&headers, status.version, status.json));
-    };
+    if wait.is_zero() || known.is_nothing() {
+        let status = tasks::get_task_status(app, &holder.caller, path.id, at_least).await?;
+        return Ok(answer(app, &known, &status).await);
+    }
     deadline.extend(wait);
-    let mut watch = watch_task_status(app, &holder.caller, path.id, newest).await?;
+    let mut watch = watch_task_status(app, &holder.caller, path.id, at_least).await?;
     let mut woken = Ok(Woken::Changed);
-    if etag::none_match(&headers, watch.status().version) && !watch.is_final() {
+    if known.has(watch.status().version) && !watch.is_final() {
         woken = timeout(wait, watch.changed()).await;
         holder.check(app).await?;
     }
-    let status = watch.answer().await;
-    let mut response = etag::conditional(&headers, status.version, status.json);
+    let mut response = answer(app, &known, watch.status()).await;
     if woken == Ok(Woken::Stopping) {
         // Or the client would ask this replica again.
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     Ok(response)
+}
+
+async fn answer(app: &App, known: &etag::IfNoneMatch, status: &StatusRecord) -> Response {
+    if known.has(status.version) {
+        return etag::not_modified(status.version);
+    }
+    etag::tagged(status.version, tasks::answer_status(app, status).await)
 }
 
 /// List the caller's statuses

@@ -92,9 +92,9 @@ impl Stream {
     }
 
     async fn status(&mut self) -> Bytes {
-        let status = self.watch.answer().await;
+        let body = self.watch.answer().await;
         self.next = if self.watch.is_final() { Next::Nothing } else { Next::News };
-        format!("event: status\nid: {}\ndata: {}\n\n", status.version, status.json).into()
+        format!("event: status\nid: {}\ndata: {body}\n\n", self.watch.status().version).into()
     }
 
     async fn news(&mut self) -> Option<Bytes> {

@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderName, StatusCode, header};
+use axum::http::{HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -157,11 +157,13 @@ pub async fn get_task(
     Path(path): Path<TaskPath>,
     Query(NoParameters {}): Query<NoParameters>,
     State(state): State<AppState>,
-    headers: HeaderMap,
+    known: etag::IfNoneMatch,
 ) -> Result<Response, Problem> {
     let view = tasks::get_task(&state.app, &caller, path.id).await?;
-    let json = serde_json::to_string(&view).map_err(Problem::internal)?;
-    Ok(etag::conditional(&headers, view.version, json))
+    if known.has(view.version) {
+        return Ok(etag::not_modified(view.version));
+    }
+    Ok(etag::tagged(view.version, serde_json::to_string(&view).map_err(Problem::internal)?))
 }
 
 /// List the tasks

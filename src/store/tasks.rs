@@ -73,17 +73,15 @@ pub async fn list(pool: &Pool, task_ids: &[TaskId]) -> Result<Vec<(TaskId, Resul
     Ok(rows.into_iter().map(|row| (TaskId(row.task_id), Record::try_from(row))).collect())
 }
 
-/// What the buyer reads of one task.
-pub async fn find_status(pool: &Pool, task_id: TaskId) -> Result<Option<StatusRecord>, Error> {
-    let row = select_statuses!("", "where task_id = $1", task_id.0).fetch_optional(pool).await?;
-    row.map(StatusRecord::try_from).transpose()
-}
-
-/// What the buyer reads of each of these tasks, in one read and no order; those that are missing are left out.
-pub async fn list_statuses(pool: &Pool, task_ids: &[TaskId]) -> Result<Vec<StatusRecord>, Error> {
+/// What the buyer reads of each of these tasks, in one read and no order; those that are missing are left out. A row that cannot be read
+/// is its own error and no other's.
+pub async fn list_statuses(
+    pool: &Pool,
+    task_ids: &[TaskId],
+) -> Result<Vec<(TaskId, Result<StatusRecord, Error>)>, Error> {
     let ids: Vec<Uuid> = task_ids.iter().map(|id| id.0).collect();
     let rows = select_statuses!("", "where task_id = any ($1)", &ids).fetch_all(pool).await?;
-    rows.into_iter().map(StatusRecord::try_from).collect()
+    Ok(rows.into_iter().map(|row| (TaskId(row.task_id), StatusRecord::try_from(row))).collect())
 }
 
 /// The versions of the statuses of these tasks, in one read and no order; those that are missing are left out.

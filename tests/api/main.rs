@@ -25,6 +25,7 @@ mod ownership;
 mod pace;
 mod partner_trail;
 mod partners;
+mod polling;
 mod pool;
 mod races;
 mod readme;

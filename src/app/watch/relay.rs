@@ -99,7 +99,7 @@ async fn hear(app: &App, trouble: &mut Trouble) -> Error {
     trouble.is_over();
     loop {
         match listener.next().await {
-            Ok(changes) => app.watchers.heard(&changes),
+            Ok(changes) => app.heard(&changes),
             Err(error) => return error.into(),
         }
     }
@@ -123,8 +123,8 @@ async fn read_stale(app: &App) -> Result<(), Error> {
     for ids in app.watchers.take_stale().chunks(READ_CHUNK) {
         let topics = app.watchers.find(ids);
         let ids: Vec<TaskId> = topics.iter().map(|topic| topic.id).collect();
-        for status in store::tasks::list_statuses(&app.pool, &ids).await? {
-            if let Some(topic) = topics.iter().find(|topic| topic.id == status.task_id) {
+        for (id, status) in store::tasks::list_statuses(&app.pool, &ids).await? {
+            if let (Some(topic), Ok(status)) = (topics.iter().find(|topic| topic.id == id), status) {
                 topic.publish(status.into());
             }
         }
@@ -135,7 +135,7 @@ async fn read_stale(app: &App) -> Result<(), Error> {
 async fn compare(app: &App) -> Result<(), Error> {
     for ids in app.watchers.watched().chunks(CHUNK) {
         let versions = store::tasks::list_status_versions(&app.pool, ids).await?;
-        app.watchers.heard(&versions);
+        app.heard(&versions);
     }
     Ok(())
 }

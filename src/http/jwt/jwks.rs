@@ -109,11 +109,22 @@ impl KeySet {
             let (keys, read_at) = self.0.snapshot();
             return if read_at.is_some() { Ok(select(&keys, kid)) } else { Err(Error::NotYet) };
         }
+        self.renew_if_old(read_at);
+        Ok(found)
+    }
+
+    /// When the keys were read that are valid now; none before the first success.
+    pub(super) fn reading(&self) -> Option<Instant> {
+        let read_at = self.0.current.read().unwrap_or_else(PoisonError::into_inner).1;
+        self.renew_if_old(read_at);
+        read_at
+    }
+
+    fn renew_if_old(&self, read_at: Option<Instant>) {
         if read_at.is_some_and(|at| at.elapsed() >= self.0.timing.max_age) {
             let inner = Arc::clone(&self.0);
             tokio::spawn(async move { inner.renew_unless_recent().await });
         }
-        Ok(found)
     }
 }
 

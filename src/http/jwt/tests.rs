@@ -72,7 +72,8 @@ fn encode(part: &Value) -> String {
 }
 
 fn verifier(keys: Keys) -> Verifier {
-    Verifier { keys, audience: Some("authenticated".into()), issuer: Some("https://x.supabase.co/auth/v1".into()) }
+    let issuer = Some("https://x.supabase.co/auth/v1".into());
+    Verifier { keys, audience: Some("authenticated".into()), issuer, good: Cache::new(10) }
 }
 
 fn with_secret() -> Verifier {
@@ -128,6 +129,17 @@ async fn claims_are_checked() {
             (result, _) => panic!("{claims}: {result:?}"),
         }
     }
+}
+
+#[tokio::test]
+async fn a_token_that_was_found_good_is_so_until_it_expires() {
+    let (verifier, key) = (with_secret(), make_key(Algorithm::HS256));
+    let token = sign(&key, Algorithm::HS256, None, &claims());
+    for (seconds, good) in [(0, true), (3600 + 29, true), (3600 + 30, false), (0, true)] {
+        let now = Time::from_micros((NOW + seconds) * 1_000_000);
+        assert_eq!(verifier.verify(&token, now).await.is_ok(), good, "{seconds}");
+    }
+    assert_eq!(verifier.good.iter().count(), 1);
 }
 
 #[tokio::test]

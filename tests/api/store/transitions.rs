@@ -76,7 +76,8 @@ async fn assert_stored(world: &World, task_id: TaskId) -> Snapshot {
     let head = verify(&origin, rows.iter().map(|row| &row.sealed)).unwrap();
     assert_eq!(head, Head { seq: version, hash: record.head });
 
-    let status = tasks::find_status(pool, task_id).await.unwrap().unwrap();
+    let (_, status) = tasks::list_statuses(pool, &[task_id]).await.unwrap().remove(0);
+    let status = status.unwrap();
     assert_eq!(status.json, serde_json::to_string(&record.snapshot.status).unwrap());
     assert_eq!((status.version, status.opened_at), (record.snapshot.status.version, minute(0)));
     record.snapshot

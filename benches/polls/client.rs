@@ -1,0 +1,154 @@
+//! The clients: plain sockets, requests of which only the task's id changes, and no more of an answer looked at than its status and its length.
+
+use std::time::{Duration, Instant};
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use uuid::Uuid;
+
+use crate::Failure;
+
+/// Where the id of the task goes.
+const ID: &str = "00000000-0000-0000-0000-000000000000";
+/// Tasks are polled in an order that jumps about: a prime, so that each has its turn.
+const STRIDE: u32 = 7_919;
+
+/// A request with room for an id.
+pub fn request(credential: &str, known: Option<u64>) -> String {
+    let tag = known.map(|version| format!("if-none-match: \"{version}\"\r\n")).unwrap_or_default();
+    format!(
+        "GET /api/v1/tasks/{ID}/status HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {credential}\r\n{tag}\r\n"
+    )
+}
+
+/// An answer, for another server to give as well.
+#[derive(Debug)]
+pub struct Sample {
+    /// Its status.
+    pub status: u16,
+    /// Its headers, but for those that every server makes by itself.
+    pub headers: Vec<(String, String)>,
+    /// Its body.
+    pub body: String,
+    /// How many bytes it has on the wire.
+    pub len: usize,
+}
+
+/// What the service answers.
+pub async fn sample(address: &str, request: &str, id: Uuid) -> Result<Sample, Failure> {
+    let mut client = Client::open(address).await?;
+    let status = client.ask(&mut bytes(request), id).await?;
+    let text = String::from_utf8(client.buffer.clone())?;
+    let (head, body) = text.split_once("\r\n\r\n").ok_or("an answer without an end of its head")?;
+    let headers = head.split("\r\n").skip(1).filter_map(|line| line.split_once(": "));
+    let own = headers.filter(|(name, _)| !["date", "content-length"].contains(name));
+    let headers = own.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    Ok(Sample { status, headers, body: body.to_owned(), len: text.len() })
+}
+
+/// What all clients did in a turn.
+#[derive(Debug)]
+pub struct Load {
+    /// From the first request to the last answer.
+    pub took: Duration,
+    /// How long each poll took, sorted.
+    pub latencies: Vec<Duration>,
+}
+
+/// Keep-alive connections, each of a client of its own.
+#[derive(Debug)]
+pub struct Clients(Vec<Client>);
+
+impl Clients {
+    /// Connects them.
+    pub async fn connect(address: &str, count: usize) -> Result<Self, Failure> {
+        let mut clients = Vec::with_capacity(count);
+        for _ in 0..count {
+            clients.push(Client::open(address).await?);
+        }
+        Ok(Self(clients))
+    }
+
+    /// Lets all of them poll for this long; every answer must have this status. `which` numbers the tasks.
+    pub async fn poll(
+        &mut self,
+        length: Duration,
+        (request, status): (&str, u16),
+        which: impl Fn(u32) -> Uuid + Copy + Send + 'static,
+    ) -> Result<Load, Failure> {
+        let begun = Instant::now();
+        let mut running = tokio::task::JoinSet::new();
+        for (number, mut client) in (0..).zip(self.0.drain(..)) {
+            let mut request = bytes(request);
+            running.spawn(async move {
+                let (mut latencies, mut task) = (Vec::new(), number);
+                while begun.elapsed() < length {
+                    let sent = Instant::now();
+                    let answered = client.ask(&mut request, which(task)).await?;
+                    latencies.push(sent.elapsed());
+                    if answered != status {
+                        return Err(format!("{answered}: {}", String::from_utf8_lossy(&client.buffer)).into());
+                    }
+                    task = task.wrapping_add(STRIDE * 32);
+                }
+                Ok::<_, Failure>((client, latencies))
+            });
+        }
+        let mut latencies = Vec::new();
+        while let Some(done) = running.join_next().await {
+            let (client, own) = done??;
+            self.0.push(client);
+            latencies.extend(own);
+        }
+        let took = begun.elapsed();
+        latencies.sort_unstable();
+        Ok(Load { took, latencies })
+    }
+}
+
+fn bytes(request: &str) -> Vec<u8> {
+    request.as_bytes().to_vec()
+}
+
+#[derive(Debug)]
+struct Client {
+    stream: TcpStream,
+    buffer: Vec<u8>,
+}
+
+impl Client {
+    async fn open(address: &str) -> Result<Self, Failure> {
+        let stream = TcpStream::connect(address).await?;
+        stream.set_nodelay(true)?;
+        Ok(Self { stream, buffer: Vec::with_capacity(16_384) })
+    }
+
+    /// Asks for the status of a task; the answer is in the buffer then.
+    async fn ask(&mut self, request: &mut [u8], id: Uuid) -> Result<u16, Failure> {
+        let at = "GET /api/v1/tasks/".len();
+        id.hyphenated().encode_lower(&mut request[at..at + ID.len()]);
+        self.stream.write_all(request).await?;
+        self.buffer.clear();
+        loop {
+            if self.stream.read_buf(&mut self.buffer).await? == 0 {
+                return Err("the server closed the connection".into());
+            }
+            if let Some(status) = whole(&self.buffer)? {
+                return Ok(status);
+            }
+        }
+    }
+}
+
+/// The status of an answer that is all there.
+fn whole(received: &[u8]) -> Result<Option<u16>, Failure> {
+    let Some(end) = received.windows(4).position(|four| four == b"\r\n\r\n") else { return Ok(None) };
+    let head = &received[..end];
+    let status = std::str::from_utf8(head.get(9..12).ok_or("no status line")?)?.parse()?;
+    let mark = b"content-length: ";
+    let length = head.windows(mark.len()).position(|window| window == mark).map_or(0, |at| {
+        let digits = head[at + mark.len()..].iter().take_while(|byte| byte.is_ascii_digit());
+        digits.fold(0, |length, digit| length * 10 + usize::from(digit - b'0'))
+    });
+    Ok((received.len() >= end + 4 + length).then_some(status))
+}

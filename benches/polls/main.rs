@@ -1,0 +1,240 @@
+//! How many polls of a status a second one release build serves, beside what a bare axum server makes of the same bytes.
+//!
+//! Everything is private and on loopback: a Postgres, the program itself and the bare server as processes of their own, clients that ask
+//! again as soon as they are answered. `README.md` says what the numbers mean.
+
+mod client;
+#[path = "../decisions/cpu.rs"]
+#[expect(dead_code, reason = "the benchmark of decisions uses the rest")]
+mod cpu;
+mod hello;
+mod service;
+mod tasks;
+
+use std::error::Error;
+use std::io::{Write as _, stdout};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Parser, ValueEnum};
+use stagegate::embedded::{self, Postgres};
+use stagegate::{config, ids};
+
+use self::client::{Clients, Load};
+use self::cpu::Processes;
+use self::hello::Hello;
+use self::service::Service;
+
+/// The name of the database.
+const DATABASE: &str = "stagegate";
+
+type Failure = Box<dyn Error + Send + Sync>;
+
+/// Polls a second of one release build, and their ratio to what a bare axum server makes of the same bytes.
+#[derive(Clone, Debug, Parser)]
+struct Options {
+    /// Clients; each asks again when it is answered.
+    #[arg(long, default_value_t = 32)]
+    clients: usize,
+    /// How often the service and the bare server take turns.
+    #[arg(long, default_value_t = 5)]
+    rounds: usize,
+    /// Length of each turn.
+    #[arg(long, default_value_t = 3)]
+    seconds: u64,
+    /// Only this way of polling.
+    #[arg(long, value_enum)]
+    way: Option<Way>,
+    /// Only callers with this kind of credential.
+    #[arg(long, value_enum)]
+    by: Option<By>,
+    /// Tasks that are stored.
+    #[arg(long, default_value_t = 1_000_000)]
+    tasks: u32,
+    /// How many of them are polled when many are.
+    #[arg(long, default_value_t = 100_000)]
+    spread: u32,
+    /// Another build of the program, to compare.
+    #[arg(long, default_value = env!("CARGO_BIN_EXE_stagegate"))]
+    program: PathBuf,
+    /// Show the service's log, which is thrown away otherwise.
+    #[arg(long)]
+    log: bool,
+    /// Be the bare server: reads the answer to give from its standard input.
+    #[arg(long, hide = true)]
+    hello: bool,
+    /// What cargo passes to every benchmark.
+    #[arg(long, hide = true)]
+    bench: bool,
+}
+
+/// What is polled, and how it is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Way {
+    /// One task for each client, unchanged: 304.
+    Unchanged,
+    /// The same with the body: 200.
+    Body,
+    /// Many tasks, unchanged.
+    ManyUnchanged,
+    /// Many tasks, with the body.
+    ManyBody,
+}
+
+impl Way {
+    const ALL: [Self; 4] = [Self::Unchanged, Self::Body, Self::ManyUnchanged, Self::ManyBody];
+
+    fn is_unchanged(self) -> bool {
+        matches!(self, Self::Unchanged | Self::ManyUnchanged)
+    }
+
+    fn is_many(self) -> bool {
+        matches!(self, Self::ManyUnchanged | Self::ManyBody)
+    }
+}
+
+/// Who polls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum By {
+    /// A partner with its key.
+    Partner,
+    /// A buyer with a token.
+    Buyer,
+}
+
+fn main() -> Result<(), Failure> {
+    let options = Options::parse();
+    if options.hello {
+        return hello::serve();
+    }
+    // One thread for all clients: they share the cores with what is measured.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(run(&options))
+}
+
+async fn run(options: &Options) -> Result<(), Failure> {
+    let place = embedded::Options {
+        data_dir: std::env::temp_dir().join(format!("stagegate-bench_{}", hex::encode(ids::random::<6>()))),
+        fetch_dir: config::default_data_dir(),
+        bin_dir: config::postgres_bin_dir(),
+        // Only reading is measured.
+        durable: false,
+        ends_with_process: true,
+    };
+    let postgres = Postgres::start(&place, DATABASE).await?;
+    let measured = measure(options, &postgres).await;
+    postgres.stop().await?;
+    measured
+}
+
+async fn measure(options: &Options, postgres: &Postgres) -> Result<(), Failure> {
+    let service = Service::start(&postgres.url(DATABASE), options).await?;
+    tasks::fill(&postgres.connect_options(DATABASE), service.template, options.tasks).await?;
+    let mut out = stdout();
+    writeln!(out, "PostgreSQL {}; {} clients, {} tasks stored", postgres.major(), options.clients, options.tasks)?;
+    for by in [By::Partner, By::Buyer].into_iter().filter(|by| options.by.is_none_or(|only| only == *by)) {
+        for way in Way::ALL.into_iter().filter(|way| options.way.is_none_or(|only| only == *way)) {
+            compare(options, postgres, &service, (way, by)).await?;
+        }
+    }
+    service.stop().await
+}
+
+/// Turns of the service and of the bare server, one after the other, and their medians.
+async fn compare(
+    options: &Options,
+    postgres: &Postgres,
+    service: &Service,
+    (way, by): (Way, By),
+) -> Result<(), Failure> {
+    let tasks = if way.is_many() { options.spread } else { u32::try_from(options.clients)? };
+    let every = (options.tasks / tasks).max(1);
+    let request = client::request(service.credential(by), way.is_unchanged().then_some(service.version));
+    let sample = client::sample(&service.address, &request, tasks::id(0)).await?;
+    let hello = Hello::start(&sample).await?;
+    let mut ours = Clients::connect(&service.address, options.clients).await?;
+    let mut theirs = Clients::connect(&hello.address, options.clients).await?;
+    let postmaster = cpu::postmaster(postgres.data_dir())?;
+    let of = |service: u32| Processes { service, postgres: postmaster };
+    let (mut out, mut rounds) = (stdout(), Vec::new());
+    writeln!(out, "\n{way:?} by {by:?}: {} bytes in the answer", sample.len)?;
+    for _ in 0..options.rounds {
+        let (length, which) = (Duration::from_secs(options.seconds), move |n: u32| tasks::id(n % tasks * every));
+        let one = Turn::take(&mut ours, of(service.pid()), length, (&request, sample.status), which).await?;
+        let other = Turn::take(&mut theirs, of(hello.pid()), length, (&request, sample.status), which).await?;
+        writeln!(out, "  {one}; bare: {other}; ratio {:.2}", one.rate / other.rate)?;
+        rounds.push((one, other));
+    }
+    hello.stop().await?;
+    let median = |value: &dyn Fn(&(Turn, Turn)) -> f64| {
+        let mut values: Vec<f64> = rounds.iter().map(value).collect();
+        values.sort_by(f64::total_cmp);
+        values[values.len() / 2]
+    };
+    writeln!(
+        out,
+        "  medians: {:.0} a second against {:.0}, ratio {:.2}; p50 {:.2} ms, p99 {:.2} ms against {:.2} ms, {:.2} ms; CPU {:.1} µs a poll \
+         (Postgres {:.1}) against {:.1}, clients {:.1}; {} KiB resident",
+        median(&|(ours, _)| ours.rate),
+        median(&|(_, theirs)| theirs.rate),
+        median(&|(ours, theirs)| ours.rate / theirs.rate),
+        median(&|(ours, _)| ours.p50),
+        median(&|(ours, _)| ours.p99),
+        median(&|(_, theirs)| theirs.p50),
+        median(&|(_, theirs)| theirs.p99),
+        median(&|(ours, _)| ours.server),
+        median(&|(ours, _)| ours.postgres),
+        median(&|(_, theirs)| theirs.server),
+        median(&|(ours, _)| ours.clients),
+        service.memory()?,
+    )?;
+    Ok(())
+}
+
+/// What one server did in one turn: a rate, times in milliseconds, and microseconds of processor time a poll.
+struct Turn {
+    rate: f64,
+    p50: f64,
+    p99: f64,
+    server: f64,
+    postgres: f64,
+    clients: f64,
+}
+
+impl Turn {
+    async fn take(
+        clients: &mut Clients,
+        processes: Processes,
+        length: Duration,
+        what: (&str, u16),
+        which: impl Fn(u32) -> uuid::Uuid + Copy + Send + 'static,
+    ) -> Result<Self, Failure> {
+        let before = processes.used()?;
+        let Load { took, latencies } = clients.poll(length, what, which).await?;
+        let used = processes.used()?.since(before);
+        let count = f64::from(u32::try_from(latencies.len())?);
+        let share = |percent: usize| {
+            let at = (latencies.len() * percent).div_ceil(100).max(1) - 1;
+            latencies.get(at).map_or(f64::NAN, |latency| latency.as_secs_f64() * 1e3)
+        };
+        let each = |used: Duration| used.as_secs_f64() * 1e6 / count;
+        Ok(Self {
+            rate: count / took.as_secs_f64(),
+            p50: share(50),
+            p99: share(99),
+            server: each(used.service),
+            postgres: each(used.postgres),
+            clients: each(used.clients),
+        })
+    }
+}
+
+impl std::fmt::Display for Turn {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "{:.0} a second, p50 {:.2} ms, p99 {:.2} ms, CPU {:.1} µs",
+            self.rate, self.p50, self.p99, self.server
+        )
+    }
+}

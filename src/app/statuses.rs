@@ -1,0 +1,232 @@
+//! The newest statuses, kept for a second, so that polling does not reach the database while nothing changes.
+//!
+//! **Age.** What is kept was read less than a second ago. That bound alone makes it correct: another replica may have written since, and its
+//! word may be lost. What this replica has written, and what it hears of, makes what is older go at once ([`Statuses::changed`]).
+//!
+//! **Misses.** One statement at a time reads all that is wanted when it begins: a lone caller waits for nobody, and callers of different tasks
+//! share their statements. Whoever asks for a task that is just being read waits for the same answer, unless it turns out to be older than
+//! what the caller knows of; then the next statement reads it again.
+//!
+//! **Memory.** What was read first goes first: when it is too old, or when all together weigh too much.
+
+use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+
+use crate::domain::id::TaskId;
+use crate::domain::time::Time;
+use crate::store;
+use crate::store::changes::Change;
+use crate::store::tasks::StatusRecord;
+
+use super::{App, Error};
+
+mod shelf;
+
+use shelf::Shelf;
+
+/// Memory for what is kept, in bytes.
+const ROOM: usize = 64 << 20;
+/// Tasks in one statement.
+const CHUNK: usize = 500;
+/// How long a statement may take: a connection that broke without a word would keep everybody who asks.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What is known of statuses, and who waits for more.
+#[derive(Debug)]
+pub(super) struct Statuses(Mutex<Known>);
+
+#[derive(Debug)]
+struct Known {
+    shelf: Shelf,
+    /// What the statement under way reads; none without a statement.
+    reading: Option<Batch>,
+    /// What the next one reads.
+    wanted: Batch,
+}
+
+type Batch = HashMap<TaskId, Read>;
+
+/// A task that is read, or will be.
+#[derive(Debug, Default)]
+struct Read {
+    /// The newest version that is known to exist: the statement may have begun before it did.
+    exists: u64,
+    waiting: Vec<oneshot::Sender<Answer>>,
+}
+
+type Answer = Result<Option<Arc<StatusRecord>>, Error>;
+
+/// Where the answer to a caller comes from.
+enum Source {
+    Shelf(Arc<StatusRecord>),
+    /// The statement under way, if it finds this version or a newer one.
+    Shared(oneshot::Receiver<Answer>, u64),
+    /// A statement that begins after the caller came.
+    Own(oneshot::Receiver<Answer>),
+}
+
+/// A task's status, less than a second old. One who knows of version `at_least` is never given an older one, unless there is no such version.
+pub(super) async fn newest(app: &Arc<App>, id: TaskId, at_least: u64) -> Result<Arc<StatusRecord>, Error> {
+    let answer = match app.statuses.look(app, id, at_least) {
+        Source::Shelf(status) => return Ok(status),
+        Source::Own(answer) => answer,
+        Source::Shared(answer, exists) => {
+            let status = received(answer).await?;
+            if status.version >= at_least.max(exists) {
+                return Ok(status);
+            }
+            app.statuses.want(app, id)
+        }
+    };
+    received(answer).await
+}
+
+async fn received(answer: oneshot::Receiver<Answer>) -> Result<Arc<StatusRecord>, Error> {
+    answer.await.unwrap_or_else(|_| Err(Error::impossible("a statement that answers nobody")))?.ok_or(Error::NotFound)
+}
+
+/// Reads these tasks, and then whatever is wanted meanwhile.
+async fn read(app: Arc<App>, mut ids: Vec<TaskId>) {
+    while !ids.is_empty() {
+        let at = app.clock.now();
+        let statement = timeout(PATIENCE, store::tasks::list_statuses(&app.pool, &ids));
+        // Whatever happens to this one, those who wait for it are answered and the next one begins.
+        let found = match AssertUnwindSafe(statement).catch_unwind().await {
+            Ok(Ok(found)) => found.map_err(Error::from),
+            Ok(Err(elapsed)) => Err(Error::Overloaded(Arc::new(elapsed))),
+            Err(_) => Err(Error::impossible("a statement that panics")),
+        };
+        ids = app.statuses.finish(found, at);
+    }
+}
+
+impl Default for Statuses {
+    fn default() -> Self {
+        Self(Mutex::new(Known { shelf: Shelf::new(ROOM), reading: None, wanted: Batch::new() }))
+    }
+}
+
+impl Statuses {
+    /// This version exists: what is older is not answered any more.
+    pub(super) fn changed(&self, change: Change) {
+        let mut known = self.known();
+        known.shelf.drop_older(change);
+        if let Some(read) = known.reading.as_mut().and_then(|batch| batch.get_mut(&change.task_id)) {
+            read.exists = read.exists.max(change.version);
+        }
+    }
+
+    fn look(&self, app: &Arc<App>, id: TaskId, at_least: u64) -> Source {
+        let now = app.clock.now();
+        let mut known = self.known();
+        if let Some(status) = known.shelf.find(id, now).filter(|status| status.version >= at_least) {
+            return Source::Shelf(status);
+        }
+        let reading = known.reading.as_mut().and_then(|batch| batch.get_mut(&id));
+        match reading {
+            Some(read) => Source::Shared(read.wait(), read.exists),
+            None => Source::Own(known.want(app, id)),
+        }
+    }
+
+    fn want(&self, app: &Arc<App>, id: TaskId) -> oneshot::Receiver<Answer> {
+        self.known().want(app, id)
+    }
+
+    /// Keeps and tells what was found, as of `at`; what to read next.
+    fn finish(&self, found: Result<Vec<(TaskId, Result<StatusRecord, store::Error>)>, Error>, at: Time) -> Vec<TaskId> {
+        let mut known = self.known();
+        let mut batch = known.reading.take().unwrap_or_default();
+        match found {
+            Ok(found) => {
+                for (id, status) in found {
+                    let answer = status.map(Arc::new).map_err(Error::from);
+                    let Some(read) = batch.remove(&id) else { continue };
+                    if let Ok(status) = &answer
+                        && status.version >= read.exists
+                    {
+                        known.shelf.put(Arc::clone(status), at);
+                    }
+                    read.tell(&answer.map(Some));
+                }
+                batch.into_values().for_each(|read| read.tell(&Ok(None)));
+            }
+            Err(error) => batch.into_values().for_each(|read| read.tell(&Err(error.clone()))),
+        }
+        known.begin()
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Known {
+    /// Has a statement read this task that has not begun yet.
+    fn want(&mut self, app: &Arc<App>, id: TaskId) -> oneshot::Receiver<Answer> {
+        let answer = self.wanted.entry(id).or_default().wait();
+        if self.reading.is_none() {
+            tokio::spawn(read(Arc::clone(app), self.begin()));
+        }
+        answer
+    }
+
+    /// The next statement is under way: what it reads.
+    fn begin(&mut self) -> Vec<TaskId> {
+        let ids: Vec<TaskId> = self.wanted.keys().take(CHUNK).copied().collect();
+        let batch: Batch = ids.iter().filter_map(|id| self.wanted.remove_entry(id)).collect();
+        self.reading = Some(batch).filter(|batch| !batch.is_empty());
+        ids
+    }
+}
+
+impl Read {
+    fn wait(&mut self) -> oneshot::Receiver<Answer> {
+        let (sender, receiver) = oneshot::channel();
+        self.waiting.push(sender);
+        receiver
+    }
+
+    fn tell(self, answer: &Answer) {
+        for waiting in self.waiting {
+            // Whoever has gone away needs no answer.
+            let _ = waiting.send(answer.clone());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Clock;
+    use crate::ids;
+
+    fn change(task_id: TaskId, version: u64) -> Change {
+        Change { task_id, version }
+    }
+
+    #[tokio::test]
+    async fn what_is_read_while_something_newer_is_written_is_not_kept_and_not_enough() {
+        let app = Arc::new(App::without_database(Clock::system()));
+        let (id, now) = (TaskId(ids::new()), app.clock.now());
+        for (written, enough) in [(1, true), (2, false)] {
+            let first = app.statuses.want(&app, id);
+            app.statuses.changed(change(id, written));
+            let Source::Shared(second, exists) = app.statuses.look(&app, id, 0) else { panic!("it is being read") };
+            assert_eq!(exists, written);
+            let next = app.statuses.finish(Ok(vec![(id, Ok(shelf::tests::status(id, 1)))]), now);
+            assert!(next.is_empty());
+            for answer in [first, second] {
+                assert_eq!(received(answer).await.unwrap().version, 1);
+            }
+            let kept = matches!(app.statuses.look(&app, id, 0), Source::Shelf(_));
+            assert_eq!(kept, enough);
+        }
+    }
+}

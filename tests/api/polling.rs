@@ -1,0 +1,227 @@
+//! Polling: what reaches the database and what does not, and that nobody is shown what is older than they may expect.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use serde_json::{Value, json};
+use stagegate::app::App;
+use stagegate::app::log::Keys;
+use stagegate::app::watch::relay;
+use stagegate::worker::erasures::Erasures;
+use stagegate::worker::watchers::Watchers;
+use tokio::time::timeout;
+use tracing::subscriber::DefaultGuard;
+use tracing_subscriber::layer::SubscriberExt as _;
+
+use crate::harness::commands::{update, with};
+use crate::harness::parties::{Client, Parties, code, new_id};
+use crate::harness::service::Answer;
+use crate::statements::Statements;
+
+/// Only a defect waits this long.
+const PATIENCE: Duration = Duration::from_secs(50);
+
+/// Counts the reads of statuses on this thread, to which the log is confined.
+struct Reads {
+    statements: Statements,
+    _log: DefaultGuard,
+    _second: tracing::Dispatch,
+}
+
+impl Reads {
+    fn begin() -> Self {
+        let statements = Statements::default();
+        // With a single subscriber whichever thread came first would decide for all.
+        let second = tracing::Dispatch::new(tracing_subscriber::registry());
+        let log = tracing::subscriber::set_default(tracing_subscriber::registry().with(statements.clone()));
+        Self { statements, _log: log, _second: second }
+    }
+
+    /// How many there were since the last time.
+    fn take(&self) -> usize {
+        let sent = self.statements.take();
+        sent.iter().filter(|sent| sent.contains("jsonb_build_object('phase', phase")).count()
+    }
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn a_status_is_read_once_a_second_however_many_poll() {
+    let (parties, task) = in_legal().await;
+    pass(&parties, 1_000_000);
+    let reads = Reads::begin();
+    let version = poll(&parties.buyer, &task, "").await.body["version"].clone();
+    assert_eq!(reads.take(), 1);
+    for micros in [0, 400_000, 599_999] {
+        pass(&parties, micros);
+        for client in [&parties.buyer, &parties.partner, &parties.platform] {
+            assert_eq!(poll(client, &task, "").await.body["version"], version);
+            assert_eq!(poll_with(client, &task, &version).await.status, 304);
+        }
+    }
+    assert_eq!(reads.take(), 0);
+    pass(&parties, 1);
+    assert_eq!(poll_with(&parties.buyer, &task, &version).await.status, 304);
+    assert_eq!(reads.take(), 1, "it was read a second ago");
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn callers_who_come_together_share_a_statement() {
+    let parties = Parties::start().await;
+    let mut tasks = Vec::new();
+    for _ in 0..20 {
+        tasks.push(parties.open("brand-campaign").await);
+    }
+    let reads = Reads::begin();
+    let same = (0..20).map(|_| poll(&parties.buyer, &tasks[0], ""));
+    let answers = futures_util::future::join_all(same).await;
+    assert!(answers.iter().all(|answer| answer.status == 200 && answer.body["task_id"] == tasks[0].as_str()));
+    assert_eq!(reads.take(), 1, "of the same task");
+    let different = tasks[1..].iter().map(|task| poll(&parties.buyer, task, ""));
+    let answers = futures_util::future::join_all(different).await;
+    let mut told = answers.iter().zip(&tasks[1..]);
+    assert!(told.all(|(answer, task)| answer.status == 200 && answer.body["task_id"] == task.as_str()));
+    assert_eq!(reads.take(), 2, "of others: the first one's, and one for all who came meanwhile");
+}
+
+#[tokio::test]
+async fn what_is_written_here_is_read_at_once() {
+    let (parties, task) = in_legal().await;
+    for message in ["one", "two", "three"] {
+        let before = poll(&parties.buyer, &task, "").await.body["version"].clone();
+        parties.partner.done(&task, &update(message)).await;
+        assert_eq!(poll(&parties.buyer, &task, "").await.body["message"], message);
+        assert_eq!(poll_with(&parties.buyer, &task, &before).await.body["message"], message);
+    }
+}
+
+#[tokio::test]
+async fn what_another_replica_writes_is_read_when_it_is_heard() {
+    let (parties, task) = in_legal().await;
+    let (app, client) = replica(&parties).await;
+    let listening = Arc::clone(&app);
+    tokio::spawn(async move { relay::listen(&listening).await });
+    run_watchers(&parties.service.app);
+    // Until the replica listens, nothing is heard; the clock stands still, so nothing grows old.
+    let heard = async {
+        for number in 0.. {
+            poll(&client, &task, "").await;
+            parties.partner.done(&task, &update(&number.to_string())).await;
+            for _ in 0..20 {
+                if poll(&client, &task, "").await.body["message"] == number.to_string() {
+                    return;
+                }
+            }
+        }
+    };
+    timeout(PATIENCE, heard).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_another_replica_writes_without_a_word_is_read_after_a_second() {
+    let (parties, task) = in_legal().await;
+    let (_, client) = replica(&parties).await;
+    let old = poll(&client, &task, "").await.body;
+    parties.partner.done(&task, &update("unheard")).await;
+    pass(&parties, 999_999);
+    assert_eq!(poll(&client, &task, "").await.body["version"], old["version"]);
+    pass(&parties, 1);
+    assert_eq!(poll(&client, &task, "").await.body["message"], "unheard");
+}
+
+#[tokio::test]
+async fn whoever_has_seen_more_than_a_replica_is_shown_nothing_older() {
+    let (parties, task) = in_legal().await;
+    let (_, client) = replica(&parties).await;
+    for by_tag in [true, false] {
+        let old = poll(&client, &task, "").await.body["version"].as_u64().unwrap();
+        let new = parties.partner.done(&task, &update(&old.to_string())).await["task"]["version"].clone();
+        assert_eq!(poll(&client, &task, "").await.body["version"], old, "nobody told the replica");
+        if by_tag {
+            assert_eq!(poll_with(&client, &task, &new).await.status, 304);
+        } else {
+            assert_eq!(poll(&client, &task, &format!("?min_version={new}")).await.body["version"], new);
+        }
+        assert_eq!(poll(&client, &task, "").await.body["version"], new, "the replica knows it now");
+    }
+}
+
+#[tokio::test]
+async fn a_version_that_does_not_exist_is_not_waited_for() {
+    let (parties, task) = in_legal().await;
+    let version = poll(&parties.buyer, &task, "").await.body["version"].as_u64().unwrap();
+    for beyond in [version + 1, u64::MAX] {
+        let answer = poll(&parties.buyer, &task, &format!("?min_version={beyond}")).await;
+        assert_eq!((answer.status, &answer.body["version"]), (200, &json!(version)));
+        assert_eq!(poll_with(&parties.buyer, &task, &json!(beyond)).await.body["version"], version);
+    }
+    for bad in ["-1", "x", "1.5", "", "18446744073709551616"] {
+        let answer = poll(&parties.buyer, &task, &format!("?min_version={bad}")).await;
+        assert_eq!((answer.status, code(&answer)), (400, "invalid_parameter"), "{bad}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_kept_is_shown_to_its_parties_alone() {
+    let (parties, task) = in_legal().await;
+    let version = poll(&parties.buyer, &task, "").await.body["version"].clone();
+    for stranger in [parties.another_buyer(), parties.another_partner().await] {
+        for answer in [poll(&stranger, &task, "").await, poll_with(&stranger, &task, &version).await] {
+            assert_eq!((answer.status, code(&answer)), (404, "not_found"));
+        }
+    }
+    assert_eq!(poll_with(&parties.partner, &task, &version).await.status, 304);
+}
+
+#[tokio::test]
+async fn an_erased_text_is_not_shown_any_more() {
+    let (parties, task) = in_legal().await;
+    let (_, client) = replica(&parties).await;
+    let message = with(update("PLANTED"), &json!({ "actor": { "id": "u-anna" } }));
+    parties.partner.done(&task, &message).await;
+    let request = json!({ "id": new_id(), "party": "partner", "partner_id": parties.partner_id, "actor_id": "u-anna", "reason": "Request 118" });
+    assert_eq!(parties.platform.call("POST", "/api/v1/erasures", &request).await.status, 202);
+    parties.pass(1);
+    for reader in [&parties.buyer, &client] {
+        assert_eq!(poll(reader, &task, "").await.body["message"], "PLANTED");
+    }
+    let erasures = Erasures::new(Arc::clone(&parties.service.app));
+    for _ in 0..10 {
+        erasures.run_due().await.unwrap();
+    }
+    assert_eq!(poll(&parties.buyer, &task, "").await.body["message"], Value::Null, "at once where it was erased");
+    pass(&parties, 1_000_000);
+    assert_eq!(poll(&client, &task, "").await.body["message"], Value::Null, "elsewhere within a second");
+}
+
+async fn in_legal() -> (Parties, String) {
+    let parties = Parties::start().await;
+    let task = parties.open_in_legal().await;
+    (parties, task)
+}
+
+/// Another replica, which hears nothing; the buyer asks it.
+async fn replica(parties: &Parties) -> (Arc<App>, Client) {
+    let (app, router) = parties.service.replica_with(Keys::default()).await;
+    (app, parties.buyer.at(&router))
+}
+
+fn run_watchers(app: &Arc<App>) {
+    let watchers = Watchers::new(Arc::clone(app));
+    tokio::spawn(async move { watchers.run().await });
+}
+
+fn pass(parties: &Parties, micros: i64) {
+    let now = parties.service.clock.now().utc();
+    parties.service.clock.set((now + TimeDelta::microseconds(micros)).into());
+}
+
+async fn poll(client: &Client, task: &str, query: &str) -> Answer {
+    client.get(&format!("/api/v1/tasks/{task}/status{query}")).await
+}
+
+/// By whoever has this version.
+async fn poll_with(client: &Client, task: &str, version: &Value) -> Answer {
+    let path = format!("/api/v1/tasks/{task}/status");
+    client.call_with(("GET", &path), ("if-none-match", &format!("\"{version}\"")), &Value::Null).await
+}
