@@ -127,6 +127,7 @@ async fn more_than_one_call_takes_are_sent_again_in_several() {
     let (mut since, mut counts) = (json!("2027-01-15T00:00:00Z"), Vec::new());
     while !since.is_null() {
         let answer = partner.call("POST", &(path("a") + "/redeliver"), &json!({ "since": since })).await;
+        assert_eq!(answer.status, 202, "{}", answer.text);
         counts.push(answer.body["count"].as_u64().unwrap());
         since = answer.body["next"].clone();
     }
