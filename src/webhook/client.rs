@@ -4,6 +4,7 @@
 //! is decompressed, no proxy and no cookie is used. At most 128 KiB are read, whatever comes; of an answer's body 2 KiB are kept. Then, or at the
 //! deadline, the connection is dropped. Certificates are checked against the public authorities that are built in, whatever the machine has.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -44,6 +45,12 @@ pub struct Client {
     guard: Guard,
     tls: TlsConnector,
     limits: Limits,
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("limits", &self.limits).finish_non_exhaustive()
+    }
 }
 
 /// What became of an attempt.
