@@ -226,7 +226,7 @@ async fn find_late(app: &App, task: &Loaded, command: &Command) -> Result<Option
 
 async fn save(app: &App, task: &Loaded, transition: &Transition, digest: Option<[u8; 32]>) -> Result<Outcome, Error> {
     let save = Save { transition, head: task.record.head, command_digest: digest, seed: ids::random::<32> };
-    let outcome = store::transitions::save(&app.pool, &save).await?;
+    let outcome = store::transitions::save(&app.writer, &save).await?;
     if let Outcome::Saved(_) = outcome {
         app.committed(transition);
     }

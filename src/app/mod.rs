@@ -41,6 +41,7 @@ pub use caller::Caller;
 #[derive(Debug)]
 pub struct App {
     pool: store::Pool,
+    writer: store::Writer,
     clock: Clock,
     keys: partners::KeyCache,
     definitions: workflows::Definitions,
@@ -58,6 +59,7 @@ impl App {
     /// An app on this database and clock.
     pub fn new(pool: store::Pool, clock: Clock) -> Self {
         Self {
+            writer: store::Writer::beside(&pool),
             pool,
             clock,
             keys: partners::KeyCache::default(),
@@ -255,7 +257,7 @@ struct Impossible(&'static str);
 impl From<Arc<store::Error>> for Error {
     fn from(error: Arc<store::Error>) -> Self {
         match *error {
-            store::Error::Busy(_) => Self::Overloaded(error),
+            store::Error::Busy(_) | store::Error::Full => Self::Overloaded(error),
             // A newer replica wrote the row: that one can serve it, this one not.
             store::Error::Unreachable(_) | store::Error::Newer { .. } => Self::Unavailable(error),
             store::Error::NoPartner | store::Error::NoWorkflow => Self::NotFound,
