@@ -98,7 +98,7 @@ async fn serve_on(
         pool::migrate(&database.options).await?;
     }
     let pool = pool::connect(&database.options, settings.pool_size).await?;
-    let app = App::new(pool.clone(), Clock::system()).with_audit_keys(audit_keys);
+    let app = App::new(pool, Clock::system()).with_audit_keys(audit_keys);
     let app = Arc::new(app.with_max_watchers(settings.limits.max_watchers));
     let address = listener.local_addr()?;
     let mut out = std::io::stdout();
@@ -127,7 +127,7 @@ async fn serve_on(
     if tokio::time::timeout(settings.limits.drain_timeout, workers.join_all()).await.is_err() {
         tracing::warn!("a timer, an erasure, a checkpoint or a notification took longer than the drain time-out");
     }
-    pool.close().await;
+    app.close().await;
     match drained {
         Drained::Clean => tracing::info!("stopped"),
         Drained::CutOff => tracing::warn!("stopped; some requests took longer than the drain time-out"),

@@ -28,6 +28,7 @@ mod pace;
 pub mod partner_trail;
 pub mod partners;
 pub mod receipts;
+mod recent;
 pub mod reviews;
 pub mod tasks;
 pub mod timers;
@@ -42,6 +43,7 @@ pub use caller::Caller;
 pub struct App {
     pool: store::Pool,
     writer: store::Writer,
+    recent: recent::Recent,
     clock: Clock,
     keys: partners::KeyCache,
     definitions: workflows::Definitions,
@@ -61,6 +63,7 @@ impl App {
         Self {
             writer: store::Writer::beside(&pool),
             pool,
+            recent: recent::Recent::default(),
             clock,
             keys: partners::KeyCache::default(),
             definitions: workflows::definitions(),
@@ -107,6 +110,12 @@ impl App {
         self.watchers.close();
         self.alarm.ring();
         self.stopping.notify_waiters();
+    }
+
+    /// Writes what was accepted, then closes every connection.
+    pub async fn close(&self) {
+        self.writer.close().await;
+        self.pool.close().await;
     }
 
     /// A transition was committed by this replica: tells whoever waits for it. To be called after every write of a task; waits for nothing.

@@ -55,11 +55,20 @@ pub struct Open<'a> {
     pub seed: Seed,
 }
 
+/// What was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// The hash of each event, in order; the last is the new head of the chain.
+    pub hashes: Vec<Hash>,
+    /// Bytes of JSON that the task's present was written as.
+    pub size: usize,
+}
+
 /// What became of a write.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// Written, and durable. The hash of each event, in order; the last is the new head of the chain.
-    Saved(Vec<Hash>),
+    /// Written, and durable.
+    Saved(Written),
     /// Somebody else moved the task on since it was read, or opened it before. Nothing was written.
     Stale,
     /// The party used the command's id on this task before. Nothing was written.

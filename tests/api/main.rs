@@ -29,6 +29,7 @@ mod pool;
 mod races;
 mod readme;
 mod receipts;
+mod recent;
 mod replays;
 mod reviews;
 mod serve;

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::{Outcome, Save, Seed};
+use super::{Outcome, Save, Seed, Written};
 use crate::domain::audit::{Hash, Sealed, seal, shown_type};
 use crate::domain::decide::{Snapshot, Transition};
 use crate::domain::event::Event;
@@ -86,7 +86,12 @@ impl Prepared {
 
     /// What became of it, by whether the guard let it through.
     pub(in crate::store) fn outcome(&self, written: bool) -> Outcome {
-        if written { Outcome::Saved(self.rows.iter().map(|row| row.sealed.hash).collect()) } else { Outcome::Stale }
+        if !written {
+            return Outcome::Stale;
+        }
+        let Present { state, notes, buyer_status, .. } = &self.present;
+        let hashes = self.rows.iter().map(|row| row.sealed.hash).collect();
+        Outcome::Saved(Written { hashes, size: state.len() + notes.len() + buyer_status.len() })
     }
 }
 

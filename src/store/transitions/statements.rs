@@ -53,7 +53,7 @@ pub(in crate::store) async fn update<'c>(
                insert into webhook_deliveries (task_id, seq, owner_id, endpoint_id, event_id, recorded_at, due_at)
                select task.task_id, row.seq, endpoint.owner_id, endpoint.id, row.event_id, row.recorded_at, row.recorded_at
                from task join row on row.task_id = task.task_id join webhook_endpoints endpoint
-                   on endpoint.owner_id in (task.partner_id, '00000000-0000-0000-0000-000000000000')
+                   on endpoint.owner_id = any (array[task.partner_id, '00000000-0000-0000-0000-000000000000'::uuid])
                    and endpoint.state <> 'removed'
                    and (endpoint.types is null
                        or case endpoint.owner_id when task.partner_id then row.partner_type else row.type end = any (endpoint.types))
