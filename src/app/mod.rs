@@ -90,6 +90,12 @@ impl App {
         Self { watchers: watch::Watchers::new(most), ..self }
     }
 
+    /// The same with room for this many transitions that wait to be written.
+    #[must_use]
+    pub fn with_room_for_writes(self, room: usize) -> Self {
+        Self { writer: store::Writer::with_room(&self.pool, room), ..self }
+    }
+
     /// An app whose database cannot be reached, for tests of what needs none.
     #[cfg(test)]
     pub(crate) fn without_database(clock: Clock) -> Self {
