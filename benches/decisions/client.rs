@@ -87,11 +87,6 @@ impl Clients {
         Ok(Self { kind, key: key.to_owned(), all: clients, last: None })
     }
 
-    /// How many.
-    pub fn len(&self) -> usize {
-        self.all.len()
-    }
-
     /// How many tasks each client lacks of `wanted`, as those that it has begun have fewer decisions left in them.
     pub fn lacking(&self, wanted: usize) -> Vec<usize> {
         let all = self.kind.per_task();
