@@ -51,9 +51,16 @@
 //! # The parts that move
 //!
 //! **The write.** [`app::commands`] reads the task, [`domain::decide`] turns the command into a `Transition` (whose fields are private, so that
-//! nothing else can make one), and [`store::transitions`] writes it as one statement, guarded by the version that was decided on. A writer that comes
+//! nothing else can make one), and [`store::transitions`] writes it, guarded by the version that was decided on. A writer that comes
 //! second changes no row; it looks its command up (it may be its own duplicate), else decides again on what is there now. The write runs in a
 //! task of its own: a client that hangs up does not stop it half-way.
+//!
+//! **Sharing commits.** Transitions of different tasks that wait at the same moment go out as one statement ([`store::Writer`]): no timer, what is queued when a
+//! connection is free. One that is refused has the others sent again one by one. A task that this replica wrote in the last seconds is not read before the next
+//! decision on it (`app::recent`); the guard shows when that was not the present, and what would be refused is decided again on what is stored.
+//!
+//! **Overload.** Every line has its bound: transitions that wait to be written, statements that wait for a connection. Beyond it the answer is `503` with
+//! `Retry-After`, at once, and for a command before anything is read.
 //!
 //! **The chain.** Every event is sealed before it is written: each field is committed to with a salt of its own, the commitments form a tree, and the
 //! entry's hash covers the tree's root and the hash before. The table in [`domain::audit::fields`] says for every field who sees it and whether it can be
@@ -123,6 +130,10 @@
 //! **One statement per transition.** *Context:* a transaction of several statements holds a row lock over round trips. *Choice:* one data-modifying
 //! statement with a guard, and optimism. *Cost:* a loser decides again; the statement is long. Measured, it is 2 to 5 times as fast. On a
 //! sharded engine it must become a guarded update and an insert on one node, which is why it hides behind one function.
+//!
+//! **A commit for many.** *Context:* the database's time goes into statements and commits, not rows. *Choice:* the writer's statement takes any number of
+//! transitions as arrays; one is the case of many with one. *Cost:* if a member is refused by the server, all are sent again; and it holds on one Postgres, where
+//! a commit over several nodes would cost more than it saves.
 //!
 //! **Working time in the events.** *Context:* a deadline in working hours depends on a calendar and on the time-zone database of the build. *Choice:* only `decide`
 //! reckons with it, and events that start such a clock say its times. *Cost:* four events have one more field.

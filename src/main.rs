@@ -99,7 +99,7 @@ async fn serve_on(
         pool::migrate(&database.options).await?;
     }
     let pool = pool::connect(&database.options, settings.pool_size).await?;
-    let app = App::new(pool.clone(), Clock::system()).with_audit_keys(audit_keys);
+    let app = App::new(pool, Clock::system()).with_audit_keys(audit_keys);
     let reach = if settings.webhook_allow_private { Reach::Anywhere } else { Reach::PublicOnly };
     let app = Arc::new(app.with_max_watchers(settings.limits.max_watchers).with_webhook_reach(reach));
     let address = listener.local_addr()?;
@@ -131,7 +131,7 @@ async fn serve_on(
             "a timer, an erasure, a delivery, a checkpoint or a notification took longer than the drain time-out"
         );
     }
-    pool.close().await;
+    app.close().await;
     match drained {
         Drained::Clean => tracing::info!("stopped"),
         Drained::CutOff => tracing::warn!("stopped; some requests took longer than the drain time-out"),

@@ -10,6 +10,9 @@ use stagegate::ids;
 
 use crate::Failure;
 
+/// What a refusal under load says in `Retry-After`.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+
 /// Stages of the workflow in which every vote decides.
 pub const STAGES: usize = 10;
 
@@ -57,6 +60,8 @@ pub struct Load {
     pub took: Duration,
     /// How long each decision took, sorted.
     pub latencies: Vec<Duration>,
+    /// How long each refusal took, sorted.
+    pub refusals: Vec<Duration>,
 }
 
 /// All clients of one kind.
@@ -80,11 +85,6 @@ impl Clients {
             });
         }
         Ok(Self { kind, key: key.to_owned(), all: clients, last: None })
-    }
-
-    /// How many.
-    pub fn len(&self) -> usize {
-        self.all.len()
     }
 
     /// How many tasks each client lacks of `wanted`, as those that it has begun have fewer decisions left in them.
@@ -113,33 +113,44 @@ impl Clients {
             let key = key.to_owned();
             running.spawn(async move { client.decide(kind, &key, begun + length).await });
         }
-        let mut latencies = Vec::new();
+        let (mut latencies, mut refusals) = (Vec::new(), Vec::new());
         while let Some(done) = running.join_next().await {
             let (client, last, own) = done??;
             self.all.push(client);
             self.last = last.or(self.last);
-            latencies.extend(own);
+            latencies.extend(own.latencies);
+            refusals.extend(own.refusals);
         }
         let took = begun.elapsed();
         latencies.sort_unstable();
-        Ok(Load { took, latencies })
+        refusals.sort_unstable();
+        Ok(Load { took, latencies, refusals })
     }
 }
 
+/// What one client did in a turn.
+#[derive(Debug, Default)]
+struct Own {
+    latencies: Vec<Duration>,
+    refusals: Vec<Duration>,
+}
+
 impl Client {
-    async fn decide(
-        mut self,
-        kind: Kind,
-        key: &str,
-        until: Instant,
-    ) -> Result<(Self, Option<Uuid>, Vec<Duration>), Failure> {
-        let (mut last, mut latencies) = (None, Vec::new());
+    /// Sends the next when the last is answered. One that is refused for the load waits for as long as it is told, as ours all do.
+    async fn decide(mut self, kind: Kind, key: &str, until: Instant) -> Result<(Self, Option<Uuid>, Own), Failure> {
+        let (mut last, mut own) = (None, Own::default());
         while Instant::now() < until {
             let Some(mut target) = self.tasks.pop_front() else { return Err("a client ran out of tasks".into()) };
             let request = request(kind, key, &target);
             let sent = Instant::now();
             let answer = self.connection.send(&request).await?;
-            latencies.push(sent.elapsed());
+            if answer.status == 503 {
+                own.refusals.push(sent.elapsed());
+                self.tasks.push_front(target);
+                tokio::time::sleep_until((Instant::now() + RETRY_AFTER).min(until).into()).await;
+                continue;
+            }
+            own.latencies.push(sent.elapsed());
             answer.expect(201)?;
             target.decided += 1;
             last = Some(target.task);
@@ -147,7 +158,7 @@ impl Client {
                 self.tasks.push_back(target);
             }
         }
-        Ok((self, last, latencies))
+        Ok((self, last, own))
     }
 }
 

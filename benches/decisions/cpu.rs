@@ -64,6 +64,16 @@ impl Processes {
     }
 }
 
+impl Processes {
+    /// The service's memory in MiB, as far as it is resident.
+    pub fn resident(self) -> Option<f64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.service)).ok()?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+        let kib: f64 = line.split_whitespace().next()?.parse().ok()?;
+        Some(kib / 1024.0)
+    }
+}
+
 /// The first process of the Postgres with this data directory.
 pub fn postmaster(data_dir: &Path) -> Result<u32, Failure> {
     let file = fs::read_to_string(data_dir.join("postmaster.pid"))?;

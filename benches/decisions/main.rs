@@ -1,10 +1,11 @@
-//! How many decisions a second one release build serves, beside what `pgbench` reaches with the same single statement.
+//! How many decisions a second one release build serves, beside what `pgbench` reaches with a statement for each that writes the same.
 //!
 //! Everything is private and on loopback: a Postgres with durability on, the program itself as a process of its own with its
 //! default settings, clients that send the next decision as soon as the last is answered. `README.md` says what the numbers mean.
 
 mod client;
 mod cpu;
+mod fill;
 mod reference;
 mod report;
 mod service;
@@ -20,7 +21,7 @@ use stagegate::{config, ids};
 use self::client::{Clients, Kind};
 use self::cpu::Processes;
 use self::reference::Reference;
-use self::report::{Report, Round};
+use self::report::{Against, Report, Round};
 use self::service::Service;
 
 /// The name of the database.
@@ -28,7 +29,7 @@ const DATABASE: &str = "stagegate";
 
 type Failure = Box<dyn Error + Send + Sync>;
 
-/// Decisions a second of one release build, and their ratio to what `pgbench` reaches with the same statement.
+/// Decisions a second of one release build, and their ratio to what `pgbench` reaches with a statement for each.
 #[derive(Clone, Debug, Parser)]
 struct Options {
     /// Clients; each sends its next decision when the last is answered.
@@ -43,6 +44,12 @@ struct Options {
     /// Database connections of the service; unset: its default.
     #[arg(long)]
     pool_size: Option<u32>,
+    /// After each turn another with this many times the clients.
+    #[arg(long, value_name = "TIMES")]
+    overload: Option<usize>,
+    /// Stores this many events before anything is measured.
+    #[arg(long, default_value_t = 0, value_name = "EVENTS")]
+    stored: i64,
     /// Only this kind of decision.
     #[arg(long, value_enum)]
     kind: Option<Kind>,
@@ -87,12 +94,25 @@ async fn measure(options: &Options, postgres: &Postgres) -> Result<(), Failure> 
     let reference = if options.alone { None } else { Reference::prepare(postgres, DATABASE)? };
     let processes = Processes { service: service.pid(), postgres: cpu::postmaster(postgres.data_dir())? };
     let mut report = Report::new(options, postgres.major(), reference.is_some())?;
+    if options.stored > 0 {
+        fill::fill(&service, &postgres.connect_options(DATABASE), options.stored).await?;
+    }
     for kind in Kind::ALL.into_iter().filter(|kind| options.kind.is_none_or(|only| only == *kind)) {
         let mut clients = service.clients(kind, options.clients).await?;
+        let mut crowd = match options.overload {
+            Some(times) => Some(service.clients(kind, options.clients * times).await?),
+            None => None,
+        };
         report.begin(kind)?;
+        let mut against = None;
         for _ in 0..options.rounds {
             service.top_up(&mut clients).await?;
-            report.add(&turn(options, &mut clients, processes, reference.as_ref()).await?)?;
+            let round = turn(options, &mut clients, processes, reference.as_ref().map(|it| (it, &mut against))).await?;
+            report.add(&round)?;
+            if let Some(crowd) = &mut crowd {
+                service.top_up(crowd).await?;
+                report.add_overload(&crowd.decide(Duration::from_secs(options.seconds)).await?)?;
+            }
         }
         report.end()?;
     }
@@ -104,17 +124,27 @@ async fn turn(
     options: &Options,
     clients: &mut Clients,
     processes: Processes,
-    reference: Option<&Reference>,
+    reference: Option<(&Reference, &mut Option<usize>)>,
 ) -> Result<Round, Failure> {
     let before = processes.used()?;
     let load = clients.decide(Duration::from_secs(options.seconds)).await?;
     let used = processes.used()?.since(before);
-    let Some(reference) = reference else { return Ok(Round { load, used, against: None }) };
+    if !load.refusals.is_empty() {
+        return Err(format!("{} decisions were refused under the ordinary load", load.refusals.len()).into());
+    }
+    let resident = processes.resident();
+    let Some((reference, width)) = reference else { return Ok(Round { load, used, resident, against: None }) };
     let sample = reference.sample(clients.decided_task()).await?;
+    let width = match *width {
+        Some(width) => width,
+        // One against one; else it has the number that is best for it.
+        None if options.clients == 1 => *width.insert(1),
+        None => *width.insert(reference.best_width(&sample, options.seconds).await?),
+    };
     let before = processes.used()?;
-    let per_second = reference.run(&sample, clients.len(), options.seconds).await?;
-    let used_by_it = processes.used()?.since(before);
-    Ok(Round { load, used, against: Some((per_second, used_by_it)) })
+    let per_second = reference.run(&sample, width, options.seconds).await?;
+    let against = Against { per_second, used: processes.used()?.since(before), width };
+    Ok(Round { load, used, resident, against: Some(against) })
 }
 
 /// A folder that a server of another user can be in.

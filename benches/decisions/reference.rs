@@ -1,14 +1,13 @@
-//! The reference: `pgbench` with the statement that the service writes a decision with, text for text, on the same database, with
-//! the values of a decision that the service has just written.
+//! The reference: `pgbench` with one statement per decision that makes the same writes (`reference.sql`: that of a service which shares
+//! none), on the same database, with the values of a decision that the service has just written.
 //!
-//! Of the statement's thirty-one parameters, those that must change from call to call are computed by Postgres from pgbench's
+//! Of the statement's thirty-three parameters, those that must change from call to call are computed by Postgres from pgbench's
 //! counters (the key, the versions, the ids); the others are sent as parameters, as the service sends them. Every call
 //! finds the version it expects, so every call writes. Each run has task rows of its own, copies of the sampled one.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use serde_json::Value;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection as _, PgConnection, Row as _};
 use stagegate::embedded::Postgres;
@@ -16,6 +15,12 @@ use tokio::process::Command;
 use uuid::Uuid;
 
 use crate::Failure;
+
+/// What it sends.
+const STATEMENT: &str = include_str!("reference.sql");
+
+/// Numbers of clients that it is tried with, to give it its best.
+const WIDTHS: [usize; 4] = [8, 16, 32, 64];
 
 /// Tasks of each of pgbench's clients.
 const TASKS: u32 = 20;
@@ -35,6 +40,7 @@ from tasks t cross join (select
     array_agg(recorded_at order by seq)::text as p24, array_agg(command_digest order by seq)::text as p26,
     array_agg(entry order by seq)::text as p27, array_agg(data::text order by seq)::text as p28,
     array_agg(personal::text order by seq)::text as p29, array_agg(hash order by seq)::text as p30,
+    array_agg(type order by seq)::text as p33,
     min(seq) as first, count(*) as count
     from task_events where task_id = $1 and cause_seq = (select max(cause_seq) from task_events where task_id = $1)) e
 where t.task_id = $1";
@@ -54,7 +60,6 @@ pub struct Reference {
     pgbench: PathBuf,
     url: String,
     options: PgConnectOptions,
-    statement: String,
     script: PathBuf,
 }
 
@@ -78,13 +83,7 @@ impl Reference {
             return Ok(None);
         }
         let script = std::env::temp_dir().join(format!("stagegate-bench_{}.sql", std::process::id()));
-        Ok(Some(Self {
-            pgbench,
-            url: postgres.url(database),
-            options: postgres.connect_options(database),
-            statement: statement()?,
-            script,
-        }))
+        Ok(Some(Self { pgbench, url: postgres.url(database), options: postgres.connect_options(database), script }))
     }
 
     /// Reads what was written for the last decision on `task`.
@@ -95,10 +94,22 @@ impl Reference {
             let text: Option<String> = row.try_get(format!("p{number}").as_str()).ok()?;
             text.map(|text| (number, text))
         };
-        let texts = (4..=31).filter_map(text).collect();
+        let texts = (4..=33).filter_map(text).collect();
         let (first, rows) = (row.try_get("first")?, row.try_get("count")?);
         connection.close().await?;
         Ok(Sample { task, first, rows, texts })
+    }
+
+    /// The number of clients that it writes most with.
+    pub async fn best_width(&self, sample: &Sample, seconds: u64) -> Result<usize, Failure> {
+        let mut best = (0.0, WIDTHS[0]);
+        for width in WIDTHS {
+            let per_second = self.run(sample, width, seconds).await?;
+            if per_second > best.0 {
+                best = (per_second, width);
+            }
+        }
+        Ok(best.1)
     }
 
     /// How many a second `pgbench` writes.
@@ -113,7 +124,7 @@ impl Reference {
             .bind(taken + tasks - 1)
             .execute(&mut connection)
             .await?;
-        tokio::fs::write(&self.script, script(&self.statement, sample)).await?;
+        tokio::fs::write(&self.script, script(sample)).await?;
         let output = self.command(sample, taken, clients, seconds).output().await?;
         tokio::fs::remove_file(&self.script).await?;
         let said = String::from_utf8_lossy(&output.stdout);
@@ -154,23 +165,11 @@ impl Reference {
     }
 }
 
-/// The statement of `store::transitions::save`, from the metadata that the service is built with.
-fn statement() -> Result<String, Failure> {
-    for entry in std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(".sqlx"))? {
-        let metadata: Value = serde_json::from_slice(&std::fs::read(entry?.path())?)?;
-        let text = metadata["query"].as_str().unwrap_or_default();
-        if text.contains("update tasks set") && text.contains("insert into task_events") {
-            return Ok(text.to_owned());
-        }
-    }
-    Err("no statement in .sqlx writes a decision".into())
-}
-
 /// What each client of pgbench repeats.
-fn script(statement: &str, sample: &Sample) -> String {
-    let mut text = statement.to_owned();
+fn script(sample: &Sample) -> String {
+    let mut text = STATEMENT.to_owned();
     // From the highest, since `$1` is the beginning of `$10`.
-    for number in (1..=31).rev() {
+    for number in (1..=33).rev() {
         text = text.replace(&format!("${number}"), &parameter(number, sample));
     }
     format!(

@@ -14,8 +14,21 @@ pub struct Round {
     pub load: Load,
     /// Processor time of that turn.
     pub used: Used,
-    /// What `pgbench` wrote a second, and the processor time of its turn.
-    pub against: Option<(f64, Used)>,
+    /// The service's memory after it, in MiB.
+    pub resident: Option<f64>,
+    /// The turn of `pgbench`.
+    pub against: Option<Against>,
+}
+
+/// What `pgbench` did.
+#[derive(Clone, Copy, Debug)]
+pub struct Against {
+    /// Written a second.
+    pub per_second: f64,
+    /// Processor time.
+    pub used: Used,
+    /// Its clients.
+    pub width: usize,
 }
 
 /// One line of numbers.
@@ -32,6 +45,7 @@ struct Line {
     pgbench_cpu: f64,
     ratio: f64,
     cpu_ratio: f64,
+    resident: f64,
 }
 
 /// Writes as the rounds end.
@@ -40,6 +54,8 @@ pub struct Report {
     seconds: f64,
     against: bool,
     lines: Vec<Line>,
+    /// Decisions a second of the turns with more clients, by those of the turn before.
+    goodputs: Vec<f64>,
 }
 
 impl Report {
@@ -54,7 +70,7 @@ impl Report {
         if !against && !options.alone {
             writeln!(stdout(), "No pgbench beside this Postgres: no ratio.")?;
         }
-        Ok(Self { seconds: f64::from(u32::try_from(*seconds)?), against, lines: Vec::new() })
+        Ok(Self { seconds: f64::from(u32::try_from(*seconds)?), against, lines: Vec::new(), goodputs: Vec::new() })
     }
 
     /// The rounds of `kind` follow.
@@ -81,15 +97,47 @@ impl Report {
     /// Prints a round.
     pub fn add(&mut self, round: &Round) -> Result<(), Failure> {
         let line = Line::of(round, self.seconds);
+        if let (true, Some(against)) = (self.lines.is_empty(), &round.against) {
+            writeln!(stdout(), "pgbench with {} clients", against.width)?;
+        }
         self.lines.push(line);
         self.print(&self.lines.len().to_string(), line)
+    }
+
+    /// Prints a turn with more clients, against the one before.
+    pub fn add_overload(&mut self, load: &Load) -> Result<(), Failure> {
+        let per_second = count(load.latencies.len()) / load.took.as_secs_f64();
+        let goodput = per_second / self.lines.last().map_or(f64::NAN, |line| line.per_second);
+        self.goodputs.push(goodput);
+        writeln!(
+            stdout(),
+            "overload {per_second:>10.0} {:>7.1} {:>7.1}   {goodput:.2} of the turn before; refused {}, p50 {:.1} ms, p99 {:.1} ms",
+            share(&load.latencies, 50),
+            share(&load.latencies, 99),
+            load.refusals.len(),
+            share(&load.refusals, 50),
+            share(&load.refusals, 99),
+        )?;
+        Ok(())
     }
 
     /// Prints the medians of the rounds.
     pub fn end(&mut self) -> Result<(), Failure> {
         let median = Line::median(&self.lines);
         self.print("median", median)?;
+        let lowest = |number: fn(&Line) -> f64| self.lines.iter().map(number).fold(f64::INFINITY, f64::min);
+        let highest = |number: fn(&Line) -> f64| self.lines.iter().map(number).fold(f64::NEG_INFINITY, f64::max);
+        writeln!(stdout(), "memory of the service at most {:.0} MiB", highest(|line| line.resident))?;
+        if self.against {
+            let (low, high) = (lowest(|line| line.ratio), highest(|line| line.ratio));
+            writeln!(stdout(), "ratio {low:.2} to {high:.2}")?;
+        }
+        if !self.goodputs.is_empty() {
+            self.goodputs.sort_by(f64::total_cmp);
+            writeln!(stdout(), "overloaded {:.2} of the turn before (median)", self.goodputs[self.goodputs.len() / 2])?;
+        }
         self.lines.clear();
+        self.goodputs.clear();
         Ok(())
     }
 
@@ -114,10 +162,11 @@ impl Report {
 
 impl Line {
     fn of(round: &Round, seconds: f64) -> Self {
-        let Round { load, used, against } = round;
+        let Round { load, used, resident, against } = round;
         let count = count(load.latencies.len());
         let per_second = count / load.took.as_secs_f64();
-        let (pgbench, pgbench_used) = against.unwrap_or((f64::NAN, Used::default()));
+        let (pgbench, pgbench_used) =
+            against.map_or((f64::NAN, Used::default()), |against| (against.per_second, against.used));
         let micros = |time: Duration, count: f64| time.as_secs_f64() * 1e6 / count;
         Self {
             per_second,
@@ -131,6 +180,7 @@ impl Line {
             pgbench_cpu: micros(pgbench_used.clients, pgbench * seconds),
             ratio: per_second / pgbench,
             cpu_ratio: micros(pgbench_used.total(), pgbench * seconds) / micros(used.total(), count),
+            resident: resident.unwrap_or(f64::NAN),
         }
     }
 
@@ -153,6 +203,7 @@ impl Line {
             pgbench_cpu: of(|line| line.pgbench_cpu),
             ratio: of(|line| line.ratio),
             cpu_ratio: of(|line| line.cpu_ratio),
+            resident: of(|line| line.resident),
         }
     }
 }

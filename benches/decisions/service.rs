@@ -16,7 +16,7 @@ use crate::{Failure, Options};
 const TASKS_FOR_VOTES: usize = 20;
 
 /// Decisions a second that the tasks of a turn must be enough for.
-const FASTEST: usize = 6_000;
+const FASTEST: usize = 12_000;
 
 /// A running service with a partner and two workflows.
 #[derive(Debug)]

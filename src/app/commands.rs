@@ -1,7 +1,8 @@
 //! The one write: a party's command, or the timer's. Every door leads here.
 //!
-//! Read the task, decide, write with the version as guard; if somebody was faster, wait for a turn, read and decide again. The loop
-//! runs in a task of its own, so that a client that hangs up cannot cut a write in half.
+//! Read the task, decide, write with the version as guard; if somebody was faster, wait for a turn, read and decide again. A task that this
+//! replica wrote a moment ago is not read first; but what is then refused is decided again on what is stored. The loop runs
+//! in a task of its own, so that a client that hangs up cannot cut a write in half.
 
 use std::sync::Arc;
 
@@ -113,10 +114,29 @@ pub(super) fn version_for(snapshot: &Snapshot, party: Party) -> u64 {
     }
 }
 
+/// A task that a command is for.
+#[derive(Debug)]
+pub struct Target {
+    task: Arc<Loaded>,
+    /// Whether it is what was stored when it was asked for; else others may have written since.
+    fresh: bool,
+}
+
+/// The task that the caller's command is for, which must be one that it can see. Nothing is read for a command that there is no room for.
+pub async fn find_target(app: &App, caller: &Caller, id: TaskId) -> Result<Target, Error> {
+    if app.writer.is_full() {
+        return Err(store::Error::Full.into());
+    }
+    let Some(task) = app.recent.find(id).await else {
+        return Ok(Target { task: Arc::new(super::tasks::find_visible(app, caller, id).await?), fresh: true });
+    };
+    if task.is_open_to(caller) { Ok(Target { task, fresh: false }) } else { Err(Error::NotFound) }
+}
+
 /// Does what a party asks of a task that it can see.
-pub async fn post_event(app: &Arc<App>, caller: &Caller, task: Loaded, request: Request) -> Result<Answer, Error> {
+pub async fn post_event(app: &Arc<App>, caller: &Caller, target: Target, request: Request) -> Result<Answer, Error> {
     let (app, party) = (Arc::clone(app), caller.party());
-    let write = async move { attempt_until_settled(&app, party, task, &request).await };
+    let write = async move { attempt_until_settled(&app, party, target, &request).await };
     let write = tokio::spawn(write.in_current_span());
     write.await.map_err(|fault| Error::Internal(Arc::new(fault)))?
 }
@@ -137,9 +157,11 @@ pub async fn tick_until_quiet(app: &App, mut task: Loaded, most: u32) -> Result<
             Err(Refusal::NothingDue) => return Ok(handled),
             Err(refusal) => return Err(Error::Internal(Arc::new(refusal))),
         };
-        if let Outcome::Saved(_) = save(app, &task, &transition, None).await? {
+        if let Outcome::Saved(written) = save(app, &task, &transition, None).await? {
             (handled, attempts) = (handled + 1, 0);
-            if handled == most || transition.snapshot().task.wake_at().is_none_or(|next| next > now) {
+            let quiet = transition.snapshot().task.wake_at().is_none_or(|next| next > now);
+            app.recent.moved(&task, transition, &written).await;
+            if handled == most || quiet {
                 return Ok(handled);
             }
         } else {
@@ -155,30 +177,34 @@ pub async fn tick_until_quiet(app: &App, mut task: Loaded, most: u32) -> Result<
     }
 }
 
-async fn attempt_until_settled(app: &App, party: Party, mut task: Loaded, request: &Request) -> Result<Answer, Error> {
-    if request.dry_run
-        && request.id_given
-        && let Some(answer) = find_replay(app, party, &task, request).await?
-    {
-        return Ok(answer);
+async fn attempt_until_settled(app: &App, party: Party, target: Target, request: &Request) -> Result<Answer, Error> {
+    let Target { mut task, mut fresh } = target;
+    if request.dry_run {
+        let task = if fresh { task } else { reload(app, &task).await? };
+        return rehearse(app, party, &task, request).await;
     }
     let mut turn = None;
     for _ in 0..MAX_ATTEMPTS {
         let transition = match decide_on(app, party, &task, request).await {
             Ok(transition) => transition,
+            Err(_) if !fresh => {
+                (task, fresh) = (reload(app, &task).await?, true);
+                continue;
+            }
             // A refusal counts only for a command that was not carried out before.
             Err(refused) => return find_replay(app, party, &task, request).await?.ok_or(refused),
         };
-        if request.dry_run {
-            return dry_answer(app, party, &task, &transition).await;
-        }
         match save(app, &task, &transition, Some(request.digest)).await? {
-            Outcome::Saved(hashes) => return answer(app, party, (&task, &transition), &hashes).await,
+            Outcome::Saved(written) => {
+                let answer = answer(app, party, (&task, &transition), &written.hashes).await;
+                app.recent.moved(&task, transition, &written).await;
+                return answer;
+            }
             Outcome::Stale => {
                 if turn.is_none() {
                     turn = Some(app.turns.take(task.id()).await);
                 }
-                task = super::tasks::load(app, task.id()).await?.ok_or(Error::NotFound)?;
+                (task, fresh) = (reload(app, &task).await?, true);
             }
             Outcome::Duplicate => {
                 return find_replay(app, party, &task, request).await?.ok_or_else(Error::contended);
@@ -186,6 +212,19 @@ async fn attempt_until_settled(app: &App, party: Party, mut task: Loaded, reques
         }
     }
     Err(Error::contended())
+}
+
+/// What would come of a command, on the task as it is stored.
+async fn rehearse(app: &App, party: Party, task: &Loaded, request: &Request) -> Result<Answer, Error> {
+    if let Some(answer) = find_replay(app, party, task, request).await? {
+        return Ok(answer);
+    }
+    let transition = decide_on(app, party, task, request).await?;
+    dry_answer(app, party, task, &transition).await
+}
+
+async fn reload(app: &App, task: &Loaded) -> Result<Arc<Loaded>, Error> {
+    super::tasks::load(app, task.id()).await?.map(Arc::new).ok_or(Error::NotFound)
 }
 
 async fn decide_on(app: &App, party: Party, task: &Loaded, request: &Request) -> Result<Transition, Error> {
@@ -225,8 +264,8 @@ async fn find_late(app: &App, task: &Loaded, command: &Command) -> Result<Option
 }
 
 async fn save(app: &App, task: &Loaded, transition: &Transition, digest: Option<[u8; 32]>) -> Result<Outcome, Error> {
-    let save = Save { transition, head: task.record.head, command_digest: digest, seed: ids::random::<32> };
-    let outcome = store::transitions::save(&app.pool, &save).await?;
+    let save = Save { transition, head: task.head, command_digest: digest, seed: ids::random::<32> };
+    let outcome = store::transitions::save(&app.writer, &save).await?;
     if let Outcome::Saved(_) = outcome {
         app.committed(transition);
     }

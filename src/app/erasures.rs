@@ -167,14 +167,14 @@ pub async fn erase_task(app: &App, erasure: &Record, id: TaskId) -> Result<bool,
             store::erasures::wait_for(&app.pool, erasure.id, id).await?;
             return Ok(false);
         };
-        let partner_id = task.record.partner_id;
+        let partner_id = task.identity.partner_id;
         if !store::erasures::has_reached(&app.pool, erasure.id, partner_id).await? {
             record_request(app, erasure, partner_id).await?;
         }
-        let save =
-            Save { transition: &transition, head: task.record.head, command_digest: None, seed: ids::random::<32> };
+        let save = Save { transition: &transition, head: task.head, command_digest: None, seed: ids::random::<32> };
         let erase = Erase { erasure_id: erasure.id, partner_id, plan: &plan, save };
         if let Outcome::Saved(_) = store::erasures::erase(&app.pool, &erase).await? {
+            app.recent.forget(id).await;
             app.committed(&transition);
             return Ok(true);
         }

@@ -171,8 +171,8 @@ async fn told(
     (status, course): (Status, Course),
 ) -> Result<Told, Error> {
     let event = &item.record.event;
-    let partner = task.record.partner_id;
-    let version = (partner, &task.record.workflow);
+    let partner = task.identity.partner_id;
+    let version = (partner, &task.identity.workflow);
     // When an event was recorded that the reader may not see must not show in the status either.
     let at = audit::view(event, None, party).recorded_at.unwrap_or(status.updated_at);
     let status = pace::told(app, version, (status, &course), at).await?;

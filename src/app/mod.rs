@@ -32,6 +32,7 @@ mod pace;
 pub mod partner_trail;
 pub mod partners;
 pub mod receipts;
+mod recent;
 pub mod reviews;
 mod statuses;
 pub mod tasks;
@@ -47,6 +48,8 @@ pub use caller::Caller;
 #[derive(Debug)]
 pub struct App {
     pool: store::Pool,
+    writer: store::Writer,
+    recent: recent::Recent,
     clock: Clock,
     keys: partners::KeyCache,
     definitions: workflows::Definitions,
@@ -67,7 +70,9 @@ impl App {
     pub fn new(pool: store::Pool, clock: Clock) -> Self {
         let outbound = deliveries::Outbound::new(pool.connections(), Reach::PublicOnly);
         Self {
+            writer: store::Writer::beside(&pool),
             pool,
+            recent: recent::Recent::default(),
             clock,
             keys: partners::KeyCache::default(),
             definitions: workflows::definitions(),
@@ -102,6 +107,12 @@ impl App {
         Self { outbound: deliveries::Outbound::new(self.pool.connections(), reach), ..self }
     }
 
+    /// The same with room for this many transitions that wait to be written.
+    #[must_use]
+    pub fn with_room_for_writes(self, room: usize) -> Self {
+        Self { writer: store::Writer::with_room(&self.pool, room), ..self }
+    }
+
     /// An app whose database cannot be reached, for tests of what needs none.
     #[cfg(test)]
     pub(crate) fn without_database(clock: Clock) -> Self {
@@ -122,6 +133,12 @@ impl App {
         self.watchers.close();
         self.alarm.ring();
         self.stopping.notify_waiters();
+    }
+
+    /// Writes what was accepted, then closes every connection.
+    pub async fn close(&self) {
+        self.writer.close().await;
+        self.pool.close().await;
     }
 
     /// A transition was committed by this replica: tells whoever waits for it. To be called after every write of a task; waits for nothing.
@@ -284,7 +301,7 @@ struct Impossible(&'static str);
 impl From<Arc<store::Error>> for Error {
     fn from(error: Arc<store::Error>) -> Self {
         match *error {
-            store::Error::Busy(_) => Self::Overloaded(error),
+            store::Error::Busy(_) | store::Error::Full => Self::Overloaded(error),
             // A newer replica wrote the row: that one can serve it, this one not.
             store::Error::Unreachable(_) | store::Error::Newer { .. } => Self::Unavailable(error),
             store::Error::NoPartner | store::Error::NoWorkflow => Self::NotFound,

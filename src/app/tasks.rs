@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use tracing::Instrument as _;
 
-use crate::domain::decide::{self, Opening, Snapshot};
+use crate::domain::audit::Hash;
+use crate::domain::decide::{self, Opening, Snapshot, Transition};
 use crate::domain::event::WorkflowRef;
 use crate::domain::id::{BuyerId, PartnerId, TaskId, WorkflowKey};
 use crate::domain::party::{Party, Sender};
@@ -15,7 +16,7 @@ use crate::domain::workflow::Workflow;
 use crate::ids;
 use crate::store;
 use crate::store::tasks::Record;
-use crate::store::transitions::{Open, Outcome, insert_opened};
+use crate::store::transitions::{Open, Outcome, Written, insert_opened};
 
 use super::{App, Caller, Error, pace, statuses, workflows};
 
@@ -25,28 +26,51 @@ pub use crate::store::tasks::StatusRecord;
 /// A task read for deciding or showing, with the definition that it is pinned to.
 #[derive(Clone, Debug)]
 pub struct Loaded {
-    /// What is stored.
-    pub record: Record,
+    /// The present.
+    pub(super) snapshot: Snapshot,
+    /// The hash of the last event.
+    pub(super) head: Hash,
     /// The pinned definition.
-    pub workflow: Arc<Workflow>,
+    pub(super) workflow: Arc<Workflow>,
     /// What never changes.
-    pub identity: Identity,
+    pub(super) identity: Arc<Identity>,
+    /// SHA-256 of the request that opened it.
+    open_digest: [u8; 32],
+    /// Bytes of JSON that it is stored as, more or less.
+    pub(super) size: usize,
 }
 
 impl Loaded {
     /// The present.
     pub fn snapshot(&self) -> &Snapshot {
-        &self.record.snapshot
+        &self.snapshot
     }
 
     /// The task's id.
     pub fn id(&self) -> TaskId {
-        self.record.snapshot.task.id()
+        self.snapshot.task.id()
+    }
+
+    /// The task after a transition that was written.
+    pub(super) fn moved(&self, transition: Transition, written: &Written) -> Self {
+        let (_, snapshot) = transition.into_parts();
+        Self {
+            snapshot,
+            head: written.hashes.last().copied().unwrap_or(self.head),
+            workflow: Arc::clone(&self.workflow),
+            identity: Arc::clone(&self.identity),
+            open_digest: self.open_digest,
+            size: self.size.max(written.size),
+        }
+    }
+
+    pub(super) fn is_open_to(&self, caller: &Caller) -> bool {
+        may_see(caller, self.identity.partner_id, self.identity.buyer_id)
     }
 
     pub(super) fn task_view(&self, app: &App, party: Party) -> TaskView {
         let reader = Reader { party, at: app.clock.now() };
-        TaskView::new(&self.workflow, &self.identity, self.snapshot(), Some(self.record.head), reader)
+        TaskView::new(&self.workflow, &self.identity, self.snapshot(), Some(self.head), reader)
     }
 }
 
@@ -105,7 +129,12 @@ pub async fn open_task(app: &Arc<App>, sender: Sender, new: NewTask) -> Result<(
         }
         let found =
             load(&app, id).await?.ok_or_else(|| Error::impossible("a task that was just written is not there"))?;
-        same(&app, &found, &new).map(|view| (view, matches!(outcome, Outcome::Saved(_))))
+        let opened = matches!(outcome, Outcome::Saved(_));
+        let answer = same(&app, &found, &new).map(|view| (view, opened));
+        if opened {
+            app.recent.keep(Arc::new(found)).await;
+        }
+        answer
     };
     let write = tokio::spawn(write.in_current_span());
     write.await.map_err(|fault| Error::Internal(Arc::new(fault)))?
@@ -113,7 +142,7 @@ pub async fn open_task(app: &Arc<App>, sender: Sender, new: NewTask) -> Result<(
 
 fn same(app: &App, found: &Loaded, new: &NewTask) -> Result<TaskView, Error> {
     let standing = super::commands::Standing::new(&found.workflow, found.snapshot(), Party::Platform);
-    if found.record.open_digest != new.digest {
+    if found.open_digest != new.digest {
         return Err(Error::TaskExists(Box::new(standing)));
     }
     Ok(found.task_view(app, Party::Platform))
@@ -122,7 +151,7 @@ fn same(app: &App, found: &Loaded, new: &NewTask) -> Result<TaskView, Error> {
 /// A task that the caller may see; somebody else's does not exist.
 pub async fn find_visible(app: &App, caller: &Caller, id: TaskId) -> Result<Loaded, Error> {
     let task = load(app, id).await?.ok_or(Error::NotFound)?;
-    if may_see(caller, task.record.partner_id, task.record.buyer_id) { Ok(task) } else { Err(Error::NotFound) }
+    if task.is_open_to(caller) { Ok(task) } else { Err(Error::NotFound) }
 }
 
 pub(super) fn may_see(caller: &Caller, partner: PartnerId, buyer: BuyerId) -> bool {
@@ -156,14 +185,9 @@ pub(super) async fn load_all(app: &App, ids: &[TaskId]) -> Result<Vec<(TaskId, R
 
 pub(super) async fn with_workflow(app: &App, record: Record) -> Result<Loaded, Error> {
     let workflow = workflows::pinned(app, record.partner_id, &record.workflow).await?;
-    let identity = Identity {
-        partner_id: record.partner_id,
-        buyer_id: record.buyer_id,
-        workflow: record.workflow.clone(),
-        title: record.title.clone(),
-        metadata: record.metadata.clone(),
-    };
-    Ok(Loaded { record, workflow, identity })
+    let Record { partner_id, buyer_id, workflow: key, title, metadata, open_digest, snapshot, head, size } = record;
+    let identity = Arc::new(Identity { partner_id, buyer_id, workflow: key, title, metadata });
+    Ok(Loaded { snapshot, head, workflow, identity, open_digest, size })
 }
 
 /// The full state of a task for partner or platform.

@@ -9,7 +9,7 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use crate::app::commands::{Answer, View};
-use crate::app::{self, Caller, tasks};
+use crate::app::{self, Caller};
 use crate::domain::audit::EntryView;
 use crate::domain::id::CommandId;
 use crate::domain::pace::StatusView;
@@ -95,7 +95,7 @@ pub async fn post_event(
     headers: HeaderMap,
     body: RawBody,
 ) -> Result<Response, Problem> {
-    let task = tasks::find_visible(&state.app, &caller, path.id).await?;
+    let target = app::commands::find_target(&state.app, &caller, path.id).await?;
     let (key, if_match) = (idempotency_key(&headers)?, etag::if_match(&headers)?);
     let request = commands::parse(body.object()?, &caller, key, state.app.clock().now())?;
     let request = app::commands::Request { if_match, dry_run: query.dry_run, ..request };
@@ -104,7 +104,7 @@ pub async fn post_event(
         // Before the command: a refusal must leave nothing behind.
         app::log::require_key(&state.app)?;
     }
-    let answer = app::commands::post_event(&state.app, &caller, task, request).await?;
+    let answer = app::commands::post_event(&state.app, &caller, target, request).await?;
     let receipt = match answer.events.first().filter(|_| with_receipt) {
         Some(event) => Some(app::receipts::get_task_receipt(&state.app, &caller, path.id, event.seq).await?),
         None => None,

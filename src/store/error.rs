@@ -14,6 +14,9 @@ pub enum Error {
     /// No connection became free in time, or the statement was cut off by a time limit.
     #[error("the database is too busy")]
     Busy(#[source] sqlx::Error),
+    /// As many transitions wait to be written as may.
+    #[error("too many writes are waiting")]
+    Full,
     /// There is no working connection to the database, or it is starting, stopping or changing its role.
     #[error("the database cannot be reached")]
     Unreachable(#[source] sqlx::Error),
@@ -55,6 +58,7 @@ impl Error {
             Self::NoPartner
             | Self::NoWorkflow
             | Self::Busy(_)
+            | Self::Full
             | Self::Unreachable(_)
             | Self::Newer { .. }
             | Self::Impossible { .. } => None,

@@ -5,7 +5,9 @@
 //! sqlx, which finds out whether it still works, and so do all that wait, as what broke one (a restart of the server, say) broke them too.
 //! One that has been out for [`MAX_OUT`] goes back as well, so that sqlx can replace those that are too old.
 
+use std::io;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -16,8 +18,10 @@ use sqlx::{Describe, Either, Execute, Executor, PgConnection, PgPool, Postgres, 
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, timeout};
 
-use super::pool::TRUSTED_IDLE;
+use super::pool::{self, TRUSTED_IDLE};
 
+/// How many may wait for each connection: as many as it serves while a caller is still willing to wait.
+const LINE: usize = 64;
 /// How long a connection stays away from sqlx.
 const MAX_OUT: Duration = Duration::from_mins(1);
 
@@ -30,6 +34,10 @@ struct Inner {
     sqlx: PgPool,
     /// A permit per connection: whoever holds one finds a connection waiting or gets one from sqlx. First come, first served.
     gate: Semaphore,
+    /// How many stand before the gate.
+    line: AtomicUsize,
+    /// Whether the last connection that was asked for could not be had.
+    away: AtomicBool,
     waiting: Mutex<Vec<Lent>>,
 }
 
@@ -38,6 +46,15 @@ struct Lent {
     connection: PoolConnection<Postgres>,
     since: Instant,
     used: Instant,
+}
+
+/// A place in the line before the gate.
+struct Place<'a>(&'a AtomicUsize);
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// A connection for one statement. Dropped before [`Loan::end`], it goes back to sqlx.
@@ -69,7 +86,8 @@ impl From<PgPool> for Pool {
     /// `sqlx` must not be used by others any more: they would wait for connections that wait here.
     fn from(sqlx: PgPool) -> Self {
         let gate = Semaphore::new(sqlx.options().get_max_connections() as usize);
-        Self(Arc::new(Inner { sqlx, gate, waiting: Mutex::default() }))
+        let (line, away) = (AtomicUsize::new(0), AtomicBool::new(false));
+        Self(Arc::new(Inner { sqlx, gate, line, away, waiting: Mutex::default() }))
     }
 }
 
@@ -84,6 +102,12 @@ impl Pool {
         (*self.0.sqlx.connect_options()).clone()
     }
 
+    /// Connections to the same database beside these, for the writer.
+    pub(super) fn for_writing(&self, connections: u32) -> Self {
+        let patience = self.0.sqlx.options().get_acquire_timeout();
+        pool::connect_for_writing(&self.0.sqlx.connect_options(), connections, patience)
+    }
+
     /// Waits for running statements, then closes every connection. Statements that come later fail.
     pub async fn close(&self) {
         let closing = self.0.sqlx.close();
@@ -94,25 +118,22 @@ impl Pool {
     /// Begins a transaction of several statements. For work in the background: it asks the server for a sign of life before and after.
     pub(super) async fn begin(&self) -> Result<Transaction<'_>, sqlx::Error> {
         let pool = &*self.0;
-        let patience = pool.sqlx.options().get_acquire_timeout();
-        let permit = timeout(patience, pool.gate.acquire()).await.map_err(|_| sqlx::Error::PoolTimedOut)?;
-        let permit = permit.map_err(|_| sqlx::Error::PoolClosed)?;
+        let permit = pool.enter().await?;
         // One that waits here is one that sqlx does not have.
         drop(pool.waiting().pop());
-        Ok(Transaction { sqlx: pool.sqlx.begin().await?, _permit: permit })
+        let begun = pool.noticed(pool.sqlx.begin().await);
+        Ok(Transaction { sqlx: begun?, _permit: permit })
     }
 
     async fn lend(&self) -> Result<Loan<'_>, sqlx::Error> {
         let pool = &*self.0;
-        let patience = pool.sqlx.options().get_acquire_timeout();
-        let permit = timeout(patience, pool.gate.acquire()).await.map_err(|_| sqlx::Error::PoolTimedOut)?;
-        let permit = permit.map_err(|_| sqlx::Error::PoolClosed)?;
+        let permit = pool.enter().await?;
         // One that has waited long may have died; sqlx finds out.
         let waiting = pool.waiting().pop().filter(|lent| lent.used.elapsed() < TRUSTED_IDLE);
         let lent = if let Some(lent) = waiting {
             lent
         } else {
-            let (connection, now) = (pool.sqlx.acquire().await?, Instant::now());
+            let (connection, now) = (pool.noticed(pool.sqlx.acquire().await)?, Instant::now());
             Lent { connection, since: now, used: now }
         };
         Ok(Loan { pool, lent: Some(lent), _permit: permit })
@@ -120,6 +141,30 @@ impl Pool {
 }
 
 impl Inner {
+    /// Waits for a permit. A line that is too long, or moves too slowly, is refused.
+    async fn enter(&self) -> Result<SemaphorePermit<'_>, sqlx::Error> {
+        let place = Place(&self.line);
+        let most = LINE * self.sqlx.options().get_max_connections() as usize;
+        if self.line.fetch_add(1, Ordering::Relaxed) >= most {
+            return Err(self.none_free());
+        }
+        let patience = self.sqlx.options().get_acquire_timeout();
+        let permit = timeout(patience, self.gate.acquire()).await.map_err(|_| self.none_free())?;
+        drop(place);
+        permit.map_err(|_| sqlx::Error::PoolClosed)
+    }
+
+    /// Why there was no permit: others have all connections, or those who have a permit wait for a database that is away.
+    fn none_free(&self) -> sqlx::Error {
+        if self.away.load(Ordering::Relaxed) { no_database() } else { sqlx::Error::PoolTimedOut }
+    }
+
+    /// There is a permit for every connection, so whoever has one and gets no connection in time finds no database.
+    fn noticed<T>(&self, connected: Result<T, sqlx::Error>) -> Result<T, sqlx::Error> {
+        self.away.store(connected.is_err(), Ordering::Relaxed);
+        connected.map_err(|error| if matches!(error, sqlx::Error::PoolTimedOut) { no_database() } else { error })
+    }
+
     fn waiting(&self) -> std::sync::MutexGuard<'_, Vec<Lent>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -153,6 +198,10 @@ impl Loan<'_> {
         }
         result
     }
+}
+
+fn no_database() -> sqlx::Error {
+    sqlx::Error::Io(io::Error::new(io::ErrorKind::NotConnected, "no connection could be made in time"))
 }
 
 type Rows<'e> = Pin<Box<dyn Stream<Item = Result<Either<PgQueryResult, PgRow>, sqlx::Error>> + Send + 'e>>;

@@ -1,6 +1,6 @@
 //! The database: rows in, domain types out. The only place with SQL; what a caller may do is decided elsewhere.
 //!
-//! One transition of a task is one statement; see `transitions.rs`. Every statement on a task's tables names its `task_id`, so
+//! Transitions of tasks are one statement; see `transitions.rs` and `writer.rs`. Every statement on a task's tables names its `task_id`, so
 //! that it runs on one node of a distributed engine. The few searches that cannot are marked in their text (`/* search: … */`),
 //! named in a test, and take no locks.
 
@@ -25,6 +25,8 @@ pub mod tasks;
 pub mod transitions;
 pub mod webhooks;
 pub mod workflows;
+mod writer;
 
 pub use error::Error;
 pub use lender::Pool;
+pub use writer::Writer;

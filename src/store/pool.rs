@@ -61,6 +61,18 @@ pub fn connect_lazily(options: &PgConnectOptions, connections: u32) -> Pool {
     serving_pool(connections).connect_lazy_with(serving(options)).into()
 }
 
+/// The connections of the writer, which send one statement alone: the plan for it is made once, and goes by the tasks' key whatever is known
+/// of the table's size, so that rows are found one by one, and locked in the order of their ids.
+pub(super) fn connect_for_writing(options: &PgConnectOptions, connections: u32, patience: Duration) -> Pool {
+    let by_key = [
+        ("plan_cache_mode", "force_generic_plan"),
+        ("enable_seqscan", "off"),
+        ("enable_bitmapscan", "off"),
+        ("jit", "off"),
+    ];
+    serving_pool(connections).acquire_timeout(patience).connect_lazy_with(options.clone().options(by_key)).into()
+}
+
 fn serving_pool(connections: u32) -> PgPoolOptions {
     PgPoolOptions::new()
         .min_connections(connections)

@@ -32,10 +32,10 @@ pub struct Record {
     pub open_digest: [u8; 32],
     /// What decisions need, what is shown, what the buyer reads.
     pub snapshot: Snapshot,
-    /// What the buyer reads, as it is sent.
-    pub status_json: String,
     /// The hash of the last event.
     pub head: Hash,
+    /// Bytes of JSON that all of it was read from.
+    pub size: usize,
 }
 
 /// The buyer's view of a task, as it is stored, who may ask for it, and what is added when it is answered.
@@ -194,6 +194,8 @@ impl TryFrom<Row> for Record {
         if told != (row.task_id, place.unsigned(row.version)?, Time::from(row.opened_at)) {
             return Err(place.impossible("a state that says it is another task's or another version's"));
         }
+        let texts = [Some(&row.state), Some(&row.notes), Some(&row.buyer_status), row.metadata.as_ref()];
+        let size = texts.into_iter().flatten().map(String::len).sum();
         let snapshot = Snapshot { task, notes: place.json(&row.notes)?, status: place.json(&row.buyer_status)? };
         Ok(Self {
             partner_id: PartnerId(row.partner_id),
@@ -206,8 +208,8 @@ impl TryFrom<Row> for Record {
             metadata: row.metadata.map(|metadata| place.json(&metadata)).transpose()?,
             open_digest: place.digest(&row.open_digest)?,
             snapshot,
-            status_json: row.buyer_status,
             head: place.hash(&row.head_hash)?,
+            size,
         })
     }
 }

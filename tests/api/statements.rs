@@ -8,7 +8,7 @@ use tracing::field::{Field, Visit};
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::{Context, SubscriberExt as _};
 
-use crate::harness::service::{PLATFORM_KEY, Service};
+use crate::harness::service::{PLATFORM_KEY, Service, call};
 
 /// Keeps every statement that the code of this thread sends: its text, or its beginning.
 #[derive(Clone, Default)]
@@ -45,27 +45,31 @@ impl Statements {
 
 // On one thread, to which the log is confined.
 #[tokio::test(flavor = "current_thread")]
-async fn a_decision_costs_one_read_and_one_write() {
+async fn a_decision_costs_one_read_and_one_write_and_the_next_on_that_task_no_read() {
     let service = Service::start().await;
     let (task, partner) = open_task(&service).await;
+    let replica = Service::replica(&service.db, &service.clock).await;
     let approve = |stage: &str| json!({ "id": ids::new(), "type": "stage_approved", "stage": stage, "round": 1, "revision": 0, "actor": { "id": "u-1" } });
     let path = format!("/api/v1/tasks/{task}/events");
     // The platform's key is not in the database; the definition is read once and kept.
-    let answer = service.call("POST", &path, PLATFORM_KEY, &approve("one")).await;
-    assert_eq!(answer.status, 201, "{partner}: {:?}", answer.body);
+    let definition = call(&replica, "GET", &format!("/api/v1/tasks/{task}"), PLATFORM_KEY, &json!(null)).await;
+    assert_eq!(definition.status, 200, "{partner}: {:?}", definition.body);
 
     let statements = Statements::default();
     // With a single subscriber in the process, whichever thread meets a call site first would ask its own subscriber alone whether
     // anybody listens, and the answer is kept for all threads. With two, all are asked.
     let _second = tracing::Dispatch::new(tracing_subscriber::registry());
     let log = tracing::subscriber::set_default(tracing_subscriber::registry().with(statements.clone()));
-    let answer = service.call("POST", &path, PLATFORM_KEY, &approve("two")).await;
+    let first = call(&replica, "POST", &path, PLATFORM_KEY, &approve("one")).await;
+    let sent_for_first = statements.take();
+    let second = call(&replica, "POST", &path, PLATFORM_KEY, &approve("two")).await;
+    let sent_for_second = statements.take();
     drop(log);
-    assert_eq!(answer.status, 201, "{:?}", answer.body);
-    let sent = statements.take();
-    let [read, write] = sent.as_slice() else { panic!("{sent:?}") };
+    assert_eq!((first.status, second.status), (201, 201), "{:?} {:?}", first.body, second.body);
+    let [read, write] = sent_for_first.as_slice() else { panic!("{sent_for_first:?}") };
     assert!(read.trim_start().starts_with("select task_id"), "{read}");
-    assert!(write.starts_with("with task as"), "{write}");
+    assert!(write.starts_with("with row as"), "{write}");
+    assert_eq!(sent_for_second, [write.clone()]);
 }
 
 async fn open_task(service: &Service) -> (uuid::Uuid, String) {

@@ -6,3 +6,4 @@ mod searches;
 mod transitions;
 mod workflows;
 mod world;
+mod writer;

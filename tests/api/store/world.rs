@@ -16,7 +16,7 @@ use stagegate::store::partner_events::{self, Append};
 use stagegate::store::partners::{self, Partner};
 use stagegate::store::tasks::{self, Record};
 use stagegate::store::transitions::{self, Open, Outcome, Save};
-use stagegate::store::workflows;
+use stagegate::store::{Writer, workflows};
 
 use crate::harness::database::TestDb;
 
@@ -25,6 +25,7 @@ pub const KEY: &str = "campaign";
 
 pub struct World {
     pub db: TestDb,
+    pub writer: Writer,
     pub partner: PartnerId,
     pub buyer: BuyerId,
     pub workflow: Workflow,
@@ -61,7 +62,8 @@ impl World {
     pub async fn new() -> Self {
         let db = TestDb::new().await;
         let workflow = parse(&definition());
-        let world = Self { db, partner: PartnerId(ids::new()), buyer: BuyerId(ids::new()), workflow };
+        let writer = Writer::beside(&db.pool);
+        let world = Self { db, writer, partner: PartnerId(ids::new()), buyer: BuyerId(ids::new()), workflow };
         world.add_partner(world.partner).await;
         assert_eq!(world.register(world.partner, KEY, &world.workflow, 0).await, (1, true));
         world
@@ -133,7 +135,7 @@ impl World {
     pub async fn save(&self, record: &Record, transition: &Transition) -> Outcome {
         let digest = Some([9; 32]);
         let save = Save { transition, head: record.head, command_digest: digest, seed: ids::random };
-        transitions::save(&self.db.pool, &save).await.unwrap()
+        transitions::save(&self.writer, &save).await.unwrap()
     }
 
     /// Moves a task on; the transition that was written.

@@ -1,0 +1,142 @@
+//! The two statements that write tasks: one that opens, and one that moves on as many tasks as wait for it.
+
+use sqlx::PgExecutor;
+use uuid::Uuid;
+
+use super::Open;
+use super::prepared::{Prepared, Present, Row};
+use crate::domain::event::Opened;
+use crate::domain::text::Text;
+use crate::store::Pool;
+use crate::store::row::{int, to_json};
+
+/// Writes transitions of different tasks, each guarded by the version that it was decided on: all of those that the guards let through, or on
+/// an error none. Gives the tasks that were written.
+///
+/// They are to be in the order of their tasks' ids, which is the order that rows are locked in.
+pub(in crate::store) async fn update<'c>(
+    database: impl PgExecutor<'c>,
+    writes: &[&Prepared],
+) -> Result<Vec<Uuid>, sqlx::Error> {
+    let tasks: Vec<&Present> = writes.iter().map(|write| &write.present).collect();
+    let rows: Vec<&Row> = writes.iter().flat_map(|write| &write.rows).collect();
+    sqlx::query_scalar! {
+        r#"with row as (
+               select * from unnest(
+                   $19::uuid[], $20::bigint[], $21::bigint[], $22::text[], $23::text[], $24::integer[], $25::text[],
+                   $26::timestamptz[], $27::uuid[], $28::bytea[], $29::text[], $30::text[], $31::text[], $32::bytea[],
+                   $33::uuid[], $34::text[]
+               ) as row (task_id, seq, cause_seq, type, stage, round, party, recorded_at,
+                   command_id, command_digest, entry, data, personal, hash, event_id, partner_type)
+           ), task as (
+               update tasks set
+                   version = moved.version, phase = moved.phase, stage = moved.stage, round = moved.round,
+                   waiting_on = moved.waiting_on, due_at = moved.due_at, overdue = moved.overdue, wake_at = moved.wake_at,
+                   format = moved.format, state = moved.state::jsonb, notes = moved.notes::jsonb,
+                   buyer_status = moved.buyer_status::json, status_version = moved.status_version,
+                   head_hash = moved.head_hash, updated_at = moved.updated_at, closed_at = moved.closed_at
+               from unnest(
+                   $1::uuid[], $2::bigint[], $3::bigint[], $4::text[], $5::text[], $6::integer[], $7::text[],
+                   $8::timestamptz[], $9::boolean[], $10::timestamptz[], $11::integer[], $12::text[], $13::text[],
+                   $14::text[], $15::bigint[], $16::bytea[], $17::timestamptz[], $18::timestamptz[]
+               ) as moved (task_id, expected, version, phase, stage, round, waiting_on, due_at, overdue, wake_at, format,
+                   state, notes, buyer_status, status_version, head_hash, updated_at, closed_at)
+               where tasks.task_id = any ($1) and tasks.task_id = moved.task_id and tasks.version = moved.expected
+               returning tasks.task_id, tasks.partner_id
+           ), trail as (
+               insert into task_events (task_id, seq, cause_seq, type, stage, round, party, recorded_at,
+                   command_id, command_digest, entry, data, personal, hash)
+               select task.task_id, row.seq, row.cause_seq, row.type, row.stage, row.round, row.party, row.recorded_at,
+                   row.command_id, row.command_digest, row.entry, row.data::json, row.personal::json, row.hash
+               from task join row on row.task_id = task.task_id
+           ), deliveries as (
+               insert into webhook_deliveries (task_id, seq, owner_id, endpoint_id, event_id, recorded_at, due_at)
+               select task.task_id, row.seq, endpoint.owner_id, endpoint.id, row.event_id, row.recorded_at, row.recorded_at
+               from task join row on row.task_id = task.task_id join webhook_endpoints endpoint
+                   on endpoint.owner_id = any (array[task.partner_id, '00000000-0000-0000-0000-000000000000'::uuid])
+                   and endpoint.state <> 'removed'
+                   and (endpoint.types is null
+                       or case endpoint.owner_id when task.partner_id then row.partner_type else row.type end = any (endpoint.types))
+           )
+           select task_id as "task_id!" from task"#,
+        &column(&tasks, |task| task.task_id), &column(&tasks, |task| task.expected), &column(&tasks, |task| task.version),
+        &column(&tasks, |task| task.phase) as _, &column(&tasks, |task| task.stage.as_str()) as _,
+        &column(&tasks, |task| task.round), &column(&tasks, |task| task.waiting_on) as _,
+        &column(&tasks, |task| task.due_at) as _, &column(&tasks, |task| task.overdue), &column(&tasks, |task| task.wake_at) as _,
+        &column(&tasks, |task| task.format), &column(&tasks, |task| task.state.as_str()) as _,
+        &column(&tasks, |task| task.notes.as_str()) as _, &column(&tasks, |task| task.buyer_status.as_str()) as _,
+        &column(&tasks, |task| task.status_version), &column(&tasks, |task| &task.head.as_bytes()[..]) as _,
+        &column(&tasks, |task| task.updated_at), &column(&tasks, |task| task.closed_at) as _,
+        &column(&rows, |row| row.task_id), &column(&rows, |row| row.seq), &column(&rows, |row| row.cause_seq),
+        &column(&rows, |row| row.kind) as _, &column(&rows, |row| row.stage.as_deref()) as _,
+        &column(&rows, |row| row.round) as _, &column(&rows, |row| row.party) as _, &column(&rows, |row| row.recorded_at),
+        &column(&rows, |row| row.command_id) as _, &column(&rows, |row| row.command_digest.as_ref().map(|digest| &digest[..])) as _,
+        &column(&rows, |row| row.sealed.entry.as_str()) as _, &column(&rows, |row| row.sealed.data.as_str()) as _,
+        &column(&rows, |row| row.sealed.personal.as_str()) as _, &column(&rows, |row| &row.sealed.hash.as_bytes()[..]) as _,
+        &column(&rows, |row| row.event_id), &column(&rows, |row| row.partner_kind) as _,
+    }
+    .fetch_all(database)
+    .await
+}
+
+/// The version written, or nothing where the task exists.
+pub(super) async fn insert(
+    pool: &Pool,
+    prepared: &Prepared,
+    open: &Open<'_>,
+    opened: &Opened,
+) -> Result<Option<i64>, sqlx::Error> {
+    let Prepared { present, rows } = prepared;
+    let rows: Vec<&Row> = rows.iter().collect();
+    sqlx::query_scalar! {
+        r#"with row as materialized (
+               select * from unnest(
+                   $24::bigint[], $25::bigint[], $26::text[], $27::text[], $28::integer[], $29::text[], $30::timestamptz[],
+                   $31::uuid[], $32::bytea[], $33::text[], $34::text[], $35::text[], $36::bytea[], $37::uuid[], $38::text[]
+               ) as row (seq, cause_seq, type, stage, round, party, recorded_at,
+                   command_id, command_digest, entry, data, personal, hash, event_id, partner_type)
+           ), task as (
+               insert into tasks (task_id, partner_id, buyer_id, workflow_key, workflow_version, title, metadata,
+                   open_digest, opened_at, version, phase, stage, round, waiting_on, due_at, overdue, wake_at, format,
+                   state, notes, buyer_status, status_version, head_hash, updated_at)
+               values ($1, $2, $3, $4, $5, $6, $7::text::json, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
+                   $19::text::jsonb, $20::text::jsonb, $21::text::json, $22, $23, $9)
+               on conflict (task_id) do nothing
+               returning task_id, partner_id, version
+           ), trail as (
+               insert into task_events (task_id, seq, cause_seq, type, stage, round, party, recorded_at,
+                   command_id, command_digest, entry, data, personal, hash)
+               select task.task_id, row.seq, row.cause_seq, row.type, row.stage, row.round, row.party, row.recorded_at,
+                   row.command_id, row.command_digest, row.entry, row.data::json, row.personal::json, row.hash
+               from task cross join row
+           ), deliveries as (
+               insert into webhook_deliveries (task_id, seq, owner_id, endpoint_id, event_id, recorded_at, due_at)
+               select task.task_id, row.seq, endpoint.owner_id, endpoint.id, row.event_id, row.recorded_at, row.recorded_at
+               from task cross join row join webhook_endpoints endpoint
+                   on endpoint.owner_id in (task.partner_id, '00000000-0000-0000-0000-000000000000')
+                   and endpoint.state <> 'removed'
+                   and (endpoint.types is null
+                       or case endpoint.owner_id when task.partner_id then row.partner_type else row.type end = any (endpoint.types))
+           )
+           select version as "version!" from task"#,
+        present.task_id, open.partner_id.0, open.buyer_id.0, opened.workflow.key.as_str(), int(opened.workflow.version),
+        opened.title.as_ref().map(Text::as_str), opened.metadata.as_ref().map(to_json), &open.digest[..], present.updated_at,
+        present.version, present.phase, present.stage, present.round, present.waiting_on, present.due_at, present.overdue,
+        present.wake_at, present.format, present.state, present.notes, present.buyer_status, present.status_version,
+        &present.head.as_bytes()[..],
+        &column(&rows, |row| row.seq), &column(&rows, |row| row.cause_seq), &column(&rows, |row| row.kind) as _,
+        &column(&rows, |row| row.stage.as_deref()) as _, &column(&rows, |row| row.round) as _,
+        &column(&rows, |row| row.party) as _, &column(&rows, |row| row.recorded_at), &column(&rows, |row| row.command_id) as _,
+        &column(&rows, |row| row.command_digest.as_ref().map(|digest| &digest[..])) as _,
+        &column(&rows, |row| row.sealed.entry.as_str()) as _, &column(&rows, |row| row.sealed.data.as_str()) as _,
+        &column(&rows, |row| row.sealed.personal.as_str()) as _, &column(&rows, |row| &row.sealed.hash.as_bytes()[..]) as _,
+        &column(&rows, |row| row.event_id), &column(&rows, |row| row.partner_kind) as _,
+    }
+    .fetch_optional(pool)
+    .await
+}
+
+/// One column of many, as `unnest` takes it.
+fn column<'a, R, T>(of: &[&'a R], column: impl Fn(&'a R) -> T) -> Vec<T> {
+    of.iter().copied().map(column).collect()
+}
