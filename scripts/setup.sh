@@ -106,3 +106,43 @@ ensure_verifier() {
     fi
     export STAGEGATE_TEST_PYTHON="$library/bin/python3"
 }
+
+# Some tests run the README's lines for receivers of webhooks, with the public libraries of Standard Webhooks for Python and Node.js. Both go
+# into a folder of their own, with the lists by which they were made: no installed Python or Node.js is changed.
+ensure_receivers() {
+    local folder="${CARGO_TARGET_DIR:-$PWD/target}/receivers" lists="$PWD/tests/receivers" pip
+    export STAGEGATE_TEST_RECEIVERS=$folder
+    mkdir -p "$folder"
+    if ! cmp -s "$lists/requirements.txt" "$folder/requirements.txt"; then
+        if ! pip=$(python_with_pip); then
+            install "pip, for receivers of webhooks in the tests" "python3 python3-pip" python3
+            pip=$(python_with_pip) || die "the tests need a python3 with pip"
+        fi
+        say "installing standardwebhooks with pip into $folder/python (receivers of webhooks in the tests)"
+        rm -rf "$folder/python"
+        "$pip" -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --target "$folder/python" --no-deps \
+            --only-binary=:all: --require-hashes --requirement "$lists/requirements.txt" ||
+            die "pip could not install what tests/receivers/requirements.txt lists"
+        cp "$lists/requirements.txt" "$folder/"
+    fi
+    if ! have node || ! have npm; then install "Node.js, for receivers of webhooks in the tests" "nodejs npm" node; fi
+    if ! cmp -s "$lists/package-lock.json" "$folder/package-lock.json"; then
+        say "installing standardwebhooks with npm into $folder/node_modules (receivers of webhooks in the tests)"
+        cp "$lists/package.json" "$lists/package-lock.json" "$folder/"
+        if ! npm ci --prefix "$folder" --silent --ignore-scripts --no-audit --no-fund; then
+            rm -f "$folder/package-lock.json"
+            die "npm could not install what tests/receivers/package-lock.json lists"
+        fi
+    fi
+}
+
+python_with_pip() {
+    local python
+    for python in "$STAGEGATE_TEST_PYTHON" python3 /usr/bin/python3; do
+        if have "$python" && "$python" -m pip --version >/dev/null 2>&1; then
+            printf '%s' "$python"
+            return
+        fi
+    done
+    return 1
+}

@@ -25,9 +25,9 @@
 //! |---|---|---|
 //! | domain | std, serde, chrono (with its time zones) and uuid types, thiserror, hashing, utoipa's schemas | axum, sqlx, tokio, tracing, any other folder |
 //! | store | domain, sqlx, the secrets of webhook | axum, app, http |
-//! | webhook | domain, reqwest | axum, sqlx, any other folder |
+//! | webhook | domain, hyper | axum, sqlx, any other folder |
 //! | app | domain, store, webhook, clock, ids | axum, http |
-//! | http, worker | app, domain (worker: webhook) | sqlx, store |
+//! | http, worker | app, domain | sqlx, store |
 //!
 //! `tests/api/tidy.rs` reads the files and fails on an arrow that is not here.
 //!

@@ -1,18 +1,17 @@
 //! What may be called: rules for URLs, and for the addresses behind their names.
 //!
 //! Owners of endpoints choose where we connect to, from inside our own network, so the rules hold wherever a URL comes near a socket.
-//! [`Target::parse`] reads it as the HTTP client does, which leaves one notation of each address. A literal address is judged there and
-//! again at each attempt, since HTTP clients do not ask their resolver about those. A name is judged by [`check`] when it is registered and
-//! by `Guard` at each attempt; `Guard` is the client's only resolver, so what was judged is what is connected to, and an answer that changes
-//! meanwhile changes nothing. A name with one address that is not allowed is refused as a whole.
+//! [`Target::parse`] reads a URL so that one notation of each address is left, and judges literal ones. [`check`] judges a name when it is
+//! registered. At each attempt `Guard` judges all of it again and gives out the addresses to connect to: there is no second look-up, so
+//! an answer that changes meanwhile changes nothing. A name with one address that is not allowed is refused as a whole.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
-use std::str::FromStr as _;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use futures_util::future::BoxFuture;
+use hyper::Uri;
 use url::{Host, Url};
 
 mod ranges;
@@ -93,70 +92,49 @@ impl Refused {
 
 /// A URL that may be called as far as can be told without asking for its name.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Target(Url);
+pub struct Target {
+    url: Url,
+    /// The same for the HTTP client.
+    uri: Uri,
+}
 
 impl Target {
     /// Reads and checks a URL. What is kept is its canonical form: `https://0x7f.1/` is `https://127.0.0.1/`.
     pub fn parse(text: &str, reach: Reach) -> Result<Self, Refused> {
-        let target = Self(Url::parse(text).map_err(|_| Refused::NotAUrl)?);
-        target.admitted(&Rules::of(reach))?;
-        Ok(target)
+        let url = Url::parse(text).map_err(|_| Refused::NotAUrl)?;
+        // What the client could not send is no URL either.
+        let uri = url.as_str().parse();
+        let rules = Rules::of(reach);
+        rules.admit(&url)?;
+        Ok(Self { uri: uri.map_err(|_| Refused::NotAUrl)?, url })
     }
 
     /// The URL in its canonical form, which parses to the same.
     pub fn as_str(&self) -> &str {
-        self.0.as_str()
+        self.url.as_str()
     }
 
     /// The host, without the port.
     pub fn host(&self) -> &str {
-        self.0.host_str().unwrap_or_default()
+        self.url.host_str().unwrap_or_default()
     }
 
     pub(super) fn url(&self) -> &Url {
-        &self.0
+        &self.url
     }
 
-    /// Whether the URL itself obeys the rules, which may be others than when it was parsed.
-    pub(super) fn admitted(&self, rules: &Rules) -> Result<(), Refused> {
-        let url = &self.0;
-        if url.scheme() != "https" && !(rules.plain && url.scheme() == "http") {
-            return Err(Refused::NotHttps);
-        }
-        if !url.username().is_empty() || url.password().is_some() {
-            return Err(Refused::Userinfo);
-        }
-        if url.fragment().is_some() {
-            return Err(Refused::Fragment);
-        }
-        if url.as_str().len() > MAX_LENGTH {
-            return Err(Refused::TooLong);
-        }
-        // What the client would not send is no URL either.
-        if hyper::Uri::from_str(url.as_str()).is_err() {
-            return Err(Refused::NotAUrl);
-        }
-        let address = match url.host() {
-            Some(Host::Ipv4(address)) => IpAddr::V4(address),
-            Some(Host::Ipv6(address)) => IpAddr::V6(address),
-            Some(Host::Domain(_)) => return Ok(()),
-            None => return Err(Refused::NotAUrl),
-        };
-        match (rules.forbids)(address) {
-            Some(range) => Err(Refused::PrivateAddress { address, range }),
-            None => Ok(()),
-        }
+    pub(super) fn uri(&self) -> &Uri {
+        &self.uri
     }
 }
 
 /// Asks for the target's name now, and judges every address of it. For registration: tells an owner early what an attempt would find.
 pub async fn check(target: &Target, reach: Reach) -> Result<(), Refused> {
-    let rules = Rules::of(reach);
-    target.admitted(&rules)?;
-    let Some(Host::Domain(name)) = target.0.host() else { return Ok(()) };
-    let guard = Guard::new(rules);
-    let resolved = tokio::time::timeout(PATIENCE, guard.addresses(name)).await;
-    resolved.unwrap_or_else(|_| Err(Refused::Unresolved { name: name.to_owned() })).map(drop)
+    let guard = Guard::new(Rules::of(reach));
+    match tokio::time::timeout(PATIENCE, guard.addresses(target)).await {
+        Ok(found) => found.map(drop),
+        Err(_) => Err(Refused::Unresolved { name: target.host().to_owned() }),
+    }
 }
 
 /// What a [`Reach`] comes to.
@@ -175,61 +153,76 @@ impl Rules {
             Reach::Anywhere => Self { plain: true, forbids: |_| None },
         }
     }
+
+    /// Whether the URL obeys them, as far as it says itself where it leads.
+    fn admit(&self, url: &Url) -> Result<(), Refused> {
+        if url.scheme() != "https" && !(self.plain && url.scheme() == "http") {
+            return Err(Refused::NotHttps);
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(Refused::Userinfo);
+        }
+        if url.fragment().is_some() {
+            return Err(Refused::Fragment);
+        }
+        if url.as_str().len() > MAX_LENGTH {
+            return Err(Refused::TooLong);
+        }
+        let Some(address) = literal(url) else { return Ok(()) };
+        match (self.forbids)(address) {
+            Some(range) => Err(Refused::PrivateAddress { address, range }),
+            None => Ok(()),
+        }
+    }
 }
 
-/// The client's resolver: gives all addresses of a name if all are allowed, else none.
+fn literal(url: &Url) -> Option<IpAddr> {
+    match url.host()? {
+        Host::Ipv4(address) => Some(IpAddr::V4(address)),
+        Host::Ipv6(address) => Some(IpAddr::V6(address)),
+        Host::Domain(_) => None,
+    }
+}
+
+/// Looks a name up.
+pub(super) type Lookup = dyn Fn(String) -> BoxFuture<'static, io::Result<Vec<IpAddr>>> + Send + Sync;
+
+/// The only source of addresses to connect to.
 #[derive(Clone)]
 pub(super) struct Guard {
     rules: Rules,
-    names: Arc<dyn Resolve>,
+    lookup: Arc<Lookup>,
 }
 
 impl Guard {
     pub(super) fn new(rules: Rules) -> Self {
-        Self { rules, names: Arc::new(SystemNames) }
+        Self::with_lookup(rules, Arc::new(|name| Box::pin(ask_the_system(name))))
     }
 
-    /// With other answers than the system's.
-    #[cfg(test)]
-    pub(super) fn with_names(rules: Rules, names: Arc<dyn Resolve>) -> Self {
-        Self { rules, names }
+    pub(super) fn with_lookup(rules: Rules, lookup: Arc<Lookup>) -> Self {
+        Self { rules, lookup }
     }
 
-    async fn addresses(&self, name: &str) -> Result<Vec<SocketAddr>, Refused> {
-        let unresolved = || Refused::Unresolved { name: name.to_owned() };
-        let asked = Name::from_str(name).map_err(|_| unresolved())?;
-        let found: Vec<SocketAddr> = self.names.resolve(asked).await.map_err(|_| unresolved())?.collect();
-        if found.is_empty() {
-            return Err(unresolved());
+    /// All addresses of the target if all are allowed, which are one at least; else none.
+    pub(super) async fn addresses(&self, target: &Target) -> Result<Vec<IpAddr>, Refused> {
+        // The rules may be others than when it was parsed.
+        self.rules.admit(&target.url)?;
+        if let Some(address) = literal(&target.url) {
+            return Ok(vec![address]);
         }
-        match found.iter().find_map(|address| (self.rules.forbids)(address.ip())) {
-            Some(range) => Err(Refused::PrivateName { name: name.to_owned(), range }),
+        let name = target.host().to_owned();
+        let found = (self.lookup)(name.clone()).await.unwrap_or_default();
+        if found.is_empty() {
+            return Err(Refused::Unresolved { name });
+        }
+        match found.iter().find_map(|address| (self.rules.forbids)(*address)) {
+            Some(range) => Err(Refused::PrivateName { name, range }),
             None => Ok(found),
         }
     }
 }
 
-impl Resolve for Guard {
-    fn resolve(&self, name: Name) -> Resolving {
-        let guard = self.clone();
-        Box::pin(async move {
-            let addresses: Addrs = Box::new(guard.addresses(name.as_str()).await?.into_iter());
-            Ok(addresses)
-        })
-    }
-}
-
-/// The system's own resolver.
-struct SystemNames;
-
-impl Resolve for SystemNames {
-    fn resolve(&self, name: Name) -> Resolving {
-        Box::pin(async move {
-            // The client puts the URL's port in the place of 0.
-            let found: io::Result<Vec<SocketAddr>> =
-                tokio::net::lookup_host((name.as_str(), 0)).await.map(Iterator::collect);
-            let addresses: Addrs = Box::new(found?.into_iter());
-            Ok(addresses)
-        })
-    }
+async fn ask_the_system(name: String) -> io::Result<Vec<IpAddr>> {
+    let found = tokio::net::lookup_host((name, 0)).await?;
+    Ok(found.map(|address| address.ip()).collect())
 }

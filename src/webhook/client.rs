@@ -1,38 +1,48 @@
 //! One guarded attempt: a request to an address that may be called, and what became of it, within fixed limits of time and memory.
 //!
-//! A receiver is not trusted. Every attempt makes a connection of its own, so that every attempt resolves and judges the address. Redirects are not
-//! followed, nothing is decompressed, no proxy and no cookie is used. Of an answer at most its head and 2 KiB are read; then, or at the deadline, the
-//! connection is dropped. Certificates are checked against the public authorities that are built in, whatever the machine has.
+//! A receiver is not trusted. Every attempt makes a connection of its own, to an address that was judged for it. Redirects are not followed, nothing
+//! is decompressed, no proxy and no cookie is used. At most 128 KiB are read, whatever comes; of an answer's body 2 KiB are kept. Then, or at the
+//! deadline, the connection is dropped. Certificates are checked against the public authorities that are built in, whatever the machine has.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
-use reqwest::{Response, redirect, retry};
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Incoming;
+use hyper::client::conn::http1;
+use hyper::header::{CONTENT_TYPE, HOST, HeaderValue, RETRY_AFTER, USER_AGENT};
+use hyper::{Method, Request, Response, Uri};
+use hyper_util::rt::TokioIo;
 use rustls::{ClientConfig, RootCertStore};
-use tokio::time::{Instant, timeout_at};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout, timeout_at};
+use tokio_rustls::TlsConnector;
 
 use super::address::{Guard, Reach, Refused, Rules, Target};
 use super::sign::Headers;
 
+mod connection;
 mod failure;
 mod retry_after;
 #[cfg(test)]
 mod tests;
 
+use connection::Stream;
 pub use failure::Failure;
 pub use retry_after::RetryAfter;
 
-/// How much of an answer is kept, in bytes.
+/// How much of an answer's body is kept, in bytes.
 const KEPT: usize = 2048;
-const USER_AGENT: &str = concat!("stagegate/", env!("CARGO_PKG_VERSION"));
+/// How much an answer's head may hold, in bytes.
+const LARGEST_HEAD: usize = 64 * 1024;
+const NAME: &str = concat!("stagegate/", env!("CARGO_PKG_VERSION"));
 
 /// Makes attempts, any number at once.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Client {
-    http: reqwest::Client,
-    rules: Rules,
+    guard: Guard,
+    tls: TlsConnector,
     limits: Limits,
 }
 
@@ -82,67 +92,77 @@ const LIMITS: Limits = Limits { connect: Duration::from_secs(3), whole: Duration
 impl Client {
     /// A client that goes as far as `reach`.
     pub fn new(reach: Reach) -> Self {
-        let rules = Rules::of(reach);
         let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-        Self::with(rules, Guard::new(rules), roots, LIMITS)
+        Self::with(Guard::new(Rules::of(reach)), roots, LIMITS)
     }
 
-    fn with(rules: Rules, guard: Guard, roots: RootCertStore, limits: Limits) -> Self {
-        let http = reqwest::Client::builder()
-            .user_agent(USER_AGENT)
-            .dns_resolver(Arc::new(guard))
-            .tls_backend_preconfigured(tls(roots))
-            .connect_timeout(limits.connect)
-            .redirect(redirect::Policy::none())
-            .retry(retry::never())
-            .no_proxy()
-            .referer(false)
-            .pool_max_idle_per_host(0)
-            .build()
-            .expect("the TLS configuration is of the rustls that reqwest uses");
-        Self { http, rules, limits }
+    fn with(guard: Guard, roots: RootCertStore, limits: Limits) -> Self {
+        let tls = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .expect("ring knows TLS 1.2 and 1.3")
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        Self { guard, tls: TlsConnector::from(Arc::new(tls)), limits }
     }
 
     /// Sends `body`, which is JSON, with the headers that sign it. Never fails: whatever goes wrong is the attempt's outcome.
     pub async fn post(&self, target: &Target, headers: &Headers, body: Bytes) -> Attempt {
         let begun = Instant::now();
-        let outcome = self.attempt(target, headers, body, begun + self.limits.whole).await;
+        let request = request(target.uri(), headers, body);
+        let outcome = self.attempt(target, request, begun + self.limits.whole).await;
         Attempt { outcome: outcome.unwrap_or_else(Outcome::Failed), took: begun.elapsed() }
     }
 
     async fn attempt(
         &self,
         target: &Target,
-        headers: &Headers,
-        body: Bytes,
+        request: Request<Full<Bytes>>,
         deadline: Instant,
     ) -> Result<Outcome, Failure> {
-        // The resolver is not asked about literal addresses.
-        target.admitted(&self.rules)?;
-        let request = self.http.post(target.url().clone()).header(CONTENT_TYPE, "application/json").body(body);
-        let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, value));
-        let answer = timeout_at(deadline, request.send()).await.map_err(|_| Failure::TimedOut)?;
-        let answer = answer.map_err(|error| Failure::of(&error))?;
+        let connecting = timeout(self.limits.connect, self.connect(target));
+        let stream = connecting.await.map_err(|_| Failure::ConnectTimedOut)??;
+        // Ends with this attempt, however it ends, and the connection with it.
+        let mut driver = JoinSet::new();
+        let exchange = async {
+            let (mut sender, connection) =
+                http1::Builder::new().max_buf_size(LARGEST_HEAD).handshake(TokioIo::new(stream)).await?;
+            driver.spawn(connection);
+            sender.send_request(request).await
+        };
+        let answer = timeout_at(deadline, exchange).await.map_err(|_| Failure::TimedOut)?;
+        let answer = answer.map_err(|error| Failure::of_exchange(&error))?;
         let status = answer.status().as_u16();
         let retry_after = answer.headers().get(RETRY_AFTER).and_then(|value| RetryAfter::parse(value.to_str().ok()?));
         Ok(Outcome::Answered { status, retry_after, answer: beginning(answer, deadline).await })
     }
+
+    async fn connect(&self, target: &Target) -> Result<Box<dyn Stream>, Failure> {
+        let addresses = self.guard.addresses(target).await?;
+        connection::open(target.url(), &addresses, &self.tls, self.limits.connect).await
+    }
+}
+
+fn request(uri: &Uri, headers: &Headers, body: Bytes) -> Request<Full<Bytes>> {
+    let mut request = Request::new(Full::new(body));
+    *request.method_mut() = Method::POST;
+    *request.uri_mut() = uri.path_and_query().cloned().map(Uri::from).unwrap_or_default();
+    let host = uri.authority().map_or("", |authority| authority.as_str());
+    let own = [
+        (HOST, HeaderValue::from_str(host).expect("an authority is visible ASCII")),
+        (CONTENT_TYPE, HeaderValue::from_static("application/json")),
+        (USER_AGENT, HeaderValue::from_static(NAME)),
+    ];
+    request.headers_mut().extend(own.into_iter().chain(headers.clone()));
+    request
 }
 
 /// What can be read of the body until it ends, breaks, is enough, or time runs out: the status stands whatever follows it.
-async fn beginning(mut answer: Response, deadline: Instant) -> String {
+async fn beginning(mut answer: Response<Incoming>, deadline: Instant) -> String {
     let mut bytes = Vec::new();
     while bytes.len() < KEPT {
-        let Ok(Ok(Some(piece))) = timeout_at(deadline, answer.chunk()).await else { break };
+        let Ok(Some(Ok(frame))) = timeout_at(deadline, answer.frame()).await else { break };
+        let Ok(piece) = frame.into_data() else { break };
         bytes.extend_from_slice(&piece[..piece.len().min(KEPT - bytes.len())]);
     }
     String::from_utf8_lossy(&bytes).replace('\0', "\u{fffd}")
-}
-
-fn tls(roots: RootCertStore) -> ClientConfig {
-    ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .expect("ring knows TLS 1.2 and 1.3")
-        .with_root_certificates(roots)
-        .with_no_client_auth()
 }

@@ -4,3 +4,6 @@
 pub mod address;
 pub mod client;
 pub mod sign;
+
+#[cfg(test)]
+mod kit;

@@ -6,6 +6,7 @@ use std::fmt;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
+use hyper::header::{HeaderName, HeaderValue};
 use sha2::Sha256;
 use uuid::Uuid;
 
@@ -65,7 +66,7 @@ pub struct Secrets<'a> {
 }
 
 /// The names and values of the headers that identify and sign a delivery.
-pub type Headers = [(&'static str, String); 6];
+pub type Headers = [(HeaderName, HeaderValue); 6];
 
 /// The headers of a delivery: `id` is the event's own, the same at every attempt; `at` is the time of this one.
 ///
@@ -80,14 +81,16 @@ pub fn headers(id: Uuid, at: Time, body: &[u8], secrets: Secrets<'_>) -> Headers
     };
     let signatures: Vec<String> =
         [Some(secrets.current), secrets.pending].into_iter().flatten().map(standard).collect();
+    let aitasker = hex::encode(hmac(secrets.current.text.as_bytes(), &[body]));
     [
-        ("x-aitasker-signature", hex::encode(hmac(secrets.current.text.as_bytes(), &[body]))),
+        ("x-aitasker-signature", aitasker),
         ("x-aitasker-timestamp", timestamp.clone()),
         ("x-aitasker-delivery-id", id.clone()),
         ("webhook-signature", signatures.join(" ")),
         ("webhook-timestamp", timestamp),
         ("webhook-id", id),
     ]
+    .map(|(name, value)| (HeaderName::from_static(name), value.try_into().expect("hex, base64, digits and dashes")))
 }
 
 fn hmac(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {

@@ -29,6 +29,7 @@ mod pool;
 mod races;
 mod readme;
 mod receipts;
+mod receivers;
 mod replays;
 mod reviews;
 mod serve;

@@ -11,7 +11,7 @@ use tokio::process::Command;
 
 use crate::harness::process::{Trial, run};
 
-fn readme() -> String {
+pub fn readme() -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap()
 }
 
@@ -57,7 +57,7 @@ fn step(text: &str) -> (&str, Option<Value>) {
 }
 
 /// Whether `shown` is `answer` with members and items left out at will; a text with `…` may stand for any other.
-fn is_shortened(shown: &Value, answer: &Value) -> bool {
+pub fn is_shortened(shown: &Value, answer: &Value) -> bool {
     match (shown, answer) {
         (Value::String(text), Value::String(_)) if text.contains('…') => true,
         (Value::Object(shown), Value::Object(answer)) => {

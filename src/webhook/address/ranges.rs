@@ -1,11 +1,11 @@
-//! Which addresses are public. Of IPv4 all but the ranges listed here; of IPv6 only what is given out to the public internet (2000::/3) and
+//! Which addresses are public. Of IPv4 all but the ranges listed here; of IPv6 only what is given out to the public internet (`2000::/3`) and
 //! does not lead back into IPv4. Source: IANA's registries of special-purpose addresses, RFC 6890 and its successors.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Network, length of its prefix, what it is.
 const V4: [(Ipv4Addr, u32, &str); 16] = [
-    (Ipv4Addr::new(0, 0, 0, 0), 8, "this network"),
+    (Ipv4Addr::UNSPECIFIED, 8, "this network"),
     (Ipv4Addr::new(10, 0, 0, 0), 8, "private network"),
     (Ipv4Addr::new(100, 64, 0, 0), 10, "shared by a carrier"),
     (Ipv4Addr::new(127, 0, 0, 0), 8, "loopback"),
@@ -25,7 +25,7 @@ const V4: [(Ipv4Addr, u32, &str); 16] = [
     (Ipv4Addr::new(240, 0, 0, 0), 4, "reserved"),
 ];
 
-/// Exceptions within 2000::/3.
+/// Exceptions within `2000::/3`.
 const V6: [(Ipv6Addr, u32, &str); 4] = [
     // Teredo, ORCHID, benchmarking and the like.
     (Ipv6Addr::new(0x2001, 0, 0, 0, 0, 0, 0, 0), 23, "reserved for protocols"),

@@ -1,6 +1,5 @@
-//! Why an attempt got no answer, read from the errors of the client below, which nest them in each other.
+//! Why an attempt got no answer.
 
-use std::error::Error;
 use std::io;
 
 use super::Refused;
@@ -26,8 +25,8 @@ pub enum Failure {
     /// No answer in the time for the whole attempt.
     #[error("no answer came within 15 seconds")]
     TimedOut,
-    /// The connection ended before an answer.
-    #[error("the connection was closed before an answer")]
+    /// The connection ended before an answer, by the receiver or because more than 128 KiB came of what is none.
+    #[error("the connection ended before an answer")]
     Closed,
     /// Something came that is no answer, or one whose head is too large.
     #[error("the answer is not HTTP/1.1, or its header is too large")]
@@ -49,34 +48,17 @@ impl Failure {
         }
     }
 
-    pub(super) fn of(error: &reqwest::Error) -> Self {
-        if let Some(refused) = find::<Refused>(error) {
-            return Self::Address(refused.clone());
-        }
-        if let Some(distrust) = find::<rustls::Error>(error) {
-            return Self::Tls(distrust.to_string());
-        }
-        if error.is_connect() {
-            let refused = find::<io::Error>(error).is_some_and(|e| e.kind() == io::ErrorKind::ConnectionRefused);
-            return match (error.is_timeout(), refused) {
-                (true, _) => Self::ConnectTimedOut,
-                (false, true) => Self::ConnectionRefused,
-                (false, false) => Self::Unreachable,
-            };
-        }
-        if find::<hyper::Error>(error).is_some_and(hyper::Error::is_parse) { Self::NotHttp } else { Self::Closed }
+    pub(super) fn of_connect(error: &io::Error) -> Self {
+        if error.kind() == io::ErrorKind::ConnectionRefused { Self::ConnectionRefused } else { Self::Unreachable }
     }
-}
 
-/// The first error of this type among the causes. An `io::Error` made from another error hides it from `source`.
-fn find<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
-    let mut next = Some(error);
-    while let Some(error) = next {
-        if let Some(found) = error.downcast_ref::<E>() {
-            return Some(found);
-        }
-        let inner = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-        next = inner.map(|inner| inner as &(dyn Error + 'static)).or_else(|| error.source());
+    /// Of a handshake: what rustls found is inside.
+    pub(super) fn of_tls(error: &io::Error) -> Self {
+        let found = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+        Self::Tls(found.map_or_else(|| "the connection ended before it was secured".to_owned(), ToString::to_string))
     }
-    None
+
+    pub(super) fn of_exchange(error: &hyper::Error) -> Self {
+        if error.is_parse() { Self::NotHttp } else { Self::Closed }
+    }
 }
