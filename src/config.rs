@@ -73,15 +73,23 @@ pub struct Serve {
     /// Whether this replica runs timers (deadlines, reminders, expiry) and erasures. At least one replica must.
     #[arg(long, env = "STAGEGATE_TIMERS", default_value_t = true, action = ArgAction::Set, value_name = "true|false")]
     pub timers: bool,
-    /// Whether this replica sends webhooks. At least one replica must.
-    #[arg(long, env = "STAGEGATE_DELIVERIES", default_value_t = true, action = ArgAction::Set, value_name = "true|false")]
-    pub deliveries: bool,
     /// Database connections, all open from the start. More than 16 make the database slower.
     #[arg(long, env = "STAGEGATE_POOL_SIZE", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=100), value_name = "N")]
     pub pool_size: u32,
     /// Browser origins that may call, comma-separated; none by default.
     #[arg(long, env = "STAGEGATE_CORS_ORIGINS", value_delimiter = ',', value_name = "ORIGIN")]
     pub cors_origins: Vec<String>,
+    /// How webhooks are sent.
+    #[command(flatten)]
+    pub webhooks: Webhooks,
+}
+
+/// How webhooks are sent.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct Webhooks {
+    /// Whether this replica sends webhooks. At least one replica must.
+    #[arg(long, env = "STAGEGATE_DELIVERIES", default_value_t = true, action = ArgAction::Set, value_name = "true|false")]
+    pub deliveries: bool,
     /// Lets webhooks go to private addresses and over plain http. For tests and local trials.
     #[arg(long, env = "STAGEGATE_WEBHOOK_ALLOW_PRIVATE", default_value_t = false, action = ArgAction::Set,
         num_args = 0..=1, default_missing_value = "true", value_name = "true|false")]

@@ -27,7 +27,7 @@
 //! | store | domain, sqlx, the secrets of webhook | axum, app, http |
 //! | webhook | domain, hyper | axum, sqlx, any other folder |
 //! | app | domain, store, webhook, clock, ids | axum, http |
-//! | http, worker | app, domain (worker: webhook) | sqlx, store |
+//! | http, worker | app, domain | sqlx, store |
 //!
 //! `tests/api/tidy.rs` reads the files and fails on an arrow that is not here.
 //!

@@ -100,7 +100,7 @@ async fn serve_on(
     }
     let pool = pool::connect(&database.options, settings.pool_size).await?;
     let app = App::new(pool, Clock::system()).with_audit_keys(audit_keys);
-    let reach = if settings.webhook_allow_private { Reach::Anywhere } else { Reach::PublicOnly };
+    let reach = if settings.webhooks.webhook_allow_private { Reach::Anywhere } else { Reach::PublicOnly };
     let app = Arc::new(app.with_max_watchers(settings.limits.max_watchers).with_webhook_reach(reach));
     let address = listener.local_addr()?;
     let mut out = std::io::stdout();
@@ -153,7 +153,7 @@ fn start_workers(settings: &Serve, app: &Arc<App>, state: &AppState) -> JoinSet<
         state.metrics.register(|registry| erasures.register(registry));
         workers.spawn(async move { erasures.run().await });
     }
-    if settings.deliveries {
+    if settings.webhooks.deliveries {
         let deliveries = Deliveries::new(Arc::clone(app));
         state.metrics.register(|registry| deliveries.register(registry));
         workers.spawn(async move { deliveries.run().await });

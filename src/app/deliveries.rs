@@ -8,6 +8,7 @@
 //! **The body is not stored.** It is made for each attempt by the code that makes the feed, so both say the same, and what was erased meanwhile
 //! is not sent. No connection to the database is held while a receiver makes up its mind.
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -43,7 +44,6 @@ const SETTLE_TRIES: u32 = 4;
 const SETTLE_PAUSE: Duration = Duration::from_secs(1);
 
 /// What deliveries are sent with, and what tells the worker that there are some.
-#[derive(Debug)]
 pub(super) struct Outbound {
     pub(super) client: Client,
     pub(super) reach: Reach,
@@ -52,6 +52,12 @@ pub(super) struct Outbound {
     bell: Notify,
     /// Whether there are endpoints to deliver to, as of the last look.
     wanted: AtomicBool,
+}
+
+impl fmt::Debug for Outbound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Outbound").field("reach", &self.reach).finish_non_exhaustive()
+    }
 }
 
 impl Outbound {

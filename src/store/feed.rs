@@ -97,24 +97,44 @@ pub async fn list(
     )
     .fetch_all(pool)
     .await?;
-    let mut found = Found { rows: Vec::new(), next: after, more: false };
-    for row in rows {
+    let rows = rows.into_iter().map(|row| {
         let place = Place { table: "task_events", key: row.task_id };
         let transaction = Transaction::read(row.epoch, &row.xid, Place { table: "task_events", key: "xid" })?;
         let position = Position { transaction, task_id: TaskId(row.task_id), seq: place.unsigned(row.seq)? };
-        if found.rows.len() == limit {
-            found.more = true;
-            // A row that is not shown, and the last one, need not be looked at again.
-            if row.shown {
-                return Ok(found);
+        Ok(Looked { position, place: row.place, shown: row.shown })
+    });
+    let rows: Vec<Looked> = rows.collect::<Result<_, Error>>()?;
+    Ok(Found::of(rows, after, (limit, window)))
+}
+
+/// A row that was looked at.
+struct Looked {
+    position: Position,
+    /// The how manieth in the window.
+    place: i64,
+    /// Whether it is for the reader.
+    shown: bool,
+}
+
+impl Found {
+    /// The page of these rows: those that are shown and the one that was looked at last.
+    fn of(rows: Vec<Looked>, after: Position, (limit, window): (usize, i64)) -> Self {
+        let mut found = Self { rows: Vec::new(), next: after, more: false };
+        for Looked { position, place, shown } in rows {
+            if found.rows.len() == limit {
+                found.more = true;
+                // A row that is not shown, and the last one, need not be looked at again.
+                if shown {
+                    return found;
+                }
             }
+            if shown {
+                found.rows.push(position);
+            }
+            (found.next, found.more) = (position, place == window);
         }
-        if row.shown {
-            found.rows.push(position);
-        }
-        (found.next, found.more) = (position, row.place == window);
+        found
     }
-    Ok(found)
 }
 
 /// A row of the feed.

@@ -108,11 +108,11 @@ impl Deliveries {
     pub async fn run(&self) {
         let (mut round, mut is_away) = (Round::default(), false);
         while !self.app.is_draining() {
-            let began = Instant::now();
-            let begun = match self.begin(&mut round).await {
-                Ok(begun) => {
+            let looked = Instant::now();
+            let visits = match self.begin(&mut round).await {
+                Ok(visits) => {
                     is_away = false;
-                    begun
+                    visits
                 }
                 Err(error) => {
                     if !is_away {
@@ -122,16 +122,16 @@ impl Deliveries {
                     0
                 }
             };
-            sleep((began.elapsed() * 10).clamp(PAUSES.0, PAUSES.1)).await;
+            sleep((looked.elapsed() * 10).clamp(PAUSES.0, PAUSES.1)).await;
             while let Some(visited) = round.visits.try_join_next() {
-                self.end(&mut round, visited);
+                round.end(visited);
             }
-            if begun == 0 {
+            if visits == 0 {
                 self.rest(&mut round).await;
             }
         }
         while let Some(visited) = round.visits.join_next().await {
-            self.end(&mut round, visited);
+            round.end(visited);
         }
     }
 
@@ -142,7 +142,7 @@ impl Deliveries {
             round.counted = None;
             self.begin(&mut round).await?;
             let Some(visited) = round.visits.join_next().await else { return Ok(delivered) };
-            delivered += self.end(&mut round, visited);
+            delivered += round.end(visited);
         }
     }
 
@@ -151,7 +151,7 @@ impl Deliveries {
         tokio::select! {
             () = deliveries::wait(&self.app, LOOK) => {}
             Some(visited) = round.visits.join_next() => {
-                self.end(round, visited);
+                round.end(visited);
             }
         }
     }
@@ -197,25 +197,25 @@ impl Deliveries {
         round.visits.spawn(visit.run(found.lines, number));
         true
     }
+}
 
+impl Round {
     /// Takes in what a visit came to; how many deliveries were accepted.
-    fn end(&self, round: &mut Round, visited: Result<Visited, JoinError>) -> u64 {
+    fn end(&mut self, visited: Result<Visited, JoinError>) -> u64 {
         match visited {
             Ok(Visited { endpoint, delivered, went_well }) => {
-                round.busy.remove(&endpoint);
+                self.busy.remove(&endpoint);
                 if went_well && delivered > 0 {
-                    round.proven.insert(endpoint);
+                    self.proven.insert(endpoint);
                 } else if !went_well {
-                    round.proven.remove(&endpoint);
+                    self.proven.remove(&endpoint);
                 }
                 delivered
             }
             Err(fault) => unreachable!("a visit's attempts have tasks of their own, and nothing ends it: {fault}"),
         }
     }
-}
 
-impl Round {
     fn held(&self, which: impl Fn(&Slots) -> bool) -> usize {
         self.busy.values().filter(|slots| which(slots)).map(|slots| slots.number).sum()
     }
@@ -306,9 +306,9 @@ mod tests {
         };
         assert_eq!(held(&mut round, &worker), [1]);
         let visited = |went_well| Ok(Visited { endpoint: endpoint(1), delivered: 1, went_well });
-        worker.end(&mut round, visited(true));
+        round.end(visited(true));
         assert_eq!(held(&mut round, &worker), [WIDTH]);
-        worker.end(&mut round, visited(false));
+        round.end(visited(false));
         assert_eq!(held(&mut round, &worker), [1]);
     }
 }

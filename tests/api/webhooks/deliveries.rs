@@ -118,11 +118,11 @@ async fn more_than_one_call_takes_are_sent_again_in_several() {
     let id = world.open().await;
     world.execute("alter table webhook_deliveries drop constraint webhook_deliveries_event_fkey").await;
     world
-        .execute(format!(
+        .execute(
             "insert into webhook_deliveries (task_id, seq, owner_id, endpoint_id, event_id, recorded_at, state)
              select task_id, 100 + n, owner_id, endpoint_id, gen_random_uuid(), recorded_at + n * interval '1 ms', 'failed'
-             from webhook_deliveries, generate_series(1, 10500) n where seq = 1"
-        ))
+             from webhook_deliveries, generate_series(1, 10500) n where seq = 1",
+        )
         .await;
     let (mut since, mut counts) = (json!("2027-01-15T00:00:00Z"), Vec::new());
     while !since.is_null() {

@@ -14,7 +14,7 @@ use tokio::time::timeout;
 
 use crate::harness::commands::update;
 use crate::harness::process;
-use crate::harness::receiver::{Receiver, Reply};
+use crate::harness::receiver::{Received, Receiver, Reply};
 use crate::harness::service::PLATFORM_KEY;
 
 use super::world::{World, seconds};
@@ -147,24 +147,29 @@ async fn a_service_that_is_killed_again_and_again_loses_nothing_and_invents_noth
     process::terminate(&mut service).await;
     assert_eq!(world.count("select count(*) from webhook_deliveries where state <> 'delivered'").await, 0);
     for receiver in &receivers {
-        let mut first_times: BTreeMap<String, Vec<u64>> = BTreeMap::new();
-        let mut seen = BTreeSet::new();
-        for (task, seq) in receiver.places() {
-            if seen.insert((task.clone(), seq)) {
-                first_times.entry(task).or_default().push(seq);
-            }
-        }
-        for task in &tasks {
-            assert_eq!(first_times[task], (1..=32).collect::<Vec<_>>(), "every event, in order by its first arrival");
-        }
-        assert_eq!(first_times.len(), WRITERS);
+        assert_complete(receiver, &tasks);
     }
     // What came is what was recorded.
     let trail = world.parties.trail(&tasks[0]).await;
+    assert_eq!(trail.len(), 32);
     let told = receivers[1].received();
     for entry in &trail {
-        let came = told.iter().map(|one| one.body()).find(|body| body["event"]["hash"] == entry["hash"]).unwrap();
+        let came = told.iter().map(Received::body).find(|body| body["event"]["hash"] == entry["hash"]).unwrap();
         assert_eq!(came["event"], *entry);
     }
-    assert_eq!(trail.len(), 32);
+}
+
+/// Every event of these tasks came, in order by its first arrival, and no others.
+fn assert_complete(receiver: &Receiver, tasks: &[String]) {
+    let mut first_times: BTreeMap<String, Vec<u64>> = BTreeMap::new();
+    let mut seen = BTreeSet::new();
+    for (task, seq) in receiver.places() {
+        if seen.insert((task.clone(), seq)) {
+            first_times.entry(task).or_default().push(seq);
+        }
+    }
+    for task in tasks {
+        assert_eq!(first_times[task], (1..=32).collect::<Vec<_>>());
+    }
+    assert_eq!(first_times.len(), tasks.len());
 }

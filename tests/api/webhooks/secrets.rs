@@ -65,9 +65,9 @@ fn shown(state: &str, secret: &str) -> (String, String) {
 #[tokio::test]
 async fn a_secret_is_replaced_with_an_overlap() {
     let world = World::start().await;
-    let receiver = Receiver::accepting().await;
-    let old = world.set(&world.parties.partner, "a", &receiver).await;
-    let rotation = Rotation { world, receiver };
+    let endpoint = Receiver::accepting().await;
+    let old = world.set(&world.parties.partner, "a", &endpoint).await;
+    let rotation = Rotation { world, receiver: endpoint };
     let received = rotation.next().await;
     assert!(aitasker(&received, &old));
     assert_eq!(standard(&received, &old), (1, Some(0)));
@@ -91,9 +91,9 @@ async fn a_secret_is_replaced_with_an_overlap() {
 #[tokio::test]
 async fn a_secret_that_nobody_activates_takes_over_after_a_day() {
     let world = World::start().await;
-    let receiver = Receiver::accepting().await;
-    let old = world.set(&world.parties.partner, "a", &receiver).await;
-    let rotation = Rotation { world, receiver };
+    let endpoint = Receiver::accepting().await;
+    let old = world.set(&world.parties.partner, "a", &endpoint).await;
+    let rotation = Rotation { world, receiver: endpoint };
     let new = rotation.rotate().await;
     rotation.world.pass(TimeDelta::hours(24) - TimeDelta::seconds(1));
     assert!(aitasker(&rotation.next().await, &old));

@@ -7,7 +7,7 @@ use stagegate::worker::erasures::Erasures;
 
 use crate::harness::commands::{approve, at, cancel, submit, update, with};
 use crate::harness::parties::{Client, new_id, text};
-use crate::harness::receiver::{Receiver, Reply};
+use crate::harness::receiver::{Received, Receiver, Reply};
 use crate::log::settle;
 
 use super::world::{World, path, seconds};
@@ -45,7 +45,7 @@ async fn each_owner_is_sent_what_its_feed_has_and_in_its_order() {
     assert_eq!(world.send().await, 2 * to_partner.received().len() as u64);
     for (owner, receiver) in [(partner, &to_partner), (platform, &to_platform)] {
         let told = feed(&world, owner).await;
-        let sent: Vec<Value> = receiver.received().iter().map(|received| received.body()).collect();
+        let sent: Vec<Value> = receiver.received().iter().map(Received::body).collect();
         assert_eq!(sent, told);
         for (received, item) in receiver.received().iter().zip(&told) {
             assert_eq!(received.path, "/hooks");
