@@ -30,7 +30,7 @@ pub mod partner_trail;
 pub mod partners;
 pub mod receipts;
 pub mod reviews;
-mod statuses;
+pub mod statuses;
 pub mod tasks;
 pub mod timers;
 mod turns;
