@@ -34,7 +34,7 @@ pub mod partners;
 pub mod receipts;
 mod recent;
 pub mod reviews;
-mod statuses;
+pub mod statuses;
 pub mod tasks;
 pub mod timers;
 mod turns;

@@ -1,7 +1,8 @@
-//! The newest statuses, kept for a second, so that polling does not reach the database while nothing changes.
+//! The newest statuses, so that polling does not reach the database while nothing changes.
 //!
-//! **Age.** What is kept was read less than a second ago. That bound alone makes it correct: another replica may have written since, and its
-//! word may be lost. What this replica has written, and what it hears of, makes what is older go at once ([`Statuses::changed`]).
+//! **Age.** What is answered from here was so less than a second ago: it was read then, or a look at all that changed since found nothing
+//! ([`renewal`]). That bound alone makes it correct: another replica may have written, and its word may be lost. What this replica has written, and
+//! what it hears of, makes what is older go at once ([`Statuses::changed`]).
 //!
 //! **Misses.** One statement at a time reads all that is wanted when it begins: a lone caller waits for nobody, and callers of different tasks
 //! share their statements. Whoever asks for a task that is just being read waits for the same answer, unless it turns out to be older than
@@ -26,9 +27,10 @@ use crate::store::tasks::StatusRecord;
 
 use super::{App, Error};
 
+pub mod renewal;
 mod shelf;
 
-use shelf::Shelf;
+use shelf::{Shelf, Watch};
 
 /// Memory for what is kept, in bytes.
 const ROOM: usize = 64 << 20;
@@ -48,6 +50,8 @@ struct Known {
     reading: Option<Batch>,
     /// What the next one reads.
     wanted: Batch,
+    /// Whether anybody has asked since the last look.
+    asked: bool,
 }
 
 type Batch = HashMap<TaskId, Read>;
@@ -60,6 +64,7 @@ struct Read {
     waiting: Vec<oneshot::Sender<Answer>>,
 }
 
+type Found = (TaskId, Result<StatusRecord, store::Error>);
 type Answer = Result<Option<Arc<StatusRecord>>, Error>;
 
 /// Where the answer to a caller comes from.
@@ -108,7 +113,7 @@ async fn read(app: Arc<App>, mut ids: Vec<TaskId>) {
 
 impl Default for Statuses {
     fn default() -> Self {
-        Self(Mutex::new(Known { shelf: Shelf::new(ROOM), reading: None, wanted: Batch::new() }))
+        Self(Mutex::new(Known { shelf: Shelf::new(ROOM), reading: None, wanted: Batch::new(), asked: false }))
     }
 }
 
@@ -122,9 +127,27 @@ impl Statuses {
         }
     }
 
+    /// These tasks changed, and no others have since the watch began.
+    fn watched(&self, changed: &[TaskId], watch: Watch) {
+        let mut known = self.known();
+        for id in changed {
+            known.shelf.take(*id);
+            if let Some(read) = known.reading.as_mut().and_then(|batch| batch.get_mut(id)) {
+                // It may have been read before it changed.
+                read.exists = u64::MAX;
+            }
+        }
+        known.shelf.watched(watch);
+    }
+
+    fn was_asked(&self) -> bool {
+        std::mem::take(&mut self.known().asked)
+    }
+
     fn look(&self, app: &Arc<App>, id: TaskId, at_least: u64) -> Source {
         let now = app.clock.now();
         let mut known = self.known();
+        known.asked = true;
         if let Some(status) = known.shelf.find(id, now).filter(|status| status.version >= at_least) {
             return Source::Shelf(status);
         }
@@ -140,24 +163,22 @@ impl Statuses {
     }
 
     /// Keeps and tells what was found, as of `at`; what to read next.
-    fn finish(&self, found: Result<Vec<(TaskId, Result<StatusRecord, store::Error>)>, Error>, at: Time) -> Vec<TaskId> {
+    fn finish(&self, found: Result<Vec<Found>, Error>, at: Time) -> Vec<TaskId> {
         let mut known = self.known();
         let mut batch = known.reading.take().unwrap_or_default();
-        match found {
-            Ok(found) => {
-                for (id, status) in found {
-                    let answer = status.map(Arc::new).map_err(Error::from);
-                    let Some(read) = batch.remove(&id) else { continue };
-                    if let Ok(status) = &answer
-                        && status.version >= read.exists
-                    {
-                        known.shelf.put(Arc::clone(status), at);
-                    }
-                    read.tell(&answer.map(Some));
-                }
-                batch.into_values().for_each(|read| read.tell(&Ok(None)));
+        let missing = found.as_ref().map(|_| None).map_err(Clone::clone);
+        for (id, status) in found.into_iter().flatten() {
+            let Some(read) = batch.remove(&id) else { continue };
+            let answer = status.map(|status| Some(Arc::new(status))).map_err(Error::from);
+            if let Ok(Some(status)) = &answer
+                && status.version >= read.exists
+            {
+                known.shelf.put(Arc::clone(status), at);
             }
-            Err(error) => batch.into_values().for_each(|read| read.tell(&Err(error.clone()))),
+            read.tell(&answer);
+        }
+        for (_, read) in batch {
+            read.tell(&missing);
         }
         known.begin()
     }

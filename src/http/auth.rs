@@ -61,11 +61,10 @@ impl Auth {
                 Ok(Holder { caller, key: Some(key) })
             }
             Credential::Bearer(text) => {
-                if let Some(credential_id) = self.platform.find(text) {
-                    return Ok(Holder { caller: Caller::Platform { credential_id }, key: None });
-                }
+                // No platform key looks like one.
                 if !looks_like_jwt(text) {
-                    return Err(invalid("This key is not known."));
+                    let found = self.platform.find(text).ok_or_else(|| invalid("This key is not known."))?;
+                    return Ok(Holder { caller: Caller::Platform { credential_id: found }, key: None });
                 }
                 let verified = self.buyers.verify(text, app.clock().now()).await.map_err(refused)?;
                 let caller = Caller::Buyer {

@@ -10,7 +10,7 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use super::middleware::Limits;
+use super::middleware::{Deadline, Limits};
 use super::problem::{Code, FieldError, Problem};
 
 mod explain;
@@ -99,7 +99,7 @@ async fn read(request: Request) -> Result<Vec<u8>, Problem> {
         return Err(too_large());
     }
     let body = Limited::new(body, MAX_BYTES);
-    let limits = head.extensions.get().copied().unwrap_or_else(Limits::default);
+    let limits = head.extensions.get().map_or_else(Limits::default, Deadline::limits);
     let bytes = match tokio::time::timeout(limits.body, body.collect()).await {
         Ok(Ok(collected)) => collected.to_bytes(),
         Ok(Err(error)) if error.is::<LengthLimitError>() => return Err(too_large()),

@@ -102,11 +102,6 @@ impl Operation {
         let (requests, durations) = ([const { OnceLock::new() }; Outcome::LABELS.len()], OnceLock::new());
         Arc::new(Self { id: id.into(), is_asked_all_the_time, requests, durations })
     }
-
-    /// Its name in the contract.
-    pub(super) fn id(&self) -> &str {
-        &self.id
-    }
 }
 
 /// How a request ended: the class of its status.
@@ -143,6 +138,11 @@ pub(super) struct InFlight {
 }
 
 impl InFlight {
+    /// The operation's name in the contract.
+    pub(super) fn operation(&self) -> &str {
+        &self.operation.id
+    }
+
     /// Whether a line for each answer would be too much for the log.
     pub(super) fn is_asked_all_the_time(&self) -> bool {
         self.operation.is_asked_all_the_time

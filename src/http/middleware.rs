@@ -1,6 +1,6 @@
 //! What every request passes through, outermost first: [`observe`] (its id, its span and its metrics, the headers of every answer) and [`guard`] (the
-//! time limit, the catcher of panics). Each is one service around the route, as every layer costs a poll what it allocates. (CORS and the
-//! order are in the parent module; bodies are limited where they are read.)
+//! time limit, the catcher of panics). Each is one service around the next, as every layer of axum's costs a poll what it allocates. (CORS and
+//! the order are in the parent module; bodies are limited where they are read.)
 
 use std::any::Any;
 use std::collections::HashMap;
@@ -12,13 +12,13 @@ use std::time::Duration;
 
 use axum::extract::{FromRequestParts, MatchedPath, Request};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::Route;
 use futures_util::FutureExt as _;
 use tokio::time::{Instant, timeout_at};
 use tower::{Service, service_fn};
-use tracing::{Instrument, Span};
+use tracing::{Instrument, Level, Span};
 use uuid::Uuid;
 
 use crate::ids;
@@ -97,44 +97,61 @@ impl Observer {
         }
     }
 
-    fn begin(&self, request: &Request) -> Observed {
+    fn begin(&self, request: &Request) -> Begun {
         let given = request.headers().get(REQUEST_ID_HEADER).filter(|id| is_request_id(id)).cloned();
         let id = given.unwrap_or_else(new_request_id);
-        let operation = self.operation(request);
-        let path = request.uri().path();
-        let path = path.char_indices().nth(MAX_PATH).map_or(path, |(end, _)| &path[..end]);
-        let span = tracing::info_span!(
-            "request", request_id = %id.to_str().unwrap_or_default(), operation = operation.id(),
-            method = %request.method(), path, caller = tracing::field::Empty
-        );
-        Observed { id, span, in_flight: self.metrics.begin(operation) }
+        let in_flight = self.metrics.begin(self.operation(request));
+        let (method, uri) = (request.method().clone(), request.uri().clone());
+        let mut begun = Begun { id, method, uri, span: Span::none(), in_flight };
+        // A span costs as much as the rest of a poll.
+        if !begun.in_flight.is_asked_all_the_time() || tracing::enabled!(Level::DEBUG) {
+            begun.span = begun.new_span();
+        }
+        begun
     }
 }
 
 /// One span and one line per request, and its metrics; its id in its answer and in the answer's headers those that protect browsers. Neither headers,
-/// nor the query, nor bodies are logged.
-pub(super) fn observe(observer: Arc<Observer>, mut route: Route) -> impl Wrapped {
+/// nor the query, nor bodies are logged. What is asked all the time has a line only when it fails, and its span only then.
+pub(super) fn observe(observer: Arc<Observer>, mut inner: impl Wrapped) -> impl Wrapped {
     service_fn(move |request: Request| {
-        let observed = observer.begin(&request);
-        observed.end(route.call(request))
+        let begun = observer.begin(&request);
+        begun.end(inner.call(request))
     })
 }
 
 /// A request that is being served.
-struct Observed {
+struct Begun {
     id: HeaderValue,
+    method: Method,
+    uri: Uri,
     span: Span,
     in_flight: InFlight,
 }
 
-impl Observed {
+impl Begun {
+    fn new_span(&self) -> Span {
+        let path = self.uri.path();
+        let path = path.char_indices().nth(MAX_PATH).map_or(path, |(end, _)| &path[..end]);
+        tracing::info_span!(
+            "request", request_id = %self.id.to_str().unwrap_or_default(), operation = self.in_flight.operation(),
+            method = %self.method, path, caller = tracing::field::Empty
+        )
+    }
+
     async fn end(self, answer: impl Future<Output = Result<Response, Infallible>>) -> Result<Response, Infallible> {
-        let Self { id, span, in_flight } = self;
-        let answer = REQUEST_ID.scope(id.clone(), answer).instrument(span.clone());
-        let Ok(mut response) = answer.await;
-        let is_quiet = in_flight.is_asked_all_the_time() && !is_failure(response.status());
-        let (status, took) = (response.status().as_u16(), in_flight.answered(response.status()));
-        let ms = took.as_secs_f64() * 1000.0;
+        let Ok(mut response) = REQUEST_ID.scope(self.id.clone(), answer).instrument(self.span.clone()).await;
+        let headers = response.headers_mut();
+        protect(headers);
+        headers.insert(REQUEST_ID_HEADER, self.id.clone());
+        self.answered(response.status());
+        Ok(response)
+    }
+
+    fn answered(self, status: StatusCode) {
+        let is_quiet = self.in_flight.is_asked_all_the_time() && !is_failure(status);
+        let span = if self.span.is_none() && !is_quiet { self.new_span() } else { self.span };
+        let (status, ms) = (status.as_u16(), self.in_flight.answered(status).as_secs_f64() * 1000.0);
         span.in_scope(|| {
             if is_quiet {
                 tracing::debug!(status, ms, "answered");
@@ -142,10 +159,6 @@ impl Observed {
                 tracing::info!(status, ms, "answered");
             }
         });
-        let headers = response.headers_mut();
-        protect(headers);
-        headers.insert(REQUEST_ID_HEADER, id);
-        Ok(response)
     }
 }
 
@@ -174,8 +187,6 @@ fn protect(headers: &mut HeaderMap) {
         (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
         (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'")),
     ];
-    // At once, and with room for those of the connection.
-    headers.reserve(DEFAULTS.len() + 1);
     for (name, value) in DEFAULTS {
         headers.entry(name).or_insert(value);
     }
@@ -191,11 +202,16 @@ fn panicked(panic: &(dyn Any + Send)) -> Response {
 
 /// When the request is given up. A handler that waits on purpose takes this as an argument and moves it.
 #[derive(Clone, Debug)]
-pub struct Deadline(Arc<Mutex<Instant>>);
+pub struct Deadline(Arc<Mutex<Instant>>, Limits);
 
 impl Deadline {
-    fn after(limit: Duration) -> Self {
-        Self(Arc::new(Mutex::new(Instant::now() + limit)))
+    fn new(limits: Limits) -> Self {
+        Self(Arc::new(Mutex::new(Instant::now() + limits.request)), limits)
+    }
+
+    /// What it comes from.
+    pub(super) fn limits(&self) -> Limits {
+        self.1
     }
 
     /// Gives the request this much longer.
@@ -232,9 +248,8 @@ impl<S: Sync> FromRequestParts<S> for Deadline {
 /// Gives up when the [`Deadline`] has passed, and answers for a handler that panicked. Streams are not cut: both end where the answer begins.
 pub(super) fn guard(limits: Limits, mut route: Route) -> impl Wrapped {
     service_fn(move |mut request: Request| {
-        let deadline = Deadline::after(limits.request);
+        let deadline = Deadline::new(limits);
         request.extensions_mut().insert(deadline.clone());
-        request.extensions_mut().insert(limits);
         let answer = AssertUnwindSafe(route.call(request)).catch_unwind();
         async move {
             let answered = deadline.limit(answer).await;

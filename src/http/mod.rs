@@ -9,7 +9,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::FromRef;
 use axum::http::{HeaderName, HeaderValue, Method, header};
-use tower::layer::layer_fn;
+use tower::layer::{Layer as _, layer_fn};
 use tower_http::cors::CorsLayer;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 use utoipa_axum::routes;
@@ -187,15 +187,16 @@ impl Api {
     }
 }
 
-/// Puts on what every route has. Layers listed later are further out.
+/// Puts on what every route has.
 fn dress(router: Router<AppState>, state: AppState) -> Router {
-    let (limits, observer) = (state.limits, Arc::clone(&state.observer));
+    let (limits, observer, cors) = (state.limits, Arc::clone(&state.observer), cors(&state.origins));
+    // One layer of axum's: each is a box in the next, and all are cloned for every request.
+    let around =
+        layer_fn(move |route| middleware::observe(Arc::clone(&observer), cors.layer(middleware::guard(limits, route))));
     router
         .fallback(middleware::not_found)
         .method_not_allowed_fallback(middleware::method_not_allowed)
-        .layer(layer_fn(move |route| middleware::guard(limits, route)))
-        .layer(cors(&state.origins))
-        .layer(layer_fn(move |route| middleware::observe(Arc::clone(&observer), route)))
+        .layer(around)
         .with_state(state)
 }
 

@@ -8,6 +8,7 @@ use std::error::Error as StdError;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use tracing::Span;
 use utoipa::ToSchema;
 
 use crate::domain::command::CommandType;
@@ -160,7 +161,10 @@ impl Problem {
             chain.push_str(&cause.to_string());
             next = cause.source();
         }
-        tracing::error!(code = self.code.as_str(), error = chain, "the request failed");
+        // What is asked all the time has no span that says it.
+        let id = if Span::current().is_disabled() { REQUEST_ID.try_with(Clone::clone).ok() } else { None };
+        let request_id = id.as_ref().and_then(|id| id.to_str().ok());
+        tracing::error!(code = self.code.as_str(), error = chain, request_id, "the request failed");
     }
 }
 

@@ -137,6 +137,19 @@ impl Found {
     }
 }
 
+/// The tasks of the rows that this transaction or later ones wrote, as far as they have committed; of the first `limit` rows.
+pub async fn list_changed(pool: &Pool, since: Transaction, limit: usize) -> Result<Vec<TaskId>, Error> {
+    let (epoch, number) = since.columns();
+    let rows = sqlx::query_scalar!(
+        "/* search: changed tasks */ select task_id from task_events where (epoch, xid) >= ($1, $2::text::xid8)
+         order by epoch, xid, task_id, seq limit $3",
+        epoch,
+        number,
+        count(limit),
+    );
+    Ok(rows.fetch_all(pool).await?.into_iter().map(TaskId).collect())
+}
+
 /// A row of the feed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Item {

@@ -1,4 +1,5 @@
-//! Watchers of statuses: runs what wakes them, and counts them; see [`crate::app::watch`].
+//! Those who poll and those who wait for statuses: runs what keeps the former up to date and wakes the latter, and counts them; see
+//! [`crate::app::statuses`] and [`crate::app::watch`].
 
 use std::sync::Arc;
 
@@ -7,6 +8,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
 use crate::app::App;
+use crate::app::statuses::renewal;
 use crate::app::watch::{self, relay};
 
 /// How often they are counted.
@@ -36,7 +38,9 @@ impl Watchers {
     /// Wakes watchers until the service drains.
     pub async fn run(&self) {
         let (app, count) = (&*self.app, self.count());
-        tokio::join!(relay::refresh(app), relay::look(app), relay::listen(app), relay::announce(app), count);
+        let relay =
+            async { tokio::join!(relay::refresh(app), relay::look(app), relay::listen(app), relay::announce(app)) };
+        tokio::join!(relay, renewal::run(app), count);
     }
 
     async fn count(&self) {

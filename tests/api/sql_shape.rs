@@ -12,7 +12,8 @@ use crate::harness::database::TestDb;
 use crate::harness::parties::Parties;
 
 /// The searches over many tasks. They fan out on a distributed engine, so there are few, and they take no locks.
-const SEARCHES: [&str; 20] = [
+const SEARCHES: [&str; 21] = [
+    "changed tasks",
     "deliveries of an endpoint",
     "deliveries to send again",
     "delivery of an event",

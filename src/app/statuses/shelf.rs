@@ -1,4 +1,4 @@
-//! What was read of late, in the order in which it was read.
+//! What was read of late and is still known to be so, in the order in which it was read.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -13,8 +13,8 @@ const MAX_AGE_MICROS: i64 = 1_000_000;
 /// What one takes beside its texts: its place in the map and in the queue, and the allocator's share.
 const PLACE: usize = 160;
 
-/// Statuses of less than a second ago, the newest for each task, bounded in weight. Not a general cache: with this bound on the age, the
-/// order of reading is the order of leaving, and a queue does what a cache would count uses for.
+/// Statuses that were so less than a second ago, the newest for each task, bounded in weight. What was read first leaves first, so a queue does
+/// what a cache would count uses for.
 #[derive(Debug)]
 pub(super) struct Shelf {
     kept: HashMap<TaskId, Arc<Kept>>,
@@ -22,6 +22,16 @@ pub(super) struct Shelf {
     queue: VecDeque<Arc<Kept>>,
     weight: usize,
     room: usize,
+    watch: Watch,
+}
+
+/// Since when every change has been taken away here, and until when.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Watch {
+    /// What was read from here on can be renewed.
+    pub(super) from: Option<Time>,
+    /// What was read before, and is still here, is still so.
+    pub(super) until: Option<Time>,
 }
 
 #[derive(Debug)]
@@ -33,11 +43,16 @@ struct Kept {
 impl Shelf {
     /// An empty one for so many bytes.
     pub(super) fn new(room: usize) -> Self {
-        Self { kept: HashMap::new(), queue: VecDeque::new(), weight: 0, room }
+        Self { kept: HashMap::new(), queue: VecDeque::new(), weight: 0, room, watch: Watch::default() }
     }
 
     pub(super) fn find(&self, id: TaskId, now: Time) -> Option<Arc<StatusRecord>> {
-        self.kept.get(&id).filter(|kept| kept.is_fresh(now)).map(|kept| Arc::clone(&kept.status))
+        self.kept.get(&id).filter(|kept| self.is_fresh(kept, now)).map(|kept| Arc::clone(&kept.status))
+    }
+
+    /// Every change is taken away from `from` on, as of `until`.
+    pub(super) fn watched(&mut self, watch: Watch) {
+        self.watch = watch;
     }
 
     /// Puts there what was read at `at`.
@@ -46,9 +61,14 @@ impl Shelf {
         self.weight += kept.weight();
         self.kept.insert(kept.status.task_id, Arc::clone(&kept));
         self.queue.push_back(kept);
-        while self.queue.front().is_some_and(|oldest| self.weight > self.room || !oldest.is_fresh(at)) {
+        while self.queue.front().is_some_and(|oldest| self.weight > self.room || !self.is_fresh(oldest, at)) {
             self.drop_oldest();
         }
+    }
+
+    /// Takes it away, whatever its version.
+    pub(super) fn take(&mut self, id: TaskId) {
+        self.kept.remove(&id);
     }
 
     /// Takes away what is older than this.
@@ -56,6 +76,11 @@ impl Shelf {
         if self.kept.get(&than.task_id).is_some_and(|kept| kept.status.version < than.version) {
             self.kept.remove(&than.task_id);
         }
+    }
+
+    fn is_fresh(&self, kept: &Kept, now: Time) -> bool {
+        let is_watched = self.watch.from.is_some_and(|from| from <= kept.read_at);
+        is_recent(kept.read_at, now) || (is_watched && self.watch.until.is_some_and(|until| is_recent(until, now)))
     }
 
     fn drop_oldest(&mut self) {
@@ -68,12 +93,12 @@ impl Shelf {
     }
 }
 
-impl Kept {
-    /// A clock that was set back makes nothing younger.
-    fn is_fresh(&self, now: Time) -> bool {
-        (0..MAX_AGE_MICROS).contains(&(now.micros() - self.read_at.micros()))
-    }
+/// A clock that was set back makes nothing younger.
+fn is_recent(time: Time, now: Time) -> bool {
+    (0..MAX_AGE_MICROS).contains(&(now.micros() - time.micros()))
+}
 
+impl Kept {
     fn weight(&self) -> usize {
         let texts = self.status.json.len() + self.status.workflow.key.as_str().len();
         size_of::<StatusRecord>() + texts + size_of::<Self>() + PLACE
@@ -119,6 +144,26 @@ pub(super) mod tests {
         for (now, found) in [(0, Some(1)), (999_999, Some(1)), (1_000_000, None), (-1, None)] {
             assert_eq!(version(&shelf, id, at(now)), found, "{now}");
         }
+    }
+
+    #[test]
+    fn what_was_read_since_changes_are_taken_away_is_found_as_long_as_they_are() {
+        let (mut shelf, before, since) = (Shelf::new(1 << 20), TaskId(ids::new()), TaskId(ids::new()));
+        shelf.put(Arc::new(status(before, 1)), at(0));
+        shelf.put(Arc::new(status(since, 1)), at(10));
+        shelf.watched(Watch { from: Some(at(10)), until: None });
+        assert_eq!(version(&shelf, since, at(1_000_010)), None, "nobody has looked yet");
+        shelf.watched(Watch { from: Some(at(10)), until: Some(at(900_000)) });
+        for (id, now, found) in [
+            (since, 1_899_999, Some(1)),
+            (since, 1_900_000, None),
+            (before, 1_000_000, None),
+            (before, 999_999, Some(1)),
+        ] {
+            assert_eq!(version(&shelf, id, at(now)), found, "{now}");
+        }
+        shelf.take(since);
+        assert_eq!(version(&shelf, since, at(900_000)), None);
     }
 
     #[test]

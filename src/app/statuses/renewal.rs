@@ -1,0 +1,61 @@
+//! What is kept of statuses is renewed without reading it again: while anybody polls, a look at the end of the feed, several times a second, says which
+//! tasks have changed. Those are taken away, and all others are as they were. So what polling costs the database depends on what is written and
+//! not on how many poll how much.
+//!
+//! **What makes it sound.** Every change of a status comes with a row of the trail, in the same transaction. A look reads the horizon first and then the rows
+//! from the *last* look's horizon on: whatever it does not see yet runs still, so it is at or above its own horizon, and the next look
+//! finds it. What is read while a look is under way is not kept if it is among the changed.
+//!
+//! **Failure.** A look that fails, or finds too much, renews nothing, and the next one begins anew: what is kept grows old by itself, and is read again.
+
+use std::time::Duration;
+
+use crate::domain::time::Time;
+use crate::store::feed::list_changed;
+use crate::store::horizon::{Transaction, find_horizon};
+
+use super::shelf::Watch;
+use super::{App, Error};
+
+/// Between two looks; with the time that one takes, well below the age that is allowed.
+const INTERVAL: Duration = Duration::from_millis(300);
+/// Rows that a look goes through.
+const MOST: usize = 5_000;
+
+/// The last look.
+#[derive(Clone, Copy)]
+struct Look {
+    horizon: Transaction,
+    from: Time,
+}
+
+/// Renews what is kept until the service drains.
+pub async fn run(app: &App) {
+    let mut last = None;
+    while !app.is_draining() {
+        app.pause(INTERVAL).await;
+        last = if app.statuses.was_asked() {
+            let looked = look(app, last).await;
+            looked.inspect_err(|error| tracing::debug!(%error, "what changed could not be read")).ok()
+        } else {
+            None
+        };
+    }
+}
+
+async fn look(app: &App, last: Option<Look>) -> Result<Look, Error> {
+    let at = app.clock.now();
+    let horizon = find_horizon(&app.pool).await?;
+    let anew = Look { horizon, from: app.clock.now() };
+    let Some(last) = last.filter(|last| last.horizon.epoch == horizon.epoch && last.horizon <= horizon) else {
+        app.statuses.watched(&[], Watch { from: Some(anew.from), until: None });
+        return Ok(anew);
+    };
+    let changed = list_changed(&app.pool, last.horizon, MOST).await?;
+    if changed.len() < MOST {
+        app.statuses.watched(&changed, Watch { from: Some(last.from), until: Some(at) });
+        return Ok(Look { horizon, ..last });
+    }
+    app.statuses.watched(&[], Watch { from: Some(anew.from), until: None });
+    Ok(anew)
+}
