@@ -100,6 +100,10 @@
 //! a look once a second at the versions of all watched tasks in one statement, so that nothing depends on a notification that can be lost. What is newer is
 //! read once, however many wait. [`worker::watchers`] runs these loops; draining lets everybody go.
 //!
+//! **The way out.** Owners of endpoints choose where we connect to, so a receiver is trusted with nothing. [`webhook::address`] gives an attempt the very addresses to
+//! connect to, judged for it, literal ones and names alike: nothing else looks a name up. [`webhook::client`] makes one connection per attempt, bounded in time and in
+//! what is read. [`webhook::sign`] makes the headers that the README tells receivers to verify; its lines are what the tests run.
+//!
 //! **The private Postgres.** [`embedded`] finds or fetches the programs, starts them for a Unix socket alone, adopts what already runs, recovers
 //! what was killed. Two lock files say who is starting it and who is using it; the last user stops it. The tests run on it too.
 //!
@@ -149,6 +153,10 @@
 //! **A window in the place of an index.** *Context:* a partner's feed needs its rows in the order of all. *Choice:* no partner in `task_events`; a page looks at
 //! the next 5,000 rows of the one index and at their tasks' owners. *Cost:* a partner with few tasks needs many pages to read from the start;
 //! writers pay for no further index.
+//!
+//! **Webhooks over hyper.** *Context:* reqwest asks its resolver about names alone, and reads interim answers (103) without a bound: one receiver that sent nothing
+//! else kept a thread of the runtime busy. *Choice:* some 80 lines on hyper, whose connection reads so many bytes and no more. *Cost:* no happy eyeballs; a
+//! name's addresses are tried in turn.
 //!
 //! **No repository traits.** *Context:* tests could replace the database. *Choice:* they get a real one each, in milliseconds, from a template.
 //! *Cost:* the tests need Postgres, which [`embedded`] brings.
