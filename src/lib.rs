@@ -119,6 +119,10 @@
 //! pauses and when an endpoint is given up; a notice of that is in its owner's feed, ordered as all rows are. A worker that dies leaves its deliveries to the end of
 //! their lease, so nothing is lost and some may come twice. [`webhook`] makes the attempt itself.
 //!
+//! **The way out.** Owners of endpoints choose where we connect to, so a receiver is trusted with nothing. [`webhook::address`] gives an attempt the very addresses to
+//! connect to, judged for it, literal ones and names alike: nothing else looks a name up. [`webhook::client`] makes one connection per attempt, bounded in time and in
+//! what is read. [`webhook::sign`] makes the headers that the README tells receivers to verify; its lines are what the tests run.
+//!
 //! **The private Postgres.** [`embedded`] finds or fetches the programs, starts them for a Unix socket alone, adopts what already runs, recovers
 //! what was killed. Two lock files say who is starting it and who is using it; the last user stops it. The tests run on it too.
 //!
@@ -181,6 +185,10 @@
 //!
 //! **Bodies made at each attempt.** *Context:* a stored body holds what is erased later, and a copy of every event per endpoint. *Choice:* none is stored. *Cost:* each attempt reads the event
 //! and its task, and folds the trail where the status has moved on.
+//!
+//! **Webhooks over hyper.** *Context:* reqwest asks its resolver about names alone, and reads interim answers (103) without a bound: one receiver that sent nothing
+//! else kept a thread of the runtime busy. *Choice:* some 80 lines on hyper, whose connection reads so many bytes and no more. *Cost:* no happy eyeballs; a
+//! name's addresses are tried in turn.
 //!
 //! **No repository traits.** *Context:* tests could replace the database. *Choice:* they get a real one each, in milliseconds, from a template.
 //! *Cost:* the tests need Postgres, which [`embedded`] brings.
