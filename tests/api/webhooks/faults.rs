@@ -101,23 +101,11 @@ async fn a_service_that_is_killed_again_and_again_loses_nothing_and_invents_noth
     world.set(&world.parties.platform, "b", &receivers[1]).await;
     let tasks = join_all((0..WRITERS).map(|_| world.open())).await;
     let url = sqlx::ConnectOptions::to_url_lossy(&world.parties.service.db.owner).to_string();
-    let arguments = [
-        "serve",
-        "--log",
-        "error",
-        "--listen",
-        "127.0.0.1:0",
-        "--platform-keys",
-        PLATFORM_KEY,
-        "--webhook-allow-private",
-        "true",
-        "--timers",
-        "false",
-        "--pool-size",
-        "4",
-        "--database-url",
-        &url,
-    ];
+    let arguments = format!(
+        "serve --log error --listen 127.0.0.1:0 --platform-keys {PLATFORM_KEY} --webhook-allow-private true --timers false \
+         --pool-size 4 --database-url {url}"
+    );
+    let arguments: Vec<&str> = arguments.split_whitespace().collect();
     let writers: Vec<_> = tasks
         .iter()
         .map(|task| {
