@@ -29,6 +29,11 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+/// Decisions are many small allocations: with this one they take a sixth less of the service's processor time.
+#[cfg(feature = "mimalloc")]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// The database that the service has in the private Postgres.
 const DATABASE: &str = "stagegate";
 

@@ -46,9 +46,8 @@ struct Target {
 }
 
 /// One client and its own tasks.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Client {
-    connection: Connection,
     /// Those with decisions to come, dealt with in turn.
     tasks: std::collections::VecDeque<Target>,
 }
@@ -69,22 +68,17 @@ pub struct Load {
 pub struct Clients {
     /// What they send.
     pub kind: Kind,
+    address: String,
     key: String,
     all: Vec<Client>,
     last: Option<Uuid>,
 }
 
 impl Clients {
-    /// Connects them; each speaks with the partner's key.
-    pub async fn connect(address: &str, key: &str, kind: Kind, count: usize) -> Result<Self, Failure> {
-        let mut clients = Vec::with_capacity(count);
-        for _ in 0..count {
-            clients.push(Client {
-                connection: Connection::open(address).await?,
-                tasks: std::collections::VecDeque::new(),
-            });
-        }
-        Ok(Self { kind, key: key.to_owned(), all: clients, last: None })
+    /// So many, with no tasks yet; each speaks with the partner's key.
+    pub fn new(address: &str, key: &str, kind: Kind, count: usize) -> Self {
+        let all = (0..count).map(|_| Client::default()).collect();
+        Self { kind, address: address.to_owned(), key: key.to_owned(), all, last: None }
     }
 
     /// How many tasks each client lacks of `wanted`, as those that it has begun have fewer decisions left in them.
@@ -104,14 +98,17 @@ impl Clients {
         self.last.expect("a turn has at least one decision")
     }
 
-    /// Lets all of them send decisions for this long.
+    /// Lets all of them send decisions for this long, over connections of this turn: the service closes those that are idle for long.
     pub async fn decide(&mut self, length: Duration) -> Result<Load, Failure> {
+        let mut connections = Vec::with_capacity(self.all.len());
+        for _ in 0..self.all.len() {
+            connections.push(Connection::open(&self.address).await?);
+        }
         let begun = Instant::now();
-        let (kind, key) = (self.kind, self.key.as_str());
         let mut running = tokio::task::JoinSet::new();
-        for client in self.all.drain(..) {
-            let key = key.to_owned();
-            running.spawn(async move { client.decide(kind, &key, begun + length).await });
+        for (client, connection) in self.all.drain(..).zip(connections) {
+            let (kind, key) = (self.kind, self.key.clone());
+            running.spawn(async move { client.decide((kind, &key), connection, begun + length).await });
         }
         let (mut latencies, mut refusals) = (Vec::new(), Vec::new());
         while let Some(done) = running.join_next().await {
@@ -137,13 +134,18 @@ struct Own {
 
 impl Client {
     /// Sends the next when the last is answered. One that is refused for the load waits for as long as it is told, as ours all do.
-    async fn decide(mut self, kind: Kind, key: &str, until: Instant) -> Result<(Self, Option<Uuid>, Own), Failure> {
+    async fn decide(
+        mut self,
+        (kind, key): (Kind, &str),
+        mut connection: Connection,
+        until: Instant,
+    ) -> Result<(Self, Option<Uuid>, Own), Failure> {
         let (mut last, mut own) = (None, Own::default());
         while Instant::now() < until {
             let Some(mut target) = self.tasks.pop_front() else { return Err("a client ran out of tasks".into()) };
             let request = request(kind, key, &target);
             let sent = Instant::now();
-            let answer = self.connection.send(&request).await?;
+            let answer = connection.send(&request).await?;
             if answer.status == 503 {
                 own.refusals.push(sent.elapsed());
                 self.tasks.push_front(target);

@@ -30,7 +30,7 @@ from task_events, generate_series($2, $3) number where task_id = $1 order by num
 
 /// Stores at least this many events.
 pub async fn fill(service: &Service, database: &PgConnectOptions, events: i64) -> Result<(), Failure> {
-    let mut client = service.clients(Kind::Vote, 1).await?;
+    let mut client = service.clients(Kind::Vote, 1);
     service.top_up(&mut client).await?;
     client.decide(Duration::from_millis(200)).await?;
     let task = client.decided_task();

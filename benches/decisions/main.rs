@@ -98,11 +98,8 @@ async fn measure(options: &Options, postgres: &Postgres) -> Result<(), Failure> 
         fill::fill(&service, &postgres.connect_options(DATABASE), options.stored).await?;
     }
     for kind in Kind::ALL.into_iter().filter(|kind| options.kind.is_none_or(|only| only == *kind)) {
-        let mut clients = service.clients(kind, options.clients).await?;
-        let mut crowd = match options.overload {
-            Some(times) => Some(service.clients(kind, options.clients * times).await?),
-            None => None,
-        };
+        let mut clients = service.clients(kind, options.clients);
+        let mut crowd = options.overload.map(|times| service.clients(kind, options.clients * times));
         report.begin(kind)?;
         let mut against = None;
         for _ in 0..options.rounds {

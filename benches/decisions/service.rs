@@ -69,8 +69,8 @@ impl Service {
     }
 
     /// Clients with no tasks yet.
-    pub async fn clients(&self, kind: Kind, count: usize) -> Result<Clients, Failure> {
-        Clients::connect(&self.address, &self.partner_key, kind, count).await
+    pub fn clients(&self, kind: Kind, count: usize) -> Clients {
+        Clients::new(&self.address, &self.partner_key, kind, count)
     }
 
     /// Opens as many tasks as the clients may need in a turn.

@@ -155,7 +155,7 @@ async fn round(options: &Options, service: &Service, busy: bool) -> Result<Round
     open(service, options.clients, vec![due; options.timers]).await?;
     // Late, as the service ends connections that say nothing for a while.
     sleep_until(due - TimeDelta::seconds(i64::try_from(options.seconds)?) - PAUSE).await?;
-    let mut clients: Clients = service.clients(Kind::Vote, options.clients).await?;
+    let mut clients: Clients = service.clients(Kind::Vote, options.clients);
     service.top_up(&mut clients).await?;
     let alone = clients.decide(Duration::from_secs(options.seconds)).await?;
     sleep_until(due).await?;

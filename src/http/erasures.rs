@@ -137,8 +137,8 @@ pub async fn request_erasure(
     State(state): State<AppState>,
     body: RawBody,
 ) -> Result<Response, Problem> {
-    let members = body.object()?;
-    let digest = commands::digest(&members);
+    let mut members = body.object()?;
+    let digest = commands::digest(&mut members);
     let NewErasure { id, party, partner_id, actor_id, reason } = from_value(Value::Object(members))?;
     let request = Request { id, party, partner_id, actor_id, reason, digest };
     let (record, created) = erasures::request_erasure(&state.app, &caller, request).await?;

@@ -112,8 +112,8 @@ pub async fn open_task(
     State(state): State<AppState>,
     body: RawBody,
 ) -> Result<Response, Problem> {
-    let members = body.object()?;
-    let digest = commands::digest(&members);
+    let mut members = body.object()?;
+    let digest = commands::digest(&mut members);
     let opening: TaskOpening = from_value(Value::Object(members))?;
     check_metadata(opening.metadata.as_ref())?;
     let new = NewTask {

@@ -78,5 +78,8 @@ pub(super) fn int(value: u32) -> i32 {
 
 /// JSON text of one of our own types.
 pub(super) fn to_json(value: &impl serde::Serialize) -> String {
-    serde_json::to_string(value).expect("our own types have string keys and serialize")
+    // Of a task's state, so that it need not be moved as it grows.
+    let mut json = Vec::with_capacity(1024);
+    serde_json::to_writer(&mut json, value).expect("our own types have string keys and serialize");
+    String::from_utf8(json).expect("JSON is text")
 }
