@@ -2,7 +2,7 @@
 //!
 //! **Order.** Of one task's events to one endpoint only the oldest that is pending is ever sent ([`store::deliveries`]). Lines do not wait for each other.
 //!
-//! **At least once, and once unless something breaks.** Who takes a delivery has it for [`LEASE`], which is longer than all that follows may take. A
+//! **At least once, and once unless something breaks.** Who takes a delivery has it for `LEASE`, which is longer than all that follows may take. A
 //! process that is killed leaves it to whoever finds it due after that, and one that was too slow finds that its result does not count.
 //!
 //! **The body is not stored.** It is made for each attempt by the code that makes the feed, so both say the same, and what was erased meanwhile

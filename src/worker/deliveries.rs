@@ -3,9 +3,9 @@
 //! A search finds lines (one task's events to one endpoint, [`deliveries::Line`]) in which something is due; each endpoint found is visited, which sends
 //! what is due there, several lines at a time. What may be sent, in which order, and what follows from an answer is said elsewhere.
 //!
-//! **Fairness.** An endpoint has one visit at a time, of [`EACH`] lines at the most, and the first goes out alone: more are sent side by side, [`WIDTH`] at
+//! **Fairness.** An endpoint has one visit at a time, of `EACH` lines at the most, and the first goes out alone: more are sent side by side, `WIDTH` at
 //! a time, once the endpoint has accepted one. One that fails gets a single attempt at a time, pauses after several failures, and all that fail together have half of
-//! the [`SLOTS`]. So endpoints that never answer hold slots, but not those of the others.
+//! the `SLOTS`. So endpoints that never answer hold slots, but not those of the others.
 //!
 //! **Sharing.** Nothing is claimed by a search. Two replicas that find the same line ask for its head, and one gets it.
 //!
