@@ -91,7 +91,7 @@ async fn run(options: &Options) -> Result<(), Failure> {
 
 async fn measure(options: &Options, postgres: &Postgres) -> Result<(), Failure> {
     let service = Service::start(&postgres.url(DATABASE), options).await?;
-    let reference = if options.alone { None } else { Reference::prepare(postgres, DATABASE)? };
+    let reference = if options.alone { None } else { Reference::prepare(postgres, DATABASE) };
     let processes = Processes { service: service.pid(), postgres: cpu::postmaster(postgres.data_dir())? };
     let mut report = Report::new(options, postgres.major(), reference.is_some())?;
     if options.stored > 0 {

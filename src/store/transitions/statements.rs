@@ -14,6 +14,7 @@ use crate::store::row::{int, to_json};
 /// an error none. Gives the tasks that were written.
 ///
 /// They are to be in the order of their tasks' ids, which is the order that rows are locked in.
+#[expect(clippy::too_many_lines, reason = "one statement and its thirty-four columns")]
 pub(in crate::store) async fn update<'c>(
     database: impl PgExecutor<'c>,
     writes: &[&Prepared],
