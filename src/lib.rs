@@ -102,10 +102,11 @@
 //! **Timers.** Each state knows when it must be woken, and the task's row has the earliest time. [`worker::timers`] searches for those that are due, without locks, and sends
 //! the command `Tick`; the version guard makes a second one harmless. A tick handles one timer, the earliest.
 //!
-//! **Polling.** A status that was read less than a second ago is answered from memory ([`app::tasks::get_task_status`]), after credential and owner were
-//! checked; a `304` needs nothing else, a `200` has its pace spliced in. Whatever is written here or heard of makes what is older go at once; the age bound
-//! alone makes it correct. One statement at a time reads all that is missing when it begins, so a thousand callers cost a thousandth of a statement each. Who knows of a newer
-//! version, by its `ETag` or `min_version`, gets no older one. Around the handler, [`http::middleware`] is two services and not a stack of layers, as each one costs a poll allocations.
+//! **Polling.** A status that was so less than a second ago is answered from memory ([`app::statuses`]), after credential and owner were checked; a `304` needs
+//! nothing else, a `200` has its pace spliced in. Whatever is written here or heard of makes what is older go at once; the age bound alone makes it correct.
+//! While somebody polls, a look at the end of the feed, a few times a second, finds what changed and renews the rest ([`app::statuses::renewal`]), so the database pays for
+//! writes and not for polls; one statement at a time reads all that is missing. Who knows of a newer version, by its `ETag` or `min_version`, gets no older one.
+//! Around the handler, [`http::middleware`] is two services in one layer: each layer of axum's is a box that is cloned for every request.
 //!
 //! **Waiting.** Who waits for a status shares one topic per task ([`app::watch`]), which knows the newest status and nothing else. Three things say that there is a
 //! newer one: this replica's own write, after its commit; a notification of another replica ([`store::changes`], batched, on two connections of their own); and
@@ -170,8 +171,12 @@
 //! partner's list begin with all that a filter can ask for; a page is merged from the runs that are asked for, which are found by going through the index from
 //! one to the next. *Cost:* 64 bytes a task, and an answer that takes longer with each stage of each version where there are tasks.
 //!
-//! **A queue in the place of a cache.** *Context:* statuses are kept for a second, within 64 MiB. *Choice:* a map and a queue under one lock, as with one age for all
-//! the order of reading is the order of leaving. *Cost:* 60 lines of our own. A general cache counts uses and keeps its own time, which a test cannot set, and gains nothing here.
+//! **A queue in the place of a cache.** *Context:* statuses are kept within 64 MiB and renewed all at once. *Choice:* a map and a queue under one lock; what was read first leaves
+//! first. *Cost:* some 100 lines of our own. A general cache keeps the time of each entry by a clock that a test cannot set.
+//!
+//! **Renewal by the feed.** *Context:* a hundred thousand tasks, each polled every few seconds, are never young enough in memory. *Choice:* the order of transactions that the
+//! feed has anyway says what changed since the last look. *Cost:* a status may not change without a row of the trail, which holds since both are one statement; an administrator's
+//! own `update` of a status is not seen while its task is polled. On a sharded engine, whose shards count transactions apart, the renewal must go.
 //!
 //! **NOTIFY after the commit.** *Context:* a `pg_notify` in the transition's statement cannot be lost, but takes a lock of the whole database at each commit. *Choice:*
 //! one task announces what was committed, at most every 10 ms. *Cost:* a word that is lost with its process; the look each second finds the change.

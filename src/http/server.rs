@@ -2,7 +2,8 @@
 //! its socket for ever; and it knows no cap on connections.
 //!
 //! Slow headers: HTTP/1 requests, first and later ones (hence also idle connections), are cut off by hyper; what hyper
-//! does not time, the bytes that tell HTTP/1 from HTTP/2 and HTTP/2's first request, is cut off here. Over the cap,
+//! does not time, the bytes that tell HTTP/1 from HTTP/2 and HTTP/2's first request, is cut off here. A look at the first of those, which leaves them
+//! where they are, saves HTTP/1 a second read buffer as long as it is connected. Over the cap,
 //! connections wait unaccepted. Draining: nothing new is accepted, idle connections close, running requests finish, and
 //! what still runs at the deadline is dropped.
 
@@ -22,7 +23,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tower::ServiceExt as _;
@@ -64,7 +65,9 @@ pub async fn serve(
 ) -> Drained {
     let permits = Arc::new(Semaphore::new(limits.max_connections));
     let graceful = GracefulShutdown::new();
-    let server = Server { builder: Arc::new(builder(limits.header_timeout)), router, limits };
+    let (any, http1) = (builder(limits.header_timeout), builder(limits.header_timeout).http1_only());
+    let (serving, stopping) = watch::channel(());
+    let server = Server { any: Arc::new(any), http1: Arc::new(http1), router, limits, stopping };
     let mut connections = JoinSet::new();
     tokio::pin!(shutdown);
     loop {
@@ -81,7 +84,7 @@ pub async fn serve(
             }
         }
     }
-    drop(listener);
+    drop((listener, serving));
     match timeout(limits.drain_timeout, graceful.shutdown()).await {
         Ok(()) => Drained::Clean,
         Err(_) => Drained::CutOff,
@@ -90,13 +93,16 @@ pub async fn serve(
 
 #[derive(Clone)]
 struct Server {
-    builder: Arc<Builder<TokioExecutor>>,
+    any: Arc<Builder<TokioExecutor>>,
+    http1: Arc<Builder<TokioExecutor>>,
     router: Router,
     limits: Limits,
+    /// Closed once draining begins.
+    stopping: watch::Receiver<()>,
 }
 
 impl Server {
-    async fn connection(self, stream: TcpStream, peer: SocketAddr, watcher: Watcher) {
+    async fn connection(mut self, stream: TcpStream, peer: SocketAddr, watcher: Watcher) {
         // Answers are small; waiting to fill a packet only delays them.
         let _ = stream.set_nodelay(true);
         let spoke = Arc::new(AtomicBool::new(false));
@@ -110,7 +116,14 @@ impl Server {
             }
         });
         // In a box, as each future that holds another would have room for it several times over.
-        let serving = Box::pin(watcher.watch(self.builder.serve_connection(TokioIo::new(stream), service)));
+        let serving = Box::pin(async move {
+            let is_http1 = tokio::select! {
+                is_http1 = is_http1(&stream) => is_http1,
+                _ = self.stopping.changed() => return Ok(()),
+            };
+            let builder = if is_http1 { self.http1 } else { self.any };
+            watcher.watch(builder.serve_connection(TokioIo::new(stream), service)).await
+        });
         let silence = async {
             sleep(self.limits.header_timeout).await;
             if spoke.load(Ordering::Relaxed) {
@@ -125,6 +138,14 @@ impl Server {
             () = silence => tracing::debug!(%peer, "no request came, connection cut off"),
         }
     }
+}
+
+/// Whether the first bytes are a request of HTTP/1. Of few bytes or none it is not told here.
+async fn is_http1(stream: &TcpStream) -> bool {
+    const HTTP2: &[u8] = b"PRI ";
+    let mut first = [0; HTTP2.len()];
+    let length = stream.peek(&mut first).await.unwrap_or_default();
+    length > 0 && !HTTP2.starts_with(&first[..length])
 }
 
 fn builder(header_timeout: Duration) -> Builder<TokioExecutor> {

@@ -92,7 +92,7 @@ impl Stream {
     }
 
     async fn status(&mut self) -> Bytes {
-        let body = self.watch.answer().await;
+        let body = Box::pin(self.watch.answer()).await;
         self.next = if self.watch.is_final() { Next::Nothing } else { Next::News };
         format!("event: status\nid: {}\ndata: {body}\n\n", self.watch.status().version).into()
     }
@@ -106,7 +106,8 @@ impl Stream {
             return Some(format!("retry: {}\n\n", pause_millis()).into());
         }
         // Whoever may not know any more is told nothing more. A database that is away ends no silent stream.
-        match self.holder.check(app).await {
+        // In a box: what waits has room for the wait alone.
+        match Box::pin(self.holder.check(app)).await {
             Err(problem) if woken.is_ok() || problem.code() == Code::Unauthorized => return None,
             Ok(()) | Err(_) => {}
         }

@@ -8,7 +8,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
 use crate::app::App;
-use crate::app::statuses::renewal;
+use crate::app::statuses::renewal::Renewal;
 use crate::app::watch::{self, relay};
 
 /// How often they are counted.
@@ -40,7 +40,7 @@ impl Watchers {
         let (app, count) = (&*self.app, self.count());
         let relay =
             async { tokio::join!(relay::refresh(app), relay::look(app), relay::listen(app), relay::announce(app)) };
-        tokio::join!(relay, renewal::run(app), count);
+        tokio::join!(relay, Renewal::default().run(app), count);
     }
 
     async fn count(&self) {

@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use serde_json::{Value, json};
+use sqlx::Connection as _;
 use stagegate::app::App;
 use stagegate::app::log::Keys;
+use stagegate::app::statuses::renewal::Renewal;
 use stagegate::app::watch::relay;
 use stagegate::worker::erasures::Erasures;
 use stagegate::worker::watchers::Watchers;
@@ -82,6 +84,75 @@ async fn callers_who_come_together_share_a_statement() {
     let mut told = answers.iter().zip(&tasks[1..]);
     assert!(told.all(|(answer, task)| answer.status == 200 && answer.body["task_id"] == task.as_str()));
     assert_eq!(reads.take(), 2, "of others: the first one's, and one for all who came meanwhile");
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn what_does_not_change_is_not_read_again_while_somebody_polls() {
+    let (parties, task) = in_legal().await;
+    let mut renewal = Renewal::default();
+    poll(&parties.buyer, &task, "").await;
+    renewal.step(&parties.service.app).await;
+    // What was read before the first look cannot be renewed.
+    pass(&parties, 1_000_000);
+    let reads = Reads::begin();
+    for _ in 0..10 {
+        assert_eq!(poll(&parties.buyer, &task, "").await.status, 200);
+        renewal.step(&parties.service.app).await;
+        pass(&parties, 999_999);
+    }
+    assert_eq!(reads.take(), 1);
+    renewal.step(&parties.service.app).await;
+    renewal.step(&parties.service.app).await;
+    pass(&parties, 1_000_000);
+    poll(&parties.buyer, &task, "").await;
+    assert_eq!(reads.take(), 1, "nobody had asked, so nobody looked");
+}
+
+#[tokio::test]
+async fn a_look_finds_what_another_replica_has_written_without_a_word() {
+    let (parties, task) = in_legal().await;
+    let (app, client) = replica(&parties).await;
+    let mut renewal = Renewal::default();
+    poll(&client, &task, "").await;
+    renewal.step(&app).await;
+    for message in ["one", "two", "three"] {
+        let old = poll(&client, &task, "").await.body["version"].clone();
+        parties.partner.done(&task, &update(message)).await;
+        assert_eq!(poll(&client, &task, "").await.body["version"], old);
+        renewal.step(&app).await;
+        assert_eq!(poll(&client, &task, "").await.body["message"], message);
+        pass(&parties, 600_000);
+    }
+}
+
+#[tokio::test]
+async fn a_row_that_commits_late_is_found_by_the_next_look() {
+    let (parties, task) = in_legal().await;
+    let (app, client) = replica(&parties).await;
+    let (mut renewal, mut owner) = (Renewal::default(), parties.service.db.owner().await);
+    poll(&client, &task, "").await;
+    renewal.step(&app).await;
+    poll(&client, &task, "").await;
+    // A writer that has its number and has not committed, while looks go by and others commit.
+    let mut late = owner.begin().await.unwrap();
+    sqlx::query("select pg_current_xact_id()").execute(&mut *late).await.unwrap();
+    for _ in 0..3 {
+        parties.open("brand-campaign").await;
+        poll(&client, &task, "").await;
+        renewal.step(&app).await;
+    }
+    let writes = [
+        "update tasks set buyer_status = replace(buyer_status::text, 'legal', 'late')::json where task_id = $1::uuid",
+        "update task_events set xid = pg_current_xact_id() where task_id = $1::uuid",
+    ];
+    for write in writes {
+        sqlx::query(write).bind(&task).execute(&mut *late).await.unwrap();
+    }
+    let key = async || poll(&client, &task, "").await.body["stage"]["key"].clone();
+    assert_eq!(key().await, "legal");
+    late.commit().await.unwrap();
+    renewal.step(&app).await;
+    assert_eq!(key().await, "late");
 }
 
 #[tokio::test]

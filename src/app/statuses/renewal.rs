@@ -22,24 +22,34 @@ const INTERVAL: Duration = Duration::from_millis(300);
 /// Rows that a look goes through.
 const MOST: usize = 5_000;
 
+/// What looks.
+#[derive(Debug, Default)]
+pub struct Renewal(Option<Look>);
+
 /// The last look.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 struct Look {
     horizon: Transaction,
+    /// When the first of those began without a gap between them.
     from: Time,
 }
 
-/// Renews what is kept until the service drains.
-pub async fn run(app: &App) {
-    let mut last = None;
-    while !app.is_draining() {
-        app.pause(INTERVAL).await;
-        last = if app.statuses.was_asked() {
+impl Renewal {
+    /// Renews what is kept until the service drains.
+    pub async fn run(mut self, app: &App) {
+        while !app.is_draining() {
+            app.pause(INTERVAL).await;
+            self.step(app).await;
+        }
+    }
+
+    /// Looks once, if anybody has polled since the last time.
+    pub async fn step(&mut self, app: &App) {
+        let last = self.0.take();
+        if app.statuses.was_asked() {
             let looked = look(app, last).await;
-            looked.inspect_err(|error| tracing::debug!(%error, "what changed could not be read")).ok()
-        } else {
-            None
-        };
+            self.0 = looked.inspect_err(|error| tracing::debug!(%error, "what changed could not be read")).ok();
+        }
     }
 }
 
@@ -47,14 +57,13 @@ async fn look(app: &App, last: Option<Look>) -> Result<Look, Error> {
     let at = app.clock.now();
     let horizon = find_horizon(&app.pool).await?;
     let anew = Look { horizon, from: app.clock.now() };
-    let Some(last) = last.filter(|last| last.horizon.epoch == horizon.epoch && last.horizon <= horizon) else {
-        app.statuses.watched(&[], Watch { from: Some(anew.from), until: None });
-        return Ok(anew);
-    };
-    let changed = list_changed(&app.pool, last.horizon, MOST).await?;
-    if changed.len() < MOST {
-        app.statuses.watched(&changed, Watch { from: Some(last.from), until: Some(at) });
-        return Ok(Look { horizon, ..last });
+    let last = last.filter(|last| last.horizon.epoch == horizon.epoch && last.horizon <= horizon);
+    if let Some(last) = last {
+        let changed = list_changed(&app.pool, last.horizon, MOST).await?;
+        if changed.len() < MOST {
+            app.statuses.watched(&changed, Watch { from: Some(last.from), until: Some(at) });
+            return Ok(Look { horizon, ..last });
+        }
     }
     app.statuses.watched(&[], Watch { from: Some(anew.from), until: None });
     Ok(anew)
