@@ -2,7 +2,7 @@
 //!
 //! **Age.** What is answered from here was so less than a second ago: it was read then, or a look at all that changed since found nothing
 //! ([`renewal`]). That bound alone makes it correct: another replica may have written, and its word may be lost. What this replica has written, and
-//! what it hears of, makes what is older go at once ([`Statuses::changed`]).
+//! what it hears of, makes what is older go at once (`Statuses::changed`).
 //!
 //! **Misses.** One statement at a time reads all that is wanted when it begins: a lone caller waits for nobody, and callers of different tasks
 //! share their statements. Whoever asks for a task that is just being read waits for the same answer, unless it turns out to be older than

@@ -1,4 +1,4 @@
-//! What every request passes through, outermost first: [`observe`] (its id, its span and its metrics, the headers of every answer) and [`guard`] (the
+//! What every request passes through, outermost first: `observe` (its id, its span and its metrics, the headers of every answer) and `guard` (the
 //! time limit, the catcher of panics). Each is one service around the next, as every layer of axum's costs a poll what it allocates. (CORS and
 //! the order are in the parent module; bodies are limited where they are read.)
 
