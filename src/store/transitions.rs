@@ -5,7 +5,7 @@
 //! that the version moved on, and write nothing: they are [`Outcome::Stale`] and must look their command up, else decide
 //! again.
 //!
-//! Rows are sealed and turned into columns by whoever decided ([`prepared`]); [`super::writer`] then lets those that wait share a statement.
+//! Rows are sealed and turned into columns by whoever decided (`prepared`); the writer then lets those that wait share a statement.
 
 use std::sync::Arc;
 

@@ -69,7 +69,7 @@ async fn a_decision_costs_one_read_and_one_write_and_the_next_on_that_task_no_re
     let [read, write] = sent_for_first.as_slice() else { panic!("{sent_for_first:?}") };
     assert!(read.trim_start().starts_with("select task_id"), "{read}");
     assert!(write.starts_with("with row as"), "{write}");
-    assert_eq!(sent_for_second, [write.clone()]);
+    assert_eq!(&sent_for_second[..], std::slice::from_ref(write));
 }
 
 async fn open_task(service: &Service) -> (uuid::Uuid, String) {
