@@ -176,10 +176,11 @@ async fn what_another_replica_writes_is_read_when_it_is_heard() {
     // Until the replica listens, nothing is heard; the clock stands still, so nothing grows old.
     let heard = async {
         for number in 0.. {
+            let message = number.to_string();
             poll(&client, &task, "").await;
-            parties.partner.done(&task, &update(&number.to_string())).await;
+            parties.partner.done(&task, &update(&message)).await;
             for _ in 0..20 {
-                if poll(&client, &task, "").await.body["message"] == number.to_string() {
+                if poll(&client, &task, "").await.body["message"] == *message {
                     return;
                 }
             }

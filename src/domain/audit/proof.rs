@@ -191,10 +191,9 @@ impl EntryProof {
             return Err(Error::Order(self.seq));
         }
         match committed.as_ref().map_err(Clone::clone)? {
-            None => Ok(head),
             Some(Committed { kind, .. }) if Kind::find(S::Event::KINDS, kind.name).is_none() => Err(Error::Columns),
             Some(Committed { root, .. }) if *root != entry.root => Err(Error::Fields),
-            Some(_) => Ok(head),
+            None | Some(_) => Ok(head),
         }
     }
 }
