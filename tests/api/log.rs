@@ -285,7 +285,8 @@ async fn the_worker_stops_when_the_service_drains() {
 /// Waits until no transaction is running that is older than the last event. The server counts them over all of its databases, so those of
 /// other tests hold an event back for a moment.
 pub async fn settle(parties: &Parties) {
-    let unsettled = "select count(*) from task_events where xid >= pg_snapshot_xmin(pg_current_snapshot())";
+    let unsettled = "select (select count(*) from task_events where xid >= pg_snapshot_xmin(pg_current_snapshot()))
+        + (select count(*) from partner_events where xid >= pg_snapshot_xmin(pg_current_snapshot()))";
     while scalar(parties, unsettled).await > 0 {
         tokio::task::yield_now().await;
     }
