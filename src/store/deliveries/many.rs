@@ -1,5 +1,6 @@
 //! Many deliveries of an endpoint at once: sent again, or given up. In steps: found by a search, changed by their keys.
 
+use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::super::events::Key;
@@ -22,7 +23,8 @@ pub async fn list_settled(
     limit: u32,
 ) -> Result<Vec<Row>, Error> {
     let states: Vec<&str> = states.iter().map(|state| state.as_str()).collect();
-    let rows = sqlx::query!(
+    let rows = sqlx::query_as!(
+        Found,
         "/* search: deliveries to send again */
          select task_id, seq, recorded_at from webhook_deliveries
          where owner_id = $1 and endpoint_id = $2 and state = any ($3) and (recorded_at, task_id, seq) > ($4, $5, $6)
@@ -35,17 +37,13 @@ pub async fn list_settled(
         after.map_or(0, |after| bigint(after.seq)),
         i64::from(limit),
     );
-    let rows = rows.fetch_all(pool).await?.into_iter().map(|row| {
-        let place = Place { table: "webhook_deliveries", key: Key(row.task_id, row.seq) };
-        let seq = place.unsigned(row.seq)?;
-        Ok(Row { recorded_at: row.recorded_at.into(), task_id: TaskId(row.task_id), seq })
-    });
-    rows.collect()
+    rows.fetch_all(pool).await?.into_iter().map(Row::try_from).collect()
 }
 
 /// Up to `limit` deliveries of an endpoint that are pending and due after `after`.
 pub async fn list_pending(pool: &Pool, key: &EndpointKey, after: Option<Time>, limit: u32) -> Result<Vec<Row>, Error> {
-    let rows = sqlx::query!(
+    let rows = sqlx::query_as!(
+        Found,
         "/* search: pending deliveries of an endpoint */
          select task_id, seq, recorded_at from webhook_deliveries
          where owner_id = $1 and endpoint_id = $2 and state = 'pending' and due_at > coalesce($3, '-infinity'::timestamptz)
@@ -55,12 +53,7 @@ pub async fn list_pending(pool: &Pool, key: &EndpointKey, after: Option<Time>, l
         after.map(Time::utc),
         i64::from(limit),
     );
-    let rows = rows.fetch_all(pool).await?.into_iter().map(|row| {
-        let place = Place { table: "webhook_deliveries", key: Key(row.task_id, row.seq) };
-        let seq = place.unsigned(row.seq)?;
-        Ok(Row { recorded_at: row.recorded_at.into(), task_id: TaskId(row.task_id), seq })
-    });
-    rows.collect()
+    rows.fetch_all(pool).await?.into_iter().map(Row::try_from).collect()
 }
 
 /// Makes these deliveries due now, from the beginning of the schedule, whatever became of them; how many there were.
@@ -95,6 +88,22 @@ pub async fn give_up(pool: &Pool, key: &EndpointKey, rows: &[Row]) -> Result<(),
     );
     given_up.execute(pool).await?;
     Ok(())
+}
+
+struct Found {
+    task_id: Uuid,
+    seq: i64,
+    recorded_at: DateTime<Utc>,
+}
+
+impl TryFrom<Found> for Row {
+    type Error = Error;
+
+    fn try_from(found: Found) -> Result<Self, Error> {
+        let place = Place { table: "webhook_deliveries", key: Key(found.task_id, found.seq) };
+        let seq = place.unsigned(found.seq)?;
+        Ok(Self { recorded_at: found.recorded_at.into(), task_id: TaskId(found.task_id), seq })
+    }
 }
 
 fn keys(rows: &[Row]) -> (Vec<Uuid>, Vec<i64>) {
