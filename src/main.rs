@@ -120,7 +120,7 @@ async fn serve_on(
 
     let state = AppState::new(Arc::clone(&app), http_settings(settings, &credentials)).await?;
     let workers = start_workers(settings, &app, &state);
-    let router = http::router(state);
+    let surface = http::Surface::new(state);
     let shutdown = async {
         requested(stop).await;
         app.drain();
@@ -128,7 +128,7 @@ async fn serve_on(
         tokio::time::sleep(settings.limits.drain_delay).await;
     };
     let drained = tokio::select! {
-        drained = server::serve(listener, router, connection_limits(&settings.limits), shutdown) => drained,
+        drained = server::serve(listener, surface, connection_limits(&settings.limits), shutdown) => drained,
         () = database.keep_running() => unreachable!("it watches until it is dropped"),
     };
     if tokio::time::timeout(settings.limits.drain_timeout, workers.join_all()).await.is_err() {

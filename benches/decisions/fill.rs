@@ -1,6 +1,7 @@
 //! Fills the database: one task with a few decisions, copied by SQL until there are as many events as asked for. Hashes and texts are those
 //! of the one, so the trails do not verify; their sizes, keys and indexes are those of real ones.
 
+use std::io::Write as _;
 use std::time::Duration;
 
 use sqlx::postgres::PgConnectOptions;
@@ -28,6 +29,8 @@ select ('ffffffff-' || substr(md5(number::text), 1, 4) || '-4' || substr(md5(num
     seq, cause_seq, type, stage, round, party, recorded_at, command_id, command_digest, entry, data, personal, hash
 from task_events, generate_series($2, $3) number where task_id = $1 order by number, seq";
 
+const SIZES: &str = "select reltuples::bigint, pg_total_relation_size(oid) from pg_class where oid = $1::regclass";
+
 /// Stores at least this many events.
 pub async fn fill(service: &Service, database: &PgConnectOptions, events: i64) -> Result<(), Failure> {
     let mut client = service.clients(Kind::Vote, 1);
@@ -48,5 +51,9 @@ pub async fn fill(service: &Service, database: &PgConnectOptions, events: i64) -
     }
     sqlx::query("vacuum (analyze) tasks, task_events").execute(&mut connection).await?;
     sqlx::query("checkpoint").execute(&mut connection).await?;
+    for table in ["tasks", "task_events"] {
+        let (rows, bytes): (i64, i64) = sqlx::query_as(SIZES).bind(table).fetch_one(&mut connection).await?;
+        writeln!(std::io::stdout(), "{table}: {rows} rows of {} bytes with their indexes", bytes / rows.max(1))?;
+    }
     Ok(connection.close().await?)
 }

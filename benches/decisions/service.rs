@@ -2,11 +2,13 @@
 
 use std::fmt::Write as _;
 use std::process::Stdio;
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 use stagegate::ids;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
+use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use crate::client::{Clients, Connection, Kind, STAGES, message};
@@ -14,6 +16,9 @@ use crate::{Failure, Options};
 
 /// Tasks that each client has in hand when a turn of votes begins.
 const TASKS_FOR_VOTES: usize = 20;
+
+/// Clients for which tasks are opened at a time.
+const OPENING: usize = 32;
 
 /// Decisions a second that the tasks of a turn must be enough for.
 const FASTEST: usize = 12_000;
@@ -80,11 +85,16 @@ impl Service {
             Kind::Advance => self.tasks_to_advance,
         };
         let lacking = clients.lacking(wanted);
+        // Few at a time, also for a crowd: what is opened is not what is measured.
+        let few = Arc::new(Semaphore::new(OPENING));
         let mut opening = tokio::task::JoinSet::new();
         for (client, count) in lacking.into_iter().enumerate() {
-            let (mut connection, key) = (Connection::open(&self.address).await?, self.platform_key.clone());
+            let (address, key) = (self.address.clone(), self.platform_key.clone());
             let bodies: Vec<(Uuid, String)> = (0..count).map(|_| self.task(clients.kind)).collect();
+            let few = Arc::clone(&few);
             opening.spawn(async move {
+                let _turn = few.acquire().await?;
+                let mut connection = Connection::open(&address).await?;
                 let mut opened = Vec::with_capacity(bodies.len());
                 for (task, body) in bodies {
                     connection.send(&message("POST", "/api/v1/tasks", &key, &body)).await?.expect(201)?;

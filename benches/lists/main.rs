@@ -10,7 +10,6 @@ use std::io::Write as _;
 use std::sync::Arc;
 use std::time::Instant;
 
-use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::Request;
 use base64::Engine as _;
@@ -21,7 +20,7 @@ use serde_json::{Value, json};
 use stagegate::app::App;
 use stagegate::clock::Clock;
 use stagegate::embedded::{self, Postgres};
-use stagegate::http::{self, AppState, Settings};
+use stagegate::http::{AppState, Settings, Surface};
 use stagegate::store::pool;
 use stagegate::{config, ids};
 use tower::ServiceExt as _;
@@ -49,7 +48,7 @@ struct Options {
 
 /// The service on a database of its own, with one partner.
 struct Service {
-    router: Router,
+    router: Surface,
     partner_id: String,
     partner_key: String,
 }
@@ -147,7 +146,7 @@ impl Service {
         pool::migrate(&options).await?;
         let app = Arc::new(App::new(pool::connect(&options, 2).await?, clock.clone()));
         let settings = Settings { platform_keys: vec![PLATFORM_KEY.into()], ..Settings::default() };
-        let router = http::router(AppState::new(app, settings).await?);
+        let router = Surface::new(AppState::new(app, settings).await?);
         let mut service = Self { router, partner_id: String::new(), partner_key: String::new() };
         let partner = service.call("POST", "/api/v1/partners", PLATFORM_KEY, &json!({ "name": "Partner" })).await?;
         service.partner_id = text(&partner["id"]);

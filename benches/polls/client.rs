@@ -63,8 +63,8 @@ impl Clients {
     /// Connects them.
     pub async fn connect(address: &str, count: usize) -> Result<Self, Failure> {
         let mut clients = Vec::with_capacity(count);
-        for _ in 0..count {
-            clients.push(Client::open(address).await?);
+        for number in (0..).take(count) {
+            clients.push(Client { next: number, ..Client::open(address).await? });
         }
         Ok(Self(clients))
     }
@@ -78,18 +78,18 @@ impl Clients {
     ) -> Result<Load, Failure> {
         let begun = Instant::now();
         let mut running = tokio::task::JoinSet::new();
-        for (number, mut client) in (0..).zip(self.0.drain(..)) {
+        for mut client in self.0.drain(..) {
             let mut request = bytes(request);
             running.spawn(async move {
-                let (mut latencies, mut task) = (Vec::new(), number);
+                let mut latencies = Vec::new();
                 while begun.elapsed() < length {
                     let sent = Instant::now();
-                    let answered = client.ask(&mut request, which(task)).await?;
+                    let answered = client.ask(&mut request, which(client.next)).await?;
                     latencies.push(sent.elapsed());
                     if answered != status {
                         return Err(format!("{answered}: {}", String::from_utf8_lossy(&client.buffer)).into());
                     }
-                    task = task.wrapping_add(STRIDE * 32);
+                    client.next = client.next.wrapping_add(STRIDE * 32);
                 }
                 Ok::<_, Failure>((client, latencies))
             });
@@ -114,13 +114,15 @@ fn bytes(request: &str) -> Vec<u8> {
 struct Client {
     stream: TcpStream,
     buffer: Vec<u8>,
+    /// The number of the task that it polls next.
+    next: u32,
 }
 
 impl Client {
     async fn open(address: &str) -> Result<Self, Failure> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
-        Ok(Self { stream, buffer: Vec::with_capacity(16_384) })
+        Ok(Self { stream, buffer: Vec::with_capacity(16_384), next: 0 })
     }
 
     /// Asks for the status of a task; the answer is in the buffer then.

@@ -18,6 +18,11 @@ use stagegate::domain::id::{BuyerId, PartnerId, TaskId};
 use stagegate::domain::party::Party;
 use stagegate::ids;
 
+/// The program's own.
+#[cfg(feature = "mimalloc")]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const ENTRIES: u64 = 100_000;
 const ROUNDS: u32 = 7;
 

@@ -6,6 +6,8 @@
 
 use std::sync::Arc;
 
+use tokio::join;
+use tokio::task::yield_now;
 use tracing::Instrument as _;
 
 use crate::domain::audit::{self, EntryView, Hash, Sealed};
@@ -21,7 +23,7 @@ use crate::domain::view::{Reader, TaskView};
 use crate::domain::workflow::Workflow;
 use crate::ids;
 use crate::store;
-use crate::store::transitions::{Outcome, Save};
+use crate::store::transitions::{Outcome, Prepared, Save};
 
 use super::tasks::Loaded;
 use super::{App, Caller, Error, pace};
@@ -157,7 +159,7 @@ pub async fn tick_until_quiet(app: &App, mut task: Loaded, most: u32) -> Result<
             Err(Refusal::NothingDue) => return Ok(handled),
             Err(refusal) => return Err(Error::Internal(Arc::new(refusal))),
         };
-        if let Outcome::Saved(written) = save(app, &task, &transition, None).await? {
+        if let Outcome::Saved(written) = send(app, prepare(&task, &transition, None), &transition).await? {
             (handled, attempts) = (handled + 1, 0);
             let quiet = transition.snapshot().task.wake_at().is_none_or(|next| next > now);
             app.recent.moved(&task, transition, &written).await;
@@ -194,9 +196,16 @@ async fn attempt_until_settled(app: &App, party: Party, target: Target, request:
             // A refusal counts only for a command that was not carried out before.
             Err(refused) => return find_replay(app, party, &task, request).await?.ok_or(refused),
         };
-        match save(app, &task, &transition, Some(request.digest)).await? {
+        let write = prepare(&task, &transition, Some(request.digest));
+        let hashes = write.hashes();
+        let answer = async {
+            // The statement goes out first: while it is under way there is time for the answer.
+            yield_now().await;
+            answer(app, party, (&task, &transition), &hashes).await
+        };
+        let (outcome, answer) = join!(send(app, write, &transition), answer);
+        match outcome? {
             Outcome::Saved(written) => {
-                let answer = answer(app, party, (&task, &transition), &written.hashes).await;
                 app.recent.moved(&task, transition, &written).await;
                 return answer;
             }
@@ -263,9 +272,12 @@ async fn find_late(app: &App, task: &Loaded, command: &Command) -> Result<Option
     Ok(store::events::find_late(&app.pool, task.id(), (*party, &actor.id), (stage, round)).await?)
 }
 
-async fn save(app: &App, task: &Loaded, transition: &Transition, digest: Option<[u8; 32]>) -> Result<Outcome, Error> {
-    let save = Save { transition, head: task.head, command_digest: digest, seed: ids::random::<32> };
-    let outcome = store::transitions::save(&app.writer, &save).await?;
+fn prepare(task: &Loaded, transition: &Transition, digest: Option<[u8; 32]>) -> Prepared {
+    Prepared::new(&Save { transition, head: task.head, command_digest: digest, seed: ids::random::<32> })
+}
+
+async fn send(app: &App, write: Prepared, transition: &Transition) -> Result<Outcome, Error> {
+    let outcome = app.writer.write(write).await?;
     if let Outcome::Saved(_) = outcome {
         app.committed(transition);
     }

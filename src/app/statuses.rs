@@ -8,7 +8,7 @@
 //! share their statements. Whoever asks for a task that is just being read waits for the same answer, unless it turns out to be older than
 //! what the caller knows of; then the next statement reads it again.
 //!
-//! **Memory.** What was read first goes first: when it is too old, or when all together weigh too much.
+//! **Memory.** What was read first goes first: when it is too old, or when all together weigh too much. All is packed ([`Status`]).
 
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
@@ -27,9 +27,11 @@ use crate::store::tasks::StatusRecord;
 
 use super::{App, Error};
 
+mod packed;
 pub mod renewal;
 mod shelf;
 
+pub use packed::Status;
 use shelf::{Shelf, Watch};
 
 /// Memory for what is kept, in bytes.
@@ -50,8 +52,8 @@ struct Known {
     reading: Option<Batch>,
     /// What the next one reads.
     wanted: Batch,
-    /// Whether anybody has asked since the last look.
-    asked: bool,
+    /// When anybody asked last.
+    asked_at: Time,
 }
 
 type Batch = HashMap<TaskId, Read>;
@@ -65,11 +67,12 @@ struct Read {
 }
 
 type Found = (TaskId, Result<StatusRecord, store::Error>);
-type Answer = Result<Option<Arc<StatusRecord>>, Error>;
+type Packed = (TaskId, Result<Arc<Status>, Error>);
+type Answer = Result<Option<Arc<Status>>, Error>;
 
 /// Where the answer to a caller comes from.
 enum Source {
-    Shelf(Arc<StatusRecord>),
+    Shelf(Arc<Status>),
     /// The statement under way, if it finds this version or a newer one.
     Shared(oneshot::Receiver<Answer>, u64),
     /// A statement that begins after the caller came.
@@ -77,7 +80,7 @@ enum Source {
 }
 
 /// A task's status, less than a second old. One who knows of version `at_least` is never given an older one, unless there is no such version.
-pub(super) async fn newest(app: &Arc<App>, id: TaskId, at_least: u64) -> Result<Arc<StatusRecord>, Error> {
+pub(super) async fn newest(app: &Arc<App>, id: TaskId, at_least: u64) -> Result<Arc<Status>, Error> {
     let answer = match app.statuses.look(app, id, at_least) {
         Source::Shelf(status) => return Ok(status),
         Source::Own(answer) => answer,
@@ -92,7 +95,7 @@ pub(super) async fn newest(app: &Arc<App>, id: TaskId, at_least: u64) -> Result<
     received(answer).await
 }
 
-async fn received(answer: oneshot::Receiver<Answer>) -> Result<Arc<StatusRecord>, Error> {
+async fn received(answer: oneshot::Receiver<Answer>) -> Result<Arc<Status>, Error> {
     answer.await.unwrap_or_else(|_| Err(Error::impossible("a statement that answers nobody")))?.ok_or(Error::NotFound)
 }
 
@@ -107,13 +110,19 @@ async fn read(app: Arc<App>, mut ids: Vec<TaskId>) {
             Ok(Err(elapsed)) => Err(Error::Overloaded(Arc::new(elapsed))),
             Err(_) => Err(Error::impossible("a statement that panics")),
         };
-        ids = app.statuses.finish(found, at);
+        let packed = found.map(|found| app.statuses.pack(found, at));
+        ids = app.statuses.finish(packed);
     }
 }
 
 impl Default for Statuses {
     fn default() -> Self {
-        Self(Mutex::new(Known { shelf: Shelf::new(ROOM), reading: None, wanted: Batch::new(), asked: false }))
+        Self(Mutex::new(Known {
+            shelf: Shelf::new(ROOM),
+            reading: None,
+            wanted: Batch::new(),
+            asked_at: Time::from_micros(i64::MIN),
+        }))
     }
 }
 
@@ -140,14 +149,15 @@ impl Statuses {
         known.shelf.watched(watch);
     }
 
-    fn was_asked(&self) -> bool {
-        std::mem::take(&mut self.known().asked)
+    /// Whether anybody has asked since then.
+    fn was_asked(&self, since: Time) -> bool {
+        self.known().asked_at >= since
     }
 
     fn look(&self, app: &Arc<App>, id: TaskId, at_least: u64) -> Source {
         let now = app.clock.now();
         let mut known = self.known();
-        known.asked = true;
+        known.asked_at = now;
         if let Some(status) = known.shelf.find(id, now).filter(|status| status.version >= at_least) {
             return Source::Shelf(status);
         }
@@ -162,20 +172,43 @@ impl Statuses {
         self.known().want(app, id)
     }
 
-    /// Keeps and tells what was found, as of `at`; what to read next.
-    fn finish(&self, found: Result<Vec<Found>, Error>, at: Time) -> Vec<TaskId> {
+    /// What was found, as it was at `at`. While it is packed, others find what is kept.
+    fn pack(&self, found: Vec<Found>, at: Time) -> Vec<Packed> {
+        let mut known = self.known();
+        let modelled = found.into_iter().map(|(id, status)| {
+            let with_model = status.map(|status| (known.shelf.model(&status), status));
+            (id, with_model.map_err(Error::from))
+        });
+        let modelled: Vec<_> = modelled.collect();
+        drop(known);
+        let pack = |(model, status)| Arc::new(Status::new(&status, model, at));
+        modelled.into_iter().map(|(id, status)| (id, status.map(pack))).collect()
+    }
+
+    /// The same of what others have read for themselves; it is not kept here.
+    pub(super) fn pack_aside(&self, found: Vec<Found>, at: Time) -> Vec<Packed> {
+        let packed = self.pack(found, at);
+        let mut known = self.known();
+        packed.iter().filter_map(|(_, status)| status.as_ref().ok()).for_each(|status| known.shelf.leave_out(status));
+        packed
+    }
+
+    /// Keeps and tells what was found; what to read next.
+    fn finish(&self, found: Result<Vec<Packed>, Error>) -> Vec<TaskId> {
         let mut known = self.known();
         let mut batch = known.reading.take().unwrap_or_default();
         let missing = found.as_ref().map(|_| None).map_err(Clone::clone);
         for (id, status) in found.into_iter().flatten() {
-            let Some(read) = batch.remove(&id) else { continue };
-            let answer = status.map(|status| Some(Arc::new(status))).map_err(Error::from);
-            if let Ok(Some(status)) = &answer
-                && status.version >= read.exists
-            {
-                known.shelf.put(Arc::clone(status), at);
+            let read = batch.remove(&id);
+            if let Ok(status) = &status {
+                match &read {
+                    Some(read) if status.version >= read.exists => known.shelf.put(Arc::clone(status)),
+                    Some(_) | None => known.shelf.leave_out(status),
+                }
             }
-            read.tell(&answer);
+            if let Some(read) = read {
+                read.tell(&status.map(Some));
+            }
         }
         for (_, read) in batch {
             read.tell(&missing);
@@ -241,7 +274,8 @@ mod tests {
             app.statuses.changed(change(id, written));
             let Source::Shared(second, exists) = app.statuses.look(&app, id, 0) else { panic!("it is being read") };
             assert_eq!(exists, written);
-            let next = app.statuses.finish(Ok(vec![(id, Ok(shelf::tests::status(id, 1)))]), now);
+            let packed = app.statuses.pack(vec![(id, Ok(shelf::tests::record(id, 1)))], now);
+            let next = app.statuses.finish(Ok(packed));
             assert!(next.is_empty());
             for answer in [first, second] {
                 assert_eq!(received(answer).await.unwrap().version, 1);

@@ -18,6 +18,7 @@ use crate::store;
 use crate::store::tasks::Record;
 use crate::store::transitions::{Open, Outcome, Written, insert_opened};
 
+use super::statuses::Status;
 use super::{App, Caller, Error, pace, statuses, workflows};
 
 pub use crate::store::lists::{After as OpenedAfter, Filter};
@@ -213,19 +214,14 @@ pub async fn list_tasks(
 }
 
 /// The buyer's view of a task; of this version or newer, if there is one.
-pub async fn get_task_status(
-    app: &Arc<App>,
-    caller: &Caller,
-    id: TaskId,
-    at_least: u64,
-) -> Result<Arc<StatusRecord>, Error> {
+pub async fn get_task_status(app: &Arc<App>, caller: &Caller, id: TaskId, at_least: u64) -> Result<Arc<Status>, Error> {
     let status = statuses::newest(app, id, at_least).await?;
-    if may_see(caller, status.partner_id, status.buyer_id) { Ok(status) } else { Err(Error::NotFound) }
+    if may_see(caller, status.model.partner_id, status.buyer_id) { Ok(status) } else { Err(Error::NotFound) }
 }
 
 /// The body of an answer with this status now.
-pub async fn answer_status(app: &App, status: &StatusRecord) -> String {
-    pace::answer(app, status).await
+pub async fn answer_status(app: &App, status: &Status) -> String {
+    pace::answer(app, (status.model.partner_id, &status.model.workflow), &status.course, &status.json()).await
 }
 
 /// Up to `limit` statuses of a buyer's tasks, the latest opened first, as they are answered now.
@@ -237,7 +233,7 @@ pub async fn list_statuses(
 ) -> Result<Vec<StatusRecord>, Error> {
     let mut listed = store::lists::list_statuses(&app.pool, buyer, after, limit).await?;
     for status in &mut listed {
-        status.json = pace::answer(app, status).await;
+        status.json = pace::answer(app, (status.partner_id, &status.workflow), &status.course, &status.json).await;
     }
     Ok(listed)
 }

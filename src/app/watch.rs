@@ -19,10 +19,10 @@ use tokio::sync::{Notify, watch};
 use crate::domain::decide::Transition;
 use crate::domain::id::TaskId;
 use crate::store::changes::Change;
-use crate::store::tasks::StatusRecord;
 
-use super::tasks::may_see;
-use super::{App, Caller, Error, pace, statuses};
+use super::statuses::Status;
+use super::tasks::{answer_status, may_see};
+use super::{App, Caller, Error, statuses};
 
 pub mod relay;
 
@@ -69,7 +69,7 @@ struct Topic {
 
 #[derive(Clone, Debug, Default)]
 struct Seen {
-    status: Option<Arc<StatusRecord>>,
+    status: Option<Arc<Status>>,
     stopping: bool,
 }
 
@@ -78,7 +78,7 @@ struct Seen {
 pub struct Watch {
     seat: Seat,
     seen: watch::Receiver<Seen>,
-    status: Arc<StatusRecord>,
+    status: Arc<Status>,
 }
 
 /// What ended a wait.
@@ -97,7 +97,7 @@ pub async fn watch_task_status(app: &Arc<App>, caller: &Caller, id: TaskId, at_l
     // Whoever has just written here reads it.
     let at_least = at_least.max(seat.topic.exists.load(Ordering::SeqCst));
     let status = seat.topic.at_least(app, at_least).await?;
-    if !may_see(caller, status.partner_id, status.buyer_id) {
+    if !may_see(caller, status.model.partner_id, status.buyer_id) {
         return Err(Error::NotFound);
     }
     Ok(Watch { seat, seen, status })
@@ -119,7 +119,7 @@ pub fn count(app: &App) -> (usize, usize) {
 
 impl Watch {
     /// The newest status as of the last wait, or of the beginning.
-    pub fn status(&self) -> &StatusRecord {
+    pub fn status(&self) -> &Status {
         &self.status
     }
 
@@ -130,7 +130,7 @@ impl Watch {
 
     /// The body of an answer with that status now.
     pub async fn answer(&self) -> String {
-        pace::answer(&self.seat.app, &self.status).await
+        answer_status(&self.seat.app, &self.status).await
     }
 
     /// Waits for a newer status, or until the service is about to stop. May be dropped at any time and called again.
@@ -201,7 +201,7 @@ impl Topic {
     }
 
     /// The newest status that the watchers know, if it is of this version or newer; else whatever is the newest, which they are told.
-    async fn at_least(&self, app: &Arc<App>, version: u64) -> Result<Arc<StatusRecord>, Error> {
+    async fn at_least(&self, app: &Arc<App>, version: u64) -> Result<Arc<Status>, Error> {
         let known = self.seen.borrow().status.clone();
         if let Some(status) = known.filter(|status| status.version >= version) {
             return Ok(status);
@@ -211,7 +211,7 @@ impl Topic {
         Ok(status)
     }
 
-    fn publish(&self, status: Arc<StatusRecord>) {
+    fn publish(&self, status: Arc<Status>) {
         self.seen.send_if_modified(|seen| {
             let newer = status.version > seen.version();
             if newer {

@@ -22,7 +22,7 @@ use super::Verdict;
 const MAX_FLAWS: u32 = 100;
 
 /// How many bytes of lines are looked at together.
-const BATCH: usize = 1 << 20;
+const BATCH: usize = 1 << 18;
 
 /// What a file is checked with, as it was named on the command line.
 #[derive(Clone, Debug, Default)]

@@ -34,7 +34,8 @@ impl<S: Sync> FromRequestParts<S> for IfNoneMatch {
 }
 
 impl IfNoneMatch {
-    fn new(headers: &HeaderMap) -> Self {
+    /// From a request's headers.
+    pub(super) fn new(headers: &HeaderMap) -> Self {
         let mut known = Self::default();
         for tag in tags(headers, &header::IF_NONE_MATCH) {
             known.is_any |= tag == "*";

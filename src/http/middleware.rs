@@ -14,7 +14,6 @@ use axum::extract::{FromRequestParts, MatchedPath, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::Route;
 use futures_util::FutureExt as _;
 use tokio::time::{Instant, timeout_at};
 use tower::{Service, service_fn};
@@ -49,8 +48,8 @@ impl Default for Limits {
     }
 }
 
-/// A route with something around it.
-pub(super) trait Wrapped:
+/// A route, or all of them, with something around it.
+pub trait Wrapped:
     Service<Request, Response = Response, Error = Infallible, Future: Send + 'static> + Clone + Send + Sync + 'static
 {
 }
@@ -85,10 +84,14 @@ impl Observer {
     }
 
     fn operation(&self, request: &Request) -> &Arc<Operation> {
-        let Some(route) = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str) else {
-            return &self.unmatched;
-        };
-        let method = if request.method() == Method::HEAD { &Method::GET } else { request.method() };
+        let route = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
+        self.operation_of(request.method(), route)
+    }
+
+    /// Of the route that a request was found to be for.
+    pub(super) fn operation_of(&self, method: &Method, route: Option<&str>) -> &Arc<Operation> {
+        let Some(route) = route else { return &self.unmatched };
+        let method = if method == Method::HEAD { &Method::GET } else { method };
         let known = self.operations.get(route).and_then(|known| known.iter().find(|(of, _)| of == method));
         match known {
             Some((_, operation)) => operation,
@@ -97,10 +100,10 @@ impl Observer {
         }
     }
 
-    fn begin(&self, request: &Request) -> Begun {
+    fn begin(&self, request: &Request, operation: &Arc<Operation>) -> Begun {
         let given = request.headers().get(REQUEST_ID_HEADER).filter(|id| is_request_id(id)).cloned();
         let id = given.unwrap_or_else(new_request_id);
-        let in_flight = self.metrics.begin(self.operation(request));
+        let in_flight = self.metrics.begin(operation);
         let (method, uri) = (request.method().clone(), request.uri().clone());
         let mut begun = Begun { id, method, uri, span: Span::none(), in_flight };
         // A span costs as much as the rest of a poll.
@@ -112,10 +115,12 @@ impl Observer {
 }
 
 /// One span and one line per request, and its metrics; its id in its answer and in the answer's headers those that protect browsers. Neither headers,
-/// nor the query, nor bodies are logged. What is asked all the time has a line only when it fails, and its span only then.
-pub(super) fn observe(observer: Arc<Observer>, mut inner: impl Wrapped) -> impl Wrapped {
+/// nor the query, nor bodies are logged. What is asked all the time has a line only when it fails, and its span only then. Whatever
+/// is asked counts as `one`, if that is given.
+pub(super) fn observe(observer: Arc<Observer>, one: Option<Arc<Operation>>, mut inner: impl Wrapped) -> impl Wrapped {
     service_fn(move |request: Request| {
-        let begun = observer.begin(&request);
+        let operation = one.as_ref().unwrap_or_else(|| observer.operation(&request));
+        let begun = observer.begin(&request, operation);
         begun.end(inner.call(request))
     })
 }
@@ -205,7 +210,8 @@ fn panicked(panic: &(dyn Any + Send)) -> Response {
 pub struct Deadline(Arc<Mutex<Instant>>, Limits);
 
 impl Deadline {
-    fn new(limits: Limits) -> Self {
+    /// From now on.
+    pub(super) fn new(limits: Limits) -> Self {
         Self(Arc::new(Mutex::new(Instant::now() + limits.request)), limits)
     }
 
@@ -245,20 +251,25 @@ impl<S: Sync> FromRequestParts<S> for Deadline {
     }
 }
 
-/// Gives up when the [`Deadline`] has passed, and answers for a handler that panicked. Streams are not cut: both end where the answer begins.
-pub(super) fn guard(limits: Limits, mut route: Route) -> impl Wrapped {
+/// Keeps a route within a [`Deadline`], which its handler can move.
+pub(super) fn guard(limits: Limits, mut route: impl Wrapped) -> impl Wrapped {
     service_fn(move |mut request: Request| {
         let deadline = Deadline::new(limits);
         request.extensions_mut().insert(deadline.clone());
-        let answer = AssertUnwindSafe(route.call(request)).catch_unwind();
-        async move {
-            let answered = deadline.limit(answer).await;
-            Ok(match answered {
-                Some(Ok(Ok(response))) => response,
-                Some(Err(panic)) => panicked(&*panic),
-                None => timed_out(),
-            })
-        }
+        within(deadline, route.call(request))
+    })
+}
+
+/// Gives up when the deadline has passed, and answers for a handler that panicked. Streams are not cut: both end where the answer begins.
+pub(super) async fn within(
+    deadline: Deadline,
+    answer: impl Future<Output = Result<Response, Infallible>>,
+) -> Result<Response, Infallible> {
+    let answered = deadline.limit(AssertUnwindSafe(answer).catch_unwind()).await;
+    Ok(match answered {
+        Some(Ok(Ok(response))) => response,
+        Some(Err(panic)) => panicked(&*panic),
+        None => timed_out(),
     })
 }
 

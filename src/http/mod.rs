@@ -1,6 +1,6 @@
 //! The door for HTTP: parse, one call into `app`, view. No rules, no SQL.
 //!
-//! [`router`] puts it together; [`routes`] is the one list from which both the router and the contract are made.
+//! [`Surface`] puts it together; [`routes`] is the one list from which both the router and the contract are made.
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -15,6 +15,8 @@ use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 use utoipa_axum::routes;
 
 use crate::app::App;
+
+pub use surface::Surface;
 
 pub mod audit;
 pub mod auth;
@@ -43,6 +45,7 @@ pub mod server;
 pub mod simulations;
 pub mod statuses;
 pub mod streams;
+mod surface;
 pub mod tasks;
 pub mod webhooks;
 pub mod workflows;
@@ -170,8 +173,8 @@ fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(openapi::openapi_json))
 }
 
-/// The whole HTTP surface as a service.
-pub fn router(state: AppState) -> Router {
+/// Every operation behind axum's router.
+fn router(state: AppState) -> Router {
     let (router, _) = routes().split_for_parts();
     dress(router.merge(docs::router()), state)
 }
@@ -191,8 +194,9 @@ impl Api {
 fn dress(router: Router<AppState>, state: AppState) -> Router {
     let (limits, observer, cors) = (state.limits, Arc::clone(&state.observer), cors(&state.origins));
     // One layer of axum's: each is a box in the next, and all are cloned for every request.
-    let around =
-        layer_fn(move |route| middleware::observe(Arc::clone(&observer), cors.layer(middleware::guard(limits, route))));
+    let around = layer_fn(move |route| {
+        middleware::observe(Arc::clone(&observer), None, cors.layer(middleware::guard(limits, route)))
+    });
     router
         .fallback(middleware::not_found)
         .method_not_allowed_fallback(middleware::method_not_allowed)

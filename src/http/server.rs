@@ -13,11 +13,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::Body;
-use axum::extract::ConnectInfo;
 use hyper::Request;
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
@@ -27,6 +25,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tower::ServiceExt as _;
+
+use super::middleware::Wrapped;
 
 /// How often an HTTP/2 client must show that it lives, and how long it gets to answer.
 const PING_INTERVAL: Duration = Duration::from_secs(20);
@@ -55,11 +55,10 @@ pub enum Drained {
     CutOff,
 }
 
-/// Serves `router` until `shutdown`, then drains. The peer's address is in the request's extensions as
-/// `ConnectInfo<SocketAddr>`.
+/// Serves `surface` until `shutdown`, then drains.
 pub async fn serve(
     listener: TcpListener,
-    router: Router,
+    surface: impl Wrapped,
     limits: Limits,
     shutdown: impl Future<Output = ()>,
 ) -> Drained {
@@ -67,7 +66,7 @@ pub async fn serve(
     let graceful = GracefulShutdown::new();
     let (any, http1) = (builder(limits.header_timeout), builder(limits.header_timeout).http1_only());
     let (serving, stopping) = watch::channel(());
-    let server = Server { any: Arc::new(any), http1: Arc::new(http1), router, limits, stopping };
+    let server = Server { any: Arc::new(any), http1: Arc::new(http1), surface, limits, stopping };
     let mut connections = JoinSet::new();
     tokio::pin!(shutdown);
     loop {
@@ -92,27 +91,27 @@ pub async fn serve(
 }
 
 #[derive(Clone)]
-struct Server {
+struct Server<S> {
     any: Arc<Builder<TokioExecutor>>,
     http1: Arc<Builder<TokioExecutor>>,
-    router: Router,
+    surface: S,
     limits: Limits,
     /// Closed once draining begins.
     stopping: watch::Receiver<()>,
 }
 
-impl Server {
+impl<S: Wrapped> Server<S> {
     async fn connection(mut self, stream: TcpStream, peer: SocketAddr, watcher: Watcher) {
         // Answers are small; waiting to fill a packet only delays them.
         let _ = stream.set_nodelay(true);
         let spoke = Arc::new(AtomicBool::new(false));
         let service = service_fn({
-            let (router, spoke) = (self.router, Arc::clone(&spoke));
+            let (surface, spoke) = (self.surface, Arc::clone(&spoke));
             move |request: Request<Incoming>| {
                 spoke.store(true, Ordering::Relaxed);
-                let mut request = request.map(Body::new);
-                request.extensions_mut().insert(ConnectInfo(peer));
-                router.clone().oneshot(request)
+                // A box for each body, but none for none.
+                let request = request.map(|body| if body.is_end_stream() { Body::empty() } else { Body::new(body) });
+                surface.clone().oneshot(request)
             }
         });
         // In a box, as each future that holds another would have room for it several times over.

@@ -1,18 +1,20 @@
 //! What the buyer reads: one status, or all of the caller's.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::State;
-use axum::http::{HeaderValue, header};
+use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio::time::timeout;
 use utoipa::IntoParams;
 
-use crate::app::App;
-use crate::app::tasks::{self, OpenedAfter, StatusRecord};
+use crate::app::statuses::Status;
+use crate::app::tasks::{self, OpenedAfter};
 use crate::app::watch::{Woken, watch_task_status};
+use crate::app::{App, Caller};
 use crate::domain::id::TaskId;
 use crate::domain::pace::StatusView;
 use crate::domain::time::Time;
@@ -101,8 +103,7 @@ pub async fn get_task_status(
     let at_least = known.newest().max(query.min_version);
     let wait = query.wait.time().min(holder.left(app).unwrap_or(Duration::MAX));
     if wait.is_zero() || known.is_nothing() {
-        let status = tasks::get_task_status(app, &holder.caller, path.id, at_least).await?;
-        return Ok(answer(app, &known, &status).await);
+        return current(app, &holder.caller, path.id, (&known, at_least)).await;
     }
     deadline.extend(wait);
     let mut watch = watch_task_status(app, &holder.caller, path.id, at_least).await?;
@@ -119,7 +120,24 @@ pub async fn get_task_status(
     Ok(response)
 }
 
-async fn answer(app: &App, known: &etag::IfNoneMatch, status: &StatusRecord) -> Response {
+/// The same without a query, past the router (see [`super::Surface`]).
+pub(super) async fn poll(state: &AppState, id: TaskId, headers: &HeaderMap) -> Result<Response, Problem> {
+    let holder = state.auth.authenticate(&state.app, headers).await?;
+    let known = etag::IfNoneMatch::new(headers);
+    current(&state.app, &holder.caller, id, (&known, known.newest())).await
+}
+
+async fn current(
+    app: &Arc<App>,
+    caller: &Caller,
+    id: TaskId,
+    (known, at_least): (&etag::IfNoneMatch, u64),
+) -> Result<Response, Problem> {
+    let status = tasks::get_task_status(app, caller, id, at_least).await?;
+    Ok(answer(app, known, &status).await)
+}
+
+async fn answer(app: &App, known: &etag::IfNoneMatch, status: &Status) -> Response {
     if known.has(status.version) {
         return etag::not_modified(status.version);
     }

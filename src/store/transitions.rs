@@ -7,12 +7,10 @@
 //!
 //! Rows are sealed and turned into columns by whoever decided (`prepared`); the writer then lets those that wait share a statement.
 
-use std::sync::Arc;
-
 use sqlx::PgConnection;
 
 use super::error::constraint;
-use super::{Error, Pool, Writer};
+use super::{Error, Pool};
 use crate::domain::audit::{Hash, Origin, Subject as _};
 use crate::domain::decide::Transition;
 use crate::domain::event::{Event, Fact};
@@ -21,7 +19,7 @@ use crate::domain::id::{BuyerId, PartnerId};
 mod prepared;
 mod statements;
 
-pub(super) use prepared::Prepared;
+pub use prepared::Prepared;
 pub(super) use statements::update;
 
 /// Fresh randomness for the salts of one event: `ids::random`.
@@ -73,11 +71,6 @@ pub enum Outcome {
     Stale,
     /// The party used the command's id on this task before. Nothing was written.
     Duplicate,
-}
-
-/// Writes a transition, in a statement that it may share with those of other tasks.
-pub async fn save(writer: &Writer, save: &Save<'_>) -> Result<Outcome, Arc<Error>> {
-    writer.write(Prepared::new(save)).await
 }
 
 /// Writes a transition as a part of a transaction, which the caller must not go on with unless it is [`Outcome::Saved`].

@@ -14,9 +14,11 @@
 //! was written, and all are told, those that are queued too. A full queue refuses at once. Closing refuses what is new and writes all that is queued.
 
 use std::collections::{HashSet, VecDeque};
+use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use futures_util::FutureExt as _;
 use tokio::sync::{Notify, oneshot};
 use uuid::Uuid;
 
@@ -90,7 +92,7 @@ impl Writer {
     }
 
     /// Queues a transition and waits for what becomes of it. It is written also if nobody waits any more.
-    pub(super) async fn write(&self, write: Prepared) -> Result<Outcome, Arc<Error>> {
+    pub async fn write(&self, write: Prepared) -> Result<Outcome, Arc<Error>> {
         let (answer, written) = oneshot::channel();
         self.enqueue(Member { write, answer })?;
         // Without an answer, a writer panicked.
@@ -116,12 +118,12 @@ impl Writer {
     async fn run(self) {
         while let Some(members) = self.take() {
             let tasks: Vec<Uuid> = members.iter().map(|member| member.write.task_id()).collect();
-            // In a task of its own, so that a panic is the end of these members and of nothing else.
-            match tokio::spawn(write_all(self.0.pool.clone(), members)).await {
+            // A panic is the end of these members and of nothing else.
+            match AssertUnwindSafe(write_all(&self.0.pool, members)).catch_unwind().await {
                 Ok(Ok(())) => {}
                 // Each statement waits for a connection in vain: those who have waited behind it are told as well.
                 Ok(Err(away)) => drop(tell_all(self.take_all(), away)),
-                Err(fault) => tracing::error!(%fault, "a statement's members are lost"),
+                Err(_) => tracing::error!("a statement's members are lost: it panicked"),
             }
             self.put_back(&tasks);
         }
@@ -178,12 +180,12 @@ impl Queue {
 }
 
 /// Sends members in one statement, and one by one if the server refuses that. Errs when the database is away.
-async fn write_all(pool: Pool, members: Vec<Member>) -> Result<(), Arc<Error>> {
+async fn write_all(pool: &Pool, members: Vec<Member>) -> Result<(), Arc<Error>> {
     if members.len() == 1 {
-        return write_each(&pool, members).await;
+        return write_each(pool, members).await;
     }
     let writes: Vec<&Prepared> = members.iter().map(|member| &member.write).collect();
-    match update(&pool, &writes).await.map_err(Error::from) {
+    match update(pool, &writes).await.map_err(Error::from) {
         Ok(written) => {
             let written: HashSet<Uuid> = written.into_iter().collect();
             for member in members {
@@ -195,7 +197,7 @@ async fn write_all(pool: Pool, members: Vec<Member>) -> Result<(), Arc<Error>> {
         Err(error @ Error::Unreachable(_)) => tell_all(members, Arc::new(error)),
         Err(error) => {
             tracing::debug!(error = error.to_string(), members = members.len(), "a shared statement failed");
-            write_each(&pool, members).await
+            write_each(pool, members).await
         }
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use stagegate::app::App;
 use stagegate::http::middleware::Limits;
-use stagegate::http::{self, AppState, Settings};
+use stagegate::http::{AppState, Settings, Surface};
 use stagegate::ids;
 use stagegate::store::horizon::begin_epoch;
 use stagegate::worker::checkpoints::Checkpoints;
@@ -343,7 +343,7 @@ async fn waiting_is_not_cut_by_the_time_limit_of_requests() {
     let app = Arc::new(App::new(parties.service.db.pool.clone(), parties.service.clock.clone()));
     let limits = Limits { request: Duration::from_millis(500), ..Limits::default() };
     let settings = Settings { platform_keys: vec![PLATFORM_KEY.into()], limits, ..Settings::default() };
-    let router = http::router(AppState::new(app, settings).await.unwrap());
+    let router = Surface::new(AppState::new(app, settings).await.unwrap());
     let page = parties.platform.at(&router).read("/api/v1/events?wait=2").await;
     assert_eq!(page["items"], json!([]));
 }

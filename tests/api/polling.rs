@@ -1,5 +1,6 @@
 //! Polling: what reaches the database and what does not, and that nobody is shown what is older than they may expect.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -246,6 +247,64 @@ async fn what_is_kept_is_shown_to_its_parties_alone() {
         }
     }
     assert_eq!(poll_with(&parties.partner, &task, &version).await.status, 304);
+}
+
+/// A query that changes nothing takes the long way, through the router.
+#[tokio::test]
+async fn both_ways_to_a_status_answer_the_same() {
+    let (parties, task) = in_legal().await;
+    let version = poll(&parties.buyer, &task, "").await.body["version"].clone();
+    let mut callers = vec![parties.buyer.clone(), parties.partner.clone(), parties.platform.clone()];
+    callers.extend([parties.another_buyer(), parties.another_partner().await]);
+    let unknown =
+        ["", "ey.no.token", "no-key-at-all", "ait_unknown"].map(|credential| with_credential(&parties, credential));
+    callers.extend(unknown);
+    let known = [format!("\"{version}\""), "W/\"1\"".into(), "\"99\", *".into(), "\"99\"".into(), "nonsense".into()];
+    let others = [
+        ("accept", "*/*"),
+        ("x-aitasker-key", "ait_second"),
+        ("origin", "https://elsewhere.example"),
+        ("x-request-id", "mine"),
+    ];
+    let headers = known.iter().map(|tag| ("if-none-match", tag.as_str())).chain(others);
+    let mut statuses = BTreeSet::new();
+    for header in headers {
+        for caller in &callers {
+            for task in [&task, &task.to_uppercase(), &new_id(), &task[1..].to_owned(), &"-".repeat(36)] {
+                for method in ["GET", "HEAD", "PUT"] {
+                    let path = format!("/api/v1/tasks/{task}/status");
+                    let short = answer(caller, (method, &path), header).await;
+                    let long = answer(caller, (method, &format!("{path}?min_version=0")), header).await;
+                    assert_eq!(short, long, "{method} {path} {header:?} by {}", caller.credential);
+                    statuses.insert(short.0);
+                }
+            }
+        }
+    }
+    assert_eq!(statuses, BTreeSet::from([200, 304, 400, 401, 404, 405]));
+}
+
+fn with_credential(parties: &Parties, credential: &str) -> Client {
+    Client { credential: credential.to_owned(), ..parties.buyer.clone() }
+}
+
+/// All of an answer but for what numbers it.
+async fn answer(
+    client: &Client,
+    request: (&str, &str),
+    header: (&str, &str),
+) -> (u16, BTreeMap<String, Vec<u8>>, Value) {
+    let Answer { status, headers, mut body, .. } = client.call_with(request, header, &Value::Null).await;
+    let mut headers: BTreeMap<_, _> =
+        headers.iter().map(|(name, value)| (name.to_string(), value.as_bytes().to_vec())).collect();
+    assert!(headers.remove("x-request-id").is_some_and(|id| header.0 != "x-request-id" || id == header.1.as_bytes()));
+    // Of a body that is there, the connection says its length by itself.
+    let length = headers.remove("content-length");
+    assert!(length.is_none() || status != 304, "of what is not sent no length is said");
+    if let Some(id) = body.get_mut("request_id") {
+        *id = Value::Null;
+    }
+    (status, headers, body)
 }
 
 #[tokio::test]

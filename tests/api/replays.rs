@@ -4,6 +4,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 use sqlx::ConnectOptions as _;
+use stagegate::http::Surface;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
@@ -148,7 +149,7 @@ impl Played {
     }
 }
 
-async fn assert_replayed(played: &Played, replica: Option<&axum::Router>) {
+async fn assert_replayed(played: &Played, replica: Option<&Surface>) {
     for (client, command, first) in &played.sent {
         let client = replica.map_or_else(|| client.clone(), |router| client.at(router));
         let again = client.send(&played.task, command).await;

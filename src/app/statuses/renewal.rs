@@ -1,4 +1,4 @@
-//! What is kept of statuses is renewed without reading it again: while anybody polls, a look at the end of the feed, several times a second, says which
+//! What is kept of statuses is renewed without reading it again: while anybody polls (and for a little while after), a look at the end of the feed, several times a second, says which
 //! tasks have changed. Those are taken away, and all others are as they were. So what polling costs the database depends on what is written and
 //! not on how many poll how much.
 //!
@@ -10,6 +10,8 @@
 
 use std::time::Duration;
 
+use chrono::TimeDelta;
+
 use crate::domain::time::Time;
 use crate::store::feed::list_changed;
 use crate::store::horizon::{Transaction, find_horizon};
@@ -19,6 +21,8 @@ use super::{App, Error};
 
 /// Between two looks; with the time that one takes, well below the age that is allowed.
 const INTERVAL: Duration = Duration::from_millis(300);
+/// Looks go on for so long after the last poll, so that pages which poll now and then find what was read for them before.
+const AFTER_POLLS: TimeDelta = TimeDelta::seconds(10);
 /// Rows that a look goes through.
 const MOST: usize = 5_000;
 
@@ -43,10 +47,10 @@ impl Renewal {
         }
     }
 
-    /// Looks once, if anybody has polled since the last time.
+    /// Looks once, if anybody has polled of late.
     pub async fn step(&mut self, app: &App) {
         let last = self.0.take();
-        if app.statuses.was_asked() {
+        if app.statuses.was_asked(app.clock.now() - AFTER_POLLS) {
             let looked = look(app, last).await;
             self.0 = looked.inspect_err(|error| tracing::debug!(%error, "what changed could not be read")).ok();
         }

@@ -8,18 +8,22 @@ use crate::domain::time::Time;
 use crate::store::changes::Change;
 use crate::store::tasks::StatusRecord;
 
+use super::packed::{Model, Models, Status};
+
 /// How old a status may get, by the app's clock.
 const MAX_AGE_MICROS: i64 = 1_000_000;
-/// What one takes beside its texts: its place in the map and in the queue, and the allocator's share.
-const PLACE: usize = 160;
+/// What one takes beside itself: its place in the map and in the queue, both at their emptiest, and the allocator's share.
+const PLACE: usize = 120;
 
 /// Statuses that were so less than a second ago, the newest for each task, bounded in weight. What was read first leaves first, so a queue does
 /// what a cache would count uses for.
 #[derive(Debug)]
 pub(super) struct Shelf {
-    kept: HashMap<TaskId, Arc<Kept>>,
+    kept: HashMap<TaskId, Arc<Status>>,
     /// All that is still held, the oldest first; what a newer one has replaced leaves in its turn.
-    queue: VecDeque<Arc<Kept>>,
+    queue: VecDeque<Arc<Status>>,
+    models: Models,
+    /// Of what is queued, without the models.
     weight: usize,
     room: usize,
     watch: Watch,
@@ -34,20 +38,15 @@ pub(super) struct Watch {
     pub(super) until: Option<Time>,
 }
 
-#[derive(Debug)]
-struct Kept {
-    status: Arc<StatusRecord>,
-    read_at: Time,
-}
-
 impl Shelf {
     /// An empty one for so many bytes.
     pub(super) fn new(room: usize) -> Self {
-        Self { kept: HashMap::new(), queue: VecDeque::new(), weight: 0, room, watch: Watch::default() }
+        let (kept, queue, models) = (HashMap::new(), VecDeque::new(), Models::default());
+        Self { kept, queue, models, weight: 0, room, watch: Watch::default() }
     }
 
-    pub(super) fn find(&self, id: TaskId, now: Time) -> Option<Arc<StatusRecord>> {
-        self.kept.get(&id).filter(|kept| self.is_fresh(kept, now)).map(|kept| Arc::clone(&kept.status))
+    pub(super) fn find(&self, id: TaskId, now: Time) -> Option<Arc<Status>> {
+        self.kept.get(&id).filter(|status| self.is_fresh(status, now)).map(Arc::clone)
     }
 
     /// Every change is taken away from `from` on, as of `until`.
@@ -55,13 +54,23 @@ impl Shelf {
         self.watch = watch;
     }
 
-    /// Puts there what was read at `at`.
-    pub(super) fn put(&mut self, status: Arc<StatusRecord>, at: Time) {
-        let kept = Arc::new(Kept { status, read_at: at });
-        self.weight += kept.weight();
-        self.kept.insert(kept.status.task_id, Arc::clone(&kept));
-        self.queue.push_back(kept);
-        while self.queue.front().is_some_and(|oldest| self.weight > self.room || !self.is_fresh(oldest, at)) {
+    /// What a status of this version is packed with; then it is to be put here or left out.
+    pub(super) fn model(&mut self, record: &StatusRecord) -> Arc<Model> {
+        self.models.take(record)
+    }
+
+    /// Does not keep what was packed to be put here.
+    pub(super) fn leave_out(&mut self, status: &Status) {
+        self.models.release(&status.model);
+    }
+
+    /// Keeps it, and lets go what has been here for longest.
+    pub(super) fn put(&mut self, status: Arc<Status>) {
+        let at = status.read_at;
+        self.weight += weight(&status);
+        self.kept.insert(status.task_id, Arc::clone(&status));
+        self.queue.push_back(status);
+        while self.queue.front().is_some_and(|oldest| self.is_too_heavy() || !self.is_fresh(oldest, at)) {
             self.drop_oldest();
         }
     }
@@ -73,36 +82,37 @@ impl Shelf {
 
     /// Takes away what is older than this.
     pub(super) fn drop_older(&mut self, than: Change) {
-        if self.kept.get(&than.task_id).is_some_and(|kept| kept.status.version < than.version) {
+        if self.kept.get(&than.task_id).is_some_and(|status| status.version < than.version) {
             self.kept.remove(&than.task_id);
         }
     }
 
-    fn is_fresh(&self, kept: &Kept, now: Time) -> bool {
-        let is_watched = self.watch.from.is_some_and(|from| from <= kept.read_at);
-        is_recent(kept.read_at, now) || (is_watched && self.watch.until.is_some_and(|until| is_recent(until, now)))
+    fn is_too_heavy(&self) -> bool {
+        self.weight + self.models.size() > self.room
+    }
+
+    fn is_fresh(&self, status: &Status, now: Time) -> bool {
+        let is_watched = self.watch.from.is_some_and(|from| from <= status.read_at);
+        is_recent(status.read_at, now) || (is_watched && self.watch.until.is_some_and(|until| is_recent(until, now)))
     }
 
     fn drop_oldest(&mut self) {
         let Some(oldest) = self.queue.pop_front() else { return };
-        self.weight -= oldest.weight();
-        let id = oldest.status.task_id;
-        if self.kept.get(&id).is_some_and(|kept| Arc::ptr_eq(kept, &oldest)) {
-            self.kept.remove(&id);
+        self.weight -= weight(&oldest);
+        self.models.release(&oldest.model);
+        if self.kept.get(&oldest.task_id).is_some_and(|kept| Arc::ptr_eq(kept, &oldest)) {
+            self.kept.remove(&oldest.task_id);
         }
     }
+}
+
+fn weight(status: &Status) -> usize {
+    status.size() + PLACE
 }
 
 /// A clock that was set back makes nothing younger.
 fn is_recent(time: Time, now: Time) -> bool {
     (0..MAX_AGE_MICROS).contains(&(now.micros() - time.micros()))
-}
-
-impl Kept {
-    fn weight(&self) -> usize {
-        let texts = self.status.json.len() + self.status.workflow.key.as_str().len();
-        size_of::<StatusRecord>() + texts + size_of::<Self>() + PLACE
-    }
 }
 
 #[cfg(test)]
@@ -113,24 +123,30 @@ pub(super) mod tests {
     use crate::domain::pace::Course;
     use crate::domain::task::PhaseName;
     use crate::ids;
+    use uuid::Uuid;
 
-    fn at(micros: i64) -> Time {
+    pub(in super::super) fn at(micros: i64) -> Time {
         Time::from_micros(1_800_000_000_000_000 + micros)
     }
 
-    pub(in super::super) fn status(task_id: TaskId, version: u64) -> StatusRecord {
+    pub(in super::super) fn record(task_id: TaskId, version: u64) -> StatusRecord {
         let course =
             Course { phase: PhaseName::InReview, stage: 0, since: at(0), entered_at: None, first_entered_at: None };
         StatusRecord {
             task_id,
-            partner_id: PartnerId(ids::new()),
+            partner_id: PartnerId(Uuid::from_u128(1)),
             buyer_id: BuyerId(ids::new()),
             workflow: WorkflowRef { key: WorkflowKey::parse("w").unwrap(), version: 1 },
             course,
             opened_at: at(0),
             version,
-            json: "x".repeat(1_000),
+            json: format!(r#"{{"task_id":"{task_id}","version":{version},"stages":{}}}"#, "1234567890,".repeat(100)),
         }
+    }
+
+    fn put(shelf: &mut Shelf, record: &StatusRecord, at: Time) {
+        let model = shelf.model(record);
+        shelf.put(Arc::new(Status::new(record, model, at)));
     }
 
     fn version(shelf: &Shelf, id: TaskId, now: Time) -> Option<u64> {
@@ -140,7 +156,7 @@ pub(super) mod tests {
     #[test]
     fn nothing_is_found_that_was_read_a_second_ago() {
         let (mut shelf, id) = (Shelf::new(1 << 20), TaskId(ids::new()));
-        shelf.put(Arc::new(status(id, 1)), at(0));
+        put(&mut shelf, &record(id, 1), at(0));
         for (now, found) in [(0, Some(1)), (999_999, Some(1)), (1_000_000, None), (-1, None)] {
             assert_eq!(version(&shelf, id, at(now)), found, "{now}");
         }
@@ -149,8 +165,8 @@ pub(super) mod tests {
     #[test]
     fn what_was_read_since_changes_are_taken_away_is_found_as_long_as_they_are() {
         let (mut shelf, before, since) = (Shelf::new(1 << 20), TaskId(ids::new()), TaskId(ids::new()));
-        shelf.put(Arc::new(status(before, 1)), at(0));
-        shelf.put(Arc::new(status(since, 1)), at(10));
+        put(&mut shelf, &record(before, 1), at(0));
+        put(&mut shelf, &record(since, 1), at(10));
         shelf.watched(Watch { from: Some(at(10)), until: None });
         assert_eq!(version(&shelf, since, at(1_000_010)), None, "nobody has looked yet");
         shelf.watched(Watch { from: Some(at(10)), until: Some(at(900_000)) });
@@ -169,12 +185,12 @@ pub(super) mod tests {
     #[test]
     fn what_is_older_than_what_exists_goes() {
         let (mut shelf, id) = (Shelf::new(1 << 20), TaskId(ids::new()));
-        shelf.put(Arc::new(status(id, 3)), at(0));
+        put(&mut shelf, &record(id, 3), at(0));
         for (exists, found) in [(3, Some(3)), (2, Some(3)), (4, None)] {
             shelf.drop_older(Change { task_id: id, version: exists });
             assert_eq!(version(&shelf, id, at(0)), found, "{exists}");
         }
-        shelf.put(Arc::new(status(id, 4)), at(0));
+        put(&mut shelf, &record(id, 4), at(0));
         assert_eq!(version(&shelf, id, at(0)), Some(4));
     }
 
@@ -182,16 +198,22 @@ pub(super) mod tests {
     fn memory_is_bounded_by_weight_and_by_age() {
         let mut shelf = Shelf::new(100_000);
         let ids: Vec<TaskId> = (0..1_000).map(|_| TaskId(ids::new())).collect();
-        for id in &ids {
-            shelf.put(Arc::new(status(*id, 1)), at(0));
-            shelf.put(Arc::new(status(*id, 2)), at(0));
-            assert!(shelf.weight <= 100_000 && shelf.kept.len() <= shelf.queue.len());
+        for (number, id) in (1..).zip(&ids) {
+            put(&mut shelf, &record(*id, 1), at(0));
+            let mut newer = record(*id, 2);
+            // Some have models of their own.
+            newer.workflow.version = if number % 3 == 0 { number } else { 1 };
+            put(&mut shelf, &newer, at(0));
+            assert!(shelf.weight + shelf.models.size() <= 100_000 && shelf.kept.len() <= shelf.queue.len());
         }
         let found = ids.iter().filter(|id| version(&shelf, **id, at(0)) == Some(2)).count();
-        assert!((20..=50).contains(&found), "{found}");
+        assert!((50..=150).contains(&found), "{found}");
         assert_eq!(version(&shelf, ids[999], at(0)), Some(2), "the oldest goes first");
-        shelf.put(Arc::new(status(ids[0], 3)), at(1_000_000));
+        put(&mut shelf, &record(ids[0], 3), at(1_000_000));
         assert_eq!((shelf.kept.len(), shelf.queue.len()), (1, 1));
-        assert_eq!(shelf.weight, shelf.queue[0].weight());
+        assert_eq!(shelf.weight, weight(&shelf.queue[0]));
+        let mut only = Models::default();
+        only.take(&record(ids[0], 3));
+        assert_eq!(shelf.models.size(), only.size());
     }
 }

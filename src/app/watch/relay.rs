@@ -123,9 +123,11 @@ async fn read_stale(app: &App) -> Result<(), Error> {
     for ids in app.watchers.take_stale().chunks(READ_CHUNK) {
         let topics = app.watchers.find(ids);
         let ids: Vec<TaskId> = topics.iter().map(|topic| topic.id).collect();
-        for (id, status) in store::tasks::list_statuses(&app.pool, &ids).await? {
+        let at = app.clock.now();
+        let found = store::tasks::list_statuses(&app.pool, &ids).await?;
+        for (id, status) in app.statuses.pack_aside(found, at) {
             if let (Some(topic), Ok(status)) = (topics.iter().find(|topic| topic.id == id), status) {
-                topic.publish(status.into());
+                topic.publish(status);
             }
         }
     }

@@ -14,7 +14,7 @@ use crate::store::row::{bigint, int, to_json};
 
 /// A write, ready for its statement. It owns what it needs, so that it can wait for others to share a statement with.
 #[derive(Debug)]
-pub(in crate::store) struct Prepared {
+pub struct Prepared {
     pub(super) present: Present,
     pub(super) rows: Vec<Row>,
 }
@@ -64,7 +64,8 @@ pub(super) struct Row {
 }
 
 impl Prepared {
-    pub(in crate::store) fn new(save: &Save<'_>) -> Self {
+    /// Seals the events.
+    pub fn new(save: &Save<'_>) -> Self {
         Self::of(save.transition, save.head, save.command_digest, save.seed)
     }
 
@@ -79,6 +80,11 @@ impl Prepared {
         Self { present: Present::of(transition, head), rows }
     }
 
+    /// The hash of each event, in order.
+    pub fn hashes(&self) -> Vec<Hash> {
+        self.rows.iter().map(|row| row.sealed.hash).collect()
+    }
+
     /// Whose it is.
     pub(in crate::store) fn task_id(&self) -> Uuid {
         self.present.task_id
@@ -90,8 +96,7 @@ impl Prepared {
             return Outcome::Stale;
         }
         let Present { state, notes, buyer_status, .. } = &self.present;
-        let hashes = self.rows.iter().map(|row| row.sealed.hash).collect();
-        Outcome::Saved(Written { hashes, size: state.len() + notes.len() + buyer_status.len() })
+        Outcome::Saved(Written { hashes: self.hashes(), size: state.len() + notes.len() + buyer_status.len() })
     }
 }
 

@@ -2,13 +2,13 @@
 
 use std::sync::LazyLock;
 
-use axum::Router;
 use axum::body::Body;
 use axum::http::Request;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 use stagegate::app::commands::tick;
 use stagegate::domain::id::TaskId;
+use stagegate::http::Surface;
 use stagegate::ids;
 
 use super::service::{self, Answer, PLATFORM_KEY, Service, buyer_token};
@@ -23,7 +23,7 @@ const IN_2030: i64 = 1_893_456_000;
 #[derive(Clone, Debug)]
 pub struct Client {
     /// The replica.
-    pub router: Router,
+    pub router: Surface,
     /// The bearer credential; none if empty.
     pub credential: String,
 }
@@ -95,7 +95,7 @@ impl Client {
     }
 
     /// The same caller at another replica.
-    pub fn at(&self, router: &Router) -> Self {
+    pub fn at(&self, router: &Surface) -> Self {
         Self { router: router.clone(), ..self.clone() }
     }
 }

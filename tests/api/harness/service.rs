@@ -4,7 +4,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request};
 use serde_json::Value;
@@ -13,7 +12,7 @@ use stagegate::app::{App, Reach};
 use stagegate::clock::Clock;
 use stagegate::domain::audit::note::{KeyName, SignerKey};
 use stagegate::http::middleware::Limits;
-use stagegate::http::{self, AppState, Settings, jwt};
+use stagegate::http::{AppState, Settings, Surface, jwt};
 use stagegate::store::pool;
 use tower::ServiceExt as _;
 
@@ -28,7 +27,7 @@ pub const BUYER_SECRET: &str = "the secret of the buyers of the tests";
 /// A running service.
 pub struct Service {
     /// Its router.
-    pub router: Router,
+    pub router: Surface,
     /// Its use cases: what has no door yet, such as the timers.
     pub app: Arc<App>,
     /// Its clock, standing still.
@@ -65,19 +64,19 @@ impl Service {
     }
 
     /// Another replica on the same database.
-    pub async fn replica(db: &TestDb, clock: &Clock) -> Router {
+    pub async fn replica(db: &TestDb, clock: &Clock) -> Surface {
         router(&Arc::new(App::new(db.pool.clone(), clock.clone()).with_audit_keys(audit_keys()))).await
     }
 
     /// Another replica on the same database, with these keys: its use cases and its router.
-    pub async fn replica_with(&self, keys: Keys) -> (Arc<App>, Router) {
+    pub async fn replica_with(&self, keys: Keys) -> (Arc<App>, Surface) {
         let app = Arc::new(App::new(self.db.pool.clone(), self.clock.clone()).with_audit_keys(keys));
         let router = router(&app).await;
         (app, router)
     }
 
     /// Another replica on the same database, with this many connections.
-    pub async fn wide_replica(&self, connections: u32) -> Router {
+    pub async fn wide_replica(&self, connections: u32) -> Surface {
         let pool = pool::connect(&self.db.owner, connections).await.unwrap();
         router(&Arc::new(App::new(pool, self.clock.clone()).with_audit_keys(audit_keys()))).await
     }
@@ -89,9 +88,9 @@ impl Service {
 }
 
 /// A router of this replica whose streams show a sign of life this often.
-pub async fn router_with_heartbeat(app: &Arc<App>, heartbeat: Duration) -> Router {
+pub async fn router_with_heartbeat(app: &Arc<App>, heartbeat: Duration) -> Surface {
     let limits = Limits { heartbeat, ..Limits::default() };
-    http::router(AppState::new(Arc::clone(app), Settings { limits, ..settings() }).await.unwrap())
+    Surface::new(AppState::new(Arc::clone(app), Settings { limits, ..settings() }).await.unwrap())
 }
 
 /// What checkpoints and receipts of the test service are signed with.
@@ -103,8 +102,8 @@ fn audit_keys() -> Keys {
     Keys::new(Some(audit_signer()), vec![])
 }
 
-async fn router(app: &Arc<App>) -> Router {
-    http::router(AppState::new(Arc::clone(app), settings()).await.unwrap())
+async fn router(app: &Arc<App>) -> Surface {
+    Surface::new(AppState::new(Arc::clone(app), settings()).await.unwrap())
 }
 
 fn settings() -> Settings {
@@ -117,7 +116,7 @@ fn settings() -> Settings {
 }
 
 /// Sends a request to a router.
-pub async fn call(router: &Router, method: &str, path: &str, credential: &str, body: &Value) -> Answer {
+pub async fn call(router: &Surface, method: &str, path: &str, credential: &str, body: &Value) -> Answer {
     let mut request = Request::builder().method(method).uri(path);
     if !credential.is_empty() {
         request = request.header("authorization", format!("Bearer {credential}"));
@@ -131,7 +130,7 @@ pub async fn call(router: &Router, method: &str, path: &str, credential: &str, b
 }
 
 /// Sends any request to a router; the answer must be one that the contract announces.
-pub async fn send(router: &Router, request: Request<Body>) -> Answer {
+pub async fn send(router: &Surface, request: Request<Body>) -> Answer {
     let (method, path) = (request.method().to_string(), request.uri().path().to_owned());
     let response = tokio::time::timeout(PATIENCE, router.clone().oneshot(request)).await;
     let (head, body) = response.unwrap_or_else(|_| panic!("{method} {path} hangs")).unwrap().into_parts();

@@ -15,7 +15,7 @@ use stagegate::ids;
 use stagegate::store::partner_events::{self, Append};
 use stagegate::store::partners::{self, Partner};
 use stagegate::store::tasks::{self, Record};
-use stagegate::store::transitions::{self, Open, Outcome, Save};
+use stagegate::store::transitions::{self, Open, Outcome, Prepared, Save};
 use stagegate::store::{Writer, workflows};
 
 use crate::harness::database::TestDb;
@@ -135,7 +135,7 @@ impl World {
     pub async fn save(&self, record: &Record, transition: &Transition) -> Outcome {
         let digest = Some([9; 32]);
         let save = Save { transition, head: record.head, command_digest: digest, seed: ids::random };
-        transitions::save(&self.writer, &save).await.unwrap()
+        self.writer.write(Prepared::new(&save)).await.unwrap()
     }
 
     /// Moves a task on; the transition that was written.

@@ -13,7 +13,7 @@ use stagegate::domain::party::Party;
 use stagegate::domain::text::Message;
 use stagegate::ids;
 use stagegate::store::tasks::Record;
-use stagegate::store::transitions::{self, Outcome, Save};
+use stagegate::store::transitions::{Outcome, Prepared, Save};
 use stagegate::store::{Error, Writer, events};
 
 use super::world::{World, command, submit, with_id};
@@ -45,7 +45,7 @@ async fn save_all(world: &World, decided: &[(Record, Transition)]) -> Vec<Outcom
 async fn try_all(world: &World, decided: &[(Record, Transition)]) -> Vec<Result<Outcome, Arc<Error>>> {
     let save = async |(record, transition): &(Record, Transition)| {
         let save = Save { transition, head: record.head, command_digest: Some([9; 32]), seed: ids::random };
-        transitions::save(&world.writer, &save).await
+        world.writer.write(Prepared::new(&save)).await
     };
     join_all(decided.iter().map(save)).await
 }
@@ -102,7 +102,7 @@ async fn one_task_is_written_in_order_and_never_twice_at_a_time() {
     // Each can be written only right after the one before: together or side by side, all but one would be stale.
     let saves = chain.iter().map(|(transition, head)| async {
         let save = Save { transition, head: *head, command_digest: Some([9; 32]), seed: || [5; 32] };
-        transitions::save(&world.writer, &save).await.unwrap()
+        world.writer.write(Prepared::new(&save)).await.unwrap()
     });
     let others = decided(&world, 5).await;
     let (own, others) = join(join_all(saves), save_all(&world, &others)).await;

@@ -125,10 +125,15 @@ pub struct Line<'l> {
     entry: Option<Result<Entry, What>>,
 }
 
+/// What is kept of an entry: its fields are let go where they were read, as others wait for what is kept.
 #[derive(Clone, Debug)]
 struct Entry {
+    /// Without its fields.
     proof: EntryProof,
     committed: Result<Option<Committed>, ChainError>,
+    has_lost_fields: bool,
+    /// See [`EntryProof::erases`].
+    erases: Option<(u64, Option<Vec<u64>>)>,
 }
 
 impl<'l> Line<'l> {
@@ -137,7 +142,9 @@ impl<'l> Line<'l> {
         let entry = bytes.starts_with(ENTRY).then(|| {
             let proof: EntryProof =
                 parse(bytes.strip_suffix(b"\n").ok_or(What::Form)?, &mut Vec::with_capacity(bytes.len()))?;
-            Ok(Entry { committed: proof.committed(), proof })
+            let has_lost_fields = proof.fields.iter().flatten().any(|field| field.erased);
+            let (committed, erases) = (proof.committed(), proof.erases());
+            Ok(Entry { proof: EntryProof { fields: None, ..proof }, committed, has_lost_fields, erases })
         });
         Self { bytes, entry }
     }
@@ -340,7 +347,7 @@ impl Following {
         }
     }
 
-    fn follow(&mut self, Entry { proof, committed }: &Entry) -> Result<(), ChainError> {
+    fn follow(&mut self, Entry { proof, committed, .. }: &Entry) -> Result<(), ChainError> {
         match self {
             Self::Task(chain) => chain.advance(proof.check(committed, chain)?),
             Self::Partner(chain) => chain.advance(proof.check(committed, chain)?),
@@ -353,15 +360,15 @@ impl Trail {
     fn entry(&mut self, line: &[u8], entry: Result<Entry, What>) -> Result<(), What> {
         let entry = entry?;
         self.chain.follow(&entry)?;
-        let entry = entry.proof;
-        if entry.fields.iter().flatten().any(|field| field.erased) {
-            self.lost.insert(entry.seq);
+        let Entry { proof, has_lost_fields, erases, .. } = entry;
+        if has_lost_fields {
+            self.lost.insert(proof.seq);
         }
-        if let Some((seq, entries)) = entry.erases() {
+        if let Some((seq, entries)) = erases {
             // A buyer is not told which entries they were.
             self.lost.retain(|lost| *lost >= seq || entries.as_ref().is_some_and(|entries| !entries.contains(lost)));
         }
-        self.hashes.push(entry.hash);
+        self.hashes.push(proof.hash);
         self.digest.update(line);
         Ok(())
     }

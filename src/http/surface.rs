@@ -1,0 +1,102 @@
+//! All of it as one service: the router, and before it a short way for what is asked all the time.
+//!
+//! Most requests are polls of one status. What axum does for every request (matching, extensions, extractors, a box for each) costs as much as
+//! all that a poll needs, so a poll without a query goes straight to its handler, through the same checks in the same order. Whatever
+//! is not exactly that goes to the router, which has the same operation, and says what is wrong.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use axum::Router;
+use axum::extract::Request;
+use axum::http::request::Parts;
+use axum::http::{Method, StatusCode, Uri, header};
+use axum::response::{IntoResponse as _, Response};
+use tower::layer::Layer as _;
+use tower::{Service, service_fn};
+use uuid::Uuid;
+
+use crate::domain::id::TaskId;
+
+use super::middleware::Deadline;
+use super::{AppState, cors, middleware, router, statuses};
+
+/// The whole HTTP surface as a service. Cheap to clone, as it is for every request.
+#[derive(Clone)]
+pub struct Surface {
+    router: Router,
+    poll: Arc<dyn Fn(Request) -> Answering + Send + Sync>,
+}
+
+type Answering = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
+
+/// The operation that has the short way.
+const ROUTE: &str = "/api/v1/tasks/{id}/status";
+
+impl Surface {
+    /// Puts it together.
+    pub fn new(state: AppState) -> Self {
+        let operation = Arc::clone(state.observer.operation_of(&Method::GET, Some(ROUTE)));
+        let (observer, limits, cors) = (Arc::clone(&state.observer), state.limits, cors(&state.origins));
+        let router = router(state.clone());
+        let polls = service_fn(move |request: Request| {
+            let (state, deadline, (parts, _)) = (state.clone(), Deadline::new(limits), request.into_parts());
+            // In a box from the start: each future around it would have it moved once more.
+            let answer: Answering = Box::pin(async move { Ok(answer(&state, &parts).await) });
+            middleware::within(deadline, answer)
+        });
+        let polls = middleware::observe(observer, Some(operation), cors.layer(polls));
+        Self { router, poll: Arc::new(move |request| Box::pin(polls.clone().call(request))) }
+    }
+}
+
+async fn answer(state: &AppState, parts: &Parts) -> Response {
+    match polled(&parts.method, &parts.uri) {
+        Some(id) => statuses::poll(state, id, &parts.headers).await.into_response(),
+        None => middleware::not_found().await.into_response(),
+    }
+}
+
+/// The task whose status a request polls without more ado.
+fn polled(method: &Method, uri: &Uri) -> Option<TaskId> {
+    let (before, after) = ROUTE.split_once("{id}")?;
+    let id = uri.path().strip_prefix(before)?.strip_suffix(after)?;
+    // The form that ids are written in: of others the router decides.
+    let is_plain = method == Method::GET && uri.query().is_none() && id.len() == uuid::fmt::Hyphenated::LENGTH;
+    if is_plain { Uuid::try_parse(id).ok().map(TaskId) } else { None }
+}
+
+impl Service<Request> for Surface {
+    type Response = Response;
+    type Error = Infallible;
+    type Future = Answering;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        // Neither has a queue of its own.
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request) -> Answering {
+        if polled(request.method(), request.uri()).is_some() {
+            return (self.poll)(request);
+        }
+        let answer = self.router.call(request);
+        Box::pin(async move {
+            let mut response = answer.await?;
+            if response.status() == StatusCode::NOT_MODIFIED {
+                // axum says that there is nothing, where only the length of what there would be may be said (RFC 9110, section 8.6).
+                response.headers_mut().remove(header::CONTENT_LENGTH);
+            }
+            Ok(response)
+        })
+    }
+}
+
+impl fmt::Debug for Surface {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Surface").finish_non_exhaustive()
+    }
+}
