@@ -58,16 +58,16 @@ pub async fn list_pending(pool: &Pool, key: &EndpointKey, after: Option<Time>, l
 
 /// Makes these deliveries due now, from the beginning of the schedule, whatever became of them; how many there were.
 pub async fn renew(pool: &Pool, key: &EndpointKey, rows: &[Row], now: Time) -> Result<u64, Error> {
-    let (tasks, seqs) = keys(rows);
+    let Keys { tasks, seqs, owners, endpoints } = keys(key, rows);
     let renewed = sqlx::query!(
         "update webhook_deliveries delivery set state = 'pending', due_at = $5, earlier = attempt
-         from unnest($1::uuid[], $2::bigint[]) as wanted (task_id, seq)
-         where delivery.task_id = any ($1) and delivery.task_id = wanted.task_id and delivery.seq = wanted.seq
-             and owner_id = $3 and endpoint_id = $4",
+         from unnest($1::uuid[], $2::bigint[], $3::uuid[], $4::text[]) as wanted (task_id, seq, owner_id, endpoint_id)
+         where delivery.task_id = wanted.task_id and delivery.seq = wanted.seq
+             and delivery.owner_id = wanted.owner_id and delivery.endpoint_id = wanted.endpoint_id",
         &tasks,
         &seqs,
-        key.owner.id(),
-        key.id.as_str(),
+        &owners,
+        &endpoints as _,
         now.utc(),
     );
     Ok(renewed.execute(pool).await?.rows_affected())
@@ -75,16 +75,17 @@ pub async fn renew(pool: &Pool, key: &EndpointKey, rows: &[Row], now: Time) -> R
 
 /// Gives up those of these deliveries that are pending.
 pub async fn give_up(pool: &Pool, key: &EndpointKey, rows: &[Row]) -> Result<(), Error> {
-    let (tasks, seqs) = keys(rows);
+    let Keys { tasks, seqs, owners, endpoints } = keys(key, rows);
     let given_up = sqlx::query!(
         "update webhook_deliveries delivery set state = 'failed', due_at = null
-         from unnest($1::uuid[], $2::bigint[]) as wanted (task_id, seq)
-         where delivery.task_id = any ($1) and delivery.task_id = wanted.task_id and delivery.seq = wanted.seq
-             and owner_id = $3 and endpoint_id = $4 and state = 'pending'",
+         from unnest($1::uuid[], $2::bigint[], $3::uuid[], $4::text[]) as wanted (task_id, seq, owner_id, endpoint_id)
+         where delivery.task_id = wanted.task_id and delivery.seq = wanted.seq
+             and delivery.owner_id = wanted.owner_id and delivery.endpoint_id = wanted.endpoint_id
+             and delivery.state = 'pending'",
         &tasks,
         &seqs,
-        key.owner.id(),
-        key.id.as_str(),
+        &owners,
+        &endpoints as _,
     );
     given_up.execute(pool).await?;
     Ok(())
@@ -106,6 +107,16 @@ impl TryFrom<Found> for Row {
     }
 }
 
-fn keys(rows: &[Row]) -> (Vec<Uuid>, Vec<i64>) {
-    rows.iter().map(|row| (row.task_id.0, bigint(row.seq))).unzip()
+/// Whole keys, by columns.
+struct Keys<'a> {
+    tasks: Vec<Uuid>,
+    seqs: Vec<i64>,
+    owners: Vec<Uuid>,
+    endpoints: Vec<&'a str>,
+}
+
+/// The endpoint is said for each row: said once, or with the tasks beside it, plans have read all that the endpoint or the task has for every step.
+fn keys<'a>(key: &'a EndpointKey, rows: &[Row]) -> Keys<'a> {
+    let (tasks, seqs) = rows.iter().map(|row| (row.task_id.0, bigint(row.seq))).unzip();
+    Keys { tasks, seqs, owners: vec![key.owner.id(); rows.len()], endpoints: vec![key.id.as_str(); rows.len()] }
 }
