@@ -6,6 +6,9 @@
 #[expect(dead_code, reason = "shared with the benchmark of decisions, which needs more of it")]
 #[path = "../decisions/client.rs"]
 mod client;
+#[expect(dead_code, reason = "the same")]
+#[path = "../decisions/cpu.rs"]
+mod cpu;
 mod receiver;
 mod service;
 
@@ -23,6 +26,7 @@ use tokio::time::{interval, timeout};
 use uuid::Uuid;
 
 use self::client::{Connection, message};
+use self::cpu::Processes;
 use self::receiver::{Delivery, Receiver};
 use self::service::{Partner, Service};
 
@@ -101,12 +105,14 @@ async fn measure(options: &Options, postgres: &Postgres) -> Result<(), Failure> 
         options.rate,
         options.seconds
     )?;
-    let before = service.memory("VmRSS:")?;
+    let processes = Processes { service: service.pid(), postgres: cpu::postmaster(postgres.data_dir())? };
+    let (before, unused) = (service.memory("VmRSS:")?, processes.used()?);
     let caused = command(options, &service, &partners).await?;
     let events: u64 = caused.iter().map(Caused::events).sum();
     let expected: u64 = caused.iter().map(|caused| caused.events() * partners[caused.partner].live as u64).sum();
     writeln!(out, "{} commands made {events} events, so {expected} deliveries to live endpoints", caused.len())?;
     let (arrived, again) = arrivals(&mut receiver, expected).await?;
+    let used = processes.used()?.since(unused);
     let late = lateness(&caused, &arrived);
     let missing = expected.saturating_sub(late.len() as u64);
     writeln!(out, "{} of them arrived, {missing} did not, {again} came again", late.len())?;
@@ -122,6 +128,13 @@ async fn measure(options: &Options, postgres: &Postgres) -> Result<(), Failure> 
         share(99),
         share(100),
         PROMISE.as_secs()
+    )?;
+    let each = |used: Duration| used.as_micros() / late.len().max(1) as u128;
+    writeln!(
+        out,
+        "processor time in µs a delivery, commands and attempts at dead endpoints included: service {}, Postgres {}",
+        each(used.service),
+        each(used.postgres)
     )?;
     let (after, most) = (service.memory("VmRSS:")?, service.memory("VmHWM:")?);
     writeln!(out, "memory of the service: {before} KiB before, {after} KiB after, {most} KiB at the most")?;

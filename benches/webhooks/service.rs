@@ -76,6 +76,11 @@ impl Service {
         Ok(partners)
     }
 
+    /// Its process.
+    pub fn pid(&self) -> u32 {
+        self.child.id().expect("it runs until it is stopped")
+    }
+
     /// What the kernel says of its memory, in KiB.
     pub fn memory(&self, what: &str) -> Result<u64, Failure> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid()))?;
@@ -88,10 +93,6 @@ impl Service {
         Command::new("kill").args(["-TERM", &self.pid().to_string()]).status().await?;
         self.child.wait().await?;
         Ok(())
-    }
-
-    fn pid(&self) -> u32 {
-        self.child.id().expect("it runs until it is stopped")
     }
 
     async fn partner(&self, connection: &mut Connection) -> Result<Partner, Failure> {
