@@ -156,7 +156,7 @@ async fn every_table_and_column_says_why_it_exists() {
 }
 
 /// The statements of `query!` and its kin, in lower case, with single spaces.
-fn statements() -> Vec<String> {
+pub fn statements() -> Vec<String> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(".sqlx");
     let files = fs::read_dir(folder).unwrap().map(|file| fs::read(file.unwrap().path()).unwrap());
     let query = |file: Vec<u8>| serde_json::from_slice::<Value>(&file).unwrap()["query"].as_str().unwrap().to_owned();
