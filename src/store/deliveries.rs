@@ -173,11 +173,15 @@ pub struct Settled<'a> {
     pub answer: Option<&'a str>,
 }
 
-/// Writes down what became of a delivery; `false` if it was taken for dead, or asked for anew, and this does not count any more.
-pub async fn settle(pool: &Pool, line: &Line, taken: &Taken, settled: Settled<'_>) -> Result<bool, Error> {
-    let written = sqlx::query!(
-        "update webhook_deliveries set state = $7, due_at = $8, attempts = $9::text::json, answer = coalesce($10, answer)
-         where task_id = $1 and seq = $2 and owner_id = $3 and endpoint_id = $4 and attempt = $5 and earlier = $6 and due_at is not null",
+/// Writes down what became of a delivery, and tells whether more of its line is pending; `None` if it was taken for dead, or asked for anew, and this
+/// does not count any more.
+pub async fn settle(pool: &Pool, line: &Line, taken: &Taken, settled: Settled<'_>) -> Result<Option<bool>, Error> {
+    let more = sqlx::query_scalar!(
+        r#"update webhook_deliveries set state = $7, due_at = $8, attempts = $9::text::json, answer = coalesce($10, answer)
+           where task_id = $1 and seq = $2 and owner_id = $3 and endpoint_id = $4 and attempt = $5 and earlier = $6 and due_at is not null
+           returning exists (
+               select from webhook_deliveries other
+               where task_id = $1 and owner_id = $3 and endpoint_id = $4 and seq <> $2 and state = 'pending') as "more!""#,
         line.task_id.0,
         bigint(taken.seq),
         line.endpoint.owner.id(),
@@ -189,7 +193,7 @@ pub async fn settle(pool: &Pool, line: &Line, taken: &Taken, settled: Settled<'_
         to_json(&settled.attempts),
         settled.answer,
     );
-    Ok(written.execute(pool).await?.rows_affected() == 1)
+    Ok(more.fetch_optional(pool).await?)
 }
 
 struct TakenRow {
