@@ -25,12 +25,12 @@ async fn endpoints_that_are_busy_are_left_out_by_one_look_at_each() {
 async fn a_head_is_taken_and_settled_without_reading_what_waits_behind_it() {
     let world = backlog().await;
     world.execute("analyze").await;
-    let task: uuid::Uuid = sqlx::query_scalar("select task_id from tasks")
-        .fetch_one(&mut world.parties.service.db.owner().await)
-        .await
-        .unwrap();
+    let head = sqlx::query_as(
+        "select task_id::text, recorded_at::text from webhook_deliveries where seq = 1 and endpoint_id = 'a'",
+    );
+    let (task, at): (String, String) = head.fetch_one(&mut world.parties.service.db.owner().await).await.unwrap();
     let take = format!("'{task}', {PLATFORM}, 'a', now() + interval '10 years', now()");
-    let settle = format!("'{task}', 1, {PLATFORM}, 'a', 1, 0, 'delivered', null, '[]', null");
+    let settle = format!("'{task}', 1, {PLATFORM}, 'a', 1, 0, 'delivered', null, '[]', null, '{at}'");
     for (beginning, arguments) in [
         ("update webhook_deliveries delivery set attempt = delivery.attempt + 1", take),
         ("update webhook_deliveries set state = $7", settle),
