@@ -70,6 +70,8 @@ create table webhook_deliveries (
 
 -- What each endpoint is to be sent next.
 create index webhook_deliveries_due on webhook_deliveries (owner_id, endpoint_id, due_at) where state = 'pending';
+-- The head of each line: of one task's deliveries to one endpoint the oldest that is pending, found without those that are settled.
+create index webhook_deliveries_line on webhook_deliveries (task_id, owner_id, endpoint_id, seq) where state = 'pending';
 -- What it was sent, the newest first.
 create index webhook_deliveries_recorded on webhook_deliveries (owner_id, endpoint_id, recorded_at, task_id, seq);
 -- The few that are looked for among the many.

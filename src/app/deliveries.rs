@@ -90,11 +90,17 @@ pub enum Step {
     /// Nothing may be sent now.
     Idle,
     /// The head was delivered.
-    Delivered,
+    Delivered {
+        /// Whether there may be more behind it.
+        more: bool,
+    },
     /// An attempt failed; the line waits for the next one.
     Failed,
     /// The last attempt failed; the line goes on without that event.
-    GivenUp,
+    GivenUp {
+        /// Whether there may be more behind it.
+        more: bool,
+    },
 }
 
 /// How many endpoints there are. While none is enabled, writes wake nobody.
@@ -201,22 +207,29 @@ async fn write_down(
     let mut attempts = taken.attempts.clone();
     attempts.push(attempt);
     let attempts = &attempts[attempts.len().saturating_sub(MAX_ATTEMPTS)..];
-    let (state, due_at, step) = match verdict {
-        Verdict::Delivered => (DeliveryState::Delivered, None, Step::Delivered),
-        Verdict::Again(due_at) => (DeliveryState::Pending, Some(due_at), Step::Failed),
-        Verdict::GivenUp => (DeliveryState::Failed, None, Step::GivenUp),
+    let (state, due_at) = match verdict {
+        Verdict::Delivered => (DeliveryState::Delivered, None),
+        Verdict::Again(due_at) => (DeliveryState::Pending, Some(due_at)),
+        Verdict::GivenUp => (DeliveryState::Failed, None),
     };
-    let settled = Settled { state, due_at, attempts, answer };
+    // What does not count says nothing of the others.
+    let more = write(app, line, taken, Settled { state, due_at, attempts, answer }).await?.unwrap_or(true);
+    Ok(match verdict {
+        Verdict::Delivered => Step::Delivered { more },
+        Verdict::Again(_) => Step::Failed,
+        Verdict::GivenUp => Step::GivenUp { more },
+    })
+}
+
+async fn write(app: &App, line: &Line, taken: &Taken, settled: Settled<'_>) -> Result<Option<bool>, Error> {
     for _ in 1..SETTLE_TRIES {
         let _permit = app.outbound.permit().await;
         match store::deliveries::settle(&app.pool, line, taken, settled).await.map_err(Error::from) {
-            Ok(_) => return Ok(step),
             Err(error) if error.is_outage() => tokio::time::sleep(SETTLE_PAUSE).await,
-            Err(error) => return Err(error),
+            settled => return settled,
         }
     }
-    store::deliveries::settle(&app.pool, line, taken, settled).await?;
-    Ok(step)
+    Ok(store::deliveries::settle(&app.pool, line, taken, settled).await?)
 }
 
 /// Remembers that the endpoint fails or that it does not any more, and gives it up if the rules say so.

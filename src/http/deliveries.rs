@@ -117,7 +117,7 @@ pub enum RedeliveryState {
 pub struct Redelivered {
     /// How many deliveries.
     count: u64,
-    /// Null if that is all. Else there may be more than one call takes (2,000): send the same again with this as `since`.
+    /// Null if that is all. Else there may be more than one call takes (10,000): send the same again with this as `since`.
     #[schema(required = true)]
     next: Option<Time>,
 }

@@ -4,6 +4,10 @@
 //! statements. Who takes the head raises its `attempt` and moves its `due_at` to when it is to be taken for dead; what is found out counts only while
 //! `attempt` is still that number. The others of the line wait, without being found, until the head is due again; they are not tried yet, so
 //! they may be taken at any time once they are the head.
+//!
+//! How much is pending changes faster than what the database knows of it, and a plan made when it was little is kept. So the head is read by a query of
+//! its own, whose result is a key; where the key is known, "pending" is said as `due_at is not null`, which keeps the indexes of what is pending out; and
+//! the event's time is said with the key, so that the index of an endpoint's deliveries leads to one row as well.
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
@@ -72,9 +76,7 @@ pub async fn list_due(pool: &Pool, search: &Search<'_>) -> Result<Vec<Due>, Erro
            ) due
            where endpoint.state = 'enabled' and (endpoint.paused_until is null or endpoint.paused_until <= $1)
                and (endpoint.failures = 0 or $3)
-               and not exists (
-                   select from unnest($4::uuid[], $5::text[]) as busy (owner_id, id)
-                   where busy.owner_id = endpoint.owner_id and busy.id = endpoint.id)
+               and (endpoint.owner_id, endpoint.id) not in (select * from unnest($4::uuid[], $5::text[]))
            order by due.due_at limit $6"#,
         search.at.utc(),
         i64::from(search.each),
@@ -97,6 +99,8 @@ pub async fn list_due(pool: &Pool, search: &Search<'_>) -> Result<Vec<Due>, Erro
 pub struct Taken {
     /// Which event.
     pub seq: u64,
+    /// When that was recorded.
+    pub recorded_at: Time,
     /// By which id its receiver knows it.
     pub event_id: Uuid,
     /// Which attempt it is, of all that there were.
@@ -118,16 +122,16 @@ pub async fn take(pool: &Pool, line: &Line, now: Time, until: Time) -> Result<Op
     let row = sqlx::query_as!(
         TakenRow,
         r#"update webhook_deliveries delivery set attempt = delivery.attempt + 1, due_at = $5
-           from (
-               select seq, attempt from webhook_deliveries
-               where task_id = $1 and owner_id = $2 and endpoint_id = $3 and state = 'pending'
-               order by seq limit 1
-           ) head, webhook_endpoints endpoint
+           from webhook_endpoints endpoint
            where delivery.task_id = $1 and delivery.owner_id = $2 and delivery.endpoint_id = $3
-               and delivery.seq = head.seq and delivery.attempt = head.attempt and delivery.state = 'pending'
+               and (delivery.seq, delivery.recorded_at, delivery.attempt) = (
+                   select seq, recorded_at, attempt from webhook_deliveries
+                   where task_id = $1 and owner_id = $2 and endpoint_id = $3 and state = 'pending'
+                   order by seq limit 1)
+               and delivery.due_at is not null
                and (delivery.due_at <= $4 or delivery.attempt = delivery.earlier)
                and endpoint.owner_id = $2 and endpoint.id = $3 and endpoint.state = 'enabled'
-           returning delivery.seq, delivery.event_id, delivery.attempt, delivery.earlier, delivery.attempts::text as "attempts!",
+           returning delivery.seq, delivery.recorded_at, delivery.event_id, delivery.attempt, delivery.earlier, delivery.attempts::text as "attempts!",
                endpoint.url, endpoint.secret as "secret!", endpoint.secret_created_at as "secret_created_at!", endpoint.next_secret,
                endpoint.next_secret_created_at, endpoint.failures"#,
         line.task_id.0,
@@ -142,12 +146,13 @@ pub async fn take(pool: &Pool, line: &Line, now: Time, until: Time) -> Result<Op
 /// Lets what is behind the head of a line wait until the head is due.
 pub async fn park(pool: &Pool, line: &Line) -> Result<(), Error> {
     let parked = sqlx::query!(
-        "update webhook_deliveries delivery set due_at = head.due_at
-         from (
+        "with head as materialized (
              select seq, due_at from webhook_deliveries
              where task_id = $1 and owner_id = $2 and endpoint_id = $3 and state = 'pending'
              order by seq limit 1
-         ) head
+         )
+         update webhook_deliveries delivery set due_at = head.due_at
+         from head
          where delivery.task_id = $1 and delivery.owner_id = $2 and delivery.endpoint_id = $3 and delivery.state = 'pending'
              and delivery.seq > head.seq and delivery.due_at < head.due_at",
         line.task_id.0,
@@ -171,11 +176,16 @@ pub struct Settled<'a> {
     pub answer: Option<&'a str>,
 }
 
-/// Writes down what became of a delivery; `false` if it was taken for dead, or asked for anew, and this does not count any more.
-pub async fn settle(pool: &Pool, line: &Line, taken: &Taken, settled: Settled<'_>) -> Result<bool, Error> {
-    let written = sqlx::query!(
-        "update webhook_deliveries set state = $7, due_at = $8, attempts = $9::text::json, answer = coalesce($10, answer)
-         where task_id = $1 and seq = $2 and owner_id = $3 and endpoint_id = $4 and attempt = $5 and earlier = $6 and state = 'pending'",
+/// Writes down what became of a delivery, and tells whether more of its line is pending; `None` if it was taken for dead, or asked for anew, and this
+/// does not count any more.
+pub async fn settle(pool: &Pool, line: &Line, taken: &Taken, settled: Settled<'_>) -> Result<Option<bool>, Error> {
+    let more = sqlx::query_scalar!(
+        r#"update webhook_deliveries set state = $7, due_at = $8, attempts = $9::text::json, answer = coalesce($10, answer)
+           where task_id = $1 and seq = $2 and owner_id = $3 and endpoint_id = $4 and recorded_at = $11
+               and attempt = $5 and earlier = $6 and due_at is not null
+           returning exists (
+               select from webhook_deliveries other
+               where task_id = $1 and owner_id = $3 and endpoint_id = $4 and seq <> $2 and state = 'pending') as "more!""#,
         line.task_id.0,
         bigint(taken.seq),
         line.endpoint.owner.id(),
@@ -186,12 +196,14 @@ pub async fn settle(pool: &Pool, line: &Line, taken: &Taken, settled: Settled<'_
         settled.due_at.map(Time::utc),
         to_json(&settled.attempts),
         settled.answer,
+        taken.recorded_at.utc(),
     );
-    Ok(written.execute(pool).await?.rows_affected() == 1)
+    Ok(more.fetch_optional(pool).await?)
 }
 
 struct TakenRow {
     seq: i64,
+    recorded_at: DateTime<Utc>,
     event_id: Uuid,
     attempt: i32,
     earlier: i32,
@@ -212,6 +224,7 @@ impl TakenRow {
         let of_endpoint = Place { table: "webhook_endpoints", key: endpoint };
         Ok(Taken {
             seq: place.unsigned(self.seq)?,
+            recorded_at: self.recorded_at.into(),
             event_id: self.event_id,
             attempt: self.attempt,
             earlier: self.earlier,

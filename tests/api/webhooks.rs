@@ -3,6 +3,7 @@
 mod deliveries;
 mod endpoints;
 mod faults;
+mod plans;
 mod receivers;
 mod schedule;
 mod secrets;

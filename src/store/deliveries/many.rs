@@ -58,16 +58,18 @@ pub async fn list_pending(pool: &Pool, key: &EndpointKey, after: Option<Time>, l
 
 /// Makes these deliveries due now, from the beginning of the schedule, whatever became of them; how many there were.
 pub async fn renew(pool: &Pool, key: &EndpointKey, rows: &[Row], now: Time) -> Result<u64, Error> {
-    let (tasks, seqs) = keys(rows);
+    let Keys { tasks, seqs, times, owners, endpoints } = keys(key, rows);
     let renewed = sqlx::query!(
-        "update webhook_deliveries delivery set state = 'pending', due_at = $5, earlier = attempt
-         from unnest($1::uuid[], $2::bigint[]) as wanted (task_id, seq)
-         where delivery.task_id = any ($1) and delivery.task_id = wanted.task_id and delivery.seq = wanted.seq
-             and owner_id = $3 and endpoint_id = $4",
+        "update webhook_deliveries delivery set state = 'pending', due_at = $6, earlier = attempt
+         from unnest($1::uuid[], $2::bigint[], $3::timestamptz[], $4::uuid[], $5::text[])
+             as wanted (task_id, seq, recorded_at, owner_id, endpoint_id)
+         where delivery.task_id = wanted.task_id and delivery.seq = wanted.seq and delivery.recorded_at = wanted.recorded_at
+             and delivery.owner_id = wanted.owner_id and delivery.endpoint_id = wanted.endpoint_id",
         &tasks,
         &seqs,
-        key.owner.id(),
-        key.id.as_str(),
+        &times,
+        &owners,
+        &endpoints as _,
         now.utc(),
     );
     Ok(renewed.execute(pool).await?.rows_affected())
@@ -75,16 +77,19 @@ pub async fn renew(pool: &Pool, key: &EndpointKey, rows: &[Row], now: Time) -> R
 
 /// Gives up those of these deliveries that are pending.
 pub async fn give_up(pool: &Pool, key: &EndpointKey, rows: &[Row]) -> Result<(), Error> {
-    let (tasks, seqs) = keys(rows);
+    let Keys { tasks, seqs, times, owners, endpoints } = keys(key, rows);
     let given_up = sqlx::query!(
         "update webhook_deliveries delivery set state = 'failed', due_at = null
-         from unnest($1::uuid[], $2::bigint[]) as wanted (task_id, seq)
-         where delivery.task_id = any ($1) and delivery.task_id = wanted.task_id and delivery.seq = wanted.seq
-             and owner_id = $3 and endpoint_id = $4 and state = 'pending'",
+         from unnest($1::uuid[], $2::bigint[], $3::timestamptz[], $4::uuid[], $5::text[])
+             as wanted (task_id, seq, recorded_at, owner_id, endpoint_id)
+         where delivery.task_id = wanted.task_id and delivery.seq = wanted.seq and delivery.recorded_at = wanted.recorded_at
+             and delivery.owner_id = wanted.owner_id and delivery.endpoint_id = wanted.endpoint_id
+             and delivery.due_at is not null",
         &tasks,
         &seqs,
-        key.owner.id(),
-        key.id.as_str(),
+        &times,
+        &owners,
+        &endpoints as _,
     );
     given_up.execute(pool).await?;
     Ok(())
@@ -106,6 +111,18 @@ impl TryFrom<Found> for Row {
     }
 }
 
-fn keys(rows: &[Row]) -> (Vec<Uuid>, Vec<i64>) {
-    rows.iter().map(|row| (row.task_id.0, bigint(row.seq))).unzip()
+/// Keys, by columns. The time of the event is among them as each index that leads to an endpoint's rows has either all that the key has, or that as
+/// well; and the endpoint is said for each row, since plans read all of its rows at every step where it is said once.
+struct Keys<'a> {
+    tasks: Vec<Uuid>,
+    seqs: Vec<i64>,
+    times: Vec<DateTime<Utc>>,
+    owners: Vec<Uuid>,
+    endpoints: Vec<&'a str>,
+}
+
+fn keys<'a>(key: &'a EndpointKey, rows: &[Row]) -> Keys<'a> {
+    let (tasks, seqs) = rows.iter().map(|row| (row.task_id.0, bigint(row.seq))).unzip();
+    let times = rows.iter().map(|row| row.recorded_at.utc()).collect();
+    Keys { tasks, seqs, times, owners: vec![key.owner.id(); rows.len()], endpoints: vec![key.id.as_str(); rows.len()] }
 }

@@ -48,16 +48,21 @@ impl Visit {
         while goes_on && !self.app.is_draining() {
             goes_on = match self.attempt(&line).await {
                 Ok(Step::Idle) => false,
-                Ok(Step::Delivered) => {
+                Ok(Step::Delivered { more }) => {
                     self.metrics.delivered.inc();
                     self.delivered.fetch_add(1, Ordering::Relaxed);
-                    !self.failed.load(Ordering::Relaxed)
+                    more && !self.failed.load(Ordering::Relaxed)
                 }
-                Ok(step @ (Step::Failed | Step::GivenUp)) => {
+                Ok(Step::Failed) => {
                     self.metrics.failed.inc();
-                    self.metrics.given_up.inc_by(u64::from(step == Step::GivenUp));
                     self.failed.store(true, Ordering::Relaxed);
-                    step == Step::GivenUp
+                    false
+                }
+                Ok(Step::GivenUp { more }) => {
+                    self.metrics.failed.inc();
+                    self.metrics.given_up.inc();
+                    self.failed.store(true, Ordering::Relaxed);
+                    more
                 }
                 Err(error) => {
                     self.failed.store(true, Ordering::Relaxed);

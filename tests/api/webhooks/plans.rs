@@ -1,0 +1,81 @@
+//! What statements read while much is pending, and the database does not know how much: a plan that is slow then would stay for as long as the load does.
+
+use serde_json::Value;
+use sqlx::AssertSqlSafe;
+
+use crate::harness::receiver::Receiver;
+use crate::sql_shape::statements;
+
+use super::world::World;
+
+/// A key that every endpoint here belongs to.
+const PLATFORM: &str = "'00000000-0000-0000-0000-000000000000'";
+
+#[tokio::test]
+async fn endpoints_that_are_busy_are_left_out_by_one_look_at_each() {
+    let world = backlog().await;
+    let busy: Vec<String> = (1..=500).map(|number| format!("e-{number}")).collect();
+    let (owners, busy) = (format!("array_fill({PLATFORM}::uuid, array[500])"), busy.join(","));
+    let arguments = format!("now() + interval '10 years', 32, true, {owners}, '{{{busy}}}', 1024");
+    let read = rows_read(&world, "/* search: due deliveries */", &arguments).await;
+    assert!(read < 100_000.0, "{read} rows");
+}
+
+#[tokio::test]
+async fn a_head_is_taken_and_settled_without_reading_what_waits_behind_it() {
+    let world = backlog().await;
+    world.execute("analyze").await;
+    let head = sqlx::query_as(
+        "select task_id::text, recorded_at::text from webhook_deliveries where seq = 1 and endpoint_id = 'a'",
+    );
+    let (task, at): (String, String) = head.fetch_one(&mut world.parties.service.db.owner().await).await.unwrap();
+    let take = format!("'{task}', {PLATFORM}, 'a', now() + interval '10 years', now()");
+    let settle = format!("'{task}', 1, {PLATFORM}, 'a', 1, 0, 'delivered', null, '[]', null, '{at}'");
+    for (beginning, arguments) in [
+        ("update webhook_deliveries delivery set attempt = delivery.attempt + 1", take),
+        ("update webhook_deliveries set state = $7", settle),
+    ] {
+        let read = rows_read(&world, beginning, &arguments).await;
+        assert!((1.0..20.0).contains(&read), "{beginning}: {read} rows");
+    }
+}
+
+/// A thousand endpoints, one line in which 10,000 deliveries are pending, and many short ones.
+async fn backlog() -> World {
+    let world = World::start().await;
+    world.set(&world.parties.platform, "a", &Receiver::accepting().await).await;
+    world.open().await;
+    for statement in [
+        "alter table webhook_deliveries drop constraint webhook_deliveries_event_fkey",
+        "insert into webhook_endpoints (owner_id, id, url, state, secret, secret_created_at, created_at, updated_at)
+         select owner_id, 'e-' || n, url, state, secret, created_at, created_at, created_at
+         from webhook_endpoints, generate_series(1, 1000) n",
+        "insert into webhook_deliveries (task_id, seq, owner_id, endpoint_id, event_id, recorded_at, due_at)
+         select task_id, 100 + n, owner_id, endpoint_id, gen_random_uuid(), recorded_at, recorded_at
+         from webhook_deliveries, generate_series(1, 10000) n where seq = 1",
+        "insert into webhook_deliveries (task_id, seq, owner_id, endpoint_id, event_id, recorded_at, due_at)
+         select md5((n / 5)::text)::uuid, n, owner_id, 'e-' || n % 1000, gen_random_uuid(), recorded_at, recorded_at
+         from webhook_deliveries, generate_series(1, 20000) n where seq = 1",
+    ] {
+        world.execute(statement).await;
+    }
+    world
+}
+
+/// How many rows the steps of a statement pass on or reject, by the plan that does not look at the arguments.
+async fn rows_read(world: &World, beginning: &str, arguments: &str) -> f64 {
+    let statement = statements().into_iter().find(|statement| statement.starts_with(beginning)).unwrap();
+    let mut database = world.parties.service.db.owner().await;
+    for before in ["set plan_cache_mode = force_generic_plan", &format!("prepare measured as {statement}")] {
+        sqlx::raw_sql(AssertSqlSafe(before.to_owned())).execute(&mut database).await.unwrap();
+    }
+    let explain = format!("explain (analyze, timing off, format json) execute measured ({arguments})");
+    let plan: Value = sqlx::query_scalar(AssertSqlSafe(explain)).fetch_one(&mut database).await.unwrap();
+    rows(&plan[0]["Plan"])
+}
+
+fn rows(step: &Value) -> f64 {
+    let number = |name: &str| step[name].as_f64().unwrap_or(0.0);
+    let each = number("Actual Rows") + number("Rows Removed by Filter") + number("Rows Removed by Join Filter");
+    each * number("Actual Loops") + step["Plans"].as_array().into_iter().flatten().map(rows).sum::<f64>()
+}
