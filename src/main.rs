@@ -81,6 +81,7 @@ async fn run(command: Command) -> Result<ExitCode, Failure> {
 }
 
 async fn serve(settings: Serve) -> Result<ExitCode, Failure> {
+    small_pages();
     let stop = on_signal()?;
     // First, since a taken address is the likeliest mistake; connections queue until the service is up.
     let listener = TcpListener::bind(settings.listen).await.map_err(|error| format!("{}: {error}", settings.listen))?;
@@ -91,6 +92,14 @@ async fn serve(settings: Serve) -> Result<ExitCode, Failure> {
     let served = serve_on(listener, &settings, &opened, stop).await;
     opened.close().await;
     served
+}
+
+/// What an idle connection holds is small and seldom touched. On huge pages all that lies between would be resident too, half as much again.
+fn small_pages() {
+    #[cfg(target_os = "linux")]
+    if let Err(error) = rustix::thread::disable_transparent_huge_pages(true) {
+        tracing::debug!(%error, "huge pages stay on: the service takes more memory than it could");
+    }
 }
 
 async fn serve_on(

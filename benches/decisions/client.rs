@@ -81,6 +81,11 @@ impl Clients {
         Self { kind, address: address.to_owned(), key: key.to_owned(), all, last: None }
     }
 
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.all.len()
+    }
+
     /// How many tasks each client lacks of `wanted`, as those that it has begun have fewer decisions left in them.
     pub fn lacking(&self, wanted: usize) -> Vec<usize> {
         let all = self.kind.per_task();

@@ -35,6 +35,7 @@ pub struct Service {
     pub partner_id: String,
     partner_key: String,
     tasks_to_advance: usize,
+    clients: usize,
 }
 
 impl Service {
@@ -62,6 +63,7 @@ impl Service {
             platform_key,
             partner_id: String::new(),
             partner_key: String::new(),
+            clients: options.clients,
             tasks_to_advance: (FASTEST * seconds).div_ceil(options.clients * Kind::Advance.per_task()),
         };
         service.prepare().await?;
@@ -81,7 +83,8 @@ impl Service {
     /// Opens as many tasks as the clients may need in a turn.
     pub async fn top_up(&self, clients: &mut Clients) -> Result<(), Failure> {
         let wanted = match clients.kind {
-            Kind::Vote => TASKS_FOR_VOTES,
+            // A crowd has the same tasks among more clients.
+            Kind::Vote => (TASKS_FOR_VOTES * self.clients).div_ceil(clients.count()),
             Kind::Advance => self.tasks_to_advance,
         };
         let lacking = clients.lacking(wanted);

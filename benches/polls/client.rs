@@ -69,6 +69,11 @@ impl Clients {
         Ok(Self(clients))
     }
 
+    /// How often that client has polled which has done so least.
+    pub fn least_polled(&self) -> usize {
+        self.0.iter().map(|client| client.polled).min().unwrap_or_default()
+    }
+
     /// Lets all of them poll for this long; every answer must have this status. `which` numbers the tasks.
     pub async fn poll(
         &mut self,
@@ -90,6 +95,7 @@ impl Clients {
                         return Err(format!("{answered}: {}", String::from_utf8_lossy(&client.buffer)).into());
                     }
                     client.next = client.next.wrapping_add(STRIDE * 32);
+                    client.polled += 1;
                 }
                 Ok::<_, Failure>((client, latencies))
             });
@@ -116,13 +122,15 @@ struct Client {
     buffer: Vec<u8>,
     /// The number of the task that it polls next.
     next: u32,
+    /// How often it has polled.
+    polled: usize,
 }
 
 impl Client {
     async fn open(address: &str) -> Result<Self, Failure> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
-        Ok(Self { stream, buffer: Vec::with_capacity(16_384), next: 0 })
+        Ok(Self { stream, buffer: Vec::with_capacity(16_384), next: 0, polled: 0 })
     }
 
     /// Asks for the status of a task; the answer is in the buffer then.

@@ -25,6 +25,8 @@ use tokio::time::sleep;
 const DATABASE: &str = "stagegate";
 /// Watchers that begin at the same time.
 const AT_ONCE: usize = 100;
+/// After this long an idle session of Postgres has told what it did.
+const STATISTICS: Duration = Duration::from_secs(11);
 /// Clients that open tasks at the same time.
 const OPENERS: usize = 8;
 /// Connections beside those of the watchers.
@@ -118,6 +120,7 @@ async fn measure(options: &Options, postgres: &Postgres) -> Result<(), Failure> 
     writeln!(out, "memory of the replica: {before} KiB before, {after} KiB after, {each:.2} KiB a watcher")?;
 
     let mut database = PgConnection::connect_with(&postgres.connect_options(DATABASE)).await?;
+    sleep(STATISTICS).await;
     let from = transactions(&mut database).await?;
     sleep(Duration::from_secs(options.seconds)).await;
     let count = transactions(&mut database).await? - from;
@@ -165,7 +168,7 @@ async fn open_tasks(address: &str, key: &str, partner: &str, count: usize) -> Re
     Ok(futures_util::future::try_join_all(parts).await?.concat())
 }
 
-/// Statements are transactions of their own here; what the statistics lag behind is little beside the seconds measured.
+/// Statements are transactions of their own here.
 async fn transactions(database: &mut PgConnection) -> Result<i64, Failure> {
     let count = "select xact_commit + xact_rollback from pg_stat_database where datname = current_database()";
     Ok(sqlx::query_scalar(count).fetch_one(database).await?)
@@ -184,6 +187,8 @@ async fn watch_all(
         let batch =
             (from..count.min(from + AT_ONCE)).map(|at| Watching::begin(address, key, way, &tasks[at % tasks.len()]));
         watching.extend(futures_util::future::try_join_all(batch).await?);
+        // Those before it have been accepted when this one is answered: more than so many at a time would be turned away by the system.
+        Client::open(address, key).await?.send("GET", "/health", &Value::Null).await?;
     }
     Ok(watching)
 }

@@ -119,9 +119,9 @@ pub async fn revoke_partner_key(app: &App, caller: &Caller, partner: PartnerId, 
 /// Whom a key speaks for; `None` if it is unknown or revoked.
 pub async fn resolve_key(app: &App, key: &ApiKey) -> Result<Option<Caller>, Error> {
     let hash = key.hash();
-    let found = match app.keys.resolved.get(&hash).await {
+    // In boxes: whoever waits later has room for what was asked first.
+    let found = match Box::pin(app.keys.resolved.get(&hash)).await {
         Some(found) => found,
-        // In a box: what asks for what is known should not have room for the rest.
         None => Box::pin(app.keys.resolved.try_get_with(hash, store::partners::find_by_key(&app.pool, hash))).await?,
     };
     Ok(found

@@ -73,7 +73,8 @@ impl<T: DeserializeOwned, S: Sync> FromRequestParts<S> for Query<T> {
     }
 }
 
-fn parse_query<T: DeserializeOwned>(query: &str) -> Result<T, Problem> {
+/// Reads a query.
+pub(super) fn parse_query<T: DeserializeOwned>(query: &str) -> Result<T, Problem> {
     let names: Vec<_> = form_urlencoded::parse(query.as_bytes()).map(|(name, _)| name).collect();
     for (at, name) in names.iter().enumerate() {
         if names[..at].contains(name) {

@@ -76,6 +76,7 @@ impl Metrics {
             operation: Arc::clone(operation),
             outcome: Outcome::Aborted,
             began: Instant::now(),
+            took: None,
         }
     }
 
@@ -135,6 +136,8 @@ pub(super) struct InFlight {
     operation: Arc<Operation>,
     outcome: Outcome,
     began: Instant,
+    /// Once it is answered.
+    took: Option<Duration>,
 }
 
 impl InFlight {
@@ -151,7 +154,7 @@ impl InFlight {
     /// Counts the answer; says how long it took.
     pub(super) fn answered(mut self, status: StatusCode) -> Duration {
         self.outcome = Outcome::of(status);
-        self.began.elapsed()
+        *self.took.insert(self.began.elapsed())
     }
 }
 
@@ -163,7 +166,7 @@ impl Drop for InFlight {
         operation.requests[at].get_or_init(|| metrics.requests.get_or_create_owned(&labels())).inc();
         let labels = || OperationLabel { operation: Arc::clone(&operation.id) };
         let durations = operation.durations.get_or_init(|| metrics.durations.get_or_create_owned(&labels()));
-        durations.observe(self.began.elapsed().as_secs_f64());
+        durations.observe(self.took.unwrap_or_else(|| self.began.elapsed()).as_secs_f64());
     }
 }
 

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use axum::extract::{FromRequestParts, MatchedPath, Request};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt as _;
 use tokio::time::{Instant, timeout_at};
@@ -101,11 +101,13 @@ impl Observer {
     }
 
     fn begin(&self, request: &Request, operation: &Arc<Operation>) -> Begun {
-        let given = request.headers().get(REQUEST_ID_HEADER).filter(|id| is_request_id(id)).cloned();
+        let given = request.headers().get(REQUEST_ID_HEADER).filter(|id| is_request_id(id));
+        // Copies: what they were read into would stay as long as they do.
+        let given = given.and_then(|id| HeaderValue::from_bytes(id.as_bytes()).ok());
         let id = given.unwrap_or_else(new_request_id);
         let in_flight = self.metrics.begin(operation);
-        let (method, uri) = (request.method().clone(), request.uri().clone());
-        let mut begun = Begun { id, method, uri, span: Span::none(), in_flight };
+        let (method, path) = (request.method().clone(), shown(request.uri().path()).into());
+        let mut begun = Begun { id, method, path, span: Span::none(), in_flight };
         // A span costs as much as the rest of a poll.
         if !begun.in_flight.is_asked_all_the_time() || tracing::enabled!(Level::DEBUG) {
             begun.span = begun.new_span();
@@ -129,18 +131,17 @@ pub(super) fn observe(observer: Arc<Observer>, one: Option<Arc<Operation>>, mut 
 struct Begun {
     id: HeaderValue,
     method: Method,
-    uri: Uri,
+    /// As it is logged.
+    path: Box<str>,
     span: Span,
     in_flight: InFlight,
 }
 
 impl Begun {
     fn new_span(&self) -> Span {
-        let path = self.uri.path();
-        let path = path.char_indices().nth(MAX_PATH).map_or(path, |(end, _)| &path[..end]);
         tracing::info_span!(
             "request", request_id = %self.id.to_str().unwrap_or_default(), operation = self.in_flight.operation(),
-            method = %self.method, path, caller = tracing::field::Empty
+            method = %self.method, path = &*self.path, caller = tracing::field::Empty
         )
     }
 
@@ -165,6 +166,11 @@ impl Begun {
             }
         });
     }
+}
+
+/// As much of a path as is logged.
+fn shown(path: &str) -> &str {
+    path.char_indices().nth(MAX_PATH).map_or(path, |(end, _)| &path[..end])
 }
 
 fn is_failure(status: StatusCode) -> bool {

@@ -13,9 +13,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use axum::BoxError;
 use axum::body::Body;
 use hyper::Request;
 use hyper::body::{Body as _, Incoming};
+use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
@@ -64,7 +66,7 @@ pub async fn serve(
 ) -> Drained {
     let permits = Arc::new(Semaphore::new(limits.max_connections));
     let graceful = GracefulShutdown::new();
-    let (any, http1) = (builder(limits.header_timeout), builder(limits.header_timeout).http1_only());
+    let (any, http1) = (any(limits.header_timeout), http1(limits.header_timeout));
     let (serving, stopping) = watch::channel(());
     let server = Server { any: Arc::new(any), http1: Arc::new(http1), surface, limits, stopping };
     let mut connections = JoinSet::new();
@@ -75,11 +77,7 @@ pub async fn serve(
             () = &mut shutdown => break,
             Some(_) = connections.join_next(), if !connections.is_empty() => {}
             (stream, peer, permit) = accept(&listener, &permits) => {
-                let connection = server.clone().connection(stream, peer, graceful.watcher());
-                connections.spawn(async move {
-                    connection.await;
-                    drop(permit);
-                });
+                connections.spawn(server.clone().connection((stream, peer), graceful.watcher(), permit));
             }
         }
     }
@@ -93,7 +91,7 @@ pub async fn serve(
 #[derive(Clone)]
 struct Server<S> {
     any: Arc<Builder<TokioExecutor>>,
-    http1: Arc<Builder<TokioExecutor>>,
+    http1: Arc<http1::Builder>,
     surface: S,
     limits: Limits,
     /// Closed once draining begins.
@@ -101,40 +99,53 @@ struct Server<S> {
 }
 
 impl<S: Wrapped> Server<S> {
-    async fn connection(mut self, stream: TcpStream, peer: SocketAddr, watcher: Watcher) {
+    /// Serves one, which holds little more than what its protocol needs: there are many, and most are idle. So each part is in a box of its own
+    /// size, as a future that holds another has room for it several times over.
+    fn connection(
+        self,
+        (stream, peer): (TcpStream, SocketAddr),
+        watcher: Watcher,
+        permit: OwnedSemaphorePermit,
+    ) -> impl Future<Output = ()> + Send {
         // Answers are small; waiting to fill a packet only delays them.
         let _ = stream.set_nodelay(true);
-        let spoke = Arc::new(AtomicBool::new(false));
-        let service = service_fn({
-            let (surface, spoke) = (self.surface, Arc::clone(&spoke));
-            move |request: Request<Incoming>| {
-                spoke.store(true, Ordering::Relaxed);
-                // A box for each body, but none for none.
-                let request = request.map(|body| if body.is_end_stream() { Body::empty() } else { Body::new(body) });
-                surface.clone().oneshot(request)
-            }
-        });
-        // In a box, as each future that holds another would have room for it several times over.
-        let serving = Box::pin(async move {
-            let is_http1 = tokio::select! {
-                is_http1 = is_http1(&stream) => is_http1,
-                _ = self.stopping.changed() => return Ok(()),
+        let (spoke, header_timeout) = (Arc::new(AtomicBool::new(false)), self.limits.header_timeout);
+        let serving = Box::pin(self.serve(stream, watcher, Arc::clone(&spoke)));
+        async move {
+            let silence = async {
+                sleep(header_timeout).await;
+                if spoke.load(Ordering::Relaxed) {
+                    std::future::pending::<()>().await;
+                }
             };
-            let builder = if is_http1 { self.http1 } else { self.any };
-            watcher.watch(builder.serve_connection(TokioIo::new(stream), service)).await
-        });
-        let silence = async {
-            sleep(self.limits.header_timeout).await;
-            if spoke.load(Ordering::Relaxed) {
-                std::future::pending::<()>().await;
+            tokio::select! {
+                ended = serving => if let Err(error) = ended {
+                    // The client's doing: it went away, spoke nonsense or was too slow.
+                    tracing::debug!(%peer, error, "connection ended");
+                },
+                () = silence => tracing::debug!(%peer, "no request came, connection cut off"),
             }
+            drop(permit);
+        }
+    }
+
+    async fn serve(mut self, stream: TcpStream, watcher: Watcher, spoke: Arc<AtomicBool>) -> Result<(), BoxError> {
+        let is_http1 = tokio::select! {
+            is_http1 = is_http1(&stream) => is_http1,
+            _ = self.stopping.changed() => return Ok(()),
         };
-        tokio::select! {
-            ended = serving => if let Err(error) = ended {
-                // The client's doing: it went away, spoke nonsense or was too slow.
-                tracing::debug!(%peer, error, "connection ended");
-            },
-            () = silence => tracing::debug!(%peer, "no request came, connection cut off"),
+        let surface = self.surface;
+        let service = service_fn(move |request: Request<Incoming>| {
+            spoke.store(true, Ordering::Relaxed);
+            // A box for each body, but none for none.
+            let request = request.map(|body| if body.is_end_stream() { Body::empty() } else { Body::new(body) });
+            surface.clone().oneshot(request)
+        });
+        let stream = TokioIo::new(stream);
+        if is_http1 {
+            Ok(Box::pin(watcher.watch(self.http1.serve_connection(stream, service))).await?)
+        } else {
+            Box::pin(watcher.watch(self.any.serve_connection(stream, service))).await
         }
     }
 }
@@ -147,7 +158,13 @@ async fn is_http1(stream: &TcpStream) -> bool {
     length > 0 && !HTTP2.starts_with(&first[..length])
 }
 
-fn builder(header_timeout: Duration) -> Builder<TokioExecutor> {
+fn http1(header_timeout: Duration) -> http1::Builder {
+    let mut builder = http1::Builder::new();
+    builder.timer(TokioTimer::new()).header_read_timeout(header_timeout);
+    builder
+}
+
+fn any(header_timeout: Duration) -> Builder<TokioExecutor> {
     let mut builder = Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new()).header_read_timeout(header_timeout);
     builder

@@ -4,23 +4,24 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio::time::timeout;
 use utoipa::IntoParams;
 
+use crate::app::App;
 use crate::app::statuses::Status;
 use crate::app::tasks::{self, OpenedAfter};
 use crate::app::watch::{Woken, watch_task_status};
-use crate::app::{App, Caller};
 use crate::domain::id::TaskId;
 use crate::domain::pace::StatusView;
 use crate::domain::time::Time;
 
 use super::auth::{BuyerOnly, Holder};
-use super::extract::{Path, Query};
+use super::extract::{Path, Query, parse_query};
 use super::middleware::Deadline;
 use super::page::{Cursor, Limit, Page};
 use super::problem::Problem;
@@ -42,7 +43,7 @@ pub struct StatusesQuery {
 }
 
 /// How new a status must be, and whether to wait for a change.
-#[derive(Debug, Deserialize, IntoParams)]
+#[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct StatusQuery {
@@ -99,42 +100,50 @@ pub async fn get_task_status(
     State(state): State<AppState>,
     known: etag::IfNoneMatch,
 ) -> Result<Response, Problem> {
-    let app = &state.app;
+    respond(&state.app, (holder, deadline), path.id, (query, known)).await
+}
+
+/// The same past the router (see [`super::Surface`]).
+pub(super) async fn poll(
+    state: &AppState,
+    deadline: Deadline,
+    id: TaskId,
+    parts: Box<Parts>,
+) -> Result<Response, Problem> {
+    let holder = state.auth.authenticate(&state.app, &parts.headers).await?;
+    let query = parts.uri.query().map(parse_query).transpose()?.unwrap_or_default();
+    let known = etag::IfNoneMatch::new(&parts.headers);
+    // With it goes the buffer that it was read into: whoever waits needs neither.
+    drop(parts);
+    respond(&state.app, (holder, deadline), id, (query, known)).await
+}
+
+async fn respond(
+    app: &Arc<App>,
+    (holder, deadline): (Holder, Deadline),
+    id: TaskId,
+    (query, known): (StatusQuery, etag::IfNoneMatch),
+) -> Result<Response, Problem> {
     let at_least = known.newest().max(query.min_version);
     let wait = query.wait.time().min(holder.left(app).unwrap_or(Duration::MAX));
     if wait.is_zero() || known.is_nothing() {
-        return current(app, &holder.caller, path.id, (&known, at_least)).await;
+        let status = tasks::get_task_status(app, &holder.caller, id, at_least).await?;
+        return Ok(answer(app, &known, &status).await);
     }
     deadline.extend(wait);
-    let mut watch = watch_task_status(app, &holder.caller, path.id, at_least).await?;
+    let mut watch = watch_task_status(app, &holder.caller, id, at_least).await?;
     let mut woken = Ok(Woken::Changed);
     if known.has(watch.status().version) && !watch.is_final() {
         woken = timeout(wait, watch.changed()).await;
-        holder.check(app).await?;
+        // In a box, here and below: what waits has room for the wait alone.
+        Box::pin(holder.check(app)).await?;
     }
-    let mut response = answer(app, &known, watch.status()).await;
+    let mut response = Box::pin(answer(app, &known, watch.status())).await;
     if woken == Ok(Woken::Stopping) {
         // Or the client would ask this replica again.
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     Ok(response)
-}
-
-/// The same without a query, past the router (see [`super::Surface`]).
-pub(super) async fn poll(state: &AppState, id: TaskId, headers: &HeaderMap) -> Result<Response, Problem> {
-    let holder = state.auth.authenticate(&state.app, headers).await?;
-    let known = etag::IfNoneMatch::new(headers);
-    current(&state.app, &holder.caller, id, (&known, known.newest())).await
-}
-
-async fn current(
-    app: &Arc<App>,
-    caller: &Caller,
-    id: TaskId,
-    (known, at_least): (&etag::IfNoneMatch, u64),
-) -> Result<Response, Problem> {
-    let status = tasks::get_task_status(app, caller, id, at_least).await?;
-    Ok(answer(app, known, &status).await)
 }
 
 async fn answer(app: &App, known: &etag::IfNoneMatch, status: &Status) -> Response {

@@ -1,8 +1,9 @@
 //! All of it as one service: the router, and before it a short way for what is asked all the time.
 //!
 //! Most requests are polls of one status. What axum does for every request (matching, extensions, extractors, a box for each) costs as much as
-//! all that a poll needs, so a poll without a query goes straight to its handler, through the same checks in the same order. Whatever
-//! is not exactly that goes to the router, which has the same operation, and says what is wrong.
+//! all that a poll needs, so polls go straight to their handler, through the same checks in the same order. Whatever
+//! is not exactly that goes to the router, which has the same operation, and says what is wrong. Most connections that wait are long polls: past the
+//! router they keep nothing of the request meanwhile.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -44,28 +45,30 @@ impl Surface {
         let router = router(state.clone());
         let polls = service_fn(move |request: Request| {
             let (state, deadline, (parts, _)) = (state.clone(), Deadline::new(limits), request.into_parts());
-            // In a box from the start: each future around it would have it moved once more.
-            let answer: Answering = Box::pin(async move { Ok(answer(&state, &parts).await) });
-            middleware::within(deadline, answer)
+            let (moved, parts) = (deadline.clone(), Box::new(parts));
+            // In boxes from the start: each future around one would have it moved once more, and room for it twice.
+            let answer: Answering = Box::pin(async move { Ok(answer(&state, moved, parts).await) });
+            let answer: Answering = Box::pin(middleware::within(deadline, answer));
+            answer
         });
         let polls = middleware::observe(observer, Some(operation), cors.layer(polls));
         Self { router, poll: Arc::new(move |request| Box::pin(polls.clone().call(request))) }
     }
 }
 
-async fn answer(state: &AppState, parts: &Parts) -> Response {
+async fn answer(state: &AppState, deadline: Deadline, parts: Box<Parts>) -> Response {
     match polled(&parts.method, &parts.uri) {
-        Some(id) => statuses::poll(state, id, &parts.headers).await.into_response(),
+        Some(id) => statuses::poll(state, deadline, id, parts).await.into_response(),
         None => middleware::not_found().await.into_response(),
     }
 }
 
-/// The task whose status a request polls without more ado.
+/// The task whose status a request polls.
 fn polled(method: &Method, uri: &Uri) -> Option<TaskId> {
     let (before, after) = ROUTE.split_once("{id}")?;
     let id = uri.path().strip_prefix(before)?.strip_suffix(after)?;
     // The form that ids are written in: of others the router decides.
-    let is_plain = method == Method::GET && uri.query().is_none() && id.len() == uuid::fmt::Hyphenated::LENGTH;
+    let is_plain = method == Method::GET && id.len() == uuid::fmt::Hyphenated::LENGTH;
     if is_plain { Uuid::try_parse(id).ok().map(TaskId) } else { None }
 }
 
