@@ -139,7 +139,8 @@ pub async fn find_target(app: &App, caller: &Caller, id: TaskId) -> Result<Targe
 pub async fn post_event(app: &Arc<App>, caller: &Caller, target: Target, request: Request) -> Result<Answer, Error> {
     let (app, party) = (Arc::clone(app), caller.party());
     let write = async move { attempt_until_settled(&app, party, target, &request).await };
-    let write = tokio::spawn(write.in_current_span());
+    // In a box: a task is moved several times as it begins, and this one has ten kilobytes.
+    let write = tokio::spawn(Box::pin(write.in_current_span()));
     write.await.map_err(|fault| Error::Internal(Arc::new(fault)))?
 }
 

@@ -137,7 +137,7 @@ pub async fn open_task(app: &Arc<App>, sender: Sender, new: NewTask) -> Result<(
         }
         answer
     };
-    let write = tokio::spawn(write.in_current_span());
+    let write = tokio::spawn(Box::pin(write.in_current_span()));
     write.await.map_err(|fault| Error::Internal(Arc::new(fault)))?
 }
 
