@@ -110,8 +110,8 @@
 //! Looks go on for 10 s after the last poll. What is kept is packed: each status as its difference to another of its workflow version.
 //!
 //! **The way of a poll.** Around every handler, [`http::middleware`] is two services in one layer: each layer of axum's is a box that is cloned for every request. A poll of one
-//! status without a query does not even pass the router ([`http::Surface`]): the same checks, the same handler, half the work. What it awaits and seldom needs is boxed, as every
-//! future around it would be moved with room for it.
+//! status, long or not, does not even pass the router ([`http::Surface`]): the same checks, the same handler, half the work, and nothing of the request is kept while it waits. What is
+//! awaited and seldom needed is boxed, as every future around it would be moved with room for it; so is each part of a connection, of which there are many and most idle.
 //!
 //! **Waiting.** Who waits for a status shares one topic per task ([`app::watch`]), which knows the newest status and nothing else. Three things say that there is a
 //! newer one: this replica's own write, after its commit; a notification of another replica ([`store::changes`], batched, on two connections of their own); and

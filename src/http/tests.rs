@@ -37,7 +37,7 @@ async fn misbehaving(settings: Settings) -> Router {
     dress(router, state(settings).await)
 }
 
-async fn call(router: &Router, request: Request<Body>) -> (Response<()>, Value) {
+async fn call(router: &impl middleware::Wrapped, request: Request<Body>) -> (Response<()>, Value) {
     let (head, body) = router.clone().oneshot(request).await.unwrap().into_parts();
     let bytes = to_bytes(body, 10_000_000).await.unwrap();
     (Response::from_parts(head, ()), serde_json::from_slice(&bytes).unwrap_or(Value::Null))
@@ -139,7 +139,7 @@ async fn every_answer_has_the_headers_that_protect_browsers() {
 #[tokio::test]
 async fn configured_origins_and_no_others_may_call_from_a_browser() {
     let cors_origins = vec!["https://aitasker.example".to_owned()];
-    let router = router(state(Settings { cors_origins, ..Settings::default() }).await);
+    let router = Surface::new(state(Settings { cors_origins, ..Settings::default() }).await);
     for (origin, allowed) in [("https://aitasker.example", true), ("https://evil.example", false)] {
         let preflight = Request::options("/api/v1/partners")
             .header("origin", origin)
@@ -147,9 +147,11 @@ async fn configured_origins_and_no_others_may_call_from_a_browser() {
             .header("access-control-request-headers", "authorization,content-type");
         let (head, _) = call(&router, preflight.body(Body::empty()).unwrap()).await;
         assert_eq!(head.headers().contains_key("access-control-allow-origin"), allowed, "{origin}");
-        let plain = Request::get("/health").header("origin", origin).body(Body::empty()).unwrap();
-        let (head, _) = call(&router, plain).await;
-        assert_eq!(head.headers().contains_key("access-control-allow-origin"), allowed, "{origin}");
+        for path in ["/health", "/api/v1/tasks/0199a000-0000-7000-8000-000000000001/status"] {
+            let plain = Request::get(path).header("origin", origin).body(Body::empty()).unwrap();
+            let (head, _) = call(&router, plain).await;
+            assert_eq!(head.headers().contains_key("access-control-allow-origin"), allowed, "{path} {origin}");
+        }
     }
     for bad in ["*", "aitasker.example", "https://", "https://x/y", "https://*.x", "ftp://x", "null"] {
         assert!(parse_origin(bad).is_err(), "{bad}");
