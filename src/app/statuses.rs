@@ -104,13 +104,13 @@ async fn read(app: Arc<App>, mut ids: Vec<TaskId>) {
     while !ids.is_empty() {
         let at = app.clock.now();
         let statement = timeout(PATIENCE, store::tasks::list_statuses(&app.pool, &ids));
+        let reading = async { statement.await.map(|found| found.map(|found| app.statuses.pack(found, at))) };
         // Whatever happens to this one, those who wait for it are answered and the next one begins.
-        let found = match AssertUnwindSafe(statement).catch_unwind().await {
-            Ok(Ok(found)) => found.map_err(Error::from),
+        let packed = match AssertUnwindSafe(reading).catch_unwind().await {
+            Ok(Ok(packed)) => packed.map_err(Error::from),
             Ok(Err(elapsed)) => Err(Error::Overloaded(Arc::new(elapsed))),
             Err(_) => Err(Error::impossible("a statement that panics")),
         };
-        let packed = found.map(|found| app.statuses.pack(found, at));
         ids = app.statuses.finish(packed);
     }
 }
