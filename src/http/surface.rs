@@ -13,7 +13,6 @@ use std::task::{Context, Poll};
 
 use axum::Router;
 use axum::extract::Request;
-use axum::http::request::Parts;
 use axum::http::{Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse as _, Response};
 use tower::layer::Layer as _;
@@ -29,7 +28,7 @@ use super::{AppState, cors, middleware, router, statuses};
 #[derive(Clone)]
 pub struct Surface {
     router: Router,
-    poll: Arc<dyn Fn(Request) -> Answering + Send + Sync>,
+    poll: Arc<dyn Fn(TaskId, Request) -> Answering + Send + Sync>,
 }
 
 type Answering = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
@@ -43,23 +42,22 @@ impl Surface {
         let operation = Arc::clone(state.observer.operation_of(&Method::GET, Some(ROUTE)));
         let (observer, limits, cors) = (Arc::clone(&state.observer), state.limits, cors(&state.origins));
         let router = router(state.clone());
-        let polls = service_fn(move |request: Request| {
-            let (state, deadline, (parts, _)) = (state.clone(), Deadline::new(limits), request.into_parts());
-            let (moved, parts) = (deadline.clone(), Box::new(parts));
-            // In boxes from the start: each future around one would have it moved once more, and room for it twice.
-            let answer: Answering = Box::pin(async move { Ok(answer(&state, moved, parts).await) });
-            let answer: Answering = Box::pin(middleware::within(deadline, answer));
-            answer
-        });
-        let polls = middleware::observe(observer, Some(operation), cors.layer(polls));
-        Self { router, poll: Arc::new(move |request| Box::pin(polls.clone().call(request))) }
-    }
-}
-
-async fn answer(state: &AppState, deadline: Deadline, parts: Box<Parts>) -> Response {
-    match polled(&parts.method, &parts.uri) {
-        Some(id) => statuses::poll(state, deadline, id, parts).await.into_response(),
-        None => middleware::not_found().await.into_response(),
+        let poll = move |id, request| -> Answering {
+            let state = state.clone();
+            let polled = service_fn(move |request: Request| {
+                let (state, deadline, (parts, _)) = (state.clone(), Deadline::new(limits), request.into_parts());
+                let (moved, parts) = (deadline.clone(), Box::new(parts));
+                // In boxes from the start: each future around one would have it moved once more, and room for it twice.
+                let answer: Answering =
+                    Box::pin(async move { Ok(statuses::poll(&state, moved, id, parts).await.into_response()) });
+                let answer: Answering = Box::pin(middleware::within(deadline, answer));
+                answer
+            });
+            let one = Some(Arc::clone(&operation));
+            let mut around = middleware::observe(Arc::clone(&observer), one, cors.layer(polled));
+            Box::pin(around.call(request))
+        };
+        Self { router, poll: Arc::new(poll) }
     }
 }
 
@@ -83,8 +81,8 @@ impl Service<Request> for Surface {
     }
 
     fn call(&mut self, request: Request) -> Answering {
-        if polled(request.method(), request.uri()).is_some() {
-            return (self.poll)(request);
+        if let Some(id) = polled(request.method(), request.uri()) {
+            return (self.poll)(id, request);
         }
         let answer = self.router.call(request);
         Box::pin(async move {

@@ -1,5 +1,5 @@
-//! What is kept of statuses is renewed without reading it again: while anybody polls (and for a little while after), a look at the end of the feed, several times a second, says which
-//! tasks have changed. Those are taken away, and all others are as they were. So what polling costs the database depends on what is written and
+//! What is kept of statuses is renewed without reading it again: while anybody polls, and for a little while after, a look at the end of the feed,
+//! several times a second, says which tasks have changed. Those are taken away, and all others are as they were. So what polling costs the database depends on what is written and
 //! not on how many poll how much.
 //!
 //! **What makes it sound.** Every change of a status comes with a row of the trail, in the same transaction. A look reads the horizon first and then the rows

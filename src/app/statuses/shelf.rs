@@ -122,7 +122,8 @@ pub(super) mod tests {
     use crate::domain::id::{BuyerId, PartnerId, WorkflowKey};
     use crate::domain::pace::Course;
     use crate::domain::task::PhaseName;
-    use crate::ids;
+    use crate::{domain, ids};
+    use serde_json::json;
     use uuid::Uuid;
 
     pub(in super::super) fn at(micros: i64) -> Time {
@@ -140,8 +141,23 @@ pub(super) mod tests {
             course,
             opened_at: at(0),
             version,
-            json: format!(r#"{{"task_id":"{task_id}","version":{version},"stages":{}}}"#, "1234567890,".repeat(100)),
+            json: json(task_id, version),
         }
+    }
+
+    fn json(task_id: TaskId, version: u64) -> String {
+        let stage = |key: &str| json!({ "key": key, "name": format!("Review of {key}"), "state": "pending", "decided_at": null });
+        let stages: Vec<_> = ["copy", "brand", "legal", "media", "sign-off"].map(stage).into();
+        let status = json!({
+            "task_id": task_id, "version": version, "phase": "in_review", "label": "In legal review", "round": 1,
+            "stage": { "key": "legal", "name": "Review of legal", "position": 3, "of": 5 }, "waiting_on": "partner",
+            "since": at(0), "due_at": null, "overdue": false, "message": "PLANTED", "percent": null, "eta": null,
+            "stages": stages, "action": null, "updated_at": at(0),
+        });
+        serde_json::from_value::<domain::status::Status>(status)
+            .map(|status| serde_json::to_string(&status))
+            .unwrap()
+            .unwrap()
     }
 
     fn put(shelf: &mut Shelf, record: &StatusRecord, at: Time) {
