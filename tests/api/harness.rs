@@ -3,7 +3,9 @@
 pub mod commands;
 pub mod contract;
 pub mod database;
+pub mod load;
 pub mod parties;
+pub mod patroni;
 pub mod process;
 pub mod receiver;
 pub mod service;

@@ -85,8 +85,16 @@ pub fn stagegate_with(arguments: &[&str], data_dir: &Path, environment: &[(&str,
         .unwrap()
 }
 
-/// Reads what the service prints until it names its address.
+/// Reads what the service prints until it names its address; it must name one.
 pub async fn address(service: &mut Child) -> String {
+    match try_address(service).await {
+        Some(address) => address,
+        None => panic!("it never listened: {}", errors(service).await),
+    }
+}
+
+/// The same for one that may end before it listens.
+pub async fn try_address(service: &mut Child) -> Option<String> {
     let mut lines = BufReader::new(service.stdout.as_mut().unwrap()).lines();
     let named = async {
         while let Some(line) = lines.next_line().await.unwrap() {
@@ -96,11 +104,7 @@ pub async fn address(service: &mut Child) -> String {
         }
         None
     };
-    let named = timeout(PATIENCE, named).await.unwrap();
-    match named {
-        Some(address) => address,
-        None => panic!("it never listened: {}", errors(service).await),
-    }
+    timeout(PATIENCE, named).await.unwrap()
 }
 
 /// Asks the service to stop, and waits until it did.
