@@ -20,7 +20,9 @@ pub mod log;
 pub mod partner_events;
 pub mod partners;
 pub mod pool;
+pub mod probe;
 mod row;
+mod session;
 pub mod tasks;
 pub mod transitions;
 pub mod webhooks;
@@ -29,4 +31,5 @@ mod writer;
 
 pub use error::Error;
 pub use lender::{Pool, Usage};
+pub use session::Limits;
 pub use writer::Writer;
