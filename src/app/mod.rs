@@ -44,6 +44,9 @@ pub mod workflows;
 
 pub use caller::Caller;
 
+/// How long the end may wait for the database.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// What the use cases work with. One per process, shared.
 #[derive(Debug)]
 pub struct App {
@@ -138,10 +141,17 @@ impl App {
         self.stopping.notify_waiters();
     }
 
-    /// Writes what was accepted, then closes every connection.
+    /// Writes what was accepted, then closes every connection; in a few seconds, whatever is away.
     pub async fn close(&self) {
-        self.writer.close().await;
-        self.pool.close().await;
+        let closing = async {
+            self.writer.close().await;
+            self.pool.close().await;
+        };
+        if timeout(CLOSE_TIMEOUT, closing).await.is_err() {
+            tracing::warn!(
+                "the database did not answer while the service closed; what was under way may have been written or not"
+            );
+        }
     }
 
     /// A transition was committed by this replica: tells whoever waits for it. To be called after every write of a task; waits for nothing.
