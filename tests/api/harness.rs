@@ -5,6 +5,7 @@ pub mod contract;
 pub mod database;
 pub mod parties;
 pub mod process;
+pub mod proxy;
 pub mod receiver;
 pub mod service;
 pub mod streams;
