@@ -63,6 +63,12 @@
 //! **Overload.** Every line has its bound: transitions that wait to be written, statements that wait for a connection. Beyond it the answer is `503` with
 //! `Retry-After`, at once, and for a command before anything is read.
 //!
+//! **The network to the database.** Every wait for it has a limit on our side, above the server's own: [`store::Limits`], kept by one file (`store/session.rs`; a
+//! test fails where another holds a connection). What ran into a limit, lost its connection or was told that the server stops or takes no writes is closed, and so are all
+//! sessions of its time, in every pool. Whatever fails before a connection stands means *nothing was done*, and a statement without its answer *maybe*
+//! ([`store::Error`]). A session sets every setting that statements rely on (`SESSION` in [`store::pool`]) and is asked whether it may write before it is used.
+//! [`app::health`] has a connection of its own; a further reason not to be ready is a variant of its enum.
+//!
 //! **The chain.** Every event is sealed before it is written: each field is committed to with a salt of its own, the commitments form a tree, and the
 //! entry's hash covers the tree's root and the hash before. The table in [`domain::audit::fields`] says for every field who sees it and whether it can be
 //! erased; a field that is not there is not stored. What a party sees is cut in [`domain::audit`] alone, for answers, pages and proofs.

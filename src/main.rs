@@ -4,7 +4,8 @@ use std::error::Error;
 use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use clap::Parser as _;
 use sqlx::postgres::PgConnectOptions;
@@ -28,6 +29,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 /// Decisions are many small allocations: with this one they take a sixth less of the service's processor time.
 #[cfg(feature = "mimalloc")]
@@ -36,6 +38,9 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// The database that the service has in the private Postgres.
 const DATABASE: &str = "stagegate";
+
+/// How long the private Postgres gets to stop.
+const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What went wrong, for the person at the terminal.
 type Failure = Box<dyn Error + Send + Sync>;
@@ -54,7 +59,10 @@ fn main() -> ExitCode {
 fn start(cli: Cli) -> Result<ExitCode, Failure> {
     telemetry::init(&cli.log)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(run(cli.command))
+    let ended = runtime.block_on(run(cli.command));
+    // A look-up of a name that nobody answers would keep the process.
+    runtime.shutdown_background();
+    ended
 }
 
 async fn run(command: Command) -> Result<ExitCode, Failure> {
@@ -109,10 +117,16 @@ async fn serve_on(
     stop: watch::Receiver<bool>,
 ) -> Result<ExitCode, Failure> {
     let audit_keys = audit_keys(settings, database.postgres.is_some())?;
-    if settings.migrate {
-        pool::migrate(&database.options).await?;
-    }
-    let pool = pool::connect(&database.options, settings.pool_size).await?;
+    let prepared = async {
+        if settings.migrate {
+            pool::migrate(&database.options).await?;
+        }
+        pool::connect(&database.options, settings.pool_size).await
+    };
+    let pool = tokio::select! {
+        pool = prepared => pool?,
+        () = requested(stop.clone()) => return Ok(ExitCode::SUCCESS),
+    };
     let app = App::new(pool, Clock::system()).with_audit_keys(audit_keys);
     let reach = if settings.webhooks.webhook_allow_private { Reach::Anywhere } else { Reach::PublicOnly };
     let app = Arc::new(app.with_max_watchers(settings.limits.max_watchers).with_webhook_reach(reach));
@@ -130,17 +144,21 @@ async fn serve_on(
     let state = AppState::new(Arc::clone(&app), http_settings(settings, &credentials)).await?;
     let workers = start_workers(settings, &app, &state);
     let surface = http::Surface::new(state);
+    let deadline = OnceLock::new();
     let shutdown = async {
         requested(stop).await;
         app.drain();
         tracing::info!("stopping: finishing what runs");
         tokio::time::sleep(settings.limits.drain_delay).await;
+        let _ = deadline.set(Instant::now() + settings.limits.drain_timeout);
     };
     let drained = tokio::select! {
         drained = server::serve(listener, surface, connection_limits(&settings.limits), shutdown) => drained,
         () = database.keep_running() => unreachable!("it watches until it is dropped"),
     };
-    if tokio::time::timeout(settings.limits.drain_timeout, workers.join_all()).await.is_err() {
+    // Requests and workers share the time.
+    let deadline = deadline.get().copied().unwrap_or_else(Instant::now);
+    if tokio::time::timeout_at(deadline, workers.join_all()).await.is_err() {
         tracing::warn!(
             "a timer, an erasure, a delivery, a checkpoint or a notification took longer than the drain time-out"
         );
@@ -260,7 +278,10 @@ impl Opened {
 
     async fn close(self) {
         let Some(postgres) = self.postgres else { return };
-        match postgres.stop().await {
+        let Ok(stopped) = tokio::time::timeout(STOP_TIMEOUT, postgres.stop()).await else {
+            return tracing::error!("the private Postgres did not stop in time");
+        };
+        match stopped {
             Ok(true) => tracing::info!("stopped the private Postgres"),
             Ok(false) => tracing::info!("left the private Postgres to its other users"),
             Err(error) => tracing::error!(error = with_causes(&error), "the private Postgres did not stop"),

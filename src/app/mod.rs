@@ -44,6 +44,9 @@ pub mod workflows;
 
 pub use caller::Caller;
 
+/// How long the end may wait for the database.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// What the use cases work with. One per process, shared.
 #[derive(Debug)]
 pub struct App {
@@ -61,6 +64,7 @@ pub struct App {
     feed: feed::Watch,
     outbound: deliveries::Outbound,
     audit_keys: log::Keys,
+    health: health::Health,
     draining: AtomicBool,
     stopping: Notify,
 }
@@ -71,6 +75,7 @@ impl App {
         let outbound = deliveries::Outbound::new(pool.connections(), Reach::PublicOnly);
         Self {
             writer: store::Writer::beside(&pool),
+            health: health::Health::beside(&pool),
             pool,
             recent: recent::Recent::default(),
             clock,
@@ -117,8 +122,9 @@ impl App {
     #[cfg(test)]
     pub(crate) fn without_database(clock: Clock) -> Self {
         let patience = Duration::from_millis(100);
-        let pool = sqlx::postgres::PgPoolOptions::new().acquire_timeout(patience);
-        Self::new(pool.connect_lazy("postgres://nobody@localhost:1/nothing").unwrap().into(), clock)
+        let limits = store::Limits { wait: patience, connect: patience, ..store::Limits::default() };
+        let nowhere = store::pool::parse_url("postgres://nobody@localhost:1/nothing").unwrap();
+        Self::new(store::pool::connect_lazily(&nowhere, 10, limits), clock)
     }
 
     /// The clock; doors need it for what they check themselves (the expiry of tokens).
@@ -135,10 +141,17 @@ impl App {
         self.stopping.notify_waiters();
     }
 
-    /// Writes what was accepted, then closes every connection.
+    /// Writes what was accepted, then closes every connection; in a few seconds, whatever is away.
     pub async fn close(&self) {
-        self.writer.close().await;
-        self.pool.close().await;
+        let closing = async {
+            self.writer.close().await;
+            self.pool.close().await;
+        };
+        if timeout(CLOSE_TIMEOUT, closing).await.is_err() {
+            tracing::warn!(
+                "the database did not answer while the service closed; what was under way may have been written or not"
+            );
+        }
     }
 
     /// A transition was committed by this replica: tells whoever waits for it. To be called after every write of a task; waits for nothing.
@@ -246,9 +259,15 @@ pub enum Error {
     /// Too much to do; nothing was done.
     #[error("overloaded")]
     Overloaded(#[source] Arc<dyn std::error::Error + Send + Sync>),
-    /// The database cannot be reached or is not migrated.
+    /// The database cannot be reached: nothing was done.
     #[error("unavailable")]
     Unavailable(#[source] Arc<dyn std::error::Error + Send + Sync>),
+    /// The database was asked and did not answer: what was asked may have been done or not.
+    #[error("unanswered")]
+    Unanswered(#[source] Arc<dyn std::error::Error + Send + Sync>),
+    /// The status is older than the version that the caller asked for, and did not become newer for a while.
+    #[error("the status is behind")]
+    Behind,
     /// A fault of ours.
     #[error("internal fault")]
     Internal(#[source] Arc<dyn std::error::Error + Send + Sync>),
@@ -264,6 +283,7 @@ impl Error {
     pub fn is_outage(&self) -> bool {
         match self {
             Self::Overloaded(source) => !source.is::<Contended>(),
+            Self::Unanswered(_) => true,
             Self::Unavailable(source) => !matches!(source.downcast_ref(), Some(store::Error::Newer { .. })),
             Self::NotFound
             | Self::Refused(..)
@@ -279,6 +299,7 @@ impl Error {
             | Self::FeedRestored
             | Self::TrailDamaged(..)
             | Self::Expired
+            | Self::Behind
             | Self::Definition(_)
             | Self::Internal(_) => false,
         }
@@ -302,6 +323,7 @@ impl From<Arc<store::Error>> for Error {
     fn from(error: Arc<store::Error>) -> Self {
         match *error {
             store::Error::Busy(_) | store::Error::Full => Self::Overloaded(error),
+            store::Error::Unanswered(_) => Self::Unanswered(error),
             // A newer replica wrote the row: that one can serve it, this one not.
             store::Error::Unreachable(_) | store::Error::Newer { .. } => Self::Unavailable(error),
             store::Error::NoPartner | store::Error::NoWorkflow => Self::NotFound,

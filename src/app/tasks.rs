@@ -18,7 +18,7 @@ use crate::store;
 use crate::store::tasks::Record;
 use crate::store::transitions::{Open, Outcome, Written, insert_opened};
 
-use super::statuses::Status;
+use super::statuses::{AtLeast, Status, caught_up};
 use super::{App, Caller, Error, pace, statuses, workflows};
 
 pub use crate::store::lists::{After as OpenedAfter, Filter};
@@ -213,10 +213,23 @@ pub async fn list_tasks(
     Ok(views)
 }
 
-/// The buyer's view of a task; of this version or newer, if there is one.
-pub async fn get_task_status(app: &Arc<App>, caller: &Caller, id: TaskId, at_least: u64) -> Result<Arc<Status>, Error> {
-    let status = statuses::newest(app, id, at_least).await?;
-    if may_see(caller, status.model.partner_id, status.buyer_id) { Ok(status) } else { Err(Error::NotFound) }
+/// The buyer's view of a task.
+pub async fn get_task_status(
+    app: &Arc<App>,
+    caller: &Caller,
+    id: TaskId,
+    at_least: AtLeast,
+) -> Result<Arc<Status>, Error> {
+    let status = statuses::newest(app, id, at_least.version()).await?;
+    if !may_see(caller, status.model.partner_id, status.buyer_id) {
+        return Err(Error::NotFound);
+    }
+    // In a box, as it is seldom waited for.
+    if status.as_of >= at_least.required {
+        Ok(status)
+    } else {
+        Box::pin(caught_up(app, status, at_least.required)).await
+    }
 }
 
 /// The body of an answer with this status now.

@@ -85,6 +85,25 @@ impl Problem {
             .caused_by(source)
     }
 
+    /// Something that the service depends on was asked and did not answer; `source` is logged and not sent.
+    pub fn unanswered(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        let detail = "The database did not answer. What was asked may or may not have been recorded; sending the same request again, with \
+            the same id, is safe.";
+        Self::new(Code::Unavailable, detail)
+            .header(header::RETRY_AFTER, HeaderValue::from_static("2"))
+            .caused_by(source)
+    }
+
+    /// The replica cannot serve for this reason, which is sent, and whose own causes are logged.
+    pub fn not_ready(code: Code, why: impl StdError + Send + Sync + 'static) -> Self {
+        let mut detail = why.to_string();
+        if let Some(first) = detail.get_mut(..1) {
+            first.make_ascii_uppercase();
+        }
+        detail.push('.');
+        Self::new(code, detail).header(header::RETRY_AFTER, HeaderValue::from_static("2")).caused_by(why)
+    }
+
     /// More requests than can be served; nothing was done.
     pub fn overloaded() -> Self {
         Self::new(Code::Overloaded, "The service is overloaded. Try again shortly.")

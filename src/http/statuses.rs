@@ -13,7 +13,7 @@ use tokio::time::timeout;
 use utoipa::IntoParams;
 
 use crate::app::App;
-use crate::app::statuses::Status;
+use crate::app::statuses::{AtLeast, Status};
 use crate::app::tasks::{self, OpenedAfter};
 use crate::app::watch::{Woken, watch_task_status};
 use crate::domain::id::TaskId;
@@ -51,8 +51,8 @@ pub struct StatusQuery {
     #[param(value_type = Option<u32>, maximum = 55, default = 0)]
     #[serde(default)]
     wait: Wait,
-    /// A version of the status that the caller knows of, such as from a command's answer: it gets no older one. If there is no such version (yet),
-    /// it gets the newest there is.
+    /// A version of the task or its status that the caller knows of, such as from a command's answer: it gets no older status, or `503` if there is no
+    /// such version (yet).
     #[param(value_type = Option<u64>, default = 0)]
     #[serde(default)]
     min_version: u64,
@@ -83,7 +83,7 @@ impl Wait {
 /// `remaining_seconds` are as of the answer and change neither.
 ///
 /// What other replicas have just written may be missing for less than a second; what this one has written never is, nor is anything older answered than
-/// the newest version in `If-None-Match` or `min_version`.
+/// the newest version in `If-None-Match` (if there is such a version) or `min_version`.
 ///
 /// With `wait` and `If-None-Match` the answer is held until there is another status: `200` as soon as there is one, else `304` when the time is
 /// up; at once when the task is over, as its status never changes again; and earlier when the service is about to stop. A credential that
@@ -124,7 +124,7 @@ async fn respond(
     id: TaskId,
     (query, known): (StatusQuery, etag::IfNoneMatch),
 ) -> Result<Response, Problem> {
-    let at_least = known.newest().max(query.min_version);
+    let at_least = AtLeast { seen: known.newest(), required: query.min_version };
     let wait = query.wait.time().min(holder.left(app).unwrap_or(Duration::MAX));
     if wait.is_zero() || known.is_nothing() {
         let status = tasks::get_task_status(app, &holder.caller, id, at_least).await?;

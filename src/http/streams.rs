@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use futures_util::stream::unfold;
 use tokio::time::timeout;
 
+use crate::app::statuses::AtLeast;
 use crate::app::watch::{Watch, Woken, watch_task_status};
 use crate::ids;
 
@@ -45,7 +46,8 @@ pub async fn stream_task_status(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let last = headers.get(LAST_EVENT_ID).and_then(|id| id.to_str().ok()?.parse().ok());
-    let watch = watch_task_status(&state.app, &holder.caller, path.id, last.unwrap_or_default()).await?;
+    let at_least = AtLeast { seen: last.unwrap_or_default(), required: 0 };
+    let watch = watch_task_status(&state.app, &holder.caller, path.id, at_least).await?;
     if watch.is_final() && last == Some(watch.status().version) {
         return Ok(StatusCode::NO_CONTENT.into_response());
     }

@@ -2,6 +2,8 @@
 
 use std::fmt::Display;
 
+use super::session::NoConnection;
+
 /// What can go wrong in the store.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -17,9 +19,12 @@ pub enum Error {
     /// As many transitions wait to be written as may.
     #[error("too many writes are waiting")]
     Full,
-    /// There is no working connection to the database, or it is starting, stopping or changing its role.
+    /// There is no working connection to the database, or it takes no writes: nothing was done.
     #[error("the database cannot be reached")]
     Unreachable(#[source] sqlx::Error),
+    /// The statement was sent, and its answer never came: what it says may have been done or not.
+    #[error("the database did not answer")]
+    Unanswered(#[source] sqlx::Error),
     /// A statement failed for a reason that is ours.
     #[error("a statement failed")]
     Failed(#[source] sqlx::Error),
@@ -60,6 +65,7 @@ impl Error {
             | Self::Busy(_)
             | Self::Full
             | Self::Unreachable(_)
+            | Self::Unanswered(_)
             | Self::Newer { .. }
             | Self::Impossible { .. } => None,
         }
@@ -78,22 +84,23 @@ impl From<sqlx::Error> for Error {
             Some("tasks_workflow_fkey") => return Self::NoWorkflow,
             Some(_) | None => {}
         }
-        if matches!(error, sqlx::Error::PoolTimedOut) {
-            return Self::Busy(error);
-        }
-        if matches!(
-            error,
-            sqlx::Error::PoolClosed | sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::WorkerCrashed
-        ) {
-            return Self::Unreachable(error);
+        match &error {
+            sqlx::Error::PoolTimedOut => return Self::Busy(error),
+            sqlx::Error::PoolClosed => return Self::Unreachable(error),
+            sqlx::Error::Io(_) if NoConnection::is_why(&error) => return Self::Unreachable(error),
+            sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::Protocol(_) | sqlx::Error::WorkerCrashed => {
+                return Self::Unanswered(error);
+            }
+            _ => {}
         }
         let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code).map(String::from);
         match code.as_deref().unwrap_or_default() {
-            // Cut off by statement_timeout or lock_timeout; a deadlock's victim; out of connections or memory.
-            "57014" | "55P03" | "40P01" => Self::Busy(error),
+            // Cut off by a time limit; a deadlock's victim; in the way of a standby's recovery; out of connections or memory.
+            "57014" | "55P03" | "40P01" | "40001" | "25P03" | "25P04" => Self::Busy(error),
             code if code.starts_with("53") => Self::Busy(error),
-            // The connection, the server's start and stop; a primary that became a standby.
-            code if code.starts_with("08") || code.starts_with("57P") || code == "25006" => Self::Unreachable(error),
+            "25006" => Self::Unreachable(error),
+            // The session ended, and its last statement may have been carried out; the server's disk or memory fails.
+            code if ["08", "57P", "58"].iter().any(|class| code.starts_with(class)) => Self::Unanswered(error),
             _ => Self::Failed(error),
         }
     }

@@ -55,6 +55,8 @@ pub struct StatusRecord {
     pub opened_at: Time,
     /// The version of the status: its `ETag`.
     pub version: u64,
+    /// The version of the task when this was read; a status is older where the latest events told the buyer nothing.
+    pub as_of: u64,
     /// The body, or what is stored of it.
     pub json: String,
 }
@@ -140,7 +142,7 @@ macro_rules! select_statuses {
     ($before:literal, $after:literal, $($parameter:expr),+ $(,)?) => {
         sqlx::query_as!(
             crate::store::tasks::StatusRow,
-            $before + r#" select task_id, partner_id, buyer_id, workflow_key, workflow_version, opened_at, status_version,
+            $before + r#" select task_id, partner_id, buyer_id, workflow_key, workflow_version, opened_at, version, status_version,
                 buyer_status::text as "buyer_status!", jsonb_build_object('phase', phase, 'stage', state->'stage',
                     'since', state->'since', 'entered_at', state->'entered_at',
                     'first_entered_at', state #> array['stages', state->>'stage', 'entered_at'])::text as "course!"
@@ -178,6 +180,7 @@ pub(super) struct StatusRow {
     pub(super) workflow_key: String,
     pub(super) workflow_version: i32,
     pub(super) opened_at: DateTime<Utc>,
+    pub(super) version: i64,
     pub(super) status_version: i64,
     pub(super) buyer_status: String,
     pub(super) course: String,
@@ -230,6 +233,7 @@ impl TryFrom<StatusRow> for StatusRecord {
             course: place.json(&row.course)?,
             opened_at: row.opened_at.into(),
             version: place.unsigned(row.status_version)?,
+            as_of: place.unsigned(row.version)?,
             json: row.buyer_status,
         })
     }

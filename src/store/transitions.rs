@@ -7,9 +7,8 @@
 //!
 //! Rows are sealed and turned into columns by whoever decided (`prepared`); the writer then lets those that wait share a statement.
 
-use sqlx::PgConnection;
-
 use super::error::constraint;
+use super::session::Session;
 use super::{Error, Pool};
 use crate::domain::audit::{Hash, Origin, Subject as _};
 use crate::domain::decide::Transition;
@@ -74,7 +73,7 @@ pub enum Outcome {
 }
 
 /// Writes a transition as a part of a transaction, which the caller must not go on with unless it is [`Outcome::Saved`].
-pub(super) async fn save_within(connection: &mut PgConnection, save: &Save<'_>) -> Result<Outcome, Error> {
+pub(super) async fn save_within(connection: &mut Session, save: &Save<'_>) -> Result<Outcome, Error> {
     let prepared = Prepared::new(save);
     let written = update(connection, &[&prepared]).await;
     outcome(&prepared, written.map(|written| !written.is_empty()))

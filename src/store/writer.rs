@@ -11,7 +11,7 @@
 //!
 //! **Failure.** A member whose guard does not hold is missing from the answer and stale; the others do not notice. If the server refuses the
 //! statement, its members are sent again one by one, so that what is wrong with one harms no other. If the connection breaks, nobody knows what
-//! was written, and all are told, those that are queued too. A full queue refuses at once. Closing refuses what is new and writes all that is queued.
+//! was written, and its members are told so; those that are queued go out on another, and are told when there is none. A full queue refuses at once. Closing refuses what is new and writes all that is queued.
 
 use std::collections::{HashSet, VecDeque};
 use std::panic::AssertUnwindSafe;
@@ -23,7 +23,7 @@ use tokio::sync::{Notify, oneshot};
 use uuid::Uuid;
 
 use super::transitions::{Outcome, Prepared, outcome, update};
-use super::{Error, Pool};
+use super::{Error, Pool, Usage};
 
 /// Statements that are out at a time, each on a connection of its own.
 const WRITERS: u32 = 2;
@@ -71,6 +71,11 @@ impl Writer {
     pub fn with_room(pool: &Pool, room: usize) -> Self {
         let pool = pool.for_writing(WRITERS);
         Self(Arc::new(Inner { pool, room, queue: Mutex::default(), rested: Notify::new() }))
+    }
+
+    /// What the writer's own connections are doing at this moment.
+    pub fn connections(&self) -> Usage {
+        self.0.pool.usage()
     }
 
     /// Whether a transition that came now would be refused for want of room.
@@ -195,6 +200,11 @@ async fn write_all(pool: &Pool, members: Vec<Member>) -> Result<(), Arc<Error>> 
             Ok(())
         }
         Err(error @ Error::Unreachable(_)) => tell_all(members, Arc::new(error)),
+        Err(error @ Error::Unanswered(_)) => {
+            // Sent again they could be written twice over; what is queued goes out on a new connection.
+            let _ = tell_all(members, Arc::new(error));
+            Ok(())
+        }
         Err(error) => {
             tracing::debug!(error = error.to_string(), members = members.len(), "a shared statement failed");
             write_each(pool, members).await

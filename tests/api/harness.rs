@@ -7,6 +7,7 @@ pub mod load;
 pub mod parties;
 pub mod patroni;
 pub mod process;
+pub mod proxy;
 pub mod receiver;
 pub mod service;
 pub mod streams;

@@ -23,6 +23,7 @@ mod log;
 mod log_damage;
 mod openapi;
 mod order_of_checks;
+mod outages;
 mod overload;
 mod ownership;
 mod pace;

@@ -88,7 +88,12 @@ codes! {
     NoAuditKey "no_audit_key" SERVICE_UNAVAILABLE "No signing key" "The service runs without a key for checkpoints and receipts. Nothing was done; whoever runs it sets one.";
     Overloaded "overloaded" SERVICE_UNAVAILABLE "Overloaded" "Too much to do just now. Nothing was done; send the same request again after `Retry-After` seconds.";
     Timeout "timeout" SERVICE_UNAVAILABLE "Took too long" "No answer in time. A write may have taken effect; sending it again with the same `id` is safe.";
-    Unavailable "unavailable" SERVICE_UNAVAILABLE "Unavailable" "Something that the service depends on cannot be reached. Send the same request again after `Retry-After` seconds.";
+    Unavailable "unavailable" SERVICE_UNAVAILABLE "Unavailable" "Something that the service depends on cannot be reached or did not answer; `detail` says whether something may have been done. Send the same request again, with the same `id`, after `Retry-After` seconds.";
+    Draining "draining" SERVICE_UNAVAILABLE "Stopping" "Of `/ready`: the replica is about to stop.";
+    DatabaseUnreachable "database_unreachable" SERVICE_UNAVAILABLE "No database" "Of `/ready`: the database cannot be reached or does not answer.";
+    DatabaseReadOnly "database_read_only" SERVICE_UNAVAILABLE "Read-only database" "Of `/ready`: the database is a standby or was made read-only.";
+    DatabaseNotMigrated "database_not_migrated" SERVICE_UNAVAILABLE "Not migrated" "Of `/ready`: the database lacks migrations of this build; `stagegate migrate` applies them.";
+    DatabaseNotConfined "database_not_confined" SERVICE_UNAVAILABLE "Too many rights" "Of `/ready`: statements do not run in the role that cannot change the trail; a pooler may have dropped it.";
 }
 
 impl Code {
