@@ -25,13 +25,13 @@ use crate::store::transitions::{Outcome, Save};
 use super::commands::MAX_ATTEMPTS;
 use super::partner_trail::{append, until_settled};
 use super::tasks::{self, Loaded};
-use super::{App, Caller, Error, partners};
+use super::{App, Caller, Error, partners, skew};
 
 pub use crate::store::erasures::{Progress, Record, State};
 
-/// How long an erasure waits before it begins: a command that was decided on before the request is written within this, or not at all,
-/// and no replica's clock is further behind.
-pub const SETTLE: TimeDelta = TimeDelta::seconds(10);
+/// How long an erasure waits before it begins: a command that was decided on before the request is written within ten seconds, or not at
+/// all, and the clocks of two replicas that work are at most this much further apart.
+pub const SETTLE: TimeDelta = TimeDelta::seconds(10 + 2 * skew::MOST.num_seconds());
 
 /// What the platform asks for.
 #[derive(Clone, Debug)]
@@ -155,10 +155,11 @@ pub async fn finish(app: &App, limit: u32) -> Result<u64, Error> {
 pub async fn erase_task(app: &App, erasure: &Record, id: TaskId) -> Result<bool, Error> {
     let Some(actor_id) = &erasure.actor_id else { return Ok(false) };
     let actor = ActorRef { party: erasure.party, id: actor_id.clone() };
-    let scope = Scope { actor, until: erasure.requested_at };
     let mut turn = None;
     for _ in 0..MAX_ATTEMPTS {
         let task = tasks::load(app, id).await?.ok_or(Error::NotFound)?;
+        let last = store::erasures::find_last_before(&app.pool, erasure.id, id).await?;
+        let scope = Scope { actor: actor.clone(), until: erasure.requested_at, last };
         let Some((plan, transition)) = plan(app, erasure, &scope, &task).await? else {
             store::erasures::settle(&app.pool, erasure.id, id).await?;
             return Ok(false);

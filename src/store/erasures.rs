@@ -201,6 +201,18 @@ pub async fn list_next(pool: &Pool, erasure: &Record, limit: u32) -> Result<Wind
     })
 }
 
+/// The last event of a task that was written before the erasure was asked for, in the order of transactions, which all replicas share; 0 if
+/// there is none, or the erasure is older than its record of that order.
+pub async fn find_last_before(pool: &Pool, erasure: ErasureId, task: TaskId) -> Result<u64, Error> {
+    let last = sqlx::query_scalar!(
+        r#"select coalesce(max(event.seq), 0) as "last!" from task_events event join erasures on erasures.id = $2
+           where event.task_id = $1 and (event.epoch, event.xid) < (erasures.epoch, erasures.xid)"#,
+        task.0,
+        erasure.0,
+    );
+    Place { table: "erasures", key: erasure }.unsigned(last.fetch_one(pool).await?)
+}
+
 /// Moves the run through the tasks on; `false` if another replica did. Without a window there are no more tasks.
 pub async fn advance(pool: &Pool, erasure: &Record, window: Option<&Window>, at: Time) -> Result<bool, Error> {
     let last = window.and_then(|window| window.last).or(erasure.last_task);

@@ -109,7 +109,7 @@ pub struct Due {
 pub async fn list_due(pool: &Pool, until: Time, except: &[TaskId], limit: u32) -> Result<Vec<Due>, Error> {
     let except: Vec<Uuid> = except.iter().map(|id| id.0).collect();
     let rows = sqlx::query!(
-        r#"/* search: due */ select task_id, wake_at as "wake_at!" from tasks
+        r#"/* search: due */ select task_id, greatest(wake_at, '0001-01-01 00:00:00+00') as "wake_at!" from tasks
            where wake_at <= $1 and task_id <> all($2) order by wake_at limit $3"#,
         until.utc(),
         &except,

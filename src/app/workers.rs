@@ -1,0 +1,73 @@
+//! Signs of life of the background workers: when each has turned last, and which have been still for too long.
+//!
+//! The supervisor adds a worker when it starts it, the worker reports each turn, and readiness asks which are still. Kept by a clock
+//! that nobody can set.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// The background workers of this process, by name.
+#[derive(Debug, Default)]
+pub struct Workers(Mutex<BTreeMap<&'static str, Worker>>);
+
+#[derive(Clone, Copy, Debug)]
+struct Worker {
+    /// How long a turn may take; none for a worker that waits for something to happen.
+    bound: Option<Duration>,
+    last_turn: Instant,
+}
+
+impl Workers {
+    /// A worker begins, and turns within `bound` as long as it lives.
+    pub fn begin(&self, name: &'static str, bound: Option<Duration>) {
+        self.workers().insert(name, Worker { bound, last_turn: Instant::now() });
+    }
+
+    /// The worker has finished a turn. One that was not begun (a test runs its steps) is not watched.
+    pub fn turned(&self, name: &str) {
+        if let Some(worker) = self.workers().get_mut(name) {
+            worker.last_turn = Instant::now();
+        }
+    }
+
+    /// Those that have not turned for longer than their bound, each with how long ago that was.
+    pub fn still(&self) -> Vec<(&'static str, Duration)> {
+        let late = |worker: &Worker| worker.bound.is_some_and(|bound| worker.last_turn.elapsed() > bound);
+        let workers = self.workers();
+        let still = workers.iter().filter(|(_, worker)| late(worker));
+        still.map(|(name, worker)| (*name, worker.last_turn.elapsed())).collect()
+    }
+
+    /// How long ago each has turned.
+    pub fn ages(&self) -> Vec<(&'static str, Duration)> {
+        self.workers().iter().map(|(name, worker)| (*name, worker.last_turn.elapsed())).collect()
+    }
+
+    fn workers(&self) -> MutexGuard<'_, BTreeMap<&'static str, Worker>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_worker_is_still_once_its_last_turn_is_older_than_its_bound() {
+        let workers = Workers::default();
+        workers.begin("bounded", Some(Duration::from_secs(10)));
+        workers.begin("waiting", None);
+        tokio::time::advance(Duration::from_secs(8)).await;
+        workers.turned("bounded");
+        workers.turned("unknown");
+        tokio::time::advance(Duration::from_secs(9)).await;
+        assert_eq!(workers.still(), []);
+        tokio::time::advance(Duration::from_secs(2)).await;
+        assert_eq!(workers.still(), [("bounded", Duration::from_secs(11))]);
+        workers.begin("bounded", Some(Duration::from_secs(10)));
+        assert_eq!(workers.still(), []);
+    }
+}
