@@ -13,6 +13,7 @@ use crate::clock::Clock;
 use crate::domain::decide::Transition;
 use crate::domain::refusal::Refusal;
 use crate::domain::time::Time;
+use crate::domain::unreadable::Unreadable;
 use crate::domain::workflow::Mistake;
 use crate::store;
 use crate::store::changes::Change;
@@ -300,6 +301,20 @@ impl Error {
             | Self::Definition(_)
             | Self::Internal(_) => false,
         }
+    }
+
+    /// Why the row that was read cannot be shown, if that is all that went wrong; else the error as it was. The log has it whole.
+    fn unreadable(self) -> Result<Unreadable, Self> {
+        let (Self::Unavailable(source) | Self::Internal(source)) = &self else { return Err(self) };
+        let why = match source.downcast_ref() {
+            Some(store::Error::Newer { .. }) => Unreadable::NewerFormat,
+            Some(store::Error::Impossible { .. }) => Unreadable::Damaged,
+            Some(_) => return Err(self),
+            None if source.is::<Impossible>() => Unreadable::Damaged,
+            None => return Err(self),
+        };
+        tracing::warn!(error = &**source as &(dyn std::error::Error + 'static), "a row cannot be shown");
+        Ok(why)
     }
 
     /// Something that cannot be.

@@ -1,5 +1,7 @@
 //! Signs of life of the background workers: when each has turned last, and which have been still for too long.
 //!
+//! Readiness asks [`check`], which knows of the clock as well ([`super::skew`]).
+//!
 //! The supervisor adds a worker when it starts it, the worker reports each turn, and readiness asks which are still. Kept by a clock
 //! that nobody can set.
 
@@ -7,7 +9,10 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use tokio::time::Instant;
+
+use super::App;
 
 /// The background workers of this process, by name.
 #[derive(Debug, Default)]
@@ -18,6 +23,37 @@ struct Worker {
     /// How long a turn may take; none for a worker that waits for something to happen.
     bound: Option<Duration>,
     last_turn: Instant,
+}
+
+/// Why a replica should have no requests though its database is well.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unfit {
+    /// A background worker hangs, or ends whenever it is begun.
+    #[error("the worker {worker} has not turned for {} s", still.as_secs())]
+    Still {
+        /// Its name.
+        worker: &'static str,
+        /// Since when.
+        still: Duration,
+    },
+    /// Its deadlines would not be those of the other replicas.
+    #[error("the clock is {} ms ahead of the database's", .0.num_milliseconds())]
+    Clock(TimeDelta),
+}
+
+/// Whether the background workers turn and the clock is right. Asks nobody and waits for nothing.
+///
+/// # Errors
+///
+/// The first reason that is found.
+pub fn check(app: &App) -> Result<(), Unfit> {
+    if app.skew.is_too_large() {
+        return Err(Unfit::Clock(app.skew.ahead()));
+    }
+    match app.workers.still().first() {
+        Some((worker, still)) => Err(Unfit::Still { worker, still: *still }),
+        None => Ok(()),
+    }
 }
 
 impl Workers {

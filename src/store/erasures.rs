@@ -164,7 +164,18 @@ pub async fn list_running(pool: &Pool, until: Time, limit: u32) -> Result<Vec<Re
         until.utc(),
         i64::from(limit)
     );
-    rows.fetch_all(pool).await?.into_iter().map(Record::try_from).collect()
+    Ok(readable(rows.fetch_all(pool).await?))
+}
+
+/// Those that can be read: the others are left for a person, or a newer build, and keep none of these waiting.
+fn readable(rows: Vec<Row>) -> Vec<Record> {
+    let records = rows.into_iter().map(Record::try_from);
+    let logged = records.inspect(|record| {
+        if let Err(error) = record {
+            tracing::error!(error = error.to_string(), "an erasure cannot be read; it is left out");
+        }
+    });
+    logged.filter_map(Result::ok).collect()
 }
 
 /// The erasures that have come back to every task; up to `limit`.
@@ -174,7 +185,7 @@ pub async fn list_finished(pool: &Pool, limit: u32) -> Result<Vec<Record>, Error
          order by id limit $1",
         i64::from(limit)
     );
-    rows.fetch_all(pool).await?.into_iter().map(Record::try_from).collect()
+    Ok(readable(rows.fetch_all(pool).await?))
 }
 
 /// The next `limit` tasks after the last one that `erasure` looked at, and in which of them its actor did something.

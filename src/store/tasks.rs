@@ -126,7 +126,7 @@ macro_rules! select_tasks {
         sqlx::query_as!(
             crate::store::tasks::Row,
             $before + r#" select task_id, partner_id, buyer_id, workflow_key, workflow_version, title,
-                metadata::text as metadata, open_digest, opened_at, version, format, state::text as "state!",
+                metadata::text as metadata, open_digest, opened_at, due_at, version, format, state::text as "state!",
                 notes::text as "notes!", buyer_status::text as "buyer_status!", head_hash
                 from tasks "# + $($after)+,
             $($parameter),+
@@ -162,6 +162,7 @@ pub(super) struct Row {
     pub(super) metadata: Option<String>,
     pub(super) open_digest: Vec<u8>,
     pub(super) opened_at: DateTime<Utc>,
+    pub(super) due_at: Option<DateTime<Utc>>,
     pub(super) version: i64,
     pub(super) format: i32,
     pub(super) state: String,

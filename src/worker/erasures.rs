@@ -154,8 +154,14 @@ impl Erasures {
             if self.app.is_draining() {
                 break;
             }
-            let erasure = erasures::get_erasure(&self.app, erasure).await?;
-            done |= self.erase(&erasure, id).await?;
+            done |= match erasures::get_erasure(&self.app, erasure).await {
+                Ok(erasure) => self.erase(&erasure, id).await?,
+                Err(error) if error.is_outage() => return Err(error),
+                Err(error) => {
+                    tracing::error!(%erasure, error = cause(&error), "an erasure cannot be read; it is left out");
+                    false
+                }
+            };
         }
         Ok(done)
     }

@@ -60,7 +60,7 @@ impl Supervisor {
         &mut self,
         name: &'static str,
         bound: impl Into<Option<Duration>>,
-        run: impl Fn() -> F + Send + 'static,
+        run: impl Fn() -> F + Send + Sync + 'static,
     ) where
         F: Future<Output = ()> + Send + 'static,
     {
