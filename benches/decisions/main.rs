@@ -102,7 +102,8 @@ async fn measure(options: &Options, postgres: &Postgres) -> Result<(), Failure> 
     }
     for kind in Kind::ALL.into_iter().filter(|kind| options.kind.is_none_or(|only| only == *kind)) {
         let mut clients = service.clients(kind, options.clients).repeating(options.repeated);
-        let mut crowd = options.overload.map(|times| service.clients(kind, options.clients * times).repeating(options.repeated));
+        let mut crowd =
+            options.overload.map(|times| service.clients(kind, options.clients * times).repeating(options.repeated));
         report.begin(kind)?;
         let mut against = None;
         for _ in 0..options.rounds {

@@ -71,10 +71,14 @@ impl Workers {
 
     /// Those that have not turned for longer than their bound, each with how long ago that was.
     pub fn still(&self) -> Vec<(&'static str, Duration)> {
-        let late = |worker: &Worker| worker.bound.is_some_and(|bound| worker.last_turn.elapsed() > bound);
+        self.still_at(Instant::now())
+    }
+
+    fn still_at(&self, now: Instant) -> Vec<(&'static str, Duration)> {
         let workers = self.workers();
-        let still = workers.iter().filter(|(_, worker)| late(worker));
-        still.map(|(name, worker)| (*name, worker.last_turn.elapsed())).collect()
+        let ages = workers.iter().map(|(name, worker)| (*name, now.duration_since(worker.last_turn), worker.bound));
+        let still = ages.filter(|(_, age, bound)| bound.is_some_and(|bound| *age > bound));
+        still.map(|(name, age, _)| (name, age)).collect()
     }
 
     /// How long ago each has turned.
@@ -91,19 +95,18 @@ impl Workers {
 mod tests {
     use super::*;
 
-    #[tokio::test(start_paused = true)]
-    async fn a_worker_is_still_once_its_last_turn_is_older_than_its_bound() {
-        let workers = Workers::default();
-        workers.begin("bounded", Some(Duration::from_secs(10)));
+    #[test]
+    fn a_worker_is_still_once_its_last_turn_is_older_than_its_bound() {
+        let (workers, bound) = (Workers::default(), Duration::from_secs(10));
+        workers.begin("bounded", Some(bound));
         workers.begin("waiting", None);
-        tokio::time::advance(Duration::from_secs(8)).await;
+        let begun = Instant::now();
+        assert_eq!(workers.still_at(begun + bound / 2), []);
+        let [(name, age)] = workers.still_at(begun + bound * 2)[..] else { panic!("one of them") };
+        assert_eq!((name, age > bound), ("bounded", true));
         workers.turned("bounded");
         workers.turned("unknown");
-        tokio::time::advance(Duration::from_secs(9)).await;
-        assert_eq!(workers.still(), []);
-        tokio::time::advance(Duration::from_secs(2)).await;
-        assert_eq!(workers.still(), [("bounded", Duration::from_secs(11))]);
-        workers.begin("bounded", Some(Duration::from_secs(10)));
-        assert_eq!(workers.still(), []);
+        assert!(workers.workers()["bounded"].last_turn >= begun);
+        assert_eq!(workers.ages().len(), 2);
     }
 }

@@ -280,7 +280,9 @@ async fn write_all(pool: &Pool, members: Vec<Member>) -> Done {
     while let Some(mut members) = groups.pop() {
         let writes: Vec<&Prepared> = members.iter().map(|member| &member.write).collect();
         match update(pool, &writes).await.map_err(Error::from) {
-            Ok(fates) => done.locked.extend(members.into_iter().zip(fates).filter_map(|(member, fate)| member.met(fate))),
+            Ok(fates) => {
+                done.locked.extend(members.into_iter().zip(fates).filter_map(|(member, fate)| member.met(fate)))
+            }
             Err(error) if error.is_of_content() && members.len() > 1 => {
                 tracing::debug!(error = error.to_string(), members = members.len(), "a shared statement was refused");
                 let half = members.split_off(members.len() / 2);

@@ -61,7 +61,10 @@ impl Clocks {
     fn say(&self, was_too_large: bool, ahead: f64) {
         match (was_too_large, self.app.skew().is_too_large()) {
             (false, true) => {
-                tracing::error!(ahead, "THE CLOCK IS WRONG: not ready, and no timers until it is within 15 s of the database's");
+                tracing::error!(
+                    ahead,
+                    "THE CLOCK IS WRONG: not ready, and no timers until it is within 15 s of the database's"
+                );
             }
             (true, false) => tracing::info!(ahead, "the clock agrees with the database's again"),
             (false, false) | (true, true) => {}

@@ -12,7 +12,7 @@ use stagegate::worker::deliveries::Deliveries;
 use stagegate::worker::erasures::Erasures;
 use stagegate::worker::timers::Timers;
 
-use crate::harness::commands::update;
+use crate::harness::commands::{update, with};
 use crate::harness::parties::{Parties, new_id, text};
 use crate::harness::receiver::Receiver;
 use crate::harness::service::Service;
@@ -35,13 +35,14 @@ async fn an_erasure_takes_all_that_was_recorded_before_it_whatever_the_clocks_sa
         let replica = Service::replica(&parties.service.db, &other).await;
         // By both replicas, in turns: times within the task go only forward.
         let (here, there) = (&parties.partner, parties.partner.at(&replica));
+        let say = |message: &str| with(update(message), &json!({ "actor": { "id": "agent" } }));
         for (client, message) in [(here, "secret one"), (&there, "secret two"), (here, "secret three")] {
-            client.done(&id, &update(message)).await;
+            client.done(&id, &say(message)).await;
         }
         let request = json!({ "id": new_id(), "party": "partner", "partner_id": parties.partner_id, "actor_id": "agent", "reason": "r" });
         let asked = parties.platform.at(&replica).call("POST", "/api/v1/erasures", &request).await;
         assert_eq!(asked.status, 202, "{}", asked.text);
-        parties.partner.done(&id, &update("kept, as it is later")).await;
+        parties.partner.done(&id, &say("kept, as it is later")).await;
 
         other.set(other.now() + TimeDelta::hours(1));
         let worker = Erasures::new(app(&parties, &other));

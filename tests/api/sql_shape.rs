@@ -143,6 +143,18 @@ async fn nothing_in_the_schema_belongs_to_one_node() {
     assert_none(&db.pool, "select typname::text from pg_type where typtype = 'e'").await;
 }
 
+/// The driver cannot read infinities and some years; one such row would fail all that are read with it.
+#[tokio::test]
+async fn every_time_that_is_stored_is_bounded() {
+    let db = TestDb::new().await;
+    let unbounded = "select a.attrelid::regclass || '.' || a.attname from pg_attribute a join pg_class c on c.oid = a.attrelid
+         where c.relkind in ('r', 'p') and c.relnamespace = 'public'::regnamespace and c.relname <> '_sqlx_migrations'
+             and a.atttypid = 'timestamptz'::regtype and not a.attisdropped and a.attgenerated = ''
+             and not exists (
+                 select from pg_constraint k where k.conrelid = c.oid and k.conname like '%_times_are_real' and a.attnum = any (k.conkey))";
+    assert_none(&db.pool, unbounded).await;
+}
+
 #[tokio::test]
 async fn every_table_and_column_says_why_it_exists() {
     let db = TestDb::new().await;

@@ -13,7 +13,11 @@ async fn execute(parties: &Parties, statement: String) {
 
 /// Three tasks, of which a newer build wrote the second and the third is damaged; their ids.
 async fn three(parties: &Parties) -> [String; 3] {
-    let ids = [parties.open("brand-campaign").await, parties.open("brand-campaign").await, parties.open("brand-campaign").await];
+    let ids = [
+        parties.open("brand-campaign").await,
+        parties.open("brand-campaign").await,
+        parties.open("brand-campaign").await,
+    ];
     execute(parties, format!("update tasks set format = 99 where task_id = '{}'", ids[1])).await;
     execute(parties, format!("update tasks set state = '{{\"phase\": 7}}' where task_id = '{}'", ids[2])).await;
     ids
@@ -49,9 +53,9 @@ async fn a_list_shows_what_it_can_and_says_in_their_places_what_it_cannot() {
     let first = parties.partner.read("/api/v1/reviews?limit=1").await;
     let rest = parties.partner.read(&format!("/api/v1/reviews?cursor={}", text(&first["next"]))).await;
     assert_eq!([rows(&first), rows(&rest)].concat(), inbox);
-    inbox.sort();
+    inbox.sort_by(|a, b| a.0.cmp(&b.0));
     let mut expected = all.to_vec();
-    expected.sort();
+    expected.sort_by(|a, b| a.0.cmp(&b.0));
     assert_eq!(inbox, expected);
     // A buyer's status is stored apart from the state, and what is added to it may not be.
     let statuses = rows(&parties.buyer.read("/api/v1/statuses").await);
