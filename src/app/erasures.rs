@@ -4,6 +4,8 @@
 //! the actor's id until a task closes) and those that failed. Each task is one transaction guarded by the task's version, and a task that
 //! has nothing left to erase changes nothing: so any step may be done twice, by two replicas or after a crash.
 
+use std::time::Duration;
+
 use chrono::TimeDelta;
 use sha2::{Digest as _, Sha256};
 
@@ -32,6 +34,9 @@ pub use crate::store::erasures::{Progress, Record, State};
 /// How long an erasure waits before it begins: a command that was decided on before the request is written within ten seconds, or not at
 /// all, and the clocks of two replicas that work are at most this much further apart.
 pub const SETTLE: TimeDelta = TimeDelta::seconds(10 + 2 * skew::MOST.num_seconds());
+
+/// The pause before a task whose row is locked is tried again.
+const LOCKED_PAUSE: Duration = Duration::from_millis(20);
 
 /// What the platform asks for.
 #[derive(Clone, Debug)]
@@ -174,10 +179,16 @@ pub async fn erase_task(app: &App, erasure: &Record, id: TaskId) -> Result<bool,
         }
         let save = Save { transition: &transition, head: task.head, command_digest: None, seed: ids::random::<32> };
         let erase = Erase { erasure_id: erasure.id, partner_id, plan: &plan, save };
-        if let Outcome::Saved(_) = store::erasures::erase(&app.pool, &erase).await? {
-            app.recent.forget(id).await;
-            app.committed(&transition);
-            return Ok(true);
+        match store::erasures::erase(&app.pool, &erase).await {
+            Ok(Outcome::Saved(_)) => {
+                app.recent.forget(id).await;
+                app.committed(&transition);
+                return Ok(true);
+            }
+            Ok(Outcome::Stale | Outcome::Duplicate) => {}
+            // Another replica is at it, or a command is being written.
+            Err(store::Error::Locked) => app.pause(LOCKED_PAUSE).await,
+            Err(error) => return Err(error.into()),
         }
         if turn.is_none() {
             turn = Some(app.turns.take(id).await);
