@@ -14,6 +14,7 @@ use crate::store::probe::{Fitness, Probe};
 use crate::store::{self, Pool};
 
 use super::App;
+use super::workers::Unfit;
 
 /// How old a look at the database may be.
 const MAX_AGE: Duration = Duration::from_secs(1);
@@ -41,6 +42,9 @@ pub enum NotReady {
     /// What a pooler may do.
     #[error("the database connection is not in the role {role}; a pooler may have dropped it", role = store::pool::SERVING_ROLE)]
     NotConfined,
+    /// A background worker hangs, or the clock is wrong.
+    #[error(transparent)]
+    Unfit(#[from] Unfit),
 }
 
 /// Something that the service must not be without. Waits for nothing.
@@ -114,5 +118,6 @@ pub async fn ready(app: &App) -> Result<(), NotReady> {
         return Err(NotReady::Draining);
     }
     app.health.look().await?;
+    super::workers::check(app)?;
     app.health.failed_check().map_or(Ok(()), Err)
 }

@@ -6,6 +6,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::app::health::{self, NotReady};
+use crate::app::workers::Unfit;
 
 use super::AppState;
 use super::problem::{Code, Problem};
@@ -30,7 +31,8 @@ pub async fn health() -> Json<Health> {
 
 /// Readiness
 ///
-/// The database is reachable, migrated and takes writes, and the service is not about to stop. Else `503`, whose `code` and `detail` say why not.
+/// The database is reachable, migrated and takes writes, the background workers turn, the clock is within 15 s of the database's, and the service is
+/// not about to stop. Else `503`, whose `code` and `detail` say why not.
 /// It does not wait behind other requests; what it says of the database is at most a second old.
 #[utoipa::path(get, path = "/ready", tag = "operation", security(()), responses(
     (status = 200, description = "Ready for requests.", body = Health),
@@ -48,6 +50,8 @@ impl From<NotReady> for Problem {
             NotReady::ReadOnly => Code::DatabaseReadOnly,
             NotReady::NotMigrated => Code::DatabaseNotMigrated,
             NotReady::NotConfined => Code::DatabaseNotConfined,
+            NotReady::Unfit(Unfit::Still { .. }) => Code::WorkerStill,
+            NotReady::Unfit(Unfit::Clock(_)) => Code::ClockWrong,
         };
         Self::not_ready(code, why)
     }

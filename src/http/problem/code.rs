@@ -94,6 +94,8 @@ codes! {
     DatabaseReadOnly "database_read_only" SERVICE_UNAVAILABLE "Read-only database" "Of `/ready`: the database is a standby or was made read-only.";
     DatabaseNotMigrated "database_not_migrated" SERVICE_UNAVAILABLE "Not migrated" "Of `/ready`: the database lacks migrations of this build; `stagegate migrate` applies them.";
     DatabaseNotConfined "database_not_confined" SERVICE_UNAVAILABLE "Too many rights" "Of `/ready`: statements do not run in the role that cannot change the trail; a pooler may have dropped it.";
+    WorkerStill "worker_still" SERVICE_UNAVAILABLE "A worker hangs" "Of `/ready`: a background worker has not turned for longer than it may.";
+    ClockWrong "clock_wrong" SERVICE_UNAVAILABLE "Wrong clock" "Of `/ready`: the replica's clock differs from the database's by more than 15 s.";
 }
 
 impl Code {
