@@ -16,7 +16,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::parties::events;
-use super::process::PATIENCE;
+use super::process::{PATIENCE, client};
 use super::service::PLATFORM_KEY;
 
 /// Updates that a task may have; a writer then rests.
@@ -58,9 +58,7 @@ pub struct History {
 impl Target {
     /// A service that is ready, with a partner and a workflow of its own.
     pub async fn prepare(url: &str) -> Self {
-        // Installed once for the process; another test may have done it.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = Client::builder().timeout(Duration::from_secs(30)).build().unwrap();
+        let client = client(Duration::from_secs(30));
         let url = Arc::new(Mutex::new(url.to_owned()));
         let mut target = Self { url, partner: (String::new(), String::new()), client };
         let partner = target.must("POST", "/api/v1/partners", PLATFORM_KEY, &json!({ "name": "Northwind" })).await;

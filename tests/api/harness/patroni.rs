@@ -10,16 +10,18 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
+use reqwest::Client;
 use serde_json::json;
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
 use super::database::scratch_dir;
-use super::process::{PATIENCE, Signal, signal};
+use super::process::{PATIENCE, Signal, client, signal};
 
 /// Ends what the pid files in `$1` name, then removes the folder.
 const GUARDIAN: &str = r#"
 read -r _
+exec 2>/dev/null
 for file in "$1"/*.pid "$1"/*/postmaster.pid; do kill -KILL "$(head -n 1 "$file")"; done
 rm -rf "$1"
 "#;
@@ -29,6 +31,7 @@ pub struct Cluster {
     folder: PathBuf,
     nodes: Vec<Node>,
     proxy: u16,
+    client: Client,
     processes: Vec<Child>,
     _guardian: Child,
 }
@@ -51,7 +54,8 @@ impl Cluster {
         let mut processes = vec![start_etcd(&folder, etcd, peers)];
         let nodes: Vec<Node> = ["one", "two"].map(|name| start_node(&folder, name, programs, etcd)).into();
         processes.push(start_proxy(&folder, proxy, &nodes));
-        let cluster = Self { folder, nodes, proxy, processes, _guardian: guardian.unwrap() };
+        let client = client(Duration::from_secs(2));
+        let cluster = Self { folder, nodes, proxy, client, processes, _guardian: guardian.unwrap() };
         cluster.wait("a synchronous standby", async || cluster.find("sync").await.is_some()).await;
         cluster
     }
@@ -76,7 +80,7 @@ impl Cluster {
     /// The node whose Patroni says that it has this role.
     async fn find(&self, role: &str) -> Option<usize> {
         for (index, node) in self.nodes.iter().enumerate() {
-            let answered = reqwest::get(format!("http://127.0.0.1:{}/{role}", node.ports.1)).await;
+            let answered = self.client.get(format!("http://127.0.0.1:{}/{role}", node.ports.1)).send().await;
             if answered.is_ok_and(|answer| answer.status().is_success()) {
                 return Some(index);
             }
@@ -85,7 +89,12 @@ impl Cluster {
     }
 
     async fn wait(&self, what: &str, mut is_there: impl AsyncFnMut() -> bool) {
-        let waited = timeout(PATIENCE, async { while !is_there().await {} }).await;
+        let waited = timeout(PATIENCE, async {
+            while !is_there().await {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        })
+        .await;
         assert!(waited.is_ok(), "no {what}: {}", self.logs());
     }
 

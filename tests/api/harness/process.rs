@@ -122,11 +122,15 @@ pub fn signal(pid: u32, signal: Signal) {
 
 /// The body that a running service answers to a GET; the answer must be a success.
 pub async fn fetch(url: &str, bearer: Option<&str>) -> String {
+    let request = bearer.into_iter().fold(client(PATIENCE).get(url), reqwest::RequestBuilder::bearer_auth);
+    request.send().await.unwrap().error_for_status().unwrap().text().await.unwrap()
+}
+
+/// A client for a running service, each of whose requests may take this long.
+pub fn client(patience: Duration) -> reqwest::Client {
     // Installed once for the process; another test may have done it.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let client = reqwest::Client::builder().timeout(PATIENCE).build().unwrap();
-    let request = bearer.into_iter().fold(client.get(url), reqwest::RequestBuilder::bearer_auth);
-    request.send().await.unwrap().error_for_status().unwrap().text().await.unwrap()
+    reqwest::Client::builder().timeout(patience).build().unwrap()
 }
 
 async fn errors(service: &mut Child) -> String {
