@@ -252,13 +252,20 @@ pub enum Workflow {
 /// What to do with audit trails.
 #[derive(Clone, Debug, Subcommand)]
 pub enum Audit {
-    /// Check a proof, an export, a receipt or a checkpoint, offline. Exit code: 0 verified, 1 not verified, 2 none of these.
+    /// Check a proof, an export, a receipt or a checkpoint, offline.
+    ///
+    /// Exit code 0, verified: a key that was given signed what is in the file; of trails, up to the last entry of each. So whoever holds the
+    /// key recorded these entries in this order, and what is shown is what was recorded. Exit code 3, consistent: hashes and commitments
+    /// agree, but no key that was given vouches for all of it, so whoever made the file can have made it up. Exit code 1: it contradicts itself,
+    /// the table of `stagegate audit fields`, a signature or a kept checkpoint. Exit code 2: a file cannot be read, or is none of these.
+    ///
+    /// Not proven, whatever the code: that nothing was recorded after the last entry, and what is hidden from the party whose view it is.
     Verify {
         /// What was answered: `GET …/audit/proof`, `…/audit?format=jsonl`, `/audit/export`, `…/receipt`, `/audit/checkpoint`; `-` is standard
         /// input.
         file: PathBuf,
-        /// The public key, as `/.well-known/stagegate-audit-key` had it: the line itself, or a file of such lines. Signatures are checked with
-        /// it; without it they are not.
+        /// The public key, as `/.well-known/stagegate-audit-key` had it: the line itself, or a file of such lines. Without it nothing is
+        /// more than consistent.
         #[arg(long = "key", value_name = "LINE|FILE")]
         keys: Vec<String>,
         /// A checkpoint that was kept: what is proven must be proven against it.
@@ -268,7 +275,7 @@ pub enum Audit {
         #[arg(long, value_name = "FILE")]
         consistency: Vec<PathBuf>,
     },
-    /// Print the fields of every type of entry, in their order, as JSON: what a verifier must insist on.
+    /// Print the fields of every type of entry, in their order, and who sees them, as JSON: what a verifier must insist on.
     Fields,
 }
 

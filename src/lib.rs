@@ -16,7 +16,7 @@
 //! | [`embedded`] | the private Postgres of a machine without one |
 //! | [`config`], [`clock`], [`ids`] | the only readers of the environment, the time and randomness |
 //! | [`trial`], [`demo`], [`check`] | the credentials of a trial, a task played through, files checked offline |
-//! | [`telemetry`] | logs |
+//! | [`telemetry`], [`terminal`] | logs; what people read on a terminal, escaped |
 //! | `tests/api/`, `benches/` | one integration binary, a file per subject; what is measured, against what |
 //!
 //! # The arrows
@@ -94,6 +94,9 @@
 //! **Exports.** [`app::export`] gives a trail, or many, piece by piece, each made when the client has taken the one before: no row is read ahead, no connection held.
 //! Rows go out as they are stored and are not what decides whether the service can answer: one that is not what was written is told in its place, for the
 //! verifier to find. What the platform exports is recorded with the partners first. [`domain::audit::export`] has the format, its writer and its verifier.
+//!
+//! **The verifier** says no more than was proven. *Verified* takes a signature, by a key that the reader gave, that covers each trail's last entry; what is hidden must be
+//! hidden by the table in [`domain::audit::fields`]; and all that a command repeats from a file or an answer goes through [`terminal`].
 //!
 //! **Erasures.** [`worker::erasures`] goes through the tasks in the order of their ids; [`domain::erasure`] says what goes from one. In one transaction,
 //! guarded by the task's version, the ordinary decision path appends `task.personal_data_erased` and the role `stagegate_erasure`, which may change the column
@@ -245,6 +248,7 @@ pub mod http;
 pub mod ids;
 pub mod store;
 pub mod telemetry;
+pub mod terminal;
 pub mod trial;
 pub mod webhook;
 pub mod worker;

@@ -26,7 +26,7 @@ use stagegate::worker::erasures::{self, Erasures};
 use stagegate::worker::supervisor::Supervisor;
 use stagegate::worker::timers::{self, Timers};
 use stagegate::worker::watchers::Watchers;
-use stagegate::{check, demo, ids, telemetry, trial};
+use stagegate::{check, demo, ids, telemetry, terminal, trial};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -51,10 +51,23 @@ fn main() -> ExitCode {
     match start(cli) {
         Ok(code) => code,
         Err(failure) => {
-            eprintln!("stagegate: {}", with_causes(failure.as_ref()));
+            complain(failure.as_ref());
             ExitCode::FAILURE
         }
     }
+}
+
+/// Says what went wrong, as errors name files and repeat what is in them: each line escaped.
+fn complain(failure: &dyn Error) {
+    for line in format!("stagegate: {}", with_causes(failure)).lines() {
+        let _ = terminal::line(&mut std::io::stderr(), format_args!("{line}"));
+    }
+}
+
+/// A file that cannot be read was not found wrong: that has a code of its own.
+fn unreadable(failure: &std::io::Error) -> ExitCode {
+    complain(failure);
+    check::Verdict::Unreadable.into()
 }
 
 fn start(cli: Cli) -> Result<ExitCode, Failure> {
@@ -78,8 +91,9 @@ async fn run(command: Command) -> Result<ExitCode, Failure> {
             Ok(check::workflow(&check::read(&file)?, &mut std::io::stdout())?.into())
         }
         Command::Audit(Audit::Verify { file, keys, checkpoints, consistency }) => {
-            let trusted = check::With { keys, checkpoints, consistency }.load()?;
-            Ok(check::verify(&file, &trusted, &mut std::io::stdout())?.into())
+            let with = check::With { keys, checkpoints, consistency };
+            let verified = with.load().and_then(|trusted| check::verify(&file, &trusted, &mut std::io::stdout()));
+            Ok(verified.map_or_else(|failure| unreadable(&failure), ExitCode::from))
         }
         Command::Audit(Audit::Fields) => {
             check::fields(&mut std::io::stdout())?;

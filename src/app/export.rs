@@ -231,6 +231,7 @@ fn said(flaw: &Flaw) -> String {
         | Flaw::Link
         | Flaw::Hash
         | Flaw::Fields
+        | Flaw::View(_)
         | Flaw::Erased => flaw.to_string(),
     }
 }
