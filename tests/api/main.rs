@@ -9,6 +9,7 @@ mod cancellations;
 mod cli;
 mod clocks;
 mod demo_path;
+mod door;
 mod embedded;
 mod erasures;
 mod export;
