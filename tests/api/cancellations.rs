@@ -206,7 +206,7 @@ async fn a_cancellation_whose_answer_was_lost_took_place_and_is_answered_when_it
 async fn until_a_write_waits(parties: &Parties) {
     let mut owner = parties.service.db.owner().await;
     let waiting = "select exists (select from pg_stat_activity
-        where datname = current_database() and wait_event_type = 'Lock' and query like '%update tasks set%')";
+        where datname = current_database() and wait_event_type = 'Lock' and query like 'with row as%')";
     while !sqlx::query_scalar::<_, bool>(waiting).fetch_one(&mut owner).await.unwrap() {
         tokio::task::yield_now().await;
     }

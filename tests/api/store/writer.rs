@@ -251,10 +251,10 @@ async fn what_the_server_refuses_for_its_content_goes_alone_from_then_on() {
     sqlx::query(sqlx::AssertSqlSafe(constraint)).execute(&mut world.db.owner().await).await.unwrap();
     let outcomes = try_all(&world, &decided).await;
     assert_eq!(outcomes.iter().filter(|outcome| outcome.as_ref().is_ok_and(is_saved)).count(), 31);
-    // Halves, not one by one: each time the half without it is written as a whole.
-    let mut shared = transactions(&world).await;
-    shared.sort_unstable();
-    assert_eq!(shared, [1, 2, 4, 8, 16]);
+    // Halves, not one by one. (A half can be cut once more, as the server is slow to release the rows of a statement that it refused.)
+    let shared = transactions(&world).await;
+    assert_eq!(shared.iter().sum::<i64>(), 31);
+    assert!(shared.len() < 16, "{shared:?}");
     // The same task again, among others: these are written together at once, and it is refused alone.
     let mut more = self::decided(&world, 10).await;
     more.insert(5, decided[9].clone());
