@@ -17,6 +17,11 @@ enum NotReady {
     NotConfined,
 }
 
+/// What the connections to the database are doing: those that serve, and those of the writer.
+pub fn connections(app: &App) -> (store::Usage, store::Usage) {
+    (app.pool.usage(), app.writer.connections())
+}
+
 /// Succeeds if the database is reachable and migrated, in the role that cannot change the trail, and the service is not about to stop.
 pub async fn ready(app: &App) -> Result<(), Error> {
     if app.is_draining() {

@@ -7,7 +7,7 @@
 
 use std::io;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -36,6 +36,8 @@ struct Inner {
     gate: Semaphore,
     /// How many stand before the gate.
     line: AtomicUsize,
+    /// Statements that were refused since the start, since too many waited or for too long.
+    refused: AtomicU64,
     /// Whether the last connection that was asked for could not be had.
     away: AtomicBool,
     waiting: Mutex<Vec<Lent>>,
@@ -46,6 +48,21 @@ struct Lent {
     connection: PoolConnection<Postgres>,
     since: Instant,
     used: Instant,
+}
+
+/// What a pool is doing at this moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Usage {
+    /// The most connections that there may be.
+    pub max: u32,
+    /// Connections that run a statement, or are being opened for one.
+    pub in_use: u32,
+    /// Open connections that wait for a statement.
+    pub idle: u32,
+    /// Statements that wait for a connection.
+    pub waiting: u64,
+    /// Statements that got no connection since the start: too many waited already, or this one waited too long.
+    pub refused: u64,
 }
 
 /// A place in the line before the gate.
@@ -86,8 +103,8 @@ impl From<PgPool> for Pool {
     /// `sqlx` must not be used by others any more: they would wait for connections that wait here.
     fn from(sqlx: PgPool) -> Self {
         let gate = Semaphore::new(sqlx.options().get_max_connections() as usize);
-        let (line, away) = (AtomicUsize::new(0), AtomicBool::new(false));
-        Self(Arc::new(Inner { sqlx, gate, line, away, waiting: Mutex::default() }))
+        let (line, refused, away) = (AtomicUsize::new(0), AtomicU64::new(0), AtomicBool::new(false));
+        Self(Arc::new(Inner { sqlx, gate, line, refused, away, waiting: Mutex::default() }))
     }
 }
 
@@ -95,6 +112,19 @@ impl Pool {
     /// How many connections there are at the most.
     pub fn connections(&self) -> u32 {
         self.0.sqlx.options().get_max_connections()
+    }
+
+    /// What the pool is doing at this moment. Takes a lock for an instant; meant for gauges.
+    pub fn usage(&self) -> Usage {
+        let pool = &*self.0;
+        let (max, idle) = (self.connections(), pool.waiting().len() + pool.sqlx.num_idle());
+        Usage {
+            max,
+            in_use: max.saturating_sub(u32::try_from(pool.gate.available_permits()).unwrap_or(u32::MAX)),
+            idle: u32::try_from(idle).unwrap_or(u32::MAX),
+            waiting: pool.line.load(Ordering::Relaxed) as u64,
+            refused: pool.refused.load(Ordering::Relaxed),
+        }
     }
 
     /// How its connections are made, for one beside them.
@@ -156,6 +186,7 @@ impl Inner {
 
     /// Why there was no permit: others have all connections, or those who have a permit wait for a database that is away.
     fn none_free(&self) -> sqlx::Error {
+        self.refused.fetch_add(1, Ordering::Relaxed);
         if self.away.load(Ordering::Relaxed) { no_database() } else { sqlx::Error::PoolTimedOut }
     }
 

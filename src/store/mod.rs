@@ -28,5 +28,5 @@ pub mod workflows;
 mod writer;
 
 pub use error::Error;
-pub use lender::Pool;
+pub use lender::{Pool, Usage};
 pub use writer::Writer;

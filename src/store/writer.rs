@@ -23,7 +23,7 @@ use tokio::sync::{Notify, oneshot};
 use uuid::Uuid;
 
 use super::transitions::{Outcome, Prepared, outcome, update};
-use super::{Error, Pool};
+use super::{Error, Pool, Usage};
 
 /// Statements that are out at a time, each on a connection of its own.
 const WRITERS: u32 = 2;
@@ -71,6 +71,11 @@ impl Writer {
     pub fn with_room(pool: &Pool, room: usize) -> Self {
         let pool = pool.for_writing(WRITERS);
         Self(Arc::new(Inner { pool, room, queue: Mutex::default(), rested: Notify::new() }))
+    }
+
+    /// What the writer's own connections are doing at this moment.
+    pub fn connections(&self) -> Usage {
+        self.0.pool.usage()
     }
 
     /// Whether a transition that came now would be refused for want of room.
