@@ -24,7 +24,7 @@ pub fn connections(app: &App) -> (store::Usage, store::Usage) {
 
 /// Succeeds if the database is reachable and migrated, in the role that cannot change the trail, and the service is not about to stop.
 pub async fn ready(app: &App) -> Result<(), Error> {
-    if app.is_draining() {
+    if app.is_leaving() {
         return Err(Error::Unavailable(Arc::new(NotReady::Draining)));
     }
     // Whatever keeps the database from answering this, the replica is of no use now.

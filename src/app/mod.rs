@@ -61,6 +61,7 @@ pub struct App {
     feed: feed::Watch,
     outbound: deliveries::Outbound,
     audit_keys: log::Keys,
+    leaving: AtomicBool,
     draining: AtomicBool,
     stopping: Notify,
 }
@@ -84,6 +85,7 @@ impl App {
             feed: feed::Watch::default(),
             outbound,
             audit_keys: log::Keys::default(),
+            leaving: AtomicBool::new(false),
             draining: AtomicBool::new(false),
             stopping: Notify::new(),
         }
@@ -124,6 +126,16 @@ impl App {
     /// The clock; doors need it for what they check themselves (the expiry of tokens).
     pub fn clock(&self) -> &Clock {
         &self.clock
+    }
+
+    /// From now on the service is not ready, and does all else as before: its balancer sends requests elsewhere before it stops.
+    pub fn leave(&self) {
+        self.leaving.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether the service is not ready any more because it will stop.
+    pub fn is_leaving(&self) -> bool {
+        self.leaving.load(Ordering::SeqCst) || self.is_draining()
     }
 
     /// From now on the service is not ready: it is about to stop. Timers are left to the other replicas, and those who wait for a status
