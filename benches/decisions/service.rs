@@ -30,6 +30,7 @@ pub struct Service {
     /// Where it listens.
     pub address: String,
     /// Where its metrics are.
+    #[allow(dead_code, reason = "the benchmark of decisions, which shares this, does not look")]
     pub metrics: String,
     /// A platform key of it.
     pub platform_key: String,
