@@ -12,12 +12,12 @@ use sqlx::postgres::PgConnectOptions;
 use stagegate::app::{App, Reach, log};
 use stagegate::clock::Clock;
 use stagegate::config::{
-    Audit, Cli, Command, Credentials, Database, Db, Demo, Keys, Limits, Migrate, Openapi, Secret, Serve, Workflow,
+    Audit, Cli, Command, Database, Db, Demo, Keys, Limits, Migrate, Openapi, Secret, Serve, Workflow,
 };
 use stagegate::domain::audit::note::{KeyName, SignerKey, VerifierKey};
 use stagegate::embedded::{self, Postgres};
 use stagegate::http::server::{self, Drained};
-use stagegate::http::{self, AppState, jwt, middleware, openapi};
+use stagegate::http::{self, AppState, jwt, listener, middleware, openapi};
 use stagegate::store::{horizon, pool};
 use stagegate::worker::checkpoints::{self, Checkpoints};
 use stagegate::worker::clocks::{self, Clocks};
@@ -29,7 +29,8 @@ use stagegate::worker::watchers::Watchers;
 use stagegate::{check, demo, ids, telemetry, terminal, trial};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 /// Decisions are many small allocations: with this one they take a sixth less of the service's processor time.
@@ -106,15 +107,55 @@ async fn run(command: Command) -> Result<ExitCode, Failure> {
 async fn serve(settings: Serve) -> Result<ExitCode, Failure> {
     small_pages();
     let stop = on_signal()?;
-    // First, since a taken address is the likeliest mistake; connections queue until the service is up.
-    let listener = TcpListener::bind(settings.listen).await.map_err(|error| format!("{}: {error}", settings.listen))?;
+    // In this order, so that what is most likely wrong is said before anything is started; connections queue until the service is up.
+    let checked = Checked::of(&settings).await?;
+    let listeners = Listeners::bind(&settings)?;
     let opened = tokio::select! {
-        opened = open(&settings.database) => opened?,
-        () = requested(stop.clone()) => return Ok(ExitCode::SUCCESS),
+        opened = open(checked.source, &settings.database) => opened?,
+        _ = requested(stop.clone()) => return Ok(ExitCode::SUCCESS),
     };
-    let served = serve_on(listener, &settings, &opened, stop).await;
+    let served = serve_on(listeners, &settings, (&opened, checked.audit_keys, checked.http), stop).await;
     opened.close().await;
     served
+}
+
+/// Settings that were found usable, as far as that can be told before anything is started.
+struct Checked {
+    source: Source,
+    audit_keys: (Option<SignerKey>, Vec<VerifierKey>),
+    http: http::Checked,
+}
+
+impl Checked {
+    /// Says what is wrong, by the setting's name.
+    async fn of(settings: &Serve) -> Result<Self, Failure> {
+        settings.check()?;
+        let source = Source::of(&settings.database)?;
+        let audit_keys = audit_keys(settings)?;
+        Ok(Self { source, audit_keys, http: http_settings(settings).check().await? })
+    }
+}
+
+/// The sockets that the service listens on.
+struct Listeners {
+    callers: TcpListener,
+    operators: Option<TcpListener>,
+}
+
+impl Listeners {
+    fn bind(settings: &Serve) -> Result<Self, Failure> {
+        let bind = |address| listener::bind(address).map_err(|error| format!("{address}: {error}"));
+        let callers = bind(settings.listen)?;
+        let operators = settings.metrics_listen().map(bind).transpose()?;
+        if let Some(allowed) = listener::shorter_queue() {
+            tracing::warn!(
+                allowed,
+                wanted = listener::BACKLOG,
+                "the system lets few clients wait to be accepted (net.core.somaxconn): many that connect at once wait a second or more"
+            );
+        }
+        Ok(Self { callers, operators })
+    }
 }
 
 /// What an idle connection holds is small and seldom touched. On huge pages all that lies between would be resident too, half as much again.
@@ -126,12 +167,13 @@ fn small_pages() {
 }
 
 async fn serve_on(
-    listener: TcpListener,
+    listeners: Listeners,
     settings: &Serve,
-    database: &Opened,
-    stop: watch::Receiver<bool>,
+    (database, audit_keys, mut checked): (&Opened, (Option<SignerKey>, Vec<VerifierKey>), http::Checked),
+    stop: watch::Receiver<Option<Stop>>,
 ) -> Result<ExitCode, Failure> {
-    let audit_keys = audit_keys(settings, database.postgres.is_some())?;
+    let is_trial = database.postgres.is_some();
+    let audit_keys = open_audit_keys(audit_keys, is_trial, &settings.database)?;
     let prepared = async {
         if settings.migrate {
             pool::migrate(&database.options).await?;
@@ -140,35 +182,35 @@ async fn serve_on(
     };
     let pool = tokio::select! {
         pool = prepared => pool?,
-        () = requested(stop.clone()) => return Ok(ExitCode::SUCCESS),
+        _ = requested(stop.clone()) => return Ok(ExitCode::SUCCESS),
     };
     let app = App::new(pool, Clock::system()).with_audit_keys(audit_keys);
     let reach = if settings.webhooks.webhook_allow_private { Reach::Anywhere } else { Reach::PublicOnly };
     let app = Arc::new(app.with_max_watchers(settings.limits.max_watchers).with_webhook_reach(reach));
-    let address = listener.local_addr()?;
-    let mut out = std::io::stdout();
-    writeln!(out, "stagegate {} listens on http://{address}", env!("CARGO_PKG_VERSION"))?;
-    let mut credentials = settings.credentials.clone();
-    if database.postgres.is_some() {
-        let trial = trial::prepare(&app, &settings.database.data_dir()).await?;
-        credentials.admit(trial.platform_key(), trial.buyer_jwt_secret());
-        trial.announce(&mut out, address)?;
+    let trial = if is_trial { Some(trial::prepare(&app, &settings.database.data_dir()).await?) } else { None };
+    if let Some(trial) = &trial {
+        checked.admit(trial.platform_key().expose(), trial.buyer_jwt_secret().expose())?;
     }
-    out.flush()?;
-
-    let state = AppState::new(Arc::clone(&app), http_settings(settings, &credentials)).await?;
+    let state = AppState::of(Arc::clone(&app), checked);
     let workers = start_workers(settings, &app, &state);
+    announce(&listeners, trial.as_ref())?;
+    let operators = Operators::serve(listeners.operators, &state, &settings.limits);
     let surface = http::Surface::new(state);
     let deadline = OnceLock::new();
     let shutdown = async {
-        requested(stop).await;
+        let signal = requested(stop).await;
+        app.leave();
+        let delay = settings.limits.drain_delay(is_trial);
+        if signal == Stop::Terminate && !delay.is_zero() {
+            tracing::info!(seconds = delay.as_secs_f64(), "not ready any more; requests are still taken");
+            tokio::time::sleep(delay).await;
+        }
         app.drain();
         tracing::info!("stopping: finishing what runs");
-        tokio::time::sleep(settings.limits.drain_delay).await;
         let _ = deadline.set(Instant::now() + settings.limits.drain_timeout);
     };
     let drained = tokio::select! {
-        drained = server::serve(listener, surface, connection_limits(&settings.limits), shutdown) => drained,
+        drained = server::serve(listeners.callers, surface, connection_limits(&settings.limits), shutdown) => drained,
         () = database.keep_running() => unreachable!("it watches until it is dropped"),
     };
     // Requests and workers share the time.
@@ -178,12 +220,54 @@ async fn serve_on(
             "a timer, an erasure, a delivery, a checkpoint or a notification took longer than the drain time-out"
         );
     }
+    operators.end().await;
     app.close().await;
     match drained {
         Drained::Clean => tracing::info!("stopped"),
         Drained::CutOff => tracing::warn!("stopped; some requests took longer than the drain time-out"),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Says where the service is, once nothing can keep it from serving any more.
+fn announce(listeners: &Listeners, trial: Option<&trial::Credentials>) -> Result<(), Failure> {
+    let mut out = std::io::stdout();
+    let address = listeners.callers.local_addr()?;
+    if let Some(operators) = &listeners.operators {
+        writeln!(out, "stagegate shows metrics at http://{}{}", operators.local_addr()?, http::metrics::PATH)?;
+    }
+    writeln!(out, "stagegate {} listens on http://{address}", env!("CARGO_PKG_VERSION"))?;
+    if let Some(trial) = trial {
+        trial.announce(&mut out, address)?;
+    }
+    Ok(out.flush()?)
+}
+
+/// The listener of those who run the service, if there is one. It answers until the last request of callers is done.
+struct Operators(Option<(oneshot::Sender<()>, JoinHandle<Drained>)>);
+
+/// Connections of operators at a time, and how long one of them may take to end.
+const OPERATORS: (usize, Duration) = (64, Duration::from_secs(1));
+
+impl Operators {
+    fn serve(listener: Option<TcpListener>, state: &AppState, limits: &Limits) -> Self {
+        let (max_connections, drain_timeout) = OPERATORS;
+        let limits = server::Limits { max_connections, drain_timeout, ..connection_limits(limits) };
+        Self(listener.map(|listener| {
+            let (end, ended) = oneshot::channel();
+            let router = http::operator_router(state.clone());
+            let serving = server::serve(listener, router, limits, async { drop(ended.await) });
+            (end, tokio::spawn(serving))
+        }))
+    }
+
+    async fn end(self) {
+        if let Some((end, serving)) = self.0 {
+            drop(end);
+            // It has a limit of its own, and how it ended makes no difference.
+            let _ = serving.await;
+        }
+    }
 }
 
 /// They end by themselves once the app drains.
@@ -218,27 +302,37 @@ fn start_workers(settings: &Serve, app: &Arc<App>, state: &AppState) -> Supervis
     supervisor
 }
 
-/// The configured keys of checkpoints and receipts; a trial has one of its own.
-fn audit_keys(settings: &Serve, is_trial: bool) -> Result<log::Keys, Failure> {
+/// The configured keys of checkpoints and receipts: the one that signs, and those that signed before.
+fn audit_keys(settings: &Serve) -> Result<(Option<SignerKey>, Vec<VerifierKey>), Failure> {
     let configured = &settings.audit_keys;
-    let signer = match configured.audit_key() {
-        Some(key) => Some(SignerKey::parse(key.expose()).map_err(|error| format!("STAGEGATE_AUDIT_KEY {error}"))?),
-        None if is_trial => Some(trial::audit_key(&settings.database.data_dir())?),
-        None => {
-            tracing::warn!(
-                "no STAGEGATE_AUDIT_KEY: there are no checkpoints and no receipts; `stagegate keys --new` makes a key"
-            );
-            None
-        }
-    };
+    let signer = configured.audit_key().map(|key| SignerKey::parse(key.expose()));
+    let signer = signer.transpose().map_err(|error| format!("STAGEGATE_AUDIT_KEY {error}"))?;
     let old = configured
         .audit_old_keys()
         .map(|key| VerifierKey::parse(key).map_err(|error| format!("STAGEGATE_AUDIT_OLD_KEYS: `{key}` {error}")));
-    Ok(log::Keys::new(signer, old.collect::<Result<_, _>>()?))
+    Ok((signer, old.collect::<Result<_, _>>()?))
 }
 
-fn http_settings(settings: &Serve, credentials: &Credentials) -> http::Settings {
-    let text = |secret: &Secret| secret.expose().to_owned();
+/// The same ready to sign; a trial makes a key of its own.
+fn open_audit_keys(
+    (signer, old): (Option<SignerKey>, Vec<VerifierKey>),
+    is_trial: bool,
+    database: &Database,
+) -> Result<log::Keys, Failure> {
+    let signer = match signer {
+        None if is_trial => Some(trial::audit_key(&database.data_dir())?),
+        signer => signer,
+    };
+    if signer.is_none() {
+        tracing::warn!(
+            "no STAGEGATE_AUDIT_KEY: there are no checkpoints and no receipts; `stagegate keys --new` makes a key"
+        );
+    }
+    Ok(log::Keys::new(signer, old))
+}
+
+fn http_settings(settings: &Serve) -> http::Settings {
+    let (text, credentials) = (|secret: &Secret| secret.expose().to_owned(), &settings.credentials);
     http::Settings {
         platform_keys: credentials.platform_keys().map(text).collect(),
         buyers: jwt::Settings {
@@ -271,12 +365,25 @@ struct Opened {
     postgres: Option<Postgres>,
 }
 
-async fn open(database: &Database) -> Result<Opened, Failure> {
-    if let Some(url) = database.url() {
-        return Ok(Opened { options: pool::parse_url(url.expose())?, postgres: None });
+/// Which database the settings name.
+enum Source {
+    Server(Box<PgConnectOptions>),
+    Private,
+}
+
+impl Source {
+    fn of(database: &Database) -> Result<Self, Failure> {
+        match database.url() {
+            Some(url) => Ok(Self::Server(Box::new(pool::parse_url(url.expose())?))),
+            None if database.may_be_private() => Ok(Self::Private),
+            None => Err("DATABASE_URL is required here: postgres://user:password@host/database".into()),
+        }
     }
-    if !database.may_be_private() {
-        return Err("DATABASE_URL is required here: postgres://user:password@host/database".into());
+}
+
+async fn open(source: Source, database: &Database) -> Result<Opened, Failure> {
+    if let Source::Server(options) = source {
+        return Ok(Opened { options: *options, postgres: None });
     }
     let postgres = Postgres::start(&database.embedded(), DATABASE).await?;
     tracing::info!(
@@ -311,7 +418,7 @@ impl Opened {
 }
 
 async fn migrate(settings: &Migrate) -> Result<ExitCode, Failure> {
-    let opened = open(&settings.database).await?;
+    let opened = open(Source::of(&settings.database)?, &settings.database).await?;
     let migrated = migrate_opened(&opened.options, settings.restored).await;
     opened.close().await;
     migrated?;
@@ -331,9 +438,9 @@ async fn migrate_opened(options: &PgConnectOptions, restored: bool) -> Result<()
 fn keys(settings: &Keys) -> Result<ExitCode, Failure> {
     let mut out = std::io::stdout();
     if settings.new {
+        let name = KeyName::parse(&settings.audit_name).map_err(|error| format!("--audit-name: {error}"))?;
         writeln!(out, "STAGEGATE_PLATFORM_KEYS={}", trial::new_platform_key())?;
         writeln!(out, "STAGEGATE_BUYER_JWT_SECRET={}", trial::new_jwt_secret())?;
-        let name = KeyName::parse(&settings.audit_name).map_err(|error| format!("--audit-name: {error}"))?;
         let key = SignerKey::new(name, ids::random());
         // In quotes, since a name may have characters that a shell takes for its own.
         writeln!(out, "STAGEGATE_AUDIT_KEY='{}'", key.reveal().replace('\'', r"'\''"))?;
@@ -392,17 +499,26 @@ async fn scratch(migrations: Option<&Path>, database: &Database, run: &[String])
     Ok(status.code().and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::FAILURE, ExitCode::from))
 }
 
-/// Turns true at SIGTERM or SIGINT; a second one ends the process at once.
-fn on_signal() -> Result<watch::Receiver<bool>, Failure> {
+/// How the service is asked to stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stop {
+    /// SIGTERM, from whatever runs it: others may still send requests here for a moment.
+    Terminate,
+    /// SIGINT, from a person at a terminal, who does not want to wait.
+    Interrupt,
+}
+
+/// Says how the service was asked to stop; a second signal ends the process at once.
+fn on_signal() -> Result<watch::Receiver<Option<Stop>>, Failure> {
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    let (sender, receiver) = watch::channel(false);
+    let (sender, receiver) = watch::channel(None);
     tokio::spawn(async move {
         loop {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
-            }
-            if sender.send_replace(true) {
+            let stop = tokio::select! {
+                _ = terminate.recv() => Stop::Terminate,
+                _ = interrupt.recv() => Stop::Interrupt,
+            };
+            if sender.send_replace(Some(stop)).is_some() {
                 tracing::warn!("a second signal: leaving at once");
                 std::process::exit(130);
             }
@@ -411,9 +527,10 @@ fn on_signal() -> Result<watch::Receiver<bool>, Failure> {
     Ok(receiver)
 }
 
-async fn requested(mut stop: watch::Receiver<bool>) {
+async fn requested(mut stop: watch::Receiver<Option<Stop>>) -> Stop {
     // The sender lives as long as the process.
-    let _ = stop.wait_for(|stop| *stop).await;
+    let asked = stop.wait_for(Option::is_some).await.ok().and_then(|stop| *stop);
+    asked.unwrap_or(Stop::Interrupt)
 }
 
 /// The error and what caused it, in one line each.

@@ -70,6 +70,7 @@ pub struct App {
     health: health::Health,
     workers: workers::Workers,
     skew: skew::Skew,
+    leaving: AtomicBool,
     draining: AtomicBool,
     stopping: Notify,
 }
@@ -96,6 +97,7 @@ impl App {
             audit_keys: log::Keys::default(),
             workers: workers::Workers::default(),
             skew: skew::Skew::default(),
+            leaving: AtomicBool::new(false),
             draining: AtomicBool::new(false),
             stopping: Notify::new(),
         }
@@ -147,6 +149,16 @@ impl App {
     /// How far the clock is from the database's.
     pub fn skew(&self) -> &skew::Skew {
         &self.skew
+    }
+
+    /// From now on the service is not ready, and does all else as before: its balancer sends requests elsewhere before it stops.
+    pub fn leave(&self) {
+        self.leaving.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether the service is not ready any more because it will stop.
+    pub fn is_leaving(&self) -> bool {
+        self.leaving.load(Ordering::SeqCst) || self.is_draining()
     }
 
     /// From now on the service is not ready: it is about to stop. Timers are left to the other replicas, and those who wait for a status

@@ -40,11 +40,11 @@ pub struct Auth {
 pub enum Error {
     /// A platform key that no header can carry, or that could be mistaken for another kind of credential.
     #[error(
-        "a platform key is made of visible ASCII characters and must neither start with `ait_` nor look like a JWT"
+        "STAGEGATE_PLATFORM_KEYS: a platform key is made of visible ASCII characters and must neither start with `ait_` nor look like a JWT"
     )]
     PlatformKey,
     /// What buyers' tokens are checked with.
-    #[error("buyers' tokens cannot be checked")]
+    #[error("STAGEGATE_BUYER_JWKS: buyers' tokens cannot be checked")]
     Buyers(#[source] jwt::Error),
 }
 
@@ -53,6 +53,13 @@ impl Auth {
     pub async fn new(platform_keys: &[String], buyers: jwt::Settings) -> Result<Self, Error> {
         let platform = PlatformKeys::new(platform_keys)?;
         Ok(Self { platform, buyers: jwt::Verifier::new(buyers).await.map_err(Error::Buyers)? })
+    }
+
+    /// Accepts a trial's credentials, too.
+    pub(super) fn admit(&mut self, platform_key: &str, buyer_secret: &str) -> Result<(), Error> {
+        self.platform.0.extend(PlatformKeys::new(&[platform_key.to_owned()])?.0);
+        self.buyers.admit(buyer_secret);
+        Ok(())
     }
 
     /// Who sent a request with these headers.

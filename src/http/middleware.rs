@@ -150,6 +150,9 @@ impl Begun {
         let headers = response.headers_mut();
         protect(headers);
         headers.insert(REQUEST_ID_HEADER, self.id.clone());
+        if let Some(code) = response.extensions().get() {
+            self.in_flight.refused(*code);
+        }
         self.answered(response.status());
         Ok(response)
     }

@@ -10,8 +10,9 @@ use axum::response::{IntoResponse, Response};
 use futures_util::stream::unfold;
 use tokio::time::timeout;
 
+use crate::app::App;
 use crate::app::statuses::AtLeast;
-use crate::app::watch::{Watch, Woken, watch_task_status};
+use crate::app::watch::{self, Watch, Woken, watch_task_status};
 use crate::ids;
 
 use super::auth::Holder;
@@ -105,13 +106,13 @@ impl Stream {
         let woken = timeout(patience, self.watch.changed()).await;
         if woken == Ok(Woken::Stopping) {
             self.next = Next::Nothing;
-            return Some(retry());
+            return Some(retry(app));
         }
         // Whoever may not know any more is told nothing more. A database that is away ends no silent stream.
         // In a box: what waits has room for the wait alone.
         if self.holder.left(app).is_some_and(|left| left.is_zero()) {
             self.next = Next::Nothing;
-            return Some(retry());
+            return Some(retry(app));
         }
         match Box::pin(self.holder.check(app)).await {
             Err(problem) if woken.is_ok() || problem.code() == Code::Unauthorized => return None,
@@ -125,11 +126,32 @@ impl Stream {
 }
 
 /// Tells when to reconnect.
-fn retry() -> Bytes {
-    format!("retry: {}\n\n", pause_millis()).into()
+fn retry(app: &App) -> Bytes {
+    let (watchers, _) = watch::count(app);
+    format!("retry: {}\n\n", pause_millis(watchers)).into()
 }
 
-/// When to reconnect after a planned stop: not all in the same moment.
-fn pause_millis() -> u16 {
-    500 + u16::from_ne_bytes(ids::random()) % 2_000
+/// When to reconnect: at a random moment of 2 s, and of 1 s more for every 2,000 that wait here, so that the replicas
+/// that stay are not met by all of them at once.
+fn pause_millis(watchers: usize) -> u32 {
+    let spread = 2_000 + u32::try_from(watchers / 2).unwrap_or(u32::MAX).min(30_000);
+    500 + u32::from_ne_bytes(ids::random()) % spread
+}
+
+#[cfg(test)]
+mod tests {
+    use super::pause_millis;
+
+    #[test]
+    fn streams_that_end_together_do_not_come_back_together() {
+        for (watchers, seconds) in [(0, 2), (20_000, 12)] {
+            let mut by_second = vec![0; seconds];
+            for _ in 0..10_000 {
+                let at = pause_millis(watchers) - 500;
+                by_second[at as usize / 1_000] += 1;
+            }
+            let (fair, most) = (10_000 / seconds, by_second.iter().max().unwrap());
+            assert!(*most < fair * 3 / 2 && by_second.iter().all(|number| *number > fair / 2), "{by_second:?}");
+        }
+    }
 }

@@ -64,6 +64,8 @@ pub async fn run(command: &mut Command) -> (bool, String) {
 pub fn command(data_dir: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_stagegate"));
     command.env_remove("DATABASE_URL").env("STAGEGATE_DATA_DIR", data_dir);
+    // No balancer has to notice the end of a test.
+    command.env("STAGEGATE_DRAIN_DELAY", "0");
     command
 }
 
@@ -105,6 +107,23 @@ pub async fn try_address(service: &mut Child) -> Option<String> {
         None
     };
     timeout(PATIENCE, named).await.unwrap()
+}
+
+/// Reads what the service prints until it names its address: where its metrics are, and where it listens.
+pub async fn addresses(service: &mut Child) -> (String, String) {
+    let mut lines = BufReader::new(service.stdout.as_mut().unwrap()).lines();
+    let named = async {
+        let mut metrics = String::new();
+        while let Some(line) = lines.next_line().await.unwrap() {
+            if let Some((_, address)) = line.split_once("shows metrics at http://") {
+                address.trim_end_matches("/metrics").clone_into(&mut metrics);
+            } else if let Some((_, address)) = line.split_once("listens on http://") {
+                return Some((metrics, address.to_owned()));
+            }
+        }
+        None
+    };
+    timeout(PATIENCE, named).await.unwrap().expect("it listens")
 }
 
 /// Asks the service to stop, and waits until it did.
