@@ -94,6 +94,12 @@ impl Problem {
             .caused_by(source)
     }
 
+    /// What is known here is older than what the caller asked for.
+    pub fn behind() -> Self {
+        let detail = "The version in `min_version` is not known here (yet). Try again shortly, or read without it.";
+        Self::new(Code::Unavailable, detail).header(header::RETRY_AFTER, HeaderValue::from_static("1"))
+    }
+
     /// The replica cannot serve for this reason, which is sent, and whose own causes are logged.
     pub fn not_ready(code: Code, why: impl StdError + Send + Sync + 'static) -> Self {
         let mut detail = why.to_string();

@@ -76,7 +76,7 @@ impl Listener {
     pub async fn connect(pool: &Pool) -> Result<Self, Error> {
         let losses = pool.losses();
         let generation = losses.count();
-        let subscription = Subscription::open(pool.connect_options(), pool.limits(), CHANNEL).await?;
+        let subscription = Box::pin(Subscription::open(pool.connect_options(), pool.limits(), CHANNEL)).await?;
         Ok(Self { subscription, losses, generation })
     }
 

@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use super::session::NoConnection;
+use super::session::{NoConnection, is_of_the_way};
 
 /// What can go wrong in the store.
 #[derive(Debug, thiserror::Error)]
@@ -97,14 +97,14 @@ impl From<sqlx::Error> for Error {
             Some("tasks_workflow_fkey") => return Self::NoWorkflow,
             Some(_) | None => {}
         }
-        match &error {
-            sqlx::Error::PoolTimedOut => return Self::Busy(error),
-            sqlx::Error::PoolClosed => return Self::Unreachable(error),
-            sqlx::Error::Io(_) if NoConnection::is_why(&error) => return Self::Unreachable(error),
-            sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::Protocol(_) | sqlx::Error::WorkerCrashed => {
-                return Self::Unanswered(error);
-            }
-            _ => {}
+        if matches!(error, sqlx::Error::PoolTimedOut) {
+            return Self::Busy(error);
+        }
+        if matches!(error, sqlx::Error::PoolClosed) || NoConnection::is_why(&error) {
+            return Self::Unreachable(error);
+        }
+        if is_of_the_way(&error) {
+            return Self::Unanswered(error);
         }
         let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code).map(String::from);
         match code.as_deref().unwrap_or_default() {

@@ -252,13 +252,11 @@ impl Inner {
         if session.idle() < TRUSTED_IDLE {
             return Some(session);
         }
-        match session.ping().await {
-            Ok(()) => Some(session),
-            Err(_) => {
-                self.lost(&session);
-                None
-            }
+        if session.ping().await.is_ok() {
+            return Some(session);
         }
+        self.lost(&session);
+        None
     }
 
     fn pop_idle(&self) -> Option<Session> {
@@ -274,7 +272,8 @@ impl Inner {
     async fn open(&self) -> Result<Session, sqlx::Error> {
         // As it was before: what is lost meanwhile may be this one.
         let generation = self.losses.count();
-        let opened = Session::open_for_writing(&self.options, self.limits).await;
+        // In a box, or every statement would be moved with room for it.
+        let opened = Box::pin(Session::open_for_writing(&self.options, self.limits)).await;
         self.unreachable.store(opened.is_err(), Ordering::Relaxed);
         opened.map(|session| session.of_generation(generation))
     }

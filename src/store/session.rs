@@ -68,7 +68,7 @@ impl NoConnection {
 
     /// Whether a statement failed before it was sent.
     pub(super) fn is_why(error: &sqlx::Error) -> bool {
-        matches!(error, sqlx::Error::Io(io) if io.get_ref().is_some_and(|inner| inner.is::<Self>()))
+        matches!(error, sqlx::Error::Io(io) if io.get_ref().and_then(<dyn std::error::Error + Send + Sync>::downcast_ref::<Self>).is_some())
     }
 }
 
@@ -108,7 +108,7 @@ impl Session {
     /// [`NoConnection`] at once.
     pub(super) async fn open(options: &PgConnectOptions, limits: Limits) -> Result<Self, sqlx::Error> {
         let mut refused = None;
-        let connected = within(limits.connect, connect(options, &mut refused)).await;
+        let connected = within(limits.connect, Box::pin(connect(options, &mut refused))).await;
         // Why it was not there tells more than that it took too long.
         let connected = connected.map_err(|error| NoConnection::because(refused.unwrap_or(error)));
         let (connection, now) = (connected?, Instant::now());
@@ -258,26 +258,27 @@ impl Session {
     }
 }
 
+/// Whether the connection failed, and not the statement: nobody knows what became of that.
+pub(super) fn is_of_the_way(error: &sqlx::Error) -> bool {
+    matches!(error, sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::Protocol(_) | sqlx::Error::WorkerCrashed)
+}
+
 /// What a session is good for after a statement that failed.
 fn health_after(error: &sqlx::Error) -> Health {
-    match error {
-        sqlx::Error::Database(answer) => {
-            let code = answer.code().unwrap_or_default();
-            let severity = answer.try_downcast_ref::<PgDatabaseError>().map(PgDatabaseError::severity);
-            // The server stops, restarts, changed its role or takes no more writes: so it is for every session with it.
-            if code.starts_with("57P") || code.starts_with("08") || code == "25006" {
-                return Health::Lost;
-            }
-            // The session ends; or its prepared statements do not fit what is stored any more.
-            let over = matches!(severity, Some(PgSeverity::Fatal | PgSeverity::Panic));
-            if over || code.starts_with("0A") || code == "26000" { Health::Spoilt } else { Health::Sound }
-        }
-        sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::Protocol(_) | sqlx::Error::WorkerCrashed => {
-            Health::Lost
-        }
-        // What we sent or read was wrong.
-        _ => Health::Spoilt,
+    if is_of_the_way(error) {
+        return Health::Lost;
     }
+    // Else what we sent or read was wrong.
+    let Some(answer) = error.as_database_error() else { return Health::Spoilt };
+    let code = answer.code().unwrap_or_default();
+    // The server stops, restarts, changed its role or takes no more writes: so it is for every session with it.
+    if code.starts_with("57P") || code.starts_with("08") || code == "25006" {
+        return Health::Lost;
+    }
+    // The session ends; or its prepared statements do not fit what is stored any more.
+    let severity = answer.try_downcast_ref::<PgDatabaseError>().map(PgDatabaseError::severity);
+    let over = matches!(severity, Some(PgSeverity::Fatal | PgSeverity::Panic));
+    if over || code.starts_with("0A") || code == "26000" { Health::Spoilt } else { Health::Sound }
 }
 
 async fn connect(options: &PgConnectOptions, refused: &mut Option<sqlx::Error>) -> Result<PgConnection, sqlx::Error> {
@@ -296,11 +297,9 @@ async fn connect(options: &PgConnectOptions, refused: &mut Option<sqlx::Error>) 
 
 /// Whether the server may take a connection in a moment: it starts, or has as many as it takes.
 fn is_coming_up(error: &sqlx::Error) -> bool {
-    match error {
-        sqlx::Error::Io(io) => io.kind() == io::ErrorKind::ConnectionRefused,
-        sqlx::Error::Database(answer) => matches!(answer.code().as_deref(), Some("57P03" | "53300")),
-        _ => false,
-    }
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    matches!(code.as_deref(), Some("57P03" | "53300"))
+        || matches!(error, sqlx::Error::Io(io) if io.kind() == io::ErrorKind::ConnectionRefused)
 }
 
 /// Returns when the session `backend` has not been found at work for a while: it ended, or its answer was lost on the way, or there is no

@@ -1,7 +1,5 @@
 //! What the use cases refuse, as problems.
 
-use axum::http::{HeaderValue, header};
-
 use crate::app::{self, commands::Standing};
 use crate::domain::refusal::Refusal;
 use crate::domain::workflow::Mistake;
@@ -69,11 +67,7 @@ impl From<app::Error> for Problem {
             app::Error::Overloaded(source) => Self::overloaded().caused_by(source),
             app::Error::Unavailable(source) => Self::unavailable(source),
             app::Error::Unanswered(source) => Self::unanswered(source),
-            app::Error::Behind => Self::new(
-                Code::Unavailable,
-                "The version in `min_version` is not known here (yet). Try again shortly, or read without it.",
-            )
-            .header(header::RETRY_AFTER, HeaderValue::from_static("1")),
+            app::Error::Behind => Self::behind(),
             app::Error::Internal(source) => Self::internal(source),
         }
     }
