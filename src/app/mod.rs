@@ -346,9 +346,8 @@ impl Error {
         let why = match source.downcast_ref() {
             Some(store::Error::Newer { .. }) => Unreadable::NewerFormat,
             Some(store::Error::Impossible { .. }) => Unreadable::Damaged,
-            Some(_) => return Err(self),
             None if source.is::<Impossible>() => Unreadable::Damaged,
-            None => return Err(self),
+            Some(_) | None => return Err(self),
         };
         tracing::warn!(error = &**source as &(dyn std::error::Error + 'static), "a row cannot be shown");
         Ok(why)

@@ -160,7 +160,7 @@ async fn answer(app: &App, known: &etag::IfNoneMatch, status: &Status) -> Respon
 #[allow(dead_code, reason = "says what is in a page; the rows are spliced in as they are stored")]
 pub enum ListedStatus {
     /// As it is.
-    Status(StatusView),
+    Status(Box<StatusView>),
     /// One that cannot be shown: it has `unreadable`, which no other has.
     Unreadable(UnreadableTask),
 }

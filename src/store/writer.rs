@@ -148,20 +148,20 @@ impl Writer {
         while let Some(members) = self.take() {
             let tasks: Vec<Uuid> = members.iter().map(|member| member.write.task_id()).collect();
             // A panic is the end of these members and of nothing else.
-            match AssertUnwindSafe(write_all(&self.0.pool, members)).catch_unwind().await {
-                Ok(Done { locked, refused, away }) => {
-                    self.note(&tasks, &refused);
-                    self.put_back(&tasks, &locked);
-                    locked.into_iter().for_each(|member| self.come_back_later(member));
-                    // Each statement waits for a connection in vain: those who have waited behind it are told as well.
-                    if let Some(away) = away {
-                        tell_all(self.take_all(), &away);
-                    }
-                }
-                Err(_) => {
-                    tracing::error!("a statement's members are lost: it panicked");
-                    self.put_back(&tasks, &[]);
-                }
+            let Ok(done) = AssertUnwindSafe(write_all(&self.0.pool, members)).catch_unwind().await else {
+                tracing::error!("a statement's members are lost: it panicked");
+                self.put_back(&tasks, &[]);
+                continue;
+            };
+            let Done { locked, refused, away } = done;
+            self.note(&tasks, &refused);
+            self.put_back(&tasks, &locked);
+            for member in locked {
+                self.come_back_later(member);
+            }
+            // Each statement waits for a connection in vain: those who have waited behind it are told as well.
+            if let Some(away) = away {
+                tell_all(self.take_all(), &away);
             }
         }
     }
@@ -286,7 +286,7 @@ async fn write_all(pool: &Pool, members: Vec<Member>) -> Done {
         let writes: Vec<&Prepared> = members.iter().map(|member| &member.write).collect();
         match update(pool, &writes).await.map_err(Error::from) {
             Ok(fates) => {
-                done.locked.extend(members.into_iter().zip(fates).filter_map(|(member, fate)| member.met(fate)))
+                done.locked.extend(members.into_iter().zip(fates).filter_map(|(member, fate)| member.met(fate)));
             }
             Err(error) if error.is_of_content() && members.len() > 1 => {
                 tracing::debug!(error = error.to_string(), members = members.len(), "a shared statement was refused");
