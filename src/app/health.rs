@@ -17,7 +17,8 @@ enum NotReady {
     NotConfined,
 }
 
-/// Succeeds if the database is reachable and migrated, in the role that cannot change the trail, and the service is not about to stop.
+/// Succeeds if the database is reachable and migrated, in the role that cannot change the trail, the service is not about to
+/// stop, its workers turn and its clock is right.
 pub async fn ready(app: &App) -> Result<(), Error> {
     if app.is_draining() {
         return Err(Error::Unavailable(Arc::new(NotReady::Draining)));
@@ -30,5 +31,5 @@ pub async fn ready(app: &App) -> Result<(), Error> {
     if !store::pool::is_confined(&app.pool).await.map_err(away)? {
         return Err(Error::Unavailable(Arc::new(NotReady::NotConfined)));
     }
-    Ok(())
+    super::workers::check(app).map_err(|unfit| Error::Unavailable(Arc::new(unfit)))
 }

@@ -13,6 +13,7 @@ use crate::clock::Clock;
 use crate::domain::decide::Transition;
 use crate::domain::refusal::Refusal;
 use crate::domain::time::Time;
+use crate::domain::unreadable::Unreadable;
 use crate::domain::workflow::Mistake;
 use crate::store;
 use crate::store::changes::Change;
@@ -34,12 +35,14 @@ pub mod partners;
 pub mod receipts;
 mod recent;
 pub mod reviews;
+pub mod skew;
 pub mod statuses;
 pub mod tasks;
 pub mod timers;
 mod turns;
 pub mod watch;
 pub mod webhooks;
+pub mod workers;
 pub mod workflows;
 
 pub use caller::Caller;
@@ -61,6 +64,8 @@ pub struct App {
     feed: feed::Watch,
     outbound: deliveries::Outbound,
     audit_keys: log::Keys,
+    workers: workers::Workers,
+    skew: skew::Skew,
     draining: AtomicBool,
     stopping: Notify,
 }
@@ -84,6 +89,8 @@ impl App {
             feed: feed::Watch::default(),
             outbound,
             audit_keys: log::Keys::default(),
+            workers: workers::Workers::default(),
+            skew: skew::Skew::default(),
             draining: AtomicBool::new(false),
             stopping: Notify::new(),
         }
@@ -124,6 +131,16 @@ impl App {
     /// The clock; doors need it for what they check themselves (the expiry of tokens).
     pub fn clock(&self) -> &Clock {
         &self.clock
+    }
+
+    /// When the background workers have turned last.
+    pub fn workers(&self) -> &workers::Workers {
+        &self.workers
+    }
+
+    /// How far the clock is from the database's.
+    pub fn skew(&self) -> &skew::Skew {
+        &self.skew
     }
 
     /// From now on the service is not ready: it is about to stop. Timers are left to the other replicas, and those who wait for a status
@@ -175,7 +192,7 @@ impl App {
     }
 
     /// Waits until the service is about to stop.
-    async fn stopped(&self) {
+    pub async fn stopped(&self) {
         let mut stopping = pin!(self.stopping.notified());
         // Before the look at the flag, so that a drain in between is not missed.
         stopping.as_mut().enable();
@@ -185,7 +202,7 @@ impl App {
     }
 
     /// Waits this long, by a clock that nobody can set, or until the service is about to stop.
-    async fn pause(&self, time: Duration) {
+    pub async fn pause(&self, time: Duration) {
         let _ = timeout(time, self.stopped()).await;
     }
 
@@ -263,7 +280,9 @@ impl Error {
     /// Whether the database as a whole is away or overloaded, so that another task would fare no better than this one.
     pub fn is_outage(&self) -> bool {
         match self {
-            Self::Overloaded(source) => !source.is::<Contended>(),
+            Self::Overloaded(source) => {
+                !source.is::<Contended>() && !matches!(source.downcast_ref(), Some(store::Error::Locked))
+            }
             Self::Unavailable(source) => !matches!(source.downcast_ref(), Some(store::Error::Newer { .. })),
             Self::NotFound
             | Self::Refused(..)
@@ -284,6 +303,19 @@ impl Error {
         }
     }
 
+    /// Why the row that was read cannot be shown, if that is all that went wrong; else the error as it was. The log has it whole.
+    fn unreadable(self) -> Result<Unreadable, Self> {
+        let (Self::Unavailable(source) | Self::Internal(source)) = &self else { return Err(self) };
+        let why = match source.downcast_ref() {
+            Some(store::Error::Newer { .. }) => Unreadable::NewerFormat,
+            Some(store::Error::Impossible { .. }) => Unreadable::Damaged,
+            None if source.is::<Impossible>() => Unreadable::Damaged,
+            Some(_) | None => return Err(self),
+        };
+        tracing::warn!(error = &**source as &(dyn std::error::Error + 'static), "a row cannot be shown");
+        Ok(why)
+    }
+
     /// Something that cannot be.
     fn impossible(what: &'static str) -> Self {
         Self::Internal(Arc::new(Impossible(what)))
@@ -301,7 +333,7 @@ struct Impossible(&'static str);
 impl From<Arc<store::Error>> for Error {
     fn from(error: Arc<store::Error>) -> Self {
         match *error {
-            store::Error::Busy(_) | store::Error::Full => Self::Overloaded(error),
+            store::Error::Busy(_) | store::Error::Full | store::Error::Locked => Self::Overloaded(error),
             // A newer replica wrote the row: that one can serve it, this one not.
             store::Error::Unreachable(_) | store::Error::Newer { .. } => Self::Unavailable(error),
             store::Error::NoPartner | store::Error::NoWorkflow => Self::NotFound,

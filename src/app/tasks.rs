@@ -11,6 +11,7 @@ use crate::domain::id::{BuyerId, PartnerId, TaskId, WorkflowKey};
 use crate::domain::party::{Party, Sender};
 use crate::domain::text::Name;
 use crate::domain::time::Time;
+use crate::domain::unreadable::{ListedTask, Unreadable, UnreadableTask};
 use crate::domain::view::{Identity, Reader, TaskView};
 use crate::domain::workflow::Workflow;
 use crate::ids;
@@ -22,7 +23,6 @@ use super::statuses::Status;
 use super::{App, Caller, Error, pace, statuses, workflows};
 
 pub use crate::store::lists::{After as OpenedAfter, Filter};
-pub use crate::store::tasks::StatusRecord;
 
 /// A task read for deciding or showing, with the definition that it is pinned to.
 #[derive(Clone, Debug)]
@@ -196,21 +196,37 @@ pub async fn get_task(app: &App, caller: &Caller, id: TaskId) -> Result<TaskView
     Ok(find_visible(app, caller, id).await?.task_view(app, caller.party()))
 }
 
-/// Up to `limit` of the tasks that the caller may see, the latest opened first.
+/// Up to `limit` of the tasks that the caller may see, the latest opened first, each with its place. One that cannot be read says so there.
 pub async fn list_tasks(
     app: &App,
     caller: &Caller,
     filter: Filter<'_>,
     after: Option<OpenedAfter>,
     limit: u32,
-) -> Result<Vec<TaskView>, Error> {
+) -> Result<Vec<(OpenedAfter, ListedTask)>, Error> {
     let filter = Filter { partner_id: caller.partner_id().or(filter.partner_id), ..filter };
     let records = store::lists::list(&app.pool, filter, after, limit).await?;
     let mut views = Vec::with_capacity(records.len());
-    for record in records {
-        views.push(with_workflow(app, record).await?.task_view(app, caller.party()));
+    for (place, record) in records {
+        views.push((place, listed(app, caller, (place.task_id, record)).await?));
     }
     Ok(views)
+}
+
+/// A row of a list as the caller reads it.
+async fn listed(
+    app: &App,
+    caller: &Caller,
+    (task_id, record): (TaskId, Result<Record, store::Error>),
+) -> Result<ListedTask, Error> {
+    let loaded = match record {
+        Ok(record) => with_workflow(app, record).await,
+        Err(error) => Err(error.into()),
+    };
+    Ok(match loaded {
+        Ok(task) => ListedTask::Task(Box::new(task.task_view(app, caller.party()))),
+        Err(error) => ListedTask::Unreadable(UnreadableTask { task_id, unreadable: error.unreadable()? }),
+    })
 }
 
 /// The buyer's view of a task; of this version or newer, if there is one.
@@ -224,16 +240,23 @@ pub async fn answer_status(app: &App, status: &Status) -> String {
     pace::answer(app, (status.model.partner_id, &status.model.workflow), &status.course, &status.json()).await
 }
 
-/// Up to `limit` statuses of a buyer's tasks, the latest opened first, as they are answered now.
+/// Up to `limit` statuses of a buyer's tasks, the latest opened first, as they are answered now, each with its place.
 pub async fn list_statuses(
     app: &App,
     buyer: BuyerId,
     after: Option<OpenedAfter>,
     limit: u32,
-) -> Result<Vec<StatusRecord>, Error> {
-    let mut listed = store::lists::list_statuses(&app.pool, buyer, after, limit).await?;
-    for status in &mut listed {
-        status.json = pace::answer(app, (status.partner_id, &status.workflow), &status.course, &status.json).await;
+) -> Result<Vec<(OpenedAfter, Result<String, Unreadable>)>, Error> {
+    let listed = store::lists::list_statuses(&app.pool, buyer, after, limit).await?;
+    let mut answered = Vec::with_capacity(listed.len());
+    for (place, status) in listed {
+        let json = match status {
+            Ok(status) => {
+                Ok(pace::answer(app, (status.partner_id, &status.workflow), &status.course, &status.json).await)
+            }
+            Err(error) => Err(Error::from(error).unreadable()?),
+        };
+        answered.push((place, json));
     }
-    Ok(listed)
+    Ok(answered)
 }

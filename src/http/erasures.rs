@@ -56,7 +56,7 @@ pub struct Erasure {
     state: ErasureState,
     /// When it was asked for: what was recorded later stays.
     requested_at: Time,
-    /// When it began, about ten seconds later; null before.
+    /// When it began, about forty seconds later; null before.
     #[schema(required = true)]
     started_at: Option<Time>,
     /// When it was done; null before.

@@ -7,10 +7,10 @@ use axum::extract::State;
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
-use serde::Deserialize;
-use serde_json::value::RawValue;
+use serde::{Deserialize, Serialize};
+use serde_json::value::{RawValue, to_raw_value};
 use tokio::time::timeout;
-use utoipa::IntoParams;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::app::App;
 use crate::app::statuses::Status;
@@ -19,6 +19,7 @@ use crate::app::watch::{Woken, watch_task_status};
 use crate::domain::id::TaskId;
 use crate::domain::pace::StatusView;
 use crate::domain::time::Time;
+use crate::domain::unreadable::UnreadableTask;
 
 use super::auth::{BuyerOnly, Holder};
 use super::extract::{Path, Query, parse_query};
@@ -153,11 +154,22 @@ async fn answer(app: &App, known: &etag::IfNoneMatch, status: &Status) -> Respon
     etag::tagged(status.version, tasks::answer_status(app, status).await)
 }
 
+/// A status in a list.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+#[allow(dead_code, reason = "says what is in a page; the rows are spliced in as they are stored")]
+pub enum ListedStatus {
+    /// As it is.
+    Status(Box<StatusView>),
+    /// One that cannot be shown: it has `unreadable`, which no other has.
+    Unreadable(UnreadableTask),
+}
+
 /// List the caller's statuses
 ///
-/// Those of all the buyer's tasks, the latest opened first.
+/// Those of all the buyer's tasks, the latest opened first. One that this replica cannot read has its place, with `task_id` and `unreadable` alone.
 #[utoipa::path(get, path = "/statuses", tag = "status", security(("buyerToken" = [])), params(StatusesQuery), responses(
-    (status = 200, description = "A page of statuses.", body = Page<StatusView>),
+    (status = 200, description = "A page of statuses.", body = Page<ListedStatus>),
 ))]
 pub async fn list_statuses(
     BuyerOnly(buyer): BuyerOnly,
@@ -166,7 +178,11 @@ pub async fn list_statuses(
 ) -> Result<Response, Problem> {
     let after = query.cursor.map(|Cursor((opened_at, task_id))| OpenedAfter { opened_at, task_id });
     let rows = tasks::list_statuses(&state.app, buyer, after, query.limit.and_one_more()).await?;
-    let page = Page::new(rows, query.limit, |row| (row.opened_at, row.task_id), |row| RawValue::from_string(row.json));
+    let key = |(place, _): &(OpenedAfter, _)| (place.opened_at, place.task_id);
+    let page = Page::new(rows, query.limit, key, |(place, status)| match status {
+        Ok(json) => RawValue::from_string(json),
+        Err(unreadable) => to_raw_value(&UnreadableTask { task_id: place.task_id, unreadable }),
+    });
     let Page { items, next } = page;
     let items = items.into_iter().collect::<Result<_, _>>().map_err(Problem::internal)?;
     let json = serde_json::to_string(&Page::<Box<RawValue>> { items, next }).map_err(Problem::internal)?;

@@ -17,6 +17,9 @@ pub enum Error {
     /// As many transitions wait to be written as may.
     #[error("too many writes are waiting")]
     Full,
+    /// Another session has held the task's row for longer than a writer waits.
+    #[error("the task's row is locked by another session")]
+    Locked,
     /// There is no working connection to the database, or it is starting, stopping or changing its role.
     #[error("the database cannot be reached")]
     Unreachable(#[source] sqlx::Error),
@@ -51,6 +54,15 @@ impl Error {
         Self::Impossible { table, key: key.to_string(), what: what.to_string() }
     }
 
+    /// Whether the server refused the statement for the values in it (a constraint, a text or number that it cannot hold), so that the same
+    /// without them may pass.
+    pub(super) fn is_of_content(&self) -> bool {
+        let Self::Failed(error) = self else { return false };
+        let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+        // Cardinality, data, integrity, a limit of the program.
+        code.is_some_and(|code| ["21", "22", "23", "54"].iter().any(|class| code.starts_with(class)))
+    }
+
     /// The name of the constraint that a statement violated, if that is why it failed.
     pub fn constraint(&self) -> Option<&str> {
         match self {
@@ -59,6 +71,7 @@ impl Error {
             | Self::NoWorkflow
             | Self::Busy(_)
             | Self::Full
+            | Self::Locked
             | Self::Unreachable(_)
             | Self::Newer { .. }
             | Self::Impossible { .. } => None,

@@ -45,6 +45,12 @@ pub async fn find_horizon(pool: &Pool) -> Result<Transaction, Error> {
     Transaction::read(row.epoch, &row.number, Place { table: "epochs", key: "epoch" })
 }
 
+/// What the database's clock says now.
+pub async fn read_clock(pool: &Pool) -> Result<Time, Error> {
+    let now = sqlx::query_scalar!(r#"select clock_timestamp() as "now!""#);
+    Ok(now.fetch_one(pool).await?.into())
+}
+
 /// Begins another epoch, as the owner of the tables; its number. Writers wait for a moment: those before it are in the old epoch, those after
 /// it in the new one.
 ///
@@ -54,7 +60,7 @@ pub async fn find_horizon(pool: &Pool) -> Result<Transaction, Error> {
 pub async fn begin_epoch(options: &PgConnectOptions, now: Time) -> Result<u64, pool::Error> {
     let mut connection = PgConnection::connect_with(&options.clone().application_name("stagegate migrate")).await?;
     let mut transaction = connection.begin().await?;
-    sqlx::query("lock table task_events, partner_events, webhook_notices in access exclusive mode")
+    sqlx::query("lock table task_events, partner_events, webhook_notices, erasures in access exclusive mode")
         .execute(&mut *transaction)
         .await?;
     let began_at: DateTime<Utc> = now.utc();
@@ -65,7 +71,7 @@ pub async fn begin_epoch(options: &PgConnectOptions, now: Time) -> Result<u64, p
     .bind(began_at.timestamp())
     .fetch_one(&mut *transaction)
     .await?;
-    for table in ["task_events", "partner_events", "webhook_notices"] {
+    for table in ["task_events", "partner_events", "webhook_notices", "erasures"] {
         let default = format!("alter table {table} alter column epoch set default {epoch}");
         sqlx::query(AssertSqlSafe(default)).execute(&mut *transaction).await?;
     }

@@ -109,7 +109,7 @@ pub struct Due {
 pub async fn list_due(pool: &Pool, until: Time, except: &[TaskId], limit: u32) -> Result<Vec<Due>, Error> {
     let except: Vec<Uuid> = except.iter().map(|id| id.0).collect();
     let rows = sqlx::query!(
-        r#"/* search: due */ select task_id, wake_at as "wake_at!" from tasks
+        r#"/* search: due */ select task_id, greatest(wake_at, '0001-01-01 00:00:00+00') as "wake_at!" from tasks
            where wake_at <= $1 and task_id <> all($2) order by wake_at limit $3"#,
         until.utc(),
         &except,
@@ -126,7 +126,7 @@ macro_rules! select_tasks {
         sqlx::query_as!(
             crate::store::tasks::Row,
             $before + r#" select task_id, partner_id, buyer_id, workflow_key, workflow_version, title,
-                metadata::text as metadata, open_digest, opened_at, version, format, state::text as "state!",
+                metadata::text as metadata, open_digest, opened_at, due_at, version, format, state::text as "state!",
                 notes::text as "notes!", buyer_status::text as "buyer_status!", head_hash
                 from tasks "# + $($after)+,
             $($parameter),+
@@ -162,6 +162,7 @@ pub(super) struct Row {
     pub(super) metadata: Option<String>,
     pub(super) open_digest: Vec<u8>,
     pub(super) opened_at: DateTime<Utc>,
+    pub(super) due_at: Option<DateTime<Utc>>,
     pub(super) version: i64,
     pub(super) format: i32,
     pub(super) state: String,
