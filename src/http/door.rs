@@ -60,10 +60,10 @@ fn check_host(version: Version, uri: &Uri, headers: &HeaderMap) -> Result<(), Pr
         Err(problem.header(header::CONNECTION, HeaderValue::from_static("close")))
     };
     let Some(host) = values.next() else {
-        let is_told = version == Version::HTTP_10
+        let is_named = version == Version::HTTP_10
             || version > Version::HTTP_11
                 && uri.authority().is_some_and(|authority| is_host(authority.as_str().as_bytes()));
-        return if is_told { Ok(()) } else { refused("required", "is required") };
+        return if is_named { Ok(()) } else { refused("required", "is required") };
     };
     if values.next().is_some() {
         return refused("duplicate_key", "is there twice");

@@ -100,26 +100,27 @@ pub(super) fn if_match(headers: &HeaderMap) -> Result<Option<Vec<u64>>, Problem>
 /// What must hold before something is written that may not exist yet (section 13.2.2): first `If-Match`, then `If-None-Match`.
 #[derive(Debug)]
 pub(super) struct Preconditions {
-    /// `None`: not asked. Without versions in it: whatever exists.
-    matching: Option<Option<Vec<u64>>>,
+    /// With `If-Match`, whatever it names.
+    must_exist: bool,
+    matching: Option<Vec<u64>>,
     none_matching: IfNoneMatch,
 }
 
 impl Preconditions {
     /// From a request's headers. A write is refused if they are not of their form.
     pub(super) fn new(headers: &HeaderMap) -> Result<Self, Problem> {
-        let matching = headers.contains_key(header::IF_MATCH).then(|| if_match(headers)).transpose()?;
+        let (must_exist, matching) = (headers.contains_key(header::IF_MATCH), if_match(headers)?);
         let tags = Tags::read(headers, &header::IF_NONE_MATCH).map_err(|Malformed| malformed("If-None-Match"))?;
-        Ok(Self { matching, none_matching: tags.map(IfNoneMatch::from).unwrap_or_default() })
+        Ok(Self { must_exist, matching, none_matching: tags.map(IfNoneMatch::from).unwrap_or_default() })
     }
 
     /// Whether they hold of the current version; `None`: there is nothing yet.
     pub(super) fn hold(&self, current: Option<u32>) -> bool {
         let current = current.map(u64::from);
         let is_match = match (&self.matching, current) {
-            (None, _) | (Some(None), Some(_)) => true,
+            (Some(versions), Some(current)) => versions.contains(&current),
             (Some(_), None) => false,
-            (Some(Some(versions)), Some(current)) => versions.contains(&current),
+            (None, current) => current.is_some() || !self.must_exist,
         };
         is_match && !current.is_some_and(|current| self.none_matching.has(current))
     }
@@ -212,63 +213,68 @@ mod tests {
         headers
     }
 
-    /// What each version's condition is: (fields, weak, strong). `None`: malformed; `Some(None)`: any.
-    type Case<'a> = (&'a [&'a str], Option<Option<&'a [u64]>>, Option<Option<&'a [u64]>>);
+    /// The versions that fields name, or another word for what they are.
+    type Named = Result<&'static [u64], &'static str>;
+
+    const MALFORMED: Named = Err("malformed");
+    const ANY: Named = Err("any");
+    const NONE: Named = Ok(&[]);
 
     #[test]
     fn rfc_9110_sections_8_8_3_and_13_1_entity_tags() {
-        let any = Some(None);
-        let all = |versions: &'static [u64]| Some(Some(versions));
-        let none = all(&[]);
-        let table: [Case; 38] = [
-            (&["\"7\""], all(&[7]), all(&[7])),
-            (&["W/\"7\""], all(&[7]), none),
-            (&["\"0\""], all(&[0]), all(&[0])),
-            (&["*"], any, any),
-            (&[" * "], any, any),
-            (&["\"6\",\"7\""], all(&[6, 7]), all(&[6, 7])),
-            (&["\"6\" , W/\"7\""], all(&[6, 7]), all(&[6])),
-            (&["\"6\"", "\"7\""], all(&[6, 7]), all(&[6, 7])),
-            (&[",, \"7\" ,\t,"], all(&[7]), all(&[7])),
-            (&["", "\"7\""], all(&[7]), all(&[7])),
-            (&["\"07\""], none, none),
-            (&["\"00\""], none, none),
-            (&["\"+7\""], none, none),
-            (&["\"-7\""], none, none),
-            (&["\"7,8\""], none, none),
-            (&["\"7\", \"a,b\""], all(&[7]), all(&[7])),
-            (&["\"W/7\""], none, none),
-            (&["\"\""], none, none),
-            (&["\"x\""], none, none),
-            (&["\"\u{e4}\""], none, none),
-            (&["\"a\\\""], none, none),
-            (&["\"18446744073709551615\""], all(&[u64::MAX]), all(&[u64::MAX])),
-            (&["\"18446744073709551616\""], none, none),
-            (&[""], None, None),
-            (&[","], None, None),
-            (&["7"], None, None),
-            (&["\"7"], None, None),
-            (&["7\""], None, None),
-            (&["w/\"7\""], None, None),
-            (&["W/ \"7\""], None, None),
-            (&["W/7"], None, None),
-            (&["\"7\" \"8\""], None, None),
-            (&["\"7\"; \"8\""], None, None),
-            (&["\"7 8\""], None, None),
-            (&["*, \"7\""], None, None),
-            (&["\"7\", *"], None, None),
-            (&["*", "\"7\""], None, None),
-            (&["*", "*"], None, None),
+        let table: [(&[&str], Named, Named); 38] = [
+            (&["\"7\""], Ok(&[7]), Ok(&[7])),
+            (&["W/\"7\""], Ok(&[7]), NONE),
+            (&["\"0\""], Ok(&[0]), Ok(&[0])),
+            (&["*"], ANY, ANY),
+            (&[" * "], ANY, ANY),
+            (&["\"6\",\"7\""], Ok(&[6, 7]), Ok(&[6, 7])),
+            (&["\"6\" , W/\"7\""], Ok(&[6, 7]), Ok(&[6])),
+            (&["\"6\"", "\"7\""], Ok(&[6, 7]), Ok(&[6, 7])),
+            (&[",, \"7\" ,\t,"], Ok(&[7]), Ok(&[7])),
+            (&["", "\"7\""], Ok(&[7]), Ok(&[7])),
+            (&["\"07\""], NONE, NONE),
+            (&["\"00\""], NONE, NONE),
+            (&["\"+7\""], NONE, NONE),
+            (&["\"-7\""], NONE, NONE),
+            (&["\"7,8\""], NONE, NONE),
+            (&["\"7\", \"a,b\""], Ok(&[7]), Ok(&[7])),
+            (&["\"W/7\""], NONE, NONE),
+            (&["\"\""], NONE, NONE),
+            (&["\"x\""], NONE, NONE),
+            (&["\"\u{e4}\""], NONE, NONE),
+            (&["\"a\\\""], NONE, NONE),
+            (&["\"18446744073709551615\""], Ok(&[u64::MAX]), Ok(&[u64::MAX])),
+            (&["\"18446744073709551616\""], NONE, NONE),
+            (&[""], MALFORMED, MALFORMED),
+            (&[","], MALFORMED, MALFORMED),
+            (&["7"], MALFORMED, MALFORMED),
+            (&["\"7"], MALFORMED, MALFORMED),
+            (&["7\""], MALFORMED, MALFORMED),
+            (&["w/\"7\""], MALFORMED, MALFORMED),
+            (&["W/ \"7\""], MALFORMED, MALFORMED),
+            (&["W/7"], MALFORMED, MALFORMED),
+            (&["\"7\" \"8\""], MALFORMED, MALFORMED),
+            (&["\"7\"; \"8\""], MALFORMED, MALFORMED),
+            (&["\"7 8\""], MALFORMED, MALFORMED),
+            (&["*, \"7\""], MALFORMED, MALFORMED),
+            (&["\"7\", *"], MALFORMED, MALFORMED),
+            (&["*", "\"7\""], MALFORMED, MALFORMED),
+            (&["*", "*"], MALFORMED, MALFORMED),
         ];
         for (values, weak, strong) in table {
-            let read = Tags::read(&sent(&header::IF_NONE_MATCH, values), &header::IF_NONE_MATCH).ok().flatten();
-            let read = read.map(|tags| {
-                let known = IfNoneMatch::from(tags);
-                (!known.is_any).then_some(known.versions)
-            });
-            assert_eq!(read, weak.map(|weak| weak.map(<[u64]>::to_vec)), "If-None-Match: {values:?}");
-            let read = if_match(&sent(&header::IF_MATCH, values)).ok();
-            assert_eq!(read, strong.map(|strong| strong.map(<[u64]>::to_vec)), "If-Match: {values:?}");
+            let named = |any: bool, versions: Vec<u64>| if any { Err("any") } else { Ok(versions) };
+            let read = Tags::read(&sent(&header::IF_NONE_MATCH, values), &header::IF_NONE_MATCH);
+            let read = match read.ok().flatten().map(IfNoneMatch::from) {
+                Some(known) => named(known.is_any, known.versions),
+                None => Err("malformed"),
+            };
+            assert_eq!(read, weak.map(<[u64]>::to_vec), "If-None-Match: {values:?}");
+            let read = match if_match(&sent(&header::IF_MATCH, values)) {
+                Ok(versions) => named(versions.is_none(), versions.unwrap_or_default()),
+                Err(_) => Err("malformed"),
+            };
+            assert_eq!(read, strong.map(<[u64]>::to_vec), "If-Match: {values:?}");
         }
         assert_eq!(if_match(&HeaderMap::new()).ok(), Some(None));
     }

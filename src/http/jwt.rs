@@ -191,7 +191,9 @@ impl Verifier {
 
     fn check_claims(&self, claims: Claims, signature: &str, now: Time) -> Result<Verified, Refusal> {
         let exp = claims.exp.ok_or(Refusal::Invalid("the token has no `exp`"))?;
-        let expires_at = instant(exp + LEEWAY_SECONDS).ok_or(Refusal::Invalid("the token's `exp` is no time"))?;
+        let expires_at = instant(exp)
+            .and_then(|_| instant(exp + LEEWAY_SECONDS))
+            .ok_or(Refusal::Invalid("the token's `exp` is no time"))?;
         if time_until(expires_at, now).is_zero() {
             return Err(Refusal::Invalid("the token has expired"));
         }

@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 
 use crate::harness::commands::update;
 use crate::harness::contract::operations;
-use crate::harness::parties::{Client, Parties, code, events, new_id};
+use crate::harness::parties::{Client, Parties, code, events};
 use crate::harness::service::{self, Answer, Service, router_with_body_memory};
 use crate::server::{Running, patient, read_all};
 
@@ -41,7 +41,7 @@ async fn rfc_9112_requests_that_are_not_of_its_form_are_refused() {
     let server = Running::start(patient(), service.router.clone());
     let long = "a".repeat(9_000);
     let names = vec!["a=1"; 33].join("&");
-    let fields = "x: y\r\n".repeat(99);
+    let fields = "x: y\r\n".repeat(98);
     let table: [(&str, &str, u16, Option<&str>); 22] = [
         ("GET /health HTTP/1.1", "host: x", 200, None),
         ("GET http://x/health HTTP/1.1", "host: x", 200, None),
@@ -181,7 +181,7 @@ async fn a_header_of_http_2_is_refused_at_64_kib_though_it_is_unfinished() {
 fn the_work_of_a_refused_query_is_that_of_a_plain_request() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let service = runtime.block_on(Service::start());
-    let names: Vec<_> = (0..15_343).map(|n| format!("a{n}")).collect();
+    let names: Vec<_> = (0..9_000).map(|n| format!("a{n}")).collect();
     let heavy = format!("/api/v1/tasks?{}", names.join("&"));
     let dense = format!("/api/v1/tasks?{}", "&".repeat(8_000));
     let cost = |path: &str, status: u16| {
@@ -211,8 +211,8 @@ fn processor_nanos() -> u64 {
 async fn each_operation_takes_a_body_of_the_size_that_the_contract_says() {
     let parties = Parties::start().await;
     let task = parties.open("brand-campaign").await;
-    let webhook = format!("/api/v1/webhooks/{}", new_id());
-    let definition = json!({ "url": "https://x.example/", "types": ["task.opened"] });
+    let webhook = "/api/v1/webhooks/main".to_owned();
+    let definition = json!({ "url": "http://127.0.0.1:9/hook" });
     assert_eq!(parties.partner.call("PUT", &webhook, &definition).await.status, 201);
     let contract = serde_json::to_value(stagegate::http::openapi::document()).unwrap();
     let mut checked = 0;
