@@ -167,6 +167,9 @@ pub struct Limits {
     /// Seconds in which a request's body must arrive.
     #[arg(long, env = "STAGEGATE_BODY_TIMEOUT", default_value = "10", value_parser = seconds, value_name = "SECONDS")]
     pub body_timeout: Duration,
+    /// MiB of request bodies that may be under way at a time, at least 4. One caller has a quarter; more is refused.
+    #[arg(long, env = "STAGEGATE_BODY_MEMORY", default_value_t = 64, value_parser = at_least_one, value_name = "MIB")]
+    pub body_memory: usize,
     /// Seconds after which an answer is given up.
     #[arg(long, env = "STAGEGATE_REQUEST_TIMEOUT", default_value = "15", value_parser = seconds, value_name = "SECONDS")]
     pub request_timeout: Duration,

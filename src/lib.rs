@@ -63,6 +63,12 @@
 //! **Overload.** Every line has its bound: transitions that wait to be written, statements that wait for a connection. Beyond it the answer is `503` with
 //! `Retry-After`, at once, and for a command before anything is read.
 //!
+//! **The door.** Until a credential was checked, a request costs what is linear in its bytes, and those are bounded: first line, header fields and header by
+//! `http::door` and [`http::server`], which hold for every way in. The bytes of bodies that are being received or parsed are bounded for the process and
+//! for each caller ([`http::body::budget`]). Who meets a bound of the process is answered `503`; who meets a share of their own, `429`. Each header and format
+//! is read by the grammar of its standard, with a table test that names the section. A credential's end is compared with the clock in one place
+//! (`app::caller::time_until`).
+//!
 //! **The chain.** Every event is sealed before it is written: each field is committed to with a salt of its own, the commitments form a tree, and the
 //! entry's hash covers the tree's root and the hash before. The table in [`domain::audit::fields`] says for every field who sees it and whether it can be
 //! erased; a field that is not there is not stored. What a party sees is cut in [`domain::audit`] alone, for answers, pages and proofs.

@@ -215,6 +215,7 @@ fn http_settings(settings: &Serve, credentials: &Credentials) -> http::Settings 
             body: settings.limits.body_timeout,
             ..middleware::Limits::default()
         },
+        body_memory: http::body::budget::Size(settings.limits.body_memory << 20),
     }
 }
 

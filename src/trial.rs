@@ -94,7 +94,8 @@ pub async fn prepare(app: &Arc<App>, data_dir: &Path) -> Result<Credentials, Err
         let key = partners::create_partner_key(app, &caller, partner.id).await?;
         let workflow = WorkflowKey::parse(WORKFLOW).expect("a sound key");
         let definition = serde_json::from_str(DEFINITION).expect("the trial's definition is JSON");
-        workflows::register_workflow(app, &caller, (partner.id, &workflow), &definition, false).await?;
+        let wanted = workflows::Wanted { dry_run: false, may_follow: &|_| true };
+        workflows::register_workflow(app, &caller, (partner.id, &workflow), &definition, wanted).await?;
         credentials.keep_partner(data_dir, partner.id.0, key.secret.reveal().to_owned())?;
     }
     Ok(credentials)

@@ -222,6 +222,9 @@ pub enum Error {
     /// The workflow or version does not exist, or is retired.
     #[error("no such workflow")]
     WorkflowUnavailable,
+    /// The latest version of the workflow, if there is one, is not what the caller expects.
+    #[error("the workflow has changed")]
+    WorkflowChanged(Option<u32>),
     /// The service has no key for checkpoints and receipts.
     #[error("no key for checkpoints and receipts is configured")]
     NoAuditKey,
@@ -273,6 +276,7 @@ impl Error {
             | Self::ErasureIdReused
             | Self::TaskExists(_)
             | Self::WorkflowUnavailable
+            | Self::WorkflowChanged(_)
             | Self::NoAuditKey
             | Self::NoCheckpoint
             | Self::NotLogged

@@ -68,6 +68,12 @@ impl Metrics {
         add(&mut self.registry.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
+    /// Adds the gauge of the bodies under way.
+    pub(super) fn register_bodies(&self, bytes: &Gauge) {
+        let help = "Bytes of request bodies that are being received or parsed";
+        self.register(|registry| registry.register("http_request_body_bytes", help, bytes.clone()));
+    }
+
     /// Counts a request from now until [`InFlight::answered`], or until it is dropped because the client went away.
     pub(super) fn begin(self: &Arc<Self>, operation: &Arc<Operation>) -> InFlight {
         self.in_flight.inc();

@@ -24,6 +24,7 @@ pub mod body;
 mod commands;
 pub mod deliveries;
 mod docs;
+mod door;
 pub mod erasures;
 mod etag;
 pub mod events;
@@ -33,6 +34,7 @@ pub mod feed;
 pub mod health;
 pub mod jwt;
 pub mod log;
+mod media;
 pub mod metrics;
 pub mod middleware;
 pub mod openapi;
@@ -64,6 +66,8 @@ pub struct Settings {
     pub cors_origins: Vec<String>,
     /// How long a request may take.
     pub limits: middleware::Limits,
+    /// How many bytes of bodies may be under way.
+    pub body_memory: body::budget::Size,
 }
 
 /// Why the HTTP surface cannot start.
@@ -94,6 +98,7 @@ pub struct Shared {
     observer: Arc<middleware::Observer>,
     origins: Vec<HeaderValue>,
     limits: middleware::Limits,
+    bodies: body::budget::Budget,
 }
 
 impl Deref for AppState {
@@ -113,7 +118,9 @@ impl AppState {
         let metrics = Arc::<metrics::Metrics>::default();
         let observer = Arc::new(middleware::Observer::new(openapi::operations(&document), &metrics));
         let contract = openapi::Contract::of(&document);
-        Ok(Self(Arc::new(Shared { app, auth, metrics, contract, observer, origins, limits: settings.limits })))
+        let (limits, bodies) = (settings.limits, body::budget::Budget::new(settings.body_memory.0));
+        metrics.register_bodies(bodies.bytes());
+        Ok(Self(Arc::new(Shared { app, auth, metrics, contract, observer, origins, limits, bodies })))
     }
 }
 

@@ -13,11 +13,11 @@ use tokio::time::timeout;
 use crate::app::watch::{Watch, Woken, watch_task_status};
 use crate::ids;
 
-use super::AppState;
 use super::auth::Holder;
 use super::extract::{NoParameters, Path, Query};
 use super::problem::{Code, Problem};
 use super::tasks::TaskPath;
+use super::{AppState, etag};
 
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 /// Tells nginx not to collect the answer first.
@@ -30,8 +30,8 @@ const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering")
 /// send it when they reconnect) nothing comes until there is a newer one. Every 15 s there is at least a comment.
 ///
 /// The stream ends after a status that is the task's last; asked again with its id the answer is `204`, which tells browsers not to reconnect. It
-/// ends, too, when the token expires, within a heartbeat when the key is revoked (which is told nothing more after 5 s), and when the service is about
-/// to stop, then with a `retry:`. Reconnect after each of these.
+/// ends, too, when the token expires and when the service is about to stop, each with a `retry:`, and within a heartbeat when the key is revoked (which is told nothing more
+/// after 5 s). Reconnect after each of these, with a token that is valid.
 #[utoipa::path(get, path = "/tasks/{id}/status/stream", tag = "status", security(("partnerKey" = []), ("platformKey" = []), ("buyerToken" = [])), params(TaskPath,
     ("Last-Event-ID" = Option<String>, Header, description = "The `id` of the last event that the caller has; one that is not a version counts as none.")), responses(
     (status = 200, description = "The events.", body = String, content_type = "text/event-stream"),
@@ -44,7 +44,7 @@ pub async fn stream_task_status(
     State(state): State<AppState>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let last = headers.get(LAST_EVENT_ID).and_then(|id| id.to_str().ok()?.parse().ok());
+    let last = headers.get(LAST_EVENT_ID).and_then(|id| etag::version(id.as_bytes()));
     let watch = watch_task_status(&state.app, &holder.caller, path.id, last.unwrap_or_default()).await?;
     if watch.is_final() && last == Some(watch.status().version) {
         return Ok(StatusCode::NO_CONTENT.into_response());
@@ -103,10 +103,14 @@ impl Stream {
         let woken = timeout(patience, self.watch.changed()).await;
         if woken == Ok(Woken::Stopping) {
             self.next = Next::Nothing;
-            return Some(format!("retry: {}\n\n", pause_millis()).into());
+            return Some(retry());
         }
         // Whoever may not know any more is told nothing more. A database that is away ends no silent stream.
         // In a box: what waits has room for the wait alone.
+        if self.holder.left(app).is_some_and(|left| left.is_zero()) {
+            self.next = Next::Nothing;
+            return Some(retry());
+        }
         match Box::pin(self.holder.check(app)).await {
             Err(problem) if woken.is_ok() || problem.code() == Code::Unauthorized => return None,
             Ok(()) | Err(_) => {}
@@ -116,6 +120,11 @@ impl Stream {
             Err(_) => Some(Bytes::from_static(b":\n\n")),
         }
     }
+}
+
+/// Tells when to reconnect.
+fn retry() -> Bytes {
+    format!("retry: {}\n\n", pause_millis()).into()
 }
 
 /// When to reconnect after a planned stop: not all in the same moment.

@@ -17,7 +17,7 @@ use crate::domain::time::Time;
 use crate::domain::view::TaskView;
 
 use super::auth::{PartnerOrPlatform, PlatformOnly};
-use super::body::{RawBody, from_value};
+use super::body::{RawBody, SMALL, from_value};
 use super::extract::{NoParameters, Path, Query};
 use super::page::{Cursor, Limit, Page};
 use super::problem::{FieldError, Problem};
@@ -110,7 +110,7 @@ pub async fn open_task(
     PlatformOnly(caller): PlatformOnly,
     Query(NoParameters {}): Query<NoParameters>,
     State(state): State<AppState>,
-    body: RawBody,
+    body: RawBody<SMALL>,
 ) -> Result<Response, Problem> {
     let mut members = body.object()?;
     let digest = commands::digest(&mut members);

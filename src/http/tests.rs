@@ -24,7 +24,7 @@ async fn misbehaving(settings: Settings) -> Router {
         tokio::time::sleep(Duration::from_millis(50)).await;
     };
     let echo = async |extract::Path(id): extract::Path<TaskId>| id.to_string();
-    let body = async |body: body::RawBody| body.json().map(axum::Json);
+    let body = async |body: body::RawBody<{ body::MAX_BYTES }>| body.json().map(axum::Json);
     let panic = async || -> () { panic!("with a secret") };
     let fault = async || -> Problem { Problem::internal("with a secret") };
     let router = Router::new()

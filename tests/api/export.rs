@@ -359,7 +359,9 @@ async fn what_does_not_fit_together_is_refused() {
 
 /// The body of an export as a client reads it: piece by piece.
 async fn open(parties: &Parties, path: &str) -> axum::body::BodyDataStream {
-    let request = Request::get(path).header("authorization", format!("Bearer {}", parties.platform.credential));
+    let request = Request::get(path)
+        .header("host", "x")
+        .header("authorization", format!("Bearer {}", parties.platform.credential));
     let response = parties.service.router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
     assert_eq!(response.status(), 200);
     response.into_body().into_data_stream()

@@ -44,6 +44,11 @@ impl From<app::Error> for Problem {
                         "must name a workflow of the partner that is not retired",
                     )])
             }
+            app::Error::WorkflowChanged(latest) => {
+                let detail = latest.map_or("There is no such workflow yet.", |_| "The latest version is another one.");
+                let etag = latest.map(|version| format!("\"{version}\""));
+                Self::new(Code::PreconditionFailed, detail).with_conflict(Conflict { etag, ..Conflict::default() })
+            }
             app::Error::NoAuditKey => {
                 Self::new(Code::NoAuditKey, "This service has no key to sign with (STAGEGATE_AUDIT_KEY).")
             }
