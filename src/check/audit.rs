@@ -181,7 +181,8 @@ struct Report {
     signed: u64,
     /// Whether a trusted key signed anything at all.
     any_signed: bool,
-    hidden: bool,
+    /// Trails with entries that are hidden as a whole.
+    hidden: u64,
     erased_for_buyer: bool,
 }
 
@@ -197,7 +198,7 @@ impl Report {
     fn trail(&mut self, trail: &Verified, out: &mut impl Write) -> io::Result<()> {
         self.sound += 1;
         self.signed += u64::from(trail.is_signed());
-        self.hidden |= trail.hidden > 0;
+        self.hidden += u64::from(trail.hidden > 0);
         self.erased_for_buyer |= trail.erased > 0 && trail.viewer == Party::Buyer;
         let (whose, Head { seq, hash }) = (whose(&trail.origin), trail.head);
         let log = match &trail.logged {
@@ -267,7 +268,7 @@ impl Report {
         if self.by_line {
             limits.push("that no other trail belongs here");
         }
-        if self.hidden {
+        if self.hidden > 0 {
             limits.push("which of the types that its reader may not see a hidden entry is of");
         }
         if self.erased_for_buyer {

@@ -91,12 +91,12 @@ fn parse_rfc3339(text: &str) -> Option<DateTime<FixedOffset>> {
         form => byte.eq_ignore_ascii_case(form),
     };
     let fraction = rest.strip_prefix(b".").map_or(0, |rest| 1 + rest.iter().take_while(|b| b.is_ascii_digit()).count());
-    let is_zone = match &rest[fraction..] {
-        b"Z" | b"z" => true,
-        [b'+' | b'-', b'0'..=b'1', b'0'..=b'9', b':', b'0'..=b'5', b'0'..=b'9']
-        | [b'+' | b'-', b'2', b'0'..=b'3', b':', b'0'..=b'5', b'0'..=b'9'] => true,
-        _ => false,
-    };
+    let is_zone = matches!(
+        &rest[fraction..],
+        b"Z" | b"z"
+            | [b'+' | b'-', b'0'..=b'1', b'0'..=b'9', b':', b'0'..=b'5', b'0'..=b'9']
+            | [b'+' | b'-', b'2', b'0'..=b'3', b':', b'0'..=b'5', b'0'..=b'9']
+    );
     if !seconds.iter().zip(FORM).all(fits) || fraction == 1 || !is_zone {
         return None;
     }

@@ -159,8 +159,7 @@ pub async fn register_workflow(
     PartnerOnly(partner, caller): PartnerOnly,
     Path(path): Path<WorkflowPath>,
     Query(query): Query<RegisterQuery>,
-    State(state): State<AppState>,
-    headers: HeaderMap,
+    (State(state), headers): (State<AppState>, HeaderMap),
     body: RawBody,
 ) -> Result<Response, Problem> {
     let expected = etag::Preconditions::new(&headers)?;

@@ -83,7 +83,8 @@ fn rfc_9112_section_3_2_host() {
 
 #[test]
 fn rfc_9113_section_8_3_1_authority() {
-    let table: [(Version, &str, &[(&str, &str)], bool); 7] = [
+    type Row = (Version, &'static str, &'static [(&'static str, &'static str)], bool);
+    let table: [Row; 7] = [
         (Version::HTTP_2, "http://x/", &[], true),
         (Version::HTTP_2, "http://x/", &[HOST], true),
         (Version::HTTP_2, "http://y/", &[HOST], false),

@@ -36,14 +36,7 @@ impl From<app::Error> for Problem {
                 Self::new(Code::TaskExists, "There is a task with this id that was opened with another body.")
                     .with_conflict(conflict(*standing))
             }
-            app::Error::WorkflowUnavailable => {
-                Self::new(Code::WorkflowUnavailable, "The partner has no such workflow or version, or it was retired.")
-                    .with_errors(vec![FieldError::new(
-                        "/workflow",
-                        "unavailable",
-                        "must name a workflow of the partner that is not retired",
-                    )])
-            }
+            app::Error::WorkflowUnavailable => workflow_unavailable(),
             app::Error::WorkflowChanged(latest) => {
                 let detail = latest.map_or("There is no such workflow yet.", |_| "The latest version is another one.");
                 let etag = latest.map(|version| format!("\"{version}\""));
@@ -71,6 +64,12 @@ impl From<app::Error> for Problem {
             app::Error::Internal(source) => Self::internal(source),
         }
     }
+}
+
+fn workflow_unavailable() -> Problem {
+    let error = FieldError::new("/workflow", "unavailable", "must name a workflow of the partner that is not retired");
+    Problem::new(Code::WorkflowUnavailable, "The partner has no such workflow or version, or it was retired.")
+        .with_errors(vec![error])
 }
 
 /// A mistake in a definition.

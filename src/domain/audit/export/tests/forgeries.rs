@@ -69,6 +69,7 @@ fn other_key() -> SignerKey {
     SignerKey::new(KeyName::parse("audit.example.com/stagegate").unwrap(), [8; 32])
 }
 
+#[expect(clippy::too_many_lines, reason = "a table: a forgery each")]
 fn of_viewer(viewer: Party) -> Vec<Case> {
     let (rows, ours) = (sealed(&trail()), signer());
     let last = rows.len();
@@ -197,7 +198,7 @@ fn of_viewer(viewer: Party) -> Vec<Case> {
             lines[0] = lines[0]
                 .replace(viewer.as_str().to_owned().as_str(), "x")
                 .replace("\"x\":", &format!("\"{viewer}\":"))
-                .replace("\"viewer\":\"x\"", &format!("\"viewer\":\"{other}\""))
+                .replace("\"viewer\":\"x\"", &format!("\"viewer\":\"{other}\""));
         });
         case(&format!("relabelled as the {other}'s"), file, key, Refused);
     }
@@ -287,7 +288,7 @@ fn in_python(cases: &[Case]) -> Vec<i64> {
         cases = json.load(open(sys.argv[3], encoding='utf-8'))\n\
         print(json.dumps([verify.verify(kinds, verify.read_keys(keys), file.encode())[0] for keys, file in cases]))";
     let tests = concat!(env!("CARGO_MANIFEST_DIR"), "/tests");
-    let keys = |case: &Case| case.keys.iter().map(|key| format!("{}\n", key.verifier())).collect::<String>();
+    let keys = |case: &Case| case.keys.iter().map(|key| format!("{}\n", key.verifier())).collect::<Vec<_>>().concat();
     let all: Vec<Value> = cases.iter().map(|case| json!([keys(case), case.file])).collect();
     let file = std::env::temp_dir()
         .join(format!("stagegate-test_{}.json", uuid::Uuid::from_u128(u128::from(std::process::id()))));
