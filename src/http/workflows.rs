@@ -155,11 +155,13 @@ impl From<workflows::Record> for WorkflowSummary {
         (status = 201, description = "A new version.", body = RegisteredWorkflow, headers(("Location" = String, description = "The version's path."), ("ETag" = String, description = "The version in quotes."))),
         (status = 412, description = ""),
     ))]
+#[expect(clippy::too_many_arguments, reason = "each is a part of the request")]
 pub async fn register_workflow(
     PartnerOnly(partner, caller): PartnerOnly,
     Path(path): Path<WorkflowPath>,
     Query(query): Query<RegisterQuery>,
-    (State(state), headers): (State<AppState>, HeaderMap),
+    State(state): State<AppState>,
+    headers: HeaderMap,
     body: RawBody,
 ) -> Result<Response, Problem> {
     let expected = etag::Preconditions::new(&headers)?;

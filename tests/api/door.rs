@@ -35,6 +35,7 @@ async fn exchange(server: &Running, bytes: &[u8]) -> (u16, Option<String>, Strin
     (status, problem["code"].as_str().map(str::to_owned), answer)
 }
 
+#[expect(clippy::too_many_lines, reason = "a table: a request each")]
 #[tokio::test]
 async fn rfc_9112_requests_that_are_not_of_its_form_are_refused() {
     let service = Service::start().await;

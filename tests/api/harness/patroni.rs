@@ -1,4 +1,4 @@
-//! Two Postgres nodes under Patroni with one synchronous standby, an etcd, and an HAProxy that leads to the primary.
+//! Two Postgres nodes under Patroni with one synchronous standby, an etcd, and an `HAProxy` that leads to the primary.
 //!
 //! Everything listens on loopback and lives in one folder. A shell ends it with this process, whichever way that ends.
 
