@@ -194,7 +194,8 @@ fn complete_operation(path: &str, operation: &mut Operation) {
     }
     let mut statuses = BTreeSet::from([StatusCode::INTERNAL_SERVER_ERROR, StatusCode::SERVICE_UNAVAILABLE]);
     if !schemes.is_empty() {
-        statuses.extend([StatusCode::BAD_REQUEST, StatusCode::UNAUTHORIZED]);
+        // Whoever has a credential has a share.
+        statuses.extend([StatusCode::BAD_REQUEST, StatusCode::UNAUTHORIZED, StatusCode::TOO_MANY_REQUESTS]);
     }
     if !schemes.is_empty() && schemes.len() < 3 {
         statuses.insert(StatusCode::FORBIDDEN);
@@ -257,7 +258,7 @@ fn error_response(status: StatusCode) -> Response {
         ResponseBuilder::new().description(lines.join("\n")).content(problem::CONTENT_TYPE, problem_content(status));
     let response = match status {
         StatusCode::UNAUTHORIZED => response.header("WWW-Authenticate", header("`Bearer`, and what is wrong.")),
-        StatusCode::SERVICE_UNAVAILABLE => {
+        StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => {
             response.header("Retry-After", header("Seconds until it is worth another try."))
         }
         StatusCode::METHOD_NOT_ALLOWED => response.header("Allow", header("The methods that the path has.")),

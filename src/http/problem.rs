@@ -91,6 +91,11 @@ impl Problem {
             .header(header::RETRY_AFTER, HeaderValue::from_static("1"))
     }
 
+    /// The caller's own share is used up, while others are served; `detail` says what there is too much of. Nothing was done.
+    pub fn too_many_at_once(detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(Code::TooManyAtOnce, detail).header(header::RETRY_AFTER, HeaderValue::from_static("1"))
+    }
+
     /// Adds what is wrong with the input.
     #[must_use]
     pub fn with_errors(mut self, errors: Vec<FieldError>) -> Self {

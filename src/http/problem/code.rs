@@ -83,6 +83,7 @@ codes! {
     WorkflowUnavailable "workflow_unavailable" UNPROCESSABLE_ENTITY "No such workflow" "The partner has no such workflow or version, or it was retired.";
     EventIdReused "event_id_reused" UNPROCESSABLE_ENTITY "Event id used before" "The `id` was used for this task by this party with another body. Use a new one for a new command.";
     ErasureIdReused "erasure_id_reused" UNPROCESSABLE_ENTITY "Erasure id used before" "The `id` was used for an erasure with another body. Use a new one for a new erasure.";
+    TooManyAtOnce "too_many_at_once" TOO_MANY_REQUESTS "Too many at once" "The caller has as much under way as one caller may have at a time: `detail` says of what. Nothing was done; send the same request again after `Retry-After` seconds, when some of it has ended.";
     Internal "internal" INTERNAL_SERVER_ERROR "Internal error" "A fault of the service, logged under `request_id`. The same request may be sent again.";
     TrailDamaged "trail_damaged" INTERNAL_SERVER_ERROR "Trail damaged" "An entry of the trail is not stored as it was written: `detail` says which. `format=jsonl` exports the trail all the same.";
     NoAuditKey "no_audit_key" SERVICE_UNAVAILABLE "No signing key" "The service runs without a key for checkpoints and receipts. Nothing was done; whoever runs it sets one.";
