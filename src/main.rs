@@ -115,7 +115,9 @@ async fn serve_on(
     let pool = pool::connect(&database.options, settings.pool_size).await?;
     let app = App::new(pool, Clock::system()).with_audit_keys(audit_keys);
     let reach = if settings.webhooks.webhook_allow_private { Reach::Anywhere } else { Reach::PublicOnly };
-    let app = Arc::new(app.with_max_watchers(settings.limits.max_watchers).with_webhook_reach(reach));
+    let limits = settings.limits;
+    let app = app.with_max_watchers(limits.max_watchers, limits.max_watchers_each);
+    let app = Arc::new(app.with_webhook_reach(reach));
     let address = listener.local_addr()?;
     let mut out = std::io::stdout();
     writeln!(out, "stagegate {} listens on http://{address}", env!("CARGO_PKG_VERSION"))?;

@@ -31,6 +31,7 @@ pub async fn get_task_audit(
 /// What it takes to check the whole trail offline.
 pub async fn get_task_audit_proof(app: &App, caller: &Caller, id: TaskId) -> Result<ProofView, Error> {
     let task = tasks::find_visible(app, caller, id).await?;
+    let _share = app.shares.long_reads.take(caller)?;
     let origin = Origin { task_id: id, partner_id: task.identity.partner_id, buyer_id: task.identity.buyer_id };
     let rows = whole(id.0, |after| store::events::list_stored(&app.pool, id, after, MAX, CHUNK)).await?;
     audit::proof(&origin, &rows, caller.party()).map_err(|_| Error::impossible("a trail that cannot be read"))

@@ -30,6 +30,7 @@ pub async fn get_partner_audit(
 /// What it takes to check the whole trail offline.
 pub async fn get_partner_audit_proof(app: &App, caller: &Caller, id: PartnerId) -> Result<ProofView, Error> {
     find_visible(app, caller, id).await?;
+    let _share = app.shares.long_reads.take(caller)?;
     let rows = whole(id.0, |after| store::partner_events::list_stored(&app.pool, id, after, MAX, CHUNK)).await?;
     let origin = PartnerOrigin { partner_id: id };
     audit::proof(&origin, &rows, caller.party()).map_err(|_| Error::impossible("a trail that cannot be read"))
