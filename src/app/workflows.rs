@@ -103,13 +103,16 @@ pub async fn retire_workflow(app: &App, caller: &Caller, partner: PartnerId, key
     until_settled(app, partner, attempt).await
 }
 
+/// What puts a step into a report, or breaks off.
+pub type Show<R> = fn(&mut R, Step<'_>) -> ControlFlow<()>;
+
 /// What a workflow does to a list of commands, on a virtual clock; nothing is stored. `show` puts each step into `report`, until it breaks
 /// off. Runs on a thread of its own, a few at a time, and ends when the caller goes away.
 pub async fn simulate_workflow<R: Send + 'static>(
     app: &App,
     caller: &Caller,
     (workflow, plan): (Workflow, Plan),
-    (mut report, show): (R, fn(&mut R, Step<'_>) -> ControlFlow<()>),
+    (mut report, show): (R, Show<R>),
 ) -> Result<R, Error> {
     let share = app.shares.simulations.take(caller)?;
     let (answer, played) = oneshot::channel();

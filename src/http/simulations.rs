@@ -12,7 +12,7 @@ use utoipa::openapi::schema::Schema;
 use utoipa::{PartialSchema, ToSchema};
 use uuid::Uuid;
 
-use crate::app::workflows::{self, Plan};
+use crate::app::workflows::{self, Plan, Show};
 use crate::app::{self, Caller};
 use crate::domain::audit::{self, EntryView};
 use crate::domain::event::WorkflowRef;
@@ -180,8 +180,8 @@ pub async fn simulate_workflow(
         commands,
         until: simulation.until.map_or(last, |until| until.max(last)),
     };
-    let play = (workflow, plan);
-    let report = workflows::simulate_workflow(&state.app, &caller, play, (Report::default(), Report::add)).await?;
+    let into = (Report::default(), Report::add as Show<Report>);
+    let report = workflows::simulate_workflow(&state.app, &caller, (workflow, plan), into).await?;
     Ok(([(header::CONTENT_TYPE, "application/json")], report.finish()?).into_response())
 }
 
