@@ -214,6 +214,9 @@ pub struct Limits {
     /// Requests and streams that wait for a status to change; more are refused.
     #[arg(long, env = "STAGEGATE_MAX_WATCHERS", default_value_t = 20_000, value_parser = at_least_one, value_name = "N")]
     pub max_watchers: usize,
+    /// How many of those one partner, or the platform, may hold; a buyer 64 at the most [default: a tenth of them, at least 256]
+    #[arg(long, env = "STAGEGATE_MAX_WATCHERS_EACH", value_parser = at_least_one, value_name = "N")]
+    pub max_watchers_each: Option<usize>,
     /// Seconds in which a request's header must arrive, and after which an idle connection is closed: behind a balancer,
     /// more than the balancer's own idle time-out.
     #[arg(long, env = "STAGEGATE_HEADER_TIMEOUT", default_value = "10", value_parser = seconds, value_name = "SECONDS")]

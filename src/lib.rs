@@ -76,6 +76,12 @@
 //! is read by the grammar of its standard, with a table test that names the section. A credential's end is compared with the clock in one place
 //! (`app::caller::time_until`).
 //!
+//! **Shares.** What one caller can hold while others wait for it (watchers, waits for the feed, simulations, proofs and exports) is counted per owner of a
+//! credential by [`app::shares`]: beyond its own share that caller alone is refused with `429`, beyond all of it whoever comes next with `503`. A new thing to hold
+//! is a field there, and is held by the work itself, not by the request: a simulation that nobody waits for any more still counts until it ends.
+//!
+//! **Simulations.** Steps are shown as they happen and never kept; the answer is text of a bounded size, and the work is on a thread of its own.
+//!
 //! **The chain.** Every event is sealed before it is written: each field is committed to with a salt of its own, the commitments form a tree, and the
 //! entry's hash covers the tree's root and the hash before. The table in [`domain::audit::fields`] says for every field who sees it and whether it can be
 //! erased; a field that is not there is not stored. What a party sees is cut in [`domain::audit`] alone, for answers, pages and proofs.

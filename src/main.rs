@@ -186,7 +186,9 @@ async fn serve_on(
     };
     let app = App::new(pool, Clock::system()).with_audit_keys(audit_keys);
     let reach = if settings.webhooks.webhook_allow_private { Reach::Anywhere } else { Reach::PublicOnly };
-    let app = Arc::new(app.with_max_watchers(settings.limits.max_watchers).with_webhook_reach(reach));
+    let limits = settings.limits;
+    let app = app.with_max_watchers(limits.max_watchers, limits.max_watchers_each);
+    let app = Arc::new(app.with_webhook_reach(reach));
     let trial = if is_trial { Some(trial::prepare(&app, &settings.database.data_dir()).await?) } else { None };
     if let Some(trial) = &trial {
         checked.admit(trial.platform_key().expose(), trial.buyer_jwt_secret().expose())?;

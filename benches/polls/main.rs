@@ -51,9 +51,9 @@ struct Options {
     /// Tasks that are stored.
     #[arg(long, default_value_t = 1_000_000)]
     tasks: u32,
-    /// How many of them are polled when many are.
-    #[arg(long, default_value_t = 100_000)]
-    spread: u32,
+    /// How many of them are polled when many are; all of them where fewer than 100,000 are stored.
+    #[arg(long)]
+    spread: Option<u32>,
     /// Another build of the program, to compare.
     #[arg(long, default_value = env!("CARGO_BIN_EXE_stagegate"))]
     program: PathBuf,
@@ -66,6 +66,24 @@ struct Options {
     /// What cargo passes to every benchmark.
     #[arg(long, hide = true)]
     bench: bool,
+}
+
+impl Options {
+    /// How many tasks are polled when many are.
+    fn spread(&self) -> u32 {
+        self.spread.unwrap_or(self.tasks.min(100_000))
+    }
+
+    /// What is polled must be stored.
+    fn check(&self) -> Result<(), Failure> {
+        let polled = u32::try_from(self.clients)?.max(self.spread());
+        if polled > self.tasks {
+            return Err(
+                format!("{polled} tasks are polled, and {} stored: --tasks must be no fewer", self.tasks).into()
+            );
+        }
+        Ok(())
+    }
 }
 
 /// What is polled, and how it is answered.
@@ -108,6 +126,7 @@ fn main() -> Result<(), Failure> {
         return hello::serve();
     }
     // One thread for all clients: they share the cores with what is measured.
+    options.check()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(run(&options))
 }
@@ -147,7 +166,7 @@ async fn compare(
     service: &Service,
     (way, by): (Way, By),
 ) -> Result<(), Failure> {
-    let tasks = if way.is_many() { options.spread } else { u32::try_from(options.clients)? };
+    let tasks = if way.is_many() { options.spread() } else { u32::try_from(options.clients)? };
     let every = (options.tasks / tasks).max(1);
     let request = client::request(service.credential(by), way.is_unchanged().then_some(service.version));
     let sample = client::sample(&service.address, &request, tasks::id(0)).await?;

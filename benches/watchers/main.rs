@@ -315,6 +315,7 @@ impl Replica {
             .args(["serve", "--log", "warn", "--listen", "127.0.0.1:0"])
             .args(["--max-connections", &(options.watchers + OTHERS).to_string()])
             .args(["--max-watchers", &(options.watchers + OTHERS).to_string()])
+            .args(["--max-watchers-each", &(options.watchers + OTHERS).to_string()])
             .env("DATABASE_URL", url)
             .env("STAGEGATE_PLATFORM_KEYS", key)
             .stdin(Stdio::null())

@@ -32,6 +32,7 @@ pub async fn get_task_audit(
 /// What it takes to check the whole trail offline.
 pub async fn get_task_audit_proof(app: &App, caller: &Caller, id: TaskId) -> Result<ProofView, Error> {
     let task = tasks::find_visible(app, caller, id).await?;
+    let _share = app.shares.long_reads.take(caller)?;
     let origin = Origin { task_id: id, partner_id: task.identity.partner_id, buyer_id: task.identity.buyer_id };
     // Before the rows, so that the trail goes as far as the log at least.
     let signed = log::find_for_export(app, None).await?;

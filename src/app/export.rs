@@ -21,6 +21,7 @@ use crate::store::events::Stored;
 use crate::store::exports::Trail;
 use crate::store::log::Record;
 
+use super::shares::Share;
 use super::{App, Caller, Error, log, partner_trail, tasks};
 
 /// How many tasks are recorded, and looked for, at a time.
@@ -38,6 +39,7 @@ pub struct Export {
     search: Option<Search>,
     queue: VecDeque<Whole>,
     current: Option<(Whole, u64)>,
+    _share: Share,
 }
 
 /// What an export of many still has to look for.
@@ -58,10 +60,11 @@ enum Whole {
 /// The export of one task, as the caller may see it.
 pub async fn export_task(app: &Arc<App>, caller: &Caller, id: TaskId, size: Option<u64>) -> Result<Export, Error> {
     tasks::find_visible(app, caller, id).await?;
+    let share = app.shares.long_reads.take(caller)?;
     let signed = log::find_for_export(app, size).await?;
     // After the checkpoint, so that the trail goes as far as the log at least.
     let trail = store::exports::find(&app.pool, id).await?.ok_or(Error::NotFound)?;
-    let mut export = Export::new(app, caller, signed);
+    let mut export = Export::new(app, caller, (signed, share));
     if let Caller::Platform { .. } = caller {
         export.record(&Selection::default(), &[trail]).await?;
     }
@@ -77,6 +80,7 @@ pub async fn export_partner(
     size: Option<u64>,
 ) -> Result<Export, Error> {
     partner_trail::find_visible(app, caller, id).await?;
+    let share = app.shares.long_reads.take(caller)?;
     let signed = log::find_for_export(app, size).await?;
     let find = || async { store::exports::find_partner(&app.pool, id).await?.ok_or(Error::NotFound) };
     let mut trail = find().await?;
@@ -85,7 +89,7 @@ pub async fn export_partner(
         partner_trail::record_fact(app, id, &caller.author(), fact).await?;
         trail = find().await?;
     }
-    let mut export = Export::new(app, caller, signed);
+    let mut export = Export::new(app, caller, (signed, share));
     export.queue.push_back(Whole::Partner(trail));
     Ok(export)
 }
@@ -97,15 +101,17 @@ pub async fn export_tasks(
     wanted: Selection,
     size: Option<u64>,
 ) -> Result<Export, Error> {
-    let mut export = Export::new(app, caller, log::find_for_export(app, size).await?);
+    let share = app.shares.long_reads.take(caller)?;
+    let mut export = Export::new(app, caller, (log::find_for_export(app, size).await?, share));
     export.search = Some(Search { wanted, after: None, is_open: false });
     Ok(export)
 }
 
 impl Export {
-    fn new(app: &Arc<App>, caller: &Caller, signed: Option<Record>) -> Self {
+    fn new(app: &Arc<App>, caller: &Caller, (signed, share): (Option<Record>, Share)) -> Self {
         let (app, caller) = (Arc::clone(app), caller.clone());
-        Self { app, caller, signed, writer: Writer::default(), search: None, queue: VecDeque::new(), current: None }
+        let (writer, queue) = (Writer::default(), VecDeque::new());
+        Self { app, caller, signed, writer, search: None, queue, current: None, _share: share }
     }
 
     /// The next piece: some whole lines; `None` when all is written. After an error there is nothing more.

@@ -71,6 +71,7 @@ pub async fn list_events(
     wait: Duration,
 ) -> Result<Page, Error> {
     let until = Instant::now() + wait;
+    let _share = if wait.is_zero() { None } else { Some(app.shares.feed_waits.take(caller)?) };
     loop {
         let horizon = find_horizon(&app.pool).await?;
         // No row at or above a horizon was ever given out, and horizons only grow.

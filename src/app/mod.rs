@@ -35,6 +35,7 @@ pub mod partners;
 pub mod receipts;
 mod recent;
 pub mod reviews;
+pub mod shares;
 pub mod skew;
 pub mod statuses;
 pub mod tasks;
@@ -65,6 +66,7 @@ pub struct App {
     statuses: statuses::Statuses,
     watchers: watch::Watchers,
     feed: feed::Watch,
+    shares: shares::All,
     outbound: deliveries::Outbound,
     audit_keys: log::Keys,
     health: health::Health,
@@ -93,6 +95,7 @@ impl App {
             statuses: statuses::Statuses::default(),
             watchers: watch::Watchers::default(),
             feed: feed::Watch::default(),
+            shares: shares::All::default(),
             outbound,
             audit_keys: log::Keys::default(),
             workers: workers::Workers::default(),
@@ -109,10 +112,10 @@ impl App {
         Self { audit_keys, ..self }
     }
 
-    /// The same for at most this many watchers of statuses at a time.
+    /// The same for at most this many watchers of statuses at a time; of one partner, or the platform, at most `each`.
     #[must_use]
-    pub fn with_max_watchers(self, most: usize) -> Self {
-        Self { watchers: watch::Watchers::new(most), ..self }
+    pub fn with_max_watchers(self, most: usize, each: Option<usize>) -> Self {
+        Self { shares: shares::All { watchers: shares::watchers(most, each), ..self.shares }, ..self }
     }
 
     /// The same with webhooks that go as far as this.
@@ -288,6 +291,9 @@ pub enum Error {
     /// The definition has mistakes.
     #[error("the definition has mistakes")]
     Definition(Vec<Mistake>),
+    /// The caller has as many of these under way as one caller may have; nothing was done.
+    #[error("as many {0} as one caller may have")]
+    TooManyAtOnce(&'static str),
     /// Too much to do; nothing was done.
     #[error("overloaded")]
     Overloaded(#[source] Arc<dyn std::error::Error + Send + Sync>),
@@ -335,6 +341,7 @@ impl Error {
             | Self::TrailDamaged(..)
             | Self::Expired
             | Self::Behind
+            | Self::TooManyAtOnce(_)
             | Self::Definition(_)
             | Self::Internal(_) => false,
         }

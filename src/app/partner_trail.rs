@@ -31,6 +31,7 @@ pub async fn get_partner_audit(
 /// What it takes to check the whole trail offline.
 pub async fn get_partner_audit_proof(app: &App, caller: &Caller, id: PartnerId) -> Result<ProofView, Error> {
     find_visible(app, caller, id).await?;
+    let _share = app.shares.long_reads.take(caller)?;
     // Before the rows, so that the trail goes as far as the log at least.
     let signed = log::find_for_export(app, None).await?;
     let rows = whole(id.0, |after| store::partner_events::list_stored(&app.pool, id, after, MAX, CHUNK)).await?;

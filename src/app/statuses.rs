@@ -103,9 +103,11 @@ pub(super) async fn newest(app: &Arc<App>, id: TaskId, at_least: u64) -> Result<
         Source::Shelf(status) => return Ok(status),
         Source::Own(answer) => answer,
         Source::Shared(answer, exists) => {
-            let status = received(answer).await?;
-            if status.version >= exists && status.as_of >= at_least {
-                return Ok(status);
+            // What this did not find, its statement may have missed by beginning too early.
+            match received(answer).await {
+                Ok(status) if status.version >= exists && status.as_of >= at_least => return Ok(status),
+                Ok(_) | Err(Error::NotFound) => {}
+                Err(error) => return Err(error),
             }
             app.statuses.want(app, id)
         }
@@ -293,6 +295,26 @@ mod tests {
 
     fn change(task_id: TaskId, version: u64) -> Change {
         Change { task_id, version }
+    }
+
+    // On one thread, so that the statement that the test answers itself does not begin.
+    #[tokio::test(flavor = "current_thread")]
+    async fn a_task_that_is_opened_while_it_is_looked_for_is_found() {
+        let app = Arc::new(App::without_database(Clock::system()));
+        let (id, now) = (TaskId(ids::new()), app.clock.now());
+        let early = app.statuses.want(&app, id);
+        let late = newest(&app, id, 0);
+        let answer = async {
+            assert!(app.statuses.finish(Ok(vec![])).is_empty(), "the statement began before the task was opened");
+            while app.statuses.known().reading.is_none() {
+                tokio::task::yield_now().await;
+            }
+            let packed = app.statuses.pack(vec![(id, Ok(shelf::tests::record(id, 1)))], now);
+            app.statuses.finish(Ok(packed));
+        };
+        let (late, ()) = tokio::join!(late, answer);
+        assert!(matches!(received(early).await, Err(Error::NotFound)));
+        assert_eq!(late.unwrap().version, 1);
     }
 
     #[tokio::test]

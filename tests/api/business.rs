@@ -9,6 +9,7 @@ use stagegate::domain::time::Time;
 use stagegate::worker::timers::Timers;
 
 use crate::harness::parties::{Parties, code};
+use crate::simulations::with_statuses;
 
 const PATH: &str = "/api/v1/workflows/office";
 
@@ -97,7 +98,7 @@ async fn a_simulation_keeps_the_same_hours() {
     let simulate = async |plan: Value| {
         let answer = parties.partner.call("POST", &format!("{PATH}/simulate"), &plan).await;
         assert_eq!(answer.status, 200, "{}", answer.body);
-        answer.body["steps"].as_array().unwrap().clone()
+        with_statuses(answer.body["steps"].as_array().unwrap())
     };
     let steps = simulate(json!({ "opened_at": "2027-01-15T10:00:00Z", "until": "2027-02-15T10:00:00Z" })).await;
     let story: Vec<_> =

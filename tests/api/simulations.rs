@@ -10,7 +10,7 @@ use stagegate::domain::time::Time;
 use stagegate::worker::timers::Timers;
 
 use crate::harness::commands::with;
-use crate::harness::parties::{Client, DEMO, Parties, new_id};
+use crate::harness::parties::{Client, DEMO, Parties, code, new_id};
 use crate::walk::{Dice, random_command};
 
 #[path = "../../src/domain/workflow/arbitrary.rs"]
@@ -44,7 +44,7 @@ async fn thirty_simulated_days_are_what_the_service_does() {
         let answer = parties.partner.call("POST", &format!("/api/v1/workflows/{key}/simulate"), &plan).await;
         assert_eq!(answer.status, 200, "{}", answer.text);
         let simulated = answer.body["steps"].as_array().unwrap();
-        for (step, real) in simulated.iter().zip(&played.steps) {
+        for (step, real) in with_statuses(simulated).iter().zip(&played.steps) {
             assert_eq!(&comparable(step), real, "seed {seed}: {definition}");
         }
         assert_eq!(simulated.len(), played.steps.len(), "seed {seed}: {definition}");
@@ -52,7 +52,7 @@ async fn thirty_simulated_days_are_what_the_service_does() {
         timers += count(&|step| step["trigger"] == "timer");
         refusals += count(&|step| !step["refusal"].is_null());
         events += simulated.iter().map(|step| step["events"].as_array().unwrap().len()).sum::<usize>();
-        ends.push(simulated.last().unwrap()["status"]["phase"].as_str().unwrap().to_owned());
+        ends.push(with_statuses(simulated).last().unwrap()["status"]["phase"].as_str().unwrap().to_owned());
     }
     ends.sort_unstable();
     ends.dedup();
@@ -150,6 +150,9 @@ impl Real<'_> {
 /// Without what a simulation cannot have: ids and hashes.
 fn comparable(step: &Value) -> Value {
     let mut step = step.clone();
+    step.as_object_mut().unwrap().remove("replayed");
+    // A status that was told before is told as of then.
+    step["status"]["stage_seconds"] = Value::Null;
     step["status"]["task_id"] = Value::Null;
     for event in step["events"].as_array_mut().unwrap() {
         for name in ["hash", "credential_id", "id"] {
@@ -160,4 +163,67 @@ fn comparable(step: &Value) -> Value {
         }
     }
     step
+}
+
+/// Each step with its status, which is said where it is another one.
+pub fn with_statuses(steps: &[Value]) -> Vec<Value> {
+    let mut status = Value::Null;
+    let with_status = |step: &Value| {
+        let mut step = step.clone();
+        if step["status"].is_null() {
+            step["status"].clone_from(&status);
+        }
+        status.clone_from(&step["status"]);
+        step
+    };
+    steps.iter().map(with_status).collect()
+}
+
+#[tokio::test]
+async fn a_command_id_is_spent_in_a_simulation_as_it_is_in_earnest() {
+    let parties = Parties::start().await;
+    let (id, at) = (new_id(), "2027-01-15T09:00:00Z");
+    let update =
+        |message: &str| json!({ "id": id, "at": at, "party": "partner", "type": "status_updated", "message": message });
+    let plan =
+        json!({ "opened_at": "2027-01-15T08:00:00Z", "commands": [update("one"), update("one"), update("two")] });
+    let answer = parties.partner.call("POST", "/api/v1/workflows/brand-campaign/simulate", &plan).await;
+    let steps = answer.body["steps"].as_array().unwrap_or_else(|| panic!("{}", answer.text));
+    let told = steps.iter().map(|step| {
+        let events = step["events"].as_array().unwrap().len();
+        (events, step["replayed"].as_bool().unwrap(), step["refusal"]["code"].as_str(), step["status"].is_null())
+    });
+    let expected = [
+        (2, false, None, false),
+        (1, false, None, false),
+        (0, true, None, true),
+        (0, false, Some("event_id_reused"), true),
+    ];
+    assert_eq!(told.collect::<Vec<_>>(), expected);
+}
+
+#[tokio::test]
+async fn the_answer_of_a_simulation_is_bounded_in_bytes() {
+    let parties = Parties::start().await;
+    // Some 100 KB that the buyer is to look at, and so each status has.
+    let url = format!("https://files.example/{}", "x".repeat(1_900));
+    let artifacts: Vec<Value> =
+        (0..50).map(|n| json!({ "name": format!("{n}.md"), "sha256": "0".repeat(64), "url": url })).collect();
+    let at = json!({ "at": "2027-01-15T09:00:00Z", "party": "partner" });
+    let submit = json!({ "type": "work_submitted", "actor": { "id": "agent" }, "artifacts": artifacts });
+    let stage =
+        json!({ "key": "a", "name": "A", "buyer_label": "In A", "reviewer": "buyer", "submission": "required" });
+    let answer = async |updates: usize| {
+        let update = |n| with(json!({ "type": "status_updated", "message": format!("Update {n}") }), &at);
+        let commands: Vec<Value> = std::iter::once(with(submit.clone(), &at)).chain((0..updates).map(update)).collect();
+        let plan = json!({ "opened_at": "2027-01-15T08:00:00Z", "commands": commands,
+            "definition": { "name": "Bounded", "stages": [stage] } });
+        parties.partner.call("POST", "/api/v1/workflows/bounded/simulate", &plan).await
+    };
+    let small = answer(20).await;
+    assert_eq!(small.status, 200, "{}", small.text);
+    assert!((2 << 20..5 << 20).contains(&small.text.len()), "{} bytes", small.text.len());
+    let large = answer(60).await;
+    assert_eq!((large.status, code(&large)), (422, "answer_too_large"), "{} bytes", large.text.len());
+    assert!(large.body["detail"].as_str().unwrap().contains("(/commands/"), "{}", large.text);
 }

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::harness::commands::with;
 use crate::harness::parties::{DEMO, Parties, code, new_id, redacted};
+use crate::simulations::with_statuses;
 
 const PATH: &str = "/api/v1/workflows/campaign";
 
@@ -166,9 +167,7 @@ async fn thirty_days_are_simulated_with_every_timer_at_its_time() {
     let before = rows(&parties).await;
     let answer = parties.partner.call("POST", "/api/v1/workflows/brand-campaign/simulate", &plan).await;
     assert_eq!(answer.status, 200, "{}", answer.text);
-    let steps: Vec<Value> = answer.body["steps"]
-        .as_array()
-        .unwrap()
+    let steps: Vec<Value> = with_statuses(answer.body["steps"].as_array().unwrap())
         .iter()
         .map(|step| json!([step["at"], step["trigger"], step["status"]["label"], step["refusal"]["code"]]))
         .collect();
