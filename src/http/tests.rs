@@ -217,7 +217,7 @@ async fn without_a_database_the_service_is_alive_and_not_ready() {
     let (head, body) = call(&router, request("GET", "/health")).await;
     assert_eq!((head.status().as_u16(), body), (200, json!({ "status": "ok" })));
     let (head, body) = call(&router, request("GET", "/ready")).await;
-    assert_eq!((head.status().as_u16(), &body["code"]), (503, &json!("unavailable")));
+    assert_eq!((head.status().as_u16(), &body["code"]), (503, &json!("database_unreachable")));
     let mut read = request("GET", "/api/v1/partners");
     read.headers_mut().insert("authorization", HeaderValue::from_static("Bearer platform-key-of-the-tests"));
     let settings = Settings { platform_keys: vec!["platform-key-of-the-tests".into()], ..Settings::default() };

@@ -11,6 +11,7 @@ use stagegate::http::body::{MAX_BYTES, SMALL};
 use stagegate::http::server::MAX_HEADER_BYTES;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::task::JoinHandle;
+use tower::ServiceExt as _;
 
 use crate::harness::commands::update;
 use crate::harness::contract::operations;
@@ -240,20 +241,20 @@ async fn bodies_under_way_have_a_bound_and_each_caller_a_share() {
     let parties = Parties::start().await;
     let task = parties.open("brand-campaign").await;
     // A share of 1 MiB.
-    let router = router_with_body_memory(&parties.service.app, Size(4 * MAX_BYTES)).await;
+    let (router, operators) = router_with_body_memory(&parties.service.app, Size(4 * MAX_BYTES)).await;
     let (partner, platform) = (parties.partner.at(&router), parties.platform.at(&router));
     let held: Vec<_> = (0..4).map(|_| unfinished(&partner, &task, 256 * KIB)).collect();
-    until_held(&partner, MAX_BYTES).await;
+    until_held(&operators, MAX_BYTES).await;
     let refused = partner.send(&task, &update("one too many")).await;
     assert_eq!((refused.status, code(&refused)), (429, "too_many_at_once"));
     assert_eq!(refused.headers["retry-after"], "1");
     let mut all = vec![unfinished(&platform, &task, MAX_BYTES)];
-    until_held(&partner, 2 * MAX_BYTES).await;
+    until_held(&operators, 2 * MAX_BYTES).await;
     for _ in 0..2 {
         let other = parties.another_partner().await.at(&router);
         all.push(unfinished_at(&other, "PUT", "/api/v1/workflows/any", MAX_BYTES));
     }
-    until_held(&partner, 4 * MAX_BYTES).await;
+    until_held(&operators, 4 * MAX_BYTES).await;
     let another = parties.another_partner().await.at(&router);
     let full = another.call("PUT", "/api/v1/workflows/any", &json!({})).await;
     assert_eq!((full.status, code(&full)), (503, "overloaded"));
@@ -261,7 +262,7 @@ async fn bodies_under_way_have_a_bound_and_each_caller_a_share() {
     for body in held.into_iter().chain(all) {
         body.abort();
     }
-    until_held(&partner, 0).await;
+    until_held(&operators, 0).await;
     assert_eq!(partner.send(&task, &update("there is room again")).await.status, 201);
 }
 
@@ -278,10 +279,15 @@ fn unfinished_at(client: &Client, method: &str, path: &str, size: usize) -> Join
 }
 
 /// Waits until so many bytes are under way, by the gauge.
-async fn until_held(client: &Client, bytes: usize) {
+async fn until_held(operators: &axum::Router, bytes: usize) {
     let wanted = format!("stagegate_http_request_body_bytes {bytes}\n");
     let reached = async {
-        while !client.get("/metrics").await.text.contains(&wanted) {
+        loop {
+            let scrape = Request::builder().uri("/metrics").body(Body::empty()).unwrap();
+            let body = operators.clone().oneshot(scrape).await.unwrap().into_body();
+            if String::from_utf8_lossy(&axum::body::to_bytes(body, usize::MAX).await.unwrap()).contains(&wanted) {
+                return;
+            }
             tokio::task::yield_now().await;
         }
     };

@@ -188,7 +188,10 @@ async fn a_migrated_database_makes_the_service_ready() {
     assert_eq!((ready.status, ready.body), (200, json!({ "status": "ok" })));
     let mut owner = service.db.owner().await;
     sqlx::query("delete from _sqlx_migrations where version = 1").execute(&mut owner).await.unwrap();
-    assert_eq!(service.call("GET", "/ready", "", &Value::Null).await.status, 503);
+    // What was found holds for a second; another replica has not looked yet.
+    let replica = Service::replica(&service.db, &service.clock).await;
+    let unready = crate::harness::service::call(&replica, "GET", "/ready", "", &Value::Null).await;
+    assert_eq!((unready.status, &unready.body["code"]), (503, &json!("database_not_migrated")));
 }
 
 async fn platform(service: &Service, method: &str, path: &str, body: &Value) -> Answer {

@@ -74,8 +74,8 @@ impl Target {
     /// Opens a task.
     pub async fn open(&self) -> String {
         let id = ids::new().to_string();
-        let opening =
-            json!({ "id": id, "partner_id": self.partner.0, "buyer_id": ids::new(), "workflow": { "key": "written" } });
+        let opening = json!({ "id": id, "partner_id": self.partner.0, "buyer_id": ids::new(), "workflow": { "key": "written" },
+            "title": "Autumn campaign" });
         self.must("POST", "/api/v1/tasks", PLATFORM_KEY, &opening).await;
         id
     }

@@ -13,7 +13,7 @@ use stagegate::clock::Clock;
 use stagegate::domain::audit::note::{KeyName, SignerKey};
 use stagegate::http::body::budget::Size;
 use stagegate::http::middleware::Limits;
-use stagegate::http::{AppState, Settings, Surface, jwt};
+use stagegate::http::{AppState, Settings, Surface, jwt, operator_router};
 use stagegate::store::pool;
 use tower::ServiceExt as _;
 
@@ -94,9 +94,10 @@ pub async fn router_with_heartbeat(app: &Arc<App>, heartbeat: Duration) -> Surfa
     Surface::new(AppState::new(Arc::clone(app), Settings { limits, ..settings() }).await.unwrap())
 }
 
-/// A router of this replica that has so much room for bodies.
-pub async fn router_with_body_memory(app: &Arc<App>, body_memory: Size) -> Surface {
-    Surface::new(AppState::new(Arc::clone(app), Settings { body_memory, ..settings() }).await.unwrap())
+/// Routers of this replica that has so much room for bodies: that of callers, and that of operators.
+pub async fn router_with_body_memory(app: &Arc<App>, body_memory: Size) -> (Surface, axum::Router) {
+    let state = AppState::new(Arc::clone(app), Settings { body_memory, ..settings() }).await.unwrap();
+    (Surface::new(state.clone()), operator_router(state))
 }
 
 /// What checkpoints and receipts of the test service are signed with.
