@@ -146,6 +146,7 @@ impl From<workflows::Record> for WorkflowSummary {
     responses(
         (status = 200, description = "The definition was registered before, or this was a dry run.", body = RegisteredWorkflow),
         (status = 201, description = "A new version.", body = RegisteredWorkflow, headers(("Location" = String, description = "The version's path."))),
+        (status = 409, description = ""),
     ))]
 pub async fn register_workflow(
     PartnerOnly(partner, caller): PartnerOnly,
