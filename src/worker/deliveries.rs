@@ -39,6 +39,10 @@ mod pace;
 mod slots;
 mod visit;
 
+/// The worker's name.
+pub const NAME: &str = "deliveries";
+/// How long a turn may take.
+pub const BOUND: Duration = Duration::from_mins(1);
 /// Attempts that this replica makes at a time, at the most.
 const SLOTS: usize = 512;
 /// Lines of one endpoint that are found by a search; of one that gets several attempts side by side, four for each of them.
@@ -112,6 +116,7 @@ impl Deliveries {
     pub async fn run(&self) {
         let (mut round, mut is_away) = (Round::default(), false);
         while !self.app.is_draining() {
+            self.app.workers().turned(NAME);
             let looked = Instant::now();
             let visits = match self.begin(&mut round).await {
                 Ok(visits) => {
