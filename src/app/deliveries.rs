@@ -20,9 +20,7 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 use crate::domain::time::Time;
-use crate::domain::webhook::{
-    Attempt, Course, DeliveryState, EndpointKey, MAX_ATTEMPTS, Owner, Verdict, judge, pause,
-};
+use crate::domain::webhook::{Attempt, Course, DeliveryState, EndpointKey, MAX_ATTEMPTS, Owner, Verdict, judge, pause};
 use crate::ids;
 use crate::store;
 use crate::store::deliveries::{Search, Settled, Taken};

@@ -99,7 +99,9 @@ macro_rules! search_by {
             $mark,
             "",
             ["from unnest($1::text[]) as wanted (phase) cross join lateral (
-                select task_id, opened_at from tasks where phase = wanted.phase " + $by + "
+                select task_id, opened_at from tasks where phase = wanted.phase "
+                + $by
+                + "
                     and ($3::text is null or workflow_key = $3)
                     and ($4::boolean is null or overdue = $4)
                     and ($5::text is null or waiting_on = $5)
@@ -136,7 +138,13 @@ use search_of_stage;
 /// Selects what is overdue, which has an index of its own.
 macro_rules! search_overdue {
     ($filter:ident, $after:ident, $limit:ident) => {
-        search_by!("/* search: overdue tasks */", "and overdue and ($2::text is null or stage = $2)", $filter, $after, $limit)
+        search_by!(
+            "/* search: overdue tasks */",
+            "and overdue and ($2::text is null or stage = $2)",
+            $filter,
+            $after,
+            $limit
+        )
     };
 }
 use search_overdue;

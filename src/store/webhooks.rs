@@ -211,7 +211,12 @@ pub struct Backlog {
 
 /// What waits for each of an owner's endpoints that has anything pending, by its id. Of each, at most `bound` deliveries are looked at: those
 /// that are due first.
-pub async fn list_backlogs(pool: &Pool, owner: Owner, ids: &[&str], bound: u32) -> Result<HashMap<String, Backlog>, Error> {
+pub async fn list_backlogs(
+    pool: &Pool,
+    owner: Owner,
+    ids: &[&str],
+    bound: u32,
+) -> Result<HashMap<String, Backlog>, Error> {
     let rows = sqlx::query!(
         r#"/* search: backlogs of an owner */
            select wanted.id as "id!", backlog.pending as "pending!", backlog.oldest

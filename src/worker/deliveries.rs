@@ -5,7 +5,8 @@
 //!
 //! **Fairness.** The slots are shared by owner ([`slots`]): however many endpoints an owner has and however long they take, another one who holds no slot gets
 //! one at once. A search gives the first of each owner before the second of any. An endpoint has one visit at a time; it gets more attempts side by side as it accepts
-//! quickly ([`pace`]). One that fails or is slow gets a single attempt at a time, and all of those together have half of the slots.
+//! quickly ([`pace`]). One that fails gets a single attempt at a time,
+//! a slow one four at most, and all of those together have half of the slots.
 //!
 //! **Sharing.** Nothing is claimed by a search. Two replicas that find the same line ask for its head, and one gets it.
 //!
@@ -20,7 +21,6 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use chrono::TimeDelta;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Registry, Unit};
@@ -29,9 +29,9 @@ use tokio::time::{Instant, sleep};
 
 use crate::app::deliveries::{self, Due, Line, Wanted};
 use crate::app::{App, Error};
-use crate::domain::webhook::{EndpointKey, Owner};
+use crate::domain::webhook::EndpointKey;
 
-use pace::{Course, Pace};
+use pace::Pace;
 use slots::Slots;
 use visit::{Visit, Visited};
 
@@ -269,9 +269,11 @@ fn cause(error: &Error) -> &(dyn std::error::Error + 'static) {
 
 #[cfg(test)]
 mod tests {
+    use super::pace::Course;
     use super::*;
     use crate::domain::id::{EndpointId, TaskId};
     use crate::domain::time::Time;
+    use crate::domain::webhook::Owner;
 
     fn endpoint(number: usize) -> EndpointKey {
         EndpointKey { owner: Owner::Platform, id: EndpointId::parse(format!("e-{number}")).unwrap() }
@@ -314,7 +316,7 @@ mod tests {
         assert_eq!(width(Some((Course::Quick, 1))), (4, 16));
         assert_eq!(width(Some((Course::Quick, 4))), (16, 64));
         assert_eq!(width(Some((Course::Quick, 16))), (64, 256));
-        assert_eq!(width(Some((Course::Slow, 64))), (1, EACH));
+        assert_eq!(width(Some((Course::Slow, 64))), (4, 16));
         assert_eq!(width(Some((Course::Failed, 0))), (1, EACH));
     }
 }

@@ -1,4 +1,4 @@
-//! How many attempts an endpoint gets side by side: more as it accepts quickly, one again when it fails or is slow.
+//! How many attempts an endpoint gets side by side: more as it accepts quickly, one again when it fails, four at most when it is slow.
 //!
 //! It begins with one. A visit that used all of its width and went well makes it four times as wide, up to where it last failed, and wider by one beyond
 //! that (slow start and additive increase, as TCP does). Kept by each replica for itself; a restart begins anew.
@@ -7,6 +7,8 @@ use std::time::Duration;
 
 /// The most attempts side by side at one endpoint.
 pub(super) const WIDEST: usize = 64;
+/// The most at one that is slow but accepts.
+const WIDEST_SLOW: usize = 4;
 /// An answer that takes longer makes an endpoint slow.
 pub(super) const SLOW: Duration = Duration::from_secs(2);
 
@@ -42,9 +44,8 @@ impl Pace {
     /// The pace after a visit in which so many deliveries were accepted.
     pub(super) fn after(self, course: Course, delivered: u64) -> Self {
         match course {
-            Course::Failed | Course::Slow => {
-                Self { width: 1, proven: (self.width / 2).max(1), is_slow: course == Course::Slow }
-            }
+            Course::Failed => Self { width: 1, proven: (self.width / 2).max(1), is_slow: false },
+            Course::Slow => Self { width: WIDEST_SLOW, proven: (self.width / 2).max(WIDEST_SLOW), is_slow: true },
             Course::Quick if delivered < self.width as u64 => Self { is_slow: false, ..self },
             Course::Quick if self.width < self.proven => {
                 Self { width: (self.width * 4).min(self.proven), is_slow: false, ..self }
@@ -72,7 +73,10 @@ mod tests {
         assert_eq!(widths(&[(Course::Quick, 256), (Course::Quick, 3)]), [64, 64]);
         assert_eq!(widths(&[(Course::Failed, 60), (Course::Quick, 1), (Course::Quick, 4)]), [1, 4, 16]);
         assert_eq!(widths(&[(Course::Quick, 16), (Course::Quick, 32), (Course::Quick, 33)]), [32, 33, 34]);
-        assert_eq!(widths(&[(Course::Slow, 34), (Course::Quick, 0), (Course::Quick, 1)]), [1, 1, 4]);
+        assert_eq!(
+            widths(&[(Course::Slow, 34), (Course::Slow, 4), (Course::Quick, 3), (Course::Quick, 4)]),
+            [4, 4, 4, 5]
+        );
         assert!(!pace.is_slow && pace.after(Course::Slow, 4).is_slow);
     }
 }

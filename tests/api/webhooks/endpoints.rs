@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use crate::harness::parties::{code, text};
 use crate::harness::receiver::{Receiver, Reply};
 use crate::harness::service::{self, Service};
+use crate::races::{at_once, replicas};
 
 use super::world::{World, path, seconds};
 
@@ -63,6 +64,23 @@ async fn an_owner_has_its_own_twenty_and_sees_no_others() {
     assert_eq!(stranger.read("/api/v1/webhooks").await["items"], json!([]));
     assert_eq!(stranger.get(&path("w-1")).await.status, 404);
     assert_eq!(platform.read("/api/v1/webhooks").await["items"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn thirty_that_are_set_up_at_one_moment_are_twenty() {
+    let world = World::start().await;
+    let replicas = replicas(&world.parties, &world.parties.partner).await;
+    let set = |number: usize| {
+        let client = replicas[number % 2].clone();
+        async move {
+            let body = json!({ "url": "https://receiver.example.com/" });
+            client.call("PUT", &path(&format!("w-{number}")), &body).await.status
+        }
+    };
+    let answers = at_once(30, set).await;
+    let count = |wanted: u16| answers.iter().filter(|status| **status == wanted).count();
+    assert_eq!((count(201), count(409)), (20, 10), "{answers:?}");
+    assert_eq!(world.count("select count(*) from webhook_endpoints").await, 20);
 }
 
 #[tokio::test]
