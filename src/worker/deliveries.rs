@@ -185,8 +185,8 @@ impl Deliveries {
         };
         let due = deliveries::list_due(&self.app, &wanted).await?;
         let now = self.app.clock().now();
-        let waited = due.iter().map(|due| now - due.due_at).max().unwrap_or_default();
-        self.metrics.lag.set(waited.as_seconds_f64());
+        let lag = due.iter().map(|due| now - due.due_at).max().unwrap_or_default();
+        self.metrics.lag.set(lag.as_seconds_f64());
         let mut begun = 0;
         for (endpoint, found) in by_endpoint(due) {
             begun += usize::from(self.visit(round, endpoint, found));
