@@ -70,7 +70,7 @@ fn a_status_has_a_new_version_when_it_says_something_new() {
     let mut play = Play::of(&definition("a quorum=2,2 deadline=none remind=PT8H; b"), "");
     for (step, new) in [
         ("approve bo", false),
-        ("approve bo", false),
+        ("reject bo", false),
         ("tick", false),
         ("tick", true),
         ("status anna", true),
