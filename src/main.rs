@@ -4,30 +4,34 @@ use std::error::Error;
 use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use clap::Parser as _;
 use sqlx::postgres::PgConnectOptions;
 use stagegate::app::{App, Reach, log};
 use stagegate::clock::Clock;
 use stagegate::config::{
-    Audit, Cli, Command, Credentials, Database, Db, Demo, Keys, Limits, Migrate, Openapi, Secret, Serve, Workflow,
+    Audit, Cli, Command, Database, Db, Demo, Keys, Limits, Migrate, Openapi, Secret, Serve, Workflow,
 };
 use stagegate::domain::audit::note::{KeyName, SignerKey, VerifierKey};
 use stagegate::embedded::{self, Postgres};
 use stagegate::http::server::{self, Drained};
-use stagegate::http::{self, AppState, jwt, middleware, openapi};
+use stagegate::http::{self, AppState, jwt, listener, middleware, openapi};
 use stagegate::store::{horizon, pool};
-use stagegate::worker::checkpoints::Checkpoints;
-use stagegate::worker::deliveries::Deliveries;
-use stagegate::worker::erasures::Erasures;
-use stagegate::worker::timers::Timers;
+use stagegate::worker::checkpoints::{self, Checkpoints};
+use stagegate::worker::clocks::{self, Clocks};
+use stagegate::worker::deliveries::{self, Deliveries};
+use stagegate::worker::erasures::{self, Erasures};
+use stagegate::worker::supervisor::Supervisor;
+use stagegate::worker::timers::{self, Timers};
 use stagegate::worker::watchers::Watchers;
-use stagegate::{check, demo, ids, telemetry, trial};
+use stagegate::{check, demo, ids, telemetry, terminal, trial};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::watch;
-use tokio::task::JoinSet;
+use tokio::sync::{oneshot, watch};
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 /// Decisions are many small allocations: with this one they take a sixth less of the service's processor time.
 #[cfg(feature = "mimalloc")]
@@ -37,6 +41,9 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 /// The database that the service has in the private Postgres.
 const DATABASE: &str = "stagegate";
 
+/// How long the private Postgres gets to stop.
+const STOP_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// What went wrong, for the person at the terminal.
 type Failure = Box<dyn Error + Send + Sync>;
 
@@ -45,16 +52,32 @@ fn main() -> ExitCode {
     match start(cli) {
         Ok(code) => code,
         Err(failure) => {
-            eprintln!("stagegate: {}", with_causes(failure.as_ref()));
+            complain(failure.as_ref());
             ExitCode::FAILURE
         }
     }
 }
 
+/// Says what went wrong, as errors name files and repeat what is in them: each line escaped.
+fn complain(failure: &dyn Error) {
+    for line in format!("stagegate: {}", with_causes(failure)).lines() {
+        let _ = terminal::line(&mut std::io::stderr(), format_args!("{line}"));
+    }
+}
+
+/// A file that cannot be read was not found wrong: that has a code of its own.
+fn unreadable(failure: &std::io::Error) -> ExitCode {
+    complain(failure);
+    check::Verdict::Unreadable.into()
+}
+
 fn start(cli: Cli) -> Result<ExitCode, Failure> {
     telemetry::init(&cli.log)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(run(cli.command))
+    let ended = runtime.block_on(run(cli.command));
+    // A look-up of a name that nobody answers would keep the process.
+    runtime.shutdown_background();
+    ended
 }
 
 async fn run(command: Command) -> Result<ExitCode, Failure> {
@@ -69,8 +92,9 @@ async fn run(command: Command) -> Result<ExitCode, Failure> {
             Ok(check::workflow(&check::read(&file)?, &mut std::io::stdout())?.into())
         }
         Command::Audit(Audit::Verify { file, keys, checkpoints, consistency }) => {
-            let trusted = check::With { keys, checkpoints, consistency }.load()?;
-            Ok(check::verify(&file, &trusted, &mut std::io::stdout())?.into())
+            let with = check::With { keys, checkpoints, consistency };
+            let verified = with.load().and_then(|trusted| check::verify(&file, &trusted, &mut std::io::stdout()));
+            Ok(verified.map_or_else(|failure| unreadable(&failure), ExitCode::from))
         }
         Command::Audit(Audit::Fields) => {
             check::fields(&mut std::io::stdout())?;
@@ -83,15 +107,55 @@ async fn run(command: Command) -> Result<ExitCode, Failure> {
 async fn serve(settings: Serve) -> Result<ExitCode, Failure> {
     small_pages();
     let stop = on_signal()?;
-    // First, since a taken address is the likeliest mistake; connections queue until the service is up.
-    let listener = TcpListener::bind(settings.listen).await.map_err(|error| format!("{}: {error}", settings.listen))?;
+    // In this order, so that what is most likely wrong is said before anything is started; connections queue until the service is up.
+    let checked = Checked::of(&settings).await?;
+    let listeners = Listeners::bind(&settings)?;
     let opened = tokio::select! {
-        opened = open(&settings.database) => opened?,
-        () = requested(stop.clone()) => return Ok(ExitCode::SUCCESS),
+        opened = open(checked.source, &settings.database) => opened?,
+        _ = requested(stop.clone()) => return Ok(ExitCode::SUCCESS),
     };
-    let served = serve_on(listener, &settings, &opened, stop).await;
+    let served = serve_on(listeners, &settings, (&opened, checked.audit_keys, checked.http), stop).await;
     opened.close().await;
     served
+}
+
+/// Settings that were found usable, as far as that can be told before anything is started.
+struct Checked {
+    source: Source,
+    audit_keys: (Option<SignerKey>, Vec<VerifierKey>),
+    http: http::Checked,
+}
+
+impl Checked {
+    /// Says what is wrong, by the setting's name.
+    async fn of(settings: &Serve) -> Result<Self, Failure> {
+        settings.check()?;
+        let source = Source::of(&settings.database)?;
+        let audit_keys = audit_keys(settings)?;
+        Ok(Self { source, audit_keys, http: http_settings(settings).check().await? })
+    }
+}
+
+/// The sockets that the service listens on.
+struct Listeners {
+    callers: TcpListener,
+    operators: Option<TcpListener>,
+}
+
+impl Listeners {
+    fn bind(settings: &Serve) -> Result<Self, Failure> {
+        let bind = |address| listener::bind(address).map_err(|error| format!("{address}: {error}"));
+        let callers = bind(settings.listen)?;
+        let operators = settings.metrics_listen().map(bind).transpose()?;
+        if let Some(allowed) = listener::shorter_queue() {
+            tracing::warn!(
+                allowed,
+                wanted = listener::BACKLOG,
+                "the system lets few clients wait to be accepted (net.core.somaxconn): many that connect at once wait a second or more"
+            );
+        }
+        Ok(Self { callers, operators })
+    }
 }
 
 /// What an idle connection holds is small and seldom touched. On huge pages all that lies between would be resident too, half as much again.
@@ -103,48 +167,60 @@ fn small_pages() {
 }
 
 async fn serve_on(
-    listener: TcpListener,
+    listeners: Listeners,
     settings: &Serve,
-    database: &Opened,
-    stop: watch::Receiver<bool>,
+    (database, audit_keys, mut checked): (&Opened, (Option<SignerKey>, Vec<VerifierKey>), http::Checked),
+    stop: watch::Receiver<Option<Stop>>,
 ) -> Result<ExitCode, Failure> {
-    let audit_keys = audit_keys(settings, database.postgres.is_some())?;
-    if settings.migrate {
-        pool::migrate(&database.options).await?;
-    }
-    let pool = pool::connect(&database.options, settings.pool_size).await?;
+    let is_trial = database.postgres.is_some();
+    let audit_keys = open_audit_keys(audit_keys, is_trial, &settings.database)?;
+    let prepared = async {
+        if settings.migrate {
+            pool::migrate(&database.options).await?;
+        }
+        pool::connect(&database.options, settings.pool_size).await
+    };
+    let pool = tokio::select! {
+        pool = prepared => pool?,
+        _ = requested(stop.clone()) => return Ok(ExitCode::SUCCESS),
+    };
     let app = App::new(pool, Clock::system()).with_audit_keys(audit_keys);
     let reach = if settings.webhooks.webhook_allow_private { Reach::Anywhere } else { Reach::PublicOnly };
     let app = Arc::new(app.with_max_watchers(settings.limits.max_watchers).with_webhook_reach(reach));
-    let address = listener.local_addr()?;
-    let mut out = std::io::stdout();
-    writeln!(out, "stagegate {} listens on http://{address}", env!("CARGO_PKG_VERSION"))?;
-    let mut credentials = settings.credentials.clone();
-    if database.postgres.is_some() {
-        let trial = trial::prepare(&app, &settings.database.data_dir()).await?;
-        credentials.admit(trial.platform_key(), trial.buyer_jwt_secret());
-        trial.announce(&mut out, address)?;
+    let trial = if is_trial { Some(trial::prepare(&app, &settings.database.data_dir()).await?) } else { None };
+    if let Some(trial) = &trial {
+        checked.admit(trial.platform_key().expose(), trial.buyer_jwt_secret().expose())?;
     }
-    out.flush()?;
-
-    let state = AppState::new(Arc::clone(&app), http_settings(settings, &credentials)).await?;
+    let state = AppState::of(Arc::clone(&app), checked);
     let workers = start_workers(settings, &app, &state);
+    announce(&listeners, trial.as_ref())?;
+    let operators = Operators::serve(listeners.operators, &state, &settings.limits);
     let surface = http::Surface::new(state);
+    let deadline = OnceLock::new();
     let shutdown = async {
-        requested(stop).await;
+        let signal = requested(stop).await;
+        app.leave();
+        let delay = settings.limits.drain_delay(is_trial);
+        if signal == Stop::Terminate && !delay.is_zero() {
+            tracing::info!(seconds = delay.as_secs_f64(), "not ready any more; requests are still taken");
+            tokio::time::sleep(delay).await;
+        }
         app.drain();
         tracing::info!("stopping: finishing what runs");
-        tokio::time::sleep(settings.limits.drain_delay).await;
+        let _ = deadline.set(Instant::now() + settings.limits.drain_timeout);
     };
     let drained = tokio::select! {
-        drained = server::serve(listener, surface, connection_limits(&settings.limits), shutdown) => drained,
+        drained = server::serve(listeners.callers, surface, connection_limits(&settings.limits), shutdown) => drained,
         () = database.keep_running() => unreachable!("it watches until it is dropped"),
     };
-    if tokio::time::timeout(settings.limits.drain_timeout, workers.join_all()).await.is_err() {
+    // Requests and workers share the time.
+    let deadline = deadline.get().copied().unwrap_or_else(Instant::now);
+    if tokio::time::timeout_at(deadline, workers.join()).await.is_err() {
         tracing::warn!(
             "a timer, an erasure, a delivery, a checkpoint or a notification took longer than the drain time-out"
         );
     }
+    operators.end().await;
     app.close().await;
     match drained {
         Drained::Clean => tracing::info!("stopped"),
@@ -153,54 +229,110 @@ async fn serve_on(
     Ok(ExitCode::SUCCESS)
 }
 
-/// They end by themselves once the app drains.
-fn start_workers(settings: &Serve, app: &Arc<App>, state: &AppState) -> JoinSet<()> {
-    let mut workers = JoinSet::new();
-    let watchers = Watchers::new(Arc::clone(app));
-    state.metrics.register(|registry| watchers.register(registry));
-    workers.spawn(async move { watchers.run().await });
-    if settings.timers {
-        let timers = Timers::new(Arc::clone(app));
-        state.metrics.register(|registry| timers.register(registry));
-        workers.spawn(async move { timers.run().await });
-        let erasures = Erasures::new(Arc::clone(app));
-        state.metrics.register(|registry| erasures.register(registry));
-        workers.spawn(async move { erasures.run().await });
+/// Says where the service is, once nothing can keep it from serving any more.
+fn announce(listeners: &Listeners, trial: Option<&trial::Credentials>) -> Result<(), Failure> {
+    let mut out = std::io::stdout();
+    let address = listeners.callers.local_addr()?;
+    if let Some(operators) = &listeners.operators {
+        writeln!(out, "stagegate shows metrics at http://{}{}", operators.local_addr()?, http::metrics::PATH)?;
     }
-    if settings.webhooks.deliveries {
-        let deliveries = Deliveries::new(Arc::clone(app));
-        state.metrics.register(|registry| deliveries.register(registry));
-        workers.spawn(async move { deliveries.run().await });
+    writeln!(out, "stagegate {} listens on http://{address}", env!("CARGO_PKG_VERSION"))?;
+    if let Some(trial) = trial {
+        trial.announce(&mut out, address)?;
     }
-    if log::require_key(app).is_ok() {
-        let checkpoints = Checkpoints::new(Arc::clone(app));
-        state.metrics.register(|registry| checkpoints.register(registry));
-        workers.spawn(async move { checkpoints.run().await });
-    }
-    workers
+    Ok(out.flush()?)
 }
 
-/// The configured keys of checkpoints and receipts; a trial has one of its own.
-fn audit_keys(settings: &Serve, is_trial: bool) -> Result<log::Keys, Failure> {
-    let configured = &settings.audit_keys;
-    let signer = match configured.audit_key() {
-        Some(key) => Some(SignerKey::parse(key.expose()).map_err(|error| format!("STAGEGATE_AUDIT_KEY {error}"))?),
-        None if is_trial => Some(trial::audit_key(&settings.database.data_dir())?),
-        None => {
-            tracing::warn!(
-                "no STAGEGATE_AUDIT_KEY: there are no checkpoints and no receipts; `stagegate keys --new` makes a key"
-            );
-            None
+/// The listener of those who run the service, if there is one. It answers until the last request of callers is done.
+struct Operators(Option<(oneshot::Sender<()>, JoinHandle<Drained>)>);
+
+/// Connections of operators at a time, and how long one of them may take to end.
+const OPERATORS: (usize, Duration) = (64, Duration::from_secs(1));
+
+impl Operators {
+    fn serve(listener: Option<TcpListener>, state: &AppState, limits: &Limits) -> Self {
+        let (max_connections, drain_timeout) = OPERATORS;
+        let limits = server::Limits { max_connections, drain_timeout, ..connection_limits(limits) };
+        Self(listener.map(|listener| {
+            let (end, ended) = oneshot::channel();
+            let router = http::operator_router(state.clone());
+            let serving = server::serve(listener, router, limits, async { drop(ended.await) });
+            (end, tokio::spawn(serving))
+        }))
+    }
+
+    async fn end(self) {
+        if let Some((end, serving)) = self.0 {
+            drop(end);
+            // It has a limit of its own, and how it ended makes no difference.
+            let _ = serving.await;
         }
-    };
+    }
+}
+
+/// They end by themselves once the app drains.
+fn start_workers(settings: &Serve, app: &Arc<App>, state: &AppState) -> Supervisor {
+    let mut supervisor = Supervisor::new(Arc::clone(app));
+    state.metrics.register(|registry| supervisor.register(registry));
+    let watchers = Watchers::new(Arc::clone(app));
+    state.metrics.register(|registry| watchers.register(registry));
+    watchers.spawn(&mut supervisor);
+    macro_rules! start {
+        ($module:ident, $worker:expr) => {
+            let worker = Arc::new($worker);
+            state.metrics.register(|registry| worker.register(registry));
+            let run = move || {
+                let worker = Arc::clone(&worker);
+                async move { worker.run().await }
+            };
+            supervisor.spawn($module::NAME, $module::BOUND, run);
+        };
+    }
+    start!(clocks, Clocks::new(Arc::clone(app)));
+    if settings.timers {
+        start!(timers, Timers::new(Arc::clone(app)));
+        start!(erasures, Erasures::new(Arc::clone(app)));
+    }
+    if settings.webhooks.deliveries {
+        start!(deliveries, Deliveries::new(Arc::clone(app)));
+    }
+    if log::require_key(app).is_ok() {
+        start!(checkpoints, Checkpoints::new(Arc::clone(app)));
+    }
+    supervisor
+}
+
+/// The configured keys of checkpoints and receipts: the one that signs, and those that signed before.
+fn audit_keys(settings: &Serve) -> Result<(Option<SignerKey>, Vec<VerifierKey>), Failure> {
+    let configured = &settings.audit_keys;
+    let signer = configured.audit_key().map(|key| SignerKey::parse(key.expose()));
+    let signer = signer.transpose().map_err(|error| format!("STAGEGATE_AUDIT_KEY {error}"))?;
     let old = configured
         .audit_old_keys()
         .map(|key| VerifierKey::parse(key).map_err(|error| format!("STAGEGATE_AUDIT_OLD_KEYS: `{key}` {error}")));
-    Ok(log::Keys::new(signer, old.collect::<Result<_, _>>()?))
+    Ok((signer, old.collect::<Result<_, _>>()?))
 }
 
-fn http_settings(settings: &Serve, credentials: &Credentials) -> http::Settings {
-    let text = |secret: &Secret| secret.expose().to_owned();
+/// The same ready to sign; a trial makes a key of its own.
+fn open_audit_keys(
+    (signer, old): (Option<SignerKey>, Vec<VerifierKey>),
+    is_trial: bool,
+    database: &Database,
+) -> Result<log::Keys, Failure> {
+    let signer = match signer {
+        None if is_trial => Some(trial::audit_key(&database.data_dir())?),
+        signer => signer,
+    };
+    if signer.is_none() {
+        tracing::warn!(
+            "no STAGEGATE_AUDIT_KEY: there are no checkpoints and no receipts; `stagegate keys --new` makes a key"
+        );
+    }
+    Ok(log::Keys::new(signer, old))
+}
+
+fn http_settings(settings: &Serve) -> http::Settings {
+    let (text, credentials) = (|secret: &Secret| secret.expose().to_owned(), &settings.credentials);
     http::Settings {
         platform_keys: credentials.platform_keys().map(text).collect(),
         buyers: jwt::Settings {
@@ -215,6 +347,7 @@ fn http_settings(settings: &Serve, credentials: &Credentials) -> http::Settings 
             body: settings.limits.body_timeout,
             ..middleware::Limits::default()
         },
+        body_memory: http::body::budget::Size(settings.limits.body_memory << 20),
     }
 }
 
@@ -232,12 +365,25 @@ struct Opened {
     postgres: Option<Postgres>,
 }
 
-async fn open(database: &Database) -> Result<Opened, Failure> {
-    if let Some(url) = database.url() {
-        return Ok(Opened { options: pool::parse_url(url.expose())?, postgres: None });
+/// Which database the settings name.
+enum Source {
+    Server(Box<PgConnectOptions>),
+    Private,
+}
+
+impl Source {
+    fn of(database: &Database) -> Result<Self, Failure> {
+        match database.url() {
+            Some(url) => Ok(Self::Server(Box::new(pool::parse_url(url.expose())?))),
+            None if database.may_be_private() => Ok(Self::Private),
+            None => Err("DATABASE_URL is required here: postgres://user:password@host/database".into()),
+        }
     }
-    if !database.may_be_private() {
-        return Err("DATABASE_URL is required here: postgres://user:password@host/database".into());
+}
+
+async fn open(source: Source, database: &Database) -> Result<Opened, Failure> {
+    if let Source::Server(options) = source {
+        return Ok(Opened { options: *options, postgres: None });
     }
     let postgres = Postgres::start(&database.embedded(), DATABASE).await?;
     tracing::info!(
@@ -260,7 +406,10 @@ impl Opened {
 
     async fn close(self) {
         let Some(postgres) = self.postgres else { return };
-        match postgres.stop().await {
+        let Ok(stopped) = tokio::time::timeout(STOP_TIMEOUT, postgres.stop()).await else {
+            return tracing::error!("the private Postgres did not stop in time");
+        };
+        match stopped {
             Ok(true) => tracing::info!("stopped the private Postgres"),
             Ok(false) => tracing::info!("left the private Postgres to its other users"),
             Err(error) => tracing::error!(error = with_causes(&error), "the private Postgres did not stop"),
@@ -269,7 +418,7 @@ impl Opened {
 }
 
 async fn migrate(settings: &Migrate) -> Result<ExitCode, Failure> {
-    let opened = open(&settings.database).await?;
+    let opened = open(Source::of(&settings.database)?, &settings.database).await?;
     let migrated = migrate_opened(&opened.options, settings.restored).await;
     opened.close().await;
     migrated?;
@@ -289,9 +438,9 @@ async fn migrate_opened(options: &PgConnectOptions, restored: bool) -> Result<()
 fn keys(settings: &Keys) -> Result<ExitCode, Failure> {
     let mut out = std::io::stdout();
     if settings.new {
+        let name = KeyName::parse(&settings.audit_name).map_err(|error| format!("--audit-name: {error}"))?;
         writeln!(out, "STAGEGATE_PLATFORM_KEYS={}", trial::new_platform_key())?;
         writeln!(out, "STAGEGATE_BUYER_JWT_SECRET={}", trial::new_jwt_secret())?;
-        let name = KeyName::parse(&settings.audit_name).map_err(|error| format!("--audit-name: {error}"))?;
         let key = SignerKey::new(name, ids::random());
         // In quotes, since a name may have characters that a shell takes for its own.
         writeln!(out, "STAGEGATE_AUDIT_KEY='{}'", key.reveal().replace('\'', r"'\''"))?;
@@ -350,17 +499,26 @@ async fn scratch(migrations: Option<&Path>, database: &Database, run: &[String])
     Ok(status.code().and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::FAILURE, ExitCode::from))
 }
 
-/// Turns true at SIGTERM or SIGINT; a second one ends the process at once.
-fn on_signal() -> Result<watch::Receiver<bool>, Failure> {
+/// How the service is asked to stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stop {
+    /// SIGTERM, from whatever runs it: others may still send requests here for a moment.
+    Terminate,
+    /// SIGINT, from a person at a terminal, who does not want to wait.
+    Interrupt,
+}
+
+/// Says how the service was asked to stop; a second signal ends the process at once.
+fn on_signal() -> Result<watch::Receiver<Option<Stop>>, Failure> {
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    let (sender, receiver) = watch::channel(false);
+    let (sender, receiver) = watch::channel(None);
     tokio::spawn(async move {
         loop {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
-            }
-            if sender.send_replace(true) {
+            let stop = tokio::select! {
+                _ = terminate.recv() => Stop::Terminate,
+                _ = interrupt.recv() => Stop::Interrupt,
+            };
+            if sender.send_replace(Some(stop)).is_some() {
                 tracing::warn!("a second signal: leaving at once");
                 std::process::exit(130);
             }
@@ -369,9 +527,10 @@ fn on_signal() -> Result<watch::Receiver<bool>, Failure> {
     Ok(receiver)
 }
 
-async fn requested(mut stop: watch::Receiver<bool>) {
+async fn requested(mut stop: watch::Receiver<Option<Stop>>) -> Stop {
     // The sender lives as long as the process.
-    let _ = stop.wait_for(|stop| *stop).await;
+    let asked = stop.wait_for(Option::is_some).await.ok().and_then(|stop| *stop);
+    asked.unwrap_or(Stop::Interrupt)
 }
 
 /// The error and what caused it, in one line each.

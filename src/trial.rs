@@ -22,6 +22,7 @@ use crate::domain::id::{CredentialId, WorkflowKey};
 use crate::domain::text::Name;
 use crate::domain::time::Time;
 use crate::ids;
+use crate::terminal::{escaped, say};
 
 /// The key of the workflow that a trial starts with.
 pub const WORKFLOW: &str = "brand-campaign";
@@ -94,7 +95,8 @@ pub async fn prepare(app: &Arc<App>, data_dir: &Path) -> Result<Credentials, Err
         let key = partners::create_partner_key(app, &caller, partner.id).await?;
         let workflow = WorkflowKey::parse(WORKFLOW).expect("a sound key");
         let definition = serde_json::from_str(DEFINITION).expect("the trial's definition is JSON");
-        workflows::register_workflow(app, &caller, (partner.id, &workflow), &definition, false).await?;
+        let wanted = workflows::Wanted { dry_run: false, may_follow: &|_| true };
+        workflows::register_workflow(app, &caller, (partner.id, &workflow), &definition, wanted).await?;
         credentials.keep_partner(data_dir, partner.id.0, key.secret.reveal().to_owned())?;
     }
     Ok(credentials)
@@ -187,7 +189,8 @@ impl Credentials {
     ///
     /// When `out` cannot be written.
     pub fn announce(&self, out: &mut impl Write, address: SocketAddr) -> io::Result<()> {
-        let Self { platform_key, buyer_id, buyer_token, .. } = self;
+        let [platform_key, buyer_token] = [&self.platform_key, &self.buyer_token].map(|text| escaped(text));
+        let buyer_id = self.buyer_id;
         writeln!(out, "\n  contract     http://{address}/docs\n  health       http://{address}/ready\n")?;
         writeln!(out, "A trial on a private database (production: set DATABASE_URL). Its credentials:\n")?;
         writeln!(out, "  URL=http://{address}")?;
@@ -195,7 +198,7 @@ impl Credentials {
         let Some(Partner { id, key }) = &self.partner else {
             return writeln!(out, "  BUYER={buyer_token}  # buyer {buyer_id}\n");
         };
-        let task = ids::new();
+        let (task, key) = (ids::new(), escaped(key));
         writeln!(out, "  PARTNER={key}\n  BUYER={buyer_token}\n  TASK={task}\n")?;
         writeln!(
             out,
@@ -221,11 +224,13 @@ impl Credentials {
     ///
     /// When `out` cannot be written.
     pub fn print(&self, out: &mut impl Write) -> io::Result<()> {
-        writeln!(out, "PLATFORM={}", self.platform_key)?;
+        say!(out, "PLATFORM={}", self.platform_key)?;
         if let Some(Partner { id, key }) = &self.partner {
-            writeln!(out, "PARTNER={key}\nPARTNER_ID={id}")?;
+            say!(out, "PARTNER={key}")?;
+            say!(out, "PARTNER_ID={id}")?;
         }
-        writeln!(out, "BUYER={}\nBUYER_ID={}", self.buyer_token, self.buyer_id)
+        say!(out, "BUYER={}", self.buyer_token)?;
+        say!(out, "BUYER_ID={}", self.buyer_id)
     }
 
     /// Under another name first: whoever reads it meanwhile sees a whole file.

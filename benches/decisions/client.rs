@@ -50,6 +50,10 @@ struct Target {
 struct Client {
     /// Those with decisions to come, dealt with in turn.
     tasks: std::collections::VecDeque<Target>,
+    /// How many of a hundred commands are sent twice.
+    repeated: u8,
+    /// What is left of the next one to be sent twice, in hundredths.
+    owed: u8,
 }
 
 /// What all clients did in a turn.
@@ -79,6 +83,12 @@ impl Clients {
     pub fn new(address: &str, key: &str, kind: Kind, count: usize) -> Self {
         let all = (0..count).map(|_| Client::default()).collect();
         Self { kind, address: address.to_owned(), key: key.to_owned(), all, last: None }
+    }
+
+    /// The same, which send so many of a hundred commands twice.
+    pub fn repeating(mut self, percent: u8) -> Self {
+        self.all.iter_mut().for_each(|client| client.repeated = percent);
+        self
     }
 
     /// How many there are.
@@ -159,6 +169,11 @@ impl Client {
             }
             own.latencies.push(sent.elapsed());
             answer.expect(201)?;
+            if self.repeats() {
+                let sent = Instant::now();
+                connection.send(&request).await?.expect(200)?;
+                own.latencies.push(sent.elapsed());
+            }
             target.decided += 1;
             last = Some(target.task);
             if target.decided < kind.per_task() {
@@ -166,6 +181,14 @@ impl Client {
             }
         }
         Ok((self, last, own))
+    }
+
+    /// Whether the command that was just answered is sent again.
+    fn repeats(&mut self) -> bool {
+        self.owed += self.repeated;
+        let repeats = self.owed >= 100;
+        self.owed %= 100;
+        repeats
     }
 }
 

@@ -47,6 +47,9 @@ struct Options {
     /// After each turn another with this many times the clients.
     #[arg(long, value_name = "TIMES")]
     overload: Option<usize>,
+    /// After so many of a hundred decisions, sends the same command again, with the same id and body.
+    #[arg(long, default_value_t = 0, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(0..=100))]
+    repeated: u8,
     /// Stores this many events before anything is measured.
     #[arg(long, default_value_t = 0, value_name = "EVENTS")]
     stored: i64,
@@ -98,8 +101,9 @@ async fn measure(options: &Options, postgres: &Postgres) -> Result<(), Failure> 
         fill::fill(&service, &postgres.connect_options(DATABASE), options.stored).await?;
     }
     for kind in Kind::ALL.into_iter().filter(|kind| options.kind.is_none_or(|only| only == *kind)) {
-        let mut clients = service.clients(kind, options.clients);
-        let mut crowd = options.overload.map(|times| service.clients(kind, options.clients * times));
+        let mut clients = service.clients(kind, options.clients).repeating(options.repeated);
+        let mut crowd =
+            options.overload.map(|times| service.clients(kind, options.clients * times).repeating(options.repeated));
         report.begin(kind)?;
         let mut against = None;
         for _ in 0..options.rounds {

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::process::Stdio;
 use std::sync::Arc;
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use stagegate::ids;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
@@ -29,6 +30,9 @@ pub struct Service {
     child: Child,
     /// Where it listens.
     pub address: String,
+    /// Where its metrics are.
+    #[allow(dead_code, reason = "the benchmark of decisions, which shares this, does not look")]
+    pub metrics: String,
     /// A platform key of it.
     pub platform_key: String,
     /// The partner.
@@ -44,7 +48,7 @@ impl Service {
         let platform_key = hex::encode(ids::random::<24>());
         let mut command = Command::new(&options.program);
         command
-            .args(["serve", "--listen", "127.0.0.1:0"])
+            .args(["serve", "--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0"])
             .env("DATABASE_URL", database_url)
             .env("STAGEGATE_PLATFORM_KEYS", &platform_key)
             .stdin(Stdio::null())
@@ -55,11 +59,12 @@ impl Service {
             command.args(["--pool-size", &size.to_string()]);
         }
         let mut child = command.spawn()?;
-        let address = address(&mut child).await?;
+        let (metrics, address) = addresses(&mut child).await?;
         let seconds = usize::try_from(options.seconds)?;
         let mut service = Self {
             child,
             address,
+            metrics,
             platform_key,
             partner_id: String::new(),
             partner_key: String::new(),
@@ -116,7 +121,8 @@ impl Service {
 
     /// Tells it to stop and waits until it has.
     pub async fn stop(mut self) -> Result<(), Failure> {
-        Command::new("kill").args(["-TERM", &self.pid().to_string()]).status().await?;
+        let pid = i32::try_from(self.pid()).ok().and_then(Pid::from_raw).ok_or("no process")?;
+        kill_process(pid, Signal::TERM)?;
         let status = self.child.wait().await?;
         if status.success() { Ok(()) } else { Err(format!("the service ended with {status}").into()) }
     }
@@ -185,13 +191,16 @@ fn text(body: &Value, name: &str) -> Result<String, Failure> {
     Ok(body[name].as_str().ok_or_else(|| format!("no `{name}` in {body}"))?.to_owned())
 }
 
-/// Reads what the service prints until it names its address.
-async fn address(child: &mut Child) -> Result<String, Failure> {
+/// Reads what the service prints until it names its address: where its metrics are, and where it listens.
+async fn addresses(child: &mut Child) -> Result<(String, String), Failure> {
     let mut lines = BufReader::new(child.stdout.take().ok_or("its output is read here")?).lines();
-    let mut said = String::new();
+    let (mut said, mut metrics) = (String::new(), String::new());
     while let Some(line) = lines.next_line().await? {
+        if let Some((_, address)) = line.split_once("shows metrics at http://") {
+            address.trim_end_matches("/metrics").clone_into(&mut metrics);
+        }
         if let Some((_, address)) = line.split_once("listens on http://") {
-            return Ok(address.to_owned());
+            return Ok((metrics, address.to_owned()));
         }
         writeln!(said, "{line}")?;
     }

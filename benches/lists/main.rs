@@ -168,7 +168,11 @@ impl Service {
     }
 
     async fn call(&self, method: &str, path: &str, key: &str, body: &Value) -> Result<Value, Failure> {
-        let request = Request::builder().method(method).uri(path).header("authorization", format!("Bearer {key}"));
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header("host", "x")
+            .header("authorization", format!("Bearer {key}"));
         let request = if body.is_null() {
             request.body(Body::empty())?
         } else {

@@ -2,6 +2,7 @@
 
 use std::process::Stdio;
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use stagegate::ids;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
@@ -80,7 +81,8 @@ impl Service {
 
     /// Tells it to stop and waits until it has.
     pub async fn stop(mut self) -> Result<(), Failure> {
-        Command::new("kill").args(["-TERM", &self.pid().to_string()]).status().await?;
+        let pid = i32::try_from(self.pid()).ok().and_then(Pid::from_raw).ok_or("no process")?;
+        kill_process(pid, Signal::TERM)?;
         self.child.wait().await?;
         Ok(())
     }

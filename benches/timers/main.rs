@@ -149,7 +149,7 @@ impl Round {
 }
 
 async fn round(options: &Options, service: &Service, busy: bool) -> Result<Round, Failure> {
-    let before = fired(&mut Connection::open(&service.address).await?).await?;
+    let before = fired(&mut Connection::open(&service.metrics).await?).await?;
     let wait = options.timers.div_ceil(SLOWEST) as u64 + options.seconds;
     let due = now() + TimeDelta::seconds(i64::try_from(wait)?) + PAUSE + PAUSE;
     open(service, options.clients, vec![due; options.timers]).await?;
@@ -160,7 +160,7 @@ async fn round(options: &Options, service: &Service, busy: bool) -> Result<Round
     let alone = clients.decide(Duration::from_secs(options.seconds)).await?;
     sleep_until(due).await?;
     let target = before + options.timers as u64;
-    let (begun, address) = (Instant::now(), service.address.clone());
+    let (begun, address) = (Instant::now(), service.metrics.clone());
     let drained = tokio::spawn(async move {
         let mut connection = Connection::open(&address).await?;
         while fired(&mut connection).await? < target {
@@ -231,7 +231,7 @@ async fn lateness(service: &Service, postgres: &Postgres) -> Result<(), Failure>
     let begin = now() + PAUSE + TimeDelta::seconds(1);
     let gap = TimeDelta::seconds(i64::try_from(SPREAD)?) / i32::try_from(LONE)?;
     let deadlines = (0..LONE).map(|number| begin + gap * i32::try_from(number).unwrap_or(0)).collect();
-    let mut connection = Connection::open(&service.address).await?;
+    let mut connection = Connection::open(&service.metrics).await?;
     let target = fired(&mut connection).await? + LONE as u64;
     open(service, 4, deadlines).await?;
     while fired(&mut connection).await? < target {

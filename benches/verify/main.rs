@@ -39,7 +39,7 @@ fn main() {
             let mut said = Vec::new();
             let verdict = check::verify(&file, &Trusted::default(), &mut said).unwrap();
             took.push(started.elapsed().as_secs_f64());
-            assert_eq!(verdict, check::Verdict::Sound, "{}", String::from_utf8_lossy(&said));
+            assert_eq!(verdict, check::Verdict::Unsigned, "{}", String::from_utf8_lossy(&said));
         }
         took.sort_by(f64::total_cmp);
         let size = fs::metadata(&file).unwrap().len() / 1_000_000;

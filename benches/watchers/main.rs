@@ -12,6 +12,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use clap::{Parser, ValueEnum};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use sqlx::{Connection as _, PgConnection};
 use stagegate::embedded::{self, Postgres};
@@ -338,8 +339,8 @@ impl Replica {
     }
 
     async fn stop(mut self) -> Result<(), Failure> {
-        let pid = self.child.id().ok_or("it ended")?;
-        Command::new("kill").args(["-TERM", &pid.to_string()]).status().await?;
+        let pid = self.child.id().and_then(|pid| Pid::from_raw(i32::try_from(pid).ok()?)).ok_or("it ended")?;
+        kill_process(pid, Signal::TERM)?;
         self.child.wait().await?;
         Ok(())
     }

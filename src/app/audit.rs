@@ -2,12 +2,13 @@
 
 use uuid::Uuid;
 
+use crate::domain::audit::log::Subject;
 use crate::domain::audit::{self, EntryView, Origin, ProofView, Sealed};
 use crate::domain::id::TaskId;
 use crate::store;
 use crate::store::events::{Record, Stored};
 
-use super::{App, Caller, Error, tasks};
+use super::{App, Caller, Error, log, tasks};
 
 /// How many rows are read at a time where a whole trail is wanted.
 pub(super) const CHUNK: u32 = 1_000;
@@ -32,8 +33,16 @@ pub async fn get_task_audit(
 pub async fn get_task_audit_proof(app: &App, caller: &Caller, id: TaskId) -> Result<ProofView, Error> {
     let task = tasks::find_visible(app, caller, id).await?;
     let origin = Origin { task_id: id, partner_id: task.identity.partner_id, buyer_id: task.identity.buyer_id };
+    // Before the rows, so that the trail goes as far as the log at least.
+    let signed = log::find_for_export(app, None).await?;
     let rows = whole(id.0, |after| store::events::list_stored(&app.pool, id, after, MAX, CHUNK)).await?;
-    audit::proof(&origin, &rows, caller.party()).map_err(|_| Error::impossible("a trail that cannot be read"))
+    let proof = audit::proof(&origin, &rows, caller.party());
+    let proof = proof.map_err(|_| Error::impossible("a trail that cannot be read"))?;
+    let inclusion = match signed {
+        Some(signed) => log::prove(app, &signed, Subject::Task(id), None).await?,
+        None => None,
+    };
+    Ok(ProofView { inclusion, ..proof })
 }
 
 /// A whole trail, read in pages of [`CHUNK`] rows: `page` gives what follows a `seq`. A row that is not what was written is an error.

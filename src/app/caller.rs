@@ -1,5 +1,7 @@
 //! Who is calling, as the credential proved it.
 
+use std::time::Duration;
+
 use crate::domain::id::{BuyerId, CredentialId, KeyId, PartnerId};
 use crate::domain::partner_event::Author;
 use crate::domain::party::Party;
@@ -21,7 +23,7 @@ pub enum Caller {
         buyer_id: BuyerId,
         /// Names the session or the token.
         credential_id: CredentialId,
-        /// When the token expires; nothing that was begun with it may outlast this.
+        /// From when on the token is not accepted any more: its `exp` and the leeway. Nothing that was begun with it may outlast this.
         expires_at: Time,
     },
     /// The platform, by one of the configured keys.
@@ -76,11 +78,16 @@ impl Caller {
         }
     }
 
-    /// When the credential ends by itself; keys do not.
-    pub fn expires_at(&self) -> Option<Time> {
+    /// For how long the credential is accepted from `now` on, unless it is revoked: keys without an end (`None`), an expired one not at all.
+    pub fn time_left(&self, now: Time) -> Option<Duration> {
         match self {
-            Self::Buyer { expires_at, .. } => Some(*expires_at),
+            Self::Buyer { expires_at, .. } => Some(time_until(*expires_at, now)),
             Self::Partner { .. } | Self::Platform { .. } => None,
         }
     }
+}
+
+/// The one comparison of a credential's end with the clock: what is left of it at `now`, nothing from `end` on.
+pub fn time_until(end: Time, now: Time) -> Duration {
+    (end - now).to_std().unwrap_or_default()
 }

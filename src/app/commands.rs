@@ -211,6 +211,10 @@ async fn attempt_until_settled(app: &App, party: Party, target: Target, request:
                 return answer;
             }
             Outcome::Stale => {
+                // Who was faster may have been this very command, sent again.
+                if let Some(answer) = find_replay(app, party, &task, request).await? {
+                    return Ok(answer);
+                }
                 if turn.is_none() {
                     turn = Some(app.turns.take(task.id()).await);
                 }
@@ -285,6 +289,23 @@ async fn send(app: &App, write: Prepared, transition: &Transition) -> Result<Out
     Ok(outcome)
 }
 
+/// A task as it was after the event `last`, and at least the events from `first` on. The usual replay is of the newest command: it costs
+/// no more than that command's own rows.
+async fn as_of(
+    app: &App,
+    task: &Loaded,
+    (first, last): (u64, u64),
+) -> Result<(Snapshot, Vec<Event>, Vec<Sealed>), Error> {
+    let is_present = task.snapshot().task.version() == last;
+    let after = if is_present { first - 1 } else { 0 };
+    let count = u32::try_from(last - after).map_err(|_| Error::impossible("a trail of more than 2^32 events"))?;
+    let rows = store::events::list(&app.pool, task.id(), after, count).await?;
+    let (events, rows): (Vec<Event>, Vec<Sealed>) = rows.into_iter().map(|row| (row.event, row.sealed)).unzip();
+    let folded = if is_present { Some(task.snapshot().clone()) } else { Snapshot::fold(&task.workflow, &events) };
+    let snapshot = folded.ok_or_else(|| Error::impossible("a trail without an opening"))?;
+    Ok((snapshot, events, rows))
+}
+
 /// The answer to a command that was carried out before: the same, whatever has happened since.
 async fn find_replay(app: &App, party: Party, task: &Loaded, request: &Request) -> Result<Option<Answer>, Error> {
     let Some(id) = request.command.meta().id.filter(|_| request.id_given) else { return Ok(None) };
@@ -292,11 +313,7 @@ async fn find_replay(app: &App, party: Party, task: &Loaded, request: &Request) 
     if known.digest != request.digest {
         return Err(Error::EventIdReused);
     }
-    let until = u32::try_from(known.last).map_err(|_| Error::impossible("a trail of more than 2^32 events"))?;
-    let rows = store::events::list(&app.pool, task.id(), 0, until).await?;
-    let (events, rows): (Vec<Event>, Vec<Sealed>) = rows.into_iter().map(|row| (row.event, row.sealed)).unzip();
-    let snapshot =
-        Snapshot::fold(&task.workflow, &events).ok_or_else(|| Error::impossible("a trail without an opening"))?;
+    let (snapshot, events, rows) = as_of(app, task, (known.first, known.last)).await?;
     let first = known.first;
     let own = events.iter().zip(&rows).filter(|(event, _)| event.cause_seq == first);
     let views: Vec<EntryView> = own.map(|(event, row)| audit::view_stored(event, row, party)).collect();

@@ -4,6 +4,8 @@
 //! the actor's id until a task closes) and those that failed. Each task is one transaction guarded by the task's version, and a task that
 //! has nothing left to erase changes nothing: so any step may be done twice, by two replicas or after a crash.
 
+use std::time::Duration;
+
 use chrono::TimeDelta;
 use sha2::{Digest as _, Sha256};
 
@@ -25,13 +27,16 @@ use crate::store::transitions::{Outcome, Save};
 use super::commands::MAX_ATTEMPTS;
 use super::partner_trail::{append, until_settled};
 use super::tasks::{self, Loaded};
-use super::{App, Caller, Error, partners};
+use super::{App, Caller, Error, partners, skew};
 
 pub use crate::store::erasures::{Progress, Record, State};
 
-/// How long an erasure waits before it begins: a command that was decided on before the request is written within this, or not at all,
-/// and no replica's clock is further behind.
-pub const SETTLE: TimeDelta = TimeDelta::seconds(10);
+/// How long an erasure waits before it begins: a command that was decided on before the request is written within ten seconds, or not at
+/// all, and the clocks of two replicas that work are at most this much further apart.
+pub const SETTLE: TimeDelta = TimeDelta::seconds(10 + 2 * skew::MOST.num_seconds());
+
+/// The pause before a task whose row is locked is tried again.
+const LOCKED_PAUSE: Duration = Duration::from_millis(20);
 
 /// What the platform asks for.
 #[derive(Clone, Debug)]
@@ -155,10 +160,11 @@ pub async fn finish(app: &App, limit: u32) -> Result<u64, Error> {
 pub async fn erase_task(app: &App, erasure: &Record, id: TaskId) -> Result<bool, Error> {
     let Some(actor_id) = &erasure.actor_id else { return Ok(false) };
     let actor = ActorRef { party: erasure.party, id: actor_id.clone() };
-    let scope = Scope { actor, until: erasure.requested_at };
     let mut turn = None;
     for _ in 0..MAX_ATTEMPTS {
         let task = tasks::load(app, id).await?.ok_or(Error::NotFound)?;
+        let last = store::erasures::find_last_before(&app.pool, erasure.id, id).await?;
+        let scope = Scope { actor: actor.clone(), until: erasure.requested_at, last };
         let Some((plan, transition)) = plan(app, erasure, &scope, &task).await? else {
             store::erasures::settle(&app.pool, erasure.id, id).await?;
             return Ok(false);
@@ -173,10 +179,16 @@ pub async fn erase_task(app: &App, erasure: &Record, id: TaskId) -> Result<bool,
         }
         let save = Save { transition: &transition, head: task.head, command_digest: None, seed: ids::random::<32> };
         let erase = Erase { erasure_id: erasure.id, partner_id, plan: &plan, save };
-        if let Outcome::Saved(_) = store::erasures::erase(&app.pool, &erase).await? {
-            app.recent.forget(id).await;
-            app.committed(&transition);
-            return Ok(true);
+        match store::erasures::erase(&app.pool, &erase).await {
+            Ok(Outcome::Saved(_)) => {
+                app.recent.forget(id).await;
+                app.committed(&transition);
+                return Ok(true);
+            }
+            Ok(Outcome::Stale | Outcome::Duplicate) => {}
+            // Another replica is at it, or a command is being written.
+            Err(store::Error::Locked) => app.pause(LOCKED_PAUSE).await,
+            Err(error) => return Err(error.into()),
         }
         if turn.is_none() {
             turn = Some(app.turns.take(id).await);

@@ -110,7 +110,7 @@ impl Export {
 
     /// The next piece: some whole lines; `None` when all is written. After an error there is nothing more.
     pub async fn next(&mut self) -> Result<Option<String>, Error> {
-        if self.caller.expires_at().is_some_and(|at| at <= self.app.clock.now()) {
+        if self.caller.time_left(self.app.clock.now()).is_some_and(|left| left.is_zero()) {
             return Err(Error::Expired);
         }
         if let Some((trail, after)) = self.current.take() {
@@ -231,6 +231,7 @@ fn said(flaw: &Flaw) -> String {
         | Flaw::Link
         | Flaw::Hash
         | Flaw::Fields
+        | Flaw::View(_)
         | Flaw::Erased => flaw.to_string(),
     }
 }

@@ -23,12 +23,14 @@ use uuid::Uuid;
 use crate::domain::audit;
 use crate::domain::decide::Snapshot;
 use crate::domain::event::Event;
-use crate::domain::feed::{Item, Told, WebhookDisabled};
+use crate::domain::feed::{Item, Told, UnreadableEvent, WebhookDisabled};
 use crate::domain::id::TaskId;
 use crate::domain::pace::Course;
 use crate::domain::party::Party;
 use crate::domain::status::Status;
+use crate::domain::unreadable::Unreadable;
 use crate::store;
+use crate::store::events::Record;
 use crate::store::feed::{Item as Row, Notice};
 use crate::store::horizon::find_horizon;
 
@@ -100,21 +102,49 @@ async fn page(
     let tasks = load_tasks(app, &events).await?;
     let fits = affordable(&events, &tasks);
     if let Some(first) = events.get(fits) {
-        let cut = found.rows.iter().position(|row| (row.task_id, row.seq) == (first.task_id, first.record.event.seq));
+        let cut = found.rows.iter().position(|row| (row.task_id, row.seq) == (first.task_id, first.seq));
         found.rows.truncate(cut.unwrap_or_default());
         (page.next, page.more) = (found.rows.last().copied().unwrap_or(after), true);
         events.truncate(fits);
     }
     let mut told = tell(app, caller.party(), events, &tasks).await?.into_iter();
     let mut notices = notices(app, &found.rows).await?;
+    let mut passed = after;
     for row in &found.rows {
         let item = match row.notice() {
             Some(id) => notices.remove(&id),
-            None => told.next().map(|told| Item::Event(Box::new(told))),
+            None => match told.next() {
+                Some(told) => match event(row, told) {
+                    Ok(item) => Some(item),
+                    Err(error) if page.items.is_empty() => return Err(error),
+                    // The page ends before it. Whoever goes on from there finds a replica that can read it, or is told to come again.
+                    Err(_) => {
+                        (page.next, page.more) = (passed, true);
+                        return Ok(page);
+                    }
+                },
+                None => None,
+            },
         };
         page.items.push(item.ok_or_else(|| Error::impossible("a row of the feed that is gone"))?);
+        passed = *row;
     }
     Ok(page)
+}
+
+/// An event in its place. One that is damaged says so there, or nobody could ever read on. One of a newer format is no item: it is readable, by
+/// a newer replica, and a reader that went past it would have lost it.
+fn event(row: &Position, told: Result<Told, Error>) -> Result<Item, Error> {
+    let error = match told {
+        Ok(told) => return Ok(Item::Event(Box::new(told))),
+        Err(error) => error,
+    };
+    let unreadable = error.clone().unreadable()?;
+    if unreadable == Unreadable::NewerFormat {
+        return Err(error);
+    }
+    let (kind, task_id, seq) = (UnreadableEvent::TYPE, row.task_id, row.seq);
+    Ok(Item::Unreadable(UnreadableEvent { kind, task_id, seq, unreadable }))
 }
 
 /// The notices among these rows, by id.
@@ -136,47 +166,58 @@ pub(super) async fn tell_one(app: &App, party: Party, row: (TaskId, u64)) -> Res
     let items = store::feed::load(&app.pool, std::iter::once(row)).await?;
     let tasks = load_tasks(app, &items).await?;
     let told = tell(app, party, items, &tasks).await?.pop();
-    told.ok_or_else(|| Error::impossible("a delivery without its event"))
+    told.ok_or_else(|| Error::impossible("a delivery without its event"))?
 }
 
-async fn load_tasks(app: &App, items: &[Row]) -> Result<BTreeMap<TaskId, Loaded>, Error> {
+/// The items' tasks, each by itself readable or not.
+type Tasks = BTreeMap<TaskId, Result<Loaded, Error>>;
+
+async fn load_tasks(app: &App, items: &[Row]) -> Result<Tasks, Error> {
     let mut ids: Vec<TaskId> = items.iter().map(|item| item.task_id).collect();
     ids.sort_unstable();
     ids.dedup();
-    let tasks = tasks::load_all(app, &ids).await?;
-    tasks.into_iter().map(|(id, task)| Ok((id, task?))).collect()
+    Ok(tasks::load_all(app, &ids).await?.into_iter().collect())
 }
 
-/// These items in their order, each with the status after it.
-async fn tell(app: &App, party: Party, items: Vec<Row>, tasks: &BTreeMap<TaskId, Loaded>) -> Result<Vec<Told>, Error> {
-    let mut presents = presents(app, &items, tasks).await?;
+/// These items in their order, each with the status after it; what of them cannot be read is its own error. An outage is everybody's.
+async fn tell(app: &App, party: Party, items: Vec<Row>, tasks: &Tasks) -> Result<Vec<Result<Told, Error>>, Error> {
+    let presents = presents(app, &items, tasks).await?;
     let mut all = Vec::with_capacity(items.len());
     for item in items {
-        let task = tasks.get(&item.task_id).ok_or_else(|| Error::impossible("an event without its task"))?;
-        let key = (item.task_id, item.last);
-        let after = match presents.remove(&key) {
-            Some(after) => after,
-            None => (task.snapshot().status.clone(), Course::of(&task.snapshot().task)),
-        };
-        all.push(told(app, party, (task, &item), after.clone()).await?);
-        presents.insert(key, after);
+        let told = tell_item(app, party, item, (tasks, &presents)).await;
+        all.push(match told {
+            Err(error) if error.is_outage() => return Err(error),
+            told => told,
+        });
     }
     Ok(all)
+}
+
+async fn tell_item(app: &App, party: Party, item: Row, (tasks, presents): (&Tasks, &Presents)) -> Result<Told, Error> {
+    let (task_id, last) = (item.task_id, item.last);
+    let task = tasks.get(&task_id).ok_or_else(|| Error::impossible("an event without its task"))?;
+    let task = task.as_ref().map_err(Error::clone)?;
+    let record = item.record?;
+    let after = match presents.get(&(task_id, last)) {
+        Some(after) => after.clone()?,
+        None => (task.snapshot().status.clone(), Course::of(&task.snapshot().task)),
+    };
+    told(app, party, (task, &record), after).await
 }
 
 async fn told(
     app: &App,
     party: Party,
-    (task, item): (&Loaded, &Row),
+    (task, record): (&Loaded, &Record),
     (status, course): (Status, Course),
 ) -> Result<Told, Error> {
-    let event = &item.record.event;
+    let event = &record.event;
     let partner = task.identity.partner_id;
     let version = (partner, &task.identity.workflow);
     // When an event was recorded that the reader may not see must not show in the status either.
     let at = audit::view(event, None, party).recorded_at.unwrap_or(status.updated_at);
     let status = pace::told(app, version, (status, &course), at).await?;
-    Ok(Told::new((item.task_id, partner), (event, &item.record.sealed), status, party))
+    Ok(Told::new((task.id(), partner), (event, &record.sealed), status, party))
 }
 
 /// Whether the task's status is still the one after the item's transition.
@@ -185,10 +226,12 @@ fn is_present(item: &Row, task: &Loaded) -> bool {
 }
 
 /// How many of the items can be told without folding too much; at least one.
-fn affordable(items: &[Row], tasks: &BTreeMap<TaskId, Loaded>) -> usize {
+fn affordable(items: &[Row], tasks: &Tasks) -> usize {
     let mut folded: BTreeMap<TaskId, u64> = BTreeMap::new();
     for (index, item) in items.iter().enumerate() {
-        if tasks.get(&item.task_id).is_some_and(|task| !is_present(item, task)) {
+        if let Some(Ok(task)) = tasks.get(&item.task_id)
+            && !is_present(item, task)
+        {
             folded.insert(item.task_id, item.last);
         }
         if index > 0 && folded.values().sum::<u64>() > FOLDED {
@@ -198,22 +241,29 @@ fn affordable(items: &[Row], tasks: &BTreeMap<TaskId, Loaded>) -> usize {
     items.len()
 }
 
-/// Status and course after those transitions that the tasks' present does not tell any more, by task and last `seq`.
-async fn presents(
-    app: &App,
-    items: &[Row],
-    tasks: &BTreeMap<TaskId, Loaded>,
-) -> Result<BTreeMap<(TaskId, u64), (Status, Course)>, Error> {
+/// Status and course after transitions, by task and last `seq`; or why its trail cannot be read up to there.
+type Presents = BTreeMap<(TaskId, u64), Result<(Status, Course), Error>>;
+
+/// Those after transitions that the tasks' present does not tell any more.
+async fn presents(app: &App, items: &[Row], tasks: &Tasks) -> Result<Presents, Error> {
     let mut presents = BTreeMap::new();
     for (id, task) in tasks {
+        let Ok(task) = task else { continue };
         let past = items.iter().filter(|item| item.task_id == *id && !is_present(item, task));
         let wanted: Vec<u64> = past.map(|item| item.last).collect();
         let Some(until) = wanted.iter().max() else { continue };
-        let events = read(app, *id, *until).await?;
+        let events = match read(app, *id, *until).await {
+            Ok(events) => events,
+            Err(error) if error.is_outage() => return Err(error),
+            Err(error) => {
+                presents.extend(wanted.iter().map(|last| ((*id, *last), Err(error.clone()))));
+                continue;
+            }
+        };
         Snapshot::fold_each(&task.workflow, &events, |after| {
             let last = after.task.version();
             if wanted.contains(&last) {
-                presents.insert((*id, last), (after.status.clone(), Course::of(&after.task)));
+                presents.insert((*id, last), Ok((after.status.clone(), Course::of(&after.task))));
             }
         });
     }

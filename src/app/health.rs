@@ -1,34 +1,123 @@
-//! Whether this replica can serve.
+//! Whether this replica can serve, and if not, why.
+//!
+//! The database is asked by a connection of its own, once for all who want to know, and the answer holds for [`MAX_AGE`]: neither the line
+//! of requests nor the number of those who ask keeps anybody from it. Other parts of the service add what they know ([`Health::add_check`]).
 
-use std::sync::Arc;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use crate::store;
+use tokio::sync::Mutex as AsyncMutex;
+use tokio::time::{Instant, timeout};
 
-use super::{App, Error};
+use crate::store::probe::{Fitness, Probe};
+use crate::store::{self, Pool};
 
-/// Why the service is not ready though the database answers.
-#[derive(Debug, thiserror::Error)]
-enum NotReady {
+use super::App;
+use super::workers::Unfit;
+
+/// How old a look at the database may be.
+const MAX_AGE: Duration = Duration::from_secs(1);
+/// How long a look may take: below the time that those who ask are willing to wait.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Why this replica cannot serve. A further reason is a variant here, its code in `http`, and a check that finds it.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum NotReady {
+    /// SIGTERM came.
     #[error("the service is stopping")]
     Draining,
+    /// There is no connection, or no answer.
+    #[error("the database cannot be reached")]
+    Unreachable(#[source] Arc<store::Error>),
+    /// There was no answer in time.
+    #[error("the database has not answered for {} s", PATIENCE.as_secs())]
+    Silent,
+    /// A standby, or a server that was told to take no writes.
+    #[error("the database takes no writes: it is a standby, or was made read-only")]
+    ReadOnly,
+    /// `stagegate migrate` was not run for this build.
     #[error("the database lacks migrations")]
     NotMigrated,
+    /// What a pooler may do.
     #[error("the database connection is not in the role {role}; a pooler may have dropped it", role = store::pool::SERVING_ROLE)]
     NotConfined,
+    /// A background worker hangs, or the clock is wrong.
+    #[error(transparent)]
+    Unfit(#[from] Unfit),
 }
 
-/// Succeeds if the database is reachable and migrated, in the role that cannot change the trail, and the service is not about to stop.
-pub async fn ready(app: &App) -> Result<(), Error> {
-    if app.is_draining() {
-        return Err(Error::Unavailable(Arc::new(NotReady::Draining)));
+/// Something that the service must not be without. Waits for nothing.
+pub type Check = Box<dyn Fn() -> Option<NotReady> + Send + Sync>;
+
+/// What is known of the replica's fitness.
+pub(super) struct Health {
+    database: AsyncMutex<Look>,
+    checks: Mutex<Vec<Check>>,
+}
+
+#[derive(Debug)]
+struct Look {
+    probe: Probe,
+    last: Option<(Instant, Result<(), NotReady>)>,
+}
+
+impl fmt::Debug for Health {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Health").field("database", &self.database).finish_non_exhaustive()
     }
-    // Whatever keeps the database from answering this, the replica is of no use now.
-    let away = |error| Error::Unavailable(Arc::new(store::Error::from(error)));
-    if !store::pool::is_migrated(&app.pool).await.map_err(away)? {
-        return Err(Error::Unavailable(Arc::new(NotReady::NotMigrated)));
+}
+
+impl Health {
+    /// Of a replica with this pool.
+    pub(super) fn beside(pool: &Pool) -> Self {
+        let look = Look { probe: Probe::beside(pool), last: None };
+        Self { database: AsyncMutex::new(look), checks: Mutex::default() }
     }
-    if !store::pool::is_confined(&app.pool).await.map_err(away)? {
-        return Err(Error::Unavailable(Arc::new(NotReady::NotConfined)));
+
+    async fn look(&self) -> Result<(), NotReady> {
+        // Who comes while others look finds what they found.
+        let mut look = self.database.lock().await;
+        if let Some((at, found)) = &look.last
+            && at.elapsed() < MAX_AGE
+        {
+            return found.clone();
+        }
+        let found = match timeout(PATIENCE, look.probe.look()).await {
+            Ok(Ok(Fitness::Fit)) => Ok(()),
+            Ok(Ok(Fitness::ReadOnly)) => Err(NotReady::ReadOnly),
+            Ok(Ok(Fitness::NotMigrated)) => Err(NotReady::NotMigrated),
+            Ok(Ok(Fitness::NotConfined)) => Err(NotReady::NotConfined),
+            // Whatever keeps the database from answering this, the replica is of no use now.
+            Ok(Err(error)) => Err(NotReady::Unreachable(Arc::new(error))),
+            Err(_) => Err(NotReady::Silent),
+        };
+        look.last = Some((Instant::now(), found.clone()));
+        found
     }
-    Ok(())
+
+    fn failed_check(&self) -> Option<NotReady> {
+        self.checks.lock().unwrap_or_else(PoisonError::into_inner).iter().find_map(|check| check())
+    }
+}
+
+/// Adds a reason for which this replica may not be ready.
+pub fn add_check(app: &App, check: Check) {
+    app.health.checks.lock().unwrap_or_else(PoisonError::into_inner).push(check);
+}
+
+/// What the connections to the database are doing: those that serve, and those of the writer.
+pub fn connections(app: &App) -> (store::Usage, store::Usage) {
+    (app.pool.usage(), app.writer.connections())
+}
+
+/// Succeeds if the database is reachable, migrated and takes writes, in the role that cannot change the trail, nothing else is amiss, and the
+/// service is not about to stop.
+pub async fn ready(app: &App) -> Result<(), NotReady> {
+    if app.is_leaving() {
+        return Err(NotReady::Draining);
+    }
+    app.health.look().await?;
+    super::workers::check(app)?;
+    app.health.failed_check().map_or(Ok(()), Err)
 }

@@ -13,6 +13,7 @@ use crate::clock::Clock;
 use crate::domain::decide::Transition;
 use crate::domain::refusal::Refusal;
 use crate::domain::time::Time;
+use crate::domain::unreadable::Unreadable;
 use crate::domain::workflow::Mistake;
 use crate::store;
 use crate::store::changes::Change;
@@ -34,15 +35,20 @@ pub mod partners;
 pub mod receipts;
 mod recent;
 pub mod reviews;
+pub mod skew;
 pub mod statuses;
 pub mod tasks;
 pub mod timers;
 mod turns;
 pub mod watch;
 pub mod webhooks;
+pub mod workers;
 pub mod workflows;
 
 pub use caller::Caller;
+
+/// How long the end may wait for the database.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What the use cases work with. One per process, shared.
 #[derive(Debug)]
@@ -61,6 +67,10 @@ pub struct App {
     feed: feed::Watch,
     outbound: deliveries::Outbound,
     audit_keys: log::Keys,
+    health: health::Health,
+    workers: workers::Workers,
+    skew: skew::Skew,
+    leaving: AtomicBool,
     draining: AtomicBool,
     stopping: Notify,
 }
@@ -71,6 +81,7 @@ impl App {
         let outbound = deliveries::Outbound::new(pool.connections(), Reach::PublicOnly);
         Self {
             writer: store::Writer::beside(&pool),
+            health: health::Health::beside(&pool),
             pool,
             recent: recent::Recent::default(),
             clock,
@@ -84,6 +95,9 @@ impl App {
             feed: feed::Watch::default(),
             outbound,
             audit_keys: log::Keys::default(),
+            workers: workers::Workers::default(),
+            skew: skew::Skew::default(),
+            leaving: AtomicBool::new(false),
             draining: AtomicBool::new(false),
             stopping: Notify::new(),
         }
@@ -117,13 +131,34 @@ impl App {
     #[cfg(test)]
     pub(crate) fn without_database(clock: Clock) -> Self {
         let patience = Duration::from_millis(100);
-        let pool = sqlx::postgres::PgPoolOptions::new().acquire_timeout(patience);
-        Self::new(pool.connect_lazy("postgres://nobody@localhost:1/nothing").unwrap().into(), clock)
+        let limits = store::Limits { wait: patience, connect: patience, ..store::Limits::default() };
+        let nowhere = store::pool::parse_url("postgres://nobody@localhost:1/nothing").unwrap();
+        Self::new(store::pool::connect_lazily(&nowhere, 10, limits), clock)
     }
 
     /// The clock; doors need it for what they check themselves (the expiry of tokens).
     pub fn clock(&self) -> &Clock {
         &self.clock
+    }
+
+    /// When the background workers have turned last.
+    pub fn workers(&self) -> &workers::Workers {
+        &self.workers
+    }
+
+    /// How far the clock is from the database's.
+    pub fn skew(&self) -> &skew::Skew {
+        &self.skew
+    }
+
+    /// From now on the service is not ready, and does all else as before: its balancer sends requests elsewhere before it stops.
+    pub fn leave(&self) {
+        self.leaving.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether the service is not ready any more because it will stop.
+    pub fn is_leaving(&self) -> bool {
+        self.leaving.load(Ordering::SeqCst) || self.is_draining()
     }
 
     /// From now on the service is not ready: it is about to stop. Timers are left to the other replicas, and those who wait for a status
@@ -135,10 +170,17 @@ impl App {
         self.stopping.notify_waiters();
     }
 
-    /// Writes what was accepted, then closes every connection.
+    /// Writes what was accepted, then closes every connection; in a few seconds, whatever is away.
     pub async fn close(&self) {
-        self.writer.close().await;
-        self.pool.close().await;
+        let closing = async {
+            self.writer.close().await;
+            self.pool.close().await;
+        };
+        if timeout(CLOSE_TIMEOUT, closing).await.is_err() {
+            tracing::warn!(
+                "the database did not answer while the service closed; what was under way may have been written or not"
+            );
+        }
     }
 
     /// A transition was committed by this replica: tells whoever waits for it. To be called after every write of a task; waits for nothing.
@@ -175,7 +217,7 @@ impl App {
     }
 
     /// Waits until the service is about to stop.
-    async fn stopped(&self) {
+    pub async fn stopped(&self) {
         let mut stopping = pin!(self.stopping.notified());
         // Before the look at the flag, so that a drain in between is not missed.
         stopping.as_mut().enable();
@@ -185,7 +227,7 @@ impl App {
     }
 
     /// Waits this long, by a clock that nobody can set, or until the service is about to stop.
-    async fn pause(&self, time: Duration) {
+    pub async fn pause(&self, time: Duration) {
         let _ = timeout(time, self.stopped()).await;
     }
 
@@ -222,6 +264,9 @@ pub enum Error {
     /// The workflow or version does not exist, or is retired.
     #[error("no such workflow")]
     WorkflowUnavailable,
+    /// The latest version of the workflow, if there is one, is not what the caller expects.
+    #[error("the workflow has changed")]
+    WorkflowChanged(Option<u32>),
     /// The service has no key for checkpoints and receipts.
     #[error("no key for checkpoints and receipts is configured")]
     NoAuditKey,
@@ -246,9 +291,15 @@ pub enum Error {
     /// Too much to do; nothing was done.
     #[error("overloaded")]
     Overloaded(#[source] Arc<dyn std::error::Error + Send + Sync>),
-    /// The database cannot be reached or is not migrated.
+    /// The database cannot be reached: nothing was done.
     #[error("unavailable")]
     Unavailable(#[source] Arc<dyn std::error::Error + Send + Sync>),
+    /// The database was asked and did not answer: what was asked may have been done or not.
+    #[error("unanswered")]
+    Unanswered(#[source] Arc<dyn std::error::Error + Send + Sync>),
+    /// The status is older than the version that the caller asked for, and did not become newer for a while.
+    #[error("the status is behind")]
+    Behind,
     /// A fault of ours.
     #[error("internal fault")]
     Internal(#[source] Arc<dyn std::error::Error + Send + Sync>),
@@ -263,7 +314,10 @@ impl Error {
     /// Whether the database as a whole is away or overloaded, so that another task would fare no better than this one.
     pub fn is_outage(&self) -> bool {
         match self {
-            Self::Overloaded(source) => !source.is::<Contended>(),
+            Self::Overloaded(source) => {
+                !source.is::<Contended>() && !matches!(source.downcast_ref(), Some(store::Error::Locked))
+            }
+            Self::Unanswered(_) => true,
             Self::Unavailable(source) => !matches!(source.downcast_ref(), Some(store::Error::Newer { .. })),
             Self::NotFound
             | Self::Refused(..)
@@ -273,15 +327,30 @@ impl Error {
             | Self::ErasureIdReused
             | Self::TaskExists(_)
             | Self::WorkflowUnavailable
+            | Self::WorkflowChanged(_)
             | Self::NoAuditKey
             | Self::NoCheckpoint
             | Self::NotLogged
             | Self::FeedRestored
             | Self::TrailDamaged(..)
             | Self::Expired
+            | Self::Behind
             | Self::Definition(_)
             | Self::Internal(_) => false,
         }
+    }
+
+    /// Why the row that was read cannot be shown, if that is all that went wrong; else the error as it was. The log has it whole.
+    fn unreadable(self) -> Result<Unreadable, Self> {
+        let (Self::Unavailable(source) | Self::Internal(source)) = &self else { return Err(self) };
+        let why = match source.downcast_ref() {
+            Some(store::Error::Newer { .. }) => Unreadable::NewerFormat,
+            Some(store::Error::Impossible { .. }) => Unreadable::Damaged,
+            None if source.is::<Impossible>() => Unreadable::Damaged,
+            Some(_) | None => return Err(self),
+        };
+        tracing::warn!(error = &**source as &(dyn std::error::Error + 'static), "a row cannot be shown");
+        Ok(why)
     }
 
     /// Something that cannot be.
@@ -301,7 +370,8 @@ struct Impossible(&'static str);
 impl From<Arc<store::Error>> for Error {
     fn from(error: Arc<store::Error>) -> Self {
         match *error {
-            store::Error::Busy(_) | store::Error::Full => Self::Overloaded(error),
+            store::Error::Busy(_) | store::Error::Full | store::Error::Locked => Self::Overloaded(error),
+            store::Error::Unanswered(_) => Self::Unanswered(error),
             // A newer replica wrote the row: that one can serve it, this one not.
             store::Error::Unreachable(_) | store::Error::Newer { .. } => Self::Unavailable(error),
             store::Error::NoPartner | store::Error::NoWorkflow => Self::NotFound,

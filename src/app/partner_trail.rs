@@ -1,5 +1,6 @@
 //! The trail of a partner: read by the partner and the platform, and appended to with what it records.
 
+use crate::domain::audit::log::Subject;
 use crate::domain::audit::{self, PartnerEntryView, PartnerOrigin, ProofView};
 use crate::domain::id::PartnerId;
 use crate::domain::partner_event::{Author, PartnerFact, record};
@@ -9,7 +10,7 @@ use crate::store::partner_events::{Append, Record};
 
 use super::audit::{CHUNK, MAX, whole};
 use super::commands::MAX_ATTEMPTS;
-use super::{App, Caller, Error, partners};
+use super::{App, Caller, Error, log, partners};
 
 pub use crate::store::partner_events::End;
 
@@ -30,9 +31,17 @@ pub async fn get_partner_audit(
 /// What it takes to check the whole trail offline.
 pub async fn get_partner_audit_proof(app: &App, caller: &Caller, id: PartnerId) -> Result<ProofView, Error> {
     find_visible(app, caller, id).await?;
+    // Before the rows, so that the trail goes as far as the log at least.
+    let signed = log::find_for_export(app, None).await?;
     let rows = whole(id.0, |after| store::partner_events::list_stored(&app.pool, id, after, MAX, CHUNK)).await?;
     let origin = PartnerOrigin { partner_id: id };
-    audit::proof(&origin, &rows, caller.party()).map_err(|_| Error::impossible("a trail that cannot be read"))
+    let proof = audit::proof(&origin, &rows, caller.party());
+    let proof = proof.map_err(|_| Error::impossible("a trail that cannot be read"))?;
+    let inclusion = match signed {
+        Some(signed) => log::prove(app, &signed, Subject::Partner(id), None).await?,
+        None => None,
+    };
+    Ok(ProofView { inclusion, ..proof })
 }
 
 /// Refuses a partner that the caller may not know of.

@@ -3,7 +3,7 @@
 use crate::domain::decide;
 use crate::domain::id::{ActorId, PartnerId, StageKey, WorkflowKey};
 use crate::domain::party::ActorRef;
-use crate::domain::view::TaskView;
+use crate::domain::unreadable::{ListedTask, UnreadableTask};
 use crate::store::inbox::{self, Desk, Queue};
 
 use super::tasks::{Loaded, with_workflow};
@@ -38,7 +38,7 @@ pub struct Filter<'a> {
 #[derive(Debug)]
 pub struct Reviews {
     /// The tasks, the earliest due first. With `actor`, there can be fewer than asked for, even none, and more to come.
-    pub items: Vec<TaskView>,
+    pub items: Vec<ListedTask>,
     /// How much waits at each stage, whatever the page and the filter.
     pub counts: Vec<Count>,
     /// After what the next page starts; none on the last one.
@@ -90,7 +90,7 @@ async fn page(
     (caller, queues): (&Caller, &[Queue]),
     filter: Filter<'_>,
     (after, limit): (Option<DueAfter>, usize),
-) -> Result<(Vec<TaskView>, Option<DueAfter>), Error> {
+) -> Result<(Vec<ListedTask>, Option<DueAfter>), Error> {
     let actor = filter.actor.map(|id| ActorRef { party: caller.party(), id: id.clone() });
     let (mut after, mut read) = (after, 0);
     let mut items = Vec::with_capacity(limit);
@@ -103,15 +103,26 @@ async fn page(
         let mut records = inbox::list(&app.pool, (desk(caller), queues), filter.overdue, after, wanted).await?;
         let is_last = records.len() <= limit;
         records.truncate(limit);
-        for record in records {
+        for (place, record) in records {
             if items.len() == limit {
                 return Ok((items, after));
             }
-            let task = with_workflow(app, record).await?;
-            after = Some(DueAfter { due_at: task.snapshot().task.due_at(), task_id: task.id() });
+            after = Some(place);
             read += 1;
-            if actor.as_ref().is_none_or(|actor| may_decide(&task, actor)) {
-                items.push(task.task_view(app, caller.party()));
+            // Who may decide on a task that cannot be read is not known: it is shown to all.
+            let task = match record {
+                Ok(record) => with_workflow(app, record).await,
+                Err(error) => Err(error.into()),
+            };
+            match task {
+                Ok(task) if actor.as_ref().is_none_or(|actor| may_decide(&task, actor)) => {
+                    items.push(ListedTask::Task(Box::new(task.task_view(app, caller.party()))));
+                }
+                Ok(_) => {}
+                Err(error) => {
+                    let unreadable = error.unreadable()?;
+                    items.push(ListedTask::Unreadable(UnreadableTask { task_id: place.task_id, unreadable }));
+                }
             }
         }
         if is_last {

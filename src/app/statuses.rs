@@ -38,8 +38,26 @@ use shelf::{Shelf, Watch};
 const ROOM: usize = 64 << 20;
 /// Tasks in one statement.
 const CHUNK: usize = 500;
-/// How long a statement may take: a connection that broke without a word would keep everybody who asks.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a statement may take with all the waits before it, each of which has a limit: whoever asks is not kept for longer.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// Milliseconds before a status that is too old is read again: what lags, lags by less than this, or by far more.
+const PAUSES: [u64; 4] = [50, 100, 200, 400];
+
+/// The versions of a task or its status that a caller knows of: it is never given an older status.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct AtLeast {
+    /// From an `ETag`: unless there is no such version, as after the database was restored.
+    pub seen: u64,
+    /// From `min_version`: it is told that the status is behind.
+    pub required: u64,
+}
+
+impl AtLeast {
+    pub(super) fn version(self) -> u64 {
+        self.seen.max(self.required)
+    }
+}
 
 /// What is known of statuses, and who waits for more.
 #[derive(Debug)]
@@ -86,13 +104,25 @@ pub(super) async fn newest(app: &Arc<App>, id: TaskId, at_least: u64) -> Result<
         Source::Own(answer) => answer,
         Source::Shared(answer, exists) => {
             let status = received(answer).await?;
-            if status.version >= at_least.max(exists) {
+            if status.version >= exists && status.as_of >= at_least {
                 return Ok(status);
             }
             app.statuses.want(app, id)
         }
     };
     received(answer).await
+}
+
+/// The status, or one that is read again until it is of the required version.
+pub(super) async fn caught_up(app: &Arc<App>, mut status: Arc<Status>, required: u64) -> Result<Arc<Status>, Error> {
+    for pause in PAUSES {
+        if status.as_of >= required {
+            return Ok(status);
+        }
+        app.pause(Duration::from_millis(pause)).await;
+        status = newest(app, status.task_id, required).await?;
+    }
+    if status.as_of >= required { Ok(status) } else { Err(Error::Behind) }
 }
 
 async fn received(answer: oneshot::Receiver<Answer>) -> Result<Arc<Status>, Error> {
@@ -158,7 +188,7 @@ impl Statuses {
         let now = app.clock.now();
         let mut known = self.known();
         known.asked_at = now;
-        if let Some(status) = known.shelf.find(id, now).filter(|status| status.version >= at_least) {
+        if let Some(status) = known.shelf.find(id, now).filter(|status| status.as_of >= at_least) {
             return Source::Shelf(status);
         }
         let reading = known.reading.as_mut().and_then(|batch| batch.get_mut(&id));

@@ -11,6 +11,7 @@ use crate::domain::id::{BuyerId, PartnerId, TaskId, WorkflowKey};
 use crate::domain::party::{Party, Sender};
 use crate::domain::text::Name;
 use crate::domain::time::Time;
+use crate::domain::unreadable::{ListedTask, Unreadable, UnreadableTask};
 use crate::domain::view::{Identity, Reader, TaskView};
 use crate::domain::workflow::Workflow;
 use crate::ids;
@@ -18,11 +19,10 @@ use crate::store;
 use crate::store::tasks::Record;
 use crate::store::transitions::{Open, Outcome, Written, insert_opened};
 
-use super::statuses::Status;
+use super::statuses::{AtLeast, Status, caught_up};
 use super::{App, Caller, Error, pace, statuses, workflows};
 
 pub use crate::store::lists::{After as OpenedAfter, Filter};
-pub use crate::store::tasks::StatusRecord;
 
 /// A task read for deciding or showing, with the definition that it is pinned to.
 #[derive(Clone, Debug)]
@@ -196,27 +196,56 @@ pub async fn get_task(app: &App, caller: &Caller, id: TaskId) -> Result<TaskView
     Ok(find_visible(app, caller, id).await?.task_view(app, caller.party()))
 }
 
-/// Up to `limit` of the tasks that the caller may see, the latest opened first.
+/// Up to `limit` of the tasks that the caller may see, the latest opened first, each with its place. One that cannot be read says so there.
 pub async fn list_tasks(
     app: &App,
     caller: &Caller,
     filter: Filter<'_>,
     after: Option<OpenedAfter>,
     limit: u32,
-) -> Result<Vec<TaskView>, Error> {
+) -> Result<Vec<(OpenedAfter, ListedTask)>, Error> {
     let filter = Filter { partner_id: caller.partner_id().or(filter.partner_id), ..filter };
     let records = store::lists::list(&app.pool, filter, after, limit).await?;
     let mut views = Vec::with_capacity(records.len());
-    for record in records {
-        views.push(with_workflow(app, record).await?.task_view(app, caller.party()));
+    for (place, record) in records {
+        views.push((place, listed(app, caller, (place.task_id, record)).await?));
     }
     Ok(views)
 }
 
-/// The buyer's view of a task; of this version or newer, if there is one.
-pub async fn get_task_status(app: &Arc<App>, caller: &Caller, id: TaskId, at_least: u64) -> Result<Arc<Status>, Error> {
-    let status = statuses::newest(app, id, at_least).await?;
-    if may_see(caller, status.model.partner_id, status.buyer_id) { Ok(status) } else { Err(Error::NotFound) }
+/// A row of a list as the caller reads it.
+async fn listed(
+    app: &App,
+    caller: &Caller,
+    (task_id, record): (TaskId, Result<Record, store::Error>),
+) -> Result<ListedTask, Error> {
+    let loaded = match record {
+        Ok(record) => with_workflow(app, record).await,
+        Err(error) => Err(error.into()),
+    };
+    Ok(match loaded {
+        Ok(task) => ListedTask::Task(Box::new(task.task_view(app, caller.party()))),
+        Err(error) => ListedTask::Unreadable(UnreadableTask { task_id, unreadable: error.unreadable()? }),
+    })
+}
+
+/// The buyer's view of a task.
+pub async fn get_task_status(
+    app: &Arc<App>,
+    caller: &Caller,
+    id: TaskId,
+    at_least: AtLeast,
+) -> Result<Arc<Status>, Error> {
+    let status = statuses::newest(app, id, at_least.version()).await?;
+    if !may_see(caller, status.model.partner_id, status.buyer_id) {
+        return Err(Error::NotFound);
+    }
+    // In a box, as it is seldom waited for.
+    if status.as_of >= at_least.required {
+        Ok(status)
+    } else {
+        Box::pin(caught_up(app, status, at_least.required)).await
+    }
 }
 
 /// The body of an answer with this status now.
@@ -224,16 +253,23 @@ pub async fn answer_status(app: &App, status: &Status) -> String {
     pace::answer(app, (status.model.partner_id, &status.model.workflow), &status.course, &status.json()).await
 }
 
-/// Up to `limit` statuses of a buyer's tasks, the latest opened first, as they are answered now.
+/// Up to `limit` statuses of a buyer's tasks, the latest opened first, as they are answered now, each with its place.
 pub async fn list_statuses(
     app: &App,
     buyer: BuyerId,
     after: Option<OpenedAfter>,
     limit: u32,
-) -> Result<Vec<StatusRecord>, Error> {
-    let mut listed = store::lists::list_statuses(&app.pool, buyer, after, limit).await?;
-    for status in &mut listed {
-        status.json = pace::answer(app, (status.partner_id, &status.workflow), &status.course, &status.json).await;
+) -> Result<Vec<(OpenedAfter, Result<String, Unreadable>)>, Error> {
+    let listed = store::lists::list_statuses(&app.pool, buyer, after, limit).await?;
+    let mut answered = Vec::with_capacity(listed.len());
+    for (place, status) in listed {
+        let json = match status {
+            Ok(status) => {
+                Ok(pace::answer(app, (status.partner_id, &status.workflow), &status.course, &status.json).await)
+            }
+            Err(error) => Err(Error::from(error).unreadable()?),
+        };
+        answered.push((place, json));
     }
-    Ok(listed)
+    Ok(answered)
 }

@@ -20,7 +20,7 @@ use crate::domain::decide::Transition;
 use crate::domain::id::TaskId;
 use crate::store::changes::Change;
 
-use super::statuses::Status;
+use super::statuses::{AtLeast, Status, caught_up};
 use super::tasks::{answer_status, may_see};
 use super::{App, Caller, Error, statuses};
 
@@ -90,15 +90,19 @@ pub enum Woken {
     Stopping,
 }
 
-/// Begins to watch a task that the caller may see. A caller who has seen version `at_least` is never shown an older one.
-pub async fn watch_task_status(app: &Arc<App>, caller: &Caller, id: TaskId, at_least: u64) -> Result<Watch, Error> {
+/// Begins to watch a task that the caller may see.
+pub async fn watch_task_status(app: &Arc<App>, caller: &Caller, id: TaskId, at_least: AtLeast) -> Result<Watch, Error> {
     let seat = Seat::take(app, id)?;
     let seen = seat.topic.seen.subscribe();
     // Whoever has just written here reads it.
-    let at_least = at_least.max(seat.topic.exists.load(Ordering::SeqCst));
-    let status = seat.topic.at_least(app, at_least).await?;
+    let exists = seat.topic.exists.load(Ordering::SeqCst);
+    let mut status = seat.topic.at_least(app, at_least.version().max(exists)).await?;
     if !may_see(caller, status.model.partner_id, status.buyer_id) {
         return Err(Error::NotFound);
+    }
+    if status.as_of < at_least.required {
+        status = caught_up(app, status, at_least.required).await?;
+        seat.topic.publish(Arc::clone(&status));
     }
     Ok(Watch { seat, seen, status })
 }
@@ -203,7 +207,7 @@ impl Topic {
     /// The newest status that the watchers know, if it is of this version or newer; else whatever is the newest, which they are told.
     async fn at_least(&self, app: &Arc<App>, version: u64) -> Result<Arc<Status>, Error> {
         let known = self.seen.borrow().status.clone();
-        if let Some(status) = known.filter(|status| status.version >= version) {
+        if let Some(status) = known.filter(|status| status.as_of >= version) {
             return Ok(status);
         }
         let status = statuses::newest(app, self.id, version).await?;

@@ -187,7 +187,10 @@ async fn with_kinds(
     stored: Vec<store::deliveries::Delivery>,
 ) -> Result<Vec<Delivery>, Error> {
     let items = store::feed::load(&app.pool, stored.iter().map(|row| (row.task_id, row.seq))).await?;
-    let kinds = items.iter().map(|item| audit::shown_type(&item.record.event, key.owner.party()));
+    // Of an event that cannot be read, the type is not known.
+    let kinds = items
+        .iter()
+        .map(|item| item.record.as_ref().ok().and_then(|record| audit::shown_type(&record.event, key.owner.party())));
     Ok(stored.into_iter().zip(kinds).map(|(stored, kind)| Delivery { stored, kind }).collect())
 }
 

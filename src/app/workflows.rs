@@ -40,22 +40,35 @@ pub struct Registration {
     pub parsed: Parsed,
 }
 
+/// How to register.
+#[derive(Clone, Copy)]
+pub struct Wanted<'a> {
+    /// Stores nothing.
+    pub dry_run: bool,
+    /// Whether the caller accepts this as the latest version so far; `None`: there is no such workflow.
+    pub may_follow: &'a (dyn Fn(Option<u32>) -> bool + Sync),
+}
+
 /// Registers a definition; the same again is the same version, a changed one the next. A dry run stores nothing.
 pub async fn register_workflow(
     app: &App,
     caller: &Caller,
     (partner, key): (PartnerId, &WorkflowKey),
     definition: &Value,
-    dry_run: bool,
+    wanted: Wanted<'_>,
 ) -> Result<Registration, Error> {
     let parsed = Workflow::parse(definition).map_err(Error::Definition)?;
     let author = caller.author();
     let attempt = || async {
         let found = store::workflows::find_registered(&app.pool, partner, key).await?;
         let (known, end) = found.ok_or(Error::NotFound)?;
+        let latest = known.map(|known| known.version);
+        if !(wanted.may_follow)(latest) {
+            return Err(Error::WorkflowChanged(latest));
+        }
         let (version, facts) = partner_event::register(known, key, parsed.workflow.digest());
         let created = known.is_none_or(|known| known.version != version);
-        if dry_run || facts.is_empty() {
+        if wanted.dry_run || facts.is_empty() {
             return Ok(Some((version, created)));
         }
         let append = append(app, &author, (partner, Some(&end)), facts);

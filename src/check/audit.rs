@@ -1,6 +1,7 @@
 //! `stagegate audit verify` and `stagegate audit fields`: proofs, exports, receipts and checkpoints, checked with nothing but public keys.
 //!
-//! What a file is, its beginning tells. Exports are read line by line, so their size does not matter.
+//! What a file is, its beginning tells. Exports are read line by line, so their size does not matter. Every line that is said goes through
+//! [`crate::terminal`], since a file may say anything.
 
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Write};
@@ -13,8 +14,10 @@ use crate::domain::audit::checkpoint::Checkpoint;
 use crate::domain::audit::export::{self, Flaw, Line, Trusted, Verified, Verifier, What};
 use crate::domain::audit::log::ConsistencyProof;
 use crate::domain::audit::note::VerifierKey;
-use crate::domain::audit::receipt::Receipt;
+use crate::domain::audit::receipt::{self, Receipt};
 use crate::domain::audit::{Head, ProofView, TrailOrigin};
+use crate::domain::party::Party;
+use crate::terminal::say;
 
 use super::Verdict;
 
@@ -58,8 +61,11 @@ impl With {
         for file in &self.checkpoints {
             let name = file.display().to_string();
             let note = fs::read_to_string(file).map_err(|error| invalid(&name, &error))?;
-            let kept =
-                if trusted.keys.is_empty() { Checkpoint::read(&note) } else { Checkpoint::open(&note, &trusted.keys) };
+            let kept = if trusted.keys.is_empty() {
+                trusted.open(&note).map(|(kept, _)| kept)
+            } else {
+                Checkpoint::open(&note, &trusted.keys)
+            };
             trusted.kept.push(kept.map_err(|error| invalid(&name, &error))?);
         }
         for file in &self.consistency {
@@ -104,7 +110,7 @@ pub fn verify_from(mut input: impl BufRead, trusted: &Trusted, out: &mut impl Wr
     }
     input.read_to_end(&mut first)?;
     match first.iter().find(|byte| !byte.is_ascii_whitespace()) {
-        Some(b'{') => trail(&first, out),
+        Some(b'{') => proof(&first, trusted, out),
         Some(_) => signed(&first, trusted, out),
         None => unreadable(out, "there is nothing in it"),
     }
@@ -118,41 +124,37 @@ fn is_proof(first: &[u8]) -> bool {
 
 fn lines(mut batch: Vec<u8>, mut input: impl BufRead, trusted: &Trusted, out: &mut impl Write) -> io::Result<Verdict> {
     let mut verifier = Verifier::new(trusted);
-    let (mut flaws, mut sound) = (0, 0_u64);
+    let mut report = Report { by_line: true, ..Report::default() };
     loop {
         while batch.len() < BATCH && input.read_until(b'\n', &mut batch)? > 0 {}
         if batch.is_empty() {
             break;
         }
         for line in look_at(&batch) {
-            match verifier.read(line) {
-                Ok(None) => {}
-                Ok(Some(trail)) => {
-                    sound += 1;
-                    verified(out, &trail)?;
-                }
-                Err(flaw) => {
-                    let is_last = flaw.what == What::Place && flaw.trail.is_none();
-                    tell(out, &flaw, &mut flaws)?;
-                    if is_last {
-                        // What is behind the end is not looked at.
-                        return Ok(Verdict::Unsound);
-                    }
-                }
+            let read = verifier.read(line);
+            report.add(&read, out)?;
+            if matches!(read, Err(Flaw { what: What::Place, trail: None, .. })) {
+                // What is behind the end is not looked at.
+                return Ok(Verdict::Unsound);
             }
         }
         batch.clear();
     }
-    if let Err(flaw) = verifier.finish() {
-        tell(out, &flaw, &mut flaws)?;
+    report.add(&verifier.finish().map(|()| None), out)?;
+    report.end(verifier.counted(), trusted, out)
+}
+
+/// The answer of `GET …/audit/proof`, of a task or a partner: checked as the export that it stands for.
+fn proof(text: &[u8], trusted: &Trusted, out: &mut impl Write) -> io::Result<Verdict> {
+    let proof: ProofView = match serde_json::from_slice(text) {
+        Ok(proof) => proof,
+        Err(error) => return unreadable(out, &error),
+    };
+    let (mut verifier, mut report) = (Verifier::new(trusted), Report::default());
+    for line in export::lines(&proof) {
+        report.add(&verifier.read(Line::new(line.as_bytes())), out)?;
     }
-    let (trails, entries) = verifier.counted();
-    if flaws > 0 {
-        writeln!(out, "NOT verified: {flaws} flaws, {sound} of {trails} trails are sound")?;
-        return Ok(Verdict::Unsound);
-    }
-    writeln!(out, "verified: {trails} trails with {entries} entries; {}", beyond(trusted))?;
-    Ok(Verdict::Sound)
+    report.end(verifier.counted(), trusted, out)
 }
 
 /// The lines of a batch, in order; every core looks at a part of them.
@@ -169,106 +171,193 @@ fn look_at(batch: &[u8]) -> Vec<Line<'_>> {
     })
 }
 
-fn beyond(trusted: &Trusted) -> &'static str {
-    match (trusted.keys.is_empty(), trusted.kept.is_empty()) {
-        (true, true) => "signatures of checkpoints were not checked, which takes --key",
-        (true, false) => "against the kept checkpoint, which was taken for true without its signature",
-        (false, true) => "checkpoints are signed by the key that was given",
-        (false, false) => "against the kept checkpoint, which is signed by the key that was given",
-    }
+/// What came of the trails of a file so far.
+#[derive(Debug, Default)]
+struct Report {
+    /// Whether the lines are those of the file.
+    by_line: bool,
+    flaws: u32,
+    sound: u64,
+    signed: u64,
+    /// Whether a trusted key signed anything at all.
+    any_signed: bool,
+    /// Trails with entries that are hidden as a whole.
+    hidden: u64,
+    erased_for_buyer: bool,
 }
 
-fn verified(out: &mut impl Write, trail: &Verified) -> io::Result<()> {
-    let (whose, Head { seq, hash }) = (whose(&trail.origin), trail.head);
-    let log = match trail.included {
-        Some((logged, size)) => format!("up to entry {logged} in the log of {size} leaves"),
-        None => "in no checkpoint".to_owned(),
-    };
-    writeln!(out, "verified: {seq} entries of {whose} as the {} sees it, head {hash}, {log}", trail.viewer.as_str())
-}
-
-fn tell(out: &mut impl Write, flaw: &Flaw, flaws: &mut u32) -> io::Result<()> {
-    *flaws += 1;
-    if *flaws > MAX_FLAWS {
-        return Ok(());
-    }
-    let trail = flaw.trail.as_ref().map(|trail| format!("{}, ", whose(trail))).unwrap_or_default();
-    let seq = flaw.seq.map(|seq| format!("entry {seq}: ")).unwrap_or_default();
-    writeln!(out, "NOT verified: line {}: {trail}{seq}{}", flaw.line, flaw.what)
-}
-
-/// Checks the answer of `GET /tasks/{id}/audit/proof`, or that of a partner's trail, with nothing but itself.
-///
-/// # Errors
-///
-/// When `out` cannot be written.
-pub fn trail(proof: &[u8], out: &mut impl Write) -> io::Result<Verdict> {
-    let proof: ProofView = match serde_json::from_slice(proof) {
-        Ok(proof) => proof,
-        Err(error) => return unreadable(out, &error),
-    };
-    match proof.verify() {
-        // Every trail has at least its opening.
-        Ok(Head { seq: 0, .. }) => {
-            writeln!(out, "NOT verified: there are no entries")?;
-            Ok(Verdict::Unsound)
+impl Report {
+    fn add(&mut self, read: &Result<Option<Verified>, Flaw>, out: &mut impl Write) -> io::Result<()> {
+        match read {
+            Ok(None) => Ok(()),
+            Ok(Some(trail)) => self.trail(trail, out),
+            Err(flaw) => self.flaw(flaw, out),
         }
-        Ok(Head { seq, hash }) => {
-            writeln!(out, "verified: {seq} entries of {}", whose(&proof.origin))?;
-            writeln!(out, "head: {hash}")?;
-            let known = match proof.origin {
-                TrailOrigin::Task(_) => "another party, or the task's `head_hash`,",
-                TrailOrigin::Partner(_) => "the other of partner and platform",
+    }
+
+    fn trail(&mut self, trail: &Verified, out: &mut impl Write) -> io::Result<()> {
+        self.sound += 1;
+        self.signed += u64::from(trail.is_signed());
+        self.hidden += u64::from(trail.hidden > 0);
+        self.erased_for_buyer |= trail.erased > 0 && trail.viewer == Party::Buyer;
+        let (whose, Head { seq, hash }) = (whose(&trail.origin), trail.head);
+        let log = match &trail.logged {
+            None => "in no checkpoint".to_owned(),
+            Some(logged) => {
+                self.any_signed |= logged.signed_by.is_some();
+                let by = logged.signed_by.as_ref().map_or_else(|| "nobody known".to_owned(), ToString::to_string);
+                format!("up to entry {} in a checkpoint of {} leaves, signed by {by}", logged.seq, logged.size)
+            }
+        };
+        let word = if trail.is_signed() { "verified" } else { "consistent" };
+        let hidden = if trail.hidden > 0 { format!(" ({} hidden)", trail.hidden) } else { String::new() };
+        let viewer = trail.viewer;
+        say!(out, "{word}: {seq} entries{hidden} of {whose} as the {viewer} sees it, head {hash}, {log}")
+    }
+
+    fn flaw(&mut self, flaw: &Flaw, out: &mut impl Write) -> io::Result<()> {
+        self.flaws += 1;
+        if self.flaws > MAX_FLAWS {
+            return Ok(());
+        }
+        let line = if self.by_line { format!("line {}: ", flaw.line) } else { String::new() };
+        let trail = flaw.trail.as_ref().map(|trail| format!("{}, ", whose(trail))).unwrap_or_default();
+        let seq = flaw.seq.map(|seq| format!("entry {seq}: ")).unwrap_or_default();
+        say!(out, "NOT verified: {line}{trail}{seq}{}", flaw.what)
+    }
+
+    /// The verdict, with what it proves and what it does not.
+    fn end(&self, (trails, entries): (u64, u64), trusted: &Trusted, out: &mut impl Write) -> io::Result<Verdict> {
+        if self.flaws > 0 {
+            say!(out, "NOT verified: {} flaws; {} of {trails} trails have none", self.flaws, self.sound)?;
+            return Ok(Verdict::Unsound);
+        }
+        let verdict = if trails > 0 && self.signed == trails { Verdict::Sound } else { Verdict::Unsigned };
+        let kept = if trusted.kept.is_empty() { "" } else { ", and a kept checkpoint agrees" };
+        if verdict == Verdict::Sound {
+            say!(
+                out,
+                "verified: {trails} trails, {entries} entries: a key that was given signed for each up to its last entry{kept}"
+            )?;
+            say!(
+                out,
+                "  proven: whoever holds the key had these entries in its log, in this order and none between them; what is shown is what was recorded."
+            )?;
+        } else if self.any_signed {
+            say!(
+                out,
+                "consistent, but only partly signed: a key that was given signed for {} of {trails} trails up to the last entry{kept}",
+                self.signed
+            )?;
+            say!(out, "  proven: what the lines above say is signed. The entries after it can be made up.")?;
+        } else {
+            let why = if trusted.keys.is_empty() {
+                "no --key was given"
+            } else {
+                "no key that was given signed anything in it"
             };
-            writeln!(out, "That none is missing at the end shows if {known} has the same head.")?;
-            Ok(Verdict::Sound)
+            say!(out, "consistent, but signed by nobody: {trails} trails, {entries} entries; {why}{kept}")?;
+            say!(out, "  proven: the file agrees with itself. Whoever made it can have made up all of it.")?;
         }
-        Err(broken) => {
-            writeln!(out, "NOT verified: {broken}")?;
-            Ok(Verdict::Unsound)
+        self.limits(out)?;
+        Ok(verdict)
+    }
+
+    fn limits(&self, out: &mut impl Write) -> io::Result<()> {
+        let mut limits = vec!["that nothing was recorded after the last entry"];
+        if self.by_line {
+            limits.push("that no other trail belongs here");
         }
+        if self.hidden > 0 {
+            limits.push("which of the types that its reader may not see a hidden entry is of");
+        }
+        if self.erased_for_buyer {
+            limits.push("that an erasure was of the very entries that are marked, which a buyer is not told");
+        }
+        say!(out, "  not proven: {}.", limits.join("; "))
     }
 }
 
 /// A checkpoint has an empty line in it, a receipt two dots and no white space.
 fn signed(text: &[u8], trusted: &Trusted, out: &mut impl Write) -> io::Result<Verdict> {
     let Ok(text) = str::from_utf8(text) else { return unreadable(out, "it is not UTF-8") };
-    let is_note = text.contains("\n\n");
-    let receipt = text.strip_suffix('\n').unwrap_or(text);
-    if !is_note && (receipt.matches('.').count() != 2 || receipt.contains(char::is_whitespace)) {
+    if text.contains("\n\n") {
+        return checkpoint(text, trusted, out);
+    }
+    let text = text.strip_suffix('\n').unwrap_or(text);
+    if text.matches('.').count() != 2 || text.contains(char::is_whitespace) {
         return unreadable(out, "it begins like none of them");
     }
-    if trusted.keys.is_empty() {
-        return unreadable(out, "checkpoints and receipts take --key");
-    }
-    let not = |out: &mut dyn Write, what: &str, why: &dyn std::fmt::Display| {
-        writeln!(out, "NOT verified: {what}: {why}").map(|()| Verdict::Unsound)
-    };
-    if is_note {
-        return match Checkpoint::open(text, &trusted.keys) {
-            Err(error) => not(out, "the checkpoint", &error),
-            Ok(checkpoint) => {
-                if let Err(what) = trusted.connect(&checkpoint) {
-                    return not(out, "the checkpoint", &what);
-                }
-                let Checkpoint { origin, size, root } = &checkpoint;
-                writeln!(out, "verified: checkpoint of {origin}, {size} leaves, root {root}")?;
-                Ok(Verdict::Sound)
-            }
-        };
-    }
-    match Receipt::verify(receipt, &trusted.keys) {
-        Err(error) => not(out, "the receipt", &error),
-        Ok(receipt) => {
-            writeln!(out, "verified: receipt by {} for entry {} of task {}", receipt.iss, receipt.seq, receipt.task)?;
-            writeln!(out, "{}", serde_json::to_string_pretty(&receipt).map_err(io::Error::other)?)?;
-            Ok(Verdict::Sound)
+    receipt(text, trusted, out)
+}
+
+fn checkpoint(note: &str, trusted: &Trusted, out: &mut impl Write) -> io::Result<Verdict> {
+    let opened = trusted.open(note).map_err(|error| error.to_string());
+    let connected = opened.and_then(|(checkpoint, is_signed)| match trusted.connect(&checkpoint) {
+        Ok(()) => Ok((checkpoint, is_signed)),
+        Err(what) => Err(what.to_string()),
+    });
+    let (Checkpoint { origin, size, root }, is_signed) = match connected {
+        Ok(connected) => connected,
+        Err(why) => {
+            say!(out, "NOT verified: the checkpoint: {why}")?;
+            return Ok(Verdict::Unsound);
         }
+    };
+    let kept = if trusted.kept.is_empty() { "" } else { "; it continues a kept one, or is continued by it" };
+    if is_signed {
+        say!(
+            out,
+            "verified: checkpoint of {origin}, {size} leaves, root {root}, signed by a key that was given{kept}"
+        )?;
+        return Ok(Verdict::Sound);
     }
+    say!(
+        out,
+        "consistent, but signed by nobody: checkpoint that names {origin}, {size} leaves, root {root}: no key that was given signed it{kept}"
+    )?;
+    Ok(Verdict::Unsigned)
+}
+
+fn receipt(text: &str, trusted: &Trusted, out: &mut impl Write) -> io::Result<Verdict> {
+    let (receipt, verdict) = match Receipt::verify(text, &trusted.keys) {
+        Ok(receipt) => (Ok(receipt), Verdict::Sound),
+        Err(receipt::Error::Unknown) => (Receipt::read(text), Verdict::Unsigned),
+        Err(error) => (Err(error), Verdict::Unsound),
+    };
+    let receipt = match receipt {
+        Ok(receipt) => receipt,
+        Err(why) => {
+            say!(out, "NOT verified: the receipt: {why}")?;
+            return Ok(Verdict::Unsound);
+        }
+    };
+    let Receipt { iss, seq, task, .. } = &receipt;
+    if verdict == Verdict::Sound {
+        say!(out, "verified: receipt for entry {seq} of task {task}, signed by {iss}, whose key was given")?;
+        say!(
+            out,
+            "  proven: whoever holds the key recorded this, and that entry has this head, which covers all before it."
+        )?;
+        say!(
+            out,
+            "  not proven: what is null, which there was not or is not for this party; what was recorded after it."
+        )?;
+    } else {
+        say!(
+            out,
+            "consistent, but signed by nobody: receipt that names {iss}, for entry {seq} of task {task}: no key that was given signed it"
+        )?;
+        say!(out, "  proven: nothing. Whoever made it can have written anything in it:")?;
+    }
+    for line in serde_json::to_string_pretty(&receipt).map_err(io::Error::other)?.lines() {
+        say!(out, "{line}")?;
+    }
+    Ok(verdict)
 }
 
 fn unreadable(out: &mut impl Write, why: impl std::fmt::Display) -> io::Result<Verdict> {
-    writeln!(out, "not a proof, an export, a receipt or a checkpoint: {why}")?;
+    say!(out, "not a proof, an export, a receipt or a checkpoint: {why}")?;
     Ok(Verdict::Unreadable)
 }
 
@@ -279,11 +368,11 @@ fn whose(origin: &TrailOrigin) -> String {
     }
 }
 
-/// The fields of every type of entry, as JSON: what a verifier must insist on.
+/// The table of fields, as JSON: what a verifier must insist on.
 ///
 /// # Errors
 ///
 /// When `out` cannot be written.
 pub fn fields(out: &mut impl Write) -> io::Result<()> {
-    writeln!(out, "{}", serde_json::to_string_pretty(&export::fields()).map_err(io::Error::other)?)
+    out.write_all(export::fields().as_bytes())
 }

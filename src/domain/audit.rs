@@ -87,6 +87,7 @@ mod proof;
 pub mod receipt;
 #[cfg(test)]
 mod sample;
+mod sight;
 mod subject;
 #[cfg(test)]
 mod tests;
@@ -96,5 +97,6 @@ pub use chain::{Broken, Chain, Error, FORMAT, Head, Sealed, erase, open, seal, v
 pub use hash::{Hash, InvalidHash};
 pub use partner::{PartnerEntryView, PartnerOrigin, partner_view};
 pub use proof::{EntryProof, FieldProof, ProofView, proof};
+pub use sight::Flaw as ViewFlaw;
 pub use subject::{Origin, Recorded, Subject, TrailOrigin};
 pub use view::{ActorView, EntryView, EventType, Role, shown_type, view, view_stored};

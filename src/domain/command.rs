@@ -8,7 +8,7 @@ use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 
 use super::event::{Artifact, Feedback, InFlight, Resolution, Restated};
-use super::id::{CommandId, CredentialId, ErasureId, StageKey};
+use super::id::{ActorId, CommandId, CredentialId, ErasureId, StageKey};
 use super::party::{Party, Sender};
 use super::refusal::Refusal;
 use super::text::{Message, Prose};
@@ -335,6 +335,13 @@ const MAX_ARTIFACTS: usize = 50;
 /// The most items in a feedback.
 const MAX_FEEDBACK_ITEMS: usize = 100;
 
+/// Ids that a reader of a trail would take for the service itself.
+const RESERVED_IDS: [&str; 3] = ["service", "system", "stagegate"];
+
+fn is_reserved(id: &ActorId) -> bool {
+    RESERVED_IDS.iter().any(|reserved| id.as_str().trim().eq_ignore_ascii_case(reserved))
+}
+
 fn check(meta: &Meta, action: &Action) -> Vec<Refusal> {
     let mut wrong = Vec::new();
     if action.needs_target() {
@@ -347,6 +354,9 @@ fn check(meta: &Meta, action: &Action) -> Vec<Refusal> {
     }
     if action.needs_actor() && meta.sender.as_ref().is_none_or(|sender| sender.actor.is_none()) {
         wrong.push(Refusal::required("/actor"));
+    }
+    if meta.sender.as_ref().and_then(|sender| sender.actor.as_ref()).is_some_and(|actor| is_reserved(&actor.id)) {
+        wrong.push(Refusal::invalid("/actor/id", "reserved", "must not be a name of the service itself"));
     }
     let (artifacts, feedback) = match action {
         Action::WorkSubmitted(body) => (&body.artifacts[..], None),

@@ -12,8 +12,11 @@ use super::time::Time;
 pub struct Scope {
     /// The actor.
     pub actor: ActorRef,
-    /// What was recorded later stays: it was written after the request.
+    /// What was recorded later stays, unless `last` covers it: it was written after the request.
     pub until: Time,
+    /// The last event that was written before the request, in the database's order; what is recorded up to here goes, whatever the
+    /// clock of the replica said that recorded it.
+    pub last: u64,
 }
 
 /// What changes in a trail.
@@ -100,7 +103,7 @@ impl Scope {
     fn covers(&self, event: &Event) -> bool {
         event.party == Source::from(self.actor.party)
             && event.actor.as_ref().is_some_and(|actor| actor.id == self.actor.id)
-            && event.recorded_at <= self.until
+            && (event.seq <= self.last || event.recorded_at <= self.until)
     }
 
     /// Copies of the actor's words stand where others' do too: in the decision that the votes led to, and in what was said again there

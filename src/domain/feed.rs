@@ -10,9 +10,11 @@ use super::id::{EndpointId, PartnerId, TaskId};
 use super::pace::StatusView;
 use super::party::Party;
 use super::time::Time;
+use super::unreadable::Unreadable;
 use super::webhook::DisabledReason;
 
-/// An item of the feed: an event of a task, or a notice to its reader alone. `type` tells which: of a notice it is `webhook.disabled`.
+/// An item of the feed: an event of a task, or a notice to its reader alone. `type` tells which: of a notice it is `webhook.disabled`, of
+/// an event that cannot be read `event.unreadable`.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 #[serde(untagged)]
 #[schema(as = FeedItem)]
@@ -21,6 +23,30 @@ pub enum Item {
     Event(Box<Told>),
     /// A notice.
     WebhookDisabled(WebhookDisabled),
+    /// An event that cannot be read.
+    Unreadable(UnreadableEvent),
+}
+
+/// An event whose stored row is not what was written, in its place in the feed. Those of a newer version of the service are never told like this:
+/// the feed waits for a replica that can read them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct UnreadableEvent {
+    /// `event.unreadable`.
+    #[serde(rename = "type")]
+    #[schema(value_type = String, pattern = "^event\\.unreadable$")]
+    pub kind: &'static str,
+    /// The task.
+    pub task_id: TaskId,
+    /// The event's place in the task's trail.
+    #[schema(minimum = 1)]
+    pub seq: u64,
+    /// Why it is not shown.
+    pub unreadable: Unreadable,
+}
+
+impl UnreadableEvent {
+    /// The type of such an item.
+    pub const TYPE: &'static str = "event.unreadable";
 }
 
 /// The service has given up one of the reader's webhook endpoints. What is recorded from now on waits until the reader enables it again.

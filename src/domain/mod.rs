@@ -35,6 +35,7 @@ pub mod table;
 pub mod task;
 pub mod text;
 pub mod time;
+pub mod unreadable;
 pub mod view;
 pub mod webhook;
 pub mod workflow;

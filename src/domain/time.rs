@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::ops::{Add, Sub};
 
-use chrono::{DateTime, Datelike, SecondsFormat, TimeDelta, Utc};
+use chrono::{DateTime, Datelike, FixedOffset, SecondsFormat, TimeDelta, Timelike, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type};
@@ -72,14 +72,39 @@ impl Serialize for Time {
 impl<'de> Deserialize<'de> for Time {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = Cow::<'de, str>::deserialize(deserializer)?;
-        let time = DateTime::parse_from_rfc3339(&text)
-            .map_err(|_| de::Error::custom("must be an RFC 3339 date and time, such as 2026-11-22T10:00:00Z"))?;
+        let time = parse_rfc3339(&text)
+            .ok_or_else(|| de::Error::custom("must be an RFC 3339 date and time, such as 2026-11-22T10:00:00Z"))?;
         // In UTC the year may be another; RFC 3339 writes four digits, and what is stored must load again.
         if !(0..=9999).contains(&time.to_utc().year()) {
             return Err(de::Error::custom("must be a time in the years 0 to 9999 (UTC)"));
         }
         Ok(Self(time.timestamp_micros()))
     }
+}
+
+/// `date-time` of RFC 3339, section 5.6. chrono knows the ranges, and allows more forms: a blank for the `T`, a typographic minus.
+fn parse_rfc3339(text: &str) -> Option<DateTime<FixedOffset>> {
+    const FORM: &[u8] = b"0000-00-00T00:00:00";
+    let (seconds, rest) = text.as_bytes().split_at_checked(FORM.len())?;
+    let fits = |(byte, form): (&u8, &u8)| match form {
+        b'0' => byte.is_ascii_digit(),
+        form => byte.eq_ignore_ascii_case(form),
+    };
+    let fraction = rest.strip_prefix(b".").map_or(0, |rest| 1 + rest.iter().take_while(|b| b.is_ascii_digit()).count());
+    let is_zone = matches!(
+        &rest[fraction..],
+        b"Z" | b"z"
+            | [b'+' | b'-', b'0'..=b'1', b'0'..=b'9', b':', b'0'..=b'5', b'0'..=b'9']
+            | [b'+' | b'-', b'2', b'0'..=b'3', b':', b'0'..=b'5', b'0'..=b'9']
+    );
+    if !seconds.iter().zip(FORM).all(fits) || fraction == 1 || !is_zone {
+        return None;
+    }
+    let time = DateTime::parse_from_rfc3339(text).ok()?;
+    // Second 60 is the last of a month in UTC (section 5.7), or it is a mistake.
+    let (is_leap, utc) = (time.nanosecond() >= 1_000_000_000, time.to_utc());
+    let ends_month = utc.hour() == 23 && utc.minute() == 59 && (utc + TimeDelta::seconds(2)).day() == 1;
+    (!is_leap || ends_month).then_some(time)
 }
 
 impl utoipa::PartialSchema for Time {
@@ -290,7 +315,36 @@ mod tests {
     }
 
     #[test]
-    fn spans_are_read_to_the_second() {
+    fn rfc_3339_sections_5_6_and_5_7_date_and_time() {
+        let good = [
+            ("2026-11-22T10:00:00Z", "2026-11-22T10:00:00Z"),
+            ("2026-11-22t10:00:00z", "2026-11-22T10:00:00Z"),
+            ("2026-11-22T10:00:00.5Z", "2026-11-22T10:00:00.500Z"),
+            ("2026-11-22T10:00:00.1234567891234Z", "2026-11-22T10:00:00.123456Z"),
+            ("2026-11-22T10:00:00+05:30", "2026-11-22T04:30:00Z"),
+            ("2026-11-22T10:00:00-00:00", "2026-11-22T10:00:00Z"),
+            ("2026-11-22T10:00:00+23:59", "2026-11-21T10:01:00Z"),
+            ("2028-02-29T00:00:00Z", "2028-02-29T00:00:00Z"),
+            ("1990-12-31T23:59:60Z", "1991-01-01T00:00:00Z"),
+            ("1990-12-31T15:59:60-08:00", "1991-01-01T00:00:00Z"),
+            ("1990-12-31T23:59:60.25Z", "1991-01-01T00:00:00.250Z"),
+        ];
+        for (text, expected) in good {
+            assert_eq!(serde_json::from_value::<Time>(text.into()).unwrap().to_string(), expected, "{text}");
+        }
+        let bad = "2026-11-22|2026-11-22T10:00Z|2026-11-22T10:00:00|2026-11-22 10:00:00Z|2026-11-22_10:00:00Z|20261122T100000Z\
+            |2026-11-22T10:00:00.Z|2026-11-22T10:00:00,5Z|2026-11-22T24:00:00Z|2026-11-22T10:60:00Z|2026-11-22T10:00:61Z\
+            |2026-11-22T10:00:60Z|2026-11-22T23:59:60Z|2026-11-30T23:59:60+01:00|2026-02-29T00:00:00Z|2026-13-01T00:00:00Z\
+            |2026-00-01T00:00:00Z|2026-11-31T00:00:00Z|2026-11-22T10:00:00+0530|2026-11-22T10:00:00+05|2026-11-22T10:00:00+24:00\
+            |2026-11-22T10:00:00+05:60|2026-11-22T10:00:00\u{2212}05:00|2026-11-22T10:00:00 Z| 2026-11-22T10:00:00Z|2026-11-22T10:00:00Z \
+            |+2026-11-22T10:00:00Z|12026-11-22T10:00:00Z|26-11-22T10:00:00Z|2026-1-22T10:00:00Z|2026-11-22T10:00:00UTC|";
+        for text in bad.split('|') {
+            assert!(serde_json::from_value::<Time>(text.into()).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn iso_8601_durations_are_read_to_the_second() {
         let cases = [
             ("PT1S", Ok(1)),
             ("PT48H", Ok(172_800)),
@@ -310,6 +364,22 @@ mod tests {
             ("pt1s", Err(Error::Syntax)),
             ("PT99999999999999999999S", Err(Error::Syntax)),
             ("P1D ", Err(Error::Syntax)),
+            ("P01D", Ok(86_400)),
+            ("P1W", Ok(604_800)),
+            ("P1.5D", Err(Error::Syntax)),
+            ("P1,5D", Err(Error::Syntax)),
+            ("+P1D", Err(Error::Syntax)),
+            ("P+1D", Err(Error::Syntax)),
+            ("P-1D", Err(Error::Syntax)),
+            ("P1D1W", Err(Error::Syntax)),
+            ("P1DT1D", Err(Error::Syntax)),
+            ("P1H", Err(Error::Syntax)),
+            ("PT1W", Err(Error::Syntax)),
+            ("PD", Err(Error::Syntax)),
+            ("P1", Err(Error::Syntax)),
+            ("P1DT1HT1M", Err(Error::Syntax)),
+            ("P\u{661}D", Err(Error::Syntax)),
+            ("P1\u{e4}", Err(Error::Syntax)),
         ];
         for (text, seconds) in cases {
             assert_eq!(Span::parse(text).map(|span| span.seconds()), seconds, "{text}");

@@ -31,6 +31,9 @@ const SUPERUSER: &str = "postgres";
 /// How long another process may hold the start lock (it may be fetching binaries or replaying a long log).
 const LOCK_PATIENCE: Duration = Duration::from_mins(5);
 
+/// How long it may take to connect, or to say that it lives.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 /// Where the private Postgres lives and how careful it is.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -240,13 +243,18 @@ impl Postgres {
     }
 
     async fn until_lost(&self) {
-        let Ok(mut connection) = self.connect_options(SUPERUSER).connect().await else { return };
-        while matches!(timeout(Duration::from_secs(5), connection.ping()).await, Ok(Ok(()))) {
+        let options = self.connect_options(SUPERUSER);
+        let Ok(Ok(mut connection)) = timeout(PATIENCE, options.connect()).await else { return };
+        while matches!(timeout(PATIENCE, connection.ping()).await, Ok(Ok(()))) {
             sleep(Duration::from_millis(500)).await;
         }
     }
 
     async fn ensure_database(&self, name: &str) -> Result<(), Error> {
+        timeout(LOCK_PATIENCE, self.make_database(name)).await.map_err(|_| silent())?
+    }
+
+    async fn make_database(&self, name: &str) -> Result<(), Error> {
         let mut connection = PgConnection::connect_with(&self.connect_options(SUPERUSER)).await?;
         let known: bool = sqlx::query_scalar("select exists (select from pg_database where datname = $1)")
             .bind(name)
@@ -259,6 +267,11 @@ impl Postgres {
         connection.close().await?;
         Ok(())
     }
+}
+
+/// The server runs, and says nothing.
+fn silent() -> sqlx::Error {
+    sqlx::Error::Io(std::io::ErrorKind::TimedOut.into())
 }
 
 fn connect_options(layout: &Layout, database: &str) -> PgConnectOptions {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use sha2::{Digest, Sha256};
 use subtle::{Choice, ConstantTimeEq};
 use tracing::Span;
@@ -18,11 +18,15 @@ use crate::domain::id::{BuyerId, CredentialId, PartnerId};
 use crate::domain::party::Party;
 
 use super::AppState;
+use super::body::budget::Share;
 use super::jwt::{self, Refusal};
 use super::problem::{Code, Problem};
 
 const KEY_HEADER: HeaderName = HeaderName::from_static("x-aitasker-key");
 const STRONG_PLATFORM_KEY: usize = 16;
+
+/// The longest credential in bytes: several times any token. What is longer is not even hashed.
+const MAX_CREDENTIAL: usize = 8 << 10;
 
 /// What decides whether a credential is good.
 #[derive(Debug)]
@@ -36,11 +40,11 @@ pub struct Auth {
 pub enum Error {
     /// A platform key that no header can carry, or that could be mistaken for another kind of credential.
     #[error(
-        "a platform key is made of visible ASCII characters and must neither start with `ait_` nor look like a JWT"
+        "STAGEGATE_PLATFORM_KEYS: a platform key is made of visible ASCII characters and must neither start with `ait_` nor look like a JWT"
     )]
     PlatformKey,
     /// What buyers' tokens are checked with.
-    #[error("buyers' tokens cannot be checked")]
+    #[error("STAGEGATE_BUYER_JWKS: buyers' tokens cannot be checked")]
     Buyers(#[source] jwt::Error),
 }
 
@@ -49,6 +53,13 @@ impl Auth {
     pub async fn new(platform_keys: &[String], buyers: jwt::Settings) -> Result<Self, Error> {
         let platform = PlatformKeys::new(platform_keys)?;
         Ok(Self { platform, buyers: jwt::Verifier::new(buyers).await.map_err(Error::Buyers)? })
+    }
+
+    /// Accepts a trial's credentials, too.
+    pub(super) fn admit(&mut self, platform_key: &str, buyer_secret: &str) -> Result<(), Error> {
+        self.platform.0.extend(PlatformKeys::new(&[platform_key.to_owned()])?.0);
+        self.buyers.admit(buyer_secret);
+        Ok(())
     }
 
     /// Who sent a request with these headers.
@@ -123,6 +134,9 @@ fn credential(headers: &HeaderMap) -> Result<Credential<'_>, Problem> {
             "Send one credential: either `Authorization` or `X-AITasker-Key`, once.",
         ));
     }
+    if first.len() > MAX_CREDENTIAL {
+        return Err(invalid("The credential is longer than 8 KiB."));
+    }
     let text = first.to_str().map_err(|_| invalid("The credential holds characters that no credential has."))?;
     if headers.contains_key(KEY_HEADER) {
         return Ok(Credential::PartnerKey(text.trim()));
@@ -183,6 +197,10 @@ impl FromRequestParts<AppState> for Holder {
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
         let holder = state.auth.authenticate(&state.app, &parts.headers).await?;
+        if parts.method != Method::GET {
+            // Whose share the body is taken from.
+            parts.extensions.insert(Share::of(&holder.caller));
+        }
         let span = Span::current();
         if !span.is_disabled() {
             span.record("caller", tracing::field::display(holder.caller.credential_id()));
@@ -194,7 +212,7 @@ impl FromRequestParts<AppState> for Holder {
 impl Holder {
     /// How long the credential lasts by itself; `None`: until it is revoked.
     pub fn left(&self, app: &App) -> Option<Duration> {
-        self.caller.expires_at().map(|end| (end - app.clock().now()).to_std().unwrap_or_default())
+        self.caller.time_left(app.clock().now())
     }
 
     /// Fails once the credential has expired or was revoked (known within 5 s, and at once on the replica that did it).

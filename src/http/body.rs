@@ -1,35 +1,55 @@
 //! Bodies of requests: read under a limit, parsed strictly, turned into types with errors that name their place.
 //!
 //! The checks of design.md have an order in which the body comes after the credential, the route and the resource.
-//! So [`RawBody`] never refuses a request by itself: what was wrong with it comes out when the handler asks for it.
+//! So [`RawBody`] never refuses a request by itself: what was wrong with it comes out when the handler asks for it. It is read after the
+//! credential was checked, and every byte of it is taken from a [`budget`].
 
 use axum::body::HttpBody;
 use axum::extract::{FromRequest, Request};
-use axum::http::{HeaderMap, header};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use axum::http::{HeaderMap, HeaderValue, header};
+use http_body_util::BodyExt;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use super::middleware::{Deadline, Limits};
+use super::AppState;
+use super::media::MediaType;
+use super::middleware::Deadline;
 use super::problem::{Code, FieldError, Problem};
 
+pub mod budget;
 mod explain;
 pub mod pointer;
 pub mod strict;
 
+use budget::{Budget, Reservation, Share};
 pub use explain::{explain, explain_at};
 
-/// The largest body: 1 MiB.
+/// The largest body: 1 MiB. A command may hold a hundred items of feedback, a definition fifty stages.
 pub const MAX_BYTES: usize = 1 << 20;
 
-/// The body of a request, or why there is none to use. Take it as a handler's last argument.
-#[derive(Debug)]
-pub struct RawBody(Result<Vec<u8>, Problem>);
+/// The largest body where all that it may hold is little: 64 KiB.
+pub const SMALL: usize = 64 << 10;
 
-impl RawBody {
+/// Operations whose bodies are at most [`SMALL`], for the contract. A test compares it with what they take.
+pub(super) const SMALL_OPERATIONS: [&str; 5] =
+    ["create_partner", "request_erasure", "open_task", "set_webhook", "redeliver_since"];
+
+/// The body of a request, of at most `MAX` bytes, or why there is none to use. Take it as a handler's last argument.
+#[derive(Debug)]
+pub struct RawBody<const MAX: usize = MAX_BYTES>(Result<Received, Problem>);
+
+/// A body that has arrived.
+#[derive(Debug, Default)]
+struct Received {
+    bytes: Vec<u8>,
+    /// Until it was parsed.
+    _reservation: Option<Reservation>,
+}
+
+impl<const MAX: usize> RawBody<MAX> {
     /// The body as JSON.
     pub fn json(self) -> Result<Value, Problem> {
-        strict::parse(&self.0?).map_err(Problem::from)
+        strict::parse(&self.0?.bytes).map_err(Problem::from)
     }
 
     /// The body as a JSON object, for those that look at a member before they know its type.
@@ -48,11 +68,14 @@ impl RawBody {
     }
 }
 
-impl<S: Sync> FromRequest<S> for RawBody {
+impl<const MAX: usize> FromRequest<AppState> for RawBody<MAX> {
     type Rejection = std::convert::Infallible;
 
-    async fn from_request(request: Request, _: &S) -> Result<Self, Self::Rejection> {
-        Ok(Self(read(request).await))
+    async fn from_request(request: Request, state: &AppState) -> Result<Self, Self::Rejection> {
+        let limits = request.extensions().get().map_or(state.limits, Deadline::limits);
+        let read = tokio::time::timeout(limits.body, read(request, &state.bodies, MAX)).await;
+        let slow = |_| Err(Problem::new(Code::SlowBody, "The body did not arrive in time."));
+        Ok(Self(read.unwrap_or_else(slow)))
     }
 }
 
@@ -92,42 +115,53 @@ impl From<strict::Fault> for Problem {
     }
 }
 
-async fn read(request: Request) -> Result<Vec<u8>, Problem> {
-    let (head, body) = request.into_parts();
+async fn read(request: Request, budget: &Budget, max: usize) -> Result<Received, Problem> {
+    let (head, mut body) = request.into_parts();
     // What is announced as too large is not read at all.
-    if body.size_hint().lower() > MAX_BYTES as u64 {
-        return Err(too_large());
+    if body.size_hint().lower() > max as u64 {
+        return Err(too_large(max));
     }
-    let body = Limited::new(body, MAX_BYTES);
-    let limits = head.extensions.get().map_or_else(Limits::default, Deadline::limits);
-    let bytes = match tokio::time::timeout(limits.body, body.collect()).await {
-        Ok(Ok(collected)) => collected.to_bytes(),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => return Err(too_large()),
-        Ok(Err(_)) => return Err(Problem::new(Code::InvalidJson, "The body ended before it was complete.")),
-        Err(_) => return Err(Problem::new(Code::SlowBody, "The body did not arrive in time.")),
-    };
+    let share = head.extensions.get().copied().unwrap_or(Share::Nobody);
+    let mut reservation = budget.reserve(share);
+    let mut bytes = Vec::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| Problem::new(Code::InvalidJson, "The body ended before it was complete."))?;
+        // What is no data is trailers, which say nothing to us.
+        let Ok(data) = frame.into_data() else { continue };
+        if bytes.len() + data.len() > max {
+            return Err(too_large(max));
+        }
+        reservation.grow(data.len())?;
+        bytes.extend_from_slice(&data);
+    }
     // An empty body needs no type: that it is empty is the better message.
     if !bytes.is_empty() {
         check_type(&head.headers)?;
     }
-    Ok(bytes.into())
+    Ok(Received { bytes, _reservation: Some(reservation) })
 }
 
-fn too_large() -> Problem {
-    Problem::new(Code::PayloadTooLarge, "The body is larger than 1 MiB (1,048,576 bytes).")
+fn too_large(max: usize) -> Problem {
+    Problem::new(Code::PayloadTooLarge, format!("The body is larger than {} KiB ({max} bytes).", max >> 10))
 }
 
+/// JSON in UTF-8, as it is (RFC 9110, sections 8.3 and 8.4; RFC 8259, section 8.1).
 fn check_type(headers: &HeaderMap) -> Result<(), Problem> {
-    if headers.get(header::CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity") {
-        return Err(Problem::new(Code::UnsupportedMediaType, "Send the body without `Content-Encoding`."));
+    let plain = |coding: &HeaderValue| coding.as_bytes().trim_ascii().eq_ignore_ascii_case(b"identity");
+    if !headers.get_all(header::CONTENT_ENCODING).into_iter().all(plain) {
+        // RFC 9110, section 12.5.3.
+        return Err(Problem::new(Code::UnsupportedMediaType, "Send the body without `Content-Encoding`.")
+            .header(header::ACCEPT_ENCODING, HeaderValue::from_static("identity")));
     }
-    let media_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let essence = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    let json = essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"));
-    if json {
-        return Ok(());
+    let mut values = headers.get_all(header::CONTENT_TYPE).into_iter();
+    let media_type = values.next().filter(|_| values.next().is_none()).and_then(|value| value.to_str().ok());
+    let Some(media_type) = media_type.and_then(MediaType::parse).filter(MediaType::is_json) else {
+        return Err(Problem::new(Code::UnsupportedMediaType, "Send the body as `Content-Type: application/json`."));
+    };
+    if media_type.parameter("charset").is_some_and(|charset| !charset.eq_ignore_ascii_case("utf-8")) {
+        return Err(Problem::new(Code::UnsupportedMediaType, "Send the body in UTF-8, as all JSON is."));
     }
-    Err(Problem::new(Code::UnsupportedMediaType, "Send the body as `Content-Type: application/json`."))
+    Ok(())
 }
 
 #[cfg(test)]
@@ -229,14 +263,13 @@ mod tests {
 
     #[tokio::test]
     async fn size_and_type_are_checked() {
+        let budget = Budget::new(4 * MAX_BYTES);
         let request = |content_type: &str, body: axum::body::Body| {
             Request::builder().header("content-type", content_type).body(body).unwrap()
         };
-        let code = async |request: Request| RawBody(read(request).await).json().map_err(|problem| problem.code());
-        assert_eq!(code(request("application/json; charset=utf-8", "{}".into())).await, Ok(json!({})));
-        assert_eq!(code(request("application/merge-patch+json", "{}".into())).await, Ok(json!({})));
-        assert_eq!(code(request("text/plain", "{}".into())).await, Err(Code::UnsupportedMediaType));
-        assert_eq!(code(request("", "{}".into())).await, Err(Code::UnsupportedMediaType));
+        let code = async |request: Request| {
+            RawBody::<MAX_BYTES>(read(request, &budget, MAX_BYTES).await).json().map_err(|problem| problem.code())
+        };
         assert_eq!(code(request("application/json", "".into())).await, Err(Code::InvalidJson));
         let padded = |bytes: usize| format!("{}1", " ".repeat(bytes - 1));
         assert_eq!(code(request("application/json", padded(MAX_BYTES).into())).await, Ok(json!(1)));
@@ -244,8 +277,57 @@ mod tests {
         let frames = (0..20).map(|_| Ok::<_, std::io::Error>(axum::body::Bytes::from(vec![b' '; 65_536])));
         let chunked = axum::body::Body::from_stream(futures_util::stream::iter(frames));
         assert_eq!(code(request("application/json", chunked)).await, Err(Code::PayloadTooLarge));
-        let mut gzip = request("application/json", "{}".into());
-        gzip.headers_mut().insert("content-encoding", "gzip".parse().unwrap());
-        assert_eq!(code(gzip).await, Err(Code::UnsupportedMediaType));
+        assert_eq!(budget.bytes().get(), 0, "all of it was given back");
+    }
+
+    #[test]
+    fn rfc_9110_sections_8_3_and_8_4_content_type_and_encoding() {
+        type Fields<'a> = &'a [(&'static str, &'a str)];
+        let json = ("content-type", "application/json");
+        let of = |value: &str| -> bool {
+            check_type(&HeaderMap::from_iter([(header::CONTENT_TYPE, HeaderValue::from_str(value).unwrap())])).is_ok()
+        };
+        let good = [
+            "application/json",
+            "Application/JSON",
+            "application/merge-patch+json",
+            "application/json ; charset=UTF-8",
+        ];
+        let more = [
+            "application/json;charset=\"utf-8\"",
+            "application/json; v=1",
+            "application/json;",
+            "application/json; ;a=b",
+        ];
+        for value in good.into_iter().chain(more) {
+            assert!(of(value), "{value}");
+        }
+        let bad = ["", "text/plain", "text/json", "application/jsonp", "application/", "application/json/x", "json"];
+        let worse = [
+            "application/json charset=utf-8",
+            "application/json; charset",
+            "application/json; charset=",
+            "image/svg+json",
+        ];
+        let other =
+            ["application/json; charset=utf-16", "application/json; charset=\"latin1", "application/json, text/plain"];
+        for value in bad.into_iter().chain(worse).chain(other) {
+            assert!(!of(value), "{value}");
+        }
+        let table: [(Fields, bool); 6] = [
+            (&[json, ("content-encoding", "identity")], true),
+            (&[json, ("content-encoding", "Identity")], true),
+            (&[json, ("content-encoding", "gzip")], false),
+            (&[json, ("content-encoding", "identity"), ("content-encoding", "gzip")], false),
+            (&[json, json], false),
+            (&[], false),
+        ];
+        for (fields, good) in table {
+            let mut headers = HeaderMap::new();
+            for (name, value) in fields {
+                headers.append(*name, HeaderValue::from_str(value).unwrap());
+            }
+            assert_eq!(check_type(&headers).is_ok(), good, "{fields:?}");
+        }
     }
 }

@@ -17,7 +17,7 @@ use crate::domain::webhook::{Attempt, DeliveryState};
 
 use super::AppState;
 use super::auth::PartnerOrPlatform;
-use super::body::RawBody;
+use super::body::{RawBody, SMALL};
 use super::extract::{NoParameters, Path, Query};
 use super::middleware::Deadline;
 use super::page::{Cursor, Limit, Page};
@@ -187,7 +187,7 @@ pub async fn redeliver_since(
     Path(path): Path<WebhookPath>,
     Query(NoParameters {}): Query<NoParameters>,
     State(state): State<AppState>,
-    body: RawBody,
+    body: RawBody<SMALL>,
 ) -> Result<(StatusCode, Json<Redelivered>), Problem> {
     let key = webhooks::own(&caller, path.id)?;
     webhooks::get_webhook(&state.app, &key).await?;

@@ -15,7 +15,7 @@ use crate::domain::text::Prose;
 use crate::domain::time::Time;
 
 use super::auth::PlatformOnly;
-use super::body::{RawBody, from_value};
+use super::body::{RawBody, SMALL, from_value};
 use super::extract::{NoParameters, Path, Query};
 use super::page::{Cursor, Limit, Page};
 use super::problem::Problem;
@@ -56,7 +56,7 @@ pub struct Erasure {
     state: ErasureState,
     /// When it was asked for: what was recorded later stays.
     requested_at: Time,
-    /// When it began, about ten seconds later; null before.
+    /// When it began, about forty seconds later; null before.
     #[schema(required = true)]
     started_at: Option<Time>,
     /// When it was done; null before.
@@ -135,7 +135,7 @@ pub async fn request_erasure(
     PlatformOnly(caller): PlatformOnly,
     Query(NoParameters {}): Query<NoParameters>,
     State(state): State<AppState>,
-    body: RawBody,
+    body: RawBody<SMALL>,
 ) -> Result<Response, Problem> {
     let mut members = body.object()?;
     let digest = commands::digest(&mut members);

@@ -100,6 +100,9 @@ pub struct Feed {
 /// A partner's answer looks at 5,000 events at most, whosever they are, and an answer ends early where telling the statuses of long past events
 /// takes too long; then there is `more`.
 ///
+/// An event whose row is not what was written has its place: an item of `type` `event.unreadable`. An event that a newer version of the service wrote is never
+/// passed over: this replica's page ends before it, and asked from there it answers `503` with `Retry-After`, until a replica of that version is asked.
+///
 /// An item whose `type` is `webhook.disabled` is no event of a task: the service gave up one of the caller's webhooks.
 #[utoipa::path(get, path = "/events", tag = "events", security(("partnerKey" = []), ("platformKey" = [])), params(FeedQuery), responses(
     (status = 200, description = "What follows the cursor.", body = Feed),

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 
+use crate::app::caller::time_until;
 use crate::domain::id::{BuyerId, CredentialId};
 use crate::domain::time::Time;
 
@@ -65,7 +66,7 @@ pub struct Verified {
     /// `token-` and the first 16 hex digits of SHA-256 of the `session_id`, else the `jti`, else the token's signature,
     /// whichever the token has: so the tokens of one session count as one credential.
     pub credential_id: CredentialId,
-    /// The `exp`.
+    /// From when on the token is not accepted: its `exp` and the leeway.
     pub expires_at: Time,
 }
 
@@ -138,12 +139,19 @@ impl Verifier {
         Ok(Self { keys, audience: settings.audience, issuer: settings.issuer, good: Cache::new(MAX_GOOD) })
     }
 
+    /// Accepts tokens signed with this secret if nothing else was configured.
+    pub(super) fn admit(&mut self, secret: &str) {
+        if matches!(self.keys, Keys::None) {
+            self.keys = Keys::Secret(DecodingKey::from_secret(secret.as_bytes()));
+        }
+    }
+
     /// Checks a token at the time `now`.
     pub async fn verify(&self, token: &str, now: Time) -> Result<Verified, Refusal> {
         let (digest, keys) = (Sha256::digest(token).into(), self.keys.reading());
         if let Some(good) = self.good.get(&digest)
             && good.keys == keys
-            && !is_over(seconds(good.verified.expires_at), now)
+            && !time_until(good.verified.expires_at, now).is_zero()
         {
             return Ok(good.verified);
         }
@@ -183,8 +191,10 @@ impl Verifier {
 
     fn check_claims(&self, claims: Claims, signature: &str, now: Time) -> Result<Verified, Refusal> {
         let exp = claims.exp.ok_or(Refusal::Invalid("the token has no `exp`"))?;
-        let expires_at = instant(exp).ok_or(Refusal::Invalid("the token's `exp` is no time"))?;
-        if is_over(exp, now) {
+        let expires_at = instant(exp)
+            .and_then(|_| instant(exp + LEEWAY_SECONDS))
+            .ok_or(Refusal::Invalid("the token's `exp` is no time"))?;
+        if time_until(expires_at, now).is_zero() {
             return Err(Refusal::Invalid("the token has expired"));
         }
         if claims.nbf.is_some_and(|nbf| nbf - LEEWAY_SECONDS > seconds(now)) {
@@ -226,10 +236,6 @@ fn signed_by(key: &DecodingKey, algorithm: Algorithm, message: &str, signature: 
     jsonwebtoken::crypto::verify(signature, message.as_bytes(), key, algorithm).unwrap_or(false)
 }
 
-fn is_over(exp: f64, now: Time) -> bool {
-    exp + LEEWAY_SECONDS <= seconds(now)
-}
-
 #[expect(clippy::cast_precision_loss, reason = "microseconds of this millennium are exact in an f64")]
 fn seconds(time: Time) -> f64 {
     time.micros() as f64 / 1e6
@@ -238,9 +244,9 @@ fn seconds(time: Time) -> f64 {
 fn instant(seconds: f64) -> Option<Time> {
     // Far beyond any token, and far within what chrono and an i64 can hold.
     let in_range = (0.0..1e11).contains(&seconds);
-    #[expect(clippy::cast_possible_truncation, reason = "in range; the fraction of a second is of no interest")]
-    let whole = seconds as i64;
-    in_range.then(|| Time::from_micros(whole * 1_000_000))
+    #[expect(clippy::cast_possible_truncation, reason = "in range; what is less than a microsecond is of no interest")]
+    let micros = (seconds * 1e6) as i64;
+    in_range.then(|| Time::from_micros(micros))
 }
 
 fn credential_id(of: &str) -> CredentialId {

@@ -1,4 +1,4 @@
-//! What `/metrics` shows. Labels come from the contract (operation ids) or are few and fixed, never from a request, so
+//! What `/metrics` shows, on a listener of its own: [`super::operator_router`]. Labels come from the contract (operation ids) or are few and fixed, never from a request, so
 //! that nobody can make the number of time series grow.
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -12,11 +12,17 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 use tokio::time::Instant;
 
 use super::AppState;
-use super::problem::Problem;
+use super::problem::{Code, Problem};
+
+mod process;
+
+/// Where they are.
+pub const PATH: &str = "/metrics";
 
 /// The content type of Prometheus's text format in its `OpenMetrics` form.
 const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -28,6 +34,16 @@ pub struct Metrics {
     requests: Family<Labels, Counter>,
     durations: Family<OperationLabel, Histogram, fn() -> Histogram>,
     in_flight: Gauge,
+    /// In the order of [`Code::ALL`].
+    problems: Vec<Counter>,
+}
+
+/// What goes before the name of every metric of ours; those of the process have the names that all programs use.
+const PREFIX: &str = "stagegate";
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct CodeLabel {
+    code: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -43,18 +59,38 @@ struct OperationLabel {
 
 impl Default for Metrics {
     fn default() -> Self {
-        let mut registry = Registry::with_prefix("stagegate");
+        let mut root = Registry::default();
+        root.register_collector(Box::new(process::Process));
+        let registry = root.sub_registry_with_prefix(PREFIX);
+        let profile = if cfg!(debug_assertions) { "debug" } else { "release" };
+        let build = vec![
+            ("version", env!("CARGO_PKG_VERSION")),
+            ("profile", profile),
+            ("os", std::env::consts::OS),
+            ("arch", std::env::consts::ARCH),
+        ];
+        registry.register("build", "The running program, always 1", Info::new(build));
+        let problems = Family::<CodeLabel, Counter>::default();
+        let help = "Requests answered with an error, by its code in the contract";
+        registry.register("http_problems", help, problems.clone());
+        // All from the start: the first of a kind is an increase, too.
+        let count = |code: &Code| problems.get_or_create_owned(&CodeLabel { code: code.as_str() });
+        let problems = Code::ALL.iter().map(count).collect();
         let requests = Family::default();
         let durations = Family::new_with_constructor(buckets as fn() -> Histogram);
         let in_flight = Gauge::default();
-        registry.register("http_requests", "Requests answered, by operation and class of status", requests.clone());
+        registry.register(
+            "http_requests",
+            "Requests answered, by operation and class of status; aborted: the client went away first",
+            requests.clone(),
+        );
         registry.register(
             "http_request_duration_seconds",
             "Seconds until the answer began, by operation",
             durations.clone(),
         );
         registry.register("http_requests_in_flight", "Requests being served", in_flight.clone());
-        Self { registry: Mutex::new(registry), requests, durations, in_flight }
+        Self { registry: Mutex::new(root), requests, durations, in_flight, problems }
     }
 }
 
@@ -65,7 +101,14 @@ fn buckets() -> Histogram {
 impl Metrics {
     /// Adds metrics of another part of the service.
     pub fn register(&self, add: impl FnOnce(&mut Registry)) {
-        add(&mut self.registry.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut root = self.registry.lock().unwrap_or_else(PoisonError::into_inner);
+        add(root.sub_registry_with_prefix(PREFIX));
+    }
+
+    /// Adds the gauge of the bodies under way.
+    pub(super) fn register_bodies(&self, bytes: &Gauge) {
+        let help = "Bytes of request bodies that are being received or parsed";
+        self.register(|registry| registry.register("http_request_body_bytes", help, bytes.clone()));
     }
 
     /// Counts a request from now until [`InFlight::answered`], or until it is dropped because the client went away.
@@ -151,6 +194,11 @@ impl InFlight {
         self.operation.is_asked_all_the_time
     }
 
+    /// Counts an answer that is an error.
+    pub(super) fn refused(&self, code: Code) {
+        self.metrics.problems[code as usize].inc();
+    }
+
     /// Counts the answer; says how long it took.
     pub(super) fn answered(mut self, status: StatusCode) -> Duration {
         self.outcome = Outcome::of(status);
@@ -170,13 +218,7 @@ impl Drop for InFlight {
     }
 }
 
-/// Prometheus metrics
-///
-/// Request counts and durations by operation, and what other parts of the service count. No task, partner or buyer is
-/// named.
-#[utoipa::path(get, path = "/metrics", tag = "operation", security(()), responses(
-    (status = 200, description = "The metrics in OpenMetrics text.", body = String, content_type = "application/openmetrics-text"),
-))]
+/// All metrics as `OpenMetrics` text. No task and no buyer is named.
 pub async fn metrics(State(state): State<AppState>) -> Result<impl IntoResponse, Problem> {
     let text = state.metrics.encode().map_err(Problem::internal)?;
     Ok(([(header::CONTENT_TYPE, CONTENT_TYPE)], text))

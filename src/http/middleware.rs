@@ -25,7 +25,7 @@ use crate::ids;
 use super::metrics::{InFlight, Metrics, Operation};
 use super::problem::{Code, Problem, REQUEST_ID};
 
-/// Characters of a path that are logged.
+/// Characters of a path or a method that are logged.
 const MAX_PATH: usize = 200;
 
 /// The header that carries a request's id, both ways.
@@ -141,7 +141,7 @@ impl Begun {
     fn new_span(&self) -> Span {
         tracing::info_span!(
             "request", request_id = %self.id.to_str().unwrap_or_default(), operation = self.in_flight.operation(),
-            method = %self.method, path = &*self.path, caller = tracing::field::Empty
+            method = shown(self.method.as_str()), path = &*self.path, caller = tracing::field::Empty
         )
     }
 
@@ -150,6 +150,9 @@ impl Begun {
         let headers = response.headers_mut();
         protect(headers);
         headers.insert(REQUEST_ID_HEADER, self.id.clone());
+        if let Some(code) = response.extensions().get() {
+            self.in_flight.refused(*code);
+        }
         self.answered(response.status());
         Ok(response)
     }
@@ -168,7 +171,7 @@ impl Begun {
     }
 }
 
-/// As much of a path as is logged.
+/// As much of a path or a method as is logged.
 fn shown(path: &str) -> &str {
     path.char_indices().nth(MAX_PATH).map_or(path, |(end, _)| &path[..end])
 }

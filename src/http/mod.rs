@@ -9,6 +9,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::FromRef;
 use axum::http::{HeaderName, HeaderValue, Method, header};
+use axum::routing::get;
 use tower::layer::{Layer as _, layer_fn};
 use tower_http::cors::CorsLayer;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
@@ -24,6 +25,7 @@ pub mod body;
 mod commands;
 pub mod deliveries;
 mod docs;
+mod door;
 pub mod erasures;
 mod etag;
 pub mod events;
@@ -32,7 +34,9 @@ pub mod extract;
 pub mod feed;
 pub mod health;
 pub mod jwt;
+pub mod listener;
 pub mod log;
+mod media;
 pub mod metrics;
 pub mod middleware;
 pub mod openapi;
@@ -64,17 +68,52 @@ pub struct Settings {
     pub cors_origins: Vec<String>,
     /// How long a request may take.
     pub limits: middleware::Limits,
+    /// How many bytes of bodies may be under way.
+    pub body_memory: body::budget::Size,
 }
 
 /// Why the HTTP surface cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The configured credentials.
-    #[error("the configured credentials cannot be used")]
+    #[error(transparent)]
     Auth(#[from] auth::Error),
     /// A configured origin.
-    #[error("`{0}` is not an origin such as https://aitasker.example")]
+    #[error("STAGEGATE_CORS_ORIGINS: `{0}` is not an origin such as https://aitasker.example")]
     Origin(String),
+}
+
+/// Settings that were found usable. Made before anything else is started, so that a mistake is the first thing that is said.
+#[derive(Debug)]
+pub struct Checked {
+    auth: auth::Auth,
+    origins: Vec<HeaderValue>,
+    limits: middleware::Limits,
+    body_memory: body::budget::Size,
+}
+
+impl Settings {
+    /// Checks the settings; reads the keys for buyers' tokens.
+    ///
+    /// # Errors
+    ///
+    /// When one of them cannot be used; names it.
+    pub async fn check(self) -> Result<Checked, Error> {
+        let auth = auth::Auth::new(&self.platform_keys, self.buyers).await?;
+        let origins = self.cors_origins.iter().map(|origin| parse_origin(origin)).collect::<Result<_, _>>()?;
+        Ok(Checked { auth, origins, limits: self.limits, body_memory: self.body_memory })
+    }
+}
+
+impl Checked {
+    /// Accepts a trial's credentials beside the configured ones: the buyers' secret only where no other check of buyers' tokens is configured.
+    ///
+    /// # Errors
+    ///
+    /// When the platform's key has not the form of one.
+    pub fn admit(&mut self, platform_key: &str, buyer_secret: &str) -> Result<(), Error> {
+        Ok(self.auth.admit(platform_key, buyer_secret)?)
+    }
 }
 
 /// What handlers share. Cheap to clone, as it is for every request.
@@ -94,6 +133,7 @@ pub struct Shared {
     observer: Arc<middleware::Observer>,
     origins: Vec<HeaderValue>,
     limits: middleware::Limits,
+    bodies: body::budget::Budget,
 }
 
 impl Deref for AppState {
@@ -107,13 +147,21 @@ impl Deref for AppState {
 impl AppState {
     /// Checks the settings; reads the keys for buyers' tokens.
     pub async fn new(app: Arc<App>, settings: Settings) -> Result<Self, Error> {
-        let auth = auth::Auth::new(&settings.platform_keys, settings.buyers).await?;
-        let origins = settings.cors_origins.iter().map(|origin| parse_origin(origin)).collect::<Result<_, _>>()?;
+        Ok(Self::of(app, settings.check().await?))
+    }
+
+    /// For settings that were checked.
+    pub fn of(app: Arc<App>, Checked { auth, origins, limits, body_memory }: Checked) -> Self {
         let document = openapi::document();
         let metrics = Arc::<metrics::Metrics>::default();
-        let observer = Arc::new(middleware::Observer::new(openapi::operations(&document), &metrics));
+        // On a listener of its own, so not in the contract.
+        let scrape = (Method::GET, metrics::PATH.to_owned(), "metrics".to_owned());
+        let operations = openapi::operations(&document).chain([scrape]);
+        let observer = Arc::new(middleware::Observer::new(operations, &metrics));
         let contract = openapi::Contract::of(&document);
-        Ok(Self(Arc::new(Shared { app, auth, metrics, contract, observer, origins, limits: settings.limits })))
+        let bodies = body::budget::Budget::new(body_memory.0);
+        metrics.register_bodies(bodies.bytes());
+        Self(Arc::new(Shared { app, auth, metrics, contract, observer, origins, limits, bodies }))
     }
 }
 
@@ -168,7 +216,6 @@ fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(log::get_audit_key))
         .routes(routes!(health::health))
         .routes(routes!(health::ready))
-        .routes(routes!(metrics::metrics))
         .routes(routes!(openapi::openapi_yaml))
         .routes(routes!(openapi::openapi_json))
 }
@@ -177,6 +224,15 @@ fn routes() -> OpenApiRouter<AppState> {
 fn router(state: AppState) -> Router {
     let (router, _) = routes().split_for_parts();
     dress(router.merge(docs::router()), state)
+}
+
+/// What operators read, for a listener that callers do not reach: metrics, and what is also public, liveness and readiness.
+pub fn operator_router(state: AppState) -> Router {
+    let routes = Router::new()
+        .route(metrics::PATH, get(metrics::metrics))
+        .route("/health", get(health::health))
+        .route("/ready", get(health::ready));
+    dress(routes, state)
 }
 
 /// Routes below `/api/v1`. `OpenApiRouter::nest` does the same at a price: it takes the path of every request apart and writes it anew.
@@ -213,32 +269,40 @@ fn parse_origin(origin: &str) -> Result<HeaderValue, Error> {
     HeaderValue::from_str(origin).map_err(|_| invalid())
 }
 
+/// Request headers that pages of other origins may send: all that the contract names.
+const ALLOWED_HEADERS: [HeaderName; 8] = [
+    header::AUTHORIZATION,
+    header::CONTENT_TYPE,
+    header::IF_MATCH,
+    header::IF_NONE_MATCH,
+    HeaderName::from_static("idempotency-key"),
+    HeaderName::from_static("last-event-id"),
+    HeaderName::from_static("x-aitasker-key"),
+    middleware::REQUEST_ID_HEADER,
+];
+
+/// Response headers that pages of other origins may read: all that the contract names.
+const EXPOSED_HEADERS: [HeaderName; 7] = [
+    header::ALLOW,
+    header::ETAG,
+    header::LOCATION,
+    header::RETRY_AFTER,
+    header::WWW_AUTHENTICATE,
+    HeaderName::from_static("idempotent-replayed"),
+    middleware::REQUEST_ID_HEADER,
+];
+
 /// With no origins configured no answer has a CORS header, so browsers let no other page read it. Credentials are sent
 /// in a header that scripts set, never in cookies, so `Access-Control-Allow-Credentials` is not needed.
 fn cors(origins: &[HeaderValue]) -> tower::util::Either<CorsLayer, tower::layer::util::Identity> {
     if origins.is_empty() {
         return tower::util::Either::Right(tower::layer::util::Identity::new());
     }
-    let name = HeaderName::from_static;
     let layer = CorsLayer::new()
         .allow_origin(origins.to_vec())
         .allow_methods([Method::GET, Method::POST, Method::PUT, Method::DELETE])
-        .allow_headers([
-            header::AUTHORIZATION,
-            header::CONTENT_TYPE,
-            header::IF_MATCH,
-            header::IF_NONE_MATCH,
-            name("idempotency-key"),
-            name("last-event-id"),
-            middleware::REQUEST_ID_HEADER,
-        ])
-        .expose_headers([
-            header::ETAG,
-            header::LOCATION,
-            header::RETRY_AFTER,
-            name("idempotent-replayed"),
-            middleware::REQUEST_ID_HEADER,
-        ])
+        .allow_headers(ALLOWED_HEADERS)
+        .expose_headers(EXPOSED_HEADERS)
         .max_age(Duration::from_hours(1));
     tower::util::Either::Left(layer)
 }

@@ -20,7 +20,7 @@ use utoipa::{PartialSchema, ToSchema};
 use crate::domain::workflow::MistakeCode;
 
 use super::problem::{self, Code, Problem};
-use super::{AppState, routes};
+use super::{AppState, body, routes};
 
 mod delivered;
 
@@ -55,10 +55,15 @@ pub(super) fn base() -> OpenApi {
 const INTRODUCTION: &str = "Approval workflows for the AITasker marketplace: stages, decisions and a trail that proves them.
 
 JSON in snake_case; ids are UUIDs, times RFC 3339 in UTC. Unknown fields and parameters, duplicate keys, lone surrogates, NUL
-characters, numbers beyond ±(2^53 − 1) and nesting deeper than 32 levels are refused; bodies are at most 1 MiB.
+characters, numbers beyond ±(2^53 − 1) and nesting deeper than 32 levels are refused; `1.0` and `1e2` are integers. Bodies are at most
+1 MiB, or less where an operation says so.
+
+A request has at most 8 KiB of path and query (`414`), 32 names in its query (`400`), 100 header fields and 64 KiB of header in all (`431`).
+HTTP/1.1 needs one valid `Host` (`400`), and knows no transfer encoding but `chunked` (`501`).
 
 Errors are `application/problem+json` (RFC 9457) with a stable `code`; the codes are listed at the schema `Code`. Every answer
-carries `X-Request-Id`; a request's own is kept if it is up to 100 letters, digits or `-_.:`.
+carries `X-Request-Id`; a request's own is kept if it is up to 100 letters, digits or `-_.:`. Only what is no HTTP request that can be read at all,
+or has more than 64 KiB of header, is answered with the bare status (`400`, `414`, `431`), or not at all, and the connection closes.
 
 A request carries exactly one credential. What belongs to somebody else does not exist: `404`.";
 
@@ -192,9 +197,16 @@ fn complete_operation(path: &str, operation: &mut Operation) {
         let other_way = SecurityRequirement::new::<_, [&str; 0], &str>("partnerKeyHeader", []);
         operation.security.get_or_insert_default().push(other_way);
     }
-    let mut statuses = BTreeSet::from([StatusCode::INTERNAL_SERVER_ERROR, StatusCode::SERVICE_UNAVAILABLE]);
+    let mut statuses = BTreeSet::from([
+        StatusCode::BAD_REQUEST,
+        StatusCode::URI_TOO_LONG,
+        StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+        StatusCode::INTERNAL_SERVER_ERROR,
+        StatusCode::SERVICE_UNAVAILABLE,
+    ]);
     if !schemes.is_empty() {
-        statuses.extend([StatusCode::BAD_REQUEST, StatusCode::UNAUTHORIZED]);
+        // Whoever has a credential has a share.
+        statuses.extend([StatusCode::UNAUTHORIZED, StatusCode::TOO_MANY_REQUESTS]);
     }
     if !schemes.is_empty() && schemes.len() < 3 {
         statuses.insert(StatusCode::FORBIDDEN);
@@ -202,12 +214,17 @@ fn complete_operation(path: &str, operation: &mut Operation) {
     if path.contains('{') {
         statuses.insert(StatusCode::NOT_FOUND);
     }
-    if operation.request_body.is_some() {
+    if let Some(RefOr::T(body)) = &mut operation.request_body {
+        let is_small = operation.operation_id.as_ref().is_some_and(|id| body::SMALL_OPERATIONS.contains(&id.as_str()));
+        let most = if is_small { "At most 64 KiB." } else { "At most 1 MiB." };
+        body.description =
+            Some(body.description.take().map_or_else(|| most.to_owned(), |text| format!("{text} {most}")));
         statuses.extend([
             StatusCode::REQUEST_TIMEOUT,
             StatusCode::PAYLOAD_TOO_LARGE,
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             StatusCode::UNPROCESSABLE_ENTITY,
+            StatusCode::NOT_IMPLEMENTED,
         ]);
     }
     for response in operation.responses.responses.iter_mut().filter(|(status, _)| status.starts_with(['4', '5'])) {
@@ -257,7 +274,7 @@ fn error_response(status: StatusCode) -> Response {
         ResponseBuilder::new().description(lines.join("\n")).content(problem::CONTENT_TYPE, problem_content(status));
     let response = match status {
         StatusCode::UNAUTHORIZED => response.header("WWW-Authenticate", header("`Bearer`, and what is wrong.")),
-        StatusCode::SERVICE_UNAVAILABLE => {
+        StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => {
             response.header("Retry-After", header("Seconds until it is worth another try."))
         }
         StatusCode::METHOD_NOT_ALLOWED => response.header("Allow", header("The methods that the path has.")),

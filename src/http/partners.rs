@@ -13,7 +13,7 @@ use crate::domain::time::Time;
 
 use super::AppState;
 use super::auth::PlatformOnly;
-use super::body::RawBody;
+use super::body::{RawBody, SMALL};
 use super::extract::{NoParameters, Path, Query};
 use super::page::{Cursor, Limit, Page};
 use super::problem::Problem;
@@ -128,7 +128,7 @@ pub async fn create_partner(
     PlatformOnly(caller): PlatformOnly,
     Query(NoParameters {}): Query<NoParameters>,
     State(state): State<AppState>,
-    body: RawBody,
+    body: RawBody<SMALL>,
 ) -> Result<Created<Partner>, Problem> {
     let NewPartner { name } = body.parse()?;
     let partner = partners::create_partner(&state.app, &caller, name).await?;

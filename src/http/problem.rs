@@ -85,10 +85,40 @@ impl Problem {
             .caused_by(source)
     }
 
+    /// Something that the service depends on was asked and did not answer; `source` is logged and not sent.
+    pub fn unanswered(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        let detail = "The database did not answer. What was asked may or may not have been recorded; sending the same request again, with \
+            the same id, is safe.";
+        Self::new(Code::Unavailable, detail)
+            .header(header::RETRY_AFTER, HeaderValue::from_static("2"))
+            .caused_by(source)
+    }
+
+    /// What is known here is older than what the caller asked for.
+    pub fn behind() -> Self {
+        let detail = "The version in `min_version` is not known here (yet). Try again shortly, or read without it.";
+        Self::new(Code::Unavailable, detail).header(header::RETRY_AFTER, HeaderValue::from_static("1"))
+    }
+
+    /// The replica cannot serve for this reason, which is sent, and whose own causes are logged.
+    pub fn not_ready(code: Code, why: impl StdError + Send + Sync + 'static) -> Self {
+        let mut detail = why.to_string();
+        if let Some(first) = detail.get_mut(..1) {
+            first.make_ascii_uppercase();
+        }
+        detail.push('.');
+        Self::new(code, detail).header(header::RETRY_AFTER, HeaderValue::from_static("2")).caused_by(why)
+    }
+
     /// More requests than can be served; nothing was done.
     pub fn overloaded() -> Self {
         Self::new(Code::Overloaded, "The service is overloaded. Try again shortly.")
             .header(header::RETRY_AFTER, HeaderValue::from_static("1"))
+    }
+
+    /// The caller's own share is used up, while others are served; `detail` says what there is too much of. Nothing was done.
+    pub fn too_many_at_once(detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(Code::TooManyAtOnce, detail).header(header::RETRY_AFTER, HeaderValue::from_static("1"))
     }
 
     /// Adds what is wrong with the input.
@@ -178,6 +208,8 @@ impl IntoResponse for Problem {
             Err(_) => (StatusCode::INTERNAL_SERVER_ERROR, Vec::new()),
         };
         let mut response = (status, [(header::CONTENT_TYPE, CONTENT_TYPE)], body).into_response();
+        // For those who count.
+        response.extensions_mut().insert(self.code);
         for (name, value) in self.headers {
             response.headers_mut().insert(name, value);
         }
@@ -195,7 +227,7 @@ pub struct FieldError {
     /// What is wrong, as a stable word for programs. Of the form: `required`, `unknown_field`, `duplicate_key`, `wrong_type`,
     /// `invalid_value`, `number_out_of_range`, `nul_character`, `lone_surrogate`, `too_deep`. Of the content: `unknown_value`,
     /// `unknown_stage`, `unknown_revision`, `too_long`, `too_many`, `out_of_range`, `not_allowed` (beside the other fields, or
-    /// for this party), `not_equal` (two places that must say the same), `in_future`, `not_in_future`. Of a workflow
+    /// for this party), `not_equal` (two places that must say the same), `in_future`, `not_in_future`, `reserved`. Of a workflow
     /// definition: the schema `MistakeCode`. Later versions may add words.
     #[schema(value_type = String, example = "required")]
     pub code: Cow<'static, str>,

@@ -13,6 +13,7 @@ use crate::domain::party::Party;
 use crate::domain::task::PhaseName;
 use crate::domain::text::Name;
 use crate::domain::time::Time;
+use crate::domain::unreadable::{ListedTask, UnreadableTask};
 use crate::domain::view::TaskView;
 
 use super::AppState;
@@ -54,12 +55,22 @@ pub struct ReviewsQuery {
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Reviews {
     /// The tasks, the earliest due first, those without a limit last.
-    items: Vec<Review>,
+    items: Vec<ListedReview>,
     /// How many wait at each stage where any does, whatever the page and the filters.
     counts: Vec<StageCount>,
     /// Give it as `cursor` to get the next page; null on the last one. Opaque.
     #[schema(required = true)]
     next: Option<String>,
+}
+
+/// A row of the page.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(untagged)]
+pub enum ListedReview {
+    /// A task that waits.
+    Review(Box<Review>),
+    /// One that cannot be shown: it has `unreadable`, which no other has.
+    Unreadable(UnreadableTask),
 }
 
 /// A task that waits on the caller's party.
@@ -150,10 +161,19 @@ pub async fn list_reviews(
     let after = query.cursor.map(|Cursor((due_at, task_id))| DueAfter { due_at, task_id });
     let found = reviews::list_reviews(&state.app, &caller, filter, (after, query.limit.rows())).await?;
     Ok(Json(Reviews {
-        items: found.items.into_iter().map(Review::from).collect(),
+        items: found.items.into_iter().map(ListedReview::from).collect(),
         counts: found.counts.into_iter().map(StageCount::from).collect(),
         next: found.next.map(|last| Cursor((last.due_at, last.task_id)).encode()),
     }))
+}
+
+impl From<ListedTask> for ListedReview {
+    fn from(task: ListedTask) -> Self {
+        match task {
+            ListedTask::Task(task) => Self::Review(Box::new(Review::from(*task))),
+            ListedTask::Unreadable(task) => Self::Unreadable(task),
+        }
+    }
 }
 
 impl From<TaskView> for Review {

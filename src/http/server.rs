@@ -37,6 +37,13 @@ const PING_TIMEOUT: Duration = Duration::from_secs(10);
 /// Requests that one HTTP/2 connection may have running.
 const MAX_STREAMS: u32 = 100;
 
+/// The header of a request in all, its first line included; beyond it the answer is 431 and the connection closes. So an
+/// unfinished header holds at most twice as much: the buffer doubles as it grows.
+pub const MAX_HEADER_BYTES: usize = 64 << 10;
+
+/// Bytes of bodies that an HTTP/2 connection may send before a handler reads them.
+const WINDOW: u32 = 64 << 10;
+
 /// What a connection may take.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
@@ -161,18 +168,23 @@ async fn is_http1(stream: &TcpStream) -> bool {
 fn http1(header_timeout: Duration) -> http1::Builder {
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(header_timeout);
+    // Both: hyper reads no more than its buffer holds, and refuses a header that came at one go.
+    builder.max_buf_size(MAX_HEADER_BYTES).max_header_size(MAX_HEADER_BYTES);
     builder
 }
 
 fn any(header_timeout: Duration) -> Builder<TokioExecutor> {
     let mut builder = Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(header_timeout);
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(header_timeout).max_buf_size(MAX_HEADER_BYTES);
     builder
         .http2()
         .timer(TokioTimer::new())
         .keep_alive_interval(PING_INTERVAL)
         .keep_alive_timeout(PING_TIMEOUT)
-        .max_concurrent_streams(MAX_STREAMS);
+        .max_concurrent_streams(MAX_STREAMS)
+        .max_header_list_size(u32::try_from(MAX_HEADER_BYTES).unwrap_or(u32::MAX))
+        .initial_stream_window_size(WINDOW)
+        .initial_connection_window_size(WINDOW);
     builder
 }
 

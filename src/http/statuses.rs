@@ -7,18 +7,19 @@ use axum::extract::State;
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
-use serde::Deserialize;
-use serde_json::value::RawValue;
+use serde::{Deserialize, Serialize};
+use serde_json::value::{RawValue, to_raw_value};
 use tokio::time::timeout;
-use utoipa::IntoParams;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::app::App;
-use crate::app::statuses::Status;
+use crate::app::statuses::{AtLeast, Status};
 use crate::app::tasks::{self, OpenedAfter};
 use crate::app::watch::{Woken, watch_task_status};
 use crate::domain::id::TaskId;
 use crate::domain::pace::StatusView;
 use crate::domain::time::Time;
+use crate::domain::unreadable::UnreadableTask;
 
 use super::auth::{BuyerOnly, Holder};
 use super::extract::{Path, Query, parse_query};
@@ -51,8 +52,8 @@ pub struct StatusQuery {
     #[param(value_type = Option<u32>, maximum = 55, default = 0)]
     #[serde(default)]
     wait: Wait,
-    /// A version of the status that the caller knows of, such as from a command's answer: it gets no older one. If there is no such version (yet),
-    /// it gets the newest there is.
+    /// A version of the task or its status that the caller knows of, such as from a command's answer: it gets no older status, or `503` if there is no
+    /// such version (yet).
     #[param(value_type = Option<u64>, default = 0)]
     #[serde(default)]
     min_version: u64,
@@ -83,7 +84,7 @@ impl Wait {
 /// `remaining_seconds` are as of the answer and change neither.
 ///
 /// What other replicas have just written may be missing for less than a second; what this one has written never is, nor is anything older answered than
-/// the newest version in `If-None-Match` or `min_version`.
+/// the newest version in `If-None-Match` (if there is such a version) or `min_version`.
 ///
 /// With `wait` and `If-None-Match` the answer is held until there is another status: `200` as soon as there is one, else `304` when the time is
 /// up; at once when the task is over, as its status never changes again; and earlier when the service is about to stop. A credential that
@@ -124,7 +125,7 @@ async fn respond(
     id: TaskId,
     (query, known): (StatusQuery, etag::IfNoneMatch),
 ) -> Result<Response, Problem> {
-    let at_least = known.newest().max(query.min_version);
+    let at_least = AtLeast { seen: known.newest(), required: query.min_version };
     let wait = query.wait.time().min(holder.left(app).unwrap_or(Duration::MAX));
     if wait.is_zero() || known.is_nothing() {
         let status = tasks::get_task_status(app, &holder.caller, id, at_least).await?;
@@ -153,11 +154,22 @@ async fn answer(app: &App, known: &etag::IfNoneMatch, status: &Status) -> Respon
     etag::tagged(status.version, tasks::answer_status(app, status).await)
 }
 
+/// A status in a list.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+#[allow(dead_code, reason = "says what is in a page; the rows are spliced in as they are stored")]
+pub enum ListedStatus {
+    /// As it is.
+    Status(Box<StatusView>),
+    /// One that cannot be shown: it has `unreadable`, which no other has.
+    Unreadable(UnreadableTask),
+}
+
 /// List the caller's statuses
 ///
-/// Those of all the buyer's tasks, the latest opened first.
+/// Those of all the buyer's tasks, the latest opened first. One that this replica cannot read has its place, with `task_id` and `unreadable` alone.
 #[utoipa::path(get, path = "/statuses", tag = "status", security(("buyerToken" = [])), params(StatusesQuery), responses(
-    (status = 200, description = "A page of statuses.", body = Page<StatusView>),
+    (status = 200, description = "A page of statuses.", body = Page<ListedStatus>),
 ))]
 pub async fn list_statuses(
     BuyerOnly(buyer): BuyerOnly,
@@ -166,7 +178,11 @@ pub async fn list_statuses(
 ) -> Result<Response, Problem> {
     let after = query.cursor.map(|Cursor((opened_at, task_id))| OpenedAfter { opened_at, task_id });
     let rows = tasks::list_statuses(&state.app, buyer, after, query.limit.and_one_more()).await?;
-    let page = Page::new(rows, query.limit, |row| (row.opened_at, row.task_id), |row| RawValue::from_string(row.json));
+    let key = |(place, _): &(OpenedAfter, _)| (place.opened_at, place.task_id);
+    let page = Page::new(rows, query.limit, key, |(place, status)| match status {
+        Ok(json) => RawValue::from_string(json),
+        Err(unreadable) => to_raw_value(&UnreadableTask { task_id: place.task_id, unreadable }),
+    });
     let Page { items, next } = page;
     let items = items.into_iter().collect::<Result<_, _>>().map_err(Problem::internal)?;
     let json = serde_json::to_string(&Page::<Box<RawValue>> { items, next }).map_err(Problem::internal)?;

@@ -10,14 +10,16 @@ use axum::response::{IntoResponse, Response};
 use futures_util::stream::unfold;
 use tokio::time::timeout;
 
-use crate::app::watch::{Watch, Woken, watch_task_status};
+use crate::app::App;
+use crate::app::statuses::AtLeast;
+use crate::app::watch::{self, Watch, Woken, watch_task_status};
 use crate::ids;
 
-use super::AppState;
 use super::auth::Holder;
 use super::extract::{NoParameters, Path, Query};
 use super::problem::{Code, Problem};
 use super::tasks::TaskPath;
+use super::{AppState, etag};
 
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 /// Tells nginx not to collect the answer first.
@@ -30,8 +32,8 @@ const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering")
 /// send it when they reconnect) nothing comes until there is a newer one. Every 15 s there is at least a comment.
 ///
 /// The stream ends after a status that is the task's last; asked again with its id the answer is `204`, which tells browsers not to reconnect. It
-/// ends, too, when the token expires, within a heartbeat when the key is revoked (which is told nothing more after 5 s), and when the service is about
-/// to stop, then with a `retry:`. Reconnect after each of these.
+/// ends, too, when the token expires and when the service is about to stop, each with a `retry:`, and within a heartbeat when the key is revoked (which is told nothing more
+/// after 5 s). Reconnect after each of these, with a token that is valid.
 #[utoipa::path(get, path = "/tasks/{id}/status/stream", tag = "status", security(("partnerKey" = []), ("platformKey" = []), ("buyerToken" = [])), params(TaskPath,
     ("Last-Event-ID" = Option<String>, Header, description = "The `id` of the last event that the caller has; one that is not a version counts as none.")), responses(
     (status = 200, description = "The events.", body = String, content_type = "text/event-stream"),
@@ -44,8 +46,9 @@ pub async fn stream_task_status(
     State(state): State<AppState>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let last = headers.get(LAST_EVENT_ID).and_then(|id| id.to_str().ok()?.parse().ok());
-    let watch = watch_task_status(&state.app, &holder.caller, path.id, last.unwrap_or_default()).await?;
+    let last = headers.get(LAST_EVENT_ID).and_then(|id| etag::version(id.as_bytes()));
+    let at_least = AtLeast { seen: last.unwrap_or_default(), required: 0 };
+    let watch = watch_task_status(&state.app, &holder.caller, path.id, at_least).await?;
     if watch.is_final() && last == Some(watch.status().version) {
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
@@ -103,10 +106,14 @@ impl Stream {
         let woken = timeout(patience, self.watch.changed()).await;
         if woken == Ok(Woken::Stopping) {
             self.next = Next::Nothing;
-            return Some(format!("retry: {}\n\n", pause_millis()).into());
+            return Some(retry(app));
         }
         // Whoever may not know any more is told nothing more. A database that is away ends no silent stream.
         // In a box: what waits has room for the wait alone.
+        if self.holder.left(app).is_some_and(|left| left.is_zero()) {
+            self.next = Next::Nothing;
+            return Some(retry(app));
+        }
         match Box::pin(self.holder.check(app)).await {
             Err(problem) if woken.is_ok() || problem.code() == Code::Unauthorized => return None,
             Ok(()) | Err(_) => {}
@@ -118,7 +125,33 @@ impl Stream {
     }
 }
 
-/// When to reconnect after a planned stop: not all in the same moment.
-fn pause_millis() -> u16 {
-    500 + u16::from_ne_bytes(ids::random()) % 2_000
+/// Tells when to reconnect.
+fn retry(app: &App) -> Bytes {
+    let (watchers, _) = watch::count(app);
+    format!("retry: {}\n\n", pause_millis(watchers)).into()
+}
+
+/// When to reconnect: at a random moment of 2 s, and of 1 s more for every 2,000 that wait here, so that the replicas
+/// that stay are not met by all of them at once.
+fn pause_millis(watchers: usize) -> u32 {
+    let spread = 2_000 + u32::try_from(watchers / 2).unwrap_or(u32::MAX).min(30_000);
+    500 + u32::from_ne_bytes(ids::random()) % spread
+}
+
+#[cfg(test)]
+mod tests {
+    use super::pause_millis;
+
+    #[test]
+    fn streams_that_end_together_do_not_come_back_together() {
+        for (watchers, seconds) in [(0, 2), (20_000, 12)] {
+            let mut by_second = vec![0; seconds];
+            for _ in 0..10_000 {
+                let at = pause_millis(watchers) - 500;
+                by_second[at as usize / 1_000] += 1;
+            }
+            let (fair, most) = (10_000 / seconds, by_second.iter().max().unwrap());
+            assert!(*most < fair * 3 / 2 && by_second.iter().all(|number| *number > fair / 2), "{by_second:?}");
+        }
+    }
 }

@@ -22,13 +22,14 @@ use uuid::Uuid;
 use crate::domain::id::TaskId;
 
 use super::middleware::Deadline;
-use super::{AppState, cors, middleware, router, statuses};
+use super::{AppState, cors, door, middleware, router, statuses};
 
 /// The whole HTTP surface as a service. Cheap to clone, as it is for every request.
 #[derive(Clone)]
 pub struct Surface {
     router: Router,
     poll: Arc<dyn Fn(TaskId, Request) -> Answering + Send + Sync>,
+    refuse: Arc<dyn Fn(Request) -> Answering + Send + Sync>,
 }
 
 type Answering = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
@@ -42,6 +43,7 @@ impl Surface {
         let operation = Arc::clone(state.observer.operation_of(&Method::GET, Some(ROUTE)));
         let (observer, limits, cors) = (Arc::clone(&state.observer), state.limits, cors(&state.origins));
         let router = router(state.clone());
+        let refuse = refuse(&state);
         let poll = move |id, request| -> Answering {
             let state = state.clone();
             let polled = service_fn(move |request: Request| {
@@ -57,7 +59,19 @@ impl Surface {
             let mut around = middleware::observe(Arc::clone(&observer), one, cors.layer(polled));
             Box::pin(around.call(request))
         };
-        Self { router, poll: Arc::new(poll) }
+        Self { router, poll: Arc::new(poll), refuse: Arc::new(refuse) }
+    }
+}
+
+/// Answers what does not pass the door, as every other answer is: with an id, headers and a line in the log.
+fn refuse(state: &AppState) -> impl Fn(Request) -> Answering + Send + Sync + 'static {
+    let (observer, cors) = (Arc::clone(&state.observer), cors(&state.origins));
+    let unmatched = Arc::clone(observer.operation_of(&Method::GET, None));
+    move |request| {
+        // Looked at again, where the request's id is known.
+        let refused = service_fn(|request: Request| async move { Ok(door::check(&request).into_response()) });
+        let one = Some(Arc::clone(&unmatched));
+        Box::pin(middleware::observe(Arc::clone(&observer), one, cors.layer(refused)).call(request))
     }
 }
 
@@ -76,11 +90,14 @@ impl Service<Request> for Surface {
     type Future = Answering;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        // Neither has a queue of its own.
+        // None of them has a queue of its own.
         Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, request: Request) -> Answering {
+        if door::check(&request).is_err() {
+            return (self.refuse)(request);
+        }
         if let Some(id) = polled(request.method(), request.uri()) {
             return (self.poll)(id, request);
         }

@@ -14,10 +14,11 @@ use crate::domain::party::Party;
 use crate::domain::task::PhaseName;
 use crate::domain::text::Name;
 use crate::domain::time::Time;
+use crate::domain::unreadable::ListedTask;
 use crate::domain::view::TaskView;
 
 use super::auth::{PartnerOrPlatform, PlatformOnly};
-use super::body::{RawBody, from_value};
+use super::body::{RawBody, SMALL, from_value};
 use super::extract::{NoParameters, Path, Query};
 use super::page::{Cursor, Limit, Page};
 use super::problem::{FieldError, Problem};
@@ -110,7 +111,7 @@ pub async fn open_task(
     PlatformOnly(caller): PlatformOnly,
     Query(NoParameters {}): Query<NoParameters>,
     State(state): State<AppState>,
-    body: RawBody,
+    body: RawBody<SMALL>,
 ) -> Result<Response, Problem> {
     let mut members = body.object()?;
     let digest = commands::digest(&mut members);
@@ -168,15 +169,16 @@ pub async fn get_task(
 
 /// List the tasks
 ///
-/// The latest opened first; a partner sees its own, the platform all.
+/// The latest opened first; a partner sees its own, the platform all. A task that this replica cannot read has its place, with `unreadable` and nothing
+/// else: `newer_format` during an upgrade of the service, `damaged` where its row is not what was written.
 #[utoipa::path(get, path = "/tasks", tag = "tasks", security(("partnerKey" = []), ("platformKey" = [])), params(TasksQuery), responses(
-    (status = 200, description = "A page of tasks.", body = Page<TaskView>),
+    (status = 200, description = "A page of tasks.", body = Page<ListedTask>),
 ))]
 pub async fn list_tasks(
     PartnerOrPlatform(caller): PartnerOrPlatform,
     Query(query): Query<TasksQuery>,
     State(state): State<AppState>,
-) -> Result<Json<Page<TaskView>>, Problem> {
+) -> Result<Json<Page<ListedTask>>, Problem> {
     if query.partner_id.is_some() && caller.party() != Party::Platform {
         let error =
             FieldError::new("/query/partner_id", "not_allowed", "is for the platform; a partner sees its own tasks");
@@ -192,5 +194,5 @@ pub async fn list_tasks(
     };
     let after = query.cursor.map(|Cursor((opened_at, task_id))| OpenedAfter { opened_at, task_id });
     let rows = tasks::list_tasks(&state.app, &caller, filter, after, query.limit.and_one_more()).await?;
-    Ok(Json(Page::new(rows, query.limit, |row| (row.opened_at, row.id), |row| row)))
+    Ok(Json(Page::new(rows, query.limit, |(place, _)| (place.opened_at, place.task_id), |(_, row)| row)))
 }

@@ -24,7 +24,7 @@ async fn misbehaving(settings: Settings) -> Router {
         tokio::time::sleep(Duration::from_millis(50)).await;
     };
     let echo = async |extract::Path(id): extract::Path<TaskId>| id.to_string();
-    let body = async |body: body::RawBody| body.json().map(axum::Json);
+    let body = async |body: body::RawBody<{ body::MAX_BYTES }>| body.json().map(axum::Json);
     let panic = async || -> () { panic!("with a secret") };
     let fault = async || -> Problem { Problem::internal("with a secret") };
     let router = Router::new()
@@ -158,6 +158,40 @@ async fn configured_origins_and_no_others_may_call_from_a_browser() {
     }
 }
 
+#[test]
+fn pages_may_use_every_header_that_the_contract_names() {
+    fn walk(value: &Value, (sent, read): (&mut BTreeSet<String>, &mut BTreeSet<String>)) {
+        let name = |name: &Value| name.as_str().unwrap().to_lowercase();
+        match value {
+            Value::Object(members) => {
+                if members.get("in") == Some(&json!("header")) {
+                    sent.insert(name(&members["name"]));
+                }
+                if members.contains_key("description")
+                    && let Some(Value::Object(headers)) = members.get("headers")
+                {
+                    read.extend(headers.keys().map(|name| name.to_lowercase()));
+                }
+                members.values().for_each(|member| walk(member, (sent, read)));
+            }
+            Value::Array(items) => items.iter().for_each(|item| walk(item, (sent, read))),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+        }
+    }
+    let mut document = serde_json::to_value(openapi::document()).unwrap();
+    // Those of webhooks are ours to send, and to receivers that are no pages.
+    document.as_object_mut().unwrap().remove("webhooks");
+    // Named in the description of the whole and by the security schemes.
+    let (mut sent, mut read) = (BTreeSet::new(), BTreeSet::new());
+    walk(&document, (&mut sent, &mut read));
+    sent.extend(["authorization", "content-type", "x-request-id"].map(String::from));
+    read.insert("x-request-id".into());
+    assert!(sent.contains("x-aitasker-key") && read.contains("etag"), "{sent:?} {read:?}");
+    let names = |names: &[HeaderName]| names.iter().map(ToString::to_string).collect::<BTreeSet<_>>();
+    assert_eq!(names(&super::ALLOWED_HEADERS), sent);
+    assert_eq!(names(&super::EXPOSED_HEADERS), read);
+}
+
 #[tokio::test]
 async fn the_page_of_the_contract_needs_nothing_from_elsewhere() {
     let router = router(state(Settings::default()).await);
@@ -198,15 +232,20 @@ async fn metrics_count_by_operation_and_never_by_path() {
     for path in ["/health", "/planted-1", "/planted-2", "/api/v1/partners/planted-3", "/docs/planted-4"] {
         call(&router, request("GET", path)).await;
     }
-    let response = router.clone().oneshot(request("GET", "/metrics")).await.unwrap();
+    let (head, body) = call(&router, request("GET", "/metrics")).await;
+    assert_eq!((head.status().as_u16(), &body["code"]), (404, &json!("not_found")), "callers do not see them");
+    let response = operator_router(state).oneshot(request("GET", "/metrics")).await.unwrap();
     let text = String::from_utf8(to_bytes(response.into_body(), 1_000_000).await.unwrap().to_vec()).unwrap();
     for line in [
         r#"stagegate_http_requests_total{operation="health",status="2xx"} 1"#,
-        r#"stagegate_http_requests_total{operation="unmatched",status="4xx"} 2"#,
+        r#"stagegate_http_requests_total{operation="unmatched",status="4xx"} 3"#,
         r#"stagegate_http_requests_total{operation="get_partner",status="4xx"} 1"#,
         r#"stagegate_http_requests_total{operation="docs",status="4xx"} 1"#,
         r#"stagegate_http_request_duration_seconds_count{operation="health"} 1"#,
         "stagegate_http_requests_in_flight 1",
+        r#"stagegate_http_problems_total{code="not_found"} 4"#,
+        r#"stagegate_http_problems_total{code="overloaded"} 0"#,
+        "process_resident_memory_bytes ",
     ] {
         assert!(text.contains(line), "{line} is not in:\n{text}");
     }

@@ -16,7 +16,7 @@ use crate::domain::webhook::{DisabledReason, EndpointState, OVERLAP, Types};
 
 use super::AppState;
 use super::auth::PartnerOrPlatform;
-use super::body::RawBody;
+use super::body::{RawBody, SMALL};
 use super::extract::{NoParameters, Path, Query};
 use super::page::Page;
 use super::problem::Problem;
@@ -158,7 +158,7 @@ pub async fn set_webhook(
     Path(path): Path<WebhookPath>,
     Query(NoParameters {}): Query<NoParameters>,
     State(state): State<AppState>,
-    body: RawBody,
+    body: RawBody<SMALL>,
 ) -> Result<Response, Problem> {
     let key = webhooks::own(&caller, path.id)?;
     let WebhookDefinition { url, types } = body.parse()?;

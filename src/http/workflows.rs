@@ -16,7 +16,9 @@ use crate::domain::workflow::{Warning, Workflow, diagram};
 use super::AppState;
 use super::auth::PartnerOnly;
 use super::body::RawBody;
+use super::etag;
 use super::extract::{NoParameters, Path, Query};
+use super::media::Accept;
 use super::page::{Cursor, Limit, Page};
 use super::problem::{Code, Problem};
 
@@ -141,22 +143,31 @@ impl From<workflows::Record> for WorkflowSummary {
 ///
 /// The same definition again (compared with its defaults filled in) is the same version: `200`. A changed one is the next:
 /// `201`; running tasks keep theirs. A retired key is brought back. A definition with mistakes is answered with all of them.
-#[utoipa::path(put, path = "/workflows/{key}", tag = "workflows", security(("partnerKey" = [])), params(WorkflowPath, RegisterQuery),
+///
+/// With `If-None-Match: *` only a new key is registered; with `If-Match` only a change of the version that the caller knows.
+#[utoipa::path(put, path = "/workflows/{key}", tag = "workflows", security(("partnerKey" = [])), params(WorkflowPath, RegisterQuery,
+        ("If-Match" = Option<String>, Header, description = "The `ETag` of the latest version as the caller knows it; `*`: any, but there must be one."),
+        ("If-None-Match" = Option<String>, Header, description = "`*`: there must be no such workflow yet; or the `ETag` of a version that must not be the latest.")),
     request_body(content = Workflow, description = "The definition.", example = json!(serde_json::from_str::<serde_json::Value>(super::DEMO_WORKFLOW).unwrap_or_default())),
     responses(
-        (status = 200, description = "The definition was registered before, or this was a dry run.", body = RegisteredWorkflow),
-        (status = 201, description = "A new version.", body = RegisteredWorkflow, headers(("Location" = String, description = "The version's path."))),
+        (status = 200, description = "The definition was registered before, or this was a dry run.", body = RegisteredWorkflow,
+            headers(("ETag" = Option<String>, description = "The latest version in quotes; not of a dry run."))),
+        (status = 201, description = "A new version.", body = RegisteredWorkflow, headers(("Location" = String, description = "The version's path."), ("ETag" = String, description = "The version in quotes."))),
+        (status = 412, description = ""),
     ))]
+#[expect(clippy::too_many_arguments, reason = "each is a part of the request")]
 pub async fn register_workflow(
     PartnerOnly(partner, caller): PartnerOnly,
     Path(path): Path<WorkflowPath>,
     Query(query): Query<RegisterQuery>,
     State(state): State<AppState>,
+    headers: HeaderMap,
     body: RawBody,
 ) -> Result<Response, Problem> {
+    let expected = etag::Preconditions::new(&headers)?;
     let definition = body.json()?;
-    let done =
-        workflows::register_workflow(&state.app, &caller, (partner, &path.key), &definition, query.dry_run).await?;
+    let wanted = workflows::Wanted { dry_run: query.dry_run, may_follow: &|latest| expected.hold(latest) };
+    let done = workflows::register_workflow(&state.app, &caller, (partner, &path.key), &definition, wanted).await?;
     let location = format!("/api/v1/workflows/{}/versions/{}", path.key, done.version);
     let view = RegisteredWorkflow {
         key: path.key,
@@ -166,10 +177,12 @@ pub async fn register_workflow(
         warnings: done.parsed.warnings,
         worst_case_seconds: done.parsed.worst_case,
     };
+    // Of a dry run there is no such version to tag.
+    let tag = (!query.dry_run).then(|| [(header::ETAG, etag::tag(view.version.into()))]);
     if done.created && !query.dry_run {
-        return Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(view)).into_response());
+        return Ok((StatusCode::CREATED, tag, [(header::LOCATION, location)], Json(view)).into_response());
     }
-    Ok(Json(view).into_response())
+    Ok((tag, Json(view)).into_response())
 }
 
 /// List the workflows
@@ -190,15 +203,16 @@ pub async fn list_workflows(
 
 /// Read a workflow's latest version
 #[utoipa::path(get, path = "/workflows/{key}", tag = "workflows", security(("partnerKey" = [])), params(WorkflowPath), responses(
-    (status = 200, description = "The latest version.", body = WorkflowVersion),
+    (status = 200, description = "The latest version.", body = WorkflowVersion, headers(("ETag" = String, description = "The version in quotes, for `If-Match`."))),
 ))]
 pub async fn get_workflow(
     PartnerOnly(partner, _): PartnerOnly,
     Path(path): Path<WorkflowPath>,
     Query(NoParameters {}): Query<NoParameters>,
     State(state): State<AppState>,
-) -> Result<Json<WorkflowVersion>, Problem> {
-    Ok(Json(workflows::get_workflow(&state.app, partner, &path.key, None).await?.into()))
+) -> Result<impl IntoResponse, Problem> {
+    let view = WorkflowVersion::from(workflows::get_workflow(&state.app, partner, &path.key, None).await?);
+    Ok(([(header::ETAG, etag::tag(view.version.into()))], Json(view)))
 }
 
 /// Read one version of a workflow
@@ -267,30 +281,15 @@ enum Drawing {
 
 /// What `Accept` (RFC 9110, section 12.5.1) likes best; Mermaid where it has no preference.
 fn preferred(headers: &HeaderMap) -> Option<Drawing> {
-    let values: Vec<&str> =
-        headers.get_all(header::ACCEPT).into_iter().filter_map(|value| value.to_str().ok()).collect();
-    if values.is_empty() {
-        return Some(Drawing::Mermaid);
-    }
-    let ranges: Vec<(&str, f32)> = values.iter().flat_map(|value| value.split(',')).map(range).collect();
-    let quality = |types: [&str; 3]| {
-        let named = |kind: &&str| ranges.iter().find(|(range, _)| range.eq_ignore_ascii_case(kind)).map(|(_, q)| *q);
-        types.iter().find_map(named).unwrap_or(0.0)
-    };
-    let mermaid = quality(["text/vnd.mermaid", "text/*", "*/*"]).max(quality(["text/plain", "text/*", "*/*"]));
-    let svg = quality(["image/svg+xml", "image/*", "*/*"]);
-    match (mermaid > 0.0, svg > mermaid) {
+    let accept = Accept::new(headers);
+    // It is plain text, too.
+    let mermaid = accept.quality("text", "vnd.mermaid").max(accept.quality("text", "plain"));
+    let svg = accept.quality("image", "svg+xml");
+    match (mermaid > 0, svg > mermaid) {
         (_, true) => Some(Drawing::Svg),
         (true, false) => Some(Drawing::Mermaid),
         (false, false) => None,
     }
-}
-
-fn range(text: &str) -> (&str, f32) {
-    let mut parts = text.split(';').map(str::trim);
-    let kind = parts.next().unwrap_or_default();
-    let quality = parts.find_map(|part| part.strip_prefix("q=")).map_or(Some(1.0), |q| q.parse().ok());
-    (kind, quality.unwrap_or(0.0))
 }
 
 #[cfg(test)]
@@ -308,6 +307,9 @@ mod tests {
             ("text/vnd.mermaid;q=0.5, image/svg+xml;q=0.4", Some(Drawing::Mermaid)),
             ("application/json", None),
             ("image/svg+xml;q=0", None),
+            ("image/svg+xml;q=0, */*", Some(Drawing::Mermaid)),
+            ("text/*;q=0, */*;q=0.1", Some(Drawing::Svg)),
+            ("*/*;q=0", None),
         ];
         for (accept, kind) in table {
             let headers = HeaderMap::from_iter([(header::ACCEPT, HeaderValue::from_static(accept))]);

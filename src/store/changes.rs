@@ -4,24 +4,22 @@
 //! These statements belong to one Postgres, so they are not among those that must run on any node.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::postgres::{PgListener, PgPoolOptions};
-use sqlx::{Connection as _, PgConnection};
-use tokio::time::timeout;
 use uuid::Uuid;
 
+use super::lender::Losses;
+use super::session::{NoConnection, Session, Subscription};
 use super::{Error, Pool};
 use crate::domain::id::TaskId;
 
 /// The longest payload that Postgres takes is below 8,000 bytes.
 const MAX_PAYLOAD: usize = 7_900;
-/// How long a connection may take to be there.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// After this much silence the listener asks whether its connection still lives.
 const SILENCE: Duration = Duration::from_secs(30);
-/// How long a statement may take: a connection that broke without a word would keep whoever waits for ever.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
+/// The name of the channel: one per schema; channels are the database's own anyway.
+const CHANNEL: &str = "select 'stagegate_status_' || md5(coalesce(current_schema()::text, ''))";
 
 /// A task whose status changed, and the version that it then had.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +33,8 @@ pub struct Change {
 /// A connection that tells other replicas.
 #[derive(Debug)]
 pub struct Announcer {
-    connection: PgConnection,
+    session: Session,
+    losses: Arc<Losses>,
     channel: String,
 }
 
@@ -44,56 +43,57 @@ impl Announcer {
     pub async fn connect(pool: &Pool) -> Result<Self, Error> {
         // What is told is forgotten anyway when the server dies.
         let options = pool.connect_options().options([("synchronous_commit", "off")]);
-        let connecting = timeout(CONNECT_TIMEOUT, PgConnection::connect_with(&options)).await;
-        let mut connection = connecting.map_err(|_| sqlx::Error::PoolTimedOut)??;
-        let channel = channel(&mut connection).await?;
-        Ok(Self { connection, channel })
+        let losses = pool.losses();
+        let generation = losses.count();
+        let mut session = Session::open(&options, pool.limits()).await?.of_generation(generation);
+        let channel = sqlx::query_scalar(CHANNEL).fetch_one(&mut session).await?;
+        Ok(Self { session, losses, channel })
     }
 
-    /// Tells of these changes, in one statement.
+    /// Tells of these changes, in one statement. After an error, connect again.
     pub async fn announce(&mut self, changes: &[Change]) -> Result<(), Error> {
+        if self.session.generation != self.losses.count() {
+            // Others found that the server went away or changed its role: this one is with it.
+            return Err(NoConnection::because("the sessions beside it were lost").into());
+        }
         let statement = "select pg_notify($1, payload) from unnest($2::text[]) as payload";
         let query = sqlx::query(statement).bind(&self.channel).bind(payloads(changes));
-        let sent = timeout(ANSWER_TIMEOUT, query.execute(&mut self.connection)).await;
-        sent.map_err(|_| sqlx::Error::PoolTimedOut)??;
+        query.execute(&mut self.session).await?;
         Ok(())
     }
 }
 
 /// A connection that hears of changes from all replicas, this one too.
 #[derive(Debug)]
-pub struct Listener(PgListener);
+pub struct Listener {
+    subscription: Subscription,
+    losses: Arc<Losses>,
+    generation: u64,
+}
 
 impl Listener {
     /// Connects as `pool` does. Nothing that is told after this is missed while the connection lives.
     pub async fn connect(pool: &Pool) -> Result<Self, Error> {
-        // sqlx's listener wants a pool.
-        let one = PgPoolOptions::new().max_connections(1).max_lifetime(None).idle_timeout(None);
-        let one = one.acquire_timeout(CONNECT_TIMEOUT).connect_lazy_with(pool.connect_options());
-        let mut listener = PgListener::connect_with(&one).await?;
-        listener.eager_reconnect(false);
-        let channel = channel(&mut listener).await?;
-        listener.listen(&channel).await?;
-        Ok(Self(listener))
+        let losses = pool.losses();
+        let generation = losses.count();
+        let subscription = Box::pin(Subscription::open(pool.connect_options(), pool.limits(), CHANNEL)).await?;
+        Ok(Self { subscription, losses, generation })
     }
 
     /// Waits for the next changes. An error when the connection is lost; connect again then, and look for what was missed.
     pub async fn next(&mut self) -> Result<Vec<Change>, Error> {
         loop {
-            if let Ok(received) = timeout(SILENCE, self.0.try_recv()).await {
-                let lost = || sqlx::Error::Io(std::io::ErrorKind::ConnectionAborted.into());
-                return Ok(parse(received?.ok_or_else(lost)?.payload()));
+            let received = tokio::select! {
+                received = self.subscription.next(SILENCE) => received?,
+                () = self.losses.exceed(self.generation) => {
+                    return Err(NoConnection::because("the sessions beside it were lost").into());
+                }
+            };
+            if let Some(payload) = received {
+                return Ok(parse(&payload));
             }
-            let ping = timeout(ANSWER_TIMEOUT, sqlx::query("select 1").execute(&mut self.0)).await;
-            ping.map_err(|_| sqlx::Error::PoolTimedOut)??;
         }
     }
-}
-
-/// One per schema; channels are the database's own anyway.
-async fn channel(connection: impl sqlx::PgExecutor<'_>) -> Result<String, sqlx::Error> {
-    let name = "select 'stagegate_status_' || md5(coalesce(current_schema()::text, ''))";
-    sqlx::query_scalar(name).fetch_one(connection).await
 }
 
 fn payloads(changes: &[Change]) -> Vec<String> {

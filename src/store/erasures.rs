@@ -164,7 +164,18 @@ pub async fn list_running(pool: &Pool, until: Time, limit: u32) -> Result<Vec<Re
         until.utc(),
         i64::from(limit)
     );
-    rows.fetch_all(pool).await?.into_iter().map(Record::try_from).collect()
+    Ok(readable(rows.fetch_all(pool).await?))
+}
+
+/// Those that can be read: the others are left for a person, or a newer build, and keep none of these waiting.
+fn readable(rows: Vec<Row>) -> Vec<Record> {
+    let records = rows.into_iter().map(Record::try_from);
+    let logged = records.inspect(|record| {
+        if let Err(error) = record {
+            tracing::error!(error = error.to_string(), "an erasure cannot be read; it is left out");
+        }
+    });
+    logged.filter_map(Result::ok).collect()
 }
 
 /// The erasures that have come back to every task; up to `limit`.
@@ -174,7 +185,7 @@ pub async fn list_finished(pool: &Pool, limit: u32) -> Result<Vec<Record>, Error
          order by id limit $1",
         i64::from(limit)
     );
-    rows.fetch_all(pool).await?.into_iter().map(Record::try_from).collect()
+    Ok(readable(rows.fetch_all(pool).await?))
 }
 
 /// The next `limit` tasks after the last one that `erasure` looked at, and in which of them its actor did something.
@@ -199,6 +210,18 @@ pub async fn list_next(pool: &Pool, erasure: &Record, limit: u32) -> Result<Wind
         last: rows.last().map(|row| TaskId(row.task_id)),
         found: rows.into_iter().filter(|row| row.found).map(|row| TaskId(row.task_id)).collect(),
     })
+}
+
+/// The last event of a task that was written before the erasure was asked for, in the order of transactions, which all replicas share; 0 if
+/// there is none, or the erasure is older than its record of that order.
+pub async fn find_last_before(pool: &Pool, erasure: ErasureId, task: TaskId) -> Result<u64, Error> {
+    let last = sqlx::query_scalar!(
+        r#"select coalesce(max(event.seq), 0) as "last!" from task_events event join erasures on erasures.id = $2
+           where event.task_id = $1 and (event.epoch, event.xid) < (erasures.epoch, erasures.xid)"#,
+        task.0,
+        erasure.0,
+    );
+    Place { table: "erasures", key: erasure }.unsigned(last.fetch_one(pool).await?)
 }
 
 /// Moves the run through the tasks on; `false` if another replica did. Without a window there are no more tasks.

@@ -2,6 +2,8 @@
 
 use std::fmt::Display;
 
+use super::session::{NoConnection, is_of_the_way};
+
 /// What can go wrong in the store.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -17,9 +19,15 @@ pub enum Error {
     /// As many transitions wait to be written as may.
     #[error("too many writes are waiting")]
     Full,
-    /// There is no working connection to the database, or it is starting, stopping or changing its role.
+    /// Another session has held the task's row for longer than a writer waits.
+    #[error("the task's row is locked by another session")]
+    Locked,
+    /// There is no working connection to the database, or it takes no writes: nothing was done.
     #[error("the database cannot be reached")]
     Unreachable(#[source] sqlx::Error),
+    /// The statement was sent, and its answer never came: what it says may have been done or not.
+    #[error("the database did not answer")]
+    Unanswered(#[source] sqlx::Error),
     /// A statement failed for a reason that is ours.
     #[error("a statement failed")]
     Failed(#[source] sqlx::Error),
@@ -51,6 +59,15 @@ impl Error {
         Self::Impossible { table, key: key.to_string(), what: what.to_string() }
     }
 
+    /// Whether the server refused the statement for the values in it (a constraint, a text or number that it cannot hold), so that the same
+    /// without them may pass.
+    pub(super) fn is_of_content(&self) -> bool {
+        let Self::Failed(error) = self else { return false };
+        let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+        // Cardinality, data, integrity, a limit of the program.
+        code.is_some_and(|code| ["21", "22", "23", "54"].iter().any(|class| code.starts_with(class)))
+    }
+
     /// The name of the constraint that a statement violated, if that is why it failed.
     pub fn constraint(&self) -> Option<&str> {
         match self {
@@ -59,7 +76,9 @@ impl Error {
             | Self::NoWorkflow
             | Self::Busy(_)
             | Self::Full
+            | Self::Locked
             | Self::Unreachable(_)
+            | Self::Unanswered(_)
             | Self::Newer { .. }
             | Self::Impossible { .. } => None,
         }
@@ -81,19 +100,20 @@ impl From<sqlx::Error> for Error {
         if matches!(error, sqlx::Error::PoolTimedOut) {
             return Self::Busy(error);
         }
-        if matches!(
-            error,
-            sqlx::Error::PoolClosed | sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::WorkerCrashed
-        ) {
+        if matches!(error, sqlx::Error::PoolClosed) || NoConnection::is_why(&error) {
             return Self::Unreachable(error);
+        }
+        if is_of_the_way(&error) {
+            return Self::Unanswered(error);
         }
         let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code).map(String::from);
         match code.as_deref().unwrap_or_default() {
-            // Cut off by statement_timeout or lock_timeout; a deadlock's victim; out of connections or memory.
-            "57014" | "55P03" | "40P01" => Self::Busy(error),
+            // Cut off by a time limit; a deadlock's victim; in the way of a standby's recovery; out of connections or memory.
+            "57014" | "55P03" | "40P01" | "40001" | "25P03" | "25P04" => Self::Busy(error),
             code if code.starts_with("53") => Self::Busy(error),
-            // The connection, the server's start and stop; a primary that became a standby.
-            code if code.starts_with("08") || code.starts_with("57P") || code == "25006" => Self::Unreachable(error),
+            "25006" => Self::Unreachable(error),
+            // The session ended, and its last statement may have been carried out; the server's disk or memory fails.
+            code if ["08", "57P", "58"].iter().any(|class| code.starts_with(class)) => Self::Unanswered(error),
             _ => Self::Failed(error),
         }
     }

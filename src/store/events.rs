@@ -260,6 +260,7 @@ pub(super) fn told<E: Recorded>(place: Place<Key>, sealed: &Sealed, row: (i64, &
         | audit::Error::Hash
         | audit::Error::Fields
         | audit::Error::Erased
+        | audit::Error::View(_)
         | audit::Error::Event(_) => place.impossible(error),
     })?;
     if (event.seq(), event.kind()) != (place.unsigned(row.0)?, row.1) {

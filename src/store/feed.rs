@@ -151,12 +151,14 @@ pub async fn list_changed(pool: &Pool, since: Transaction, limit: usize) -> Resu
 }
 
 /// A row of the feed.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Debug)]
 pub struct Item {
     /// Whose trail.
     pub task_id: TaskId,
-    /// What it says.
-    pub record: Record,
+    /// Its `seq` there.
+    pub seq: u64,
+    /// What it says; a row that cannot be read is its own error and no other's.
+    pub record: Result<Record, Error>,
     /// The `seq` of the last row of the same transition.
     pub last: u64,
 }
@@ -182,7 +184,8 @@ pub async fn load(pool: &Pool, rows: impl Iterator<Item = (TaskId, u64)>) -> Res
     .await?;
     let mut items = Vec::with_capacity(found.len());
     for row in found {
-        let last = Place { table: "task_events", key: row.task_id }.unsigned(row.last)?;
+        let place = Place { table: "task_events", key: row.task_id };
+        let (seq, last) = (place.unsigned(row.seq)?, place.unsigned(row.last)?);
         let columns = super::events::Row {
             task_id: row.task_id,
             seq: row.seq,
@@ -192,7 +195,7 @@ pub async fn load(pool: &Pool, rows: impl Iterator<Item = (TaskId, u64)>) -> Res
             personal: row.personal,
             hash: row.hash,
         };
-        items.push(Item { task_id: TaskId(row.task_id), record: Record::try_from(columns)?, last });
+        items.push(Item { task_id: TaskId(row.task_id), seq, record: Record::try_from(columns), last });
     }
     Ok(items)
 }

@@ -3,11 +3,14 @@
 //! A transaction has its number when it begins to write and is seen when it commits, so rows appear behind others that have greater numbers.
 //! Whoever stops at the horizon meets none of those: what is below it is complete. The feed and the log of heads both read like this.
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
+use sqlx::AssertSqlSafe;
 use sqlx::postgres::PgConnectOptions;
-use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 
 use super::row::Place;
+use super::session::{Limits, Session};
 use super::{Error, Pool, pool};
 use crate::domain::time::Time;
 
@@ -45,6 +48,12 @@ pub async fn find_horizon(pool: &Pool) -> Result<Transaction, Error> {
     Transaction::read(row.epoch, &row.number, Place { table: "epochs", key: "epoch" })
 }
 
+/// What the database's clock says now.
+pub async fn read_clock(pool: &Pool) -> Result<Time, Error> {
+    let now = sqlx::query_scalar!(r#"select clock_timestamp() as "now!""#);
+    Ok(now.fetch_one(pool).await?.into())
+}
+
 /// Begins another epoch, as the owner of the tables; its number. Writers wait for a moment: those before it are in the old epoch, those after
 /// it in the new one.
 ///
@@ -52,10 +61,12 @@ pub async fn find_horizon(pool: &Pool) -> Result<Transaction, Error> {
 ///
 /// When the database cannot be reached, is not migrated, or the user may not.
 pub async fn begin_epoch(options: &PgConnectOptions, now: Time) -> Result<u64, pool::Error> {
-    let mut connection = PgConnection::connect_with(&options.clone().application_name("stagegate migrate")).await?;
-    let mut transaction = connection.begin().await?;
-    sqlx::query("lock table task_events, partner_events, webhook_notices in access exclusive mode")
-        .execute(&mut *transaction)
+    // Those who write are waited for, and they have time limits of their own.
+    let limits = Limits { answer: Duration::from_mins(1), ..Limits::default() };
+    let mut session = Session::open(&pool::migrating(options), limits).await?;
+    session.begin().await?;
+    sqlx::query("lock table task_events, partner_events, webhook_notices, erasures in access exclusive mode")
+        .execute(&mut session)
         .await?;
     let began_at: DateTime<Utc> = now.utc();
     let epoch: i64 = sqlx::query_scalar(
@@ -63,13 +74,13 @@ pub async fn begin_epoch(options: &PgConnectOptions, now: Time) -> Result<u64, p
     )
     .bind(began_at)
     .bind(began_at.timestamp())
-    .fetch_one(&mut *transaction)
+    .fetch_one(&mut session)
     .await?;
-    for table in ["task_events", "partner_events", "webhook_notices"] {
+    for table in ["task_events", "partner_events", "webhook_notices", "erasures"] {
         let default = format!("alter table {table} alter column epoch set default {epoch}");
-        sqlx::query(AssertSqlSafe(default)).execute(&mut *transaction).await?;
+        sqlx::query(AssertSqlSafe(default)).execute(&mut session).await?;
     }
-    transaction.commit().await?;
-    connection.close().await?;
+    session.commit().await?;
+    session.close().await;
     Ok(epoch.unsigned_abs())
 }

@@ -106,7 +106,7 @@ pub async fn queues(pool: &Pool, desk: Desk, bound: u32) -> Result<Vec<Queue>, E
     queues.collect()
 }
 
-/// A page of what waits on a party in these queues; with `overdue`, only what is or is not. Each queue is searched by itself, and only
+/// A page of what waits on a party in these queues, each task with its place and by itself readable or not; with `overdue`, only what is or is not. Each queue is searched by itself, and only
 /// the tasks of the page are read. A task that becomes overdue changes neither its queue nor its place.
 pub async fn list(
     pool: &Pool,
@@ -114,7 +114,7 @@ pub async fn list(
     overdue: Option<bool>,
     after: Option<After>,
     limit: u32,
-) -> Result<Vec<Record>, Error> {
+) -> Result<Vec<(After, Result<Record, Error>)>, Error> {
     let partners: Vec<Uuid> = queues.iter().map(|queue| queue.partner_id.0).collect();
     let workflows: Vec<&str> = queues.iter().map(|queue| queue.workflow.key.as_str()).collect();
     let versions: Vec<i32> = queues.iter().map(|queue| int(queue.workflow.version)).collect();
@@ -152,7 +152,11 @@ pub async fn list(
     )
     .fetch_all(pool)
     .await?;
-    rows.into_iter().map(Record::try_from).collect()
+    let listed = rows.into_iter().map(|row| {
+        let place = After { due_at: row.due_at.map(Time::from), task_id: TaskId(row.task_id) };
+        (place, Record::try_from(row))
+    });
+    Ok(listed.collect())
 }
 
 impl Desk {

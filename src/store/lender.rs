@@ -1,29 +1,32 @@
-//! The connections that serve: those of sqlx's pool, which go from one statement to the next without a word to the server in between.
+//! The pool: sessions that serve, which go from one statement to the next without a word to the server in between.
 //!
-//! sqlx asks the server for a sign of life whenever a connection comes back, which is a round trip for every statement. Here, one
-//! whose statement ended as it should waits for the next as it is. One whose statement failed or was dropped half-way goes back to
-//! sqlx, which finds out whether it still works, and so do all that wait, as what broke one (a restart of the server, say) broke them too.
-//! One that has been out for [`MAX_OUT`] goes back as well, so that sqlx can replace those that are too old.
+//! **Limits.** Whoever comes waits for a place in line, a sign of life of a session that was idle, or a new session, and for the answer,
+//! each within a limit ([`Limits`]). A line that is too long is refused at once.
+//!
+//! **Failure.** A session that ran into a limit, lost its connection or was told that the server stops or takes no writes is closed, and all
+//! others that were opened before then are not used again, in every pool beside this one: what befell it befell them too. So a server
+//! that fell silent costs one limit, not one for each session. A statement that was dropped half-way is waited for in the background, as its session
+//! is good again then.
 
-use std::io;
-use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use futures_util::stream::{self, Stream, StreamExt as _, TryStreamExt as _};
-use sqlx::pool::PoolConnection;
+use futures_util::future::{BoxFuture, join_all};
+use futures_util::stream::{self, BoxStream, StreamExt as _, TryStreamExt as _};
 use sqlx::postgres::{PgConnectOptions, PgQueryResult, PgRow, PgStatement, PgTypeInfo};
-use sqlx::{Describe, Either, Execute, Executor, PgConnection, PgPool, Postgres, SqlStr};
-use tokio::sync::{Semaphore, SemaphorePermit};
-use tokio::time::{Instant, timeout};
+use sqlx::{Describe, Either, Execute, Executor, Postgres, SqlStr};
+use tokio::runtime::Handle;
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
 
 use super::pool::{self, TRUSTED_IDLE};
+use super::session::{Health, Limits, NoConnection, Session};
 
 /// How many may wait for each connection: as many as it serves while a caller is still willing to wait.
 const LINE: usize = 64;
-/// How long a connection stays away from sqlx.
-const MAX_OUT: Duration = Duration::from_mins(1);
+/// Sessions older than this are replaced, so that none outlives a change of address for long.
+const MAX_LIFETIME: Duration = Duration::from_mins(30);
 
 /// The database, for statements of their own. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -31,21 +34,72 @@ pub struct Pool(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    sqlx: PgPool,
-    /// A permit per connection: whoever holds one finds a connection waiting or gets one from sqlx. First come, first served.
-    gate: Semaphore,
-    /// How many stand before the gate.
-    line: AtomicUsize,
-    /// Whether the last connection that was asked for could not be had.
-    away: AtomicBool,
-    waiting: Mutex<Vec<Lent>>,
+    options: PgConnectOptions,
+    connections: u32,
+    limits: Limits,
+    /// A permit per connection: whoever holds one finds an idle session or opens one. First come, first served.
+    gate: Arc<Semaphore>,
+    /// How many wait for a permit.
+    waiting: AtomicUsize,
+    /// Statements that were refused since the start, since too many waited or for too long.
+    refused: AtomicU64,
+    /// Whether the last session that was asked for could not be opened.
+    unreachable: AtomicBool,
+    closed: AtomicBool,
+    /// The one that was used last is the last.
+    idle: Mutex<Vec<Session>>,
+    losses: Arc<Losses>,
 }
 
-#[derive(Debug)]
-struct Lent {
-    connection: PoolConnection<Postgres>,
-    since: Instant,
-    used: Instant,
+/// How often sessions were lost; shared by all that talk to the same database.
+#[derive(Debug, Default)]
+pub(super) struct Losses {
+    count: AtomicU64,
+    lost: Notify,
+}
+
+impl Losses {
+    /// A session that was opened when there were fewer is not to be used.
+    pub(super) fn count(&self) -> u64 {
+        self.count.load(Ordering::Acquire)
+    }
+
+    /// A session that was opened when there were `known` was lost, and with it all others of its time; `false` if that is known already.
+    pub(super) fn report(&self, known: u64) -> bool {
+        let new = self.count.compare_exchange(known, known + 1, Ordering::AcqRel, Ordering::Acquire).is_ok();
+        if new {
+            self.lost.notify_waiters();
+        }
+        new
+    }
+
+    /// Returns once there are more than this many.
+    pub(super) async fn exceed(&self, count: u64) {
+        loop {
+            let mut lost = std::pin::pin!(self.lost.notified());
+            // Before the look at the count, so that a loss in between is not missed.
+            lost.as_mut().enable();
+            if self.count() > count {
+                return;
+            }
+            lost.await;
+        }
+    }
+}
+
+/// What a pool is doing at this moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Usage {
+    /// The most connections that there may be.
+    pub max: u32,
+    /// Connections that run a statement, or are being opened for one.
+    pub in_use: u32,
+    /// Open connections that wait for a statement.
+    pub idle: u32,
+    /// Statements that wait for a connection.
+    pub waiting: u64,
+    /// Statements that got no connection since the start: too many waited already, or this one waited too long.
+    pub refused: u64,
 }
 
 /// A place in the line before the gate.
@@ -57,155 +111,246 @@ impl Drop for Place<'_> {
     }
 }
 
-/// A connection for one statement. Dropped before [`Loan::end`], it goes back to sqlx.
-struct Loan<'a> {
-    pool: &'a Inner,
-    lent: Option<Lent>,
-    _permit: SemaphorePermit<'a>,
+/// A session that is in use. Dropped before [`CheckedOut::end`], it is recovered in the background.
+struct CheckedOut {
+    pool: Arc<Inner>,
+    session: Option<Session>,
+    permit: Option<OwnedSemaphorePermit>,
 }
 
 /// Several statements that are done together, or not at all: dropped before [`Transaction::commit`], none of them was.
-pub(super) struct Transaction<'a> {
-    sqlx: sqlx::Transaction<'static, Postgres>,
-    _permit: SemaphorePermit<'a>,
-}
+pub(super) struct Transaction(CheckedOut);
 
-impl Transaction<'_> {
+impl Transaction {
     /// What the statements are sent through.
-    pub(super) fn connection(&mut self) -> &mut PgConnection {
-        &mut self.sqlx
+    pub(super) fn connection(&mut self) -> &mut Session {
+        self.0.session()
     }
 
     /// Makes them durable.
-    pub(super) async fn commit(self) -> Result<(), sqlx::Error> {
-        self.sqlx.commit().await
-    }
-}
-
-impl From<PgPool> for Pool {
-    /// `sqlx` must not be used by others any more: they would wait for connections that wait here.
-    fn from(sqlx: PgPool) -> Self {
-        let gate = Semaphore::new(sqlx.options().get_max_connections() as usize);
-        let (line, away) = (AtomicUsize::new(0), AtomicBool::new(false));
-        Self(Arc::new(Inner { sqlx, gate, line, away, waiting: Mutex::default() }))
+    pub(super) async fn commit(mut self) -> Result<(), sqlx::Error> {
+        let committed = self.0.session().commit().await;
+        self.0.end(committed)
     }
 }
 
 impl Pool {
+    /// A pool that connects at first use, and with these options as they are; see [`pool`] for those that serve.
+    pub fn new(options: PgConnectOptions, connections: u32, limits: Limits) -> Self {
+        Self::beside(options, connections, limits, Arc::default())
+    }
+
+    fn beside(options: PgConnectOptions, connections: u32, limits: Limits, losses: Arc<Losses>) -> Self {
+        let gate = Arc::new(Semaphore::new(connections as usize));
+        let (waiting, refused) = (AtomicUsize::new(0), AtomicU64::new(0));
+        let (unreachable, closed, idle) = (AtomicBool::new(false), AtomicBool::new(false), Mutex::default());
+        let inner = Inner { options, connections, limits, gate, waiting, refused, unreachable, closed, idle, losses };
+        Self(Arc::new(inner))
+    }
+
     /// How many connections there are at the most.
     pub fn connections(&self) -> u32 {
-        self.0.sqlx.options().get_max_connections()
+        self.0.connections
+    }
+
+    /// What the pool is doing at this moment. Takes a lock for an instant; meant for gauges.
+    pub fn usage(&self) -> Usage {
+        let pool = &*self.0;
+        let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+        Usage {
+            max: pool.connections,
+            in_use: pool.connections.saturating_sub(count(pool.gate.available_permits())),
+            idle: count(pool.idle().len()),
+            waiting: pool.waiting.load(Ordering::Relaxed) as u64,
+            refused: pool.refused.load(Ordering::Relaxed),
+        }
     }
 
     /// How its connections are made, for one beside them.
     pub(super) fn connect_options(&self) -> PgConnectOptions {
-        (*self.0.sqlx.connect_options()).clone()
+        self.0.options.clone()
+    }
+
+    /// The limits that it keeps.
+    pub(super) fn limits(&self) -> Limits {
+        self.0.limits
+    }
+
+    /// The losses that it shares.
+    pub(super) fn losses(&self) -> Arc<Losses> {
+        Arc::clone(&self.0.losses)
     }
 
     /// Connections to the same database beside these, for the writer.
     pub(super) fn for_writing(&self, connections: u32) -> Self {
-        let patience = self.0.sqlx.options().get_acquire_timeout();
-        pool::connect_for_writing(&self.0.sqlx.connect_options(), connections, patience)
+        let Inner { limits, losses, .. } = &*self.0;
+        Self::beside(pool::for_writing(&self.0.options), connections, *limits, Arc::clone(losses))
     }
 
-    /// Waits for running statements, then closes every connection. Statements that come later fail.
+    /// Opens all connections now.
+    pub(super) async fn fill(&self) -> Result<(), sqlx::Error> {
+        let pool = &self.0;
+        for session in join_all((0..pool.connections).map(|_| pool.open())).await {
+            pool.put_back(session?);
+        }
+        Ok(())
+    }
+
+    /// Waits for running statements, then closes every connection, both within the limits. Statements that come later fail.
     pub async fn close(&self) {
-        let closing = self.0.sqlx.close();
-        self.0.give_back_all();
-        closing.await;
+        let pool = &*self.0;
+        pool.closed.store(true, Ordering::SeqCst);
+        let _all = timeout(pool.limits.answer, pool.gate.acquire_many(pool.connections)).await;
+        let idle = std::mem::take(&mut *pool.idle());
+        join_all(idle.into_iter().map(Session::close)).await;
     }
 
-    /// Begins a transaction of several statements. For work in the background: it asks the server for a sign of life before and after.
-    pub(super) async fn begin(&self) -> Result<Transaction<'_>, sqlx::Error> {
-        let pool = &*self.0;
-        let permit = pool.enter().await?;
-        // One that waits here is one that sqlx does not have.
-        drop(pool.waiting().pop());
-        let begun = pool.noticed(pool.sqlx.begin().await);
-        Ok(Transaction { sqlx: begun?, _permit: permit })
+    /// Begins a transaction of several statements. For work in the background: it takes a round trip before and after.
+    pub(super) async fn begin(&self) -> Result<Transaction, sqlx::Error> {
+        let mut out = self.check_out().await?;
+        match out.session().begin().await {
+            Ok(()) => Ok(Transaction(out)),
+            Err(error) => out.end(Err(error)),
+        }
     }
 
-    async fn lend(&self) -> Result<Loan<'_>, sqlx::Error> {
-        let pool = &*self.0;
+    async fn check_out(&self) -> Result<CheckedOut, sqlx::Error> {
+        let pool = &self.0;
         let permit = pool.enter().await?;
-        // One that has waited long may have died; sqlx finds out.
-        let waiting = pool.waiting().pop().filter(|lent| lent.used.elapsed() < TRUSTED_IDLE);
-        let lent = if let Some(lent) = waiting {
-            lent
-        } else {
-            let (connection, now) = (pool.noticed(pool.sqlx.acquire().await)?, Instant::now());
-            Lent { connection, since: now, used: now }
+        let session = match pool.take_idle().await {
+            Some(session) => session,
+            None => pool.open().await?,
         };
-        Ok(Loan { pool, lent: Some(lent), _permit: permit })
+        Ok(CheckedOut { pool: Arc::clone(pool), session: Some(session), permit: Some(permit) })
     }
 }
 
 impl Inner {
     /// Waits for a permit. A line that is too long, or moves too slowly, is refused.
-    async fn enter(&self) -> Result<SemaphorePermit<'_>, sqlx::Error> {
-        let place = Place(&self.line);
-        let most = LINE * self.sqlx.options().get_max_connections() as usize;
-        if self.line.fetch_add(1, Ordering::Relaxed) >= most {
+    async fn enter(&self) -> Result<OwnedSemaphorePermit, sqlx::Error> {
+        let place = Place(&self.waiting);
+        if self.waiting.fetch_add(1, Ordering::Relaxed) >= LINE * self.connections as usize {
             return Err(self.none_free());
         }
-        let patience = self.sqlx.options().get_acquire_timeout();
-        let permit = timeout(patience, self.gate.acquire()).await.map_err(|_| self.none_free())?;
+        let permit = timeout(self.limits.wait, Arc::clone(&self.gate).acquire_owned()).await;
         drop(place);
-        permit.map_err(|_| sqlx::Error::PoolClosed)
+        let permit = permit.map_err(|_| self.none_free())?.map_err(|_| sqlx::Error::PoolClosed)?;
+        // Those who waited while the pool was closed.
+        if self.closed.load(Ordering::SeqCst) { Err(sqlx::Error::PoolClosed) } else { Ok(permit) }
     }
 
     /// Why there was no permit: others have all connections, or those who have a permit wait for a database that is away.
     fn none_free(&self) -> sqlx::Error {
-        if self.away.load(Ordering::Relaxed) { no_database() } else { sqlx::Error::PoolTimedOut }
+        self.refused.fetch_add(1, Ordering::Relaxed);
+        let why = "others wait for a connection in vain";
+        if self.unreachable.load(Ordering::Relaxed) { NoConnection::because(why) } else { sqlx::Error::PoolTimedOut }
     }
 
-    /// There is a permit for every connection, so whoever has one and gets no connection in time finds no database.
-    fn noticed<T>(&self, connected: Result<T, sqlx::Error>) -> Result<T, sqlx::Error> {
-        self.away.store(connected.is_err(), Ordering::Relaxed);
-        connected.map_err(|error| if matches!(error, sqlx::Error::PoolTimedOut) { no_database() } else { error })
+    /// An idle session that works: one that has been idle for long may have died, so it is asked for a sign of life.
+    async fn take_idle(&self) -> Option<Session> {
+        let mut session = self.pop_idle()?;
+        if session.idle() < TRUSTED_IDLE {
+            return Some(session);
+        }
+        if session.ping().await.is_ok() {
+            return Some(session);
+        }
+        self.lost(&session);
+        None
     }
 
-    fn waiting(&self) -> std::sync::MutexGuard<'_, Vec<Lent>> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    fn pop_idle(&self) -> Option<Session> {
+        let (mut idle, losses) = (self.idle(), self.losses.count());
+        while let Some(session) = idle.pop() {
+            if session.generation == losses {
+                return Some(session);
+            }
+        }
+        None
     }
 
-    fn give_back_all(&self) {
-        let all = std::mem::take(&mut *self.waiting());
-        drop(all);
+    async fn open(&self) -> Result<Session, sqlx::Error> {
+        // As it was before: what is lost meanwhile may be this one.
+        let generation = self.losses.count();
+        // In a box, or every statement would be moved with room for it.
+        let opened = Box::pin(Session::open_for_writing(&self.options, self.limits)).await;
+        self.unreachable.store(opened.is_err(), Ordering::Relaxed);
+        opened.map(|session| session.of_generation(generation))
+    }
+
+    /// Keeps a sound session for the next statement, unless it is old or not to be trusted.
+    fn put_back(&self, session: Session) {
+        if session.age() > MAX_LIFETIME || session.generation != self.losses.count() {
+            return retire(session);
+        }
+        let mut idle = self.idle();
+        // Looked at under the lock, or one could be left idle in a closed pool.
+        if self.closed.load(Ordering::SeqCst) {
+            drop(idle);
+            return retire(session);
+        }
+        idle.push(session);
+    }
+
+    /// With this session, those of its time are lost; newer ones are not.
+    fn lost(&self, session: &Session) {
+        if self.losses.report(session.generation) {
+            let all = std::mem::take(&mut *self.idle());
+            drop(all);
+        }
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Vec<Session>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Loan<'_> {
-    fn connection(&mut self) -> &mut PgConnection {
-        &mut self.lent.as_mut().expect("it is there until the end").connection
+/// Says goodbye in the background.
+fn retire(session: Session) {
+    if let Ok(runtime) = Handle::try_current() {
+        runtime.spawn(session.close());
+    }
+}
+
+impl CheckedOut {
+    fn session(&mut self) -> &mut Session {
+        self.session.as_mut().expect("it is there until the end")
     }
 
     /// The statement is over, with this result.
     fn end<T>(mut self, result: Result<T, sqlx::Error>) -> Result<T, sqlx::Error> {
-        match &result {
-            Ok(_) => {
-                let lent = self.lent.take().filter(|lent| lent.since.elapsed() < MAX_OUT);
-                let lent = lent.map(|lent| Lent { used: Instant::now(), ..lent });
-                let mut waiting = self.pool.waiting();
-                // Looked at under the lock, or one could be left waiting in a closed pool.
-                if !self.pool.sqlx.is_closed() {
-                    waiting.extend(lent);
-                }
-            }
-            // The server's own word: a constraint, a time-out, or that this connection ends.
-            Err(sqlx::Error::Database(_)) => {}
-            Err(_) => self.pool.give_back_all(),
-        }
+        self.settle();
         result
+    }
+
+    /// Gives back what is sound; an unsettled session stays.
+    fn settle(&mut self) {
+        let Some(session) = self.session.take() else { return };
+        match session.health() {
+            Health::Sound if !session.is_in_transaction() => self.pool.put_back(session),
+            Health::Sound | Health::Unsettled => self.session = Some(session),
+            Health::Spoilt => drop(session),
+            Health::Lost => self.pool.lost(&session),
+        }
     }
 }
 
-fn no_database() -> sqlx::Error {
-    sqlx::Error::Io(io::Error::new(io::ErrorKind::NotConnected, "no connection could be made in time"))
+impl Drop for CheckedOut {
+    fn drop(&mut self) {
+        self.settle();
+        let (Some(mut session), Ok(runtime)) = (self.session.take(), Handle::try_current()) else { return };
+        let recovering = Self { pool: Arc::clone(&self.pool), session: None, permit: self.permit.take() };
+        runtime.spawn(async move {
+            let mut recovering = recovering;
+            // What came of it, the session knows; one that is still in its transaction is of no use.
+            let _ = session.recover().await;
+            recovering.session = Some(session).filter(|session| !session.is_in_transaction());
+        });
+    }
 }
 
-type Rows<'e> = Pin<Box<dyn Stream<Item = Result<Either<PgQueryResult, PgRow>, sqlx::Error>> + Send + 'e>>;
-type Answer<'e, T> = Pin<Box<dyn Future<Output = Result<T, sqlx::Error>> + Send + 'e>>;
+type Rows<'e> = BoxStream<'e, Result<Either<PgQueryResult, PgRow>, sqlx::Error>>;
+type Answer<'e, T> = BoxFuture<'e, Result<T, sqlx::Error>>;
 
 impl<'p> Executor<'p> for &'p Pool {
     type Database = Postgres;
@@ -217,9 +362,9 @@ impl<'p> Executor<'p> for &'p Pool {
         E: 'q + Execute<'q, Postgres>,
     {
         let rows = async move {
-            let mut loan = self.lend().await?;
-            let rows: Result<Vec<_>, _> = loan.connection().fetch_many(query).try_collect().await;
-            loan.end(rows)
+            let mut out = self.check_out().await?;
+            let rows = out.session().fetch_many(query).await;
+            out.end(rows)
         };
         Box::pin(stream::once(rows).map_ok(|rows| stream::iter(rows).map(Ok)).try_flatten())
     }
@@ -230,9 +375,9 @@ impl<'p> Executor<'p> for &'p Pool {
         E: 'q + Execute<'q, Postgres>,
     {
         Box::pin(async move {
-            let mut loan = self.lend().await?;
-            let row = loan.connection().fetch_optional(query).await;
-            loan.end(row)
+            let mut out = self.check_out().await?;
+            let row = out.session().fetch_optional(query).await;
+            out.end(row)
         })
     }
 
@@ -241,9 +386,9 @@ impl<'p> Executor<'p> for &'p Pool {
         'p: 'e,
     {
         Box::pin(async move {
-            let mut loan = self.lend().await?;
-            let statement = loan.connection().prepare_with(sql, parameters).await;
-            loan.end(statement)
+            let mut out = self.check_out().await?;
+            let statement = out.session().prepare_with(sql, parameters).await;
+            out.end(statement)
         })
     }
 
@@ -252,9 +397,9 @@ impl<'p> Executor<'p> for &'p Pool {
         'p: 'e,
     {
         Box::pin(async move {
-            let mut loan = self.lend().await?;
-            let description = loan.connection().describe(sql).await;
-            loan.end(description)
+            let mut out = self.check_out().await?;
+            let description = out.session().describe(sql).await;
+            out.end(description)
         })
     }
 }

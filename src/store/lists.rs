@@ -1,5 +1,8 @@
 //! Pages of tasks, the latest opened first. The order never changes, so that a reader who turns pages misses none.
 
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
 use super::tasks::{Record, StatusRecord, select_statuses, select_tasks};
 use super::{Error, Pool};
 use crate::domain::id::{BuyerId, PartnerId, StageKey, TaskId, WorkflowKey};
@@ -33,13 +36,17 @@ pub struct After {
     pub task_id: TaskId,
 }
 
+/// Rows of a page, each with its place. One that cannot be read is its own error and no other's.
+pub type Listed<T> = Vec<(After, Result<T, Error>)>;
+
 /// A page of tasks; only the tasks of the page are read.
-pub async fn list(pool: &Pool, filter: Filter<'_>, after: Option<After>, limit: u32) -> Result<Vec<Record>, Error> {
+pub async fn list(pool: &Pool, filter: Filter<'_>, after: Option<After>, limit: u32) -> Result<Listed<Record>, Error> {
     let rows = match filter.partner_id {
         Some(id) => search_of_partner!(filter, after, limit, id).fetch_all(pool).await?,
         None => search!(filter, after, limit).fetch_all(pool).await?,
     };
-    rows.into_iter().map(Record::try_from).collect()
+    let listed = rows.into_iter().map(|row| (After::of(row.opened_at, row.task_id), Record::try_from(row)));
+    Ok(listed.collect())
 }
 
 /// A page of one buyer's statuses.
@@ -48,7 +55,7 @@ pub async fn list_statuses(
     buyer_id: BuyerId,
     after: Option<After>,
     limit: u32,
-) -> Result<Vec<StatusRecord>, Error> {
+) -> Result<Listed<StatusRecord>, Error> {
     let rows = select_statuses!(
         "/* search: statuses of a buyer */",
         "where buyer_id = $1
@@ -62,7 +69,14 @@ pub async fn list_statuses(
     )
     .fetch_all(pool)
     .await?;
-    rows.into_iter().map(StatusRecord::try_from).collect()
+    let listed = rows.into_iter().map(|row| (After::of(row.opened_at, row.task_id), StatusRecord::try_from(row)));
+    Ok(listed.collect())
+}
+
+impl After {
+    fn of(opened_at: DateTime<Utc>, task_id: Uuid) -> Self {
+        Self { opened_at: opened_at.into(), task_id: TaskId(task_id) }
+    }
 }
 
 impl Filter<'_> {

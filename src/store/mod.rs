@@ -20,7 +20,9 @@ pub mod log;
 pub mod partner_events;
 pub mod partners;
 pub mod pool;
+pub mod probe;
 mod row;
+mod session;
 pub mod tasks;
 pub mod transitions;
 pub mod webhooks;
@@ -28,5 +30,6 @@ pub mod workflows;
 mod writer;
 
 pub use error::Error;
-pub use lender::Pool;
+pub use lender::{Pool, Usage};
+pub use session::Limits;
 pub use writer::Writer;

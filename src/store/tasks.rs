@@ -55,6 +55,8 @@ pub struct StatusRecord {
     pub opened_at: Time,
     /// The version of the status: its `ETag`.
     pub version: u64,
+    /// The version of the task when this was read; a status is older where the latest events told the buyer nothing.
+    pub as_of: u64,
     /// The body, or what is stored of it.
     pub json: String,
 }
@@ -109,7 +111,7 @@ pub struct Due {
 pub async fn list_due(pool: &Pool, until: Time, except: &[TaskId], limit: u32) -> Result<Vec<Due>, Error> {
     let except: Vec<Uuid> = except.iter().map(|id| id.0).collect();
     let rows = sqlx::query!(
-        r#"/* search: due */ select task_id, wake_at as "wake_at!" from tasks
+        r#"/* search: due */ select task_id, greatest(wake_at, '0001-01-01 00:00:00+00') as "wake_at!" from tasks
            where wake_at <= $1 and task_id <> all($2) order by wake_at limit $3"#,
         until.utc(),
         &except,
@@ -126,7 +128,7 @@ macro_rules! select_tasks {
         sqlx::query_as!(
             crate::store::tasks::Row,
             $before + r#" select task_id, partner_id, buyer_id, workflow_key, workflow_version, title,
-                metadata::text as metadata, open_digest, opened_at, version, format, state::text as "state!",
+                metadata::text as metadata, open_digest, opened_at, due_at, version, format, state::text as "state!",
                 notes::text as "notes!", buyer_status::text as "buyer_status!", head_hash
                 from tasks "# + $($after)+,
             $($parameter),+
@@ -140,7 +142,7 @@ macro_rules! select_statuses {
     ($before:literal, $after:literal, $($parameter:expr),+ $(,)?) => {
         sqlx::query_as!(
             crate::store::tasks::StatusRow,
-            $before + r#" select task_id, partner_id, buyer_id, workflow_key, workflow_version, opened_at, status_version,
+            $before + r#" select task_id, partner_id, buyer_id, workflow_key, workflow_version, opened_at, version, status_version,
                 buyer_status::text as "buyer_status!", jsonb_build_object('phase', phase, 'stage', state->'stage',
                     'since', state->'since', 'entered_at', state->'entered_at',
                     'first_entered_at', state #> array['stages', state->>'stage', 'entered_at'])::text as "course!"
@@ -162,6 +164,7 @@ pub(super) struct Row {
     pub(super) metadata: Option<String>,
     pub(super) open_digest: Vec<u8>,
     pub(super) opened_at: DateTime<Utc>,
+    pub(super) due_at: Option<DateTime<Utc>>,
     pub(super) version: i64,
     pub(super) format: i32,
     pub(super) state: String,
@@ -178,6 +181,7 @@ pub(super) struct StatusRow {
     pub(super) workflow_key: String,
     pub(super) workflow_version: i32,
     pub(super) opened_at: DateTime<Utc>,
+    pub(super) version: i64,
     pub(super) status_version: i64,
     pub(super) buyer_status: String,
     pub(super) course: String,
@@ -230,6 +234,7 @@ impl TryFrom<StatusRow> for StatusRecord {
             course: place.json(&row.course)?,
             opened_at: row.opened_at.into(),
             version: place.unsigned(row.status_version)?,
+            as_of: place.unsigned(row.version)?,
             json: row.buyer_status,
         })
     }

@@ -1,15 +1,13 @@
 //! The write: transitions of tasks, each guarded by the version that was decided on, in one data-modifying statement.
 //!
 //! A task's row and its events are written together or not at all, with no transaction held open across a round trip.
-//! Of several writers that decided on the same version, one takes the row; the others wait inside their statement, see
+//! Of several writers that decided on the same version, one takes the row; the others skip it while it is locked, then see
 //! that the version moved on, and write nothing: they are [`Outcome::Stale`] and must look their command up, else decide
-//! again.
+//! again. A command whose id the task knows is a row that is not written, too: [`Outcome::Duplicate`].
 //!
 //! Rows are sealed and turned into columns by whoever decided (`prepared`); the writer then lets those that wait share a statement.
 
-use sqlx::PgConnection;
-
-use super::error::constraint;
+use super::session::Session;
 use super::{Error, Pool};
 use crate::domain::audit::{Hash, Origin, Subject as _};
 use crate::domain::decide::Transition;
@@ -20,7 +18,7 @@ mod prepared;
 mod statements;
 
 pub use prepared::Prepared;
-pub(super) use statements::update;
+pub(super) use statements::{Fate, update};
 
 /// Fresh randomness for the salts of one event: `ids::random`.
 pub type Seed = fn() -> [u8; 32];
@@ -74,10 +72,11 @@ pub enum Outcome {
 }
 
 /// Writes a transition as a part of a transaction, which the caller must not go on with unless it is [`Outcome::Saved`].
-pub(super) async fn save_within(connection: &mut PgConnection, save: &Save<'_>) -> Result<Outcome, Error> {
+/// It does not wait for a row that others have locked: [`Error::Locked`].
+pub(super) async fn save_within(connection: &mut Session, save: &Save<'_>) -> Result<Outcome, Error> {
     let prepared = Prepared::new(save);
-    let written = update(connection, &[&prepared]).await;
-    outcome(&prepared, written.map(|written| !written.is_empty()))
+    let fate = update(connection, &[&prepared]).await?.pop();
+    fate.and_then(|fate| prepared.outcome(fate)).ok_or(Error::Locked)
 }
 
 /// Writes an opening: [`Outcome::Stale`] if there is a task of that id already.
@@ -91,15 +90,7 @@ pub async fn insert_opened(pool: &Pool, open: &Open<'_>) -> Result<Outcome, Erro
     };
     let origin = Origin { task_id: opened.task_id, partner_id: open.partner_id, buyer_id: open.buyer_id };
     let prepared = Prepared::of(open.transition, origin.hash(), None, open.seed);
-    let inserted = statements::insert(pool, &prepared, open, opened).await;
-    outcome(&prepared, inserted.map(|inserted| inserted.is_some()))
-}
-
-/// What became of a write that had a statement of its own.
-pub(super) fn outcome(prepared: &Prepared, written: Result<bool, sqlx::Error>) -> Result<Outcome, Error> {
-    match written {
-        Ok(written) => Ok(prepared.outcome(written)),
-        Err(error) if constraint(&error) == Some("task_events_command") => Ok(Outcome::Duplicate),
-        Err(error) => Err(error.into()),
-    }
+    let inserted = statements::insert(pool, &prepared, open, opened).await?;
+    let fate = if inserted.is_some() { Fate::Written } else { Fate::Stale };
+    prepared.outcome(fate).ok_or(Error::Locked)
 }

@@ -6,29 +6,43 @@
 //! of reads cannot keep it waiting, and callers that go away change nothing.
 //!
 //! **Order.** Transitions of one task are written in the order they came in and never two at a time, neither in one statement nor in two: while
-//! one is out, the next stays queued. Statements write in the order of the tasks' ids, so that two of them, of two replicas say, cannot wait
-//! for each other in a circle.
+//! one is out, the next stays queued. A statement waits for no row, so no two of them can wait for each other in a circle.
 //!
-//! **Failure.** A member whose guard does not hold is missing from the answer and stale; the others do not notice. If the server refuses the
-//! statement, its members are sent again one by one, so that what is wrong with one harms no other. If the connection breaks, nobody knows what
-//! was written, and all are told, those that are queued too. A full queue refuses at once. Closing refuses what is new and writes all that is queued.
+//! **Locked rows.** A member whose row another session has locked is skipped by its statement. It holds no connection, comes back after a pause that
+//! doubles, and is refused after [`LOCK_PATIENCE`]. The members that shared its statement do not notice.
+//!
+//! **Failure.** A member whose guard does not hold is stale, and one whose command is known is a duplicate: neither is written, and the others do not
+//! notice. If the server refuses the statement for what is in it, the members are sent again in halves until the one at fault is alone and is
+//! refused; from then on its task's members go alone. Any other failure is no member's fault: nothing was written or nobody knows, and all members
+//! are answered with it; those that are queued go out on another connection, and are answered when there is none. A full queue refuses at once. Closing refuses what is
+//! new and writes all that is queued.
 
 use std::collections::{HashSet, VecDeque};
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use tokio::sync::{Notify, oneshot};
+use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::transitions::{Outcome, Prepared, outcome, update};
-use super::{Error, Pool};
+use super::transitions::{Fate, Outcome, Prepared, update};
+use super::{Error, Pool, Usage};
 
 /// Statements that are out at a time, each on a connection of its own.
 const WRITERS: u32 = 2;
 /// The most transitions in a statement.
 const MOST: usize = 64;
+/// The most bytes of text in a statement of more than one, so that a few large transitions do not delay many small ones.
+const MOST_BYTES: usize = 4 << 20;
+/// How long a member waits for a row that another session has locked.
+const LOCK_PATIENCE: Duration = Duration::from_secs(2);
+/// The pauses between its tries: the first and the longest.
+const LOCK_PAUSES: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(200));
+/// The most tasks that are remembered because a member of theirs was refused.
+const SUSPECTS: usize = 1024;
 /// The most transitions that wait; a few times what is written while a caller is still willing to wait.
 const ROOM: usize = 1024;
 
@@ -50,6 +64,10 @@ struct Queue {
     waiting: VecDeque<Member>,
     /// The tasks of statements that are out.
     out: HashSet<Uuid>,
+    /// Members that wait for another session to release their row; their tasks are out.
+    locked: usize,
+    /// The tasks whose members go alone, as the server has refused one of theirs.
+    suspects: HashSet<Uuid>,
     writers: u32,
     closed: bool,
 }
@@ -59,6 +77,8 @@ struct Queue {
 struct Member {
     write: Prepared,
     answer: oneshot::Sender<Result<Outcome, Arc<Error>>>,
+    /// Since when its row is known to be locked, and how long the next pause is.
+    locked: Option<(Instant, Duration)>,
 }
 
 impl Writer {
@@ -73,9 +93,14 @@ impl Writer {
         Self(Arc::new(Inner { pool, room, queue: Mutex::default(), rested: Notify::new() }))
     }
 
+    /// What the writer's own connections are doing at this moment.
+    pub fn connections(&self) -> Usage {
+        self.0.pool.usage()
+    }
+
     /// Whether a transition that came now would be refused for want of room.
     pub fn is_full(&self) -> bool {
-        self.queue().waiting.len() >= self.0.room
+        self.queue().is_full(self.0.room)
     }
 
     /// Writes everything that is queued, then closes the connections. What comes later is refused.
@@ -84,7 +109,7 @@ impl Writer {
         let mut rested = pin!(self.0.rested.notified());
         // Before the look at the writers, so that an end in between is not missed.
         rested.as_mut().enable();
-        let busy = self.queue().writers > 0;
+        let busy = !self.queue().is_at_rest();
         if busy {
             rested.await;
         }
@@ -94,7 +119,7 @@ impl Writer {
     /// Queues a transition and waits for what becomes of it. It is written also if nobody waits any more.
     pub async fn write(&self, write: Prepared) -> Result<Outcome, Arc<Error>> {
         let (answer, written) = oneshot::channel();
-        self.enqueue(Member { write, answer })?;
+        self.enqueue(Member { write, answer, locked: None })?;
         // Without an answer, a writer panicked.
         written.await.unwrap_or_else(|_| Err(Arc::new(sqlx::Error::WorkerCrashed.into())))
     }
@@ -104,29 +129,71 @@ impl Writer {
         if queue.closed {
             return Err(sqlx::Error::PoolClosed.into());
         }
-        if queue.waiting.len() >= self.0.room {
+        if queue.is_full(self.0.room) {
             return Err(Error::Full);
         }
         queue.waiting.push_back(member);
+        self.send_writer(&mut queue);
+        Ok(())
+    }
+
+    fn send_writer(&self, queue: &mut Queue) {
         if queue.writers < WRITERS {
             queue.writers += 1;
             tokio::spawn(self.clone().run());
         }
-        Ok(())
     }
 
     async fn run(self) {
         while let Some(members) = self.take() {
             let tasks: Vec<Uuid> = members.iter().map(|member| member.write.task_id()).collect();
             // A panic is the end of these members and of nothing else.
-            match AssertUnwindSafe(write_all(&self.0.pool, members)).catch_unwind().await {
-                Ok(Ok(())) => {}
-                // Each statement waits for a connection in vain: those who have waited behind it are told as well.
-                Ok(Err(away)) => drop(tell_all(self.take_all(), away)),
-                Err(_) => tracing::error!("a statement's members are lost: it panicked"),
+            let Ok(done) = AssertUnwindSafe(write_all(&self.0.pool, members)).catch_unwind().await else {
+                tracing::error!("a statement's members are lost: it panicked");
+                self.put_back(&tasks, &[]);
+                continue;
+            };
+            let Done { locked, refused, away } = done;
+            self.note(&tasks, &refused);
+            self.put_back(&tasks, &locked);
+            for member in locked {
+                self.come_back_later(member);
             }
-            self.put_back(&tasks);
+            // Each statement waits for a connection in vain: those who have waited behind it are told as well.
+            if let Some(away) = away {
+                tell_all(self.take_all(), &away);
+            }
         }
+    }
+
+    /// Queues a member again once the session that has locked its row may have released it. Its task stays out meanwhile, so that what
+    /// follows it waits behind it.
+    fn come_back_later(&self, member: Member) {
+        let (writer, pause) = (self.clone(), member.pause());
+        self.queue().locked += 1;
+        tokio::spawn(async move {
+            tokio::time::sleep(pause).await;
+            let mut queue = writer.queue();
+            queue.locked -= 1;
+            queue.out.remove(&member.write.task_id());
+            queue.waiting.push_front(member);
+            writer.send_writer(&mut queue);
+        });
+    }
+
+    /// Remembers whose members are refused, until one is not.
+    fn note(&self, tasks: &[Uuid], refused: &[Uuid]) {
+        let mut queue = self.queue();
+        if refused.is_empty() && queue.suspects.is_empty() {
+            return;
+        }
+        for task in tasks {
+            queue.suspects.remove(task);
+        }
+        if queue.suspects.len() >= SUSPECTS {
+            queue.suspects.clear();
+        }
+        queue.suspects.extend(refused);
     }
 
     /// The members of the next statement; a writer that gets none has ended.
@@ -135,7 +202,7 @@ impl Writer {
         let members = queue.take(MOST);
         if members.is_empty() {
             queue.writers -= 1;
-            if queue.writers == 0 {
+            if queue.is_at_rest() {
                 self.0.rested.notify_waiters();
             }
             return None;
@@ -147,11 +214,13 @@ impl Writer {
         std::mem::take(&mut self.queue().waiting)
     }
 
-    fn put_back(&self, tasks: &[Uuid]) {
+    /// These tasks are not out any more, but for those of members that come back.
+    fn put_back(&self, tasks: &[Uuid], but: &[Member]) {
         let mut queue = self.queue();
         for task in tasks {
             queue.out.remove(task);
         }
+        queue.out.extend(but.iter().map(|member| member.write.task_id()));
     }
 
     fn queue(&self) -> MutexGuard<'_, Queue> {
@@ -160,14 +229,34 @@ impl Writer {
 }
 
 impl Queue {
+    fn is_full(&self, room: usize) -> bool {
+        self.waiting.len() + self.locked >= room
+    }
+
+    fn is_at_rest(&self) -> bool {
+        self.writers == 0 && self.locked == 0
+    }
+
     /// What can be written now, in the order of the tasks' ids. The next of a task that is out stays, and so does all that follows it.
     fn take(&mut self, most: usize) -> Vec<Member> {
-        let (mut members, mut left) = (Vec::new(), VecDeque::new());
+        let (mut members, mut left, mut bytes) = (Vec::new(), VecDeque::new(), 0);
         while members.len() < most
             && let Some(next) = self.waiting.pop_front()
         {
-            if self.out.insert(next.write.task_id()) {
+            let (task, size) = (next.write.task_id(), next.write.size());
+            let alone = self.suspects.contains(&task);
+            if alone && !members.is_empty() {
+                left.push_back(next);
+            } else if !members.is_empty() && bytes + size > MOST_BYTES {
+                left.push_back(next);
+                // So that of one task nothing overtakes it.
+                break;
+            } else if self.out.insert(task) {
+                bytes += size;
                 members.push(next);
+                if alone {
+                    break;
+                }
             } else {
                 left.push_back(next);
             }
@@ -179,49 +268,70 @@ impl Queue {
     }
 }
 
-/// Sends members in one statement, and one by one if the server refuses that. Errs when the database is away.
-async fn write_all(pool: &Pool, members: Vec<Member>) -> Result<(), Arc<Error>> {
-    if members.len() == 1 {
-        return write_each(pool, members).await;
-    }
-    let writes: Vec<&Prepared> = members.iter().map(|member| &member.write).collect();
-    match update(pool, &writes).await.map_err(Error::from) {
-        Ok(written) => {
-            let written: HashSet<Uuid> = written.into_iter().collect();
-            for member in members {
-                let outcome = member.write.outcome(written.contains(&member.write.task_id()));
-                member.tell(Ok(outcome));
+/// What became of a statement's members, beyond those that are answered.
+#[derive(Debug, Default)]
+struct Done {
+    /// Those that must be sent again.
+    locked: Vec<Member>,
+    /// The tasks of those whose content the server refused.
+    refused: Vec<Uuid>,
+    /// Why there is no database to send to.
+    away: Option<Arc<Error>>,
+}
+
+/// Sends members in one statement, and in halves if the server refuses what is in it.
+async fn write_all(pool: &Pool, members: Vec<Member>) -> Done {
+    let (mut done, mut groups) = (Done::default(), vec![members]);
+    while let Some(mut members) = groups.pop() {
+        let writes: Vec<&Prepared> = members.iter().map(|member| &member.write).collect();
+        match update(pool, &writes).await.map_err(Error::from) {
+            Ok(fates) => {
+                done.locked.extend(members.into_iter().zip(fates).filter_map(|(member, fate)| member.met(fate)));
             }
-            Ok(())
-        }
-        Err(error @ Error::Unreachable(_)) => tell_all(members, Arc::new(error)),
-        Err(error) => {
-            tracing::debug!(error = error.to_string(), members = members.len(), "a shared statement failed");
-            write_each(pool, members).await
-        }
-    }
-}
-
-async fn write_each(pool: &Pool, members: Vec<Member>) -> Result<(), Arc<Error>> {
-    let mut members = members.into_iter();
-    while let Some(member) = members.next() {
-        let written = update(pool, &[&member.write]).await;
-        let outcome = outcome(&member.write, written.map(|written| !written.is_empty())).map_err(Arc::new);
-        let away = outcome.as_ref().err().filter(|error| matches!(***error, Error::Unreachable(_))).cloned();
-        member.tell(outcome);
-        if let Some(error) = away {
-            return tell_all(members, error);
+            Err(error) if error.is_of_content() && members.len() > 1 => {
+                tracing::debug!(error = error.to_string(), members = members.len(), "a shared statement was refused");
+                let half = members.split_off(members.len() / 2);
+                groups.extend([half, members]);
+            }
+            Err(error) => {
+                if error.is_of_content() {
+                    done.refused.extend(members.iter().map(|member| member.write.task_id()));
+                    tell_all(members, &Arc::new(error));
+                    continue;
+                }
+                let error = Arc::new(error);
+                tell_all(members.into_iter().chain(groups.drain(..).flatten()), &error);
+                done.away = Some(error).filter(|error| matches!(**error, Error::Unreachable(_)));
+            }
         }
     }
-    Ok(())
+    done
 }
 
-fn tell_all(members: impl IntoIterator<Item = Member>, error: Arc<Error>) -> Result<(), Arc<Error>> {
-    members.into_iter().for_each(|member| member.tell(Err(Arc::clone(&error))));
-    Err(error)
+fn tell_all(members: impl IntoIterator<Item = Member>, error: &Arc<Error>) {
+    members.into_iter().for_each(|member| member.tell(Err(Arc::clone(error))));
 }
 
 impl Member {
+    /// Tells what its fate was. Gives it back where it must be sent again.
+    fn met(mut self, fate: Fate) -> Option<Self> {
+        if let Some(outcome) = self.write.outcome(fate) {
+            self.tell(Ok(outcome));
+            return None;
+        }
+        let (since, pause) = self.locked.unwrap_or((Instant::now(), Duration::ZERO));
+        if since.elapsed() >= LOCK_PATIENCE {
+            self.tell(Err(Arc::new(Error::Locked)));
+            return None;
+        }
+        self.locked = Some((since, (pause * 2).clamp(LOCK_PAUSES.0, LOCK_PAUSES.1)));
+        Some(self)
+    }
+
+    fn pause(&self) -> Duration {
+        self.locked.map_or(Duration::ZERO, |(_, pause)| pause)
+    }
+
     fn tell(self, outcome: Result<Outcome, Arc<Error>>) {
         // Whoever asked may be gone.
         let _ = self.answer.send(outcome);

@@ -13,6 +13,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use chrono::TimeDelta;
 use prometheus_client::metrics::counter::Counter;
@@ -22,6 +23,11 @@ use prometheus_client::registry::{Registry, Unit};
 use crate::app::log::{self, PERIOD, Seen};
 use crate::app::{App, Error};
 use crate::ids;
+
+/// The worker's name.
+pub const NAME: &str = "checkpoints";
+/// How long a turn may take: a minute's pause, and what there is to check and to sign.
+pub const BOUND: Duration = Duration::from_mins(5);
 
 /// The worker. One per process.
 #[derive(Debug)]
@@ -74,6 +80,7 @@ impl Checkpoints {
                 }
                 Err(error) => tracing::error!(error = cause(&error), "NO CHECKPOINT WAS SIGNED"),
             }
+            self.app.workers().turned(NAME);
             let now = self.app.clock().now();
             // When the newest checkpoint is a minute old, or else in a minute.
             let due = self.seen().map(|seen| seen.signed_at + PERIOD).filter(|due| *due > now && *due <= now + PERIOD);
@@ -98,6 +105,7 @@ impl Checkpoints {
             if let Some(last) = step.last {
                 self.remember(last);
             }
+            self.app.workers().turned(NAME);
             if step.signed {
                 signed += 1;
                 self.metrics.signed.inc();

@@ -35,6 +35,10 @@ use visit::{Visit, Visited};
 
 mod visit;
 
+/// The worker's name.
+pub const NAME: &str = "deliveries";
+/// How long a turn may take.
+pub const BOUND: Duration = Duration::from_mins(1);
 /// Attempts that this replica makes at a time, at the most.
 const SLOTS: usize = 512;
 /// Those of them at one endpoint.
@@ -108,6 +112,7 @@ impl Deliveries {
     pub async fn run(&self) {
         let (mut round, mut is_away) = (Round::default(), false);
         while !self.app.is_draining() {
+            self.app.workers().turned(NAME);
             let looked = Instant::now();
             let visits = match self.begin(&mut round).await {
                 Ok(visits) => {

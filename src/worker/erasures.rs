@@ -22,6 +22,10 @@ use crate::app::erasures::{self, Record};
 use crate::app::{App, Error};
 use crate::domain::id::TaskId;
 
+/// The worker's name.
+pub const NAME: &str = "erasures";
+/// How long a turn may take: a search, or one task.
+pub const BOUND: Duration = Duration::from_mins(2);
 /// The most tasks that are looked at in one step.
 const WINDOW: u32 = 500;
 /// The most erasures that take a step at a time.
@@ -70,7 +74,9 @@ impl Erasures {
     pub async fn run(&self) {
         let mut failures = 0;
         while !self.app.is_draining() {
-            match self.step().await {
+            let stepped = self.step().await;
+            self.app.workers().turned(NAME);
+            match stepped {
                 Ok(true) => failures = 0,
                 Ok(false) => {
                     failures = 0;
@@ -148,15 +154,23 @@ impl Erasures {
             if self.app.is_draining() {
                 break;
             }
-            let erasure = erasures::get_erasure(&self.app, erasure).await?;
-            done |= self.erase(&erasure, id).await?;
+            done |= match erasures::get_erasure(&self.app, erasure).await {
+                Ok(erasure) => self.erase(&erasure, id).await?,
+                Err(error) if error.is_outage() => return Err(error),
+                Err(error) => {
+                    tracing::error!(%erasure, error = cause(&error), "an erasure cannot be read; it is left out");
+                    false
+                }
+            };
         }
         Ok(done)
     }
 
     /// One task; whether it could be done. An outage is no fault of the task's.
     async fn erase(&self, erasure: &Record, id: TaskId) -> Result<bool, Error> {
-        match erasures::erase_task(&self.app, erasure, id).await {
+        let erased = erasures::erase_task(&self.app, erasure, id).await;
+        self.app.workers().turned(NAME);
+        match erased {
             Ok(erased) => {
                 self.metrics.tasks.inc_by(u64::from(erased));
                 Ok(true)

@@ -8,6 +8,8 @@
 //! the very time of the timers that it wrote itself ([`timers::wait`]), while others come a little later, when
 //! nothing is left to do.
 //!
+//! **Clocks.** A replica whose clock is too far from the database's ([`crate::app::skew`]) fires nothing.
+//!
 //! **Failure.** A task that cannot be ticked (damaged, written by a newer build) is set aside and tried again, first after a
 //! second, then ever more seldom. Searches pass over it, and those tried again are a small part of each batch, so that any
 //! number of them leaves the others their turn. If the database is away, so are all timers: the worker tries again after a
@@ -32,6 +34,10 @@ use crate::domain::id::TaskId;
 use crate::domain::time::Time;
 use crate::ids;
 
+/// The worker's name.
+pub const NAME: &str = "timers";
+/// How long a turn may take: a search, what it found, and a task of it.
+pub const BOUND: Duration = Duration::from_secs(4 * PATIENCE.as_secs());
 /// How long the worker sleeps at most: the longest that a timer written by another replica can be late.
 const POLL: TimeDelta = TimeDelta::milliseconds(500);
 /// How many due tasks are looked at in one search.
@@ -98,6 +104,7 @@ impl Timers {
         let mut failures = 0;
         while !self.app.is_draining() {
             let swept = self.sweep().await;
+            self.app.workers().turned(NAME);
             let now = self.app.clock().now();
             let wait = match swept {
                 Ok((_, next)) => {
@@ -128,6 +135,10 @@ impl Timers {
     async fn sweep(&self) -> Result<(u64, Option<Time>), Error> {
         let mut fired = 0;
         loop {
+            // Another replica, whose clock is right, does it.
+            if self.app.skew().is_too_large() {
+                return Ok((fired, None));
+            }
             let now = self.app.clock().now();
             let (aside, mut tasks) = self.set_aside(now);
             let soon = patiently(timers::list_due(&self.app, now + POLL, &aside, WINDOW)).await?;
@@ -160,6 +171,7 @@ impl Timers {
                 running.spawn(async move { (id, patiently(tick(app, task)).await) });
             }
             let Some(ticked) = running.join_next().await else { break };
+            self.app.workers().turned(NAME);
             match ticked.map_err(|fault| Error::Internal(Arc::new(fault)))? {
                 (id, Ok(ticks)) => {
                     self.recovered(id);

@@ -1,7 +1,9 @@
 //! Those who poll and those who wait for statuses: runs what keeps the former up to date and wakes the latter, and counts them; see
 //! [`crate::app::statuses`] and [`crate::app::watch`].
 
+use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::TimeDelta;
 use prometheus_client::metrics::gauge::Gauge;
@@ -11,6 +13,13 @@ use crate::app::App;
 use crate::app::statuses::renewal::Renewal;
 use crate::app::watch::{self, relay};
 
+use super::supervisor::Supervisor;
+
+/// A loop that lives until the service drains.
+type Loop = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// How long a turn of those that look may take.
+const BOUND: Duration = Duration::from_mins(1);
 /// How often they are counted.
 const COUNT: TimeDelta = TimeDelta::seconds(1);
 
@@ -35,12 +44,31 @@ impl Watchers {
         registry.register("status_watched_tasks", "Tasks that they wait for", self.tasks.clone());
     }
 
-    /// Wakes watchers until the service drains.
-    pub async fn run(&self) {
-        let (app, count) = (&*self.app, self.count());
-        let relay =
-            async { tokio::join!(relay::refresh(app), relay::look(app), relay::listen(app), relay::announce(app)) };
-        tokio::join!(relay, Renewal::default().run(app), count);
+    /// Runs the loops until the service drains.
+    pub async fn run(self) {
+        let mut supervisor = Supervisor::new(Arc::clone(&self.app));
+        self.spawn(&mut supervisor);
+        supervisor.join().await;
+    }
+
+    /// Runs the loops, each as a worker of its own. Those that wait for something to happen have no bound.
+    pub fn spawn(self, supervisor: &mut Supervisor) {
+        let app = Arc::clone(&self.app);
+        let worker = |run: fn(Arc<App>) -> Loop| {
+            let app = Arc::clone(&app);
+            move || run(Arc::clone(&app))
+        };
+        supervisor.spawn("status_refresh", None, worker(|app| Box::pin(async move { relay::refresh(&app).await })));
+        supervisor.spawn("status_look", BOUND, worker(|app| Box::pin(async move { relay::look(&app).await })));
+        supervisor.spawn("status_listen", None, worker(|app| Box::pin(async move { relay::listen(&app).await })));
+        supervisor.spawn("status_announce", None, worker(|app| Box::pin(async move { relay::announce(&app).await })));
+        let renew = |app: Arc<App>| -> Loop { Box::pin(async move { Renewal::default().run(&app).await }) };
+        supervisor.spawn("status_renewal", BOUND, worker(renew));
+        let watchers = Arc::new(self);
+        supervisor.spawn("status_count", None, move || {
+            let watchers = Arc::clone(&watchers);
+            async move { watchers.count().await }
+        });
     }
 
     async fn count(&self) {

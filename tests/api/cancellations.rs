@@ -4,9 +4,9 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use sqlx::Connection as _;
 
 use crate::harness::commands::{approve, at, cancel, escalate, reject, resolve, with};
+use crate::harness::database::hold;
 use crate::harness::parties::{Client, Parties, code, events, new_id};
 use crate::harness::service::Answer;
 
@@ -179,18 +179,13 @@ async fn a_cancellation_whose_answer_was_lost_took_place_and_is_answered_when_it
             let id = open(&parties, situation).await;
             let command = with(cancel(), &json!({ "id": new_id() }));
             let mut owner = parties.service.db.owner().await;
-            let mut lock = owner.begin().await.unwrap();
-            sqlx::query("select 1 from tasks where task_id = $1::uuid for update")
-                .bind(&id)
-                .execute(&mut *lock)
-                .await
-                .unwrap();
-            // Dropped while its statement waits for the row, as axum drops the handler of a client that hangs up: there is no half of it.
+            assert!(hold(&mut owner, &id).await);
+            // Dropped while its statement waits, as axum drops the handler of a client that hangs up: there is no half of it.
             tokio::select! {
                 answer = client.send(&id, &command) => panic!("{origin}, {situation}: answered in spite of the lock: {}", answer.text),
                 () = until_a_write_waits(&parties) => {}
             }
-            lock.commit().await.unwrap();
+            sqlx::query("rollback").execute(&mut owner).await.unwrap();
             let phase = if winds_down { "cancelling" } else { "cancelled" };
             let written = async {
                 while parties.task(&id).await["phase"] != phase {
@@ -211,7 +206,7 @@ async fn a_cancellation_whose_answer_was_lost_took_place_and_is_answered_when_it
 async fn until_a_write_waits(parties: &Parties) {
     let mut owner = parties.service.db.owner().await;
     let waiting = "select exists (select from pg_stat_activity
-        where datname = current_database() and wait_event_type = 'Lock' and query like '%update tasks set%')";
+        where datname = current_database() and wait_event_type = 'Lock' and query like 'with row as%')";
     while !sqlx::query_scalar::<_, bool>(waiting).fetch_one(&mut owner).await.unwrap() {
         tokio::task::yield_now().await;
     }

@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
-use std::process::Command;
 use std::time::Duration;
 
 use sqlx::{Connection as _, PgConnection};
@@ -10,6 +9,7 @@ use stagegate::embedded::{Error, Options, Postgres};
 use tokio::time::timeout;
 
 use crate::harness::database::scratch_options;
+use crate::harness::process::{Signal, signal};
 
 const DATABASE: &str = "stagegate";
 const PATIENCE: Duration = Duration::from_mins(2);
@@ -138,6 +138,5 @@ async fn recall(postgres: &Postgres) -> i32 {
 
 fn kill_postmaster(postgres: &Postgres) {
     let pid_file = fs::read_to_string(postgres.data_dir().join("postmaster.pid")).unwrap();
-    let pid = pid_file.lines().next().unwrap();
-    assert!(Command::new("kill").args(["-KILL", pid]).status().unwrap().success());
+    signal(pid_file.lines().next().unwrap().parse().unwrap(), Signal::KILL);
 }

@@ -15,6 +15,7 @@ use stagegate::worker::checkpoints::Checkpoints;
 use tokio::task::JoinSet;
 
 use crate::harness::commands::{approve, at, cancel, escalate, reject, resolve, submit, update, with};
+use crate::harness::database::hold;
 use crate::harness::parties::{Client, Parties, code, text};
 use crate::harness::service::{PLATFORM_KEY, Service};
 use crate::log::{seconds, settle, tick};
@@ -67,12 +68,12 @@ async fn what_commits_late_is_not_skipped() {
     let known = reader.items.len();
     // A write that has begun and cannot end: it has its number, and what it writes is seen by nobody yet.
     let mut owner = parties.service.db.owner().await;
-    hold(&mut owner, &late).await;
+    assert!(hold(&mut owner, &late).await);
     let (partner, id) = (parties.partner.clone(), late.clone());
     let held = tokio::spawn(async move { partner.done(&id, &update("late")).await });
     let waiting =
         "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
-    // Within the transaction that holds the row, the first look would be all that is ever seen.
+    // Within the transaction that holds the event, the first look would be all that is ever seen.
     let mut looker = parties.service.db.owner().await;
     while sqlx::query_scalar::<_, i64>(waiting).fetch_one(&mut looker).await.unwrap() == 0 {
         tokio::task::yield_now().await;
@@ -80,17 +81,10 @@ async fn what_commits_late_is_not_skipped() {
     parties.partner.done(&early, &update("early")).await;
     reader.read(&parties.platform, "limit=100").await;
     assert_eq!(reader.items.len(), known, "what committed first waits for what began first");
-    sqlx::query("commit").execute(&mut owner).await.unwrap();
+    sqlx::query("rollback").execute(&mut owner).await.unwrap();
     held.await.unwrap();
     reader.catch_up(&parties, &parties.platform).await;
     assert_eq!(reader.rows()[known..], [(late, 3), (early, 3)], "in the order in which they began");
-}
-
-async fn hold(owner: &mut sqlx::PgConnection, task: &str) {
-    sqlx::query("begin").execute(&mut *owner).await.unwrap();
-    let id: uuid::Uuid = task.parse().unwrap();
-    let lock = sqlx::query("select 1 from tasks where task_id = $1 for update").bind(id);
-    assert_eq!(lock.execute(&mut *owner).await.unwrap().rows_affected(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -125,7 +119,7 @@ async fn eight_writers_and_a_reader_that_begins_again_make_no_gap_and_no_duplica
             for _ in 0..50 {
                 sqlx::query("select 1").execute(&mut owner).await.unwrap();
             }
-            sqlx::query("commit").execute(&mut owner).await.unwrap();
+            sqlx::query("rollback").execute(&mut owner).await.unwrap();
         }
     });
     let stop = Arc::new(AtomicBool::new(false));

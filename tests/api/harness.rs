@@ -3,8 +3,11 @@
 pub mod commands;
 pub mod contract;
 pub mod database;
+pub mod load;
 pub mod parties;
+pub mod patroni;
 pub mod process;
+pub mod proxy;
 pub mod receiver;
 pub mod service;
 pub mod streams;

@@ -1,7 +1,8 @@
 //! The connections that serve, and the one that migrates.
 
 use sqlx::{Connection as _, PgConnection};
-use stagegate::store::pool;
+use stagegate::store::probe::{Fitness, Probe};
+use stagegate::store::{Limits, Pool, pool};
 
 use crate::harness::database::TestDb;
 
@@ -14,6 +15,7 @@ async fn serving_connections_have_the_serving_role_and_time_limits() {
         ("lock_timeout", "2s"),
         ("idle_in_transaction_session_timeout", "5s"),
         ("application_name", "stagegate"),
+        ("jit", "off"),
     ] {
         let value: String =
             sqlx::query_scalar("select current_setting($1)").bind(setting).fetch_one(&db.pool).await.unwrap();
@@ -32,21 +34,24 @@ async fn the_serving_role_makes_no_tables() {
 #[tokio::test]
 async fn a_database_knows_whether_it_is_migrated() {
     let db = TestDb::new().await;
-    assert!(pool::is_migrated(&db.pool).await.unwrap());
+    assert_eq!(look(&db.pool).await, Fitness::Fit);
     let mut owner = db.owner().await;
     sqlx::query("delete from _sqlx_migrations").execute(&mut owner).await.unwrap();
-    assert!(!pool::is_migrated(&db.pool).await.unwrap());
+    assert_eq!(look(&db.pool).await, Fitness::NotMigrated);
     sqlx::query("drop table _sqlx_migrations").execute(&mut owner).await.unwrap();
-    assert!(!pool::is_migrated(&db.pool).await.unwrap());
+    assert_eq!(look(&db.pool).await, Fitness::NotMigrated);
 }
 
 #[tokio::test]
 async fn a_connection_that_may_change_the_trail_is_noticed() {
     let db = TestDb::new().await;
-    assert!(pool::is_confined(&db.pool).await.unwrap());
     // As behind a pooler that drops start-up options.
-    let owner = sqlx::postgres::PgPoolOptions::new().connect_lazy_with(db.owner.clone());
-    assert!(!pool::is_confined(&owner.into()).await.unwrap());
+    let owner = Pool::new(db.owner.clone(), 1, Limits::default());
+    assert_eq!(look(&owner).await, Fitness::NotConfined);
+}
+
+async fn look(pool: &Pool) -> Fitness {
+    Probe::beside(pool).look().await.unwrap()
 }
 
 #[tokio::test]
@@ -63,7 +68,12 @@ async fn two_processes_may_migrate_at_the_same_moment() {
 
 #[test]
 fn a_bad_url_is_not_quoted() {
-    for url in ["mysql://root:planted@h/d", "postgres://root:planted@h:port/d", "planted"] {
+    let several = ["postgres://u:planted@a,b/d", "postgres://u:planted@a:1,b:2/d", "postgres://u:planted@h/d?host=a,b"];
+    for url in several {
+        assert!(matches!(pool::parse_url(url), Err(pool::Error::SeveralHosts)), "{url}");
+    }
+    assert!(pool::parse_url("postgres://u:a,b@h/d?options=-c%20search_path%3Da,b").is_ok());
+    for url in ["mysql://root:planted@h/d", "postgres://root:planted@h:port/d", "planted"].into_iter().chain(several) {
         let error = pool::parse_url(url).unwrap_err();
         assert!(!format!("{error} {error:?}").contains("planted"));
     }
@@ -108,10 +118,8 @@ async fn sessions_that_the_server_ended_are_replaced() {
     let ended = "select pg_terminate_backend(pid, 10000) from pg_stat_activity
          where datname = current_database() and application_name = 'stagegate'";
     assert_eq!(sqlx::query(ended).execute(&mut owner).await.unwrap().rows_affected(), 4);
-    // The first to notice was told by the server, the second finds its connection gone; then no dead one is left.
-    for _ in 0..2 {
-        drop(session(&db).await);
-    }
+    // The first to notice finds its connection gone, or was told by the server; then no dead one is left.
+    drop(session(&db).await);
     for _ in 0..8 {
         session(&db).await.unwrap();
     }
@@ -132,4 +140,69 @@ async fn a_closed_pool_keeps_no_connection() {
 
 async fn session(db: &TestDb) -> Result<i32, sqlx::Error> {
     sqlx::query_scalar("select pg_backend_pid()").fetch_one(&db.pool).await
+}
+
+/// What statements rely on, whatever the server, the database, the role and the URL have as their defaults.
+#[tokio::test]
+async fn inherited_settings_change_nothing() {
+    let db = TestDb::new().await;
+    let mut owner = db.owner().await;
+    let hostile = [
+        ("default_transaction_isolation", "serializable", "read committed"),
+        ("default_transaction_deferrable", "on", "off"),
+        ("synchronous_commit", "off", "on"),
+        ("timezone", "Asia/Kolkata", "UTC"),
+        ("datestyle", "SQL, DMY", "ISO, MDY"),
+        ("intervalstyle", "iso_8601", "postgres"),
+        ("standard_conforming_strings", "off", "on"),
+        ("bytea_output", "escape", "hex"),
+        ("extra_float_digits", "-15", "2"),
+        ("client_encoding", "LATIN1", "UTF8"),
+        ("jit", "on", "off"),
+        ("statement_timeout", "1ms", "5s"),
+        ("lock_timeout", "1ms", "2s"),
+        ("idle_session_timeout", "1ms", "0"),
+        ("plan_cache_mode", "force_custom_plan", "auto"),
+        ("client_min_messages", "debug5", "warning"),
+        ("role", "pg_monitor", "stagegate_app"),
+    ];
+    let name: String = sqlx::query_scalar("select current_database()").fetch_one(&mut owner).await.unwrap();
+    for (setting, bad, _) in hostile.iter().filter(|(setting, ..)| !["role", "idle_session_timeout"].contains(setting))
+    {
+        let set = format!("alter database {name} set {setting} = '{bad}'");
+        sqlx::query(sqlx::AssertSqlSafe(set)).execute(&mut owner).await.unwrap();
+    }
+    let by_url = db.owner.clone().options(hostile.map(|(setting, bad, _)| (setting, bad)));
+    for options in [db.owner.clone(), by_url] {
+        let pool = pool::connect(&options, 1).await.unwrap();
+        for (setting, _, expected) in hostile {
+            let value: String =
+                sqlx::query_scalar("select current_setting($1)").bind(setting).fetch_one(&pool).await.unwrap();
+            assert_eq!(value, expected, "{setting}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_operators_stricter_durability_stays() {
+    let db = TestDb::new().await;
+    let strict = db.owner.clone().options([("synchronous_commit", "remote_apply")]);
+    let pool = pool::connect(&strict, 1).await.unwrap();
+    let value: String =
+        sqlx::query_scalar("select current_setting('synchronous_commit')").fetch_one(&pool).await.unwrap();
+    assert_eq!(value, "remote_apply");
+}
+
+#[tokio::test]
+async fn an_older_build_starts_on_a_newer_schema_and_not_on_a_changed_one() {
+    let db = TestDb::new().await;
+    let mut owner = db.owner().await;
+    let newer = "insert into _sqlx_migrations (version, description, success, checksum, execution_time)
+         values (999999, 'of a newer build', true, '', 0)";
+    sqlx::query(newer).execute(&mut owner).await.unwrap();
+    pool::migrate(&db.owner).await.unwrap();
+    assert_eq!(look(&db.pool).await, Fitness::Fit);
+    sqlx::query("update _sqlx_migrations set checksum = 'x' where version = 1").execute(&mut owner).await.unwrap();
+    let refused = pool::migrate(&db.owner).await.unwrap_err();
+    assert!(matches!(refused, pool::Error::Migrate(sqlx::migrate::MigrateError::VersionMismatch(1))), "{refused:?}");
 }

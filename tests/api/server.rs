@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::routing::get;
+use stagegate::http::middleware::Wrapped;
 use stagegate::http::server::{Drained, Limits, serve};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -127,24 +128,27 @@ async fn http_2_is_spoken() {
 }
 
 /// A server in the background; it stops with this.
-struct Running {
-    address: SocketAddr,
+pub struct Running {
+    /// Where it listens.
+    pub address: SocketAddr,
     stop: Option<oneshot::Sender<()>>,
     serving: JoinHandle<Drained>,
 }
 
 impl Running {
-    fn start(limits: Limits, router: Router) -> Self {
+    /// Serves on a port of its own.
+    pub fn start(limits: Limits, surface: impl Wrapped) -> Self {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
         let listener = TcpListener::from_std(listener).unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();
-        let serving = tokio::spawn(serve(listener, router, limits, async { drop(stopped.await) }));
+        let serving = tokio::spawn(serve(listener, surface, limits, async { drop(stopped.await) }));
         Self { address, stop: Some(stop), serving }
     }
 
-    async fn connect(&self) -> TcpStream {
+    /// A client.
+    pub async fn connect(&self) -> TcpStream {
         TcpStream::connect(self.address).await.unwrap()
     }
 
@@ -166,7 +170,8 @@ fn quick() -> Limits {
     }
 }
 
-fn patient() -> Limits {
+/// Limits of time that no test meets.
+pub fn patient() -> Limits {
     Limits { header_timeout: PATIENCE, drain_timeout: PATIENCE, ..quick() }
 }
 
@@ -188,7 +193,7 @@ fn waiting(started: &Arc<Notify>, release: &Arc<Notify>) -> Router {
 }
 
 /// What comes until the server closes; a reset is an end too.
-async fn read_all(client: &mut TcpStream) -> String {
+pub async fn read_all(client: &mut TcpStream) -> String {
     let mut answer = Vec::new();
     let _ = timeout(PATIENCE, client.read_to_end(&mut answer)).await.expect("the server closes the connection");
     String::from_utf8_lossy(&answer).into_owned()

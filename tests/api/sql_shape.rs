@@ -36,6 +36,9 @@ const SEARCHES: [&str; 21] = [
     "tasks to export",
 ];
 
+/// The one lock of rows: of the writer's statement, which ends with it and waits for no other.
+const SKIPPING: &str = "for no key update of tasks skip locked";
+
 /// What no statement may use: locks that outlive it, channels and counters that belong to one node.
 const RULED_OUT: [&str; 8] =
     ["for update", "for no key update", "for share", "for key share", "notify", "listen ", "advisory", "nextval"];
@@ -66,6 +69,7 @@ fn the_shape_test_sees_what_it_is_for() {
         ("/* search: everything */ select 1 from tasks", "not a known search"),
         ("/* search: due */ update tasks set overdue = true", "a search that writes"),
         ("select 1 from tasks where task_id = $1 for update", "for update"),
+        ("select 1 from tasks where task_id = $1 for no key update of tasks", "for no key update"),
         ("select pg_notify('t', $1)", "notify"),
         ("select pg_advisory_xact_lock($1)", "advisory"),
         ("select nextval('s')", "nextval"),
@@ -139,6 +143,18 @@ async fn nothing_in_the_schema_belongs_to_one_node() {
     assert_none(&db.pool, "select typname::text from pg_type where typtype = 'e'").await;
 }
 
+/// The driver cannot read infinities and some years; one such row would fail all that are read with it.
+#[tokio::test]
+async fn every_time_that_is_stored_is_bounded() {
+    let db = TestDb::new().await;
+    let unbounded = "select a.attrelid::regclass || '.' || a.attname from pg_attribute a join pg_class c on c.oid = a.attrelid
+         where c.relkind in ('r', 'p') and c.relnamespace = 'public'::regnamespace and c.relname <> '_sqlx_migrations'
+             and a.atttypid = 'timestamptz'::regtype and not a.attisdropped and a.attgenerated = ''
+             and not exists (
+                 select from pg_constraint k where k.conrelid = c.oid and k.conname like '%_times_are_real' and a.attnum = any (k.conkey))";
+    assert_none(&db.pool, unbounded).await;
+}
+
 #[tokio::test]
 async fn every_table_and_column_says_why_it_exists() {
     let db = TestDb::new().await;
@@ -170,7 +186,8 @@ fn search_name(statement: &str) -> Option<&str> {
 
 /// What is wrong with a statement.
 fn fault(statement: &str) -> Option<String> {
-    if let Some(word) = RULED_OUT.iter().find(|word| statement.contains(**word)) {
+    let beside = statement.replace(SKIPPING, "");
+    if let Some(word) = RULED_OUT.iter().find(|word| beside.contains(**word)) {
         return Some((*word).to_owned());
     }
     if let Some(name) = search_name(statement) {

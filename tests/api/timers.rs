@@ -166,10 +166,21 @@ async fn a_running_service_wakes_by_itself() {
     let db = TestDb::new().await;
     let url = sqlx::ConnectOptions::to_url_lossy(&db.owner).to_string();
     // A line for each request would fill the pipe that nobody reads.
-    let base =
-        ["serve", "--log", "warn", "--listen", "127.0.0.1:0", "--pool-size", "3", "--platform-keys", PLATFORM_KEY];
+    let base = [
+        "serve",
+        "--log",
+        "warn",
+        "--listen",
+        "127.0.0.1:0",
+        "--metrics-listen",
+        "127.0.0.1:0",
+        "--pool-size",
+        "3",
+        "--platform-keys",
+        PLATFORM_KEY,
+    ];
     let mut service = process::stagegate(&[&base[..], &["--database-url", &url]].concat(), Path::new("/nonexistent"));
-    let address = process::address(&mut service).await;
+    let (metrics, address) = process::addresses(&mut service).await;
     let platform = async |method, path: &str, body: &Value| call(&address, method, path, PLATFORM_KEY, body).await;
 
     let partner = platform("POST", "/api/v1/partners", &json!({ "name": "Northwind" })).await["id"].to_text();
@@ -194,7 +205,7 @@ async fn a_running_service_wakes_by_itself() {
     let trail = "select string_agg(substr(type, 6), ' ' order by seq) from task_events where seq > 2";
     let trail: String = sqlx::query_scalar(trail).fetch_one(&db.pool).await.unwrap();
     assert_eq!(trail, "deadline_passed review_withdrawn workflow_failed");
-    assert!(exchange(&address, "GET", "/metrics", "", &Value::Null).await.contains("stagegate_timers_fired_total 1\n"));
+    assert!(exchange(&metrics, "GET", "/metrics", "", &Value::Null).await.contains("stagegate_timers_fired_total 1\n"));
     process::terminate(&mut service).await;
 }
 

@@ -226,7 +226,8 @@ async fn nothing_outlasts_its_token() {
     let (parties, task) = in_legal().await;
     let app = run(&parties.service.app);
     let router = router_with_heartbeat(&app, OFTEN).await;
-    let expiry = parties.service.clock.now().utc().timestamp() + 3600;
+    // With the leeway of 30 s it is accepted for an hour.
+    let expiry = parties.service.clock.now().utc().timestamp() + 3570;
     let credential = buyer_token(&parties.buyer_id, expiry);
     let buyer = Client { router, credential };
     let version = version(&parties, &task).await;
@@ -237,9 +238,32 @@ async fn nothing_outlasts_its_token() {
     until_watched(&app, 2).await;
     parties.pass(1);
     parties.partner.done(&task, &update("not for this token")).await;
+    let last = stream.event().await.unwrap();
+    assert!(last.starts_with("retry: "), "{last}");
     assert_eq!(stream.event().await, None);
     let answer = waiting.await.unwrap();
     assert_eq!((answer.status, code(&answer)), (401, "unauthorized"));
+}
+
+#[tokio::test]
+async fn a_token_in_its_leeway_waits_and_streams_as_any_other() {
+    let (parties, task) = in_legal().await;
+    let app = run(&parties.service.app);
+    let router = router_with_heartbeat(&app, OFTEN).await;
+    let expiry = parties.service.clock.now().utc().timestamp() - 10;
+    let buyer = Client { router, credential: buyer_token(&parties.buyer_id, expiry) };
+    let version = version(&parties, &task).await;
+    let mut stream = Stream::open(&buyer, &format!("/api/v1/tasks/{task}/status/stream"), "").await;
+    assert_eq!(parse(&stream.next().await.unwrap()).0, version);
+    for _ in 0..3 {
+        assert_eq!(stream.next().await.as_deref(), Some(":\n\n"), "it goes on");
+    }
+    let waiting = wait(&buyer, &task, version);
+    until_watched(&app, 2).await;
+    parties.partner.done(&task, &update("for this token")).await;
+    assert_eq!(parse(&stream.event().await.unwrap()).0, version + 1);
+    let answer = waiting.await.unwrap();
+    assert_eq!((answer.status, &answer.body["message"]), (200, &json!("for this token")));
 }
 
 #[tokio::test]

@@ -44,6 +44,29 @@ async fn registration_answers_with_the_whole_of_it() {
 }
 
 #[tokio::test]
+async fn a_registration_can_insist_on_what_is_there() {
+    let parties = Parties::start().await;
+    let put = async |(name, value): (&str, &str), definition: &Value| {
+        let answer = parties.partner.call_with(("PUT", PATH), (name, value), definition).await;
+        let tag = answer.headers.get("etag").map(|tag| tag.to_str().unwrap().to_owned());
+        (answer.status, tag.or_else(|| answer.body["etag"].as_str().map(str::to_owned)))
+    };
+    let renamed = with(DEMO.clone(), &json!({ "name": "Renamed" }));
+    let tag = |version: u32| Some(format!("\"{version}\""));
+    assert_eq!(put(("if-match", "*"), &DEMO).await, (412, None), "there is none yet");
+    assert_eq!(put(("if-none-match", "*"), &DEMO).await, (201, tag(1)));
+    assert_eq!(put(("if-none-match", "*"), &renamed).await, (412, tag(1)), "only create");
+    assert_eq!(put(("if-match", "\"2\""), &renamed).await, (412, tag(1)));
+    assert_eq!(put(("if-match", "W/\"1\""), &renamed).await, (412, tag(1)), "the comparison is strong");
+    assert_eq!(put(("if-match", "1"), &renamed).await.0, 400);
+    assert_eq!(put(("if-none-match", "1"), &renamed).await.0, 400);
+    assert_eq!(parties.partner.get(PATH).await.headers["etag"], "\"1\"");
+    assert_eq!(put(("if-match", "\"1\""), &renamed).await, (201, tag(2)));
+    assert_eq!(put(("if-match", "\"1\""), &DEMO).await, (412, tag(2)), "somebody was faster");
+    assert_eq!(put(("if-none-match", "\"1\""), &DEMO).await, (201, tag(3)));
+}
+
+#[tokio::test]
 async fn a_dry_run_stores_nothing() {
     let parties = Parties::start().await;
     let dry = format!("{PATH}?dry_run=true");

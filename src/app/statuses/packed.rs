@@ -23,6 +23,8 @@ pub struct Status {
     pub buyer_id: BuyerId,
     /// The version of the status: its `ETag`.
     pub version: u64,
+    /// The version of the task when it was read.
+    pub as_of: u64,
     /// What its pace is reckoned from.
     pub course: Course,
     /// The workflow version.
@@ -47,10 +49,10 @@ pub struct Model {
 impl Status {
     /// Packs what was read at `read_at`.
     pub(super) fn new(record: &StatusRecord, model: Arc<Model>, read_at: Time) -> Self {
-        let StatusRecord { task_id, buyer_id, ref course, version, ref json, .. } = *record;
+        let StatusRecord { task_id, buyer_id, ref course, version, as_of, ref json, .. } = *record;
         let packed = compress_with_dict(json.as_bytes(), model.json.as_bytes()).into();
         let length = u32::try_from(json.len()).expect("a status has a few kilobytes");
-        Self { task_id, buyer_id, version, course: course.clone(), model, read_at, length, packed }
+        Self { task_id, buyer_id, version, as_of, course: course.clone(), model, read_at, length, packed }
     }
 
     /// What is stored of the answer's body.

@@ -44,6 +44,7 @@ impl Renewal {
         while !app.is_draining() {
             app.pause(INTERVAL).await;
             self.step(app).await;
+            app.workers.turned("status_renewal");
         }
     }
 

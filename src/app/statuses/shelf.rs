@@ -141,6 +141,7 @@ pub(super) mod tests {
             course,
             opened_at: at(0),
             version,
+            as_of: version,
             json: json(task_id, version),
         }
     }

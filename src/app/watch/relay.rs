@@ -44,6 +44,7 @@ pub async fn look(app: &App) {
         if let Err(error) = compare(app).await {
             tracing::debug!(error = cause(&error), "the versions of watched tasks could not be read");
         }
+        app.workers.turned("status_look");
         tokio::select! {
             () = app.watchers.look_bell.notified() => {}
             () = app.pause(LOOK) => {}

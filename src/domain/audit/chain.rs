@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 use super::columns::{Content, Fields};
 use super::fields::{KINDS, Kind};
 use super::hash::Hash;
+use super::sight;
 use super::subject::{Recorded, Subject};
 
 /// The number of the format, in every entry: the hashes and, by type, the list of fields.
@@ -76,6 +77,9 @@ pub enum Error {
     /// The entry lost fields, and none that follows says that they were erased from it.
     #[error("fields were taken out of it, and no later entry says so")]
     Erased,
+    /// What is hidden or shown is not what the party may see.
+    #[error(transparent)]
+    View(#[from] sight::Flaw),
     /// The fields are those committed but make no event of ours.
     #[error("its fields do not make an event: {0}")]
     Event(String),

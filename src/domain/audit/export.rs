@@ -20,9 +20,20 @@
 //! that checkpoint's, or a consistency proof must lead from the one to the other. What comes after the entry `seq` is in no checkpoint yet.
 //!
 //! `sha256` is the SHA-256 of all bytes from the first of the trail's lines (in the last line of an export of many: from the first of the file)
-//! to where `,"sha256":` begins. It makes accidents visible in what nothing else fixes, such as `viewer`; whoever forges can compute it anew.
+//! to where `,"sha256":` begins. It makes accidents visible; whoever forges can compute it anew.
+//!
+//! **What is proven.** Hashes alone prove nothing about who made a file: everything in it can be made up and hashed. If the checkpoint of the inclusion
+//! proof is signed by a key that the reader has for another reason, the log had this trail up to the entry `seq` when it was signed. If that is the
+//! last entry, a trail is *verified*; else, or without such a signature, it is *consistent* and no more.
+//!
+//! **What is hidden** is checked by the table that `stagegate audit fields` prints. `viewer` is a statement of the file's, and this check holds it to it:
+//! each field must be shown or not as the table says for `partner` or `buyer` (the platform sees everything): `always`, `never`, `own` (where `party` is the
+//! viewer), `asked` (own, or where `data.to` is the viewer), `shared` (own, or where `share_with_buyer` is true in the value; a bare `leaf` may be either, as it is
+//! the buyer who is not told). Only an `erasable` field may be marked as erased. An entry without `fields` must be of a type that is not `always` for the viewer;
+//! such types come first in their transition, so no later entry has a `cause_seq` before it; and a type whose `ending` is `follows` comes only after one with
+//! `begins`. Which type a hidden entry is of is not proven: a vote that a partner should see cannot be cut from its file, but a buyer's may
+//! have an entry hidden where a vote could be.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use serde::{Deserialize, Serialize};
@@ -30,10 +41,10 @@ use sha2::{Digest as _, Sha256};
 
 use super::PartnerOrigin;
 use super::chain::{Error, FORMAT, Head, Sealed};
-use super::fields::Kind;
+use super::fields::{Ending, Field, Kind, Sees};
 use super::hash::Hash;
 use super::log::InclusionProof;
-use super::proof::EntryProof;
+use super::proof::{EntryProof, ProofView};
 use super::subject::{Origin, Recorded, Subject, TrailOrigin};
 use crate::domain::event::Event;
 use crate::domain::id::{PartnerId, WorkflowKey};
@@ -41,19 +52,59 @@ use crate::domain::partner_event::PartnerEvent;
 use crate::domain::party::Party;
 use crate::domain::time::Time;
 
-/// The fields of every type of entry, by path in the order of the leaves: what a verifier must insist on. By kind of trail and type.
-pub fn fields() -> BTreeMap<&'static str, BTreeMap<&'static str, Vec<&'static str>>> {
-    fn of(kinds: &'static [Kind]) -> BTreeMap<&'static str, Vec<&'static str>> {
-        kinds.iter().map(|kind| (kind.name, kind.fields().map(|field| field.path).collect())).collect()
-    }
-    BTreeMap::from([(Origin::MEMBER, of(Event::KINDS)), (PartnerOrigin::MEMBER, of(PartnerEvent::KINDS))])
+/// The table that a verifier must insist on, as JSON: by kind of trail and type of entry who sees the row, what the type says of a task's end,
+/// and every field in the order of the leaves. A field has a line, as people read it, too.
+pub fn fields() -> String {
+    let kinds = |kinds: &'static [Kind]| {
+        let mut sorted: Vec<_> = kinds.iter().collect();
+        sorted.sort_by_key(|kind| kind.name);
+        sorted.into_iter().map(type_lines).collect::<Vec<_>>().join(",\n")
+    };
+    let (partner, task) = (kinds(PartnerEvent::KINDS), kinds(Event::KINDS));
+    let (partner_member, task_member) = (PartnerOrigin::MEMBER, Origin::MEMBER);
+    format!("{{\n\"{partner_member}\": {{\n{partner}\n}},\n\"{task_member}\": {{\n{task}\n}}\n}}\n")
+}
+
+fn type_lines(kind: &Kind) -> String {
+    let sees =
+        |partner: Sees, buyer: Sees| format!(r#""partner": "{}", "buyer": "{}""#, partner.as_str(), buyer.as_str());
+    let ending = match kind.ending {
+        Ending::No => "",
+        Ending::Begins => r#", "ending": "begins""#,
+        Ending::Follows => r#", "ending": "follows""#,
+    };
+    let field = |field: &Field| {
+        format!(
+            r#"    "{}": {{{}, "erasable": {}}}"#,
+            field.path,
+            sees(field.partner, field.buyer),
+            field.is_personal()
+        )
+    };
+    let fields: Vec<_> = kind.fields().map(field).collect();
+    let rows = sees(kind.partner, kind.buyer);
+    format!("  \"{}\": {{{rows}{ending}, \"fields\": {{\n{}\n  }}}}", kind.name, fields.join(",\n"))
+}
+
+/// A proof as the lines of the export that it stands for.
+pub fn lines(proof: &ProofView) -> Vec<String> {
+    let mut writer = Writer::default();
+    let header = Header { format: proof.format, origin: proof.origin, viewer: proof.viewer() };
+    let mut lines = vec![writer.line(&header)];
+    lines.extend(proof.entries.iter().map(|entry| writer.line(entry)));
+    let head = proof
+        .entries
+        .last()
+        .map_or(Head { seq: 0, hash: Hash::from_bytes([0; 32]) }, |entry| Head { seq: entry.seq, hash: entry.hash });
+    lines.push(writer.end(head, proof.inclusion.clone()));
+    lines
 }
 
 #[cfg(test)]
 mod tests;
 mod verifier;
 
-pub use verifier::{Flaw, Line, Trusted, Verified, Verifier, What};
+pub use verifier::{Flaw, Line, Logged, Trusted, Verified, Verifier, What};
 
 /// The first line of a trail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

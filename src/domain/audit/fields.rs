@@ -78,11 +78,24 @@ impl Readers {
     }
 }
 
-/// An event type: who sees its rows, and its fields.
+/// Where entries of a type stand to the end of a task. It bounds what a hidden entry can be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// Nothing is said.
+    No,
+    /// From such an entry on, a task is ending or over.
+    Begins,
+    /// Only after an entry that begins the end.
+    Follows,
+}
+
+/// An event type: who sees its rows, and its fields. Types whose rows are not for everybody are the first of their transition.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Kind {
     /// The type.
     pub name: &'static str,
+    /// Where it stands to the end of the task.
+    pub ending: Ending,
     /// When the partner sees the row.
     pub partner: Sees,
     /// When the buyer sees the row.
@@ -219,7 +232,8 @@ pub const KINDS: [Kind; Fact::TYPES.len()] = [
             field("data.immediate", No, Always, Always),
             field("data.reason", Yes, Always, Always),
         ],
-    ),
+    )
+    .ending(Ending::Begins),
     kind("task.review_withdrawn", &[]),
     kind(
         "task.cancellation_acknowledged",
@@ -229,7 +243,8 @@ pub const KINDS: [Kind; Fact::TYPES.len()] = [
             field("data.notes", Yes, Always, Never),
         ],
     )
-    .rows(Always, Never),
+    .rows(Always, Never)
+    .ending(Ending::Follows),
     kind(
         "task.late_decision_recorded",
         &[
@@ -244,11 +259,12 @@ pub const KINDS: [Kind; Fact::TYPES.len()] = [
             field("data.to", No, Always, Always),
         ],
     )
-    .rows(Own, Own),
-    kind("task.workflow_completed", &[]),
-    kind("task.workflow_cancelled", &[]),
-    kind("task.workflow_expired", &[]),
-    kind("task.workflow_failed", &[field("data.cause", No, Always, Always)]),
+    .rows(Own, Own)
+    .ending(Ending::Follows),
+    kind("task.workflow_completed", &[]).ending(Ending::Begins),
+    kind("task.workflow_cancelled", &[]).ending(Ending::Begins),
+    kind("task.workflow_expired", &[]).ending(Ending::Begins),
+    kind("task.workflow_failed", &[field("data.cause", No, Always, Always)]).ending(Ending::Begins),
     // Which entries an actor wrote is not for the buyer.
     kind(
         "task.personal_data_erased",
@@ -269,7 +285,7 @@ pub(super) const fn field(path: &'static str, personal: Personal, partner: Sees,
 
 /// A type whose rows everybody sees.
 const fn kind(name: &'static str, data: &'static [Field]) -> Kind {
-    Kind { name, partner: Always, buyer: Always, role: None, before: BEFORE, data, after: AFTER }
+    Kind { name, ending: Ending::No, partner: Always, buyer: Always, role: None, before: BEFORE, data, after: AFTER }
 }
 
 impl Kind {
@@ -290,10 +306,15 @@ impl Kind {
 
     /// Whether `viewer` sees the row of `event` at all.
     pub fn shows_row(&self, event: &impl Recorded, viewer: Party) -> bool {
+        self.rows_for(viewer).holds(event, viewer)
+    }
+
+    /// When `viewer` sees the row.
+    pub fn rows_for(&self, viewer: Party) -> Sees {
         match viewer {
-            Party::Platform => true,
-            Party::Partner => self.partner.holds(event, viewer),
-            Party::Buyer => self.buyer.holds(event, viewer),
+            Party::Platform => Always,
+            Party::Partner => self.partner,
+            Party::Buyer => self.buyer,
         }
     }
 
@@ -318,15 +339,24 @@ impl Kind {
     const fn by(self, role: Role) -> Self {
         Self { role: Some(role), ..self }
     }
+
+    const fn ending(self, ending: Ending) -> Self {
+        Self { ending, ..self }
+    }
 }
 
 impl Field {
     /// Whether `viewer` sees it in a row that it sees.
     pub fn is_shown(&self, event: &impl Recorded, viewer: Party) -> bool {
+        self.sees(viewer).holds(event, viewer)
+    }
+
+    /// When `viewer` sees it in a row that it sees.
+    pub fn sees(&self, viewer: Party) -> Sees {
         match viewer {
-            Party::Platform => true,
-            Party::Partner => self.partner.holds(event, viewer),
-            Party::Buyer => self.buyer.holds(event, viewer),
+            Party::Platform => Always,
+            Party::Partner => self.partner,
+            Party::Buyer => self.buyer,
         }
     }
 
@@ -337,6 +367,18 @@ impl Field {
 }
 
 impl Sees {
+    /// The word for it in what `stagegate audit fields` prints.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Always => "always",
+            Own => "own",
+            Shared => "shared",
+            Asked => "asked",
+            Answered => "answered",
+            Never => "never",
+        }
+    }
+
     fn holds(self, event: &impl Recorded, viewer: Party) -> bool {
         let own = event.source() == Source::from(viewer);
         match self {

@@ -11,7 +11,7 @@ use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 
 use super::fields::Personal::{No, Yes};
 use super::fields::Sees::{Always, Never, Own};
-use super::fields::{Field, Kind, field};
+use super::fields::{Ending, Field, Kind, field};
 use super::hash::Hash;
 use super::subject::{Recorded, Subject, TrailOrigin};
 use super::view::data;
@@ -51,7 +51,7 @@ const fn shown(path: &'static str) -> Field {
 }
 
 const fn kind(name: &'static str, data: &'static [Field]) -> Kind {
-    Kind { name, partner: Always, buyer: Never, role: None, before: BEFORE, data, after: AFTER }
+    Kind { name, ending: Ending::No, partner: Always, buyer: Never, role: None, before: BEFORE, data, after: AFTER }
 }
 
 /// Whose trail it is: what the first entry of a partner's trail continues.

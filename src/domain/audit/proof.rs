@@ -7,6 +7,8 @@ use super::chain::{Broken, Chain, Entry, Error, FORMAT, Head, Sealed, event};
 use super::columns::{Content, Fields};
 use super::fields::{Field, Kind};
 use super::hash::{Hash, Salt};
+use super::log::InclusionProof;
+use super::sight::{Sight, Watch};
 use super::subject::{Recorded, Subject, TrailOrigin};
 use crate::domain::event::Event;
 use crate::domain::partner_event::PartnerEvent;
@@ -16,8 +18,9 @@ use crate::domain::party::Party;
 ///
 /// It proves that these entries, in this order and none between them, follow from the origin to the last hash, and that every value shown is
 /// the one that was committed when the entry was made. What is not shown (a bare `leaf`, or an entry without `fields`) is fixed by the same
-/// hashes: it cannot be changed without another head, but what it says is not proven. That nothing is missing at the end, and that others
-/// were given the same trail, shows by comparing the last hash with one received elsewhere.
+/// hashes: it cannot be changed without another head, but what it says is not proven. Who made it shows by `inclusion` alone: without
+/// one, and a key to check it with, anybody may have made all of it up. That nothing is missing at the end, and that others were given the
+/// same trail, shows by comparing the last hash with one received elsewhere.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ProofView {
@@ -25,8 +28,14 @@ pub struct ProofView {
     pub format: u32,
     /// Whose trail it is: what the first entry continues.
     pub origin: TrailOrigin,
+    /// The party whose view this is: nothing is hidden that it may see. Absent in proofs of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub viewer: Option<Party>,
     /// All entries, from the first.
     pub entries: Vec<EntryProof>,
+    /// The proof that the trail is in the log at its newest checkpoint, up to the entry that `leaf` names; absent before the first one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inclusion: Option<InclusionProof>,
 }
 
 /// One entry with what it takes to check it.
@@ -72,7 +81,7 @@ where
     S: Subject + Into<TrailOrigin>,
 {
     let entries = rows.iter().map(|row| EntryProof::new::<S>(row, viewer)).collect::<Result<_, _>>()?;
-    Ok(ProofView { format: FORMAT, origin: (*origin).into(), entries })
+    Ok(ProofView { format: FORMAT, origin: (*origin).into(), viewer: Some(viewer), entries, inclusion: None })
 }
 
 impl EntryProof {
@@ -120,19 +129,34 @@ impl FieldProof {
 }
 
 impl ProofView {
-    /// Checks the proof with nothing but itself.
+    /// Checks the proof with nothing but itself, and not who made it: `inclusion` is left alone.
     pub fn verify(&self) -> Result<Head, Broken> {
+        self.follow_as(self.viewer())
+    }
+
+    /// Whose view it is. Where that is not said, the party that sees the most of those whose view it can be.
+    pub fn viewer(&self) -> Party {
+        let can_be = |viewer: &Party| self.follow_as(*viewer).is_ok();
+        let any = || [Party::Platform, Party::Partner].into_iter().find(can_be).unwrap_or(Party::Buyer);
+        self.viewer.unwrap_or_else(any)
+    }
+
+    fn follow_as(&self, viewer: Party) -> Result<Head, Broken> {
         match &self.origin {
-            TrailOrigin::Task(origin) => self.follow(origin),
-            TrailOrigin::Partner(origin) => self.follow(origin),
+            TrailOrigin::Task(origin) => self.follow(origin, viewer),
+            TrailOrigin::Partner(origin) => self.follow(origin, viewer),
         }
     }
 
-    fn follow(&self, origin: &impl Subject) -> Result<Head, Broken> {
-        let mut chain = Chain::new(origin);
+    fn follow<S: Subject>(&self, origin: &S, viewer: Party) -> Result<Head, Broken> {
+        let (mut chain, mut watch) = (Chain::new(origin), Watch::new(viewer, S::Event::KINDS));
         for proof in &self.entries {
-            let head = proof.check(&proof.committed(), &chain).map_err(|what| chain.broken(what))?;
-            chain.advance(head);
+            let committed = proof.committed();
+            let checked = proof.check(&committed, &chain).and_then(|head| {
+                watch.follow(head.seq, sight(&committed))?;
+                Ok(head)
+            });
+            chain.advance(checked.map_err(|what| chain.broken(what))?);
         }
         self.check_erased()?;
         Ok(chain.head())
@@ -177,7 +201,8 @@ impl EntryProof {
             return Err(Error::Columns);
         }
         let leaves: Option<Vec<Hash>> = fields.iter().map(FieldProof::commitment).collect();
-        Ok(Some(Committed { kind, root: Hash::of_tree(leaves.ok_or(Error::Columns)?) }))
+        let root = Hash::of_tree(leaves.ok_or(Error::Columns)?);
+        Ok(Some(Committed { kind, root, sight: Sight::of(kind, fields) }))
     }
 
     /// Checks this entry, whose fields come to `committed`, as the next one of `chain`.
@@ -203,4 +228,10 @@ impl EntryProof {
 pub(super) struct Committed {
     kind: &'static Kind,
     root: Hash,
+    sight: Sight,
+}
+
+/// What an entry shows, if it shows anything.
+pub(super) fn sight(committed: &Result<Option<Committed>, Error>) -> Option<&Sight> {
+    committed.as_ref().ok()?.as_ref().map(|committed| &committed.sight)
 }

@@ -204,7 +204,7 @@ impl Play {
         self.store();
         let mut rows = self.rows.take().unwrap_or_default();
         let until = self.now.max(self.snapshot.task.recorded_at());
-        let scope = Scope { actor: sender(who).actor_ref().unwrap(), until };
+        let scope = Scope { actor: sender(who).actor_ref().unwrap(), until, last: 0 };
         let trail: Vec<(Event, Sealed)> = self.trail.iter().cloned().zip(rows.iter().cloned()).collect();
         let plan = Plan::new(&trail, &scope, !self.snapshot.task.phase().is_terminal()).unwrap();
         for changed in &plan.entries {

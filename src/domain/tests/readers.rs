@@ -1,10 +1,20 @@
 //! Who may read what people wrote: the status and the task show of a text what the trail shows. And how much a trail takes.
 
-use crate::domain::audit;
-use crate::domain::decide::{MAX_ENTRIES, MAX_VOTES};
-use crate::domain::party::Party;
+use proptest::prelude::*;
+use proptest::test_runner::Config;
+use uuid::Uuid;
 
-use super::kit::Play;
+use crate::domain::audit;
+use crate::domain::command::{Action, Command};
+use crate::domain::decide::{MAX_ENTRIES, MAX_VOTES, decide};
+use crate::domain::event::WorkflowRef;
+use crate::domain::id::{BuyerId, PartnerId, WorkflowKey};
+use crate::domain::party::Party;
+use crate::domain::text::Text;
+use crate::domain::view::{Identity, Reader, TaskView};
+
+use super::kit::{Play, text};
+use super::random::{play_by, sequences};
 use super::words::definition;
 
 const TEXTS: [&str; 2] = ["Whose call is it?", "Trust your own eyes"];
@@ -74,9 +84,7 @@ fn a_long_trail_takes_only_what_moves_the_task_on() {
         play.snapshot.task.version = MAX_ENTRIES;
         play
     };
-    let taken = |play: &Play, step: &str| {
-        crate::domain::decide::decide(&play.workflow, &play.snapshot, &play.command(step), play.now).is_ok()
-    };
+    let taken = |play: &Play, step: &str| decide(&play.workflow, &play.snapshot, &play.command(step), play.now).is_ok();
     let preparing = long("a required quorum=2,2", "");
     let review = long("a required quorum=2,2", "submit anna");
     let nearly = long("a required quorum=2,2", "submit anna; approve bo; reject dora");
@@ -100,4 +108,114 @@ fn a_long_trail_takes_only_what_moves_the_task_on() {
         assert_eq!(taken(play, step), expected, "{step}");
     }
     assert_eq!(review.snapshot.task.phase().as_str(), "in_review");
+}
+
+/// Plays a step in which every text that somebody writes is one of its own.
+fn run_marked(play: &mut Play, step: &str, count: &mut usize) {
+    if ["wait", "back", "erase", "tick"].iter().any(|verb| step.starts_with(verb)) {
+        play.run(step);
+    } else if let Ok(command) = play.try_command(step) {
+        let (mut meta, mut action) = (command.meta().clone(), command.action().clone());
+        meta.note = Some(mark(count));
+        mark_texts(&mut action, count);
+        _ = play.send(&Command::new(meta, action).unwrap());
+    }
+}
+
+fn mark<const MAX: usize>(count: &mut usize) -> Text<MAX> {
+    *count += 1;
+    text(&format!("<{count}>"))
+}
+
+fn mark_texts(action: &mut Action, count: &mut usize) {
+    let feedback = match action {
+        Action::StageRejected(body) => body.feedback.as_mut(),
+        Action::EscalationResolved(body) => body.feedback.as_mut(),
+        _ => None,
+    };
+    if let Some(feedback) = feedback {
+        feedback.summary = mark(count);
+        feedback.items.iter_mut().for_each(|item| item.text = mark(count));
+    }
+    match action {
+        Action::StageEscalated(body) => body.reason = mark(count),
+        Action::EscalationResolved(body) => body.advice = body.advice.take().map(|_| mark(count)),
+        Action::StatusUpdated(body) => body.message = mark(count),
+        Action::Held(body) => body.reason = mark(count),
+        Action::CancellationRequested(body) => body.reason = mark(count),
+        Action::CancellationAcknowledged(body) => body.notes = Some(mark(count)),
+        _ => {}
+    }
+}
+
+/// The texts of a view, by their marks.
+fn marks(view: &impl serde::Serialize) -> Vec<String> {
+    let view = serde_json::to_string(view).unwrap();
+    let marks = view.split('<').skip(1).filter_map(|rest| Some(rest.split_once('>')?.0.to_owned()));
+    marks.filter(|mark| mark.bytes().all(|byte| byte.is_ascii_digit())).collect()
+}
+
+/// Status and task show a party no text that its trail hides, and each question and advice that its trail shows.
+fn check_readers(play: &Play) {
+    let notes = &play.snapshot.notes;
+    for reader in Party::ALL {
+        let trail: Vec<_> = play.trail.iter().map(|event| audit::view(event, None, reader)).collect();
+        let trail = marks(&trail);
+        let status = marks(&play.snapshot.status);
+        let task = if reader == Party::Buyer { Vec::new() } else { marks(&task_view(play, reader)) };
+        for shown in status.iter().chain(&task) {
+            assert!(trail.contains(shown), "the {reader} reads {shown}, and in the trail {trail:?}");
+        }
+        for (kept, shown) in [(&notes.question, notes.question_for(reader)), (&notes.advice, notes.advice_for(reader))]
+        {
+            let in_trail = kept.is_some() && marks(kept).iter().all(|text| trail.contains(text));
+            assert_eq!(shown.is_some(), in_trail, "{reader}: {kept:?}");
+        }
+    }
+}
+
+fn task_view(play: &Play, party: Party) -> TaskView {
+    let workflow = WorkflowRef { key: WorkflowKey::parse("w").unwrap(), version: 1 };
+    let (partner_id, buyer_id) = (PartnerId(Uuid::nil()), BuyerId(Uuid::nil()));
+    let identity = Identity { partner_id, buyer_id, workflow, title: None, metadata: None };
+    TaskView::new(&play.workflow, &identity, &play.snapshot, None, Reader { party, at: play.now })
+}
+
+/// However long the trail is, the platform can end the task at once, and what is due is done.
+fn check_end_in_reach(play: &Play) {
+    if play.snapshot.task.phase().is_terminal() {
+        return;
+    }
+    let mut snapshot = play.snapshot.clone();
+    snapshot.task.version = MAX_ENTRIES;
+    let ended = decide(&play.workflow, &snapshot, &play.command("cancel platform now"), play.now).unwrap();
+    assert!(ended.snapshot().task.phase().is_terminal());
+    if let Some((at, _)) = snapshot.task.next_timer() {
+        let done = decide(&play.workflow, &snapshot, &Command::tick(), at.max(play.now));
+        assert!(done.is_ok(), "{done:?}");
+    }
+}
+
+proptest! {
+    #![proptest_config(Config { cases: Config::default().cases / 4, ..Config::default() })]
+
+    #[test]
+    fn every_door_shows_the_same_texts_and_an_end_stays_in_reach((definition, rolls) in sequences()) {
+        let mut count = 0;
+        play_by(&definition, &rolls, |play, step| run_marked(play, step, &mut count), |play| {
+            check_readers(play);
+            check_end_in_reach(play);
+        });
+    }
+}
+
+#[test]
+fn an_actor_is_not_named_like_the_service() {
+    let play = Play::of(&definition("a"), "");
+    let command = play.command("approve bo");
+    for (id, taken) in [("service", false), ("System", false), (" stagegate ", false), ("service-desk", true)] {
+        let mut meta = command.meta().clone();
+        meta.sender.as_mut().unwrap().actor.as_mut().unwrap().id = text(id);
+        assert_eq!(Command::new(meta, command.action().clone()).is_ok(), taken, "{id}");
+    }
 }

@@ -158,12 +158,17 @@ impl<'de> Visitor<'de> for Seed<'_> {
         if value.unsigned_abs() > MAX_INTEGER { Err(self.out_of_range()) } else { Ok(value.into()) }
     }
 
-    /// Integers that fit no 64 bits arrive here as well, so the bound is the same.
+    /// Integers that fit no 64 bits arrive here as well, so the bound is the same. A number without a fraction is an integer, however it is written (JSON
+    /// Schema, section 4.2.3 of its core: `1.0`, `1e2`).
     fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Value, E> {
         #[expect(clippy::cast_precision_loss, reason = "2^53 - 1 is exact in an f64")]
         let bound = MAX_INTEGER as f64;
         if value.abs() > bound {
             return Err(self.out_of_range());
+        }
+        if value.fract() == 0.0 {
+            #[expect(clippy::cast_possible_truncation, reason = "whole, and within what an f64 holds exactly")]
+            return Ok((value as i64).into());
         }
         Number::from_f64(value).map(Value::Number).ok_or_else(|| self.out_of_range())
     }
@@ -214,8 +219,31 @@ mod tests {
     #[test]
     fn plain_json_is_kept_as_it_is() {
         let text = r#" {"a": [1, -1, 0.5, 1e3, true, null], "ä\u00e4": "\ud83d\ude00", "max": 9007199254740991} "#;
-        let value = json!({ "a": [1, -1, 0.5, 1000.0, true, null], "ää": "😀", "max": MAX_INTEGER });
+        let value = json!({ "a": [1, -1, 0.5, 1000, true, null], "ää": "😀", "max": MAX_INTEGER });
         assert_eq!(parse(text.as_bytes()), Ok(value));
+    }
+
+    #[test]
+    fn json_schema_core_section_4_2_3_integers() {
+        let table = [
+            ("1.0", json!(1)),
+            ("1e2", json!(100)),
+            ("1.5e1", json!(15)),
+            ("-2.0", json!(-2)),
+            ("-0.0", json!(0)),
+            ("0e9", json!(0)),
+            ("10e-1", json!(1)),
+            ("9007199254740991.0", json!(MAX_INTEGER)),
+            ("9.007199254740991e15", json!(MAX_INTEGER)),
+            ("1.5", json!(1.5)),
+            ("1e-1", json!(0.1)),
+        ];
+        for (text, value) in table {
+            assert_eq!(parse(text.as_bytes()), Ok(value), "{text}");
+        }
+        for text in ["9007199254740992.0", "9.007199254740992e15", "-1e16"] {
+            assert!(parse(text.as_bytes()).is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -76,20 +76,31 @@ codes! {
     TaskClosed "task_closed" CONFLICT "Task closed" "The task has ended. A late decision was recorded, as `recorded.seq`, and moves nothing.";
     LimitReached "limit_reached" CONFLICT "Limit reached" "The task has as many revisions, status updates or trail entries, the actor as many votes on the revision, or the caller as many webhooks, as it may have.";
     FeedRestored "feed_restored" GONE "Feed restored" "The database was restored to a time before what the cursor `after` has seen. Read the feed from the start, without `after`; events that are known already have the same `id`.";
-    PreconditionFailed "precondition_failed" PRECONDITION_FAILED "Changed meanwhile" "`If-Match` is not the current `ETag` of the caller's view; `etag` is.";
+    PreconditionFailed "precondition_failed" PRECONDITION_FAILED "Changed meanwhile" "`If-Match` or `If-None-Match` does not hold of the current `ETag` of the caller's view, which is `etag`; without it there is none yet.";
     StaleRevision "stale_revision" PRECONDITION_FAILED "Newer revision" "The command is about a revision that is not the latest any more; `revision` is.";
-    PayloadTooLarge "payload_too_large" PAYLOAD_TOO_LARGE "Body too large" "The body is larger than 1 MiB.";
-    UnsupportedMediaType "unsupported_media_type" UNSUPPORTED_MEDIA_TYPE "Not application/json" "The body's `Content-Type` must be `application/json`, unencoded.";
+    PayloadTooLarge "payload_too_large" PAYLOAD_TOO_LARGE "Body too large" "The body is larger than the operation takes: 1 MiB, or less where its `requestBody` says so.";
+    TargetTooLong "target_too_long" URI_TOO_LONG "Address too long" "The request's path and query are longer than 8 KiB.";
+    UnsupportedMediaType "unsupported_media_type" UNSUPPORTED_MEDIA_TYPE "Not application/json" "The body's `Content-Type` must be `application/json` in UTF-8, without a `Content-Encoding`.";
     InvalidBody "invalid_body" UNPROCESSABLE_ENTITY "Invalid body" "The body is JSON but not what the operation takes; `errors` says where and why.";
     WorkflowUnavailable "workflow_unavailable" UNPROCESSABLE_ENTITY "No such workflow" "The partner has no such workflow or version, or it was retired.";
     EventIdReused "event_id_reused" UNPROCESSABLE_ENTITY "Event id used before" "The `id` was used for this task by this party with another body. Use a new one for a new command.";
     ErasureIdReused "erasure_id_reused" UNPROCESSABLE_ENTITY "Erasure id used before" "The `id` was used for an erasure with another body. Use a new one for a new erasure.";
+    HeaderTooLarge "header_too_large" REQUEST_HEADER_FIELDS_TOO_LARGE "Header too large" "The request has more than 100 header fields. A header of more than 64 KiB in all is answered with this status and no body.";
+    TooManyAtOnce "too_many_at_once" TOO_MANY_REQUESTS "Too many at once" "The caller has as much under way as one caller may have at a time: `detail` says of what. Nothing was done; send the same request again after `Retry-After` seconds, when some of it has ended.";
     Internal "internal" INTERNAL_SERVER_ERROR "Internal error" "A fault of the service, logged under `request_id`. The same request may be sent again.";
+    UnsupportedTransferEncoding "unsupported_transfer_encoding" NOT_IMPLEMENTED "Unknown transfer encoding" "The body is encoded for its transfer in another way than `chunked` alone.";
     TrailDamaged "trail_damaged" INTERNAL_SERVER_ERROR "Trail damaged" "An entry of the trail is not stored as it was written: `detail` says which. `format=jsonl` exports the trail all the same.";
     NoAuditKey "no_audit_key" SERVICE_UNAVAILABLE "No signing key" "The service runs without a key for checkpoints and receipts. Nothing was done; whoever runs it sets one.";
     Overloaded "overloaded" SERVICE_UNAVAILABLE "Overloaded" "Too much to do just now. Nothing was done; send the same request again after `Retry-After` seconds.";
     Timeout "timeout" SERVICE_UNAVAILABLE "Took too long" "No answer in time. A write may have taken effect; sending it again with the same `id` is safe.";
-    Unavailable "unavailable" SERVICE_UNAVAILABLE "Unavailable" "Something that the service depends on cannot be reached. Send the same request again after `Retry-After` seconds.";
+    Unavailable "unavailable" SERVICE_UNAVAILABLE "Unavailable" "Something that the service depends on cannot be reached or did not answer; `detail` says whether something may have been done. Send the same request again, with the same `id`, after `Retry-After` seconds.";
+    Draining "draining" SERVICE_UNAVAILABLE "Stopping" "Of `/ready`: the replica is about to stop.";
+    DatabaseUnreachable "database_unreachable" SERVICE_UNAVAILABLE "No database" "Of `/ready`: the database cannot be reached or does not answer.";
+    DatabaseReadOnly "database_read_only" SERVICE_UNAVAILABLE "Read-only database" "Of `/ready`: the database is a standby or was made read-only.";
+    DatabaseNotMigrated "database_not_migrated" SERVICE_UNAVAILABLE "Not migrated" "Of `/ready`: the database lacks migrations of this build; `stagegate migrate` applies them.";
+    DatabaseNotConfined "database_not_confined" SERVICE_UNAVAILABLE "Too many rights" "Of `/ready`: statements do not run in the role that cannot change the trail; a pooler may have dropped it.";
+    WorkerStill "worker_still" SERVICE_UNAVAILABLE "A worker hangs" "Of `/ready`: a background worker has not turned for longer than it may.";
+    ClockWrong "clock_wrong" SERVICE_UNAVAILABLE "Wrong clock" "Of `/ready`: the replica's clock differs from the database's by more than 15 s.";
 }
 
 impl Code {

@@ -36,13 +36,11 @@ impl From<app::Error> for Problem {
                 Self::new(Code::TaskExists, "There is a task with this id that was opened with another body.")
                     .with_conflict(conflict(*standing))
             }
-            app::Error::WorkflowUnavailable => {
-                Self::new(Code::WorkflowUnavailable, "The partner has no such workflow or version, or it was retired.")
-                    .with_errors(vec![FieldError::new(
-                        "/workflow",
-                        "unavailable",
-                        "must name a workflow of the partner that is not retired",
-                    )])
+            app::Error::WorkflowUnavailable => workflow_unavailable(),
+            app::Error::WorkflowChanged(latest) => {
+                let detail = latest.map_or("There is no such workflow yet.", |_| "The latest version is another one.");
+                let etag = latest.map(|version| format!("\"{version}\""));
+                Self::new(Code::PreconditionFailed, detail).with_conflict(Conflict { etag, ..Conflict::default() })
             }
             app::Error::NoAuditKey => {
                 Self::new(Code::NoAuditKey, "This service has no key to sign with (STAGEGATE_AUDIT_KEY).")
@@ -61,9 +59,17 @@ impl From<app::Error> for Problem {
             app::Error::Definition(mistakes) => Self::invalid_body(mistakes.into_iter().map(mistake).collect()),
             app::Error::Overloaded(source) => Self::overloaded().caused_by(source),
             app::Error::Unavailable(source) => Self::unavailable(source),
+            app::Error::Unanswered(source) => Self::unanswered(source),
+            app::Error::Behind => Self::behind(),
             app::Error::Internal(source) => Self::internal(source),
         }
     }
+}
+
+fn workflow_unavailable() -> Problem {
+    let error = FieldError::new("/workflow", "unavailable", "must name a workflow of the partner that is not retired");
+    Problem::new(Code::WorkflowUnavailable, "The partner has no such workflow or version, or it was retired.")
+        .with_errors(vec![error])
 }
 
 /// A mistake in a definition.

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
+use super::statements::Fate;
 use super::{Outcome, Save, Seed, Written};
 use crate::domain::audit::{Hash, Sealed, seal, shown_type};
 use crate::domain::decide::{Snapshot, Transition};
@@ -90,17 +91,34 @@ impl Prepared {
         self.present.task_id
     }
 
-    /// What became of it, by whether the guard let it through.
-    pub(in crate::store) fn outcome(&self, written: bool) -> Outcome {
-        if !written {
-            return Outcome::Stale;
+    /// The party and the id of the command that it carries out, if that has one.
+    pub(super) fn command(&self) -> Option<(&'static str, Uuid)> {
+        self.rows.iter().find_map(|row| row.command_id.map(|id| (row.party, id)))
+    }
+
+    /// Bytes of text that its statement takes, more or less.
+    pub(in crate::store) fn size(&self) -> usize {
+        let texts = |row: &Row| row.sealed.entry.len() + row.sealed.data.len() + row.sealed.personal.len();
+        self.present.size() + self.rows.iter().map(texts).sum::<usize>()
+    }
+
+    /// What its fate means to who has decided; `None`: nothing yet, it must be sent again.
+    pub(in crate::store) fn outcome(&self, fate: Fate) -> Option<Outcome> {
+        match fate {
+            Fate::Written => Some(Outcome::Saved(Written { hashes: self.hashes(), size: self.present.size() })),
+            Fate::Known => Some(Outcome::Duplicate),
+            Fate::Stale => Some(Outcome::Stale),
+            Fate::Locked => None,
         }
-        let Present { state, notes, buyer_status, .. } = &self.present;
-        Outcome::Saved(Written { hashes: self.hashes(), size: state.len() + notes.len() + buyer_status.len() })
     }
 }
 
 impl Present {
+    /// Bytes of JSON.
+    fn size(&self) -> usize {
+        self.state.len() + self.notes.len() + self.buyer_status.len()
+    }
+
     fn of(transition: &Transition, head: Hash) -> Self {
         let Snapshot { task, notes, status } = transition.snapshot();
         Self {

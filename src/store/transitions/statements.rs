@@ -1,5 +1,7 @@
 //! The two statements that write tasks: one that opens, and one that moves on as many tasks as wait for it.
 
+use std::collections::HashMap;
+
 use sqlx::PgExecutor;
 use uuid::Uuid;
 
@@ -10,18 +12,34 @@ use crate::domain::text::Text;
 use crate::store::Pool;
 use crate::store::row::{int, to_json};
 
+/// What the statement did with one of its members.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::store) enum Fate {
+    /// Written.
+    Written,
+    /// Not written: the party used the command's id on this task before.
+    Known,
+    /// Not written: the task has another version by now.
+    Stale,
+    /// Not looked at: another session has locked the task's row.
+    Locked,
+}
+
 /// Writes transitions of different tasks, each guarded by the version that it was decided on: all of those that the guards let through, or on
-/// an error none. Gives the tasks that were written.
+/// an error none. Gives the fate of each, in their order.
 ///
-/// They are to be in the order of their tasks' ids, which is the order that rows are locked in.
-#[expect(clippy::too_many_lines, reason = "one statement and its thirty-four columns")]
+/// It waits for no row: those that others have locked are skipped. A command's id that is known is looked for under the task's lock, so
+/// no member can violate the key of command ids.
+#[expect(clippy::too_many_lines, reason = "one statement and its thirty-six columns")]
 pub(in crate::store) async fn update<'c>(
     database: impl PgExecutor<'c>,
     writes: &[&Prepared],
-) -> Result<Vec<Uuid>, sqlx::Error> {
+) -> Result<Vec<Fate>, sqlx::Error> {
     let tasks: Vec<&Present> = writes.iter().map(|write| &write.present).collect();
     let rows: Vec<&Row> = writes.iter().flat_map(|write| &write.rows).collect();
-    sqlx::query_scalar! {
+    let commands: Vec<Option<(&str, Uuid)>> = writes.iter().map(|write| write.command()).collect();
+    let commands: Vec<&Option<(&str, Uuid)>> = commands.iter().collect();
+    let found = sqlx::query! {
         r#"with row as (
                select * from unnest(
                    $19::uuid[], $20::bigint[], $21::bigint[], $22::text[], $23::text[], $24::integer[], $25::text[],
@@ -29,6 +47,14 @@ pub(in crate::store) async fn update<'c>(
                    $33::uuid[], $34::text[]
                ) as row (task_id, seq, cause_seq, type, stage, round, party, recorded_at,
                    command_id, command_digest, entry, data, personal, hash, event_id, partner_type)
+           ), free as (
+               select tasks.task_id, exists (
+                   select from task_events known
+                   where known.task_id = wanted.task_id and known.party = wanted.party
+                       and known.command_id = wanted.command_id) as known
+               from unnest($1::uuid[], $35::text[], $36::uuid[]) as wanted (task_id, party, command_id)
+               join tasks on tasks.task_id = wanted.task_id
+               for no key update of tasks skip locked
            ), task as (
                update tasks set
                    version = moved.version, phase = moved.phase, stage = moved.stage, round = moved.round,
@@ -42,6 +68,7 @@ pub(in crate::store) async fn update<'c>(
                    $14::text[], $15::bigint[], $16::bytea[], $17::timestamptz[], $18::timestamptz[]
                ) as moved (task_id, expected, version, phase, stage, round, waiting_on, due_at, overdue, wake_at, format,
                    state, notes, buyer_status, status_version, head_hash, updated_at, closed_at)
+               join free on free.task_id = moved.task_id and not free.known
                where tasks.task_id = any ($1) and tasks.task_id = moved.task_id and tasks.version = moved.expected
                returning tasks.task_id, tasks.partner_id
            ), trail as (
@@ -52,14 +79,16 @@ pub(in crate::store) async fn update<'c>(
                from task join row on row.task_id = task.task_id
            ), deliveries as (
                insert into webhook_deliveries (task_id, seq, owner_id, endpoint_id, event_id, recorded_at, due_at)
-               select task.task_id, row.seq, endpoint.owner_id, endpoint.id, row.event_id, row.recorded_at, row.recorded_at
+               select task.task_id, row.seq, endpoint.owner_id, endpoint.id, row.event_id, row.recorded_at, least(row.recorded_at, now())
                from task join row on row.task_id = task.task_id join webhook_endpoints endpoint
                    on endpoint.owner_id = any (array[task.partner_id, '00000000-0000-0000-0000-000000000000'::uuid])
                    and endpoint.state <> 'removed'
                    and (endpoint.types is null
                        or case endpoint.owner_id when task.partner_id then row.partner_type else row.type end = any (endpoint.types))
            )
-           select task_id as "task_id!" from task"#,
+           select task_id as "task_id!", null::boolean as known from task
+           union all
+           select task_id, known from free where (select count(*) from task) < cardinality($1)"#,
         &column(&tasks, |task| task.task_id), &column(&tasks, |task| task.expected), &column(&tasks, |task| task.version),
         &column(&tasks, |task| task.phase) as _, &column(&tasks, |task| task.stage.as_str()) as _,
         &column(&tasks, |task| task.round), &column(&tasks, |task| task.waiting_on) as _,
@@ -77,10 +106,21 @@ pub(in crate::store) async fn update<'c>(
         &column(&rows, |row| row.sealed.entry.as_str()) as _, &column(&rows, |row| row.sealed.data.as_str()) as _,
         &column(&rows, |row| row.sealed.personal.as_str()) as _,
         &column(&rows, |row| &row.sealed.hash.as_bytes()[..]) as _, &column(&rows, |row| row.event_id),
-        &column(&rows, |row| row.partner_kind) as _,
+        &column(&rows, |row| row.partner_kind) as _, &column(&commands, |command| command.map(|(party, _)| party)) as _,
+        &column(&commands, |command| command.map(|(_, id)| id)) as _,
+    };
+    let found = found.fetch_all(database).await?;
+    let mut fates = HashMap::with_capacity(found.len());
+    for row in found {
+        let fate = match row.known {
+            None => Fate::Written,
+            Some(true) => Fate::Known,
+            Some(false) => Fate::Stale,
+        };
+        // What was written comes first, and may come again.
+        fates.entry(row.task_id).or_insert(fate);
     }
-    .fetch_all(database)
-    .await
+    Ok(tasks.iter().map(|task| fates.get(&task.task_id).copied().unwrap_or(Fate::Locked)).collect())
 }
 
 /// The version written, or nothing where the task exists.
@@ -115,7 +155,7 @@ pub(super) async fn insert(
                from task cross join row
            ), deliveries as (
                insert into webhook_deliveries (task_id, seq, owner_id, endpoint_id, event_id, recorded_at, due_at)
-               select task.task_id, row.seq, endpoint.owner_id, endpoint.id, row.event_id, row.recorded_at, row.recorded_at
+               select task.task_id, row.seq, endpoint.owner_id, endpoint.id, row.event_id, row.recorded_at, least(row.recorded_at, now())
                from task cross join row join webhook_endpoints endpoint
                    on endpoint.owner_id in (task.partner_id, '00000000-0000-0000-0000-000000000000')
                    and endpoint.state <> 'removed'

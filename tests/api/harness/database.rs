@@ -123,3 +123,13 @@ fn unique(prefix: &str) -> String {
 fn configured_url() -> Option<String> {
     std::env::var("TEST_DATABASE_URL").ok().filter(|url| !url.is_empty())
 }
+
+/// Begins a transaction in which the next event of a task is there already, so that a write of the task begins and waits for its end. It is to be
+/// rolled back; `false` if somebody else wrote that event meanwhile. (A row of `tasks` that is locked would be skipped.)
+pub async fn hold(owner: &mut PgConnection, task: &str) -> bool {
+    sqlx::query("begin").execute(&mut *owner).await.unwrap();
+    let next = "insert into task_events (task_id, seq, cause_seq, type, stage, round, party, recorded_at, entry, data, personal, hash)
+        select task_id, seq + 1, cause_seq, 'task.resumed', stage, round, party, recorded_at, entry, data, personal, hash
+        from task_events where task_id = $1::uuid order by seq desc limit 1 on conflict do nothing";
+    sqlx::query(next).bind(task).execute(&mut *owner).await.unwrap().rows_affected() == 1
+}

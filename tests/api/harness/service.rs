@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
-use axum::http::{HeaderMap, Request};
+use axum::http::{HeaderMap, HeaderValue, Request};
 use serde_json::Value;
 use stagegate::app::log::Keys;
 use stagegate::app::{App, Reach};
 use stagegate::clock::Clock;
 use stagegate::domain::audit::note::{KeyName, SignerKey};
+use stagegate::http::body::budget::Size;
 use stagegate::http::middleware::Limits;
 use stagegate::http::{AppState, Settings, Surface, jwt};
 use stagegate::store::pool;
@@ -93,6 +94,11 @@ pub async fn router_with_heartbeat(app: &Arc<App>, heartbeat: Duration) -> Surfa
     Surface::new(AppState::new(Arc::clone(app), Settings { limits, ..settings() }).await.unwrap())
 }
 
+/// A router of this replica that has so much room for bodies.
+pub async fn router_with_body_memory(app: &Arc<App>, body_memory: Size) -> Surface {
+    Surface::new(AppState::new(Arc::clone(app), Settings { body_memory, ..settings() }).await.unwrap())
+}
+
 /// What checkpoints and receipts of the test service are signed with.
 pub fn audit_signer() -> SignerKey {
     SignerKey::new(KeyName::parse("audit.example.com/stagegate").unwrap(), [42; 32])
@@ -129,8 +135,9 @@ pub async fn call(router: &Surface, method: &str, path: &str, credential: &str, 
     send(router, request.unwrap()).await
 }
 
-/// Sends any request to a router; the answer must be one that the contract announces.
-pub async fn send(router: &Surface, request: Request<Body>) -> Answer {
+/// Sends any request to a router; the answer must be one that the contract announces. A `Host` is added, as HTTP/1.1 asks for one.
+pub async fn send(router: &Surface, mut request: Request<Body>) -> Answer {
+    request.headers_mut().entry("host").or_insert(HeaderValue::from_static("stagegate.test"));
     let (method, path) = (request.method().to_string(), request.uri().path().to_owned());
     let response = tokio::time::timeout(PATIENCE, router.clone().oneshot(request)).await;
     let (head, body) = response.unwrap_or_else(|_| panic!("{method} {path} hangs")).unwrap().into_parts();

@@ -23,7 +23,8 @@ pub struct Stream {
 impl Stream {
     /// Opens a stream, which must be one of events; with a `Last-Event-ID` unless it is empty.
     pub async fn open(client: &Client, path: &str, last: &str) -> Self {
-        let mut request = Request::get(path).header("authorization", format!("Bearer {}", client.credential));
+        let mut request =
+            Request::get(path).header("host", "x").header("authorization", format!("Bearer {}", client.credential));
         if !last.is_empty() {
             request = request.header("last-event-id", last);
         }

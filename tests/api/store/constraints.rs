@@ -15,6 +15,7 @@ const VIOLATIONS: &[(&str, &str)] = &[
     ("workflows_version_from_one", "update workflows set latest_version = 0"),
     ("workflows_digest_is_sha256", "update workflows set latest_digest = 'short'"),
     ("workflows_latest_fkey", "update workflows set latest_version = 9"),
+    ("workflows_times_are_real", "update workflows set retired_at = 'infinity'"),
     ("workflow_versions_pkey", "insert into workflow_versions select * from workflow_versions"),
     (
         "workflow_versions_workflow_fkey",
@@ -24,6 +25,7 @@ const VIOLATIONS: &[(&str, &str)] = &[
     ("workflow_versions_format_from_one", "update workflow_versions set format = 0"),
     ("workflow_versions_definition_is_object", "update workflow_versions set definition = '[]'"),
     ("workflow_versions_digest_is_sha256", "update workflow_versions set digest = 'short'"),
+    ("workflow_versions_times_are_real", "update workflow_versions set created_at = '-infinity'"),
     ("tasks_pkey", "update tasks set task_id = (select max(task_id::text)::uuid from tasks)"),
     ("tasks_workflow_fkey", "update tasks set workflow_version = 2"),
     ("tasks_title_length", "update tasks set title = ''"),
@@ -39,6 +41,7 @@ const VIOLATIONS: &[(&str, &str)] = &[
     ("tasks_buyer_status_is_object", "update tasks set buyer_status = '1'"),
     ("tasks_head_hash_is_sha256", "update tasks set head_hash = 'short'"),
     ("tasks_time_moves_on", "update tasks set updated_at = opened_at - interval '1 s'"),
+    ("tasks_times_are_real", "update tasks set due_at = 'infinity' where phase = 'in_review'"),
     ("tasks_versions_from_one", "update tasks set status_version = version + 1"),
     (
         "tasks_open_ones_wait",
@@ -73,6 +76,7 @@ const VIOLATIONS: &[(&str, &str)] = &[
     ("task_events_only_opening_has_no_stage", "update task_events set stage = null, round = null where seq = 2"),
     ("task_events_command_has_digest", "update task_events set command_digest = null where command_id is not null"),
     ("task_events_command_is_the_cause", "update task_events set party = 'service' where command_id is not null"),
+    ("task_events_times_are_real", "update task_events set recorded_at = '200000-01-01'"),
     ("partner_events_pkey", "insert into partner_events select * from partner_events"),
     ("partner_events_partner_fkey", "update partner_events set partner_id = gen_random_uuid()"),
     ("partner_events_seq_from_one", "update partner_events set seq = 0 where seq = 2"),
@@ -81,6 +85,7 @@ const VIOLATIONS: &[(&str, &str)] = &[
     ("partner_events_data_is_object", "update partner_events set data = '[]'"),
     ("partner_events_personal_is_object", "update partner_events set personal = '[]'"),
     ("partner_events_hash_is_sha256", "update partner_events set hash = 'short'"),
+    ("partner_events_times_are_real", "update partner_events set recorded_at = '-infinity'"),
     ("partner_events_created_is_first", "update partner_events set type = 'partner.created' where seq = 2"),
 ];
 

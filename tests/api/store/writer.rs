@@ -181,3 +181,85 @@ async fn what_was_accepted_is_written_though_nobody_waits_for_it() {
     world.writer.close().await;
     assert_eq!(&world.load(id(&decided[0].1)).await.snapshot, decided[0].1.snapshot());
 }
+
+#[tokio::test]
+async fn commands_that_are_known_share_the_statement_of_the_others_and_are_not_written() {
+    let world = World::new().await;
+    let mut decided = decided(&world, 40).await;
+    let used = CommandId(ids::new());
+    for n in [3, 17, 39] {
+        let task = id(&decided[n].1);
+        world.play(task, &with_id(&submit(), used), 1).await;
+        let record = world.load(task).await;
+        let again = world.decide(&record.snapshot, &with_id(&update("Again"), used), 2);
+        decided[n] = (record, again);
+    }
+    let outcomes = save_all(&world, &decided).await;
+    for (n, outcome) in outcomes.iter().enumerate() {
+        let known = [3, 17, 39].contains(&n);
+        assert_eq!(*outcome == Outcome::Duplicate, known, "{n}: {outcome:?}");
+        assert_eq!(is_saved(outcome), !known, "{n}: {outcome:?}");
+    }
+    assert_eq!(transactions(&world).await, [1, 1, 1, 37], "one statement for all of them");
+}
+
+#[tokio::test]
+async fn a_row_that_another_session_has_locked_keeps_no_other_waiting_and_is_written_when_it_is_released() {
+    let world = World::new().await;
+    let decided = decided(&world, 20).await;
+    let mut owner = world.db.owner().await;
+    let mut lock = sqlx::Connection::begin(&mut owner).await.unwrap();
+    let statement = format!("select 1 from tasks where task_id = '{}' for update", id(&decided[4].1));
+    sqlx::query(sqlx::AssertSqlSafe(statement)).execute(&mut *lock).await.unwrap();
+    let (locked, others) = (&decided[4..5], [&decided[..4], &decided[5..]].concat());
+    let waits = save_all(&world, locked);
+    let first = save_all(&world, &others);
+    let (waited, ()) = join(waits, async {
+        // The lock is released only once all others are written.
+        assert!(first.await.iter().all(is_saved));
+        assert_eq!(transactions(&world).await, [19]);
+        lock.rollback().await.unwrap();
+    })
+    .await;
+    assert!(is_saved(&waited[0]), "{waited:?}");
+    assert_eq!(&world.load(id(&decided[4].1)).await.snapshot, decided[4].1.snapshot());
+}
+
+#[tokio::test]
+async fn a_row_that_stays_locked_is_refused_and_nothing_that_follows_it_overtakes_it() {
+    let world = World::new().await;
+    let decided = decided(&world, 1).await;
+    let mut owner = world.db.owner().await;
+    let mut lock = sqlx::Connection::begin(&mut owner).await.unwrap();
+    sqlx::query("select 1 from tasks for update").execute(&mut *lock).await.unwrap();
+    let outcomes = try_all(&world, &[decided[0].clone(), decided[0].clone()]).await;
+    for outcome in &outcomes {
+        assert!(matches!(outcome, Err(error) if matches!(**error, Error::Locked)), "{outcome:?}");
+    }
+    lock.rollback().await.unwrap();
+    assert!(is_saved(&world.save(&decided[0].0, &decided[0].1).await));
+    world.writer.close().await;
+}
+
+#[tokio::test]
+async fn what_the_server_refuses_for_its_content_goes_alone_from_then_on() {
+    let world = World::new().await;
+    let decided = decided(&world, 32).await;
+    let refused = id(&decided[9].1);
+    let constraint =
+        format!("alter table task_events add constraint unwanted check (task_id <> '{refused}') not valid");
+    sqlx::query(sqlx::AssertSqlSafe(constraint)).execute(&mut world.db.owner().await).await.unwrap();
+    let outcomes = try_all(&world, &decided).await;
+    assert_eq!(outcomes.iter().filter(|outcome| outcome.as_ref().is_ok_and(is_saved)).count(), 31);
+    // Halves, not one by one. (A half can be cut once more, as the server is slow to release the rows of a statement that it refused.)
+    let shared = transactions(&world).await;
+    assert_eq!(shared.iter().sum::<i64>(), 31);
+    assert!(shared.len() < 16, "{shared:?}");
+    // The same task again, among others: these are written together at once, and it is refused alone.
+    let mut more = self::decided(&world, 10).await;
+    more.insert(5, decided[9].clone());
+    let outcomes = try_all(&world, &more).await;
+    assert_eq!(outcomes.iter().filter(|outcome| outcome.as_ref().is_ok_and(is_saved)).count(), 10);
+    assert!(matches!(&outcomes[5], Err(error) if error.constraint() == Some("unwanted")));
+    assert_eq!(transactions(&world).await.last(), Some(&10));
+}

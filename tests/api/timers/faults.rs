@@ -120,8 +120,7 @@ async fn a_row_that_somebody_else_has_locked_keeps_no_other_waiting() {
     let statement = format!("select 1 from tasks where task_id = '{locked}' for update");
     sqlx::query(AssertSqlSafe(statement)).execute(&mut *lock).await.unwrap();
     world.at(60);
-    // The statement that waits is cut off by the database; that looks like an overload.
-    assert!(world.timers.run_due().await.is_err());
+    assert_eq!(world.timers.run_due().await.unwrap(), 2, "those of the other");
     assert_eq!((world.phase(&other).await.as_str(), world.phase(&locked).await.as_str()), ("failed", "in_review"));
     lock.rollback().await.unwrap();
     assert_eq!((world.fired_at(61).await, world.phase(&locked).await), (2, "failed".into()));
@@ -177,4 +176,23 @@ async fn a_clock_that_is_put_back_stops_no_timer() {
     timeout(PATIENCE, fired).await.unwrap();
     app.drain();
     timeout(PATIENCE, running).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_time_that_cannot_be_read_is_refused_and_where_it_is_stored_keeps_no_other_waiting() {
+    let world = World::new(&hour(&fail())).await;
+    let (bad, other) = (world.open().await, world.open().await);
+    let mut owner = world.service.db.owner().await;
+    for time in ["-infinity", "infinity", "200000-01-01"] {
+        let spoil = format!("update tasks set wake_at = '{time}' where task_id = '{bad}'");
+        let refused = sqlx::query(AssertSqlSafe(spoil.clone())).execute(&mut owner).await.unwrap_err();
+        assert_eq!(refused.as_database_error().unwrap().constraint(), Some("tasks_times_are_real"), "{time}");
+    }
+    // As a row of before the constraint.
+    sqlx::raw_sql("alter table tasks drop constraint tasks_times_are_real").execute(&mut owner).await.unwrap();
+    let spoil = format!("update tasks set wake_at = '-infinity' where task_id = '{bad}'");
+    sqlx::query(AssertSqlSafe(spoil)).execute(&mut owner).await.unwrap();
+    world.at(60);
+    assert_eq!(world.timers.run_due().await.unwrap(), 4, "those of both");
+    assert_eq!((world.phase(&other).await.as_str(), world.phase(&bad).await.as_str()), ("failed", "failed"));
 }

@@ -8,18 +8,21 @@ use sha2::{Digest as _, Sha256};
 use super::{DAMAGED, DIGEST, DamagedLine, ENTRY, End, HEADER, Header, OPENING, Opening, Selection, TOTALS, Totals};
 use crate::domain::audit::PartnerOrigin;
 use crate::domain::audit::chain::{Chain, Error as ChainError, FORMAT, Head};
-use crate::domain::audit::checkpoint::Checkpoint;
+use crate::domain::audit::checkpoint::{self, Checkpoint};
 use crate::domain::audit::hash::Hash;
 use crate::domain::audit::log::{self, ConsistencyProof, InclusionProof, Leaf, Subject};
-use crate::domain::audit::note::VerifierKey;
-use crate::domain::audit::proof::{Committed, EntryProof};
-use crate::domain::audit::subject::{Origin, TrailOrigin};
+use crate::domain::audit::note::{self, KeyName, VerifierKey};
+use crate::domain::audit::proof::{Committed, EntryProof, sight};
+use crate::domain::audit::sight::Watch;
+use crate::domain::audit::subject::{Origin, Recorded as _, TrailOrigin};
+use crate::domain::event::Event;
+use crate::domain::partner_event::PartnerEvent;
 use crate::domain::party::Party;
 
 /// What trails are checked with, beside themselves.
 #[derive(Clone, Debug, Default)]
 pub struct Trusted {
-    /// Public keys of the log; none: signatures are not checked.
+    /// Public keys of the log.
     pub keys: Vec<VerifierKey>,
     /// Checkpoints that were kept, and are believed.
     pub kept: Vec<Checkpoint>,
@@ -103,17 +106,39 @@ pub enum What {
     Contradiction(u64, u64),
 }
 
-/// A trail that was checked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A trail whose lines agree with each other, with the table of fields and with what is trusted.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verified {
     /// Whose.
     pub origin: TrailOrigin,
-    /// Whose view it is; a statement of the file's.
+    /// Whose view it is, as the file says; what it hides is what this party may not see.
     pub viewer: Party,
     /// Where it ends.
     pub head: Head,
-    /// The last entry that is in the log, and of how many leaves that is at the checkpoint.
-    pub included: Option<(u64, u64)>,
+    /// How many entries are hidden as a whole.
+    pub hidden: u64,
+    /// How many entries have fields that are marked as erased.
+    pub erased: u64,
+    /// How far it is in the log.
+    pub logged: Option<Logged>,
+}
+
+/// How far a trail is in the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Logged {
+    /// The last entry that is.
+    pub seq: u64,
+    /// How many leaves the log has at the checkpoint.
+    pub size: u64,
+    /// The log whose key signed the checkpoint, if it is one of the keys that are trusted.
+    pub signed_by: Option<KeyName>,
+}
+
+impl Verified {
+    /// Whether a trusted key vouches for it up to its last entry.
+    pub fn is_signed(&self) -> bool {
+        self.logged.as_ref().is_some_and(|logged| logged.signed_by.is_some() && logged.seq == self.head.seq)
+    }
 }
 
 /// A line of an export, with its line feed, and all that shows of it by itself: whatever comes before it, so that several can be looked at side by
@@ -271,12 +296,22 @@ impl<'t> Verifier<'t> {
     fn header(&mut self, line: &[u8], text: &[u8]) -> Result<Option<Verified>, What> {
         let header: Header = parse(text, &mut self.buffer)?;
         self.counted.0 += 1;
-        let (chain, partner) = match &header.origin {
-            TrailOrigin::Task(origin) => (Following::Task(Chain::new(origin)), origin.partner_id),
-            TrailOrigin::Partner(origin) => (Following::Partner(Chain::new(origin)), origin.partner_id),
+        let (chain, kinds, partner) = match &header.origin {
+            TrailOrigin::Task(origin) => (Following::Task(Chain::new(origin)), Event::KINDS, origin.partner_id),
+            TrailOrigin::Partner(origin) => {
+                (Following::Partner(Chain::new(origin)), PartnerEvent::KINDS, origin.partner_id)
+            }
         };
-        let digest = Sha256::new().chain_update(line);
-        self.trail = Some(Trail { header, chain, hashes: Vec::new(), digest, lost: BTreeSet::new(), is_flawed: false });
+        self.trail = Some(Trail {
+            header,
+            chain,
+            watch: Watch::new(header.viewer, kinds),
+            erased: 0,
+            hashes: Vec::new(),
+            digest: Sha256::new().chain_update(line),
+            lost: BTreeSet::new(),
+            is_flawed: false,
+        });
         if header.format != FORMAT {
             return Err(What::Format(header.format));
         }
@@ -326,6 +361,8 @@ impl What {
 struct Trail {
     header: Header,
     chain: Following,
+    watch: Watch,
+    erased: u64,
     hashes: Vec<Hash>,
     digest: Sha256,
     /// Entries with erased fields that no later entry has accounted for yet.
@@ -347,10 +384,15 @@ impl Following {
         }
     }
 
-    fn follow(&mut self, Entry { proof, committed, .. }: &Entry) -> Result<(), ChainError> {
+    fn follow(&mut self, Entry { proof, committed, .. }: &Entry, watch: &mut Watch) -> Result<(), ChainError> {
+        let head = match self {
+            Self::Task(chain) => proof.check(committed, chain)?,
+            Self::Partner(chain) => proof.check(committed, chain)?,
+        };
+        watch.follow(head.seq, sight(committed))?;
         match self {
-            Self::Task(chain) => chain.advance(proof.check(committed, chain)?),
-            Self::Partner(chain) => chain.advance(proof.check(committed, chain)?),
+            Self::Task(chain) => chain.advance(head),
+            Self::Partner(chain) => chain.advance(head),
         }
         Ok(())
     }
@@ -359,9 +401,10 @@ impl Following {
 impl Trail {
     fn entry(&mut self, line: &[u8], entry: Result<Entry, What>) -> Result<(), What> {
         let entry = entry?;
-        self.chain.follow(&entry)?;
+        self.chain.follow(&entry, &mut self.watch)?;
         let Entry { proof, has_lost_fields, erases, .. } = entry;
         if has_lost_fields {
+            self.erased += 1;
             self.lost.insert(proof.seq);
         }
         if let Some((seq, entries)) = erases {
@@ -388,20 +431,17 @@ impl Trail {
         if let Some(lost) = self.lost.first() {
             return Err(What::Erased(*lost));
         }
-        let included = match &inclusion {
-            Some(proof) => Some(self.included(proof, trusted)?),
+        let logged = match &inclusion {
+            Some(proof) => Some(self.logged(proof, trusted)?),
             None if trusted.kept.is_empty() => None,
             None => return Err(What::NotIncluded),
         };
-        Ok(Verified { origin: self.header.origin, viewer: self.header.viewer, head, included })
+        let Header { origin, viewer, .. } = self.header;
+        Ok(Verified { origin, viewer, head, hidden: self.watch.hidden(), erased: self.erased, logged })
     }
 
-    fn included(&self, proof: &InclusionProof, trusted: &Trusted) -> Result<(u64, u64), What> {
-        let checkpoint = if trusted.keys.is_empty() {
-            Checkpoint::read(&proof.checkpoint).map_err(log::Error::from)?
-        } else {
-            Checkpoint::open(&proof.checkpoint, &trusted.keys).map_err(log::Error::from)?
-        };
+    fn logged(&self, proof: &InclusionProof, trusted: &Trusted) -> Result<Logged, What> {
+        let (checkpoint, is_signed) = trusted.open(&proof.checkpoint).map_err(log::Error::from)?;
         proof.verify_against(&checkpoint)?;
         let Leaf { subject, seq, head } = proof.leaf;
         let own = match self.header.origin {
@@ -413,11 +453,19 @@ impl Trail {
             return Err(What::Elsewhere);
         }
         trusted.connect(&checkpoint)?;
-        Ok((seq, proof.size))
+        Ok(Logged { seq, size: proof.size, signed_by: Some(checkpoint.origin).filter(|_| is_signed) })
     }
 }
 
 impl Trusted {
+    /// Reads a checkpoint, and says whether one of the trusted keys signed it. One that names such a key must be signed by it.
+    pub fn open(&self, note: &str) -> Result<(Checkpoint, bool), checkpoint::Error> {
+        match Checkpoint::open(note, &self.keys) {
+            Err(checkpoint::Error::Note(note::Error::Unknown)) => Checkpoint::read(note).map(|read| (read, false)),
+            opened => opened.map(|opened| (opened, true)),
+        }
+    }
+
     /// Whether a checkpoint is one that was kept, or is proven to continue one or to be continued by one.
     pub fn connect(&self, checkpoint: &Checkpoint) -> Result<(), What> {
         let mut is_connected = self.kept.is_empty();

@@ -1,0 +1,73 @@
+//! Compares this replica's clock with the database's, and says so where they differ too much; see [`crate::app::skew`].
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::{Registry, Unit};
+
+use crate::app::{App, skew};
+
+/// The worker's name.
+pub const NAME: &str = "clocks";
+/// How long a turn may take.
+pub const BOUND: Duration = Duration::from_mins(1);
+/// How often the clocks are compared.
+const INTERVAL: Duration = Duration::from_secs(5);
+
+/// The worker. One per process.
+#[derive(Debug)]
+pub struct Clocks {
+    app: Arc<App>,
+    ahead: Gauge<f64, AtomicU64>,
+}
+
+impl Clocks {
+    /// A worker for this app.
+    pub fn new(app: Arc<App>) -> Self {
+        Self { app, ahead: Gauge::default() }
+    }
+
+    /// Adds what the worker measures.
+    pub fn register(&self, registry: &mut Registry) {
+        let help = "How far this replica's clock is ahead of the database's; negative where it is behind";
+        registry.register_with_unit("clock_ahead", help, Unit::Seconds, self.ahead.clone());
+    }
+
+    /// Compares the clocks until the service drains.
+    pub async fn run(&self) {
+        while !self.app.is_draining() {
+            self.step().await;
+            self.app.workers().turned(NAME);
+            self.app.pause(INTERVAL).await;
+        }
+    }
+
+    /// Compares them once.
+    pub async fn step(&self) {
+        let was_too_large = self.app.skew().is_too_large();
+        match skew::measure(&self.app).await {
+            Ok(ahead) => {
+                self.ahead.set(ahead.as_seconds_f64());
+                self.say(was_too_large, ahead.as_seconds_f64());
+            }
+            // That the database is away is said elsewhere.
+            Err(error) => tracing::debug!(%error, "the database's clock could not be read"),
+        }
+    }
+
+    /// Says it once when the difference becomes too large, and once when it is not any more.
+    fn say(&self, was_too_large: bool, ahead: f64) {
+        match (was_too_large, self.app.skew().is_too_large()) {
+            (false, true) => {
+                tracing::error!(
+                    ahead,
+                    "THE CLOCK IS WRONG: not ready, and no timers until it is within 15 s of the database's"
+                );
+            }
+            (true, false) => tracing::info!(ahead, "the clock agrees with the database's again"),
+            (false, false) | (true, true) => {}
+        }
+    }
+}
