@@ -10,10 +10,10 @@ use tokio::join;
 use tokio::task::yield_now;
 use tracing::Instrument as _;
 
-use crate::domain::audit::{self, EntryView, Hash, Sealed};
+use crate::domain::audit::{self, EntryView, Hash};
 use crate::domain::command::Command;
 use crate::domain::decide::{self, Snapshot, Transition};
-use crate::domain::event::{Event, Fact};
+use crate::domain::event::Fact;
 use crate::domain::id::TaskId;
 use crate::domain::pace::{Course, StatusView};
 use crate::domain::party::{Party, Sender};
@@ -26,7 +26,7 @@ use crate::store;
 use crate::store::transitions::{Outcome, Prepared, Save};
 
 use super::tasks::Loaded;
-use super::{App, Caller, Error, pace};
+use super::{App, Caller, Error, pace, trails};
 
 /// How often a command is decided when others were faster. Those of one replica take turns after the first attempt, so what is left to
 /// lose against are other replicas; one of them can win many times in a row, as it has the freshest copy of the task.
@@ -130,7 +130,7 @@ pub async fn find_target(app: &App, caller: &Caller, id: TaskId) -> Result<Targe
         return Err(store::Error::Full.into());
     }
     let Some(task) = app.recent.find(id).await else {
-        return Ok(Target { task: Arc::new(super::tasks::find_visible(app, caller, id).await?), fresh: true });
+        return Ok(Target { task: Arc::new(super::tasks::find_to_decide(app, caller, id).await?), fresh: true });
     };
     if task.is_open_to(caller) { Ok(Target { task, fresh: false }) } else { Err(Error::NotFound) }
 }
@@ -253,7 +253,7 @@ async fn decide_on(app: &App, party: Party, task: &Loaded, request: &Request) ->
         Err(Refusal::AlreadyDecided { decision: None }) => {
             let place = command.meta().stage.as_ref().zip(command.meta().round);
             let found = match place {
-                Some((stage, round)) => store::events::find_decision(&app.pool, task.id(), stage, round).await?,
+                Some((stage, round)) => store::events::find_decision(&app.decisions, task.id(), stage, round).await?,
                 None => None,
             };
             let decision = found.and_then(|record| Decision::of(&record.event));
@@ -270,7 +270,7 @@ fn refused(party: Party, task: &Loaded, refusal: Refusal) -> Error {
 async fn find_late(app: &App, task: &Loaded, command: &Command) -> Result<Option<u64>, Error> {
     let Some(Sender { party, actor: Some(actor), .. }) = &command.meta().sender else { return Ok(None) };
     let (stage, round) = (&task.snapshot().status.stage.key, task.snapshot().task.round());
-    Ok(store::events::find_late(&app.pool, task.id(), (*party, &actor.id), (stage, round)).await?)
+    Ok(store::events::find_late(&app.decisions, task.id(), (*party, &actor.id), (stage, round)).await?)
 }
 
 fn prepare(task: &Loaded, transition: &Transition, digest: Option<[u8; 32]>) -> Prepared {
@@ -288,26 +288,31 @@ async fn send(app: &App, write: Prepared, transition: &Transition) -> Result<Out
 /// The answer to a command that was carried out before: the same, whatever has happened since.
 async fn find_replay(app: &App, party: Party, task: &Loaded, request: &Request) -> Result<Option<Answer>, Error> {
     let Some(id) = request.command.meta().id.filter(|_| request.id_given) else { return Ok(None) };
-    let Some(known) = store::events::find_by_command(&app.pool, task.id(), party, id).await? else { return Ok(None) };
+    let Some(known) = store::events::find_by_command(&app.decisions, task.id(), party, id).await? else { return Ok(None) };
     if known.digest != request.digest {
         return Err(Error::EventIdReused);
     }
-    let until = u32::try_from(known.last).map_err(|_| Error::impossible("a trail of more than 2^32 events"))?;
-    let rows = store::events::list(&app.pool, task.id(), 0, until).await?;
-    let (events, rows): (Vec<Event>, Vec<Sealed>) = rows.into_iter().map(|row| (row.event, row.sealed)).unzip();
-    let snapshot =
-        Snapshot::fold(&task.workflow, &events).ok_or_else(|| Error::impossible("a trail without an opening"))?;
-    let first = known.first;
-    let own = events.iter().zip(&rows).filter(|(event, _)| event.cause_seq == first);
-    let views: Vec<EntryView> = own.map(|(event, row)| audit::view_stored(event, row, party)).collect();
-    if let Some(Fact::LateDecisionRecorded(late)) = events.last().map(|event| &event.fact) {
-        let recorded = Some(first);
+    let own = trails::read_between(app, task.id(), known.first, known.last).await?;
+    let snapshot = present_after(app, task, known.last).await?;
+    let views: Vec<EntryView> = own.iter().map(|row| audit::view_stored(&row.event, &row.sealed, party)).collect();
+    if let Some(Fact::LateDecisionRecorded(late)) = own.last().map(|row| &row.event.fact) {
+        let recorded = Some(known.first);
         let closed = late.phase != PhaseName::Cancelling.as_str();
         let refusal = if closed { Refusal::TaskClosed { recorded } } else { Refusal::Cancelling { recorded } };
         return Err(Error::Refused(refusal, Box::new(Standing::new(&task.workflow, &snapshot, party))));
     }
-    let view = view(app, party, task, (&snapshot, rows.last().map(|row| &row.hash))).await;
+    let head = own.last().map(|row| &row.sealed.hash);
+    let view = view(app, party, task, (&snapshot, head)).await;
     Ok(Some(Answer { events: views, view, replayed: true }))
+}
+
+/// The task as it was after this event: as it is, if that was the last one; else folded from its trail, a page at a time.
+async fn present_after(app: &App, task: &Loaded, last: u64) -> Result<Snapshot, Error> {
+    if task.snapshot().task.version() == last {
+        return Ok(task.snapshot().clone());
+    }
+    let present = trails::fold(app, (task.id(), &task.workflow), last, |_| {}).await?;
+    present.ok_or_else(|| Error::impossible("a trail without an opening"))
 }
 
 async fn answer(

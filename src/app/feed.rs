@@ -3,45 +3,53 @@
 //! **Order and horizon.** Rows are read in the order of their transactions, below the oldest one still running ([`find_horizon`]), so a
 //! row that commits late is never behind a reader.
 //!
-//! **Cost.** A page of one partner looks at [`store::feed::WINDOW`] rows at most, whosever they are. The status after an event is the stored one
+//! **Cost.** A page of one partner looks at [`store::feed::WINDOW`] rows at most, whosever they are, and ends with the row that brings it to
+//! [`PAGE_BYTES`]: rows, tasks and what is told of them are each cut there. The status after an event is the stored one
 //! where it has not changed since; else the task's trail is folded up to there, once per task and page. A page that would
 //! fold more than `FOLDED` rows ends before the task that is too much. So a page may be short, or empty, and have more behind it.
 //!
-//! **Waiting.** One task per replica looks for the end of the feed while somebody waits, after own writes and otherwise every `INTERVAL`, and
-//! tells all who wait; what other replicas write is found by the latter. (Those who wait for a status are told by other means: they
-//! wait for one task, not for everything.)
+//! **Places.** Where a reader goes on is a row of its own, or the end of a transaction: it names nobody else's task. It is always behind a row
+//! that was committed, never at the horizon, as the database may give out a transaction number anew after a crash.
+//!
+//! **Waiting.** While somebody waits, one task per replica looks for what is new ([`look_while_followed`]), after own writes and otherwise every
+//! `INTERVAL`: two statements, however many wait. It wakes those whose rows it finds, and gives them the horizon that it read.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::io;
 use std::pin::pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use serde::Serialize;
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 use uuid::Uuid;
 
 use crate::domain::audit;
 use crate::domain::decide::Snapshot;
-use crate::domain::event::Event;
 use crate::domain::feed::{Item, Told, WebhookDisabled};
 use crate::domain::id::TaskId;
 use crate::domain::pace::Course;
 use crate::domain::party::Party;
 use crate::domain::status::Status;
+use crate::domain::webhook::Owner;
 use crate::store;
+use crate::store::PAGE_BYTES;
 use crate::store::feed::{Item as Row, Notice};
 use crate::store::horizon::find_horizon;
 
 use super::tasks::Loaded;
-use super::{App, Caller, Error, pace, tasks, webhooks};
+use super::{App, Caller, Error, pace, tasks, trails, webhooks};
 
 pub use crate::store::feed::Position;
 pub use crate::store::horizon::Transaction;
 
 /// How many rows of trails are folded for a page; more only where one task alone has more.
 const FOLDED: u64 = 5_000;
-/// How many rows of a trail are read at a time.
-const CHUNK: u32 = 500;
+/// Bytes of JSON with which a page ends: it has the item that reaches this, and none after it.
+const MAX_BYTES: usize = PAGE_BYTES.unsigned_abs() as usize;
+/// How many rows are looked at for whose they are; with more, all who wait are woken.
+const LOOKED_AT: usize = 5_000;
 /// How often the end of the feed is looked for while somebody waits.
 const INTERVAL: Duration = Duration::from_millis(250);
 /// The least time between two looks, however much is written.
@@ -68,29 +76,37 @@ pub async fn list_events(
     limit: usize,
     wait: Duration,
 ) -> Result<Page, Error> {
+    let owner = webhooks::owner(caller).ok_or(Error::NotFound)?;
     let until = Instant::now() + wait;
+    let _share = if wait.is_zero() { None } else { Some(app.shares.feed_waits.take(caller)?) };
+    let mut horizon = find_horizon(&app.pool).await?;
     loop {
-        let horizon = find_horizon(&app.pool).await?;
         // No row at or above a horizon was ever given out, and horizons only grow.
         if after.transaction >= horizon {
             return Err(Error::FeedRestored);
         }
-        let page = page(app, caller, (after, horizon), limit).await?;
-        if !page.items.is_empty() || page.more || !app.feed.wait(app, horizon, until).await {
+        let mut page = page(app, owner, (after, horizon), limit).await?;
+        if !page.items.is_empty() || page.more {
             return Ok(page);
         }
-        after = page.next;
+        match app.feed.wait(app, owner, horizon, until).await {
+            Woken::News(newer) => (after, horizon) = (page.next, newer),
+            Woken::Nothing { end } => {
+                // What others have written meanwhile need not be looked at again.
+                page.next = page.next.max(end.map_or(page.next, Position::after));
+                return Ok(page);
+            }
+        }
     }
 }
 
 async fn page(
     app: &App,
-    caller: &Caller,
+    owner: Owner,
     (after, horizon): (Position, Transaction),
     limit: usize,
 ) -> Result<Page, Error> {
-    let owner = webhooks::owner(caller).ok_or(Error::NotFound)?;
-    let mut found = store::feed::list(&app.pool, (after, horizon), owner, limit).await?;
+    let found = store::feed::list(&app.pool, (after, horizon), owner, limit).await?;
     let mut page = Page { items: Vec::new(), next: found.next, more: found.more, epoch: horizon.epoch };
     if found.rows.is_empty() {
         return Ok(page);
@@ -98,21 +114,23 @@ async fn page(
     let rows = found.rows.iter().filter(|row| row.notice().is_none());
     let mut events = store::feed::load(&app.pool, rows.map(|row| (row.task_id, row.seq))).await?;
     let tasks = load_tasks(app, &events).await?;
-    let fits = affordable(&events, &tasks);
-    if let Some(first) = events.get(fits) {
-        let cut = found.rows.iter().position(|row| (row.task_id, row.seq) == (first.task_id, first.record.event.seq));
-        found.rows.truncate(cut.unwrap_or_default());
-        (page.next, page.more) = (found.rows.last().copied().unwrap_or(after), true);
-        events.truncate(fits);
-    }
-    let mut told = tell(app, caller.party(), events, &tasks).await?.into_iter();
+    events.truncate(affordable(&events, &tasks));
+    let mut told = tell(app, owner.party(), events, &tasks).await?.into_iter();
     let mut notices = notices(app, &found.rows).await?;
-    for row in &found.rows {
+    for (index, row) in found.rows.iter().enumerate() {
         let item = match row.notice() {
             Some(id) => notices.remove(&id),
             None => told.next().map(|told| Item::Event(Box::new(told))),
         };
-        page.items.push(item.ok_or_else(|| Error::impossible("a row of the feed that is gone"))?);
+        match item {
+            Some(item) => page.items.push(item),
+            // Too much for one page: the next one begins here.
+            None if index > 0 => {
+                (page.next, page.more) = (found.rows[index - 1], true);
+                break;
+            }
+            None => return Err(Error::impossible("a row of the feed that is gone")),
+        }
     }
     Ok(page)
 }
@@ -139,29 +157,56 @@ pub(super) async fn tell_one(app: &App, party: Party, row: (TaskId, u64)) -> Res
     told.ok_or_else(|| Error::impossible("a delivery without its event"))
 }
 
+/// The tasks of these events; without the last ones, where they have more than a page's bytes.
 async fn load_tasks(app: &App, items: &[Row]) -> Result<BTreeMap<TaskId, Loaded>, Error> {
-    let mut ids: Vec<TaskId> = items.iter().map(|item| item.task_id).collect();
-    ids.sort_unstable();
-    ids.dedup();
-    let tasks = tasks::load_all(app, &ids).await?;
+    let mut known = BTreeSet::new();
+    let ids: Vec<TaskId> = items.iter().map(|item| item.task_id).filter(|id| known.insert(*id)).collect();
+    let tasks = tasks::load_for_page(app, &ids).await?;
     tasks.into_iter().map(|(id, task)| Ok((id, task?))).collect()
 }
 
-/// These items in their order, each with the status after it.
+/// These items in their order, each with the status after it; up to the one that brings them to a page's bytes.
 async fn tell(app: &App, party: Party, items: Vec<Row>, tasks: &BTreeMap<TaskId, Loaded>) -> Result<Vec<Told>, Error> {
     let mut presents = presents(app, &items, tasks).await?;
-    let mut all = Vec::with_capacity(items.len());
+    let (mut all, mut bytes) = (Vec::with_capacity(items.len()), 0);
     for item in items {
         let task = tasks.get(&item.task_id).ok_or_else(|| Error::impossible("an event without its task"))?;
         let key = (item.task_id, item.last);
         let after = match presents.remove(&key) {
             Some(after) => after,
-            None => (task.snapshot().status.clone(), Course::of(&task.snapshot().task)),
+            None if is_present(&item, task) => (task.snapshot().status.clone(), Course::of(&task.snapshot().task)),
+            // There were too many that are large.
+            None => break,
         };
-        all.push(told(app, party, (task, &item), after.clone()).await?);
+        let told = told(app, party, (task, &item), after.clone()).await?;
+        bytes += size(&told);
+        all.push(told);
+        if bytes >= MAX_BYTES {
+            break;
+        }
         presents.insert(key, after);
     }
     Ok(all)
+}
+
+/// How many bytes of JSON it is.
+fn size(value: &impl Serialize) -> usize {
+    let mut counter = Counter(0);
+    // Nothing that is told can fail to be written.
+    serde_json::to_writer(&mut counter, value).map_or(MAX_BYTES, |()| counter.0)
+}
+
+struct Counter(usize);
+
+impl io::Write for Counter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 += bytes.len();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 async fn told(
@@ -184,124 +229,182 @@ fn is_present(item: &Row, task: &Loaded) -> bool {
     item.last >= task.snapshot().status.version
 }
 
-/// How many of the items can be told without folding too much; at least one.
+/// How many of the items can be told: up to the first whose task was not loaded, and without folding too much; at least one.
 fn affordable(items: &[Row], tasks: &BTreeMap<TaskId, Loaded>) -> usize {
     let mut folded: BTreeMap<TaskId, u64> = BTreeMap::new();
     for (index, item) in items.iter().enumerate() {
-        if tasks.get(&item.task_id).is_some_and(|task| !is_present(item, task)) {
+        let task = tasks.get(&item.task_id);
+        if task.is_some_and(|task| !is_present(item, task)) {
             folded.insert(item.task_id, item.last);
         }
-        if index > 0 && folded.values().sum::<u64>() > FOLDED {
+        if index > 0 && (task.is_none() || folded.values().sum::<u64>() > FOLDED) {
             return index;
         }
     }
     items.len()
 }
 
-/// Status and course after those transitions that the tasks' present does not tell any more, by task and last `seq`.
+/// Status and course after those transitions that the tasks' present does not tell any more, by task and last `seq`: of the earliest items, as
+/// far as they fit into a page.
 async fn presents(
     app: &App,
     items: &[Row],
     tasks: &BTreeMap<TaskId, Loaded>,
 ) -> Result<BTreeMap<(TaskId, u64), (Status, Course)>, Error> {
-    let mut presents = BTreeMap::new();
-    for (id, task) in tasks {
-        let past = items.iter().filter(|item| item.task_id == *id && !is_present(item, task));
-        let wanted: Vec<u64> = past.map(|item| item.last).collect();
-        let Some(until) = wanted.iter().max() else { continue };
-        let events = read(app, *id, *until).await?;
-        Snapshot::fold_each(&task.workflow, &events, |after| {
+    let (mut presents, mut bytes) = (BTreeMap::new(), 0);
+    let mut wanted: Vec<(TaskId, BTreeSet<u64>)> = Vec::new();
+    for item in items.iter().filter(|item| tasks.get(&item.task_id).is_some_and(|task| !is_present(item, task))) {
+        match wanted.iter_mut().find(|(id, _)| *id == item.task_id) {
+            Some((_, seqs)) => drop(seqs.insert(item.last)),
+            None => wanted.push((item.task_id, BTreeSet::from([item.last]))),
+        }
+    }
+    for (id, seqs) in wanted {
+        let (Some(task), Some(until)) = (tasks.get(&id), seqs.last()) else { continue };
+        if bytes >= MAX_BYTES {
+            break;
+        }
+        let keep = |after: &Snapshot| {
             let last = after.task.version();
-            if wanted.contains(&last) {
-                presents.insert((*id, last), (after.status.clone(), Course::of(&after.task)));
+            if seqs.contains(&last) && bytes < MAX_BYTES {
+                bytes += size(&after.status);
+                presents.insert((id, last), (after.status.clone(), Course::of(&after.task)));
             }
-        });
+        };
+        trails::fold(app, (id, &task.workflow), *until, keep).await?;
     }
     Ok(presents)
 }
 
-/// The first events of a trail, up to `until`.
-async fn read(app: &App, id: TaskId, until: u64) -> Result<Vec<Event>, Error> {
-    let mut events: Vec<Event> = Vec::new();
-    while (events.len() as u64) < until {
-        let left = u32::try_from(until - events.len() as u64).unwrap_or(CHUNK).min(CHUNK);
-        let rows = store::events::list(&app.pool, id, events.len() as u64, left).await?;
-        if rows.is_empty() {
-            return Err(Error::impossible("a trail that is shorter than its task says"));
-        }
-        events.extend(rows.into_iter().map(|row| row.event));
-    }
-    Ok(events)
-}
-
-/// Who waits for the feed to go on, and what tells them.
-#[derive(Debug)]
-pub(super) struct Watch {
-    /// The last transaction that is in the feed.
-    end: watch::Sender<Transaction>,
+/// The end of the feed, followed while somebody waits for it to go on.
+#[derive(Debug, Default)]
+pub(super) struct Tail {
     written: Notify,
-    /// Whether the task that looks is there.
-    looking: Mutex<bool>,
+    followed: Mutex<Followed>,
 }
 
-impl Default for Watch {
-    fn default() -> Self {
-        Self { end: watch::Sender::new(Transaction::NONE), written: Notify::new(), looking: Mutex::new(false) }
-    }
+#[derive(Debug, Default)]
+struct Followed {
+    /// How far was looked; none while nobody looks.
+    looked: Option<Looked>,
+    /// Those who wait, by whose rows they wait for: the horizon of the look that last found some.
+    waiting: HashMap<Owner, watch::Sender<Transaction>>,
 }
 
-impl Watch {
+#[derive(Clone, Copy, Debug)]
+struct Looked {
+    /// All rows below are known of.
+    horizon: Transaction,
+    /// The last transaction that wrote one, since the looking began.
+    end: Option<Transaction>,
+}
+
+/// What ended a wait.
+enum Woken {
+    /// There are rows of the owner below this horizon.
+    News(Transaction),
+    /// There are none, up to and with transaction `end`, if that is known; time is up, or the service is about to stop.
+    Nothing { end: Option<Transaction> },
+}
+
+/// What a look has found.
+enum News {
+    /// Rows of these.
+    Of(store::feed::News),
+    /// Too much to say whose it is.
+    OfAll,
+}
+
+impl Tail {
     /// Something was written here: the feed may have gone on.
     pub(super) fn look(&self) {
         self.written.notify_one();
     }
 
-    /// Waits until there is something in the feed at `horizon` or beyond; `false` if there is nothing by `until`, or the service is about to stop.
-    async fn wait(&self, app: &Arc<App>, horizon: Transaction, until: Instant) -> bool {
+    /// Waits for rows of `owner` at the horizon `read` or beyond.
+    async fn wait(&self, app: &Arc<App>, owner: Owner, read: Transaction, until: Instant) -> Woken {
         let mut stopping = pin!(app.stopping.notified());
         // Before the look at the flag, so that a drain in between is not missed.
         stopping.as_mut().enable();
         if app.is_draining() || Instant::now() >= until {
-            return false;
+            return Woken::Nothing { end: None };
         }
-        let mut end = self.follow(app);
-        tokio::select! {
-            _ = end.wait_for(|end| *end >= horizon) => true,
-            () = sleep_until(until) => false,
-            () = stopping => false,
+        let mut news = match self.follow(app, owner, read) {
+            Ok(news) => news,
+            Err(newer) => return Woken::News(newer),
+        };
+        let found = tokio::select! {
+            found = news.wait_for(|found| *found > read) => found.ok().map(|found| *found),
+            () = sleep_until(until) => None,
+            () = stopping => None,
+        };
+        let followed = self.followed();
+        // Under the lock: what was found is all there is up to where was looked.
+        let newest = *news.borrow();
+        match found {
+            Some(horizon) => Woken::News(horizon),
+            None if newest > read => Woken::News(newest),
+            None => Woken::Nothing { end: followed.looked.and_then(|looked| looked.end).filter(|end| *end >= read) },
         }
     }
 
-    /// Sees to it that somebody looks for as long as what this gives is held.
-    fn follow(&self, app: &Arc<App>) -> watch::Receiver<Transaction> {
-        let mut looking = self.looking.lock().unwrap_or_else(PoisonError::into_inner);
-        let end = self.end.subscribe();
-        if !*looking {
-            *looking = true;
+    /// Sees to it that somebody looks for what is at `read` or beyond, for as long as what this gives is held; or the horizon up to which was
+    /// looked already, if that is beyond.
+    fn follow(
+        &self,
+        app: &Arc<App>,
+        owner: Owner,
+        read: Transaction,
+    ) -> Result<watch::Receiver<Transaction>, Transaction> {
+        let mut followed = self.followed();
+        if let Some(looked) = followed.looked.filter(|looked| looked.horizon > read) {
+            return Err(looked.horizon);
+        }
+        let news = followed.waiting.entry(owner).or_insert_with(|| watch::Sender::new(Transaction::NONE)).subscribe();
+        if followed.looked.is_none() {
+            followed.looked = Some(Looked { horizon: read, end: None });
             let app = Arc::clone(app);
             tokio::spawn(async move { look_while_followed(&app).await });
         }
-        end
+        Ok(news)
     }
 
-    /// Whether there is nobody left to tell: then the one who looks goes.
-    fn is_alone(&self) -> bool {
-        let mut looking = self.looking.lock().unwrap_or_else(PoisonError::into_inner);
-        *looking = self.end.receiver_count() > 0;
-        !*looking
+    /// From where on is to be looked; none if nobody waits any more, and then nobody looks.
+    fn next_look(&self) -> Option<Transaction> {
+        let mut followed = self.followed();
+        followed.waiting.retain(|_, news| news.receiver_count() > 0);
+        if followed.waiting.is_empty() {
+            followed.looked = None;
+        }
+        followed.looked.map(|looked| looked.horizon)
+    }
+
+    /// Wakes those whom it concerns.
+    fn tell(&self, horizon: Transaction, news: &News) {
+        let mut followed = self.followed();
+        for (owner, waiting) in &followed.waiting {
+            let is_concerned = match news {
+                News::Of(found) => found.owners.contains(owner),
+                News::OfAll => true,
+            };
+            if is_concerned {
+                waiting.send_replace(horizon);
+            }
+        }
+        let earlier = followed.looked.and_then(|looked| looked.end);
+        let end = if let News::Of(found) = news { found.end.max(earlier) } else { earlier };
+        followed.looked = Some(Looked { horizon, end });
+    }
+
+    fn followed(&self) -> MutexGuard<'_, Followed> {
+        self.followed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 async fn look_while_followed(app: &App) {
-    while !app.feed.is_alone() {
-        match find_end(app).await {
-            Ok(Some(found)) => {
-                app.feed.end.send_if_modified(|end| {
-                    let is_news = *end != found;
-                    *end = found;
-                    is_news
-                });
-            }
+    while let Some(since) = app.feed.next_look() {
+        match find_news(app, since).await {
+            Ok(Some((horizon, news))) => app.feed.tell(horizon, &news),
             Ok(None) => {}
             // Those who wait are answered at the end of their time; their next request says what is wrong.
             Err(error) => tracing::debug!(error = %error, "the end of the feed was not found"),
@@ -314,7 +417,17 @@ async fn look_while_followed(app: &App) {
     }
 }
 
-async fn find_end(app: &App) -> Result<Option<Transaction>, store::Error> {
+/// What is new from `since` on.
+async fn find_news(app: &App, since: Transaction) -> Result<Option<(Transaction, News)>, store::Error> {
     let horizon = find_horizon(&app.pool).await?;
-    store::feed::find_last(&app.pool, horizon).await
+    if horizon == since {
+        return Ok(None);
+    }
+    // A horizon that went back is that of a database that was restored: each finds out by itself.
+    if horizon < since {
+        return Ok(Some((horizon, News::OfAll)));
+    }
+    let found = store::feed::list_owners(&app.pool, (since, horizon), LOOKED_AT).await?;
+    let news = if found.more { News::OfAll } else { News::Of(found) };
+    Ok(Some((horizon, news)))
 }

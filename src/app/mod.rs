@@ -34,9 +34,11 @@ pub mod partners;
 pub mod receipts;
 mod recent;
 pub mod reviews;
+pub mod shares;
 pub mod statuses;
 pub mod tasks;
 pub mod timers;
+mod trails;
 mod turns;
 pub mod watch;
 pub mod webhooks;
@@ -48,6 +50,8 @@ pub use caller::Caller;
 #[derive(Debug)]
 pub struct App {
     pool: store::Pool,
+    /// The same connections for what commands need, some of which nothing else takes.
+    decisions: store::Pool,
     writer: store::Writer,
     recent: recent::Recent,
     clock: Clock,
@@ -58,7 +62,8 @@ pub struct App {
     turns: turns::Turns,
     statuses: statuses::Statuses,
     watchers: watch::Watchers,
-    feed: feed::Watch,
+    feed: feed::Tail,
+    shares: shares::All,
     outbound: deliveries::Outbound,
     audit_keys: log::Keys,
     draining: AtomicBool,
@@ -71,6 +76,7 @@ impl App {
         let outbound = deliveries::Outbound::new(pool.connections(), Reach::PublicOnly);
         Self {
             writer: store::Writer::beside(&pool),
+            decisions: pool.for_decisions(),
             pool,
             recent: recent::Recent::default(),
             clock,
@@ -81,7 +87,8 @@ impl App {
             turns: turns::Turns::default(),
             statuses: statuses::Statuses::default(),
             watchers: watch::Watchers::default(),
-            feed: feed::Watch::default(),
+            feed: feed::Tail::default(),
+            shares: shares::All::default(),
             outbound,
             audit_keys: log::Keys::default(),
             draining: AtomicBool::new(false),
@@ -95,10 +102,16 @@ impl App {
         Self { audit_keys, ..self }
     }
 
-    /// The same for at most this many watchers of statuses at a time.
+    /// The same for at most this many watchers of statuses at a time; of one partner, or the platform, at most `each`.
     #[must_use]
-    pub fn with_max_watchers(self, most: usize) -> Self {
-        Self { watchers: watch::Watchers::new(most), ..self }
+    pub fn with_max_watchers(self, most: usize, each: Option<usize>) -> Self {
+        Self { shares: shares::All { watchers: shares::watchers(most, each), ..self.shares }, ..self }
+    }
+
+    /// The same for at most this many requests of one partner, or the platform, at a time.
+    #[must_use]
+    pub fn with_max_requests_each(self, most: usize) -> Self {
+        Self { shares: shares::All { requests: shares::requests(most), ..self.shares }, ..self }
     }
 
     /// The same with webhooks that go as far as this.
@@ -243,6 +256,9 @@ pub enum Error {
     /// The definition has mistakes.
     #[error("the definition has mistakes")]
     Definition(Vec<Mistake>),
+    /// The caller has as many of these under way as one caller may have; nothing was done.
+    #[error("as many {0} as one caller may have")]
+    TooManyAtOnce(&'static str),
     /// Too much to do; nothing was done.
     #[error("overloaded")]
     Overloaded(#[source] Arc<dyn std::error::Error + Send + Sync>),
@@ -279,6 +295,7 @@ impl Error {
             | Self::FeedRestored
             | Self::TrailDamaged(..)
             | Self::Expired
+            | Self::TooManyAtOnce(_)
             | Self::Definition(_)
             | Self::Internal(_) => false,
         }

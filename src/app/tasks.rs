@@ -124,7 +124,7 @@ pub async fn open_task(app: &Arc<App>, sender: Sender, new: NewTask) -> Result<(
             digest: new.digest,
             seed: ids::random::<32>,
         };
-        let outcome = insert_opened(&app.pool, &open).await?;
+        let outcome = insert_opened(&app.decisions, &open).await?;
         if let Outcome::Saved(_) = outcome {
             app.committed(&transition);
         }
@@ -151,6 +151,12 @@ fn same(app: &App, found: &Loaded, new: &NewTask) -> Result<TaskView, Error> {
 
 /// A task that the caller may see; somebody else's does not exist.
 pub async fn find_visible(app: &App, caller: &Caller, id: TaskId) -> Result<Loaded, Error> {
+    let task = load_by(app, &app.pool, id).await?.ok_or(Error::NotFound)?;
+    if task.is_open_to(caller) { Ok(task) } else { Err(Error::NotFound) }
+}
+
+/// The same for a command.
+pub(super) async fn find_to_decide(app: &App, caller: &Caller, id: TaskId) -> Result<Loaded, Error> {
     let task = load(app, id).await?.ok_or(Error::NotFound)?;
     if task.is_open_to(caller) { Ok(task) } else { Err(Error::NotFound) }
 }
@@ -163,8 +169,13 @@ pub(super) fn may_see(caller: &Caller, partner: PartnerId, buyer: BuyerId) -> bo
     }
 }
 
+/// A task to decide on: its statement goes before those of other reads.
 pub(super) async fn load(app: &App, id: TaskId) -> Result<Option<Loaded>, Error> {
-    match store::tasks::find(&app.pool, id).await? {
+    load_by(app, &app.decisions, id).await
+}
+
+async fn load_by(app: &App, pool: &store::Pool, id: TaskId) -> Result<Option<Loaded>, Error> {
+    match store::tasks::find(pool, id).await? {
         Some(record) => Ok(Some(with_workflow(app, record).await?)),
         None => Ok(None),
     }
@@ -172,7 +183,18 @@ pub(super) async fn load(app: &App, id: TaskId) -> Result<Option<Loaded>, Error>
 
 /// These tasks, each by itself readable or not; those that are missing are left out.
 pub(super) async fn load_all(app: &App, ids: &[TaskId]) -> Result<Vec<(TaskId, Result<Loaded, Error>)>, Error> {
-    let found = store::tasks::list(&app.pool, ids).await?;
+    with_workflows(app, store::tasks::list(&app.pool, ids).await?).await
+}
+
+/// These tasks for a page that needs them in this order: the first of them alone, where they have more than a page's bytes.
+pub(super) async fn load_for_page(app: &App, ids: &[TaskId]) -> Result<Vec<(TaskId, Result<Loaded, Error>)>, Error> {
+    with_workflows(app, store::tasks::list_for_page(&app.pool, ids).await?).await
+}
+
+async fn with_workflows(
+    app: &App,
+    found: Vec<(TaskId, Result<Record, store::Error>)>,
+) -> Result<Vec<(TaskId, Result<Loaded, Error>)>, Error> {
     let mut loaded = Vec::with_capacity(found.len());
     for (id, record) in found {
         let task = match record {

@@ -20,22 +20,20 @@ use crate::domain::decide::Transition;
 use crate::domain::id::TaskId;
 use crate::store::changes::Change;
 
+use super::shares::Share;
 use super::statuses::Status;
 use super::tasks::{answer_status, may_see};
 use super::{App, Caller, Error, statuses};
 
 pub mod relay;
 
-/// Watchers of a replica, unless it is told otherwise.
-pub const MAX_WATCHERS: usize = 20_000;
 /// What is to be told to other replicas is dropped beyond this many: they will find it by looking.
 const MAX_OUTGOING: usize = 20_000;
 
 /// Who waits for which task, and what is to be done for them.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Watchers {
     topics: Mutex<Topics>,
-    most: usize,
     /// Watched tasks of which something newer exists.
     stale: Mutex<HashSet<TaskId>>,
     stale_bell: Notify,
@@ -92,7 +90,7 @@ pub enum Woken {
 
 /// Begins to watch a task that the caller may see. A caller who has seen version `at_least` is never shown an older one.
 pub async fn watch_task_status(app: &Arc<App>, caller: &Caller, id: TaskId, at_least: u64) -> Result<Watch, Error> {
-    let seat = Seat::take(app, id)?;
+    let seat = Seat::take(app, caller, id)?;
     let seen = seat.topic.seen.subscribe();
     // Whoever has just written here reads it.
     let at_least = at_least.max(seat.topic.exists.load(Ordering::SeqCst));
@@ -157,21 +155,20 @@ impl Watch {
 struct Seat {
     app: Arc<App>,
     topic: Arc<Topic>,
+    _share: Share,
 }
 
 impl Seat {
-    fn take(app: &Arc<App>, id: TaskId) -> Result<Self, Error> {
+    fn take(app: &Arc<App>, caller: &Caller, id: TaskId) -> Result<Self, Error> {
+        let share = app.shares.watchers.take(caller)?;
         let mut topics = app.watchers.topics();
-        if topics.watchers >= app.watchers.most {
-            return Err(Error::Overloaded(Arc::new(TooManyWatchers)));
-        }
         topics.watchers += 1;
         let stopping = topics.closed;
         let entry = topics.watched.entry(id).or_insert_with(|| Entry { topic: Topic::new(id, stopping), watchers: 0 });
         entry.watchers += 1;
         let topic = Arc::clone(&entry.topic);
         drop(topics);
-        Ok(Self { app: Arc::clone(app), topic })
+        Ok(Self { app: Arc::clone(app), topic, _share: share })
     }
 }
 
@@ -222,26 +219,7 @@ impl Topic {
     }
 }
 
-impl Default for Watchers {
-    fn default() -> Self {
-        Self::new(MAX_WATCHERS)
-    }
-}
-
 impl Watchers {
-    /// For at most this many watchers.
-    pub(super) fn new(most: usize) -> Self {
-        Self {
-            topics: Mutex::default(),
-            most,
-            stale: Mutex::default(),
-            stale_bell: Notify::new(),
-            outgoing: Mutex::default(),
-            outgoing_bell: Notify::new(),
-            look_bell: Notify::new(),
-        }
-    }
-
     /// To be told to other replicas. Waits for nothing.
     pub(super) fn announce(&self, change: Change) {
         let mut outgoing = lock(&self.outgoing);
@@ -305,7 +283,3 @@ impl Watchers {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
-
-#[derive(Debug, thiserror::Error)]
-#[error("as many watchers as there may be")]
-struct TooManyWatchers;

@@ -1,17 +1,18 @@
 //! Workflows: registered by partners, immutable by version, cached for ever.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use moka::future::Cache;
 use serde_json::Value;
+use tokio::sync::oneshot;
 
-use crate::domain::command::Command;
 use crate::domain::decide::Opening;
 use crate::domain::event::WorkflowRef;
 use crate::domain::id::{PartnerId, TaskId, WorkflowKey};
 use crate::domain::partner_event::{self, PartnerFact};
 use crate::domain::party::Sender;
-use crate::domain::simulate::{self, Step};
+use crate::domain::simulate::{self, Sent, Step};
 use crate::domain::text::Name;
 use crate::domain::time::Time;
 use crate::domain::workflow::{Parsed, Workflow};
@@ -102,18 +103,27 @@ pub async fn retire_workflow(app: &App, caller: &Caller, partner: PartnerId, key
     until_settled(app, partner, attempt).await
 }
 
-/// What a workflow does to a list of commands, on a virtual clock; nothing is stored.
-pub fn simulate_workflow(workflow: &Workflow, plan: Plan) -> Result<Vec<Step>, Error> {
-    let opening = Opening {
-        task_id: TaskId(uuid::Uuid::nil()),
-        sender: plan.sender,
-        workflow: plan.workflow,
-        definition: workflow.digest(),
-        title: Name::parse("Simulated task").expect("a short text"),
-        metadata: None,
-        deadline_at: plan.deadline_at,
-    };
-    simulate::simulate(workflow, opening, plan.opened_at, &plan.commands, plan.until).map_err(Error::Rejected)
+/// What a workflow does to a list of commands, on a virtual clock; nothing is stored. `show` puts each step into `report`, until it breaks
+/// off. Runs on a thread of its own, a few at a time, and ends when the caller goes away.
+pub async fn simulate_workflow<R: Send + 'static>(
+    app: &App,
+    caller: &Caller,
+    (workflow, plan): (Workflow, Plan),
+    (mut report, show): (R, fn(&mut R, Step<'_>) -> ControlFlow<()>),
+) -> Result<R, Error> {
+    let share = app.shares.simulations.take(caller)?;
+    let (answer, played) = oneshot::channel();
+    tokio::task::spawn_blocking(move || {
+        let _share = share;
+        let opening = plan.opening(&workflow);
+        let result =
+            simulate::simulate(&workflow, (opening, plan.opened_at), &plan.commands, plan.until, |step| {
+                if answer.is_closed() { ControlFlow::Break(()) } else { show(&mut report, step) }
+            });
+        // Without somebody who waits for it there is no use for it.
+        let _ = answer.send(result.map(|()| report).map_err(Error::Rejected));
+    });
+    played.await.unwrap_or_else(|_| Err(Error::impossible("a simulation that panics")))
 }
 
 /// What to simulate.
@@ -128,9 +138,23 @@ pub struct Plan {
     /// The platform's deadline.
     pub deadline_at: Option<Time>,
     /// The commands in the order of their times.
-    pub commands: Vec<(Time, Command)>,
+    pub commands: Vec<Sent>,
     /// Until when timers run after the last command.
     pub until: Time,
+}
+
+impl Plan {
+    fn opening(&self, workflow: &Workflow) -> Opening {
+        Opening {
+            task_id: TaskId(uuid::Uuid::nil()),
+            sender: self.sender.clone(),
+            workflow: self.workflow.clone(),
+            definition: workflow.digest(),
+            title: Name::parse("Simulated task").expect("a short text"),
+            metadata: None,
+            deadline_at: self.deadline_at,
+        }
+    }
 }
 
 /// A version that a task can be opened on: neither missing nor retired.

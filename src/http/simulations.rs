@@ -1,7 +1,10 @@
 //! A workflow tried out on a virtual clock; nothing is stored.
 
-use axum::Json;
+use std::ops::ControlFlow;
+
 use axum::extract::State;
+use axum::http::header;
+use axum::response::{IntoResponse as _, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::openapi::RefOr;
@@ -12,24 +15,25 @@ use uuid::Uuid;
 use crate::app::workflows::{self, Plan};
 use crate::app::{self, Caller};
 use crate::domain::audit::{self, EntryView};
-use crate::domain::command::Command;
 use crate::domain::event::WorkflowRef;
 use crate::domain::id::{BuyerId, CredentialId, PartnerId};
 use crate::domain::pace::{Course, Pace, StatusView};
 use crate::domain::party::Party;
-use crate::domain::simulate::{Step, Trigger};
+use crate::domain::simulate::{Outcome, Sent, Step, Trigger};
 use crate::domain::time::Time;
 use crate::domain::workflow::Workflow;
 
 use super::auth::PartnerOnly;
 use super::body::{RawBody, from_value_at};
 use super::extract::{NoParameters, Path, Query};
-use super::problem::{FieldError, Problem, refused};
+use super::problem::{Code, FieldError, Problem, refused};
 use super::workflows::WorkflowPath;
 use super::{AppState, commands};
 
 /// The most commands of one simulation.
 const MAX_COMMANDS: usize = 500;
+/// The most bytes of steps that are answered.
+const MAX_BYTES: usize = 4 << 20;
 /// The end of simulated time, 9998-01-01T00:00:00Z: what starts before it ends, at most 366 days later, in a year of four digits.
 const END_OF_TIME: Time = Time::from_micros(253_339_228_800_000_000);
 
@@ -87,7 +91,8 @@ impl ToSchema for SimulatedCommand {
 }
 
 /// What happened.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "a shape of the contract; the answer is written step by step")]
 pub struct SimulationResult {
     /// Every opening, command and timer, in order.
     steps: Vec<SimulationStep>,
@@ -109,8 +114,12 @@ pub struct SimulationStep {
     /// Why the command was refused; null if it was not.
     #[schema(required = true)]
     refusal: Option<StepRefusal>,
-    /// What the buyer reads afterwards. Nothing is said of the time that remains.
-    status: StatusView,
+    /// Whether the command was carried out before, with the same `id` and body: it is answered as then and has no further effect.
+    replayed: bool,
+    /// What the buyer reads afterwards; null where that is what it was after the step before, but for the time that has passed. Nothing is said
+    /// of the time that remains.
+    #[schema(required = true)]
+    status: Option<StatusView>,
 }
 
 /// What made a step happen.
@@ -137,18 +146,18 @@ pub struct StepRefusal {
 /// Try out a workflow
 ///
 /// Runs commands with given times on a virtual clock, with every timer at its due time, exactly as the real service would; stores
-/// nothing. Stops after 10,000 steps.
+/// nothing. Stops after 10,000 steps. An answer of more than 4 MiB is refused, with the step that it came to.
 #[utoipa::path(post, path = "/workflows/{key}/simulate", tag = "workflows", security(("partnerKey" = [])), params(WorkflowPath),
     request_body(content = Simulation, example = json!({ "opened_at": "2026-11-22T08:00:00Z", "until": "2026-12-24T08:00:00Z",
         "commands": [{ "at": "2026-11-22T09:00:00Z", "party": "partner", "type": "work_submitted", "actor": { "id": "agent-7" }, "summary": "First draft." }] })),
     responses((status = 200, description = "What would happen.", body = SimulationResult)))]
 pub async fn simulate_workflow(
-    PartnerOnly(partner, _): PartnerOnly,
+    PartnerOnly(partner, caller): PartnerOnly,
     Path(path): Path<WorkflowPath>,
     Query(NoParameters {}): Query<NoParameters>,
     State(state): State<AppState>,
     body: RawBody,
-) -> Result<Json<SimulationResult>, Problem> {
+) -> Result<Response, Problem> {
     let simulation: Simulation = body.parse()?;
     let opened_at = simulation.opened_at.unwrap_or_else(|| state.app.clock().now());
     check_time("/opened_at", opened_at)?;
@@ -162,7 +171,7 @@ pub async fn simulate_workflow(
             (record.workflow, record.version)
         }
     };
-    let last = commands.last().map_or(opened_at, |(at, _)| *at);
+    let last = commands.last().map_or(opened_at, |sent| sent.at);
     let plan = Plan {
         sender: commands::sender(&Caller::Platform { credential_id: simulated() }, None),
         workflow: WorkflowRef { key: path.key, version },
@@ -171,9 +180,56 @@ pub async fn simulate_workflow(
         commands,
         until: simulation.until.map_or(last, |until| until.max(last)),
     };
-    let steps = tokio::task::spawn_blocking(move || workflows::simulate_workflow(&workflow, plan)).await;
-    let steps = steps.map_err(Problem::internal)??;
-    Ok(Json(SimulationResult { steps: steps.into_iter().map(step).collect() }))
+    let play = (workflow, plan);
+    let report = workflows::simulate_workflow(&state.app, &caller, play, (Report::default(), Report::add)).await?;
+    Ok(([(header::CONTENT_TYPE, "application/json")], report.finish()?).into_response())
+}
+
+/// The answer while it is made, as text: what was told is not kept in any other form.
+#[derive(Debug, Default)]
+struct Report {
+    steps: Vec<u8>,
+    count: usize,
+    /// The version of the status that was told last.
+    status: Option<u64>,
+    /// The problem that ended it.
+    problem: Option<Problem>,
+}
+
+impl Report {
+    fn add(&mut self, step: Step<'_>) -> ControlFlow<()> {
+        self.steps.push(if self.count == 0 { b'[' } else { b',' });
+        self.count += 1;
+        let version = Some(step.snapshot.status.version);
+        let is_new = self.status != version;
+        self.status = version;
+        if let Err(error) = serde_json::to_writer(&mut self.steps, &SimulationStep::new(step, is_new)) {
+            self.problem = Some(Problem::internal(error));
+        } else if self.steps.len() > MAX_BYTES {
+            self.problem = Some(too_large(self.count, step));
+        }
+        if self.problem.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+
+    fn finish(self) -> Result<Vec<u8>, Problem> {
+        match self.problem {
+            Some(problem) => Err(problem),
+            None => Ok([b"{\"steps\":", &*self.steps, b"]}"].concat()),
+        }
+    }
+}
+
+fn too_large(count: usize, step: Step<'_>) -> Problem {
+    let trigger = match step.trigger {
+        Trigger::Opening => "the opening".to_owned(),
+        Trigger::Command(index) => format!("/commands/{index}"),
+        Trigger::Timer => "a timer".to_owned(),
+    };
+    let at = step.at;
+    let detail = format!(
+        "The answer reached 4 MiB at step {count} ({trigger}, at {at}). Simulate fewer commands, or until an earlier time."
+    );
+    Problem::new(Code::AnswerTooLarge, detail)
 }
 
 fn parse_definition(definition: &Value) -> Result<Workflow, Problem> {
@@ -187,17 +243,17 @@ fn parse_definition(definition: &Value) -> Result<Workflow, Problem> {
     Ok(parsed.workflow)
 }
 
-fn read_commands(list: Vec<Map<String, Value>>, opened_at: Time) -> Result<Vec<(Time, Command)>, Problem> {
+fn read_commands(list: Vec<Map<String, Value>>, opened_at: Time) -> Result<Vec<Sent>, Problem> {
     if list.len() > MAX_COMMANDS {
         return Err(invalid("/commands", "too_many", "must have at most 500 items"));
     }
-    let mut commands: Vec<(Time, Command)> = Vec::with_capacity(list.len());
+    let mut commands: Vec<Sent> = Vec::with_capacity(list.len());
     for (index, mut members) in list.into_iter().enumerate() {
         let base = format!("/commands/{index}");
         let at: Time = take(&mut members, &base, "at")?;
         check_time(&format!("{base}/at"), at)?;
         let party: Party = take(&mut members, &base, "party")?;
-        let earlier = commands.last().map_or(opened_at, |(at, _)| *at);
+        let earlier = commands.last().map_or(opened_at, |sent| sent.at);
         if at < earlier {
             return Err(invalid(
                 &format!("{base}/at"),
@@ -207,7 +263,8 @@ fn read_commands(list: Vec<Map<String, Value>>, opened_at: Time) -> Result<Vec<(
         }
         let request =
             commands::parse(members, &caller(party, at), None, at).map_err(|problem| below(&base, &problem))?;
-        commands.push((at, request.command));
+        let digest = request.id_given.then_some(request.digest);
+        commands.push(Sent { at, command: request.command, digest });
     }
     Ok(commands)
 }
@@ -254,19 +311,32 @@ fn simulated() -> CredentialId {
     CredentialId::parse("simulated").expect("a short word")
 }
 
-fn step(step: Step) -> SimulationStep {
-    let events = step.events.iter().map(|event| audit::view(event, None, Party::Partner)).collect();
-    let refusal = step.refusal.map(|refusal| {
-        let problem = Problem::from(app::Error::Rejected(refusal));
+impl SimulationStep {
+    fn new(step: Step<'_>, with_status: bool) -> Self {
+        let events = step.events.iter().map(|event| audit::view(event, None, Party::Partner)).collect();
+        let refusal = match step.outcome {
+            Outcome::Done | Outcome::Replayed => None,
+            Outcome::IdReused => Some(StepRefusal::new(app::Error::EventIdReused)),
+            Outcome::Refused(refusal) => Some(StepRefusal::new(app::Error::Rejected(refusal.clone()))),
+        };
+        let replayed = *step.outcome == Outcome::Replayed;
+        let (trigger, command) = match step.trigger {
+            Trigger::Opening => (StepTrigger::Opening, None),
+            Trigger::Command(index) => (StepTrigger::Command, Some(index)),
+            Trigger::Timer => (StepTrigger::Timer, None),
+        };
+        let status = with_status.then(|| {
+            let pace = Pace::new(&Course::of(&step.snapshot.task), step.at, None);
+            StatusView { status: step.snapshot.status.clone(), pace }
+        });
+        Self { at: step.at, trigger, command, events, refusal, replayed, status }
+    }
+}
+
+impl StepRefusal {
+    fn new(error: app::Error) -> Self {
+        let problem = Problem::from(error);
         let detail = problem.body(None).detail.into_owned();
-        StepRefusal { code: problem.code(), detail }
-    });
-    let (trigger, command) = match step.trigger {
-        Trigger::Opening => (StepTrigger::Opening, None),
-        Trigger::Command(index) => (StepTrigger::Command, Some(index)),
-        Trigger::Timer => (StepTrigger::Timer, None),
-    };
-    let pace = Pace::new(&Course::of(&step.snapshot.task), step.at, None);
-    let status = StatusView { status: step.snapshot.status, pace };
-    SimulationStep { at: step.at, trigger, command, events, refusal, status }
+        Self { code: problem.code(), detail }
+    }
 }

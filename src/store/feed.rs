@@ -1,9 +1,12 @@
 //! The feed: the rows of all trails, and the notices to owners of webhooks, in the order of [`super::horizon`]; and where it has got to.
 
+use std::collections::BTreeSet;
+
 use sqlx::types::Uuid;
 
 use super::events::Record;
 use super::horizon::Transaction;
+use super::page::PAGE_BYTES;
 use super::row::{Place, bigint};
 use super::{Error, Pool};
 use crate::domain::id::{EndpointId, TaskId};
@@ -24,6 +27,11 @@ pub struct Position {
 impl Position {
     /// Before all rows.
     pub const START: Self = Self { transaction: Transaction::NONE, task_id: TaskId(Uuid::nil()), seq: 0 };
+
+    /// Behind all rows of a transaction: where a reader goes on who has none of its own there. Names nobody's task.
+    pub fn after(transaction: Transaction) -> Self {
+        Self { transaction, task_id: TaskId(Uuid::max()), seq: i64::MAX.unsigned_abs() }
+    }
 
     /// The notice's id, if it is one.
     pub fn notice(&self) -> Option<Uuid> {
@@ -59,7 +67,7 @@ pub async fn list(
     };
     let window = if partner.is_some() { i64::from(WINDOW) } else { count(limit + 1) };
     let ((epoch, number), (horizon_epoch, horizon)) = (after.transaction.columns(), horizon.columns());
-    // The row that was looked at last comes along, whosever it is, as long as it is not beyond the page.
+    // The row that was looked at last comes along, whosever it is, and so does the last one of an older transaction.
     let rows = sqlx::query!(
         r#"/* search: feed */
            with looked as materialized (
@@ -82,7 +90,9 @@ pub async fn list(
                from looked
            )
            select epoch as "epoch!", xid::text as "xid!", task_id as "task_id!", seq as "seq!", place as "place!", shown as "shown!"
-           from owned where shown or place = (select max(place) from looked)
+           from owned where shown or place = (select max(place) from looked) or place = (
+               select max(place) from looked
+               where (epoch, xid) < (select last.epoch, last.xid from looked last order by last.place desc limit 1))
            order by place limit $9"#,
         epoch,
         number,
@@ -92,7 +102,7 @@ pub async fn list(
         horizon,
         window,
         partner,
-        count(limit + 1),
+        count(limit + 3),
         owner.id(),
     )
     .fetch_all(pool)
@@ -117,23 +127,28 @@ struct Looked {
 }
 
 impl Found {
-    /// The page of these rows: those that are shown and the one that was looked at last.
-    fn of(rows: Vec<Looked>, after: Position, (limit, window): (usize, i64)) -> Self {
-        let mut found = Self { rows: Vec::new(), next: after, more: false };
-        for Looked { position, place, shown } in rows {
-            if found.rows.len() == limit {
-                found.more = true;
-                // A row that is not shown, and the last one, need not be looked at again.
-                if shown {
-                    return found;
-                }
-            }
-            if shown {
-                found.rows.push(position);
-            }
-            (found.next, found.more) = (position, place == window);
+    /// The page of these rows: those that are shown, and the last that were looked at. Where to go on is the reader's own last row, or the end
+    /// of a transaction: no place names what is somebody else's. (But for one that alone fills the window, and the service writes none.)
+    fn of(looked: Vec<Looked>, after: Position, (limit, window): (usize, i64)) -> Self {
+        let mut rows: Vec<Position> = looked.iter().filter(|row| row.shown).map(|row| row.position).collect();
+        let Some(last) = looked.last() else { return Self { rows, next: after, more: false } };
+        if rows.len() > limit {
+            rows.truncate(limit);
+            let next = rows.last().copied().unwrap_or(after);
+            return Self { rows, next, more: true };
         }
-        found
+        let more = last.place == window;
+        let (end, own) = (last.position.transaction, rows.last().copied());
+        let older = looked.iter().rev().find(|row| row.position.transaction < end);
+        let next = if last.shown {
+            last.position
+        } else if more {
+            let older = older.map(|row| Position::after(row.position.transaction));
+            own.max(older).unwrap_or(last.position)
+        } else {
+            Position::after(end)
+        };
+        Self { rows, next, more }
     }
 }
 
@@ -161,22 +176,30 @@ pub struct Item {
     pub last: u64,
 }
 
-/// These rows, each by its task and `seq`, in their order.
+/// These rows, each by its task and `seq`, in their order; the first of them alone, where they have more than a page's bytes.
 pub async fn load(pool: &Pool, rows: impl Iterator<Item = (TaskId, u64)>) -> Result<Vec<Item>, Error> {
     let (tasks, seqs): (Vec<Uuid>, Vec<i64>) = rows.map(|(task_id, seq)| (task_id.0, bigint(seq))).unzip();
     let found = sqlx::query!(
         r#"/* search: rows of a page of the feed */
-           select event.task_id, event.seq, type as kind, entry, data::text as "data!", personal::text as "personal!", hash,
+           select event.task_id as "task_id!", event.seq as "seq!", type as "kind!", entry as "entry!", data::text as "data!",
+               personal::text as "personal!", hash as "hash!",
                coalesce(
                    (select next.seq - 1 from task_events next
                     where next.task_id = event.task_id and next.seq > event.seq and next.cause_seq > event.seq
                     order by next.seq limit 1),
                    (select tasks.version from tasks where tasks.task_id = event.task_id)) as "last!"
-           from unnest($1::uuid[], $2::bigint[]) with ordinality as wanted (task_id, seq, place)
-           join task_events event on event.task_id = wanted.task_id and event.seq = wanted.seq
-           order by wanted.place"#,
+           from (
+               select event.*, wanted.place, size.bytes, sum(size.bytes) over (order by wanted.place) as total
+               from unnest($1::uuid[], $2::bigint[]) with ordinality as wanted (task_id, seq, place)
+               join task_events event on event.task_id = wanted.task_id and event.seq = wanted.seq
+               cross join lateral (
+                   select octet_length(entry) + octet_length(data::text) + octet_length(personal::text) as bytes) size
+           ) event
+           where event.total - event.bytes < $3
+           order by event.place"#,
         &tasks,
         &seqs,
+        PAGE_BYTES,
     )
     .fetch_all(pool)
     .await?;
@@ -227,22 +250,59 @@ pub async fn load_notices(pool: &Pool, ids: &[Uuid]) -> Result<Vec<Notice>, Erro
     rows.collect()
 }
 
-/// The last transaction before `horizon` that wrote a row; none: there are none.
-pub async fn find_last(pool: &Pool, horizon: Transaction) -> Result<Option<Transaction>, Error> {
-    let (epoch, number) = horizon.columns();
-    let row = sqlx::query!(
-        r#"/* search: end of the feed */
-           select epoch as "epoch!", xid::text as "xid!" from (
-               (select epoch, xid from task_events where (epoch, xid) < ($1, $2::text::xid8) order by epoch desc, xid desc limit 1)
+/// What was written in a span of the feed, and whose it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct News {
+    /// The last transaction that wrote a row; none: none did.
+    pub end: Option<Transaction>,
+    /// Who has rows there.
+    pub owners: BTreeSet<Owner>,
+    /// Whether there may be rows behind [`News::end`] that were not looked at, and others' among them.
+    pub more: bool,
+}
+
+/// Who has rows in the transactions from `since` on and before `horizon`; of the first `limit` rows.
+pub async fn list_owners(
+    pool: &Pool,
+    (since, horizon): (Transaction, Transaction),
+    limit: usize,
+) -> Result<News, Error> {
+    let ((epoch, number), (horizon_epoch, horizon)) = (since.columns(), horizon.columns());
+    let rows = sqlx::query!(
+        r#"/* search: owners in the feed */
+           with looked as materialized (
+               (select epoch, xid, task_id, null::uuid as owner_id from task_events
+                where (epoch, xid) >= ($1, $2::text::xid8) and (epoch, xid) < ($3, $4::text::xid8)
+                order by epoch, xid, task_id, seq limit $5)
                union all
-               (select epoch, xid from webhook_notices where (epoch, xid) < ($1, $2::text::xid8) order by epoch desc, xid desc limit 1)
-           ) found
-           order by found.epoch desc, found.xid desc limit 1"#,
+               (select epoch, xid, null::uuid, owner_id from webhook_notices
+                where (epoch, xid) >= ($1, $2::text::xid8) and (epoch, xid) < ($3, $4::text::xid8)
+                order by epoch, xid, id limit $5)
+           ), owned as (
+               select epoch, xid, task_id is null as is_notice,
+                   coalesce(owner_id, (select tasks.partner_id from tasks where tasks.task_id = looked.task_id)) as owner_id
+               from looked
+           )
+           select epoch as "epoch!", xid::text as "xid!", owner_id as "owner_id!", is_notice as "is_notice!", count(*) as "rows!"
+           from owned group by epoch, xid, owner_id, is_notice"#,
         epoch,
         number,
+        horizon_epoch,
+        horizon,
+        count(limit),
     );
-    let row = row.fetch_optional(pool).await?;
-    row.map(|row| Transaction::read(row.epoch, &row.xid, Place { table: "task_events", key: "xid" })).transpose()
+    let (mut news, mut looked) = (News::default(), 0);
+    for row in rows.fetch_all(pool).await? {
+        let place = Place { table: "task_events", key: "xid" };
+        news.end = news.end.max(Some(Transaction::read(row.epoch, &row.xid, place)?));
+        news.owners.insert(Owner::of(row.owner_id));
+        if !row.is_notice {
+            news.owners.insert(Owner::Platform);
+        }
+        looked += row.rows;
+    }
+    news.more = looked >= count(limit);
+    Ok(news)
 }
 
 fn count(rows: usize) -> i64 {

@@ -17,6 +17,7 @@ pub mod inbox;
 mod lender;
 pub mod lists;
 pub mod log;
+mod page;
 pub mod partner_events;
 pub mod partners;
 pub mod pool;
@@ -29,4 +30,5 @@ mod writer;
 
 pub use error::Error;
 pub use lender::Pool;
+pub use page::{PAGE_BYTES, Rows};
 pub use writer::Writer;

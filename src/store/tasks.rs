@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::changes::Change;
+use super::page::PAGE_BYTES;
 use super::row::Place;
 use super::{Error, Pool};
 use crate::domain::audit::Hash;
@@ -70,6 +71,27 @@ pub async fn find(pool: &Pool, task_id: TaskId) -> Result<Option<Record>, Error>
 pub async fn list(pool: &Pool, task_ids: &[TaskId]) -> Result<Vec<(TaskId, Result<Record, Error>)>, Error> {
     let ids: Vec<Uuid> = task_ids.iter().map(|id| id.0).collect();
     let rows = select_tasks!("", ["where task_id = any ($1)"], &ids).fetch_all(pool).await?;
+    Ok(rows.into_iter().map(|row| (TaskId(row.task_id), Record::try_from(row))).collect())
+}
+
+/// The same for a page that needs these tasks in this order: the first of them alone, where they have more than a page's bytes.
+pub async fn list_for_page(pool: &Pool, task_ids: &[TaskId]) -> Result<Vec<(TaskId, Result<Record, Error>)>, Error> {
+    let ids: Vec<Uuid> = task_ids.iter().map(|id| id.0).collect();
+    let rows = select_tasks!(
+        "/* search: tasks of a page */",
+        ["where task_id = any (array(
+              select summed.task_id from (
+                  select wanted.task_id, size.bytes, sum(size.bytes) over (order by wanted.place) as total
+                  from unnest($1::uuid[]) with ordinality as wanted (task_id, place)
+                  join tasks task on task.task_id = wanted.task_id
+                  cross join lateral (
+                      select octet_length(task.notes::text) + octet_length(task.buyer_status::text) as bytes) size
+              ) summed
+              where summed.total - summed.bytes < $2))"],
+        &ids,
+        PAGE_BYTES,
+    );
+    let rows = rows.fetch_all(pool).await?;
     Ok(rows.into_iter().map(|row| (TaskId(row.task_id), Record::try_from(row))).collect())
 }
 

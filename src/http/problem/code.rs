@@ -80,6 +80,7 @@ codes! {
     PayloadTooLarge "payload_too_large" PAYLOAD_TOO_LARGE "Body too large" "The body is larger than 1 MiB.";
     UnsupportedMediaType "unsupported_media_type" UNSUPPORTED_MEDIA_TYPE "Not application/json" "The body's `Content-Type` must be `application/json`, unencoded.";
     InvalidBody "invalid_body" UNPROCESSABLE_ENTITY "Invalid body" "The body is JSON but not what the operation takes; `errors` says where and why.";
+    AnswerTooLarge "answer_too_large" UNPROCESSABLE_ENTITY "Answer too large" "What was asked for has more to say than an answer may hold: `detail` says how far it came. Ask for less.";
     WorkflowUnavailable "workflow_unavailable" UNPROCESSABLE_ENTITY "No such workflow" "The partner has no such workflow or version, or it was retired.";
     EventIdReused "event_id_reused" UNPROCESSABLE_ENTITY "Event id used before" "The `id` was used for this task by this party with another body. Use a new one for a new command.";
     ErasureIdReused "erasure_id_reused" UNPROCESSABLE_ENTITY "Erasure id used before" "The `id` was used for an erasure with another body. Use a new one for a new erasure.";

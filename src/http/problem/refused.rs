@@ -59,6 +59,9 @@ impl From<app::Error> for Problem {
             app::Error::TrailDamaged(_, seq) => Self::damaged(seq, error),
             app::Error::Expired => Self::new(Code::Unauthorized, "The credential has expired."),
             app::Error::Definition(mistakes) => Self::invalid_body(mistakes.into_iter().map(mistake).collect()),
+            app::Error::TooManyAtOnce(what) => Self::too_many_at_once(format!(
+                "This caller has as many {what} under way as one caller may have. Try again when some have ended."
+            )),
             app::Error::Overloaded(source) => Self::overloaded().caused_by(source),
             app::Error::Unavailable(source) => Self::unavailable(source),
             app::Error::Internal(source) => Self::internal(source),

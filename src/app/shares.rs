@@ -1,0 +1,197 @@
+//! Shares: how much of one resource a caller may hold at a time, so that no caller can take it from all others.
+//!
+//! A caller is the owner of a credential: a partner with all its keys, a buyer with all its tokens, the platform. More keys give no
+//! larger share. Beyond its own share a caller alone is refused ([`Error::TooManyAtOnce`]); when the resource as a whole is in use,
+//! whoever comes next is ([`Error::Overloaded`]). Nothing is queued here, and an owner who holds nothing takes no memory.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::domain::id::{BuyerId, PartnerId};
+
+use super::{Caller, Error};
+
+/// Who has a share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Owner {
+    Partner(PartnerId),
+    Buyer(BuyerId),
+    Platform,
+}
+
+impl From<&Caller> for Owner {
+    fn from(caller: &Caller) -> Self {
+        match caller {
+            Caller::Partner { partner_id, .. } => Self::Partner(*partner_id),
+            Caller::Buyer { buyer_id, .. } => Self::Buyer(*buyer_id),
+            Caller::Platform { .. } => Self::Platform,
+        }
+    }
+}
+
+/// How much there is of a resource.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    /// For all callers together.
+    pub(super) all: usize,
+    /// For a partner, or the platform: their servers ask for many people.
+    pub(super) backend: usize,
+    /// For a buyer: one person with some open pages.
+    pub(super) buyer: usize,
+}
+
+/// What has shares, one process long.
+#[derive(Debug)]
+pub(super) struct All {
+    /// Requests that are being answered, but for polls of a status: statements that wait for a connection, and what is read for an
+    /// answer, are bounded by them.
+    pub(super) requests: Shares,
+    /// Requests and streams that wait for a status to change.
+    pub(super) watchers: Shares,
+    /// Requests that wait for the feed to go on.
+    pub(super) feed_waits: Shares,
+    /// Simulations, which take processor time.
+    pub(super) simulations: Shares,
+    /// Exports and proofs, which read whole trails.
+    pub(super) long_reads: Shares,
+}
+
+impl Default for All {
+    fn default() -> Self {
+        Self {
+            requests: requests(MAX_REQUESTS_EACH),
+            watchers: watchers(MAX_WATCHERS, None),
+            feed_waits: Shares::new("waits for the feed", Limits { all: 4_096, backend: 64, buyer: 0 }),
+            simulations: Shares::new("simulations", Limits { all: 4, backend: 2, buyer: 0 }),
+            long_reads: Shares::new("proofs and exports", Limits { all: 128, backend: 8, buyer: 2 }),
+        }
+    }
+}
+
+/// Requests of one partner or the platform at a time, unless it is configured otherwise.
+pub const MAX_REQUESTS_EACH: usize = 256;
+/// Of one buyer.
+const BUYER_REQUESTS: usize = 32;
+/// Watchers of a replica, unless it is configured otherwise.
+pub const MAX_WATCHERS: usize = 20_000;
+/// A partner's share of the watchers is a tenth, and this many at least.
+const MIN_WATCHERS_EACH: usize = 256;
+/// Watchers of one buyer.
+const BUYER_WATCHERS: usize = 64;
+
+/// Requests: at most `each` of one partner or the platform. Their number in all is bounded by the connections.
+pub(super) fn requests(each: usize) -> Shares {
+    Shares::new("requests", Limits { all: usize::MAX, backend: each, buyer: BUYER_REQUESTS.min(each) })
+}
+
+/// Watchers: at most `most` in all, and `each` of one partner or the platform.
+pub(super) fn watchers(most: usize, each: Option<usize>) -> Shares {
+    let each = each.unwrap_or_else(|| MIN_WATCHERS_EACH.max(most / 10));
+    let limits = Limits { all: most, backend: each, buyer: BUYER_WATCHERS.min(each) };
+    Shares::new("waits for a status", limits)
+}
+
+/// One resource and who holds how much of it. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(super) struct Shares(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    /// What is counted, as a refusal names it: "waits for a status".
+    what: &'static str,
+    limits: Limits,
+    held: Mutex<Held>,
+}
+
+#[derive(Debug, Default)]
+struct Held {
+    all: usize,
+    by_owner: HashMap<Owner, usize>,
+}
+
+/// One unit of a resource. Dropped, it is given back.
+#[derive(Debug)]
+pub struct Share {
+    shares: Shares,
+    owner: Owner,
+}
+
+impl Shares {
+    pub(super) fn new(what: &'static str, limits: Limits) -> Self {
+        Self(Arc::new(Inner { what, limits, held: Mutex::default() }))
+    }
+
+    /// One unit for this caller.
+    pub(super) fn take(&self, caller: &Caller) -> Result<Share, Error> {
+        let owner = Owner::from(caller);
+        let Inner { what, limits, .. } = &*self.0;
+        let most = match owner {
+            Owner::Partner(_) | Owner::Platform => limits.backend,
+            Owner::Buyer(_) => limits.buyer,
+        };
+        let mut held = self.held();
+        let own = held.by_owner.get(&owner).copied().unwrap_or_default();
+        if own >= most {
+            return Err(Error::TooManyAtOnce(what));
+        }
+        if held.all >= limits.all {
+            return Err(Error::Overloaded(Arc::new(AllTaken(what))));
+        }
+        held.all += 1;
+        held.by_owner.insert(owner, own + 1);
+        drop(held);
+        Ok(Share { shares: self.clone(), owner })
+    }
+
+    fn held(&self) -> MutexGuard<'_, Held> {
+        self.0.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        let mut held = self.shares.held();
+        held.all -= 1;
+        if let Some(own) = held.by_owner.get_mut(&self.owner) {
+            *own -= 1;
+            if *own == 0 {
+                held.by_owner.remove(&self.owner);
+            }
+        }
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("as many {0} as there may be in all")]
+struct AllTaken(&'static str);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::id::{CredentialId, KeyId};
+    use crate::domain::time::Time;
+    use crate::ids;
+
+    fn buyer() -> Caller {
+        let (buyer_id, credential_id) = (BuyerId(ids::new()), CredentialId::parse("session").unwrap());
+        Caller::Buyer { buyer_id, credential_id, expires_at: Time::from_micros(0) }
+    }
+
+    #[test]
+    fn one_caller_takes_its_share_and_not_that_of_others() {
+        let shares = Shares::new("things", Limits { all: 5, backend: 3, buyer: 1 });
+        let partner_id = PartnerId(ids::new());
+        let key = || Caller::Partner { partner_id, key_id: KeyId(ids::new()) };
+        let held: Vec<Share> = (0..3).map(|_| shares.take(&key()).unwrap()).collect();
+        assert!(matches!(shares.take(&key()), Err(Error::TooManyAtOnce("things"))), "whatever the key");
+        let (one, other) = (buyer(), buyer());
+        let (first, second) = (shares.take(&one).unwrap(), shares.take(&other).unwrap());
+        assert!(matches!(shares.take(&one), Err(Error::TooManyAtOnce(_))));
+        assert!(matches!(shares.take(&buyer()), Err(Error::Overloaded(_))), "all are taken");
+        drop(first);
+        let again = shares.take(&one).unwrap();
+        drop((held, second, again));
+        let left = shares.held();
+        assert!(left.all == 0 && left.by_owner.is_empty(), "{left:?}");
+    }
+}
