@@ -1,10 +1,9 @@
 //! Whether this replica can serve, and if not, why.
 //!
 //! The database is asked by a connection of its own, once for all who want to know, and the answer holds for a second: neither the line
-//! of requests nor the number of those who ask keeps anybody from it. Other parts of the service add what they know ([`add_check`]).
+//! of requests nor the number of those who ask keeps anybody from it.
 
-use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::Mutex as AsyncMutex;
@@ -21,7 +20,7 @@ const MAX_AGE: Duration = Duration::from_secs(1);
 /// How long a look may take: below the time that those who ask are willing to wait.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Why this replica cannot serve. A further reason is a variant here, its code in `http`, and a check that finds it.
+/// Why this replica cannot serve. A further reason is a variant here, its code in `http`, and a look in [`ready`].
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum NotReady {
     /// SIGTERM came.
@@ -47,14 +46,9 @@ pub enum NotReady {
     Unfit(#[from] Unfit),
 }
 
-/// Something that the service must not be without. Waits for nothing.
-pub type Check = Box<dyn Fn() -> Option<NotReady> + Send + Sync>;
-
-/// What is known of the replica's fitness.
-pub(super) struct Health {
-    database: AsyncMutex<Look>,
-    checks: Mutex<Vec<Check>>,
-}
+/// What is known of the database's fitness.
+#[derive(Debug)]
+pub(super) struct Health(AsyncMutex<Look>);
 
 #[derive(Debug)]
 struct Look {
@@ -62,22 +56,16 @@ struct Look {
     last: Option<(Instant, Result<(), NotReady>)>,
 }
 
-impl fmt::Debug for Health {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Health").field("database", &self.database).finish_non_exhaustive()
-    }
-}
-
 impl Health {
     /// Of a replica with this pool.
     pub(super) fn beside(pool: &Pool) -> Self {
         let look = Look { probe: Probe::beside(pool), last: None };
-        Self { database: AsyncMutex::new(look), checks: Mutex::default() }
+        Self(AsyncMutex::new(look))
     }
 
     async fn look(&self) -> Result<(), NotReady> {
         // Who comes while others look finds what they found.
-        let mut look = self.database.lock().await;
+        let mut look = self.0.lock().await;
         if let Some((at, found)) = &look.last
             && at.elapsed() < MAX_AGE
         {
@@ -95,15 +83,6 @@ impl Health {
         look.last = Some((Instant::now(), found.clone()));
         found
     }
-
-    fn failed_check(&self) -> Option<NotReady> {
-        self.checks.lock().unwrap_or_else(PoisonError::into_inner).iter().find_map(|check| check())
-    }
-}
-
-/// Adds a reason for which this replica may not be ready.
-pub fn add_check(app: &App, check: Check) {
-    app.health.checks.lock().unwrap_or_else(PoisonError::into_inner).push(check);
 }
 
 /// What the connections to the database are doing: those that serve, and those of the writer.
@@ -118,6 +97,5 @@ pub async fn ready(app: &App) -> Result<(), NotReady> {
         return Err(NotReady::Draining);
     }
     app.health.look().await?;
-    super::workers::check(app)?;
-    app.health.failed_check().map_or(Ok(()), Err)
+    Ok(super::workers::check(app)?)
 }
