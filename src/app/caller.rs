@@ -23,7 +23,8 @@ pub enum Caller {
         buyer_id: BuyerId,
         /// Names the session or the token.
         credential_id: CredentialId,
-        /// From when on the token is not accepted any more: its `exp` and the leeway. Nothing that was begun with it may outlast this.
+        /// From when on the token is not accepted any more: its `exp` and the leeway. Nothing that was begun with it
+        /// may outlast this.
         expires_at: Time,
     },
     /// The platform, by one of the configured keys.
@@ -78,7 +79,8 @@ impl Caller {
         }
     }
 
-    /// For how long the credential is accepted from `now` on, unless it is revoked: keys without an end (`None`), an expired one not at all.
+    /// For how long the credential is accepted from `now` on, unless it is revoked: keys without an end (`None`), an
+    /// expired one not at all.
     pub fn time_left(&self, now: Time) -> Option<Duration> {
         match self {
             Self::Buyer { expires_at, .. } => Some(time_until(*expires_at, now)),

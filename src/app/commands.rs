@@ -289,7 +289,8 @@ async fn send(app: &App, write: Prepared, transition: &Transition) -> Result<Out
     Ok(outcome)
 }
 
-/// A task as it was after the event `last`, and at least the events from `first` on. The usual replay is of the newest command: it costs
+/// A task as it was after the event `last`, and at least the events from `first` on. The usual replay is of the
+/// newest command: it costs
 /// no more than that command's own rows.
 async fn as_of(
     app: &App,

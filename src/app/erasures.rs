@@ -31,7 +31,8 @@ use super::{App, Caller, Error, partners, skew};
 
 pub use crate::store::erasures::{Progress, Record, State};
 
-/// How long an erasure waits before it begins: a command that was decided on before the request is written within ten seconds, or not at
+/// How long an erasure waits before it begins: a command that was decided on before the request is written within ten
+/// seconds, or not at
 /// all, and the clocks of two replicas that work are at most this much further apart.
 pub const SETTLE: TimeDelta = TimeDelta::seconds(10 + 2 * skew::MOST.num_seconds());
 

@@ -118,7 +118,8 @@ async fn page(
                 Some(told) => match event(row, told) {
                     Ok(item) => Some(item),
                     Err(error) if page.items.is_empty() => return Err(error),
-                    // The page ends before it. Whoever goes on from there finds a replica that can read it, or is told to come again.
+                    // The page ends before it. Whoever goes on from there finds a replica that can read it, or is
+                    // told to come again.
                     Err(_) => {
                         (page.next, page.more) = (passed, true);
                         return Ok(page);
