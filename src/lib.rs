@@ -152,10 +152,14 @@
 //!
 //! **Webhooks.** The statement that writes an event adds a row for each endpoint that receives it. The rows of one task and endpoint are a line ([`store::deliveries`]): only
 //! the head of a line is ever sent, by whoever raises its `attempt` first, and a result counts only under that number; what is behind it waits until it is due again.
-//! [`worker::deliveries`] searches for what is due, without locks, and visits endpoints side by side, within bounds that keep those that fail from the slots of the others;
+//! [`worker::deliveries`] searches for what is due, without locks, and visits endpoints side by side. Its slots are shared by owner, so that an owner who holds none gets one
+//! whatever others do; those that fail or are slow have half of them. An endpoint gets more attempts side by side as it accepts quickly, and one when it fails.
 //! [`app::deliveries`] takes, tells, sends and settles. The body is made at each attempt by the code of the feed and is stored nowhere. [`domain::webhook`] has the schedule, the
 //! pauses and when an endpoint is given up; a notice of that is in its owner's feed, ordered as all rows are. A worker that dies leaves its deliveries to the end of
-//! their lease, so nothing is lost and some may come twice. [`webhook`] makes the attempt itself.
+//! their lease, so nothing is lost and some may come twice. [`webhook`] makes the attempt itself. An owner's row is locked while its endpoints are counted. An erasure of a task
+//! clears what receivers answered, and the answer of an attempt that it overtakes is not kept (`under_way`).
+//!
+//! **Limits.** Whatever a partner can make is limited where it is decided ([`domain::partner_event`]): workflows, their versions, keys. Nothing grows without a bound.
 //!
 //! **The way out.** Owners of endpoints choose where we connect to, so a receiver is trusted with nothing. [`webhook::address`] gives an attempt the very addresses to
 //! connect to, judged for it, literal ones and names alike: nothing else looks a name up. [`webhook::client`] makes one connection per attempt, bounded in time and in

@@ -173,7 +173,7 @@ pub async fn tick_until_quiet(app: &App, mut task: Loaded, most: u32) -> Result<
                 return Err(Error::contended());
             }
             if turn.is_none() {
-                turn = Some(app.turns.take(id).await);
+                turn = Some(app.turns.take(id).await?);
             }
         }
         task = super::tasks::load(app, id).await?.ok_or(Error::NotFound)?;
@@ -216,7 +216,7 @@ async fn attempt_until_settled(app: &App, party: Party, target: Target, request:
                     return Ok(answer);
                 }
                 if turn.is_none() {
-                    turn = Some(app.turns.take(task.id()).await);
+                    turn = Some(app.turns.take(task.id()).await?);
                 }
                 (task, fresh) = (reload(app, &task).await?, true);
             }

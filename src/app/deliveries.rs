@@ -20,7 +20,7 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 use crate::domain::time::Time;
-use crate::domain::webhook::{Attempt, Course, DeliveryState, EndpointKey, MAX_ATTEMPTS, Verdict, judge, pause};
+use crate::domain::webhook::{Attempt, Course, DeliveryState, EndpointKey, MAX_ATTEMPTS, Owner, Verdict, judge, pause};
 use crate::ids;
 use crate::store;
 use crate::store::deliveries::{Search, Settled, Taken};
@@ -84,6 +84,23 @@ impl Outbound {
     }
 }
 
+/// What the worker has room for.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    /// How many rows of an endpoint are looked at.
+    pub each: u32,
+    /// Endpoints of which more rows are looked at, and how many.
+    pub wide: Vec<(EndpointKey, u32)>,
+    /// Whether to look at endpoints that fail, of each at one row.
+    pub failing: bool,
+    /// Endpoints that are left out.
+    pub except: Vec<EndpointKey>,
+    /// Owners all of whose endpoints are left out.
+    pub except_owners: Vec<Owner>,
+    /// How many rows in all.
+    pub limit: u32,
+}
+
 /// What came of a look at a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
@@ -110,14 +127,11 @@ pub async fn count_endpoints(app: &App) -> Result<Count, Error> {
     Ok(count)
 }
 
-/// Lines in which something is due: `each` per endpoint at the most, `limit` in all; of endpoints that fail only if `failing`; none of `except`.
-pub async fn list_due(
-    app: &App,
-    (each, limit): (u32, u32),
-    failing: bool,
-    except: &[EndpointKey],
-) -> Result<Vec<Due>, Error> {
-    let search = Search { at: app.clock.now(), each, failing, except, limit };
+/// Lines in which something is due now.
+pub async fn list_due(app: &App, wanted: &Wanted) -> Result<Vec<Due>, Error> {
+    let Wanted { each, wide, failing, except, except_owners, limit } = wanted;
+    let search =
+        Search { at: app.clock.now(), each: *each, wide, failing: *failing, except, except_owners, limit: *limit };
     Ok(store::deliveries::list_due(&app.pool, &search).await?)
 }
 
@@ -224,12 +238,12 @@ async fn write_down(
 async fn write(app: &App, line: &Line, taken: &Taken, settled: Settled<'_>) -> Result<Option<bool>, Error> {
     for _ in 1..SETTLE_TRIES {
         let _permit = app.outbound.permit().await;
-        match store::deliveries::settle(&app.pool, line, taken, settled).await.map_err(Error::from) {
+        match store::deliveries::settle(&app.pool, line, taken, (settled, app.clock.now())).await.map_err(Error::from) {
             Err(error) if error.is_outage() => tokio::time::sleep(SETTLE_PAUSE).await,
             settled => return settled,
         }
     }
-    Ok(store::deliveries::settle(&app.pool, line, taken, settled).await?)
+    Ok(store::deliveries::settle(&app.pool, line, taken, (settled, app.clock.now())).await?)
 }
 
 /// Remembers that the endpoint fails or that it does not any more, and gives it up if the rules say so.
@@ -246,7 +260,7 @@ async fn note_health(
         Course::Failed { retry_after } => retry_after,
     };
     let paused_until = pause(taken.failures.saturating_add(1), retry_after).map(|pause| now + pause);
-    let since = store::webhooks::failed(&app.pool, endpoint, now, paused_until).await?;
+    let since = store::webhooks::failed(&app.pool, (endpoint, &taken.url), now, paused_until).await?;
     let Some(reason) = since.and_then(|since| course.disables(since, now)) else { return Ok(()) };
     let notice = Notice { id: ids::new(), reason, recorded_at: now };
     if store::webhooks::disable(&app.pool, endpoint, &taken.url, &notice).await? {

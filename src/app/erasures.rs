@@ -192,7 +192,7 @@ pub async fn erase_task(app: &App, erasure: &Record, id: TaskId) -> Result<bool,
             Err(error) => return Err(error.into()),
         }
         if turn.is_none() {
-            turn = Some(app.turns.take(id).await);
+            turn = Some(app.turns.take(id).await?);
         }
     }
     Err(Error::contended())

@@ -90,7 +90,7 @@ where
             return Ok(done);
         }
         if turn.is_none() {
-            turn = Some(app.turns.take_of_partner(partner).await);
+            turn = Some(app.turns.take_of_partner(partner).await?);
         }
     }
     Err(Error::contended())

@@ -9,7 +9,7 @@ use moka::future::Cache;
 
 use crate::domain::api_key::{ApiKey, KeyHash};
 use crate::domain::id::{KeyId, PartnerId};
-use crate::domain::partner_event::PartnerFact;
+use crate::domain::partner_event::{self, PartnerFact};
 use crate::domain::text::Name;
 use crate::ids;
 use crate::store;
@@ -73,7 +73,8 @@ pub async fn create_partner_key(app: &App, caller: &Caller, partner_id: PartnerI
     let (secret, id) = (ApiKey::from_random(&ids::random()), KeyId(ids::new()));
     let (author, hint) = (caller.author(), secret.hint().to_owned());
     let attempt = || async {
-        let end = store::partner_events::find_end(&app.pool, partner_id).await?.ok_or(Error::NotFound)?;
+        let (keys, end) = store::partners::count_keys(&app.pool, partner_id).await?.ok_or(Error::NotFound)?;
+        partner_event::may_have_another_key(keys.valid, keys.all).map_err(Error::Rejected)?;
         let made = PartnerFact::KeyCreated { key_id: id, hint: hint.clone() };
         let append = append(app, &author, (partner_id, Some(&end)), vec![made]);
         let created_at = append.end().latest.recorded_at;

@@ -3,6 +3,7 @@
 //! An owner is a partner or the platform; somebody else's endpoint does not exist. What touches many deliveries goes in steps, so that no
 //! statement takes long, and may be done again.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -18,7 +19,7 @@ use crate::domain::time::Time;
 use crate::domain::webhook::{Attempt, Course, DeliveryState, EndpointKey, Owner, Types};
 use crate::ids;
 use crate::store;
-use crate::store::webhooks::Set;
+use crate::store::webhooks::{Limits, Set};
 use crate::webhook::address::{self, Target};
 use crate::webhook::client::Outcome;
 use crate::webhook::sign::Secret;
@@ -27,10 +28,12 @@ use super::deliveries::{course, post, record, signed};
 use super::{App, Caller, Error};
 
 pub use crate::store::deliveries::{After, Filter};
-pub use crate::store::webhooks::{Dated, Endpoint, Secrets};
+pub use crate::store::webhooks::{Backlog, Dated, Endpoint, Secrets};
 
 /// How many endpoints an owner has at the most.
-pub const MOST: u32 = 20;
+const LIMITS: Limits = Limits { present: 20, ever: 200 };
+/// Up to how many deliveries of an endpoint are looked at to tell what waits for it.
+const BACKLOG: u32 = 500;
 /// How many deliveries are changed in one step.
 const STEP: u32 = 200;
 /// How many steps one request makes: 10,000 deliveries.
@@ -75,33 +78,31 @@ async fn set(
 ) -> Result<(Endpoint, Option<Secret>), Error> {
     let set = Set { key, url, types, at: app.clock.now() };
     let mut secret = None;
-    let mut was_disabled = store::webhooks::save(&app.pool, &set).await?;
-    if was_disabled.is_none() {
+    if !store::webhooks::save(&app.pool, &set).await? {
         // What was recorded before it was removed is not sent any more.
         give_up_pending(app, key).await?;
         let new = Secret::from_random(&ids::random());
-        if store::webhooks::insert(&app.pool, &set, &new, MOST).await? {
+        if store::webhooks::insert(&app.pool, &set, &new, LIMITS).await? {
             secret = Some(new);
-        } else {
-            // Somebody else was faster, or there are too many.
-            was_disabled = store::webhooks::save(&app.pool, &set).await?;
-            if was_disabled.is_none() {
-                return Err(Error::Rejected(Refusal::LimitReached("there are at most 20 webhook endpoints")));
-            }
+        } else if !store::webhooks::save(&app.pool, &set).await? {
+            // Nobody else was faster, so there are too many.
+            return Err(Error::Rejected(Refusal::LimitReached(
+                "there are at most 20 webhooks at a time, with 200 different ids ever; remove one, or use an earlier id",
+            )));
         }
     }
-    if was_disabled == Some(true) {
+    if secret.is_none() {
         resume(app, key).await?;
     }
     app.outbound.expect();
     Ok((get_webhook(app, key).await?, secret))
 }
 
-/// What waits for an endpoint that was disabled is due now, with the whole schedule before it.
+/// What waits for an endpoint is due now, with the whole schedule before it. An attempt that is under way is left alone.
 async fn resume(app: &App, key: &EndpointKey) -> Result<(), Error> {
     let now = app.clock.now();
     loop {
-        let rows = store::deliveries::list_pending(&app.pool, key, Some(now), STEP).await?;
+        let rows = store::deliveries::list_waiting(&app.pool, key, now, STEP).await?;
         if rows.is_empty() {
             return Ok(());
         }
@@ -111,7 +112,7 @@ async fn resume(app: &App, key: &EndpointKey) -> Result<(), Error> {
 
 async fn give_up_pending(app: &App, key: &EndpointKey) -> Result<(), Error> {
     loop {
-        let rows = store::deliveries::list_pending(&app.pool, key, None, STEP).await?;
+        let rows = store::deliveries::list_pending(&app.pool, key, STEP).await?;
         if rows.is_empty() {
             return Ok(());
         }
@@ -130,6 +131,12 @@ pub async fn list_webhooks(app: &App, owner: Owner) -> Result<Vec<Endpoint>, Err
     let now = app.clock.now();
     let endpoints = store::webhooks::list(&app.pool, owner).await?;
     Ok(endpoints.into_iter().map(|endpoint| as_of(endpoint, now)).collect())
+}
+
+/// What waits for these endpoints of one owner, by id; nothing where nothing is pending. More than [`BACKLOG`] deliveries are not counted.
+pub async fn list_backlogs(app: &App, owner: Owner, endpoints: &[Endpoint]) -> Result<HashMap<String, Backlog>, Error> {
+    let ids: Vec<&str> = endpoints.iter().map(|endpoint| endpoint.key.id.as_str()).collect();
+    Ok(store::webhooks::list_backlogs(&app.pool, owner, &ids, BACKLOG).await?)
 }
 
 fn as_of(endpoint: Endpoint, now: Time) -> Endpoint {
@@ -194,7 +201,7 @@ async fn with_kinds(
     Ok(stored.into_iter().zip(kinds).map(|(stored, kind)| Delivery { stored, kind }).collect())
 }
 
-/// Sends one delivery again, whatever became of it: at once, and from the beginning of the schedule.
+/// Sends one delivery again, whatever became of it: at once, and from the beginning of the schedule. An attempt that is under way is not repeated.
 pub async fn redeliver(app: &App, key: &EndpointKey, event: Uuid) -> Result<Delivery, Error> {
     get_webhook(app, key).await?;
     let found = store::deliveries::find(&app.pool, key, event).await?.ok_or(Error::NotFound)?;
@@ -214,7 +221,7 @@ pub struct Redelivered {
     pub next: Option<Time>,
 }
 
-/// Sends again what is in one of these states, of events recorded since `since`; 10,000 deliveries at the most.
+/// Sends again what is in one of these states and not under way, of events recorded since `since`; 10,000 deliveries at the most.
 pub async fn redeliver_since(
     app: &App,
     key: &EndpointKey,

@@ -17,6 +17,7 @@ use crate::domain::text::Name;
 use crate::domain::time::Time;
 use crate::domain::workflow::{Parsed, Workflow};
 use crate::store;
+use crate::store::workflows::Registry;
 
 use super::partner_trail::{append, until_settled};
 use super::{App, Caller, Error};
@@ -26,8 +27,18 @@ pub use crate::store::workflows::Record;
 /// Definitions by partner, key and version: immutable, so kept for as long as there is room.
 pub(super) type Definitions = Cache<(PartnerId, WorkflowRef), Arc<Workflow>>;
 
+/// What all cached definitions may take, in bytes.
+const MAX_BYTES: u64 = 64 << 20;
+/// What a definition takes beside its texts.
+const OVERHEAD: u32 = 1024;
+
 pub(super) fn definitions() -> Definitions {
-    Cache::new(10_000)
+    Cache::builder().max_capacity(MAX_BYTES).weigher(|_, workflow: &Arc<Workflow>| weight(workflow)).build()
+}
+
+/// In memory a definition takes about three times its JSON: most of it is short texts, each with its place.
+fn weight(workflow: &Workflow) -> u32 {
+    u32::try_from(workflow.canonical_json().len()).unwrap_or(u32::MAX).saturating_mul(3).saturating_add(OVERHEAD)
 }
 
 /// What a registration did.
@@ -62,12 +73,13 @@ pub async fn register_workflow(
     let author = caller.author();
     let attempt = || async {
         let found = store::workflows::find_registered(&app.pool, partner, key).await?;
-        let (known, end) = found.ok_or(Error::NotFound)?;
+        let Registry { known, workflows, end } = found.ok_or(Error::NotFound)?;
         let latest = known.map(|known| known.version);
         if !(wanted.may_follow)(latest) {
             return Err(Error::WorkflowChanged(latest));
         }
-        let (version, facts) = partner_event::register(known, key, parsed.workflow.digest());
+        let registered = partner_event::register(known, workflows, key, parsed.workflow.digest());
+        let (version, facts) = registered.map_err(Error::Rejected)?;
         let created = known.is_none_or(|known| known.version != version);
         if wanted.dry_run || facts.is_empty() {
             return Ok(Some((version, created)));
@@ -105,7 +117,9 @@ pub async fn retire_workflow(app: &App, caller: &Caller, partner: PartnerId, key
     let author = caller.author();
     let attempt = || async {
         let found = store::workflows::find_registered(&app.pool, partner, key).await?;
-        let (Some(known), end) = found.ok_or(Error::NotFound)? else { return Err(Error::NotFound) };
+        let Registry { known: Some(known), end, .. } = found.ok_or(Error::NotFound)? else {
+            return Err(Error::NotFound);
+        };
         if known.is_retired {
             return Ok(Some(()));
         }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::id::{CredentialId, ErasureId, KeyId, WorkflowKey};
 use super::party::{Party, Source};
+use super::refusal::Refusal;
 use super::time::Time;
 
 /// One row of a partner's trail.
@@ -176,20 +177,80 @@ pub struct Registered {
     pub is_retired: bool,
 }
 
-/// What registering a definition with this digest does: the version that it is then, and what is to be recorded; nothing where
-/// the latest version says the same and is not retired.
-pub fn register(known: Option<Registered>, key: &WorkflowKey, digest: [u8; 32]) -> (u32, Vec<PartnerFact>) {
+/// The most workflows that a partner has, retired ones among them.
+pub const MAX_WORKFLOWS: u32 = 500;
+/// The most versions that a workflow has.
+pub const MAX_VERSIONS: u32 = 1_000;
+/// The most keys of a partner that are valid at a time.
+pub const MAX_VALID_KEYS: u32 = 20;
+/// The most keys that a partner ever gets: those that were revoked are kept, as the trail names them.
+pub const MAX_KEYS: u32 = 1_000;
+
+/// What registering a definition with this digest does, where there are so many `workflows`: the version that it is then, and what is to be
+/// recorded; nothing where the latest version says the same and is not retired.
+///
+/// # Errors
+///
+/// When there are as many workflows, or versions of this one, as may be.
+pub fn register(
+    known: Option<Registered>,
+    workflows: u32,
+    key: &WorkflowKey,
+    digest: [u8; 32],
+) -> Result<(u32, Vec<PartnerFact>), Refusal> {
     let same = known.filter(|known| known.digest == digest);
     let version = same.map_or_else(|| known.map_or(1, |known| known.version + 1), |same| same.version);
+    if known.is_none() && workflows >= MAX_WORKFLOWS {
+        return Err(Refusal::LimitReached("a partner has at most 500 workflows, retired ones among them"));
+    }
+    if same.is_none() && version > MAX_VERSIONS {
+        return Err(Refusal::LimitReached("a workflow has at most 1,000 versions"));
+    }
     let registered = PartnerFact::WorkflowRegistered { key: key.clone(), version, digest: hex::encode(digest) };
     let restored = PartnerFact::WorkflowRestored { key: key.clone() };
     let facts = [same.is_none().then_some(registered), known.is_some_and(|known| known.is_retired).then_some(restored)];
-    (version, facts.into_iter().flatten().collect())
+    Ok((version, facts.into_iter().flatten().collect()))
+}
+
+/// Whether a partner with so many keys, `valid` ones and `all`, may get another.
+///
+/// # Errors
+///
+/// When it has as many as may be.
+pub fn may_have_another_key(valid: u32, all: u32) -> Result<(), Refusal> {
+    if valid >= MAX_VALID_KEYS {
+        return Err(Refusal::LimitReached("a partner has at most 20 keys that are valid; revoke one that is not used"));
+    }
+    if all >= MAX_KEYS {
+        return Err(Refusal::LimitReached("a partner gets at most 1,000 keys ever, revoked ones among them"));
+    }
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_partner_has_is_limited() {
+        let key = WorkflowKey::parse("k").unwrap();
+        let known = |version, byte| Some(Registered { version, digest: [byte; 32], is_retired: true });
+        let table = [
+            (None, MAX_WORKFLOWS - 1, true),
+            (None, MAX_WORKFLOWS, false),
+            (known(MAX_VERSIONS - 1, 8), MAX_WORKFLOWS, true),
+            (known(MAX_VERSIONS, 8), 1, false),
+            // The same again brings it back.
+            (known(MAX_VERSIONS, 7), MAX_WORKFLOWS, true),
+        ];
+        for (known, workflows, may) in table {
+            let registered = register(known, workflows, &key, [7; 32]);
+            assert_eq!(registered.is_ok(), may, "{known:?} of {workflows}: {registered:?}");
+        }
+        for (valid, all, may) in [(0, 0, true), (19, 999, true), (20, 20, false), (0, 1_000, false)] {
+            assert_eq!(may_have_another_key(valid, all).is_ok(), may, "{valid} of {all}");
+        }
+    }
 
     #[test]
     fn only_what_a_registration_changes_is_recorded() {
@@ -203,7 +264,7 @@ mod tests {
             (known(3, 8, true), 4, &["partner.workflow_registered", "partner.workflow_restored"]),
         ];
         for (known, version, recorded) in table {
-            let (now, facts) = register(known, &key, [7; 32]);
+            let (now, facts) = register(known, MAX_WORKFLOWS - 1, &key, [7; 32]).unwrap();
             assert_eq!((now, facts.iter().map(PartnerFact::kind).collect::<Vec<_>>()), (version, recorded.to_vec()));
         }
     }

@@ -99,7 +99,7 @@ pub struct Redelivery {
     state: RedeliveryState,
 }
 
-/// Which deliveries, by what became of them. Those that are pending are sent anyway.
+/// Which deliveries, by what became of them.
 #[derive(Clone, Copy, Debug, Default, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RedeliveryState {
@@ -108,7 +108,7 @@ pub enum RedeliveryState {
     Failed,
     /// Those that were delivered.
     Delivered,
-    /// Both.
+    /// All, also those that wait for their next attempt. An attempt that is under way is not repeated.
     All,
 }
 
@@ -195,7 +195,7 @@ pub async fn redeliver_since(
     let states: &[DeliveryState] = match wanted {
         RedeliveryState::Failed => &[DeliveryState::Failed],
         RedeliveryState::Delivered => &[DeliveryState::Delivered],
-        RedeliveryState::All => &[DeliveryState::Failed, DeliveryState::Delivered],
+        RedeliveryState::All => &DeliveryState::ALL,
     };
     let webhooks::Redelivered { count, next } = webhooks::redeliver_since(&state.app, &key, since, states).await?;
     Ok((StatusCode::ACCEPTED, Json(Redelivered { count, next })))

@@ -7,12 +7,13 @@ use axum::response::{IntoResponse as _, Response};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::app::webhooks::{self, Dated, Endpoint};
+use crate::app::App;
+use crate::app::webhooks::{self, Backlog, Dated, Endpoint};
 use crate::domain::audit::EventType;
 use crate::domain::id::EndpointId;
 use crate::domain::text::Link;
 use crate::domain::time::Time;
-use crate::domain::webhook::{DisabledReason, EndpointState, OVERLAP, Types};
+use crate::domain::webhook::{DisabledReason, EndpointState, OVERLAP, Owner, Types};
 
 use super::AppState;
 use super::auth::PartnerOrPlatform;
@@ -53,6 +54,12 @@ pub struct Webhook {
     /// Since when every attempt has failed; null where the last one did not.
     #[schema(required = true)]
     failing_since: Option<Time>,
+    /// How many deliveries are pending; 500 stands for that many or more.
+    #[schema(maximum = 500)]
+    pending: u32,
+    /// When the oldest event was recorded that is pending; null where none is. With 500 or more: of the 500 that are due first.
+    #[schema(required = true)]
+    oldest_pending_at: Option<Time>,
     /// What deliveries are signed with: one secret, or two after a rotation.
     secrets: Vec<WebhookSecret>,
     /// When it was set up.
@@ -122,7 +129,7 @@ pub struct WebhookPath {
 
 /// List the webhooks
 ///
-/// The caller's own, by id; there are at most 20.
+/// The caller's own, by id; there are at most 20 at a time.
 #[utoipa::path(get, path = "/webhooks", tag = "webhooks", security(("partnerKey" = []), ("platformKey" = [])), responses(
     (status = 200, description = "All of them; `next` is always null.", body = Page<Webhook>),
 ))]
@@ -132,16 +139,19 @@ pub async fn list_webhooks(
     State(state): State<AppState>,
 ) -> Result<Json<Page<Webhook>>, Problem> {
     let items = match webhooks::owner(&caller) {
-        Some(owner) => webhooks::list_webhooks(&state.app, owner).await?,
+        Some(owner) => {
+            let endpoints = webhooks::list_webhooks(&state.app, owner).await?;
+            with_backlogs(&state.app, owner, endpoints).await?
+        }
         None => Vec::new(),
     };
-    Ok(Json(Page { items: items.into_iter().map(Webhook::from).collect(), next: None }))
+    Ok(Json(Page { items, next: None }))
 }
 
 /// Set up or change a webhook
 ///
 /// The caller chooses the `id`. A new one gets a secret, which is in this answer only. Changing one keeps its secrets, forgets that it failed, and enables it
-/// if the service had disabled it: what was recorded meanwhile is then sent, in order. One that was removed comes back with a new secret.
+/// if the service had disabled it: what waits is due at once and sent in order. One that was removed comes back with a new secret.
 ///
 /// Events are sent from now on, each at least once, those of one task in order, as the caller may see them: the bodies are the items of the feed. An
 /// endpoint that answers anything but 2xx, or nothing within 15 seconds, is tried again 5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 14 h, 20 h and 24 h later, each a fifth
@@ -163,7 +173,7 @@ pub async fn set_webhook(
     let key = webhooks::own(&caller, path.id)?;
     let WebhookDefinition { url, types } = body.parse()?;
     let (endpoint, secret) = webhooks::set_webhook(&state.app, key, url.as_str(), types).await?;
-    let webhook = Webhook::from(endpoint);
+    let webhook = with_backlog(&state.app, endpoint).await?;
     let Some(secret) = secret else { return Ok(Json(webhook).into_response()) };
     let location = format!("/api/v1/webhooks/{}", webhook.id);
     let new = NewWebhook { webhook, secret: secret.reveal().to_owned() };
@@ -181,7 +191,7 @@ pub async fn get_webhook(
     State(state): State<AppState>,
 ) -> Result<Json<Webhook>, Problem> {
     let key = webhooks::own(&caller, path.id)?;
-    Ok(Json(webhooks::get_webhook(&state.app, &key).await?.into()))
+    Ok(Json(with_backlog(&state.app, webhooks::get_webhook(&state.app, &key).await?).await?))
 }
 
 /// Remove a webhook
@@ -238,7 +248,7 @@ pub async fn activate_webhook_secret(
     State(state): State<AppState>,
 ) -> Result<Json<Webhook>, Problem> {
     let key = webhooks::own(&caller, path.id)?;
-    Ok(Json(webhooks::activate_webhook_secret(&state.app, &key).await?.into()))
+    Ok(Json(with_backlog(&state.app, webhooks::activate_webhook_secret(&state.app, &key).await?).await?))
 }
 
 /// The prefix that all secrets have, and four more characters.
@@ -246,8 +256,22 @@ fn hint(secret: &Dated) -> String {
     secret.secret.reveal().chars().take(10).collect()
 }
 
-impl From<Endpoint> for Webhook {
-    fn from(endpoint: Endpoint) -> Self {
+async fn with_backlog(app: &App, endpoint: Endpoint) -> Result<Webhook, Problem> {
+    let owner = endpoint.key.owner;
+    with_backlogs(app, owner, vec![endpoint]).await?.pop().ok_or_else(Problem::not_found)
+}
+
+async fn with_backlogs(app: &App, owner: Owner, endpoints: Vec<Endpoint>) -> Result<Vec<Webhook>, Problem> {
+    let mut backlogs = webhooks::list_backlogs(app, owner, &endpoints).await?;
+    let webhook = |endpoint: Endpoint| {
+        let backlog = backlogs.remove(endpoint.key.id.as_str()).unwrap_or_default();
+        Webhook::new(endpoint, backlog)
+    };
+    Ok(endpoints.into_iter().map(webhook).collect())
+}
+
+impl Webhook {
+    fn new(endpoint: Endpoint, Backlog { pending, oldest: oldest_pending_at }: Backlog) -> Self {
         let Endpoint { key, url, types, state, disabled_reason, secrets, failing_since, created_at, updated_at } =
             endpoint;
         let secret = |dated: &Dated, state, takes_over_at| WebhookSecret {
@@ -259,6 +283,19 @@ impl From<Endpoint> for Webhook {
         let next =
             secrets.next.as_ref().map(|next| secret(next, SecretState::Pending, Some(next.created_at + OVERLAP)));
         let secrets = std::iter::once(secret(&secrets.current, SecretState::Current, None)).chain(next).collect();
-        Self { id: key.id, url, types, state, disabled_reason, failing_since, secrets, created_at, updated_at }
+        let id = key.id;
+        Self {
+            id,
+            url,
+            types,
+            state,
+            disabled_reason,
+            failing_since,
+            pending,
+            oldest_pending_at,
+            secrets,
+            created_at,
+            updated_at,
+        }
     }
 }

@@ -153,6 +153,7 @@ impl From<workflows::Record> for WorkflowSummary {
         (status = 200, description = "The definition was registered before, or this was a dry run.", body = RegisteredWorkflow,
             headers(("ETag" = Option<String>, description = "The latest version in quotes; not of a dry run."))),
         (status = 201, description = "A new version.", body = RegisteredWorkflow, headers(("Location" = String, description = "The version's path."), ("ETag" = String, description = "The version in quotes."))),
+        (status = 409, description = ""),
         (status = 412, description = ""),
     ))]
 #[expect(clippy::too_many_arguments, reason = "each is a part of the request")]

@@ -24,7 +24,7 @@ mod list;
 mod many;
 
 pub use list::{After, Delivery, Filter, find, list};
-pub use many::{Row, give_up, list_pending, list_settled, renew};
+pub use many::{Row, give_up, list_pending, list_settled, list_waiting, renew};
 
 /// The deliveries of one task's events to one endpoint.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -53,36 +53,52 @@ pub struct Search<'a> {
     pub at: Time,
     /// How many rows of an endpoint are looked at; of one that fails, one is.
     pub each: u32,
+    /// Endpoints of which more rows are looked at, and how many.
+    pub wide: &'a [(EndpointKey, u32)],
     /// Whether to look at endpoints that fail.
     pub failing: bool,
     /// Endpoints that are left out.
     pub except: &'a [EndpointKey],
+    /// Owners all of whose endpoints are left out.
+    pub except_owners: &'a [Owner],
     /// How many rows in all.
     pub limit: u32,
 }
 
-/// Lines in which something is due, the longest due first, of endpoints that are enabled and not paused. A line can be there more than once.
+/// Lines in which something is due, of endpoints that are enabled and not paused: of each owner the longest due first, and the first of each
+/// owner before the second of any, so that no backlog fills the result alone. A line can be there more than once.
 pub async fn list_due(pool: &Pool, search: &Search<'_>) -> Result<Vec<Due>, Error> {
     let (owners, ids): (Vec<Uuid>, Vec<String>) =
         search.except.iter().map(|key| (key.owner.id(), key.id.as_str().to_owned())).unzip();
+    let wide = search.wide.iter().map(|(key, each)| ((key.owner.id(), key.id.as_str().to_owned()), i64::from(*each)));
+    let ((wide_owners, wide_ids), each): ((Vec<Uuid>, Vec<String>), Vec<i64>) = wide.unzip();
+    let full: Vec<Uuid> = search.except_owners.iter().map(|owner| owner.id()).collect();
     let rows = sqlx::query!(
         r#"/* search: due deliveries */
            select endpoint.owner_id, endpoint.id, endpoint.failures > 0 as "is_failing!", due.task_id, due.due_at as "due_at!"
-           from webhook_endpoints endpoint cross join lateral (
+           from webhook_endpoints endpoint
+           left join unnest($6::uuid[], $7::text[], $8::bigint[]) as wide (owner_id, id, each)
+               on wide.owner_id = endpoint.owner_id and wide.id = endpoint.id
+           cross join lateral (
                select task_id, due_at from webhook_deliveries delivery
                where delivery.owner_id = endpoint.owner_id and delivery.endpoint_id = endpoint.id
                    and delivery.state = 'pending' and delivery.due_at <= $1
-               order by delivery.due_at limit case endpoint.failures when 0 then $2::bigint else 1 end
+               order by delivery.due_at limit case endpoint.failures when 0 then coalesce(wide.each, $2::bigint) else 1 end
            ) due
            where endpoint.state = 'enabled' and (endpoint.paused_until is null or endpoint.paused_until <= $1)
                and (endpoint.failures = 0 or $3)
                and (endpoint.owner_id, endpoint.id) not in (select * from unnest($4::uuid[], $5::text[]))
-           order by due.due_at limit $6"#,
+               and endpoint.owner_id <> all ($9::uuid[])
+           order by row_number() over (partition by endpoint.owner_id order by due.due_at), due.due_at limit $10"#,
         search.at.utc(),
         i64::from(search.each),
         search.failing,
         &owners,
         &ids,
+        &wide_owners,
+        &wide_ids,
+        &each,
+        &full,
         i64::from(search.limit),
     );
     let rows = rows.fetch_all(pool).await?.into_iter().map(|row| {
@@ -121,7 +137,7 @@ pub struct Taken {
 pub async fn take(pool: &Pool, line: &Line, now: Time, until: Time) -> Result<Option<Taken>, Error> {
     let row = sqlx::query_as!(
         TakenRow,
-        r#"update webhook_deliveries delivery set attempt = delivery.attempt + 1, due_at = $5
+        r#"update webhook_deliveries delivery set attempt = delivery.attempt + 1, due_at = $5, under_way = true
            from webhook_endpoints endpoint
            where delivery.task_id = $1 and delivery.owner_id = $2 and delivery.endpoint_id = $3
                and (delivery.seq, delivery.recorded_at, delivery.attempt) = (
@@ -178,9 +194,22 @@ pub struct Settled<'a> {
 
 /// Writes down what became of a delivery, and tells whether more of its line is pending; `None` if it was taken for dead, or asked for anew, and this
 /// does not count any more.
-pub async fn settle(pool: &Pool, line: &Line, taken: &Taken, settled: Settled<'_>) -> Result<Option<bool>, Error> {
+///
+/// A failure at a URL that is not the endpoint's any more delays nothing: the next attempt is due at `now`. The answer to a body that was made
+/// before an erasure of its task is not kept.
+pub async fn settle(
+    pool: &Pool,
+    line: &Line,
+    taken: &Taken,
+    (settled, now): (Settled<'_>, Time),
+) -> Result<Option<bool>, Error> {
     let more = sqlx::query_scalar!(
-        r#"update webhook_deliveries set state = $7, due_at = $8, attempts = $9::text::json, answer = coalesce($10, answer)
+        r#"update webhook_deliveries set state = $7, attempts = $9::text::json, under_way = false,
+               answer = case when under_way then coalesce($10, answer) end,
+               due_at = case when $8::timestamptz is null then null when exists (
+                       select from webhook_endpoints endpoint
+                       where endpoint.owner_id = $3 and endpoint.id = $4 and endpoint.url <> $12)
+                   then least($8, $13) else $8 end
            where task_id = $1 and seq = $2 and owner_id = $3 and endpoint_id = $4 and recorded_at = $11
                and attempt = $5 and earlier = $6 and due_at is not null
            returning exists (
@@ -197,6 +226,8 @@ pub async fn settle(pool: &Pool, line: &Line, taken: &Taken, settled: Settled<'_
         to_json(&settled.attempts),
         settled.answer,
         taken.recorded_at.utc(),
+        taken.url,
+        now.utc(),
     );
     Ok(more.fetch_optional(pool).await?)
 }

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::row::{Place, bigint};
+use super::session::Session;
 use super::transitions::{Outcome, Save, save_within};
 use super::{Error, Pool};
 use crate::domain::erasure::Plan;
@@ -253,8 +254,19 @@ pub struct Erase<'a> {
     pub save: Save<'a>,
 }
 
+/// Receivers may have answered with what they were sent. An answer that is still to come is to a body that was made before.
+async fn forget_answers(connection: &mut Session, task_id: Uuid) -> Result<(), Error> {
+    let answers = sqlx::query!(
+        "update webhook_deliveries set answer = null, under_way = false
+         where task_id = $1 and (answer is not null or under_way)",
+        task_id
+    );
+    answers.execute(connection).await?;
+    Ok(())
+}
+
 /// Takes personal data out of a task's trail and puts that on record, in one transaction: both, or nothing where the version is not the one
-/// that was decided on. The erasing role is taken for the one statement that needs it.
+/// that was decided on. The erasing role is taken for the one statement that needs it. What receivers of the task's events answered goes, too.
 pub async fn erase(pool: &Pool, erase: &Erase<'_>) -> Result<Outcome, Error> {
     let Erase { erasure_id, partner_id, plan, save } = erase;
     let task_id = save.transition.snapshot().task.id().0;
@@ -296,6 +308,7 @@ pub async fn erase(pool: &Pool, erase: &Erase<'_>) -> Result<Outcome, Error> {
         bigint(plan.fields()),
     );
     counted.fetch_one(transaction.connection()).await?;
+    forget_answers(transaction.connection(), task_id).await?;
     if plan.ids_remain {
         let waits = sqlx::query!(
             "insert into erasure_tasks (task_id, erasure_id, touched) values ($1, $2, true)

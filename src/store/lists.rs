@@ -43,6 +43,8 @@ pub type Listed<T> = Vec<(After, Result<T, Error>)>;
 pub async fn list(pool: &Pool, filter: Filter<'_>, after: Option<After>, limit: u32) -> Result<Listed<Record>, Error> {
     let rows = match filter.partner_id {
         Some(id) => search_of_partner!(filter, after, limit, id).fetch_all(pool).await?,
+        None if filter.overdue == Some(true) => search_overdue!(filter, after, limit).fetch_all(pool).await?,
+        None if filter.stage.is_some() => search_of_stage!(filter, after, limit).fetch_all(pool).await?,
         None => search!(filter, after, limit).fetch_all(pool).await?,
     };
     let listed = rows.into_iter().map(|row| (After::of(row.opened_at, row.task_id), Record::try_from(row)));
@@ -82,20 +84,24 @@ impl After {
 impl Filter<'_> {
     fn phases(&self) -> Vec<&'static str> {
         let phases = if self.phases.is_empty() { &PhaseName::ALL[..] } else { self.phases };
-        phases.iter().map(|phase| phase.as_str()).collect()
+        // Closed tasks wait on nobody and are not overdue: they need not be read to be left out.
+        let only_open = self.waiting_on.is_some() || self.overdue == Some(true);
+        let wanted = phases.iter().filter(|phase| !(only_open && phase.is_terminal()));
+        wanted.map(|phase| phase.as_str()).collect()
     }
 }
 
-/// Selects a page of all partners' tasks. Each phase is searched by itself, since phase comes first in the index; the other filters leave
-/// out what was read.
-macro_rules! search {
-    ($filter:ident, $after:ident, $limit:ident) => {
+/// Selects a page of all partners' tasks: the mark, and the condition by which an index is chosen. Each phase is searched by itself, since
+/// the index keeps them apart; the other filters leave out what was read.
+macro_rules! search_by {
+    ($mark:literal, $by:literal, $filter:ident, $after:ident, $limit:ident) => {
         select_page!(
-            "/* search: tasks */",
+            $mark,
             "",
-            "from unnest($1::text[]) as wanted (phase) cross join lateral (
-                select task_id, opened_at from tasks where phase = wanted.phase
-                    and ($2::text is null or stage = $2)
+            ["from unnest($1::text[]) as wanted (phase) cross join lateral (
+                select task_id, opened_at from tasks where phase = wanted.phase "
+                + $by
+                + "
                     and ($3::text is null or workflow_key = $3)
                     and ($4::boolean is null or overdue = $4)
                     and ($5::text is null or waiting_on = $5)
@@ -104,18 +110,49 @@ macro_rules! search {
                         coalesce($7, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid))
                 order by opened_at desc, task_id desc
                 limit $8
-            ) page",
+            ) page"],
             $filter,
             $after,
             $limit
         )
     };
 }
+use search_by;
+
+/// Selects by phase alone.
+macro_rules! search {
+    ($filter:ident, $after:ident, $limit:ident) => {
+        search_by!("/* search: tasks */", "and $2::text is null", $filter, $after, $limit)
+    };
+}
 use search;
+
+/// Selects by the stage.
+macro_rules! search_of_stage {
+    ($filter:ident, $after:ident, $limit:ident) => {
+        search_by!("/* search: tasks at a stage */", "and stage = $2::text", $filter, $after, $limit)
+    };
+}
+use search_of_stage;
+
+/// Selects what is overdue, which has an index of its own.
+macro_rules! search_overdue {
+    ($filter:ident, $after:ident, $limit:ident) => {
+        search_by!(
+            "/* search: overdue tasks */",
+            "and overdue and ($2::text is null or stage = $2)",
+            $filter,
+            $after,
+            $limit
+        )
+    };
+}
+use search_overdue;
 
 /// Selects a page of one partner's tasks. First the places where there are any (phase, workflow, stage, whom they wait on, whether they are
 /// overdue), by going from one to the next through the index; then each that is asked for is searched by itself, so that no filter reads
-/// what it leaves out. Closed tasks wait on nobody, which takes a search of its own.
+/// what it leaves out. Closed tasks wait on nobody, and null is neither compared nor an order before Postgres 18: in both steps they take a branch
+/// of their own, which sorts by the null as the index does.
 macro_rules! search_of_partner {
     ($filter:ident, $after:ident, $limit:ident, $partner:ident) => {
         select_page!(
@@ -128,14 +165,19 @@ macro_rules! search_of_partner {
                  ) first
                  union all
                  select next.* from place cross join lateral (
-                     select phase, workflow_key, stage, waiting_on, overdue from tasks
-                     where partner_id = $9 and phase = place.phase
-                         and (workflow_key, stage, waiting_on, overdue)
-                           > (place.workflow_key, place.stage, place.waiting_on, place.overdue)
-                     order by workflow_key, stage, waiting_on, overdue limit 1
+                     (select phase, workflow_key, stage, waiting_on, overdue from tasks
+                      where place.waiting_on is not null and partner_id = $9 and phase = place.phase
+                          and (workflow_key, stage, waiting_on, overdue)
+                            > (place.workflow_key, place.stage, place.waiting_on, place.overdue)
+                      order by workflow_key, stage, waiting_on, overdue limit 1)
+                     union all
+                     (select phase, workflow_key, stage, waiting_on, overdue from tasks
+                      where place.waiting_on is null and partner_id = $9 and phase = place.phase
+                          and (workflow_key, stage) > (place.workflow_key, place.stage)
+                      order by workflow_key, stage, waiting_on, overdue limit 1)
                  ) next
              )",
-            "from place cross join lateral (
+            ["from place cross join lateral (
                 (select task_id, opened_at from tasks t
                  where t.partner_id = $9 and t.phase = place.phase and t.workflow_key = place.workflow_key
                      and t.stage = place.stage and t.waiting_on = place.waiting_on and t.overdue = place.overdue
@@ -152,13 +194,13 @@ macro_rules! search_of_partner {
                      and (t.opened_at, t.task_id) < (
                          coalesce($6, 'infinity'::timestamptz),
                          coalesce($7, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid))
-                 order by t.opened_at desc, t.task_id desc
+                 order by t.waiting_on desc, t.opened_at desc, t.task_id desc
                  limit $8)
              ) page
              where ($2::text is null or place.stage = $2)
                  and ($3::text is null or place.workflow_key = $3)
                  and ($4::boolean is null or place.overdue = $4)
-                 and ($5::text is null or place.waiting_on = $5)",
+                 and ($5::text is null or place.waiting_on = $5)"],
             $filter,
             $after,
             $limit,
@@ -171,11 +213,11 @@ use search_of_partner;
 /// What both have in common: the statement's mark, what precedes it, where the page's ids come from, what a caller asked for, the
 /// parameters beyond that.
 macro_rules! select_page {
-    ($mark:literal, $with:literal, $from:literal, $filter:ident, $after:ident, $limit:ident $(, $parameter:expr)*) => {
+    ($mark:literal, $with:literal, [$($from:tt)+], $filter:ident, $after:ident, $limit:ident $(, $parameter:expr)*) => {
         select_tasks!(
             $mark,
             ["where task_id = any (array(
-                " + $with + " select page.task_id " + $from + "
+                " + $with + " select page.task_id " + $($from)+ + "
                 order by page.opened_at desc, page.task_id desc
                 limit $8))
              order by opened_at desc, task_id desc"],

@@ -8,6 +8,7 @@ use crate::domain::text::Name;
 use crate::domain::time::Time;
 
 use super::partner_events::{Append, End, append, end};
+use super::row::Place;
 use super::{Error, Pool};
 
 /// A row of `partners`.
@@ -83,6 +84,31 @@ pub async fn insert_key(pool: &Pool, key: &Key, hash: KeyHash, append: &Append) 
         key.created_at.utc(),
     );
     Ok(inserted.fetch_optional(pool).await?.is_some())
+}
+
+/// How many keys a partner has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeyCount {
+    /// Those that are valid.
+    pub valid: u32,
+    /// All, revoked ones too.
+    pub all: u32,
+}
+
+/// How many keys a partner has, and where its trail ended at that; `None` if there is no such partner. Making or ending a key moves the trail on.
+pub async fn count_keys(pool: &Pool, partner: PartnerId) -> Result<Option<(KeyCount, End)>, Error> {
+    let row = sqlx::query!(
+        r#"select version, head_hash, updated_at, keys.valid as "valid!", keys.all_of_them as "all!"
+           from partners partner cross join lateral (
+               select count(*) filter (where revoked_at is null) as valid, count(*) as all_of_them
+               from api_keys where partner_id = partner.id
+           ) keys where partner.id = $1"#,
+        partner.0
+    );
+    let Some(row) = row.fetch_optional(pool).await? else { return Ok(None) };
+    let place = Place { table: "partners", key: partner };
+    let count = KeyCount { valid: place.unsigned(row.valid)?, all: place.unsigned(row.all)? };
+    Ok(Some((count, end(partner, row.version, &row.head_hash, row.updated_at)?)))
 }
 
 /// Whom a valid key speaks for; `None` if it is unknown or revoked.

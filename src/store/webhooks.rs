@@ -1,5 +1,6 @@
 //! Webhook endpoints: where events are sent, what they are signed with, and how the endpoints fare.
 
+use std::collections::HashMap;
 use std::fmt;
 
 use chrono::{DateTime, Utc};
@@ -77,12 +78,31 @@ pub struct Set<'a> {
     pub at: Time,
 }
 
-/// Adds an endpoint, or brings back one that was removed; `false` if it is there, or if its owner has `most` already.
-pub async fn insert(pool: &Pool, set: &Set<'_>, secret: &Secret, most: u32) -> Result<bool, Error> {
+/// How many endpoints an owner may have.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Those that were not removed.
+    pub present: u32,
+    /// All that there ever were: rows are kept, and every write of the owner's tasks reads them.
+    pub ever: u32,
+}
+
+/// Adds an endpoint, or brings back one that was removed; `false` if it is there, or if its owner has as many as it may.
+///
+/// The owner's row is locked first, so that the statement that counts begins after every earlier one has committed.
+pub async fn insert(pool: &Pool, set: &Set<'_>, secret: &Secret, limits: Limits) -> Result<bool, Error> {
+    let mut transaction = pool.begin().await?;
+    let owner = sqlx::query!(
+        "insert into webhook_owners (owner_id) values ($1) on conflict (owner_id) do update set owner_id = excluded.owner_id",
+        set.key.owner.id(),
+    );
+    owner.execute(transaction.connection()).await?;
     let inserted = sqlx::query!(
         "insert into webhook_endpoints (owner_id, id, url, types, state, secret, secret_created_at, created_at, updated_at)
          select $1, $2, $3, $4, 'enabled', $5, $6, $6, $6
          where (select count(*) from webhook_endpoints where owner_id = $1 and state <> 'removed') < $7
+             and (exists (select from webhook_endpoints where owner_id = $1 and id = $2)
+                 or (select count(*) from webhook_endpoints where owner_id = $1) < $8)
          on conflict (owner_id, id) do update set
              url = excluded.url, types = excluded.types, state = excluded.state, secret = excluded.secret,
              secret_created_at = excluded.secret_created_at, failures = 0, failing_since = null, paused_until = null,
@@ -94,27 +114,28 @@ pub async fn insert(pool: &Pool, set: &Set<'_>, secret: &Secret, most: u32) -> R
         set.types.map(words) as _,
         secret.reveal(),
         set.at.utc(),
-        i64::from(most),
+        i64::from(limits.present),
+        i64::from(limits.ever),
     );
-    Ok(inserted.execute(pool).await?.rows_affected() == 1)
+    let inserted = inserted.execute(transaction.connection()).await?.rows_affected() == 1;
+    transaction.commit().await?;
+    Ok(inserted)
 }
 
-/// Changes an endpoint and enables it; whether it was disabled before. `None`: it is not there.
-pub async fn save(pool: &Pool, set: &Set<'_>) -> Result<Option<bool>, Error> {
-    let was_disabled = sqlx::query_scalar!(
-        r#"with before as (select state from webhook_endpoints where owner_id = $1 and id = $2)
-           update webhook_endpoints set
-               url = $3, types = $4, state = 'enabled', disabled_reason = null, failures = 0, failing_since = null, paused_until = null,
-               updated_at = $5
-           from before where owner_id = $1 and id = $2 and webhook_endpoints.state <> 'removed'
-           returning before.state = 'disabled' as "was_disabled!""#,
+/// Changes an endpoint and enables it, as if it had never failed; `false` if it is not there.
+pub async fn save(pool: &Pool, set: &Set<'_>) -> Result<bool, Error> {
+    let saved = sqlx::query!(
+        "update webhook_endpoints set
+             url = $3, types = $4, state = 'enabled', disabled_reason = null, failures = 0, failing_since = null, paused_until = null,
+             updated_at = $5
+         where owner_id = $1 and id = $2 and state <> 'removed'",
         set.key.owner.id(),
         set.key.id.as_str(),
         set.url,
         set.types.map(words) as _,
         set.at.utc(),
     );
-    Ok(was_disabled.fetch_optional(pool).await?)
+    Ok(saved.execute(pool).await?.rows_affected() == 1)
 }
 
 /// Removes an endpoint and its secrets; `false` if it is not there.
@@ -179,6 +200,45 @@ pub async fn list(pool: &Pool, owner: Owner) -> Result<Vec<Endpoint>, Error> {
     Ok(endpoints)
 }
 
+/// What waits for an endpoint.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Backlog {
+    /// How many deliveries are pending, counted up to a bound.
+    pub pending: u32,
+    /// When the oldest event among those was recorded.
+    pub oldest: Option<Time>,
+}
+
+/// What waits for each of an owner's endpoints that has anything pending, by its id. Of each, at most `bound` deliveries are looked at: those
+/// that are due first.
+pub async fn list_backlogs(
+    pool: &Pool,
+    owner: Owner,
+    ids: &[&str],
+    bound: u32,
+) -> Result<HashMap<String, Backlog>, Error> {
+    let rows = sqlx::query!(
+        r#"/* search: backlogs of an owner */
+           select wanted.id as "id!", backlog.pending as "pending!", backlog.oldest
+           from unnest($2::text[]) as wanted (id) cross join lateral (
+               select count(*) as pending, min(counted.recorded_at) as oldest from (
+                   select recorded_at from webhook_deliveries
+                   where owner_id = $1 and endpoint_id = wanted.id and state = 'pending'
+                   order by due_at limit $3) counted
+           ) backlog
+           where backlog.pending > 0"#,
+        owner.id(),
+        ids as _,
+        i64::from(bound),
+    );
+    let rows = rows.fetch_all(pool).await?.into_iter().map(|row| {
+        let place = Place { table: "webhook_endpoints", key: Key(owner.id(), &row.id) };
+        let backlog = Backlog { pending: place.unsigned(row.pending)?, oldest: row.oldest.map(Time::from) };
+        Ok((row.id, backlog))
+    });
+    rows.collect()
+}
+
 /// How many endpoints there are, of all owners.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Count {
@@ -210,22 +270,24 @@ pub async fn recovered(pool: &Pool, key: &EndpointKey) -> Result<(), Error> {
     Ok(())
 }
 
-/// Notes that an attempt failed, and until when the endpoint is left alone; since when all have failed. `None`: it is not there.
+/// Notes that an attempt failed, and until when the endpoint is left alone; since when all have failed. `None`: it is not there, or has
+/// another URL by now, of which the attempt says nothing.
 pub async fn failed(
     pool: &Pool,
-    key: &EndpointKey,
+    (key, url): (&EndpointKey, &str),
     now: Time,
     paused_until: Option<Time>,
 ) -> Result<Option<Time>, Error> {
     let since = sqlx::query_scalar!(
         r#"update webhook_endpoints set
                failures = failures + 1, failing_since = coalesce(failing_since, $3), paused_until = greatest(paused_until, $4)
-           where owner_id = $1 and id = $2 and state <> 'removed'
+           where owner_id = $1 and id = $2 and state <> 'removed' and url = $5
            returning failing_since as "failing_since!""#,
         key.owner.id(),
         key.id.as_str(),
         now.utc(),
         paused_until.map(Time::utc),
+        url,
     );
     Ok(since.fetch_optional(pool).await?.map(Time::from))
 }

@@ -35,14 +35,23 @@ pub struct Record {
     pub retired_at: Option<Time>,
 }
 
-/// What is registered under a key, and where the partner's trail ends at that; `None` if there is no such partner.
-pub async fn find_registered(
-    pool: &Pool,
-    partner_id: PartnerId,
-    key: &WorkflowKey,
-) -> Result<Option<(Option<Registered>, End)>, Error> {
+/// What a partner has registered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Registry {
+    /// What is registered under the key that was asked for.
+    pub known: Option<Registered>,
+    /// How many workflows there are, retired ones too.
+    pub workflows: u32,
+    /// Where the partner's trail ended at that.
+    pub end: End,
+}
+
+/// What is registered, under a key and in all; `None` if there is no such partner. Whatever changes it moves the partner's trail on, so what is
+/// written with that end as its guard goes by these numbers.
+pub async fn find_registered(pool: &Pool, partner_id: PartnerId, key: &WorkflowKey) -> Result<Option<Registry>, Error> {
     let row = sqlx::query!(
-        r#"select latest_version as "latest_version?", latest_digest as "latest_digest?", retired_at, partner.version, head_hash, updated_at
+        r#"select latest_version as "latest_version?", latest_digest as "latest_digest?", retired_at, partner.version, head_hash, updated_at,
+               (select count(*) from workflows every where every.partner_id = partner.id) as "workflows!"
            from partners partner left join workflows workflow on workflow.partner_id = partner.id and workflow.key = $2
            where partner.id = $1"#,
         partner_id.0,
@@ -54,8 +63,11 @@ pub async fn find_registered(
         let is_retired = row.retired_at.is_some();
         Ok(Registered { version: place.unsigned(version)?, digest: place.digest(&digest)?, is_retired })
     };
-    let registered = row.latest_version.zip(row.latest_digest).map(registered).transpose()?;
-    Ok(Some((registered, end(partner_id, row.version, &row.head_hash, row.updated_at)?)))
+    Ok(Some(Registry {
+        known: row.latest_version.zip(row.latest_digest).map(registered).transpose()?,
+        workflows: place.unsigned(row.workflows)?,
+        end: end(partner_id, row.version, &row.head_hash, row.updated_at)?,
+    }))
 }
 
 /// Makes `workflow` the latest version of its key, which is not retired from then on, and records it; `false` if the trail has moved on.

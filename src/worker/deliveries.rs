@@ -3,9 +3,10 @@
 //! A search finds lines (one task's events to one endpoint, [`deliveries::Line`]) in which something is due; each endpoint found is visited, which sends
 //! what is due there, several lines at a time. What may be sent, in which order, and what follows from an answer is said elsewhere.
 //!
-//! **Fairness.** An endpoint has one visit at a time, of `EACH` lines at the most, and the first goes out alone: more are sent side by side, `WIDTH` at
-//! a time, once the endpoint has accepted one. One that fails gets a single attempt at a time, pauses after several failures, and all that fail together have half of
-//! the `SLOTS`. So endpoints that never answer hold slots, but not those of the others.
+//! **Fairness.** The slots are shared by owner ([`slots`]): however many endpoints an owner has and however long they take, another one who holds no slot gets
+//! one at once. A search gives the first of each owner before the second of any. An endpoint has one visit at a time; it gets more attempts side by side as it accepts
+//! quickly ([`pace`]). One that fails gets a single attempt at a time,
+//! a slow one four at most, and all of those together have half of the slots.
 //!
 //! **Sharing.** Nothing is claimed by a search. Two replicas that find the same line ask for its head, and one gets it.
 //!
@@ -15,24 +16,27 @@
 //! **Failure.** A delivery that was taken and not settled is due again when its lease ends. If the database is away the worker tries again after a pause; visits
 //! end with the first attempt that fails, and what they leave is found again. A stop waits for the answers that are under way.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use chrono::TimeDelta;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Registry, Unit};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, sleep};
 
-use crate::app::deliveries::{self, Due, Line};
+use crate::app::deliveries::{self, Due, Line, Wanted};
 use crate::app::{App, Error};
 use crate::domain::webhook::EndpointKey;
 
+use pace::Pace;
+use slots::Slots;
 use visit::{Visit, Visited};
 
+mod pace;
+mod slots;
 mod visit;
 
 /// The worker's name.
@@ -41,10 +45,10 @@ pub const NAME: &str = "deliveries";
 pub const BOUND: Duration = Duration::from_mins(1);
 /// Attempts that this replica makes at a time, at the most.
 const SLOTS: usize = 512;
-/// Those of them at one endpoint.
-const WIDTH: usize = 4;
-/// Lines of one endpoint that are found by a search.
-const EACH: u32 = 32;
+/// Lines of one endpoint that are found by a search; of one that gets several attempts side by side, four for each of them.
+const EACH: u32 = 4;
+/// Endpoints of which the pace is remembered; beyond that all begin anew.
+const MAX_PACES: usize = 16_384;
 /// Lines that are found by a search.
 const WINDOW: u32 = 1024;
 /// How often the worker looks without being woken.
@@ -70,24 +74,24 @@ struct Metrics {
 }
 
 /// What is under way.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Round {
     visits: JoinSet<Visited>,
-    /// The endpoints that are being visited.
-    busy: HashMap<EndpointKey, Slots>,
-    /// The endpoints of which the last visit ended well.
-    proven: HashSet<EndpointKey>,
+    /// Who holds which slots.
+    slots: Slots,
+    /// What is known of endpoints that were visited.
+    paces: HashMap<EndpointKey, Pace>,
     /// When the endpoints were counted.
     counted: Option<Instant>,
     /// Whether there are any to deliver to.
     wanted: bool,
 }
 
-/// What a visit holds.
-#[derive(Clone, Copy, Debug)]
-struct Slots {
-    number: usize,
-    is_failing: bool,
+impl Default for Round {
+    fn default() -> Self {
+        let (visits, paces) = (JoinSet::new(), HashMap::new());
+        Self { visits, slots: Slots::of(SLOTS), paces, counted: None, wanted: false }
+    }
 }
 
 impl Deliveries {
@@ -168,16 +172,21 @@ impl Deliveries {
             self.metrics.disabled.set(i64::try_from(count.disabled).unwrap_or(i64::MAX));
             (round.counted, round.wanted) = (Some(Instant::now()), count.enabled > 0);
         }
-        let free = SLOTS.saturating_sub(round.held(|_| true));
-        if !round.wanted || free == 0 {
+        if !round.wanted || round.slots.are_all_held() {
             return Ok(0);
         }
-        let busy: Vec<EndpointKey> = round.busy.keys().cloned().collect();
-        let failing = round.free_to_fail() > 0;
-        let due = deliveries::list_due(&self.app, (EACH, WINDOW), failing, &busy).await?;
+        let wanted = Wanted {
+            each: EACH,
+            wide: round.wide(),
+            failing: round.slots.has_room_for_slow(),
+            except: round.slots.busy(),
+            except_owners: round.slots.full_owners(),
+            limit: WINDOW,
+        };
+        let due = deliveries::list_due(&self.app, &wanted).await?;
         let now = self.app.clock().now();
-        let waited = due.first().map_or(TimeDelta::zero(), |oldest| now - oldest.due_at);
-        self.metrics.lag.set(waited.as_seconds_f64());
+        let lag = due.iter().map(|due| now - due.due_at).max().unwrap_or_default();
+        self.metrics.lag.set(lag.as_seconds_f64());
         let mut begun = 0;
         for (endpoint, found) in by_endpoint(due) {
             begun += usize::from(self.visit(round, endpoint, found));
@@ -187,17 +196,17 @@ impl Deliveries {
 
     /// Begins a visit, if there is room for it.
     fn visit(&self, round: &mut Round, endpoint: EndpointKey, mut found: Found) -> bool {
-        let is_proven = !found.is_failing && round.proven.contains(&endpoint);
-        if !is_proven {
-            found.lines.truncate(1);
-        }
-        let free = SLOTS.saturating_sub(round.held(|_| true));
-        let free = if found.is_failing { free.min(round.free_to_fail()) } else { free };
-        let number = found.lines.len().min(WIDTH).min(free);
+        let pace = round.paces.get(&endpoint).copied().unwrap_or_default();
+        let width = if found.is_failing { 1 } else { pace.width };
+        let wanted = width.min(found.lines.len());
+        let number = round.slots.take(&endpoint, wanted, found.is_failing || pace.is_slow);
         if number == 0 {
             return false;
         }
-        round.busy.insert(endpoint.clone(), Slots { number, is_failing: found.is_failing });
+        if width == 1 {
+            // One attempt tells how the endpoint is.
+            found.lines.truncate(1);
+        }
         let visit = Visit::new(Arc::clone(&self.app), Arc::clone(&self.metrics), endpoint);
         round.visits.spawn(visit.run(found.lines, number));
         true
@@ -208,12 +217,14 @@ impl Round {
     /// Takes in what a visit came to; how many deliveries were accepted.
     fn end(&mut self, visited: Result<Visited, JoinError>) -> u64 {
         match visited {
-            Ok(Visited { endpoint, delivered, went_well }) => {
-                self.busy.remove(&endpoint);
-                if went_well && delivered > 0 {
-                    self.proven.insert(endpoint);
-                } else if !went_well {
-                    self.proven.remove(&endpoint);
+            Ok(Visited { endpoint, delivered, course }) => {
+                self.slots.give_back(&endpoint);
+                if self.paces.len() >= MAX_PACES {
+                    self.paces.clear();
+                }
+                let pace = self.paces.remove(&endpoint).unwrap_or_default().after(course, delivered);
+                if pace != Pace::default() {
+                    self.paces.insert(endpoint, pace);
                 }
                 delivered
             }
@@ -221,13 +232,10 @@ impl Round {
         }
     }
 
-    fn held(&self, which: impl Fn(&Slots) -> bool) -> usize {
-        self.busy.values().filter(|slots| which(slots)).map(|slots| slots.number).sum()
-    }
-
-    /// How many more attempts at endpoints that fail there may be.
-    fn free_to_fail(&self) -> usize {
-        (SLOTS / 2).saturating_sub(self.held(|slots| slots.is_failing))
+    /// The endpoints that get several attempts side by side, and how many lines of each are found.
+    fn wide(&self) -> Vec<(EndpointKey, u32)> {
+        let wide = self.paces.iter().filter(|(_, pace)| pace.width > 1);
+        wide.map(|(endpoint, pace)| (endpoint.clone(), u32::try_from(pace.width).unwrap_or(u32::MAX) * EACH)).collect()
     }
 }
 
@@ -261,6 +269,7 @@ fn cause(error: &Error) -> &(dyn std::error::Error + 'static) {
 
 #[cfg(test)]
 mod tests {
+    use super::pace::Course;
     use super::*;
     use crate::domain::id::{EndpointId, TaskId};
     use crate::domain::time::Time;
@@ -287,33 +296,27 @@ mod tests {
         assert_eq!(lines, [(endpoint(1), 2, false), (endpoint(2), 1, false), (endpoint(101), 1, true)]);
     }
 
-    #[test]
-    fn endpoints_that_fail_have_half_of_the_slots() {
-        let mut round = Round::default();
-        for number in 0..SLOTS / 2 {
-            assert_eq!(round.free_to_fail(), SLOTS / 2 - number);
-            round.busy.insert(endpoint(number), Slots { number: 1, is_failing: true });
-        }
-        round.busy.insert(endpoint(SLOTS), Slots { number: WIDTH, is_failing: false });
-        assert_eq!((round.free_to_fail(), round.held(|_| true)), (0, SLOTS / 2 + WIDTH));
-    }
-
     #[tokio::test]
     async fn an_endpoint_begins_with_one_attempt_and_gets_more_once_it_has_accepted_one() {
         let app = Arc::new(App::without_database(crate::clock::Clock::system()));
         let (worker, mut round) = (Deliveries::new(app), Round::default());
-        let lines: Vec<(usize, u128)> = (0..10).map(|task| (1, task)).collect();
-        let held = |round: &mut Round, worker: &Deliveries| {
-            for (endpoint, found) in by_endpoint(due(&lines)) {
-                assert!(worker.visit(round, endpoint, found));
+        let lines: Vec<(usize, u128)> = (0..100).map(|task| (1, task)).collect();
+        let mut width = |ended: Option<(Course, u64)>| {
+            if let Some((course, delivered)) = ended {
+                round.end(Ok(Visited { endpoint: endpoint(1), delivered, course }));
             }
-            round.busy.drain().map(|(_, slots)| slots.number).collect::<Vec<_>>()
+            for (endpoint, found) in by_endpoint(due(&lines)) {
+                assert!(worker.visit(&mut round, endpoint, found));
+            }
+            let held = round.slots.number_of(&endpoint(1));
+            let wide = round.wide();
+            (held, wide.first().map_or(EACH, |(_, each)| *each))
         };
-        assert_eq!(held(&mut round, &worker), [1]);
-        let visited = |went_well| Ok(Visited { endpoint: endpoint(1), delivered: 1, went_well });
-        round.end(visited(true));
-        assert_eq!(held(&mut round, &worker), [WIDTH]);
-        round.end(visited(false));
-        assert_eq!(held(&mut round, &worker), [1]);
+        assert_eq!(width(None), (1, EACH));
+        assert_eq!(width(Some((Course::Quick, 1))), (4, 16));
+        assert_eq!(width(Some((Course::Quick, 4))), (16, 64));
+        assert_eq!(width(Some((Course::Quick, 16))), (64, 256));
+        assert_eq!(width(Some((Course::Slow, 64))), (4, 16));
+        assert_eq!(width(Some((Course::Failed, 0))), (1, EACH));
     }
 }

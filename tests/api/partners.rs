@@ -56,6 +56,21 @@ async fn a_revoked_key_stops_at_once_and_stays_revoked() {
 }
 
 #[tokio::test]
+async fn a_partner_has_twenty_valid_keys_and_a_revoked_one_makes_room() {
+    let service = Service::start().await;
+    let partner = new_partner(&service, "Northwind").await;
+    let keys = format!("/api/v1/partners/{partner}/keys");
+    let (_, first) = new_key(&service, &partner).await;
+    for _ in 1..20 {
+        new_key(&service, &partner).await;
+    }
+    let one_more = platform(&service, "POST", &keys, &Value::Null).await;
+    assert_eq!((one_more.status, text(&one_more.body["code"])), (409, "limit_reached"));
+    assert_eq!(platform(&service, "DELETE", &format!("{keys}/{first}"), &Value::Null).await.status, 204);
+    new_key(&service, &partner).await;
+}
+
+#[tokio::test]
 async fn what_does_not_exist_is_not_found() {
     let service = Service::start().await;
     let partner = new_partner(&service, "Northwind").await;

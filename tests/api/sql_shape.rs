@@ -12,7 +12,11 @@ use crate::harness::database::TestDb;
 use crate::harness::parties::Parties;
 
 /// The searches over many tasks. They fan out on a distributed engine, so there are few, and they take no locks.
-const SEARCHES: [&str; 21] = [
+const SEARCHES: [&str; 25] = [
+    "backlogs of an owner",
+    "overdue tasks",
+    "tasks at a stage",
+    "waiting deliveries of an endpoint",
     "changed tasks",
     "deliveries of an endpoint",
     "deliveries to send again",

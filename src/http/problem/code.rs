@@ -73,7 +73,7 @@ codes! {
     AlreadyCancelling "already_cancelling" CONFLICT "Already cancelling" "The cancellation was requested before and is under way.";
     Cancelling "cancelling" CONFLICT "Being cancelled" "The task is being cancelled. A decision was recorded, as `recorded.seq`, and moves nothing.";
     TaskClosed "task_closed" CONFLICT "Task closed" "The task has ended. A late decision was recorded, as `recorded.seq`, and moves nothing.";
-    LimitReached "limit_reached" CONFLICT "Limit reached" "The task has as many revisions or status updates, or the caller as many webhooks, as it may have.";
+    LimitReached "limit_reached" CONFLICT "Limit reached" "The task has as many revisions or status updates, or the partner or the platform as many workflows, versions, keys or webhooks, as it may have; `detail` names the limit.";
     FeedRestored "feed_restored" GONE "Feed restored" "The database was restored to a time before what the cursor `after` has seen. Read the feed from the start, without `after`; events that are known already have the same `id`.";
     PreconditionFailed "precondition_failed" PRECONDITION_FAILED "Changed meanwhile" "`If-Match` or `If-None-Match` does not hold of the current `ETag` of the caller's view, which is `etag`; without it there is none yet.";
     StaleRevision "stale_revision" PRECONDITION_FAILED "Newer revision" "The command is about a revision that is not the latest any more; `revision` is.";

@@ -14,7 +14,8 @@ use crate::domain::webhook::{DeliveryState, EndpointKey};
 /// A delivery's row, by its place in the order of the events.
 pub type Row = After;
 
-/// Up to `limit` deliveries of an endpoint that are in one of these states, of events recorded since `since`, the oldest first; after `after`.
+/// Up to `limit` deliveries of an endpoint that are in one of these states and not under way, of events recorded since `since`, the oldest first;
+/// after `after`.
 pub async fn list_settled(
     pool: &Pool,
     key: &EndpointKey,
@@ -28,6 +29,7 @@ pub async fn list_settled(
         "/* search: deliveries to send again */
          select task_id, seq, recorded_at from webhook_deliveries
          where owner_id = $1 and endpoint_id = $2 and state = any ($3) and (recorded_at, task_id, seq) > ($4, $5, $6)
+             and not (state = 'pending' and under_way)
          order by recorded_at, task_id, seq limit $7",
         key.owner.id(),
         key.id.as_str(),
@@ -40,23 +42,39 @@ pub async fn list_settled(
     rows.fetch_all(pool).await?.into_iter().map(Row::try_from).collect()
 }
 
-/// Up to `limit` deliveries of an endpoint that are pending and due after `after`.
-pub async fn list_pending(pool: &Pool, key: &EndpointKey, after: Option<Time>, limit: u32) -> Result<Vec<Row>, Error> {
+/// Up to `limit` deliveries of an endpoint that are pending.
+pub async fn list_pending(pool: &Pool, key: &EndpointKey, limit: u32) -> Result<Vec<Row>, Error> {
     let rows = sqlx::query_as!(
         Found,
         "/* search: pending deliveries of an endpoint */
          select task_id, seq, recorded_at from webhook_deliveries
-         where owner_id = $1 and endpoint_id = $2 and state = 'pending' and due_at > coalesce($3, '-infinity'::timestamptz)
-         order by due_at limit $4",
+         where owner_id = $1 and endpoint_id = $2 and state = 'pending'
+         order by due_at limit $3",
         key.owner.id(),
         key.id.as_str(),
-        after.map(Time::utc),
         i64::from(limit),
     );
     rows.fetch_all(pool).await?.into_iter().map(Row::try_from).collect()
 }
 
-/// Makes these deliveries due now, from the beginning of the schedule, whatever became of them; how many there were.
+/// Up to `limit` deliveries of an endpoint that wait for a time after `now`; those under way do not.
+pub async fn list_waiting(pool: &Pool, key: &EndpointKey, now: Time, limit: u32) -> Result<Vec<Row>, Error> {
+    let rows = sqlx::query_as!(
+        Found,
+        "/* search: waiting deliveries of an endpoint */
+         select task_id, seq, recorded_at from webhook_deliveries
+         where owner_id = $1 and endpoint_id = $2 and state = 'pending' and due_at > $3 and not under_way
+         order by due_at limit $4",
+        key.owner.id(),
+        key.id.as_str(),
+        now.utc(),
+        i64::from(limit),
+    );
+    rows.fetch_all(pool).await?.into_iter().map(Row::try_from).collect()
+}
+
+/// Makes these deliveries due now, from the beginning of the schedule, whatever became of them; how many there were. One that is under way is
+/// left to its attempt until that is taken for dead.
 pub async fn renew(pool: &Pool, key: &EndpointKey, rows: &[Row], now: Time) -> Result<u64, Error> {
     let Keys { tasks, seqs, times, owners, endpoints } = keys(key, rows);
     let renewed = sqlx::query!(
@@ -64,7 +82,8 @@ pub async fn renew(pool: &Pool, key: &EndpointKey, rows: &[Row], now: Time) -> R
          from unnest($1::uuid[], $2::bigint[], $3::timestamptz[], $4::uuid[], $5::text[])
              as wanted (task_id, seq, recorded_at, owner_id, endpoint_id)
          where delivery.task_id = wanted.task_id and delivery.seq = wanted.seq and delivery.recorded_at = wanted.recorded_at
-             and delivery.owner_id = wanted.owner_id and delivery.endpoint_id = wanted.endpoint_id",
+             and delivery.owner_id = wanted.owner_id and delivery.endpoint_id = wanted.endpoint_id
+             and not (delivery.under_way and delivery.due_at > $6)",
         &tasks,
         &seqs,
         &times,
@@ -79,7 +98,7 @@ pub async fn renew(pool: &Pool, key: &EndpointKey, rows: &[Row], now: Time) -> R
 pub async fn give_up(pool: &Pool, key: &EndpointKey, rows: &[Row]) -> Result<(), Error> {
     let Keys { tasks, seqs, times, owners, endpoints } = keys(key, rows);
     let given_up = sqlx::query!(
-        "update webhook_deliveries delivery set state = 'failed', due_at = null
+        "update webhook_deliveries delivery set state = 'failed', due_at = null, under_way = false
          from unnest($1::uuid[], $2::bigint[], $3::timestamptz[], $4::uuid[], $5::text[])
              as wanted (task_id, seq, recorded_at, owner_id, endpoint_id)
          where delivery.task_id = wanted.task_id and delivery.seq = wanted.seq and delivery.recorded_at = wanted.recorded_at

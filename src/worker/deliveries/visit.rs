@@ -1,15 +1,20 @@
-//! A visit to one endpoint: what is due there is sent, some lines side by side, until one attempt fails.
+//! A visit to one endpoint: what is due there is sent, some lines side by side, until one attempt fails or is slow.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use futures_util::stream::{self, StreamExt as _};
+use tokio::time::Instant;
 
 use crate::app::deliveries::{self, Line, Step};
 use crate::app::{App, Error};
 use crate::domain::webhook::EndpointKey;
 
+use super::pace::{Course, SLOW};
 use super::{Metrics, cause};
+
+/// Events of one line that a visit sends, so that its slots are shared out anew before long.
+const MAX_EVENTS: usize = 16;
 
 /// A visit.
 #[derive(Debug)]
@@ -19,6 +24,7 @@ pub(super) struct Visit {
     endpoint: EndpointKey,
     delivered: AtomicU64,
     failed: AtomicBool,
+    slow: AtomicBool,
 }
 
 /// What a visit came to.
@@ -26,32 +32,45 @@ pub(super) struct Visit {
 pub(super) struct Visited {
     pub(super) endpoint: EndpointKey,
     pub(super) delivered: u64,
-    /// Whether no attempt failed.
-    pub(super) went_well: bool,
+    /// How it went.
+    pub(super) course: Course,
 }
 
 impl Visit {
     pub(super) fn new(app: Arc<App>, metrics: Arc<Metrics>, endpoint: EndpointKey) -> Self {
-        Self { app, metrics, endpoint, delivered: AtomicU64::new(0), failed: AtomicBool::new(false) }
+        let (failed, slow) = (AtomicBool::new(false), AtomicBool::new(false));
+        Self { app, metrics, endpoint, delivered: AtomicU64::new(0), failed, slow }
     }
 
     /// Sends what these lines have, `width` of them at a time.
     pub(super) async fn run(self, lines: Vec<Line>, width: usize) -> Visited {
         stream::iter(lines).for_each_concurrent(width, |line| self.follow(line)).await;
-        let (delivered, failed) = (self.delivered.into_inner(), self.failed.into_inner());
-        Visited { endpoint: self.endpoint, delivered, went_well: !failed }
+        let course = match (self.failed.into_inner(), self.slow.into_inner()) {
+            (true, _) => Course::Failed,
+            (false, true) => Course::Slow,
+            (false, false) => Course::Quick,
+        };
+        Visited { endpoint: self.endpoint, delivered: self.delivered.into_inner(), course }
     }
 
     /// Sends one event of a line after the other, as far as it goes. What comes after an event that was given up goes out at once.
     async fn follow(&self, line: Line) {
-        let mut goes_on = !self.failed.load(Ordering::Relaxed);
-        while goes_on && !self.app.is_draining() {
-            goes_on = match self.attempt(&line).await {
+        let mut goes_on = !self.is_over();
+        for _ in 0..MAX_EVENTS {
+            if !goes_on || self.app.is_draining() {
+                return;
+            }
+            let begun = Instant::now();
+            let step = self.attempt(&line).await;
+            if begun.elapsed() >= SLOW {
+                self.slow.store(true, Ordering::Relaxed);
+            }
+            goes_on = match step {
                 Ok(Step::Idle) => false,
                 Ok(Step::Delivered { more }) => {
                     self.metrics.delivered.inc();
                     self.delivered.fetch_add(1, Ordering::Relaxed);
-                    more && !self.failed.load(Ordering::Relaxed)
+                    more && !self.is_over()
                 }
                 Ok(Step::Failed) => {
                     self.metrics.failed.inc();
@@ -71,6 +90,11 @@ impl Visit {
                 }
             };
         }
+    }
+
+    /// Whether no more attempts are begun.
+    fn is_over(&self) -> bool {
+        self.failed.load(Ordering::Relaxed) || self.slow.load(Ordering::Relaxed)
     }
 
     /// In a task of its own, so that a panic is this attempt's failure alone.

@@ -44,8 +44,9 @@ async fn the_same_definition_again_is_no_new_version() {
 async fn of_two_that_read_the_same_end_of_the_trail_one_writes() {
     let world = World::new().await;
     let (pool, fresh, workflow) = (&world.db.pool, key("fresh"), named("A"));
-    let (known, end) = workflows::find_registered(pool, world.partner, &fresh).await.unwrap().unwrap();
-    let (version, facts) = register(known, &fresh, workflow.digest());
+    let workflows::Registry { known, workflows, end } =
+        workflows::find_registered(pool, world.partner, &fresh).await.unwrap().unwrap();
+    let (version, facts) = register(known, workflows, &fresh, workflow.digest()).unwrap();
     let events = record(Some(end.latest), &platform(), facts, minute(1));
     let append = Append::new(world.partner, Some(&end), &events, ids::random);
     let save = async || workflows::save(pool, (&fresh, version), &workflow, &append).await.unwrap();

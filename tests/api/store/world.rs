@@ -78,8 +78,9 @@ impl World {
     /// Registers a definition in the given minute: the version, and whether something was written.
     pub async fn register(&self, partner: PartnerId, name: &str, workflow: &Workflow, minutes: i64) -> (u32, bool) {
         let (pool, key) = (&self.db.pool, key(name));
-        let (known, end) = workflows::find_registered(pool, partner, &key).await.unwrap().unwrap();
-        let (version, facts) = register(known, &key, workflow.digest());
+        let workflows::Registry { known, workflows, end } =
+            workflows::find_registered(pool, partner, &key).await.unwrap().unwrap();
+        let (version, facts) = register(known, workflows, &key, workflow.digest()).unwrap();
         if facts.is_empty() {
             return (version, false);
         }

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use crate::harness::parties::{code, text};
 use crate::harness::receiver::{Receiver, Reply};
 use crate::harness::service::{self, Service};
+use crate::races::at_once;
 
 use super::world::{World, path, seconds};
 
@@ -20,7 +21,7 @@ async fn a_webhook_is_set_up_changed_removed_and_brought_back() {
     let expected = json!({
         "id": "main", "url": "http://127.0.0.1:9/a", "types": null, "state": "enabled", "disabled_reason": null, "failing_since": null,
         "secrets": [{ "hint": secret[..10], "state": "current", "created_at": now, "takes_over_at": null }],
-        "created_at": now, "updated_at": now,
+        "created_at": now, "updated_at": now, "pending": 0, "oldest_pending_at": null,
     });
     assert_eq!(world.read(partner, "main").await, expected);
     world.pass(seconds(60));
@@ -63,6 +64,22 @@ async fn an_owner_has_its_own_twenty_and_sees_no_others() {
     assert_eq!(stranger.read("/api/v1/webhooks").await["items"], json!([]));
     assert_eq!(stranger.get(&path("w-1")).await.status, 404);
     assert_eq!(platform.read("/api/v1/webhooks").await["items"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn thirty_that_are_set_up_at_one_moment_are_twenty() {
+    let world = World::start().await;
+    let set = |number: usize| {
+        let client = world.parties.partner.clone();
+        async move {
+            let body = json!({ "url": "http://127.0.0.1:9/" });
+            client.call("PUT", &path(&format!("w-{number}")), &body).await.status
+        }
+    };
+    let answers = at_once(30, set).await;
+    let count = |wanted: u16| answers.iter().filter(|status| **status == wanted).count();
+    assert_eq!((count(201), count(409)), (20, 10), "{answers:?}");
+    assert_eq!(world.count("select count(*) from webhook_endpoints").await, 20);
 }
 
 #[tokio::test]

@@ -67,7 +67,7 @@ async fn what_a_killed_worker_had_taken_is_sent_by_another_and_its_result_does_n
     assert_eq!(world.send().await, 2);
     assert_eq!(receiver.seqs(&id), [1, 2]);
     let failed = Settled { state: DeliveryState::Failed, due_at: None, attempts: &[], answer: None };
-    assert_eq!(settle(pool, &line, &lost, failed).await.unwrap(), None);
+    assert_eq!(settle(pool, &line, &lost, (failed, now)).await.unwrap(), None);
     assert_eq!(world.states(&world.parties.platform, "a").await, ["delivered", "delivered"]);
 }
 

@@ -16,7 +16,8 @@ async fn endpoints_that_are_busy_are_left_out_by_one_look_at_each() {
     let world = backlog().await;
     let busy: Vec<String> = (1..=500).map(|number| format!("e-{number}")).collect();
     let (owners, busy) = (format!("array_fill({PLATFORM}::uuid, array[500])"), busy.join(","));
-    let arguments = format!("now() + interval '10 years', 32, true, {owners}, '{{{busy}}}', 1024");
+    let arguments =
+        format!("now() + interval '10 years', 32, true, {owners}, '{{{busy}}}', '{{}}', '{{}}', '{{}}', '{{}}', 1024");
     let read = rows_read(&world, "/* search: due deliveries */", &arguments).await;
     assert!(read < 100_000.0, "{read} rows");
 }
@@ -30,7 +31,9 @@ async fn a_head_is_taken_and_settled_without_reading_what_waits_behind_it() {
     );
     let (task, at): (String, String) = head.fetch_one(&mut world.parties.service.db.owner().await).await.unwrap();
     let take = format!("'{task}', {PLATFORM}, 'a', now() + interval '10 years', now()");
-    let settle = format!("'{task}', 1, {PLATFORM}, 'a', 1, 0, 'delivered', null, '[]', null, '{at}'");
+    let settle = format!(
+        "'{task}', 1, {PLATFORM}, 'a', 1, 0, 'delivered', null, '[]', null, '{at}', 'http://a.example/', now()"
+    );
     for (beginning, arguments) in [
         ("update webhook_deliveries delivery set attempt = delivery.attempt + 1", take),
         ("update webhook_deliveries set state = $7", settle),

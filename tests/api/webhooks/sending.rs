@@ -135,21 +135,25 @@ async fn nothing_is_recorded_before_an_endpoint_and_nothing_pending_is_sent_afte
     assert_eq!(world.states(partner, "a").await, ["failed", "failed", "delivered"]);
 }
 
+const ANSWERS: &str = "select count(*) from webhook_deliveries where answer is not null";
+
 #[tokio::test]
 async fn what_was_erased_meanwhile_is_not_sent() {
     let world = World::start().await;
     let parties = &world.parties;
-    let receiver = Receiver::start(Reply::Status(500)).await;
+    let receiver = Receiver::start(Reply::With(500, "", "By Anna.".to_owned())).await;
     world.set(&parties.partner, "a", &receiver).await;
     let id = world.open().await;
     let anna = json!({ "actor": { "id": "anna", "name": "Anna K." }, "summary": "By Anna." });
     parties.partner.done(&id, &with(submit("anna"), &anna)).await;
     parties.platform.done(&id, &with(cancel(), &json!({ "immediate": true }))).await;
     world.send().await;
+    assert!(world.count(ANSWERS).await > 0, "a receiver may answer with what it was sent");
     let erasure = json!({ "id": new_id(), "party": "partner", "partner_id": parties.partner_id, "actor_id": "anna", "reason": "asked" });
     assert_eq!(parties.platform.call("POST", "/api/v1/erasures", &erasure).await.status, 202);
     world.pass(seconds(60));
     Erasures::new(Arc::clone(&parties.service.app)).run_due().await.unwrap();
+    assert_eq!(world.count(ANSWERS).await, 0, "what it answered is erased, too");
     receiver.answer(Reply::Status(200));
     assert!(world.send().await > 3);
     let sent: Vec<String> = receiver.received().iter().map(|received| received.text.clone()).collect();
