@@ -26,8 +26,8 @@ use super::problem::Problem;
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct WebhookDefinition {
-    /// An https URL without user name, password and fragment, whose host has public addresses only. It is checked now and at every
-    /// attempt.
+    /// An https URL without user name, password and fragment, whose host has public addresses only. The port is 443 or at least 1024, without
+    /// those that browsers block. It is checked now and at every attempt.
     #[schema(example = "https://agents.example/hooks/aitasker")]
     url: Link,
     /// The types of events to send; absent or null: all, and those that the caller may not see as their place in the trail alone, as the feed does.

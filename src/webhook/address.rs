@@ -20,6 +20,10 @@ mod tests;
 
 /// The longest URL, in characters.
 const MAX_LENGTH: usize = 2000;
+/// Ports from 1024 up that belong to another protocol, as browsers know them (WHATWG Fetch, "port blocking"): a request to one of them could
+/// be read as a command there.
+const BAD_PORTS: [u16; 19] =
+    [1719, 1720, 1723, 2049, 3659, 4045, 4190, 5060, 5061, 6000, 6566, 6665, 6666, 6667, 6668, 6669, 6679, 6697, 10080];
 /// How long a name may take to resolve when it is registered.
 const PATIENCE: Duration = Duration::from_secs(3);
 
@@ -50,6 +54,12 @@ pub enum Refused {
     /// A fragment, which is never sent.
     #[error("must not have a fragment (#…), which is never sent")]
     Fragment,
+    /// A port at which other protocols than HTTP listen.
+    #[error("must name port 443, or one from 1024 up that no other protocol is known for; {port} is not allowed")]
+    Port {
+        /// The port.
+        port: u16,
+    },
     /// A literal address that is not public.
     #[error("{address} is not a public address ({range})")]
     PrivateAddress {
@@ -83,6 +93,7 @@ impl Refused {
             Self::NotHttps => "not_https",
             Self::Userinfo => "userinfo",
             Self::Fragment => "fragment",
+            Self::Port { .. } => "port",
             Self::PrivateAddress { .. } => "private_address",
             Self::PrivateName { .. } => "private_name",
             Self::Unresolved { .. } => "unresolved",
@@ -142,6 +153,8 @@ pub async fn check(target: &Target, reach: Reach) -> Result<(), Refused> {
 pub(super) struct Rules {
     /// Whether http is allowed beside https.
     pub(super) plain: bool,
+    /// Whether a port may be called.
+    pub(super) admits_port: fn(u16) -> bool,
     /// What an address that may not be called belongs to.
     pub(super) forbids: fn(IpAddr) -> Option<&'static str>,
 }
@@ -149,8 +162,8 @@ pub(super) struct Rules {
 impl Rules {
     pub(super) fn of(reach: Reach) -> Self {
         match reach {
-            Reach::PublicOnly => Self { plain: false, forbids: ranges::not_public },
-            Reach::Anywhere => Self { plain: true, forbids: |_| None },
+            Reach::PublicOnly => Self { plain: false, admits_port: is_for_receivers, forbids: ranges::not_public },
+            Reach::Anywhere => Self { plain: true, admits_port: |_| true, forbids: |_| None },
         }
     }
 
@@ -168,12 +181,21 @@ impl Rules {
         if url.as_str().len() > MAX_LENGTH {
             return Err(Refused::TooLong);
         }
+        // The URL has a port of its own only where it is not that of its scheme.
+        if let Some(port) = url.port().filter(|port| !(self.admits_port)(*port)) {
+            return Err(Refused::Port { port });
+        }
         let Some(address) = literal(url) else { return Ok(()) };
         match (self.forbids)(address) {
             Some(range) => Err(Refused::PrivateAddress { address, range }),
             None => Ok(()),
         }
     }
+}
+
+/// Whether receivers may listen at a port: a URL must not make the service speak to the mail or file servers of others.
+fn is_for_receivers(port: u16) -> bool {
+    port >= 1024 && !BAD_PORTS.contains(&port)
 }
 
 fn literal(url: &Url) -> Option<IpAddr> {

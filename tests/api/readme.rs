@@ -1,4 +1,5 @@
-//! README.md: its calls are made and answered as it says, its table of settings is the program's.
+//! README.md: its calls are made and answered as it says, its table of settings is the program's. Every address in it and in docs/ is one of
+//! the contract.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -90,4 +91,63 @@ fn the_table_of_settings_is_that_of_the_help() {
     assert!(rows.len() > 20, "only {} settings found", rows.len());
     let table = rows.join("\n");
     assert!(readme().contains(&table), "README.md should have this table:\n{table}");
+}
+
+/// Markdown that partners and operators read.
+fn documents() -> Vec<(String, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let below = fs::read_dir(root.join("docs")).unwrap().map(|entry| entry.unwrap().path());
+    let files = below.filter(|path| path.extension().is_some_and(|extension| extension == "md"));
+    [root.join("README.md")]
+        .into_iter()
+        .chain(files)
+        .map(|path| (path.file_name().unwrap().display().to_string(), fs::read_to_string(&path).unwrap()))
+        .collect()
+}
+
+/// The addresses after `prefix` in a text, without query.
+fn addresses<'a>(text: &'a str, prefix: &str) -> Vec<&'a str> {
+    let ends = |c: char| c.is_whitespace() || "`\"'?)".contains(c);
+    text.split(prefix)
+        .skip(1)
+        .map(|rest| rest.split(ends).next().unwrap())
+        .filter(|path| path.starts_with('/'))
+        .collect()
+}
+
+/// Whether a path is `template` with something in place of each parameter.
+fn is_of(path: &str, template: &str) -> bool {
+    let (path, template) = (path.split('/'), template.split('/'));
+    path.clone().count() == template.clone().count()
+        && path.zip(template).all(|(part, wanted)| part == wanted || wanted.starts_with('{') && !part.is_empty())
+}
+
+#[test]
+fn every_address_in_the_documents_is_one_of_the_contract() {
+    let contract = serde_json::to_value(stagegate::http::openapi::document()).unwrap();
+    let paths = contract["paths"].as_object().unwrap();
+    let serves = |path: &str, method: Option<&str>| {
+        let mut found = paths.iter().filter(|(template, _)| is_of(path, template));
+        found.any(|(_, operations)| method.is_none_or(|method| operations.get(method.to_lowercase()).is_some()))
+    };
+    let mut seen = 0;
+    for (name, text) in documents() {
+        for path in addresses(&text, "$URL") {
+            // The function of the first five minutes, which adds its argument.
+            assert!(path == "/api/v1$2" || serves(path, None), "{name}: $URL{path} leads nowhere");
+            seen += 1;
+        }
+        for method in ["GET", "PUT", "POST", "DELETE"] {
+            for path in addresses(&text, &format!("{method} ")) {
+                // What the service itself calls: a receiver, and Patroni.
+                let is_elsewhere = ["/hooks", "/primary"].contains(&path);
+                assert!(
+                    is_elsewhere || serves(path, Some(method)),
+                    "{name}: {method} {path} is no operation of the contract"
+                );
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen > 20, "only {seen} addresses found");
 }

@@ -36,6 +36,16 @@ fn a_url_must_be_https_and_say_no_more_than_where() {
         ("https://user:pass@example.com/", Err("userinfo")),
         ("https://:pass@example.com/", Err("userinfo")),
         ("https://8.8.8.8@127.0.0.1/", Err("userinfo")),
+        ("https://example.com:443/", Ok("https://example.com/")),
+        ("https://example.com:1024/", Ok("https://example.com:1024/")),
+        ("https://example.com:65535/", Ok("https://example.com:65535/")),
+        ("https://example.com:1023/", Err("port")),
+        ("https://example.com:0/", Err("port")),
+        ("https://example.com:25/", Err("port")),
+        ("https://example.com:80/", Err("port")),
+        ("https://example.com:2049/", Err("port")),
+        ("https://example.com:10080/", Err("port")),
+        ("https://127.0.0.1:22/", Err("port")),
         ("https://example.com/#part", Err("fragment")),
         ("https://example.com/#", Err("fragment")),
     ] {
@@ -279,7 +289,7 @@ fn carriers(address: Ipv4Addr) -> [Ipv6Addr; 8] {
 
 proptest! {
     #[test]
-    fn no_notation_hides_a_private_address(address in any_address(), parts in 1..=4_usize, bases: [u8; 4], dot: bool, port in 1..=65535_u16) {
+    fn no_notation_hides_a_private_address(address in any_address(), parts in 1..=4_usize, bases: [u8; 4], dot: bool, port in 11_000..=65_535_u16) {
         let host = notation(address, parts, bases) + if dot { "." } else { "" };
         let target = Target::parse(&format!("https://{host}:{port}/hook"), Reach::PublicOnly);
         match target {

@@ -13,7 +13,8 @@ use crate::webhook::kit::{self, Certificate, Names, receiver, silence, until_dro
 use crate::webhook::sign::{self, Secret, Secrets};
 
 /// In these tests 127.0.0.1 plays the public internet, and everything else is private.
-const RULES: Rules = Rules { plain: true, forbids: |address| (address != PUBLIC).then_some("private here") };
+const RULES: Rules =
+    Rules { plain: true, admits_port: |_| true, forbids: |address| (address != PUBLIC).then_some("private here") };
 const PUBLIC: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 /// Too short for a receiver that waits to be dropped.
 const HASTY: Limits = Limits { connect: LIMITS.connect, whole: Duration::from_millis(500) };
