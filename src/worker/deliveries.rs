@@ -61,6 +61,7 @@ const PAUSES: (Duration, Duration) = (Duration::from_millis(10), Duration::from_
 pub struct Deliveries {
     app: Arc<App>,
     metrics: Arc<Metrics>,
+    slots: usize,
 }
 
 #[derive(Debug, Default)]
@@ -87,17 +88,16 @@ struct Round {
     wanted: bool,
 }
 
-impl Default for Round {
-    fn default() -> Self {
-        let (visits, paces) = (JoinSet::new(), HashMap::new());
-        Self { visits, slots: Slots::of(SLOTS), paces, counted: None, wanted: false }
-    }
-}
-
 impl Deliveries {
     /// A worker for this app.
     pub fn new(app: Arc<App>) -> Self {
-        Self { app, metrics: Arc::default() }
+        Self { app, metrics: Arc::default(), slots: SLOTS }
+    }
+
+    /// The same with another number of attempts at a time than 512.
+    #[must_use]
+    pub fn with_slots(self, slots: usize) -> Self {
+        Self { slots, ..self }
     }
 
     /// Adds what the worker counts.
@@ -114,7 +114,7 @@ impl Deliveries {
 
     /// Sends what is due until the service drains; finishes what it has begun.
     pub async fn run(&self) {
-        let (mut round, mut is_away) = (Round::default(), false);
+        let (mut round, mut is_away) = (Round::of(self.slots), false);
         while !self.app.is_draining() {
             self.app.workers().turned(NAME);
             let looked = Instant::now();
@@ -146,7 +146,7 @@ impl Deliveries {
 
     /// Sends everything that is due now, and waits until nothing is under way; how many deliveries were accepted.
     pub async fn run_due(&self) -> Result<u64, Error> {
-        let (mut round, mut delivered) = (Round::default(), 0);
+        let (mut round, mut delivered) = (Round::of(self.slots), 0);
         loop {
             round.counted = None;
             self.begin(&mut round).await?;
@@ -214,6 +214,11 @@ impl Deliveries {
 }
 
 impl Round {
+    fn of(slots: usize) -> Self {
+        let (visits, paces) = (JoinSet::new(), HashMap::new());
+        Self { visits, slots: Slots::of(slots), paces, counted: None, wanted: false }
+    }
+
     /// Takes in what a visit came to; how many deliveries were accepted.
     fn end(&mut self, visited: Result<Visited, JoinError>) -> u64 {
         match visited {
@@ -299,7 +304,7 @@ mod tests {
     #[tokio::test]
     async fn an_endpoint_begins_with_one_attempt_and_gets_more_once_it_has_accepted_one() {
         let app = Arc::new(App::without_database(crate::clock::Clock::system()));
-        let (worker, mut round) = (Deliveries::new(app), Round::default());
+        let (worker, mut round) = (Deliveries::new(app), Round::of(SLOTS));
         let lines: Vec<(usize, u128)> = (0..100).map(|task| (1, task)).collect();
         let mut width = |ended: Option<(Course, u64)>| {
             if let Some((course, delivered)) = ended {

@@ -6,6 +6,7 @@ pub mod database;
 pub mod load;
 pub mod parties;
 pub mod patroni;
+pub mod plans;
 pub mod process;
 pub mod proxy;
 pub mod receiver;

@@ -1,9 +1,11 @@
 //! Lists: filters, pages, and what waits on whom.
 
 use serde_json::{Value, json};
+use sqlx::AssertSqlSafe;
 
-use crate::harness::commands::{approve, at, escalate, submit};
+use crate::harness::commands::{approve, at, cancel, escalate, submit, with};
 use crate::harness::parties::{Client, DEMO, Parties, text};
+use crate::harness::plans::{buffers, executed};
 
 #[tokio::test]
 async fn pages_are_stable_while_tasks_move() {
@@ -132,6 +134,47 @@ async fn a_person_finds_only_what_this_person_may_decide() {
     assert_eq!(own["excluded"], json!([{ "actor": "u-anna", "why": "self_approval" }]));
     let earlier = &parties.task(&ids[2]).await["review"];
     assert_eq!(earlier["excluded"], json!([{ "actor": "u-chi", "why": "not_distinct" }]));
+}
+
+#[tokio::test]
+async fn a_page_reads_no_more_when_many_tasks_are_closed_or_elsewhere() {
+    let parties = Parties::start().await;
+    let (closed, preparing) = (parties.open("brand-campaign").await, parties.open("brand-campaign").await);
+    parties.platform.done(&closed, &with(cancel(), &json!({ "immediate": true }))).await;
+    for _ in 0..60 {
+        parties.open_in_legal().await;
+    }
+    let mut database = parties.service.db.owner().await;
+    let columns = "select string_agg(column_name, ',') from information_schema.columns
+        where table_name = 'tasks' and is_generated = 'NEVER'";
+    let columns: String = sqlx::query_scalar(columns).fetch_one(&mut database).await.unwrap();
+    let copies = format!(
+        "insert into tasks ({columns}) select {columns} from (
+             select copy.* from tasks original
+             cross join generate_series(1, $2) n
+             cross join jsonb_populate_record(original, jsonb_build_object(
+                 'task_id', gen_random_uuid(), 'opened_at', original.opened_at - n * interval '1 second')) copy
+             where original.task_id = $1::uuid) copies"
+    );
+    for (id, count) in [(&closed, 40_000), (&preparing, 10_000)] {
+        sqlx::query(AssertSqlSafe(copies.clone())).bind(id).bind(count).execute(&mut database).await.unwrap();
+    }
+    sqlx::raw_sql("analyze tasks").execute(&mut database).await.unwrap();
+    let phases = "'{preparing,in_review,escalated,cancelling,delivery,completed,cancelled}'";
+    let open = "'{preparing,in_review,escalated,cancelling,delivery}'";
+    let partner = &parties.partner_id;
+    for (mark, arguments) in [
+        ("tasks of a partner", format!("{phases}, null, null, null, null, null, null, 51, '{partner}'")),
+        ("tasks of a partner", format!("{phases}, 'legal', null, null, null, null, null, 51, '{partner}'")),
+        ("tasks of a partner", format!("{phases}, null, null, false, 'partner', null, null, 51, '{partner}'")),
+        ("tasks at a stage", format!("{phases}, 'legal', null, null, null, null, null, 51")),
+        ("overdue tasks", format!("{open}, null, null, true, null, null, null, 51")),
+        ("tasks", format!("{phases}, null, null, null, null, null, null, 51")),
+    ] {
+        let plan = executed(&parties.service.db, &format!("/* search: {mark} */"), &arguments).await;
+        let read = buffers(&plan);
+        assert!(read < 1_000, "{mark} with {arguments} looked at {read} pages: {plan:#}");
+    }
 }
 
 async fn pages(reader: &Client, first: &str) -> Vec<String> {

@@ -2,6 +2,7 @@
 
 mod deliveries;
 mod endpoints;
+mod fairness;
 mod faults;
 mod plans;
 mod receivers;

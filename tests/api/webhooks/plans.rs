@@ -1,10 +1,7 @@
 //! What statements read while much is pending, and the database does not know how much: a plan that is slow then would stay for as long as the load does.
 
-use serde_json::Value;
-use sqlx::AssertSqlSafe;
-
+use crate::harness::plans::{executed, rows};
 use crate::harness::receiver::Receiver;
-use crate::sql_shape::statements;
 
 use super::world::World;
 
@@ -65,20 +62,7 @@ async fn backlog() -> World {
     world
 }
 
-/// How many rows the steps of a statement pass on or reject, by the plan that does not look at the arguments.
+/// How many rows the steps of a statement pass on or reject.
 async fn rows_read(world: &World, beginning: &str, arguments: &str) -> f64 {
-    let statement = statements().into_iter().find(|statement| statement.starts_with(beginning)).unwrap();
-    let mut database = world.parties.service.db.owner().await;
-    for before in ["set plan_cache_mode = force_generic_plan", &format!("prepare measured as {statement}")] {
-        sqlx::raw_sql(AssertSqlSafe(before.to_owned())).execute(&mut database).await.unwrap();
-    }
-    let explain = format!("explain (analyze, timing off, format json) execute measured ({arguments})");
-    let plan: Value = sqlx::query_scalar(AssertSqlSafe(explain)).fetch_one(&mut database).await.unwrap();
-    rows(&plan[0]["Plan"])
-}
-
-fn rows(step: &Value) -> f64 {
-    let number = |name: &str| step[name].as_f64().unwrap_or(0.0);
-    let each = number("Actual Rows") + number("Rows Removed by Filter") + number("Rows Removed by Join Filter");
-    each * number("Actual Loops") + step["Plans"].as_array().into_iter().flatten().map(rows).sum::<f64>()
+    rows(&executed(&world.parties.service.db, beginning, arguments).await)
 }
