@@ -98,6 +98,12 @@
 //! `stagegate migrate --restored` begins another epoch, which goes before the transaction in the order. While somebody waits, one task
 //! per replica looks for the end of the feed.
 //!
+//! **Who reads what.** [`domain::audit::fields`] decides it for every door. A text that status or task still shows is folded into the notes with its readers, as that
+//! table gives them; a view asks for a text in the name of its reader. A rule about a reader looks at the event alone, so an event names whom it is for.
+//!
+//! **The length of a trail.** Each kind of entry that a caller can repeat has its bound ([`domain::decide::MAX_ENTRIES`] and those beside it). Beyond the last one a task
+//! takes only what moves it on or ends it, so that a way out and its timers are never closed.
+//!
 //! **The partner's trail.** Keys made and revoked, workflows registered, retired and brought back, erasures and exports are entries of a
 //! second kind of trail, one per partner, by the same code ([`domain::partner_event`], [`domain::audit::Subject`]). The statement that changes something
 //! appends the entry ([`store::partner_events`]), guarded by the version in the partner's row; [`app::partner_trail`] tries again

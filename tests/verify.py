@@ -53,7 +53,8 @@ def leaf_of(field):
     return sha(b"\0", unhex(field["salt"]), bytes([len(path)]), path, field.get("value", "").encode())
 def check_sight(kind, fields, values, viewer):  # None: feedback, which shows by its own value that it is shared
     own, asked = parse(values["party"] or "null") == viewer, parse(values.get("data.to") or "null") == viewer
-    sees = lambda of: {"always": True, "never": False, "own": own, "asked": own or asked, "shared": own or None}[of.get(viewer, "always")]
+    returned = values.get("data.resolution") == '"return"'
+    sees = lambda of: {"always": True, "never": False, "own": own, "asked": own or asked, "answered": own or asked and returned, "shared": own or None}[of.get(viewer, "always")]
     insist(sees(kind), f"the {viewer} may not see it")
     for field in fields:
         of, shown, marked = kind["fields"][field["path"]], "salt" in field, "erased" in field

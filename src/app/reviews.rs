@@ -1,8 +1,9 @@
 //! What waits on the caller's party: a page of it, and how much waits where. Nothing here takes longer because more tasks wait.
 
+use crate::domain::audit::fields::{KINDS, Kind};
 use crate::domain::decide;
 use crate::domain::id::{ActorId, PartnerId, StageKey, WorkflowKey};
-use crate::domain::party::ActorRef;
+use crate::domain::party::{ActorRef, Party};
 use crate::domain::unreadable::{ListedTask, UnreadableTask};
 use crate::store::inbox::{self, Desk, Queue};
 
@@ -50,8 +51,8 @@ pub struct Reviews {
 pub struct Count {
     /// Whose workflow: keys are unique per partner.
     pub partner_id: PartnerId,
-    /// The workflow, in any version.
-    pub workflow: WorkflowKey,
+    /// The workflow, in any version; none for a party that may not read which it is.
+    pub workflow: Option<WorkflowKey>,
     /// The stage.
     pub stage: StageKey,
     /// How many tasks wait.
@@ -78,7 +79,7 @@ pub async fn list_reviews(
 ) -> Result<Reviews, Error> {
     // One more than is told tells whether there are more.
     let queues = inbox::queues(&app.pool, desk(caller), COUNTED + 1).await?;
-    let counts = counts(&queues);
+    let counts = counts(&queues, reads_workflow(caller.party()));
     let queues = chosen(app, queues, filter).await?;
     let (items, next) = page(app, (caller, &queues), filter, (after, limit)).await?;
     Ok(Reviews { items, counts, next })
@@ -158,13 +159,24 @@ async fn names(app: &App, queue: &Queue, reviewer: Option<&ActorId>) -> Result<b
     Ok(workflow.find(&queue.stage).is_some_and(|(_, stage)| stage.reviewers().contains(reviewer)))
 }
 
-/// The versions of a workflow together.
-fn counts(queues: &[Queue]) -> Vec<Count> {
-    let place = |queue: &Queue| (queue.partner_id, queue.workflow.key.clone(), queue.stage.clone());
+/// Whether `party` may read on which workflow a task is: the trail's table says so.
+pub fn reads_workflow(party: Party) -> bool {
+    Kind::find(&KINDS, "task.opened").is_some_and(|opened| opened.always_shows("data.workflow", party))
+}
+
+/// What is counted together: whose workflow, which one, and the stage.
+type Place = (PartnerId, Option<WorkflowKey>, StageKey);
+
+/// The versions of a workflow together; without `by_workflow`, a partner's stages of the same key together.
+fn counts(queues: &[Queue], by_workflow: bool) -> Vec<Count> {
+    let place = |queue: &Queue| -> Place {
+        let workflow = by_workflow.then(|| queue.workflow.key.clone());
+        (queue.partner_id, workflow, queue.stage.clone())
+    };
     let mut queues: Vec<_> = queues.iter().map(|queue| (place(queue), queue)).collect();
     queues.sort_by(|(a, _), (b, _)| a.cmp(b));
     let of_a_stage = queues.chunk_by(|(a, _), (b, _)| a == b);
-    let count = |stage: &[((PartnerId, WorkflowKey, StageKey), &Queue)]| {
+    let count = |stage: &[(Place, &Queue)]| {
         let ((partner_id, workflow, key), _) = stage.first()?.clone();
         let waiting = Tally::new(stage.iter().map(|(_, queue)| queue.waiting).sum());
         let overdue = Tally::new(stage.iter().map(|(_, queue)| queue.overdue).sum());

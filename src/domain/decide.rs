@@ -11,6 +11,8 @@ mod escalate;
 mod review;
 mod timer;
 
+use chrono::TimeDelta;
+
 use super::command::{Action, Command};
 use super::event::{Event, Fact, LateDecision, Opened, WorkflowRef};
 use super::evolve::evolve;
@@ -32,6 +34,11 @@ pub(super) use escalate::MAX_HANDOVERS;
 pub const MAX_REVISIONS: u32 = 500;
 /// The most status updates of a task.
 pub const MAX_STATUS_UPDATES: u32 = 1_000;
+
+/// The most entries of a trail to which everything may be added; from then on only what moves the task on or ends it.
+pub const MAX_ENTRIES: u64 = 10_000;
+/// The most votes of one actor on one revision in one round: the first, and changes of mind.
+pub const MAX_VOTES: u32 = 20;
 
 /// Everything that is stored of a task's present; each part is folded from the events alone.
 #[derive(Clone, Debug, PartialEq)]
@@ -182,11 +189,13 @@ pub fn open(workflow: &Workflow, opening: Opening, now: Time) -> Result<Transiti
 /// What `command` does to the task at `now`, or why it is refused.
 pub fn decide(workflow: &Workflow, snapshot: &Snapshot, command: &Command, now: Time) -> Result<Transition, Refusal> {
     let mut draft = Draft::new(workflow, snapshot, command, now);
+    let occurred = check_occurred(snapshot.task.opened_at(), command);
     if let Action::PersonalDataErased(body) = &command.action {
         erase::record(&mut draft, body);
         return Ok(draft.finish(None));
     }
     if let Some(closed) = closed_or_late(&draft, command)? {
+        occurred?;
         let seq = draft.task().version() + 1;
         draft.push(Fact::LateDecisionRecorded(late_decision(draft.task(), command)), By::Sender);
         return Ok(draft.finish(Some(closed(Some(seq)))));
@@ -211,7 +220,17 @@ pub fn decide(workflow: &Workflow, snapshot: &Snapshot, command: &Command, now: 
         Action::CancellationAcknowledged(body) => cancel::acknowledge(&mut draft, sender, body)?,
         Action::PersonalDataErased(_) | Action::Tick => return Err(Refusal::NothingDue),
     }
+    occurred?;
     Ok(draft.finish(None))
+}
+
+/// By the sender's own statement, it may have happened a day before the task was opened, and not earlier.
+fn check_occurred(opened_at: Time, command: &Command) -> Result<(), Refusal> {
+    if command.meta.occurred_at.is_some_and(|at| at < opened_at - TimeDelta::days(1)) {
+        let rule = "must not be more than a day before the task was opened";
+        return Err(Refusal::invalid("/occurred_at", "out_of_range", rule));
+    }
+    Ok(())
 }
 
 type Closing = fn(Option<u64>) -> Refusal;
@@ -247,6 +266,7 @@ fn closed_or_late(draft: &Draft<'_>, command: &Command) -> Result<Option<Closing
             | Action::Tick => false,
         };
     match (could_count, meta.late) {
+        (true, None) if task.version() >= MAX_ENTRIES => Err(closing(None)),
         (true, None) => Ok(Some(closing)),
         (true, recorded) => Err(closing(recorded)),
         (false, _) if task.phase().is_terminal() => Err(closing(None)),
@@ -327,6 +347,16 @@ fn check_revision(task: &Task, command: &Command) -> Result<(), Refusal> {
         Some(revision) if revision < task.revision => Err(Refusal::StaleRevision),
         Some(_) | None => Ok(()),
     }
+}
+
+/// Refuses what adds to the trail and does not move the task on, once the trail is long.
+fn check_room(task: &Task) -> Result<(), Refusal> {
+    if task.version() < MAX_ENTRIES {
+        return Ok(());
+    }
+    Err(Refusal::LimitReached(
+        "the trail has 10,000 entries and takes only what moves the task on or ends it, such as a deciding vote, an escalation, its answer or a cancellation",
+    ))
 }
 
 fn only(parties: &[Party], sender: &Sender) -> Result<(), Refusal> {

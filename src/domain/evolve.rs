@@ -61,6 +61,7 @@ fn open(workflow: &Workflow, opened: &Opened, event: &Event) -> Task {
         phase: Phase::Preparing,
         revision: 0,
         submitter: None,
+        earlier_submitters: Vec::new(),
         status_updates: 0,
         checkpoint: None,
         stages: vec![Record::default(); workflow.stages.len()],
@@ -74,8 +75,7 @@ impl Task {
         match &event.fact {
             Fact::StageEntered { returned, clock } => self.enter(workflow, event, *returned, clock.as_ref()),
             Fact::WorkSubmitted { revision, clock, .. } => {
-                self.revision = *revision;
-                self.submitter = actor_ref(event);
+                self.handed_in(*revision, actor_ref(event));
                 self.start_review(workflow, at, clock.as_ref());
             }
             Fact::StatusUpdated { percent, eta, .. } => {
@@ -84,9 +84,12 @@ impl Task {
             }
             Fact::VoteRecorded(vote) => {
                 if let (Phase::InReview(review), Some(actor)) = (&mut self.phase, actor_ref(event)) {
+                    let cast =
+                        review.votes.iter().find(|earlier| earlier.actor == actor).map_or(0, |earlier| earlier.cast);
                     review.votes.retain(|earlier| earlier.actor != actor);
                     let return_to = vote.return_to.clone();
-                    review.votes.push(Vote { seq: event.seq, actor, decision: vote.decision, voted_at: at, return_to });
+                    let (seq, decision, cast) = (event.seq, vote.decision, cast + 1);
+                    review.votes.push(Vote { seq, actor, decision, voted_at: at, return_to, cast });
                 }
             }
             Fact::StageApproved { revision, .. } => self.decided(event, Verdict::Approved, *revision),
@@ -131,6 +134,20 @@ impl Task {
         } else {
             self.start_review(workflow, event.recorded_at, clock);
         }
+    }
+
+    /// Work handed in during a review replaces what this round handed in before; else it is the round's first.
+    fn handed_in(&mut self, revision: u32, submitter: Option<ActorRef>) {
+        let again = matches!(self.phase, Phase::InReview(_)) && self.revision > 0;
+        let before = self.submitter.take().filter(|_| again);
+        if !again {
+            self.earlier_submitters.clear();
+        }
+        self.earlier_submitters.extend(before);
+        self.earlier_submitters.sort_unstable();
+        self.earlier_submitters.dedup();
+        self.earlier_submitters.retain(|earlier| Some(earlier) != submitter.as_ref());
+        (self.revision, self.submitter) = (revision, submitter);
     }
 
     fn start_review(&mut self, workflow: &Workflow, at: Time, clock: Option<&ClockTimes>) {
@@ -249,6 +266,7 @@ impl Task {
     fn close(&mut self, outcome: Outcome) {
         self.phase = Phase::Closed(Closed { outcome, open: self.what_is_open() });
         self.submitter = None;
+        self.earlier_submitters.clear();
         for record in &mut self.stages {
             record.approvers.clear();
         }

@@ -1,11 +1,13 @@
 //! The texts that the present of a task still shows: personal, so kept apart from its state. Folded from events like the state.
+//! Who may read a text is asked of the table of the trail's fields (`audit/fields.rs`) when the text is folded in, and kept with it.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::event::{Artifact, Event, Fact, Feedback, Resolution};
+use super::audit::fields::{Kind, Readers};
+use super::event::{Artifact, EscalationResolved, Event, Fact, Feedback, Resolution};
 use super::id::StageKey;
-use super::party::Actor;
+use super::party::{Actor, Party};
 use super::task::{Phase, Task};
 use super::text::{Message, Prose};
 use super::time::Time;
@@ -19,12 +21,18 @@ pub struct Notes {
     /// What the open escalation asks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) question: Option<Prose>,
+    /// Who may read the question.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub(super) question_readers: Readers,
     /// The reason of the hold or of the cancellation that is under way.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) reason: Option<Message>,
     /// The latest advice given to the reviewers of this round.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) advice: Option<Prose>,
+    /// Who may read the advice.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub(super) advice_readers: Readers,
     /// The latest work handed in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) submission: Option<Submitted>,
@@ -80,6 +88,10 @@ pub struct Returned {
     pub feedback: Vec<Feedback>,
 }
 
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
 impl Notes {
     /// The notes after `event`, given the task after it.
     pub(super) fn apply(&mut self, task: &Task, event: &Event) {
@@ -93,7 +105,8 @@ impl Notes {
         match &event.fact {
             Fact::StageEntered { .. } => {
                 self.votes.clear();
-                (self.question, self.advice) = (None, None);
+                self.forget_question();
+                (self.advice, self.advice_readers) = (None, Readers::default());
             }
             Fact::WorkSubmitted { revision, summary, artifacts, .. } => {
                 self.votes.clear();
@@ -109,25 +122,15 @@ impl Notes {
             Fact::StageEscalated(escalated) => {
                 if escalated.reason.is_some() {
                     self.question.clone_from(&escalated.reason);
+                    self.question_readers = Kind::readers("data.reason", event);
                 }
             }
-            Fact::EscalationResolved(resolved) => match resolved.resolution {
-                Resolution::Return => {
-                    self.question = None;
-                    self.advice.clone_from(&resolved.advice);
-                }
-                Resolution::Reject => {
-                    self.question = None;
-                    self.resolution = resolved.feedback.clone().map(Box::new);
-                }
-                Resolution::Approve => self.question = None,
-                Resolution::Redirect => {}
-            },
+            Fact::EscalationResolved(resolved) => self.resolve(event, resolved),
             Fact::Held { reason } => self.reason.clone_from(reason),
             Fact::Resumed { .. } => self.reason = None,
             Fact::CancellationRequested { reason, .. } => {
                 self.reason.clone_from(reason);
-                self.question = None;
+                self.forget_question();
             }
             Fact::Opened(_)
             | Fact::DeadlineReminded { .. }
@@ -141,6 +144,26 @@ impl Notes {
             | Fact::WorkflowFailed { .. }
             | Fact::PersonalDataErased(_) => {}
         }
+    }
+
+    fn resolve(&mut self, event: &Event, resolved: &EscalationResolved) {
+        match resolved.resolution {
+            Resolution::Return => {
+                self.forget_question();
+                self.advice.clone_from(&resolved.advice);
+                self.advice_readers = Kind::readers("data.advice", event);
+            }
+            Resolution::Reject => {
+                self.forget_question();
+                self.resolution = resolved.feedback.clone().map(Box::new);
+            }
+            Resolution::Approve => self.forget_question(),
+            Resolution::Redirect => {}
+        }
+    }
+
+    fn forget_question(&mut self) {
+        (self.question, self.question_readers) = (None, Readers::default());
     }
 
     /// An actor's later vote replaces the earlier one.
@@ -162,6 +185,16 @@ impl Notes {
         let earlier = self.returned.take().filter(|earlier| earlier.stage == stage && earlier.round == round);
         feedback.splice(0..0, earlier.into_iter().flat_map(|earlier| earlier.feedback));
         self.returned = Some(Returned { seq: event.seq, stage, round, decided_at: event.recorded_at, feedback });
+    }
+
+    /// What the open escalation asks, if `reader` may read it.
+    pub(super) fn question_for(&self, reader: Party) -> Option<&Prose> {
+        self.question.as_ref().filter(|_| self.question_readers.include(reader))
+    }
+
+    /// The advice given to the reviewers of this round, if `reader` may read it.
+    pub(super) fn advice_for(&self, reader: Party) -> Option<&Prose> {
+        self.advice.as_ref().filter(|_| self.advice_readers.include(reader))
     }
 
     /// The latest work handed in.

@@ -21,8 +21,10 @@ pub enum Refusal {
     /// The stage names its reviewers and this actor is none of them.
     #[error("the actor is not one of the stage's named reviewers")]
     NotAReviewer,
-    /// The submitter of the latest revision may not approve it.
-    #[error("the actor handed in this revision and the stage bars self-approval; rejecting is open")]
+    /// Whoever handed in work in this round may not approve it.
+    #[error(
+        "the actor handed in this revision or an earlier one of the round, and the stage bars self-approval; rejecting is open"
+    )]
     SelfApproval,
     /// Someone who approved an earlier stage may not approve this one.
     #[error("the actor's approval counted in a stage that this one must be distinct from; rejecting is open")]
@@ -38,6 +40,12 @@ pub enum Refusal {
     AlreadyDecided {
         /// The decision; none if it is older than what the task remembers.
         decision: Option<Decision>,
+    },
+    /// The same vote of this actor stands.
+    #[error("this actor's vote on this revision stands already and says the same")]
+    AlreadyVoted {
+        /// The `seq` of its row.
+        recorded: u64,
     },
     /// The task is at another stage.
     #[error("the task is at another stage")]

@@ -95,8 +95,12 @@ pub enum StageState {
 pub struct BuyerAction {
     /// `review`: decide the stage; `decide`: make the call that an escalation asks for.
     pub ask: Ask,
-    /// The question, where somebody put one.
+    /// What is to be decided, where an escalation asks: in the words of whoever put it to the buyer, else in the service's own. Null in a review.
     pub question: Option<Prose>,
+    /// The advice with which the buyer's own escalation of this review, or one that a deadline made, was returned; absent where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Prose, required = false)]
+    pub advice: Option<Prose>,
     /// The work it is about; null where nothing was handed in.
     pub revision: Option<RevisionUnderReview>,
     /// When an answer is due; null without a limit.
@@ -282,8 +286,26 @@ fn action(task: &Task, stage: &Stage, notes: &Notes) -> Option<BuyerAction> {
         artifacts: submitted.artifacts.clone(),
         submitted_at: submitted.submitted_at,
     });
-    let question = notes.question.clone();
-    Some(BuyerAction { ask, question, revision, due_at: task.due_at(), on_silence, commands })
+    let question = match &task.phase {
+        Phase::Escalated(escalation) => {
+            Some(notes.question_for(Party::Buyer).cloned().unwrap_or_else(|| neutral_question(escalation.cause, stage)))
+        }
+        Phase::Preparing | Phase::InReview(_) | Phase::OnHold(_) | Phase::Cancelling(_) | Phase::Closed(_) => None,
+    };
+    let advice = notes.advice_for(Party::Buyer).filter(|_| ask == Ask::Review).cloned();
+    Some(BuyerAction { ask, question, advice, revision, due_at: task.due_at(), on_silence, commands })
+}
+
+/// What the buyer is asked where nobody put a question that is for the buyer.
+fn neutral_question(cause: Cause, stage: &Stage) -> Prose {
+    let name = stage.name.as_str();
+    let question = match cause {
+        Cause::Person => format!("You are asked to decide “{name}”."),
+        Cause::Deadline => format!("“{name}” was not decided in time. How should it go on?"),
+        Cause::Exhausted => format!("“{name}” was rejected as often as its workflow allows. How should it go on?"),
+        Cause::NoQuorum => format!("Too few reviewers of “{name}” are free to approve it. How should it go on?"),
+    };
+    Prose::parse(question).expect("a sentence and a name of at most 200 characters")
 }
 
 fn resolutions(escalation: &Escalation, stage: &Stage, command: &ReadyCommand) -> Vec<ReadyCommand> {

@@ -141,10 +141,10 @@ pub const ROWS: &[Row] = rows! {
     [Preparing], Command("stage_escalated"), ASKING, "" => [], Then::Refused, ["already_decided", "wrong_phase"];
     [Preparing], Command("escalation_resolved"), ALL, "" => [], Then::Refused, ["already_decided", "wrong_phase"];
 
-    [InReview], Command("work_submitted"), [Partner], "first stage, or this round began in `preparing`" => ["work_submitted"], Then::Review, ["submission_not_open", "/artifacts"];
-    [InReview], Command("stage_approved"), [Reviewer], "short of quorum" => ["vote_recorded"], Then::Same, ["already_decided", "not_a_reviewer", "self_approval", "not_distinct"];
+    [InReview], Command("work_submitted"), [Partner], "first stage, or this round began in `preparing`" => ["work_submitted"], Then::Review, ["submission_not_open", "/artifacts", "limit_reached"];
+    [InReview], Command("stage_approved"), [Reviewer], "short of quorum" => ["vote_recorded"], Then::Same, ["already_decided", "not_a_reviewer", "self_approval", "not_distinct", "already_voted", "limit_reached"];
     [InReview], Command("stage_approved"), [Reviewer], "quorum" => ["vote_recorded"], Then::Approve, [];
-    [InReview], Command("stage_rejected"), [Reviewer], "short of quorum" => ["vote_recorded"], Then::Same, ["already_decided", "not_a_reviewer", "/feedback", "/return_to"];
+    [InReview], Command("stage_rejected"), [Reviewer], "short of quorum" => ["vote_recorded"], Then::Same, ["already_decided", "not_a_reviewer", "/feedback", "/return_to", "already_voted", "limit_reached"];
     [InReview], Command("stage_rejected"), [Reviewer], "quorum" => ["vote_recorded"], Then::Reject, [];
     [InReview], Command("stage_escalated"), ASKING, "" => [], Then::Escalate, ["already_decided", "/to"];
     [InReview], Reminder, [Service], "" => ["deadline_reminded"], Then::Same, [];
@@ -157,7 +157,7 @@ pub const ROWS: &[Row] = rows! {
 
     [Escalated], Resolved("approve"), [Holder], "" => ["escalation_resolved"], Then::Approve, ["already_decided", "stale_escalation", "resolution_not_allowed", "self_approval", "not_distinct", "/feedback"];
     [Escalated], Resolved("reject"), [Holder], "" => ["escalation_resolved"], Then::Return, ["already_decided", "stale_escalation", "/feedback", "/return_to"];
-    [Escalated], Resolved("return"), [Holder], "cause person or deadline" => ["escalation_resolved"], Then::To(InReview), ["already_decided", "stale_escalation", "nothing_to_return_to", "/feedback"];
+    [Escalated], Resolved("return"), [Holder], "cause person or deadline" => ["escalation_resolved"], Then::To(InReview), ["already_decided", "stale_escalation", "nothing_to_return_to", "/feedback", "limit_reached"];
     [Escalated], Resolved("redirect"), [Holder], "it changed hands less than 3 times" => ["escalation_resolved"], Then::Escalate, ["already_decided", "stale_escalation", "redirect_limit", "/to"];
     [Escalated], EscalationDeadline("none"), [Service], "" => ["deadline_passed"], Then::Same, [];
     [Escalated], EscalationDeadline("escalate"), [Service], "after 3 changes of hands, or naming the holder, the platform is asked, without a clock" => ["deadline_passed"], Then::Escalate, [];
@@ -165,7 +165,7 @@ pub const ROWS: &[Row] = rows! {
     [Escalated], EscalationDeadline("reject"), [Service], "" => ["deadline_passed"], Then::Return, [];
     [Escalated], EscalationDeadline("fail"), [Service], "" => ["deadline_passed"], Then::Fail, [];
 
-    [Preparing, InReview], Command("held"), HOLDING, "" => ["held"], Then::To(OnHold), [];
+    [Preparing, InReview], Command("held"), HOLDING, "" => ["held"], Then::To(OnHold), ["limit_reached"];
     [OnHold], Command("resumed"), [HeldBy, Platform], "" => ["resumed"], Then::Resume, ["held_by_other"];
 
     [Preparing, OnHold], Command("cancellation_requested"), ALL, "" => ["cancellation_requested"], Then::Cancel, [];

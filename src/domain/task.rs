@@ -51,6 +51,9 @@ pub struct Task {
     pub(super) revision: u32,
     /// Who handed it in.
     pub(super) submitter: Option<ActorRef>,
+    /// Who else handed in work in the round of the stage in which the latest revision was handed in.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) earlier_submitters: Vec<ActorRef>,
     pub(super) status_updates: u32,
     pub(super) checkpoint: Option<Checkpoint>,
     /// One per stage of the workflow.
@@ -165,6 +168,18 @@ pub struct Vote {
     pub(super) voted_at: Time,
     /// A rejection's target.
     pub(super) return_to: Option<StageKey>,
+    /// How many votes the actor has given on this revision in this round, this one included.
+    #[serde(default = "once", skip_serializing_if = "is_once")]
+    pub(super) cast: u32,
+}
+
+fn once() -> u32 {
+    1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_once(cast: &u32) -> bool {
+    *cast == once()
 }
 
 /// The reviewers' deadline.
@@ -382,6 +397,11 @@ impl Task {
     /// The latest revision; 0: nothing was handed in.
     pub fn revision(&self) -> u32 {
         self.revision
+    }
+
+    /// Whoever handed in work in the round in which the latest revision was handed in.
+    pub(super) fn submitters(&self) -> impl Iterator<Item = &ActorRef> {
+        self.submitter.iter().chain(&self.earlier_submitters)
     }
 
     /// Since when it has stood like this.

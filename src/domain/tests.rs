@@ -11,6 +11,7 @@ mod grid;
 mod kit;
 mod laws;
 mod random;
+mod readers;
 mod refusals;
 mod review;
 mod spent;

@@ -145,6 +145,10 @@ pub struct ReviewView {
     pub eligible: Option<Vec<ActorId>>,
     /// Who may not approve, and why; rejecting is open to them.
     pub excluded: Vec<Exclusion>,
+    /// The latest advice with which an escalation of this review was returned; absent where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Prose, required = false)]
+    pub advice: Option<Prose>,
 }
 
 /// A vote that stands.
@@ -175,7 +179,7 @@ pub struct Exclusion {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ExclusionReason {
-    /// They handed in the latest revision.
+    /// They handed in the latest revision, or an earlier one in the same round.
     SelfApproval,
     /// Their approval counted in a stage that this one must be distinct from.
     NotDistinct,
@@ -294,8 +298,8 @@ impl TaskView {
             time_spent: time_spent(workflow, task, reader.at),
             submission: notes.submission.clone(),
             feedback: notes.returned.clone(),
-            review: review(workflow, task, notes),
-            escalation: escalation(task, notes),
+            review: review(workflow, task, notes, reader.party),
+            escalation: escalation(task, notes, reader.party),
             hold: hold(task, notes),
             cancellation: cancellation(workflow, task, notes),
             allowed: allowed(workflow, task, reader.party).into_iter().map(str::to_owned).collect(),
@@ -328,7 +332,7 @@ fn time_spent(workflow: &Workflow, task: &Task, at: Time) -> Vec<TimeSpent> {
     waits.collect()
 }
 
-fn review(workflow: &Workflow, task: &Task, notes: &Notes) -> Option<ReviewView> {
+fn review(workflow: &Workflow, task: &Task, notes: &Notes, reader: Party) -> Option<ReviewView> {
     let votes = match &task.phase {
         Phase::InReview(review) => &review.votes,
         Phase::Escalated(escalation) => &escalation.review.as_ref()?.votes,
@@ -343,6 +347,7 @@ fn review(workflow: &Workflow, task: &Task, notes: &Notes) -> Option<ReviewView>
         needed: stage.quorum(),
         eligible: (!named.is_empty()).then(|| named.iter().filter(may).cloned().collect()),
         excluded: excluded(workflow, task),
+        advice: notes.advice_for(reader).cloned(),
     })
 }
 
@@ -360,7 +365,7 @@ fn vote_view(vote: &Vote, notes: &Notes) -> VoteView {
 fn excluded(workflow: &Workflow, task: &Task) -> Vec<Exclusion> {
     let stage = task.stage_in(workflow);
     let earlier = stage.distinct_from().iter().filter_map(|key| task.stages.get(workflow.index_of(key)));
-    let mut actors: Vec<&ActorRef> = earlier.flat_map(|record| &record.approvers).chain(&task.submitter).collect();
+    let mut actors: Vec<&ActorRef> = earlier.flat_map(|record| &record.approvers).chain(task.submitters()).collect();
     actors.sort_unstable();
     actors.dedup();
     let named = |actor: &&ActorRef| stage.reviewers().is_empty() || stage.reviewers().contains(&actor.id);
@@ -373,14 +378,14 @@ fn excluded(workflow: &Workflow, task: &Task) -> Vec<Exclusion> {
     own.filter_map(|actor| Some(Exclusion { actor: actor.id.clone(), why: reason(actor)? })).collect()
 }
 
-fn escalation(task: &Task, notes: &Notes) -> Option<EscalationView> {
+fn escalation(task: &Task, notes: &Notes, reader: Party) -> Option<EscalationView> {
     let Phase::Escalated(escalation) = &task.phase else { return None };
     Some(EscalationView {
         seq: escalation.seq,
         to: escalation.to,
         cause: escalation.cause,
         raised_by: escalation.raised_by,
-        question: notes.question.clone(),
+        question: notes.question_for(reader).cloned(),
         handovers: escalation.handovers,
     })
 }

@@ -198,7 +198,7 @@ pub struct Panel {
     /// The actor ids that may vote; empty: anyone of the partner. At most 100. Default empty.
     #[schema(max_items = 100, required = false)]
     pub reviewers: Vec<ActorId>,
-    /// Whether the submitter of the latest revision may approve it. Default `false`.
+    /// Whether those who handed in the work, in any revision of the round, may approve it. Default `false`.
     #[schema(required = false)]
     pub self_approval: bool,
     /// Earlier stages: whoever's approval counted in their latest round may not approve here. Default none.
@@ -451,7 +451,7 @@ impl Stage {
         self.panel.as_ref().map_or(&[], |panel| &panel.reviewers)
     }
 
-    /// Whether the submitter of the latest revision is barred from approving.
+    /// Whether those who handed in the work are barred from approving.
     pub fn bars_submitter(&self) -> bool {
         self.panel.as_ref().is_some_and(|panel| !panel.self_approval)
     }

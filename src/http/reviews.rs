@@ -33,7 +33,7 @@ pub struct ReviewsQuery {
     actor: Option<ActorId>,
     /// Only those at this stage.
     stage: Option<StageKey>,
-    /// Only those on this workflow, in any version.
+    /// Only those on this workflow, in any version. Not for buyers, who are not told which workflow a task is on.
     workflow: Option<WorkflowKey>,
     /// Only those whose present wait's deadline passed, or did not.
     overdue: Option<bool>,
@@ -81,8 +81,9 @@ pub struct Review {
     /// What it is called; null once erased.
     #[schema(required = true)]
     title: Option<Name>,
-    /// The workflow's key.
-    workflow: WorkflowKey,
+    /// The workflow's key; null for a buyer, as in the trail.
+    #[schema(required = true)]
+    workflow: Option<WorkflowKey>,
     /// Where the task is.
     phase: PhaseName,
     /// The stage's key.
@@ -111,8 +112,9 @@ pub struct Review {
 pub struct StageCount {
     /// Whose workflow.
     partner_id: PartnerId,
-    /// The workflow's key.
-    workflow: WorkflowKey,
+    /// The workflow's key; null for a buyer, as in the trail.
+    #[schema(required = true)]
+    workflow: Option<WorkflowKey>,
     /// The stage's key.
     stage: StageKey,
     /// How many tasks wait there, counted up to 100.
@@ -151,6 +153,11 @@ pub async fn list_reviews(
         let message = "is for partners: the reviewers that stages name are people of theirs";
         return Err(Problem::invalid_parameter(FieldError::new("/query/reviewer", "not_allowed", message)));
     }
+    let reads_workflow = reviews::reads_workflow(caller.party());
+    if query.workflow.is_some() && !reads_workflow {
+        let message = "is not for buyers, who are not told which workflow a task is on";
+        return Err(Problem::invalid_parameter(FieldError::new("/query/workflow", "not_allowed", message)));
+    }
     let filter = Filter {
         workflow: query.workflow.as_ref(),
         stage: query.stage.as_ref(),
@@ -161,27 +168,27 @@ pub async fn list_reviews(
     let after = query.cursor.map(|Cursor((due_at, task_id))| DueAfter { due_at, task_id });
     let found = reviews::list_reviews(&state.app, &caller, filter, (after, query.limit.rows())).await?;
     Ok(Json(Reviews {
-        items: found.items.into_iter().map(ListedReview::from).collect(),
+        items: found.items.into_iter().map(|task| ListedReview::new(task, reads_workflow)).collect(),
         counts: found.counts.into_iter().map(StageCount::from).collect(),
         next: found.next.map(|last| Cursor((last.due_at, last.task_id)).encode()),
     }))
 }
 
-impl From<ListedTask> for ListedReview {
-    fn from(task: ListedTask) -> Self {
+impl ListedReview {
+    fn new(task: ListedTask, with_workflow: bool) -> Self {
         match task {
-            ListedTask::Task(task) => Self::Review(Box::new(Review::from(*task))),
+            ListedTask::Task(task) => Self::Review(Box::new(Review::new(*task, with_workflow))),
             ListedTask::Unreadable(task) => Self::Unreadable(task),
         }
     }
 }
 
-impl From<TaskView> for Review {
-    fn from(task: TaskView) -> Self {
+impl Review {
+    fn new(task: TaskView, with_workflow: bool) -> Self {
         Self {
             task_id: task.id,
             title: task.title,
-            workflow: task.workflow.key,
+            workflow: with_workflow.then_some(task.workflow.key),
             phase: task.phase,
             stage: task.stage.key,
             round: task.round,

@@ -56,13 +56,13 @@ async fn two_of_the_named_reviewers_must_approve() {
     let id = parties.open_in_legal().await;
     let first = parties.partner.done(&id, &approve(at("legal", 1, 1), "u-anna")).await;
     assert_eq!((first["events"].as_array().unwrap().len(), &first["task"]["phase"]), (1, &json!("in_review")));
-    let same = parties.partner.done(&id, &approve(at("legal", 1, 1), "u-anna")).await;
-    assert_eq!(same["task"]["phase"], "in_review", "one actor has one vote");
+    let same = parties.partner.refused(&id, &approve(at("legal", 1, 1), "u-anna"), (409, "already_voted")).await;
+    assert_eq!(same["recorded"]["seq"], first["event"]["seq"], "one actor has one vote");
     let second = parties.partner.done(&id, &approve(at("legal", 1, 1), "u-chi")).await;
     assert_eq!(second["task"]["stage"]["key"], "signoff");
     let counted = parties.trail(&id).await;
     let decided = counted.iter().rfind(|row| row["type"] == "task.stage_approved").unwrap();
-    assert_eq!(decided["data"]["votes"], json!([same["event"]["seq"], second["event"]["seq"]]));
+    assert_eq!(decided["data"]["votes"], json!([first["event"]["seq"], second["event"]["seq"]]));
 }
 
 #[tokio::test]
@@ -81,6 +81,7 @@ async fn a_review_that_nobody_decides_is_reminded_of_and_escalated_and_answered_
     let advice = with(resolve(seq, "return", "ops"), &json!({ "advice": "Take the short version." }));
     let back = parties.platform.done(&id, &advice).await;
     assert_eq!((&back["task"]["phase"], &back["task"]["round"]), (&json!("in_review"), &json!(1)));
+    assert_eq!(back["task"]["review"]["advice"], "Take the short version.");
     assert_eq!(back["task"]["due_at"], "2027-01-19T08:00:00Z", "a full clock after a deadline");
 }
 

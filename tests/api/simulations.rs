@@ -38,7 +38,7 @@ async fn thirty_simulated_days_are_what_the_service_does() {
         let key = format!("flow-{seed}");
         parties.register(&key, &definition).await;
         let opened_at = parties.service.clock.now();
-        let played = play(&parties, &key, &mut Dice(seed as u64)).await;
+        let played = Box::pin(play(&parties, &key, &mut Dice(seed as u64))).await;
         let plan =
             json!({ "opened_at": opened_at, "until": opened_at + TimeDelta::days(30), "commands": played.commands });
         let answer = parties.partner.call("POST", &format!("/api/v1/workflows/{key}/simulate"), &plan).await;

@@ -4,12 +4,14 @@
 //! The platform sees everything. A field that is not here is neither stored nor shown; a test proves that none is missing.
 //! The paths of a type are part of the format: a new field is a new format number (see `audit.rs`).
 
+use serde::{Deserialize, Serialize};
+
 use super::subject::Recorded;
 use super::view::Role;
 use crate::domain::event::Fact;
 use crate::domain::party::{Party, Source};
 use Personal::{No, Yes};
-use Sees::{Always, Asked, Never, Own, Shared};
+use Sees::{Always, Answered, Asked, Never, Own, Shared};
 
 /// A field of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,8 +46,36 @@ pub enum Sees {
     Shared,
     /// Own, and the question of an escalation to this party.
     Asked,
+    /// Own, and the advice with which an escalation is returned to this party.
+    Answered,
     /// Not at all.
     Never,
+}
+
+/// Who may read a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Readers {
+    partner: bool,
+    buyer: bool,
+    platform: bool,
+}
+
+/// What is not known to be for the buyer is not.
+impl Default for Readers {
+    fn default() -> Self {
+        Self { partner: true, buyer: false, platform: true }
+    }
+}
+
+impl Readers {
+    /// Whether this party may read it.
+    pub fn include(self, party: Party) -> bool {
+        match party {
+            Party::Partner => self.partner,
+            Party::Buyer => self.buyer,
+            Party::Platform => self.platform,
+        }
+    }
 }
 
 /// Where entries of a type stand to the end of a task. It bounds what a hidden entry can be.
@@ -173,7 +203,7 @@ pub const KINDS: [Kind; Fact::TYPES.len()] = [
     kind(
         "task.escalation_resolved",
         &[
-            field("data.advice", Yes, Always, Own),
+            field("data.advice", Yes, Always, Answered),
             field("data.clock", No, Always, Always),
             field("data.escalation", No, Always, Always),
             field("data.feedback", Yes, Always, Shared),
@@ -288,6 +318,19 @@ impl Kind {
         }
     }
 
+    /// Every party that may read the field at `path` of `event`. Whatever shows a text of an event asks here.
+    pub fn readers(path: &str, event: &impl Recorded) -> Readers {
+        let kind = Self::of(event);
+        let [partner, buyer, platform] = Party::ALL.map(|party| kind.shows(path, event, party));
+        Readers { partner, buyer, platform }
+    }
+
+    /// Whether `viewer` sees the field at `path` in every event of this type, for what shows it apart from the trail.
+    pub fn always_shows(&self, path: &str, viewer: Party) -> bool {
+        let field = self.fields().find(|field| field.path == path);
+        self.rows_for(viewer) == Always && field.is_some_and(|field| field.sees(viewer) == Always)
+    }
+
     /// Whether `viewer` sees the field at `path` of `event`.
     pub fn shows(&self, path: &str, event: &impl Recorded, viewer: Party) -> bool {
         let field = self.fields().find(|field| field.path == path);
@@ -337,6 +380,7 @@ impl Sees {
             Own => "own",
             Shared => "shared",
             Asked => "asked",
+            Answered => "answered",
             Never => "never",
         }
     }
@@ -348,6 +392,7 @@ impl Sees {
             Own => own,
             Shared => own || event.is_shared(),
             Asked => own || event.asks(viewer),
+            Answered => own || event.answers(viewer),
             Never => false,
         }
     }

@@ -144,7 +144,7 @@ fn escalations() -> Vec<(Source, Fact)> {
             resolution: Resolution::Return,
             revision: 2,
             return_to: Some(stage("copy")),
-            to: Some(Party::Buyer),
+            to: Some(Party::Partner),
             feedback: Some(feedback),
             advice: Some(text(advice)),
             clock: Some(clock()),

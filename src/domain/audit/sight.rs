@@ -63,6 +63,7 @@ impl Sight {
         let names = |text: Option<&str>, viewer: Party| {
             text.and_then(|text| text.strip_prefix('"')?.strip_suffix('"')) == Some(viewer.as_str())
         };
+        let is_return = value("data.resolution") == Some("\"return\"");
         let flaws = Party::ALL.map(|viewer| {
             let (is_own, is_asked) = (names(party, viewer), names(to, viewer));
             let expected = |sees| match sees {
@@ -70,6 +71,7 @@ impl Sight {
                 Sees::Never => Some(false),
                 Sees::Own => Some(is_own),
                 Sees::Asked => Some(is_own || is_asked),
+                Sees::Answered => Some(is_own || is_asked && is_return),
                 Sees::Shared => is_own.then_some(true),
             };
             if expected(kind.rows_for(viewer)) == Some(false) {

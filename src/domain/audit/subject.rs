@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 use super::fields::{KINDS, Kind};
 use super::hash::Hash;
 use super::partner::PartnerOrigin;
-use crate::domain::event::{Event, Fact};
+use crate::domain::event::{Event, Fact, Resolution};
 use crate::domain::id::{BuyerId, PartnerId, TaskId};
 use crate::domain::party::{Party, Source};
 
@@ -62,6 +62,11 @@ pub trait Recorded: Serialize + DeserializeOwned {
 
     /// Whether it is a question to this party.
     fn asks(&self, _party: Party) -> bool {
+        false
+    }
+
+    /// Whether it returns an escalation to this party, with advice.
+    fn answers(&self, _party: Party) -> bool {
         false
     }
 }
@@ -127,6 +132,11 @@ impl Recorded for Event {
 
     fn asks(&self, party: Party) -> bool {
         matches!(&self.fact, Fact::StageEscalated(escalated) if escalated.to == party)
+    }
+
+    fn answers(&self, party: Party) -> bool {
+        matches!(&self.fact, Fact::EscalationResolved(resolved)
+            if resolved.resolution == Resolution::Return && resolved.to == Some(party))
     }
 }
 

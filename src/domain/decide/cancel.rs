@@ -8,7 +8,7 @@ use crate::domain::task::{Outcome, Phase, PhaseName};
 use crate::domain::workflow::CancellationRule;
 
 use super::draft::{By, Draft};
-use super::{check_revision, only, place};
+use super::{check_revision, check_room, only, place};
 
 pub(super) fn hold(draft: &mut Draft<'_>, sender: &Sender, body: &Held) -> Result<(), Refusal> {
     guard(draft, sender, &[Party::Partner, Party::Platform])?;
@@ -16,6 +16,7 @@ pub(super) fn hold(draft: &mut Draft<'_>, sender: &Sender, body: &Held) -> Resul
         return Err(Refusal::WrongPhase);
     }
     guard_revision(draft)?;
+    check_room(draft.task())?;
     draft.push(Fact::Held { reason: Some(body.reason.clone()) }, By::Sender);
     Ok(())
 }

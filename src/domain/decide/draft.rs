@@ -215,7 +215,7 @@ impl<'a> Draft<'a> {
 /// Why `actor` may not approve the current stage, if it may not.
 pub(in crate::domain) fn bar(workflow: &Workflow, task: &Task, actor: &ActorRef) -> Option<Refusal> {
     let stage = task.stage_in(workflow);
-    if stage.bars_submitter() && task.submitter.as_ref() == Some(actor) {
+    if stage.bars_submitter() && task.submitters().any(|submitter| submitter == actor) {
         return Some(Refusal::SelfApproval);
     }
     let mut earlier = stage.distinct_from().iter().filter_map(|key| task.stages.get(workflow.index_of(key)));

@@ -10,7 +10,7 @@ use crate::domain::workflow::Stage;
 
 use super::draft::{By, Draft, bar};
 use super::review::target;
-use super::{check_revision, only, place};
+use super::{check_revision, check_room, only, place};
 
 /// How often an escalation may change hands, by redirect or timeout.
 pub(in crate::domain) const MAX_HANDOVERS: u32 = 3;
@@ -72,7 +72,7 @@ pub(super) fn resolve(draft: &mut Draft<'_>, sender: &Sender, body: &EscalationR
         resolution: body.resolution,
         revision: draft.task().revision(),
         return_to: return_to.clone(),
-        to: body.to,
+        to: if body.resolution == Resolution::Return { Some(asking(escalation, stage)) } else { body.to },
         feedback: body.feedback.clone(),
         advice: body.advice.clone(),
         clock: if body.resolution == Resolution::Return { draft.returned_clock(escalation) } else { None },
@@ -97,6 +97,11 @@ pub(super) fn resolve(draft: &mut Draft<'_>, sender: &Sender, body: &EscalationR
     Ok(())
 }
 
+/// Whom the answer to an escalation is for: the party that asked; where the service did, the one that reviews.
+fn asking(escalation: &Escalation, stage: &Stage) -> Party {
+    escalation.raised_by.party().unwrap_or(stage.reviewer)
+}
+
 /// Phase and actor: whether this kind of resolution is open here, to this party and person.
 fn check_resolution(
     draft: &Draft<'_>,
@@ -114,7 +119,7 @@ fn check_resolution(
         }
         Resolution::Return => match escalation.cause {
             Cause::Exhausted | Cause::NoQuorum => Err(Refusal::NothingToReturnTo),
-            Cause::Person | Cause::Deadline => Ok(()),
+            Cause::Person | Cause::Deadline => check_room(draft.task()),
         },
         Resolution::Redirect if escalation.handovers >= MAX_HANDOVERS => Err(Refusal::RedirectLimit),
         Resolution::Approve | Resolution::Reject | Resolution::Redirect => Ok(()),

@@ -3,13 +3,13 @@
 use crate::domain::command::{StageRejected, StatusUpdated, WorkSubmitted};
 use crate::domain::event::{Fact, VoteRecorded};
 use crate::domain::id::StageKey;
-use crate::domain::party::{Party, Sender};
+use crate::domain::party::{ActorRef, Party, Sender};
 use crate::domain::refusal::Refusal;
 use crate::domain::task::{PhaseName, Verdict};
 use crate::domain::workflow::{Stage, Workflow};
 
 use super::draft::{By, Draft, bar};
-use super::{MAX_REVISIONS, MAX_STATUS_UPDATES, check_revision, only, place};
+use super::{MAX_REVISIONS, MAX_STATUS_UPDATES, MAX_VOTES, check_revision, check_room, only, place};
 
 pub(super) fn submit(draft: &mut Draft<'_>, sender: &Sender, body: &WorkSubmitted) -> Result<(), Refusal> {
     let Some(command) = draft.command else { return Err(Refusal::NothingDue) };
@@ -37,6 +37,9 @@ pub(super) fn submit(draft: &mut Draft<'_>, sender: &Sender, body: &WorkSubmitte
     if revision > MAX_REVISIONS {
         return Err(Refusal::LimitReached("a task takes at most 500 revisions"));
     }
+    if task.phase() == PhaseName::InReview {
+        check_room(task)?;
+    }
     let artifacts = Some(body.artifacts.clone()).filter(|list| !list.is_empty());
     let (summary, clock) = (body.summary.clone(), draft.start_clock(draft.stage()));
     draft.push(Fact::WorkSubmitted { revision, summary, artifacts, clock }, By::Sender);
@@ -50,6 +53,7 @@ pub(super) fn update_status(draft: &mut Draft<'_>, sender: &Sender, body: &Statu
     only(&[Party::Partner], sender)?;
     place.check?;
     check_revision(draft.task(), command)?;
+    check_room(draft.task())?;
     if draft.task().status_updates >= MAX_STATUS_UPDATES {
         return Err(Refusal::LimitReached("a task takes at most 1,000 status updates"));
     }
@@ -86,8 +90,27 @@ pub(super) fn vote(draft: &mut Draft<'_>, sender: &Sender, reject: Option<&Stage
         return_to,
         feedback: reject.and_then(|body| body.feedback.clone()),
     };
+    check_votes(draft, &actor, &vote)?;
+    let room = check_room(draft.task());
     draft.push(Fact::VoteRecorded(vote), By::Sender);
-    count(draft);
+    if count(draft) { Ok(()) } else { room }
+}
+
+/// Refuses the same vote again, and too many changes of mind.
+fn check_votes(draft: &Draft<'_>, actor: &ActorRef, vote: &VoteRecorded) -> Result<(), Refusal> {
+    let mut standing = draft.votes(Verdict::Approved).chain(draft.votes(Verdict::Rejected));
+    let Some(earlier) = standing.find(|earlier| earlier.actor == *actor) else { return Ok(()) };
+    let said = draft.snapshot().notes.votes.iter().find(|note| note.seq == earlier.seq);
+    let same = earlier.decision == vote.decision
+        && earlier.return_to == vote.return_to
+        && said.is_some_and(|said| said.feedback == vote.feedback)
+        && draft.command.is_none_or(|command| command.meta.note.is_none());
+    if same {
+        return Err(Refusal::AlreadyVoted { recorded: earlier.seq });
+    }
+    if earlier.cast >= MAX_VOTES {
+        return Err(Refusal::LimitReached("an actor has at most 20 votes on one revision; the last one stands"));
+    }
     Ok(())
 }
 
@@ -113,15 +136,19 @@ pub(super) fn target(workflow: &Workflow, stage: &Stage, named: Option<&StageKey
     }
 }
 
-/// Enough votes make a decision.
-fn count(draft: &mut Draft<'_>) {
+/// Enough votes make a decision; whether one was made.
+fn count(draft: &mut Draft<'_>) -> bool {
     let quorum = draft.stage().quorum();
     if draft.votes(Verdict::Approved).count() >= quorum.approvals as usize {
         draft.approve(By::Sender);
+        true
     } else if draft.votes(Verdict::Rejected).count() >= quorum.rejections as usize {
         let named = draft.votes(Verdict::Rejected).filter_map(|vote| vote.return_to.as_ref());
         let earliest = named.map(|key| draft.workflow.index_of(key)).min();
         let target = earliest.unwrap_or_else(|| draft.stage().default_return(draft.workflow).0);
         draft.reject(target, By::Sender);
+        true
+    } else {
+        false
     }
 }

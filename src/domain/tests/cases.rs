@@ -54,7 +54,7 @@ const IN_REVIEW: &[Case] = &[
     ("a round that began with work takes more of it", "a; b required", "approve bo; submit anna; submit anna", "work_submitted > in_review"),
     ("new work by a named reviewer can make the quorum unreachable", "a required panel", "submit dora; submit anna", "work_submitted stage_escalated > escalated"),
     ("an approval short of the quorum is counted", "a quorum=2,2", "approve bo", "vote_recorded > in_review"),
-    ("an actor has one vote", "a quorum=2,2", "approve bo; approve bo", "vote_recorded > in_review"),
+    ("an actor has one vote", "a quorum=2,2", "reject bo; approve bo", "vote_recorded > in_review"),
     ("a vote can be changed", "a quorum=2,2", "approve bo; reject bo; approve anna; approve bo", "vote_recorded stage_approved workflow_completed > delivery"),
     ("the quorum approves: the next stage waits for work", "a; b required", "approve bo", "vote_recorded stage_approved stage_entered > preparing"),
     ("the quorum approves: the next stage is reviewed", "a; b", "approve bo", "vote_recorded stage_approved stage_entered > in_review"),

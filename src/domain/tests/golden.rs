@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::domain::decide::Snapshot;
 use crate::domain::event::{Event, Fact};
 use crate::domain::notes::Notes;
+use crate::domain::party::Party;
 use crate::domain::status::Status;
 use crate::domain::table;
 use crate::domain::task::Task;
@@ -109,6 +110,26 @@ fn what_was_stored_loads_and_its_events_lead_to_its_state() {
         assert_eq!((again.task, again.notes, again.status), (golden.task, golden.notes, golden.status), "{file}");
     }
     assert_eq!(types, BTreeSet::from(Fact::TYPES), "every type of event is in a file");
+}
+
+/// Written before texts had readers. Then nobody but the parties that read everything is shown a text.
+#[test]
+fn older_shapes_load_and_keep_to_the_narrower_readers() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/older");
+    let open =
+        |file: &str| -> Golden { serde_json::from_str(&std::fs::read_to_string(folder.join(file)).unwrap()).unwrap() };
+    let Golden { trail, task, notes, status } = open("escalated.json");
+    let again = Snapshot::fold(&super::kit::parse(&brand()), &trail).unwrap();
+    assert_eq!((again.task, again.status), (task, status));
+    assert!(again.notes.question_for(Party::Buyer).is_some() && notes.question_for(Party::Buyer).is_none());
+    assert_eq!(again.notes.question_for(Party::Partner), notes.question_for(Party::Partner));
+
+    let Golden { trail, task, notes, status } = open("returned.json");
+    let words = "a deadline=none remind=PT8H,PT1H within=PT40H respond=none finish business";
+    let again = Snapshot::fold(&super::kit::parse(&definition(words)), &trail).unwrap();
+    assert_eq!((again.task, again.status), (task, status));
+    assert!(notes.advice_for(Party::Partner).is_some() && notes.advice_for(Party::Buyer).is_none());
+    assert_eq!(again.notes, notes);
 }
 
 #[test]

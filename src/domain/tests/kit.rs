@@ -111,6 +111,7 @@ pub(super) fn name(refusal: &Refusal) -> &'static str {
         Refusal::HeldByOther => "held_by_other",
         Refusal::ResolutionNotAllowed => "resolution_not_allowed",
         Refusal::AlreadyDecided { .. } => "already_decided",
+        Refusal::AlreadyVoted { .. } => "already_voted",
         Refusal::StageMismatch => "stage_mismatch",
         Refusal::RoundMismatch => "round_mismatch",
         Refusal::WrongPhase => "wrong_phase",

@@ -55,7 +55,17 @@ pub(super) fn sequences() -> impl Strategy<Value = (Value, Vec<Vec<u8>>)> {
 }
 
 /// Plays a sequence; calls `seen` with every state. A task that is over gets a few more commands; then another begins.
-pub(super) fn play(definition: &Value, rolls: &[Vec<u8>], mut seen: impl FnMut(&Play)) {
+pub(super) fn play(definition: &Value, rolls: &[Vec<u8>], seen: impl FnMut(&Play)) {
+    play_by(definition, rolls, |play, step| drop(play.run(step)), seen);
+}
+
+/// The same, where `act` carries out a step.
+pub(super) fn play_by(
+    definition: &Value,
+    rolls: &[Vec<u8>],
+    mut act: impl FnMut(&mut Play, &str),
+    mut seen: impl FnMut(&Play),
+) {
     let mut play = Play::open(definition);
     let mut over = 0;
     seen(&play);
@@ -63,7 +73,7 @@ pub(super) fn play(definition: &Value, rolls: &[Vec<u8>], mut seen: impl FnMut(&
         let step = next(&play, &mut Dice(rolls));
         // What no task could accept does not get as far as `decide`.
         if ["wait", "back", "erase"].iter().any(|verb| step.starts_with(verb)) || play.try_command(&step).is_ok() {
-            play.run(&step);
+            act(&mut play, &step);
             seen(&play);
         }
         over += usize::from(play.snapshot.task.phase().is_terminal());

@@ -37,6 +37,8 @@ const REFUSED: &[Case] = &[
     ("a rejection by somebody who is not named", "a panel", "reject chi", "not_a_reviewer"),
     ("nobody approves their own work", "a required", "submit anna; approve anna", "self_approval"),
     ("the same person may not approve twice", "a; b distinct=a", "approve bo; approve bo", "not_distinct"),
+    ("the same approval stands already", "a quorum=2,2", "approve bo; approve bo", "already_voted"),
+    ("the same rejection stands already", "a quorum=2,2", "reject bo; reject bo", "already_voted"),
     ("a rejection says why", "a", "reject bo bare", "/feedback"),
     ("a rejection goes where the stage says", "a; b back=b", "approve bo; reject anna a", "/return_to"),
     ("an escalation goes to whom the stage says", "a", "escalate bo buyer", "/to"),

@@ -89,6 +89,7 @@ codes! {
         Blank "blank" "A text holds nothing but white space.";
         TooLong "too_long" "A text has more characters than allowed.";
         ControlCharacter "control_character" "A text holds control characters other than line breaks and tabs.";
+        Reserved "reserved" "A reviewer's id is a name of the service itself: `service`, `system` or `stagegate`.";
         InvalidKey "invalid_key" "A key is not 1 to 64 of the characters a-z, 0-9 and -.";
         InvalidDuration "invalid_duration" "A duration is not ISO 8601 weeks, days, hours, minutes and seconds.";
         OutOfRange "out_of_range" "A number or a duration is out of bounds.";

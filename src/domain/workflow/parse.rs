@@ -235,7 +235,7 @@ fn panel(fields: &Fields, context: &Context) -> Read<Option<Panel>> {
         let rejections = fields.or("rejections", 1, |node| node.number(1..=100));
         Ok(Quorum { approvals: approvals?, rejections: rejections? })
     });
-    let reviewers = fields.or("reviewers", Vec::new(), |node| node.set(0..=100, Node::text, PartialEq::eq));
+    let reviewers = fields.or("reviewers", Vec::new(), |node| node.set(0..=100, Node::actor, PartialEq::eq));
     let self_approval = fields.or("self_approval", false, Node::boolean);
     let distinct_from = fields.or("distinct_from", Vec::new(), |node| {
         node.set(0..=50, |node| stage_reference(node, context.position, false), PartialEq::eq)

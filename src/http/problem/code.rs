@@ -51,7 +51,7 @@ codes! {
     Forbidden "forbidden" FORBIDDEN "Not open to this party" "The operation is not open to the party that the credential belongs to.";
     WrongParty "wrong_party" FORBIDDEN "Another party's call" "This command is for another party to send here: the stage's reviewing party, or the one that was escalated to.";
     NotAReviewer "not_a_reviewer" FORBIDDEN "Not a reviewer" "The actor is not among the stage's named reviewers.";
-    SelfApproval "self_approval" FORBIDDEN "Own work" "The actor handed in the latest revision and may not approve it.";
+    SelfApproval "self_approval" FORBIDDEN "Own work" "The actor handed in the latest revision, or an earlier one in the same round, and may not approve it.";
     NotDistinct "not_distinct" FORBIDDEN "Approved before" "The actor's approval counted in a stage that this one must be distinct from.";
     HeldByOther "held_by_other" FORBIDDEN "Held by another party" "Another party put the task on hold; it or the platform resumes it.";
     ResolutionNotAllowed "resolution_not_allowed" FORBIDDEN "Resolution not allowed" "The partner may resolve an escalation with `approve` only on stages that the partner reviews.";
@@ -63,6 +63,7 @@ codes! {
     SlowBody "slow_body" REQUEST_TIMEOUT "Body too slow" "The body did not arrive in time. Nothing was done.";
     TaskExists "task_exists" CONFLICT "Task exists" "There is a task with this id that was opened with another body.";
     AlreadyDecided "already_decided" CONFLICT "Already decided" "The stage was decided in that round; `decision` is what counts.";
+    AlreadyVoted "already_voted" CONFLICT "Same vote stands" "The actor's vote on this revision stands, as `recorded.seq`, and says the same. Nothing was recorded; there is nothing to do.";
     StageMismatch "stage_mismatch" CONFLICT "Another stage" "The task is not at the stage that the command names.";
     RoundMismatch "round_mismatch" CONFLICT "Another round" "The stage is not in the round that the command names.";
     WrongPhase "wrong_phase" CONFLICT "Not now" "The command has no effect in the task's phase; `allowed` lists what is open to this caller.";
@@ -73,7 +74,7 @@ codes! {
     AlreadyCancelling "already_cancelling" CONFLICT "Already cancelling" "The cancellation was requested before and is under way.";
     Cancelling "cancelling" CONFLICT "Being cancelled" "The task is being cancelled. A decision was recorded, as `recorded.seq`, and moves nothing.";
     TaskClosed "task_closed" CONFLICT "Task closed" "The task has ended. A late decision was recorded, as `recorded.seq`, and moves nothing.";
-    LimitReached "limit_reached" CONFLICT "Limit reached" "The task has as many revisions or status updates, or the partner or the platform as many workflows, versions, keys or webhooks, as it may have; `detail` names the limit.";
+    LimitReached "limit_reached" CONFLICT "Limit reached" "The task has as many revisions, status updates or trail entries, the actor as many votes on the revision, or the partner or the platform as many workflows, versions, keys or webhooks, as it may have; `detail` names the limit.";
     FeedRestored "feed_restored" GONE "Feed restored" "The database was restored to a time before what the cursor `after` has seen. Read the feed from the start, without `after`; events that are known already have the same `id`.";
     PreconditionFailed "precondition_failed" PRECONDITION_FAILED "Changed meanwhile" "`If-Match` or `If-None-Match` does not hold of the current `ETag` of the caller's view, which is `etag`; without it there is none yet.";
     StaleRevision "stale_revision" PRECONDITION_FAILED "Newer revision" "The command is about a revision that is not the latest any more; `revision` is.";

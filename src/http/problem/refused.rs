@@ -105,6 +105,9 @@ fn refused(refusal: &Refusal, standing: Standing) -> Problem {
     if let Refusal::Cancelling { recorded } | Refusal::TaskClosed { recorded } = refusal {
         conflict.recorded = recorded.map(|seq| Recorded { seq });
     }
+    if let Refusal::AlreadyVoted { recorded } = refusal {
+        conflict.recorded = Some(Recorded { seq: *recorded });
+    }
     problem.with_conflict(conflict)
 }
 
@@ -136,6 +139,7 @@ fn code(refusal: &Refusal) -> Code {
         Refusal::HeldByOther => Code::HeldByOther,
         Refusal::ResolutionNotAllowed => Code::ResolutionNotAllowed,
         Refusal::AlreadyDecided { .. } => Code::AlreadyDecided,
+        Refusal::AlreadyVoted { .. } => Code::AlreadyVoted,
         Refusal::StageMismatch => Code::StageMismatch,
         Refusal::RoundMismatch => Code::RoundMismatch,
         Refusal::WrongPhase => Code::WrongPhase,

@@ -144,7 +144,7 @@ fn races() -> Vec<Race> {
 async fn of_a_timer_and_what_came_a_millisecond_before_one_takes_effect() {
     let (mut first, mut second) = (0, 0);
     for race in races() {
-        let (world, tasks) = race.prepare().await;
+        let (world, tasks) = Box::pin(race.prepare()).await;
         let worker = world.replica(&Clock::fixed(minute(race.due)), 4).await;
         world.service.clock.set(minute(race.due) - TimeDelta::milliseconds(1));
         let (answers, fired) = tokio::join!(race.send(&world, &tasks), worker.run_due());

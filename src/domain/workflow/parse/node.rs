@@ -7,7 +7,7 @@ use std::ops::RangeInclusive;
 use serde_json::{Map, Value};
 
 use super::super::finding::{Mistake, MistakeCode};
-use crate::domain::id::StageKey;
+use crate::domain::id::{ActorId, StageKey, is_reserved};
 use crate::domain::party::Party;
 use crate::domain::text::{self, Text};
 use crate::domain::time::{self, Span};
@@ -155,6 +155,14 @@ impl<'v> Node<'v> {
             };
             self.report(code, error)
         })
+    }
+
+    pub(super) fn actor(&self) -> Read<ActorId> {
+        let id = self.text()?;
+        if is_reserved(&id) {
+            return Err(self.report(MistakeCode::Reserved, "must not be a name of the service itself"));
+        }
+        Ok(id)
     }
 
     pub(super) fn key(&self) -> Read<StageKey> {

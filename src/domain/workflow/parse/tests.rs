@@ -142,6 +142,11 @@ fn values() -> Vec<(&'static str, Value, Vec<&'static str>)> {
             json!(["u-1", "", "x".repeat(201)]),
             vec!["/stages/1/reviewers/1 blank", "/stages/1/reviewers/2 too_long"],
         ),
+        (
+            "/stages/1/reviewers",
+            json!(["u-1", "System", "service-desk", "stagegate"]),
+            vec!["/stages/1/reviewers/1 reserved", "/stages/1/reviewers/3 reserved"],
+        ),
         ("/stages/3/key", json!("D"), vec!["/stages/3/key invalid_key"]),
         ("/stages/3/key", json!("../x"), vec!["/stages/3/key invalid_key"]),
         ("/stages/3/key", json!("d".repeat(64)), vec![]),
