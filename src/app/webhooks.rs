@@ -133,7 +133,7 @@ pub async fn list_webhooks(app: &App, owner: Owner) -> Result<Vec<Endpoint>, Err
     Ok(endpoints.into_iter().map(|endpoint| as_of(endpoint, now)).collect())
 }
 
-/// What waits for these endpoints of one owner, by id; nothing where nothing is pending. More than [`BACKLOG`] deliveries are not counted.
+/// What waits for these endpoints of one owner, by id; nothing where nothing is pending. Of each, 500 are counted at the most.
 pub async fn list_backlogs(app: &App, owner: Owner, endpoints: &[Endpoint]) -> Result<HashMap<String, Backlog>, Error> {
     let ids: Vec<&str> = endpoints.iter().map(|endpoint| endpoint.key.id.as_str()).collect();
     Ok(store::webhooks::list_backlogs(&app.pool, owner, &ids, BACKLOG).await?)

@@ -3,9 +3,9 @@
 //! A search finds lines (one task's events to one endpoint, [`deliveries::Line`]) in which something is due; each endpoint found is visited, which sends
 //! what is due there, several lines at a time. What may be sent, in which order, and what follows from an answer is said elsewhere.
 //!
-//! **Fairness.** The slots are shared by owner ([`slots`]): however many endpoints an owner has and however long they take, another one who holds no slot gets
+//! **Fairness.** The slots are shared by owner (`slots`): however many endpoints an owner has and however long they take, another one who holds no slot gets
 //! one at once. A search gives the first of each owner before the second of any. An endpoint has one visit at a time; it gets more attempts side by side as it accepts
-//! quickly ([`pace`]). One that fails gets a single attempt at a time,
+//! quickly (`pace`). One that fails gets a single attempt at a time,
 //! a slow one four at most, and all of those together have half of the slots.
 //!
 //! **Sharing.** Nothing is claimed by a search. Two replicas that find the same line ask for its head, and one gets it.
