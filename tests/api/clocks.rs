@@ -98,6 +98,35 @@ async fn a_replica_whose_clock_is_too_far_off_runs_no_timers_and_is_not_ready() 
 }
 
 #[tokio::test]
+async fn a_deadline_fires_once_and_off_by_no_more_than_the_clocks_differ() {
+    let within = json!({ "within": "PT1H", "on_timeout": { "action": "escalate", "to": "platform" } });
+    let stage = json!({ "key": "a", "name": "A", "buyer_label": "In A", "deadline": within });
+    for by in [-MOST, MOST] {
+        let parties = Parties::start().await;
+        parties.register("timed", &json!({ "name": "Timed", "stages": [stage] })).await;
+        let id = parties.open("timed").await;
+        let clock = &parties.service.clock;
+        let due = clock.now() + TimeDelta::hours(1);
+        let other = ahead(&parties, by);
+        let (here, there) = (Arc::clone(&parties.service.app), app(&parties, &other));
+        let (here, there) = (Timers::new(here), Timers::new(there));
+        // In each second the replica fires whose clock has come to the due time first.
+        let mut fired = Vec::new();
+        for second in -20..=20 {
+            clock.set(due + TimeDelta::seconds(second));
+            other.set(due + TimeDelta::seconds(second) + by);
+            if there.run_due().await.unwrap() + here.run_due().await.unwrap() > 0 {
+                fired.push(second);
+            }
+        }
+        let first = if by > TimeDelta::zero() { -by.num_seconds() } else { 0 };
+        assert_eq!(fired, [first], "{by}");
+        let escalated = parties.trail(&id).await.iter().filter(|entry| entry["type"] == "task.stage_escalated").count();
+        assert_eq!(escalated, 1);
+    }
+}
+
+#[tokio::test]
 async fn the_machines_clock_is_compared_with_the_databases() {
     let parties = Parties::start().await;
     let app = app(&parties, &Clock::system());
