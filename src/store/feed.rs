@@ -1,5 +1,7 @@
 //! The feed: the rows of all trails, and the notices to owners of webhooks, in the order of [`super::horizon`]; and where it has got to.
 
+use std::collections::BTreeSet;
+
 use sqlx::types::Uuid;
 
 use super::events::Record;
@@ -24,6 +26,11 @@ pub struct Position {
 impl Position {
     /// Before all rows.
     pub const START: Self = Self { transaction: Transaction::NONE, task_id: TaskId(Uuid::nil()), seq: 0 };
+
+    /// Behind all rows of a transaction. It names no row, and so nobody's task.
+    pub fn after(transaction: Transaction) -> Self {
+        Self { transaction, task_id: TaskId(Uuid::max()), seq: i64::MAX.unsigned_abs() }
+    }
 
     /// The notice's id, if it is one.
     pub fn notice(&self) -> Option<Uuid> {
@@ -230,22 +237,64 @@ pub async fn load_notices(pool: &Pool, ids: &[Uuid]) -> Result<Vec<Notice>, Erro
     rows.collect()
 }
 
-/// The last transaction before `horizon` that wrote a row; none: there are none.
-pub async fn find_last(pool: &Pool, horizon: Transaction) -> Result<Option<Transaction>, Error> {
-    let (epoch, number) = horizon.columns();
-    let row = sqlx::query!(
-        r#"/* search: end of the feed */
-           select epoch as "epoch!", xid::text as "xid!" from (
-               (select epoch, xid from task_events where (epoch, xid) < ($1, $2::text::xid8) order by epoch desc, xid desc limit 1)
+/// What is new in a span of the feed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct News {
+    /// Who has rows there.
+    pub owners: BTreeSet<Owner>,
+    /// The last transaction that wrote one; none if there is none, or [`News::more`].
+    pub last: Option<Transaction>,
+    /// Whether not all rows were looked at, so that others may have some, too.
+    pub more: bool,
+}
+
+impl News {
+    /// Whether this owner may have rows there.
+    pub fn concern(&self, owner: Owner) -> bool {
+        self.more || self.owners.contains(&owner)
+    }
+}
+
+/// Whose rows the transactions from `since` on and before `horizon` wrote. With `limit` rows or more, only that there are more.
+pub async fn list_news(pool: &Pool, (since, horizon): (Transaction, Transaction), limit: usize) -> Result<News, Error> {
+    let ((epoch, number), (horizon_epoch, horizon)) = (since.columns(), horizon.columns());
+    let rows = sqlx::query!(
+        r#"/* search: owners in the feed */
+           with looked as materialized (
+               (select epoch, xid, task_id, null::uuid as owner_id from task_events
+                where (epoch, xid) >= ($1, $2::text::xid8) and (epoch, xid) < ($3, $4::text::xid8)
+                order by epoch, xid, task_id, seq limit $5)
                union all
-               (select epoch, xid from webhook_notices where (epoch, xid) < ($1, $2::text::xid8) order by epoch desc, xid desc limit 1)
-           ) found
-           order by found.epoch desc, found.xid desc limit 1"#,
+               (select epoch, xid, null::uuid, owner_id from webhook_notices
+                where (epoch, xid) >= ($1, $2::text::xid8) and (epoch, xid) < ($3, $4::text::xid8)
+                order by epoch, xid, id limit $5)
+           ), last as (
+               select epoch, xid, (select count(*) from looked) as rows from looked order by epoch desc, xid desc limit 1
+           ), owned as (
+               select distinct task_id is null as is_notice,
+                   coalesce(owner_id, (select tasks.partner_id from tasks where tasks.task_id = looked.task_id)) as owner_id
+               from looked
+           )
+           select epoch as "epoch!", xid::text as "xid!", rows as "rows!", is_notice as "is_notice!", owner_id as "owner_id!"
+           from last cross join owned"#,
         epoch,
         number,
+        horizon_epoch,
+        horizon,
+        count(limit),
     );
-    let row = row.fetch_optional(pool).await?;
-    row.map(|row| Transaction::read(row.epoch, &row.xid, Place { table: "task_events", key: "xid" })).transpose()
+    let mut news = News::default();
+    for row in rows.fetch_all(pool).await? {
+        let last = Transaction::read(row.epoch, &row.xid, Place { table: "task_events", key: "xid" })?;
+        news.more = row.rows >= count(limit);
+        news.last = Some(last).filter(|_| !news.more);
+        news.owners.insert(Owner::of(row.owner_id));
+        // The platform reads the events of all tasks, and of notices its own.
+        if !row.is_notice {
+            news.owners.insert(Owner::Platform);
+        }
+    }
+    Ok(news)
 }
 
 fn count(rows: usize) -> i64 {

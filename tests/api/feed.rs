@@ -7,18 +7,22 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use stagegate::app::App;
+use stagegate::app::feed::tail;
 use stagegate::http::middleware::Limits;
 use stagegate::http::{AppState, Settings, Surface};
 use stagegate::ids;
 use stagegate::store::horizon::begin_epoch;
 use stagegate::worker::checkpoints::Checkpoints;
 use tokio::task::JoinSet;
+use tracing_subscriber::layer::SubscriberExt as _;
 
 use crate::harness::commands::{approve, at, cancel, escalate, reject, resolve, submit, update, with};
 use crate::harness::database::hold;
 use crate::harness::parties::{Client, Parties, code, text};
 use crate::harness::service::{PLATFORM_KEY, Service};
 use crate::log::{seconds, settle, tick};
+use crate::statements::Statements;
+use crate::waiting::run;
 
 /// A consumer of the feed, as one should be: what it keeps, it keeps together with the cursor.
 #[derive(Clone, Debug, Default)]
@@ -304,6 +308,7 @@ async fn a_partner_among_many_goes_on_in_steps() {
 #[tokio::test]
 async fn waiting_ends_with_an_event_and_with_its_time() {
     let parties = Parties::start().await;
+    run(&parties.service.app);
     let id = parties.open("brand-campaign").await;
     let mut copy = Copy::default();
     copy.catch_up(&parties, &parties.partner).await;
@@ -328,6 +333,60 @@ async fn waiting_ends_with_an_event_and_with_its_time() {
     parties.service.app.drain();
     let page = tokio::time::timeout(Duration::from_secs(30), waiting).await.expect("it goes on waiting").unwrap();
     assert_eq!((&page["items"], &page["next"]), (&json!([]), &json!(copy.cursor)));
+}
+
+// On one thread, to which the log of statements is confined.
+#[tokio::test(flavor = "current_thread")]
+async fn what_one_owner_writes_costs_nothing_for_those_who_wait_for_others() {
+    let parties = Parties::start().await;
+    let app = run(&parties.service.app);
+    let task = parties.open("brand-campaign").await;
+    let mut quiet = JoinSet::new();
+    for partners in 1..=5 {
+        let stranger = parties.another_partner().await;
+        for _ in 0..60 {
+            let reader = stranger.clone();
+            quiet.spawn(async move { reader.read("/api/v1/events?wait=55").await });
+        }
+        until_waiting(&app, 60 * partners).await;
+    }
+    let mut copy = Copy::default();
+    copy.catch_up(&parties, &parties.partner).await;
+
+    let statements = Statements::default();
+    // As in `statements`: with two subscribers, all call sites ask whether anybody listens.
+    let _second = tracing::Dispatch::new(tracing_subscriber::registry());
+    let log = tracing::subscriber::set_default(tracing_subscriber::registry().with(statements.clone()));
+    for _ in 0..3 {
+        let (path, reader) = (copy.path("wait=55"), parties.partner.clone());
+        let waiting = tokio::spawn(async move { reader.read(&path).await });
+        until_waiting(&app, 301).await;
+        parties.partner.done(&task, &update("news")).await;
+        let page = waiting.await.unwrap();
+        assert_eq!(page["items"][0]["type"], "task.status_updated", "{page}");
+        copy.cursor = Some(text(&page["next"]));
+    }
+    let sent = statements.take();
+    drop(log);
+    let count = |search: &str| sent.iter().filter(|statement| statement.contains(search)).count();
+    let (looks, pages) = (count("/* search: owners in the feed */"), count("/* search: feed */"));
+    assert!(looks >= 3, "{sent:#?}");
+    assert!((6..=12).contains(&pages), "of the one whose events they are, and of no other: {pages}");
+    assert!(sent.len() < 300, "{} statements", sent.len());
+    app.drain();
+    while let Some(page) = quiet.join_next().await {
+        assert_eq!(page.unwrap()["items"], json!([]));
+    }
+}
+
+/// Until so many requests wait for the feed.
+async fn until_waiting(app: &App, readers: usize) {
+    let counted = async {
+        while tail::count(app) != readers {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(50), counted).await.expect("they wait");
 }
 
 #[tokio::test]
