@@ -97,7 +97,8 @@
 //! running, as the log does. The status after an old event is not stored; it is folded from the trail, within a bound per page. A body is made in
 //! [`domain::feed`] alone and says nothing as of now, so that it is the same at every reading. A restored database counts its transactions anew, so
 //! `stagegate migrate --restored` begins another epoch, which goes before the transaction in the order. While somebody waits, one worker
-//! per replica ([`app::feed::tail`]) looks for what is new: two statements, however many wait. It wakes those whose rows it finds, and they read up to its horizon.
+//! per replica ([`app::feed::tail`]) looks for what is new: two statements, however many wait. It wakes those whose rows it finds, and they read up to its horizon. A cursor is the reader's own last row, or the
+//! beginning or end of a committed transaction, never a row of others or the horizon.
 //!
 //! **Who reads what.** [`domain::audit::fields`] decides it for every door. A text that status or task still shows is folded into the notes with its readers, as that
 //! table gives them; a view asks for a text in the name of its reader. A rule about a reader looks at the event alone, so an event names whom it is for.

@@ -27,7 +27,12 @@ impl Position {
     /// Before all rows.
     pub const START: Self = Self { transaction: Transaction::NONE, task_id: TaskId(Uuid::nil()), seq: 0 };
 
-    /// Behind all rows of a transaction. It names no row, and so nobody's task.
+    /// Before all rows of a transaction. It names nobody's task.
+    fn before(transaction: Transaction) -> Self {
+        Self { transaction, task_id: TaskId(Uuid::nil()), seq: 0 }
+    }
+
+    /// Behind all rows of a transaction. It names nobody's task.
     pub fn after(transaction: Transaction) -> Self {
         Self { transaction, task_id: TaskId(Uuid::max()), seq: i64::MAX.unsigned_abs() }
     }
@@ -54,17 +59,44 @@ pub const WINDOW: u32 = 5_000;
 
 /// Up to `limit` rows after `after` and before `horizon`; of a partner, those of its tasks among the next [`WINDOW`] rows. Notices are their
 /// owner's alone.
+///
+/// Where to go on names no row of others: it is the owner's last row, or the beginning or end of a committed transaction. Where one
+/// transaction of others fills the window, the search goes on behind it.
 pub async fn list(
     pool: &Pool,
     (after, horizon): (Position, Transaction),
     owner: Owner,
     limit: usize,
 ) -> Result<Found, Error> {
+    let window = match owner {
+        Owner::Partner(_) => i64::from(WINDOW),
+        Owner::Platform => count(limit + 1),
+    };
+    let mut from = after;
+    loop {
+        let looked = look(pool, (from, horizon), owner, (limit, window)).await?;
+        let Some(last) = looked.last().map(|last| last.position) else {
+            let next = if from == after { after } else { Position::after(from.transaction) };
+            return Ok(Found { rows: Vec::new(), next, more: false });
+        };
+        match Found::of(&looked, from, (limit, window)) {
+            Some(found) => return Ok(found),
+            None => from = last,
+        }
+    }
+}
+
+/// One look at the next `window` rows: those that are shown, up to one more than `limit`, and the last one, if it is not beyond them.
+async fn look(
+    pool: &Pool,
+    (after, horizon): (Position, Transaction),
+    owner: Owner,
+    (limit, window): (usize, i64),
+) -> Result<Vec<Looked>, Error> {
     let partner = match owner {
         Owner::Partner(partner) => Some(partner.0),
         Owner::Platform => None,
     };
-    let window = if partner.is_some() { i64::from(WINDOW) } else { count(limit + 1) };
     let ((epoch, number), (horizon_epoch, horizon)) = (after.transaction.columns(), horizon.columns());
     // The row that was looked at last comes along, whosever it is, as long as it is not beyond the page.
     let rows = sqlx::query!(
@@ -110,8 +142,7 @@ pub async fn list(
         let position = Position { transaction, task_id: TaskId(row.task_id), seq: place.unsigned(row.seq)? };
         Ok(Looked { position, place: row.place, shown: row.shown })
     });
-    let rows: Vec<Looked> = rows.collect::<Result<_, Error>>()?;
-    Ok(Found::of(rows, after, (limit, window)))
+    rows.collect()
 }
 
 /// A row that was looked at.
@@ -124,23 +155,25 @@ struct Looked {
 }
 
 impl Found {
-    /// The page of these rows: those that are shown and the one that was looked at last.
-    fn of(rows: Vec<Looked>, after: Position, (limit, window): (usize, i64)) -> Self {
-        let mut found = Self { rows: Vec::new(), next: after, more: false };
-        for Looked { position, place, shown } in rows {
-            if found.rows.len() == limit {
-                found.more = true;
-                // A row that is not shown, and the last one, need not be looked at again.
-                if shown {
-                    return found;
-                }
-            }
-            if shown {
-                found.rows.push(position);
-            }
-            (found.next, found.more) = (position, place == window);
+    /// The page of these rows. None where they are all of others, and of the transaction in which `from` is.
+    fn of(looked: &[Looked], from: Position, (limit, window): (usize, i64)) -> Option<Self> {
+        let mut rows: Vec<Position> = looked.iter().filter(|row| row.shown).map(|row| row.position).collect();
+        let last = looked.last()?;
+        if rows.len() > limit {
+            rows.truncate(limit);
+            let next = rows.last().copied()?;
+            return Some(Self { rows, next, more: true });
         }
-        found
+        let more = last.place == window;
+        let next = if last.shown {
+            last.position
+        } else if more {
+            // The transaction may go on beyond the window.
+            rows.last().copied().unwrap_or(from).max(Position::before(last.position.transaction))
+        } else {
+            Position::after(last.position.transaction)
+        };
+        (next > from).then_some(Self { rows, next, more })
     }
 }
 

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
 use serde_json::{Value, json};
 use stagegate::app::App;
 use stagegate::app::feed::tail;
@@ -283,9 +285,26 @@ async fn a_partner_among_many_goes_on_in_steps() {
     // As many rows of somebody else's as need three looks.
     let many = "insert into task_events (task_id, seq, cause_seq, type, stage, round, party, recorded_at, entry, data, personal, hash)
         select task_id, n, cause_seq, 'task.resumed', stage, round, party, recorded_at, entry, data, personal, hash
-        from task_events, generate_series(3, 12000) n where task_id = $1 and seq = 2";
+        from task_events, generate_series($2, $3) n where task_id = $1 and seq = 2";
     let id: uuid::Uuid = busy.parse().unwrap();
-    sqlx::query(many).bind(id).execute(&mut parties.service.db.owner().await).await.unwrap();
+    let mut owner = parties.service.db.owner().await;
+    for thousand in 0..12 {
+        let insert = sqlx::query(many).bind(id).bind((thousand * 1000).max(3)).bind(thousand * 1000 + 999);
+        insert.execute(&mut owner).await.unwrap();
+    }
+    let (stranger, own) = with_a_task(&parties).await;
+    settle(&parties).await;
+    let mut copy = Copy::default();
+    let mut looks = 1;
+    while copy.read(&stranger, "wait=55").await {
+        assert!(copy.items.is_empty());
+        looks += 1;
+    }
+    assert_eq!((looks, copy.rows()), (3, vec![(own.clone(), 1), (own, 2)]));
+}
+
+/// Another partner, and a task of its own.
+async fn with_a_task(parties: &Parties) -> (Client, String) {
     let stranger = parties.another_partner().await;
     let added = parties.platform.read("/api/v1/partners").await;
     let partner_id =
@@ -295,14 +314,62 @@ async fn a_partner_among_many_goes_on_in_steps() {
     let own = ids::new().to_string();
     let opening = with(parties.opening(&own, "one"), &json!({ "partner_id": partner_id }));
     assert_eq!(parties.platform.call("POST", "/api/v1/tasks", &opening).await.status, 201);
-    settle(&parties).await;
-    let mut copy = Copy::default();
-    let mut looks = 1;
-    while copy.read(&stranger, "wait=55").await {
-        assert!(copy.items.is_empty());
-        looks += 1;
+    (stranger, own)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_cursor_names_a_row_of_its_reader_or_a_committed_transaction_while_others_write() {
+    let parties = Parties::start().await;
+    run(&parties.service.app);
+    let (reader, own) = with_a_task(&parties).await;
+    // One transaction of others is more than a look.
+    let busy: uuid::Uuid = parties.open("brand-campaign").await.parse().unwrap();
+    let many = "insert into task_events (task_id, seq, cause_seq, type, stage, round, party, recorded_at, entry, data, personal, hash)
+        select task_id, n, cause_seq, 'task.resumed', stage, round, party, recorded_at, entry, data, personal, hash
+        from task_events, generate_series(3, 12000) n where task_id = $1 and seq = 2";
+    sqlx::query(many).bind(busy).execute(&mut parties.service.db.owner().await).await.unwrap();
+    let stop = Arc::new(AtomicBool::new(false));
+    let (writer, stopped) = (parties.platform.clone(), Arc::clone(&stop));
+    let opening = parties.opening("", "brand-campaign");
+    let writing = tokio::spawn(async move {
+        while !stopped.load(Ordering::SeqCst) {
+            let opening = with(opening.clone(), &json!({ "id": ids::new().to_string() }));
+            assert_eq!(writer.call("POST", "/api/v1/tasks", &opening).await.status, 201);
+        }
+    });
+    let (mut copy, mut cursors) = (Copy::default(), Vec::new());
+    for turn in 0..12 {
+        copy.read(&reader, ["limit=1", "limit=100", "wait=1"][turn % 3]).await;
+        cursors.push(copy.cursor.clone().unwrap());
+        if turn == 6 {
+            let mine = json!({ "immediate": true });
+            parties.platform.done(&own, &with(cancel(), &mine)).await;
+        }
     }
-    assert_eq!((looks, copy.rows()), (3, vec![(own.clone(), 1), (own, 2)]));
+    stop.store(true, Ordering::SeqCst);
+    writing.await.unwrap();
+    copy.catch_up(&parties, &reader).await;
+    assert!(copy.rows().iter().all(|(task, _)| *task == own) && copy.items.len() >= 3, "{:?}", copy.rows());
+    let known: Vec<(String, String)> = sqlx::query_as("select xid::text, task_id::text from task_events")
+        .fetch_all(&parties.service.db.pool)
+        .await
+        .unwrap();
+    for cursor in cursors {
+        let (number, task, seq) = decoded(&cursor);
+        let nobody = uuid::Uuid::parse_str(&task).is_ok_and(|id| id.is_nil() || id.is_max());
+        assert!(task == own || nobody, "{number} {task} {seq}");
+        assert!(known.iter().any(|(xid, _)| *xid == number.to_string()), "{number} is no transaction that wrote");
+    }
+    // A cursor of an earlier version may name any row.
+    let (xid, task) = known.iter().find(|(_, task)| *task == busy.to_string()).unwrap();
+    let earlier = BASE64URL.encode(json!([0, xid.parse::<u64>().unwrap(), task, 2]).to_string());
+    reader.read(&format!("/api/v1/events?after={earlier}")).await;
+}
+
+/// The transaction, task and `seq` of a cursor.
+fn decoded(cursor: &str) -> (u64, String, u64) {
+    let key: Value = serde_json::from_slice(&BASE64URL.decode(cursor).unwrap()).unwrap();
+    (key[1].as_u64().unwrap(), text(&key[2]), key[3].as_u64().unwrap())
 }
 
 #[tokio::test]
@@ -451,8 +518,6 @@ async fn settle_after_restore(parties: &Parties) {
 
 /// A cursor whose transaction has another number.
 fn shifted(cursor: &str, by: u64) -> String {
-    use base64::Engine as _;
-    use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
     let mut key: Value = serde_json::from_slice(&BASE64URL.decode(cursor).unwrap()).unwrap();
     key[1] = json!(key[1].as_u64().unwrap() + by);
     BASE64URL.encode(key.to_string())
