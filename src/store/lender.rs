@@ -270,12 +270,12 @@ impl Pool {
 impl Inner {
     /// Waits for a permit. A line that is too long, or moves too slowly, is refused.
     async fn enter(&self, lane: Lane) -> Result<Permit, sqlx::Error> {
-        let line = match lane {
+        let waiting = match lane {
             Lane::Common => &self.waiting,
             Lane::Decisions => &self.deciding,
         };
-        let place = Place(line);
-        if line.fetch_add(1, Ordering::Relaxed) >= LINE * self.connections as usize {
+        let place = Place(waiting);
+        if waiting.fetch_add(1, Ordering::Relaxed) >= LINE * self.connections as usize {
             return Err(self.none_free());
         }
         let permit = timeout(self.limits.wait, self.permit(lane)).await;

@@ -89,10 +89,10 @@ impl Tail {
         let mut followed = self.followed();
         let horizon = followed.looked.map_or(Transaction::NONE, |looked| looked.horizon);
         let found = Found { horizon, quiet: None };
-        let follower = followed.owners.entry(owner).or_insert_with(|| watch::Sender::new(found)).subscribe();
+        let news = followed.owners.entry(owner).or_insert_with(|| watch::Sender::new(found)).subscribe();
         drop(followed);
         self.first_waits.notify_one();
-        Follower(follower)
+        Follower(news)
     }
 
     /// How many readers wait.
