@@ -1,7 +1,7 @@
 //! The end of the feed, read once for all who wait for it to go on.
 //!
 //! While somebody waits, one worker per process ([`run`]) looks for new rows: after this process has written, and otherwise every
-//! [`INTERVAL`]. A look is two statements, however many readers wait. It wakes the readers whose owner has new rows and gives them the
+//! `INTERVAL`. A look is two statements, however many readers wait. It wakes the readers whose owner has new rows and gives them the
 //! horizon that it read.
 //!
 //! Nothing is missed between a reader's own read and the first look for it: each owner's channel says up to which horizon to read, and
