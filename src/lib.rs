@@ -62,7 +62,8 @@
 //! statement is under way, the answer is put together.
 //!
 //! **Overload.** Every line has its bound: transitions that wait to be written, statements that wait for a connection. Beyond it the answer is `503` with
-//! `Retry-After`, at once, and for a command before anything is read.
+//! `Retry-After`, at once, and for a command before anything is read. A quarter of the connections, with a line of its own, is kept for what commands and timers
+//! read: they take `decisions` in [`app::App`], everything else takes `pool`, so readers cannot keep decisions waiting.
 //!
 //! **The network to the database.** Every wait for it has a limit on our side, above the server's own: [`store::Limits`], kept by one file (`store/session.rs`; a
 //! test fails where another holds a connection). What ran into a limit, lost its connection or was told that the server stops or takes no writes is closed, and so are all
@@ -95,8 +96,9 @@
 //! **The feed.** [`app::feed`] gives out all trails in one order that never changes: by epoch, transaction, task and `seq`, below the oldest transaction still
 //! running, as the log does. The status after an old event is not stored; it is folded from the trail, within a bound per page. A body is made in
 //! [`domain::feed`] alone and says nothing as of now, so that it is the same at every reading. A restored database counts its transactions anew, so
-//! `stagegate migrate --restored` begins another epoch, which goes before the transaction in the order. While somebody waits, one task
-//! per replica looks for the end of the feed.
+//! `stagegate migrate --restored` begins another epoch, which goes before the transaction in the order. While somebody waits, one worker
+//! per replica ([`app::feed::tail`]) looks for what is new: two statements, however many wait. It wakes those whose rows it finds, and they read up to its horizon. A cursor is the reader's own last row, or the
+//! beginning or end of a committed transaction, never a row of others or the horizon.
 //!
 //! **Who reads what.** [`domain::audit::fields`] decides it for every door. A text that status or task still shows is folded into the notes with its readers, as that
 //! table gives them; a view asks for a text in the name of its reader. A rule about a reader looks at the event alone, so an event names whom it is for.

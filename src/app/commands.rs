@@ -130,7 +130,7 @@ pub async fn find_target(app: &App, caller: &Caller, id: TaskId) -> Result<Targe
         return Err(store::Error::Full.into());
     }
     let Some(task) = app.recent.find(id).await else {
-        return Ok(Target { task: Arc::new(super::tasks::find_visible(app, caller, id).await?), fresh: true });
+        return Ok(Target { task: Arc::new(super::tasks::find_to_decide(app, caller, id).await?), fresh: true });
     };
     if task.is_open_to(caller) { Ok(Target { task, fresh: false }) } else { Err(Error::NotFound) }
 }
@@ -146,7 +146,7 @@ pub async fn post_event(app: &Arc<App>, caller: &Caller, target: Target, request
 
 /// Handles the earliest due timer of a task, if one is due; whether there was one.
 pub async fn tick(app: &App, id: TaskId) -> Result<bool, Error> {
-    let task = super::tasks::load(app, id).await?.ok_or(Error::NotFound)?;
+    let task = super::tasks::load_to_decide(app, id).await?.ok_or(Error::NotFound)?;
     Ok(tick_until_quiet(app, task, 1).await? > 0)
 }
 
@@ -176,7 +176,7 @@ pub async fn tick_until_quiet(app: &App, mut task: Loaded, most: u32) -> Result<
                 turn = Some(app.turns.take(id).await?);
             }
         }
-        task = super::tasks::load(app, id).await?.ok_or(Error::NotFound)?;
+        task = super::tasks::load_to_decide(app, id).await?.ok_or(Error::NotFound)?;
     }
 }
 
@@ -238,7 +238,7 @@ async fn rehearse(app: &App, party: Party, task: &Loaded, request: &Request) -> 
 }
 
 async fn reload(app: &App, task: &Loaded) -> Result<Arc<Loaded>, Error> {
-    super::tasks::load(app, task.id()).await?.map(Arc::new).ok_or(Error::NotFound)
+    super::tasks::load_to_decide(app, task.id()).await?.map(Arc::new).ok_or(Error::NotFound)
 }
 
 async fn decide_on(app: &App, party: Party, task: &Loaded, request: &Request) -> Result<Transition, Error> {
@@ -257,7 +257,7 @@ async fn decide_on(app: &App, party: Party, task: &Loaded, request: &Request) ->
         Err(Refusal::AlreadyDecided { decision: None }) => {
             let place = command.meta().stage.as_ref().zip(command.meta().round);
             let found = match place {
-                Some((stage, round)) => store::events::find_decision(&app.pool, task.id(), stage, round).await?,
+                Some((stage, round)) => store::events::find_decision(&app.decisions, task.id(), stage, round).await?,
                 None => None,
             };
             let decision = found.and_then(|record| Decision::of(&record.event));
@@ -274,7 +274,7 @@ fn refused(party: Party, task: &Loaded, refusal: Refusal) -> Error {
 async fn find_late(app: &App, task: &Loaded, command: &Command) -> Result<Option<u64>, Error> {
     let Some(Sender { party, actor: Some(actor), .. }) = &command.meta().sender else { return Ok(None) };
     let (stage, round) = (&task.snapshot().status.stage.key, task.snapshot().task.round());
-    Ok(store::events::find_late(&app.pool, task.id(), (*party, &actor.id), (stage, round)).await?)
+    Ok(store::events::find_late(&app.decisions, task.id(), (*party, &actor.id), (stage, round)).await?)
 }
 
 fn prepare(task: &Loaded, transition: &Transition, digest: Option<[u8; 32]>) -> Prepared {
@@ -300,7 +300,7 @@ async fn as_of(
     let is_present = task.snapshot().task.version() == last;
     let after = if is_present { first - 1 } else { 0 };
     let count = u32::try_from(last - after).map_err(|_| Error::impossible("a trail of more than 2^32 events"))?;
-    let rows = store::events::list(&app.pool, task.id(), after, count).await?;
+    let rows = store::events::list(&app.decisions, task.id(), after, count).await?;
     let (events, rows): (Vec<Event>, Vec<Sealed>) = rows.into_iter().map(|row| (row.event, row.sealed)).unzip();
     let folded = if is_present { Some(task.snapshot().clone()) } else { Snapshot::fold(&task.workflow, &events) };
     let snapshot = folded.ok_or_else(|| Error::impossible("a trail without an opening"))?;
@@ -310,7 +310,9 @@ async fn as_of(
 /// The answer to a command that was carried out before: the same, whatever has happened since.
 async fn find_replay(app: &App, party: Party, task: &Loaded, request: &Request) -> Result<Option<Answer>, Error> {
     let Some(id) = request.command.meta().id.filter(|_| request.id_given) else { return Ok(None) };
-    let Some(known) = store::events::find_by_command(&app.pool, task.id(), party, id).await? else { return Ok(None) };
+    let Some(known) = store::events::find_by_command(&app.decisions, task.id(), party, id).await? else {
+        return Ok(None);
+    };
     if known.digest != request.digest {
         return Err(Error::EventIdReused);
     }

@@ -7,17 +7,15 @@
 //! where it has not changed since; else the task's trail is folded up to there, once per task and page. A page that would
 //! fold more than `FOLDED` rows ends before the task that is too much. So a page may be short, or empty, and have more behind it.
 //!
-//! **Waiting.** One task per replica looks for the end of the feed while somebody waits, after own writes and otherwise every `INTERVAL`, and
-//! tells all who wait; what other replicas write is found by the latter. (Those who wait for a status are told by other means: they
-//! wait for one task, not for everything.)
+//! **Places.** Where a reader goes on is a row of its own, or the beginning or end of a transaction: it names nobody else's task. That
+//! transaction is committed, and never the horizon, whose number the database may give out again after a crash.
+//!
+//! **Waiting.** Those who wait cost nothing until there is something for them; [`tail`] looks for all of them.
 
 use std::collections::BTreeMap;
-use std::pin::pin;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{Notify, watch};
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::domain::audit;
@@ -29,13 +27,17 @@ use crate::domain::pace::Course;
 use crate::domain::party::Party;
 use crate::domain::status::Status;
 use crate::domain::unreadable::Unreadable;
+use crate::domain::webhook::Owner;
 use crate::store;
 use crate::store::events::Record;
 use crate::store::feed::{Item as Row, Notice};
 use crate::store::horizon::find_horizon;
 
+use self::tail::Woken;
 use super::tasks::Loaded;
 use super::{App, Caller, Error, pace, tasks, webhooks};
+
+pub mod tail;
 
 pub use crate::store::feed::Position;
 pub use crate::store::horizon::Transaction;
@@ -44,10 +46,6 @@ pub use crate::store::horizon::Transaction;
 const FOLDED: u64 = 5_000;
 /// How many rows of a trail are read at a time.
 const CHUNK: u32 = 500;
-/// How often the end of the feed is looked for while somebody waits.
-const INTERVAL: Duration = Duration::from_millis(250);
-/// The least time between two looks, however much is written.
-const PAUSE: Duration = Duration::from_millis(100);
 
 /// A part of the feed.
 #[derive(Clone, Debug, PartialEq)]
@@ -64,35 +62,42 @@ pub struct Page {
 
 /// Up to `limit` events after `after` that the caller may see; where there are none, waits for some, at most for `wait`.
 pub async fn list_events(
-    app: &Arc<App>,
+    app: &App,
     caller: &Caller,
     mut after: Position,
     limit: usize,
     wait: Duration,
 ) -> Result<Page, Error> {
+    let owner = webhooks::owner(caller).ok_or(Error::NotFound)?;
     let until = Instant::now() + wait;
     let _share = if wait.is_zero() { None } else { Some(app.shares.feed_waits.take(caller)?) };
+    let (mut horizon, mut follower) = (find_horizon(&app.pool).await?, None);
+    // No row at or above a horizon was ever given out, and horizons only grow.
+    if after.transaction >= horizon {
+        return Err(Error::FeedRestored);
+    }
     loop {
-        let horizon = find_horizon(&app.pool).await?;
-        // No row at or above a horizon was ever given out, and horizons only grow.
-        if after.transaction >= horizon {
-            return Err(Error::FeedRestored);
-        }
-        let page = page(app, caller, (after, horizon), limit).await?;
-        if !page.items.is_empty() || page.more || !app.feed.wait(app, horizon, until).await {
+        let mut page = page(app, owner, (after, horizon), limit).await?;
+        if !page.items.is_empty() || page.more || Instant::now() >= until {
             return Ok(page);
         }
-        after = page.next;
+        let follower = follower.get_or_insert_with(|| app.feed.follow(owner));
+        match follower.wait(app, horizon, until).await {
+            Woken::News { horizon: newer, passed } => (after, horizon) = (behind(page.next, passed), newer),
+            Woken::Nothing { passed } => {
+                page.next = behind(page.next, passed);
+                return Ok(page);
+            }
+        }
     }
 }
 
-async fn page(
-    app: &App,
-    caller: &Caller,
-    (after, horizon): (Position, Transaction),
-    limit: usize,
-) -> Result<Page, Error> {
-    let owner = webhooks::owner(caller).ok_or(Error::NotFound)?;
+/// Where to go on: behind what others wrote meanwhile, so that it is not looked at again.
+fn behind(next: Position, passed: Option<Transaction>) -> Position {
+    passed.filter(|passed| *passed > next.transaction).map_or(next, Position::after)
+}
+
+async fn page(app: &App, owner: Owner, (after, horizon): (Position, Transaction), limit: usize) -> Result<Page, Error> {
     let mut found = store::feed::list(&app.pool, (after, horizon), owner, limit).await?;
     let mut page = Page { items: Vec::new(), next: found.next, more: found.more, epoch: horizon.epoch };
     if found.rows.is_empty() {
@@ -108,7 +113,7 @@ async fn page(
         (page.next, page.more) = (found.rows.last().copied().unwrap_or(after), true);
         events.truncate(fits);
     }
-    let mut told = tell(app, caller.party(), events, &tasks).await?.into_iter();
+    let mut told = tell(app, owner.party(), events, &tasks).await?.into_iter();
     let mut notices = notices(app, &found.rows).await?;
     let mut passed = after;
     for row in &found.rows {
@@ -178,7 +183,7 @@ async fn load_tasks(app: &App, items: &[Row]) -> Result<Tasks, Error> {
     let mut ids: Vec<TaskId> = items.iter().map(|item| item.task_id).collect();
     ids.sort_unstable();
     ids.dedup();
-    Ok(tasks::load_all(app, &ids).await?.into_iter().collect())
+    Ok(tasks::load_all(app, &app.pool, &ids).await?.into_iter().collect())
 }
 
 /// These items in their order, each with the status after it; what of them cannot be read is its own error. An outage is everybody's.
@@ -284,89 +289,4 @@ async fn read(app: &App, id: TaskId, until: u64) -> Result<Vec<Event>, Error> {
         events.extend(rows.into_iter().map(|row| row.event));
     }
     Ok(events)
-}
-
-/// Who waits for the feed to go on, and what tells them.
-#[derive(Debug)]
-pub(super) struct Watch {
-    /// The last transaction that is in the feed.
-    end: watch::Sender<Transaction>,
-    written: Notify,
-    /// Whether the task that looks is there.
-    looking: Mutex<bool>,
-}
-
-impl Default for Watch {
-    fn default() -> Self {
-        Self { end: watch::Sender::new(Transaction::NONE), written: Notify::new(), looking: Mutex::new(false) }
-    }
-}
-
-impl Watch {
-    /// Something was written here: the feed may have gone on.
-    pub(super) fn look(&self) {
-        self.written.notify_one();
-    }
-
-    /// Waits until there is something in the feed at `horizon` or beyond; `false` if there is nothing by `until`, or the service is about to stop.
-    async fn wait(&self, app: &Arc<App>, horizon: Transaction, until: Instant) -> bool {
-        let mut stopping = pin!(app.stopping.notified());
-        // Before the look at the flag, so that a drain in between is not missed.
-        stopping.as_mut().enable();
-        if app.is_draining() || Instant::now() >= until {
-            return false;
-        }
-        let mut end = self.follow(app);
-        tokio::select! {
-            _ = end.wait_for(|end| *end >= horizon) => true,
-            () = sleep_until(until) => false,
-            () = stopping => false,
-        }
-    }
-
-    /// Sees to it that somebody looks for as long as what this gives is held.
-    fn follow(&self, app: &Arc<App>) -> watch::Receiver<Transaction> {
-        let mut looking = self.looking.lock().unwrap_or_else(PoisonError::into_inner);
-        let end = self.end.subscribe();
-        if !*looking {
-            *looking = true;
-            let app = Arc::clone(app);
-            tokio::spawn(async move { look_while_followed(&app).await });
-        }
-        end
-    }
-
-    /// Whether there is nobody left to tell: then the one who looks goes.
-    fn is_alone(&self) -> bool {
-        let mut looking = self.looking.lock().unwrap_or_else(PoisonError::into_inner);
-        *looking = self.end.receiver_count() > 0;
-        !*looking
-    }
-}
-
-async fn look_while_followed(app: &App) {
-    while !app.feed.is_alone() {
-        match find_end(app).await {
-            Ok(Some(found)) => {
-                app.feed.end.send_if_modified(|end| {
-                    let is_news = *end != found;
-                    *end = found;
-                    is_news
-                });
-            }
-            Ok(None) => {}
-            // Those who wait are answered at the end of their time; their next request says what is wrong.
-            Err(error) => tracing::debug!(error = %error, "the end of the feed was not found"),
-        }
-        sleep(PAUSE).await;
-        tokio::select! {
-            () = app.feed.written.notified() => {}
-            () = sleep(INTERVAL) => {}
-        }
-    }
-}
-
-async fn find_end(app: &App) -> Result<Option<Transaction>, store::Error> {
-    let horizon = find_horizon(&app.pool).await?;
-    store::feed::find_last(&app.pool, horizon).await
 }

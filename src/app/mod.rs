@@ -55,6 +55,8 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub struct App {
     pool: store::Pool,
+    /// The same connections for what commands read, some of which nothing else takes.
+    decisions: store::Pool,
     writer: store::Writer,
     recent: recent::Recent,
     clock: Clock,
@@ -65,7 +67,7 @@ pub struct App {
     turns: turns::Turns,
     statuses: statuses::Statuses,
     watchers: watch::Watchers,
-    feed: feed::Watch,
+    feed: feed::tail::Tail,
     shares: shares::All,
     outbound: deliveries::Outbound,
     audit_keys: log::Keys,
@@ -84,6 +86,7 @@ impl App {
         Self {
             writer: store::Writer::beside(&pool),
             health: health::Health::beside(&pool),
+            decisions: pool.for_decisions(),
             pool,
             recent: recent::Recent::default(),
             clock,
@@ -94,7 +97,7 @@ impl App {
             turns: turns::Turns::default(),
             statuses: statuses::Statuses::default(),
             watchers: watch::Watchers::default(),
-            feed: feed::Watch::default(),
+            feed: feed::tail::Tail::default(),
             shares: shares::All::default(),
             outbound,
             audit_keys: log::Keys::default(),

@@ -83,7 +83,7 @@ async fn load(app: &App, (partner, workflow): (PartnerId, &WorkflowRef), at: Tim
     let minute = at.micros().div_euclid(AGE_MICROS);
     let before = Time::from_micros(minute.saturating_mul(AGE_MICROS));
     let load = async {
-        let found = store::finished::list(&app.pool, partner, workflow, before, MOST).await?;
+        let found = store::finished::list(&app.decisions, partner, workflow, before, MOST).await?;
         Ok::<_, store::Error>(Arc::new(Finished::new(found)))
     };
     let version = (partner, workflow.clone(), minute);

@@ -123,7 +123,9 @@ pub async fn resolve_key(app: &App, key: &ApiKey) -> Result<Option<Caller>, Erro
     // In boxes: whoever waits later has room for what was asked first.
     let found = match Box::pin(app.keys.resolved.get(&hash)).await {
         Some(found) => found,
-        None => Box::pin(app.keys.resolved.try_get_with(hash, store::partners::find_by_key(&app.pool, hash))).await?,
+        None => {
+            Box::pin(app.keys.resolved.try_get_with(hash, store::partners::find_by_key(&app.decisions, hash))).await?
+        }
     };
     Ok(found
         .filter(|(_, key_id)| !app.keys.revoked.contains_key(key_id))

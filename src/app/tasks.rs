@@ -100,7 +100,7 @@ pub struct NewTask {
 
 /// Opens a task; whether it was made now. The same id and body again: the task as it is.
 pub async fn open_task(app: &Arc<App>, sender: Sender, new: NewTask) -> Result<(TaskView, bool), Error> {
-    if let Some(found) = load(app, new.id).await? {
+    if let Some(found) = load_to_decide(app, new.id).await? {
         return same(app, &found, &new).map(|view| (view, false));
     }
     let pinned = workflows::for_opening(app, new.partner_id, &new.workflow, new.version).await?;
@@ -124,12 +124,13 @@ pub async fn open_task(app: &Arc<App>, sender: Sender, new: NewTask) -> Result<(
             digest: new.digest,
             seed: ids::random::<32>,
         };
-        let outcome = insert_opened(&app.pool, &open).await?;
+        let outcome = insert_opened(&app.decisions, &open).await?;
         if let Outcome::Saved(_) = outcome {
             app.committed(&transition);
         }
-        let found =
-            load(&app, id).await?.ok_or_else(|| Error::impossible("a task that was just written is not there"))?;
+        let found = load_to_decide(&app, id)
+            .await?
+            .ok_or_else(|| Error::impossible("a task that was just written is not there"))?;
         let opened = matches!(outcome, Outcome::Saved(_));
         let answer = same(&app, &found, &new).map(|view| (view, opened));
         if opened {
@@ -151,8 +152,16 @@ fn same(app: &App, found: &Loaded, new: &NewTask) -> Result<TaskView, Error> {
 
 /// A task that the caller may see; somebody else's does not exist.
 pub async fn find_visible(app: &App, caller: &Caller, id: TaskId) -> Result<Loaded, Error> {
-    let task = load(app, id).await?.ok_or(Error::NotFound)?;
-    if task.is_open_to(caller) { Ok(task) } else { Err(Error::NotFound) }
+    visible(caller, load(app, id).await?)
+}
+
+/// The same for a command, which does not wait behind readers.
+pub(super) async fn find_to_decide(app: &App, caller: &Caller, id: TaskId) -> Result<Loaded, Error> {
+    visible(caller, load_to_decide(app, id).await?)
+}
+
+fn visible(caller: &Caller, found: Option<Loaded>) -> Result<Loaded, Error> {
+    found.filter(|task| task.is_open_to(caller)).ok_or(Error::NotFound)
 }
 
 pub(super) fn may_see(caller: &Caller, partner: PartnerId, buyer: BuyerId) -> bool {
@@ -164,15 +173,28 @@ pub(super) fn may_see(caller: &Caller, partner: PartnerId, buyer: BuyerId) -> bo
 }
 
 pub(super) async fn load(app: &App, id: TaskId) -> Result<Option<Loaded>, Error> {
-    match store::tasks::find(&app.pool, id).await? {
+    load_through(app, &app.pool, id).await
+}
+
+/// The same for a command, which does not wait behind readers.
+pub(super) async fn load_to_decide(app: &App, id: TaskId) -> Result<Option<Loaded>, Error> {
+    load_through(app, &app.decisions, id).await
+}
+
+async fn load_through(app: &App, pool: &store::Pool, id: TaskId) -> Result<Option<Loaded>, Error> {
+    match store::tasks::find(pool, id).await? {
         Some(record) => Ok(Some(with_workflow(app, record).await?)),
         None => Ok(None),
     }
 }
 
 /// These tasks, each by itself readable or not; those that are missing are left out.
-pub(super) async fn load_all(app: &App, ids: &[TaskId]) -> Result<Vec<(TaskId, Result<Loaded, Error>)>, Error> {
-    let found = store::tasks::list(&app.pool, ids).await?;
+pub(super) async fn load_all(
+    app: &App,
+    pool: &store::Pool,
+    ids: &[TaskId],
+) -> Result<Vec<(TaskId, Result<Loaded, Error>)>, Error> {
+    let found = store::tasks::list(pool, ids).await?;
     let mut loaded = Vec::with_capacity(found.len());
     for (id, record) in found {
         let task = match record {

@@ -47,12 +47,12 @@ impl Alarm {
 pub async fn list_due(app: &App, until: Time, except: &[TaskId], limit: u32) -> Result<Vec<Due>, Error> {
     // Before the search: what is written from here on may be missing from its answer.
     app.alarm.earliest.store(i64::MAX, Ordering::SeqCst);
-    Ok(store::tasks::list_due(&app.pool, until, except, limit).await?)
+    Ok(store::tasks::list_due(&app.decisions, until, except, limit).await?)
 }
 
 /// These tasks as they are now, each by itself readable or not.
 pub async fn load(app: &App, ids: &[TaskId]) -> Result<Vec<(TaskId, Result<Loaded, Error>)>, Error> {
-    super::tasks::load_all(app, ids).await
+    super::tasks::load_all(app, &app.decisions, ids).await
 }
 
 /// Waits this long at the most, by a clock that nobody can set; until a timer is due that this process has written since the last

@@ -193,19 +193,15 @@ pub(super) async fn for_opening(
     key: &WorkflowKey,
     version: Option<u32>,
 ) -> Result<Record, Error> {
-    let found = get_workflow(app, partner, key, version).await;
-    match found {
-        Ok(found) if found.retired_at.is_none() => Ok(found),
-        Ok(_) | Err(Error::NotFound) => Err(Error::WorkflowUnavailable),
-        Err(error) => Err(error),
-    }
+    let found = store::workflows::find(&app.decisions, partner, key, version).await?;
+    found.filter(|found| found.retired_at.is_none()).ok_or(Error::WorkflowUnavailable)
 }
 
 /// The definition that a task is pinned to. Immutable, so cached for as long as there is room.
 pub(super) async fn pinned(app: &App, partner: PartnerId, pinned: &WorkflowRef) -> Result<Arc<Workflow>, Error> {
     let key = (partner, pinned.clone());
     let load = async {
-        let found = store::workflows::find(&app.pool, partner, &pinned.key, Some(pinned.version)).await?;
+        let found = store::workflows::find(&app.decisions, partner, &pinned.key, Some(pinned.version)).await?;
         found.map(|found| Arc::new(found.workflow)).ok_or_else(|| {
             let key = format!("{partner}/{}/{}", pinned.key, pinned.version);
             store::Error::impossible("workflow_versions", key, "a task is pinned to it and it is not there")

@@ -1,5 +1,7 @@
 //! The feed: the rows of all trails, and the notices to owners of webhooks, in the order of [`super::horizon`]; and where it has got to.
 
+use std::collections::BTreeSet;
+
 use sqlx::types::Uuid;
 
 use super::events::Record;
@@ -25,6 +27,16 @@ impl Position {
     /// Before all rows.
     pub const START: Self = Self { transaction: Transaction::NONE, task_id: TaskId(Uuid::nil()), seq: 0 };
 
+    /// Before all rows of a transaction. It names nobody's task.
+    fn before(transaction: Transaction) -> Self {
+        Self { transaction, task_id: TaskId(Uuid::nil()), seq: 0 }
+    }
+
+    /// Behind all rows of a transaction. It names nobody's task.
+    pub fn after(transaction: Transaction) -> Self {
+        Self { transaction, task_id: TaskId(Uuid::max()), seq: i64::MAX.unsigned_abs() }
+    }
+
     /// The notice's id, if it is one.
     pub fn notice(&self) -> Option<Uuid> {
         (self.seq == 0).then_some(self.task_id.0)
@@ -47,17 +59,44 @@ pub const WINDOW: u32 = 5_000;
 
 /// Up to `limit` rows after `after` and before `horizon`; of a partner, those of its tasks among the next [`WINDOW`] rows. Notices are their
 /// owner's alone.
+///
+/// Where to go on names no row of others: it is the owner's last row, or the beginning or end of a committed transaction. Where one
+/// transaction of others fills the window, the search goes on behind it.
 pub async fn list(
     pool: &Pool,
     (after, horizon): (Position, Transaction),
     owner: Owner,
     limit: usize,
 ) -> Result<Found, Error> {
+    let window = match owner {
+        Owner::Partner(_) => i64::from(WINDOW),
+        Owner::Platform => count(limit + 1),
+    };
+    let mut from = after;
+    loop {
+        let looked = look(pool, (from, horizon), owner, (limit, window)).await?;
+        let Some(last) = looked.last().map(|last| last.position) else {
+            let next = if from == after { after } else { Position::after(from.transaction) };
+            return Ok(Found { rows: Vec::new(), next, more: false });
+        };
+        match Found::of(&looked, from, (limit, window)) {
+            Some(found) => return Ok(found),
+            None => from = last,
+        }
+    }
+}
+
+/// One look at the next `window` rows: those that are shown, up to one more than `limit`, and the last one, if it is not beyond them.
+async fn look(
+    pool: &Pool,
+    (after, horizon): (Position, Transaction),
+    owner: Owner,
+    (limit, window): (usize, i64),
+) -> Result<Vec<Looked>, Error> {
     let partner = match owner {
         Owner::Partner(partner) => Some(partner.0),
         Owner::Platform => None,
     };
-    let window = if partner.is_some() { i64::from(WINDOW) } else { count(limit + 1) };
     let ((epoch, number), (horizon_epoch, horizon)) = (after.transaction.columns(), horizon.columns());
     // The row that was looked at last comes along, whosever it is, as long as it is not beyond the page.
     let rows = sqlx::query!(
@@ -103,8 +142,7 @@ pub async fn list(
         let position = Position { transaction, task_id: TaskId(row.task_id), seq: place.unsigned(row.seq)? };
         Ok(Looked { position, place: row.place, shown: row.shown })
     });
-    let rows: Vec<Looked> = rows.collect::<Result<_, Error>>()?;
-    Ok(Found::of(rows, after, (limit, window)))
+    rows.collect()
 }
 
 /// A row that was looked at.
@@ -117,23 +155,25 @@ struct Looked {
 }
 
 impl Found {
-    /// The page of these rows: those that are shown and the one that was looked at last.
-    fn of(rows: Vec<Looked>, after: Position, (limit, window): (usize, i64)) -> Self {
-        let mut found = Self { rows: Vec::new(), next: after, more: false };
-        for Looked { position, place, shown } in rows {
-            if found.rows.len() == limit {
-                found.more = true;
-                // A row that is not shown, and the last one, need not be looked at again.
-                if shown {
-                    return found;
-                }
-            }
-            if shown {
-                found.rows.push(position);
-            }
-            (found.next, found.more) = (position, place == window);
+    /// The page of these rows. None where they are all of others, and of the transaction in which `from` is.
+    fn of(looked: &[Looked], from: Position, (limit, window): (usize, i64)) -> Option<Self> {
+        let mut rows: Vec<Position> = looked.iter().filter(|row| row.shown).map(|row| row.position).collect();
+        let last = looked.last()?;
+        if rows.len() > limit {
+            rows.truncate(limit);
+            let next = rows.last().copied()?;
+            return Some(Self { rows, next, more: true });
         }
-        found
+        let more = last.place == window;
+        let next = if last.shown {
+            last.position
+        } else if more {
+            // The transaction may go on beyond the window.
+            rows.last().copied().unwrap_or(from).max(Position::before(last.position.transaction))
+        } else {
+            Position::after(last.position.transaction)
+        };
+        (next > from).then_some(Self { rows, next, more })
     }
 }
 
@@ -230,22 +270,64 @@ pub async fn load_notices(pool: &Pool, ids: &[Uuid]) -> Result<Vec<Notice>, Erro
     rows.collect()
 }
 
-/// The last transaction before `horizon` that wrote a row; none: there are none.
-pub async fn find_last(pool: &Pool, horizon: Transaction) -> Result<Option<Transaction>, Error> {
-    let (epoch, number) = horizon.columns();
-    let row = sqlx::query!(
-        r#"/* search: end of the feed */
-           select epoch as "epoch!", xid::text as "xid!" from (
-               (select epoch, xid from task_events where (epoch, xid) < ($1, $2::text::xid8) order by epoch desc, xid desc limit 1)
+/// What is new in a span of the feed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct News {
+    /// Who has rows there.
+    pub owners: BTreeSet<Owner>,
+    /// The last transaction that wrote one; none if there is none, or [`News::more`].
+    pub last: Option<Transaction>,
+    /// Whether not all rows were looked at, so that others may have some, too.
+    pub more: bool,
+}
+
+impl News {
+    /// Whether this owner may have rows there.
+    pub fn concern(&self, owner: Owner) -> bool {
+        self.more || self.owners.contains(&owner)
+    }
+}
+
+/// Whose rows the transactions from `since` on and before `horizon` wrote. With `limit` rows or more, only that there are more.
+pub async fn list_news(pool: &Pool, (since, horizon): (Transaction, Transaction), limit: usize) -> Result<News, Error> {
+    let ((epoch, number), (horizon_epoch, horizon)) = (since.columns(), horizon.columns());
+    let rows = sqlx::query!(
+        r#"/* search: owners in the feed */
+           with looked as materialized (
+               (select epoch, xid, task_id, null::uuid as owner_id from task_events
+                where (epoch, xid) >= ($1, $2::text::xid8) and (epoch, xid) < ($3, $4::text::xid8)
+                order by epoch, xid, task_id, seq limit $5)
                union all
-               (select epoch, xid from webhook_notices where (epoch, xid) < ($1, $2::text::xid8) order by epoch desc, xid desc limit 1)
-           ) found
-           order by found.epoch desc, found.xid desc limit 1"#,
+               (select epoch, xid, null::uuid, owner_id from webhook_notices
+                where (epoch, xid) >= ($1, $2::text::xid8) and (epoch, xid) < ($3, $4::text::xid8)
+                order by epoch, xid, id limit $5)
+           ), last as (
+               select epoch, xid, (select count(*) from looked) as rows from looked order by epoch desc, xid desc limit 1
+           ), owned as (
+               select distinct task_id is null as is_notice,
+                   coalesce(owner_id, (select tasks.partner_id from tasks where tasks.task_id = looked.task_id)) as owner_id
+               from looked
+           )
+           select epoch as "epoch!", xid::text as "xid!", rows as "rows!", is_notice as "is_notice!", owner_id as "owner_id!"
+           from last cross join owned"#,
         epoch,
         number,
+        horizon_epoch,
+        horizon,
+        count(limit),
     );
-    let row = row.fetch_optional(pool).await?;
-    row.map(|row| Transaction::read(row.epoch, &row.xid, Place { table: "task_events", key: "xid" })).transpose()
+    let mut news = News::default();
+    for row in rows.fetch_all(pool).await? {
+        let last = Transaction::read(row.epoch, &row.xid, Place { table: "task_events", key: "xid" })?;
+        news.more = row.rows >= count(limit);
+        news.last = Some(last).filter(|_| !news.more);
+        news.owners.insert(Owner::of(row.owner_id));
+        // The platform reads the events of all tasks, and of notices its own.
+        if !row.is_notice {
+            news.owners.insert(Owner::Platform);
+        }
+    }
+    Ok(news)
 }
 
 fn count(rows: usize) -> i64 {

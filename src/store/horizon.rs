@@ -15,7 +15,7 @@ use super::{Error, Pool, pool};
 use crate::domain::time::Time;
 
 /// A transaction of the database, as it counts them, and since when: a restored database counts anew, so the epoch goes first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Transaction {
     /// Raised by [`begin_epoch`].
     pub epoch: u64,

@@ -3,6 +3,9 @@
 //! **Limits.** Whoever comes waits for a place in line, a sign of life of a session that was idle, or a new session, and for the answer,
 //! each within a limit ([`Limits`]). A line that is too long is refused at once.
 //!
+//! **Lanes.** A quarter of the connections is kept for what commands read ([`Pool::for_decisions`]), and that lane has a line of its own.
+//! Readers of lists and of the feed can neither take these connections nor fill that line, however many there are.
+//!
 //! **Failure.** A session that ran into a limit, lost its connection or was told that the server stops or takes no writes is closed, and all
 //! others that were opened before then are not used again, in every pool beside this one: what befell it befell them too. So a server
 //! that fell silent costs one limit, not one for each session. A statement that was dropped half-way is waited for in the background, as its session
@@ -17,7 +20,7 @@ use futures_util::stream::{self, BoxStream, StreamExt as _, TryStreamExt as _};
 use sqlx::postgres::{PgConnectOptions, PgQueryResult, PgRow, PgStatement, PgTypeInfo};
 use sqlx::{Describe, Either, Execute, Executor, Postgres, SqlStr};
 use tokio::runtime::Handle;
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{AcquireError, Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
 use super::pool::{self, TRUSTED_IDLE};
@@ -30,7 +33,19 @@ const MAX_LIFETIME: Duration = Duration::from_mins(30);
 
 /// The database, for statements of their own. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Pool(Arc<Inner>);
+pub struct Pool {
+    inner: Arc<Inner>,
+    lane: Lane,
+}
+
+/// Which of the connections a statement may wait for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Lane {
+    /// All but those that are kept for decisions.
+    Common,
+    /// All of them.
+    Decisions,
+}
 
 #[derive(Debug)]
 struct Inner {
@@ -39,8 +54,12 @@ struct Inner {
     limits: Limits,
     /// A permit per connection: whoever holds one finds an idle session or opens one. First come, first served.
     gate: Arc<Semaphore>,
-    /// How many wait for a permit.
+    /// A permit per connection that the common lane may hold; it is taken before one of the gate.
+    common: Arc<Semaphore>,
+    /// How many of the common lane wait for their permits.
     waiting: AtomicUsize,
+    /// How many of the other lane do.
+    deciding: AtomicUsize,
     /// Statements that were refused since the start, since too many waited or for too long.
     refused: AtomicU64,
     /// Whether the last session that was asked for could not be opened.
@@ -111,11 +130,17 @@ impl Drop for Place<'_> {
     }
 }
 
+/// The right to one connection.
+struct Permit {
+    _connection: OwnedSemaphorePermit,
+    _common: Option<OwnedSemaphorePermit>,
+}
+
 /// A session that is in use. Dropped before [`CheckedOut::end`], it is recovered in the background.
 struct CheckedOut {
     pool: Arc<Inner>,
     session: Option<Session>,
-    permit: Option<OwnedSemaphorePermit>,
+    permit: Option<Permit>,
 }
 
 /// Several statements that are done together, or not at all: dropped before [`Transaction::commit`], none of them was.
@@ -141,55 +166,72 @@ impl Pool {
     }
 
     fn beside(options: PgConnectOptions, connections: u32, limits: Limits, losses: Arc<Losses>) -> Self {
-        let gate = Arc::new(Semaphore::new(connections as usize));
-        let (waiting, refused) = (AtomicUsize::new(0), AtomicU64::new(0));
-        let (unreachable, closed, idle) = (AtomicBool::new(false), AtomicBool::new(false), Mutex::default());
-        let inner = Inner { options, connections, limits, gate, waiting, refused, unreachable, closed, idle, losses };
-        Self(Arc::new(inner))
+        let inner = Inner {
+            options,
+            connections,
+            limits,
+            gate: Arc::new(Semaphore::new(connections as usize)),
+            common: Arc::new(Semaphore::new((connections - kept(connections)) as usize)),
+            waiting: AtomicUsize::new(0),
+            deciding: AtomicUsize::new(0),
+            refused: AtomicU64::new(0),
+            unreachable: AtomicBool::new(false),
+            closed: AtomicBool::new(false),
+            idle: Mutex::default(),
+            losses,
+        };
+        Self { inner: Arc::new(inner), lane: Lane::Common }
+    }
+
+    /// The same connections for what commands read before they are decided: some of them nothing else takes, and there is a line of its
+    /// own before them. A pool of one connection keeps none.
+    #[must_use]
+    pub fn for_decisions(&self) -> Self {
+        Self { lane: Lane::Decisions, ..self.clone() }
     }
 
     /// How many connections there are at the most.
     pub fn connections(&self) -> u32 {
-        self.0.connections
+        self.inner.connections
     }
 
     /// What the pool is doing at this moment. Takes a lock for an instant; meant for gauges.
     pub fn usage(&self) -> Usage {
-        let pool = &*self.0;
+        let pool = &*self.inner;
         let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
         Usage {
             max: pool.connections,
             in_use: pool.connections.saturating_sub(count(pool.gate.available_permits())),
             idle: count(pool.idle().len()),
-            waiting: pool.waiting.load(Ordering::Relaxed) as u64,
+            waiting: (pool.waiting.load(Ordering::Relaxed) + pool.deciding.load(Ordering::Relaxed)) as u64,
             refused: pool.refused.load(Ordering::Relaxed),
         }
     }
 
     /// How its connections are made, for one beside them.
     pub(super) fn connect_options(&self) -> PgConnectOptions {
-        self.0.options.clone()
+        self.inner.options.clone()
     }
 
     /// The limits that it keeps.
     pub(super) fn limits(&self) -> Limits {
-        self.0.limits
+        self.inner.limits
     }
 
     /// The losses that it shares.
     pub(super) fn losses(&self) -> Arc<Losses> {
-        Arc::clone(&self.0.losses)
+        Arc::clone(&self.inner.losses)
     }
 
     /// Connections to the same database beside these, for the writer.
     pub(super) fn for_writing(&self, connections: u32) -> Self {
-        let Inner { limits, losses, .. } = &*self.0;
-        Self::beside(pool::for_writing(&self.0.options), connections, *limits, Arc::clone(losses))
+        let Inner { options, limits, losses, .. } = &*self.inner;
+        Self::beside(pool::for_writing(options), connections, *limits, Arc::clone(losses)).for_decisions()
     }
 
     /// Opens all connections now.
     pub(super) async fn fill(&self) -> Result<(), sqlx::Error> {
-        let pool = &self.0;
+        let pool = &self.inner;
         for session in join_all((0..pool.connections).map(|_| pool.open())).await {
             pool.put_back(session?);
         }
@@ -198,7 +240,7 @@ impl Pool {
 
     /// Waits for running statements, then closes every connection, both within the limits. Statements that come later fail.
     pub async fn close(&self) {
-        let pool = &*self.0;
+        let pool = &*self.inner;
         pool.closed.store(true, Ordering::SeqCst);
         let _all = timeout(pool.limits.answer, pool.gate.acquire_many(pool.connections)).await;
         let idle = std::mem::take(&mut *pool.idle());
@@ -215,8 +257,8 @@ impl Pool {
     }
 
     async fn check_out(&self) -> Result<CheckedOut, sqlx::Error> {
-        let pool = &self.0;
-        let permit = pool.enter().await?;
+        let pool = &self.inner;
+        let permit = pool.enter(self.lane).await?;
         let session = match pool.take_idle().await {
             Some(session) => session,
             None => pool.open().await?,
@@ -227,16 +269,28 @@ impl Pool {
 
 impl Inner {
     /// Waits for a permit. A line that is too long, or moves too slowly, is refused.
-    async fn enter(&self) -> Result<OwnedSemaphorePermit, sqlx::Error> {
-        let place = Place(&self.waiting);
-        if self.waiting.fetch_add(1, Ordering::Relaxed) >= LINE * self.connections as usize {
+    async fn enter(&self, lane: Lane) -> Result<Permit, sqlx::Error> {
+        let waiting = match lane {
+            Lane::Common => &self.waiting,
+            Lane::Decisions => &self.deciding,
+        };
+        let place = Place(waiting);
+        if waiting.fetch_add(1, Ordering::Relaxed) >= LINE * self.connections as usize {
             return Err(self.none_free());
         }
-        let permit = timeout(self.limits.wait, Arc::clone(&self.gate).acquire_owned()).await;
+        let permit = timeout(self.limits.wait, self.permit(lane)).await;
         drop(place);
         let permit = permit.map_err(|_| self.none_free())?.map_err(|_| sqlx::Error::PoolClosed)?;
         // Those who waited while the pool was closed.
         if self.closed.load(Ordering::SeqCst) { Err(sqlx::Error::PoolClosed) } else { Ok(permit) }
+    }
+
+    async fn permit(&self, lane: Lane) -> Result<Permit, AcquireError> {
+        let common = match lane {
+            Lane::Common => Some(Arc::clone(&self.common).acquire_owned().await?),
+            Lane::Decisions => None,
+        };
+        Ok(Permit { _connection: Arc::clone(&self.gate).acquire_owned().await?, _common: common })
     }
 
     /// Why there was no permit: others have all connections, or those who have a permit wait for a database that is away.
@@ -303,6 +357,11 @@ impl Inner {
     fn idle(&self) -> MutexGuard<'_, Vec<Session>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// How many of so many connections only decisions may use: a quarter, rounded down, and at least one where there is more than one.
+fn kept(connections: u32) -> u32 {
+    if connections > 1 { (connections / 4).max(1) } else { 0 }
 }
 
 /// Says goodbye in the background.

@@ -1,5 +1,5 @@
-//! Those who poll and those who wait for statuses: runs what keeps the former up to date and wakes the latter, and counts them; see
-//! [`crate::app::statuses`] and [`crate::app::watch`].
+//! Those who poll and those who wait: runs what keeps the former up to date and wakes the latter, and counts them; see
+//! [`crate::app::statuses`], [`crate::app::watch`] and, for those who wait for the feed, [`crate::app::feed::tail`].
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -10,6 +10,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
 use crate::app::App;
+use crate::app::feed::tail;
 use crate::app::statuses::renewal::Renewal;
 use crate::app::watch::{self, relay};
 
@@ -29,12 +30,13 @@ pub struct Watchers {
     app: Arc<App>,
     waiting: Gauge,
     tasks: Gauge,
+    feed_readers: Gauge,
 }
 
 impl Watchers {
     /// A worker for this app.
     pub fn new(app: Arc<App>) -> Self {
-        Self { app, waiting: Gauge::default(), tasks: Gauge::default() }
+        Self { app, waiting: Gauge::default(), tasks: Gauge::default(), feed_readers: Gauge::default() }
     }
 
     /// Adds what the worker counts.
@@ -42,6 +44,8 @@ impl Watchers {
         let help = "Requests and streams that wait for a status to change";
         registry.register("status_watchers", help, self.waiting.clone());
         registry.register("status_watched_tasks", "Tasks that they wait for", self.tasks.clone());
+        let help = "Requests that wait for the feed to go on";
+        registry.register("feed_watchers", help, self.feed_readers.clone());
     }
 
     /// Runs the loops until the service drains.
@@ -62,6 +66,7 @@ impl Watchers {
         supervisor.spawn("status_look", BOUND, worker(|app| Box::pin(async move { relay::look(&app).await })));
         supervisor.spawn("status_listen", None, worker(|app| Box::pin(async move { relay::listen(&app).await })));
         supervisor.spawn("status_announce", None, worker(|app| Box::pin(async move { relay::announce(&app).await })));
+        supervisor.spawn(tail::NAME, BOUND, worker(|app| Box::pin(async move { tail::run(&app).await })));
         let renew = |app: Arc<App>| -> Loop { Box::pin(async move { Renewal::default().run(&app).await }) };
         supervisor.spawn("status_renewal", BOUND, worker(renew));
         let watchers = Arc::new(self);
@@ -76,6 +81,7 @@ impl Watchers {
             let (watchers, watched) = watch::count(&self.app);
             self.waiting.set(i64::try_from(watchers).unwrap_or(i64::MAX));
             self.tasks.set(i64::try_from(watched).unwrap_or(i64::MAX));
+            self.feed_readers.set(i64::try_from(tail::count(&self.app)).unwrap_or(i64::MAX));
             self.app.pause_until(self.app.clock().now() + COUNT).await;
         }
     }

@@ -5,20 +5,26 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
 use serde_json::{Value, json};
 use stagegate::app::App;
+use stagegate::app::feed::tail;
 use stagegate::http::middleware::Limits;
 use stagegate::http::{AppState, Settings, Surface};
 use stagegate::ids;
 use stagegate::store::horizon::begin_epoch;
 use stagegate::worker::checkpoints::Checkpoints;
 use tokio::task::JoinSet;
+use tracing_subscriber::layer::SubscriberExt as _;
 
 use crate::harness::commands::{approve, at, cancel, escalate, reject, resolve, submit, update, with};
 use crate::harness::database::hold;
 use crate::harness::parties::{Client, Parties, code, text};
 use crate::harness::service::{PLATFORM_KEY, Service};
 use crate::log::{seconds, settle, tick};
+use crate::statements::Statements;
+use crate::waiting::run;
 
 /// A consumer of the feed, as one should be: what it keeps, it keeps together with the cursor.
 #[derive(Clone, Debug, Default)]
@@ -279,18 +285,14 @@ async fn a_partner_among_many_goes_on_in_steps() {
     // As many rows of somebody else's as need three looks.
     let many = "insert into task_events (task_id, seq, cause_seq, type, stage, round, party, recorded_at, entry, data, personal, hash)
         select task_id, n, cause_seq, 'task.resumed', stage, round, party, recorded_at, entry, data, personal, hash
-        from task_events, generate_series(3, 12000) n where task_id = $1 and seq = 2";
+        from task_events, generate_series($2, $3) n where task_id = $1 and seq = 2";
     let id: uuid::Uuid = busy.parse().unwrap();
-    sqlx::query(many).bind(id).execute(&mut parties.service.db.owner().await).await.unwrap();
-    let stranger = parties.another_partner().await;
-    let added = parties.platform.read("/api/v1/partners").await;
-    let partner_id =
-        added["items"].as_array().unwrap().iter().find(|partner| partner["name"] == "Contoso").unwrap()["id"].clone();
-    let definition = json!({ "name": "One", "stages": [{ "key": "a", "name": "A", "buyer_label": "In A" }] });
-    assert_eq!(stranger.call("PUT", "/api/v1/workflows/one", &definition).await.status, 201);
-    let own = ids::new().to_string();
-    let opening = with(parties.opening(&own, "one"), &json!({ "partner_id": partner_id }));
-    assert_eq!(parties.platform.call("POST", "/api/v1/tasks", &opening).await.status, 201);
+    let mut owner = parties.service.db.owner().await;
+    for thousand in 0..12 {
+        let insert = sqlx::query(many).bind(id).bind((thousand * 1000).max(3)).bind(thousand * 1000 + 999);
+        insert.execute(&mut owner).await.unwrap();
+    }
+    let (stranger, own) = with_a_task(&parties).await;
     settle(&parties).await;
     let mut copy = Copy::default();
     let mut looks = 1;
@@ -301,9 +303,79 @@ async fn a_partner_among_many_goes_on_in_steps() {
     assert_eq!((looks, copy.rows()), (3, vec![(own.clone(), 1), (own, 2)]));
 }
 
+/// Another partner, and a task of its own.
+async fn with_a_task(parties: &Parties) -> (Client, String) {
+    let stranger = parties.another_partner().await;
+    let added = parties.platform.read("/api/v1/partners").await;
+    let partner_id =
+        added["items"].as_array().unwrap().iter().find(|partner| partner["name"] == "Contoso").unwrap()["id"].clone();
+    let definition = json!({ "name": "One", "stages": [{ "key": "a", "name": "A", "buyer_label": "In A" }] });
+    assert_eq!(stranger.call("PUT", "/api/v1/workflows/one", &definition).await.status, 201);
+    let own = ids::new().to_string();
+    let opening = with(parties.opening(&own, "one"), &json!({ "partner_id": partner_id }));
+    assert_eq!(parties.platform.call("POST", "/api/v1/tasks", &opening).await.status, 201);
+    (stranger, own)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_cursor_names_a_row_of_its_reader_or_a_committed_transaction_while_others_write() {
+    let parties = Parties::start().await;
+    run(&parties.service.app);
+    let (reader, own) = with_a_task(&parties).await;
+    // One transaction of others is more than a look.
+    let busy: uuid::Uuid = parties.open("brand-campaign").await.parse().unwrap();
+    let many = "insert into task_events (task_id, seq, cause_seq, type, stage, round, party, recorded_at, entry, data, personal, hash)
+        select task_id, n, cause_seq, 'task.resumed', stage, round, party, recorded_at, entry, data, personal, hash
+        from task_events, generate_series(3, 12000) n where task_id = $1 and seq = 2";
+    sqlx::query(many).bind(busy).execute(&mut parties.service.db.owner().await).await.unwrap();
+    let stop = Arc::new(AtomicBool::new(false));
+    let (writer, stopped) = (parties.platform.clone(), Arc::clone(&stop));
+    let opening = parties.opening("", "brand-campaign");
+    let writing = tokio::spawn(async move {
+        while !stopped.load(Ordering::SeqCst) {
+            let opening = with(opening.clone(), &json!({ "id": ids::new().to_string() }));
+            assert_eq!(writer.call("POST", "/api/v1/tasks", &opening).await.status, 201);
+        }
+    });
+    let (mut copy, mut cursors) = (Copy::default(), Vec::new());
+    for turn in 0..12 {
+        copy.read(&reader, ["limit=1", "limit=100", "wait=1"][turn % 3]).await;
+        cursors.push(copy.cursor.clone().unwrap());
+        if turn == 6 {
+            let mine = json!({ "immediate": true });
+            parties.platform.done(&own, &with(cancel(), &mine)).await;
+        }
+    }
+    stop.store(true, Ordering::SeqCst);
+    writing.await.unwrap();
+    copy.catch_up(&parties, &reader).await;
+    assert!(copy.rows().iter().all(|(task, _)| *task == own) && copy.items.len() >= 3, "{:?}", copy.rows());
+    let known: Vec<(String, String)> = sqlx::query_as("select xid::text, task_id::text from task_events")
+        .fetch_all(&parties.service.db.pool)
+        .await
+        .unwrap();
+    for cursor in cursors {
+        let (number, task, seq) = decoded(&cursor);
+        let nobody = uuid::Uuid::parse_str(&task).is_ok_and(|id| id.is_nil() || id.is_max());
+        assert!(task == own || nobody, "{number} {task} {seq}");
+        assert!(known.iter().any(|(xid, _)| *xid == number.to_string()), "{number} is no transaction that wrote");
+    }
+    // A cursor of an earlier version may name any row.
+    let (xid, task) = known.iter().find(|(_, task)| *task == busy.to_string()).unwrap();
+    let earlier = BASE64URL.encode(json!([0, xid.parse::<u64>().unwrap(), task, 2]).to_string());
+    reader.read(&format!("/api/v1/events?after={earlier}")).await;
+}
+
+/// The transaction, task and `seq` of a cursor.
+fn decoded(cursor: &str) -> (u64, String, u64) {
+    let key: Value = serde_json::from_slice(&BASE64URL.decode(cursor).unwrap()).unwrap();
+    (key[1].as_u64().unwrap(), text(&key[2]), key[3].as_u64().unwrap())
+}
+
 #[tokio::test]
 async fn waiting_ends_with_an_event_and_with_its_time() {
     let parties = Parties::start().await;
+    run(&parties.service.app);
     let id = parties.open("brand-campaign").await;
     let mut copy = Copy::default();
     copy.catch_up(&parties, &parties.partner).await;
@@ -328,6 +400,60 @@ async fn waiting_ends_with_an_event_and_with_its_time() {
     parties.service.app.drain();
     let page = tokio::time::timeout(Duration::from_secs(30), waiting).await.expect("it goes on waiting").unwrap();
     assert_eq!((&page["items"], &page["next"]), (&json!([]), &json!(copy.cursor)));
+}
+
+// On one thread, to which the log of statements is confined.
+#[tokio::test(flavor = "current_thread")]
+async fn what_one_owner_writes_costs_nothing_for_those_who_wait_for_others() {
+    let parties = Parties::start().await;
+    let app = run(&parties.service.app);
+    let task = parties.open("brand-campaign").await;
+    let mut quiet = JoinSet::new();
+    for partners in 1..=5 {
+        let stranger = parties.another_partner().await;
+        for _ in 0..60 {
+            let reader = stranger.clone();
+            quiet.spawn(async move { reader.read("/api/v1/events?wait=55").await });
+        }
+        until_waiting(&app, 60 * partners).await;
+    }
+    let mut copy = Copy::default();
+    copy.catch_up(&parties, &parties.partner).await;
+
+    let statements = Statements::default();
+    // As in `statements`: with two subscribers, all call sites ask whether anybody listens.
+    let _second = tracing::Dispatch::new(tracing_subscriber::registry());
+    let log = tracing::subscriber::set_default(tracing_subscriber::registry().with(statements.clone()));
+    for _ in 0..3 {
+        let (path, reader) = (copy.path("wait=55"), parties.partner.clone());
+        let waiting = tokio::spawn(async move { reader.read(&path).await });
+        until_waiting(&app, 301).await;
+        parties.partner.done(&task, &update("news")).await;
+        let page = waiting.await.unwrap();
+        assert_eq!(page["items"][0]["type"], "task.status_updated", "{page}");
+        copy.cursor = Some(text(&page["next"]));
+    }
+    let sent = statements.take();
+    drop(log);
+    let count = |search: &str| sent.iter().filter(|statement| statement.contains(search)).count();
+    let (looks, pages) = (count("/* search: owners in the feed */"), count("/* search: feed */"));
+    assert!(looks >= 3, "{sent:#?}");
+    assert!((6..=12).contains(&pages), "of the one whose events they are, and of no other: {pages}");
+    assert!(sent.len() < 300, "{} statements", sent.len());
+    app.drain();
+    while let Some(page) = quiet.join_next().await {
+        assert_eq!(page.unwrap()["items"], json!([]));
+    }
+}
+
+/// Until so many requests wait for the feed.
+async fn until_waiting(app: &App, readers: usize) {
+    let counted = async {
+        while tail::count(app) != readers {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(50), counted).await.expect("they wait");
 }
 
 #[tokio::test]
@@ -392,8 +518,6 @@ async fn settle_after_restore(parties: &Parties) {
 
 /// A cursor whose transaction has another number.
 fn shifted(cursor: &str, by: u64) -> String {
-    use base64::Engine as _;
-    use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
     let mut key: Value = serde_json::from_slice(&BASE64URL.decode(cursor).unwrap()).unwrap();
     key[1] = json!(key[1].as_u64().unwrap() + by);
     BASE64URL.encode(key.to_string())

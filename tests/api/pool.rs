@@ -4,7 +4,10 @@ use sqlx::{Connection as _, PgConnection};
 use stagegate::store::probe::{Fitness, Probe};
 use stagegate::store::{Limits, Pool, pool};
 
+use crate::harness::commands::{approve, at};
 use crate::harness::database::TestDb;
+use crate::harness::parties::Parties;
+use crate::harness::service::Service;
 
 #[tokio::test]
 async fn serving_connections_have_the_serving_role_and_time_limits() {
@@ -123,6 +126,27 @@ async fn sessions_that_the_server_ended_are_replaced() {
     for _ in 0..8 {
         session(&db).await.unwrap();
     }
+}
+
+#[tokio::test]
+async fn readers_that_take_all_they_can_get_leave_connections_to_commands() {
+    let parties = Parties::start().await;
+    let id = parties.open_in_legal().await;
+    // It has read neither the key nor the definition nor the task.
+    let replica = Service::replica(&parties.service.db, &parties.service.clock).await;
+    let mut owner = parties.service.db.owner().await;
+    sqlx::query("select pg_advisory_lock(1)").execute(&mut owner).await.unwrap();
+    // More than there are connections and places in the line before them.
+    let mut readers = tokio::task::JoinSet::new();
+    for _ in 0..400 {
+        let pool = parties.service.db.pool.clone();
+        readers.spawn(async move { sqlx::query("select pg_advisory_lock_shared(1)").execute(&pool).await });
+    }
+    while parties.service.db.pool.usage().refused == 0 {
+        tokio::task::yield_now().await;
+    }
+    parties.partner.at(&replica).done(&id, &approve(at("legal", 1, 1), "u-anna")).await;
+    readers.shutdown().await;
 }
 
 #[tokio::test]

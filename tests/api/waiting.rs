@@ -387,7 +387,7 @@ async fn in_legal() -> (Parties, String) {
 }
 
 /// Runs what wakes the watchers of this replica.
-fn run(app: &Arc<App>) -> Arc<App> {
+pub fn run(app: &Arc<App>) -> Arc<App> {
     let watchers = Watchers::new(Arc::clone(app));
     tokio::spawn(async move { watchers.run().await });
     Arc::clone(app)
