@@ -12,7 +12,7 @@ use crate::harness::database::TestDb;
 use crate::harness::parties::Parties;
 
 /// The searches over many tasks. They fan out on a distributed engine, so there are few, and they take no locks.
-const SEARCHES: [&str; 21] = [
+const SEARCHES: [&str; 22] = [
     "changed tasks",
     "deliveries of an endpoint",
     "deliveries to send again",
@@ -34,6 +34,7 @@ const SEARCHES: [&str; 21] = [
     "tasks of an actor",
     "tasks that erasures wait for",
     "tasks to export",
+    "what operators watch",
 ];
 
 /// The one lock of rows: of the writer's statement, which ends with it and waits for no other.
