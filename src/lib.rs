@@ -65,6 +65,11 @@
 //! `Retry-After`, at once, and for a command before anything is read. A quarter of the connections, with a line of its own, is kept for what commands and timers
 //! read: they take `decisions` in [`app::App`], everything else takes `pool`, so readers cannot keep decisions waiting.
 //!
+//! **Metrics.** What costs nothing is read at each scrape. What takes a statement is looked at every 5 s by [`worker::monitor`], all of it in one statement that is
+//! bounded in rows and time, on a connection of its own. No caller can add a value to a label. Whatever refuses a request for no fault of its own says so by a
+//! [`app::refused::Reason`], which is counted. A test compares the names with the table in `docs/operations.md`. An age that depends on another database of the
+//! server (the horizon) names who is to blame in the log.
+//!
 //! **The network to the database.** Every wait for it has a limit on our side, above the server's own: [`store::Limits`], kept by one file (`store/session.rs`; a
 //! test fails where another holds a connection). What ran into a limit, lost its connection or was told that the server stops or takes no writes is closed, and so are all
 //! sessions of its time, in every pool. Whatever fails before a connection stands means *nothing was done*, and a statement without its answer *maybe*
@@ -140,7 +145,7 @@
 //! measures how far it is from that clock ([`app::skew`]); beyond 15 s it is not ready and runs no timers, and whatever waits for others' writes allows for as much.
 //!
 //! **Rows that cannot be read.** A row is a result of its own: in a list, a batch of timers, a search for deliveries or erasures, one that is damaged or of a newer format
-//! takes no other along. Lists and feed say so in its place ([`domain::unreadable`]), but the feed ends before a newer event, so that no reader loses one in a rolling
+//! takes no other along. What was taken from a queue is settled all the same: a delivery that cannot be made is put off. Lists and feed say so in its place ([`domain::unreadable`]), but the feed ends before a newer event, so that no reader loses one in a rolling
 //! deploy. Constraints keep out times that the driver cannot read.
 //!
 //! **Polling.** A status that was so less than a second ago is answered from memory ([`app::statuses`]), after credential and owner were checked; a `304` needs

@@ -23,6 +23,7 @@ use stagegate::worker::checkpoints::{self, Checkpoints};
 use stagegate::worker::clocks::{self, Clocks};
 use stagegate::worker::deliveries::{self, Deliveries};
 use stagegate::worker::erasures::{self, Erasures};
+use stagegate::worker::monitor::{self, Monitor};
 use stagegate::worker::supervisor::Supervisor;
 use stagegate::worker::timers::{self, Timers};
 use stagegate::worker::watchers::Watchers;
@@ -291,6 +292,7 @@ fn start_workers(settings: &Serve, app: &Arc<App>, state: &AppState) -> Supervis
         };
     }
     start!(clocks, Clocks::new(Arc::clone(app)));
+    start!(monitor, Monitor::new(Arc::clone(app)));
     if settings.timers {
         start!(timers, Timers::new(Arc::clone(app)));
         start!(erasures, Erasures::new(Arc::clone(app)));

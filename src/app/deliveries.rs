@@ -113,6 +113,8 @@ pub enum Step {
     },
     /// An attempt failed; the line waits for the next one.
     Failed,
+    /// There was nothing to send, as what is stored cannot be read; the line waits, and the endpoint's others do not.
+    NotMade,
     /// The last attempt failed; the line goes on without that event.
     GivenUp {
         /// Whether there may be more behind it.
@@ -153,15 +155,17 @@ pub async fn send_next(app: &App, line: &Line) -> Result<Step, Error> {
     };
     let made = timeout(MAKING, body(app, line, &taken)).await;
     drop(permit);
-    let body = match made.unwrap_or_else(|elapsed| Err(Error::Unavailable(Arc::new(elapsed)))) {
-        Ok(body) => body,
+    let made = made.unwrap_or_else(|elapsed| Err(Error::Unavailable(Arc::new(elapsed))));
+    let secrets = taken.secrets.clone().ok_or_else(|| Error::impossible("secrets that cannot be read"));
+    let (body, secrets) = match made.and_then(|body| Ok((body, secrets?))) {
+        Ok(made) => made,
         Err(error) if error.is_outage() => return Err(error),
         Err(error) => {
             complain(line, &taken, &error);
             return put_off(app, line, &taken, at).await;
         }
     };
-    let headers = signed(taken.event_id, at, &body, &taken.secrets);
+    let headers = signed(taken.event_id, at, &body, &secrets);
     let attempt = post(app, &taken.url, &headers, body).await;
     settle(app, line, taken, (at, attempt)).await
 }
@@ -205,7 +209,8 @@ async fn put_off(app: &App, line: &Line, taken: &Taken, at: Time) -> Result<Step
     let attempt = Attempt { at, status: None, error: Some(word), detail: Some(detail), took_ms: 0 };
     let failed = Course::Failed { retry_after: None };
     let verdict = judge(failed, tries(taken), app.clock.now(), u16::from_ne_bytes(ids::random()));
-    write_down(app, line, taken, (verdict, attempt, None)).await
+    let step = write_down(app, line, taken, (verdict, attempt, None)).await?;
+    Ok(if step == Step::Failed { Step::NotMade } else { step })
 }
 
 fn complain(line: &Line, taken: &Taken, error: &(dyn std::error::Error + 'static)) {

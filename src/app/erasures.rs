@@ -19,6 +19,7 @@ use crate::domain::partner_event::{Author, PartnerFact};
 use crate::domain::party::{ActorRef, Party, Source};
 use crate::domain::refusal::Refusal;
 use crate::domain::text::Prose;
+use crate::domain::unreadable::Unreadable;
 use crate::ids;
 use crate::store;
 use crate::store::erasures::{Erase, New, Window};
@@ -109,9 +110,19 @@ pub async fn get_erasure(app: &App, id: ErasureId) -> Result<Record, Error> {
     store::erasures::find(&app.pool, id).await?.ok_or(Error::NotFound)
 }
 
-/// Up to `limit` erasures after `after`, in the order of their ids.
-pub async fn list_erasures(app: &App, after: Option<ErasureId>, limit: u32) -> Result<Vec<Record>, Error> {
-    Ok(store::erasures::list(&app.pool, after, limit).await?)
+/// An erasure in a list, or why it cannot be shown, with its id.
+pub type Listed = (ErasureId, Result<Record, Unreadable>);
+
+/// Up to `limit` erasures after `after`, in the order of their ids; one that cannot be read takes no other along.
+pub async fn list_erasures(app: &App, after: Option<ErasureId>, limit: u32) -> Result<Vec<Listed>, Error> {
+    let listed = store::erasures::list(&app.pool, after, limit).await?.into_iter();
+    let shown = listed.map(|(id, record)| {
+        Ok(match record {
+            Ok(record) => (id, Ok(record)),
+            Err(error) => (id, Err(Error::from(error).unreadable()?)),
+        })
+    });
+    shown.collect()
 }
 
 /// The erasures that go through the tasks now; up to `limit`.

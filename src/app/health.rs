@@ -85,11 +85,6 @@ impl Health {
     }
 }
 
-/// What the connections to the database are doing: those that serve, and those of the writer.
-pub fn connections(app: &App) -> (store::Usage, store::Usage) {
-    (app.pool.usage(), app.writer.connections())
-}
-
 /// Succeeds if the database is reachable, migrated and takes writes, in the role that cannot change the trail, nothing else is amiss, and the
 /// service is not about to stop.
 pub async fn ready(app: &App) -> Result<(), NotReady> {

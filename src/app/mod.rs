@@ -29,11 +29,13 @@ pub mod export;
 pub mod feed;
 pub mod health;
 pub mod log;
+pub mod monitor;
 mod pace;
 pub mod partner_trail;
 pub mod partners;
 pub mod receipts;
 mod recent;
+pub mod refused;
 pub mod reviews;
 pub mod shares;
 pub mod skew;
@@ -72,6 +74,7 @@ pub struct App {
     outbound: deliveries::Outbound,
     audit_keys: log::Keys,
     health: health::Health,
+    monitor: monitor::Monitor,
     workers: workers::Workers,
     skew: skew::Skew,
     leaving: AtomicBool,
@@ -87,6 +90,7 @@ impl App {
             writer: store::Writer::beside(&pool),
             health: health::Health::beside(&pool),
             decisions: pool.for_decisions(),
+            monitor: monitor::Monitor::beside(&pool),
             pool,
             recent: recent::Recent::default(),
             clock,
@@ -296,7 +300,7 @@ pub enum Error {
     Definition(Vec<Mistake>),
     /// The caller has as many of these under way as one caller may have; nothing was done.
     #[error("as many {0} as one caller may have")]
-    TooManyAtOnce(&'static str),
+    TooManyAtOnce(shares::Resource),
     /// Too much to do; nothing was done.
     #[error("overloaded")]
     Overloaded(#[source] Arc<dyn std::error::Error + Send + Sync>),

@@ -5,6 +5,7 @@
 //! whoever comes next is ([`Error::Overloaded`]). Nothing is queued here, and an owner who holds nothing takes no memory.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::domain::id::{BuyerId, PartnerId};
@@ -26,6 +27,30 @@ impl From<&Caller> for Owner {
             Caller::Buyer { buyer_id, .. } => Self::Buyer(*buyer_id),
             Caller::Platform { .. } => Self::Platform,
         }
+    }
+}
+
+/// What has shares. Its text is how a refusal names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Resource {
+    /// Requests and streams that wait for a status to change.
+    StatusWaits,
+    /// Requests that wait for the feed to go on.
+    FeedWaits,
+    /// Simulations.
+    Simulations,
+    /// Proofs and exports.
+    LongReads,
+}
+
+impl fmt::Display for Resource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::StatusWaits => "waits for a status",
+            Self::FeedWaits => "waits for the feed",
+            Self::Simulations => "simulations",
+            Self::LongReads => "proofs and exports",
+        })
     }
 }
 
@@ -57,9 +82,9 @@ impl Default for All {
     fn default() -> Self {
         Self {
             watchers: watchers(MAX_WATCHERS, None),
-            feed_waits: Shares::new("waits for the feed", Limits { all: 4_096, backend: 64, buyer: 0 }),
-            simulations: Shares::new("simulations", Limits { all: 4, backend: 2, buyer: 0 }),
-            long_reads: Shares::new("proofs and exports", Limits { all: 128, backend: 8, buyer: 2 }),
+            feed_waits: Shares::new(Resource::FeedWaits, Limits { all: 4_096, backend: 64, buyer: 0 }),
+            simulations: Shares::new(Resource::Simulations, Limits { all: 4, backend: 2, buyer: 0 }),
+            long_reads: Shares::new(Resource::LongReads, Limits { all: 128, backend: 8, buyer: 2 }),
         }
     }
 }
@@ -75,7 +100,7 @@ const BUYER_WATCHERS: usize = 64;
 pub(super) fn watchers(most: usize, each: Option<usize>) -> Shares {
     let each = each.unwrap_or_else(|| MIN_WATCHERS_EACH.max(most / 10));
     let limits = Limits { all: most, backend: each, buyer: BUYER_WATCHERS.min(each) };
-    Shares::new("waits for a status", limits)
+    Shares::new(Resource::StatusWaits, limits)
 }
 
 /// One resource and who holds how much of it. Cheap to clone.
@@ -84,8 +109,8 @@ pub(super) struct Shares(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    /// What is counted, as a refusal names it: "waits for a status".
-    what: &'static str,
+    /// What is counted.
+    what: Resource,
     limits: Limits,
     held: Mutex<Held>,
 }
@@ -104,7 +129,7 @@ pub struct Share {
 }
 
 impl Shares {
-    pub(super) fn new(what: &'static str, limits: Limits) -> Self {
+    pub(super) fn new(what: Resource, limits: Limits) -> Self {
         Self(Arc::new(Inner { what, limits, held: Mutex::default() }))
     }
 
@@ -119,10 +144,10 @@ impl Shares {
         let mut held = self.held();
         let own = held.by_owner.get(&owner).copied().unwrap_or_default();
         if own >= most {
-            return Err(Error::TooManyAtOnce(what));
+            return Err(Error::TooManyAtOnce(*what));
         }
         if held.all >= limits.all {
-            return Err(Error::Overloaded(Arc::new(AllTaken(what))));
+            return Err(Error::Overloaded(Arc::new(AllTaken(*what))));
         }
         held.all += 1;
         held.by_owner.insert(owner, own + 1);
@@ -150,7 +175,7 @@ impl Drop for Share {
 
 #[derive(Debug, thiserror::Error)]
 #[error("as many {0} as there may be in all")]
-struct AllTaken(&'static str);
+pub(super) struct AllTaken(pub(super) Resource);
 
 #[cfg(test)]
 mod tests {
@@ -166,11 +191,11 @@ mod tests {
 
     #[test]
     fn one_caller_takes_its_share_and_not_that_of_others() {
-        let shares = Shares::new("things", Limits { all: 5, backend: 3, buyer: 1 });
+        let shares = Shares::new(Resource::Simulations, Limits { all: 5, backend: 3, buyer: 1 });
         let partner_id = PartnerId(ids::new());
         let key = || Caller::Partner { partner_id, key_id: KeyId(ids::new()) };
         let held: Vec<Share> = (0..3).map(|_| shares.take(&key()).unwrap()).collect();
-        assert!(matches!(shares.take(&key()), Err(Error::TooManyAtOnce("things"))), "whatever the key");
+        assert!(matches!(shares.take(&key()), Err(Error::TooManyAtOnce(Resource::Simulations))), "whatever the key");
         let (one, other) = (buyer(), buyer());
         let (first, second) = (shares.take(&one).unwrap(), shares.take(&other).unwrap());
         assert!(matches!(shares.take(&one), Err(Error::TooManyAtOnce(_))));

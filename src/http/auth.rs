@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 use subtle::{Choice, ConstantTimeEq};
 use tracing::Span;
 
+use crate::app::refused::Reason;
 use crate::app::{App, Caller, partners};
 use crate::domain::api_key::ApiKey;
 use crate::domain::id::{BuyerId, CredentialId, PartnerId};
@@ -171,7 +172,7 @@ fn invalid(detail: impl Into<std::borrow::Cow<'static, str>>) -> Problem {
 fn refused(refusal: Refusal) -> Problem {
     match refusal {
         Refusal::Invalid(why) => invalid(format!("The credential was refused: {why}.")),
-        Refusal::Unavailable(error) => Problem::unavailable(error),
+        Refusal::Unavailable(error) => Problem::unavailable(error).because(Some(Reason::Other)),
     }
 }
 

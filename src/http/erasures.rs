@@ -13,6 +13,7 @@ use crate::domain::id::{ActorId, ErasureId, PartnerId};
 use crate::domain::party::Party;
 use crate::domain::text::Prose;
 use crate::domain::time::Time;
+use crate::domain::unreadable::Unreadable;
 
 use super::auth::PlatformOnly;
 use super::body::{RawBody, SMALL, from_value};
@@ -150,20 +151,43 @@ pub async fn request_erasure(
     Ok((StatusCode::ACCEPTED, [(header::LOCATION, location)], erasure).into_response())
 }
 
+/// An erasure that this replica cannot show, in its place in a list.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct UnreadableErasure {
+    /// The erasure.
+    id: ErasureId,
+    /// Why it is not shown.
+    unreadable: Unreadable,
+}
+
+/// An erasure in a list.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(untagged)]
+pub enum ListedErasure {
+    /// As it is.
+    Erasure(Box<Erasure>),
+    /// One that cannot be shown: it has `unreadable`, which no other has.
+    Unreadable(UnreadableErasure),
+}
+
 /// List the erasures
 ///
-/// In the order of their ids.
+/// In the order of their ids. One that this replica cannot read has its place, with `id` and `unreadable` alone.
 #[utoipa::path(get, path = "/erasures", tag = "erasures", security(("platformKey" = [])), params(ErasuresQuery), responses(
-    (status = 200, description = "A page of erasures.", body = Page<Erasure>),
+    (status = 200, description = "A page of erasures.", body = Page<ListedErasure>),
 ))]
 pub async fn list_erasures(
     _caller: PlatformOnly,
     Query(query): Query<ErasuresQuery>,
     State(state): State<AppState>,
-) -> Result<Json<Page<Erasure>>, Problem> {
+) -> Result<Json<Page<ListedErasure>>, Problem> {
     let after = query.cursor.map(|cursor| cursor.0);
     let rows = erasures::list_erasures(&state.app, after, query.limit.and_one_more()).await?;
-    Ok(Json(Page::new(rows, query.limit, |row| row.id, Erasure::from)))
+    let listed = |(id, record): erasures::Listed| match record {
+        Ok(record) => ListedErasure::Erasure(Box::new(record.into())),
+        Err(unreadable) => ListedErasure::Unreadable(UnreadableErasure { id, unreadable }),
+    };
+    Ok(Json(Page::new(rows, query.limit, |(id, _)| *id, listed)))
 }
 
 /// Read an erasure

@@ -16,6 +16,8 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 use tokio::time::Instant;
 
+use crate::app::refused::Reason;
+
 use super::AppState;
 use super::problem::{Code, Problem};
 
@@ -36,6 +38,8 @@ pub struct Metrics {
     in_flight: Gauge,
     /// In the order of [`Code::ALL`].
     problems: Vec<Counter>,
+    /// In the order of [`Reason::ALL`].
+    refusals: Vec<Counter>,
 }
 
 /// What goes before the name of every metric of ours; those of the process have the names that all programs use.
@@ -44,6 +48,11 @@ const PREFIX: &str = "stagegate";
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct CodeLabel {
     code: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ReasonLabel {
+    reason: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -76,6 +85,11 @@ impl Default for Metrics {
         // All from the start: the first of a kind is an increase, too.
         let count = |code: &Code| problems.get_or_create_owned(&CodeLabel { code: code.as_str() });
         let problems = Code::ALL.iter().map(count).collect();
+        let refusals = Family::<ReasonLabel, Counter>::default();
+        let help = "Requests that were not served for no fault of their own (429 and 503), by what there was too much or too little of";
+        registry.register("http_refusals", help, refusals.clone());
+        let count = |reason: &Reason| refusals.get_or_create_owned(&ReasonLabel { reason: reason.as_str() });
+        let refusals = Reason::ALL.iter().map(count).collect();
         let requests = Family::default();
         let durations = Family::new_with_constructor(buckets as fn() -> Histogram);
         let in_flight = Gauge::default();
@@ -90,7 +104,7 @@ impl Default for Metrics {
             durations.clone(),
         );
         registry.register("http_requests_in_flight", "Requests being served", in_flight.clone());
-        Self { registry: Mutex::new(root), requests, durations, in_flight, problems }
+        Self { registry: Mutex::new(root), requests, durations, in_flight, problems, refusals }
     }
 }
 
@@ -194,9 +208,12 @@ impl InFlight {
         self.operation.is_asked_all_the_time
     }
 
-    /// Counts an answer that is an error.
-    pub(super) fn refused(&self, code: Code) {
+    /// Counts an answer that is an error, and why if it is a refusal.
+    pub(super) fn refused(&self, code: Code, reason: Option<Reason>) {
         self.metrics.problems[code as usize].inc();
+        if let Some(reason) = reason {
+            self.metrics.refusals[reason as usize].inc();
+        }
     }
 
     /// Counts the answer; says how long it took.

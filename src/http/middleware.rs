@@ -20,6 +20,7 @@ use tower::{Service, service_fn};
 use tracing::{Instrument, Level, Span};
 use uuid::Uuid;
 
+use crate::app::refused::Reason;
 use crate::ids;
 
 use super::metrics::{InFlight, Metrics, Operation};
@@ -151,7 +152,7 @@ impl Begun {
         protect(headers);
         headers.insert(REQUEST_ID_HEADER, self.id.clone());
         if let Some(code) = response.extensions().get() {
-            self.in_flight.refused(*code);
+            self.in_flight.refused(*code, response.extensions().get().copied());
         }
         self.answered(response.status());
         Ok(response)
@@ -285,6 +286,7 @@ pub(super) async fn within(
 fn timed_out() -> Response {
     Problem::new(Code::Timeout, "The service took too long. A write may still take effect; sending it again is safe.")
         .header(header::RETRY_AFTER, HeaderValue::from_static("1"))
+        .because(Some(Reason::Slow))
         .into_response()
 }
 

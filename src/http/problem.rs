@@ -11,6 +11,7 @@ use serde::Serialize;
 use tracing::Span;
 use utoipa::ToSchema;
 
+use crate::app::refused::Reason;
 use crate::domain::command::CommandType;
 use crate::domain::task::PhaseName;
 
@@ -36,6 +37,7 @@ pub struct Problem {
     conflict: Box<Conflict>,
     headers: Vec<(HeaderName, HeaderValue)>,
     source: Option<Box<dyn StdError + Send + Sync>>,
+    reason: Option<Reason>,
 }
 
 impl Problem {
@@ -48,6 +50,7 @@ impl Problem {
             conflict: Box::default(),
             headers: Vec::new(),
             source: None,
+            reason: None,
         }
     }
 
@@ -177,6 +180,13 @@ impl Problem {
         Self::new(code, detail).with_errors(errors)
     }
 
+    /// Says why nothing was done, for those who count.
+    #[must_use]
+    pub fn because(mut self, reason: Option<Reason>) -> Self {
+        self.reason = reason;
+        self
+    }
+
     fn caused_by(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         self.source = Some(source.into());
         self
@@ -210,6 +220,9 @@ impl IntoResponse for Problem {
         let mut response = (status, [(header::CONTENT_TYPE, CONTENT_TYPE)], body).into_response();
         // For those who count.
         response.extensions_mut().insert(self.code);
+        if let Some(reason) = self.reason {
+            response.extensions_mut().insert(reason);
+        }
         for (name, value) in self.headers {
             response.headers_mut().insert(name, value);
         }

@@ -123,12 +123,12 @@ pub struct Taken {
     pub attempt: i32,
     /// How many of those were made before it was last asked for.
     pub earlier: i32,
-    /// What became of the latest.
+    /// What became of the latest; none where that cannot be read, since it is only shown.
     pub attempts: Vec<Attempt>,
     /// Where to.
     pub url: String,
-    /// With what.
-    pub secrets: Secrets,
+    /// With what; `None` where that cannot be read, so that nothing can be signed.
+    pub secrets: Option<Secrets>,
     /// How many attempts at the endpoint have failed in a row.
     pub failures: u32,
 }
@@ -232,6 +232,11 @@ pub async fn settle(
     Ok(more.fetch_optional(pool).await?)
 }
 
+/// What was taken must be settled, whatever of it cannot be read: that is logged and left out.
+fn readable<T>(part: Result<T, Error>) -> Option<T> {
+    part.inspect_err(|error| tracing::error!(error = error.to_string(), "a part of a delivery cannot be read")).ok()
+}
+
 struct TakenRow {
     seq: i64,
     recorded_at: DateTime<Utc>,
@@ -259,8 +264,8 @@ impl TakenRow {
             event_id: self.event_id,
             attempt: self.attempt,
             earlier: self.earlier,
-            attempts: place.json(&self.attempts)?,
-            secrets: webhooks::secrets(of_endpoint, (&self.secret, self.secret_created_at), next)?,
+            attempts: readable(place.json(&self.attempts)).unwrap_or_default(),
+            secrets: readable(webhooks::secrets(of_endpoint, (&self.secret, self.secret_created_at), next)),
             failures: of_endpoint.unsigned(self.failures)?,
             url: self.url,
         })

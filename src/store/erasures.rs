@@ -148,14 +148,18 @@ pub async fn find(pool: &Pool, id: ErasureId) -> Result<Option<Record>, Error> {
     row.map(Record::try_from).transpose()
 }
 
-/// Up to `limit` erasures after `after`, in the order of their ids.
-pub async fn list(pool: &Pool, after: Option<ErasureId>, limit: u32) -> Result<Vec<Record>, Error> {
+/// An erasure as it was found, or why it cannot be read, with its id.
+pub type Listed = (ErasureId, Result<Record, Error>);
+
+/// Up to `limit` erasures after `after`, in the order of their ids; each readable or not by itself.
+pub async fn list(pool: &Pool, after: Option<ErasureId>, limit: u32) -> Result<Vec<Listed>, Error> {
     let rows = select_erasures!(
         "where $1::uuid is null or id > $1 order by id limit $2",
         after.map(|id| id.0),
         i64::from(limit)
     );
-    rows.fetch_all(pool).await?.into_iter().map(Record::try_from).collect()
+    let rows = rows.fetch_all(pool).await?.into_iter();
+    Ok(rows.map(|row| (ErasureId(row.id), Record::try_from(row))).collect())
 }
 
 /// The erasures that go through the tasks, asked for by `until`; up to `limit`.

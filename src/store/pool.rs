@@ -68,7 +68,16 @@ pub fn parse_url(url: &str) -> Result<PgConnectOptions, Error> {
 ///
 /// When the database cannot be reached, lacks the role because it was not migrated, or takes no writes.
 pub async fn connect(options: &PgConnectOptions, connections: u32) -> Result<Pool, Error> {
-    let pool = connect_lazily(options, connections, Limits::default());
+    connect_within(options, connections, Limits::default()).await
+}
+
+/// As [`connect`], with other limits.
+///
+/// # Errors
+///
+/// As [`connect`].
+pub async fn connect_within(options: &PgConnectOptions, connections: u32, limits: Limits) -> Result<Pool, Error> {
+    let pool = connect_lazily(options, connections, limits);
     pool.fill().await?;
     Ok(pool)
 }

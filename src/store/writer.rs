@@ -20,6 +20,7 @@
 use std::collections::{HashSet, VecDeque};
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -55,6 +56,9 @@ struct Inner {
     pool: Pool,
     room: usize,
     queue: Mutex<Queue>,
+    /// Statements that were sent, and the transitions in them.
+    statements: AtomicU64,
+    transitions: AtomicU64,
     /// Told when the last writer ends.
     rested: Notify,
 }
@@ -70,6 +74,19 @@ struct Queue {
     suspects: HashSet<Uuid>,
     writers: u32,
     closed: bool,
+}
+
+/// What the writer has to do and has done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WriterUsage {
+    /// Transitions that wait, those included whose row another session has locked.
+    pub queued: u64,
+    /// The most that may wait.
+    pub room: u64,
+    /// Statements that were sent since the start.
+    pub statements: u64,
+    /// Transitions in those statements, each time that one was sent.
+    pub transitions: u64,
 }
 
 /// A transition on its way.
@@ -90,12 +107,26 @@ impl Writer {
     /// The same with room for this many transitions that wait.
     pub fn with_room(pool: &Pool, room: usize) -> Self {
         let pool = pool.for_writing(WRITERS);
-        Self(Arc::new(Inner { pool, room, queue: Mutex::default(), rested: Notify::new() }))
+        let (statements, transitions) = (AtomicU64::new(0), AtomicU64::new(0));
+        Self(Arc::new(Inner { pool, room, queue: Mutex::default(), statements, transitions, rested: Notify::new() }))
     }
 
     /// What the writer's own connections are doing at this moment.
     pub fn connections(&self) -> Usage {
         self.0.pool.usage()
+    }
+
+    /// What it has to do and has done. Takes its lock for an instant; meant for gauges.
+    pub fn usage(&self) -> WriterUsage {
+        let writer = &*self.0;
+        let queued = self.queue().length() as u64;
+        let (statements, transitions) = (&writer.statements, &writer.transitions);
+        WriterUsage {
+            queued,
+            room: writer.room as u64,
+            statements: statements.load(Ordering::Relaxed),
+            transitions: transitions.load(Ordering::Relaxed),
+        }
     }
 
     /// Whether a transition that came now would be refused for want of room.
@@ -148,7 +179,7 @@ impl Writer {
         while let Some(members) = self.take() {
             let tasks: Vec<Uuid> = members.iter().map(|member| member.write.task_id()).collect();
             // A panic is the end of these members and of nothing else.
-            let Ok(done) = AssertUnwindSafe(write_all(&self.0.pool, members)).catch_unwind().await else {
+            let Ok(done) = AssertUnwindSafe(write_all(&self.0, members)).catch_unwind().await else {
                 tracing::error!("a statement's members are lost: it panicked");
                 self.put_back(&tasks, &[]);
                 continue;
@@ -230,7 +261,12 @@ impl Writer {
 
 impl Queue {
     fn is_full(&self, room: usize) -> bool {
-        self.waiting.len() + self.locked >= room
+        self.length() >= room
+    }
+
+    /// How many wait, those whose row is locked included.
+    fn length(&self) -> usize {
+        self.waiting.len() + self.locked
     }
 
     fn is_at_rest(&self) -> bool {
@@ -280,11 +316,13 @@ struct Done {
 }
 
 /// Sends members in one statement, and in halves if the server refuses what is in it.
-async fn write_all(pool: &Pool, members: Vec<Member>) -> Done {
+async fn write_all(inner: &Inner, members: Vec<Member>) -> Done {
     let (mut done, mut groups) = (Done::default(), vec![members]);
     while let Some(mut members) = groups.pop() {
         let writes: Vec<&Prepared> = members.iter().map(|member| &member.write).collect();
-        match update(pool, &writes).await.map_err(Error::from) {
+        inner.statements.fetch_add(1, Ordering::Relaxed);
+        inner.transitions.fetch_add(writes.len() as u64, Ordering::Relaxed);
+        match update(&inner.pool, &writes).await.map_err(Error::from) {
             Ok(fates) => {
                 done.locked.extend(members.into_iter().zip(fates).filter_map(|(member, fate)| member.met(fate)));
             }

@@ -4,6 +4,7 @@ pub mod checkpoints;
 pub mod clocks;
 pub mod deliveries;
 pub mod erasures;
+pub mod monitor;
 pub mod supervisor;
 pub mod timers;
 pub mod watchers;

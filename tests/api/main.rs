@@ -23,6 +23,7 @@ mod licences;
 mod lists;
 mod log;
 mod log_damage;
+mod metrics;
 mod openapi;
 mod order_of_checks;
 mod outages;

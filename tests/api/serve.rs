@@ -1,14 +1,16 @@
 //! The program itself, as a process.
 
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 
 use stagegate::embedded::Postgres;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use crate::harness::database::scratch_options;
-use crate::harness::process::{PATIENCE, address, stagegate, terminate};
+use crate::harness::database::{TestDb, scratch_options};
+use crate::harness::process::{PATIENCE, Signal, address, command, signal, stagegate, stagegate_with, terminate};
+use crate::harness::service::PLATFORM_KEY;
 
 #[tokio::test]
 async fn the_service_starts_on_a_private_postgres_and_stops_when_told() {
@@ -67,8 +69,76 @@ async fn where_no_private_postgres_is_wanted_the_url_is_asked_for() {
     assert!(complaint.starts_with("stagegate: DATABASE_URL is required here"), "{complaint}");
 }
 
+/// A client of a balancer that looks at `/ready` and sends requests until it says no: each on a connection of its own.
+async fn send_until_not_ready(address: String) -> u64 {
+    let mut answered = 0;
+    loop {
+        let ready = get(&address, "/ready").await;
+        let answer = get(&address, "/api/v1/tasks").await;
+        assert!(answer.starts_with("HTTP/1.1 401 "), "cut off: {answer:?}");
+        answered += 1;
+        if ready.starts_with("HTTP/1.1 503 ") {
+            assert!(ready.contains("\"code\":\"draining\""), "{ready}");
+            return answered;
+        }
+    }
+}
+
+#[tokio::test]
+async fn by_default_a_service_that_is_told_to_stop_goes_on_until_its_balancer_knows() {
+    let db = TestDb::new().await;
+    let url = sqlx::ConnectOptions::to_url_lossy(&db.owner).to_string();
+    let mut command = command(Path::new("/nonexistent"));
+    // The default, which the other tests do without.
+    command.env_remove("STAGEGATE_DRAIN_DELAY").env("DATABASE_URL", url).env("STAGEGATE_LOG", "off");
+    command.args(["serve", "--listen", "127.0.0.1:0", "--platform-keys", PLATFORM_KEY, "--pool-size", "2"]);
+    let mut service = command.stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true).spawn().unwrap();
+    let address = address(&mut service).await;
+    assert!(get(&address, "/ready").await.starts_with("HTTP/1.1 200 "));
+    let clients: Vec<_> = (0..8).map(|_| tokio::spawn(send_until_not_ready(address.clone()))).collect();
+    signal(service.id().unwrap(), Signal::TERM);
+    for client in clients {
+        assert!(timeout(PATIENCE, client).await.unwrap().unwrap() > 0);
+    }
+    let status = timeout(PATIENCE, service.wait()).await.unwrap().unwrap();
+    assert!(status.success(), "{status}");
+}
+
+/// More than the 128 of many a default, and few enough open files for every machine.
+const CLIENTS: usize = 300;
+
+#[tokio::test]
+async fn clients_that_connect_at_once_wait_in_line_and_none_is_turned_away() {
+    if stagegate::http::listener::shorter_queue().is_some_and(|allowed| (allowed as usize) < CLIENTS) {
+        eprintln!("skipped: this system lets fewer than {CLIENTS} clients wait");
+        return;
+    }
+    let db = TestDb::new().await;
+    let url = sqlx::ConnectOptions::to_url_lossy(&db.owner).to_string();
+    let arguments = ["serve", "--listen", "127.0.0.1:0", "--platform-keys", PLATFORM_KEY, "--pool-size", "2"];
+    let mut service =
+        stagegate_with(&arguments, Path::new("/nonexistent"), &[("DATABASE_URL", &url), ("STAGEGATE_LOG", "off")]);
+    let address = address(&mut service).await;
+    // It accepts nobody while it stands still; the system answers for it as long as there is room in the line.
+    signal(service.id().unwrap(), Signal::STOP);
+    let mut clients = Vec::with_capacity(CLIENTS);
+    for number in 0..CLIENTS {
+        let connected = timeout(PATIENCE, TcpStream::connect(&address)).await;
+        clients.push(connected.unwrap_or_else(|_| panic!("no room for client {number}")).unwrap());
+    }
+    signal(service.id().unwrap(), Signal::CONT);
+    for client in &mut clients {
+        assert!(exchange(client, &address, "/health").await.contains("200 OK"));
+    }
+    terminate(&mut service).await;
+}
+
 async fn get(address: &str, path: &str) -> String {
     let mut client = TcpStream::connect(address).await.unwrap();
+    exchange(&mut client, address, path).await
+}
+
+async fn exchange(client: &mut TcpStream, address: &str, path: &str) -> String {
     let request = format!("GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
     client.write_all(request.as_bytes()).await.unwrap();
     let mut answer = String::new();

@@ -12,7 +12,7 @@ use crate::harness::database::TestDb;
 use crate::harness::parties::Parties;
 
 /// The searches over many tasks. They fan out on a distributed engine, so there are few, and they take no locks.
-const SEARCHES: [&str; 25] = [
+const SEARCHES: [&str; 26] = [
     "backlogs of an owner",
     "overdue tasks",
     "tasks at a stage",
@@ -38,6 +38,7 @@ const SEARCHES: [&str; 25] = [
     "tasks of an actor",
     "tasks that erasures wait for",
     "tasks to export",
+    "what operators watch",
 ];
 
 /// The one lock of rows: of the writer's statement, which ends with it and waits for no other.

@@ -1,10 +1,14 @@
 //! Rows that this build cannot read, of a newer format or damaged: each is told in its place, and takes no other along.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 use sqlx::AssertSqlSafe;
+use stagegate::worker::deliveries::Deliveries;
 
 use crate::harness::commands::update;
 use crate::harness::parties::{Client, Parties, code, text};
+use crate::harness::receiver::Receiver;
 use crate::log::settle;
 
 async fn execute(parties: &Parties, statement: String) {
@@ -110,4 +114,54 @@ async fn a_reader_of_the_feed_passes_what_is_damaged_and_never_what_is_newer() {
         assert_eq!(places(&[items, rest.clone()].concat()), places(&sound));
         assert!(rest.iter().any(|item| item["task_id"] == *last));
     }
+}
+
+#[tokio::test]
+async fn a_list_of_erasures_has_the_damaged_one_in_its_place() {
+    let parties = Parties::start().await;
+    let mut ids = Vec::new();
+    for _ in 0..3 {
+        let body = json!({ "party": "platform", "actor_id": "u-anna", "reason": "asked for" });
+        let asked = parties.platform.call("POST", "/api/v1/erasures", &body).await;
+        assert_eq!(asked.status, 202, "{}", asked.text);
+        ids.push(text(&asked.body["id"]));
+    }
+    execute(&parties, format!("update erasures set credential_id = '' where id = '{}'", ids[1])).await;
+    let page = parties.platform.read("/api/v1/erasures").await;
+    assert_eq!(page["items"][1], json!({ "id": ids[1], "unreadable": "damaged" }), "{page}");
+    assert_eq!([&page["items"][0]["reason"], &page["items"][2]["reason"]], [&json!("asked for"); 2]);
+    // A page ends and begins with it as with any other.
+    let first = parties.platform.read("/api/v1/erasures?limit=2").await;
+    let rest = parties.platform.read(&format!("/api/v1/erasures?cursor={}", text(&first["next"]))).await;
+    assert_eq!((&first["items"][1], &rest["items"][0]["id"]), (&page["items"][1], &json!(ids[2])));
+}
+
+#[tokio::test]
+async fn a_delivery_that_cannot_be_read_is_put_off_and_keeps_no_other_waiting() {
+    let parties = Parties::start().await;
+    let (receiver, other) = (Receiver::accepting().await, Receiver::accepting().await);
+    for (id, receiver) in [("a", &receiver), ("b", &other)] {
+        let path = format!("/api/v1/webhooks/{id}");
+        assert_eq!(parties.partner.call("PUT", &path, &json!({ "url": receiver.url() })).await.status, 201);
+    }
+    let secret = async |value: &str| {
+        let set = format!("update webhook_endpoints set secret = '{value}' where id = 'a'");
+        execute(&parties, set).await;
+    };
+    let mut owner = parties.service.db.owner().await;
+    let kept: String =
+        sqlx::query_scalar("select secret from webhook_endpoints where id = 'a'").fetch_one(&mut owner).await.unwrap();
+    secret("damaged").await;
+    parties.open("brand-campaign").await;
+    let worker = Deliveries::new(Arc::clone(&parties.service.app));
+    assert_eq!(worker.run_due().await.unwrap(), 2, "those of the other endpoint");
+    let tried = "select count(*) from webhook_deliveries where endpoint_id = 'a' and state = 'pending'
+         and attempts -> 0 ->> 'error' = 'not_made'";
+    assert_eq!(sqlx::query_scalar::<_, i64>(tried).fetch_one(&mut owner).await.unwrap(), 1, "the head waits its turn");
+    // What was written of earlier attempts is only shown: that it is damaged keeps nothing from being sent.
+    secret(&kept).await;
+    execute(&parties, "update webhook_deliveries set attempts = '7' where endpoint_id = 'a'".to_owned()).await;
+    parties.pass(1);
+    assert_eq!(worker.run_due().await.unwrap(), 2);
+    assert_eq!((receiver.places().len(), other.places().len()), (2, 2));
 }

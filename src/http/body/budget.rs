@@ -11,6 +11,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use uuid::Uuid;
 
 use crate::app::Caller;
+use crate::app::refused::Reason;
 use crate::http::problem::Problem;
 
 /// One caller's part of the whole: a quarter.
@@ -99,13 +100,13 @@ impl Reservation {
         let Inner { size, held, gauge } = &*self.budget.0;
         let mut held = held.lock().unwrap_or_else(PoisonError::into_inner);
         if held.all + bytes > *size {
-            return Err(Problem::overloaded());
+            return Err(Problem::overloaded().because(Some(Reason::Bodies)));
         }
         let own = held.by.entry(self.share).or_default();
         if *own + bytes > size / PARTS {
             let most = (size / PARTS) >> 20;
             let detail = format!("The caller's requests have {most} MiB of bodies under way. Send fewer at a time.");
-            return Err(Problem::too_many_at_once(detail));
+            return Err(Problem::too_many_at_once(detail).because(Some(Reason::CallerBodies)));
         }
         *own += bytes;
         held.all += bytes;

@@ -8,6 +8,13 @@ use super::{Code, Conflict, FieldError, Problem, Recorded};
 
 impl From<app::Error> for Problem {
     fn from(error: app::Error) -> Self {
+        let reason = error.reason();
+        Self::of(error).because(reason)
+    }
+}
+
+impl Problem {
+    fn of(error: app::Error) -> Self {
         match error {
             app::Error::NotFound => Self::not_found(),
             app::Error::Refused(refusal, standing) => refused(&refusal, *standing),

@@ -77,6 +77,10 @@ impl Visit {
                     self.failed.store(true, Ordering::Relaxed);
                     false
                 }
+                Ok(Step::NotMade) => {
+                    self.metrics.failed.inc();
+                    false
+                }
                 Ok(Step::GivenUp { more }) => {
                     self.metrics.failed.inc();
                     self.metrics.given_up.inc();

@@ -4,11 +4,12 @@
 //! once, into a template that each test's database is a copy of.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 use stagegate::embedded::{Options, Postgres};
-use stagegate::store::{Pool, pool};
+use stagegate::store::{Limits, Pool, pool};
 use stagegate::{config, ids};
 use tokio::sync::OnceCell;
 
@@ -40,7 +41,7 @@ impl TestDb {
         let name = unique("t");
         execute(&server.admin, format!("create database {name} template {}", server.template)).await;
         let owner = server.admin.clone().database(&name);
-        let pool = pool::connect(&owner, POOL).await.unwrap();
+        let pool = connect(&owner, POOL).await;
         Self { pool, owner, name }
     }
 
@@ -90,6 +91,20 @@ impl Server {
         pool::migrate(&admin.clone().database(&template)).await.unwrap();
         Self { _postgres: postgres, admin, template }
     }
+}
+
+/// Limits that no test meets, however busy the machine is.
+pub const PATIENT: Limits = Limits {
+    wait: Duration::from_mins(1),
+    connect: Duration::from_mins(1),
+    ping: Duration::from_mins(1),
+    answer: Duration::from_mins(1),
+    close: Duration::from_secs(10),
+};
+
+/// A pool in the serving role, for tests of something else than its limits.
+pub async fn connect(options: &PgConnectOptions, connections: u32) -> Pool {
+    pool::connect_within(options, connections, PATIENT).await.unwrap()
 }
 
 /// A Postgres for tests in a folder of its own, which goes with this process.

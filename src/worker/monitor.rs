@@ -1,0 +1,167 @@
+//! Looks every few seconds at what operators watch, and shows it; see [`crate::app::monitor`].
+//!
+//! What costs a statement is looked at here, whoever scrapes and however often. The rest is read at each scrape, since that costs nothing.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::counter::{ConstCounter, Counter};
+use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::registry::{Registry, Unit};
+
+use crate::app::monitor::{self, Held};
+use crate::app::{App, Error};
+
+/// The worker's name.
+pub const NAME: &str = "monitor";
+/// How long a turn may take.
+pub const BOUND: Duration = Duration::from_mins(1);
+/// How often it looks.
+const INTERVAL: Duration = Duration::from_secs(5);
+
+/// The worker. One per process.
+#[derive(Debug)]
+pub struct Monitor {
+    app: Arc<App>,
+    failed: Counter,
+}
+
+impl Monitor {
+    /// A worker for this app.
+    pub fn new(app: Arc<App>) -> Self {
+        Self { app, failed: Counter::default() }
+    }
+
+    /// Adds what the worker sees.
+    pub fn register(&self, registry: &mut Registry) {
+        let help = "Looks at the database for these metrics that failed";
+        registry.register("monitor_looks_failed", help, self.failed.clone());
+        registry.register_collector(Box::new(Shown(Arc::clone(&self.app))));
+    }
+
+    /// Looks until the service drains.
+    pub async fn run(&self) {
+        while !self.app.is_draining() {
+            if let Err(error) = self.step().await {
+                // That the database is away is said elsewhere.
+                tracing::debug!(%error, "a look at the database failed");
+            }
+            self.app.workers().turned(NAME);
+            self.app.pause(INTERVAL).await;
+        }
+    }
+
+    /// Looks once; what was reported, if anything was.
+    pub async fn step(&self) -> Result<Option<Held>, Error> {
+        let held = monitor::look(&self.app).await.inspect_err(|_| {
+            self.failed.inc();
+        })?;
+        if let Some(held) = &held {
+            tracing::warn!(
+                held_by = %held,
+                "a transaction has been open for long: the feed and the checkpoints wait for its end"
+            );
+        }
+        Ok(held)
+    }
+}
+
+/// What is shown, as of when it is asked.
+#[derive(Debug)]
+struct Shown(Arc<App>);
+
+#[derive(Clone, Copy, Debug, EncodeLabelSet)]
+struct PoolLabel {
+    pool: &'static str,
+}
+
+#[derive(Clone, Copy, Debug, EncodeLabelSet)]
+struct StateLabels {
+    pool: &'static str,
+    state: &'static str,
+}
+
+impl Collector for Shown {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        self.encode_pools(&mut encoder)?;
+        self.encode_writer(&mut encoder)?;
+        self.encode_ages(&mut encoder)
+    }
+}
+
+impl Shown {
+    fn encode_pools(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let pools = monitor::connections(&self.0);
+        let help = "Connections to the database, by pool and by whether a statement has them";
+        let mut family = encoder.encode_descriptor("database_connections", help, None, MetricType::Gauge)?;
+        for (pool, usage) in pools {
+            for (state, number) in [("in_use", usage.in_use), ("idle", usage.idle)] {
+                ConstGauge::new(i64::from(number)).encode(family.encode_family(&StateLabels { pool, state })?)?;
+            }
+        }
+        let help = "The most connections to the database that there may be, by pool";
+        let mut family = encoder.encode_descriptor("database_connections_max", help, None, MetricType::Gauge)?;
+        for (pool, usage) in pools {
+            ConstGauge::new(i64::from(usage.max)).encode(family.encode_family(&PoolLabel { pool })?)?;
+        }
+        let help = "Statements that wait for a connection, by pool";
+        let mut family = encoder.encode_descriptor("database_statements_waiting", help, None, MetricType::Gauge)?;
+        for (pool, usage) in pools {
+            let waiting = i64::try_from(usage.waiting).unwrap_or(i64::MAX);
+            ConstGauge::new(waiting).encode(family.encode_family(&PoolLabel { pool })?)?;
+        }
+        let help = "Statements that got no connection, as too many waited or this one waited too long, by pool";
+        let mut family = encoder.encode_descriptor("database_statements_refused", help, None, MetricType::Counter)?;
+        for (pool, usage) in pools {
+            ConstCounter::new(usage.refused).encode(family.encode_family(&PoolLabel { pool })?)?;
+        }
+        Ok(())
+    }
+
+    fn encode_writer(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let writer = monitor::writer(&self.0);
+        let help = "Transitions that wait to be written";
+        show(encoder, "writer_queued_transitions", help, None, &ConstGauge::new(writer.queued))?;
+        let help = "The most transitions that may wait to be written";
+        show(encoder, "writer_queued_transitions_max", help, None, &ConstGauge::new(writer.room))?;
+        let help = "Statements by which the writer wrote transitions";
+        show(encoder, "writer_statements", help, None, &ConstCounter::new(writer.statements))?;
+        let help = "Transitions in those statements: divided by them, how many share one";
+        show(encoder, "writer_transitions", help, None, &ConstCounter::new(writer.transitions))
+    }
+
+    fn encode_ages(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let Some(ages) = monitor::ages(&self.0) else { return Ok(()) };
+        let seconds = |time: chrono::TimeDelta| ConstGauge::new(time.as_seconds_f64());
+        let unit = Some(&Unit::Seconds);
+        let help = "How long ago the database last answered a look, of which there is one every 5 s";
+        let answered = ConstGauge::new(ages.answered.as_secs_f64());
+        show(encoder, "database_answer_age", help, unit, &answered)?;
+        let help = "How long one open transaction of the database server has kept feed and checkpoints from going on";
+        show(encoder, "horizon_age", help, unit, &seconds(ages.horizon))?;
+        let help = "How long the earliest timer has been due, those set aside included";
+        show(encoder, "timers_oldest_due_age", help, unit, &seconds(ages.due_timer))?;
+        let help = "Deliveries to enabled endpoints that are not settled, counted up to 1,000 of an endpoint and 20,000 in all";
+        show(encoder, "webhooks_pending", help, None, &ConstGauge::new(ages.pending))?;
+        let help = "How long ago the oldest event of those deliveries was recorded";
+        show(encoder, "webhooks_oldest_pending_age", help, unit, &seconds(ages.oldest_pending))?;
+        let Some(uncovered) = ages.uncovered else { return Ok(()) };
+        let help = "How long ago the first entry was recorded that no checkpoint covers";
+        show(encoder, "audit_uncovered_age", help, unit, &seconds(uncovered))
+    }
+}
+
+/// Adds a metric without labels.
+fn show(
+    encoder: &mut DescriptorEncoder<'_>,
+    name: &str,
+    help: &str,
+    unit: Option<&Unit>,
+    metric: &impl EncodeMetric,
+) -> fmt::Result {
+    metric.encode(encoder.encode_descriptor(name, help, unit, metric.metric_type())?)
+}
