@@ -10,6 +10,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::app::webhooks::{self, Dated, Endpoint};
 use crate::domain::audit::EventType;
 use crate::domain::id::EndpointId;
+use crate::domain::identity::from_outside;
 use crate::domain::text::Link;
 use crate::domain::time::Time;
 use crate::domain::webhook::{DisabledReason, EndpointState, OVERLAP, Types};
@@ -33,6 +34,8 @@ pub struct WebhookDefinition {
     #[serde(default)]
     types: Option<Types>,
 }
+
+from_outside! { WebhookDefinition { url; types } }
 
 /// An endpoint that events are sent to.
 #[derive(Debug, Serialize, ToSchema)]
