@@ -23,7 +23,7 @@
 //!
 //! | folder | may use | never mentions |
 //! |---|---|---|
-//! | domain | std, serde, chrono (with its time zones) and uuid types, thiserror, hashing, utoipa's schemas | axum, sqlx, tokio, tracing, any other folder |
+//! | domain | std, serde, chrono (with its time zones) and uuid types, Unicode's tables, thiserror, hashing, utoipa's schemas | axum, sqlx, tokio, tracing, any other folder |
 //! | store | domain, sqlx, the secrets of webhook | axum, app, http |
 //! | webhook | domain, hyper | axum, sqlx, any other folder |
 //! | app | domain, store, webhook, clock, ids | axum, http |
@@ -107,6 +107,10 @@
 //!
 //! **Who reads what.** [`domain::audit::fields`] decides it for every door. A text that status or task still shows is folded into the notes with its readers, as that
 //! table gives them; a view asks for a text in the name of its reader. A rule about a reader looks at the event alone, so an event names whom it is for.
+//!
+//! **Who is who.** [`domain::identity`] says what an id, a name, a label and a text may hold. Doors are strict: a body is read as a type that is
+//! [`domain::identity::FromOutside`], or not at all. Rows are not: deserializing takes what older versions stored. Ids are compared by their key alone,
+//! in Rust and never in SQL, so that spellings that nobody can tell apart are one person. A repeated request is known by what its body means ([`app::digest`]).
 //!
 //! **The length of a trail.** Each kind of entry that a caller can repeat has its bound ([`domain::decide::MAX_ENTRIES`] and those beside it). Beyond the last one a task
 //! takes only what moves it on or ends it, so that a way out and its timers are never closed.

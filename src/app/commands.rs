@@ -25,6 +25,7 @@ use crate::ids;
 use crate::store;
 use crate::store::transitions::{Outcome, Prepared, Save};
 
+use super::digest::Digest;
 use super::tasks::Loaded;
 use super::{App, Caller, Error, pace};
 
@@ -38,7 +39,7 @@ pub struct Request {
     /// What is asked.
     pub command: Command,
     /// The digest of the body: the same id with another body is refused.
-    pub digest: [u8; 32],
+    pub digest: Digest,
     /// Whether the id came from the caller, so that it may be known already.
     pub id_given: bool,
     /// The versions of the caller's view that the caller will act on; `None`: any.
@@ -197,7 +198,7 @@ async fn attempt_until_settled(app: &App, party: Party, target: Target, request:
             // A refusal counts only for a command that was not carried out before.
             Err(refused) => return find_replay(app, party, &task, request).await?.ok_or(refused),
         };
-        let write = prepare(&task, &transition, Some(request.digest));
+        let write = prepare(&task, &transition, Some(request.digest.meaning));
         let hashes = write.hashes();
         let answer = async {
             // The statement goes out first: while it is under way there is time for the answer.
@@ -313,7 +314,7 @@ async fn find_replay(app: &App, party: Party, task: &Loaded, request: &Request) 
     let Some(known) = store::events::find_by_command(&app.decisions, task.id(), party, id).await? else {
         return Ok(None);
     };
-    if known.digest != request.digest {
+    if !request.digest.is(&known.digest) {
         return Err(Error::EventIdReused);
     }
     let (snapshot, events, rows) = as_of(app, task, (known.first, known.last)).await?;

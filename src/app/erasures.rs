@@ -26,6 +26,7 @@ use crate::store::erasures::{Erase, New, Window};
 use crate::store::transitions::{Outcome, Save};
 
 use super::commands::MAX_ATTEMPTS;
+use super::digest::Digest;
 use super::partner_trail::{append, until_settled};
 use super::tasks::{self, Loaded};
 use super::{App, Caller, Error, partners, skew};
@@ -54,7 +55,7 @@ pub struct Request {
     /// Who asked, and why.
     pub reason: Prose,
     /// The digest of the body: the same again is answered with the same erasure.
-    pub digest: [u8; 32],
+    pub digest: Digest,
 }
 
 /// Asks for an erasure; whether it was made now. The same id and body again: the erasure as it is.
@@ -69,12 +70,13 @@ pub async fn request_erasure(app: &App, caller: &Caller, request: Request) -> Re
         reason: request.reason,
         credential_id: caller.credential_id(),
         salt,
-        digest: salted(&salt, &request.digest),
+        digest: salted(&salt, &request.digest.meaning),
         requested_at: app.clock.now(),
     };
     let inserted = store::erasures::insert(&app.pool, &new).await?;
     let record = get_erasure(app, id).await?;
-    if record.digest != salted(&record.salt, &request.digest) {
+    let Digest { meaning, as_sent } = request.digest;
+    if ![meaning, as_sent].iter().any(|digest| record.digest == salted(&record.salt, digest)) {
         return Err(Error::ErasureIdReused);
     }
     if let Some(partner) = record.partner_id {
@@ -86,12 +88,16 @@ pub async fn request_erasure(app: &App, caller: &Caller, request: Request) -> Re
     Ok((record, inserted))
 }
 
-/// A partner's actor is one partner's, the others are not.
+/// A partner's actor is one partner's, the others are not; a buyer's is the buyer.
 async fn check(app: &App, request: &Request) -> Result<(), Error> {
     let wrong = |code, message| Err(Error::Rejected(Refusal::invalid("/partner_id", code, message)));
     match (request.party, request.partner_id) {
         (Party::Partner, None) => wrong("required", "is required with party partner, whose ids are each partner's own"),
         (Party::Buyer | Party::Platform, Some(_)) => wrong("not_allowed", "goes with party partner"),
+        (Party::Buyer, None) if request.actor_id.uuid().is_none() => {
+            let rule = "must be a UUID, the `sub` of the buyer's tokens";
+            Err(Error::Rejected(Refusal::invalid("/actor_id", "invalid_value", rule)))
+        }
         (Party::Buyer | Party::Platform, None) => Ok(()),
         (Party::Partner, Some(id)) => match partners::get_partner(app, id).await {
             Ok(_) => Ok(()),

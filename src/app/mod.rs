@@ -24,6 +24,7 @@ pub mod audit;
 pub mod caller;
 pub mod commands;
 pub mod deliveries;
+pub mod digest;
 pub mod erasures;
 pub mod export;
 pub mod feed;

@@ -19,6 +19,7 @@ use crate::store;
 use crate::store::tasks::Record;
 use crate::store::transitions::{Open, Outcome, Written, insert_opened};
 
+use super::digest::Digest;
 use super::statuses::{AtLeast, Status, caught_up};
 use super::{App, Caller, Error, pace, statuses, workflows};
 
@@ -95,7 +96,7 @@ pub struct NewTask {
     /// The platform's deadline.
     pub deadline_at: Option<Time>,
     /// The digest of the body: the same again is answered with the same task.
-    pub digest: [u8; 32],
+    pub digest: Digest,
 }
 
 /// Opens a task; whether it was made now. The same id and body again: the task as it is.
@@ -121,7 +122,7 @@ pub async fn open_task(app: &Arc<App>, sender: Sender, new: NewTask) -> Result<(
             transition: &transition,
             partner_id: new.partner_id,
             buyer_id: new.buyer_id,
-            digest: new.digest,
+            digest: new.digest.meaning,
             seed: ids::random::<32>,
         };
         let outcome = insert_opened(&app.decisions, &open).await?;
@@ -144,7 +145,7 @@ pub async fn open_task(app: &Arc<App>, sender: Sender, new: NewTask) -> Result<(
 
 fn same(app: &App, found: &Loaded, new: &NewTask) -> Result<TaskView, Error> {
     let standing = super::commands::Standing::new(&found.workflow, found.snapshot(), Party::Platform);
-    if found.open_digest != new.digest {
+    if !new.digest.is(&found.open_digest) {
         return Err(Error::TaskExists(Box::new(standing)));
     }
     Ok(found.task_view(app, Party::Platform))

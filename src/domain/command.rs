@@ -8,7 +8,7 @@ use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 
 use super::event::{Artifact, Feedback, InFlight, Resolution, Restated};
-use super::id::{CommandId, CredentialId, ErasureId, StageKey, is_reserved};
+use super::id::{CommandId, CredentialId, ErasureId, StageKey};
 use super::party::{Party, Sender};
 use super::refusal::Refusal;
 use super::text::{Message, Prose};
@@ -347,9 +347,6 @@ fn check(meta: &Meta, action: &Action) -> Vec<Refusal> {
     }
     if action.needs_actor() && meta.sender.as_ref().is_none_or(|sender| sender.actor.is_none()) {
         wrong.push(Refusal::required("/actor"));
-    }
-    if meta.sender.as_ref().and_then(|sender| sender.actor.as_ref()).is_some_and(|actor| is_reserved(&actor.id)) {
-        wrong.push(Refusal::invalid("/actor/id", "reserved", "must not be a name of the service itself"));
     }
     let (artifacts, feedback) = match action {
         Action::WorkSubmitted(body) => (&body.artifacts[..], None),

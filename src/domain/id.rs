@@ -9,6 +9,7 @@ use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 use uuid::Uuid;
 
+pub use super::identity::ActorId;
 use super::text::Text;
 
 macro_rules! uuid_id {
@@ -114,17 +115,6 @@ pub struct InvalidKey;
 
 fn is_key(text: &str) -> bool {
     (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
-}
-
-/// A party's own name for a person or program: opaque, compared together with the party.
-pub type ActorId = Text<200>;
-
-/// Ids that a reader of a trail would take for the service itself.
-const RESERVED_ACTORS: [&str; 3] = ["service", "system", "stagegate"];
-
-/// Whether a reader of a trail would take this actor for the service itself. No person may be called so.
-pub fn is_reserved(actor: &ActorId) -> bool {
-    RESERVED_ACTORS.iter().any(|reserved| actor.as_str().trim().eq_ignore_ascii_case(reserved))
 }
 
 /// Names the credential that spoke: a key's id, or a digest of a token. Never the secret.

@@ -24,6 +24,7 @@ pub mod event;
 pub mod evolve;
 pub mod feed;
 pub mod id;
+pub mod identity;
 pub mod notes;
 pub mod pace;
 pub mod partner_event;

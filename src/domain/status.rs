@@ -208,23 +208,49 @@ fn message(task: &Task, notes: &Notes) -> Option<Message> {
     if held { notes.reason.clone() } else { notes.message.clone() }
 }
 
+/// What the service itself says of a task, beside the labels of stages.
+pub(super) const LABELS: [&str; 11] = [
+    CHANGES,
+    PREPARED,
+    BUYER_DECIDES,
+    PARTNER_DECIDES,
+    PLATFORM_DECIDES,
+    HELD,
+    CANCELLING,
+    APPROVED,
+    CANCELLED,
+    EXPIRED,
+    FAILED,
+];
+const CHANGES: &str = "Changes are being made";
+const PREPARED: &str = "Work is being prepared";
+const BUYER_DECIDES: &str = "Waiting for your decision";
+const PARTNER_DECIDES: &str = "The partner is deciding";
+const PLATFORM_DECIDES: &str = "AITasker is deciding";
+const HELD: &str = "On hold";
+const CANCELLING: &str = "Being cancelled";
+const APPROVED: &str = "Approved";
+const CANCELLED: &str = "Cancelled";
+const EXPIRED: &str = "Not finished in time";
+const FAILED: &str = "Could not be approved";
+
 fn label(task: &Task, stage: &Stage) -> String {
     let label = match &task.phase {
-        Phase::Preparing if task.returned => "Changes are being made",
-        Phase::Preparing => "Work is being prepared",
+        Phase::Preparing if task.returned => CHANGES,
+        Phase::Preparing => PREPARED,
         Phase::InReview(_) => stage.buyer_label.as_str(),
         Phase::Escalated(escalation) => match escalation.to {
-            Party::Buyer => "Waiting for your decision",
-            Party::Partner => "The partner is deciding",
-            Party::Platform => "AITasker is deciding",
+            Party::Buyer => BUYER_DECIDES,
+            Party::Partner => PARTNER_DECIDES,
+            Party::Platform => PLATFORM_DECIDES,
         },
-        Phase::OnHold(_) => "On hold",
-        Phase::Cancelling(_) => "Being cancelled",
+        Phase::OnHold(_) => HELD,
+        Phase::Cancelling(_) => CANCELLING,
         Phase::Closed(closed) => match closed.outcome {
-            Outcome::Delivery => "Approved",
-            Outcome::Cancelled => "Cancelled",
-            Outcome::Expired => "Not finished in time",
-            Outcome::Failed(_) => "Could not be approved",
+            Outcome::Delivery => APPROVED,
+            Outcome::Cancelled => CANCELLED,
+            Outcome::Expired => EXPIRED,
+            Outcome::Failed(_) => FAILED,
         },
     };
     label.to_owned()
@@ -305,7 +331,7 @@ fn neutral_question(cause: Cause, stage: &Stage) -> Prose {
         Cause::Exhausted => format!("“{name}” was rejected as often as its workflow allows. How should it go on?"),
         Cause::NoQuorum => format!("Too few reviewers of “{name}” are free to approve it. How should it go on?"),
     };
-    Prose::parse(question).expect("a sentence and a name of at most 200 characters")
+    Prose::stored(question).expect("a sentence and a name of at most 200 characters")
 }
 
 fn resolutions(escalation: &Escalation, stage: &Stage, command: &ReadyCommand) -> Vec<ReadyCommand> {

@@ -10,6 +10,7 @@ mod golden;
 mod grid;
 mod kit;
 mod laws;
+mod people;
 mod random;
 mod readers;
 mod refusals;

@@ -22,7 +22,7 @@ use utoipa::openapi::schema::{ObjectBuilder, RefBuilder, Schema, Type};
 use super::calendar::Calendar;
 use super::id::{ActorId, StageKey};
 use super::party::Party;
-use super::text::{Message, Name};
+use super::text::{Label, Name};
 use super::time::{Span, Time};
 #[cfg(test)]
 pub(crate) use arbitrary::definition;
@@ -109,7 +109,7 @@ pub struct Stage {
     /// What people call it, at most 200 characters.
     pub name: Name,
     /// What the buyer reads while the task is here, at most 500 characters.
-    pub buyer_label: Message,
+    pub buyer_label: Label,
     /// Whether work must be handed in before the review starts. Default `none`.
     #[serde(default)]
     pub submission: Submission,

@@ -11,6 +11,8 @@ use http_body_util::BodyExt;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
+use crate::domain::identity::{Fault, Faults, FromOutside};
+
 use super::AppState;
 use super::media::MediaType;
 use super::middleware::Deadline;
@@ -63,7 +65,7 @@ impl<const MAX: usize> RawBody<MAX> {
     }
 
     /// The body as a `T`.
-    pub fn parse<T: DeserializeOwned>(self) -> Result<T, Problem> {
+    pub fn parse<T: DeserializeOwned + FromOutside>(self) -> Result<T, Problem> {
         self.object().and_then(|members| from_value(Value::Object(members)))
     }
 }
@@ -79,15 +81,21 @@ impl<const MAX: usize> FromRequest<AppState> for RawBody<MAX> {
     }
 }
 
-/// `value` as a `T`; errors are 422 and point into the body.
-pub fn from_value<T: DeserializeOwned>(value: Value) -> Result<T, Problem> {
+/// `value` as a `T`, with what a value from outside must keep to; errors are 422 and point into the body.
+pub fn from_value<T: DeserializeOwned + FromOutside>(value: Value) -> Result<T, Problem> {
     from_value_at("", value)
 }
 
 /// As [`from_value`], for a value that stands at `base` in the body.
-pub fn from_value_at<T: DeserializeOwned>(base: &str, value: Value) -> Result<T, Problem> {
+pub fn from_value_at<T: DeserializeOwned + FromOutside>(base: &str, value: Value) -> Result<T, Problem> {
     let result: Result<T, serde_path_to_error::Error<serde_json::Error>> = serde_path_to_error::deserialize(value);
-    result.map_err(|error| Problem::invalid_body(vec![explain(base, &error)]))
+    let value = result.map_err(|error| Problem::invalid_body(vec![explain(base, &error)]))?;
+    let faults = Faults::of(&value);
+    if faults.is_empty() {
+        return Ok(value);
+    }
+    let error = |Fault { pointer, code, rule }| FieldError::new(format!("{base}{pointer}"), code, rule);
+    Err(Problem::invalid_body(faults.into_iter().map(error).collect()))
 }
 
 /// Takes the string `name` out of an object: the tag of a command. (Serde's internally tagged enums lose the path of an
@@ -171,6 +179,7 @@ mod tests {
 
     use super::*;
     use crate::domain::id::{PartnerId, StageKey};
+    use crate::domain::identity::from_outside;
     use crate::domain::text::Name;
     use crate::domain::time::Time;
 
@@ -205,6 +214,11 @@ mod tests {
     enum Kind {
         Blocking,
         Minor,
+    }
+
+    from_outside! {
+        Sample { name, items; id, count, at, flag, nested }
+        Item { ; stage, kind }
     }
 
     fn refusal(change: &Value) -> FieldError {

@@ -3,23 +3,25 @@
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
-use sha2::{Digest as _, Sha256};
 use utoipa::openapi::schema::{AdditionalProperties, Object, ObjectBuilder, OneOfBuilder, Schema, Type};
 use utoipa::openapi::{Discriminator, Ref, RefOr};
 use utoipa::{PartialSchema, ToSchema};
 
+use crate::app::digest::Digest;
 use crate::app::{self, Caller};
 use crate::domain::command::{
     Action, CancellationAcknowledged, CancellationRequested, Command, EscalationResolved, Held, Meta, Resumed,
     StageApproved, StageEscalated, StageRejected, StatusUpdated, WorkSubmitted,
 };
 use crate::domain::id::{ActorId, CommandId, StageKey};
+use crate::domain::identity::{FromOutside, from_outside};
 use crate::domain::party::{Actor, Party, Sender};
 use crate::domain::text::Prose;
 use crate::domain::time::Time;
 use crate::ids;
 
 use super::body::{from_value, take_string};
+use super::digest;
 use super::problem::refused::field_error;
 use super::problem::{FieldError, Problem};
 
@@ -56,6 +58,8 @@ struct Common {
     note: Option<Prose>,
 }
 
+from_outside! { Common { actor, note; id, stage, round, revision, occurred_at } }
+
 const COMMON: [&str; 7] = ["id", "stage", "round", "revision", "actor", "occurred_at", "note"];
 
 /// Reads a command. `header_id` is the idempotency key, if the header carried one.
@@ -65,7 +69,7 @@ pub(super) fn parse(
     header_id: Option<CommandId>,
     now: Time,
 ) -> Result<app::commands::Request, Problem> {
-    let digest = digest(&mut members);
+    let as_sent = digest::as_sent(&mut members);
     let kind = take_string(&mut members, "type")?;
     let (common, own): (Map<_, _>, Map<_, _>) =
         members.into_iter().partition(|(name, _)| COMMON.contains(&name.as_str()));
@@ -75,6 +79,7 @@ pub(super) fn parse(
         return Err(Problem::invalid_body(errors));
     }
     let given = common.id.or(header_id);
+    let digest = Digest { meaning: meaning(&kind, &common, &action), as_sent };
     let meta = Meta {
         sender: Some(sender(caller, common.actor)),
         id: Some(given.unwrap_or_else(|| CommandId(ids::new()))),
@@ -114,17 +119,45 @@ fn check(common: &Common, caller: &Caller, header_id: Option<CommandId>, now: Ti
     errors
 }
 
-/// What identifies a command's content: its members without the id, in canonical form (RFC 8785).
-pub(super) fn digest(members: &mut Map<String, Value>) -> [u8; 32] {
-    // Taken out for the moment: the rest may be large.
-    let id = members.remove_entry("id");
-    let text = serde_json_canonicalizer::to_vec(&*members).expect("a checked body is JSON with finite numbers");
-    members.extend(id);
-    Sha256::digest(text).into()
+/// Everything that a command says but its id, with the actor in the form by which actors are compared.
+fn meaning(kind: &str, common: &Common, action: &Action) -> [u8; 32] {
+    let mut members = object(common);
+    members.extend(body(action));
+    members.insert("type".to_owned(), kind.into());
+    if let (Some(actor), Some(shown)) = (&common.actor, members.get_mut("actor")) {
+        shown["id"] = actor.id.key().into();
+    }
+    digest::of_meaning(members, "")
+}
+
+fn body(action: &Action) -> Map<String, Value> {
+    match action {
+        Action::WorkSubmitted(body) => object(body),
+        Action::StatusUpdated(body) => object(body),
+        Action::StageApproved(body) => object(body),
+        Action::StageRejected(body) => object(body),
+        Action::StageEscalated(body) => object(body),
+        Action::EscalationResolved(body) => object(body),
+        Action::Held(body) => object(body),
+        Action::Resumed(body) => object(body),
+        Action::CancellationRequested(body) => object(body),
+        Action::CancellationAcknowledged(body) => object(body),
+        Action::PersonalDataErased(_) | Action::Tick => Map::new(),
+    }
+}
+
+fn object(value: &impl Serialize) -> Map<String, Value> {
+    match serde_json::to_value(value) {
+        Ok(Value::Object(members)) => members,
+        Ok(_) | Err(_) => unreachable!("a struct with fields of plain names"),
+    }
 }
 
 fn action(kind: &str, own: Map<String, Value>) -> Result<Action, Problem> {
-    fn read<T: DeserializeOwned>(own: Map<String, Value>, wrap: fn(T) -> Action) -> Result<Action, Problem> {
+    fn read<T: DeserializeOwned + FromOutside>(
+        own: Map<String, Value>,
+        wrap: fn(T) -> Action,
+    ) -> Result<Action, Problem> {
         from_value(Value::Object(own)).map(wrap)
     }
     match kind {

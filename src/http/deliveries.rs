@@ -12,6 +12,7 @@ use uuid::Uuid;
 use crate::app::webhooks::{self, After, Delivery, Filter, Tested};
 use crate::domain::audit::EventType;
 use crate::domain::id::{EndpointId, TaskId};
+use crate::domain::identity::from_outside;
 use crate::domain::time::Time;
 use crate::domain::webhook::{Attempt, DeliveryState};
 
@@ -98,6 +99,8 @@ pub struct Redelivery {
     #[serde(default)]
     state: RedeliveryState,
 }
+
+from_outside! { Redelivery {; since, state } }
 
 /// Which deliveries, by what became of them.
 #[derive(Clone, Copy, Debug, Default, Deserialize, ToSchema)]

@@ -5,11 +5,13 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 use utoipa::{IntoParams, ToSchema};
 
+use crate::app::digest::Digest;
 use crate::app::erasures::{self, Record, Request, State as Stored};
 use crate::domain::id::{ActorId, ErasureId, PartnerId};
+use crate::domain::identity::from_outside;
 use crate::domain::party::Party;
 use crate::domain::text::Prose;
 use crate::domain::time::Time;
@@ -20,7 +22,7 @@ use super::body::{RawBody, SMALL, from_value};
 use super::extract::{NoParameters, Path, Query};
 use super::page::{Cursor, Limit, Page};
 use super::problem::Problem;
-use super::{AppState, commands};
+use super::{AppState, digest};
 
 /// Whose personal data shall go.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -40,6 +42,9 @@ pub struct NewErasure {
     /// person here.
     reason: Prose,
 }
+
+// The actor's id is one to look for, in whatever spelling it is stored.
+from_outside! { NewErasure { reason; id, party, partner_id, actor_id } }
 
 /// An erasure and how far it is.
 #[derive(Debug, Serialize, ToSchema)]
@@ -139,8 +144,10 @@ pub async fn request_erasure(
     body: RawBody<SMALL>,
 ) -> Result<Response, Problem> {
     let mut members = body.object()?;
-    let digest = commands::digest(&mut members);
-    let NewErasure { id, party, partner_id, actor_id, reason } = from_value(Value::Object(members))?;
+    let as_sent = digest::as_sent(&mut members);
+    let new: NewErasure = from_value(Value::Object(members))?;
+    let digest = Digest { meaning: new.meaning(), as_sent };
+    let NewErasure { id, party, partner_id, actor_id, reason } = new;
     let request = Request { id, party, partner_id, actor_id, reason, digest };
     let (record, created) = erasures::request_erasure(&state.app, &caller, request).await?;
     let location = format!("/api/v1/erasures/{}", record.id);
@@ -201,6 +208,19 @@ pub async fn get_erasure(
     State(state): State<AppState>,
 ) -> Result<Json<Erasure>, Problem> {
     Ok(Json(erasures::get_erasure(&state.app, path.id).await?.into()))
+}
+
+impl NewErasure {
+    fn meaning(&self) -> [u8; 32] {
+        let Self { id: _, party, partner_id, actor_id, reason } = self;
+        let members = [
+            ("party", json!(party)),
+            ("partner_id", json!(partner_id)),
+            ("actor_id", json!(actor_id.key())),
+            ("reason", json!(reason)),
+        ];
+        digest::of_meaning(members.map(|(name, value)| (name.to_owned(), value)).into_iter().collect(), "")
+    }
 }
 
 impl From<Record> for Erasure {

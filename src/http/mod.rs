@@ -24,6 +24,7 @@ pub mod auth;
 pub mod body;
 mod commands;
 pub mod deliveries;
+mod digest;
 mod docs;
 mod door;
 pub mod erasures;

@@ -8,6 +8,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::app::partners;
 use crate::domain::id::{KeyId, PartnerId};
+use crate::domain::identity::from_outside;
 use crate::domain::text::Name;
 use crate::domain::time::Time;
 
@@ -26,6 +27,8 @@ pub struct NewPartner {
     #[schema(example = "Northwind Agents")]
     name: Name,
 }
+
+from_outside! { NewPartner { name } }
 
 /// A partner: an agent developer whose work is reviewed.
 #[derive(Debug, Serialize, ToSchema)]

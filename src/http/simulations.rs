@@ -17,6 +17,7 @@ use crate::app::{self, Caller};
 use crate::domain::audit::{self, EntryView};
 use crate::domain::event::WorkflowRef;
 use crate::domain::id::{BuyerId, CredentialId, PartnerId};
+use crate::domain::identity::{FromOutside, from_outside};
 use crate::domain::pace::{Course, Pace, StatusView};
 use crate::domain::party::Party;
 use crate::domain::simulate::{Outcome, Sent, Step, Trigger};
@@ -63,6 +64,8 @@ pub struct Simulation {
     #[serde(default)]
     until: Option<Time>,
 }
+
+from_outside! { Simulation {; version, definition, opened_at, deadline_at, commands, until } }
 
 /// A command with its time and sender, as in `POST /tasks/{id}/events`.
 pub struct SimulatedCommand;
@@ -263,7 +266,7 @@ fn read_commands(list: Vec<Map<String, Value>>, opened_at: Time) -> Result<Vec<S
         }
         let request =
             commands::parse(members, &caller(party, at), None, at).map_err(|problem| below(&base, &problem))?;
-        let digest = request.id_given.then_some(request.digest);
+        let digest = request.id_given.then_some(request.digest.meaning);
         commands.push(Sent { at, command: request.command, digest });
     }
     Ok(commands)
@@ -273,7 +276,7 @@ fn check_time(place: &str, time: Time) -> Result<(), Problem> {
     if time < END_OF_TIME { Ok(()) } else { Err(invalid(place, "out_of_range", "must be before the year 9998")) }
 }
 
-fn take<T: serde::de::DeserializeOwned>(
+fn take<T: serde::de::DeserializeOwned + FromOutside>(
     members: &mut Map<String, Value>,
     base: &str,
     name: &str,

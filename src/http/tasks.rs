@@ -5,11 +5,13 @@ use axum::extract::State;
 use axum::http::{HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use utoipa::{IntoParams, ToSchema};
 
+use crate::app::digest::Digest;
 use crate::app::tasks::{self, Filter, NewTask, OpenedAfter};
 use crate::domain::id::{BuyerId, PartnerId, StageKey, TaskId, WorkflowKey};
+use crate::domain::identity::from_outside;
 use crate::domain::party::Party;
 use crate::domain::task::PhaseName;
 use crate::domain::text::Name;
@@ -22,7 +24,7 @@ use super::body::{RawBody, SMALL, from_value};
 use super::extract::{NoParameters, Path, Query};
 use super::page::{Cursor, Limit, Page};
 use super::problem::{FieldError, Problem};
-use super::{AppState, commands, etag};
+use super::{AppState, commands, digest, etag};
 
 /// The largest `metadata`, as canonical JSON: 16 KiB.
 const MAX_METADATA_BYTES: usize = 16 << 10;
@@ -57,6 +59,8 @@ pub struct TaskOpening {
     #[serde(default)]
     deadline_at: Option<Time>,
 }
+
+from_outside! { TaskOpening { title; id, partner_id, buyer_id, workflow, metadata, deadline_at } }
 
 /// Which workflow.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -114,8 +118,9 @@ pub async fn open_task(
     body: RawBody<SMALL>,
 ) -> Result<Response, Problem> {
     let mut members = body.object()?;
-    let digest = commands::digest(&mut members);
+    let as_sent = digest::as_sent(&mut members);
     let opening: TaskOpening = from_value(Value::Object(members))?;
+    let digest = Digest { meaning: opening.meaning(), as_sent };
     check_metadata(opening.metadata.as_ref())?;
     let new = NewTask {
         id: opening.id,
@@ -135,6 +140,21 @@ pub async fn open_task(
     }
     let location = format!("/api/v1/tasks/{}", view.id);
     Ok((StatusCode::CREATED, headers, [(header::LOCATION, location)], Json(view)).into_response())
+}
+
+impl TaskOpening {
+    fn meaning(&self) -> [u8; 32] {
+        let Self { id: _, partner_id, buyer_id, workflow, title, metadata, deadline_at } = self;
+        let members = [
+            ("partner_id", json!(partner_id)),
+            ("buyer_id", json!(buyer_id)),
+            ("workflow", json!({ "key": workflow.key, "version": workflow.version })),
+            ("title", json!(title)),
+            ("metadata", json!(metadata)),
+            ("deadline_at", json!(deadline_at)),
+        ];
+        digest::of_meaning(members.map(|(name, value)| (name.to_owned(), value)).into_iter().collect(), "metadata")
+    }
 }
 
 fn check_metadata(metadata: Option<&Map<String, Value>>) -> Result<(), Problem> {

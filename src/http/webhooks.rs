@@ -11,6 +11,7 @@ use crate::app::App;
 use crate::app::webhooks::{self, Backlog, Dated, Endpoint};
 use crate::domain::audit::EventType;
 use crate::domain::id::EndpointId;
+use crate::domain::identity::from_outside;
 use crate::domain::text::Link;
 use crate::domain::time::Time;
 use crate::domain::webhook::{DisabledReason, EndpointState, OVERLAP, Owner, Types};
@@ -34,6 +35,8 @@ pub struct WebhookDefinition {
     #[serde(default)]
     types: Option<Types>,
 }
+
+from_outside! { WebhookDefinition { url; types } }
 
 /// An endpoint that events are sent to.
 #[derive(Debug, Serialize, ToSchema)]

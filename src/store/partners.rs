@@ -177,7 +177,7 @@ impl TryFrom<PartnerRow> for Partner {
     type Error = Error;
 
     fn try_from(row: PartnerRow) -> Result<Self, Error> {
-        let name = Name::parse(row.name).map_err(|error| Error::impossible("partners", row.id, error))?;
+        let name = Name::stored(row.name).map_err(|error| Error::impossible("partners", row.id, error))?;
         Ok(Self { id: PartnerId(row.id), name, created_at: row.created_at.into() })
     }
 }

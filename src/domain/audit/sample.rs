@@ -11,7 +11,7 @@ use crate::domain::event::{
     LateDecision, Opened, PersonalDataErased, Resolution, Restated, StageEscalated, StageRejected, TimeoutAction,
     VoteRecorded, WorkflowRef,
 };
-use crate::domain::id::{BuyerId, CommandId, ErasureId, PartnerId, StageKey, TaskId, WorkflowKey};
+use crate::domain::id::{ActorId, BuyerId, CommandId, ErasureId, PartnerId, StageKey, TaskId, WorkflowKey};
 use crate::domain::party::{Actor, Party, Source};
 use crate::domain::task::{Cause, Verdict};
 use crate::domain::text::Text;
@@ -55,8 +55,11 @@ pub(super) fn trail() -> Vec<Event> {
 /// What any command may send along; the service sends nothing.
 fn event(seq: u64, party: Source, fact: Fact) -> Event {
     let sent = party != Source::Service;
-    let actor =
-        Actor { id: text("SECRET u-anna"), name: Some(text("SECRET Anna K.")), role: Some(text("SECRET counsel")) };
+    let actor = Actor {
+        id: ActorId::parse("SECRET u-anna").unwrap(),
+        name: Some(text("SECRET Anna K.")),
+        role: Some(text("SECRET counsel")),
+    };
     Event {
         seq,
         cause_seq: seq,
@@ -230,7 +233,7 @@ fn stage(key: &str) -> StageKey {
     StageKey::parse(key).unwrap()
 }
 
-fn text<const MAX: usize>(text: &str) -> Text<MAX> {
+fn text<const MAX: usize, const MULTILINE: bool>(text: &str) -> Text<MAX, MULTILINE> {
     Text::parse(text).unwrap()
 }
 

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::domain::identity::{Faults, FromOutside};
 use crate::domain::text::{Link, Name, Prose, Text};
 
 /// A reviewer's reasons.
@@ -83,7 +84,7 @@ impl From<Sha256Hex> for String {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(try_from = "String", into = "String")]
 #[schema(value_type = String, pattern = "^https://", max_length = 2000)]
-pub struct HttpsUrl(String);
+pub struct HttpsUrl(Link);
 
 /// Not an https URL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -94,15 +95,21 @@ impl TryFrom<String> for HttpsUrl {
     type Error = InvalidUrl;
     fn try_from(text: String) -> Result<Self, InvalidUrl> {
         let authority = text.strip_prefix("https://").and_then(|rest| rest.split(['/', '?', '#']).next());
-        let sound = Link::parse(text.as_str()).is_ok()
-            && !text.contains(|c: char| c.is_whitespace() || c.is_control() || matches!(c, '"' | '<' | '>' | '\\'))
+        let sound = !text
+            .contains(|c: char| c.is_whitespace() || c.is_control() || matches!(c, '"' | '<' | '>' | '\\'))
             && authority.is_some_and(|host| !host.is_empty() && !host.starts_with(':') && !host.contains('@'));
-        if sound { Ok(Self(text)) } else { Err(InvalidUrl) }
+        Link::stored(text).ok().filter(|_| sound).map(Self).ok_or(InvalidUrl)
     }
 }
 
 impl From<HttpsUrl> for String {
     fn from(url: HttpsUrl) -> Self {
-        url.0
+        url.0.into()
+    }
+}
+
+impl FromOutside for HttpsUrl {
+    fn check(&self, faults: &mut Faults) {
+        self.0.check(faults);
     }
 }

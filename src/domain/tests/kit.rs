@@ -16,7 +16,7 @@ use crate::domain::command::{
 use crate::domain::decide::{Opening, Snapshot, Transition, decide, open};
 use crate::domain::erasure::{Plan, Scope};
 use crate::domain::event::{Artifact, Event, Fact, Feedback, InFlight, Resolution, WorkflowRef};
-use crate::domain::id::{BuyerId, ErasureId, PartnerId, StageKey, TaskId, WorkflowKey};
+use crate::domain::id::{ActorId, BuyerId, ErasureId, PartnerId, StageKey, TaskId, WorkflowKey};
 use crate::domain::party::{Actor, Party, Sender};
 use crate::domain::refusal::Refusal;
 use crate::domain::task::Phase;
@@ -42,7 +42,7 @@ pub(super) struct Play {
     reader: Reader,
 }
 
-pub(super) fn text<const MAX: usize>(words: &str) -> Text<MAX> {
+pub(super) fn text<const MAX: usize, const MULTILINE: bool>(words: &str) -> Text<MAX, MULTILINE> {
     Text::parse(words).unwrap()
 }
 
@@ -60,7 +60,8 @@ pub(super) fn party(word: &str) -> Party {
 
 /// Who is called this: an actor of the party, with a name that must never get into a state.
 pub(super) fn sender(word: &str) -> Sender {
-    let actor = Actor { id: text(&format!("u-{word}")), name: Some(text("Named Person")), role: None };
+    let id = ActorId::parse(format!("u-{word}")).unwrap();
+    let actor = Actor { id, name: Some(text("Named Person")), role: None };
     Sender { party: party(word), actor: Some(actor), credential_id: text("key-1") }
 }
 

@@ -86,9 +86,12 @@ codes! {
         UnknownValue "unknown_value" "The word is not one of those that the field takes.";
         NotApplicable "not_applicable" "The field means nothing beside the others: `to` without `escalate`, `grace` without `let_finish`.";
         PartnerOnly "partner_only" "`quorum`, `reviewers`, `self_approval` and `distinct_from` are for stages that the partner reviews; buyer and platform decide with one voice.";
-        Blank "blank" "A text holds nothing but white space.";
+        Blank "blank" "A text holds nothing that can be seen.";
         TooLong "too_long" "A text has more characters than allowed.";
         ControlCharacter "control_character" "A text holds control characters other than line breaks and tabs.";
+        LineBreak "line_break" "A name or a label has a line break or a tab.";
+        InvisibleCharacter "invisible_character" "A text holds a character that shows nothing or changes the direction of others.";
+        InvalidId "invalid_id" "A reviewer's id is one that no command may name: its schema `ActorId` has the rules.";
         Reserved "reserved" "A reviewer's id is a name of the service itself: `service`, `system` or `stagegate`.";
         InvalidKey "invalid_key" "A key is not 1 to 64 of the characters a-z, 0-9 and -.";
         InvalidDuration "invalid_duration" "A duration is not ISO 8601 weeks, days, hours, minutes and seconds.";
@@ -124,6 +127,7 @@ codes! {
         PoolMayRunDry "pool_may_run_dry" "Those who handed in or approved earlier may not approve here, which can leave fewer named reviewers than the quorum needs.";
         UnusedCalendar "unused_calendar" "The workflow has a calendar, and no duration is counted by it.";
         BusinessDays "business_days" "A duration of working time is written in days or weeks, which are 24 and 168 working hours.";
+        LabelOfTheService "label_of_the_service" "A label or a name reads like a state that the service itself tells the buyer, or speaks for AITasker.";
         NoVisibleDecision "no_visible_decision" "Every stage can pass by silence or on the word of whoever did the work, and nobody but the partner is asked: there is no decision that a buyer would notice, and the synchronous path would serve better.";
     }
 }

@@ -203,6 +203,12 @@ fn cases() -> Vec<(Value, Option<&'static str>, Vec<&'static str>)> {
             task,
             vec![],
         ),
+        // Labels that are the service's own to say.
+        (json!([{"buyer_label": "Approved"}]), task, vec!["/stages/0/buyer_label label_of_the_service"]),
+        (json!([{"buyer_label": " on\u{a0}HOLD! "}]), task, vec!["/stages/0/buyer_label label_of_the_service"]),
+        (json!([{"name": "AITasker is deciding"}]), task, vec!["/stages/0/name label_of_the_service"]),
+        (json!([{"buyer_label": "With AITasker’s lawyers"}]), task, vec!["/stages/0/buyer_label label_of_the_service"]),
+        (json!([{"buyer_label": "Approved by legal?"}]), task, vec![]),
         // Decisions that a buyer would notice.
         (json!([{"self_approval": true}]), task, vec!["/stages no_visible_decision"]),
         (json!([{"self_approval": true}, {}]), task, vec![]),

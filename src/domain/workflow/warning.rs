@@ -6,6 +6,7 @@ use super::finding::{Warning, WarningCode as Code};
 use super::{ClockKind, EscalationTimeout, OnReject, Stage, StageDeadline, StageTimeout, Submission, Workflow};
 use crate::domain::party::Party;
 use crate::domain::time::Span;
+use crate::domain::{identity, status};
 
 /// Everything doubtful in `workflow`, in the order of its stages.
 pub(super) fn warnings(workflow: &Workflow) -> Vec<Warning> {
@@ -18,6 +19,7 @@ pub(super) fn warnings(workflow: &Workflow) -> Vec<Warning> {
         }
         found.extend(unbounded_rounds(stage, &at));
         found.extend(pool_may_run_dry(workflow, stage, &at));
+        found.extend(label_of_the_service(stage, &at));
     }
     if workflow.deadline.is_none() {
         let message = "Nothing bounds the task as a whole: a task on hold waits until somebody resumes it. A `deadline` would bound this wait and every other.";
@@ -106,6 +108,31 @@ fn pool_may_run_dry(workflow: &Workflow, stage: &Stage, at: &str) -> Option<Warn
         stage.key
     );
     Some(warning(format!("{at}/reviewers"), Code::PoolMayRunDry, message))
+}
+
+/// The buyer reads the partner's words in the place of the service's own.
+fn label_of_the_service(stage: &Stage, at: &str) -> Vec<Warning> {
+    let fields = [("name", stage.name.as_str()), ("buyer_label", stage.buyer_label.as_str())];
+    let doubtful = fields.into_iter().filter(|(_, text)| {
+        let words = words(text);
+        words.split(' ').any(|word| word == "aitasker")
+            || status::LABELS.iter().any(|label| self::words(label) == words)
+    });
+    let doubt = |(field, text): (&str, &str)| {
+        let message = format!(
+            "A buyer can take “{text}” for the word of AITasker itself; say what the partner does at stage `{}`.",
+            stage.key
+        );
+        warning(format!("{at}/{field}"), Code::LabelOfTheService, message)
+    };
+    doubtful.map(doubt).collect()
+}
+
+/// What a text says, whatever its case, blanks and punctuation.
+fn words(text: &str) -> String {
+    let text = identity::key_of(text).to_lowercase();
+    let words = text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+    words.collect::<Vec<_>>().join(" ")
 }
 
 /// How many of the named reviewers can be barred from approving at the worst: the submitter, and for every stage of

@@ -14,8 +14,14 @@ fn example() -> Workflow {
     parse(&serde_json::from_str(include_str!("../../../../tests/fixtures/brand-campaign.json")).unwrap())
 }
 
+/// A definition with these names, as one may be stored: older versions took names that no door takes any more.
 fn named(name: &str) -> Workflow {
-    parse(&json!({"name": name, "stages": [{"key": "a", "name": name, "buyer_label": name}]}))
+    let plain = parse(&json!({"name": "w", "stages": [{"key": "a", "name": "a", "buyer_label": "a"}]}));
+    let mut stored = serde_json::to_value(plain).unwrap();
+    for place in ["/name", "/stages/0/name", "/stages/0/buyer_label"] {
+        *stored.pointer_mut(place).unwrap() = json!(name);
+    }
+    serde_json::from_value(stored).unwrap()
 }
 
 #[test]

@@ -7,7 +7,8 @@ use std::ops::RangeInclusive;
 use serde_json::{Map, Value};
 
 use super::super::finding::{Mistake, MistakeCode};
-use crate::domain::id::{ActorId, StageKey, is_reserved};
+use crate::domain::id::{ActorId, StageKey};
+use crate::domain::identity::InvalidId;
 use crate::domain::party::Party;
 use crate::domain::text::{self, Text};
 use crate::domain::time::{self, Span};
@@ -146,23 +147,21 @@ impl<'v> Node<'v> {
         self.value.as_str().ok_or_else(|| self.wrong_type(wanted))
     }
 
-    pub(super) fn text<const MAX: usize>(&self) -> Read<Text<MAX>> {
-        Text::parse(self.string("a string")?).map_err(|error| {
-            let code = match error {
-                text::Error::Blank => MistakeCode::Blank,
-                text::Error::TooLong(_) => MistakeCode::TooLong,
-                text::Error::Control => MistakeCode::ControlCharacter,
-            };
-            self.report(code, error)
-        })
+    pub(super) fn text<const MAX: usize, const MULTILINE: bool>(&self) -> Read<Text<MAX, MULTILINE>> {
+        Text::parse(self.string("a string")?).map_err(|error| self.report(code(error), error))
     }
 
     pub(super) fn actor(&self) -> Read<ActorId> {
-        let id = self.text()?;
-        if is_reserved(&id) {
-            return Err(self.report(MistakeCode::Reserved, "must not be a name of the service itself"));
-        }
-        Ok(id)
+        ActorId::parse(self.string("a string")?).map_err(|error| {
+            let code = match error {
+                InvalidId::Text(error) => code(error),
+                InvalidId::Reserved => MistakeCode::Reserved,
+                InvalidId::Blanks | InvalidId::Unassigned(_) | InvalidId::NotNormalized | InvalidId::Erased => {
+                    MistakeCode::InvalidId
+                }
+            };
+            self.report(code, error)
+        })
     }
 
     pub(super) fn key(&self) -> Read<StageKey> {
@@ -250,6 +249,16 @@ impl<'v> Fields<'v> {
     /// A field with a default.
     pub(super) fn or<T>(&self, name: &str, default: T, read: impl FnOnce(&Node<'v>) -> Read<T>) -> Read<T> {
         self.optional(name, read).map(|value| value.unwrap_or(default))
+    }
+}
+
+fn code(error: text::Error) -> MistakeCode {
+    match error {
+        text::Error::Blank => MistakeCode::Blank,
+        text::Error::TooLong(_) => MistakeCode::TooLong,
+        text::Error::Control => MistakeCode::ControlCharacter,
+        text::Error::LineBreak => MistakeCode::LineBreak,
+        text::Error::Invisible(_) => MistakeCode::InvisibleCharacter,
     }
 }
 

@@ -1,0 +1,78 @@
+//! The digests of bodies: of what one means, and of one as it was sent.
+
+use serde_json::{Map, Value};
+use sha2::{Digest as _, Sha256};
+
+/// Of a body's members but the id, in canonical form (RFC 8785).
+pub(super) fn as_sent(members: &mut Map<String, Value>) -> [u8; 32] {
+    // Taken out for the moment: the rest may be large.
+    let id = members.remove_entry("id");
+    let digest = canonical(&*members);
+    members.extend(id);
+    digest
+}
+
+/// Of the parsed members but the id. What stands for a default is left out: null, `false`, an empty list or object. `opaque` names the
+/// member that is the sender's own data, of which nothing is left out.
+pub(super) fn of_meaning(mut members: Map<String, Value>, opaque: &str) -> [u8; 32] {
+    members.remove("id");
+    let kept = members.remove_entry(opaque).filter(|(_, value)| !value.is_null());
+    prune(&mut members);
+    members.extend(kept);
+    canonical(&members)
+}
+
+fn canonical(members: &Map<String, Value>) -> [u8; 32] {
+    let text = serde_json_canonicalizer::to_vec(members).expect("a checked body is JSON with finite numbers");
+    Sha256::digest(text).into()
+}
+
+fn prune(members: &mut Map<String, Value>) {
+    members.retain(|_, value| {
+        prune_within(value);
+        !is_default(value)
+    });
+}
+
+fn prune_within(value: &mut Value) {
+    match value {
+        Value::Object(members) => prune(members),
+        Value::Array(items) => items.iter_mut().for_each(prune_within),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+fn is_default(value: &Value) -> bool {
+    match value {
+        Value::Null | Value::Bool(false) => true,
+        Value::Array(items) => items.is_empty(),
+        Value::Object(members) => members.is_empty(),
+        Value::Bool(true) | Value::Number(_) | Value::String(_) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_is_left_to_its_default_or_spelt_out_means_the_same() {
+        let digest = |body: Value| of_meaning(serde_json::from_value(body).unwrap(), "metadata");
+        let table = [
+            (json!({ "a": 1 }), json!({ "a": 1, "b": null, "c": false, "d": [], "e": {}, "id": 7 }), true),
+            (json!({ "a": { "b": 1 } }), json!({ "a": { "b": 1, "c": null, "d": { "e": [] } } }), true),
+            (json!({ "a": [{ "b": 1, "c": false }] }), json!({ "a": [{ "b": 1 }] }), true),
+            (json!({ "a": 1, "metadata": null }), json!({ "a": 1 }), true),
+            (json!({ "metadata": {} }), json!({}), false),
+            (json!({ "metadata": { "a": null } }), json!({ "metadata": {} }), false),
+            (json!({ "a": true }), json!({}), false),
+            (json!({ "a": 0 }), json!({}), false),
+            (json!({ "a": [1, null] }), json!({ "a": [1] }), false),
+        ];
+        for (one, other, same) in table {
+            assert_eq!(digest(one.clone()) == digest(other.clone()), same, "{one} {other}");
+        }
+    }
+}
