@@ -237,9 +237,12 @@ async fn a_refusal_is_counted_by_its_reason() {
     let scrape = Request::builder().uri("/metrics").body(Body::empty()).unwrap();
     let answer = operators.oneshot(scrape).await.unwrap();
     let text = String::from_utf8(to_bytes(answer.into_body(), usize::MAX).await.unwrap().into()).unwrap();
-    assert_eq!(value(&text, "stagegate_http_refusals_total{reason=\"write_queue\"}"), 1.0, "{text}");
-    assert_eq!(value(&text, "stagegate_http_refusals_total{reason=\"caller_bodies\"}"), 0.0, "all from the start");
-    assert_eq!(value(&text, "stagegate_http_problems_total{code=\"overloaded\"}"), 1.0, "{text}");
+    assert!((value(&text, "stagegate_http_refusals_total{reason=\"write_queue\"}") - 1.0).abs() < 0.5, "{text}");
+    assert!(
+        (value(&text, "stagegate_http_refusals_total{reason=\"caller_bodies\"}") - 0.0).abs() < 0.5,
+        "all from the start"
+    );
+    assert!((value(&text, "stagegate_http_problems_total{code=\"overloaded\"}") - 1.0).abs() < 0.5, "{text}");
 }
 
 /// The names in the table of the documentation.
