@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::harness::commands::with;
 use crate::harness::parties::{Client, Parties};
+use crate::log::settle;
 
 /// Tasks that are played.
 const TASKS: usize = 6;
@@ -90,6 +91,7 @@ impl Script<'_> {
                 assert!(hidden.is_empty(), "{door} shows the {party} what the trail hides: {hidden:?}");
             }
             if party != "buyer" {
+                settle(self.parties).await;
                 let told: Vec<Value> =
                     feed(client, &self.id).await.into_iter().map(|item| item["event"].clone()).collect();
                 assert_eq!(marks(&json!(told)), trail, "the feed of the {party}");
