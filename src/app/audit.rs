@@ -6,27 +6,28 @@ use crate::domain::audit::log::Subject;
 use crate::domain::audit::{self, EntryView, Origin, ProofView, Sealed};
 use crate::domain::id::TaskId;
 use crate::store;
-use crate::store::events::{Record, Stored};
+use crate::store::events::Stored;
 
 use super::{App, Caller, Error, log, tasks};
+
+pub use crate::store::Bounded;
 
 /// How many rows are read at a time where a whole trail is wanted.
 pub(super) const CHUNK: u32 = 1_000;
 /// Beyond every `seq`: the database counts with a sign.
 pub(super) const MAX: u64 = i64::MAX.unsigned_abs();
 
-/// Up to `limit` entries after `after`, oldest first.
+/// Up to `limit` entries after `after`, oldest first, and no more than a page's bytes.
 pub async fn get_task_audit(
     app: &App,
     caller: &Caller,
     id: TaskId,
     after: u64,
     limit: u32,
-) -> Result<Vec<EntryView>, Error> {
+) -> Result<Bounded<EntryView>, Error> {
     let task = tasks::find_visible(app, caller, id).await?;
     let rows = store::events::list(&app.pool, task.id(), after, limit).await?;
-    let view = |row: &Record| audit::view_stored(&row.event, &row.sealed, caller.party());
-    Ok(rows.iter().map(view).collect())
+    Ok(rows.map(|row| audit::view_stored(&row.event, &row.sealed, caller.party())))
 }
 
 /// What it takes to check the whole trail offline.
@@ -46,7 +47,7 @@ pub async fn get_task_audit_proof(app: &App, caller: &Caller, id: TaskId) -> Res
     Ok(ProofView { inclusion, ..proof })
 }
 
-/// A whole trail, read in pages of [`CHUNK`] rows: `page` gives what follows a `seq`. A row that is not what was written is an error.
+/// A whole trail, read in pages of [`CHUNK`] rows or less: `page` gives what follows a `seq`. A row that is not what was written is an error.
 pub(super) async fn whole<F>(id: Uuid, page: impl Fn(u64) -> F) -> Result<Vec<Sealed>, Error>
 where
     F: Future<Output = Result<Vec<Stored>, store::Error>>,
@@ -54,7 +55,9 @@ where
     let (mut rows, mut after, mut gap) = (Vec::new(), 0, None);
     loop {
         let page = page(after).await?;
-        let is_last = page.len() < CHUNK as usize;
+        if page.is_empty() {
+            return Ok(rows);
+        }
         for row in page {
             gap = gap.or((row.seq != after + 1).then_some(after + 1));
             if row.flaw.is_some() {
@@ -62,9 +65,6 @@ where
             }
             after = row.seq;
             rows.push(row.sealed);
-        }
-        if is_last {
-            return Ok(rows);
         }
     }
 }

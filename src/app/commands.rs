@@ -10,10 +10,10 @@ use tokio::join;
 use tokio::task::yield_now;
 use tracing::Instrument as _;
 
-use crate::domain::audit::{self, EntryView, Hash, Sealed};
+use crate::domain::audit::{self, EntryView, Hash};
 use crate::domain::command::Command;
 use crate::domain::decide::{self, Snapshot, Transition};
-use crate::domain::event::{Event, Fact};
+use crate::domain::event::Fact;
 use crate::domain::id::TaskId;
 use crate::domain::pace::{Course, StatusView};
 use crate::domain::party::{Party, Sender};
@@ -27,7 +27,7 @@ use crate::store::transitions::{Outcome, Prepared, Save};
 
 use super::digest::Digest;
 use super::tasks::Loaded;
-use super::{App, Caller, Error, pace};
+use super::{App, Caller, Error, pace, trails};
 
 /// How often a command is decided when others were faster. Those of one replica take turns after the first attempt, so what is left to
 /// lose against are other replicas; one of them can win many times in a row, as it has the freshest copy of the task.
@@ -290,22 +290,14 @@ async fn send(app: &App, write: Prepared, transition: &Transition) -> Result<Out
     Ok(outcome)
 }
 
-/// A task as it was after the event `last`, and at least the events from `first` on. The usual replay is of the
-/// newest command: it costs
-/// no more than that command's own rows.
-async fn as_of(
-    app: &App,
-    task: &Loaded,
-    (first, last): (u64, u64),
-) -> Result<(Snapshot, Vec<Event>, Vec<Sealed>), Error> {
-    let is_present = task.snapshot().task.version() == last;
-    let after = if is_present { first - 1 } else { 0 };
-    let count = u32::try_from(last - after).map_err(|_| Error::impossible("a trail of more than 2^32 events"))?;
-    let rows = store::events::list(&app.decisions, task.id(), after, count).await?;
-    let (events, rows): (Vec<Event>, Vec<Sealed>) = rows.into_iter().map(|row| (row.event, row.sealed)).unzip();
-    let folded = if is_present { Some(task.snapshot().clone()) } else { Snapshot::fold(&task.workflow, &events) };
-    let snapshot = folded.ok_or_else(|| Error::impossible("a trail without an opening"))?;
-    Ok((snapshot, events, rows))
+/// The task as it was after the event `last`: as it is, if that was the last one, which costs nothing and is the usual replay; else folded
+/// from its trail, a page at a time.
+async fn present_after(app: &App, task: &Loaded, last: u64) -> Result<Snapshot, Error> {
+    if task.snapshot().task.version() == last {
+        return Ok(task.snapshot().clone());
+    }
+    let present = trails::fold(app, (task.id(), &task.workflow), last, |_| {}).await?;
+    present.ok_or_else(|| Error::impossible("a trail without an opening"))
 }
 
 /// The answer to a command that was carried out before: the same, whatever has happened since.
@@ -317,17 +309,17 @@ async fn find_replay(app: &App, party: Party, task: &Loaded, request: &Request) 
     if !request.digest.is(&known.digest) {
         return Err(Error::EventIdReused);
     }
-    let (snapshot, events, rows) = as_of(app, task, (known.first, known.last)).await?;
-    let first = known.first;
-    let own = events.iter().zip(&rows).filter(|(event, _)| event.cause_seq == first);
-    let views: Vec<EntryView> = own.map(|(event, row)| audit::view_stored(event, row, party)).collect();
-    if let Some(Fact::LateDecisionRecorded(late)) = events.last().map(|event| &event.fact) {
-        let recorded = Some(first);
+    let own = trails::read_between(app, task.id(), known.first, known.last).await?;
+    let snapshot = present_after(app, task, known.last).await?;
+    let views: Vec<EntryView> = own.iter().map(|row| audit::view_stored(&row.event, &row.sealed, party)).collect();
+    if let Some(Fact::LateDecisionRecorded(late)) = own.last().map(|row| &row.event.fact) {
+        let recorded = Some(known.first);
         let closed = late.phase != PhaseName::Cancelling.as_str();
         let refusal = if closed { Refusal::TaskClosed { recorded } } else { Refusal::Cancelling { recorded } };
         return Err(Error::Refused(refusal, Box::new(Standing::new(&task.workflow, &snapshot, party))));
     }
-    let view = view(app, party, task, (&snapshot, rows.last().map(|row| &row.hash))).await;
+    let head = own.last().map(|row| &row.sealed.hash);
+    let view = view(app, party, task, (&snapshot, head)).await;
     Ok(Some(Answer { events: views, view, replayed: true }))
 }
 

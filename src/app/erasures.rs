@@ -29,7 +29,7 @@ use super::commands::MAX_ATTEMPTS;
 use super::digest::Digest;
 use super::partner_trail::{append, until_settled};
 use super::tasks::{self, Loaded};
-use super::{App, Caller, Error, partners, skew};
+use super::{App, Caller, Error, partners, skew, trails};
 
 pub use crate::store::erasures::{Progress, Record, State};
 
@@ -251,8 +251,7 @@ async fn plan(app: &App, erasure: &Record, scope: &Scope, task: &Loaded) -> Resu
 /// The whole trail up to the version that was read.
 async fn trail(app: &App, task: &Loaded) -> Result<Vec<(Event, Sealed)>, Error> {
     let version = task.snapshot().task.version();
-    let until = u32::try_from(version).map_err(|_| Error::impossible("a trail of more than 2^32 events"))?;
-    let rows = store::events::list(&app.pool, task.id(), 0, until).await?;
+    let rows = trails::read_between(app, task.id(), 1, version).await?;
     Ok(rows.into_iter().map(|row| (row.event, row.sealed)).collect())
 }
 

@@ -20,7 +20,6 @@ use uuid::Uuid;
 
 use crate::domain::audit;
 use crate::domain::decide::Snapshot;
-use crate::domain::event::Event;
 use crate::domain::feed::{Item, Told, UnreadableEvent, WebhookDisabled};
 use crate::domain::id::TaskId;
 use crate::domain::pace::Course;
@@ -35,7 +34,7 @@ use crate::store::horizon::find_horizon;
 
 use self::tail::Woken;
 use super::tasks::Loaded;
-use super::{App, Caller, Error, pace, tasks, webhooks};
+use super::{App, Caller, Error, pace, tasks, trails, webhooks};
 
 pub mod tail;
 
@@ -44,8 +43,6 @@ pub use crate::store::horizon::Transaction;
 
 /// How many rows of trails are folded for a page; more only where one task alone has more.
 const FOLDED: u64 = 5_000;
-/// How many rows of a trail are read at a time.
-const CHUNK: u32 = 500;
 
 /// A part of the feed.
 #[derive(Clone, Debug, PartialEq)]
@@ -259,34 +256,17 @@ async fn presents(app: &App, items: &[Row], tasks: &Tasks) -> Result<Presents, E
         let past = items.iter().filter(|item| item.task_id == *id && !is_present(item, task));
         let wanted: Vec<u64> = past.map(|item| item.last).collect();
         let Some(until) = wanted.iter().max() else { continue };
-        let events = match read(app, *id, *until).await {
-            Ok(events) => events,
-            Err(error) if error.is_outage() => return Err(error),
-            Err(error) => {
-                presents.extend(wanted.iter().map(|last| ((*id, *last), Err(error.clone()))));
-                continue;
+        let mut after = |present: &Snapshot| {
+            let last = present.task.version();
+            if wanted.contains(&last) {
+                presents.insert((*id, last), Ok((present.status.clone(), Course::of(&present.task))));
             }
         };
-        Snapshot::fold_each(&task.workflow, &events, |after| {
-            let last = after.task.version();
-            if wanted.contains(&last) {
-                presents.insert((*id, last), Ok((after.status.clone(), Course::of(&after.task))));
-            }
-        });
+        match trails::fold(app, (*id, &task.workflow), *until, &mut after).await {
+            Ok(_) => {}
+            Err(error) if error.is_outage() => return Err(error),
+            Err(error) => presents.extend(wanted.iter().map(|last| ((*id, *last), Err(error.clone())))),
+        }
     }
     Ok(presents)
-}
-
-/// The first events of a trail, up to `until`.
-async fn read(app: &App, id: TaskId, until: u64) -> Result<Vec<Event>, Error> {
-    let mut events: Vec<Event> = Vec::new();
-    while (events.len() as u64) < until {
-        let left = u32::try_from(until - events.len() as u64).unwrap_or(CHUNK).min(CHUNK);
-        let rows = store::events::list(&app.pool, id, events.len() as u64, left).await?;
-        if rows.is_empty() {
-            return Err(Error::impossible("a trail that is shorter than its task says"));
-        }
-        events.extend(rows.into_iter().map(|row| row.event));
-    }
-    Ok(events)
 }

@@ -43,6 +43,7 @@ pub mod skew;
 pub mod statuses;
 pub mod tasks;
 pub mod timers;
+mod trails;
 mod turns;
 pub mod watch;
 pub mod webhooks;

@@ -6,26 +6,25 @@ use crate::domain::id::PartnerId;
 use crate::domain::partner_event::{Author, PartnerFact, record};
 use crate::ids;
 use crate::store;
-use crate::store::partner_events::{Append, Record};
+use crate::store::partner_events::Append;
 
-use super::audit::{CHUNK, MAX, whole};
+use super::audit::{Bounded, CHUNK, MAX, whole};
 use super::commands::MAX_ATTEMPTS;
 use super::{App, Caller, Error, log, partners};
 
 pub use crate::store::partner_events::End;
 
-/// Up to `limit` entries after `after`, oldest first; of another partner there are none.
+/// Up to `limit` entries after `after`, oldest first; no more than a page's bytes; of another partner there are none.
 pub async fn get_partner_audit(
     app: &App,
     caller: &Caller,
     id: PartnerId,
     after: u64,
     limit: u32,
-) -> Result<Vec<PartnerEntryView>, Error> {
+) -> Result<Bounded<PartnerEntryView>, Error> {
     find_visible(app, caller, id).await?;
     let rows = store::partner_events::list(&app.pool, id, after, limit).await?;
-    let view = |row: &Record| audit::partner_view(&row.event, &row.sealed.hash, caller.party());
-    Ok(rows.iter().map(view).collect())
+    Ok(rows.map(|row| audit::partner_view(&row.event, &row.sealed.hash, caller.party())))
 }
 
 /// What it takes to check the whole trail offline.

@@ -11,6 +11,8 @@ mod escalate;
 mod review;
 mod timer;
 
+use std::borrow::Cow;
+
 use chrono::TimeDelta;
 
 use super::command::{Action, Command};
@@ -78,17 +80,11 @@ impl Snapshot {
         events: impl IntoIterator<Item = &'a Event>,
         mut show: impl FnMut(&Self),
     ) -> Option<Self> {
-        let mut present: Option<Self> = None;
-        let mut events = events.into_iter().peekable();
-        while let Some(event) = events.next() {
-            let ends = events.peek().is_none_or(|next| next.cause_seq != event.cause_seq);
-            let after = Self::step(workflow, present, event, ends);
-            if ends {
-                show(&after);
-            }
-            present = Some(after);
+        let mut fold = Fold::new(workflow);
+        for event in events {
+            fold.push(Cow::Borrowed(event), &mut show);
         }
-        present
+        fold.end(show)
     }
 
     /// The present without texts that are not in the trail any more, `left`. The status is still that from before: the transition that
@@ -109,6 +105,47 @@ impl Snapshot {
             }
             earlier => Self::after(workflow, earlier, event),
         }
+    }
+}
+
+/// The present that events lead to, which come one by one, so that a long trail need not be in memory.
+#[derive(Debug)]
+pub struct Fold<'a> {
+    workflow: &'a Workflow,
+    present: Option<Snapshot>,
+    /// Whether a transition ends with an event shows with the next one.
+    last: Option<Cow<'a, Event>>,
+}
+
+impl<'a> Fold<'a> {
+    /// Before the first event.
+    pub fn new(workflow: &'a Workflow) -> Self {
+        Self { workflow, present: None, last: None }
+    }
+
+    /// The next event. What the task was after the transition before is shown where that has ended.
+    pub fn push(&mut self, event: Cow<'a, Event>, show: impl FnMut(&Snapshot)) {
+        let next = event.cause_seq;
+        if let Some(last) = self.last.replace(event) {
+            let ends = last.cause_seq != next;
+            self.step(&last, ends, show);
+        }
+    }
+
+    /// After the last event; `None` if there was none.
+    pub fn end(mut self, show: impl FnMut(&Snapshot)) -> Option<Snapshot> {
+        if let Some(last) = self.last.take() {
+            self.step(&last, true, show);
+        }
+        self.present
+    }
+
+    fn step(&mut self, event: &Event, ends: bool, mut show: impl FnMut(&Snapshot)) {
+        let after = Snapshot::step(self.workflow, self.present.take(), event, ends);
+        if ends {
+            show(&after);
+        }
+        self.present = Some(after);
     }
 }
 

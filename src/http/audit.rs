@@ -92,7 +92,7 @@ pub struct Trail {
 
 /// Read a task's trail
 ///
-/// Oldest first. Each party sees its own view: who decided what, when, on which revision. With `format=jsonl` the whole trail comes as lines
+/// Oldest first, up to `limit` entries; a page ends earlier, with the entry with which it has 1 MiB as stored. Each party sees its own view: who decided what, when, on which revision. With `format=jsonl` the whole trail comes as lines
 /// of JSON, to be kept and checked offline (`stagegate audit verify`; the format is in the documentation of the crate, at `domain::audit`). An
 /// export by the platform is recorded in the partner's trail.
 #[utoipa::path(get, path = "/tasks/{id}/audit", tag = "audit", security(("partnerKey" = []), ("platformKey" = []), ("buyerToken" = [])), params(TaskPath, AuditQuery), responses(
@@ -106,8 +106,8 @@ pub async fn get_task_audit(
 ) -> Result<Response, Problem> {
     match query.wanted()? {
         Wanted::Page(after, limit) => {
-            let rows = audit::get_task_audit(&state.app, &caller, path.id, after, limit.and_one_more()).await?;
-            let Page { items, next } = Page::new(rows, limit, |row| row.seq, |row| row);
+            let rows = audit::get_task_audit(&state.app, &caller, path.id, after, limit.most()).await?;
+            let Page { items, next } = Page::of(rows, |row| row.seq);
             Ok(Json(Trail { task_id: path.id, items, next }).into_response())
         }
         Wanted::Export(size) => answer(export::export_task(&state.app, &caller, path.id, size).await?).await,

@@ -10,6 +10,8 @@ use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 use utoipa::{PartialSchema, ToSchema};
 
+use crate::app::audit::Bounded;
+
 /// A page of a list.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct Page<T> {
@@ -28,6 +30,12 @@ impl<T> Page<T> {
         let next = rows.last().filter(|_| more).map(|last| Cursor(key(last)).encode());
         Self { items: rows.into_iter().map(view).collect(), next }
     }
+
+    /// The page of rows that were bounded by bytes as well; `key` is what the list is ordered by.
+    pub fn of<K: Serialize>(Bounded { rows, more }: Bounded<T>, key: impl Fn(&T) -> K) -> Self {
+        let next = rows.last().filter(|_| more).map(|last| Cursor(key(last)).encode());
+        Self { items: rows, next }
+    }
 }
 
 /// How many rows a page has at most: 1 to 100, by default 50.
@@ -38,7 +46,7 @@ pub struct Limit(u32);
 impl Limit {
     const MAX: u32 = 100;
 
-    /// Rows of a page.
+    /// Bounded of a page.
     pub fn rows(self) -> usize {
         self.0 as usize
     }
@@ -46,6 +54,11 @@ impl Limit {
     /// As many as a page can have.
     pub fn max() -> Self {
         Self(Self::MAX)
+    }
+
+    /// The same as the number that the use cases take.
+    pub fn most(self) -> u32 {
+        self.0
     }
 
     /// How many to read: one more than the page has says whether there is a next page.

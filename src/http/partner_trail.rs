@@ -46,9 +46,8 @@ pub async fn get_partner_audit(
 ) -> Result<Response, Problem> {
     match query.wanted()? {
         Wanted::Page(after, limit) => {
-            let limited = limit.and_one_more();
-            let rows = partner_trail::get_partner_audit(&state.app, &caller, path.id, after, limited).await?;
-            let Page { items, next } = Page::new(rows, limit, |row| row.seq, |row| row);
+            let rows = partner_trail::get_partner_audit(&state.app, &caller, path.id, after, limit.most()).await?;
+            let Page { items, next } = Page::of(rows, |row| row.seq);
             Ok(Json(PartnerTrail { partner_id: path.id, items, next }).into_response())
         }
         Wanted::Export(size) => answer(export::export_partner(&state.app, &caller, path.id, size).await?).await,

@@ -4,6 +4,7 @@ use std::fmt;
 
 use uuid::Uuid;
 
+use super::page::{Bounded, PAGE_BYTES, and_one_more};
 use super::row::{Place, bigint, int};
 use super::{Error, Pool};
 use crate::domain::audit::{self, FORMAT, Hash, Recorded, Sealed};
@@ -57,16 +58,33 @@ pub async fn find_by_command(
     row.map(|row| accepted(row.seq, &row.digest, row.last)).transpose()
 }
 
-/// A page of the trail, in order: what follows `after` (0: from the beginning).
-pub async fn list(pool: &Pool, task_id: TaskId, after: u64, limit: u32) -> Result<Vec<Record>, Error> {
+/// A page of the trail, in order: up to `limit` rows after `after` (0: from the beginning), and no more than a page's bytes.
+pub async fn list(pool: &Pool, task_id: TaskId, after: u64, limit: u32) -> Result<Bounded<Record>, Error> {
     let rows = select_events!(
-        "where task_id = $1 and seq > $2 order by seq limit $3",
+        "where task_id = $1 and seq > $2 and seq <= coalesce(
+             (select seq from (
+                  select seq, sum(octet_length(entry) + octet_length(data::text) + octet_length(personal::text))
+                      over (order by seq) as bytes
+                  from task_events where task_id = $1 and seq > $2 order by seq limit $3) summed
+              where bytes >= $4 order by seq limit 1),
+             9223372036854775807)
+         order by seq limit $3",
         task_id.0,
         // A caller's own number: beyond the last there is nothing, however far.
         i64::try_from(after).unwrap_or(i64::MAX),
-        i64::from(limit),
+        and_one_more(limit),
+        PAGE_BYTES,
     );
-    rows.fetch_all(pool).await?.into_iter().map(Record::try_from).collect()
+    let rows: Vec<Record> =
+        rows.fetch_all(pool).await?.into_iter().map(Record::try_from).collect::<Result<_, Error>>()?;
+    Ok(Bounded::of(rows, limit, Record::size))
+}
+
+impl Record {
+    /// Bytes of text that it is stored as.
+    fn size(&self) -> usize {
+        self.sealed.size()
+    }
 }
 
 /// A row of a trail of either kind as it is stored, for whoever checks it: it need not make sense.
@@ -80,7 +98,8 @@ pub struct Stored {
     pub flaw: Option<String>,
 }
 
-/// The whole of a task's trail as it is stored, a page at a time: what follows `after`, up to the row `last`.
+/// The whole of a task's trail as it is stored, a page at a time: up to `limit` rows after `after`, up to the row `last`, and no more than a
+/// page's bytes.
 pub async fn list_stored(
     pool: &Pool,
     task_id: TaskId,
@@ -91,11 +110,19 @@ pub async fn list_stored(
     let rows = sqlx::query!(
         r#"select seq, type as kind, cause_seq, stage, round, party, recorded_at, command_id, entry,
                data::text as "data!", personal::text as "personal!", hash
-           from task_events where task_id = $1 and seq > $2 and seq <= $3 order by seq limit $4"#,
+           from task_events where task_id = $1 and seq > $2 and seq <= coalesce(
+               (select seq from (
+                    select seq, sum(octet_length(entry) + octet_length(data::text) + octet_length(personal::text))
+                        over (order by seq) as bytes
+                    from task_events where task_id = $1 and seq > $2 and seq <= $3 order by seq limit $4) summed
+                where bytes >= $5 order by seq limit 1),
+               $3)
+           order by seq limit $4"#,
         task_id.0,
         bigint(after),
         bigint(last),
         i64::from(limit),
+        PAGE_BYTES,
     );
     let rows = rows.fetch_all(pool).await?;
     let stored = rows.into_iter().map(|row| {

@@ -18,6 +18,7 @@ mod lender;
 pub mod lists;
 pub mod log;
 pub mod monitor;
+mod page;
 pub mod partner_events;
 pub mod partners;
 pub mod pool;
@@ -32,5 +33,6 @@ mod writer;
 
 pub use error::Error;
 pub use lender::{Pool, Usage};
+pub use page::{Bounded, PAGE_BYTES};
 pub use session::Limits;
 pub use writer::{Writer, WriterUsage};

@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::events::{Key, Stored, beside, flaw, told};
+use super::page::{Bounded, PAGE_BYTES, and_one_more};
 use super::row::{Place, bigint};
 use super::transitions::Seed;
 use super::{Error, Pool};
@@ -149,21 +150,31 @@ pub(super) fn end(partner: PartnerId, version: i64, head: &[u8], updated_at: Dat
     Ok(End { latest, head: place.hash(head)? })
 }
 
-/// A page of a partner's trail, in order: what follows `after` (0: from the beginning).
-pub async fn list(pool: &Pool, partner: PartnerId, after: u64, limit: u32) -> Result<Vec<Record>, Error> {
+/// A page of a partner's trail, in order: up to `limit` rows after `after` (0: from the beginning), and no more than a page's bytes.
+pub async fn list(pool: &Pool, partner: PartnerId, after: u64, limit: u32) -> Result<Bounded<Record>, Error> {
     let rows = sqlx::query_as!(
         Row,
         r#"select seq, type as kind, entry, data::text as "data!", personal::text as "personal!", hash
-           from partner_events where partner_id = $1 and seq > $2 order by seq limit $3"#,
+           from partner_events where partner_id = $1 and seq > $2 and seq <= coalesce(
+               (select seq from (
+                    select seq, sum(octet_length(entry) + octet_length(data::text) + octet_length(personal::text))
+                        over (order by seq) as bytes
+                    from partner_events where partner_id = $1 and seq > $2 order by seq limit $3) summed
+                where bytes >= $4 order by seq limit 1),
+               9223372036854775807)
+           order by seq limit $3"#,
         partner.0,
         // A caller's own number: beyond the last there is nothing, however far.
         i64::try_from(after).unwrap_or(i64::MAX),
-        i64::from(limit),
+        and_one_more(limit),
+        PAGE_BYTES,
     );
-    rows.fetch_all(pool).await?.into_iter().map(|row| row.record(partner)).collect()
+    let rows = rows.fetch_all(pool).await?.into_iter().map(|row| row.record(partner));
+    Ok(Bounded::of(rows.collect::<Result<_, Error>>()?, limit, |record| record.sealed.size()))
 }
 
-/// The whole of a partner's trail as it is stored, a page at a time: what follows `after`, up to the row `last`.
+/// The whole of a partner's trail as it is stored, a page at a time: up to `limit` rows after `after`, up to the row `last`, and no more than
+/// a page's bytes.
 pub async fn list_stored(
     pool: &Pool,
     partner: PartnerId,
@@ -173,11 +184,19 @@ pub async fn list_stored(
 ) -> Result<Vec<Stored>, Error> {
     let rows = sqlx::query!(
         r#"select seq, type as kind, party, recorded_at, entry, data::text as "data!", personal::text as "personal!", hash
-           from partner_events where partner_id = $1 and seq > $2 and seq <= $3 order by seq limit $4"#,
+           from partner_events where partner_id = $1 and seq > $2 and seq <= coalesce(
+               (select seq from (
+                    select seq, sum(octet_length(entry) + octet_length(data::text) + octet_length(personal::text))
+                        over (order by seq) as bytes
+                    from partner_events where partner_id = $1 and seq > $2 and seq <= $3 order by seq limit $4) summed
+                where bytes >= $5 order by seq limit 1),
+               $3)
+           order by seq limit $4"#,
         partner.0,
         bigint(after),
         bigint(last),
         i64::from(limit),
+        PAGE_BYTES,
     );
     let rows = rows.fetch_all(pool).await?;
     let stored = rows.into_iter().map(|row| {

@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 use stagegate::domain::audit::ProofView;
 
-use crate::harness::commands::{approve, at, reject, submit, with};
-use crate::harness::parties::{Client, Parties, redacted};
+use crate::harness::commands::{approve, at, reject, submit, update, with};
+use crate::harness::parties::{Client, Parties, code, new_id, redacted};
 
 #[tokio::test]
 async fn each_party_reads_its_own_view_of_the_trail() {
@@ -89,4 +89,47 @@ fn without_credential(row: &Value) -> Value {
         *credential = json!("[credential]");
     }
     row
+}
+
+/// A rejection with some 400 KB of feedback.
+fn long_rejection(actor: &str) -> Value {
+    let items: Vec<Value> = (0..100).map(|_| json!({ "severity": "minor", "text": "x".repeat(4_000) })).collect();
+    json!({ "type": "stage_rejected", "stage": "a", "round": 1, "revision": 0, "actor": { "id": actor },
+        "feedback": { "summary": "No.", "items": items } })
+}
+
+#[tokio::test]
+async fn a_page_ends_by_bytes_as_well_as_by_entries() {
+    let parties = Parties::start().await;
+    let stage =
+        json!({ "key": "a", "name": "A", "buyer_label": "In A", "quorum": { "approvals": 9, "rejections": 9 } });
+    parties.register("votes", &json!({ "name": "Votes", "stages": [stage] })).await;
+    let id = parties.open("votes").await;
+    for number in 0..8 {
+        parties.partner.done(&id, &long_rejection(&format!("u-{number}"))).await;
+    }
+    let first = format!("/api/v1/tasks/{id}/audit?limit=100");
+    let (mut seqs, mut path, mut pages) = (Vec::new(), first.clone(), 0);
+    loop {
+        let page = parties.partner.get(&path).await;
+        assert!(page.text.len() < 2_000_000, "{} bytes", page.text.len());
+        seqs.extend(page.body["items"].as_array().unwrap().iter().map(|entry| entry["seq"].as_u64().unwrap()));
+        pages += 1;
+        let Some(next) = page.body["next"].as_str() else { break };
+        path = format!("{first}&cursor={next}");
+    }
+    assert_eq!(seqs, (1..=10).collect::<Vec<_>>(), "each once, in order");
+    assert!(pages >= 3, "{pages} pages");
+    // What reads a whole trail goes on behind a page that was cut: a replay, a proof, an export.
+    let again = json!({ "id": new_id() });
+    let command = with(long_rejection("u-8"), &again);
+    let told = parties.partner.done(&id, &command).await;
+    parties.partner.done(&id, &update("later")).await;
+    let replayed = parties.partner.send(&id, &command).await;
+    assert_eq!((replayed.status, &replayed.body["events"]), (200, &told["events"]), "{}", code(&replayed));
+    let proof = parties.partner.get(&format!("/api/v1/tasks/{id}/audit/proof")).await;
+    let proof: ProofView = serde_json::from_value(proof.body).unwrap();
+    proof.verify().unwrap();
+    let export = parties.partner.get(&format!("/api/v1/tasks/{id}/audit?format=jsonl")).await;
+    assert_eq!(export.status, 200);
 }

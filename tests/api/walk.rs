@@ -94,7 +94,7 @@ impl Walk<'_> {
         let query = "select state::text, notes::text, buyer_status::text, version, phase, stage, round, waiting_on, due_at, wake_at, overdue, \
             status_version, head_hash, updated_at, closed_at from tasks where task_id = $1";
         let row = sqlx::query(query).bind(id.0).fetch_one(pool).await.unwrap();
-        let rows = store::events::list(pool, id, 0, 10_000).await.unwrap();
+        let rows = store::events::list(pool, id, 0, 10_000).await.unwrap().rows;
         let events: Vec<Event> = rows.iter().map(|row| row.event.clone()).collect();
         let folded = Snapshot::fold(&self.workflow, &events).unwrap();
         let json_of = |column: &str| serde_json::from_str::<Value>(row.get::<&str, _>(column)).unwrap();

@@ -30,6 +30,11 @@ pub struct Sealed {
 }
 
 impl Sealed {
+    /// Bytes of text that are stored.
+    pub fn size(&self) -> usize {
+        self.entry.len() + self.data.len() + self.personal.len()
+    }
+
     /// The paths of its fields that were erased.
     pub fn erased(&self) -> Vec<String> {
         let columns: HashMap<String, &RawValue> = serde_json::from_str(&self.personal).unwrap_or_default();

@@ -65,7 +65,7 @@ async fn assert_stored(world: &World, task_id: TaskId) -> Snapshot {
     let pool = &world.db.pool;
     let record = world.load(task_id).await;
     let version = record.snapshot.task.version();
-    let rows = events::list(pool, task_id, 0, 1000).await.unwrap();
+    let rows = events::list(pool, task_id, 0, 1000).await.unwrap().rows;
     assert_eq!(rows.len() as u64, version);
     let trail: Vec<_> = rows.iter().map(|row| row.event.clone()).collect();
     assert_eq!(Snapshot::fold(&world.workflow, &trail).as_ref(), Some(&record.snapshot));
@@ -129,7 +129,7 @@ async fn the_same_task_is_opened_once() {
     assert_eq!(outcomes.iter().filter(|outcome| matches!(outcome, Outcome::Saved(_))).count(), 1);
     assert_eq!(outcomes.iter().filter(|outcome| **outcome == Outcome::Stale).count(), 7);
     let record = world.load(task_id).await;
-    let trail = events::list(&world.db.pool, task_id, 0, 100).await.unwrap();
+    let trail = events::list(&world.db.pool, task_id, 0, 100).await.unwrap().rows;
     assert_eq!(trail.last().unwrap().sealed.hash, record.head);
     assert_eq!(record.open_digest, [7; 32]);
 }
@@ -166,10 +166,10 @@ async fn a_page_of_the_trail_starts_where_the_one_before_ended() {
     let world = World::new().await;
     let task_id = world.open(0).await;
     let written = world.play(task_id, &submit(), 1).await;
-    let page = events::list(&world.db.pool, task_id, 1, 1).await.unwrap();
+    let page = events::list(&world.db.pool, task_id, 1, 1).await.unwrap().rows;
     assert_eq!(page.iter().map(|row| row.event.seq).collect::<Vec<_>>(), [2]);
     let version = written.snapshot().task.version();
-    assert_eq!(events::list(&world.db.pool, task_id, version, 10).await.unwrap(), []);
+    assert_eq!(events::list(&world.db.pool, task_id, version, 10).await.unwrap().rows, []);
 }
 
 #[tokio::test]

@@ -74,7 +74,8 @@ async fn transitions_that_wait_share_a_statement() {
     for (record, transition) in &decided {
         let stored = world.load(id(transition)).await;
         assert_eq!(&stored.snapshot, transition.snapshot());
-        let rows = events::list(&world.db.pool, id(transition), record.snapshot.task.version(), 100).await.unwrap();
+        let rows =
+            events::list(&world.db.pool, id(transition), record.snapshot.task.version(), 100).await.unwrap().rows;
         let told: Vec<_> = rows.into_iter().map(|row| row.event).collect();
         assert_eq!(told, transition.events());
     }

@@ -90,7 +90,7 @@ impl World {
     /// The task's events; its chain must hold and its time never go back.
     pub async fn events(&self, task: &str) -> Vec<Event> {
         let task_id = TaskId(task.parse().unwrap());
-        let rows = store::events::list(&self.service.db.pool, task_id, 0, 10_000).await.unwrap();
+        let rows = store::events::list(&self.service.db.pool, task_id, 0, 10_000).await.unwrap().rows;
         let (partner_id, buyer_id) = (PartnerId(self.partner.parse().unwrap()), BuyerId(BUYER.parse().unwrap()));
         let head =
             audit::verify(&Origin { task_id, partner_id, buyer_id }, rows.iter().map(|row| &row.sealed)).unwrap();
