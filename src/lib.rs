@@ -115,6 +115,9 @@
 //! **The length of a trail.** Each kind of entry that a caller can repeat has its bound ([`domain::decide::MAX_ENTRIES`] and those beside it). Beyond the last one a task
 //! takes only what moves it on or ends it, so that a way out and its timers are never closed.
 //!
+//! **Pages by bytes.** An entry may have some hundred kilobytes, so the statement that reads a page of a trail adds its rows up and ends with the one that reaches
+//! `store::PAGE_BYTES`. What needs a whole trail folds it a page at a time (`app::trails`).
+//!
 //! **The partner's trail.** Keys made and revoked, workflows registered, retired and brought back, erasures and exports are entries of a
 //! second kind of trail, one per partner, by the same code ([`domain::partner_event`], [`domain::audit::Subject`]). The statement that changes something
 //! appends the entry ([`store::partner_events`]), guarded by the version in the partner's row; [`app::partner_trail`] tries again
