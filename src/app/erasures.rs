@@ -75,8 +75,7 @@ pub async fn request_erasure(app: &App, caller: &Caller, request: Request) -> Re
     };
     let inserted = store::erasures::insert(&app.pool, &new).await?;
     let record = get_erasure(app, id).await?;
-    let Digest { meaning, as_sent } = request.digest;
-    if ![meaning, as_sent].iter().any(|digest| record.digest == salted(&record.salt, digest)) {
+    if !request.digest.any(|digest| record.digest == salted(&record.salt, digest)) {
         return Err(Error::ErasureIdReused);
     }
     if let Some(partner) = record.partner_id {

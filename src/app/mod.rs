@@ -9,6 +9,7 @@ use tokio::sync::Notify;
 use tokio::time::timeout;
 use uuid::Uuid;
 
+use self::refused::Reason;
 use crate::clock::Clock;
 use crate::domain::decide::Transition;
 use crate::domain::refusal::Refusal;
@@ -328,32 +329,8 @@ impl Error {
 
     /// Whether the database as a whole is away or overloaded, so that another task would fare no better than this one.
     pub fn is_outage(&self) -> bool {
-        match self {
-            Self::Overloaded(source) => {
-                !source.is::<Contended>() && !matches!(source.downcast_ref(), Some(store::Error::Locked))
-            }
-            Self::Unanswered(_) => true,
-            Self::Unavailable(source) => !matches!(source.downcast_ref(), Some(store::Error::Newer { .. })),
-            Self::NotFound
-            | Self::Refused(..)
-            | Self::Rejected(_)
-            | Self::PreconditionFailed(_)
-            | Self::EventIdReused
-            | Self::ErasureIdReused
-            | Self::TaskExists(_)
-            | Self::WorkflowUnavailable
-            | Self::WorkflowChanged(_)
-            | Self::NoAuditKey
-            | Self::NoCheckpoint
-            | Self::NotLogged
-            | Self::FeedRestored
-            | Self::TrailDamaged(..)
-            | Self::Expired
-            | Self::Behind
-            | Self::TooManyAtOnce(_)
-            | Self::Definition(_)
-            | Self::Internal(_) => false,
-        }
+        let is_away = matches!(self, Self::Overloaded(_) | Self::Unavailable(_) | Self::Unanswered(_));
+        is_away && !matches!(self.reason(), Some(Reason::Contended | Reason::RowLocked | Reason::NewerFormat))
     }
 
     /// Why the row that was read cannot be shown, if that is all that went wrong; else the error as it was. The log has it whole.

@@ -56,12 +56,13 @@ impl<const MAX: usize> RawBody<MAX> {
 
     /// The body as a JSON object, for those that look at a member before they know its type.
     pub fn object(self) -> Result<Map<String, Value>, Problem> {
-        match self.json()? {
-            Value::Object(members) => Ok(members),
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
-                Err(Problem::invalid_body(vec![FieldError::new("", "wrong_type", "must be an object")]))
-            }
-        }
+        object(&self.0?.bytes)
+    }
+
+    /// As [`Self::object`], with the text that it was read from.
+    pub fn object_and_text(self) -> Result<(Map<String, Value>, Vec<u8>), Problem> {
+        let Received { bytes, .. } = self.0?;
+        Ok((object(&bytes)?, bytes))
     }
 
     /// The body as a `T`.
@@ -119,6 +120,15 @@ impl From<strict::Fault> for Problem {
             strict::Fault::Refused { pointer, code, message } => {
                 Self::invalid_body(vec![FieldError::new(pointer, code, message)])
             }
+        }
+    }
+}
+
+fn object(text: &[u8]) -> Result<Map<String, Value>, Problem> {
+    match strict::parse(text)? {
+        Value::Object(members) => Ok(members),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
+            Err(Problem::invalid_body(vec![FieldError::new("", "wrong_type", "must be an object")]))
         }
     }
 }

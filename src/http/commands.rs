@@ -7,7 +7,7 @@ use utoipa::openapi::schema::{AdditionalProperties, Object, ObjectBuilder, OneOf
 use utoipa::openapi::{Discriminator, Ref, RefOr};
 use utoipa::{PartialSchema, ToSchema};
 
-use crate::app::digest::Digest;
+use crate::app::digest::{Digest, of_meaning};
 use crate::app::{self, Caller};
 use crate::domain::command::{
     Action, CancellationAcknowledged, CancellationRequested, Command, EscalationResolved, Held, Meta, Resumed,
@@ -21,7 +21,6 @@ use crate::domain::time::Time;
 use crate::ids;
 
 use super::body::{from_value, take_string};
-use super::digest;
 use super::problem::refused::field_error;
 use super::problem::{FieldError, Problem};
 
@@ -62,14 +61,13 @@ from_outside! { Common { actor, note; id, stage, round, revision, occurred_at } 
 
 const COMMON: [&str; 7] = ["id", "stage", "round", "revision", "actor", "occurred_at", "note"];
 
-/// Reads a command. `header_id` is the idempotency key, if the header carried one.
+/// Reads a command from a body's members and its text. `header_id` is the idempotency key, if the header carried one.
 pub(super) fn parse(
-    mut members: Map<String, Value>,
+    (mut members, text): (Map<String, Value>, Vec<u8>),
     caller: &Caller,
     header_id: Option<CommandId>,
     now: Time,
 ) -> Result<app::commands::Request, Problem> {
-    let as_sent = digest::as_sent(&mut members);
     let kind = take_string(&mut members, "type")?;
     let (common, own): (Map<_, _>, Map<_, _>) =
         members.into_iter().partition(|(name, _)| COMMON.contains(&name.as_str()));
@@ -79,7 +77,7 @@ pub(super) fn parse(
         return Err(Problem::invalid_body(errors));
     }
     let given = common.id.or(header_id);
-    let digest = Digest { meaning: meaning(&kind, &common, &action), as_sent };
+    let digest = Digest::new(meaning(&kind, &common, &action), text);
     let meta = Meta {
         sender: Some(sender(caller, common.actor)),
         id: Some(given.unwrap_or_else(|| CommandId(ids::new()))),
@@ -127,7 +125,7 @@ fn meaning(kind: &str, common: &Common, action: &Action) -> [u8; 32] {
     if let (Some(actor), Some(shown)) = (&common.actor, members.get_mut("actor")) {
         shown["id"] = actor.id.key().into();
     }
-    digest::of_meaning(members, "")
+    of_meaning(members, "")
 }
 
 fn body(action: &Action) -> Map<String, Value> {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::app::digest::Digest;
+use crate::app::digest::{Digest, of_meaning};
 use crate::app::erasures::{self, Record, Request, State as Stored};
 use crate::domain::id::{ActorId, ErasureId, PartnerId};
 use crate::domain::identity::from_outside;
@@ -17,12 +17,12 @@ use crate::domain::text::Prose;
 use crate::domain::time::Time;
 use crate::domain::unreadable::Unreadable;
 
+use super::AppState;
 use super::auth::PlatformOnly;
 use super::body::{RawBody, SMALL, from_value};
 use super::extract::{NoParameters, Path, Query};
 use super::page::{Cursor, Limit, Page};
 use super::problem::Problem;
-use super::{AppState, digest};
 
 /// Whose personal data shall go.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -143,10 +143,9 @@ pub async fn request_erasure(
     State(state): State<AppState>,
     body: RawBody<SMALL>,
 ) -> Result<Response, Problem> {
-    let mut members = body.object()?;
-    let as_sent = digest::as_sent(&mut members);
+    let (members, text) = body.object_and_text()?;
     let new: NewErasure = from_value(Value::Object(members))?;
-    let digest = Digest { meaning: new.meaning(), as_sent };
+    let digest = Digest::new(new.meaning(), text);
     let NewErasure { id, party, partner_id, actor_id, reason } = new;
     let request = Request { id, party, partner_id, actor_id, reason, digest };
     let (record, created) = erasures::request_erasure(&state.app, &caller, request).await?;
@@ -219,7 +218,7 @@ impl NewErasure {
             ("actor_id", json!(actor_id.key())),
             ("reason", json!(reason)),
         ];
-        digest::of_meaning(members.map(|(name, value)| (name.to_owned(), value)).into_iter().collect(), "")
+        of_meaning(members.map(|(name, value)| (name.to_owned(), value)).into_iter().collect(), "")
     }
 }
 

@@ -24,7 +24,6 @@ pub mod auth;
 pub mod body;
 mod commands;
 pub mod deliveries;
-mod digest;
 mod docs;
 mod door;
 pub mod erasures;

@@ -264,8 +264,9 @@ fn read_commands(list: Vec<Map<String, Value>>, opened_at: Time) -> Result<Vec<S
                 "must not be before the one before, or the opening",
             ));
         }
-        let request =
-            commands::parse(members, &caller(party, at), None, at).map_err(|problem| below(&base, &problem))?;
+        // No digest of older versions is looked for here, so the text is not needed.
+        let request = commands::parse((members, Vec::new()), &caller(party, at), None, at)
+            .map_err(|problem| below(&base, &problem))?;
         let digest = request.id_given.then_some(request.digest.meaning);
         commands.push(Sent { at, command: request.command, digest });
     }

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::app::digest::Digest;
+use crate::app::digest::{Digest, of_meaning};
 use crate::app::tasks::{self, Filter, NewTask, OpenedAfter};
 use crate::domain::id::{BuyerId, PartnerId, StageKey, TaskId, WorkflowKey};
 use crate::domain::identity::from_outside;
@@ -24,7 +24,7 @@ use super::body::{RawBody, SMALL, from_value};
 use super::extract::{NoParameters, Path, Query};
 use super::page::{Cursor, Limit, Page};
 use super::problem::{FieldError, Problem};
-use super::{AppState, commands, digest, etag};
+use super::{AppState, commands, etag};
 
 /// The largest `metadata`, as canonical JSON: 16 KiB.
 const MAX_METADATA_BYTES: usize = 16 << 10;
@@ -117,10 +117,9 @@ pub async fn open_task(
     State(state): State<AppState>,
     body: RawBody<SMALL>,
 ) -> Result<Response, Problem> {
-    let mut members = body.object()?;
-    let as_sent = digest::as_sent(&mut members);
+    let (members, text) = body.object_and_text()?;
     let opening: TaskOpening = from_value(Value::Object(members))?;
-    let digest = Digest { meaning: opening.meaning(), as_sent };
+    let digest = Digest::new(opening.meaning(), text);
     check_metadata(opening.metadata.as_ref())?;
     let new = NewTask {
         id: opening.id,
@@ -153,7 +152,7 @@ impl TaskOpening {
             ("metadata", json!(metadata)),
             ("deadline_at", json!(deadline_at)),
         ];
-        digest::of_meaning(members.map(|(name, value)| (name.to_owned(), value)).into_iter().collect(), "metadata")
+        of_meaning(members.map(|(name, value)| (name.to_owned(), value)).into_iter().collect(), "metadata")
     }
 }
 

@@ -133,7 +133,7 @@ async fn submit_as(parties: &Parties, task: &str, spelling: &str) {
     let work = WorkSubmitted { summary: Prose::parse("A draft.").ok(), artifacts: Vec::new() };
     let meta = Meta { sender: Some(sender), id: Some(CommandId(ids::new())), ..Meta::default() };
     let command = Command::new(meta, Action::WorkSubmitted(work)).unwrap();
-    let digest = Digest { meaning: [0; 32], as_sent: [0; 32] };
+    let digest = Digest::new([0; 32], Vec::new());
     let request = Request { command, digest, id_given: false, if_match: None, dry_run: false };
     let app = &parties.service.app;
     let target = find_target(app, &caller, TaskId(task.parse().unwrap())).await.unwrap();
