@@ -4,6 +4,7 @@
 //! that it runs on one node of a distributed engine. The few searches that cannot are marked in their text (`/* search: … */`),
 //! named in a test, and take no locks.
 
+mod beside;
 pub mod changes;
 pub mod deliveries;
 pub mod erasures;

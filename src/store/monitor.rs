@@ -1,13 +1,10 @@
 //! What operators watch, read in one statement on a connection of its own, so that it is known also while requests wait for theirs.
 
-use std::sync::Arc;
-
 use chrono::{DateTime, Utc};
-use sqlx::postgres::PgConnectOptions;
 
-use super::lender::Losses;
+use super::beside::Beside;
 use super::row::Place;
-use super::session::{Limits, Session};
+use super::session::Session;
 use super::{Error, Pool};
 use crate::domain::time::Time;
 
@@ -61,16 +58,14 @@ pub struct Holder {
 /// Looks; keeps its connection as long as there is nothing wrong with it.
 #[derive(Debug)]
 pub struct Monitor {
-    options: PgConnectOptions,
-    limits: Limits,
-    losses: Arc<Losses>,
-    session: Option<Session>,
+    looks: Beside,
+    searches: Beside,
 }
 
 impl Monitor {
     /// Beside this pool. Connects at the first look.
     pub fn beside(pool: &Pool) -> Self {
-        Self { options: pool.connect_options(), limits: pool.limits(), losses: pool.losses(), session: None }
+        Self { looks: Beside::new(pool, LOOK), searches: Beside::new(pool, SEARCH) }
     }
 
     /// Looks once. Dropped half-way, it begins anew the next time.
@@ -79,13 +74,9 @@ impl Monitor {
     ///
     /// When the database cannot be reached or does not answer in time.
     pub async fn look(&mut self) -> Result<Observed, Error> {
-        let losses = self.losses.count();
-        let mut session = match self.session.take().filter(|session| session.generation == losses) {
-            Some(session) => session,
-            None => self.open(LOOK).await?.of_generation(losses),
-        };
+        let mut session = self.looks.take().await?;
         let observed = look(&mut session).await?;
-        self.session = Some(session);
+        self.looks.keep(session);
         Ok(observed)
     }
 
@@ -95,15 +86,12 @@ impl Monitor {
     /// # Errors
     ///
     /// As [`Self::look`].
-    pub async fn find_holder(&self, transaction: u64) -> Result<Option<Holder>, Error> {
-        let mut session = self.open(SEARCH).await?;
+    pub async fn find_holder(&mut self, transaction: u64) -> Result<Option<Holder>, Error> {
+        // Seldom asked, so its session is not kept.
+        let mut session = self.searches.take().await?;
         let holder = find_holder(&mut session, transaction).await;
         session.close().await;
         holder
-    }
-
-    async fn open<const N: usize>(&self, settings: [(&str, &str); N]) -> Result<Session, Error> {
-        Ok(Session::open(&self.options.clone().options(settings), self.limits).await?)
     }
 }
 

@@ -1,13 +1,10 @@
-//! Whether the database is fit to serve, asked on a connection of its own: requests that wait for theirs keep nobody from the answer.
-
-use std::sync::Arc;
+//! Whether the database is fit to serve, asked on a connection of its own.
 
 use sqlx::Row as _;
-use sqlx::postgres::PgConnectOptions;
 
-use super::lender::Losses;
+use super::beside::Beside;
 use super::pool::{MIGRATOR, SERVING_ROLE};
-use super::session::{Limits, Session};
+use super::session::Session;
 use super::{Error, Pool};
 
 /// What there is to say of a database that answers.
@@ -25,17 +22,12 @@ pub enum Fitness {
 
 /// Asks; keeps its connection as long as there is nothing wrong with it.
 #[derive(Debug)]
-pub struct Probe {
-    options: PgConnectOptions,
-    limits: Limits,
-    losses: Arc<Losses>,
-    session: Option<Session>,
-}
+pub struct Probe(Beside);
 
 impl Probe {
     /// Beside this pool. Connects at the first look.
     pub fn beside(pool: &Pool) -> Self {
-        Self { options: pool.connect_options(), limits: pool.limits(), losses: pool.losses(), session: None }
+        Self(Beside::new(pool, []))
     }
 
     /// Looks once, within the limits of a connection and two statements. Dropped half-way, it begins anew the next time.
@@ -44,16 +36,12 @@ impl Probe {
     ///
     /// When the database cannot be reached or does not answer.
     pub async fn look(&mut self) -> Result<Fitness, Error> {
-        let losses = self.losses.count();
-        let mut session = match self.session.take().filter(|session| session.generation == losses) {
-            Some(session) => session,
-            None => Session::open(&self.options, self.limits).await?.of_generation(losses),
-        };
+        let mut session = self.0.take().await?;
         let fitness = fitness(&mut session).await?;
         match fitness {
-            Fitness::Fit => self.session = Some(session),
+            Fitness::Fit => self.0.keep(session),
             // Those that serve have the same server. The address may lead to another one by now.
-            Fitness::ReadOnly => _ = self.losses.report(session.generation),
+            Fitness::ReadOnly => self.0.report(&session),
             Fitness::NotMigrated | Fitness::NotConfined => session.close().await,
         }
         Ok(fitness)
