@@ -61,14 +61,16 @@
 //! decision on it (`app::recent`); the guard shows when that was not the present, and what would be refused is decided again on what is stored. While the
 //! statement is under way, the answer is put together.
 //!
-//! **Overload.** Every line has its bound: transitions that wait to be written, statements that wait for a connection. Beyond it the answer is `503` with
-//! `Retry-After`, at once, and for a command before anything is read. A quarter of the connections, with a line of its own, is kept for what commands and timers
-//! read: they take `decisions` in [`app::App`], everything else takes `pool`, so readers cannot keep decisions waiting.
+//! **Overload.** Every line has its bound: transitions that wait to be written, statements that wait for a connection.
+//! Beyond it the answer is `503` with `Retry-After`, at once, and for a command before anything is read. A quarter of
+//! the connections, with a line of its own, is kept for what commands and timers read: they take `decisions` in
+//! [`app::App`], everything else takes `pool`, so readers cannot keep decisions waiting.
 //!
-//! **Metrics.** What costs nothing is read at each scrape. What takes a statement is looked at every 5 s by [`worker::monitor`], all of it in one statement that is
-//! bounded in rows and time, on a connection of its own. No caller can add a value to a label. Whatever refuses a request for no fault of its own says so by a
-//! [`app::refused::Reason`], which is counted. A test compares the names with the table in `docs/operations.md`. An age that depends on another database of the
-//! server (the horizon) names who is to blame in the log.
+//! **Metrics.** What costs nothing is read at each scrape. What takes a statement is looked at every 5 s by
+//! [`worker::monitor`], all of it in one statement that is bounded in rows and time, on a connection of its own. No
+//! caller can add a value to a label. Whatever refuses a request for no fault of its own says so by a
+//! [`app::refused::Reason`], which is counted. A test compares the names with the table in `docs/operations.md`. An age
+//! that depends on another database of the server (the horizon) names who is to blame in the log.
 //!
 //! **The network to the database.** Every wait for it has a limit on our side, above the server's own: [`store::Limits`], kept by one file (`store/session.rs`; a
 //! test fails where another holds a connection). What ran into a limit, lost its connection or was told that the server stops or takes no writes is closed, and so are all
@@ -98,25 +100,31 @@
 //! one wins. Before anything is signed, what is stored must make the root that was signed last. A further kind of trail is one more
 //! `select` in [`store::log::list_changes`]. [`app::receipts`] signs single entries with the same key.
 //!
-//! **The feed.** [`app::feed`] gives out all trails in one order that never changes: by epoch, transaction, task and `seq`, below the oldest transaction still
-//! running, as the log does. The status after an old event is not stored; it is folded from the trail, within a bound per page. A body is made in
-//! [`domain::feed`] alone and says nothing as of now, so that it is the same at every reading. A restored database counts its transactions anew, so
-//! `stagegate migrate --restored` begins another epoch, which goes before the transaction in the order. While somebody waits, one worker
-//! per replica ([`app::feed::tail`]) looks for what is new: two statements, however many wait. It wakes those whose rows it finds, and they read up to its horizon. A cursor is the reader's own last row, or the
-//! beginning or end of a committed transaction, never a row of others or the horizon.
+//! **The feed.** [`app::feed`] gives out all trails in one order that never changes: by epoch, transaction, task and
+//! `seq`, below the oldest transaction still running, as the log does. The status after an old event is not stored; it
+//! is folded from the trail, within a bound per page. A body is made in [`domain::feed`] alone and says nothing as of
+//! now, so that it is the same at every reading. A restored database counts its transactions anew, so `stagegate
+//! migrate --restored` begins another epoch, which goes before the transaction in the order. While somebody waits, one
+//! worker per replica ([`app::feed::tail`]) looks for what is new: two statements, however many wait. It wakes those
+//! whose rows it finds, and they read up to its horizon. A cursor is the reader's own last row, or the beginning or end
+//! of a committed transaction, never a row of others or the horizon.
 //!
-//! **Who reads what.** [`domain::audit::fields`] decides it for every door. A text that status or task still shows is folded into the notes with its readers, as that
-//! table gives them; a view asks for a text in the name of its reader. A rule about a reader looks at the event alone, so an event names whom it is for.
+//! **Who reads what.** [`domain::audit::fields`] decides it for every door. A text that status or task still shows is
+//! folded into the notes with its readers, as that table gives them; a view asks for a text in the name of its reader.
+//! A rule about a reader looks at the event alone, so an event names whom it is for.
 //!
-//! **Who is who.** [`domain::identity`] says what an id, a name, a label and a text may hold. Doors are strict: a body is read as a type that is
-//! [`domain::identity::FromOutside`], or not at all. Rows are not: deserializing takes what older versions stored. Ids are compared by their key alone,
-//! in Rust and never in SQL, so that spellings that nobody can tell apart are one person. A repeated request is known by what its body means ([`app::digest`]).
+//! **Who is who.** [`domain::identity`] says what an id, a name, a label and a text may hold. Doors are strict: a body
+//! is read as a type that is [`domain::identity::FromOutside`], or not at all. Rows are not: deserializing takes what
+//! older versions stored. Ids are compared by their key alone, in Rust and never in SQL, so that spellings that nobody
+//! can tell apart are one person. A repeated request is known by what its body means ([`app::digest`]).
 //!
-//! **The length of a trail.** Each kind of entry that a caller can repeat has its bound ([`domain::decide::MAX_ENTRIES`] and those beside it). Beyond the last one a task
-//! takes only what moves it on or ends it, so that a way out and its timers are never closed.
+//! **The length of a trail.** Each kind of entry that a caller can repeat has its bound
+//! ([`domain::decide::MAX_ENTRIES`] and those beside it). Beyond the last one a task takes only what moves it on or
+//! ends it, so that a way out and its timers are never closed.
 //!
-//! **Pages by bytes.** An entry may have some hundred kilobytes, so the statement that reads a page of a trail adds its rows up and ends with the one that reaches
-//! `store::PAGE_BYTES`. What needs a whole trail folds it a page at a time (`app::trails`).
+//! **Pages by bytes.** An entry may have some hundred kilobytes, so the statement that reads a page of a trail adds its
+//! rows up and ends with the one that reaches `store::PAGE_BYTES`. What needs a whole trail folds it a page at a time
+//! (`app::trails`).
 //!
 //! **The partner's trail.** Keys made and revoked, workflows registered, retired and brought back, erasures and exports are entries of a
 //! second kind of trail, one per partner, by the same code ([`domain::partner_event`], [`domain::audit::Subject`]). The statement that changes something
@@ -151,9 +159,11 @@
 //! **Clocks.** Order comes from versions and transactions, never from comparing the clocks of two replicas. A first delivery is due by the database's clock. A replica
 //! measures how far it is from that clock ([`app::skew`]); beyond 15 s it is not ready and runs no timers, and whatever waits for others' writes allows for as much.
 //!
-//! **Rows that cannot be read.** A row is a result of its own: in a list, a batch of timers, a search for deliveries or erasures, one that is damaged or of a newer format
-//! takes no other along. What was taken from a queue is settled all the same: a delivery that cannot be made is put off. Lists and feed say so in its place ([`domain::unreadable`]), but the feed ends before a newer event, so that no reader loses one in a rolling
-//! deploy. Constraints keep out times that the driver cannot read.
+//! **Rows that cannot be read.** A row is a result of its own: in a list, a batch of timers, a search for deliveries or
+//! erasures, one that is damaged or of a newer format takes no other along. What was taken from a queue is settled all
+//! the same: a delivery that cannot be made is put off. Lists and feed say so in its place ([`domain::unreadable`]),
+//! but the feed ends before a newer event, so that no reader loses one in a rolling deploy. Constraints keep out times
+//! that the driver cannot read.
 //!
 //! **Polling.** A status that was so less than a second ago is answered from memory ([`app::statuses`]), after credential and owner were checked; a `304` needs
 //! nothing else, a `200` has its pace spliced in. Whatever is written here or heard of makes what is older go at once; the age bound alone makes it correct.
@@ -170,16 +180,21 @@
 //! a look once a second at the versions of all watched tasks in one statement, so that nothing depends on a notification that can be lost. What is newer is
 //! read once, however many wait. [`worker::watchers`] runs these loops; draining lets everybody go.
 //!
-//! **Webhooks.** The statement that writes an event adds a row for each endpoint that receives it. The rows of one task and endpoint are a line ([`store::deliveries`]): only
-//! the head of a line is ever sent, by whoever raises its `attempt` first, and a result counts only under that number; what is behind it waits until it is due again.
-//! [`worker::deliveries`] searches for what is due, without locks, and visits endpoints side by side. Its slots are shared by owner, so that an owner who holds none gets one
-//! whatever others do; those that fail or are slow have half of them. An endpoint gets more attempts side by side as it accepts quickly, and one when it fails.
-//! [`app::deliveries`] takes, tells, sends and settles. The body is made at each attempt by the code of the feed and is stored nowhere. [`domain::webhook`] has the schedule, the
-//! pauses and when an endpoint is given up; a notice of that is in its owner's feed, ordered as all rows are. A worker that dies leaves its deliveries to the end of
-//! their lease, so nothing is lost and some may come twice. [`webhook`] makes the attempt itself. An owner's row is locked while its endpoints are counted. An erasure of a task
-//! clears what receivers answered, and the answer of an attempt that it overtakes is not kept (`under_way`).
+//! **Webhooks.** The statement that writes an event adds a row for each endpoint that receives it. The rows of one task
+//! and endpoint are a line ([`store::deliveries`]): only the head of a line is ever sent, by whoever raises its
+//! `attempt` first, and a result counts only under that number; what is behind it waits until it is due again.
+//! [`worker::deliveries`] searches for what is due, without locks, and visits endpoints side by side. Its slots are
+//! shared by owner, so that an owner who holds none gets one whatever others do; those that fail or are slow have half
+//! of them. An endpoint gets more attempts side by side as it accepts quickly, and one when it fails.
+//! [`app::deliveries`] takes, tells, sends and settles. The body is made at each attempt by the code of the feed and is
+//! stored nowhere. [`domain::webhook`] has the schedule, the pauses and when an endpoint is given up; a notice of that
+//! is in its owner's feed, ordered as all rows are. A worker that dies leaves its deliveries to the end of their lease,
+//! so nothing is lost and some may come twice. [`webhook`] makes the attempt itself. An owner's row is locked while its
+//! endpoints are counted. An erasure of a task clears what receivers answered, and the answer of an attempt that it
+//! overtakes is not kept (`under_way`).
 //!
-//! **Limits.** Whatever a partner can make is limited where it is decided ([`domain::partner_event`]): workflows, their versions, keys. Nothing grows without a bound.
+//! **Limits.** Whatever a partner can make is limited where it is decided ([`domain::partner_event`]): workflows, their
+//! versions, keys. Nothing grows without a bound.
 //!
 //! **The way out.** Owners of endpoints choose where we connect to, so a receiver is trusted with nothing. [`webhook::address`] gives an attempt the very addresses to
 //! connect to, judged for it, literal ones and names alike: nothing else looks a name up. [`webhook::client`] makes one connection per attempt, bounded in time and in

@@ -47,7 +47,8 @@ pub async fn get_task_audit_proof(app: &App, caller: &Caller, id: TaskId) -> Res
     Ok(ProofView { inclusion, ..proof })
 }
 
-/// A whole trail, read in pages of [`CHUNK`] rows or less: `page` gives what follows a `seq`. A row that is not what was written is an error.
+/// A whole trail, read in pages of [`CHUNK`] rows or less: `page` gives what follows a `seq`. A row that is not what
+/// was written is an error.
 pub(super) async fn whole<F>(id: Uuid, page: impl Fn(u64) -> F) -> Result<Vec<Sealed>, Error>
 where
     F: Future<Output = Result<Vec<Stored>, store::Error>>,

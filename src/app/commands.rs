@@ -290,8 +290,8 @@ async fn send(app: &App, write: Prepared, transition: &Transition) -> Result<Out
     Ok(outcome)
 }
 
-/// The task as it was after the event `last`: as it is, if that was the last one, which costs nothing and is the usual replay; else folded
-/// from its trail, a page at a time.
+/// The task as it was after the event `last`: as it is, if that was the last one, which costs nothing and is the usual
+/// replay; else folded from its trail, a page at a time.
 async fn present_after(app: &App, task: &Loaded, last: u64) -> Result<Snapshot, Error> {
     if task.snapshot().task.version() == last {
         return Ok(task.snapshot().clone());

@@ -6,7 +6,8 @@ use sha2::{Digest as _, Sha256};
 /// What a body is known again by.
 #[derive(Clone, Debug)]
 pub struct Digest {
-    /// Of what the body means, whatever the spelling of ids and times, and whether defaults are spelt out. This one is stored.
+    /// Of what the body means, whatever the spelling of ids and times, and whether defaults are spelt out. This one is
+    /// stored.
     pub meaning: [u8; 32],
     /// The body as it was sent.
     text: Vec<u8>,
@@ -23,8 +24,8 @@ impl Digest {
         self.any(|digest| digest == stored)
     }
 
-    /// Whether one of its digests is the one that is looked for. Older versions of the service stored that of the text, which is reckoned
-    /// only where the meaning is another.
+    /// Whether one of its digests is the one that is looked for. Older versions of the service stored that of the text,
+    /// which is reckoned only where the meaning is another.
     pub fn any(&self, is_stored: impl Fn(&[u8; 32]) -> bool) -> bool {
         is_stored(&self.meaning) || self.as_sent().is_some_and(|digest| is_stored(&digest))
     }
@@ -36,8 +37,8 @@ impl Digest {
     }
 }
 
-/// Of the parsed members but the id. What stands for a default is left out: null, `false`, an empty list or object. `opaque` names the
-/// member that is the sender's own data, of which nothing is left out.
+/// Of the parsed members but the id. What stands for a default is left out: null, `false`, an empty list or object.
+/// `opaque` names the member that is the sender's own data, of which nothing is left out.
 pub fn of_meaning(mut members: Map<String, Value>, opaque: &str) -> [u8; 32] {
     members.remove("id");
     let kept = members.remove_entry(opaque).filter(|(_, value)| !value.is_null());

@@ -7,8 +7,9 @@
 //! where it has not changed since; else the task's trail is folded up to there, once per task and page. A page that would
 //! fold more than `FOLDED` rows ends before the task that is too much. So a page may be short, or empty, and have more behind it.
 //!
-//! **Places.** Where a reader goes on is a row of its own, or the beginning or end of a transaction: it names nobody else's task. That
-//! transaction is committed, and never the horizon, whose number the database may give out again after a crash.
+//! **Places.** Where a reader goes on is a row of its own, or the beginning or end of a transaction: it names nobody
+//! else's task. That transaction is committed, and never the horizon, whose number the database may give out again
+//! after a crash.
 //!
 //! **Waiting.** Those who wait cost nothing until there is something for them; [`tail`] looks for all of them.
 

@@ -1,7 +1,7 @@
 //! Whether this replica can serve, and if not, why.
 //!
-//! The database is asked by a connection of its own, once for all who want to know, and the answer holds for a second: neither the line
-//! of requests nor the number of those who ask keeps anybody from it.
+//! The database is asked by a connection of its own, once for all who want to know, and the answer holds for a second:
+//! neither the line of requests nor the number of those who ask keeps anybody from it.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,8 +1,8 @@
 //! What operators need to see coming, as of a look at the database every few seconds, however many scrape it.
 //!
-//! The look is one statement on a connection of its own. Between two looks, and while the database is away, ages grow from what the last one
-//! found. Who keeps a transaction open for long, in whichever database of the server, stops the feed and the checkpoints: that is
-//! found out and said, once a minute.
+//! The look is one statement on a connection of its own. Between two looks, and while the database is away, ages grow
+//! from what the last one found. Who keeps a transaction open for long, in whichever database of the server, stops the
+//! feed and the checkpoints: that is found out and said, once a minute.
 
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};

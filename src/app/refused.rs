@@ -1,4 +1,5 @@
-//! Why requests are refused though nothing is wrong with them (429 and 503): one list for all layers, for those who count.
+//! Why requests are refused though nothing is wrong with them (429 and 503): one list for all layers, for those who
+//! count.
 
 use tokio::time::error::Elapsed;
 

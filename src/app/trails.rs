@@ -14,7 +14,8 @@ use super::{App, Error};
 /// How many rows are read at a time, where they are small.
 const CHUNK: u32 = 500;
 
-/// The present after the first events of a trail, up to `last`; `show` sees what it was after each transition. `None` without any event.
+/// The present after the first events of a trail, up to `last`; `show` sees what it was after each transition. `None`
+/// without any event.
 pub(super) async fn fold(
     app: &App,
     (id, workflow): (TaskId, &Workflow),

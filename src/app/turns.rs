@@ -1,8 +1,9 @@
 //! Writers of one task, or of one partner's trail, that lost a race take turns.
 //!
-//! The first attempt of a command is made at once, as most tasks have one writer at a time. Who loses waits for a turn before it reads
-//! and decides again: of fifty commands at once, each replica has one that tries and not fifty that push each other back. The version
-//! guards the write as before; turns only save work. Each wait holds a request, so the number of those that wait is bounded.
+//! The first attempt of a command is made at once, as most tasks have one writer at a time. Who loses waits for a turn
+//! before it reads and decides again: of fifty commands at once, each replica has one that tries and not fifty that
+//! push each other back. The version guards the write as before; turns only save work. Each wait holds a request, so
+//! the number of those that wait is bounded.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 

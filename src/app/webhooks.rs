@@ -98,7 +98,8 @@ async fn set(
     Ok((get_webhook(app, key).await?, secret))
 }
 
-/// What waits for an endpoint is due now, with the whole schedule before it. An attempt that is under way is left alone.
+/// What waits for an endpoint is due now, with the whole schedule before it. An attempt that is under way is left
+/// alone.
 async fn resume(app: &App, key: &EndpointKey) -> Result<(), Error> {
     let now = app.clock.now();
     loop {
@@ -133,7 +134,8 @@ pub async fn list_webhooks(app: &App, owner: Owner) -> Result<Vec<Endpoint>, Err
     Ok(endpoints.into_iter().map(|endpoint| as_of(endpoint, now)).collect())
 }
 
-/// What waits for these endpoints of one owner, by id; nothing where nothing is pending. Of each, 500 are counted at the most.
+/// What waits for these endpoints of one owner, by id; nothing where nothing is pending. Of each, 500 are counted at
+/// the most.
 pub async fn list_backlogs(app: &App, owner: Owner, endpoints: &[Endpoint]) -> Result<HashMap<String, Backlog>, Error> {
     let ids: Vec<&str> = endpoints.iter().map(|endpoint| endpoint.key.id.as_str()).collect();
     Ok(store::webhooks::list_backlogs(&app.pool, owner, &ids, BACKLOG).await?)
@@ -201,7 +203,8 @@ async fn with_kinds(
     Ok(stored.into_iter().zip(kinds).map(|(stored, kind)| Delivery { stored, kind }).collect())
 }
 
-/// Sends one delivery again, whatever became of it: at once, and from the beginning of the schedule. An attempt that is under way is not repeated.
+/// Sends one delivery again, whatever became of it: at once, and from the beginning of the schedule. An attempt that is
+/// under way is not repeated.
 pub async fn redeliver(app: &App, key: &EndpointKey, event: Uuid) -> Result<Delivery, Error> {
     get_webhook(app, key).await?;
     let found = store::deliveries::find(&app.pool, key, event).await?.ok_or(Error::NotFound)?;
@@ -221,7 +224,8 @@ pub struct Redelivered {
     pub next: Option<Time>,
 }
 
-/// Sends again what is in one of these states and not under way, of events recorded since `since`; 10,000 deliveries at the most.
+/// Sends again what is in one of these states and not under way, of events recorded since `since`; 10,000 deliveries at
+/// the most.
 pub async fn redeliver_since(
     app: &App,
     key: &EndpointKey,

@@ -339,7 +339,8 @@ pub struct EscalationResolved {
     /// `reject`: where the task goes back to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub return_to: Option<StageKey>,
-    /// `redirect`: who shall decide. `return`: whom the advice is for, the party that asked or, after a deadline, the one that reviews.
+    /// `redirect`: who shall decide. `return`: whom the advice is for, the party that asked or, after a deadline, the
+    /// one that reviews.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to: Option<Party>,
     /// `reject`: why.

@@ -8,11 +8,13 @@
 //! | name, label | [`Text`](super::text::Text) of one line | something visible; no line breaks, no control or invisible characters, no marks of direction; joiners between letters and emoji stay |
 //! | text | [`Text`](super::text::Text) of [`LINES`](super::text::LINES) | the same with line breaks, tabs and hints where a line may break |
 //!
-//! **Doors are strict, rows are not.** What is stored loads as it was written, so that trails verify and older tasks go on: deserializing asks for
-//! little. What comes from outside passes [`FromOutside::check`] as well; `http::body` reads no type without it, so a new body cannot forget.
+//! **Doors are strict, rows are not.** What is stored loads as it was written, so that trails verify and older tasks go
+//! on: deserializing asks for little. What comes from outside passes [`FromOutside::check`] as well; `http::body` reads
+//! no type without it, so a new body cannot forget.
 //!
-//! **Ids are compared by their key**: a UUID as UUIDs are written, anything else composed, without what is invisible, with single blanks. So stored
-//! ids that nobody can tell apart are one person to every rule. What looks an id up (an erasure, a filter) takes any spelling of it.
+//! **Ids are compared by their key**: a UUID as UUIDs are written, anything else composed, without what is invisible,
+//! with single blanks. So stored ids that nobody can tell apart are one person to every rule. What looks an id up (an
+//! erasure, a filter) takes any spelling of it.
 
 mod characters;
 mod outside;

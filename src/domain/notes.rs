@@ -1,5 +1,6 @@
-//! The texts that the present of a task still shows: personal, so kept apart from its state. Folded from events like the state.
-//! Who may read a text is asked of the table of the trail's fields (`audit/fields.rs`) when the text is folded in, and kept with it.
+//! The texts that the present of a task still shows: personal, so kept apart from its state. Folded from events like
+//! the state. Who may read a text is asked of the table of the trail's fields (`audit/fields.rs`) when the text is
+//! folded in, and kept with it.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;

@@ -186,8 +186,8 @@ pub const MAX_VALID_KEYS: u32 = 20;
 /// The most keys that a partner ever gets: those that were revoked are kept, as the trail names them.
 pub const MAX_KEYS: u32 = 1_000;
 
-/// What registering a definition with this digest does, where there are so many `workflows`: the version that it is then, and what is to be
-/// recorded; nothing where the latest version says the same and is not retired.
+/// What registering a definition with this digest does, where there are so many `workflows`: the version that it is
+/// then, and what is to be recorded; nothing where the latest version says the same and is not retired.
 ///
 /// # Errors
 ///

@@ -85,7 +85,8 @@ impl From<Party> for Source {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Actor {
-    /// The party's own id for the person or program; opaque, 1 to 200 characters; not `service`, `system` or `stagegate`.
+    /// The party's own id for the person or program; opaque, 1 to 200 characters; not `service`, `system` or
+    /// `stagegate`.
     pub id: ActorId,
     /// A name to show, at most 200 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -95,9 +95,11 @@ pub enum StageState {
 pub struct BuyerAction {
     /// `review`: decide the stage; `decide`: make the call that an escalation asks for.
     pub ask: Ask,
-    /// What is to be decided, where an escalation asks: in the words of whoever put it to the buyer, else in the service's own. Null in a review.
+    /// What is to be decided, where an escalation asks: in the words of whoever put it to the buyer, else in the
+    /// service's own. Null in a review.
     pub question: Option<Prose>,
-    /// The advice with which the buyer's own escalation of this review, or one that a deadline made, was returned; absent where there is none.
+    /// The advice with which the buyer's own escalation of this review, or one that a deadline made, was returned;
+    /// absent where there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Prose, required = false)]
     pub advice: Option<Prose>,

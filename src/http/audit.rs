@@ -92,9 +92,10 @@ pub struct Trail {
 
 /// Read a task's trail
 ///
-/// Oldest first, up to `limit` entries; a page ends earlier, with the entry with which it has 1 MiB as stored. Each party sees its own view: who decided what, when, on which revision. With `format=jsonl` the whole trail comes as lines
-/// of JSON, to be kept and checked offline (`stagegate audit verify`; the format is in the documentation of the crate, at `domain::audit`). An
-/// export by the platform is recorded in the partner's trail.
+/// Oldest first, up to `limit` entries; a page ends earlier, with the entry with which it has 1 MiB as stored. Each
+/// party sees its own view: who decided what, when, on which revision. With `format=jsonl` the whole trail comes as
+/// lines of JSON, to be kept and checked offline (`stagegate audit verify`; the format is in the documentation of the
+/// crate, at `domain::audit`). An export by the platform is recorded in the partner's trail.
 #[utoipa::path(get, path = "/tasks/{id}/audit", tag = "audit", security(("partnerKey" = []), ("platformKey" = []), ("buyerToken" = [])), params(TaskPath, AuditQuery), responses(
     (status = 200, description = "A page of the trail, or the export. An export that breaks off has no last line.", content((Trail = "application/json"), (String = "application/jsonl"))),
 ))]

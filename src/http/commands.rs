@@ -49,7 +49,8 @@ struct Common {
     /// Not to be sent by a buyer, whose token says who it is.
     #[serde(default)]
     actor: Option<Actor>,
-    /// When it happened, by the sender's own statement: recorded and shown, never used. At most 5 minutes ahead, and at most a day before the task was opened.
+    /// When it happened, by the sender's own statement: recorded and shown, never used. At most 5 minutes ahead, and at
+    /// most a day before the task was opened.
     #[serde(default)]
     occurred_at: Option<Time>,
     /// A remark for the sender's own people, 1 to 4,000 characters.

@@ -171,7 +171,8 @@ pub async fn get_partner(
 /// Make a key for a partner
 ///
 /// Several keys may be valid at a time, so that one can be replaced without a gap: make the new one, deploy it, revoke
-/// the old one. At most 20 are valid at a time, and a partner gets at most 1,000 in all. The key is in this answer only. Takes no body.
+/// the old one. At most 20 are valid at a time, and a partner gets at most 1,000 in all. The key is in this answer
+/// only. Takes no body.
 #[utoipa::path(post, path = "/partners/{id}/keys", tag = "partners", security(("platformKey" = [])), params(PartnerPath), responses(
     (status = 201, description = "Made. The key is shown this once.", body = NewPartnerKey),
     (status = 409, description = ""),

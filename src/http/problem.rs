@@ -237,11 +237,12 @@ pub struct FieldError {
     /// `/header/NAME`.
     #[schema(example = "/feedback/items/0/text")]
     pub pointer: String,
-    /// What is wrong, as a stable word for programs. Of the form: `required`, `unknown_field`, `duplicate_key`, `wrong_type`,
-    /// `invalid_value`, `number_out_of_range`, `nul_character`, `lone_surrogate`, `too_deep`. Of the content: `unknown_value`,
-    /// `unknown_stage`, `unknown_revision`, `too_long`, `too_many`, `out_of_range`, `not_allowed` (beside the other fields, or
-    /// for this party), `not_equal` (two places that must say the same), `in_future`, `not_in_future`, `reserved`. Of a workflow
-    /// definition: the schema `MistakeCode`. Later versions may add words.
+    /// What is wrong, as a stable word for programs. Of the form: `required`, `unknown_field`, `duplicate_key`,
+    /// `wrong_type`, `invalid_value`, `number_out_of_range`, `nul_character`, `lone_surrogate`, `too_deep`. Of the
+    /// content: `unknown_value`, `unknown_stage`, `unknown_revision`, `too_long`, `too_many`, `out_of_range`,
+    /// `not_allowed` (beside the other fields, or for this party), `not_equal` (two places that must say the same),
+    /// `in_future`, `not_in_future`, `reserved`. Of a workflow definition: the schema `MistakeCode`. Later versions may
+    /// add words.
     #[schema(value_type = String, example = "required")]
     pub code: Cow<'static, str>,
     /// The same for people; follows the name of the field in a sentence.

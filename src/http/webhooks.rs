@@ -27,8 +27,8 @@ use super::problem::Problem;
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct WebhookDefinition {
-    /// An https URL without user name, password and fragment, whose host has public addresses only. The port is 443 or at least 1024, without
-    /// those that browsers block. It is checked now and at every attempt.
+    /// An https URL without user name, password and fragment, whose host has public addresses only. The port is 443 or
+    /// at least 1024, without those that browsers block. It is checked now and at every attempt.
     #[schema(example = "https://agents.example/hooks/aitasker")]
     url: Link,
     /// The types of events to send; absent or null: all, and those that the caller may not see as their place in the trail alone, as the feed does.
@@ -60,7 +60,8 @@ pub struct Webhook {
     /// How many deliveries are pending; 500 stands for that many or more.
     #[schema(maximum = 500)]
     pending: u32,
-    /// When the oldest event was recorded that is pending; null where none is. With 500 or more: of the 500 that are due first.
+    /// When the oldest event was recorded that is pending; null where none is. With 500 or more: of the 500 that are
+    /// due first.
     #[schema(required = true)]
     oldest_pending_at: Option<Time>,
     /// What deliveries are signed with: one secret, or two after a rotation.
@@ -153,8 +154,9 @@ pub async fn list_webhooks(
 
 /// Set up or change a webhook
 ///
-/// The caller chooses the `id`. A new one gets a secret, which is in this answer only. Changing one keeps its secrets, forgets that it failed, and enables it
-/// if the service had disabled it: what waits is due at once and sent in order. One that was removed comes back with a new secret.
+/// The caller chooses the `id`. A new one gets a secret, which is in this answer only. Changing one keeps its secrets,
+/// forgets that it failed, and enables it if the service had disabled it: what waits is due at once and sent in order.
+/// One that was removed comes back with a new secret.
 ///
 /// Events are sent from now on, each at least once, those of one task in order, as the caller may see them: the bodies are the items of the feed. An
 /// endpoint that answers anything but 2xx, or nothing within 15 seconds, is tried again 5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 14 h, 20 h and 24 h later, each a fifth

@@ -1,4 +1,5 @@
-//! A connection beside the pool, kept from one look to the next: requests that wait for theirs keep nobody from the answer.
+//! A connection beside the pool, kept from one look to the next: requests that wait for theirs keep nobody from the
+//! answer.
 
 use std::sync::Arc;
 
@@ -24,8 +25,8 @@ impl Beside {
         Self { options, limits: pool.limits(), losses: pool.losses(), session: None }
     }
 
-    /// The session that was kept, if none of its time was lost meanwhile; else a new one. Whoever is done with it keeps it if it is
-    /// sound.
+    /// The session that was kept, if none of its time was lost meanwhile; else a new one. Whoever is done with it keeps
+    /// it if it is sound.
     pub(super) async fn take(&mut self) -> Result<Session, Error> {
         let losses = self.losses.count();
         match self.session.take().filter(|session| session.generation == losses) {

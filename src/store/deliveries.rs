@@ -65,8 +65,9 @@ pub struct Search<'a> {
     pub limit: u32,
 }
 
-/// Lines in which something is due, of endpoints that are enabled and not paused: of each owner the longest due first, and the first of each
-/// owner before the second of any, so that no backlog fills the result alone. A line can be there more than once.
+/// Lines in which something is due, of endpoints that are enabled and not paused: of each owner the longest due first,
+/// and the first of each owner before the second of any, so that no backlog fills the result alone. A line can be there
+/// more than once.
 pub async fn list_due(pool: &Pool, search: &Search<'_>) -> Result<Vec<Due>, Error> {
     let (owners, ids): (Vec<Uuid>, Vec<String>) =
         search.except.iter().map(|key| (key.owner.id(), key.id.as_str().to_owned())).unzip();
@@ -195,8 +196,8 @@ pub struct Settled<'a> {
 /// Writes down what became of a delivery, and tells whether more of its line is pending; `None` if it was taken for dead, or asked for anew, and this
 /// does not count any more.
 ///
-/// A failure at a URL that is not the endpoint's any more delays nothing: the next attempt is due at `now`. The answer to a body that was made
-/// before an erasure of its task is not kept.
+/// A failure at a URL that is not the endpoint's any more delays nothing: the next attempt is due at `now`. The answer
+/// to a body that was made before an erasure of its task is not kept.
 pub async fn settle(
     pool: &Pool,
     line: &Line,

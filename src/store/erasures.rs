@@ -217,7 +217,8 @@ pub async fn list_next(pool: &Pool, erasure: &Record, limit: u32) -> Result<Wind
     })
 }
 
-/// Whether the erasure's actor is one of these, in any spelling. An id that cannot be read is for the one who reads the task to find.
+/// Whether the erasure's actor is one of these, in any spelling. An id that cannot be read is for the one who reads the
+/// task to find.
 fn names(actors: &[String], erasure: &Record) -> bool {
     actors.iter().any(|id| ActorId::stored(id.as_str()).map_or(true, |id| erasure.actor_id.as_ref() == Some(&id)))
 }
@@ -263,7 +264,8 @@ pub struct Erase<'a> {
     pub save: Save<'a>,
 }
 
-/// Receivers may have answered with what they were sent. An answer that is still to come is to a body that was made before.
+/// Receivers may have answered with what they were sent. An answer that is still to come is to a body that was made
+/// before.
 async fn forget_answers(connection: &mut Session, task_id: Uuid) -> Result<(), Error> {
     let answers = sqlx::query!(
         "update webhook_deliveries set answer = null, under_way = false
@@ -274,8 +276,9 @@ async fn forget_answers(connection: &mut Session, task_id: Uuid) -> Result<(), E
     Ok(())
 }
 
-/// Takes personal data out of a task's trail and puts that on record, in one transaction: both, or nothing where the version is not the one
-/// that was decided on. The erasing role is taken for the one statement that needs it. What receivers of the task's events answered goes, too.
+/// Takes personal data out of a task's trail and puts that on record, in one transaction: both, or nothing where the
+/// version is not the one that was decided on. The erasing role is taken for the one statement that needs it. What
+/// receivers of the task's events answered goes, too.
 pub async fn erase(pool: &Pool, erase: &Erase<'_>) -> Result<Outcome, Error> {
     let Erase { erasure_id, partner_id, plan, save } = erase;
     let task_id = save.transition.snapshot().task.id().0;

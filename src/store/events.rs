@@ -58,7 +58,8 @@ pub async fn find_by_command(
     row.map(|row| accepted(row.seq, &row.digest, row.last)).transpose()
 }
 
-/// A page of the trail, in order: up to `limit` rows after `after` (0: from the beginning), and no more than a page's bytes.
+/// A page of the trail, in order: up to `limit` rows after `after` (0: from the beginning), and no more than a page's
+/// bytes.
 pub async fn list(pool: &Pool, task_id: TaskId, after: u64, limit: u32) -> Result<Bounded<Record>, Error> {
     let rows = select_events!(
         "where task_id = $1 and seq > $2 and seq <= coalesce(
@@ -98,8 +99,8 @@ pub struct Stored {
     pub flaw: Option<String>,
 }
 
-/// The whole of a task's trail as it is stored, a page at a time: up to `limit` rows after `after`, up to the row `last`, and no more than a
-/// page's bytes.
+/// The whole of a task's trail as it is stored, a page at a time: up to `limit` rows after `after`, up to the row
+/// `last`, and no more than a page's bytes.
 pub async fn list_stored(
     pool: &Pool,
     task_id: TaskId,

@@ -60,8 +60,8 @@ pub const WINDOW: u32 = 5_000;
 /// Up to `limit` rows after `after` and before `horizon`; of a partner, those of its tasks among the next [`WINDOW`] rows. Notices are their
 /// owner's alone.
 ///
-/// Where to go on names no row of others: it is the owner's last row, or the beginning or end of a committed transaction. Where one
-/// transaction of others fills the window, the search goes on behind it.
+/// Where to go on names no row of others: it is the owner's last row, or the beginning or end of a committed
+/// transaction. Where one transaction of others fills the window, the search goes on behind it.
 pub async fn list(
     pool: &Pool,
     (after, horizon): (Position, Transaction),
@@ -86,7 +86,8 @@ pub async fn list(
     }
 }
 
-/// One look at the next `window` rows: those that are shown, up to one more than `limit`, and the last one, if it is not beyond them.
+/// One look at the next `window` rows: those that are shown, up to one more than `limit`, and the last one, if it is
+/// not beyond them.
 async fn look(
     pool: &Pool,
     (after, horizon): (Position, Transaction),
@@ -288,7 +289,8 @@ impl News {
     }
 }
 
-/// Whose rows the transactions from `since` on and before `horizon` wrote. With `limit` rows or more, only that there are more.
+/// Whose rows the transactions from `since` on and before `horizon` wrote. With `limit` rows or more, only that there
+/// are more.
 pub async fn list_news(pool: &Pool, (since, horizon): (Transaction, Transaction), limit: usize) -> Result<News, Error> {
     let ((epoch, number), (horizon_epoch, horizon)) = (since.columns(), horizon.columns());
     let rows = sqlx::query!(

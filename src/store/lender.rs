@@ -3,8 +3,9 @@
 //! **Limits.** Whoever comes waits for a place in line, a sign of life of a session that was idle, or a new session, and for the answer,
 //! each within a limit ([`Limits`]). A line that is too long is refused at once.
 //!
-//! **Lanes.** A quarter of the connections is kept for what commands read ([`Pool::for_decisions`]), and that lane has a line of its own.
-//! Readers of lists and of the feed can neither take these connections nor fill that line, however many there are.
+//! **Lanes.** A quarter of the connections is kept for what commands read ([`Pool::for_decisions`]), and that lane has
+//! a line of its own. Readers of lists and of the feed can neither take these connections nor fill that line, however
+//! many there are.
 //!
 //! **Failure.** A session that ran into a limit, lost its connection or was told that the server stops or takes no writes is closed, and all
 //! others that were opened before then are not used again, in every pool beside this one: what befell it befell them too. So a server
@@ -183,8 +184,8 @@ impl Pool {
         Self { inner: Arc::new(inner), lane: Lane::Common }
     }
 
-    /// The same connections for what commands read before they are decided: some of them nothing else takes, and there is a line of its
-    /// own before them. A pool of one connection keeps none.
+    /// The same connections for what commands read before they are decided: some of them nothing else takes, and there
+    /// is a line of its own before them. A pool of one connection keeps none.
     #[must_use]
     pub fn for_decisions(&self) -> Self {
         Self { lane: Lane::Decisions, ..self.clone() }
@@ -359,7 +360,8 @@ impl Inner {
     }
 }
 
-/// How many of so many connections only decisions may use: a quarter, rounded down, and at least one where there is more than one.
+/// How many of so many connections only decisions may use: a quarter, rounded down, and at least one where there is
+/// more than one.
 fn kept(connections: u32) -> u32 {
     if connections > 1 { (connections / 4).max(1) } else { 0 }
 }

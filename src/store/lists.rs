@@ -91,8 +91,8 @@ impl Filter<'_> {
     }
 }
 
-/// Selects a page of all partners' tasks: the mark, and the condition by which an index is chosen. Each phase is searched by itself, since
-/// the index keeps them apart; the other filters leave out what was read.
+/// Selects a page of all partners' tasks: the mark, and the condition by which an index is chosen. Each phase is
+/// searched by itself, since the index keeps them apart; the other filters leave out what was read.
 macro_rules! search_by {
     ($mark:literal, $by:literal, $filter:ident, $after:ident, $limit:ident) => {
         select_page!(
@@ -149,10 +149,11 @@ macro_rules! search_overdue {
 }
 use search_overdue;
 
-/// Selects a page of one partner's tasks. First the places where there are any (phase, workflow, stage, whom they wait on, whether they are
-/// overdue), by going from one to the next through the index; then each that is asked for is searched by itself, so that no filter reads
-/// what it leaves out. Closed tasks wait on nobody, and null is neither compared nor an order before Postgres 18: in both steps they take a branch
-/// of their own, which sorts by the null as the index does.
+/// Selects a page of one partner's tasks. First the places where there are any (phase, workflow, stage, whom they wait
+/// on, whether they are overdue), by going from one to the next through the index; then each that is asked for is
+/// searched by itself, so that no filter reads what it leaves out. Closed tasks wait on nobody, and null is neither
+/// compared nor an order before Postgres 18: in both steps they take a branch of their own, which sorts by the null as
+/// the index does.
 macro_rules! search_of_partner {
     ($filter:ident, $after:ident, $limit:ident, $partner:ident) => {
         select_page!(

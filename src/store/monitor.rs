@@ -1,4 +1,5 @@
-//! What operators watch, read in one statement on a connection of its own, so that it is known also while requests wait for theirs.
+//! What operators watch, read in one statement on a connection of its own, so that it is known also while requests wait
+//! for theirs.
 
 use chrono::{DateTime, Utc};
 
@@ -10,7 +11,8 @@ use crate::domain::time::Time;
 
 /// Pending deliveries that are counted of one endpoint, those that are due first.
 const MAX_OF_ENDPOINT: i64 = 1_000;
-/// Pending deliveries that are counted in all. More are not looked at, so that a look costs the same however many there are.
+/// Pending deliveries that are counted in all. More are not looked at, so that a look costs the same however many there
+/// are.
 pub const MAX_PENDING: i64 = 20_000;
 
 /// The options of the connection: the server ends a look that takes longer than it is worth.
@@ -21,8 +23,8 @@ const SEARCH: [(&str, &str); 2] = [("role", "none"), ("statement_timeout", "2s")
 /// What one look found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Observed {
-    /// The oldest transaction that still runs, of any database of the server, if newer ones have ended: readers of the feed and the log of
-    /// heads wait for it.
+    /// The oldest transaction that still runs, of any database of the server, if newer ones have ended: readers of the
+    /// feed and the log of heads wait for it.
     pub oldest_running: Option<u64>,
     /// When the earliest timer is due.
     pub next_timer: Option<Time>,
@@ -80,8 +82,8 @@ impl Monitor {
         Ok(observed)
     }
 
-    /// Who keeps this transaction open; `None` if it has ended. A session of another user shows its state and statement only to those who
-    /// may read them (`pg_read_all_stats`).
+    /// Who keeps this transaction open; `None` if it has ended. A session of another user shows its state and statement
+    /// only to those who may read them (`pg_read_all_stats`).
     ///
     /// # Errors
     ///

@@ -1,6 +1,7 @@
 //! Pages that end by bytes as well as by rows: a row may have a megabyte, and a page must fit into memory.
 //!
-//! The statement itself adds up what its rows have and ends with the one that reaches [`PAGE_BYTES`], so that no more leaves the database.
+//! The statement itself adds up what its rows have and ends with the one that reaches [`PAGE_BYTES`], so that no more
+//! leaves the database.
 
 /// The bytes of stored text with which a page ends: it has the row that reaches this, and none after it.
 pub const PAGE_BYTES: i64 = 1 << 20;
@@ -15,7 +16,8 @@ pub struct Bounded<T> {
 }
 
 impl<T> Bounded<T> {
-    /// A page of at most `limit` of these rows, which were read with one more, and up to [`PAGE_BYTES`] by what `bytes` says or more.
+    /// A page of at most `limit` of these rows, which were read with one more, and up to [`PAGE_BYTES`] by what `bytes`
+    /// says or more.
     pub(super) fn of(mut rows: Vec<T>, limit: u32, bytes: impl Fn(&T) -> usize) -> Self {
         let limit = limit as usize;
         let is_longer = rows.len() > limit;

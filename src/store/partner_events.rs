@@ -150,7 +150,8 @@ pub(super) fn end(partner: PartnerId, version: i64, head: &[u8], updated_at: Dat
     Ok(End { latest, head: place.hash(head)? })
 }
 
-/// A page of a partner's trail, in order: up to `limit` rows after `after` (0: from the beginning), and no more than a page's bytes.
+/// A page of a partner's trail, in order: up to `limit` rows after `after` (0: from the beginning), and no more than a
+/// page's bytes.
 pub async fn list(pool: &Pool, partner: PartnerId, after: u64, limit: u32) -> Result<Bounded<Record>, Error> {
     let rows = sqlx::query_as!(
         Row,
@@ -173,8 +174,8 @@ pub async fn list(pool: &Pool, partner: PartnerId, after: u64, limit: u32) -> Re
     Ok(Bounded::of(rows.collect::<Result<_, Error>>()?, limit, |record| record.sealed.size()))
 }
 
-/// The whole of a partner's trail as it is stored, a page at a time: up to `limit` rows after `after`, up to the row `last`, and no more than
-/// a page's bytes.
+/// The whole of a partner's trail as it is stored, a page at a time: up to `limit` rows after `after`, up to the row
+/// `last`, and no more than a page's bytes.
 pub async fn list_stored(
     pool: &Pool,
     partner: PartnerId,

@@ -95,7 +95,8 @@ pub struct KeyCount {
     pub all: u32,
 }
 
-/// How many keys a partner has, and where its trail ended at that; `None` if there is no such partner. Making or ending a key moves the trail on.
+/// How many keys a partner has, and where its trail ended at that; `None` if there is no such partner. Making or ending
+/// a key moves the trail on.
 pub async fn count_keys(pool: &Pool, partner: PartnerId) -> Result<Option<(KeyCount, End)>, Error> {
     let row = sqlx::query!(
         r#"select version, head_hash, updated_at, keys.valid as "valid!", keys.all_of_them as "all!"

@@ -87,7 +87,8 @@ pub struct Limits {
     pub ever: u32,
 }
 
-/// Adds an endpoint, or brings back one that was removed; `false` if it is there, or if its owner has as many as it may.
+/// Adds an endpoint, or brings back one that was removed; `false` if it is there, or if its owner has as many as it
+/// may.
 ///
 /// The owner's row is locked first, so that the statement that counts begins after every earlier one has committed.
 pub async fn insert(pool: &Pool, set: &Set<'_>, secret: &Secret, limits: Limits) -> Result<bool, Error> {
@@ -209,8 +210,8 @@ pub struct Backlog {
     pub oldest: Option<Time>,
 }
 
-/// What waits for each of an owner's endpoints that has anything pending, by its id. Of each, at most `bound` deliveries are looked at: those
-/// that are due first.
+/// What waits for each of an owner's endpoints that has anything pending, by its id. Of each, at most `bound`
+/// deliveries are looked at: those that are due first.
 pub async fn list_backlogs(
     pool: &Pool,
     owner: Owner,
@@ -270,8 +271,8 @@ pub async fn recovered(pool: &Pool, key: &EndpointKey) -> Result<(), Error> {
     Ok(())
 }
 
-/// Notes that an attempt failed, and until when the endpoint is left alone; since when all have failed. `None`: it is not there, or has
-/// another URL by now, of which the attempt says nothing.
+/// Notes that an attempt failed, and until when the endpoint is left alone; since when all have failed. `None`: it is
+/// not there, or has another URL by now, of which the attempt says nothing.
 pub async fn failed(
     pool: &Pool,
     (key, url): (&EndpointKey, &str),

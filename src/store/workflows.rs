@@ -46,8 +46,8 @@ pub struct Registry {
     pub end: End,
 }
 
-/// What is registered, under a key and in all; `None` if there is no such partner. Whatever changes it moves the partner's trail on, so what is
-/// written with that end as its guard goes by these numbers.
+/// What is registered, under a key and in all; `None` if there is no such partner. Whatever changes it moves the
+/// partner's trail on, so what is written with that end as its guard goes by these numbers.
 pub async fn find_registered(pool: &Pool, partner_id: PartnerId, key: &WorkflowKey) -> Result<Option<Registry>, Error> {
     let row = sqlx::query!(
         r#"select latest_version as "latest_version?", latest_digest as "latest_digest?", retired_at, partner.version, head_hash, updated_at,

@@ -20,8 +20,8 @@ mod tests;
 
 /// The longest URL, in characters.
 const MAX_LENGTH: usize = 2000;
-/// Ports from 1024 up that belong to another protocol, as browsers know them (WHATWG Fetch, "port blocking"): a request to one of them could
-/// be read as a command there.
+/// Ports from 1024 up that belong to another protocol, as browsers know them (WHATWG Fetch, "port blocking"): a request
+/// to one of them could be read as a command there.
 const BAD_PORTS: [u16; 19] =
     [1719, 1720, 1723, 2049, 3659, 4045, 4190, 5060, 5061, 6000, 6566, 6665, 6666, 6667, 6668, 6669, 6679, 6697, 10080];
 /// How long a name may take to resolve when it is registered.

@@ -3,10 +3,11 @@
 //! A search finds lines (one task's events to one endpoint, [`deliveries::Line`]) in which something is due; each endpoint found is visited, which sends
 //! what is due there, several lines at a time. What may be sent, in which order, and what follows from an answer is said elsewhere.
 //!
-//! **Fairness.** The slots are shared by owner (`slots`): however many endpoints an owner has and however long they take, another one who holds no slot gets
-//! one at once. A search gives the first of each owner before the second of any. An endpoint has one visit at a time; it gets more attempts side by side as it accepts
-//! quickly (`pace`). One that fails gets a single attempt at a time,
-//! a slow one four at most, and all of those together have half of the slots.
+//! **Fairness.** The slots are shared by owner (`slots`): however many endpoints an owner has and however long they
+//! take, another one who holds no slot gets one at once. A search gives the first of each owner before the second of
+//! any. An endpoint has one visit at a time; it gets more attempts side by side as it accepts quickly (`pace`). One
+//! that fails gets a single attempt at a time, a slow one four at most, and all of those together have half of the
+//! slots.
 //!
 //! **Sharing.** Nothing is claimed by a search. Two replicas that find the same line ask for its head, and one gets it.
 //!
@@ -45,7 +46,8 @@ pub const NAME: &str = "deliveries";
 pub const BOUND: Duration = Duration::from_mins(1);
 /// Attempts that this replica makes at a time, at the most.
 const SLOTS: usize = 512;
-/// Lines of one endpoint that are found by a search; of one that gets several attempts side by side, four for each of them.
+/// Lines of one endpoint that are found by a search; of one that gets several attempts side by side, four for each of
+/// them.
 const EACH: u32 = 4;
 /// Endpoints of which the pace is remembered; beyond that all begin anew.
 const MAX_PACES: usize = 16_384;

@@ -1,6 +1,7 @@
 //! Looks every few seconds at what operators watch, and shows it; see [`crate::app::monitor`].
 //!
-//! What costs a statement is looked at here, whoever scrapes and however often. The rest is read at each scrape, since that costs nothing.
+//! What costs a statement is looked at here, whoever scrapes and however often. The rest is read at each scrape, since
+//! that costs nothing.
 
 use std::fmt;
 use std::sync::Arc;

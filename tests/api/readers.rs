@@ -1,4 +1,5 @@
-//! What a party reads of a text is the same at every door: the trail's table decides, and status, task, inbox, feed, deliveries and answers follow.
+//! What a party reads of a text is the same at every door: the trail's table decides, and status, task, inbox, feed,
+//! deliveries and answers follow.
 
 use std::collections::BTreeSet;
 

@@ -1,5 +1,5 @@
-//! README.md: its calls are made and answered as it says, its table of settings is the program's. Every address in it and in docs/ is one of
-//! the contract.
+//! README.md: its calls are made and answered as it says, its table of settings is the program's. Every address in it
+//! and in docs/ is one of the contract.
 
 use std::fmt::Write as _;
 use std::fs;

@@ -91,7 +91,8 @@ async fn platform_and_buyer_find_by_filters_what_waits_on_them() {
     }
 }
 
-/// The trail hides from a buyer which workflow a task is on, and so does the inbox: in rows, in counts and behind a filter.
+/// The trail hides from a buyer which workflow a task is on, and so does the inbox: in rows, in counts and behind a
+/// filter.
 async fn check_workflow_is_for_the_platform(reader: &Client, party: &str, late: &str) {
     let page = reader.read("/api/v1/reviews").await;
     let rows: Vec<&Value> = page["items"].as_array().unwrap().iter().map(|item| &item["workflow"]).collect();

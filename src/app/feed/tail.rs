@@ -1,11 +1,11 @@
 //! The end of the feed, read once for all who wait for it to go on.
 //!
-//! While somebody waits, one worker per process ([`run`]) looks for new rows: after this process has written, and otherwise every
-//! `INTERVAL`. A look is two statements, however many readers wait. It wakes the readers whose owner has new rows and gives them the
-//! horizon that it read.
+//! While somebody waits, one worker per process ([`run`]) looks for new rows: after this process has written, and
+//! otherwise every `INTERVAL`. A look is two statements, however many readers wait. It wakes the readers whose owner
+//! has new rows and gives them the horizon that it read.
 //!
-//! Nothing is missed between a reader's own read and the first look for it: each owner's channel says up to which horizon to read, and
-//! is set to that of the first look. A reader that has not read that far is woken by it.
+//! Nothing is missed between a reader's own read and the first look for it: each owner's channel says up to which
+//! horizon to read, and is set to that of the first look. A reader that has not read that far is woken by it.
 
 use std::collections::HashMap;
 use std::pin::pin;
@@ -65,7 +65,8 @@ struct Found {
     quiet: Option<(Transaction, Transaction)>,
 }
 
-/// What ended a wait. `passed` is a committed transaction up to which there are no rows of the owner that the reader has not read.
+/// What ended a wait. `passed` is a committed transaction up to which there are no rows of the owner that the reader
+/// has not read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Woken {
     /// There may be rows of the owner below `horizon`.

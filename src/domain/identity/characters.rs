@@ -59,8 +59,8 @@ pub(in crate::domain) fn is_visible(c: char) -> bool {
     showing.contains(category(c)) && !is_blank(c) && !is_invisible(c)
 }
 
-/// What is invisible and has a use between its neighbours: a joiner between letters or emoji, a selector of a variant after the character that
-/// it changes, the tags of a flag.
+/// What is invisible and has a use between its neighbours: a joiner between letters or emoji, a selector of a variant
+/// after the character that it changes, the tags of a flag.
 #[derive(Clone, Copy, Debug, Default)]
 pub(in crate::domain) struct Neighbours {
     before: Option<char>,

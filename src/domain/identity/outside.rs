@@ -1,4 +1,5 @@
-//! What comes from outside: every value in it is asked whether it may come in, and what is wrong is found all at once, with its place.
+//! What comes from outside: every value in it is asked whether it may come in, and what is wrong is found all at once,
+//! with its place.
 
 use std::fmt::Write as _;
 
@@ -89,7 +90,8 @@ impl<T: FromOutside> FromOutside for Vec<T> {
     }
 }
 
-/// Structs whose fields are checked; those after the semicolon hold no text of people. The compiler misses a field that is in neither list.
+/// Structs whose fields are checked; those after the semicolon hold no text of people. The compiler misses a field that
+/// is in neither list.
 macro_rules! from_outside {
     ($($type:ident { $($checked:ident),* $(; $($other:ident),+)? })+) => {$(
         impl $crate::domain::identity::FromOutside for $type {

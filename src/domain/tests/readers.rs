@@ -1,4 +1,5 @@
-//! Who may read what people wrote: the status and the task show of a text what the trail shows. And how much a trail takes.
+//! Who may read what people wrote: the status and the task show of a text what the trail shows. And how much a trail
+//! takes.
 
 use chrono::TimeDelta;
 use proptest::prelude::*;

@@ -14,8 +14,8 @@ use crate::domain::webhook::{DeliveryState, EndpointKey};
 /// A delivery's row, by its place in the order of the events.
 pub type Row = After;
 
-/// Up to `limit` deliveries of an endpoint that are in one of these states and not under way, of events recorded since `since`, the oldest first;
-/// after `after`.
+/// Up to `limit` deliveries of an endpoint that are in one of these states and not under way, of events recorded since
+/// `since`, the oldest first; after `after`.
 pub async fn list_settled(
     pool: &Pool,
     key: &EndpointKey,
@@ -73,8 +73,8 @@ pub async fn list_waiting(pool: &Pool, key: &EndpointKey, now: Time, limit: u32)
     rows.fetch_all(pool).await?.into_iter().map(Row::try_from).collect()
 }
 
-/// Makes these deliveries due now, from the beginning of the schedule, whatever became of them; how many there were. One that is under way is
-/// left to its attempt until that is taken for dead.
+/// Makes these deliveries due now, from the beginning of the schedule, whatever became of them; how many there were.
+/// One that is under way is left to its attempt until that is taken for dead.
 pub async fn renew(pool: &Pool, key: &EndpointKey, rows: &[Row], now: Time) -> Result<u64, Error> {
     let Keys { tasks, seqs, times, owners, endpoints } = keys(key, rows);
     let renewed = sqlx::query!(

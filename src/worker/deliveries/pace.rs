@@ -1,7 +1,9 @@
-//! How many attempts an endpoint gets side by side: more as it accepts quickly, one again when it fails, four at most when it is slow.
+//! How many attempts an endpoint gets side by side: more as it accepts quickly, one again when it fails, four at most
+//! when it is slow.
 //!
-//! It begins with one. A visit that used all of its width and went well makes it four times as wide, up to where it last failed, and wider by one beyond
-//! that (slow start and additive increase, as TCP does). Kept by each replica for itself; a restart begins anew.
+//! It begins with one. A visit that used all of its width and went well makes it four times as wide, up to where it
+//! last failed, and wider by one beyond that (slow start and additive increase, as TCP does). Kept by each replica for
+//! itself; a restart begins anew.
 
 use std::time::Duration;
 

@@ -1,8 +1,9 @@
 //! Attempts side by side, shared by owner, so that one who holds none gets one whatever the others hold.
 //!
-//! Half of the slots are kept for owners who hold none, one for each. Of the other half an owner gets more while it holds fewer than are free there (a
-//! dynamic threshold, as switches share a buffer): alone a quarter of all; `n` owners who want all they can get have a share of one in `n + 1` each.
-//! Endpoints that fail or are slow share half of all slots under the same rule.
+//! Half of the slots are kept for owners who hold none, one for each. Of the other half an owner gets more while it
+//! holds fewer than are free there (a dynamic threshold, as switches share a buffer): alone a quarter of all; `n`
+//! owners who want all they can get have a share of one in `n + 1` each. Endpoints that fail or are slow share half of
+//! all slots under the same rule.
 
 use std::collections::HashMap;
 
