@@ -81,7 +81,7 @@ ensure_postgres() {
 
 # A test makes the calls that the README shows.
 ensure_curl() {
-    have curl || install "the calls of the README, which a test makes" "curl ca-certificates" curl
+    have curl || install "the calls of the README" "curl ca-certificates" curl
 }
 
 # A test kills the primary of a real cluster. Where the programs cannot be had, that test says that it is skipped.
