@@ -5,7 +5,8 @@
 //!
 //! **Cost.** A page of one partner looks at [`store::feed::WINDOW`] rows at most, whosever they are. The status after an event is the stored one
 //! where it has not changed since; else the task's trail is folded up to there, once per task and page. A page that would
-//! fold more than `FOLDED` rows ends before the task that is too much. So a page may be short, or empty, and have more behind it.
+//! fold more than `FOLDED` rows ends before the task that is too much, and a page ends with the row with which it has a megabyte of stored
+//! text. So a page may be short, or empty, and have more behind it.
 //!
 //! **Places.** Where a reader goes on is a row of its own, or the beginning or end of a transaction: it names nobody
 //! else's task. That transaction is committed, and never the horizon, whose number the database may give out again
@@ -101,12 +102,13 @@ async fn page(app: &App, owner: Owner, (after, horizon): (Position, Transaction)
     if found.rows.is_empty() {
         return Ok(page);
     }
-    let rows = found.rows.iter().filter(|row| row.notice().is_none());
-    let mut events = store::feed::load(&app.pool, rows.map(|row| (row.task_id, row.seq))).await?;
+    let wanted: Vec<(TaskId, u64)> =
+        found.rows.iter().filter(|row| row.notice().is_none()).map(|row| (row.task_id, row.seq)).collect();
+    let mut events = store::feed::load(&app.pool, &wanted).await?;
     let tasks = load_tasks(app, &events).await?;
     let fits = affordable(&events, &tasks);
-    if let Some(first) = events.get(fits) {
-        let cut = found.rows.iter().position(|row| (row.task_id, row.seq) == (first.task_id, first.seq));
+    if let Some(first) = wanted.get(fits) {
+        let cut = found.rows.iter().position(|row| (row.task_id, row.seq) == *first);
         found.rows.truncate(cut.unwrap_or_default());
         (page.next, page.more) = (found.rows.last().copied().unwrap_or(after), true);
         events.truncate(fits);
@@ -168,7 +170,7 @@ async fn notices(app: &App, rows: &[Position]) -> Result<BTreeMap<Uuid, Item>, E
 
 /// The event with this `seq` of a task, as a page of the feed tells it to this party: what a webhook delivers.
 pub(super) async fn tell_one(app: &App, party: Party, row: (TaskId, u64)) -> Result<Told, Error> {
-    let items = store::feed::load(&app.pool, std::iter::once(row)).await?;
+    let items = store::feed::load(&app.pool, &[row]).await?;
     let tasks = load_tasks(app, &items).await?;
     let told = tell(app, party, items, &tasks).await?.pop();
     told.ok_or_else(|| Error::impossible("a delivery without its event"))?

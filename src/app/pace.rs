@@ -2,7 +2,8 @@
 //!
 //! What the finished tasks of a version took is read once a minute and replica, however many poll: a minute's answers are judged by
 //! what was finished before that minute began. So a command's answer, which is reckoned at the time of the command, comes out the
-//! same when it is asked for again, whatever was finished since.
+//! same when it is asked for again, whatever was finished since. The minutes of each version begin at a second of its own, so that not
+//! all versions are read at the same instant.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,7 +26,7 @@ const MOST: u32 = 1_000;
 /// Memory for what was read, in bytes.
 const ROOM: u64 = 64 << 20;
 
-/// What the finished tasks of a version took, as of the minute with this number.
+/// What the finished tasks of a version took, by the microsecond at which the version's minute began.
 pub(super) type Experience = Cache<(PartnerId, WorkflowRef, i64), Arc<Finished>>;
 
 pub(super) fn experience() -> Experience {
@@ -78,18 +79,60 @@ async fn finished(app: &App, version: (PartnerId, &WorkflowRef), at: Time) -> Op
     found.inspect_err(|error| tracing::warn!(error = %error, "no forecast: the finished tasks could not be read")).ok()
 }
 
-/// Those that were finished before the minute of `at`.
+/// Those that were finished before the version's minute began in which `at` is.
 async fn load(app: &App, (partner, workflow): (PartnerId, &WorkflowRef), at: Time) -> Result<Arc<Finished>, Error> {
-    let minute = at.micros().div_euclid(AGE_MICROS);
-    let before = Time::from_micros(minute.saturating_mul(AGE_MICROS));
+    let before = Time::from_micros(minute(at.micros(), shift(partner, workflow)));
     let load = async {
         let found = store::finished::list(&app.decisions, partner, workflow, before, MOST).await?;
         Ok::<_, store::Error>(Arc::new(Finished::new(found)))
     };
-    let version = (partner, workflow.clone(), minute);
+    let version = (partner, workflow.clone(), before.micros());
     // In boxes: every answer with a status has room for this.
     match Box::pin(app.experience.get(&version)).await {
         Some(finished) => Ok(finished),
         None => Ok(Box::pin(app.experience.try_get_with(version, load)).await?),
+    }
+}
+
+/// When the minute began in which `at` is, where minutes begin `shift` after the clock's.
+fn minute(at: i64, shift: i64) -> i64 {
+    at.saturating_sub(shift).div_euclid(AGE_MICROS).saturating_mul(AGE_MICROS).saturating_add(shift)
+}
+
+/// By how much the minutes of a version begin after the clock's, in microseconds. Every replica and every build must find the same,
+/// so it is the FNV-1a hash of the version's name.
+fn shift(PartnerId(partner): PartnerId, workflow: &WorkflowRef) -> i64 {
+    let name = partner.as_bytes().iter().chain(workflow.key.as_str().as_bytes()).copied();
+    let hash = name
+        .chain(workflow.version.to_be_bytes())
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+    // Less than a minute.
+    i64::try_from(hash % AGE_MICROS.unsigned_abs()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::domain::id::WorkflowKey;
+
+    #[test]
+    fn a_minute_begins_where_its_version_says_and_lasts_a_minute() {
+        for shift in [0, 1, 59_999_999] {
+            for at in [-1, 0, 1, 60_000_000, 1_800_000_123_456_789] {
+                let begin = minute(at, shift);
+                assert!((0..AGE_MICROS).contains(&(at - begin)), "{at} {shift}");
+                assert_eq!((begin - shift).rem_euclid(AGE_MICROS), 0, "{at} {shift}");
+            }
+        }
+    }
+
+    #[test]
+    fn versions_are_read_all_over_the_minute() {
+        let workflow = |version| WorkflowRef { key: WorkflowKey::parse("brand-campaign").unwrap(), version };
+        let partner = PartnerId(uuid::Uuid::from_u128(7));
+        let seconds: BTreeSet<i64> = (1..=600).map(|version| shift(partner, &workflow(version)) / 1_000_000).collect();
+        assert!(seconds.len() > 50, "{seconds:?}");
     }
 }

@@ -13,9 +13,10 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::domain::audit;
-use crate::domain::id::EndpointId;
+use crate::domain::id::{EndpointId, TaskId};
 use crate::domain::refusal::Refusal;
 use crate::domain::time::Time;
+use crate::domain::unreadable::Unreadable;
 use crate::domain::webhook::{Attempt, Course, DeliveryState, EndpointKey, Owner, Types};
 use crate::ids;
 use crate::store;
@@ -127,18 +128,26 @@ pub async fn get_webhook(app: &App, key: &EndpointKey) -> Result<Endpoint, Error
     Ok(as_of(endpoint, app.clock.now()))
 }
 
-/// All endpoints of an owner, by id.
-pub async fn list_webhooks(app: &App, owner: Owner) -> Result<Vec<Endpoint>, Error> {
+/// An endpoint in a list, or why it cannot be shown, with its id.
+pub type Listed = (EndpointId, Result<Endpoint, Unreadable>);
+
+/// All endpoints of an owner, by id; one that cannot be read takes no other along.
+pub async fn list_webhooks(app: &App, owner: Owner) -> Result<Vec<Listed>, Error> {
     let now = app.clock.now();
-    let endpoints = store::webhooks::list(&app.pool, owner).await?;
-    Ok(endpoints.into_iter().map(|endpoint| as_of(endpoint, now)).collect())
+    let listed = store::webhooks::list(&app.pool, owner).await?.into_iter();
+    let shown = listed.map(|(id, endpoint)| {
+        Ok(match endpoint {
+            Ok(endpoint) => (id, Ok(as_of(endpoint, now))),
+            Err(error) => (id, Err(Error::from(error).unreadable()?)),
+        })
+    });
+    shown.collect()
 }
 
 /// What waits for these endpoints of one owner, by id; nothing where nothing is pending. Of each, 500 are counted at
 /// the most.
-pub async fn list_backlogs(app: &App, owner: Owner, endpoints: &[Endpoint]) -> Result<HashMap<String, Backlog>, Error> {
-    let ids: Vec<&str> = endpoints.iter().map(|endpoint| endpoint.key.id.as_str()).collect();
-    Ok(store::webhooks::list_backlogs(&app.pool, owner, &ids, BACKLOG).await?)
+pub async fn list_backlogs(app: &App, owner: Owner, ids: &[&str]) -> Result<HashMap<String, Backlog>, Error> {
+    Ok(store::webhooks::list_backlogs(&app.pool, owner, ids, BACKLOG).await?)
 }
 
 fn as_of(endpoint: Endpoint, now: Time) -> Endpoint {
@@ -178,16 +187,38 @@ pub struct Delivery {
     pub kind: Option<&'static str>,
 }
 
-/// Up to `limit` deliveries to an endpoint after `after`, the newest event first.
+/// A delivery in a list, or why it cannot be shown, with its place and its event's id.
+pub type ListedDelivery = (After, Uuid, Result<Delivery, Unreadable>);
+
+/// Up to `limit` deliveries to an endpoint after `after`, the newest event first; one that cannot be read takes no other along.
 pub async fn list_webhook_deliveries(
     app: &App,
     key: &EndpointKey,
     filter: Filter,
     after: Option<After>,
     limit: u32,
-) -> Result<Vec<Delivery>, Error> {
+) -> Result<Vec<ListedDelivery>, Error> {
     get_webhook(app, key).await?;
-    with_kinds(app, key, store::deliveries::list(&app.pool, key, filter, after, limit).await?).await
+    let (mut listed, mut readable) = (Vec::new(), Vec::new());
+    for row in store::deliveries::list(&app.pool, key, filter, after, limit).await? {
+        let unreadable = match row.delivery {
+            Ok(delivery) => {
+                readable.push(delivery);
+                None
+            }
+            Err(error) => Some(Error::from(error).unreadable()?),
+        };
+        listed.push((row.place, row.event_id, unreadable));
+    }
+    let mut readable = with_kinds(app, key, readable).await?.into_iter();
+    let shown = listed.into_iter().map(|(place, event_id, unreadable)| {
+        let delivery = match unreadable {
+            Some(unreadable) => Err(unreadable),
+            None => Ok(readable.next().ok_or_else(|| Error::impossible("a delivery that is gone"))?),
+        };
+        Ok((place, event_id, delivery))
+    });
+    shown.collect()
 }
 
 async fn with_kinds(
@@ -195,11 +226,18 @@ async fn with_kinds(
     key: &EndpointKey,
     stored: Vec<store::deliveries::Delivery>,
 ) -> Result<Vec<Delivery>, Error> {
-    let items = store::feed::load(&app.pool, stored.iter().map(|row| (row.task_id, row.seq))).await?;
-    // Of an event that cannot be read, the type is not known.
-    let kinds = items
-        .iter()
-        .map(|item| item.record.as_ref().ok().and_then(|record| audit::shown_type(&record.event, key.owner.party())));
+    let rows: Vec<(TaskId, u64)> = stored.iter().map(|row| (row.task_id, row.seq)).collect();
+    let mut kinds = Vec::with_capacity(rows.len());
+    while kinds.len() < rows.len() {
+        let items = store::feed::load(&app.pool, &rows[kinds.len()..]).await?;
+        if items.is_empty() {
+            return Err(Error::impossible("a delivery without its event"));
+        }
+        // Of an event that cannot be read, the type is not known.
+        kinds.extend(items.iter().map(|item| {
+            item.record.as_ref().ok().and_then(|record| audit::shown_type(&record.event, key.owner.party()))
+        }));
+    }
     Ok(stored.into_iter().zip(kinds).map(|(stored, kind)| Delivery { stored, kind }).collect())
 }
 

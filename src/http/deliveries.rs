@@ -14,6 +14,7 @@ use crate::domain::audit::EventType;
 use crate::domain::id::{EndpointId, TaskId};
 use crate::domain::identity::from_outside;
 use crate::domain::time::Time;
+use crate::domain::unreadable::Unreadable;
 use crate::domain::webhook::{Attempt, DeliveryState};
 
 use super::AppState;
@@ -139,25 +140,53 @@ pub struct WebhookTested {
     answer: Option<String>,
 }
 
+/// A delivery that this replica cannot show, in its place in a list.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct UnreadableDelivery {
+    /// The event's own id.
+    id: Uuid,
+    /// The task.
+    task_id: TaskId,
+    /// The event's place in the task's trail.
+    #[schema(minimum = 1)]
+    seq: u64,
+    /// Why it is not shown.
+    unreadable: Unreadable,
+}
+
+/// A delivery in a list.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(untagged)]
+pub enum ListedDelivery {
+    /// As it is.
+    Delivery(Box<WebhookDelivery>),
+    /// One that cannot be shown: it has `unreadable`, which no other has.
+    Unreadable(UnreadableDelivery),
+}
+
 /// List a webhook's deliveries
 ///
-/// The newest event first, each with its latest attempts and the last answer.
+/// The newest event first, each with its latest attempts and the last answer. One that this replica cannot read has its place, with `unreadable`.
 #[utoipa::path(get, path = "/webhooks/{id}/deliveries", tag = "webhooks", security(("partnerKey" = []), ("platformKey" = [])), params(WebhookPath, DeliveriesQuery), responses(
-    (status = 200, description = "A page of deliveries.", body = Page<WebhookDelivery>),
+    (status = 200, description = "A page of deliveries.", body = Page<ListedDelivery>),
 ))]
 pub async fn list_webhook_deliveries(
     PartnerOrPlatform(caller): PartnerOrPlatform,
     Path(path): Path<WebhookPath>,
     Query(query): Query<DeliveriesQuery>,
     State(state): State<AppState>,
-) -> Result<Json<Page<WebhookDelivery>>, Problem> {
+) -> Result<Json<Page<ListedDelivery>>, Problem> {
     let key = webhooks::own(&caller, path.id)?;
     let filter = Filter { task_id: query.task_id, state: query.state };
     let after = query.cursor.map(|Cursor((recorded_at, task_id, seq))| After { recorded_at, task_id, seq });
     let limit = query.limit.and_one_more();
     let rows = webhooks::list_webhook_deliveries(&state.app, &key, filter, after, limit).await?;
-    let place = |row: &Delivery| (row.stored.recorded_at, row.stored.task_id, row.stored.seq);
-    Ok(Json(Page::new(rows, query.limit, place, WebhookDelivery::from)))
+    let place = |(place, ..): &webhooks::ListedDelivery| (place.recorded_at, place.task_id, place.seq);
+    let listed = |(After { task_id, seq, .. }, id, delivery): webhooks::ListedDelivery| match delivery {
+        Ok(delivery) => ListedDelivery::Delivery(Box::new(delivery.into())),
+        Err(unreadable) => ListedDelivery::Unreadable(UnreadableDelivery { id, task_id, seq, unreadable }),
+    };
+    Ok(Json(Page::new(rows, query.limit, place, listed)))
 }
 
 /// Send a delivery again

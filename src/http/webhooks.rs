@@ -14,7 +14,8 @@ use crate::domain::id::EndpointId;
 use crate::domain::identity::from_outside;
 use crate::domain::text::Link;
 use crate::domain::time::Time;
-use crate::domain::webhook::{DisabledReason, EndpointState, OVERLAP, Owner, Types};
+use crate::domain::unreadable::Unreadable;
+use crate::domain::webhook::{DisabledReason, EndpointState, OVERLAP, Types};
 
 use super::AppState;
 use super::auth::PartnerOrPlatform;
@@ -131,25 +132,48 @@ pub struct WebhookPath {
     pub(super) id: EndpointId,
 }
 
+/// A webhook that this replica cannot show, in its place in a list.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct UnreadableWebhook {
+    /// What its owner calls it.
+    id: EndpointId,
+    /// Why it is not shown.
+    unreadable: Unreadable,
+}
+
+/// A webhook in a list.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(untagged)]
+pub enum ListedWebhook {
+    /// As it is.
+    Webhook(Box<Webhook>),
+    /// One that cannot be shown: it has `unreadable`, which no other has.
+    Unreadable(UnreadableWebhook),
+}
+
 /// List the webhooks
 ///
-/// The caller's own, by id; there are at most 20 at a time.
+/// The caller's own, by id; there are at most 20 at a time. One that this replica cannot read has its place, with `id` and `unreadable` alone.
 #[utoipa::path(get, path = "/webhooks", tag = "webhooks", security(("partnerKey" = []), ("platformKey" = [])), responses(
-    (status = 200, description = "All of them; `next` is always null.", body = Page<Webhook>),
+    (status = 200, description = "All of them; `next` is always null.", body = Page<ListedWebhook>),
 ))]
 pub async fn list_webhooks(
     PartnerOrPlatform(caller): PartnerOrPlatform,
     Query(NoParameters {}): Query<NoParameters>,
     State(state): State<AppState>,
-) -> Result<Json<Page<Webhook>>, Problem> {
-    let items = match webhooks::owner(&caller) {
-        Some(owner) => {
-            let endpoints = webhooks::list_webhooks(&state.app, owner).await?;
-            with_backlogs(&state.app, owner, endpoints).await?
+) -> Result<Json<Page<ListedWebhook>>, Problem> {
+    let Some(owner) = webhooks::owner(&caller) else { return Ok(Json(Page { items: Vec::new(), next: None })) };
+    let endpoints = webhooks::list_webhooks(&state.app, owner).await?;
+    let ids: Vec<&str> = endpoints.iter().map(|(id, _)| id.as_str()).collect();
+    let mut backlogs = webhooks::list_backlogs(&state.app, owner, &ids).await?;
+    let listed = |(id, endpoint): webhooks::Listed| match endpoint {
+        Ok(endpoint) => {
+            let backlog = backlogs.remove(id.as_str()).unwrap_or_default();
+            ListedWebhook::Webhook(Box::new(Webhook::new(endpoint, backlog)))
         }
-        None => Vec::new(),
+        Err(unreadable) => ListedWebhook::Unreadable(UnreadableWebhook { id, unreadable }),
     };
-    Ok(Json(Page { items, next: None }))
+    Ok(Json(Page { items: endpoints.into_iter().map(listed).collect(), next: None }))
 }
 
 /// Set up or change a webhook
@@ -262,17 +286,9 @@ fn hint(secret: &Dated) -> String {
 }
 
 async fn with_backlog(app: &App, endpoint: Endpoint) -> Result<Webhook, Problem> {
-    let owner = endpoint.key.owner;
-    with_backlogs(app, owner, vec![endpoint]).await?.pop().ok_or_else(Problem::not_found)
-}
-
-async fn with_backlogs(app: &App, owner: Owner, endpoints: Vec<Endpoint>) -> Result<Vec<Webhook>, Problem> {
-    let mut backlogs = webhooks::list_backlogs(app, owner, &endpoints).await?;
-    let webhook = |endpoint: Endpoint| {
-        let backlog = backlogs.remove(endpoint.key.id.as_str()).unwrap_or_default();
-        Webhook::new(endpoint, backlog)
-    };
-    Ok(endpoints.into_iter().map(webhook).collect())
+    let id = endpoint.key.id.as_str();
+    let backlog = webhooks::list_backlogs(app, endpoint.key.owner, &[id]).await?.remove(id).unwrap_or_default();
+    Ok(Webhook::new(endpoint, backlog))
 }
 
 impl Webhook {

@@ -23,7 +23,7 @@ use crate::domain::webhook::{Attempt, DeliveryState, EndpointKey, Owner};
 mod list;
 mod many;
 
-pub use list::{After, Delivery, Filter, find, list};
+pub use list::{After, Delivery, Filter, Listed, find, list};
 pub use many::{Row, give_up, list_pending, list_settled, list_waiting, renew};
 
 /// The deliveries of one task's events to one endpoint.

@@ -164,33 +164,63 @@ pub async fn list(pool: &Pool, after: Option<ErasureId>, limit: u32) -> Result<V
 
 /// The erasures that go through the tasks, asked for by `until`; up to `limit`.
 pub async fn list_running(pool: &Pool, until: Time, limit: u32) -> Result<Vec<Record>, Error> {
-    let rows = select_erasures!(
-        "where state in ('pending', 'running') and requested_at <= $1 order by id limit $2",
-        until.utc(),
-        i64::from(limit)
-    );
-    Ok(readable(rows.fetch_all(pool).await?))
+    let mut readable = Readable::up_to(limit);
+    loop {
+        let rows = select_erasures!(
+            "where state in ('pending', 'running') and requested_at <= $1 and id > $2 order by id limit $3",
+            until.utc(),
+            readable.after,
+            i64::from(limit)
+        );
+        if !readable.add(rows.fetch_all(pool).await?) {
+            return Ok(readable.found);
+        }
+    }
 }
 
-/// Those that can be read: the others are left for a person, or a newer build, and keep none of these waiting.
-fn readable(rows: Vec<Row>) -> Vec<Record> {
-    let records = rows.into_iter().map(Record::try_from);
-    let logged = records.inspect(|record| {
-        if let Err(error) = record {
-            tracing::error!(error = error.to_string(), "an erasure cannot be read; it is left out");
+/// Erasures that can be read, page by page in the order of their ids: the others are left for a person, or a newer
+/// build, and keep none of these waiting.
+struct Readable {
+    found: Vec<Record>,
+    /// The last id that was looked at.
+    after: Uuid,
+    limit: usize,
+}
+
+impl Readable {
+    fn up_to(limit: u32) -> Self {
+        Self { found: Vec::new(), after: Uuid::nil(), limit: limit as usize }
+    }
+
+    /// Adds a page; whether another one is needed.
+    fn add(&mut self, rows: Vec<Row>) -> bool {
+        let Some(last) = rows.last() else { return false };
+        self.after = last.id;
+        for record in rows.into_iter().map(Record::try_from) {
+            match record {
+                Ok(record) => self.found.push(record),
+                Err(error) => tracing::error!(error = error.to_string(), "an erasure cannot be read; it is left out"),
+            }
         }
-    });
-    logged.filter_map(Result::ok).collect()
+        self.found.truncate(self.limit);
+        self.found.len() < self.limit
+    }
 }
 
 /// The erasures that have come back to every task; up to `limit`.
 pub async fn list_finished(pool: &Pool, limit: u32) -> Result<Vec<Record>, Error> {
-    let rows = select_erasures!(
-        "where state = 'waiting' and not exists (select from erasure_tasks aside where aside.erasure_id = erasures.id)
-         order by id limit $1",
-        i64::from(limit)
-    );
-    Ok(readable(rows.fetch_all(pool).await?))
+    let mut readable = Readable::up_to(limit);
+    loop {
+        let rows = select_erasures!(
+            "where state = 'waiting' and not exists (select from erasure_tasks aside where aside.erasure_id = erasures.id)
+             and id > $1 order by id limit $2",
+            readable.after,
+            i64::from(limit)
+        );
+        if !readable.add(rows.fetch_all(pool).await?) {
+            return Ok(readable.found);
+        }
+    }
 }
 
 /// The next `limit` tasks after the last one that `erasure` looked at, and in which of them its actor did something.

@@ -68,6 +68,12 @@ impl Error {
         code.is_some_and(|code| ["21", "22", "23", "54"].iter().any(|class| code.starts_with(class)))
     }
 
+    /// Whether the statement waited for a lock for longer than its session allows, so that nothing was done.
+    pub(super) fn is_lock_timeout(&self) -> bool {
+        let Self::Busy(error) = self else { return false };
+        error.as_database_error().and_then(sqlx::error::DatabaseError::code).is_some_and(|code| code == "55P03")
+    }
+
     /// The name of the constraint that a statement violated, if that is why it failed.
     pub fn constraint(&self) -> Option<&str> {
         match self {

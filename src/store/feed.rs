@@ -6,6 +6,7 @@ use sqlx::types::Uuid;
 
 use super::events::Record;
 use super::horizon::Transaction;
+use super::page::PAGE_BYTES;
 use super::row::{Place, bigint};
 use super::{Error, Pool};
 use crate::domain::id::{EndpointId, TaskId};
@@ -204,22 +205,34 @@ pub struct Item {
     pub last: u64,
 }
 
-/// These rows, each by its task and `seq`, in their order.
-pub async fn load(pool: &Pool, rows: impl Iterator<Item = (TaskId, u64)>) -> Result<Vec<Item>, Error> {
-    let (tasks, seqs): (Vec<Uuid>, Vec<i64>) = rows.map(|(task_id, seq)| (task_id.0, bigint(seq))).unzip();
+/// The first of these rows, each by its task and `seq`, in their order: up to the one with which they reach [`PAGE_BYTES`], so at least one.
+pub async fn load(pool: &Pool, rows: &[(TaskId, u64)]) -> Result<Vec<Item>, Error> {
+    let (tasks, seqs): (Vec<Uuid>, Vec<i64>) = rows.iter().map(|(task_id, seq)| (task_id.0, bigint(*seq))).unzip();
     let found = sqlx::query!(
         r#"/* search: rows of a page of the feed */
-           select event.task_id, event.seq, type as kind, entry, data::text as "data!", personal::text as "personal!", hash,
+           select event.task_id, event.seq, event.type as kind, event.entry, event.data::text as "data!",
+               event.personal::text as "personal!", event.hash,
                coalesce(
                    (select next.seq - 1 from task_events next
                     where next.task_id = event.task_id and next.seq > event.seq and next.cause_seq > event.seq
                     order by next.seq limit 1),
                    (select tasks.version from tasks where tasks.task_id = event.task_id)) as "last!"
-           from unnest($1::uuid[], $2::bigint[]) with ordinality as wanted (task_id, seq, place)
+           from (
+               select task_id, seq, place, sum(bytes) over (order by place) - bytes as before
+               from (
+                   select wanted.task_id, wanted.seq, wanted.place, case when cardinality($1::uuid[]) > 1
+                       then octet_length(sized.entry) + octet_length(sized.data::text) + octet_length(sized.personal::text)
+                       else 0 end as bytes
+                   from unnest($1::uuid[], $2::bigint[]) with ordinality as wanted (task_id, seq, place)
+                   join task_events sized on sized.task_id = wanted.task_id and sized.seq = wanted.seq
+               ) found
+           ) wanted
            join task_events event on event.task_id = wanted.task_id and event.seq = wanted.seq
+           where wanted.before < $3
            order by wanted.place"#,
         &tasks,
         &seqs,
+        PAGE_BYTES,
     )
     .fetch_all(pool)
     .await?;

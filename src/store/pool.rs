@@ -119,10 +119,15 @@ fn serving(options: &PgConnectOptions) -> PgConnectOptions {
 }
 
 /// The connections of the writer, which send one statement alone: the plan for it is made once, and goes by the tasks' key whatever is known
-/// of the table's size, so that rows are found one by one, and locked in the order of their ids.
+/// of the table's size, so that rows are found one by one. For a row that another session has locked it waits for a moment only, as up to
+/// 63 other tasks wait with it; that also ends a circle of two statements that wait for each other.
 pub(super) fn for_writing(options: &PgConnectOptions) -> PgConnectOptions {
-    let by_key = [("plan_cache_mode", "force_generic_plan"), ("enable_seqscan", "off"), ("enable_bitmapscan", "off")];
-    options.clone().options(by_key)
+    options.clone().options([
+        ("plan_cache_mode", "force_generic_plan"),
+        ("enable_seqscan", "off"),
+        ("enable_bitmapscan", "off"),
+        ("lock_timeout", "50ms"),
+    ])
 }
 
 /// How the owner of the tables connects to change them: with no time limits, and with the defaults that migrations were written for.

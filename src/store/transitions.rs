@@ -18,7 +18,7 @@ mod prepared;
 mod statements;
 
 pub use prepared::Prepared;
-pub(super) use statements::{Fate, update};
+pub(super) use statements::{Fate, list_unlocked, update};
 
 /// Fresh randomness for the salts of one event: `ids::random`.
 pub type Seed = fn() -> [u8; 32];
@@ -72,7 +72,7 @@ pub enum Outcome {
 }
 
 /// Writes a transition as a part of a transaction, which the caller must not go on with unless it is [`Outcome::Saved`].
-/// It does not wait for a row that others have locked: [`Error::Locked`].
+/// For a row that others have locked it waits as long as a session of the pool may, and then fails with [`Error::Busy`].
 pub(super) async fn save_within(connection: &mut Session, save: &Save<'_>) -> Result<Outcome, Error> {
     let prepared = Prepared::new(save);
     let fate = update(connection, &[&prepared]).await?.pop();

@@ -191,14 +191,19 @@ pub async fn find(pool: &Pool, key: &EndpointKey) -> Result<Option<Endpoint>, Er
     row.fetch_optional(pool).await?.map(Endpoint::try_from).transpose()
 }
 
+/// An endpoint in a list, by its id; one that cannot be read takes no other along.
+pub type Listed = (EndpointId, Result<Endpoint, Error>);
+
 /// All endpoints of an owner, by id.
-pub async fn list(pool: &Pool, owner: Owner) -> Result<Vec<Endpoint>, Error> {
-    let rows = select_endpoints!("where owner_id = $1", owner.id());
-    let mut endpoints: Vec<Endpoint> =
-        rows.fetch_all(pool).await?.into_iter().map(Endpoint::try_from).collect::<Result<_, _>>()?;
+pub async fn list(pool: &Pool, owner: Owner) -> Result<Vec<Listed>, Error> {
+    let mut rows = select_endpoints!("where owner_id = $1", owner.id()).fetch_all(pool).await?;
     // By bytes, whatever the database's collation.
-    endpoints.sort_by(|a, b| a.key.cmp(&b.key));
-    Ok(endpoints)
+    rows.sort_by(|a, b| a.id.cmp(&b.id));
+    let listed = rows.into_iter().map(|row| {
+        let place = Place { table: "webhook_endpoints", key: Key(row.owner_id, &row.id) };
+        Ok((endpoint_id(place)?, Endpoint::try_from(row)))
+    });
+    listed.collect()
 }
 
 /// What waits for an endpoint.

@@ -6,10 +6,11 @@
 //! of reads cannot keep it waiting, and callers that go away change nothing.
 //!
 //! **Order.** Transitions of one task are written in the order they came in and never two at a time, neither in one statement nor in two: while
-//! one is out, the next stays queued. A statement waits for no row, so no two of them can wait for each other in a circle.
+//! one is out, the next stays queued.
 //!
-//! **Locked rows.** A member whose row another session has locked is skipped by its statement. It holds no connection, comes back after a pause that
-//! doubles, and is refused after [`LOCK_PATIENCE`]. The members that shared its statement do not notice.
+//! **Locked rows.** A statement waits 50 ms for a row that another session has locked, which is longer than another replica's statement takes. Then
+//! a second statement, which waits for nobody, finds out whose row it is, and the other members are sent again without it. That member holds no
+//! connection, comes back after a pause that doubles, and is refused after [`LOCK_PATIENCE`]; when it comes back, the locks are looked at first.
 //!
 //! **Failure.** A member whose guard does not hold is stale, and one whose command is known is a duplicate: neither is written, and the others do not
 //! notice. If the server refuses the statement for what is in it, the members are sent again in halves until the one at fault is alone and is
@@ -29,7 +30,7 @@ use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::transitions::{Fate, Outcome, Prepared, update};
+use super::transitions::{Fate, Outcome, Prepared, list_unlocked, update};
 use super::{Error, Pool, Usage};
 
 /// Statements that are out at a time, each on a connection of its own.
@@ -177,7 +178,7 @@ impl Writer {
 
     async fn run(self) {
         while let Some(members) = self.take() {
-            let tasks: Vec<Uuid> = members.iter().map(|member| member.write.task_id()).collect();
+            let tasks = tasks(&members);
             // A panic is the end of these members and of nothing else.
             let Ok(done) = AssertUnwindSafe(write_all(&self.0, members)).catch_unwind().await else {
                 tracing::error!("a statement's members are lost: it panicked");
@@ -315,17 +316,23 @@ struct Done {
     away: Option<Arc<Error>>,
 }
 
-/// Sends members in one statement, and in halves if the server refuses what is in it.
+/// Sends members in one statement: without those whose rows are locked, and in halves if the server refuses what is in it.
 async fn write_all(inner: &Inner, members: Vec<Member>) -> Done {
     let (mut done, mut groups) = (Done::default(), vec![members]);
     while let Some(mut members) = groups.pop() {
-        let writes: Vec<&Prepared> = members.iter().map(|member| &member.write).collect();
-        inner.statements.fetch_add(1, Ordering::Relaxed);
-        inner.transitions.fetch_add(writes.len() as u64, Ordering::Relaxed);
-        match update(&inner.pool, &writes).await.map_err(Error::from) {
+        match send(inner, &members).await {
             Ok(fates) => {
                 done.locked.extend(members.into_iter().zip(fates).filter_map(|(member, fate)| member.met(fate)));
             }
+            Err(error) if error.is_lock_timeout() => match part_by_locks(inner, members).await {
+                Ok((free, locked)) => {
+                    done.locked.extend(locked.into_iter().filter_map(|member| member.met(Fate::Locked)));
+                    groups.extend(Some(free).filter(|free| !free.is_empty()));
+                }
+                Err((members, error)) => {
+                    done.fail(members.into_iter().chain(groups.drain(..).flatten()), error);
+                }
+            },
             Err(error) if error.is_of_content() && members.len() > 1 => {
                 tracing::debug!(error = error.to_string(), members = members.len(), "a shared statement was refused");
                 let half = members.split_off(members.len() / 2);
@@ -337,13 +344,55 @@ async fn write_all(inner: &Inner, members: Vec<Member>) -> Done {
                     tell_all(members, &Arc::new(error));
                     continue;
                 }
-                let error = Arc::new(error);
-                tell_all(members.into_iter().chain(groups.drain(..).flatten()), &error);
-                done.away = Some(error).filter(|error| matches!(**error, Error::Unreachable(_)));
+                done.fail(members.into_iter().chain(groups.drain(..).flatten()), error);
             }
         }
     }
     done
+}
+
+/// One statement for all of these, or an error and nothing was written. Where a row is known to have been locked, those that still are
+/// have that fate, and the others are written.
+async fn send(inner: &Inner, members: &[Member]) -> Result<Vec<Fate>, Error> {
+    let unlocked = if members.iter().any(|member| member.locked.is_some()) {
+        Some(list_unlocked(&inner.pool, &tasks(members)).await?)
+    } else {
+        None
+    };
+    let is_free = |write: &Prepared| unlocked.as_ref().is_none_or(|unlocked| unlocked.contains(&write.task_id()));
+    let writes: Vec<&Prepared> = members.iter().map(|member| &member.write).filter(|write| is_free(write)).collect();
+    if writes.is_empty() {
+        return Ok(vec![Fate::Locked; members.len()]);
+    }
+    inner.statements.fetch_add(1, Ordering::Relaxed);
+    inner.transitions.fetch_add(writes.len() as u64, Ordering::Relaxed);
+    let mut fates = update(&inner.pool, &writes).await?.into_iter();
+    let fate = |member: &Member| if is_free(&member.write) { fates.next() } else { None };
+    Ok(members.iter().map(fate).map(|fate| fate.unwrap_or(Fate::Locked)).collect())
+}
+
+/// Those whose rows nobody else has locked at this moment, and the others; or all of them, and why that is not known.
+async fn part_by_locks(
+    inner: &Inner,
+    members: Vec<Member>,
+) -> Result<(Vec<Member>, Vec<Member>), (Vec<Member>, Error)> {
+    match list_unlocked(&inner.pool, &tasks(&members)).await {
+        Ok(unlocked) => Ok(members.into_iter().partition(|member| unlocked.contains(&member.write.task_id()))),
+        Err(error) => Err((members, error.into())),
+    }
+}
+
+fn tasks(members: &[Member]) -> Vec<Uuid> {
+    members.iter().map(|member| member.write.task_id()).collect()
+}
+
+impl Done {
+    /// Answers all of these with a failure that is no member's fault.
+    fn fail(&mut self, members: impl IntoIterator<Item = Member>, error: Error) {
+        let error = Arc::new(error);
+        tell_all(members, &error);
+        self.away = Some(error).filter(|error| matches!(**error, Error::Unreachable(_)));
+    }
 }
 
 fn tell_all(members: impl IntoIterator<Item = Member>, error: &Arc<Error>) {

@@ -98,9 +98,35 @@ fn long_rejection(actor: &str) -> Value {
         "feedback": { "summary": "No.", "items": items } })
 }
 
+/// The same of the feed; and all deliveries are listed, with the types of their events, which are read for it.
+async fn feed_ends_by_bytes(parties: &Parties, id: &str) {
+    crate::log::settle(parties).await;
+    let (mut items, mut after, mut pages) = (Vec::new(), String::new(), 0);
+    loop {
+        let page = parties.partner.get(&format!("/api/v1/events?limit=100{after}")).await;
+        assert!(page.text.len() < 2_000_000, "{} bytes", page.text.len());
+        items.extend(page.body["items"].as_array().unwrap().clone());
+        pages += 1;
+        if page.body["more"] == false {
+            break;
+        }
+        after = format!("&after={}", page.body["next"].as_str().unwrap());
+    }
+    assert!(items.iter().all(|item| item["task_id"] == id));
+    let seqs: Vec<u64> = items.iter().map(|item| item["seq"].as_u64().unwrap()).collect();
+    assert_eq!(seqs, (1..=10).collect::<Vec<_>>(), "each once, in order");
+    assert!(pages >= 3, "{pages} pages");
+    let deliveries = parties.partner.read("/api/v1/webhooks/hook/deliveries?limit=100").await;
+    let types: Vec<&Value> = deliveries["items"].as_array().unwrap().iter().rev().map(|item| &item["type"]).collect();
+    assert_eq!(types, items.iter().map(|item| &item["type"]).collect::<Vec<_>>());
+}
+
 #[tokio::test]
 async fn a_page_ends_by_bytes_as_well_as_by_entries() {
     let parties = Parties::start().await;
+    let hook = json!({ "url": "https://203.0.113.7/hook" });
+    let set = parties.partner.call("PUT", "/api/v1/webhooks/hook", &hook).await;
+    assert_eq!(set.status, 201, "{}", set.text);
     let stage =
         json!({ "key": "a", "name": "A", "buyer_label": "In A", "quorum": { "approvals": 9, "rejections": 9 } });
     parties.register("votes", &json!({ "name": "Votes", "stages": [stage] })).await;
@@ -120,6 +146,7 @@ async fn a_page_ends_by_bytes_as_well_as_by_entries() {
     }
     assert_eq!(seqs, (1..=10).collect::<Vec<_>>(), "each once, in order");
     assert!(pages >= 3, "{pages} pages");
+    feed_ends_by_bytes(&parties, &id).await;
     // What reads a whole trail goes on behind a page that was cut: a replay, a proof, an export.
     let again = json!({ "id": new_id() });
     let command = with(long_rejection("u-8"), &again);

@@ -60,6 +60,27 @@ async fn a_taken_address_is_said_in_one_line_before_anything_is_started() {
 }
 
 #[tokio::test]
+async fn settings_that_cannot_be_used_are_refused_before_anything_is_started() {
+    let data_dir = scratch_options().data_dir;
+    let key = format!("{}{}", "ait_", "x".repeat(43));
+    for (arguments, why) in [
+        (["--platform-keys", key.as_str()], "platform"),
+        (["--audit-key", "not-a-key"], "key"),
+        (["--pool-size", "0"], "pool-size"),
+    ] {
+        let arguments = [&["serve", "--listen", "127.0.0.1:0"][..], &arguments].concat();
+        let output = timeout(PATIENCE, stagegate(&arguments, &data_dir).wait_with_output()).await.unwrap().unwrap();
+        assert!(!output.status.success(), "{arguments:?}");
+        let complaint = String::from_utf8(output.stderr).unwrap();
+        assert!(complaint.contains(why), "{arguments:?}: {complaint}");
+        // Neither a credential nor an address was told, and no database was made.
+        assert_eq!(String::from_utf8(output.stdout).unwrap(), "", "{arguments:?}");
+        assert!(!complaint.contains("listens on"), "{complaint}");
+        assert!(!data_dir.exists(), "{arguments:?}");
+    }
+}
+
+#[tokio::test]
 async fn where_no_private_postgres_is_wanted_the_url_is_asked_for() {
     let arguments = ["migrate", "--private-database=false"];
     let output = timeout(PATIENCE, stagegate(&arguments, Path::new("/nonexistent")).wait_with_output()).await;

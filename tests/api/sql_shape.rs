@@ -41,8 +41,8 @@ const SEARCHES: [&str; 26] = [
     "what operators watch",
 ];
 
-/// The one lock of rows: of the writer's statement, which ends with it and waits for no other.
-const SKIPPING: &str = "for no key update of tasks skip locked";
+/// The one lock of rows: of the writer's statement that looks for locked ones. It ends with the statement and waits for no other.
+const SKIPPING: &str = "for no key update skip locked";
 
 /// What no statement may use: locks that outlive it, channels and counters that belong to one node.
 const RULED_OUT: [&str; 8] =
@@ -207,8 +207,9 @@ fn fault(statement: &str) -> Option<String> {
     let counted = |texts: &[&str]| texts.iter().map(|text| statement.matches(text).count()).sum::<usize>();
     let tables = ["tasks", "task_events", "webhook_deliveries"];
     let used: usize = tables.iter().map(|table| uses(statement, table)).sum();
-    // `wanted` are keys that are given.
-    let named = counted(&["task_id = $", "task_id = any ($", "task_id = wanted.task_id"]);
+    // `wanted` are keys that are given, and so are those of the rows that the writer moves on.
+    let keys = ["task_id = $", "task_id = any ($", "task_id = wanted.task_id", "known.task_id = moved.task_id"];
+    let named = counted(&keys);
     // A row is inserted with its task's id, given or from the row that the same statement just wrote.
     let inserted: usize =
         tables.iter().map(|table| statement.matches(&format!("insert into {table} (task_id,")).count()).sum();

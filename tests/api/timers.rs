@@ -205,7 +205,16 @@ async fn a_running_service_wakes_by_itself() {
     let trail = "select string_agg(substr(type, 6), ' ' order by seq) from task_events where seq > 2";
     let trail: String = sqlx::query_scalar(trail).fetch_one(&db.pool).await.unwrap();
     assert_eq!(trail, "deadline_passed review_withdrawn workflow_failed");
-    assert!(exchange(&metrics, "GET", "/metrics", "", &Value::Null).await.contains("stagegate_timers_fired_total 1\n"));
+    // It is counted once the worker has the answer of the database, which others can see before.
+    let counted = async {
+        while !exchange(&metrics, "GET", "/metrics", "", &Value::Null)
+            .await
+            .contains("stagegate_timers_fired_total 1\n")
+        {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(PATIENCE, counted).await.unwrap();
     process::terminate(&mut service).await;
 }
 

@@ -137,6 +137,33 @@ async fn a_list_of_erasures_has_the_damaged_one_in_its_place() {
 }
 
 #[tokio::test]
+async fn lists_of_webhooks_and_deliveries_have_the_damaged_one_in_its_place() {
+    let parties = Parties::start().await;
+    let receiver = Receiver::accepting().await;
+    for id in ["a", "b", "c"] {
+        let path = format!("/api/v1/webhooks/{id}");
+        assert_eq!(parties.partner.call("PUT", &path, &json!({ "url": receiver.url() })).await.status, 201);
+    }
+    let task = parties.open("brand-campaign").await;
+    parties.partner.done(&task, &update("On it")).await;
+    let path = "/api/v1/webhooks/a/deliveries";
+    let sound = parties.partner.read(path).await["items"].clone();
+    execute(&parties, "update webhook_deliveries set attempts = '7' where endpoint_id = 'a' and seq = 2".to_owned())
+        .await;
+    let place = json!({ "id": sound[1]["id"], "task_id": task, "seq": 2, "unreadable": "damaged" });
+    let page = parties.partner.read(path).await["items"].clone();
+    assert_eq!(page, json!([sound[0], place, sound[2]]));
+    let first = parties.partner.read(&format!("{path}?limit=2")).await;
+    let rest = parties.partner.read(&format!("{path}?cursor={}", text(&first["next"]))).await;
+    assert_eq!(rest["items"], json!([sound[2]]));
+
+    let sound = parties.partner.read("/api/v1/webhooks").await["items"].clone();
+    execute(&parties, "update webhook_endpoints set secret = 'damaged' where id = 'b'".to_owned()).await;
+    let page = parties.partner.read("/api/v1/webhooks").await["items"].clone();
+    assert_eq!(page, json!([sound[0], { "id": "b", "unreadable": "damaged" }, sound[2]]));
+}
+
+#[tokio::test]
 async fn a_delivery_that_cannot_be_read_is_put_off_and_keeps_no_other_waiting() {
     let parties = Parties::start().await;
     let (receiver, other) = (Receiver::accepting().await, Receiver::accepting().await);

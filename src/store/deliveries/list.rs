@@ -33,6 +33,17 @@ pub struct Delivery {
     pub answer: Option<String>,
 }
 
+/// A delivery in a list, by its place and its event's id; one that cannot be read takes no other along.
+#[derive(Debug)]
+pub struct Listed {
+    /// Its place in the list.
+    pub place: After,
+    /// The event's id.
+    pub event_id: Uuid,
+    /// What is stored.
+    pub delivery: Result<Delivery, Error>,
+}
+
 /// Which deliveries of an endpoint.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Filter {
@@ -60,7 +71,7 @@ pub async fn list(
     filter: Filter,
     after: Option<After>,
     limit: u32,
-) -> Result<Vec<Delivery>, Error> {
+) -> Result<Vec<Listed>, Error> {
     let (owner, id) = (key.owner.id(), key.id.as_str());
     let after = (
         after.map(|after| after.recorded_at.utc()),
@@ -110,7 +121,12 @@ pub async fn list(
             .await?
         }
     };
-    rows.into_iter().map(Delivery::try_from).collect()
+    let listed = rows.into_iter().map(|row| {
+        let seq = Place { table: "webhook_deliveries", key: Key(row.task_id, row.seq) }.unsigned(row.seq)?;
+        let place = After { recorded_at: row.recorded_at.into(), task_id: TaskId(row.task_id), seq };
+        Ok(Listed { place, event_id: row.event_id, delivery: Delivery::try_from(row) })
+    });
+    listed.collect()
 }
 
 /// The delivery of the event with this id to an endpoint.

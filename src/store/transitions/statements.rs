@@ -1,6 +1,6 @@
 //! The two statements that write tasks: one that opens, and one that moves on as many tasks as wait for it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use sqlx::PgExecutor;
 use uuid::Uuid;
@@ -28,8 +28,11 @@ pub(in crate::store) enum Fate {
 /// Writes transitions of different tasks, each guarded by the version that it was decided on: all of those that the guards let through, or on
 /// an error none. Gives the fate of each, in their order.
 ///
-/// It waits for no row: those that others have locked are skipped. A command's id that is known is looked for under the task's lock, so
-/// no member can violate the key of command ids.
+/// A command's id that the trail already has was written by a transition that the statement sees, or by a later one. In the second case the
+/// version has moved on, and the guard refuses the member. So no member can violate the key of command ids.
+///
+/// A row that another session has locked is waited for as long as the session's `lock_timeout` allows; then the statement fails
+/// and nothing is written. [`list_unlocked`] tells which members to send again.
 #[expect(clippy::too_many_lines, reason = "one statement and its thirty-six columns")]
 pub(in crate::store) async fn update<'c>(
     database: impl PgExecutor<'c>,
@@ -47,14 +50,6 @@ pub(in crate::store) async fn update<'c>(
                    $33::uuid[], $34::text[]
                ) as row (task_id, seq, cause_seq, type, stage, round, party, recorded_at,
                    command_id, command_digest, entry, data, personal, hash, event_id, partner_type)
-           ), free as (
-               select tasks.task_id, exists (
-                   select from task_events known
-                   where known.task_id = wanted.task_id and known.party = wanted.party
-                       and known.command_id = wanted.command_id) as known
-               from unnest($1::uuid[], $35::text[], $36::uuid[]) as wanted (task_id, party, command_id)
-               join tasks on tasks.task_id = wanted.task_id
-               for no key update of tasks skip locked
            ), task as (
                update tasks set
                    version = moved.version, phase = moved.phase, stage = moved.stage, round = moved.round,
@@ -65,11 +60,13 @@ pub(in crate::store) async fn update<'c>(
                from unnest(
                    $1::uuid[], $2::bigint[], $3::bigint[], $4::text[], $5::text[], $6::integer[], $7::text[],
                    $8::timestamptz[], $9::boolean[], $10::timestamptz[], $11::integer[], $12::text[], $13::text[],
-                   $14::text[], $15::bigint[], $16::bytea[], $17::timestamptz[], $18::timestamptz[]
+                   $14::text[], $15::bigint[], $16::bytea[], $17::timestamptz[], $18::timestamptz[], $35::text[], $36::uuid[]
                ) as moved (task_id, expected, version, phase, stage, round, waiting_on, due_at, overdue, wake_at, format,
-                   state, notes, buyer_status, status_version, head_hash, updated_at, closed_at)
-               join free on free.task_id = moved.task_id and not free.known
+                   state, notes, buyer_status, status_version, head_hash, updated_at, closed_at, command_party, command_id)
                where tasks.task_id = any ($1) and tasks.task_id = moved.task_id and tasks.version = moved.expected
+                   and (select count(*) from task_events known
+                        where known.task_id = moved.task_id and known.party = moved.command_party
+                            and known.command_id = moved.command_id) = 0
                returning tasks.task_id, tasks.partner_id
            ), trail as (
                insert into task_events (task_id, seq, cause_seq, type, stage, round, party, recorded_at,
@@ -88,7 +85,11 @@ pub(in crate::store) async fn update<'c>(
            )
            select task_id as "task_id!", null::boolean as known from task
            union all
-           select task_id, known from free where (select count(*) from task) < cardinality($1)"#,
+           select task_id, exists (
+               select from task_events known
+               where known.task_id = wanted.task_id and known.party = wanted.party and known.command_id = wanted.command_id)
+           from unnest($1::uuid[], $35::text[], $36::uuid[]) as wanted (task_id, party, command_id)
+           where (select count(*) from task) < cardinality($1)"#,
         &column(&tasks, |task| task.task_id), &column(&tasks, |task| task.expected), &column(&tasks, |task| task.version),
         &column(&tasks, |task| task.phase) as _, &column(&tasks, |task| task.stage.as_str()) as _,
         &column(&tasks, |task| task.round), &column(&tasks, |task| task.waiting_on) as _,
@@ -120,7 +121,17 @@ pub(in crate::store) async fn update<'c>(
         // What was written comes first, and may come again.
         fates.entry(row.task_id).or_insert(fate);
     }
-    Ok(tasks.iter().map(|task| fates.get(&task.task_id).copied().unwrap_or(Fate::Locked)).collect())
+    Ok(tasks.iter().map(|task| fates.get(&task.task_id).copied().unwrap_or(Fate::Stale)).collect())
+}
+
+/// Those of these tasks whose rows no other session has locked at this moment. It waits for nobody.
+pub(in crate::store) async fn list_unlocked<'c>(
+    database: impl PgExecutor<'c>,
+    tasks: &[Uuid],
+) -> Result<HashSet<Uuid>, sqlx::Error> {
+    let found =
+        sqlx::query_scalar!("select task_id from tasks where task_id = any ($1) for no key update skip locked", tasks,);
+    Ok(found.fetch_all(database).await?.into_iter().collect())
 }
 
 /// The version written, or nothing where the task exists.
