@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
 use axum::http::Request;
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::future::join_all;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
@@ -17,14 +17,17 @@ use serde_json::json;
 use sqlx::{Connection as _, PgConnection};
 use stagegate::app::App;
 use stagegate::app::monitor::{self, Held};
+use stagegate::clock::Clock;
+use stagegate::embedded::Postgres;
 use stagegate::http::{AppState, Settings, Surface, operator_router};
+use stagegate::store;
 use stagegate::worker::checkpoints::Checkpoints;
 use stagegate::worker::monitor::Monitor;
 use tokio::time::timeout;
 use tower::ServiceExt as _;
 
 use crate::harness::commands::{cancel, update};
-use crate::harness::database::{TestDb, connect};
+use crate::harness::database::{TestDb, connect, scratch_options};
 use crate::harness::parties::{Parties, code};
 use crate::harness::process::{PATIENCE, addresses, fetch, stagegate_with, terminate};
 use crate::harness::receiver::Receiver;
@@ -65,14 +68,14 @@ impl Write for Log {
 }
 
 /// Steps, a minute apart, until a transaction is reported; it must be this one. Other tests hold some for a moment.
-async fn until_reported(parties: &Parties, worker: &Monitor, transaction: u64) -> Held {
+async fn until_reported(clock: &Clock, worker: &Monitor, transaction: u64) -> Held {
     let reported = async {
         loop {
             let held = worker.step().await.unwrap();
             if let Some(held) = held.filter(|held| held.transaction == transaction) {
                 return held;
             }
-            pass(parties, 61);
+            clock.set(clock.now() + TimeDelta::seconds(61));
         }
     };
     timeout(PATIENCE, reported).await.expect("it is reported")
@@ -99,7 +102,7 @@ async fn a_transaction_of_another_database_that_stays_open_is_seen_and_reported(
     // With a single subscriber in the process, what it thinks of a call site is kept for all threads.
     let _second = tracing::Dispatch::new(tracing_subscriber::registry());
     let logging = tracing::subscriber::set_default(subscriber);
-    let held = until_reported(&parties, &worker, transaction.parse().unwrap()).await;
+    let held = until_reported(&parties.service.clock, &worker, transaction.parse().unwrap()).await;
     drop(logging);
     assert_eq!((held.holder.pid, held.holder.database.as_ref()), (Some(pid), Some(&database)));
     assert!(held.holder.age.is_some_and(|age| age >= 0.0), "{held:?}");
@@ -135,6 +138,39 @@ async fn a_transaction_of_another_database_that_stays_open_is_seen_and_reported(
         }
     };
     timeout(PATIENCE, moves_on).await.expect("the age falls when the transaction is over");
+}
+
+#[tokio::test]
+async fn a_prepared_transaction_that_nobody_ends_is_reported_by_its_name() {
+    // A server of its own, since by default a server takes no prepared transactions.
+    let options = scratch_options();
+    let postgres = Postgres::start(&options, "stagegate").await.unwrap();
+    let settings = postgres.data_dir().join("postgresql.conf");
+    fs::OpenOptions::new()
+        .append(true)
+        .open(&settings)
+        .unwrap()
+        .write_all(b"\nmax_prepared_transactions = 2\n")
+        .unwrap();
+    assert!(postgres.stop().await.unwrap());
+    let postgres = Postgres::start(&options, "stagegate").await.unwrap();
+    let server = postgres.connect_options("stagegate");
+    store::pool::migrate(&server).await.unwrap();
+
+    let mut session = PgConnection::connect_with(&server).await.unwrap();
+    sqlx::query("begin").execute(&mut session).await.unwrap();
+    let transaction: String =
+        sqlx::query_scalar("select pg_current_xact_id()::text").fetch_one(&mut session).await.unwrap();
+    sqlx::query("prepare transaction 'forgotten'").execute(&mut session).await.unwrap();
+    session.close().await.unwrap();
+
+    let clock = Clock::fixed("2027-01-15T08:00:00Z".parse::<DateTime<Utc>>().unwrap().into());
+    let worker = Monitor::new(Arc::new(App::new(connect(&server, 1).await, clock.clone())));
+    let holder = until_reported(&clock, &worker, transaction.parse().unwrap()).await.holder;
+    assert_eq!((holder.gid.as_deref(), holder.pid), (Some("forgotten"), None));
+    assert_eq!((holder.database.as_deref(), holder.user.as_deref()), (Some("stagegate"), Some("postgres")));
+    assert!(holder.age.is_some_and(|age| age >= 0.0));
+    postgres.stop().await.unwrap();
 }
 
 #[tokio::test]

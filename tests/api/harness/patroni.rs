@@ -157,20 +157,15 @@ fn start_node(folder: &Path, name: &str, programs: &Path, etcd: u16) -> Node {
     Node { name: name.to_owned(), ports: (port, api), patroni }
 }
 
-/// As the documentation for operators says: a node that is no primary any more loses its connections.
+/// The proxy of the documentation for operators, with the addresses of these nodes.
 fn start_proxy(folder: &Path, port: u16, nodes: &[Node]) -> Child {
-    let servers: Vec<String> = nodes
-        .iter()
-        .map(|Node { name, ports: (postgres, api), .. }| {
-            format!("    server {name} 127.0.0.1:{postgres} check port {api} on-marked-down shutdown-sessions\n")
-        })
-        .collect();
-    let settings = format!(
-        "defaults\n    mode tcp\n    timeout connect 2s\n    timeout client 1h\n    timeout server 1h\n    timeout check 1s\n\
-         listen primary\n    bind 127.0.0.1:{port}\n    option httpchk GET /primary\n    http-check expect status 200\n\
-         \x20   default-server inter 500ms fall 2 rise 1\n{}",
-        servers.concat()
-    );
+    let published = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/haproxy.cfg")).unwrap();
+    let mut settings = published.replace("127.0.0.1:5000", &format!("127.0.0.1:{port}"));
+    for (Node { name, ports: (postgres, api), .. }, address) in nodes.iter().zip(["10.0.0.1", "10.0.0.2"]) {
+        let line = format!("server {name} {address}:5432 check port 8008");
+        assert!(settings.contains(&line), "{line}");
+        settings = settings.replace(&line, &format!("server {name} 127.0.0.1:{postgres} check port {api}"));
+    }
     let file = folder.join("haproxy.cfg");
     fs::write(&file, settings).unwrap();
     let program = if Path::new("/usr/sbin/haproxy").exists() { "/usr/sbin/haproxy" } else { "haproxy" };

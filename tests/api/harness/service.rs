@@ -14,11 +14,10 @@ use stagegate::domain::audit::note::{KeyName, SignerKey};
 use stagegate::http::body::budget::Size;
 use stagegate::http::middleware::Limits;
 use stagegate::http::{AppState, Settings, Surface, jwt, operator_router};
-use stagegate::store::pool;
 use tower::ServiceExt as _;
 
 use super::contract;
-use super::database::TestDb;
+use super::database::{TestDb, connect};
 
 /// A platform key of the test service.
 pub const PLATFORM_KEY: &str = "platform-key-of-the-tests";
@@ -78,7 +77,7 @@ impl Service {
 
     /// Another replica on the same database, with this many connections.
     pub async fn wide_replica(&self, connections: u32) -> Surface {
-        let pool = pool::connect(&self.db.owner, connections).await.unwrap();
+        let pool = connect(&self.db.owner, connections).await;
         router(&Arc::new(App::new(pool, self.clock.clone()).with_audit_keys(audit_keys()))).await
     }
 

@@ -18,6 +18,7 @@ use stagegate::domain::time::Time;
 use stagegate::worker::timers::Timers;
 use stagegate::{ids, store};
 
+use crate::harness::database::connect;
 use crate::harness::service::{PLATFORM_KEY, Service};
 
 /// Who ordered every task.
@@ -83,7 +84,7 @@ impl World {
 
     /// Another replica's worker, with a clock and connections of its own.
     pub async fn replica(&self, clock: &Clock, connections: u32) -> Timers {
-        let pool = store::pool::connect(&self.service.db.owner, connections).await.unwrap();
+        let pool = connect(&self.service.db.owner, connections).await;
         Timers::new(Arc::new(App::new(pool, clock.clone())))
     }
 

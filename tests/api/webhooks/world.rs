@@ -6,9 +6,9 @@ use chrono::TimeDelta;
 use serde_json::{Value, json};
 use sqlx::AssertSqlSafe;
 use stagegate::app::{App, Reach};
-use stagegate::store::pool;
 use stagegate::worker::deliveries::Deliveries;
 
+use crate::harness::database::connect;
 use crate::harness::parties::{Client, Parties, text};
 use crate::harness::receiver::Receiver;
 
@@ -72,7 +72,7 @@ impl World {
     /// Another replica, with connections and a worker of its own.
     pub async fn replica(&self, connections: u32) -> Arc<App> {
         let service = &self.parties.service;
-        let pool = pool::connect(&service.db.owner, connections).await.unwrap();
+        let pool = connect(&service.db.owner, connections).await;
         Arc::new(App::new(pool, service.clock.clone()).with_webhook_reach(Reach::Anywhere))
     }
 
