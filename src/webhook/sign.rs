@@ -1,5 +1,5 @@
-//! How a delivery is signed, in two families: AITasker's own headers, and those of Standard Webhooks, which sign id and time as well. The
-//! README tells receivers how to verify both.
+//! How a delivery is signed, in two families: AITasker's own headers, and those of Standard Webhooks, which sign id and
+//! time as well. `docs/partner.md` tells receivers how to verify both.
 
 use std::fmt;
 

@@ -5,7 +5,9 @@ use std::process::Command;
 use serde_json::Value;
 use spdx::{Expression, ParseMode};
 
-/// Permissive ones. `MPL-2.0` asks for changes to its own files, of which there are none; `CDLA-Permissive-2.0` is that
+use crate::readme::document;
+
+/// Permissive ones, the same as in `deny.toml`. `MPL-2.0` asks for changes to its own files, of which there are none; `CDLA-Permissive-2.0` is that
 /// of the list of certificate authorities.
 const ALLOWED: [&str; 13] = [
     "0BSD",
@@ -38,6 +40,17 @@ fn every_dependency_has_an_allowed_licence() {
     assert!(packages.len() > 50, "only {} packages", packages.len());
     let refused: Vec<String> = packages.iter().filter_map(refusal).collect();
     assert!(refused.is_empty(), "{refused:#?}");
+}
+
+#[test]
+fn cargo_deny_allows_the_same_licences() {
+    let file = document("deny.toml");
+    let (_, list) = file.split_once("\nallow = [\n").unwrap();
+    let (list, _) = list.split_once("\n]").unwrap();
+    let allowed: Vec<&str> = list.lines().filter_map(|line| line.trim().strip_prefix('"')?.split('"').next()).collect();
+    // The library reads exceptions apart; cargo-deny takes them as part of the name.
+    let names: Vec<&str> = allowed.into_iter().filter(|name| !name.contains(" WITH ")).collect();
+    assert_eq!(names, ALLOWED);
 }
 
 #[test]

@@ -1,9 +1,10 @@
-//! README.md: its calls are made and answered as it says, its table of settings is the program's. Every address in it
-//! and in docs/ is one of the contract.
+//! The documents that partners, operators and contributors read. Their calls are made and answered as shown, their addresses
+//! are those of the contract, their links lead somewhere, and the table of settings is that of the program.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
-use std::path::Path;
+use std::path::{Component, Path, PathBuf};
 
 use clap::CommandFactory as _;
 use serde_json::Value;
@@ -12,25 +13,37 @@ use tokio::process::Command;
 
 use crate::harness::process::{Trial, run};
 
-pub fn readme() -> String {
-    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap()
+/// The documents with calls that are made, in this order: later ones use what earlier ones made.
+const WITH_CALLS: [&str; 5] = ["README.md", "docs/partner.md", "docs/buyer-ui.md", "docs/audit.md", "docs/platform.md"];
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The text of a document, by its path from the root.
+pub fn document(path: impl AsRef<Path>) -> String {
+    fs::read_to_string(root().join(path)).unwrap()
 }
 
 #[tokio::test]
-async fn the_calls_of_the_first_five_minutes_are_answered_as_shown() {
-    let readme = readme();
-    let tour = readme.split("<!-- tested -->").nth(1).unwrap();
-    let tour = tour.split("<!-- tested: end -->").next().unwrap();
-    let steps: Vec<(&str, Option<Value>)> = tour.split("```sh\n").skip(1).map(step).collect();
-    assert!(steps.iter().filter(|(_, answer)| answer.is_some()).count() > 4);
+async fn the_calls_in_the_documents_are_answered_as_shown() {
+    let documents: Vec<(&str, String)> = WITH_CALLS.map(|path| (path, document(path))).into();
+    let mut steps = Vec::new();
+    for (path, text) in &documents {
+        let found: Vec<_> = tested(text).flat_map(|part| part.split("```sh\n").skip(1)).map(step).collect();
+        assert!(found.iter().any(|(_, answer)| answer.is_some()), "{path} has no call with an answer");
+        steps.extend(found);
+    }
 
     let trial = Trial::start().await;
     let (known, credentials) = trial.run(&["keys"]).await;
     assert!(known, "{credentials}");
-    // What the tour's first lines do where it is run by hand.
+    // What the README's first lines do where it is run by hand.
     let mut script = format!("set -eu\n{credentials}\nURL={}\n", trial.url);
     for (calls, _) in &steps {
         let calls = calls.replace("./run ", &format!("{} ", env!("CARGO_BIN_EXE_stagegate")));
+        // Nothing new happens, so the call would wait to its end.
+        let calls = calls.replace("&wait=55", "&wait=1");
         let _ = writeln!(script, "{calls}\nprintf '\\036'");
     }
     let folder = trial.data_dir.clone();
@@ -48,6 +61,12 @@ async fn the_calls_of_the_first_five_minutes_are_answered_as_shown() {
         }
     }
     trial.stop().await;
+}
+
+/// The parts of a document whose calls are made.
+fn tested(text: &str) -> impl Iterator<Item = &str> {
+    let parts = text.split("<!-- tested -->").skip(1);
+    parts.map(|part| part.split_once("<!-- tested: end -->").expect("each part is marked to its end").0)
 }
 
 /// The calls of a block, and the JSON that is shown below it before the next one.
@@ -90,19 +109,121 @@ fn the_table_of_settings_is_that_of_the_help() {
     }
     assert!(rows.len() > 20, "only {} settings found", rows.len());
     let table = rows.join("\n");
-    assert!(readme().contains(&table), "README.md should have this table:\n{table}");
+    assert!(document("docs/operations.md").contains(&table), "docs/operations.md should have this table:\n{table}");
 }
 
-/// Markdown that partners and operators read.
-fn documents() -> Vec<(String, String)> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let below = fs::read_dir(root.join("docs")).unwrap().map(|entry| entry.unwrap().path());
-    let files = below.filter(|path| path.extension().is_some_and(|extension| extension == "md"));
-    [root.join("README.md")]
-        .into_iter()
-        .chain(files)
-        .map(|path| (path.file_name().unwrap().display().to_string(), fs::read_to_string(&path).unwrap()))
-        .collect()
+/// The Markdown files at the root and in `docs`, each with its path from the root.
+fn documents() -> Vec<(PathBuf, String)> {
+    let mut found = Vec::new();
+    collect(Path::new(""), &mut found);
+    collect(Path::new("docs"), &mut found);
+    collect(Path::new("benches"), &mut found);
+    assert!(found.len() > 10, "only {} documents found", found.len());
+    found
+}
+
+fn is_markdown(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "md")
+}
+
+fn collect(folder: &Path, found: &mut Vec<(PathBuf, String)>) {
+    for entry in fs::read_dir(root().join(folder)).unwrap() {
+        let entry = entry.unwrap();
+        let path = folder.join(entry.file_name());
+        if is_markdown(&path) {
+            let text = document(&path);
+            found.push((path, text));
+        } else if folder.starts_with("docs") && entry.file_type().unwrap().is_dir() {
+            collect(&path, found);
+        }
+    }
+}
+
+#[test]
+fn the_readme_has_at_most_150_lines() {
+    let lines = document("README.md").lines().count();
+    assert!(lines <= 150, "README.md has {lines} lines: what is for one kind of reader belongs into docs/");
+}
+
+/// The targets of the links in a document, outside of its blocks of code.
+fn links(text: &str) -> impl Iterator<Item = &str> {
+    let prose = text.split("```").step_by(2);
+    let targets = prose.flat_map(|prose| prose.split("](").skip(1).filter_map(|rest| rest.split(')').next()));
+    targets.filter(|target| !target.contains("://"))
+}
+
+/// The file that a link of `document` leads to, by its path from the root, and the anchor in it.
+fn target<'a>(document: &Path, link: &'a str) -> (PathBuf, Option<&'a str>) {
+    let (file, anchor) = link.split_once('#').map_or((link, None), |(file, anchor)| (file, Some(anchor)));
+    if file.is_empty() {
+        return (document.to_owned(), anchor);
+    }
+    let mut path = PathBuf::new();
+    for part in document.parent().unwrap().join(file).components() {
+        if part == Component::ParentDir {
+            path.pop();
+        } else {
+            path.push(part);
+        }
+    }
+    (path, anchor)
+}
+
+/// The anchor that a heading gets where Markdown is shown.
+fn anchor(heading: &str) -> String {
+    let kept = heading.to_lowercase();
+    let kept = kept.chars().filter(|c| c.is_alphanumeric() || " -_".contains(*c));
+    kept.map(|c| if c == ' ' { '-' } else { c }).collect()
+}
+
+fn has_anchor(path: &Path, wanted: &str) -> bool {
+    let text = document(path);
+    let headings = text.split("```").step_by(2).flat_map(str::lines).filter(|line| line.starts_with('#'));
+    headings.map(|line| anchor(line.trim_start_matches('#').trim())).any(|anchor| anchor == wanted)
+}
+
+#[test]
+fn every_link_in_the_documents_leads_somewhere() {
+    let mut broken = Vec::new();
+    for (name, text) in documents() {
+        for link in links(&text) {
+            let (path, anchor) = target(&name, link);
+            let found = root().join(&path).exists() && anchor.is_none_or(|anchor| has_anchor(&path, anchor));
+            if !found {
+                broken.push(format!("{}: {link}", name.display()));
+            }
+        }
+    }
+    assert!(broken.is_empty(), "{broken:#?}");
+}
+
+#[test]
+fn every_document_is_reached_from_the_readme() {
+    let (mut reached, mut next) = (BTreeSet::new(), vec![PathBuf::from("README.md")]);
+    while let Some(path) = next.pop() {
+        if is_markdown(&path) && reached.insert(path.clone()) {
+            next.extend(links(&document(&path)).map(|link| target(&path, link).0));
+        }
+    }
+    for (path, _) in documents() {
+        assert!(reached.contains(&path), "no link leads to {}", path.display());
+    }
+}
+
+#[test]
+fn every_decision_is_named_in_the_crate_documentation() {
+    let page = document("src/lib.rs");
+    let decisions = fs::read_dir(root().join("docs/decisions")).unwrap().map(|entry| entry.unwrap().file_name());
+    for name in decisions.filter(|name| name != "README.md") {
+        assert!(page.contains(&format!("`{}`", name.display())), "src/lib.rs does not name {}", name.display());
+    }
+    let named = page.split('`').filter(|word| is_markdown(Path::new(word)) && !word.contains(' '));
+    for name in named {
+        let found = root().join(name).exists()
+            || root().join("docs/decisions").join(name).exists()
+            || root().join("src").join(name).exists();
+        assert!(found, "src/lib.rs names {name}, which is not there");
+    }
 }
 
 /// The addresses after `prefix` in a text, without query.
@@ -131,7 +252,8 @@ fn every_address_in_the_documents_is_one_of_the_contract() {
         found.any(|(_, operations)| method.is_none_or(|method| operations.get(method.to_lowercase()).is_some()))
     };
     let mut seen = 0;
-    for (name, text) in documents() {
+    for (name, text) in documents().into_iter().filter(|(name, _)| name != Path::new("CHANGELOG.md")) {
+        let name = name.display();
         for path in addresses(&text, "$URL") {
             // The function of the first five minutes, which adds its argument.
             assert!(path == "/api/v1$2" || serves(path, None), "{name}: $URL{path} leads nowhere");

@@ -1,4 +1,5 @@
-//! Whoever receives webhooks: what the README shows them arrives, and its lines in three languages tell a genuine delivery from any other.
+//! Receivers of webhooks: deliveries look as docs/partner.md shows them, and its lines in three languages tell a genuine
+//! delivery from any other.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -24,7 +25,7 @@ use crate::harness::commands::{at, reject, with};
 use crate::harness::parties::{Parties, text};
 use crate::harness::process::run;
 use crate::log::settle;
-use crate::readme::{is_shortened, readme};
+use crate::readme::{document, is_shortened};
 
 mod snippet;
 
@@ -117,10 +118,10 @@ async fn cases(ours: &Secret) -> Vec<(&'static str, Delivery, bool)> {
     ]
 }
 
-/// The README's block of this language in its part about receiving.
+/// The block of this language in docs/partner.md, in its part about receiving.
 fn block(language: &str) -> String {
-    let readme = readme();
-    let (_, part) = readme.split_once("\n## Receiving webhooks\n").unwrap();
+    let page = document("docs/partner.md");
+    let (_, part) = page.split_once("\n### Receiving webhooks\n").unwrap();
     let part = part.split("\n## ").next().unwrap();
     let (_, block) = part.split_once(&format!("```{language}\n")).unwrap();
     block.split_once("```").unwrap().0.to_owned()
@@ -194,7 +195,7 @@ for (const { body, headers } of JSON.parse(process.env.CASES)) {
 
 #[tokio::test]
 async fn the_lines_for_rust_tell_genuine_deliveries_from_others() {
-    assert!(include_str!("receivers/snippet.rs").ends_with(&block("rust")), "README.md has other lines for Rust");
+    assert!(include_str!("receivers/snippet.rs").ends_with(&block("rust")), "docs/partner.md has other lines for Rust");
     let secret = Secret::from_random(&ids::random());
     for (name, delivery, genuine) in cases(&secret).await {
         let verified = snippet::verify(secret.reveal(), delivery.body.as_bytes(), &delivery.headers);
@@ -203,7 +204,7 @@ async fn the_lines_for_rust_tell_genuine_deliveries_from_others() {
 }
 
 #[tokio::test]
-async fn a_delivery_looks_as_the_readme_shows_it() {
+async fn a_delivery_looks_as_the_documentation_shows_it() {
     let secret = Secret::from_random(&ids::random());
     let item = rejection().await;
     let secrets = Secrets { current: &secret, pending: None };

@@ -1,4 +1,4 @@
-//! The README's lines for receivers in Rust, word for word.
+//! The lines of docs/partner.md for receivers in Rust, word for word.
 
 // cargo add standardwebhooks
 use axum::http::HeaderMap;
