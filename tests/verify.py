@@ -1,12 +1,13 @@
 """Checks exports and receipts by the published format alone, sharing no code with the service. verify.py FIELDS KEYS FILE [CHECKPOINT]:
 the answer of `stagegate audit fields`, a file of key lines, what to check, a checkpoint that was kept. Exit code 0: verified, a key signed for it all;
 3: consistent, but signed by nobody or not to the end; 1: not verified."""
-import base64, hashlib, json, sys
+import base64, datetime, hashlib, json, sys
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 sha = lambda *parts: hashlib.sha256(b"".join(parts)).digest()
 node = lambda left, right: sha(b"\1", left, right)
 compact = lambda value: json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 same = lambda one, other: compact(one) == compact(other)  # 1 is not True
+RECEIPT = "actor decision head iss party recorded_at revision revision_digest round seq stage task type".split()
 escape = lambda text: "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 def insist(holds, what):
     if not holds: raise ValueError(what)
@@ -103,9 +104,17 @@ def export(raw, kinds, keys, kept):
     ends, texts = [-1] + [at for at, line in enumerate(lines) if list(line) == ["head", "inclusion", "sha256"]], raw.split(b"\n")
     insist_on_digest = lambda first, last: insist(sha(b"\n".join(texts[first:last + 1]).rpartition(b',"sha256":')[0]).hex() == lines[last]["sha256"], f"digest of line {last + 1}")
     many, trails, ends[0] = "export" in lines[0], [], ("export" in lines[0]) - 1
+    wanted = lines[0].get("export", {"partner": None, "workflow": None, "from": None, "until": None})
+    insist(list(wanted) == ["partner", "workflow", "from", "until"] and (not many or list(lines[0]) == ["export"]), "what was asked for")
+    for time in (wanted["from"], wanted["until"]): insist(time is None or time[-1] == "Z" and datetime.datetime.fromisoformat(time), "a time")
     for before, end in zip(ends, ends[1:]):
         insist_on_digest(before + 1, end)
         trails.append(trail(lines[before + 1:end + 1], kinds, keys, kept))
+    origins = [lines[before + 1]["origin"] for before in ends[:-1]]
+    subjects = [origin.get("task", origin["partner"]) for origin in origins]
+    insist(subjects == sorted(set(subjects)), "trails in another order, or one twice")
+    insist(all(wanted["partner"] in (None, origin["partner"]) for origin in origins), "a trail of another partner")
+    insist(len({lines[end]["inclusion"]["checkpoint"] for end in ends[1:] if lines[end]["inclusion"]}) < 2, "two checkpoints")
     totals = {"trails": len(trails), "entries": sum(last for last, _ in trails), "sha256": lines[-1]["sha256"]}
     insist(same(lines[-1], totals) and len(lines) == ends[-1] + 2 if many else len(lines) == ends[-1] + 1 and len(trails) == 1, "the end")
     insist_on_digest(0, len(lines) - 1)
@@ -116,7 +125,12 @@ def receipt(text, keys):
     key_id = parse(header)["kid"]
     insist(header.decode() == compact({"alg": "EdDSA", "kid": key_id, "typ": "stagegate-receipt+jwt"}) and len(signature) == 64, "header")
     if key_id in keys: keys[key_id].verify(signature, text.rpartition(".")[0].encode())
-    insist(parse(said)["iss"] == key_id.rpartition("+")[0], "issuer")
+    of = parse(said)
+    insist(list(of) == RECEIPT and compact(of).encode() == said and len(unhex(of["head"])) == 32, "not written as receipts are")
+    insist(of["party"] in ("partner", "buyer", "platform", "service") and of["decision"] in (None, "approved", "rejected", "escalated", "returned", "redirected"), "words")
+    insist(type(of["seq"]) is type(of["revision"]) is int and of["seq"] > 0 <= of["revision"], "numbers")
+    insist(bool(of["revision"]) == (of["revision_digest"] is not None), "a revision has a digest")
+    insist(of["iss"] and of["iss"] == key_id.rpartition("+")[0], "issuer")
     return 0 if key_id in keys else 3, "receipt: " + said.decode()
 def verify(kinds, keys, raw, kept=None):
     """The exit code and what there is to say."""

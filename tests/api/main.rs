@@ -15,6 +15,7 @@ mod erasures;
 mod export;
 mod failover;
 mod feed;
+mod fields;
 mod fuzz;
 mod harness;
 mod kills;

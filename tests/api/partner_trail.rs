@@ -33,7 +33,7 @@ async fn types(parties: &Parties) -> Vec<String> {
 }
 
 /// Everything that is recorded, done once.
-async fn play(parties: &Parties) {
+pub async fn play(parties: &Parties) {
     let keys = format!("/api/v1/partners/{}/keys", parties.partner_id);
     let key = parties.platform.call("POST", &keys, &Value::Null).await;
     let path = format!("{keys}/{}", key.body["id"].as_str().unwrap());

@@ -13,6 +13,7 @@
 //! The export of one trail is a header, its entries and an end. An export of many begins with
 //! `{"export":{"partner":…,"workflow":…,"from":…,"until":…}}`, what was asked for or null, has the trails one after the other, and
 //! ends with `{"trails":2,"entries":20,"sha256":"…"}`. A file that ends otherwise is not complete.
+//! Its trails are in the order of their ids, each once, and of the partner that was asked for; their proofs of inclusion have one checkpoint.
 //!
 //! **To check** a trail: its entries as those of a [`super::ProofView`]; `head` must be the `seq` and hash of the last one. If there is an
 //! inclusion proof, its leaf must name this task or partner, `seq` must be one of the entries and `head` that entry's hash; it is

@@ -158,4 +158,4 @@ pub fn partner_view(event: &PartnerEvent, hash: &Hash, viewer: Party) -> Partner
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

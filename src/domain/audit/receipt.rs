@@ -160,8 +160,7 @@ impl Receipt {
         if !key.verifies(&receipt.as_bytes()[..=head.len() + payload.len()], &signature) {
             return Err(Error::Signature);
         }
-        let payload = BASE64URL.decode(payload).map_err(|_| Error::Form)?;
-        let said: Self = serde_json::from_slice(&payload).map_err(|_| Error::Form)?;
+        let said = Self::parse(&BASE64URL.decode(payload).map_err(|_| Error::Form)?)?;
         if said.iss == key.name().as_str() { Ok(said) } else { Err(Error::Issuer) }
     }
 
@@ -175,12 +174,25 @@ impl Receipt {
         let [head, payload, signature] = parts[..] else { return Err(Error::Form) };
         let bytes = |part: &str| BASE64URL.decode(part).map_err(|_| Error::Form);
         let Named { kid } = serde_json::from_slice(&bytes(head)?).map_err(|_| Error::Form)?;
-        let said: Self = serde_json::from_slice(&bytes(payload)?).map_err(|_| Error::Form)?;
+        let said = Self::parse(&bytes(payload)?)?;
         let issuer = kid.rsplit_once('+').ok_or(Error::Form)?.0.to_owned();
+        KeyName::parse(issuer.as_str()).map_err(|_| Error::Form)?;
         if header_of(kid) != head || bytes(signature)?.len() != 64 {
             return Err(Error::Form);
         }
         if said.iss == issuer { Ok(said) } else { Err(Error::Issuer) }
+    }
+
+    /// Reads a payload, which must be the text that [`Receipt::sign`] writes for what it says.
+    fn parse(payload: &[u8]) -> Result<Self, Error> {
+        let said: Self = serde_json::from_slice(payload).map_err(|_| Error::Form)?;
+        let written = serde_json_canonicalizer::to_vec(&said).map_err(|_| Error::Form)?;
+        let has_work = said.revision > 0;
+        if written == payload && said.seq > 0 && has_work == said.revision_digest.is_some() {
+            Ok(said)
+        } else {
+            Err(Error::Form)
+        }
     }
 }
 

@@ -26,9 +26,14 @@ pub(super) fn origin() -> Origin {
 
 /// Seals events with seeds that are their numbers.
 pub(super) fn sealed(events: &[Event]) -> Vec<Sealed> {
-    let mut prev = origin().hash();
+    sealed_as(&origin(), events)
+}
+
+/// The same in the trail of another task.
+pub(super) fn sealed_as(origin: &Origin, events: &[Event]) -> Vec<Sealed> {
+    let mut prev = origin.hash();
     let seal = |event: &Event| {
-        let row = seal(&prev, origin().task_id, event, [u8::try_from(event.seq % 251).unwrap(); 32]);
+        let row = seal(&prev, origin.task_id, event, [u8::try_from(event.seq % 251).unwrap(); 32]);
         prev = row.hash;
         row
     };

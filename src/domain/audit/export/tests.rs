@@ -7,8 +7,11 @@ use super::*;
 use crate::domain::audit::checkpoint::Checkpoint;
 use crate::domain::audit::log::{self, Leaf, Plan, Subject as Logged, Tree};
 use crate::domain::audit::note::{KeyName, SignerKey};
-use crate::domain::audit::sample::{origin, sealed, trail};
+use crate::domain::audit::sample::{origin, sealed, sealed_as, trail};
+use crate::domain::id::TaskId;
 
+mod both;
+mod forged_files;
 mod forgeries;
 
 fn signer() -> SignerKey {
@@ -200,11 +203,12 @@ fn a_thousand_random_changes_of_a_large_export_are_found() {
 
 #[test]
 fn an_export_of_many_says_what_it_has() {
-    let rows = sealed(&trail()[..3]);
     let mut writer = Writer::default();
     let mut lines = vec![writer.opening(&Selection { partner: Some(origin().partner_id), ..Selection::default() })];
-    for _ in 0..2 {
-        lines.push(writer.header(origin().into(), Party::Platform));
+    for id in [1, 9] {
+        let origin = Origin { task_id: TaskId(uuid::Uuid::from_u128(id)), ..origin() };
+        let rows = sealed_as(&origin, &trail()[..3]);
+        lines.push(writer.header(origin.into(), Party::Platform));
         lines.extend(rows.iter().map(|row| writer.entry::<Origin>(row, Party::Platform).unwrap()));
         lines.push(writer.end(Head { seq: 3, hash: rows[2].hash }, None));
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
+use uuid::Uuid;
 
 use super::{DAMAGED, DIGEST, DamagedLine, ENTRY, End, HEADER, Header, OPENING, Opening, Selection, TOTALS, Totals};
 use crate::domain::audit::PartnerOrigin;
@@ -85,6 +86,12 @@ pub enum What {
     /// A trail that was not asked for.
     #[error("a trail of another partner than those that were asked for")]
     Foreign,
+    /// A trail twice, or in another order than exports have.
+    #[error("the trails of an export are in the order of their ids, each once; this one is not")]
+    Unordered,
+    /// Two trails of one file are proven against different checkpoints.
+    #[error("its checkpoint is another than that of the trails before it, and an export has one")]
+    Checkpoints,
     /// The inclusion proof.
     #[error("its proof of inclusion: {0}")]
     Inclusion(#[from] log::Error),
@@ -182,6 +189,10 @@ pub struct Verifier<'t> {
     line: u64,
     whole: Sha256,
     selection: Option<Selection>,
+    /// Whose the trail before was.
+    last: Option<Uuid>,
+    /// The signed checkpoint of the trails so far.
+    checkpoint: Option<String>,
     trail: Option<Trail>,
     counted: (u64, u64),
     is_flawed: bool,
@@ -197,6 +208,8 @@ impl<'t> Verifier<'t> {
             line: 0,
             whole: Sha256::new(),
             selection: None,
+            last: None,
+            checkpoint: None,
             trail: None,
             counted: (0, 0),
             is_flawed: false,
@@ -272,7 +285,7 @@ impl<'t> Verifier<'t> {
                 return if trail.is_flawed {
                     Ok(None)
                 } else {
-                    trail.end(text, self.trusted, &mut self.buffer).map(Some)
+                    trail.end(text, self.trusted, &mut self.checkpoint, &mut self.buffer).map(Some)
                 };
             }
             if !trail.is_flawed {
@@ -296,12 +309,15 @@ impl<'t> Verifier<'t> {
     fn header(&mut self, line: &[u8], text: &[u8]) -> Result<Option<Verified>, What> {
         let header: Header = parse(text, &mut self.buffer)?;
         self.counted.0 += 1;
-        let (chain, kinds, partner) = match &header.origin {
-            TrailOrigin::Task(origin) => (Following::Task(Chain::new(origin)), Event::KINDS, origin.partner_id),
+        let (chain, kinds, partner, id) = match &header.origin {
+            TrailOrigin::Task(origin) => {
+                (Following::Task(Chain::new(origin)), Event::KINDS, origin.partner_id, origin.task_id.0)
+            }
             TrailOrigin::Partner(origin) => {
-                (Following::Partner(Chain::new(origin)), PartnerEvent::KINDS, origin.partner_id)
+                (Following::Partner(Chain::new(origin)), PartnerEvent::KINDS, origin.partner_id, origin.partner_id.0)
             }
         };
+        let before = self.last.replace(id);
         self.trail = Some(Trail {
             header,
             chain,
@@ -316,7 +332,10 @@ impl<'t> Verifier<'t> {
             return Err(What::Format(header.format));
         }
         let wanted = self.selection.as_ref().and_then(|selection| selection.partner);
-        if wanted.is_some_and(|wanted| wanted != partner) { Err(What::Foreign) } else { Ok(None) }
+        if wanted.is_some_and(|wanted| wanted != partner) {
+            return Err(What::Foreign);
+        }
+        if before.is_some_and(|before| before >= id) { Err(What::Unordered) } else { Ok(None) }
     }
 
     fn totals(&mut self, text: &[u8]) -> Result<Option<Verified>, What> {
@@ -347,6 +366,8 @@ impl What {
             | Self::Digest
             | Self::Totals
             | Self::Foreign
+            | Self::Unordered
+            | Self::Checkpoints
             | Self::Inclusion(_)
             | Self::Elsewhere
             | Self::NotIncluded
@@ -416,7 +437,14 @@ impl Trail {
         Ok(())
     }
 
-    fn end(&self, text: &[u8], trusted: &Trusted, buffer: &mut Vec<u8>) -> Result<Verified, What> {
+    /// The end of the trail; `checkpoint` is that of the trails before it.
+    fn end(
+        &self,
+        text: &[u8],
+        trusted: &Trusted,
+        checkpoint: &mut Option<String>,
+        buffer: &mut Vec<u8>,
+    ) -> Result<Verified, What> {
         let End { head, inclusion, sha256 } = parse_closed(text, buffer)?;
         let reached = self.chain.head();
         if reached.seq == 0 {
@@ -430,6 +458,11 @@ impl Trail {
         }
         if let Some(lost) = self.lost.first() {
             return Err(What::Erased(*lost));
+        }
+        if let Some(proof) = &inclusion
+            && *checkpoint.get_or_insert_with(|| proof.checkpoint.clone()) != proof.checkpoint
+        {
+            return Err(What::Checkpoints);
         }
         let logged = match &inclusion {
             Some(proof) => Some(self.logged(proof, trusted)?),

@@ -15,11 +15,11 @@ fn id(n: u128) -> Uuid {
     Uuid::from_u128(0x0199_0000_0000_7000_8000_0000_0000_0000 + n)
 }
 
-fn origin() -> PartnerOrigin {
+pub(in crate::domain::audit) fn origin() -> PartnerOrigin {
     PartnerOrigin { partner_id: PartnerId(id(2)) }
 }
 
-fn trail() -> Vec<PartnerEvent> {
+pub(in crate::domain::audit) fn trail() -> Vec<PartnerEvent> {
     let (key_id, erasure_id) = (KeyId(id(4)), ErasureId(id(5)));
     let key = || WorkflowKey::parse("brand-campaign").unwrap();
     let time = || Some(Time::from_micros(1_795_400_000_123_456));
@@ -52,7 +52,7 @@ fn trail() -> Vec<PartnerEvent> {
 }
 
 /// Seals events with seeds that are their numbers.
-fn sealed(events: &[PartnerEvent]) -> Vec<Sealed> {
+pub(in crate::domain::audit) fn sealed(events: &[PartnerEvent]) -> Vec<Sealed> {
     let mut prev = origin().hash();
     let seal = |event: &PartnerEvent| {
         let row = seal(&prev, origin().partner_id, event, [u8::try_from(event.seq).unwrap(); 32]);

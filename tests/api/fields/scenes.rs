@@ -1,0 +1,187 @@
+//! The tasks of the story. Together they record every type of event with every field that it can have.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use stagegate::app::App;
+use stagegate::worker::erasures::Erasures;
+
+use super::story::Story;
+use crate::harness::commands::{resolve, with};
+use crate::harness::parties::new_id;
+
+/// Plays everything.
+pub async fn play(story: &mut Story) {
+    for (key, definition) in [("w-planted", of_all()), ("w-timed", timed()), ("w-short", short())] {
+        story.parties.register(key, &definition).await;
+    }
+    let task = story.open("opening", "w-planted").await;
+    reviews(story, &task).await;
+    buyer_reviews(story, &task).await;
+    cancellation(story).await;
+    late_buyer(story).await;
+    withdrawal(story).await;
+    let timed = story.open("timed", "w-timed").await;
+    story.wait(&timed, "task.workflow_failed").await;
+    let short = story.open("short", "w-short").await;
+    story.wait(&short, "task.workflow_expired").await;
+    erasure(story).await;
+}
+
+/// The partner reviews and both others can be asked; then the buyer reviews. Clocks are in working time.
+fn of_all() -> Value {
+    let day = json!([{ "from": "00:00", "to": "24:00" }]);
+    let deadline = json!({ "within": "PT900H", "clock": "business" });
+    json!({ "name": "Planted",
+        "calendar": { "time_zone": "UTC", "hours": { "monday": day, "friday": day, "saturday": day, "sunday": day } },
+        "stages": [
+            { "key": "a", "name": "A", "buyer_label": "In A", "quorum": { "approvals": 2, "rejections": 2 },
+              "escalation": { "to": ["buyer", "platform"], "respond_within": "PT900H", "clock": "business" },
+              "on_reject": { "return_to": ["a"] }, "deadline": deadline,
+              "cancellation": { "in_flight": "let_finish", "grace": "PT2H" } },
+            { "key": "b", "name": "B", "buyer_label": "In B", "reviewer": "buyer",
+              "escalation": { "to": ["partner", "platform"] }, "on_reject": { "return_to": ["b", "a"] },
+              "deadline": deadline, "cancellation": { "in_flight": "let_finish", "grace": "PT2H" } } ] })
+}
+
+/// Nobody does anything: a reminder, then a deadline, then another.
+fn timed() -> Value {
+    json!({ "name": "Timed", "stages": [
+        { "key": "a", "name": "A", "buyer_label": "In A",
+          "deadline": { "within": "PT4H", "remind_before": ["PT2H"], "on_timeout": { "action": "escalate", "to": "platform" } },
+          "escalation": { "to": ["platform"], "respond_within": "PT2H", "on_timeout": { "action": "fail" } } } ] })
+}
+
+/// A task that expires, or is withdrawn.
+fn short() -> Value {
+    json!({ "name": "Short", "deadline": { "within": "PT2H" }, "stages": [{ "key": "a", "name": "A", "buyer_label": "In A" }] })
+}
+
+/// Work, with an artifact.
+fn work() -> Value {
+    let artifact =
+        json!({ "name": "<artifact>", "sha256": "a".repeat(64), "url": "https://files.example/a", "size": 7 });
+    json!({ "type": "work_submitted", "summary": "<summary>", "artifacts": [artifact] })
+}
+
+fn feedback(shared: bool) -> Value {
+    let item = json!({ "severity": "<severity>", "anchor": "<anchor>", "text": "<text>" });
+    json!({ "feedback": { "summary": "<feedback>", "share_with_buyer": shared, "items": [item] } })
+}
+
+fn at(kind: &str, (stage, round, revision): (&str, u32, u32)) -> Value {
+    json!({ "type": kind, "stage": stage, "round": round, "revision": revision })
+}
+
+fn rejected(place: (&str, u32, u32), shared: bool) -> Value {
+    with(with(at("stage_rejected", place), &feedback(shared)), &json!({ "return_to": place.0 }))
+}
+
+fn escalated(place: (&str, u32, u32), to: &str) -> Value {
+    with(at("stage_escalated", place), &json!({ "to": to, "reason": "<reason>" }))
+}
+
+/// The answer to the open escalation.
+async fn answered(story: &Story, task: &str, resolution: &str, more: Value) -> Value {
+    let asked = story.parties.task(task).await["escalation"]["seq"].as_u64().unwrap_or(1);
+    with(resolve(asked, resolution, ""), &more)
+}
+
+async fn returned(story: &Story, task: &str) -> Value {
+    answered(story, task, "return", json!({ "advice": "<advice>" })).await
+}
+
+/// The partner reviews stage a, asks both others, rejects and approves.
+async fn reviews(story: &mut Story, task: &str) {
+    story.step(("partner", "first work"), task, work()).await;
+    let update =
+        json!({ "type": "status_updated", "message": "<message>", "percent": 40, "eta": "2027-03-01T00:00:00Z" });
+    story.step(("partner", "update"), task, update).await;
+    story.step(("partner", "hold"), task, json!({ "type": "held", "reason": "<reason>" })).await;
+    story.step(("partner", "resume"), task, json!({ "type": "resumed" })).await;
+    story.step(("partner", "ask the buyer"), task, escalated(("a", 1, 1), "buyer")).await;
+    let advice = returned(story, task).await;
+    story.step(("buyer", "advise the partner"), task, advice).await;
+    story.step(("partner", "ask the platform"), task, escalated(("a", 1, 1), "platform")).await;
+    let over = answered(story, task, "redirect", json!({ "to": "buyer", "advice": "<advice>" })).await;
+    story.step(("platform", "hand over"), task, over).await;
+    let advice = returned(story, task).await;
+    story.step(("buyer", "advise again"), task, advice).await;
+    story.step(("partner", "shared vote"), task, rejected(("a", 1, 1), true)).await;
+    story.step(("partner", "own vote"), task, rejected(("a", 1, 1), false)).await;
+    story.step(("partner", "second work"), task, work()).await;
+    story.step(("partner", "first yes"), task, at("stage_approved", ("a", 2, 2))).await;
+    story.step(("partner", "second yes"), task, at("stage_approved", ("a", 2, 2))).await;
+}
+
+/// The buyer reviews stage b, asks both others, is answered in every way, rejects and approves.
+async fn buyer_reviews(story: &mut Story, task: &str) {
+    story.step(("buyer", "ask the partner"), task, escalated(("b", 1, 2), "partner")).await;
+    let advice = returned(story, task).await;
+    story.step(("partner", "advise the buyer"), task, advice).await;
+    story.step(("buyer", "ask both"), task, escalated(("b", 1, 2), "platform")).await;
+    let over = answered(story, task, "redirect", json!({ "to": "partner", "advice": "<advice>" })).await;
+    story.step(("platform", "hand on"), task, over).await;
+    let no = answered(story, task, "reject", with(feedback(true), &json!({ "return_to": "b" }))).await;
+    story.step(("partner", "reject for the buyer"), task, no).await;
+    story.step(("partner", "third work"), task, work()).await;
+    story.step(("buyer", "the buyer's vote"), task, rejected(("b", 2, 3), false)).await;
+    story.step(("partner", "fourth work"), task, work()).await;
+    story.step(("buyer", "ask once more"), task, escalated(("b", 3, 4), "platform")).await;
+    let no = answered(story, task, "reject", with(feedback(false), &json!({ "return_to": "b" }))).await;
+    story.step(("platform", "reject for the platform"), task, no).await;
+    story.step(("partner", "fifth work"), task, work()).await;
+    story.step(("buyer", "ask at last"), task, escalated(("b", 4, 5), "platform")).await;
+    let yes = answered(story, task, "approve", json!({})).await;
+    story.step(("platform", "approve"), task, yes).await;
+}
+
+/// The buyer cancels while the platform is asked; what partner and platform decide after that is late.
+async fn cancellation(story: &mut Story) {
+    let task = &story.open("cancelled", "w-planted").await;
+    story.step(("partner", "cancelled work"), task, work()).await;
+    story.step(("partner", "last question"), task, escalated(("a", 1, 1), "platform")).await;
+    let open = answered(story, task, "return", json!({ "advice": "<advice>" })).await;
+    let cancel = json!({ "type": "cancellation_requested", "reason": "<reason>" });
+    story.step(("buyer", "cancel"), task, cancel).await;
+    story.late(("platform", "late advice"), task, open.clone()).await;
+    let over = with(open, &json!({ "resolution": "redirect", "to": "buyer" }));
+    story.late(("platform", "late hand-over"), task, over).await;
+    story.late(("partner", "late vote"), task, rejected(("a", 1, 1), true)).await;
+    let artifacts = work()["artifacts"].clone();
+    let told = json!({ "type": "cancellation_acknowledged", "in_flight": "salvaged", "notes": "<notes>", "artifacts": artifacts });
+    story.step(("partner", "acknowledge"), task, told).await;
+}
+
+/// The platform cancels while the buyer reviews; the buyer's vote is late.
+async fn late_buyer(story: &mut Story) {
+    let task = &story.open("late", "w-planted").await;
+    for step in ["late first yes", "late second yes"] {
+        story.step(("partner", step), task, at("stage_approved", ("a", 1, 0))).await;
+    }
+    let cancel = json!({ "type": "cancellation_requested", "reason": "<reason>" });
+    story.step(("platform", "cancel for the buyer"), task, cancel).await;
+    story.late(("buyer", "late buyer"), task, rejected(("b", 1, 0), false)).await;
+}
+
+/// A review that is withdrawn at once.
+async fn withdrawal(story: &mut Story) {
+    let task = &story.open("withdrawn", "w-short").await;
+    let cancel = json!({ "type": "cancellation_requested", "reason": "<reason>", "immediate": true });
+    story.step(("platform", "withdraw"), task, cancel).await;
+}
+
+/// Two reject and share why; then one of them is erased, and what the other said is told again.
+async fn erasure(story: &mut Story) {
+    let task = &story.open("erased", "w-planted").await;
+    story.step(("partner", "stays"), task, rejected(("a", 1, 0), true)).await;
+    story.step(("partner", "goes"), task, rejected(("a", 1, 0), true)).await;
+    let cancel = json!({ "type": "cancellation_requested", "reason": "<reason>", "immediate": true });
+    story.step(("platform", "close"), task, cancel).await;
+    let parties = &story.parties;
+    let request = json!({ "id": new_id(), "party": "partner", "partner_id": parties.partner_id, "actor_id": "<goes/id>", "reason": "x" });
+    assert_eq!(parties.platform.call("POST", "/api/v1/erasures", &request).await.status, 202);
+    parties.pass(1);
+    let app = App::new(parties.service.db.pool.clone(), parties.service.clock.clone());
+    Erasures::with_window(Arc::new(app), 500).run_due().await.unwrap();
+}

@@ -1,0 +1,81 @@
+//! What the doors show that do not show events, and what no event has.
+
+/// Fields whose values can be searched for as they are.
+pub const BY_VALUE: [&str; 4] = ["command_id", "credential_id", "data.definition", "data.workflow"];
+
+/// The marks that stand at a door at all: the door, the field of a step, and the steps. For whom, the table says. Problems show none.
+pub const SHOWN: &[(&str, &str, &[&str])] = &[
+    ("inbox", "data.workflow", &[]),
+    ("inbox", "title", &["opening", "cancelled", "late", "withdrawn", "timed", "short", "erased"]),
+    ("status", "message", &["update"]),
+    // A hold's reason; and the question, where the buyer is asked. One that is handed over is asked in the words of the advice.
+    ("status", "reason", &["hold", "ask the buyer"]),
+    ("status", "advice", &["hand over", "advise the buyer"]),
+    // The work that the buyer is asked about.
+    ("status", "summary", WORKS),
+    ("status", "artifact", WORKS),
+    ("task", "data.workflow", &[]),
+    ("task", "title", &["opening", "cancelled", "late", "withdrawn", "timed", "short", "erased"]),
+    ("task", "metadata", &["opening", "cancelled", "late", "withdrawn", "timed", "short", "erased"]),
+    ("task", "message", &["update"]),
+    ("task", "reason", &["hold", "cancel", "cancel for the buyer"]),
+    ("task", "reason", &["ask the buyer", "ask the platform", "ask the partner", "ask both"]),
+    ("task", "reason", &["ask once more", "ask at last", "last question"]),
+    ("task", "advice", &["hand over", "hand on", "advise the partner", "advise again", "advise the buyer"]),
+    ("task", "summary", WORKS),
+    ("task", "summary", &["cancelled work"]),
+    ("task", "artifact", WORKS),
+    ("task", "artifact", &["cancelled work"]),
+    // Who handed in work, and whose vote stands while others are waited for.
+    ("task", "id", WORKS),
+    ("task", "id", VOTES),
+    ("task", "name", WORKS),
+    ("task", "name", VOTES),
+    ("task", "role", WORKS),
+    ("task", "role", VOTES),
+    ("task", "feedback", REJECTIONS),
+    ("task", "severity", REJECTIONS),
+    ("task", "anchor", REJECTIONS),
+    ("task", "text", REJECTIONS),
+];
+
+/// What a party does not read although the door shows it to others: the inbox has tasks that wait on the party.
+pub const LESS: &[(&str, &str, &str, &[&str])] = &[
+    ("inbox", "buyer", "title", &["cancelled", "withdrawn", "timed", "short", "erased"]),
+    ("inbox", "platform", "title", &["late", "withdrawn", "timed", "short", "erased"]),
+];
+
+const WORKS: &[&str] = &["first work", "second work", "third work", "fourth work", "fifth work"];
+const VOTES: &[&str] = &["cancelled work", "shared vote", "first yes", "late first yes", "stays"];
+const REJECTIONS: &[&str] =
+    &["shared vote", "own vote", "reject for the buyer", "the buyer's vote", "reject for the platform", "stays"];
+
+/// What a party reads at a door beside what the table lets it read in the trail: the buyer, the work that it is asked about.
+pub const MORE: &[(&str, &str, &str, &[&str])] =
+    &[("status", "buyer", "summary", WORKS), ("status", "buyer", "artifact", WORKS)];
+
+/// Fields that events of these types never have.
+pub const ABSENT: &[(&[&str], &[&str])] = &[
+    // What the service does by itself nobody sent.
+    (
+        &[
+            "task.deadline_passed",
+            "task.deadline_reminded",
+            "task.review_withdrawn",
+            "task.stage_entered",
+            "task.workflow_cancelled",
+            "task.workflow_completed",
+            "task.workflow_expired",
+            "task.workflow_failed",
+        ],
+        &["actor.id", "actor.name", "actor.role", "command_id", "credential_id", "note", "occurred_at"],
+    ),
+    // These bodies have no actor, and are no commands.
+    (
+        &["task.opened", "task.personal_data_erased"],
+        &["actor.id", "actor.name", "actor.role", "command_id", "note", "occurred_at"],
+    ),
+    (&["task.opened"], &["round", "stage"]),
+    // A decision follows the vote or the call that was sent, which has these.
+    (&["task.stage_approved", "task.stage_rejected"], &["command_id", "note", "occurred_at"]),
+];
