@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use crate::domain::workflow::{Parsed, Workflow};
-use crate::http::body::strict;
+use crate::json::strict;
 use crate::terminal::say;
 
 mod audit;

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use chrono::Utc;
 
-use crate::domain::time::Time;
+use crate::domain::values::time::Time;
 
 /// Tells the time, in whole microseconds: the machine's, or one that a test sets.
 #[derive(Clone, Debug, Default)]

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use crate::config::Secret;
 use crate::domain::audit::{Broken, Head, ProofView};
-use crate::domain::party::Party;
+use crate::domain::values::party::Party;
 use crate::ids;
 use crate::terminal::say;
 use crate::trial::{Credentials, WORKFLOW};

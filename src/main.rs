@@ -9,16 +9,25 @@ use std::time::Duration;
 
 use clap::Parser as _;
 use sqlx::postgres::PgConnectOptions;
-use stagegate::app::{App, Reach, log};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{oneshot, watch};
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+use stagegate::app::audit::transparency_log;
+use stagegate::app::{App, Reach};
 use stagegate::clock::Clock;
 use stagegate::config::{
     Audit, Cli, Command, Database, Db, Demo, Keys, Limits, Migrate, Openapi, Secret, Serve, Workflow,
 };
 use stagegate::domain::audit::note::{KeyName, SignerKey, VerifierKey};
 use stagegate::embedded::{self, Postgres};
-use stagegate::http::server::{self, Drained};
-use stagegate::http::{self, AppState, jwt, listener, middleware, openapi};
-use stagegate::store::{horizon, pool};
+use stagegate::http::auth::jwt;
+use stagegate::http::serve::server::{self, Drained};
+use stagegate::http::serve::{listener, middleware};
+use stagegate::http::{self, AppState, openapi};
+use stagegate::store::db::{connect, horizon};
 use stagegate::worker::checkpoints::{self, Checkpoints};
 use stagegate::worker::clocks::{self, Clocks};
 use stagegate::worker::deliveries::{self, Deliveries};
@@ -28,11 +37,6 @@ use stagegate::worker::supervisor::Supervisor;
 use stagegate::worker::timers::{self, Timers};
 use stagegate::worker::watchers::Watchers;
 use stagegate::{check, demo, ids, telemetry, terminal, trial};
-use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{oneshot, watch};
-use tokio::task::JoinHandle;
-use tokio::time::Instant;
 
 /// Decisions are many small allocations: with this one they take a sixth less of the service's processor time.
 #[cfg(feature = "mimalloc")]
@@ -177,9 +181,9 @@ async fn serve_on(
     let audit_keys = open_audit_keys(audit_keys, is_trial, &settings.database)?;
     let prepared = async {
         if settings.migrate {
-            pool::migrate(&database.options).await?;
+            connect::migrate(&database.options).await?;
         }
-        pool::connect(&database.options, settings.pool_size).await
+        connect::connect(&database.options, settings.pool_size).await
     };
     let pool = tokio::select! {
         pool = prepared => pool?,
@@ -237,7 +241,7 @@ fn announce(listeners: &Listeners, trial: Option<&trial::Credentials>) -> Result
     let mut out = std::io::stdout();
     let address = listeners.callers.local_addr()?;
     if let Some(operators) = &listeners.operators {
-        writeln!(out, "stagegate shows metrics at http://{}{}", operators.local_addr()?, http::metrics::PATH)?;
+        writeln!(out, "stagegate shows metrics at http://{}{}", operators.local_addr()?, http::serve::metrics::PATH)?;
     }
     writeln!(out, "stagegate {} listens on http://{address}", env!("CARGO_PKG_VERSION"))?;
     if let Some(trial) = trial {
@@ -300,7 +304,7 @@ fn start_workers(settings: &Serve, app: &Arc<App>, state: &AppState) -> Supervis
     if settings.webhooks.deliveries {
         start!(deliveries, Deliveries::new(Arc::clone(app)));
     }
-    if log::require_key(app).is_ok() {
+    if transparency_log::require_key(app).is_ok() {
         start!(checkpoints, Checkpoints::new(Arc::clone(app)));
     }
     supervisor
@@ -322,7 +326,7 @@ fn open_audit_keys(
     (signer, old): (Option<SignerKey>, Vec<VerifierKey>),
     is_trial: bool,
     database: &Database,
-) -> Result<log::Keys, Failure> {
+) -> Result<transparency_log::Keys, Failure> {
     let signer = match signer {
         None if is_trial => Some(trial::audit_key(&database.data_dir())?),
         signer => signer,
@@ -332,7 +336,7 @@ fn open_audit_keys(
             "no STAGEGATE_AUDIT_KEY: there are no checkpoints and no receipts; `stagegate keys --new` makes a key"
         );
     }
-    Ok(log::Keys::new(signer, old))
+    Ok(transparency_log::Keys::new(signer, old))
 }
 
 fn http_settings(settings: &Serve) -> http::Settings {
@@ -351,7 +355,7 @@ fn http_settings(settings: &Serve) -> http::Settings {
             body: settings.limits.body_timeout,
             ..middleware::Limits::default()
         },
-        body_memory: http::body::budget::Size(settings.limits.body_memory << 20),
+        body_memory: http::input::body::budget::Size(settings.limits.body_memory << 20),
     }
 }
 
@@ -378,7 +382,7 @@ enum Source {
 impl Source {
     fn of(database: &Database) -> Result<Self, Failure> {
         match database.url() {
-            Some(url) => Ok(Self::Server(Box::new(pool::parse_url(url.expose())?))),
+            Some(url) => Ok(Self::Server(Box::new(connect::parse_url(url.expose())?))),
             None if database.may_be_private() => Ok(Self::Private),
             None => Err("DATABASE_URL is required here: postgres://user:password@host/database".into()),
         }
@@ -430,8 +434,8 @@ async fn migrate(settings: &Migrate) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-async fn migrate_opened(options: &PgConnectOptions, restored: bool) -> Result<(), pool::Error> {
-    pool::migrate(options).await?;
+async fn migrate_opened(options: &PgConnectOptions, restored: bool) -> Result<(), connect::Error> {
+    connect::migrate(options).await?;
     if restored {
         let epoch = horizon::begin_epoch(options, Clock::system().now()).await?;
         tracing::info!(epoch, "the restored database begins another epoch");
@@ -492,8 +496,8 @@ async fn scratch(migrations: Option<&Path>, database: &Database, run: &[String])
     };
     let postgres = Postgres::start(&options, DATABASE).await?;
     match migrations {
-        Some(folder) => pool::migrate_from(folder, &postgres.connect_options(DATABASE)).await?,
-        None => pool::migrate(&postgres.connect_options(DATABASE)).await?,
+        Some(folder) => connect::migrate_from(folder, &postgres.connect_options(DATABASE)).await?,
+        None => connect::migrate(&postgres.connect_options(DATABASE)).await?,
     }
     let (program, arguments) = run.split_first().ok_or("no command")?;
     let mut command = tokio::process::Command::new(program);

@@ -16,11 +16,11 @@ use uuid::Uuid;
 
 use crate::app::{self, App, Caller, partners, workflows};
 use crate::config::Secret;
-use crate::domain::api_key::ApiKey;
 use crate::domain::audit::note::{KeyName, SignerKey};
-use crate::domain::id::{CredentialId, WorkflowKey};
-use crate::domain::text::Name;
-use crate::domain::time::Time;
+use crate::domain::partner::api_key::ApiKey;
+use crate::domain::values::id::{CredentialId, WorkflowKey};
+use crate::domain::values::text::Name;
+use crate::domain::values::time::Time;
 use crate::ids;
 use crate::terminal::{escaped, say};
 
@@ -28,7 +28,7 @@ use crate::terminal::{escaped, say};
 pub const WORKFLOW: &str = "brand-campaign";
 
 /// Its definition.
-pub const DEFINITION: &str = include_str!("../tests/fixtures/brand-campaign.json");
+pub const DEFINITION: &str = crate::domain::workflow::EXAMPLE;
 
 /// How long a buyer's token is good. It is made anew at every start.
 const TOKEN_LIFE_SECONDS: i64 = 365 * 24 * 60 * 60;

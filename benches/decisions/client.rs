@@ -6,9 +6,8 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use uuid::Uuid;
 
-use stagegate::ids;
-
 use crate::Failure;
+use stagegate::ids;
 
 /// What a refusal under load says in `Retry-After`.
 const RETRY_AFTER: Duration = Duration::from_secs(1);

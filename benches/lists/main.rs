@@ -17,13 +17,14 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, TimeDelta, Utc};
 use clap::Parser;
 use serde_json::{Value, json};
+use tower::ServiceExt as _;
+
 use stagegate::app::App;
 use stagegate::clock::Clock;
 use stagegate::embedded::{self, Postgres};
 use stagegate::http::{AppState, Settings, Surface};
-use stagegate::store::pool;
+use stagegate::store::db::connect;
 use stagegate::{config, ids};
-use tower::ServiceExt as _;
 
 const PLATFORM_KEY: &str = "platform-key-of-the-benchmark";
 
@@ -143,8 +144,8 @@ fn median(mut values: Vec<f64>) -> f64 {
 impl Service {
     async fn start(postgres: &Postgres, database: &str, clock: &Clock) -> Result<Self, Failure> {
         let options = postgres.connect_options(database);
-        pool::migrate(&options).await?;
-        let app = Arc::new(App::new(pool::connect(&options, 2).await?, clock.clone()));
+        connect::migrate(&options).await?;
+        let app = Arc::new(App::new(connect::connect(&options, 2).await?, clock.clone()));
         let settings = Settings { platform_keys: vec![PLATFORM_KEY.into()], ..Settings::default() };
         let router = Surface::new(AppState::new(app, settings).await?);
         let mut service = Self { router, partner_id: String::new(), partner_key: String::new() };

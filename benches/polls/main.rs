@@ -17,6 +17,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
+
 use stagegate::embedded::{self, Postgres};
 use stagegate::{config, ids};
 

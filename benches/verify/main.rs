@@ -10,13 +10,13 @@ use std::io::Write as _;
 use std::time::Instant;
 
 use serde_json::{Value, json};
-use stagegate::check;
+
 use stagegate::domain::audit::export::{Trusted, Writer};
 use stagegate::domain::audit::{Head, Origin, Subject as _, seal};
-use stagegate::domain::event::Event;
-use stagegate::domain::id::{BuyerId, PartnerId, TaskId};
-use stagegate::domain::party::Party;
-use stagegate::ids;
+use stagegate::domain::task::event::Event;
+use stagegate::domain::values::id::{BuyerId, PartnerId, TaskId};
+use stagegate::domain::values::party::Party;
+use stagegate::{check, ids};
 
 /// The program's own.
 #[cfg(feature = "mimalloc")]

@@ -20,10 +20,11 @@ use std::time::{Duration, Instant};
 
 use clap::Parser;
 use serde_json::{Value, json};
-use stagegate::embedded::{self, Postgres};
-use stagegate::{config, ids};
 use tokio::time::{interval, timeout};
 use uuid::Uuid;
+
+use stagegate::embedded::{self, Postgres};
+use stagegate::{config, ids};
 
 use self::client::{Connection, message};
 use self::cpu::Processes;

@@ -1,71 +1,7 @@
-//! The trail of a task, as each party may see it.
+//! Trails as their readers see them, and what proves them: proofs, receipts, the log, exports.
 
-use uuid::Uuid;
-
-use crate::domain::audit::log::Subject;
-use crate::domain::audit::{self, EntryView, Origin, ProofView, Sealed};
-use crate::domain::id::TaskId;
-use crate::store;
-use crate::store::events::Stored;
-
-use super::{App, Caller, Error, log, tasks};
-
-pub use crate::store::Bounded;
-
-/// How many rows are read at a time where a whole trail is wanted.
-pub(super) const CHUNK: u32 = 1_000;
-/// Beyond every `seq`: the database counts with a sign.
-pub(super) const MAX: u64 = i64::MAX.unsigned_abs();
-
-/// Up to `limit` entries after `after`, oldest first, and no more than a page's bytes.
-pub async fn get_task_audit(
-    app: &App,
-    caller: &Caller,
-    id: TaskId,
-    after: u64,
-    limit: u32,
-) -> Result<Bounded<EntryView>, Error> {
-    let task = tasks::find_visible(app, caller, id).await?;
-    let rows = store::events::list(&app.pool, task.id(), after, limit).await?;
-    Ok(rows.map(|row| audit::view_stored(&row.event, &row.sealed, caller.party())))
-}
-
-/// What it takes to check the whole trail offline.
-pub async fn get_task_audit_proof(app: &App, caller: &Caller, id: TaskId) -> Result<ProofView, Error> {
-    let task = tasks::find_visible(app, caller, id).await?;
-    let _share = app.shares.long_reads.take(caller)?;
-    let origin = Origin { task_id: id, partner_id: task.identity.partner_id, buyer_id: task.identity.buyer_id };
-    // Before the rows, so that the trail goes as far as the log at least.
-    let signed = log::find_for_export(app, None).await?;
-    let rows = whole(id.0, |after| store::events::list_stored(&app.pool, id, after, MAX, CHUNK)).await?;
-    let proof = audit::proof(&origin, &rows, caller.party());
-    let proof = proof.map_err(|_| Error::impossible("a trail that cannot be read"))?;
-    let inclusion = match signed {
-        Some(signed) => log::prove(app, &signed, Subject::Task(id), None).await?,
-        None => None,
-    };
-    Ok(ProofView { inclusion, ..proof })
-}
-
-/// A whole trail, read in pages of [`CHUNK`] rows or less: `page` gives what follows a `seq`. A row that is not what
-/// was written is an error.
-pub(super) async fn whole<F>(id: Uuid, page: impl Fn(u64) -> F) -> Result<Vec<Sealed>, Error>
-where
-    F: Future<Output = Result<Vec<Stored>, store::Error>>,
-{
-    let (mut rows, mut after, mut gap) = (Vec::new(), 0, None);
-    loop {
-        let page = page(after).await?;
-        if page.is_empty() {
-            return Ok(rows);
-        }
-        for row in page {
-            gap = gap.or((row.seq != after + 1).then_some(after + 1));
-            if row.flaw.is_some() {
-                return Err(Error::TrailDamaged(id, gap.unwrap_or(row.seq)));
-            }
-            after = row.seq;
-            rows.push(row.sealed);
-        }
-    }
-}
+pub mod export;
+pub mod partner_trail;
+pub mod receipts;
+pub mod trail;
+pub mod transparency_log;

@@ -10,33 +10,33 @@ use chrono::TimeDelta;
 use sha2::{Digest as _, Sha256};
 
 use crate::domain::audit::{self, Sealed};
-use crate::domain::command::{Command, PersonalDataErased};
-use crate::domain::decide;
-use crate::domain::erasure::{Plan, Scope};
-use crate::domain::event::Event;
-use crate::domain::id::{ActorId, ErasureId, PartnerId, TaskId};
-use crate::domain::partner_event::{Author, PartnerFact};
-use crate::domain::party::{ActorRef, Party, Source};
-use crate::domain::refusal::Refusal;
-use crate::domain::text::Prose;
-use crate::domain::unreadable::Unreadable;
-use crate::ids;
-use crate::store;
+use crate::domain::partner::event::{Author, PartnerFact};
+use crate::domain::task::command::{Command, PersonalDataErased};
+use crate::domain::task::decide;
+use crate::domain::task::erasure::{Plan, Scope};
+use crate::domain::task::event::Event;
+use crate::domain::task::refusal::Refusal;
+use crate::domain::task::unreadable::Unreadable;
+use crate::domain::values::id::{ActorId, ErasureId, PartnerId, TaskId};
+use crate::domain::values::party::{ActorRef, Party, Source};
+use crate::domain::values::text::Prose;
 use crate::store::erasures::{Erase, New, Window};
-use crate::store::transitions::{Outcome, Save};
+use crate::store::tasks::transitions::{Outcome, Save};
+use crate::{ids, store};
 
-use super::commands::MAX_ATTEMPTS;
+use super::audit::partner_trail::{append, until_settled};
 use super::digest::Digest;
-use super::partner_trail::{append, until_settled};
-use super::tasks::{self, Loaded};
-use super::{App, Caller, Error, partners, skew, trails};
+use super::operations::clock_skew;
+use super::tasks::commands::MAX_ATTEMPTS;
+use super::tasks::{self, Loaded, replay};
+use super::{App, Caller, Error, partners};
 
 pub use crate::store::erasures::{Progress, Record, State};
 
 /// How long an erasure waits before it begins: a command that was decided on before the request is written within ten
 /// seconds, or not at
 /// all, and the clocks of two replicas that work are at most this much further apart.
-pub const SETTLE: TimeDelta = TimeDelta::seconds(10 + 2 * skew::MOST.num_seconds());
+pub const SETTLE: TimeDelta = TimeDelta::seconds(10 + 2 * clock_skew::MOST.num_seconds());
 
 /// The pause before a task whose row is locked is tried again.
 const LOCKED_PAUSE: Duration = Duration::from_millis(20);
@@ -250,7 +250,7 @@ async fn plan(app: &App, erasure: &Record, scope: &Scope, task: &Loaded) -> Resu
 /// The whole trail up to the version that was read.
 async fn trail(app: &App, task: &Loaded) -> Result<Vec<(Event, Sealed)>, Error> {
     let version = task.snapshot().task.version();
-    let rows = trails::read_between(app, task.id(), 1, version).await?;
+    let rows = replay::read_between(app, task.id(), 1, version).await?;
     Ok(rows.into_iter().map(|row| (row.event, row.sealed)).collect())
 }
 
@@ -271,12 +271,12 @@ async fn record_once(
     fact: PartnerFact,
 ) -> Result<(), Error> {
     let attempt = || async {
-        let end = store::partner_events::find_end(&app.pool, partner).await?.ok_or(Error::NotFound)?;
+        let end = store::audit::partner_events::find_end(&app.pool, partner).await?.ok_or(Error::NotFound)?;
         if store::erasures::is_recorded(&app.pool, partner, fact.kind(), erasure).await? {
             return Ok(Some(()));
         }
         let append = append(app, author, (partner, Some(&end)), vec![fact.clone()]);
-        Ok(store::partner_events::insert(&app.pool, &append).await?.then_some(()))
+        Ok(store::audit::partner_events::insert(&app.pool, &append).await?.then_some(()))
     };
     until_settled(app, partner, attempt).await
 }

@@ -21,27 +21,29 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::domain::audit;
-use crate::domain::decide::Snapshot;
 use crate::domain::feed::{Item, Told, UnreadableEvent, WebhookDisabled};
-use crate::domain::id::TaskId;
-use crate::domain::pace::Course;
-use crate::domain::party::Party;
-use crate::domain::status::Status;
-use crate::domain::unreadable::Unreadable;
+use crate::domain::task::decide::Snapshot;
+use crate::domain::task::forecast::Course;
+use crate::domain::task::status::Status;
+use crate::domain::task::unreadable::Unreadable;
+use crate::domain::values::id::TaskId;
+use crate::domain::values::party::Party;
 use crate::domain::webhook::Owner;
 use crate::store;
-use crate::store::events::Record;
+use crate::store::db::horizon::find_horizon;
 use crate::store::feed::{Item as Row, Notice};
-use crate::store::horizon::find_horizon;
+use crate::store::tasks::events::Record;
 
 use self::tail::Woken;
-use super::tasks::Loaded;
-use super::{App, Caller, Error, pace, tasks, trails, webhooks};
+use super::status::forecast;
+use super::tasks::{self, Loaded, replay};
+use super::webhooks::endpoints;
+use super::{App, Caller, Error};
 
 pub mod tail;
 
+pub use crate::store::db::horizon::Transaction;
 pub use crate::store::feed::Position;
-pub use crate::store::horizon::Transaction;
 
 /// How many rows of trails are folded for a page; more only where one task alone has more.
 const FOLDED: u64 = 5_000;
@@ -67,7 +69,7 @@ pub async fn list_events(
     limit: usize,
     wait: Duration,
 ) -> Result<Page, Error> {
-    let owner = webhooks::owner(caller).ok_or(Error::NotFound)?;
+    let owner = endpoints::owner(caller).ok_or(Error::NotFound)?;
     let until = Instant::now() + wait;
     let _share = if wait.is_zero() { None } else { Some(app.shares.feed_waits.take(caller)?) };
     let (mut horizon, mut follower) = (find_horizon(&app.pool).await?, None);
@@ -223,7 +225,7 @@ async fn told(
     let version = (partner, &task.identity.workflow);
     // When an event was recorded that the reader may not see must not show in the status either.
     let at = audit::view(event, None, party).recorded_at.unwrap_or(status.updated_at);
-    let status = pace::told(app, version, (status, &course), at).await?;
+    let status = forecast::told(app, version, (status, &course), at).await?;
     Ok(Told::new((task.id(), partner), (event, &record.sealed), status, party))
 }
 
@@ -265,7 +267,7 @@ async fn presents(app: &App, items: &[Row], tasks: &Tasks) -> Result<Presents, E
                 presents.insert((*id, last), Ok((present.status.clone(), Course::of(&present.task))));
             }
         };
-        match trails::fold(app, (*id, &task.workflow), *until, &mut after).await {
+        match replay::fold(app, (*id, &task.workflow), *until, &mut after).await {
             Ok(_) => {}
             Err(error) if error.is_outage() => return Err(error),
             Err(error) => presents.extend(wanted.iter().map(|last| ((*id, *last), Err(error.clone())))),

@@ -7,14 +7,13 @@ use std::time::Duration;
 
 use moka::future::Cache;
 
-use crate::domain::api_key::{ApiKey, KeyHash};
-use crate::domain::id::{KeyId, PartnerId};
-use crate::domain::partner_event::{self, PartnerFact};
-use crate::domain::text::Name;
-use crate::ids;
-use crate::store;
+use crate::domain::partner::api_key::{ApiKey, KeyHash};
+use crate::domain::partner::event::{self, PartnerFact};
+use crate::domain::values::id::{KeyId, PartnerId};
+use crate::domain::values::text::Name;
+use crate::{ids, store};
 
-use super::partner_trail::{append, until_settled};
+use super::audit::partner_trail::{append, until_settled};
 use super::{App, Caller, Error};
 
 pub use crate::store::partners::{Key, Partner};
@@ -74,7 +73,7 @@ pub async fn create_partner_key(app: &App, caller: &Caller, partner_id: PartnerI
     let (author, hint) = (caller.author(), secret.hint().to_owned());
     let attempt = || async {
         let (keys, end) = store::partners::count_keys(&app.pool, partner_id).await?.ok_or(Error::NotFound)?;
-        partner_event::may_have_another_key(keys.valid, keys.all).map_err(Error::Rejected)?;
+        event::may_have_another_key(keys.valid, keys.all).map_err(Error::Rejected)?;
         let made = PartnerFact::KeyCreated { key_id: id, hint: hint.clone() };
         let append = append(app, &author, (partner_id, Some(&end)), vec![made]);
         let created_at = append.end().latest.recorded_at;

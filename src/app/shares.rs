@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::domain::id::{BuyerId, PartnerId};
+use crate::domain::values::id::{BuyerId, PartnerId};
 
 use super::{Caller, Error};
 
@@ -180,8 +180,8 @@ pub(super) struct AllTaken(pub(super) Resource);
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::id::{CredentialId, KeyId};
-    use crate::domain::time::Time;
+    use crate::domain::values::id::{CredentialId, KeyId};
+    use crate::domain::values::time::Time;
     use crate::ids;
 
     fn buyer() -> Caller {

@@ -5,25 +5,30 @@ use std::sync::Arc;
 use tracing::Instrument as _;
 
 use crate::domain::audit::Hash;
-use crate::domain::decide::{self, Opening, Snapshot, Transition};
-use crate::domain::event::WorkflowRef;
-use crate::domain::id::{BuyerId, PartnerId, TaskId, WorkflowKey};
-use crate::domain::party::{Party, Sender};
-use crate::domain::text::Name;
-use crate::domain::time::Time;
-use crate::domain::unreadable::{ListedTask, Unreadable, UnreadableTask};
-use crate::domain::view::{Identity, Reader, TaskView};
+use crate::domain::task::decide::{self, Opening, Snapshot, Transition};
+use crate::domain::task::event::WorkflowRef;
+use crate::domain::task::unreadable::{ListedTask, Unreadable, UnreadableTask};
+use crate::domain::task::view::{Identity, Reader, TaskView};
+use crate::domain::values::id::{BuyerId, PartnerId, TaskId, WorkflowKey};
+use crate::domain::values::party::{Party, Sender};
+use crate::domain::values::text::Name;
+use crate::domain::values::time::Time;
 use crate::domain::workflow::Workflow;
-use crate::ids;
-use crate::store;
 use crate::store::tasks::Record;
-use crate::store::transitions::{Open, Outcome, Written, insert_opened};
+use crate::store::tasks::transitions::{Open, Outcome, Written, insert_opened};
+use crate::{ids, store};
 
 use super::digest::Digest;
-use super::statuses::{AtLeast, Status, caught_up};
-use super::{App, Caller, Error, pace, statuses, workflows};
+use super::status::{self, AtLeast, Status, caught_up, forecast};
+use super::{App, Caller, Error, workflows};
 
-pub use crate::store::lists::{After as OpenedAfter, Filter};
+pub use crate::store::tasks::lists::{After as OpenedAfter, Filter};
+
+pub mod commands;
+pub mod inbox;
+pub(in crate::app) mod replay;
+pub mod timers;
+pub(in crate::app) mod write_cache;
 
 /// A task read for deciding or showing, with the definition that it is pinned to.
 #[derive(Clone, Debug)]
@@ -144,7 +149,7 @@ pub async fn open_task(app: &Arc<App>, sender: Sender, new: NewTask) -> Result<(
 }
 
 fn same(app: &App, found: &Loaded, new: &NewTask) -> Result<TaskView, Error> {
-    let standing = super::commands::Standing::new(&found.workflow, found.snapshot(), Party::Platform);
+    let standing = self::commands::Standing::new(&found.workflow, found.snapshot(), Party::Platform);
     if !new.digest.is(&found.open_digest) {
         return Err(Error::TaskExists(Box::new(standing)));
     }
@@ -228,7 +233,7 @@ pub async fn list_tasks(
     limit: u32,
 ) -> Result<Vec<(OpenedAfter, ListedTask)>, Error> {
     let filter = Filter { partner_id: caller.partner_id().or(filter.partner_id), ..filter };
-    let records = store::lists::list(&app.pool, filter, after, limit).await?;
+    let records = store::tasks::lists::list(&app.pool, filter, after, limit).await?;
     let mut views = Vec::with_capacity(records.len());
     for (place, record) in records {
         views.push((place, listed(app, caller, (place.task_id, record)).await?));
@@ -259,7 +264,7 @@ pub async fn get_task_status(
     id: TaskId,
     at_least: AtLeast,
 ) -> Result<Arc<Status>, Error> {
-    let status = statuses::newest(app, id, at_least.version()).await?;
+    let status = status::newest(app, id, at_least.version()).await?;
     if !may_see(caller, status.model.partner_id, status.buyer_id) {
         return Err(Error::NotFound);
     }
@@ -273,7 +278,7 @@ pub async fn get_task_status(
 
 /// The body of an answer with this status now.
 pub async fn answer_status(app: &App, status: &Status) -> String {
-    pace::answer(app, (status.model.partner_id, &status.model.workflow), &status.course, &status.json()).await
+    forecast::answer(app, (status.model.partner_id, &status.model.workflow), &status.course, &status.json()).await
 }
 
 /// Up to `limit` statuses of a buyer's tasks, the latest opened first, as they are answered now, each with its place.
@@ -283,12 +288,12 @@ pub async fn list_statuses(
     after: Option<OpenedAfter>,
     limit: u32,
 ) -> Result<Vec<(OpenedAfter, Result<String, Unreadable>)>, Error> {
-    let listed = store::lists::list_statuses(&app.pool, buyer, after, limit).await?;
+    let listed = store::tasks::lists::list_statuses(&app.pool, buyer, after, limit).await?;
     let mut answered = Vec::with_capacity(listed.len());
     for (place, status) in listed {
         let json = match status {
             Ok(status) => {
-                Ok(pace::answer(app, (status.partner_id, &status.workflow), &status.course, &status.json).await)
+                Ok(forecast::answer(app, (status.partner_id, &status.workflow), &status.course, &status.json).await)
             }
             Err(error) => Err(Error::from(error).unreadable()?),
         };

@@ -7,19 +7,19 @@ use moka::future::Cache;
 use serde_json::Value;
 use tokio::sync::oneshot;
 
-use crate::domain::decide::Opening;
-use crate::domain::event::WorkflowRef;
-use crate::domain::id::{PartnerId, TaskId, WorkflowKey};
-use crate::domain::partner_event::{self, PartnerFact};
-use crate::domain::party::Sender;
-use crate::domain::simulate::{self, Sent, Step};
-use crate::domain::text::Name;
-use crate::domain::time::Time;
+use crate::domain::partner::event::{self, PartnerFact};
+use crate::domain::task::decide::Opening;
+use crate::domain::task::event::WorkflowRef;
+use crate::domain::task::simulate::{self, Sent, Step};
+use crate::domain::values::id::{PartnerId, TaskId, WorkflowKey};
+use crate::domain::values::party::Sender;
+use crate::domain::values::text::Name;
+use crate::domain::values::time::Time;
 use crate::domain::workflow::{Parsed, Workflow};
 use crate::store;
 use crate::store::workflows::Registry;
 
-use super::partner_trail::{append, until_settled};
+use super::audit::partner_trail::{append, until_settled};
 use super::{App, Caller, Error};
 
 pub use crate::store::workflows::Record;
@@ -78,7 +78,7 @@ pub async fn register_workflow(
         if !(wanted.may_follow)(latest) {
             return Err(Error::WorkflowChanged(latest));
         }
-        let registered = partner_event::register(known, workflows, key, parsed.workflow.digest());
+        let registered = event::register(known, workflows, key, parsed.workflow.digest());
         let (version, facts) = registered.map_err(Error::Rejected)?;
         let created = known.is_none_or(|known| known.version != version);
         if wanted.dry_run || facts.is_empty() {

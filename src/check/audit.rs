@@ -12,11 +12,11 @@ use std::thread;
 
 use crate::domain::audit::checkpoint::Checkpoint;
 use crate::domain::audit::export::{self, Flaw, Line, Trusted, Verified, Verifier, What};
-use crate::domain::audit::log::ConsistencyProof;
 use crate::domain::audit::note::VerifierKey;
 use crate::domain::audit::receipt::{self, Receipt};
+use crate::domain::audit::transparency_log::ConsistencyProof;
 use crate::domain::audit::{Head, ProofView, TrailOrigin};
-use crate::domain::party::Party;
+use crate::domain::values::party::Party;
 use crate::terminal::say;
 
 use super::Verdict;

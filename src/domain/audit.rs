@@ -78,25 +78,25 @@ mod chain;
 pub mod checkpoint;
 mod columns;
 pub mod export;
-pub mod fields;
 mod hash;
-pub mod log;
 pub mod note;
-mod partner;
+mod partner_trail;
 mod proof;
 pub mod receipt;
 #[cfg(test)]
 mod sample;
 mod sight;
-mod subject;
+pub mod task_fields;
+mod task_trail;
 #[cfg(test)]
 mod tests;
+pub mod transparency_log;
 mod view;
 
+pub use self::partner_trail::{PartnerEntryView, PartnerOrigin, partner_view};
+pub use self::task_trail::{Origin, Recorded, Subject, TrailOrigin};
 pub use chain::{Broken, Chain, Error, FORMAT, Head, Sealed, erase, open, seal, verify};
 pub use hash::{Hash, InvalidHash};
-pub use partner::{PartnerEntryView, PartnerOrigin, partner_view};
 pub use proof::{EntryProof, FieldProof, ProofView, proof};
 pub use sight::Flaw as ViewFlaw;
-pub use subject::{Origin, Recorded, Subject, TrailOrigin};
 pub use view::{ActorView, EntryView, EventType, Role, shown_type, view, view_stored};

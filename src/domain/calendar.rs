@@ -20,7 +20,7 @@ use utoipa::ToSchema;
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type};
 
-use super::time::Time;
+use super::values::time::Time;
 pub(super) use estimate::MAX_SECONDS;
 
 /// The most intervals of one weekday.

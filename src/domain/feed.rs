@@ -5,12 +5,12 @@ use utoipa::ToSchema;
 use uuid::{Builder, Uuid};
 
 use super::audit::{self, EntryView, Hash, Sealed};
-use super::event::Event;
-use super::id::{EndpointId, PartnerId, TaskId};
-use super::pace::StatusView;
-use super::party::Party;
-use super::time::Time;
-use super::unreadable::Unreadable;
+use super::task::event::Event;
+use super::task::forecast::StatusView;
+use super::task::unreadable::Unreadable;
+use super::values::id::{EndpointId, PartnerId, TaskId};
+use super::values::party::Party;
+use super::values::time::Time;
 use super::webhook::DisabledReason;
 
 /// An item of the feed: an event of a task, or a notice to its reader alone. `type` tells which: of a notice it is `webhook.disabled`, of

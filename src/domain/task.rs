@@ -6,14 +6,27 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::event::{Event, Fact};
-use super::id::{StageKey, TaskId};
-use super::party::{ActorRef, Party, Source};
-use super::time::Time;
+use self::event::{Event, Fact};
+use super::values::id::{StageKey, TaskId};
+use super::values::party::{ActorRef, Party, Source};
+use super::values::time::Time;
 use super::workflow::{Stage, Workflow};
 
+pub mod command;
+pub mod decide;
+pub mod erasure;
+pub mod event;
+pub mod evolve;
+pub mod forecast;
 mod ledger;
 mod name;
+pub mod notes;
+pub mod refusal;
+pub mod simulate;
+pub mod status;
+pub mod table;
+pub mod unreadable;
+pub mod view;
 
 pub use ledger::{Ledger, Wait};
 pub use name::PhaseName;

@@ -11,10 +11,10 @@ use utoipa::{PartialSchema, ToSchema};
 use uuid::Uuid;
 
 use super::audit::EventType;
-use super::event::Fact;
-use super::id::{EndpointId, PartnerId};
-use super::party::Party;
-use super::time::Time;
+use super::task::event::Fact;
+use super::values::id::{EndpointId, PartnerId};
+use super::values::party::Party;
+use super::values::time::Time;
 
 mod rules;
 

@@ -20,14 +20,17 @@ use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ObjectBuilder, RefBuilder, Schema, Type};
 
 use super::calendar::Calendar;
-use super::id::{ActorId, StageKey};
-use super::party::Party;
-use super::text::{Label, Name};
-use super::time::{Span, Time};
+use super::values::id::{ActorId, StageKey};
+use super::values::party::Party;
+use super::values::text::{Label, Name};
+use super::values::time::{Span, Time};
 #[cfg(test)]
 pub(crate) use arbitrary::definition;
 pub use finding::{Mistake, MistakeCode, Warning, WarningCode};
 pub use parse::Parsed;
+
+/// The definition of the demo: the contract's example, and the workflow that a trial starts with.
+pub const EXAMPLE: &str = include_str!("workflow/brand-campaign.json");
 
 /// An ordered list of stages. A value of this type came out of [`Workflow::parse`], or was stored after that: it is sound,
 /// and its defaults are filled in, so that a new default never reaches a running task.

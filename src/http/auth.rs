@@ -12,16 +12,19 @@ use sha2::{Digest, Sha256};
 use subtle::{Choice, ConstantTimeEq};
 use tracing::Span;
 
-use crate::app::refused::Reason;
+use crate::app::refusals::Reason;
 use crate::app::{App, Caller, partners};
-use crate::domain::api_key::ApiKey;
-use crate::domain::id::{BuyerId, CredentialId, PartnerId};
-use crate::domain::party::Party;
+use crate::domain::partner::api_key::ApiKey;
+use crate::domain::values::id::{BuyerId, CredentialId, PartnerId};
+use crate::domain::values::party::Party;
 
+use self::jwt::Refusal;
 use super::AppState;
-use super::body::budget::Share;
-use super::jwt::{self, Refusal};
+use super::input::body::budget::Share;
 use super::problem::{Code, Problem};
+
+mod jwks;
+pub mod jwt;
 
 const KEY_HEADER: HeaderName = HeaderName::from_static("x-aitasker-key");
 const STRONG_PLATFORM_KEY: usize = 16;

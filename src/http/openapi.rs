@@ -19,8 +19,9 @@ use utoipa::{PartialSchema, ToSchema};
 
 use crate::domain::workflow::MistakeCode;
 
+use super::input::body;
 use super::problem::{self, Code, Problem};
-use super::{AppState, body, routes};
+use super::{AppState, routes};
 
 mod delivered;
 

@@ -11,9 +11,9 @@ use serde::Serialize;
 use tracing::Span;
 use utoipa::ToSchema;
 
-use crate::app::refused::Reason;
-use crate::domain::command::CommandType;
+use crate::app::refusals::Reason;
 use crate::domain::task::PhaseName;
+use crate::domain::task::command::CommandType;
 
 mod code;
 pub(super) mod refused;

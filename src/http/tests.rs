@@ -8,10 +8,13 @@ use axum::routing::{get, post};
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
-use super::*;
 use crate::clock::Clock;
-use crate::domain::id::TaskId;
+use crate::domain::values::id::TaskId;
 use crate::http::problem::Problem;
+
+use super::input::{body, extract};
+use super::serve::middleware;
+use super::*;
 
 async fn state(settings: Settings) -> AppState {
     AppState::new(Arc::new(App::without_database(Clock::system())), settings).await.unwrap()

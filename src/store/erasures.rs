@@ -3,15 +3,16 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::row::{Place, bigint};
-use super::session::Session;
-use super::transitions::{Outcome, Save, save_within};
+use crate::domain::task::erasure::Plan;
+use crate::domain::values::id::{ActorId, CredentialId, ErasureId, PartnerId, TaskId};
+use crate::domain::values::party::Party;
+use crate::domain::values::text::Prose;
+use crate::domain::values::time::Time;
+
+use super::db::row::{Place, bigint};
+use super::db::session::Session;
+use super::tasks::transitions::{Outcome, Save, save_within};
 use super::{Error, Pool};
-use crate::domain::erasure::Plan;
-use crate::domain::id::{ActorId, CredentialId, ErasureId, PartnerId, TaskId};
-use crate::domain::party::Party;
-use crate::domain::text::Prose;
-use crate::domain::time::Time;
 
 /// An erasure that is asked for.
 #[derive(Clone, Debug)]

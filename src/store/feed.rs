@@ -1,17 +1,18 @@
-//! The feed: the rows of all trails, and the notices to owners of webhooks, in the order of [`super::horizon`]; and where it has got to.
+//! The feed: the rows of all trails, and the notices to owners of webhooks, in the order of [`super::db::horizon`]; and where it has got to.
 
 use std::collections::BTreeSet;
 
 use sqlx::types::Uuid;
 
-use super::events::Record;
-use super::horizon::Transaction;
-use super::page::PAGE_BYTES;
-use super::row::{Place, bigint};
-use super::{Error, Pool};
-use crate::domain::id::{EndpointId, TaskId};
-use crate::domain::time::Time;
+use crate::domain::values::id::{EndpointId, TaskId};
+use crate::domain::values::time::Time;
 use crate::domain::webhook::{DisabledReason, Owner};
+
+use super::db::horizon::Transaction;
+use super::db::page::PAGE_BYTES;
+use super::db::row::{Place, bigint};
+use super::tasks::events::Record;
+use super::{Error, Pool};
 
 /// A row's place in the feed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -240,7 +241,7 @@ pub async fn load(pool: &Pool, rows: &[(TaskId, u64)]) -> Result<Vec<Item>, Erro
     for row in found {
         let place = Place { table: "task_events", key: row.task_id };
         let (seq, last) = (place.unsigned(row.seq)?, place.unsigned(row.last)?);
-        let columns = super::events::Row {
+        let columns = super::tasks::events::Row {
             task_id: row.task_id,
             seq: row.seq,
             kind: row.kind,

@@ -3,11 +3,12 @@
 
 use chrono::{DateTime, Utc};
 
-use super::beside::Beside;
-use super::row::Place;
-use super::session::Session;
+use crate::domain::values::time::Time;
+
+use super::db::beside::Beside;
+use super::db::row::Place;
+use super::db::session::Session;
 use super::{Error, Pool};
-use crate::domain::time::Time;
 
 /// Pending deliveries that are counted of one endpoint, those that are due first.
 const MAX_OF_ENDPOINT: i64 = 1_000;

@@ -2,13 +2,13 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::domain::api_key::KeyHash;
-use crate::domain::id::{KeyId, PartnerId};
-use crate::domain::text::Name;
-use crate::domain::time::Time;
+use crate::domain::partner::api_key::KeyHash;
+use crate::domain::values::id::{KeyId, PartnerId};
+use crate::domain::values::text::Name;
+use crate::domain::values::time::Time;
 
-use super::partner_events::{Append, End, append, end};
-use super::row::Place;
+use super::audit::partner_events::{Append, End, append, end};
+use super::db::row::Place;
 use super::{Error, Pool};
 
 /// A row of `partners`.

@@ -3,17 +3,18 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::changes::Change;
-use super::row::Place;
-use super::{Error, Pool};
 use crate::domain::audit::Hash;
-use crate::domain::decide::Snapshot;
-use crate::domain::event::WorkflowRef;
-use crate::domain::id::{BuyerId, PartnerId, TaskId};
-use crate::domain::pace::Course;
+use crate::domain::task::decide::Snapshot;
+use crate::domain::task::event::WorkflowRef;
+use crate::domain::task::forecast::Course;
 use crate::domain::task::{FORMAT, Task};
-use crate::domain::text::Name;
-use crate::domain::time::Time;
+use crate::domain::values::id::{BuyerId, PartnerId, TaskId};
+use crate::domain::values::text::Name;
+use crate::domain::values::time::Time;
+
+use super::db::notify::Change;
+use super::db::row::Place;
+use super::{Error, Pool};
 
 /// A task as it is stored.
 #[derive(Clone, Debug, PartialEq)]
@@ -152,6 +153,13 @@ macro_rules! select_statuses {
     };
 }
 pub(super) use select_statuses;
+
+pub mod events;
+pub mod finished;
+pub mod inbox;
+pub mod lists;
+pub mod transitions;
+pub(in crate::store) mod writer;
 
 /// The columns of a whole task.
 pub(super) struct Row {

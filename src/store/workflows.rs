@@ -3,13 +3,14 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::partner_events::{Append, End, append, end};
-use super::row::{Place, int};
-use super::{Error, Pool};
-use crate::domain::id::{PartnerId, WorkflowKey};
-use crate::domain::partner_event::Registered;
-use crate::domain::time::Time;
+use crate::domain::partner::event::Registered;
+use crate::domain::values::id::{PartnerId, WorkflowKey};
+use crate::domain::values::time::Time;
 use crate::domain::workflow::Workflow;
+
+use super::audit::partner_events::{Append, End, append, end};
+use super::db::row::{Place, int};
+use super::{Error, Pool};
 
 /// The format number of stored definitions. Older ones load for ever; a newer one is refused.
 pub const FORMAT: u32 = 1;

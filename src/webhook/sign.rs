@@ -10,7 +10,7 @@ use hyper::header::{HeaderName, HeaderValue};
 use sha2::Sha256;
 use uuid::Uuid;
 
-use crate::domain::time::Time;
+use crate::domain::values::time::Time;
 
 const PREFIX: &str = "whsec_";
 /// How many bytes a secret has, as Standard Webhooks asks.

@@ -1,6 +1,6 @@
 //! Checkpoints: once a minute, the heads of the trails that changed go into the log, and its root is signed; in every replica at once.
 //!
-//! What goes in, and the check of what is there before anything is signed, is [`log::append`]'s; this worker only says when.
+//! What goes in, and the check of what is there before anything is signed, is [`transparency_log::append`]'s; this worker only says when.
 //!
 //! **Sharing.** Nothing is claimed or locked. A replica that finds the last checkpoint younger than a minute waits for the rest of it, so a
 //! minute has one checkpoint, whoever signs it. Two that append at once collide on the log's keys: one wins, the other finds nothing left.
@@ -20,7 +20,7 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Registry, Unit};
 
-use crate::app::log::{self, PERIOD, Seen};
+use crate::app::audit::transparency_log::{self, PERIOD, Seen};
 use crate::app::{App, Error};
 use crate::ids;
 
@@ -97,11 +97,11 @@ impl Checkpoints {
     }
 
     async fn check_and_sign(&self) -> Result<u32, Error> {
-        let next = log::check_leaves(&self.app, self.next_leaf.load(Ordering::Relaxed)).await?;
+        let next = transparency_log::check_leaves(&self.app, self.next_leaf.load(Ordering::Relaxed)).await?;
         self.next_leaf.store(next, Ordering::Relaxed);
         let mut signed = 0;
         loop {
-            let step = log::append(&self.app, self.seen(), signed > 0).await?;
+            let step = transparency_log::append(&self.app, self.seen(), signed > 0).await?;
             if let Some(last) = step.last {
                 self.remember(last);
             }

@@ -1,4 +1,4 @@
-//! Compares this replica's clock with the database's, and says so where they differ too much; see [`crate::app::skew`].
+//! Compares this replica's clock with the database's, and says so where they differ too much; see [`crate::app::operations::clock_skew`].
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -7,7 +7,8 @@ use std::time::Duration;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Registry, Unit};
 
-use crate::app::{App, skew};
+use crate::app::App;
+use crate::app::operations::clock_skew;
 
 /// The worker's name.
 pub const NAME: &str = "clocks";
@@ -47,7 +48,7 @@ impl Clocks {
     /// Compares them once.
     pub async fn step(&self) {
         let was_too_large = self.app.skew().is_too_large();
-        match skew::measure(&self.app).await {
+        match clock_skew::measure(&self.app).await {
             Ok(ahead) => {
                 self.ahead.set(ahead.as_seconds_f64());
                 self.say(was_too_large, ahead.as_seconds_f64());

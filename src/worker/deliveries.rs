@@ -1,6 +1,6 @@
 //! Deliveries: events go to the endpoints of their owners, in every replica at once.
 //!
-//! A search finds lines (one task's events to one endpoint, [`deliveries::Line`]) in which something is due; each endpoint found is visited, which sends
+//! A search finds lines (one task's events to one endpoint, [`dispatch::Line`]) in which something is due; each endpoint found is visited, which sends
 //! what is due there, several lines at a time. What may be sent, in which order, and what follows from an answer is said elsewhere.
 //!
 //! **Fairness.** The slots are shared by owner (`slots`): however many endpoints an owner has and however long they
@@ -22,19 +22,18 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
+use pace::Pace;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Registry, Unit};
+use slots::Slots;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, sleep};
+use visit::{Visit, Visited};
 
-use crate::app::deliveries::{self, Due, Line, Wanted};
+use crate::app::webhooks::dispatch::{self, Due, Line, Wanted};
 use crate::app::{App, Error};
 use crate::domain::webhook::EndpointKey;
-
-use pace::Pace;
-use slots::Slots;
-use visit::{Visit, Visited};
 
 mod pace;
 mod slots;
@@ -160,7 +159,7 @@ impl Deliveries {
     /// Until there may be something to do.
     async fn rest(&self, round: &mut Round) {
         tokio::select! {
-            () = deliveries::wait(&self.app, LOOK) => {}
+            () = dispatch::wait(&self.app, LOOK) => {}
             Some(visited) = round.visits.join_next() => {
                 round.end(visited);
             }
@@ -170,7 +169,7 @@ impl Deliveries {
     /// Looks for what is due and begins to visit the endpoints; how many.
     async fn begin(&self, round: &mut Round) -> Result<usize, Error> {
         if round.counted.is_none_or(|counted| counted.elapsed() >= LOOK) {
-            let count = deliveries::count_endpoints(&self.app).await?;
+            let count = dispatch::count_endpoints(&self.app).await?;
             self.metrics.disabled.set(i64::try_from(count.disabled).unwrap_or(i64::MAX));
             (round.counted, round.wanted) = (Some(Instant::now()), count.enabled > 0);
         }
@@ -185,7 +184,7 @@ impl Deliveries {
             except_owners: round.slots.full_owners(),
             limit: WINDOW,
         };
-        let due = deliveries::list_due(&self.app, &wanted).await?;
+        let due = dispatch::list_due(&self.app, &wanted).await?;
         let now = self.app.clock().now();
         let lag = due.iter().map(|due| now - due.due_at).max().unwrap_or_default();
         self.metrics.lag.set(lag.as_seconds_f64());
@@ -278,8 +277,8 @@ fn cause(error: &Error) -> &(dyn std::error::Error + 'static) {
 mod tests {
     use super::pace::Course;
     use super::*;
-    use crate::domain::id::{EndpointId, TaskId};
-    use crate::domain::time::Time;
+    use crate::domain::values::id::{EndpointId, TaskId};
+    use crate::domain::values::time::Time;
     use crate::domain::webhook::Owner;
 
     fn endpoint(number: usize) -> EndpointKey {

@@ -20,7 +20,7 @@ use prometheus_client::registry::Registry;
 
 use crate::app::erasures::{self, Record};
 use crate::app::{App, Error};
-use crate::domain::id::TaskId;
+use crate::domain::values::id::TaskId;
 
 /// The worker's name.
 pub const NAME: &str = "erasures";

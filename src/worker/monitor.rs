@@ -1,4 +1,4 @@
-//! Looks every few seconds at what operators watch, and shows it; see [`crate::app::monitor`].
+//! Looks every few seconds at what operators watch, and shows it; see [`crate::app::operations::monitor`].
 //!
 //! What costs a statement is looked at here, whoever scrapes and however often. The rest is read at each scrape, since
 //! that costs nothing.
@@ -14,7 +14,7 @@ use prometheus_client::metrics::counter::{ConstCounter, Counter};
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::{Registry, Unit};
 
-use crate::app::monitor::{self, Held};
+use crate::app::operations::monitor::{self, Held};
 use crate::app::{App, Error};
 
 /// The worker's name.

@@ -3,7 +3,7 @@
 //! A worker lives until the service drains. One that panics, or returns earlier, is logged with what it said, counted, and begun again after a pause
 //! that doubles while it keeps failing. No panic leaves here, so a stop still waits for requests, and the process ends as it should.
 //!
-//! Each worker reports its turns ([`crate::app::workers`]); the last one of each is a gauge, and a worker that is still for too long makes the
+//! Each worker reports its turns ([`crate::app::operations::workers`]); the last one of each is a gauge, and a worker that is still for too long makes the
 //! replica not ready.
 
 use std::any::Any;

@@ -8,7 +8,7 @@
 //! the very time of the timers that it wrote itself ([`timers::wait`]), while others come a little later, when
 //! nothing is left to do.
 //!
-//! **Clocks.** A replica whose clock is too far from the database's ([`crate::app::skew`]) fires nothing.
+//! **Clocks.** A replica whose clock is too far from the database's ([`crate::app::operations::clock_skew`]) fires nothing.
 //!
 //! **Failure.** A task that cannot be ticked (damaged, written by a newer build) is set aside and tried again, first after a
 //! second, then ever more seldom. Searches pass over it, and those tried again are a small part of each batch, so that any
@@ -28,10 +28,11 @@ use prometheus_client::registry::{Registry, Unit};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use crate::app::timers::{self, Due, Loaded};
-use crate::app::{App, Error, commands};
-use crate::domain::id::TaskId;
-use crate::domain::time::Time;
+use crate::app::tasks::commands;
+use crate::app::tasks::timers::{self, Due, Loaded};
+use crate::app::{App, Error};
+use crate::domain::values::id::TaskId;
+use crate::domain::values::time::Time;
 use crate::ids;
 
 /// The worker's name.

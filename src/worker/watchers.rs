@@ -1,5 +1,5 @@
 //! Those who poll and those who wait: runs what keeps the former up to date and wakes the latter, and counts them; see
-//! [`crate::app::statuses`], [`crate::app::watch`] and, for those who wait for the feed, [`crate::app::feed::tail`].
+//! [`crate::app::status`], [`crate::app::status::watch`] and, for those who wait for the feed, [`crate::app::feed::tail`].
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -11,8 +11,8 @@ use prometheus_client::registry::Registry;
 
 use crate::app::App;
 use crate::app::feed::tail;
-use crate::app::statuses::renewal::Renewal;
-use crate::app::watch::{self, relay};
+use crate::app::status::revalidation::Renewal;
+use crate::app::status::watch::{self, replication};
 
 use super::supervisor::Supervisor;
 
@@ -62,10 +62,18 @@ impl Watchers {
             let app = Arc::clone(&app);
             move || run(Arc::clone(&app))
         };
-        supervisor.spawn("status_refresh", None, worker(|app| Box::pin(async move { relay::refresh(&app).await })));
-        supervisor.spawn("status_look", BOUND, worker(|app| Box::pin(async move { relay::look(&app).await })));
-        supervisor.spawn("status_listen", None, worker(|app| Box::pin(async move { relay::listen(&app).await })));
-        supervisor.spawn("status_announce", None, worker(|app| Box::pin(async move { relay::announce(&app).await })));
+        supervisor.spawn(
+            "status_refresh",
+            None,
+            worker(|app| Box::pin(async move { replication::refresh(&app).await })),
+        );
+        supervisor.spawn("status_look", BOUND, worker(|app| Box::pin(async move { replication::look(&app).await })));
+        supervisor.spawn("status_listen", None, worker(|app| Box::pin(async move { replication::listen(&app).await })));
+        supervisor.spawn(
+            "status_announce",
+            None,
+            worker(|app| Box::pin(async move { replication::announce(&app).await })),
+        );
         supervisor.spawn(tail::NAME, BOUND, worker(|app| Box::pin(async move { tail::run(&app).await })));
         let renew = |app: Arc<App>| -> Loop { Box::pin(async move { Renewal::default().run(&app).await }) };
         supervisor.spawn("status_renewal", BOUND, worker(renew));

@@ -5,9 +5,9 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use serde_json::Value;
-use stagegate::domain::audit::note::SignerKey;
 
 use crate::harness::process::{Trial, command, fetch, run};
+use stagegate::domain::audit::note::SignerKey;
 
 #[tokio::test]
 async fn the_demo_plays_a_task_to_its_delivery_and_its_trail_verifies() {
@@ -68,7 +68,7 @@ async fn the_demo_says_what_is_missing() {
 
 #[tokio::test]
 async fn definitions_are_checked_by_exit_code_and_word() {
-    let fixture = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/brand-campaign.json");
+    let fixture = concat!(env!("CARGO_MANIFEST_DIR"), "/src/domain/workflow/brand-campaign.json");
     let (sound, said) = run(command(Path::new("/nonexistent")).args(["workflow", "check", fixture])).await;
     assert!(sound && said.starts_with("sound: Brand campaign, 3 stages"), "{said}");
     let script = "printf '{\"name\":\"A\",\"stages\":[]}' | \"$0\" workflow check -; test $? = 1 && echo '{' | \"$0\" workflow check -; test $? = 2";

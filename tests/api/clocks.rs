@@ -4,18 +4,18 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 use serde_json::{Value, json};
-use stagegate::app::App;
-use stagegate::app::skew::MOST;
-use stagegate::clock::Clock;
-use stagegate::worker::clocks::Clocks;
-use stagegate::worker::deliveries::Deliveries;
-use stagegate::worker::erasures::Erasures;
-use stagegate::worker::timers::Timers;
 
 use crate::harness::commands::{update, with};
 use crate::harness::parties::{Parties, new_id, text};
 use crate::harness::receiver::Receiver;
 use crate::harness::service::Service;
+use stagegate::app::App;
+use stagegate::app::operations::clock_skew::MOST;
+use stagegate::clock::Clock;
+use stagegate::worker::clocks::Clocks;
+use stagegate::worker::deliveries::Deliveries;
+use stagegate::worker::erasures::Erasures;
+use stagegate::worker::timers::Timers;
 
 /// A clock that is this far ahead of the service's.
 fn ahead(parties: &Parties, by: TimeDelta) -> Clock {
@@ -87,13 +87,13 @@ async fn a_replica_whose_clock_is_too_far_off_runs_no_timers_and_is_not_ready() 
     for by in [MOST + second, -MOST - second, TimeDelta::days(300)] {
         app.skew().measured(database + by, database, database + by);
         assert_eq!(timers.run_due().await.unwrap(), 0, "{by}");
-        let unfit = stagegate::app::health::ready(&app).await.unwrap_err();
+        let unfit = stagegate::app::operations::health::ready(&app).await.unwrap_err();
         let reason = unfit.to_string();
         assert!(reason.contains("clock"), "{reason}");
     }
     assert_eq!(parties.trail(&id).await.len(), before);
     app.skew().measured(database + MOST, database, database + MOST);
-    stagegate::app::health::ready(&app).await.unwrap();
+    stagegate::app::operations::health::ready(&app).await.unwrap();
     assert!(timers.run_due().await.unwrap() > 0);
 }
 

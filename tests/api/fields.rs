@@ -11,11 +11,11 @@ mod story;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
+use shown::{ABSENT, BY_VALUE, LESS, MORE, SHOWN};
+use story::{PARTIES, Rows, Story};
 
 use crate::harness::parties::Parties;
 use crate::partner_trail;
-use shown::{ABSENT, BY_VALUE, LESS, MORE, SHOWN};
-use story::{PARTIES, Rows, Story};
 
 /// The fields of a row, by the paths of the table.
 fn fields_of(row: &Value) -> BTreeMap<String, Value> {

@@ -1,12 +1,11 @@
 //! Bodies made from good ones by chance: whatever comes, the answer is in the contract and never a fault of ours.
 
-use serde_json::{Value, json};
-
 use axum::body::Body;
 use axum::http::Request;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+use serde_json::{Value, json};
 
 use crate::harness::commands::{approve, at, cancel, escalate, reject, resolve, submit, update};
 use crate::harness::parties::{Client, DEMO, Parties, events, new_id};

@@ -15,14 +15,6 @@ use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
 use serde_json::json;
 use sqlx::{Connection as _, PgConnection};
-use stagegate::app::App;
-use stagegate::app::monitor::{self, Held};
-use stagegate::clock::Clock;
-use stagegate::embedded::Postgres;
-use stagegate::http::{AppState, Settings, Surface, operator_router};
-use stagegate::store;
-use stagegate::worker::checkpoints::Checkpoints;
-use stagegate::worker::monitor::Monitor;
 use tokio::time::timeout;
 use tower::ServiceExt as _;
 
@@ -32,6 +24,14 @@ use crate::harness::parties::{Parties, code};
 use crate::harness::process::{PATIENCE, addresses, fetch, stagegate_with, terminate};
 use crate::harness::receiver::Receiver;
 use crate::harness::service::{PLATFORM_KEY, audit_signer};
+use stagegate::app::App;
+use stagegate::app::operations::monitor::{self, Held};
+use stagegate::clock::Clock;
+use stagegate::embedded::Postgres;
+use stagegate::http::{AppState, Settings, Surface, operator_router};
+use stagegate::store;
+use stagegate::worker::checkpoints::Checkpoints;
+use stagegate::worker::monitor::Monitor;
 
 /// What the worker shows.
 fn shown(worker: &Monitor) -> String {
@@ -155,7 +155,7 @@ async fn a_prepared_transaction_that_nobody_ends_is_reported_by_its_name() {
     assert!(postgres.stop().await.unwrap());
     let postgres = Postgres::start(&options, "stagegate").await.unwrap();
     let server = postgres.connect_options("stagegate");
-    store::pool::migrate(&server).await.unwrap();
+    store::db::connect::migrate(&server).await.unwrap();
 
     let mut session = PgConnection::connect_with(&server).await.unwrap();
     sqlx::query("begin").execute(&mut session).await.unwrap();
@@ -204,7 +204,7 @@ async fn what_is_due_or_waits_has_an_age() {
     let wake = "select wake_at from tasks";
     let wake: chrono::DateTime<chrono::Utc> =
         sqlx::query_scalar(wake).fetch_one(&parties.service.db.pool).await.unwrap();
-    parties.service.clock.set(stagegate::domain::time::Time::from(wake) + TimeDelta::seconds(7));
+    parties.service.clock.set(stagegate::domain::values::time::Time::from(wake) + TimeDelta::seconds(7));
     assert!((value(&shown(&worker), "timers_oldest_due_age_seconds") - 7.0).abs() < 0.001, "{}", shown(&worker));
     // Once a checkpoint covers all, nothing is uncovered.
     crate::log::settle(&parties).await;

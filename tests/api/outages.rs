@@ -9,9 +9,6 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use sqlx::AssertSqlSafe;
-use stagegate::app::App;
-use stagegate::http::Surface;
-use stagegate::store::{Limits, pool};
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
@@ -20,6 +17,10 @@ use crate::harness::parties::{Client, Parties, code, new_id, text};
 use crate::harness::process::{address, stagegate_with, terminate};
 use crate::harness::proxy::{Mode, Proxy};
 use crate::harness::service::router_with_heartbeat;
+use stagegate::app::App;
+use stagegate::http::Surface;
+use stagegate::store::Limits;
+use stagegate::store::db::connect;
 
 const WRITERS: usize = 16;
 const READERS: usize = 4;
@@ -59,7 +60,7 @@ impl Load {
         let parties = Parties::start().await;
         let tasks = join_all((0..WRITERS).map(|_| parties.open("brand-campaign"))).await;
         let proxy = Proxy::before(&parties.service.db.owner).await;
-        let pool = pool::connect_lazily(&proxy.options, 4, limits());
+        let pool = connect::connect_lazily(&proxy.options, 4, limits());
         let app = Arc::new(App::new(pool, parties.service.clock.clone()));
         let router = router_with_heartbeat(&app, Duration::from_secs(15)).await;
         let seen = Arc::new(Seen::default());
@@ -314,7 +315,7 @@ async fn a_session_that_turned_read_only_is_lost_to_every_pool_beside_it() {
     let parties = Parties::start().await;
     let task = parties.open("brand-campaign").await;
     let db = &parties.service.db;
-    let pool = pool::connect(&db.owner, 1).await.unwrap();
+    let pool = connect::connect(&db.owner, 1).await.unwrap();
     let app = Arc::new(App::new(pool.clone(), parties.service.clock.clone()));
     let partner = parties.partner.at(&router_with_heartbeat(&app, Duration::from_secs(15)).await);
     partner.done(&task, &update("One.")).await;
@@ -339,7 +340,7 @@ async fn a_session_that_turned_read_only_is_lost_to_every_pool_beside_it() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn readiness_does_not_wait_behind_requests() {
     let parties = Parties::start().await;
-    let pool = pool::connect(&parties.service.db.owner, 1).await.unwrap();
+    let pool = connect::connect(&parties.service.db.owner, 1).await.unwrap();
     let app = Arc::new(App::new(pool.clone(), parties.service.clock.clone()));
     let router = router_with_heartbeat(&app, Duration::from_secs(15)).await;
     // The one connection is taken, and others wait for it.

@@ -2,20 +2,19 @@
 
 use serde_json::{Value, json};
 use sqlx::AssertSqlSafe;
-use stagegate::app::partner_trail::record_fact;
-use stagegate::check;
-use stagegate::domain::audit::export::Trusted;
-use stagegate::domain::audit::{Error, ProofView};
-use stagegate::domain::id::{ErasureId, PartnerId, WorkflowKey};
-use stagegate::domain::partner_event::{Author, PartnerFact};
-use stagegate::domain::party::{Party, Source};
-use stagegate::domain::text::Text;
-use stagegate::ids;
-use stagegate::store::partner_events;
 
 use crate::harness::commands::with;
 use crate::harness::parties::{Client, DEMO, Parties, code, redacted};
 use crate::races::{at_once, count, replicas, summary};
+use stagegate::app::audit::partner_trail::record_fact;
+use stagegate::domain::audit::export::Trusted;
+use stagegate::domain::audit::{Error, ProofView};
+use stagegate::domain::partner::event::{Author, PartnerFact};
+use stagegate::domain::values::id::{ErasureId, PartnerId, WorkflowKey};
+use stagegate::domain::values::party::{Party, Source};
+use stagegate::domain::values::text::Text;
+use stagegate::store::audit::partner_events;
+use stagegate::{check, ids};
 
 fn audit(parties: &Parties) -> String {
     format!("/api/v1/partners/{}/audit", parties.partner_id)

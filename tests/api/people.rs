@@ -3,20 +3,20 @@
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use stagegate::app::commands::{Request, find_target, post_event};
-use stagegate::app::digest::Digest;
-use stagegate::app::{App, Caller};
-use stagegate::domain::command::{Action, Command, Meta, WorkSubmitted};
-use stagegate::domain::id::{ActorId, CommandId, KeyId, PartnerId, TaskId};
-use stagegate::domain::party::{Actor, Party, Sender};
-use stagegate::domain::text::Prose;
-use stagegate::ids;
-use stagegate::worker::erasures::Erasures;
 use uuid::Uuid;
 
 use crate::harness::commands::{approve, at, cancel, reject, submit, update, with};
 use crate::harness::parties::{Parties, code, events, new_id, text};
 use crate::harness::service::Service;
+use stagegate::app::digest::Digest;
+use stagegate::app::tasks::commands::{Request, find_target, post_event};
+use stagegate::app::{App, Caller};
+use stagegate::domain::task::command::{Action, Command, Meta, WorkSubmitted};
+use stagegate::domain::values::id::{ActorId, CommandId, KeyId, PartnerId, TaskId};
+use stagegate::domain::values::party::{Actor, Party, Sender};
+use stagegate::domain::values::text::Prose;
+use stagegate::ids;
+use stagegate::worker::erasures::Erasures;
 
 /// Ids that look like `u dora` or cannot be told from another.
 const UNFIT: [&str; 12] = [

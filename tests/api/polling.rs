@@ -7,12 +7,6 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 use sqlx::Connection as _;
-use stagegate::app::App;
-use stagegate::app::log::Keys;
-use stagegate::app::statuses::renewal::Renewal;
-use stagegate::app::watch::relay;
-use stagegate::worker::erasures::Erasures;
-use stagegate::worker::watchers::Watchers;
 use tokio::time::timeout;
 use tracing::subscriber::DefaultGuard;
 use tracing_subscriber::layer::SubscriberExt as _;
@@ -22,6 +16,12 @@ use crate::harness::parties::{Client, Parties, code, new_id};
 use crate::harness::service::Answer;
 use crate::log::settle;
 use crate::statements::Statements;
+use stagegate::app::App;
+use stagegate::app::audit::transparency_log::Keys;
+use stagegate::app::status::revalidation::Renewal;
+use stagegate::app::status::watch::replication;
+use stagegate::worker::erasures::Erasures;
+use stagegate::worker::watchers::Watchers;
 
 /// Only a defect waits this long.
 const PATIENCE: Duration = Duration::from_secs(50);
@@ -180,7 +180,7 @@ async fn what_another_replica_writes_is_read_when_it_is_heard() {
     let (parties, task) = in_legal().await;
     let (app, client) = replica(&parties).await;
     let listening = Arc::clone(&app);
-    tokio::spawn(async move { relay::listen(&listening).await });
+    tokio::spawn(async move { replication::listen(&listening).await });
     run_watchers(&parties.service.app);
     // Until the replica listens, nothing is heard; the clock stands still, so nothing grows old.
     let heard = async {

@@ -1,13 +1,14 @@
 //! The connections that serve, and the one that migrates.
 
 use sqlx::{Connection as _, PgConnection};
-use stagegate::store::probe::{Fitness, Probe};
-use stagegate::store::{Limits, Pool, pool};
 
 use crate::harness::commands::{approve, at};
 use crate::harness::database::TestDb;
 use crate::harness::parties::Parties;
 use crate::harness::service::Service;
+use stagegate::store::db::connect;
+use stagegate::store::db::probe::{Fitness, Probe};
+use stagegate::store::{Limits, Pool};
 
 #[tokio::test]
 async fn serving_connections_have_the_serving_role_and_time_limits() {
@@ -60,24 +61,24 @@ async fn look(pool: &Pool) -> Fitness {
 #[tokio::test]
 async fn two_processes_may_migrate_at_the_same_moment() {
     let empty = TestDb::empty().await;
-    let (first, second) = tokio::join!(pool::migrate(&empty), pool::migrate(&empty));
+    let (first, second) = tokio::join!(connect::migrate(&empty), connect::migrate(&empty));
     first.unwrap();
     second.unwrap();
     let mut connection = PgConnection::connect_with(&empty).await.unwrap();
     let applied: i64 =
         sqlx::query_scalar("select count(*) from _sqlx_migrations").fetch_one(&mut connection).await.unwrap();
-    assert_eq!(usize::try_from(applied).unwrap(), pool::MIGRATOR.iter().count());
+    assert_eq!(usize::try_from(applied).unwrap(), connect::MIGRATOR.iter().count());
 }
 
 #[test]
 fn a_bad_url_is_not_quoted() {
     let several = ["postgres://u:planted@a,b/d", "postgres://u:planted@a:1,b:2/d", "postgres://u:planted@h/d?host=a,b"];
     for url in several {
-        assert!(matches!(pool::parse_url(url), Err(pool::Error::SeveralHosts)), "{url}");
+        assert!(matches!(connect::parse_url(url), Err(connect::Error::SeveralHosts)), "{url}");
     }
-    assert!(pool::parse_url("postgres://u:a,b@h/d?options=-c%20search_path%3Da,b").is_ok());
+    assert!(connect::parse_url("postgres://u:a,b@h/d?options=-c%20search_path%3Da,b").is_ok());
     for url in ["mysql://root:planted@h/d", "postgres://root:planted@h:port/d", "planted"].into_iter().chain(several) {
-        let error = pool::parse_url(url).unwrap_err();
+        let error = connect::parse_url(url).unwrap_err();
         assert!(!format!("{error} {error:?}").contains("planted"));
     }
 }
@@ -198,7 +199,7 @@ async fn inherited_settings_change_nothing() {
     }
     let by_url = db.owner.clone().options(hostile.map(|(setting, bad, _)| (setting, bad)));
     for options in [db.owner.clone(), by_url] {
-        let pool = pool::connect(&options, 1).await.unwrap();
+        let pool = connect::connect(&options, 1).await.unwrap();
         for (setting, _, expected) in hostile {
             let value: String =
                 sqlx::query_scalar("select current_setting($1)").bind(setting).fetch_one(&pool).await.unwrap();
@@ -211,7 +212,7 @@ async fn inherited_settings_change_nothing() {
 async fn an_operators_stricter_durability_stays() {
     let db = TestDb::new().await;
     let strict = db.owner.clone().options([("synchronous_commit", "remote_apply")]);
-    let pool = pool::connect(&strict, 1).await.unwrap();
+    let pool = connect::connect(&strict, 1).await.unwrap();
     let value: String =
         sqlx::query_scalar("select current_setting('synchronous_commit')").fetch_one(&pool).await.unwrap();
     assert_eq!(value, "remote_apply");
@@ -224,9 +225,9 @@ async fn an_older_build_starts_on_a_newer_schema_and_not_on_a_changed_one() {
     let newer = "insert into _sqlx_migrations (version, description, success, checksum, execution_time)
          values (999999, 'of a newer build', true, '', 0)";
     sqlx::query(newer).execute(&mut owner).await.unwrap();
-    pool::migrate(&db.owner).await.unwrap();
+    connect::migrate(&db.owner).await.unwrap();
     assert_eq!(look(&db.pool).await, Fitness::Fit);
     sqlx::query("update _sqlx_migrations set checksum = 'x' where version = 1").execute(&mut owner).await.unwrap();
-    let refused = pool::migrate(&db.owner).await.unwrap_err();
-    assert!(matches!(refused, pool::Error::Migrate(sqlx::migrate::MigrateError::VersionMismatch(1))), "{refused:?}");
+    let refused = connect::migrate(&db.owner).await.unwrap_err();
+    assert!(matches!(refused, connect::Error::Migrate(sqlx::migrate::MigrateError::VersionMismatch(1))), "{refused:?}");
 }

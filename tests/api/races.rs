@@ -204,10 +204,10 @@ async fn a_timer_that_two_replicas_handle_takes_effect_once() {
     let parties = start().await;
     let id = parties.open("brand-campaign").await;
     parties.pass(14 * 24);
-    let task = stagegate::domain::id::TaskId(id.parse().unwrap());
+    let task = stagegate::domain::values::id::TaskId(id.parse().unwrap());
     let handled = at_once(10, |_| {
         let app = Arc::clone(&parties.service.app);
-        async move { stagegate::app::commands::tick(&app, task).await.unwrap() }
+        async move { stagegate::app::tasks::commands::tick(&app, task).await.unwrap() }
     })
     .await;
     assert_eq!(handled.iter().filter(|handled| **handled).count(), 1);

@@ -10,12 +10,6 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::routing::post;
 use chrono::TimeDelta;
 use serde_json::{Value, json};
-use stagegate::clock::Clock;
-use stagegate::domain::time::Time;
-use stagegate::ids;
-use stagegate::webhook::address::{Reach, Target};
-use stagegate::webhook::client::Client;
-use stagegate::webhook::sign::{Secret, Secrets, headers};
 use tokio::net::TcpListener;
 use tokio::process::Command;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
@@ -26,6 +20,12 @@ use crate::harness::parties::{Parties, text};
 use crate::harness::process::run;
 use crate::log::settle;
 use crate::readme::{document, is_shortened};
+use stagegate::clock::Clock;
+use stagegate::domain::values::time::Time;
+use stagegate::ids;
+use stagegate::webhook::address::{Reach, Target};
+use stagegate::webhook::client::Client;
+use stagegate::webhook::sign::{Secret, Secrets, headers};
 
 mod snippet;
 

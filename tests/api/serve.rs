@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use stagegate::embedded::Postgres;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -11,6 +10,7 @@ use tokio::time::timeout;
 use crate::harness::database::{TestDb, scratch_options};
 use crate::harness::process::{PATIENCE, Signal, address, command, signal, stagegate, stagegate_with, terminate};
 use crate::harness::service::PLATFORM_KEY;
+use stagegate::embedded::Postgres;
 
 #[tokio::test]
 async fn the_service_starts_on_a_private_postgres_and_stops_when_told() {
@@ -130,7 +130,7 @@ const CLIENTS: usize = 300;
 
 #[tokio::test]
 async fn clients_that_connect_at_once_wait_in_line_and_none_is_turned_away() {
-    if stagegate::http::listener::shorter_queue().is_some_and(|allowed| (allowed as usize) < CLIENTS) {
+    if stagegate::http::serve::listener::shorter_queue().is_some_and(|allowed| (allowed as usize) < CLIENTS) {
         eprintln!("skipped: this system lets fewer than {CLIENTS} clients wait");
         return;
     }

@@ -5,11 +5,6 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use sqlx::PgConnection;
-use stagegate::app::App;
-use stagegate::app::log::Keys;
-use stagegate::app::watch::{self, relay};
-use stagegate::http::server::{Limits, serve};
-use stagegate::worker::watchers::Watchers;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
@@ -21,6 +16,11 @@ use crate::harness::parties::{Client, Parties, code};
 use crate::harness::service::{Answer, buyer_token, router_with_heartbeat};
 use crate::harness::streams::Stream;
 use crate::statements::Statements;
+use stagegate::app::App;
+use stagegate::app::audit::transparency_log::Keys;
+use stagegate::app::status::watch::{self, replication};
+use stagegate::http::serve::server::{Limits, serve};
+use stagegate::worker::watchers::Watchers;
 
 /// Only a defect waits this long.
 const PATIENCE: Duration = Duration::from_secs(50);
@@ -82,7 +82,7 @@ async fn another_replica_hears_of_it_at_once() {
     let (app, router) = parties.service.replica_with(Keys::default()).await;
     // It hears and reads, and never looks by itself.
     let other = Arc::clone(&app);
-    tokio::spawn(async move { tokio::join!(relay::listen(&other), relay::refresh(&other)) });
+    tokio::spawn(async move { tokio::join!(replication::listen(&other), replication::refresh(&other)) });
     let mut owner = parties.service.db.owner().await;
     while listeners(&mut owner).await.len() < 2 {}
     wakes(&parties, &parties.buyer.at(&router), &app, &task).await;
@@ -94,7 +94,7 @@ async fn a_replica_that_hears_nothing_looks() {
     run(&parties.service.app);
     let (app, router) = parties.service.replica_with(Keys::default()).await;
     let other = Arc::clone(&app);
-    tokio::spawn(async move { tokio::join!(relay::look(&other), relay::refresh(&other)) });
+    tokio::spawn(async move { tokio::join!(replication::look(&other), replication::refresh(&other)) });
     wakes(&parties, &parties.buyer.at(&router), &app, &task).await;
 }
 

@@ -2,16 +2,16 @@
 
 use serde_json::{Value, json};
 use sqlx::Row as _;
-use stagegate::domain::audit::{self, Origin, ProofView};
-use stagegate::domain::decide::Snapshot;
-use stagegate::domain::event::Event;
-use stagegate::domain::id::{BuyerId, PartnerId, TaskId};
-use stagegate::domain::pace::{Course, Pace, StatusView};
-use stagegate::domain::time::Time;
-use stagegate::domain::workflow::Workflow;
-use stagegate::store;
 
 use crate::harness::parties::{Client, DEMO, Parties, new_id};
+use stagegate::domain::audit::{self, Origin, ProofView};
+use stagegate::domain::task::decide::Snapshot;
+use stagegate::domain::task::event::Event;
+use stagegate::domain::task::forecast::{Course, Pace, StatusView};
+use stagegate::domain::values::id::{BuyerId, PartnerId, TaskId};
+use stagegate::domain::values::time::Time;
+use stagegate::domain::workflow::Workflow;
+use stagegate::store;
 
 const STEPS: usize = 40;
 const WALKS: u64 = 20;
@@ -94,7 +94,7 @@ impl Walk<'_> {
         let query = "select state::text, notes::text, buyer_status::text, version, phase, stage, round, waiting_on, due_at, wake_at, overdue, \
             status_version, head_hash, updated_at, closed_at from tasks where task_id = $1";
         let row = sqlx::query(query).bind(id.0).fetch_one(pool).await.unwrap();
-        let rows = store::events::list(pool, id, 0, 10_000).await.unwrap().rows;
+        let rows = store::tasks::events::list(pool, id, 0, 10_000).await.unwrap().rows;
         let events: Vec<Event> = rows.iter().map(|row| row.event.clone()).collect();
         let folded = Snapshot::fold(&self.workflow, &events).unwrap();
         let json_of = |column: &str| serde_json::from_str::<Value>(row.get::<&str, _>(column)).unwrap();

@@ -18,8 +18,8 @@ use tokio::time::{Instant, sleep_until};
 use crate::app::App;
 use crate::domain::webhook::Owner;
 use crate::store;
+use crate::store::db::horizon::{Transaction, find_horizon};
 use crate::store::feed::News;
-use crate::store::horizon::{Transaction, find_horizon};
 
 /// The worker's name.
 pub const NAME: &str = "feed_tail";

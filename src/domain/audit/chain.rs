@@ -8,10 +8,10 @@ use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use super::columns::{Content, Fields};
-use super::fields::{KINDS, Kind};
 use super::hash::Hash;
 use super::sight;
-use super::subject::{Recorded, Subject};
+use super::task_fields::{KINDS, Kind};
+use super::task_trail::{Recorded, Subject};
 
 /// The number of the format, in every entry: the hashes and, by type, the list of fields.
 pub const FORMAT: u32 = 1;

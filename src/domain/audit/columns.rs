@@ -11,8 +11,8 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::chain::Error;
-use super::fields::{Field, Kind};
 use super::hash::{Hash, Salt, Salts};
+use super::task_fields::{Field, Kind};
 
 /// The fields of one event, in the order of the leaves.
 pub(super) struct Fields<'a> {

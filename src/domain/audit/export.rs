@@ -17,7 +17,7 @@
 //!
 //! **To check** a trail: its entries as those of a [`super::ProofView`]; `head` must be the `seq` and hash of the last one. If there is an
 //! inclusion proof, its leaf must name this task or partner, `seq` must be one of the entries and `head` that entry's hash; it is
-//! checked as [`super::log`] and [`super::checkpoint`] say, with the public key. Against a kept checkpoint, `size` and root must be
+//! checked as [`super::transparency_log`] and [`super::checkpoint`] say, with the public key. Against a kept checkpoint, `size` and root must be
 //! that checkpoint's, or a consistency proof must lead from the one to the other. What comes after the entry `seq` is in no checkpoint yet.
 //!
 //! `sha256` is the SHA-256 of all bytes from the first of the trail's lines (in the last line of an export of many: from the first of the file)
@@ -40,18 +40,19 @@ use std::fmt::Write as _;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use crate::domain::partner::event::PartnerEvent;
+use crate::domain::task::event::Event;
+use crate::domain::values::id::{PartnerId, WorkflowKey};
+use crate::domain::values::party::Party;
+use crate::domain::values::time::Time;
+
 use super::PartnerOrigin;
 use super::chain::{Error, FORMAT, Head, Sealed};
-use super::fields::{Ending, Field, Kind, Sees};
 use super::hash::Hash;
-use super::log::InclusionProof;
 use super::proof::{EntryProof, ProofView};
-use super::subject::{Origin, Recorded, Subject, TrailOrigin};
-use crate::domain::event::Event;
-use crate::domain::id::{PartnerId, WorkflowKey};
-use crate::domain::partner_event::PartnerEvent;
-use crate::domain::party::Party;
-use crate::domain::time::Time;
+use super::task_fields::{Ending, Field, Kind, Sees};
+use super::task_trail::{Origin, Recorded, Subject, TrailOrigin};
+use super::transparency_log::InclusionProof;
 
 /// The table that a verifier must insist on, as JSON: by kind of trail and type of entry who sees the row, what the type says of a task's end,
 /// and every field in the order of the leaves. A field has a line, as people read it, too.

@@ -3,16 +3,17 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::domain::partner::event::PartnerEvent;
+use crate::domain::task::event::Event;
+use crate::domain::values::party::Party;
+
 use super::chain::{Broken, Chain, Entry, Error, FORMAT, Head, Sealed, event};
 use super::columns::{Content, Fields};
-use super::fields::{Field, Kind};
 use super::hash::{Hash, Salt};
-use super::log::InclusionProof;
 use super::sight::{Sight, Watch};
-use super::subject::{Recorded, Subject, TrailOrigin};
-use crate::domain::event::Event;
-use crate::domain::partner_event::PartnerEvent;
-use crate::domain::party::Party;
+use super::task_fields::{Field, Kind};
+use super::task_trail::{Recorded, Subject, TrailOrigin};
+use super::transparency_log::InclusionProof;
 
 /// The trail of a task or a partner with what it takes to check it offline.
 ///

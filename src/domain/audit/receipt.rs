@@ -11,14 +11,15 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
 use serde::{Deserialize, Serialize};
 
+use crate::domain::task::Verdict;
+use crate::domain::task::event::{Event, Fact, Resolution};
+use crate::domain::values::id::{StageKey, TaskId};
+use crate::domain::values::party::{Party, Source};
+use crate::domain::values::time::Time;
+
 use super::hash::Hash;
 use super::note::{KeyName, SignerKey, VerifierKey};
 use super::view::{ActorView, view};
-use crate::domain::event::{Event, Fact, Resolution};
-use crate::domain::id::{StageKey, TaskId};
-use crate::domain::party::{Party, Source};
-use crate::domain::task::Verdict;
-use crate::domain::time::Time;
 
 /// What a receipt says. What there is not, or is not for the party that it was issued to, is null.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -5,17 +5,18 @@ use proptest::prelude::*;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::{Origin, Sealed, Subject as _, seal};
-use crate::domain::event::{
+use crate::domain::task::event::{
     Artifact, ClockTimes, DeadlineKind, EscalationResolved, Event, Fact, Feedback, FeedbackItem, InFlight,
     LateDecision, Opened, PersonalDataErased, Resolution, Restated, StageEscalated, StageRejected, TimeoutAction,
     VoteRecorded, WorkflowRef,
 };
-use crate::domain::id::{ActorId, BuyerId, CommandId, ErasureId, PartnerId, StageKey, TaskId, WorkflowKey};
-use crate::domain::party::{Actor, Party, Source};
 use crate::domain::task::{Cause, Verdict};
-use crate::domain::text::Text;
-use crate::domain::time::Time;
+use crate::domain::values::id::{ActorId, BuyerId, CommandId, ErasureId, PartnerId, StageKey, TaskId, WorkflowKey};
+use crate::domain::values::party::{Actor, Party, Source};
+use crate::domain::values::text::Text;
+use crate::domain::values::time::Time;
+
+use super::{Origin, Sealed, Subject as _, seal};
 
 pub(super) const SECRET_DIGEST: &str = "5ec2e75ec2e75ec2e75ec2e75ec2e75ec2e75ec2e75ec2e75ec2e75ec2e75ec2";
 

@@ -3,9 +3,10 @@
 //! Everything is decided by what the view itself shows. Two things cannot be: whether feedback that a buyer is not shown was kept from it,
 //! and what an entry without fields is. The second is bounded by where such an entry may stand.
 
-use super::fields::{Ending, Field, Kind, Sees};
+use crate::domain::values::party::Party;
+
 use super::proof::FieldProof;
-use crate::domain::party::Party;
+use super::task_fields::{Ending, Field, Kind, Sees};
 
 /// What a view hides without a right, or shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

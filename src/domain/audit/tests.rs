@@ -5,14 +5,15 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::fields::{KINDS, Kind};
+use crate::domain::task::event::{Event, Fact};
+use crate::domain::values::party::{Party, Source};
+
 use super::sample::{SECRET_DIGEST, any_event, origin, sealed, trail};
+use super::task_fields::{KINDS, Kind};
 use super::{
     Broken, Chain, EntryProof, EntryView, Error, FieldProof, Hash, ProofView, Sealed, Subject, TrailOrigin, erase,
     open, proof, seal, verify, view,
 };
-use crate::domain::event::{Event, Fact};
-use crate::domain::party::{Party, Source};
 
 /// The paths of everything in an event's JSON, as the table names them.
 fn paths(event: &Event) -> BTreeSet<String> {

@@ -8,15 +8,16 @@ use utoipa::ToSchema;
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 
+use crate::domain::task::event::{Event, Fact};
+use crate::domain::values::id::{ActorId, CommandId, CredentialId, StageKey};
+use crate::domain::values::party::{Party, Source};
+use crate::domain::values::text::{Name, Prose};
+use crate::domain::values::time::Time;
+
 use super::chain::Sealed;
-use super::fields::Kind;
 use super::hash::Hash;
-use super::subject::Recorded;
-use crate::domain::event::{Event, Fact};
-use crate::domain::id::{ActorId, CommandId, CredentialId, StageKey};
-use crate::domain::party::{Party, Source};
-use crate::domain::text::{Name, Prose};
-use crate::domain::time::Time;
+use super::task_fields::Kind;
+use super::task_trail::Recorded;
 
 /// One entry of a task's trail, cut to what the caller may see. An entry that the caller may not see has `seq` and `hash` only;
 /// a field that is absent is not there, was erased, or is not for the caller.

@@ -4,8 +4,9 @@ use chrono::{DateTime, Offset as _, TimeDelta, TimeZone as _, Utc};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
+use crate::domain::values::time::{Span, Time};
+
 use super::{Calendar, DAY, Day, Error, TimeOfDay, WEEK};
-use crate::domain::time::{Span, Time};
 
 fn calendar(time_zone: &str, hours: &Value, holidays: &[&str]) -> Calendar {
     serde_json::from_value(json!({"time_zone": time_zone, "hours": hours, "holidays": holidays})).unwrap()

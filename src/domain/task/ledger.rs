@@ -3,8 +3,8 @@
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
-use crate::domain::party::Party;
-use crate::domain::time::Time;
+use crate::domain::values::party::Party;
+use crate::domain::values::time::Time;
 use crate::domain::workflow::Workflow;
 
 use super::{PhaseName, Task};

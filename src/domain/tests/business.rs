@@ -1,13 +1,13 @@
 //! Clocks that count working time: mornings and afternoons in Berlin (08:00 to 11:00 and 12:00 to 16:00 UTC in winter), Monday to
 //! Friday, not on 2026-12-25 and 2027-01-01. The task is opened on Sunday, 2026-11-22, at 10:00 UTC.
 
-use crate::domain::decide::Snapshot;
-use crate::domain::event::{Event, Fact};
 use crate::domain::task::Timer;
+use crate::domain::task::decide::Snapshot;
+use crate::domain::task::event::{Event, Fact};
 use crate::domain::workflow::Workflow;
 
-use super::kit::{Play, parse};
 use super::laws::timers;
+use super::test_support::{Play, parse};
 use super::words::definition;
 
 /// What it is, the definition, what happens, the timers there are then.
@@ -179,7 +179,11 @@ fn events_say_the_times_of_working_clocks_and_of_no_others() {
     let says = |words: &str, script: &str| {
         let play = Play::of(&definition(words), script);
         let clock = |event: &Event| serde_json::to_value(&event.fact).unwrap()["data"].get("clock").is_some();
-        play.trail.iter().filter(|event| clock(event)).map(|event| super::kit::short(&event.fact)).collect::<Vec<_>>()
+        play.trail
+            .iter()
+            .filter(|event| clock(event))
+            .map(|event| super::test_support::short(&event.fact))
+            .collect::<Vec<_>>()
     };
     let script = "submit anna; hold anna; resume anna; escalate bo platform; resolve platform return; approve bo";
     assert_eq!(says("a deadline=none; b deadline=none", script), Vec::<&str>::new());

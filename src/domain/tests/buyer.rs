@@ -1,12 +1,11 @@
 //! What the buyer reads: the table of the contract, and when a status has a new version.
 
-use crate::domain::event::{Resolution, TimeoutAction};
-use crate::domain::party::Party;
-use crate::domain::status::{Ask, StageState, Status};
+use crate::domain::task::event::{Resolution, TimeoutAction};
+use crate::domain::task::status::{Ask, StageState, Status};
+use crate::domain::values::party::Party;
+use crate::domain::values::text::Text;
 
-use crate::domain::text::Text;
-
-use super::kit::{Play, START, brand};
+use super::test_support::{Play, START, brand};
 use super::words::definition;
 
 /// Definition, story, and then: label, whom it waits on, due in how many hours, whether the buyer is asked, the message.
@@ -95,7 +94,7 @@ fn a_status_has_a_new_version_when_it_says_something_new() {
 
 fn said(status: &Status) -> Vec<String> {
     let action = status.action.as_ref().unwrap();
-    let command = |ready: &crate::domain::status::ReadyCommand| {
+    let command = |ready: &crate::domain::task::status::ReadyCommand| {
         let resolution = ready.resolution.map(|resolution: Resolution| format!(" {resolution:?}")).unwrap_or_default();
         let to = ready.to.map(|to| format!(" {to}")).unwrap_or_default();
         format!("{}{resolution}{to}", ready.kind)

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::kit::Play;
 use super::laws::{self, EDGES};
+use super::test_support::Play;
 use super::words::definition;
 
 /// What the case shows; the definition; what happened before and, last, the step that is looked at; its outcome.

@@ -1,16 +1,16 @@
 //! What a row of the table does not say: clocks to the microsecond, whose feedback travels, what is remembered and what forgotten.
 
-use crate::domain::command::{Action, Command, Meta, StatusUpdated};
-use crate::domain::decide::Snapshot;
-use crate::domain::event::{Event, Fact, StageRejected};
-use crate::domain::id::{CommandId, StageKey};
-use crate::domain::party::{Party, Source};
-use crate::domain::refusal::Refusal;
+use crate::domain::task::command::{Action, Command, Meta, StatusUpdated};
+use crate::domain::task::decide::Snapshot;
+use crate::domain::task::event::{Event, Fact, StageRejected};
+use crate::domain::task::refusal::Refusal;
 use crate::domain::task::{Cause, Phase, Verdict};
-use crate::domain::time::{Span, Time};
+use crate::domain::values::id::{CommandId, StageKey};
+use crate::domain::values::party::{Party, Source};
+use crate::domain::values::time::{Span, Time};
 
-use super::kit::{Play, START, brand, name, sender, text};
 use super::laws::{canonical, timers};
+use super::test_support::{Play, START, brand, name, sender, text};
 use super::words::definition;
 
 fn hours(play: &Play) -> Vec<i64> {
@@ -241,7 +241,7 @@ fn a_body_that_no_task_could_accept_is_no_command() {
         Ok(_) => Vec::new(),
         Err(refusals) => refusals.iter().map(name).collect(),
     };
-    let anybody = crate::domain::party::Sender { actor: None, ..sender("anna") };
+    let anybody = crate::domain::values::party::Sender { actor: None, ..sender("anna") };
     for step in ["approve anna", "reject anna", "escalate anna platform"] {
         let action = play.command(step).action().clone();
         assert_eq!(pointers(Meta::default(), &action), ["/stage", "/round", "/revision", "/actor"], "{step}");

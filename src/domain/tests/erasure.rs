@@ -5,11 +5,11 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use serde_json::Value;
 
 use crate::domain::audit::{self, Broken, Error, FieldProof, ProofView, Sealed, proof};
-use crate::domain::event::{Event, Fact};
-use crate::domain::party::{Party, Source};
+use crate::domain::task::event::{Event, Fact};
+use crate::domain::values::party::{Party, Source};
 
-use super::kit::{Play, origin, sender};
 use super::random::{play, sequences};
+use super::test_support::{Play, origin, sender};
 use super::words::definition;
 
 /// Tasks that are played and then erased from.

@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use crate::domain::task::PhaseName;
 
-use super::kit::Play;
 use super::laws;
+use super::test_support::Play;
 use super::words::definition;
 
 /// Steps of the longest sequence.
@@ -71,7 +71,7 @@ fn relative(value: &mut Value, origin: i64) {
         }
         Value::Array(items) => items.iter_mut().for_each(|value| relative(value, origin)),
         Value::String(text) => {
-            if let Ok(time) = serde_json::from_value::<crate::domain::time::Time>(Value::String(text.clone())) {
+            if let Ok(time) = serde_json::from_value::<crate::domain::values::time::Time>(Value::String(text.clone())) {
                 *value = (time.micros() - origin).into();
             }
         }

@@ -6,15 +6,14 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::decide::Snapshot;
-use crate::domain::event::{Event, Fact};
-use crate::domain::notes::Notes;
-use crate::domain::party::Party;
-use crate::domain::status::Status;
-use crate::domain::table;
-use crate::domain::task::Task;
+use crate::domain::task::decide::Snapshot;
+use crate::domain::task::event::{Event, Fact};
+use crate::domain::task::notes::Notes;
+use crate::domain::task::status::Status;
+use crate::domain::task::{Task, table};
+use crate::domain::values::party::Party;
 
-use super::kit::{Play, brand};
+use super::test_support::{Play, brand};
 use super::words::definition;
 
 /// A file's content: the events and the present they lead to.
@@ -105,7 +104,7 @@ fn what_was_stored_loads_and_its_events_lead_to_its_state() {
         let text = std::fs::read_to_string(folder.join(format!("{file}.json"))).unwrap();
         let golden: Golden = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{file}: {error}"));
         types.extend(golden.trail.iter().map(|event| event.fact.kind()));
-        let workflow = super::kit::parse(&if words.is_empty() { brand() } else { definition(words) });
+        let workflow = super::test_support::parse(&if words.is_empty() { brand() } else { definition(words) });
         let again = Snapshot::fold(&workflow, &golden.trail).unwrap();
         assert_eq!((again.task, again.notes, again.status), (golden.task, golden.notes, golden.status), "{file}");
     }
@@ -119,14 +118,14 @@ fn older_shapes_load_and_keep_to_the_narrower_readers() {
     let open =
         |file: &str| -> Golden { serde_json::from_str(&std::fs::read_to_string(folder.join(file)).unwrap()).unwrap() };
     let Golden { trail, task, notes, status } = open("escalated.json");
-    let again = Snapshot::fold(&super::kit::parse(&brand()), &trail).unwrap();
+    let again = Snapshot::fold(&super::test_support::parse(&brand()), &trail).unwrap();
     assert_eq!((again.task, again.status), (task, status));
     assert!(again.notes.question_for(Party::Buyer).is_some() && notes.question_for(Party::Buyer).is_none());
     assert_eq!(again.notes.question_for(Party::Partner), notes.question_for(Party::Partner));
 
     let Golden { trail, task, notes, status } = open("returned.json");
     let words = "a deadline=none remind=PT8H,PT1H within=PT40H respond=none finish business";
-    let again = Snapshot::fold(&super::kit::parse(&definition(words)), &trail).unwrap();
+    let again = Snapshot::fold(&super::test_support::parse(&definition(words)), &trail).unwrap();
     assert_eq!((again.task, again.status), (task, status));
     assert!(notes.advice_for(Party::Partner).is_some() && notes.advice_for(Party::Buyer).is_none());
     assert_eq!(again.notes, notes);
@@ -135,6 +134,6 @@ fn older_shapes_load_and_keep_to_the_narrower_readers() {
 #[test]
 fn the_table_in_the_documentation_is_the_table() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let written = std::fs::read_to_string(root.join("src/domain/table.md")).unwrap();
-    assert!(written == table::markdown(), "src/domain/table.md should be:\n{}", table::markdown());
+    let written = std::fs::read_to_string(root.join("src/domain/task/table.md")).unwrap();
+    assert!(written == table::markdown(), "src/domain/task/table.md should be:\n{}", table::markdown());
 }

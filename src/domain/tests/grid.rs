@@ -1,11 +1,11 @@
 //! The full grid: in each of the nine phases, each of the ten commands by each of the three parties, and a tick. Every command is
 //! complete and about the present stage, round, revision and escalation. `allowed` must agree with every cell.
 
-use crate::domain::command::Action;
-use crate::domain::decide::allowed;
 use crate::domain::task::PhaseName;
+use crate::domain::task::command::Action;
+use crate::domain::task::decide::allowed;
 
-use super::kit::{Play, party};
+use super::test_support::{Play, party};
 use super::words::definition;
 
 /// A phase, how a task gets there, and a line per command: the cells of partner, buyer and platform; one for the tick.

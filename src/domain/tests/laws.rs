@@ -8,20 +8,20 @@ use chrono::TimeDelta;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::domain::command::{Action, Command};
-use crate::domain::decide::{Snapshot, Transition, allowed, decide};
-use crate::domain::event::{Event, Fact, Resolution, TimeoutAction};
-use crate::domain::notes::Notes;
-use crate::domain::party::{Party, Source};
-use crate::domain::refusal::Refusal;
-use crate::domain::status::Status;
-use crate::domain::table::{Edge, ROWS, Role, Row, Trigger};
+use crate::domain::task::command::{Action, Command};
+use crate::domain::task::decide::{Snapshot, Transition, allowed, decide};
+use crate::domain::task::event::{Event, Fact, Resolution, TimeoutAction};
+use crate::domain::task::notes::Notes;
+use crate::domain::task::refusal::Refusal;
+use crate::domain::task::status::Status;
+use crate::domain::task::table::{Edge, ROWS, Role, Row, Trigger};
 use crate::domain::task::{Clock, Phase, PhaseName, ResponseClock, Task, Timer};
-use crate::domain::time::Time;
+use crate::domain::values::party::{Party, Source};
+use crate::domain::values::time::Time;
 use crate::domain::workflow::Workflow;
 
-use super::kit::{Play, short};
 use super::spent;
+use super::test_support::{Play, short};
 
 thread_local! {
     /// The edges that this thread's test crossed.

@@ -5,14 +5,14 @@ use proptest::sample::Index;
 use proptest::test_runner::Config;
 use serde_json::json;
 
-use crate::domain::command::{Command, Meta};
-use crate::domain::decide::Snapshot;
-use crate::domain::erasure::{Plan, Scope};
-use crate::domain::id::ActorId;
-use crate::domain::party::{Actor, ActorRef, Party};
+use crate::domain::task::command::{Command, Meta};
+use crate::domain::task::decide::Snapshot;
+use crate::domain::task::erasure::{Plan, Scope};
+use crate::domain::values::id::ActorId;
+use crate::domain::values::party::{Actor, ActorRef, Party};
 use crate::domain::workflow::Workflow;
 
-use super::kit::{Play, outcome};
+use super::test_support::{Play, outcome};
 use super::words::definition;
 
 const PAIRS: u32 = 1_000;

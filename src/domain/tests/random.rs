@@ -9,12 +9,12 @@ use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use serde_json::Value;
 
-use crate::domain::party::Party;
 use crate::domain::task::{Phase, PhaseName, Timer};
+use crate::domain::values::party::Party;
 use crate::domain::workflow::definition;
 
-use super::kit::Play;
 use super::laws::{self, EDGES};
+use super::test_support::Play;
 
 /// Steps of one sequence.
 const STEPS: usize = 40;

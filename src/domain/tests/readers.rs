@@ -7,17 +7,17 @@ use proptest::test_runner::Config;
 use uuid::Uuid;
 
 use crate::domain::audit;
-use crate::domain::command::{Action, Command, Meta};
-use crate::domain::decide::{MAX_ENTRIES, MAX_VOTES, decide};
-use crate::domain::event::{Feedback, WorkflowRef};
-use crate::domain::id::{BuyerId, PartnerId, WorkflowKey};
-use crate::domain::party::Party;
-use crate::domain::refusal::Refusal;
-use crate::domain::text::{LINES, Text};
-use crate::domain::view::{Identity, Reader, TaskView};
+use crate::domain::task::command::{Action, Command, Meta};
+use crate::domain::task::decide::{MAX_ENTRIES, MAX_VOTES, decide};
+use crate::domain::task::event::{Feedback, WorkflowRef};
+use crate::domain::task::refusal::Refusal;
+use crate::domain::task::view::{Identity, Reader, TaskView};
+use crate::domain::values::id::{BuyerId, PartnerId, WorkflowKey};
+use crate::domain::values::party::Party;
+use crate::domain::values::text::{LINES, Text};
 
-use super::kit::{Play, text};
 use super::random::{play_by, sequences};
+use super::test_support::{Play, text};
 use super::words::definition;
 
 const TEXTS: [&str; 2] = ["Whose call is it?", "Trust your own eyes"];

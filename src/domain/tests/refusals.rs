@@ -2,14 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use crate::domain::decide::{MAX_REVISIONS, MAX_STATUS_UPDATES};
-use crate::domain::refusal::Refusal;
-use crate::domain::table::{ROWS, Trigger};
+use crate::domain::task::decide::{MAX_REVISIONS, MAX_STATUS_UPDATES};
+use crate::domain::task::refusal::Refusal;
+use crate::domain::task::table::{ROWS, Trigger};
 use crate::domain::task::{PhaseName, Verdict};
 
 use super::cases::Case;
-use super::kit::{Play, name};
 use super::laws;
+use super::test_support::{Play, name};
 use super::words::definition;
 
 /// An escalation that changed hands three times.
@@ -173,9 +173,9 @@ fn revisions_and_checkpoints_are_limited_and_decisions_are_not() {
 fn a_task_is_not_opened_with_a_deadline_that_passed() {
     let play = Play::open(&definition("a"));
     for (ahead, refused) in [(-1, true), (0, true), (1, false)] {
-        let at = crate::domain::time::Time::from_micros(super::kit::START + ahead);
-        let opening = crate::domain::decide::Opening { deadline_at: Some(at), ..super::kit::opening() };
-        let opened = crate::domain::decide::open(&play.workflow, opening, play.now);
+        let at = crate::domain::values::time::Time::from_micros(super::test_support::START + ahead);
+        let opening = crate::domain::task::decide::Opening { deadline_at: Some(at), ..super::test_support::opening() };
+        let opened = crate::domain::task::decide::open(&play.workflow, opening, play.now);
         assert_eq!(opened.as_ref().err().map(name), refused.then_some("/deadline_at"));
     }
 }

@@ -1,11 +1,11 @@
 //! What a close reading of the contract asks of the code beyond the table's rows.
 
-use crate::domain::command::{Action, Command, Held, Meta};
-use crate::domain::decide::decide;
-use crate::domain::refusal::Refusal;
-use crate::domain::text::Text;
+use crate::domain::task::command::{Action, Command, Held, Meta};
+use crate::domain::task::decide::decide;
+use crate::domain::task::refusal::Refusal;
+use crate::domain::values::text::Text;
 
-use super::kit::{Play, brand, text};
+use super::test_support::{Play, brand, text};
 
 #[test]
 fn only_a_tick_comes_without_a_sender() {

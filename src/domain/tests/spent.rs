@@ -6,19 +6,19 @@ use proptest::prelude::*;
 use proptest::test_runner::Config;
 use serde_json::{Value, json};
 
-use crate::domain::decide::Snapshot;
-use crate::domain::event::{Event, WorkflowRef};
-use crate::domain::evolve::evolve;
-use crate::domain::id::{BuyerId, PartnerId, WorkflowKey};
-use crate::domain::pace::{Course, Finished, Pace, Remaining, StatusView};
-use crate::domain::party::Party;
+use crate::domain::task::decide::Snapshot;
+use crate::domain::task::event::{Event, WorkflowRef};
+use crate::domain::task::evolve::evolve;
+use crate::domain::task::forecast::{Course, Finished, Pace, Remaining, StatusView};
+use crate::domain::task::view::{Identity, Reader, TaskView};
 use crate::domain::task::{PhaseName, Task};
-use crate::domain::time::Time;
-use crate::domain::view::{Identity, Reader, TaskView};
+use crate::domain::values::id::{BuyerId, PartnerId, WorkflowKey};
+use crate::domain::values::party::Party;
+use crate::domain::values::time::Time;
 use crate::domain::workflow::Workflow;
 
-use super::kit::{Play, START, brand};
 use super::random;
+use super::test_support::{Play, START, brand};
 use super::words::definition;
 
 const SECOND: i64 = 1_000_000;

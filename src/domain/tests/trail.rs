@@ -5,16 +5,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::TimeDelta;
 
-use crate::domain::event::{
+use crate::domain::task::event::{
     DeadlineKind, EscalationResolved, Event, Fact, Resolution, StageEscalated, StageRejected, TimeoutAction,
 };
-use crate::domain::id::StageKey;
-use crate::domain::party::{Party, Source};
 use crate::domain::task::{Cause, Verdict};
-use crate::domain::time::Time;
+use crate::domain::values::id::StageKey;
+use crate::domain::values::party::{Party, Source};
+use crate::domain::values::time::Time;
 use crate::domain::workflow::{ClockKind, EscalationTimeout, OnExhausted, Stage, StageTimeout, Workflow};
 
-use super::kit::short;
+use super::test_support::short;
 
 type Who = (Source, Option<String>);
 

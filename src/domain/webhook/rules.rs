@@ -2,8 +2,9 @@
 
 use chrono::TimeDelta;
 
+use crate::domain::values::time::Time;
+
 use super::DisabledReason;
-use crate::domain::time::Time;
 
 /// How long after each failed attempt the next one follows: the schedule that Standard Webhooks gives as its example.
 const GAPS: [TimeDelta; 9] = [

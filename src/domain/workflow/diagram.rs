@@ -7,13 +7,14 @@ mod tests;
 
 use std::fmt::Write as _;
 
+use crate::domain::values::id::StageKey;
+use crate::domain::values::party::Party;
+use crate::domain::values::time::Span;
+
 use super::{
     CancellationRule, ClockKind, EscalationTimeout, OnExhausted, Stage, StageDeadline, StageTimeout, Submission,
     Workflow,
 };
-use crate::domain::id::StageKey;
-use crate::domain::party::Party;
-use crate::domain::time::Span;
 pub use svg::svg;
 
 /// The definition as a Mermaid flowchart: stages in order, and where approvals, rejections, silence and escalations lead.

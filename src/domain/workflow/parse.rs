@@ -6,18 +6,19 @@ mod node;
 #[cfg(test)]
 mod tests;
 
+use node::{Fields, Mistakes, Node, Read, Reported};
 use serde_json::Value;
+
+use crate::domain::calendar::{Calendar, MAX_SECONDS};
+use crate::domain::values::id::StageKey;
+use crate::domain::values::party::Party;
+use crate::domain::values::time::Span;
 
 use super::finding::{Mistake, MistakeCode as Code, Warning};
 use super::{
     CancellationRule, ClockKind, EscalationRule, EscalationTimeout, OnExhausted, OnReject, Panel, Quorum, Stage,
     StageDeadline, StageTimeout, Submission, TaskDeadline, Workflow, warning,
 };
-use crate::domain::calendar::{Calendar, MAX_SECONDS};
-use crate::domain::id::StageKey;
-use crate::domain::party::Party;
-use crate::domain::time::Span;
-use node::{Fields, Mistakes, Node, Read, Reported};
 
 /// The longest time that the partner gets to say what became of cancelled work: 7 days.
 const MAX_GRACE_SECONDS: u32 = 7 * 86_400;

@@ -6,14 +6,13 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use serde_json::{Value, json};
 
-use super::{MistakeCode, WarningCode, Workflow, definition};
+use super::{EXAMPLE, MistakeCode, WarningCode, Workflow, definition};
 
 fn parse(definition: &Value) -> Workflow {
     Workflow::parse(definition).unwrap_or_else(|mistakes| panic!("{definition:#}: {mistakes:#?}")).workflow
 }
 
 /// The example of the contract, and the same as it is stored: its defaults filled in.
-const EXAMPLE: &str = include_str!("../../../tests/fixtures/brand-campaign.json");
 const STORED: &str = include_str!("../../../tests/golden/definition.json");
 
 #[test]

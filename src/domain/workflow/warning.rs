@@ -2,11 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use crate::domain::task::status;
+use crate::domain::values::identity;
+use crate::domain::values::party::Party;
+use crate::domain::values::time::Span;
+
 use super::finding::{Warning, WarningCode as Code};
 use super::{ClockKind, EscalationTimeout, OnReject, Stage, StageDeadline, StageTimeout, Submission, Workflow};
-use crate::domain::party::Party;
-use crate::domain::time::Span;
-use crate::domain::{identity, status};
 
 /// Everything doubtful in `workflow`, in the order of its stages.
 pub(super) fn warnings(workflow: &Workflow) -> Vec<Warning> {

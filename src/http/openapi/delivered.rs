@@ -6,7 +6,7 @@ use utoipa::openapi::schema::{ObjectBuilder, OneOfBuilder, Type};
 use utoipa::openapi::{Content, PathItem, Paths, PathsBuilder, Ref, RefOr, Required, Response, Schema};
 use utoipa::{PartialSchema as _, ToSchema as _};
 
-use crate::app::webhooks::Sample;
+use crate::app::webhooks::endpoints::Sample;
 use crate::domain::feed::Told;
 
 /// The headers that identify and sign a delivery, each with what it holds.

@@ -137,7 +137,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::domain::table::ROWS;
+    use crate::domain::task::table::ROWS;
 
     #[test]
     fn every_code_is_an_error_with_a_word_of_its_own() {

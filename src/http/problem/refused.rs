@@ -1,7 +1,8 @@
 //! What the use cases refuse, as problems.
 
-use crate::app::{self, commands::Standing};
-use crate::domain::refusal::Refusal;
+use crate::app;
+use crate::app::tasks::commands::Standing;
+use crate::domain::task::refusal::Refusal;
 use crate::domain::workflow::Mistake;
 
 use super::{Code, Conflict, FieldError, Problem, Recorded};

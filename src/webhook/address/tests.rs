@@ -4,8 +4,9 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use proptest::prelude::*;
 
+use crate::webhook::test_support::Names;
+
 use super::*;
-use crate::webhook::kit::Names;
 
 fn parsed(text: &str) -> Result<String, &'static str> {
     Target::parse(text, Reach::PublicOnly).map(|target| target.as_str().to_owned()).map_err(|refused| refused.code())

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, UNIX_EPOCH};
 
-use crate::domain::time::Time;
+use crate::domain::values::time::Time;
 
 /// When a receiver wants to be called again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,11 +6,12 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use tokio::io::AsyncWriteExt as _;
 use uuid::Uuid;
 
-use super::*;
-use crate::domain::time::Time;
+use crate::domain::values::time::Time;
 use crate::webhook::address::Lookup;
-use crate::webhook::kit::{self, Certificate, Names, receiver, silence, until_dropped};
 use crate::webhook::sign::{self, Secret, Secrets};
+use crate::webhook::test_support::{self, Certificate, Names, receiver, silence, until_dropped};
+
+use super::*;
 
 /// In these tests 127.0.0.1 plays the public internet, and everything else is private.
 const RULES: Rules =
@@ -282,7 +283,7 @@ async fn tls_receiver(certificate: &Certificate) -> SocketAddr {
     tokio::spawn(async move {
         let (stream, _) = listener.accept().await.unwrap();
         let Ok(mut stream) = acceptor.accept(stream).await else { return };
-        kit::Request::read(&mut stream).await;
+        test_support::Request::read(&mut stream).await;
         stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nsafe").await.unwrap();
         stream.shutdown().await.unwrap();
     });

@@ -126,7 +126,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::domain::id::{EndpointId, PartnerId};
+    use crate::domain::values::id::{EndpointId, PartnerId};
 
     fn endpoint(owner: u128, number: usize) -> EndpointKey {
         let owner = Owner::Partner(PartnerId(Uuid::from_u128(owner)));

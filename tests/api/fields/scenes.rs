@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use serde_json::{Value, json};
+
+use crate::harness::commands::{resolve, with};
+use crate::harness::parties::new_id;
 use stagegate::app::App;
 use stagegate::worker::erasures::Erasures;
 
 use super::story::Story;
-use crate::harness::commands::{resolve, with};
-use crate::harness::parties::new_id;
 
 /// Plays everything.
 pub async fn play(story: &mut Story) {

@@ -8,10 +8,12 @@ use std::time::Duration;
 
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
-use stagegate::embedded::{Options, Postgres};
-use stagegate::store::{Limits, Pool, pool};
-use stagegate::{config, ids};
 use tokio::sync::OnceCell;
+
+use stagegate::embedded::{Options, Postgres};
+use stagegate::store::db::connect;
+use stagegate::store::{Limits, Pool};
+use stagegate::{config, ids};
 
 /// Connections of a test's pool; the server allows 200 in all.
 const POOL: u32 = 4;
@@ -80,7 +82,7 @@ impl Drop for TestDb {
 impl Server {
     async fn start() -> Self {
         let (postgres, admin) = if let Some(url) = configured_url() {
-            (None, pool::parse_url(&url).unwrap())
+            (None, connect::parse_url(&url).unwrap())
         } else {
             let postgres = Postgres::start(&scratch_options(), "postgres").await.unwrap();
             let admin = postgres.connect_options("postgres");
@@ -88,7 +90,7 @@ impl Server {
         };
         let template = unique("tpl");
         execute(&admin, format!("create database {template}")).await;
-        pool::migrate(&admin.clone().database(&template)).await.unwrap();
+        connect::migrate(&admin.clone().database(&template)).await.unwrap();
         Self { _postgres: postgres, admin, template }
     }
 }
@@ -104,7 +106,7 @@ pub const PATIENT: Limits = Limits {
 
 /// A pool in the serving role, for tests of something else than its limits.
 pub async fn connect(options: &PgConnectOptions, connections: u32) -> Pool {
-    pool::connect_within(options, connections, PATIENT).await.unwrap()
+    connect::connect_within(options, connections, PATIENT).await.unwrap()
 }
 
 /// A Postgres for tests in a folder of its own, which goes with this process.

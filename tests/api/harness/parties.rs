@@ -6,8 +6,9 @@ use axum::body::Body;
 use axum::http::Request;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
-use stagegate::app::commands::tick;
-use stagegate::domain::id::TaskId;
+
+use stagegate::app::tasks::commands::tick;
+use stagegate::domain::values::id::TaskId;
 use stagegate::http::Surface;
 use stagegate::ids;
 
@@ -15,7 +16,7 @@ use super::service::{self, Answer, PLATFORM_KEY, Service, buyer_token};
 
 /// The definition of the demo's workflow, registered as `brand-campaign`.
 pub static DEMO: LazyLock<Value> =
-    LazyLock::new(|| serde_json::from_str(include_str!("../../fixtures/brand-campaign.json")).unwrap());
+    LazyLock::new(|| serde_json::from_str(stagegate::domain::workflow::EXAMPLE).unwrap());
 
 const IN_2030: i64 = 1_893_456_000;
 

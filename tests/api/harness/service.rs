@@ -7,14 +7,16 @@ use std::time::Duration;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, HeaderValue, Request};
 use serde_json::Value;
-use stagegate::app::log::Keys;
+use tower::ServiceExt as _;
+
+use stagegate::app::audit::transparency_log::Keys;
 use stagegate::app::{App, Reach};
 use stagegate::clock::Clock;
 use stagegate::domain::audit::note::{KeyName, SignerKey};
-use stagegate::http::body::budget::Size;
-use stagegate::http::middleware::Limits;
-use stagegate::http::{AppState, Settings, Surface, jwt, operator_router};
-use tower::ServiceExt as _;
+use stagegate::http::auth::jwt;
+use stagegate::http::input::body::budget::Size;
+use stagegate::http::serve::middleware::Limits;
+use stagegate::http::{AppState, Settings, Surface, operator_router};
 
 use super::contract;
 use super::database::{TestDb, connect};

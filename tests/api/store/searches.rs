@@ -1,13 +1,13 @@
 //! Lists, the inbox, a buyer's statuses and the timers' search.
 
-use stagegate::domain::event::WorkflowRef;
-use stagegate::domain::id::{BuyerId, PartnerId, StageKey, TaskId};
-use stagegate::domain::party::Party;
 use stagegate::domain::task::PhaseName;
+use stagegate::domain::task::event::WorkflowRef;
+use stagegate::domain::values::id::{BuyerId, PartnerId, StageKey, TaskId};
+use stagegate::domain::values::party::Party;
 use stagegate::ids;
 use stagegate::store::Error;
-use stagegate::store::inbox::{self, Desk, Queue};
-use stagegate::store::lists::{self, After, Filter};
+use stagegate::store::tasks::inbox::{self, Desk, Queue};
+use stagegate::store::tasks::lists::{self, After, Filter};
 use stagegate::store::tasks::{self, Record};
 
 use super::world::{KEY, World, approve, escalate, key, minute, submit};

@@ -4,17 +4,21 @@ use std::collections::BTreeSet;
 
 use futures_util::future::join_all;
 use serde_json::json;
+
 use stagegate::domain::audit::{Head, Origin, verify};
-use stagegate::domain::command::{Action, CancellationAcknowledged, CancellationRequested, Command, Held, Resumed};
-use stagegate::domain::decide::Snapshot;
-use stagegate::domain::event::InFlight;
-use stagegate::domain::id::{ActorId, CommandId, StageKey, TaskId};
-use stagegate::domain::party::Party;
 use stagegate::domain::task::PhaseName;
-use stagegate::domain::text::Message;
+use stagegate::domain::task::command::{
+    Action, CancellationAcknowledged, CancellationRequested, Command, Held, Resumed,
+};
+use stagegate::domain::task::decide::Snapshot;
+use stagegate::domain::task::event::InFlight;
+use stagegate::domain::values::id::{ActorId, CommandId, StageKey, TaskId};
+use stagegate::domain::values::party::Party;
+use stagegate::domain::values::text::Message;
 use stagegate::ids;
-use stagegate::store::transitions::Outcome;
-use stagegate::store::{Error, events, tasks};
+use stagegate::store::Error;
+use stagegate::store::tasks::transitions::Outcome;
+use stagegate::store::tasks::{self, events};
 
 use super::world::{World, approve, command, escalate, minute, submit, with_id};
 

@@ -1,11 +1,12 @@
 //! Registering, finding, listing and retiring workflows.
 
 use serde_json::json;
-use stagegate::domain::id::{PartnerId, WorkflowKey};
-use stagegate::domain::partner_event::{record, register};
+
+use stagegate::domain::partner::event::{record, register};
+use stagegate::domain::values::id::{PartnerId, WorkflowKey};
 use stagegate::domain::workflow::Workflow;
 use stagegate::ids;
-use stagegate::store::partner_events::{self, Append};
+use stagegate::store::audit::partner_events::{self, Append};
 use stagegate::store::workflows;
 
 use super::world::{KEY, World, definition, key, minute, parse, platform};

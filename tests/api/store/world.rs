@@ -2,23 +2,23 @@
 
 use chrono::TimeDelta;
 use serde_json::{Value, json};
-use stagegate::domain::command::{Action, Command, Meta, StageApproved, StageEscalated, WorkSubmitted};
-use stagegate::domain::decide::{Opening, Snapshot, Transition, decide, open};
-use stagegate::domain::event::WorkflowRef;
-use stagegate::domain::id::{ActorId, BuyerId, CommandId, CredentialId, PartnerId, TaskId, WorkflowKey};
-use stagegate::domain::partner_event::{Author, PartnerFact, record, register};
-use stagegate::domain::party::{Actor, Party, Sender, Source};
-use stagegate::domain::text::{Name, Prose};
-use stagegate::domain::time::Time;
-use stagegate::domain::workflow::Workflow;
-use stagegate::ids;
-use stagegate::store::partner_events::{self, Append};
-use stagegate::store::partners::{self, Partner};
-use stagegate::store::tasks::{self, Record};
-use stagegate::store::transitions::{self, Open, Outcome, Prepared, Save};
-use stagegate::store::{Writer, workflows};
 
 use crate::harness::database::TestDb;
+use stagegate::domain::partner::event::{Author, PartnerFact, record, register};
+use stagegate::domain::task::command::{Action, Command, Meta, StageApproved, StageEscalated, WorkSubmitted};
+use stagegate::domain::task::decide::{Opening, Snapshot, Transition, decide, open};
+use stagegate::domain::task::event::WorkflowRef;
+use stagegate::domain::values::id::{ActorId, BuyerId, CommandId, CredentialId, PartnerId, TaskId, WorkflowKey};
+use stagegate::domain::values::party::{Actor, Party, Sender, Source};
+use stagegate::domain::values::text::{Name, Prose};
+use stagegate::domain::values::time::Time;
+use stagegate::domain::workflow::Workflow;
+use stagegate::ids;
+use stagegate::store::audit::partner_events::{self, Append};
+use stagegate::store::partners::{self, Partner};
+use stagegate::store::tasks::transitions::{self, Open, Outcome, Prepared, Save};
+use stagegate::store::tasks::{self, Record};
+use stagegate::store::{Writer, workflows};
 
 /// The workflow's key.
 pub const KEY: &str = "campaign";

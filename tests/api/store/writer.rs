@@ -5,16 +5,17 @@ use std::sync::Arc;
 
 use futures_util::FutureExt as _;
 use futures_util::future::{join, join_all};
+
 use stagegate::domain::audit::{Hash, seal};
-use stagegate::domain::command::{Action, Command, Meta, StatusUpdated};
-use stagegate::domain::decide::Transition;
-use stagegate::domain::id::{CommandId, TaskId};
-use stagegate::domain::party::Party;
-use stagegate::domain::text::Message;
+use stagegate::domain::task::command::{Action, Command, Meta, StatusUpdated};
+use stagegate::domain::task::decide::Transition;
+use stagegate::domain::values::id::{CommandId, TaskId};
+use stagegate::domain::values::party::Party;
+use stagegate::domain::values::text::Message;
 use stagegate::ids;
-use stagegate::store::tasks::Record;
-use stagegate::store::transitions::{Outcome, Prepared, Save};
-use stagegate::store::{Error, Writer, events};
+use stagegate::store::tasks::transitions::{Outcome, Prepared, Save};
+use stagegate::store::tasks::{Record, events};
+use stagegate::store::{Error, Writer};
 
 use super::world::{World, command, submit, with_id};
 

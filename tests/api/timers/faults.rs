@@ -7,16 +7,17 @@ use chrono::TimeDelta;
 use futures_util::future::join_all;
 use serde_json::json;
 use sqlx::{AssertSqlSafe, Connection as _};
-use stagegate::clock::Clock;
-use stagegate::domain::event::Fact;
-use stagegate::domain::time::Time;
-use stagegate::ids;
-use stagegate::worker::timers::Timers;
 use tokio::time::timeout;
 
-use super::world::{PATIENCE, World, fail, hour, minute, opening};
 use crate::harness::process;
 use crate::harness::service::{self, PLATFORM_KEY, Service};
+use stagegate::clock::Clock;
+use stagegate::domain::task::event::Fact;
+use stagegate::domain::values::time::Time;
+use stagegate::ids;
+use stagegate::worker::timers::Timers;
+
+use super::world::{PATIENCE, World, fail, hour, minute, opening};
 
 /// What the two timers of a task in an hour's review leave behind.
 const HOUR: &str = "deadline_reminded deadline_passed review_withdrawn workflow_failed";

@@ -2,15 +2,16 @@
 
 use chrono::TimeDelta;
 use serde_json::{Value, json};
-use stagegate::app::commands::tick_until_quiet;
-use stagegate::app::timers;
-use stagegate::clock::Clock;
-use stagegate::domain::id::TaskId;
-use stagegate::domain::time::Time;
 
-use super::world::{World, fail, hour, minute};
 use crate::harness::commands::{approve, at, cancel, escalate, resolve, with};
 use crate::harness::service::{Answer, PLATFORM_KEY};
+use stagegate::app::tasks::commands::tick_until_quiet;
+use stagegate::app::tasks::timers;
+use stagegate::clock::Clock;
+use stagegate::domain::values::id::TaskId;
+use stagegate::domain::values::time::Time;
+
+use super::world::{World, fail, hour, minute};
 
 const TASKS: usize = 12;
 

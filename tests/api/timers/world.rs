@@ -9,17 +9,17 @@ use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
 use serde_json::{Value, json};
 use sqlx::AssertSqlSafe;
-use stagegate::app::App;
-use stagegate::clock::Clock;
-use stagegate::domain::audit::{self, Origin};
-use stagegate::domain::event::Event;
-use stagegate::domain::id::{BuyerId, PartnerId, TaskId};
-use stagegate::domain::time::Time;
-use stagegate::worker::timers::Timers;
-use stagegate::{ids, store};
 
 use crate::harness::database::connect;
 use crate::harness::service::{PLATFORM_KEY, Service};
+use stagegate::app::App;
+use stagegate::clock::Clock;
+use stagegate::domain::audit::{self, Origin};
+use stagegate::domain::task::event::Event;
+use stagegate::domain::values::id::{BuyerId, PartnerId, TaskId};
+use stagegate::domain::values::time::Time;
+use stagegate::worker::timers::Timers;
+use stagegate::{ids, store};
 
 /// Who ordered every task.
 pub const BUYER: &str = "0199a000-0000-7000-8000-00000000000b";
@@ -91,7 +91,7 @@ impl World {
     /// The task's events; its chain must hold and its time never go back.
     pub async fn events(&self, task: &str) -> Vec<Event> {
         let task_id = TaskId(task.parse().unwrap());
-        let rows = store::events::list(&self.service.db.pool, task_id, 0, 10_000).await.unwrap().rows;
+        let rows = store::tasks::events::list(&self.service.db.pool, task_id, 0, 10_000).await.unwrap().rows;
         let (partner_id, buyer_id) = (PartnerId(self.partner.parse().unwrap()), BuyerId(BUYER.parse().unwrap()));
         let head =
             audit::verify(&Origin { task_id, partner_id, buyer_id }, rows.iter().map(|row| &row.sealed)).unwrap();

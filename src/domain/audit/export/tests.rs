@@ -3,12 +3,13 @@
 use proptest::prelude::*;
 use proptest::test_runner::{RngAlgorithm, TestRng};
 
-use super::*;
 use crate::domain::audit::checkpoint::Checkpoint;
-use crate::domain::audit::log::{self, Leaf, Plan, Subject as Logged, Tree};
 use crate::domain::audit::note::{KeyName, SignerKey};
 use crate::domain::audit::sample::{origin, sealed, sealed_as, trail};
-use crate::domain::id::TaskId;
+use crate::domain::audit::transparency_log::{self, Leaf, Plan, Subject as Logged, Tree};
+use crate::domain::values::id::TaskId;
+
+use super::*;
 
 mod both;
 mod forged_files;
@@ -272,7 +273,7 @@ fn a_kept_checkpoint_must_be_the_one_or_be_connected() {
     let older = Checkpoint { size: 10, ..made };
     let found = flaw(Verifier::new(&with(older.clone())), &lines).unwrap();
     assert_eq!(found.what, What::Unconnected(11));
-    let forged = log::ConsistencyProof { from: 10, to: 11, hashes: proof.hashes };
+    let forged = transparency_log::ConsistencyProof { from: 10, to: 11, hashes: proof.hashes };
     let found = flaw(Verifier::new(&Trusted { consistency: vec![forged], ..with(older) }), &lines).unwrap();
     assert_eq!(found.what, What::Contradiction(11, 10));
 }

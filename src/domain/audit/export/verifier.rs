@@ -6,19 +6,20 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
-use super::{DAMAGED, DIGEST, DamagedLine, ENTRY, End, HEADER, Header, OPENING, Opening, Selection, TOTALS, Totals};
 use crate::domain::audit::PartnerOrigin;
 use crate::domain::audit::chain::{Chain, Error as ChainError, FORMAT, Head};
 use crate::domain::audit::checkpoint::{self, Checkpoint};
 use crate::domain::audit::hash::Hash;
-use crate::domain::audit::log::{self, ConsistencyProof, InclusionProof, Leaf, Subject};
 use crate::domain::audit::note::{self, KeyName, VerifierKey};
 use crate::domain::audit::proof::{Committed, EntryProof, sight};
 use crate::domain::audit::sight::Watch;
-use crate::domain::audit::subject::{Origin, Recorded as _, TrailOrigin};
-use crate::domain::event::Event;
-use crate::domain::partner_event::PartnerEvent;
-use crate::domain::party::Party;
+use crate::domain::audit::task_trail::{Origin, Recorded as _, TrailOrigin};
+use crate::domain::audit::transparency_log::{self, ConsistencyProof, InclusionProof, Leaf, Subject};
+use crate::domain::partner::event::PartnerEvent;
+use crate::domain::task::event::Event;
+use crate::domain::values::party::Party;
+
+use super::{DAMAGED, DIGEST, DamagedLine, ENTRY, End, HEADER, Header, OPENING, Opening, Selection, TOTALS, Totals};
 
 /// What trails are checked with, beside themselves.
 #[derive(Clone, Debug, Default)]
@@ -94,7 +95,7 @@ pub enum What {
     Checkpoints,
     /// The inclusion proof.
     #[error("its proof of inclusion: {0}")]
-    Inclusion(#[from] log::Error),
+    Inclusion(#[from] transparency_log::Error),
     /// The proof of inclusion is about something else.
     #[error("its proof of inclusion is for another head than the trail has")]
     Elsewhere,
@@ -474,7 +475,7 @@ impl Trail {
     }
 
     fn logged(&self, proof: &InclusionProof, trusted: &Trusted) -> Result<Logged, What> {
-        let (checkpoint, is_signed) = trusted.open(&proof.checkpoint).map_err(log::Error::from)?;
+        let (checkpoint, is_signed) = trusted.open(&proof.checkpoint).map_err(transparency_log::Error::from)?;
         proof.verify_against(&checkpoint)?;
         let Leaf { subject, seq, head } = proof.leaf;
         let own = match self.header.origin {

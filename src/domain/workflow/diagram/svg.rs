@@ -3,9 +3,10 @@
 
 use std::fmt::Write as _;
 
+use crate::domain::values::party::Party;
+
 use super::super::{Stage, Workflow};
 use super::{counted, duration, facts, one_line, party_name};
-use crate::domain::party::Party;
 
 const MARGIN: u32 = 24;
 const BOX_WIDTH: u32 = 520;

@@ -11,7 +11,7 @@ fn parse(definition: &Value) -> Workflow {
 }
 
 fn example() -> Workflow {
-    parse(&serde_json::from_str(include_str!("../../../../tests/fixtures/brand-campaign.json")).unwrap())
+    parse(&serde_json::from_str(crate::domain::workflow::EXAMPLE).unwrap())
 }
 
 /// A definition with these names, as one may be stored: older versions took names that no door takes any more.

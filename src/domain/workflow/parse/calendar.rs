@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use crate::domain::calendar::{Calendar, Day, Hours, Interval, MAX_HOLIDAYS, MAX_INTERVALS, TimeOfDay, TimeZone};
+
 use super::Code;
 use super::node::{Node, Read};
-use crate::domain::calendar::{Calendar, Day, Hours, Interval, MAX_HOLIDAYS, MAX_INTERVALS, TimeOfDay, TimeZone};
 
 pub(super) fn calendar(node: &Node) -> Read<Calendar> {
     let fields = node.object(&["time_zone", "hours", "holidays"])?;

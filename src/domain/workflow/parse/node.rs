@@ -6,12 +6,13 @@ use std::ops::RangeInclusive;
 
 use serde_json::{Map, Value};
 
+use crate::domain::values::id::{ActorId, StageKey};
+use crate::domain::values::identity::InvalidId;
+use crate::domain::values::party::Party;
+use crate::domain::values::text::{self, Text};
+use crate::domain::values::time::{self, Span};
+
 use super::super::finding::{Mistake, MistakeCode};
-use crate::domain::id::{ActorId, StageKey};
-use crate::domain::identity::InvalidId;
-use crate::domain::party::Party;
-use crate::domain::text::{self, Text};
-use crate::domain::time::{self, Span};
 
 /// An answer lists this many mistakes: more than anybody reads, and a bound on what a body full of them can make us write.
 const MAX_MISTAKES: usize = 1_000;

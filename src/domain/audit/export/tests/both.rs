@@ -5,9 +5,10 @@ use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
-use super::*;
 use crate::check::{self, Verdict};
 use crate::domain::audit::note::SignerKey;
+
+use super::*;
 
 /// What is to come of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,10 +1,11 @@
 //! Forged files of the other kinds that both verifiers read: receipts, partners' trails and exports of many trails.
 
-use super::both::Outcome::{Consistent, Refused, Unreadable, Verified};
-use super::both::{Case, Outcome, assert_both_say};
+use crate::domain::audit::note::SignerKey;
+
+use super::both::Outcome::{self, Consistent, Refused, Unreadable, Verified};
+use super::both::{Case, assert_both_say};
 use super::forgeries::other_key;
 use super::*;
-use crate::domain::audit::note::SignerKey;
 
 mod many;
 mod partner_trails;

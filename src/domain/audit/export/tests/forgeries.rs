@@ -1,9 +1,10 @@
 //! Forged exports of a task's trail, over the views of all three parties.
 
+use crate::domain::audit::note::SignerKey;
+
 use super::both::Outcome::{Consistent, Refused, Unreadable, Verified};
 use super::both::{Case, assert_both_say};
 use super::*;
-use crate::domain::audit::note::SignerKey;
 
 /// An export whose entry `logged` is in a log that `signer` signs.
 fn export(rows: &[Sealed], viewer: Party, logged: Option<usize>, signer: &SignerKey) -> Vec<String> {

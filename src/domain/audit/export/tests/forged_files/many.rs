@@ -1,11 +1,13 @@
 //! Forged exports of many trails.
 
+use uuid::Uuid;
+
+use crate::domain::audit::partner_trail::tests as partner;
+use crate::domain::audit::{PartnerOrigin, Sealed};
+use crate::domain::values::id::{PartnerId, WorkflowKey};
+
 use super::super::forgeries::hide;
 use super::*;
-use crate::domain::audit::partner::tests as partner;
-use crate::domain::audit::{PartnerOrigin, Sealed};
-use crate::domain::id::{PartnerId, WorkflowKey};
-use uuid::Uuid;
 
 /// How many entries a trail has here.
 const ENTRIES: usize = 6;

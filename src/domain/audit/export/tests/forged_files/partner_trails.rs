@@ -1,11 +1,11 @@
 //! Forged exports of a partner's trail, as the partner and the platform have them.
 
+use crate::domain::audit::partner_trail::tests::{origin, sealed, trail};
+use crate::domain::audit::{PartnerOrigin, sample};
+use crate::domain::values::id::TaskId;
+
 use super::super::forgeries::hide;
 use super::*;
-use crate::domain::audit::PartnerOrigin;
-use crate::domain::audit::partner::tests::{origin, sealed, trail};
-use crate::domain::audit::sample;
-use crate::domain::id::TaskId;
 
 fn export(rows: &[Sealed], viewer: Party, logged: Option<usize>, signer: &SignerKey) -> Vec<String> {
     let mut writer = Writer::default();

@@ -3,8 +3,9 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::{URL_SAFE, URL_SAFE_NO_PAD as BASE64URL};
 
-use super::*;
 use crate::domain::audit::receipt::{Receipt, Row};
+
+use super::*;
 
 fn receipt(seq: usize) -> Receipt {
     let (events, rows) = (trail(), sealed(&trail()));

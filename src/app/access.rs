@@ -1,0 +1,95 @@
+//! Who is calling, as the credential proved it.
+
+use std::time::Duration;
+
+use crate::domain::partner::event::Author;
+use crate::domain::values::id::{BuyerId, CredentialId, KeyId, PartnerId};
+use crate::domain::values::party::Party;
+use crate::domain::values::time::Time;
+
+/// The holder of a valid credential. Made only by checking one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Caller {
+    /// A partner, by one of its keys.
+    Partner {
+        /// Which partner.
+        partner_id: PartnerId,
+        /// By which key.
+        key_id: KeyId,
+    },
+    /// A buyer, by a token.
+    Buyer {
+        /// Which buyer: the token's `sub`.
+        buyer_id: BuyerId,
+        /// Names the session or the token.
+        credential_id: CredentialId,
+        /// From when on the token is not accepted any more: its `exp` and the leeway. Nothing that was begun with it
+        /// may outlast this.
+        expires_at: Time,
+    },
+    /// The platform, by one of the configured keys.
+    Platform {
+        /// Names the key.
+        credential_id: CredentialId,
+    },
+}
+
+impl Caller {
+    /// The party that the credential belongs to.
+    pub fn party(&self) -> Party {
+        match self {
+            Self::Partner { .. } => Party::Partner,
+            Self::Buyer { .. } => Party::Buyer,
+            Self::Platform { .. } => Party::Platform,
+        }
+    }
+
+    /// Names the credential in the trail and in the log; reveals nothing.
+    ///
+    /// # Panics
+    ///
+    /// Never: every UUID is a valid id.
+    pub fn credential_id(&self) -> CredentialId {
+        match self {
+            Self::Partner { key_id, .. } => {
+                CredentialId::parse(key_id.to_string()).expect("a UUID is a short text without control characters")
+            }
+            Self::Buyer { credential_id, .. } | Self::Platform { credential_id } => credential_id.clone(),
+        }
+    }
+
+    /// As the trail of a partner names who did something.
+    pub fn author(&self) -> Author {
+        Author { party: self.party().into(), credential_id: Some(self.credential_id()) }
+    }
+
+    /// The partner, if it is one.
+    pub fn partner_id(&self) -> Option<PartnerId> {
+        match self {
+            Self::Partner { partner_id, .. } => Some(*partner_id),
+            Self::Buyer { .. } | Self::Platform { .. } => None,
+        }
+    }
+
+    /// The buyer, if it is one.
+    pub fn buyer_id(&self) -> Option<BuyerId> {
+        match self {
+            Self::Buyer { buyer_id, .. } => Some(*buyer_id),
+            Self::Partner { .. } | Self::Platform { .. } => None,
+        }
+    }
+
+    /// For how long the credential is accepted from `now` on, unless it is revoked: keys without an end (`None`), an
+    /// expired one not at all.
+    pub fn time_left(&self, now: Time) -> Option<Duration> {
+        match self {
+            Self::Buyer { expires_at, .. } => Some(time_until(*expires_at, now)),
+            Self::Partner { .. } | Self::Platform { .. } => None,
+        }
+    }
+}
+
+/// The one comparison of a credential's end with the clock: what is left of it at `now`, nothing from `end` on.
+pub fn time_until(end: Time, now: Time) -> Duration {
+    (end - now).to_std().unwrap_or_default()
+}

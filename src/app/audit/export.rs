@@ -1,0 +1,245 @@
+//! Exports of trails, written as they are asked for.
+//!
+//! An [`Export`] gives one piece after the other, each only when it is asked for, and reads from the database no more than a piece takes: a reader
+//! who is slow is waited for, and one who has left leaves nothing running. No connection is held between two pieces. A trail is exported
+//! as far as it went when the export came to it; rows that are not what was written are told in their place, so that whoever checks the file
+//! finds them.
+//!
+//! What the platform exports is recorded in the partners' trails before any of it leaves, and with its exact extent: an export of
+//! many is recorded `PAGE` tasks at a time. So what is recorded may not have left, if the reader went away; the other way round cannot be.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use crate::app::shares::Share;
+use crate::app::{App, Caller, Error, tasks};
+use crate::domain::audit::export::{Selection, Writer};
+use crate::domain::audit::transparency_log::Subject;
+use crate::domain::audit::{Error as Flaw, Origin, PartnerOrigin};
+use crate::domain::partner::event::PartnerFact;
+use crate::domain::values::id::{PartnerId, TaskId};
+use crate::store;
+use crate::store::audit::exports::Trail;
+use crate::store::audit::transparency_log::Record;
+use crate::store::tasks::events::Stored;
+
+use super::{partner_trail, transparency_log};
+
+/// How many tasks are recorded, and looked for, at a time.
+const PAGE: u32 = 1_000;
+/// How many rows of a trail are read for a piece.
+const CHUNK: u32 = 64;
+
+/// An export that is being written.
+#[derive(Debug)]
+pub struct Export {
+    app: Arc<App>,
+    caller: Caller,
+    signed: Option<Record>,
+    writer: Writer,
+    search: Option<Search>,
+    queue: VecDeque<Whole>,
+    current: Option<(Whole, u64)>,
+    _share: Share,
+}
+
+/// What an export of many still has to look for.
+#[derive(Debug)]
+struct Search {
+    wanted: Selection,
+    after: Option<TaskId>,
+    is_open: bool,
+}
+
+/// A trail of either kind.
+#[derive(Clone, Copy, Debug)]
+enum Whole {
+    Task(Trail<Origin>),
+    Partner(Trail<PartnerOrigin>),
+}
+
+/// The export of one task, as the caller may see it.
+pub async fn export_task(app: &Arc<App>, caller: &Caller, id: TaskId, size: Option<u64>) -> Result<Export, Error> {
+    tasks::find_visible(app, caller, id).await?;
+    let share = app.shares.long_reads.take(caller)?;
+    let signed = transparency_log::find_for_export(app, size).await?;
+    // After the checkpoint, so that the trail goes as far as the log at least.
+    let trail = store::audit::exports::find(&app.pool, id).await?.ok_or(Error::NotFound)?;
+    let mut export = Export::new(app, caller, (signed, share));
+    if let Caller::Platform { .. } = caller {
+        export.record(&Selection::default(), &[trail]).await?;
+    }
+    export.queue.push_back(Whole::Task(trail));
+    Ok(export)
+}
+
+/// The export of a partner's own trail.
+pub async fn export_partner(
+    app: &Arc<App>,
+    caller: &Caller,
+    id: PartnerId,
+    size: Option<u64>,
+) -> Result<Export, Error> {
+    partner_trail::find_visible(app, caller, id).await?;
+    let share = app.shares.long_reads.take(caller)?;
+    let signed = transparency_log::find_for_export(app, size).await?;
+    let find = || async { store::audit::exports::find_partner(&app.pool, id).await?.ok_or(Error::NotFound) };
+    let mut trail = find().await?;
+    if let Caller::Platform { .. } = caller {
+        let fact = PartnerFact::Exported { workflow: None, from: None, until: None, tasks: 0, entries: trail.last };
+        partner_trail::record_fact(app, id, &caller.author(), fact).await?;
+        trail = find().await?;
+    }
+    let mut export = Export::new(app, caller, (signed, share));
+    export.queue.push_back(Whole::Partner(trail));
+    Ok(export)
+}
+
+/// The export of many tasks, for the platform.
+pub async fn export_tasks(
+    app: &Arc<App>,
+    caller: &Caller,
+    wanted: Selection,
+    size: Option<u64>,
+) -> Result<Export, Error> {
+    let share = app.shares.long_reads.take(caller)?;
+    let mut export = Export::new(app, caller, (transparency_log::find_for_export(app, size).await?, share));
+    export.search = Some(Search { wanted, after: None, is_open: false });
+    Ok(export)
+}
+
+impl Export {
+    fn new(app: &Arc<App>, caller: &Caller, (signed, share): (Option<Record>, Share)) -> Self {
+        let (app, caller) = (Arc::clone(app), caller.clone());
+        let (writer, queue) = (Writer::default(), VecDeque::new());
+        Self { app, caller, signed, writer, search: None, queue, current: None, _share: share }
+    }
+
+    /// The next piece: some whole lines; `None` when all is written. After an error there is nothing more.
+    pub async fn next(&mut self) -> Result<Option<String>, Error> {
+        if self.caller.time_left(self.app.clock.now()).is_some_and(|left| left.is_zero()) {
+            return Err(Error::Expired);
+        }
+        if let Some((trail, after)) = self.current.take() {
+            return self.entries(trail, after).await.map(Some);
+        }
+        if self.queue.is_empty() && self.search.is_some() {
+            let line = self.look().await?;
+            if !line.is_empty() {
+                return Ok(Some(line));
+            }
+        }
+        let Some(trail) = self.queue.pop_front() else { return Ok(None) };
+        let header = match &trail {
+            Whole::Task(trail) => self.writer.header(trail.origin.into(), self.caller.party()),
+            Whole::Partner(trail) => self.writer.header(trail.origin.into(), self.caller.party()),
+        };
+        self.entries(trail, 0).await.map(|entries| Some(header + &entries))
+    }
+
+    /// The entries after `after`, and where they are the last, the end.
+    async fn entries(&mut self, whole: Whole, after: u64) -> Result<String, Error> {
+        let pool = &self.app.pool;
+        let (rows, head, last, subject) = match &whole {
+            Whole::Task(Trail { origin, head, last }) => {
+                let rows = store::tasks::events::list_stored(pool, origin.task_id, after, *last, CHUNK).await?;
+                (rows, *head, *last, Subject::Task(origin.task_id))
+            }
+            Whole::Partner(Trail { origin, head, last }) => {
+                let rows =
+                    store::audit::partner_events::list_stored(pool, origin.partner_id, after, *last, CHUNK).await?;
+                (rows, *head, *last, Subject::Partner(origin.partner_id))
+            }
+        };
+        let mut piece = String::new();
+        for row in &rows {
+            piece.push_str(&self.entry(&whole, subject, row));
+        }
+        match rows.last() {
+            Some(row) if row.seq < last => self.current = Some((whole, row.seq)),
+            Some(_) | None => {
+                let inclusion = match &self.signed {
+                    Some(signed) => transparency_log::prove(&self.app, signed, subject, None).await?,
+                    None => None,
+                };
+                piece.push_str(&self.writer.end(head, inclusion));
+            }
+        }
+        Ok(piece)
+    }
+
+    fn entry(&mut self, whole: &Whole, subject: Subject, row: &Stored) -> String {
+        let viewer = self.caller.party();
+        let line = match (&row.flaw, whole) {
+            (Some(flaw), _) => Err(flaw.clone()),
+            (None, Whole::Task(_)) => self.writer.entry::<Origin>(&row.sealed, viewer).map_err(|flaw| said(&flaw)),
+            (None, Whole::Partner(_)) => {
+                self.writer.entry::<PartnerOrigin>(&row.sealed, viewer).map_err(|flaw| said(&flaw))
+            }
+        };
+        line.unwrap_or_else(|flaw| {
+            tracing::error!(?subject, seq = row.seq, flaw, "an entry of a trail is not what was written");
+            self.writer.damaged(row.seq, &flaw)
+        })
+    }
+
+    /// Looks for the next tasks and records that they are exported; the first line, and with none left the last one.
+    async fn look(&mut self) -> Result<String, Error> {
+        let Some(mut search) = self.search.take() else { return Ok(String::new()) };
+        if !search.is_open {
+            search.is_open = true;
+            let opening = self.writer.opening(&search.wanted);
+            self.search = Some(search);
+            return Ok(opening);
+        }
+        let mut found = Vec::new();
+        loop {
+            let page = store::audit::exports::list(&self.app.pool, &search.wanted, search.after, PAGE).await?;
+            found.extend(page.trails);
+            let Some(next) = page.next else { break };
+            search.after = Some(next);
+            if found.len() >= PAGE as usize {
+                break;
+            }
+        }
+        if found.is_empty() {
+            return Ok(self.writer.closing());
+        }
+        self.record(&search.wanted, &found).await?;
+        self.queue.extend(found.into_iter().map(Whole::Task));
+        self.search = Some(search);
+        Ok(String::new())
+    }
+
+    /// Records in the trail of every partner what of it is about to leave.
+    async fn record(&self, wanted: &Selection, trails: &[Trail<Origin>]) -> Result<(), Error> {
+        let mut extent = BTreeMap::<PartnerId, (u64, u64)>::new();
+        for trail in trails {
+            let (tasks, entries) = extent.entry(trail.origin.partner_id).or_default();
+            (*tasks, *entries) = (*tasks + 1, *entries + trail.last);
+        }
+        for (partner, (tasks, entries)) in extent {
+            let Selection { workflow, from, until, .. } = wanted.clone();
+            let fact = PartnerFact::Exported { workflow, from, until, tasks, entries };
+            partner_trail::record_fact(&self.app, partner, &self.caller.author(), fact).await?;
+        }
+        Ok(())
+    }
+}
+
+/// What is said of a row to whoever exports it: nothing of what is in it.
+fn said(flaw: &Flaw) -> String {
+    match flaw {
+        Flaw::Event(_) => "its fields do not make an event".to_owned(),
+        Flaw::Entry
+        | Flaw::Columns
+        | Flaw::Format(_)
+        | Flaw::Order(_)
+        | Flaw::Trail
+        | Flaw::Link
+        | Flaw::Hash
+        | Flaw::Fields
+        | Flaw::View(_)
+        | Flaw::Erased => flaw.to_string(),
+    }
+}

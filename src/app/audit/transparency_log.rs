@@ -1,0 +1,384 @@
+//! The log of heads: its signing key, what it proves, and how it grows.
+//!
+//! Every trail's head goes into the log, and the log's root is signed ([`append`]). Nothing is locked: a batch is one insert of rows whose
+//! keys follow from the size of the log before, so of two replicas that append at once one finds the place taken and leaves it at that.
+//!
+//! Before anything is signed, what is stored is compared with what was signed last: a checkpoint must never bless a log that somebody
+//! rewrote. [`Damage`] says what was found.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::iter;
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+
+use crate::app::{App, Caller, Error, tasks};
+use crate::domain::audit::Hash;
+use crate::domain::audit::checkpoint::{self, Checkpoint};
+use crate::domain::audit::note::{SignerKey, VerifierKey};
+use crate::domain::audit::transparency_log::{
+    self, ConsistencyProof, InclusionProof, Leaf, Node, Plan, Subject, Tree, above, verify_consistency,
+};
+use crate::domain::values::id::{PartnerId, TaskId};
+use crate::domain::values::time::Time;
+use crate::store;
+use crate::store::audit::transparency_log::{Batch, Change, Record};
+use crate::store::db::horizon::{Transaction, find_horizon};
+
+use super::partner_trail;
+
+/// The time between two checkpoints.
+pub const PERIOD: TimeDelta = TimeDelta::minutes(1);
+/// About how many events go into one checkpoint; what remains goes into the next, at once.
+const BATCH: u32 = 5_000;
+/// How many leaves are compared with what was signed at a time.
+const WINDOW: u64 = 1_024;
+
+/// The key that signs checkpoints and receipts, and those that signed before it.
+#[derive(Clone, Debug, Default)]
+pub struct Keys {
+    signer: Option<SignerKey>,
+    known: Vec<VerifierKey>,
+}
+
+impl Keys {
+    /// `old`: the public keys that signed before.
+    pub fn new(signer: Option<SignerKey>, old: Vec<VerifierKey>) -> Self {
+        let mut known: Vec<_> = signer.iter().map(|signer| signer.verifier().clone()).collect();
+        for key in old {
+            if !known.contains(&key) {
+                known.push(key);
+            }
+        }
+        Self { signer, known }
+    }
+}
+
+/// The key, or the refusal of everything that needs one.
+pub(in crate::app) fn signer(app: &App) -> Result<&SignerKey, Error> {
+    app.audit_keys.signer.as_ref().ok_or(Error::NoAuditKey)
+}
+
+/// Refuses what needs a key before anything is done, where there is none.
+pub fn require_key(app: &App) -> Result<(), Error> {
+    signer(app).map(|_| ())
+}
+
+/// The public keys, a verifier key line each, the one that signs now first.
+pub fn get_audit_key(app: &App) -> Result<String, Error> {
+    signer(app)?;
+    let lines: Vec<_> = app.audit_keys.known.iter().map(ToString::to_string).collect();
+    Ok(lines.join("\n") + "\n")
+}
+
+/// The signed checkpoint of this size; without a size the newest.
+pub async fn get_checkpoint(app: &App, size: Option<u64>) -> Result<String, Error> {
+    signer(app)?;
+    Ok(load(app, size).await?.note)
+}
+
+/// The proof that the log of `from` leaves is the beginning of that of `to`, or else of the newest checkpoint's.
+pub async fn get_log_consistency(app: &App, from: u64, to: Option<u64>) -> Result<ConsistencyProof, Error> {
+    signer(app)?;
+    let newest = load(app, None).await?;
+    let to = to.unwrap_or(newest.size);
+    if from > newest.size || to > newest.size {
+        return Err(Error::NoCheckpoint);
+    }
+    let plan = Plan::consistency(from, to).ok_or_else(|| Error::impossible("sizes that were not checked"))?;
+    let proof = ConsistencyProof { from, to, hashes: resolve(app, &plan).await? };
+    // Where both were signed, what is handed out must lead from one to the other.
+    let ends = (
+        store::audit::transparency_log::find(&app.pool, Some(from)).await?,
+        store::audit::transparency_log::find(&app.pool, Some(to)).await?,
+    );
+    if let (Some(old), Some(new)) = ends
+        && !verify_consistency((old.size, old.root), (new.size, new.root), &proof.hashes)
+    {
+        return Err(Damage::History(from, to).into());
+    }
+    Ok(proof)
+}
+
+/// The proof that a task's trail, up to the entry `seq` at least, is in the log of a checkpoint; without `seq` the latest head that is.
+pub async fn get_task_inclusion(
+    app: &App,
+    caller: &Caller,
+    id: TaskId,
+    size: Option<u64>,
+    seq: Option<u64>,
+) -> Result<InclusionProof, Error> {
+    tasks::find_visible(app, caller, id).await?;
+    get_inclusion(app, Subject::Task(id), size, seq).await
+}
+
+/// The same for the trail of a partner.
+pub async fn get_partner_inclusion(
+    app: &App,
+    caller: &Caller,
+    id: PartnerId,
+    size: Option<u64>,
+    seq: Option<u64>,
+) -> Result<InclusionProof, Error> {
+    partner_trail::find_visible(app, caller, id).await?;
+    get_inclusion(app, Subject::Partner(id), size, seq).await
+}
+
+async fn get_inclusion(
+    app: &App,
+    subject: Subject,
+    size: Option<u64>,
+    seq: Option<u64>,
+) -> Result<InclusionProof, Error> {
+    signer(app)?;
+    let signed = load(app, size).await.map_err(|error| match (error, size) {
+        (Error::NoCheckpoint, None) => Error::NotLogged,
+        (error, _) => error,
+    })?;
+    prove(app, &signed, subject, seq).await?.ok_or(Error::NotLogged)
+}
+
+/// The checkpoint that exports are proven against: that of this size, or the newest; none without a key, or before there is one.
+pub(in crate::app) async fn find_for_export(app: &App, size: Option<u64>) -> Result<Option<Record>, Error> {
+    match size {
+        Some(_) => {
+            signer(app)?;
+            load(app, size).await.map(Some)
+        }
+        None if app.audit_keys.signer.is_none() => Ok(None),
+        None => Ok(store::audit::transparency_log::find(&app.pool, None).await?),
+    }
+}
+
+/// The proof that a trail is in the log of a checkpoint; `None` where it is not.
+pub(in crate::app) async fn prove(
+    app: &App,
+    signed: &Record,
+    subject: Subject,
+    seq: Option<u64>,
+) -> Result<Option<InclusionProof>, Error> {
+    let Some((index, leaf)) = store::audit::transparency_log::find_leaf(&app.pool, subject, seq, signed.size).await?
+    else {
+        return Ok(None);
+    };
+    let plan = Plan::inclusion(index, signed.size).ok_or_else(|| Error::impossible("a leaf beyond its log"))?;
+    let hashes = resolve(app, &plan).await?;
+    let proof = InclusionProof { leaf, index, size: signed.size, hashes, checkpoint: signed.note.clone() };
+    // Whoever asks would find out; that the log was tampered with must be found out here.
+    proof.verify(&app.audit_keys.known).map_err(Damage::Inclusion)?;
+    Ok(Some(proof))
+}
+
+async fn load(app: &App, size: Option<u64>) -> Result<Record, Error> {
+    store::audit::transparency_log::find(&app.pool, size).await?.ok_or(Error::NoCheckpoint)
+}
+
+async fn resolve(app: &App, plan: &Plan) -> Result<Vec<Hash>, Error> {
+    let nodes = store::audit::transparency_log::find_nodes(&app.pool, plan.nodes()).await?;
+    let missing = plan.nodes().find(|node| !nodes.contains_key(node));
+    plan.resolve(|node| nodes.get(&node).copied()).ok_or_else(|| Damage::node(missing).into())
+}
+
+/// What is stored is not what was signed. Nothing is signed until a person has looked at it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Damage {
+    /// Leaves were cut off, or added by somebody else.
+    #[error("the log was tampered with: it has {0} leaves, and its last checkpoint signs {1}")]
+    Leaves(u64, u64),
+    /// The stored checkpoint is not one of ours, or its key is not configured any more.
+    #[error(
+        "the last checkpoint, of {0} leaves, is not to be believed: {1} (after a change of keys, STAGEGATE_AUDIT_OLD_KEYS must have the old one)"
+    )]
+    Checkpoint(u64, checkpoint::Error),
+    /// The columns beside the checkpoint say something else.
+    #[error("the log was tampered with: the row of the checkpoint of {0} leaves is not what its note signs")]
+    Row(u64),
+    /// A node is missing.
+    #[error("the log was tampered with: the node at level {0}, index {1} is missing")]
+    Node(u8, u64),
+    /// A node is not that of its halves.
+    #[error("the log was tampered with: the node at level {0}, index {1} is not what is below it makes")]
+    Below(u8, u64),
+    /// A leaf is missing.
+    #[error("the log was tampered with: leaf {0} is missing")]
+    Missing(u64),
+    /// A leaf says something else than what was signed.
+    #[error("the log was tampered with: leaf {0} is not what was signed")]
+    Leaf(u64),
+    /// The nodes make another root.
+    #[error("the log was tampered with: its nodes do not make the root that the checkpoint of {0} leaves signs")]
+    Root(u64),
+    /// The newest checkpoint is older than one that this process has seen, or contradicts it.
+    #[error("the log was tampered with: it has {1} leaves and does not continue the {0} that it had before")]
+    History(u64, u64),
+    /// The stored leaf or nodes do not lead to the signed root.
+    #[error("the log was tampered with: {0}")]
+    Inclusion(transparency_log::Error),
+    /// Something takes the place of the next leaves.
+    #[error("the log was tampered with: there is something in it beyond the {0} leaves of its last checkpoint")]
+    Beyond(u64),
+    /// The database counts its transactions anew.
+    #[error(
+        "the database was restored from a dump: its transactions are older than those in the log, so new events cannot be told from old ones (`stagegate migrate --restored` mends that)"
+    )]
+    Restored,
+}
+
+impl Damage {
+    fn node(node: Option<Node>) -> Self {
+        node.map_or(Self::Node(0, 0), |node| Self::Node(node.level, node.index))
+    }
+}
+
+impl From<Damage> for Error {
+    fn from(damage: Damage) -> Self {
+        Self::Internal(Arc::new(damage))
+    }
+}
+
+/// Checks the stored leaves from the place `from` on, a few at a time, and every node above them; where to go on. What [`append`] checks is
+/// the root and what it is made of, which is quick however long the log is; this goes round below it.
+pub async fn check_leaves(app: &App, from: u64) -> Result<u64, Error> {
+    let Some(last) = store::audit::transparency_log::find(&app.pool, None).await? else { return Ok(0) };
+    let from = if from < last.size { from } else { 0 };
+    let until = (from + WINDOW).min(last.size);
+    let leaves: BTreeMap<u64, Leaf> =
+        store::audit::transparency_log::list_leaves(&app.pool, from, until).await?.into_iter().collect();
+    let mut nodes = BTreeSet::new();
+    for index in from..until {
+        let leaf = Node { level: 0, index };
+        let above = iter::successors(Some(leaf), |node| Some(node.parent()));
+        nodes.extend(above.take_while(|node| node.is_in(last.size)));
+    }
+    let halves: BTreeSet<Node> = nodes.iter().filter_map(|node| node.halves()).flatten().collect();
+    let stored = store::audit::transparency_log::find_nodes(&app.pool, nodes.union(&halves).copied()).await?;
+    let find = |node: Node| stored.get(&node).ok_or(Damage::Node(node.level, node.index));
+    for node in nodes {
+        let hash = find(node)?;
+        if let Some([left, right]) = node.halves() {
+            if above(find(left)?, find(right)?) != *hash {
+                return Err(Damage::Below(node.level, node.index).into());
+            }
+        } else {
+            let leaf = leaves.get(&node.index).ok_or(Damage::Missing(node.index))?;
+            if leaf.hash() != *hash {
+                return Err(Damage::Leaf(node.index).into());
+            }
+        }
+    }
+    Ok(if until < last.size { until } else { 0 })
+}
+
+/// A checkpoint that this process has seen: the log can only have grown since.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// How many leaves it had.
+    pub size: u64,
+    /// Its root.
+    pub root: Hash,
+    /// When it was signed.
+    pub signed_at: Time,
+}
+
+/// What came of a look at the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// The newest checkpoint now, if there is one.
+    pub last: Option<Seen>,
+    /// Whether this replica has just signed it.
+    pub signed: bool,
+    /// Whether there is more to log at once.
+    pub more: bool,
+}
+
+/// Checks what is stored against what was signed, then logs the heads that are new since the last checkpoint and signs the next one. Does
+/// nothing more than check where nothing is new or, unless `at_once`, where the last checkpoint is younger than [`PERIOD`]. `seen` is
+/// what this process has seen before.
+pub async fn append(app: &App, seen: Option<Seen>, at_once: bool) -> Result<Step, Error> {
+    let signer = signer(app)?;
+    let (last, leaves) = store::audit::transparency_log::find_last(&app.pool).await?;
+    let tree = check(app, last.as_ref(), leaves, seen).await?;
+    let now = app.clock.now();
+    let quiet = Step { last: last.as_ref().map(Seen::of), signed: false, more: false };
+    // A clock that was ahead must not keep the log from growing.
+    let is_due = |last: &Record| now - last.signed_at >= PERIOD || last.signed_at > now;
+    if !at_once && !last.as_ref().is_none_or(is_due) {
+        return Ok(quiet);
+    }
+    let after = last.as_ref().map_or(Transaction::NONE, |last| last.cursor);
+    let horizon = find_horizon(&app.pool).await?;
+    if horizon < after {
+        return Err(Damage::Restored.into());
+    }
+    let changes = store::audit::transparency_log::list_changes(&app.pool, after, horizon, BATCH).await?;
+    let Some(newest) = changes.last() else { return Ok(quiet) };
+    let (cursor, more) = (newest.transaction, changes.len() >= BATCH as usize);
+    let size = tree.size();
+    let batch = batch(signer, tree, latest(&changes), (now, cursor));
+    if !store::audit::transparency_log::insert(&app.pool, &batch).await? {
+        let (last, _) = store::audit::transparency_log::find_last(&app.pool).await?;
+        return match last.filter(|last| last.size > size) {
+            // Another replica was faster.
+            Some(last) => Ok(Step { last: Some(Seen::of(&last)), signed: false, more: false }),
+            None => Err(Damage::Beyond(size).into()),
+        };
+    }
+    Ok(Step { last: Some(Seen::of(&batch.checkpoint)), signed: true, more })
+}
+
+impl Seen {
+    fn of(record: &Record) -> Self {
+        Self { size: record.size, root: record.root, signed_at: record.signed_at }
+    }
+}
+
+/// The last head of each trail, in an order that depends on nothing else.
+fn latest(changes: &[Change]) -> Vec<Leaf> {
+    let mut heads = BTreeMap::new();
+    for Change { leaf, .. } in changes {
+        let head = heads.entry(leaf.subject).or_insert(*leaf);
+        if leaf.seq > head.seq {
+            *head = *leaf;
+        }
+    }
+    heads.into_values().collect()
+}
+
+fn batch(signer: &SignerKey, mut tree: Tree, leaves: Vec<Leaf>, (signed_at, cursor): (Time, Transaction)) -> Batch {
+    let nodes = leaves.iter().flat_map(|leaf| tree.append(leaf.hash())).collect();
+    let (size, root) = (tree.size(), tree.root());
+    let note = Checkpoint::sign(signer, size, root);
+    Batch { leaves, nodes, checkpoint: Record { size, root, note, signed_at, cursor } }
+}
+
+/// The log as it is stored, if it is what was signed.
+async fn check(app: &App, last: Option<&Record>, leaves: u64, seen: Option<Seen>) -> Result<Tree, Error> {
+    let size = last.map_or(0, |last| last.size);
+    if let Some(seen) = seen.filter(|seen| seen.size > size) {
+        return Err(Damage::History(seen.size, size).into());
+    }
+    if leaves != size {
+        return Err(Damage::Leaves(leaves, size).into());
+    }
+    let Some(last) = last else { return Ok(Tree::empty()) };
+    let signed =
+        Checkpoint::open(&last.note, &app.audit_keys.known).map_err(|error| Damage::Checkpoint(size, error))?;
+    if (signed.size, signed.root) != (size, last.root) {
+        return Err(Damage::Row(size).into());
+    }
+    let plan = Plan::root(size);
+    let nodes = store::audit::transparency_log::find_nodes(&app.pool, plan.nodes()).await?;
+    let missing = || Damage::node(plan.nodes().find(|node| !nodes.contains_key(node)));
+    let tree = Tree::load(size, |node| nodes.get(&node).copied()).ok_or_else(missing)?;
+    if tree.root() != last.root {
+        return Err(Damage::Root(size).into());
+    }
+    if let Some(seen) = seen {
+        let plan = Plan::consistency(seen.size, size).ok_or(Damage::History(seen.size, size))?;
+        let hashes = resolve(app, &plan).await?;
+        if !verify_consistency((seen.size, seen.root), (size, last.root), &hashes) {
+            return Err(Damage::History(seen.size, size).into());
+        }
+    }
+    Ok(tree)
+}

@@ -1,0 +1,96 @@
+//! Writers of one task, or of one partner's trail, that lost a race take turns.
+//!
+//! The first attempt of a command is made at once, as most tasks have one writer at a time. Who loses waits for a turn
+//! before it reads and decides again: of fifty commands at once, each replica has one that tries and not fifty that
+//! push each other back. The version guards the write as before; turns only save work. Each wait holds a request, so
+//! the number of those that wait is bounded.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tokio::sync::{Mutex, MutexGuard};
+use uuid::Uuid;
+
+use crate::domain::values::id::{PartnerId, TaskId};
+
+use super::Error;
+
+/// Tasks that share a place share their turns, which costs them a short wait and nothing else.
+const PLACES: usize = 256;
+/// The most writers that wait for one place; more are refused with [`Error::Overloaded`].
+const MAX_WAITING: usize = 128;
+
+/// Who may try again now, by task.
+#[derive(Debug)]
+pub(super) struct Turns(Vec<Place>);
+
+#[derive(Debug, Default)]
+struct Place {
+    turn: Mutex<()>,
+    waiting: AtomicUsize,
+}
+
+/// Counts a writer for as long as it waits, however the wait ends.
+struct Waiting<'a>(&'a AtomicUsize);
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Default for Turns {
+    fn default() -> Self {
+        Self((0..PLACES).map(|_| Place::default()).collect())
+    }
+}
+
+impl Turns {
+    /// Waits for the turn of a writer of this task; it ends with what is returned. A writer takes one turn at a time.
+    pub(super) async fn take(&self, id: TaskId) -> Result<MutexGuard<'_, ()>, Error> {
+        self.place(id.0).take().await
+    }
+
+    /// Waits for the turn of a writer of this partner's trail.
+    pub(super) async fn take_of_partner(&self, id: PartnerId) -> Result<MutexGuard<'_, ()>, Error> {
+        self.place(id.0).take().await
+    }
+
+    fn place(&self, id: Uuid) -> &Place {
+        // The last byte is random in every version of UUID that is in use for ids.
+        &self.0[usize::from(id.as_bytes()[15]) % PLACES]
+    }
+}
+
+impl Place {
+    async fn take(&self) -> Result<MutexGuard<'_, ()>, Error> {
+        let before = self.waiting.fetch_add(1, Ordering::Relaxed);
+        let _waiting = Waiting(&self.waiting);
+        if before >= MAX_WAITING {
+            return Err(Error::contended());
+        }
+        Ok(self.turn.lock().await)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn only_so_many_wait_for_a_turn_and_those_who_leave_make_room() {
+        let (turns, task) = (Turns::default(), TaskId(Uuid::from_u128(7)));
+        let first = turns.take(task).await.unwrap();
+        let mut waiting: Vec<_> = (0..MAX_WAITING).map(|_| Box::pin(turns.take(task))).collect();
+        for wait in &mut waiting {
+            assert!(wait.now_or_never().is_none());
+        }
+        assert!(matches!(turns.take(task).await, Err(Error::Overloaded(_))));
+        assert!(turns.take(TaskId(Uuid::from_u128(8))).await.is_ok(), "another task");
+        waiting.pop();
+        assert!(turns.take(task).now_or_never().is_none(), "there is room again");
+        drop(first);
+        assert!(waiting.remove(0).await.is_ok());
+    }
+}

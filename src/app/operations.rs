@@ -1,0 +1,6 @@
+//! What operators look at: readiness, gauges, the clock, and the workers' turns.
+
+pub mod clock_skew;
+pub mod health;
+pub mod monitor;
+pub mod workers;

@@ -1,0 +1,222 @@
+//! What operators need to see coming, as of a look at the database every few seconds, however many scrape it.
+//!
+//! The look is one statement on a connection of its own. Between two looks, and while the database is away, ages grow
+//! from what the last one found. Who keeps a transaction open for long, in whichever database of the server, stops the
+//! feed and the checkpoints: that is found out and said, once a minute.
+
+use std::fmt;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use tokio::sync::Mutex as AsyncMutex;
+use tokio::time::{Instant, timeout};
+
+use crate::app::audit::transparency_log;
+use crate::app::{App, Error};
+use crate::domain::values::time::Time;
+use crate::store::monitor::{self, Observed};
+use crate::store::{Pool, Usage, WriterUsage};
+
+pub use crate::store::monitor::Holder;
+
+/// How long a look may take, and a search for who keeps a transaction open.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// A transaction that is the oldest for longer than this is reported, and again after as long.
+pub const HELD_TOO_LONG: TimeDelta = TimeDelta::minutes(1);
+/// How much of a statement is reported, in characters.
+const MAX_QUERY: usize = 200;
+
+/// What the looks found.
+#[derive(Debug)]
+pub(in crate::app) struct Monitor {
+    source: AsyncMutex<monitor::Monitor>,
+    seen: Mutex<Seen>,
+}
+
+#[derive(Debug, Default)]
+struct Seen {
+    last: Option<(Instant, Observed)>,
+    /// The oldest running transaction, and since when it has been that.
+    oldest: Option<(u64, Time)>,
+    reported: Option<Time>,
+}
+
+/// Ages as of now, and what is counted. All times are by this replica's clock, but for `answered`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Ages {
+    /// How long ago the last look was answered, by a clock that nobody can set.
+    pub answered: Duration,
+    /// How long the same transaction has kept the horizon where it is; zero if none does.
+    pub horizon: TimeDelta,
+    /// How long the earliest timer has been due; zero if none is.
+    pub due_timer: TimeDelta,
+    /// Deliveries to enabled endpoints that are not settled.
+    pub pending: u64,
+    /// How long ago the oldest event of those was recorded; zero if there are none.
+    pub oldest_pending: TimeDelta,
+    /// How long ago the first entry was recorded that no checkpoint covers; none where there is no key to sign with.
+    pub uncovered: Option<TimeDelta>,
+}
+
+/// What the connections to the database are doing, by pool: those that serve, and those of the writer.
+pub fn connections(app: &App) -> [(&'static str, Usage); 2] {
+    [("serving", app.pool.usage()), ("writer", app.writer.connections())]
+}
+
+/// What the writer has to do, and has done.
+pub fn writer(app: &App) -> WriterUsage {
+    app.writer.usage()
+}
+
+/// Who has kept the horizon still for too long.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Held {
+    /// The transaction.
+    pub transaction: u64,
+    /// For how long it has been the oldest one, as this replica saw it.
+    pub seen_for: TimeDelta,
+    /// Whose it is.
+    pub holder: Holder,
+}
+
+impl Monitor {
+    /// Of a replica with this pool.
+    pub(in crate::app) fn beside(pool: &Pool) -> Self {
+        Self { source: AsyncMutex::new(monitor::Monitor::beside(pool)), seen: Mutex::default() }
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Seen {
+    /// Takes in what a look found; which transaction has to be reported, if one has.
+    fn note(&mut self, observed: Observed, now: Time) -> Option<(u64, TimeDelta)> {
+        self.last = Some((Instant::now(), observed));
+        let same = self.oldest.filter(|(transaction, _)| observed.oldest_running == Some(*transaction));
+        self.oldest = same.or_else(|| observed.oldest_running.map(|transaction| (transaction, now)));
+        let (transaction, since) = self.oldest?;
+        let is_due = self.reported.is_none_or(|reported| now - reported >= HELD_TOO_LONG);
+        if now - since < HELD_TOO_LONG || !is_due {
+            return None;
+        }
+        self.reported = Some(now);
+        Some((transaction, now - since))
+    }
+}
+
+/// Looks at the database once; who keeps the horizon still, if that must be reported now.
+pub async fn look(app: &App) -> Result<Option<Held>, Error> {
+    let mut source = app.monitor.source.lock().await;
+    let observed = in_time(source.look()).await?;
+    let report = app.monitor.seen().note(observed, app.clock.now());
+    let Some((transaction, seen_for)) = report else { return Ok(None) };
+    let holder = in_time(source.find_holder(transaction)).await?;
+    Ok(holder.map(|holder| Held { transaction, seen_for, holder }))
+}
+
+async fn in_time<T>(what: impl Future<Output = Result<T, crate::store::Error>>) -> Result<T, Error> {
+    match timeout(PATIENCE, what).await {
+        Ok(done) => Ok(done?),
+        Err(elapsed) => Err(Error::Unavailable(std::sync::Arc::new(elapsed))),
+    }
+}
+
+/// What there is to show now; `None` before the first look.
+pub fn ages(app: &App) -> Option<Ages> {
+    let (now, seen) = (app.clock.now(), app.monitor.seen());
+    let (at, observed) = seen.last?;
+    let since = |time: Option<Time>| time.map_or(TimeDelta::zero(), |time| (now - time).max(TimeDelta::zero()));
+    Some(Ages {
+        answered: at.elapsed(),
+        horizon: since(seen.oldest.map(|(_, since)| since)),
+        due_timer: since(observed.next_timer),
+        pending: observed.pending,
+        oldest_pending: since(observed.oldest_pending),
+        uncovered: transparency_log::require_key(app).is_ok().then(|| since(observed.first_uncovered)),
+    })
+}
+
+/// In words, for the log. The statement is cut short, and what a terminal would obey in it is escaped.
+impl fmt::Display for Held {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { transaction, seen_for, holder } = self;
+        let unknown = || "(unknown)".to_owned();
+        let text = |value: &Option<String>| value.as_deref().map_or_else(unknown, shortened);
+        match (&holder.pid, &holder.gid) {
+            (Some(pid), _) => write!(f, "process {pid}")?,
+            (None, Some(gid)) => write!(f, "the prepared transaction {}", shortened(gid))?,
+            (None, None) => f.write_str("an unknown session")?,
+        }
+        let age = holder.age.map_or_else(unknown, |seconds| format!("{seconds:.0} s"));
+        write!(
+            f,
+            " of database {}, user {}, application {}, state {}, began {age} ago, last statement {}; transaction {transaction}, the oldest for {} s",
+            text(&holder.database),
+            text(&holder.user),
+            text(&holder.application),
+            text(&holder.state),
+            text(&holder.query),
+            seen_for.num_seconds(),
+        )
+    }
+}
+
+/// The beginning of a text on one line, in quotes.
+fn shortened(text: &str) -> String {
+    let mut characters = text.chars();
+    let beginning: String = characters.by_ref().take(MAX_QUERY).collect();
+    let more = if characters.next().is_some() { "…" } else { "" };
+    format!("{beginning:?}{more}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn observed(oldest_running: Option<u64>) -> Observed {
+        Observed { oldest_running, next_timer: None, pending: 0, oldest_pending: None, first_uncovered: None }
+    }
+
+    fn second(second: i64) -> Time {
+        Time::from_micros(second * 1_000_000)
+    }
+
+    #[test]
+    fn a_transaction_that_stays_the_oldest_is_reported_once_a_minute() {
+        // The second of a look, the oldest transaction, and what is reported.
+        let looks = [
+            (0, Some(7), None),
+            (59, Some(7), None),
+            (60, Some(7), Some((7, 60))),
+            (65, Some(7), None),
+            (119, Some(7), None),
+            (120, Some(7), Some((7, 120))),
+            // Others that move on are not reported, however long there is one.
+            (200, Some(8), None),
+            (259, Some(9), None),
+            // Nor is one that was not seen meanwhile.
+            (300, None, None),
+            (330, Some(9), None),
+            (390, Some(9), Some((9, 60))),
+        ];
+        let mut seen = Seen::default();
+        for (at, oldest, reported) in looks {
+            let found = seen.note(observed(oldest), second(at)).map(|(id, time)| (id, time.num_seconds()));
+            assert_eq!(found, reported, "at {at} s");
+        }
+    }
+
+    #[test]
+    fn a_report_is_one_line_however_the_statement_was_written() {
+        let query = Some(format!("select '\u{1b}[2J',\n\t{}", "x".repeat(1_000)));
+        let holder = Holder { gid: Some("two\nlines".to_owned()), query, ..Holder::default() };
+        let held = Held { transaction: 7, seen_for: HELD_TOO_LONG, holder };
+        let text = held.to_string();
+        assert!(text.starts_with("the prepared transaction \"two\\nlines\" of database (unknown), "), "{text}");
+        assert!(text.ends_with("x\"…; transaction 7, the oldest for 60 s"), "{text}");
+        assert!(!text.chars().any(char::is_control) && text.len() < 500, "{text}");
+    }
+}

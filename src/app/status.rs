@@ -1,0 +1,340 @@
+//! The newest statuses, so that polling does not reach the database while nothing changes.
+//!
+//! **Age.** What is answered from here was so less than a second ago: it was read then, or a look at all that changed since found nothing
+//! ([`revalidation`]). That bound alone makes it correct: another replica may have written, and its word may be lost. What this replica has written, and
+//! what it hears of, makes what is older go at once (`Statuses::changed`).
+//!
+//! **Misses.** One statement at a time reads all that is wanted when it begins: a lone caller waits for nobody, and callers of different tasks
+//! share their statements. Whoever asks for a task that is just being read waits for the same answer, unless it turns out to be older than
+//! what the caller knows of; then the next statement reads it again.
+//!
+//! **Memory.** What was read first goes first: when it is too old, or when all together weigh too much. All is packed ([`Status`]).
+
+use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+
+use crate::domain::values::id::TaskId;
+use crate::domain::values::time::Time;
+use crate::store;
+use crate::store::db::notify::Change;
+use crate::store::tasks::StatusRecord;
+
+use self::cache::{Shelf, Watch};
+pub use self::compressed::Status;
+use super::{App, Error};
+
+mod cache;
+mod compressed;
+pub(in crate::app) mod forecast;
+pub mod revalidation;
+pub mod watch;
+
+/// Memory for what is kept, in bytes.
+const ROOM: usize = 64 << 20;
+/// Tasks in one statement.
+const CHUNK: usize = 500;
+/// How long a statement may take with all the waits before it, each of which has a limit: whoever asks is not kept for longer.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// Milliseconds before a status that is too old is read again: what lags, lags by less than this, or by far more.
+const PAUSES: [u64; 4] = [50, 100, 200, 400];
+
+/// The versions of a task or its status that a caller knows of: it is never given an older status.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct AtLeast {
+    /// From an `ETag`: unless there is no such version, as after the database was restored.
+    pub seen: u64,
+    /// From `min_version`: it is told that the status is behind.
+    pub required: u64,
+}
+
+impl AtLeast {
+    pub(super) fn version(self) -> u64 {
+        self.seen.max(self.required)
+    }
+}
+
+/// What is known of statuses, and who waits for more.
+#[derive(Debug)]
+pub(super) struct Statuses(Mutex<Known>);
+
+#[derive(Debug)]
+struct Known {
+    shelf: Shelf,
+    /// What the statement under way reads; none without a statement.
+    reading: Option<Batch>,
+    /// What the next one reads.
+    wanted: Batch,
+    /// When anybody asked last.
+    asked_at: Time,
+}
+
+type Batch = HashMap<TaskId, Read>;
+
+/// A task that is read, or will be.
+#[derive(Debug, Default)]
+struct Read {
+    /// The newest version that is known to exist: the statement may have begun before it did.
+    exists: u64,
+    waiting: Vec<oneshot::Sender<Answer>>,
+}
+
+type Found = (TaskId, Result<StatusRecord, store::Error>);
+type Packed = (TaskId, Result<Arc<Status>, Error>);
+type Answer = Result<Option<Arc<Status>>, Error>;
+
+/// Where the answer to a caller comes from.
+enum Source {
+    Shelf(Arc<Status>),
+    /// The statement under way, if it finds this version or a newer one.
+    Shared(oneshot::Receiver<Answer>, u64),
+    /// A statement that begins after the caller came.
+    Own(oneshot::Receiver<Answer>),
+}
+
+/// A task's status, less than a second old. One who knows of version `at_least` is never given an older one, unless there is no such version.
+pub(super) async fn newest(app: &Arc<App>, id: TaskId, at_least: u64) -> Result<Arc<Status>, Error> {
+    let answer = match app.statuses.look(app, id, at_least) {
+        Source::Shelf(status) => return Ok(status),
+        Source::Own(answer) => answer,
+        Source::Shared(answer, exists) => {
+            // What this did not find, its statement may have missed by beginning too early.
+            match received(answer).await {
+                Ok(status) if status.version >= exists && status.as_of >= at_least => return Ok(status),
+                Ok(_) | Err(Error::NotFound) => {}
+                Err(error) => return Err(error),
+            }
+            app.statuses.want(app, id)
+        }
+    };
+    received(answer).await
+}
+
+/// The status, or one that is read again until it is of the required version.
+pub(super) async fn caught_up(app: &Arc<App>, mut status: Arc<Status>, required: u64) -> Result<Arc<Status>, Error> {
+    for pause in PAUSES {
+        if status.as_of >= required {
+            return Ok(status);
+        }
+        app.pause(Duration::from_millis(pause)).await;
+        status = newest(app, status.task_id, required).await?;
+    }
+    if status.as_of >= required { Ok(status) } else { Err(Error::Behind) }
+}
+
+async fn received(answer: oneshot::Receiver<Answer>) -> Result<Arc<Status>, Error> {
+    answer.await.unwrap_or_else(|_| Err(Error::impossible("a statement that answers nobody")))?.ok_or(Error::NotFound)
+}
+
+/// Reads these tasks, and then whatever is wanted meanwhile.
+async fn read(app: Arc<App>, mut ids: Vec<TaskId>) {
+    while !ids.is_empty() {
+        let at = app.clock.now();
+        let statement = timeout(PATIENCE, store::tasks::list_statuses(&app.pool, &ids));
+        let reading = async { statement.await.map(|found| found.map(|found| app.statuses.pack(found, at))) };
+        // Whatever happens to this one, those who wait for it are answered and the next one begins.
+        let packed = match AssertUnwindSafe(reading).catch_unwind().await {
+            Ok(Ok(packed)) => packed.map_err(Error::from),
+            Ok(Err(elapsed)) => Err(Error::Overloaded(Arc::new(elapsed))),
+            Err(_) => Err(Error::impossible("a statement that panics")),
+        };
+        ids = app.statuses.finish(packed);
+    }
+}
+
+impl Default for Statuses {
+    fn default() -> Self {
+        Self(Mutex::new(Known {
+            shelf: Shelf::new(ROOM),
+            reading: None,
+            wanted: Batch::new(),
+            asked_at: Time::from_micros(i64::MIN),
+        }))
+    }
+}
+
+impl Statuses {
+    /// This version exists: what is older is not answered any more.
+    pub(super) fn changed(&self, change: Change) {
+        let mut known = self.known();
+        known.shelf.drop_older(change);
+        if let Some(read) = known.reading.as_mut().and_then(|batch| batch.get_mut(&change.task_id)) {
+            read.exists = read.exists.max(change.version);
+        }
+    }
+
+    /// These tasks changed, and no others have since the watch began.
+    fn watched(&self, changed: &[TaskId], watch: Watch) {
+        let mut known = self.known();
+        for id in changed {
+            known.shelf.take(*id);
+            if let Some(read) = known.reading.as_mut().and_then(|batch| batch.get_mut(id)) {
+                // It may have been read before it changed.
+                read.exists = u64::MAX;
+            }
+        }
+        known.shelf.watched(watch);
+    }
+
+    /// Whether anybody has asked since then.
+    fn was_asked(&self, since: Time) -> bool {
+        self.known().asked_at >= since
+    }
+
+    fn look(&self, app: &Arc<App>, id: TaskId, at_least: u64) -> Source {
+        let now = app.clock.now();
+        let mut known = self.known();
+        known.asked_at = now;
+        if let Some(status) = known.shelf.find(id, now).filter(|status| status.as_of >= at_least) {
+            return Source::Shelf(status);
+        }
+        let reading = known.reading.as_mut().and_then(|batch| batch.get_mut(&id));
+        match reading {
+            Some(read) => Source::Shared(read.wait(), read.exists),
+            None => Source::Own(known.want(app, id)),
+        }
+    }
+
+    fn want(&self, app: &Arc<App>, id: TaskId) -> oneshot::Receiver<Answer> {
+        self.known().want(app, id)
+    }
+
+    /// What was found, as it was at `at`. While it is packed, others find what is kept.
+    fn pack(&self, found: Vec<Found>, at: Time) -> Vec<Packed> {
+        let mut known = self.known();
+        let modelled = found.into_iter().map(|(id, status)| {
+            let with_model = status.map(|status| (known.shelf.model(&status), status));
+            (id, with_model.map_err(Error::from))
+        });
+        let modelled: Vec<_> = modelled.collect();
+        drop(known);
+        let pack = |(model, status)| Arc::new(Status::new(&status, model, at));
+        modelled.into_iter().map(|(id, status)| (id, status.map(pack))).collect()
+    }
+
+    /// The same of what others have read for themselves; it is not kept here.
+    pub(super) fn pack_aside(&self, found: Vec<Found>, at: Time) -> Vec<Packed> {
+        let packed = self.pack(found, at);
+        let mut known = self.known();
+        packed.iter().filter_map(|(_, status)| status.as_ref().ok()).for_each(|status| known.shelf.leave_out(status));
+        packed
+    }
+
+    /// Keeps and tells what was found; what to read next.
+    fn finish(&self, found: Result<Vec<Packed>, Error>) -> Vec<TaskId> {
+        let mut known = self.known();
+        let mut batch = known.reading.take().unwrap_or_default();
+        let missing = found.as_ref().map(|_| None).map_err(Clone::clone);
+        for (id, status) in found.into_iter().flatten() {
+            let read = batch.remove(&id);
+            if let Ok(status) = &status {
+                match &read {
+                    Some(read) if status.version >= read.exists => known.shelf.put(Arc::clone(status)),
+                    Some(_) | None => known.shelf.leave_out(status),
+                }
+            }
+            if let Some(read) = read {
+                read.tell(&status.map(Some));
+            }
+        }
+        for (_, read) in batch {
+            read.tell(&missing);
+        }
+        known.begin()
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Known {
+    /// Has a statement read this task that has not begun yet.
+    fn want(&mut self, app: &Arc<App>, id: TaskId) -> oneshot::Receiver<Answer> {
+        let answer = self.wanted.entry(id).or_default().wait();
+        if self.reading.is_none() {
+            tokio::spawn(read(Arc::clone(app), self.begin()));
+        }
+        answer
+    }
+
+    /// The next statement is under way: what it reads.
+    fn begin(&mut self) -> Vec<TaskId> {
+        let ids: Vec<TaskId> = self.wanted.keys().take(CHUNK).copied().collect();
+        let batch: Batch = ids.iter().filter_map(|id| self.wanted.remove_entry(id)).collect();
+        self.reading = Some(batch).filter(|batch| !batch.is_empty());
+        ids
+    }
+}
+
+impl Read {
+    fn wait(&mut self) -> oneshot::Receiver<Answer> {
+        let (sender, receiver) = oneshot::channel();
+        self.waiting.push(sender);
+        receiver
+    }
+
+    fn tell(self, answer: &Answer) {
+        for waiting in self.waiting {
+            // Whoever has gone away needs no answer.
+            let _ = waiting.send(answer.clone());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Clock;
+    use crate::ids;
+
+    fn change(task_id: TaskId, version: u64) -> Change {
+        Change { task_id, version }
+    }
+
+    // On one thread, so that the statement that the test answers itself does not begin.
+    #[tokio::test(flavor = "current_thread")]
+    async fn a_task_that_is_opened_while_it_is_looked_for_is_found() {
+        let app = Arc::new(App::without_database(Clock::system()));
+        let (id, now) = (TaskId(ids::new()), app.clock.now());
+        let early = app.statuses.want(&app, id);
+        let late = newest(&app, id, 0);
+        let answer = async {
+            assert!(app.statuses.finish(Ok(vec![])).is_empty(), "the statement began before the task was opened");
+            while app.statuses.known().reading.is_none() {
+                tokio::task::yield_now().await;
+            }
+            let packed = app.statuses.pack(vec![(id, Ok(cache::tests::record(id, 1)))], now);
+            app.statuses.finish(Ok(packed));
+        };
+        let (late, ()) = tokio::join!(late, answer);
+        assert!(matches!(received(early).await, Err(Error::NotFound)));
+        assert_eq!(late.unwrap().version, 1);
+    }
+
+    #[tokio::test]
+    async fn what_is_read_while_something_newer_is_written_is_not_kept_and_not_enough() {
+        let app = Arc::new(App::without_database(Clock::system()));
+        let (id, now) = (TaskId(ids::new()), app.clock.now());
+        for (written, enough) in [(1, true), (2, false)] {
+            let first = app.statuses.want(&app, id);
+            app.statuses.changed(change(id, written));
+            let Source::Shared(second, exists) = app.statuses.look(&app, id, 0) else { panic!("it is being read") };
+            assert_eq!(exists, written);
+            let packed = app.statuses.pack(vec![(id, Ok(cache::tests::record(id, 1)))], now);
+            let next = app.statuses.finish(Ok(packed));
+            assert!(next.is_empty());
+            for answer in [first, second] {
+                assert_eq!(received(answer).await.unwrap().version, 1);
+            }
+            let kept = matches!(app.statuses.look(&app, id, 0), Source::Shelf(_));
+            assert_eq!(kept, enough);
+        }
+    }
+}

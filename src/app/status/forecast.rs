@@ -1,0 +1,142 @@
+//! How fast tasks go: what a status says that depends on the time of the answer.
+//!
+//! What the finished tasks of a version took is read once a minute and replica, however many poll: a minute's answers are judged by
+//! what was finished before that minute began. So a command's answer, which is reckoned at the time of the command, comes out the
+//! same when it is asked for again, whatever was finished since. The minutes of each version begin at a second of its own, so that not
+//! all versions are read at the same instant.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use moka::future::Cache;
+
+use crate::app::{App, Error};
+use crate::domain::task::event::WorkflowRef;
+use crate::domain::task::forecast::{Course, Finished, Pace, StatusView};
+use crate::domain::task::status::Status;
+use crate::domain::values::id::PartnerId;
+use crate::domain::values::time::Time;
+use crate::store;
+
+/// How long what was read serves: one minute of the app's clock.
+const AGE_MICROS: i64 = 60_000_000;
+/// How many of the latest finished tasks count.
+const MOST: u32 = 1_000;
+/// Memory for what was read, in bytes.
+const ROOM: u64 = 64 << 20;
+
+/// What the finished tasks of a version took, by the microsecond at which the version's minute began.
+pub(in crate::app) type Experience = Cache<(PartnerId, WorkflowRef, i64), Arc<Finished>>;
+
+pub(in crate::app) fn experience() -> Experience {
+    Cache::builder()
+        .max_capacity(ROOM)
+        .weigher(|_, finished: &Arc<Finished>| u32::try_from(finished.size() + 256).unwrap_or(u32::MAX))
+        // The minute in the key bounds the age; this gives back the room of minutes that are over.
+        .time_to_live(Duration::from_mins(2))
+        .build()
+}
+
+/// A status as it is answered at `at`.
+pub(in crate::app) async fn view(
+    app: &App,
+    workflow: (PartnerId, &WorkflowRef),
+    (status, course): (Status, &Course),
+    at: Time,
+) -> StatusView {
+    StatusView { status, pace: pace(app, workflow, course, at).await }
+}
+
+/// A status as an event tells it, the same however often: as of `at`, when the event was recorded, but judged by what was finished before the
+/// minute before. What a replica was still writing in the event's own minute would be there at one look and not at another. Fails
+/// where [`view`] would say less.
+pub(in crate::app) async fn told(
+    app: &App,
+    (partner, workflow): (PartnerId, &WorkflowRef),
+    (status, course): (Status, &Course),
+    at: Time,
+) -> Result<StatusView, Error> {
+    let settled = Time::from_micros(at.micros().saturating_sub(AGE_MICROS));
+    let finished =
+        if course.heads_for_delivery() { Some(load(app, (partner, workflow), settled).await?) } else { None };
+    Ok(StatusView { status, pace: Pace::new(course, at, finished.as_deref()) })
+}
+
+/// The body of an answer now, with what is stored of it.
+pub(in crate::app) async fn answer(
+    app: &App,
+    workflow: (PartnerId, &WorkflowRef),
+    course: &Course,
+    stored: &str,
+) -> String {
+    pace(app, workflow, course, app.clock.now()).await.after(stored)
+}
+
+async fn pace(app: &App, workflow: (PartnerId, &WorkflowRef), course: &Course, at: Time) -> Pace {
+    let finished = if course.heads_for_delivery() { finished(app, workflow, at).await } else { None };
+    Pace::new(course, at, finished.as_deref())
+}
+
+/// What the finished tasks of a version took. An answer does not fail for want of a forecast.
+async fn finished(app: &App, version: (PartnerId, &WorkflowRef), at: Time) -> Option<Arc<Finished>> {
+    let found = load(app, version, at).await;
+    found.inspect_err(|error| tracing::warn!(error = %error, "no forecast: the finished tasks could not be read")).ok()
+}
+
+/// Those that were finished before the version's minute began in which `at` is.
+async fn load(app: &App, (partner, workflow): (PartnerId, &WorkflowRef), at: Time) -> Result<Arc<Finished>, Error> {
+    let before = Time::from_micros(minute(at.micros(), shift(partner, workflow)));
+    let load = async {
+        let found = store::tasks::finished::list(&app.decisions, partner, workflow, before, MOST).await?;
+        Ok::<_, store::Error>(Arc::new(Finished::new(found)))
+    };
+    let version = (partner, workflow.clone(), before.micros());
+    // In boxes: every answer with a status has room for this.
+    match Box::pin(app.experience.get(&version)).await {
+        Some(finished) => Ok(finished),
+        None => Ok(Box::pin(app.experience.try_get_with(version, load)).await?),
+    }
+}
+
+/// When the minute began in which `at` is, where minutes begin `shift` after the clock's.
+fn minute(at: i64, shift: i64) -> i64 {
+    at.saturating_sub(shift).div_euclid(AGE_MICROS).saturating_mul(AGE_MICROS).saturating_add(shift)
+}
+
+/// By how much the minutes of a version begin after the clock's, in microseconds. Every replica and every build must find the same,
+/// so it is the FNV-1a hash of the version's name.
+fn shift(PartnerId(partner): PartnerId, workflow: &WorkflowRef) -> i64 {
+    let name = partner.as_bytes().iter().chain(workflow.key.as_str().as_bytes()).copied();
+    let hash = name
+        .chain(workflow.version.to_be_bytes())
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+    // Less than a minute.
+    i64::try_from(hash % AGE_MICROS.unsigned_abs()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::domain::values::id::WorkflowKey;
+
+    #[test]
+    fn a_minute_begins_where_its_version_says_and_lasts_a_minute() {
+        for shift in [0, 1, 59_999_999] {
+            for at in [-1, 0, 1, 60_000_000, 1_800_000_123_456_789] {
+                let begin = minute(at, shift);
+                assert!((0..AGE_MICROS).contains(&(at - begin)), "{at} {shift}");
+                assert_eq!((begin - shift).rem_euclid(AGE_MICROS), 0, "{at} {shift}");
+            }
+        }
+    }
+
+    #[test]
+    fn versions_are_read_all_over_the_minute() {
+        let workflow = |version| WorkflowRef { key: WorkflowKey::parse("brand-campaign").unwrap(), version };
+        let partner = PartnerId(uuid::Uuid::from_u128(7));
+        let seconds: BTreeSet<i64> = (1..=600).map(|version| shift(partner, &workflow(version)) / 1_000_000).collect();
+        assert!(seconds.len() > 50, "{seconds:?}");
+    }
+}

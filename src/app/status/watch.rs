@@ -1,0 +1,289 @@
+//! Waiting for a status to change.
+//!
+//! **Who waits.** Everybody who waits for a task shares one topic, which has the newest status that this replica has seen and goes with its
+//! last watcher. Nobody has a queue: whoever reads slowly finds the newest status and misses those between.
+//!
+//! **Who wakes them.** What this replica has written, after the commit (`App::committed`); what another has told it; and, as either can
+//! be lost, a look once a second at the versions of all watched tasks together. All three only say that something newer exists; one reader then
+//! reads each such status once, several tasks at a time, however many wait for it. [`replication`] has these loops, and a worker runs them.
+//!
+//! **Order.** A topic is there before its status is first read, so that no change falls between; and it only ever gets newer.
+
+use std::collections::{HashMap, HashSet};
+use std::mem::take;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{Notify, watch};
+
+use crate::app::shares::Share;
+use crate::app::tasks::{answer_status, may_see};
+use crate::app::{App, Caller, Error, status};
+use crate::domain::task::decide::Transition;
+use crate::domain::values::id::TaskId;
+use crate::store::db::notify::Change;
+
+use super::{AtLeast, Status, caught_up};
+
+pub mod replication;
+
+/// What is to be told to other replicas is dropped beyond this many: they will find it by looking.
+const MAX_OUTGOING: usize = 20_000;
+
+/// Who waits for which task, and what is to be done for them.
+#[derive(Debug, Default)]
+pub(in crate::app) struct Watchers {
+    topics: Mutex<Topics>,
+    /// Watched tasks of which something newer exists.
+    stale: Mutex<HashSet<TaskId>>,
+    stale_bell: Notify,
+    /// What this replica has written and not told yet.
+    outgoing: Mutex<HashMap<TaskId, u64>>,
+    outgoing_bell: Notify,
+    /// Rings when something may have been missed.
+    look_bell: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Topics {
+    watched: HashMap<TaskId, Entry>,
+    watchers: usize,
+    closed: bool,
+}
+
+#[derive(Debug)]
+struct Entry {
+    topic: Arc<Topic>,
+    watchers: usize,
+}
+
+#[derive(Debug)]
+struct Topic {
+    id: TaskId,
+    /// The newest version that is known to exist.
+    exists: AtomicU64,
+    seen: watch::Sender<Seen>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Seen {
+    status: Option<Arc<Status>>,
+    stopping: bool,
+}
+
+/// Somebody who waits for a task's status. Dropped, nothing is left of it.
+#[derive(Debug)]
+pub struct Watch {
+    seat: Seat,
+    seen: watch::Receiver<Seen>,
+    status: Arc<Status>,
+}
+
+/// What ended a wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Woken {
+    /// There is a newer status.
+    Changed,
+    /// The service is about to stop.
+    Stopping,
+}
+
+/// Begins to watch a task that the caller may see.
+pub async fn watch_task_status(app: &Arc<App>, caller: &Caller, id: TaskId, at_least: AtLeast) -> Result<Watch, Error> {
+    let seat = Seat::take(app, caller, id)?;
+    let seen = seat.topic.seen.subscribe();
+    // Whoever has just written here reads it.
+    let exists = seat.topic.exists.load(Ordering::SeqCst);
+    let mut status = seat.topic.at_least(app, at_least.version().max(exists)).await?;
+    if !may_see(caller, status.model.partner_id, status.buyer_id) {
+        return Err(Error::NotFound);
+    }
+    if status.as_of < at_least.required {
+        status = caught_up(app, status, at_least.required).await?;
+        seat.topic.publish(Arc::clone(&status));
+    }
+    Ok(Watch { seat, seen, status })
+}
+
+/// What a transition changes in the status; none if the buyer reads the same as before.
+pub(in crate::app) fn change(transition: &Transition) -> Option<Change> {
+    let snapshot = transition.snapshot();
+    // The status' version is the task's when it last changed.
+    let is_new = snapshot.status.version > transition.expected_version();
+    is_new.then(|| Change { task_id: snapshot.task.id(), version: snapshot.status.version })
+}
+
+/// How many watchers there are, and how many tasks they watch.
+pub fn count(app: &App) -> (usize, usize) {
+    let topics = app.watchers.topics();
+    (topics.watchers, topics.watched.len())
+}
+
+impl Watch {
+    /// The newest status as of the last wait, or of the beginning.
+    pub fn status(&self) -> &Status {
+        &self.status
+    }
+
+    /// Whether the status can never change again.
+    pub fn is_final(&self) -> bool {
+        self.status.course.phase.is_terminal()
+    }
+
+    /// The body of an answer with that status now.
+    pub async fn answer(&self) -> String {
+        answer_status(&self.seat.app, &self.status).await
+    }
+
+    /// Waits for a newer status, or until the service is about to stop. May be dropped at any time and called again.
+    ///
+    /// # Panics
+    ///
+    /// Never: the topic lives as long as this does.
+    pub async fn changed(&mut self) -> Woken {
+        let than = self.status.version;
+        let seen = self.seen.wait_for(|seen| seen.stopping || seen.version() > than).await;
+        let seen = seen.expect("this holds the topic, and the topic the sender").clone();
+        match seen.status.filter(|status| status.version > than) {
+            Some(status) => {
+                self.status = status;
+                Woken::Changed
+            }
+            None => Woken::Stopping,
+        }
+    }
+}
+
+/// A watcher's place in the count, given back when it is dropped; with the last one, the topic goes.
+#[derive(Debug)]
+struct Seat {
+    app: Arc<App>,
+    topic: Arc<Topic>,
+    _share: Share,
+}
+
+impl Seat {
+    fn take(app: &Arc<App>, caller: &Caller, id: TaskId) -> Result<Self, Error> {
+        let share = app.shares.watchers.take(caller)?;
+        let mut topics = app.watchers.topics();
+        topics.watchers += 1;
+        let stopping = topics.closed;
+        let entry = topics.watched.entry(id).or_insert_with(|| Entry { topic: Topic::new(id, stopping), watchers: 0 });
+        entry.watchers += 1;
+        let topic = Arc::clone(&entry.topic);
+        drop(topics);
+        Ok(Self { app: Arc::clone(app), topic, _share: share })
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        let mut topics = self.app.watchers.topics();
+        topics.watchers -= 1;
+        if let Some(entry) = topics.watched.get_mut(&self.topic.id) {
+            entry.watchers -= 1;
+            if entry.watchers == 0 {
+                topics.watched.remove(&self.topic.id);
+            }
+        }
+    }
+}
+
+impl Seen {
+    fn version(&self) -> u64 {
+        self.status.as_ref().map_or(0, |status| status.version)
+    }
+}
+
+impl Topic {
+    fn new(id: TaskId, stopping: bool) -> Arc<Self> {
+        let seen = watch::Sender::new(Seen { status: None, stopping });
+        Arc::new(Self { id, exists: AtomicU64::new(0), seen })
+    }
+
+    /// The newest status that the watchers know, if it is of this version or newer; else whatever is the newest, which they are told.
+    async fn at_least(&self, app: &Arc<App>, version: u64) -> Result<Arc<Status>, Error> {
+        let known = self.seen.borrow().status.clone();
+        if let Some(status) = known.filter(|status| status.as_of >= version) {
+            return Ok(status);
+        }
+        let status = status::newest(app, self.id, version).await?;
+        self.publish(Arc::clone(&status));
+        Ok(status)
+    }
+
+    fn publish(&self, status: Arc<Status>) {
+        self.seen.send_if_modified(|seen| {
+            let newer = status.version > seen.version();
+            if newer {
+                seen.status = Some(status);
+            }
+            newer
+        });
+    }
+}
+
+impl Watchers {
+    /// To be told to other replicas. Waits for nothing.
+    pub(in crate::app) fn announce(&self, change: Change) {
+        let mut outgoing = lock(&self.outgoing);
+        if outgoing.len() < MAX_OUTGOING || outgoing.contains_key(&change.task_id) {
+            let newest = outgoing.entry(change.task_id).or_default();
+            *newest = change.version.max(*newest);
+        }
+        drop(outgoing);
+        self.outgoing_bell.notify_one();
+    }
+
+    /// These versions exist. Those that are watched, and newer than what is known, will be read.
+    pub(in crate::app) fn heard(&self, changes: &[Change]) {
+        let topics = self.topics();
+        let news = changes.iter().filter(|change| {
+            let Some(Entry { topic, .. }) = topics.watched.get(&change.task_id) else { return false };
+            topic.exists.fetch_max(change.version, Ordering::SeqCst);
+            topic.seen.borrow().version() < change.version
+        });
+        let news: Vec<TaskId> = news.map(|change| change.task_id).collect();
+        drop(topics);
+        if !news.is_empty() {
+            lock(&self.stale).extend(news);
+            self.stale_bell.notify_one();
+        }
+    }
+
+    /// Everybody is let go, and so is whoever comes later.
+    pub(in crate::app) fn close(&self) {
+        let mut topics = self.topics();
+        topics.closed = true;
+        for entry in topics.watched.values() {
+            entry.topic.seen.send_modify(|seen| seen.stopping = true);
+        }
+    }
+
+    /// The watched ones of these tasks.
+    fn find(&self, ids: &[TaskId]) -> Vec<Arc<Topic>> {
+        let topics = self.topics();
+        ids.iter().filter_map(|id| Some(Arc::clone(&topics.watched.get(id)?.topic))).collect()
+    }
+
+    fn watched(&self) -> Vec<TaskId> {
+        self.topics().watched.keys().copied().collect()
+    }
+
+    fn take_stale(&self) -> Vec<TaskId> {
+        take(&mut *lock(&self.stale)).into_iter().collect()
+    }
+
+    fn take_outgoing(&self) -> Vec<Change> {
+        let outgoing = take(&mut *lock(&self.outgoing)).into_iter();
+        outgoing.map(|(task_id, version)| Change { task_id, version }).collect()
+    }
+
+    fn topics(&self) -> MutexGuard<'_, Topics> {
+        lock(&self.topics)
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,172 @@
+//! What wakes watchers: the loops between this replica's watchers, its writes, and the other replicas. They run side by side, each until the
+//! service drains.
+//!
+//! **Failure.** None of them can fail. Without a connection to tell or to hear by (through a pooler there may never be one), changes of other
+//! replicas are found by looking, within about a second. When the database is away nothing changes, and nothing is found.
+
+use std::time::Duration;
+
+use crate::app::{App, Error};
+use crate::domain::values::id::TaskId;
+use crate::store::db::notify::{Announcer, Listener};
+use crate::{ids, store};
+
+/// How often the versions of all watched tasks are compared: how late a change is seen whose notification was lost.
+const LOOK: Duration = Duration::from_secs(1);
+/// Between two announcements, so that many writes share one, and the lock that each takes at its commit.
+const GAP: Duration = Duration::from_millis(10);
+/// Tasks in one statement.
+const CHUNK: usize = 2_000;
+/// Statuses in one.
+const READ_CHUNK: usize = 200;
+/// The longest pause before a lost connection is tried again.
+const MAX_PAUSE: Duration = Duration::from_secs(30);
+
+/// Reads what is newer than what the watchers have seen, once for all of them.
+pub async fn refresh(app: &App) {
+    while !app.is_draining() {
+        tokio::select! {
+            () = app.watchers.stale_bell.notified() => {}
+            () = app.stopped() => return,
+        }
+        if let Err(error) = read_stale(app).await {
+            // What was not read is found again by the next look.
+            tracing::debug!(error = cause(&error), "changed statuses could not be read");
+        }
+    }
+}
+
+/// Compares the versions of all watched tasks with what the watchers have seen, now and whenever notifications may have been lost.
+pub async fn look(app: &App) {
+    while !app.is_draining() {
+        if let Err(error) = compare(app).await {
+            tracing::debug!(error = cause(&error), "the versions of watched tasks could not be read");
+        }
+        app.workers.turned("status_look");
+        tokio::select! {
+            () = app.watchers.look_bell.notified() => {}
+            () = app.pause(LOOK) => {}
+        }
+    }
+}
+
+/// Tells other replicas what this one has written.
+pub async fn announce(app: &App) {
+    let (mut announcer, mut trouble) = (None, Trouble::default());
+    loop {
+        tokio::select! {
+            () = app.watchers.outgoing_bell.notified() => {}
+            () = app.stopped() => {}
+        }
+        let told = announce_all(app, &mut announcer).await;
+        if app.is_draining() {
+            return;
+        }
+        match told {
+            Ok(()) => {
+                trouble.is_over();
+                app.pause(GAP).await;
+            }
+            Err(error) => {
+                announcer = None;
+                trouble.pause(app, &error, "other replicas see changes by looking, within about a second").await;
+            }
+        }
+    }
+}
+
+/// Hears what other replicas have written.
+pub async fn listen(app: &App) {
+    let mut trouble = Trouble::default();
+    while !app.is_draining() {
+        let lost = tokio::select! {
+            lost = hear(app, &mut trouble) => lost,
+            () = app.stopped() => return,
+        };
+        trouble.pause(app, &lost, "changes of other replicas are seen by looking, within about a second").await;
+    }
+}
+
+/// Until the connection is lost.
+async fn hear(app: &App, trouble: &mut Trouble) -> Error {
+    let mut listener = match Listener::connect(&app.pool).await {
+        Ok(listener) => listener,
+        Err(error) => return error.into(),
+    };
+    // What was told before this is not heard any more.
+    app.watchers.look_bell.notify_one();
+    trouble.is_over();
+    loop {
+        match listener.next().await {
+            Ok(changes) => app.heard(&changes),
+            Err(error) => return error.into(),
+        }
+    }
+}
+
+async fn announce_all(app: &App, announcer: &mut Option<Announcer>) -> Result<(), Error> {
+    let changes = app.watchers.take_outgoing();
+    if changes.is_empty() {
+        return Ok(());
+    }
+    let connected = match announcer.take() {
+        Some(connected) => connected,
+        None => Announcer::connect(&app.pool).await?,
+    };
+    // Taken out again if this fails: what became of the connection is not known.
+    let connected = announcer.insert(connected);
+    connected.announce(&changes).await.map_err(Error::from)
+}
+
+async fn read_stale(app: &App) -> Result<(), Error> {
+    for ids in app.watchers.take_stale().chunks(READ_CHUNK) {
+        let topics = app.watchers.find(ids);
+        let ids: Vec<TaskId> = topics.iter().map(|topic| topic.id).collect();
+        let at = app.clock.now();
+        let found = store::tasks::list_statuses(&app.pool, &ids).await?;
+        for (id, status) in app.statuses.pack_aside(found, at) {
+            if let (Some(topic), Ok(status)) = (topics.iter().find(|topic| topic.id == id), status) {
+                topic.publish(status);
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn compare(app: &App) -> Result<(), Error> {
+    for ids in app.watchers.watched().chunks(CHUNK) {
+        let versions = store::tasks::list_status_versions(&app.pool, ids).await?;
+        app.heard(&versions);
+    }
+    Ok(())
+}
+
+/// A connection that is not there: said once, and tried again ever more seldom.
+#[derive(Debug, Default)]
+struct Trouble {
+    failures: u32,
+}
+
+impl Trouble {
+    fn is_over(&mut self) {
+        if self.failures > 0 {
+            tracing::info!("connected for notifications again");
+        }
+        self.failures = 0;
+    }
+
+    async fn pause(&mut self, app: &App, error: &Error, meanwhile: &str) {
+        if self.failures == 0 {
+            tracing::warn!(error = cause(error), "no connection for notifications; {meanwhile}");
+        }
+        let longest = (Duration::from_millis(100) * (1 << self.failures.min(9))).min(MAX_PAUSE);
+        self.failures = self.failures.saturating_add(1);
+        let part = f64::from(u16::from_ne_bytes(ids::random())) / f64::from(u16::MAX);
+        app.pause(longest.mul_f64(0.5 + part / 2.0)).await;
+    }
+}
+
+/// The error with its sources, as the log shows them.
+fn cause(error: &Error) -> &(dyn std::error::Error + 'static) {
+    error
+}

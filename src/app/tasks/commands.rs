@@ -1,0 +1,368 @@
+//! The one write: a party's command, or the timer's. Every door leads here.
+//!
+//! Read the task, decide, write with the version as guard; if somebody was faster, wait for a turn, read and decide again. A task that this
+//! replica wrote a moment ago is not read first; but what is then refused is decided again on what is stored. The loop runs
+//! in a task of its own, so that a client that hangs up cannot cut a write in half.
+
+use std::sync::Arc;
+
+use tokio::join;
+use tokio::task::yield_now;
+use tracing::Instrument as _;
+
+use crate::app::digest::Digest;
+use crate::app::status::forecast;
+use crate::app::{App, Caller, Error};
+use crate::domain::audit::{self, EntryView, Hash};
+use crate::domain::task::command::Command;
+use crate::domain::task::decide::{self, Snapshot, Transition};
+use crate::domain::task::event::Fact;
+use crate::domain::task::forecast::{Course, StatusView};
+use crate::domain::task::refusal::Refusal;
+use crate::domain::task::view::{Reader, TaskView};
+use crate::domain::task::{Decision, PhaseName};
+use crate::domain::values::id::TaskId;
+use crate::domain::values::party::{Party, Sender};
+use crate::domain::workflow::Workflow;
+use crate::store::tasks::transitions::{Outcome, Prepared, Save};
+use crate::{ids, store};
+
+use super::{Loaded, replay};
+
+/// How often a command is decided when others were faster. Those of one replica take turns after the first attempt, so what is left to
+/// lose against are other replicas; one of them can win many times in a row, as it has the freshest copy of the task.
+pub(in crate::app) const MAX_ATTEMPTS: usize = 64;
+
+/// A party's command as it came in.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// What is asked.
+    pub command: Command,
+    /// The digest of the body: the same id with another body is refused.
+    pub digest: Digest,
+    /// Whether the id came from the caller, so that it may be known already.
+    pub id_given: bool,
+    /// The versions of the caller's view that the caller will act on; `None`: any.
+    pub if_match: Option<Vec<u64>>,
+    /// Whether to write nothing.
+    pub dry_run: bool,
+}
+
+/// What a command did.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// The rows of the transition, in order; the first carries the command's id.
+    pub events: Vec<EntryView>,
+    /// The task afterwards, as the caller's party sees it.
+    pub view: View,
+    /// Whether this was done before and nothing was done now.
+    pub replayed: bool,
+}
+
+/// A task as its reader's party sees it.
+#[derive(Clone, Debug)]
+pub enum View {
+    /// Partner and platform.
+    Task(Box<TaskView>),
+    /// Buyer.
+    Status(Box<StatusView>),
+}
+
+impl View {
+    /// The version that the reader's `ETag` names.
+    pub fn version(&self) -> u64 {
+        match self {
+            Self::Task(task) => task.version,
+            Self::Status(view) => view.status.version,
+        }
+    }
+}
+
+/// Where a task stands, for a caller whose command was refused.
+#[derive(Clone, Debug)]
+pub struct Standing {
+    /// The phase.
+    pub phase: PhaseName,
+    /// The current stage's key.
+    pub stage: String,
+    /// Its round.
+    pub round: u32,
+    /// The latest revision.
+    pub revision: u32,
+    /// The version of the caller's view.
+    pub version: u64,
+    /// The commands open to the caller now.
+    pub allowed: Vec<&'static str>,
+}
+
+impl Standing {
+    pub(in crate::app) fn new(workflow: &Workflow, snapshot: &Snapshot, party: Party) -> Self {
+        let task = &snapshot.task;
+        Self {
+            phase: task.phase(),
+            stage: task.stage_in(workflow).key.to_string(),
+            round: task.round(),
+            revision: task.revision(),
+            version: version_for(snapshot, party),
+            allowed: decide::allowed(workflow, task, party),
+        }
+    }
+}
+
+/// The version of the view that a party reads.
+pub(in crate::app) fn version_for(snapshot: &Snapshot, party: Party) -> u64 {
+    match party {
+        Party::Buyer => snapshot.status.version,
+        Party::Partner | Party::Platform => snapshot.task.version(),
+    }
+}
+
+/// A task that a command is for.
+#[derive(Debug)]
+pub struct Target {
+    task: Arc<Loaded>,
+    /// Whether it is what was stored when it was asked for; else others may have written since.
+    fresh: bool,
+}
+
+/// The task that the caller's command is for, which must be one that it can see. Nothing is read for a command that there is no room for.
+pub async fn find_target(app: &App, caller: &Caller, id: TaskId) -> Result<Target, Error> {
+    if app.writer.is_full() {
+        return Err(store::Error::Full.into());
+    }
+    let Some(task) = app.recent.find(id).await else {
+        return Ok(Target { task: Arc::new(super::find_to_decide(app, caller, id).await?), fresh: true });
+    };
+    if task.is_open_to(caller) { Ok(Target { task, fresh: false }) } else { Err(Error::NotFound) }
+}
+
+/// Does what a party asks of a task that it can see.
+pub async fn post_event(app: &Arc<App>, caller: &Caller, target: Target, request: Request) -> Result<Answer, Error> {
+    let (app, party) = (Arc::clone(app), caller.party());
+    let write = async move { attempt_until_settled(&app, party, target, &request).await };
+    // In a box: a task is moved several times as it begins, and this one has ten kilobytes.
+    let write = tokio::spawn(Box::pin(write.in_current_span()));
+    write.await.map_err(|fault| Error::Internal(Arc::new(fault)))?
+}
+
+/// Handles the earliest due timer of a task, if one is due; whether there was one.
+pub async fn tick(app: &App, id: TaskId) -> Result<bool, Error> {
+    let task = super::load_to_decide(app, id).await?.ok_or(Error::NotFound)?;
+    Ok(tick_until_quiet(app, task, 1).await? > 0)
+}
+
+/// Handles due timers of a task as it was read, the earliest first, until none is due or `most` were handled; how many.
+pub async fn tick_until_quiet(app: &App, mut task: Loaded, most: u32) -> Result<u32, Error> {
+    let (id, mut handled, mut attempts, mut turn) = (task.id(), 0, 0, None);
+    loop {
+        let now = app.clock.now();
+        let transition = match decide::decide(&task.workflow, task.snapshot(), &Command::tick(), now) {
+            Ok(transition) => transition,
+            Err(Refusal::NothingDue) => return Ok(handled),
+            Err(refusal) => return Err(Error::Internal(Arc::new(refusal))),
+        };
+        if let Outcome::Saved(written) = send(app, prepare(&task, &transition, None), &transition).await? {
+            (handled, attempts) = (handled + 1, 0);
+            let quiet = transition.snapshot().task.wake_at().is_none_or(|next| next > now);
+            app.recent.moved(&task, transition, &written).await;
+            if handled == most || quiet {
+                return Ok(handled);
+            }
+        } else {
+            attempts += 1;
+            if attempts == MAX_ATTEMPTS {
+                return Err(Error::contended());
+            }
+            if turn.is_none() {
+                turn = Some(app.turns.take(id).await?);
+            }
+        }
+        task = super::load_to_decide(app, id).await?.ok_or(Error::NotFound)?;
+    }
+}
+
+async fn attempt_until_settled(app: &App, party: Party, target: Target, request: &Request) -> Result<Answer, Error> {
+    let Target { mut task, mut fresh } = target;
+    if request.dry_run {
+        let task = if fresh { task } else { reload(app, &task).await? };
+        return rehearse(app, party, &task, request).await;
+    }
+    let mut turn = None;
+    for _ in 0..MAX_ATTEMPTS {
+        let transition = match decide_on(app, party, &task, request).await {
+            Ok(transition) => transition,
+            Err(_) if !fresh => {
+                (task, fresh) = (reload(app, &task).await?, true);
+                continue;
+            }
+            // A refusal counts only for a command that was not carried out before.
+            Err(refused) => return find_replay(app, party, &task, request).await?.ok_or(refused),
+        };
+        let write = prepare(&task, &transition, Some(request.digest.meaning));
+        let hashes = write.hashes();
+        let answer = async {
+            // The statement goes out first: while it is under way there is time for the answer.
+            yield_now().await;
+            answer(app, party, (&task, &transition), &hashes).await
+        };
+        let (outcome, answer) = join!(send(app, write, &transition), answer);
+        match outcome? {
+            Outcome::Saved(written) => {
+                app.recent.moved(&task, transition, &written).await;
+                return answer;
+            }
+            Outcome::Stale => {
+                // Who was faster may have been this very command, sent again.
+                if let Some(answer) = find_replay(app, party, &task, request).await? {
+                    return Ok(answer);
+                }
+                if turn.is_none() {
+                    turn = Some(app.turns.take(task.id()).await?);
+                }
+                (task, fresh) = (reload(app, &task).await?, true);
+            }
+            Outcome::Duplicate => {
+                return find_replay(app, party, &task, request).await?.ok_or_else(Error::contended);
+            }
+        }
+    }
+    Err(Error::contended())
+}
+
+/// What would come of a command, on the task as it is stored.
+async fn rehearse(app: &App, party: Party, task: &Loaded, request: &Request) -> Result<Answer, Error> {
+    if let Some(answer) = find_replay(app, party, task, request).await? {
+        return Ok(answer);
+    }
+    let transition = decide_on(app, party, task, request).await?;
+    dry_answer(app, party, task, &transition).await
+}
+
+async fn reload(app: &App, task: &Loaded) -> Result<Arc<Loaded>, Error> {
+    super::load_to_decide(app, task.id()).await?.map(Arc::new).ok_or(Error::NotFound)
+}
+
+async fn decide_on(app: &App, party: Party, task: &Loaded, request: &Request) -> Result<Transition, Error> {
+    let current = version_for(task.snapshot(), party);
+    if request.if_match.as_ref().is_some_and(|versions| !versions.contains(&current)) {
+        return Err(Error::PreconditionFailed(Box::new(Standing::new(&task.workflow, task.snapshot(), party))));
+    }
+    let phase = task.snapshot().task.phase();
+    let closing = phase.is_terminal() || phase == PhaseName::Cancelling;
+    let late =
+        if closing && request.command.is_decision() { find_late(app, task, &request.command).await? } else { None };
+    let command = request.command.clone().with_late(late);
+    let decided = decide::decide(&task.workflow, task.snapshot(), &command, app.clock.now());
+    match decided {
+        // Older than what the task remembers: the trail knows.
+        Err(Refusal::AlreadyDecided { decision: None }) => {
+            let place = command.meta().stage.as_ref().zip(command.meta().round);
+            let found = match place {
+                Some((stage, round)) => {
+                    store::tasks::events::find_decision(&app.decisions, task.id(), stage, round).await?
+                }
+                None => None,
+            };
+            let decision = found.and_then(|record| Decision::of(&record.event));
+            Err(refused(party, task, Refusal::AlreadyDecided { decision }))
+        }
+        decided => decided.map_err(|refusal| refused(party, task, refusal)),
+    }
+}
+
+fn refused(party: Party, task: &Loaded, refusal: Refusal) -> Error {
+    Error::Refused(refusal, Box::new(Standing::new(&task.workflow, task.snapshot(), party)))
+}
+
+async fn find_late(app: &App, task: &Loaded, command: &Command) -> Result<Option<u64>, Error> {
+    let Some(Sender { party, actor: Some(actor), .. }) = &command.meta().sender else { return Ok(None) };
+    let (stage, round) = (&task.snapshot().status.stage.key, task.snapshot().task.round());
+    Ok(store::tasks::events::find_late(&app.decisions, task.id(), (*party, &actor.id), (stage, round)).await?)
+}
+
+fn prepare(task: &Loaded, transition: &Transition, digest: Option<[u8; 32]>) -> Prepared {
+    Prepared::new(&Save { transition, head: task.head, command_digest: digest, seed: ids::random::<32> })
+}
+
+async fn send(app: &App, write: Prepared, transition: &Transition) -> Result<Outcome, Error> {
+    let outcome = app.writer.write(write).await?;
+    if let Outcome::Saved(_) = outcome {
+        app.committed(transition);
+    }
+    Ok(outcome)
+}
+
+/// The task as it was after the event `last`: as it is, if that was the last one, which costs nothing and is the usual
+/// replay; else folded from its trail, a page at a time.
+async fn present_after(app: &App, task: &Loaded, last: u64) -> Result<Snapshot, Error> {
+    if task.snapshot().task.version() == last {
+        return Ok(task.snapshot().clone());
+    }
+    let present = replay::fold(app, (task.id(), &task.workflow), last, |_| {}).await?;
+    present.ok_or_else(|| Error::impossible("a trail without an opening"))
+}
+
+/// The answer to a command that was carried out before: the same, whatever has happened since.
+async fn find_replay(app: &App, party: Party, task: &Loaded, request: &Request) -> Result<Option<Answer>, Error> {
+    let Some(id) = request.command.meta().id.filter(|_| request.id_given) else { return Ok(None) };
+    let Some(known) = store::tasks::events::find_by_command(&app.decisions, task.id(), party, id).await? else {
+        return Ok(None);
+    };
+    if !request.digest.is(&known.digest) {
+        return Err(Error::EventIdReused);
+    }
+    let own = replay::read_between(app, task.id(), known.first, known.last).await?;
+    let snapshot = present_after(app, task, known.last).await?;
+    let views: Vec<EntryView> = own.iter().map(|row| audit::view_stored(&row.event, &row.sealed, party)).collect();
+    if let Some(Fact::LateDecisionRecorded(late)) = own.last().map(|row| &row.event.fact) {
+        let recorded = Some(known.first);
+        let closed = late.phase != PhaseName::Cancelling.as_str();
+        let refusal = if closed { Refusal::TaskClosed { recorded } } else { Refusal::Cancelling { recorded } };
+        return Err(Error::Refused(refusal, Box::new(Standing::new(&task.workflow, &snapshot, party))));
+    }
+    let head = own.last().map(|row| &row.sealed.hash);
+    let view = view(app, party, task, (&snapshot, head)).await;
+    Ok(Some(Answer { events: views, view, replayed: true }))
+}
+
+async fn answer(
+    app: &App,
+    party: Party,
+    (task, transition): (&Loaded, &Transition),
+    hashes: &[Hash],
+) -> Result<Answer, Error> {
+    if let Some(refusal) = transition.late() {
+        let standing = Standing::new(&task.workflow, transition.snapshot(), party);
+        return Err(Error::Refused(refusal.clone(), Box::new(standing)));
+    }
+    let events = transition.events().iter().zip(hashes).map(|(event, hash)| audit::view(event, Some(hash), party));
+    let events = events.collect();
+    let view = view(app, party, task, (transition.snapshot(), hashes.last())).await;
+    Ok(Answer { events, view, replayed: false })
+}
+
+/// What would have been answered; rows that were not written have no hash.
+async fn dry_answer(app: &App, party: Party, task: &Loaded, transition: &Transition) -> Result<Answer, Error> {
+    if let Some(refusal) = transition.late() {
+        return Err(refused(party, task, refusal.unrecorded()));
+    }
+    let events = transition.events().iter().map(|event| audit::view(event, None, party)).collect();
+    let view = view(app, party, task, (transition.snapshot(), None)).await;
+    Ok(Answer { events, view, replayed: false })
+}
+
+/// The task as it was when its last event was recorded: what depends on the time is reckoned for then, so that a command is answered the
+/// same however late it is sent again.
+async fn view(app: &App, party: Party, task: &Loaded, (snapshot, head): (&Snapshot, Option<&Hash>)) -> View {
+    let at = snapshot.task.recorded_at();
+    match party {
+        Party::Buyer => {
+            let (workflow, course) = ((task.identity.partner_id, &task.identity.workflow), Course::of(&snapshot.task));
+            View::Status(Box::new(forecast::view(app, workflow, (snapshot.status.clone(), &course), at).await))
+        }
+        Party::Partner | Party::Platform => {
+            let reader = Reader { party, at };
+            View::Task(Box::new(TaskView::new(&task.workflow, &task.identity, snapshot, head.copied(), reader)))
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! Trails of tasks, read a page at a time: however long one is, what is in memory is a page and what is asked for.
+
+use std::borrow::Cow;
+
+use crate::app::{App, Error};
+use crate::domain::task::decide::{Fold, Snapshot};
+use crate::domain::values::id::TaskId;
+use crate::domain::workflow::Workflow;
+use crate::store::tasks::events::Record;
+use crate::store::{self, Bounded};
+
+/// How many rows are read at a time, where they are small.
+const CHUNK: u32 = 500;
+
+/// The present after the first events of a trail, up to `last`; `show` sees what it was after each transition. `None`
+/// without any event.
+pub(in crate::app) async fn fold(
+    app: &App,
+    (id, workflow): (TaskId, &Workflow),
+    last: u64,
+    mut show: impl FnMut(&Snapshot) + Send,
+) -> Result<Option<Snapshot>, Error> {
+    let mut fold = Fold::new(workflow);
+    let mut after = 0;
+    while after < last {
+        for row in page(app, id, after, last).await? {
+            after = row.event.seq;
+            fold.push(Cow::Owned(row.event), &mut show);
+        }
+    }
+    Ok(fold.end(show))
+}
+
+/// The rows `first` to `last` of a trail: those of one transition, which an answer has anyway.
+pub(in crate::app) async fn read_between(app: &App, id: TaskId, first: u64, last: u64) -> Result<Vec<Record>, Error> {
+    let mut rows = Vec::new();
+    let mut after = first.saturating_sub(1);
+    while after < last {
+        rows.extend(page(app, id, after, last).await?);
+        after = rows.last().map_or(after, |row: &Record| row.event.seq);
+    }
+    Ok(rows)
+}
+
+async fn page(app: &App, id: TaskId, after: u64, last: u64) -> Result<Vec<Record>, Error> {
+    let limit = u32::try_from(last - after).unwrap_or(CHUNK).min(CHUNK);
+    let Bounded { rows, .. } = store::tasks::events::list(&app.decisions, id, after, limit).await?;
+    if rows.is_empty() {
+        return Err(Error::impossible("a trail that is shorter than its task says"));
+    }
+    Ok(rows)
+}

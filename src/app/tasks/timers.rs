@@ -1,0 +1,75 @@
+//! Which tasks a timer wakes, and when to look again. What a timer does is the domain's to say (`commands::tick`).
+
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep_until};
+
+use crate::app::{App, Error};
+use crate::domain::values::id::TaskId;
+use crate::domain::values::time::Time;
+use crate::store;
+
+pub use super::Loaded;
+pub use crate::store::tasks::Due;
+
+/// Wakes this process's worker for timers that this process wrote; of what other replicas write, it learns by looking.
+#[derive(Debug)]
+pub struct Alarm {
+    /// The earliest, in microseconds, since the worker last began to look.
+    earliest: AtomicI64,
+    bell: Notify,
+}
+
+impl Default for Alarm {
+    fn default() -> Self {
+        Self { earliest: AtomicI64::new(i64::MAX), bell: Notify::new() }
+    }
+}
+
+impl Alarm {
+    /// A task was written whose earliest timer is this one.
+    pub(in crate::app) fn set(&self, wake_at: Option<Time>) {
+        let at = wake_at.map_or(i64::MAX, Time::micros);
+        if self.earliest.fetch_min(at, Ordering::SeqCst) > at {
+            self.ring();
+        }
+    }
+
+    pub(in crate::app) fn ring(&self) {
+        self.bell.notify_one();
+    }
+}
+
+/// Up to `limit` tasks whose earliest timer is due by `until`, the longest due first, without those named in `except`.
+pub async fn list_due(app: &App, until: Time, except: &[TaskId], limit: u32) -> Result<Vec<Due>, Error> {
+    // Before the search: what is written from here on may be missing from its answer.
+    app.alarm.earliest.store(i64::MAX, Ordering::SeqCst);
+    Ok(store::tasks::list_due(&app.decisions, until, except, limit).await?)
+}
+
+/// These tasks as they are now, each by itself readable or not.
+pub async fn load(app: &App, ids: &[TaskId]) -> Result<Vec<(TaskId, Result<Loaded, Error>)>, Error> {
+    super::load_all(app, &app.decisions, ids).await
+}
+
+/// Waits this long at the most, by a clock that nobody can set; until a timer is due that this process has written since the last
+/// search; or until the service stops.
+pub async fn wait(app: &App, at_most: Duration) {
+    let end = Instant::now() + at_most;
+    while !app.is_draining() {
+        let earliest = Time::from_micros(app.alarm.earliest.load(Ordering::SeqCst));
+        let Ok(left) = (earliest - app.clock.now()).to_std() else { return };
+        tokio::select! {
+            () = sleep_until(end.min(Instant::now() + left.min(at_most))) => return,
+            () = app.alarm.bell.notified() => {}
+        }
+    }
+}
+
+/// How many tasks may be worked on at a time: two for each connection. Whoever wants a connection stands in one line with all others, so a
+/// request waits for a few statements at the most, and timers get their share however many requests there are.
+pub fn width(app: &App) -> usize {
+    (2 * app.pool.connections() as usize).max(1)
+}

@@ -1,0 +1,284 @@
+//! What happens to a partner beside its tasks: keys, workflows, erasures and exports. Recorded in a trail of the partner's own, of the
+//! same kind as a task's; the stored shape is a contract. Who may see what is declared in `audit/partner.rs`.
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::task::refusal::Refusal;
+use crate::domain::values::id::{CredentialId, ErasureId, KeyId, WorkflowKey};
+use crate::domain::values::party::{Party, Source};
+use crate::domain::values::time::Time;
+
+/// One row of a partner's trail.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PartnerEvent {
+    /// 1, 2, 3 … per partner, without gaps.
+    pub seq: u64,
+    /// Who did it.
+    pub party: Source,
+    /// The credential that it was done with; none for the service.
+    pub credential_id: Option<CredentialId>,
+    /// When it was recorded; never goes backwards within a partner.
+    pub recorded_at: Time,
+    /// What happened.
+    pub fact: PartnerFact,
+}
+
+/// Who does something that a partner's trail records.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Author {
+    /// The party, or the service itself.
+    pub party: Source,
+    /// The party's credential.
+    pub credential_id: Option<CredentialId>,
+}
+
+/// The end of a partner's trail, as far as the next event depends on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Latest {
+    /// The `seq` of the last event.
+    pub seq: u64,
+    /// When it was recorded.
+    pub recorded_at: Time,
+}
+
+/// What happened, by type, with the fields of that type.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", content = "data")]
+pub enum PartnerFact {
+    /// The platform added the partner. Always the first.
+    #[serde(rename = "partner.created")]
+    Created {},
+    /// A key was made.
+    #[serde(rename = "partner.key_created")]
+    KeyCreated {
+        /// Which.
+        key_id: KeyId,
+        /// Its first characters.
+        hint: String,
+    },
+    /// A key was ended.
+    #[serde(rename = "partner.key_revoked")]
+    KeyRevoked {
+        /// Which.
+        key_id: KeyId,
+    },
+    /// A version of a workflow was registered.
+    #[serde(rename = "partner.workflow_registered")]
+    WorkflowRegistered {
+        /// The workflow.
+        key: WorkflowKey,
+        /// The version.
+        version: u32,
+        /// SHA-256 of the canonical definition, in hex.
+        digest: String,
+    },
+    /// A workflow takes no new tasks any more.
+    #[serde(rename = "partner.workflow_retired")]
+    WorkflowRetired {
+        /// The workflow.
+        key: WorkflowKey,
+    },
+    /// A retired workflow takes tasks again, as it was registered once more.
+    #[serde(rename = "partner.workflow_restored")]
+    WorkflowRestored {
+        /// The workflow.
+        key: WorkflowKey,
+    },
+    /// The removal of a person's data was asked for, and begins. Whose it is, no trail says.
+    #[serde(rename = "partner.erasure_requested")]
+    ErasureRequested {
+        /// Which erasure.
+        erasure_id: ErasureId,
+        /// The party whose actor it is.
+        party: Party,
+    },
+    /// That removal is done.
+    #[serde(rename = "partner.erasure_completed")]
+    ErasureCompleted {
+        /// Which erasure.
+        erasure_id: ErasureId,
+        /// The party whose actor it was.
+        party: Party,
+        /// In how many of the partner's tasks something was removed.
+        tasks: u64,
+        /// How many fields were removed there.
+        fields: u64,
+    },
+    /// The partner's trails were exported. By whom is said by the event's party and credential.
+    #[serde(rename = "partner.exported")]
+    Exported {
+        /// The workflow whose tasks they are; absent: all of them.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        workflow: Option<WorkflowKey>,
+        /// The beginning of the span of time, itself in it; absent: from the first.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        from: Option<Time>,
+        /// The end of the span of time, itself not in it; absent: to the last.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until: Option<Time>,
+        /// How many tasks.
+        tasks: u64,
+        /// How many entries of their trails.
+        entries: u64,
+    },
+}
+
+impl PartnerFact {
+    /// Every event's name.
+    pub const TYPES: [&'static str; 9] = [
+        "partner.created",
+        "partner.key_created",
+        "partner.key_revoked",
+        "partner.workflow_registered",
+        "partner.workflow_retired",
+        "partner.workflow_restored",
+        "partner.erasure_requested",
+        "partner.erasure_completed",
+        "partner.exported",
+    ];
+
+    /// The event's name.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Created {} => "partner.created",
+            Self::KeyCreated { .. } => "partner.key_created",
+            Self::KeyRevoked { .. } => "partner.key_revoked",
+            Self::WorkflowRegistered { .. } => "partner.workflow_registered",
+            Self::WorkflowRetired { .. } => "partner.workflow_retired",
+            Self::WorkflowRestored { .. } => "partner.workflow_restored",
+            Self::ErasureRequested { .. } => "partner.erasure_requested",
+            Self::ErasureCompleted { .. } => "partner.erasure_completed",
+            Self::Exported { .. } => "partner.exported",
+        }
+    }
+}
+
+/// The events that record `facts` after `latest` (none yet: a new partner), all at one time: `now`, or when the last was if that is later.
+pub fn record(latest: Option<Latest>, author: &Author, facts: Vec<PartnerFact>, now: Time) -> Vec<PartnerEvent> {
+    let (last, recorded_at) = latest.map_or((0, now), |latest| (latest.seq, now.max(latest.recorded_at)));
+    let event = |(fact, seq)| PartnerEvent {
+        seq,
+        party: author.party,
+        credential_id: author.credential_id.clone(),
+        recorded_at,
+        fact,
+    };
+    facts.into_iter().zip(last + 1..).map(event).collect()
+}
+
+/// What is registered under a workflow's key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Registered {
+    /// The latest version.
+    pub version: u32,
+    /// Its digest.
+    pub digest: [u8; 32],
+    /// Whether the workflow is retired.
+    pub is_retired: bool,
+}
+
+/// The most workflows that a partner has, retired ones among them.
+pub const MAX_WORKFLOWS: u32 = 500;
+/// The most versions that a workflow has.
+pub const MAX_VERSIONS: u32 = 1_000;
+/// The most keys of a partner that are valid at a time.
+pub const MAX_VALID_KEYS: u32 = 20;
+/// The most keys that a partner ever gets: those that were revoked are kept, as the trail names them.
+pub const MAX_KEYS: u32 = 1_000;
+
+/// What registering a definition with this digest does, where there are so many `workflows`: the version that it is
+/// then, and what is to be recorded; nothing where the latest version says the same and is not retired.
+///
+/// # Errors
+///
+/// When there are as many workflows, or versions of this one, as may be.
+pub fn register(
+    known: Option<Registered>,
+    workflows: u32,
+    key: &WorkflowKey,
+    digest: [u8; 32],
+) -> Result<(u32, Vec<PartnerFact>), Refusal> {
+    let same = known.filter(|known| known.digest == digest);
+    let version = same.map_or_else(|| known.map_or(1, |known| known.version + 1), |same| same.version);
+    if known.is_none() && workflows >= MAX_WORKFLOWS {
+        return Err(Refusal::LimitReached("a partner has at most 500 workflows, retired ones among them"));
+    }
+    if same.is_none() && version > MAX_VERSIONS {
+        return Err(Refusal::LimitReached("a workflow has at most 1,000 versions"));
+    }
+    let registered = PartnerFact::WorkflowRegistered { key: key.clone(), version, digest: hex::encode(digest) };
+    let restored = PartnerFact::WorkflowRestored { key: key.clone() };
+    let facts = [same.is_none().then_some(registered), known.is_some_and(|known| known.is_retired).then_some(restored)];
+    Ok((version, facts.into_iter().flatten().collect()))
+}
+
+/// Whether a partner with so many keys, `valid` ones and `all`, may get another.
+///
+/// # Errors
+///
+/// When it has as many as may be.
+pub fn may_have_another_key(valid: u32, all: u32) -> Result<(), Refusal> {
+    if valid >= MAX_VALID_KEYS {
+        return Err(Refusal::LimitReached("a partner has at most 20 keys that are valid; revoke one that is not used"));
+    }
+    if all >= MAX_KEYS {
+        return Err(Refusal::LimitReached("a partner gets at most 1,000 keys ever, revoked ones among them"));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_partner_has_is_limited() {
+        let key = WorkflowKey::parse("k").unwrap();
+        let known = |version, byte| Some(Registered { version, digest: [byte; 32], is_retired: true });
+        let table = [
+            (None, MAX_WORKFLOWS - 1, true),
+            (None, MAX_WORKFLOWS, false),
+            (known(MAX_VERSIONS - 1, 8), MAX_WORKFLOWS, true),
+            (known(MAX_VERSIONS, 8), 1, false),
+            // The same again brings it back.
+            (known(MAX_VERSIONS, 7), MAX_WORKFLOWS, true),
+        ];
+        for (known, workflows, may) in table {
+            let registered = register(known, workflows, &key, [7; 32]);
+            assert_eq!(registered.is_ok(), may, "{known:?} of {workflows}: {registered:?}");
+        }
+        for (valid, all, may) in [(0, 0, true), (19, 999, true), (20, 20, false), (0, 1_000, false)] {
+            assert_eq!(may_have_another_key(valid, all).is_ok(), may, "{valid} of {all}");
+        }
+    }
+
+    #[test]
+    fn only_what_a_registration_changes_is_recorded() {
+        let key = WorkflowKey::parse("k").unwrap();
+        let known = |version, byte, is_retired| Some(Registered { version, digest: [byte; 32], is_retired });
+        let table = [
+            (None, 1, &["partner.workflow_registered"][..]),
+            (known(3, 7, false), 3, &[]),
+            (known(3, 7, true), 3, &["partner.workflow_restored"]),
+            (known(3, 8, false), 4, &["partner.workflow_registered"]),
+            (known(3, 8, true), 4, &["partner.workflow_registered", "partner.workflow_restored"]),
+        ];
+        for (known, version, recorded) in table {
+            let (now, facts) = register(known, MAX_WORKFLOWS - 1, &key, [7; 32]).unwrap();
+            assert_eq!((now, facts.iter().map(PartnerFact::kind).collect::<Vec<_>>()), (version, recorded.to_vec()));
+        }
+    }
+
+    #[test]
+    fn the_times_of_a_trail_never_go_backwards() {
+        let author = Author { party: Source::Service, credential_id: None };
+        let times = |latest, now| {
+            let latest = Some(Latest { seq: 4, recorded_at: Time::from_micros(latest) });
+            let facts = vec![PartnerFact::Created {}, PartnerFact::Created {}];
+            let events = record(latest, &author, facts, Time::from_micros(now));
+            events.iter().map(|event| (event.seq, event.recorded_at.micros())).collect::<Vec<_>>()
+        };
+        assert_eq!(times(100, 99), [(5, 100), (6, 100)]);
+        assert_eq!(times(100, 101), [(5, 101), (6, 101)]);
+    }
+}

@@ -1,0 +1,453 @@
+//! `decide`: what a command does to a task, or why it is refused. The one decision path: API, pages, timers, bulk calls and dry runs all come through here.
+//!
+//! The checks run in one order (design: closed or late → party → stage and round → phase → actor → revision → content), so that the
+//! same command is refused for the same reason wherever it comes from. `table.rs` holds the transition table that this code implements.
+
+mod cancel;
+mod clock;
+mod draft;
+mod erase;
+mod escalate;
+mod review;
+mod timer;
+
+use std::borrow::Cow;
+
+use chrono::TimeDelta;
+use draft::{By, Draft};
+
+use crate::domain::values::id::{StageKey, TaskId};
+use crate::domain::values::party::{ActorRef, Party, Sender};
+use crate::domain::values::text::Name;
+use crate::domain::values::time::Time;
+use crate::domain::workflow::{Stage, Workflow};
+
+use super::command::{Action, Command};
+use super::event::{Event, Fact, LateDecision, Opened, WorkflowRef};
+use super::evolve::evolve;
+use super::notes::Notes;
+use super::refusal::Refusal;
+use super::status::Status;
+use super::{Phase, Task};
+
+pub(in crate::domain) use draft::bar;
+pub(in crate::domain) use escalate::MAX_HANDOVERS;
+
+/// The most revisions of a task.
+pub const MAX_REVISIONS: u32 = 500;
+/// The most status updates of a task.
+pub const MAX_STATUS_UPDATES: u32 = 1_000;
+
+/// The most entries of a trail to which everything may be added; from then on only what moves the task on or ends it.
+pub const MAX_ENTRIES: u64 = 10_000;
+/// The most votes of one actor on one revision in one round: the first, and changes of mind.
+pub const MAX_VOTES: u32 = 20;
+
+/// Everything that is stored of a task's present; each part is folded from the events alone.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Snapshot {
+    /// What decisions need.
+    pub task: Task,
+    /// What people wrote that is still shown.
+    pub notes: Notes,
+    /// What the buyer reads.
+    pub status: Status,
+}
+
+impl Snapshot {
+    /// The present after `event`.
+    fn after(workflow: &Workflow, earlier: Option<Self>, event: &Event) -> Self {
+        let (task, mut notes, status) = match earlier {
+            Some(earlier) => (Some(earlier.task), earlier.notes, Some(earlier.status)),
+            None => (None, Notes::default(), None),
+        };
+        let task = evolve(workflow, task, event);
+        notes.apply(&task, event);
+        let mut status = Status::after(workflow, &task, &notes, status, event.recorded_at);
+        if let Fact::PersonalDataErased(erased) = &event.fact {
+            (status.version, status.updated_at) = (erased.status_version, erased.status_updated_at);
+        }
+        Self { task, notes, status }
+    }
+
+    /// The present that a list of events leads to; `None` for an empty list.
+    pub fn fold<'a>(workflow: &Workflow, events: impl IntoIterator<Item = &'a Event>) -> Option<Self> {
+        Self::fold_each(workflow, events, |_| {})
+    }
+
+    /// The same, showing what the task was after every transition on the way.
+    pub fn fold_each<'a>(
+        workflow: &Workflow,
+        events: impl IntoIterator<Item = &'a Event>,
+        mut show: impl FnMut(&Self),
+    ) -> Option<Self> {
+        let mut fold = Fold::new(workflow);
+        for event in events {
+            fold.push(Cow::Borrowed(event), &mut show);
+        }
+        fold.end(show)
+    }
+
+    /// The present without texts that are not in the trail any more, `left`. The status is still that from before: the transition that
+    /// records the erasure makes it anew. `None` for an empty trail.
+    pub fn without_erased(&self, workflow: &Workflow, left: &[Event]) -> Option<Self> {
+        let notes = Self::fold(workflow, left)?.notes;
+        Some(Self { notes, ..self.clone() })
+    }
+
+    /// One event; the status is looked at only where a transition ends, for nobody sees the states between.
+    fn step(workflow: &Workflow, earlier: Option<Self>, event: &Event, ends: bool) -> Self {
+        match earlier {
+            Some(mut earlier) if !ends => {
+                let task = evolve(workflow, Some(earlier.task), event);
+                earlier.notes.apply(&task, event);
+                earlier.task = task;
+                earlier
+            }
+            earlier => Self::after(workflow, earlier, event),
+        }
+    }
+}
+
+/// The present that events lead to, which come one by one, so that a long trail need not be in memory.
+#[derive(Debug)]
+pub struct Fold<'a> {
+    workflow: &'a Workflow,
+    present: Option<Snapshot>,
+    /// Whether a transition ends with an event shows with the next one.
+    last: Option<Cow<'a, Event>>,
+}
+
+impl<'a> Fold<'a> {
+    /// Before the first event.
+    pub fn new(workflow: &'a Workflow) -> Self {
+        Self { workflow, present: None, last: None }
+    }
+
+    /// The next event. What the task was after the transition before is shown where that has ended.
+    pub fn push(&mut self, event: Cow<'a, Event>, show: impl FnMut(&Snapshot)) {
+        let next = event.cause_seq;
+        if let Some(last) = self.last.replace(event) {
+            let ends = last.cause_seq != next;
+            self.step(&last, ends, show);
+        }
+    }
+
+    /// After the last event; `None` if there was none.
+    pub fn end(mut self, show: impl FnMut(&Snapshot)) -> Option<Snapshot> {
+        if let Some(last) = self.last.take() {
+            self.step(&last, true, show);
+        }
+        self.present
+    }
+
+    fn step(&mut self, event: &Event, ends: bool, mut show: impl FnMut(&Snapshot)) {
+        let after = Snapshot::step(self.workflow, self.present.take(), event, ends);
+        if ends {
+            show(&after);
+        }
+        self.present = Some(after);
+    }
+}
+
+/// What an accepted command does: built here only, and the only thing that the store writes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Transition {
+    expected_version: u64,
+    events: Vec<Event>,
+    snapshot: Snapshot,
+    late: Option<Refusal>,
+}
+
+impl Transition {
+    /// The version of the task that was decided on; 0 for an opening.
+    pub fn expected_version(&self) -> u64 {
+        self.expected_version
+    }
+
+    /// The rows to append, in order.
+    pub fn events(&self) -> &[Event] {
+        &self.events
+    }
+
+    /// The task's present afterwards.
+    pub fn snapshot(&self) -> &Snapshot {
+        &self.snapshot
+    }
+
+    /// The refusal to answer although a row is kept: the decision came too late to count.
+    pub fn late(&self) -> Option<&Refusal> {
+        self.late.as_ref()
+    }
+
+    /// The parts, when the caller is done with the whole.
+    pub fn into_parts(self) -> (Vec<Event>, Snapshot) {
+        (self.events, self.snapshot)
+    }
+}
+
+/// What the platform opens.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Opening {
+    /// The task.
+    pub task_id: TaskId,
+    /// Who opens it.
+    pub sender: Sender,
+    /// The pinned version.
+    pub workflow: WorkflowRef,
+    /// The definition's digest.
+    pub definition: [u8; 32],
+    /// What the task is called.
+    pub title: Name,
+    /// The platform's own data.
+    pub metadata: Option<serde_json::Map<String, serde_json::Value>>,
+    /// The platform's deadline; the earlier of it and the workflow's counts.
+    pub deadline_at: Option<Time>,
+}
+
+/// Opens a task.
+pub fn open(workflow: &Workflow, opening: Opening, now: Time) -> Result<Transition, Refusal> {
+    if opening.deadline_at.is_some_and(|deadline| deadline <= now) {
+        return Err(Refusal::invalid("/deadline_at", "not_in_future", "must be in the future"));
+    }
+    let own = workflow.deadline.as_ref().map(|deadline| workflow.after(deadline.clock, now, deadline.within.delta()));
+    let opened = Opened {
+        task_id: opening.task_id,
+        workflow: opening.workflow,
+        definition: hex::encode(opening.definition),
+        deadline_at: opening.deadline_at.into_iter().chain(own).min(),
+        title: Some(opening.title),
+        metadata: opening.metadata,
+    };
+    let mut draft = Draft::opening(workflow, opening.sender, opened, now);
+    draft.enter(0, false);
+    Ok(draft.finish(None))
+}
+
+/// What `command` does to the task at `now`, or why it is refused.
+pub fn decide(workflow: &Workflow, snapshot: &Snapshot, command: &Command, now: Time) -> Result<Transition, Refusal> {
+    let mut draft = Draft::new(workflow, snapshot, command, now);
+    let occurred = check_occurred(snapshot.task.opened_at(), command);
+    if let Action::PersonalDataErased(body) = &command.action {
+        erase::record(&mut draft, body);
+        return Ok(draft.finish(None));
+    }
+    if let Some(closed) = closed_or_late(&draft, command)? {
+        occurred?;
+        let seq = draft.task().version() + 1;
+        draft.push(Fact::LateDecisionRecorded(late_decision(draft.task(), command)), By::Sender);
+        return Ok(draft.finish(Some(closed(Some(seq)))));
+    }
+    let Some(sender) = &command.meta.sender else {
+        if command.action != Action::Tick {
+            return Err(Refusal::required("/actor"));
+        }
+        timer::tick(&mut draft)?;
+        return Ok(draft.finish(None));
+    };
+    match &command.action {
+        Action::WorkSubmitted(body) => review::submit(&mut draft, sender, body)?,
+        Action::StatusUpdated(body) => review::update_status(&mut draft, sender, body)?,
+        Action::StageApproved(_) => review::vote(&mut draft, sender, None)?,
+        Action::StageRejected(body) => review::vote(&mut draft, sender, Some(body))?,
+        Action::StageEscalated(body) => escalate::raise(&mut draft, sender, body)?,
+        Action::EscalationResolved(body) => escalate::resolve(&mut draft, sender, body)?,
+        Action::Held(body) => cancel::hold(&mut draft, sender, body)?,
+        Action::Resumed(_) => cancel::resume(&mut draft, sender)?,
+        Action::CancellationRequested(body) => cancel::request(&mut draft, sender, body)?,
+        Action::CancellationAcknowledged(body) => cancel::acknowledge(&mut draft, sender, body)?,
+        Action::PersonalDataErased(_) | Action::Tick => return Err(Refusal::NothingDue),
+    }
+    occurred?;
+    Ok(draft.finish(None))
+}
+
+/// By the sender's own statement, it may have happened a day before the task was opened, and not earlier.
+fn check_occurred(opened_at: Time, command: &Command) -> Result<(), Refusal> {
+    if command.meta.occurred_at.is_some_and(|at| at < opened_at - TimeDelta::days(1)) {
+        let rule = "must not be more than a day before the task was opened";
+        return Err(Refusal::invalid("/occurred_at", "out_of_range", rule));
+    }
+    Ok(())
+}
+
+type Closing = fn(Option<u64>) -> Refusal;
+
+/// `Ok(None)`: open for business. `Ok(Some)`: record it as late, then answer with that refusal.
+fn closed_or_late(draft: &Draft<'_>, command: &Command) -> Result<Option<Closing>, Refusal> {
+    let (closing, open): (Closing, _) = match &draft.task().phase {
+        Phase::Closed(closed) => (|recorded| Refusal::TaskClosed { recorded }, closed.open),
+        Phase::Cancelling(winding) => (|recorded| Refusal::Cancelling { recorded }, winding.open),
+        Phase::Preparing | Phase::InReview(_) | Phase::Escalated(_) | Phase::OnHold(_) => return Ok(None),
+    };
+    let (task, meta) = (draft.task(), &command.meta);
+    let Some(sender) = &meta.sender else {
+        return if task.phase().is_terminal() { Err(Refusal::NothingDue) } else { Ok(None) };
+    };
+    let stage = task.stage_in(draft.workflow);
+    let here =
+        meta.stage.as_ref().is_none_or(|key| *key == stage.key) && meta.round.is_none_or(|round| round == task.round);
+    let could_count = here
+        && match &command.action {
+            Action::StageApproved(_) | Action::StageRejected(_) => open.review && sender.party == stage.reviewer,
+            Action::EscalationResolved(body) => {
+                open.escalation.is_some_and(|asked| asked.seq == body.escalation && asked.to == sender.party)
+            }
+            Action::WorkSubmitted(_)
+            | Action::StatusUpdated(_)
+            | Action::StageEscalated(_)
+            | Action::Held(_)
+            | Action::Resumed(_)
+            | Action::CancellationRequested(_)
+            | Action::CancellationAcknowledged(_)
+            | Action::PersonalDataErased(_)
+            | Action::Tick => false,
+        };
+    match (could_count, meta.late) {
+        (true, None) if task.version() >= MAX_ENTRIES => Err(closing(None)),
+        (true, None) => Ok(Some(closing)),
+        (true, recorded) => Err(closing(recorded)),
+        (false, _) if task.phase().is_terminal() => Err(closing(None)),
+        (false, _) => Ok(None),
+    }
+}
+
+fn late_decision(task: &Task, command: &Command) -> LateDecision {
+    let mut late = LateDecision {
+        command: command.action.kind().to_owned(),
+        phase: task.phase().as_str().to_owned(),
+        revision: command.meta.revision,
+        escalation: None,
+        resolution: None,
+        return_to: None,
+        to: None,
+        feedback: None,
+        advice: None,
+    };
+    if let Action::StageRejected(body) = &command.action {
+        late.feedback.clone_from(&body.feedback);
+        late.return_to.clone_from(&body.return_to);
+    }
+    if let Action::EscalationResolved(body) = &command.action {
+        (late.escalation, late.resolution, late.to) = (Some(body.escalation), Some(body.resolution), body.to);
+        late.feedback.clone_from(&body.feedback);
+        late.return_to.clone_from(&body.return_to);
+        late.advice.clone_from(&body.advice);
+    }
+    late
+}
+
+/// The place a command means against the place the task is at.
+pub(in crate::domain) struct Place<'a> {
+    pub(in crate::domain) stage: &'a Stage,
+    /// Whether the stage and round named were decided before.
+    pub(in crate::domain) check: Result<(), Refusal>,
+}
+
+/// The stage that the command names, or else the current one; and whether the task is there.
+fn place<'a>(workflow: &'a Workflow, task: &Task, command: &Command) -> Result<Place<'a>, Refusal> {
+    let named = command.meta.stage.as_ref();
+    let (index, stage) = match named {
+        Some(key) => workflow.find(key).ok_or_else(|| unknown_stage(key))?,
+        None => (task.stage, task.stage_in(workflow)),
+    };
+    let round = command.meta.round.unwrap_or(task.round);
+    let decision = task.decision(index);
+    let rounds = task.stages.get(index).map_or(0, |record| record.rounds);
+    let decided = (1..rounds).contains(&round) || decision.is_some_and(|decision| decision.round == round);
+    let answers_exhausted = matches!(task.phase, Phase::Escalated(_)) && index == task.stage && round == task.round;
+    let check = if decided && command.is_about_a_round() && !(answers_exhausted && is_resolution(command)) {
+        Err(Refusal::AlreadyDecided { decision: decision.filter(|decision| decision.round == round).cloned() })
+    } else if index != task.stage {
+        Err(Refusal::StageMismatch)
+    } else if round != task.round {
+        Err(Refusal::RoundMismatch)
+    } else {
+        Ok(())
+    };
+    Ok(Place { stage, check })
+}
+
+fn is_resolution(command: &Command) -> bool {
+    matches!(command.action, Action::EscalationResolved(_))
+}
+
+fn unknown_stage(key: &StageKey) -> Refusal {
+    Refusal::invalid("/stage", "unknown_stage", format!("the workflow has no stage {key}"))
+}
+
+/// The revision that the command is about against the latest one.
+fn check_revision(task: &Task, command: &Command) -> Result<(), Refusal> {
+    match command.meta.revision {
+        Some(revision) if revision > task.revision => {
+            Err(Refusal::invalid("/revision", "unknown_revision", format!("the latest revision is {}", task.revision)))
+        }
+        Some(revision) if revision < task.revision => Err(Refusal::StaleRevision),
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// Refuses what adds to the trail and does not move the task on, once the trail is long.
+fn check_room(task: &Task) -> Result<(), Refusal> {
+    if task.version() < MAX_ENTRIES {
+        return Ok(());
+    }
+    Err(Refusal::LimitReached(
+        "the trail has 10,000 entries and takes only what moves the task on or ends it, such as a deciding vote, an escalation, its answer or a cancellation",
+    ))
+}
+
+fn only(parties: &[Party], sender: &Sender) -> Result<(), Refusal> {
+    if parties.contains(&sender.party) {
+        return Ok(());
+    }
+    let names: Vec<&str> = parties.iter().map(|party| party.as_str()).collect();
+    Err(Refusal::WrongParty(names.join(" or ")))
+}
+
+/// The commands that `party` could send now, by type; what they say may still be refused.
+pub fn allowed(workflow: &Workflow, task: &Task, party: Party) -> Vec<&'static str> {
+    let reviewer = task.stage_in(workflow).reviewer;
+    let (partner, platform) = (party == Party::Partner, party == Party::Platform);
+    let may_escalate = partner || platform || party == reviewer;
+    let submission_open = task.stage == 0 || task.began_preparing;
+    let open = |list: &[(&'static str, bool)]| list.iter().filter(|(_, open)| *open).map(|(name, _)| *name).collect();
+    let (update, hold) = (("status_updated", partner), ("held", partner || platform));
+    let cancel = ("cancellation_requested", true);
+    match &task.phase {
+        Phase::Preparing => open(&[("work_submitted", partner), update, hold, cancel]),
+        Phase::InReview(_) => open(&[
+            ("work_submitted", partner && submission_open),
+            update,
+            ("stage_approved", party == reviewer),
+            ("stage_rejected", party == reviewer),
+            ("stage_escalated", may_escalate),
+            hold,
+            cancel,
+        ]),
+        Phase::Escalated(escalation) => open(&[update, ("escalation_resolved", party == escalation.to), cancel]),
+        Phase::OnHold(pause) => open(&[update, ("resumed", party == pause.by || platform), cancel]),
+        Phase::Cancelling(_) => {
+            open(&[update, ("cancellation_acknowledged", partner), ("cancellation_requested", platform)])
+        }
+        Phase::Closed(_) => Vec::new(),
+    }
+}
+
+/// Whether the decision that the task waits for is `actor`'s to make, approving included: a vote where the review is open to them, or a
+/// resolution. What waits for other things than a decision is anybody's of the party.
+pub fn may_decide(workflow: &Workflow, task: &Task, actor: &ActorRef) -> bool {
+    let stage = task.stage_in(workflow);
+    match &task.phase {
+        Phase::InReview(_) => {
+            let named = stage.reviewers().is_empty() || stage.reviewers().contains(&actor.id);
+            stage.reviewer == actor.party && named && bar(workflow, task, actor).is_none()
+        }
+        Phase::Escalated(escalation) => {
+            let barred = actor.party == Party::Partner && bar(workflow, task, actor).is_some();
+            escalation.to == actor.party && !barred
+        }
+        Phase::Preparing | Phase::OnHold(_) | Phase::Cancelling(_) => task.waiting_on(workflow) == Some(actor.party),
+        Phase::Closed(_) => false,
+    }
+}

@@ -1,0 +1,97 @@
+//! Pausing, going on, and stopping for good.
+
+use crate::domain::task::command::{CancellationAcknowledged, CancellationRequested, Held};
+use crate::domain::task::event::{Fact, InFlight};
+use crate::domain::task::refusal::Refusal;
+use crate::domain::task::{Outcome, Phase, PhaseName};
+use crate::domain::values::party::{Party, Sender};
+use crate::domain::workflow::CancellationRule;
+
+use super::draft::{By, Draft};
+use super::{check_revision, check_room, only, place};
+
+pub(super) fn hold(draft: &mut Draft<'_>, sender: &Sender, body: &Held) -> Result<(), Refusal> {
+    guard(draft, sender, &[Party::Partner, Party::Platform])?;
+    if !matches!(draft.task().phase(), PhaseName::Preparing | PhaseName::InReview) {
+        return Err(Refusal::WrongPhase);
+    }
+    guard_revision(draft)?;
+    check_room(draft.task())?;
+    draft.push(Fact::Held { reason: Some(body.reason.clone()) }, By::Sender);
+    Ok(())
+}
+
+pub(super) fn resume(draft: &mut Draft<'_>, sender: &Sender) -> Result<(), Refusal> {
+    guard(draft, sender, &[Party::Partner, Party::Platform])?;
+    let Phase::OnHold(hold) = &draft.task().phase else { return Err(Refusal::WrongPhase) };
+    if sender.party != hold.by && sender.party != Party::Platform {
+        return Err(Refusal::HeldByOther);
+    }
+    guard_revision(draft)?;
+    let clock = draft.resume_clock(hold.review.as_ref());
+    draft.push(Fact::Resumed { clock }, By::Sender);
+    Ok(())
+}
+
+pub(super) fn request(draft: &mut Draft<'_>, sender: &Sender, body: &CancellationRequested) -> Result<(), Refusal> {
+    guard(draft, sender, &Party::ALL)?;
+    let grace = match &draft.task().phase {
+        Phase::Cancelling(_) if !body.immediate => return Err(Refusal::AlreadyCancelling),
+        Phase::InReview(_) | Phase::Escalated(_) if !body.immediate => match &draft.stage().cancellation {
+            CancellationRule::LetFinish { grace, clock } => Some(draft.after(*clock, grace)),
+            CancellationRule::Withdraw => None,
+        },
+        Phase::Preparing
+        | Phase::InReview(_)
+        | Phase::Escalated(_)
+        | Phase::OnHold(_)
+        | Phase::Cancelling(_)
+        | Phase::Closed(_) => None,
+    };
+    guard_revision(draft)?;
+    // The earlier of the grace's end and the task's own deadline.
+    let grace_until = grace.map(|until| draft.task().deadline_at().map_or(until, |deadline| deadline.min(until)));
+    let reason = Some(body.reason.clone());
+    draft.push(Fact::CancellationRequested { reason, immediate: body.immediate, grace_until }, By::Sender);
+    if grace_until.is_none() {
+        draft.close(Outcome::Cancelled);
+    }
+    Ok(())
+}
+
+pub(super) fn acknowledge(
+    draft: &mut Draft<'_>,
+    sender: &Sender,
+    body: &CancellationAcknowledged,
+) -> Result<(), Refusal> {
+    guard(draft, sender, &[Party::Partner])?;
+    if draft.task().phase() != PhaseName::Cancelling {
+        return Err(Refusal::WrongPhase);
+    }
+    guard_revision(draft)?;
+    let salvaged = body.in_flight == InFlight::Salvaged;
+    if salvaged && body.artifacts.is_empty() {
+        return Err(Refusal::required("/artifacts"));
+    }
+    if !salvaged && !body.artifacts.is_empty() {
+        return Err(Refusal::invalid("/artifacts", "not_allowed", "goes with in_flight salvaged"));
+    }
+    let artifacts = Some(body.artifacts.clone()).filter(|list| !list.is_empty());
+    let notes = body.notes.clone();
+    draft.push(Fact::CancellationAcknowledged { in_flight: body.in_flight, notes, artifacts }, By::Sender);
+    draft.push(Fact::WorkflowCancelled {}, By::Service);
+    Ok(())
+}
+
+/// The checks that these commands share and that come before the phase: the party, and the place if the sender names it.
+fn guard(draft: &Draft<'_>, sender: &Sender, parties: &[Party]) -> Result<(), Refusal> {
+    let Some(command) = draft.command else { return Err(Refusal::NothingDue) };
+    let place = place(draft.workflow, draft.task(), command)?;
+    only(parties, sender)?;
+    place.check
+}
+
+/// The revision, if the sender names it.
+fn guard_revision(draft: &Draft<'_>) -> Result<(), Refusal> {
+    draft.command.map_or(Ok(()), |command| check_revision(draft.task(), command))
+}

@@ -1,0 +1,61 @@
+//! When clocks run out. Working time is reckoned here and nowhere else: what comes out is recorded.
+
+use crate::domain::task::event::ClockTimes;
+use crate::domain::task::{Cause, Escalation, PausedClock, PausedReview};
+use crate::domain::values::time::{Span, Time};
+use crate::domain::workflow::{ClockKind, Stage, StageDeadline};
+
+use super::draft::Draft;
+
+impl Draft<'_> {
+    /// The instant at which `span` is over if it begins now.
+    pub(super) fn after(&self, clock: ClockKind, span: &Span) -> Time {
+        self.workflow.after(clock, self.now, span.delta())
+    }
+
+    /// When a party that is asked now should have answered.
+    pub(super) fn respond_by(&self) -> Option<Time> {
+        let rule = &self.stage().escalation;
+        rule.respond_within.as_ref().map(|within| self.after(rule.clock, within))
+    }
+
+    /// The times of a review of `stage` that starts now, to be recorded: only where they count working time.
+    pub(super) fn start_clock(&self, stage: &Stage) -> Option<ClockTimes> {
+        let deadline = business(stage)?;
+        let within = deadline.within.delta();
+        // A reminder comes when so much is left.
+        let reminder = |before: &Span| self.workflow.after(deadline.clock, self.now, within - before.delta());
+        let mut remind_at: Vec<Time> = deadline.remind_before.iter().map(reminder).collect();
+        remind_at.sort_unstable();
+        Some(ClockTimes { due_at: self.after(deadline.clock, &deadline.within), remind_at })
+    }
+
+    /// The times of a review that goes on now, to be recorded.
+    pub(super) fn resume_clock(&self, review: Option<&PausedReview>) -> Option<ClockTimes> {
+        let PausedClock::StoppedWork { due_at, remind_at, stopped_at } = &review?.clock else { return None };
+        let then = |time: &Time| {
+            if time <= stopped_at {
+                // Its tick was still to come, and comes as late as it would have.
+                return self.now - (*stopped_at - *time);
+            }
+            let calendar = self.workflow.calendar.as_ref();
+            let left = calendar.map_or(*time - *stopped_at, |calendar| calendar.between(*stopped_at, *time));
+            self.workflow.after(ClockKind::Business, self.now, left)
+        };
+        Some(ClockTimes { due_at: then(due_at), remind_at: remind_at.iter().map(then).collect() })
+    }
+
+    /// The times of a review that is returned to, to be recorded: in full if its time had passed, or else what was left.
+    pub(super) fn returned_clock(&self, escalation: &Escalation) -> Option<ClockTimes> {
+        let review = escalation.review.as_ref();
+        let passed = review.is_some_and(|review| matches!(review.clock, PausedClock::Passed { .. }));
+        if passed && escalation.cause == Cause::Deadline {
+            return self.start_clock(self.stage());
+        }
+        self.resume_clock(review)
+    }
+}
+
+fn business(stage: &Stage) -> Option<&StageDeadline> {
+    stage.deadline.as_ref().filter(|deadline| deadline.clock == ClockKind::Business)
+}

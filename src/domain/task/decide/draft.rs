@@ -1,0 +1,223 @@
+//! A transition in the making: each fact pushed becomes an event and is applied at once, so that the next one sees it.
+
+use crate::domain::task::command::Command;
+use crate::domain::task::event::{Event, Fact, Feedback, Opened, StageEscalated, StageRejected};
+use crate::domain::task::refusal::Refusal;
+use crate::domain::task::{Cause, Outcome, Phase, Task, Verdict, Vote};
+use crate::domain::values::id::StageKey;
+use crate::domain::values::party::{ActorRef, Party, Sender, Source};
+use crate::domain::values::time::Time;
+use crate::domain::workflow::{OnExhausted, Stage, Submission, Workflow};
+
+use super::{Snapshot, Transition};
+
+/// Who an event is from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum By {
+    /// Whoever sent the command.
+    Sender,
+    /// The service, as a consequence.
+    Service,
+}
+
+/// A transition in the making.
+pub(super) struct Draft<'a> {
+    pub(super) workflow: &'a Workflow,
+    pub(super) command: Option<&'a Command>,
+    /// The time of this transition: never before the last event's.
+    pub(super) now: Time,
+    sender: Option<Sender>,
+    expected_version: u64,
+    snapshot: Option<Snapshot>,
+    events: Vec<Event>,
+}
+
+impl<'a> Draft<'a> {
+    pub(super) fn new(workflow: &'a Workflow, snapshot: &Snapshot, command: &'a Command, now: Time) -> Self {
+        Self {
+            workflow,
+            command: Some(command),
+            now: now.max(snapshot.task.recorded_at()),
+            sender: command.meta.sender.clone(),
+            expected_version: snapshot.task.version(),
+            snapshot: Some(snapshot.clone()),
+            events: Vec::new(),
+        }
+    }
+
+    pub(super) fn opening(workflow: &'a Workflow, sender: Sender, opened: Opened, now: Time) -> Self {
+        let sender = Some(sender);
+        let mut draft =
+            Self { workflow, command: None, now, sender, expected_version: 0, snapshot: None, events: Vec::new() };
+        draft.record(Fact::Opened(opened), By::Sender, None);
+        draft
+    }
+
+    pub(super) fn snapshot(&self) -> &Snapshot {
+        self.snapshot.as_ref().expect("a draft begins with a task or opens one")
+    }
+
+    pub(super) fn task(&self) -> &Task {
+        &self.snapshot().task
+    }
+
+    pub(super) fn stage(&self) -> &'a Stage {
+        self.task().stage_in(self.workflow)
+    }
+
+    /// Records a fact of the current stage and round.
+    pub(super) fn push(&mut self, fact: Fact, by: By) {
+        let place = (self.stage().key.clone(), self.task().round());
+        self.record(fact, by, Some(place));
+    }
+
+    fn record(&mut self, fact: Fact, by: By, place: Option<(StageKey, u32)>) {
+        let first = self.events.is_empty();
+        let seq = self.expected_version + 1 + self.events.len() as u64;
+        let sender = self.sender.as_ref().filter(|_| by == By::Sender);
+        let meta = self.command.map(|command| &command.meta).filter(|_| first);
+        let (stage, round) = place.unzip();
+        let event = Event {
+            seq,
+            cause_seq: self.expected_version + 1,
+            stage,
+            round,
+            party: sender.map_or(Source::Service, |sender| sender.party.into()),
+            actor: sender.and_then(|sender| sender.actor.clone()),
+            credential_id: sender.map(|sender| sender.credential_id.clone()),
+            command_id: meta.and_then(|meta| meta.id),
+            recorded_at: self.now,
+            occurred_at: meta.and_then(|meta| meta.occurred_at),
+            note: meta.and_then(|meta| meta.note.clone()),
+            fact,
+        };
+        self.snapshot = Some(Snapshot::step(self.workflow, self.snapshot.take(), &event, false));
+        self.events.push(event);
+    }
+
+    pub(super) fn finish(self, late: Option<Refusal>) -> Transition {
+        let mut snapshot = self.snapshot.expect("a draft begins with a task or opens one");
+        let Snapshot { task, notes, status } = &mut snapshot;
+        let earlier = (self.expected_version > 0).then(|| status.clone());
+        *status = super::Status::after(self.workflow, task, notes, earlier, self.now);
+        Transition { expected_version: self.expected_version, events: self.events, snapshot, late }
+    }
+
+    /// ENTER: the stage begins another round, waiting for work or with its review.
+    pub(super) fn enter(&mut self, stage: usize, returned: bool) {
+        let Some(target) = self.workflow.stages.get(stage) else { return };
+        let rounds = self.task().stages.get(stage).map_or(0, |record| record.rounds);
+        let waits = returned || target.submission == Submission::Required;
+        let clock = if waits { None } else { self.start_clock(target) };
+        self.record(Fact::StageEntered { returned, clock }, By::Service, Some((target.key.clone(), rounds + 1)));
+        self.ensure_quorum();
+    }
+
+    /// A review whose named reviewers cannot reach the quorum goes to the first of `escalation.to`.
+    pub(super) fn ensure_quorum(&mut self) {
+        let (stage, task) = (self.stage(), self.task());
+        if !matches!(task.phase, Phase::InReview(_)) || stage.reviewers().is_empty() {
+            return;
+        }
+        let may = stage.reviewers().iter().filter(|id| {
+            let actor = ActorRef { party: Party::Partner, id: (*id).clone() };
+            bar(self.workflow, task, &actor).is_none()
+        });
+        if may.count() < stage.quorum().approvals as usize {
+            self.escalate(stage.default_escalation(), Cause::NoQuorum, By::Service);
+        }
+    }
+
+    /// ESCALATE: a party is asked, and its clock starts.
+    pub(super) fn escalate(&mut self, to: Party, cause: Cause, by: By) {
+        self.escalate_until(to, cause, by, self.respond_by());
+    }
+
+    pub(super) fn escalate_until(&mut self, to: Party, cause: Cause, by: By, respond_by: Option<Time>) {
+        let escalated = StageEscalated { to, cause, revision: self.task().revision(), respond_by, reason: None };
+        self.push(Fact::StageEscalated(escalated), by);
+    }
+
+    /// APPROVE: the next stage, or delivery.
+    pub(super) fn approve(&mut self, by: By) {
+        let votes = self.votes(Verdict::Approved).map(|vote| vote.seq).collect();
+        self.push(Fact::StageApproved { revision: self.task().revision(), votes }, by);
+        let next = self.task().stage + 1;
+        if next < self.workflow.stages.len() {
+            self.enter(next, false);
+        } else {
+            self.push(Fact::WorkflowCompleted {}, By::Service);
+        }
+    }
+
+    /// REJECT by the review: back to `target`, unless the rounds are used up.
+    pub(super) fn reject(&mut self, target: usize, by: By) {
+        let on_reject = &self.stage().on_reject;
+        let exhausted = on_reject.max_rounds.is_some_and(|max| self.task().round() >= max);
+        if !exhausted {
+            return self.send_back(target, by, Vec::new());
+        }
+        self.record_rejection(None, by, Vec::new());
+        match on_reject.on_exhausted {
+            OnExhausted::Escalate { to } => self.escalate(to, Cause::Exhausted, By::Service),
+            OnExhausted::Fail => self.push(Fact::WorkflowFailed { cause: Cause::Exhausted }, By::Service),
+        }
+    }
+
+    /// `stage_rejected`, then ENTER `target` as a return.
+    pub(super) fn send_back(&mut self, target: usize, by: By, feedback: Vec<Feedback>) {
+        self.record_rejection(Some(target), by, feedback);
+        self.enter(target, true);
+    }
+
+    fn record_rejection(&mut self, target: Option<usize>, by: By, mut feedback: Vec<Feedback>) {
+        let votes: Vec<u64> = self.votes(Verdict::Rejected).map(|vote| vote.seq).collect();
+        let counted = |seq: &u64| self.snapshot().notes.votes.iter().find(|note| note.seq == *seq);
+        feedback.extend(votes.iter().filter_map(counted).filter_map(|note| note.feedback.clone()));
+        let (shared, internal): (Vec<_>, Vec<_>) = feedback.into_iter().partition(|feedback| feedback.share_with_buyer);
+        let rejected = StageRejected {
+            revision: self.task().revision(),
+            return_to: target.and_then(|index| self.workflow.stages.get(index)).map(|stage| stage.key.clone()),
+            exhausted: target.is_none(),
+            votes,
+            shared_feedback: Some(shared).filter(|list| !list.is_empty()),
+            internal_feedback: Some(internal).filter(|list| !list.is_empty()),
+        };
+        self.push(Fact::StageRejected(rejected), by);
+    }
+
+    /// FAIL, CANCEL, EXPIRE, from a phase in which no `stage_rejected` was recorded in this transition.
+    pub(super) fn close(&mut self, outcome: Outcome) {
+        let undecided = match &self.task().phase {
+            Phase::InReview(_) => true,
+            Phase::Escalated(escalation) => escalation.review.is_some(),
+            Phase::OnHold(hold) => hold.review.is_some(),
+            Phase::Cancelling(winding) => winding.open.review,
+            Phase::Preparing | Phase::Closed(_) => false,
+        };
+        if undecided {
+            self.push(Fact::ReviewWithdrawn {}, By::Service);
+        }
+        self.push(outcome.into(), By::Service);
+    }
+
+    /// The standing votes of one kind, running or paused.
+    pub(super) fn votes(&self, decision: Verdict) -> impl Iterator<Item = &Vote> {
+        let votes = match &self.task().phase {
+            Phase::InReview(review) => &review.votes[..],
+            Phase::Escalated(escalation) => escalation.review.as_ref().map_or(&[][..], |review| &review.votes),
+            Phase::Preparing | Phase::OnHold(_) | Phase::Cancelling(_) | Phase::Closed(_) => &[],
+        };
+        votes.iter().filter(move |vote| vote.decision == decision)
+    }
+}
+
+/// Why `actor` may not approve the current stage, if it may not.
+pub(in crate::domain) fn bar(workflow: &Workflow, task: &Task, actor: &ActorRef) -> Option<Refusal> {
+    let stage = task.stage_in(workflow);
+    if stage.bars_submitter() && task.submitters().any(|submitter| submitter == actor) {
+        return Some(Refusal::SelfApproval);
+    }
+    let mut earlier = stage.distinct_from().iter().filter_map(|key| task.stages.get(workflow.index_of(key)));
+    earlier.any(|record| record.approvers.contains(actor)).then_some(Refusal::NotDistinct)
+}

@@ -1,0 +1,164 @@
+//! Asking a party to make a call, and the call.
+
+use crate::domain::task::command::{EscalationResolved, StageEscalated};
+use crate::domain::task::event::{self, Fact, Resolution};
+use crate::domain::task::refusal::Refusal;
+use crate::domain::task::{Cause, Escalation, Phase, PhaseName};
+use crate::domain::values::id::StageKey;
+use crate::domain::values::party::{Party, Sender};
+use crate::domain::workflow::Stage;
+
+use super::draft::{By, Draft, bar};
+use super::review::target;
+use super::{check_revision, check_room, only, place};
+
+/// How often an escalation may change hands, by redirect or timeout.
+pub(in crate::domain) const MAX_HANDOVERS: u32 = 3;
+
+pub(super) fn raise(draft: &mut Draft<'_>, sender: &Sender, body: &StageEscalated) -> Result<(), Refusal> {
+    let Some(command) = draft.command else { return Err(Refusal::NothingDue) };
+    let place = place(draft.workflow, draft.task(), command)?;
+    let mut parties = vec![Party::Partner, Party::Platform];
+    if !parties.contains(&place.stage.reviewer) {
+        parties.push(place.stage.reviewer);
+    }
+    only(&parties, sender)?;
+    place.check?;
+    let task = draft.task();
+    if task.phase() != PhaseName::InReview {
+        return Err(Refusal::WrongPhase);
+    }
+    check_revision(task, command)?;
+    check_target(place.stage, sender, body.to)?;
+    let respond_by = draft.respond_by();
+    let reason = Some(body.reason.clone());
+    let revision = task.revision();
+    let escalated = event::StageEscalated { to: body.to, cause: Cause::Person, revision, respond_by, reason };
+    draft.push(Fact::StageEscalated(escalated), By::Sender);
+    Ok(())
+}
+
+/// A party that the stage allows; the platform may always name itself.
+fn check_target(stage: &Stage, sender: &Sender, to: Party) -> Result<(), Refusal> {
+    let own = sender.party == Party::Platform && to == Party::Platform;
+    if own || stage.escalation.to.contains(&to) {
+        return Ok(());
+    }
+    let names: Vec<&str> = stage.escalation.to.iter().map(|party| party.as_str()).collect();
+    Err(Refusal::invalid(
+        "/to",
+        "not_allowed",
+        format!("must be one of the stage's escalation.to: {}", names.join(", ")),
+    ))
+}
+
+pub(super) fn resolve(draft: &mut Draft<'_>, sender: &Sender, body: &EscalationResolved) -> Result<(), Refusal> {
+    let Some(command) = draft.command else { return Err(Refusal::NothingDue) };
+    let place = place(draft.workflow, draft.task(), command)?;
+    let stage = place.stage;
+    if let Phase::Escalated(escalation) = &draft.task().phase {
+        only(&[escalation.to], sender)?;
+    }
+    place.check?;
+    let Phase::Escalated(escalation) = &draft.task().phase else { return Err(Refusal::WrongPhase) };
+    if escalation.seq != body.escalation {
+        return Err(Refusal::StaleEscalation);
+    }
+    check_resolution(draft, escalation, sender, body)?;
+    check_revision(draft.task(), command)?;
+    let return_to = check_content(draft, stage, sender, body)?;
+    let resolved = event::EscalationResolved {
+        escalation: body.escalation,
+        resolution: body.resolution,
+        revision: draft.task().revision(),
+        return_to: return_to.clone(),
+        to: if body.resolution == Resolution::Return { Some(asking(escalation, stage)) } else { body.to },
+        feedback: body.feedback.clone(),
+        advice: body.advice.clone(),
+        clock: if body.resolution == Resolution::Return { draft.returned_clock(escalation) } else { None },
+    };
+    let cause = escalation.cause;
+    draft.push(Fact::EscalationResolved(resolved), By::Sender);
+    match (body.resolution, return_to, body.to) {
+        (Resolution::Approve, _, _) => draft.approve(By::Sender),
+        (Resolution::Reject, Some(key), _) => {
+            let feedback = body.feedback.clone().into_iter().collect();
+            draft.send_back(draft.workflow.index_of(&key), By::Sender, feedback);
+        }
+        (Resolution::Redirect, _, Some(to)) => {
+            let respond_by = draft.respond_by();
+            let revision = draft.task().revision();
+            let reason = body.advice.clone();
+            let escalated = event::StageEscalated { to, cause, revision, respond_by, reason };
+            draft.push(Fact::StageEscalated(escalated), By::Sender);
+        }
+        (Resolution::Return | Resolution::Reject | Resolution::Redirect, _, _) => {}
+    }
+    Ok(())
+}
+
+/// Whom the answer to an escalation is for: the party that asked; where the service did, the one that reviews.
+fn asking(escalation: &Escalation, stage: &Stage) -> Party {
+    escalation.raised_by.party().unwrap_or(stage.reviewer)
+}
+
+/// Phase and actor: whether this kind of resolution is open here, to this party and person.
+fn check_resolution(
+    draft: &Draft<'_>,
+    escalation: &Escalation,
+    sender: &Sender,
+    body: &EscalationResolved,
+) -> Result<(), Refusal> {
+    match body.resolution {
+        Resolution::Approve if sender.party == Party::Partner => {
+            if draft.stage().reviewer != Party::Partner {
+                return Err(Refusal::ResolutionNotAllowed);
+            }
+            let actor = sender.actor_ref().ok_or_else(|| Refusal::required("/actor"))?;
+            bar(draft.workflow, draft.task(), &actor).map_or(Ok(()), Err)
+        }
+        Resolution::Return => match escalation.cause {
+            Cause::Exhausted | Cause::NoQuorum => Err(Refusal::NothingToReturnTo),
+            Cause::Person | Cause::Deadline => check_room(draft.task()),
+        },
+        Resolution::Redirect if escalation.handovers >= MAX_HANDOVERS => Err(Refusal::RedirectLimit),
+        Resolution::Approve | Resolution::Reject | Resolution::Redirect => Ok(()),
+    }
+}
+
+/// Each resolution has its own fields; gives a rejection's target.
+fn check_content(
+    draft: &Draft<'_>,
+    stage: &Stage,
+    sender: &Sender,
+    body: &EscalationResolved,
+) -> Result<Option<StageKey>, Refusal> {
+    let (reject, redirect) = (body.resolution == Resolution::Reject, body.resolution == Resolution::Redirect);
+    let foreign = [
+        ("/feedback", "goes with the resolution reject", body.feedback.is_some() && !reject),
+        ("/return_to", "goes with the resolution reject", body.return_to.is_some() && !reject),
+        ("/to", "goes with the resolution redirect", body.to.is_some() && !redirect),
+        (
+            "/advice",
+            "goes with the resolutions return and redirect",
+            body.advice.is_some() && !redirect && body.resolution != Resolution::Return,
+        ),
+    ];
+    if let Some((pointer, rule, _)) = foreign.iter().find(|(_, _, wrong)| *wrong) {
+        return Err(Refusal::invalid(pointer, "not_allowed", *rule));
+    }
+    if reject {
+        if body.feedback.is_none() {
+            return Err(Refusal::required("/feedback"));
+        }
+        return target(draft.workflow, stage, body.return_to.as_ref()).map(Some);
+    }
+    if redirect {
+        let to = body.to.ok_or_else(|| Refusal::required("/to"))?;
+        if to == sender.party {
+            return Err(Refusal::invalid("/to", "not_allowed", "must be another party"));
+        }
+        check_target(stage, sender, to)?;
+    }
+    Ok(None)
+}

@@ -1,0 +1,154 @@
+//! Handing in work, checkpoints and votes.
+
+use crate::domain::task::command::{StageRejected, StatusUpdated, WorkSubmitted};
+use crate::domain::task::event::{Fact, VoteRecorded};
+use crate::domain::task::refusal::Refusal;
+use crate::domain::task::{PhaseName, Verdict};
+use crate::domain::values::id::StageKey;
+use crate::domain::values::party::{ActorRef, Party, Sender};
+use crate::domain::workflow::{Stage, Workflow};
+
+use super::draft::{By, Draft, bar};
+use super::{MAX_REVISIONS, MAX_STATUS_UPDATES, MAX_VOTES, check_revision, check_room, only, place};
+
+pub(super) fn submit(draft: &mut Draft<'_>, sender: &Sender, body: &WorkSubmitted) -> Result<(), Refusal> {
+    let Some(command) = draft.command else { return Err(Refusal::NothingDue) };
+    let place = place(draft.workflow, draft.task(), command)?;
+    only(&[Party::Partner], sender)?;
+    place.check?;
+    let task = draft.task();
+    match task.phase() {
+        PhaseName::Preparing => {}
+        PhaseName::InReview if task.stage == 0 || task.began_preparing => {}
+        PhaseName::InReview => return Err(Refusal::SubmissionNotOpen),
+        PhaseName::Escalated
+        | PhaseName::OnHold
+        | PhaseName::Cancelling
+        | PhaseName::Delivery
+        | PhaseName::Cancelled
+        | PhaseName::Expired
+        | PhaseName::Failed => return Err(Refusal::WrongPhase),
+    }
+    check_revision(task, command)?;
+    if body.summary.is_none() && body.artifacts.is_empty() {
+        return Err(Refusal::invalid("/artifacts", "required", "give artifacts or a summary; at least one of the two"));
+    }
+    let revision = task.revision() + 1;
+    if revision > MAX_REVISIONS {
+        return Err(Refusal::LimitReached("a task takes at most 500 revisions"));
+    }
+    if task.phase() == PhaseName::InReview {
+        check_room(task)?;
+    }
+    let artifacts = Some(body.artifacts.clone()).filter(|list| !list.is_empty());
+    let (summary, clock) = (body.summary.clone(), draft.start_clock(draft.stage()));
+    draft.push(Fact::WorkSubmitted { revision, summary, artifacts, clock }, By::Sender);
+    draft.ensure_quorum();
+    Ok(())
+}
+
+pub(super) fn update_status(draft: &mut Draft<'_>, sender: &Sender, body: &StatusUpdated) -> Result<(), Refusal> {
+    let Some(command) = draft.command else { return Err(Refusal::NothingDue) };
+    let place = place(draft.workflow, draft.task(), command)?;
+    only(&[Party::Partner], sender)?;
+    place.check?;
+    check_revision(draft.task(), command)?;
+    check_room(draft.task())?;
+    if draft.task().status_updates >= MAX_STATUS_UPDATES {
+        return Err(Refusal::LimitReached("a task takes at most 1,000 status updates"));
+    }
+    let message = Some(body.message.clone());
+    draft.push(Fact::StatusUpdated { message, percent: body.percent, eta: body.eta }, By::Sender);
+    Ok(())
+}
+
+/// A vote: to reject with a body, to approve without one.
+pub(super) fn vote(draft: &mut Draft<'_>, sender: &Sender, reject: Option<&StageRejected>) -> Result<(), Refusal> {
+    let (Some(command), Some(actor)) = (draft.command, sender.actor_ref()) else {
+        return Err(Refusal::required("/actor"));
+    };
+    let place = place(draft.workflow, draft.task(), command)?;
+    only(&[place.stage.reviewer], sender)?;
+    place.check?;
+    let (stage, task) = (place.stage, draft.task());
+    if task.phase() != PhaseName::InReview {
+        return Err(Refusal::WrongPhase);
+    }
+    if !stage.reviewers().is_empty() && !stage.reviewers().contains(&actor.id) {
+        return Err(Refusal::NotAReviewer);
+    }
+    if reject.is_none()
+        && let Some(refusal) = bar(draft.workflow, task, &actor)
+    {
+        return Err(refusal);
+    }
+    check_revision(task, command)?;
+    let return_to = reject.map(|body| rejection(draft.workflow, stage, body)).transpose()?;
+    let vote = VoteRecorded {
+        decision: if reject.is_some() { Verdict::Rejected } else { Verdict::Approved },
+        revision: task.revision(),
+        return_to,
+        feedback: reject.and_then(|body| body.feedback.clone()),
+    };
+    check_votes(draft, &actor, &vote)?;
+    let room = check_room(draft.task());
+    draft.push(Fact::VoteRecorded(vote), By::Sender);
+    if count(draft) { Ok(()) } else { room }
+}
+
+/// Refuses the same vote again, and too many changes of mind.
+fn check_votes(draft: &Draft<'_>, actor: &ActorRef, vote: &VoteRecorded) -> Result<(), Refusal> {
+    let mut standing = draft.votes(Verdict::Approved).chain(draft.votes(Verdict::Rejected));
+    let Some(earlier) = standing.find(|earlier| earlier.actor == *actor) else { return Ok(()) };
+    let said = draft.snapshot().notes.votes.iter().find(|note| note.seq == earlier.seq);
+    let same = earlier.decision == vote.decision
+        && earlier.return_to == vote.return_to
+        && said.is_some_and(|said| said.feedback == vote.feedback)
+        && draft.command.is_none_or(|command| command.meta.note.is_none());
+    if same {
+        return Err(Refusal::AlreadyVoted { recorded: earlier.seq });
+    }
+    if earlier.cast >= MAX_VOTES {
+        return Err(Refusal::LimitReached("an actor has at most 20 votes on one revision; the last one stands"));
+    }
+    Ok(())
+}
+
+/// Checks what a rejection says and gives its target.
+fn rejection(workflow: &Workflow, stage: &Stage, body: &StageRejected) -> Result<StageKey, Refusal> {
+    if body.feedback.is_none() {
+        return Err(Refusal::required("/feedback"));
+    }
+    target(workflow, stage, body.return_to.as_ref())
+}
+
+/// Where a rejection leads: the stage named, if the definition allows it, or the default.
+pub(super) fn target(workflow: &Workflow, stage: &Stage, named: Option<&StageKey>) -> Result<StageKey, Refusal> {
+    let allowed = &stage.on_reject.return_to;
+    match named {
+        Some(key) if allowed.contains(key) => Ok(key.clone()),
+        Some(_) => {
+            let keys: Vec<&str> = allowed.iter().map(StageKey::as_str).collect();
+            let rule = format!("must be one of the stage's return_to: {}", keys.join(", "));
+            Err(Refusal::invalid("/return_to", "not_allowed", rule))
+        }
+        None => Ok(stage.default_return(workflow).1.key.clone()),
+    }
+}
+
+/// Enough votes make a decision; whether one was made.
+fn count(draft: &mut Draft<'_>) -> bool {
+    let quorum = draft.stage().quorum();
+    if draft.votes(Verdict::Approved).count() >= quorum.approvals as usize {
+        draft.approve(By::Sender);
+        true
+    } else if draft.votes(Verdict::Rejected).count() >= quorum.rejections as usize {
+        let named = draft.votes(Verdict::Rejected).filter_map(|vote| vote.return_to.as_ref());
+        let earliest = named.map(|key| draft.workflow.index_of(key)).min();
+        let target = earliest.unwrap_or_else(|| draft.stage().default_return(draft.workflow).0);
+        draft.reject(target, By::Sender);
+        true
+    } else {
+        false
+    }
+}

@@ -1,0 +1,177 @@
+//! What an erasure takes out of one task's trail: everything that one actor wrote or is named by, and nothing of anybody else's.
+
+use std::cell::Cell;
+
+use crate::domain::audit::{self, Sealed, erase};
+use crate::domain::values::party::{ActorRef, Source};
+use crate::domain::values::time::Time;
+
+use super::event::{Event, Fact, Feedback, Resolution, Restated, StageRejected};
+
+/// Whose data goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Scope {
+    /// The actor.
+    pub actor: ActorRef,
+    /// What was recorded later stays, unless `last` covers it: it was written after the request.
+    pub until: Time,
+    /// The last event that was written before the request, in the database's order; what is recorded up to here goes, whatever the
+    /// clock of the replica said that recorded it.
+    pub last: u64,
+}
+
+/// What changes in a trail.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Plan {
+    /// The entries that lose something, in order.
+    pub entries: Vec<Changed>,
+    /// What others said to the buyer in lists that go.
+    pub restated: Vec<Restated>,
+    /// Whether entries of the actor keep its id until the task closes.
+    pub ids_remain: bool,
+}
+
+/// An entry that loses something.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Changed {
+    /// Which.
+    pub seq: u64,
+    /// What its personal column holds afterwards.
+    pub personal: String,
+    /// How many fields it loses.
+    pub fields: u64,
+    /// Whether it had lost nothing before.
+    pub first: bool,
+}
+
+impl Plan {
+    /// What goes from `trail`, a whole one. While the task is open the rules need the ids of its actors, and those stay.
+    ///
+    /// # Errors
+    ///
+    /// When an entry cannot be read.
+    pub fn new(trail: &[(Event, Sealed)], scope: &Scope, is_open: bool) -> Result<Self, audit::Error> {
+        let mut plan = Self::default();
+        for (event, row) in trail {
+            let own = scope.covers(event);
+            let copies = scope.copies(trail, event);
+            let list_goes = Cell::new(false);
+            // Asked for the fields that are still there alone.
+            let goes = |path: &str| match path {
+                // The party's credential, and what the platform opened the task with, are not the actor's.
+                "credential_id" | "data.title" | "data.metadata" => false,
+                "data.shared_feedback" | "data.restated" => {
+                    list_goes.set(copies.shared);
+                    copies.shared
+                }
+                "data.internal_feedback" => copies.internal,
+                "actor.id" => own && !is_open,
+                _ => own,
+            };
+            plan.ids_remain |= own && is_open;
+            let (personal, fields) = erase(row, goes)?;
+            if fields > 0 {
+                plan.entries.push(Changed { seq: event.seq, personal, fields, first: row.erased().is_empty() });
+            }
+            if list_goes.get() {
+                plan.restated.extend(copies.left);
+            }
+        }
+        Ok(plan)
+    }
+
+    /// How many entries lose something that had lost nothing before.
+    pub fn fresh(&self) -> u64 {
+        self.entries.iter().filter(|entry| entry.first).count() as u64
+    }
+
+    /// How many fields go.
+    pub fn fields(&self) -> u64 {
+        self.entries.iter().map(|entry| entry.fields).sum()
+    }
+}
+
+/// Which copies of what others wrote an entry holds together with the actor's.
+#[derive(Default)]
+struct Copies {
+    shared: bool,
+    internal: bool,
+    left: Vec<Restated>,
+}
+
+impl Scope {
+    /// Whether the actor is who `event` is from, before the request.
+    fn covers(&self, event: &Event) -> bool {
+        event.party == Source::from(self.actor.party)
+            && event.actor.as_ref().is_some_and(|actor| actor.id == self.actor.id)
+            && (event.seq <= self.last || event.recorded_at <= self.until)
+    }
+
+    /// Copies of the actor's words stand where others' do too: in the decision that the votes led to, and in what was said again there
+    /// because of an earlier erasure. Such a list is one field, so it goes as a whole, and what others said to the buyer is said again.
+    fn copies(&self, trail: &[(Event, Sealed)], event: &Event) -> Copies {
+        let (mut copies, entries): (_, Vec<u64>) = match &event.fact {
+            Fact::StageRejected(_) => (Copies::default(), vec![event.seq]),
+            Fact::PersonalDataErased(erased) => {
+                (Copies::default(), erased.restated.iter().flatten().map(|restated| restated.seq).collect())
+            }
+            Fact::Opened(_)
+            | Fact::StageEntered { .. }
+            | Fact::WorkSubmitted { .. }
+            | Fact::StatusUpdated { .. }
+            | Fact::VoteRecorded(_)
+            | Fact::StageApproved { .. }
+            | Fact::StageEscalated(_)
+            | Fact::EscalationResolved(_)
+            | Fact::DeadlineReminded { .. }
+            | Fact::DeadlinePassed { .. }
+            | Fact::Held { .. }
+            | Fact::Resumed { .. }
+            | Fact::CancellationRequested { .. }
+            | Fact::ReviewWithdrawn {}
+            | Fact::CancellationAcknowledged { .. }
+            | Fact::LateDecisionRecorded(_)
+            | Fact::WorkflowCompleted {}
+            | Fact::WorkflowCancelled {}
+            | Fact::WorkflowExpired {}
+            | Fact::WorkflowFailed { .. } => return Copies::default(),
+        };
+        for seq in entries {
+            let Some((Event { fact: Fact::StageRejected(rejected), cause_seq, .. }, _)) = find(trail, seq) else {
+                continue;
+            };
+            let said = said(trail, rejected, *cause_seq);
+            let (own, others): (Vec<_>, Vec<_>) = said.into_iter().partition(|(author, _)| self.covers(author));
+            copies.shared |= own.iter().any(|(_, feedback)| feedback.share_with_buyer);
+            copies.internal |= own.iter().any(|(_, feedback)| !feedback.share_with_buyer);
+            let shared = others.into_iter().filter(|(_, feedback)| feedback.share_with_buyer);
+            let shared_feedback: Vec<Feedback> = shared.map(|(_, feedback)| feedback.clone()).collect();
+            if !shared_feedback.is_empty() {
+                copies.left.push(Restated { seq, shared_feedback });
+            }
+        }
+        copies
+    }
+}
+
+fn find(trail: &[(Event, Sealed)], seq: u64) -> Option<&(Event, Sealed)> {
+    trail.iter().find(|(event, _)| event.seq == seq)
+}
+
+/// Who said what led to a rejection: the call that made it, if one did, and the votes that counted.
+fn said<'a>(trail: &'a [(Event, Sealed)], rejected: &StageRejected, cause: u64) -> Vec<(&'a Event, &'a Feedback)> {
+    let feedback = |event: &'a Event| {
+        let feedback = if let Fact::VoteRecorded(vote) = &event.fact {
+            vote.feedback.as_ref()
+        } else if let Fact::EscalationResolved(resolved) = &event.fact {
+            resolved.feedback.as_ref().filter(|_| resolved.resolution == Resolution::Reject)
+        } else {
+            None
+        };
+        feedback.map(|feedback| (event, feedback))
+    };
+    let call = std::iter::once(cause).filter(|cause| !rejected.votes.contains(cause));
+    call.chain(rejected.votes.iter().copied())
+        .filter_map(|seq| find(trail, seq).and_then(|(event, _)| feedback(event)))
+        .collect()
+}

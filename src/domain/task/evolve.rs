@@ -1,0 +1,341 @@
+//! `evolve`: the only code that changes a [`Task`]. It uses nothing but its arguments, so that folding the events gives the state.
+
+use chrono::TimeDelta;
+
+use crate::domain::values::id::ActorId;
+use crate::domain::values::party::{ActorRef, Party};
+use crate::domain::values::time::Time;
+use crate::domain::workflow::{ClockKind, Stage, StageDeadline, Submission, Workflow};
+
+use super::event::{ClockTimes, EscalationResolved, Event, Fact, Opened, Resolution, StageEscalated};
+use super::{
+    Asked, Cause, Checkpoint, Clock, Closed, Decision, Escalation, FORMAT, Hold, Ledger, Open, Outcome, PausedClock,
+    PausedReview, Phase, Record, ResponseClock, Review, Task, Verdict, Vote, Winding,
+};
+
+/// The task after `event`. `None` stands for the task before its opening.
+///
+/// # Panics
+///
+/// If the first event is not the opening: such a list was never a task's.
+pub fn evolve(workflow: &Workflow, task: Option<Task>, event: &Event) -> Task {
+    match (task, &event.fact) {
+        (_, Fact::Opened(opened)) => open(workflow, opened, event),
+        (Some(mut task), _) => {
+            let mut spent = std::mem::take(&mut task.spent);
+            spent.wait(&task, workflow, event.recorded_at);
+            task.spent = spent;
+            task.version = event.seq;
+            task.recorded_at = event.recorded_at;
+            if matches!(task.phase, Phase::Closed(_)) {
+                return task;
+            }
+            let before = (task.stage, task.phase.name(), task.waiting_on(workflow));
+            task.apply(workflow, event);
+            let after = (task.stage, task.phase.name(), task.waiting_on(workflow));
+            if before != after {
+                task.since = event.recorded_at;
+            }
+            if (before.0, before.1) != (after.0, after.1) {
+                task.checkpoint = None;
+            }
+            task
+        }
+        (None, _) => panic!("a task's first event is its opening"),
+    }
+}
+
+fn open(workflow: &Workflow, opened: &Opened, event: &Event) -> Task {
+    Task {
+        format: FORMAT,
+        id: opened.task_id,
+        version: event.seq,
+        recorded_at: event.recorded_at,
+        opened_at: event.recorded_at,
+        deadline_at: opened.deadline_at,
+        stage: 0,
+        round: 0,
+        entered_at: None,
+        began_preparing: false,
+        returned: false,
+        since: event.recorded_at,
+        phase: Phase::Preparing,
+        revision: 0,
+        submitter: None,
+        earlier_submitters: Vec::new(),
+        status_updates: 0,
+        checkpoint: None,
+        stages: vec![Record::default(); workflow.stages.len()],
+        spent: Ledger::default(),
+    }
+}
+
+impl Task {
+    fn apply(&mut self, workflow: &Workflow, event: &Event) {
+        let at = event.recorded_at;
+        match &event.fact {
+            Fact::StageEntered { returned, clock } => self.enter(workflow, event, *returned, clock.as_ref()),
+            Fact::WorkSubmitted { revision, clock, .. } => {
+                self.handed_in(*revision, actor_ref(event));
+                self.start_review(workflow, at, clock.as_ref());
+            }
+            Fact::StatusUpdated { percent, eta, .. } => {
+                self.status_updates += 1;
+                self.checkpoint = Some(Checkpoint { seq: event.seq, percent: *percent, eta: *eta });
+            }
+            Fact::VoteRecorded(vote) => {
+                if let (Phase::InReview(review), Some(actor)) = (&mut self.phase, actor_ref(event)) {
+                    let cast =
+                        review.votes.iter().find(|earlier| earlier.actor == actor).map_or(0, |earlier| earlier.cast);
+                    review.votes.retain(|earlier| earlier.actor != actor);
+                    let return_to = vote.return_to.clone();
+                    let (seq, decision, cast) = (event.seq, vote.decision, cast + 1);
+                    review.votes.push(Vote { seq, actor, decision, voted_at: at, return_to, cast });
+                }
+            }
+            Fact::StageApproved { revision, .. } => self.decided(event, Verdict::Approved, *revision),
+            Fact::StageRejected(rejected) => self.decided(event, Verdict::Rejected, rejected.revision),
+            Fact::StageEscalated(escalated) => self.escalated(workflow, event, escalated),
+            Fact::EscalationResolved(resolved) => self.resolved(workflow, at, resolved),
+            Fact::DeadlineReminded { .. } => self.reminded(),
+            Fact::DeadlinePassed { due_at, .. } => self.passed(*due_at),
+            Fact::Held { .. } => self.held(workflow, event),
+            Fact::Resumed { clock } => self.resumed(at, clock.as_ref()),
+            Fact::CancellationRequested { grace_until: Some(grace_until), .. } => {
+                let by = event.party.party().unwrap_or(Party::Platform);
+                self.phase = Phase::Cancelling(Winding { by, grace_until: *grace_until, open: self.what_is_open() });
+            }
+            Fact::WorkflowCompleted {} => self.close(Outcome::Delivery),
+            Fact::WorkflowCancelled {} => self.close(Outcome::Cancelled),
+            Fact::WorkflowExpired {} => self.close(Outcome::Expired),
+            Fact::WorkflowFailed { cause } => self.close(Outcome::Failed(*cause)),
+            Fact::CancellationRequested { grace_until: None, .. }
+            | Fact::Opened(_)
+            | Fact::ReviewWithdrawn {}
+            | Fact::CancellationAcknowledged { .. }
+            | Fact::LateDecisionRecorded(_)
+            | Fact::PersonalDataErased(_) => {}
+        }
+    }
+
+    fn enter(&mut self, workflow: &Workflow, event: &Event, returned: bool, clock: Option<&ClockTimes>) {
+        self.stage = event.stage.as_ref().map_or(self.stage, |key| workflow.index_of(key));
+        let stage = self.stage_in(workflow);
+        let waits = returned || stage.submission == Submission::Required;
+        if let Some(record) = self.stages.get_mut(self.stage) {
+            record.rounds += 1;
+            record.entered_at.get_or_insert(event.recorded_at);
+            record.approvers.clear();
+            self.round = record.rounds;
+        }
+        self.entered_at = Some(event.recorded_at);
+        (self.began_preparing, self.returned) = (waits, returned);
+        if waits {
+            self.phase = Phase::Preparing;
+        } else {
+            self.start_review(workflow, event.recorded_at, clock);
+        }
+    }
+
+    /// Work handed in during a review replaces what this round handed in before; else it is the round's first.
+    fn handed_in(&mut self, revision: u32, submitter: Option<ActorRef>) {
+        let again = matches!(self.phase, Phase::InReview(_)) && self.revision > 0;
+        let before = self.submitter.take().filter(|_| again);
+        if !again {
+            self.earlier_submitters.clear();
+        }
+        self.earlier_submitters.extend(before);
+        self.earlier_submitters.sort_unstable();
+        self.earlier_submitters.dedup();
+        self.earlier_submitters.retain(|earlier| Some(earlier) != submitter.as_ref());
+        (self.revision, self.submitter) = (revision, submitter);
+    }
+
+    fn start_review(&mut self, workflow: &Workflow, at: Time, clock: Option<&ClockTimes>) {
+        let clock = start_clock(self.stage_in(workflow).deadline.as_ref(), at, clock);
+        self.phase = Phase::InReview(Review { votes: Vec::new(), clock });
+    }
+
+    /// The decision is noted; the event that follows in the same transition moves the task.
+    fn decided(&mut self, event: &Event, decision: Verdict, revision: u32) {
+        let standing = match &self.phase {
+            Phase::InReview(review) => &review.votes[..],
+            Phase::Escalated(escalation) => escalation.review.as_ref().map_or(&[][..], |review| &review.votes),
+            Phase::Preparing | Phase::OnHold(_) | Phase::Cancelling(_) | Phase::Closed(_) => &[][..],
+        };
+        let mut approvers: Vec<ActorRef> = Vec::new();
+        if decision == Verdict::Approved {
+            let votes =
+                standing.iter().filter(|vote| vote.decision == Verdict::Approved).map(|vote| vote.actor.clone());
+            approvers.extend(votes.chain(actor_ref(event)));
+            approvers.sort();
+            approvers.dedup();
+        }
+        if let Some(record) = self.stages.get_mut(self.stage) {
+            let (seq, round, party, decided_at) = (event.seq, self.round, event.party, event.recorded_at);
+            record.decision = Some(Decision { seq, round, decision, revision, party, decided_at });
+            record.approvers = approvers;
+        }
+    }
+
+    fn escalated(&mut self, workflow: &Workflow, event: &Event, escalated: &StageEscalated) {
+        let decided = self.decision(self.stage).is_some_and(|decision| decision.round == self.round);
+        let clock = escalated.respond_by.map_or(ResponseClock::Unbounded, |due_at| ResponseClock::Running { due_at });
+        let (handovers, raised_by, review) = match &self.phase {
+            Phase::Escalated(earlier) => (earlier.handovers + 1, earlier.raised_by, earlier.review.clone()),
+            Phase::InReview(review) if !decided => {
+                (0, event.party, Some(pause(self.stage_in(workflow), review, event.recorded_at)))
+            }
+            Phase::InReview(_) | Phase::Preparing | Phase::OnHold(_) | Phase::Cancelling(_) | Phase::Closed(_) => {
+                (0, event.party, None)
+            }
+        };
+        let (seq, to, cause) = (event.seq, escalated.to, escalated.cause);
+        self.phase = Phase::Escalated(Escalation { seq, to, cause, raised_by, handovers, clock, review });
+    }
+
+    fn resolved(&mut self, workflow: &Workflow, at: Time, resolved: &EscalationResolved) {
+        let stage = self.stage_in(workflow);
+        if let (Resolution::Return, Phase::Escalated(escalation)) = (resolved.resolution, &self.phase)
+            && let Some(paused) = &escalation.review
+        {
+            let clock = match paused.clock {
+                PausedClock::Passed { .. } if escalation.cause == Cause::Deadline => {
+                    start_clock(stage.deadline.as_ref(), at, resolved.clock.as_ref())
+                }
+                PausedClock::Unbounded
+                | PausedClock::Stopped { .. }
+                | PausedClock::StoppedWork { .. }
+                | PausedClock::Passed { .. } => resume_clock(&paused.clock, at, resolved.clock.as_ref()),
+            };
+            self.phase = Phase::InReview(Review { votes: paused.votes.clone(), clock });
+        }
+    }
+
+    fn reminded(&mut self) {
+        if let Phase::InReview(Review { clock: Clock::Running { remind_at, .. }, .. }) = &mut self.phase
+            && !remind_at.is_empty()
+        {
+            remind_at.remove(0);
+        }
+    }
+
+    fn passed(&mut self, due_at: Time) {
+        match &mut self.phase {
+            Phase::InReview(review) => review.clock = Clock::Passed { due_at },
+            Phase::Escalated(escalation) => escalation.clock = ResponseClock::Passed { due_at },
+            Phase::Preparing | Phase::OnHold(_) | Phase::Cancelling(_) | Phase::Closed(_) => {}
+        }
+    }
+
+    fn held(&mut self, workflow: &Workflow, event: &Event) {
+        let review = match &self.phase {
+            Phase::InReview(review) => Some(pause(self.stage_in(workflow), review, event.recorded_at)),
+            Phase::Preparing | Phase::Escalated(_) | Phase::OnHold(_) | Phase::Cancelling(_) | Phase::Closed(_) => None,
+        };
+        self.phase = Phase::OnHold(Hold { by: event.party.party().unwrap_or(Party::Platform), review });
+    }
+
+    fn resumed(&mut self, at: Time, clock: Option<&ClockTimes>) {
+        if let Phase::OnHold(hold) = &self.phase {
+            self.phase = match &hold.review {
+                None => Phase::Preparing,
+                Some(paused) => {
+                    let clock = resume_clock(&paused.clock, at, clock);
+                    Phase::InReview(Review { votes: paused.votes.clone(), clock })
+                }
+            };
+        }
+    }
+
+    /// What a decision that comes too late could have been about.
+    fn what_is_open(&self) -> Open {
+        match &self.phase {
+            Phase::Preparing => Open::default(),
+            Phase::InReview(_) => Open { review: true, escalation: None },
+            Phase::Escalated(escalation) => {
+                let asked = Asked { seq: escalation.seq, to: escalation.to };
+                Open { review: escalation.review.is_some(), escalation: Some(asked) }
+            }
+            Phase::OnHold(hold) => Open { review: hold.review.is_some(), escalation: None },
+            Phase::Cancelling(winding) => winding.open,
+            Phase::Closed(closed) => closed.open,
+        }
+    }
+
+    /// A closed task holds no actor ids, so that it can be erased whole.
+    fn close(&mut self, outcome: Outcome) {
+        self.phase = Phase::Closed(Closed { outcome, open: self.what_is_open() });
+        self.submitter = None;
+        self.earlier_submitters.clear();
+        for record in &mut self.stages {
+            record.approvers.clear();
+        }
+    }
+}
+
+/// The event's actor as the rules compare them. One that was erased is told apart by the row it stood in.
+fn actor_ref(event: &Event) -> Option<ActorRef> {
+    let party = event.party.party()?;
+    let erased = || ActorId::erased(event.seq);
+    Some(ActorRef { party, id: event.actor.as_ref().map_or_else(erased, |actor| actor.id.clone()) })
+}
+
+/// The reviewers' clock: with the times that the event says, if it counts working time.
+fn start_clock(deadline: Option<&StageDeadline>, at: Time, times: Option<&ClockTimes>) -> Clock {
+    let Some(deadline) = deadline else { return Clock::Unbounded };
+    if let Some(times) = times {
+        return running(times);
+    }
+    let due_at = at + deadline.within.delta();
+    let mut remind_at: Vec<Time> = deadline.remind_before.iter().map(|before| due_at - before.delta()).collect();
+    remind_at.sort_unstable();
+    Clock::Running { due_at, remind_at }
+}
+
+fn pause(stage: &Stage, review: &Review, at: Time) -> PausedReview {
+    let left = |time: Time| (time - at).num_microseconds().unwrap_or(i64::MAX);
+    let clock = match &review.clock {
+        Clock::Unbounded => PausedClock::Unbounded,
+        Clock::Running { due_at, remind_at } if counts_work(stage) => {
+            PausedClock::StoppedWork { due_at: *due_at, remind_at: remind_at.clone(), stopped_at: at }
+        }
+        Clock::Running { due_at, remind_at } => PausedClock::Stopped {
+            left: left(*due_at),
+            remind_left: remind_at.iter().map(|time| left(*time)).collect(),
+        },
+        Clock::Passed { due_at } => PausedClock::Passed { due_at: *due_at },
+    };
+    PausedReview { votes: review.votes.clone(), clock }
+}
+
+fn counts_work(stage: &Stage) -> bool {
+    stage.deadline.as_ref().is_some_and(|deadline| deadline.clock == ClockKind::Business)
+}
+
+fn running(times: &ClockTimes) -> Clock {
+    Clock::Running { due_at: times.due_at, remind_at: times.remind_at.clone() }
+}
+
+fn resume_clock(clock: &PausedClock, at: Time, times: Option<&ClockTimes>) -> Clock {
+    let then = |left: i64| at + TimeDelta::microseconds(left);
+    match clock {
+        PausedClock::Unbounded => Clock::Unbounded,
+        PausedClock::Stopped { left, remind_left } => {
+            Clock::Running { due_at: then(*left), remind_at: remind_left.iter().map(|left| then(*left)).collect() }
+        }
+        // The event that lets it go on says when it ends.
+        PausedClock::StoppedWork { due_at, remind_at, .. } => {
+            times.map_or_else(|| Clock::Running { due_at: *due_at, remind_at: remind_at.clone() }, running)
+        }
+        PausedClock::Passed { due_at } => Clock::Passed { due_at: *due_at },
+    }
+}
+
+impl Stage {
+    /// The target of a rejection that names none.
+    pub(in crate::domain) fn default_return<'a>(&'a self, workflow: &'a Workflow) -> (usize, &'a Stage) {
+        let target = self.on_reject.return_to.first().unwrap_or(&self.key);
+        workflow.find(target).or_else(|| workflow.find(&self.key)).expect("a checked definition names its own stages")
+    }
+}

@@ -1,0 +1,206 @@
+//! The texts that the present of a task still shows: personal, so kept apart from its state. Folded from events like
+//! the state. Who may read a text is asked of the table of the trail's fields (`audit/fields.rs`) when the text is
+//! folded in, and kept with it.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::domain::audit::task_fields::{Kind, Readers};
+use crate::domain::values::id::StageKey;
+use crate::domain::values::party::{Actor, Party};
+use crate::domain::values::text::{Message, Prose};
+use crate::domain::values::time::Time;
+
+use super::event::{Artifact, EscalationResolved, Event, Fact, Feedback, Resolution};
+use super::{Phase, Task};
+
+/// What people wrote that is still of use. Empty once the task is closed.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Notes {
+    /// The partner's checkpoint.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(in crate::domain) message: Option<Message>,
+    /// What the open escalation asks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(in crate::domain) question: Option<Prose>,
+    /// Who may read the question.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub(in crate::domain) question_readers: Readers,
+    /// The reason of the hold or of the cancellation that is under way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(in crate::domain) reason: Option<Message>,
+    /// The latest advice given to the reviewers of this round.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(in crate::domain) advice: Option<Prose>,
+    /// Who may read the advice.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub(in crate::domain) advice_readers: Readers,
+    /// The latest work handed in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(in crate::domain) submission: Option<Submitted>,
+    /// The feedback of the votes that stand.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(in crate::domain) votes: Vec<VoteNote>,
+    /// The feedback that sent the task back, until work is approved again where it went.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(in crate::domain) returned: Option<Returned>,
+    /// What the call that rejects says, for the rejection that follows in the same transition.
+    #[serde(skip)]
+    resolution: Option<Box<Feedback>>,
+}
+
+/// The latest work handed in.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Submitted {
+    /// Its number, from 1.
+    pub revision: u32,
+    /// What it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub summary: Option<Prose>,
+    /// Where it is.
+    #[serde(default)]
+    pub artifacts: Vec<Artifact>,
+    /// When it was handed in.
+    pub submitted_at: Time,
+    /// Who handed it in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actor: Option<Actor>,
+}
+
+/// The feedback of a vote that stands.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct VoteNote {
+    pub(in crate::domain) seq: u64,
+    pub(in crate::domain) actor: Option<Actor>,
+    pub(in crate::domain) feedback: Option<Feedback>,
+}
+
+/// The feedback that sent a task back.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Returned {
+    /// The `seq` of the rejection.
+    pub seq: u64,
+    /// The stage that rejected.
+    pub stage: StageKey,
+    /// Its round.
+    pub round: u32,
+    /// When.
+    pub decided_at: Time,
+    /// Every counted vote's feedback.
+    pub feedback: Vec<Feedback>,
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+impl Notes {
+    /// The notes after `event`, given the task after it.
+    pub(in crate::domain) fn apply(&mut self, task: &Task, event: &Event) {
+        if matches!(task.phase, Phase::Closed(_)) {
+            *self = Self::default();
+            return;
+        }
+        if task.checkpoint.is_none() {
+            self.message = None;
+        }
+        match &event.fact {
+            Fact::StageEntered { .. } => {
+                self.votes.clear();
+                self.forget_question();
+                (self.advice, self.advice_readers) = (None, Readers::default());
+            }
+            Fact::WorkSubmitted { revision, summary, artifacts, .. } => {
+                self.votes.clear();
+                let (revision, summary) = (*revision, summary.clone());
+                let artifacts = artifacts.clone().unwrap_or_default();
+                let (submitted_at, actor) = (event.recorded_at, event.actor.clone());
+                self.submission = Some(Submitted { revision, summary, artifacts, submitted_at, actor });
+            }
+            Fact::StatusUpdated { message, .. } => self.message.clone_from(message),
+            Fact::VoteRecorded(vote) => self.vote(event, vote.feedback.clone()),
+            Fact::StageApproved { .. } => self.returned = None,
+            Fact::StageRejected(rejected) => self.reject(event, &rejected.votes),
+            Fact::StageEscalated(escalated) => {
+                if escalated.reason.is_some() {
+                    self.question.clone_from(&escalated.reason);
+                    self.question_readers = Kind::readers("data.reason", event);
+                }
+            }
+            Fact::EscalationResolved(resolved) => self.resolve(event, resolved),
+            Fact::Held { reason } => self.reason.clone_from(reason),
+            Fact::Resumed { .. } => self.reason = None,
+            Fact::CancellationRequested { reason, .. } => {
+                self.reason.clone_from(reason);
+                self.forget_question();
+            }
+            Fact::Opened(_)
+            | Fact::DeadlineReminded { .. }
+            | Fact::DeadlinePassed { .. }
+            | Fact::ReviewWithdrawn {}
+            | Fact::CancellationAcknowledged { .. }
+            | Fact::LateDecisionRecorded(_)
+            | Fact::WorkflowCompleted {}
+            | Fact::WorkflowCancelled {}
+            | Fact::WorkflowExpired {}
+            | Fact::WorkflowFailed { .. }
+            | Fact::PersonalDataErased(_) => {}
+        }
+    }
+
+    fn resolve(&mut self, event: &Event, resolved: &EscalationResolved) {
+        match resolved.resolution {
+            Resolution::Return => {
+                self.forget_question();
+                self.advice.clone_from(&resolved.advice);
+                self.advice_readers = Kind::readers("data.advice", event);
+            }
+            Resolution::Reject => {
+                self.forget_question();
+                self.resolution = resolved.feedback.clone().map(Box::new);
+            }
+            Resolution::Approve => self.forget_question(),
+            Resolution::Redirect => {}
+        }
+    }
+
+    fn forget_question(&mut self) {
+        (self.question, self.question_readers) = (None, Readers::default());
+    }
+
+    /// An actor's later vote replaces the earlier one.
+    fn vote(&mut self, event: &Event, feedback: Option<Feedback>) {
+        let id = |actor: &Option<Actor>| actor.as_ref().map(|actor| actor.id.clone());
+        self.votes.retain(|note| id(&note.actor) != id(&event.actor));
+        self.votes.push(VoteNote { seq: event.seq, actor: event.actor.clone(), feedback });
+    }
+
+    /// A second rejection of the same round, by the party escalated to, adds to the first. What was said is taken from where it was first
+    /// said: its copies in the decision go as a whole when one of their authors is erased.
+    fn reject(&mut self, event: &Event, votes: &[u64]) {
+        let said = |seq: &u64| self.votes.iter().find(|note| note.seq == *seq)?.feedback.clone();
+        let counted: Vec<Feedback> = votes.iter().filter_map(said).collect();
+        let feedback = self.resolution.take().map(|said| *said).into_iter().chain(counted);
+        let (shared, internal): (Vec<_>, Vec<_>) = feedback.partition(|feedback| feedback.share_with_buyer);
+        let mut feedback = [shared, internal].concat();
+        let Some((stage, round)) = event.stage.clone().zip(event.round) else { return };
+        let earlier = self.returned.take().filter(|earlier| earlier.stage == stage && earlier.round == round);
+        feedback.splice(0..0, earlier.into_iter().flat_map(|earlier| earlier.feedback));
+        self.returned = Some(Returned { seq: event.seq, stage, round, decided_at: event.recorded_at, feedback });
+    }
+
+    /// What the open escalation asks, if `reader` may read it.
+    pub(in crate::domain) fn question_for(&self, reader: Party) -> Option<&Prose> {
+        self.question.as_ref().filter(|_| self.question_readers.include(reader))
+    }
+
+    /// The advice given to the reviewers of this round, if `reader` may read it.
+    pub(in crate::domain) fn advice_for(&self, reader: Party) -> Option<&Prose> {
+        self.advice.as_ref().filter(|_| self.advice_readers.include(reader))
+    }
+
+    /// The latest work handed in.
+    pub fn submission(&self) -> Option<&Submitted> {
+        self.submission.as_ref()
+    }
+}

@@ -1,0 +1,184 @@
+//! A workflow played on a virtual clock, through the same `decide` as the real thing; nothing is stored.
+//!
+//! Each step is shown as it happens and not kept, so that a long play takes no more memory than a short one.
+
+use std::collections::HashMap;
+use std::ops::ControlFlow;
+
+use crate::domain::values::id::{ActorId, CommandId};
+use crate::domain::values::party::Party;
+use crate::domain::values::time::Time;
+use crate::domain::workflow::Workflow;
+
+use super::command::Command;
+use super::decide::{Opening, Snapshot, decide, open};
+use super::event::{Event, Fact};
+use super::refusal::Refusal;
+
+/// The most steps of one simulation, timers included.
+pub const MAX_STEPS: usize = 10_000;
+
+/// A command that is played.
+#[derive(Clone, Debug)]
+pub struct Sent {
+    /// When it is sent.
+    pub at: Time,
+    /// What is asked.
+    pub command: Command,
+    /// The digest of its body, where the sender chose its id: the same id again is a replay, or refused.
+    pub digest: Option<[u8; 32]>,
+}
+
+/// What happened at one instant.
+#[derive(Clone, Copy, Debug)]
+pub struct Step<'a> {
+    /// When.
+    pub at: Time,
+    /// What made it happen.
+    pub trigger: Trigger,
+    /// The events; of a refused command only the late decision that is kept all the same.
+    pub events: &'a [Event],
+    /// How a command was answered.
+    pub outcome: &'a Outcome,
+    /// The task afterwards.
+    pub snapshot: &'a Snapshot,
+}
+
+/// What made a step happen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trigger {
+    /// The opening of the task.
+    Opening,
+    /// The command with this index.
+    Command(usize),
+    /// A timer that came due.
+    Timer,
+}
+
+/// How a command was answered.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Outcome {
+    /// It was carried out.
+    Done,
+    /// It was carried out before: the same id and body.
+    Replayed,
+    /// Its id was used before, with another body.
+    IdReused,
+    /// It was refused.
+    Refused(Refusal),
+}
+
+/// Plays `commands` (in the order of their times) against a task opened at `opened_at`, with every timer that comes due between
+/// them and until `until`. Each step is shown, until one breaks off.
+pub fn simulate(
+    workflow: &Workflow,
+    (opening, opened_at): (Opening, Time),
+    commands: &[Sent],
+    until: Time,
+    mut show: impl FnMut(Step<'_>) -> ControlFlow<()>,
+) -> Result<(), Refusal> {
+    let (events, snapshot) = open(workflow, opening, opened_at)?.into_parts();
+    let first = Step {
+        at: opened_at,
+        trigger: Trigger::Opening,
+        events: &events,
+        outcome: &Outcome::Done,
+        snapshot: &snapshot,
+    };
+    let shown = show(first);
+    let mut play = Play { workflow, snapshot, late: Vec::new(), known: HashMap::new(), steps: 1, show };
+    if shown.is_continue() {
+        // Either way the play is over.
+        let _ = play.run(commands, until);
+    }
+    Ok(())
+}
+
+struct Play<'a, F> {
+    workflow: &'a Workflow,
+    snapshot: Snapshot,
+    /// Late decisions that are kept: whose, and under which `seq`.
+    late: Vec<(Party, ActorId, u64)>,
+    /// Accepted commands with an id: the body's digest, and what a late one was told.
+    known: HashMap<(Party, CommandId), ([u8; 32], Option<Refusal>)>,
+    steps: usize,
+    show: F,
+}
+
+impl<F: FnMut(Step<'_>) -> ControlFlow<()>> Play<'_, F> {
+    fn run(&mut self, commands: &[Sent], until: Time) -> ControlFlow<()> {
+        for (index, sent) in commands.iter().enumerate() {
+            self.run_timers(sent.at)?;
+            self.send(index, sent)?;
+        }
+        self.run_timers(until)
+    }
+
+    fn run_timers(&mut self, until: Time) -> ControlFlow<()> {
+        while let Some(at) = self.snapshot.task.wake_at().filter(|at| *at <= until) {
+            if self.steps >= MAX_STEPS {
+                break;
+            }
+            let (events, outcome) = self.decide(&Command::tick(), at);
+            self.tell((at, Trigger::Timer), &events, &outcome)?;
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn send(&mut self, index: usize, sent: &Sent) -> ControlFlow<()> {
+        let place = (sent.at, Trigger::Command(index));
+        let key = sent.key();
+        let known = key.and_then(|(key, digest)| Some((digest, self.known.get(&key)?)));
+        if let Some((digest, (known, late))) = known {
+            let outcome = match late {
+                _ if digest != *known => Outcome::IdReused,
+                Some(refusal) => Outcome::Refused(refusal.clone()),
+                None => Outcome::Replayed,
+            };
+            return self.tell(place, &[], &outcome);
+        }
+        let command = sent.command.clone().with_late(self.late(&sent.command));
+        let (events, outcome) = self.decide(&command, sent.at);
+        if let Some((key, digest)) = key.filter(|_| !events.is_empty()) {
+            let late = if let Outcome::Refused(refusal) = &outcome { Some(refusal.clone()) } else { None };
+            self.known.insert(key, (digest, late));
+        }
+        self.tell(place, &events, &outcome)
+    }
+
+    fn decide(&mut self, command: &Command, at: Time) -> (Vec<Event>, Outcome) {
+        match decide(self.workflow, &self.snapshot, command, at) {
+            Ok(transition) => {
+                let outcome = transition.late().cloned().map_or(Outcome::Done, Outcome::Refused);
+                let (events, snapshot) = transition.into_parts();
+                self.snapshot = snapshot;
+                let late = events.iter().filter(|event| matches!(event.fact, Fact::LateDecisionRecorded(_)));
+                let kept =
+                    late.filter_map(|event| Some((event.party.party()?, event.actor.as_ref()?.id.clone(), event.seq)));
+                self.late.extend(kept);
+                (events, outcome)
+            }
+            Err(refusal) => (Vec::new(), Outcome::Refused(refusal)),
+        }
+    }
+
+    fn tell(&mut self, (at, trigger): (Time, Trigger), events: &[Event], outcome: &Outcome) -> ControlFlow<()> {
+        self.steps += 1;
+        (self.show)(Step { at, trigger, events, outcome, snapshot: &self.snapshot })
+    }
+
+    /// The same actor's late decision on what was open, if there is one.
+    fn late(&self, command: &Command) -> Option<u64> {
+        let sender = command.meta().sender.as_ref()?;
+        let actor = &sender.actor.as_ref()?.id;
+        self.late.iter().find(|(party, id, _)| (*party, id) == (sender.party, actor)).map(|(_, _, seq)| *seq)
+    }
+}
+
+impl Sent {
+    /// What its id is compared by, with the digest of its body.
+    fn key(&self) -> Option<((Party, CommandId), [u8; 32])> {
+        let meta = self.command.meta();
+        Some(((meta.sender.as_ref()?.party, meta.id?), self.digest?))
+    }
+}

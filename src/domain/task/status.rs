@@ -1,0 +1,362 @@
+//! What the buyer reads. Rendered from the task alone, so that every door shows the same; its version is the one at which it last changed.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::domain::values::id::{StageKey, TaskId};
+use crate::domain::values::party::Party;
+use crate::domain::values::text::{Message, Name, Prose};
+use crate::domain::values::time::Time;
+use crate::domain::workflow::{Stage, Workflow};
+
+use super::command::CommandType;
+use super::event::{Artifact, Resolution, TimeoutAction};
+use super::notes::Notes;
+use super::{Cause, Clock, Escalation, Outcome, Phase, PhaseName, ResponseClock, Task, Verdict};
+
+/// The buyer's view of a task.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Status {
+    /// The task.
+    pub task_id: TaskId,
+    /// The task's version at which this status last changed; the `ETag` is `"<version>"`.
+    pub version: u64,
+    /// Where the task is.
+    pub phase: PhaseName,
+    /// The same in plain words, such as `In legal review`.
+    pub label: String,
+    /// The current stage; of a task that is over, the one where it ended.
+    pub stage: StagePosition,
+    /// How many times the task has entered this stage, from 1.
+    pub round: u32,
+    /// The party that the task waits on; null when it is over.
+    pub waiting_on: Option<Party>,
+    /// Since when it has stood like this.
+    pub since: Time,
+    /// When the present wait should end; null without a limit.
+    pub due_at: Option<Time>,
+    /// Whether that passed and the wait goes on.
+    pub overdue: bool,
+    /// The partner's latest word at this stage, or why the task is on hold; null without one.
+    pub message: Option<Message>,
+    /// How much is done, 0 to 100, by the partner's word; null without one.
+    pub percent: Option<u8>,
+    /// When the partner expects to be done; null without a word.
+    pub eta: Option<Time>,
+    /// Every stage of the workflow, in order.
+    pub stages: Vec<StageStatus>,
+    /// What the buyer is asked to do; null when nothing.
+    pub action: Option<BuyerAction>,
+    /// When this status last changed.
+    pub updated_at: Time,
+}
+
+/// A stage and where it stands in the workflow.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct StagePosition {
+    /// The stage's key.
+    pub key: StageKey,
+    /// What people call it.
+    pub name: Name,
+    /// Its place, from 1.
+    pub position: usize,
+    /// The number of stages.
+    pub of: usize,
+}
+
+/// A stage as the buyer sees it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct StageStatus {
+    /// The stage's key.
+    pub key: StageKey,
+    /// What people call it.
+    pub name: Name,
+    /// How it stands.
+    pub state: StageState,
+    /// When it was approved; null for every other state.
+    pub decided_at: Option<Time>,
+}
+
+/// How a stage stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum StageState {
+    /// Approved, and nothing sent the task back behind it since.
+    Approved,
+    /// The task is here.
+    Current,
+    /// Still to come, or to be decided again.
+    Pending,
+    /// The task ended here.
+    Ended,
+}
+
+/// What the buyer is asked to do.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct BuyerAction {
+    /// `review`: decide the stage; `decide`: make the call that an escalation asks for.
+    pub ask: Ask,
+    /// What is to be decided, where an escalation asks: in the words of whoever put it to the buyer, else in the
+    /// service's own. Null in a review.
+    pub question: Option<Prose>,
+    /// The advice with which the buyer's own escalation of this review, or one that a deadline made, was returned;
+    /// absent where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Prose, required = false)]
+    pub advice: Option<Prose>,
+    /// The work it is about; null where nothing was handed in.
+    pub revision: Option<RevisionUnderReview>,
+    /// When an answer is due; null without a limit.
+    pub due_at: Option<Time>,
+    /// What happens when no answer comes in time; null without a limit.
+    pub on_silence: Option<TimeoutAction>,
+    /// The answers, each ready to post to `/tasks/{id}/events`. A rejection still needs its `feedback`, an escalation its `reason`.
+    pub commands: Vec<ReadyCommand>,
+}
+
+/// What is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Ask {
+    /// Approve or reject the stage.
+    Review,
+    /// Resolve the escalation.
+    Decide,
+}
+
+/// The work under review.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct RevisionUnderReview {
+    /// Its number, from 1.
+    pub revision: u32,
+    /// What it is.
+    pub summary: Option<Prose>,
+    /// Where it is.
+    pub artifacts: Vec<Artifact>,
+    /// When it was handed in.
+    pub submitted_at: Time,
+}
+
+/// A command with its place filled in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ReadyCommand {
+    /// The command's type.
+    #[serde(rename = "type")]
+    #[schema(value_type = CommandType)]
+    pub kind: String,
+    /// The stage it is about.
+    pub stage: StageKey,
+    /// The stage's round.
+    pub round: u32,
+    /// The latest revision.
+    pub revision: u32,
+    /// The escalation it answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub escalation: Option<u64>,
+    /// How it answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resolution: Option<Resolution>,
+    /// The party that shall decide instead.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<Party>,
+}
+
+impl Status {
+    /// The status after a transition recorded at `at`. One that says the same as the earlier keeps its version and time.
+    pub(in crate::domain) fn after(
+        workflow: &Workflow,
+        task: &Task,
+        notes: &Notes,
+        earlier: Option<Self>,
+        at: Time,
+    ) -> Self {
+        let mut status = Self::render(workflow, task, notes, at);
+        if let Some(earlier) = earlier {
+            let (version, updated_at) = (status.version, status.updated_at);
+            (status.version, status.updated_at) = (earlier.version, earlier.updated_at);
+            if status == earlier {
+                return status;
+            }
+            (status.version, status.updated_at) = (version, updated_at);
+        }
+        status
+    }
+
+    fn render(workflow: &Workflow, task: &Task, notes: &Notes, updated_at: Time) -> Self {
+        let stage = task.stage_in(workflow);
+        let checkpoint = task.checkpoint.as_ref();
+        Self {
+            task_id: task.id,
+            version: task.version,
+            phase: task.phase(),
+            label: label(task, stage),
+            stage: StagePosition {
+                key: stage.key.clone(),
+                name: stage.name.clone(),
+                position: task.stage + 1,
+                of: workflow.stages.len(),
+            },
+            round: task.round,
+            waiting_on: task.waiting_on(workflow),
+            since: task.since,
+            due_at: task.due_at(),
+            overdue: task.is_overdue(),
+            message: message(task, notes),
+            percent: checkpoint.and_then(|checkpoint| checkpoint.percent),
+            eta: checkpoint.and_then(|checkpoint| checkpoint.eta),
+            stages: stages(workflow, task),
+            action: action(task, stage, notes),
+            updated_at,
+        }
+    }
+}
+
+/// A hold's reason stands while it lasts, so that no checkpoint can hide it.
+fn message(task: &Task, notes: &Notes) -> Option<Message> {
+    let held = matches!(task.phase, Phase::OnHold(_));
+    if held { notes.reason.clone() } else { notes.message.clone() }
+}
+
+/// What the service itself says of a task, beside the labels of stages.
+pub(in crate::domain) const LABELS: [&str; 11] = [
+    CHANGES,
+    PREPARED,
+    BUYER_DECIDES,
+    PARTNER_DECIDES,
+    PLATFORM_DECIDES,
+    HELD,
+    CANCELLING,
+    APPROVED,
+    CANCELLED,
+    EXPIRED,
+    FAILED,
+];
+const CHANGES: &str = "Changes are being made";
+const PREPARED: &str = "Work is being prepared";
+const BUYER_DECIDES: &str = "Waiting for your decision";
+const PARTNER_DECIDES: &str = "The partner is deciding";
+const PLATFORM_DECIDES: &str = "AITasker is deciding";
+const HELD: &str = "On hold";
+const CANCELLING: &str = "Being cancelled";
+const APPROVED: &str = "Approved";
+const CANCELLED: &str = "Cancelled";
+const EXPIRED: &str = "Not finished in time";
+const FAILED: &str = "Could not be approved";
+
+fn label(task: &Task, stage: &Stage) -> String {
+    let label = match &task.phase {
+        Phase::Preparing if task.returned => CHANGES,
+        Phase::Preparing => PREPARED,
+        Phase::InReview(_) => stage.buyer_label.as_str(),
+        Phase::Escalated(escalation) => match escalation.to {
+            Party::Buyer => BUYER_DECIDES,
+            Party::Partner => PARTNER_DECIDES,
+            Party::Platform => PLATFORM_DECIDES,
+        },
+        Phase::OnHold(_) => HELD,
+        Phase::Cancelling(_) => CANCELLING,
+        Phase::Closed(closed) => match closed.outcome {
+            Outcome::Delivery => APPROVED,
+            Outcome::Cancelled => CANCELLED,
+            Outcome::Expired => EXPIRED,
+            Outcome::Failed(_) => FAILED,
+        },
+    };
+    label.to_owned()
+}
+
+fn stages(workflow: &Workflow, task: &Task) -> Vec<StageStatus> {
+    let phase = task.phase();
+    let state = |index: usize| match index.cmp(&task.stage) {
+        std::cmp::Ordering::Less => StageState::Approved,
+        std::cmp::Ordering::Greater => StageState::Pending,
+        std::cmp::Ordering::Equal if phase == PhaseName::Delivery => StageState::Approved,
+        std::cmp::Ordering::Equal if phase.is_terminal() => StageState::Ended,
+        std::cmp::Ordering::Equal => StageState::Current,
+    };
+    let stages = workflow.stages.iter().enumerate().map(|(index, stage)| {
+        let state = state(index);
+        let approved = task.decision(index).filter(|decision| decision.decision == Verdict::Approved);
+        let decided_at = approved.filter(|_| state == StageState::Approved).map(|decision| decision.decided_at);
+        StageStatus { key: stage.key.clone(), name: stage.name.clone(), state, decided_at }
+    });
+    stages.collect()
+}
+
+fn action(task: &Task, stage: &Stage, notes: &Notes) -> Option<BuyerAction> {
+    let command = |kind: &str| ReadyCommand {
+        kind: kind.to_owned(),
+        stage: stage.key.clone(),
+        round: task.round,
+        revision: task.revision,
+        escalation: None,
+        resolution: None,
+        to: None,
+    };
+    let (ask, on_silence, commands) = match &task.phase {
+        Phase::InReview(review) if stage.reviewer == Party::Buyer => {
+            let bounded = matches!(review.clock, Clock::Running { .. });
+            let silence =
+                stage.deadline.as_ref().filter(|_| bounded).map(|deadline| TimeoutAction::from(deadline.on_timeout));
+            let escalate =
+                stage.escalation.to.iter().map(|to| ReadyCommand { to: Some(*to), ..command("stage_escalated") });
+            let votes = [command("stage_approved"), command("stage_rejected")];
+            (Ask::Review, silence, votes.into_iter().chain(escalate).collect())
+        }
+        Phase::Escalated(escalation) if escalation.to == Party::Buyer => {
+            let bounded = matches!(escalation.clock, ResponseClock::Running { .. });
+            let silence = stage.escalation.on_timeout.filter(|_| bounded).map(TimeoutAction::from);
+            (Ask::Decide, silence, resolutions(escalation, stage, &command("escalation_resolved")))
+        }
+        Phase::Preparing
+        | Phase::InReview(_)
+        | Phase::Escalated(_)
+        | Phase::OnHold(_)
+        | Phase::Cancelling(_)
+        | Phase::Closed(_) => return None,
+    };
+    let revision = notes.submission.as_ref().map(|submitted| RevisionUnderReview {
+        revision: submitted.revision,
+        summary: submitted.summary.clone(),
+        artifacts: submitted.artifacts.clone(),
+        submitted_at: submitted.submitted_at,
+    });
+    let question = match &task.phase {
+        Phase::Escalated(escalation) => {
+            Some(notes.question_for(Party::Buyer).cloned().unwrap_or_else(|| neutral_question(escalation.cause, stage)))
+        }
+        Phase::Preparing | Phase::InReview(_) | Phase::OnHold(_) | Phase::Cancelling(_) | Phase::Closed(_) => None,
+    };
+    let advice = notes.advice_for(Party::Buyer).filter(|_| ask == Ask::Review).cloned();
+    Some(BuyerAction { ask, question, advice, revision, due_at: task.due_at(), on_silence, commands })
+}
+
+/// What the buyer is asked where nobody put a question that is for the buyer.
+fn neutral_question(cause: Cause, stage: &Stage) -> Prose {
+    let name = stage.name.as_str();
+    let question = match cause {
+        Cause::Person => format!("You are asked to decide “{name}”."),
+        Cause::Deadline => format!("“{name}” was not decided in time. How should it go on?"),
+        Cause::Exhausted => format!("“{name}” was rejected as often as its workflow allows. How should it go on?"),
+        Cause::NoQuorum => format!("Too few reviewers of “{name}” are free to approve it. How should it go on?"),
+    };
+    Prose::stored(question).expect("a sentence and a name of at most 200 characters")
+}
+
+fn resolutions(escalation: &Escalation, stage: &Stage, command: &ReadyCommand) -> Vec<ReadyCommand> {
+    let answer = |resolution, to| ReadyCommand {
+        escalation: Some(escalation.seq),
+        resolution: Some(resolution),
+        to,
+        ..command.clone()
+    };
+    let mut answers = vec![answer(Resolution::Approve, None), answer(Resolution::Reject, None)];
+    if matches!(escalation.cause, Cause::Person | Cause::Deadline) {
+        answers.push(answer(Resolution::Return, None));
+    }
+    if escalation.handovers < super::decide::MAX_HANDOVERS {
+        let others = stage.escalation.to.iter().filter(|to| **to != escalation.to);
+        answers.extend(others.map(|to| answer(Resolution::Redirect, Some(*to))));
+    }
+    answers
+}

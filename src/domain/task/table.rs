@@ -1,0 +1,319 @@
+//! The state machine as a table: where a task is, what happens to it, where that leads, what is recorded. `decide` implements
+//! it; the tests cross every way through it and fail on a way that is not in it. `table.md` is written from it.
+//!
+//! What every command can meet is not repeated in the rows: `task_closed` on a closed task (first), `wrong_party`,
+//! `stage_mismatch` and `round_mismatch`, `wrong_phase` for a pair that is in no row, `stale_revision`, and 422 for a stage or a
+//! revision that does not exist. They are checked in this order, with the rows' own refusals between: closed or late, party,
+//! stage and round, phase, actor, revision, content.
+
+use super::PhaseName;
+use super::PhaseName::{Cancelled, Cancelling, Delivery, Escalated, Expired, Failed, InReview, OnHold, Preparing};
+
+/// One row: a thing that can happen, and what follows.
+#[derive(Clone, Copy, Debug)]
+pub struct Row {
+    /// The phases in which it can happen; none: the task does not exist yet.
+    pub from: &'static [PhaseName],
+    /// What happens.
+    pub trigger: Trigger,
+    /// Who can make it happen: any of these.
+    pub by: &'static [Role],
+    /// Under what further condition; empty: always.
+    pub when: &'static str,
+    /// What is recorded first, without the `task.` of the names.
+    pub events: &'static [&'static str],
+    /// What follows.
+    pub then: Then,
+    /// The codes of its own refusals, and a JSON pointer for each field that can be wrong. For several rows of one trigger: at the first.
+    pub refused: &'static [&'static str],
+}
+
+/// What can happen to a task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Trigger {
+    /// The platform opens it.
+    Open,
+    /// A command of this `type`.
+    Command(&'static str),
+    /// The command `escalation_resolved` with this `resolution`.
+    Resolved(&'static str),
+    /// The deadline of the whole task.
+    TaskDeadline,
+    /// The end of a cancellation's grace.
+    GraceEnd,
+    /// A reminder of the stage's deadline.
+    Reminder,
+    /// The stage's deadline, with the definition's `on_timeout.action`.
+    StageDeadline(&'static str),
+    /// The deadline of the party escalated to, with the definition's `on_timeout.action`.
+    EscalationDeadline(&'static str),
+    /// An erasure reaches the task.
+    Erasure,
+}
+
+/// Who makes something happen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// The partner.
+    Partner,
+    /// The buyer.
+    Buyer,
+    /// The platform.
+    Platform,
+    /// The stage's reviewing party.
+    Reviewer,
+    /// The party escalated to.
+    Holder,
+    /// The party that held the task.
+    HeldBy,
+    /// Nobody: a timer of the service.
+    Service,
+}
+
+/// What follows a row's own events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Then {
+    /// Nothing: it is always refused.
+    Refused,
+    /// The task stays in its phase.
+    Same,
+    /// The task moves to this phase.
+    To(PhaseName),
+    /// ENTER the first stage, where nobody can be barred yet.
+    Start,
+    /// REVIEW: the clock starts, or too few of the named reviewers may approve.
+    Review,
+    /// APPROVE: ENTER the next stage, or delivery.
+    Approve,
+    /// REJECT: back, unless the rounds are used up.
+    Reject,
+    /// REJECT whatever `max_rounds` says: ENTER an earlier stage or the same one as a return.
+    Return,
+    /// ESCALATE.
+    Escalate,
+    /// RESUME: the phase that was held.
+    Resume,
+    /// CANCEL.
+    Cancel,
+    /// EXPIRE.
+    Expire,
+    /// FAIL.
+    Fail,
+}
+
+/// One way through the table.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Edge {
+    /// Where the task was; `None`: it did not exist.
+    pub from: Option<PhaseName>,
+    /// What happened.
+    pub trigger: Trigger,
+    /// What was recorded, in order, without the `task.` of the names.
+    pub events: Vec<&'static str>,
+    /// Where the task is now.
+    pub to: PhaseName,
+}
+
+use Role::{Buyer, HeldBy, Holder, Partner, Platform, Reviewer, Service};
+use Trigger::{Command, Erasure, EscalationDeadline, GraceEnd, Open, Reminder, Resolved, StageDeadline, TaskDeadline};
+
+/// A row a line: phases, trigger, who, condition => own events, what follows, own refusals.
+macro_rules! rows {
+    ($($from:expr, $trigger:expr, $by:expr, $when:literal => $events:expr, $then:expr, $refused:expr;)*) => {
+        &[$(Row { from: &$from, trigger: $trigger, by: &$by, when: $when, events: &$events, then: $then, refused: &$refused },)*]
+    };
+}
+
+const TERMINAL: [PhaseName; 4] = [Delivery, Cancelled, Expired, Failed];
+const OPEN: [PhaseName; 5] = [Preparing, InReview, Escalated, OnHold, Cancelling];
+const ALL: [Role; 3] = [Partner, Buyer, Platform];
+const ASKING: [Role; 3] = [Reviewer, Partner, Platform];
+const HOLDING: [Role; 2] = [Partner, Platform];
+
+/// The whole of it.
+pub const ROWS: &[Row] = rows! {
+    [], Open, [Platform], "" => ["opened"], Then::Start, ["/deadline_at"];
+
+    [Preparing], Command("work_submitted"), [Partner], "" => ["work_submitted"], Then::Review, ["/artifacts", "limit_reached"];
+    [Preparing], Command("stage_approved"), [Reviewer], "" => [], Then::Refused, ["already_decided", "wrong_phase"];
+    [Preparing], Command("stage_rejected"), [Reviewer], "" => [], Then::Refused, ["already_decided", "wrong_phase"];
+    [Preparing], Command("stage_escalated"), ASKING, "" => [], Then::Refused, ["already_decided", "wrong_phase"];
+    [Preparing], Command("escalation_resolved"), ALL, "" => [], Then::Refused, ["already_decided", "wrong_phase"];
+
+    [InReview], Command("work_submitted"), [Partner], "first stage, or this round began in `preparing`" => ["work_submitted"], Then::Review, ["submission_not_open", "/artifacts", "limit_reached"];
+    [InReview], Command("stage_approved"), [Reviewer], "short of quorum" => ["vote_recorded"], Then::Same, ["already_decided", "not_a_reviewer", "self_approval", "not_distinct", "already_voted", "limit_reached"];
+    [InReview], Command("stage_approved"), [Reviewer], "quorum" => ["vote_recorded"], Then::Approve, [];
+    [InReview], Command("stage_rejected"), [Reviewer], "short of quorum" => ["vote_recorded"], Then::Same, ["already_decided", "not_a_reviewer", "/feedback", "/return_to", "already_voted", "limit_reached"];
+    [InReview], Command("stage_rejected"), [Reviewer], "quorum" => ["vote_recorded"], Then::Reject, [];
+    [InReview], Command("stage_escalated"), ASKING, "" => [], Then::Escalate, ["already_decided", "/to"];
+    [InReview], Reminder, [Service], "" => ["deadline_reminded"], Then::Same, [];
+    [InReview], StageDeadline("none"), [Service], "" => ["deadline_passed"], Then::Same, [];
+    [InReview], StageDeadline("escalate"), [Service], "" => ["deadline_passed"], Then::Escalate, [];
+    [InReview], StageDeadline("reject"), [Service], "" => ["deadline_passed"], Then::Reject, [];
+    [InReview], StageDeadline("fail"), [Service], "" => ["deadline_passed"], Then::Fail, [];
+    [InReview], StageDeadline("approve"), [Service], "no rejecting vote stands" => ["deadline_passed"], Then::Approve, [];
+    [InReview], StageDeadline("approve"), [Service], "a rejecting vote stands" => ["deadline_passed"], Then::Escalate, [];
+
+    [Escalated], Resolved("approve"), [Holder], "" => ["escalation_resolved"], Then::Approve, ["already_decided", "stale_escalation", "resolution_not_allowed", "self_approval", "not_distinct", "/feedback"];
+    [Escalated], Resolved("reject"), [Holder], "" => ["escalation_resolved"], Then::Return, ["already_decided", "stale_escalation", "/feedback", "/return_to"];
+    [Escalated], Resolved("return"), [Holder], "cause person or deadline" => ["escalation_resolved"], Then::To(InReview), ["already_decided", "stale_escalation", "nothing_to_return_to", "/feedback", "limit_reached"];
+    [Escalated], Resolved("redirect"), [Holder], "it changed hands less than 3 times" => ["escalation_resolved"], Then::Escalate, ["already_decided", "stale_escalation", "redirect_limit", "/to"];
+    [Escalated], EscalationDeadline("none"), [Service], "" => ["deadline_passed"], Then::Same, [];
+    [Escalated], EscalationDeadline("escalate"), [Service], "after 3 changes of hands, or naming the holder, the platform is asked, without a clock" => ["deadline_passed"], Then::Escalate, [];
+    [Escalated], EscalationDeadline("escalate"), [Service], "the same, but the platform has it" => ["deadline_passed"], Then::Same, [];
+    [Escalated], EscalationDeadline("reject"), [Service], "" => ["deadline_passed"], Then::Return, [];
+    [Escalated], EscalationDeadline("fail"), [Service], "" => ["deadline_passed"], Then::Fail, [];
+
+    [Preparing, InReview], Command("held"), HOLDING, "" => ["held"], Then::To(OnHold), ["limit_reached"];
+    [OnHold], Command("resumed"), [HeldBy, Platform], "" => ["resumed"], Then::Resume, ["held_by_other"];
+
+    [Preparing, OnHold], Command("cancellation_requested"), ALL, "" => ["cancellation_requested"], Then::Cancel, [];
+    [InReview, Escalated], Command("cancellation_requested"), ALL, "the stage says `withdraw`, or `immediate` (platform only)" => ["cancellation_requested"], Then::Cancel, ["/immediate"];
+    [InReview, Escalated], Command("cancellation_requested"), ALL, "the stage says `let_finish`" => ["cancellation_requested"], Then::To(Cancelling), [];
+    [Cancelling], Command("cancellation_requested"), [Platform], "`immediate`" => ["cancellation_requested"], Then::Cancel, ["already_cancelling"];
+    [Cancelling], Command("cancellation_acknowledged"), [Partner], "" => ["cancellation_acknowledged", "workflow_cancelled"], Then::To(Cancelled), ["/artifacts"];
+    [Cancelling], GraceEnd, [Service], "" => [], Then::Cancel, [];
+
+    [Cancelling], Command("stage_approved"), [Reviewer], "a review was open" => ["late_decision_recorded"], Then::Same, ["cancelling"];
+    [Cancelling], Command("stage_rejected"), [Reviewer], "a review was open" => ["late_decision_recorded"], Then::Same, ["cancelling"];
+    [Cancelling], Command("escalation_resolved"), [Holder], "that escalation was open" => ["late_decision_recorded"], Then::Same, ["cancelling"];
+    TERMINAL, Command("stage_approved"), [Reviewer], "a review was open" => ["late_decision_recorded"], Then::Same, ["task_closed"];
+    TERMINAL, Command("stage_rejected"), [Reviewer], "a review was open" => ["late_decision_recorded"], Then::Same, ["task_closed"];
+    TERMINAL, Command("escalation_resolved"), [Holder], "that escalation was open" => ["late_decision_recorded"], Then::Same, ["task_closed"];
+
+    [Preparing, InReview, Escalated, OnHold], TaskDeadline, [Service], "" => [], Then::Expire, [];
+    OPEN, Command("status_updated"), [Partner], "" => ["status_updated"], Then::Same, ["limit_reached"];
+    OPEN, Erasure, [Platform], "" => ["personal_data_erased"], Then::Same, [];
+    TERMINAL, Erasure, [Platform], "" => ["personal_data_erased"], Then::Same, [];
+};
+
+impl Row {
+    /// Every way through the row, from each of its phases.
+    pub fn edges(&self) -> Vec<Edge> {
+        let (trigger, own) = (self.trigger, self.events);
+        let lead = |from: Option<PhaseName>| {
+            let ways = self.then.ways(from).into_iter();
+            ways.map(move |(events, to)| Edge { from, trigger, events: [own, &events[..]].concat(), to })
+        };
+        if self.from.is_empty() {
+            return lead(None).collect();
+        }
+        self.from.iter().flat_map(|from| lead(Some(*from))).collect()
+    }
+}
+
+impl Then {
+    /// Every way it can go from a phase: what is recorded, and where the task is then.
+    fn ways(self, from: Option<PhaseName>) -> Vec<(Vec<&'static str>, PhaseName)> {
+        match self {
+            Self::Refused => Vec::new(),
+            Self::Same => from.map(|phase| (Vec::new(), phase)).into_iter().collect(),
+            Self::To(phase) => vec![(Vec::new(), phase)],
+            Self::Start => vec![(vec!["stage_entered"], Preparing), (vec!["stage_entered"], InReview)],
+            Self::Review => vec![(Vec::new(), InReview), (vec!["stage_escalated"], Escalated)],
+            Self::Approve => vec![
+                (vec!["stage_approved", "stage_entered"], Preparing),
+                (vec!["stage_approved", "stage_entered"], InReview),
+                (vec!["stage_approved", "stage_entered", "stage_escalated"], Escalated),
+                (vec!["stage_approved", "workflow_completed"], Delivery),
+            ],
+            Self::Reject => vec![
+                (vec!["stage_rejected", "stage_entered"], Preparing),
+                (vec!["stage_rejected", "stage_escalated"], Escalated),
+                (vec!["stage_rejected", "workflow_failed"], Failed),
+            ],
+            Self::Return => vec![(vec!["stage_rejected", "stage_entered"], Preparing)],
+            Self::Escalate => vec![(vec!["stage_escalated"], Escalated)],
+            Self::Resume => vec![(Vec::new(), Preparing), (Vec::new(), InReview)],
+            Self::Cancel => ends(from, "workflow_cancelled", Cancelled),
+            Self::Expire => ends(from, "workflow_expired", Expired),
+            Self::Fail => ends(from, "workflow_failed", Failed),
+        }
+    }
+}
+
+/// The ways a task ends: a review that was left undecided is withdrawn first.
+fn ends(from: Option<PhaseName>, event: &'static str, to: PhaseName) -> Vec<(Vec<&'static str>, PhaseName)> {
+    let (withdrawn, plain) = ((vec!["review_withdrawn", event], to), (vec![event], to));
+    match from {
+        Some(InReview) => vec![withdrawn],
+        Some(Escalated | OnHold | Cancelling) => vec![withdrawn, plain],
+        None | Some(Preparing | Delivery | Cancelled | Expired | Failed) => vec![plain],
+    }
+}
+
+/// The table in Markdown.
+pub fn markdown() -> String {
+    let lines = ROWS.iter().map(|row| {
+        let from: Vec<String> = row.from.iter().map(|phase| format!("`{}`", phase.as_str())).collect();
+        let from = match &row.from {
+            [] => "–".to_owned(),
+            phases if *phases == TERMINAL => "terminal".to_owned(),
+            phases if *phases == OPEN => "any open".to_owned(),
+            _ => from.join(", "),
+        };
+        let by: Vec<&str> = row.by.iter().map(|role| role.as_str()).collect();
+        let when = if row.when.is_empty() { String::new() } else { format!("; {}", row.when) };
+        let quoted = |list: &[&str]| list.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ");
+        let (trigger, then) = (row.trigger.describe(), row.then.describe());
+        format!(
+            "| {from} | {trigger} ({}){when} | {then} | {} | {} |\n",
+            by.join(", "),
+            quoted(row.events),
+            quoted(row.refused)
+        )
+    });
+    let head = "| phase | what happens (who); when | → | recorded first | refused with |\n|---|---|---|---|---|\n";
+    head.to_owned() + &lines.collect::<String>()
+}
+
+impl Trigger {
+    fn describe(self) -> String {
+        match self {
+            Open => "open".to_owned(),
+            Command(kind) => format!("`{kind}`"),
+            Resolved(resolution) => format!("`escalation_resolved`: {resolution}"),
+            TaskDeadline => "task deadline".to_owned(),
+            GraceEnd => "grace ends".to_owned(),
+            Reminder => "reminder".to_owned(),
+            StageDeadline(action) => format!("stage deadline: {action}"),
+            EscalationDeadline(action) => format!("escalation deadline: {action}"),
+            Erasure => "an actor's personal data is erased".to_owned(),
+        }
+    }
+}
+
+impl Role {
+    fn as_str(self) -> &'static str {
+        match self {
+            Partner => "partner",
+            Buyer => "buyer",
+            Platform => "platform",
+            Reviewer => "reviewing party",
+            Holder => "party escalated to",
+            HeldBy => "who held",
+            Service => "service",
+        }
+    }
+}
+
+impl Then {
+    fn describe(self) -> String {
+        let word = match self {
+            Self::Refused => "refused",
+            Self::Same => "same",
+            Self::To(phase) => return format!("`{}`", phase.as_str()),
+            Self::Start => "ENTER first",
+            Self::Review => "REVIEW",
+            Self::Approve => "APPROVE",
+            Self::Reject => "REJECT",
+            Self::Return => "RETURN",
+            Self::Escalate => "ESCALATE",
+            Self::Resume => "as it was",
+            Self::Cancel => "CANCEL",
+            Self::Expire => "EXPIRE",
+            Self::Fail => "FAIL",
+        };
+        word.to_owned()
+    }
+}

@@ -1,0 +1,372 @@
+//! A task under test and a small language for what happens to it, so that a case fits on a line.
+//!
+//! A script is steps joined by `;`. A step is a verb, who does it, and what the verb needs; stage, round, revision and escalation
+//! are those the task is at, unless `@stage`, `.round`, `~revision` or `#escalation` say otherwise:
+//! `submit anna; approve bo; reject chi copy; escalate bo buyer; resolve buyer redirect platform; wait PT1H; tick`.
+//! Everybody is the partner's but `buyer` and `platform`.
+
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::domain::audit::{self, Origin, Sealed, Subject as _};
+use crate::domain::task::Phase;
+use crate::domain::task::command::{
+    Action, CancellationAcknowledged, CancellationRequested, Command, EscalationResolved, Held, Meta,
+    PersonalDataErased, Resumed, StageApproved, StageEscalated, StageRejected, StatusUpdated, WorkSubmitted,
+};
+use crate::domain::task::decide::{Opening, Snapshot, Transition, decide, open};
+use crate::domain::task::erasure::{Plan, Scope};
+use crate::domain::task::event::{Artifact, Event, Fact, Feedback, InFlight, Resolution, WorkflowRef};
+use crate::domain::task::refusal::Refusal;
+use crate::domain::values::id::{ActorId, BuyerId, ErasureId, PartnerId, StageKey, TaskId, WorkflowKey};
+use crate::domain::values::party::{Actor, Party, Sender};
+use crate::domain::values::text::Text;
+use crate::domain::values::time::{Span, Time};
+use crate::domain::workflow::Workflow;
+
+use super::laws;
+use super::trail::Reader;
+
+/// When every task under test is opened: 2026-11-22T10:00:00Z.
+pub(super) const START: i64 = 1_795_341_600_000_000;
+
+/// A task, its trail and the time.
+#[derive(Clone)]
+pub(super) struct Play {
+    pub(super) workflow: Workflow,
+    pub(super) trail: Vec<Event>,
+    pub(super) snapshot: Snapshot,
+    pub(super) now: Time,
+    /// The trail as it is stored, once something was erased from it.
+    pub(super) rows: Option<Vec<Sealed>>,
+    reader: Reader,
+}
+
+pub(super) fn text<const MAX: usize, const MULTILINE: bool>(words: &str) -> Text<MAX, MULTILINE> {
+    Text::parse(words).unwrap()
+}
+
+fn key(word: &str) -> StageKey {
+    StageKey::parse(word).unwrap()
+}
+
+pub(super) fn party(word: &str) -> Party {
+    match word {
+        "buyer" => Party::Buyer,
+        "platform" => Party::Platform,
+        _ => Party::Partner,
+    }
+}
+
+/// Who is called this: an actor of the party, with a name that must never get into a state.
+pub(super) fn sender(word: &str) -> Sender {
+    let id = ActorId::parse(format!("u-{word}")).unwrap();
+    let actor = Actor { id, name: Some(text("Named Person")), role: None };
+    Sender { party: party(word), actor: Some(actor), credential_id: text("key-1") }
+}
+
+pub(super) fn feedback(words: &str) -> Feedback {
+    Feedback { summary: text(words), items: Vec::new(), share_with_buyer: false }
+}
+
+pub(super) fn parse(definition: &Value) -> Workflow {
+    Workflow::parse(definition).unwrap_or_else(|mistakes| panic!("{definition:#}: {mistakes:#?}")).workflow
+}
+
+pub(super) fn opening() -> Opening {
+    Opening {
+        task_id: TaskId(Uuid::from_u128(7)),
+        sender: sender("platform"),
+        workflow: WorkflowRef { key: WorkflowKey::parse("w").unwrap(), version: 1 },
+        definition: [0; 32],
+        title: text("A campaign"),
+        metadata: json!({"campaign": 7}).as_object().cloned(),
+        deadline_at: None,
+    }
+}
+
+/// What a step led to, in words: the events and the phase, or the refusal's code.
+pub(super) fn outcome(result: &Result<Transition, Refusal>) -> String {
+    match result {
+        Err(refusal) => name(refusal).to_owned(),
+        Ok(transition) => {
+            let names: Vec<&str> = transition.events().iter().map(|event| short(&event.fact)).collect();
+            format!("{} > {}", names.join(" "), transition.snapshot().task.phase().as_str())
+        }
+    }
+}
+
+/// An event's name without its `task.`.
+pub(super) fn short(fact: &Fact) -> &'static str {
+    fact.kind().trim_start_matches("task.")
+}
+
+/// The code of a refusal on the wire; of a wrong body, the pointer.
+pub(super) fn name(refusal: &Refusal) -> &'static str {
+    match refusal {
+        Refusal::Invalid { pointer, .. } => pointer,
+        Refusal::WrongParty(_) => "wrong_party",
+        Refusal::NotAReviewer => "not_a_reviewer",
+        Refusal::SelfApproval => "self_approval",
+        Refusal::NotDistinct => "not_distinct",
+        Refusal::HeldByOther => "held_by_other",
+        Refusal::ResolutionNotAllowed => "resolution_not_allowed",
+        Refusal::AlreadyDecided { .. } => "already_decided",
+        Refusal::AlreadyVoted { .. } => "already_voted",
+        Refusal::StageMismatch => "stage_mismatch",
+        Refusal::RoundMismatch => "round_mismatch",
+        Refusal::WrongPhase => "wrong_phase",
+        Refusal::SubmissionNotOpen => "submission_not_open",
+        Refusal::StaleEscalation => "stale_escalation",
+        Refusal::NothingToReturnTo => "nothing_to_return_to",
+        Refusal::RedirectLimit => "redirect_limit",
+        Refusal::AlreadyCancelling => "already_cancelling",
+        Refusal::Cancelling { .. } => "cancelling",
+        Refusal::TaskClosed { .. } => "task_closed",
+        Refusal::StaleRevision => "stale_revision",
+        Refusal::LimitReached(_) => "limit_reached",
+        Refusal::NothingDue => "nothing_due",
+    }
+}
+
+impl Play {
+    /// A task opened on this definition.
+    pub(super) fn open(definition: &Value) -> Self {
+        let (workflow, now) = (parse(definition), Time::from_micros(START));
+        let (trail, snapshot) = open(&workflow, opening(), now).unwrap().into_parts();
+        let mut reader = Reader::default();
+        for event in &trail {
+            reader.read(&workflow, event);
+        }
+        let play = Self { workflow, trail, snapshot, now, rows: None, reader };
+        laws::check_opening(&play);
+        play
+    }
+
+    /// Plays a script on a definition.
+    pub(super) fn of(definition: &Value, script: &str) -> Self {
+        let mut play = Self::open(definition);
+        play.run(script);
+        play
+    }
+
+    /// Plays on; gives the outcome of the last step.
+    pub(super) fn run(&mut self, script: &str) -> String {
+        script
+            .split(';')
+            .map(str::trim)
+            .filter(|step| !step.is_empty())
+            .map(|step| self.step(step))
+            .last()
+            .unwrap_or_default()
+    }
+
+    fn step(&mut self, step: &str) -> String {
+        match step.split_once(' ') {
+            Some(("wait", span)) => self.now = self.now + Span::parse(span).unwrap().delta(),
+            Some(("back", span)) => self.now = self.now - Span::parse(span).unwrap().delta(),
+            Some(("erase", who)) => return self.erase(who),
+            _ => {
+                if step == "tick" {
+                    self.now = self.now.max(self.snapshot.task.wake_at().unwrap_or(self.now));
+                }
+                return match self.try_command(step) {
+                    Ok(command) => outcome(&self.send(&command)),
+                    Err(refusals) => name(&refusals[0]).to_owned(),
+                };
+            }
+        }
+        String::new()
+    }
+
+    /// Sends a command, as the service would.
+    pub(super) fn send(&mut self, command: &Command) -> Result<Transition, Refusal> {
+        let command = command.clone().with_late(self.late(command));
+        let result = decide(&self.workflow, &self.snapshot, &command, self.now);
+        laws::check_step(self, &command, &result);
+        if let Ok(transition) = &result {
+            transition.events().iter().for_each(|event| self.reader.read(&self.workflow, event));
+            self.trail.extend(transition.events().iter().cloned());
+            self.snapshot = transition.snapshot().clone();
+            if let Some(rows) = &mut self.rows {
+                seal_rest(rows, &self.trail);
+            }
+        }
+        result
+    }
+
+    /// Keeps the trail as it is stored, from here on.
+    pub(super) fn store(&mut self) {
+        seal_rest(self.rows.get_or_insert_default(), &self.trail);
+    }
+
+    /// Takes out what somebody wrote so far, as the service would.
+    pub(super) fn erase(&mut self, who: &str) -> String {
+        self.store();
+        let mut rows = self.rows.take().unwrap_or_default();
+        let until = self.now.max(self.snapshot.task.recorded_at());
+        let scope = Scope { actor: sender(who).actor_ref().unwrap(), until, last: 0 };
+        let trail: Vec<(Event, Sealed)> = self.trail.iter().cloned().zip(rows.iter().cloned()).collect();
+        let plan = Plan::new(&trail, &scope, !self.snapshot.task.phase().is_terminal()).unwrap();
+        for changed in &plan.entries {
+            let index = usize::try_from(changed.seq).unwrap() - 1;
+            rows[index].personal.clone_from(&changed.personal);
+            self.trail[index] = audit::open(&rows[index]).unwrap();
+        }
+        self.rows = Some(rows);
+        if plan.entries.is_empty() {
+            return "nothing".to_owned();
+        }
+        self.snapshot = self.snapshot.without_erased(&self.workflow, &self.trail).unwrap();
+        let entries = plan.entries.iter().map(|entry| entry.seq).collect();
+        let erasure_id = ErasureId(Uuid::from_u128(8));
+        let body = PersonalDataErased { erasure_id, entries, ids_remain: plan.ids_remain, restated: plan.restated };
+        outcome(&self.send(&Command::erased(text("platform-key"), body)))
+    }
+
+    /// The `seq` of the same actor's late decision, if the trail has one.
+    fn late(&self, command: &Command) -> Option<u64> {
+        let sender = command.meta().sender.as_ref()?;
+        let same = |event: &&Event| {
+            matches!(event.fact, Fact::LateDecisionRecorded(_))
+                && event.party.party() == Some(sender.party)
+                && event.actor.as_ref().map(|actor| &actor.id) == sender.actor.as_ref().map(|actor| &actor.id)
+        };
+        self.trail.iter().find(same).map(|event| event.seq)
+    }
+
+    /// The command that a step of a script stands for.
+    pub(super) fn command(&self, step: &str) -> Command {
+        self.try_command(step).unwrap_or_else(|refusals| panic!("{step}: {refusals:?}"))
+    }
+
+    pub(super) fn try_command(&self, step: &str) -> Result<Command, Vec<Refusal>> {
+        if step.starts_with("tick") {
+            return Ok(Command::tick());
+        }
+        let marks = ['@', '.', '~', '#'];
+        let words: Vec<&str> = step.split_whitespace().filter(|word| !word.starts_with(marks)).collect();
+        let mark = |sign: char| step.split_whitespace().find_map(|word| word.strip_prefix(sign));
+        let task = &self.snapshot.task;
+        let [verb, who, rest @ ..] = &words[..] else { panic!("a step has a verb and an actor: {step}") };
+        let meta = Meta {
+            sender: Some(sender(who)),
+            stage: Some(mark('@').map_or_else(|| task.stage_in(&self.workflow).key.clone(), key)),
+            round: Some(mark('.').map_or(task.round(), |round| round.parse().unwrap())),
+            revision: Some(mark('~').map_or(task.revision(), |revision| revision.parse().unwrap())),
+            ..Meta::default()
+        };
+        let escalation = mark('#').map_or_else(|| self.escalation(), |seq| seq.parse().unwrap());
+        Command::new(meta, action(verb, rest, escalation))
+    }
+
+    /// The escalation that is open, or was when the task began to end.
+    pub(super) fn escalation(&self) -> u64 {
+        match &self.snapshot.task.phase {
+            Phase::Escalated(escalation) => escalation.seq,
+            Phase::Cancelling(winding) => winding.open.escalation.map_or(0, |asked| asked.seq),
+            Phase::Closed(closed) => closed.open.escalation.map_or(0, |asked| asked.seq),
+            Phase::Preparing | Phase::InReview(_) | Phase::OnHold(_) => 0,
+        }
+    }
+}
+
+/// What the trail of a task under test continues.
+pub(super) fn origin() -> Origin {
+    let id = Uuid::from_u128(7);
+    Origin { task_id: TaskId(id), partner_id: PartnerId(id), buyer_id: BuyerId(id) }
+}
+
+fn seal_rest(rows: &mut Vec<Sealed>, trail: &[Event]) {
+    for event in trail.iter().skip(rows.len()) {
+        let prev = rows.last().map_or_else(|| origin().hash(), |row| row.hash);
+        rows.push(audit::seal(&prev, origin().task_id, event, [u8::try_from(event.seq % 251).unwrap(); 32]));
+    }
+}
+
+fn action(verb: &str, rest: &[&str], escalation: u64) -> Action {
+    let first = rest.first().copied();
+    let (bare, full) = (first == Some("bare"), first == Some("full"));
+    let target = first.filter(|_| !bare && !full).map(key);
+    match verb {
+        "submit" => {
+            let summary = (!bare).then(|| text("Second draft"));
+            Action::WorkSubmitted(WorkSubmitted {
+                summary,
+                artifacts: if full { vec![artifact()] } else { Vec::new() },
+            })
+        }
+        "status" => Action::StatusUpdated(StatusUpdated { message: text("Half done"), percent: Some(50), eta: None }),
+        "approve" => Action::StageApproved(StageApproved {}),
+        "reject" => {
+            let feedback = (!bare).then(|| if full { full_feedback() } else { feedback("Not like this") });
+            Action::StageRejected(StageRejected { feedback, return_to: target })
+        }
+        "escalate" => Action::StageEscalated(StageEscalated { to: party(rest[0]), reason: text("Whose call is it?") }),
+        "resolve" => Action::EscalationResolved(resolution(rest, escalation)),
+        "hold" => Action::Held(Held { reason: text("Waiting for the logo") }),
+        "resume" => Action::Resumed(Resumed {}),
+        "cancel" => Action::CancellationRequested(CancellationRequested {
+            reason: text("No longer needed"),
+            immediate: first == Some("now"),
+        }),
+        "ack" => Action::CancellationAcknowledged(acknowledgement(first.unwrap_or("discarded"))),
+        _ => panic!("no such verb: {verb}"),
+    }
+}
+
+fn resolution(rest: &[&str], escalation: u64) -> EscalationResolved {
+    let (kind, argument) = (rest[0], rest.get(1).copied());
+    let mut resolved = EscalationResolved {
+        escalation,
+        resolution: serde_json::from_value::<Resolution>(json!(kind)).unwrap(),
+        feedback: None,
+        return_to: None,
+        advice: None,
+        to: None,
+    };
+    match (kind, argument) {
+        (_, Some("bare")) => {}
+        (_, Some("mixed")) => {
+            (resolved.feedback, resolved.to) = (Some(feedback("Not mine to give")), Some(Party::Platform));
+            resolved.advice = Some(text("Nor this"));
+        }
+        ("reject", target) => {
+            (resolved.feedback, resolved.return_to) = (Some(feedback("Start again")), target.map(key));
+        }
+        ("redirect", Some(to)) => resolved.to = Some(party(to)),
+        ("return", _) => resolved.advice = Some(text("Trust your own eyes")),
+        _ => {}
+    }
+    resolved
+}
+
+fn acknowledgement(what: &str) -> CancellationAcknowledged {
+    let salvaged = what != "discarded";
+    CancellationAcknowledged {
+        in_flight: if salvaged { InFlight::Salvaged } else { InFlight::Discarded },
+        notes: None,
+        artifacts: if what == "salvaged" { vec![artifact()] } else { Vec::new() },
+    }
+}
+
+fn artifact() -> Artifact {
+    serde_json::from_value(json!({
+        "name": "draft.pdf", "sha256": "a".repeat(64), "url": "https://example.org/draft.pdf", "media_type": "application/pdf", "size": 4096,
+    }))
+    .unwrap()
+}
+
+fn full_feedback() -> Feedback {
+    serde_json::from_value(json!({
+        "summary": "Clause 4 promises a refund we do not give.",
+        "items": [{"severity": "blocking", "anchor": "draft.pdf#page=3", "text": "Remove the last sentence."}, {"text": "Typo."}],
+        "share_with_buyer": true,
+    }))
+    .unwrap()
+}
+
+/// The example of the contract: three stages, two of the partner's and the buyer's sign-off.
+pub(super) fn brand() -> Value {
+    serde_json::from_str(crate::domain::workflow::EXAMPLE).unwrap()
+}

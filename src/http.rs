@@ -1,0 +1,298 @@
+//! The door for HTTP: parse, one call into `app`, view. No rules, no SQL.
+//!
+//! [`Surface`] puts it together; [`routes`] is the one list from which both the router and the contract are made.
+
+use std::ops::Deref;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::FromRef;
+use axum::http::{HeaderName, HeaderValue, Method, header};
+use axum::routing::get;
+use tower::layer::{Layer as _, layer_fn};
+use tower_http::cors::CorsLayer;
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
+use utoipa_axum::routes;
+
+use crate::app::App;
+
+pub use self::serve::service::Surface;
+
+pub mod auth;
+pub mod input;
+pub mod openapi;
+pub mod problem;
+pub mod routes;
+pub mod serve;
+
+/// The workflow of the demo, and the contract's example.
+const DEMO_WORKFLOW: &str = crate::domain::workflow::EXAMPLE;
+
+/// What the HTTP surface needs to know that the use cases need not. Holds secrets: not to be logged.
+#[derive(Clone, Default)]
+pub struct Settings {
+    /// The platform's keys, several valid at a time.
+    pub platform_keys: Vec<String>,
+    /// How buyers' tokens are checked.
+    pub buyers: crate::http::auth::jwt::Settings,
+    /// Browser origins that may call, such as `https://aitasker.example`.
+    pub cors_origins: Vec<String>,
+    /// How long a request may take.
+    pub limits: crate::http::serve::middleware::Limits,
+    /// How many bytes of bodies may be under way.
+    pub body_memory: crate::http::input::body::budget::Size,
+}
+
+/// Why the HTTP surface cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The configured credentials.
+    #[error(transparent)]
+    Auth(#[from] auth::Error),
+    /// A configured origin.
+    #[error("STAGEGATE_CORS_ORIGINS: `{0}` is not an origin such as https://aitasker.example")]
+    Origin(String),
+}
+
+/// Settings that were found usable. Made before anything else is started, so that a mistake is the first thing that is said.
+#[derive(Debug)]
+pub struct Checked {
+    auth: auth::Auth,
+    origins: Vec<HeaderValue>,
+    limits: crate::http::serve::middleware::Limits,
+    body_memory: crate::http::input::body::budget::Size,
+}
+
+impl Settings {
+    /// Checks the settings; reads the keys for buyers' tokens.
+    ///
+    /// # Errors
+    ///
+    /// When one of them cannot be used; names it.
+    pub async fn check(self) -> Result<Checked, Error> {
+        let auth = auth::Auth::new(&self.platform_keys, self.buyers).await?;
+        let origins = self.cors_origins.iter().map(|origin| parse_origin(origin)).collect::<Result<_, _>>()?;
+        Ok(Checked { auth, origins, limits: self.limits, body_memory: self.body_memory })
+    }
+}
+
+impl Checked {
+    /// Accepts a trial's credentials beside the configured ones: the buyers' secret only where no other check of buyers' tokens is configured.
+    ///
+    /// # Errors
+    ///
+    /// When the platform's key has not the form of one.
+    pub fn admit(&mut self, platform_key: &str, buyer_secret: &str) -> Result<(), Error> {
+        Ok(self.auth.admit(platform_key, buyer_secret)?)
+    }
+}
+
+/// What handlers share. Cheap to clone, as it is for every request.
+#[derive(Clone, Debug)]
+pub struct AppState(Arc<Shared>);
+
+/// What is in an [`AppState`].
+#[derive(Debug)]
+pub struct Shared {
+    /// The use cases.
+    pub app: Arc<App>,
+    /// The check of credentials.
+    pub auth: auth::Auth,
+    /// What `/metrics` shows.
+    pub metrics: Arc<crate::http::serve::metrics::Metrics>,
+    contract: openapi::Contract,
+    observer: Arc<crate::http::serve::middleware::Observer>,
+    origins: Vec<HeaderValue>,
+    limits: crate::http::serve::middleware::Limits,
+    bodies: crate::http::input::body::budget::Budget,
+}
+
+impl Deref for AppState {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}
+
+impl AppState {
+    /// Checks the settings; reads the keys for buyers' tokens.
+    pub async fn new(app: Arc<App>, settings: Settings) -> Result<Self, Error> {
+        Ok(Self::of(app, settings.check().await?))
+    }
+
+    /// For settings that were checked.
+    pub fn of(app: Arc<App>, Checked { auth, origins, limits, body_memory }: Checked) -> Self {
+        let document = openapi::document();
+        let metrics = Arc::<crate::http::serve::metrics::Metrics>::default();
+        // On a listener of its own, so not in the contract.
+        let scrape = (Method::GET, crate::http::serve::metrics::PATH.to_owned(), "metrics".to_owned());
+        let operations = openapi::operations(&document).chain([scrape]);
+        let observer = Arc::new(crate::http::serve::middleware::Observer::new(operations, &metrics));
+        let contract = openapi::Contract::of(&document);
+        let bodies = crate::http::input::body::budget::Budget::new(body_memory.0);
+        metrics.register_bodies(bodies.bytes());
+        Self(Arc::new(Shared { app, auth, metrics, contract, observer, origins, limits, bodies }))
+    }
+}
+
+impl FromRef<AppState> for Arc<App> {
+    fn from_ref(state: &AppState) -> Self {
+        Arc::clone(&state.app)
+    }
+}
+
+/// Every operation of the contract: handlers are added here and nowhere else.
+fn routes() -> OpenApiRouter<AppState> {
+    let api = Api::default()
+        .routes(routes!(crate::http::routes::partners::create_partner, crate::http::routes::partners::list_partners))
+        .routes(routes!(crate::http::routes::partners::get_partner))
+        .routes(routes!(
+            crate::http::routes::partners::create_partner_key,
+            crate::http::routes::partners::list_partner_keys
+        ))
+        .routes(routes!(crate::http::routes::partners::revoke_partner_key))
+        .routes(routes!(crate::http::routes::partner_trail::get_partner_audit))
+        .routes(routes!(crate::http::routes::partner_trail::get_partner_audit_proof))
+        .routes(routes!(crate::http::routes::erasures::request_erasure, crate::http::routes::erasures::list_erasures))
+        .routes(routes!(crate::http::routes::erasures::get_erasure))
+        .routes(routes!(crate::http::routes::workflows::list_workflows))
+        .routes(routes!(
+            crate::http::routes::workflows::register_workflow,
+            crate::http::routes::workflows::get_workflow,
+            crate::http::routes::workflows::retire_workflow
+        ))
+        .routes(routes!(crate::http::routes::workflows::get_workflow_version))
+        .routes(routes!(crate::http::routes::workflows::get_workflow_diagram))
+        .routes(routes!(crate::http::routes::simulations::simulate_workflow))
+        .routes(routes!(crate::http::routes::tasks::open_task, crate::http::routes::tasks::list_tasks))
+        .routes(routes!(crate::http::routes::tasks::get_task))
+        .routes(routes!(crate::http::routes::events::post_event))
+        .routes(routes!(crate::http::routes::statuses::get_task_status))
+        .routes(routes!(crate::http::routes::streams::stream_task_status))
+        .routes(routes!(crate::http::routes::statuses::list_statuses))
+        .routes(routes!(crate::http::routes::inbox::list_reviews))
+        .routes(routes!(crate::http::routes::feed::list_events))
+        .routes(routes!(crate::http::routes::webhooks::list_webhooks))
+        .routes(routes!(
+            crate::http::routes::webhooks::set_webhook,
+            crate::http::routes::webhooks::get_webhook,
+            crate::http::routes::webhooks::remove_webhook
+        ))
+        .routes(routes!(crate::http::routes::webhooks::rotate_webhook_secret))
+        .routes(routes!(crate::http::routes::webhooks::activate_webhook_secret))
+        .routes(routes!(crate::http::routes::deliveries::list_webhook_deliveries))
+        .routes(routes!(crate::http::routes::deliveries::redeliver))
+        .routes(routes!(crate::http::routes::deliveries::redeliver_since))
+        .routes(routes!(crate::http::routes::deliveries::test_webhook))
+        .routes(routes!(crate::http::routes::audit::get_task_audit))
+        .routes(routes!(crate::http::routes::audit::get_task_audit_proof))
+        .routes(routes!(crate::http::routes::transparency_log::get_task_inclusion))
+        .routes(routes!(crate::http::routes::transparency_log::get_partner_inclusion))
+        .routes(routes!(crate::http::routes::export::export_tasks))
+        .routes(routes!(crate::http::routes::transparency_log::get_task_receipt))
+        .routes(routes!(crate::http::routes::transparency_log::get_checkpoint))
+        .routes(routes!(crate::http::routes::transparency_log::get_log_consistency));
+    OpenApiRouter::with_openapi(openapi::base())
+        .merge(api.0)
+        .routes(routes!(crate::http::routes::transparency_log::get_audit_key))
+        .routes(routes!(crate::http::routes::health::health))
+        .routes(routes!(crate::http::routes::health::ready))
+        .routes(routes!(openapi::openapi_yaml))
+        .routes(routes!(openapi::openapi_json))
+}
+
+/// Every operation behind axum's router.
+fn router(state: AppState) -> Router {
+    let (router, _) = routes().split_for_parts();
+    dress(router.merge(crate::http::routes::docs::router()), state)
+}
+
+/// What operators read, for a listener that callers do not reach: metrics, and what is also public, liveness and readiness.
+pub fn operator_router(state: AppState) -> Router {
+    let routes = Router::new()
+        .route(crate::http::serve::metrics::PATH, get(crate::http::serve::metrics::metrics))
+        .route("/health", get(crate::http::routes::health::health))
+        .route("/ready", get(crate::http::routes::health::ready));
+    dress(routes, state)
+}
+
+/// Routes below `/api/v1`. `OpenApiRouter::nest` does the same at a price: it takes the path of every request apart and writes it anew.
+#[derive(Default)]
+struct Api(OpenApiRouter<AppState>);
+
+impl Api {
+    fn routes(self, (schemas, mut paths, methods): UtoipaMethodRouter<AppState>) -> Self {
+        paths.paths = paths.paths.into_iter().map(|(path, item)| (format!("/api/v1{path}"), item)).collect();
+        Self(self.0.routes((schemas, paths, methods)))
+    }
+}
+
+/// Puts on what every route has.
+fn dress(router: Router<AppState>, state: AppState) -> Router {
+    let (limits, observer, cors) = (state.limits, Arc::clone(&state.observer), cors(&state.origins));
+    // One layer of axum's: each is a box in the next, and all are cloned for every request.
+    let around = layer_fn(move |route| {
+        crate::http::serve::middleware::observe(
+            Arc::clone(&observer),
+            None,
+            cors.layer(crate::http::serve::middleware::guard(limits, route)),
+        )
+    });
+    router
+        .fallback(crate::http::serve::middleware::not_found)
+        .method_not_allowed_fallback(crate::http::serve::middleware::method_not_allowed)
+        .layer(around)
+        .with_state(state)
+}
+
+fn parse_origin(origin: &str) -> Result<HeaderValue, Error> {
+    let invalid = || Error::Origin(origin.to_owned());
+    let host = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://")).ok_or_else(invalid)?;
+    if host.is_empty() || host.contains(['/', '*', '@', ' ']) {
+        return Err(invalid());
+    }
+    HeaderValue::from_str(origin).map_err(|_| invalid())
+}
+
+/// Request headers that pages of other origins may send: all that the contract names.
+const ALLOWED_HEADERS: [HeaderName; 8] = [
+    header::AUTHORIZATION,
+    header::CONTENT_TYPE,
+    header::IF_MATCH,
+    header::IF_NONE_MATCH,
+    HeaderName::from_static("idempotency-key"),
+    HeaderName::from_static("last-event-id"),
+    HeaderName::from_static("x-aitasker-key"),
+    crate::http::serve::middleware::REQUEST_ID_HEADER,
+];
+
+/// Response headers that pages of other origins may read: all that the contract names.
+const EXPOSED_HEADERS: [HeaderName; 7] = [
+    header::ALLOW,
+    header::ETAG,
+    header::LOCATION,
+    header::RETRY_AFTER,
+    header::WWW_AUTHENTICATE,
+    HeaderName::from_static("idempotent-replayed"),
+    crate::http::serve::middleware::REQUEST_ID_HEADER,
+];
+
+/// With no origins configured no answer has a CORS header, so browsers let no other page read it. Credentials are sent
+/// in a header that scripts set, never in cookies, so `Access-Control-Allow-Credentials` is not needed.
+fn cors(origins: &[HeaderValue]) -> tower::util::Either<CorsLayer, tower::layer::util::Identity> {
+    if origins.is_empty() {
+        return tower::util::Either::Right(tower::layer::util::Identity::new());
+    }
+    let layer = CorsLayer::new()
+        .allow_origin(origins.to_vec())
+        .allow_methods([Method::GET, Method::POST, Method::PUT, Method::DELETE])
+        .allow_headers(ALLOWED_HEADERS)
+        .expose_headers(EXPOSED_HEADERS)
+        .max_age(Duration::from_hours(1));
+    tower::util::Either::Left(layer)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,7 @@
+//! What a request says: its body, parameters, pages, conditions and media types.
+
+pub mod body;
+pub(in crate::http) mod etag;
+pub mod extract;
+pub(in crate::http) mod media;
+pub mod page;

@@ -1,0 +1,154 @@
+//! Lists in pages: a page continues after the last row of the one before (keyset), so new rows never shift it.
+
+use std::borrow::Cow;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer, Serialize};
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
+use utoipa::{PartialSchema, ToSchema};
+
+use crate::app::audit::trail::Bounded;
+
+/// A page of a list.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+pub struct Page<T> {
+    /// The rows.
+    pub items: Vec<T>,
+    /// Give it as `cursor` to get the next page; null on the last one. Opaque.
+    #[schema(required = true)]
+    pub next: Option<String>,
+}
+
+impl<T> Page<T> {
+    /// The page of `rows`, which were read with [`Limit::and_one_more`]; `key` is what the list is ordered by.
+    pub fn new<R, K: Serialize>(mut rows: Vec<R>, limit: Limit, key: impl Fn(&R) -> K, view: impl Fn(R) -> T) -> Self {
+        let more = rows.len() > limit.rows();
+        rows.truncate(limit.rows());
+        let next = rows.last().filter(|_| more).map(|last| Cursor(key(last)).encode());
+        Self { items: rows.into_iter().map(view).collect(), next }
+    }
+
+    /// The page of rows that were bounded by bytes as well; `key` is what the list is ordered by.
+    pub fn of<K: Serialize>(Bounded { rows, more }: Bounded<T>, key: impl Fn(&T) -> K) -> Self {
+        let next = rows.last().filter(|_| more).map(|last| Cursor(key(last)).encode());
+        Self { items: rows, next }
+    }
+}
+
+/// How many rows a page has at most: 1 to 100, by default 50.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "u32")]
+pub struct Limit(u32);
+
+impl Limit {
+    const MAX: u32 = 100;
+
+    /// Bounded of a page.
+    pub fn rows(self) -> usize {
+        self.0 as usize
+    }
+
+    /// As many as a page can have.
+    pub fn max() -> Self {
+        Self(Self::MAX)
+    }
+
+    /// The same as the number that the use cases take.
+    pub fn most(self) -> u32 {
+        self.0
+    }
+
+    /// How many to read: one more than the page has says whether there is a next page.
+    pub fn and_one_more(self) -> u32 {
+        self.0 + 1
+    }
+}
+
+impl Default for Limit {
+    fn default() -> Self {
+        Self(50)
+    }
+}
+
+impl TryFrom<u32> for Limit {
+    type Error = String;
+
+    fn try_from(rows: u32) -> Result<Self, String> {
+        if (1..=Self::MAX).contains(&rows) { Ok(Self(rows)) } else { Err(format!("must be from 1 to {}", Self::MAX)) }
+    }
+}
+
+impl PartialSchema for Limit {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new()
+            .schema_type(Type::Integer)
+            .minimum(Some(1))
+            .maximum(Some(Self::MAX))
+            .default(Some(serde_json::json!(50)))
+            .description(Some("How many rows the page has at most."))
+            .into()
+    }
+}
+
+impl ToSchema for Limit {
+    fn name() -> Cow<'static, str> {
+        Cow::Borrowed("Limit")
+    }
+}
+
+/// Where a page starts: after the row with this key. Opaque to callers: base64url of its JSON.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cursor<K>(pub K);
+
+impl<K: Serialize> Cursor<K> {
+    /// As callers see it.
+    ///
+    /// # Panics
+    ///
+    /// When the key cannot be written as JSON, which ids, numbers and times always can.
+    pub fn encode(&self) -> String {
+        URL_SAFE_NO_PAD.encode(serde_json::to_vec(&self.0).expect("keys are ids, numbers and times"))
+    }
+}
+
+impl<'de, K: DeserializeOwned> Deserialize<'de> for Cursor<K> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let invalid = || serde::de::Error::custom("must be the `next` of an earlier page of the same list");
+        let text = String::deserialize(deserializer)?;
+        let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| invalid())?;
+        serde_json::from_slice(&bytes).map(Self).map_err(|_| invalid())
+    }
+}
+
+impl<K> PartialSchema for Cursor<K> {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new()
+            .schema_type(Type::String)
+            .description(Some("The `next` of an earlier page of the same list; without it the first page."))
+            .into()
+    }
+}
+
+impl<K> ToSchema for Cursor<K> {
+    fn name() -> Cow<'static, str> {
+        Cow::Borrowed("Cursor")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_ends_where_the_next_begins() {
+        let page = Page::new(vec![1, 2, 3], Limit(2), |row| *row, |row| row * 10);
+        assert_eq!(page.items, [10, 20]);
+        let next = serde_json::json!(page.next.unwrap());
+        assert_eq!(serde_json::from_value::<Cursor<i32>>(next).unwrap(), Cursor(2));
+        assert_eq!(Page::new(vec![1, 2], Limit(2), |row| *row, |row| row).next, None);
+        assert!(serde_json::from_value::<Cursor<i32>>(serde_json::json!("garbage!")).is_err());
+    }
+}

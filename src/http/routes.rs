@@ -1,0 +1,21 @@
+//! One file per resource: parse, one call into `app`, view.
+
+pub mod audit;
+pub(in crate::http) mod command_body;
+pub mod deliveries;
+pub(in crate::http) mod docs;
+pub mod erasures;
+pub mod events;
+pub mod export;
+pub mod feed;
+pub mod health;
+pub mod inbox;
+pub mod partner_trail;
+pub mod partners;
+pub mod simulations;
+pub mod statuses;
+pub mod streams;
+pub mod tasks;
+pub mod transparency_log;
+pub mod webhooks;
+pub mod workflows;

@@ -1,0 +1,149 @@
+//! The one write: a command to a task.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+use crate::app::tasks::commands::{Answer, View};
+use crate::app::{self, Caller};
+use crate::domain::audit::EntryView;
+use crate::domain::task::forecast::StatusView;
+use crate::domain::task::view::TaskView;
+use crate::domain::values::id::CommandId;
+use crate::http::AppState;
+use crate::http::input::body::RawBody;
+use crate::http::input::etag;
+use crate::http::input::extract::{Path, Query};
+use crate::http::problem::{FieldError, Problem};
+
+use super::command_body;
+use super::tasks::TaskPath;
+
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
+
+/// How to carry out a command.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct EventQuery {
+    /// Answer with what would happen, but write nothing. Default `false`.
+    #[serde(default)]
+    dry_run: bool,
+    /// Add a signed receipt of `event` to the answer. A dry run records nothing, so it has none, whatever is asked here. Default `false`.
+    #[serde(default)]
+    receipt: bool,
+}
+
+/// What a command did.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct EventAnswer {
+    /// The entry of the trail that carries the command's id.
+    event: EntryView,
+    /// All entries of the transition, in order; `event` is the first.
+    events: Vec<EntryView>,
+    /// The task afterwards: in full for partner and platform, the status for a buyer.
+    task: TaskOrStatus,
+    /// With `?receipt=true`: the receipt of `event`, as `GET /tasks/{id}/audit/{seq}/receipt` gives it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    receipt: Option<String>,
+}
+
+/// A task as the caller's party sees it.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(untagged)]
+pub enum TaskOrStatus {
+    /// Partner and platform.
+    Task(Box<TaskView>),
+    /// Buyer.
+    Status(Box<StatusView>),
+}
+
+/// Send a command to a task
+///
+/// The one write. The command's `id` makes it safe to send again: the same id and body from the same party is answered with `200`,
+/// the first answer and `Idempotent-Replayed: true`, whatever has happened since. A refusal leaves nothing behind, but for a decision
+/// that comes after the task began to end: it is kept, and the refusal's `recorded.seq` names its row.
+#[utoipa::path(post, path = "/tasks/{id}/events", tag = "tasks", security(("partnerKey" = []), ("platformKey" = []), ("buyerToken" = [])),
+    params(TaskPath, EventQuery,
+        ("Idempotency-Key" = Option<Uuid>, Header, description = "Another way to send the command's `id`."),
+        ("If-Match" = Option<String>, Header, description = "The `ETag` of the caller's view (the task, or for a buyer the status): the command is refused if the view has changed.")),
+    request_body(content = command_body::EventCommand, examples(
+        ("submit" = (summary = "Hand in work", value = json!(command_body::example("work_submitted")))),
+        ("approve" = (summary = "Approve", value = json!(command_body::example("stage_approved")))),
+        ("reject" = (summary = "Reject with feedback", value = json!(command_body::example("stage_rejected")))),
+        ("escalate" = (summary = "Ask the buyer to make a call", value = json!(command_body::example("stage_escalated")))),
+        ("resolve" = (summary = "Make the call", value = json!(command_body::example("escalation_resolved")))),
+        ("cancel" = (summary = "Cancel", value = json!(command_body::example("cancellation_requested")))),
+    )),
+    responses(
+        (status = 200, description = "The command was carried out before (`Idempotent-Replayed: true`), or this was a dry run.", body = EventAnswer,
+            headers(("ETag" = String, description = "The version of the caller's view afterwards, in quotes."), ("Idempotent-Replayed" = Option<String>, description = "`true` where nothing was done now."))),
+        (status = 201, description = "Carried out.", body = EventAnswer, headers(("ETag" = String, description = "The version of the caller's view afterwards, in quotes."))),
+        (status = 403, description = ""),
+        (status = 409, description = ""),
+        (status = 412, description = ""),
+    ))]
+#[expect(clippy::too_many_arguments, reason = "one extractor per part of the request")]
+pub async fn post_event(
+    caller: Caller,
+    Path(path): Path<TaskPath>,
+    Query(query): Query<EventQuery>,
+    State(state): State<AppState>,
+    headers: HeaderMap,
+    body: RawBody,
+) -> Result<Response, Problem> {
+    let target = app::tasks::commands::find_target(&state.app, &caller, path.id).await?;
+    let (key, if_match) = (idempotency_key(&headers)?, etag::if_match(&headers)?);
+    let request = command_body::parse(body.object_and_text()?, &caller, key, state.app.clock().now())?;
+    let request = app::tasks::commands::Request { if_match, dry_run: query.dry_run, ..request };
+    let with_receipt = query.receipt && !query.dry_run;
+    if with_receipt {
+        // Before the command: a refusal must leave nothing behind.
+        app::audit::transparency_log::require_key(&state.app)?;
+    }
+    let answer = app::tasks::commands::post_event(&state.app, &caller, target, request).await?;
+    let receipt = match answer.events.first().filter(|_| with_receipt) {
+        Some(event) => Some(app::audit::receipts::get_task_receipt(&state.app, &caller, path.id, event.seq).await?),
+        None => None,
+    };
+    respond(answer, receipt, query.dry_run)
+}
+
+fn respond(answer: Answer, receipt: Option<String>, dry_run: bool) -> Result<Response, Problem> {
+    let tag = etag::tag(answer.view.version());
+    let event = answer.events.first().cloned().ok_or_else(|| Problem::internal("a transition without an event"))?;
+    let task = match answer.view {
+        View::Task(task) => TaskOrStatus::Task(task),
+        View::Status(status) => TaskOrStatus::Status(status),
+    };
+    let done = EventAnswer { event, events: answer.events, task, receipt };
+    let replayed = [(REPLAYED, HeaderValue::from_static("true"))];
+    Ok(match (answer.replayed, dry_run) {
+        (true, _) => (StatusCode::OK, [(header::ETAG, tag)], replayed, Json(done)).into_response(),
+        // Nothing was written, so there is no such version to tag.
+        (false, true) => (StatusCode::OK, Json(done)).into_response(),
+        (false, false) => (StatusCode::CREATED, [(header::ETAG, tag)], Json(done)).into_response(),
+    })
+}
+
+fn idempotency_key(headers: &HeaderMap) -> Result<Option<CommandId>, Problem> {
+    let mut values = headers.get_all(IDEMPOTENCY_KEY).into_iter();
+    let invalid = || {
+        let error = FieldError::new("/header/Idempotency-Key", "invalid_value", "must be one UUID");
+        Problem::invalid_parameter(error)
+    };
+    match (values.next(), values.next()) {
+        (None, _) => Ok(None),
+        (Some(value), None) => {
+            // The IETF draft writes the key as a quoted string; most clients send it bare.
+            let text = value.to_str().map_err(|_| invalid())?.trim().trim_matches('"');
+            Uuid::parse_str(text).map(|id| Some(CommandId(id))).map_err(|_| invalid())
+        }
+        (Some(_), Some(_)) => Err(invalid()),
+    }
+}

@@ -1,0 +1,239 @@
+//! Partners and their keys: open to the platform only.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{HeaderName, StatusCode, header};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::app::partners;
+use crate::domain::values::id::{KeyId, PartnerId};
+use crate::domain::values::identity::from_outside;
+use crate::domain::values::text::Name;
+use crate::domain::values::time::Time;
+use crate::http::AppState;
+use crate::http::auth::PlatformOnly;
+use crate::http::input::body::{RawBody, SMALL};
+use crate::http::input::extract::{NoParameters, Path, Query};
+use crate::http::input::page::{Cursor, Limit, Page};
+use crate::http::problem::Problem;
+
+/// A partner to add.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewPartner {
+    /// What people call the partner. Need not be unique.
+    #[schema(example = "Northwind Agents")]
+    name: Name,
+}
+
+from_outside! { NewPartner { name } }
+
+/// A partner: an agent developer whose work is reviewed.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Partner {
+    /// Its id.
+    id: PartnerId,
+    /// What people call the partner.
+    #[schema(example = "Northwind Agents")]
+    name: Name,
+    /// When it was added.
+    created_at: Time,
+}
+
+/// A partner's key, as far as it can be shown again.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct PartnerKey {
+    /// Names the key: in the trail as `credential_id`, and to revoke it.
+    id: KeyId,
+    /// The key's first characters.
+    #[schema(example = "ait_7Gq2")]
+    hint: String,
+    /// When it was made.
+    created_at: Time,
+    /// When it was revoked; null while it is valid.
+    #[schema(required = true)]
+    revoked_at: Option<Time>,
+}
+
+/// A new key.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct NewPartnerKey {
+    /// Names the key: in the trail as `credential_id`, and to revoke it.
+    id: KeyId,
+    /// The key. It is shown this once and stored only as a hash.
+    #[schema(pattern = "^ait_[0-9A-Za-z]{49}$")]
+    key: String,
+    /// The key's first characters, to tell it from others later.
+    #[schema(example = "ait_7Gq2")]
+    hint: String,
+    /// When it was made.
+    created_at: Time,
+}
+
+/// The partner in the path.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub struct PartnerPath {
+    /// The partner's id.
+    pub(in crate::http) id: PartnerId,
+}
+
+/// The key in the path.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub struct KeyPath {
+    /// The partner's id.
+    id: PartnerId,
+    /// The key's id.
+    key_id: KeyId,
+}
+
+/// Which page of the partners.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct PartnersQuery {
+    /// How many rows the page has at most.
+    #[param(inline)]
+    #[serde(default)]
+    limit: Limit,
+    /// The `next` of an earlier page; without it the first page.
+    #[param(value_type = Option<String>)]
+    cursor: Option<Cursor<PartnerId>>,
+}
+
+/// Which page of the keys.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct KeysQuery {
+    /// How many rows the page has at most.
+    #[param(inline)]
+    #[serde(default)]
+    limit: Limit,
+    /// The `next` of an earlier page; without it the first page.
+    #[param(value_type = Option<String>)]
+    cursor: Option<Cursor<KeyId>>,
+}
+
+/// A 201 with its `Location`.
+type Created<T> = (StatusCode, [(HeaderName, String); 1], Json<T>);
+
+/// Add a partner
+///
+/// A partner can do nothing until it has a key.
+#[utoipa::path(post, path = "/partners", tag = "partners", security(("platformKey" = [])), request_body = NewPartner, responses(
+    (status = 201, description = "Added.", body = Partner, headers(("Location" = String, description = "The partner's path."))),
+))]
+pub async fn create_partner(
+    PlatformOnly(caller): PlatformOnly,
+    Query(NoParameters {}): Query<NoParameters>,
+    State(state): State<AppState>,
+    body: RawBody<SMALL>,
+) -> Result<Created<Partner>, Problem> {
+    let NewPartner { name } = body.parse()?;
+    let partner = partners::create_partner(&state.app, &caller, name).await?;
+    let location = format!("/api/v1/partners/{}", partner.id);
+    Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(partner.into())))
+}
+
+/// List the partners
+///
+/// Oldest first.
+#[utoipa::path(get, path = "/partners", tag = "partners", security(("platformKey" = [])), params(PartnersQuery), responses(
+    (status = 200, description = "A page of partners.", body = Page<Partner>),
+))]
+pub async fn list_partners(
+    _caller: PlatformOnly,
+    Query(query): Query<PartnersQuery>,
+    State(state): State<AppState>,
+) -> Result<Json<Page<Partner>>, Problem> {
+    let after = query.cursor.map(|cursor| cursor.0);
+    let rows = partners::list_partners(&state.app, after, query.limit.and_one_more()).await?;
+    Ok(Json(Page::new(rows, query.limit, |row| row.id, Partner::from)))
+}
+
+/// Read a partner
+#[utoipa::path(get, path = "/partners/{id}", tag = "partners", security(("platformKey" = [])), params(PartnerPath), responses(
+    (status = 200, description = "The partner.", body = Partner),
+))]
+pub async fn get_partner(
+    _caller: PlatformOnly,
+    Path(path): Path<PartnerPath>,
+    Query(NoParameters {}): Query<NoParameters>,
+    State(state): State<AppState>,
+) -> Result<Json<Partner>, Problem> {
+    Ok(Json(partners::get_partner(&state.app, path.id).await?.into()))
+}
+
+/// Make a key for a partner
+///
+/// Several keys may be valid at a time, so that one can be replaced without a gap: make the new one, deploy it, revoke
+/// the old one. At most 20 are valid at a time, and a partner gets at most 1,000 in all. The key is in this answer
+/// only. Takes no body.
+#[utoipa::path(post, path = "/partners/{id}/keys", tag = "partners", security(("platformKey" = [])), params(PartnerPath), responses(
+    (status = 201, description = "Made. The key is shown this once.", body = NewPartnerKey),
+    (status = 409, description = ""),
+))]
+pub async fn create_partner_key(
+    PlatformOnly(caller): PlatformOnly,
+    Path(path): Path<PartnerPath>,
+    Query(NoParameters {}): Query<NoParameters>,
+    State(state): State<AppState>,
+) -> Result<(StatusCode, Json<NewPartnerKey>), Problem> {
+    let made = partners::create_partner_key(&state.app, &caller, path.id).await?;
+    let key = NewPartnerKey {
+        id: made.record.id,
+        key: made.secret.reveal().to_owned(),
+        hint: made.record.hint,
+        created_at: made.record.created_at,
+    };
+    Ok((StatusCode::CREATED, Json(key)))
+}
+
+/// List a partner's keys
+///
+/// Oldest first, revoked ones too.
+#[utoipa::path(get, path = "/partners/{id}/keys", tag = "partners", security(("platformKey" = [])), params(PartnerPath, KeysQuery), responses(
+    (status = 200, description = "A page of keys.", body = Page<PartnerKey>),
+))]
+pub async fn list_partner_keys(
+    _caller: PlatformOnly,
+    Path(path): Path<PartnerPath>,
+    Query(query): Query<KeysQuery>,
+    State(state): State<AppState>,
+) -> Result<Json<Page<PartnerKey>>, Problem> {
+    let after = query.cursor.map(|cursor| cursor.0);
+    let rows = partners::list_partner_keys(&state.app, path.id, after, query.limit.and_one_more()).await?;
+    Ok(Json(Page::new(rows, query.limit, |row| row.id, PartnerKey::from)))
+}
+
+/// Revoke a partner's key
+///
+/// The key stops working at once on the replica that answers and within 5 seconds on the others. Revoking it again
+/// changes nothing.
+#[utoipa::path(delete, path = "/partners/{id}/keys/{key_id}", tag = "partners", security(("platformKey" = [])), params(KeyPath), responses(
+    (status = 204, description = "Revoked, now or before."),
+))]
+pub async fn revoke_partner_key(
+    PlatformOnly(caller): PlatformOnly,
+    Path(path): Path<KeyPath>,
+    Query(NoParameters {}): Query<NoParameters>,
+    State(state): State<AppState>,
+) -> Result<StatusCode, Problem> {
+    partners::revoke_partner_key(&state.app, &caller, path.id, path.key_id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+impl From<partners::Partner> for Partner {
+    fn from(partner: partners::Partner) -> Self {
+        Self { id: partner.id, name: partner.name, created_at: partner.created_at }
+    }
+}
+
+impl From<partners::Key> for PartnerKey {
+    fn from(key: partners::Key) -> Self {
+        Self { id: key.id, hint: key.hint, created_at: key.created_at, revoked_at: key.revoked_at }
+    }
+}

@@ -1,0 +1,348 @@
+//! A workflow tried out on a virtual clock; nothing is stored.
+
+use std::ops::ControlFlow;
+
+use axum::extract::State;
+use axum::http::header;
+use axum::response::{IntoResponse as _, Response};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::Schema;
+use utoipa::{PartialSchema, ToSchema};
+use uuid::Uuid;
+
+use crate::app::workflows::{self, Plan, Show};
+use crate::app::{self, Caller};
+use crate::domain::audit::{self, EntryView};
+use crate::domain::task::event::WorkflowRef;
+use crate::domain::task::forecast::{Course, Pace, StatusView};
+use crate::domain::task::simulate::{Outcome, Sent, Step, Trigger};
+use crate::domain::values::id::{BuyerId, CredentialId, PartnerId};
+use crate::domain::values::identity::{FromOutside, from_outside};
+use crate::domain::values::party::Party;
+use crate::domain::values::time::Time;
+use crate::domain::workflow::Workflow;
+use crate::http::AppState;
+use crate::http::auth::PartnerOnly;
+use crate::http::input::body::{RawBody, from_value_at};
+use crate::http::input::extract::{NoParameters, Path, Query};
+use crate::http::problem::{Code, FieldError, Problem, refused};
+
+use super::command_body;
+use super::workflows::WorkflowPath;
+
+/// The most commands of one simulation.
+const MAX_COMMANDS: usize = 500;
+/// The most bytes of steps that are answered.
+const MAX_BYTES: usize = 4 << 20;
+/// The end of simulated time, 9998-01-01T00:00:00Z: what starts before it ends, at most 366 days later, in a year of four digits.
+const END_OF_TIME: Time = Time::from_micros(253_339_228_800_000_000);
+
+/// What to try out.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Simulation {
+    /// The version to run. Default: the latest.
+    #[serde(default)]
+    #[schema(minimum = 1)]
+    version: Option<u32>,
+    /// A definition to run instead of a registered version.
+    #[serde(default)]
+    #[schema(value_type = Option<Workflow>)]
+    definition: Option<Value>,
+    /// When the task is opened, before the year 9998 as all times here. Default: now.
+    #[serde(default)]
+    opened_at: Option<Time>,
+    /// The platform's deadline for it.
+    #[serde(default)]
+    deadline_at: Option<Time>,
+    /// The commands in the order of their times, at most 500.
+    #[serde(default)]
+    #[schema(max_items = 500, value_type = Vec<SimulatedCommand>)]
+    commands: Vec<Map<String, Value>>,
+    /// Until when timers run on after the last command. Default: not beyond it.
+    #[serde(default)]
+    until: Option<Time>,
+}
+
+from_outside! { Simulation {; version, definition, opened_at, deadline_at, commands, until } }
+
+/// A command with its time and sender, as in `POST /tasks/{id}/events`.
+pub struct SimulatedCommand;
+
+/// What a simulated command says besides the command.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "a shape of the contract; the members are taken out one by one")]
+struct Sending {
+    /// When it is sent.
+    at: Time,
+    /// The party that sends it.
+    party: Party,
+}
+
+impl PartialSchema for SimulatedCommand {
+    fn schema() -> RefOr<Schema> {
+        command_body::schema_with(&Sending::schema(), "A command, when it is sent, and by which party.")
+    }
+}
+
+impl ToSchema for SimulatedCommand {
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        Sending::schemas(schemas);
+        command_body::parts(schemas);
+    }
+}
+
+/// What happened.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "a shape of the contract; the answer is written step by step")]
+pub struct SimulationResult {
+    /// Every opening, command and timer, in order.
+    steps: Vec<SimulationStep>,
+}
+
+/// What happened at one instant.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct SimulationStep {
+    /// When.
+    at: Time,
+    /// What made it happen.
+    trigger: StepTrigger,
+    /// The index of the command in the request, from 0; null for the opening and for timers.
+    #[schema(required = true)]
+    command: Option<usize>,
+    /// The entries of the trail, as the partner would see them, without hashes; of a refused command only the late decision
+    /// that is kept all the same.
+    events: Vec<EntryView>,
+    /// Why the command was refused; null if it was not.
+    #[schema(required = true)]
+    refusal: Option<StepRefusal>,
+    /// Whether the command was carried out before, with the same `id` and body: it is answered as then and has no further effect.
+    replayed: bool,
+    /// What the buyer reads afterwards; null where that is what it was after the step before, but for the time that has passed. Nothing is said
+    /// of the time that remains.
+    #[schema(required = true)]
+    status: Option<StatusView>,
+}
+
+/// What made a step happen.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum StepTrigger {
+    /// The opening of the task.
+    Opening,
+    /// A command.
+    Command,
+    /// A timer that came due.
+    Timer,
+}
+
+/// Why a command was refused.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct StepRefusal {
+    /// The problem's code, as the real command would be answered.
+    code: crate::http::problem::Code,
+    /// The same in words.
+    detail: String,
+}
+
+/// Try out a workflow
+///
+/// Runs commands with given times on a virtual clock, with every timer at its due time, exactly as the real service would; stores
+/// nothing. Stops after 10,000 steps. An answer of more than 4 MiB is refused, with the step that it came to.
+#[utoipa::path(post, path = "/workflows/{key}/simulate", tag = "workflows", security(("partnerKey" = [])), params(WorkflowPath),
+    request_body(content = Simulation, example = json!({ "opened_at": "2026-11-22T08:00:00Z", "until": "2026-12-24T08:00:00Z",
+        "commands": [{ "at": "2026-11-22T09:00:00Z", "party": "partner", "type": "work_submitted", "actor": { "id": "agent-7" }, "summary": "First draft." }] })),
+    responses((status = 200, description = "What would happen.", body = SimulationResult)))]
+pub async fn simulate_workflow(
+    PartnerOnly(partner, caller): PartnerOnly,
+    Path(path): Path<WorkflowPath>,
+    Query(NoParameters {}): Query<NoParameters>,
+    State(state): State<AppState>,
+    body: RawBody,
+) -> Result<Response, Problem> {
+    let simulation: Simulation = body.parse()?;
+    let opened_at = simulation.opened_at.unwrap_or_else(|| state.app.clock().now());
+    check_time("/opened_at", opened_at)?;
+    let commands = read_commands(simulation.commands, opened_at)?;
+    simulation.until.map_or(Ok(()), |until| check_time("/until", until))?;
+    let (workflow, version) = match simulation.definition {
+        Some(definition) if simulation.version.is_none() => (parse_definition(&definition)?, 1),
+        Some(_) => return Err(invalid("/version", "not_allowed", "goes without a definition")),
+        None => {
+            let record = workflows::get_workflow(&state.app, partner, &path.key, simulation.version).await?;
+            (record.workflow, record.version)
+        }
+    };
+    let last = commands.last().map_or(opened_at, |sent| sent.at);
+    let plan = Plan {
+        sender: command_body::sender(&Caller::Platform { credential_id: simulated() }, None),
+        workflow: WorkflowRef { key: path.key, version },
+        opened_at,
+        deadline_at: simulation.deadline_at,
+        commands,
+        until: simulation.until.map_or(last, |until| until.max(last)),
+    };
+    let into = (Report::default(), Report::add as Show<Report>);
+    let report = workflows::simulate_workflow(&state.app, &caller, (workflow, plan), into).await?;
+    Ok(([(header::CONTENT_TYPE, "application/json")], report.finish()?).into_response())
+}
+
+/// The answer while it is made, as text: what was told is not kept in any other form.
+#[derive(Debug, Default)]
+struct Report {
+    steps: Vec<u8>,
+    count: usize,
+    /// The version of the status that was told last.
+    status: Option<u64>,
+    /// The problem that ended it.
+    problem: Option<Problem>,
+}
+
+impl Report {
+    fn add(&mut self, step: Step<'_>) -> ControlFlow<()> {
+        self.steps.push(if self.count == 0 { b'[' } else { b',' });
+        self.count += 1;
+        let version = Some(step.snapshot.status.version);
+        let is_new = self.status != version;
+        self.status = version;
+        if let Err(error) = serde_json::to_writer(&mut self.steps, &SimulationStep::new(step, is_new)) {
+            self.problem = Some(Problem::internal(error));
+        } else if self.steps.len() > MAX_BYTES {
+            self.problem = Some(too_large(self.count, step));
+        }
+        if self.problem.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+
+    fn finish(self) -> Result<Vec<u8>, Problem> {
+        match self.problem {
+            Some(problem) => Err(problem),
+            None => Ok([b"{\"steps\":", &*self.steps, b"]}"].concat()),
+        }
+    }
+}
+
+fn too_large(count: usize, step: Step<'_>) -> Problem {
+    let trigger = match step.trigger {
+        Trigger::Opening => "the opening".to_owned(),
+        Trigger::Command(index) => format!("/commands/{index}"),
+        Trigger::Timer => "a timer".to_owned(),
+    };
+    let at = step.at;
+    let detail = format!(
+        "The answer reached 4 MiB at step {count} ({trigger}, at {at}). Simulate fewer commands, or until an earlier time."
+    );
+    Problem::new(Code::AnswerTooLarge, detail)
+}
+
+fn parse_definition(definition: &Value) -> Result<Workflow, Problem> {
+    let parsed = Workflow::parse(definition).map_err(|mistakes| {
+        let below = |mistake| {
+            let FieldError { pointer, code, message } = refused::mistake(mistake);
+            FieldError { pointer: format!("/definition{pointer}"), code, message }
+        };
+        Problem::invalid_body(mistakes.into_iter().map(below).collect())
+    })?;
+    Ok(parsed.workflow)
+}
+
+fn read_commands(list: Vec<Map<String, Value>>, opened_at: Time) -> Result<Vec<Sent>, Problem> {
+    if list.len() > MAX_COMMANDS {
+        return Err(invalid("/commands", "too_many", "must have at most 500 items"));
+    }
+    let mut commands: Vec<Sent> = Vec::with_capacity(list.len());
+    for (index, mut members) in list.into_iter().enumerate() {
+        let base = format!("/commands/{index}");
+        let at: Time = take(&mut members, &base, "at")?;
+        check_time(&format!("{base}/at"), at)?;
+        let party: Party = take(&mut members, &base, "party")?;
+        let earlier = commands.last().map_or(opened_at, |sent| sent.at);
+        if at < earlier {
+            return Err(invalid(
+                &format!("{base}/at"),
+                "out_of_order",
+                "must not be before the one before, or the opening",
+            ));
+        }
+        // No digest of older versions is looked for here, so the text is not needed.
+        let request = command_body::parse((members, Vec::new()), &caller(party, at), None, at)
+            .map_err(|problem| below(&base, &problem))?;
+        let digest = request.id_given.then_some(request.digest.meaning);
+        commands.push(Sent { at, command: request.command, digest });
+    }
+    Ok(commands)
+}
+
+fn check_time(place: &str, time: Time) -> Result<(), Problem> {
+    if time < END_OF_TIME { Ok(()) } else { Err(invalid(place, "out_of_range", "must be before the year 9998")) }
+}
+
+fn take<T: serde::de::DeserializeOwned + FromOutside>(
+    members: &mut Map<String, Value>,
+    base: &str,
+    name: &str,
+) -> Result<T, Problem> {
+    let place = format!("{base}/{name}");
+    let value = members.remove(name).ok_or_else(|| invalid(&place, "required", "is required"))?;
+    from_value_at(&place, value)
+}
+
+/// A command's errors with their place in the list.
+fn below(base: &str, problem: &Problem) -> Problem {
+    let moved = problem
+        .errors()
+        .iter()
+        .map(|error| FieldError { pointer: format!("{base}{}", error.pointer), ..error.clone() });
+    Problem::invalid_body(moved.collect())
+}
+
+fn invalid(pointer: &str, code: &'static str, message: &str) -> Problem {
+    Problem::invalid_body(vec![FieldError::new(pointer, code, message)])
+}
+
+/// The credentials of a play are nobody's.
+fn caller(party: Party, now: Time) -> Caller {
+    match party {
+        Party::Partner => Caller::Partner {
+            partner_id: PartnerId(Uuid::nil()),
+            key_id: crate::domain::values::id::KeyId(Uuid::nil()),
+        },
+        Party::Buyer => Caller::Buyer { buyer_id: BuyerId(Uuid::nil()), credential_id: simulated(), expires_at: now },
+        Party::Platform => Caller::Platform { credential_id: simulated() },
+    }
+}
+
+fn simulated() -> CredentialId {
+    CredentialId::parse("simulated").expect("a short word")
+}
+
+impl SimulationStep {
+    fn new(step: Step<'_>, with_status: bool) -> Self {
+        let events = step.events.iter().map(|event| audit::view(event, None, Party::Partner)).collect();
+        let refusal = match step.outcome {
+            Outcome::Done | Outcome::Replayed => None,
+            Outcome::IdReused => Some(StepRefusal::new(app::Error::EventIdReused)),
+            Outcome::Refused(refusal) => Some(StepRefusal::new(app::Error::Rejected(refusal.clone()))),
+        };
+        let replayed = *step.outcome == Outcome::Replayed;
+        let (trigger, command) = match step.trigger {
+            Trigger::Opening => (StepTrigger::Opening, None),
+            Trigger::Command(index) => (StepTrigger::Command, Some(index)),
+            Trigger::Timer => (StepTrigger::Timer, None),
+        };
+        let status = with_status.then(|| {
+            let pace = Pace::new(&Course::of(&step.snapshot.task), step.at, None);
+            StatusView { status: step.snapshot.status.clone(), pace }
+        });
+        Self { at: step.at, trigger, command, events, refusal, replayed, status }
+    }
+}
+
+impl StepRefusal {
+    fn new(error: app::Error) -> Self {
+        let problem = Problem::from(error);
+        let detail = problem.body(None).detail.into_owned();
+        Self { code: problem.code(), detail }
+    }
+}

@@ -1,0 +1,192 @@
+//! What the buyer reads: one status, or all of the caller's.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+use serde_json::value::{RawValue, to_raw_value};
+use tokio::time::timeout;
+use utoipa::{IntoParams, ToSchema};
+
+use crate::app::App;
+use crate::app::status::watch::{Woken, watch_task_status};
+use crate::app::status::{AtLeast, Status};
+use crate::app::tasks::{self, OpenedAfter};
+use crate::domain::task::forecast::StatusView;
+use crate::domain::task::unreadable::UnreadableTask;
+use crate::domain::values::id::TaskId;
+use crate::domain::values::time::Time;
+use crate::http::AppState;
+use crate::http::auth::{BuyerOnly, Holder};
+use crate::http::input::etag;
+use crate::http::input::extract::{Path, Query, parse_query};
+use crate::http::input::page::{Cursor, Limit, Page};
+use crate::http::problem::Problem;
+use crate::http::serve::middleware::Deadline;
+
+use super::tasks::TaskPath;
+
+/// Which page of the statuses.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct StatusesQuery {
+    /// How many rows the page has at most.
+    #[param(inline)]
+    #[serde(default)]
+    limit: Limit,
+    /// The `next` of an earlier page; without it the first page.
+    #[param(value_type = Option<String>)]
+    cursor: Option<Cursor<(Time, TaskId)>>,
+}
+
+/// How new a status must be, and whether to wait for a change.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct StatusQuery {
+    /// With `If-None-Match`: how many seconds to wait for another status than that one.
+    #[param(value_type = Option<u32>, maximum = 55, default = 0)]
+    #[serde(default)]
+    wait: Wait,
+    /// A version of the task or its status that the caller knows of, such as from a command's answer: it gets no older status, or `503` if there is no
+    /// such version (yet).
+    #[param(value_type = Option<u64>, default = 0)]
+    #[serde(default)]
+    min_version: u64,
+}
+
+/// Whole seconds, 0 to 55: less than the time after which balancers give up on a silent connection.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(try_from = "u32")]
+struct Wait(u32);
+
+impl TryFrom<u32> for Wait {
+    type Error = &'static str;
+
+    fn try_from(seconds: u32) -> Result<Self, Self::Error> {
+        if seconds <= 55 { Ok(Self(seconds)) } else { Err("must be 0 to 55 whole seconds") }
+    }
+}
+
+impl Wait {
+    fn time(self) -> Duration {
+        Duration::from_secs(self.0.into())
+    }
+}
+
+/// Read a task's status
+///
+/// What the buyer reads. Its `version` and `ETag` change only when something in it does; poll with `If-None-Match`. `stage_seconds` and
+/// `remaining_seconds` are as of the answer and change neither.
+///
+/// What other replicas have just written may be missing for less than a second; what this one has written never is, nor is anything older answered than
+/// the newest version in `If-None-Match` (if there is such a version) or `min_version`.
+///
+/// With `wait` and `If-None-Match` the answer is held until there is another status: `200` as soon as there is one, else `304` when the time is
+/// up; at once when the task is over, as its status never changes again; and earlier when the service is about to stop. A credential that
+/// expires meanwhile is `401`. As many as may wait at a time: `503`.
+#[utoipa::path(get, path = "/tasks/{id}/status", tag = "status", security(("partnerKey" = []), ("platformKey" = []), ("buyerToken" = [])), params(TaskPath, StatusQuery,
+    ("If-None-Match" = Option<String>, Header, description = "The `ETag` of the answer that the caller has.")), responses(
+    (status = 200, description = "The status.", body = StatusView, headers(("ETag" = String, description = "The status' version in quotes."))),
+    (status = 304, description = "It has not changed."),
+))]
+pub async fn get_task_status(
+    (holder, deadline): (Holder, Deadline),
+    Path(path): Path<TaskPath>,
+    Query(query): Query<StatusQuery>,
+    State(state): State<AppState>,
+    known: etag::IfNoneMatch,
+) -> Result<Response, Problem> {
+    respond(&state.app, (holder, deadline), path.id, (query, known)).await
+}
+
+/// The same past the router (see [`crate::http::Surface`]).
+pub(in crate::http) async fn poll(
+    state: &AppState,
+    deadline: Deadline,
+    id: TaskId,
+    parts: Box<Parts>,
+) -> Result<Response, Problem> {
+    let holder = state.auth.authenticate(&state.app, &parts.headers).await?;
+    let query = parts.uri.query().map(parse_query).transpose()?.unwrap_or_default();
+    let known = etag::IfNoneMatch::new(&parts.headers);
+    // With it goes the buffer that it was read into: whoever waits needs neither.
+    drop(parts);
+    respond(&state.app, (holder, deadline), id, (query, known)).await
+}
+
+async fn respond(
+    app: &Arc<App>,
+    (holder, deadline): (Holder, Deadline),
+    id: TaskId,
+    (query, known): (StatusQuery, etag::IfNoneMatch),
+) -> Result<Response, Problem> {
+    let at_least = AtLeast { seen: known.newest(), required: query.min_version };
+    let wait = query.wait.time().min(holder.left(app).unwrap_or(Duration::MAX));
+    if wait.is_zero() || known.is_nothing() {
+        let status = tasks::get_task_status(app, &holder.caller, id, at_least).await?;
+        return Ok(answer(app, &known, &status).await);
+    }
+    deadline.extend(wait);
+    let mut watch = watch_task_status(app, &holder.caller, id, at_least).await?;
+    let mut woken = Ok(Woken::Changed);
+    if known.has(watch.status().version) && !watch.is_final() {
+        woken = timeout(wait, watch.changed()).await;
+        // In a box, here and below: what waits has room for the wait alone.
+        Box::pin(holder.check(app)).await?;
+    }
+    let mut response = Box::pin(answer(app, &known, watch.status())).await;
+    if woken == Ok(Woken::Stopping) {
+        // Or the client would ask this replica again.
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    Ok(response)
+}
+
+async fn answer(app: &App, known: &etag::IfNoneMatch, status: &Status) -> Response {
+    if known.has(status.version) {
+        return etag::not_modified(status.version);
+    }
+    etag::tagged(status.version, tasks::answer_status(app, status).await)
+}
+
+/// A status in a list.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+#[allow(dead_code, reason = "says what is in a page; the rows are spliced in as they are stored")]
+pub enum ListedStatus {
+    /// As it is.
+    Status(Box<StatusView>),
+    /// One that cannot be shown: it has `unreadable`, which no other has.
+    Unreadable(UnreadableTask),
+}
+
+/// List the caller's statuses
+///
+/// Those of all the buyer's tasks, the latest opened first. One that this replica cannot read has its place, with `task_id` and `unreadable` alone.
+#[utoipa::path(get, path = "/statuses", tag = "status", security(("buyerToken" = [])), params(StatusesQuery), responses(
+    (status = 200, description = "A page of statuses.", body = Page<ListedStatus>),
+))]
+pub async fn list_statuses(
+    BuyerOnly(buyer): BuyerOnly,
+    Query(query): Query<StatusesQuery>,
+    State(state): State<AppState>,
+) -> Result<Response, Problem> {
+    let after = query.cursor.map(|Cursor((opened_at, task_id))| OpenedAfter { opened_at, task_id });
+    let rows = tasks::list_statuses(&state.app, buyer, after, query.limit.and_one_more()).await?;
+    let key = |(place, _): &(OpenedAfter, _)| (place.opened_at, place.task_id);
+    let page = Page::new(rows, query.limit, key, |(place, status)| match status {
+        Ok(json) => RawValue::from_string(json),
+        Err(unreadable) => to_raw_value(&UnreadableTask { task_id: place.task_id, unreadable }),
+    });
+    let Page { items, next } = page;
+    let items = items.into_iter().collect::<Result<_, _>>().map_err(Problem::internal)?;
+    let json = serde_json::to_string(&Page::<Box<RawValue>> { items, next }).map_err(Problem::internal)?;
+    let headers = [(header::CACHE_CONTROL, "private, no-cache"), (header::CONTENT_TYPE, "application/json")];
+    Ok((headers, json).into_response())
+}

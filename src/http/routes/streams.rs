@@ -1,0 +1,158 @@
+//! A task's status as server-sent events (the HTML standard, section 9.2).
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderName, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use futures_util::stream::unfold;
+use tokio::time::timeout;
+
+use crate::app::App;
+use crate::app::status::AtLeast;
+use crate::app::status::watch::{self, Watch, Woken, watch_task_status};
+use crate::http::AppState;
+use crate::http::auth::Holder;
+use crate::http::input::etag;
+use crate::http::input::extract::{NoParameters, Path, Query};
+use crate::http::problem::{Code, Problem};
+use crate::ids;
+
+use super::tasks::TaskPath;
+
+const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+/// Tells nginx not to collect the answer first.
+const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
+
+/// Follow a task's status
+///
+/// Server-sent events of the type `status`: `id` is the status' version, `data` the same object as `GET /tasks/{id}/status` in one line. The
+/// current status comes first, then each newer one; a slow reader gets the latest and misses those between. With `Last-Event-ID` (browsers
+/// send it when they reconnect) nothing comes until there is a newer one. Every 15 s there is at least a comment.
+///
+/// The stream ends after a status that is the task's last; asked again with its id the answer is `204`, which tells browsers not to reconnect. It
+/// ends, too, when the token expires and when the service is about to stop, each with a `retry:`, and within a heartbeat when the key is revoked (which is told nothing more
+/// after 5 s). Reconnect after each of these, with a token that is valid.
+#[utoipa::path(get, path = "/tasks/{id}/status/stream", tag = "status", security(("partnerKey" = []), ("platformKey" = []), ("buyerToken" = [])), params(TaskPath,
+    ("Last-Event-ID" = Option<String>, Header, description = "The `id` of the last event that the caller has; one that is not a version counts as none.")), responses(
+    (status = 200, description = "The events.", body = String, content_type = "text/event-stream"),
+    (status = 204, description = "The task is over and `Last-Event-ID` is its last status: there is nothing to wait for."),
+))]
+pub async fn stream_task_status(
+    holder: Holder,
+    Path(path): Path<TaskPath>,
+    Query(NoParameters {}): Query<NoParameters>,
+    State(state): State<AppState>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let last = headers.get(LAST_EVENT_ID).and_then(|id| etag::version(id.as_bytes()));
+    let at_least = AtLeast { seen: last.unwrap_or_default(), required: 0 };
+    let watch = watch_task_status(&state.app, &holder.caller, path.id, at_least).await?;
+    if watch.is_final() && last == Some(watch.status().version) {
+        return Ok(StatusCode::NO_CONTENT.into_response());
+    }
+    let is_new = last != Some(watch.status().version);
+    let stream = Stream { watch, holder, state, next: if is_new { Next::Status } else { Next::News } };
+    let events = unfold(stream, |mut stream| async move {
+        let event = Box::pin(stream.next()).await?;
+        Some((Ok::<_, Infallible>(event), stream))
+    });
+    let headers = [
+        (header::CONTENT_TYPE, "text/event-stream"),
+        (header::CACHE_CONTROL, "private, no-cache"),
+        (ACCEL_BUFFERING, "no"),
+    ];
+    Ok((headers, Body::from_stream(events)).into_response())
+}
+
+/// An open stream. It has no queue: each event is made when the one before is taken.
+struct Stream {
+    watch: Watch,
+    holder: Holder,
+    state: AppState,
+    next: Next,
+}
+
+/// What an open stream does next.
+enum Next {
+    /// Sends the status.
+    Status,
+    /// Waits for a newer one.
+    News,
+    /// Ends.
+    Nothing,
+}
+
+impl Stream {
+    /// The next event or comment; `None` at the end.
+    async fn next(&mut self) -> Option<Bytes> {
+        match self.next {
+            Next::Status => Some(self.status().await),
+            Next::News => self.news().await,
+            Next::Nothing => None,
+        }
+    }
+
+    async fn status(&mut self) -> Bytes {
+        let body = Box::pin(self.watch.answer()).await;
+        self.next = if self.watch.is_final() { Next::Nothing } else { Next::News };
+        format!("event: status\nid: {}\ndata: {body}\n\n", self.watch.status().version).into()
+    }
+
+    async fn news(&mut self) -> Option<Bytes> {
+        let app = &self.state.app;
+        let patience = self.state.limits.heartbeat.min(self.holder.left(app).unwrap_or(Duration::MAX));
+        let woken = timeout(patience, self.watch.changed()).await;
+        if woken == Ok(Woken::Stopping) {
+            self.next = Next::Nothing;
+            return Some(retry(app));
+        }
+        // Whoever may not know any more is told nothing more. A database that is away ends no silent stream.
+        // In a box: what waits has room for the wait alone.
+        if self.holder.left(app).is_some_and(|left| left.is_zero()) {
+            self.next = Next::Nothing;
+            return Some(retry(app));
+        }
+        match Box::pin(self.holder.check(app)).await {
+            Err(problem) if woken.is_ok() || problem.code() == Code::Unauthorized => return None,
+            Ok(()) | Err(_) => {}
+        }
+        match woken {
+            Ok(_) => Some(self.status().await),
+            Err(_) => Some(Bytes::from_static(b":\n\n")),
+        }
+    }
+}
+
+/// Tells when to reconnect.
+fn retry(app: &App) -> Bytes {
+    let (watchers, _) = watch::count(app);
+    format!("retry: {}\n\n", pause_millis(watchers)).into()
+}
+
+/// When to reconnect: at a random moment of 2 s, and of 1 s more for every 2,000 that wait here, so that the replicas
+/// that stay are not met by all of them at once.
+fn pause_millis(watchers: usize) -> u32 {
+    let spread = 2_000 + u32::try_from(watchers / 2).unwrap_or(u32::MAX).min(30_000);
+    500 + u32::from_ne_bytes(ids::random()) % spread
+}
+
+#[cfg(test)]
+mod tests {
+    use super::pause_millis;
+
+    #[test]
+    fn streams_that_end_together_do_not_come_back_together() {
+        for (watchers, seconds) in [(0, 2), (20_000, 12)] {
+            let mut by_second = vec![0; seconds];
+            for _ in 0..10_000 {
+                let at = pause_millis(watchers) - 500;
+                by_second[at as usize / 1_000] += 1;
+            }
+            let (fair, most) = (10_000 / seconds, by_second.iter().max().unwrap());
+            assert!(*most < fair * 3 / 2 && by_second.iter().all(|number| *number > fair / 2), "{by_second:?}");
+        }
+    }
+}

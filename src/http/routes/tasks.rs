@@ -1,0 +1,219 @@
+//! Tasks: opened by the platform, read in full by partner and platform, listed.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{HeaderName, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::app::digest::{Digest, of_meaning};
+use crate::app::tasks::{self, Filter, NewTask, OpenedAfter};
+use crate::domain::task::PhaseName;
+use crate::domain::task::unreadable::ListedTask;
+use crate::domain::task::view::TaskView;
+use crate::domain::values::id::{BuyerId, PartnerId, StageKey, TaskId, WorkflowKey};
+use crate::domain::values::identity::from_outside;
+use crate::domain::values::party::Party;
+use crate::domain::values::text::Name;
+use crate::domain::values::time::Time;
+use crate::http::AppState;
+use crate::http::auth::{PartnerOrPlatform, PlatformOnly};
+use crate::http::input::body::{RawBody, SMALL, from_value};
+use crate::http::input::etag;
+use crate::http::input::extract::{NoParameters, Path, Query};
+use crate::http::input::page::{Cursor, Limit, Page};
+use crate::http::problem::{FieldError, Problem};
+
+use super::command_body;
+
+/// The largest `metadata`, as canonical JSON: 16 KiB.
+const MAX_METADATA_BYTES: usize = 16 << 10;
+
+/// The task in the path.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub struct TaskPath {
+    /// The task's id.
+    pub(in crate::http) id: TaskId,
+}
+
+/// A task to open.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TaskOpening {
+    /// The task's id at AITasker. The same id and body again is answered with the same task.
+    id: TaskId,
+    /// Whose agent does the work.
+    partner_id: PartnerId,
+    /// Who posted it: the `sub` of the buyer's tokens.
+    buyer_id: BuyerId,
+    /// The partner's workflow to run it through.
+    workflow: WorkflowChoice,
+    /// What the task is called.
+    title: Name,
+    /// The platform's own data, unread and given back: at most 16 KiB as canonical JSON.
+    #[serde(default)]
+    #[schema(value_type = Option<Object>)]
+    metadata: Option<Map<String, Value>>,
+    /// When the task expires; the earlier of this and the workflow's own deadline counts. Must be in the future.
+    #[serde(default)]
+    deadline_at: Option<Time>,
+}
+
+from_outside! { TaskOpening { title; id, partner_id, buyer_id, workflow, metadata, deadline_at } }
+
+/// Which workflow.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct WorkflowChoice {
+    /// The workflow's key.
+    key: WorkflowKey,
+    /// Its version. Default: the latest. The task keeps it for life.
+    #[serde(default)]
+    #[schema(minimum = 1)]
+    version: Option<u32>,
+}
+
+/// Which tasks to list.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct TasksQuery {
+    /// Only those in this phase.
+    phase: Option<PhaseName>,
+    /// Only those at this stage.
+    stage: Option<StageKey>,
+    /// Only those on this workflow, in any version.
+    workflow: Option<WorkflowKey>,
+    /// Only those whose present wait's deadline passed, or did not.
+    overdue: Option<bool>,
+    /// Only those that wait on this party.
+    waiting_on: Option<Party>,
+    /// Only this partner's; the platform only (a partner sees its own anyway).
+    partner_id: Option<PartnerId>,
+    /// How many rows the page has at most.
+    #[param(inline)]
+    #[serde(default)]
+    limit: Limit,
+    /// The `next` of an earlier page; without it the first page.
+    #[param(value_type = Option<String>)]
+    cursor: Option<Cursor<(Time, TaskId)>>,
+}
+
+/// Open a task
+///
+/// The task starts in the workflow's first stage. The same `id` and body again: `200`, the task as it is now.
+#[utoipa::path(post, path = "/tasks", tag = "tasks", security(("platformKey" = [])), request_body(content = TaskOpening, example = json!({
+        "id": "0199aa00-0000-7000-8000-000000000001", "partner_id": "0199aa00-0000-7000-8000-0000000000aa",
+        "buyer_id": "0199aa00-0000-7000-8000-0000000000bb", "workflow": { "key": "brand-campaign" }, "title": "Autumn campaign",
+        "metadata": { "category": "marketing" }, "deadline_at": "2030-01-01T00:00:00Z" })), responses(
+    (status = 200, description = "The task was opened before with the same body.", body = TaskView, headers(("ETag" = String, description = "The task's version in quotes."))),
+    (status = 201, description = "Opened.", body = TaskView, headers(("Location" = String, description = "The task's path."), ("ETag" = String, description = "The task's version in quotes."))),
+    (status = 409, description = ""),
+))]
+pub async fn open_task(
+    PlatformOnly(caller): PlatformOnly,
+    Query(NoParameters {}): Query<NoParameters>,
+    State(state): State<AppState>,
+    body: RawBody<SMALL>,
+) -> Result<Response, Problem> {
+    let (members, text) = body.object_and_text()?;
+    let opening: TaskOpening = from_value(Value::Object(members))?;
+    let digest = Digest::new(opening.meaning(), text);
+    check_metadata(opening.metadata.as_ref())?;
+    let new = NewTask {
+        id: opening.id,
+        partner_id: opening.partner_id,
+        buyer_id: opening.buyer_id,
+        workflow: opening.workflow.key,
+        version: opening.workflow.version,
+        title: opening.title,
+        metadata: opening.metadata,
+        deadline_at: opening.deadline_at,
+        digest,
+    };
+    let (view, created) = tasks::open_task(&state.app, command_body::sender(&caller, None), new).await?;
+    let headers: [(HeaderName, _); 1] = [(header::ETAG, etag::tag(view.version))];
+    if !created {
+        return Ok((headers, Json(view)).into_response());
+    }
+    let location = format!("/api/v1/tasks/{}", view.id);
+    Ok((StatusCode::CREATED, headers, [(header::LOCATION, location)], Json(view)).into_response())
+}
+
+impl TaskOpening {
+    fn meaning(&self) -> [u8; 32] {
+        let Self { id: _, partner_id, buyer_id, workflow, title, metadata, deadline_at } = self;
+        let members = [
+            ("partner_id", json!(partner_id)),
+            ("buyer_id", json!(buyer_id)),
+            ("workflow", json!({ "key": workflow.key, "version": workflow.version })),
+            ("title", json!(title)),
+            ("metadata", json!(metadata)),
+            ("deadline_at", json!(deadline_at)),
+        ];
+        of_meaning(members.map(|(name, value)| (name.to_owned(), value)).into_iter().collect(), "metadata")
+    }
+}
+
+fn check_metadata(metadata: Option<&Map<String, Value>>) -> Result<(), Problem> {
+    let size = metadata.map_or(0, |metadata| serde_json::to_vec(metadata).map_or(usize::MAX, |bytes| bytes.len()));
+    if size <= MAX_METADATA_BYTES {
+        return Ok(());
+    }
+    Err(Problem::invalid_body(vec![FieldError::new("/metadata", "too_long", "must be at most 16 KiB of JSON")]))
+}
+
+/// Read a task
+///
+/// The full state as partner and platform see it. The buyer reads `/tasks/{id}/status`.
+#[utoipa::path(get, path = "/tasks/{id}", tag = "tasks", security(("partnerKey" = []), ("platformKey" = [])), params(TaskPath,
+    ("If-None-Match" = Option<String>, Header, description = "The `ETag` of the answer that the caller has.")), responses(
+    (status = 200, description = "The task.", body = TaskView, headers(("ETag" = String, description = "The task's version in quotes."))),
+    (status = 304, description = "It has not changed."),
+))]
+pub async fn get_task(
+    PartnerOrPlatform(caller): PartnerOrPlatform,
+    Path(path): Path<TaskPath>,
+    Query(NoParameters {}): Query<NoParameters>,
+    State(state): State<AppState>,
+    known: etag::IfNoneMatch,
+) -> Result<Response, Problem> {
+    let view = tasks::get_task(&state.app, &caller, path.id).await?;
+    if known.has(view.version) {
+        return Ok(etag::not_modified(view.version));
+    }
+    Ok(etag::tagged(view.version, serde_json::to_string(&view).map_err(Problem::internal)?))
+}
+
+/// List the tasks
+///
+/// The latest opened first; a partner sees its own, the platform all. A task that this replica cannot read has its place, with `unreadable` and nothing
+/// else: `newer_format` during an upgrade of the service, `damaged` where its row is not what was written.
+#[utoipa::path(get, path = "/tasks", tag = "tasks", security(("partnerKey" = []), ("platformKey" = [])), params(TasksQuery), responses(
+    (status = 200, description = "A page of tasks.", body = Page<ListedTask>),
+))]
+pub async fn list_tasks(
+    PartnerOrPlatform(caller): PartnerOrPlatform,
+    Query(query): Query<TasksQuery>,
+    State(state): State<AppState>,
+) -> Result<Json<Page<ListedTask>>, Problem> {
+    if query.partner_id.is_some() && caller.party() != Party::Platform {
+        let error =
+            FieldError::new("/query/partner_id", "not_allowed", "is for the platform; a partner sees its own tasks");
+        return Err(Problem::invalid_parameter(error));
+    }
+    let filter = Filter {
+        partner_id: query.partner_id,
+        phases: query.phase.as_slice(),
+        stage: query.stage.as_ref(),
+        workflow: query.workflow.as_ref(),
+        overdue: query.overdue,
+        waiting_on: query.waiting_on,
+    };
+    let after = query.cursor.map(|Cursor((opened_at, task_id))| OpenedAfter { opened_at, task_id });
+    let rows = tasks::list_tasks(&state.app, &caller, filter, after, query.limit.and_one_more()).await?;
+    Ok(Json(Page::new(rows, query.limit, |(place, _)| (place.opened_at, place.task_id), |(_, row)| row)))
+}

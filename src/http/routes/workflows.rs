@@ -1,0 +1,320 @@
+//! Workflows: registered and read by the partner that they belong to.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::app::workflows;
+use crate::domain::values::id::WorkflowKey;
+use crate::domain::values::text::Name;
+use crate::domain::values::time::Time;
+use crate::domain::workflow::{Warning, Workflow, diagram};
+use crate::http::AppState;
+use crate::http::auth::PartnerOnly;
+use crate::http::input::body::RawBody;
+use crate::http::input::etag;
+use crate::http::input::extract::{NoParameters, Path, Query};
+use crate::http::input::media::Accept;
+use crate::http::input::page::{Cursor, Limit, Page};
+use crate::http::problem::{Code, Problem};
+
+/// The workflow in the path.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub struct WorkflowPath {
+    /// The workflow's key.
+    pub(in crate::http) key: WorkflowKey,
+}
+
+/// The version in the path.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub struct VersionPath {
+    /// The workflow's key.
+    key: WorkflowKey,
+    /// The version, from 1.
+    #[param(minimum = 1)]
+    n: u32,
+}
+
+/// How to register.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct RegisterQuery {
+    /// Check and answer, but store nothing. Default `false`.
+    #[serde(default)]
+    dry_run: bool,
+}
+
+/// Which page of the workflows.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct WorkflowsQuery {
+    /// How many rows the page has at most.
+    #[param(inline)]
+    #[serde(default)]
+    limit: Limit,
+    /// The `next` of an earlier page; without it the first page.
+    #[param(value_type = Option<String>)]
+    cursor: Option<Cursor<WorkflowKey>>,
+}
+
+/// A registered definition and what there is to say about it.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct RegisteredWorkflow {
+    /// The workflow's key.
+    key: WorkflowKey,
+    /// The version with this definition; in a dry run, the one that it would be.
+    #[schema(minimum = 1)]
+    version: u32,
+    /// The definition with its defaults filled in.
+    definition: Workflow,
+    /// What its author may not have meant.
+    warnings: Vec<Warning>,
+    /// The longest a task can take by this definition, in seconds; null where something is unbounded. An upper bound where the task's
+    /// deadline counts working time, since that depends on when the task is opened.
+    #[schema(required = true)]
+    worst_case_seconds: Option<u64>,
+    /// The workflow as a Mermaid diagram.
+    diagram: String,
+}
+
+/// A version of a workflow.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct WorkflowVersion {
+    /// The workflow's key.
+    key: WorkflowKey,
+    /// The version, from 1.
+    #[schema(minimum = 1)]
+    version: u32,
+    /// The workflow's latest version.
+    #[schema(minimum = 1)]
+    latest_version: u32,
+    /// The definition with its defaults filled in.
+    definition: Workflow,
+    /// When the version was registered.
+    created_at: Time,
+    /// Since when no task can be opened on the workflow; null while it is open.
+    #[schema(required = true)]
+    retired_at: Option<Time>,
+}
+
+/// A workflow in a list.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct WorkflowSummary {
+    /// The workflow's key.
+    key: WorkflowKey,
+    /// What people call it, by its latest version.
+    name: Name,
+    /// The latest version.
+    #[schema(minimum = 1)]
+    version: u32,
+    /// The number of stages of the latest version.
+    #[schema(minimum = 1, maximum = 50)]
+    stages: usize,
+    /// When the latest version was registered.
+    created_at: Time,
+    /// Since when no task can be opened on the workflow; null while it is open.
+    #[schema(required = true)]
+    retired_at: Option<Time>,
+}
+
+impl From<workflows::Record> for WorkflowVersion {
+    fn from(record: workflows::Record) -> Self {
+        let workflows::Record { key, version, latest_version, workflow, created_at, retired_at, .. } = record;
+        Self { key, version, latest_version, definition: workflow, created_at, retired_at }
+    }
+}
+
+impl From<workflows::Record> for WorkflowSummary {
+    fn from(record: workflows::Record) -> Self {
+        let workflows::Record { key, version, workflow, created_at, retired_at, .. } = record;
+        Self { key, name: workflow.name, version, stages: workflow.stages.len(), created_at, retired_at }
+    }
+}
+
+/// Register a workflow version
+///
+/// The same definition again (compared with its defaults filled in) is the same version: `200`. A changed one is the next:
+/// `201`; running tasks keep theirs. A retired key is brought back. A definition with mistakes is answered with all of them.
+///
+/// With `If-None-Match: *` only a new key is registered; with `If-Match` only a change of the version that the caller knows.
+#[utoipa::path(put, path = "/workflows/{key}", tag = "workflows", security(("partnerKey" = [])), params(WorkflowPath, RegisterQuery,
+        ("If-Match" = Option<String>, Header, description = "The `ETag` of the latest version as the caller knows it; `*`: any, but there must be one."),
+        ("If-None-Match" = Option<String>, Header, description = "`*`: there must be no such workflow yet; or the `ETag` of a version that must not be the latest.")),
+    request_body(content = Workflow, description = "The definition.", example = json!(serde_json::from_str::<serde_json::Value>(crate::http::DEMO_WORKFLOW).unwrap_or_default())),
+    responses(
+        (status = 200, description = "The definition was registered before, or this was a dry run.", body = RegisteredWorkflow,
+            headers(("ETag" = Option<String>, description = "The latest version in quotes; not of a dry run."))),
+        (status = 201, description = "A new version.", body = RegisteredWorkflow, headers(("Location" = String, description = "The version's path."), ("ETag" = String, description = "The version in quotes."))),
+        (status = 409, description = ""),
+        (status = 412, description = ""),
+    ))]
+#[expect(clippy::too_many_arguments, reason = "each is a part of the request")]
+pub async fn register_workflow(
+    PartnerOnly(partner, caller): PartnerOnly,
+    Path(path): Path<WorkflowPath>,
+    Query(query): Query<RegisterQuery>,
+    State(state): State<AppState>,
+    headers: HeaderMap,
+    body: RawBody,
+) -> Result<Response, Problem> {
+    let expected = etag::Preconditions::new(&headers)?;
+    let definition = body.json()?;
+    let wanted = workflows::Wanted { dry_run: query.dry_run, may_follow: &|latest| expected.hold(latest) };
+    let done = workflows::register_workflow(&state.app, &caller, (partner, &path.key), &definition, wanted).await?;
+    let location = format!("/api/v1/workflows/{}/versions/{}", path.key, done.version);
+    let view = RegisteredWorkflow {
+        key: path.key,
+        version: done.version,
+        diagram: diagram::mermaid(&done.parsed.workflow),
+        definition: done.parsed.workflow,
+        warnings: done.parsed.warnings,
+        worst_case_seconds: done.parsed.worst_case,
+    };
+    // Of a dry run there is no such version to tag.
+    let tag = (!query.dry_run).then(|| [(header::ETAG, etag::tag(view.version.into()))]);
+    if done.created && !query.dry_run {
+        return Ok((StatusCode::CREATED, tag, [(header::LOCATION, location)], Json(view)).into_response());
+    }
+    Ok((tag, Json(view)).into_response())
+}
+
+/// List the workflows
+///
+/// By key, retired ones too.
+#[utoipa::path(get, path = "/workflows", tag = "workflows", security(("partnerKey" = [])), params(WorkflowsQuery), responses(
+    (status = 200, description = "A page of workflows.", body = Page<WorkflowSummary>),
+))]
+pub async fn list_workflows(
+    PartnerOnly(partner, _): PartnerOnly,
+    Query(query): Query<WorkflowsQuery>,
+    State(state): State<AppState>,
+) -> Result<Json<Page<WorkflowSummary>>, Problem> {
+    let after = query.cursor.map(|cursor| cursor.0);
+    let rows = workflows::list_workflows(&state.app, partner, after.as_ref(), query.limit.and_one_more()).await?;
+    Ok(Json(Page::new(rows, query.limit, |row| row.key.clone(), WorkflowSummary::from)))
+}
+
+/// Read a workflow's latest version
+#[utoipa::path(get, path = "/workflows/{key}", tag = "workflows", security(("partnerKey" = [])), params(WorkflowPath), responses(
+    (status = 200, description = "The latest version.", body = WorkflowVersion, headers(("ETag" = String, description = "The version in quotes, for `If-Match`."))),
+))]
+pub async fn get_workflow(
+    PartnerOnly(partner, _): PartnerOnly,
+    Path(path): Path<WorkflowPath>,
+    Query(NoParameters {}): Query<NoParameters>,
+    State(state): State<AppState>,
+) -> Result<impl IntoResponse, Problem> {
+    let view = WorkflowVersion::from(workflows::get_workflow(&state.app, partner, &path.key, None).await?);
+    Ok(([(header::ETAG, etag::tag(view.version.into()))], Json(view)))
+}
+
+/// Read one version of a workflow
+#[utoipa::path(get, path = "/workflows/{key}/versions/{n}", tag = "workflows", security(("partnerKey" = [])), params(VersionPath), responses(
+    (status = 200, description = "The version.", body = WorkflowVersion),
+))]
+pub async fn get_workflow_version(
+    PartnerOnly(partner, _): PartnerOnly,
+    Path(path): Path<VersionPath>,
+    Query(NoParameters {}): Query<NoParameters>,
+    State(state): State<AppState>,
+) -> Result<Json<WorkflowVersion>, Problem> {
+    Ok(Json(workflows::get_workflow(&state.app, partner, &path.key, Some(path.n)).await?.into()))
+}
+
+/// Retire a workflow
+///
+/// No new tasks can be opened on it; running ones finish. Retiring it again changes nothing. Registering the key brings it back.
+#[utoipa::path(delete, path = "/workflows/{key}", tag = "workflows", security(("partnerKey" = [])), params(WorkflowPath), responses(
+    (status = 204, description = "Retired."),
+))]
+pub async fn retire_workflow(
+    PartnerOnly(partner, caller): PartnerOnly,
+    Path(path): Path<WorkflowPath>,
+    Query(NoParameters {}): Query<NoParameters>,
+    State(state): State<AppState>,
+) -> Result<StatusCode, Problem> {
+    workflows::retire_workflow(&state.app, &caller, partner, &path.key).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Draw a workflow
+///
+/// The latest version as a Mermaid diagram, or as an image with `Accept: image/svg+xml`.
+#[utoipa::path(get, path = "/workflows/{key}/diagram", tag = "workflows", security(("partnerKey" = [])), params(WorkflowPath), responses(
+    (status = 200, description = "The diagram.", content((String = "text/vnd.mermaid"), (String = "image/svg+xml"))),
+    (status = 406, description = ""),
+))]
+pub async fn get_workflow_diagram(
+    PartnerOnly(partner, _): PartnerOnly,
+    Path(path): Path<WorkflowPath>,
+    Query(NoParameters {}): Query<NoParameters>,
+    State(state): State<AppState>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let record = workflows::get_workflow(&state.app, partner, &path.key, None).await?;
+    let (kind, text) = match preferred(&headers) {
+        Some(Drawing::Mermaid) => ("text/vnd.mermaid; charset=utf-8", diagram::mermaid(&record.workflow)),
+        Some(Drawing::Svg) => ("image/svg+xml", diagram::svg(&record.workflow)),
+        None => {
+            return Err(Problem::new(Code::NotAcceptable, "The diagram comes as text/vnd.mermaid or image/svg+xml."));
+        }
+    };
+    Ok((
+        [(header::CONTENT_TYPE, HeaderValue::from_static(kind)), (header::VARY, HeaderValue::from_static("Accept"))],
+        text,
+    )
+        .into_response())
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Drawing {
+    Mermaid,
+    Svg,
+}
+
+/// What `Accept` (RFC 9110, section 12.5.1) likes best; Mermaid where it has no preference.
+fn preferred(headers: &HeaderMap) -> Option<Drawing> {
+    let accept = Accept::new(headers);
+    // It is plain text, too.
+    let mermaid = accept.quality("text", "vnd.mermaid").max(accept.quality("text", "plain"));
+    let svg = accept.quality("image", "svg+xml");
+    match (mermaid > 0, svg > mermaid) {
+        (_, true) => Some(Drawing::Svg),
+        (true, false) => Some(Drawing::Mermaid),
+        (false, false) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_kind_of_drawing_follows_accept() {
+        let table = [
+            ("*/*", Some(Drawing::Mermaid)),
+            ("image/svg+xml", Some(Drawing::Svg)),
+            ("image/*", Some(Drawing::Svg)),
+            ("text/plain", Some(Drawing::Mermaid)),
+            ("text/html,image/svg+xml;q=0.9,*/*;q=0.8", Some(Drawing::Svg)),
+            ("text/vnd.mermaid;q=0.5, image/svg+xml;q=0.4", Some(Drawing::Mermaid)),
+            ("application/json", None),
+            ("image/svg+xml;q=0", None),
+            ("image/svg+xml;q=0, */*", Some(Drawing::Mermaid)),
+            ("text/*;q=0, */*;q=0.1", Some(Drawing::Svg)),
+            ("*/*;q=0", None),
+        ];
+        for (accept, kind) in table {
+            let headers = HeaderMap::from_iter([(header::ACCEPT, HeaderValue::from_static(accept))]);
+            assert_eq!(preferred(&headers), kind, "{accept}");
+        }
+        assert_eq!(preferred(&HeaderMap::new()), Some(Drawing::Mermaid));
+    }
+}

@@ -1,0 +1,327 @@
+//! What every request passes through, outermost first: `observe` (its id, its span and its metrics, the headers of every answer) and `guard` (the
+//! time limit, the catcher of panics). Each is one service around the next, as every layer of axum's costs a poll what it allocates. (CORS and
+//! the order are in the parent module; bodies are limited where they are read.)
+
+use std::any::Any;
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::panic::AssertUnwindSafe;
+use std::pin::pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use axum::extract::{FromRequestParts, MatchedPath, Request};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use futures_util::FutureExt as _;
+use tokio::time::{Instant, timeout_at};
+use tower::{Service, service_fn};
+use tracing::{Instrument, Level, Span};
+use uuid::Uuid;
+
+use crate::app::refusals::Reason;
+use crate::http::problem::{Code, Problem, REQUEST_ID};
+use crate::ids;
+
+use super::metrics::{InFlight, Metrics, Operation};
+
+/// Characters of a path or a method that are logged.
+const MAX_PATH: usize = 200;
+
+/// The header that carries a request's id, both ways.
+pub const REQUEST_ID_HEADER: HeaderName = HeaderName::from_static("x-request-id");
+
+/// How long a request may take, and how long a stream is silent.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// The whole of it, unless its handler asks for more.
+    pub request: Duration,
+    /// Its body, to arrive.
+    pub body: Duration,
+    /// Between two signs of life on a stream; with each, its credential is checked again.
+    pub heartbeat: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { request: Duration::from_secs(15), body: Duration::from_secs(10), heartbeat: Duration::from_secs(15) }
+    }
+}
+
+/// A route, or all of them, with something around it.
+pub trait Wrapped:
+    Service<Request, Response = Response, Error = Infallible, Future: Send + 'static> + Clone + Send + Sync + 'static
+{
+}
+
+impl<S> Wrapped for S where
+    S: Service<Request, Response = Response, Error = Infallible, Future: Send + 'static>
+        + Clone
+        + Send
+        + Sync
+        + 'static
+{
+}
+
+/// Operations by route and method; what gives every request its id, its span and its metrics, and every answer its headers.
+#[derive(Debug)]
+pub(in crate::http) struct Observer {
+    operations: HashMap<String, Vec<(Method, Arc<Operation>)>>,
+    docs: Arc<Operation>,
+    unmatched: Arc<Operation>,
+    metrics: Arc<Metrics>,
+}
+
+impl Observer {
+    /// For these operations: method, route and id.
+    pub(in crate::http) fn new(
+        operations: impl IntoIterator<Item = (Method, String, String)>,
+        metrics: &Arc<Metrics>,
+    ) -> Self {
+        let mut by_route: HashMap<String, Vec<_>> = HashMap::new();
+        for (method, route, id) in operations {
+            by_route.entry(route).or_default().push((method, Operation::new(&id)));
+        }
+        let (docs, unmatched) = (Operation::new("docs"), Operation::new("unmatched"));
+        Self { operations: by_route, docs, unmatched, metrics: Arc::clone(metrics) }
+    }
+
+    fn operation(&self, request: &Request) -> &Arc<Operation> {
+        let route = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
+        self.operation_of(request.method(), route)
+    }
+
+    /// Of the route that a request was found to be for.
+    pub(in crate::http) fn operation_of(&self, method: &Method, route: Option<&str>) -> &Arc<Operation> {
+        let Some(route) = route else { return &self.unmatched };
+        let method = if method == Method::HEAD { &Method::GET } else { method };
+        let known = self.operations.get(route).and_then(|known| known.iter().find(|(of, _)| of == method));
+        match known {
+            Some((_, operation)) => operation,
+            None if route.starts_with("/docs") => &self.docs,
+            None => &self.unmatched,
+        }
+    }
+
+    fn begin(&self, request: &Request, operation: &Arc<Operation>) -> Begun {
+        let given = request.headers().get(REQUEST_ID_HEADER).filter(|id| is_request_id(id));
+        // Copies: what they were read into would stay as long as they do.
+        let given = given.and_then(|id| HeaderValue::from_bytes(id.as_bytes()).ok());
+        let id = given.unwrap_or_else(new_request_id);
+        let in_flight = self.metrics.begin(operation);
+        let (method, path) = (request.method().clone(), shown(request.uri().path()).into());
+        let mut begun = Begun { id, method, path, span: Span::none(), in_flight };
+        // A span costs as much as the rest of a poll.
+        if !begun.in_flight.is_asked_all_the_time() || tracing::enabled!(Level::DEBUG) {
+            begun.span = begun.new_span();
+        }
+        begun
+    }
+}
+
+/// One span and one line per request, and its metrics; its id in its answer and in the answer's headers those that protect browsers. Neither headers,
+/// nor the query, nor bodies are logged. What is asked all the time has a line only when it fails, and its span only then. Whatever
+/// is asked counts as `one`, if that is given.
+pub(in crate::http) fn observe(
+    observer: Arc<Observer>,
+    one: Option<Arc<Operation>>,
+    mut inner: impl Wrapped,
+) -> impl Wrapped {
+    service_fn(move |request: Request| {
+        let operation = one.as_ref().unwrap_or_else(|| observer.operation(&request));
+        let begun = observer.begin(&request, operation);
+        begun.end(inner.call(request))
+    })
+}
+
+/// A request that is being served.
+struct Begun {
+    id: HeaderValue,
+    method: Method,
+    /// As it is logged.
+    path: Box<str>,
+    span: Span,
+    in_flight: InFlight,
+}
+
+impl Begun {
+    fn new_span(&self) -> Span {
+        tracing::info_span!(
+            "request", request_id = %self.id.to_str().unwrap_or_default(), operation = self.in_flight.operation(),
+            method = shown(self.method.as_str()), path = &*self.path, caller = tracing::field::Empty
+        )
+    }
+
+    async fn end(self, answer: impl Future<Output = Result<Response, Infallible>>) -> Result<Response, Infallible> {
+        let Ok(mut response) = REQUEST_ID.scope(self.id.clone(), answer).instrument(self.span.clone()).await;
+        let headers = response.headers_mut();
+        protect(headers);
+        headers.insert(REQUEST_ID_HEADER, self.id.clone());
+        if let Some(code) = response.extensions().get() {
+            self.in_flight.refused(*code, response.extensions().get().copied());
+        }
+        self.answered(response.status());
+        Ok(response)
+    }
+
+    fn answered(self, status: StatusCode) {
+        let is_quiet = self.in_flight.is_asked_all_the_time() && !is_failure(status);
+        let span = if self.span.is_none() && !is_quiet { self.new_span() } else { self.span };
+        let (status, ms) = (status.as_u16(), self.in_flight.answered(status).as_secs_f64() * 1000.0);
+        span.in_scope(|| {
+            if is_quiet {
+                tracing::debug!(status, ms, "answered");
+            } else {
+                tracing::info!(status, ms, "answered");
+            }
+        });
+    }
+}
+
+/// As much of a path or a method as is logged.
+fn shown(path: &str) -> &str {
+    path.char_indices().nth(MAX_PATH).map_or(path, |(end, _)| &path[..end])
+}
+
+fn is_failure(status: StatusCode) -> bool {
+    status.is_client_error() || status.is_server_error()
+}
+
+fn new_request_id() -> HeaderValue {
+    let mut text = Uuid::encode_buffer();
+    let text = ids::of_request().hyphenated().encode_lower(&mut text);
+    HeaderValue::from_str(text).expect("a UUID has the characters of a header")
+}
+
+/// An id of a client's own goes to our log and back, so it is kept short and plain.
+fn is_request_id(id: &HeaderValue) -> bool {
+    let plain = |b: &u8| b.is_ascii_alphanumeric() || b"-_.:".contains(b);
+    (1..=100).contains(&id.len()) && id.as_bytes().iter().all(plain)
+}
+
+/// Headers that keep browsers from guessing, framing, caching and telling; set unless the handler set its own.
+fn protect(headers: &mut HeaderMap) {
+    const DEFAULTS: [(HeaderName, HeaderValue); 5] = [
+        (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+        (header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
+        (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+        (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'")),
+    ];
+    for (name, value) in DEFAULTS {
+        headers.entry(name).or_insert(value);
+    }
+}
+
+/// The answer when a handler panicked.
+fn panicked(panic: &(dyn Any + Send)) -> Response {
+    let message = panic.downcast_ref::<&str>().copied().map(ToOwned::to_owned);
+    let message = message.or_else(|| panic.downcast_ref::<String>().cloned());
+    let message = message.unwrap_or_else(|| "no message".to_owned());
+    Problem::internal(format!("the handler panicked: {message}")).into_response()
+}
+
+/// When the request is given up. A handler that waits on purpose takes this as an argument and moves it.
+#[derive(Clone, Debug)]
+pub struct Deadline(Arc<Mutex<Instant>>, Limits);
+
+impl Deadline {
+    /// From now on.
+    pub(in crate::http) fn new(limits: Limits) -> Self {
+        Self(Arc::new(Mutex::new(Instant::now() + limits.request)), limits)
+    }
+
+    /// What it comes from.
+    pub(in crate::http) fn limits(&self) -> Limits {
+        self.1
+    }
+
+    /// Gives the request this much longer.
+    pub fn extend(&self, by: Duration) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) += by;
+    }
+
+    fn get(&self) -> Instant {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What comes before the time is up.
+    async fn limit<T>(&self, what: impl Future<Output = T>) -> Option<T> {
+        let mut what = pin!(what);
+        loop {
+            let until = self.get();
+            match timeout_at(until, what.as_mut()).await {
+                Ok(it) => return Some(it),
+                Err(_) if self.get() > until => {}
+                Err(_) => return None,
+            }
+        }
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Deadline {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        parts.extensions.get().cloned().ok_or_else(|| Problem::internal("the route has no time limit"))
+    }
+}
+
+/// Keeps a route within a [`Deadline`], which its handler can move.
+pub(in crate::http) fn guard(limits: Limits, mut route: impl Wrapped) -> impl Wrapped {
+    service_fn(move |mut request: Request| {
+        let deadline = Deadline::new(limits);
+        request.extensions_mut().insert(deadline.clone());
+        within(deadline, route.call(request))
+    })
+}
+
+/// Gives up when the deadline has passed, and answers for a handler that panicked. Streams are not cut: both end where the answer begins.
+pub(in crate::http) async fn within(
+    deadline: Deadline,
+    answer: impl Future<Output = Result<Response, Infallible>>,
+) -> Result<Response, Infallible> {
+    let answered = deadline.limit(AssertUnwindSafe(answer).catch_unwind()).await;
+    Ok(match answered {
+        Some(Ok(Ok(response))) => response,
+        Some(Err(panic)) => panicked(&*panic),
+        None => timed_out(),
+    })
+}
+
+fn timed_out() -> Response {
+    Problem::new(Code::Timeout, "The service took too long. A write may still take effect; sending it again is safe.")
+        .header(header::RETRY_AFTER, HeaderValue::from_static("1"))
+        .because(Some(Reason::Slow))
+        .into_response()
+}
+
+/// The answer to a path that does not exist.
+pub(in crate::http) async fn not_found() -> Problem {
+    Problem::new(Code::NotFound, "There is no such path. The contract is at /openapi.yaml.")
+}
+
+/// The answer to a method that a path does not have; axum adds `Allow`.
+pub(in crate::http) async fn method_not_allowed() -> Problem {
+    Problem::new(Code::MethodNotAllowed, "The path does not have this method; see `Allow`.")
+}
+
+/// Turns an empty 404 of a service that is not ours into a problem.
+pub(in crate::http) async fn bare_not_found(response: Response) -> Response {
+    if response.status() == StatusCode::NOT_FOUND { not_found().await.into_response() } else { response }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn request_ids_of_clients_are_short_and_plain() {
+        for (id, good) in
+            [("a-1_2.3:4", true), ("", false), ("a b", false), ("a\"b", false), (&*"x".repeat(101), false)]
+        {
+            assert_eq!(is_request_id(&HeaderValue::from_str(id).unwrap()), good, "{id}");
+        }
+    }
+}

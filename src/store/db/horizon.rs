@@ -1,0 +1,88 @@
+//! The order in which readers follow the writers: by the transaction that wrote, below the oldest one still running.
+//!
+//! A transaction has its number when it begins to write and is seen when it commits, so rows appear behind others that have greater numbers.
+//! Whoever stops at the horizon meets none of those: what is below it is complete. The feed and the log of heads both read like this.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use sqlx::AssertSqlSafe;
+use sqlx::postgres::PgConnectOptions;
+
+use crate::domain::values::time::Time;
+use crate::store::{Error, Pool};
+
+use super::connect;
+use super::row::Place;
+use super::session::{Limits, Session};
+
+/// A transaction of the database, as it counts them, and since when: a restored database counts anew, so the epoch goes first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Transaction {
+    /// Raised by [`begin_epoch`].
+    pub epoch: u64,
+    /// The `xid8`.
+    pub number: u64,
+}
+
+impl Transaction {
+    /// Before all of them.
+    pub const NONE: Self = Self { epoch: 0, number: 0 };
+
+    pub(in crate::store) fn read(epoch: i64, number: &str, place: Place<&str>) -> Result<Self, Error> {
+        let number = number.parse().map_err(|_| place.impossible("a transaction that is not a number"))?;
+        Ok(Self { epoch: place.unsigned(epoch)?, number })
+    }
+
+    /// As statements take it. A caller's own may be beyond all that there will be.
+    pub(in crate::store) fn columns(self) -> (i64, String) {
+        (i64::try_from(self.epoch).unwrap_or(i64::MAX), self.number.to_string())
+    }
+}
+
+/// The oldest transaction that still runs: what older ones wrote is complete. To be read before the rows and apart from them, or those of
+/// transactions that commit meanwhile are lost.
+pub async fn find_horizon(pool: &Pool) -> Result<Transaction, Error> {
+    let row = sqlx::query!(
+        r#"select (select max(epoch) from epochs) as "epoch!", pg_snapshot_xmin(pg_current_snapshot())::text as "number!""#
+    );
+    let row = row.fetch_one(pool).await?;
+    Transaction::read(row.epoch, &row.number, Place { table: "epochs", key: "epoch" })
+}
+
+/// What the database's clock says now.
+pub async fn read_clock(pool: &Pool) -> Result<Time, Error> {
+    let now = sqlx::query_scalar!(r#"select clock_timestamp() as "now!""#);
+    Ok(now.fetch_one(pool).await?.into())
+}
+
+/// Begins another epoch, as the owner of the tables; its number. Writers wait for a moment: those before it are in the old epoch, those after
+/// it in the new one.
+///
+/// # Errors
+///
+/// When the database cannot be reached, is not migrated, or the user may not.
+pub async fn begin_epoch(options: &PgConnectOptions, now: Time) -> Result<u64, connect::Error> {
+    // Those who write are waited for, and they have time limits of their own.
+    let limits = Limits { answer: Duration::from_mins(1), ..Limits::default() };
+    let mut session = Session::open(&connect::migrating(options), limits).await?;
+    session.begin().await?;
+    sqlx::query("lock table task_events, partner_events, webhook_notices, erasures in access exclusive mode")
+        .execute(&mut session)
+        .await?;
+    let began_at: DateTime<Utc> = now.utc();
+    let epoch: i64 = sqlx::query_scalar(
+        "insert into epochs (epoch, began_at) select greatest(max(epoch) + 1, $2), $1 from epochs returning epoch",
+    )
+    .bind(began_at)
+    .bind(began_at.timestamp())
+    .fetch_one(&mut session)
+    .await?;
+    for table in ["task_events", "partner_events", "webhook_notices", "erasures"] {
+        let default = format!("alter table {table} alter column epoch set default {epoch}");
+        sqlx::query(AssertSqlSafe(default)).execute(&mut session).await?;
+    }
+    session.commit().await?;
+    session.close().await;
+    Ok(epoch.unsigned_abs())
+}

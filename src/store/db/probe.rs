@@ -1,0 +1,69 @@
+//! Whether the database is fit to serve, asked on a connection of its own.
+
+use sqlx::Row as _;
+
+use crate::store::{Error, Pool};
+
+use super::beside::Beside;
+use super::connect::{MIGRATOR, SERVING_ROLE};
+use super::session::Session;
+
+/// What there is to say of a database that answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fitness {
+    /// It can be worked with.
+    Fit,
+    /// It takes no writes: a standby, or a server that was told to take none.
+    ReadOnly,
+    /// It lacks a migration of this build. Newer ones may be there, too: while a deploy rolls, the old build goes on serving.
+    NotMigrated,
+    /// Statements do not run in the serving role: a pooler between here and the database may have dropped the option that asks for it.
+    NotConfined,
+}
+
+/// Asks; keeps its connection as long as there is nothing wrong with it.
+#[derive(Debug)]
+pub struct Probe(Beside);
+
+impl Probe {
+    /// Beside this pool. Connects at the first look.
+    pub fn beside(pool: &Pool) -> Self {
+        Self(Beside::new(pool, []))
+    }
+
+    /// Looks once, within the limits of a connection and two statements. Dropped half-way, it begins anew the next time.
+    ///
+    /// # Errors
+    ///
+    /// When the database cannot be reached or does not answer.
+    pub async fn look(&mut self) -> Result<Fitness, Error> {
+        let mut session = self.0.take().await?;
+        let fitness = fitness(&mut session).await?;
+        match fitness {
+            Fitness::Fit => self.0.keep(session),
+            // Those that serve have the same server. The address may lead to another one by now.
+            Fitness::ReadOnly => self.0.report(&session),
+            Fitness::NotMigrated | Fitness::NotConfined => session.close().await,
+        }
+        Ok(fitness)
+    }
+}
+
+async fn fitness(session: &mut Session) -> Result<Fitness, Error> {
+    let ask = "select pg_is_in_recovery() or current_setting('transaction_read_only')::boolean, current_user = $1,
+         to_regclass('_sqlx_migrations') is not null";
+    let row = sqlx::query(ask).bind(SERVING_ROLE).fetch_one(&mut *session).await?;
+    let (read_only, confined, known): (bool, bool, bool) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
+    if read_only {
+        return Ok(Fitness::ReadOnly);
+    }
+    if !known {
+        return Ok(Fitness::NotMigrated);
+    }
+    let applied = sqlx::query_scalar("select version from _sqlx_migrations where success");
+    let applied: Vec<i64> = applied.fetch_all(&mut *session).await?;
+    if !MIGRATOR.iter().all(|migration| applied.contains(&migration.version)) {
+        return Ok(Fitness::NotMigrated);
+    }
+    Ok(if confined { Fitness::Fit } else { Fitness::NotConfined })
+}

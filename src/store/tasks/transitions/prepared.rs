@@ -1,0 +1,166 @@
+//! A transition as its statement takes it: sealed, and turned into columns.
+
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use crate::domain::audit::{Hash, Sealed, seal, shown_type};
+use crate::domain::feed::event_id;
+use crate::domain::task::decide::{Snapshot, Transition};
+use crate::domain::task::event::Event;
+use crate::domain::values::party::Party;
+use crate::domain::values::time::Time;
+use crate::store::db::row::{bigint, int, to_json};
+
+use super::statements::Fate;
+use super::{Outcome, Save, Seed, Written};
+
+/// A write, ready for its statement. It owns what it needs, so that it can wait for others to share a statement with.
+#[derive(Debug)]
+pub struct Prepared {
+    pub(super) present: Present,
+    pub(super) rows: Vec<Row>,
+}
+
+/// What changes in the task's row.
+#[derive(Debug)]
+pub(super) struct Present {
+    pub(super) task_id: Uuid,
+    /// The version that was decided on.
+    pub(super) expected: i64,
+    pub(super) version: i64,
+    pub(super) phase: &'static str,
+    pub(super) stage: String,
+    pub(super) round: i32,
+    pub(super) waiting_on: Option<&'static str>,
+    pub(super) due_at: Option<DateTime<Utc>>,
+    pub(super) overdue: bool,
+    pub(super) wake_at: Option<DateTime<Utc>>,
+    pub(super) format: i32,
+    pub(super) state: String,
+    pub(super) notes: String,
+    pub(super) buyer_status: String,
+    pub(super) status_version: i64,
+    pub(super) head: Hash,
+    pub(super) updated_at: DateTime<Utc>,
+    pub(super) closed_at: Option<DateTime<Utc>>,
+}
+
+/// A row of the trail.
+#[derive(Debug)]
+pub(super) struct Row {
+    pub(super) task_id: Uuid,
+    pub(super) seq: i64,
+    pub(super) cause_seq: i64,
+    pub(super) kind: &'static str,
+    pub(super) stage: Option<String>,
+    pub(super) round: Option<i32>,
+    pub(super) party: &'static str,
+    pub(super) recorded_at: DateTime<Utc>,
+    pub(super) command_id: Option<Uuid>,
+    pub(super) command_digest: Option<[u8; 32]>,
+    pub(super) sealed: Sealed,
+    /// By which receivers of webhooks know it.
+    pub(super) event_id: Uuid,
+    /// The type as the partner may know it.
+    pub(super) partner_kind: Option<&'static str>,
+}
+
+impl Prepared {
+    /// Seals the events.
+    pub fn new(save: &Save<'_>) -> Self {
+        Self::of(save.transition, save.head, save.command_digest, save.seed)
+    }
+
+    pub(super) fn of(transition: &Transition, head: Hash, command_digest: Option<[u8; 32]>, seed: Seed) -> Self {
+        let task_id = transition.snapshot().task.id();
+        let (mut head, mut rows) = (head, Vec::with_capacity(transition.events().len()));
+        for event in transition.events() {
+            let sealed = seal(&head, task_id, event, seed());
+            head = sealed.hash;
+            rows.push(Row::of(task_id.0, event, sealed, command_digest));
+        }
+        Self { present: Present::of(transition, head), rows }
+    }
+
+    /// The hash of each event, in order.
+    pub fn hashes(&self) -> Vec<Hash> {
+        self.rows.iter().map(|row| row.sealed.hash).collect()
+    }
+
+    /// Whose it is.
+    pub(in crate::store) fn task_id(&self) -> Uuid {
+        self.present.task_id
+    }
+
+    /// The party and the id of the command that it carries out, if that has one.
+    pub(super) fn command(&self) -> Option<(&'static str, Uuid)> {
+        self.rows.iter().find_map(|row| row.command_id.map(|id| (row.party, id)))
+    }
+
+    /// Bytes of text that its statement takes, more or less.
+    pub(in crate::store) fn size(&self) -> usize {
+        let texts = |row: &Row| row.sealed.entry.len() + row.sealed.data.len() + row.sealed.personal.len();
+        self.present.size() + self.rows.iter().map(texts).sum::<usize>()
+    }
+
+    /// What its fate means to who has decided; `None`: nothing yet, it must be sent again.
+    pub(in crate::store) fn outcome(&self, fate: Fate) -> Option<Outcome> {
+        match fate {
+            Fate::Written => Some(Outcome::Saved(Written { hashes: self.hashes(), size: self.present.size() })),
+            Fate::Known => Some(Outcome::Duplicate),
+            Fate::Stale => Some(Outcome::Stale),
+            Fate::Locked => None,
+        }
+    }
+}
+
+impl Present {
+    /// Bytes of JSON.
+    fn size(&self) -> usize {
+        self.state.len() + self.notes.len() + self.buyer_status.len()
+    }
+
+    fn of(transition: &Transition, head: Hash) -> Self {
+        let Snapshot { task, notes, status } = transition.snapshot();
+        Self {
+            task_id: task.id().0,
+            expected: bigint(transition.expected_version()),
+            version: bigint(task.version()),
+            phase: task.phase().as_str(),
+            stage: status.stage.key.as_str().to_owned(),
+            round: int(task.round()),
+            waiting_on: status.waiting_on.map(Party::as_str),
+            due_at: task.due_at().map(Time::utc),
+            overdue: task.is_overdue(),
+            wake_at: task.wake_at().map(Time::utc),
+            format: int(task.format()),
+            state: to_json(task),
+            notes: to_json(notes),
+            buyer_status: to_json(status),
+            status_version: bigint(status.version),
+            head,
+            updated_at: task.recorded_at().utc(),
+            closed_at: task.closed_at().map(Time::utc),
+        }
+    }
+}
+
+impl Row {
+    fn of(task_id: Uuid, event: &Event, sealed: Sealed, command_digest: Option<[u8; 32]>) -> Self {
+        Self {
+            task_id,
+            seq: bigint(event.seq),
+            cause_seq: bigint(event.cause_seq),
+            kind: event.fact.kind(),
+            stage: event.stage.as_ref().map(|stage| stage.as_str().to_owned()),
+            round: event.round.map(int),
+            party: event.party.as_str(),
+            recorded_at: event.recorded_at.utc(),
+            command_id: event.command_id.map(|id| id.0),
+            command_digest: event.command_id.and(command_digest),
+            event_id: event_id(&sealed.hash),
+            partner_kind: shown_type(event, Party::Partner),
+            sealed,
+        }
+    }
+}

@@ -1,0 +1,427 @@
+//! The coalescing writer: transitions of different tasks that wait at the same moment share a statement, and so a commit.
+//!
+//! **Actors.** Whoever has decided puts a transition into a bounded queue and waits for what becomes of it. A few writers take whatever is
+//! queued, up to a bound, and send it; nobody waits for more to come, so that an idle service writes at once. A writer is a
+//! task of its own that begins when something is queued and ends when nothing is, on connections that nothing else uses: any number
+//! of reads cannot keep it waiting, and callers that go away change nothing.
+//!
+//! **Order.** Transitions of one task are written in the order they came in and never two at a time, neither in one statement nor in two: while
+//! one is out, the next stays queued.
+//!
+//! **Locked rows.** A statement waits 50 ms for a row that another session has locked, which is longer than another replica's statement takes. Then
+//! a second statement, which waits for nobody, finds out whose row it is, and the other members are sent again without it. That member holds no
+//! connection, comes back after a pause that doubles, and is refused after [`LOCK_PATIENCE`]; when it comes back, the locks are looked at first.
+//!
+//! **Failure.** A member whose guard does not hold is stale, and one whose command is known is a duplicate: neither is written, and the others do not
+//! notice. If the server refuses the statement for what is in it, the members are sent again in halves until the one at fault is alone and is
+//! refused; from then on its task's members go alone. Any other failure is no member's fault: nothing was written or nobody knows, and all members
+//! are answered with it; those that are queued go out on another connection, and are answered when there is none. A full queue refuses at once. Closing refuses what is
+//! new and writes all that is queued.
+
+use std::collections::{HashSet, VecDeque};
+use std::panic::AssertUnwindSafe;
+use std::pin::pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use tokio::sync::{Notify, oneshot};
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use crate::store::{Error, Pool, Usage};
+
+use super::transitions::{Fate, Outcome, Prepared, list_unlocked, update};
+
+/// Statements that are out at a time, each on a connection of its own.
+const WRITERS: u32 = 2;
+/// The most transitions in a statement.
+const MOST: usize = 64;
+/// The most bytes of text in a statement of more than one, so that a few large transitions do not delay many small ones.
+const MOST_BYTES: usize = 4 << 20;
+/// How long a member waits for a row that another session has locked.
+const LOCK_PATIENCE: Duration = Duration::from_secs(2);
+/// The pauses between its tries: the first and the longest.
+const LOCK_PAUSES: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(200));
+/// The most tasks that are remembered because a member of theirs was refused.
+const SUSPECTS: usize = 1024;
+/// The most transitions that wait; a few times what is written while a caller is still willing to wait.
+const ROOM: usize = 1024;
+
+/// The writer of one process. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Writer(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    pool: Pool,
+    room: usize,
+    queue: Mutex<Queue>,
+    /// Statements that were sent, and the transitions in them.
+    statements: AtomicU64,
+    transitions: AtomicU64,
+    /// Told when the last writer ends.
+    rested: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    waiting: VecDeque<Member>,
+    /// The tasks of statements that are out.
+    out: HashSet<Uuid>,
+    /// Members that wait for another session to release their row; their tasks are out.
+    locked: usize,
+    /// The tasks whose members go alone, as the server has refused one of theirs.
+    suspects: HashSet<Uuid>,
+    writers: u32,
+    closed: bool,
+}
+
+/// What the writer has to do and has done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WriterUsage {
+    /// Transitions that wait, those included whose row another session has locked.
+    pub queued: u64,
+    /// The most that may wait.
+    pub room: u64,
+    /// Statements that were sent since the start.
+    pub statements: u64,
+    /// Transitions in those statements, each time that one was sent.
+    pub transitions: u64,
+}
+
+/// A transition on its way.
+#[derive(Debug)]
+struct Member {
+    write: Prepared,
+    answer: oneshot::Sender<Result<Outcome, Arc<Error>>>,
+    /// Since when its row is known to be locked, and how long the next pause is.
+    locked: Option<(Instant, Duration)>,
+}
+
+impl Writer {
+    /// A writer beside this pool, on connections of its own, which are opened at the first use.
+    pub fn beside(pool: &Pool) -> Self {
+        Self::with_room(pool, ROOM)
+    }
+
+    /// The same with room for this many transitions that wait.
+    pub fn with_room(pool: &Pool, room: usize) -> Self {
+        let pool = pool.for_writing(WRITERS);
+        let (statements, transitions) = (AtomicU64::new(0), AtomicU64::new(0));
+        Self(Arc::new(Inner { pool, room, queue: Mutex::default(), statements, transitions, rested: Notify::new() }))
+    }
+
+    /// What the writer's own connections are doing at this moment.
+    pub fn connections(&self) -> Usage {
+        self.0.pool.usage()
+    }
+
+    /// What it has to do and has done. Takes its lock for an instant; meant for gauges.
+    pub fn usage(&self) -> WriterUsage {
+        let writer = &*self.0;
+        let queued = self.queue().length() as u64;
+        let (statements, transitions) = (&writer.statements, &writer.transitions);
+        WriterUsage {
+            queued,
+            room: writer.room as u64,
+            statements: statements.load(Ordering::Relaxed),
+            transitions: transitions.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Whether a transition that came now would be refused for want of room.
+    pub fn is_full(&self) -> bool {
+        self.queue().is_full(self.0.room)
+    }
+
+    /// Writes everything that is queued, then closes the connections. What comes later is refused.
+    pub async fn close(&self) {
+        self.queue().closed = true;
+        let mut rested = pin!(self.0.rested.notified());
+        // Before the look at the writers, so that an end in between is not missed.
+        rested.as_mut().enable();
+        let busy = !self.queue().is_at_rest();
+        if busy {
+            rested.await;
+        }
+        self.0.pool.close().await;
+    }
+
+    /// Queues a transition and waits for what becomes of it. It is written also if nobody waits any more.
+    pub async fn write(&self, write: Prepared) -> Result<Outcome, Arc<Error>> {
+        let (answer, written) = oneshot::channel();
+        self.enqueue(Member { write, answer, locked: None })?;
+        // Without an answer, a writer panicked.
+        written.await.unwrap_or_else(|_| Err(Arc::new(sqlx::Error::WorkerCrashed.into())))
+    }
+
+    fn enqueue(&self, member: Member) -> Result<(), Error> {
+        let mut queue = self.queue();
+        if queue.closed {
+            return Err(sqlx::Error::PoolClosed.into());
+        }
+        if queue.is_full(self.0.room) {
+            return Err(Error::Full);
+        }
+        queue.waiting.push_back(member);
+        self.send_writer(&mut queue);
+        Ok(())
+    }
+
+    fn send_writer(&self, queue: &mut Queue) {
+        if queue.writers < WRITERS {
+            queue.writers += 1;
+            tokio::spawn(self.clone().run());
+        }
+    }
+
+    async fn run(self) {
+        while let Some(members) = self.take() {
+            let tasks = tasks(&members);
+            // A panic is the end of these members and of nothing else.
+            let Ok(done) = AssertUnwindSafe(write_all(&self.0, members)).catch_unwind().await else {
+                tracing::error!("a statement's members are lost: it panicked");
+                self.put_back(&tasks, &[]);
+                continue;
+            };
+            let Done { locked, refused, away } = done;
+            self.note(&tasks, &refused);
+            self.put_back(&tasks, &locked);
+            for member in locked {
+                self.come_back_later(member);
+            }
+            // Each statement waits for a connection in vain: those who have waited behind it are told as well.
+            if let Some(away) = away {
+                tell_all(self.take_all(), &away);
+            }
+        }
+    }
+
+    /// Queues a member again once the session that has locked its row may have released it. Its task stays out meanwhile, so that what
+    /// follows it waits behind it.
+    fn come_back_later(&self, member: Member) {
+        let (writer, pause) = (self.clone(), member.pause());
+        self.queue().locked += 1;
+        tokio::spawn(async move {
+            tokio::time::sleep(pause).await;
+            let mut queue = writer.queue();
+            queue.locked -= 1;
+            queue.out.remove(&member.write.task_id());
+            queue.waiting.push_front(member);
+            writer.send_writer(&mut queue);
+        });
+    }
+
+    /// Remembers whose members are refused, until one is not.
+    fn note(&self, tasks: &[Uuid], refused: &[Uuid]) {
+        let mut queue = self.queue();
+        if refused.is_empty() && queue.suspects.is_empty() {
+            return;
+        }
+        for task in tasks {
+            queue.suspects.remove(task);
+        }
+        if queue.suspects.len() >= SUSPECTS {
+            queue.suspects.clear();
+        }
+        queue.suspects.extend(refused);
+    }
+
+    /// The members of the next statement; a writer that gets none has ended.
+    fn take(&self) -> Option<Vec<Member>> {
+        let mut queue = self.queue();
+        let members = queue.take(MOST);
+        if members.is_empty() {
+            queue.writers -= 1;
+            if queue.is_at_rest() {
+                self.0.rested.notify_waiters();
+            }
+            return None;
+        }
+        Some(members)
+    }
+
+    fn take_all(&self) -> VecDeque<Member> {
+        std::mem::take(&mut self.queue().waiting)
+    }
+
+    /// These tasks are not out any more, but for those of members that come back.
+    fn put_back(&self, tasks: &[Uuid], but: &[Member]) {
+        let mut queue = self.queue();
+        for task in tasks {
+            queue.out.remove(task);
+        }
+        queue.out.extend(but.iter().map(|member| member.write.task_id()));
+    }
+
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.0.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Queue {
+    fn is_full(&self, room: usize) -> bool {
+        self.length() >= room
+    }
+
+    /// How many wait, those whose row is locked included.
+    fn length(&self) -> usize {
+        self.waiting.len() + self.locked
+    }
+
+    fn is_at_rest(&self) -> bool {
+        self.writers == 0 && self.locked == 0
+    }
+
+    /// What can be written now, in the order of the tasks' ids. The next of a task that is out stays, and so does all that follows it.
+    fn take(&mut self, most: usize) -> Vec<Member> {
+        let (mut members, mut left, mut bytes) = (Vec::new(), VecDeque::new(), 0);
+        while members.len() < most
+            && let Some(next) = self.waiting.pop_front()
+        {
+            let (task, size) = (next.write.task_id(), next.write.size());
+            let alone = self.suspects.contains(&task);
+            if alone && !members.is_empty() {
+                left.push_back(next);
+            } else if !members.is_empty() && bytes + size > MOST_BYTES {
+                left.push_back(next);
+                // So that of one task nothing overtakes it.
+                break;
+            } else if self.out.insert(task) {
+                bytes += size;
+                members.push(next);
+                if alone {
+                    break;
+                }
+            } else {
+                left.push_back(next);
+            }
+        }
+        left.append(&mut self.waiting);
+        self.waiting = left;
+        members.sort_unstable_by_key(|member| member.write.task_id());
+        members
+    }
+}
+
+/// What became of a statement's members, beyond those that are answered.
+#[derive(Debug, Default)]
+struct Done {
+    /// Those that must be sent again.
+    locked: Vec<Member>,
+    /// The tasks of those whose content the server refused.
+    refused: Vec<Uuid>,
+    /// Why there is no database to send to.
+    away: Option<Arc<Error>>,
+}
+
+/// Sends members in one statement: without those whose rows are locked, and in halves if the server refuses what is in it.
+async fn write_all(inner: &Inner, members: Vec<Member>) -> Done {
+    let (mut done, mut groups) = (Done::default(), vec![members]);
+    while let Some(mut members) = groups.pop() {
+        match send(inner, &members).await {
+            Ok(fates) => {
+                done.locked.extend(members.into_iter().zip(fates).filter_map(|(member, fate)| member.met(fate)));
+            }
+            Err(error) if error.is_lock_timeout() => match part_by_locks(inner, members).await {
+                Ok((free, locked)) => {
+                    done.locked.extend(locked.into_iter().filter_map(|member| member.met(Fate::Locked)));
+                    groups.extend(Some(free).filter(|free| !free.is_empty()));
+                }
+                Err((members, error)) => {
+                    done.fail(members.into_iter().chain(groups.drain(..).flatten()), error);
+                }
+            },
+            Err(error) if error.is_of_content() && members.len() > 1 => {
+                tracing::debug!(error = error.to_string(), members = members.len(), "a shared statement was refused");
+                let half = members.split_off(members.len() / 2);
+                groups.extend([half, members]);
+            }
+            Err(error) => {
+                if error.is_of_content() {
+                    done.refused.extend(members.iter().map(|member| member.write.task_id()));
+                    tell_all(members, &Arc::new(error));
+                    continue;
+                }
+                done.fail(members.into_iter().chain(groups.drain(..).flatten()), error);
+            }
+        }
+    }
+    done
+}
+
+/// One statement for all of these, or an error and nothing was written. Where a row is known to have been locked, those that still are
+/// have that fate, and the others are written.
+async fn send(inner: &Inner, members: &[Member]) -> Result<Vec<Fate>, Error> {
+    let unlocked = if members.iter().any(|member| member.locked.is_some()) {
+        Some(list_unlocked(&inner.pool, &tasks(members)).await?)
+    } else {
+        None
+    };
+    let is_free = |write: &Prepared| unlocked.as_ref().is_none_or(|unlocked| unlocked.contains(&write.task_id()));
+    let writes: Vec<&Prepared> = members.iter().map(|member| &member.write).filter(|write| is_free(write)).collect();
+    if writes.is_empty() {
+        return Ok(vec![Fate::Locked; members.len()]);
+    }
+    inner.statements.fetch_add(1, Ordering::Relaxed);
+    inner.transitions.fetch_add(writes.len() as u64, Ordering::Relaxed);
+    let mut fates = update(&inner.pool, &writes).await?.into_iter();
+    let fate = |member: &Member| if is_free(&member.write) { fates.next() } else { None };
+    Ok(members.iter().map(fate).map(|fate| fate.unwrap_or(Fate::Locked)).collect())
+}
+
+/// Those whose rows nobody else has locked at this moment, and the others; or all of them, and why that is not known.
+async fn part_by_locks(
+    inner: &Inner,
+    members: Vec<Member>,
+) -> Result<(Vec<Member>, Vec<Member>), (Vec<Member>, Error)> {
+    match list_unlocked(&inner.pool, &tasks(&members)).await {
+        Ok(unlocked) => Ok(members.into_iter().partition(|member| unlocked.contains(&member.write.task_id()))),
+        Err(error) => Err((members, error.into())),
+    }
+}
+
+fn tasks(members: &[Member]) -> Vec<Uuid> {
+    members.iter().map(|member| member.write.task_id()).collect()
+}
+
+impl Done {
+    /// Answers all of these with a failure that is no member's fault.
+    fn fail(&mut self, members: impl IntoIterator<Item = Member>, error: Error) {
+        let error = Arc::new(error);
+        tell_all(members, &error);
+        self.away = Some(error).filter(|error| matches!(**error, Error::Unreachable(_)));
+    }
+}
+
+fn tell_all(members: impl IntoIterator<Item = Member>, error: &Arc<Error>) {
+    members.into_iter().for_each(|member| member.tell(Err(Arc::clone(error))));
+}
+
+impl Member {
+    /// Tells what its fate was. Gives it back where it must be sent again.
+    fn met(mut self, fate: Fate) -> Option<Self> {
+        if let Some(outcome) = self.write.outcome(fate) {
+            self.tell(Ok(outcome));
+            return None;
+        }
+        let (since, pause) = self.locked.unwrap_or((Instant::now(), Duration::ZERO));
+        if since.elapsed() >= LOCK_PATIENCE {
+            self.tell(Err(Arc::new(Error::Locked)));
+            return None;
+        }
+        self.locked = Some((since, (pause * 2).clamp(LOCK_PAUSES.0, LOCK_PAUSES.1)));
+        Some(self)
+    }
+
+    fn pause(&self) -> Duration {
+        self.locked.map_or(Duration::ZERO, |(_, pause)| pause)
+    }
+
+    fn tell(self, outcome: Result<Outcome, Arc<Error>>) {
+        // Whoever asked may be gone.
+        let _ = self.answer.send(outcome);
+    }
+}

@@ -1,0 +1,275 @@
+//! Deliveries on their way: found when they are due, taken by one worker at a time, settled by the one that took them.
+//!
+//! The rows of one task and endpoint are a line: only its head, the oldest one that is pending, is ever taken. Nothing is locked between
+//! statements. Who takes the head raises its `attempt` and moves its `due_at` to when it is to be taken for dead; what is found out counts only while
+//! `attempt` is still that number. The others of the line wait, without being found, until the head is due again; they are not tried yet, so
+//! they may be taken at any time once they are the head.
+//!
+//! How much is pending changes faster than what the database knows of it, and a plan made when it was little is kept. So the head is read by a query of
+//! its own, whose result is a key; where the key is known, "pending" is said as `due_at is not null`, which keeps the indexes of what is pending out; and
+//! the event's time is said with the key, so that the index of an endpoint's deliveries leads to one row as well.
+
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use crate::domain::values::id::TaskId;
+use crate::domain::values::time::Time;
+use crate::domain::webhook::{Attempt, DeliveryState, EndpointKey, Owner};
+use crate::store::db::row::{Place, bigint, to_json};
+use crate::store::tasks::events::Key;
+use crate::store::{Error, Pool};
+
+use super::endpoints::{self, Secrets};
+
+mod bulk;
+mod list;
+
+pub use self::bulk::{Row, give_up, list_pending, list_settled, list_waiting, renew};
+pub use list::{After, Delivery, Filter, Listed, find, list};
+
+/// The deliveries of one task's events to one endpoint.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Line {
+    /// Whose events.
+    pub task_id: TaskId,
+    /// Where to.
+    pub endpoint: EndpointKey,
+}
+
+/// A line in which something is due.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Due {
+    /// Which.
+    pub line: Line,
+    /// Since when.
+    pub due_at: Time,
+    /// Whether the last attempt at the endpoint failed.
+    pub is_failing: bool,
+}
+
+/// What to look for.
+#[derive(Clone, Copy, Debug)]
+pub struct Search<'a> {
+    /// Now.
+    pub at: Time,
+    /// How many rows of an endpoint are looked at; of one that fails, one is.
+    pub each: u32,
+    /// Endpoints of which more rows are looked at, and how many.
+    pub wide: &'a [(EndpointKey, u32)],
+    /// Whether to look at endpoints that fail.
+    pub failing: bool,
+    /// Endpoints that are left out.
+    pub except: &'a [EndpointKey],
+    /// Owners all of whose endpoints are left out.
+    pub except_owners: &'a [Owner],
+    /// How many rows in all.
+    pub limit: u32,
+}
+
+/// Lines in which something is due, of endpoints that are enabled and not paused: of each owner the longest due first,
+/// and the first of each owner before the second of any, so that no backlog fills the result alone. A line can be there
+/// more than once.
+pub async fn list_due(pool: &Pool, search: &Search<'_>) -> Result<Vec<Due>, Error> {
+    let (owners, ids): (Vec<Uuid>, Vec<String>) =
+        search.except.iter().map(|key| (key.owner.id(), key.id.as_str().to_owned())).unzip();
+    let wide = search.wide.iter().map(|(key, each)| ((key.owner.id(), key.id.as_str().to_owned()), i64::from(*each)));
+    let ((wide_owners, wide_ids), each): ((Vec<Uuid>, Vec<String>), Vec<i64>) = wide.unzip();
+    let full: Vec<Uuid> = search.except_owners.iter().map(|owner| owner.id()).collect();
+    let rows = sqlx::query!(
+        r#"/* search: due deliveries */
+           select endpoint.owner_id, endpoint.id, endpoint.failures > 0 as "is_failing!", due.task_id, due.due_at as "due_at!"
+           from webhook_endpoints endpoint
+           left join unnest($6::uuid[], $7::text[], $8::bigint[]) as wide (owner_id, id, each)
+               on wide.owner_id = endpoint.owner_id and wide.id = endpoint.id
+           cross join lateral (
+               select task_id, due_at from webhook_deliveries delivery
+               where delivery.owner_id = endpoint.owner_id and delivery.endpoint_id = endpoint.id
+                   and delivery.state = 'pending' and delivery.due_at <= $1
+               order by delivery.due_at limit case endpoint.failures when 0 then coalesce(wide.each, $2::bigint) else 1 end
+           ) due
+           where endpoint.state = 'enabled' and (endpoint.paused_until is null or endpoint.paused_until <= $1)
+               and (endpoint.failures = 0 or $3)
+               and (endpoint.owner_id, endpoint.id) not in (select * from unnest($4::uuid[], $5::text[]))
+               and endpoint.owner_id <> all ($9::uuid[])
+           order by row_number() over (partition by endpoint.owner_id order by due.due_at), due.due_at limit $10"#,
+        search.at.utc(),
+        i64::from(search.each),
+        search.failing,
+        &owners,
+        &ids,
+        &wide_owners,
+        &wide_ids,
+        &each,
+        &full,
+        i64::from(search.limit),
+    );
+    let rows = rows.fetch_all(pool).await?.into_iter().map(|row| {
+        let place = Place { table: "webhook_endpoints", key: endpoints::Key(row.owner_id, &row.id) };
+        let endpoint = EndpointKey { owner: Owner::of(row.owner_id), id: endpoints::endpoint_id(place)? };
+        let line = Line { task_id: TaskId(row.task_id), endpoint };
+        Ok(Due { line, due_at: row.due_at.into(), is_failing: row.is_failing })
+    });
+    rows.collect()
+}
+
+/// The head of a line, taken to be sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Taken {
+    /// Which event.
+    pub seq: u64,
+    /// When that was recorded.
+    pub recorded_at: Time,
+    /// By which id its receiver knows it.
+    pub event_id: Uuid,
+    /// Which attempt it is, of all that there were.
+    pub attempt: i32,
+    /// How many of those were made before it was last asked for.
+    pub earlier: i32,
+    /// What became of the latest; none where that cannot be read, since it is only shown.
+    pub attempts: Vec<Attempt>,
+    /// Where to.
+    pub url: String,
+    /// With what; `None` where that cannot be read, so that nothing can be signed.
+    pub secrets: Option<Secrets>,
+    /// How many attempts at the endpoint have failed in a row.
+    pub failures: u32,
+}
+
+/// Takes the head of a line until `until`, if it may be tried now and its endpoint is enabled.
+pub async fn take(pool: &Pool, line: &Line, now: Time, until: Time) -> Result<Option<Taken>, Error> {
+    let row = sqlx::query_as!(
+        TakenRow,
+        r#"update webhook_deliveries delivery set attempt = delivery.attempt + 1, due_at = $5, under_way = true
+           from webhook_endpoints endpoint
+           where delivery.task_id = $1 and delivery.owner_id = $2 and delivery.endpoint_id = $3
+               and (delivery.seq, delivery.recorded_at, delivery.attempt) = (
+                   select seq, recorded_at, attempt from webhook_deliveries
+                   where task_id = $1 and owner_id = $2 and endpoint_id = $3 and state = 'pending'
+                   order by seq limit 1)
+               and delivery.due_at is not null
+               and (delivery.due_at <= $4 or delivery.attempt = delivery.earlier)
+               and endpoint.owner_id = $2 and endpoint.id = $3 and endpoint.state = 'enabled'
+           returning delivery.seq, delivery.recorded_at, delivery.event_id, delivery.attempt, delivery.earlier, delivery.attempts::text as "attempts!",
+               endpoint.url, endpoint.secret as "secret!", endpoint.secret_created_at as "secret_created_at!", endpoint.next_secret,
+               endpoint.next_secret_created_at, endpoint.failures"#,
+        line.task_id.0,
+        line.endpoint.owner.id(),
+        line.endpoint.id.as_str(),
+        now.utc(),
+        until.utc(),
+    );
+    row.fetch_optional(pool).await?.map(|row| row.taken(line)).transpose()
+}
+
+/// Lets what is behind the head of a line wait until the head is due.
+pub async fn park(pool: &Pool, line: &Line) -> Result<(), Error> {
+    let parked = sqlx::query!(
+        "with head as materialized (
+             select seq, due_at from webhook_deliveries
+             where task_id = $1 and owner_id = $2 and endpoint_id = $3 and state = 'pending'
+             order by seq limit 1
+         )
+         update webhook_deliveries delivery set due_at = head.due_at
+         from head
+         where delivery.task_id = $1 and delivery.owner_id = $2 and delivery.endpoint_id = $3 and delivery.state = 'pending'
+             and delivery.seq > head.seq and delivery.due_at < head.due_at",
+        line.task_id.0,
+        line.endpoint.owner.id(),
+        line.endpoint.id.as_str(),
+    );
+    parked.execute(pool).await?;
+    Ok(())
+}
+
+/// What became of a delivery that was taken.
+#[derive(Clone, Copy, Debug)]
+pub struct Settled<'a> {
+    /// Its state now.
+    pub state: DeliveryState,
+    /// When it may be tried again; of one that is pending alone.
+    pub due_at: Option<Time>,
+    /// The latest attempts, this one too.
+    pub attempts: &'a [Attempt],
+    /// The beginning of the answer, if there was one.
+    pub answer: Option<&'a str>,
+}
+
+/// Writes down what became of a delivery, and tells whether more of its line is pending; `None` if it was taken for dead, or asked for anew, and this
+/// does not count any more.
+///
+/// A failure at a URL that is not the endpoint's any more delays nothing: the next attempt is due at `now`. The answer
+/// to a body that was made before an erasure of its task is not kept.
+pub async fn settle(
+    pool: &Pool,
+    line: &Line,
+    taken: &Taken,
+    (settled, now): (Settled<'_>, Time),
+) -> Result<Option<bool>, Error> {
+    let more = sqlx::query_scalar!(
+        r#"update webhook_deliveries set state = $7, attempts = $9::text::json, under_way = false,
+               answer = case when under_way then coalesce($10, answer) end,
+               due_at = case when $8::timestamptz is null then null when exists (
+                       select from webhook_endpoints endpoint
+                       where endpoint.owner_id = $3 and endpoint.id = $4 and endpoint.url <> $12)
+                   then least($8, $13) else $8 end
+           where task_id = $1 and seq = $2 and owner_id = $3 and endpoint_id = $4 and recorded_at = $11
+               and attempt = $5 and earlier = $6 and due_at is not null
+           returning exists (
+               select from webhook_deliveries other
+               where task_id = $1 and owner_id = $3 and endpoint_id = $4 and seq <> $2 and state = 'pending') as "more!""#,
+        line.task_id.0,
+        bigint(taken.seq),
+        line.endpoint.owner.id(),
+        line.endpoint.id.as_str(),
+        taken.attempt,
+        taken.earlier,
+        settled.state.as_str(),
+        settled.due_at.map(Time::utc),
+        to_json(&settled.attempts),
+        settled.answer,
+        taken.recorded_at.utc(),
+        taken.url,
+        now.utc(),
+    );
+    Ok(more.fetch_optional(pool).await?)
+}
+
+/// What was taken must be settled, whatever of it cannot be read: that is logged and left out.
+fn readable<T>(part: Result<T, Error>) -> Option<T> {
+    part.inspect_err(|error| tracing::error!(error = error.to_string(), "a part of a delivery cannot be read")).ok()
+}
+
+struct TakenRow {
+    seq: i64,
+    recorded_at: DateTime<Utc>,
+    event_id: Uuid,
+    attempt: i32,
+    earlier: i32,
+    attempts: String,
+    url: String,
+    secret: String,
+    secret_created_at: DateTime<Utc>,
+    next_secret: Option<String>,
+    next_secret_created_at: Option<DateTime<Utc>>,
+    failures: i32,
+}
+
+impl TakenRow {
+    fn taken(self, line: &Line) -> Result<Taken, Error> {
+        let place = Place { table: "webhook_deliveries", key: Key(line.task_id.0, self.seq) };
+        let endpoint = endpoints::Key(line.endpoint.owner.id(), line.endpoint.id.as_str());
+        let next = self.next_secret.as_deref().zip(self.next_secret_created_at);
+        let of_endpoint = Place { table: "webhook_endpoints", key: endpoint };
+        Ok(Taken {
+            seq: place.unsigned(self.seq)?,
+            recorded_at: self.recorded_at.into(),
+            event_id: self.event_id,
+            attempt: self.attempt,
+            earlier: self.earlier,
+            attempts: readable(place.json(&self.attempts)).unwrap_or_default(),
+            secrets: readable(endpoints::secrets(of_endpoint, (&self.secret, self.secret_created_at), next)),
+            failures: of_endpoint.unsigned(self.failures)?,
+            url: self.url,
+        })
+    }
+}
