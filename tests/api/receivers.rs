@@ -145,7 +145,7 @@ async fn judged_by(mut program: Command, secret: &Secret, cases: &[(&'static str
 }
 
 #[expect(clippy::disallowed_methods, reason = "settings of the tests, which ./test makes")]
-fn setting(name: &str, default: &str) -> String {
+pub fn setting(name: &str, default: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| default.to_owned())
 }
 
