@@ -112,6 +112,8 @@
 //! **Who reads what.** [`crate::domain::audit::task_fields`] decides it for every door. A text that status or task still shows is
 //! folded into the notes with its readers, as that table gives them; a view asks for a text in the name of its reader.
 //! A rule about a reader looks at the event alone, so an event names whom it is for.
+//! `tests/api/fields.rs` plays every type of event and compares every field at every door with the published table; a new
+//! field fails it until a scene records it.
 //!
 //! **Who is who.** [`crate::domain::values::identity`] says what an id, a name, a label and a text may hold. Doors are strict: a body
 //! is read as a type that is [`crate::domain::values::identity::FromOutside`], or not at all. Rows are not: deserializing takes what
@@ -137,6 +139,7 @@
 //!
 //! **The verifier** says no more than was proven. *Verified* takes a signature, by a key that the reader gave, that covers each trail's last entry; what is hidden must be
 //! hidden by the table in [`crate::domain::audit::task_fields`]; and all that a command repeats from a file or an answer goes through [`terminal`].
+//! A new check goes into both verifiers, with a forgery in the tables of `audit/export/tests`, which both must judge alike.
 //!
 //! **Erasures.** [`worker::erasures`] goes through the tasks in the order of their ids; [`crate::domain::task::erasure`] says what goes from one. In one transaction,
 //! guarded by the task's version, the ordinary decision path appends `task.personal_data_erased` and the role `stagegate_erasure`, which may change the column

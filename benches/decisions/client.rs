@@ -2,12 +2,12 @@
 
 use std::time::{Duration, Instant};
 
+use stagegate::ids;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use uuid::Uuid;
 
 use crate::Failure;
-use stagegate::ids;
 
 /// What a refusal under load says in `Retry-After`.
 const RETRY_AFTER: Duration = Duration::from_secs(1);

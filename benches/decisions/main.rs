@@ -15,7 +15,6 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Parser;
-
 use stagegate::embedded::{self, Postgres};
 use stagegate::{config, ids};
 

@@ -10,11 +10,11 @@ use std::path::PathBuf;
 
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection as _, PgConnection, Row as _};
+use stagegate::embedded::Postgres;
 use tokio::process::Command;
 use uuid::Uuid;
 
 use crate::Failure;
-use stagegate::embedded::Postgres;
 
 /// What it sends.
 const STATEMENT: &str = include_str!("reference.sql");

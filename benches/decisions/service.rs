@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
+use stagegate::ids;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 use tokio::sync::Semaphore;
@@ -13,7 +14,6 @@ use uuid::Uuid;
 
 use crate::client::{Clients, Connection, Kind, STAGES, message};
 use crate::{Failure, Options};
-use stagegate::ids;
 
 /// Tasks that each client has in hand when a turn of votes begins.
 const TASKS_FOR_VOTES: usize = 20;

@@ -3,10 +3,10 @@
 use serde_json::json;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
+use stagegate::ids;
 use uuid::Uuid;
 
 use crate::{Failure, PLATFORM_KEY, Service, text};
-use stagegate::ids;
 
 /// Due times and times of opening are spread over so many days.
 pub const DAYS: i64 = 30;

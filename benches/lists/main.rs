@@ -17,14 +17,13 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, TimeDelta, Utc};
 use clap::Parser;
 use serde_json::{Value, json};
-use tower::ServiceExt as _;
-
 use stagegate::app::App;
 use stagegate::clock::Clock;
 use stagegate::embedded::{self, Postgres};
 use stagegate::http::{AppState, Settings, Surface};
 use stagegate::store::db::connect;
 use stagegate::{config, ids};
+use tower::ServiceExt as _;
 
 const PLATFORM_KEY: &str = "platform-key-of-the-benchmark";
 

@@ -17,7 +17,6 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
-
 use stagegate::embedded::{self, Postgres};
 use stagegate::{config, ids};
 

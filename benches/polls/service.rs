@@ -4,12 +4,12 @@ use std::process::Stdio;
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
+use stagegate::ids;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 use uuid::Uuid;
 
 use crate::{By, Failure, Options};
-use stagegate::ids;
 
 /// A running service with a partner, a buyer and a task of theirs.
 #[derive(Debug)]

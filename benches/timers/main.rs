@@ -18,7 +18,6 @@ use chrono::{DateTime, TimeDelta, Utc};
 use clap::Parser;
 use serde_json::json;
 use sqlx::{Connection as _, PgConnection};
-
 use stagegate::clock::Clock;
 use stagegate::embedded::{self, Postgres};
 use stagegate::{config, ids};

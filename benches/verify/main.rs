@@ -10,7 +10,6 @@ use std::io::Write as _;
 use std::time::Instant;
 
 use serde_json::{Value, json};
-
 use stagegate::domain::audit::export::{Trusted, Writer};
 use stagegate::domain::audit::{Head, Origin, Subject as _, seal};
 use stagegate::domain::task::event::Event;

@@ -15,13 +15,12 @@ use clap::{Parser, ValueEnum};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use sqlx::{Connection as _, PgConnection};
+use stagegate::embedded::{self, Postgres};
+use stagegate::{config, ids};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 use tokio::time::sleep;
-
-use stagegate::embedded::{self, Postgres};
-use stagegate::{config, ids};
 
 /// The name of the database.
 const DATABASE: &str = "stagegate";

@@ -20,11 +20,10 @@ use std::time::{Duration, Instant};
 
 use clap::Parser;
 use serde_json::{Value, json};
-use tokio::time::{interval, timeout};
-use uuid::Uuid;
-
 use stagegate::embedded::{self, Postgres};
 use stagegate::{config, ids};
+use tokio::time::{interval, timeout};
+use uuid::Uuid;
 
 use self::client::{Connection, message};
 use self::cpu::Processes;

@@ -4,13 +4,13 @@ use std::process::Stdio;
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
+use stagegate::ids;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 
 use crate::client::{Connection, message};
 use crate::receiver::Receiver;
 use crate::{Failure, Options};
-use stagegate::ids;
 
 /// Endpoints of one partner, as many as there may be.
 const EACH: usize = 20;

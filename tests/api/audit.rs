@@ -1,10 +1,10 @@
 //! The trail over HTTP: each party's view of it, pages, and proofs that hold without the service.
 
 use serde_json::{Value, json};
+use stagegate::domain::audit::ProofView;
 
 use crate::harness::commands::{approve, at, reject, submit, update, with};
 use crate::harness::parties::{Client, Parties, code, new_id, redacted};
-use stagegate::domain::audit::ProofView;
 
 #[tokio::test]
 async fn each_party_reads_its_own_view_of_the_trail() {

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
-
-use crate::harness::parties::{Parties, code};
-use crate::simulations::with_statuses;
 use stagegate::app::App;
 use stagegate::domain::values::time::Time;
 use stagegate::worker::timers::Timers;
+
+use crate::harness::parties::{Parties, code};
+use crate::simulations::with_statuses;
 
 const PATH: &str = "/api/v1/workflows/office";
 

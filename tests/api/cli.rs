@@ -5,9 +5,10 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use serde_json::Value;
+use stagegate::domain::audit::note::{KeyName, SignerKey};
 
 use crate::harness::process::{Trial, command, fetch, run};
-use stagegate::domain::audit::note::SignerKey;
+use crate::receivers::setting;
 
 #[tokio::test]
 async fn the_demo_plays_a_task_to_its_delivery_and_its_trail_verifies() {
@@ -113,4 +114,44 @@ async fn a_trial_has_an_audit_key_of_its_own_that_nobody_else_may_read() {
     let url = format!("{}/.well-known/stagegate-audit-key", trial.url);
     assert_eq!(fetch(&url, None).await, format!("{}\n", key.verifier()));
     trial.stop().await;
+}
+
+/// What became of a receipt, as the exit codes of both verifiers tell it.
+#[tokio::test]
+async fn both_verifiers_tell_what_was_proven_by_their_exit_codes() {
+    let tests = concat!(env!("CARGO_MANIFEST_DIR"), "/tests");
+    let folder = std::env::temp_dir().join(format!("stagegate-test_{}", stagegate::ids::new()));
+    fs::create_dir(&folder).unwrap();
+    let key = |seed| SignerKey::new(KeyName::parse("audit.example.com/stagegate").unwrap(), [seed; 32]);
+    let good = include_str!("../../src/domain/audit/receipt.jws");
+    let put = |name: &str, text: &str| {
+        let file = folder.join(name);
+        fs::write(&file, text).unwrap();
+        file.to_str().unwrap().to_owned()
+    };
+    let (receipt, forged, nothing) =
+        (put("good", good), put("forged", &good.replacen(".eyJ", ".eyK", 1)), put("nothing", ""));
+    let (ours, theirs) = (put("ours", &key(3).verifier().to_string()), put("theirs", &key(4).verifier().to_string()));
+    let missing = folder.join("missing").to_str().unwrap().to_owned();
+    for (key, file, rust, python) in [
+        (&ours, &receipt, 0, 0),
+        (&theirs, &receipt, 3, 3),
+        (&ours, &forged, 1, 1),
+        (&ours, &nothing, 2, 1),
+        (&ours, &missing, 2, 1),
+        (&missing, &receipt, 2, 1),
+        (&receipt, &receipt, 2, 1),
+    ] {
+        let mut program = command(&folder);
+        let found = program.args(["audit", "verify", "--key", key, file]).output().await.unwrap().status.code();
+        assert_eq!(found, Some(rust), "{key} {file}");
+        let mut program = tokio::process::Command::new(setting("STAGEGATE_TEST_PYTHON", "python3"));
+        program.args(["-B", &format!("{tests}/verify.py"), &format!("{tests}/golden/audit-fields.json"), key, file]);
+        assert_eq!(program.output().await.unwrap().status.code(), Some(python), "{key} {file}, in Python");
+    }
+    let unkeyed = command(&folder).args(["audit", "verify", &receipt]).output().await.unwrap().status.code();
+    let unknown =
+        command(&folder).args(["audit", "verify", "--believe", &receipt]).output().await.unwrap().status.code();
+    assert_eq!((unkeyed, unknown), (Some(3), Some(2)));
+    fs::remove_dir_all(&folder).unwrap();
 }

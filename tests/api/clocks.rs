@@ -4,11 +4,6 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 use serde_json::{Value, json};
-
-use crate::harness::commands::{update, with};
-use crate::harness::parties::{Parties, new_id, text};
-use crate::harness::receiver::Receiver;
-use crate::harness::service::Service;
 use stagegate::app::App;
 use stagegate::app::operations::clock_skew::MOST;
 use stagegate::clock::Clock;
@@ -16,6 +11,11 @@ use stagegate::worker::clocks::Clocks;
 use stagegate::worker::deliveries::Deliveries;
 use stagegate::worker::erasures::Erasures;
 use stagegate::worker::timers::Timers;
+
+use crate::harness::commands::{update, with};
+use crate::harness::parties::{Parties, new_id, text};
+use crate::harness::receiver::Receiver;
+use crate::harness::service::Service;
 
 /// A clock that is this far ahead of the service's.
 fn ahead(parties: &Parties, by: TimeDelta) -> Clock {

@@ -6,6 +6,9 @@ use axum::body::{Body, Bytes};
 use axum::http::Request;
 use futures_util::{StreamExt as _, stream};
 use serde_json::{Value, json};
+use stagegate::http::input::body::budget::Size;
+use stagegate::http::input::body::{MAX_BYTES, SMALL};
+use stagegate::http::serve::server::MAX_HEADER_BYTES;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::task::JoinHandle;
 use tower::ServiceExt as _;
@@ -15,9 +18,6 @@ use crate::harness::contract::operations;
 use crate::harness::parties::{Client, Parties, code, events};
 use crate::harness::service::{self, Answer, Service, router_with_body_memory};
 use crate::server::{Running, patient, read_all};
-use stagegate::http::input::body::budget::Size;
-use stagegate::http::input::body::{MAX_BYTES, SMALL};
-use stagegate::http::serve::server::MAX_HEADER_BYTES;
 
 const KIB: usize = 1 << 10;
 

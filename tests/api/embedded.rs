@@ -5,11 +5,11 @@ use std::os::unix::fs::MetadataExt as _;
 use std::time::Duration;
 
 use sqlx::{Connection as _, PgConnection};
+use stagegate::embedded::{Error, Options, Postgres};
 use tokio::time::timeout;
 
 use crate::harness::database::scratch_options;
 use crate::harness::process::{Signal, signal};
-use stagegate::embedded::{Error, Options, Postgres};
 
 const DATABASE: &str = "stagegate";
 const PATIENCE: Duration = Duration::from_mins(2);

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use sqlx::AssertSqlSafe;
-
-use crate::harness::commands::{approve, at, cancel, with};
-use crate::harness::parties::{Client, Parties, code, events, new_id, text};
 use stagegate::app::App;
 use stagegate::domain::audit::{Head, ProofView};
 use stagegate::worker::erasures::Erasures;
+
+use crate::harness::commands::{approve, at, cancel, with};
+use crate::harness::parties::{Client, Parties, code, events, new_id, text};
 
 /// Two votes and the buyer's word; a review that is under way may finish.
 fn definition() -> Value {

@@ -9,6 +9,9 @@ use axum::http::Request;
 use futures_util::StreamExt as _;
 use serde_json::{Value, json};
 use sqlx::AssertSqlSafe;
+use stagegate::check::{self, Verdict, With};
+use stagegate::ids;
+use stagegate::worker::checkpoints::Checkpoints;
 use tokio::process::Command;
 use tower::ServiceExt as _;
 
@@ -16,9 +19,6 @@ use crate::harness::commands::{at, escalate, reject, submit, update, with};
 use crate::harness::parties::{Client, Parties, code};
 use crate::harness::process::run;
 use crate::log::{scalar, seconds, tick};
-use stagegate::check::{self, Verdict, With};
-use stagegate::ids;
-use stagegate::worker::checkpoints::Checkpoints;
 
 const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/audit-fields.json");
 const VERIFIER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/verify.py");

@@ -2,12 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
+use stagegate::embedded::Postgres;
+
 use crate::harness::database::scratch_options;
 use crate::harness::load::{Load, Target};
 use crate::harness::patroni::Cluster;
 use crate::harness::process;
 use crate::harness::service::PLATFORM_KEY;
-use stagegate::embedded::Postgres;
 
 /// Acknowledgements after which the load is under way.
 const UNDER_WAY: usize = 500;

@@ -8,6 +8,13 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
 use serde_json::{Value, json};
+use stagegate::app::App;
+use stagegate::app::feed::tail;
+use stagegate::http::serve::middleware::Limits;
+use stagegate::http::{AppState, Settings, Surface};
+use stagegate::ids;
+use stagegate::store::db::horizon::begin_epoch;
+use stagegate::worker::checkpoints::Checkpoints;
 use tokio::task::JoinSet;
 use tracing_subscriber::layer::SubscriberExt as _;
 
@@ -18,13 +25,6 @@ use crate::harness::service::{PLATFORM_KEY, Service};
 use crate::log::{seconds, settle, tick};
 use crate::statements::Statements;
 use crate::waiting::run;
-use stagegate::app::App;
-use stagegate::app::feed::tail;
-use stagegate::http::serve::middleware::Limits;
-use stagegate::http::{AppState, Settings, Surface};
-use stagegate::ids;
-use stagegate::store::db::horizon::begin_epoch;
-use stagegate::worker::checkpoints::Checkpoints;
 
 /// A consumer of the feed, as one should be: what it keeps, it keeps together with the cursor.
 #[derive(Clone, Debug, Default)]

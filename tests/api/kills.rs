@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use stagegate::embedded::{Options, Postgres};
 use tokio::process::Child;
 use tokio::time::timeout;
 
@@ -19,7 +20,6 @@ use crate::harness::load::{History, Load, Target};
 use crate::harness::process::{self, PATIENCE, Signal, signal};
 use crate::harness::receiver::Receiver;
 use crate::harness::service::PLATFORM_KEY;
-use stagegate::embedded::{Options, Postgres};
 
 const DATABASE: &str = "stagegate";
 const WRITERS: usize = 32;

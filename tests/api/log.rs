@@ -4,10 +4,6 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 use serde_json::{Value, json};
-
-use crate::harness::commands::{submit, update, with};
-use crate::harness::parties::{Client, Parties, code, events, new_id};
-use crate::harness::service::audit_signer;
 use stagegate::app::audit::transparency_log::Keys;
 use stagegate::domain::audit::ProofView;
 use stagegate::domain::audit::checkpoint::Checkpoint;
@@ -15,6 +11,10 @@ use stagegate::domain::audit::note::{KeyName, SignerKey, VerifierKey};
 use stagegate::domain::audit::receipt::Receipt;
 use stagegate::domain::audit::transparency_log::{ConsistencyProof, InclusionProof};
 use stagegate::worker::checkpoints::Checkpoints;
+
+use crate::harness::commands::{submit, update, with};
+use crate::harness::parties::{Client, Parties, code, events, new_id};
+use crate::harness::service::audit_signer;
 
 #[tokio::test]
 async fn a_minute_with_changes_has_one_checkpoint_and_a_quiet_one_none() {

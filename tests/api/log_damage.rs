@@ -3,16 +3,16 @@
 use std::sync::Arc;
 
 use sqlx::AssertSqlSafe;
-
-use crate::harness::commands::update;
-use crate::harness::parties::{Parties, code};
-use crate::harness::service::audit_signer;
-use crate::log::{inclusion, keys, newest, path, said, scalar, seconds, settle, tick};
 use stagegate::app::audit::transparency_log::Keys;
 use stagegate::domain::audit::checkpoint::Checkpoint;
 use stagegate::domain::audit::note::{KeyName, SignerKey};
 use stagegate::domain::audit::transparency_log::{ConsistencyProof, Error};
 use stagegate::worker::checkpoints::Checkpoints;
+
+use crate::harness::commands::update;
+use crate::harness::parties::{Parties, code};
+use crate::harness::service::audit_signer;
+use crate::log::{inclusion, keys, newest, path, said, scalar, seconds, settle, tick};
 
 /// A log of 5 leaves, the partner's first, with checkpoints at 3 and 5, and its first task.
 async fn logged() -> (Parties, Checkpoints, String) {

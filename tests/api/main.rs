@@ -8,6 +8,7 @@ mod business;
 mod cancellations;
 mod cli;
 mod clocks;
+mod confusables;
 mod demo_path;
 mod door;
 mod embedded;

@@ -15,6 +15,14 @@ use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
 use serde_json::json;
 use sqlx::{Connection as _, PgConnection};
+use stagegate::app::App;
+use stagegate::app::operations::monitor::{self, Held};
+use stagegate::clock::Clock;
+use stagegate::embedded::Postgres;
+use stagegate::http::{AppState, Settings, Surface, operator_router};
+use stagegate::store;
+use stagegate::worker::checkpoints::Checkpoints;
+use stagegate::worker::monitor::Monitor;
 use tokio::time::timeout;
 use tower::ServiceExt as _;
 
@@ -24,14 +32,6 @@ use crate::harness::parties::{Parties, code};
 use crate::harness::process::{PATIENCE, addresses, fetch, stagegate_with, terminate};
 use crate::harness::receiver::Receiver;
 use crate::harness::service::{PLATFORM_KEY, audit_signer};
-use stagegate::app::App;
-use stagegate::app::operations::monitor::{self, Held};
-use stagegate::clock::Clock;
-use stagegate::embedded::Postgres;
-use stagegate::http::{AppState, Settings, Surface, operator_router};
-use stagegate::store;
-use stagegate::worker::checkpoints::Checkpoints;
-use stagegate::worker::monitor::Monitor;
 
 /// What the worker shows.
 fn shown(worker: &Monitor) -> String {

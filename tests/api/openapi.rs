@@ -7,11 +7,11 @@ use std::path::Path;
 use axum::body::{Body, to_bytes};
 use axum::http::Request;
 use serde_json::{Value, json};
+use stagegate::http::openapi;
+use stagegate::http::problem::Code;
 use tower::ServiceExt as _;
 
 use crate::harness::service::Service;
-use stagegate::http::openapi;
-use stagegate::http::problem::Code;
 
 fn contract() -> Value {
     serde_json::to_value(openapi::document()).unwrap()

@@ -9,6 +9,10 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use sqlx::AssertSqlSafe;
+use stagegate::app::App;
+use stagegate::http::Surface;
+use stagegate::store::Limits;
+use stagegate::store::db::connect;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
@@ -17,10 +21,6 @@ use crate::harness::parties::{Client, Parties, code, new_id, text};
 use crate::harness::process::{address, stagegate_with, terminate};
 use crate::harness::proxy::{Mode, Proxy};
 use crate::harness::service::router_with_heartbeat;
-use stagegate::app::App;
-use stagegate::http::Surface;
-use stagegate::store::Limits;
-use stagegate::store::db::connect;
 
 const WRITERS: usize = 16;
 const READERS: usize = 4;

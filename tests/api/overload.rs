@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use sqlx::AssertSqlSafe;
+use stagegate::app::App;
 use tokio::time::timeout;
 
 use crate::harness::commands::update;
@@ -12,7 +13,6 @@ use crate::harness::database::{TestDb, connect};
 use crate::harness::parties::{Parties, code};
 use crate::harness::process::PATIENCE;
 use crate::harness::service::router_with_heartbeat;
-use stagegate::app::App;
 
 #[tokio::test]
 async fn a_command_that_there_is_no_room_for_is_told_to_come_back() {

@@ -4,12 +4,12 @@
 use std::sync::Arc;
 
 use serde_json::{Value, json};
+use stagegate::worker::checkpoints::Checkpoints;
 
 use crate::harness::commands::{approve, at, cancel, reject, submit, update};
 use crate::harness::contract::{Operation, operations};
 use crate::harness::parties::{Client, DEMO, Parties, code, new_id};
 use crate::log::tick;
-use stagegate::worker::checkpoints::Checkpoints;
 
 #[tokio::test]
 async fn what_belongs_to_somebody_else_is_not_found_and_stays_as_it_is() {

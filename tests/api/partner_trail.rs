@@ -2,10 +2,6 @@
 
 use serde_json::{Value, json};
 use sqlx::AssertSqlSafe;
-
-use crate::harness::commands::with;
-use crate::harness::parties::{Client, DEMO, Parties, code, redacted};
-use crate::races::{at_once, count, replicas, summary};
 use stagegate::app::audit::partner_trail::record_fact;
 use stagegate::domain::audit::export::Trusted;
 use stagegate::domain::audit::{Error, ProofView};
@@ -15,6 +11,10 @@ use stagegate::domain::values::party::{Party, Source};
 use stagegate::domain::values::text::Text;
 use stagegate::store::audit::partner_events;
 use stagegate::{check, ids};
+
+use crate::harness::commands::with;
+use crate::harness::parties::{Client, DEMO, Parties, code, redacted};
+use crate::races::{at_once, count, replicas, summary};
 
 fn audit(parties: &Parties) -> String {
     format!("/api/v1/partners/{}/audit", parties.partner_id)

@@ -3,9 +3,9 @@
 use axum::body::Body;
 use axum::http::Request;
 use serde_json::{Value, json};
+use stagegate::domain::partner::api_key::ApiKey;
 
 use crate::harness::service::{self, Answer, PLATFORM_KEY, Service, buyer_token};
-use stagegate::domain::partner::api_key::ApiKey;
 
 const BUYER: &str = "0199a000-0000-7000-8000-00000000000b";
 const IN_2030: i64 = 1_893_456_000;

@@ -3,11 +3,6 @@
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use uuid::Uuid;
-
-use crate::harness::commands::{approve, at, cancel, reject, submit, update, with};
-use crate::harness::parties::{Parties, code, events, new_id, text};
-use crate::harness::service::Service;
 use stagegate::app::digest::Digest;
 use stagegate::app::tasks::commands::{Request, find_target, post_event};
 use stagegate::app::{App, Caller};
@@ -17,6 +12,11 @@ use stagegate::domain::values::party::{Actor, Party, Sender};
 use stagegate::domain::values::text::Prose;
 use stagegate::ids;
 use stagegate::worker::erasures::Erasures;
+use uuid::Uuid;
+
+use crate::harness::commands::{approve, at, cancel, reject, submit, update, with};
+use crate::harness::parties::{Parties, code, events, new_id, text};
+use crate::harness::service::Service;
 
 /// Ids that look like `u dora` or cannot be told from another.
 const UNFIT: [&str; 12] = [

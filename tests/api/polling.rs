@@ -7,6 +7,12 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 use sqlx::Connection as _;
+use stagegate::app::App;
+use stagegate::app::audit::transparency_log::Keys;
+use stagegate::app::status::revalidation::Renewal;
+use stagegate::app::status::watch::replication;
+use stagegate::worker::erasures::Erasures;
+use stagegate::worker::watchers::Watchers;
 use tokio::time::timeout;
 use tracing::subscriber::DefaultGuard;
 use tracing_subscriber::layer::SubscriberExt as _;
@@ -16,12 +22,6 @@ use crate::harness::parties::{Client, Parties, code, new_id};
 use crate::harness::service::Answer;
 use crate::log::settle;
 use crate::statements::Statements;
-use stagegate::app::App;
-use stagegate::app::audit::transparency_log::Keys;
-use stagegate::app::status::revalidation::Renewal;
-use stagegate::app::status::watch::replication;
-use stagegate::worker::erasures::Erasures;
-use stagegate::worker::watchers::Watchers;
 
 /// Only a defect waits this long.
 const PATIENCE: Duration = Duration::from_secs(50);

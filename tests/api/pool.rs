@@ -1,14 +1,14 @@
 //! The connections that serve, and the one that migrates.
 
 use sqlx::{Connection as _, PgConnection};
+use stagegate::store::db::connect;
+use stagegate::store::db::probe::{Fitness, Probe};
+use stagegate::store::{Limits, Pool};
 
 use crate::harness::commands::{approve, at};
 use crate::harness::database::TestDb;
 use crate::harness::parties::Parties;
 use crate::harness::service::Service;
-use stagegate::store::db::connect;
-use stagegate::store::db::probe::{Fitness, Probe};
-use stagegate::store::{Limits, Pool};
 
 #[tokio::test]
 async fn serving_connections_have_the_serving_role_and_time_limits() {

@@ -8,10 +8,10 @@ use std::path::{Component, Path, PathBuf};
 
 use clap::CommandFactory as _;
 use serde_json::Value;
+use stagegate::config::Cli;
 use tokio::process::Command;
 
 use crate::harness::process::{Trial, run};
-use stagegate::config::Cli;
 
 /// The documents with calls that are made, in this order: later ones use what earlier ones made.
 const WITH_CALLS: [&str; 5] = ["README.md", "docs/partner.md", "docs/buyer-ui.md", "docs/audit.md", "docs/platform.md"];

@@ -1,11 +1,11 @@
 //! Receipts over HTTP: who gets which, that they say no more than the caller may see, and that they hold with the public key alone.
 
 use serde_json::{Value, json};
+use stagegate::domain::audit::receipt::{Receipt, Ruling};
 
 use crate::harness::commands::{approve, at, escalate, reject, resolve, submit, with};
 use crate::harness::parties::{Parties, code, events, new_id};
 use crate::log::keys;
-use stagegate::domain::audit::receipt::{Receipt, Ruling};
 
 fn path(task: &str, seq: u64) -> String {
     format!("/api/v1/tasks/{task}/audit/{seq}/receipt")

@@ -10,6 +10,12 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::routing::post;
 use chrono::TimeDelta;
 use serde_json::{Value, json};
+use stagegate::clock::Clock;
+use stagegate::domain::values::time::Time;
+use stagegate::ids;
+use stagegate::webhook::address::{Reach, Target};
+use stagegate::webhook::client::Client;
+use stagegate::webhook::sign::{Secret, Secrets, headers};
 use tokio::net::TcpListener;
 use tokio::process::Command;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
@@ -20,12 +26,6 @@ use crate::harness::parties::{Parties, text};
 use crate::harness::process::run;
 use crate::log::settle;
 use crate::readme::{document, is_shortened};
-use stagegate::clock::Clock;
-use stagegate::domain::values::time::Time;
-use stagegate::ids;
-use stagegate::webhook::address::{Reach, Target};
-use stagegate::webhook::client::Client;
-use stagegate::webhook::sign::{Secret, Secrets, headers};
 
 mod snippet;
 
@@ -146,7 +146,7 @@ async fn judged_by(mut program: Command, secret: &Secret, cases: &[(&'static str
 }
 
 #[expect(clippy::disallowed_methods, reason = "settings of the tests, which ./test makes")]
-fn setting(name: &str, default: &str) -> String {
+pub fn setting(name: &str, default: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| default.to_owned())
 }
 

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 use sqlx::ConnectOptions as _;
+use stagegate::http::Surface;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
@@ -11,7 +12,6 @@ use crate::harness::commands::{approve, at, cancel, escalate, reject, resolve, s
 use crate::harness::parties::{Client, Parties, code, events, new_id};
 use crate::harness::process;
 use crate::harness::service::{Answer, BUYER_SECRET, PLATFORM_KEY, Service};
-use stagegate::http::Surface;
 
 /// Commands as they were sent, and how they were answered.
 struct Played {

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
+use stagegate::embedded::Postgres;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -10,7 +11,6 @@ use tokio::time::timeout;
 use crate::harness::database::{TestDb, scratch_options};
 use crate::harness::process::{PATIENCE, Signal, address, command, signal, stagegate, stagegate_with, terminate};
 use crate::harness::service::PLATFORM_KEY;
-use stagegate::embedded::Postgres;
 
 #[tokio::test]
 async fn the_service_starts_on_a_private_postgres_and_stops_when_told() {

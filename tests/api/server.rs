@@ -6,14 +6,13 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::routing::get;
+use stagegate::http::serve::middleware::Wrapped;
+use stagegate::http::serve::server::{Drained, Limits, serve};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
-
-use stagegate::http::serve::middleware::Wrapped;
-use stagegate::http::serve::server::{Drained, Limits, serve};
 
 /// Longer than anything here takes; only a defect waits this long.
 const PATIENCE: Duration = Duration::from_secs(30);

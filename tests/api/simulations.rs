@@ -6,12 +6,12 @@ use chrono::{DateTime, TimeDelta, Utc};
 use proptest::strategy::{Strategy as _, ValueTree as _};
 use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
+use stagegate::domain::values::time::Time;
+use stagegate::worker::timers::Timers;
 
 use crate::harness::commands::with;
 use crate::harness::parties::{Client, DEMO, Parties, code, new_id};
 use crate::walk::{Dice, random_command};
-use stagegate::domain::values::time::Time;
-use stagegate::worker::timers::Timers;
 
 #[path = "../../src/domain/workflow/arbitrary.rs"]
 mod arbitrary;

@@ -5,11 +5,11 @@ use std::fs;
 use std::path::Path;
 
 use serde_json::Value;
+use stagegate::store::Pool;
 
 use crate::harness::commands::{approve, at};
 use crate::harness::database::TestDb;
 use crate::harness::parties::Parties;
-use stagegate::store::Pool;
 
 /// The searches over many tasks. They fan out on a distributed engine, so there are few, and they take no locks.
 const SEARCHES: [&str; 26] = [

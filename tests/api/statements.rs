@@ -3,12 +3,12 @@
 use std::sync::{Arc, Mutex};
 
 use serde_json::json;
+use stagegate::ids;
 use tracing::field::{Field, Visit};
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::{Context, SubscriberExt as _};
 
 use crate::harness::service::{PLATFORM_KEY, Service, call};
-use stagegate::ids;
 
 /// Keeps every statement that the code of this thread sends: its text, or its beginning.
 #[derive(Clone, Default)]

@@ -9,6 +9,9 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
+use stagegate::app::App;
+use stagegate::ids;
+use stagegate::worker::timers::Timers;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -16,9 +19,6 @@ use tokio::time::timeout;
 use crate::harness::database::TestDb;
 use crate::harness::process;
 use crate::harness::service::PLATFORM_KEY;
-use stagegate::app::App;
-use stagegate::ids;
-use stagegate::worker::timers::Timers;
 
 use self::world::{PATIENCE, ToText as _, World, fail, hour, opening};
 

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use sqlx::AssertSqlSafe;
+use stagegate::worker::deliveries::Deliveries;
 
 use crate::harness::commands::update;
 use crate::harness::parties::{Client, Parties, code, text};
 use crate::harness::receiver::Receiver;
 use crate::log::settle;
-use stagegate::worker::deliveries::Deliveries;
 
 async fn execute(parties: &Parties, statement: String) {
     sqlx::query(AssertSqlSafe(statement)).execute(&mut parties.service.db.owner().await).await.unwrap();

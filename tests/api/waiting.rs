@@ -5,6 +5,11 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use sqlx::PgConnection;
+use stagegate::app::App;
+use stagegate::app::audit::transparency_log::Keys;
+use stagegate::app::status::watch::{self, replication};
+use stagegate::http::serve::server::{Limits, serve};
+use stagegate::worker::watchers::Watchers;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
@@ -16,11 +21,6 @@ use crate::harness::parties::{Client, Parties, code};
 use crate::harness::service::{Answer, buyer_token, router_with_heartbeat};
 use crate::harness::streams::Stream;
 use crate::statements::Statements;
-use stagegate::app::App;
-use stagegate::app::audit::transparency_log::Keys;
-use stagegate::app::status::watch::{self, replication};
-use stagegate::http::serve::server::{Limits, serve};
-use stagegate::worker::watchers::Watchers;
 
 /// Only a defect waits this long.
 const PATIENCE: Duration = Duration::from_secs(50);

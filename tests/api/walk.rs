@@ -2,8 +2,6 @@
 
 use serde_json::{Value, json};
 use sqlx::Row as _;
-
-use crate::harness::parties::{Client, DEMO, Parties, new_id};
 use stagegate::domain::audit::{self, Origin, ProofView};
 use stagegate::domain::task::decide::Snapshot;
 use stagegate::domain::task::event::Event;
@@ -12,6 +10,8 @@ use stagegate::domain::values::id::{BuyerId, PartnerId, TaskId};
 use stagegate::domain::values::time::Time;
 use stagegate::domain::workflow::Workflow;
 use stagegate::store;
+
+use crate::harness::parties::{Client, DEMO, Parties, new_id};
 
 const STEPS: usize = 40;
 const WALKS: u64 = 20;

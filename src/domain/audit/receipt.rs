@@ -5,7 +5,7 @@
 //! `{"alg":"EdDSA","kid":"<name>+<id>","typ":"stagegate-receipt+jwt"}`, byte for byte, where `kid` is the beginning of the verifier key line
 //! ([`super::note`]); the payload is [`Receipt`] as RFC 8785 has it; the signature (RFC 8032) is over `<header>.<payload>`. There is no
 //! randomness and no time of issue in it: the same entry gives the same party the same receipt, as long as the key is the same and nothing
-//! in the entry was erased.
+//! in the entry was erased. A payload that is written otherwise, or names a revision without its digest, is refused whoever signed it.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use serde_json::{Value, json};
+use stagegate::app::App;
+use stagegate::worker::erasures::Erasures;
 
 use crate::harness::commands::{resolve, with};
 use crate::harness::parties::new_id;
-use stagegate::app::App;
-use stagegate::worker::erasures::Erasures;
 
 use super::story::Story;
 
@@ -108,6 +108,12 @@ async fn reviews(story: &mut Story, task: &str) {
     story.step(("platform", "hand over"), task, over).await;
     let advice = returned(story, task).await;
     story.step(("buyer", "advise again"), task, advice).await;
+    // Handed over without a word: the buyer is asked in the service's words, not in those that were meant for the platform.
+    story.step(("partner", "ask in silence"), task, escalated(("a", 1, 1), "platform")).await;
+    let over = answered(story, task, "redirect", json!({ "to": "buyer" })).await;
+    story.step(("platform", "pass on"), task, over).await;
+    let advice = returned(story, task).await;
+    story.step(("buyer", "advise after silence"), task, advice).await;
     story.step(("partner", "shared vote"), task, rejected(("a", 1, 1), true)).await;
     story.step(("partner", "own vote"), task, rejected(("a", 1, 1), false)).await;
     story.step(("partner", "second work"), task, work()).await;

@@ -6,12 +6,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
+use stagegate::worker::deliveries::Deliveries;
 
 use crate::harness::commands::with;
 use crate::harness::parties::{Client, Parties, events, new_id, text};
 use crate::harness::receiver::Receiver;
 use crate::log::settle;
-use stagegate::worker::deliveries::Deliveries;
 
 /// Who reads.
 pub const PARTIES: [&str; 3] = ["partner", "buyer", "platform"];

@@ -8,12 +8,11 @@ use std::time::Duration;
 
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
-use tokio::sync::OnceCell;
-
 use stagegate::embedded::{Options, Postgres};
 use stagegate::store::db::connect;
 use stagegate::store::{Limits, Pool};
 use stagegate::{config, ids};
+use tokio::sync::OnceCell;
 
 /// Connections of a test's pool; the server allows 200 in all.
 const POOL: u32 = 4;

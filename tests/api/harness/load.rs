@@ -10,11 +10,10 @@ use std::time::{Duration, Instant};
 
 use reqwest::Client;
 use serde_json::{Value, json};
+use stagegate::ids;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
-
-use stagegate::ids;
 
 use super::parties::events;
 use super::process::{PATIENCE, client};

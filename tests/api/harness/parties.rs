@@ -6,7 +6,6 @@ use axum::body::Body;
 use axum::http::Request;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
-
 use stagegate::app::tasks::commands::tick;
 use stagegate::domain::values::id::TaskId;
 use stagegate::http::Surface;

@@ -5,11 +5,10 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use rustix::process::{Pid, kill_process};
+use stagegate::embedded::Postgres;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
-
-use stagegate::embedded::Postgres;
 
 pub use rustix::process::Signal;
 

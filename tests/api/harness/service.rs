@@ -7,8 +7,6 @@ use std::time::Duration;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, HeaderValue, Request};
 use serde_json::Value;
-use tower::ServiceExt as _;
-
 use stagegate::app::audit::transparency_log::Keys;
 use stagegate::app::{App, Reach};
 use stagegate::clock::Clock;
@@ -17,6 +15,7 @@ use stagegate::http::auth::jwt;
 use stagegate::http::input::body::budget::Size;
 use stagegate::http::serve::middleware::Limits;
 use stagegate::http::{AppState, Settings, Surface, operator_router};
+use tower::ServiceExt as _;
 
 use super::contract;
 use super::database::{TestDb, connect};

@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use futures_util::future::join_all;
 use serde_json::json;
-
 use stagegate::domain::audit::{Head, Origin, verify};
 use stagegate::domain::task::PhaseName;
 use stagegate::domain::task::command::{

@@ -1,7 +1,6 @@
 //! Registering, finding, listing and retiring workflows.
 
 use serde_json::json;
-
 use stagegate::domain::partner::event::{record, register};
 use stagegate::domain::values::id::{PartnerId, WorkflowKey};
 use stagegate::domain::workflow::Workflow;

@@ -2,8 +2,6 @@
 
 use chrono::TimeDelta;
 use serde_json::{Value, json};
-
-use crate::harness::database::TestDb;
 use stagegate::domain::partner::event::{Author, PartnerFact, record, register};
 use stagegate::domain::task::command::{Action, Command, Meta, StageApproved, StageEscalated, WorkSubmitted};
 use stagegate::domain::task::decide::{Opening, Snapshot, Transition, decide, open};
@@ -19,6 +17,8 @@ use stagegate::store::partners::{self, Partner};
 use stagegate::store::tasks::transitions::{self, Open, Outcome, Prepared, Save};
 use stagegate::store::tasks::{self, Record};
 use stagegate::store::{Writer, workflows};
+
+use crate::harness::database::TestDb;
 
 /// The workflow's key.
 pub const KEY: &str = "campaign";

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use futures_util::FutureExt as _;
 use futures_util::future::{join, join_all};
-
 use stagegate::domain::audit::{Hash, seal};
 use stagegate::domain::task::command::{Action, Command, Meta, StatusUpdated};
 use stagegate::domain::task::decide::Transition;

@@ -7,15 +7,15 @@ use chrono::TimeDelta;
 use futures_util::future::join_all;
 use serde_json::json;
 use sqlx::{AssertSqlSafe, Connection as _};
-use tokio::time::timeout;
-
-use crate::harness::process;
-use crate::harness::service::{self, PLATFORM_KEY, Service};
 use stagegate::clock::Clock;
 use stagegate::domain::task::event::Fact;
 use stagegate::domain::values::time::Time;
 use stagegate::ids;
 use stagegate::worker::timers::Timers;
+use tokio::time::timeout;
+
+use crate::harness::process;
+use crate::harness::service::{self, PLATFORM_KEY, Service};
 
 use super::world::{PATIENCE, World, fail, hour, minute, opening};
 

@@ -2,14 +2,14 @@
 
 use chrono::TimeDelta;
 use serde_json::{Value, json};
-
-use crate::harness::commands::{approve, at, cancel, escalate, resolve, with};
-use crate::harness::service::{Answer, PLATFORM_KEY};
 use stagegate::app::tasks::commands::tick_until_quiet;
 use stagegate::app::tasks::timers;
 use stagegate::clock::Clock;
 use stagegate::domain::values::id::TaskId;
 use stagegate::domain::values::time::Time;
+
+use crate::harness::commands::{approve, at, cancel, escalate, resolve, with};
+use crate::harness::service::{Answer, PLATFORM_KEY};
 
 use super::world::{World, fail, hour, minute};
 

@@ -9,9 +9,6 @@ use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
 use serde_json::{Value, json};
 use sqlx::AssertSqlSafe;
-
-use crate::harness::database::connect;
-use crate::harness::service::{PLATFORM_KEY, Service};
 use stagegate::app::App;
 use stagegate::clock::Clock;
 use stagegate::domain::audit::{self, Origin};
@@ -20,6 +17,9 @@ use stagegate::domain::values::id::{BuyerId, PartnerId, TaskId};
 use stagegate::domain::values::time::Time;
 use stagegate::worker::timers::Timers;
 use stagegate::{ids, store};
+
+use crate::harness::database::connect;
+use crate::harness::service::{PLATFORM_KEY, Service};
 
 /// Who ordered every task.
 pub const BUYER: &str = "0199a000-0000-7000-8000-00000000000b";

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use serde_json::Value;
+use stagegate::worker::deliveries::Deliveries;
 
 use crate::harness::receiver::{Receiver, Reply};
-use stagegate::worker::deliveries::Deliveries;
 
 use super::world::World;
 

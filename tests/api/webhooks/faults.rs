@@ -5,17 +5,17 @@ use std::path::Path;
 use std::sync::Arc;
 
 use futures_util::future::join_all;
+use stagegate::domain::values::id::{EndpointId, TaskId};
+use stagegate::domain::values::time::Time;
+use stagegate::domain::webhook::{DeliveryState, EndpointKey, Owner};
+use stagegate::store::webhooks::deliveries::{Line, Settled, settle, take};
+use stagegate::worker::deliveries::Deliveries;
 use tokio::time::timeout;
 
 use crate::harness::commands::update;
 use crate::harness::process;
 use crate::harness::receiver::{Received, Receiver, Reply};
 use crate::harness::service::PLATFORM_KEY;
-use stagegate::domain::values::id::{EndpointId, TaskId};
-use stagegate::domain::values::time::Time;
-use stagegate::domain::webhook::{DeliveryState, EndpointKey, Owner};
-use stagegate::store::webhooks::deliveries::{Line, Settled, settle, take};
-use stagegate::worker::deliveries::Deliveries;
 
 use super::world::{World, seconds};
 

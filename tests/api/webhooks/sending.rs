@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use serde_json::{Value, json};
+use stagegate::worker::erasures::Erasures;
 
 use crate::harness::commands::{approve, at, cancel, submit, update, with};
 use crate::harness::parties::{Client, new_id, text};
 use crate::harness::receiver::{Received, Receiver, Reply};
 use crate::log::settle;
-use stagegate::worker::erasures::Erasures;
 
 use super::world::{World, path, seconds};
 

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 use sqlx::AssertSqlSafe;
+use stagegate::app::{App, Reach};
+use stagegate::worker::deliveries::Deliveries;
 
 use crate::harness::database::connect;
 use crate::harness::parties::{Client, Parties, text};
 use crate::harness::receiver::Receiver;
-use stagegate::app::{App, Reach};
-use stagegate::worker::deliveries::Deliveries;
 
 /// A service, its parties and a worker.
 pub struct World {

@@ -2,7 +2,7 @@
 
 use icu_properties::props::{
     BidiControl, DefaultIgnorableCodePoint, EmojiModifier, ExtendedPictographic, GeneralCategory, GeneralCategoryGroup,
-    VariationSelector,
+    NoncharacterCodePoint, VariationSelector,
 };
 use icu_properties::{CodePointMapData, CodePointSetData};
 
@@ -22,12 +22,16 @@ pub(in crate::domain) fn is_blank(c: char) -> bool {
     c.is_whitespace() || EMPTY_SYMBOLS.contains(&c)
 }
 
-/// Whether it takes no place on the page: control characters, joiners, marks of direction, fillers, tags.
+/// Whether it takes no place on the page: control characters, joiners, marks of direction, fillers, tags. Noncharacters, which no font has,
+/// count as well.
 pub(in crate::domain) fn is_invisible(c: char) -> bool {
     if c.is_ascii() {
         return c.is_ascii_control();
     }
-    c.is_control() || CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(c) || is_bidi_control(c)
+    c.is_control()
+        || CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(c)
+        || CodePointSetData::new::<NoncharacterCodePoint>().contains(c)
+        || is_bidi_control(c)
 }
 
 /// Whether it changes the direction in which its neighbours are shown.
@@ -110,10 +114,11 @@ mod tests {
         let blank = [' ', '\t', '\n', '\u{A0}', '\u{2003}', '\u{3000}', '\u{2028}', '\u{2800}', '\u{1D159}'];
         let invisible = ['\0', '\u{7F}', '\u{85}', '\u{AD}', '\u{34F}', '\u{115F}', '\u{17B4}', '\u{180E}', '\u{200B}'];
         let more = ['\u{200D}', '\u{202E}', '\u{2066}', '\u{3164}', '\u{FE0F}', '\u{FEFF}', '\u{FFA0}', '\u{E0041}'];
+        let none = ['\u{FDD0}', '\u{FFFE}', '\u{1FFFF}', '\u{10FFFF}'];
         for c in blank {
             assert!(is_blank(c) && !is_visible(c), "{c:?}");
         }
-        for c in invisible.into_iter().chain(more) {
+        for c in invisible.into_iter().chain(more).chain(none) {
             assert!(is_invisible(c) && !is_visible(c), "{c:?}");
         }
         assert!(!is_visible('\u{301}') && !is_invisible('\u{301}'), "a mark needs a letter");
