@@ -53,7 +53,7 @@ pub struct App {
     clock: Clock,
     keys: partners::KeyCache,
     definitions: workflows::Definitions,
-    experience: crate::app::status::forecast::Experience,
+    experience: crate::app::status::forecast::DurationHistory,
     alarm: crate::app::tasks::timers::Alarm,
     turns: crate::app::contention::Turns,
     statuses: crate::app::status::Statuses,
@@ -122,8 +122,8 @@ impl App {
 
     /// The same with room for this many transitions that wait to be written.
     #[must_use]
-    pub fn with_room_for_writes(self, room: usize) -> Self {
-        Self { writer: store::Writer::with_room(&self.pool, room), ..self }
+    pub fn with_write_capacity(self, room: usize) -> Self {
+        Self { writer: store::Writer::with_capacity(&self.pool, room), ..self }
     }
 
     /// An app whose database cannot be reached, for tests of what needs none.
@@ -150,7 +150,8 @@ impl App {
         &self.skew
     }
 
-    /// From now on the service is not ready, and does all else as before: its balancer sends requests elsewhere before it stops.
+    /// From now on the service is not ready, and does all else as before: its balancer sends requests elsewhere
+    /// before it stops.
     pub fn leave(&self) {
         self.leaving.store(true, Ordering::SeqCst);
     }
@@ -160,12 +161,12 @@ impl App {
         self.leaving.load(Ordering::SeqCst) || self.is_draining()
     }
 
-    /// From now on the service is not ready: it is about to stop. Timers are left to the other replicas, and those who wait for a status
-    /// are let go.
+    /// From now on the service is not ready: it is about to stop. Timers are left to the other replicas, and those
+    /// who wait for a status are let go.
     pub fn drain(&self) {
         self.draining.store(true, Ordering::SeqCst);
         self.watchers.close();
-        self.alarm.ring();
+        self.alarm.wake();
         self.stopping.notify_waiters();
     }
 
@@ -182,7 +183,8 @@ impl App {
         }
     }
 
-    /// A transition was committed by this replica: tells whoever waits for it. To be called after every write of a task; waits for nothing.
+    /// A transition was committed by this replica: tells whoever waits for it. To be called after every write of a
+    /// task; waits for nothing.
     fn committed(&self, transition: &Transition) {
         self.alarm.set(transition.snapshot().task.wake_at());
         if let Some(change) = crate::app::status::watch::change(transition) {
@@ -190,7 +192,7 @@ impl App {
             self.watchers.announce(change);
         }
         self.feed.look();
-        self.outbound.ring();
+        self.outbound.wake();
     }
 
     /// These versions of statuses exist: whoever asks from now on gets no older ones, and whoever waits is told.
@@ -244,13 +246,13 @@ pub enum Error {
     NotFound,
     /// The command was refused; where the task stands.
     #[error("refused")]
-    Refused(#[source] Refusal, Box<crate::app::tasks::commands::Standing>),
+    Refused(#[source] Refusal, Box<crate::app::tasks::commands::ConflictContext>),
     /// The request was refused before there was a task to stand anywhere.
     #[error("refused")]
     Rejected(#[source] Refusal),
     /// The caller acts on a version of its view that is not the present one.
     #[error("the view has changed")]
-    PreconditionFailed(Box<crate::app::tasks::commands::Standing>),
+    PreconditionFailed(Box<crate::app::tasks::commands::ConflictContext>),
     /// The command's id was used before, with another body.
     #[error("the command's id was used before")]
     EventIdReused,
@@ -259,7 +261,7 @@ pub enum Error {
     ErasureIdReused,
     /// The task's id was used before, with another body.
     #[error("the task's id was used before")]
-    TaskExists(Box<crate::app::tasks::commands::Standing>),
+    TaskExists(Box<crate::app::tasks::commands::ConflictContext>),
     /// The workflow or version does not exist, or is retired.
     #[error("no such workflow")]
     WorkflowUnavailable,
@@ -319,7 +321,8 @@ impl Error {
         is_away && !matches!(self.reason(), Some(Reason::Contended | Reason::RowLocked | Reason::NewerFormat))
     }
 
-    /// Why the row that was read cannot be shown, if that is all that went wrong; else the error as it was. The log has it whole.
+    /// Why the row that was read cannot be shown, if that is all that went wrong; else the error as it was. The log
+    /// has it whole.
     fn unreadable(self) -> Result<Unreadable, Self> {
         let (Self::Unavailable(source) | Self::Internal(source)) = &self else { return Err(self) };
         let why = match source.downcast_ref() {

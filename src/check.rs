@@ -1,5 +1,5 @@
-//! `stagegate workflow check`: what the service would say of a definition, without a service. `audit.rs` has `stagegate audit`.
-//! Both read what others wrote, so everything is said through [`crate::terminal`].
+//! `stagegate workflow check`: what the service would say of a definition, without a service. `audit.rs` has
+//! `stagegate audit`. Both read what others wrote, so everything is said through [`crate::terminal`].
 
 use std::fs;
 use std::io::{self, Read as _, Write};
@@ -52,7 +52,8 @@ pub fn read(file: &Path) -> io::Result<Vec<u8>> {
     read.map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", file.display())))
 }
 
-/// Says everything that is wrong with a definition, or what there is to say about a sound one: a line each, with pointer and code.
+/// Says everything that is wrong with a definition, or what there is to say about a sound one: a line each, with
+/// pointer and code.
 ///
 /// # Errors
 ///

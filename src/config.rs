@@ -67,8 +67,9 @@ pub struct Serve {
     /// Address to listen on; port 0 takes a free one, which the start-up line names.
     #[arg(long, env = "STAGEGATE_LISTEN", default_value = "127.0.0.1:8080", value_name = "ADDRESS")]
     pub listen: SocketAddr,
-    /// Address for `/metrics`, `/health` and `/ready`, apart from the callers' own; port 0 takes a free one, which a start-up line names. Unset: no
-    /// metrics, but a trial on the private database shows them on a free port of 127.0.0.1.
+    /// Address for `/metrics`, `/health` and `/ready`, apart from the callers' own; port 0 takes a free one, which
+    /// a start-up line names. Unset: no metrics, but a trial on the private database shows them on a free port of
+    /// 127.0.0.1.
     #[arg(long, env = "STAGEGATE_METRICS_LISTEN", value_name = "ADDRESS")]
     metrics_listen: Option<OptionalAddress>,
     /// Whether to bring the tables up to date at start; off where a deployment runs `stagegate migrate` by itself.
@@ -197,7 +198,8 @@ pub struct Credentials {
 /// What checkpoints and receipts are signed with.
 #[derive(Clone, Debug, Args)]
 pub struct AuditKeys {
-    /// The key that signs checkpoints and receipts, the same in every replica; `stagegate keys --new` makes one. Unset: neither is there.
+    /// The key that signs checkpoints and receipts, the same in every replica; `stagegate keys --new` makes one.
+    /// Unset: neither is there.
     #[arg(long, env = "STAGEGATE_AUDIT_KEY", hide_env_values = true, value_name = "KEY")]
     audit_key: Option<Secret>,
     /// The public keys that signed before it, as /.well-known/stagegate-audit-key served them, comma-separated.
@@ -214,11 +216,12 @@ pub struct Limits {
     /// Requests and streams that wait for a status to change; more are refused.
     #[arg(long, env = "STAGEGATE_MAX_WATCHERS", default_value_t = 20_000, value_parser = at_least_one, value_name = "N")]
     pub max_watchers: usize,
-    /// How many of those one partner, or the platform, may hold; a buyer 64 at the most [default: a tenth of them, at least 256]
+    /// How many of those one partner, or the platform, may hold; a buyer 64 at the most [default: a tenth of them,
+    /// at least 256]
     #[arg(long, env = "STAGEGATE_MAX_WATCHERS_EACH", value_parser = at_least_one, value_name = "N")]
     pub max_watchers_each: Option<usize>,
-    /// Seconds in which a request's header must arrive, and after which an idle connection is closed: behind a balancer,
-    /// more than the balancer's own idle time-out.
+    /// Seconds in which a request's header must arrive, and after which an idle connection is closed: behind a
+    /// balancer, more than the balancer's own idle time-out.
     #[arg(long, env = "STAGEGATE_HEADER_TIMEOUT", default_value = "10", value_parser = seconds, value_name = "SECONDS")]
     pub header_timeout: Duration,
     /// Seconds in which a request's body must arrive.
@@ -230,8 +233,8 @@ pub struct Limits {
     /// Seconds after which an answer is given up.
     #[arg(long, env = "STAGEGATE_REQUEST_TIMEOUT", default_value = "15", value_parser = seconds, value_name = "SECONDS")]
     pub request_timeout: Duration,
-    /// Seconds from SIGTERM, while already not ready, in which requests are still taken, for a balancer to notice; SIGINT (ctrl-C) skips them
-    /// [default: 3 with a `DATABASE_URL`, else 0]
+    /// Seconds from SIGTERM, while already not ready, in which requests are still taken, for a balancer to notice;
+    /// SIGINT (ctrl-C) skips them [default: 3 with a `DATABASE_URL`, else 0]
     #[arg(long, env = "STAGEGATE_DRAIN_DELAY", value_parser = seconds_or_none, value_name = "SECONDS")]
     pub drain_delay: Option<Duration>,
     /// Seconds that running requests get to finish after that.
@@ -239,11 +242,13 @@ pub struct Limits {
     pub drain_timeout: Duration,
 }
 
-/// How long a service on a shared database is not ready before it stops taking requests: longer than a balancer takes to notice.
+/// How long a service on a shared database is not ready before it stops taking requests: longer than a balancer
+/// takes to notice.
 const DRAIN_DELAY: Duration = Duration::from_secs(3);
 
 impl Limits {
-    /// The time between SIGTERM and the end of new requests. Nobody balances requests over a trial, which has no `DATABASE_URL`.
+    /// The time between SIGTERM and the end of new requests. Nobody balances requests over a trial, which has no
+    /// `DATABASE_URL`.
     pub fn drain_delay(&self, is_trial: bool) -> Duration {
         self.drain_delay.unwrap_or(if is_trial { Duration::ZERO } else { DRAIN_DELAY })
     }
@@ -279,8 +284,9 @@ pub enum LogFormat {
 /// Settings of `stagegate migrate`.
 #[derive(Clone, Debug, Args)]
 pub struct Migrate {
-    /// Says that the database was restored, from a dump or to an earlier time, or that a failover lost transactions: readers of the feed
-    /// then go on without missing anything, and the log of heads goes on. Run it once, before the service starts again.
+    /// Says that the database was restored, from a dump or to an earlier time, or that a failover lost
+    /// transactions: readers of the feed then go on without missing anything, and the log of heads goes on. Run it
+    /// once, before the service starts again.
     #[arg(long)]
     pub restored: bool,
     /// Which database.
@@ -299,10 +305,12 @@ pub struct Openapi {
 /// Settings of `stagegate keys`.
 #[derive(Clone, Debug, Args)]
 pub struct Keys {
-    /// A new platform key, a new secret for buyers' tokens and a new audit key, for the configuration of a production service.
+    /// A new platform key, a new secret for buyers' tokens and a new audit key, for the configuration of a
+    /// production service.
     #[arg(long)]
     pub new: bool,
-    /// With `--new`: the name of the audit key, which tells your log from all others: a URL without its scheme, under a domain of yours.
+    /// With `--new`: the name of the audit key, which tells your log from all others: a URL without its scheme,
+    /// under a domain of yours.
     #[arg(long, default_value = "stagegate.invalid/audit", value_name = "NAME")]
     pub audit_name: String,
     /// Which database: the private one's folder holds the credentials.
@@ -325,18 +333,20 @@ pub enum Workflow {
 pub enum Audit {
     /// Check a proof, an export, a receipt or a checkpoint, offline.
     ///
-    /// Exit code 0, verified: a key that was given signed what is in the file; of trails, up to the last entry of each. So whoever holds the
-    /// key recorded these entries in this order, and what is shown is what was recorded. Exit code 3, consistent: hashes and commitments
-    /// agree, but no key that was given vouches for all of it, so whoever made the file can have made it up. Exit code 1: it contradicts itself,
-    /// the table of `stagegate audit fields`, a signature or a kept checkpoint. Exit code 2: a file cannot be read, or is none of these.
+    /// Exit code 0, verified: a key that was given signed what is in the file; of trails, up to the last entry of
+    /// each. So whoever holds the key recorded these entries in this order, and what is shown is what was recorded.
+    /// Exit code 3, consistent: hashes and commitments agree, but no key that was given vouches for all of it, so
+    /// whoever made the file can have made it up. Exit code 1: it contradicts itself, the table of
+    /// `stagegate audit fields`, a signature or a kept checkpoint. Exit code 2: a file cannot be read, or is none of these.
     ///
-    /// Not proven, whatever the code: that nothing was recorded after the last entry, and what is hidden from the party whose view it is.
+    /// Not proven, whatever the code: that nothing was recorded after the last entry, and what is hidden from the
+    /// party whose view it is.
     Verify {
-        /// What was answered: `GET …/audit/proof`, `…/audit?format=jsonl`, `/audit/export`, `…/receipt`, `/audit/checkpoint`; `-` is standard
-        /// input.
+        /// What was answered: `GET …/audit/proof`, `…/audit?format=jsonl`, `/audit/export`, `…/receipt`,
+        /// `/audit/checkpoint`; `-` is standard input.
         file: PathBuf,
-        /// The public key, as `/.well-known/stagegate-audit-key` had it: the line itself, or a file of such lines. Without it nothing is
-        /// more than consistent.
+        /// The public key, as `/.well-known/stagegate-audit-key` had it: the line itself, or a file of such lines.
+        /// Without it nothing is more than consistent.
         #[arg(long = "key", value_name = "LINE|FILE")]
         keys: Vec<String>,
         /// A checkpoint that was kept: what is proven must be proven against it.
@@ -346,7 +356,8 @@ pub enum Audit {
         #[arg(long, value_name = "FILE")]
         consistency: Vec<PathBuf>,
     },
-    /// Print the fields of every type of entry, in their order, and who sees them, as JSON: what a verifier must insist on.
+    /// Print the fields of every type of entry, in their order, and who sees them, as JSON: what a verifier must
+    /// insist on.
     Fields,
 }
 

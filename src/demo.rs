@@ -1,7 +1,8 @@
 //! `stagegate demo`: one task from its opening to its delivery, told step by step.
 //!
-//! Speaks HTTP as three clients would, with the credentials of the trial; of the service's inside it uses only the check of a
-//! proof, which is made for clients. Everything is said while it happens, so a failure shows how far the task came.
+//! Speaks HTTP as three clients would, with the credentials of the trial; of the service's inside it uses only the
+//! check of a proof, which is made for clients. Everything is said while it happens, so a failure shows how far the
+//! task came.
 
 use std::fmt::Write as _;
 use std::io::{self, Write};

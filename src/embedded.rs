@@ -29,7 +29,7 @@ use self::lock::Lock;
 const SUPERUSER: &str = "postgres";
 
 /// How long another process may hold the start lock (it may be fetching binaries or replaying a long log).
-const LOCK_PATIENCE: Duration = Duration::from_mins(5);
+const LOCK_TIMEOUT: Duration = Duration::from_mins(5);
 
 /// How long it may take to connect, or to say that it lives.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -156,7 +156,7 @@ impl Postgres {
     /// When no binaries are to be had, the data directory cannot be used, or Postgres does not come up.
     pub async fn start(options: &Options, database: &str) -> Result<Self, Error> {
         let root = layout::make_root(&options.data_dir)?;
-        let start = Lock::exclusive(&layout::start_lock(&root), LOCK_PATIENCE).await?;
+        let start = Lock::exclusive(&layout::start_lock(&root), LOCK_TIMEOUT).await?;
         let layout = Layout::prepare(root).await?;
         if options.ends_with_process {
             guardian::watch(&layout)?;
@@ -221,9 +221,10 @@ impl Postgres {
     ///
     /// When it does not stop.
     pub async fn stop(self) -> Result<bool, Error> {
-        let start = Lock::exclusive(&self.layout.start_lock, LOCK_PATIENCE).await?;
+        let start = Lock::exclusive(&self.layout.start_lock, LOCK_TIMEOUT).await?;
         drop(self.users);
-        // A program that is being started holds copies of our files for an instant, the lock that was just dropped among them.
+        // A program that is being started holds copies of our files for an instant, the lock that was just dropped
+        // among them.
         let last = match Lock::exclusive(&self.layout.users_lock, Duration::from_millis(300)).await {
             Ok(lock) => Some(lock),
             Err(Error::Locked { .. }) => None,
@@ -237,7 +238,7 @@ impl Postgres {
     }
 
     async fn revive(&self) -> Result<(), Error> {
-        let _start = Lock::exclusive(&self.layout.start_lock, LOCK_PATIENCE).await?;
+        let _start = Lock::exclusive(&self.layout.start_lock, LOCK_TIMEOUT).await?;
         cluster::ensure_running(&self.layout, &self.binaries, self.durable).await?;
         Ok(())
     }
@@ -251,7 +252,7 @@ impl Postgres {
     }
 
     async fn ensure_database(&self, name: &str) -> Result<(), Error> {
-        timeout(LOCK_PATIENCE, self.make_database(name)).await.map_err(|_| silent())?
+        timeout(LOCK_TIMEOUT, self.make_database(name)).await.map_err(|_| silent())?
     }
 
     async fn make_database(&self, name: &str) -> Result<(), Error> {

@@ -1,6 +1,6 @@
 //! The door for HTTP: parse, one call into `app`, view. No rules, no SQL.
 //!
-//! [`Surface`] puts it together; [`routes`] is the one list from which both the router and the contract are made.
+//! [`HttpService`] puts it together; `routes()` is the one list from which both the router and the contract are made.
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use utoipa_axum::routes;
 
 use crate::app::App;
 
-pub use self::serve::service::Surface;
+pub use self::serve::service::HttpService;
 
 pub mod auth;
 pub mod input;
@@ -55,7 +55,8 @@ pub enum Error {
     Origin(String),
 }
 
-/// Settings that were found usable. Made before anything else is started, so that a mistake is the first thing that is said.
+/// Settings that were found usable. Made before anything else is started, so that a mistake is the first thing that
+/// is said.
 #[derive(Debug)]
 pub struct Checked {
     auth: auth::Auth,
@@ -78,7 +79,8 @@ impl Settings {
 }
 
 impl Checked {
-    /// Accepts a trial's credentials beside the configured ones: the buyers' secret only where no other check of buyers' tokens is configured.
+    /// Accepts a trial's credentials beside the configured ones: the buyers' secret only where no other check of
+    /// buyers' tokens is configured.
     ///
     /// # Errors
     ///
@@ -206,19 +208,21 @@ fn routes() -> OpenApiRouter<AppState> {
 /// Every operation behind axum's router.
 fn router(state: AppState) -> Router {
     let (router, _) = routes().split_for_parts();
-    dress(router.merge(crate::http::routes::docs::router()), state)
+    with_middleware(router.merge(crate::http::routes::docs::router()), state)
 }
 
-/// What operators read, for a listener that callers do not reach: metrics, and what is also public, liveness and readiness.
+/// What operators read, for a listener that callers do not reach: metrics, and what is also public, liveness and
+/// readiness.
 pub fn operator_router(state: AppState) -> Router {
     let routes = Router::new()
         .route(crate::http::serve::metrics::PATH, get(crate::http::serve::metrics::metrics))
         .route("/health", get(crate::http::routes::health::health))
         .route("/ready", get(crate::http::routes::health::ready));
-    dress(routes, state)
+    with_middleware(routes, state)
 }
 
-/// Routes below `/api/v1`. `OpenApiRouter::nest` does the same at a price: it takes the path of every request apart and writes it anew.
+/// Routes below `/api/v1`. `OpenApiRouter::nest` does the same at a price: it takes the path of every request apart
+/// and writes it anew.
 #[derive(Default)]
 struct Api(OpenApiRouter<AppState>);
 
@@ -230,7 +234,7 @@ impl Api {
 }
 
 /// Puts on what every route has.
-fn dress(router: Router<AppState>, state: AppState) -> Router {
+fn with_middleware(router: Router<AppState>, state: AppState) -> Router {
     let (limits, observer, cors) = (state.limits, Arc::clone(&state.observer), cors(&state.origins));
     // One layer of axum's: each is a box in the next, and all are cloned for every request.
     let around = layer_fn(move |route| {

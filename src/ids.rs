@@ -11,8 +11,8 @@ pub fn new() -> Uuid {
     Uuid::now_v7()
 }
 
-/// An id for a request: those of a process are counted from a random one, as randomness for each would cost a poll more than its look-up.
-/// Unique, and easily guessed.
+/// An id for a request: those of a process are counted from a random one, as randomness for each would cost a poll
+/// more than its look-up. Unique, and easily guessed.
 pub fn of_request() -> Uuid {
     static FIRST: LazyLock<Uuid> = LazyLock::new(new);
     static COUNT: AtomicU64 = AtomicU64::new(0);

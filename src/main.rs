@@ -112,7 +112,8 @@ async fn run(command: Command) -> Result<ExitCode, Failure> {
 async fn serve(settings: Serve) -> Result<ExitCode, Failure> {
     small_pages();
     let stop = on_signal()?;
-    // In this order, so that what is most likely wrong is said before anything is started; connections queue until the service is up.
+    // In this order, so that what is most likely wrong is said before anything is started; connections queue until
+    // the service is up.
     let checked = Checked::of(&settings).await?;
     let listeners = Listeners::bind(&settings)?;
     let opened = tokio::select! {
@@ -163,7 +164,8 @@ impl Listeners {
     }
 }
 
-/// What an idle connection holds is small and seldom touched. On huge pages all that lies between would be resident too, half as much again.
+/// What an idle connection holds is small and seldom touched. On huge pages all that lies between would be resident
+/// too, half as much again.
 fn small_pages() {
     #[cfg(target_os = "linux")]
     if let Err(error) = rustix::thread::disable_transparent_huge_pages(true) {
@@ -202,7 +204,7 @@ async fn serve_on(
     let workers = start_workers(settings, &app, &state);
     announce(&listeners, trial.as_ref())?;
     let operators = Operators::serve(listeners.operators, &state, &settings.limits);
-    let surface = http::Surface::new(state);
+    let surface = http::HttpService::new(state);
     let deadline = OnceLock::new();
     let shutdown = async {
         let signal = requested(stop).await;

@@ -1,8 +1,8 @@
 //! The database: rows in, domain types out. The only place with SQL; what a caller may do is decided elsewhere.
 //!
-//! Transitions of tasks are one statement; see `transitions.rs` and `writer.rs`. Every statement on a task's tables names its `task_id`, so
-//! that it runs on one node of a distributed engine. The few searches that cannot are marked in their text (`/* search: … */`),
-//! named in a test, and take no locks.
+//! Transitions of tasks are one statement; see `tasks/transitions.rs` and `tasks/writer.rs`. Every statement on a
+//! task's tables names its `task_id`, so that it runs on one node of a distributed engine. The few searches that
+//! cannot are marked in their text (`/* search: … */`), named in a test, and take no locks.
 
 pub mod audit;
 pub mod db;

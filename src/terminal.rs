@@ -1,6 +1,8 @@
-//! What is written to a terminal that did not come from this program alone: one line at a time, with all that a terminal would obey escaped.
+//! What is written to a terminal that did not come from this program alone: one line at a time, with all that a
+//! terminal would obey escaped.
 //!
-//! A file or an answer could otherwise move the cursor, turn the direction of writing round, or begin a line of its own that says "verified".
+//! A file or an answer could otherwise move the cursor, turn the direction of writing round, or begin a line of its
+//! own that says "verified".
 
 use std::fmt::{self, Write as _};
 use std::io;

@@ -1,5 +1,5 @@
-//! Events out: which addresses may be called, how a delivery is signed, and one guarded attempt to hand it over. Which events go
-//! where, and when, is not decided here; nothing here knows the database.
+//! Events out: which addresses may be called, how a delivery is signed, and one guarded attempt to hand it over.
+//! Which events go where, and when, is not decided here; nothing here knows the database.
 
 pub mod address;
 pub mod client;

@@ -1,4 +1,5 @@
-//! What the service does by itself. Doors into `app`, as HTTP is one: no rules, no SQL. Each loop has a step that a test can call.
+//! What the service does by itself. Doors into `app`, as HTTP is one: no rules, no SQL. Each loop has a step that a
+//! test can call.
 
 pub mod checkpoints;
 pub mod clocks;

@@ -112,7 +112,8 @@ impl Clients {
         self.last.expect("a turn has at least one decision")
     }
 
-    /// Lets all of them send decisions for this long, over connections of this turn: the service closes those that are idle for long.
+    /// Lets all of them send decisions for this long, over connections of this turn: the service closes those that
+    /// are idle for long.
     pub async fn decide(&mut self, length: Duration) -> Result<Load, Failure> {
         let mut connections = Vec::with_capacity(self.all.len());
         for _ in 0..self.all.len() {
@@ -147,7 +148,8 @@ struct Own {
 }
 
 impl Client {
-    /// Sends the next when the last is answered. One that is refused for the load waits for as long as it is told, as ours all do.
+    /// Sends the next when the last is answered. One that is refused for the load waits for as long as it is told,
+    /// as ours all do.
     async fn decide(
         mut self,
         (kind, key): (Kind, &str),

@@ -1,5 +1,6 @@
-//! Fills the database: one task with a few decisions, copied by SQL until there are as many events as asked for. Hashes and texts are those
-//! of the one, so the trails do not verify; their sizes, keys and indexes are those of real ones.
+//! Fills the database: one task with a few decisions, copied by SQL until there are as many events as asked for.
+//! Hashes and texts are those of the one, so the trails do not verify; their sizes, keys and indexes are those of
+//! real ones.
 
 use std::io::Write as _;
 use std::time::Duration;

@@ -1,7 +1,9 @@
-//! How many decisions a second one release build serves, beside what `pgbench` reaches with a statement for each that writes the same.
+//! How many decisions a second one release build serves, beside what `pgbench` reaches with a statement for each
+//! that writes the same.
 //!
-//! Everything is private and on loopback: a Postgres with durability on, the program itself as a process of its own with its
-//! default settings, clients that send the next decision as soon as the last is answered. `README.md` says what the numbers mean.
+//! Everything is private and on loopback: a Postgres with durability on, the program itself as a process of its own
+//! with its default settings, clients that send the next decision as soon as the last is answered. `README.md` says
+//! what the numbers mean.
 
 mod client;
 mod cpu;

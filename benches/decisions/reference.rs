@@ -1,9 +1,11 @@
-//! The reference: `pgbench` with one statement per decision that makes the same writes (`reference.sql`: that of a service which shares
-//! none), on the same database, with the values of a decision that the service has just written.
+//! The reference: `pgbench` with one statement per decision that makes the same writes (`reference.sql`: that of a
+//! service which shares none), on the same database, with the values of a decision that the service has just
+//! written.
 //!
-//! Of the statement's thirty-three parameters, those that must change from call to call are computed by Postgres from pgbench's
-//! counters (the key, the versions, the ids); the others are sent as parameters, as the service sends them. Every call
-//! finds the version it expects, so every call writes. Each run has task rows of its own, copies of the sampled one.
+//! Of the statement's thirty-three parameters, those that must change from call to call are computed by Postgres
+//! from pgbench's counters (the key, the versions, the ids); the others are sent as parameters, as the service
+//! sends them. Every call finds the version it expects, so every call writes. Each run has task rows of its own,
+//! copies of the sampled one.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -21,8 +21,8 @@ pub async fn create(beside: &PgConnectOptions, name: &str) -> Result<(), Failure
     Ok(())
 }
 
-/// Tasks in review over three workflows, three versions of each and five stages; one in ten without a limit. Three of them at a stage of
-/// their own, three overdue, and three more that wait on the platform.
+/// Tasks in review over three workflows, three versions of each and five stages; one in ten without a limit. Three
+/// of them at a stage of their own, three overdue, and three more that wait on the platform.
 pub async fn fill(service: &Service, database: &PgConnectOptions, count: i64) -> Result<(), Failure> {
     for workflow in ["w-1", "w-2", "w-3"] {
         for version in 1..=3 {

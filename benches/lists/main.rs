@@ -1,7 +1,7 @@
 //! How long pages of lists take with many open tasks of one partner, against few of them.
 //!
-//! Two databases on one private Postgres, filled alike but for the number of tasks; the service in this process, asked through its router.
-//! `README.md` says what the numbers mean.
+//! Two databases on one private Postgres, filled alike but for the number of tasks; the service in this process,
+//! asked through its router. `README.md` says what the numbers mean.
 
 mod fill;
 
@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 use stagegate::app::App;
 use stagegate::clock::Clock;
 use stagegate::embedded::{self, Postgres};
-use stagegate::http::{AppState, Settings, Surface};
+use stagegate::http::{AppState, HttpService, Settings};
 use stagegate::store::db::connect;
 use stagegate::{config, ids};
 use tower::ServiceExt as _;
@@ -48,7 +48,7 @@ struct Options {
 
 /// The service on a database of its own, with one partner.
 struct Service {
-    router: Surface,
+    router: HttpService,
     partner_id: String,
     partner_key: String,
 }
@@ -146,7 +146,7 @@ impl Service {
         connect::migrate(&options).await?;
         let app = Arc::new(App::new(connect::connect(&options, 2).await?, clock.clone()));
         let settings = Settings { platform_keys: vec![PLATFORM_KEY.into()], ..Settings::default() };
-        let router = Surface::new(AppState::new(app, settings).await?);
+        let router = HttpService::new(AppState::new(app, settings).await?);
         let mut service = Self { router, partner_id: String::new(), partner_key: String::new() };
         let partner = service.call("POST", "/api/v1/partners", PLATFORM_KEY, &json!({ "name": "Partner" })).await?;
         service.partner_id = text(&partner["id"]);

@@ -1,4 +1,5 @@
-//! The clients: plain sockets, requests of which only the task's id changes, and no more of an answer looked at than its status and its length.
+//! The clients: plain sockets, requests of which only the task's id changes, and no more of an answer looked at
+//! than its status and its length.
 
 use std::time::{Duration, Instant};
 

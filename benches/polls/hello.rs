@@ -1,5 +1,5 @@
-//! The bare server: axum as its examples have it, one route, one fixed answer. This program in another process, as it runs on as many threads
-//! as the service.
+//! The bare server: axum as its examples have it, one route, one fixed answer. This program in another process, as
+//! it runs on as many threads as the service.
 
 use std::io::Write as _;
 use std::process::Stdio;

@@ -1,7 +1,8 @@
-//! How many polls of a status a second one release build serves, beside what a bare axum server makes of the same bytes.
+//! How many polls of a status a second one release build serves, beside what a bare axum server makes of the same
+//! bytes.
 //!
-//! Everything is private and on loopback: a Postgres, the program itself and the bare server as processes of their own, clients that ask
-//! again as soon as they are answered. `README.md` says what the numbers mean.
+//! Everything is private and on loopback: a Postgres, the program itself and the bare server as processes of their
+//! own, clients that ask again as soon as they are answered. `README.md` says what the numbers mean.
 
 mod client;
 #[path = "../decisions/cpu.rs"]

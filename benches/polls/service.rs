@@ -1,4 +1,5 @@
-//! The service as production runs it: the program in a process of its own, with its default settings, and a task to copy.
+//! The service as production runs it: the program in a process of its own, with its default settings, and a task to
+//! copy.
 
 use std::process::Stdio;
 

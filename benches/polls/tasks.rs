@@ -1,5 +1,5 @@
-//! Many tasks: one that the service opened, copied by SQL. They differ in their ids alone, which jump about as no real ones do, so that neighbours
-//! in the index are no neighbours in the table.
+//! Many tasks: one that the service opened, copied by SQL. They differ in their ids alone, which jump about as no
+//! real ones do, so that neighbours in the index are no neighbours in the table.
 
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection as _, PgConnection};

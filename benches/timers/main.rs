@@ -1,5 +1,6 @@
-//! How fast timers that are due in the same second are worked off, beside the rate of ordinary decisions in the same minute and on
-//! the same service; what both do to each other; and how late a timer fires when nothing else happens.
+//! How fast timers that are due in the same second are worked off, beside the rate of ordinary decisions in the
+//! same minute and on the same service; what both do to each other; and how late a timer fires when nothing else
+//! happens.
 //!
 //! Service, Postgres and clients are those of `../decisions`. `README.md` says what the numbers mean.
 

@@ -1,7 +1,7 @@
 //! How long checking an export of 100,000 entries takes: `cargo bench --bench verify`. Nothing is asserted.
 //!
-//! One task's trail: the demo's events over and over, sealed as the service seals them, exported as the platform sees it (the most there is to
-//! check) and as the buyer does, written to a file and checked from there.
+//! One task's trail: the demo's events over and over, sealed as the service seals them, exported as the platform
+//! sees it (the most there is to check) and as the buyer does, written to a file and checked from there.
 
 #![expect(clippy::unwrap_used, reason = "a measurement that cannot go on stops there")]
 

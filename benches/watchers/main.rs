@@ -1,8 +1,8 @@
-//! What waiting for a status costs: memory for each idle watcher, statements while nothing changes, and how soon a decision on one replica
-//! wakes a watcher on another.
+//! What waiting for a status costs: memory for each idle watcher, statements while nothing changes, and how soon a
+//! decision on one replica wakes a watcher on another.
 //!
-//! Two replicas of the program as processes of their own, on one private Postgres; the watchers are sockets of this process. Linux only: memory is
-//! what `/proc` says. `README.md` says what the numbers mean.
+//! Two replicas of the program as processes of their own, on one private Postgres; the watchers are sockets of this
+//! process. Linux only: memory is what `/proc` says. `README.md` says what the numbers mean.
 
 use std::error::Error;
 use std::fs;
@@ -188,7 +188,8 @@ async fn watch_all(
         let batch =
             (from..count.min(from + AT_ONCE)).map(|at| Watching::begin(address, key, way, &tasks[at % tasks.len()]));
         watching.extend(futures_util::future::try_join_all(batch).await?);
-        // Those before it have been accepted when this one is answered: more than so many at a time would be turned away by the system.
+        // Those before it have been accepted when this one is answered: more than so many at a time would be turned
+        // away by the system.
         Client::open(address, key).await?.send("GET", "/health", &Value::Null).await?;
     }
     Ok(watching)

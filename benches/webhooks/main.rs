@@ -1,7 +1,7 @@
 //! How late deliveries are at endpoints that live, while others never answer or refuse to be called.
 //!
-//! The program as a process of its own with its default settings, on a private Postgres; clients and receivers are this process. Linux only: memory is
-//! what `/proc` says. `README.md` says what the numbers mean.
+//! The program as a process of its own with its default settings, on a private Postgres; clients and receivers are
+//! this process. Linux only: memory is what `/proc` says. `README.md` says what the numbers mean.
 
 #[expect(dead_code, reason = "shared with the benchmark of decisions, which needs more of it")]
 #[path = "../decisions/client.rs"]
@@ -164,7 +164,7 @@ async fn command(options: &Options, service: &Service, partners: &[Partner]) -> 
     let until = Instant::now() + Duration::from_secs(options.seconds);
     let sending = (0..clients).map(|client| async move {
         let mut connection = Connection::open(&service.address).await?;
-        // Begun one after the other, not all at once.
+        // RequestScope one after the other, not all at once.
         tokio::time::sleep(pace * u32::try_from(client)? / u32::try_from(clients)?).await;
         let (mut pace, mut caused) = (interval(pace), Vec::new());
         for partner in (client..partners.len()).step_by(clients).cycle() {

@@ -1,4 +1,5 @@
-//! The service as production runs it, but for its leave to send webhooks to this machine: the program in a process of its own, and partners with endpoints.
+//! The service as production runs it, but for its leave to send webhooks to this machine: the program in a process
+//! of its own, and partners with endpoints.
 
 use std::process::Stdio;
 

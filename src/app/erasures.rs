@@ -1,8 +1,9 @@
 //! Erasing one actor's personal data from every task: asked for here, done in steps by the worker of any replica.
 //!
-//! An erasure goes through all tasks in the order of their ids, a window at a time, and comes back to those that were open (the rules need
-//! the actor's id until a task closes) and those that failed. Each task is one transaction guarded by the task's version, and a task that
-//! has nothing left to erase changes nothing: so any step may be done twice, by two replicas or after a crash.
+//! An erasure goes through all tasks in the order of their ids, a window at a time, and comes back to those that
+//! were open (the rules need the actor's id until a task closes) and those that failed. Each task is one
+//! transaction guarded by the task's version, and a task that has nothing left to erase changes nothing: so any
+//! step may be done twice, by two replicas or after a crash.
 
 use std::time::Duration;
 
@@ -24,7 +25,7 @@ use crate::store::erasures::{Erase, New, Window};
 use crate::store::tasks::transitions::{Outcome, Save};
 use crate::{ids, store};
 
-use super::audit::partner_trail::{append, until_settled};
+use super::audit::partner_trail::{append, retry_on_conflict};
 use super::digest::Digest;
 use super::operations::clock_skew;
 use super::tasks::commands::MAX_ATTEMPTS;
@@ -216,7 +217,8 @@ pub async fn erase_task(app: &App, erasure: &Record, id: TaskId) -> Result<bool,
 
 type Planned = Option<(Plan, Option<decide::Transition>)>;
 
-/// What goes from a task, and the transition that says so. `None`: nothing, now or later; no transition: nothing before the task closes.
+/// What goes from a task, and the transition that says so. `None`: nothing, now or later; no transition: nothing
+/// before the task closes.
 async fn plan(app: &App, erasure: &Record, scope: &Scope, task: &Loaded) -> Result<Planned, Error> {
     let snapshot = task.snapshot();
     let trail = trail(app, task).await?;
@@ -261,8 +263,8 @@ async fn record_request(app: &App, erasure: &Record, partner: PartnerId) -> Resu
     record_once(app, partner, &author, erasure.id, fact).await
 }
 
-/// Records a fact about an erasure, unless the partner's trail has it. It is looked for after the end of the trail was read, which the write
-/// is guarded by, so that of several that record it at once one does.
+/// Records a fact about an erasure, unless the partner's trail has it. It is looked for after the end of the trail
+/// was read, which the write is guarded by, so that of several that record it at once one does.
 async fn record_once(
     app: &App,
     partner: PartnerId,
@@ -278,5 +280,5 @@ async fn record_once(
         let append = append(app, author, (partner, Some(&end)), vec![fact.clone()]);
         Ok(store::audit::partner_events::insert(&app.pool, &append).await?.then_some(()))
     };
-    until_settled(app, partner, attempt).await
+    retry_on_conflict(app, partner, attempt).await
 }

@@ -1,12 +1,13 @@
 //! The feed: every event that the caller may see, in an order that never changes, each with the status after it.
 //!
-//! **Order and horizon.** Rows are read in the order of their transactions, below the oldest one still running ([`find_horizon`]), so a
-//! row that commits late is never behind a reader.
+//! **Order and horizon.** Rows are read in the order of their transactions, below the oldest one still running
+//! ([`find_horizon`]), so a row that commits late is never behind a reader.
 //!
-//! **Cost.** A page of one partner looks at [`store::feed::WINDOW`] rows at most, whosever they are. The status after an event is the stored one
-//! where it has not changed since; else the task's trail is folded up to there, once per task and page. A page that would
-//! fold more than `FOLDED` rows ends before the task that is too much, and a page ends with the row with which it has a megabyte of stored
-//! text. So a page may be short, or empty, and have more behind it.
+//! **Cost.** A page of one partner looks at [`store::feed::WINDOW`] rows at most, whosever they are. The status
+//! after an event is the stored one where it has not changed since; else the task's trail is folded up to there,
+//! once per task and page. A page that would fold more than `FOLDED` rows ends before the task that is too much,
+//! and a page ends with the row with which it has a megabyte of stored text. So a page may be short, or empty, and
+//! have more behind it.
 //!
 //! **Places.** Where a reader goes on is a row of its own, or the beginning or end of a transaction: it names nobody
 //! else's task. That transaction is committed, and never the horizon, whose number the database may give out again
@@ -21,9 +22,9 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::domain::audit;
-use crate::domain::feed::{Item, Told, UnreadableEvent, WebhookDisabled};
+use crate::domain::feed::{Item, RenderedEvent, UnreadableEvent, WebhookDisabled};
 use crate::domain::task::decide::Snapshot;
-use crate::domain::task::forecast::Course;
+use crate::domain::task::forecast::Timeline;
 use crate::domain::task::status::Status;
 use crate::domain::task::unreadable::Unreadable;
 use crate::domain::values::id::TaskId;
@@ -61,7 +62,8 @@ pub struct Page {
     pub epoch: u64,
 }
 
-/// Up to `limit` events after `after` that the caller may see; where there are none, waits for some, at most for `wait`.
+/// Up to `limit` events after `after` that the caller may see; where there are none, waits for some, at most for
+/// `wait`.
 pub async fn list_events(
     app: &App,
     caller: &Caller,
@@ -115,14 +117,14 @@ async fn page(app: &App, owner: Owner, (after, horizon): (Position, Transaction)
         (page.next, page.more) = (found.rows.last().copied().unwrap_or(after), true);
         events.truncate(fits);
     }
-    let mut told = tell(app, owner.party(), events, &tasks).await?.into_iter();
+    let mut rendered = render_all(app, owner.party(), events, &tasks).await?.into_iter();
     let mut notices = notices(app, &found.rows).await?;
     let mut passed = after;
     for row in &found.rows {
         let item = match row.notice() {
             Some(id) => notices.remove(&id),
-            None => match told.next() {
-                Some(told) => match event(row, told) {
+            None => match rendered.next() {
+                Some(rendered) => match event(row, rendered) {
                     Ok(item) => Some(item),
                     Err(error) if page.items.is_empty() => return Err(error),
                     // The page ends before it. Whoever goes on from there finds a replica that can read it, or is
@@ -141,11 +143,11 @@ async fn page(app: &App, owner: Owner, (after, horizon): (Position, Transaction)
     Ok(page)
 }
 
-/// An event in its place. One that is damaged says so there, or nobody could ever read on. One of a newer format is no item: it is readable, by
-/// a newer replica, and a reader that went past it would have lost it.
-fn event(row: &Position, told: Result<Told, Error>) -> Result<Item, Error> {
-    let error = match told {
-        Ok(told) => return Ok(Item::Event(Box::new(told))),
+/// An event in its place. One that is damaged says so there, or nobody could ever read on. One of a newer format is
+/// no item: it is readable, by a newer replica, and a reader that went past it would have lost it.
+fn event(row: &Position, rendered: Result<RenderedEvent, Error>) -> Result<Item, Error> {
+    let error = match rendered {
+        Ok(rendered) => return Ok(Item::Event(Box::new(rendered))),
         Err(error) => error,
     };
     let unreadable = error.clone().unreadable()?;
@@ -171,11 +173,11 @@ async fn notices(app: &App, rows: &[Position]) -> Result<BTreeMap<Uuid, Item>, E
 }
 
 /// The event with this `seq` of a task, as a page of the feed tells it to this party: what a webhook delivers.
-pub(super) async fn tell_one(app: &App, party: Party, row: (TaskId, u64)) -> Result<Told, Error> {
+pub(super) async fn render_one(app: &App, party: Party, row: (TaskId, u64)) -> Result<RenderedEvent, Error> {
     let items = store::feed::load(&app.pool, &[row]).await?;
     let tasks = load_tasks(app, &items).await?;
-    let told = tell(app, party, items, &tasks).await?.pop();
-    told.ok_or_else(|| Error::impossible("a delivery without its event"))?
+    let rendered = render_all(app, party, items, &tasks).await?.pop();
+    rendered.ok_or_else(|| Error::impossible("a delivery without its event"))?
 }
 
 /// The items' tasks, each by itself readable or not.
@@ -188,45 +190,56 @@ async fn load_tasks(app: &App, items: &[Row]) -> Result<Tasks, Error> {
     Ok(tasks::load_all(app, &app.pool, &ids).await?.into_iter().collect())
 }
 
-/// These items in their order, each with the status after it; what of them cannot be read is its own error. An outage is everybody's.
-async fn tell(app: &App, party: Party, items: Vec<Row>, tasks: &Tasks) -> Result<Vec<Result<Told, Error>>, Error> {
+/// These items in their order, each with the status after it; what of them cannot be read is its own error. An
+/// outage is everybody's.
+async fn render_all(
+    app: &App,
+    party: Party,
+    items: Vec<Row>,
+    tasks: &Tasks,
+) -> Result<Vec<Result<RenderedEvent, Error>>, Error> {
     let presents = presents(app, &items, tasks).await?;
     let mut all = Vec::with_capacity(items.len());
     for item in items {
-        let told = tell_item(app, party, item, (tasks, &presents)).await;
-        all.push(match told {
+        let rendered = render_item(app, party, item, (tasks, &presents)).await;
+        all.push(match rendered {
             Err(error) if error.is_outage() => return Err(error),
-            told => told,
+            rendered => rendered,
         });
     }
     Ok(all)
 }
 
-async fn tell_item(app: &App, party: Party, item: Row, (tasks, presents): (&Tasks, &Presents)) -> Result<Told, Error> {
+async fn render_item(
+    app: &App,
+    party: Party,
+    item: Row,
+    (tasks, presents): (&Tasks, &Presents),
+) -> Result<RenderedEvent, Error> {
     let (task_id, last) = (item.task_id, item.last);
     let task = tasks.get(&task_id).ok_or_else(|| Error::impossible("an event without its task"))?;
     let task = task.as_ref().map_err(Error::clone)?;
     let record = item.record?;
     let after = match presents.get(&(task_id, last)) {
         Some(after) => after.clone()?,
-        None => (task.snapshot().status.clone(), Course::of(&task.snapshot().task)),
+        None => (task.snapshot().status.clone(), Timeline::of(&task.snapshot().task)),
     };
-    told(app, party, (task, &record), after).await
+    render(app, party, (task, &record), after).await
 }
 
-async fn told(
+async fn render(
     app: &App,
     party: Party,
     (task, record): (&Loaded, &Record),
-    (status, course): (Status, Course),
-) -> Result<Told, Error> {
+    (status, course): (Status, Timeline),
+) -> Result<RenderedEvent, Error> {
     let event = &record.event;
     let partner = task.identity.partner_id;
     let version = (partner, &task.identity.workflow);
     // When an event was recorded that the reader may not see must not show in the status either.
     let at = audit::view(event, None, party).recorded_at.unwrap_or(status.updated_at);
-    let status = forecast::told(app, version, (status, &course), at).await?;
-    Ok(Told::new((task.id(), partner), (event, &record.sealed), status, party))
+    let status = forecast::as_recorded(app, version, (status, &course), at).await?;
+    Ok(RenderedEvent::new((task.id(), partner), (event, &record.sealed), status, party))
 }
 
 /// Whether the task's status is still the one after the item's transition.
@@ -251,7 +264,7 @@ fn affordable(items: &[Row], tasks: &Tasks) -> usize {
 }
 
 /// Status and course after transitions, by task and last `seq`; or why its trail cannot be read up to there.
-type Presents = BTreeMap<(TaskId, u64), Result<(Status, Course), Error>>;
+type Presents = BTreeMap<(TaskId, u64), Result<(Status, Timeline), Error>>;
 
 /// Those after transitions that the tasks' present does not tell any more.
 async fn presents(app: &App, items: &[Row], tasks: &Tasks) -> Result<Presents, Error> {
@@ -264,7 +277,7 @@ async fn presents(app: &App, items: &[Row], tasks: &Tasks) -> Result<Presents, E
         let mut after = |present: &Snapshot| {
             let last = present.task.version();
             if wanted.contains(&last) {
-                presents.insert((*id, last), Ok((present.status.clone(), Course::of(&present.task))));
+                presents.insert((*id, last), Ok((present.status.clone(), Timeline::of(&present.task))));
             }
         };
         match replay::fold(app, (*id, &task.workflow), *until, &mut after).await {

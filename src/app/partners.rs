@@ -13,7 +13,7 @@ use crate::domain::values::id::{KeyId, PartnerId};
 use crate::domain::values::text::Name;
 use crate::{ids, store};
 
-use super::audit::partner_trail::{append, until_settled};
+use super::audit::partner_trail::{append, retry_on_conflict};
 use super::{App, Caller, Error};
 
 pub use crate::store::partners::{Key, Partner};
@@ -80,7 +80,7 @@ pub async fn create_partner_key(app: &App, caller: &Caller, partner_id: PartnerI
         let record = Key { id, partner_id, hint: hint.clone(), created_at, revoked_at: None };
         Ok(store::partners::insert_key(&app.pool, &record, secret.hash(), &append).await?.then_some(record))
     };
-    let record = until_settled(app, partner_id, attempt).await?;
+    let record = retry_on_conflict(app, partner_id, attempt).await?;
     tracing::info!(partner = %partner_id, key = %record.id, by = %caller.credential_id(), "key made");
     Ok(NewKey { record, secret })
 }
@@ -110,7 +110,7 @@ pub async fn revoke_partner_key(app: &App, caller: &Caller, partner: PartnerId, 
         let append = append(app, &author, (partner, Some(&end)), vec![PartnerFact::KeyRevoked { key_id: key }]);
         Ok(store::partners::revoke_key(&app.pool, key, &append).await?.then_some(()))
     };
-    until_settled(app, partner, attempt).await?;
+    retry_on_conflict(app, partner, attempt).await?;
     app.keys.revoked.insert(key, ()).await;
     tracing::info!(partner = %partner, key = %key, by = %caller.credential_id(), "key revoked");
     Ok(())

@@ -1,8 +1,9 @@
 //! Shares: how much of one resource a caller may hold at a time, so that no caller can take it from all others.
 //!
-//! A caller is the owner of a credential: a partner with all its keys, a buyer with all its tokens, the platform. More keys give no
-//! larger share. Beyond its own share a caller alone is refused ([`Error::TooManyAtOnce`]); when the resource as a whole is in use,
-//! whoever comes next is ([`Error::Overloaded`]). Nothing is queued here, and an owner who holds nothing takes no memory.
+//! A caller is the owner of a credential: a partner with all its keys, a buyer with all its tokens, the platform.
+//! More keys give no larger share. Beyond its own share a caller alone is refused ([`Error::TooManyAtOnce`]); when
+//! the resource as a whole is in use, whoever comes next is ([`Error::Overloaded`]). Nothing is queued here, and an
+//! owner who holds nothing takes no memory.
 
 use std::collections::HashMap;
 use std::fmt;

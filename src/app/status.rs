@@ -1,14 +1,17 @@
 //! The newest statuses, so that polling does not reach the database while nothing changes.
 //!
-//! **Age.** What is answered from here was so less than a second ago: it was read then, or a look at all that changed since found nothing
-//! ([`revalidation`]). That bound alone makes it correct: another replica may have written, and its word may be lost. What this replica has written, and
-//! what it hears of, makes what is older go at once (`Statuses::changed`).
+//! **Age.** What is answered from here was so less than a second ago: it was read then, or a look at all that
+//! changed since found nothing ([`revalidation`]). That bound alone makes it correct: another replica may have
+//! written, and its word may be lost. What this replica has written, and what it hears of, makes what is older go
+//! at once (`Statuses::changed`).
 //!
-//! **Misses.** One statement at a time reads all that is wanted when it begins: a lone caller waits for nobody, and callers of different tasks
-//! share their statements. Whoever asks for a task that is just being read waits for the same answer, unless it turns out to be older than
-//! what the caller knows of; then the next statement reads it again.
+//! **Misses.** One statement at a time reads all that is wanted when it begins: a lone caller waits for nobody, and
+//! callers of different tasks share their statements. Whoever asks for a task that is just being read waits for the
+//! same answer, unless it turns out to be older than what the caller knows of; then the next statement reads it
+//! again.
 //!
-//! **Memory.** What was read first goes first: when it is too old, or when all together weigh too much. All is packed ([`Status`]).
+//! **Memory.** What was read first goes first: when it is too old, or when all together weigh too much. All is
+//! packed ([`Status`]).
 
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
@@ -25,7 +28,7 @@ use crate::store;
 use crate::store::db::notify::Change;
 use crate::store::tasks::StatusRecord;
 
-use self::cache::{Shelf, Watch};
+use self::cache::{StatusCache, Watch};
 pub use self::compressed::Status;
 use super::{App, Error};
 
@@ -39,7 +42,8 @@ pub mod watch;
 const ROOM: usize = 64 << 20;
 /// Tasks in one statement.
 const CHUNK: usize = 500;
-/// How long a statement may take with all the waits before it, each of which has a limit: whoever asks is not kept for longer.
+/// How long a statement may take with all the waits before it, each of which has a limit: whoever asks is not kept
+/// for longer.
 const PATIENCE: Duration = Duration::from_secs(15);
 
 /// Milliseconds before a status that is too old is read again: what lags, lags by less than this, or by far more.
@@ -66,7 +70,7 @@ pub(super) struct Statuses(Mutex<Known>);
 
 #[derive(Debug)]
 struct Known {
-    shelf: Shelf,
+    shelf: StatusCache,
     /// What the statement under way reads; none without a statement.
     reading: Option<Batch>,
     /// What the next one reads.
@@ -91,17 +95,18 @@ type Answer = Result<Option<Arc<Status>>, Error>;
 
 /// Where the answer to a caller comes from.
 enum Source {
-    Shelf(Arc<Status>),
+    StatusCache(Arc<Status>),
     /// The statement under way, if it finds this version or a newer one.
     Shared(oneshot::Receiver<Answer>, u64),
     /// A statement that begins after the caller came.
     Own(oneshot::Receiver<Answer>),
 }
 
-/// A task's status, less than a second old. One who knows of version `at_least` is never given an older one, unless there is no such version.
+/// A task's status, less than a second old. One who knows of version `at_least` is never given an older one, unless
+/// there is no such version.
 pub(super) async fn newest(app: &Arc<App>, id: TaskId, at_least: u64) -> Result<Arc<Status>, Error> {
     let answer = match app.statuses.look(app, id, at_least) {
-        Source::Shelf(status) => return Ok(status),
+        Source::StatusCache(status) => return Ok(status),
         Source::Own(answer) => answer,
         Source::Shared(answer, exists) => {
             // What this did not find, its statement may have missed by beginning too early.
@@ -151,7 +156,7 @@ async fn read(app: Arc<App>, mut ids: Vec<TaskId>) {
 impl Default for Statuses {
     fn default() -> Self {
         Self(Mutex::new(Known {
-            shelf: Shelf::new(ROOM),
+            shelf: StatusCache::new(ROOM),
             reading: None,
             wanted: Batch::new(),
             asked_at: Time::from_micros(i64::MIN),
@@ -192,7 +197,7 @@ impl Statuses {
         let mut known = self.known();
         known.asked_at = now;
         if let Some(status) = known.shelf.find(id, now).filter(|status| status.as_of >= at_least) {
-            return Source::Shelf(status);
+            return Source::StatusCache(status);
         }
         let reading = known.reading.as_mut().and_then(|batch| batch.get_mut(&id));
         match reading {
@@ -333,7 +338,7 @@ mod tests {
             for answer in [first, second] {
                 assert_eq!(received(answer).await.unwrap().version, 1);
             }
-            let kept = matches!(app.statuses.look(&app, id, 0), Source::Shelf(_));
+            let kept = matches!(app.statuses.look(&app, id, 0), Source::StatusCache(_));
             assert_eq!(kept, enough);
         }
     }

@@ -149,7 +149,7 @@ pub async fn open_task(app: &Arc<App>, sender: Sender, new: NewTask) -> Result<(
 }
 
 fn same(app: &App, found: &Loaded, new: &NewTask) -> Result<TaskView, Error> {
-    let standing = self::commands::Standing::new(&found.workflow, found.snapshot(), Party::Platform);
+    let standing = self::commands::ConflictContext::new(&found.workflow, found.snapshot(), Party::Platform);
     if !new.digest.is(&found.open_digest) {
         return Err(Error::TaskExists(Box::new(standing)));
     }
@@ -224,7 +224,8 @@ pub async fn get_task(app: &App, caller: &Caller, id: TaskId) -> Result<TaskView
     Ok(find_visible(app, caller, id).await?.task_view(app, caller.party()))
 }
 
-/// Up to `limit` of the tasks that the caller may see, the latest opened first, each with its place. One that cannot be read says so there.
+/// Up to `limit` of the tasks that the caller may see, the latest opened first, each with its place. One that
+/// cannot be read says so there.
 pub async fn list_tasks(
     app: &App,
     caller: &Caller,

@@ -19,7 +19,7 @@ use crate::domain::workflow::{Parsed, Workflow};
 use crate::store;
 use crate::store::workflows::Registry;
 
-use super::audit::partner_trail::{append, until_settled};
+use super::audit::partner_trail::{append, retry_on_conflict};
 use super::{App, Caller, Error};
 
 pub use crate::store::workflows::Record;
@@ -88,7 +88,7 @@ pub async fn register_workflow(
         let saved = store::workflows::save(&app.pool, (key, version), &parsed.workflow, &append).await?;
         Ok(saved.then_some((version, created)))
     };
-    let (version, created) = until_settled(app, partner, attempt).await?;
+    let (version, created) = retry_on_conflict(app, partner, attempt).await?;
     Ok(Registration { version, created, parsed })
 }
 
@@ -127,14 +127,14 @@ pub async fn retire_workflow(app: &App, caller: &Caller, partner: PartnerId, key
         let append = append(app, &author, (partner, Some(&end)), retired);
         Ok(store::workflows::retire(&app.pool, key, &append).await?.then_some(()))
     };
-    until_settled(app, partner, attempt).await
+    retry_on_conflict(app, partner, attempt).await
 }
 
 /// What puts a step into a report, or breaks off.
 pub type Show<R> = fn(&mut R, Step<'_>) -> ControlFlow<()>;
 
-/// What a workflow does to a list of commands, on a virtual clock; nothing is stored. `show` puts each step into `report`, until it breaks
-/// off. Runs on a thread of its own, a few at a time, and ends when the caller goes away.
+/// What a workflow does to a list of commands, on a virtual clock; nothing is stored. `show` puts each step into
+/// `report`, until it breaks off. Runs on a thread of its own, a few at a time, and ends when the caller goes away.
 pub async fn simulate_workflow<R: Send + 'static>(
     app: &App,
     caller: &Caller,

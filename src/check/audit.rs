@@ -1,7 +1,8 @@
-//! `stagegate audit verify` and `stagegate audit fields`: proofs, exports, receipts and checkpoints, checked with nothing but public keys.
+//! `stagegate audit verify` and `stagegate audit fields`: proofs, exports, receipts and checkpoints, checked with
+//! nothing but public keys.
 //!
-//! What a file is, its beginning tells. Exports are read line by line, so their size does not matter. Every line that is said goes through
-//! [`crate::terminal`], since a file may say anything.
+//! What a file is, its beginning tells. Exports are read line by line, so their size does not matter. Every line
+//! that is said goes through [`crate::terminal`], since a file may say anything.
 
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Write};

@@ -1,10 +1,10 @@
-//! Working time: which hours of which days count, and what that makes of a duration. What a definition can at most come to by a
-//! calendar is estimated in `calendar/estimate.rs`.
+//! Working time: which hours of which days count, and what that makes of a duration. What a definition can at most
+//! come to by a calendar is estimated in `calendar/estimate.rs`.
 //!
-//! An interval of a day runs from the first instant that is not before its local start to the last that is before its local end. Where
-//! clocks go forward, what falls into the gap is not there; where they go back, an hour that comes twice counts twice. So working time
-//! is elapsed time always, and only decisions ask for it: events record the instants that come out, so that they mean the same
-//! whatever a later time-zone database says.
+//! An interval of a day runs from the first instant that is not before its local start to the last that is before
+//! its local end. Where clocks go forward, what falls into the gap is not there; where they go back, an hour that
+//! comes twice counts twice. So working time is elapsed time always, and only decisions ask for it: events record
+//! the instants that come out, so that they mean the same whatever a later time-zone database says.
 
 mod estimate;
 #[cfg(test)]
@@ -129,15 +129,17 @@ pub enum Error {
 }
 
 impl Calendar {
-    /// Puts hours and holidays in order. Errs if intervals overlap, if there are none at all, or if a holiday stands twice.
+    /// Puts hours and holidays in order. Errs if intervals overlap, if there are none at all, or if a holiday
+    /// stands twice.
     pub fn new(time_zone: TimeZone, mut hours: Hours, mut holidays: Vec<Day>) -> Result<Self, Error> {
         hours.days_mut().into_iter().for_each(|day| day.sort_unstable());
         holidays.sort_unstable();
         Self::try_from(Fields { time_zone, hours, holidays })
     }
 
-    /// The instant at which `work` has been done since `start`: the earliest with that much working time between. So what ends with the
-    /// working day is due then and not at the next opening, and no work at all is done at once. Never after the year 9999.
+    /// The instant at which `work` has been done since `start`: the earliest with that much working time between.
+    /// So what ends with the working day is due then and not at the next opening, and no work at all is done at
+    /// once. Never after the year 9999.
     pub fn add(&self, start: Time, work: TimeDelta) -> Time {
         let mut left = work.num_microseconds().unwrap_or(i64::MAX);
         let mut reached = start.micros().max(FIRST);
@@ -182,7 +184,8 @@ impl Calendar {
         TimeDelta::microseconds(work)
     }
 
-    /// The intervals of a week as instants in microseconds, in order. Where clocks go back they may overlap; the first one counts then.
+    /// The intervals of a week as instants in microseconds, in order. Where clocks go back they may overlap; the
+    /// first one counts then.
     fn pieces(&self, week: i64) -> impl Iterator<Item = (i64, i64)> {
         let offset = self.offset_of(week);
         let days = (0..7).map(move |index| monday(week) / DAY + index).filter(|day| !self.is_holiday(*day));
@@ -216,8 +219,8 @@ impl Calendar {
         ((seconds + self.offset(seconds)).div_euclid(DAY) + 3).div_euclid(7)
     }
 
-    /// The distance from UTC in a week and a day before and after it, unless that changes. (It is looked at in two places: no zone changes
-    /// its clocks and changes them back within nine days.)
+    /// The distance from UTC in a week and a day before and after it, unless that changes. (It is looked at in two
+    /// places: no zone changes its clocks and changes them back within nine days.)
     fn offset_of(&self, week: i64) -> Option<i64> {
         let offset = self.offset(monday(week) - DAY);
         (offset == self.offset(monday(week + 1) + DAY)).then_some(offset)

@@ -13,22 +13,22 @@ use super::values::party::Party;
 use super::values::time::Time;
 use super::webhook::DisabledReason;
 
-/// An item of the feed: an event of a task, or a notice to its reader alone. `type` tells which: of a notice it is `webhook.disabled`, of
-/// an event that cannot be read `event.unreadable`.
+/// An item of the feed: an event of a task, or a notice to its reader alone. `type` tells which: of a notice it is
+/// `webhook.disabled`, of an event that cannot be read `event.unreadable`.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 #[serde(untagged)]
 #[schema(as = FeedItem)]
 pub enum Item {
     /// An event of a task.
-    Event(Box<Told>),
+    Event(Box<RenderedEvent>),
     /// A notice.
     WebhookDisabled(WebhookDisabled),
     /// An event that cannot be read.
     Unreadable(UnreadableEvent),
 }
 
-/// An event whose stored row is not what was written, in its place in the feed. Those of a newer version of the service are never told like this:
-/// the feed waits for a replica that can read them.
+/// An event whose stored row is not what was written, in its place in the feed. Those of a newer version of the
+/// service are never told like this: the feed waits for a replica that can read them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct UnreadableEvent {
     /// `event.unreadable`.
@@ -49,7 +49,8 @@ impl UnreadableEvent {
     pub const TYPE: &'static str = "event.unreadable";
 }
 
-/// The service has given up one of the reader's webhook endpoints. What is recorded from now on waits until the reader enables it again.
+/// The service has given up one of the reader's webhook endpoints. What is recorded from now on waits until the
+/// reader enables it again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct WebhookDisabled {
     /// The notice's own id.
@@ -73,13 +74,14 @@ impl WebhookDisabled {
 
 /// An event of a task, cut to what its reader may see, with the buyer's status after it.
 ///
-/// The same event has the same body for the same party, whenever and however often it is read, but for what was erased since: nothing in it is
-/// as of the answer.
+/// The same event has the same body for the same party, whenever and however often it is read, but for what was
+/// erased since: nothing in it is as of the answer.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 #[schema(as = FeedEvent)]
-pub struct Told {
-    /// The event's own id, the same in the feed, in every delivery and for every reader: what was had before is told by it. Made from
-    /// `head_hash`, so events that a restored database records in the place of lost ones have other ids.
+pub struct RenderedEvent {
+    /// The event's own id, the same in the feed, in every delivery and for every reader: what was had before is
+    /// told by it. Made from `head_hash`, so events that a restored database records in the place of lost ones have
+    /// other ids.
     pub id: Uuid,
     /// What happened, such as `task.stage_approved`; null where the event is not for this reader.
     #[serde(rename = "type")]
@@ -97,14 +99,15 @@ pub struct Told {
     /// When it was recorded; null where the event is not for this reader.
     #[schema(required = true)]
     pub recorded_at: Option<Time>,
-    /// The entry as in the task's trail (`GET /tasks/{id}/audit`). One that is not for this reader has `seq` and `hash` only.
+    /// The entry as in the task's trail (`GET /tasks/{id}/audit`). One that is not for this reader has `seq` and
+    /// `hash` only.
     pub event: EntryView,
-    /// What the buyer read after the whole transition: all events of a transition have the same. `stage_seconds` is as of the event;
-    /// `remaining_seconds`, too, judged by the tasks that were finished a minute before.
+    /// What the buyer read after the whole transition: all events of a transition have the same. `stage_seconds` is
+    /// as of the event; `remaining_seconds`, too, judged by the tasks that were finished a minute before.
     pub status: StatusView,
 }
 
-impl Told {
+impl RenderedEvent {
     /// `event`, which is stored as `row`, as `reader` is told of it; `status` is that after its transition.
     pub fn new(
         (task_id, partner_id): (TaskId, PartnerId),
@@ -127,7 +130,8 @@ impl Told {
     }
 }
 
-/// The id of the event whose entry has this hash: the first half of the hash as a UUID of version 8 (RFC 9562), of a form of our own.
+/// The id of the event whose entry has this hash: the first half of the hash as a UUID of version 8 (RFC 9562), of
+/// a form of our own.
 pub fn event_id(hash: &Hash) -> Uuid {
     let mut bytes = [0; 16];
     bytes.copy_from_slice(&hash.as_bytes()[..16]);

@@ -1,7 +1,8 @@
 //! A task and where it stands. Data is there only where it is true; nothing here is personal but the ids of actors,
 //! and a closed task holds none of those.
 //!
-//! Fields can be read everywhere in the domain; only `evolve.rs` changes them. The stored shape is a contract (`FORMAT`).
+//! Fields can be read everywhere in the domain; only `evolve.rs` changes them. The stored shape is a contract
+//! (`FORMAT`).
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -152,7 +153,7 @@ pub enum Phase {
     /// Paused on request.
     OnHold(Hold),
     /// Winding down a review that a person is in the middle of.
-    Cancelling(Winding),
+    Cancelling(WindDown),
     /// Over.
     Closed(Closed),
 }
@@ -302,7 +303,7 @@ pub struct Hold {
 
 /// A cancellation that lets reviewers finish.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Winding {
+pub struct WindDown {
     pub(super) by: Party,
     pub(super) grace_until: Time,
     pub(super) open: Open,
@@ -471,7 +472,8 @@ impl Task {
         }
     }
 
-    /// The next timer, the earliest first, ties in the order of [`Timer`]. Leaving a state removes its timers, for they are part of it.
+    /// The next timer, the earliest first, ties in the order of [`Timer`]. Leaving a state removes its timers, for
+    /// they are part of it.
     pub fn next_timer(&self) -> Option<(Time, Timer)> {
         let whole = |time| (time, Timer::Task);
         let own = match &self.phase {

@@ -1,5 +1,5 @@
-//! Webhooks: whom they belong to, in which states they are, and the rules of sending: when a delivery is tried again, when it is given up,
-//! and when its endpoint is. Chance is passed in, as is the time.
+//! Webhooks: whom they belong to, in which states they are, and the rules of sending: when a delivery is tried
+//! again, when it is given up, and when its endpoint is. Chance is passed in, as is the time.
 
 use std::borrow::Cow;
 
@@ -18,7 +18,7 @@ use super::values::time::Time;
 
 mod rules;
 
-pub use rules::{Course, DAYS_OF_FAILURES, Verdict, judge, pause};
+pub use rules::{AttemptOutcome, DAYS_OF_FAILURES, Verdict, judge, pause};
 
 /// Whose endpoint it is, and so whose view of events it receives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

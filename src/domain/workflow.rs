@@ -1,5 +1,5 @@
-//! The checked definition of a workflow. Reading one from outside is in `workflow/parse.rs`, the codes of what can be wrong
-//! or doubtful in `workflow/finding.rs`, drawing one in `workflow/diagram.rs`.
+//! The checked definition of a workflow. Reading one from outside is in `workflow/parse.rs`, the codes of what can
+//! be wrong or doubtful in `workflow/finding.rs`, drawing one in `workflow/diagram.rs`.
 
 #[cfg(test)]
 mod arbitrary;
@@ -32,8 +32,8 @@ pub use parse::Parsed;
 /// The definition of the demo: the contract's example, and the workflow that a trial starts with.
 pub const EXAMPLE: &str = include_str!("workflow/brand-campaign.json");
 
-/// An ordered list of stages. A value of this type came out of [`Workflow::parse`], or was stored after that: it is sound,
-/// and its defaults are filled in, so that a new default never reaches a running task.
+/// An ordered list of stages. A value of this type came out of [`Workflow::parse`], or was stored after that: it is
+/// sound, and its defaults are filled in, so that a new default never reaches a running task.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(remote = "Self")]
 #[schema(as = WorkflowDefinition, description = "A workflow: an ordered list of stages. In answers, with all defaults filled in.")]
@@ -142,8 +142,8 @@ fn partner() -> Party {
     Party::Partner
 }
 
-/// There is a stage, and a stored stage has a panel if and only if the partner reviews it; without this check, a panel that got lost would read as
-/// "anyone may approve".
+/// There is a stage, and a stored stage has a panel if and only if the partner reviews it; without this check, a
+/// panel that got lost would read as "anyone may approve".
 fn stages<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Stage>, D::Error> {
     let stages = Vec::<Stage>::deserialize(deserializer)?;
     if stages.is_empty() {
@@ -369,7 +369,8 @@ impl ToSchema for CancellationRule {
 }
 
 impl Workflow {
-    /// The definition, defaults filled in, in the canonical form of RFC 8785: two definitions are the same if these texts are.
+    /// The definition, defaults filled in, in the canonical form of RFC 8785: two definitions are the same if these
+    /// texts are.
     #[expect(clippy::missing_panics_doc, reason = "cannot panic: every part of a definition has a canonical form")]
     pub fn canonical_json(&self) -> String {
         serde_json_canonicalizer::to_string(self).expect("a definition has text keys and small whole numbers only")
@@ -382,10 +383,10 @@ impl Workflow {
 
     /// The longest a task can take, in seconds; `None` if nothing bounds it.
     ///
-    /// That is the task's own deadline and nothing else. No clock of a stage bounds a task: any review can be escalated and
-    /// then rejected whatever `max_rounds` says, rejected work is always handed in again, and that wait has no clock; a hold
-    /// stops every clock but the task's. A cancellation that winds down ends by the task's deadline too. How long working time
-    /// takes depends on when it begins; this is an upper bound then.
+    /// That is the task's own deadline and nothing else. No clock of a stage bounds a task: any review can be
+    /// escalated and then rejected whatever `max_rounds` says, rejected work is always handed in again, and that
+    /// wait has no clock; a hold stops every clock but the task's. A cancellation that winds down ends by the
+    /// task's deadline too. How long working time takes depends on when it begins; this is an upper bound then.
     pub fn worst_case(&self) -> Option<u64> {
         self.deadline.as_ref().map(|deadline| self.longest(deadline.clock, &deadline.within))
     }
@@ -400,8 +401,8 @@ impl Workflow {
         }
     }
 
-    /// The instant at which so much time has passed since `start`, counted by `clock`. Only `decide` asks: what comes out is recorded in
-    /// events, for another build may have another time-zone database.
+    /// The instant at which so much time has passed since `start`, counted by `clock`. Only `decide` asks: what
+    /// comes out is recorded in events, for another build may have another time-zone database.
     pub(super) fn after(&self, clock: ClockKind, start: Time, time: TimeDelta) -> Time {
         match (clock, &self.calendar) {
             (ClockKind::Business, Some(calendar)) => calendar.add(start, time),

@@ -1,7 +1,7 @@
 //! The life of the server: made once, started, adopted, recovered, stopped.
 //!
-//! Whether it runs is decided by asking it, never by its pid file, which outlives a kill. After a kill of the postmaster
-//! its orphaned children hold the data for a moment (seen: 2 s), so a start is tried again for a while.
+//! Whether it runs is decided by asking it, never by its pid file, which outlives a kill. After a kill of the
+//! postmaster its orphaned children hold the data for a moment (seen: 2 s), so a start is tried again for a while.
 
 use std::fs;
 use std::path::Path;

@@ -1,7 +1,7 @@
 //! Credentials: from a request's headers to a [`Caller`], and extractors for who may use a route.
 //!
-//! Tokens are taken from headers only, never from a URL. A request with two credentials is refused, as it is unclear who
-//! speaks. Nothing here logs or repeats a credential; the log names callers by their credential's id.
+//! Tokens are taken from headers only, never from a URL. A request with two credentials is refused, as it is
+//! unclear who speaks. Nothing here logs or repeats a credential; the log names callers by their credential's id.
 
 use std::time::Duration;
 
@@ -67,19 +67,19 @@ impl Auth {
     }
 
     /// Who sent a request with these headers.
-    pub async fn authenticate(&self, app: &App, headers: &HeaderMap) -> Result<Holder, Problem> {
+    pub async fn authenticate(&self, app: &App, headers: &HeaderMap) -> Result<Authenticated, Problem> {
         match credential(headers)? {
             Credential::PartnerKey(text) => {
                 let unknown = || invalid("This key is not known, or it was revoked.");
                 let key = ApiKey::parse(text).ok_or_else(unknown)?;
                 let caller = partners::resolve_key(app, &key).await?.ok_or_else(unknown)?;
-                Ok(Holder { caller, key: Some(key) })
+                Ok(Authenticated { caller, key: Some(key) })
             }
             Credential::Bearer(text) => {
                 // No platform key looks like one.
                 if !looks_like_jwt(text) {
                     let found = self.platform.find(text).ok_or_else(|| invalid("This key is not known."))?;
-                    return Ok(Holder { caller: Caller::Platform { credential_id: found }, key: None });
+                    return Ok(Authenticated { caller: Caller::Platform { credential_id: found }, key: None });
                 }
                 let verified = self.buyers.verify(text, app.clock().now()).await.map_err(refused)?;
                 let caller = Caller::Buyer {
@@ -87,7 +87,7 @@ impl Auth {
                     credential_id: verified.credential_id,
                     expires_at: verified.expires_at,
                 };
-                Ok(Holder { caller, key: None })
+                Ok(Authenticated { caller, key: None })
             }
         }
     }
@@ -184,19 +184,20 @@ impl FromRequestParts<AppState> for Caller {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
-        Ok(Holder::from_request_parts(parts, state).await?.caller)
+        Ok(Authenticated::from_request_parts(parts, state).await?.caller)
     }
 }
 
-/// A caller with what it takes to check its credential again: for answers that take longer than a credential is believed.
+/// A caller with what it takes to check its credential again: for answers that take longer than a credential is
+/// believed.
 #[derive(Clone, Debug)]
-pub struct Holder {
+pub struct Authenticated {
     /// Who it is.
     pub caller: Caller,
     key: Option<ApiKey>,
 }
 
-impl FromRequestParts<AppState> for Holder {
+impl FromRequestParts<AppState> for Authenticated {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
@@ -213,7 +214,7 @@ impl FromRequestParts<AppState> for Holder {
     }
 }
 
-impl Holder {
+impl Authenticated {
     /// How long the credential lasts by itself; `None`: until it is revoked.
     pub fn left(&self, app: &App) -> Option<Duration> {
         self.caller.time_left(app.clock().now())

@@ -1,7 +1,7 @@
 //! The contract: what the handlers declare, plus what holds for all of them and would be noise on each.
 //!
-//! Handlers declare their path, body, good answers, security and the errors special to them. The pass here adds security
-//! schemes, the errors that follow from an operation's shape, and the form of every error.
+//! Handlers declare their path, body, good answers, security and the errors special to them. The pass here adds
+//! security schemes, the errors that follow from an operation's shape, and the form of every error.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -125,8 +125,8 @@ fn complete(mut document: OpenApi) -> OpenApi {
     document
 }
 
-/// The schemas of a workflow definition. It is read by hand, with errors of its own, so its types do not tell utoipa what others tell
-/// serde: that unknown fields are refused.
+/// The schemas of a workflow definition. It is read by hand, with errors of its own, so its types do not tell
+/// utoipa what others tell serde: that unknown fields are refused.
 const DEFINITION: [&str; 10] = [
     "WorkflowDefinition",
     "TaskDeadline",
@@ -237,8 +237,8 @@ fn complete_operation(path: &str, operation: &mut Operation) {
     }
 }
 
-/// An error that a handler declared: with a description of its own it gets the form of all errors, without one it is the
-/// shared one.
+/// An error that a handler declared: with a description of its own it gets the form of all errors, without one it
+/// is the shared one.
 fn describe_error(status: &str, response: &mut RefOr<Response>) {
     let RefOr::T(declared) = response else { return };
     let shared = status.parse().ok().and_then(|status| StatusCode::from_u16(status).ok());

@@ -1,6 +1,7 @@
 //! Errors as callers see them: RFC 9457 `application/problem+json`. The only place that knows status codes.
 //!
-//! A 5xx body is constant text plus the request id (and, of a trail that somebody tampered with, which entry it is); what caused it is logged here, once, and never sent.
+//! A 5xx body is constant text plus the request id (and, of a trail that somebody tampered with, which entry it
+//! is); what caused it is logged here, once, and never sent.
 
 use std::borrow::Cow;
 use std::error::Error as StdError;
@@ -119,7 +120,8 @@ impl Problem {
             .header(header::RETRY_AFTER, HeaderValue::from_static("1"))
     }
 
-    /// The caller's own share is used up, while others are served; `detail` says what there is too much of. Nothing was done.
+    /// The caller's own share is used up, while others are served; `detail` says what there is too much of. Nothing
+    /// was done.
     pub fn too_many_at_once(detail: impl Into<Cow<'static, str>>) -> Self {
         Self::new(Code::TooManyAtOnce, detail).header(header::RETRY_AFTER, HeaderValue::from_static("1"))
     }

@@ -37,10 +37,10 @@ async fn misbehaving(settings: Settings) -> Router {
         .route("/fault", get(fault))
         .route("/body", post(body))
         .route("/tasks/{id}", get(echo));
-    dress(router, state(settings).await)
+    with_middleware(router, state(settings).await)
 }
 
-async fn call(router: &impl middleware::Wrapped, request: Request<Body>) -> (Response<()>, Value) {
+async fn call(router: &impl middleware::RequestService, request: Request<Body>) -> (Response<()>, Value) {
     let (head, body) = router.clone().oneshot(request).await.unwrap().into_parts();
     let bytes = to_bytes(body, 10_000_000).await.unwrap();
     (Response::from_parts(head, ()), serde_json::from_slice(&bytes).unwrap_or(Value::Null))
@@ -142,7 +142,7 @@ async fn every_answer_has_the_headers_that_protect_browsers() {
 #[tokio::test]
 async fn configured_origins_and_no_others_may_call_from_a_browser() {
     let cors_origins = vec!["https://aitasker.example".to_owned()];
-    let router = Surface::new(state(Settings { cors_origins, ..Settings::default() }).await);
+    let router = HttpService::new(state(Settings { cors_origins, ..Settings::default() }).await);
     for (origin, allowed) in [("https://aitasker.example", true), ("https://evil.example", false)] {
         let preflight = Request::options("/api/v1/partners")
             .header("origin", origin)

@@ -158,8 +158,8 @@ impl<'de> Visitor<'de> for Seed<'_> {
         if value.unsigned_abs() > MAX_INTEGER { Err(self.out_of_range()) } else { Ok(value.into()) }
     }
 
-    /// Integers that fit no 64 bits arrive here as well, so the bound is the same. A number without a fraction is an integer, however it is written (JSON
-    /// Schema, section 4.2.3 of its core: `1.0`, `1e2`).
+    /// Integers that fit no 64 bits arrive here as well, so the bound is the same. A number without a fraction is
+    /// an integer, however it is written (JSON Schema, section 4.2.3 of its core: `1.0`, `1e2`).
     fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Value, E> {
         #[expect(clippy::cast_precision_loss, reason = "2^53 - 1 is exact in an f64")]
         let bound = MAX_INTEGER as f64;

@@ -254,8 +254,8 @@ fn names(actors: &[String], erasure: &Record) -> bool {
     actors.iter().any(|id| ActorId::stored(id.as_str()).map_or(true, |id| erasure.actor_id.as_ref() == Some(&id)))
 }
 
-/// The last event of a task that was written before the erasure was asked for, in the order of transactions, which all replicas share; 0 if
-/// there is none, or the erasure is older than its record of that order.
+/// The last event of a task that was written before the erasure was asked for, in the order of transactions, which
+/// all replicas share; 0 if there is none, or the erasure is older than its record of that order.
 pub async fn find_last_before(pool: &Pool, erasure: ErasureId, task: TaskId) -> Result<u64, Error> {
     let last = sqlx::query_scalar!(
         r#"select coalesce(max(event.seq), 0) as "last!" from task_events event join erasures on erasures.id = $2
@@ -386,7 +386,8 @@ pub async fn settle(pool: &Pool, erasure: ErasureId, task: TaskId) -> Result<(),
     run(pool, settled).await.map(|_| ())
 }
 
-/// Notes that the task could not be done: it is tried again after a second, then ever more seldom, up to every five minutes.
+/// Notes that the task could not be done: it is tried again after a second, then ever more seldom, up to every five
+/// minutes.
 pub async fn set_aside(pool: &Pool, erasure: ErasureId, task: TaskId, at: Time) -> Result<(), Error> {
     let aside = sqlx::query!(
         "insert into erasure_tasks as aside (task_id, erasure_id, touched, failures, retry_at)
@@ -400,7 +401,8 @@ pub async fn set_aside(pool: &Pool, erasure: ErasureId, task: TaskId, at: Time) 
     run(pool, aside).await.map(|_| ())
 }
 
-/// Tasks that an erasure must come back to and that are closed by now, or whose time to be tried again has come; up to `limit`.
+/// Tasks that an erasure must come back to and that are closed by now, or whose time to be tried again has come; up
+/// to `limit`.
 pub async fn list_waiting(pool: &Pool, now: Time, limit: u32) -> Result<Vec<(ErasureId, TaskId)>, Error> {
     let rows = sqlx::query!(
         r#"/* search: tasks that erasures wait for */

@@ -1,4 +1,5 @@
-//! The feed: the rows of all trails, and the notices to owners of webhooks, in the order of [`super::db::horizon`]; and where it has got to.
+//! The feed: the rows of all trails, and the notices to owners of webhooks, in the order of [`super::db::horizon`];
+//! and where it has got to.
 
 use std::collections::BTreeSet;
 
@@ -59,8 +60,8 @@ pub struct Found {
 /// How many rows are looked at, at most, for those of one partner.
 pub const WINDOW: u32 = 5_000;
 
-/// Up to `limit` rows after `after` and before `horizon`; of a partner, those of its tasks among the next [`WINDOW`] rows. Notices are their
-/// owner's alone.
+/// Up to `limit` rows after `after` and before `horizon`; of a partner, those of its tasks among the next
+/// [`WINDOW`] rows. Notices are their owner's alone.
 ///
 /// Where to go on names no row of others: it is the owner's last row, or the beginning or end of a committed
 /// transaction. Where one transaction of others fills the window, the search goes on behind it.
@@ -180,7 +181,8 @@ impl Found {
     }
 }
 
-/// The tasks of the rows that this transaction or later ones wrote, as far as they have committed; of the first `limit` rows.
+/// The tasks of the rows that this transaction or later ones wrote, as far as they have committed; of the first
+/// `limit` rows.
 pub async fn list_changed(pool: &Pool, since: Transaction, limit: usize) -> Result<Vec<TaskId>, Error> {
     let (epoch, number) = since.columns();
     let rows = sqlx::query_scalar!(
@@ -206,7 +208,8 @@ pub struct Item {
     pub last: u64,
 }
 
-/// The first of these rows, each by its task and `seq`, in their order: up to the one with which they reach [`PAGE_BYTES`], so at least one.
+/// The first of these rows, each by its task and `seq`, in their order: up to the one with which they reach
+/// [`PAGE_BYTES`], so at least one.
 pub async fn load(pool: &Pool, rows: &[(TaskId, u64)]) -> Result<Vec<Item>, Error> {
     let (tasks, seqs): (Vec<Uuid>, Vec<i64>) = rows.iter().map(|(task_id, seq)| (task_id.0, bigint(*seq))).unzip();
     let found = sqlx::query!(

@@ -143,7 +143,8 @@ pub async fn list_keys(pool: &Pool, partner: PartnerId, after: Option<KeyId>, li
     Ok(rows.into_iter().map(key).collect())
 }
 
-/// Whether a key of a partner is ended, and where the partner's trail ends at that; `None` if the partner has no such key.
+/// Whether a key of a partner is ended, and where the partner's trail ends at that; `None` if the partner has no
+/// such key.
 pub async fn find_key(pool: &Pool, partner: PartnerId, key: KeyId) -> Result<Option<(bool, End)>, Error> {
     let row = sqlx::query!(
         r#"select revoked_at is not null as "revoked!", version, head_hash, updated_at
@@ -155,7 +156,8 @@ pub async fn find_key(pool: &Pool, partner: PartnerId, key: KeyId) -> Result<Opt
     row.map(|row| Ok((row.revoked, end(partner, row.version, &row.head_hash, row.updated_at)?))).transpose()
 }
 
-/// Ends a key that is valid by what was read with the end of the trail, and records it; `false` if the trail has moved on.
+/// Ends a key that is valid by what was read with the end of the trail, and records it; `false` if the trail has
+/// moved on.
 pub async fn revoke_key(pool: &Pool, key: KeyId, append: &Append) -> Result<bool, Error> {
     let revoked = append!(
         append,

@@ -6,7 +6,7 @@ use uuid::Uuid;
 use crate::domain::audit::Hash;
 use crate::domain::task::decide::Snapshot;
 use crate::domain::task::event::WorkflowRef;
-use crate::domain::task::forecast::Course;
+use crate::domain::task::forecast::Timeline;
 use crate::domain::task::{FORMAT, Task};
 use crate::domain::values::id::{BuyerId, PartnerId, TaskId};
 use crate::domain::values::text::Name;
@@ -51,7 +51,7 @@ pub struct StatusRecord {
     /// The version it is pinned to.
     pub workflow: WorkflowRef,
     /// What its pace is reckoned from.
-    pub course: Course,
+    pub course: Timeline,
     /// When it was opened: with the id, its place in a list.
     pub opened_at: Time,
     /// The version of the status: its `ETag`.
@@ -68,16 +68,16 @@ pub async fn find(pool: &Pool, task_id: TaskId) -> Result<Option<Record>, Error>
     row.map(Record::try_from).transpose()
 }
 
-/// Everything about each of these tasks, in one read and no order; those that are missing are left out. A row that cannot be read
-/// is its own error and no other's.
+/// Everything about each of these tasks, in one read and no order; those that are missing are left out. A row that
+/// cannot be read is its own error and no other's.
 pub async fn list(pool: &Pool, task_ids: &[TaskId]) -> Result<Vec<(TaskId, Result<Record, Error>)>, Error> {
     let ids: Vec<Uuid> = task_ids.iter().map(|id| id.0).collect();
     let rows = select_tasks!("", ["where task_id = any ($1)"], &ids).fetch_all(pool).await?;
     Ok(rows.into_iter().map(|row| (TaskId(row.task_id), Record::try_from(row))).collect())
 }
 
-/// What the buyer reads of each of these tasks, in one read and no order; those that are missing are left out. A row that cannot be read
-/// is its own error and no other's.
+/// What the buyer reads of each of these tasks, in one read and no order; those that are missing are left out. A
+/// row that cannot be read is its own error and no other's.
 pub async fn list_statuses(
     pool: &Pool,
     task_ids: &[TaskId],
@@ -107,8 +107,8 @@ pub struct Due {
     pub wake_at: Time,
 }
 
-/// Tasks whose earliest timer is due by `until`, the longest due first, without those named in `except`. Takes no locks: of
-/// several workers that find the same task, the first one's tick moves its version on.
+/// Tasks whose earliest timer is due by `until`, the longest due first, without those named in `except`. Takes no
+/// locks: of several workers that find the same task, the first one's tick moves its version on.
 pub async fn list_due(pool: &Pool, until: Time, except: &[TaskId], limit: u32) -> Result<Vec<Due>, Error> {
     let except: Vec<Uuid> = except.iter().map(|id| id.0).collect();
     let rows = sqlx::query!(
@@ -138,7 +138,8 @@ macro_rules! select_tasks {
 }
 pub(super) use select_tasks;
 
-/// Selects statuses and what goes with them when they are answered: the mark before the statement, the text after `from tasks`, the parameters.
+/// Selects statuses and what goes with them when they are answered: the mark before the statement, the text after
+/// `from tasks`, the parameters.
 macro_rules! select_statuses {
     ($before:literal, $after:literal, $($parameter:expr),+ $(,)?) => {
         sqlx::query_as!(

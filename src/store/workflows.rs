@@ -71,7 +71,8 @@ pub async fn find_registered(pool: &Pool, partner_id: PartnerId, key: &WorkflowK
     }))
 }
 
-/// Makes `workflow` the latest version of its key, which is not retired from then on, and records it; `false` if the trail has moved on.
+/// Makes `workflow` the latest version of its key, which is not retired from then on, and records it; `false` if
+/// the trail has moved on.
 ///
 /// One statement. Racing registrations of a partner read the same end of its trail, and one writes.
 pub async fn save(
@@ -136,7 +137,8 @@ pub async fn list(
     rows.fetch_all(pool).await?.into_iter().map(Record::try_from).collect()
 }
 
-/// Retires a workflow that is not, by what was read with the end of the trail, and records it; `false` if the trail has moved on.
+/// Retires a workflow that is not, by what was read with the end of the trail, and records it; `false` if the trail
+/// has moved on.
 pub async fn retire(pool: &Pool, key: &WorkflowKey, append: &Append) -> Result<bool, Error> {
     let retired = append!(
         append,

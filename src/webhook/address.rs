@@ -1,9 +1,10 @@
 //! What may be called: rules for URLs, and for the addresses behind their names.
 //!
-//! Owners of endpoints choose where we connect to, from inside our own network, so the rules hold wherever a URL comes near a socket.
-//! [`Target::parse`] reads a URL so that one notation of each address is left, and judges literal ones. [`check`] judges a name when it is
-//! registered. At each attempt `Guard` judges all of it again and gives out the addresses to connect to: there is no second look-up, so
-//! an answer that changes meanwhile changes nothing. A name with one address that is not allowed is refused as a whole.
+//! Owners of endpoints choose where we connect to, from inside our own network, so the rules hold wherever a URL
+//! comes near a socket. [`Target::parse`] reads a URL so that one notation of each address is left, and judges
+//! literal ones. [`check`] judges a name when it is registered. At each attempt `Guard` judges all of it again and
+//! gives out the addresses to connect to: there is no second look-up, so an answer that changes meanwhile changes
+//! nothing. A name with one address that is not allowed is refused as a whole.
 
 use std::io;
 use std::net::IpAddr;
@@ -36,7 +37,8 @@ pub enum Reach {
     Anywhere,
 }
 
-/// Why a URL may not be called. Shown to the owner of the endpoint: it does not tell to which private address a name leads.
+/// Why a URL may not be called. Shown to the owner of the endpoint: it does not tell to which private address a
+/// name leads.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
     /// No absolute URL with a host.
@@ -139,7 +141,8 @@ impl Target {
     }
 }
 
-/// Asks for the target's name now, and judges every address of it. For registration: tells an owner early what an attempt would find.
+/// Asks for the target's name now, and judges every address of it. For registration: tells an owner early what an
+/// attempt would find.
 pub async fn check(target: &Target, reach: Reach) -> Result<(), Refused> {
     let guard = Guard::new(Rules::of(reach));
     match tokio::time::timeout(PATIENCE, guard.addresses(target)).await {

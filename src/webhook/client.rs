@@ -1,8 +1,10 @@
-//! One guarded attempt: a request to an address that may be called, and what became of it, within fixed limits of time and memory.
+//! One guarded attempt: a request to an address that may be called, and what became of it, within fixed limits of
+//! time and memory.
 //!
-//! A receiver is not trusted. Every attempt makes a connection of its own, to an address that was judged for it. Redirects are not followed, nothing
-//! is decompressed, no proxy and no cookie is used. At most 128 KiB are read, whatever comes; of an answer's body 2 KiB are kept. Then, or at the
-//! deadline, the connection is dropped. Certificates are checked against the public authorities that are built in, whatever the machine has.
+//! A receiver is not trusted. Every attempt makes a connection of its own, to an address that was judged for it.
+//! Redirects are not followed, nothing is decompressed, no proxy and no cookie is used. At most 128 KiB are read,
+//! whatever comes; of an answer's body 2 KiB are kept. Then, or at the deadline, the connection is dropped.
+//! Certificates are checked against the public authorities that are built in, whatever the machine has.
 
 use std::fmt;
 use std::sync::Arc;
@@ -71,7 +73,8 @@ pub enum Outcome {
         status: u16,
         /// When the receiver wants the next attempt, if it says so.
         retry_after: Option<RetryAfter>,
-        /// The beginning of the answer's body: at most 2,048 bytes as they came, without decompressing; what is not text or is NUL is `U+FFFD`.
+        /// The beginning of the answer's body: at most 2,048 bytes as they came, without decompressing; what is not
+        /// text or is NUL is `U+FFFD`.
         answer: String,
     },
     /// Without one.
@@ -112,7 +115,8 @@ impl Client {
         Self { guard, tls: TlsConnector::from(Arc::new(tls)), limits }
     }
 
-    /// Sends `body`, which is JSON, with the headers that sign it. Never fails: whatever goes wrong is the attempt's outcome.
+    /// Sends `body`, which is JSON, with the headers that sign it. Never fails: whatever goes wrong is the
+    /// attempt's outcome.
     pub async fn post(&self, target: &Target, headers: &Headers, body: Bytes) -> Attempt {
         let begun = Instant::now();
         let request = request(target.uri(), headers, body);
@@ -163,7 +167,8 @@ fn request(uri: &Uri, headers: &Headers, body: Bytes) -> Request<Full<Bytes>> {
     request
 }
 
-/// What can be read of the body until it ends, breaks, is enough, or time runs out: the status stands whatever follows it.
+/// What can be read of the body until it ends, breaks, is enough, or time runs out: the status stands whatever
+/// follows it.
 async fn beginning(mut answer: Response<Incoming>, deadline: Instant) -> String {
     let mut bytes = Vec::new();
     while bytes.len() < KEPT {

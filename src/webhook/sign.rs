@@ -61,7 +61,8 @@ impl fmt::Debug for Secret {
 pub struct Secrets<'a> {
     /// The secret in use.
     pub current: &'a Secret,
-    /// Its successor, while receivers learn it: the Standard Webhooks signature is made with both, AITasker's, which holds one, with `current`.
+    /// Its successor, while receivers learn it: the Standard Webhooks signature is made with both, AITasker's,
+    /// which holds one, with `current`.
     pub pending: Option<&'a Secret>,
 }
 
@@ -70,8 +71,8 @@ pub type Headers = [(HeaderName, HeaderValue); 6];
 
 /// The headers of a delivery: `id` is the event's own, the same at every attempt; `at` is the time of this one.
 ///
-/// AITasker's signature is keyed with the secret's text as its owner sees it, as such schemes usually are; that of Standard Webhooks with the bytes
-/// which the text encodes, as its libraries do.
+/// AITasker's signature is keyed with the secret's text as its owner sees it, as such schemes usually are; that of
+/// Standard Webhooks with the bytes which the text encodes, as its libraries do.
 pub fn headers(id: Uuid, at: Time, body: &[u8], secrets: Secrets<'_>) -> Headers {
     let id = id.to_string();
     let timestamp = at.micros().div_euclid(1_000_000).to_string();

@@ -1,15 +1,19 @@
-//! Checkpoints: once a minute, the heads of the trails that changed go into the log, and its root is signed; in every replica at once.
+//! Checkpoints: once a minute, the heads of the trails that changed go into the log, and its root is signed; in
+//! every replica at once.
 //!
-//! What goes in, and the check of what is there before anything is signed, is [`transparency_log::append`]'s; this worker only says when.
+//! What goes in, and the check of what is there before anything is signed, is [`transparency_log::append`]'s; this
+//! worker only says when.
 //!
-//! **Sharing.** Nothing is claimed or locked. A replica that finds the last checkpoint younger than a minute waits for the rest of it, so a
-//! minute has one checkpoint, whoever signs it. Two that append at once collide on the log's keys: one wins, the other finds nothing left.
+//! **Sharing.** Nothing is claimed or locked. A replica that finds the last checkpoint younger than a minute waits
+//! for the rest of it, so a minute has one checkpoint, whoever signs it. Two that append at once collide on the
+//! log's keys: one wins, the other finds nothing left.
 //!
-//! **Checking.** Each look compares the root with what was signed, and some of the leaves and all nodes above them with each other; the next
-//! look goes on from there, so in time every row is looked at.
+//! **Checking.** Each look compares the root with what was signed, and some of the leaves and all nodes above them
+//! with each other; the next look goes on from there, so in time every row is looked at.
 //!
-//! **Failure.** A log that is not what was signed is said loudly, every minute, and nothing is signed until a person has looked at it. If
-//! the database is away, the next minute has the heads of both. A batch is one statement: a process that is killed leaves nothing half.
+//! **Failure.** A log that is not what was signed is said loudly, every minute, and nothing is signed until a
+//! person has looked at it. If the database is away, the next minute has the heads of both. A batch is one
+//! statement: a process that is killed leaves nothing half.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};

@@ -1,4 +1,5 @@
-//! Compares this replica's clock with the database's, and says so where they differ too much; see [`crate::app::operations::clock_skew`].
+//! Compares this replica's clock with the database's, and says so where they differ too much; see
+//! [`crate::app::operations::clock_skew`].
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;

@@ -1,7 +1,8 @@
 //! Deliveries: events go to the endpoints of their owners, in every replica at once.
 //!
-//! A search finds lines (one task's events to one endpoint, [`dispatch::Line`]) in which something is due; each endpoint found is visited, which sends
-//! what is due there, several lines at a time. What may be sent, in which order, and what follows from an answer is said elsewhere.
+//! A search finds lines (one task's events to one endpoint, [`dispatch::Line`]) in which something is due; each
+//! endpoint found is visited, which sends what is due there, several lines at a time. What may be sent, in which
+//! order, and what follows from an answer is said elsewhere.
 //!
 //! **Fairness.** The slots are shared by owner (`slots`): however many endpoints an owner has and however long they
 //! take, another one who holds no slot gets one at once. A search gives the first of each owner before the second of
@@ -11,11 +12,13 @@
 //!
 //! **Sharing.** Nothing is claimed by a search. Two replicas that find the same line ask for its head, and one gets it.
 //!
-//! **Waking.** What this process writes rings for the worker; what others wrote, and what is due again, is found by looking once a second. A search
-//! is followed by a pause of ten times its length, so that it takes a tenth of a connection however busy the service is.
+//! **Waking.** What this process writes rings for the worker; what others wrote, and what is due again, is found by
+//! looking once a second. A search is followed by a pause of ten times its length, so that it takes a tenth of a
+//! connection however busy the service is.
 //!
-//! **Failure.** A delivery that was taken and not settled is due again when its lease ends. If the database is away the worker tries again after a pause; visits
-//! end with the first attempt that fails, and what they leave is found again. A stop waits for the answers that are under way.
+//! **Failure.** A delivery that was taken and not settled is due again when its lease ends. If the database is away
+//! the worker tries again after a pause; visits end with the first attempt that fails, and what they leave is found
+//! again. A stop waits for the answers that are under way.
 
 use std::collections::HashMap;
 use std::sync::Arc;

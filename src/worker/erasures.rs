@@ -1,14 +1,15 @@
 //! Erasures: what people wrote is taken out of every task, in every replica at once.
 //!
-//! **Steps.** A step looks at the next tasks of each erasure that is under way and does those in which the actor did something; then it comes
-//! back to tasks that have closed meanwhile or failed before; then it ends what is complete. How far an erasure is stands in its row.
+//! **Steps.** A step looks at the next tasks of each erasure that is under way and does those in which the actor
+//! did something; then it comes back to tasks that have closed meanwhile or failed before; then it ends what is
+//! complete. How far an erasure is stands in its row.
 //!
-//! **Sharing.** Nothing is claimed or locked. Replicas do the same window in different orders, the version guard lets one of them change a task, and
-//! one moves the erasure on. What is done twice has nothing left to do.
+//! **Sharing.** Nothing is claimed or locked. Replicas do the same window in different orders, the version guard
+//! lets one of them change a task, and one moves the erasure on. What is done twice has nothing left to do.
 //!
-//! **Failure.** A task that cannot be done is set aside in the database, so that the others go on, and tried again; the erasure is not done
-//! before it is. If the database is away, the worker tries again after a pause. A stop comes between two tasks; what the window had
-//! left is found again.
+//! **Failure.** A task that cannot be done is set aside in the database, so that the others go on, and tried again;
+//! the erasure is not done before it is. If the database is away, the worker tries again after a pause. A stop
+//! comes between two tasks; what the window had left is found again.
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;

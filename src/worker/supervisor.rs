@@ -1,10 +1,11 @@
 //! The supervisor: starts the background workers, and starts one again that has ended before the service stops.
 //!
-//! A worker lives until the service drains. One that panics, or returns earlier, is logged with what it said, counted, and begun again after a pause
-//! that doubles while it keeps failing. No panic leaves here, so a stop still waits for requests, and the process ends as it should.
+//! A worker lives until the service drains. One that panics, or returns earlier, is logged with what it said,
+//! counted, and begun again after a pause that doubles while it keeps failing. No panic leaves here, so a stop
+//! still waits for requests, and the process ends as it should.
 //!
-//! Each worker reports its turns ([`crate::app::operations::workers`]); the last one of each is a gauge, and a worker that is still for too long makes the
-//! replica not ready.
+//! Each worker reports its turns ([`crate::app::operations::workers`]); the last one of each is a gauge, and a
+//! worker that is still for too long makes the replica not ready.
 
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
@@ -56,7 +57,8 @@ impl Supervisor {
         registry.register_collector(Box::new(LastTurns(Arc::clone(&self.app))));
     }
 
-    /// Runs a worker, from now on and until the service drains. It turns within `bound`; without one, it waits for something to happen.
+    /// Runs a worker, from now on and until the service drains. It turns within `bound`; without one, it waits for
+    /// something to happen.
     pub fn spawn<F>(
         &mut self,
         name: &'static str,

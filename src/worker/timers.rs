@@ -1,19 +1,21 @@
 //! Timers: deadlines, reminders, expiry and grace, in every replica at once.
 //!
-//! A timer is part of its task's state; what it does is decided by the ordinary decision path when the task is sent a tick.
-//! This worker only finds tasks whose `wake_at` has passed and sends the ticks.
+//! A timer is part of its task's state; what it does is decided by the ordinary decision path when the task is sent
+//! a tick. This worker only finds tasks whose `wake_at` has passed and sends the ticks.
 //!
-//! **Sharing.** Nothing is claimed or locked. Where two replicas tick the same task, the version guard lets one through and
-//! the other finds nothing due. So that they seldom meet, each takes a random part of what is due; and a replica wakes at
-//! the very time of the timers that it wrote itself ([`timers::wait`]), while others come a little later, when
-//! nothing is left to do.
+//! **Sharing.** Nothing is claimed or locked. Where two replicas tick the same task, the version guard lets one
+//! through and the other finds nothing due. So that they seldom meet, each takes a random part of what is due; and
+//! a replica wakes at the very time of the timers that it wrote itself ([`timers::wait`]), while others come a
+//! little later, when nothing is left to do.
 //!
-//! **Clocks.** A replica whose clock is too far from the database's ([`crate::app::operations::clock_skew`]) fires nothing.
+//! **Clocks.** A replica whose clock is too far from the database's ([`crate::app::operations::clock_skew`]) fires
+//! nothing.
 //!
-//! **Failure.** A task that cannot be ticked (damaged, written by a newer build) is set aside and tried again, first after a
-//! second, then ever more seldom. Searches pass over it, and those tried again are a small part of each batch, so that any
-//! number of them leaves the others their turn. If the database is away, so are all timers: the worker tries again after a
-//! random pause, and then does what has become due meanwhile. One that says nothing at all counts as away.
+//! **Failure.** A task that cannot be ticked (damaged, written by a newer build) is set aside and tried again,
+//! first after a second, then ever more seldom. Searches pass over it, and those tried again are a small part of
+//! each batch, so that any number of them leaves the others their turn. If the database is away, so are all timers:
+//! the worker tries again after a random pause, and then does what has become due meanwhile. One that says nothing
+//! at all counts as away.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};
@@ -230,11 +232,11 @@ fn own_part(tasks: impl Iterator<Item = TaskId>, most: usize) -> Vec<TaskId> {
     tasks
 }
 
-/// In a task of its own, so that a panic is this one's failure and no other's, and so that a write is not cut in half when the worker
-/// has lost patience.
+/// In a task of its own, so that a panic is this one's failure and no other's, and so that a write is not cut in
+/// half when the worker has lost patience.
 async fn tick(app: Arc<App>, task: Result<Loaded, Error>) -> Result<u32, Error> {
     let task = task?;
-    let ticks = tokio::spawn(async move { commands::tick_until_quiet(&app, task, MAX_TICKS).await }).await;
+    let ticks = tokio::spawn(async move { commands::run_due_timers(&app, task, MAX_TICKS).await }).await;
     ticks.unwrap_or_else(|fault| Err(Error::Internal(Arc::new(fault))))
 }
 

@@ -1,5 +1,6 @@
-//! Those who poll and those who wait: runs what keeps the former up to date and wakes the latter, and counts them; see
-//! [`crate::app::status`], [`crate::app::status::watch`] and, for those who wait for the feed, [`crate::app::feed::tail`].
+//! Those who poll and those who wait: runs what keeps the former up to date and wakes the latter, and counts them;
+//! see [`crate::app::status`], [`crate::app::status::watch`] and, for those who wait for the feed,
+//! [`crate::app::feed::tail`].
 
 use std::pin::Pin;
 use std::sync::Arc;

@@ -17,7 +17,8 @@ fn time(text: &str) -> Time {
     text.parse::<DateTime<Utc>>().unwrap().into()
 }
 
-/// Ten working hours in Berlin, with a lunch break, a reminder eight before, and an answer to an escalation within an hour.
+/// Ten working hours in Berlin, with a lunch break, a reminder eight before, and an answer to an escalation within
+/// an hour.
 fn office() -> Value {
     let day = json!([{ "from": "09:00", "to": "12:00" }, { "from": "13:00", "to": "17:00" }]);
     json!({
@@ -106,7 +107,8 @@ async fn a_simulation_keeps_the_same_hours() {
     assert_eq!(story[1..], STORY);
     assert_eq!(steps[0]["status"]["due_at"], STORY[1].0);
 
-    // A hold from Friday's closing time to Tuesday noon leaves as much as there was; a cancellation lets Wednesday's two hours pass.
+    // A hold from Friday's closing time to Tuesday noon leaves as much as there was; a cancellation lets
+    // Wednesday's two hours pass.
     let platform =
         |at: &str, kind: &str| json!({ "at": at, "party": "platform", "type": kind, "reason": "The client is away" });
     let mut resumed = platform("2027-01-19T11:00:00Z", "resumed");

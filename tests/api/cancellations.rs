@@ -1,5 +1,5 @@
-//! Cancelling: safe to send again for every origin whatever has happened since, and while it winds down everybody can read what is
-//! expected of whom.
+//! Cancelling: safe to send again for every origin whatever has happened since, and while it winds down everybody
+//! can read what is expected of whom.
 
 use std::time::Duration;
 
@@ -69,7 +69,8 @@ async fn end(parties: &Parties, id: &str, how: &str) {
     assert_eq!(parties.task(id).await["phase"], "cancelled", "{how}");
 }
 
-/// Sends it again, once with the id in the body and once in the header: each time the first answer, and nothing else happens.
+/// Sends it again, once with the id in the body and once in the header: each time the first answer, and nothing
+/// else happens.
 async fn assert_replayed(client: &Client, id: &str, command: &Value, first: &Answer, when: &str) {
     let mut bare = command.clone();
     let key = bare.as_object_mut().unwrap().remove("id").unwrap();
@@ -170,7 +171,8 @@ async fn a_second_cancellation_is_told_where_the_task_is_and_what_is_open() {
     }
 }
 
-/// The connection breaks while the write waits in the database: the write goes on, and the command sent again gets its answer.
+/// The connection breaks while the write waits in the database: the write goes on, and the command sent again gets
+/// its answer.
 #[tokio::test]
 async fn a_cancellation_whose_answer_was_lost_took_place_and_is_answered_when_it_is_sent_again() {
     let parties = start().await;
@@ -180,7 +182,8 @@ async fn a_cancellation_whose_answer_was_lost_took_place_and_is_answered_when_it
             let command = with(cancel(), &json!({ "id": new_id() }));
             let mut owner = parties.service.db.owner().await;
             assert!(hold(&mut owner, &id).await);
-            // Dropped while its statement waits, as axum drops the handler of a client that hangs up: there is no half of it.
+            // Dropped while its statement waits, as axum drops the handler of a client that hangs up: there is no
+            // half of it.
             tokio::select! {
                 answer = client.send(&id, &command) => panic!("{origin}, {situation}: answered in spite of the lock: {}", answer.text),
                 () = until_a_write_waits(&parties) => {}
@@ -222,7 +225,8 @@ async fn while_a_task_is_being_cancelled_its_readers_know_what_is_expected_of_wh
     let resolution =
         |party: &str| vec![json!({ "party": party, "command": "escalation_resolved", "effect": "recorded" })];
     let (partners, buyers) = (votes("partner"), votes("buyer"));
-    // A review; the buyer's; one that an escalation interrupted; an escalation after the last round, with no review left.
+    // A review; the buyer's; one that an escalation interrupted; an escalation after the last round, with no review
+    // left.
     let cases = [
         ("let-finish", "", partners.clone()),
         ("buyers", "", buyers),
@@ -261,7 +265,8 @@ async fn while_a_task_is_being_cancelled_its_readers_know_what_is_expected_of_wh
     }
 }
 
-/// Everything that is said to be possible is, with the effect that is said; what is not said is refused without a trace.
+/// Everything that is said to be possible is, with the effect that is said; what is not said is refused without a
+/// trace.
 async fn keeps_its_word(parties: &Parties, id: &str, asked: Option<u64>, possible: &Value) {
     let is_possible = |party: &str, command: &str| {
         possible.as_array().unwrap().iter().any(|row| row["party"] == party && row["command"] == command)

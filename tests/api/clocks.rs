@@ -1,4 +1,5 @@
-//! Replicas whose clocks differ: what comes first is decided by the database, and a replica that is too far off says so and keeps still.
+//! Replicas whose clocks differ: what comes first is decided by the database, and a replica that is too far off
+//! says so and keeps still.
 
 use std::sync::Arc;
 
@@ -50,7 +51,8 @@ async fn an_erasure_takes_all_that_was_recorded_before_it_whatever_the_clocks_sa
         let trail = parties.trail(&id).await;
         let texts = Value::from(trail).to_string();
         assert!(!texts.contains("secret"), "{by}: {texts}");
-        // Of what was recorded within the difference after the request, the clock that is ahead says that it was before.
+        // Of what was recorded within the difference after the request, the clock that is ahead says that it was
+        // before.
         assert_eq!(texts.contains("kept, as it is later"), by < TimeDelta::zero(), "{by}: {texts}");
     }
 }

@@ -1,4 +1,5 @@
-//! Pairs of ids that a reader cannot tell apart: at every door the second is refused by its field, or is the same person as the first.
+//! Pairs of ids that a reader cannot tell apart: at every door the second is refused by its field, or is the same
+//! person as the first.
 
 use std::sync::Arc;
 
@@ -14,8 +15,8 @@ use crate::harness::service::Answer;
 struct Pair {
     id: String,
     other: String,
-    /// Whether a reader sees that it is another one, by a box or a glyph of their own. Nobody gets such an id any more, but there are older
-    /// ones, so what looks somebody up takes it for another person's.
+    /// Whether a reader sees that it is another one, by a box or a glyph of their own. Nobody gets such an id any
+    /// more, but there are older ones, so what looks somebody up takes it for another person's.
     shows: bool,
 }
 

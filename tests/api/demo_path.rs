@@ -1,4 +1,5 @@
-//! One task from its opening to its delivery, through everything that the demo's workflow has; the important answers as a whole.
+//! One task from its opening to its delivery, through everything that the demo's workflow has; the important
+//! answers as a whole.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,5 @@
-//! What one request can cost before anybody vouched for it, and how HTTP is read: over real sockets, and straight into the surface.
+//! What one request can cost before anybody vouched for it, and how HTTP is read: over real sockets, and straight
+//! into the surface.
 
 use std::fs;
 
@@ -162,7 +163,8 @@ async fn a_header_of_http_2_is_refused_at_64_kib_though_it_is_unfinished() {
     };
     client.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await.unwrap();
     client.write_all(&frame(4, &[])).await.unwrap();
-    // `GET http://x/`, then fields `a: …` without an index, 126 bytes of value each, in frames that never end the header.
+    // `GET http://x/`, then fields `a: …` without an index, 126 bytes of value each, in frames that never end the
+    // header.
     client.write_all(&frame(1, &[0x82, 0x86, 0x84, 0x41, 0x01, b'x'])).await.unwrap();
     let field = [&[0, 1, b'a', 126][..], &[b'b'; 126]].concat();
     let piece = frame(9, &field.repeat(100));

@@ -1,4 +1,5 @@
-//! Erasing a person: the planted words are looked for in every table, the trails are verified, and workers are stopped, doubled and tripped.
+//! Erasing a person: the planted words are looked for in every table, the trails are verified, and workers are
+//! stopped, doubled and tripped.
 
 use std::sync::Arc;
 

@@ -1,4 +1,5 @@
-//! Exports: written for every party, checked by the program and by a verifier that shares no code with it, and recorded.
+//! Exports: written for every party, checked by the program and by a verifier that shares no code with it, and
+//! recorded.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -24,9 +25,9 @@ const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/audit-fi
 const VERIFIER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/verify.py");
 
 /// A folder with what a verifier has: key and checkpoints, and files to look at.
-struct Desk(PathBuf);
+struct Assignee(PathBuf);
 
-impl Desk {
+impl Assignee {
     async fn new(parties: &Parties) -> Self {
         let folder = std::env::temp_dir().join(format!("stagegate-test_{}", ids::new()));
         fs::create_dir(&folder).unwrap();
@@ -78,7 +79,7 @@ impl Desk {
     }
 }
 
-impl Drop for Desk {
+impl Drop for Assignee {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.0);
     }
@@ -110,7 +111,7 @@ async fn each_partys_export_verifies_by_the_program_and_independently() {
     let task = play(&parties).await;
     parties.open("brand-campaign").await;
     tick(&parties, &worker).await;
-    let desk = Desk::new(&parties).await;
+    let desk = Assignee::new(&parties).await;
     let kept = desk.put("kept", &parties.buyer.call("GET", "/api/v1/audit/checkpoint", &Value::Null).await.text);
     parties.partner.done(&task, &update("nearly there")).await;
     parties.open("brand-campaign").await;
@@ -150,7 +151,7 @@ async fn what_was_changed_is_believed_by_neither() {
     let parties = Parties::start().await;
     let task = play(&parties).await;
     tick(&parties, &Checkpoints::new(Arc::clone(&parties.service.app))).await;
-    let desk = Desk::new(&parties).await;
+    let desk = Assignee::new(&parties).await;
     let text = export(&parties.buyer, &format!("/api/v1/tasks/{task}/audit?format=jsonl")).await;
     let lines: Vec<&str> = text.split_inclusive('\n').collect();
     let moved = |order: &[usize]| order.iter().map(|at| lines[*at]).collect::<String>();
@@ -230,7 +231,7 @@ async fn what_somebody_changes_in_the_database_is_found_and_where() {
     let parties = Parties::start().await;
     let task = parties.open_in_legal().await;
     assert_eq!(parties.trail(&task).await.len(), 6);
-    let desk = Desk::new(&parties).await;
+    let desk = Assignee::new(&parties).await;
     let paths = [format!("/api/v1/tasks/{task}/audit"), format!("/api/v1/partners/{}/audit", parties.partner_id)];
     let mut owner = parties.service.db.owner().await;
     // An owner is not held up by constraints.
@@ -382,8 +383,9 @@ async fn nothing_is_read_for_a_reader_who_does_not_read_and_what_breaks_off_has_
     for n in 0..200 {
         parties.partner.done(&task, &update(&format!("step {n}"))).await;
     }
-    let desk = Desk::new(&parties).await;
-    // A trail of 202 entries comes in pieces of 64 at the most, and each is read when it is asked for: what is gone by then is missing.
+    let desk = Assignee::new(&parties).await;
+    // A trail of 202 entries comes in pieces of 64 at the most, and each is read when it is asked for: what is gone
+    // by then is missing.
     let path = format!("/api/v1/tasks/{task}/audit?format=jsonl");
     let (mut body, mut whole) = (open(&parties, &path).await, export(&parties.platform, &path).await);
     let first = body.next().await.unwrap().unwrap();

@@ -1,4 +1,5 @@
-//! The feed: nothing is left out and nothing comes twice, however late it commits and wherever its reader begins again; each sees its own.
+//! The feed: nothing is left out and nothing comes twice, however late it commits and wherever its reader begins
+//! again; each sees its own.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -11,7 +12,7 @@ use serde_json::{Value, json};
 use stagegate::app::App;
 use stagegate::app::feed::tail;
 use stagegate::http::serve::middleware::Limits;
-use stagegate::http::{AppState, Settings, Surface};
+use stagegate::http::{AppState, HttpService, Settings};
 use stagegate::ids;
 use stagegate::store::db::horizon::begin_epoch;
 use stagegate::worker::checkpoints::Checkpoints;
@@ -463,7 +464,7 @@ async fn waiting_is_not_cut_by_the_time_limit_of_requests() {
     let app = Arc::new(App::new(parties.service.db.pool.clone(), parties.service.clock.clone()));
     let limits = Limits { request: Duration::from_millis(500), ..Limits::default() };
     let settings = Settings { platform_keys: vec![PLATFORM_KEY.into()], limits, ..Settings::default() };
-    let router = Surface::new(AppState::new(app, settings).await.unwrap());
+    let router = HttpService::new(AppState::new(app, settings).await.unwrap());
     let page = parties.platform.at(&router).read("/api/v1/events?wait=2").await;
     assert_eq!(page["items"], json!([]));
 }

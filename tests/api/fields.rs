@@ -1,8 +1,9 @@
-//! Every field of every event, for every party, at every door: it is shown exactly if the table of `stagegate audit fields` says so.
+//! Every field of every event, for every party, at every door: it is shown exactly if the table of
+//! `stagegate audit fields` says so.
 //!
-//! The table is read here as its words say, by code of its own. Doors that show events (trail, feed, webhook, answer of a command) are compared
-//! field by field. Those that show what stands (status, task, inbox) and problems are searched for the marks that were planted; [`SHOWN`]
-//! says which of the texts each of them shows at all.
+//! The table is read here as its words say, by code of its own. Doors that show events (trail, feed, webhook,
+//! answer of a command) are compared field by field. Those that show what stands (status, task, inbox) and problems
+//! are searched for the marks that were planted; [`SHOWN`] says which of the texts each of them shows at all.
 
 mod scenes;
 mod shown;

@@ -1,5 +1,5 @@
-//! The service and its Postgres are killed again and again under load: nothing that was acknowledged is lost, nothing comes twice that must
-//! come once, and whoever follows by feed or webhook has seen everything.
+//! The service and its Postgres are killed again and again under load: nothing that was acknowledged is lost,
+//! nothing comes twice that must come once, and whoever follows by feed or webhook has seen everything.
 //!
 //! `STAGEGATE_TEST_KILLS` says how often each is killed; a run of `./test` does it a few times.
 

@@ -1,4 +1,5 @@
-//! Secrets planted wherever somebody can write something: each is found by those who may read it, and in no answer to anybody else.
+//! Secrets planted wherever somebody can write something: each is found by those who may read it, and in no answer
+//! to anybody else.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;

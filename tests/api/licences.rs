@@ -7,8 +7,8 @@ use spdx::{Expression, ParseMode};
 
 use crate::readme::document;
 
-/// Permissive ones, the same as in `deny.toml`. `MPL-2.0` asks for changes to its own files, of which there are none; `CDLA-Permissive-2.0` is that
-/// of the list of certificate authorities.
+/// Permissive ones, the same as in `deny.toml`. `MPL-2.0` asks for changes to its own files, of which there are
+/// none; `CDLA-Permissive-2.0` is that of the list of certificate authorities.
 const ALLOWED: [&str; 13] = [
     "0BSD",
     "Apache-2.0",

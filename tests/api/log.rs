@@ -282,8 +282,8 @@ async fn the_worker_stops_when_the_service_drains() {
     worker.await.unwrap();
 }
 
-/// Waits until no transaction is running that is older than the last event. The server counts them over all of its databases, so those of
-/// other tests hold an event back for a moment.
+/// Waits until no transaction is running that is older than the last event. The server counts them over all of its
+/// databases, so those of other tests hold an event back for a moment.
 pub async fn settle(parties: &Parties) {
     let unsettled = "select (select count(*) from task_events where xid >= pg_snapshot_xmin(pg_current_snapshot()))
         + (select count(*) from partner_events where xid >= pg_snapshot_xmin(pg_current_snapshot()))";

@@ -19,7 +19,7 @@ use stagegate::app::App;
 use stagegate::app::operations::monitor::{self, Held};
 use stagegate::clock::Clock;
 use stagegate::embedded::Postgres;
-use stagegate::http::{AppState, Settings, Surface, operator_router};
+use stagegate::http::{AppState, HttpService, Settings, operator_router};
 use stagegate::store;
 use stagegate::worker::checkpoints::Checkpoints;
 use stagegate::worker::monitor::Monitor;
@@ -229,7 +229,7 @@ async fn what_the_pools_and_the_writer_do_is_counted() {
     let pool = connect(&parties.service.db.owner, 1).await;
     let app = Arc::new(App::new(pool.clone(), parties.service.clock.clone()));
     let worker = Monitor::new(Arc::clone(&app));
-    let replica = Surface::new(AppState::new(Arc::clone(&app), settings()).await.unwrap());
+    let replica = HttpService::new(AppState::new(Arc::clone(&app), settings()).await.unwrap());
     parties.platform.at(&replica).done(&id, &cancel()).await;
     let text = shown(&worker);
     assert_eq!((value(&text, "writer_statements_total"), value(&text, "writer_transitions_total")), (1.0, 1.0));
@@ -277,9 +277,9 @@ fn settings() -> Settings {
 async fn a_refusal_is_counted_by_its_reason() {
     let parties = Parties::start().await;
     let id = parties.open("brand-campaign").await;
-    let app = App::new(parties.service.db.pool.clone(), parties.service.clock.clone()).with_room_for_writes(0);
+    let app = App::new(parties.service.db.pool.clone(), parties.service.clock.clone()).with_write_capacity(0);
     let state = AppState::new(Arc::new(app), settings()).await.unwrap();
-    let (replica, operators) = (Surface::new(state.clone()), operator_router(state));
+    let (replica, operators) = (HttpService::new(state.clone()), operator_router(state));
     let refused = parties.platform.at(&replica).send(&id, &cancel()).await;
     assert_eq!((refused.status, code(&refused)), (503, "overloaded"), "{}", refused.text);
     let scrape = Request::builder().uri("/metrics").body(Body::empty()).unwrap();

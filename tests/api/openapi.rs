@@ -93,8 +93,8 @@ fn every_property_says_what_it_is() {
     assert!(silent.is_empty(), "without a description: {silent:#?}");
 }
 
-/// What a client sends must be bounded by the contract: no text without a form or a length, no list without an end, no object
-/// with room for more.
+/// What a client sends must be bounded by the contract: no text without a form or a length, no list without an end,
+/// no object with room for more.
 #[test]
 fn every_limit_of_what_is_sent_is_stated() {
     let contract = contract();

@@ -1,5 +1,6 @@
-//! The database, or the way to it, misbehaves while sixteen writers and some readers are at work. Callers are answered, never with `500`; readiness
-//! says what is the matter; all is as before once the cause is gone; and nothing that was acknowledged is lost or there twice.
+//! The database, or the way to it, misbehaves while sixteen writers and some readers are at work. Callers are
+//! answered, never with `500`; readiness says what is the matter; all is as before once the cause is gone; and
+//! nothing that was acknowledged is lost or there twice.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -10,7 +11,7 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 use sqlx::AssertSqlSafe;
 use stagegate::app::App;
-use stagegate::http::Surface;
+use stagegate::http::HttpService;
 use stagegate::store::Limits;
 use stagegate::store::db::connect;
 use tokio::task::JoinHandle;
@@ -37,7 +38,7 @@ fn limits() -> Limits {
 struct Load {
     parties: Parties,
     proxy: Proxy,
-    router: Surface,
+    router: HttpService,
     tasks: Vec<String>,
     seen: Arc<Seen>,
     users: Vec<JoinHandle<History>>,

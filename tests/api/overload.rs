@@ -18,7 +18,7 @@ use crate::harness::service::router_with_heartbeat;
 async fn a_command_that_there_is_no_room_for_is_told_to_come_back() {
     let parties = Parties::start().await;
     let id = parties.open("brand-campaign").await;
-    let app = App::new(parties.service.db.pool.clone(), parties.service.clock.clone()).with_room_for_writes(0);
+    let app = App::new(parties.service.db.pool.clone(), parties.service.clock.clone()).with_write_capacity(0);
     let router = router_with_heartbeat(&Arc::new(app), Duration::from_secs(15)).await;
     let answer = parties.partner.at(&router).send(&id, &update("Anybody?")).await;
     assert_eq!((answer.status, code(&answer)), (503, "overloaded"), "{}", answer.text);

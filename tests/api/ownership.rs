@@ -1,5 +1,5 @@
-//! What belongs to somebody else does not exist, and what is another party's to do is not open: for every operation of the contract,
-//! so that a new one is tested or fails.
+//! What belongs to somebody else does not exist, and what is another party's to do is not open: for every operation
+//! of the contract, so that a new one is tested or fails.
 
 use std::sync::Arc;
 

@@ -1,4 +1,5 @@
-//! Whose time it was, how long the stage has taken and how much longer it may take: what answers say that depends on when they are given.
+//! Whose time it was, how long the stage has taken and how much longer it may take: what answers say that depends
+//! on when they are given.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
@@ -27,7 +28,8 @@ async fn deliver(parties: &Parties, id: &str) {
     parties.partner.done(id, &approve(at("b", 1, 0), "u-1")).await;
 }
 
-/// So many tasks that were delivered after one minute, two, three …; both stages are entered in the beginning and at the end.
+/// So many tasks that were delivered after one minute, two, three …; both stages are entered in the beginning and
+/// at the end.
 async fn deliver_each_minute(parties: &Parties, count: usize) {
     let mut ids = Vec::new();
     for _ in 0..count {
@@ -203,7 +205,8 @@ async fn polling_reads_the_finished_tasks_once_a_minute() {
     let mut owner = parties.service.db.owner().await;
     let set = |to: &str, from: &str| AssertSqlSafe(format!("update tasks set phase = '{to}' where phase = '{from}'"));
     sqlx::query(set("expired", "delivery")).execute(&mut owner).await.unwrap();
-    // Somewhere in a minute the version is read again, and finds nothing. From there on a minute passes between two looks.
+    // Somewhere in a minute the version is read again, and finds nothing. From there on a minute passes between two
+    // looks.
     let mut waited = 0;
     while pace(&parties, &id).await.1 != Value::Null {
         assert!(waited < 60);

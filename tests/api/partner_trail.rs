@@ -1,4 +1,5 @@
-//! The trail of a partner: what is recorded, by whom, for whose eyes, that it proves itself, and that racing writers leave no gap.
+//! The trail of a partner: what is recorded, by whom, for whose eyes, that it proves itself, and that racing
+//! writers leave no gap.
 
 use serde_json::{Value, json};
 use sqlx::AssertSqlSafe;

@@ -1,5 +1,6 @@
-//! The documents that partners, operators and contributors read. Their calls are made and answered as shown, their addresses
-//! are those of the contract, their links lead somewhere, and the table of settings is that of the program.
+//! The documents that partners, operators and contributors read. Their calls are made and answered as shown, their
+//! addresses are those of the contract, their links lead somewhere, and the table of settings is that of the
+//! program.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;

@@ -1,4 +1,5 @@
-//! Receipts over HTTP: who gets which, that they say no more than the caller may see, and that they hold with the public key alone.
+//! Receipts over HTTP: who gets which, that they say no more than the caller may see, and that they hold with the
+//! public key alone.
 
 use serde_json::{Value, json};
 use stagegate::domain::audit::receipt::{Receipt, Ruling};

@@ -1,5 +1,5 @@
-//! Receivers of webhooks: deliveries look as docs/partner.md shows them, and its lines in three languages tell a genuine
-//! delivery from any other.
+//! Receivers of webhooks: deliveries look as docs/partner.md shows them, and its lines in three languages tell a
+//! genuine delivery from any other.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

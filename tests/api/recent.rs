@@ -1,5 +1,5 @@
-//! A task that this replica wrote a moment ago is not read again before the next decision. Another replica may have moved it on since, and
-//! nothing shows it.
+//! A task that this replica wrote a moment ago is not read again before the next decision. Another replica may have
+//! moved it on since, and nothing shows it.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,8 @@ use crate::harness::commands::{approve, at, update, with};
 use crate::harness::parties::{Client, Parties, code, events, new_id};
 use crate::harness::service::Service;
 
-/// A task whose stage `a` one replica has approved, after the other wrote last: who asks the other, which knows of stage `a` alone.
+/// A task whose stage `a` one replica has approved, after the other wrote last: who asks the other, which knows of
+/// stage `a` alone.
 async fn behind() -> (Parties, Client, String) {
     let parties = Parties::start().await;
     let stage = |key: &str| json!({ "key": key, "name": key, "buyer_label": key });

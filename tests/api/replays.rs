@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 use sqlx::ConnectOptions as _;
-use stagegate::http::Surface;
+use stagegate::http::HttpService;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
@@ -149,7 +149,7 @@ impl Played {
     }
 }
 
-async fn assert_replayed(played: &Played, replica: Option<&Surface>) {
+async fn assert_replayed(played: &Played, replica: Option<&HttpService>) {
     for (client, command, first) in &played.sent {
         let client = replica.map_or_else(|| client.clone(), |router| client.at(router));
         let again = client.send(&played.task, command).await;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::routing::get;
-use stagegate::http::serve::middleware::Wrapped;
+use stagegate::http::serve::middleware::RequestService;
 use stagegate::http::serve::server::{Drained, Limits, serve};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -147,7 +147,7 @@ pub struct Running {
 
 impl Running {
     /// Serves on a port of its own.
-    pub fn start(limits: Limits, surface: impl Wrapped) -> Self {
+    pub fn start(limits: Limits, surface: impl RequestService) -> Self {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
         let listener = TcpListener::from_std(listener).unwrap();

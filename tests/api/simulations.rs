@@ -1,4 +1,5 @@
-//! A simulation against the real thing: the same commands at the same times, every timer at its time, and the same story.
+//! A simulation against the real thing: the same commands at the same times, every timer at its time, and the same
+//! story.
 
 use std::sync::Arc;
 

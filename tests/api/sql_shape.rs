@@ -1,4 +1,5 @@
-//! The shape of the SQL: what would keep one task from living on one node, or make writers wait for readers, fails here.
+//! The shape of the SQL: what would keep one task from living on one node, or make writers wait for readers, fails
+//! here.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -41,7 +42,8 @@ const SEARCHES: [&str; 26] = [
     "what operators watch",
 ];
 
-/// The one lock of rows: of the writer's statement that looks for locked ones. It ends with the statement and waits for no other.
+/// The one lock of rows: of the writer's statement that looks for locked ones. It ends with the statement and waits
+/// for no other.
 const SKIPPING: &str = "for no key update skip locked";
 
 /// What no statement may use: locks that outlive it, channels and counters that belong to one node.

@@ -56,8 +56,8 @@ async fn a_decision_costs_one_read_and_one_write_and_the_next_on_that_task_no_re
     assert_eq!(definition.status, 200, "{partner}: {:?}", definition.body);
 
     let statements = Statements::default();
-    // With a single subscriber in the process, whichever thread meets a call site first would ask its own subscriber alone whether
-    // anybody listens, and the answer is kept for all threads. With two, all are asked.
+    // With a single subscriber in the process, whichever thread meets a call site first would ask its own
+    // subscriber alone whether anybody listens, and the answer is kept for all threads. With two, all are asked.
     let _second = tracing::Dispatch::new(tracing_subscriber::registry());
     let log = tracing::subscriber::set_default(tracing_subscriber::registry().with(statements.clone()));
     let first = call(&replica, "POST", &path, PLATFORM_KEY, &approve("one")).await;

@@ -69,8 +69,8 @@ fn statements_go_through_the_one_place_that_limits_them() {
     });
     let mut holders: Vec<String> = holders.map(|(path, _)| path.display().to_string()).collect();
     holders.sort();
-    assert_eq!(holders, ["src/store/session.rs", "src/store/session/subscription.rs"]);
-    let text = &files.iter().find(|(path, _)| path == Path::new("src/store/session.rs")).unwrap().1;
+    assert_eq!(holders, ["src/store/db/session.rs", "src/store/db/session/subscription.rs"]);
+    let text = &files.iter().find(|(path, _)| path == Path::new("src/store/db/session.rs")).unwrap().1;
     let unlimited = text.lines().filter(|line| {
         line.contains("self.connection.") && !line.contains("within(") || line.contains("PgConnection::connect_with")
     });
@@ -89,15 +89,15 @@ fn breaking_a_house_rule_is_noticed() {
         ("src/domain/task.rs", "//! T.\nuse crate::{store::tasks, ids};", 2),
         ("src/domain/task.rs", "//! T.\nlet now = tokio::time::Instant::now();", 1),
         ("src/domain/task.rs", "//! Not for sqlx.\n/// Nor for axum::Router.\nlet tokio_like = 1; // sqlx::x", 0),
-        ("src/http/tasks.rs", "//! T.\nuse crate::store;", 1),
-        ("src/http/tasks.rs", "//! T.\nuse crate::app;", 0),
-        ("src/http/tasks.rs", "//! T.\nuse crate::webhook::client;", 1),
-        ("src/webhook/sign.rs", "//! T.\nuse crate::domain::time::Time;", 0),
+        ("src/http/routes/tasks.rs", "//! T.\nuse crate::store;", 1),
+        ("src/http/routes/tasks.rs", "//! T.\nuse crate::app;", 0),
+        ("src/http/routes/tasks.rs", "//! T.\nuse crate::webhook::client;", 1),
+        ("src/webhook/sign.rs", "//! T.\nuse crate::domain::values::time::Time;", 0),
         ("src/webhook/sign.rs", "//! T.\nuse crate::clock::Clock;", 1),
         ("src/store/tasks.rs", "//! T.\nuse sqlx::PgPool;", 0),
         ("src/worker.rs", "//! T.\nuse sqlx::PgPool;", 1),
         ("src/http/tests.rs", "//! T.\nuse crate::store;", 0),
-        ("src/http/tasks.rs", "//! T.\n#[cfg(test)]\nmod tests {\n    use crate::store;\n}", 0),
+        ("src/http/routes/tasks.rs", "//! T.\n#[cfg(test)]\nmod tests {\n    use crate::store;\n}", 0),
         ("src/main.rs", "use std::fs;", 1),
         ("src/main.rs", concat!("//! M.\n// TO", "DO: later"), 1),
         ("tests/api/x.rs", "//! M.\nuse crate::store;", 0),
@@ -156,8 +156,8 @@ fn is_word(c: char) -> bool {
     c.is_alphanumeric() || c == '_'
 }
 
-/// The code that is not for tests, which may build what they need. Line comments go too; that a `//` in a string takes the
-/// rest of its line with it does no harm here.
+/// The code that is not for tests, which may build what they need. Line comments go too; that a `//` in a string
+/// takes the rest of its line with it does no harm here.
 fn shipped(path: &Path, text: &str) -> String {
     if path.file_stem().is_some_and(|stem| stem == "tests") {
         return String::new();

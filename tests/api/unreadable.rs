@@ -68,7 +68,8 @@ async fn a_list_shows_what_it_can_and_says_in_their_places_what_it_cannot() {
     assert!(statuses[1..].iter().all(|(_, why)| why.is_null()), "{statuses:?}");
 }
 
-/// The whole feed of a reader from a cursor on, as far as it goes; the cursor, and the status of the answer that ended it.
+/// The whole feed of a reader from a cursor on, as far as it goes; the cursor, and the status of the answer that
+/// ended it.
 async fn follow(client: &Client, mut after: String) -> (Vec<Value>, String, u16) {
     let mut items = Vec::new();
     loop {

@@ -1,11 +1,12 @@
-//! Random walks over HTTP: whatever the parties and the timers do, what is stored is what the trail says, and the trail holds.
+//! Random walks over HTTP: whatever the parties and the timers do, what is stored is what the trail says, and the
+//! trail holds.
 
 use serde_json::{Value, json};
 use sqlx::Row as _;
 use stagegate::domain::audit::{self, Origin, ProofView};
 use stagegate::domain::task::decide::Snapshot;
 use stagegate::domain::task::event::Event;
-use stagegate::domain::task::forecast::{Course, Pace, StatusView};
+use stagegate::domain::task::forecast::{Forecast, StatusView, Timeline};
 use stagegate::domain::values::id::{BuyerId, PartnerId, TaskId};
 use stagegate::domain::values::time::Time;
 use stagegate::domain::workflow::Workflow;
@@ -124,7 +125,7 @@ impl Walk<'_> {
         };
         let head = audit::verify(&origin, rows.iter().map(|row| &row.sealed)).unwrap();
         assert_eq!(head.hash.as_bytes()[..], *row.get::<&[u8], _>("head_hash"), "{at}");
-        let pace = Pace::new(&Course::of(&folded.task), self.parties.service.clock.now(), None);
+        let pace = Forecast::new(&Timeline::of(&folded.task), self.parties.service.clock.now(), None);
         let told = serde_json::to_value(StatusView { status: folded.status, pace }).unwrap();
         assert_eq!(self.parties.status(&self.id).await, told, "{at}: what the buyer reads");
         let proof = self.parties.buyer.read(&format!("/api/v1/tasks/{}/audit/proof", self.id)).await;

@@ -1,12 +1,13 @@
 //! Exports of trails, written as they are asked for.
 //!
-//! An [`Export`] gives one piece after the other, each only when it is asked for, and reads from the database no more than a piece takes: a reader
-//! who is slow is waited for, and one who has left leaves nothing running. No connection is held between two pieces. A trail is exported
-//! as far as it went when the export came to it; rows that are not what was written are told in their place, so that whoever checks the file
-//! finds them.
+//! An [`Export`] gives one piece after the other, each only when it is asked for, and reads from the database no
+//! more than a piece takes: a reader who is slow is waited for, and one who has left leaves nothing running. No
+//! connection is held between two pieces. A trail is exported as far as it went when the export came to it; rows
+//! that are not what was written are told in their place, so that whoever checks the file finds them.
 //!
-//! What the platform exports is recorded in the partners' trails before any of it leaves, and with its exact extent: an export of
-//! many is recorded `PAGE` tasks at a time. So what is recorded may not have left, if the reader went away; the other way round cannot be.
+//! What the platform exports is recorded in the partners' trails before any of it leaves, and with its exact
+//! extent: an export of many is recorded `PAGE` tasks at a time. So what is recorded may not have left, if the
+//! reader went away; the other way round cannot be.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;

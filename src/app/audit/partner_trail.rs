@@ -64,7 +64,7 @@ pub async fn record_fact(app: &App, partner: PartnerId, author: &Author, fact: P
         let append = append(app, author, (partner, Some(&end)), vec![fact.clone()]);
         Ok(store::audit::partner_events::insert(&app.pool, &append).await?.then(|| append.end()))
     };
-    until_settled(app, partner, attempt).await
+    retry_on_conflict(app, partner, attempt).await
 }
 
 /// `facts` as they continue a trail, ready for the statement that does what they record.
@@ -79,7 +79,7 @@ pub(in crate::app) fn append(
 }
 
 /// Tries until an attempt gives something: `None` says that others moved the partner's trail on since it was read.
-pub(in crate::app) async fn until_settled<T, F>(
+pub(in crate::app) async fn retry_on_conflict<T, F>(
     app: &App,
     partner: PartnerId,
     attempt: impl Fn() -> F,

@@ -1,10 +1,11 @@
 //! The log of heads: its signing key, what it proves, and how it grows.
 //!
-//! Every trail's head goes into the log, and the log's root is signed ([`append`]). Nothing is locked: a batch is one insert of rows whose
-//! keys follow from the size of the log before, so of two replicas that append at once one finds the place taken and leaves it at that.
+//! Every trail's head goes into the log, and the log's root is signed ([`append`]). Nothing is locked: a batch is
+//! one insert of rows whose keys follow from the size of the log before, so of two replicas that append at once one
+//! finds the place taken and leaves it at that.
 //!
-//! Before anything is signed, what is stored is compared with what was signed last: a checkpoint must never bless a log that somebody
-//! rewrote. [`Damage`] says what was found.
+//! Before anything is signed, what is stored is compared with what was signed last: a checkpoint must never bless a
+//! log that somebody rewrote. [`Damage`] says what was found.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::iter;
@@ -100,7 +101,8 @@ pub async fn get_log_consistency(app: &App, from: u64, to: Option<u64>) -> Resul
     Ok(proof)
 }
 
-/// The proof that a task's trail, up to the entry `seq` at least, is in the log of a checkpoint; without `seq` the latest head that is.
+/// The proof that a task's trail, up to the entry `seq` at least, is in the log of a checkpoint; without `seq` the
+/// latest head that is.
 pub async fn get_task_inclusion(
     app: &App,
     caller: &Caller,
@@ -138,7 +140,8 @@ async fn get_inclusion(
     prove(app, &signed, subject, seq).await?.ok_or(Error::NotLogged)
 }
 
-/// The checkpoint that exports are proven against: that of this size, or the newest; none without a key, or before there is one.
+/// The checkpoint that exports are proven against: that of this size, or the newest; none without a key, or before
+/// there is one.
 pub(in crate::app) async fn find_for_export(app: &App, size: Option<u64>) -> Result<Option<Record>, Error> {
     match size {
         Some(_) => {
@@ -236,8 +239,9 @@ impl From<Damage> for Error {
     }
 }
 
-/// Checks the stored leaves from the place `from` on, a few at a time, and every node above them; where to go on. What [`append`] checks is
-/// the root and what it is made of, which is quick however long the log is; this goes round below it.
+/// Checks the stored leaves from the place `from` on, a few at a time, and every node above them; where to go on.
+/// What [`append`] checks is the root and what it is made of, which is quick however long the log is; this goes
+/// round below it.
 pub async fn check_leaves(app: &App, from: u64) -> Result<u64, Error> {
     let Some(last) = store::audit::transparency_log::find(&app.pool, None).await? else { return Ok(0) };
     let from = if from < last.size { from } else { 0 };
@@ -291,9 +295,9 @@ pub struct Step {
     pub more: bool,
 }
 
-/// Checks what is stored against what was signed, then logs the heads that are new since the last checkpoint and signs the next one. Does
-/// nothing more than check where nothing is new or, unless `at_once`, where the last checkpoint is younger than [`PERIOD`]. `seen` is
-/// what this process has seen before.
+/// Checks what is stored against what was signed, then logs the heads that are new since the last checkpoint and
+/// signs the next one. Does nothing more than check where nothing is new or, unless `at_once`, where the last
+/// checkpoint is younger than [`PERIOD`]. `seen` is what this process has seen before.
 pub async fn append(app: &App, seen: Option<Seen>, at_once: bool) -> Result<Step, Error> {
     let signer = signer(app)?;
     let (last, leaves) = store::audit::transparency_log::find_last(&app.pool).await?;

@@ -1,8 +1,8 @@
 //! The difference between this replica's clock and the database's, which all replicas share.
 //!
-//! It is measured every few seconds, from the midpoint of a round trip. A replica that is further off than [`MOST`] is not ready and runs no
-//! timers: it would fire everybody's deadlines too early, or say that they were met when they were not. Before the first measurement, and
-//! while the database is away, the last one counts.
+//! It is measured every few seconds, from the midpoint of a round trip. A replica that is further off than [`MOST`]
+//! is not ready and runs no timers: it would fire everybody's deadlines too early, or say that they were met when
+//! they were not. Before the first measurement, and while the database is away, the last one counts.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -22,7 +22,8 @@ const MAX_ROUND_TRIP: TimeDelta = TimeDelta::seconds(5);
 pub struct Skew(AtomicI64);
 
 impl Skew {
-    /// The database's clock said `database` at some time between `before` and `after` by this replica's; what that makes of the difference.
+    /// The database's clock said `database` at some time between `before` and `after` by this replica's; what that
+    /// makes of the difference.
     pub fn measured(&self, before: Time, database: Time, after: Time) -> TimeDelta {
         let round_trip = after - before;
         if round_trip >= TimeDelta::zero() && round_trip <= MAX_ROUND_TRIP {

@@ -85,8 +85,8 @@ impl Health {
     }
 }
 
-/// Succeeds if the database is reachable, migrated and takes writes, in the role that cannot change the trail, nothing else is amiss, and the
-/// service is not about to stop.
+/// Succeeds if the database is reachable, migrated and takes writes, in the role that cannot change the trail,
+/// nothing else is amiss, and the service is not about to stop.
 pub async fn ready(app: &App) -> Result<(), NotReady> {
     if app.is_leaving() {
         return Err(NotReady::Draining);

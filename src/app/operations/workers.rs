@@ -2,8 +2,8 @@
 //!
 //! Readiness asks [`check`], which knows of the clock as well ([`super::clock_skew`]).
 //!
-//! The supervisor adds a worker when it starts it, the worker reports each turn, and readiness asks which are still. Kept by a clock
-//! that nobody can set.
+//! The supervisor adds a worker when it starts it, the worker reports each turn, and readiness asks which are
+//! still. Kept by a clock that nobody can set.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};

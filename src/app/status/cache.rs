@@ -12,13 +12,14 @@ use super::compressed::{Model, Models, Status};
 
 /// How old a status may get, by the app's clock.
 const MAX_AGE_MICROS: i64 = 1_000_000;
-/// What one takes beside itself: its place in the map and in the queue, both at their emptiest, and the allocator's share.
+/// What one takes beside itself: its place in the map and in the queue, both at their emptiest, and the allocator's
+/// share.
 const PLACE: usize = 120;
 
-/// Statuses that were so less than a second ago, the newest for each task, bounded in weight. What was read first leaves first, so a queue does
-/// what a cache would count uses for.
+/// Statuses that were so less than a second ago, the newest for each task, bounded in weight. What was read first
+/// leaves first, so a queue does what a cache would count uses for.
 #[derive(Debug)]
-pub(super) struct Shelf {
+pub(super) struct StatusCache {
     kept: HashMap<TaskId, Arc<Status>>,
     /// All that is still held, the oldest first; what a newer one has replaced leaves in its turn.
     queue: VecDeque<Arc<Status>>,
@@ -38,7 +39,7 @@ pub(super) struct Watch {
     pub(super) until: Option<Time>,
 }
 
-impl Shelf {
+impl StatusCache {
     /// An empty one for so many bytes.
     pub(super) fn new(room: usize) -> Self {
         let (kept, queue, models) = (HashMap::new(), VecDeque::new(), Models::default());
@@ -120,7 +121,7 @@ pub(super) mod tests {
     use super::*;
     use crate::domain::task::PhaseName;
     use crate::domain::task::event::WorkflowRef;
-    use crate::domain::task::forecast::Course;
+    use crate::domain::task::forecast::Timeline;
     use crate::domain::values::id::{BuyerId, PartnerId, WorkflowKey};
     use crate::{domain, ids};
     use serde_json::json;
@@ -132,7 +133,7 @@ pub(super) mod tests {
 
     pub(in crate::app) fn record(task_id: TaskId, version: u64) -> StatusRecord {
         let course =
-            Course { phase: PhaseName::InReview, stage: 0, since: at(0), entered_at: None, first_entered_at: None };
+            Timeline { phase: PhaseName::InReview, stage: 0, since: at(0), entered_at: None, first_entered_at: None };
         StatusRecord {
             task_id,
             partner_id: PartnerId(Uuid::from_u128(1)),
@@ -161,18 +162,18 @@ pub(super) mod tests {
             .unwrap()
     }
 
-    fn put(shelf: &mut Shelf, record: &StatusRecord, at: Time) {
+    fn put(shelf: &mut StatusCache, record: &StatusRecord, at: Time) {
         let model = shelf.model(record);
         shelf.put(Arc::new(Status::new(record, model, at)));
     }
 
-    fn version(shelf: &Shelf, id: TaskId, now: Time) -> Option<u64> {
+    fn version(shelf: &StatusCache, id: TaskId, now: Time) -> Option<u64> {
         shelf.find(id, now).map(|status| status.version)
     }
 
     #[test]
     fn nothing_is_found_that_was_read_a_second_ago() {
-        let (mut shelf, id) = (Shelf::new(1 << 20), TaskId(ids::new()));
+        let (mut shelf, id) = (StatusCache::new(1 << 20), TaskId(ids::new()));
         put(&mut shelf, &record(id, 1), at(0));
         for (now, found) in [(0, Some(1)), (999_999, Some(1)), (1_000_000, None), (-1, None)] {
             assert_eq!(version(&shelf, id, at(now)), found, "{now}");
@@ -181,7 +182,7 @@ pub(super) mod tests {
 
     #[test]
     fn what_was_read_since_changes_are_taken_away_is_found_as_long_as_they_are() {
-        let (mut shelf, before, since) = (Shelf::new(1 << 20), TaskId(ids::new()), TaskId(ids::new()));
+        let (mut shelf, before, since) = (StatusCache::new(1 << 20), TaskId(ids::new()), TaskId(ids::new()));
         put(&mut shelf, &record(before, 1), at(0));
         put(&mut shelf, &record(since, 1), at(10));
         shelf.watched(Watch { from: Some(at(10)), until: None });
@@ -201,7 +202,7 @@ pub(super) mod tests {
 
     #[test]
     fn what_is_older_than_what_exists_goes() {
-        let (mut shelf, id) = (Shelf::new(1 << 20), TaskId(ids::new()));
+        let (mut shelf, id) = (StatusCache::new(1 << 20), TaskId(ids::new()));
         put(&mut shelf, &record(id, 3), at(0));
         for (exists, found) in [(3, Some(3)), (2, Some(3)), (4, None)] {
             shelf.drop_older(Change { task_id: id, version: exists });
@@ -213,7 +214,7 @@ pub(super) mod tests {
 
     #[test]
     fn memory_is_bounded_by_weight_and_by_age() {
-        let mut shelf = Shelf::new(100_000);
+        let mut shelf = StatusCache::new(100_000);
         let ids: Vec<TaskId> = (0..1_000).map(|_| TaskId(ids::new())).collect();
         for (number, id) in (1..).zip(&ids) {
             put(&mut shelf, &record(*id, 1), at(0));

@@ -1,5 +1,6 @@
-//! Statuses as they are kept: a status differs little from others of its workflow version, so it is kept as that difference (LZ4 with one of
-//! them as its dictionary), at a fraction of what it takes as JSON. Whoever has the version already needs no more of it than a number.
+//! Statuses as they are kept: a status differs little from others of its workflow version, so it is kept as that
+//! difference (LZ4 with one of them as its dictionary), at a fraction of what it takes as JSON. Whoever has the
+//! version already needs no more of it than a number.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -8,7 +9,7 @@ use std::sync::Arc;
 use lz4_flex::block::{compress_with_dict, decompress_with_dict};
 
 use crate::domain::task::event::WorkflowRef;
-use crate::domain::task::forecast::Course;
+use crate::domain::task::forecast::Timeline;
 use crate::domain::task::status;
 use crate::domain::values::id::{BuyerId, PartnerId, TaskId};
 use crate::domain::values::time::Time;
@@ -26,7 +27,7 @@ pub struct Status {
     /// The version of the task when it was read.
     pub as_of: u64,
     /// What its pace is reckoned from.
-    pub course: Course,
+    pub course: Timeline,
     /// The workflow version.
     pub model: Arc<Model>,
     /// When it was read.
@@ -109,7 +110,8 @@ impl Models {
     }
 }
 
-/// A status without what people wrote: a model may stay for long after that was erased. Empty if it is not one that this build reads.
+/// A status without what people wrote: a model may stay for long after that was erased. Empty if it is not one that
+/// this build reads.
 fn without_texts(json: &str) -> String {
     let Ok(status) = serde_json::from_str::<status::Status>(json) else { return String::new() };
     serde_json::to_string(&status::Status { message: None, action: None, ..status }).unwrap_or_default()

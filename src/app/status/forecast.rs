@@ -1,9 +1,9 @@
 //! How fast tasks go: what a status says that depends on the time of the answer.
 //!
-//! What the finished tasks of a version took is read once a minute and replica, however many poll: a minute's answers are judged by
-//! what was finished before that minute began. So a command's answer, which is reckoned at the time of the command, comes out the
-//! same when it is asked for again, whatever was finished since. The minutes of each version begin at a second of its own, so that not
-//! all versions are read at the same instant.
+//! What the finished tasks of a version took is read once a minute and replica, however many poll: a minute's
+//! answers are judged by what was finished before that minute began. So a command's answer, which is reckoned at
+//! the time of the command, comes out the same when it is asked for again, whatever was finished since. The minutes
+//! of each version begin at a second of its own, so that not all versions are read at the same instant.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use moka::future::Cache;
 
 use crate::app::{App, Error};
 use crate::domain::task::event::WorkflowRef;
-use crate::domain::task::forecast::{Course, Finished, Pace, StatusView};
+use crate::domain::task::forecast::{Finished, Forecast, StatusView, Timeline};
 use crate::domain::task::status::Status;
 use crate::domain::values::id::PartnerId;
 use crate::domain::values::time::Time;
@@ -26,9 +26,9 @@ const MOST: u32 = 1_000;
 const ROOM: u64 = 64 << 20;
 
 /// What the finished tasks of a version took, by the microsecond at which the version's minute began.
-pub(in crate::app) type Experience = Cache<(PartnerId, WorkflowRef, i64), Arc<Finished>>;
+pub(in crate::app) type DurationHistory = Cache<(PartnerId, WorkflowRef, i64), Arc<Finished>>;
 
-pub(in crate::app) fn experience() -> Experience {
+pub(in crate::app) fn experience() -> DurationHistory {
     Cache::builder()
         .max_capacity(ROOM)
         .weigher(|_, finished: &Arc<Finished>| u32::try_from(finished.size() + 256).unwrap_or(u32::MAX))
@@ -41,40 +41,40 @@ pub(in crate::app) fn experience() -> Experience {
 pub(in crate::app) async fn view(
     app: &App,
     workflow: (PartnerId, &WorkflowRef),
-    (status, course): (Status, &Course),
+    (status, course): (Status, &Timeline),
     at: Time,
 ) -> StatusView {
     StatusView { status, pace: pace(app, workflow, course, at).await }
 }
 
-/// A status as an event tells it, the same however often: as of `at`, when the event was recorded, but judged by what was finished before the
-/// minute before. What a replica was still writing in the event's own minute would be there at one look and not at another. Fails
-/// where [`view`] would say less.
-pub(in crate::app) async fn told(
+/// A status as an event tells it, the same however often: as of `at`, when the event was recorded, but judged by
+/// what was finished before the minute before. What a replica was still writing in the event's own minute would be
+/// there at one look and not at another. Fails where [`view`] would say less.
+pub(in crate::app) async fn as_recorded(
     app: &App,
     (partner, workflow): (PartnerId, &WorkflowRef),
-    (status, course): (Status, &Course),
+    (status, course): (Status, &Timeline),
     at: Time,
 ) -> Result<StatusView, Error> {
     let settled = Time::from_micros(at.micros().saturating_sub(AGE_MICROS));
     let finished =
         if course.heads_for_delivery() { Some(load(app, (partner, workflow), settled).await?) } else { None };
-    Ok(StatusView { status, pace: Pace::new(course, at, finished.as_deref()) })
+    Ok(StatusView { status, pace: Forecast::new(course, at, finished.as_deref()) })
 }
 
 /// The body of an answer now, with what is stored of it.
 pub(in crate::app) async fn answer(
     app: &App,
     workflow: (PartnerId, &WorkflowRef),
-    course: &Course,
+    course: &Timeline,
     stored: &str,
 ) -> String {
     pace(app, workflow, course, app.clock.now()).await.after(stored)
 }
 
-async fn pace(app: &App, workflow: (PartnerId, &WorkflowRef), course: &Course, at: Time) -> Pace {
+async fn pace(app: &App, workflow: (PartnerId, &WorkflowRef), course: &Timeline, at: Time) -> Forecast {
     let finished = if course.heads_for_delivery() { finished(app, workflow, at).await } else { None };
-    Pace::new(course, at, finished.as_deref())
+    Forecast::new(course, at, finished.as_deref())
 }
 
 /// What the finished tasks of a version took. An answer does not fail for want of a forecast.
@@ -103,8 +103,8 @@ fn minute(at: i64, shift: i64) -> i64 {
     at.saturating_sub(shift).div_euclid(AGE_MICROS).saturating_mul(AGE_MICROS).saturating_add(shift)
 }
 
-/// By how much the minutes of a version begin after the clock's, in microseconds. Every replica and every build must find the same,
-/// so it is the FNV-1a hash of the version's name.
+/// By how much the minutes of a version begin after the clock's, in microseconds. Every replica and every build
+/// must find the same, so it is the FNV-1a hash of the version's name.
 fn shift(PartnerId(partner): PartnerId, workflow: &WorkflowRef) -> i64 {
     let name = partner.as_bytes().iter().chain(workflow.key.as_str().as_bytes()).copied();
     let hash = name

@@ -1,12 +1,15 @@
-//! What is kept of statuses is renewed without reading it again: while anybody polls, and for a little while after, a look at the end of the feed,
-//! several times a second, says which tasks have changed. Those are taken away, and all others are as they were. So what polling costs the database depends on what is written and
-//! not on how many poll how much.
+//! What is kept of statuses is renewed without reading it again: while anybody polls, and for a little while after,
+//! a look at the end of the feed, several times a second, says which tasks have changed. Those are taken away, and
+//! all others are as they were. So what polling costs the database depends on what is written and not on how many
+//! poll how much.
 //!
-//! **What makes it sound.** Every change of a status comes with a row of the trail, in the same transaction. A look reads the horizon first and then the rows
-//! from the *last* look's horizon on: whatever it does not see yet runs still, so it is at or above its own horizon, and the next look
-//! finds it. What is read while a look is under way is not kept if it is among the changed.
+//! **What makes it sound.** Every change of a status comes with a row of the trail, in the same transaction. A look
+//! reads the horizon first and then the rows from the *last* look's horizon on: whatever it does not see yet runs
+//! still, so it is at or above its own horizon, and the next look finds it. What is read while a look is under way
+//! is not kept if it is among the changed.
 //!
-//! **Failure.** A look that fails, or finds too much, renews nothing, and the next one begins anew: what is kept grows old by itself, and is read again.
+//! **Failure.** A look that fails, or finds too much, renews nothing, and the next one begins anew: what is kept
+//! grows old by itself, and is read again.
 
 use std::time::Duration;
 
@@ -21,7 +24,8 @@ use super::{App, Error};
 
 /// Between two looks; with the time that one takes, well below the age that is allowed.
 const INTERVAL: Duration = Duration::from_millis(300);
-/// Looks go on for so long after the last poll, so that pages which poll now and then find what was read for them before.
+/// Looks go on for so long after the last poll, so that pages which poll now and then find what was read for them
+/// before.
 const AFTER_POLLS: TimeDelta = TimeDelta::seconds(10);
 /// Rows that a look goes through.
 const MOST: usize = 5_000;

@@ -1,13 +1,16 @@
 //! Waiting for a status to change.
 //!
-//! **Who waits.** Everybody who waits for a task shares one topic, which has the newest status that this replica has seen and goes with its
-//! last watcher. Nobody has a queue: whoever reads slowly finds the newest status and misses those between.
+//! **Who waits.** Everybody who waits for a task shares one topic, which has the newest status that this replica
+//! has seen and goes with its last watcher. Nobody has a queue: whoever reads slowly finds the newest status and
+//! misses those between.
 //!
-//! **Who wakes them.** What this replica has written, after the commit (`App::committed`); what another has told it; and, as either can
-//! be lost, a look once a second at the versions of all watched tasks together. All three only say that something newer exists; one reader then
-//! reads each such status once, several tasks at a time, however many wait for it. [`replication`] has these loops, and a worker runs them.
+//! **Who wakes them.** What this replica has written, after the commit (`App::committed`); what another has told
+//! it; and, as either can be lost, a look once a second at the versions of all watched tasks together. All three
+//! only say that something newer exists; one reader then reads each such status once, several tasks at a time,
+//! however many wait for it. [`replication`] has these loops, and a worker runs them.
 //!
-//! **Order.** A topic is there before its status is first read, so that no change falls between; and it only ever gets newer.
+//! **Order.** A topic is there before its status is first read, so that no change falls between; and it only ever
+//! gets newer.
 
 use std::collections::{HashMap, HashSet};
 use std::mem::take;
@@ -36,12 +39,12 @@ pub(in crate::app) struct Watchers {
     topics: Mutex<Topics>,
     /// Watched tasks of which something newer exists.
     stale: Mutex<HashSet<TaskId>>,
-    stale_bell: Notify,
+    stale_notify: Notify,
     /// What this replica has written and not told yet.
     outgoing: Mutex<HashMap<TaskId, u64>>,
-    outgoing_bell: Notify,
+    outgoing_notify: Notify,
     /// Rings when something may have been missed.
-    look_bell: Notify,
+    look_notify: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -201,7 +204,8 @@ impl Topic {
         Arc::new(Self { id, exists: AtomicU64::new(0), seen })
     }
 
-    /// The newest status that the watchers know, if it is of this version or newer; else whatever is the newest, which they are told.
+    /// The newest status that the watchers know, if it is of this version or newer; else whatever is the newest,
+    /// which they are told.
     async fn at_least(&self, app: &Arc<App>, version: u64) -> Result<Arc<Status>, Error> {
         let known = self.seen.borrow().status.clone();
         if let Some(status) = known.filter(|status| status.as_of >= version) {
@@ -232,7 +236,7 @@ impl Watchers {
             *newest = change.version.max(*newest);
         }
         drop(outgoing);
-        self.outgoing_bell.notify_one();
+        self.outgoing_notify.notify_one();
     }
 
     /// These versions exist. Those that are watched, and newer than what is known, will be read.
@@ -247,7 +251,7 @@ impl Watchers {
         drop(topics);
         if !news.is_empty() {
             lock(&self.stale).extend(news);
-            self.stale_bell.notify_one();
+            self.stale_notify.notify_one();
         }
     }
 

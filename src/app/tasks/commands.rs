@@ -1,8 +1,9 @@
 //! The one write: a party's command, or the timer's. Every door leads here.
 //!
-//! Read the task, decide, write with the version as guard; if somebody was faster, wait for a turn, read and decide again. A task that this
-//! replica wrote a moment ago is not read first; but what is then refused is decided again on what is stored. The loop runs
-//! in a task of its own, so that a client that hangs up cannot cut a write in half.
+//! Read the task, decide, write with the version as guard; if somebody was faster, wait for a turn, read and decide
+//! again. A task that this replica wrote a moment ago is not read first; but what is then refused is decided again
+//! on what is stored. The loop runs in a task of its own, so that a client that hangs up cannot cut a write in
+//! half.
 
 use std::sync::Arc;
 
@@ -17,7 +18,7 @@ use crate::domain::audit::{self, EntryView, Hash};
 use crate::domain::task::command::Command;
 use crate::domain::task::decide::{self, Snapshot, Transition};
 use crate::domain::task::event::Fact;
-use crate::domain::task::forecast::{Course, StatusView};
+use crate::domain::task::forecast::{StatusView, Timeline};
 use crate::domain::task::refusal::Refusal;
 use crate::domain::task::view::{Reader, TaskView};
 use crate::domain::task::{Decision, PhaseName};
@@ -29,8 +30,9 @@ use crate::{ids, store};
 
 use super::{Loaded, replay};
 
-/// How often a command is decided when others were faster. Those of one replica take turns after the first attempt, so what is left to
-/// lose against are other replicas; one of them can win many times in a row, as it has the freshest copy of the task.
+/// How often a command is decided when others were faster. Those of one replica take turns after the first attempt,
+/// so what is left to lose against are other replicas; one of them can win many times in a row, as it has the
+/// freshest copy of the task.
 pub(in crate::app) const MAX_ATTEMPTS: usize = 64;
 
 /// A party's command as it came in.
@@ -80,7 +82,7 @@ impl View {
 
 /// Where a task stands, for a caller whose command was refused.
 #[derive(Clone, Debug)]
-pub struct Standing {
+pub struct ConflictContext {
     /// The phase.
     pub phase: PhaseName,
     /// The current stage's key.
@@ -95,7 +97,7 @@ pub struct Standing {
     pub allowed: Vec<&'static str>,
 }
 
-impl Standing {
+impl ConflictContext {
     pub(in crate::app) fn new(workflow: &Workflow, snapshot: &Snapshot, party: Party) -> Self {
         let task = &snapshot.task;
         Self {
@@ -125,7 +127,8 @@ pub struct Target {
     fresh: bool,
 }
 
-/// The task that the caller's command is for, which must be one that it can see. Nothing is read for a command that there is no room for.
+/// The task that the caller's command is for, which must be one that it can see. Nothing is read for a command that
+/// there is no room for.
 pub async fn find_target(app: &App, caller: &Caller, id: TaskId) -> Result<Target, Error> {
     if app.writer.is_full() {
         return Err(store::Error::Full.into());
@@ -139,7 +142,7 @@ pub async fn find_target(app: &App, caller: &Caller, id: TaskId) -> Result<Targe
 /// Does what a party asks of a task that it can see.
 pub async fn post_event(app: &Arc<App>, caller: &Caller, target: Target, request: Request) -> Result<Answer, Error> {
     let (app, party) = (Arc::clone(app), caller.party());
-    let write = async move { attempt_until_settled(&app, party, target, &request).await };
+    let write = async move { decide_with_retries(&app, party, target, &request).await };
     // In a box: a task is moved several times as it begins, and this one has ten kilobytes.
     let write = tokio::spawn(Box::pin(write.in_current_span()));
     write.await.map_err(|fault| Error::Internal(Arc::new(fault)))?
@@ -148,11 +151,11 @@ pub async fn post_event(app: &Arc<App>, caller: &Caller, target: Target, request
 /// Handles the earliest due timer of a task, if one is due; whether there was one.
 pub async fn tick(app: &App, id: TaskId) -> Result<bool, Error> {
     let task = super::load_to_decide(app, id).await?.ok_or(Error::NotFound)?;
-    Ok(tick_until_quiet(app, task, 1).await? > 0)
+    Ok(run_due_timers(app, task, 1).await? > 0)
 }
 
 /// Handles due timers of a task as it was read, the earliest first, until none is due or `most` were handled; how many.
-pub async fn tick_until_quiet(app: &App, mut task: Loaded, most: u32) -> Result<u32, Error> {
+pub async fn run_due_timers(app: &App, mut task: Loaded, most: u32) -> Result<u32, Error> {
     let (id, mut handled, mut attempts, mut turn) = (task.id(), 0, 0, None);
     loop {
         let now = app.clock.now();
@@ -181,11 +184,11 @@ pub async fn tick_until_quiet(app: &App, mut task: Loaded, most: u32) -> Result<
     }
 }
 
-async fn attempt_until_settled(app: &App, party: Party, target: Target, request: &Request) -> Result<Answer, Error> {
+async fn decide_with_retries(app: &App, party: Party, target: Target, request: &Request) -> Result<Answer, Error> {
     let Target { mut task, mut fresh } = target;
     if request.dry_run {
         let task = if fresh { task } else { reload(app, &task).await? };
-        return rehearse(app, party, &task, request).await;
+        return dry_run(app, party, &task, request).await;
     }
     let mut turn = None;
     for _ in 0..MAX_ATTEMPTS {
@@ -230,7 +233,7 @@ async fn attempt_until_settled(app: &App, party: Party, target: Target, request:
 }
 
 /// What would come of a command, on the task as it is stored.
-async fn rehearse(app: &App, party: Party, task: &Loaded, request: &Request) -> Result<Answer, Error> {
+async fn dry_run(app: &App, party: Party, task: &Loaded, request: &Request) -> Result<Answer, Error> {
     if let Some(answer) = find_replay(app, party, task, request).await? {
         return Ok(answer);
     }
@@ -245,7 +248,7 @@ async fn reload(app: &App, task: &Loaded) -> Result<Arc<Loaded>, Error> {
 async fn decide_on(app: &App, party: Party, task: &Loaded, request: &Request) -> Result<Transition, Error> {
     let current = version_for(task.snapshot(), party);
     if request.if_match.as_ref().is_some_and(|versions| !versions.contains(&current)) {
-        return Err(Error::PreconditionFailed(Box::new(Standing::new(&task.workflow, task.snapshot(), party))));
+        return Err(Error::PreconditionFailed(Box::new(ConflictContext::new(&task.workflow, task.snapshot(), party))));
     }
     let phase = task.snapshot().task.phase();
     let closing = phase.is_terminal() || phase == PhaseName::Cancelling;
@@ -271,7 +274,7 @@ async fn decide_on(app: &App, party: Party, task: &Loaded, request: &Request) ->
 }
 
 fn refused(party: Party, task: &Loaded, refusal: Refusal) -> Error {
-    Error::Refused(refusal, Box::new(Standing::new(&task.workflow, task.snapshot(), party)))
+    Error::Refused(refusal, Box::new(ConflictContext::new(&task.workflow, task.snapshot(), party)))
 }
 
 async fn find_late(app: &App, task: &Loaded, command: &Command) -> Result<Option<u64>, Error> {
@@ -318,7 +321,7 @@ async fn find_replay(app: &App, party: Party, task: &Loaded, request: &Request) 
         let recorded = Some(known.first);
         let closed = late.phase != PhaseName::Cancelling.as_str();
         let refusal = if closed { Refusal::TaskClosed { recorded } } else { Refusal::Cancelling { recorded } };
-        return Err(Error::Refused(refusal, Box::new(Standing::new(&task.workflow, &snapshot, party))));
+        return Err(Error::Refused(refusal, Box::new(ConflictContext::new(&task.workflow, &snapshot, party))));
     }
     let head = own.last().map(|row| &row.sealed.hash);
     let view = view(app, party, task, (&snapshot, head)).await;
@@ -332,7 +335,7 @@ async fn answer(
     hashes: &[Hash],
 ) -> Result<Answer, Error> {
     if let Some(refusal) = transition.late() {
-        let standing = Standing::new(&task.workflow, transition.snapshot(), party);
+        let standing = ConflictContext::new(&task.workflow, transition.snapshot(), party);
         return Err(Error::Refused(refusal.clone(), Box::new(standing)));
     }
     let events = transition.events().iter().zip(hashes).map(|(event, hash)| audit::view(event, Some(hash), party));
@@ -351,13 +354,14 @@ async fn dry_answer(app: &App, party: Party, task: &Loaded, transition: &Transit
     Ok(Answer { events, view, replayed: false })
 }
 
-/// The task as it was when its last event was recorded: what depends on the time is reckoned for then, so that a command is answered the
-/// same however late it is sent again.
+/// The task as it was when its last event was recorded: what depends on the time is reckoned for then, so that a
+/// command is answered the same however late it is sent again.
 async fn view(app: &App, party: Party, task: &Loaded, (snapshot, head): (&Snapshot, Option<&Hash>)) -> View {
     let at = snapshot.task.recorded_at();
     match party {
         Party::Buyer => {
-            let (workflow, course) = ((task.identity.partner_id, &task.identity.workflow), Course::of(&snapshot.task));
+            let (workflow, course) =
+                ((task.identity.partner_id, &task.identity.workflow), Timeline::of(&snapshot.task));
             View::Status(Box::new(forecast::view(app, workflow, (snapshot.status.clone(), &course), at).await))
         }
         Party::Partner | Party::Platform => {

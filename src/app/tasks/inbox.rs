@@ -1,4 +1,5 @@
-//! What waits on the caller's party: a page of it, and how much waits where. Nothing here takes longer because more tasks wait.
+//! What waits on the caller's party: a page of it, and how much waits where. Nothing here takes longer because more
+//! tasks wait.
 
 use crate::app::{App, Caller, Error, workflows};
 use crate::domain::audit::task_fields::{KINDS, Kind};
@@ -6,18 +7,18 @@ use crate::domain::task::decide;
 use crate::domain::task::unreadable::{ListedTask, UnreadableTask};
 use crate::domain::values::id::{ActorId, PartnerId, StageKey, WorkflowKey};
 use crate::domain::values::party::{ActorRef, Party};
-use crate::store::tasks::inbox::{self, Desk, Queue};
+use crate::store::tasks::inbox::{self, Assignee, Queue};
 
 use super::{Loaded, with_workflow};
 
 pub use crate::store::tasks::inbox::After as DueAfter;
 
-/// Up to how many tasks are counted at a stage: whoever reads a count wants to know whether it is three or a great many. Counting more
-/// would take longer than the page itself where dozens of stages are full.
+/// Up to how many tasks are counted at a stage: whoever reads a count wants to know whether it is three or a great
+/// many. Counting more would take longer than the page itself where dozens of stages are full.
 pub const COUNTED: u32 = 100;
 
-/// How many tasks are read for one page at most. Without `actor` a page needs no more than its own; with it, most of what is read may be
-/// left out.
+/// How many tasks are read for one page at most. Without `actor` a page needs no more than its own; with it, most
+/// of what is read may be left out.
 const READ_FOR_A_PAGE: usize = 500;
 
 /// Which reviews. `None` leaves nothing out.
@@ -78,14 +79,15 @@ pub async fn list_reviews(
     (after, limit): (Option<DueAfter>, usize),
 ) -> Result<Reviews, Error> {
     // One more than is told tells whether there are more.
-    let queues = inbox::queues(&app.pool, desk(caller), COUNTED + 1).await?;
+    let queues = inbox::queues(&app.pool, assignee(caller), COUNTED + 1).await?;
     let counts = counts(&queues, reads_workflow(caller.party()));
     let queues = chosen(app, queues, filter).await?;
     let (items, next) = page(app, (caller, &queues), filter, (after, limit)).await?;
     Ok(Reviews { items, counts, next })
 }
 
-/// Whether a task may be decided by a person is the domain's to say, so a page is filled from several reads, but not from any number.
+/// Whether a task may be decided by a person is the domain's to say, so a page is filled from several reads, but
+/// not from any number.
 async fn page(
     app: &App,
     (caller, queues): (&Caller, &[Queue]),
@@ -101,7 +103,7 @@ async fn page(
     loop {
         // One more tells whether this is the end.
         let wanted = u32::try_from(limit + 1).unwrap_or(u32::MAX);
-        let mut records = inbox::list(&app.pool, (desk(caller), queues), filter.overdue, after, wanted).await?;
+        let mut records = inbox::list(&app.pool, (assignee(caller), queues), filter.overdue, after, wanted).await?;
         let is_last = records.len() <= limit;
         records.truncate(limit);
         for (place, record) in records {
@@ -192,10 +194,10 @@ impl Tally {
     }
 }
 
-fn desk(caller: &Caller) -> Desk {
+fn assignee(caller: &Caller) -> Assignee {
     match caller {
-        Caller::Partner { partner_id, .. } => Desk::Partner(*partner_id),
-        Caller::Buyer { buyer_id, .. } => Desk::Buyer(*buyer_id),
-        Caller::Platform { .. } => Desk::Platform,
+        Caller::Partner { partner_id, .. } => Assignee::Partner(*partner_id),
+        Caller::Buyer { buyer_id, .. } => Assignee::Buyer(*buyer_id),
+        Caller::Platform { .. } => Assignee::Platform,
     }
 }

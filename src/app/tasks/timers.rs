@@ -33,11 +33,11 @@ impl Alarm {
     pub(in crate::app) fn set(&self, wake_at: Option<Time>) {
         let at = wake_at.map_or(i64::MAX, Time::micros);
         if self.earliest.fetch_min(at, Ordering::SeqCst) > at {
-            self.ring();
+            self.wake();
         }
     }
 
-    pub(in crate::app) fn ring(&self) {
+    pub(in crate::app) fn wake(&self) {
         self.bell.notify_one();
     }
 }
@@ -54,8 +54,8 @@ pub async fn load(app: &App, ids: &[TaskId]) -> Result<Vec<(TaskId, Result<Loade
     super::load_all(app, &app.decisions, ids).await
 }
 
-/// Waits this long at the most, by a clock that nobody can set; until a timer is due that this process has written since the last
-/// search; or until the service stops.
+/// Waits this long at the most, by a clock that nobody can set; until a timer is due that this process has written
+/// since the last search; or until the service stops.
 pub async fn wait(app: &App, at_most: Duration) {
     let end = Instant::now() + at_most;
     while !app.is_draining() {
@@ -68,8 +68,9 @@ pub async fn wait(app: &App, at_most: Duration) {
     }
 }
 
-/// How many tasks may be worked on at a time: two for each connection. Whoever wants a connection stands in one line with all others, so a
-/// request waits for a few statements at the most, and timers get their share however many requests there are.
+/// How many tasks may be worked on at a time: two for each connection. Whoever wants a connection stands in one
+/// line with all others, so a request waits for a few statements at the most, and timers get their share however
+/// many requests there are.
 pub fn width(app: &App) -> usize {
     (2 * app.pool.connections() as usize).max(1)
 }

@@ -1,10 +1,11 @@
 //! Tasks as this replica has just written them, so that the next command on one is decided without reading it first.
 //!
-//! What is here may be older than what is stored: another replica may have written since. A write shows it, as the version that was decided
-//! on guards it, and costs one read then. Nothing else may be answered from here: a refusal, a dry run, a view.
+//! What is here may be older than what is stored: another replica may have written since. A write shows it, as the
+//! version that was decided on guards it, and costs one read then. Nothing else may be answered from here: a
+//! refusal, a dry run, a view.
 //!
-//! Bounded in bytes and in age. The age bound is also what personal texts can outlive their erasure by another replica here; this
-//! replica's own erasures drop the task.
+//! Bounded in bytes and in age. The age bound is also what personal texts can outlive their erasure by another
+//! replica here; this replica's own erasures drop the task.
 
 use std::sync::Arc;
 use std::time::Duration;

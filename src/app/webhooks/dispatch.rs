@@ -1,12 +1,16 @@
-//! Deliveries, sent: the head of a line is taken, the event told as its owner may see it, handed over, and what came of it written down.
+//! Deliveries, sent: the head of a line is taken, the event told as its owner may see it, handed over, and what
+//! came of it written down.
 //!
-//! **Order.** Of one task's events to one endpoint only the oldest that is pending is ever sent ([`store::webhooks::deliveries`]). Lines do not wait for each other.
+//! **Order.** Of one task's events to one endpoint only the oldest that is pending is ever sent
+//! ([`store::webhooks::deliveries`]). Lines do not wait for each other.
 //!
-//! **At least once, and once unless something breaks.** Who takes a delivery has it for `LEASE`, which is longer than all that follows may take. A
-//! process that is killed leaves it to whoever finds it due after that, and one that was too slow finds that its result does not count.
+//! **At least once, and once unless something breaks.** Who takes a delivery has it for `LEASE`, which is longer
+//! than all that follows may take. A process that is killed leaves it to whoever finds it due after that, and one
+//! that was too slow finds that its result does not count.
 //!
-//! **The body is not stored.** It is made for each attempt by the code that makes the feed, so both say the same, and what was erased meanwhile
-//! is not sent. No connection to the database is held while a receiver makes up its mind.
+//! **The body is not stored.** It is made for each attempt by the code that makes the feed, so both say the same,
+//! and what was erased meanwhile is not sent. No connection to the database is held while a receiver makes up its
+//! mind.
 
 use std::fmt;
 use std::sync::Arc;
@@ -21,7 +25,9 @@ use uuid::Uuid;
 
 use crate::app::{App, Error, feed};
 use crate::domain::values::time::Time;
-use crate::domain::webhook::{Attempt, Course, DeliveryState, EndpointKey, MAX_ATTEMPTS, Owner, Verdict, judge, pause};
+use crate::domain::webhook::{
+    Attempt, AttemptOutcome, DeliveryState, EndpointKey, MAX_ATTEMPTS, Owner, Verdict, judge, pause,
+};
 use crate::store::webhooks::deliveries::{Search, Settled, Taken};
 use crate::store::webhooks::endpoints::{Count, Notice};
 use crate::webhook::address::{Reach, Target};
@@ -31,8 +37,8 @@ use crate::{ids, store};
 
 pub use crate::store::webhooks::deliveries::{Due, Line};
 
-/// How long a delivery is one worker's: an attempt takes 15 s at the most, and the rest is for what goes before and after it, and for clocks
-/// that disagree.
+/// How long a delivery is one worker's: an attempt takes 15 s at the most, and the rest is for what goes before and
+/// after it, and for clocks that disagree.
 const LEASE: TimeDelta = TimeDelta::seconds(30);
 /// The longest that making a body may take; after that the delivery is left to its lease.
 const MAKING: Duration = Duration::from_secs(5);
@@ -45,7 +51,8 @@ const SETTLE_PAUSE: Duration = Duration::from_secs(1);
 pub(in crate::app) struct Outbound {
     pub(in crate::app) client: Client,
     pub(in crate::app) reach: Reach,
-    /// Deliveries that use the database at a time: half of its connections, so that requests are not behind hundreds of them.
+    /// Deliveries that use the database at a time: half of its connections, so that requests are not behind
+    /// hundreds of them.
     gate: Semaphore,
     bell: Notify,
     /// Whether there are endpoints to deliver to, as of the last look.
@@ -65,14 +72,14 @@ impl Outbound {
     }
 
     /// Something was written that may have to be delivered.
-    pub(in crate::app) fn ring(&self) {
+    pub(in crate::app) fn wake(&self) {
         if self.wanted.load(Ordering::Relaxed) {
             self.bell.notify_one();
         }
     }
 
     /// There is an endpoint to deliver to.
-    pub(in crate::app) fn expect(&self) {
+    pub(in crate::app) fn enable(&self) {
         self.wanted.store(true, Ordering::Relaxed);
         self.bell.notify_one();
     }
@@ -159,8 +166,8 @@ pub async fn send_next(app: &App, line: &Line) -> Result<Step, Error> {
         Ok(made) => made,
         Err(error) if error.is_outage() => return Err(error),
         Err(error) => {
-            complain(line, &taken, &error);
-            return put_off(app, line, &taken, at).await;
+            log_undeliverable(line, &taken, &error);
+            return reschedule(app, line, &taken, at).await;
         }
     };
     let headers = signed(taken.event_id, at, &body, &secrets);
@@ -169,7 +176,7 @@ pub async fn send_next(app: &App, line: &Line) -> Result<Step, Error> {
 }
 
 async fn body(app: &App, line: &Line, taken: &Taken) -> Result<Bytes, Error> {
-    let told = feed::tell_one(app, line.endpoint.owner.party(), (line.task_id, taken.seq)).await?;
+    let told = feed::render_one(app, line.endpoint.owner.party(), (line.task_id, taken.seq)).await?;
     serde_json::to_vec(&told).map(Bytes::from).map_err(|_| Error::impossible("an event that is no JSON"))
 }
 
@@ -207,16 +214,16 @@ async fn settle(app: &App, line: &Line, taken: Taken, (at, attempt): (Time, clie
 }
 
 /// A delivery whose body cannot be made is tried again as if it had been refused. It is no fault of the endpoint's.
-async fn put_off(app: &App, line: &Line, taken: &Taken, at: Time) -> Result<Step, Error> {
+async fn reschedule(app: &App, line: &Line, taken: &Taken, at: Time) -> Result<Step, Error> {
     let (word, detail) = ("not_made".to_owned(), "the event could not be read".to_owned());
     let attempt = Attempt { at, status: None, error: Some(word), detail: Some(detail), took_ms: 0 };
-    let failed = Course::Failed { retry_after: None };
+    let failed = AttemptOutcome::Failed { retry_after: None };
     let verdict = judge(failed, tries(taken), app.clock.now(), u16::from_ne_bytes(ids::random()));
     let step = write_down(app, line, taken, (verdict, attempt, None)).await?;
     Ok(if step == Step::Failed { Step::NotMade } else { step })
 }
 
-fn complain(line: &Line, taken: &Taken, error: &(dyn std::error::Error + 'static)) {
+fn log_undeliverable(line: &Line, taken: &Taken, error: &(dyn std::error::Error + 'static)) {
     tracing::error!(task_id = %line.task_id, seq = taken.seq, error, "a delivery cannot be made; tried again later");
 }
 
@@ -262,13 +269,13 @@ async fn note_health(
     app: &App,
     endpoint: &EndpointKey,
     taken: &Taken,
-    (course, now): (Course, Time),
+    (course, now): (AttemptOutcome, Time),
 ) -> Result<(), Error> {
     let retry_after = match course {
-        Course::Accepted if taken.failures == 0 => return Ok(()),
-        Course::Accepted => return Ok(store::webhooks::endpoints::recovered(&app.pool, endpoint).await?),
-        Course::Gone => None,
-        Course::Failed { retry_after } => retry_after,
+        AttemptOutcome::Accepted if taken.failures == 0 => return Ok(()),
+        AttemptOutcome::Accepted => return Ok(store::webhooks::endpoints::recovered(&app.pool, endpoint).await?),
+        AttemptOutcome::Gone => None,
+        AttemptOutcome::Failed { retry_after } => retry_after,
     };
     let paused_until = pause(taken.failures.saturating_add(1), retry_after).map(|pause| now + pause);
     let since = store::webhooks::endpoints::failed(&app.pool, (endpoint, &taken.url), now, paused_until).await?;
@@ -287,13 +294,13 @@ fn tries(taken: &Taken) -> u32 {
     taken.attempt.abs_diff(taken.earlier)
 }
 
-pub(in crate::app) fn course(outcome: &Outcome, now: Time) -> Course {
+pub(in crate::app) fn course(outcome: &Outcome, now: Time) -> AttemptOutcome {
     match outcome {
         Outcome::Answered { status, retry_after, .. } => {
             let wait = retry_after.map(|after| TimeDelta::from_std(after.wait(now)).unwrap_or(TimeDelta::MAX));
-            Course::of(*status, wait)
+            AttemptOutcome::of(*status, wait)
         }
-        Outcome::Failed(_) => Course::Failed { retry_after: None },
+        Outcome::Failed(_) => AttemptOutcome::Failed { retry_after: None },
     }
 }
 

@@ -1,7 +1,7 @@
 //! Webhooks, as their owners set them up: endpoints and secrets, what became of deliveries, and deliveries sent again.
 //!
-//! An owner is a partner or the platform; somebody else's endpoint does not exist. What touches many deliveries goes in steps, so that no
-//! statement takes long, and may be done again.
+//! An owner is a partner or the platform; somebody else's endpoint does not exist. What touches many deliveries
+//! goes in steps, so that no statement takes long, and may be done again.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use crate::domain::task::refusal::Refusal;
 use crate::domain::task::unreadable::Unreadable;
 use crate::domain::values::id::{EndpointId, TaskId};
 use crate::domain::values::time::Time;
-use crate::domain::webhook::{Attempt, Course, DeliveryState, EndpointKey, Owner, Types};
+use crate::domain::webhook::{Attempt, AttemptOutcome, DeliveryState, EndpointKey, Owner, Types};
 use crate::store::webhooks::endpoints::{Limits, Set};
 use crate::webhook::address::{self, Target};
 use crate::webhook::client::Outcome;
@@ -94,7 +94,7 @@ async fn set(
     if secret.is_none() {
         resume(app, key).await?;
     }
-    app.outbound.expect();
+    app.outbound.enable();
     Ok((get_webhook(app, key).await?, secret))
 }
 
@@ -189,7 +189,8 @@ pub struct Delivery {
 /// A delivery in a list, or why it cannot be shown, with its place and its event's id.
 pub type ListedDelivery = (After, Uuid, Result<Delivery, Unreadable>);
 
-/// Up to `limit` deliveries to an endpoint after `after`, the newest event first; one that cannot be read takes no other along.
+/// Up to `limit` deliveries to an endpoint after `after`, the newest event first; one that cannot be read takes no
+/// other along.
 pub async fn list_webhook_deliveries(
     app: &App,
     key: &EndpointKey,
@@ -247,7 +248,7 @@ pub async fn redeliver(app: &App, key: &EndpointKey, event: Uuid) -> Result<Deli
     let found = store::webhooks::deliveries::find(&app.pool, key, event).await?.ok_or(Error::NotFound)?;
     let row = After { recorded_at: found.recorded_at, task_id: found.task_id, seq: found.seq };
     store::webhooks::deliveries::renew(&app.pool, key, &[row], app.clock.now()).await?;
-    app.outbound.ring();
+    app.outbound.wake();
     let renewed = store::webhooks::deliveries::find(&app.pool, key, event).await?.ok_or(Error::NotFound)?;
     with_kinds(app, key, vec![renewed]).await?.pop().ok_or(Error::NotFound)
 }
@@ -274,7 +275,7 @@ pub async fn redeliver_since(
     for _ in 0..STEPS {
         let rows = store::webhooks::deliveries::list_settled(&app.pool, key, states, (since, after), STEP).await?;
         count += store::webhooks::deliveries::renew(&app.pool, key, &rows, app.clock.now()).await?;
-        app.outbound.ring();
+        app.outbound.wake();
         if rows.len() < STEP as usize {
             return Ok(Redelivered { count, next: None });
         }
@@ -313,7 +314,8 @@ pub struct Sample<'a> {
     pub recorded_at: Time,
 }
 
-/// Sends a sample at once, to a disabled endpoint as well. Nothing of it is kept, and the endpoint is judged no better or worse for it.
+/// Sends a sample at once, to a disabled endpoint as well. Nothing of it is kept, and the endpoint is judged no
+/// better or worse for it.
 pub async fn test_webhook(app: &App, key: &EndpointKey) -> Result<Tested, Error> {
     let endpoint = get_webhook(app, key).await?;
     let (id, at) = (ids::new(), app.clock.now());
@@ -321,7 +323,7 @@ pub async fn test_webhook(app: &App, key: &EndpointKey) -> Result<Tested, Error>
     let body = serde_json::to_vec(&sample).map_err(|_| Error::impossible("a sample that is no JSON"))?;
     let headers = signed(id, at, &body, &endpoint.secrets);
     let attempt = post(app, &endpoint.url, &headers, Bytes::from(body)).await;
-    let delivered = course(&attempt.outcome, at) == Course::Accepted;
+    let delivered = course(&attempt.outcome, at) == AttemptOutcome::Accepted;
     let recorded = record(at, &attempt);
     let answer = match attempt.outcome {
         Outcome::Answered { answer, .. } => Some(answer),

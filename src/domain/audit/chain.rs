@@ -110,23 +110,24 @@ pub fn seal<E: Recorded>(prev: &Hash, id: <E::Subject as Subject>::Id, event: &E
     Sealed { hash: Hash::of_text(E::Subject::ENTRY, &entry), entry, data, personal }
 }
 
-/// Rebuilds the event, erased fields as absent ones (without its id there is no actor). Does not check hashes: [`verify`] does.
+/// Rebuilds the event, erased fields as absent ones (without its id there is no actor). Does not check hashes:
+/// [`verify`] does.
 pub fn open<E: Recorded>(row: &Sealed) -> Result<E, Error> {
     let entry = Entry::<E::Subject>::read(&row.entry)?;
     event(entry.seq, &Fields::read(E::KINDS, &row.data, &row.personal)?)
 }
 
-/// Checks a whole trail from its first entry. That none is missing at the end shows by comparing the head with one known from elsewhere:
-/// the task's or partner's own, or one that came with an event.
+/// Checks a whole trail from its first entry. That none is missing at the end shows by comparing the head with one
+/// known from elsewhere: the task's or partner's own, or one that came with an event.
 pub fn verify<'a>(origin: &impl Subject, rows: impl IntoIterator<Item = &'a Sealed>) -> Result<Head, Broken> {
     let mut chain = Chain::new(origin);
     rows.into_iter().try_for_each(|row| chain.append(row))?;
     Ok(chain.head)
 }
 
-/// Takes the personal fields of a task's event that `which` names by path out of the column: value and salt go, the commitment stays,
-/// so that the chain still verifies. Absent and erased fields are left as they are, and not asked for. Gives the column and how many
-/// fields went.
+/// Takes the personal fields of a task's event that `which` names by path out of the column: value and salt go, the
+/// commitment stays, so that the chain still verifies. Absent and erased fields are left as they are, and not asked
+/// for. Gives the column and how many fields went.
 pub fn erase(row: &Sealed, which: impl Fn(&str) -> bool) -> Result<(String, u64), Error> {
     let mut fields = Fields::read(&KINDS, &row.data, &row.personal)?;
     let mut erased = 0;

@@ -1,6 +1,7 @@
 //! Checkpoints: the signed root of the log, as C2SP specifies them (<https://c2sp.org/tlog-checkpoint>).
 //!
-//! The text of the note is three lines: the origin, which is the name of the key, the size in decimal digits, and the root in base64.
+//! The text of the note is three lines: the origin, which is the name of the key, the size in decimal digits, and
+//! the root in base64.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -52,7 +53,8 @@ impl Checkpoint {
         if checkpoint.origin == *key.name() { Ok(checkpoint) } else { Err(Error::Origin) }
     }
 
-    /// Reads a signed note without looking at its signature: for one that is believed for another reason, such as having been kept.
+    /// Reads a signed note without looking at its signature: for one that is believed for another reason, such as
+    /// having been kept.
     pub fn read(note: &str) -> Result<Self, Error> {
         let at = note.rfind("\n\n").ok_or(Error::Note(note::Error::Form))?;
         Self::parse(&note[..=at]).ok_or(Error::Text)

@@ -136,8 +136,9 @@ impl<'a> Content<'a> {
     }
 }
 
-/// The RFC 8785 text of a value that `serde_json` wrote from our own types. Its strings, whole numbers and lists are that already;
-/// objects are put in order. Written here since this is on the path of every decision and the library takes several times as long.
+/// The RFC 8785 text of a value that `serde_json` wrote from our own types. Its strings, whole numbers and lists
+/// are that already; objects are put in order. Written here since this is on the path of every decision and the
+/// library takes several times as long.
 fn canonical(json: &str) -> Cow<'_, str> {
     if !json.contains('{') {
         return json.into();

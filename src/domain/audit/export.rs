@@ -1,7 +1,8 @@
 //! Exports: trails as lines of JSON, to be kept and checked without the service.
 //!
-//! A line is one JSON object in UTF-8 without white space, its members in the order below, texts escaped no more than JSON asks for, and ends
-//! with a line feed, the last one too. Written otherwise, it is refused. Lines are told apart by their first member.
+//! A line is one JSON object in UTF-8 without white space, its members in the order below, texts escaped no more
+//! than JSON asks for, and ends with a line feed, the last one too. Written otherwise, it is refused. Lines are
+//! told apart by their first member.
 //!
 //! | line | what it is |
 //! |---|---|
@@ -11,29 +12,35 @@
 //! | `{"head":{"seq":10,"hash":"…"},"inclusion":…,"sha256":"…"}` | the end of a trail: the head that the service keeps for it, and an [`InclusionProof`] or null |
 //!
 //! The export of one trail is a header, its entries and an end. An export of many begins with
-//! `{"export":{"partner":…,"workflow":…,"from":…,"until":…}}`, what was asked for or null, has the trails one after the other, and
-//! ends with `{"trails":2,"entries":20,"sha256":"…"}`. A file that ends otherwise is not complete.
-//! Its trails are in the order of their ids, each once, and of the partner that was asked for; their proofs of inclusion have one checkpoint.
+//! `{"export":{"partner":…,"workflow":…,"from":…,"until":…}}`, what was asked for or null, has the trails one after
+//! the other, and ends with `{"trails":2,"entries":20,"sha256":"…"}`. A file that ends otherwise is not complete.
+//! Its trails are in the order of their ids, each once, and of the partner that was asked for; their proofs of
+//! inclusion have one checkpoint.
 //!
-//! **To check** a trail: its entries as those of a [`super::ProofView`]; `head` must be the `seq` and hash of the last one. If there is an
-//! inclusion proof, its leaf must name this task or partner, `seq` must be one of the entries and `head` that entry's hash; it is
-//! checked as [`super::transparency_log`] and [`super::checkpoint`] say, with the public key. Against a kept checkpoint, `size` and root must be
-//! that checkpoint's, or a consistency proof must lead from the one to the other. What comes after the entry `seq` is in no checkpoint yet.
+//! **To check** a trail: its entries as those of a [`super::ProofView`]; `head` must be the `seq` and hash of the
+//! last one. If there is an inclusion proof, its leaf must name this task or partner, `seq` must be one of the
+//! entries and `head` that entry's hash; it is checked as [`super::transparency_log`] and [`super::checkpoint`]
+//! say, with the public key. Against a kept checkpoint, `size` and root must be that checkpoint's, or a consistency
+//! proof must lead from the one to the other. What comes after the entry `seq` is in no checkpoint yet.
 //!
-//! `sha256` is the SHA-256 of all bytes from the first of the trail's lines (in the last line of an export of many: from the first of the file)
-//! to where `,"sha256":` begins. It makes accidents visible; whoever forges can compute it anew.
+//! `sha256` is the SHA-256 of all bytes from the first of the trail's lines (in the last line of an export of many:
+//! from the first of the file) to where `,"sha256":` begins. It makes accidents visible; whoever forges can compute
+//! it anew.
 //!
-//! **What is proven.** Hashes alone prove nothing about who made a file: everything in it can be made up and hashed. If the checkpoint of the inclusion
-//! proof is signed by a key that the reader has for another reason, the log had this trail up to the entry `seq` when it was signed. If that is the
-//! last entry, a trail is *verified*; else, or without such a signature, it is *consistent* and no more.
+//! **What is proven.** Hashes alone prove nothing about who made a file: everything in it can be made up and
+//! hashed. If the checkpoint of the inclusion proof is signed by a key that the reader has for another reason, the
+//! log had this trail up to the entry `seq` when it was signed. If that is the last entry, a trail is *verified*;
+//! else, or without such a signature, it is *consistent* and no more.
 //!
-//! **What is hidden** is checked by the table that `stagegate audit fields` prints. `viewer` is a statement of the file's, and this check holds it to it:
-//! each field must be shown or not as the table says for `partner` or `buyer` (the platform sees everything): `always`, `never`, `own` (where `party` is the
-//! viewer), `asked` (own, or where `data.to` is the viewer), `shared` (own, or where `share_with_buyer` is true in the value; a bare `leaf` may be either, as it is
-//! the buyer who is not told). Only an `erasable` field may be marked as erased. An entry without `fields` must be of a type that is not `always` for the viewer;
-//! such types come first in their transition, so no later entry has a `cause_seq` before it; and a type whose `ending` is `follows` comes only after one with
-//! `begins`. Which type a hidden entry is of is not proven: a vote that a partner should see cannot be cut from its file, but a buyer's may
-//! have an entry hidden where a vote could be.
+//! **What is hidden** is checked by the table that `stagegate audit fields` prints. `viewer` is a statement of the
+//! file's, and this check holds it to it: each field must be shown or not as the table says for `partner` or
+//! `buyer` (the platform sees everything): `always`, `never`, `own` (where `party` is the viewer), `asked` (own, or
+//! where `data.to` is the viewer), `shared` (own, or where `share_with_buyer` is true in the value; a bare `leaf`
+//! may be either, as it is the buyer who is not told). Only an `erasable` field may be marked as erased. An entry
+//! without `fields` must be of a type that is not `always` for the viewer; such types come first in their
+//! transition, so no later entry has a `cause_seq` before it; and a type whose `ending` is `follows` comes only
+//! after one with `begins`. Which type a hidden entry is of is not proven: a vote that a partner should see cannot
+//! be cut from its file, but a buyer's may have an entry hidden where a vote could be.
 
 use std::fmt::Write as _;
 
@@ -54,8 +61,9 @@ use super::task_fields::{Ending, Field, Kind, Sees};
 use super::task_trail::{Origin, Recorded, Subject, TrailOrigin};
 use super::transparency_log::InclusionProof;
 
-/// The table that a verifier must insist on, as JSON: by kind of trail and type of entry who sees the row, what the type says of a task's end,
-/// and every field in the order of the leaves. A field has a line, as people read it, too.
+/// The table that a verifier must insist on, as JSON: by kind of trail and type of entry who sees the row, what the
+/// type says of a task's end, and every field in the order of the leaves. A field has a line, as people read it,
+/// too.
 pub fn fields() -> String {
     let kinds = |kinds: &'static [Kind]| {
         let mut sorted: Vec<_> = kinds.iter().collect();
@@ -141,7 +149,8 @@ struct End {
     sha256: Option<Hash>,
 }
 
-/// What an export of many trails was asked to have: tasks with an entry recorded at `from` or later and before `until`. None: no limit.
+/// What an export of many trails was asked to have: tasks with an entry recorded at `from` or later and before
+/// `until`. None: no limit.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Selection {

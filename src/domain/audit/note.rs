@@ -1,9 +1,10 @@
 //! Ed25519 keys and signed notes as C2SP specifies them (<https://c2sp.org/signed-note>), byte for byte.
 //!
-//! A key is one line of text. Signing: `PRIVATE+KEY+<name>+<id>+<base64(0x01 ‖ 32-byte seed)>`, a secret. Verifying:
-//! `<name>+<id>+<base64(0x01 ‖ 32-byte public key)>`. The id is the first 4 bytes of `SHA-256(name ‖ 0x0A ‖ 0x01 ‖ public key)`
-//! in lower-case hexadecimal digits. A signed note is a text that ends with a line feed, an empty line, and a line
-//! `— <name> <base64(id as 4 bytes ‖ signature)>` for each signature, which is over the text with its last line feed.
+//! A key is one line of text. Signing: `PRIVATE+KEY+<name>+<id>+<base64(0x01 ‖ 32-byte seed)>`, a secret.
+//! Verifying: `<name>+<id>+<base64(0x01 ‖ 32-byte public key)>`. The id is the first 4 bytes of
+//! `SHA-256(name ‖ 0x0A ‖ 0x01 ‖ public key)` in lower-case hexadecimal digits. A signed note is a text that ends with a line feed,
+//! an empty line, and a line `— <name> <base64(id as 4 bytes ‖ signature)>` for each signature, which is over the
+//! text with its last line feed.
 
 use std::fmt;
 
@@ -180,8 +181,8 @@ impl fmt::Debug for SignerKey {
     }
 }
 
-/// The text of a signed note and the first of `keys` that signed it. Signatures by other keys are left alone; one that names a key of
-/// `keys` must be that key's.
+/// The text of a signed note and the first of `keys` that signed it. Signatures by other keys are left alone; one
+/// that names a key of `keys` must be that key's.
 pub fn open<'a, 'k>(note: &'a str, keys: &'k [VerifierKey]) -> Result<(&'a str, &'k VerifierKey), Error> {
     let at = note.rfind("\n\n").ok_or(Error::Form)?;
     let (text, signatures) = (&note[..=at], &note[at + 2..]);

@@ -1,5 +1,5 @@
-//! The trail of a partner: the table of its fields, in the words of `fields.rs`, and what a party sees of it. The partner and the platform
-//! see every row; buyers see none, and no door leads them there.
+//! The trail of a partner: the table of its fields, in the words of `task_fields.rs`, and what a party sees of it.
+//! The partner and the platform see every row; buyers see none, and no door leads them there.
 
 use std::borrow::Cow;
 

@@ -1,4 +1,5 @@
-//! A trail as one party can check it offline, without trusting the service: hashes, and what opens the commitments that the party may see.
+//! A trail as one party can check it offline, without trusting the service: hashes, and what opens the commitments
+//! that the party may see.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -17,11 +18,12 @@ use super::transparency_log::InclusionProof;
 
 /// The trail of a task or a partner with what it takes to check it offline.
 ///
-/// It proves that these entries, in this order and none between them, follow from the origin to the last hash, and that every value shown is
-/// the one that was committed when the entry was made. What is not shown (a bare `leaf`, or an entry without `fields`) is fixed by the same
-/// hashes: it cannot be changed without another head, but what it says is not proven. Who made it shows by `inclusion` alone: without
-/// one, and a key to check it with, anybody may have made all of it up. That nothing is missing at the end, and that others were given the
-/// same trail, shows by comparing the last hash with one received elsewhere.
+/// It proves that these entries, in this order and none between them, follow from the origin to the last hash, and
+/// that every value shown is the one that was committed when the entry was made. What is not shown (a bare `leaf`,
+/// or an entry without `fields`) is fixed by the same hashes: it cannot be changed without another head, but what
+/// it says is not proven. Who made it shows by `inclusion` alone: without one, and a key to check it with, anybody
+/// may have made all of it up. That nothing is missing at the end, and that others were given the same trail, shows
+/// by comparing the last hash with one received elsewhere.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ProofView {
@@ -34,7 +36,8 @@ pub struct ProofView {
     pub viewer: Option<Party>,
     /// All entries, from the first.
     pub entries: Vec<EntryProof>,
-    /// The proof that the trail is in the log at its newest checkpoint, up to the entry that `leaf` names; absent before the first one.
+    /// The proof that the trail is in the log at its newest checkpoint, up to the entry that `leaf` names; absent
+    /// before the first one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub inclusion: Option<InclusionProof>,
 }
@@ -48,14 +51,16 @@ pub struct EntryProof {
     pub seq: u64,
     /// The hash of `entry`.
     pub hash: Hash,
-    /// The text that is hashed: the hash of the entry before, the root of the fields, `seq`, the task or partner, and the format.
+    /// The text that is hashed: the hash of the entry before, the root of the fields, `seq`, the task or partner,
+    /// and the format.
     pub entry: String,
     /// All fields of the entry, sorted by path; absent for an entry that the caller may not see.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fields: Option<Vec<FieldProof>>,
 }
 
-/// One field: with `salt`, its value (without `value`: it is absent); else only its commitment, as it is not for the caller or was erased.
+/// One field: with `salt`, its value (without `value`: it is absent); else only its commitment, as it is not for
+/// the caller or was erased.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FieldProof {
@@ -70,8 +75,8 @@ pub struct FieldProof {
     /// The commitment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub leaf: Option<Hash>,
-    /// Whether the value was erased; `true` or absent, beside `leaf` alone. Of a field that is not for the caller it is not said, as that
-    /// would tell that there was something.
+    /// Whether the value was erased; `true` or absent, beside `leaf` alone. Of a field that is not for the caller
+    /// it is not said, as that would tell that there was something.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub erased: bool,
 }
@@ -163,7 +168,8 @@ impl ProofView {
         Ok(chain.head())
     }
 
-    /// Every erased field must be accounted for by a later entry, or taking out what one likes would pass for an erasure.
+    /// Every erased field must be accounted for by a later entry, or taking out what one likes would pass for an
+    /// erasure.
     fn check_erased(&self) -> Result<(), Broken> {
         let erased: Vec<(u64, Option<Vec<u64>>)> = self.entries.iter().filter_map(EntryProof::erases).collect();
         let accounted = |lost: u64| {
@@ -192,7 +198,8 @@ impl EntryProof {
     /// What the fields that are shown come to, by themselves; `None`: none are shown.
     pub(super) fn committed(&self) -> Result<Option<Committed>, Error> {
         let Some(fields) = &self.fields else { return Ok(None) };
-        // Each type has a fixed list of fields, so a field cannot be committed twice and shown differently to two parties.
+        // Each type has a fixed list of fields, so a field cannot be committed twice and shown differently to two
+        // parties.
         let name = fields.iter().find(|field| field.path == "type").and_then(|field| field.value.as_deref());
         let name = name.and_then(|value| serde_json::from_str(value).ok());
         let kind =

@@ -1,11 +1,12 @@
-//! Receipts: one entry of a trail, as one party may see it, signed. Whoever holds one can prove with the public key alone what was
-//! recorded, without the service and without the rest of the trail.
+//! Receipts: one entry of a trail, as one party may see it, signed. Whoever holds one can prove with the public key
+//! alone what was recorded, without the service and without the rest of the trail.
 //!
-//! A receipt is a compact JWS (RFC 7515): `<header>.<payload>.<signature>`, each base64url without padding. The header is
-//! `{"alg":"EdDSA","kid":"<name>+<id>","typ":"stagegate-receipt+jwt"}`, byte for byte, where `kid` is the beginning of the verifier key line
-//! ([`super::note`]); the payload is [`Receipt`] as RFC 8785 has it; the signature (RFC 8032) is over `<header>.<payload>`. There is no
-//! randomness and no time of issue in it: the same entry gives the same party the same receipt, as long as the key is the same and nothing
-//! in the entry was erased. A payload that is written otherwise, or names a revision without its digest, is refused whoever signed it.
+//! A receipt is a compact JWS (RFC 7515): `<header>.<payload>.<signature>`, each base64url without padding. The
+//! header is `{"alg":"EdDSA","kid":"<name>+<id>","typ":"stagegate-receipt+jwt"}`, byte for byte, where `kid` is the
+//! beginning of the verifier key line ([`super::note`]); the payload is [`Receipt`] as RFC 8785 has it; the
+//! signature (RFC 8032) is over `<header>.<payload>`. There is no randomness and no time of issue in it: the same
+//! entry gives the same party the same receipt, as long as the key is the same and nothing in the entry was erased.
+//! A payload that is written otherwise, or names a revision without its digest, is refused whoever signed it.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
@@ -37,7 +38,8 @@ pub struct Receipt {
     pub party: Source,
     /// When it was recorded.
     pub recorded_at: Time,
-    /// The revision of the work that it is about; of an entry that names none, the latest then. 0: nothing was handed in.
+    /// The revision of the work that it is about; of an entry that names none, the latest then. 0: nothing was
+    /// handed in.
     pub revision: u32,
     /// The hash of the entry that recorded that submission, which covers every artifact; null for revision 0.
     pub revision_digest: Option<Hash>,
@@ -96,7 +98,8 @@ pub struct Row<'a> {
     pub event: &'a Event,
     /// The hash of the entry.
     pub hash: Hash,
-    /// The hashes of the entries that recorded the submissions up to this one, in order: that of revision n is the n-th.
+    /// The hashes of the entries that recorded the submissions up to this one, in order: that of revision n is the
+    /// n-th.
     pub submissions: &'a [Hash],
 }
 
@@ -108,7 +111,8 @@ struct Header {
 }
 
 impl Receipt {
-    /// What `viewer` may have confirmed of an entry; `None` where it may not see the entry, or the entry names a revision that is not there.
+    /// What `viewer` may have confirmed of an entry; `None` where it may not see the entry, or the entry names a
+    /// revision that is not there.
     pub fn new(issuer: &KeyName, row: Row<'_>, viewer: Party) -> Option<Self> {
         let seen = view(row.event, Some(&row.hash), viewer);
         let revision = match revision(&row.event.fact) {

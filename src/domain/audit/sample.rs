@@ -1,5 +1,5 @@
-//! A trail with one event of each type and more where it matters who sent it. Everything a buyer may not read says SECRET
-//! (digests: [`SECRET_DIGEST`]), and all that only the sender's own people may read says OWN as well.
+//! A trail with one event of each type and more where it matters who sent it. Everything a buyer may not read says
+//! SECRET (digests: [`SECRET_DIGEST`]), and all that only the sender's own people may read says OWN as well.
 
 use proptest::prelude::*;
 use serde_json::Value;
@@ -251,7 +251,8 @@ fn time() -> Time {
     Time::from_micros(1_795_400_000_123_456)
 }
 
-/// Any event: one of the sample's by any party, with other texts (what was SECRET stays so) and optional fields left out at random.
+/// Any event: one of the sample's by any party, with other texts (what was SECRET stays so) and optional fields
+/// left out at random.
 pub(super) fn any_event() -> impl Strategy<Value = Event> {
     let party = prop::sample::select(vec![Source::Partner, Source::Buyer, Source::Platform, Source::Service]);
     (prop::sample::select(trail()), party, any::<u64>(), "\\PC{1,40}", any::<u32>()).prop_map(

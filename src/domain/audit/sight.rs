@@ -1,7 +1,9 @@
-//! Whether a view hides what its party may see, or shows what it may not: the table of fields, read the other way round.
+//! Whether a view hides what its party may see, or shows what it may not: the table of fields, read the other way
+//! round.
 //!
-//! Everything is decided by what the view itself shows. Two things cannot be: whether feedback that a buyer is not shown was kept from it,
-//! and what an entry without fields is. The second is bounded by where such an entry may stand.
+//! Everything is decided by what the view itself shows. Two things cannot be: whether feedback that a buyer is not
+//! shown was kept from it, and what an entry without fields is. The second is bounded by where such an entry may
+//! stand.
 
 use crate::domain::values::party::Party;
 
@@ -86,7 +88,8 @@ impl Sight {
     }
 }
 
-/// `expected`: whether the party sees the field; `None` where that depends on its value, which must then be feedback that is shared.
+/// `expected`: whether the party sees the field; `None` where that depends on its value, which must then be
+/// feedback that is shared.
 fn judge(field: &Field, proof: &FieldProof, expected: Option<bool>, viewer: Party) -> Option<Flaw> {
     let (path, is_open) = (field.path, proof.salt.is_some());
     let may_show = expected.unwrap_or_else(|| is_open && is_shared(proof));

@@ -1,8 +1,8 @@
-//! The one table of the fields of tasks' trails: for every event type each field by its path, whether it is personal, and who sees it.
-//! That of partners' trails is in `partner.rs`, in the same words.
+//! The one table of the fields of tasks' trails: for every event type each field by its path, whether it is
+//! personal, and who sees it. That of partners' trails is in `partner_trail.rs`, in the same words.
 //!
-//! The platform sees everything. A field that is not here is neither stored nor shown; a test proves that none is missing.
-//! The paths of a type are part of the format: a new field is a new format number (see `audit.rs`).
+//! The platform sees everything. A field that is not here is neither stored nor shown; a test proves that none is
+//! missing. The paths of a type are part of the format: a new field is a new format number (see `audit.rs`).
 
 use Personal::{No, Yes};
 use Sees::{Always, Answered, Asked, Never, Own, Shared};
@@ -27,7 +27,8 @@ pub struct Field {
     pub buyer: Sees,
 }
 
-/// Whether a field holds names, ids of people, free text or URLs. Such a field may be absent from any event, as it can be erased.
+/// Whether a field holds names, ids of people, free text or URLs. Such a field may be absent from any event, as it
+/// can be erased.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Personal {
     /// It stays for ever.
@@ -90,7 +91,8 @@ pub enum Ending {
     Follows,
 }
 
-/// An event type: who sees its rows, and its fields. Types whose rows are not for everybody are the first of their transition.
+/// An event type: who sees its rows, and its fields. Types whose rows are not for everybody are the first of their
+/// transition.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Kind {
     /// The type.

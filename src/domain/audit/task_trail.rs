@@ -1,5 +1,5 @@
-//! What a trail can be about, a task or a partner, and what is its own: the words and separators of its hashes, its events, its table of
-//! fields. All else is one code for both.
+//! What a trail can be about, a task or a partner, and what is its own: the words and separators of its hashes, its
+//! events, its table of fields. All else is one code for both.
 
 use std::fmt::{Debug, Display};
 
@@ -40,7 +40,8 @@ pub trait Subject: Copy {
     }
 }
 
-/// An event that a trail holds. Its JSON is an object with `seq` and `fact: {type, data}`, perhaps `actor`, and fields of the row.
+/// An event that a trail holds. Its JSON is an object with `seq` and `fact: {type, data}`, perhaps `actor`, and
+/// fields of the row.
 pub trait Recorded: Serialize + DeserializeOwned {
     /// What it happens to.
     type Subject: Subject<Event = Self>;

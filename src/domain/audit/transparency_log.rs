@@ -1,12 +1,13 @@
-//! The log of heads: an append-only Merkle tree as in RFC 6962, section 2.1 (RFC 9162 has the same), whose root is signed as a
-//! [`super::checkpoint`].
+//! The log of heads: an append-only Merkle tree as in RFC 6962, section 2.1 (RFC 9162 has the same), whose root is
+//! signed as a [`super::checkpoint`].
 //!
-//! A leaf says that a trail had a certain head: the text `{"head":"<hash>","seq":7,"task":"<UUID>"}` (for the trail of a partner,
-//! `"partner"` in the place of `"task"`), whose leaf hash is `SHA-256(0x00 ‖ text)`; a node's hash is `SHA-256(0x01 ‖ left ‖ right)`. Kept
-//! are the hashes of complete subtrees alone, which never change: [`Node`] names them. Everything else is computed from those.
+//! A leaf says that a trail had a certain head: the text `{"head":"<hash>","seq":7,"task":"<UUID>"}` (for the trail
+//! of a partner, `"partner"` in the place of `"task"`), whose leaf hash is `SHA-256(0x00 ‖ text)`; a node's hash is
+//! `SHA-256(0x01 ‖ left ‖ right)`. Kept are the hashes of complete subtrees alone, which never change: [`Node`]
+//! names them. Everything else is computed from those.
 //!
-//! Proofs are the lists of hashes of RFC 6962, sections 2.1.1 and 2.1.2; [`verify_inclusion`] and [`verify_consistency`] check them as
-//! RFC 9162 does in sections 2.1.3.2 and 2.1.4.2.
+//! Proofs are the lists of hashes of RFC 6962, sections 2.1.1 and 2.1.2; [`verify_inclusion`] and
+//! [`verify_consistency`] check them as RFC 9162 does in sections 2.1.3.2 and 2.1.4.2.
 
 use std::ops::Range;
 
@@ -40,8 +41,8 @@ pub struct Leaf {
     pub head: Hash,
 }
 
-/// A leaf of the log as JSON: in this order of members and without white space it is the text that is hashed. It has `task` or
-/// `partner`, never both.
+/// A leaf of the log as JSON: in this order of members and without white space it is the text that is hashed. It
+/// has `task` or `partner`, never both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LogLeaf {

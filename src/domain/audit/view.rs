@@ -1,4 +1,5 @@
-//! An entry of the trail as one party may see it: the same view in answers to commands, on audit pages, in webhooks and in the feed.
+//! An entry of the trail as one party may see it: the same view in answers to commands, on audit pages, in webhooks
+//! and in the feed.
 
 use std::borrow::Cow;
 
@@ -19,8 +20,8 @@ use super::hash::Hash;
 use super::task_fields::Kind;
 use super::task_trail::Recorded;
 
-/// One entry of a task's trail, cut to what the caller may see. An entry that the caller may not see has `seq` and `hash` only;
-/// a field that is absent is not there, was erased, or is not for the caller.
+/// One entry of a task's trail, cut to what the caller may see. An entry that the caller may not see has `seq` and
+/// `hash` only; a field that is absent is not there, was erased, or is not for the caller.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct EntryView {
     /// 1, 2, 3 … per task, without gaps.
@@ -158,8 +159,8 @@ pub fn view_stored(event: &Event, row: &Sealed, viewer: Party) -> EntryView {
     EntryView { erased, ..view(event, Some(&row.hash), viewer) }
 }
 
-/// The actor, or for a buyer the word for another party's. The word depends on type and party alone, so it does not tell
-/// whether an actor was named; what the service did itself has none.
+/// The actor, or for a buyer the word for another party's. The word depends on type and party alone, so it does not
+/// tell whether an actor was named; what the service did itself has none.
 fn actor(event: &Event, kind: &Kind, viewer: Party) -> Option<ActorView> {
     let shows = |path| kind.shows(path, event, viewer);
     if viewer == Party::Buyer && event.party != Source::Buyer {

@@ -1,5 +1,5 @@
-//! How long working time can take and how much of it fits into a time, whenever that begins. Upper bounds: holidays as close together as
-//! the list has them, a change of clocks in every half year of zones that have any.
+//! How long working time can take and how much of it fits into a time, whenever that begins. Upper bounds: holidays
+//! as close together as the list has them, a change of clocks in every half year of zones that have any.
 
 use super::{Calendar, DAY, Day, WEEK};
 
@@ -8,8 +8,8 @@ const HOUR: i64 = 3_600;
 pub(in crate::domain) const MAX_SECONDS: i64 = 3_653 * DAY;
 
 impl Calendar {
-    /// The longest that `work` seconds of working time can take, in seconds, from whatever beginning. Some number over ten years if it is
-    /// more than that.
+    /// The longest that `work` seconds of working time can take, in seconds, from whatever beginning. Some number
+    /// over ten years if it is more than that.
     pub fn longest(&self, work: i64) -> i64 {
         let hour = if self.changes_clocks() { HOUR } else { 0 };
         let lost = hour.min(self.hours.total());
@@ -39,7 +39,8 @@ impl Calendar {
         (most + hour * (1 + span / (26 * WEEK))).min(span)
     }
 
-    /// The longest that `work` takes without holidays and changes of clocks: it begins when one of the week's intervals has just ended.
+    /// The longest that `work` takes without holidays and changes of clocks: it begins when one of the week's
+    /// intervals has just ended.
     fn longest_week_by_week(&self, work: i64) -> i64 {
         let (pieces, total) = (self.week(), self.hours.total());
         let weeks = (work - 1).max(0) / total;
@@ -83,7 +84,8 @@ impl Calendar {
         .collect()
     }
 
-    /// Whether the zone's distance from UTC differs anywhere in the twenty years from 2025 on, looked at every four weeks.
+    /// Whether the zone's distance from UTC differs anywhere in the twenty years from 2025 on, looked at every four
+    /// weeks.
     fn changes_clocks(&self) -> bool {
         const START: i64 = 1_735_689_600;
         let first = self.offset(START);

@@ -40,7 +40,8 @@ const LUNCH: &str = "mon-fri 09:00-12:00 13:00-17:00";
 const NIGHT: &str = "mon-sun 00:00-06:00 22:00-24:00";
 const ALWAYS: &str = "mon-sun 00:00-24:00";
 
-/// What it is, zone, hours, holidays; start, working time, end. Written with the offset of the place, so that the hours can be read.
+/// What it is, zone, hours, holidays; start, working time, end. Written with the offset of the place, so that the
+/// hours can be read.
 type Fixture =
     (&'static str, &'static str, &'static str, &'static [&'static str], &'static str, &'static str, &'static str);
 
@@ -546,7 +547,8 @@ proptest! {
         prop_assert!(calendar.add(start + TimeDelta::microseconds(later), whole) >= end, "who starts later is not done earlier");
     }
 
-    /// Against the definition: every minute asked for its local time, where no interval begins or ends in an hour that comes twice.
+    /// Against the definition: every minute asked for its local time, where no interval begins or ends in an hour
+    /// that comes twice.
     #[test]
     fn a_minute_counts_if_its_local_time_is_a_working_hour(calendar in any_calendar(), start in instant(), minutes in 0_i64..12_000) {
         let start = Time::from_micros(start.micros().div_euclid(60_000_000) * 60_000_000);

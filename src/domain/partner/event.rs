@@ -1,5 +1,6 @@
-//! What happens to a partner beside its tasks: keys, workflows, erasures and exports. Recorded in a trail of the partner's own, of the
-//! same kind as a task's; the stored shape is a contract. Who may see what is declared in `audit/partner.rs`.
+//! What happens to a partner beside its tasks: keys, workflows, erasures and exports. Recorded in a trail of the
+//! partner's own, of the same kind as a task's; the stored shape is a contract. Who may see what is declared in
+//! `audit/partner_trail.rs`.
 
 use serde::{Deserialize, Serialize};
 
@@ -153,7 +154,8 @@ impl PartnerFact {
     }
 }
 
-/// The events that record `facts` after `latest` (none yet: a new partner), all at one time: `now`, or when the last was if that is later.
+/// The events that record `facts` after `latest` (none yet: a new partner), all at one time: `now`, or when the
+/// last was if that is later.
 pub fn record(latest: Option<Latest>, author: &Author, facts: Vec<PartnerFact>, now: Time) -> Vec<PartnerEvent> {
     let (last, recorded_at) = latest.map_or((0, now), |latest| (latest.seq, now.max(latest.recorded_at)));
     let event = |(fact, seq)| PartnerEvent {

@@ -1,4 +1,5 @@
-//! What can be asked of a task: one variant per intention, the timer's own included, so that every door leads through the same gate.
+//! What can be asked of a task: one variant per intention, the timer's own included, so that every door leads
+//! through the same gate.
 
 use std::borrow::Cow;
 
@@ -39,7 +40,8 @@ pub struct Meta {
     pub round: Option<u32>,
     /// The revision that the sender saw. Required in votes and escalations.
     pub revision: Option<u32>,
-    /// The `seq` under which this actor's late decision on what was open is in the trail already, looked up for a task that is closing or closed.
+    /// The `seq` under which this actor's late decision on what was open is in the trail already, looked up for a
+    /// task that is closing or closed.
     pub late: Option<u64>,
 }
 
@@ -66,7 +68,8 @@ pub enum Action {
     CancellationRequested(CancellationRequested),
     /// What became of the work.
     CancellationAcknowledged(CancellationAcknowledged),
-    /// Personal data of an actor is being taken out of the trail. The service's own, on the platform's request; no door takes it.
+    /// Personal data of an actor is being taken out of the trail. The service's own, on the platform's request; no
+    /// door takes it.
     PersonalDataErased(PersonalDataErased),
     /// The time has come for the earliest due timer.
     Tick,
@@ -230,8 +233,8 @@ impl ToSchema for CommandType {
 }
 
 impl Command {
-    /// A party's command. Refuses what no task could accept: a vote that does not say what it is about, an actor that is missing
-    /// or not the sender's to name, a list that is too long.
+    /// A party's command. Refuses what no task could accept: a vote that does not say what it is about, an actor
+    /// that is missing or not the sender's to name, a list that is too long.
     pub fn new(meta: Meta, action: Action) -> Result<Self, Vec<Refusal>> {
         let wrong = check(&meta, &action);
         if wrong.is_empty() { Ok(Self { meta, action }) } else { Err(wrong) }

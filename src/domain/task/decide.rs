@@ -1,7 +1,9 @@
-//! `decide`: what a command does to a task, or why it is refused. The one decision path: API, pages, timers, bulk calls and dry runs all come through here.
+//! `decide`: what a command does to a task, or why it is refused. The one decision path: API, pages, timers, bulk
+//! calls and dry runs all come through here.
 //!
-//! The checks run in one order (design: closed or late → party → stage and round → phase → actor → revision → content), so that the
-//! same command is refused for the same reason wherever it comes from. `table.rs` holds the transition table that this code implements.
+//! The checks run in one order (design: closed or late → party → stage and round → phase → actor → revision →
+//! content), so that the same command is refused for the same reason wherever it comes from. `table.rs` holds the
+//! transition table that this code implements.
 
 mod cancel;
 mod clock;
@@ -88,8 +90,8 @@ impl Snapshot {
         fold.end(show)
     }
 
-    /// The present without texts that are not in the trail any more, `left`. The status is still that from before: the transition that
-    /// records the erasure makes it anew. `None` for an empty trail.
+    /// The present without texts that are not in the trail any more, `left`. The status is still that from before:
+    /// the transition that records the erasure makes it anew. `None` for an empty trail.
     pub fn without_erased(&self, workflow: &Workflow, left: &[Event]) -> Option<Self> {
         let notes = Self::fold(workflow, left)?.notes;
         Some(Self { notes, ..self.clone() })
@@ -434,8 +436,8 @@ pub fn allowed(workflow: &Workflow, task: &Task, party: Party) -> Vec<&'static s
     }
 }
 
-/// Whether the decision that the task waits for is `actor`'s to make, approving included: a vote where the review is open to them, or a
-/// resolution. What waits for other things than a decision is anybody's of the party.
+/// Whether the decision that the task waits for is `actor`'s to make, approving included: a vote where the review
+/// is open to them, or a resolution. What waits for other things than a decision is anybody's of the party.
 pub fn may_decide(workflow: &Workflow, task: &Task, actor: &ActorRef) -> bool {
     let stage = task.stage_in(workflow);
     match &task.phase {

@@ -1,4 +1,5 @@
-//! What an erasure takes out of one task's trail: everything that one actor wrote or is named by, and nothing of anybody else's.
+//! What an erasure takes out of one task's trail: everything that one actor wrote or is named by, and nothing of
+//! anybody else's.
 
 use std::cell::Cell;
 
@@ -15,8 +16,8 @@ pub struct Scope {
     pub actor: ActorRef,
     /// What was recorded later stays, unless `last` covers it: it was written after the request.
     pub until: Time,
-    /// The last event that was written before the request, in the database's order; what is recorded up to here goes, whatever the
-    /// clock of the replica said that recorded it.
+    /// The last event that was written before the request, in the database's order; what is recorded up to here
+    /// goes, whatever the clock of the replica said that recorded it.
     pub last: u64,
 }
 
@@ -45,7 +46,8 @@ pub struct Changed {
 }
 
 impl Plan {
-    /// What goes from `trail`, a whole one. While the task is open the rules need the ids of its actors, and those stay.
+    /// What goes from `trail`, a whole one. While the task is open the rules need the ids of its actors, and those
+    /// stay.
     ///
     /// # Errors
     ///
@@ -107,8 +109,9 @@ impl Scope {
             && (event.seq <= self.last || event.recorded_at <= self.until)
     }
 
-    /// Copies of the actor's words stand where others' do too: in the decision that the votes led to, and in what was said again there
-    /// because of an earlier erasure. Such a list is one field, so it goes as a whole, and what others said to the buyer is said again.
+    /// Copies of the actor's words stand where others' do too: in the decision that the votes led to, and in what
+    /// was said again there because of an earlier erasure. Such a list is one field, so it goes as a whole, and
+    /// what others said to the buyer is said again.
     fn copies(&self, trail: &[(Event, Sealed)], event: &Event) -> Copies {
         let (mut copies, entries): (_, Vec<u64>) = match &event.fact {
             Fact::StageRejected(_) => (Copies::default(), vec![event.seq]),

@@ -1,7 +1,7 @@
 //! What was accepted and recorded. An event is the only thing that changes a task; its stored shape is a contract.
 //!
 //! Fields of a [`Fact`] that hold personal data (names, ids, free text, URLs) are optional, for they can be erased;
-//! which ones those are, and who may see what, is declared in `audit/fields.rs`.
+//! which ones those are, and who may see what, is declared in `audit/task_fields.rs`.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -350,12 +350,14 @@ pub struct EscalationResolved {
     /// `return`: advice for the reviewers. `redirect`: a word to the next party.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub advice: Option<Prose>,
-    /// A clock in working time that goes on or starts anew with a `return`; absent: counted as time passes, or no clock.
+    /// A clock in working time that goes on or starts anew with a `return`; absent: counted as time passes, or no
+    /// clock.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clock: Option<ClockTimes>,
 }
 
-/// The times of the reviewers' clock where it counts working time. They are recorded, as another time-zone database would give others.
+/// The times of the reviewers' clock where it counts working time. They are recorded, as another time-zone database
+/// would give others.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClockTimes {
     /// The deadline.
@@ -406,8 +408,8 @@ pub struct PersonalDataErased {
     /// What others said to the buyer in lists that went because the actor's words were among them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restated: Option<Vec<Restated>>,
-    /// The version of the buyer's status from here on: this entry's `seq` if the status lost something, else the one it had. What led to
-    /// it may be gone, so it cannot be told from the entries before.
+    /// The version of the buyer's status from here on: this entry's `seq` if the status lost something, else the
+    /// one it had. What led to it may be gone, so it cannot be told from the entries before.
     pub status_version: u64,
     /// When that status was made.
     pub status_updated_at: Time,

@@ -1,4 +1,5 @@
-//! `evolve`: the only code that changes a [`Task`]. It uses nothing but its arguments, so that folding the events gives the state.
+//! `evolve`: the only code that changes a [`Task`]. It uses nothing but its arguments, so that folding the events
+//! gives the state.
 
 use chrono::TimeDelta;
 
@@ -10,7 +11,7 @@ use crate::domain::workflow::{ClockKind, Stage, StageDeadline, Submission, Workf
 use super::event::{ClockTimes, EscalationResolved, Event, Fact, Opened, Resolution, StageEscalated};
 use super::{
     Asked, Cause, Checkpoint, Clock, Closed, Decision, Escalation, FORMAT, Hold, Ledger, Open, Outcome, PausedClock,
-    PausedReview, Phase, Record, ResponseClock, Review, Task, Verdict, Vote, Winding,
+    PausedReview, Phase, Record, ResponseClock, Review, Task, Verdict, Vote, WindDown,
 };
 
 /// The task after `event`. `None` stands for the task before its opening.
@@ -103,7 +104,7 @@ impl Task {
             Fact::Resumed { clock } => self.resumed(at, clock.as_ref()),
             Fact::CancellationRequested { grace_until: Some(grace_until), .. } => {
                 let by = event.party.party().unwrap_or(Party::Platform);
-                self.phase = Phase::Cancelling(Winding { by, grace_until: *grace_until, open: self.what_is_open() });
+                self.phase = Phase::Cancelling(WindDown { by, grace_until: *grace_until, open: self.what_is_open() });
             }
             Fact::WorkflowCompleted {} => self.close(Outcome::Delivery),
             Fact::WorkflowCancelled {} => self.close(Outcome::Cancelled),

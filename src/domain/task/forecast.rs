@@ -1,5 +1,5 @@
-//! What of a status depends on when it is asked for: how long the stage has taken, and how long it may still take. Neither is
-//! stored, and neither changes the status' version. Every answer with a status is put together here.
+//! What of a status depends on when it is asked for: how long the stage has taken, and how long it may still take.
+//! Neither is stored, and neither changes the status' version. Every answer with a status is put together here.
 
 use std::borrow::Cow;
 
@@ -14,7 +14,8 @@ use super::{PhaseName, Task};
 
 /// The fewest finished tasks of a version, by which nothing is said of the time that remains.
 pub const MIN_FINISHED: usize = 20;
-/// The fewest of them that took longer than this one has so far: with less, they do not tell how long one like it takes.
+/// The fewest of them that took longer than this one has so far: with less, they do not tell how long one like it
+/// takes.
 pub const MIN_LONGER: usize = 5;
 
 /// A status as it is answered.
@@ -25,14 +26,14 @@ pub struct StatusView {
     pub status: Status,
     /// What depends on the time of the answer.
     #[serde(flatten)]
-    pub pace: Pace,
+    pub pace: Forecast,
 }
 
 impl PartialSchema for StatusView {
     /// One object with the members of both.
     fn schema() -> RefOr<Schema> {
         let mut whole = Status::schema();
-        if let (RefOr::T(Schema::Object(whole)), RefOr::T(Schema::Object(pace))) = (&mut whole, Pace::schema()) {
+        if let (RefOr::T(Schema::Object(whole)), RefOr::T(Schema::Object(pace))) = (&mut whole, Forecast::schema()) {
             whole.properties.extend(pace.properties);
             whole.required.extend(pace.required);
         }
@@ -47,26 +48,28 @@ impl ToSchema for StatusView {
 
     fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
         Status::schemas(schemas);
-        Pace::schemas(schemas);
+        Forecast::schemas(schemas);
     }
 }
 
-/// What of a status depends on the time of the answer. It changes neither the status' `version` nor its `ETag`: who polls with
-/// `If-None-Match` counts on from the last answer.
+/// What of a status depends on the time of the answer. It changes neither the status' `version` nor its `ETag`: who
+/// polls with `If-None-Match` counts on from the last answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Pace {
-    /// How long the task has been in this stage in the present round, in whole seconds, as of the answer (of a command's answer: as
-    /// of the command); of a task that is over, until it ended. It changes neither `version` nor `ETag`: after a `304`, count on.
+pub struct Forecast {
+    /// How long the task has been in this stage in the present round, in whole seconds, as of the answer (of a
+    /// command's answer: as of the command); of a task that is over, until it ended. It changes neither `version`
+    /// nor `ETag`: after a `304`, count on.
     pub stage_seconds: u64,
-    /// How much longer the task may take until it is delivered, as of the same time. Null when it is over or being cancelled, and
-    /// while there is too little to judge by.
+    /// How much longer the task may take until it is delivered, as of the same time. Null when it is over or being
+    /// cancelled, and while there is too little to judge by.
     #[schema(required = true)]
     pub remaining_seconds: Option<Remaining>,
 }
 
-/// How much longer a task may take until it is delivered, in whole seconds, each at least 1: what the finished tasks of the same workflow version
-/// took from their first entry into this stage to their delivery, of those that took longer than this task has by now. An experience, not
-/// a promise. There must be at least 20 finished tasks (the latest 1,000 count, those of the last minute do not), and at least 5 that took longer.
+/// How much longer a task may take until it is delivered, in whole seconds, each at least 1: what the finished
+/// tasks of the same workflow version took from their first entry into this stage to their delivery, of those that
+/// took longer than this task has by now. An experience, not a promise. There must be at least 20 finished tasks
+/// (the latest 1,000 count, those of the last minute do not), and at least 5 that took longer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Remaining {
     /// Half of them were delivered within this time from here on.
@@ -79,7 +82,7 @@ pub struct Remaining {
 
 /// What the pace of a task is reckoned from.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-pub struct Course {
+pub struct Timeline {
     /// Where it is.
     pub phase: PhaseName,
     /// The index of the stage.
@@ -127,16 +130,17 @@ impl Finished {
         if longer.len() < MIN_LONGER {
             return None;
         }
-        // The nearest rank: the smallest that so many in a hundred do not exceed. Longer than what elapsed, so never less than a second.
+        // The nearest rank: the smallest that so many in a hundred do not exceed. Longer than what elapsed, so
+        // never less than a second.
         let rank = |percent: usize| longer.get((longer.len() * percent).div_ceil(100) - 1);
         let left = |took: &i64| u64::try_from(took - elapsed).unwrap_or_default().div_ceil(1_000_000);
         Some(Remaining { p50: left(rank(50)?), p90: left(rank(90)?) })
     }
 }
 
-impl Pace {
+impl Forecast {
     /// The pace of a task at `at`, judged by those that finished.
-    pub fn new(course: &Course, at: Time, finished: Option<&Finished>) -> Self {
+    pub fn new(course: &Timeline, at: Time, finished: Option<&Finished>) -> Self {
         let until = if course.phase.is_terminal() { course.since } else { at };
         let stage = u64::try_from(micros(course.entered_at.unwrap_or(course.since), until)).unwrap_or_default();
         let judged = finished.filter(|_| course.heads_for_delivery()).zip(course.first_entered_at);
@@ -155,7 +159,7 @@ impl Pace {
     }
 }
 
-impl Course {
+impl Timeline {
     /// That of a task.
     pub fn of(task: &Task) -> Self {
         Self {

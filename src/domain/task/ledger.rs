@@ -9,7 +9,8 @@ use crate::domain::workflow::Workflow;
 
 use super::{PhaseName, Task};
 
-/// How long a task waited in which stage on whom. Entries exist only where time passed, in the order of stage and party.
+/// How long a task waited in which stage on whom. Entries exist only where time passed, in the order of stage and
+/// party.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Ledger(Vec<Wait>);

@@ -1,5 +1,5 @@
 //! The texts that the present of a task still shows: personal, so kept apart from its state. Folded from events like
-//! the state. Who may read a text is asked of the table of the trail's fields (`audit/fields.rs`) when the text is
+//! the state. Who may read a text is asked of the table of the trail's fields (`audit/task_fields.rs`) when the text is
 //! folded in, and kept with it.
 
 use serde::{Deserialize, Serialize};
@@ -175,8 +175,8 @@ impl Notes {
         self.votes.push(VoteNote { seq: event.seq, actor: event.actor.clone(), feedback });
     }
 
-    /// A second rejection of the same round, by the party escalated to, adds to the first. What was said is taken from where it was first
-    /// said: its copies in the decision go as a whole when one of their authors is erased.
+    /// A second rejection of the same round, by the party escalated to, adds to the first. What was said is taken
+    /// from where it was first said: its copies in the decision go as a whole when one of their authors is erased.
     fn reject(&mut self, event: &Event, votes: &[u64]) {
         let said = |seq: &u64| self.votes.iter().find(|note| note.seq == *seq)?.feedback.clone();
         let counted: Vec<Feedback> = votes.iter().filter_map(said).collect();

@@ -1,4 +1,5 @@
-//! Why a command was refused. A refusal carries what the caller needs to act; which HTTP status it becomes is `http/problem.rs`'s business.
+//! Why a command was refused. A refusal carries what the caller needs to act; which HTTP status it becomes is
+//! `http/problem.rs`'s business.
 
 use super::Decision;
 

@@ -68,8 +68,8 @@ pub enum Outcome {
     Refused(Refusal),
 }
 
-/// Plays `commands` (in the order of their times) against a task opened at `opened_at`, with every timer that comes due between
-/// them and until `until`. Each step is shown, until one breaks off.
+/// Plays `commands` (in the order of their times) against a task opened at `opened_at`, with every timer that comes
+/// due between them and until `until`. Each step is shown, until one breaks off.
 pub fn simulate(
     workflow: &Workflow,
     (opening, opened_at): (Opening, Time),

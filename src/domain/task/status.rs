@@ -1,4 +1,5 @@
-//! What the buyer reads. Rendered from the task alone, so that every door shows the same; its version is the one at which it last changed.
+//! What the buyer reads. Rendered from the task alone, so that every door shows the same; its version is the one at
+//! which it last changed.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -110,7 +111,8 @@ pub struct BuyerAction {
     pub due_at: Option<Time>,
     /// What happens when no answer comes in time; null without a limit.
     pub on_silence: Option<TimeoutAction>,
-    /// The answers, each ready to post to `/tasks/{id}/events`. A rejection still needs its `feedback`, an escalation its `reason`.
+    /// The answers, each ready to post to `/tasks/{id}/events`. A rejection still needs its `feedback`, an
+    /// escalation its `reason`.
     pub commands: Vec<ReadyCommand>,
 }
 
@@ -162,7 +164,8 @@ pub struct ReadyCommand {
 }
 
 impl Status {
-    /// The status after a transition recorded at `at`. One that says the same as the earlier keeps its version and time.
+    /// The status after a transition recorded at `at`. One that says the same as the earlier keeps its version and
+    /// time.
     pub(in crate::domain) fn after(
         workflow: &Workflow,
         task: &Task,

@@ -1,10 +1,11 @@
-//! The state machine as a table: where a task is, what happens to it, where that leads, what is recorded. `decide` implements
-//! it; the tests cross every way through it and fail on a way that is not in it. `table.md` is written from it.
+//! The state machine as a table: where a task is, what happens to it, where that leads, what is recorded. `decide`
+//! implements it; the tests cross every way through it and fail on a way that is not in it. `table.md` is written
+//! from it.
 //!
 //! What every command can meet is not repeated in the rows: `task_closed` on a closed task (first), `wrong_party`,
-//! `stage_mismatch` and `round_mismatch`, `wrong_phase` for a pair that is in no row, `stale_revision`, and 422 for a stage or a
-//! revision that does not exist. They are checked in this order, with the rows' own refusals between: closed or late, party,
-//! stage and round, phase, actor, revision, content.
+//! `stage_mismatch` and `round_mismatch`, `wrong_phase` for a pair that is in no row, `stale_revision`, and 422 for
+//! a stage or a revision that does not exist. They are checked in this order, with the rows' own refusals between:
+//! closed or late, party, stage and round, phase, actor, revision, content.
 
 use super::PhaseName;
 use super::PhaseName::{Cancelled, Cancelling, Delivery, Escalated, Expired, Failed, InReview, OnHold, Preparing};
@@ -24,7 +25,8 @@ pub struct Row {
     pub events: &'static [&'static str],
     /// What follows.
     pub then: Then,
-    /// The codes of its own refusals, and a JSON pointer for each field that can be wrong. For several rows of one trigger: at the first.
+    /// The codes of its own refusals, and a JSON pointer for each field that can be wrong. For several rows of one
+    /// trigger: at the first.
     pub refused: &'static [&'static str],
 }
 

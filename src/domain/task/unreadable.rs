@@ -1,4 +1,5 @@
-//! Rows that are stored and cannot be shown: what stands in their place, so that one of them does not take the others along.
+//! Rows that are stored and cannot be shown: what stands in their place, so that one of them does not take the
+//! others along.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;

@@ -16,7 +16,7 @@ use super::event::WorkflowRef;
 use super::notes::{Notes, Returned, Submitted};
 use super::refusal::Refusal;
 use super::status::{StagePosition, StageState};
-use super::{Cause, Decision, Phase, PhaseName, Task, Verdict, Vote, Winding};
+use super::{Cause, Decision, Phase, PhaseName, Task, Verdict, Vote, WindDown};
 
 /// What a task is, whatever happens to it.
 #[derive(Clone, Debug, PartialEq)]
@@ -84,9 +84,10 @@ pub struct TaskView {
     pub eta: Option<Time>,
     /// Every stage, in order.
     pub stages: Vec<StageView>,
-    /// Whose time it was, by stage, then party: how long the task has waited on whom since it was opened, as of the answer (of a command's
-    /// answer: as of the command). The `seconds` add up to the whole, to the microsecond: from `opened_at` to now, or to the end. They grow while the task waits,
-    /// but do not change the `ETag`: after a `304`, count on.
+    /// Whose time it was, by stage, then party: how long the task has waited on whom since it was opened, as of the
+    /// answer (of a command's answer: as of the command). The `seconds` add up to the whole, to the microsecond:
+    /// from `opened_at` to now, or to the end. They grow while the task waits, but do not change the `ETag`: after
+    /// a `304`, count on.
     pub time_spent: Vec<TimeSpent>,
     /// The latest work handed in; null when there is none or the task is over (it stays in the trail).
     pub submission: Option<Submitted>,
@@ -242,8 +243,9 @@ pub struct Possible {
     pub effect: PossibleEffect,
 }
 
-/// What a command does that may still be sent while a task is being cancelled. `recorded`: the decision does not count any more and is refused with
-/// `409 cancelling`, but it is kept in the trail (`recorded.seq`), once per person. `cancels_at_once`: with `immediate: true` the grace is over.
+/// What a command does that may still be sent while a task is being cancelled. `recorded`: the decision does not
+/// count any more and is refused with `409 cancelling`, but it is kept in the trail (`recorded.seq`), once per
+/// person. `cancels_at_once`: with `immediate: true` the grace is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum PossibleEffect {
@@ -409,7 +411,7 @@ fn cancellation(workflow: &Workflow, task: &Task, notes: &Notes) -> Option<Cance
 }
 
 /// Those whose decision was asked for may still give it.
-fn possible(workflow: &Workflow, task: &Task, winding: &Winding) -> Vec<Possible> {
+fn possible(workflow: &Workflow, task: &Task, winding: &WindDown) -> Vec<Possible> {
     let may = |party, command: &str, effect| Possible { party, command: command.to_owned(), effect };
     let reviewer = task.stage_in(workflow).reviewer;
     let votes = ["stage_approved", "stage_rejected"].map(|vote| may(reviewer, vote, PossibleEffect::Recorded));

@@ -1,5 +1,6 @@
-//! Clocks that count working time: mornings and afternoons in Berlin (08:00 to 11:00 and 12:00 to 16:00 UTC in winter), Monday to
-//! Friday, not on 2026-12-25 and 2027-01-01. The task is opened on Sunday, 2026-11-22, at 10:00 UTC.
+//! Clocks that count working time: mornings and afternoons in Berlin (08:00 to 11:00 and 12:00 to 16:00 UTC in
+//! winter), Monday to Friday, not on 2026-12-25 and 2027-01-01. The task is opened on Sunday, 2026-11-22, at 10:00
+//! UTC.
 
 use crate::domain::task::Timer;
 use crate::domain::task::decide::Snapshot;

@@ -8,7 +8,8 @@ use crate::domain::values::text::Text;
 use super::test_support::{Play, START, brand};
 use super::words::definition;
 
-/// Definition, story, and then: label, whom it waits on, due in how many hours, whether the buyer is asked, the message.
+/// Definition, story, and then: label, whom it waits on, due in how many hours, whether the buyer is asked, the
+/// message.
 type Line = (&'static str, &'static str, &'static str, Option<Party>, Option<i64>, Option<Ask>, Option<&'static str>);
 
 const PARTNER: Option<Party> = Some(Party::Partner);

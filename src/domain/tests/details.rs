@@ -1,4 +1,5 @@
-//! What a row of the table does not say: clocks to the microsecond, whose feedback travels, what is remembered and what forgotten.
+//! What a row of the table does not say: clocks to the microsecond, whose feedback travels, what is remembered and
+//! what forgotten.
 
 use crate::domain::task::command::{Action, Command, Meta, StatusUpdated};
 use crate::domain::task::decide::Snapshot;

@@ -1,4 +1,5 @@
-//! Erasing people from random tasks: what is theirs goes, what is others' stays, and every view of every party still verifies.
+//! Erasing people from random tasks: what is theirs goes, what is others' stays, and every view of every party
+//! still verifies.
 
 use proptest::strategy::{Strategy as _, ValueTree as _};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};

@@ -1,5 +1,6 @@
-//! Small definitions, every sequence: breadth first over an alphabet of commands, states that differ only in when and under which
-//! number they came about taken for one. The laws are checked on every step, the way out in every state.
+//! Small definitions, every sequence: breadth first over an alphabet of commands, states that differ only in when
+//! and under which number they came about taken for one. The laws are checked on every step, the way out in every
+//! state.
 
 use std::collections::BTreeSet;
 

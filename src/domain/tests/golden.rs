@@ -1,5 +1,5 @@
-//! What is stored is a contract: the shapes of state, notes, status and events stand in files, and what those files say loads for
-//! ever. A shape that changes on purpose gets a new file beside the old one, whose lines below stay.
+//! What is stored is a contract: the shapes of state, notes, status and events stand in files, and what those files
+//! say loads for ever. A shape that changes on purpose gets a new file beside the old one, whose lines below stay.
 
 use std::collections::BTreeSet;
 use std::path::Path;

@@ -1,5 +1,6 @@
-//! The full grid: in each of the nine phases, each of the ten commands by each of the three parties, and a tick. Every command is
-//! complete and about the present stage, round, revision and escalation. `allowed` must agree with every cell.
+//! The full grid: in each of the nine phases, each of the ten commands by each of the three parties, and a tick.
+//! Every command is complete and about the present stage, round, revision and escalation. `allowed` must agree with
+//! every cell.
 
 use crate::domain::task::PhaseName;
 use crate::domain::task::command::Action;

@@ -87,7 +87,8 @@ fn is_tick(command: &Command) -> bool {
 
 /// Rules 8 and 3: what is stored is what the events say, survives storage, and forgets people once the task is over.
 fn check_stored(workflow: &Workflow, trail: &[Event], snapshot: &Snapshot) {
-    // A long trail is folded at every fifth step, which costs a fifth. (Equal values have equal texts; the texts tell more when they differ.)
+    // A long trail is folded at every fifth step, which costs a fifth. (Equal values have equal texts; the texts
+    // tell more when they differ.)
     if trail.len() < 16 || trail.len().is_multiple_of(5) || snapshot.task.phase().is_terminal() {
         let folded = Snapshot::fold(workflow, trail).unwrap();
         if folded != *snapshot {

@@ -1,5 +1,6 @@
-//! The laws over random definitions and random sequences of commands and ticks. Commands are mostly such as fit the moment, so that
-//! deep states are reached; a part is nonsense. A test counts where the sequences get, so that the generator cannot rot.
+//! The laws over random definitions and random sequences of commands and ticks. Commands are mostly such as fit the
+//! moment, so that deep states are reached; a part is nonsense. A test counts where the sequences get, so that the
+//! generator cannot rot.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;

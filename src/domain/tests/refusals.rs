@@ -1,4 +1,5 @@
-//! What is refused and why, a case a line; together they produce every refusal of the table. The order of the checks, too.
+//! What is refused and why, a case a line; together they produce every refusal of the table. The order of the
+//! checks, too.
 
 use std::collections::BTreeSet;
 

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::domain::task::decide::Snapshot;
 use crate::domain::task::event::{Event, WorkflowRef};
 use crate::domain::task::evolve::evolve;
-use crate::domain::task::forecast::{Course, Finished, Pace, Remaining, StatusView};
+use crate::domain::task::forecast::{Finished, Forecast, Remaining, StatusView, Timeline};
 use crate::domain::task::view::{Identity, Reader, TaskView};
 use crate::domain::task::{PhaseName, Task};
 use crate::domain::values::id::{BuyerId, PartnerId, WorkflowKey};
@@ -23,8 +23,8 @@ use super::words::definition;
 
 const SECOND: i64 = 1_000_000;
 
-/// What a trail says of whose time it was until `at`: by stage and party, the whole and what of it was on hold. Told from the states
-/// between the events, not from the task's own account.
+/// What a trail says of whose time it was until `at`: by stage and party, the whole and what of it was on hold.
+/// Told from the states between the events, not from the task's own account.
 fn told(workflow: &Workflow, trail: &[Event], at: Time) -> BTreeMap<(usize, Party), (i64, i64)> {
     let mut told: BTreeMap<_, (i64, i64)> = BTreeMap::new();
     let mut task: Option<Task> = None;
@@ -56,7 +56,8 @@ pub(super) fn check(workflow: &Workflow, trail: &[Event], task: &Task, at: Time)
 proptest! {
     #![proptest_config(Config { cases: Config::default().cases / 4, ..Config::default() })]
 
-    /// Random sequences with holds, escalations, returns, cancellations and ticks, each step some microseconds after the one before.
+    /// Random sequences with holds, escalations, returns, cancellations and ticks, each step some microseconds
+    /// after the one before.
     #[test]
     fn the_parts_add_up_to_the_whole(
         (definition, rolls) in random::sequences(),
@@ -129,9 +130,9 @@ fn an_older_state_goes_on_without_what_was_not_kept() {
         state.pointer_mut(part).unwrap().as_object_mut().unwrap().remove("entered_at").unwrap();
     }
     play.snapshot.task = serde_json::from_value(state).unwrap();
-    let course = Course::of(&play.snapshot.task);
-    let pace = Pace::new(&course, play.now, Some(&finished(&[10; 30])));
-    assert_eq!(pace, Pace { stage_seconds: 3_600, remaining_seconds: None });
+    let course = Timeline::of(&play.snapshot.task);
+    let pace = Forecast::new(&course, play.now, Some(&finished(&[10; 30])));
+    assert_eq!(pace, Forecast { stage_seconds: 3_600, remaining_seconds: None });
 }
 
 /// Tasks that were delivered so many seconds after they entered their one stage.
@@ -140,9 +141,9 @@ fn finished(seconds: &[i64]) -> Finished {
     Finished::new(seconds.iter().map(end))
 }
 
-fn course(phase: PhaseName, entered: i64, since: i64) -> Course {
+fn course(phase: PhaseName, entered: i64, since: i64) -> Timeline {
     let at = |seconds: i64| Time::from_micros(START + seconds * SECOND);
-    Course { phase, stage: 0, since: at(since), entered_at: Some(at(entered)), first_entered_at: Some(at(0)) }
+    Timeline { phase, stage: 0, since: at(since), entered_at: Some(at(entered)), first_entered_at: Some(at(0)) }
 }
 
 /// What the finished ones took, how long this one has been here, and what is said: in seconds.
@@ -164,13 +165,17 @@ fn what_remains_is_what_longer_ones_took_from_here_on() {
     ];
     for (took, elapsed, expected) in cases {
         let at = Time::from_micros(START + elapsed * SECOND);
-        let pace = Pace::new(&course(PhaseName::InReview, 0, 0), at, Some(&finished(took)));
+        let pace = Forecast::new(&course(PhaseName::InReview, 0, 0), at, Some(&finished(took)));
         let expected = expected.map(|(p50, p90)| Remaining { p50, p90 });
         assert_eq!(pace.remaining_seconds, expected, "{} tasks, {elapsed} s", took.len());
     }
     let at = Time::from_micros(START + 6 * SECOND + 999_999);
-    let pace = Pace::new(&course(PhaseName::OnHold, 0, 0), at, Some(&finished(&[7; 20])));
-    assert_eq!(pace, Pace { stage_seconds: 6, remaining_seconds: Some(Remaining { p50: 1, p90: 1 }) }, "never nothing");
+    let pace = Forecast::new(&course(PhaseName::OnHold, 0, 0), at, Some(&finished(&[7; 20])));
+    assert_eq!(
+        pace,
+        Forecast { stage_seconds: 6, remaining_seconds: Some(Remaining { p50: 1, p90: 1 }) },
+        "never nothing"
+    );
 }
 
 proptest! {
@@ -179,7 +184,7 @@ proptest! {
         took in prop::collection::vec(0..1_000_i64, 0..60), elapsed in 0..1_200_000_000_i64
     ) {
         let at = Time::from_micros(START + elapsed);
-        let pace = Pace::new(&course(PhaseName::InReview, 0, 0), at, Some(&finished(&took)));
+        let pace = Forecast::new(&course(PhaseName::InReview, 0, 0), at, Some(&finished(&took)));
         let longer = took.iter().filter(|took| **took * SECOND > elapsed).count();
         prop_assert_eq!(pace.remaining_seconds.is_some(), took.len() >= 20 && longer >= 5);
         if let Some(Remaining { p50, p90 }) = pace.remaining_seconds {
@@ -192,7 +197,7 @@ proptest! {
 fn a_task_without_a_delivery_to_come_has_no_time_that_remains() {
     let table = PhaseName::ALL.map(|phase| {
         let pace =
-            Pace::new(&course(phase, 10, 30), Time::from_micros(START + 50 * SECOND), Some(&finished(&[100; 20])));
+            Forecast::new(&course(phase, 10, 30), Time::from_micros(START + 50 * SECOND), Some(&finished(&[100; 20])));
         (phase, pace.stage_seconds, pace.remaining_seconds.map(|left| left.p50))
     });
     let (open, over) = (40, 20);
@@ -215,7 +220,8 @@ fn a_task_without_a_delivery_to_come_has_no_time_that_remains() {
 #[test]
 fn the_stage_s_time_starts_anew_with_its_round_and_what_it_took_counts_from_the_first() {
     let mut play = Play::of(&definition("a; b back=a,b"), "wait PT1H; approve bo; wait PT1H");
-    let pace = |play: &Play| Pace::new(&Course::of(&play.snapshot.task), play.now, Some(&finished(&[20_000; 20])));
+    let pace =
+        |play: &Play| Forecast::new(&Timeline::of(&play.snapshot.task), play.now, Some(&finished(&[20_000; 20])));
     assert_eq!(pace(&play).stage_seconds, 3_600);
     play.run("reject bo a; wait PT1M");
     let back = pace(&play);
@@ -228,8 +234,8 @@ fn the_stage_s_time_starts_anew_with_its_round_and_what_it_took_counts_from_the_
 fn a_stored_status_is_answered_like_one_that_was_just_made() {
     let play = Play::of(&brand(), "submit anna; approve dora");
     for finished in [None, Some(finished(&[20_000; 20]))] {
-        let course = Course { stage: 0, ..Course::of(&play.snapshot.task) };
-        let pace = Pace::new(&course, play.now, finished.as_ref());
+        let course = Timeline { stage: 0, ..Timeline::of(&play.snapshot.task) };
+        let pace = Forecast::new(&course, play.now, finished.as_ref());
         assert_eq!(pace.remaining_seconds.is_some(), finished.is_some());
         let status = play.snapshot.status.clone();
         let stored = serde_json::to_string(&status).unwrap();

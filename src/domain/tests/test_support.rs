@@ -1,7 +1,7 @@
 //! A task under test and a small language for what happens to it, so that a case fits on a line.
 //!
-//! A script is steps joined by `;`. A step is a verb, who does it, and what the verb needs; stage, round, revision and escalation
-//! are those the task is at, unless `@stage`, `.round`, `~revision` or `#escalation` say otherwise:
+//! A script is steps joined by `;`. A step is a verb, who does it, and what the verb needs; stage, round, revision
+//! and escalation are those the task is at, unless `@stage`, `.round`, `~revision` or `#escalation` say otherwise:
 //! `submit anna; approve bo; reject chi copy; escalate bo buyer; resolve buyer redirect platform; wait PT1H; tick`.
 //! Everybody is the partner's but `buyer` and `platform`.
 

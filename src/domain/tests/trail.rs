@@ -1,5 +1,5 @@
-//! A second opinion: reads a trail with nothing but the definition at hand, keeps its own account, and objects to any event that the
-//! rules do not allow there. It shares no code with `decide` and `evolve`.
+//! A second opinion: reads a trail with nothing but the definition at hand, keeps its own account, and objects to
+//! any event that the rules do not allow there. It shares no code with `decide` and `evolve`.
 
 use std::collections::{BTreeMap, BTreeSet};
 

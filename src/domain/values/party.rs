@@ -105,7 +105,8 @@ pub struct ActorRef {
     pub id: ActorId,
 }
 
-/// Who sent a command: established by the credential, never by the body (but for the actor, which is the party's statement).
+/// Who sent a command: established by the credential, never by the body (but for the actor, which is the party's
+/// statement).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sender {
     /// The credential's party.

@@ -82,7 +82,8 @@ impl<'de> Deserialize<'de> for Time {
     }
 }
 
-/// `date-time` of RFC 3339, section 5.6. chrono knows the ranges, and allows more forms: a blank for the `T`, a typographic minus.
+/// `date-time` of RFC 3339, section 5.6. chrono knows the ranges, and allows more forms: a blank for the `T`, a
+/// typographic minus.
 fn parse_rfc3339(text: &str) -> Option<DateTime<FixedOffset>> {
     const FORM: &[u8] = b"0000-00-00T00:00:00";
     let (seconds, rest) = text.as_bytes().split_at_checked(FORM.len())?;

@@ -22,8 +22,8 @@ const GAPS: [TimeDelta; 9] = [
 const MAX_RETRY_AFTER: TimeDelta = TimeDelta::hours(24);
 /// How many days of nothing but failed attempts disable an endpoint.
 pub const DAYS_OF_FAILURES: i64 = 5;
-/// From how many failures in a row on an endpoint is left alone for a while. Less than that of one delivery is before its gap of minutes, so a
-/// pause never keeps a single delivery from its schedule.
+/// From how many failures in a row on an endpoint is left alone for a while. Less than that of one delivery is
+/// before its gap of minutes, so a pause never keeps a single delivery from its schedule.
 const PAUSED_FROM: u32 = 3;
 /// The first pause; each further failure doubles it.
 const FIRST_PAUSE: TimeDelta = TimeDelta::seconds(5);
@@ -32,7 +32,7 @@ const MAX_PAUSE: TimeDelta = TimeDelta::minutes(1);
 
 /// What an attempt came to, as far as the rules care.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Course {
+pub enum AttemptOutcome {
     /// An answer of 2xx.
     Accepted,
     /// An answer of 410.
@@ -44,7 +44,7 @@ pub enum Course {
     },
 }
 
-impl Course {
+impl AttemptOutcome {
     /// What an answer with this status came to. A redirect is a failure as any other: it is not followed.
     pub fn of(status: u16, retry_after: Option<TimeDelta>) -> Self {
         match status {
@@ -66,15 +66,15 @@ pub enum Verdict {
     GivenUp,
 }
 
-/// What becomes of a delivery after its `attempt`-th attempt (from 1) since it was asked for. `chance` is random: up to a fifth of the gap is
-/// added or taken away by it, so that what failed together does not come back together. After a 410 no delivery is given up: it waits for the
-/// endpoint to be enabled again.
-pub fn judge(course: Course, attempt: u32, now: Time, chance: u16) -> Verdict {
+/// What becomes of a delivery after its `attempt`-th attempt (from 1) since it was asked for. `chance` is random:
+/// up to a fifth of the gap is added or taken away by it, so that what failed together does not come back together.
+/// After a 410 no delivery is given up: it waits for the endpoint to be enabled again.
+pub fn judge(course: AttemptOutcome, attempt: u32, now: Time, chance: u16) -> Verdict {
     let place = attempt.saturating_sub(1) as usize;
     let (place, retry_after) = match course {
-        Course::Accepted => return Verdict::Delivered,
-        Course::Gone => (place.min(GAPS.len() - 1), None),
-        Course::Failed { retry_after } => (place, retry_after),
+        AttemptOutcome::Accepted => return Verdict::Delivered,
+        AttemptOutcome::Gone => (place.min(GAPS.len() - 1), None),
+        AttemptOutcome::Failed { retry_after } => (place, retry_after),
     };
     let Some(gap) = GAPS.get(place) else { return Verdict::GivenUp };
     let share = 800_000 + 400_000 * i64::from(chance) / i64::from(u16::MAX);
@@ -82,13 +82,14 @@ pub fn judge(course: Course, attempt: u32, now: Time, chance: u16) -> Verdict {
     Verdict::Again(now + gap.max(retry_after.unwrap_or_default().min(MAX_RETRY_AFTER)))
 }
 
-/// How long an endpoint is left alone after its `failures`-th failed attempt in a row: what waits for it would fail as well.
+/// How long an endpoint is left alone after its `failures`-th failed attempt in a row: what waits for it would fail
+/// as well.
 pub fn pause(failures: u32, retry_after: Option<TimeDelta>) -> Option<TimeDelta> {
     let own = failures.checked_sub(PAUSED_FROM).map(|beyond| (FIRST_PAUSE * (1 << beyond.min(8))).min(MAX_PAUSE));
     own.max(retry_after.map(|asked| asked.min(MAX_PAUSE)))
 }
 
-impl Course {
+impl AttemptOutcome {
     /// Whether the endpoint is to be disabled, of which all attempts have failed since `failing_since`.
     pub fn disables(self, failing_since: Time, now: Time) -> Option<DisabledReason> {
         let for_days = now - failing_since >= TimeDelta::days(DAYS_OF_FAILURES);
@@ -105,9 +106,9 @@ mod tests {
     use super::*;
 
     const NOW: Time = Time::from_micros(1_800_000_000_000_000);
-    const FAILED: Course = Course::Failed { retry_after: None };
+    const FAILED: AttemptOutcome = AttemptOutcome::Failed { retry_after: None };
 
-    fn after(course: Course, attempt: u32, chance: u16) -> TimeDelta {
+    fn after(course: AttemptOutcome, attempt: u32, chance: u16) -> TimeDelta {
         match judge(course, attempt, NOW, chance) {
             Verdict::Again(at) => at - NOW,
             verdict @ (Verdict::Delivered | Verdict::GivenUp) => panic!("{verdict:?}"),
@@ -124,25 +125,28 @@ mod tests {
             assert!((middle - TimeDelta::seconds(gap)).abs() < TimeDelta::seconds(gap) / 1_000, "{attempt}: {middle}");
         }
         assert_eq!(judge(FAILED, 10, NOW, 0), Verdict::GivenUp);
-        assert_eq!(after(Course::Gone, 10, 0), TimeDelta::hours(24) * 4 / 5);
+        assert_eq!(after(AttemptOutcome::Gone, 10, 0), TimeDelta::hours(24) * 4 / 5);
     }
 
     #[test]
     fn only_2xx_is_success_and_410_is_more_than_a_failure() {
-        for (status, course) in
-            [(200, Course::Accepted), (204, Course::Accepted), (299, Course::Accepted), (410, Course::Gone)]
-        {
-            assert_eq!(Course::of(status, None), course, "{status}");
+        for (status, course) in [
+            (200, AttemptOutcome::Accepted),
+            (204, AttemptOutcome::Accepted),
+            (299, AttemptOutcome::Accepted),
+            (410, AttemptOutcome::Gone),
+        ] {
+            assert_eq!(AttemptOutcome::of(status, None), course, "{status}");
         }
         for status in [100, 199, 300, 301, 304, 400, 404, 429, 500, 503] {
-            assert_eq!(Course::of(status, None), FAILED, "{status}");
+            assert_eq!(AttemptOutcome::of(status, None), FAILED, "{status}");
         }
-        assert_eq!(judge(Course::Accepted, 10, NOW, 0), Verdict::Delivered);
+        assert_eq!(judge(AttemptOutcome::Accepted, 10, NOW, 0), Verdict::Delivered);
     }
 
     #[test]
     fn what_an_endpoint_asks_for_is_the_least_up_to_a_day() {
-        let asked = |delta| Course::Failed { retry_after: Some(delta) };
+        let asked = |delta| AttemptOutcome::Failed { retry_after: Some(delta) };
         assert_eq!(after(asked(TimeDelta::minutes(2)), 1, 0), TimeDelta::minutes(2));
         assert_eq!(after(asked(TimeDelta::seconds(1)), 2, 0), TimeDelta::minutes(4));
         assert_eq!(after(asked(TimeDelta::days(30)), 1, 0), TimeDelta::hours(24));
@@ -165,7 +169,7 @@ mod tests {
         let days = |days| NOW - TimeDelta::days(days);
         assert_eq!(FAILED.disables(days(4), NOW), None);
         assert_eq!(FAILED.disables(days(5), NOW), Some(DisabledReason::Failing));
-        assert_eq!(Course::Gone.disables(NOW, NOW), Some(DisabledReason::Gone));
-        assert_eq!(Course::Accepted.disables(days(9), NOW), None);
+        assert_eq!(AttemptOutcome::Gone.disables(NOW, NOW), Some(DisabledReason::Gone));
+        assert_eq!(AttemptOutcome::Accepted.disables(days(9), NOW), None);
     }
 }

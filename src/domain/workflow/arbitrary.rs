@@ -1,12 +1,12 @@
-//! Valid definitions for property tests. Makes plain JSON and uses nothing of this crate, so that the integration tests can
-//! include the very same file by `#[path]`.
+//! Valid definitions for property tests. Makes plain JSON and uses nothing of this crate, so that the integration
+//! tests can include the very same file by `#[path]`.
 
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
-/// A valid definition of 1 to `max_stages` stages, with any mixture of fields given and left out. Its reviewers are some of
-/// `u-0` to `u-5`; the stages are `s-0`, `s-1` and so on. Shrinks to one stage with nothing but what is required. Half of them have a
-/// calendar, and then half of their durations are working time.
+/// A valid definition of 1 to `max_stages` stages, with any mixture of fields given and left out. Its reviewers are
+/// some of `u-0` to `u-5`; the stages are `s-0`, `s-1` and so on. Shrinks to one stage with nothing but what is
+/// required. Half of them have a calendar, and then half of their durations are working time.
 pub(crate) fn definition(max_stages: usize) -> impl Strategy<Value = Value> {
     let stages = prop::collection::vec(prop::collection::vec(any::<u8>(), 56), 1..=max_stages);
     let whole = prop::collection::vec(any::<u8>(), 24);

@@ -1,5 +1,5 @@
-//! Draws a definition, as Mermaid text here and as SVG in `diagram/svg.rs`; both say the same of a stage. Names come from
-//! outside: whatever they hold, they end up as text in the drawing and never as a part of its language.
+//! Draws a definition, as Mermaid text here and as SVG in `diagram/svg.rs`; both say the same of a stage. Names
+//! come from outside: whatever they hold, they end up as text in the drawing and never as a part of its language.
 
 mod svg;
 #[cfg(test)]
@@ -17,7 +17,8 @@ use super::{
 };
 pub use svg::svg;
 
-/// The definition as a Mermaid flowchart: stages in order, and where approvals, rejections, silence and escalations lead.
+/// The definition as a Mermaid flowchart: stages in order, and where approvals, rejections, silence and escalations
+/// lead.
 pub fn mermaid(workflow: &Workflow) -> String {
     let mut lines = vec!["flowchart TD".to_owned(), "opened([\"Task opened\"]) --> s0".to_owned()];
     let mut fails = false;
@@ -111,8 +112,9 @@ fn stage_label(index: usize, stage: &Stage) -> String {
     label.join("<br/>")
 }
 
-/// `text` such that Mermaid shows it and reads nothing into it: all but letters, digits and a few marks as numbered entities.
-/// (A colon must not stand raw: Mermaid looks for style statements, which hold one, before it reads the lines.)
+/// `text` such that Mermaid shows it and reads nothing into it: all but letters, digits and a few marks as numbered
+/// entities. (A colon must not stand raw: Mermaid looks for style statements, which hold one, before it reads the
+/// lines.)
 fn mermaid_text(text: &str) -> String {
     let mut escaped = String::new();
     for c in one_line(text).chars() {

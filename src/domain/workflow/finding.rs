@@ -10,7 +10,8 @@ use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 /// Something in a definition that must be changed before it can be registered.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Mistake {
-    /// RFC 6901 JSON pointer to the place, in the definition as it was sent; for `required`, to the field that is missing.
+    /// RFC 6901 JSON pointer to the place, in the definition as it was sent; for `required`, to the field that is
+    /// missing.
     pub pointer: String,
     /// Which rule is broken.
     pub code: MistakeCode,

@@ -1,5 +1,5 @@
-//! Reads a definition from outside: everything that is wrong with it at once, or the checked definition with its defaults.
-//! The rules are those of one definition; what only looks doubtful is in `warning.rs`.
+//! Reads a definition from outside: everything that is wrong with it at once, or the checked definition with its
+//! defaults. The rules are those of one definition; what only looks doubtful is in `warning.rs`.
 
 mod calendar;
 mod node;
@@ -291,7 +291,8 @@ fn on_reject(stage: &Fields, context: &Context) -> Read<OnReject> {
     })
 }
 
-/// `{"action": …}`; with `escalate`, `to` names one of the stage's parties. `silence` is the rule against `approve`, if any.
+/// `{"action": …}`; with `escalate`, `to` names one of the stage's parties. `silence` is the rule against
+/// `approve`, if any.
 fn action<T: Copy>(
     node: &Node,
     context: &Context,

@@ -65,8 +65,9 @@ fn two_spellings_of_one_definition_are_the_same_and_a_change_is_not() {
     assert_ne!(parse(&short).digest(), parse(&other).digest());
 }
 
-/// What is doubtful about a definition with these fields in its stages, as `pointer code` lines. It has a calendar where one of its words asks for it. A stage is of the partner, asks
-/// for no work and has a limit of rounds and clocks that end every wait, unless it says otherwise.
+/// What is doubtful about a definition with these fields in its stages, as `pointer code` lines. It has a calendar
+/// where one of its words asks for it. A stage is of the partner, asks for no work and has a limit of rounds and
+/// clocks that end every wait, unless it says otherwise.
 fn doubts(stages: &Value, deadline: Option<&str>) -> Vec<String> {
     let stages = stages.as_array().unwrap().iter().enumerate().map(|(index, fields)| {
         let mut stage = json!({"key": format!("s-{index}"), "name": "S", "buyer_label": "In S",

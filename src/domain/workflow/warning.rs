@@ -138,8 +138,8 @@ fn words(text: &str) -> String {
 }
 
 /// How many of the named reviewers can be barred from approving at the worst: the submitter, and for every stage of
-/// `distinct_from` as many as its quorum, as far as they can have approved there. A little more than the exact number where
-/// two of those stages share their reviewers.
+/// `distinct_from` as many as its quorum, as far as they can have approved there. A little more than the exact
+/// number where two of those stages share their reviewers.
 fn barred(workflow: &Workflow, stage: &Stage) -> usize {
     let named = stage.reviewers();
     let mut possible = BTreeSet::new();
@@ -211,9 +211,10 @@ fn said(clock: ClockKind, span: &Span) -> String {
     }
 }
 
-/// A decision that a buyer would notice is one that somebody other than the worker has to make. It is missing if nobody but the
-/// partner is ever asked (no stage is reviewed by the buyer or the platform, none can be escalated to the buyer) and every stage
-/// can pass without a second person: by silence, or with one approval that may come from whoever handed in the work.
+/// A decision that a buyer would notice is one that somebody other than the worker has to make. It is missing if
+/// nobody but the partner is ever asked (no stage is reviewed by the buyer or the platform, none can be escalated
+/// to the buyer) and every stage can pass without a second person: by silence, or with one approval that may come
+/// from whoever handed in the work.
 fn no_visible_decision(workflow: &Workflow) -> Option<Warning> {
     let formality = |stage: &Stage| {
         let silence = stage.deadline.as_ref().is_some_and(|deadline| deadline.on_timeout == StageTimeout::Approve);

@@ -1,8 +1,8 @@
 //! The issuer's public keys: a JWKS from a file or a URL, kept and renewed.
 //!
 //! A token that names an unknown key makes us look again, at most once per [`Timing::between`]; keys older than
-//! [`Timing::max_age`] are renewed in the background, so that a withdrawn key stops. When the source does not answer, the
-//! keys we have stay valid.
+//! [`Timing::max_age`] are renewed in the background, so that a withdrawn key stops. When the source does not
+//! answer, the keys we have stay valid.
 
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};

@@ -48,7 +48,8 @@ pub struct Verifier {
     good: Cache<[u8; 32], Good>,
 }
 
-/// A token that was found good. It stays so until it expires, as long as the keys are the same: a buyer's page sends one token with every poll.
+/// A token that was found good. It stays so until it expires, as long as the keys are the same: a buyer's page
+/// sends one token with every poll.
 #[derive(Clone, Debug)]
 struct Good {
     verified: Verified,

@@ -1,8 +1,8 @@
 //! Bodies of requests: read under a limit, parsed strictly, turned into types with errors that name their place.
 //!
 //! The checks of design.md have an order in which the body comes after the credential, the route and the resource.
-//! So [`RawBody`] never refuses a request by itself: what was wrong with it comes out when the handler asks for it. It is read after the
-//! credential was checked, and every byte of it is taken from a [`budget`].
+//! So [`RawBody`] never refuses a request by itself: what was wrong with it comes out when the handler asks for it.
+//! It is read after the credential was checked, and every byte of it is taken from a [`budget`].
 
 use axum::body::HttpBody;
 use axum::extract::{FromRequest, Request};

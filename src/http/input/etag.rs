@@ -1,6 +1,8 @@
-//! `ETag`, `If-None-Match` and `If-Match` (RFC 9110, sections 8.8.3 and 13.1) over versions: the tag of version 7 is `"7"`.
+//! `ETag`, `If-None-Match` and `If-Match` (RFC 9110, sections 8.8.3 and 13.1) over versions: the tag of version 7
+//! is `"7"`.
 //!
-//! Both fields are `*` or a list of entity tags. A tag that is none of ours, such as `"07"`, is valid and matches nothing.
+//! Both fields are `*` or a list of entity tags. A tag that is none of ours, such as `"07"`, is valid and matches
+//! nothing.
 
 use std::convert::Infallible;
 
@@ -20,8 +22,8 @@ pub(in crate::http) fn tag(version: u64) -> HeaderValue {
     HeaderValue::try_from(format!("\"{version}\"")).expect("digits in quotes are a header value")
 }
 
-/// What the caller has already: `If-None-Match`. The comparison is weak, as it must be here. A field that is not of its form says nothing: the
-/// answer is then the whole.
+/// What the caller has already: `If-None-Match`. The comparison is weak, as it must be here. A field that is not of
+/// its form says nothing: the answer is then the whole.
 #[derive(Debug, Default)]
 pub struct IfNoneMatch {
     is_any: bool,
@@ -97,7 +99,8 @@ pub(in crate::http) fn if_match(headers: &HeaderMap) -> Result<Option<Vec<u64>>,
     Ok(tags.filter(|tags| !tags.is_any).map(Tags::strong))
 }
 
-/// What must hold before something is written that may not exist yet (section 13.2.2): first `If-Match`, then `If-None-Match`.
+/// What must hold before something is written that may not exist yet (section 13.2.2): first `If-Match`, then
+/// `If-None-Match`.
 #[derive(Debug)]
 pub(in crate::http) struct Preconditions {
     /// With `If-Match`, whatever it names.
@@ -161,7 +164,8 @@ impl Tags {
         if (stars == 1 && count == 0) || (stars == 0 && count > 0) { Ok(Some(tags)) } else { Err(Malformed) }
     }
 
-    /// `[ entity-tag ] *( OWS "," OWS [ entity-tag ] )`, empty elements left out (section 5.6.1.2). Answers how many tags there are.
+    /// `[ entity-tag ] *( OWS "," OWS [ entity-tag ] )`, empty elements left out (section 5.6.1.2). Answers how
+    /// many tags there are.
     fn append(&mut self, mut rest: &[u8]) -> Result<usize, Malformed> {
         let mut count = 0;
         loop {

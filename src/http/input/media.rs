@@ -1,5 +1,5 @@
-//! Media types and what a client likes of them (RFC 9110, sections 5.6, 8.3.1, 12.4.2 and 12.5.1). What does not follow the grammar is no
-//! media type; an element of `Accept` that does not is left out.
+//! Media types and what a client likes of them (RFC 9110, sections 5.6, 8.3.1, 12.4.2 and 12.5.1). What does not
+//! follow the grammar is no media type; an element of `Accept` that does not is left out.
 
 use axum::http::{HeaderMap, header};
 
@@ -41,8 +41,8 @@ impl MediaType {
         self.kind == "application" && (self.subtype == "json" || self.subtype.ends_with("+json"))
     }
 
-    /// How closely this range describes `kind/subtype`; `None`: not at all. Parameters but the weight narrow it to types that have them: none of
-    /// ours, but for `charset=utf-8`, which all our texts are in.
+    /// How closely this range describes `kind/subtype`; `None`: not at all. Parameters but the weight narrow it to
+    /// types that have them: none of ours, but for `charset=utf-8`, which all our texts are in.
     fn specificity(&self, kind: &str, subtype: &str) -> Option<usize> {
         let own = self.parameters.iter().take_while(|(name, _)| name != "q");
         let mut count = 0;
@@ -102,7 +102,8 @@ fn qvalue(text: &str) -> Option<u16> {
     (value <= 1000).then_some(value)
 }
 
-/// The elements of a comma-separated list; commas in quotes do not count, and empty elements are left out (section 5.6.1).
+/// The elements of a comma-separated list; commas in quotes do not count, and empty elements are left out (section
+/// 5.6.1).
 fn elements(list: &str) -> impl Iterator<Item = &str> {
     let (mut in_quotes, mut is_escaped) = (false, false);
     let parts = list.split(move |c: char| {

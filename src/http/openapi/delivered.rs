@@ -7,7 +7,7 @@ use utoipa::openapi::{Content, PathItem, Paths, PathsBuilder, Ref, RefOr, Requir
 use utoipa::{PartialSchema as _, ToSchema as _};
 
 use crate::app::webhooks::endpoints::Sample;
-use crate::domain::feed::Told;
+use crate::domain::feed::RenderedEvent;
 
 /// The headers that identify and sign a delivery, each with what it holds.
 const HEADERS: [(&str, &str); 6] = [
@@ -25,7 +25,7 @@ const HEADERS: [(&str, &str); 6] = [
 /// The requests that receivers get.
 pub(super) fn webhooks() -> Paths {
     let bodies = OneOfBuilder::new()
-        .item(Ref::from_schema_name(Told::name()))
+        .item(Ref::from_schema_name(RenderedEvent::name()))
         .item(Ref::from_schema_name(Sample::name()))
         .description(Some("An event, as the owner's feed has it, or a sample."));
     let body = RequestBodyBuilder::new()

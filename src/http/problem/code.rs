@@ -1,4 +1,5 @@
-//! Every error code of the API, listed once: its status, its title and what it means. The contract is made from this table.
+//! Every error code of the API, listed once: its status, its title and what it means. The contract is made from
+//! this table.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;

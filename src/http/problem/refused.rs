@@ -1,7 +1,7 @@
 //! What the use cases refuse, as problems.
 
 use crate::app;
-use crate::app::tasks::commands::Standing;
+use crate::app::tasks::commands::ConflictContext;
 use crate::domain::task::refusal::Refusal;
 use crate::domain::workflow::Mistake;
 
@@ -96,7 +96,7 @@ fn refused_without_task(refusal: &Refusal) -> Problem {
     }
 }
 
-fn refused(refusal: &Refusal, standing: Standing) -> Problem {
+fn refused(refusal: &Refusal, standing: ConflictContext) -> Problem {
     if let Some(error) = field_error(refusal) {
         return Problem::invalid_body(vec![error]);
     }
@@ -119,7 +119,7 @@ fn refused(refusal: &Refusal, standing: Standing) -> Problem {
     problem.with_conflict(conflict)
 }
 
-fn conflict(standing: Standing) -> Conflict {
+fn conflict(standing: ConflictContext) -> Conflict {
     Conflict {
         phase: Some(standing.phase.as_str()),
         stage: Some(standing.stage),

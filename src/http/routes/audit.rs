@@ -34,8 +34,8 @@ pub struct AuditQuery {
     /// The `next` of an earlier page; without it the first page. Not of an export.
     #[param(value_type = Option<String>)]
     cursor: Option<Cursor<u64>>,
-    /// Of an export alone: how many leaves the log had at the checkpoint that the trail is to be proven against, such as one that was kept.
-    /// Without it the newest one.
+    /// Of an export alone: how many leaves the log had at the checkpoint that the trail is to be proven against,
+    /// such as one that was kept. Without it the newest one.
     #[param(value_type = Option<u64>, minimum = 1)]
     size: Option<Count>,
 }

@@ -44,8 +44,8 @@ struct Common {
     /// The revision seen; 0: nothing was handed in. If given, the command is refused when a newer one was handed in.
     #[serde(default)]
     revision: Option<u32>,
-    /// The person or program behind it. Required from partner and platform in submissions, votes, escalations and resolutions.
-    /// Not to be sent by a buyer, whose token says who it is.
+    /// The person or program behind it. Required from partner and platform in submissions, votes, escalations and
+    /// resolutions. Not to be sent by a buyer, whose token says who it is.
     #[serde(default)]
     actor: Option<Actor>,
     /// When it happened, by the sender's own statement: recorded and shown, never used. At most 5 minutes ahead, and at
@@ -231,7 +231,8 @@ impl ToSchema for EventCommand {
     }
 }
 
-/// Every type of command with the members of `around` beside its own: for a list of commands with more to say about each.
+/// Every type of command with the members of `around` beside its own: for a list of commands with more to say about
+/// each.
 pub(in crate::http) fn schema_with(around: &RefOr<Schema>, description: &str) -> RefOr<Schema> {
     let list = variants().into_iter().fold(OneOfBuilder::new(), |list, (_, kind, own, needs_target)| {
         list.item(variant(kind, vec![around.clone(), Common::schema()], own, needs_target))

@@ -67,8 +67,9 @@ pub struct WebhookDelivery {
     seq: u64,
     /// What became of it.
     state: DeliveryState,
-    /// When it is tried next, at the earliest (it waits for older events of its task, for an endpoint that is disabled, and for pauses of one that
-    /// fails); while an attempt is under way: when it is taken for dead. Null unless it is pending.
+    /// When it is tried next, at the earliest (it waits for older events of its task, for an endpoint that is
+    /// disabled, and for pauses of one that fails); while an attempt is under way: when it is taken for dead. Null
+    /// unless it is pending.
     #[schema(required = true)]
     due_at: Option<Time>,
     /// How many attempts were begun.
@@ -121,7 +122,8 @@ pub enum RedeliveryState {
 pub struct Redelivered {
     /// How many deliveries.
     count: u64,
-    /// Null if that is all. Else there may be more than one call takes (10,000): send the same again with this as `since`.
+    /// Null if that is all. Else there may be more than one call takes (10,000): send the same again with this as
+    /// `since`.
     #[schema(required = true)]
     next: Option<Time>,
 }
@@ -166,7 +168,8 @@ pub enum ListedDelivery {
 
 /// List a webhook's deliveries
 ///
-/// The newest event first, each with its latest attempts and the last answer. One that this replica cannot read has its place, with `unreadable`.
+/// The newest event first, each with its latest attempts and the last answer. One that this replica cannot read has
+/// its place, with `unreadable`.
 #[utoipa::path(get, path = "/webhooks/{id}/deliveries", tag = "webhooks", security(("partnerKey" = []), ("platformKey" = [])), params(WebhookPath, DeliveriesQuery), responses(
     (status = 200, description = "A page of deliveries.", body = Page<ListedDelivery>),
 ))]
@@ -191,7 +194,8 @@ pub async fn list_webhook_deliveries(
 
 /// Send a delivery again
 ///
-/// At once, and then by the schedule from its beginning, whatever became of it. Later events of its task wait for it. Takes no body.
+/// At once, and then by the schedule from its beginning, whatever became of it. Later events of its task wait for
+/// it. Takes no body.
 #[utoipa::path(post, path = "/webhooks/{id}/deliveries/{delivery_id}/redeliver", tag = "webhooks", security(("partnerKey" = []), ("platformKey" = [])), params(DeliveryPath), responses(
     (status = 202, description = "It is pending.", body = WebhookDelivery),
 ))]
@@ -208,8 +212,8 @@ pub async fn redeliver(
 
 /// Send deliveries again
 ///
-/// Those of events since a time, the oldest first, those of one task in order. For a receiver that was away for longer than the schedule lasts, or that lost what it
-/// had.
+/// Those of events since a time, the oldest first, those of one task in order. For a receiver that was away for
+/// longer than the schedule lasts, or that lost what it had.
 #[utoipa::path(post, path = "/webhooks/{id}/redeliver", tag = "webhooks", security(("partnerKey" = []), ("platformKey" = [])), params(WebhookPath),
     request_body(content = Redelivery, example = json!({ "since": "2026-11-22T10:00:00Z", "state": "failed" })), responses(
     (status = 202, description = "They are pending.", body = Redelivered),
@@ -235,8 +239,8 @@ pub async fn redeliver_since(
 
 /// Test a webhook
 ///
-/// Sends a sample of the type `webhook.test` at once, signed as every delivery is, and answers what came of it, after 15 seconds at the most. Works with a disabled
-/// webhook, too, and changes nothing. Takes no body.
+/// Sends a sample of the type `webhook.test` at once, signed as every delivery is, and answers what came of it,
+/// after 15 seconds at the most. Works with a disabled webhook, too, and changes nothing. Takes no body.
 #[utoipa::path(post, path = "/webhooks/{id}/test", tag = "webhooks", security(("partnerKey" = []), ("platformKey" = [])), params(WebhookPath), responses(
     (status = 200, description = "What came of it, good or bad.", body = WebhookTested),
 ))]

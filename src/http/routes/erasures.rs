@@ -37,8 +37,8 @@ pub struct NewErasure {
     partner_id: Option<PartnerId>,
     /// The actor's id, as the party gave it with its commands (a buyer's: the `sub` of the tokens).
     actor_id: ActorId,
-    /// Who asked for it and why, 1 to 4,000 characters. Kept with the erasure, read by the platform alone and in no trail; do not name the
-    /// person here.
+    /// Who asked for it and why, 1 to 4,000 characters. Kept with the erasure, read by the platform alone and in no
+    /// trail; do not name the person here.
     reason: Prose,
 }
 
@@ -79,7 +79,8 @@ pub enum ErasureState {
     Pending,
     /// It goes through the tasks.
     Running,
-    /// Every task was looked at; some are open, and the actor's id goes from them when they close, or failed and are tried again.
+    /// Every task was looked at; some are open, and the actor's id goes from them when they close, or failed and
+    /// are tried again.
     Waiting,
     /// It is done.
     Done,
@@ -126,10 +127,11 @@ pub struct ErasuresQuery {
 
 /// Erase a person
 ///
-/// Takes one actor's name, id, role and all that this actor wrote (texts and URLs) out of every task, in the background; the answer's
-/// `Location` tells how far it is. The trails keep the commitments, so they and all proofs verify as before, and each has an entry
-/// `task.personal_data_erased`. In a task that is still open the id stays, as the rules need it, and goes when the task closes. What was recorded after the
-/// request stays. The same `id` and body again: `200`, the erasure as it is.
+/// Takes one actor's name, id, role and all that this actor wrote (texts and URLs) out of every task, in the
+/// background; the answer's `Location` tells how far it is. The trails keep the commitments, so they and all proofs
+/// verify as before, and each has an entry `task.personal_data_erased`. In a task that is still open the id stays,
+/// as the rules need it, and goes when the task closes. What was recorded after the request stays. The same `id`
+/// and body again: `200`, the erasure as it is.
 #[utoipa::path(post, path = "/erasures", tag = "erasures", security(("platformKey" = [])), request_body(content = NewErasure, example = json!({
         "id": "0199aa00-0000-7000-8000-000000000009", "party": "partner", "partner_id": "0199aa00-0000-7000-8000-0000000000aa",
         "actor_id": "u-anna", "reason": "Request 2026-118 of the person concerned" })), responses(

@@ -34,7 +34,8 @@ pub struct EventQuery {
     /// Answer with what would happen, but write nothing. Default `false`.
     #[serde(default)]
     dry_run: bool,
-    /// Add a signed receipt of `event` to the answer. A dry run records nothing, so it has none, whatever is asked here. Default `false`.
+    /// Add a signed receipt of `event` to the answer. A dry run records nothing, so it has none, whatever is asked
+    /// here. Default `false`.
     #[serde(default)]
     receipt: bool,
 }
@@ -65,9 +66,10 @@ pub enum TaskOrStatus {
 
 /// Send a command to a task
 ///
-/// The one write. The command's `id` makes it safe to send again: the same id and body from the same party is answered with `200`,
-/// the first answer and `Idempotent-Replayed: true`, whatever has happened since. A refusal leaves nothing behind, but for a decision
-/// that comes after the task began to end: it is kept, and the refusal's `recorded.seq` names its row.
+/// The one write. The command's `id` makes it safe to send again: the same id and body from the same party is
+/// answered with `200`, the first answer and `Idempotent-Replayed: true`, whatever has happened since. A refusal
+/// leaves nothing behind, but for a decision that comes after the task began to end: it is kept, and the refusal's
+/// `recorded.seq` names its row.
 #[utoipa::path(post, path = "/tasks/{id}/events", tag = "tasks", security(("partnerKey" = []), ("platformKey" = []), ("buyerToken" = [])),
     params(TaskPath, EventQuery,
         ("Idempotency-Key" = Option<Uuid>, Header, description = "Another way to send the command's `id`."),

@@ -37,7 +37,8 @@ pub struct ExportQuery {
     from: Option<Time>,
     /// Only tasks with an entry that was recorded before this time; with `from`, with one in between.
     until: Option<Time>,
-    /// How many leaves the log had at the checkpoint that the trails are to be proven against; without it the newest one.
+    /// How many leaves the log had at the checkpoint that the trails are to be proven against; without it the
+    /// newest one.
     #[param(value_type = Option<u64>, minimum = 1)]
     size: Option<Count>,
 }
@@ -67,10 +68,11 @@ impl ExportQuery {
 
 /// Export the trails of many tasks
 ///
-/// One export after the other, in the order of the tasks' ids, between a line that says what was asked for and one with the totals. A task
-/// that is opened meanwhile may be in it or not. It is written as it is read and may take as long as it takes; one that breaks off has no last line, and
-/// the connection is not closed as it should be. What leaves is recorded in the trail of every partner that it is about, before it leaves, up to
-/// 1,000 tasks at a time.
+/// One export after the other, in the order of the tasks' ids, between a line that says what was asked for and one
+/// with the totals. A task that is opened meanwhile may be in it or not. It is written as it is read and may take
+/// as long as it takes; one that breaks off has no last line, and the connection is not closed as it should be.
+/// What leaves is recorded in the trail of every partner that it is about, before it leaves, up to 1,000 tasks at a
+/// time.
 #[utoipa::path(get, path = "/audit/export", tag = "audit", security(("platformKey" = [])), params(ExportQuery), responses(
     (status = 200, description = "The exports.", body = String, content_type = "application/jsonl"),
     (status = 404, description = ""),
@@ -84,8 +86,9 @@ pub async fn export_tasks(
     answer(export::export_tasks(&state.app, &caller, selection, number(query.size)).await?).await
 }
 
-/// The answer that is written while it is read: a piece is made when the last one has gone to the client, so that a slow one costs no memory, and
-/// nothing is made for one that has left. An error after the first piece ends the connection before the body is complete.
+/// The answer that is written while it is read: a piece is made when the last one has gone to the client, so that a
+/// slow one costs no memory, and nothing is made for one that has left. An error after the first piece ends the
+/// connection before the body is complete.
 pub(in crate::http) async fn answer(mut export: Export) -> Result<Response, Problem> {
     // What fails at once is an error like any other.
     let first = export.next().await?;

@@ -74,33 +74,37 @@ impl ToSchema for Wait {}
 /// A part of the feed.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Feed {
-    /// The events, in the order of the feed; those of one task in the order of their `seq`. Between them, what the service did to the caller's webhooks.
+    /// The events, in the order of the feed; those of one task in the order of their `seq`. Between them, what the
+    /// service did to the caller's webhooks.
     items: Vec<Item>,
     /// Give it as `after` to go on, whether there were events or not. Opaque; keep it once the events are dealt with.
     next: String,
-    /// Whether there may be more already: ask again at once. An answer can have fewer events than `limit`, even none, and yet
-    /// more behind it.
+    /// Whether there may be more already: ask again at once. An answer can have fewer events than `limit`, even
+    /// none, and yet more behind it.
     more: bool,
-    /// Greater than before once the database was restored to an earlier time. Nothing is missed then, but some of what was read before
-    /// may have been undone: read from the start, without `after`, to be rid of it.
+    /// Greater than before once the database was restored to an earlier time. Nothing is missed then, but some of
+    /// what was read before may have been undone: read from the start, without `after`, to be rid of it.
     epoch: u64,
 }
 
 /// Follow the events
 ///
-/// Everything that happens to the tasks that the caller may see, from the first event on: a partner's own tasks, for the platform all. The order
-/// never changes, and an event never appears behind a cursor, however late its transaction commits: whoever stores `next` with what it has
-/// done misses nothing and gets nothing twice. Each item has the status after the event, so that every status can be rebuilt from the start. The body
-/// of an event is the same at every reading, but for what was erased.
+/// Everything that happens to the tasks that the caller may see, from the first event on: a partner's own tasks,
+/// for the platform all. The order never changes, and an event never appears behind a cursor, however late its
+/// transaction commits: whoever stores `next` with what it has done misses nothing and gets nothing twice. Each
+/// item has the status after the event, so that every status can be rebuilt from the start. The body of an event is
+/// the same at every reading, but for what was erased.
 ///
-/// With `wait`, an answer without events is held until there are some, or that time is over. An event is there as soon as no older transaction
-/// is still running, usually at once, and within 5 seconds unless somebody keeps one open by hand.
+/// With `wait`, an answer without events is held until there are some, or that time is over. An event is there as
+/// soon as no older transaction is still running, usually at once, and within 5 seconds unless somebody keeps one
+/// open by hand.
 ///
-/// A partner's answer looks at 5,000 events at most, whosever they are, and an answer ends early where telling the statuses of long past events
-/// takes too long; then there is `more`.
+/// A partner's answer looks at 5,000 events at most, whosever they are, and an answer ends early where telling the
+/// statuses of long past events takes too long; then there is `more`.
 ///
-/// An event whose row is not what was written has its place: an item of `type` `event.unreadable`. An event that a newer version of the service wrote is never
-/// passed over: this replica's page ends before it, and asked from there it answers `503` with `Retry-After`, until a replica of that version is asked.
+/// An event whose row is not what was written has its place: an item of `type` `event.unreadable`. An event that a
+/// newer version of the service wrote is never passed over: this replica's page ends before it, and asked from
+/// there it answers `503` with `Retry-After`, until a replica of that version is asked.
 ///
 /// An item whose `type` is `webhook.disabled` is no event of a task: the service gave up one of the caller's webhooks.
 #[utoipa::path(get, path = "/events", tag = "events", security(("partnerKey" = []), ("platformKey" = [])), params(FeedQuery), responses(

@@ -30,9 +30,9 @@ pub async fn health() -> Json<Health> {
 
 /// Readiness
 ///
-/// The database is reachable, migrated and takes writes, the background workers turn, the clock is within 15 s of the database's, and the service is
-/// not about to stop. Else `503`, whose `code` and `detail` say why not.
-/// It does not wait behind other requests; what it says of the database is at most a second old.
+/// The database is reachable, migrated and takes writes, the background workers turn, the clock is within 15 s of
+/// the database's, and the service is not about to stop. Else `503`, whose `code` and `detail` say why not. It does
+/// not wait behind other requests; what it says of the database is at most a second old.
 #[utoipa::path(get, path = "/ready", tag = "operation", security(()), responses(
     (status = 200, description = "Ready for requests.", body = Health),
 ))]

@@ -25,9 +25,9 @@ use crate::http::problem::{FieldError, Problem};
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct ReviewsQuery {
-    /// Leave out what this person of the caller's party may not decide: not a named reviewer, or barred from approving. A page can then have
-    /// fewer rows than `limit`, even none, while `next` says that there is more: a page looks at 500 tasks at most. Together with `reviewer`
-    /// for the same person, little is left out.
+    /// Leave out what this person of the caller's party may not decide: not a named reviewer, or barred from
+    /// approving. A page can then have fewer rows than `limit`, even none, while `next` says that there is more: a
+    /// page looks at 500 tasks at most. Together with `reviewer` for the same person, little is left out.
     #[param(value_type = Option<String>, max_length = 200)]
     actor: Option<ActorId>,
     /// Only those at this stage.
@@ -36,9 +36,9 @@ pub struct ReviewsQuery {
     workflow: Option<WorkflowKey>,
     /// Only those whose present wait's deadline passed, or did not.
     overdue: Option<bool>,
-    /// Only those at a stage that names this person in `reviewers`, in the version that the task is pinned to, whatever the task's phase and
-    /// whether the person may still decide; give `actor` as well for that. Stages that name nobody are left out. For partners, whose people
-    /// these are.
+    /// Only those at a stage that names this person in `reviewers`, in the version that the task is pinned to,
+    /// whatever the task's phase and whether the person may still decide; give `actor` as well for that. Stages
+    /// that name nobody are left out. For partners, whose people these are.
     #[param(value_type = Option<String>, max_length = 200)]
     reviewer: Option<ActorId>,
     /// How many rows the page has at most.
@@ -130,15 +130,17 @@ pub struct StageCount {
 
 /// List what waits on the caller
 ///
-/// Every open task that waits on the caller's party, the earliest due first, those without a limit last. Pages are walked by `next` while
-/// tasks move: the order of a walk is that of (`due_at`, `task_id`), each page begins behind the last task of the one before, and so
+/// Every open task that waits on the caller's party, the earliest due first, those without a limit last. Pages are
+/// walked by `next` while tasks move: the order of a walk is that of (`due_at`, `task_id`), each page begins behind
+/// the last task of the one before, and so
 ///
-/// - a task that waits at one stage from the first page to the last and keeps its `due_at` is shown exactly once (under a filter, if it meets it all the
-///   while);
+/// - a task that waits at one stage from the first page to the last and keeps its `due_at` is shown exactly once
+///   (under a filter, if it meets it all the while);
 /// - no task is shown twice with the same `due_at`;
 /// - a task that comes, goes or moves meanwhile may be shown or not, and again if its new place lies ahead.
 ///
-/// An answer takes no longer because more tasks wait; it does take longer with each further stage (of each version) where any does.
+/// An answer takes no longer because more tasks wait; it does take longer with each further stage (of each version)
+/// where any does.
 #[utoipa::path(get, path = "/reviews", tag = "tasks", security(("partnerKey" = []), ("platformKey" = []), ("buyerToken" = [])), params(ReviewsQuery), responses(
     (status = 200, description = "A page of what waits.", body = Reviews),
 ))]

@@ -33,8 +33,9 @@ pub struct PartnerTrail {
 
 /// Read a partner's trail
 ///
-/// Oldest first: keys made and revoked, workflows registered, retired and brought back, erasures and exports that reached its tasks. A
-/// partner reads its own. With `format=jsonl` the whole trail comes as an export, as a task's does; one by the platform is recorded there first.
+/// Oldest first: keys made and revoked, workflows registered, retired and brought back, erasures and exports that
+/// reached its tasks. A partner reads its own. With `format=jsonl` the whole trail comes as an export, as a task's
+/// does; one by the platform is recorded there first.
 #[utoipa::path(get, path = "/partners/{id}/audit", tag = "audit", security(("partnerKey" = []), ("platformKey" = [])), params(PartnerPath, AuditQuery), responses(
     (status = 200, description = "A page of the trail, or the export. An export that breaks off has no last line.", content((PartnerTrail = "application/json"), (String = "application/jsonl"))),
 ))]

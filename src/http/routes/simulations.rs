@@ -16,7 +16,7 @@ use crate::app::workflows::{self, Plan, Show};
 use crate::app::{self, Caller};
 use crate::domain::audit::{self, EntryView};
 use crate::domain::task::event::WorkflowRef;
-use crate::domain::task::forecast::{Course, Pace, StatusView};
+use crate::domain::task::forecast::{Forecast, StatusView, Timeline};
 use crate::domain::task::simulate::{Outcome, Sent, Step, Trigger};
 use crate::domain::values::id::{BuyerId, CredentialId, PartnerId};
 use crate::domain::values::identity::{FromOutside, from_outside};
@@ -36,7 +36,8 @@ use super::workflows::WorkflowPath;
 const MAX_COMMANDS: usize = 500;
 /// The most bytes of steps that are answered.
 const MAX_BYTES: usize = 4 << 20;
-/// The end of simulated time, 9998-01-01T00:00:00Z: what starts before it ends, at most 366 days later, in a year of four digits.
+/// The end of simulated time, 9998-01-01T00:00:00Z: what starts before it ends, at most 366 days later, in a year
+/// of four digits.
 const END_OF_TIME: Time = Time::from_micros(253_339_228_800_000_000);
 
 /// What to try out.
@@ -112,16 +113,17 @@ pub struct SimulationStep {
     /// The index of the command in the request, from 0; null for the opening and for timers.
     #[schema(required = true)]
     command: Option<usize>,
-    /// The entries of the trail, as the partner would see them, without hashes; of a refused command only the late decision
-    /// that is kept all the same.
+    /// The entries of the trail, as the partner would see them, without hashes; of a refused command only the late
+    /// decision that is kept all the same.
     events: Vec<EntryView>,
     /// Why the command was refused; null if it was not.
     #[schema(required = true)]
     refusal: Option<StepRefusal>,
-    /// Whether the command was carried out before, with the same `id` and body: it is answered as then and has no further effect.
+    /// Whether the command was carried out before, with the same `id` and body: it is answered as then and has no
+    /// further effect.
     replayed: bool,
-    /// What the buyer reads afterwards; null where that is what it was after the step before, but for the time that has passed. Nothing is said
-    /// of the time that remains.
+    /// What the buyer reads afterwards; null where that is what it was after the step before, but for the time that
+    /// has passed. Nothing is said of the time that remains.
     #[schema(required = true)]
     status: Option<StatusView>,
 }
@@ -149,8 +151,9 @@ pub struct StepRefusal {
 
 /// Try out a workflow
 ///
-/// Runs commands with given times on a virtual clock, with every timer at its due time, exactly as the real service would; stores
-/// nothing. Stops after 10,000 steps. An answer of more than 4 MiB is refused, with the step that it came to.
+/// Runs commands with given times on a virtual clock, with every timer at its due time, exactly as the real service
+/// would; stores nothing. Stops after 10,000 steps. An answer of more than 4 MiB is refused, with the step that it
+/// came to.
 #[utoipa::path(post, path = "/workflows/{key}/simulate", tag = "workflows", security(("partnerKey" = [])), params(WorkflowPath),
     request_body(content = Simulation, example = json!({ "opened_at": "2026-11-22T08:00:00Z", "until": "2026-12-24T08:00:00Z",
         "commands": [{ "at": "2026-11-22T09:00:00Z", "party": "partner", "type": "work_submitted", "actor": { "id": "agent-7" }, "summary": "First draft." }] })),
@@ -332,7 +335,7 @@ impl SimulationStep {
             Trigger::Timer => (StepTrigger::Timer, None),
         };
         let status = with_status.then(|| {
-            let pace = Pace::new(&Course::of(&step.snapshot.task), step.at, None);
+            let pace = Forecast::new(&Timeline::of(&step.snapshot.task), step.at, None);
             StatusView { status: step.snapshot.status.clone(), pace }
         });
         Self { at: step.at, trigger, command, events, refusal, replayed, status }

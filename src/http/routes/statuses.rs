@@ -21,7 +21,7 @@ use crate::domain::task::unreadable::UnreadableTask;
 use crate::domain::values::id::TaskId;
 use crate::domain::values::time::Time;
 use crate::http::AppState;
-use crate::http::auth::{BuyerOnly, Holder};
+use crate::http::auth::{Authenticated, BuyerOnly};
 use crate::http::input::etag;
 use crate::http::input::extract::{Path, Query, parse_query};
 use crate::http::input::page::{Cursor, Limit, Page};
@@ -53,8 +53,8 @@ pub struct StatusQuery {
     #[param(value_type = Option<u32>, maximum = 55, default = 0)]
     #[serde(default)]
     wait: Wait,
-    /// A version of the task or its status that the caller knows of, such as from a command's answer: it gets no older status, or `503` if there is no
-    /// such version (yet).
+    /// A version of the task or its status that the caller knows of, such as from a command's answer: it gets no
+    /// older status, or `503` if there is no such version (yet).
     #[param(value_type = Option<u64>, default = 0)]
     #[serde(default)]
     min_version: u64,
@@ -81,22 +81,24 @@ impl Wait {
 
 /// Read a task's status
 ///
-/// What the buyer reads. Its `version` and `ETag` change only when something in it does; poll with `If-None-Match`. `stage_seconds` and
-/// `remaining_seconds` are as of the answer and change neither.
+/// What the buyer reads. Its `version` and `ETag` change only when something in it does; poll with `If-None-Match`.
+/// `stage_seconds` and `remaining_seconds` are as of the answer and change neither.
 ///
-/// What other replicas have just written may be missing for less than a second; what this one has written never is, nor is anything older answered than
-/// the newest version in `If-None-Match` (if there is such a version) or `min_version`.
+/// What other replicas have just written may be missing for less than a second; what this one has written never is,
+/// nor is anything older answered than the newest version in `If-None-Match` (if there is such a version) or
+/// `min_version`.
 ///
-/// With `wait` and `If-None-Match` the answer is held until there is another status: `200` as soon as there is one, else `304` when the time is
-/// up; at once when the task is over, as its status never changes again; and earlier when the service is about to stop. A credential that
-/// expires meanwhile is `401`. As many as may wait at a time: `503`.
+/// With `wait` and `If-None-Match` the answer is held until there is another status: `200` as soon as there is one,
+/// else `304` when the time is up; at once when the task is over, as its status never changes again; and earlier
+/// when the service is about to stop. A credential that expires meanwhile is `401`. As many as may wait at a time:
+/// `503`.
 #[utoipa::path(get, path = "/tasks/{id}/status", tag = "status", security(("partnerKey" = []), ("platformKey" = []), ("buyerToken" = [])), params(TaskPath, StatusQuery,
     ("If-None-Match" = Option<String>, Header, description = "The `ETag` of the answer that the caller has.")), responses(
     (status = 200, description = "The status.", body = StatusView, headers(("ETag" = String, description = "The status' version in quotes."))),
     (status = 304, description = "It has not changed."),
 ))]
 pub async fn get_task_status(
-    (holder, deadline): (Holder, Deadline),
+    (holder, deadline): (Authenticated, Deadline),
     Path(path): Path<TaskPath>,
     Query(query): Query<StatusQuery>,
     State(state): State<AppState>,
@@ -105,7 +107,7 @@ pub async fn get_task_status(
     respond(&state.app, (holder, deadline), path.id, (query, known)).await
 }
 
-/// The same past the router (see [`crate::http::Surface`]).
+/// The same past the router (see [`crate::http::HttpService`]).
 pub(in crate::http) async fn poll(
     state: &AppState,
     deadline: Deadline,
@@ -122,7 +124,7 @@ pub(in crate::http) async fn poll(
 
 async fn respond(
     app: &Arc<App>,
-    (holder, deadline): (Holder, Deadline),
+    (holder, deadline): (Authenticated, Deadline),
     id: TaskId,
     (query, known): (StatusQuery, etag::IfNoneMatch),
 ) -> Result<Response, Problem> {
@@ -168,7 +170,8 @@ pub enum ListedStatus {
 
 /// List the caller's statuses
 ///
-/// Those of all the buyer's tasks, the latest opened first. One that this replica cannot read has its place, with `task_id` and `unreadable` alone.
+/// Those of all the buyer's tasks, the latest opened first. One that this replica cannot read has its place, with
+/// `task_id` and `unreadable` alone.
 #[utoipa::path(get, path = "/statuses", tag = "status", security(("buyerToken" = [])), params(StatusesQuery), responses(
     (status = 200, description = "A page of statuses.", body = Page<ListedStatus>),
 ))]

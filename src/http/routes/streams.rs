@@ -14,7 +14,7 @@ use crate::app::App;
 use crate::app::status::AtLeast;
 use crate::app::status::watch::{self, Watch, Woken, watch_task_status};
 use crate::http::AppState;
-use crate::http::auth::Holder;
+use crate::http::auth::Authenticated;
 use crate::http::input::etag;
 use crate::http::input::extract::{NoParameters, Path, Query};
 use crate::http::problem::{Code, Problem};
@@ -28,20 +28,22 @@ const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering")
 
 /// Follow a task's status
 ///
-/// Server-sent events of the type `status`: `id` is the status' version, `data` the same object as `GET /tasks/{id}/status` in one line. The
-/// current status comes first, then each newer one; a slow reader gets the latest and misses those between. With `Last-Event-ID` (browsers
-/// send it when they reconnect) nothing comes until there is a newer one. Every 15 s there is at least a comment.
+/// Server-sent events of the type `status`: `id` is the status' version, `data` the same object as
+/// `GET /tasks/{id}/status` in one line. The current status comes first, then each newer one; a slow reader gets the
+/// latest and misses those between. With `Last-Event-ID` (browsers send it when they reconnect) nothing comes until
+/// there is a newer one. Every 15 s there is at least a comment.
 ///
-/// The stream ends after a status that is the task's last; asked again with its id the answer is `204`, which tells browsers not to reconnect. It
-/// ends, too, when the token expires and when the service is about to stop, each with a `retry:`, and within a heartbeat when the key is revoked (which is told nothing more
-/// after 5 s). Reconnect after each of these, with a token that is valid.
+/// The stream ends after a status that is the task's last; asked again with its id the answer is `204`, which tells
+/// browsers not to reconnect. It ends, too, when the token expires and when the service is about to stop, each with
+/// a `retry:`, and within a heartbeat when the key is revoked (which is told nothing more after 5 s). Reconnect
+/// after each of these, with a token that is valid.
 #[utoipa::path(get, path = "/tasks/{id}/status/stream", tag = "status", security(("partnerKey" = []), ("platformKey" = []), ("buyerToken" = [])), params(TaskPath,
     ("Last-Event-ID" = Option<String>, Header, description = "The `id` of the last event that the caller has; one that is not a version counts as none.")), responses(
     (status = 200, description = "The events.", body = String, content_type = "text/event-stream"),
     (status = 204, description = "The task is over and `Last-Event-ID` is its last status: there is nothing to wait for."),
 ))]
 pub async fn stream_task_status(
-    holder: Holder,
+    holder: Authenticated,
     Path(path): Path<TaskPath>,
     Query(NoParameters {}): Query<NoParameters>,
     State(state): State<AppState>,
@@ -70,7 +72,7 @@ pub async fn stream_task_status(
 /// An open stream. It has no queue: each event is made when the one before is taken.
 struct Stream {
     watch: Watch,
-    holder: Holder,
+    holder: Authenticated,
     state: AppState,
     next: Next,
 }

@@ -190,8 +190,9 @@ pub async fn get_task(
 
 /// List the tasks
 ///
-/// The latest opened first; a partner sees its own, the platform all. A task that this replica cannot read has its place, with `unreadable` and nothing
-/// else: `newer_format` during an upgrade of the service, `damaged` where its row is not what was written.
+/// The latest opened first; a partner sees its own, the platform all. A task that this replica cannot read has its
+/// place, with `unreadable` and nothing else: `newer_format` during an upgrade of the service, `damaged` where its
+/// row is not what was written.
 #[utoipa::path(get, path = "/tasks", tag = "tasks", security(("partnerKey" = []), ("platformKey" = [])), params(TasksQuery), responses(
     (status = 200, description = "A page of tasks.", body = Page<ListedTask>),
 ))]

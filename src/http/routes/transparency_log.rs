@@ -1,4 +1,5 @@
-//! What lets a trail be proven without trusting this service: the public key, the log's checkpoints and proofs, receipts.
+//! What lets a trail be proven without trusting this service: the public key, the log's checkpoints and proofs,
+//! receipts.
 
 use axum::Json;
 use axum::extract::State;
@@ -72,8 +73,8 @@ pub struct InclusionQuery {
     /// How many leaves the log had at the checkpoint; without it the newest one.
     #[param(value_type = Option<u64>, minimum = 1)]
     size: Option<Count>,
-    /// An entry of the trail that must be covered: the answer is the first logged head at this entry or after it. Without it, the
-    /// latest head in that log.
+    /// An entry of the trail that must be covered: the answer is the first logged head at this entry or after it.
+    /// Without it, the latest head in that log.
     #[param(value_type = Option<u64>, minimum = 1)]
     seq: Option<Count>,
 }
@@ -91,8 +92,8 @@ pub struct EntryPath {
 
 /// The public key of checkpoints and receipts
 ///
-/// A C2SP verifier key line, `<name>+<id>+<base64>`; below it, a line each, keys that signed before. Keep it: with it alone,
-/// checkpoints, inclusion proofs and receipts can be checked at any time.
+/// A C2SP verifier key line, `<name>+<id>+<base64>`; below it, a line each, keys that signed before. Keep it: with
+/// it alone, checkpoints, inclusion proofs and receipts can be checked at any time.
 #[utoipa::path(get, path = "/.well-known/stagegate-audit-key", tag = "audit", security(()), responses(
     (status = 200, description = "The key.", body = String, content_type = "text/plain", example = "audit.example.com/stagegate+4f0d1ae5+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW"),
 ))]
@@ -102,8 +103,8 @@ pub async fn get_audit_key(State(state): State<AppState>) -> Result<impl IntoRes
 
 /// Read a checkpoint of the log
 ///
-/// The heads of all trails that changed go into an append-only Merkle log (RFC 6962), once a minute; a checkpoint is its signed root (C2SP
-/// tlog-checkpoint). Keep one: history that is rewritten afterwards contradicts it.
+/// The heads of all trails that changed go into an append-only Merkle log (RFC 6962), once a minute; a checkpoint
+/// is its signed root (C2SP tlog-checkpoint). Keep one: history that is rewritten afterwards contradicts it.
 #[utoipa::path(get, path = "/audit/checkpoint", tag = "audit", security(()), params(CheckpointQuery), responses(
     (status = 200, description = "The signed checkpoint.", body = String, content_type = "text/plain"),
     (status = 400, description = ""),
@@ -118,8 +119,8 @@ pub async fn get_checkpoint(
 
 /// Read the proof that one checkpoint continues another
 ///
-/// For whoever kept a checkpoint: proves that the log of that size is the beginning of the newer one, so that nothing in it was changed,
-/// taken out or cut off.
+/// For whoever kept a checkpoint: proves that the log of that size is the beginning of the newer one, so that
+/// nothing in it was changed, taken out or cut off.
 #[utoipa::path(get, path = "/audit/consistency", tag = "audit", security(()), params(ConsistencyQuery), responses(
     (status = 200, description = "The proof.", body = ConsistencyProof),
     (status = 400, description = ""),
@@ -139,8 +140,8 @@ pub async fn get_log_consistency(
 
 /// Read the proof that a task's trail is in the log
 ///
-/// Shows that a head of the trail, and with it every entry up to there, was fixed when the checkpoint was signed. A change is in the log
-/// about a minute later; until the first one is, the answer is `404 not_logged`.
+/// Shows that a head of the trail, and with it every entry up to there, was fixed when the checkpoint was signed. A
+/// change is in the log about a minute later; until the first one is, the answer is `404 not_logged`.
 #[utoipa::path(get, path = "/tasks/{id}/audit/inclusion", tag = "audit", security(("partnerKey" = []), ("platformKey" = []), ("buyerToken" = [])), params(TaskPath, InclusionQuery), responses(
     (status = 200, description = "The proof, with the checkpoint that it is checked against.", body = InclusionProof),
 ))]
@@ -172,10 +173,11 @@ pub async fn get_partner_inclusion(
 
 /// Read the receipt of an entry
 ///
-/// The entry as the caller may see it, signed: a compact JWS (RFC 7515, `EdDSA`) with `iss`, `task`, `seq`, `type`, `stage`, `round`, `revision`,
-/// `revision_digest` (the hash of the entry that recorded the submission), `decision`, `party`, `actor`, `head` (the hash of the entry) and
-/// `recorded_at`. Whoever holds it can prove it with the public key alone. The same caller gets the same receipt at any time, but for what
-/// was erased since and after a change of the key. An entry that the caller may not see has none (`404`).
+/// The entry as the caller may see it, signed: a compact JWS (RFC 7515, `EdDSA`) with `iss`, `task`, `seq`, `type`,
+/// `stage`, `round`, `revision`, `revision_digest` (the hash of the entry that recorded the submission),
+/// `decision`, `party`, `actor`, `head` (the hash of the entry) and `recorded_at`. Whoever holds it can prove it
+/// with the public key alone. The same caller gets the same receipt at any time, but for what was erased since and
+/// after a change of the key. An entry that the caller may not see has none (`404`).
 #[utoipa::path(get, path = "/tasks/{id}/audit/{seq}/receipt", tag = "audit", security(("partnerKey" = []), ("platformKey" = []), ("buyerToken" = [])), params(EntryPath), responses(
     (status = 200, description = "The receipt.", body = String, content_type = "application/jose"),
 ))]

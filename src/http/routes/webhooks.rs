@@ -31,7 +31,8 @@ pub struct WebhookDefinition {
     /// at least 1024, without those that browsers block. It is checked now and at every attempt.
     #[schema(example = "https://agents.example/hooks/aitasker")]
     url: Link,
-    /// The types of events to send; absent or null: all, and those that the caller may not see as their place in the trail alone, as the feed does.
+    /// The types of events to send; absent or null: all, and those that the caller may not see as their place in
+    /// the trail alone, as the feed does.
     #[serde(default)]
     types: Option<Types>,
 }
@@ -152,7 +153,8 @@ pub enum ListedWebhook {
 
 /// List the webhooks
 ///
-/// The caller's own, by id; there are at most 20 at a time. One that this replica cannot read has its place, with `id` and `unreadable` alone.
+/// The caller's own, by id; there are at most 20 at a time. One that this replica cannot read has its place, with
+/// `id` and `unreadable` alone.
 #[utoipa::path(get, path = "/webhooks", tag = "webhooks", security(("partnerKey" = []), ("platformKey" = [])), responses(
     (status = 200, description = "All of them; `next` is always null.", body = Page<ListedWebhook>),
 ))]
@@ -181,9 +183,11 @@ pub async fn list_webhooks(
 /// forgets that it failed, and enables it if the service had disabled it: what waits is due at once and sent in order.
 /// One that was removed comes back with a new secret.
 ///
-/// Events are sent from now on, each at least once, those of one task in order, as the caller may see them: the bodies are the items of the feed. An
-/// endpoint that answers anything but 2xx, or nothing within 15 seconds, is tried again 5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 14 h, 20 h and 24 h later, each a fifth
-/// more or less, and no sooner than its `Retry-After`. An answer of 410 disables it at once, five days of nothing but failures as well; the feed tells so.
+/// Events are sent from now on, each at least once, those of one task in order, as the caller may see them: the
+/// bodies are the items of the feed. An endpoint that answers anything but 2xx, or nothing within 15 seconds, is
+/// tried again 5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 14 h, 20 h and 24 h later, each a fifth more or less, and no
+/// sooner than its `Retry-After`. An answer of 410 disables it at once, five days of nothing but failures as well;
+/// the feed tells so.
 #[utoipa::path(put, path = "/webhooks/{id}", tag = "webhooks", security(("partnerKey" = []), ("platformKey" = [])), params(WebhookPath),
     request_body(content = WebhookDefinition, example = json!({ "url": "https://agents.example/hooks/aitasker", "types": ["task.stage_rejected", "task.workflow_completed"] })),
     responses(
@@ -224,7 +228,8 @@ pub async fn get_webhook(
 
 /// Remove a webhook
 ///
-/// Nothing is sent to it any more: what is pending is given up, an attempt that is under way ends. Its secrets are forgotten.
+/// Nothing is sent to it any more: what is pending is given up, an attempt that is under way ends. Its secrets are
+/// forgotten.
 #[utoipa::path(delete, path = "/webhooks/{id}", tag = "webhooks", security(("partnerKey" = []), ("platformKey" = [])), params(WebhookPath), responses(
     (status = 204, description = "Removed."),
 ))]
@@ -240,9 +245,9 @@ pub async fn remove_webhook(
 
 /// Make a webhook's next secret
 ///
-/// From now on `webhook-signature` carries a signature with each of both secrets, so that receivers can be changed over without a gap. `X-AITasker-Signature`
-/// is made with the older one until the newer one is activated, or a day has passed; then the older one is forgotten. Another call before that replaces the
-/// newer one. Takes no body.
+/// From now on `webhook-signature` carries a signature with each of both secrets, so that receivers can be changed
+/// over without a gap. `X-AITasker-Signature` is made with the older one until the newer one is activated, or a day
+/// has passed; then the older one is forgotten. Another call before that replaces the newer one. Takes no body.
 #[utoipa::path(post, path = "/webhooks/{id}/rotate-secret", tag = "webhooks", security(("partnerKey" = []), ("platformKey" = [])), params(WebhookPath), responses(
     (status = 201, description = "Made. The secret is shown this once.", body = NewWebhookSecret),
 ))]
@@ -265,7 +270,8 @@ pub async fn rotate_webhook_secret(
 
 /// Take a webhook's next secret into use
 ///
-/// All signatures are made with the newer secret from now on, and the older one is forgotten. Where there is only one, nothing changes. Takes no body.
+/// All signatures are made with the newer secret from now on, and the older one is forgotten. Where there is only
+/// one, nothing changes. Takes no body.
 #[utoipa::path(post, path = "/webhooks/{id}/activate-secret", tag = "webhooks", security(("partnerKey" = []), ("platformKey" = [])), params(WebhookPath), responses(
     (status = 200, description = "The webhook.", body = Webhook),
 ))]

@@ -76,8 +76,8 @@ pub struct RegisteredWorkflow {
     definition: Workflow,
     /// What its author may not have meant.
     warnings: Vec<Warning>,
-    /// The longest a task can take by this definition, in seconds; null where something is unbounded. An upper bound where the task's
-    /// deadline counts working time, since that depends on when the task is opened.
+    /// The longest a task can take by this definition, in seconds; null where something is unbounded. An upper
+    /// bound where the task's deadline counts working time, since that depends on when the task is opened.
     #[schema(required = true)]
     worst_case_seconds: Option<u64>,
     /// The workflow as a Mermaid diagram.
@@ -140,10 +140,12 @@ impl From<workflows::Record> for WorkflowSummary {
 
 /// Register a workflow version
 ///
-/// The same definition again (compared with its defaults filled in) is the same version: `200`. A changed one is the next:
-/// `201`; running tasks keep theirs. A retired key is brought back. A definition with mistakes is answered with all of them.
+/// The same definition again (compared with its defaults filled in) is the same version: `200`. A changed one is
+/// the next: `201`; running tasks keep theirs. A retired key is brought back. A definition with mistakes is
+/// answered with all of them.
 ///
-/// With `If-None-Match: *` only a new key is registered; with `If-Match` only a change of the version that the caller knows.
+/// With `If-None-Match: *` only a new key is registered; with `If-Match` only a change of the version that the
+/// caller knows.
 #[utoipa::path(put, path = "/workflows/{key}", tag = "workflows", security(("partnerKey" = [])), params(WorkflowPath, RegisterQuery,
         ("If-Match" = Option<String>, Header, description = "The `ETag` of the latest version as the caller knows it; `*`: any, but there must be one."),
         ("If-None-Match" = Option<String>, Header, description = "`*`: there must be no such workflow yet; or the `ETag` of a version that must not be the latest.")),
@@ -230,7 +232,8 @@ pub async fn get_workflow_version(
 
 /// Retire a workflow
 ///
-/// No new tasks can be opened on it; running ones finish. Retiring it again changes nothing. Registering the key brings it back.
+/// No new tasks can be opened on it; running ones finish. Retiring it again changes nothing. Registering the key
+/// brings it back.
 #[utoipa::path(delete, path = "/workflows/{key}", tag = "workflows", security(("partnerKey" = [])), params(WorkflowPath), responses(
     (status = 204, description = "Retired."),
 ))]

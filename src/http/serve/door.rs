@@ -1,8 +1,8 @@
-//! What a request must be before anything is done for it: the bounds of its first line and its header, and the parts of HTTP's framing that hyper
-//! leaves to us (RFC 9112, sections 3.2 and 6.1).
+//! What a request must be before anything is done for it: the bounds of its first line and its header, and the
+//! parts of HTTP's framing that hyper leaves to us (RFC 9112, sections 3.2 and 6.1).
 //!
-//! [`check`] runs once for every request, before it is routed and before a credential is looked at. Its cost is linear in what it
-//! reads, which is bounded; the bytes of the whole header are bounded in [`super::server`].
+//! [`check`] runs once for every request, before it is routed and before a credential is looked at. Its cost is
+//! linear in what it reads, which is bounded; the bytes of the whole header are bounded in [`super::server`].
 
 use axum::extract::Request;
 use axum::http::uri::Authority;

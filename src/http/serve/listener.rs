@@ -1,5 +1,6 @@
-//! The listening socket. Its queue holds clients that have connected and are not accepted yet: after a restart or a lost balancer they all
-//! come at once, and whoever finds the queue full waits a second or more for the kernel's next try.
+//! The listening socket. Its queue holds clients that have connected and are not accepted yet: after a restart or a
+//! lost balancer they all come at once, and whoever finds the queue full waits a second or more for the kernel's
+//! next try.
 
 use std::io;
 use std::net::SocketAddr;

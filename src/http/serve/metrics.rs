@@ -1,5 +1,6 @@
-//! What `/metrics` shows, on a listener of its own: [`crate::http::operator_router`]. Labels come from the contract (operation ids) or are few and fixed, never from a request, so
-//! that nobody can make the number of time series grow.
+//! What `/metrics` shows, on a listener of its own: [`crate::http::operator_router`]. Labels come from the contract
+//! (operation ids) or are few and fixed, never from a request, so that nobody can make the number of time series
+//! grow.
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;

@@ -1,6 +1,7 @@
-//! What every request passes through, outermost first: `observe` (its id, its span and its metrics, the headers of every answer) and `guard` (the
-//! time limit, the catcher of panics). Each is one service around the next, as every layer of axum's costs a poll what it allocates. (CORS and
-//! the order are in the parent module; bodies are limited where they are read.)
+//! What every request passes through, outermost first: `observe` (its id, its span and its metrics, the headers of
+//! every answer) and `guard` (the time limit, the catcher of panics). Each is one service around the next, as every
+//! layer of axum's costs a poll what it allocates. (CORS and the order are in the parent module; bodies are limited
+//! where they are read.)
 
 use std::any::Any;
 use std::collections::HashMap;
@@ -50,12 +51,12 @@ impl Default for Limits {
 }
 
 /// A route, or all of them, with something around it.
-pub trait Wrapped:
+pub trait RequestService:
     Service<Request, Response = Response, Error = Infallible, Future: Send + 'static> + Clone + Send + Sync + 'static
 {
 }
 
-impl<S> Wrapped for S where
+impl<S> RequestService for S where
     S: Service<Request, Response = Response, Error = Infallible, Future: Send + 'static>
         + Clone
         + Send
@@ -64,7 +65,8 @@ impl<S> Wrapped for S where
 {
 }
 
-/// Operations by route and method; what gives every request its id, its span and its metrics, and every answer its headers.
+/// Operations by route and method; what gives every request its id, its span and its metrics, and every answer its
+/// headers.
 #[derive(Debug)]
 pub(in crate::http) struct Observer {
     operations: HashMap<String, Vec<(Method, Arc<Operation>)>>,
@@ -104,14 +106,14 @@ impl Observer {
         }
     }
 
-    fn begin(&self, request: &Request, operation: &Arc<Operation>) -> Begun {
+    fn begin(&self, request: &Request, operation: &Arc<Operation>) -> RequestScope {
         let given = request.headers().get(REQUEST_ID_HEADER).filter(|id| is_request_id(id));
         // Copies: what they were read into would stay as long as they do.
         let given = given.and_then(|id| HeaderValue::from_bytes(id.as_bytes()).ok());
         let id = given.unwrap_or_else(new_request_id);
         let in_flight = self.metrics.begin(operation);
         let (method, path) = (request.method().clone(), shown(request.uri().path()).into());
-        let mut begun = Begun { id, method, path, span: Span::none(), in_flight };
+        let mut begun = RequestScope { id, method, path, span: Span::none(), in_flight };
         // A span costs as much as the rest of a poll.
         if !begun.in_flight.is_asked_all_the_time() || tracing::enabled!(Level::DEBUG) {
             begun.span = begun.new_span();
@@ -120,14 +122,14 @@ impl Observer {
     }
 }
 
-/// One span and one line per request, and its metrics; its id in its answer and in the answer's headers those that protect browsers. Neither headers,
-/// nor the query, nor bodies are logged. What is asked all the time has a line only when it fails, and its span only then. Whatever
-/// is asked counts as `one`, if that is given.
+/// One span and one line per request, and its metrics; its id in its answer and in the answer's headers those that
+/// protect browsers. Neither headers, nor the query, nor bodies are logged. What is asked all the time has a line
+/// only when it fails, and its span only then. Whatever is asked counts as `one`, if that is given.
 pub(in crate::http) fn observe(
     observer: Arc<Observer>,
     one: Option<Arc<Operation>>,
-    mut inner: impl Wrapped,
-) -> impl Wrapped {
+    mut inner: impl RequestService,
+) -> impl RequestService {
     service_fn(move |request: Request| {
         let operation = one.as_ref().unwrap_or_else(|| observer.operation(&request));
         let begun = observer.begin(&request, operation);
@@ -136,7 +138,7 @@ pub(in crate::http) fn observe(
 }
 
 /// A request that is being served.
-struct Begun {
+struct RequestScope {
     id: HeaderValue,
     method: Method,
     /// As it is logged.
@@ -145,7 +147,7 @@ struct Begun {
     in_flight: InFlight,
 }
 
-impl Begun {
+impl RequestScope {
     fn new_span(&self) -> Span {
         tracing::info_span!(
             "request", request_id = %self.id.to_str().unwrap_or_default(), operation = self.in_flight.operation(),
@@ -156,7 +158,7 @@ impl Begun {
     async fn end(self, answer: impl Future<Output = Result<Response, Infallible>>) -> Result<Response, Infallible> {
         let Ok(mut response) = REQUEST_ID.scope(self.id.clone(), answer).instrument(self.span.clone()).await;
         let headers = response.headers_mut();
-        protect(headers);
+        set_security_headers(headers);
         headers.insert(REQUEST_ID_HEADER, self.id.clone());
         if let Some(code) = response.extensions().get() {
             self.in_flight.refused(*code, response.extensions().get().copied());
@@ -201,7 +203,7 @@ fn is_request_id(id: &HeaderValue) -> bool {
 }
 
 /// Headers that keep browsers from guessing, framing, caching and telling; set unless the handler set its own.
-fn protect(headers: &mut HeaderMap) {
+fn set_security_headers(headers: &mut HeaderMap) {
     const DEFAULTS: [(HeaderName, HeaderValue); 5] = [
         (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
         (header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
@@ -269,7 +271,7 @@ impl<S: Sync> FromRequestParts<S> for Deadline {
 }
 
 /// Keeps a route within a [`Deadline`], which its handler can move.
-pub(in crate::http) fn guard(limits: Limits, mut route: impl Wrapped) -> impl Wrapped {
+pub(in crate::http) fn guard(limits: Limits, mut route: impl RequestService) -> impl RequestService {
     service_fn(move |mut request: Request| {
         let deadline = Deadline::new(limits);
         request.extensions_mut().insert(deadline.clone());
@@ -277,7 +279,8 @@ pub(in crate::http) fn guard(limits: Limits, mut route: impl Wrapped) -> impl Wr
     })
 }
 
-/// Gives up when the deadline has passed, and answers for a handler that panicked. Streams are not cut: both end where the answer begins.
+/// Gives up when the deadline has passed, and answers for a handler that panicked. Streams are not cut: both end
+/// where the answer begins.
 pub(in crate::http) async fn within(
     deadline: Deadline,
     answer: impl Future<Output = Result<Response, Infallible>>,

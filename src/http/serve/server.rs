@@ -1,11 +1,11 @@
-//! The accept loop. `axum::serve` gives hyper no timer, so that a client that sends its header a byte a second would hold
-//! its socket for ever; and it knows no cap on connections.
+//! The accept loop. `axum::serve` gives hyper no timer, so that a client that sends its header a byte a second
+//! would hold its socket for ever; and it knows no cap on connections.
 //!
-//! Slow headers: HTTP/1 requests, first and later ones (hence also idle connections), are cut off by hyper; what hyper
-//! does not time, the bytes that tell HTTP/1 from HTTP/2 and HTTP/2's first request, is cut off here. A look at the first of those, which leaves them
-//! where they are, saves HTTP/1 a second read buffer as long as it is connected. Over the cap,
-//! connections wait unaccepted. Draining: nothing new is accepted, idle connections close, running requests finish, and
-//! what still runs at the deadline is dropped.
+//! Slow headers: HTTP/1 requests, first and later ones (hence also idle connections), are cut off by hyper; what
+//! hyper does not time, the bytes that tell HTTP/1 from HTTP/2 and HTTP/2's first request, is cut off here. A look
+//! at the first of those, which leaves them where they are, saves HTTP/1 a second read buffer as long as it is
+//! connected. Over the cap, connections wait unaccepted. Draining: nothing new is accepted, idle connections close,
+//! running requests finish, and what still runs at the deadline is dropped.
 
 use std::io;
 use std::net::SocketAddr;
@@ -28,7 +28,7 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tower::ServiceExt as _;
 
-use super::middleware::Wrapped;
+use super::middleware::RequestService;
 
 /// How often an HTTP/2 client must show that it lives, and how long it gets to answer.
 const PING_INTERVAL: Duration = Duration::from_secs(20);
@@ -37,8 +37,8 @@ const PING_TIMEOUT: Duration = Duration::from_secs(10);
 /// Requests that one HTTP/2 connection may have running.
 const MAX_STREAMS: u32 = 100;
 
-/// The header of a request in all, its first line included; beyond it the answer is 431 and the connection closes. So an
-/// unfinished header holds at most twice as much: the buffer doubles as it grows.
+/// The header of a request in all, its first line included; beyond it the answer is 431 and the connection closes.
+/// So an unfinished header holds at most twice as much: the buffer doubles as it grows.
 pub const MAX_HEADER_BYTES: usize = 64 << 10;
 
 /// Bytes of bodies that an HTTP/2 connection may send before a handler reads them.
@@ -67,7 +67,7 @@ pub enum Drained {
 /// Serves `surface` until `shutdown`, then drains.
 pub async fn serve(
     listener: TcpListener,
-    surface: impl Wrapped,
+    surface: impl RequestService,
     limits: Limits,
     shutdown: impl Future<Output = ()>,
 ) -> Drained {
@@ -105,9 +105,9 @@ struct Server<S> {
     stopping: watch::Receiver<()>,
 }
 
-impl<S: Wrapped> Server<S> {
-    /// Serves one, which holds little more than what its protocol needs: there are many, and most are idle. So each part is in a box of its own
-    /// size, as a future that holds another has room for it several times over.
+impl<S: RequestService> Server<S> {
+    /// Serves one, which holds little more than what its protocol needs: there are many, and most are idle. So each
+    /// part is in a box of its own size, as a future that holds another has room for it several times over.
     fn connection(
         self,
         (stream, peer): (TcpStream, SocketAddr),

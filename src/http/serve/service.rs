@@ -1,9 +1,9 @@
 //! All of it as one service: the router, and before it a short way for what is asked all the time.
 //!
-//! Most requests are polls of one status. What axum does for every request (matching, extensions, extractors, a box for each) costs as much as
-//! all that a poll needs, so polls go straight to their handler, through the same checks in the same order. Whatever
-//! is not exactly that goes to the router, which has the same operation, and says what is wrong. Most connections that wait are long polls: past the
-//! router they keep nothing of the request meanwhile.
+//! Most requests are polls of one status. What axum does for every request (matching, extensions, extractors, a box
+//! for each) costs as much as all that a poll needs, so polls go straight to their handler, through the same checks
+//! in the same order. Whatever is not exactly that goes to the router, which has the same operation, and says what
+//! is wrong. Most connections that wait are long polls: past the router they keep nothing of the request meanwhile.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -28,7 +28,7 @@ use super::middleware::{self, Deadline};
 
 /// The whole HTTP surface as a service. Cheap to clone, as it is for every request.
 #[derive(Clone)]
-pub struct Surface {
+pub struct HttpService {
     router: Router,
     poll: Arc<dyn Fn(TaskId, Request) -> Answering + Send + Sync>,
     refuse: Arc<dyn Fn(Request) -> Answering + Send + Sync>,
@@ -39,7 +39,7 @@ type Answering = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Sen
 /// The operation that has the short way.
 const ROUTE: &str = "/api/v1/tasks/{id}/status";
 
-impl Surface {
+impl HttpService {
     /// Puts it together.
     pub fn new(state: AppState) -> Self {
         let operation = Arc::clone(state.observer.operation_of(&Method::GET, Some(ROUTE)));
@@ -86,7 +86,7 @@ fn polled(method: &Method, uri: &Uri) -> Option<TaskId> {
     if is_plain { Uuid::try_parse(id).ok().map(TaskId) } else { None }
 }
 
-impl Service<Request> for Surface {
+impl Service<Request> for HttpService {
     type Response = Response;
     type Error = Infallible;
     type Future = Answering;
@@ -107,7 +107,8 @@ impl Service<Request> for Surface {
         Box::pin(async move {
             let mut response = answer.await?;
             if response.status() == StatusCode::NOT_MODIFIED {
-                // axum says that there is nothing, where only the length of what there would be may be said (RFC 9110, section 8.6).
+                // axum says that there is nothing, where only the length of what there would be may be said (RFC
+                // 9110, section 8.6).
                 response.headers_mut().remove(header::CONTENT_LENGTH);
             }
             Ok(response)
@@ -115,8 +116,8 @@ impl Service<Request> for Surface {
     }
 }
 
-impl fmt::Debug for Surface {
+impl fmt::Debug for HttpService {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Surface").finish_non_exhaustive()
+        f.debug_struct("HttpService").finish_non_exhaustive()
     }
 }

@@ -55,7 +55,8 @@ pub async fn find_partner(pool: &Pool, partner_id: PartnerId) -> Result<Option<T
     row.fetch_optional(pool).await?.map(|row| trail(row.version, &row.head_hash, row.last)).transpose()
 }
 
-/// Looks at up to `limit` tasks that follow `after`, and gives those that were asked for. However few those are, a statement looks at no more.
+/// Looks at up to `limit` tasks that follow `after`, and gives those that were asked for. However few those are, a
+/// statement looks at no more.
 pub async fn list(pool: &Pool, wanted: &Selection, after: Option<TaskId>, limit: u32) -> Result<Page, Error> {
     let rows = sqlx::query_as!(
         Row,

@@ -1,7 +1,7 @@
 //! The trails of partners: read in pages, and appended to by the very statement that does what an event records.
 //!
-//! A write is guarded by the version of the partner's row, which is the `seq` of its last event: of several that read the same end of a trail
-//! one writes, and the others write nothing and must read again.
+//! A write is guarded by the version of the partner's row, which is the `seq` of its last event: of several that
+//! read the same end of a trail one writes, and the others write nothing and must read again.
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
@@ -101,9 +101,10 @@ impl Rows {
     }
 }
 
-/// A statement that appends to a trail and does what that records, or neither: what writes the partner's row (`returning id, version`),
-/// what is done with the row of `partner` that it gives, and the parameters of both, from $12. Its scalar is the version written, none where
-/// the guard did not match. Of the [`Append`], $1 is the partner, $2 the version, $3 the head, $4 the time.
+/// A statement that appends to a trail and does what that records, or neither: what writes the partner's row
+/// (`returning id, version`), what is done with the row of `partner` that it gives, and the parameters of both,
+/// from $12. Its scalar is the version written, none where the guard did not match. Of the [`Append`], $1 is the
+/// partner, $2 the version, $3 the head, $4 the time.
 macro_rules! append {
     ($append:expr, $partner:literal, $then:literal $(, $parameter:expr)* $(,)?) => {{
         let append: &crate::store::audit::partner_events::Append = $append;

@@ -1,6 +1,7 @@
 //! The log of heads: what there is to add to it, its leaves, its nodes and its checkpoints.
 //!
-//! Rows are added and never changed. A batch is one statement ([`insert`]), so the log is never half-way between two checkpoints.
+//! Rows are added and never changed. A batch is one statement ([`insert`]), so the log is never half-way between
+//! two checkpoints.
 
 use std::collections::HashMap;
 
@@ -51,7 +52,8 @@ pub struct Batch {
     pub checkpoint: Record,
 }
 
-/// Heads written after the transaction `after` and before `horizon`, oldest first: about `limit`, and always whole transactions.
+/// Heads written after the transaction `after` and before `horizon`, oldest first: about `limit`, and always whole
+/// transactions.
 ///
 /// Each source of the union needs an index on its `epoch` and `xid`.
 pub async fn list_changes(
@@ -124,8 +126,8 @@ pub async fn find(pool: &Pool, size: Option<u64>) -> Result<Option<Record>, Erro
     row.fetch_optional(pool).await?.map(Record::try_from).transpose()
 }
 
-/// The leaf, with its place, that covers the entry `seq` of a trail in a log of `size` leaves: the first one with that entry or a later
-/// one; without `seq` the trail's last one.
+/// The leaf, with its place, that covers the entry `seq` of a trail in a log of `size` leaves: the first one with
+/// that entry or a later one; without `seq` the trail's last one.
 pub async fn find_leaf(
     pool: &Pool,
     subject: Subject,
@@ -185,8 +187,8 @@ pub async fn find_nodes(pool: &Pool, nodes: impl Iterator<Item = Node>) -> Resul
     rows.into_iter().map(|row| node(row.level, row.index, &row.hash)).collect()
 }
 
-/// Adds a batch; `false` where the place was taken: another replica was faster, or there is something in the log that no checkpoint
-/// tells of.
+/// Adds a batch; `false` where the place was taken: another replica was faster, or there is something in the log
+/// that no checkpoint tells of.
 pub async fn insert(pool: &Pool, batch: &Batch) -> Result<bool, Error> {
     let Batch { leaves, nodes, checkpoint } = batch;
     let first = checkpoint.size - leaves.len() as u64;

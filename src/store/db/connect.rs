@@ -15,7 +15,8 @@ use super::session::{Limits, Session};
 /// (they see to it, if that user may).
 pub const SERVING_ROLE: &str = "stagegate_app";
 
-/// Every migration, compiled in. A database may have newer ones: while a deploy rolls, and after it was rolled back, the old build serves on.
+/// Every migration, compiled in. A database may have newer ones: while a deploy rolls, and after it was rolled
+/// back, the old build serves on.
 pub static MIGRATOR: LazyLock<Migrator> = LazyLock::new(|| {
     let mut migrator = sqlx::migrate!();
     migrator.set_ignore_missing(true);
@@ -88,9 +89,10 @@ pub fn connect_lazily(options: &PgConnectOptions, connections: u32, limits: Limi
     Pool::new(serving(options), connections, limits)
 }
 
-/// Of a server, a database, a role or a URL, each may have defaults of its own: what statements rely on is set for each session, and
-/// comes after what the URL asks for. Not set are `search_path`, which says where the tables are; `default_transaction_read_only`, by which an
-/// operator may stop all writing (each new session asks for it); and what sqlx sets itself: time zone, date style and encoding.
+/// Of a server, a database, a role or a URL, each may have defaults of its own: what statements rely on is set for
+/// each session, and comes after what the URL asks for. Not set are `search_path`, which says where the tables are;
+/// `default_transaction_read_only`, by which an operator may stop all writing (each new session asks for it); and
+/// what sqlx sets itself: time zone, date style and encoding.
 const SESSION: [(&str, &str); 15] = [
     ("role", SERVING_ROLE),
     // A statement that waits or runs longer than this has no caller any more.
@@ -119,9 +121,10 @@ fn serving(options: &PgConnectOptions) -> PgConnectOptions {
     options.clone().application_name("stagegate").options(SESSION)
 }
 
-/// The connections of the writer, which send one statement alone: the plan for it is made once, and goes by the tasks' key whatever is known
-/// of the table's size, so that rows are found one by one. For a row that another session has locked it waits for a moment only, as up to
-/// 63 other tasks wait with it; that also ends a circle of two statements that wait for each other.
+/// The connections of the writer, which send one statement alone: the plan for it is made once, and goes by the
+/// tasks' key whatever is known of the table's size, so that rows are found one by one. For a row that another
+/// session has locked it waits for a moment only, as up to 63 other tasks wait with it; that also ends a circle of
+/// two statements that wait for each other.
 pub(in crate::store) fn for_writing(options: &PgConnectOptions) -> PgConnectOptions {
     options.clone().options([
         ("plan_cache_mode", "force_generic_plan"),
@@ -131,7 +134,8 @@ pub(in crate::store) fn for_writing(options: &PgConnectOptions) -> PgConnectOpti
     ])
 }
 
-/// How the owner of the tables connects to change them: with no time limits, and with the defaults that migrations were written for.
+/// How the owner of the tables connects to change them: with no time limits, and with the defaults that migrations
+/// were written for.
 pub(in crate::store) fn migrating(options: &PgConnectOptions) -> PgConnectOptions {
     options.clone().application_name("stagegate migrate").options([
         ("statement_timeout", "0"),

@@ -59,8 +59,8 @@ impl Error {
         Self::Impossible { table, key: key.to_string(), what: what.to_string() }
     }
 
-    /// Whether the server refused the statement for the values in it (a constraint, a text or number that it cannot hold), so that the same
-    /// without them may pass.
+    /// Whether the server refused the statement for the values in it (a constraint, a text or number that it cannot
+    /// hold), so that the same without them may pass.
     pub(in crate::store) fn is_of_content(&self) -> bool {
         let Self::Failed(error) = self else { return false };
         let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
@@ -114,7 +114,8 @@ impl From<sqlx::Error> for Error {
         }
         let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code).map(String::from);
         match code.as_deref().unwrap_or_default() {
-            // Cut off by a time limit; a deadlock's victim; in the way of a standby's recovery; out of connections or memory.
+            // Cut off by a time limit; a deadlock's victim; in the way of a standby's recovery; out of connections
+            // or memory.
             "57014" | "55P03" | "40P01" | "40001" | "25P03" | "25P04" => Self::Busy(error),
             code if code.starts_with("53") => Self::Busy(error),
             "25006" => Self::Unreachable(error),

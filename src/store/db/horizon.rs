@@ -1,7 +1,8 @@
 //! The order in which readers follow the writers: by the transaction that wrote, below the oldest one still running.
 //!
-//! A transaction has its number when it begins to write and is seen when it commits, so rows appear behind others that have greater numbers.
-//! Whoever stops at the horizon meets none of those: what is below it is complete. The feed and the log of heads both read like this.
+//! A transaction has its number when it begins to write and is seen when it commits, so rows appear behind others
+//! that have greater numbers. Whoever stops at the horizon meets none of those: what is below it is complete. The
+//! feed and the log of heads both read like this.
 
 use std::time::Duration;
 
@@ -16,7 +17,8 @@ use super::connect;
 use super::row::Place;
 use super::session::{Limits, Session};
 
-/// A transaction of the database, as it counts them, and since when: a restored database counts anew, so the epoch goes first.
+/// A transaction of the database, as it counts them, and since when: a restored database counts anew, so the epoch
+/// goes first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Transaction {
     /// Raised by [`begin_epoch`].
@@ -40,8 +42,8 @@ impl Transaction {
     }
 }
 
-/// The oldest transaction that still runs: what older ones wrote is complete. To be read before the rows and apart from them, or those of
-/// transactions that commit meanwhile are lost.
+/// The oldest transaction that still runs: what older ones wrote is complete. To be read before the rows and apart
+/// from them, or those of transactions that commit meanwhile are lost.
 pub async fn find_horizon(pool: &Pool) -> Result<Transaction, Error> {
     let row = sqlx::query!(
         r#"select (select max(epoch) from epochs) as "epoch!", pg_snapshot_xmin(pg_current_snapshot())::text as "number!""#
@@ -56,8 +58,8 @@ pub async fn read_clock(pool: &Pool) -> Result<Time, Error> {
     Ok(now.fetch_one(pool).await?.into())
 }
 
-/// Begins another epoch, as the owner of the tables; its number. Writers wait for a moment: those before it are in the old epoch, those after
-/// it in the new one.
+/// Begins another epoch, as the owner of the tables; its number. Writers wait for a moment: those before it are in
+/// the old epoch, those after it in the new one.
 ///
 /// # Errors
 ///

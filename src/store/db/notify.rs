@@ -1,7 +1,8 @@
-//! Which statuses changed, told from one replica to the others: `pg_notify` and `LISTEN`, each on a connection of its own.
+//! Which statuses changed, told from one replica to the others: `pg_notify` and `LISTEN`, each on a connection of
+//! its own.
 //!
-//! Neither is on the path of a request, and neither is needed: a notification can be lost, so whoever waits for one also looks.
-//! These statements belong to one Postgres, so they are not among those that must run on any node.
+//! Neither is on the path of a request, and neither is needed: a notification can be lost, so whoever waits for one
+//! also looks. These statements belong to one Postgres, so they are not among those that must run on any node.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -81,7 +82,8 @@ impl Listener {
         Ok(Self { subscription, losses, generation })
     }
 
-    /// Waits for the next changes. An error when the connection is lost; connect again then, and look for what was missed.
+    /// Waits for the next changes. An error when the connection is lost; connect again then, and look for what was
+    /// missed.
     pub async fn next(&mut self) -> Result<Vec<Change>, Error> {
         loop {
             let received = tokio::select! {

@@ -1,16 +1,16 @@
 //! The pool: sessions that serve, which go from one statement to the next without a word to the server in between.
 //!
-//! **Limits.** Whoever comes waits for a place in line, a sign of life of a session that was idle, or a new session, and for the answer,
-//! each within a limit ([`Limits`]). A line that is too long is refused at once.
+//! **Limits.** Whoever comes waits for a place in line, a sign of life of a session that was idle, or a new
+//! session, and for the answer, each within a limit ([`Limits`]). A line that is too long is refused at once.
 //!
 //! **Lanes.** A quarter of the connections is kept for what commands read ([`Pool::for_decisions`]), and that lane has
 //! a line of its own. Readers of lists and of the feed can neither take these connections nor fill that line, however
 //! many there are.
 //!
-//! **Failure.** A session that ran into a limit, lost its connection or was told that the server stops or takes no writes is closed, and all
-//! others that were opened before then are not used again, in every pool beside this one: what befell it befell them too. So a server
-//! that fell silent costs one limit, not one for each session. A statement that was dropped half-way is waited for in the background, as its session
-//! is good again then.
+//! **Failure.** A session that ran into a limit, lost its connection or was told that the server stops or takes no
+//! writes is closed, and all others that were opened before then are not used again, in every pool beside this one:
+//! what befell it befell them too. So a server that fell silent costs one limit, not one for each session. A
+//! statement that was dropped half-way is waited for in the background, as its session is good again then.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -85,7 +85,8 @@ impl Losses {
         self.count.load(Ordering::Acquire)
     }
 
-    /// A session that was opened when there were `known` was lost, and with it all others of its time; `false` if that is known already.
+    /// A session that was opened when there were `known` was lost, and with it all others of its time; `false` if
+    /// that is known already.
     pub(in crate::store) fn report(&self, known: u64) -> bool {
         let new = self.count.compare_exchange(known, known + 1, Ordering::AcqRel, Ordering::Acquire).is_ok();
         if new {
@@ -162,7 +163,7 @@ impl Transaction {
 }
 
 impl Pool {
-    /// A pool that connects at first use, and with these options as they are; see [`pool`] for those that serve.
+    /// A pool that connects at first use, and with these options as they are; see [`connect`] for those that serve.
     pub fn new(options: PgConnectOptions, connections: u32, limits: Limits) -> Self {
         Self::beside(options, connections, limits, Arc::default())
     }
@@ -240,7 +241,8 @@ impl Pool {
         Ok(())
     }
 
-    /// Waits for running statements, then closes every connection, both within the limits. Statements that come later fail.
+    /// Waits for running statements, then closes every connection, both within the limits. Statements that come
+    /// later fail.
     pub async fn close(&self) {
         let pool = &*self.inner;
         pool.closed.store(true, Ordering::SeqCst);
@@ -295,7 +297,8 @@ impl Inner {
         Ok(Permit { _connection: Arc::clone(&self.gate).acquire_owned().await?, _common: common })
     }
 
-    /// Why there was no permit: others have all connections, or those who have a permit wait for a database that is away.
+    /// Why there was no permit: others have all connections, or those who have a permit wait for a database that is
+    /// away.
     fn none_free(&self) -> sqlx::Error {
         self.refused.fetch_add(1, Ordering::Relaxed);
         let why = "others wait for a connection in vain";

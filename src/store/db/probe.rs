@@ -15,9 +15,11 @@ pub enum Fitness {
     Fit,
     /// It takes no writes: a standby, or a server that was told to take none.
     ReadOnly,
-    /// It lacks a migration of this build. Newer ones may be there, too: while a deploy rolls, the old build goes on serving.
+    /// It lacks a migration of this build. Newer ones may be there, too: while a deploy rolls, the old build goes
+    /// on serving.
     NotMigrated,
-    /// Statements do not run in the serving role: a pooler between here and the database may have dropped the option that asks for it.
+    /// Statements do not run in the serving role: a pooler between here and the database may have dropped the
+    /// option that asks for it.
     NotConfined,
 }
 
@@ -31,7 +33,8 @@ impl Probe {
         Self(Beside::new(pool, []))
     }
 
-    /// Looks once, within the limits of a connection and two statements. Dropped half-way, it begins anew the next time.
+    /// Looks once, within the limits of a connection and two statements. Dropped half-way, it begins anew the next
+    /// time.
     ///
     /// # Errors
     ///

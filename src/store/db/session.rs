@@ -1,7 +1,9 @@
-//! One session with Postgres. Every wait for its network goes through [`within`], which gives it a limit of its own on our side.
+//! One session with Postgres. Every wait for its network goes through [`within`], which gives it a limit of its own
+//! on our side.
 //!
-//! The server's limits end a statement that is slow; they are no use when the server, or the way to it, is gone without a word. No other
-//! file of `store` holds a connection of sqlx's, so no statement can go past the limit (`tests/api/tidy.rs`).
+//! The server's limits end a statement that is slow; they are no use when the server, or the way to it, is gone
+//! without a word. No other file of `store` holds a connection of sqlx's, so no statement can go past the limit
+//! (`tests/api/tidy.rs`).
 
 use std::io;
 use std::time::Duration;
@@ -21,7 +23,8 @@ const WATCH: Duration = Duration::from_secs(5);
 /// A session that migrates is given up after this many looks in a row that do not find it at work.
 const MISSED: u32 = 4;
 
-/// How long the database may keep us waiting, by our own clock. Together they stay below the time that a request may take.
+/// How long the database may keep us waiting, by our own clock. Together they stay below the time that a request
+/// may take.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// For a connection of the pool to come free.
@@ -30,8 +33,8 @@ pub struct Limits {
     pub connect: Duration,
     /// For a sign of life of a connection that has been idle.
     pub ping: Duration,
-    /// For the answer to a statement, to `begin` or to `commit`: a second more than the server's `statement_timeout`, so that
-    /// only a server that says nothing runs into it.
+    /// For the answer to a statement, to `begin` or to `commit`: a second more than the server's
+    /// `statement_timeout`, so that only a server that says nothing runs into it.
     pub answer: Duration,
     /// To say goodbye.
     pub close: Duration,
@@ -54,8 +57,8 @@ fn silent(limit: Duration) -> sqlx::Error {
     sqlx::Error::Io(io::Error::new(io::ErrorKind::TimedOut, what))
 }
 
-/// No connection stands, so nothing was sent. Its source says why, which may be anything: a refused login, nonsense instead of the
-/// protocol, a standby.
+/// No connection stands, so nothing was sent. Its source says why, which may be anything: a refused login, nonsense
+/// instead of the protocol, a standby.
 #[derive(Debug, thiserror::Error)]
 #[error("there is no usable connection to the database")]
 pub(in crate::store) struct NoConnection(#[source] Box<dyn std::error::Error + Send + Sync>);
@@ -104,8 +107,8 @@ pub(in crate::store) struct Session {
 }
 
 impl Session {
-    /// Connects. A server that is not there yet, or not ready yet, is tried again within the limit; whatever else goes wrong is
-    /// [`NoConnection`] at once.
+    /// Connects. A server that is not there yet, or not ready yet, is tried again within the limit; whatever else
+    /// goes wrong is [`NoConnection`] at once.
     pub(in crate::store) async fn open(options: &PgConnectOptions, limits: Limits) -> Result<Self, sqlx::Error> {
         let mut refused = None;
         let connected = within(limits.connect, Box::pin(connect(options, &mut refused))).await;
@@ -130,8 +133,8 @@ impl Session {
             .map_err(|error| if NoConnection::is_why(&error) { error } else { NoConnection::because(error) })
     }
 
-    /// Whether the session may write. A `synchronous_commit` of `off` is turned on, since what was acknowledged must not be lost;
-    /// stricter ones stay.
+    /// Whether the session may write. A `synchronous_commit` of `off` is turned on, since what was acknowledged
+    /// must not be lost; stricter ones stay.
     async fn prepare_for_writing(&mut self) -> Result<bool, sqlx::Error> {
         // One statement in the simple protocol: a new connection costs one round trip more, not two.
         let ask = "select not pg_is_in_recovery() and not current_setting('transaction_read_only')::boolean,
@@ -203,7 +206,8 @@ impl Session {
         let _ = within(self.limits.close, self.connection.close()).await;
     }
 
-    /// Applies the migrations that are missing. They take the time that they take, so another session looks whether this one still works.
+    /// Applies the migrations that are missing. They take the time that they take, so another session looks whether
+    /// this one still works.
     pub(in crate::store) async fn migrate(
         mut self,
         with: &Migrator,
@@ -312,8 +316,8 @@ fn is_coming_up(error: &sqlx::Error) -> bool {
         || matches!(error, sqlx::Error::Io(io) if io.kind() == io::ErrorKind::ConnectionRefused)
 }
 
-/// Returns when the session `backend` has not been found at work for a while: it ended, or its answer was lost on the way, or there is no
-/// way to the server any more.
+/// Returns when the session `backend` has not been found at work for a while: it ended, or its answer was lost on
+/// the way, or there is no way to the server any more.
 async fn until_lost(options: &PgConnectOptions, limits: Limits, backend: i32) -> sqlx::Error {
     let mut missed = 0;
     loop {

@@ -1,4 +1,5 @@
-//! The trail, read: whole, in pages, and the few rows that decisions and replays ask for. Writing it is `transitions.rs`' alone.
+//! The trail, read: whole, in pages, and the few rows that decisions and replays ask for. Writing it is
+//! `transitions.rs`' alone.
 
 use std::fmt;
 

@@ -6,8 +6,8 @@ use crate::domain::values::time::Time;
 use crate::store::db::row::{Place, int};
 use crate::store::{Error, Pool};
 
-/// Of up to `limit` tasks that were delivered before `before`, the latest first: when, and when each was first in every stage. Those
-/// from before that was kept are left out.
+/// Of up to `limit` tasks that were delivered before `before`, the latest first: when, and when each was first in
+/// every stage. Those from before that was kept are left out.
 pub async fn list(
     pool: &Pool,
     partner_id: PartnerId,

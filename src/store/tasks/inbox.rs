@@ -1,7 +1,8 @@
 //! What waits on a party, the earliest due first and what has no deadline last.
 //!
-//! An inbox is a set of queues, one for each stage of a version where something waits. The index keeps them apart, so a filter is a choice
-//! of queues: none reads past what it leaves out, and no answer takes longer because more tasks wait.
+//! An inbox is a set of queues, one for each stage of a version where something waits. The index keeps them apart,
+//! so a filter is a choice of queues: none reads past what it leaves out, and no answer takes longer because more
+//! tasks wait.
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
@@ -17,7 +18,7 @@ use super::Record;
 
 /// Whose inbox.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Desk {
+pub enum Assignee {
     /// One partner's.
     Partner(PartnerId),
     /// One buyer's.
@@ -50,9 +51,9 @@ pub struct After {
     pub task_id: TaskId,
 }
 
-/// The queues where something waits on a party, each counted up to `bound`. Goes from queue to queue through the index, so it takes as
-/// long as there are queues, however many tasks are in them.
-pub async fn queues(pool: &Pool, desk: Desk, bound: u32) -> Result<Vec<Queue>, Error> {
+/// The queues where something waits on a party, each counted up to `bound`. Goes from queue to queue through the
+/// index, so it takes as long as there are queues, however many tasks are in them.
+pub async fn queues(pool: &Pool, assignee: Assignee, bound: u32) -> Result<Vec<Queue>, Error> {
     let rows = sqlx::query!(
         r#"/* search: inbox queues */
            with recursive queue as (
@@ -85,8 +86,8 @@ pub async fn queues(pool: &Pool, desk: Desk, bound: u32) -> Result<Vec<Queue>, E
                        and t.stage = queue.stage and t.overdue = false
                    limit $3 - late.tasks) counted
            ) in_time"#,
-        desk.id(),
-        desk.party().as_str(),
+        assignee.id(),
+        assignee.party().as_str(),
         i64::from(bound),
     )
     .fetch_all(pool)
@@ -107,11 +108,12 @@ pub async fn queues(pool: &Pool, desk: Desk, bound: u32) -> Result<Vec<Queue>, E
     queues.collect()
 }
 
-/// A page of what waits on a party in these queues, each task with its place and by itself readable or not; with `overdue`, only what is or is not. Each queue is searched by itself, and only
-/// the tasks of the page are read. A task that becomes overdue changes neither its queue nor its place.
+/// A page of what waits on a party in these queues, each task with its place and by itself readable or not; with
+/// `overdue`, only what is or is not. Each queue is searched by itself, and only the tasks of the page are read. A
+/// task that becomes overdue changes neither its queue nor its place.
 pub async fn list(
     pool: &Pool,
-    (desk, queues): (Desk, &[Queue]),
+    (assignee, queues): (Assignee, &[Queue]),
     overdue: Option<bool>,
     after: Option<After>,
     limit: u32,
@@ -140,8 +142,8 @@ pub async fn list(
               order by page.due_rank, page.task_id
               limit $10))
           order by due_rank, task_id"],
-        desk.id(),
-        desk.party().as_str(),
+        assignee.id(),
+        assignee.party().as_str(),
         &partners,
         &workflows as _,
         &versions,
@@ -160,7 +162,7 @@ pub async fn list(
     Ok(listed.collect())
 }
 
-impl Desk {
+impl Assignee {
     /// As in the column `waits_for`: the platform, of which there is one, is all zeros.
     fn id(self) -> Uuid {
         match self {

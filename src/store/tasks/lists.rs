@@ -212,8 +212,8 @@ macro_rules! search_of_partner {
 }
 use search_of_partner;
 
-/// What both have in common: the statement's mark, what precedes it, where the page's ids come from, what a caller asked for, the
-/// parameters beyond that.
+/// What both have in common: the statement's mark, what precedes it, where the page's ids come from, what a caller
+/// asked for, the parameters beyond that.
 macro_rules! select_page {
     ($mark:literal, $with:literal, [$($from:tt)+], $filter:ident, $after:ident, $limit:ident $(, $parameter:expr)*) => {
         select_tasks!(

@@ -1,11 +1,13 @@
 //! The write: transitions of tasks, each guarded by the version that was decided on, in one data-modifying statement.
 //!
-//! A task's row and its events are written together or not at all, with no transaction held open across a round trip.
-//! Of several writers that decided on the same version, one takes the row; the others skip it while it is locked, then see
-//! that the version moved on, and write nothing: they are [`Outcome::Stale`] and must look their command up, else decide
-//! again. A command whose id the task knows is a row that is not written, too: [`Outcome::Duplicate`].
+//! A task's row and its events are written together or not at all, with no transaction held open across a round
+//! trip. Of several writers that decided on the same version, one takes the row; the others skip it while it is
+//! locked, then see that the version moved on, and write nothing: they are [`Outcome::Stale`] and must look their
+//! command up, else decide again. A command whose id the task knows is a row that is not written, too:
+//! [`Outcome::Duplicate`].
 //!
-//! Rows are sealed and turned into columns by whoever decided (`prepared`); the writer then lets those that wait share a statement.
+//! Rows are sealed and turned into columns by whoever decided (`prepared`); the writer then lets those that wait
+//! share a statement.
 
 use crate::domain::audit::{Hash, Origin, Subject as _};
 use crate::domain::task::decide::Transition;
@@ -71,8 +73,9 @@ pub enum Outcome {
     Duplicate,
 }
 
-/// Writes a transition as a part of a transaction, which the caller must not go on with unless it is [`Outcome::Saved`].
-/// For a row that others have locked it waits as long as a session of the pool may, and then fails with [`Error::Busy`].
+/// Writes a transition as a part of a transaction, which the caller must not go on with unless it is
+/// [`Outcome::Saved`]. For a row that others have locked it waits as long as a session of the pool may, and then
+/// fails with [`Error::Busy`].
 pub(in crate::store) async fn save_within(connection: &mut Session, save: &Save<'_>) -> Result<Outcome, Error> {
     let prepared = Prepared::new(save);
     let fate = update(connection, &[&prepared]).await?.pop();

@@ -1,22 +1,26 @@
-//! The coalescing writer: transitions of different tasks that wait at the same moment share a statement, and so a commit.
+//! The coalescing writer: transitions of different tasks that wait at the same moment share a statement, and so a
+//! commit.
 //!
-//! **Actors.** Whoever has decided puts a transition into a bounded queue and waits for what becomes of it. A few writers take whatever is
-//! queued, up to a bound, and send it; nobody waits for more to come, so that an idle service writes at once. A writer is a
-//! task of its own that begins when something is queued and ends when nothing is, on connections that nothing else uses: any number
-//! of reads cannot keep it waiting, and callers that go away change nothing.
+//! **Actors.** Whoever has decided puts a transition into a bounded queue and waits for what becomes of it. A few
+//! writers take whatever is queued, up to a bound, and send it; nobody waits for more to come, so that an idle
+//! service writes at once. A writer is a task of its own that begins when something is queued and ends when nothing
+//! is, on connections that nothing else uses: any number of reads cannot keep it waiting, and callers that go away
+//! change nothing.
 //!
-//! **Order.** Transitions of one task are written in the order they came in and never two at a time, neither in one statement nor in two: while
-//! one is out, the next stays queued.
+//! **Order.** Transitions of one task are written in the order they came in and never two at a time, neither in one
+//! statement nor in two: while one is out, the next stays queued.
 //!
-//! **Locked rows.** A statement waits 50 ms for a row that another session has locked, which is longer than another replica's statement takes. Then
-//! a second statement, which waits for nobody, finds out whose row it is, and the other members are sent again without it. That member holds no
-//! connection, comes back after a pause that doubles, and is refused after [`LOCK_PATIENCE`]; when it comes back, the locks are looked at first.
+//! **Locked rows.** A statement waits 50 ms for a row that another session has locked, which is longer than another
+//! replica's statement takes. Then a second statement, which waits for nobody, finds out whose row it is, and the
+//! other members are sent again without it. That member holds no connection, comes back after a pause that doubles,
+//! and is refused after [`LOCK_TIMEOUT`]; when it comes back, the locks are looked at first.
 //!
-//! **Failure.** A member whose guard does not hold is stale, and one whose command is known is a duplicate: neither is written, and the others do not
-//! notice. If the server refuses the statement for what is in it, the members are sent again in halves until the one at fault is alone and is
-//! refused; from then on its task's members go alone. Any other failure is no member's fault: nothing was written or nobody knows, and all members
-//! are answered with it; those that are queued go out on another connection, and are answered when there is none. A full queue refuses at once. Closing refuses what is
-//! new and writes all that is queued.
+//! **Failure.** A member whose guard does not hold is stale, and one whose command is known is a duplicate: neither
+//! is written, and the others do not notice. If the server refuses the statement for what is in it, the members are
+//! sent again in halves until the one at fault is alone and is refused; from then on its task's members go alone.
+//! Any other failure is no member's fault: nothing was written or nobody knows, and all members are answered with
+//! it; those that are queued go out on another connection, and are answered when there is none. A full queue
+//! refuses at once. Closing refuses what is new and writes all that is queued.
 
 use std::collections::{HashSet, VecDeque};
 use std::panic::AssertUnwindSafe;
@@ -37,17 +41,18 @@ use super::transitions::{Fate, Outcome, Prepared, list_unlocked, update};
 /// Statements that are out at a time, each on a connection of its own.
 const WRITERS: u32 = 2;
 /// The most transitions in a statement.
-const MOST: usize = 64;
-/// The most bytes of text in a statement of more than one, so that a few large transitions do not delay many small ones.
-const MOST_BYTES: usize = 4 << 20;
+const BATCH: usize = 64;
+/// The most bytes of text in a statement of more than one, so that a few large transitions do not delay many small
+/// ones.
+const BATCH_BYTES: usize = 4 << 20;
 /// How long a member waits for a row that another session has locked.
-const LOCK_PATIENCE: Duration = Duration::from_secs(2);
+const LOCK_TIMEOUT: Duration = Duration::from_secs(2);
 /// The pauses between its tries: the first and the longest.
 const LOCK_PAUSES: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(200));
 /// The most tasks that are remembered because a member of theirs was refused.
 const SUSPECTS: usize = 1024;
 /// The most transitions that wait; a few times what is written while a caller is still willing to wait.
-const ROOM: usize = 1024;
+const CAPACITY: usize = 1024;
 
 /// The writer of one process. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -103,11 +108,11 @@ struct Member {
 impl Writer {
     /// A writer beside this pool, on connections of its own, which are opened at the first use.
     pub fn beside(pool: &Pool) -> Self {
-        Self::with_room(pool, ROOM)
+        Self::with_capacity(pool, CAPACITY)
     }
 
     /// The same with room for this many transitions that wait.
-    pub fn with_room(pool: &Pool, room: usize) -> Self {
+    pub fn with_capacity(pool: &Pool, room: usize) -> Self {
         let pool = pool.for_writing(WRITERS);
         let (statements, transitions) = (AtomicU64::new(0), AtomicU64::new(0));
         Self(Arc::new(Inner { pool, room, queue: Mutex::default(), statements, transitions, rested: Notify::new() }))
@@ -199,8 +204,8 @@ impl Writer {
         }
     }
 
-    /// Queues a member again once the session that has locked its row may have released it. Its task stays out meanwhile, so that what
-    /// follows it waits behind it.
+    /// Queues a member again once the session that has locked its row may have released it. Its task stays out
+    /// meanwhile, so that what follows it waits behind it.
     fn come_back_later(&self, member: Member) {
         let (writer, pause) = (self.clone(), member.pause());
         self.queue().locked += 1;
@@ -232,7 +237,7 @@ impl Writer {
     /// The members of the next statement; a writer that gets none has ended.
     fn take(&self) -> Option<Vec<Member>> {
         let mut queue = self.queue();
-        let members = queue.take(MOST);
+        let members = queue.take(BATCH);
         if members.is_empty() {
             queue.writers -= 1;
             if queue.is_at_rest() {
@@ -275,7 +280,8 @@ impl Queue {
         self.writers == 0 && self.locked == 0
     }
 
-    /// What can be written now, in the order of the tasks' ids. The next of a task that is out stays, and so does all that follows it.
+    /// What can be written now, in the order of the tasks' ids. The next of a task that is out stays, and so does
+    /// all that follows it.
     fn take(&mut self, most: usize) -> Vec<Member> {
         let (mut members, mut left, mut bytes) = (Vec::new(), VecDeque::new(), 0);
         while members.len() < most
@@ -285,7 +291,7 @@ impl Queue {
             let alone = self.suspects.contains(&task);
             if alone && !members.is_empty() {
                 left.push_back(next);
-            } else if !members.is_empty() && bytes + size > MOST_BYTES {
+            } else if !members.is_empty() && bytes + size > BATCH_BYTES {
                 left.push_back(next);
                 // So that of one task nothing overtakes it.
                 break;
@@ -317,7 +323,8 @@ struct Done {
     away: Option<Arc<Error>>,
 }
 
-/// Sends members in one statement: without those whose rows are locked, and in halves if the server refuses what is in it.
+/// Sends members in one statement: without those whose rows are locked, and in halves if the server refuses what is
+/// in it.
 async fn write_all(inner: &Inner, members: Vec<Member>) -> Done {
     let (mut done, mut groups) = (Done::default(), vec![members]);
     while let Some(mut members) = groups.pop() {
@@ -352,8 +359,8 @@ async fn write_all(inner: &Inner, members: Vec<Member>) -> Done {
     done
 }
 
-/// One statement for all of these, or an error and nothing was written. Where a row is known to have been locked, those that still are
-/// have that fate, and the others are written.
+/// One statement for all of these, or an error and nothing was written. Where a row is known to have been locked,
+/// those that still are have that fate, and the others are written.
 async fn send(inner: &Inner, members: &[Member]) -> Result<Vec<Fate>, Error> {
     let unlocked = if members.iter().any(|member| member.locked.is_some()) {
         Some(list_unlocked(&inner.pool, &tasks(members)).await?)
@@ -408,7 +415,7 @@ impl Member {
             return None;
         }
         let (since, pause) = self.locked.unwrap_or((Instant::now(), Duration::ZERO));
-        if since.elapsed() >= LOCK_PATIENCE {
+        if since.elapsed() >= LOCK_TIMEOUT {
             self.tell(Err(Arc::new(Error::Locked)));
             return None;
         }

@@ -1,13 +1,15 @@
 //! Deliveries on their way: found when they are due, taken by one worker at a time, settled by the one that took them.
 //!
-//! The rows of one task and endpoint are a line: only its head, the oldest one that is pending, is ever taken. Nothing is locked between
-//! statements. Who takes the head raises its `attempt` and moves its `due_at` to when it is to be taken for dead; what is found out counts only while
-//! `attempt` is still that number. The others of the line wait, without being found, until the head is due again; they are not tried yet, so
-//! they may be taken at any time once they are the head.
+//! The rows of one task and endpoint are a line: only its head, the oldest one that is pending, is ever taken.
+//! Nothing is locked between statements. Who takes the head raises its `attempt` and moves its `due_at` to when it
+//! is to be taken for dead; what is found out counts only while `attempt` is still that number. The others of the
+//! line wait, without being found, until the head is due again; they are not tried yet, so they may be taken at any
+//! time once they are the head.
 //!
-//! How much is pending changes faster than what the database knows of it, and a plan made when it was little is kept. So the head is read by a query of
-//! its own, whose result is a key; where the key is known, "pending" is said as `due_at is not null`, which keeps the indexes of what is pending out; and
-//! the event's time is said with the key, so that the index of an endpoint's deliveries leads to one row as well.
+//! How much is pending changes faster than what the database knows of it, and a plan made when it was little is
+//! kept. So the head is read by a query of its own, whose result is a key; where the key is known, "pending" is
+//! said as `due_at is not null`, which keeps the indexes of what is pending out; and the event's time is said with
+//! the key, so that the index of an endpoint's deliveries leads to one row as well.
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
@@ -194,8 +196,8 @@ pub struct Settled<'a> {
     pub answer: Option<&'a str>,
 }
 
-/// Writes down what became of a delivery, and tells whether more of its line is pending; `None` if it was taken for dead, or asked for anew, and this
-/// does not count any more.
+/// Writes down what became of a delivery, and tells whether more of its line is pending; `None` if it was taken for
+/// dead, or asked for anew, and this does not count any more.
 ///
 /// A failure at a URL that is not the endpoint's any more delays nothing: the next attempt is due at `now`. The answer
 /// to a body that was made before an erasure of its task is not kept.

@@ -1,5 +1,6 @@
-//! Which addresses are public. Of IPv4 all but the ranges listed here; of IPv6 only what is given out to the public internet (`2000::/3`) and
-//! does not lead back into IPv4. Source: IANA's registries of special-purpose addresses, RFC 6890 and its successors.
+//! Which addresses are public. Of IPv4 all but the ranges listed here; of IPv6 only what is given out to the public
+//! internet (`2000::/3`) and does not lead back into IPv4. Source: IANA's registries of special-purpose addresses,
+//! RFC 6890 and its successors.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -50,7 +51,8 @@ fn not_public_v4(address: Ipv4Addr) -> Option<&'static str> {
 fn not_public_v6(address: Ipv6Addr) -> Option<&'static str> {
     let segments = address.segments();
     if segments[..6] == [0x64, 0xff9b, 0, 0, 0, 0] {
-        // NAT64's own prefix (RFC 6052): how a network without IPv4 reaches public IPv4 addresses, so the one inside counts.
+        // NAT64's own prefix (RFC 6052): how a network without IPv4 reaches public IPv4 addresses, so the one
+        // inside counts.
         let [.., a, b, c, d] = address.octets();
         return not_public_v4(Ipv4Addr::new(a, b, c, d));
     }

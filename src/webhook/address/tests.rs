@@ -1,4 +1,5 @@
-//! Which URLs and addresses pass: by table, by random addresses in every notation, and by names whose answers are made up.
+//! Which URLs and addresses pass: by table, by random addresses in every notation, and by names whose answers are
+//! made up.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 

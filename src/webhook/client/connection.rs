@@ -12,8 +12,8 @@ use url::{Host, Url};
 
 use super::Failure;
 
-/// How much is read over one connection, in bytes, TLS and all. What is needed of an answer is far less, and interim answers without end would
-/// otherwise take as much of the processor as is sent of them.
+/// How much is read over one connection, in bytes, TLS and all. What is needed of an answer is far less, and
+/// interim answers without end would otherwise take as much of the processor as is sent of them.
 const MOST_READ: u64 = 128 * 1024;
 /// How many addresses of a name are tried.
 const TRIES: usize = 4;

@@ -55,7 +55,8 @@ async fn answered_with(bytes: impl Into<Vec<u8>>) -> Outcome {
     outcome
 }
 
-/// What becomes of a hasty attempt at a receiver that says `first`, then `then` for ever, or waits, until it is dropped.
+/// What becomes of a hasty attempt at a receiver that says `first`, then `then` for ever, or waits, until it is
+/// dropped.
 async fn kept_waiting(first: &'static str, then: &'static str, limits: Limits) -> Outcome {
     let (address, task) = receiver(move |mut stream, _| async move {
         stream.write_all(first.as_bytes()).await.unwrap();

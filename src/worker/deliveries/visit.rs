@@ -53,7 +53,8 @@ impl Visit {
         Visited { endpoint: self.endpoint, delivered: self.delivered.into_inner(), course }
     }
 
-    /// Sends one event of a line after the other, as far as it goes. What comes after an event that was given up goes out at once.
+    /// Sends one event of a line after the other, as far as it goes. What comes after an event that was given up
+    /// goes out at once.
     async fn follow(&self, line: Line) {
         let mut goes_on = !self.is_over();
         for _ in 0..MAX_EVENTS {

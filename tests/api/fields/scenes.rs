@@ -108,7 +108,8 @@ async fn reviews(story: &mut Story, task: &str) {
     story.step(("platform", "hand over"), task, over).await;
     let advice = returned(story, task).await;
     story.step(("buyer", "advise again"), task, advice).await;
-    // Handed over without a word: the buyer is asked in the service's words, not in those that were meant for the platform.
+    // Handed over without a word: the buyer is asked in the service's words, not in those that were meant for the
+    // platform.
     story.step(("partner", "ask in silence"), task, escalated(("a", 1, 1), "platform")).await;
     let over = answered(story, task, "redirect", json!({ "to": "buyer" })).await;
     story.step(("platform", "pass on"), task, over).await;

@@ -3,12 +3,14 @@
 /// Fields whose values can be searched for as they are.
 pub const BY_VALUE: [&str; 4] = ["command_id", "credential_id", "data.definition", "data.workflow"];
 
-/// The marks that stand at a door at all: the door, the field of a step, and the steps. For whom, the table says. Problems show none.
+/// The marks that stand at a door at all: the door, the field of a step, and the steps. For whom, the table says.
+/// Problems show none.
 pub const SHOWN: &[(&str, &str, &[&str])] = &[
     ("inbox", "data.workflow", &[]),
     ("inbox", "title", &["opening", "cancelled", "late", "withdrawn", "timed", "short", "erased"]),
     ("status", "message", &["update"]),
-    // A hold's reason; and the question, where the buyer is asked. One that is handed over is asked in the words of the advice.
+    // A hold's reason; and the question, where the buyer is asked. One that is handed over is asked in the words of
+    // the advice.
     ("status", "reason", &["hold", "ask the buyer"]),
     ("status", "advice", &["hand over", "advise the buyer"]),
     // The work that the buyer is asked about.
@@ -51,7 +53,8 @@ const VOTES: &[&str] = &["cancelled work", "shared vote", "first yes", "late fir
 const REJECTIONS: &[&str] =
     &["shared vote", "own vote", "reject for the buyer", "the buyer's vote", "reject for the platform", "stays"];
 
-/// What a party reads at a door beside what the table lets it read in the trail: the buyer, the work that it is asked about.
+/// What a party reads at a door beside what the table lets it read in the trail: the buyer, the work that it is
+/// asked about.
 pub const MORE: &[(&str, &str, &str, &[&str])] =
     &[("status", "buyer", "summary", WORKS), ("status", "buyer", "artifact", WORKS)];
 

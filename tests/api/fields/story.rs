@@ -1,4 +1,5 @@
-//! Tasks in which every type of event happens, with a marked text in every field that takes one, and what every door shows meanwhile.
+//! Tasks in which every type of event happens, with a marked text in every field that takes one, and what every
+//! door shows meanwhile.
 //!
 //! A mark is `<step/field>`. The doors that show events are compared field by field; of the others the texts are kept.
 

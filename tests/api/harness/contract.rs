@@ -1,4 +1,5 @@
-//! Every answer against the contract: its status is documented, its type too, and its body is what the schema says, no more.
+//! Every answer against the contract: its status is documented, its type too, and its body is what the schema says,
+//! no more.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};

@@ -140,8 +140,9 @@ fn configured_url() -> Option<String> {
     std::env::var("TEST_DATABASE_URL").ok().filter(|url| !url.is_empty())
 }
 
-/// Begins a transaction in which the next event of a task is there already, so that a write of the task begins and waits for its end. It is to be
-/// rolled back; `false` if somebody else wrote that event meanwhile. (A row of `tasks` that is locked would be skipped.)
+/// Begins a transaction in which the next event of a task is there already, so that a write of the task begins and
+/// waits for its end. It is to be rolled back; `false` if somebody else wrote that event meanwhile. (A row of
+/// `tasks` that is locked would be skipped.)
 pub async fn hold(owner: &mut PgConnection, task: &str) -> bool {
     sqlx::query("begin").execute(&mut *owner).await.unwrap();
     let next = "insert into task_events (task_id, seq, cause_seq, type, stage, round, party, recorded_at, entry, data, personal, hash)

@@ -1,7 +1,9 @@
-//! Writers that keep going whatever happens to the service or its database, and the check that nothing acknowledged was lost.
+//! Writers that keep going whatever happens to the service or its database, and the check that nothing acknowledged
+//! was lost.
 //!
-//! Each writer has a task of its own and sends numbered updates, each under an id of its own, until it is acknowledged: the same id is sent
-//! again after a refusal, an error, and an answer that never came. The history is then compared with the trail.
+//! Each writer has a task of its own and sends numbered updates, each under an id of its own, until it is
+//! acknowledged: the same id is sent again after a refusal, an error, and an answer that never came. The history is
+//! then compared with the trail.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -133,8 +135,9 @@ impl Load {
         assert!(reached.is_ok(), "the writers stand still");
     }
 
-    /// Stops the writers, each with its last update acknowledged, and checks what they saw against the trails: every acknowledged update is
-    /// there as it was acknowledged, none twice, and nothing else. No answer was a fault of the service.
+    /// Stops the writers, each with its last update acknowledged, and checks what they saw against the trails:
+    /// every acknowledged update is there as it was acknowledged, none twice, and nothing else. No answer was a
+    /// fault of the service.
     pub async fn finish(mut self) -> Vec<History> {
         self.stop.store(true, Ordering::SeqCst);
         let mut histories = Vec::new();

@@ -8,7 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 use stagegate::app::tasks::commands::tick;
 use stagegate::domain::values::id::TaskId;
-use stagegate::http::Surface;
+use stagegate::http::HttpService;
 use stagegate::ids;
 
 use super::service::{self, Answer, PLATFORM_KEY, Service, buyer_token};
@@ -23,7 +23,7 @@ const IN_2030: i64 = 1_893_456_000;
 #[derive(Clone, Debug)]
 pub struct Client {
     /// The replica.
-    pub router: Surface,
+    pub router: HttpService,
     /// The bearer credential; none if empty.
     pub credential: String,
 }
@@ -95,7 +95,7 @@ impl Client {
     }
 
     /// The same caller at another replica.
-    pub fn at(&self, router: &Surface) -> Self {
+    pub fn at(&self, router: &HttpService) -> Self {
         Self { router: router.clone(), ..self.clone() }
     }
 }
@@ -149,7 +149,8 @@ impl Parties {
         id
     }
 
-    /// Opens a task of the demo and brings it into legal review, with its first revision by `agent` and the copy approved by `u-copy`.
+    /// Opens a task of the demo and brings it into legal review, with its first revision by `agent` and the copy
+    /// approved by `u-copy`.
     pub async fn open_in_legal(&self) -> String {
         let id = self.open("brand-campaign").await;
         self.partner.done(&id, &super::commands::submit("agent")).await;

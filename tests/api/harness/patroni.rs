@@ -65,7 +65,8 @@ impl Cluster {
         format!("postgres://postgres:postgres@127.0.0.1:{}/postgres", self.proxy)
     }
 
-    /// Kills the primary with its Patroni, as a machine that loses its power; how long Patroni takes until the other node is primary.
+    /// Kills the primary with its Patroni, as a machine that loses its power; how long Patroni takes until the
+    /// other node is primary.
     pub async fn kill_primary(&mut self) -> Duration {
         let primary = self.find("primary").await.expect("there is a primary");
         let mut dead = self.nodes.remove(primary);

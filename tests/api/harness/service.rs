@@ -1,5 +1,5 @@
-//! The whole service in-process, on a database of its own: requests go to the router, without a socket, and every answer is checked
-//! against the contract.
+//! The whole service in-process, on a database of its own: requests go to the router, without a socket, and every
+//! answer is checked against the contract.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use stagegate::domain::audit::note::{KeyName, SignerKey};
 use stagegate::http::auth::jwt;
 use stagegate::http::input::body::budget::Size;
 use stagegate::http::serve::middleware::Limits;
-use stagegate::http::{AppState, Settings, Surface, operator_router};
+use stagegate::http::{AppState, HttpService, Settings, operator_router};
 use tower::ServiceExt as _;
 
 use super::contract;
@@ -28,7 +28,7 @@ pub const BUYER_SECRET: &str = "the secret of the buyers of the tests";
 /// A running service.
 pub struct Service {
     /// Its router.
-    pub router: Surface,
+    pub router: HttpService,
     /// Its use cases: what has no door yet, such as the timers.
     pub app: Arc<App>,
     /// Its clock, standing still.
@@ -65,19 +65,19 @@ impl Service {
     }
 
     /// Another replica on the same database.
-    pub async fn replica(db: &TestDb, clock: &Clock) -> Surface {
+    pub async fn replica(db: &TestDb, clock: &Clock) -> HttpService {
         router(&Arc::new(App::new(db.pool.clone(), clock.clone()).with_audit_keys(audit_keys()))).await
     }
 
     /// Another replica on the same database, with these keys: its use cases and its router.
-    pub async fn replica_with(&self, keys: Keys) -> (Arc<App>, Surface) {
+    pub async fn replica_with(&self, keys: Keys) -> (Arc<App>, HttpService) {
         let app = Arc::new(App::new(self.db.pool.clone(), self.clock.clone()).with_audit_keys(keys));
         let router = router(&app).await;
         (app, router)
     }
 
     /// Another replica on the same database, with this many connections.
-    pub async fn wide_replica(&self, connections: u32) -> Surface {
+    pub async fn wide_replica(&self, connections: u32) -> HttpService {
         let pool = connect(&self.db.owner, connections).await;
         router(&Arc::new(App::new(pool, self.clock.clone()).with_audit_keys(audit_keys()))).await
     }
@@ -89,15 +89,15 @@ impl Service {
 }
 
 /// A router of this replica whose streams show a sign of life this often.
-pub async fn router_with_heartbeat(app: &Arc<App>, heartbeat: Duration) -> Surface {
+pub async fn router_with_heartbeat(app: &Arc<App>, heartbeat: Duration) -> HttpService {
     let limits = Limits { heartbeat, ..Limits::default() };
-    Surface::new(AppState::new(Arc::clone(app), Settings { limits, ..settings() }).await.unwrap())
+    HttpService::new(AppState::new(Arc::clone(app), Settings { limits, ..settings() }).await.unwrap())
 }
 
 /// Routers of this replica that has so much room for bodies: that of callers, and that of operators.
-pub async fn router_with_body_memory(app: &Arc<App>, body_memory: Size) -> (Surface, axum::Router) {
+pub async fn router_with_body_memory(app: &Arc<App>, body_memory: Size) -> (HttpService, axum::Router) {
     let state = AppState::new(Arc::clone(app), Settings { body_memory, ..settings() }).await.unwrap();
-    (Surface::new(state.clone()), operator_router(state))
+    (HttpService::new(state.clone()), operator_router(state))
 }
 
 /// What checkpoints and receipts of the test service are signed with.
@@ -109,8 +109,8 @@ fn audit_keys() -> Keys {
     Keys::new(Some(audit_signer()), vec![])
 }
 
-async fn router(app: &Arc<App>) -> Surface {
-    Surface::new(AppState::new(Arc::clone(app), settings()).await.unwrap())
+async fn router(app: &Arc<App>) -> HttpService {
+    HttpService::new(AppState::new(Arc::clone(app), settings()).await.unwrap())
 }
 
 fn settings() -> Settings {
@@ -123,7 +123,7 @@ fn settings() -> Settings {
 }
 
 /// Sends a request to a router.
-pub async fn call(router: &Surface, method: &str, path: &str, credential: &str, body: &Value) -> Answer {
+pub async fn call(router: &HttpService, method: &str, path: &str, credential: &str, body: &Value) -> Answer {
     let mut request = Request::builder().method(method).uri(path);
     if !credential.is_empty() {
         request = request.header("authorization", format!("Bearer {credential}"));
@@ -136,8 +136,9 @@ pub async fn call(router: &Surface, method: &str, path: &str, credential: &str, 
     send(router, request.unwrap()).await
 }
 
-/// Sends any request to a router; the answer must be one that the contract announces. A `Host` is added, as HTTP/1.1 asks for one.
-pub async fn send(router: &Surface, mut request: Request<Body>) -> Answer {
+/// Sends any request to a router; the answer must be one that the contract announces. A `Host` is added, as
+/// HTTP/1.1 asks for one.
+pub async fn send(router: &HttpService, mut request: Request<Body>) -> Answer {
     request.headers_mut().entry("host").or_insert(HeaderValue::from_static("stagegate.test"));
     let (method, path) = (request.method().to_string(), request.uri().path().to_owned());
     let response = tokio::time::timeout(PATIENCE, router.clone().oneshot(request)).await;

@@ -6,7 +6,7 @@ use stagegate::domain::values::id::{BuyerId, PartnerId, StageKey, TaskId};
 use stagegate::domain::values::party::Party;
 use stagegate::ids;
 use stagegate::store::Error;
-use stagegate::store::tasks::inbox::{self, Desk, Queue};
+use stagegate::store::tasks::inbox::{self, Assignee, Queue};
 use stagegate::store::tasks::lists::{self, After, Filter};
 use stagegate::store::tasks::{self, Record};
 
@@ -95,22 +95,22 @@ async fn an_inbox_holds_what_waits_on_that_party_the_earliest_due_first() {
         let queues = inbox::queues(pool, desk, 9).await.unwrap();
         ids_of(&inbox::list(pool, (desk, &queues), None, after, 2).await.unwrap())
     };
-    let partner = Desk::Partner(world.partner);
+    let partner = Assignee::Partner(world.partner);
     assert_eq!(list(partner, None).await, [in_review, preparing]);
     let after = inbox::After { due_at: Some(minute(14 * DAY)), task_id: preparing };
     assert_eq!(list(partner, Some(after)).await, [unbounded]);
     assert_eq!(list(partner, Some(inbox::After { due_at: None, task_id: unbounded })).await, []);
-    assert_eq!(list(Desk::Buyer(world.buyer), None).await, [escalated]);
-    assert_eq!(list(Desk::Platform, None).await, []);
-    assert_eq!(list(Desk::Partner(PartnerId(ids::new())), None).await, []);
-    assert_eq!(list(Desk::Partner(PartnerId(world.buyer.0)), None).await, [], "a buyer's id is no partner's");
+    assert_eq!(list(Assignee::Buyer(world.buyer), None).await, [escalated]);
+    assert_eq!(list(Assignee::Platform, None).await, []);
+    assert_eq!(list(Assignee::Partner(PartnerId(ids::new())), None).await, []);
+    assert_eq!(list(Assignee::Partner(PartnerId(world.buyer.0)), None).await, [], "a buyer's id is no partner's");
 }
 
 #[tokio::test]
 async fn an_inbox_is_made_of_queues_that_are_counted_up_to_a_bound() {
     let (world, [preparing, in_review, ..]) = four().await;
     let pool = &world.db.pool;
-    let partner = Desk::Partner(world.partner);
+    let partner = Assignee::Partner(world.partner);
     let late = world.open(20).await;
     world.play(late, &submit(), 20).await;
     let queue = |stage: &str, waiting, overdue| Queue {
@@ -129,7 +129,7 @@ async fn an_inbox_is_made_of_queues_that_are_counted_up_to_a_bound() {
     let queues = inbox::queues(pool, partner, 9).await.unwrap();
     assert_eq!(queues, [queue("brief", 1, 0), queue("copy", 2, 1)]);
     assert_eq!(inbox::queues(pool, partner, 1).await.unwrap(), [queue("brief", 1, 0), queue("copy", 1, 1)]);
-    assert_eq!(inbox::queues(pool, Desk::Platform, 9).await.unwrap(), []);
+    assert_eq!(inbox::queues(pool, Assignee::Platform, 9).await.unwrap(), []);
 
     let list = async |queues, overdue| ids_of(&inbox::list(pool, (partner, queues), overdue, None, 9).await.unwrap());
     assert_eq!(list(&queues, None).await, [in_review, late, preparing], "merged by due time");

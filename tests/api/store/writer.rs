@@ -1,5 +1,5 @@
-//! Writes that share statements. On one thread, all that is begun together is queued before a writer has its turn; and the rows that
-//! one statement wrote have one transaction.
+//! Writes that share statements. On one thread, all that is begun together is queued before a writer has its turn;
+//! and the rows that one statement wrote have one transaction.
 
 use std::sync::Arc;
 
@@ -150,7 +150,7 @@ async fn what_is_wrong_with_one_harms_no_other() {
 #[tokio::test]
 async fn a_full_queue_refuses_at_once() {
     let mut world = World::new().await;
-    world.writer = Writer::with_room(&world.db.pool, 2);
+    world.writer = Writer::with_capacity(&world.db.pool, 2);
     let decided = decided(&world, 5).await;
     let outcomes = try_all(&world, &decided).await;
     assert!(outcomes[..2].iter().all(|outcome| outcome.as_ref().is_ok_and(is_saved)), "{outcomes:?}");
@@ -252,7 +252,8 @@ async fn what_the_server_refuses_for_its_content_goes_alone_from_then_on() {
     sqlx::query(sqlx::AssertSqlSafe(constraint)).execute(&mut world.db.owner().await).await.unwrap();
     let outcomes = try_all(&world, &decided).await;
     assert_eq!(outcomes.iter().filter(|outcome| outcome.as_ref().is_ok_and(is_saved)).count(), 31);
-    // Halves, not one by one. (A half can be cut once more, as the server is slow to release the rows of a statement that it refused.)
+    // Halves, not one by one. (A half can be cut once more, as the server is slow to release the rows of a
+    // statement that it refused.)
     let shared = transactions(&world).await;
     assert_eq!(shared.iter().sum::<i64>(), 31);
     assert!(shared.len() < 16, "{shared:?}");

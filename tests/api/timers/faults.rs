@@ -1,4 +1,5 @@
-//! What the timers must withstand: services that are killed, clocks that disagree, many replicas, rows that nobody can have.
+//! What the timers must withstand: services that are killed, clocks that disagree, many replicas, rows that nobody
+//! can have.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -163,7 +164,8 @@ async fn a_clock_that_is_put_back_stops_no_timer() {
     let app = Arc::clone(&world.service.app);
     let worker = Timers::new(Arc::clone(&app));
     let running = tokio::spawn(async move { worker.run().await });
-    // Each time an hour and a half earlier: what its own replica writes rings for the worker, which then sees the new time.
+    // Each time an hour and a half earlier: what its own replica writes rings for the worker, which then sees the
+    // new time.
     for step in 1..=8 {
         world.at(1000 - 90 * step);
         world.open().await;

@@ -1,8 +1,9 @@
-//! What people do at the last moment, against the timer whose moment it is: one of the two takes effect, and the other leaves no trace.
+//! What people do at the last moment, against the timer whose moment it is: one of the two takes effect, and the
+//! other leaves no trace.
 
 use chrono::TimeDelta;
 use serde_json::{Value, json};
-use stagegate::app::tasks::commands::tick_until_quiet;
+use stagegate::app::tasks::commands::run_due_timers;
 use stagegate::app::tasks::timers;
 use stagegate::clock::Clock;
 use stagegate::domain::values::id::TaskId;
@@ -15,7 +16,8 @@ use super::world::{World, fail, hour, minute};
 
 const TASKS: usize = 12;
 
-/// A command a millisecond before a timer is due, by a replica whose clock says so, while another one's says that it is due.
+/// A command a millisecond before a timer is due, by a replica whose clock says so, while another one's says that
+/// it is due.
 struct Race {
     what: &'static str,
     on_timeout: Value,
@@ -230,7 +232,7 @@ async fn a_timer_that_was_claimed_for_a_state_that_has_moved_on_does_nothing() {
     world.at(60);
     let before = world.trails().await;
     for (_, task) in claimed {
-        assert_eq!(tick_until_quiet(&world.app, task.unwrap(), 64).await.unwrap(), 0);
+        assert_eq!(run_due_timers(&world.app, task.unwrap(), 64).await.unwrap(), 0);
     }
     assert_eq!(world.trails().await, before);
 }

@@ -1,4 +1,5 @@
-//! What statements read while much is pending, and the database does not know how much: a plan that is slow then would stay for as long as the load does.
+//! What statements read while much is pending, and the database does not know how much: a plan that is slow then
+//! would stay for as long as the load does.
 
 use crate::harness::plans::{executed, rows};
 use crate::harness::receiver::Receiver;

@@ -1,8 +1,9 @@
-//! What wakes watchers: the loops between this replica's watchers, its writes, and the other replicas. They run side by side, each until the
-//! service drains.
+//! What wakes watchers: the loops between this replica's watchers, its writes, and the other replicas. They run
+//! side by side, each until the service drains.
 //!
-//! **Failure.** None of them can fail. Without a connection to tell or to hear by (through a pooler there may never be one), changes of other
-//! replicas are found by looking, within about a second. When the database is away nothing changes, and nothing is found.
+//! **Failure.** None of them can fail. Without a connection to tell or to hear by (through a pooler there may never
+//! be one), changes of other replicas are found by looking, within about a second. When the database is away
+//! nothing changes, and nothing is found.
 
 use std::time::Duration;
 
@@ -26,7 +27,7 @@ const MAX_PAUSE: Duration = Duration::from_secs(30);
 pub async fn refresh(app: &App) {
     while !app.is_draining() {
         tokio::select! {
-            () = app.watchers.stale_bell.notified() => {}
+            () = app.watchers.stale_notify.notified() => {}
             () = app.stopped() => return,
         }
         if let Err(error) = read_stale(app).await {
@@ -36,7 +37,8 @@ pub async fn refresh(app: &App) {
     }
 }
 
-/// Compares the versions of all watched tasks with what the watchers have seen, now and whenever notifications may have been lost.
+/// Compares the versions of all watched tasks with what the watchers have seen, now and whenever notifications may
+/// have been lost.
 pub async fn look(app: &App) {
     while !app.is_draining() {
         if let Err(error) = compare(app).await {
@@ -44,7 +46,7 @@ pub async fn look(app: &App) {
         }
         app.workers.turned("status_look");
         tokio::select! {
-            () = app.watchers.look_bell.notified() => {}
+            () = app.watchers.look_notify.notified() => {}
             () = app.pause(LOOK) => {}
         }
     }
@@ -55,7 +57,7 @@ pub async fn announce(app: &App) {
     let (mut announcer, mut trouble) = (None, Trouble::default());
     loop {
         tokio::select! {
-            () = app.watchers.outgoing_bell.notified() => {}
+            () = app.watchers.outgoing_notify.notified() => {}
             () = app.stopped() => {}
         }
         let told = announce_all(app, &mut announcer).await;
@@ -94,7 +96,7 @@ async fn hear(app: &App, trouble: &mut Trouble) -> Error {
         Err(error) => return error.into(),
     };
     // What was told before this is not heard any more.
-    app.watchers.look_bell.notify_one();
+    app.watchers.look_notify.notify_one();
     trouble.is_over();
     loop {
         match listener.next().await {

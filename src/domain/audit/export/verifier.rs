@@ -149,8 +149,8 @@ impl Verified {
     }
 }
 
-/// A line of an export, with its line feed, and all that shows of it by itself: whatever comes before it, so that several can be looked at side by
-/// side.
+/// A line of an export, with its line feed, and all that shows of it by itself: whatever comes before it, so that
+/// several can be looked at side by side.
 #[derive(Clone, Debug)]
 pub struct Line<'l> {
     bytes: &'l [u8],
@@ -183,7 +183,8 @@ impl<'l> Line<'l> {
     }
 }
 
-/// Checks an export line by line. It keeps 32 bytes for each entry of the trail at hand, and nothing of what it has left behind.
+/// Checks an export line by line. It keeps 32 bytes for each entry of the trail at hand, and nothing of what it has
+/// left behind.
 #[derive(Clone, Debug)]
 pub struct Verifier<'t> {
     trusted: &'t Trusted,
@@ -492,7 +493,8 @@ impl Trail {
 }
 
 impl Trusted {
-    /// Reads a checkpoint, and says whether one of the trusted keys signed it. One that names such a key must be signed by it.
+    /// Reads a checkpoint, and says whether one of the trusted keys signed it. One that names such a key must be
+    /// signed by it.
     pub fn open(&self, note: &str) -> Result<(Checkpoint, bool), checkpoint::Error> {
         match Checkpoint::open(note, &self.keys) {
             Err(checkpoint::Error::Note(note::Error::Unknown)) => Checkpoint::read(note).map(|read| (read, false)),

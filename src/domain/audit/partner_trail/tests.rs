@@ -1,5 +1,5 @@
-//! What the trail of a partner promises, on one that holds every type of event. What is of the chain itself is tried by the same code as
-//! that of tasks.
+//! What the trail of a partner promises, on one that holds every type of event. What is of the chain itself is
+//! tried by the same code as that of tasks.
 
 use serde_json::{Value, json};
 use uuid::Uuid;

@@ -1,4 +1,5 @@
-//! The tree against its recursive definition and against the vectors of Certificate Transparency; the verifiers against forgeries.
+//! The tree against its recursive definition and against the vectors of Certificate Transparency; the verifiers
+//! against forgeries.
 
 use std::collections::HashMap;
 

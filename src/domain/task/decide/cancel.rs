@@ -83,7 +83,8 @@ pub(super) fn acknowledge(
     Ok(())
 }
 
-/// The checks that these commands share and that come before the phase: the party, and the place if the sender names it.
+/// The checks that these commands share and that come before the phase: the party, and the place if the sender
+/// names it.
 fn guard(draft: &Draft<'_>, sender: &Sender, parties: &[Party]) -> Result<(), Refusal> {
     let Some(command) = draft.command else { return Err(Refusal::NothingDue) };
     let place = place(draft.workflow, draft.task(), command)?;

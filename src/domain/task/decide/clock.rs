@@ -45,7 +45,8 @@ impl Draft<'_> {
         Some(ClockTimes { due_at: then(due_at), remind_at: remind_at.iter().map(then).collect() })
     }
 
-    /// The times of a review that is returned to, to be recorded: in full if its time had passed, or else what was left.
+    /// The times of a review that is returned to, to be recorded: in full if its time had passed, or else what was
+    /// left.
     pub(super) fn returned_clock(&self, escalation: &Escalation) -> Option<ClockTimes> {
         let review = escalation.review.as_ref();
         let passed = review.is_some_and(|review| matches!(review.clock, PausedClock::Passed { .. }));

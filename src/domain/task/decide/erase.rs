@@ -6,7 +6,8 @@ use crate::domain::task::status::Status;
 
 use super::draft::{By, Draft};
 
-/// Appends the entry and nothing else, to an open task as to a closed one. The buyer's status changes where it showed what is gone.
+/// Appends the entry and nothing else, to an open task as to a closed one. The buyer's status changes where it
+/// showed what is gone.
 pub(super) fn record(draft: &mut Draft<'_>, body: &PersonalDataErased) {
     let snapshot = draft.snapshot();
     let earlier = &snapshot.status;

@@ -22,8 +22,8 @@ pub(in crate::domain) fn is_blank(c: char) -> bool {
     c.is_whitespace() || EMPTY_SYMBOLS.contains(&c)
 }
 
-/// Whether it takes no place on the page: control characters, joiners, marks of direction, fillers, tags. Noncharacters, which no font has,
-/// count as well.
+/// Whether it takes no place on the page: control characters, joiners, marks of direction, fillers, tags.
+/// Noncharacters, which no font has, count as well.
 pub(in crate::domain) fn is_invisible(c: char) -> bool {
     if c.is_ascii() {
         return c.is_ascii_control();

@@ -1,5 +1,5 @@
-//! The drawing as SVG: a box per stage in one column, arrows for returns in lanes to the right of it. Self-contained, without
-//! styles, scripts or ids, so that it can stand in any page under any content policy.
+//! The drawing as SVG: a box per stage in one column, arrows for returns in lanes to the right of it.
+//! Self-contained, without styles, scripts or ids, so that it can stand in any page under any content policy.
 
 use std::fmt::Write as _;
 
@@ -290,7 +290,8 @@ const HEADING: Font = Font { size: 20.0, stretch: 1.12 };
 const NAME: Font = Font { size: 15.0, stretch: 1.12 };
 const BODY: Font = Font { size: 12.0, stretch: 1.0 };
 
-/// `text` in lines of at most `width` pixels, broken between words where possible; what does not fit ends in an ellipsis.
+/// `text` in lines of at most `width` pixels, broken between words where possible; what does not fit ends in an
+/// ellipsis.
 fn wrap(text: &str, width: u32, font: Font, most: usize) -> Vec<String> {
     let fits = |line: &str| line.chars().map(em).sum::<f64>() * font.size * font.stretch <= f64::from(width);
     let mut lines = Vec::new();

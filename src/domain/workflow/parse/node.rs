@@ -1,5 +1,5 @@
-//! Typed reading of a JSON value that goes on after a mistake and knows where it is. It does not descend into what it does
-//! not know, so depth cannot hurt it.
+//! Typed reading of a JSON value that goes on after a mistake and knows where it is. It does not descend into what
+//! it does not know, so depth cannot hurt it.
 
 use std::cell::RefCell;
 use std::ops::RangeInclusive;
@@ -14,7 +14,8 @@ use crate::domain::values::time::{self, Span};
 
 use super::super::finding::{Mistake, MistakeCode};
 
-/// An answer lists this many mistakes: more than anybody reads, and a bound on what a body full of them can make us write.
+/// An answer lists this many mistakes: more than anybody reads, and a bound on what a body full of them can make us
+/// write.
 const MAX_MISTAKES: usize = 1_000;
 
 /// Every mistake met so far.

@@ -52,7 +52,8 @@ fn people(count: usize) -> Vec<String> {
     (0..count).map(|index| format!("u-{index}")).collect()
 }
 
-/// Mistakes that one value makes: where it is put, the value, what is found there (`pointer code`; an empty list: it is sound).
+/// Mistakes that one value makes: where it is put, the value, what is found there (`pointer code`; an empty list:
+/// it is sound).
 #[expect(clippy::too_many_lines, reason = "a table")]
 fn values() -> Vec<(&'static str, Value, Vec<&'static str>)> {
     vec![

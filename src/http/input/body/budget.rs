@@ -1,7 +1,8 @@
-//! How much memory bodies may take that are being received or parsed: so many bytes in all, and no more than a part of them by one caller.
+//! How much memory bodies may take that are being received or parsed: so many bytes in all, and no more than a part
+//! of them by one caller.
 //!
-//! Each piece of a body is counted as it arrives, before it is kept, and given back when the body was parsed or given up. Nobody
-//! waits for room: who does not get it is refused, and what was counted for it comes free.
+//! Each piece of a body is counted as it arrives, before it is kept, and given back when the body was parsed or
+//! given up. Nobody waits for room: who does not get it is refused, and what was counted for it comes free.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;

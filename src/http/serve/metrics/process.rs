@@ -1,4 +1,5 @@
-//! The process as Linux sees it, under the names that Prometheus' own clients use. Read at each scrape; elsewhere there are none.
+//! The process as Linux sees it, under the names that Prometheus' own clients use. Read at each scrape; elsewhere
+//! there are none.
 
 use std::fmt;
 

@@ -1,4 +1,5 @@
-//! A session that listens for notifications: sqlx's listener, with a limit for everything that it waits for but the notifications.
+//! A session that listens for notifications: sqlx's listener, with a limit for everything that it waits for but the
+//! notifications.
 
 use std::time::Duration;
 
@@ -8,7 +9,8 @@ use tokio::time::timeout;
 
 use super::{Limits, NoConnection, within};
 
-/// A subscription to one channel. sqlx's own reconnecting is never used: whoever hears must know that something may be missed.
+/// A subscription to one channel. sqlx's own reconnecting is never used: whoever hears must know that something may
+/// be missed.
 #[derive(Debug)]
 pub(in crate::store) struct Subscription {
     listener: Option<PgListener>,
@@ -52,8 +54,8 @@ impl Subscription {
 }
 
 impl Drop for Subscription {
-    /// A listener that is dropped starts a task that tells the server so and waits for its answer without a limit. It starts it in a
-    /// runtime that ends here, and the connection with it.
+    /// A listener that is dropped starts a task that tells the server so and waits for its answer without a limit.
+    /// It starts it in a runtime that ends here, and the connection with it.
     fn drop(&mut self) {
         let listener = self.listener.take();
         if let Ok(runtime) = runtime::Builder::new_current_thread().build() {

@@ -26,14 +26,15 @@ pub(in crate::store) enum Fate {
     Locked,
 }
 
-/// Writes transitions of different tasks, each guarded by the version that it was decided on: all of those that the guards let through, or on
-/// an error none. Gives the fate of each, in their order.
+/// Writes transitions of different tasks, each guarded by the version that it was decided on: all of those that the
+/// guards let through, or on an error none. Gives the fate of each, in their order.
 ///
-/// A command's id that the trail already has was written by a transition that the statement sees, or by a later one. In the second case the
-/// version has moved on, and the guard refuses the member. So no member can violate the key of command ids.
+/// A command's id that the trail already has was written by a transition that the statement sees, or by a later
+/// one. In the second case the version has moved on, and the guard refuses the member. So no member can violate the
+/// key of command ids.
 ///
-/// A row that another session has locked is waited for as long as the session's `lock_timeout` allows; then the statement fails
-/// and nothing is written. [`list_unlocked`] tells which members to send again.
+/// A row that another session has locked is waited for as long as the session's `lock_timeout` allows; then the
+/// statement fails and nothing is written. [`list_unlocked`] tells which members to send again.
 #[expect(clippy::too_many_lines, reason = "one statement and its thirty-six columns")]
 pub(in crate::store) async fn update<'c>(
     database: impl PgExecutor<'c>,

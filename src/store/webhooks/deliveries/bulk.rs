@@ -131,8 +131,9 @@ impl TryFrom<Found> for Row {
     }
 }
 
-/// Keys, by columns. The time of the event is among them as each index that leads to an endpoint's rows has either all that the key has, or that as
-/// well; and the endpoint is said for each row, since plans read all of its rows at every step where it is said once.
+/// Keys, by columns. The time of the event is among them as each index that leads to an endpoint's rows has either
+/// all that the key has, or that as well; and the endpoint is said for each row, since plans read all of its rows
+/// at every step where it is said once.
 struct Keys<'a> {
     tasks: Vec<Uuid>,
     seqs: Vec<i64>,

@@ -64,7 +64,8 @@ pub struct After {
     pub seq: u64,
 }
 
-/// Up to `limit` deliveries of an endpoint after `after`, the newest event first. Those that failed have an index of their own, as they are few.
+/// Up to `limit` deliveries of an endpoint after `after`, the newest event first. Those that failed have an index
+/// of their own, as they are few.
 pub async fn list(
     pool: &Pool,
     key: &EndpointKey,

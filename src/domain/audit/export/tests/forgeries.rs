@@ -143,7 +143,8 @@ fn of_viewer(viewer: Party) -> Vec<Case> {
     ] {
         case(name, file, key, Unreadable);
     }
-    // What is shown, and to whom. Entry 1 opens the task, 3 is work, 4 a message, 5 a vote of the partner's, 6 one of the buyer's.
+    // What is shown, and to whom. Entry 1 opens the task, 3 is work, 4 a message, 5 a vote of the partner's, 6 one
+    // of the buyer's.
     for (name, expected, file) in [
         ("another value", Refused, edited(&|lines| lines[1] = lines[1].replace("Brand campaign", "Brand campaigns"))),
         ("a letter that looks alike", Refused, edited(&|lines| lines[1] = lines[1].replace("Brand", "Br\u{430}nd"))),
