@@ -3,8 +3,8 @@
 //!
 //! # The map
 //!
-//! > **domain** decides. **store** remembers. **app** joins the two. **http** and **worker** are the doors into
-//!   app. **main** wires it all.
+//! > **domain** decides. **store** remembers. **app** joins the two. **http** and **worker** are the doors into app.
+//! > **main** wires it all.
 //!
 //! | where | what lives there |
 //! |---|---|

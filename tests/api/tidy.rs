@@ -3,6 +3,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+/// Columns of a line with a comment; `rustfmt` does not wrap those.
+const COMMENT_WIDTH: usize = 120;
+
 /// What a folder may never mention. A folder of ours is written `crate::x`; everything else is another crate.
 const ARROWS: [(&str, &[&str]); 7] = [
     (
@@ -102,6 +105,8 @@ fn breaking_a_house_rule_is_noticed() {
         ("src/main.rs", concat!("//! M.\n// TO", "DO: later"), 1),
         ("tests/api/x.rs", "//! M.\nuse crate::store;", 0),
         ("src/demo.rs", "//! D.\nwriteln!(out, \"{x}\")", 1),
+        ("src/main.rs", &format!("//! M.\n    // {}", "x".repeat(120)), 1),
+        ("src/main.rs", &format!("//! M.\n//! | {} |", "x".repeat(120)), 0),
     ] {
         let complaints = complaints(Path::new(path), text);
         assert_eq!(complaints.len(), expected, "{path} {text:?}: {complaints:?}");
@@ -113,6 +118,14 @@ fn complaints(path: &Path, text: &str) -> Vec<String> {
     let name = path.display();
     if !text.starts_with("//!") {
         complaints.push(format!("{name}: does not open with what lives here (//!)"));
+    }
+    for (number, line) in text.lines().enumerate() {
+        let comment = line.trim_start();
+        // The rows of a table have one line each.
+        let is_table = comment.starts_with("//! |") || comment.starts_with("/// |");
+        if comment.starts_with("//") && !is_table && line.chars().count() > COMMENT_WIDTH {
+            complaints.push(format!("{name}:{}: a comment over {COMMENT_WIDTH} columns", number + 1));
+        }
     }
     if text.contains(concat!("TO", "DO")) {
         complaints.push(format!("{name}: leaves something to do"));
