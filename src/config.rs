@@ -337,7 +337,8 @@ pub enum Audit {
     /// each. So whoever holds the key recorded these entries in this order, and what is shown is what was recorded.
     /// Exit code 3, consistent: hashes and commitments agree, but no key that was given vouches for all of it, so
     /// whoever made the file can have made it up. Exit code 1: it contradicts itself, the table of
-    /// `stagegate audit fields`, a signature or a kept checkpoint. Exit code 2: a file cannot be read, or is none of these.
+    /// `stagegate audit fields`, a signature or a kept checkpoint. Exit code 2: a file
+    /// cannot be read, or is none of these.
     ///
     /// Not proven, whatever the code: that nothing was recorded after the last entry, and what is hidden from the
     /// party whose view it is.

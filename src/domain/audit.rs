@@ -27,8 +27,8 @@
 //!
 //! **Fields.** Every entry has a field for each path that the table lists for its type, whether the event has it or
 //! not; `type` is one of them. A field's leaf is
-//! `SHA-256(0x00 ‖ salt ‖ length of the path (one byte) ‖ path ‖ value)`, where `value` is the RFC 8785 text of the JSON value, or nothing at all when the field is absent (no
-//! JSON text is empty). Null counts as absent. The leaves are sorted by path, byte by byte, and `root` is their
+//! `SHA-256(0x00 ‖ salt ‖ length of the path (one byte) ‖ path ‖ value)`, where `value` is the RFC 8785 text of the JSON value, or
+//! nothing at all when the field is absent (no JSON text is empty). Null counts as absent. The leaves are sorted by path, byte by byte, and `root` is their
 //! Merkle tree hash as in RFC 6962, section 2.1, with these leaves as the leaf hashes: pairs are joined left to
 //! right as `SHA-256(0x01 ‖ left ‖ right)`, an odd one out moves up as it is, until one is left.
 //!
@@ -37,10 +37,11 @@
 //! number 1 stay as they are.
 //!
 //! **A partner's trail** is the same but for these. The origin is
-//! `SHA-256("stagegate/partner/genesis/v1" ‖ 0x00 ‖ text)` with the text `{"partner":"<UUID>"}`. An entry's text has the partner instead of the task,
+//! `SHA-256("stagegate/partner/genesis/v1" ‖ 0x00 ‖ text)` with the text `{"partner":"<UUID>"}`. An entry's text
+//! has the partner instead of the task,
 //! `{"partner":"<UUID>","prev":"…","root":"…","seq":7,"v":1}`, and its hash is
-//! `SHA-256("stagegate/partner/v1" ‖ 0x00 ‖ text)`. The types are those of the table in `partner_trail.rs`, with lists of paths of their own; a type
-//! of the one kind of trail never occurs in the other. An origin tells by its members which kind it is.
+//! `SHA-256("stagegate/partner/v1" ‖ 0x00 ‖ text)`. The types are those of the table in `partner_trail.rs`, with
+//! lists of paths of their own; a type of the one kind of trail never occurs in the other. An origin tells by its members which kind it is.
 //!
 //! **Proof** ([`ProofView`]). To check one: start with the hash of `origin`; for every entry, its text must have
 //! the form above, with `prev` the last hash, the next `seq`, the task (or partner) of the origin, and the hash
@@ -56,8 +57,8 @@
 //! the buyer in a list that went because the actor's words were in it.
 //!
 //! The lists by type are `tests/golden/audit-fields.json`, which `stagegate audit fields` prints:
-//! `{"task": {"<type>": ["<path>", …]}, "partner": {…}}`, the paths in the order of the leaves. A type that is not in it is
-//! not of this format.
+//! `{"task": {"<type>": ["<path>", …]}, "partner": {…}}`, the paths in the order of the leaves.
+//! A type that is not in it is not of this format.
 //!
 //! **Export** ([`export`]). The same as lines of JSON, one trail or many, with the head that the service keeps, the
 //! proof that the trail is in the log, and a digest. `tests/verify.py` is a verifier of exports and receipts that

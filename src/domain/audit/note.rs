@@ -2,8 +2,8 @@
 //!
 //! A key is one line of text. Signing: `PRIVATE+KEY+<name>+<id>+<base64(0x01 ‖ 32-byte seed)>`, a secret.
 //! Verifying: `<name>+<id>+<base64(0x01 ‖ 32-byte public key)>`. The id is the first 4 bytes of
-//! `SHA-256(name ‖ 0x0A ‖ 0x01 ‖ public key)` in lower-case hexadecimal digits. A signed note is a text that ends with a line feed,
-//! an empty line, and a line `— <name> <base64(id as 4 bytes ‖ signature)>` for each signature, which is over the
+//! `SHA-256(name ‖ 0x0A ‖ 0x01 ‖ public key)` in lower-case hexadecimal digits. A signed note is
+//! a text that ends with a line feed, an empty line, and a line `— <name> <base64(id as 4 bytes ‖ signature)>` for each signature, which is over the
 //! text with its last line feed.
 
 use std::fmt;

@@ -1,7 +1,7 @@
 //! Definitions in words, so that a case can carry its own: stages joined by `;`, each a key and what differs from
 //! the defaults, and after `|` how long the whole task may take:
-//! `draft required; legal panel distinct=draft deadline=approve | P3D`. A `business` at the end of a stage, or of the whole, counts its durations in working
-//! time: mornings and afternoons in Berlin, Monday to Friday.
+//! `draft required; legal panel distinct=draft deadline=approve | P3D`. A `business` at the end of a
+//! stage, or of the whole, counts its durations in working time: mornings and afternoons in Berlin, Monday to Friday.
 
 use serde_json::{Map, Value, json};
 
