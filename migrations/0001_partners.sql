@@ -1,4 +1,7 @@
 -- Who may call: partners and their keys.
+--
+-- In every table, each time is one that the service can read (`…_times_are_real`): a row with an infinite time, or with a year that its
+-- calendar does not know, would fail every statement that reads it together with others.
 
 create table partners (
     id uuid primary key,
@@ -6,7 +9,9 @@ create table partners (
     created_at timestamptz not null,
     version bigint not null check (version >= 1),
     head_hash bytea not null check (octet_length(head_hash) = 32),
-    updated_at timestamptz not null check (updated_at >= created_at)
+    updated_at timestamptz not null check (updated_at >= created_at),
+    constraint partners_times_are_real check (
+        least(created_at, updated_at) > '-infinity' and greatest(created_at, updated_at) < '100000-01-01 00:00:00+00')
 );
 
 comment on table partners is 'The agent developers whose work is reviewed. Small, read rarely: a key leads to the id, and the id is enough.';
@@ -23,7 +28,9 @@ create table api_keys (
     partner_id uuid not null references partners (id),
     hint text not null check (char_length(hint) between 1 and 16),
     created_at timestamptz not null,
-    revoked_at timestamptz check (revoked_at >= created_at)
+    revoked_at timestamptz check (revoked_at >= created_at),
+    constraint api_keys_times_are_real check (
+        least(created_at, revoked_at) > '-infinity' and greatest(created_at, revoked_at) < '100000-01-01 00:00:00+00')
 );
 
 create index api_keys_by_partner on api_keys (partner_id, id);

@@ -7,7 +7,9 @@ create table workflows (
     latest_digest bytea not null constraint workflows_digest_is_sha256 check (octet_length(latest_digest) = 32),
     created_at timestamptz not null,
     retired_at timestamptz,
-    constraint workflows_pkey primary key (partner_id, key)
+    constraint workflows_pkey primary key (partner_id, key),
+    constraint workflows_times_are_real check (
+        least(created_at, retired_at) > '-infinity' and greatest(created_at, retired_at) < '100000-01-01 00:00:00+00')
 );
 
 comment on table workflows is 'The names under which partners register workflows; the row that racing registrations of one key wait on';
@@ -27,7 +29,9 @@ create table workflow_versions (
     digest bytea not null constraint workflow_versions_digest_is_sha256 check (octet_length(digest) = 32),
     created_at timestamptz not null,
     constraint workflow_versions_pkey primary key (partner_id, key, version),
-    constraint workflow_versions_workflow_fkey foreign key (partner_id, key) references workflows (partner_id, key)
+    constraint workflow_versions_workflow_fkey foreign key (partner_id, key) references workflows (partner_id, key),
+    constraint workflow_versions_times_are_real check (
+        created_at > '-infinity' and created_at < '100000-01-01 00:00:00+00')
 );
 
 -- Checked at the end of the one statement that writes both.

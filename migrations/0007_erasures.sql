@@ -12,6 +12,8 @@ create table erasures (
     digest bytea not null constraint erasures_digest_is_sha256 check (octet_length(digest) = 32),
     state text not null constraint erasures_state_known check (state in ('pending', 'running', 'waiting', 'done')),
     requested_at timestamptz not null,
+    epoch bigint not null default 0,
+    xid xid8 default pg_current_xact_id(),
     started_at timestamptz,
     finished_at timestamptz,
     last_task uuid,
@@ -24,7 +26,10 @@ create table erasures (
     constraint erasures_only_partners_have_actors_of_their_own check ((party = 'partner') = (partner_id is not null)),
     constraint erasures_begin_once check ((state = 'pending') = (started_at is null)),
     constraint erasures_forget_in_the_end check ((state = 'done') = (actor_id is null) and (state = 'done') = (finished_at is not null)),
-    constraint erasures_counts_from_zero check (least(examined, tasks_erased, entries_erased, fields_erased) >= 0)
+    constraint erasures_counts_from_zero check (least(examined, tasks_erased, entries_erased, fields_erased) >= 0),
+    constraint erasures_times_are_real check (
+        least(requested_at, started_at, finished_at) > '-infinity'
+        and greatest(requested_at, started_at, finished_at) < '100000-01-01 00:00:00+00')
 );
 
 -- What the workers look for; those that are done are many and of no interest to them.
@@ -40,7 +45,9 @@ comment on column erasures.credential_id is 'The platform''s credential that ask
 comment on column erasures.salt is 'Random, so that the digest of one erasure tells nothing about another''s';
 comment on column erasures.digest is 'Salted digest of the request: the same again is answered with this erasure, another one is refused';
 comment on column erasures.state is 'pending; running through the tasks; waiting for tasks to close or to be tried again; done';
-comment on column erasures.requested_at is 'What was recorded later stays';
+comment on column erasures.requested_at is 'When it was asked for';
+comment on column erasures.epoch is 'As that of task_events';
+comment on column erasures.xid is 'The transaction that asked for it: what older ones wrote goes, since the clocks of replicas differ';
 comment on column erasures.started_at is 'When the first step was done';
 comment on column erasures.finished_at is 'When the last one was done';
 comment on column erasures.last_task is 'How far the run through the tasks has come, in the order of their ids: a step is taken by who moves it on';
@@ -58,7 +65,9 @@ create table erasure_tasks (
     constraint erasure_tasks_pkey primary key (task_id, erasure_id),
     constraint erasure_tasks_task_fkey foreign key (task_id) references tasks (task_id),
     constraint erasure_tasks_erasure_fkey foreign key (erasure_id) references erasures (id),
-    constraint erasure_tasks_retry_after_failure check ((failures > 0) = (retry_at is not null))
+    constraint erasure_tasks_retry_after_failure check ((failures > 0) = (retry_at is not null)),
+    constraint erasure_tasks_times_are_real check (
+        retry_at > '-infinity' and retry_at < '100000-01-01 00:00:00+00')
 );
 
 create index erasure_tasks_of_erasure on erasure_tasks (erasure_id, task_id);

@@ -35,8 +35,11 @@ create table audit_checkpoints (
     root bytea not null constraint audit_checkpoints_root_is_sha256 check (octet_length(root) = 32),
     note text not null,
     signed_at timestamptz not null,
+    cursor_epoch bigint not null default 0,
     cursor xid8 not null,
-    constraint audit_checkpoints_pkey primary key (size)
+    constraint audit_checkpoints_pkey primary key (size),
+    constraint audit_checkpoints_times_are_real check (
+        signed_at > '-infinity' and signed_at < '100000-01-01 00:00:00+00')
 );
 
 comment on table audit_checkpoints is 'What was signed and published: the log at some size';
@@ -44,6 +47,7 @@ comment on column audit_checkpoints.size is 'How many leaves the log had';
 comment on column audit_checkpoints.root is 'Its root';
 comment on column audit_checkpoints.note is 'The signed note (C2SP tlog-checkpoint) byte for byte, as it was published';
 comment on column audit_checkpoints.signed_at is 'When it was signed, by the signing replica''s clock';
+comment on column audit_checkpoints.cursor_epoch is 'The epoch of the transaction in cursor';
 comment on column audit_checkpoints.cursor is 'The last transaction whose events are in it: whole transactions are taken, in their order, below the oldest one still running';
 
 grant select, insert on audit_leaves, audit_nodes, audit_checkpoints to stagegate_app;

@@ -1,6 +1,17 @@
 -- Who is told of events over HTTP, and what became of each delivery. Deliveries hang on their task, as the trail does; endpoints and their
 -- secrets are few and belong to whoever set them up.
 
+create table webhook_owners (
+    owner_id uuid not null,
+    constraint webhook_owners_pkey primary key (owner_id)
+);
+
+comment on table webhook_owners is 'Who has set up endpoints. Adding one locks the owner''s row first, so that the count which follows sees every earlier one; the platform has no other row to lock';
+comment on column webhook_owners.owner_id is 'As that of webhook_endpoints';
+
+-- Its one column never changes; an update is how a statement waits for the row.
+grant select, insert, update on webhook_owners to stagegate_app;
+
 create table webhook_endpoints (
     owner_id uuid not null,
     partner_id uuid generated always as (nullif(owner_id, '00000000-0000-0000-0000-000000000000'::uuid)) stored,
@@ -24,7 +35,11 @@ create table webhook_endpoints (
     constraint webhook_endpoints_removed_ones_have_no_secret check ((state = 'removed') = (secret is null)),
     constraint webhook_endpoints_secret_whole check ((secret is null) = (secret_created_at is null)),
     constraint webhook_endpoints_next_secret_whole check ((next_secret is null) = (next_secret_created_at is null)),
-    constraint webhook_endpoints_failing_whole check ((failures > 0) = (failing_since is not null))
+    constraint webhook_endpoints_failing_whole check ((failures > 0) = (failing_since is not null)),
+    constraint webhook_endpoints_times_are_real check (
+        least(secret_created_at, next_secret_created_at, failing_since, paused_until, created_at, updated_at) > '-infinity'
+        and greatest(secret_created_at, next_secret_created_at, failing_since, paused_until, created_at, updated_at)
+            < '100000-01-01 00:00:00+00')
 );
 
 comment on table webhook_endpoints is 'Where events are sent. Never deleted: deliveries name them';
@@ -58,10 +73,13 @@ create table webhook_deliveries (
     earlier integer not null default 0,
     attempts json not null default '[]',
     answer text,
+    under_way boolean not null default false,
     constraint webhook_deliveries_pkey primary key (task_id, seq, owner_id, endpoint_id),
     constraint webhook_deliveries_event_fkey foreign key (task_id, seq) references task_events (task_id, seq),
     constraint webhook_deliveries_pending_ones_are_due check ((state = 'pending') = (due_at is not null)),
-    constraint webhook_deliveries_earlier_within check (earlier between 0 and attempt)
+    constraint webhook_deliveries_earlier_within check (earlier between 0 and attempt),
+    constraint webhook_deliveries_times_are_real check (
+        least(recorded_at, due_at) > '-infinity' and greatest(recorded_at, due_at) < '100000-01-01 00:00:00+00')
 ) with (
     -- Each attempt updates its row twice.
     fillfactor = 70,
@@ -92,6 +110,7 @@ comment on column webhook_deliveries.attempt is 'How many attempts were begun: w
 comment on column webhook_deliveries.earlier is 'How many of them were begun before it was last asked to be sent again: the others are its place in the schedule';
 comment on column webhook_deliveries.attempts is 'The latest attempts, in order, each with what it came to';
 comment on column webhook_deliveries.answer is 'The beginning of the last answer';
+comment on column webhook_deliveries.under_way is 'An attempt was begun and its result is not written yet; after a crash, until the next attempt. An erasure clears it, and without it no answer is kept: the body may have held what was erased';
 
 create table webhook_notices (
     id uuid not null,
@@ -102,7 +121,9 @@ create table webhook_notices (
     xid xid8 not null default pg_current_xact_id(),
     epoch bigint not null default 0,
     constraint webhook_notices_pkey primary key (id),
-    constraint webhook_notices_endpoint_fkey foreign key (owner_id, endpoint_id) references webhook_endpoints (owner_id, id)
+    constraint webhook_notices_endpoint_fkey foreign key (owner_id, endpoint_id) references webhook_endpoints (owner_id, id),
+    constraint webhook_notices_times_are_real check (
+        recorded_at > '-infinity' and recorded_at < '100000-01-01 00:00:00+00')
 );
 
 -- The order of the feed.

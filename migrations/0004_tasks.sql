@@ -47,7 +47,10 @@ create table tasks (
     constraint tasks_overdue_was_due check (not overdue or (due_at is not null and phase in ('in_review', 'escalated'))),
     constraint tasks_work_waits_on_partner check (phase not in ('preparing', 'cancelling') or waiting_on = 'partner'),
     constraint tasks_hold_stops_the_clock check (phase <> 'on_hold' or (due_at is null and waiting_on in ('partner', 'platform'))),
-    constraint tasks_cancelling_ends check (phase <> 'cancelling' or (due_at is not null and wake_at is not distinct from due_at))
+    constraint tasks_cancelling_ends check (phase <> 'cancelling' or (due_at is not null and wake_at is not distinct from due_at)),
+    constraint tasks_times_are_real check (
+        least(opened_at, due_at, wake_at, updated_at, closed_at) > '-infinity'
+        and greatest(opened_at, due_at, wake_at, updated_at, closed_at) < '100000-01-01 00:00:00+00')
 ) with (
     -- A vote short of quorum changes no indexed column: room on the page lets it stay a heap-only update.
     fillfactor = 80,
@@ -64,6 +67,9 @@ create index tasks_inbox on tasks (waits_for, waiting_on, partner_id, workflow_k
 create index tasks_of_partner on tasks (partner_id, phase, workflow_key, stage, waiting_on, overdue, opened_at, task_id);
 -- Lists of all partners' tasks, newest first. With the phase in front, the few open tasks are found among the many closed ones.
 create index tasks_by_phase on tasks (phase, opened_at, task_id);
+-- The same by stage, and of what is overdue.
+create index tasks_of_stage on tasks (stage, phase, opened_at, task_id);
+create index tasks_overdue on tasks (phase, opened_at, task_id) where overdue;
 -- Every status of one buyer, newest first.
 create index tasks_of_buyer on tasks (buyer_id, opened_at, task_id);
 -- What the timers must wake.
@@ -104,19 +110,14 @@ create table task_events (
     task_id uuid not null,
     seq bigint not null,
     cause_seq bigint not null,
-    type text not null constraint task_events_type_known check (type in (
-        'task.opened', 'task.work_submitted', 'task.status_updated', 'task.vote_recorded', 'task.stage_entered',
-        'task.stage_approved', 'task.stage_rejected', 'task.stage_escalated', 'task.escalation_resolved',
-        'task.deadline_reminded', 'task.deadline_passed', 'task.held', 'task.resumed', 'task.cancellation_requested',
-        'task.review_withdrawn', 'task.cancellation_acknowledged', 'task.late_decision_recorded',
-        'task.workflow_completed', 'task.workflow_cancelled', 'task.workflow_expired', 'task.workflow_failed',
-        'task.personal_data_erased')),
+    type text not null constraint task_events_type_shape check (type ~ '^task\.[a-z_]{1,64}$'),
     stage text constraint task_events_stage_shape check (stage ~ '^[a-z0-9-]{1,64}$'),
     round integer constraint task_events_round_from_one check (round >= 1),
     party text not null constraint task_events_party_known check (party in ('partner', 'buyer', 'platform', 'service')),
     recorded_at timestamptz not null,
     command_id uuid,
     command_digest bytea constraint task_events_command_digest_is_sha256 check (octet_length(command_digest) = 32),
+    epoch bigint not null default 0,
     xid xid8 not null default pg_current_xact_id(),
     entry text not null,
     data json not null constraint task_events_data_is_object check (json_typeof(data) = 'object'),
@@ -129,7 +130,9 @@ create table task_events (
     constraint task_events_stage_has_round check ((stage is null) = (round is null)),
     constraint task_events_only_opening_has_no_stage check ((stage is null) = (seq = 1)),
     constraint task_events_command_has_digest check ((command_id is null) = (command_digest is null)),
-    constraint task_events_command_is_the_cause check (command_id is null or (cause_seq = seq and party <> 'service'))
+    constraint task_events_command_is_the_cause check (command_id is null or (cause_seq = seq and party <> 'service')),
+    constraint task_events_times_are_real check (
+        recorded_at > '-infinity' and recorded_at < '100000-01-01 00:00:00+00')
 ) with (
     -- Insert only: visibility maps and statistics must not wait for dead rows that never come.
     autovacuum_vacuum_insert_scale_factor = 0.05,
@@ -139,7 +142,7 @@ create table task_events (
 -- The idempotency key of commands.
 create unique index task_events_command on task_events (task_id, party, command_id) where command_id is not null;
 -- The feed, in an order that never changes behind a reader: a page ends below the oldest transaction still running.
-create index task_events_feed on task_events (xid, task_id, seq);
+create index task_events_feed on task_events (epoch, xid, task_id, seq);
 
 comment on table task_events is 'The trail, the feed and the record of commands in one: append-only for the service, but for the column personal';
 comment on column task_events.task_id is 'Whose trail';
@@ -152,6 +155,7 @@ comment on column task_events.party is 'The credential''s party, or service for 
 comment on column task_events.recorded_at is 'When it was recorded; never goes backwards within a task';
 comment on column task_events.command_id is 'The idempotency key, on the first event of the transition that the command caused';
 comment on column task_events.command_digest is 'Digest of the command: the same id with another body is refused';
+comment on column task_events.epoch is 'Orders transactions before xid does: those of an earlier epoch are over';
 comment on column task_events.xid is 'The writing transaction, so that the feed can stop below those still running';
 comment on column task_events.entry is 'The very text that was hashed (RFC 8785): commitments to every field, none of them readable';
 comment on column task_events.data is 'The fields that are no personal data, with their salts, byte for byte (json, not jsonb)';
