@@ -251,8 +251,8 @@ pub async fn list_next(pool: &Pool, erasure: &Record, limit: u32) -> Result<Wind
     })
 }
 
-/// Whether the erasure's actor is among these, in any spelling. An id that cannot be read is
-/// skipped: reading its task reports it.
+/// Whether the erasure's actor is among these, in any spelling. An id that cannot be read counts as
+/// a match, so that reading its task reports the fault.
 fn names(actors: &[String], erasure: &Record) -> bool {
     actors.iter().any(|id| ActorId::stored(id.as_str()).map_or(true, |id| erasure.actor_id.as_ref() == Some(&id)))
 }

@@ -1,7 +1,8 @@
-//! Looks every few seconds at what operators watch, and shows it; see [`crate::app::operations::monitor`].
+//! Reads every few seconds what operators monitor and exports it; see
+//! [`crate::app::operations::monitor`].
 //!
-//! What costs a statement is looked at here, whoever scrapes and however often. The rest is read at each scrape, since
-//! that costs nothing.
+//! What takes a statement is read here, so its cost does not depend on who scrapes and how often.
+//! The rest costs nothing and is read at each scrape.
 
 use std::fmt;
 use std::sync::Arc;
@@ -17,14 +18,14 @@ use prometheus_client::registry::{Registry, Unit};
 use crate::app::operations::monitor::{self, Held};
 use crate::app::{App, Error};
 
-/// The worker's name.
+/// The name of the worker.
 pub const NAME: &str = "monitor";
-/// How long a turn may take.
+/// The limit of a turn.
 pub const BOUND: Duration = Duration::from_mins(1);
-/// How often it looks.
+/// The interval between two looks.
 const INTERVAL: Duration = Duration::from_secs(5);
 
-/// The worker. One per process.
+/// The monitor worker. One per process.
 #[derive(Debug)]
 pub struct Monitor {
     app: Arc<App>,
@@ -32,12 +33,12 @@ pub struct Monitor {
 }
 
 impl Monitor {
-    /// A worker for this app.
+    /// Creates the worker for this app.
     pub fn new(app: Arc<App>) -> Self {
         Self { app, failed: Counter::default() }
     }
 
-    /// Adds what the worker sees.
+    /// Registers the worker's metrics.
     pub fn register(&self, registry: &mut Registry) {
         let help = "Looks at the database for these metrics that failed";
         registry.register("monitor_looks_failed", help, self.failed.clone());
@@ -48,7 +49,7 @@ impl Monitor {
     pub async fn run(&self) {
         while !self.app.is_draining() {
             if let Err(error) = self.step().await {
-                // That the database is away is said elsewhere.
+                // Another worker reports that the database is unavailable.
                 tracing::debug!(%error, "a look at the database failed");
             }
             self.app.workers().turned(NAME);
@@ -56,7 +57,7 @@ impl Monitor {
         }
     }
 
-    /// Looks once; what was reported, if anything was.
+    /// Looks once. Returns what was reported, if anything.
     pub async fn step(&self) -> Result<Option<Held>, Error> {
         let held = monitor::look(&self.app).await.inspect_err(|_| {
             self.failed.inc();
@@ -71,7 +72,7 @@ impl Monitor {
     }
 }
 
-/// What is shown, as of when it is asked.
+/// Metrics that are read at each scrape.
 #[derive(Debug)]
 struct Shown(Arc<App>);
 

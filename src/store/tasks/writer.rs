@@ -225,7 +225,7 @@ impl Writer {
         });
     }
 
-    /// Remembers the tasks whose members are refused, until one is not.
+    /// Remembers the tasks whose members were refused, and forgets those that were written.
     fn note(&self, tasks: &[Uuid], refused: &[Uuid]) {
         let mut queue = self.queue();
         if refused.is_empty() && queue.suspects.is_empty() {
