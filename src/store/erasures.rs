@@ -202,7 +202,7 @@ impl Readable {
         for record in rows.into_iter().map(Record::try_from) {
             match record {
                 Ok(record) => self.found.push(record),
-                Err(error) => tracing::error!(error = error.to_string(), "an erasure cannot be read; it is left out"),
+                Err(error) => tracing::error!(error = error.to_string(), "an erasure cannot be read and is skipped"),
             }
         }
         self.found.truncate(self.limit);
@@ -336,7 +336,7 @@ pub async fn erase(pool: &Pool, erase: &Erase<'_>) -> Result<Outcome, Error> {
     );
     let changed = changed.execute(transaction.connection()).await?.rows_affected();
     if changed != plan.entries.len() as u64 {
-        return Err(Error::impossible("task_events", task_id, "fewer entries than were read"));
+        return Err(Error::impossible("task_events", task_id, "fewer entries than were read before"));
     }
     sqlx::query!("set local role stagegate_app").execute(transaction.connection()).await?;
     let counted = sqlx::query_scalar!(
@@ -529,7 +529,7 @@ impl TryFrom<Row> for Record {
         let place = Place { table: "erasures", key: row.id };
         let party = Party::ALL.into_iter().find(|party| party.as_str() == row.party);
         let state = State::ALL.into_iter().find(|state| state.as_str() == row.state);
-        let salt = row.salt.as_slice().try_into().map_err(|_| place.impossible("a salt of another length"))?;
+        let salt = row.salt.as_slice().try_into().map_err(|_| place.impossible("a salt of the wrong length"))?;
         Ok(Self {
             id: ErasureId(row.id),
             party: party.ok_or_else(|| place.impossible("an unknown party"))?,

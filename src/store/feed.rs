@@ -284,7 +284,7 @@ pub async fn load_notices(pool: &Pool, ids: &[Uuid]) -> Result<Vec<Notice>, Erro
         Ok(Notice {
             id: row.id,
             endpoint: place.checked(row.endpoint_id)?,
-            reason: reason.ok_or_else(|| place.impossible("a reason that is none"))?,
+            reason: reason.ok_or_else(|| place.impossible("an unknown reason"))?,
             recorded_at: row.recorded_at.into(),
         })
     });

@@ -209,7 +209,7 @@ impl TryFrom<Row> for Record {
         let task: Task = place.json(&row.state)?;
         let told = (task.id().0, task.version(), task.opened_at());
         if told != (row.task_id, place.unsigned(row.version)?, Time::from(row.opened_at)) {
-            return Err(place.impossible("a state that says it is another task's or another version's"));
+            return Err(place.impossible("a state of another task or version"));
         }
         let texts = [Some(&row.state), Some(&row.notes), Some(&row.buyer_status), row.metadata.as_ref()];
         let size = texts.into_iter().flatten().map(String::len).sum();

@@ -168,8 +168,7 @@ fn request(uri: &Uri, headers: &Headers, body: Bytes) -> Request<Full<Bytes>> {
     request
 }
 
-/// Reads the body until it ends, breaks, is long enough, or time runs out. The status counts
-/// whatever follows it.
+/// Reads the body until it ends, breaks, is long enough, or time runs out. The status counts anyway.
 async fn beginning(mut answer: Response<Incoming>, deadline: Instant) -> String {
     let mut bytes = Vec::new();
     while bytes.len() < KEPT {

@@ -65,7 +65,7 @@ impl Checkpoints {
     pub fn register(&self, registry: &mut Registry) {
         let Metrics { signed, failed, size, last } = &self.metrics;
         registry.register("audit_checkpoints_signed", "Checkpoints signed by this replica", signed.clone());
-        let help = "Looks at the log that failed: the database is away, or the log is not what was signed";
+        let help = "Failed turns: the database is unavailable, or the log is not what was signed";
         registry.register("audit_checkpoints_failed", help, failed.clone());
         registry.register("audit_log_size", "Leaves of the log at its newest checkpoint", size.clone());
         let help = "When the newest checkpoint was signed, in seconds since 1970";
@@ -81,7 +81,7 @@ impl Checkpoints {
                 // An outage is logged once.
                 Err(error) if error.is_outage() => {
                     if !is_away {
-                        tracing::warn!(error = cause(&error), "no checkpoints until the database is back");
+                        tracing::warn!(error = cause(&error), "checkpoints stop until the database is available again");
                     }
                     is_away = true;
                 }

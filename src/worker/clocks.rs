@@ -33,7 +33,7 @@ impl Clocks {
 
     /// Registers the worker's metrics.
     pub fn register(&self, registry: &mut Registry) {
-        let help = "How far this replica's clock is ahead of the database's; negative where it is behind";
+        let help = "How far this replica's clock is ahead of the database's; negative if it is behind";
         registry.register_with_unit("clock_ahead", help, Unit::Seconds, self.ahead.clone());
     }
 
@@ -55,7 +55,7 @@ impl Clocks {
                 self.say(was_too_large, ahead.as_seconds_f64());
             }
             // Another worker reports that the database is unavailable.
-            Err(error) => tracing::debug!(%error, "the database's clock could not be read"),
+            Err(error) => tracing::debug!(%error, "reading the database's clock failed"),
         }
     }
 

@@ -110,11 +110,11 @@ impl Deliveries {
         let Metrics { delivered, failed, given_up, in_flight, lag, disabled } = &*self.metrics;
         registry.register("webhooks_delivered", "Deliveries that were accepted", delivered.clone());
         registry.register("webhooks_failed_attempts", "Attempts that failed", failed.clone());
-        registry.register("webhooks_given_up", "Deliveries of which the last attempt failed", given_up.clone());
+        registry.register("webhooks_given_up", "Deliveries given up after their last attempt failed", given_up.clone());
         registry.register("webhooks_in_flight", "Attempts under way", in_flight.clone());
         let help = "How long the oldest delivery that may be sent has waited, as of the last search";
         registry.register_with_unit("webhooks_lag", help, Unit::Seconds, lag.clone());
-        registry.register("webhooks_disabled", "Endpoints that the service has given up", disabled.clone());
+        registry.register("webhooks_disabled", "Endpoints that the service disabled", disabled.clone());
     }
 
     /// Sends what is due until the service drains. Finishes the attempts in progress.
@@ -130,7 +130,7 @@ impl Deliveries {
                 }
                 Err(error) => {
                     if !is_away {
-                        tracing::warn!(error = cause(&error), "no deliveries until the database is back");
+                        tracing::warn!(error = cause(&error), "deliveries stop until the database is available again");
                     }
                     is_away = true;
                     0

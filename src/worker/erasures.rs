@@ -69,8 +69,8 @@ impl Erasures {
     pub fn register(&self, registry: &mut Registry) {
         let Metrics { tasks, failed, finished } = &self.metrics;
         registry.register("erasures_tasks", "Tasks that this replica erased something from", tasks.clone());
-        registry.register("erasures_failed", "Tasks that could not be erased from, each try", failed.clone());
-        registry.register("erasures_finished", "Erasures that this replica ended", finished.clone());
+        registry.register("erasures_failed", "Failed attempts to erase from a task", failed.clone());
+        registry.register("erasures_finished", "Erasures that this replica finished", finished.clone());
     }
 
     /// Takes steps until the service drains. Finishes the task in progress.
@@ -88,7 +88,7 @@ impl Erasures {
                 Err(error) => {
                     failures += 1;
                     if failures == 1 {
-                        tracing::warn!(error = cause(&error), "erasures stand still until the database is back");
+                        tracing::warn!(error = cause(&error), "erasures stop until the database is available again");
                     }
                     self.pause().await;
                 }
@@ -162,7 +162,7 @@ impl Erasures {
                 Ok(erasure) => self.erase(&erasure, id).await?,
                 Err(error) if error.is_outage() => return Err(error),
                 Err(error) => {
-                    tracing::error!(%erasure, error = cause(&error), "an erasure cannot be read; it is left out");
+                    tracing::error!(%erasure, error = cause(&error), "an erasure cannot be read and is skipped");
                     false
                 }
             };
@@ -182,7 +182,7 @@ impl Erasures {
             Err(error) if error.is_outage() => Err(error),
             Err(error) => {
                 self.metrics.failed.inc();
-                tracing::warn!(task_id = %id, erasure = %erasure.id, error = cause(&error), "a task cannot be erased from; set aside and tried again");
+                tracing::warn!(task_id = %id, erasure = %erasure.id, error = cause(&error), "erasing from a task failed; it is set aside and retried");
                 erasures::set_aside(&self.app, erasure.id, id).await?;
                 Ok(false)
             }

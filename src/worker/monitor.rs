@@ -40,7 +40,7 @@ impl Monitor {
 
     /// Registers the worker's metrics.
     pub fn register(&self, registry: &mut Registry) {
-        let help = "Looks at the database for these metrics that failed";
+        let help = "Failed reads of the database for these metrics";
         registry.register("monitor_looks_failed", help, self.failed.clone());
         registry.register_collector(Box::new(Shown(Arc::clone(&self.app))));
     }
@@ -50,7 +50,7 @@ impl Monitor {
         while !self.app.is_draining() {
             if let Err(error) = self.step().await {
                 // Another worker reports that the database is unavailable.
-                tracing::debug!(%error, "a look at the database failed");
+                tracing::debug!(%error, "reading the database for metrics failed");
             }
             self.app.workers().turned(NAME);
             self.app.pause(INTERVAL).await;
@@ -65,7 +65,7 @@ impl Monitor {
         if let Some(held) = &held {
             tracing::warn!(
                 held_by = %held,
-                "a transaction has been open for long: the feed and the checkpoints wait for its end"
+                "a transaction has been open for a long time: the feed and the checkpoints wait for it to end"
             );
         }
         Ok(held)
@@ -98,14 +98,14 @@ impl Collector for Shown {
 impl Shown {
     fn encode_pools(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let pools = monitor::connections(&self.0);
-        let help = "Connections to the database, by pool and by whether a statement has them";
+        let help = "Connections to the database, by pool and state";
         let mut family = encoder.encode_descriptor("database_connections", help, None, MetricType::Gauge)?;
         for (pool, usage) in pools {
             for (state, number) in [("in_use", usage.in_use), ("idle", usage.idle)] {
                 ConstGauge::new(i64::from(number)).encode(family.encode_family(&StateLabels { pool, state })?)?;
             }
         }
-        let help = "The most connections to the database that there may be, by pool";
+        let help = "Maximum of connections to the database, by pool";
         let mut family = encoder.encode_descriptor("database_connections_max", help, None, MetricType::Gauge)?;
         for (pool, usage) in pools {
             ConstGauge::new(i64::from(usage.max)).encode(family.encode_family(&PoolLabel { pool })?)?;
@@ -116,7 +116,7 @@ impl Shown {
             let waiting = i64::try_from(usage.waiting).unwrap_or(i64::MAX);
             ConstGauge::new(waiting).encode(family.encode_family(&PoolLabel { pool })?)?;
         }
-        let help = "Statements that got no connection, as too many waited or this one waited too long, by pool";
+        let help = "Statements refused because too many waited or this one waited too long, by pool";
         let mut family = encoder.encode_descriptor("database_statements_refused", help, None, MetricType::Counter)?;
         for (pool, usage) in pools {
             ConstCounter::new(usage.refused).encode(family.encode_family(&PoolLabel { pool })?)?;
@@ -128,11 +128,11 @@ impl Shown {
         let writer = monitor::writer(&self.0);
         let help = "Transitions that wait to be written";
         show(encoder, "writer_queued_transitions", help, None, &ConstGauge::new(writer.queued))?;
-        let help = "The most transitions that may wait to be written";
+        let help = "Maximum of transitions that wait to be written";
         show(encoder, "writer_queued_transitions_max", help, None, &ConstGauge::new(writer.room))?;
-        let help = "Statements by which the writer wrote transitions";
+        let help = "Statements that the writer sent";
         show(encoder, "writer_statements", help, None, &ConstCounter::new(writer.statements))?;
-        let help = "Transitions in those statements: divided by them, how many share one";
+        let help = "Transitions in those statements; divided by the statements, the average batch";
         show(encoder, "writer_transitions", help, None, &ConstCounter::new(writer.transitions))
     }
 
@@ -140,14 +140,14 @@ impl Shown {
         let Some(ages) = monitor::ages(&self.0) else { return Ok(()) };
         let seconds = |time: chrono::TimeDelta| ConstGauge::new(time.as_seconds_f64());
         let unit = Some(&Unit::Seconds);
-        let help = "How long ago the database last answered a look, of which there is one every 5 s";
+        let help = "Age of the last successful read of the database, which is tried every 5 s";
         let answered = ConstGauge::new(ages.answered.as_secs_f64());
         show(encoder, "database_answer_age", help, unit, &answered)?;
-        let help = "How long one open transaction of the database server has kept feed and checkpoints from going on";
+        let help = "How long an open transaction of the database server has blocked the feed and the checkpoints";
         show(encoder, "horizon_age", help, unit, &seconds(ages.horizon))?;
-        let help = "How long the earliest timer has been due, those set aside included";
+        let help = "How long the earliest timer has been due, including those set aside";
         show(encoder, "timers_oldest_due_age", help, unit, &seconds(ages.due_timer))?;
-        let help = "Deliveries to enabled endpoints that are not settled, counted up to 1,000 of an endpoint and 20,000 in all";
+        let help = "Unsettled deliveries to enabled endpoints, counted up to 1,000 per endpoint and 20,000 in all";
         show(encoder, "webhooks_pending", help, None, &ConstGauge::new(ages.pending))?;
         let help = "How long ago the oldest event of those deliveries was recorded";
         show(encoder, "webhooks_oldest_pending_age", help, unit, &seconds(ages.oldest_pending))?;

@@ -53,7 +53,7 @@ impl Supervisor {
 
     /// Registers the count of restarts and the last turn of each worker.
     pub fn register(&self, registry: &mut Registry) {
-        let help = "Workers that ended before the service stopped, and were begun again";
+        let help = "Restarts of workers that ended before the service stopped";
         registry.register("worker_restarts", help, self.restarts.clone());
         registry.register_collector(Box::new(LastTurns(Arc::clone(&self.app))));
     }
@@ -81,7 +81,7 @@ impl Supervisor {
                 }
                 restarts.inc();
                 let why = ended.err().map_or_else(|| "it returned".to_owned(), |panic| message(&*panic));
-                tracing::error!(worker = name, why, "a worker ended; it is begun again after a pause");
+                tracing::error!(worker = name, why, "a worker ended; it restarts after a pause");
                 if begun.elapsed() >= RECOVERED {
                     pause = pauses.0;
                 }
@@ -103,7 +103,7 @@ impl Supervisor {
 /// Extracts the message of a panic.
 fn message(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "a panic without words".to_owned())
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "a panic without a message".to_owned())
 }
 
 /// The last turn of each worker, read at each scrape.
@@ -113,7 +113,7 @@ struct LastTurns(Arc<App>);
 impl Collector for LastTurns {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
         let now = self.0.clock().now();
-        let help = "When the worker has turned last, in seconds since 1970";
+        let help = "Time of the worker's last turn, in seconds since 1970";
         let (name, unit) = ("worker_last_turn", Some(&Unit::Seconds));
         let mut family = encoder.encode_descriptor(name, help, unit, MetricType::Gauge)?;
         for (worker, age) in self.0.workers().ages() {

@@ -98,10 +98,10 @@ impl Timers {
     pub fn register(&self, registry: &mut Registry) {
         let Metrics { fired, failed, lag, aside } = &self.metrics;
         registry.register("timers_fired", "Due timers handled by this replica", fired.clone());
-        registry.register("timers_failed", "Tasks whose due timer could not be handled, each try", failed.clone());
+        registry.register("timers_failed", "Failed attempts to handle a task's due timer", failed.clone());
         let help = "How long the oldest due timer has waited, as of the last search";
         registry.register_with_unit("timers_lag", help, Unit::Seconds, lag.clone());
-        registry.register("timers_set_aside", "Tasks left alone for a while after a failure", aside.clone());
+        registry.register("timers_set_aside", "Tasks set aside after a failure", aside.clone());
     }
 
     /// Handles what is due until the service drains. Finishes the batch in progress.
@@ -122,7 +122,7 @@ impl Timers {
                 Err(error) => {
                     failures += 1;
                     if failures == 1 {
-                        tracing::warn!(error = cause(&error), "timers stand still until the database is back");
+                        tracing::warn!(error = cause(&error), "timers stop until the database is available again");
                     }
                     POLL + jitter(1000)
                 }
@@ -215,7 +215,7 @@ impl Timers {
         task.failures += 1;
         // An outage is logged once for all tasks.
         if task.failures == 1 && !error.is_outage() {
-            tracing::warn!(task_id = %id, error = cause(error), "a timer cannot be handled; set aside and tried again");
+            tracing::warn!(task_id = %id, error = cause(error), "a timer cannot be handled; its task is set aside and retried");
         }
     }
 

@@ -44,8 +44,8 @@ impl Watchers {
     pub fn register(&self, registry: &mut Registry) {
         let help = "Requests and streams that wait for a status to change";
         registry.register("status_watchers", help, self.waiting.clone());
-        registry.register("status_watched_tasks", "Tasks that they wait for", self.tasks.clone());
-        let help = "Requests that wait for the feed to go on";
+        registry.register("status_watched_tasks", "Tasks whose status is waited for", self.tasks.clone());
+        let help = "Requests that wait for new entries of the feed";
         registry.register("feed_watchers", help, self.feed_readers.clone());
     }
 

@@ -294,6 +294,6 @@ fn read_subject(subject: &str, id: Uuid, place: Place<&str>) -> Result<Subject, 
     match subject {
         "task" => Ok(Subject::Task(TaskId(id))),
         "partner" => Ok(Subject::Partner(PartnerId(id))),
-        other => Err(place.impossible(format!("the trail of a {other}"))),
+        other => Err(place.impossible(format!("a trail of the unknown kind {other}"))),
     }
 }

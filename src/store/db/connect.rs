@@ -39,7 +39,7 @@ pub enum Error {
     )]
     SeveralHosts,
     /// The database cannot be reached, or refuses the connection.
-    #[error("the database")]
+    #[error("accessing the database")]
     Database(#[from] sqlx::Error),
     /// A migration failed.
     #[error("migrating the database")]
@@ -172,7 +172,7 @@ pub async fn migrate(options: &PgConnectOptions) -> Result<(), Error> {
     let newer = applied.fetch_all(&mut session).await?.into_iter().filter(|version| !MIGRATOR.version_exists(*version));
     let newer: Vec<i64> = newer.collect();
     if !newer.is_empty() {
-        tracing::info!(?newer, "the database has migrations of a newer build, which are left as they are");
+        tracing::info!(?newer, "the database has migrations of a newer build; they are left unchanged");
     }
     session.close().await;
     Ok(())

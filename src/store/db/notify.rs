@@ -58,7 +58,7 @@ impl Announcer {
         if self.session.generation != self.losses.count() {
             // Another session found the server gone or its role changed, and this connection uses
             // that server.
-            return Err(NoConnection::because("the sessions beside it were lost").into());
+            return Err(NoConnection::because("other sessions with the server were lost").into());
         }
         let statement = "select pg_notify($1, payload) from unnest($2::text[]) as payload";
         let query = sqlx::query(statement).bind(&self.channel).bind(payloads(changes));
@@ -92,7 +92,7 @@ impl Listener {
             let received = tokio::select! {
                 received = self.subscription.next(SILENCE) => received?,
                 () = self.losses.exceed(self.generation) => {
-                    return Err(NoConnection::because("the sessions beside it were lost").into());
+                    return Err(NoConnection::because("other sessions with the server were lost").into());
                 }
             };
             if let Some(payload) = received {

@@ -307,7 +307,7 @@ impl Inner {
     /// that is unreachable.
     fn none_free(&self) -> sqlx::Error {
         self.refused.fetch_add(1, Ordering::Relaxed);
-        let why = "others wait for a connection in vain";
+        let why = "the database is unreachable, and other statements wait for it";
         if self.unreachable.load(Ordering::Relaxed) { NoConnection::because(why) } else { sqlx::Error::PoolTimedOut }
     }
 

@@ -44,7 +44,7 @@ impl<K: fmt::Display + Copy> Place<K> {
 
     /// Converts a SHA-256 digest.
     pub(in crate::store) fn digest(self, bytes: &[u8]) -> Result<[u8; 32], Error> {
-        bytes.try_into().map_err(|_| self.impossible("a digest that is not 32 bytes long"))
+        bytes.try_into().map_err(|_| self.impossible("a digest that does not have 32 bytes"))
     }
 
     /// Converts the hash of a chain's entry.

@@ -78,7 +78,7 @@ impl NoConnection {
 
 /// The server takes no writes: it is a standby, or a primary set to read-only.
 #[derive(Debug, thiserror::Error)]
-#[error("the database is read-only: a standby, or a server that was told to take no writes")]
+#[error("the database is read-only: a standby, or a server set to read-only")]
 struct ReadOnly;
 
 /// What a session can be used for after its last statement.

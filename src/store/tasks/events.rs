@@ -164,7 +164,7 @@ pub(in crate::store) fn flaw(error: Error) -> Result<String, Error> {
 pub(in crate::store) fn beside(same: &[(&str, bool)]) -> Option<String> {
     same.iter()
         .find(|(_, same)| !same)
-        .map(|(column, _)| format!("its column {column} says something else than was recorded"))
+        .map(|(column, _)| format!("its column {column} differs from what was recorded"))
 }
 
 /// Finds one row of the trail.
@@ -298,7 +298,7 @@ pub(in crate::store) fn told<E: Recorded>(place: Place<Key>, sealed: &Sealed, ro
         | audit::Error::Event(_) => place.impossible(error),
     })?;
     if (event.seq(), event.kind()) != (place.unsigned(row.0)?, row.1) {
-        return Err(place.impossible("an entry that says it is another row's"));
+        return Err(place.impossible("an entry of another row"));
     }
     Ok(event)
 }

@@ -192,7 +192,7 @@ impl Writer {
             let tasks = tasks(&members);
             // A panic fails these members only.
             let Ok(done) = AssertUnwindSafe(write_all(&self.0, members)).catch_unwind().await else {
-                tracing::error!("a statement's members are lost: it panicked");
+                tracing::error!("a writer panicked; the outcome of its statement's members is unknown");
                 self.put_back(&tasks, &[]);
                 continue;
             };

@@ -398,7 +398,7 @@ impl TryFrom<Row> for Endpoint {
         let state = EndpointState::ALL.into_iter().find(|state| state.as_str() == row.state);
         let reason = |word: &str| DisabledReason::ALL.into_iter().find(|reason| reason.as_str() == word);
         let next = row.next_secret.as_deref().zip(row.next_secret_created_at);
-        let unknown = || place.impossible("a word that is none of its column's");
+        let unknown = || place.impossible("an unknown value");
         Ok(Self {
             key: EndpointKey { owner: Owner::of(row.owner_id), id: endpoint_id(place)? },
             types: row.types.map(Types::try_from).transpose().map_err(|error| place.impossible(error))?,

@@ -12,7 +12,7 @@ const V4: [(Ipv4Addr, u32, &str); 16] = [
     (Ipv4Addr::new(100, 64, 0, 0), 10, "shared by a carrier"),
     (Ipv4Addr::new(127, 0, 0, 0), 8, "loopback"),
     // A public number, but answered by the host of Azure's virtual machines.
-    (Ipv4Addr::new(168, 63, 129, 16), 32, "the cloud's own"),
+    (Ipv4Addr::new(168, 63, 129, 16), 32, "reserved by the cloud"),
     (Ipv4Addr::new(169, 254, 0, 0), 16, "link-local"),
     (Ipv4Addr::new(172, 16, 0, 0), 12, "private network"),
     (Ipv4Addr::new(192, 0, 0, 0), 24, "reserved for protocols"),

@@ -1,4 +1,4 @@
-//! Slots for concurrent attempts, shared by owner. An owner who holds none gets one, whatever the
+//! Slots for concurrent attempts, shared by owner. An owner who holds none gets one, however many the
 //! others hold.
 //!
 //! Half of the slots are reserved for owners who hold none, one slot each. From the other half, an

@@ -186,7 +186,7 @@ impl TryFrom<Row> for Delivery {
             seq: place.unsigned(row.seq)?,
             event_id: row.event_id,
             recorded_at: row.recorded_at.into(),
-            state: state.ok_or_else(|| place.impossible("a state that is none"))?,
+            state: state.ok_or_else(|| place.impossible("an unknown state"))?,
             due_at: row.due_at.map(Time::from),
             attempt: place.unsigned(row.attempt)?,
             attempts: place.json(&row.attempts)?,
