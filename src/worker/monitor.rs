@@ -105,7 +105,7 @@ impl Shown {
                 ConstGauge::new(i64::from(number)).encode(family.encode_family(&StateLabels { pool, state })?)?;
             }
         }
-        let help = "Maximum of connections to the database, by pool";
+        let help = "Maximum number of connections to the database, by pool";
         let mut family = encoder.encode_descriptor("database_connections_max", help, None, MetricType::Gauge)?;
         for (pool, usage) in pools {
             ConstGauge::new(i64::from(usage.max)).encode(family.encode_family(&PoolLabel { pool })?)?;
@@ -128,7 +128,7 @@ impl Shown {
         let writer = monitor::writer(&self.0);
         let help = "Transitions that wait to be written";
         show(encoder, "writer_queued_transitions", help, None, &ConstGauge::new(writer.queued))?;
-        let help = "Maximum of transitions that wait to be written";
+        let help = "Maximum number of transitions that wait to be written";
         show(encoder, "writer_queued_transitions_max", help, None, &ConstGauge::new(writer.room))?;
         let help = "Statements that the writer sent";
         show(encoder, "writer_statements", help, None, &ConstCounter::new(writer.statements))?;

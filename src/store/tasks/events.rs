@@ -162,9 +162,7 @@ pub(in crate::store) fn flaw(error: Error) -> Result<String, Error> {
 
 /// Describes a row whose columns differ from what was sealed.
 pub(in crate::store) fn beside(same: &[(&str, bool)]) -> Option<String> {
-    same.iter()
-        .find(|(_, same)| !same)
-        .map(|(column, _)| format!("its column {column} differs from what was recorded"))
+    same.iter().find(|(_, same)| !same).map(|(column, _)| format!("its column {column} differs from what was recorded"))
 }
 
 /// Finds one row of the trail.

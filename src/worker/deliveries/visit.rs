@@ -91,7 +91,7 @@ impl Visit {
                 }
                 Err(error) => {
                     self.failed.store(true, Ordering::Relaxed);
-                    tracing::warn!(error = cause(&error), "a delivery was interrupted; it is retried after its lease");
+                    tracing::warn!(error = cause(&error), "a delivery was interrupted; it is retried when it is due");
                     false
                 }
             };
