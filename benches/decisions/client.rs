@@ -1,4 +1,5 @@
-//! The clients: plain sockets and ready-made requests, so that what is measured is the service and not its callers.
+//! The clients: plain sockets and prepared requests, so that the benchmark measures the service and
+//! not its callers.
 
 use std::time::{Duration, Instant};
 
@@ -9,26 +10,26 @@ use uuid::Uuid;
 
 use crate::Failure;
 
-/// What a refusal under load says in `Retry-After`.
+/// The `Retry-After` of a refusal under load.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
-/// Stages of the workflow in which every vote decides.
+/// The stages of the workflow in which every vote decides.
 pub const STAGES: usize = 10;
 
-/// What a client sends.
+/// The kind of decision that a client sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Kind {
     /// An approval short of the quorum: one row of the trail.
     Vote,
-    /// An approval that moves the task on to the next stage: three rows.
+    /// An approval that moves the task on to the next stage: three rows of the trail.
     Advance,
 }
 
 impl Kind {
-    /// All of them.
+    /// All kinds.
     pub const ALL: [Self; 2] = [Self::Vote, Self::Advance];
 
-    /// How many of these one task can take: one vote can be replaced for ever.
+    /// How many of these one task can take. A vote can be replaced without limit.
     pub fn per_task(self) -> usize {
         match self {
             Self::Vote => usize::MAX,
@@ -37,7 +38,7 @@ impl Kind {
     }
 }
 
-/// A task and how many decisions it has had.
+/// A task and the number of its decisions.
 #[derive(Debug)]
 struct Target {
     task: Uuid,
@@ -47,29 +48,29 @@ struct Target {
 /// One client and its own tasks.
 #[derive(Debug, Default)]
 struct Client {
-    /// Those with decisions to come, dealt with in turn.
+    /// Tasks with decisions left, used in turn.
     tasks: std::collections::VecDeque<Target>,
     /// How many of a hundred commands are sent twice.
     repeated: u8,
-    /// What is left of the next one to be sent twice, in hundredths.
+    /// Hundredths of a command that are due to be sent twice.
     owed: u8,
 }
 
-/// What all clients did in a turn.
+/// The result of all clients in a turn.
 #[derive(Debug)]
 pub struct Load {
     /// From the first request to the last answer.
     pub took: Duration,
-    /// How long each decision took, sorted.
+    /// The latency of each decision, sorted.
     pub latencies: Vec<Duration>,
-    /// How long each refusal took, sorted.
+    /// The latency of each refusal, sorted.
     pub refusals: Vec<Duration>,
 }
 
 /// All clients of one kind.
 #[derive(Debug)]
 pub struct Clients {
-    /// What they send.
+    /// The kind of decision that they send.
     pub kind: Kind,
     address: String,
     key: String,
@@ -78,24 +79,25 @@ pub struct Clients {
 }
 
 impl Clients {
-    /// So many, with no tasks yet; each speaks with the partner's key.
+    /// Creates `count` clients without tasks. All use the partner's key.
     pub fn new(address: &str, key: &str, kind: Kind, count: usize) -> Self {
         let all = (0..count).map(|_| Client::default()).collect();
         Self { kind, address: address.to_owned(), key: key.to_owned(), all, last: None }
     }
 
-    /// The same, which send so many of a hundred commands twice.
+    /// Makes the clients send this many of a hundred commands twice.
     pub fn repeating(mut self, percent: u8) -> Self {
         self.all.iter_mut().for_each(|client| client.repeated = percent);
         self
     }
 
-    /// How many there are.
+    /// The number of clients.
     pub fn count(&self) -> usize {
         self.all.len()
     }
 
-    /// How many tasks each client lacks of `wanted`, as those that it has begun have fewer decisions left in them.
+    /// How many tasks each client lacks of `wanted`. Tasks in use have fewer decisions left and
+    /// count less.
     pub fn lacking(&self, wanted: usize) -> Vec<usize> {
         let all = self.kind.per_task();
         let used = |client: &Client| client.tasks.iter().map(|target| target.decided).sum::<usize>().div_ceil(all);
@@ -107,13 +109,13 @@ impl Clients {
         self.all[client].tasks.push_back(Target { task, decided: 0 });
     }
 
-    /// A task that had a decision as its last event.
+    /// A task whose last event is a decision.
     pub fn decided_task(&self) -> Uuid {
         self.last.expect("a turn has at least one decision")
     }
 
-    /// Lets all of them send decisions for this long, over connections of this turn: the service closes those that
-    /// are idle for long.
+    /// Lets all clients send decisions for this long, over connections of this turn, since the
+    /// service closes connections that are idle for long.
     pub async fn decide(&mut self, length: Duration) -> Result<Load, Failure> {
         let mut connections = Vec::with_capacity(self.all.len());
         for _ in 0..self.all.len() {
@@ -140,7 +142,7 @@ impl Clients {
     }
 }
 
-/// What one client did in a turn.
+/// The result of one client in a turn.
 #[derive(Debug, Default)]
 struct Own {
     latencies: Vec<Duration>,
@@ -148,8 +150,8 @@ struct Own {
 }
 
 impl Client {
-    /// Sends the next when the last is answered. One that is refused for the load waits for as long as it is told,
-    /// as ours all do.
+    /// Sends the next decision when the last is answered. After a refusal for load it waits as long
+    /// as `Retry-After` says, as the real callers do.
     async fn decide(
         mut self,
         (kind, key): (Kind, &str),
@@ -205,12 +207,12 @@ fn request(kind: Kind, key: &str, target: &Target) -> String {
     post(&format!("/api/v1/tasks/{}/events", target.task), key, &body)
 }
 
-/// A request as it goes over the wire.
+/// Builds a POST request in its wire format.
 pub fn post(path: &str, credential: &str, body: &str) -> String {
     message("POST", path, credential, body)
 }
 
-/// A request with any method.
+/// Builds a request with any method.
 pub fn message(method: &str, path: &str, credential: &str, body: &str) -> String {
     format!(
         "{method} {path} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {credential}\r\n\
@@ -230,12 +232,12 @@ pub struct Connection {
 #[derive(Debug)]
 pub struct Answer<'a> {
     status: u16,
-    /// Its body.
+    /// The body.
     pub body: &'a [u8],
 }
 
 impl Answer<'_> {
-    /// Refuses every other status.
+    /// Fails on any other status.
     pub fn expect(&self, status: u16) -> Result<(), Failure> {
         if self.status == status {
             return Ok(());
@@ -252,7 +254,8 @@ impl Connection {
         Ok(Self { stream, buffer: Vec::with_capacity(16_384) })
     }
 
-    /// Sends a request and reads its answer. All the service's answers to these requests have a `Content-Length`.
+    /// Sends a request and reads the answer. All answers of the service to these requests have a
+    /// `Content-Length`.
     pub async fn send(&mut self, request: &str) -> Result<Answer<'_>, Failure> {
         self.stream.write_all(request.as_bytes()).await?;
         self.buffer.clear();
@@ -280,7 +283,7 @@ struct Head {
     end: usize,
 }
 
-/// What the head of an answer says, once it is there.
+/// Parses the head of an answer once it is complete.
 fn head(received: &[u8]) -> Result<Option<Head>, Failure> {
     let Some(length) = received.windows(4).position(|four| four == b"\r\n\r\n") else { return Ok(None) };
     let text = std::str::from_utf8(&received[..length])?;

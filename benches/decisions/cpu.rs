@@ -1,5 +1,5 @@
-//! What processes used, as the kernel counts it: on a machine that others use too, this is steadier than any rate.
-//! Only on Linux; elsewhere nothing is known.
+//! The processor time of processes as the kernel counts it. On a machine with other load this is
+//! steadier than any rate. Linux only; elsewhere nothing is known.
 
 use std::fs;
 use std::path::Path;
@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use crate::Failure;
 
-/// Processes whose use is counted.
+/// Processes whose processor time is counted.
 #[derive(Clone, Copy, Debug)]
 pub struct Processes {
     /// The service.
     pub service: u32,
-    /// The first process of Postgres; what it started counts as well, also what has ended.
+    /// The first process of Postgres. Its children count as well, including those that have ended.
     pub postgres: u32,
 }
 
@@ -23,17 +23,17 @@ pub struct Used {
     pub service: Duration,
     /// By Postgres, backends included.
     pub postgres: Duration,
-    /// By this process, the clients, and by what it started and saw end: `pgbench`.
+    /// By this process, the clients, and by children that have ended: `pgbench`.
     pub clients: Duration,
 }
 
 impl Used {
-    /// By all.
+    /// The sum of all.
     pub fn total(self) -> Duration {
         self.service + self.postgres + self.clients
     }
 
-    /// What was used in between.
+    /// The difference from an earlier measurement.
     pub fn since(self, before: Self) -> Self {
         Self {
             service: self.service.saturating_sub(before.service),
@@ -44,13 +44,13 @@ impl Used {
 }
 
 impl Processes {
-    /// Up to now.
+    /// The processor time so far.
     pub fn used(self) -> Result<Used, Failure> {
         let mut postgres = Duration::ZERO;
         let Ok(all) = fs::read_dir("/proc") else { return Ok(Used::default()) };
         for entry in all {
             let Some(pid) = entry?.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
-            // A process may end while we look.
+            // A process may end during the look.
             let Some(stat) = Stat::of(pid) else { continue };
             if pid == self.postgres {
                 postgres += stat.own + stat.ended_children;
@@ -65,7 +65,7 @@ impl Processes {
 }
 
 impl Processes {
-    /// The service's memory in MiB, as far as it is resident.
+    /// The service's resident memory in MiB.
     pub fn resident(self) -> Option<f64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.service)).ok()?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
@@ -80,7 +80,7 @@ pub fn postmaster(data_dir: &Path) -> Result<u32, Failure> {
     Ok(file.lines().next().ok_or("an empty postmaster.pid")?.trim().parse()?)
 }
 
-/// Of `/proc/<pid>/stat`: proc(5).
+/// Fields of `/proc/<pid>/stat`: proc(5).
 struct Stat {
     parent: u32,
     own: Duration,
@@ -90,7 +90,7 @@ struct Stat {
 impl Stat {
     fn of(pid: u32) -> Option<Self> {
         let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-        // The name, in brackets, may hold anything.
+        // The name, in brackets, may contain anything.
         let fields: Vec<&str> = text.rsplit_once(')')?.1.split_whitespace().collect();
         // Ticks of 10 ms.
         let ticks = |at: usize| Some(Duration::from_millis(10 * fields.get(at)?.parse::<u64>().ok()?));

@@ -1,6 +1,6 @@
-//! Fills the database: one task with a few decisions, copied by SQL until there are as many events as asked for.
-//! Hashes and texts are those of the one, so the trails do not verify; their sizes, keys and indexes are those of
-//! real ones.
+//! Fills the database: one task with a few decisions, copied by SQL until the requested number of
+//! events is stored. All copies have the same hashes and texts, so their trails do not verify, but
+//! sizes, keys and indexes are realistic.
 
 use std::io::Write as _;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::Failure;
 use crate::client::Kind;
 use crate::service::Service;
 
-/// Tasks of a statement.
+/// The tasks of one statement.
 const BATCH: i64 = 10_000;
 
 const COPY_TASKS: &str = "insert into tasks (task_id, partner_id, buyer_id, workflow_key, workflow_version, title, metadata, open_digest,

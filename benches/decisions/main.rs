@@ -1,9 +1,9 @@
-//! How many decisions a second one release build serves, beside what `pgbench` reaches with a statement for each
-//! that writes the same.
+//! How many decisions a second one release build serves, compared with what `pgbench` reaches when
+//! it sends one statement for each that writes the same.
 //!
-//! Everything is private and on loopback: a Postgres with durability on, the program itself as a process of its own
-//! with its default settings, clients that send the next decision as soon as the last is answered. `README.md` says
-//! what the numbers mean.
+//! Everything is private and on loopback: a Postgres with durability on, the program as a process
+//! of its own with default settings, and clients that send the next decision as soon as the last is
+//! answered. `README.md` explains the numbers.
 
 mod client;
 mod cpu;
@@ -31,7 +31,8 @@ const DATABASE: &str = "stagegate";
 
 type Failure = Box<dyn Error + Send + Sync>;
 
-/// Decisions a second of one release build, and their ratio to what `pgbench` reaches with a statement for each.
+/// Decisions a second of one release build, and their ratio to `pgbench` with one statement for
+/// each.
 #[derive(Clone, Debug, Parser)]
 struct Options {
     /// Clients; each sends its next decision when the last is answered.
@@ -40,41 +41,42 @@ struct Options {
     /// How often service and `pgbench` take turns.
     #[arg(long, default_value_t = 5)]
     rounds: usize,
-    /// Length of each turn.
+    /// The length of each turn in seconds.
     #[arg(long, default_value_t = 3)]
     seconds: u64,
     /// Database connections of the service; unset: its default.
     #[arg(long)]
     pool_size: Option<u32>,
-    /// After each turn another with this many times the clients.
+    /// After each turn, runs another with this many times the clients.
     #[arg(long, value_name = "TIMES")]
     overload: Option<usize>,
-    /// After so many of a hundred decisions, sends the same command again, with the same id and body.
+    /// After this many of a hundred decisions, sends the same command again, with the same id and
+    /// body.
     #[arg(long, default_value_t = 0, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(0..=100))]
     repeated: u8,
     /// Stores this many events before anything is measured.
     #[arg(long, default_value_t = 0, value_name = "EVENTS")]
     stored: i64,
-    /// Only this kind of decision.
+    /// Measures only this kind of decision.
     #[arg(long, value_enum)]
     kind: Option<Kind>,
-    /// Leave `pgbench` out.
+    /// Leaves `pgbench` out.
     #[arg(long)]
     alone: bool,
-    /// Another build of the program, to compare.
+    /// Measures another build of the program, to compare.
     #[arg(long, default_value = env!("CARGO_BIN_EXE_stagegate"))]
     program: PathBuf,
-    /// Show the service's log, which is thrown away otherwise.
+    /// Shows the service's log, which is discarded otherwise.
     #[arg(long)]
     log: bool,
-    /// What cargo passes to every benchmark.
+    /// Cargo passes this to every benchmark.
     #[arg(long, hide = true)]
     bench: bool,
 }
 
 fn main() -> Result<(), Failure> {
     let options = Options::parse();
-    // One thread for all clients: they share the cores with what is measured.
+    // One thread for all clients, since they share the cores with what is measured.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(run(&options))
 }
@@ -85,7 +87,7 @@ async fn run(options: &Options) -> Result<(), Failure> {
         fetch_dir: config::default_data_dir(),
         bin_dir: config::postgres_bin_dir(),
         durable: true,
-        // Also when this is interrupted, Postgres and its data go.
+        // Removes Postgres and its data even if the benchmark is interrupted.
         ends_with_process: true,
     };
     let postgres = Postgres::start(&place, DATABASE).await?;
@@ -140,7 +142,7 @@ async fn turn(
     let sample = reference.sample(clients.decided_task()).await?;
     let width = match *width {
         Some(width) => width,
-        // One against one; else it has the number that is best for it.
+        // One against one client; otherwise `pgbench` gets the number that is best for it.
         None if options.clients == 1 => *width.insert(1),
         None => *width.insert(reference.best_width(&sample, options.seconds).await?),
     };
@@ -150,7 +152,7 @@ async fn turn(
     Ok(Round { load, used, resident, against: Some(against) })
 }
 
-/// A folder that a server of another user can be in.
+/// A folder that a server of another user can enter.
 fn scratch_dir() -> PathBuf {
     std::env::temp_dir().join(format!("stagegate-bench_{}", hex::encode(ids::random::<6>())))
 }

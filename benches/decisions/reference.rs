@@ -1,11 +1,11 @@
-//! The reference: `pgbench` with one statement per decision that makes the same writes (`reference.sql`: that of a
-//! service which shares none), on the same database, with the values of a decision that the service has just
-//! written.
+//! The reference: `pgbench` with one statement per decision that makes the same writes
+//! (`reference.sql`, the statement of a service that shares none). It uses the same database and
+//! the values of a decision that the service has just written.
 //!
-//! Of the statement's thirty-three parameters, those that must change from call to call are computed by Postgres
-//! from pgbench's counters (the key, the versions, the ids); the others are sent as parameters, as the service
-//! sends them. Every call finds the version it expects, so every call writes. Each run has task rows of its own,
-//! copies of the sampled one.
+//! Of the statement's thirty-three parameters, Postgres computes those that must change from call
+//! to call from pgbench's counters (the key, the versions, the ids). The others are sent as
+//! parameters, as the service sends them. Every call finds the version that it expects, so every
+//! call writes. Each run has task rows of its own, copies of the sampled one.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -18,19 +18,19 @@ use uuid::Uuid;
 
 use crate::Failure;
 
-/// What it sends.
+/// The statement.
 const STATEMENT: &str = include_str!("reference.sql");
 
-/// Numbers of clients that it is tried with, to give it its best.
+/// The numbers of clients that are tried, to give `pgbench` its best.
 const WIDTHS: [usize; 4] = [8, 16, 32, 64];
 
-/// Tasks of each of pgbench's clients.
+/// The tasks of each client of pgbench.
 const TASKS: u32 = 20;
 
-/// How serving connections are set up (`store::pool`).
+/// The settings of serving connections (`store::pool`).
 const SETTINGS: &str = "-c role=stagegate_app -c statement_timeout=5s -c lock_timeout=2s";
 
-/// Parameters that stay the same, by number, and where their text comes from.
+/// Parameters that stay the same, by number, and the source of their text.
 const SAMPLED: &str = "select
     t.phase as p4, t.stage as p5, t.round::text as p6, t.waiting_on as p7, t.due_at::text as p8, t.overdue::text as p9,
     t.wake_at::text as p10, t.format::text as p11, t.state::text as p12, t.notes::text as p13, t.buyer_status::text as p14,
@@ -47,7 +47,7 @@ from tasks t cross join (select
     from task_events where task_id = $1 and cause_seq = (select max(cause_seq) from task_events where task_id = $1)) e
 where t.task_id = $1";
 
-/// Copies of the task, at the version before the sampled decision.
+/// Inserts copies of the task, at the version before the sampled decision.
 const COPIES: &str = "insert into tasks (task_id, partner_id, buyer_id, workflow_key, workflow_version, title, metadata, open_digest,
     opened_at, version, phase, stage, round, waiting_on, due_at, overdue, wake_at, format, state, notes, buyer_status,
     status_version, head_hash, updated_at, closed_at)
@@ -56,7 +56,7 @@ select lpad(number::text, 32, '0')::uuid, partner_id, buyer_id, workflow_key, wo
     1, head_hash, updated_at, closed_at
 from tasks, generate_series($3, $4) number where task_id = $1";
 
-/// Where `pgbench` is and what it sends.
+/// The path of `pgbench` and its script.
 #[derive(Debug)]
 pub struct Reference {
     pgbench: PathBuf,
@@ -71,14 +71,14 @@ pub struct Sample {
     task: Uuid,
     /// The first `seq` of its rows.
     first: i64,
-    /// How many rows.
+    /// The number of rows.
     rows: i64,
-    /// Texts of parameters by number; the others are null.
+    /// The texts of parameters by number; the others are null.
     texts: BTreeMap<usize, String>,
 }
 
 impl Reference {
-    /// Nothing where there is no `pgbench` beside Postgres.
+    /// Returns `None` if there is no `pgbench` beside Postgres.
     pub fn prepare(postgres: &Postgres, database: &str) -> Option<Self> {
         let pgbench = postgres.bin_dir().join("pgbench");
         if !pgbench.exists() {
@@ -88,7 +88,7 @@ impl Reference {
         Some(Self { pgbench, url: postgres.url(database), options: postgres.connect_options(database), script })
     }
 
-    /// Reads what was written for the last decision on `task`.
+    /// Reads what the last decision on `task` wrote.
     pub async fn sample(&self, task: Uuid) -> Result<Sample, Failure> {
         let mut connection = PgConnection::connect_with(&self.options).await?;
         let row = sqlx::query(SAMPLED).bind(task).fetch_one(&mut connection).await?;
@@ -102,7 +102,7 @@ impl Reference {
         Ok(Sample { task, first, rows, texts })
     }
 
-    /// The number of clients that it writes most with.
+    /// Finds the number of clients with which it writes most.
     pub async fn best_width(&self, sample: &Sample, seconds: u64) -> Result<usize, Failure> {
         let mut best = (0.0, WIDTHS[0]);
         for width in WIDTHS {
@@ -114,7 +114,7 @@ impl Reference {
         Ok(best.1)
     }
 
-    /// How many a second `pgbench` writes.
+    /// Runs `pgbench` and returns its writes a second.
     pub async fn run(&self, sample: &Sample, clients: usize, seconds: u64) -> Result<f64, Failure> {
         let mut connection = PgConnection::connect_with(&self.options).await?;
         let taken: i64 = sqlx::query_scalar("select count(*) from tasks").fetch_one(&mut connection).await?;
@@ -167,10 +167,10 @@ impl Reference {
     }
 }
 
-/// What each client of pgbench repeats.
+/// The script that each client of pgbench repeats.
 fn script(sample: &Sample) -> String {
     let mut text = STATEMENT.to_owned();
-    // From the highest, since `$1` is the beginning of `$10`.
+    // Replace from the highest number, since `$1` is a prefix of `$10`.
     for number in (1..=33).rev() {
         text = text.replace(&format!("${number}"), &parameter(number, sample));
     }
@@ -186,7 +186,7 @@ fn parameter(number: usize, sample: &Sample) -> String {
         1 => "lpad(:number::text, 32, '0')::uuid".to_owned(),
         2 => ":version::bigint".to_owned(),
         3 => format!(":version::bigint + {}", sample.rows),
-        // A new stage has a new deadline, which moves the task in the indexes; a vote leaves it.
+        // A new stage has a new deadline, which moves the task in the indexes; a vote keeps it.
         8 | 10 if sample.rows > 1 && sample.texts.contains_key(&number) => {
             format!(":p{number}::timestamptz + :version::integer * interval '1 second'")
         }
@@ -201,7 +201,7 @@ fn parameter(number: usize, sample: &Sample) -> String {
     }
 }
 
-/// The word that follows `mark`.
+/// Returns the word that follows `mark`.
 fn after<'a>(text: &'a str, mark: &str) -> Result<&'a str, Failure> {
     let rest = text.split_once(mark).ok_or_else(|| format!("pgbench did not say `{mark}`: {text}"))?.1;
     Ok(rest.split_whitespace().next().unwrap_or_default())

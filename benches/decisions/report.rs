@@ -1,4 +1,4 @@
-//! What is printed: each round as it ends, then the medians.
+//! Prints each round as it ends, then the medians.
 
 use std::io::{Write as _, stdout};
 use std::time::Duration;
@@ -7,27 +7,27 @@ use crate::client::{Kind, Load};
 use crate::cpu::Used;
 use crate::{Failure, Options};
 
-/// What one round measured.
+/// The measurements of one round.
 #[derive(Debug)]
 pub struct Round {
     /// The service's turn.
     pub load: Load,
-    /// Processor time of that turn.
+    /// The processor time of that turn.
     pub used: Used,
-    /// The service's memory after it, in MiB.
+    /// The service's memory after the turn, in MiB.
     pub resident: Option<f64>,
     /// The turn of `pgbench`.
     pub against: Option<Against>,
 }
 
-/// What `pgbench` did.
+/// The result of `pgbench`.
 #[derive(Clone, Copy, Debug)]
 pub struct Against {
-    /// Written a second.
+    /// Writes a second.
     pub per_second: f64,
     /// Processor time.
     pub used: Used,
-    /// Its clients.
+    /// The number of its clients.
     pub width: usize,
 }
 
@@ -48,18 +48,18 @@ struct Line {
     resident: f64,
 }
 
-/// Writes as the rounds end.
+/// Prints results as the rounds end.
 #[derive(Debug)]
 pub struct Report {
     seconds: f64,
     against: bool,
     lines: Vec<Line>,
-    /// Decisions a second of the turns with more clients, by those of the turn before.
+    /// Decisions a second of the turns with more clients, divided by those of the turn before.
     goodputs: Vec<f64>,
 }
 
 impl Report {
-    /// Says what is about to be measured.
+    /// Prints what is about to be measured.
     pub fn new(options: &Options, major: u32, against: bool) -> Result<Self, Failure> {
         let Options { clients, rounds, seconds, .. } = options;
         let cores = std::thread::available_parallelism()?;
@@ -73,7 +73,7 @@ impl Report {
         Ok(Self { seconds: f64::from(u32::try_from(*seconds)?), against, lines: Vec::new(), goodputs: Vec::new() })
     }
 
-    /// The rounds of `kind` follow.
+    /// Prints the header for the rounds of `kind`.
     pub fn begin(&mut self, kind: Kind) -> Result<(), Failure> {
         let what = match kind {
             Kind::Vote => "A vote short of the quorum: 1 row of the trail",
@@ -104,7 +104,7 @@ impl Report {
         self.print(&self.lines.len().to_string(), line)
     }
 
-    /// Prints a turn with more clients, against the one before.
+    /// Prints a turn with more clients, compared with the one before.
     pub fn add_overload(&mut self, load: &Load) -> Result<(), Failure> {
         let per_second = count(load.latencies.len()) / load.took.as_secs_f64();
         let goodput = per_second / self.lines.last().map_or(f64::NAN, |line| line.per_second);
@@ -184,7 +184,7 @@ impl Line {
         }
     }
 
-    /// Of each number by itself.
+    /// The median of each number separately.
     fn median(lines: &[Self]) -> Self {
         let of = |number: fn(&Self) -> f64| {
             let mut all: Vec<f64> = lines.iter().map(number).collect();

@@ -1,4 +1,4 @@
-//! The service as production runs it: the program in a process of its own, with its default settings.
+//! The service as production runs it: a process of its own with default settings.
 
 use std::fmt::Write as _;
 use std::process::Stdio;
@@ -15,25 +15,25 @@ use uuid::Uuid;
 use crate::client::{Clients, Connection, Kind, STAGES, message};
 use crate::{Failure, Options};
 
-/// Tasks that each client has in hand when a turn of votes begins.
+/// The tasks that each client has when a turn of votes begins.
 const TASKS_FOR_VOTES: usize = 20;
 
-/// Clients for which tasks are opened at a time.
+/// The number of clients for which tasks are opened at a time.
 const OPENING: usize = 32;
 
-/// Decisions a second that the tasks of a turn must be enough for.
+/// The tasks of a turn must be enough for this many decisions a second.
 const FASTEST: usize = 12_000;
 
 /// A running service with a partner and two workflows.
 #[derive(Debug)]
 pub struct Service {
     child: Child,
-    /// Where it listens.
+    /// The address that it listens on.
     pub address: String,
-    /// Where its metrics are.
+    /// The address of its metrics.
     #[allow(dead_code, reason = "the benchmark of decisions, which shares this, does not look")]
     pub metrics: String,
-    /// A platform key of it.
+    /// A platform key.
     pub platform_key: String,
     /// The partner.
     pub partner_id: String,
@@ -43,7 +43,7 @@ pub struct Service {
 }
 
 impl Service {
-    /// Starts it on this database and registers what the clients need.
+    /// Starts the service on this database and registers what the clients need.
     pub async fn start(database_url: &str, options: &Options) -> Result<Self, Failure> {
         let platform_key = hex::encode(ids::random::<24>());
         let mut command = Command::new(&options.program);
@@ -75,12 +75,12 @@ impl Service {
         Ok(service)
     }
 
-    /// Its process.
+    /// The process id.
     pub fn pid(&self) -> u32 {
         self.child.id().expect("it runs until it is stopped")
     }
 
-    /// Clients with no tasks yet.
+    /// Creates clients without tasks.
     pub fn clients(&self, kind: Kind, count: usize) -> Clients {
         Clients::new(&self.address, &self.partner_key, kind, count)
     }
@@ -88,12 +88,12 @@ impl Service {
     /// Opens as many tasks as the clients may need in a turn.
     pub async fn top_up(&self, clients: &mut Clients) -> Result<(), Failure> {
         let wanted = match clients.kind {
-            // A crowd has the same tasks among more clients.
+            // More clients share the same number of tasks.
             Kind::Vote => (TASKS_FOR_VOTES * self.clients).div_ceil(clients.count()),
             Kind::Advance => self.tasks_to_advance,
         };
         let lacking = clients.lacking(wanted);
-        // Few at a time, also for a crowd: what is opened is not what is measured.
+        // Few at a time, also for many clients: opening is not what is measured.
         let few = Arc::new(Semaphore::new(OPENING));
         let mut opening = tokio::task::JoinSet::new();
         for (client, count) in lacking.into_iter().enumerate() {
@@ -119,7 +119,7 @@ impl Service {
         Ok(())
     }
 
-    /// Tells it to stop and waits until it has.
+    /// Stops the service and waits until it has ended.
     pub async fn stop(mut self) -> Result<(), Failure> {
         let pid = i32::try_from(self.pid()).ok().and_then(Pid::from_raw).ok_or("no process")?;
         kill_process(pid, Signal::TERM)?;
@@ -191,7 +191,7 @@ fn text(body: &Value, name: &str) -> Result<String, Failure> {
     Ok(body[name].as_str().ok_or_else(|| format!("no `{name}` in {body}"))?.to_owned())
 }
 
-/// Reads what the service prints until it names its address: where its metrics are, and where it listens.
+/// Reads the service's output until it names the addresses of its metrics and its listener.
 async fn addresses(child: &mut Child) -> Result<(String, String), Failure> {
     let mut lines = BufReader::new(child.stdout.take().ok_or("its output is read here")?).lines();
     let (mut said, mut metrics) = (String::new(), String::new());

@@ -1,4 +1,5 @@
-//! Fills a database: one task that the service opened, copied many times by SQL with other ids, places and due times.
+//! Fills a database: one task that the service opened, copied many times by SQL with other ids,
+//! positions and due times.
 
 use serde_json::json;
 use sqlx::postgres::PgConnectOptions;
@@ -8,21 +9,22 @@ use uuid::Uuid;
 
 use crate::{Failure, PLATFORM_KEY, Service, text};
 
-/// Due times and times of opening are spread over so many days.
+/// Due times and opening times are spread over this many days.
 pub const DAYS: i64 = 30;
 
-/// Every version of three workflows has these.
+/// The stages of every version of three workflows.
 const STAGES: [&str; 6] = ["stage-1", "stage-2", "stage-3", "stage-4", "stage-5", "rare"];
 
-/// Creates an empty database beside another.
+/// Creates an empty database on the same server.
 pub async fn create(beside: &PgConnectOptions, name: &str) -> Result<(), Failure> {
     let mut connection = PgConnection::connect_with(beside).await?;
     sqlx::query(AssertSqlSafe(format!("create database {name}"))).execute(&mut connection).await?;
     Ok(())
 }
 
-/// Tasks in review over three workflows, three versions of each and five stages; one in ten without a limit. Three
-/// of them at a stage of their own, three overdue, and three more that wait on the platform.
+/// Adds tasks in review over three workflows with three versions and five stages each; one in ten
+/// has no time limit. Three of them are at a stage of their own, three are overdue, and three more
+/// wait on the platform.
 pub async fn fill(service: &Service, database: &PgConnectOptions, count: i64) -> Result<(), Failure> {
     for workflow in ["w-1", "w-2", "w-3"] {
         for version in 1..=3 {
@@ -62,7 +64,7 @@ async fn open(service: &Service, workflow: &str) -> Result<Uuid, Failure> {
     if text(&opened["id"]) == id.to_string() { Ok(id) } else { Err("another task was opened".into()) }
 }
 
-/// The state says the same as the columns; so the answers are those of real tasks.
+/// The state agrees with the columns, so the answers are those of real tasks.
 const COPY: &str = r#"
     insert into tasks (task_id, partner_id, buyer_id, workflow_key, workflow_version, title, metadata, open_digest, opened_at, version,
         phase, stage, round, waiting_on, due_at, overdue, wake_at, format, state, notes, buyer_status, status_version, head_hash, updated_at)

@@ -1,7 +1,7 @@
-//! How long pages of lists take with many open tasks of one partner, against few of them.
+//! How long pages of lists take with many open tasks of one partner, compared with few.
 //!
-//! Two databases on one private Postgres, filled alike but for the number of tasks; the service in this process,
-//! asked through its router. `README.md` says what the numbers mean.
+//! There are two databases on one private Postgres, which differ only in the number of tasks. The
+//! service runs in this process and is called through its router. `README.md` explains the numbers.
 
 mod fill;
 
@@ -29,7 +29,7 @@ const PLATFORM_KEY: &str = "platform-key-of-the-benchmark";
 
 type Failure = Box<dyn Error + Send + Sync>;
 
-/// How long pages take with many open tasks of one partner, against few of them.
+/// How long pages take with many open tasks of one partner, compared with few.
 #[derive(Clone, Debug, Parser)]
 struct Options {
     /// Open tasks in the smaller database.
@@ -38,10 +38,10 @@ struct Options {
     /// Open tasks in the larger one.
     #[arg(long, default_value_t = 1_000_000)]
     many: i64,
-    /// How often each page is asked for in each database, in turns.
+    /// How often each page is requested from each database, in turns.
     #[arg(long, default_value_t = 41)]
     rounds: usize,
-    /// What cargo passes to every benchmark.
+    /// Cargo passes this to every benchmark.
     #[arg(long, hide = true)]
     bench: bool,
 }
@@ -64,7 +64,7 @@ async fn run(options: &Options) -> Result<(), Failure> {
         data_dir: std::env::temp_dir().join(format!("stagegate-bench_{}", hex::encode(ids::random::<6>()))),
         fetch_dir: config::default_data_dir(),
         bin_dir: config::postgres_bin_dir(),
-        // Only reading is measured.
+        // Durability is off, since only reading is measured.
         durable: false,
         ends_with_process: true,
     };
@@ -94,7 +94,7 @@ async fn measure(options: &Options, postgres: &Postgres) -> Result<(), Failure> 
     Ok(())
 }
 
-/// What is asked for, by whom: the partner, or the platform where the path is preceded by `platform:`.
+/// The requests, by the partner, or by the platform if the path has the prefix `platform:`.
 fn pages(now: DateTime<Utc>) -> Vec<(&'static str, String)> {
     let cursor = |key: Value| format!("cursor={}", URL_SAFE_NO_PAD.encode(key.to_string()));
     let middle = "80000000-0000-4000-8000-000000000000";
@@ -155,7 +155,7 @@ impl Service {
         Ok(service)
     }
 
-    /// Asks for a page and adds how many milliseconds it took; how many rows it has.
+    /// Requests a page, adds its time in milliseconds to `took`, and returns its number of rows.
     async fn page(&self, path: &str, took: &mut Vec<f64>) -> Result<usize, Failure> {
         let (path, key) = match path.strip_prefix("platform:") {
             Some(path) => (path, PLATFORM_KEY),

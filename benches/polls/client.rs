@@ -1,5 +1,5 @@
-//! The clients: plain sockets, requests of which only the task's id changes, and no more of an answer looked at
-//! than its status and its length.
+//! The clients: plain sockets, requests in which only the task's id changes, and answers of which
+//! only the status and the length are read.
 
 use std::time::{Duration, Instant};
 
@@ -9,12 +9,12 @@ use uuid::Uuid;
 
 use crate::Failure;
 
-/// Where the id of the task goes.
+/// The placeholder for the id of the task.
 const ID: &str = "00000000-0000-0000-0000-000000000000";
-/// Tasks are polled in an order that jumps about: a prime, so that each has its turn.
+/// Tasks are polled in a scattered order. The stride is prime, so that each has its turn.
 const STRIDE: u32 = 7_919;
 
-/// A request with room for an id.
+/// Builds a request with a placeholder for the id.
 pub fn request(credential: &str, known: Option<u64>) -> String {
     let tag = known.map(|version| format!("if-none-match: \"{version}\"\r\n")).unwrap_or_default();
     format!(
@@ -22,20 +22,20 @@ pub fn request(credential: &str, known: Option<u64>) -> String {
     )
 }
 
-/// An answer, for another server to give as well.
+/// An answer for another server to repeat.
 #[derive(Debug)]
 pub struct Sample {
     /// Its status.
     pub status: u16,
-    /// Its headers, but for those that every server makes by itself.
+    /// The headers, except those that every server adds by itself.
     pub headers: Vec<(String, String)>,
     /// Its body.
     pub body: String,
-    /// How many bytes it has on the wire.
+    /// The bytes on the wire.
     pub len: usize,
 }
 
-/// What the service answers.
+/// Requests an answer of the service as a sample.
 pub async fn sample(address: &str, request: &str, id: Uuid) -> Result<Sample, Failure> {
     let mut client = Client::open(address).await?;
     let status = client.ask(&mut bytes(request), id).await?;
@@ -47,21 +47,21 @@ pub async fn sample(address: &str, request: &str, id: Uuid) -> Result<Sample, Fa
     Ok(Sample { status, headers, body: body.to_owned(), len: text.len() })
 }
 
-/// What all clients did in a turn.
+/// The result of all clients in a turn.
 #[derive(Debug)]
 pub struct Load {
     /// From the first request to the last answer.
     pub took: Duration,
-    /// How long each poll took, sorted.
+    /// The latency of each poll, sorted.
     pub latencies: Vec<Duration>,
 }
 
-/// Keep-alive connections, each of a client of its own.
+/// Keep-alive connections, one per client.
 #[derive(Debug)]
 pub struct Clients(Vec<Client>);
 
 impl Clients {
-    /// Connects them.
+    /// Opens the connections.
     pub async fn connect(address: &str, count: usize) -> Result<Self, Failure> {
         let mut clients = Vec::with_capacity(count);
         for number in (0..).take(count) {
@@ -70,12 +70,13 @@ impl Clients {
         Ok(Self(clients))
     }
 
-    /// How often that client has polled which has done so least.
+    /// The number of polls of the client that has made the fewest.
     pub fn least_polled(&self) -> usize {
         self.0.iter().map(|client| client.polled).min().unwrap_or_default()
     }
 
-    /// Lets all of them poll for this long; every answer must have this status. `which` numbers the tasks.
+    /// Lets all clients poll for this long; every answer must have this status. `which` numbers the
+    /// tasks.
     pub async fn poll(
         &mut self,
         length: Duration,
@@ -123,7 +124,7 @@ struct Client {
     buffer: Vec<u8>,
     /// The number of the task that it polls next.
     next: u32,
-    /// How often it has polled.
+    /// The number of its polls.
     polled: usize,
 }
 
@@ -134,7 +135,7 @@ impl Client {
         Ok(Self { stream, buffer: Vec::with_capacity(16_384), next: 0, polled: 0 })
     }
 
-    /// Asks for the status of a task; the answer is in the buffer then.
+    /// Requests the status of a task. The answer is in the buffer afterwards.
     async fn ask(&mut self, request: &mut [u8], id: Uuid) -> Result<u16, Failure> {
         let at = "GET /api/v1/tasks/".len();
         id.hyphenated().encode_lower(&mut request[at..at + ID.len()]);
@@ -151,7 +152,7 @@ impl Client {
     }
 }
 
-/// The status of an answer that is all there.
+/// Returns the status of an answer once it is complete.
 fn whole(received: &[u8]) -> Result<Option<u16>, Failure> {
     let Some(end) = received.windows(4).position(|four| four == b"\r\n\r\n") else { return Ok(None) };
     let head = &received[..end];

@@ -1,5 +1,5 @@
-//! The bare server: axum as its examples have it, one route, one fixed answer. This program in another process, as
-//! it runs on as many threads as the service.
+//! The bare server: axum as in its examples, with one route and one fixed answer. It is this
+//! program in another process, with as many threads as the service.
 
 use std::io::Write as _;
 use std::process::Stdio;
@@ -21,12 +21,12 @@ use crate::client::Sample;
 #[derive(Debug)]
 pub struct Hello {
     child: Child,
-    /// Where it listens.
+    /// The address that it listens on.
     pub address: String,
 }
 
 impl Hello {
-    /// Starts one that gives this answer.
+    /// Starts a server that gives this answer.
     pub async fn start(answer: &Sample) -> Result<Self, Failure> {
         let mut child = Command::new(std::env::current_exe()?)
             .arg("--hello")
@@ -43,7 +43,7 @@ impl Hello {
         Ok(Self { child, address })
     }
 
-    /// Its process.
+    /// The process id.
     pub fn pid(&self) -> u32 {
         self.child.id().expect("it runs until it is stopped")
     }
@@ -54,7 +54,7 @@ impl Hello {
     }
 }
 
-/// Be the server, until the process is killed.
+/// Serves until the process is killed.
 pub fn serve() -> Result<(), Failure> {
     let mut text = String::new();
     std::io::stdin().read_line(&mut text)?;
@@ -72,7 +72,8 @@ pub fn serve() -> Result<(), Failure> {
     runtime.block_on(async {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         writeln!(std::io::stdout(), "{}", listener.local_addr()?)?;
-        // As the service does; a listener that cannot is none that measures anything.
+        // As the service does. A benchmark with a listener that cannot do this would measure
+        // nothing.
         let listener = listener.tap_io(|stream| stream.set_nodelay(true).expect("a socket takes its options"));
         axum::serve(listener, router).await?;
         Ok(())

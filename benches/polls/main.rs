@@ -1,8 +1,9 @@
-//! How many polls of a status a second one release build serves, beside what a bare axum server makes of the same
-//! bytes.
+//! How many polls of a status a second one release build serves, compared with a bare axum server
+//! that sends the same bytes.
 //!
-//! Everything is private and on loopback: a Postgres, the program itself and the bare server as processes of their
-//! own, clients that ask again as soon as they are answered. `README.md` says what the numbers mean.
+//! Everything is private and on loopback: a Postgres, the program and the bare server as processes
+//! of their own, and clients that poll again as soon as they are answered. `README.md` explains the
+//! numbers.
 
 mod client;
 #[path = "../decisions/cpu.rs"]
@@ -31,51 +32,53 @@ const DATABASE: &str = "stagegate";
 
 type Failure = Box<dyn Error + Send + Sync>;
 
-/// Polls a second of one release build, and their ratio to what a bare axum server makes of the same bytes.
+/// Polls a second of one release build, and their ratio to a bare axum server that sends the same
+/// bytes.
 #[derive(Clone, Debug, Parser)]
 struct Options {
-    /// Clients; each asks again when it is answered.
+    /// Clients; each polls again when it is answered.
     #[arg(long, default_value_t = 32)]
     clients: usize,
     /// How often the service and the bare server take turns.
     #[arg(long, default_value_t = 5)]
     rounds: usize,
-    /// Length of each turn.
+    /// The length of each turn in seconds.
     #[arg(long, default_value_t = 3)]
     seconds: u64,
-    /// Only this way of polling.
+    /// Measures only this way of polling.
     #[arg(long, value_enum)]
     way: Option<Way>,
-    /// Only callers with this kind of credential.
+    /// Measures only callers with this kind of credential.
     #[arg(long, value_enum)]
     by: Option<By>,
-    /// Tasks that are stored.
+    /// The number of stored tasks.
     #[arg(long, default_value_t = 1_000_000)]
     tasks: u32,
-    /// How many of them are polled when many are; all of them where fewer than 100,000 are stored.
+    /// How many of them the ways with many tasks poll; all of them if fewer than 100,000 are
+    /// stored.
     #[arg(long)]
     spread: Option<u32>,
-    /// Another build of the program, to compare.
+    /// Measures another build of the program, to compare.
     #[arg(long, default_value = env!("CARGO_BIN_EXE_stagegate"))]
     program: PathBuf,
-    /// Show the service's log, which is thrown away otherwise.
+    /// Shows the service's log, which is discarded otherwise.
     #[arg(long)]
     log: bool,
-    /// Be the bare server: reads the answer to give from its standard input.
+    /// Runs as the bare server: reads the answer to give from its standard input.
     #[arg(long, hide = true)]
     hello: bool,
-    /// What cargo passes to every benchmark.
+    /// Cargo passes this to every benchmark.
     #[arg(long, hide = true)]
     bench: bool,
 }
 
 impl Options {
-    /// How many tasks are polled when many are.
+    /// The number of tasks that the ways with many tasks poll.
     fn spread(&self) -> u32 {
         self.spread.unwrap_or(self.tasks.min(100_000))
     }
 
-    /// What is polled must be stored.
+    /// Checks that enough tasks are stored for those that are polled.
     fn check(&self) -> Result<(), Failure> {
         let polled = u32::try_from(self.clients)?.max(self.spread());
         if polled > self.tasks {
@@ -112,7 +115,7 @@ impl Way {
     }
 }
 
-/// Who polls.
+/// The caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum By {
     /// A partner with its key.
@@ -126,7 +129,7 @@ fn main() -> Result<(), Failure> {
     if options.hello {
         return hello::serve();
     }
-    // One thread for all clients: they share the cores with what is measured.
+    // One thread for all clients, since they share the cores with what is measured.
     options.check()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(run(&options))
@@ -137,7 +140,7 @@ async fn run(options: &Options) -> Result<(), Failure> {
         data_dir: std::env::temp_dir().join(format!("stagegate-bench_{}", hex::encode(ids::random::<6>()))),
         fetch_dir: config::default_data_dir(),
         bin_dir: config::postgres_bin_dir(),
-        // Only reading is measured.
+        // Durability is off, since only reading is measured.
         durable: false,
         ends_with_process: true,
     };
@@ -160,7 +163,7 @@ async fn measure(options: &Options, postgres: &Postgres) -> Result<(), Failure> 
     service.stop().await
 }
 
-/// Turns of the service and of the bare server, one after the other, and their medians.
+/// Runs turns of the service and of the bare server, one after the other, and prints their medians.
 async fn compare(
     options: &Options,
     postgres: &Postgres,
@@ -179,7 +182,7 @@ async fn compare(
     let (mut out, mut rounds) = (stdout(), Vec::new());
     writeln!(out, "\n{way:?} by {by:?}: {} bytes in the answer", sample.len)?;
     if way.is_many() {
-        // Each of them once, as after a start, before what goes on is measured.
+        // Poll each task once, as after a start, before the steady state is measured.
         let mut first = Vec::new();
         while ours.least_polled() < usize::try_from(tasks)?.div_ceil(options.clients) {
             let which = move |n: u32| tasks::id(n % tasks * every);
@@ -228,7 +231,8 @@ async fn compare(
     Ok(())
 }
 
-/// What one server did in one turn: a rate, times in milliseconds, and microseconds of processor time a poll.
+/// The result of one server in one turn: a rate, times in milliseconds, and microseconds of
+/// processor time a poll.
 struct Turn {
     rate: f64,
     p50: f64,

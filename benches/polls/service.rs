@@ -1,4 +1,4 @@
-//! The service as production runs it: the program in a process of its own, with its default settings, and a task to
+//! The service as production runs it: a process of its own with default settings, and a task to
 //! copy.
 
 use std::process::Stdio;
@@ -16,7 +16,7 @@ use crate::{By, Failure, Options};
 #[derive(Debug)]
 pub struct Service {
     child: Child,
-    /// Where it listens.
+    /// The address that it listens on.
     pub address: String,
     /// The task.
     pub template: Uuid,
@@ -27,7 +27,7 @@ pub struct Service {
 }
 
 impl Service {
-    /// Starts it on this database and opens the task.
+    /// Starts the service on this database and opens the task.
     pub async fn start(database_url: &str, options: &Options) -> Result<Self, Failure> {
         let (platform, secret) = (hex::encode(ids::random::<24>()), hex::encode(ids::random::<24>()));
         let mut child = Command::new(&options.program)
@@ -60,7 +60,7 @@ impl Service {
         Ok(service)
     }
 
-    /// What a caller of this kind sends.
+    /// The credential of a caller of this kind.
     pub fn credential(&self, by: By) -> &str {
         match by {
             By::Partner => &self.partner_key,
@@ -68,19 +68,19 @@ impl Service {
         }
     }
 
-    /// Its process.
+    /// The process id.
     pub fn pid(&self) -> u32 {
         self.child.id().expect("it runs until it is stopped")
     }
 
-    /// Resident, in KiB.
+    /// The resident memory in KiB.
     pub fn memory(&self) -> Result<u64, Failure> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid()))?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("no VmRSS")?;
         Ok(line.trim().trim_end_matches(" kB").parse()?)
     }
 
-    /// Tells it to stop and waits until it has.
+    /// Stops the service and waits until it has ended.
     pub async fn stop(mut self) -> Result<(), Failure> {
         let pid = i32::try_from(self.pid()).ok().and_then(Pid::from_raw).ok_or("no process")?;
         kill_process(pid, Signal::TERM)?;
@@ -88,7 +88,8 @@ impl Service {
         Ok(())
     }
 
-    /// A partner with a workflow of five stages, as the answers of real ones are, and a task in the third.
+    /// Creates a partner with a workflow of five stages, like those of real partners, and a task in
+    /// the third.
     async fn prepare(&mut self, platform: &str, buyer: Uuid) -> Result<(), Failure> {
         let partner = self.call("POST", "/api/v1/partners", platform, &json!({ "name": "Partner" })).await?;
         let partner = partner["id"].as_str().ok_or("no id")?;
@@ -120,13 +121,13 @@ impl Service {
 }
 
 fn client() -> reqwest::Client {
-    // The first to install a provider wins; all of ours are ring.
+    // Only the first installed provider counts, and all of ours are ring.
     let _ = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::new()
 }
 
 fn token(buyer: Uuid, secret: &str) -> Result<String, Failure> {
-    // In the year 2100; otherwise as Supabase makes them.
+    // It expires in the year 2100; otherwise it is like a token of Supabase.
     let claims = json!({ "iss": "https://project.supabase.example/auth/v1", "sub": buyer, "aud": "authenticated", "exp": 4_102_444_800_u64,
         "role": "authenticated", "aal": "aal1", "session_id": ids::new(), "email": "buyer@example.com", "is_anonymous": false });
     let key = jsonwebtoken::EncodingKey::from_secret(secret.as_bytes());

@@ -1,5 +1,5 @@
-//! Many tasks: one that the service opened, copied by SQL. They differ in their ids alone, which jump about as no
-//! real ones do, so that neighbours in the index are no neighbours in the table.
+//! Many tasks: one that the service opened, copied by SQL. They differ only in their ids, which are
+//! scattered more than real ones, so that neighbours in the index are not neighbours in the table.
 
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection as _, PgConnection};
@@ -16,7 +16,7 @@ pub fn id(number: u32) -> Uuid {
 
 const MIX: u64 = 0x1e37_79b9_7f4a_7c15;
 
-/// Copies the task so many times.
+/// Copies the task this many times.
 pub async fn fill(database: &PgConnectOptions, template: Uuid, count: u32) -> Result<(), Failure> {
     let mut connection = PgConnection::connect_with(database).await?;
     let mut number = 0;
@@ -30,7 +30,7 @@ pub async fn fill(database: &PgConnectOptions, template: Uuid, count: u32) -> Re
     Ok(())
 }
 
-/// Tasks in one statement.
+/// The tasks of one statement.
 const CHUNK: u32 = 50_000;
 
 const COPY: &str = "

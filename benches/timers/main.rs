@@ -1,8 +1,8 @@
-//! How fast timers that are due in the same second are worked off, beside the rate of ordinary decisions in the
-//! same minute and on the same service; what both do to each other; and how late a timer fires when nothing else
-//! happens.
+//! How fast timers that are due in the same second are handled, compared with the rate of ordinary
+//! decisions in the same minute and on the same service; how the two affect each other; and how
+//! late a timer fires when nothing else happens.
 //!
-//! Service, Postgres and clients are those of `../decisions`. `README.md` says what the numbers mean.
+//! Service, Postgres and clients are those of `../decisions`. `README.md` explains the numbers.
 
 #[expect(dead_code, reason = "shared with the benchmark of decisions, which needs more of it")]
 #[path = "../decisions/client.rs"]
@@ -28,48 +28,49 @@ use self::service::Service;
 
 /// The name of the database.
 const DATABASE: &str = "stagegate";
-/// Openings a second that the service is trusted with: all must be open before the first is due.
+/// The openings a second that the benchmark plans with. All tasks must be open before the first is
+/// due.
 const SLOWEST: usize = 400;
-/// For whatever is to be done between measurements.
+/// Time for the steps between measurements.
 const PAUSE: TimeDelta = TimeDelta::seconds(3);
-/// Timers that are looked at one by one, which are due in the course of `SPREAD` seconds.
+/// Timers that are measured one by one. They become due within `SPREAD` seconds.
 const LONE: usize = 300;
 const SPREAD: usize = 15;
 
 type Failure = Box<dyn Error + Send + Sync>;
 
-/// Timers worked off a second, and their ratio to ordinary decisions.
+/// Timers handled a second, and their ratio to ordinary decisions.
 #[derive(Clone, Debug, Parser)]
 struct Options {
     /// Timers that are due in the same second, in each round.
     #[arg(long, default_value_t = 10_000)]
     timers: usize,
-    /// How often they are worked off: in turn with nothing else to do, and beside decisions.
+    /// The number of rounds, alternately with nothing else to do and beside decisions.
     #[arg(long, default_value_t = 6)]
     rounds: usize,
     /// Clients; each sends its next decision when the last is answered.
     #[arg(long, default_value_t = 32)]
     clients: usize,
-    /// How long decisions alone are measured before each round.
+    /// The seconds for which decisions alone are measured before each round.
     #[arg(long, default_value_t = 3)]
     seconds: u64,
     /// Database connections of the service; unset: its default.
     #[arg(long)]
     pool_size: Option<u32>,
-    /// Another build of the program, to compare.
+    /// Measures another build of the program, to compare.
     #[arg(long, default_value = env!("CARGO_BIN_EXE_stagegate"))]
     program: PathBuf,
-    /// Show the service's log, which is thrown away otherwise.
+    /// Shows the service's log, which is discarded otherwise.
     #[arg(long)]
     log: bool,
-    /// What cargo passes to every benchmark.
+    /// Cargo passes this to every benchmark.
     #[arg(long, hide = true)]
     bench: bool,
 }
 
 fn main() -> Result<(), Failure> {
     let options = Options::parse();
-    // One thread for all clients: they share the cores with what is measured.
+    // One thread for all clients, since they share the cores with what is measured.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(run(&options))
 }
@@ -80,7 +81,7 @@ async fn run(options: &Options) -> Result<(), Failure> {
         fetch_dir: config::default_data_dir(),
         bin_dir: config::postgres_bin_dir(),
         durable: true,
-        // Also when this is interrupted, Postgres and its data go.
+        // Removes Postgres and its data even if the benchmark is interrupted.
         ends_with_process: true,
     };
     let postgres = Postgres::start(&place, DATABASE).await?;
@@ -123,18 +124,18 @@ async fn measure(options: &Options, postgres: &Postgres) -> Result<(), Failure> 
     service.stop().await
 }
 
-/// What one round measured.
+/// The measurements of one round.
 struct Round {
     /// Decisions before anything was due.
     alone: Load,
-    /// Timers worked off a second.
+    /// Timers handled a second.
     drained: f64,
-    /// Decisions while they were.
+    /// Decisions while timers were handled.
     beside: Option<Load>,
 }
 
 impl Round {
-    /// Timers by decisions in the same time.
+    /// Timers divided by decisions in the same time.
     fn meanwhile(&self) -> Option<f64> {
         self.beside.as_ref().map(|load| self.drained / per_second(load))
     }
@@ -154,7 +155,7 @@ async fn round(options: &Options, service: &Service, busy: bool) -> Result<Round
     let wait = options.timers.div_ceil(SLOWEST) as u64 + options.seconds;
     let due = now() + TimeDelta::seconds(i64::try_from(wait)?) + PAUSE + PAUSE;
     open(service, options.clients, vec![due; options.timers]).await?;
-    // Late, as the service ends connections that say nothing for a while.
+    // As late as possible, since the service closes connections that are idle for a while.
     sleep_until(due - TimeDelta::seconds(i64::try_from(options.seconds)?) - PAUSE).await?;
     let mut clients: Clients = service.clients(Kind::Vote, options.clients);
     service.top_up(&mut clients).await?;
@@ -218,7 +219,7 @@ async fn open(service: &Service, connections: usize, deadlines: Vec<DateTime<Utc
     Ok(())
 }
 
-/// How many timers the service has handled.
+/// Reads how many timers the service has handled.
 async fn fired(connection: &mut Connection) -> Result<u64, Failure> {
     let answer = connection.send(&message("GET", "/metrics", "", "")).await?;
     answer.expect(200)?;
@@ -227,7 +228,7 @@ async fn fired(connection: &mut Connection) -> Result<u64, Failure> {
     Ok(line.ok_or("no count of timers in the metrics")?.trim().parse()?)
 }
 
-/// How late timers fire that are due one after the other.
+/// Measures how late timers fire that are due one after the other.
 async fn lateness(service: &Service, postgres: &Postgres) -> Result<(), Failure> {
     let begin = now() + PAUSE + TimeDelta::seconds(1);
     let gap = TimeDelta::seconds(i64::try_from(SPREAD)?) / i32::try_from(LONE)?;

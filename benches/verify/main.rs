@@ -1,7 +1,9 @@
-//! How long checking an export of 100,000 entries takes: `cargo bench --bench verify`. Nothing is asserted.
+//! How long it takes to verify an export of 100,000 entries: `cargo bench --bench verify`. Nothing
+//! is asserted.
 //!
-//! One task's trail: the demo's events over and over, sealed as the service seals them, exported as the platform
-//! sees it (the most there is to check) and as the buyer does, written to a file and checked from there.
+//! The trail of one task repeats the demo's events, sealed as the service seals them. It is
+//! exported as the platform sees it (the most to verify) and as the buyer does, written to a file
+//! and verified from there.
 
 #![expect(clippy::unwrap_used, reason = "a measurement that cannot go on stops there")]
 
@@ -17,7 +19,7 @@ use stagegate::domain::values::id::{BuyerId, PartnerId, TaskId};
 use stagegate::domain::values::party::Party;
 use stagegate::{check, ids};
 
-/// The program's own.
+/// The allocator of the program.
 #[cfg(feature = "mimalloc")]
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -67,7 +69,7 @@ fn write(origin: &Origin, viewer: Party, file: &std::path::Path) {
     file.flush().unwrap();
 }
 
-/// The first event opens the task; then submissions, votes and rejections take turns.
+/// The first event opens the task; submissions, votes and rejections follow in turn.
 fn event(origin: &Origin, seq: u64) -> Event {
     let fact = match seq {
         1 => json!({ "type": "task.opened", "data": { "task_id": origin.task_id, "title": "Autumn campaign",

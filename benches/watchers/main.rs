@@ -1,8 +1,9 @@
-//! What waiting for a status costs: memory for each idle watcher, statements while nothing changes, and how soon a
-//! decision on one replica wakes a watcher on another.
+//! What waiting for a status costs: the memory of each idle watcher, the statements while nothing
+//! changes, and how soon a decision on one replica wakes a watcher on another.
 //!
-//! Two replicas of the program as processes of their own, on one private Postgres; the watchers are sockets of this
-//! process. Linux only: memory is what `/proc` says. `README.md` says what the numbers mean.
+//! Two replicas of the program run as processes of their own on one private Postgres. The watchers
+//! are sockets of this process. Linux only, since memory is read from `/proc`. `README.md` explains
+//! the numbers.
 
 use std::error::Error;
 use std::fs;
@@ -24,13 +25,13 @@ use tokio::time::sleep;
 
 /// The name of the database.
 const DATABASE: &str = "stagegate";
-/// Watchers that begin at the same time.
+/// Watchers that start at the same time.
 const AT_ONCE: usize = 100;
-/// After this long an idle session of Postgres has told what it did.
+/// After this long, an idle session of Postgres has reported its statistics.
 const STATISTICS: Duration = Duration::from_secs(11);
 /// Clients that open tasks at the same time.
 const OPENERS: usize = 8;
-/// Connections beside those of the watchers.
+/// Connections besides those of the watchers.
 const OTHERS: usize = 200;
 
 type Failure = Box<dyn Error + Send + Sync>;
@@ -41,22 +42,22 @@ struct Options {
     /// Idle watchers.
     #[arg(long, default_value_t = 10_000)]
     watchers: usize,
-    /// Tasks that they watch; each is watched by as many.
+    /// Tasks that they watch; each has the same number of watchers.
     #[arg(long, default_value_t = 10_000)]
     tasks: usize,
     /// How they wait.
     #[arg(long, value_enum, default_value_t = Way::Stream)]
     way: Way,
-    /// How long nothing changes while statements are counted.
+    /// The seconds for which nothing changes while statements are counted.
     #[arg(long, default_value_t = 20)]
     seconds: u64,
     /// Decisions that wake a watcher on the other replica, one after the other.
     #[arg(long, default_value_t = 300)]
     wakes: usize,
-    /// Another build of the program, to compare.
+    /// Measures another build of the program, to compare.
     #[arg(long, default_value = env!("CARGO_BIN_EXE_stagegate"))]
     program: PathBuf,
-    /// What cargo passes to every benchmark.
+    /// Cargo passes this to every benchmark.
     #[arg(long, hide = true)]
     bench: bool,
 }
@@ -65,7 +66,7 @@ struct Options {
 enum Way {
     /// Server-sent events.
     Stream,
-    /// `wait=55`; what is measured must be over before.
+    /// `wait=55`; the measurement must end before that.
     Poll,
 }
 
@@ -86,7 +87,7 @@ async fn run(options: &Options) -> Result<(), Failure> {
         data_dir: std::env::temp_dir().join(format!("stagegate-bench_{}", hex::encode(ids::random::<6>()))),
         fetch_dir: config::default_data_dir(),
         bin_dir: config::postgres_bin_dir(),
-        // Opening thousands of tasks is no part of what is measured.
+        // Opening thousands of tasks is not part of the measurement.
         durable: false,
         ends_with_process: true,
     };
@@ -104,7 +105,7 @@ async fn measure(options: &Options, postgres: &Postgres) -> Result<(), Failure> 
     let partner = client.prepare().await?;
     let mut out = stdout();
     let tasks = open_tasks(&one.address, &key, &partner, options.tasks).await?;
-    // The caches are warm and the allocator has its arenas before the first look.
+    // Warm the caches and the allocator's arenas before the first look.
     let warm = watch_all(&one.address, &key, options.way, &tasks[..AT_ONCE.min(tasks.len())], AT_ONCE).await?;
     drop(warm);
     sleep(Duration::from_secs(2)).await;
@@ -131,7 +132,7 @@ async fn measure(options: &Options, postgres: &Postgres) -> Result<(), Failure> 
 
     let mut waits = Vec::with_capacity(options.wakes);
     let task = &tasks[0];
-    // The one from before was idle for too long.
+    // The earlier connection was idle for too long.
     let mut client = Client::open(&one.address, &key).await?;
     let mut watcher = Watching::begin(&other.address, &key, Way::Stream, task).await?;
     watcher.event().await?;
@@ -156,7 +157,7 @@ async fn measure(options: &Options, postgres: &Postgres) -> Result<(), Failure> 
     other.stop().await
 }
 
-/// So many tasks, opened by several clients at a time.
+/// Opens this many tasks, with several clients at a time.
 async fn open_tasks(address: &str, key: &str, partner: &str, count: usize) -> Result<Vec<String>, Failure> {
     let parts = (0..OPENERS).map(|part| async move {
         let mut client = Client::open(address, key).await?;
@@ -169,7 +170,7 @@ async fn open_tasks(address: &str, key: &str, partner: &str, count: usize) -> Re
     Ok(futures_util::future::try_join_all(parts).await?.concat())
 }
 
-/// Statements are transactions of their own here.
+/// Counts transactions. Statements are transactions of their own here.
 async fn transactions(database: &mut PgConnection) -> Result<i64, Failure> {
     let count = "select xact_commit + xact_rollback from pg_stat_database where datname = current_database()";
     Ok(sqlx::query_scalar(count).fetch_one(database).await?)
@@ -188,8 +189,8 @@ async fn watch_all(
         let batch =
             (from..count.min(from + AT_ONCE)).map(|at| Watching::begin(address, key, way, &tasks[at % tasks.len()]));
         watching.extend(futures_util::future::try_join_all(batch).await?);
-        // Those before it have been accepted when this one is answered: more than so many at a time would be turned
-        // away by the system.
+        // When this one is answered, those before it have been accepted. The system would reject
+        // more at a time.
         Client::open(address, key).await?.send("GET", "/health", &Value::Null).await?;
     }
     Ok(watching)
@@ -199,9 +200,10 @@ async fn watch_all(
 struct Watching(BufReader<TcpStream>);
 
 impl Watching {
-    /// Comes back when it waits: a stream when its head has come. That a long poll is held cannot be seen; it was sent.
+    /// Returns when the watcher waits: for a stream, when its head has come. A long poll gives no
+    /// such sign, so sending it must do.
     async fn begin(address: &str, key: &str, way: Way, task: &str) -> Result<Self, Failure> {
-        // A small buffer: there are thousands, and this process has its own memory.
+        // A small buffer, since there are thousands of them.
         let mut socket = BufReader::with_capacity(1024, TcpStream::connect(address).await?);
         let (path, header) = match way {
             Way::Stream => ("status/stream", "accept: text/event-stream"),
@@ -234,7 +236,7 @@ impl Watching {
     }
 }
 
-/// A keep-alive connection of somebody who writes.
+/// A keep-alive connection for requests that write.
 struct Client {
     socket: BufReader<TcpStream>,
     key: String,
@@ -247,7 +249,7 @@ impl Client {
         Ok(Self { socket: BufReader::new(socket), key: key.to_owned() })
     }
 
-    /// A partner with a workflow, and its key.
+    /// Creates a partner with a workflow, and its key.
     async fn prepare(&mut self) -> Result<String, Failure> {
         let partner = self.send("POST", "/api/v1/partners", &json!({ "name": "Partner" })).await?;
         let id = partner["id"].as_str().ok_or("no id")?.to_owned();
@@ -269,9 +271,9 @@ impl Client {
         Ok(id)
     }
 
-    /// Something that the buyer can read.
+    /// Makes a change that the buyer can read.
     async fn update(&mut self, task: &str, reason: &str) -> Result<(), Failure> {
-        // Each other one ends what the one before began, so there is no end to them.
+        // Every other one ends what the one before started, so they can go on without end.
         let is_hold = reason.parse::<usize>()?.is_multiple_of(2);
         let command = if is_hold { json!({ "type": "held", "reason": reason }) } else { json!({ "type": "resumed" }) };
         self.send("POST", &format!("/api/v1/tasks/{task}/events"), &command).await?;
@@ -333,7 +335,7 @@ impl Replica {
         Err("the service did not start".into())
     }
 
-    /// Resident, in KiB.
+    /// The resident memory in KiB.
     fn memory(&self) -> Result<i64, Failure> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id().ok_or("it ended")?))?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("no VmRSS")?;

@@ -1,7 +1,9 @@
-//! How late deliveries are at endpoints that live, while others never answer or refuse to be called.
+//! How late deliveries are at endpoints that work, while other endpoints never answer or refuse
+//! connections.
 //!
-//! The program as a process of its own with its default settings, on a private Postgres; clients and receivers are
-//! this process. Linux only: memory is what `/proc` says. `README.md` says what the numbers mean.
+//! The program runs as a process of its own with default settings, on a private Postgres. Clients
+//! and receivers are in this process. Linux only, since memory is read from `/proc`. `README.md`
+//! explains the numbers.
 
 #[expect(dead_code, reason = "shared with the benchmark of decisions, which needs more of it")]
 #[path = "../decisions/client.rs"]
@@ -32,46 +34,47 @@ use self::service::{Partner, Service};
 
 /// The name of the database.
 const DATABASE: &str = "stagegate";
-/// Clients among which the commands are spread.
+/// Clients that share the commands.
 const CLIENTS: usize = 8;
 /// Votes on each task, after it was opened.
 const VOTES: u32 = 4;
-/// What is promised to endpoints that live.
+/// The goal for endpoints that work.
 const PROMISE: Duration = Duration::from_secs(2);
-/// How long nothing may arrive before the rest is taken for lost: a lease and more.
+/// How long nothing may arrive before the rest counts as lost: a lease and some more.
 const PATIENCE: Duration = Duration::from_secs(45);
 
 type Failure = Box<dyn Error + Send + Sync>;
 
-/// How late deliveries are at endpoints that live, beside dead ones.
+/// How late deliveries are at endpoints that work, beside dead ones.
 #[derive(Clone, Debug, Parser)]
 struct Options {
     /// Endpoints, 20 of each partner; each is sent all events of its partner's tasks.
     #[arg(long, default_value_t = 1000)]
     endpoints: usize,
-    /// How many in a hundred are dead: every other one accepts the connection and never answers, the others refuse it.
+    /// How many of a hundred are dead: every other one accepts the connection and never answers,
+    /// the rest refuse it.
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u8).range(0..=100))]
     dead: u8,
-    /// Commands a second, all partners together.
+    /// Commands a second, for all partners together.
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
     rate: u32,
-    /// For how long.
+    /// The length of the measurement in seconds.
     #[arg(long, default_value_t = 30)]
     seconds: u64,
-    /// Another build of the program, to compare.
+    /// Measures another build of the program, to compare.
     #[arg(long, default_value = env!("CARGO_BIN_EXE_stagegate"))]
     program: PathBuf,
-    /// Show the service's log, which is thrown away otherwise.
+    /// Shows the service's log, which is discarded otherwise.
     #[arg(long)]
     log: bool,
-    /// What cargo passes to every benchmark.
+    /// Cargo passes this to every benchmark.
     #[arg(long, hide = true)]
     bench: bool,
 }
 
 fn main() -> Result<(), Failure> {
     let options = Options::parse();
-    // One thread for all clients and receivers: they share the cores with what is measured.
+    // One thread for all clients and receivers, since they share the cores with what is measured.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(run(&options))
 }
@@ -82,7 +85,7 @@ async fn run(options: &Options) -> Result<(), Failure> {
         fetch_dir: config::default_data_dir(),
         bin_dir: config::postgres_bin_dir(),
         durable: true,
-        // Also when this is interrupted, Postgres and its data go.
+        // Removes Postgres and its data even if the benchmark is interrupted.
         ends_with_process: true,
     };
     let postgres = Postgres::start(&place, DATABASE).await?;
@@ -157,14 +160,14 @@ impl Caused {
     }
 }
 
-/// Sends commands at the rate that is asked for, whatever becomes of the deliveries.
+/// Sends commands at the requested rate, regardless of the deliveries.
 async fn command(options: &Options, service: &Service, partners: &[Partner]) -> Result<Vec<Caused>, Failure> {
     let clients = CLIENTS.min(partners.len());
     let pace = Duration::from_secs(1) * u32::try_from(clients)? / options.rate;
     let until = Instant::now() + Duration::from_secs(options.seconds);
     let sending = (0..clients).map(|client| async move {
         let mut connection = Connection::open(&service.address).await?;
-        // RequestScope one after the other, not all at once.
+        // Start the clients one after the other, not all at once.
         tokio::time::sleep(pace * u32::try_from(client)? / u32::try_from(clients)?).await;
         let (mut pace, mut caused) = (interval(pace), Vec::new());
         for partner in (client..partners.len()).step_by(clients).cycle() {
@@ -183,7 +186,7 @@ async fn command(options: &Options, service: &Service, partners: &[Partner]) -> 
                 let answered = Instant::now();
                 answer.expect(201)?;
                 let body: Value = serde_json::from_slice(answer.body)?;
-                // Of the task, which a decision's answer holds.
+                // The version of the task, which a decision's answer contains.
                 let now = body["version"].as_u64().or(body["task"]["version"].as_u64()).ok_or("no version")?;
                 caused.push(Caused { partner, task, seqs: (version + 1, now), answered });
                 version = now;
@@ -194,7 +197,8 @@ async fn command(options: &Options, service: &Service, partners: &[Partner]) -> 
     Ok(futures_util::future::try_join_all(sending).await?.into_iter().flatten().collect())
 }
 
-/// What came, and how often something came that was there already; once all has come, or nothing has for a long time.
+/// Collects the deliveries that arrive and counts repeated ones, until all have come or nothing has
+/// for a long time.
 async fn arrivals(receiver: &mut Receiver, expected: u64) -> Result<(HashMap<Delivery, Instant>, u64), Failure> {
     let (mut first, mut again) = (HashMap::new(), 0);
     while (first.len() as u64) < expected {
@@ -206,13 +210,13 @@ async fn arrivals(receiver: &mut Receiver, expected: u64) -> Result<(HashMap<Del
     Ok((first, again))
 }
 
-/// How late each delivery was, sorted.
+/// Returns how late each delivery was, sorted.
 fn lateness(caused: &[Caused], arrived: &HashMap<Delivery, Instant>) -> Vec<Duration> {
     let answered: HashMap<(Uuid, u64), Instant> = caused
         .iter()
         .flat_map(|caused| (caused.seqs.0..=caused.seqs.1).map(|seq| ((caused.task, seq), caused.answered)))
         .collect();
-    // One can be there before the answer is.
+    // A delivery can arrive before the command's answer.
     let late = |(delivery, at): (&Delivery, &Instant)| {
         Some(at.saturating_duration_since(*answered.get(&(delivery.task, delivery.seq))?))
     };
@@ -228,7 +232,7 @@ impl Partner {
         message("POST", "/api/v1/tasks", &service.platform_key, &opening.to_string())
     }
 
-    /// Short of the quorum, and another one's than the vote before.
+    /// A vote short of the quorum, by another reviewer than the vote before.
     fn vote(&self, task: Uuid, number: u32) -> String {
         let vote = json!({ "id": ids::new(), "type": "stage_approved", "stage": "stage-1", "round": 1, "revision": 0,
             "actor": { "id": format!("u-{}", number % 2), "name": "Anna K.", "role": "counsel" }, "note": "Read twice." });

@@ -1,4 +1,4 @@
-//! The receivers: one that accepts everything and says when it came, and one that never answers.
+//! The receivers: one that accepts everything and records when it came, and one that never answers.
 
 use std::net::SocketAddr;
 use std::time::Instant;
@@ -11,21 +11,21 @@ use uuid::Uuid;
 
 use crate::Failure;
 
-/// Where nobody listens.
+/// An address where nothing listens.
 const NOBODY: &str = "http://127.0.0.1:1/";
 
-/// A delivery that has come.
+/// A delivery that has arrived.
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct Delivery {
-    /// Where to.
+    /// The endpoint.
     pub endpoint: usize,
-    /// Whose event.
+    /// The task of the event.
     pub task: Uuid,
-    /// Which.
+    /// The `seq` of the event.
     pub seq: u64,
 }
 
-/// A delivery, and when all of it was there.
+/// A delivery, and when it was complete.
 type Arrival = (Delivery, Instant);
 
 /// All endpoints, on two sockets.
@@ -37,7 +37,7 @@ pub struct Receiver {
 }
 
 impl Receiver {
-    /// Listens.
+    /// Starts to listen.
     pub async fn start() -> Result<Self, Failure> {
         let (live, silent) = (TcpListener::bind("127.0.0.1:0").await?, TcpListener::bind("127.0.0.1:0").await?);
         let (told, arrivals) = mpsc::unbounded_channel();
@@ -50,30 +50,30 @@ impl Receiver {
         });
         tokio::spawn(async move {
             while let Ok((mut stream, _)) = silent.accept().await {
-                // Until the other side has had enough.
+                // Until the other side gives up.
                 tokio::spawn(async move { copy(&mut stream, &mut sink()).await });
             }
         });
         Ok(receiver)
     }
 
-    /// The URL of an endpoint that lives.
+    /// The URL of an endpoint that works.
     pub fn live(&self, endpoint: usize) -> String {
         format!("http://{}/{endpoint}", self.live)
     }
 
-    /// That of one that is dead: every other one never answers, the others refuse connections.
+    /// The URL of a dead endpoint: every other one never answers, the rest refuse connections.
     pub fn dead(&self, number: usize) -> String {
         if number.is_multiple_of(2) { format!("http://{}/", self.silent) } else { NOBODY.to_owned() }
     }
 
-    /// The next delivery that comes to an endpoint that lives.
+    /// The next delivery to an endpoint that works.
     pub async fn next(&mut self) -> Result<Arrival, Failure> {
         self.arrivals.recv().await.ok_or("nobody listens")?
     }
 }
 
-/// One request, as the service makes a connection for each.
+/// Receives one request. The service opens a connection for each.
 async fn receive(stream: &mut TcpStream) -> Result<Arrival, Failure> {
     let mut bytes = Vec::with_capacity(4096);
     let (head, length) = loop {
@@ -96,7 +96,7 @@ async fn receive(stream: &mut TcpStream) -> Result<Arrival, Failure> {
     Ok((delivery, at))
 }
 
-/// The lengths of head and body, once both are there.
+/// Returns the lengths of head and body once both are complete.
 fn whole(bytes: &[u8]) -> Result<Option<(usize, usize)>, Failure> {
     let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") else { return Ok(None) };
     let head = std::str::from_utf8(&bytes[..end])?.to_ascii_lowercase();

@@ -1,4 +1,4 @@
-//! The service as production runs it, but for its leave to send webhooks to this machine: the program in a process
+//! The service as production runs it, except that it may send webhooks to this machine: a process
 //! of its own, and partners with endpoints.
 
 use std::process::Stdio;
@@ -13,16 +13,16 @@ use crate::client::{Connection, message};
 use crate::receiver::Receiver;
 use crate::{Failure, Options};
 
-/// Endpoints of one partner, as many as there may be.
+/// The endpoints of one partner, which is the limit.
 const EACH: usize = 20;
 
 /// A running service.
 #[derive(Debug)]
 pub struct Service {
     child: Child,
-    /// Where it listens.
+    /// The address that it listens on.
     pub address: String,
-    /// A platform key of it.
+    /// A platform key.
     pub platform_key: String,
 }
 
@@ -31,14 +31,14 @@ pub struct Service {
 pub struct Partner {
     /// Its id.
     pub id: String,
-    /// A key of it.
+    /// A key of the partner.
     pub key: String,
-    /// How many of its endpoints are not dead.
+    /// How many of its endpoints work.
     pub live: usize,
 }
 
 impl Service {
-    /// Starts it on this database.
+    /// Starts the service on this database.
     pub async fn start(database_url: &str, options: &Options) -> Result<Self, Failure> {
         let platform_key = hex::encode(ids::random::<24>());
         let mut child = Command::new(&options.program)
@@ -59,13 +59,13 @@ impl Service {
         Err("the service did not start; --log shows why".into())
     }
 
-    /// Partners with all endpoints, the dead ones spread evenly.
+    /// Creates partners with all endpoints, the dead ones spread evenly.
     pub async fn prepare(&self, options: &Options, receiver: &Receiver) -> Result<Vec<Partner>, Failure> {
         let (mut partners, mut connection) = (Vec::new(), Connection::open(&self.address).await?);
         for first in (0..options.endpoints).step_by(EACH) {
             let mut partner = self.partner(&mut connection).await?;
             for endpoint in first..options.endpoints.min(first + EACH) {
-                // So many in a hundred.
+                // This many of a hundred.
                 let dead = usize::from(options.dead);
                 let is_live = endpoint * dead % 100 >= dead;
                 let url = if is_live { receiver.live(endpoint) } else { receiver.dead(endpoint * dead / 100) };
@@ -78,19 +78,19 @@ impl Service {
         Ok(partners)
     }
 
-    /// Its process.
+    /// The process id.
     pub fn pid(&self) -> u32 {
         self.child.id().expect("it runs until it is stopped")
     }
 
-    /// What the kernel says of its memory, in KiB.
+    /// Reads a value of its memory from `/proc`, in KiB.
     pub fn memory(&self, what: &str) -> Result<u64, Failure> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid()))?;
         let line = status.lines().find_map(|line| line.strip_prefix(what)).ok_or_else(|| format!("no {what}"))?;
         Ok(line.trim().trim_end_matches(" kB").parse()?)
     }
 
-    /// Tells it to stop and waits until it has.
+    /// Stops the service and waits until it has ended.
     pub async fn stop(mut self) -> Result<(), Failure> {
         let pid = i32::try_from(self.pid()).ok().and_then(Pid::from_raw).ok_or("no process")?;
         kill_process(pid, Signal::TERM)?;

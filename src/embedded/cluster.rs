@@ -1,7 +1,8 @@
-//! The life of the server: made once, started, adopted, recovered, stopped.
+//! The life cycle of the server: initialized once, started, adopted, recovered, stopped.
 //!
-//! Whether it runs is decided by asking it, never by its pid file, which outlives a kill. After a kill of the
-//! postmaster its orphaned children hold the data for a moment (seen: 2 s), so a start is tried again for a while.
+//! Whether it runs is determined by connecting, never by its pid file, which survives a kill. After
+//! a kill of the postmaster its orphaned children hold the data for a moment (2 s were observed),
+//! so a start is retried for a while.
 
 use std::fs;
 use std::path::Path;
@@ -15,10 +16,10 @@ use super::layout::{self, Layout, file_error};
 use super::program::{command, output, tail};
 use super::{Error, SUPERUSER, connect_options};
 
-/// How long failing starts are repeated.
+/// How long a failing start is retried.
 const START_PATIENCE: Duration = Duration::from_secs(15);
 
-/// How long a server that is there may say that it is starting or stopping.
+/// How long a server may report that it is starting or stopping.
 const RECOVERY_PATIENCE: Duration = Duration::from_mins(2);
 
 /// SQLSTATE `cannot_connect_now`: starting up, recovering or shutting down.
@@ -30,7 +31,7 @@ enum Answer {
     Nobody,
 }
 
-/// Leaves the server running; `true` if it already was. The caller holds the start lock.
+/// Makes sure that the server runs; `true` if it already did. The caller holds the start lock.
 pub async fn ensure_running(layout: &Layout, binaries: &Binaries, durable: bool) -> Result<bool, Error> {
     let begun = Instant::now();
     let mut found = true;
@@ -38,13 +39,13 @@ pub async fn ensure_running(layout: &Layout, binaries: &Binaries, durable: bool)
         match ask(layout).await {
             Answer::Ready => return Ok(found),
             Answer::NotYet if begun.elapsed() < RECOVERY_PATIENCE => {}
-            Answer::NotYet => return Err(start_error(layout, "it keeps saying that it is not ready".to_owned())),
+            Answer::NotYet => return Err(start_error(layout, "it still reports that it is not ready".to_owned())),
             Answer::Nobody => {
                 found = false;
                 match launch(layout, binaries, durable).await {
                     Ok(()) => continue,
                     Err(Error::Program { output, .. }) if begun.elapsed() < START_PATIENCE => {
-                        tracing::debug!(output, "Postgres did not start, trying again");
+                        tracing::debug!(output, "Postgres did not start; trying again");
                     }
                     Err(Error::Program { output, .. }) => return Err(start_error(layout, output)),
                     Err(error) => return Err(error),
@@ -55,7 +56,7 @@ pub async fn ensure_running(layout: &Layout, binaries: &Binaries, durable: bool)
     }
 }
 
-/// Stops the server: sessions are ended, everything committed is kept.
+/// Stops the server: sessions are ended, committed data is kept.
 pub async fn stop(layout: &Layout, binaries: &Binaries) -> Result<(), Error> {
     if matches!(ask(layout).await, Answer::Nobody) {
         return Ok(());
@@ -69,12 +70,12 @@ async fn ask(layout: &Layout) -> Answer {
     let options = connect_options(layout, SUPERUSER);
     match timeout(Duration::from_secs(5), PgConnection::connect_with(&options)).await {
         Ok(Ok(connection)) => {
-            // The server notices either way.
+            // The server notices the end of the connection either way.
             let _ = connection.close().await;
             Answer::Ready
         }
         Ok(Err(sqlx::Error::Database(error))) if error.code().as_deref() == Some(CANNOT_CONNECT_NOW) => Answer::NotYet,
-        // It refuses us for a reason of its own (too many sessions, say), so it runs.
+        // It refuses us for a reason of its own, such as too many sessions, so it runs.
         Ok(Err(sqlx::Error::Database(_))) => Answer::Ready,
         Ok(Err(_)) => Answer::Nobody,
         Err(_) => Answer::NotYet,
@@ -91,7 +92,8 @@ async fn launch(layout: &Layout, binaries: &Binaries, durable: bool) -> Result<(
     output(&mut start).await.map(drop)
 }
 
-/// Into a folder of another name first, so that one with the right name is always whole.
+/// Creates the cluster in a folder of another name first, so that one with the right name is always
+/// complete.
 async fn init(layout: &Layout, binaries: &Binaries, durable: bool) -> Result<(), Error> {
     let unfinished = layout.home.join("data.new");
     if unfinished.exists() {
@@ -106,10 +108,10 @@ async fn init(layout: &Layout, binaries: &Binaries, durable: bool) -> Result<(),
     fs::rename(&unfinished, &layout.cluster).map_err(|source| file_error("renaming", &unfinished, source))
 }
 
-/// Written before every start, since the data directory may have been moved.
+/// Writes the settings before every start, since the data directory may have been moved.
 fn configure(layout: &Layout, durable: bool) -> Result<(), Error> {
     let path = layout.cluster.join("postgresql.auto.conf");
-    // Overwritten in place, so that the file stays its owner's.
+    // Overwritten in place, so that the file keeps its owner.
     fs::write(&path, settings(&layout.socket_dir, durable)).map_err(|source| file_error("writing", &path, source))
 }
 

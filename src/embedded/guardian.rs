@@ -1,7 +1,8 @@
-//! Ends a scratch Postgres with the process that started it, whichever way that process ends.
+//! Ends a scratch Postgres with the process that started it, however that process ends.
 //!
-//! A test runner has no exit hook, and a killed process could not run one. So a small shell waits for the end of a pipe
-//! that only we hold: the system closes it when we are gone, and the shell then stops the server and removes its files.
+//! A test runner has no exit hook, and a killed process could not run one. A small shell therefore
+//! waits for the end of a pipe that only this process holds. The system closes the pipe when the
+//! process ends, and the shell then stops the server and removes its files.
 
 use std::os::unix::process::CommandExt as _;
 use std::process::{Command, Stdio};
@@ -9,7 +10,8 @@ use std::process::{Command, Stdio};
 use super::Error;
 use super::layout::Layout;
 
-/// `$1` the server's data, `$2` and `$3` what to remove. A pid file may hold a negative number, which is no postmaster.
+/// `$1` is the server's data, `$2` and `$3` are what to remove. A pid file may hold a negative
+/// number, which is not a postmaster.
 const SCRIPT: &str = r#"
 read -r _
 pid=$(head -n 1 "$1/postmaster.pid" 2>/dev/null)
@@ -23,7 +25,8 @@ esac
 rm -rf "$2" "$3"
 "#;
 
-/// Starts the shell that will stop what runs in `layout` and remove its folders when this process is gone.
+/// Starts the shell that stops the server in `layout` and removes its folders when this process
+/// ends.
 pub fn watch(layout: &Layout) -> Result<(), Error> {
     let mut shell = Command::new("/bin/sh")
         .args(["-c", SCRIPT, "sh"])
@@ -32,11 +35,12 @@ pub fn watch(layout: &Layout) -> Result<(), Error> {
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
-        // Out of reach of the terminal's interrupt, which may end us before it is read.
+        // In another process group, as the terminal's interrupt would end the shell with this
+        // process.
         .process_group(0)
         .spawn()
         .map_err(|source| Error::Spawn { program: "/bin/sh".to_owned(), source })?;
-    // Our end of the pipe stays open until the system closes it.
+    // Keep our end of the pipe open until the system closes it.
     std::mem::forget(shell.stdin.take());
     Ok(())
 }

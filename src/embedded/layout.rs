@@ -1,4 +1,4 @@
-//! The folders of the private Postgres: whose they are, and where the socket fits.
+//! The folders of the private Postgres: their owners, and a socket path that is short enough.
 
 use std::fs::{self, DirBuilder, Permissions};
 use std::io;
@@ -14,32 +14,32 @@ use super::program::{self, User};
 /// The number in the socket's name. Nothing listens on a network port.
 pub const PORT: u16 = 5432;
 
-/// The kernel allows 104 (macOS) to 108 (Linux) bytes for a socket's path.
+/// The longest path that is used. The kernel allows 104 (macOS) to 108 (Linux) bytes for a socket.
 const LONGEST_SOCKET_PATH: usize = 99;
 
-/// Where everything is.
+/// The paths and the user of the server.
 #[derive(Clone, Debug)]
 pub struct Layout {
-    /// The folder given to us; ours.
+    /// The configured folder, owned by the user of this process.
     pub root: PathBuf,
-    /// The folder that the server's user owns; holds the next two.
+    /// The folder that the server's user owns. It holds the next two.
     pub home: PathBuf,
     /// `PGDATA`.
     pub cluster: PathBuf,
     /// The server's log.
     pub log: PathBuf,
-    /// The folder of the socket, entered by its owner (and root) alone.
+    /// The folder of the socket. Only its owner and root can enter it.
     pub socket_dir: PathBuf,
-    /// Held by whoever starts or stops the server.
+    /// Held by a process that starts or stops the server.
     pub start_lock: PathBuf,
-    /// Held by everybody who uses the server.
+    /// Held by every process that uses the server.
     pub users_lock: PathBuf,
-    /// Whom the server runs as; `None`: as ourselves.
+    /// The user that runs the server; `None` for the user of this process.
     pub user: Option<User>,
 }
 
 impl Layout {
-    /// Makes the folders in `root` that are missing. The caller holds the start lock.
+    /// Creates the missing folders in `root`. The caller holds the start lock.
     pub async fn prepare(root: PathBuf) -> Result<Self, Error> {
         let home = root.join("postgres");
         let user = server_user(&home)?;
@@ -60,7 +60,7 @@ impl Layout {
         Ok(layout)
     }
 
-    /// The major version that made the data; `None` before the first start.
+    /// The major version that created the data; `None` before the first start.
     pub fn major(&self) -> Option<u32> {
         fs::read_to_string(self.cluster.join("PG_VERSION")).ok()?.trim().parse().ok()
     }
@@ -79,20 +79,20 @@ impl Layout {
     }
 }
 
-/// Makes the data directory itself, which the locks live in.
+/// Creates the data directory, which holds the locks.
 pub fn make_root(data_dir: &Path) -> Result<PathBuf, Error> {
     let root = std::path::absolute(data_dir).map_err(|source| file_error("resolving", data_dir, source))?;
-    // As root, the server's user has to pass through.
+    // As root, the server's user must be able to pass through.
     make_dir(&root, if program::runs_as_root() { 0o711 } else { 0o700 }, None)?;
     Ok(root)
 }
 
-/// The file that whoever starts or stops the server holds.
+/// The file that a process locks to start or stop the server.
 pub fn start_lock(root: &Path) -> PathBuf {
     root.join("start.lock")
 }
 
-/// As root: whoever owns the data already, else `postgres`, else `nobody`.
+/// As root: the user who already owns the data, else `postgres`, else `nobody`.
 fn server_user(home: &Path) -> Result<Option<User>, Error> {
     if !program::runs_as_root() {
         if program::user_has_a_name() {
@@ -110,7 +110,8 @@ fn server_user(home: &Path) -> Result<Option<User>, Error> {
     user.map(Some).ok_or(Error::NamelessUser { uid: 0 })
 }
 
-/// Beside the data, or, where that path is too long for a socket, a short one that the data's path determines.
+/// Places the socket beside the data. If that path is too long for a socket, uses a short one
+/// derived from the data's path.
 fn socket_dir(root: &Path, home: &Path) -> PathBuf {
     let near = home.join("socket");
     let path = near.join(format!(".s.PGSQL.{PORT}.lock"));
@@ -121,7 +122,7 @@ fn socket_dir(root: &Path, home: &Path) -> PathBuf {
     PathBuf::from("/tmp").join(format!("stagegate-{digest}"))
 }
 
-/// An existing folder is left as it is: [`Layout::check`] looks at what matters.
+/// Creates a folder. An existing one is left as it is: [`Layout::check`] looks at what matters.
 fn make_dir(path: &Path, mode: u32, owner: Option<User>) -> Result<(), Error> {
     if path.is_dir() {
         return Ok(());
@@ -131,7 +132,7 @@ fn make_dir(path: &Path, mode: u32, owner: Option<User>) -> Result<(), Error> {
     }
     match DirBuilder::new().mode(0o700).create(path) {
         Ok(()) => {}
-        // Another process was faster.
+        // Another process created it first.
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(()),
         Err(source) => return Err(file_error("making", path, source)),
     }
@@ -141,7 +142,7 @@ fn make_dir(path: &Path, mode: u32, owner: Option<User>) -> Result<(), Error> {
     fs::set_permissions(path, Permissions::from_mode(mode)).map_err(|source| file_error("protecting", path, source))
 }
 
-/// An error that names the file.
+/// Creates an error that names the file.
 pub fn file_error(action: &'static str, path: &Path, source: io::Error) -> Error {
     Error::File { action, path: path.to_owned(), source }
 }

@@ -1,4 +1,5 @@
-//! File locks between processes. The system drops them with the process, so a killed one never blocks the next.
+//! File locks between processes. The system releases them when a process ends, so a killed one
+//! never blocks the next.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -9,14 +10,14 @@ use tokio::time::{Instant, sleep};
 
 use super::Error;
 
-/// A lock, held as long as this lives.
+/// A lock, held until this is dropped.
 #[derive(Debug)]
 pub struct Lock {
     _file: File,
 }
 
 impl Lock {
-    /// Waits up to `patience` to hold it alone.
+    /// Waits up to `patience` for the exclusive lock.
     pub async fn exclusive(path: &Path, patience: Duration) -> Result<Self, Error> {
         let deadline = Instant::now() + patience;
         loop {
@@ -30,7 +31,7 @@ impl Lock {
         }
     }
 
-    /// Holds it alone if nobody else does.
+    /// Takes the exclusive lock if nobody holds the file.
     fn try_exclusive(path: &Path) -> Result<Option<Self>, Error> {
         let file = open(path)?;
         match file.try_lock() {
@@ -40,7 +41,7 @@ impl Lock {
         }
     }
 
-    /// Holds it together with others. The caller makes sure that nobody holds it alone.
+    /// Takes a shared lock. The caller makes sure that nobody holds it exclusively.
     pub fn shared(path: &Path) -> Result<Self, Error> {
         let file = open(path)?;
         match file.try_lock_shared() {
@@ -52,7 +53,7 @@ impl Lock {
 }
 
 fn open(path: &Path) -> Result<File, Error> {
-    // Nobody else may open it, since whoever can may lock it.
+    // Only the owner may open it, since everybody who can open it can lock it.
     let opened = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path);
     opened.map_err(|source| Error::File { action: "opening", path: path.to_owned(), source })
 }

@@ -1,4 +1,5 @@
-//! Running other programs: as which user, with which environment, and what they said when they failed.
+//! Runs other programs: as a given user, with a controlled environment, and with their output as
+//! the error.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -7,23 +8,23 @@ use tokio::process::Command;
 
 use super::Error;
 
-/// Who Postgres runs as when we are root, since it refuses to run as root itself.
+/// The user that runs Postgres when this process is root, since Postgres refuses to run as root.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct User {
-    /// User id.
+    /// The user id.
     pub uid: u32,
-    /// Group id.
+    /// The group id.
     pub gid: u32,
 }
 
-/// Variables that would bend Postgres' own programs.
+/// Environment variables that would change how Postgres' programs work.
 const DROPPED: [&str; 9] =
     ["PGDATA", "PGDATABASE", "PGHOST", "PGHOSTADDR", "PGOPTIONS", "PGPORT", "PGSERVICE", "PGUSER", "LANGUAGE"];
 
-/// A command in a neutral place and language, as `user` if given.
+/// Creates a command with a neutral folder and language, as `user` if given.
 pub fn command(program: impl AsRef<Path>, user: Option<User>) -> Command {
     let mut command = Command::new(program.as_ref());
-    // The present folder may be one that `user` cannot enter.
+    // `user` may not be able to enter the current folder.
     command.current_dir("/").stdin(Stdio::null()).env("LC_ALL", "C");
     for name in DROPPED {
         command.env_remove(name);
@@ -34,7 +35,7 @@ pub fn command(program: impl AsRef<Path>, user: Option<User>) -> Command {
     command
 }
 
-/// Runs it to its end; what it printed, or why not.
+/// Runs it to its end. Returns its output, or why it failed.
 pub async fn output(command: &mut Command) -> Result<String, Error> {
     let program = command.as_std().get_program().to_string_lossy().into_owned();
     let output = command.output().await.map_err(|source| Error::Spawn { program: program.clone(), source })?;
@@ -46,13 +47,13 @@ pub async fn output(command: &mut Command) -> Result<String, Error> {
     Err(Error::Program { program, output: tail(&complaint, 20) })
 }
 
-/// The last `lines` lines.
+/// Returns the last `lines` lines.
 pub fn tail(text: &str, lines: usize) -> String {
     let all: Vec<&str> = text.trim().lines().collect();
     all[all.len().saturating_sub(lines)..].join("\n")
 }
 
-/// The number that `id` prints for these arguments; `None` if there is no such user.
+/// Returns the number that `id` prints for these arguments; `None` if there is no such user.
 pub fn id(arguments: &[&str]) -> Option<u32> {
     let output = std::process::Command::new("id").args(arguments).stderr(Stdio::null()).output().ok()?;
     if !output.status.success() {

@@ -1,4 +1,5 @@
-//! What is proved of trails: the log of all heads, the trails of partners, and exports.
+//! What proofs are made from: the transparency log of trail heads, the partners' trails, and
+//! exports.
 
 pub mod exports;
 pub mod partner_events;

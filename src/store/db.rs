@@ -1,5 +1,5 @@
-//! The connections to Postgres and what every statement needs: limits, errors, pages, and the order in which
-//! transactions committed.
+//! Connections to Postgres and what every statement needs: limits, errors, pages, and the order in
+//! which transactions committed.
 
 pub(in crate::store) mod beside;
 pub mod connect;

@@ -1,4 +1,5 @@
-//! Erasures: what was asked for, how far it is, and the one transaction that takes something out of a task's trail.
+//! Erasures: the requests, their progress, and the transaction that takes data out of a task's
+//! trail.
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
@@ -14,57 +15,57 @@ use super::db::session::Session;
 use super::tasks::transitions::{Outcome, Save, save_within};
 use super::{Error, Pool};
 
-/// An erasure that is asked for.
+/// A request for an erasure.
 #[derive(Clone, Debug)]
 pub struct New {
-    /// Its id.
+    /// The id of the erasure.
     pub id: ErasureId,
-    /// Whose actor.
+    /// The party of the actor.
     pub party: Party,
-    /// Which partner's; for a partner's actor alone.
+    /// The partner of the actor; `None` for the other parties.
     pub partner_id: Option<PartnerId>,
-    /// Whose data.
+    /// The actor whose data is erased.
     pub actor_id: ActorId,
     /// Who asked, and why.
     pub reason: Prose,
     /// The platform's credential.
     pub credential_id: CredentialId,
-    /// Random.
+    /// The random salt of the digest.
     pub salt: [u8; 16],
     /// The salted digest of the request.
     pub digest: [u8; 32],
-    /// When.
+    /// When it was requested.
     pub requested_at: Time,
 }
 
 /// An erasure as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
-    /// Its id.
+    /// The id of the erasure.
     pub id: ErasureId,
-    /// Whose actor.
+    /// The party of the actor.
     pub party: Party,
-    /// Which partner's.
+    /// The partner of the actor.
     pub partner_id: Option<PartnerId>,
-    /// Whose data; none once it is done.
+    /// The actor whose data is erased; `None` once the erasure is done.
     pub actor_id: Option<ActorId>,
     /// Who asked, and why.
     pub reason: Prose,
     /// The platform's credential.
     pub credential_id: CredentialId,
-    /// What the digest is salted with.
+    /// The salt of the digest.
     pub salt: [u8; 16],
     /// The salted digest of the request.
     pub digest: [u8; 32],
-    /// How far it is.
+    /// The state of the erasure.
     pub state: State,
-    /// When it was asked for.
+    /// When it was requested.
     pub requested_at: Time,
     /// When it began.
     pub started_at: Option<Time>,
-    /// When it was done.
+    /// When it was finished.
     pub finished_at: Option<Time>,
-    /// How far the run through the tasks has come.
+    /// The last task that the scan has looked at.
     pub last_task: Option<TaskId>,
     /// What was done so far.
     pub progress: Progress,
@@ -73,28 +74,28 @@ pub struct Record {
 /// What an erasure has done so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Progress {
-    /// Tasks looked at.
+    /// Tasks that were looked at.
     pub examined: u64,
-    /// Tasks that lost something.
+    /// Tasks from which something was erased.
     pub tasks: u64,
-    /// Entries that did.
+    /// Entries from which something was erased.
     pub entries: u64,
-    /// Fields.
+    /// Fields that were erased.
     pub fields: u64,
-    /// Tasks that it must come back to.
+    /// Tasks that it must return to.
     pub waiting: u64,
-    /// Those of them that failed and are tried again.
+    /// Those of the waiting tasks that failed and are retried.
     pub failing: u64,
 }
 
-/// How far an erasure is.
+/// The state of an erasure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
-    /// Not begun.
+    /// Not started.
     Pending,
-    /// Going through the tasks.
+    /// Scanning the tasks.
     Running,
-    /// Waiting for tasks to close, or to be tried again.
+    /// Waiting for tasks to close or to be retried.
     Waiting,
     /// Done.
     Done,
@@ -103,7 +104,7 @@ pub enum State {
 impl State {
     const ALL: [Self; 4] = [Self::Pending, Self::Running, Self::Waiting, Self::Done];
 
-    /// The word in the database and on the wire.
+    /// The name in the database and in the API.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Pending => "pending",
@@ -114,18 +115,18 @@ impl State {
     }
 }
 
-/// A part of the run through the tasks: the tasks after one id, in the order of their ids.
+/// A window of the scan: the tasks after one id, in the order of their ids.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Window {
-    /// How many tasks there were.
+    /// The number of tasks in the window.
     pub examined: u32,
-    /// The last of them; none: there were none.
+    /// The last of them; `None` if there were none.
     pub last: Option<TaskId>,
-    /// Those in which the actor did something.
+    /// Tasks in which the actor did something.
     pub found: Vec<TaskId>,
 }
 
-/// Adds an erasure; `false` if there is one of that id.
+/// Adds an erasure; `false` if there is one with that id.
 pub async fn insert(pool: &Pool, new: &New) -> Result<bool, Error> {
     let inserted = sqlx::query!(
         "insert into erasures (id, party, partner_id, actor_id, reason, credential_id, salt, digest, state, requested_at)
@@ -143,16 +144,17 @@ pub async fn insert(pool: &Pool, new: &New) -> Result<bool, Error> {
     Ok(run(pool, inserted).await? == 1)
 }
 
-/// One erasure.
+/// Finds an erasure.
 pub async fn find(pool: &Pool, id: ErasureId) -> Result<Option<Record>, Error> {
     let row = select_erasures!("where id = $1", id.0).fetch_optional(pool).await?;
     row.map(Record::try_from).transpose()
 }
 
-/// An erasure as it was found, or why it cannot be read, with its id.
+/// An erasure with its id. One that cannot be read carries its own error.
 pub type Listed = (ErasureId, Result<Record, Error>);
 
-/// Up to `limit` erasures after `after`, in the order of their ids; each readable or not by itself.
+/// Lists up to `limit` erasures after `after`, in the order of their ids. A row that cannot be read
+/// does not affect the others.
 pub async fn list(pool: &Pool, after: Option<ErasureId>, limit: u32) -> Result<Vec<Listed>, Error> {
     let rows = select_erasures!(
         "where $1::uuid is null or id > $1 order by id limit $2",
@@ -163,7 +165,7 @@ pub async fn list(pool: &Pool, after: Option<ErasureId>, limit: u32) -> Result<V
     Ok(rows.map(|row| (ErasureId(row.id), Record::try_from(row))).collect())
 }
 
-/// The erasures that go through the tasks, asked for by `until`; up to `limit`.
+/// Lists up to `limit` erasures that still scan the tasks and were requested by `until`.
 pub async fn list_running(pool: &Pool, until: Time, limit: u32) -> Result<Vec<Record>, Error> {
     let mut readable = Readable::up_to(limit);
     loop {
@@ -179,8 +181,8 @@ pub async fn list_running(pool: &Pool, until: Time, limit: u32) -> Result<Vec<Re
     }
 }
 
-/// Erasures that can be read, page by page in the order of their ids: the others are left for a person, or a newer
-/// build, and keep none of these waiting.
+/// Collects readable erasures page by page, in the order of their ids. The others are left for a
+/// person or a newer build and do not hold these up.
 struct Readable {
     found: Vec<Record>,
     /// The last id that was looked at.
@@ -193,14 +195,14 @@ impl Readable {
         Self { found: Vec::new(), after: Uuid::nil(), limit: limit as usize }
     }
 
-    /// Adds a page; whether another one is needed.
+    /// Adds a page; whether another page is needed.
     fn add(&mut self, rows: Vec<Row>) -> bool {
         let Some(last) = rows.last() else { return false };
         self.after = last.id;
         for record in rows.into_iter().map(Record::try_from) {
             match record {
                 Ok(record) => self.found.push(record),
-                Err(error) => tracing::error!(error = error.to_string(), "an erasure cannot be read; it is left out"),
+                Err(error) => tracing::error!(error = error.to_string(), "an erasure cannot be read and is skipped"),
             }
         }
         self.found.truncate(self.limit);
@@ -208,7 +210,7 @@ impl Readable {
     }
 }
 
-/// The erasures that have come back to every task; up to `limit`.
+/// Lists up to `limit` erasures that have returned to every task they had to.
 pub async fn list_finished(pool: &Pool, limit: u32) -> Result<Vec<Record>, Error> {
     let mut readable = Readable::up_to(limit);
     loop {
@@ -224,7 +226,8 @@ pub async fn list_finished(pool: &Pool, limit: u32) -> Result<Vec<Record>, Error
     }
 }
 
-/// The next `limit` tasks after the last one that `erasure` looked at, and in which of them its actor did something.
+/// Lists the `limit` tasks after the last one that `erasure` looked at, and those among them in
+/// which its actor did something.
 pub async fn list_next(pool: &Pool, erasure: &Record, limit: u32) -> Result<Window, Error> {
     let rows = sqlx::query!(
         r#"/* search: tasks of an actor */
@@ -248,14 +251,16 @@ pub async fn list_next(pool: &Pool, erasure: &Record, limit: u32) -> Result<Wind
     })
 }
 
-/// Whether the erasure's actor is one of these, in any spelling. An id that cannot be read is for the one who reads the
-/// task to find.
+/// Whether the erasure's actor is among these, in any spelling. An id that cannot be read counts as
+/// a match, so that reading its task reports the fault.
 fn names(actors: &[String], erasure: &Record) -> bool {
     actors.iter().any(|id| ActorId::stored(id.as_str()).map_or(true, |id| erasure.actor_id.as_ref() == Some(&id)))
 }
 
-/// The last event of a task that was written before the erasure was asked for, in the order of transactions, which
-/// all replicas share; 0 if there is none, or the erasure is older than its record of that order.
+/// Finds the `seq` of a task's last event that was written before the erasure was requested.
+///
+/// The order is that of transactions, which all replicas share. Returns 0 if there is no such
+/// event, or if the erasure is older than its record of that order.
 pub async fn find_last_before(pool: &Pool, erasure: ErasureId, task: TaskId) -> Result<u64, Error> {
     let last = sqlx::query_scalar!(
         r#"select coalesce(max(event.seq), 0) as "last!" from task_events event join erasures on erasures.id = $2
@@ -266,7 +271,7 @@ pub async fn find_last_before(pool: &Pool, erasure: ErasureId, task: TaskId) -> 
     Place { table: "erasures", key: erasure }.unsigned(last.fetch_one(pool).await?)
 }
 
-/// Moves the run through the tasks on; `false` if another replica did. Without a window there are no more tasks.
+/// Moves the scan on; `false` if another replica did. `None` as the window ends the scan.
 pub async fn advance(pool: &Pool, erasure: &Record, window: Option<&Window>, at: Time) -> Result<bool, Error> {
     let last = window.and_then(|window| window.last).or(erasure.last_task);
     let moved = sqlx::query!(
@@ -282,21 +287,21 @@ pub async fn advance(pool: &Pool, erasure: &Record, window: Option<&Window>, at:
     Ok(run(pool, moved).await? == 1)
 }
 
-/// What is done in one task.
+/// The erasure of data from one task.
 #[derive(Clone, Copy, Debug)]
 pub struct Erase<'a> {
-    /// For which erasure.
+    /// The erasure that requires it.
     pub erasure_id: ErasureId,
-    /// Whose task.
+    /// The partner of the task.
     pub partner_id: PartnerId,
-    /// What goes.
+    /// What is erased.
     pub plan: &'a Plan,
-    /// The transition that puts it on record.
+    /// The transition that records the erasure.
     pub save: Save<'a>,
 }
 
-/// Receivers may have answered with what they were sent. An answer that is still to come is to a body that was made
-/// before.
+/// Clears the stored answers of receivers, which may repeat what they were sent. An answer that is
+/// still to come belongs to a body made before the erasure, so it is not kept.
 async fn forget_answers(connection: &mut Session, task_id: Uuid) -> Result<(), Error> {
     let answers = sqlx::query!(
         "update webhook_deliveries set answer = null, under_way = false
@@ -307,9 +312,11 @@ async fn forget_answers(connection: &mut Session, task_id: Uuid) -> Result<(), E
     Ok(())
 }
 
-/// Takes personal data out of a task's trail and puts that on record, in one transaction: both, or nothing where the
-/// version is not the one that was decided on. The erasing role is taken for the one statement that needs it. What
-/// receivers of the task's events answered goes, too.
+/// Takes personal data out of a task's trail and records that, in one transaction.
+///
+/// Nothing is done if the task has another version than the one that was decided on. Only one
+/// statement runs in the erasing role. The stored answers of webhook receivers for the task's
+/// events go too.
 pub async fn erase(pool: &Pool, erase: &Erase<'_>) -> Result<Outcome, Error> {
     let Erase { erasure_id, partner_id, plan, save } = erase;
     let task_id = save.transition.snapshot().task.id().0;
@@ -329,7 +336,7 @@ pub async fn erase(pool: &Pool, erase: &Erase<'_>) -> Result<Outcome, Error> {
     );
     let changed = changed.execute(transaction.connection()).await?.rows_affected();
     if changed != plan.entries.len() as u64 {
-        return Err(Error::impossible("task_events", task_id, "fewer entries than were read"));
+        return Err(Error::impossible("task_events", task_id, "fewer entries than were read before"));
     }
     sqlx::query!("set local role stagegate_app").execute(transaction.connection()).await?;
     let counted = sqlx::query_scalar!(
@@ -369,7 +376,7 @@ pub async fn erase(pool: &Pool, erase: &Erase<'_>) -> Result<Outcome, Error> {
     Ok(outcome)
 }
 
-/// Notes that `erasure` must come back to the task once it is closed.
+/// Records that `erasure` must return to the task once it is closed.
 pub async fn wait_for(pool: &Pool, erasure: ErasureId, task: TaskId) -> Result<(), Error> {
     let waits = sqlx::query!(
         "insert into erasure_tasks (task_id, erasure_id, touched) values ($1, $2, false)
@@ -380,14 +387,14 @@ pub async fn wait_for(pool: &Pool, erasure: ErasureId, task: TaskId) -> Result<(
     run(pool, waits).await.map(|_| ())
 }
 
-/// Notes that there is nothing left to do in the task.
+/// Records that nothing is left to do in the task.
 pub async fn settle(pool: &Pool, erasure: ErasureId, task: TaskId) -> Result<(), Error> {
     let settled = sqlx::query!("delete from erasure_tasks where task_id = $1 and erasure_id = $2", task.0, erasure.0);
     run(pool, settled).await.map(|_| ())
 }
 
-/// Notes that the task could not be done: it is tried again after a second, then ever more seldom, up to every five
-/// minutes.
+/// Records that the task failed. It is retried after a second, then less and less often, down to
+/// once every five minutes.
 pub async fn set_aside(pool: &Pool, erasure: ErasureId, task: TaskId, at: Time) -> Result<(), Error> {
     let aside = sqlx::query!(
         "insert into erasure_tasks as aside (task_id, erasure_id, touched, failures, retry_at)
@@ -401,8 +408,8 @@ pub async fn set_aside(pool: &Pool, erasure: ErasureId, task: TaskId, at: Time) 
     run(pool, aside).await.map(|_| ())
 }
 
-/// Tasks that an erasure must come back to and that are closed by now, or whose time to be tried again has come; up
-/// to `limit`.
+/// Lists up to `limit` tasks that an erasure must return to and that have closed or are due to be
+/// retried.
 pub async fn list_waiting(pool: &Pool, now: Time, limit: u32) -> Result<Vec<(ErasureId, TaskId)>, Error> {
     let rows = sqlx::query!(
         r#"/* search: tasks that erasures wait for */
@@ -427,7 +434,7 @@ pub async fn has_reached(pool: &Pool, erasure: ErasureId, partner: PartnerId) ->
     Ok(reached.fetch_one(pool).await?)
 }
 
-/// What the erasure did to each partner that it reached: tasks and fields.
+/// Lists the partners that the erasure reached, each with its numbers of tasks and fields.
 pub async fn list_partners(pool: &Pool, erasure: ErasureId) -> Result<Vec<(PartnerId, u64, u64)>, Error> {
     let rows = sqlx::query!(
         "select partner_id, tasks, fields from erasure_partners where erasure_id = $1 order by partner_id",
@@ -456,7 +463,8 @@ pub async fn is_recorded(
     Ok(recorded.fetch_one(pool).await?)
 }
 
-/// Ends the erasure, and forgets whose it was; `false` if that was done before or there are tasks left.
+/// Finishes the erasure and deletes the actor's id; `false` if it was finished before or there are
+/// tasks left.
 pub async fn finish(pool: &Pool, erasure: ErasureId, at: Time) -> Result<bool, Error> {
     let finished = sqlx::query!(
         "update erasures set state = 'done', finished_at = $2, actor_id = null where id = $1 and state = 'waiting'
@@ -467,7 +475,7 @@ pub async fn finish(pool: &Pool, erasure: ErasureId, at: Time) -> Result<bool, E
     Ok(run(pool, finished).await? == 1)
 }
 
-/// How many rows a statement changed.
+/// Returns the number of rows that a statement changed.
 async fn run(
     pool: &Pool,
     query: sqlx::query::Query<'_, sqlx::Postgres, sqlx::postgres::PgArguments>,
@@ -475,7 +483,7 @@ async fn run(
     Ok(query.execute(pool).await?.rows_affected())
 }
 
-/// Selects erasures: what follows `from erasures`, and the parameters.
+/// Selects erasures. The arguments are the text after `from erasures` and the parameters.
 macro_rules! select_erasures {
     ($after:literal, $($parameter:expr),+ $(,)?) => {
         sqlx::query_as!(
@@ -521,7 +529,7 @@ impl TryFrom<Row> for Record {
         let place = Place { table: "erasures", key: row.id };
         let party = Party::ALL.into_iter().find(|party| party.as_str() == row.party);
         let state = State::ALL.into_iter().find(|state| state.as_str() == row.state);
-        let salt = row.salt.as_slice().try_into().map_err(|_| place.impossible("a salt of another length"))?;
+        let salt = row.salt.as_slice().try_into().map_err(|_| place.impossible("a salt of the wrong length"))?;
         Ok(Self {
             id: ErasureId(row.id),
             party: party.ok_or_else(|| place.impossible("an unknown party"))?,

@@ -1,5 +1,5 @@
-//! The feed: the rows of all trails, and the notices to owners of webhooks, in the order of [`super::db::horizon`];
-//! and where it has got to.
+//! The feed: the rows of all trails and the notices to owners of webhooks, in the order of
+//! [`super::db::horizon`], and its current end.
 
 use std::collections::BTreeSet;
 
@@ -15,14 +15,14 @@ use super::db::row::{Place, bigint};
 use super::tasks::events::Record;
 use super::{Error, Pool};
 
-/// A row's place in the feed.
+/// The position of a row in the feed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Position {
     /// The transaction that wrote it.
     pub transaction: Transaction,
-    /// Whose trail; of a notice its id.
+    /// The task whose trail it is; for a notice, the notice's id.
     pub task_id: TaskId,
-    /// Its `seq` there; 0 for a notice.
+    /// The `seq` in the trail; 0 for a notice.
     pub seq: u64,
 }
 
@@ -30,12 +30,12 @@ impl Position {
     /// Before all rows.
     pub const START: Self = Self { transaction: Transaction::NONE, task_id: TaskId(Uuid::nil()), seq: 0 };
 
-    /// Before all rows of a transaction. It names nobody's task.
+    /// Before all rows of a transaction. It names no task.
     fn before(transaction: Transaction) -> Self {
         Self { transaction, task_id: TaskId(Uuid::nil()), seq: 0 }
     }
 
-    /// Behind all rows of a transaction. It names nobody's task.
+    /// After all rows of a transaction. It names no task.
     pub fn after(transaction: Transaction) -> Self {
         Self { transaction, task_id: TaskId(Uuid::max()), seq: i64::MAX.unsigned_abs() }
     }
@@ -46,25 +46,26 @@ impl Position {
     }
 }
 
-/// What a walk through the feed has found.
+/// A page of the feed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Found {
     /// The rows, in order.
     pub rows: Vec<Position>,
-    /// Where to go on: no row up to here is missing.
+    /// Where to continue. No row up to this position is missing.
     pub next: Position,
-    /// Whether there may be more below the horizon.
+    /// Whether there may be more rows below the horizon.
     pub more: bool,
 }
 
-/// How many rows are looked at, at most, for those of one partner.
+/// The most rows that a statement looks at for one partner's rows.
 pub const WINDOW: u32 = 5_000;
 
-/// Up to `limit` rows after `after` and before `horizon`; of a partner, those of its tasks among the next
-/// [`WINDOW`] rows. Notices are their owner's alone.
+/// Lists up to `limit` rows after `after` and before `horizon`; for a partner, the rows of its
+/// tasks among the next [`WINDOW`]. Notices go to their owner only.
 ///
-/// Where to go on names no row of others: it is the owner's last row, or the beginning or end of a committed
-/// transaction. Where one transaction of others fills the window, the search goes on behind it.
+/// The position to continue from never names a row of another owner. It is the reader's own last
+/// row, or the beginning or end of a committed transaction. If a transaction of others fills the
+/// window, the search continues after it.
 pub async fn list(
     pool: &Pool,
     (after, horizon): (Position, Transaction),
@@ -89,8 +90,8 @@ pub async fn list(
     }
 }
 
-/// One look at the next `window` rows: those that are shown, up to one more than `limit`, and the last one, if it is
-/// not beyond them.
+/// Looks at the next `window` rows and returns those for the reader, up to one more than `limit`,
+/// and the last row that was looked at, if it is not after them.
 async fn look(
     pool: &Pool,
     (after, horizon): (Position, Transaction),
@@ -102,7 +103,8 @@ async fn look(
         Owner::Platform => None,
     };
     let ((epoch, number), (horizon_epoch, horizon)) = (after.transaction.columns(), horizon.columns());
-    // The row that was looked at last comes along, whosever it is, as long as it is not beyond the page.
+    // Include the last row that was looked at, regardless of its owner, unless it is after the
+    // page.
     let rows = sqlx::query!(
         r#"/* search: feed */
            with looked as materialized (
@@ -152,14 +154,15 @@ async fn look(
 /// A row that was looked at.
 struct Looked {
     position: Position,
-    /// The how manieth in the window.
+    /// The row's number within the window.
     place: i64,
-    /// Whether it is for the reader.
+    /// Whether the row is for the reader.
     shown: bool,
 }
 
 impl Found {
-    /// The page of these rows. None where they are all of others, and of the transaction in which `from` is.
+    /// Makes a page of these rows. Returns `None` if they all belong to others and to the
+    /// transaction of `from`.
     fn of(looked: &[Looked], from: Position, (limit, window): (usize, i64)) -> Option<Self> {
         let mut rows: Vec<Position> = looked.iter().filter(|row| row.shown).map(|row| row.position).collect();
         let last = looked.last()?;
@@ -172,7 +175,7 @@ impl Found {
         let next = if last.shown {
             last.position
         } else if more {
-            // The transaction may go on beyond the window.
+            // The transaction may continue after the window.
             rows.last().copied().unwrap_or(from).max(Position::before(last.position.transaction))
         } else {
             Position::after(last.position.transaction)
@@ -181,8 +184,8 @@ impl Found {
     }
 }
 
-/// The tasks of the rows that this transaction or later ones wrote, as far as they have committed; of the first
-/// `limit` rows.
+/// Lists the tasks of the first `limit` rows that this transaction or later ones wrote and have
+/// committed.
 pub async fn list_changed(pool: &Pool, since: Transaction, limit: usize) -> Result<Vec<TaskId>, Error> {
     let (epoch, number) = since.columns();
     let rows = sqlx::query_scalar!(
@@ -198,18 +201,18 @@ pub async fn list_changed(pool: &Pool, since: Transaction, limit: usize) -> Resu
 /// A row of the feed.
 #[derive(Debug)]
 pub struct Item {
-    /// Whose trail.
+    /// The task whose trail it is.
     pub task_id: TaskId,
-    /// Its `seq` there.
+    /// The `seq` in the trail.
     pub seq: u64,
-    /// What it says; a row that cannot be read is its own error and no other's.
+    /// The event. A row that cannot be read has an error of its own and does not affect others.
     pub record: Result<Record, Error>,
     /// The `seq` of the last row of the same transition.
     pub last: u64,
 }
 
-/// The first of these rows, each by its task and `seq`, in their order: up to the one with which they reach
-/// [`PAGE_BYTES`], so at least one.
+/// Loads these rows, each given by its task and `seq`, in their order. Stops with the row that
+/// reaches [`PAGE_BYTES`], so it loads at least one.
 pub async fn load(pool: &Pool, rows: &[(TaskId, u64)]) -> Result<Vec<Item>, Error> {
     let (tasks, seqs): (Vec<Uuid>, Vec<i64>) = rows.iter().map(|(task_id, seq)| (task_id.0, bigint(*seq))).unzip();
     let found = sqlx::query!(
@@ -258,20 +261,20 @@ pub async fn load(pool: &Pool, rows: &[(TaskId, u64)]) -> Result<Vec<Item>, Erro
     Ok(items)
 }
 
-/// A notice to the owner of an endpoint.
+/// A notice to the owner of a webhook endpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notice {
-    /// Its id.
+    /// The id of the notice.
     pub id: Uuid,
-    /// Which endpoint was disabled.
+    /// The endpoint that was disabled.
     pub endpoint: EndpointId,
-    /// Why.
+    /// Why it was disabled.
     pub reason: DisabledReason,
-    /// When.
+    /// When it was disabled.
     pub recorded_at: Time,
 }
 
-/// These notices, in no order.
+/// Loads these notices, in no particular order.
 pub async fn load_notices(pool: &Pool, ids: &[Uuid]) -> Result<Vec<Notice>, Error> {
     let rows =
         sqlx::query!("select id, endpoint_id, reason, recorded_at from webhook_notices where id = any ($1)", ids);
@@ -281,7 +284,7 @@ pub async fn load_notices(pool: &Pool, ids: &[Uuid]) -> Result<Vec<Notice>, Erro
         Ok(Notice {
             id: row.id,
             endpoint: place.checked(row.endpoint_id)?,
-            reason: reason.ok_or_else(|| place.impossible("a reason that is none"))?,
+            reason: reason.ok_or_else(|| place.impossible("an unknown reason"))?,
             recorded_at: row.recorded_at.into(),
         })
     });
@@ -291,23 +294,23 @@ pub async fn load_notices(pool: &Pool, ids: &[Uuid]) -> Result<Vec<Notice>, Erro
 /// What is new in a span of the feed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct News {
-    /// Who has rows there.
+    /// The owners that have rows in it.
     pub owners: BTreeSet<Owner>,
-    /// The last transaction that wrote one; none if there is none, or [`News::more`].
+    /// The last transaction that wrote a row; `None` if there is none, or if `more` is set.
     pub last: Option<Transaction>,
-    /// Whether not all rows were looked at, so that others may have some, too.
+    /// Whether some rows were not looked at, so that other owners may have rows too.
     pub more: bool,
 }
 
 impl News {
-    /// Whether this owner may have rows there.
+    /// Whether this owner may have rows in it.
     pub fn concern(&self, owner: Owner) -> bool {
         self.more || self.owners.contains(&owner)
     }
 }
 
-/// Whose rows the transactions from `since` on and before `horizon` wrote. With `limit` rows or more, only that there
-/// are more.
+/// Finds the owners of the rows that transactions from `since` on and before `horizon` wrote. If
+/// there are `limit` rows or more, it only reports that there are more.
 pub async fn list_news(pool: &Pool, (since, horizon): (Transaction, Transaction), limit: usize) -> Result<News, Error> {
     let ((epoch, number), (horizon_epoch, horizon)) = (since.columns(), horizon.columns());
     let rows = sqlx::query!(
@@ -341,7 +344,7 @@ pub async fn list_news(pool: &Pool, (since, horizon): (Transaction, Transaction)
         news.more = row.rows >= count(limit);
         news.last = Some(last).filter(|_| !news.more);
         news.owners.insert(Owner::of(row.owner_id));
-        // The platform reads the events of all tasks, and of notices its own.
+        // The platform reads the events of all tasks, and its own notices.
         if !row.is_notice {
             news.owners.insert(Owner::Platform);
         }
@@ -353,7 +356,7 @@ fn count(rows: usize) -> i64 {
     i64::try_from(rows).unwrap_or(i64::MAX)
 }
 
-/// A caller's own number: beyond the last there is nothing, however far.
+/// Converts a number that the caller chooses. One beyond the column's range is beyond the last row.
 fn asked(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }

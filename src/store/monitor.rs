@@ -1,5 +1,5 @@
-//! What operators watch, read in one statement on a connection of its own, so that it is known also while requests wait
-//! for theirs.
+//! What operators monitor, read in one statement on a connection of its own. It therefore works
+//! while requests wait for connections.
 
 use chrono::{DateTime, Utc};
 
@@ -10,55 +10,55 @@ use super::db::row::Place;
 use super::db::session::Session;
 use super::{Error, Pool};
 
-/// Pending deliveries that are counted of one endpoint, those that are due first.
+/// The most pending deliveries counted per endpoint, those due first.
 const MAX_OF_ENDPOINT: i64 = 1_000;
-/// Pending deliveries that are counted in all. More are not looked at, so that a look costs the same however many there
-/// are.
+/// The most pending deliveries counted in all. The bound keeps the cost of a look constant.
 pub const MAX_PENDING: i64 = 20_000;
 
-/// The options of the connection: the server ends a look that takes longer than it is worth.
+/// Connection options: the server cancels a look that takes too long.
 const LOOK: [(&str, &str); 1] = [("statement_timeout", "2s")];
-/// Those of a search for a holder: with all rights of the user, who may be allowed to read what other sessions do.
+/// Options for finding a transaction's holder. It keeps all rights of the user, who may be allowed
+/// to see what other sessions do.
 const SEARCH: [(&str, &str); 2] = [("role", "none"), ("statement_timeout", "2s")];
 
-/// What one look found.
+/// The result of one look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Observed {
-    /// The oldest transaction that still runs, of any database of the server, if newer ones have ended: readers of the
-    /// feed and the log of heads wait for it.
+    /// The oldest running transaction of any database of the server, if newer ones have ended.
+    /// Readers of the feed and the transparency log wait for it.
     pub oldest_running: Option<u64>,
     /// When the earliest timer is due.
     pub next_timer: Option<Time>,
-    /// Deliveries to enabled endpoints that are not settled; at most [`MAX_PENDING`], and 1,000 of one endpoint.
+    /// Unsettled deliveries to enabled endpoints; at most [`MAX_PENDING`], and 1,000 per endpoint.
     pub pending: u64,
-    /// When the oldest event of those was recorded.
+    /// When the oldest event among those deliveries was recorded.
     pub oldest_pending: Option<Time>,
-    /// When the first entry of a trail was recorded that no checkpoint covers.
+    /// When the first trail entry was recorded that no checkpoint covers.
     pub first_uncovered: Option<Time>,
 }
 
-/// Who keeps a transaction open.
+/// The session or prepared transaction that keeps a transaction open.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Holder {
-    /// The server process; none of a prepared transaction.
+    /// The server process; `None` for a prepared transaction.
     pub pid: Option<i32>,
     /// The name of a prepared transaction.
     pub gid: Option<String>,
-    /// Its database.
+    /// The database of the session.
     pub database: Option<String>,
-    /// Its user.
+    /// The user of the session.
     pub user: Option<String>,
-    /// What the session says it is.
+    /// The `application_name` of the session.
     pub application: Option<String>,
-    /// What the session does: `active`, `idle in transaction`.
+    /// The state of the session: `active`, `idle in transaction` and so on.
     pub state: Option<String>,
-    /// How long ago the transaction began, in seconds; none where that may not be read.
+    /// The age of the transaction in seconds; `None` if the user may not read it.
     pub age: Option<f64>,
     /// The session's last statement, as it was sent.
     pub query: Option<String>,
 }
 
-/// Looks; keeps its connection as long as there is nothing wrong with it.
+/// The monitor's connection, kept as long as nothing is wrong with it.
 #[derive(Debug)]
 pub struct Monitor {
     looks: Beside,
@@ -66,16 +66,16 @@ pub struct Monitor {
 }
 
 impl Monitor {
-    /// Beside this pool. Connects at the first look.
+    /// Creates a monitor beside this pool. It connects at the first look.
     pub fn beside(pool: &Pool) -> Self {
         Self { looks: Beside::new(pool, LOOK), searches: Beside::new(pool, SEARCH) }
     }
 
-    /// Looks once. Dropped half-way, it begins anew the next time.
+    /// Looks once. If it is dropped half-way, the next look starts over.
     ///
     /// # Errors
     ///
-    /// When the database cannot be reached or does not answer in time.
+    /// If the database cannot be reached or does not answer in time.
     pub async fn look(&mut self) -> Result<Observed, Error> {
         let mut session = self.looks.take().await?;
         let observed = look(&mut session).await?;
@@ -83,14 +83,14 @@ impl Monitor {
         Ok(observed)
     }
 
-    /// Who keeps this transaction open; `None` if it has ended. A session of another user shows its state and statement
-    /// only to those who may read them (`pg_read_all_stats`).
+    /// Finds the holder of this transaction; `None` if it has ended. The state and statement of
+    /// another user's session need the right to read them (`pg_read_all_stats`).
     ///
     /// # Errors
     ///
     /// As [`Self::look`].
     pub async fn find_holder(&mut self, transaction: u64) -> Result<Option<Holder>, Error> {
-        // Seldom asked, so its session is not kept.
+        // The search is rare, so its session is not kept.
         let mut session = self.searches.take().await?;
         let holder = find_holder(&mut session, transaction).await;
         session.close().await;
@@ -142,7 +142,7 @@ async fn look(session: &mut Session) -> Result<Observed, Error> {
 }
 
 async fn find_holder(session: &mut Session, transaction: u64) -> Result<Option<Holder>, Error> {
-    // Each transaction holds the lock of its own number to its end.
+    // Each transaction holds a lock on its own number until it ends.
     let holder = sqlx::query_as!(
         Holder,
         r#"select held.pid as "pid?", prepared.gid as "gid?", coalesce(session.datname, prepared.database)::text as "database?",

@@ -14,9 +14,9 @@ use super::{Error, Pool};
 /// A row of `partners`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Partner {
-    /// Its id.
+    /// The id of the partner.
     pub id: PartnerId,
-    /// What people call it.
+    /// The display name.
     pub name: Name,
     /// When it was added.
     pub created_at: Time,
@@ -25,19 +25,19 @@ pub struct Partner {
 /// A row of `api_keys`, without the hash.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Key {
-    /// Names the key.
+    /// The id of the key.
     pub id: KeyId,
-    /// Whom it speaks for.
+    /// The partner that the key authenticates.
     pub partner_id: PartnerId,
-    /// Its first characters.
+    /// The first characters of the key.
     pub hint: String,
-    /// When it was made.
+    /// When it was created.
     pub created_at: Time,
-    /// When it stopped being valid.
+    /// When it was revoked.
     pub revoked_at: Option<Time>,
 }
 
-/// Adds a partner with the beginning of its trail.
+/// Adds a partner with the first entry of its trail.
 pub async fn insert(pool: &Pool, partner: &Partner, append: &Append) -> Result<(), Error> {
     let inserted = append!(
         append,
@@ -50,7 +50,7 @@ pub async fn insert(pool: &Pool, partner: &Partner, append: &Append) -> Result<(
     Ok(())
 }
 
-/// The partner with this id.
+/// Finds the partner with this id.
 pub async fn find(pool: &Pool, id: PartnerId) -> Result<Option<Partner>, Error> {
     let row = sqlx::query_as!(PartnerRow, "select id, name, created_at from partners where id = $1", id.0)
         .fetch_optional(pool)
@@ -58,7 +58,7 @@ pub async fn find(pool: &Pool, id: PartnerId) -> Result<Option<Partner>, Error> 
     row.map(Partner::try_from).transpose()
 }
 
-/// Up to `limit` partners after `after`, oldest first.
+/// Lists up to `limit` partners after `after`, oldest first.
 pub async fn list(pool: &Pool, after: Option<PartnerId>, limit: u32) -> Result<Vec<Partner>, Error> {
     let rows = sqlx::query_as!(
         PartnerRow,
@@ -86,17 +86,17 @@ pub async fn insert_key(pool: &Pool, key: &Key, hash: KeyHash, append: &Append) 
     Ok(inserted.fetch_optional(pool).await?.is_some())
 }
 
-/// How many keys a partner has.
+/// The number of a partner's keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KeyCount {
-    /// Those that are valid.
+    /// Valid keys.
     pub valid: u32,
-    /// All, revoked ones too.
+    /// All keys, including revoked ones.
     pub all: u32,
 }
 
-/// How many keys a partner has, and where its trail ended at that; `None` if there is no such partner. Making or ending
-/// a key moves the trail on.
+/// Counts a partner's keys and reads the end of its trail, as of one moment; `None` if there is no
+/// such partner. Creating or revoking a key moves the trail on.
 pub async fn count_keys(pool: &Pool, partner: PartnerId) -> Result<Option<(KeyCount, End)>, Error> {
     let row = sqlx::query!(
         r#"select version, head_hash, updated_at, keys.valid as "valid!", keys.all_of_them as "all!"
@@ -112,7 +112,7 @@ pub async fn count_keys(pool: &Pool, partner: PartnerId) -> Result<Option<(KeyCo
     Ok(Some((count, end(partner, row.version, &row.head_hash, row.updated_at)?)))
 }
 
-/// Whom a valid key speaks for; `None` if it is unknown or revoked.
+/// Finds the partner of a valid key; `None` if the key is unknown or revoked.
 pub async fn find_by_key(pool: &Pool, hash: KeyHash) -> Result<Option<(PartnerId, KeyId)>, Error> {
     let row =
         sqlx::query!("select partner_id, id from api_keys where key_hash = $1 and revoked_at is null", &hash.0[..])
@@ -121,7 +121,7 @@ pub async fn find_by_key(pool: &Pool, hash: KeyHash) -> Result<Option<(PartnerId
     Ok(row.map(|row| (PartnerId(row.partner_id), KeyId(row.id))))
 }
 
-/// Up to `limit` of a partner's keys after `after`, oldest first, revoked ones too.
+/// Lists up to `limit` of a partner's keys after `after`, oldest first, including revoked ones.
 pub async fn list_keys(pool: &Pool, partner: PartnerId, after: Option<KeyId>, limit: u32) -> Result<Vec<Key>, Error> {
     let rows = sqlx::query_as!(
         KeyRow,
@@ -143,8 +143,8 @@ pub async fn list_keys(pool: &Pool, partner: PartnerId, after: Option<KeyId>, li
     Ok(rows.into_iter().map(key).collect())
 }
 
-/// Whether a key of a partner is ended, and where the partner's trail ends at that; `None` if the partner has no
-/// such key.
+/// Whether a partner's key is revoked, and the end of the partner's trail as of the same moment;
+/// `None` if the partner has no such key.
 pub async fn find_key(pool: &Pool, partner: PartnerId, key: KeyId) -> Result<Option<(bool, End)>, Error> {
     let row = sqlx::query!(
         r#"select revoked_at is not null as "revoked!", version, head_hash, updated_at
@@ -156,8 +156,8 @@ pub async fn find_key(pool: &Pool, partner: PartnerId, key: KeyId) -> Result<Opt
     row.map(|row| Ok((row.revoked, end(partner, row.version, &row.head_hash, row.updated_at)?))).transpose()
 }
 
-/// Ends a key that is valid by what was read with the end of the trail, and records it; `false` if the trail has
-/// moved on.
+/// Revokes a key that was read as valid together with the end of the trail, and records it; `false`
+/// if the trail has moved on.
 pub async fn revoke_key(pool: &Pool, key: KeyId, append: &Append) -> Result<bool, Error> {
     let revoked = append!(
         append,

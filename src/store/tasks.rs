@@ -1,4 +1,4 @@
-//! The present of a task, read by its key; and the tasks that a timer must wake.
+//! Reads the current state of tasks by key, and finds tasks whose timers are due.
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
@@ -19,65 +19,66 @@ use super::{Error, Pool};
 /// A task as it is stored.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Record {
-    /// Whose workflow it runs on.
+    /// The partner whose workflow it runs on.
     pub partner_id: PartnerId,
-    /// Who ordered it.
+    /// The buyer who ordered it.
     pub buyer_id: BuyerId,
-    /// The version it is pinned to.
+    /// The workflow version that it is pinned to.
     pub workflow: WorkflowRef,
-    /// What people call it; none once erased.
+    /// The display name; `None` once erased.
     pub title: Option<Name>,
-    /// The platform's own data.
+    /// Data that the platform attached.
     pub metadata: Option<serde_json::Map<String, serde_json::Value>>,
-    /// SHA-256 of the request that opened it.
+    /// The SHA-256 of the request that opened it.
     pub open_digest: [u8; 32],
-    /// What decisions need, what is shown, what the buyer reads.
+    /// The state for decisions, what is shown, and the buyer's status.
     pub snapshot: Snapshot,
     /// The hash of the last event.
     pub head: Hash,
-    /// Bytes of JSON that all of it was read from.
+    /// The bytes of JSON that the record was read from.
     pub size: usize,
 }
 
-/// The buyer's view of a task, as it is stored, who may ask for it, and what is added when it is answered.
+/// A task's status as it is stored, who may read it, and what is added when it is served.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StatusRecord {
     /// The task.
     pub task_id: TaskId,
-    /// Whose workflow it runs on.
+    /// The partner whose workflow it runs on.
     pub partner_id: PartnerId,
-    /// Who ordered it.
+    /// The buyer who ordered it.
     pub buyer_id: BuyerId,
-    /// The version it is pinned to.
+    /// The workflow version that it is pinned to.
     pub workflow: WorkflowRef,
-    /// What its pace is reckoned from.
+    /// The timeline from which its forecast is computed.
     pub course: Timeline,
-    /// When it was opened: with the id, its place in a list.
+    /// When it was opened. With the id, this is its position in a list.
     pub opened_at: Time,
-    /// The version of the status: its `ETag`.
+    /// The version of the status, which is its `ETag`.
     pub version: u64,
-    /// The version of the task when this was read; a status is older where the latest events told the buyer nothing.
+    /// The version of the task when this was read. It is newer than the status if the latest events
+    /// did not change what the buyer sees.
     pub as_of: u64,
-    /// The body, or what is stored of it.
+    /// The stored body.
     pub json: String,
 }
 
-/// Everything about one task, in one read.
+/// Reads a whole task.
 pub async fn find(pool: &Pool, task_id: TaskId) -> Result<Option<Record>, Error> {
     let row = select_tasks!("", ["where task_id = $1"], task_id.0).fetch_optional(pool).await?;
     row.map(Record::try_from).transpose()
 }
 
-/// Everything about each of these tasks, in one read and no order; those that are missing are left out. A row that
-/// cannot be read is its own error and no other's.
+/// Reads these tasks in one statement, in no particular order. Missing ones are left out. A row
+/// that cannot be read has an error of its own and does not affect others.
 pub async fn list(pool: &Pool, task_ids: &[TaskId]) -> Result<Vec<(TaskId, Result<Record, Error>)>, Error> {
     let ids: Vec<Uuid> = task_ids.iter().map(|id| id.0).collect();
     let rows = select_tasks!("", ["where task_id = any ($1)"], &ids).fetch_all(pool).await?;
     Ok(rows.into_iter().map(|row| (TaskId(row.task_id), Record::try_from(row))).collect())
 }
 
-/// What the buyer reads of each of these tasks, in one read and no order; those that are missing are left out. A
-/// row that cannot be read is its own error and no other's.
+/// Reads the statuses of these tasks in one statement, in no particular order. Missing ones are
+/// left out. A row that cannot be read has an error of its own and does not affect others.
 pub async fn list_statuses(
     pool: &Pool,
     task_ids: &[TaskId],
@@ -87,7 +88,8 @@ pub async fn list_statuses(
     Ok(rows.into_iter().map(|row| (TaskId(row.task_id), StatusRecord::try_from(row))).collect())
 }
 
-/// The versions of the statuses of these tasks, in one read and no order; those that are missing are left out.
+/// Reads the status versions of these tasks in one statement, in no particular order. Missing ones
+/// are left out.
 pub async fn list_status_versions(pool: &Pool, task_ids: &[TaskId]) -> Result<Vec<Change>, Error> {
     let ids: Vec<Uuid> = task_ids.iter().map(|id| id.0).collect();
     let rows = sqlx::query!("select task_id, status_version from tasks where task_id = any ($1)", &ids);
@@ -98,7 +100,7 @@ pub async fn list_status_versions(pool: &Pool, task_ids: &[TaskId]) -> Result<Ve
     rows.collect()
 }
 
-/// A task that a timer wakes.
+/// A task with a due timer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Due {
     /// The task.
@@ -107,8 +109,9 @@ pub struct Due {
     pub wake_at: Time,
 }
 
-/// Tasks whose earliest timer is due by `until`, the longest due first, without those named in `except`. Takes no
-/// locks: of several workers that find the same task, the first one's tick moves its version on.
+/// Lists tasks whose earliest timer is due by `until`, the longest due first, without those in
+/// `except`. Takes no locks: if several workers find a task, the first one's tick changes its
+/// version.
 pub async fn list_due(pool: &Pool, until: Time, except: &[TaskId], limit: u32) -> Result<Vec<Due>, Error> {
     let except: Vec<Uuid> = except.iter().map(|id| id.0).collect();
     let rows = sqlx::query!(
@@ -123,7 +126,8 @@ pub async fn list_due(pool: &Pool, until: Time, except: &[TaskId], limit: u32) -
     Ok(rows.into_iter().map(|row| Due { task_id: TaskId(row.task_id), wake_at: row.wake_at.into() }).collect())
 }
 
-/// Selects whole tasks: the mark before the statement, the text after `from tasks`, the parameters.
+/// Selects whole tasks. The arguments are the mark before the statement, the text after `from
+/// tasks`, and the parameters.
 macro_rules! select_tasks {
     ($before:literal, [$($after:tt)+], $($parameter:expr),+ $(,)?) => {
         sqlx::query_as!(
@@ -138,8 +142,8 @@ macro_rules! select_tasks {
 }
 pub(super) use select_tasks;
 
-/// Selects statuses and what goes with them when they are answered: the mark before the statement, the text after
-/// `from tasks`, the parameters.
+/// Selects statuses and what is needed to serve them. The arguments are the mark before the
+/// statement, the text after `from tasks`, and the parameters.
 macro_rules! select_statuses {
     ($before:literal, $after:literal, $($parameter:expr),+ $(,)?) => {
         sqlx::query_as!(
@@ -182,7 +186,7 @@ pub(super) struct Row {
     pub(super) head_hash: Vec<u8>,
 }
 
-/// The columns of a buyer's view.
+/// The columns of a status.
 pub(super) struct StatusRow {
     pub(super) task_id: Uuid,
     pub(super) partner_id: Uuid,
@@ -205,7 +209,7 @@ impl TryFrom<Row> for Record {
         let task: Task = place.json(&row.state)?;
         let told = (task.id().0, task.version(), task.opened_at());
         if told != (row.task_id, place.unsigned(row.version)?, Time::from(row.opened_at)) {
-            return Err(place.impossible("a state that says it is another task's or another version's"));
+            return Err(place.impossible("a state of another task or version"));
         }
         let texts = [Some(&row.state), Some(&row.notes), Some(&row.buyer_status), row.metadata.as_ref()];
         let size = texts.into_iter().flatten().map(String::len).sum();

@@ -1,4 +1,4 @@
-//! Webhooks: endpoints, and what is sent to them.
+//! Webhook endpoints and the deliveries to them.
 
 pub mod deliveries;
 pub mod endpoints;

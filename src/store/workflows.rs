@@ -1,4 +1,4 @@
-//! Workflows and their versions. Versions are immutable, so whoever reads one may keep it for ever.
+//! Workflows and their versions. Versions are immutable, so a reader may cache one for ever.
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
@@ -12,23 +12,23 @@ use super::audit::partner_events::{Append, End, append, end};
 use super::db::row::{Place, int};
 use super::{Error, Pool};
 
-/// The format number of stored definitions. Older ones load for ever; a newer one is refused.
+/// The format number of stored definitions. Older formats always load; a newer one is refused.
 pub const FORMAT: u32 = 1;
 
 /// A version of a workflow.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Record {
-    /// Whose.
+    /// The partner.
     pub partner_id: PartnerId,
-    /// Which workflow.
+    /// The key of the workflow.
     pub key: WorkflowKey,
-    /// Which version.
+    /// The number of this version.
     pub version: u32,
     /// The latest version of the workflow.
     pub latest_version: u32,
-    /// What was registered.
+    /// The registered definition.
     pub workflow: Workflow,
-    /// SHA-256 of its canonical JSON.
+    /// The SHA-256 of its canonical JSON.
     pub digest: [u8; 32],
     /// When the version was registered.
     pub created_at: Time,
@@ -39,16 +39,17 @@ pub struct Record {
 /// What a partner has registered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Registry {
-    /// What is registered under the key that was asked for.
+    /// What is registered under the requested key.
     pub known: Option<Registered>,
-    /// How many workflows there are, retired ones too.
+    /// The number of workflows, including retired ones.
     pub workflows: u32,
-    /// Where the partner's trail ended at that.
+    /// The end of the partner's trail as of the same moment.
     pub end: End,
 }
 
-/// What is registered, under a key and in all; `None` if there is no such partner. Whatever changes it moves the
-/// partner's trail on, so what is written with that end as its guard goes by these numbers.
+/// Finds what is registered under a key and how many workflows there are; `None` if there is no
+/// such partner. Every change moves the partner's trail on, so a write that is guarded by that end
+/// can rely on these numbers.
 pub async fn find_registered(pool: &Pool, partner_id: PartnerId, key: &WorkflowKey) -> Result<Option<Registry>, Error> {
     let row = sqlx::query!(
         r#"select latest_version as "latest_version?", latest_digest as "latest_digest?", retired_at, partner.version, head_hash, updated_at,
@@ -71,10 +72,11 @@ pub async fn find_registered(pool: &Pool, partner_id: PartnerId, key: &WorkflowK
     }))
 }
 
-/// Makes `workflow` the latest version of its key, which is not retired from then on, and records it; `false` if
+/// Makes `workflow` the latest version of its key, ends a retirement, and records it; `false` if
 /// the trail has moved on.
 ///
-/// One statement. Racing registrations of a partner read the same end of its trail, and one writes.
+/// It is one statement. Of several registrations that read the same end of a partner's trail, one
+/// writes.
 pub async fn save(
     pool: &Pool,
     (key, version): (&WorkflowKey, u32),
@@ -102,14 +104,14 @@ pub async fn save(
     Ok(saved.fetch_optional(pool).await?.is_some())
 }
 
-/// One version of a workflow; the latest if none is named.
+/// Finds one version of a workflow; the latest if none is given.
 pub async fn find(
     pool: &Pool,
     partner_id: PartnerId,
     key: &WorkflowKey,
     version: Option<u32>,
 ) -> Result<Option<Record>, Error> {
-    // No version has a number that the column cannot hold.
+    // No version has a number beyond the column's range.
     let Ok(version) = version.map(i32::try_from).transpose() else { return Ok(None) };
     let row = select_versions!(
         "where workflow.partner_id = $1 and workflow.key = $2 and version.version = coalesce($3, workflow.latest_version)",
@@ -120,7 +122,7 @@ pub async fn find(
     row.fetch_optional(pool).await?.map(Record::try_from).transpose()
 }
 
-/// A page of a partner's workflows in their latest version, by key: those that follow `after`.
+/// Lists a page of a partner's workflows in their latest version, by key, after `after`.
 pub async fn list(
     pool: &Pool,
     partner_id: PartnerId,
@@ -137,8 +139,8 @@ pub async fn list(
     rows.fetch_all(pool).await?.into_iter().map(Record::try_from).collect()
 }
 
-/// Retires a workflow that is not, by what was read with the end of the trail, and records it; `false` if the trail
-/// has moved on.
+/// Retires a workflow that was read as not retired together with the end of the trail, and records
+/// it; `false` if the trail has moved on.
 pub async fn retire(pool: &Pool, key: &WorkflowKey, append: &Append) -> Result<bool, Error> {
     let retired = append!(
         append,
@@ -150,7 +152,8 @@ pub async fn retire(pool: &Pool, key: &WorkflowKey, append: &Append) -> Result<b
     Ok(retired.fetch_optional(pool).await?.is_some())
 }
 
-/// Selects versions with their workflow: what follows the tables, and the parameters.
+/// Selects versions with their workflow. The arguments are the text after the tables and the
+/// parameters.
 macro_rules! select_versions {
     ($after:literal, $($parameter:expr),+ $(,)?) => {
         sqlx::query_as!(

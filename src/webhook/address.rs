@@ -1,10 +1,11 @@
-//! What may be called: rules for URLs, and for the addresses behind their names.
+//! Decides which addresses may be called: rules for URLs and for the addresses behind their names.
 //!
-//! Owners of endpoints choose where we connect to, from inside our own network, so the rules hold wherever a URL
-//! comes near a socket. [`Target::parse`] reads a URL so that one notation of each address is left, and judges
-//! literal ones. [`check`] judges a name when it is registered. At each attempt `Guard` judges all of it again and
-//! gives out the addresses to connect to: there is no second look-up, so an answer that changes meanwhile changes
-//! nothing. A name with one address that is not allowed is refused as a whole.
+//! Owners of endpoints choose where we connect to, from inside our own network, so every URL is
+//! checked before a socket opens (SSRF). [`Target::parse`] reduces a URL to one notation of each
+//! address and checks literal addresses. [`check`] checks a name when it is registered. At each
+//! attempt, `Guard` checks everything again and returns the addresses to connect to. There is no
+//! second look-up, so a DNS answer that changes in between has no effect. A name with one forbidden
+//! address is refused as a whole.
 
 use std::io;
 use std::net::IpAddr;
@@ -21,27 +22,27 @@ mod tests;
 
 /// The longest URL, in characters.
 const MAX_LENGTH: usize = 2000;
-/// Ports from 1024 up that belong to another protocol, as browsers know them (WHATWG Fetch, "port blocking"): a request
-/// to one of them could be read as a command there.
+/// Ports from 1024 up that belong to another protocol, as browsers block them (WHATWG Fetch, "port
+/// blocking"). A server there could read the request as a command.
 const BAD_PORTS: [u16; 19] =
     [1719, 1720, 1723, 2049, 3659, 4045, 4190, 5060, 5061, 6000, 6566, 6665, 6666, 6667, 6668, 6669, 6679, 6697, 10080];
-/// How long a name may take to resolve when it is registered.
+/// The limit for resolving a name when it is registered.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// How far webhooks reach.
+/// Which addresses webhooks may reach.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reach {
-    /// Public addresses, over https.
+    /// Public addresses over https.
     PublicOnly,
-    /// Private addresses and plain http too: for tests and local trials.
+    /// Also private addresses and plain http: for tests and local trials.
     Anywhere,
 }
 
-/// Why a URL may not be called. Shown to the owner of the endpoint: it does not tell to which private address a
-/// name leads.
+/// Why a URL may not be called. The endpoint's owner sees it, so it does not tell to which private
+/// address a name resolves.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
-    /// No absolute URL with a host.
+    /// Not an absolute URL with a host.
     #[error("must be an absolute URL with a host, such as https://example.com/hooks")]
     NotAUrl,
     /// Longer than 2,000 characters.
@@ -50,13 +51,13 @@ pub enum Refused {
     /// Another scheme.
     #[error("must begin with https://")]
     NotHttps,
-    /// A name or password before the host.
+    /// A user name or password before the host.
     #[error("must not hold a user name or password; deliveries are signed")]
     Userinfo,
     /// A fragment, which is never sent.
     #[error("must not have a fragment (#…), which is never sent")]
     Fragment,
-    /// A port at which other protocols than HTTP listen.
+    /// A port that another protocol than HTTP uses.
     #[error("must name port 443, or one from 1024 up that no other protocol is known for; {port} is not allowed")]
     Port {
         /// The port.
@@ -67,18 +68,18 @@ pub enum Refused {
     PrivateAddress {
         /// The address, in its canonical notation.
         address: IpAddr,
-        /// What it belongs to.
+        /// The range that it belongs to.
         range: &'static str,
     },
-    /// A name, at least one of whose addresses is not public.
+    /// A name that has at least one address which is not public.
     #[error("{name} resolves to an address that is not public ({range})")]
     PrivateName {
         /// The name.
         name: String,
-        /// What the address belongs to.
+        /// The range that the address belongs to.
         range: &'static str,
     },
-    /// A name without an address, for now at least.
+    /// A name that does not resolve to an address, at least for now.
     #[error("{name} does not resolve to an address")]
     Unresolved {
         /// The name.
@@ -87,7 +88,7 @@ pub enum Refused {
 }
 
 impl Refused {
-    /// A stable word for it.
+    /// A stable code for it.
     pub fn code(&self) -> &'static str {
         match self {
             Self::NotAUrl => "not_a_url",
@@ -103,26 +104,27 @@ impl Refused {
     }
 }
 
-/// A URL that may be called as far as can be told without asking for its name.
+/// A URL that may be called, as far as can be told without resolving its name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
     url: Url,
-    /// The same for the HTTP client.
+    /// The same URL for the HTTP client.
     uri: Uri,
 }
 
 impl Target {
-    /// Reads and checks a URL. What is kept is its canonical form: `https://0x7f.1/` is `https://127.0.0.1/`.
+    /// Parses and checks a URL. It keeps the canonical form: `https://0x7f.1/` becomes
+    /// `https://127.0.0.1/`.
     pub fn parse(text: &str, reach: Reach) -> Result<Self, Refused> {
         let url = Url::parse(text).map_err(|_| Refused::NotAUrl)?;
-        // What the client could not send is no URL either.
+        // A URL that the client could not send is refused too.
         let uri = url.as_str().parse();
         let rules = Rules::of(reach);
         rules.admit(&url)?;
         Ok(Self { uri: uri.map_err(|_| Refused::NotAUrl)?, url })
     }
 
-    /// The URL in its canonical form, which parses to the same.
+    /// The canonical form, which parses to the same target.
     pub fn as_str(&self) -> &str {
         self.url.as_str()
     }
@@ -141,8 +143,8 @@ impl Target {
     }
 }
 
-/// Asks for the target's name now, and judges every address of it. For registration: tells an owner early what an
-/// attempt would find.
+/// Resolves the target's name now and checks all of its addresses. At registration, this tells an
+/// owner early what an attempt would find.
 pub async fn check(target: &Target, reach: Reach) -> Result<(), Refused> {
     let guard = Guard::new(Rules::of(reach));
     match tokio::time::timeout(PATIENCE, guard.addresses(target)).await {
@@ -151,14 +153,14 @@ pub async fn check(target: &Target, reach: Reach) -> Result<(), Refused> {
     }
 }
 
-/// What a [`Reach`] comes to.
+/// The rules of a [`Reach`].
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Rules {
-    /// Whether http is allowed beside https.
+    /// Whether http is allowed besides https.
     pub(super) plain: bool,
     /// Whether a port may be called.
     pub(super) admits_port: fn(u16) -> bool,
-    /// What an address that may not be called belongs to.
+    /// The range of an address that may not be called.
     pub(super) forbids: fn(IpAddr) -> Option<&'static str>,
 }
 
@@ -170,7 +172,7 @@ impl Rules {
         }
     }
 
-    /// Whether the URL obeys them, as far as it says itself where it leads.
+    /// Checks the URL, as far as it says itself where it leads.
     fn admit(&self, url: &Url) -> Result<(), Refused> {
         if url.scheme() != "https" && !(self.plain && url.scheme() == "http") {
             return Err(Refused::NotHttps);
@@ -184,7 +186,7 @@ impl Rules {
         if url.as_str().len() > MAX_LENGTH {
             return Err(Refused::TooLong);
         }
-        // The URL has a port of its own only where it is not that of its scheme.
+        // `port()` returns a port only if it is not the default of the scheme.
         if let Some(port) = url.port().filter(|port| !(self.admits_port)(*port)) {
             return Err(Refused::Port { port });
         }
@@ -196,7 +198,8 @@ impl Rules {
     }
 }
 
-/// Whether receivers may listen at a port: a URL must not make the service speak to the mail or file servers of others.
+/// Whether receivers may listen on a port. A URL must not make the service talk to the mail or file
+/// servers of others.
 fn is_for_receivers(port: u16) -> bool {
     port >= 1024 && !BAD_PORTS.contains(&port)
 }
@@ -209,7 +212,7 @@ fn literal(url: &Url) -> Option<IpAddr> {
     }
 }
 
-/// Looks a name up.
+/// Resolves a name.
 pub(super) type Lookup = dyn Fn(String) -> BoxFuture<'static, io::Result<Vec<IpAddr>>> + Send + Sync;
 
 /// The only source of addresses to connect to.
@@ -228,9 +231,9 @@ impl Guard {
         Self { rules, lookup }
     }
 
-    /// All addresses of the target if all are allowed, which are one at least; else none.
+    /// Returns all addresses of the target, at least one, if all are allowed.
     pub(super) async fn addresses(&self, target: &Target) -> Result<Vec<IpAddr>, Refused> {
-        // The rules may be others than when it was parsed.
+        // The rules may have changed since the target was parsed.
         self.rules.admit(&target.url)?;
         if let Some(address) = literal(&target.url) {
             return Ok(vec![address]);

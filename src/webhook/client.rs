@@ -1,10 +1,11 @@
-//! One guarded attempt: a request to an address that may be called, and what became of it, within fixed limits of
-//! time and memory.
+//! One guarded attempt: a request to an address that may be called, and its result, within fixed
+//! limits of time and memory.
 //!
-//! A receiver is not trusted. Every attempt makes a connection of its own, to an address that was judged for it.
-//! Redirects are not followed, nothing is decompressed, no proxy and no cookie is used. At most 128 KiB are read,
-//! whatever comes; of an answer's body 2 KiB are kept. Then, or at the deadline, the connection is dropped.
-//! Certificates are checked against the public authorities that are built in, whatever the machine has.
+//! A receiver is not trusted. Every attempt opens a connection of its own, to an address that was
+//! checked for it. It follows no redirects, decompresses nothing, and uses no proxy and no cookies.
+//! It reads at most 128 KiB and keeps 2 KiB of the answer's body. Then, or at the deadline, it
+//! drops the connection. Certificates are checked against the built-in public authorities, not the
+//! machine's.
 
 use std::fmt;
 use std::sync::Arc;
@@ -35,9 +36,9 @@ use connection::Stream;
 pub use failure::Failure;
 pub use retry_after::RetryAfter;
 
-/// How much of an answer's body is kept, in bytes.
+/// The most bytes of an answer's body that are kept.
 const KEPT: usize = 2048;
-/// How much an answer's head may hold, in bytes.
+/// The largest answer head, in bytes.
 const LARGEST_HEAD: usize = 64 * 1024;
 const NAME: &str = concat!("stagegate/", env!("CARGO_PKG_VERSION"));
 
@@ -55,7 +56,7 @@ impl fmt::Debug for Client {
     }
 }
 
-/// What became of an attempt.
+/// The result of an attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attempt {
     /// How it ended.
@@ -67,40 +68,40 @@ pub struct Attempt {
 /// How an attempt ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// With an answer, whose status alone says whether the delivery was accepted.
+    /// With an answer. Its status alone says whether the delivery was accepted.
     Answered {
-        /// The HTTP status; of a redirect its own.
+        /// The HTTP status; for a redirect, the redirect's own.
         status: u16,
-        /// When the receiver wants the next attempt, if it says so.
+        /// When the receiver asks for the next attempt, if it does.
         retry_after: Option<RetryAfter>,
-        /// The beginning of the answer's body: at most 2,048 bytes as they came, without decompressing; what is not
-        /// text or is NUL is `U+FFFD`.
+        /// The beginning of the answer's body: at most 2,048 bytes as they came, without
+        /// decompressing. Bytes that are not text, and NUL, become `U+FFFD`.
         answer: String,
     },
-    /// Without one.
+    /// Without an answer.
     Failed(Failure),
 }
 
 impl Outcome {
-    /// Whether the receiver has it: it answered 2xx.
+    /// Whether the receiver accepted it: it answered 2xx.
     pub fn is_delivered(&self) -> bool {
         matches!(self, Self::Answered { status: 200..=299, .. })
     }
 }
 
-/// How long an attempt may take.
+/// The time limits of an attempt.
 #[derive(Clone, Copy, Debug)]
 struct Limits {
-    /// Resolving, connecting and TLS.
+    /// For resolving, connecting and TLS.
     connect: Duration,
-    /// All of it.
+    /// For the whole attempt.
     whole: Duration,
 }
 
 const LIMITS: Limits = Limits { connect: Duration::from_secs(3), whole: Duration::from_secs(15) };
 
 impl Client {
-    /// A client that goes as far as `reach`.
+    /// Creates a client that may call what `reach` allows.
     pub fn new(reach: Reach) -> Self {
         let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
         Self::with(Guard::new(Rules::of(reach)), roots, LIMITS)
@@ -115,8 +116,8 @@ impl Client {
         Self { guard, tls: TlsConnector::from(Arc::new(tls)), limits }
     }
 
-    /// Sends `body`, which is JSON, with the headers that sign it. Never fails: whatever goes wrong is the
-    /// attempt's outcome.
+    /// Posts `body`, which is JSON, with the headers that sign it. Never fails: every error is an
+    /// outcome of the attempt.
     pub async fn post(&self, target: &Target, headers: &Headers, body: Bytes) -> Attempt {
         let begun = Instant::now();
         let request = request(target.uri(), headers, body);
@@ -132,7 +133,7 @@ impl Client {
     ) -> Result<Outcome, Failure> {
         let connecting = timeout(self.limits.connect, self.connect(target));
         let stream = connecting.await.map_err(|_| Failure::ConnectTimedOut)??;
-        // Ends with this attempt, however it ends, and the connection with it.
+        // The driver ends with this attempt in any case, and the connection with it.
         let mut driver = JoinSet::new();
         let exchange = async {
             let (mut sender, connection) =
@@ -167,8 +168,7 @@ fn request(uri: &Uri, headers: &Headers, body: Bytes) -> Request<Full<Bytes>> {
     request
 }
 
-/// What can be read of the body until it ends, breaks, is enough, or time runs out: the status stands whatever
-/// follows it.
+/// Reads the body until it ends, breaks, is long enough, or time runs out. The status counts anyway.
 async fn beginning(mut answer: Response<Incoming>, deadline: Instant) -> String {
     let mut bytes = Vec::new();
     while bytes.len() < KEPT {

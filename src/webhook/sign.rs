@@ -1,5 +1,5 @@
-//! How a delivery is signed, in two families: AITasker's own headers, and those of Standard Webhooks, which sign id and
-//! time as well. `docs/partner.md` tells receivers how to verify both.
+//! Signs deliveries with two sets of headers: AITasker's own, and those of Standard Webhooks, which
+//! also sign the id and the time. `docs/partner.md` tells receivers how to verify both.
 
 use std::fmt;
 
@@ -13,28 +13,30 @@ use uuid::Uuid;
 use crate::domain::values::time::Time;
 
 const PREFIX: &str = "whsec_";
-/// How many bytes a secret has, as Standard Webhooks asks.
+/// The allowed length of a secret in bytes, as Standard Webhooks requires.
 const LENGTHS: std::ops::RangeInclusive<usize> = 24..=64;
 
-/// What receiver and service share: 24 to 64 bytes, as text `whsec_` and their base64. `Debug` does not show it.
+/// The secret that receiver and service share: 24 to 64 bytes, written as `whsec_` and their
+/// base64. `Debug` does not show it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret {
     text: String,
     key: Vec<u8>,
 }
 
-/// A text that is no secret.
+/// A text that is not a secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be whsec_ and 24 to 64 bytes in base64, padded with =")]
 pub struct InvalidSecret;
 
 impl Secret {
-    /// The secret made of these random bytes.
+    /// Creates the secret from these random bytes.
     pub fn from_random(bytes: &[u8; 32]) -> Self {
         Self { text: format!("{PREFIX}{}", STANDARD.encode(bytes)), key: bytes.to_vec() }
     }
 
-    /// Reads one. Bytes have one text each, as the text is what AITasker's signature is made with.
+    /// Parses a secret. Only one text is accepted for the same bytes, since AITasker's signature is
+    /// keyed with the text.
     pub fn parse(text: &str) -> Result<Self, InvalidSecret> {
         let encoded = text.strip_prefix(PREFIX).ok_or(InvalidSecret)?;
         let key = STANDARD.decode(encoded).map_err(|_| InvalidSecret)?;
@@ -44,7 +46,7 @@ impl Secret {
         Ok(Self { text: text.to_owned(), key })
     }
 
-    /// The secret itself, to store or to show to its owner.
+    /// The text of the secret, to store it or to show it to its owner.
     pub fn reveal(&self) -> &str {
         &self.text
     }
@@ -56,23 +58,25 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// What an endpoint's deliveries are signed with.
+/// The secrets that sign an endpoint's deliveries.
 #[derive(Clone, Copy, Debug)]
 pub struct Secrets<'a> {
     /// The secret in use.
     pub current: &'a Secret,
-    /// Its successor, while receivers learn it: the Standard Webhooks signature is made with both, AITasker's,
-    /// which holds one, with `current`.
+    /// Its successor, while receivers learn it. The Standard Webhooks header holds a signature by
+    /// each secret. AITasker's holds one signature, by `current`.
     pub pending: Option<&'a Secret>,
 }
 
 /// The names and values of the headers that identify and sign a delivery.
 pub type Headers = [(HeaderName, HeaderValue); 6];
 
-/// The headers of a delivery: `id` is the event's own, the same at every attempt; `at` is the time of this one.
+/// Builds the headers of a delivery. `id` is the event's own, the same at every attempt; `at` is
+/// the time of this attempt.
 ///
-/// AITasker's signature is keyed with the secret's text as its owner sees it, as such schemes usually are; that of
-/// Standard Webhooks with the bytes which the text encodes, as its libraries do.
+/// AITasker's signature is keyed with the secret's text as its owner sees it, as is usual for such
+/// schemes. That of Standard Webhooks is keyed with the bytes that the text encodes, as its
+/// libraries do.
 pub fn headers(id: Uuid, at: Time, body: &[u8], secrets: Secrets<'_>) -> Headers {
     let id = id.to_string();
     let timestamp = at.micros().div_euclid(1_000_000).to_string();

@@ -1,4 +1,5 @@
-//! For the tests: names with made-up answers, receivers that do one thing to one connection, and certificates.
+//! Test support: names with made-up answers, receivers that do one thing to one connection, and
+//! certificates.
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -14,7 +15,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::address::Lookup;
 
-/// Answers whatever name is asked for with the given addresses, one answer after the other.
+/// Answers every look-up with the given addresses, one answer after the other.
 #[derive(Clone)]
 pub(super) struct Names(Arc<Mutex<VecDeque<Vec<IpAddr>>>>);
 
@@ -24,7 +25,7 @@ impl Names {
         Self(Arc::new(Mutex::new(answers.iter().map(parse).collect())))
     }
 
-    /// How many answers nobody asked for.
+    /// The number of answers that were not asked for.
     pub(super) fn left(&self) -> usize {
         self.0.lock().unwrap().len()
     }
@@ -43,7 +44,7 @@ pub(super) fn silence() -> Arc<Lookup> {
     Arc::new(|_| Box::pin(std::future::pending()))
 }
 
-/// A request as it came over the wire.
+/// A request as it was received.
 pub(super) struct Request {
     pub(super) head: String,
     pub(super) body: Vec<u8>,
@@ -64,7 +65,8 @@ impl Request {
     }
 }
 
-/// Takes one connection, hears the request out and leaves the rest to `serve`, whose result the task has.
+/// Accepts one connection, reads the request and passes the rest to `serve`, whose result the task
+/// returns.
 pub(super) async fn receiver<F, R>(serve: F) -> (SocketAddr, JoinHandle<R::Output>)
 where
     F: FnOnce(TcpStream, Request) -> R + Send + 'static,
@@ -80,14 +82,14 @@ where
     (address, task)
 }
 
-/// Reads until the other side is gone.
+/// Reads until the other side closes.
 pub(super) async fn until_dropped(stream: &mut TcpStream) {
     let mut rest = Vec::new();
-    // Either end of a connection will do: a reset is an error.
+    // A reset is an error, and ends the connection too.
     let _ = stream.read_to_end(&mut rest).await;
 }
 
-/// A certificate for this name, which only who trusts itself trusts.
+/// A certificate for this name, trusted only by clients that trust it explicitly.
 pub(super) struct Certificate {
     chain: CertificateDer<'static>,
     key: Vec<u8>,
@@ -99,7 +101,7 @@ impl Certificate {
         Self { chain: made.cert.der().clone(), key: made.signing_key.serialize_der() }
     }
 
-    /// The store of a client that trusts it.
+    /// The root store of a client that trusts it.
     pub(super) fn roots(&self) -> RootCertStore {
         let mut roots = RootCertStore::empty();
         roots.add(self.chain.clone()).unwrap();

@@ -1,19 +1,22 @@
-//! Checkpoints: once a minute, the heads of the trails that changed go into the log, and its root is signed; in
-//! every replica at once.
+//! Signs checkpoints. Once a minute, the heads of the trails that changed go into the transparency
+//! log and its root is signed. The worker runs in every replica.
 //!
-//! What goes in, and the check of what is there before anything is signed, is [`transparency_log::append`]'s; this
-//! worker only says when.
+//! [`transparency_log::append`] decides what goes in and checks what is stored before anything is
+//! signed. This worker only decides when.
 //!
-//! **Sharing.** Nothing is claimed or locked. A replica that finds the last checkpoint younger than a minute waits
-//! for the rest of it, so a minute has one checkpoint, whoever signs it. Two that append at once collide on the
-//! log's keys: one wins, the other finds nothing left.
+//! **Sharing.** Nothing is claimed or locked. A replica that finds the last checkpoint younger than
+//! a minute waits for the rest of the minute, so each minute has one checkpoint, from any replica.
+//! Two replicas that append at the same time collide on the log's keys: one wins, and the other
+//! finds nothing left to add.
 //!
-//! **Checking.** Each look compares the root with what was signed, and some of the leaves and all nodes above them
-//! with each other; the next look goes on from there, so in time every row is looked at.
+//! **Checking.** Each turn compares the root with the signed one, and checks some of the leaves
+//! against all nodes above them. The next turn continues after those leaves, so in time every row
+//! is checked.
 //!
-//! **Failure.** A log that is not what was signed is said loudly, every minute, and nothing is signed until a
-//! person has looked at it. If the database is away, the next minute has the heads of both. A batch is one
-//! statement: a process that is killed leaves nothing half.
+//! **Failure.** If the log is not what was signed, an error is logged every minute and nothing is
+//! signed until a person has looked at it. If the database is unavailable, the next checkpoint
+//! covers the missed minutes too. A batch is one statement, so a killed process leaves nothing
+//! half-done.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -28,18 +31,18 @@ use crate::app::audit::transparency_log::{self, PERIOD, Seen};
 use crate::app::{App, Error};
 use crate::ids;
 
-/// The worker's name.
+/// The name of the worker.
 pub const NAME: &str = "checkpoints";
-/// How long a turn may take: a minute's pause, and what there is to check and to sign.
+/// The limit of a turn: a pause of a minute, the check and the signing.
 pub const BOUND: Duration = Duration::from_mins(5);
 
-/// The worker. One per process.
+/// The checkpoint worker. One per process.
 #[derive(Debug)]
 pub struct Checkpoints {
     app: Arc<App>,
-    /// The newest checkpoint that this process has seen: the log must continue it.
+    /// The newest checkpoint that this process has seen. The log must continue it.
     seen: Mutex<Option<Seen>>,
-    /// Where the check of the leaves goes on.
+    /// The leaf at which the next check starts.
     next_leaf: AtomicU64,
     metrics: Metrics,
 }
@@ -53,32 +56,32 @@ struct Metrics {
 }
 
 impl Checkpoints {
-    /// A worker for this app.
+    /// Creates the worker for this app.
     pub fn new(app: Arc<App>) -> Self {
         Self { app, seen: Mutex::default(), next_leaf: AtomicU64::new(0), metrics: Metrics::default() }
     }
 
-    /// Adds what the worker counts.
+    /// Registers the worker's metrics.
     pub fn register(&self, registry: &mut Registry) {
         let Metrics { signed, failed, size, last } = &self.metrics;
         registry.register("audit_checkpoints_signed", "Checkpoints signed by this replica", signed.clone());
-        let help = "Looks at the log that failed: the database is away, or the log is not what was signed";
+        let help = "Failed turns: the database is unavailable, or the log is not what was signed";
         registry.register("audit_checkpoints_failed", help, failed.clone());
         registry.register("audit_log_size", "Leaves of the log at its newest checkpoint", size.clone());
         let help = "When the newest checkpoint was signed, in seconds since 1970";
         registry.register_with_unit("audit_checkpoint_signed_at", help, Unit::Seconds, last.clone());
     }
 
-    /// Signs checkpoints until the service drains; finishes the one it has begun.
+    /// Signs checkpoints until the service drains. Finishes the one in progress.
     pub async fn run(&self) {
         let mut is_away = false;
         while !self.app.is_draining() {
             match self.tick().await {
                 Ok(_) => is_away = false,
-                // An outage is said once.
+                // An outage is logged once.
                 Err(error) if error.is_outage() => {
                     if !is_away {
-                        tracing::warn!(error = cause(&error), "no checkpoints until the database is back");
+                        tracing::warn!(error = cause(&error), "checkpoints stop until the database is available again");
                     }
                     is_away = true;
                 }
@@ -86,13 +89,14 @@ impl Checkpoints {
             }
             self.app.workers().turned(NAME);
             let now = self.app.clock().now();
-            // When the newest checkpoint is a minute old, or else in a minute.
+            // Due when the newest checkpoint is a minute old, and at the latest in a minute.
             let due = self.seen().map(|seen| seen.signed_at + PERIOD).filter(|due| *due > now && *due <= now + PERIOD);
             self.app.pause_until(due.unwrap_or(now + PERIOD) + jitter()).await;
         }
     }
 
-    /// Checks the log and signs what there is to sign; how many checkpoints (more than one only after many events).
+    /// Checks the log and signs what is new. Returns the number of checkpoints, which exceeds one
+    /// only after many events.
     pub async fn tick(&self) -> Result<u32, Error> {
         let signed = self.check_and_sign().await;
         signed.inspect_err(|_| {
@@ -131,7 +135,7 @@ impl Checkpoints {
     }
 }
 
-/// So that replicas seldom meet.
+/// Spreads the replicas out, so that they seldom collide.
 fn jitter() -> TimeDelta {
     TimeDelta::milliseconds(i64::from(u16::from_ne_bytes(ids::random()) % 1000))
 }

@@ -1,4 +1,4 @@
-//! Compares this replica's clock with the database's, and says so where they differ too much; see
+//! Compares this replica's clock with the database's and logs a difference that is too large; see
 //! [`crate::app::operations::clock_skew`].
 
 use std::sync::Arc;
@@ -11,14 +11,14 @@ use prometheus_client::registry::{Registry, Unit};
 use crate::app::App;
 use crate::app::operations::clock_skew;
 
-/// The worker's name.
+/// The name of the worker.
 pub const NAME: &str = "clocks";
-/// How long a turn may take.
+/// The limit of a turn.
 pub const BOUND: Duration = Duration::from_mins(1);
 /// How often the clocks are compared.
 const INTERVAL: Duration = Duration::from_secs(5);
 
-/// The worker. One per process.
+/// The clock worker. One per process.
 #[derive(Debug)]
 pub struct Clocks {
     app: Arc<App>,
@@ -26,14 +26,14 @@ pub struct Clocks {
 }
 
 impl Clocks {
-    /// A worker for this app.
+    /// Creates the worker for this app.
     pub fn new(app: Arc<App>) -> Self {
         Self { app, ahead: Gauge::default() }
     }
 
-    /// Adds what the worker measures.
+    /// Registers the worker's metrics.
     pub fn register(&self, registry: &mut Registry) {
-        let help = "How far this replica's clock is ahead of the database's; negative where it is behind";
+        let help = "How far this replica's clock is ahead of the database's; negative if it is behind";
         registry.register_with_unit("clock_ahead", help, Unit::Seconds, self.ahead.clone());
     }
 
@@ -46,7 +46,7 @@ impl Clocks {
         }
     }
 
-    /// Compares them once.
+    /// Compares the clocks once.
     pub async fn step(&self) {
         let was_too_large = self.app.skew().is_too_large();
         match clock_skew::measure(&self.app).await {
@@ -54,12 +54,12 @@ impl Clocks {
                 self.ahead.set(ahead.as_seconds_f64());
                 self.say(was_too_large, ahead.as_seconds_f64());
             }
-            // That the database is away is said elsewhere.
-            Err(error) => tracing::debug!(%error, "the database's clock could not be read"),
+            // Another worker reports that the database is unavailable.
+            Err(error) => tracing::debug!(%error, "reading the database's clock failed"),
         }
     }
 
-    /// Says it once when the difference becomes too large, and once when it is not any more.
+    /// Logs once when the difference becomes too large, and once when it is small again.
     fn say(&self, was_too_large: bool, ahead: f64) {
         match (was_too_large, self.app.skew().is_too_large()) {
             (false, true) => {

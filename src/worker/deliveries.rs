@@ -1,24 +1,25 @@
-//! Deliveries: events go to the endpoints of their owners, in every replica at once.
+//! Delivers events to the endpoints of their owners, in every replica at once.
 //!
-//! A search finds lines (one task's events to one endpoint, [`dispatch::Line`]) in which something is due; each
-//! endpoint found is visited, which sends what is due there, several lines at a time. What may be sent, in which
-//! order, and what follows from an answer is said elsewhere.
+//! A search finds lines (one task's events to one endpoint, [`dispatch::Line`]) with something due.
+//! Each endpoint that was found is visited: a visit sends what is due there, several lines at a
+//! time. Other modules decide what may be sent, in which order, and what follows from an answer.
 //!
-//! **Fairness.** The slots are shared by owner (`slots`): however many endpoints an owner has and however long they
-//! take, another one who holds no slot gets one at once. A search gives the first of each owner before the second of
-//! any. An endpoint has one visit at a time; it gets more attempts side by side as it accepts quickly (`pace`). One
-//! that fails gets a single attempt at a time, a slow one four at most, and all of those together have half of the
-//! slots.
+//! **Fairness.** The slots are shared by owner (`slots`). However many endpoints an owner has and
+//! however long they take, an owner who holds no slot gets one at once. A search returns the first
+//! of each owner before the second of any. An endpoint has one visit at a time and gets more
+//! concurrent attempts as it accepts quickly (`pace`). A failing endpoint gets one attempt at a
+//! time, a slow one at most four, and together they have half of the slots.
 //!
-//! **Sharing.** Nothing is claimed by a search. Two replicas that find the same line ask for its head, and one gets it.
+//! **Sharing.** A search claims nothing. If two replicas find the same line, both try to take its
+//! head, and one gets it.
 //!
-//! **Waking.** What this process writes rings for the worker; what others wrote, and what is due again, is found by
-//! looking once a second. A search is followed by a pause of ten times its length, so that it takes a tenth of a
-//! connection however busy the service is.
+//! **Waking.** Writes of this process wake the worker. A search once a second finds what others
+//! wrote and what is due again. A search is followed by a pause of ten times its length, so it uses
+//! a tenth of a connection however busy the service is.
 //!
-//! **Failure.** A delivery that was taken and not settled is due again when its lease ends. If the database is away
-//! the worker tries again after a pause; visits end with the first attempt that fails, and what they leave is found
-//! again. A stop waits for the answers that are under way.
+//! **Failure.** A delivery that was taken and not settled is due again when its lease ends. If the
+//! database is unavailable, the worker retries after a pause. A visit ends with the first attempt
+//! that fails, and the next search finds the rest. A stop waits for the answers that are under way.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -42,25 +43,25 @@ mod pace;
 mod slots;
 mod visit;
 
-/// The worker's name.
+/// The name of the worker.
 pub const NAME: &str = "deliveries";
-/// How long a turn may take.
+/// The limit of a turn.
 pub const BOUND: Duration = Duration::from_mins(1);
-/// Attempts that this replica makes at a time, at the most.
+/// The most attempts that this replica makes at a time.
 const SLOTS: usize = 512;
-/// Lines of one endpoint that are found by a search; of one that gets several attempts side by side, four for each of
-/// them.
+/// The lines of one endpoint that a search finds. An endpoint with several concurrent attempts gets
+/// four for each of them.
 const EACH: u32 = 4;
-/// Endpoints of which the pace is remembered; beyond that all begin anew.
+/// The most endpoints whose pace is remembered. Beyond that, all start over.
 const MAX_PACES: usize = 16_384;
-/// Lines that are found by a search.
+/// The lines that a search finds.
 const WINDOW: u32 = 1024;
-/// How often the worker looks without being woken.
+/// The interval of searches without a wake-up.
 const LOOK: Duration = Duration::from_secs(1);
-/// The time between two searches, by how long the first one took.
+/// The shortest and the longest pause between two searches; it depends on how long the first took.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(10), Duration::from_millis(500));
 
-/// The worker. One per process.
+/// The delivery worker. One per process.
 #[derive(Debug)]
 pub struct Deliveries {
     app: Arc<App>,
@@ -78,45 +79,45 @@ struct Metrics {
     disabled: Gauge,
 }
 
-/// What is under way.
+/// The work in progress.
 #[derive(Debug)]
 struct Round {
     visits: JoinSet<Visited>,
-    /// Who holds which slots.
+    /// The slots and their holders.
     slots: Slots,
-    /// What is known of endpoints that were visited.
+    /// The pace of endpoints that were visited.
     paces: HashMap<EndpointKey, Pace>,
     /// When the endpoints were counted.
     counted: Option<Instant>,
-    /// Whether there are any to deliver to.
+    /// Whether there are endpoints to deliver to.
     wanted: bool,
 }
 
 impl Deliveries {
-    /// A worker for this app.
+    /// Creates the worker for this app.
     pub fn new(app: Arc<App>) -> Self {
         Self { app, metrics: Arc::default(), slots: SLOTS }
     }
 
-    /// The same with another number of attempts at a time than 512.
+    /// Replaces the default of 512 concurrent attempts.
     #[must_use]
     pub fn with_slots(self, slots: usize) -> Self {
         Self { slots, ..self }
     }
 
-    /// Adds what the worker counts.
+    /// Registers the worker's metrics.
     pub fn register(&self, registry: &mut Registry) {
         let Metrics { delivered, failed, given_up, in_flight, lag, disabled } = &*self.metrics;
         registry.register("webhooks_delivered", "Deliveries that were accepted", delivered.clone());
         registry.register("webhooks_failed_attempts", "Attempts that failed", failed.clone());
-        registry.register("webhooks_given_up", "Deliveries of which the last attempt failed", given_up.clone());
+        registry.register("webhooks_given_up", "Deliveries given up after their last attempt failed", given_up.clone());
         registry.register("webhooks_in_flight", "Attempts under way", in_flight.clone());
         let help = "How long the oldest delivery that may be sent has waited, as of the last search";
         registry.register_with_unit("webhooks_lag", help, Unit::Seconds, lag.clone());
-        registry.register("webhooks_disabled", "Endpoints that the service has given up", disabled.clone());
+        registry.register("webhooks_disabled", "Endpoints that the service disabled", disabled.clone());
     }
 
-    /// Sends what is due until the service drains; finishes what it has begun.
+    /// Sends what is due until the service drains. Finishes the attempts in progress.
     pub async fn run(&self) {
         let (mut round, mut is_away) = (Round::of(self.slots), false);
         while !self.app.is_draining() {
@@ -129,7 +130,7 @@ impl Deliveries {
                 }
                 Err(error) => {
                     if !is_away {
-                        tracing::warn!(error = cause(&error), "no deliveries until the database is back");
+                        tracing::warn!(error = cause(&error), "deliveries stop until the database is available again");
                     }
                     is_away = true;
                     0
@@ -148,7 +149,8 @@ impl Deliveries {
         }
     }
 
-    /// Sends everything that is due now, and waits until nothing is under way; how many deliveries were accepted.
+    /// Sends everything that is due now and waits until nothing is in progress. Returns the number
+    /// of accepted deliveries.
     pub async fn run_due(&self) -> Result<u64, Error> {
         let (mut round, mut delivered) = (Round::of(self.slots), 0);
         loop {
@@ -159,7 +161,7 @@ impl Deliveries {
         }
     }
 
-    /// Until there may be something to do.
+    /// Waits until there may be something to do.
     async fn rest(&self, round: &mut Round) {
         tokio::select! {
             () = dispatch::wait(&self.app, LOOK) => {}
@@ -169,7 +171,7 @@ impl Deliveries {
         }
     }
 
-    /// Looks for what is due and begins to visit the endpoints; how many.
+    /// Searches for what is due and starts to visit the endpoints. Returns how many.
     async fn begin(&self, round: &mut Round) -> Result<usize, Error> {
         if round.counted.is_none_or(|counted| counted.elapsed() >= LOOK) {
             let count = dispatch::count_endpoints(&self.app).await?;
@@ -198,7 +200,7 @@ impl Deliveries {
         Ok(begun)
     }
 
-    /// Begins a visit, if there is room for it.
+    /// Starts a visit if there is a free slot for it.
     fn visit(&self, round: &mut Round, endpoint: EndpointKey, mut found: Found) -> bool {
         let pace = round.paces.get(&endpoint).copied().unwrap_or_default();
         let width = if found.is_failing { 1 } else { pace.width };
@@ -208,7 +210,7 @@ impl Deliveries {
             return false;
         }
         if width == 1 {
-            // One attempt tells how the endpoint is.
+            // One attempt shows whether the endpoint works again.
             found.lines.truncate(1);
         }
         let visit = Visit::new(Arc::clone(&self.app), Arc::clone(&self.metrics), endpoint);
@@ -223,7 +225,7 @@ impl Round {
         Self { visits, slots: Slots::of(slots), paces, counted: None, wanted: false }
     }
 
-    /// Takes in what a visit came to; how many deliveries were accepted.
+    /// Takes in the result of a visit. Returns the number of accepted deliveries.
     fn end(&mut self, visited: Result<Visited, JoinError>) -> u64 {
         match visited {
             Ok(Visited { endpoint, delivered, course }) => {
@@ -241,20 +243,20 @@ impl Round {
         }
     }
 
-    /// The endpoints that get several attempts side by side, and how many lines of each are found.
+    /// Lists the endpoints with several concurrent attempts, and how many lines of each to find.
     fn wide(&self) -> Vec<(EndpointKey, u32)> {
         let wide = self.paces.iter().filter(|(_, pace)| pace.width > 1);
         wide.map(|(endpoint, pace)| (endpoint.clone(), u32::try_from(pace.width).unwrap_or(u32::MAX) * EACH)).collect()
     }
 }
 
-/// What was found of an endpoint.
+/// What a search found for an endpoint.
 struct Found {
     lines: Vec<Line>,
     is_failing: bool,
 }
 
-/// In the order in which the endpoints were found, each line once.
+/// Groups lines by endpoint, in the order in which the endpoints were found, each line once.
 fn by_endpoint(due: Vec<Due>) -> Vec<(EndpointKey, Found)> {
     let mut places: HashMap<EndpointKey, usize> = HashMap::new();
     let mut found: Vec<(EndpointKey, Found)> = Vec::new();

@@ -1,15 +1,17 @@
-//! Erasures: what people wrote is taken out of every task, in every replica at once.
+//! Erases personal data from every task, in every replica at once.
 //!
-//! **Steps.** A step looks at the next tasks of each erasure that is under way and does those in which the actor
-//! did something; then it comes back to tasks that have closed meanwhile or failed before; then it ends what is
-//! complete. How far an erasure is stands in its row.
+//! **Steps.** A step looks at the next tasks of each running erasure and erases from those in which
+//! the actor did something. It then returns to tasks that have closed meanwhile or failed before,
+//! and finishes erasures that are complete. The row of an erasure records its progress.
 //!
-//! **Sharing.** Nothing is claimed or locked. Replicas do the same window in different orders, the version guard
-//! lets one of them change a task, and one moves the erasure on. What is done twice has nothing left to do.
+//! **Sharing.** Nothing is claimed or locked. Replicas work on the same window in different orders.
+//! The version guard lets one of them change a task, and one moves the erasure on. Repeating a step
+//! changes nothing.
 //!
-//! **Failure.** A task that cannot be done is set aside in the database, so that the others go on, and tried again;
-//! the erasure is not done before it is. If the database is away, the worker tries again after a pause. A stop
-//! comes between two tasks; what the window had left is found again.
+//! **Failure.** A task that fails is set aside in the database and retried, so that the others go
+//! on. The erasure is not done before that task is. If the database is unavailable, the worker
+//! retries after a pause. A stop comes between two tasks, and the rest of the window is found
+//! again.
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
@@ -23,24 +25,24 @@ use crate::app::erasures::{self, Record};
 use crate::app::{App, Error};
 use crate::domain::values::id::TaskId;
 
-/// The worker's name.
+/// The name of the worker.
 pub const NAME: &str = "erasures";
-/// How long a turn may take: a search, or one task.
+/// The limit of a turn: a search or one task.
 pub const BOUND: Duration = Duration::from_mins(2);
-/// The most tasks that are looked at in one step.
+/// The most tasks that a step looks at.
 const WINDOW: u32 = 500;
 /// The most erasures that take a step at a time.
 const SIDE_BY_SIDE: u32 = 16;
-/// How long the worker sleeps when there is nothing to do.
+/// The pause when there is nothing to do.
 const POLL: Duration = Duration::from_secs(2);
-/// How often it looks meanwhile whether the service stops.
+/// The interval at which a pause checks whether the service stops.
 const GLANCE: Duration = Duration::from_millis(200);
 
-/// The worker. One per process.
+/// The erasure worker. One per process.
 #[derive(Debug)]
 pub struct Erasures {
     app: Arc<App>,
-    /// How many tasks a step looks at: fewer after a search that took too long.
+    /// The number of tasks that a step looks at. It shrinks after a search that took too long.
     window: AtomicU32,
     metrics: Metrics,
 }
@@ -53,25 +55,25 @@ struct Metrics {
 }
 
 impl Erasures {
-    /// A worker for this app.
+    /// Creates the worker for this app.
     pub fn new(app: Arc<App>) -> Self {
         Self::with_window(app, WINDOW)
     }
 
-    /// A worker that looks at this many tasks in a step.
+    /// Creates a worker that looks at this many tasks in a step.
     pub fn with_window(app: Arc<App>, tasks: u32) -> Self {
         Self { app, window: AtomicU32::new(tasks.max(1)), metrics: Metrics::default() }
     }
 
-    /// Adds what the worker counts.
+    /// Registers the worker's metrics.
     pub fn register(&self, registry: &mut Registry) {
         let Metrics { tasks, failed, finished } = &self.metrics;
         registry.register("erasures_tasks", "Tasks that this replica erased something from", tasks.clone());
-        registry.register("erasures_failed", "Tasks that could not be erased from, each try", failed.clone());
-        registry.register("erasures_finished", "Erasures that this replica ended", finished.clone());
+        registry.register("erasures_failed", "Failed attempts to erase from a task", failed.clone());
+        registry.register("erasures_finished", "Erasures that this replica finished", finished.clone());
     }
 
-    /// Takes steps until the service drains; finishes the task it is at.
+    /// Takes steps until the service drains. Finishes the task in progress.
     pub async fn run(&self) {
         let mut failures = 0;
         while !self.app.is_draining() {
@@ -86,7 +88,7 @@ impl Erasures {
                 Err(error) => {
                     failures += 1;
                     if failures == 1 {
-                        tracing::warn!(error = cause(&error), "erasures stand still until the database is back");
+                        tracing::warn!(error = cause(&error), "erasures stop until the database is available again");
                     }
                     self.pause().await;
                 }
@@ -102,13 +104,13 @@ impl Erasures {
         }
     }
 
-    /// Does all that can be done now.
+    /// Does everything that can be done now.
     pub async fn run_due(&self) -> Result<(), Error> {
         while self.step().await? {}
         Ok(())
     }
 
-    /// Takes one step; whether something was done.
+    /// Takes one step. Returns whether anything was done.
     pub async fn step(&self) -> Result<bool, Error> {
         let mut done = false;
         for erasure in erasures::list_running(&self.app, SIDE_BY_SIDE).await? {
@@ -123,13 +125,14 @@ impl Erasures {
         Ok(done || finished > 0)
     }
 
-    /// The next tasks of one erasure.
+    /// Works on the next tasks of one erasure.
     async fn walk(&self, erasure: &Record) -> Result<bool, Error> {
         let tasks = self.window.load(Ordering::Relaxed);
         let window = match erasures::list_next(&self.app, erasure, tasks).await {
             Ok(window) => window,
             Err(error) => {
-                // Tasks with long trails take longer: with fewer of them the search comes through.
+                // Tasks with long trails take longer; with fewer tasks the search fits its time
+                // limit.
                 self.window.store((tasks / 2).max(1), Ordering::Relaxed);
                 return Err(error);
             }
@@ -147,7 +150,7 @@ impl Erasures {
         Ok(true)
     }
 
-    /// Tasks that have closed since, or that failed before.
+    /// Works on tasks that have closed since or that failed before.
     async fn come_back(&self) -> Result<bool, Error> {
         let waiting = erasures::list_waiting(&self.app, self.window.load(Ordering::Relaxed)).await?;
         let mut done = false;
@@ -159,7 +162,7 @@ impl Erasures {
                 Ok(erasure) => self.erase(&erasure, id).await?,
                 Err(error) if error.is_outage() => return Err(error),
                 Err(error) => {
-                    tracing::error!(%erasure, error = cause(&error), "an erasure cannot be read; it is left out");
+                    tracing::error!(%erasure, error = cause(&error), "an erasure cannot be read and is skipped");
                     false
                 }
             };
@@ -167,7 +170,7 @@ impl Erasures {
         Ok(done)
     }
 
-    /// One task; whether it could be done. An outage is no fault of the task's.
+    /// Erases from one task. Returns whether that worked. An outage is not the task's fault.
     async fn erase(&self, erasure: &Record, id: TaskId) -> Result<bool, Error> {
         let erased = erasures::erase_task(&self.app, erasure, id).await;
         self.app.workers().turned(NAME);
@@ -179,7 +182,7 @@ impl Erasures {
             Err(error) if error.is_outage() => Err(error),
             Err(error) => {
                 self.metrics.failed.inc();
-                tracing::warn!(task_id = %id, erasure = %erasure.id, error = cause(&error), "a task cannot be erased from; set aside and tried again");
+                tracing::warn!(task_id = %id, erasure = %erasure.id, error = cause(&error), "erasing from a task failed; it is set aside and retried");
                 erasures::set_aside(&self.app, erasure.id, id).await?;
                 Ok(false)
             }
@@ -187,7 +190,7 @@ impl Erasures {
     }
 }
 
-/// In another order in each replica, so that they seldom meet.
+/// Shuffles the tasks, so that replicas seldom collide.
 fn in_any_order(mut tasks: Vec<TaskId>) -> Vec<TaskId> {
     let order = RandomState::new();
     tasks.sort_by_cached_key(|id| order.hash_one(id));

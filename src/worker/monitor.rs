@@ -1,7 +1,8 @@
-//! Looks every few seconds at what operators watch, and shows it; see [`crate::app::operations::monitor`].
+//! Reads every few seconds what operators monitor and exports it; see
+//! [`crate::app::operations::monitor`].
 //!
-//! What costs a statement is looked at here, whoever scrapes and however often. The rest is read at each scrape, since
-//! that costs nothing.
+//! What takes a statement is read here, so its cost does not depend on who scrapes and how often.
+//! The rest costs nothing and is read at each scrape.
 
 use std::fmt;
 use std::sync::Arc;
@@ -17,14 +18,14 @@ use prometheus_client::registry::{Registry, Unit};
 use crate::app::operations::monitor::{self, Held};
 use crate::app::{App, Error};
 
-/// The worker's name.
+/// The name of the worker.
 pub const NAME: &str = "monitor";
-/// How long a turn may take.
+/// The limit of a turn.
 pub const BOUND: Duration = Duration::from_mins(1);
-/// How often it looks.
+/// The interval between two looks.
 const INTERVAL: Duration = Duration::from_secs(5);
 
-/// The worker. One per process.
+/// The monitor worker. One per process.
 #[derive(Debug)]
 pub struct Monitor {
     app: Arc<App>,
@@ -32,14 +33,14 @@ pub struct Monitor {
 }
 
 impl Monitor {
-    /// A worker for this app.
+    /// Creates the worker for this app.
     pub fn new(app: Arc<App>) -> Self {
         Self { app, failed: Counter::default() }
     }
 
-    /// Adds what the worker sees.
+    /// Registers the worker's metrics.
     pub fn register(&self, registry: &mut Registry) {
-        let help = "Looks at the database for these metrics that failed";
+        let help = "Failed reads of the database for these metrics";
         registry.register("monitor_looks_failed", help, self.failed.clone());
         registry.register_collector(Box::new(Shown(Arc::clone(&self.app))));
     }
@@ -48,15 +49,15 @@ impl Monitor {
     pub async fn run(&self) {
         while !self.app.is_draining() {
             if let Err(error) = self.step().await {
-                // That the database is away is said elsewhere.
-                tracing::debug!(%error, "a look at the database failed");
+                // Another worker reports that the database is unavailable.
+                tracing::debug!(%error, "reading the database for metrics failed");
             }
             self.app.workers().turned(NAME);
             self.app.pause(INTERVAL).await;
         }
     }
 
-    /// Looks once; what was reported, if anything was.
+    /// Looks once. Returns what was reported, if anything.
     pub async fn step(&self) -> Result<Option<Held>, Error> {
         let held = monitor::look(&self.app).await.inspect_err(|_| {
             self.failed.inc();
@@ -64,14 +65,14 @@ impl Monitor {
         if let Some(held) = &held {
             tracing::warn!(
                 held_by = %held,
-                "a transaction has been open for long: the feed and the checkpoints wait for its end"
+                "a transaction has been open for a long time: the feed and the checkpoints wait for it to end"
             );
         }
         Ok(held)
     }
 }
 
-/// What is shown, as of when it is asked.
+/// Metrics that are read at each scrape.
 #[derive(Debug)]
 struct Shown(Arc<App>);
 
@@ -97,14 +98,14 @@ impl Collector for Shown {
 impl Shown {
     fn encode_pools(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let pools = monitor::connections(&self.0);
-        let help = "Connections to the database, by pool and by whether a statement has them";
+        let help = "Connections to the database, by pool and state";
         let mut family = encoder.encode_descriptor("database_connections", help, None, MetricType::Gauge)?;
         for (pool, usage) in pools {
             for (state, number) in [("in_use", usage.in_use), ("idle", usage.idle)] {
                 ConstGauge::new(i64::from(number)).encode(family.encode_family(&StateLabels { pool, state })?)?;
             }
         }
-        let help = "The most connections to the database that there may be, by pool";
+        let help = "Maximum number of connections to the database, by pool";
         let mut family = encoder.encode_descriptor("database_connections_max", help, None, MetricType::Gauge)?;
         for (pool, usage) in pools {
             ConstGauge::new(i64::from(usage.max)).encode(family.encode_family(&PoolLabel { pool })?)?;
@@ -115,7 +116,7 @@ impl Shown {
             let waiting = i64::try_from(usage.waiting).unwrap_or(i64::MAX);
             ConstGauge::new(waiting).encode(family.encode_family(&PoolLabel { pool })?)?;
         }
-        let help = "Statements that got no connection, as too many waited or this one waited too long, by pool";
+        let help = "Statements refused because too many waited or this one waited too long, by pool";
         let mut family = encoder.encode_descriptor("database_statements_refused", help, None, MetricType::Counter)?;
         for (pool, usage) in pools {
             ConstCounter::new(usage.refused).encode(family.encode_family(&PoolLabel { pool })?)?;
@@ -127,11 +128,11 @@ impl Shown {
         let writer = monitor::writer(&self.0);
         let help = "Transitions that wait to be written";
         show(encoder, "writer_queued_transitions", help, None, &ConstGauge::new(writer.queued))?;
-        let help = "The most transitions that may wait to be written";
+        let help = "Maximum number of transitions that wait to be written";
         show(encoder, "writer_queued_transitions_max", help, None, &ConstGauge::new(writer.room))?;
-        let help = "Statements by which the writer wrote transitions";
+        let help = "Statements that the writer sent";
         show(encoder, "writer_statements", help, None, &ConstCounter::new(writer.statements))?;
-        let help = "Transitions in those statements: divided by them, how many share one";
+        let help = "Transitions in those statements; divided by the statements, the average batch";
         show(encoder, "writer_transitions", help, None, &ConstCounter::new(writer.transitions))
     }
 
@@ -139,14 +140,14 @@ impl Shown {
         let Some(ages) = monitor::ages(&self.0) else { return Ok(()) };
         let seconds = |time: chrono::TimeDelta| ConstGauge::new(time.as_seconds_f64());
         let unit = Some(&Unit::Seconds);
-        let help = "How long ago the database last answered a look, of which there is one every 5 s";
+        let help = "Age of the last successful read of the database, which is tried every 5 s";
         let answered = ConstGauge::new(ages.answered.as_secs_f64());
         show(encoder, "database_answer_age", help, unit, &answered)?;
-        let help = "How long one open transaction of the database server has kept feed and checkpoints from going on";
+        let help = "How long an open transaction of the database server has blocked the feed and the checkpoints";
         show(encoder, "horizon_age", help, unit, &seconds(ages.horizon))?;
-        let help = "How long the earliest timer has been due, those set aside included";
+        let help = "How long the earliest timer has been due, including those set aside";
         show(encoder, "timers_oldest_due_age", help, unit, &seconds(ages.due_timer))?;
-        let help = "Deliveries to enabled endpoints that are not settled, counted up to 1,000 of an endpoint and 20,000 in all";
+        let help = "Unsettled deliveries to enabled endpoints, counted up to 1,000 per endpoint and 20,000 in all";
         show(encoder, "webhooks_pending", help, None, &ConstGauge::new(ages.pending))?;
         let help = "How long ago the oldest event of those deliveries was recorded";
         show(encoder, "webhooks_oldest_pending_age", help, unit, &seconds(ages.oldest_pending))?;

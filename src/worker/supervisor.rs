@@ -1,11 +1,12 @@
-//! The supervisor: starts the background workers, and starts one again that has ended before the service stops.
+//! The supervisor: starts the background workers, and restarts one that ends before the service
+//! stops.
 //!
-//! A worker lives until the service drains. One that panics, or returns earlier, is logged with what it said,
-//! counted, and begun again after a pause that doubles while it keeps failing. No panic leaves here, so a stop
-//! still waits for requests, and the process ends as it should.
+//! A worker lives until the service drains. One that panics or returns earlier is logged with its
+//! panic message, counted, and restarted after a pause that doubles while it keeps failing. Panics
+//! do not leave this module, so a stop still waits for requests and the process exits normally.
 //!
-//! Each worker reports its turns ([`crate::app::operations::workers`]); the last one of each is a gauge, and a
-//! worker that is still for too long makes the replica not ready.
+//! Each worker reports its turns ([`crate::app::operations::workers`]). The last turn of each is a
+//! gauge, and a worker without a turn for too long makes the replica not ready.
 
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
@@ -25,7 +26,7 @@ use tokio::time::Instant;
 
 use crate::app::App;
 
-/// The pause before a worker is begun again: after the first end, and the longest.
+/// The pause before a restart: the first and the longest.
 const PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_mins(1));
 /// A worker that has run this long has recovered: its next pause is the first one again.
 const RECOVERED: Duration = Duration::from_mins(5);
@@ -45,20 +46,20 @@ struct Name {
 }
 
 impl Supervisor {
-    /// A supervisor without workers.
+    /// Creates a supervisor without workers.
     pub fn new(app: Arc<App>) -> Self {
         Self { app, running: JoinSet::new(), restarts: Family::default(), pauses: PAUSES }
     }
 
-    /// Adds what it counts, and the last turn of each worker.
+    /// Registers the count of restarts and the last turn of each worker.
     pub fn register(&self, registry: &mut Registry) {
-        let help = "Workers that ended before the service stopped, and were begun again";
+        let help = "Restarts of workers that ended before the service stopped";
         registry.register("worker_restarts", help, self.restarts.clone());
         registry.register_collector(Box::new(LastTurns(Arc::clone(&self.app))));
     }
 
-    /// Runs a worker, from now on and until the service drains. It turns within `bound`; without one, it waits for
-    /// something to happen.
+    /// Runs a worker from now on until the service drains. Its turns must come within `bound`; a
+    /// worker without a bound waits for events.
     pub fn spawn<F>(
         &mut self,
         name: &'static str,
@@ -80,7 +81,7 @@ impl Supervisor {
                 }
                 restarts.inc();
                 let why = ended.err().map_or_else(|| "it returned".to_owned(), |panic| message(&*panic));
-                tracing::error!(worker = name, why, "a worker ended; it is begun again after a pause");
+                tracing::error!(worker = name, why, "a worker ended; it restarts after a pause");
                 if begun.elapsed() >= RECOVERED {
                     pause = pauses.0;
                 }
@@ -99,20 +100,20 @@ impl Supervisor {
     }
 }
 
-/// What a panic said.
+/// Extracts the message of a panic.
 fn message(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "a panic without words".to_owned())
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "a panic without a message".to_owned())
 }
 
-/// When each worker has turned last, as of when it is asked.
+/// The last turn of each worker, read at each scrape.
 #[derive(Debug)]
 struct LastTurns(Arc<App>);
 
 impl Collector for LastTurns {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
         let now = self.0.clock().now();
-        let help = "When the worker has turned last, in seconds since 1970";
+        let help = "Time of the worker's last turn, in seconds since 1970";
         let (name, unit) = ("worker_last_turn", Some(&Unit::Seconds));
         let mut family = encoder.encode_descriptor(name, help, unit, MetricType::Gauge)?;
         for (worker, age) in self.0.workers().ages() {

@@ -1,21 +1,22 @@
 //! Timers: deadlines, reminders, expiry and grace, in every replica at once.
 //!
-//! A timer is part of its task's state; what it does is decided by the ordinary decision path when the task is sent
-//! a tick. This worker only finds tasks whose `wake_at` has passed and sends the ticks.
+//! A timer is part of its task's state, and the ordinary decision path decides what it does when
+//! the task gets a tick. This worker only finds tasks whose `wake_at` has passed and sends the
+//! ticks.
 //!
-//! **Sharing.** Nothing is claimed or locked. Where two replicas tick the same task, the version guard lets one
-//! through and the other finds nothing due. So that they seldom meet, each takes a random part of what is due; and
-//! a replica wakes at the very time of the timers that it wrote itself ([`timers::wait`]), while others come a
-//! little later, when nothing is left to do.
+//! **Sharing.** Nothing is claimed or locked. If two replicas tick the same task, the version guard
+//! lets one through and the other finds nothing due. To make that rare, each replica takes a random
+//! part of what is due. It also wakes exactly at the time of the timers that it wrote itself
+//! ([`timers::wait`]); other replicas come a little later and find nothing left to do.
 //!
-//! **Clocks.** A replica whose clock is too far from the database's ([`crate::app::operations::clock_skew`]) fires
-//! nothing.
+//! **Clocks.** A replica whose clock is too far from the database's
+//! ([`crate::app::operations::clock_skew`]) fires nothing.
 //!
-//! **Failure.** A task that cannot be ticked (damaged, written by a newer build) is set aside and tried again,
-//! first after a second, then ever more seldom. Searches pass over it, and those tried again are a small part of
-//! each batch, so that any number of them leaves the others their turn. If the database is away, so are all timers:
-//! the worker tries again after a random pause, and then does what has become due meanwhile. One that says nothing
-//! at all counts as away.
+//! **Failure.** A task that cannot be ticked (damaged, or written by a newer build) is set aside
+//! and retried, first after a second, then less and less often. Searches skip it, and retries are a
+//! small part of each batch, so that failing tasks cannot crowd out the others. If the database is
+//! unavailable or does not answer, the worker retries after a random pause and then handles what
+//! has become due meanwhile.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};
@@ -37,26 +38,27 @@ use crate::domain::values::id::TaskId;
 use crate::domain::values::time::Time;
 use crate::ids;
 
-/// The worker's name.
+/// The name of the worker.
 pub const NAME: &str = "timers";
-/// How long a turn may take: a search, what it found, and a task of it.
+/// The limit of a turn: a search, its tasks, and one task more.
 pub const BOUND: Duration = Duration::from_secs(4 * PATIENCE.as_secs());
-/// How long the worker sleeps at most: the longest that a timer written by another replica can be late.
+/// The longest sleep, and so the longest that a timer written by another replica is late.
 const POLL: TimeDelta = TimeDelta::milliseconds(500);
-/// How many due tasks are looked at in one search.
+/// The due tasks that a search looks at.
 const WINDOW: u32 = 1024;
-/// How many of them this replica works on before it looks again.
+/// The tasks of a search that this replica works on before it searches again.
 const BATCH: usize = 128;
-/// How many of these may be tasks that are tried again.
+/// The most retried tasks in a batch.
 const RETRIES: usize = BATCH / 8;
-/// Timers of one task that are handled before others have their turn.
+/// The most timers of one task that are handled before other tasks have their turn.
 const MAX_TICKS: u32 = 64;
-/// The longest time before a task that was set aside is tried again.
+/// The longest pause before a task that was set aside is retried.
 const MAX_ASIDE: TimeDelta = TimeDelta::minutes(5);
-/// The longest that a search or a task may take: a connection that broke without a word would keep the worker for ever.
+/// The limit of a search or a task. Without it, a connection that broke silently would block the
+/// worker for ever.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The worker. One per process.
+/// The timer worker. One per process.
 #[derive(Debug)]
 pub struct Timers {
     app: Arc<App>,
@@ -64,7 +66,7 @@ pub struct Timers {
     metrics: Metrics,
 }
 
-/// A task that could not be ticked.
+/// A task that was set aside after a failure.
 #[derive(Clone, Copy, Debug)]
 struct Aside {
     failures: u32,
@@ -79,7 +81,7 @@ struct Metrics {
     aside: Gauge,
 }
 
-/// What came of a search and its batch.
+/// The result of a search and its batch.
 #[derive(Clone, Copy, Debug, Default)]
 struct Round {
     fired: u64,
@@ -87,22 +89,22 @@ struct Round {
 }
 
 impl Timers {
-    /// A worker for this app.
+    /// Creates the worker for this app.
     pub fn new(app: Arc<App>) -> Self {
         Self { app, aside: Mutex::default(), metrics: Metrics::default() }
     }
 
-    /// Adds what the worker counts.
+    /// Registers the worker's metrics.
     pub fn register(&self, registry: &mut Registry) {
         let Metrics { fired, failed, lag, aside } = &self.metrics;
         registry.register("timers_fired", "Due timers handled by this replica", fired.clone());
-        registry.register("timers_failed", "Tasks whose due timer could not be handled, each try", failed.clone());
+        registry.register("timers_failed", "Failed attempts to handle a task's due timer", failed.clone());
         let help = "How long the oldest due timer has waited, as of the last search";
         registry.register_with_unit("timers_lag", help, Unit::Seconds, lag.clone());
-        registry.register("timers_set_aside", "Tasks left alone for a while after a failure", aside.clone());
+        registry.register("timers_set_aside", "Tasks set aside after a failure", aside.clone());
     }
 
-    /// Handles what is due until the service drains; finishes what it has begun.
+    /// Handles what is due until the service drains. Finishes the batch in progress.
     pub async fn run(&self) {
         let mut failures = 0;
         while !self.app.is_draining() {
@@ -120,7 +122,7 @@ impl Timers {
                 Err(error) => {
                     failures += 1;
                     if failures == 1 {
-                        tracing::warn!(error = cause(&error), "timers stand still until the database is back");
+                        tracing::warn!(error = cause(&error), "timers stop until the database is available again");
                     }
                     POLL + jitter(1000)
                 }
@@ -129,16 +131,17 @@ impl Timers {
         }
     }
 
-    /// Handles everything that is due now; how many timers that were.
+    /// Handles everything that is due now. Returns the number of timers.
     pub async fn run_due(&self) -> Result<u64, Error> {
         Ok(self.sweep().await?.0)
     }
 
-    /// Handles everything that is due; how many timers that were, and when the next one will be, if that is soon.
+    /// Handles everything that is due. Returns the number of timers, and when the next one is due
+    /// if that is soon.
     async fn sweep(&self) -> Result<(u64, Option<Time>), Error> {
         let mut fired = 0;
         loop {
-            // Another replica, whose clock is right, does it.
+            // Another replica, whose clock is right, handles it.
             if self.app.skew().is_too_large() {
                 return Ok((fired, None));
             }
@@ -156,13 +159,14 @@ impl Timers {
             let round = self.run_batch(tasks).await?;
             fired += round.fired;
             if round.fired + round.failed == 0 {
-                // Others were faster with all of them; what is still due is found after a pause.
+                // Other replicas handled all of these first. Whatever is still due is found after a
+                // pause.
                 return Ok((fired, next));
             }
         }
     }
 
-    /// Ticks these tasks, several at a time. Stops early when the database is away.
+    /// Ticks these tasks, several at a time. Stops early when the database is unavailable.
     async fn run_batch(&self, tasks: Vec<TaskId>) -> Result<Round, Error> {
         let mut tasks = patiently(timers::load(&self.app, &tasks)).await?.into_iter();
         let (mut round, mut outage) = (Round::default(), None);
@@ -191,11 +195,12 @@ impl Timers {
         outage.map_or(Ok(round), Err)
     }
 
-    /// Who is left alone at this time; and of those, some whose time to be tried again has come.
+    /// Lists the tasks that are set aside at this time, and some of those that are due to be
+    /// retried.
     fn set_aside(&self, now: Time) -> (Vec<TaskId>, Vec<TaskId>) {
         let aside = self.aside();
         self.metrics.aside.set(i64::try_from(aside.len()).unwrap_or(i64::MAX));
-        // Later than ever set: the clock was put back.
+        // A time further ahead than any pause means that the clock was set back.
         let again = aside.iter().filter(|(_, task)| task.until <= now || task.until > now + MAX_ASIDE);
         let again = own_part(again.map(|(id, _)| *id), RETRIES);
         (aside.keys().copied().collect(), again)
@@ -208,9 +213,9 @@ impl Timers {
         let task = aside.entry(id).or_insert(Aside { failures: 0, until: now });
         task.until = now + TimeDelta::seconds(1 << task.failures.min(9)).min(MAX_ASIDE);
         task.failures += 1;
-        // An outage is said once, for all tasks.
+        // An outage is logged once for all tasks.
         if task.failures == 1 && !error.is_outage() {
-            tracing::warn!(task_id = %id, error = cause(error), "a timer cannot be handled; set aside and tried again");
+            tracing::warn!(task_id = %id, error = cause(error), "a timer cannot be handled; its task is set aside and retried");
         }
     }
 
@@ -223,7 +228,7 @@ impl Timers {
     }
 }
 
-/// So many of the tasks at random, in random order, others in each replica and round.
+/// Chooses up to `most` tasks in random order, different in each replica and round.
 fn own_part(tasks: impl Iterator<Item = TaskId>, most: usize) -> Vec<TaskId> {
     let order = RandomState::new();
     let mut tasks: Vec<TaskId> = tasks.collect();
@@ -232,8 +237,8 @@ fn own_part(tasks: impl Iterator<Item = TaskId>, most: usize) -> Vec<TaskId> {
     tasks
 }
 
-/// In a task of its own, so that a panic is this one's failure and no other's, and so that a write is not cut in
-/// half when the worker has lost patience.
+/// Runs in a task of its own, so that a panic fails this tick only, and so that a timeout of the
+/// worker does not cut a write in half.
 async fn tick(app: Arc<App>, task: Result<Loaded, Error>) -> Result<u32, Error> {
     let task = task?;
     let ticks = tokio::spawn(async move { commands::run_due_timers(&app, task, MAX_TICKS).await }).await;

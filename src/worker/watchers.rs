@@ -1,6 +1,6 @@
-//! Those who poll and those who wait: runs what keeps the former up to date and wakes the latter, and counts them;
-//! see [`crate::app::status`], [`crate::app::status::watch`] and, for those who wait for the feed,
-//! [`crate::app::feed::tail`].
+//! Serves pollers and waiters: runs the loops that keep cached statuses current and wake waiting
+//! requests, and counts those requests. See [`crate::app::status`], [`crate::app::status::watch`]
+//! and, for the feed, [`crate::app::feed::tail`].
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -17,15 +17,15 @@ use crate::app::status::watch::{self, replication};
 
 use super::supervisor::Supervisor;
 
-/// A loop that lives until the service drains.
+/// A loop that runs until the service drains.
 type Loop = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// How long a turn of those that look may take.
+/// The limit of a turn of the loops that search.
 const BOUND: Duration = Duration::from_mins(1);
-/// How often they are counted.
+/// The interval at which waiters are counted.
 const COUNT: TimeDelta = TimeDelta::seconds(1);
 
-/// The worker. One per process.
+/// The watcher worker. One per process.
 #[derive(Debug)]
 pub struct Watchers {
     app: Arc<App>,
@@ -35,17 +35,17 @@ pub struct Watchers {
 }
 
 impl Watchers {
-    /// A worker for this app.
+    /// Creates the worker for this app.
     pub fn new(app: Arc<App>) -> Self {
         Self { app, waiting: Gauge::default(), tasks: Gauge::default(), feed_readers: Gauge::default() }
     }
 
-    /// Adds what the worker counts.
+    /// Registers the worker's metrics.
     pub fn register(&self, registry: &mut Registry) {
         let help = "Requests and streams that wait for a status to change";
         registry.register("status_watchers", help, self.waiting.clone());
-        registry.register("status_watched_tasks", "Tasks that they wait for", self.tasks.clone());
-        let help = "Requests that wait for the feed to go on";
+        registry.register("status_watched_tasks", "Tasks whose status is waited for", self.tasks.clone());
+        let help = "Requests that wait for new entries of the feed";
         registry.register("feed_watchers", help, self.feed_readers.clone());
     }
 
@@ -56,7 +56,7 @@ impl Watchers {
         supervisor.join().await;
     }
 
-    /// Runs the loops, each as a worker of its own. Those that wait for something to happen have no bound.
+    /// Runs each loop as a worker of its own. Those that wait for events have no bound.
     pub fn spawn(self, supervisor: &mut Supervisor) {
         let app = Arc::clone(&self.app);
         let worker = |run: fn(Arc<App>) -> Loop| {

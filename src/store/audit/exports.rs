@@ -1,4 +1,4 @@
-//! Which trails there are to export, each with its end as it is kept apart from its rows.
+//! Finds the trails to export, each with its end as the task's or partner's own row records it.
 
 use uuid::Uuid;
 
@@ -8,27 +8,27 @@ use crate::domain::values::id::{BuyerId, PartnerId, TaskId};
 use crate::store::db::row::Place;
 use crate::store::{Error, Pool};
 
-/// A trail, as of one moment.
+/// A trail as of one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Trail<O> {
-    /// Whose.
+    /// The task or partner whose trail it is.
     pub origin: O,
-    /// Where it ends, as the task's or partner's own row has it.
+    /// The end of the trail according to the task's or partner's own row.
     pub head: Head,
-    /// The `seq` of its last row, which is another only where somebody tampered with it.
+    /// The `seq` of the last row. It differs from `head` only if somebody tampered with the trail.
     pub last: u64,
 }
 
-/// Tasks in the order of their ids, and where to go on; none: there are no more.
+/// Tasks in the order of their ids, and where the next page starts.
 #[derive(Clone, Debug, Default)]
 pub struct Page {
-    /// Those that were asked for.
+    /// The trails that match the selection.
     pub trails: Vec<Trail<Origin>>,
-    /// The last task that was looked at.
+    /// The last task that was looked at; `None` if there are no more tasks.
     pub next: Option<TaskId>,
 }
 
-/// A task's trail.
+/// Finds a task's trail.
 pub async fn find(pool: &Pool, task_id: TaskId) -> Result<Option<Trail<Origin>>, Error> {
     let row = sqlx::query_as!(
         Row,
@@ -40,7 +40,7 @@ pub async fn find(pool: &Pool, task_id: TaskId) -> Result<Option<Trail<Origin>>,
     Ok(row.fetch_optional(pool).await?.map(Row::trail).transpose()?.flatten())
 }
 
-/// A partner's own trail.
+/// Finds a partner's own trail.
 pub async fn find_partner(pool: &Pool, partner_id: PartnerId) -> Result<Option<Trail<PartnerOrigin>>, Error> {
     let row = sqlx::query!(
         r#"select version, head_hash, (select coalesce(max(seq), 0) from partner_events where partner_id = $1) as "last!"
@@ -55,8 +55,8 @@ pub async fn find_partner(pool: &Pool, partner_id: PartnerId) -> Result<Option<T
     row.fetch_optional(pool).await?.map(|row| trail(row.version, &row.head_hash, row.last)).transpose()
 }
 
-/// Looks at up to `limit` tasks that follow `after`, and gives those that were asked for. However few those are, a
-/// statement looks at no more.
+/// Looks at up to `limit` tasks after `after` and returns those that match the selection. The limit
+/// counts the tasks that were looked at, so a statement has a bound even if few match.
 pub async fn list(pool: &Pool, wanted: &Selection, after: Option<TaskId>, limit: u32) -> Result<Page, Error> {
     let rows = sqlx::query_as!(
         Row,

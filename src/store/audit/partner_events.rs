@@ -1,7 +1,8 @@
-//! The trails of partners: read in pages, and appended to by the very statement that does what an event records.
+//! The trails of partners: read in pages, and appended to by the statement that makes the change.
 //!
-//! A write is guarded by the version of the partner's row, which is the `seq` of its last event: of several that
-//! read the same end of a trail one writes, and the others write nothing and must read again.
+//! Every write is guarded by the version in the partner's row, which is the `seq` of its last
+//! event. Of several writers that read the same end of a trail, one writes. The others write
+//! nothing and must read again.
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
@@ -19,9 +20,9 @@ use crate::store::{Error, Pool};
 /// A row of a partner's trail.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
-    /// What it says.
+    /// The event.
     pub event: PartnerEvent,
-    /// What is stored: the text that was hashed, the fields with their salts, the hash.
+    /// What is stored: the text that was hashed, the fields with their salts, and the hash.
     pub sealed: Sealed,
 }
 
@@ -30,7 +31,7 @@ pub struct Record {
 pub struct End {
     /// The last event.
     pub latest: Latest,
-    /// Its hash.
+    /// The hash of the last event.
     pub head: Hash,
 }
 
@@ -58,11 +59,11 @@ pub(in crate::store) struct Rows {
 }
 
 impl Append {
-    /// Seals `events`, which continue the trail at `end` (none yet: a new partner).
+    /// Seals `events`, which continue the trail at `end` (`None` for a new partner).
     ///
     /// # Panics
     ///
-    /// Without events: nothing that happened is nothing to write.
+    /// If there are no events.
     pub fn new(partner_id: PartnerId, end: Option<&End>, events: &[PartnerEvent], seed: Seed) -> Self {
         let last = events.last().expect("something happened");
         let mut head = end.map_or_else(|| PartnerOrigin { partner_id }.hash(), |end| end.head);
@@ -82,7 +83,7 @@ impl Append {
         }
     }
 
-    /// Where the trail ends once this is written.
+    /// Returns where the trail ends once this is written.
     pub fn end(&self) -> End {
         let seq = self.version.unsigned_abs();
         End { latest: Latest { seq, recorded_at: self.recorded_at.into() }, head: self.head }
@@ -101,10 +102,12 @@ impl Rows {
     }
 }
 
-/// A statement that appends to a trail and does what that records, or neither: what writes the partner's row
-/// (`returning id, version`), what is done with the row of `partner` that it gives, and the parameters of both,
-/// from $12. Its scalar is the version written, none where the guard did not match. Of the [`Append`], $1 is the
-/// partner, $2 the version, $3 the head, $4 the time.
+/// Builds a statement that appends to a trail and makes the recorded change, or does neither.
+///
+/// The arguments are the text that writes the partner's row (`returning id, version`), the text
+/// that uses the row of `partner` that it returns, and the parameters of both, from $12. The result
+/// is the version written; no row comes back if the guard did not match. Of the [`Append`], $1 is
+/// the partner, $2 the version, $3 the head and $4 the time.
 macro_rules! append {
     ($append:expr, $partner:literal, $then:literal $(, $parameter:expr)* $(,)?) => {{
         let append: &crate::store::audit::partner_events::Append = $append;
@@ -132,19 +135,19 @@ macro_rules! append {
 }
 pub(in crate::store) use append;
 
-/// Appends events that record what was done elsewhere; `false` if others were faster.
+/// Appends events that record what was done elsewhere; `false` if another writer was faster.
 pub async fn insert(pool: &Pool, append: &Append) -> Result<bool, Error> {
     Ok(append!(append, "").fetch_optional(pool).await?.is_some())
 }
 
-/// Where a partner's trail ends; `None` if there is no such partner.
+/// Finds the end of a partner's trail; `None` if there is no such partner.
 pub async fn find_end(pool: &Pool, partner: PartnerId) -> Result<Option<End>, Error> {
     let row = sqlx::query!("select version, head_hash, updated_at from partners where id = $1", partner.0);
     let row = row.fetch_optional(pool).await?;
     row.map(|row| end(partner, row.version, &row.head_hash, row.updated_at)).transpose()
 }
 
-/// The end of a trail from the columns of `partners`.
+/// Reads the end of a trail from the columns of `partners`.
 pub(in crate::store) fn end(
     partner: PartnerId,
     version: i64,
@@ -156,8 +159,8 @@ pub(in crate::store) fn end(
     Ok(End { latest, head: place.hash(head)? })
 }
 
-/// A page of a partner's trail, in order: up to `limit` rows after `after` (0: from the beginning), and no more than a
-/// page's bytes.
+/// Reads a page of a partner's trail, in order: up to `limit` rows after `after` (0: from the
+/// beginning), and at most one page's bytes.
 pub async fn list(pool: &Pool, partner: PartnerId, after: u64, limit: u32) -> Result<Bounded<Record>, Error> {
     let rows = sqlx::query_as!(
         Row,
@@ -171,7 +174,7 @@ pub async fn list(pool: &Pool, partner: PartnerId, after: u64, limit: u32) -> Re
                9223372036854775807)
            order by seq limit $3"#,
         partner.0,
-        // A caller's own number: beyond the last there is nothing, however far.
+        // The caller chooses the number. One beyond the column's range is beyond the last row.
         i64::try_from(after).unwrap_or(i64::MAX),
         and_one_more(limit),
         PAGE_BYTES,
@@ -180,8 +183,8 @@ pub async fn list(pool: &Pool, partner: PartnerId, after: u64, limit: u32) -> Re
     Ok(Bounded::of(rows.collect::<Result<_, Error>>()?, limit, |record| record.sealed.size()))
 }
 
-/// The whole of a partner's trail as it is stored, a page at a time: up to `limit` rows after `after`, up to the row
-/// `last`, and no more than a page's bytes.
+/// Reads a partner's whole trail as it is stored, a page at a time: up to `limit` rows after
+/// `after`, up to the row `last`, and at most one page's bytes.
 pub async fn list_stored(
     pool: &Pool,
     partner: PartnerId,

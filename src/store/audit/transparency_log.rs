@@ -1,7 +1,8 @@
-//! The log of heads: what there is to add to it, its leaves, its nodes and its checkpoints.
+//! The transparency log of trail heads: the changes to add, the leaves, the nodes and the
+//! checkpoints.
 //!
-//! Rows are added and never changed. A batch is one statement ([`insert`]), so the log is never half-way between
-//! two checkpoints.
+//! Rows are added and never changed. A batch is one statement ([`insert`]), so the log always ends
+//! at a checkpoint.
 
 use std::collections::HashMap;
 
@@ -20,40 +21,40 @@ use crate::store::{Error, Pool};
 /// A checkpoint as it was signed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
-    /// How many leaves the log had.
+    /// The number of leaves.
     pub size: u64,
-    /// Its root.
+    /// The root hash.
     pub root: Hash,
     /// The signed note.
     pub note: String,
     /// When it was signed.
     pub signed_at: Time,
-    /// The last transaction that is in it.
+    /// The last transaction that the log covers.
     pub cursor: Transaction,
 }
 
 /// A new head of a trail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Change {
-    /// The transaction that wrote it.
+    /// The transaction that wrote the head.
     pub transaction: Transaction,
-    /// The head, as it will be logged.
+    /// The leaf that will be logged.
     pub leaf: Leaf,
 }
 
-/// What is added at once.
+/// A batch that is added in one statement.
 #[derive(Clone, Debug)]
 pub struct Batch {
-    /// The leaves, in order; the first one's place is the size of the log before.
+    /// The leaves, in order. The index of the first is the size of the log before the batch.
     pub leaves: Vec<Leaf>,
-    /// Every complete subtree that they make.
+    /// Every subtree that the leaves complete.
     pub nodes: Vec<(Node, Hash)>,
-    /// The checkpoint afterwards.
+    /// The checkpoint after the batch.
     pub checkpoint: Record,
 }
 
-/// Heads written after the transaction `after` and before `horizon`, oldest first: about `limit`, and always whole
-/// transactions.
+/// Lists heads written after the transaction `after` and before `horizon`, oldest first: about
+/// `limit`, and always whole transactions.
 ///
 /// Each source of the union needs an index on its `epoch` and `xid`.
 pub async fn list_changes(
@@ -93,9 +94,9 @@ pub async fn list_changes(
     Ok(changes)
 }
 
-/// The newest checkpoint, and how many leaves there are, as of one moment.
+/// Finds the newest checkpoint and the number of leaves, as of one moment.
 pub async fn find_last(pool: &Pool) -> Result<(Option<Record>, u64), Error> {
-    // From the leaves, so that there is a row without a checkpoint too.
+    // Select from the leaves, so that there is a row even without a checkpoint.
     let row = sqlx::query!(
         r#"select (select coalesce(max(index) + 1, 0) from audit_leaves) as "leaves!",
                last.size as "size?", last.root as "root?", last.note as "note?", last.signed_at as "signed_at?",
@@ -115,7 +116,7 @@ pub async fn find_last(pool: &Pool) -> Result<(Option<Record>, u64), Error> {
     Ok((found, leaves))
 }
 
-/// The checkpoint of this size; without a size the newest.
+/// Finds the checkpoint of this size, or the newest one if no size is given.
 pub async fn find(pool: &Pool, size: Option<u64>) -> Result<Option<Record>, Error> {
     let row = sqlx::query_as!(
         Row,
@@ -126,8 +127,9 @@ pub async fn find(pool: &Pool, size: Option<u64>) -> Result<Option<Record>, Erro
     row.fetch_optional(pool).await?.map(Record::try_from).transpose()
 }
 
-/// The leaf, with its place, that covers the entry `seq` of a trail in a log of `size` leaves: the first one with
-/// that entry or a later one; without `seq` the trail's last one.
+/// Finds the leaf, with its index, that covers the entry `seq` of a trail in a log of `size`
+/// leaves: the first leaf with that entry or a later one. Without `seq`, finds the trail's last
+/// leaf.
 pub async fn find_leaf(
     pool: &Pool,
     subject: Subject,
@@ -153,7 +155,7 @@ pub async fn find_leaf(
     row.map(|row| leaf(row.index, row.seq, &row.head)).transpose()
 }
 
-/// Leaves in order, from the place `from` and before `until`, each with its place.
+/// Lists the leaves with an index from `from` up to but not including `until`, in order.
 pub async fn list_leaves(pool: &Pool, from: u64, until: u64) -> Result<Vec<(u64, Leaf)>, Error> {
     let rows = sqlx::query!(
         "select index, subject, subject_id, seq, head from audit_leaves where index >= $1 and index < $2 order by index",
@@ -169,7 +171,7 @@ pub async fn list_leaves(pool: &Pool, from: u64, until: u64) -> Result<Vec<(u64,
     rows.into_iter().map(|row| leaf(row.index, &row.subject, row.subject_id, row.seq, &row.head)).collect()
 }
 
-/// The hashes of these subtrees, as far as they are there.
+/// Finds the hashes of these subtrees; those that are not stored are missing from the result.
 pub async fn find_nodes(pool: &Pool, nodes: impl Iterator<Item = Node>) -> Result<HashMap<Node, Hash>, Error> {
     let (levels, indexes): (Vec<i16>, Vec<i64>) = nodes.map(|node| (i16::from(node.level), bigint(node.index))).unzip();
     let rows = sqlx::query!(
@@ -187,8 +189,8 @@ pub async fn find_nodes(pool: &Pool, nodes: impl Iterator<Item = Node>) -> Resul
     rows.into_iter().map(|row| node(row.level, row.index, &row.hash)).collect()
 }
 
-/// Adds a batch; `false` where the place was taken: another replica was faster, or there is something in the log
-/// that no checkpoint tells of.
+/// Adds a batch; `false` if its place was taken. Then another replica was faster, or the log holds
+/// rows that no checkpoint covers.
 pub async fn insert(pool: &Pool, batch: &Batch) -> Result<bool, Error> {
     let Batch { leaves, nodes, checkpoint } = batch;
     let first = checkpoint.size - leaves.len() as u64;
@@ -241,7 +243,7 @@ pub async fn insert(pool: &Pool, batch: &Batch) -> Result<bool, Error> {
     }
 }
 
-/// What two replicas that append at once collide on.
+/// The constraints that two replicas violate when they append at the same time.
 const PLACES: [&str; 4] =
     ["audit_leaves_pkey", "audit_leaves_subject_key", "audit_nodes_pkey", "audit_checkpoints_pkey"];
 
@@ -276,7 +278,7 @@ impl TryFrom<Row> for Record {
     }
 }
 
-/// A caller's own number: beyond the last there is nothing, however far.
+/// Converts a number that the caller chooses. One beyond the column's range is beyond the last row.
 fn asked(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
@@ -292,6 +294,6 @@ fn read_subject(subject: &str, id: Uuid, place: Place<&str>) -> Result<Subject, 
     match subject {
         "task" => Ok(Subject::Task(TaskId(id))),
         "partner" => Ok(Subject::Partner(PartnerId(id))),
-        other => Err(place.impossible(format!("the trail of a {other}"))),
+        other => Err(place.impossible(format!("a trail of the unknown kind {other}"))),
     }
 }

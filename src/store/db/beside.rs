@@ -1,5 +1,4 @@
-//! A connection beside the pool, kept from one look to the next: requests that wait for theirs keep nobody from the
-//! answer.
+//! A connection beside the pool, kept between uses. Requests that fill the pool cannot delay it.
 
 use std::sync::Arc;
 
@@ -10,7 +9,7 @@ use crate::store::{Error, Pool};
 use super::pool::Losses;
 use super::session::{Limits, Session};
 
-/// Opens a session when one is needed, and has the one that was kept.
+/// Opens a session when one is needed and keeps it for the next use.
 #[derive(Debug)]
 pub(in crate::store) struct Beside {
     options: PgConnectOptions,
@@ -20,14 +19,14 @@ pub(in crate::store) struct Beside {
 }
 
 impl Beside {
-    /// Beside this pool, with further settings of the session. Nothing is opened yet.
+    /// Creates a connection beside this pool, with further session settings. It opens nothing yet.
     pub(in crate::store) fn new<const N: usize>(pool: &Pool, settings: [(&str, &str); N]) -> Self {
         let options = pool.connect_options().options(settings);
         Self { options, limits: pool.limits(), losses: pool.losses(), session: None }
     }
 
-    /// The session that was kept, if none of its time was lost meanwhile; else a new one. Whoever is done with it keeps
-    /// it if it is sound.
+    /// Takes the kept session if no session of its generation was lost since, or opens a new one.
+    /// The caller gives it back with `keep` if it is sound.
     pub(in crate::store) async fn take(&mut self) -> Result<Session, Error> {
         let losses = self.losses.count();
         match self.session.take().filter(|session| session.generation == losses) {
@@ -36,12 +35,13 @@ impl Beside {
         }
     }
 
-    /// Keeps a session for the next look.
+    /// Keeps a session for the next use.
     pub(in crate::store) fn keep(&mut self, session: Session) {
         self.session = Some(session);
     }
 
-    /// Says that the server of this session serves no more, so that no pool goes on with its sessions.
+    /// Reports that the server of this session serves no more, so that every pool drops its
+    /// sessions.
     pub(in crate::store) fn report(&self, session: &Session) {
         self.losses.report(session.generation);
     }

@@ -1,4 +1,4 @@
-//! Why the database could not do what it was asked, in words that a caller can act on.
+//! Why a statement failed, in terms that a caller can act on.
 
 use std::fmt::Display;
 
@@ -13,25 +13,25 @@ pub enum Error {
     /// The partner has no such version of a workflow.
     #[error("there is no such version of a workflow")]
     NoWorkflow,
-    /// No connection became free in time, or the statement was cut off by a time limit.
+    /// No connection became free in time, or a time limit cancelled the statement.
     #[error("the database is too busy")]
     Busy(#[source] sqlx::Error),
-    /// As many transitions wait to be written as may.
+    /// The queue of transitions to write is full.
     #[error("too many writes are waiting")]
     Full,
-    /// Another session has held the task's row for longer than a writer waits.
+    /// Another session held the lock on the task's row for longer than the writer waits.
     #[error("the task's row is locked by another session")]
     Locked,
-    /// There is no working connection to the database, or it takes no writes: nothing was done.
+    /// No working connection to the database, or the database takes no writes. Nothing was done.
     #[error("the database cannot be reached")]
     Unreachable(#[source] sqlx::Error),
-    /// The statement was sent, and its answer never came: what it says may have been done or not.
+    /// The statement was sent and no answer came. It may or may not have taken effect.
     #[error("the database did not answer")]
     Unanswered(#[source] sqlx::Error),
-    /// A statement failed for a reason that is ours.
+    /// A statement failed through a fault of this program.
     #[error("a statement failed")]
     Failed(#[source] sqlx::Error),
-    /// The row was written by a newer build: nothing may be read out of it, and nothing written to it.
+    /// The row was written by a newer build. It must be neither read nor overwritten.
     #[error("{table} {key} has format {format}, which is newer than this build")]
     Newer {
         /// The table.
@@ -41,7 +41,7 @@ pub enum Error {
         /// The row's format number.
         format: i64,
     },
-    /// A row that this build, and every one before it, would never have written.
+    /// The row holds something that neither this build nor an older one would have written.
     #[error("{table} {key} holds something impossible: {what}")]
     Impossible {
         /// The table.
@@ -54,27 +54,27 @@ pub enum Error {
 }
 
 impl Error {
-    /// A row that cannot be.
+    /// Creates the error for a row that holds something impossible.
     pub fn impossible(table: &'static str, key: impl Display, what: impl Display) -> Self {
         Self::Impossible { table, key: key.to_string(), what: what.to_string() }
     }
 
-    /// Whether the server refused the statement for the values in it (a constraint, a text or number that it cannot
-    /// hold), so that the same without them may pass.
+    /// Whether the server refused the statement for its values (a constraint, or a text or number
+    /// that it cannot hold). The same statement without them may pass.
     pub(in crate::store) fn is_of_content(&self) -> bool {
         let Self::Failed(error) = self else { return false };
         let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
-        // Cardinality, data, integrity, a limit of the program.
+        // Cardinality, data, integrity, program limit.
         code.is_some_and(|code| ["21", "22", "23", "54"].iter().any(|class| code.starts_with(class)))
     }
 
-    /// Whether the statement waited for a lock for longer than its session allows, so that nothing was done.
+    /// Whether the statement exceeded its session's `lock_timeout`. Nothing was done.
     pub(in crate::store) fn is_lock_timeout(&self) -> bool {
         let Self::Busy(error) = self else { return false };
         error.as_database_error().and_then(sqlx::error::DatabaseError::code).is_some_and(|code| code == "55P03")
     }
 
-    /// The name of the constraint that a statement violated, if that is why it failed.
+    /// Returns the name of the constraint that the statement violated, if it failed for that.
     pub fn constraint(&self) -> Option<&str> {
         match self {
             Self::Failed(error) => constraint(error),
@@ -91,7 +91,7 @@ impl Error {
     }
 }
 
-/// The name of the constraint that refused the statement.
+/// Returns the name of the constraint that refused the statement.
 pub(in crate::store) fn constraint(error: &sqlx::Error) -> Option<&str> {
     error.as_database_error().and_then(sqlx::error::DatabaseError::constraint)
 }
@@ -114,12 +114,13 @@ impl From<sqlx::Error> for Error {
         }
         let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code).map(String::from);
         match code.as_deref().unwrap_or_default() {
-            // Cut off by a time limit; a deadlock's victim; in the way of a standby's recovery; out of connections
-            // or memory.
+            // Cancelled by a time limit, chosen as a deadlock's victim, in conflict with a
+            // standby's recovery, or out of connections or memory.
             "57014" | "55P03" | "40P01" | "40001" | "25P03" | "25P04" => Self::Busy(error),
             code if code.starts_with("53") => Self::Busy(error),
             "25006" => Self::Unreachable(error),
-            // The session ended, and its last statement may have been carried out; the server's disk or memory fails.
+            // The session ended and its last statement may have taken effect, or the server's disk
+            // or memory fails.
             code if ["08", "57P", "58"].iter().any(|class| code.starts_with(class)) => Self::Unanswered(error),
             _ => Self::Failed(error),
         }

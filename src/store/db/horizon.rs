@@ -1,8 +1,10 @@
-//! The order in which readers follow the writers: by the transaction that wrote, below the oldest one still running.
+//! The order in which readers follow writers: by the transaction that wrote, below the oldest
+//! transaction still running.
 //!
-//! A transaction has its number when it begins to write and is seen when it commits, so rows appear behind others
-//! that have greater numbers. Whoever stops at the horizon meets none of those: what is below it is complete. The
-//! feed and the log of heads both read like this.
+//! A transaction takes its number when it begins to write and becomes visible when it commits, so
+//! rows can appear behind others with greater numbers. A reader that stops at the horizon never
+//! misses such a row: everything below it is complete. The feed and the transparency log both read
+//! this way.
 
 use std::time::Duration;
 
@@ -17,8 +19,8 @@ use super::connect;
 use super::row::Place;
 use super::session::{Limits, Session};
 
-/// A transaction of the database, as it counts them, and since when: a restored database counts anew, so the epoch
-/// goes first.
+/// A transaction of the database. The epoch comes first, since a restored database counts its
+/// transactions from the start again.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Transaction {
     /// Raised by [`begin_epoch`].
@@ -28,7 +30,7 @@ pub struct Transaction {
 }
 
 impl Transaction {
-    /// Before all of them.
+    /// Before all transactions.
     pub const NONE: Self = Self { epoch: 0, number: 0 };
 
     pub(in crate::store) fn read(epoch: i64, number: &str, place: Place<&str>) -> Result<Self, Error> {
@@ -36,14 +38,16 @@ impl Transaction {
         Ok(Self { epoch: place.unsigned(epoch)?, number })
     }
 
-    /// As statements take it. A caller's own may be beyond all that there will be.
+    /// Converts it to statement parameters. A caller may send one beyond the columns' ranges.
     pub(in crate::store) fn columns(self) -> (i64, String) {
         (i64::try_from(self.epoch).unwrap_or(i64::MAX), self.number.to_string())
     }
 }
 
-/// The oldest transaction that still runs: what older ones wrote is complete. To be read before the rows and apart
-/// from them, or those of transactions that commit meanwhile are lost.
+/// Finds the oldest transaction that still runs: the rows of older ones are complete.
+///
+/// Read it before the rows and in a statement of its own. Otherwise the rows of a transaction that
+/// commits in between are lost.
 pub async fn find_horizon(pool: &Pool) -> Result<Transaction, Error> {
     let row = sqlx::query!(
         r#"select (select max(epoch) from epochs) as "epoch!", pg_snapshot_xmin(pg_current_snapshot())::text as "number!""#
@@ -52,20 +56,20 @@ pub async fn find_horizon(pool: &Pool) -> Result<Transaction, Error> {
     Transaction::read(row.epoch, &row.number, Place { table: "epochs", key: "epoch" })
 }
 
-/// What the database's clock says now.
+/// Reads the database's clock.
 pub async fn read_clock(pool: &Pool) -> Result<Time, Error> {
     let now = sqlx::query_scalar!(r#"select clock_timestamp() as "now!""#);
     Ok(now.fetch_one(pool).await?.into())
 }
 
-/// Begins another epoch, as the owner of the tables; its number. Writers wait for a moment: those before it are in
-/// the old epoch, those after it in the new one.
+/// Begins the next epoch, as the owner of the tables, and returns its number. Writers wait briefly:
+/// those before it belong to the old epoch, those after it to the new one.
 ///
 /// # Errors
 ///
-/// When the database cannot be reached, is not migrated, or the user may not.
+/// If the database cannot be reached or is not migrated, or the user lacks the right.
 pub async fn begin_epoch(options: &PgConnectOptions, now: Time) -> Result<u64, connect::Error> {
-    // Those who write are waited for, and they have time limits of their own.
+    // The lock waits for running writers, which have time limits of their own.
     let limits = Limits { answer: Duration::from_mins(1), ..Limits::default() };
     let mut session = Session::open(&connect::migrating(options), limits).await?;
     session.begin().await?;

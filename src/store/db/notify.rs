@@ -1,8 +1,9 @@
-//! Which statuses changed, told from one replica to the others: `pg_notify` and `LISTEN`, each on a connection of
+//! Notifies other replicas of changed statuses: `pg_notify` and `LISTEN`, each on a connection of
 //! its own.
 //!
-//! Neither is on the path of a request, and neither is needed: a notification can be lost, so whoever waits for one
-//! also looks. These statements belong to one Postgres, so they are not among those that must run on any node.
+//! Neither is in the path of a request. Notifications can be lost, so every subscriber also polls.
+//! These statements belong to one Postgres server; they are not among those that must run on any
+//! node.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -16,23 +17,23 @@ use crate::store::{Error, Pool};
 use super::pool::Losses;
 use super::session::{NoConnection, Session, Subscription};
 
-/// The longest payload that Postgres takes is below 8,000 bytes.
+/// The longest payload, in bytes. Postgres takes less than 8,000.
 const MAX_PAYLOAD: usize = 7_900;
-/// After this much silence the listener asks whether its connection still lives.
+/// The listener pings its connection after this long without a notification.
 const SILENCE: Duration = Duration::from_secs(30);
-/// The name of the channel: one per schema; channels are the database's own anyway.
+/// The name of the channel. Channels are already separate per database; this separates schemas.
 const CHANNEL: &str = "select 'stagegate_status_' || md5(coalesce(current_schema()::text, ''))";
 
-/// A task whose status changed, and the version that it then had.
+/// A task whose status changed, and the version of the new status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Change {
     /// The task.
     pub task_id: TaskId,
-    /// The version of its status.
+    /// The version of the status.
     pub version: u64,
 }
 
-/// A connection that tells other replicas.
+/// A connection that notifies other replicas.
 #[derive(Debug)]
 pub struct Announcer {
     session: Session,
@@ -41,9 +42,9 @@ pub struct Announcer {
 }
 
 impl Announcer {
-    /// Connects as `pool` does.
+    /// Connects with the pool's options.
     pub async fn connect(pool: &Pool) -> Result<Self, Error> {
-        // What is told is forgotten anyway when the server dies.
+        // Notifications are lost when the server crashes anyway, so they need not be durable.
         let options = pool.connect_options().options([("synchronous_commit", "off")]);
         let losses = pool.losses();
         let generation = losses.count();
@@ -52,11 +53,12 @@ impl Announcer {
         Ok(Self { session, losses, channel })
     }
 
-    /// Tells of these changes, in one statement. After an error, connect again.
+    /// Announces these changes in one statement. After an error, connect again.
     pub async fn announce(&mut self, changes: &[Change]) -> Result<(), Error> {
         if self.session.generation != self.losses.count() {
-            // Others found that the server went away or changed its role: this one is with it.
-            return Err(NoConnection::because("the sessions beside it were lost").into());
+            // Another session found the server gone or its role changed, and this connection uses
+            // that server.
+            return Err(NoConnection::because("other sessions with the server were lost").into());
         }
         let statement = "select pg_notify($1, payload) from unnest($2::text[]) as payload";
         let query = sqlx::query(statement).bind(&self.channel).bind(payloads(changes));
@@ -65,7 +67,7 @@ impl Announcer {
     }
 }
 
-/// A connection that hears of changes from all replicas, this one too.
+/// A connection that receives the changes of all replicas, this one included.
 #[derive(Debug)]
 pub struct Listener {
     subscription: Subscription,
@@ -74,7 +76,8 @@ pub struct Listener {
 }
 
 impl Listener {
-    /// Connects as `pool` does. Nothing that is told after this is missed while the connection lives.
+    /// Connects with the pool's options. It receives everything that is announced from then on, as
+    /// long as the connection lives.
     pub async fn connect(pool: &Pool) -> Result<Self, Error> {
         let losses = pool.losses();
         let generation = losses.count();
@@ -82,14 +85,14 @@ impl Listener {
         Ok(Self { subscription, losses, generation })
     }
 
-    /// Waits for the next changes. An error when the connection is lost; connect again then, and look for what was
-    /// missed.
+    /// Waits for the next changes. If the connection is lost it returns an error: connect again and
+    /// look for what was missed.
     pub async fn next(&mut self) -> Result<Vec<Change>, Error> {
         loop {
             let received = tokio::select! {
                 received = self.subscription.next(SILENCE) => received?,
                 () = self.losses.exceed(self.generation) => {
-                    return Err(NoConnection::because("the sessions beside it were lost").into());
+                    return Err(NoConnection::because("other sessions with the server were lost").into());
                 }
             };
             if let Some(payload) = received {
@@ -114,7 +117,8 @@ fn payloads(changes: &[Change]) -> Vec<String> {
     payloads
 }
 
-/// What is not understood is left out: another build may have written it, and whoever waits looks by itself, too.
+/// Parses a payload and skips what it does not understand. Another build may have written it, and
+/// subscribers poll as well.
 fn parse(payload: &str) -> Vec<Change> {
     let changes = payload.split(' ').filter_map(|item| {
         let (id, version) = item.split_once(':')?;

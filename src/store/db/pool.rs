@@ -1,16 +1,18 @@
-//! The pool: sessions that serve, which go from one statement to the next without a word to the server in between.
+//! The connection pool. Sessions go from one statement to the next without a round trip in between.
 //!
-//! **Limits.** Whoever comes waits for a place in line, a sign of life of a session that was idle, or a new
-//! session, and for the answer, each within a limit ([`Limits`]). A line that is too long is refused at once.
+//! **Limits.** A caller waits for a permit, for the ping of an idle session or a new session, and
+//! for the answer, each within a limit ([`Limits`]). If too many callers wait already, it is
+//! refused at once.
 //!
-//! **Lanes.** A quarter of the connections is kept for what commands read ([`Pool::for_decisions`]), and that lane has
-//! a line of its own. Readers of lists and of the feed can neither take these connections nor fill that line, however
-//! many there are.
+//! **Lanes.** A quarter of the connections is reserved for what commands read
+//! ([`Pool::for_decisions`]), and that lane has a queue of its own. Readers of lists and of the
+//! feed can neither take these connections nor fill that queue.
 //!
-//! **Failure.** A session that ran into a limit, lost its connection or was told that the server stops or takes no
-//! writes is closed, and all others that were opened before then are not used again, in every pool beside this one:
-//! what befell it befell them too. So a server that fell silent costs one limit, not one for each session. A
-//! statement that was dropped half-way is waited for in the background, as its session is good again then.
+//! **Failure.** A session that ran into a limit, lost its connection, or was refused because the
+//! server stops or takes no writes is closed. All sessions opened before then are dropped too, in
+//! every pool of the same database, since they are likely to fail the same way. A server that stops
+//! answering therefore costs one limit, not one per session. If a statement is dropped half-way,
+//! the session recovers in the background, since it is sound once the answer has come.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -28,22 +30,22 @@ use super::connect;
 use super::connect::TRUSTED_IDLE;
 use super::session::{Health, Limits, NoConnection, Session};
 
-/// How many may wait for each connection: as many as it serves while a caller is still willing to wait.
+/// How many callers may wait per connection: as many as it serves before callers give up.
 const LINE: usize = 64;
-/// Sessions older than this are replaced, so that none outlives a change of address for long.
+/// The age at which sessions are replaced, so that none outlives a change of address for long.
 const MAX_LIFETIME: Duration = Duration::from_mins(30);
 
-/// The database, for statements of their own. Cheap to clone.
+/// The pool, for single statements. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Pool {
     inner: Arc<Inner>,
     lane: Lane,
 }
 
-/// Which of the connections a statement may wait for.
+/// Which connections a statement may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Lane {
-    /// All but those that are kept for decisions.
+    /// All but those reserved for decisions.
     Common,
     /// All of them.
     Decisions,
@@ -54,25 +56,26 @@ struct Inner {
     options: PgConnectOptions,
     connections: u32,
     limits: Limits,
-    /// A permit per connection: whoever holds one finds an idle session or opens one. First come, first served.
+    /// One permit per connection. A holder takes an idle session or opens one. First come, first
+    /// served.
     gate: Arc<Semaphore>,
-    /// A permit per connection that the common lane may hold; it is taken before one of the gate.
+    /// One permit per connection that the common lane may hold. It is taken before one of `gate`.
     common: Arc<Semaphore>,
-    /// How many of the common lane wait for their permits.
+    /// The number of waiters in the common lane.
     waiting: AtomicUsize,
-    /// How many of the other lane do.
+    /// The number of waiters in the decisions lane.
     deciding: AtomicUsize,
-    /// Statements that were refused since the start, since too many waited or for too long.
+    /// Statements refused since the start, because too many waited or this one waited too long.
     refused: AtomicU64,
-    /// Whether the last session that was asked for could not be opened.
+    /// Whether the last attempt to open a session failed.
     unreachable: AtomicBool,
     closed: AtomicBool,
-    /// The one that was used last is the last.
+    /// Idle sessions; the most recently used one is last.
     idle: Mutex<Vec<Session>>,
     losses: Arc<Losses>,
 }
 
-/// How often sessions were lost; shared by all that talk to the same database.
+/// Counts how often sessions were lost. Shared by all that talk to the same database.
 #[derive(Debug, Default)]
 pub(in crate::store) struct Losses {
     count: AtomicU64,
@@ -80,13 +83,13 @@ pub(in crate::store) struct Losses {
 }
 
 impl Losses {
-    /// A session that was opened when there were fewer is not to be used.
+    /// The number of losses. A session that was opened at a lower number must not be used.
     pub(in crate::store) fn count(&self) -> u64 {
         self.count.load(Ordering::Acquire)
     }
 
-    /// A session that was opened when there were `known` was lost, and with it all others of its time; `false` if
-    /// that is known already.
+    /// Reports that a session opened when the count was `known` was lost, and with it all others of
+    /// its generation; `false` if that was reported before.
     pub(in crate::store) fn report(&self, known: u64) -> bool {
         let new = self.count.compare_exchange(known, known + 1, Ordering::AcqRel, Ordering::Acquire).is_ok();
         if new {
@@ -95,11 +98,11 @@ impl Losses {
         new
     }
 
-    /// Returns once there are more than this many.
+    /// Returns once the count exceeds `count`.
     pub(in crate::store) async fn exceed(&self, count: u64) {
         loop {
             let mut lost = std::pin::pin!(self.lost.notified());
-            // Before the look at the count, so that a loss in between is not missed.
+            // Enable before reading the count, so that a loss in between is not missed.
             lost.as_mut().enable();
             if self.count() > count {
                 return;
@@ -109,22 +112,22 @@ impl Losses {
     }
 }
 
-/// What a pool is doing at this moment.
+/// The current use of a pool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Usage {
-    /// The most connections that there may be.
+    /// The most connections that may be open.
     pub max: u32,
-    /// Connections that run a statement, or are being opened for one.
+    /// Connections that run a statement or are being opened for one.
     pub in_use: u32,
-    /// Open connections that wait for a statement.
+    /// Open connections without a statement.
     pub idle: u32,
     /// Statements that wait for a connection.
     pub waiting: u64,
-    /// Statements that got no connection since the start: too many waited already, or this one waited too long.
+    /// Statements refused since the start: too many waited already, or this one waited too long.
     pub refused: u64,
 }
 
-/// A place in the line before the gate.
+/// A place in a lane's queue.
 struct Place<'a>(&'a AtomicUsize);
 
 impl Drop for Place<'_> {
@@ -133,29 +136,30 @@ impl Drop for Place<'_> {
     }
 }
 
-/// The right to one connection.
+/// The right to use one connection.
 struct Permit {
     _connection: OwnedSemaphorePermit,
     _common: Option<OwnedSemaphorePermit>,
 }
 
-/// A session that is in use. Dropped before [`CheckedOut::end`], it is recovered in the background.
+/// A session in use. If it is dropped before [`CheckedOut::end`], it recovers in the background.
 struct CheckedOut {
     pool: Arc<Inner>,
     session: Option<Session>,
     permit: Option<Permit>,
 }
 
-/// Several statements that are done together, or not at all: dropped before [`Transaction::commit`], none of them was.
+/// Several statements that take effect together or not at all. Dropping it before
+/// [`Transaction::commit`] rolls them back.
 pub(in crate::store) struct Transaction(CheckedOut);
 
 impl Transaction {
-    /// What the statements are sent through.
+    /// The session through which the statements are sent.
     pub(in crate::store) fn connection(&mut self) -> &mut Session {
         self.0.session()
     }
 
-    /// Makes them durable.
+    /// Commits the transaction.
     pub(in crate::store) async fn commit(mut self) -> Result<(), sqlx::Error> {
         let committed = self.0.session().commit().await;
         self.0.end(committed)
@@ -163,7 +167,8 @@ impl Transaction {
 }
 
 impl Pool {
-    /// A pool that connects at first use, and with these options as they are; see [`connect`] for those that serve.
+    /// Creates a pool that connects at first use, with these options unchanged. [`connect`] makes
+    /// the pools that serve.
     pub fn new(options: PgConnectOptions, connections: u32, limits: Limits) -> Self {
         Self::beside(options, connections, limits, Arc::default())
     }
@@ -186,19 +191,19 @@ impl Pool {
         Self { inner: Arc::new(inner), lane: Lane::Common }
     }
 
-    /// The same connections for what commands read before they are decided: some of them nothing else takes, and there
-    /// is a line of its own before them. A pool of one connection keeps none.
+    /// The same pool for what commands read before they are decided: it may use the reserved
+    /// connections and waits in a queue of its own. A pool of one connection reserves none.
     #[must_use]
     pub fn for_decisions(&self) -> Self {
         Self { lane: Lane::Decisions, ..self.clone() }
     }
 
-    /// How many connections there are at the most.
+    /// The most connections that the pool opens.
     pub fn connections(&self) -> u32 {
         self.inner.connections
     }
 
-    /// What the pool is doing at this moment. Takes a lock for an instant; meant for gauges.
+    /// The current use of the pool. Takes a lock briefly; meant for gauges.
     pub fn usage(&self) -> Usage {
         let pool = &*self.inner;
         let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
@@ -211,22 +216,22 @@ impl Pool {
         }
     }
 
-    /// How its connections are made, for one beside them.
+    /// The options of its connections, to open one beside them.
     pub(in crate::store) fn connect_options(&self) -> PgConnectOptions {
         self.inner.options.clone()
     }
 
-    /// The limits that it keeps.
+    /// The limits of the pool.
     pub(in crate::store) fn limits(&self) -> Limits {
         self.inner.limits
     }
 
-    /// The losses that it shares.
+    /// The loss counter that the pool shares.
     pub(in crate::store) fn losses(&self) -> Arc<Losses> {
         Arc::clone(&self.inner.losses)
     }
 
-    /// Connections to the same database beside these, for the writer.
+    /// Creates a pool to the same database beside this one, for the writer.
     pub(in crate::store) fn for_writing(&self, connections: u32) -> Self {
         let Inner { options, limits, losses, .. } = &*self.inner;
         Self::beside(connect::for_writing(options), connections, *limits, Arc::clone(losses)).for_decisions()
@@ -241,8 +246,8 @@ impl Pool {
         Ok(())
     }
 
-    /// Waits for running statements, then closes every connection, both within the limits. Statements that come
-    /// later fail.
+    /// Waits for running statements, then closes every connection, both within the limits. Later
+    /// statements fail.
     pub async fn close(&self) {
         let pool = &*self.inner;
         pool.closed.store(true, Ordering::SeqCst);
@@ -251,7 +256,8 @@ impl Pool {
         join_all(idle.into_iter().map(Session::close)).await;
     }
 
-    /// Begins a transaction of several statements. For work in the background: it takes a round trip before and after.
+    /// Begins a transaction of several statements. Meant for background work, since it costs two
+    /// more round trips.
     pub(in crate::store) async fn begin(&self) -> Result<Transaction, sqlx::Error> {
         let mut out = self.check_out().await?;
         match out.session().begin().await {
@@ -272,7 +278,7 @@ impl Pool {
 }
 
 impl Inner {
-    /// Waits for a permit. A line that is too long, or moves too slowly, is refused.
+    /// Waits for a permit. Refuses if too many wait already, or if the wait takes too long.
     async fn enter(&self, lane: Lane) -> Result<Permit, sqlx::Error> {
         let waiting = match lane {
             Lane::Common => &self.waiting,
@@ -285,7 +291,7 @@ impl Inner {
         let permit = timeout(self.limits.wait, self.permit(lane)).await;
         drop(place);
         let permit = permit.map_err(|_| self.none_free())?.map_err(|_| sqlx::Error::PoolClosed)?;
-        // Those who waited while the pool was closed.
+        // The pool may have been closed while this caller waited.
         if self.closed.load(Ordering::SeqCst) { Err(sqlx::Error::PoolClosed) } else { Ok(permit) }
     }
 
@@ -297,15 +303,15 @@ impl Inner {
         Ok(Permit { _connection: Arc::clone(&self.gate).acquire_owned().await?, _common: common })
     }
 
-    /// Why there was no permit: others have all connections, or those who have a permit wait for a database that is
-    /// away.
+    /// Why there was no permit: all connections are in use, or their holders wait for a database
+    /// that is unreachable.
     fn none_free(&self) -> sqlx::Error {
         self.refused.fetch_add(1, Ordering::Relaxed);
-        let why = "others wait for a connection in vain";
+        let why = "the database is unreachable, and other statements wait for it";
         if self.unreachable.load(Ordering::Relaxed) { NoConnection::because(why) } else { sqlx::Error::PoolTimedOut }
     }
 
-    /// An idle session that works: one that has been idle for long may have died, so it is asked for a sign of life.
+    /// Takes an idle session that works. One that was idle for long may have died, so it is pinged.
     async fn take_idle(&self) -> Option<Session> {
         let mut session = self.pop_idle()?;
         if session.idle() < TRUSTED_IDLE {
@@ -329,21 +335,21 @@ impl Inner {
     }
 
     async fn open(&self) -> Result<Session, sqlx::Error> {
-        // As it was before: what is lost meanwhile may be this one.
+        // Read before connecting: a loss in the meantime may concern this session.
         let generation = self.losses.count();
-        // In a box, or every statement would be moved with room for it.
+        // Boxed, as every statement's future would otherwise have room for it.
         let opened = Box::pin(Session::open_for_writing(&self.options, self.limits)).await;
         self.unreachable.store(opened.is_err(), Ordering::Relaxed);
         opened.map(|session| session.of_generation(generation))
     }
 
-    /// Keeps a sound session for the next statement, unless it is old or not to be trusted.
+    /// Keeps a sound session for the next statement, unless it is too old or of a lost generation.
     fn put_back(&self, session: Session) {
         if session.age() > MAX_LIFETIME || session.generation != self.losses.count() {
             return retire(session);
         }
         let mut idle = self.idle();
-        // Looked at under the lock, or one could be left idle in a closed pool.
+        // Checked under the lock: otherwise a session could stay idle in a closed pool.
         if self.closed.load(Ordering::SeqCst) {
             drop(idle);
             return retire(session);
@@ -351,7 +357,7 @@ impl Inner {
         idle.push(session);
     }
 
-    /// With this session, those of its time are lost; newer ones are not.
+    /// Reports this session and all of its generation as lost; newer ones are kept.
     fn lost(&self, session: &Session) {
         if self.losses.report(session.generation) {
             let all = std::mem::take(&mut *self.idle());
@@ -364,13 +370,13 @@ impl Inner {
     }
 }
 
-/// How many of so many connections only decisions may use: a quarter, rounded down, and at least one where there is
-/// more than one.
+/// How many of so many connections are reserved for decisions: a quarter, rounded down, and at
+/// least one if there are two or more.
 fn kept(connections: u32) -> u32 {
     if connections > 1 { (connections / 4).max(1) } else { 0 }
 }
 
-/// Says goodbye in the background.
+/// Closes the session in the background.
 fn retire(session: Session) {
     if let Ok(runtime) = Handle::try_current() {
         runtime.spawn(session.close());
@@ -382,13 +388,13 @@ impl CheckedOut {
         self.session.as_mut().expect("it is there until the end")
     }
 
-    /// The statement is over, with this result.
+    /// Ends the statement with this result.
     fn end<T>(mut self, result: Result<T, sqlx::Error>) -> Result<T, sqlx::Error> {
         self.settle();
         result
     }
 
-    /// Gives back what is sound; an unsettled session stays.
+    /// Gives a sound session back and retires a broken one; an unsettled session stays.
     fn settle(&mut self) {
         let Some(session) = self.session.take() else { return };
         match session.health() {
@@ -407,7 +413,7 @@ impl Drop for CheckedOut {
         let recovering = Self { pool: Arc::clone(&self.pool), session: None, permit: self.permit.take() };
         runtime.spawn(async move {
             let mut recovering = recovering;
-            // What came of it, the session knows; one that is still in its transaction is of no use.
+            // The session records the outcome. One that is still in its transaction is of no use.
             let _ = session.recover().await;
             recovering.session = Some(session).filter(|session| !session.is_in_transaction());
         });
@@ -420,7 +426,8 @@ type Answer<'e, T> = BoxFuture<'e, Result<T, sqlx::Error>>;
 impl<'p> Executor<'p> for &'p Pool {
     type Database = Postgres;
 
-    /// Reads all rows before it gives the first, so that a slow reader keeps no connection; every list has a limit.
+    /// Reads all rows before it returns the first, so that a slow reader does not hold a
+    /// connection; every list has a limit.
     fn fetch_many<'e, 'q: 'e, E>(self, query: E) -> Rows<'e>
     where
         'p: 'e,

@@ -1,4 +1,4 @@
-//! Whether the database is fit to serve, asked on a connection of its own.
+//! Checks on a connection of its own whether the database is fit to serve.
 
 use sqlx::Row as _;
 
@@ -8,43 +8,44 @@ use super::beside::Beside;
 use super::connect::{MIGRATOR, SERVING_ROLE};
 use super::session::Session;
 
-/// What there is to say of a database that answers.
+/// The state of a database that answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fitness {
-    /// It can be worked with.
+    /// Fit to serve.
     Fit,
-    /// It takes no writes: a standby, or a server that was told to take none.
+    /// It takes no writes: a standby, or a server set to read-only.
     ReadOnly,
-    /// It lacks a migration of this build. Newer ones may be there, too: while a deploy rolls, the old build goes
-    /// on serving.
+    /// It lacks a migration of this build. It may also have newer ones, since the old build keeps
+    /// serving while a deploy rolls out.
     NotMigrated,
-    /// Statements do not run in the serving role: a pooler between here and the database may have dropped the
-    /// option that asks for it.
+    /// Statements do not run in the serving role. A pooler in between may have dropped the option
+    /// that requests it.
     NotConfined,
 }
 
-/// Asks; keeps its connection as long as there is nothing wrong with it.
+/// The check. It keeps its connection as long as nothing is wrong with it.
 #[derive(Debug)]
 pub struct Probe(Beside);
 
 impl Probe {
-    /// Beside this pool. Connects at the first look.
+    /// Creates a check beside this pool. It connects at the first look.
     pub fn beside(pool: &Pool) -> Self {
         Self(Beside::new(pool, []))
     }
 
-    /// Looks once, within the limits of a connection and two statements. Dropped half-way, it begins anew the next
-    /// time.
+    /// Looks once, within the limits of a connection and two statements. If it is dropped half-way,
+    /// the next look starts over.
     ///
     /// # Errors
     ///
-    /// When the database cannot be reached or does not answer.
+    /// If the database cannot be reached or does not answer.
     pub async fn look(&mut self) -> Result<Fitness, Error> {
         let mut session = self.0.take().await?;
         let fitness = fitness(&mut session).await?;
         match fitness {
             Fitness::Fit => self.0.keep(session),
-            // Those that serve have the same server. The address may lead to another one by now.
+            // The serving sessions use the same server, and the address may lead to another one by
+            // now.
             Fitness::ReadOnly => self.0.report(&session),
             Fitness::NotMigrated | Fitness::NotConfined => session.close().await,
         }

@@ -1,9 +1,9 @@
-//! One session with Postgres. Every wait for its network goes through [`within`], which gives it a limit of its own
-//! on our side.
+//! One session with Postgres. Every wait for its network goes through [`within`], which applies a
+//! limit of our own.
 //!
-//! The server's limits end a statement that is slow; they are no use when the server, or the way to it, is gone
-//! without a word. No other file of `store` holds a connection of sqlx's, so no statement can go past the limit
-//! (`tests/api/tidy.rs`).
+//! The server's limits end a slow statement. They do not help when the server, or the route to it,
+//! silently disappears. No other file of `store` holds an sqlx connection, so no statement can
+//! bypass the limit (`tests/api/tidy.rs`).
 
 use std::io;
 use std::time::Duration;
@@ -18,25 +18,25 @@ mod subscription;
 
 pub(in crate::store) use subscription::Subscription;
 
-/// Between two looks at whether a migration still runs.
+/// The time between two checks whether a migration still runs.
 const WATCH: Duration = Duration::from_secs(5);
-/// A session that migrates is given up after this many looks in a row that do not find it at work.
+/// How many checks in a row must find a migrating session inactive before it is given up.
 const MISSED: u32 = 4;
 
-/// How long the database may keep us waiting, by our own clock. Together they stay below the time that a request
-/// may take.
+/// How long we wait for the database, by our own clock. Together the limits stay below the time
+/// that a request may take.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// For a connection of the pool to come free.
+    /// For a connection of the pool to become free.
     pub wait: Duration,
     /// To connect, log in and ask whether the session may write.
     pub connect: Duration,
-    /// For a sign of life of a connection that has been idle.
+    /// For the ping of a connection that has been idle.
     pub ping: Duration,
-    /// For the answer to a statement, to `begin` or to `commit`: a second more than the server's
-    /// `statement_timeout`, so that only a server that says nothing runs into it.
+    /// For the answer to a statement, to `begin` or to `commit`. It is a second longer than the
+    /// server's `statement_timeout`, so that only an unresponsive server exceeds it.
     pub answer: Duration,
-    /// To say goodbye.
+    /// To close the connection.
     pub close: Duration,
 }
 
@@ -47,7 +47,8 @@ impl Default for Limits {
     }
 }
 
-/// The one place that waits for the database's network. What runs into the limit must not be used again.
+/// The only function that waits for the database's network. A session that exceeds the limit must
+/// not be used again.
 async fn within<T>(limit: Duration, what: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, sqlx::Error> {
     timeout(limit, what).await.unwrap_or_else(|_| Err(silent(limit)))
 }
@@ -57,14 +58,14 @@ fn silent(limit: Duration) -> sqlx::Error {
     sqlx::Error::Io(io::Error::new(io::ErrorKind::TimedOut, what))
 }
 
-/// No connection stands, so nothing was sent. Its source says why, which may be anything: a refused login, nonsense
-/// instead of the protocol, a standby.
+/// There is no connection, so nothing was sent. The source says why: a refused login, a protocol
+/// error, a standby and so on.
 #[derive(Debug, thiserror::Error)]
 #[error("there is no usable connection to the database")]
 pub(in crate::store) struct NoConnection(#[source] Box<dyn std::error::Error + Send + Sync>);
 
 impl NoConnection {
-    /// In the form that statements fail with.
+    /// Creates the error in the form in which statements fail.
     pub(in crate::store) fn because(why: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> sqlx::Error {
         sqlx::Error::Io(io::Error::new(io::ErrorKind::NotConnected, Self(why.into())))
     }
@@ -75,25 +76,25 @@ impl NoConnection {
     }
 }
 
-/// The server takes no writes: a standby, or a primary that was made read-only.
+/// The server takes no writes: it is a standby, or a primary set to read-only.
 #[derive(Debug, thiserror::Error)]
-#[error("the database is read-only: a standby, or a server that was told to take no writes")]
+#[error("the database is read-only: a standby, or a server set to read-only")]
 struct ReadOnly;
 
-/// What a session is good for after its last statement.
+/// What a session can be used for after its last statement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::store) enum Health {
     /// The next statement.
     Sound,
-    /// A statement is under way, or was dropped half-way: [`Session::recover`] finds out.
+    /// A statement is running or was dropped half-way: [`Session::recover`] finds out.
     Unsettled,
-    /// Nothing, for a reason of its own.
+    /// Nothing, for a reason that concerns this session only.
     Spoilt,
-    /// Nothing, and other sessions with the same server are likely no better.
+    /// Nothing, and other sessions with the same server have probably failed too.
     Lost,
 }
 
-/// A session. Dropped, its socket is closed without a word.
+/// A session. Dropping it closes the socket without the protocol's goodbye.
 #[derive(Debug)]
 pub(in crate::store) struct Session {
     connection: PgConnection,
@@ -102,24 +103,24 @@ pub(in crate::store) struct Session {
     in_transaction: bool,
     opened: Instant,
     used: Instant,
-    /// When the pool opened it, as it counts its losses.
+    /// The pool's loss count when it opened this session.
     pub(in crate::store) generation: u64,
 }
 
 impl Session {
-    /// Connects. A server that is not there yet, or not ready yet, is tried again within the limit; whatever else
-    /// goes wrong is [`NoConnection`] at once.
+    /// Connects. Retries within the limit while the server is not there or not ready; any other
+    /// failure is [`NoConnection`] at once.
     pub(in crate::store) async fn open(options: &PgConnectOptions, limits: Limits) -> Result<Self, sqlx::Error> {
         let mut refused = None;
         let connected = within(limits.connect, Box::pin(connect(options, &mut refused))).await;
-        // Why it was not there tells more than that it took too long.
+        // The refusal says more than that the limit was exceeded.
         let connected = connected.map_err(|error| NoConnection::because(refused.unwrap_or(error)));
         let (connection, now) = (connected?, Instant::now());
         let (health, in_transaction, generation) = (Health::Sound, false, 0);
         Ok(Self { connection, limits, health, in_transaction, opened: now, used: now, generation })
     }
 
-    /// The same where the session may write; one that may not is as good as none.
+    /// Opens a session that may write; one that may not is [`NoConnection`].
     pub(in crate::store) async fn open_for_writing(
         options: &PgConnectOptions,
         limits: Limits,
@@ -133,10 +134,11 @@ impl Session {
             .map_err(|error| if NoConnection::is_why(&error) { error } else { NoConnection::because(error) })
     }
 
-    /// Whether the session may write. A `synchronous_commit` of `off` is turned on, since what was acknowledged
-    /// must not be lost; stricter ones stay.
+    /// Returns whether the session may write. Turns a `synchronous_commit` of `off` on, since
+    /// acknowledged writes must not be lost; stricter values stay.
     async fn prepare_for_writing(&mut self) -> Result<bool, sqlx::Error> {
-        // One statement in the simple protocol: a new connection costs one round trip more, not two.
+        // One statement in the simple protocol, so that a new connection costs one more round trip,
+        // not two.
         let ask = "select not pg_is_in_recovery() and not current_setting('transaction_read_only')::boolean,
              set_config('synchronous_commit', case current_setting('synchronous_commit')
                  when 'off' then 'on' else current_setting('synchronous_commit') end, false)";
@@ -144,12 +146,12 @@ impl Session {
         row.try_get(0)
     }
 
-    /// The same as one of this generation; see [`super::pool::Losses`].
+    /// Sets the generation; see [`super::pool::Losses`].
     pub(in crate::store) fn of_generation(self, generation: u64) -> Self {
         Self { generation, ..self }
     }
 
-    /// What it is good for now.
+    /// What it can be used for now.
     pub(in crate::store) fn health(&self) -> Health {
         self.health
     }
@@ -164,7 +166,7 @@ impl Session {
         self.used.elapsed()
     }
 
-    /// A round trip without a statement, within a limit that is shorter than a statement's.
+    /// Makes a round trip without a statement, within a shorter limit than a statement's.
     pub(in crate::store) async fn ping(&mut self) -> Result<(), sqlx::Error> {
         self.health = Health::Unsettled;
         let alive = within(self.limits.ping, self.connection.ping()).await;
@@ -177,14 +179,15 @@ impl Session {
         self.command("begin").await
     }
 
-    /// Makes durable what the transaction did.
+    /// Commits the transaction.
     pub(in crate::store) async fn commit(&mut self) -> Result<(), sqlx::Error> {
         self.command("commit").await?;
         self.in_transaction = false;
         Ok(())
     }
 
-    /// Undoes what is open and waits for what was dropped half-way; whether the session is sound again.
+    /// Rolls back an open transaction, or else waits for a statement that was dropped half-way. The
+    /// session is sound again if this succeeds.
     pub(in crate::store) async fn recover(&mut self) -> Result<(), sqlx::Error> {
         self.health = Health::Unsettled;
         if self.in_transaction {
@@ -201,13 +204,13 @@ impl Session {
         self.in_transaction
     }
 
-    /// Says goodbye, so that the server ends the session at once.
+    /// Closes the connection with a goodbye, so that the server ends the session at once.
     pub(in crate::store) async fn close(self) {
         let _ = within(self.limits.close, self.connection.close()).await;
     }
 
-    /// Applies the migrations that are missing. They take the time that they take, so another session looks whether
-    /// this one still works.
+    /// Applies the missing migrations. They may take any time, so a second session checks that this
+    /// one still works.
     pub(in crate::store) async fn migrate(
         mut self,
         with: &Migrator,
@@ -272,24 +275,25 @@ impl Session {
     }
 }
 
-/// Whether the connection failed, and not the statement: nobody knows what became of that.
+/// Whether the connection failed rather than the statement, whose outcome is then unknown.
 pub(in crate::store) fn is_of_the_way(error: &sqlx::Error) -> bool {
     matches!(error, sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::Protocol(_) | sqlx::Error::WorkerCrashed)
 }
 
-/// What a session is good for after a statement that failed.
+/// What a session can be used for after a statement that failed.
 fn health_after(error: &sqlx::Error) -> Health {
     if is_of_the_way(error) {
         return Health::Lost;
     }
-    // Else what we sent or read was wrong.
+    // Without an answer of the server, what we sent or read was wrong.
     let Some(answer) = error.as_database_error() else { return Health::Spoilt };
     let code = answer.code().unwrap_or_default();
-    // The server stops, restarts, changed its role or takes no more writes: so it is for every session with it.
+    // The server stops, restarts, changed its role or takes no more writes. That affects every
+    // session with it.
     if code.starts_with("57P") || code.starts_with("08") || code == "25006" {
         return Health::Lost;
     }
-    // The session ends; or its prepared statements do not fit what is stored any more.
+    // The session ends, or its prepared statements no longer fit the schema.
     let severity = answer.try_downcast_ref::<PgDatabaseError>().map(PgDatabaseError::severity);
     let over = matches!(severity, Some(PgSeverity::Fatal | PgSeverity::Panic));
     if over || code.starts_with("0A") || code == "26000" { Health::Spoilt } else { Health::Sound }
@@ -309,15 +313,16 @@ async fn connect(options: &PgConnectOptions, refused: &mut Option<sqlx::Error>) 
     }
 }
 
-/// Whether the server may take a connection in a moment: it starts, or has as many as it takes.
+/// Whether the server may take a connection in a moment: it is starting, or has as many as it
+/// takes.
 fn is_coming_up(error: &sqlx::Error) -> bool {
     let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
     matches!(code.as_deref(), Some("57P03" | "53300"))
         || matches!(error, sqlx::Error::Io(io) if io.kind() == io::ErrorKind::ConnectionRefused)
 }
 
-/// Returns when the session `backend` has not been found at work for a while: it ended, or its answer was lost on
-/// the way, or there is no way to the server any more.
+/// Returns when the session `backend` was inactive for several checks: it ended, its answer was
+/// lost on the way, or the server is unreachable.
 async fn until_lost(options: &PgConnectOptions, limits: Limits, backend: i32) -> sqlx::Error {
     let mut missed = 0;
     loop {
@@ -346,7 +351,7 @@ async fn is_at_work(options: &PgConnectOptions, limits: Limits, backend: i32) ->
 type Rows<'e> = stream::BoxStream<'e, Result<Either<PgQueryResult, PgRow>, sqlx::Error>>;
 type Answer<'e, T> = futures_util::future::BoxFuture<'e, Result<T, sqlx::Error>>;
 
-/// For the statements of a transaction, and for sessions beside the pool.
+/// For the statements of a transaction and for sessions beside the pool.
 impl<'c> Executor<'c> for &'c mut Session {
     type Database = Postgres;
 

@@ -1,5 +1,5 @@
-//! The trail, read: whole, in pages, and the few rows that decisions and replays ask for. Writing it is
-//! `transitions.rs`' alone.
+//! Reads trails: whole, in pages, and the few rows that decisions and replays need. Only
+//! `transitions.rs` writes them.
 
 use std::fmt;
 
@@ -16,24 +16,24 @@ use crate::store::{Error, Pool};
 /// A row of the trail.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Record {
-    /// What it says.
+    /// The event.
     pub event: Event,
-    /// What is stored: the text that was hashed, the fields with their salts, the hash.
+    /// What is stored: the text that was hashed, the fields with their salts, and the hash.
     pub sealed: Sealed,
 }
 
-/// A command that was accepted before.
+/// A command that was accepted earlier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Accepted {
-    /// SHA-256 of its body.
+    /// The SHA-256 of its body.
     pub digest: [u8; 32],
-    /// The `seq` of the first event it caused, the one that carries its id.
+    /// The `seq` of the first event that it caused, which carries its id.
     pub first: u64,
-    /// The `seq` of the last event it caused: the version of the task right after it.
+    /// The `seq` of the last event that it caused: the version of the task right after it.
     pub last: u64,
 }
 
-/// What became of an earlier command with this id.
+/// Finds an accepted command by its id, with the events that it caused.
 pub async fn find_by_command(
     pool: &Pool,
     task_id: TaskId,
@@ -59,8 +59,8 @@ pub async fn find_by_command(
     row.map(|row| accepted(row.seq, &row.digest, row.last)).transpose()
 }
 
-/// A page of the trail, in order: up to `limit` rows after `after` (0: from the beginning), and no more than a page's
-/// bytes.
+/// Reads a page of the trail, in order: up to `limit` rows after `after` (0: from the beginning),
+/// and at most one page's bytes.
 pub async fn list(pool: &Pool, task_id: TaskId, after: u64, limit: u32) -> Result<Bounded<Record>, Error> {
     let rows = select_events!(
         "where task_id = $1 and seq > $2 and seq <= coalesce(
@@ -72,7 +72,7 @@ pub async fn list(pool: &Pool, task_id: TaskId, after: u64, limit: u32) -> Resul
              9223372036854775807)
          order by seq limit $3",
         task_id.0,
-        // A caller's own number: beyond the last there is nothing, however far.
+        // The caller chooses the number. One beyond the column's range is beyond the last row.
         i64::try_from(after).unwrap_or(i64::MAX),
         and_one_more(limit),
         PAGE_BYTES,
@@ -83,25 +83,25 @@ pub async fn list(pool: &Pool, task_id: TaskId, after: u64, limit: u32) -> Resul
 }
 
 impl Record {
-    /// Bytes of text that it is stored as.
+    /// The bytes of text that it is stored as.
     fn size(&self) -> usize {
         self.sealed.size()
     }
 }
 
-/// A row of a trail of either kind as it is stored, for whoever checks it: it need not make sense.
+/// A row of either kind of trail as it is stored, for a verifier. It need not be valid.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stored {
-    /// The `seq` that it stands under.
+    /// The `seq` column.
     pub seq: u64,
     /// What is stored.
     pub sealed: Sealed,
-    /// Why it is not what was written: it cannot be read, or the columns beside it say something else.
+    /// Why it is not what was written: it cannot be read, or the columns beside it contradict it.
     pub flaw: Option<String>,
 }
 
-/// The whole of a task's trail as it is stored, a page at a time: up to `limit` rows after `after`, up to the row
-/// `last`, and no more than a page's bytes.
+/// Reads a task's whole trail as it is stored, a page at a time: up to `limit` rows after `after`,
+/// up to the row `last`, and at most one page's bytes.
 pub async fn list_stored(
     pool: &Pool,
     task_id: TaskId,
@@ -150,7 +150,8 @@ pub async fn list_stored(
     stored.collect()
 }
 
-/// What is said of a row that cannot be read: nothing of what is in it. A newer format is no flaw.
+/// Describes a row that cannot be read, without quoting its content. A newer format is no flaw but
+/// an error.
 pub(in crate::store) fn flaw(error: Error) -> Result<String, Error> {
     if matches!(error, Error::Impossible { .. }) {
         Ok("its row is not one that was written".to_owned())
@@ -159,25 +160,24 @@ pub(in crate::store) fn flaw(error: Error) -> Result<String, Error> {
     }
 }
 
-/// What is said of a row that has other words beside what was sealed.
+/// Describes a row whose columns differ from what was sealed.
 pub(in crate::store) fn beside(same: &[(&str, bool)]) -> Option<String> {
-    same.iter()
-        .find(|(_, same)| !same)
-        .map(|(column, _)| format!("its column {column} says something else than was recorded"))
+    same.iter().find(|(_, same)| !same).map(|(column, _)| format!("its column {column} differs from what was recorded"))
 }
 
-/// One row of the trail.
+/// Finds one row of the trail.
 pub async fn find(pool: &Pool, task_id: TaskId, seq: u64) -> Result<Option<Record>, Error> {
     let row = select_events!(
         "where task_id = $1 and seq = $2",
         task_id.0,
-        // A caller's own number.
+        // The caller chooses the number.
         i64::try_from(seq).unwrap_or(i64::MAX),
     );
     row.fetch_optional(pool).await?.map(Record::try_from).transpose()
 }
 
-/// The hashes of the rows that recorded submissions, up to and with `seq`, in order: that of revision n is the n-th.
+/// Lists the hashes of the rows that recorded submissions, up to and including `seq`, in order: the
+/// n-th is that of revision n.
 pub async fn list_submissions(pool: &Pool, task_id: TaskId, seq: u64) -> Result<Vec<Hash>, Error> {
     let rows = sqlx::query!(
         "select seq, hash from task_events
@@ -189,7 +189,8 @@ pub async fn list_submissions(pool: &Pool, task_id: TaskId, seq: u64) -> Result<
     rows.into_iter().map(|row| Place { table: "task_events", key: Key(task_id.0, row.seq) }.hash(&row.hash)).collect()
 }
 
-/// The decision of a stage and round: approved or rejected, the last one if an escalation decided over the first.
+/// Finds the decision of a stage and round, approved or rejected. If an escalation overruled the
+/// first decision, this is the last one.
 pub async fn find_decision(
     pool: &Pool,
     task_id: TaskId,
@@ -206,7 +207,7 @@ pub async fn find_decision(
     row.fetch_optional(pool).await?.map(Record::try_from).transpose()
 }
 
-/// The `seq` under which an actor's late decision on a stage and round is kept. Erased ones are nobody's.
+/// Finds the `seq` of an actor's late decision on a stage and round. Erased ones belong to nobody.
 pub async fn find_late(
     pool: &Pool,
     task_id: TaskId,
@@ -230,7 +231,8 @@ pub async fn find_late(
     Ok(None)
 }
 
-/// Selects rows of the trail: what follows `from task_events`, and the parameters.
+/// Selects rows of the trail. The arguments are the text after `from task_events` and the
+/// parameters.
 macro_rules! select_events {
     ($after:literal, $($parameter:expr),+ $(,)?) => {
         sqlx::query_as!(
@@ -276,7 +278,8 @@ impl TryFrom<Row> for Record {
     }
 }
 
-/// What a stored entry of either kind of trail tells; `row` is the `seq` and type that stand beside it.
+/// Parses a stored entry of either kind of trail. `row` is the `seq` and type in the columns beside
+/// it.
 pub(in crate::store) fn told<E: Recorded>(place: Place<Key>, sealed: &Sealed, row: (i64, &str)) -> Result<E, Error> {
     let event: E = audit::open(sealed).map_err(|error| match error {
         audit::Error::Format(format) if format > FORMAT => place.newer(format),
@@ -293,7 +296,7 @@ pub(in crate::store) fn told<E: Recorded>(place: Place<Key>, sealed: &Sealed, ro
         | audit::Error::Event(_) => place.impossible(error),
     })?;
     if (event.seq(), event.kind()) != (place.unsigned(row.0)?, row.1) {
-        return Err(place.impossible("an entry that says it is another row's"));
+        return Err(place.impossible("an entry of another row"));
     }
     Ok(event)
 }

@@ -1,4 +1,4 @@
-//! What the finished tasks of a workflow version took.
+//! How long the finished tasks of a workflow version took.
 
 use crate::domain::task::event::WorkflowRef;
 use crate::domain::values::id::PartnerId;
@@ -6,8 +6,8 @@ use crate::domain::values::time::Time;
 use crate::store::db::row::{Place, int};
 use crate::store::{Error, Pool};
 
-/// Of up to `limit` tasks that were delivered before `before`, the latest first: when, and when each was first in
-/// every stage. Those from before that was kept are left out.
+/// Lists up to `limit` tasks that were delivered before `before`, the latest first: when each was
+/// delivered, and when it first entered each stage. Tasks from before this was stored are left out.
 pub async fn list(
     pool: &Pool,
     partner_id: PartnerId,

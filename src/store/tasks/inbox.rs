@@ -1,8 +1,8 @@
-//! What waits on a party, the earliest due first and what has no deadline last.
+//! What waits on a party: the earliest due first, what has no deadline last.
 //!
-//! An inbox is a set of queues, one for each stage of a version where something waits. The index keeps them apart,
-//! so a filter is a choice of queues: none reads past what it leaves out, and no answer takes longer because more
-//! tasks wait.
+//! An inbox is a set of queues, one for each stage of a workflow version where something waits. The
+//! index keeps the queues apart, so a filter selects queues. No query reads rows that it leaves
+//! out, and no answer takes longer because more tasks wait.
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
@@ -16,7 +16,7 @@ use crate::store::{Error, Pool};
 
 use super::Record;
 
-/// Whose inbox.
+/// The party whose inbox it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Assignee {
     /// One partner's.
@@ -27,32 +27,32 @@ pub enum Assignee {
     Platform,
 }
 
-/// What waits on a party at one stage of one version: an inbox is made of these.
+/// What waits on a party at one stage of one version. An inbox consists of these.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Queue {
-    /// Whose workflow: keys are unique per partner.
+    /// The partner of the workflow. Workflow keys are unique per partner.
     pub partner_id: PartnerId,
-    /// The version that the tasks are pinned to.
+    /// The workflow version that the tasks are pinned to.
     pub workflow: WorkflowRef,
     /// The stage.
     pub stage: StageKey,
-    /// How many tasks wait, counted up to the bound that was asked for.
+    /// How many tasks wait, counted up to the given bound.
     pub waiting: u64,
-    /// How many of those are overdue, counted up to the same bound.
+    /// How many of them are overdue, counted up to the same bound.
     pub overdue: u64,
 }
 
-/// The last task of the page before.
+/// The last task of the previous page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct After {
     /// When it is due.
     pub due_at: Option<Time>,
-    /// Its id.
+    /// The id of the task.
     pub task_id: TaskId,
 }
 
-/// The queues where something waits on a party, each counted up to `bound`. Goes from queue to queue through the
-/// index, so it takes as long as there are queues, however many tasks are in them.
+/// Lists the queues where something waits on a party, each counted up to `bound`. It skips from
+/// queue to queue through the index, so the time depends on the number of queues, not of tasks.
 pub async fn queues(pool: &Pool, assignee: Assignee, bound: u32) -> Result<Vec<Queue>, Error> {
     let rows = sqlx::query!(
         r#"/* search: inbox queues */
@@ -108,9 +108,11 @@ pub async fn queues(pool: &Pool, assignee: Assignee, bound: u32) -> Result<Vec<Q
     queues.collect()
 }
 
-/// A page of what waits on a party in these queues, each task with its place and by itself readable or not; with
-/// `overdue`, only what is or is not. Each queue is searched by itself, and only the tasks of the page are read. A
-/// task that becomes overdue changes neither its queue nor its place.
+/// Reads a page of what waits on a party in these queues; `overdue` selects by that.
+///
+/// Each queue is searched by itself, and only the tasks of the page are read. Each row has its
+/// position, and one that cannot be read does not affect others. A task that becomes overdue keeps
+/// its queue and its position.
 pub async fn list(
     pool: &Pool,
     (assignee, queues): (Assignee, &[Queue]),
@@ -163,7 +165,7 @@ pub async fn list(
 }
 
 impl Assignee {
-    /// As in the column `waits_for`: the platform, of which there is one, is all zeros.
+    /// The value in the column `waits_for`. There is one platform, whose id is all zeros.
     fn id(self) -> Uuid {
         match self {
             Self::Partner(id) => id.0,

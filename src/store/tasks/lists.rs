@@ -1,4 +1,4 @@
-//! Pages of tasks, the latest opened first. The order never changes, so that a reader who turns pages misses none.
+//! Pages of tasks, the latest opened first. The order never changes, so paging skips no task.
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
@@ -11,36 +11,37 @@ use crate::store::{Error, Pool};
 
 use super::{Record, StatusRecord};
 
-/// Which tasks a list shows. `None` and an empty list leave nothing out.
+/// A filter for lists of tasks. `None` and an empty list match everything.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Filter<'a> {
-    /// Whose.
+    /// The partner of the tasks.
     pub partner_id: Option<PartnerId>,
-    /// Where they are.
+    /// The phases.
     pub phases: &'a [PhaseName],
     /// The current stage.
     pub stage: Option<&'a StageKey>,
     /// The workflow, in any version.
     pub workflow: Option<&'a WorkflowKey>,
-    /// Whether the present wait's deadline passed.
+    /// Whether the deadline of the current wait has passed.
     pub overdue: Option<bool>,
-    /// Whom they wait on.
+    /// The party that they wait on.
     pub waiting_on: Option<Party>,
 }
 
-/// The last task of the page before.
+/// The last task of the previous page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct After {
     /// When it was opened.
     pub opened_at: Time,
-    /// Its id.
+    /// The id of the task.
     pub task_id: TaskId,
 }
 
-/// Rows of a page, each with its place. One that cannot be read is its own error and no other's.
+/// The rows of a page, each with its position. A row that cannot be read has an error of its own
+/// and does not affect others.
 pub type Listed<T> = Vec<(After, Result<T, Error>)>;
 
-/// A page of tasks; only the tasks of the page are read.
+/// Reads a page of tasks. Only the tasks of the page are read.
 pub async fn list(pool: &Pool, filter: Filter<'_>, after: Option<After>, limit: u32) -> Result<Listed<Record>, Error> {
     let rows = match filter.partner_id {
         Some(id) => search_of_partner!(filter, after, limit, id).fetch_all(pool).await?,
@@ -52,7 +53,7 @@ pub async fn list(pool: &Pool, filter: Filter<'_>, after: Option<After>, limit: 
     Ok(listed.collect())
 }
 
-/// A page of one buyer's statuses.
+/// Reads a page of one buyer's statuses.
 pub async fn list_statuses(
     pool: &Pool,
     buyer_id: BuyerId,
@@ -85,15 +86,16 @@ impl After {
 impl Filter<'_> {
     fn phases(&self) -> Vec<&'static str> {
         let phases = if self.phases.is_empty() { &PhaseName::ALL[..] } else { self.phases };
-        // Closed tasks wait on nobody and are not overdue: they need not be read to be left out.
+        // Closed tasks wait on nobody and are not overdue, so these filters need not read them.
         let only_open = self.waiting_on.is_some() || self.overdue == Some(true);
         let wanted = phases.iter().filter(|phase| !(only_open && phase.is_terminal()));
         wanted.map(|phase| phase.as_str()).collect()
     }
 }
 
-/// Selects a page of all partners' tasks: the mark, and the condition by which an index is chosen. Each phase is
-/// searched by itself, since the index keeps them apart; the other filters leave out what was read.
+/// Selects a page of the tasks of all partners. The arguments include the mark and the condition
+/// that selects an index. Each phase is searched by itself, since the index keeps phases apart. The
+/// other filters apply to the rows that were read.
 macro_rules! search_by {
     ($mark:literal, $by:literal, $filter:ident, $after:ident, $limit:ident) => {
         select_page!(
@@ -136,7 +138,7 @@ macro_rules! search_of_stage {
 }
 use search_of_stage;
 
-/// Selects what is overdue, which has an index of its own.
+/// Selects overdue tasks, which have an index of their own.
 macro_rules! search_overdue {
     ($filter:ident, $after:ident, $limit:ident) => {
         search_by!(
@@ -150,11 +152,15 @@ macro_rules! search_overdue {
 }
 use search_overdue;
 
-/// Selects a page of one partner's tasks. First the places where there are any (phase, workflow, stage, whom they wait
-/// on, whether they are overdue), by going from one to the next through the index; then each that is asked for is
-/// searched by itself, so that no filter reads what it leaves out. Closed tasks wait on nobody, and null is neither
-/// compared nor an order before Postgres 18: in both steps they take a branch of their own, which sorts by the null as
-/// the index does.
+/// Selects a page of one partner's tasks, in two steps.
+///
+/// First it finds the combinations that exist (phase, workflow, stage, party waited on, overdue) by
+/// skipping from one to the next through the index. Then it searches each requested one by itself,
+/// so that no filter reads rows that it leaves out.
+///
+/// Closed tasks wait on nobody, and before Postgres 18 null can neither be compared nor serve as an
+/// order here. Both steps therefore have a branch for closed tasks, which sorts by the null as the
+/// index does.
 macro_rules! search_of_partner {
     ($filter:ident, $after:ident, $limit:ident, $partner:ident) => {
         select_page!(
@@ -212,8 +218,8 @@ macro_rules! search_of_partner {
 }
 use search_of_partner;
 
-/// What both have in common: the statement's mark, what precedes it, where the page's ids come from, what a caller
-/// asked for, the parameters beyond that.
+/// The common part of both. The arguments are the statement's mark, the text before it, the source
+/// of the page's ids, the caller's filter, and further parameters.
 macro_rules! select_page {
     ($mark:literal, $with:literal, [$($from:tt)+], $filter:ident, $after:ident, $limit:ident $(, $parameter:expr)*) => {
         select_tasks!(

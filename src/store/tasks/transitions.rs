@@ -1,13 +1,14 @@
-//! The write: transitions of tasks, each guarded by the version that was decided on, in one data-modifying statement.
+//! Writes transitions of tasks, each guarded by the version that was decided on, in one
+//! data-modifying statement.
 //!
-//! A task's row and its events are written together or not at all, with no transaction held open across a round
-//! trip. Of several writers that decided on the same version, one takes the row; the others skip it while it is
-//! locked, then see that the version moved on, and write nothing: they are [`Outcome::Stale`] and must look their
-//! command up, else decide again. A command whose id the task knows is a row that is not written, too:
-//! [`Outcome::Duplicate`].
+//! A task's row and its events are written together or not at all, and no transaction stays open
+//! across a round trip. Of several writers that decided on the same version, one takes the row. The
+//! others skip the row while it is locked, then see the new version and write nothing:
+//! [`Outcome::Stale`]. They must look their command up and otherwise decide again. A command whose
+//! id the task already has is not written either: [`Outcome::Duplicate`].
 //!
-//! Rows are sealed and turned into columns by whoever decided (`prepared`); the writer then lets those that wait
-//! share a statement.
+//! The caller that decided seals the rows and turns them into columns (`prepared`). The writer then
+//! puts the transitions that wait into one statement.
 
 use crate::domain::audit::{Hash, Origin, Subject as _};
 use crate::domain::task::decide::Transition;
@@ -25,64 +26,66 @@ pub(in crate::store) use statements::{Fate, list_unlocked, update};
 /// Fresh randomness for the salts of one event: `ids::random`.
 pub type Seed = fn() -> [u8; 32];
 
-/// A transition and what it needs to be written.
+/// A transition and what is needed to write it.
 #[derive(Clone, Copy, Debug)]
 pub struct Save<'a> {
-    /// What was decided.
+    /// The transition.
     pub transition: &'a Transition,
-    /// The head of the chain that was read together with the state that was decided on.
+    /// The head of the chain, read together with the state that was decided on.
     pub head: Hash,
-    /// SHA-256 of the command's body; needed where the transition carries a command's id.
+    /// The SHA-256 of the command's body; required if the transition carries a command's id.
     pub command_digest: Option<[u8; 32]>,
-    /// Where salts come from.
+    /// The source of salts.
     pub seed: Seed,
 }
 
-/// An opening and what it needs to be written.
+/// An opening and what is needed to write it.
 #[derive(Clone, Copy, Debug)]
 pub struct Open<'a> {
-    /// What was decided.
+    /// The transition.
     pub transition: &'a Transition,
-    /// Whose workflow it runs on.
+    /// The partner whose workflow it runs on.
     pub partner_id: PartnerId,
-    /// Who ordered it.
+    /// The buyer who ordered it.
     pub buyer_id: BuyerId,
-    /// SHA-256 of the request's body.
+    /// The SHA-256 of the request's body.
     pub digest: [u8; 32],
-    /// Where salts come from.
+    /// The source of salts.
     pub seed: Seed,
 }
 
 /// What was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Written {
-    /// The hash of each event, in order; the last is the new head of the chain.
+    /// The hash of each event, in order. The last one is the new head of the chain.
     pub hashes: Vec<Hash>,
-    /// Bytes of JSON that the task's present was written as.
+    /// The bytes of JSON written as the task's current state.
     pub size: usize,
 }
 
-/// What became of a write.
+/// The outcome of a write.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// Written, and durable.
+    /// Written and durable.
     Saved(Written),
-    /// Somebody else moved the task on since it was read, or opened it before. Nothing was written.
+    /// Another writer changed the task after it was read, or opened it before. Nothing was written.
     Stale,
     /// The party used the command's id on this task before. Nothing was written.
     Duplicate,
 }
 
-/// Writes a transition as a part of a transaction, which the caller must not go on with unless it is
-/// [`Outcome::Saved`]. For a row that others have locked it waits as long as a session of the pool may, and then
-/// fails with [`Error::Busy`].
+/// Writes a transition as part of a transaction. The caller must not continue that transaction
+/// unless the outcome is [`Outcome::Saved`].
+///
+/// It waits for a row that others have locked as long as the pool's sessions may, then fails with
+/// [`Error::Busy`].
 pub(in crate::store) async fn save_within(connection: &mut Session, save: &Save<'_>) -> Result<Outcome, Error> {
     let prepared = Prepared::new(save);
     let fate = update(connection, &[&prepared]).await?.pop();
     fate.and_then(|fate| prepared.outcome(fate)).ok_or(Error::Locked)
 }
 
-/// Writes an opening: [`Outcome::Stale`] if there is a task of that id already.
+/// Writes an opening; [`Outcome::Stale`] if a task with that id exists already.
 ///
 /// # Panics
 ///

@@ -1,26 +1,30 @@
-//! The coalescing writer: transitions of different tasks that wait at the same moment share a statement, and so a
-//! commit.
+//! The coalescing writer: transitions of different tasks that wait at the same time share a
+//! statement and so a commit.
 //!
-//! **Actors.** Whoever has decided puts a transition into a bounded queue and waits for what becomes of it. A few
-//! writers take whatever is queued, up to a bound, and send it; nobody waits for more to come, so that an idle
-//! service writes at once. A writer is a task of its own that begins when something is queued and ends when nothing
-//! is, on connections that nothing else uses: any number of reads cannot keep it waiting, and callers that go away
-//! change nothing.
+//! **Actors.** A caller puts its transition into a bounded queue and waits for the outcome. A few
+//! writers take what is queued, up to a bound, and send it. They never wait for more to arrive, so
+//! an idle service writes at once. A writer is a tokio task that starts when something is queued
+//! and ends when the queue is empty. It uses connections of its own, so reads cannot delay it.
+//! Callers that go away change nothing.
 //!
-//! **Order.** Transitions of one task are written in the order they came in and never two at a time, neither in one
-//! statement nor in two: while one is out, the next stays queued.
+//! **Order.** Transitions of one task are written in the order they arrived and never two at a
+//! time, whether in one statement or two. While one is being written, the next stays queued.
 //!
-//! **Locked rows.** A statement waits 50 ms for a row that another session has locked, which is longer than another
-//! replica's statement takes. Then a second statement, which waits for nobody, finds out whose row it is, and the
-//! other members are sent again without it. That member holds no connection, comes back after a pause that doubles,
-//! and is refused after [`LOCK_TIMEOUT`]; when it comes back, the locks are looked at first.
+//! **Locked rows.** A statement waits 50 ms for a row that another session has locked, which is
+//! longer than another replica's statement takes. Then a second statement, which waits for no lock,
+//! finds the locked rows, and the other members are sent again without them. A locked member holds
+//! no connection. It is retried after a pause that doubles, and refused after [`LOCK_TIMEOUT`].
+//! When it is retried, the locks are checked first.
 //!
-//! **Failure.** A member whose guard does not hold is stale, and one whose command is known is a duplicate: neither
-//! is written, and the others do not notice. If the server refuses the statement for what is in it, the members are
-//! sent again in halves until the one at fault is alone and is refused; from then on its task's members go alone.
-//! Any other failure is no member's fault: nothing was written or nobody knows, and all members are answered with
-//! it; those that are queued go out on another connection, and are answered when there is none. A full queue
-//! refuses at once. Closing refuses what is new and writes all that is queued.
+//! **Failure.** A member whose guard fails is stale, and one whose command is known is a duplicate.
+//! Neither is written, and the other members are not affected. If the server refuses the statement
+//! for its content, the members are sent again in halves until the faulty one is alone and is
+//! refused. From then on the members of its task are sent alone.
+//!
+//! Any other failure is no member's fault. Nothing was written or the outcome is unknown, and all
+//! members get that error. Queued transitions go out on another connection; if there is none, they
+//! get the error too. A full queue refuses at once. Closing refuses new transitions and writes all
+//! queued ones.
 
 use std::collections::{HashSet, VecDeque};
 use std::panic::AssertUnwindSafe;
@@ -38,20 +42,20 @@ use crate::store::{Error, Pool, Usage};
 
 use super::transitions::{Fate, Outcome, Prepared, list_unlocked, update};
 
-/// Statements that are out at a time, each on a connection of its own.
+/// The most statements at a time, each on a connection of its own.
 const WRITERS: u32 = 2;
 /// The most transitions in a statement.
 const BATCH: usize = 64;
-/// The most bytes of text in a statement of more than one, so that a few large transitions do not delay many small
-/// ones.
+/// The most bytes of text in a statement with several members, so that a few large transitions do
+/// not delay many small ones.
 const BATCH_BYTES: usize = 4 << 20;
 /// How long a member waits for a row that another session has locked.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(2);
-/// The pauses between its tries: the first and the longest.
+/// The first and the longest pause between the retries of a locked member.
 const LOCK_PAUSES: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(200));
 /// The most tasks that are remembered because a member of theirs was refused.
 const SUSPECTS: usize = 1024;
-/// The most transitions that wait; a few times what is written while a caller is still willing to wait.
+/// The most transitions that wait: a few times what is written before callers give up.
 const CAPACITY: usize = 1024;
 
 /// The writer of one process. Cheap to clone.
@@ -66,64 +70,64 @@ struct Inner {
     /// Statements that were sent, and the transitions in them.
     statements: AtomicU64,
     transitions: AtomicU64,
-    /// Told when the last writer ends.
+    /// Notified when the last writer ends.
     rested: Notify,
 }
 
 #[derive(Debug, Default)]
 struct Queue {
     waiting: VecDeque<Member>,
-    /// The tasks of statements that are out.
+    /// The tasks whose transitions are being written.
     out: HashSet<Uuid>,
-    /// Members that wait for another session to release their row; their tasks are out.
+    /// Members that wait for another session to release their row. Their tasks are in `out`.
     locked: usize,
-    /// The tasks whose members go alone, as the server has refused one of theirs.
+    /// Tasks whose members are sent alone, since the server refused one of theirs.
     suspects: HashSet<Uuid>,
     writers: u32,
     closed: bool,
 }
 
-/// What the writer has to do and has done.
+/// The load of the writer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WriterUsage {
-    /// Transitions that wait, those included whose row another session has locked.
+    /// Transitions that wait, including those whose row another session has locked.
     pub queued: u64,
     /// The most that may wait.
     pub room: u64,
-    /// Statements that were sent since the start.
+    /// Statements sent since the start.
     pub statements: u64,
-    /// Transitions in those statements, each time that one was sent.
+    /// Transitions in those statements, counted each time they were sent.
     pub transitions: u64,
 }
 
-/// A transition on its way.
+/// A transition on its way to the database.
 #[derive(Debug)]
 struct Member {
     write: Prepared,
     answer: oneshot::Sender<Result<Outcome, Arc<Error>>>,
-    /// Since when its row is known to be locked, and how long the next pause is.
+    /// When its row was first found locked, and the next pause.
     locked: Option<(Instant, Duration)>,
 }
 
 impl Writer {
-    /// A writer beside this pool, on connections of its own, which are opened at the first use.
+    /// Creates a writer beside this pool. Its own connections open at first use.
     pub fn beside(pool: &Pool) -> Self {
         Self::with_capacity(pool, CAPACITY)
     }
 
-    /// The same with room for this many transitions that wait.
+    /// As [`Writer::beside`], with room for this many waiting transitions.
     pub fn with_capacity(pool: &Pool, room: usize) -> Self {
         let pool = pool.for_writing(WRITERS);
         let (statements, transitions) = (AtomicU64::new(0), AtomicU64::new(0));
         Self(Arc::new(Inner { pool, room, queue: Mutex::default(), statements, transitions, rested: Notify::new() }))
     }
 
-    /// What the writer's own connections are doing at this moment.
+    /// The current use of the writer's own connections.
     pub fn connections(&self) -> Usage {
         self.0.pool.usage()
     }
 
-    /// What it has to do and has done. Takes its lock for an instant; meant for gauges.
+    /// The load of the writer. Takes its lock briefly; meant for gauges.
     pub fn usage(&self) -> WriterUsage {
         let writer = &*self.0;
         let queued = self.queue().length() as u64;
@@ -136,16 +140,17 @@ impl Writer {
         }
     }
 
-    /// Whether a transition that came now would be refused for want of room.
+    /// Whether a transition that arrived now would be refused because the queue is full.
     pub fn is_full(&self) -> bool {
         self.queue().is_full(self.0.room)
     }
 
-    /// Writes everything that is queued, then closes the connections. What comes later is refused.
+    /// Writes everything that is queued, then closes the connections. Later transitions are
+    /// refused.
     pub async fn close(&self) {
         self.queue().closed = true;
         let mut rested = pin!(self.0.rested.notified());
-        // Before the look at the writers, so that an end in between is not missed.
+        // Enable before looking at the writers, so that an end in between is not missed.
         rested.as_mut().enable();
         let busy = !self.queue().is_at_rest();
         if busy {
@@ -154,11 +159,11 @@ impl Writer {
         self.0.pool.close().await;
     }
 
-    /// Queues a transition and waits for what becomes of it. It is written also if nobody waits any more.
+    /// Queues a transition and waits for its outcome. It is written even if the caller goes away.
     pub async fn write(&self, write: Prepared) -> Result<Outcome, Arc<Error>> {
         let (answer, written) = oneshot::channel();
         self.enqueue(Member { write, answer, locked: None })?;
-        // Without an answer, a writer panicked.
+        // If there is no answer, a writer panicked.
         written.await.unwrap_or_else(|_| Err(Arc::new(sqlx::Error::WorkerCrashed.into())))
     }
 
@@ -185,9 +190,9 @@ impl Writer {
     async fn run(self) {
         while let Some(members) = self.take() {
             let tasks = tasks(&members);
-            // A panic is the end of these members and of nothing else.
+            // A panic fails these members only.
             let Ok(done) = AssertUnwindSafe(write_all(&self.0, members)).catch_unwind().await else {
-                tracing::error!("a statement's members are lost: it panicked");
+                tracing::error!("a writer panicked; the outcome of its statement's members is unknown");
                 self.put_back(&tasks, &[]);
                 continue;
             };
@@ -197,15 +202,16 @@ impl Writer {
             for member in locked {
                 self.come_back_later(member);
             }
-            // Each statement waits for a connection in vain: those who have waited behind it are told as well.
+            // The database is unreachable: fail the queued writes too instead of letting each time
+            // out in turn.
             if let Some(away) = away {
                 tell_all(self.take_all(), &away);
             }
         }
     }
 
-    /// Queues a member again once the session that has locked its row may have released it. Its task stays out
-    /// meanwhile, so that what follows it waits behind it.
+    /// Queues a member again after a pause in which the other session may release its row. Its task
+    /// stays in `out` meanwhile, so that later transitions wait behind it.
     fn come_back_later(&self, member: Member) {
         let (writer, pause) = (self.clone(), member.pause());
         self.queue().locked += 1;
@@ -219,7 +225,7 @@ impl Writer {
         });
     }
 
-    /// Remembers whose members are refused, until one is not.
+    /// Remembers the tasks whose members were refused, and forgets those that were written.
     fn note(&self, tasks: &[Uuid], refused: &[Uuid]) {
         let mut queue = self.queue();
         if refused.is_empty() && queue.suspects.is_empty() {
@@ -234,7 +240,7 @@ impl Writer {
         queue.suspects.extend(refused);
     }
 
-    /// The members of the next statement; a writer that gets none has ended.
+    /// Takes the members of the next statement. A writer that gets none has ended.
     fn take(&self) -> Option<Vec<Member>> {
         let mut queue = self.queue();
         let members = queue.take(BATCH);
@@ -252,7 +258,7 @@ impl Writer {
         std::mem::take(&mut self.queue().waiting)
     }
 
-    /// These tasks are not out any more, but for those of members that come back.
+    /// Removes these tasks from `out`, except those of members that come back.
     fn put_back(&self, tasks: &[Uuid], but: &[Member]) {
         let mut queue = self.queue();
         for task in tasks {
@@ -271,7 +277,7 @@ impl Queue {
         self.length() >= room
     }
 
-    /// How many wait, those whose row is locked included.
+    /// How many transitions wait, including those whose row is locked.
     fn length(&self) -> usize {
         self.waiting.len() + self.locked
     }
@@ -280,8 +286,8 @@ impl Queue {
         self.writers == 0 && self.locked == 0
     }
 
-    /// What can be written now, in the order of the tasks' ids. The next of a task that is out stays, and so does
-    /// all that follows it.
+    /// Takes what can be written now, in the order of the tasks' ids. If a task is in `out`, its
+    /// transitions stay in order.
     fn take(&mut self, most: usize) -> Vec<Member> {
         let (mut members, mut left, mut bytes) = (Vec::new(), VecDeque::new(), 0);
         while members.len() < most
@@ -293,7 +299,7 @@ impl Queue {
                 left.push_back(next);
             } else if !members.is_empty() && bytes + size > BATCH_BYTES {
                 left.push_back(next);
-                // So that of one task nothing overtakes it.
+                // Nothing may overtake another transition of the same task.
                 break;
             } else if self.out.insert(task) {
                 bytes += size;
@@ -312,19 +318,19 @@ impl Queue {
     }
 }
 
-/// What became of a statement's members, beyond those that are answered.
+/// The result of a statement, beyond the members that were answered.
 #[derive(Debug, Default)]
 struct Done {
-    /// Those that must be sent again.
+    /// Members that must be sent again.
     locked: Vec<Member>,
-    /// The tasks of those whose content the server refused.
+    /// The tasks whose members the server refused for their content.
     refused: Vec<Uuid>,
-    /// Why there is no database to send to.
+    /// The error if the database is unreachable.
     away: Option<Arc<Error>>,
 }
 
-/// Sends members in one statement: without those whose rows are locked, and in halves if the server refuses what is
-/// in it.
+/// Sends members in one statement: without those whose rows are locked, and in halves if the server
+/// refuses the content.
 async fn write_all(inner: &Inner, members: Vec<Member>) -> Done {
     let (mut done, mut groups) = (Done::default(), vec![members]);
     while let Some(mut members) = groups.pop() {
@@ -359,8 +365,8 @@ async fn write_all(inner: &Inner, members: Vec<Member>) -> Done {
     done
 }
 
-/// One statement for all of these, or an error and nothing was written. Where a row is known to have been locked,
-/// those that still are have that fate, and the others are written.
+/// Sends one statement for all of these; on an error nothing was written. If a row is known to have
+/// been locked, the rows that still are get that fate and the others are written.
 async fn send(inner: &Inner, members: &[Member]) -> Result<Vec<Fate>, Error> {
     let unlocked = if members.iter().any(|member| member.locked.is_some()) {
         Some(list_unlocked(&inner.pool, &tasks(members)).await?)
@@ -379,7 +385,8 @@ async fn send(inner: &Inner, members: &[Member]) -> Result<Vec<Fate>, Error> {
     Ok(members.iter().map(fate).map(|fate| fate.unwrap_or(Fate::Locked)).collect())
 }
 
-/// Those whose rows nobody else has locked at this moment, and the others; or all of them, and why that is not known.
+/// Splits members into those whose rows no other session has locked now, and the rest. If that
+/// cannot be determined, returns all of them with the error.
 async fn part_by_locks(
     inner: &Inner,
     members: Vec<Member>,
@@ -408,7 +415,7 @@ fn tell_all(members: impl IntoIterator<Item = Member>, error: &Arc<Error>) {
 }
 
 impl Member {
-    /// Tells what its fate was. Gives it back where it must be sent again.
+    /// Answers the caller according to the fate. Returns the member if it must be sent again.
     fn met(mut self, fate: Fate) -> Option<Self> {
         if let Some(outcome) = self.write.outcome(fate) {
             self.tell(Ok(outcome));
@@ -428,7 +435,7 @@ impl Member {
     }
 
     fn tell(self, outcome: Result<Outcome, Arc<Error>>) {
-        // Whoever asked may be gone.
+        // The caller may be gone.
         let _ = self.answer.send(outcome);
     }
 }

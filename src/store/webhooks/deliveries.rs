@@ -1,15 +1,18 @@
-//! Deliveries on their way: found when they are due, taken by one worker at a time, settled by the one that took them.
+//! Pending deliveries: found when they are due, taken by one worker at a time, and settled by the
+//! one that took them.
 //!
-//! The rows of one task and endpoint are a line: only its head, the oldest one that is pending, is ever taken.
-//! Nothing is locked between statements. Who takes the head raises its `attempt` and moves its `due_at` to when it
-//! is to be taken for dead; what is found out counts only while `attempt` is still that number. The others of the
-//! line wait, without being found, until the head is due again; they are not tried yet, so they may be taken at any
-//! time once they are the head.
+//! **Lines.** The deliveries of one task's events to one endpoint form a line. Only its head, the
+//! oldest pending row, is ever taken. Nothing is locked between statements. Taking the head raises
+//! its `attempt` and sets `due_at` to the end of the lease. A result counts only while `attempt` is
+//! still that number. The rest of the line waits, without being found, until the head is due again.
+//! It has not been attempted, so it may be taken at any time once it is the head.
 //!
-//! How much is pending changes faster than what the database knows of it, and a plan made when it was little is
-//! kept. So the head is read by a query of its own, whose result is a key; where the key is known, "pending" is
-//! said as `due_at is not null`, which keeps the indexes of what is pending out; and the event's time is said with
-//! the key, so that the index of an endpoint's deliveries leads to one row as well.
+//! **Plans.** The share of pending rows changes faster than the statistics, and Postgres keeps a
+//! plan that it made when few were pending. The statements are written so that no plan can go
+//! wrong. A query of its own reads the head and returns its key. Where the key is known, "pending"
+//! is written as `due_at is not null`, which keeps the planner from the indexes of pending rows.
+//! The time of the event stands beside the key, so that the index of an endpoint's deliveries leads
+//! to one row as well.
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
@@ -32,45 +35,46 @@ pub use list::{After, Delivery, Filter, Listed, find, list};
 /// The deliveries of one task's events to one endpoint.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Line {
-    /// Whose events.
+    /// The task.
     pub task_id: TaskId,
-    /// Where to.
+    /// The endpoint.
     pub endpoint: EndpointKey,
 }
 
-/// A line in which something is due.
+/// A line with something due.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Due {
-    /// Which.
+    /// The line.
     pub line: Line,
-    /// Since when.
+    /// Since when it is due.
     pub due_at: Time,
     /// Whether the last attempt at the endpoint failed.
     pub is_failing: bool,
 }
 
-/// What to look for.
+/// What to search for.
 #[derive(Clone, Copy, Debug)]
 pub struct Search<'a> {
-    /// Now.
+    /// The current time.
     pub at: Time,
-    /// How many rows of an endpoint are looked at; of one that fails, one is.
+    /// How many rows of each endpoint to look at; one for an endpoint that fails.
     pub each: u32,
     /// Endpoints of which more rows are looked at, and how many.
     pub wide: &'a [(EndpointKey, u32)],
-    /// Whether to look at endpoints that fail.
+    /// Whether to include endpoints that fail.
     pub failing: bool,
-    /// Endpoints that are left out.
+    /// Endpoints to leave out.
     pub except: &'a [EndpointKey],
-    /// Owners all of whose endpoints are left out.
+    /// Owners whose endpoints are all left out.
     pub except_owners: &'a [Owner],
-    /// How many rows in all.
+    /// The most rows in all.
     pub limit: u32,
 }
 
-/// Lines in which something is due, of endpoints that are enabled and not paused: of each owner the longest due first,
-/// and the first of each owner before the second of any, so that no backlog fills the result alone. A line can be there
-/// more than once.
+/// Lists lines with something due, of endpoints that are enabled and not paused.
+///
+/// Each owner's longest due come first, and the first of each owner comes before the second of any,
+/// so that one backlog cannot fill the result. A line can occur more than once.
 pub async fn list_due(pool: &Pool, search: &Search<'_>) -> Result<Vec<Due>, Error> {
     let (owners, ids): (Vec<Uuid>, Vec<String>) =
         search.except.iter().map(|key| (key.owner.id(), key.id.as_str().to_owned())).unzip();
@@ -114,30 +118,30 @@ pub async fn list_due(pool: &Pool, search: &Search<'_>) -> Result<Vec<Due>, Erro
     rows.collect()
 }
 
-/// The head of a line, taken to be sent.
+/// The head of a line that was taken to be sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Taken {
-    /// Which event.
+    /// The `seq` of the event.
     pub seq: u64,
-    /// When that was recorded.
+    /// When the event was recorded.
     pub recorded_at: Time,
-    /// By which id its receiver knows it.
+    /// The id by which the receiver knows the event.
     pub event_id: Uuid,
-    /// Which attempt it is, of all that there were.
+    /// The number of this attempt, counted over all attempts.
     pub attempt: i32,
-    /// How many of those were made before it was last asked for.
+    /// How many attempts were made before the delivery was last requested.
     pub earlier: i32,
-    /// What became of the latest; none where that cannot be read, since it is only shown.
+    /// The latest attempts; empty if they cannot be read, since they are only shown.
     pub attempts: Vec<Attempt>,
-    /// Where to.
+    /// The URL to send to.
     pub url: String,
-    /// With what; `None` where that cannot be read, so that nothing can be signed.
+    /// The secrets to sign with; `None` if they cannot be read, so that nothing can be signed.
     pub secrets: Option<Secrets>,
     /// How many attempts at the endpoint have failed in a row.
     pub failures: u32,
 }
 
-/// Takes the head of a line until `until`, if it may be tried now and its endpoint is enabled.
+/// Takes the head of a line until `until`, if it may be attempted now and its endpoint is enabled.
 pub async fn take(pool: &Pool, line: &Line, now: Time, until: Time) -> Result<Option<Taken>, Error> {
     let row = sqlx::query_as!(
         TakenRow,
@@ -163,7 +167,7 @@ pub async fn take(pool: &Pool, line: &Line, now: Time, until: Time) -> Result<Op
     row.fetch_optional(pool).await?.map(|row| row.taken(line)).transpose()
 }
 
-/// Lets what is behind the head of a line wait until the head is due.
+/// Makes the rest of a line wait until its head is due.
 pub async fn park(pool: &Pool, line: &Line) -> Result<(), Error> {
     let parked = sqlx::query!(
         "with head as materialized (
@@ -183,24 +187,24 @@ pub async fn park(pool: &Pool, line: &Line) -> Result<(), Error> {
     Ok(())
 }
 
-/// What became of a delivery that was taken.
+/// The result of a delivery that was taken.
 #[derive(Clone, Copy, Debug)]
 pub struct Settled<'a> {
-    /// Its state now.
+    /// The new state.
     pub state: DeliveryState,
-    /// When it may be tried again; of one that is pending alone.
+    /// When it may be attempted again; only if it is pending.
     pub due_at: Option<Time>,
-    /// The latest attempts, this one too.
+    /// The latest attempts, including this one.
     pub attempts: &'a [Attempt],
     /// The beginning of the answer, if there was one.
     pub answer: Option<&'a str>,
 }
 
-/// Writes down what became of a delivery, and tells whether more of its line is pending; `None` if it was taken for
-/// dead, or asked for anew, and this does not count any more.
+/// Records the result of a delivery and returns whether more of its line is pending.
 ///
-/// A failure at a URL that is not the endpoint's any more delays nothing: the next attempt is due at `now`. The answer
-/// to a body that was made before an erasure of its task is not kept.
+/// Returns `None` if the result no longer counts: the lease ended, or the delivery was requested
+/// again. A failure at a URL that the endpoint no longer has causes no delay: the next attempt is
+/// due at `now`. An answer is not kept if its task was erased after the body was made.
 pub async fn settle(
     pool: &Pool,
     line: &Line,
@@ -236,7 +240,8 @@ pub async fn settle(
     Ok(more.fetch_optional(pool).await?)
 }
 
-/// What was taken must be settled, whatever of it cannot be read: that is logged and left out.
+/// A taken delivery must be settled even if a part of it cannot be read. That part is logged and
+/// left out.
 fn readable<T>(part: Result<T, Error>) -> Option<T> {
     part.inspect_err(|error| tracing::error!(error = error.to_string(), "a part of a delivery cannot be read")).ok()
 }

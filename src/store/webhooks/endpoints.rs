@@ -1,4 +1,4 @@
-//! Webhook endpoints: where events are sent, what they are signed with, and how the endpoints fare.
+//! Webhook endpoints: where events are sent, the secrets that sign them, and the endpoints' health.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -16,46 +16,46 @@ use crate::webhook::sign::Secret;
 /// An endpoint that was not removed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endpoint {
-    /// Which.
+    /// The owner and id.
     pub key: EndpointKey,
-    /// Where events are sent, as it was checked when it was written.
+    /// The URL to send to, as it was validated when it was written.
     pub url: String,
-    /// Which events; `None`: all.
+    /// The event types to send; `None` for all.
     pub types: Option<Types>,
-    /// Whether they are sent.
+    /// Whether events are sent.
     pub state: EndpointState,
-    /// Why not.
+    /// Why it is disabled.
     pub disabled_reason: Option<DisabledReason>,
-    /// What they are signed with.
+    /// The secrets that sign deliveries.
     pub secrets: Secrets,
     /// Since when every attempt has failed.
     pub failing_since: Option<Time>,
-    /// When it was set up.
+    /// When it was created.
     pub created_at: Time,
-    /// When it was changed last.
+    /// When it was last changed.
     pub updated_at: Time,
 }
 
-/// The secrets of an endpoint, as they are stored.
+/// The stored secrets of an endpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Secrets {
-    /// The one in use.
+    /// The secret in use.
     pub current: Dated,
-    /// The one that takes its place.
+    /// The secret that will replace it.
     pub next: Option<Dated>,
 }
 
-/// A secret and when it was made.
+/// A secret and when it was created.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Dated {
     /// The secret.
     pub secret: Secret,
-    /// When it was made.
+    /// When it was created.
     pub created_at: Time,
 }
 
 impl Secrets {
-    /// The secrets as of `now`: one that has waited for long enough is the one in use.
+    /// Returns the secrets as of `now`: a successor that has waited long enough is in use.
     #[must_use]
     pub fn at(self, now: Time) -> Self {
         match self.next {
@@ -68,29 +68,31 @@ impl Secrets {
 /// What an owner sets.
 #[derive(Clone, Copy, Debug)]
 pub struct Set<'a> {
-    /// Which endpoint.
+    /// The endpoint.
     pub key: &'a EndpointKey,
-    /// Where events are sent.
+    /// The URL to send to.
     pub url: &'a str,
-    /// Which.
+    /// The event types to send.
     pub types: Option<&'a Types>,
-    /// Now.
+    /// The current time.
     pub at: Time,
 }
 
-/// How many endpoints an owner may have.
+/// The most endpoints that an owner may have.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Those that were not removed.
+    /// Endpoints that were not removed.
     pub present: u32,
-    /// All that there ever were: rows are kept, and every write of the owner's tasks reads them.
+    /// All endpoints ever created. Removed rows are kept, and every write to the owner's tasks
+    /// reads them.
     pub ever: u32,
 }
 
-/// Adds an endpoint, or brings back one that was removed; `false` if it is there, or if its owner has as many as it
-/// may.
+/// Adds an endpoint or restores a removed one; `false` if it exists already or its owner has
+/// reached a limit.
 ///
-/// The owner's row is locked first, so that the statement that counts begins after every earlier one has committed.
+/// The owner's row is locked first, so that the counting statement starts after every earlier one
+/// has committed.
 pub async fn insert(pool: &Pool, set: &Set<'_>, secret: &Secret, limits: Limits) -> Result<bool, Error> {
     let mut transaction = pool.begin().await?;
     let owner = sqlx::query!(
@@ -123,7 +125,7 @@ pub async fn insert(pool: &Pool, set: &Set<'_>, secret: &Secret, limits: Limits)
     Ok(inserted)
 }
 
-/// Changes an endpoint and enables it, as if it had never failed; `false` if it is not there.
+/// Changes an endpoint and enables it with no failures; `false` if it does not exist.
 pub async fn save(pool: &Pool, set: &Set<'_>) -> Result<bool, Error> {
     let saved = sqlx::query!(
         "update webhook_endpoints set
@@ -139,7 +141,7 @@ pub async fn save(pool: &Pool, set: &Set<'_>) -> Result<bool, Error> {
     Ok(saved.execute(pool).await?.rows_affected() == 1)
 }
 
-/// Removes an endpoint and its secrets; `false` if it is not there.
+/// Removes an endpoint and its secrets; `false` if it does not exist.
 pub async fn remove(pool: &Pool, key: &EndpointKey, now: Time) -> Result<bool, Error> {
     let removed = sqlx::query!(
         "update webhook_endpoints set
@@ -153,7 +155,8 @@ pub async fn remove(pool: &Pool, key: &EndpointKey, now: Time) -> Result<bool, E
     Ok(removed.execute(pool).await?.rows_affected() == 1)
 }
 
-/// Puts a secret beside the one in use, in the place of one that waits; `false` if the endpoint is not there.
+/// Adds a secret beside the one in use and replaces one that waits; `false` if the endpoint does
+/// not exist.
 pub async fn add_secret(pool: &Pool, key: &EndpointKey, new: &Dated) -> Result<bool, Error> {
     let added = sqlx::query!(
         "update webhook_endpoints set
@@ -170,7 +173,7 @@ pub async fn add_secret(pool: &Pool, key: &EndpointKey, new: &Dated) -> Result<b
     Ok(added.execute(pool).await?.rows_affected() == 1)
 }
 
-/// Takes the secret that waits into use; nothing where none waits.
+/// Takes the waiting secret into use; does nothing if none waits.
 pub async fn activate_secret(pool: &Pool, key: &EndpointKey, now: Time) -> Result<(), Error> {
     let activated = sqlx::query!(
         "update webhook_endpoints set
@@ -185,19 +188,19 @@ pub async fn activate_secret(pool: &Pool, key: &EndpointKey, now: Time) -> Resul
     Ok(())
 }
 
-/// One endpoint.
+/// Finds an endpoint.
 pub async fn find(pool: &Pool, key: &EndpointKey) -> Result<Option<Endpoint>, Error> {
     let row = select_endpoints!("where owner_id = $1 and id = $2", key.owner.id(), key.id.as_str());
     row.fetch_optional(pool).await?.map(Endpoint::try_from).transpose()
 }
 
-/// An endpoint in a list, by its id; one that cannot be read takes no other along.
+/// An endpoint in a list, with its id. One that cannot be read does not affect others.
 pub type Listed = (EndpointId, Result<Endpoint, Error>);
 
-/// All endpoints of an owner, by id.
+/// Lists all endpoints of an owner, by id.
 pub async fn list(pool: &Pool, owner: Owner) -> Result<Vec<Listed>, Error> {
     let mut rows = select_endpoints!("where owner_id = $1", owner.id()).fetch_all(pool).await?;
-    // By bytes, whatever the database's collation.
+    // Sort by bytes, which does not depend on the database's collation.
     rows.sort_by(|a, b| a.id.cmp(&b.id));
     let listed = rows.into_iter().map(|row| {
         let place = Place { table: "webhook_endpoints", key: Key(row.owner_id, &row.id) };
@@ -206,17 +209,17 @@ pub async fn list(pool: &Pool, owner: Owner) -> Result<Vec<Listed>, Error> {
     listed.collect()
 }
 
-/// What waits for an endpoint.
+/// The pending deliveries of an endpoint.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Backlog {
-    /// How many deliveries are pending, counted up to a bound.
+    /// The number of pending deliveries, counted up to a bound.
     pub pending: u32,
-    /// When the oldest event among those was recorded.
+    /// When the oldest event among them was recorded.
     pub oldest: Option<Time>,
 }
 
-/// What waits for each of an owner's endpoints that has anything pending, by its id. Of each, at most `bound`
-/// deliveries are looked at: those that are due first.
+/// Finds the backlog of each of an owner's endpoints that has pending deliveries, by its id. At
+/// most `bound` deliveries of each are looked at, those due first.
 pub async fn list_backlogs(
     pool: &Pool,
     owner: Owner,
@@ -245,12 +248,12 @@ pub async fn list_backlogs(
     rows.collect()
 }
 
-/// How many endpoints there are, of all owners.
+/// The number of endpoints of all owners.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Count {
-    /// Those that are sent something.
+    /// Enabled endpoints.
     pub enabled: u64,
-    /// Those that the service gave up.
+    /// Endpoints that the service disabled.
     pub disabled: u64,
 }
 
@@ -264,7 +267,7 @@ pub async fn count(pool: &Pool) -> Result<Count, Error> {
     Ok(Count { enabled: row.enabled.unsigned_abs(), disabled: row.disabled.unsigned_abs() })
 }
 
-/// Notes that an attempt succeeded, for an endpoint that was failing.
+/// Records a successful attempt at an endpoint that was failing.
 pub async fn recovered(pool: &Pool, key: &EndpointKey) -> Result<(), Error> {
     let recovered = sqlx::query!(
         "update webhook_endpoints set failures = 0, failing_since = null, paused_until = null
@@ -276,8 +279,9 @@ pub async fn recovered(pool: &Pool, key: &EndpointKey) -> Result<(), Error> {
     Ok(())
 }
 
-/// Notes that an attempt failed, and until when the endpoint is left alone; since when all have failed. `None`: it is
-/// not there, or has another URL by now, of which the attempt says nothing.
+/// Records a failed attempt and until when the endpoint is paused; returns since when all attempts
+/// have failed. `None` if the endpoint is gone or has another URL, which the attempt says nothing
+/// about.
 pub async fn failed(
     pool: &Pool,
     (key, url): (&EndpointKey, &str),
@@ -298,18 +302,19 @@ pub async fn failed(
     Ok(since.fetch_optional(pool).await?.map(Time::from))
 }
 
-/// What the service tells an owner of an endpoint that it gave up.
+/// The notice to the owner of an endpoint that the service disabled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Notice {
-    /// Its id.
+    /// The id of the notice.
     pub id: Uuid,
-    /// Why.
+    /// Why the endpoint was disabled.
     pub reason: DisabledReason,
-    /// When.
+    /// When it was disabled.
     pub recorded_at: Time,
 }
 
-/// Gives up an endpoint that is enabled and still has this URL, and says so in its owner's feed; whether it was.
+/// Disables an endpoint that is enabled and still has this URL, and adds a notice to its owner's
+/// feed; whether it was disabled.
 pub async fn disable(pool: &Pool, key: &EndpointKey, url: &str, notice: &Notice) -> Result<bool, Error> {
     let disabled = sqlx::query!(
         "with disabled as (
@@ -328,7 +333,7 @@ pub async fn disable(pool: &Pool, key: &EndpointKey, url: &str, notice: &Notice)
     Ok(disabled.execute(pool).await?.rows_affected() == 1)
 }
 
-/// Selects endpoints that were not removed: the condition, the parameters.
+/// Selects endpoints that were not removed. The arguments are the condition and the parameters.
 macro_rules! select_endpoints {
     ($where:literal, $($parameter:expr),+ $(,)?) => {
         sqlx::query_as!(
@@ -372,7 +377,7 @@ impl fmt::Display for Key<'_> {
     }
 }
 
-/// The secrets in four columns.
+/// Reads the secrets from four columns.
 pub(in crate::store) fn secrets(
     place: Place<Key<'_>>,
     (current, created_at): (&str, DateTime<Utc>),
@@ -393,7 +398,7 @@ impl TryFrom<Row> for Endpoint {
         let state = EndpointState::ALL.into_iter().find(|state| state.as_str() == row.state);
         let reason = |word: &str| DisabledReason::ALL.into_iter().find(|reason| reason.as_str() == word);
         let next = row.next_secret.as_deref().zip(row.next_secret_created_at);
-        let unknown = || place.impossible("a word that is none of its column's");
+        let unknown = || place.impossible("an unknown value");
         Ok(Self {
             key: EndpointKey { owner: Owner::of(row.owner_id), id: endpoint_id(place)? },
             types: row.types.map(Types::try_from).transpose().map_err(|error| place.impossible(error))?,

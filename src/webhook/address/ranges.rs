@@ -1,17 +1,18 @@
-//! Which addresses are public. Of IPv4 all but the ranges listed here; of IPv6 only what is given out to the public
-//! internet (`2000::/3`) and does not lead back into IPv4. Source: IANA's registries of special-purpose addresses,
-//! RFC 6890 and its successors.
+//! Which addresses are public: all of IPv4 except the ranges listed here, and of IPv6 only the
+//! global unicast range (`2000::/3`), unless the address leads back into IPv4.
+//!
+//! Source: IANA's registries of special-purpose addresses, RFC 6890 and its successors.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// Network, length of its prefix, what it is.
+/// Network, prefix length, description.
 const V4: [(Ipv4Addr, u32, &str); 16] = [
     (Ipv4Addr::UNSPECIFIED, 8, "this network"),
     (Ipv4Addr::new(10, 0, 0, 0), 8, "private network"),
     (Ipv4Addr::new(100, 64, 0, 0), 10, "shared by a carrier"),
     (Ipv4Addr::new(127, 0, 0, 0), 8, "loopback"),
-    // Public by its number, but answered by the host of Azure's virtual machines.
-    (Ipv4Addr::new(168, 63, 129, 16), 32, "the cloud's own"),
+    // A public number, but answered by the host of Azure's virtual machines.
+    (Ipv4Addr::new(168, 63, 129, 16), 32, "reserved by the cloud"),
     (Ipv4Addr::new(169, 254, 0, 0), 16, "link-local"),
     (Ipv4Addr::new(172, 16, 0, 0), 12, "private network"),
     (Ipv4Addr::new(192, 0, 0, 0), 24, "reserved for protocols"),
@@ -22,20 +23,20 @@ const V4: [(Ipv4Addr, u32, &str); 16] = [
     (Ipv4Addr::new(198, 51, 100, 0), 24, "documentation"),
     (Ipv4Addr::new(203, 0, 113, 0), 24, "documentation"),
     (Ipv4Addr::new(224, 0, 0, 0), 4, "multicast"),
-    // With broadcast.
+    // Includes broadcast.
     (Ipv4Addr::new(240, 0, 0, 0), 4, "reserved"),
 ];
 
 /// Exceptions within `2000::/3`.
 const V6: [(Ipv6Addr, u32, &str); 4] = [
-    // Teredo, ORCHID, benchmarking and the like.
+    // Teredo, ORCHID, benchmarking and others.
     (Ipv6Addr::new(0x2001, 0, 0, 0, 0, 0, 0, 0), 23, "reserved for protocols"),
     (Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0), 32, "documentation"),
     (Ipv6Addr::new(0x2002, 0, 0, 0, 0, 0, 0, 0), 16, "6to4"),
     (Ipv6Addr::new(0x3fff, 0, 0, 0, 0, 0, 0, 0), 20, "documentation"),
 ];
 
-/// What the address belongs to if it is not public.
+/// The range that the address belongs to if it is not public.
 pub(super) fn not_public(address: IpAddr) -> Option<&'static str> {
     match address {
         IpAddr::V4(address) => not_public_v4(address),
@@ -51,8 +52,8 @@ fn not_public_v4(address: Ipv4Addr) -> Option<&'static str> {
 fn not_public_v6(address: Ipv6Addr) -> Option<&'static str> {
     let segments = address.segments();
     if segments[..6] == [0x64, 0xff9b, 0, 0, 0, 0] {
-        // NAT64's own prefix (RFC 6052): how a network without IPv4 reaches public IPv4 addresses, so the one
-        // inside counts.
+        // The well-known prefix of NAT64 (RFC 6052), by which a network without IPv4 reaches public
+        // IPv4 addresses. The embedded IPv4 address decides.
         let [.., a, b, c, d] = address.octets();
         return not_public_v4(Ipv4Addr::new(a, b, c, d));
     }
@@ -67,7 +68,7 @@ fn not_public_v6(address: Ipv6Addr) -> Option<&'static str> {
     V6.into_iter().find(|(network, length, _)| shared(*network) >= *length).map(|(.., range)| range)
 }
 
-/// A word for an address that is refused whatever it is.
+/// Describes an address outside of global unicast, all of which are refused.
 fn outside_of_global_unicast(address: Ipv6Addr) -> &'static str {
     if address.is_loopback() {
         "loopback"

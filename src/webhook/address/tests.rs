@@ -1,5 +1,5 @@
-//! Which URLs and addresses pass: by table, by random addresses in every notation, and by names whose answers are
-//! made up.
+//! Which URLs and addresses pass: by table, by random addresses in every notation, and by names
+//! with made-up answers.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -229,7 +229,7 @@ async fn the_names_of_this_machine_are_refused_at_registration() {
     assert_eq!(check(&target, Reach::PublicOnly).await, Err(Refused::NotHttps), "allowed before, not any more");
 }
 
-/// By the standard library, which shares no code with the ranges.
+/// Uses the standard library, which shares no code with the ranges.
 fn is_private(address: Ipv4Addr) -> bool {
     address.is_private()
         || address.is_loopback()
@@ -252,7 +252,7 @@ fn any_address() -> impl Strategy<Value = Ipv4Addr> {
     ]
 }
 
-/// A number as URLs may hold it: decimal, octal or hexadecimal.
+/// A number in a notation that URLs allow: decimal, octal or hexadecimal.
 fn number(value: u32, base: u8) -> String {
     match base % 4 {
         0 => value.to_string(),
@@ -262,7 +262,7 @@ fn number(value: u32, base: u8) -> String {
     }
 }
 
-/// The address in 1 to 4 numbers, the last of which holds what is left.
+/// The address in 1 to 4 numbers, the last of which holds the remaining bytes.
 fn notation(address: Ipv4Addr, parts: usize, bases: [u8; 4]) -> String {
     let octets = address.octets();
     let mut numbers: Vec<String> =
@@ -272,7 +272,7 @@ fn notation(address: Ipv4Addr, parts: usize, bases: [u8; 4]) -> String {
     numbers.join(".")
 }
 
-/// Forms of IPv6 that lead to an IPv4 address.
+/// IPv6 addresses that lead to an IPv4 address.
 fn carriers(address: Ipv4Addr) -> [Ipv6Addr; 8] {
     let bits = u128::from(address.to_bits());
     let at =

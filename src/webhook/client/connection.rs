@@ -1,4 +1,5 @@
-//! Connections to addresses that were judged: TCP, a bound on what is read, and TLS if the URL asks for it.
+//! Connections to addresses that were checked: TCP, a limit on what is read, and TLS if the URL
+//! requires it.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -12,13 +13,13 @@ use url::{Host, Url};
 
 use super::Failure;
 
-/// How much is read over one connection, in bytes, TLS and all. What is needed of an answer is far less, and
-/// interim answers without end would otherwise take as much of the processor as is sent of them.
+/// The most bytes read over one connection, including TLS. An answer needs far less, and without
+/// the limit endless interim answers would use processor time for as long as they arrive.
 const MOST_READ: u64 = 128 * 1024;
-/// How many addresses of a name are tried.
+/// The most addresses of a name that are tried.
 const TRIES: usize = 4;
 
-/// What HTTP is spoken over.
+/// The stream under HTTP.
 pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
@@ -40,7 +41,7 @@ pub(super) async fn open(
     Ok(Box::new(secured))
 }
 
-/// The time is shared equally, so that one address that does not answer leaves some for the next.
+/// Shares the time equally, so that one address that does not answer leaves some for the next.
 async fn reach(url: &Url, addresses: &[IpAddr], time: Duration) -> Result<TcpStream, Failure> {
     let port = url.port_or_known_default().unwrap_or_default();
     let tried = &addresses[..addresses.len().min(TRIES)];

@@ -4,10 +4,10 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use crate::domain::values::time::Time;
 
-/// When a receiver wants to be called again.
+/// When a receiver asks to be called again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RetryAfter {
-    /// After so long.
+    /// After this duration.
     In(Duration),
     /// At this time by the receiver's clock.
     At(Time),
@@ -17,14 +17,15 @@ impl RetryAfter {
     pub(super) fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
         if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
-            // More seconds than there are numbers for are as many as there are.
+            // A number of seconds beyond the type's range becomes the largest.
             return Some(Self::In(Duration::from_secs(text.parse().unwrap_or(u64::MAX))));
         }
         let since = httpdate::parse_http_date(text).ok()?.duration_since(UNIX_EPOCH).ok()?;
         Some(Self::At(Time::from_micros(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))))
     }
 
-    /// How long that is from `now`; nothing if it has passed. Any length: limits are the caller's.
+    /// The wait from `now`, zero if the time has passed. It can have any length; the caller limits
+    /// it.
     pub fn wait(self, now: Time) -> Duration {
         match self {
             Self::In(wait) => wait,

@@ -13,11 +13,11 @@ use crate::webhook::test_support::{self, Certificate, Names, receiver, silence, 
 
 use super::*;
 
-/// In these tests 127.0.0.1 plays the public internet, and everything else is private.
+/// In these tests 127.0.0.1 stands for the public internet, and everything else is private.
 const RULES: Rules =
     Rules { plain: true, admits_port: |_| true, forbids: |address| (address != PUBLIC).then_some("private here") };
 const PUBLIC: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
-/// Too short for a receiver that waits to be dropped.
+/// Limits that are too short for a receiver that waits to be dropped.
 const HASTY: Limits = Limits { connect: LIMITS.connect, whole: Duration::from_millis(500) };
 const BODY: &str = r#"{"type":"task.opened","seq":1}"#;
 
@@ -25,7 +25,7 @@ fn client(lookup: Arc<Lookup>, limits: Limits) -> Client {
     Client::with(Guard::with_lookup(RULES, lookup), RootCertStore::empty(), limits)
 }
 
-/// One for literal addresses.
+/// A client for literal addresses.
 fn plain(limits: Limits) -> Client {
     client(Names::new(&[]).lookup(), limits)
 }
@@ -45,18 +45,18 @@ async fn post(client: &Client, url: &str) -> Outcome {
     client.post(&target, &headers(), Bytes::from_static(BODY.as_bytes())).await.outcome
 }
 
-/// What becomes of an attempt at a receiver that says this and closes the connection.
+/// Makes an attempt at a receiver that sends these bytes and closes the connection.
 async fn answered_with(bytes: impl Into<Vec<u8>>) -> Outcome {
     let bytes = bytes.into();
     let (address, task) = receiver(|mut stream, _| async move { stream.write_all(&bytes).await }).await;
     let outcome = post(&plain(LIMITS), &format!("http://{address}/hook")).await;
-    // One that says too much is not heard out.
+    // A receiver that sends too much is cut off.
     let _ = task.await.unwrap();
     outcome
 }
 
-/// What becomes of a hasty attempt at a receiver that says `first`, then `then` for ever, or waits, until it is
-/// dropped.
+/// Makes an attempt at a receiver that sends `first`, then repeats `then` for ever or waits, until
+/// it is dropped.
 async fn kept_waiting(first: &'static str, then: &'static str, limits: Limits) -> Outcome {
     let (address, task) = receiver(move |mut stream, _| async move {
         stream.write_all(first.as_bytes()).await.unwrap();
@@ -148,7 +148,7 @@ async fn of_an_answer_the_beginning_is_kept_as_text_that_a_database_takes() {
         (long.clone().into_bytes(), long[..2048].to_owned()),
         // Cut within a character.
         ([b"x", long.as_bytes()].concat(), format!("x{}\u{fffd}", &long[..2046])),
-        // The head of a gzip file: nothing is decompressed, so there is no bomb to go off.
+        // The head of a gzip file. Nothing is decompressed, so a decompression bomb has no effect.
         (b"\x1f\x8b\x08\x00".to_vec(), "\u{1f}\u{fffd}\u{8}\u{fffd}".to_owned()),
     ] {
         let head = format!("HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: {}\r\n\r\n", body.len());
@@ -172,7 +172,7 @@ async fn ten_gigabytes_are_not_read() {
         .await;
         let outcome = post(&plain(LIMITS), &format!("http://{address}/")).await;
         assert_eq!(outcome, answered(200, &"x".repeat(KEPT)));
-        // What is in the system's own buffers is not ours to limit.
+        // The client cannot limit what is in the system's own buffers.
         let sent = task.await.unwrap();
         assert!(sent < 32 * 1024 * 1024, "{sent} bytes were taken");
     }
@@ -245,7 +245,7 @@ async fn no_connection_is_told_by_its_reason() {
     let outcome = post(&client(silence(), hasty), "http://slow.example/").await;
     assert_eq!(outcome, Outcome::Failed(Failure::ConnectTimedOut), "a name server that does not answer");
 
-    // Takes the connection and says nothing, so that TLS does not come about.
+    // Accepts the connection and sends nothing, so that the TLS handshake cannot finish.
     let mute = TcpListener::bind("127.0.0.1:0").unwrap();
     let outcome = post(&plain(hasty), &format!("https://{}/", mute.local_addr().unwrap())).await;
     assert_eq!(outcome, Outcome::Failed(Failure::ConnectTimedOut));
@@ -341,13 +341,13 @@ async fn the_address_that_was_judged_is_the_one_that_is_connected_to() {
     })
     .await;
     let private = TcpListener::bind(("127.0.0.2", address.port())).unwrap();
-    // A name that turns to a private address after its first look-up.
+    // A name that changes to a private address after its first look-up.
     let names = Names::new(&[&["127.0.0.1"], &["127.0.0.2"], &["127.0.0.1", "127.0.0.2"]]);
     let client = client(names.lookup(), LIMITS);
     let url = format!("http://turns.example:{}/", address.port());
 
     assert_eq!(post(&client, &url).await, answered(200, ""));
-    // Open to be used again, which would be an attempt without a look-up.
+    // Kept open. Reusing it would be an attempt without a look-up.
     let _kept = task.await.unwrap();
     assert_eq!(names.left(), 2, "one look-up for an attempt");
     for left in [1, 0] {

@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// The example of the Standard Webhooks libraries' own tests.
+/// The example from the tests of the Standard Webhooks libraries.
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
 #[test]
@@ -19,7 +19,7 @@ fn a_secret_has_24_to_64_bytes_and_one_text() {
     {
         assert_eq!(Secret::parse(other), Err(InvalidSecret), "{other:?}");
     }
-    // The same bytes with other bits where base64 has some to spare.
+    // The same bytes, with other bits where base64 leaves some unused.
     assert_eq!(Secret::parse(&text.replace("c=", "d=")), Err(InvalidSecret));
 }
 

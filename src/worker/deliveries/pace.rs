@@ -1,25 +1,25 @@
-//! How many attempts an endpoint gets side by side: more as it accepts quickly, one again when it fails, four at most
-//! when it is slow.
+//! How many concurrent attempts an endpoint gets: more as it accepts quickly, one again when it
+//! fails, at most four when it is slow.
 //!
-//! It begins with one. A visit that used all of its width and went well makes it four times as wide, up to where it
-//! last failed, and wider by one beyond that (slow start and additive increase, as TCP does). Kept by each replica for
-//! itself; a restart begins anew.
+//! It starts with one. A visit that used its whole width and succeeded multiplies the width by
+//! four, up to the width at which it last failed, and adds one beyond that (slow start and additive
+//! increase, as in TCP). Each replica keeps its own widths; a restart resets them.
 
 use std::time::Duration;
 
-/// The most attempts side by side at one endpoint.
+/// The most concurrent attempts at one endpoint.
 pub(super) const WIDEST: usize = 64;
-/// The most at one that is slow but accepts.
+/// The most at an endpoint that is slow but accepts.
 const WIDEST_SLOW: usize = 4;
-/// An answer that takes longer makes an endpoint slow.
+/// An answer that takes longer than this makes an endpoint slow.
 pub(super) const SLOW: Duration = Duration::from_secs(2);
 
-/// How a visit went.
+/// The result of a visit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Course {
     /// Every attempt was accepted quickly.
     Quick,
-    /// Every attempt was accepted, one of them late.
+    /// Every attempt was accepted, at least one of them slowly.
     Slow,
     /// An attempt failed.
     Failed,
@@ -28,9 +28,9 @@ pub(super) enum Course {
 /// The pace of one endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Pace {
-    /// How many attempts it gets side by side.
+    /// The number of concurrent attempts.
     pub(super) width: usize,
-    /// Up to where it grows fast.
+    /// The width up to which it grows fast.
     proven: usize,
     /// Whether its last visit was slow.
     pub(super) is_slow: bool,
@@ -43,7 +43,7 @@ impl Default for Pace {
 }
 
 impl Pace {
-    /// The pace after a visit in which so many deliveries were accepted.
+    /// Returns the pace after a visit in which this many deliveries were accepted.
     pub(super) fn after(self, course: Course, delivered: u64) -> Self {
         match course {
             Course::Failed => Self { width: 1, proven: (self.width / 2).max(1), is_slow: false },

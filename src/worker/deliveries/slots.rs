@@ -1,9 +1,11 @@
-//! Attempts side by side, shared by owner, so that one who holds none gets one whatever the others hold.
+//! Slots for concurrent attempts, shared by owner. An owner who holds none gets one, however many the
+//! others hold.
 //!
-//! Half of the slots are kept for owners who hold none, one for each. Of the other half an owner gets more while it
-//! holds fewer than are free there (a dynamic threshold, as switches share a buffer): alone a quarter of all; `n`
-//! owners who want all they can get have a share of one in `n + 1` each. Endpoints that fail or are slow share half of
-//! all slots under the same rule.
+//! Half of the slots are reserved for owners who hold none, one slot each. From the other half, an
+//! owner gets more while it holds fewer than are free there (a dynamic threshold, as switches use
+//! to share a buffer). A single owner gets a quarter of all; `n` owners who want as many as they
+//! can get have a share of one in `n + 1` each. Endpoints that fail or are slow share half of all
+//! slots under the same rule.
 
 use std::collections::HashMap;
 
@@ -17,7 +19,7 @@ struct Share {
     by_owner: HashMap<Owner, usize>,
 }
 
-/// What an endpoint that is visited holds.
+/// The slots that a visit holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Held {
     number: usize,
@@ -28,7 +30,7 @@ struct Held {
 #[derive(Debug)]
 pub(super) struct Slots {
     all: Share,
-    /// Those of endpoints that fail or are slow.
+    /// The slots held for endpoints that fail or are slow.
     slow: Share,
     busy: HashMap<EndpointKey, Held>,
 }
@@ -38,7 +40,7 @@ impl Share {
         Self { size, held: 0, by_owner: HashMap::new() }
     }
 
-    /// How many more an owner may take, of `wanted`. Each that is taken is one less that is free.
+    /// Returns how many of `wanted` slots an owner may take. Each one taken leaves one fewer free.
     fn allows(&self, owner: Owner, wanted: usize) -> usize {
         let own = self.by_owner.get(&owner).copied().unwrap_or(0);
         let free = self.size - self.held;
@@ -67,7 +69,7 @@ impl Slots {
         Self { all: Share::of(size), slow: Share::of(size / 2), busy: HashMap::new() }
     }
 
-    /// Takes up to `wanted` slots for a visit to an endpoint that is not visited; how many.
+    /// Takes up to `wanted` slots for an endpoint that has no visit yet. Returns how many.
     pub(super) fn take(&mut self, endpoint: &EndpointKey, wanted: usize, is_slow: bool) -> usize {
         let owner = endpoint.owner;
         let mut number = self.all.allows(owner, wanted);
@@ -85,7 +87,7 @@ impl Slots {
         number
     }
 
-    /// Ends a visit.
+    /// Releases the slots of a visit.
     pub(super) fn give_back(&mut self, endpoint: &EndpointKey) {
         let Some(Held { number, is_slow }) = self.busy.remove(endpoint) else { return };
         self.all.give_back(endpoint.owner, number);
@@ -94,28 +96,28 @@ impl Slots {
         }
     }
 
-    /// Whether none is free.
+    /// Whether no slot is free.
     pub(super) fn are_all_held(&self) -> bool {
         self.all.held == self.all.size
     }
 
-    /// Whether one is free for an endpoint that fails or is slow.
+    /// Whether a slot is free for an endpoint that fails or is slow.
     pub(super) fn has_room_for_slow(&self) -> bool {
         self.slow.held < self.slow.size
     }
 
-    /// The endpoints that are visited.
+    /// Lists the endpoints with a visit.
     pub(super) fn busy(&self) -> Vec<EndpointKey> {
         self.busy.keys().cloned().collect()
     }
 
-    /// How many slots an endpoint holds.
+    /// The number of slots that an endpoint holds.
     #[cfg(test)]
     pub(super) fn number_of(&self, endpoint: &EndpointKey) -> usize {
         self.busy.get(endpoint).map_or(0, |held| held.number)
     }
 
-    /// The owners who get no slot before some are given back.
+    /// Lists the owners that get no slot until some are released.
     pub(super) fn full_owners(&self) -> Vec<Owner> {
         self.all.by_owner.keys().copied().filter(|owner| self.all.allows(*owner, 1) == 0).collect()
     }
@@ -133,7 +135,8 @@ mod tests {
         EndpointKey { owner, id: EndpointId::parse(format!("e-{number}")).unwrap() }
     }
 
-    /// Every owner's 20 endpoints ask for slots until none gets another; how many each owner has.
+    /// Lets each owner's 20 endpoints take slots until none gets another. Returns each owner's
+    /// number.
     fn fill(slots: &mut Slots, owners: u128, width: usize, is_slow: bool) -> Vec<usize> {
         let mut held = vec![0; usize::try_from(owners).unwrap()];
         for number in 0..20 {

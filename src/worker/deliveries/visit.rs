@@ -1,4 +1,5 @@
-//! A visit to one endpoint: what is due there is sent, some lines side by side, until one attempt fails or is slow.
+//! A visit to one endpoint: sends what is due there, several lines at a time, until an attempt
+//! fails or is slow.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -13,7 +14,7 @@ use crate::domain::webhook::EndpointKey;
 use super::pace::{Course, SLOW};
 use super::{Metrics, cause};
 
-/// Events of one line that a visit sends, so that its slots are shared out anew before long.
+/// The most events of one line that a visit sends, so that its slots are soon shared out anew.
 const MAX_EVENTS: usize = 16;
 
 /// A visit.
@@ -27,12 +28,12 @@ pub(super) struct Visit {
     slow: AtomicBool,
 }
 
-/// What a visit came to.
+/// The result of a visit.
 #[derive(Debug)]
 pub(super) struct Visited {
     pub(super) endpoint: EndpointKey,
     pub(super) delivered: u64,
-    /// How it went.
+    /// How the visit went.
     pub(super) course: Course,
 }
 
@@ -42,7 +43,7 @@ impl Visit {
         Self { app, metrics, endpoint, delivered: AtomicU64::new(0), failed, slow }
     }
 
-    /// Sends what these lines have, `width` of them at a time.
+    /// Sends the events of these lines, `width` lines at a time.
     pub(super) async fn run(self, lines: Vec<Line>, width: usize) -> Visited {
         stream::iter(lines).for_each_concurrent(width, |line| self.follow(line)).await;
         let course = match (self.failed.into_inner(), self.slow.into_inner()) {
@@ -53,8 +54,8 @@ impl Visit {
         Visited { endpoint: self.endpoint, delivered: self.delivered.into_inner(), course }
     }
 
-    /// Sends one event of a line after the other, as far as it goes. What comes after an event that was given up
-    /// goes out at once.
+    /// Sends the events of a line one after the other while that is possible. After an event that
+    /// was given up, the next one goes out at once.
     async fn follow(&self, line: Line) {
         let mut goes_on = !self.is_over();
         for _ in 0..MAX_EVENTS {
@@ -90,19 +91,19 @@ impl Visit {
                 }
                 Err(error) => {
                     self.failed.store(true, Ordering::Relaxed);
-                    tracing::warn!(error = cause(&error), "a delivery was left half-way; it is found again");
+                    tracing::warn!(error = cause(&error), "a delivery was interrupted; it is retried when it is due");
                     false
                 }
             };
         }
     }
 
-    /// Whether no more attempts are begun.
+    /// Whether no more attempts are started.
     fn is_over(&self) -> bool {
         self.failed.load(Ordering::Relaxed) || self.slow.load(Ordering::Relaxed)
     }
 
-    /// In a task of its own, so that a panic is this attempt's failure alone.
+    /// Runs in a task of its own, so that a panic fails this attempt only.
     async fn attempt(&self, line: &Line) -> Result<Step, Error> {
         let (app, line) = (Arc::clone(&self.app), line.clone());
         self.metrics.in_flight.inc();

@@ -1,5 +1,5 @@
-//! A session that listens for notifications: sqlx's listener, with a limit for everything that it waits for but the
-//! notifications.
+//! A session that listens for notifications: sqlx's listener, with a limit on every wait but the
+//! one for notifications.
 
 use std::time::Duration;
 
@@ -9,8 +9,8 @@ use tokio::time::timeout;
 
 use super::{Limits, NoConnection, within};
 
-/// A subscription to one channel. sqlx's own reconnecting is never used: whoever hears must know that something may
-/// be missed.
+/// A subscription to one channel. It never uses sqlx's own reconnecting, since the caller must
+/// learn that notifications may have been missed.
 #[derive(Debug)]
 pub(in crate::store) struct Subscription {
     listener: Option<PgListener>,
@@ -18,13 +18,13 @@ pub(in crate::store) struct Subscription {
 }
 
 impl Subscription {
-    /// Connects, and listens to the channel that the statement names.
+    /// Connects and listens to the channel that the statement names.
     pub(in crate::store) async fn open(
         options: PgConnectOptions,
         limits: Limits,
         channel: &'static str,
     ) -> Result<Self, sqlx::Error> {
-        // sqlx's listener wants a pool.
+        // sqlx's listener requires a pool.
         let one = PgPoolOptions::new().max_connections(1).max_lifetime(None).idle_timeout(None);
         let one = one.acquire_timeout(limits.connect).connect_lazy_with(options);
         let connected = within(limits.connect, PgListener::connect_with(&one)).await;
@@ -37,7 +37,8 @@ impl Subscription {
         Ok(subscription)
     }
 
-    /// The next payload; none within `silence` is `None`, after the server has shown that it is there.
+    /// Waits for the next payload. Returns `None` after `silence` without one, once the server has
+    /// answered a ping.
     pub(in crate::store) async fn next(&mut self, silence: Duration) -> Result<Option<String>, sqlx::Error> {
         if let Ok(received) = timeout(silence, self.listener().try_recv()).await {
             let lost = || sqlx::Error::Io(std::io::ErrorKind::ConnectionAborted.into());
@@ -54,8 +55,8 @@ impl Subscription {
 }
 
 impl Drop for Subscription {
-    /// A listener that is dropped starts a task that tells the server so and waits for its answer without a limit.
-    /// It starts it in a runtime that ends here, and the connection with it.
+    /// sqlx's listener spawns a task when it is dropped, which tells the server and waits for the
+    /// answer without a limit. Drop it within a runtime that ends here, and the connection with it.
     fn drop(&mut self) {
         let listener = self.listener.take();
         if let Ok(runtime) = runtime::Builder::new_current_thread().build() {

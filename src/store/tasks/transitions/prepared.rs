@@ -1,4 +1,4 @@
-//! A transition as its statement takes it: sealed, and turned into columns.
+//! A transition in the form of its statement's parameters: sealed and turned into columns.
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
@@ -14,14 +14,14 @@ use crate::store::db::row::{bigint, int, to_json};
 use super::statements::Fate;
 use super::{Outcome, Save, Seed, Written};
 
-/// A write, ready for its statement. It owns what it needs, so that it can wait for others to share a statement with.
+/// A write that is ready for its statement. It owns its data, so that it can wait to share one.
 #[derive(Debug)]
 pub struct Prepared {
     pub(super) present: Present,
     pub(super) rows: Vec<Row>,
 }
 
-/// What changes in the task's row.
+/// The changes to the task's row.
 #[derive(Debug)]
 pub(super) struct Present {
     pub(super) task_id: Uuid,
@@ -59,9 +59,9 @@ pub(super) struct Row {
     pub(super) command_id: Option<Uuid>,
     pub(super) command_digest: Option<[u8; 32]>,
     pub(super) sealed: Sealed,
-    /// By which receivers of webhooks know it.
+    /// The id by which webhook receivers know the event.
     pub(super) event_id: Uuid,
-    /// The type as the partner may know it.
+    /// The event's type as the partner may see it.
     pub(super) partner_kind: Option<&'static str>,
 }
 
@@ -87,23 +87,23 @@ impl Prepared {
         self.rows.iter().map(|row| row.sealed.hash).collect()
     }
 
-    /// Whose it is.
+    /// The task that it changes.
     pub(in crate::store) fn task_id(&self) -> Uuid {
         self.present.task_id
     }
 
-    /// The party and the id of the command that it carries out, if that has one.
+    /// The party and id of the command that it carries out, if there is one with an id.
     pub(super) fn command(&self) -> Option<(&'static str, Uuid)> {
         self.rows.iter().find_map(|row| row.command_id.map(|id| (row.party, id)))
     }
 
-    /// Bytes of text that its statement takes, more or less.
+    /// The approximate bytes of text in its statement.
     pub(in crate::store) fn size(&self) -> usize {
         let texts = |row: &Row| row.sealed.entry.len() + row.sealed.data.len() + row.sealed.personal.len();
         self.present.size() + self.rows.iter().map(texts).sum::<usize>()
     }
 
-    /// What its fate means to who has decided; `None`: nothing yet, it must be sent again.
+    /// Translates its fate for the caller; `None` if it must be sent again.
     pub(in crate::store) fn outcome(&self, fate: Fate) -> Option<Outcome> {
         match fate {
             Fate::Written => Some(Outcome::Saved(Written { hashes: self.hashes(), size: self.present.size() })),

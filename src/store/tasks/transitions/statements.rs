@@ -1,4 +1,4 @@
-//! The two statements that write tasks: one that opens, and one that moves on as many tasks as wait for it.
+//! The two statements that write tasks: one opens a task, one writes a batch of transitions.
 
 use std::collections::{HashMap, HashSet};
 
@@ -22,19 +22,20 @@ pub(in crate::store) enum Fate {
     Known,
     /// Not written: the task has another version by now.
     Stale,
-    /// Not looked at: another session has locked the task's row.
+    /// Not examined: another session has locked the task's row.
     Locked,
 }
 
-/// Writes transitions of different tasks, each guarded by the version that it was decided on: all of those that the
-/// guards let through, or on an error none. Gives the fate of each, in their order.
+/// Writes transitions of different tasks, each guarded by the version that it was decided on.
+/// Writes all that pass their guards, or on an error none. Returns the fate of each, in their
+/// order.
 ///
-/// A command's id that the trail already has was written by a transition that the statement sees, or by a later
-/// one. In the second case the version has moved on, and the guard refuses the member. So no member can violate the
-/// key of command ids.
+/// No member can violate the unique key of command ids. If the trail has the id already, an earlier
+/// transition wrote it, and the statement sees it; or a later one did, and then the version has
+/// moved on and the guard refuses the member.
 ///
-/// A row that another session has locked is waited for as long as the session's `lock_timeout` allows; then the
-/// statement fails and nothing is written. [`list_unlocked`] tells which members to send again.
+/// The statement waits for a row that another session has locked for up to `lock_timeout`, then
+/// fails and writes nothing. [`list_unlocked`] then finds the members to send again.
 #[expect(clippy::too_many_lines, reason = "one statement and its thirty-six columns")]
 pub(in crate::store) async fn update<'c>(
     database: impl PgExecutor<'c>,
@@ -120,13 +121,14 @@ pub(in crate::store) async fn update<'c>(
             Some(true) => Fate::Known,
             Some(false) => Fate::Stale,
         };
-        // What was written comes first, and may come again.
+        // The rows that were written come first; a task may appear again.
         fates.entry(row.task_id).or_insert(fate);
     }
     Ok(tasks.iter().map(|task| fates.get(&task.task_id).copied().unwrap_or(Fate::Stale)).collect())
 }
 
-/// Those of these tasks whose rows no other session has locked at this moment. It waits for nobody.
+/// Lists those of these tasks whose rows no other session has locked right now. It waits for no
+/// lock.
 pub(in crate::store) async fn list_unlocked<'c>(
     database: impl PgExecutor<'c>,
     tasks: &[Uuid],
@@ -136,7 +138,7 @@ pub(in crate::store) async fn list_unlocked<'c>(
     Ok(found.fetch_all(database).await?.into_iter().collect())
 }
 
-/// The version written, or nothing where the task exists.
+/// Writes an opening and returns its version; no row comes back if the task exists.
 pub(super) async fn insert(
     pool: &Pool,
     prepared: &Prepared,
@@ -193,7 +195,7 @@ pub(super) async fn insert(
     .await
 }
 
-/// One column of many, as `unnest` takes it.
+/// Collects one column of many rows, as `unnest` takes it.
 fn column<'a, R, T>(of: &[&'a R], column: impl Fn(&'a R) -> T) -> Vec<T> {
     of.iter().copied().map(column).collect()
 }

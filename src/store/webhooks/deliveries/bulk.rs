@@ -1,4 +1,5 @@
-//! Many deliveries of an endpoint at once: sent again, or given up. In steps: found by a search, changed by their keys.
+//! Sends again or gives up many deliveries of an endpoint, in steps: a search finds them, and a
+//! statement changes them by key.
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
@@ -12,11 +13,11 @@ use crate::store::{Error, Pool};
 
 use super::After;
 
-/// A delivery's row, by its place in the order of the events.
+/// A delivery's row, given by its position in the order of events.
 pub type Row = After;
 
-/// Up to `limit` deliveries of an endpoint that are in one of these states and not under way, of events recorded since
-/// `since`, the oldest first; after `after`.
+/// Lists up to `limit` deliveries of an endpoint after `after` that are in one of these states and
+/// not under way, of events recorded since `since`, the oldest first.
 pub async fn list_settled(
     pool: &Pool,
     key: &EndpointKey,
@@ -43,7 +44,7 @@ pub async fn list_settled(
     rows.fetch_all(pool).await?.into_iter().map(Row::try_from).collect()
 }
 
-/// Up to `limit` deliveries of an endpoint that are pending.
+/// Lists up to `limit` pending deliveries of an endpoint.
 pub async fn list_pending(pool: &Pool, key: &EndpointKey, limit: u32) -> Result<Vec<Row>, Error> {
     let rows = sqlx::query_as!(
         Found,
@@ -58,7 +59,7 @@ pub async fn list_pending(pool: &Pool, key: &EndpointKey, limit: u32) -> Result<
     rows.fetch_all(pool).await?.into_iter().map(Row::try_from).collect()
 }
 
-/// Up to `limit` deliveries of an endpoint that wait for a time after `now`; those under way do not.
+/// Lists up to `limit` deliveries of an endpoint that are due after `now` and not under way.
 pub async fn list_waiting(pool: &Pool, key: &EndpointKey, now: Time, limit: u32) -> Result<Vec<Row>, Error> {
     let rows = sqlx::query_as!(
         Found,
@@ -74,8 +75,8 @@ pub async fn list_waiting(pool: &Pool, key: &EndpointKey, now: Time, limit: u32)
     rows.fetch_all(pool).await?.into_iter().map(Row::try_from).collect()
 }
 
-/// Makes these deliveries due now, from the beginning of the schedule, whatever became of them; how many there were.
-/// One that is under way is left to its attempt until that is taken for dead.
+/// Makes these deliveries due now, at the start of the schedule, regardless of their results.
+/// Returns how many there were. One that is under way is left to its attempt until the lease ends.
 pub async fn renew(pool: &Pool, key: &EndpointKey, rows: &[Row], now: Time) -> Result<u64, Error> {
     let Keys { tasks, seqs, times, owners, endpoints } = keys(key, rows);
     let renewed = sqlx::query!(
@@ -131,9 +132,11 @@ impl TryFrom<Found> for Row {
     }
 }
 
-/// Keys, by columns. The time of the event is among them as each index that leads to an endpoint's rows has either
-/// all that the key has, or that as well; and the endpoint is said for each row, since plans read all of its rows
-/// at every step where it is said once.
+/// The keys of rows, column by column.
+///
+/// They include the time of the event, since every index that leads to an endpoint's rows has
+/// either the whole key or that time too. The endpoint is repeated for each row: plans would
+/// otherwise read all of its rows at every step.
 struct Keys<'a> {
     tasks: Vec<Uuid>,
     seqs: Vec<i64>,

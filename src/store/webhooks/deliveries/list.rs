@@ -13,59 +13,60 @@ use crate::store::{Error, Pool};
 /// A delivery.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Delivery {
-    /// Whose event.
+    /// The task of the event.
     pub task_id: TaskId,
-    /// Which.
+    /// The `seq` of the event.
     pub seq: u64,
     /// The event's id.
     pub event_id: Uuid,
     /// When it was recorded.
     pub recorded_at: Time,
-    /// What became of it.
+    /// The state of the delivery.
     pub state: DeliveryState,
-    /// When it is tried next, or taken for dead; of one that is pending alone.
+    /// When it is attempted next, or when its lease ends; only if it is pending.
     pub due_at: Option<Time>,
-    /// How many attempts were begun.
+    /// The number of attempts that were started.
     pub attempt: u32,
-    /// What became of the latest of them.
+    /// The latest attempts.
     pub attempts: Vec<Attempt>,
     /// The beginning of the last answer.
     pub answer: Option<String>,
 }
 
-/// A delivery in a list, by its place and its event's id; one that cannot be read takes no other along.
+/// A delivery in a list, with its position and its event's id. One that cannot be read does not
+/// affect others.
 #[derive(Debug)]
 pub struct Listed {
-    /// Its place in the list.
+    /// Its position in the list.
     pub place: After,
     /// The event's id.
     pub event_id: Uuid,
-    /// What is stored.
+    /// The stored delivery.
     pub delivery: Result<Delivery, Error>,
 }
 
-/// Which deliveries of an endpoint.
+/// A filter for the deliveries of an endpoint.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Filter {
-    /// Those of one task.
+    /// Deliveries of one task.
     pub task_id: Option<TaskId>,
-    /// Those in one state.
+    /// Deliveries in one state.
     pub state: Option<DeliveryState>,
 }
 
-/// The last delivery of the page before.
+/// The last delivery of the previous page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct After {
     /// When its event was recorded.
     pub recorded_at: Time,
-    /// Whose event.
+    /// The task of the event.
     pub task_id: TaskId,
-    /// Which.
+    /// The `seq` of the event.
     pub seq: u64,
 }
 
-/// Up to `limit` deliveries of an endpoint after `after`, the newest event first. Those that failed have an index
-/// of their own, as they are few.
+/// Lists up to `limit` deliveries of an endpoint after `after`, the newest event first. Failed ones
+/// have an index of their own, since they are few.
 pub async fn list(
     pool: &Pool,
     key: &EndpointKey,
@@ -77,7 +78,7 @@ pub async fn list(
     let after = (
         after.map(|after| after.recorded_at.utc()),
         after.map(|after| after.task_id.0),
-        // A caller's own number: beyond the last there is nothing, however far.
+        // The caller chooses the number. One beyond the column's range is beyond the last row.
         after.map(|after| i64::try_from(after.seq).unwrap_or(i64::MAX)),
     );
     let (state, limit) = (filter.state.map(DeliveryState::as_str), i64::from(limit));
@@ -130,7 +131,7 @@ pub async fn list(
     listed.collect()
 }
 
-/// The delivery of the event with this id to an endpoint.
+/// Finds the delivery of the event with this id to an endpoint.
 pub async fn find(pool: &Pool, key: &EndpointKey, event_id: Uuid) -> Result<Option<Delivery>, Error> {
     let row = sqlx::query_as!(
         Row,
@@ -144,7 +145,8 @@ pub async fn find(pool: &Pool, key: &EndpointKey, event_id: Uuid) -> Result<Opti
     row.fetch_optional(pool).await?.map(Delivery::try_from).transpose()
 }
 
-/// Selects a page: the mark before the statement, a further condition, and its parameters, from $7.
+/// Selects a page. The arguments are the mark before the statement, a further condition, and its
+/// parameters, from $7.
 macro_rules! select_page {
     ($mark:literal, $and:literal, $owner:expr, $id:expr, $after:expr, $limit:expr $(, $parameter:expr)* $(,)?) => {
         sqlx::query_as!(
@@ -184,7 +186,7 @@ impl TryFrom<Row> for Delivery {
             seq: place.unsigned(row.seq)?,
             event_id: row.event_id,
             recorded_at: row.recorded_at.into(),
-            state: state.ok_or_else(|| place.impossible("a state that is none"))?,
+            state: state.ok_or_else(|| place.impossible("an unknown state"))?,
             due_at: row.due_at.map(Time::from),
             attempt: place.unsigned(row.attempt)?,
             attempts: place.json(&row.attempts)?,
