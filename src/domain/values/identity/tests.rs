@@ -107,6 +107,6 @@ fn what_is_wrong_is_told_with_its_place() {
     .unwrap();
     let found = Faults::of(&feedback);
     let places: Vec<_> = found.iter().map(|fault| (fault.pointer.as_str(), fault.rule.as_str())).collect();
-    let unseen = "must not contain characters that cannot be seen, such as U+202E";
+    let unseen = "must not contain invisible characters, such as U+202E";
     assert_eq!(places, [("/items/1/severity", "must be a single line"), ("/items/1/text", unseen)]);
 }

@@ -545,14 +545,14 @@ fn messages_name_the_field_and_the_rule() {
         ),
         ("/name", json!(""), "`name` must not be empty."),
         ("/stages/1/on_reject/max_rounds", json!(0), "`max_rounds` must be from 1 to 1000."),
-        ("/stages/1/reviewers", json!(["u", "u"]), "`reviewers[1]` stands in the list already."),
+        ("/stages/1/reviewers", json!(["u", "u"]), "`reviewers[1]` is already in the list."),
         (
             "/stages/1/on_reject/return_to",
             json!(["x"]),
-            "`return_to[0]` names `x`, which is no stage of this workflow.",
+            "`return_to[0]` names `x`, which is not a stage of this workflow.",
         ),
         ("/stages/1/reviewer", json!("me"), "`reviewer` must be one of `partner`, `buyer`, `platform`."),
-        ("/stages/1/quorum", json!({"approvals": 9}), "`quorum` asks for 9 approvals of 3 named reviewers."),
+        ("/stages/1/quorum", json!({"approvals": 9}), "`quorum` requires 9 approvals of 3 named reviewers."),
     ];
     for (pointer, value, expected) in cases {
         assert_eq!(message(pointer, value), expected);
