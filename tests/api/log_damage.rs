@@ -58,7 +58,7 @@ async fn nothing_is_signed_on_top_of_a_log_that_was_tampered_with() {
         ("delete from audit_nodes where level = 0 and index = 4".to_owned(), "the node at level 0, index 4 is missing"),
         (
             format!("update audit_nodes set hash = {zeros} where level = 2"),
-            "the node at level 2, index 0 is not what is below it makes",
+            "the node at level 2, index 0 is not the hash of its halves",
         ),
         (
             format!(
@@ -78,7 +78,7 @@ async fn nothing_is_signed_on_top_of_a_log_that_was_tampered_with() {
         ),
         (
             format!("update audit_nodes set hash = {zeros} where level = 1 and index = 1"),
-            "the node at level 1, index 1 is not what is below it makes",
+            "the node at level 1, index 1 is not the hash of its halves",
         ),
     ];
     assert_noticed(&cases).await;

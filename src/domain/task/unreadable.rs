@@ -8,7 +8,7 @@ use crate::domain::values::id::TaskId;
 
 use super::view::TaskView;
 
-/// Why a row cannot be shown.
+/// Why a stored row cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Unreadable {
