@@ -1,4 +1,4 @@
-//! The rules of ids, one line each, and which of them are the same.
+//! The rules of ids, one per line, and which ids are equal.
 
 use super::*;
 
@@ -6,7 +6,7 @@ fn refused(id: &str) -> Option<InvalidId> {
     ActorId::parse(id).err()
 }
 
-/// The rules of the page, one line each, and the text as it was written where they are kept.
+/// The rules of `identity`'s page, one per line, and the text unchanged where it is accepted.
 #[test]
 fn an_id_holds_what_everybody_can_see_and_tell_apart() {
     use InvalidId::{Blanks, Erased, NotNormalized, Reserved, Unassigned};
