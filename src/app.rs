@@ -286,7 +286,7 @@ pub enum Error {
     #[error("the database was restored to an earlier time")]
     FeedRestored,
     /// The entry with this `seq` is not stored as it was written.
-    #[error("entry {1} of the trail {0} is not what was written")]
+    #[error("entry {1} of the trail {0} is damaged")]
     TrailDamaged(Uuid, u64),
     /// The credential expired while the response was being sent.
     #[error("the credential has expired")]

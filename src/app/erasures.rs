@@ -95,7 +95,9 @@ pub async fn request_erasure(app: &App, caller: &Caller, request: Request) -> Re
 async fn check(app: &App, request: &Request) -> Result<(), Error> {
     let wrong = |code, message| Err(Error::Rejected(Refusal::invalid("/partner_id", code, message)));
     match (request.party, request.partner_id) {
-        (Party::Partner, None) => wrong("required", "is required with party partner, since each partner has its own ids"),
+        (Party::Partner, None) => {
+            wrong("required", "is required with party partner, since each partner has its own ids")
+        }
         (Party::Buyer | Party::Platform, Some(_)) => wrong("not_allowed", "is only allowed with party partner"),
         (Party::Buyer, None) if request.actor_id.uuid().is_none() => {
             let rule = "must be a UUID, the `sub` of the buyer's tokens";

@@ -84,7 +84,11 @@ async fn pace(app: &App, workflow: (PartnerId, &WorkflowRef), course: &Timeline,
 /// response still succeeds.
 async fn finished(app: &App, version: (PartnerId, &WorkflowRef), at: Time) -> Option<Arc<Finished>> {
     let found = load(app, version, at).await;
-    found.inspect_err(|error| tracing::warn!(error = %error, "the forecast is omitted: the finished tasks could not be read")).ok()
+    found
+        .inspect_err(
+            |error| tracing::warn!(error = %error, "the forecast is omitted: the finished tasks could not be read"),
+        )
+        .ok()
 }
 
 /// The tasks that finished before the version's minute of `at` began.

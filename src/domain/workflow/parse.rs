@@ -207,7 +207,9 @@ fn stage_reference(node: &Node, position: Position, itself: bool) -> Read<StageK
     let key = node.key()?;
     let found = position.keys.iter().position(|known| known.as_ref().is_ok_and(|known| *known == key));
     match found {
-        None => Err(node.report(Code::UnknownStage, format_args!("names `{key}`, which is not a stage of this workflow"))),
+        None => {
+            Err(node.report(Code::UnknownStage, format_args!("names `{key}`, which is not a stage of this workflow")))
+        }
         Some(index) if index > position.index => {
             Err(node.report(Code::LaterStage, format_args!("names `{key}`, which comes later")))
         }
@@ -223,8 +225,7 @@ fn panel(fields: &Fields, context: &Context) -> Read<Option<Panel>> {
         let mut none = Ok(None);
         for name in ["quorum", "reviewers", "self_approval", "distinct_from"] {
             if let Some(node) = fields.get(name) {
-                let rule =
-                    format!("is only for stages that the partner reviews; the {reviewer} has one vote");
+                let rule = format!("is only for stages that the partner reviews; the {reviewer} has one vote");
                 none = Err(node.report(Code::PartnerOnly, rule));
             }
         }

@@ -62,7 +62,9 @@ fn unbounded_waits(workflow: &Workflow, stage: &Stage, at: &str, found: &mut Vec
         None => wait(at.to_owned(), format!("Stage `{key}` has no deadline: its review can take indefinitely.")),
         Some(StageTimeout::None) => wait(
             format!("{at}/deadline/on_timeout"),
-            format!("When the deadline of stage `{key}` passes, nothing happens: the review continues without a clock."),
+            format!(
+                "When the deadline of stage `{key}` passes, nothing happens: the review continues without a clock."
+            ),
         ),
         Some(StageTimeout::Escalate { .. } | StageTimeout::Reject | StageTimeout::Approve | StageTimeout::Fail) => {}
     }
@@ -188,8 +190,7 @@ fn calendar(workflow: &Workflow) -> Vec<Warning> {
     let durations = workflow.durations();
     let business: Vec<_> = durations.into_iter().filter(|(_, clock, _)| *clock == ClockKind::Business).collect();
     if workflow.calendar.is_some() && business.is_empty() {
-        let message =
-            "No duration is counted by the calendar: set `\"clock\": \"business\"` on the deadlines that it is meant for.";
+        let message = "No duration is counted by the calendar: set `\"clock\": \"business\"` on the deadlines that it is meant for.";
         return vec![warning("/calendar".to_owned(), Code::UnusedCalendar, message)];
     }
     let in_days = business.into_iter().filter(|(_, _, span)| span.as_str().contains(['D', 'W']));

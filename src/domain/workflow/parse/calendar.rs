@@ -63,8 +63,7 @@ fn interval(node: &Node) -> Read<Interval> {
     let (from, to) = (fields.required("from", time), fields.required("to", time));
     let (from, to) = (from?, to?);
     if from >= to {
-        let rule =
-            "must have `from` before `to`; write hours over midnight as two intervals, to 24:00 and from 00:00";
+        let rule = "must have `from` before `to`; write hours over midnight as two intervals, to 24:00 and from 00:00";
         return Err(node.report(Code::InvalidHours, rule));
     }
     Ok(Interval { from, to })
