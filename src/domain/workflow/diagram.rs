@@ -29,7 +29,7 @@ pub fn mermaid(workflow: &Workflow) -> String {
             lines.push(format!("{} {}|\"{}\"| {}", edge.from, edge.arrow, edge.label, edge.to));
         }
         let parties = or_list(stage.escalation.to.iter().map(|party| party_name(*party).to_owned()));
-        lines.push(format!("e{index}{{{{\"Call on stage {}<br/>by {parties}\"}}}}", index + 1));
+        lines.push(format!("e{index}{{{{\"Escalation of stage {}<br/>to {parties}\"}}}}", index + 1));
     }
     lines.push(format!("{DELIVERY}([\"Delivery\"])"));
     if let Some(deadline) = &workflow.deadline {
@@ -64,7 +64,7 @@ fn edges(workflow: &Workflow, index: usize, stage: &Stage) -> Vec<Edge> {
     let mut edges = vec![edge(&node(index), "==>", "approved".to_owned(), next.clone())];
     for (place, key) in stage.on_reject.return_to.iter().enumerate() {
         let label = match (place, stage.on_reject.max_rounds) {
-            (_, Some(1)) => "rejected in a call",
+            (_, Some(1)) => "rejected in an escalation",
             (0, _) => "rejected",
             (_, _) => "rejected, if the reviewer says so",
         };
@@ -144,7 +144,7 @@ fn facts(stage: &Stage) -> Vec<Fact> {
     let mut facts = Vec::new();
     let mut fact = |about, text| facts.push(Fact { about, text });
     if stage.submission == Submission::Required {
-        fact("Work", "is handed in before the review".to_owned());
+        fact("Work", "is submitted before the review".to_owned());
     }
     fact("Review", review(stage));
     if let Some(deadline) = &stage.deadline {
@@ -153,7 +153,7 @@ fn facts(stage: &Stage) -> Vec<Fact> {
     fact("Rejection", rejection(stage));
     fact("Escalation", escalation(stage));
     if let CancellationRule::LetFinish { grace, clock } = &stage.cancellation {
-        fact("Cancellation", format!("lets reviewers finish; the partner has {} to wind up", duration(*clock, grace)));
+        fact("Cancellation", format!("lets reviewers finish; the partner has {} to acknowledge", duration(*clock, grace)));
     }
     facts
 }
@@ -168,7 +168,7 @@ fn review(stage: &Stage) -> String {
     if !panel.reviewers.is_empty() {
         let _ = write!(text, " of {} named", panel.reviewers.len());
     }
-    let mut barred: Vec<_> = panel.distinct_from.iter().map(|key| format!("whoever approved {key}")).collect();
+    let mut barred: Vec<_> = panel.distinct_from.iter().map(|key| format!("approvers of {key}")).collect();
     if !panel.self_approval {
         barred.insert(0, "the submitter".to_owned());
     }
