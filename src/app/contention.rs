@@ -17,7 +17,7 @@ use super::Error;
 
 /// Tasks that share a slot share its turns, which costs only a short wait.
 const PLACES: usize = 256;
-/// The most writers that wait for one slot; more are refused with [`Error::Overloaded`].
+/// Maximum number of writers that wait for one slot; more are refused with [`Error::Overloaded`].
 const MAX_WAITING: usize = 128;
 
 /// The turns, by task.

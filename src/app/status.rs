@@ -1,7 +1,7 @@
 //! The latest statuses, so that polling does not reach the database while nothing changes.
 //!
 //! **Age.** Every status returned from here was current less than a second ago: it was read then,
-//! or a look at all changes since found none of it ([`revalidation`]). This bound alone guarantees
+//! or a look at all later changes did not find it ([`revalidation`]). This bound alone guarantees
 //! freshness, since a notification of another replica's write may be lost. A write of this replica,
 //! and a notification that arrives, removes older statuses at once (`Statuses::changed`).
 //!
@@ -40,7 +40,7 @@ pub mod watch;
 
 /// The memory limit of the cache in bytes.
 const ROOM: usize = 64 << 20;
-/// The most tasks per statement.
+/// Maximum number of tasks per statement.
 const CHUNK: usize = 500;
 /// The time limit of a statement, including the waits before it, each of which has a limit of its
 /// own. No caller waits longer.

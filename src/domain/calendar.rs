@@ -24,9 +24,9 @@ use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, Schema, SchemaFormat, 
 use super::values::time::Time;
 pub(super) use estimate::MAX_SECONDS;
 
-/// The most intervals in one weekday.
+/// Maximum number of intervals in one weekday.
 pub const MAX_INTERVALS: usize = 8;
-/// The most holidays in one calendar.
+/// Maximum number of holidays in one calendar.
 pub const MAX_HOLIDAYS: usize = 1_000;
 
 /// Seconds, the unit of this file except for instants.

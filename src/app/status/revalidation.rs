@@ -28,7 +28,7 @@ const INTERVAL: Duration = Duration::from_millis(300);
 /// How long looks continue after the last poll, so that pages that poll rarely still find cached
 /// statuses.
 const AFTER_POLLS: TimeDelta = TimeDelta::seconds(10);
-/// The most rows per look.
+/// Maximum number of rows per look.
 const MOST: usize = 5_000;
 
 /// The loop that looks for changes.

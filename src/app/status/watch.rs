@@ -31,7 +31,7 @@ use super::{AtLeast, Status, caught_up};
 
 pub mod replication;
 
-/// The most pending announcements to other replicas. More are dropped, since the replicas also find
+/// Maximum number of pending announcements to other replicas. More are dropped, since the replicas also find
 /// changes by looking.
 const MAX_OUTGOING: usize = 20_000;
 

@@ -37,7 +37,7 @@ const LIMITS: Limits = Limits { present: 20, ever: 200 };
 const BACKLOG: u32 = 500;
 /// How many deliveries are changed per step.
 const STEP: u32 = 200;
-/// The most steps of one request: 10,000 deliveries.
+/// Maximum number of steps of one request: 10,000 deliveries.
 const STEPS: usize = 50;
 
 /// The owner that a caller manages endpoints for; buyers have none.

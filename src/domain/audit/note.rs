@@ -18,7 +18,7 @@ use sha2::{Digest as _, Sha256};
 
 /// The algorithm byte of plain Ed25519.
 const ED25519: u8 = 1;
-/// The most signatures of a note: the limit of the reference implementation, and more than anybody
+/// Maximum number of signatures of a note: the limit of the reference implementation, and more than anybody
 /// needs.
 const MAX_SIGNATURES: usize = 100;
 

@@ -179,13 +179,13 @@ pub struct Registered {
     pub is_retired: bool,
 }
 
-/// The most workflows of a partner, including retired ones.
+/// Maximum number of workflows of a partner, including retired ones.
 pub const MAX_WORKFLOWS: u32 = 500;
-/// The most versions of a workflow.
+/// Maximum number of versions of a workflow.
 pub const MAX_VERSIONS: u32 = 1_000;
-/// The most valid keys that a partner can have at a time.
+/// Maximum number of valid keys that a partner can have at a time.
 pub const MAX_VALID_KEYS: u32 = 20;
-/// The most keys that a partner can ever create. Revoked keys count because the trail still names
+/// Maximum number of keys that a partner can ever create. Revoked keys count because the trail still names
 /// them.
 pub const MAX_KEYS: u32 = 1_000;
 

@@ -341,9 +341,9 @@ impl Action {
     }
 }
 
-/// The most artifacts in a submission or an acknowledgement.
+/// Maximum number of artifacts in a submission or an acknowledgement.
 const MAX_ARTIFACTS: usize = 50;
-/// The most items in a feedback.
+/// Maximum number of items in a feedback.
 const MAX_FEEDBACK_ITEMS: usize = 100;
 
 fn check(meta: &Meta, action: &Action) -> Vec<Refusal> {

@@ -35,14 +35,14 @@ use super::{Phase, Task};
 pub(in crate::domain) use draft::bar;
 pub(in crate::domain) use escalate::MAX_HANDOVERS;
 
-/// The most revisions per task.
+/// Maximum number of revisions per task.
 pub const MAX_REVISIONS: u32 = 500;
-/// The most status updates per task.
+/// Maximum number of status updates per task.
 pub const MAX_STATUS_UPDATES: u32 = 1_000;
 
-/// The trail length from which on only entries are accepted that advance the task or end it.
+/// Trail length from which only entries that advance or end the task are accepted.
 pub const MAX_ENTRIES: u64 = 10_000;
-/// The most votes of one actor on one revision in one round, including changes of vote.
+/// Maximum number of votes of one actor on one revision in one round, including changes of vote.
 pub const MAX_VOTES: u32 = 20;
 
 /// The stored present state of a task. Each part is folded from the events alone.
@@ -186,7 +186,7 @@ impl Transition {
         self.late.as_ref()
     }
 
-    /// The parts, for a caller that needs the whole no longer.
+    /// The parts, for a caller that no longer needs the whole.
     pub fn into_parts(self) -> (Vec<Event>, Snapshot) {
         (self.events, self.snapshot)
     }

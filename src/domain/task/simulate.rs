@@ -17,7 +17,7 @@ use super::decide::{Opening, Snapshot, decide, open};
 use super::event::{Event, Fact};
 use super::refusal::Refusal;
 
-/// The most steps of one simulation, timers included.
+/// Maximum number of steps of one simulation, timers included.
 pub const MAX_STEPS: usize = 10_000;
 
 /// A command of a simulation.

@@ -153,7 +153,10 @@ fn facts(stage: &Stage) -> Vec<Fact> {
     fact("Rejection", rejection(stage));
     fact("Escalation", escalation(stage));
     if let CancellationRule::LetFinish { grace, clock } = &stage.cancellation {
-        fact("Cancellation", format!("lets reviewers finish; the partner has {} to acknowledge", duration(*clock, grace)));
+        fact(
+            "Cancellation",
+            format!("lets reviewers finish; the partner has {} to acknowledge", duration(*clock, grace)),
+        );
     }
     facts
 }

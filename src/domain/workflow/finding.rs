@@ -105,7 +105,7 @@ codes! {
         QuorumUnreachable "quorum_unreachable" "The named reviewers are too few for the quorum, or could block each other.";
         PartyNotAllowed "party_not_allowed" "The party is not in the stage's `escalation.to`.";
         BuyerReviews "buyer_reviews" "A stage that the buyer reviews cannot be escalated to the buyer.";
-        SilenceResolves "silence_resolves" "A timeout may not approve here: not an escalation, not a stage that the platform reviews, and not a stage whose buyer has less than 24 hours.";
+        SilenceResolves "silence_resolves" "A timeout may not approve an escalation, a stage that the platform reviews, or a stage whose buyer has less than 24 hours.";
         ReminderTooLong "reminder_too_long" "A reminder would come before the review starts.";
         UnknownTimeZone "unknown_time_zone" "The IANA database has no such time zone.";
         InvalidTime "invalid_time" "A time of day is not written as HH:MM, from 00:00 to 24:00.";

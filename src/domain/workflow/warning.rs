@@ -139,7 +139,7 @@ fn words(text: &str) -> String {
     words.collect::<Vec<_>>().join(" ")
 }
 
-/// The most named reviewers that can be barred from approving: the submitter, and for every stage
+/// Maximum number of named reviewers that can be barred from approving: the submitter, and for every stage
 /// of `distinct_from` as many as its quorum, as far as they can have approved there. An
 /// overestimate if two of those stages share their reviewers.
 fn barred(workflow: &Workflow, stage: &Stage) -> usize {

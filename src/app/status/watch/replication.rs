@@ -18,9 +18,9 @@ const LOOK: Duration = Duration::from_secs(1);
 /// The pause between two announcements, so that many writes share one, and with it the lock that
 /// each takes at its commit.
 const GAP: Duration = Duration::from_millis(10);
-/// The most tasks per statement.
+/// Maximum number of tasks per statement.
 const CHUNK: usize = 2_000;
-/// The most statuses per statement.
+/// Maximum number of statuses per statement.
 const READ_CHUNK: usize = 200;
 /// The longest pause before a lost connection is retried.
 const MAX_PAUSE: Duration = Duration::from_secs(30);

@@ -14,7 +14,7 @@ use crate::domain::values::time::{self, Span};
 
 use super::super::finding::{Mistake, MistakeCode};
 
-/// The most mistakes that a response lists: more than anybody reads, and a bound on the response to
+/// Maximum number of mistakes that a response lists: more than anybody reads, and a bound on the response to
 /// a body full of mistakes.
 const MAX_MISTAKES: usize = 1_000;
 
