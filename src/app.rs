@@ -1,4 +1,5 @@
-//! The use cases: one function per thing that a caller can ask for. Joins the domain and the store; knows no HTTP.
+//! The use cases: one function per caller request. They join the domain and the store and know no
+//! HTTP.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -39,14 +40,14 @@ pub mod workflows;
 
 pub use self::access::Caller;
 
-/// How long the end may wait for the database.
+/// The longest that shutdown waits for the database.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What the use cases work with. One per process, shared.
+/// The dependencies and shared state of the use cases. One per process.
 #[derive(Debug)]
 pub struct App {
     pool: store::Pool,
-    /// The same connections for what commands read, some of which nothing else takes.
+    /// The same connections for the reads of commands; some of them are reserved for these.
     decisions: store::Pool,
     writer: store::Writer,
     recent: crate::app::tasks::write_cache::Recent,
@@ -102,31 +103,32 @@ impl App {
         }
     }
 
-    /// The same with keys for checkpoints and receipts.
+    /// Sets the keys for checkpoints and receipts.
     #[must_use]
     pub fn with_audit_keys(self, audit_keys: crate::app::audit::transparency_log::Keys) -> Self {
         Self { audit_keys, ..self }
     }
 
-    /// The same for at most this many watchers of statuses at a time; of one partner, or the platform, at most `each`.
+    /// Limits the watchers of statuses: at most `most` in total, and `each` for one partner or the
+    /// platform.
     #[must_use]
     pub fn with_max_watchers(self, most: usize, each: Option<usize>) -> Self {
         Self { shares: shares::All { watchers: shares::watchers(most, each), ..self.shares }, ..self }
     }
 
-    /// The same with webhooks that go as far as this.
+    /// Sets which addresses webhooks may reach.
     #[must_use]
     pub fn with_webhook_reach(self, reach: Reach) -> Self {
         Self { outbound: crate::app::webhooks::dispatch::Outbound::new(self.pool.connections(), reach), ..self }
     }
 
-    /// The same with room for this many transitions that wait to be written.
+    /// Sets how many transitions may wait to be written.
     #[must_use]
     pub fn with_write_capacity(self, room: usize) -> Self {
         Self { writer: store::Writer::with_capacity(&self.pool, room), ..self }
     }
 
-    /// An app whose database cannot be reached, for tests of what needs none.
+    /// An app with an unreachable database, for tests that need none.
     #[cfg(test)]
     pub(crate) fn without_database(clock: Clock) -> Self {
         let patience = Duration::from_millis(100);
@@ -135,34 +137,34 @@ impl App {
         Self::new(store::db::connect::connect_lazily(&nowhere, 10, limits), clock)
     }
 
-    /// The clock; doors need it for what they check themselves (the expiry of tokens).
+    /// The clock. Entry points need it for their own checks (the expiry of tokens).
     pub fn clock(&self) -> &Clock {
         &self.clock
     }
 
-    /// When the background workers have turned last.
+    /// When each background worker last completed a turn.
     pub fn workers(&self) -> &crate::app::operations::workers::Workers {
         &self.workers
     }
 
-    /// How far the clock is from the database's.
+    /// The difference between this replica's clock and the database's.
     pub fn skew(&self) -> &crate::app::operations::clock_skew::Skew {
         &self.skew
     }
 
-    /// From now on the service is not ready, and does all else as before: its balancer sends requests elsewhere
-    /// before it stops.
+    /// Makes the service report that it is not ready, with everything else unchanged, so that its
+    /// load balancer sends requests elsewhere before it stops.
     pub fn leave(&self) {
         self.leaving.store(true, Ordering::SeqCst);
     }
 
-    /// Whether the service is not ready any more because it will stop.
+    /// Whether the service reports that it is not ready because it will stop.
     pub fn is_leaving(&self) -> bool {
         self.leaving.load(Ordering::SeqCst) || self.is_draining()
     }
 
-    /// From now on the service is not ready: it is about to stop. Timers are left to the other replicas, and those
-    /// who wait for a status are let go.
+    /// Makes the service report that it is not ready because it is about to stop. The other
+    /// replicas handle timers, and requests that wait for a status return.
     pub fn drain(&self) {
         self.draining.store(true, Ordering::SeqCst);
         self.watchers.close();
@@ -170,7 +172,8 @@ impl App {
         self.stopping.notify_waiters();
     }
 
-    /// Writes what was accepted, then closes every connection; in a few seconds, whatever is away.
+    /// Writes accepted commands, then closes every connection. Takes a few seconds at most, even if
+    /// the database is unreachable.
     pub async fn close(&self) {
         let closing = async {
             self.writer.close().await;
@@ -178,13 +181,13 @@ impl App {
         };
         if timeout(CLOSE_TIMEOUT, closing).await.is_err() {
             tracing::warn!(
-                "the database did not answer while the service closed; what was under way may have been written or not"
+                "the database did not answer during shutdown; pending writes may or may not have been saved"
             );
         }
     }
 
-    /// A transition was committed by this replica: tells whoever waits for it. To be called after every write of a
-    /// task; waits for nothing.
+    /// Announces a transition that this replica committed to everything that waits for it. Must be
+    /// called after every write of a task; does not block.
     fn committed(&self, transition: &Transition) {
         self.alarm.set(transition.snapshot().task.wake_at());
         if let Some(change) = crate::app::status::watch::change(transition) {
@@ -195,7 +198,7 @@ impl App {
         self.outbound.wake();
     }
 
-    /// These versions of statuses exist: whoever asks from now on gets no older ones, and whoever waits is told.
+    /// Publishes new status versions: later reads return at least these, and watchers are woken.
     fn heard(&self, changes: &[Change]) {
         for change in changes {
             self.statuses.changed(*change);
@@ -206,7 +209,8 @@ impl App {
     /// Waits until `at`, or until the service is about to stop.
     pub async fn pause_until(&self, at: Time) {
         let mut stopping = pin!(self.stopping.notified());
-        // Before the look at the flag, so that a drain in between is not missed.
+        // Enable the notification before the flag is read, so that a drain in between is not
+        // missed.
         stopping.as_mut().enable();
         let Ok(left) = (at - self.clock.now()).to_std() else { return };
         if !self.is_draining() {
@@ -220,14 +224,15 @@ impl App {
     /// Waits until the service is about to stop.
     pub async fn stopped(&self) {
         let mut stopping = pin!(self.stopping.notified());
-        // Before the look at the flag, so that a drain in between is not missed.
+        // Enable the notification before the flag is read, so that a drain in between is not
+        // missed.
         stopping.as_mut().enable();
         if !self.is_draining() {
             stopping.await;
         }
     }
 
-    /// Waits this long, by a clock that nobody can set, or until the service is about to stop.
+    /// Waits for this time, by the monotonic clock, or until the service is about to stop.
     pub async fn pause(&self, time: Duration) {
         let _ = timeout(time, self.stopped()).await;
     }
@@ -238,19 +243,19 @@ impl App {
     }
 }
 
-/// Why a use case did not do what was asked.
+/// Why a use case did not succeed.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Error {
-    /// There is no such thing, or it is somebody else's.
+    /// It does not exist, or it belongs to somebody else.
     #[error("not found")]
     NotFound,
-    /// The command was refused; where the task stands.
+    /// The command was refused; includes the state of the task.
     #[error("refused")]
     Refused(#[source] Refusal, Box<crate::app::tasks::commands::ConflictContext>),
-    /// The request was refused before there was a task to stand anywhere.
+    /// The request was refused before there was a task.
     #[error("refused")]
     Rejected(#[source] Refusal),
-    /// The caller acts on a version of its view that is not the present one.
+    /// The caller's precondition names a version that is no longer the current one.
     #[error("the view has changed")]
     PreconditionFailed(Box<crate::app::tasks::commands::ConflictContext>),
     /// The command's id was used before, with another body.
@@ -265,64 +270,65 @@ pub enum Error {
     /// The workflow or version does not exist, or is retired.
     #[error("no such workflow")]
     WorkflowUnavailable,
-    /// The latest version of the workflow, if there is one, is not what the caller expects.
+    /// The latest version of the workflow, if any, is not the one that the caller expects.
     #[error("the workflow has changed")]
     WorkflowChanged(Option<u32>),
     /// The service has no key for checkpoints and receipts.
     #[error("no key for checkpoints and receipts is configured")]
     NoAuditKey,
-    /// No checkpoint of that size was signed, or none at all yet.
+    /// No checkpoint of that size exists, or none at all yet.
     #[error("no such checkpoint")]
     NoCheckpoint,
-    /// The trail, up to where it was asked about, is not in the log at that checkpoint.
+    /// The trail, up to the requested entry, is not in the log at that checkpoint.
     #[error("not in the log yet")]
     NotLogged,
-    /// What the caller has read of the feed is not there any more.
+    /// The caller's position in the feed no longer exists.
     #[error("the database was restored to an earlier time")]
     FeedRestored,
     /// The entry with this `seq` is not stored as it was written.
-    #[error("entry {1} of the trail {0} is not what was written")]
+    #[error("entry {1} of the trail {0} is damaged")]
     TrailDamaged(Uuid, u64),
-    /// The credential expired while the answer was being given.
+    /// The credential expired while the response was being sent.
     #[error("the credential has expired")]
     Expired,
     /// The definition has mistakes.
     #[error("the definition has mistakes")]
     Definition(Vec<Mistake>),
-    /// The caller has as many of these under way as one caller may have; nothing was done.
-    #[error("as many {0} as one caller may have")]
+    /// The caller has reached its share of this resource; nothing was done.
+    #[error("the caller has reached its limit of {0}")]
     TooManyAtOnce(shares::Resource),
-    /// Too much to do; nothing was done.
+    /// The service is overloaded; nothing was done.
     #[error("overloaded")]
     Overloaded(#[source] Arc<dyn std::error::Error + Send + Sync>),
-    /// The database cannot be reached: nothing was done.
+    /// The database is unreachable; nothing was done.
     #[error("unavailable")]
     Unavailable(#[source] Arc<dyn std::error::Error + Send + Sync>),
-    /// The database was asked and did not answer: what was asked may have been done or not.
+    /// The database was asked and did not answer: the change may have happened or not.
     #[error("unanswered")]
     Unanswered(#[source] Arc<dyn std::error::Error + Send + Sync>),
-    /// The status is older than the version that the caller asked for, and did not become newer for a while.
+    /// The status is older than the version that the caller asked for, and was not updated in time.
     #[error("the status is behind")]
     Behind,
-    /// A fault of ours.
+    /// An internal error.
     #[error("internal fault")]
     Internal(#[source] Arc<dyn std::error::Error + Send + Sync>),
 }
 
 impl Error {
-    /// Others were faster each time; nothing was done.
+    /// Other writers won every attempt; nothing was done.
     fn contended() -> Self {
         Self::Overloaded(Arc::new(Contended))
     }
 
-    /// Whether the database as a whole is away or overloaded, so that another task would fare no better than this one.
+    /// Whether the whole database is unreachable or overloaded, so that another task would fail as
+    /// well.
     pub fn is_outage(&self) -> bool {
         let is_away = matches!(self, Self::Overloaded(_) | Self::Unavailable(_) | Self::Unanswered(_));
         is_away && !matches!(self.reason(), Some(Reason::Contended | Reason::RowLocked | Reason::NewerFormat))
     }
 
-    /// Why the row that was read cannot be shown, if that is all that went wrong; else the error as it was. The log
-    /// has it whole.
+    /// Why the row that was read cannot be shown, if that is the only error; else the error
+    /// unchanged. The full error is logged.
     fn unreadable(self) -> Result<Unreadable, Self> {
         let (Self::Unavailable(source) | Self::Internal(source)) = &self else { return Err(self) };
         let why = match source.downcast_ref() {
@@ -331,18 +337,18 @@ impl Error {
             None if source.is::<Impossible>() => Unreadable::Damaged,
             Some(_) | None => return Err(self),
         };
-        tracing::warn!(error = &**source as &(dyn std::error::Error + 'static), "a row cannot be shown");
+        tracing::warn!(error = &**source as &(dyn std::error::Error + 'static), "a stored row cannot be read");
         Ok(why)
     }
 
-    /// Something that cannot be.
+    /// An error for a state that cannot occur.
     fn impossible(what: &'static str) -> Self {
         Self::Internal(Arc::new(Impossible(what)))
     }
 }
 
 #[derive(Debug, thiserror::Error)]
-#[error("others were faster, every time")]
+#[error("other writers won every attempt")]
 struct Contended;
 
 #[derive(Debug, thiserror::Error)]
@@ -354,7 +360,7 @@ impl From<Arc<store::Error>> for Error {
         match *error {
             store::Error::Busy(_) | store::Error::Full | store::Error::Locked => Self::Overloaded(error),
             store::Error::Unanswered(_) => Self::Unanswered(error),
-            // A newer replica wrote the row: that one can serve it, this one not.
+            // A newer replica wrote the row. It can serve the request; this one cannot.
             store::Error::Unreachable(_) | store::Error::Newer { .. } => Self::Unavailable(error),
             store::Error::NoPartner | store::Error::NoWorkflow => Self::NotFound,
             store::Error::Failed(_) | store::Error::Impossible { .. } => Self::Internal(error),

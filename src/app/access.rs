@@ -1,4 +1,4 @@
-//! Who is calling, as the credential proved it.
+//! The caller, as established by the credential.
 
 use std::time::Duration;
 
@@ -7,24 +7,24 @@ use crate::domain::values::id::{BuyerId, CredentialId, KeyId, PartnerId};
 use crate::domain::values::party::Party;
 use crate::domain::values::time::Time;
 
-/// The holder of a valid credential. Made only by checking one.
+/// The holder of a valid credential. Only a successful check creates one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Caller {
     /// A partner, by one of its keys.
     Partner {
-        /// Which partner.
+        /// The partner.
         partner_id: PartnerId,
-        /// By which key.
+        /// The key that was used.
         key_id: KeyId,
     },
     /// A buyer, by a token.
     Buyer {
-        /// Which buyer: the token's `sub`.
+        /// The buyer: the token's `sub`.
         buyer_id: BuyerId,
         /// Names the session or the token.
         credential_id: CredentialId,
-        /// From when on the token is not accepted any more: its `exp` and the leeway. Nothing that was begun with it
-        /// may outlast this.
+        /// The time from which on the token is not accepted: its `exp` plus the leeway. Nothing
+        /// started with the token may outlast it.
         expires_at: Time,
     },
     /// The platform, by one of the configured keys.
@@ -44,7 +44,7 @@ impl Caller {
         }
     }
 
-    /// Names the credential in the trail and in the log; reveals nothing.
+    /// Names the credential in the trail and in the log without revealing it.
     ///
     /// # Panics
     ///
@@ -58,12 +58,12 @@ impl Caller {
         }
     }
 
-    /// As the trail of a partner names who did something.
+    /// The author of entries in a partner's trail.
     pub fn author(&self) -> Author {
         Author { party: self.party().into(), credential_id: Some(self.credential_id()) }
     }
 
-    /// The partner, if it is one.
+    /// The partner, if the caller is one.
     pub fn partner_id(&self) -> Option<PartnerId> {
         match self {
             Self::Partner { partner_id, .. } => Some(*partner_id),
@@ -71,7 +71,7 @@ impl Caller {
         }
     }
 
-    /// The buyer, if it is one.
+    /// The buyer, if the caller is one.
     pub fn buyer_id(&self) -> Option<BuyerId> {
         match self {
             Self::Buyer { buyer_id, .. } => Some(*buyer_id),
@@ -79,8 +79,8 @@ impl Caller {
         }
     }
 
-    /// For how long the credential is accepted from `now` on, unless it is revoked: keys without an end (`None`), an
-    /// expired one not at all.
+    /// How long the credential is accepted from `now` on, unless it is revoked: `None` for keys,
+    /// which do not expire; zero for an expired one.
     pub fn time_left(&self, now: Time) -> Option<Duration> {
         match self {
             Self::Buyer { expires_at, .. } => Some(time_until(*expires_at, now)),
@@ -89,7 +89,8 @@ impl Caller {
     }
 }
 
-/// The one comparison of a credential's end with the clock: what is left of it at `now`, nothing from `end` on.
+/// The time left until `end`, zero from `end` on. Every check of a credential's expiry uses this
+/// comparison.
 pub fn time_until(end: Time, now: Time) -> Duration {
     (end - now).to_std().unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! Trails as their readers see them, and what proves them: proofs, receipts, the log, exports.
+//! Trails as their readers see them, and their evidence: proofs, receipts, the log, exports.
 
 pub mod export;
 pub mod partner_trail;

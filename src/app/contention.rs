@@ -1,9 +1,10 @@
-//! Writers of one task, or of one partner's trail, that lost a race take turns.
+//! Serializes retries of writers of one task, or of one partner's trail, that lost a race.
 //!
-//! The first attempt of a command is made at once, as most tasks have one writer at a time. Who loses waits for a turn
-//! before it reads and decides again: of fifty commands at once, each replica has one that tries and not fifty that
-//! push each other back. The version guards the write as before; turns only save work. Each wait holds a request, so
-//! the number of those that wait is bounded.
+//! The first attempt of a command is made at once, since most tasks have one writer at a time. A
+//! writer that lost waits for its turn before it reads and decides again: of fifty simultaneous
+//! commands, each replica then has one that tries, not fifty that make each other fail. The version
+//! still guards every write; turns only save work. Each wait holds a request, so the number of
+//! waiting writers is limited.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -14,12 +15,12 @@ use crate::domain::values::id::{PartnerId, TaskId};
 
 use super::Error;
 
-/// Tasks that share a place share their turns, which costs them a short wait and nothing else.
+/// Tasks that share a slot share its turns, which costs only a short wait.
 const PLACES: usize = 256;
-/// The most writers that wait for one place; more are refused with [`Error::Overloaded`].
+/// Maximum number of writers that wait for one slot; more are refused with [`Error::Overloaded`].
 const MAX_WAITING: usize = 128;
 
-/// Who may try again now, by task.
+/// The turns, by task.
 #[derive(Debug)]
 pub(super) struct Turns(Vec<Place>);
 
@@ -29,7 +30,7 @@ struct Place {
     waiting: AtomicUsize,
 }
 
-/// Counts a writer for as long as it waits, however the wait ends.
+/// Counts a writer while it waits, however the wait ends.
 struct Waiting<'a>(&'a AtomicUsize);
 
 impl Drop for Waiting<'_> {
@@ -45,7 +46,8 @@ impl Default for Turns {
 }
 
 impl Turns {
-    /// Waits for the turn of a writer of this task; it ends with what is returned. A writer takes one turn at a time.
+    /// Waits for the turn of a writer of this task; dropping the returned guard ends it. A writer
+    /// takes one turn at a time.
     pub(super) async fn take(&self, id: TaskId) -> Result<MutexGuard<'_, ()>, Error> {
         self.place(id.0).take().await
     }
@@ -56,7 +58,7 @@ impl Turns {
     }
 
     fn place(&self, id: Uuid) -> &Place {
-        // The last byte is random in every version of UUID that is in use for ids.
+        // The last byte is random in every UUID version used for ids.
         &self.0[usize::from(id.as_bytes()[15]) % PLACES]
     }
 }

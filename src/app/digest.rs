@@ -1,31 +1,31 @@
-//! What tells a request that is sent again from another one with the same id.
+//! Digests that distinguish a repeated request from another one with the same id.
 
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
-/// What a body is known again by.
+/// The digest of a request body.
 #[derive(Clone, Debug)]
 pub struct Digest {
-    /// Of what the body means, whatever the spelling of ids and times, and whether defaults are spelt out. This one is
-    /// stored.
+    /// The hash of the body's meaning, regardless of how ids and times are spelled and whether
+    /// defaults are given. This one is stored.
     pub meaning: [u8; 32],
     /// The body as it was sent.
     text: Vec<u8>,
 }
 
 impl Digest {
-    /// That of a body with this meaning and text; see [`of_meaning`].
+    /// The digest of a body with this meaning and text; see [`of_meaning`].
     pub fn new(meaning: [u8; 32], text: Vec<u8>) -> Self {
         Self { meaning, text }
     }
 
-    /// Whether what is stored is a digest of this body.
+    /// Whether `stored` is a digest of this body.
     pub fn is(&self, stored: &[u8; 32]) -> bool {
         self.any(|digest| digest == stored)
     }
 
-    /// Whether one of its digests is the one that is looked for. Older versions of the service stored that of the text,
-    /// which is reckoned only where the meaning is another.
+    /// Whether one of the body's digests is stored. Older versions of the service stored the hash
+    /// of the text, which is computed only if the hash of the meaning is not found.
     pub fn any(&self, is_stored: impl Fn(&[u8; 32]) -> bool) -> bool {
         is_stored(&self.meaning) || self.as_sent().is_some_and(|digest| is_stored(&digest))
     }
@@ -37,8 +37,9 @@ impl Digest {
     }
 }
 
-/// Of the parsed members but the id. What stands for a default is left out: null, `false`, an empty list or object.
-/// `opaque` names the member that is the sender's own data, of which nothing is left out.
+/// Hashes the parsed members except the id. Values that equal a default are left out: null,
+/// `false`, an empty list or object. `opaque` names the member with the sender's own data, which is
+/// hashed completely.
 pub fn of_meaning(mut members: Map<String, Value>, opaque: &str) -> [u8; 32] {
     members.remove("id");
     let kept = members.remove_entry(opaque).filter(|(_, value)| !value.is_null());

@@ -1,9 +1,10 @@
-//! Erasing one actor's personal data from every task: asked for here, done in steps by the worker of any replica.
+//! Erases one actor's personal data from every task: requested here, performed in steps by the
+//! worker of any replica.
 //!
-//! An erasure goes through all tasks in the order of their ids, a window at a time, and comes back to those that
-//! were open (the rules need the actor's id until a task closes) and those that failed. Each task is one
-//! transaction guarded by the task's version, and a task that has nothing left to erase changes nothing: so any
-//! step may be done twice, by two replicas or after a crash.
+//! An erasure visits all tasks in the order of their ids, a window at a time, and returns to those
+//! that were open (the rules need the actor's id until a task closes) and those that failed. Each
+//! task is one transaction guarded by the task's version, and a task with nothing left to erase
+//! does not change. So any step may be repeated, by two replicas or after a crash.
 
 use std::time::Duration;
 
@@ -34,32 +35,33 @@ use super::{App, Caller, Error, partners};
 
 pub use crate::store::erasures::{Progress, Record, State};
 
-/// How long an erasure waits before it begins: a command that was decided on before the request is written within ten
-/// seconds, or not at
-/// all, and the clocks of two replicas that work are at most this much further apart.
+/// How long an erasure waits before it starts. A command decided before the request is written
+/// within ten seconds or not at all, and the clocks of two working replicas differ by at most the
+/// rest.
 pub const SETTLE: TimeDelta = TimeDelta::seconds(10 + 2 * clock_skew::MOST.num_seconds());
 
-/// The pause before a task whose row is locked is tried again.
+/// The pause before the next attempt on a task whose row is locked.
 const LOCKED_PAUSE: Duration = Duration::from_millis(20);
 
-/// What the platform asks for.
+/// A request of the platform.
 #[derive(Clone, Debug)]
 pub struct Request {
     /// The erasure's id, if the platform gives one.
     pub id: Option<ErasureId>,
-    /// Whose actor.
+    /// The party of the actor.
     pub party: Party,
-    /// Which partner's; for a partner's actor, and only there.
+    /// The partner of the actor; only for a partner's actor, and required there.
     pub partner_id: Option<PartnerId>,
-    /// Whose data.
+    /// The actor whose data is erased.
     pub actor_id: ActorId,
-    /// Who asked, and why.
+    /// Who requested the erasure, and why.
     pub reason: Prose,
-    /// The digest of the body: the same again is answered with the same erasure.
+    /// The digest of the body: a repeated request returns the same erasure.
     pub digest: Digest,
 }
 
-/// Asks for an erasure; whether it was made now. The same id and body again: the erasure as it is.
+/// Requests an erasure; returns whether it is new. A repeated id and body returns the erasure as it
+/// is.
 pub async fn request_erasure(app: &App, caller: &Caller, request: Request) -> Result<(Record, bool), Error> {
     check(app, &request).await?;
     let (id, salt) = (request.id.unwrap_or_else(|| ErasureId(ids::new())), ids::random());
@@ -83,17 +85,20 @@ pub async fn request_erasure(app: &App, caller: &Caller, request: Request) -> Re
         record_request(app, &record, partner).await?;
     }
     if inserted {
-        tracing::info!(erasure = %id, by = %caller.credential_id(), "erasure asked for");
+        tracing::info!(erasure = %id, by = %caller.credential_id(), "erasure requested");
     }
     Ok((record, inserted))
 }
 
-/// A partner's actor is one partner's, the others are not; a buyer's is the buyer.
+/// Checks the actor: a partner's actor belongs to one partner, the platform's to none, and a
+/// buyer's actor is the buyer.
 async fn check(app: &App, request: &Request) -> Result<(), Error> {
     let wrong = |code, message| Err(Error::Rejected(Refusal::invalid("/partner_id", code, message)));
     match (request.party, request.partner_id) {
-        (Party::Partner, None) => wrong("required", "is required with party partner, whose ids are each partner's own"),
-        (Party::Buyer | Party::Platform, Some(_)) => wrong("not_allowed", "goes with party partner"),
+        (Party::Partner, None) => {
+            wrong("required", "is required with party partner, since each partner has its own ids")
+        }
+        (Party::Buyer | Party::Platform, Some(_)) => wrong("not_allowed", "is only allowed with party partner"),
         (Party::Buyer, None) if request.actor_id.uuid().is_none() => {
             let rule = "must be a UUID, the `sub` of the buyer's tokens";
             Err(Error::Rejected(Refusal::invalid("/actor_id", "invalid_value", rule)))
@@ -119,7 +124,8 @@ pub async fn get_erasure(app: &App, id: ErasureId) -> Result<Record, Error> {
 /// An erasure in a list, or why it cannot be shown, with its id.
 pub type Listed = (ErasureId, Result<Record, Unreadable>);
 
-/// Up to `limit` erasures after `after`, in the order of their ids; one that cannot be read takes no other along.
+/// Up to `limit` erasures after `after`, in the order of their ids; an unreadable one does not
+/// affect the others.
 pub async fn list_erasures(app: &App, after: Option<ErasureId>, limit: u32) -> Result<Vec<Listed>, Error> {
     let listed = store::erasures::list(&app.pool, after, limit).await?.into_iter();
     let shown = listed.map(|(id, record)| {
@@ -131,32 +137,33 @@ pub async fn list_erasures(app: &App, after: Option<ErasureId>, limit: u32) -> R
     shown.collect()
 }
 
-/// The erasures that go through the tasks now; up to `limit`.
+/// Up to `limit` erasures that are visiting the tasks now.
 pub async fn list_running(app: &App, limit: u32) -> Result<Vec<Record>, Error> {
     Ok(store::erasures::list_running(&app.pool, app.clock.now() - SETTLE, limit).await?)
 }
 
-/// The next tasks that an erasure looks at.
+/// The next tasks that an erasure visits.
 pub async fn list_next(app: &App, erasure: &Record, limit: u32) -> Result<Window, Error> {
     Ok(store::erasures::list_next(&app.pool, erasure, limit).await?)
 }
 
-/// Notes that these tasks were done; without a window, that there are no more. `false` if another replica was faster.
+/// Records that these tasks are done or, without a window, that there are no more. `false` if
+/// another replica was faster.
 pub async fn advance(app: &App, erasure: &Record, window: Option<&Window>) -> Result<bool, Error> {
     Ok(store::erasures::advance(&app.pool, erasure, window, app.clock.now()).await?)
 }
 
-/// Tasks that an erasure must come back to now; up to `limit`.
+/// Up to `limit` tasks that an erasure must return to now.
 pub async fn list_waiting(app: &App, limit: u32) -> Result<Vec<(ErasureId, TaskId)>, Error> {
     Ok(store::erasures::list_waiting(&app.pool, app.clock.now(), limit).await?)
 }
 
-/// Notes that a task could not be done, so that the others go on.
+/// Records that a task failed, so that the others can continue.
 pub async fn set_aside(app: &App, erasure: ErasureId, task: TaskId) -> Result<(), Error> {
     Ok(store::erasures::set_aside(&app.pool, erasure, task, app.clock.now()).await?)
 }
 
-/// Ends what has come back to every task, up to `limit`; how many that were.
+/// Completes up to `limit` erasures that have returned to every task; returns how many.
 pub async fn finish(app: &App, limit: u32) -> Result<u64, Error> {
     let mut finished = 0;
     for erasure in store::erasures::list_finished(&app.pool, limit).await? {
@@ -174,7 +181,7 @@ pub async fn finish(app: &App, limit: u32) -> Result<u64, Error> {
     Ok(finished)
 }
 
-/// Takes what the erasure asks for out of one task, as far as that may go now; whether something went.
+/// Erases from one task what may be erased now; returns whether anything was.
 pub async fn erase_task(app: &App, erasure: &Record, id: TaskId) -> Result<bool, Error> {
     let Some(actor_id) = &erasure.actor_id else { return Ok(false) };
     let actor = ActorRef { party: erasure.party, id: actor_id.clone() };
@@ -204,7 +211,7 @@ pub async fn erase_task(app: &App, erasure: &Record, id: TaskId) -> Result<bool,
                 return Ok(true);
             }
             Ok(Outcome::Stale | Outcome::Duplicate) => {}
-            // Another replica is at it, or a command is being written.
+            // Another replica is erasing from it, or a command is being written.
             Err(store::Error::Locked) => app.pause(LOCKED_PAUSE).await,
             Err(error) => return Err(error.into()),
         }
@@ -217,8 +224,8 @@ pub async fn erase_task(app: &App, erasure: &Record, id: TaskId) -> Result<bool,
 
 type Planned = Option<(Plan, Option<decide::Transition>)>;
 
-/// What goes from a task, and the transition that says so. `None`: nothing, now or later; no transition: nothing
-/// before the task closes.
+/// What to erase from a task, and the transition that records it. `None`: nothing, now or later.
+/// Without a transition: nothing before the task closes.
 async fn plan(app: &App, erasure: &Record, scope: &Scope, task: &Loaded) -> Result<Planned, Error> {
     let snapshot = task.snapshot();
     let trail = trail(app, task).await?;
@@ -256,15 +263,16 @@ async fn trail(app: &App, task: &Loaded) -> Result<Vec<(Event, Sealed)>, Error> 
     Ok(rows.into_iter().map(|row| (row.event, row.sealed)).collect())
 }
 
-/// Says in a partner's trail that an erasure was asked for that reaches its tasks.
+/// Records in a partner's trail that an erasure was requested that concerns its tasks.
 async fn record_request(app: &App, erasure: &Record, partner: PartnerId) -> Result<(), Error> {
     let author = Author { party: Source::Platform, credential_id: Some(erasure.credential_id.clone()) };
     let fact = PartnerFact::ErasureRequested { erasure_id: erasure.id, party: erasure.party };
     record_once(app, partner, &author, erasure.id, fact).await
 }
 
-/// Records a fact about an erasure, unless the partner's trail has it. It is looked for after the end of the trail
-/// was read, which the write is guarded by, so that of several that record it at once one does.
+/// Records a fact about an erasure, unless the partner's trail already has it. The search comes
+/// after reading the end of the trail, which guards the write, so that of several simultaneous
+/// attempts only one records it.
 async fn record_once(
     app: &App,
     partner: PartnerId,

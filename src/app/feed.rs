@@ -1,19 +1,21 @@
-//! The feed: every event that the caller may see, in an order that never changes, each with the status after it.
+//! The feed: every event that the caller may see, in a fixed order, each with the status after it.
 //!
-//! **Order and horizon.** Rows are read in the order of their transactions, below the oldest one still running
-//! ([`find_horizon`]), so a row that commits late is never behind a reader.
+//! **Order and horizon.** Rows are read in the order of their transactions, below the oldest
+//! transaction still running ([`find_horizon`]). So a row that commits late never appears behind a
+//! reader's position.
 //!
-//! **Cost.** A page of one partner looks at [`store::feed::WINDOW`] rows at most, whosever they are. The status
-//! after an event is the stored one where it has not changed since; else the task's trail is folded up to there,
-//! once per task and page. A page that would fold more than `FOLDED` rows ends before the task that is too much,
-//! and a page ends with the row with which it has a megabyte of stored text. So a page may be short, or empty, and
-//! have more behind it.
+//! **Cost.** A page for one partner examines at most [`store::feed::WINDOW`] rows of all partners.
+//! The status after an event is the stored one if it has not changed since; otherwise the task's
+//! trail is folded up to there, once per task and page. A page that would fold more than `FOLDED`
+//! rows ends before the task that exceeds the limit, and a page ends with the row that completes a
+//! megabyte of stored text. So a page can be short or empty although there are more events.
 //!
-//! **Places.** Where a reader goes on is a row of its own, or the beginning or end of a transaction: it names nobody
-//! else's task. That transaction is committed, and never the horizon, whose number the database may give out again
-//! after a crash.
+//! **Positions.** A reader's position is one of its own rows, or the beginning or end of a
+//! transaction, so it reveals no other party's task. That transaction is committed, and it is never
+//! the horizon, whose number the database may reuse after a crash.
 //!
-//! **Waiting.** Those who wait cost nothing until there is something for them; [`tail`] looks for all of them.
+//! **Waiting.** Waiting readers cost nothing until there is an event for them; [`tail`] looks for
+//! all of them.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -46,24 +48,24 @@ pub mod tail;
 pub use crate::store::db::horizon::Transaction;
 pub use crate::store::feed::Position;
 
-/// How many rows of trails are folded for a page; more only where one task alone has more.
+/// How many rows of trails are folded per page; more only if a single task has more.
 const FOLDED: u64 = 5_000;
 
-/// A part of the feed.
+/// A page of the feed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Page {
     /// The events and notices, in order.
     pub items: Vec<Item>,
-    /// Where to go on: nothing up to here is missing.
+    /// The position after this page: nothing up to it is missing.
     pub next: Position,
-    /// Whether there may be more already.
+    /// Whether there may already be more.
     pub more: bool,
-    /// The present epoch.
+    /// The current epoch.
     pub epoch: u64,
 }
 
-/// Up to `limit` events after `after` that the caller may see; where there are none, waits for some, at most for
-/// `wait`.
+/// Up to `limit` events after `after` that the caller may see. If there are none, waits up to
+/// `wait` for some.
 pub async fn list_events(
     app: &App,
     caller: &Caller,
@@ -75,7 +77,7 @@ pub async fn list_events(
     let until = Instant::now() + wait;
     let _share = if wait.is_zero() { None } else { Some(app.shares.feed_waits.take(caller)?) };
     let (mut horizon, mut follower) = (find_horizon(&app.pool).await?, None);
-    // No row at or above a horizon was ever given out, and horizons only grow.
+    // No reader has seen a row at or above a horizon, and horizons only grow.
     if after.transaction >= horizon {
         return Err(Error::FeedRestored);
     }
@@ -95,7 +97,7 @@ pub async fn list_events(
     }
 }
 
-/// Where to go on: behind what others wrote meanwhile, so that it is not looked at again.
+/// The next position, after rows that others wrote meanwhile, so that they are not examined again.
 fn behind(next: Position, passed: Option<Transaction>) -> Position {
     passed.filter(|passed| *passed > next.transaction).map_or(next, Position::after)
 }
@@ -127,8 +129,8 @@ async fn page(app: &App, owner: Owner, (after, horizon): (Position, Transaction)
                 Some(rendered) => match event(row, rendered) {
                     Ok(item) => Some(item),
                     Err(error) if page.items.is_empty() => return Err(error),
-                    // The page ends before it. Whoever goes on from there finds a replica that can read it, or is
-                    // told to come again.
+                    // The page ends before it. A reader that continues from there reaches a replica
+                    // that can read it, or is asked to retry.
                     Err(_) => {
                         (page.next, page.more) = (passed, true);
                         return Ok(page);
@@ -143,8 +145,9 @@ async fn page(app: &App, owner: Owner, (after, horizon): (Position, Transaction)
     Ok(page)
 }
 
-/// An event in its place. One that is damaged says so there, or nobody could ever read on. One of a newer format is
-/// no item: it is readable, by a newer replica, and a reader that went past it would have lost it.
+/// The item for an event. A damaged event gets a placeholder, since the reader could otherwise
+/// never continue. An event of a newer format gets none: a newer replica can read it, and a reader
+/// that skipped it would lose it.
 fn event(row: &Position, rendered: Result<RenderedEvent, Error>) -> Result<Item, Error> {
     let error = match rendered {
         Ok(rendered) => return Ok(Item::Event(Box::new(rendered))),
@@ -172,7 +175,7 @@ async fn notices(app: &App, rows: &[Position]) -> Result<BTreeMap<Uuid, Item>, E
     Ok(notices.into_iter().map(item).collect())
 }
 
-/// The event with this `seq` of a task, as a page of the feed tells it to this party: what a webhook delivers.
+/// The event `seq` of a task as the feed shows it to this party, for delivery by a webhook.
 pub(super) async fn render_one(app: &App, party: Party, row: (TaskId, u64)) -> Result<RenderedEvent, Error> {
     let items = store::feed::load(&app.pool, &[row]).await?;
     let tasks = load_tasks(app, &items).await?;
@@ -180,7 +183,7 @@ pub(super) async fn render_one(app: &App, party: Party, row: (TaskId, u64)) -> R
     rendered.ok_or_else(|| Error::impossible("a delivery without its event"))?
 }
 
-/// The items' tasks, each by itself readable or not.
+/// The tasks of the items, each readable or not.
 type Tasks = BTreeMap<TaskId, Result<Loaded, Error>>;
 
 async fn load_tasks(app: &App, items: &[Row]) -> Result<Tasks, Error> {
@@ -190,8 +193,8 @@ async fn load_tasks(app: &App, items: &[Row]) -> Result<Tasks, Error> {
     Ok(tasks::load_all(app, &app.pool, &ids).await?.into_iter().collect())
 }
 
-/// These items in their order, each with the status after it; what of them cannot be read is its own error. An
-/// outage is everybody's.
+/// The items in order, each with the status after it; an unreadable one is an error of its own. An
+/// outage fails all of them.
 async fn render_all(
     app: &App,
     party: Party,
@@ -236,7 +239,7 @@ async fn render(
     let event = &record.event;
     let partner = task.identity.partner_id;
     let version = (partner, &task.identity.workflow);
-    // When an event was recorded that the reader may not see must not show in the status either.
+    // If the reader may not see an event, the status must not reveal its time either.
     let at = audit::view(event, None, party).recorded_at.unwrap_or(status.updated_at);
     let status = forecast::as_recorded(app, version, (status, &course), at).await?;
     Ok(RenderedEvent::new((task.id(), partner), (event, &record.sealed), status, party))
@@ -247,7 +250,7 @@ fn is_present(item: &Row, task: &Loaded) -> bool {
     item.last >= task.snapshot().status.version
 }
 
-/// How many of the items can be told without folding too much; at least one.
+/// How many of the items can be rendered within the folding limit; at least one.
 fn affordable(items: &[Row], tasks: &Tasks) -> usize {
     let mut folded: BTreeMap<TaskId, u64> = BTreeMap::new();
     for (index, item) in items.iter().enumerate() {
@@ -263,10 +266,11 @@ fn affordable(items: &[Row], tasks: &Tasks) -> usize {
     items.len()
 }
 
-/// Status and course after transitions, by task and last `seq`; or why its trail cannot be read up to there.
+/// Status and timeline after transitions, by task and last `seq`; or why the trail cannot be read
+/// up to there.
 type Presents = BTreeMap<(TaskId, u64), Result<(Status, Timeline), Error>>;
 
-/// Those after transitions that the tasks' present does not tell any more.
+/// The statuses after transitions that the tasks' stored status no longer reflects.
 async fn presents(app: &App, items: &[Row], tasks: &Tasks) -> Result<Presents, Error> {
     let mut presents = BTreeMap::new();
     for (id, task) in tasks {

@@ -1,4 +1,4 @@
-//! What operators look at: readiness, gauges, the clock, and the workers' turns.
+//! Data for operators: readiness, gauges, the clock, and the workers' turns.
 
 pub mod clock_skew;
 pub mod health;

@@ -1,7 +1,8 @@
 //! Partners and their keys.
 //!
-//! Every request of a partner resolves its key, so what was found is kept for a few seconds ([`KeyCache`]). A key that
-//! another replica revoked stops working here when its entry has aged out; one revoked here stops at once.
+//! Every request of a partner resolves its key, so results are cached for a few seconds
+//! ([`KeyCache`]). A key revoked by another replica stops working here when its cache entry
+//! expires; one revoked here stops at once.
 
 use std::time::Duration;
 
@@ -18,14 +19,17 @@ use super::{App, Caller, Error};
 
 pub use crate::store::partners::{Key, Partner};
 
-/// How long a resolved key is believed. The promise is 5 s; the rest is for the look-up itself.
+/// How long a resolved key is cached. The documented limit is 5 s; the rest is for the look-up
+/// itself.
 const MAX_AGE: Duration = Duration::from_secs(4);
 
-/// Resolved keys, the unknown ones too, so that a client that keeps trying a dead key does not reach the database.
+/// Resolved keys. Unknown keys are cached too, so that a client that keeps sending an invalid key
+/// does not reach the database.
 #[derive(Debug)]
 pub struct KeyCache {
     resolved: Cache<KeyHash, Option<(PartnerId, KeyId)>>,
-    /// Keys revoked here. A look-up that began before the revocation may fill `resolved` after it; this outlives that.
+    /// Keys revoked by this replica. A look-up that began before the revocation may fill `resolved`
+    /// after it; this entry outlives that.
     revoked: Cache<KeyId, ()>,
 }
 
@@ -38,10 +42,10 @@ impl Default for KeyCache {
     }
 }
 
-/// A key that was just made. The secret is in here and nowhere else.
+/// A newly created key. Only this value holds the secret.
 #[derive(Debug)]
 pub struct NewKey {
-    /// What is stored of it.
+    /// The stored record.
     pub record: Key,
     /// The key.
     pub secret: ApiKey,
@@ -67,7 +71,7 @@ pub async fn list_partners(app: &App, after: Option<PartnerId>, limit: u32) -> R
     Ok(store::partners::list(&app.pool, after, limit).await?)
 }
 
-/// Makes a key for a partner.
+/// Creates a key for a partner.
 pub async fn create_partner_key(app: &App, caller: &Caller, partner_id: PartnerId) -> Result<NewKey, Error> {
     let (secret, id) = (ApiKey::from_random(&ids::random()), KeyId(ids::new()));
     let (author, hint) = (caller.author(), secret.hint().to_owned());
@@ -85,7 +89,7 @@ pub async fn create_partner_key(app: &App, caller: &Caller, partner_id: PartnerI
     Ok(NewKey { record, secret })
 }
 
-/// Up to `limit` of a partner's keys after `after`, oldest first, revoked ones too.
+/// Up to `limit` of a partner's keys after `after`, oldest first, including revoked ones.
 pub async fn list_partner_keys(
     app: &App,
     partner_id: PartnerId,
@@ -99,7 +103,7 @@ pub async fn list_partner_keys(
     Ok(keys)
 }
 
-/// Ends a key. Ending it again changes nothing.
+/// Revokes a key. Revoking it again changes nothing.
 pub async fn revoke_partner_key(app: &App, caller: &Caller, partner: PartnerId, key: KeyId) -> Result<(), Error> {
     let author = caller.author();
     let attempt = || async {
@@ -116,10 +120,10 @@ pub async fn revoke_partner_key(app: &App, caller: &Caller, partner: PartnerId, 
     Ok(())
 }
 
-/// Whom a key speaks for; `None` if it is unknown or revoked.
+/// The caller that a key belongs to; `None` if it is unknown or revoked.
 pub async fn resolve_key(app: &App, key: &ApiKey) -> Result<Option<Caller>, Error> {
     let hash = key.hash();
-    // In boxes: whoever waits later has room for what was asked first.
+    // Boxed, so that the large future of the look-up does not enlarge every request's.
     let found = match Box::pin(app.keys.resolved.get(&hash)).await {
         Some(found) => found,
         None => {

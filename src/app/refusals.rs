@@ -1,5 +1,4 @@
-//! Why requests are refused though nothing is wrong with them (429 and 503): one list for all layers, for those who
-//! count.
+//! Why valid requests are refused (429 and 503): one list for all layers, for the metrics.
 
 use tokio::time::error::Elapsed;
 
@@ -8,18 +7,18 @@ use crate::store;
 use super::shares::{AllTaken, Resource};
 use super::{Contended, Error};
 
-/// Declares the reasons with their words.
+/// Declares the reasons with their names.
 macro_rules! reasons {
     ($($(#[$doc:meta])* $name:ident $word:literal;)+) => {
-        /// Why a request was not served. The words are the contract with those who watch.
+        /// Why a request was not served. The names are a contract with monitoring systems.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub enum Reason { $($(#[$doc])* $name,)+ }
 
         impl Reason {
-            /// All of them, in the order of their numbers.
+            /// All of them, in declaration order.
             pub const ALL: &[Self] = &[$(Self::$name),+];
 
-            /// The word for it.
+            /// Its name.
             pub fn as_str(self) -> &'static str {
                 match self { $(Self::$name => $word),+ }
             }
@@ -28,33 +27,33 @@ macro_rules! reasons {
 }
 
 reasons! {
-    /// The caller has its share of bytes of bodies under way.
+    /// The caller has reached its share of request-body bytes in progress.
     CallerBodies "caller_bodies";
-    /// The caller has its share of waits and streams for statuses.
+    /// The caller has reached its share of waits and streams for statuses.
     CallerStatusWaits "caller_status_waits";
-    /// The caller has its share of waits for the feed.
+    /// The caller has reached its share of waits for the feed.
     CallerFeedWaits "caller_feed_waits";
-    /// The caller has its share of simulations.
+    /// The caller has reached its share of simulations.
     CallerSimulations "caller_simulations";
-    /// The caller has its share of proofs and exports.
+    /// The caller has reached its share of proofs and exports.
     CallerProofsAndExports "caller_proofs_and_exports";
-    /// Bodies under way take all the bytes that they may.
+    /// Request bodies in progress have reached the total byte limit.
     Bodies "bodies";
-    /// There are as many waits and streams for statuses as there may be.
+    /// The total limit of waits and streams for statuses is reached.
     StatusWaits "status_waits";
-    /// There are as many waits for the feed as there may be.
+    /// The total limit of waits for the feed is reached.
     FeedWaits "feed_waits";
-    /// There are as many simulations as there may be.
+    /// The total limit of simulations is reached.
     Simulations "simulations";
-    /// There are as many proofs and exports as there may be.
+    /// The total limit of proofs and exports is reached.
     ProofsAndExports "proofs_and_exports";
-    /// No connection to the database came free in time, or the server cut the statement off.
+    /// No database connection became free in time, or the server cancelled the statement.
     Database "database_busy";
-    /// As many transitions wait to be written as may.
+    /// The limit of transitions that wait to be written is reached.
     WriteQueue "write_queue";
     /// Another session holds the task's row.
     RowLocked "row_locked";
-    /// Others changed the same thing first, every time.
+    /// Other writers won every attempt.
     Contended "contended";
     /// There is no connection to the database.
     Unreachable "database_unreachable";
@@ -62,16 +61,16 @@ reasons! {
     Unanswered "database_unanswered";
     /// A newer build wrote the row.
     NewerFormat "newer_format";
-    /// The status is older than the version that was asked for.
+    /// The status is older than the requested version.
     Behind "behind";
-    /// The answer was not made in time.
+    /// The response was not ready in time.
     Slow "slow";
-    /// Something else that the service depends on is away, such as the keys for buyers' tokens.
+    /// Another dependency is unavailable, such as the keys for buyers' tokens.
     Other "other";
 }
 
 impl Error {
-    /// Why a request with this outcome was refused, if that is for no fault of its own.
+    /// Why a request with this outcome was refused, if the request itself was valid.
     pub fn reason(&self) -> Option<Reason> {
         match self {
             Self::TooManyAtOnce(resource) => Some(of_caller(*resource)),

@@ -1,9 +1,10 @@
-//! Shares: how much of one resource a caller may hold at a time, so that no caller can take it from all others.
+//! Shares: how much of one resource a caller may hold at a time, so that no caller can exclude the
+//! others.
 //!
-//! A caller is the owner of a credential: a partner with all its keys, a buyer with all its tokens, the platform.
-//! More keys give no larger share. Beyond its own share a caller alone is refused ([`Error::TooManyAtOnce`]); when
-//! the resource as a whole is in use, whoever comes next is ([`Error::Overloaded`]). Nothing is queued here, and an
-//! owner who holds nothing takes no memory.
+//! A caller is the owner of a credential: a partner with all its keys, a buyer with all its tokens,
+//! the platform. More keys give no larger share. A caller that exceeds its own share is refused
+//! ([`Error::TooManyAtOnce`]); if the resource as a whole is in use, every new request is
+//! ([`Error::Overloaded`]). Nothing is queued here, and an owner without units takes no memory.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -13,7 +14,7 @@ use crate::domain::values::id::{BuyerId, PartnerId};
 
 use super::{Caller, Error};
 
-/// Who has a share.
+/// The owner of a share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Owner {
     Partner(PartnerId),
@@ -31,12 +32,12 @@ impl From<&Caller> for Owner {
     }
 }
 
-/// What has shares. Its text is how a refusal names it.
+/// A shared resource. Its display text is its name in refusals.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Resource {
     /// Requests and streams that wait for a status to change.
     StatusWaits,
-    /// Requests that wait for the feed to go on.
+    /// Requests that wait for new events in the feed.
     FeedWaits,
     /// Simulations.
     Simulations,
@@ -55,23 +56,23 @@ impl fmt::Display for Resource {
     }
 }
 
-/// How much there is of a resource.
+/// The limits of a resource.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Limits {
     /// For all callers together.
     pub(super) all: usize,
-    /// For a partner, or the platform: their servers ask for many people.
+    /// For one partner, or the platform: their servers make requests for many people.
     pub(super) backend: usize,
-    /// For a buyer: one person with some open pages.
+    /// For one buyer: a person with a few open pages.
     pub(super) buyer: usize,
 }
 
-/// What has shares, one process long.
+/// The shared resources of the process.
 #[derive(Debug)]
 pub(super) struct All {
     /// Requests and streams that wait for a status to change.
     pub(super) watchers: Shares,
-    /// Requests that wait for the feed to go on.
+    /// Requests that wait for new events in the feed.
     pub(super) feed_waits: Shares,
     /// Simulations, which take processor time.
     pub(super) simulations: Shares,
@@ -90,27 +91,27 @@ impl Default for All {
     }
 }
 
-/// Watchers of a replica, unless it is configured otherwise.
+/// The default limit of watchers per replica.
 pub const MAX_WATCHERS: usize = 20_000;
-/// A partner's share of the watchers is a tenth, and this many at least.
+/// A partner's share of the watchers is a tenth, but at least this many.
 const MIN_WATCHERS_EACH: usize = 256;
-/// Watchers of one buyer.
+/// The limit of watchers for one buyer.
 const BUYER_WATCHERS: usize = 64;
 
-/// Watchers: at most `most` in all, and `each` of one partner or the platform.
+/// Shares of watchers: at most `most` in total, and `each` for one partner or the platform.
 pub(super) fn watchers(most: usize, each: Option<usize>) -> Shares {
     let each = each.unwrap_or_else(|| MIN_WATCHERS_EACH.max(most / 10));
     let limits = Limits { all: most, backend: each, buyer: BUYER_WATCHERS.min(each) };
     Shares::new(Resource::StatusWaits, limits)
 }
 
-/// One resource and who holds how much of it. Cheap to clone.
+/// One resource and the units that its owners hold. Cheap to clone.
 #[derive(Clone, Debug)]
 pub(super) struct Shares(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    /// What is counted.
+    /// The resource.
     what: Resource,
     limits: Limits,
     held: Mutex<Held>,
@@ -122,7 +123,7 @@ struct Held {
     by_owner: HashMap<Owner, usize>,
 }
 
-/// One unit of a resource. Dropped, it is given back.
+/// One unit of a resource, returned when dropped.
 #[derive(Debug)]
 pub struct Share {
     shares: Shares,
@@ -134,7 +135,7 @@ impl Shares {
         Self(Arc::new(Inner { what, limits, held: Mutex::default() }))
     }
 
-    /// One unit for this caller.
+    /// Takes one unit for this caller.
     pub(super) fn take(&self, caller: &Caller) -> Result<Share, Error> {
         let owner = Owner::from(caller);
         let Inner { what, limits, .. } = &*self.0;
@@ -175,7 +176,7 @@ impl Drop for Share {
 }
 
 #[derive(Debug, thiserror::Error)]
-#[error("as many {0} as there may be in all")]
+#[error("the total limit of {0} is reached")]
 pub(super) struct AllTaken(pub(super) Resource);
 
 #[cfg(test)]

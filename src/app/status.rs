@@ -1,17 +1,17 @@
-//! The newest statuses, so that polling does not reach the database while nothing changes.
+//! The latest statuses, so that polling does not reach the database while nothing changes.
 //!
-//! **Age.** What is answered from here was so less than a second ago: it was read then, or a look at all that
-//! changed since found nothing ([`revalidation`]). That bound alone makes it correct: another replica may have
-//! written, and its word may be lost. What this replica has written, and what it hears of, makes what is older go
-//! at once (`Statuses::changed`).
+//! **Age.** Every status returned from here was current less than a second ago: it was read then,
+//! or a look at all later changes did not find it ([`revalidation`]). This bound alone guarantees
+//! freshness, since a notification of another replica's write may be lost. A write of this replica,
+//! and a notification that arrives, removes older statuses at once (`Statuses::changed`).
 //!
-//! **Misses.** One statement at a time reads all that is wanted when it begins: a lone caller waits for nobody, and
-//! callers of different tasks share their statements. Whoever asks for a task that is just being read waits for the
-//! same answer, unless it turns out to be older than what the caller knows of; then the next statement reads it
-//! again.
+//! **Misses.** One statement at a time reads all tasks that are wanted when it starts: a lone
+//! caller waits for nobody, and callers of different tasks share statements. A caller for a task
+//! that is being read waits for the same result, unless that turns out to be older than a version
+//! that the caller knows; then the next statement reads it again.
 //!
-//! **Memory.** What was read first goes first: when it is too old, or when all together weigh too much. All is
-//! packed ([`Status`]).
+//! **Memory.** The entries read first are evicted first: when they are too old, or when all entries
+//! together are too large. All are compressed ([`Status`]).
 
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
@@ -38,23 +38,24 @@ pub(in crate::app) mod forecast;
 pub mod revalidation;
 pub mod watch;
 
-/// Memory for what is kept, in bytes.
+/// The memory limit of the cache in bytes.
 const ROOM: usize = 64 << 20;
-/// Tasks in one statement.
+/// Maximum number of tasks per statement.
 const CHUNK: usize = 500;
-/// How long a statement may take with all the waits before it, each of which has a limit: whoever asks is not kept
-/// for longer.
+/// The time limit of a statement, including the waits before it, each of which has a limit of its
+/// own. No caller waits longer.
 const PATIENCE: Duration = Duration::from_secs(15);
 
-/// Milliseconds before a status that is too old is read again: what lags, lags by less than this, or by far more.
+/// The pauses in milliseconds before a stale status is read again. A replica lags by less than
+/// their sum, or by far more.
 const PAUSES: [u64; 4] = [50, 100, 200, 400];
 
-/// The versions of a task or its status that a caller knows of: it is never given an older status.
+/// The versions of a task or its status that a caller knows: it never gets an older status.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct AtLeast {
-    /// From an `ETag`: unless there is no such version, as after the database was restored.
+    /// From an `ETag`. Ignored if that version does not exist, as after a restore of the database.
     pub seen: u64,
-    /// From `min_version`: it is told that the status is behind.
+    /// From `min_version`. If the status is older, the caller gets an error.
     pub required: u64,
 }
 
@@ -64,27 +65,27 @@ impl AtLeast {
     }
 }
 
-/// What is known of statuses, and who waits for more.
+/// The cached statuses, and the callers that wait for others.
 #[derive(Debug)]
 pub(super) struct Statuses(Mutex<Known>);
 
 #[derive(Debug)]
 struct Known {
     shelf: StatusCache,
-    /// What the statement under way reads; none without a statement.
+    /// The tasks of the statement in progress; none without one.
     reading: Option<Batch>,
-    /// What the next one reads.
+    /// The tasks of the next statement.
     wanted: Batch,
-    /// When anybody asked last.
+    /// When a caller last asked.
     asked_at: Time,
 }
 
 type Batch = HashMap<TaskId, Read>;
 
-/// A task that is read, or will be.
+/// A task that is being read, or will be.
 #[derive(Debug, Default)]
 struct Read {
-    /// The newest version that is known to exist: the statement may have begun before it did.
+    /// The newest version known to exist; the statement may have started before it did.
     exists: u64,
     waiting: Vec<oneshot::Sender<Answer>>,
 }
@@ -93,23 +94,23 @@ type Found = (TaskId, Result<StatusRecord, store::Error>);
 type Packed = (TaskId, Result<Arc<Status>, Error>);
 type Answer = Result<Option<Arc<Status>>, Error>;
 
-/// Where the answer to a caller comes from.
+/// The source of a caller's result.
 enum Source {
     StatusCache(Arc<Status>),
-    /// The statement under way, if it finds this version or a newer one.
+    /// The statement in progress, if it finds this version or a newer one.
     Shared(oneshot::Receiver<Answer>, u64),
-    /// A statement that begins after the caller came.
+    /// A statement that starts after the caller arrived.
     Own(oneshot::Receiver<Answer>),
 }
 
-/// A task's status, less than a second old. One who knows of version `at_least` is never given an older one, unless
-/// there is no such version.
+/// A task's status, current less than a second ago. A caller that knows the version `at_least`
+/// never gets an older one, unless that version does not exist.
 pub(super) async fn newest(app: &Arc<App>, id: TaskId, at_least: u64) -> Result<Arc<Status>, Error> {
     let answer = match app.statuses.look(app, id, at_least) {
         Source::StatusCache(status) => return Ok(status),
         Source::Own(answer) => answer,
         Source::Shared(answer, exists) => {
-            // What this did not find, its statement may have missed by beginning too early.
+            // A missing task may have been opened after the statement started.
             match received(answer).await {
                 Ok(status) if status.version >= exists && status.as_of >= at_least => return Ok(status),
                 Ok(_) | Err(Error::NotFound) => {}
@@ -121,7 +122,7 @@ pub(super) async fn newest(app: &Arc<App>, id: TaskId, at_least: u64) -> Result<
     received(answer).await
 }
 
-/// The status, or one that is read again until it is of the required version.
+/// The status, read again until it has the required version.
 pub(super) async fn caught_up(app: &Arc<App>, mut status: Arc<Status>, required: u64) -> Result<Arc<Status>, Error> {
     for pause in PAUSES {
         if status.as_of >= required {
@@ -137,13 +138,13 @@ async fn received(answer: oneshot::Receiver<Answer>) -> Result<Arc<Status>, Erro
     answer.await.unwrap_or_else(|_| Err(Error::impossible("a statement that answers nobody")))?.ok_or(Error::NotFound)
 }
 
-/// Reads these tasks, and then whatever is wanted meanwhile.
+/// Reads these tasks, and then those that become wanted meanwhile.
 async fn read(app: Arc<App>, mut ids: Vec<TaskId>) {
     while !ids.is_empty() {
         let at = app.clock.now();
         let statement = timeout(PATIENCE, store::tasks::list_statuses(&app.pool, &ids));
         let reading = async { statement.await.map(|found| found.map(|found| app.statuses.pack(found, at))) };
-        // Whatever happens to this one, those who wait for it are answered and the next one begins.
+        // Even if this statement panics, its callers get an answer and the next one starts.
         let packed = match AssertUnwindSafe(reading).catch_unwind().await {
             Ok(Ok(packed)) => packed.map_err(Error::from),
             Ok(Err(elapsed)) => Err(Error::Overloaded(Arc::new(elapsed))),
@@ -165,7 +166,7 @@ impl Default for Statuses {
 }
 
 impl Statuses {
-    /// This version exists: what is older is not answered any more.
+    /// Records that this version exists, so that older ones are no longer returned.
     pub(super) fn changed(&self, change: Change) {
         let mut known = self.known();
         known.shelf.drop_older(change);
@@ -174,20 +175,20 @@ impl Statuses {
         }
     }
 
-    /// These tasks changed, and no others have since the watch began.
+    /// Records that these tasks changed, and no others since the watch began.
     fn watched(&self, changed: &[TaskId], watch: Watch) {
         let mut known = self.known();
         for id in changed {
             known.shelf.take(*id);
             if let Some(read) = known.reading.as_mut().and_then(|batch| batch.get_mut(id)) {
-                // It may have been read before it changed.
+                // The running statement may have read it before the change.
                 read.exists = u64::MAX;
             }
         }
         known.shelf.watched(watch);
     }
 
-    /// Whether anybody has asked since then.
+    /// Whether a caller has asked since then.
     fn was_asked(&self, since: Time) -> bool {
         self.known().asked_at >= since
     }
@@ -210,7 +211,7 @@ impl Statuses {
         self.known().want(app, id)
     }
 
-    /// What was found, as it was at `at`. While it is packed, others find what is kept.
+    /// Compresses what was found, as of `at`. Meanwhile other callers can use the cache.
     fn pack(&self, found: Vec<Found>, at: Time) -> Vec<Packed> {
         let mut known = self.known();
         let modelled = found.into_iter().map(|(id, status)| {
@@ -223,7 +224,7 @@ impl Statuses {
         modelled.into_iter().map(|(id, status)| (id, status.map(pack))).collect()
     }
 
-    /// The same of what others have read for themselves; it is not kept here.
+    /// The same for statuses that others read for themselves and that are not cached here.
     pub(super) fn pack_aside(&self, found: Vec<Found>, at: Time) -> Vec<Packed> {
         let packed = self.pack(found, at);
         let mut known = self.known();
@@ -231,7 +232,7 @@ impl Statuses {
         packed
     }
 
-    /// Keeps and tells what was found; what to read next.
+    /// Caches the results and sends them to the callers; returns the tasks to read next.
     fn finish(&self, found: Result<Vec<Packed>, Error>) -> Vec<TaskId> {
         let mut known = self.known();
         let mut batch = known.reading.take().unwrap_or_default();
@@ -260,7 +261,7 @@ impl Statuses {
 }
 
 impl Known {
-    /// Has a statement read this task that has not begun yet.
+    /// Adds this task to the next statement.
     fn want(&mut self, app: &Arc<App>, id: TaskId) -> oneshot::Receiver<Answer> {
         let answer = self.wanted.entry(id).or_default().wait();
         if self.reading.is_none() {
@@ -269,7 +270,7 @@ impl Known {
         answer
     }
 
-    /// The next statement is under way: what it reads.
+    /// Starts the next statement; returns its tasks.
     fn begin(&mut self) -> Vec<TaskId> {
         let ids: Vec<TaskId> = self.wanted.keys().take(CHUNK).copied().collect();
         let batch: Batch = ids.iter().filter_map(|id| self.wanted.remove_entry(id)).collect();
@@ -287,7 +288,7 @@ impl Read {
 
     fn tell(self, answer: &Answer) {
         for waiting in self.waiting {
-            // Whoever has gone away needs no answer.
+            // A caller that disconnected needs no answer.
             let _ = waiting.send(answer.clone());
         }
     }
@@ -303,7 +304,7 @@ mod tests {
         Change { task_id, version }
     }
 
-    // On one thread, so that the statement that the test answers itself does not begin.
+    // On one thread, so that the statement that the test answers itself does not start.
     #[tokio::test(flavor = "current_thread")]
     async fn a_task_that_is_opened_while_it_is_looked_for_is_found() {
         let app = Arc::new(App::without_database(Clock::system()));

@@ -30,25 +30,25 @@ pub(in crate::app) mod replay;
 pub mod timers;
 pub(in crate::app) mod write_cache;
 
-/// A task read for deciding or showing, with the definition that it is pinned to.
+/// A task that was read to be decided on or shown, with its pinned definition.
 #[derive(Clone, Debug)]
 pub struct Loaded {
-    /// The present.
+    /// The present state.
     pub(super) snapshot: Snapshot,
     /// The hash of the last event.
     pub(super) head: Hash,
     /// The pinned definition.
     pub(super) workflow: Arc<Workflow>,
-    /// What never changes.
+    /// The properties that never change.
     pub(super) identity: Arc<Identity>,
     /// SHA-256 of the request that opened it.
     open_digest: [u8; 32],
-    /// Bytes of JSON that it is stored as, more or less.
+    /// The approximate size of its stored JSON in bytes.
     pub(super) size: usize,
 }
 
 impl Loaded {
-    /// The present.
+    /// The present state.
     pub fn snapshot(&self) -> &Snapshot {
         &self.snapshot
     }
@@ -58,7 +58,7 @@ impl Loaded {
         self.snapshot.task.id()
     }
 
-    /// The task after a transition that was written.
+    /// The task after a written transition.
     pub(super) fn moved(&self, transition: Transition, written: &Written) -> Self {
         let (_, snapshot) = transition.into_parts();
         Self {
@@ -81,12 +81,12 @@ impl Loaded {
     }
 }
 
-/// What the platform opens.
+/// A request of the platform to open a task.
 #[derive(Clone, Debug)]
 pub struct NewTask {
-    /// The platform's id for it.
+    /// The id, assigned by the platform.
     pub id: TaskId,
-    /// Whose agent does the work.
+    /// The partner whose agent does the work.
     pub partner_id: PartnerId,
     /// Who posted it.
     pub buyer_id: BuyerId,
@@ -94,17 +94,17 @@ pub struct NewTask {
     pub workflow: WorkflowKey,
     /// Its version; the latest if none is named.
     pub version: Option<u32>,
-    /// What it is called.
+    /// The title.
     pub title: Name,
     /// The platform's own data.
     pub metadata: Option<serde_json::Map<String, serde_json::Value>>,
     /// The platform's deadline.
     pub deadline_at: Option<Time>,
-    /// The digest of the body: the same again is answered with the same task.
+    /// The digest of the body: a repeated request returns the same task.
     pub digest: Digest,
 }
 
-/// Opens a task; whether it was made now. The same id and body again: the task as it is.
+/// Opens a task; returns whether it is new. A repeated id and body returns the task as it is.
 pub async fn open_task(app: &Arc<App>, sender: Sender, new: NewTask) -> Result<(TaskView, bool), Error> {
     if let Some(found) = load_to_decide(app, new.id).await? {
         return same(app, &found, &new).map(|view| (view, false));
@@ -121,7 +121,7 @@ pub async fn open_task(app: &Arc<App>, sender: Sender, new: NewTask) -> Result<(
     };
     let transition = decide::open(&pinned.workflow, opening, app.clock.now()).map_err(Error::Rejected)?;
     let (id, app) = (new.id, Arc::clone(app));
-    // The write outlives a caller that hangs up.
+    // The write continues if the caller disconnects.
     let write = async move {
         let open = Open {
             transition: &transition,
@@ -156,12 +156,12 @@ fn same(app: &App, found: &Loaded, new: &NewTask) -> Result<TaskView, Error> {
     Ok(found.task_view(app, Party::Platform))
 }
 
-/// A task that the caller may see; somebody else's does not exist.
+/// A task that the caller may see; other tasks do not exist for it.
 pub async fn find_visible(app: &App, caller: &Caller, id: TaskId) -> Result<Loaded, Error> {
     visible(caller, load(app, id).await?)
 }
 
-/// The same for a command, which does not wait behind readers.
+/// The same for a command, which does not queue behind reads.
 pub(super) async fn find_to_decide(app: &App, caller: &Caller, id: TaskId) -> Result<Loaded, Error> {
     visible(caller, load_to_decide(app, id).await?)
 }
@@ -182,7 +182,7 @@ pub(super) async fn load(app: &App, id: TaskId) -> Result<Option<Loaded>, Error>
     load_through(app, &app.pool, id).await
 }
 
-/// The same for a command, which does not wait behind readers.
+/// The same for a command, which does not queue behind reads.
 pub(super) async fn load_to_decide(app: &App, id: TaskId) -> Result<Option<Loaded>, Error> {
     load_through(app, &app.decisions, id).await
 }
@@ -194,7 +194,7 @@ async fn load_through(app: &App, pool: &store::Pool, id: TaskId) -> Result<Optio
     }
 }
 
-/// These tasks, each by itself readable or not; those that are missing are left out.
+/// These tasks, each readable or not; missing ones are left out.
 pub(super) async fn load_all(
     app: &App,
     pool: &store::Pool,
@@ -219,13 +219,13 @@ pub(super) async fn with_workflow(app: &App, record: Record) -> Result<Loaded, E
     Ok(Loaded { snapshot, head, workflow, identity, open_digest, size })
 }
 
-/// The full state of a task for partner or platform.
+/// The full state of a task, for partner or platform.
 pub async fn get_task(app: &App, caller: &Caller, id: TaskId) -> Result<TaskView, Error> {
     Ok(find_visible(app, caller, id).await?.task_view(app, caller.party()))
 }
 
-/// Up to `limit` of the tasks that the caller may see, the latest opened first, each with its place. One that
-/// cannot be read says so there.
+/// Up to `limit` of the tasks that the caller may see, the latest opened first, each with its
+/// position. An unreadable one has a placeholder.
 pub async fn list_tasks(
     app: &App,
     caller: &Caller,
@@ -242,7 +242,7 @@ pub async fn list_tasks(
     Ok(views)
 }
 
-/// A row of a list as the caller reads it.
+/// A row of a list as the caller sees it.
 async fn listed(
     app: &App,
     caller: &Caller,
@@ -269,7 +269,7 @@ pub async fn get_task_status(
     if !may_see(caller, status.model.partner_id, status.buyer_id) {
         return Err(Error::NotFound);
     }
-    // In a box, as it is seldom waited for.
+    // Boxed, since it is rarely needed.
     if status.as_of >= at_least.required {
         Ok(status)
     } else {
@@ -277,12 +277,13 @@ pub async fn get_task_status(
     }
 }
 
-/// The body of an answer with this status now.
+/// The body of a response with this status now.
 pub async fn answer_status(app: &App, status: &Status) -> String {
     forecast::answer(app, (status.model.partner_id, &status.model.workflow), &status.course, &status.json()).await
 }
 
-/// Up to `limit` statuses of a buyer's tasks, the latest opened first, as they are answered now, each with its place.
+/// Up to `limit` current statuses of a buyer's tasks, the latest opened first, each with its
+/// position.
 pub async fn list_statuses(
     app: &App,
     buyer: BuyerId,

@@ -1,4 +1,4 @@
-//! Workflows: registered by partners, immutable by version, cached for ever.
+//! Workflows: registered by partners, immutable by version, cached without expiry.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -24,44 +24,48 @@ use super::{App, Caller, Error};
 
 pub use crate::store::workflows::Record;
 
-/// Definitions by partner, key and version: immutable, so kept for as long as there is room.
+/// Definitions by partner, key and version. They are immutable, so they are cached as long as there
+/// is room.
 pub(super) type Definitions = Cache<(PartnerId, WorkflowRef), Arc<Workflow>>;
 
-/// What all cached definitions may take, in bytes.
+/// The memory limit of all cached definitions in bytes.
 const MAX_BYTES: u64 = 64 << 20;
-/// What a definition takes beside its texts.
+/// The size of a definition besides its texts.
 const OVERHEAD: u32 = 1024;
 
 pub(super) fn definitions() -> Definitions {
     Cache::builder().max_capacity(MAX_BYTES).weigher(|_, workflow: &Arc<Workflow>| weight(workflow)).build()
 }
 
-/// In memory a definition takes about three times its JSON: most of it is short texts, each with its place.
+/// A definition takes about three times the size of its JSON in memory: most of it is short texts,
+/// each allocated separately.
 fn weight(workflow: &Workflow) -> u32 {
     u32::try_from(workflow.canonical_json().len()).unwrap_or(u32::MAX).saturating_mul(3).saturating_add(OVERHEAD)
 }
 
-/// What a registration did.
+/// The result of a registration.
 #[derive(Debug)]
 pub struct Registration {
-    /// The version with this definition; in a dry run, the one that it would be.
+    /// The version of this definition; in a dry run, the version that it would get.
     pub version: u32,
     /// Whether it is new.
     pub created: bool,
-    /// The definition and what there is to say about it.
+    /// The definition and its warnings.
     pub parsed: Parsed,
 }
 
-/// How to register.
+/// Options of a registration.
 #[derive(Clone, Copy)]
 pub struct Wanted<'a> {
-    /// Stores nothing.
+    /// Whether nothing is stored.
     pub dry_run: bool,
-    /// Whether the caller accepts this as the latest version so far; `None`: there is no such workflow.
+    /// Whether the caller accepts this as the latest version so far; `None`: the workflow does not
+    /// exist yet.
     pub may_follow: &'a (dyn Fn(Option<u32>) -> bool + Sync),
 }
 
-/// Registers a definition; the same again is the same version, a changed one the next. A dry run stores nothing.
+/// Registers a definition. An identical one keeps its version; a changed one gets the next. A dry
+/// run stores nothing.
 pub async fn register_workflow(
     app: &App,
     caller: &Caller,
@@ -112,7 +116,8 @@ pub async fn list_workflows(
     Ok(store::workflows::list(&app.pool, partner, after, limit).await?)
 }
 
-/// No new tasks on this workflow; running ones finish. Retiring it again changes nothing.
+/// Retires a workflow: it takes no new tasks; running ones continue. Retiring it again changes
+/// nothing.
 pub async fn retire_workflow(app: &App, caller: &Caller, partner: PartnerId, key: &WorkflowKey) -> Result<(), Error> {
     let author = caller.author();
     let attempt = || async {
@@ -130,11 +135,12 @@ pub async fn retire_workflow(app: &App, caller: &Caller, partner: PartnerId, key
     retry_on_conflict(app, partner, attempt).await
 }
 
-/// What puts a step into a report, or breaks off.
+/// Adds a step to a report, or breaks off.
 pub type Show<R> = fn(&mut R, Step<'_>) -> ControlFlow<()>;
 
-/// What a workflow does to a list of commands, on a virtual clock; nothing is stored. `show` puts each step into
-/// `report`, until it breaks off. Runs on a thread of its own, a few at a time, and ends when the caller goes away.
+/// Simulates a workflow with a list of commands on a virtual clock; nothing is stored. `show` adds
+/// each step to `report`, until it breaks off. Runs on a thread of its own, a few at a time, and
+/// ends when the caller disconnects.
 pub async fn simulate_workflow<R: Send + 'static>(
     app: &App,
     caller: &Caller,
@@ -149,20 +155,20 @@ pub async fn simulate_workflow<R: Send + 'static>(
         let result = simulate::simulate(&workflow, (opening, plan.opened_at), &plan.commands, plan.until, |step| {
             if answer.is_closed() { ControlFlow::Break(()) } else { show(&mut report, step) }
         });
-        // Without somebody who waits for it there is no use for it.
+        // If the caller is gone, the result is not needed.
         let _ = answer.send(result.map(|()| report).map_err(Error::Rejected));
     });
     played.await.unwrap_or_else(|_| Err(Error::impossible("a simulation that panics")))
 }
 
-/// What to simulate.
+/// The input of a simulation.
 #[derive(Debug)]
 pub struct Plan {
     /// Who opens the task.
     pub sender: Sender,
-    /// What the task is said to be pinned to.
+    /// The workflow reference shown for the task.
     pub workflow: WorkflowRef,
-    /// When it is opened.
+    /// When the task is opened.
     pub opened_at: Time,
     /// The platform's deadline.
     pub deadline_at: Option<Time>,
@@ -186,7 +192,7 @@ impl Plan {
     }
 }
 
-/// A version that a task can be opened on: neither missing nor retired.
+/// A version that tasks can be opened on: it exists and is not retired.
 pub(super) async fn for_opening(
     app: &App,
     partner: PartnerId,
@@ -197,7 +203,8 @@ pub(super) async fn for_opening(
     found.filter(|found| found.retired_at.is_none()).ok_or(Error::WorkflowUnavailable)
 }
 
-/// The definition that a task is pinned to. Immutable, so cached for as long as there is room.
+/// The definition that a task is pinned to. It is immutable, so it is cached as long as there is
+/// room.
 pub(super) async fn pinned(app: &App, partner: PartnerId, pinned: &WorkflowRef) -> Result<Arc<Workflow>, Error> {
     let key = (partner, pinned.clone());
     let load = async {

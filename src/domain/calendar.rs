@@ -1,10 +1,11 @@
-//! Working time: which hours of which days count, and what that makes of a duration. What a definition can at most
-//! come to by a calendar is estimated in `calendar/estimate.rs`.
+//! Working time: which hours of which days count, and how durations are counted by them.
+//! `calendar/estimate.rs` estimates the upper bounds for a definition.
 //!
-//! An interval of a day runs from the first instant that is not before its local start to the last that is before
-//! its local end. Where clocks go forward, what falls into the gap is not there; where they go back, an hour that
-//! comes twice counts twice. So working time is elapsed time always, and only decisions ask for it: events record
-//! the instants that come out, so that they mean the same whatever a later time-zone database says.
+//! An interval of a day runs from the first instant not before its local start to the last instant
+//! before its local end. Local times skipped when clocks go forward do not exist; an hour repeated
+//! when they go back counts twice. So working time is always elapsed time. Only decisions compute
+//! it: events record the resulting instants, which keep their meaning under any later time-zone
+//! database.
 
 mod estimate;
 #[cfg(test)]
@@ -23,38 +24,38 @@ use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, Schema, SchemaFormat, 
 use super::values::time::Time;
 pub(super) use estimate::MAX_SECONDS;
 
-/// The most intervals of one weekday.
+/// Maximum number of intervals in one weekday.
 pub const MAX_INTERVALS: usize = 8;
-/// The most holidays of one calendar.
+/// Maximum number of holidays in one calendar.
 pub const MAX_HOLIDAYS: usize = 1_000;
 
-/// In seconds, as all of this file but instants.
+/// Seconds, the unit of this file except for instants.
 const DAY: i64 = 86_400;
 const WEEK: i64 = 7 * DAY;
 const MICROS: i64 = 1_000_000;
-/// More than twice the ten years that a definition may ask for: no search goes on for ever.
+/// More than twice the ten years that a definition may ask for; it makes every search end.
 const MAX_WEEKS: i64 = 1_100;
-/// The instants that can be stored, the years 0 to 9999.
+/// The range of instants that can be stored: the years 0 to 9999.
 const FIRST: i64 = -62_167_219_200 * MICROS;
 const LAST: i64 = 253_402_300_800 * MICROS - 1;
 
-/// When people work: time zone, hours of each weekday, holidays. At least one interval in a week.
+/// Working hours: time zone, hours of each weekday, holidays. At least one interval in a week.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(try_from = "Fields", deny_unknown_fields)]
 pub struct Calendar {
     time_zone: TimeZone,
     hours: Hours,
-    /// Days on which nobody works, in local time, at most 1,000. Default none.
+    /// Days without work in local time, at most 1,000. Default none.
     #[schema(max_items = 1000, required = false)]
     holidays: Vec<Day>,
 }
 
-/// The hours of each weekday in local time; a day that is not there has none. At least one interval in all.
+/// The hours of each weekday in local time; a missing day has none. At least one interval in total.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = WorkingHours)]
 pub struct Hours {
-    /// At most 8 intervals that do not overlap, as on every day.
+    /// At most 8 intervals that do not overlap; the same limit holds for every day.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schema(max_items = 8, required = false)]
     pub monday: Vec<Interval>,
@@ -84,18 +85,19 @@ pub struct Hours {
     pub sunday: Vec<Interval>,
 }
 
-/// Working hours without a break. A shift over midnight is written as two, to 24:00 and from 00:00.
+/// Working hours without a break. Write a shift over midnight as two intervals: to 24:00 and from
+/// 00:00.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = WorkingInterval)]
 pub struct Interval {
     /// The first minute.
     pub from: TimeOfDay,
-    /// The end, after `from`; that minute itself does not count.
+    /// The end, after `from`; that minute itself is not included.
     pub to: TimeOfDay,
 }
 
-/// What a calendar is stored as.
+/// The stored form of a calendar.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Fields {
@@ -105,10 +107,10 @@ struct Fields {
     holidays: Vec<Day>,
 }
 
-/// Why something is no calendar.
+/// Why a calendar is invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    /// Not a name of the IANA database.
+    /// Not a time zone of the IANA database.
     #[error("must be a time zone of the IANA database, such as Europe/Berlin")]
     TimeZone,
     /// Not a time of day.
@@ -117,29 +119,29 @@ pub enum Error {
     /// Not a date.
     #[error("must be a date that exists, such as 2026-12-25")]
     Day,
-    /// An interval that ends before it starts, or intervals in disorder.
-    #[error("working hours must be intervals in order that do not overlap, each with `from` before `to`")]
+    /// An interval that ends before it starts, or intervals out of order.
+    #[error("working hours must be sorted intervals that do not overlap, each with `from` before `to`")]
     Hours,
-    /// Nobody ever works.
-    #[error("must have working hours on one weekday at least")]
+    /// No working hours at all.
+    #[error("must have working hours on at least one weekday")]
     NoHours,
-    /// Holidays in disorder or too many.
-    #[error("holidays must be in order, none twice, at most 1,000")]
+    /// Holidays out of order, or too many.
+    #[error("holidays must be sorted, unique, and at most 1,000")]
     Holidays,
 }
 
 impl Calendar {
-    /// Puts hours and holidays in order. Errs if intervals overlap, if there are none at all, or if a holiday
-    /// stands twice.
+    /// Sorts hours and holidays. Fails if intervals overlap, if there are none at all, or if a
+    /// holiday is listed twice.
     pub fn new(time_zone: TimeZone, mut hours: Hours, mut holidays: Vec<Day>) -> Result<Self, Error> {
         hours.days_mut().into_iter().for_each(|day| day.sort_unstable());
         holidays.sort_unstable();
         Self::try_from(Fields { time_zone, hours, holidays })
     }
 
-    /// The instant at which `work` has been done since `start`: the earliest with that much working time between.
-    /// So what ends with the working day is due then and not at the next opening, and no work at all is done at
-    /// once. Never after the year 9999.
+    /// The instant at which `work` has been done since `start`: the earliest one with that much
+    /// working time in between. Work that ends with the working day is therefore due then, not at
+    /// the next opening, and zero work is due at once. The result is never after the year 9999.
     pub fn add(&self, start: Time, work: TimeDelta) -> Time {
         let mut left = work.num_microseconds().unwrap_or(i64::MAX);
         let mut reached = start.micros().max(FIRST);
@@ -165,7 +167,7 @@ impl Calendar {
         Time::from_micros(monday(first + MAX_WEEKS).saturating_mul(MICROS).min(LAST))
     }
 
-    /// The working time from `start` to `end`; none if `end` is not after `start`.
+    /// The working time from `start` to `end`; zero if `end` is not after `start`.
     pub fn between(&self, start: Time, end: Time) -> TimeDelta {
         let (mut reached, end) = (start.micros().clamp(FIRST, LAST), end.micros().clamp(FIRST, LAST));
         let (first, last) = (self.week_of(reached) - 1, self.week_of(end));
@@ -184,8 +186,8 @@ impl Calendar {
         TimeDelta::microseconds(work)
     }
 
-    /// The intervals of a week as instants in microseconds, in order. Where clocks go back they may overlap; the
-    /// first one counts then.
+    /// The intervals of a week as instants in microseconds, in order. Where clocks go back they may
+    /// overlap; the overlap then counts for the first one.
     fn pieces(&self, week: i64) -> impl Iterator<Item = (i64, i64)> {
         let offset = self.offset_of(week);
         let days = (0..7).map(move |index| monday(week) / DAY + index).filter(|day| !self.is_holiday(*day));
@@ -201,7 +203,7 @@ impl Calendar {
         })
     }
 
-    /// The working time of a week by the clock on the wall: what it comes to where no clock is changed.
+    /// The nominal working time of a week: exact unless clocks change in it.
     fn work_in(&self, week: i64) -> i64 {
         let (from, to) = (monday(week) / DAY, monday(week + 1) / DAY);
         let from = self.holidays.partition_point(|holiday| holiday.number() < from);
@@ -219,30 +221,31 @@ impl Calendar {
         ((seconds + self.offset(seconds)).div_euclid(DAY) + 3).div_euclid(7)
     }
 
-    /// The distance from UTC in a week and a day before and after it, unless that changes. (It is looked at in two
-    /// places: no zone changes its clocks and changes them back within nine days.)
+    /// The UTC offset from a day before to a day after this week, if it does not change there. Two
+    /// samples suffice: no zone changes its clocks and changes them back within nine days.
     fn offset_of(&self, week: i64) -> Option<i64> {
         let offset = self.offset(monday(week) - DAY);
         (offset == self.offset(monday(week + 1) + DAY)).then_some(offset)
     }
 
-    /// The distance of local time from UTC at an instant.
+    /// The UTC offset at an instant.
     fn offset(&self, seconds: i64) -> i64 {
         let utc = DateTime::from_timestamp(seconds, 0).unwrap_or_default().naive_utc();
         self.time_zone.0.offset_from_utc_datetime(&utc).fix().local_minus_utc().into()
     }
 
-    /// The first instant at which the local time is not before this one.
+    /// The first instant whose local time is not before this one.
     fn first_at(&self, local: i64) -> i64 {
         self.resolve(local).map_or_else(|gap_end| gap_end, |(first, _)| first)
     }
 
-    /// The end of the last second in which the local time is before this one.
+    /// The end of the last second whose local time is before this one.
     fn last_before(&self, local: i64) -> i64 {
         self.resolve(local - 1).map_or_else(|gap_end| gap_end, |(_, last)| last + 1)
     }
 
-    /// The first and the last instant with this local time; where there is none, the end of the gap.
+    /// The first and the last instant with this local time, or the end of the gap if the local time
+    /// is skipped.
     fn resolve(&self, local: i64) -> Result<(i64, i64), i64> {
         let time = DateTime::from_timestamp(local, 0).unwrap_or_default().naive_utc();
         let zone = &self.time_zone.0;
@@ -257,7 +260,7 @@ impl Calendar {
     }
 }
 
-/// The local midnight with which a week begins. (Week 0 is that of 1970-01-01, a Thursday.)
+/// The local midnight at the start of a week. (Week 0 is that of 1970-01-01, a Thursday.)
 fn monday(week: i64) -> i64 {
     (week * 7 - 3) * DAY
 }
@@ -284,22 +287,22 @@ impl TryFrom<Fields> for Calendar {
 }
 
 impl Hours {
-    /// From Monday on, as their fields are called.
+    /// The field names, from Monday on.
     pub const WEEKDAYS: [&str; 7] = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
 
-    /// From Monday on.
+    /// The days, from Monday on.
     fn days(&self) -> [&Vec<Interval>; 7] {
         let Self { monday, tuesday, wednesday, thursday, friday, saturday, sunday } = self;
         [monday, tuesday, wednesday, thursday, friday, saturday, sunday]
     }
 
-    /// From Monday on.
+    /// The days, from Monday on.
     pub fn days_mut(&mut self) -> [&mut Vec<Interval>; 7] {
         let Self { monday, tuesday, wednesday, thursday, friday, saturday, sunday } = self;
         [monday, tuesday, wednesday, thursday, friday, saturday, sunday]
     }
 
-    /// The intervals of the weekday of a day since 1970-01-01, a Thursday.
+    /// The intervals of a day, given in days since 1970-01-01 (a Thursday), by its weekday.
     fn on(&self, day: i64) -> &[Interval] {
         match (day + 3).rem_euclid(7) {
             0 => &self.monday,
@@ -328,7 +331,7 @@ impl Hours {
 pub struct TimeZone(Tz);
 
 impl TimeZone {
-    /// Reads a name such as `Europe/Berlin`, upper and lower case as the database has them.
+    /// Parses a name such as `Europe/Berlin`, in the case that the database uses.
     pub fn parse(name: &str) -> Result<Self, Error> {
         name.parse().map(Self).map_err(|_| Error::TimeZone)
     }
@@ -353,7 +356,7 @@ impl From<TimeZone> for String {
 pub struct TimeOfDay(u16);
 
 impl TimeOfDay {
-    /// Reads a time such as `09:30`.
+    /// Parses a time such as `09:30`.
     pub fn parse(text: &str) -> Result<Self, Error> {
         let [h1 @ b'0'..=b'9', h2 @ b'0'..=b'9', b':', m1 @ b'0'..=b'5', m2 @ b'0'..=b'9'] = text.as_bytes() else {
             return Err(Error::TimeOfDay);
@@ -387,17 +390,17 @@ impl fmt::Display for TimeOfDay {
     }
 }
 
-/// A date of the years 0 to 9999, wherever the calendar is.
+/// A date in the years 0 to 9999, in the calendar's time zone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Day(NaiveDate);
 
 impl Day {
-    /// Reads a date such as `2026-12-25`.
+    /// Parses a date such as `2026-12-25`.
     pub fn parse(text: &str) -> Result<Self, Error> {
         let shape = text.len() == 10 && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
         let date = NaiveDate::parse_from_str(text, "%Y-%m-%d").map(Self).map_err(|_| Error::Day)?;
-        // chrono takes months and days without their zeros.
+        // chrono also accepts months and days without leading zeros.
         if shape && date.to_string() == text { Ok(date) } else { Err(Error::Day) }
     }
 
@@ -428,7 +431,7 @@ impl fmt::Display for Day {
 
 impl utoipa::PartialSchema for TimeZone {
     fn schema() -> RefOr<Schema> {
-        let description = "A name of the IANA time-zone database, upper and lower case as there. Changes of its clocks are known until 2100.";
+        let description = "A time zone of the IANA database, in the database's upper and lower case. Clock changes are known until 2100.";
         text_schema(description, "Europe/Berlin").max_length(Some(64)).into()
     }
 }

@@ -1,4 +1,5 @@
-//! What is told of an event to partner and platform: the body of an item of the feed and of a webhook, made here alone.
+//! Events as partners and the platform receive them: the body of a feed item and of a webhook,
+//! built only here.
 
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -13,8 +14,8 @@ use super::values::party::Party;
 use super::values::time::Time;
 use super::webhook::DisabledReason;
 
-/// An item of the feed: an event of a task, or a notice to its reader alone. `type` tells which: of a notice it is
-/// `webhook.disabled`, of an event that cannot be read `event.unreadable`.
+/// An item of the feed: an event of a task, or a notice addressed to this reader. `type` tells them
+/// apart: a notice is `webhook.disabled`, an event that cannot be read is `event.unreadable`.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 #[serde(untagged)]
 #[schema(as = FeedItem)]
@@ -27,8 +28,8 @@ pub enum Item {
     Unreadable(UnreadableEvent),
 }
 
-/// An event whose stored row is not what was written, in its place in the feed. Those of a newer version of the
-/// service are never told like this: the feed waits for a replica that can read them.
+/// Placeholder in the feed for an event whose stored row is damaged. An event written by a newer
+/// version of the service never appears like this: the feed waits for a replica that can read it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct UnreadableEvent {
     /// `event.unreadable`.
@@ -40,17 +41,17 @@ pub struct UnreadableEvent {
     /// The event's place in the task's trail.
     #[schema(minimum = 1)]
     pub seq: u64,
-    /// Why it is not shown.
+    /// Why it cannot be shown.
     pub unreadable: Unreadable,
 }
 
 impl UnreadableEvent {
-    /// The type of such an item.
+    /// The `type` of this item.
     pub const TYPE: &'static str = "event.unreadable";
 }
 
-/// The service has given up one of the reader's webhook endpoints. What is recorded from now on waits until the
-/// reader enables it again.
+/// The service disabled one of the reader's webhook endpoints. Events recorded from now on wait
+/// until the reader enables it again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct WebhookDisabled {
     /// The notice's own id.
@@ -61,54 +62,55 @@ pub struct WebhookDisabled {
     pub kind: &'static str,
     /// The endpoint.
     pub webhook: EndpointId,
-    /// Why.
+    /// Why it was disabled.
     pub reason: DisabledReason,
-    /// When.
+    /// When it was disabled.
     pub recorded_at: Time,
 }
 
 impl WebhookDisabled {
-    /// The type of such a notice.
+    /// The `type` of this notice.
     pub const TYPE: &'static str = "webhook.disabled";
 }
 
-/// An event of a task, cut to what its reader may see, with the buyer's status after it.
+/// An event of a task, limited to what its reader may see, with the buyer's status after it.
 ///
-/// The same event has the same body for the same party, whenever and however often it is read, but for what was
-/// erased since: nothing in it is as of the answer.
+/// The same event has the same body for the same party however often it is read, except for data
+/// erased since. Nothing in it depends on the time of the answer.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 #[schema(as = FeedEvent)]
 pub struct RenderedEvent {
-    /// The event's own id, the same in the feed, in every delivery and for every reader: what was had before is
-    /// told by it. Made from `head_hash`, so events that a restored database records in the place of lost ones have
-    /// other ids.
+    /// The event's own id, the same in the feed, in every delivery and for every reader: use it to
+    /// detect duplicates. It is derived from `head_hash`, so events that a restored database
+    /// records in place of lost ones get other ids.
     pub id: Uuid,
-    /// What happened, such as `task.stage_approved`; null where the event is not for this reader.
+    /// What happened, such as `task.stage_approved`; null if this reader may not see the event.
     #[serde(rename = "type")]
     #[schema(value_type = Option<audit::EventType>, required = true)]
     pub kind: Option<&'static str>,
     /// The task.
     pub task_id: TaskId,
-    /// Whose agent does the work.
+    /// The partner whose agent does the work.
     pub partner_id: PartnerId,
     /// The event's place in the task's trail: 1, 2, 3 … without gaps.
     #[schema(minimum = 1)]
     pub seq: u64,
-    /// The hash of the event's entry, to which the trail's hash chain had come with it.
+    /// The hash of the event's entry, which is the head of the trail's hash chain at that entry.
     pub head_hash: Hash,
-    /// When it was recorded; null where the event is not for this reader.
+    /// When it was recorded; null if this reader may not see the event.
     #[schema(required = true)]
     pub recorded_at: Option<Time>,
-    /// The entry as in the task's trail (`GET /tasks/{id}/audit`). One that is not for this reader has `seq` and
-    /// `hash` only.
+    /// The entry as in the task's trail (`GET /tasks/{id}/audit`). An entry that this reader may
+    /// not see has only `seq` and `hash`.
     pub event: EntryView,
-    /// What the buyer read after the whole transition: all events of a transition have the same. `stage_seconds` is
-    /// as of the event; `remaining_seconds`, too, judged by the tasks that were finished a minute before.
+    /// The buyer's status after the whole transition: all events of a transition have the same.
+    /// `stage_seconds` and `remaining_seconds` are as of the event; the latter counts the tasks
+    /// finished at least a minute before it.
     pub status: StatusView,
 }
 
 impl RenderedEvent {
-    /// `event`, which is stored as `row`, as `reader` is told of it; `status` is that after its transition.
+    /// Renders `event`, stored as `row`, for `reader`; `status` is the status after its transition.
     pub fn new(
         (task_id, partner_id): (TaskId, PartnerId),
         (event, row): (&Event, &Sealed),
@@ -130,8 +132,8 @@ impl RenderedEvent {
     }
 }
 
-/// The id of the event whose entry has this hash: the first half of the hash as a UUID of version 8 (RFC 9562), of
-/// a form of our own.
+/// The id of the event whose entry has this hash: the first half of the hash as a UUID of version 8
+/// (RFC 9562), in a custom layout.
 pub fn event_id(hash: &Hash) -> Uuid {
     let mut bytes = [0; 16];
     bytes.copy_from_slice(&hash.as_bytes()[..16]);

@@ -1,4 +1,4 @@
-//! Partners: what happens to them, and the keys by which their programs are known.
+//! Partners: the events of their own trails, and the API keys of their programs.
 
 pub mod api_key;
 pub mod event;

@@ -1,8 +1,8 @@
-//! A task and where it stands. Data is there only where it is true; nothing here is personal but the ids of actors,
-//! and a closed task holds none of those.
+//! The state of a task. Data exists only where it applies. Only the ids of actors are personal
+//! here, and a closed task holds none of them.
 //!
-//! Fields can be read everywhere in the domain; only `evolve.rs` changes them. The stored shape is a contract
-//! (`FORMAT`).
+//! The whole domain may read the fields; only `evolve.rs` changes them. The stored shape is a
+//! contract (`FORMAT`).
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -32,10 +32,10 @@ pub mod view;
 pub use ledger::{Ledger, Wait};
 pub use name::PhaseName;
 
-/// The format number of stored state. Older ones load for ever; a newer one is refused.
+/// The format number of stored state. All older formats load; a newer one is refused.
 pub const FORMAT: u32 = 1;
 
-/// The present of one task: what the next decision needs, not a history.
+/// The present state of one task: what the next decision needs, not its history.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Task {
     pub(super) format: u32,
@@ -51,47 +51,48 @@ pub struct Task {
     pub(super) stage: usize,
     /// The round of the current stage.
     pub(super) round: u32,
-    /// When it began; none in state from before this was kept.
+    /// When that round began; none in state stored before this field existed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) entered_at: Option<Time>,
-    /// Whether this round began with waiting for work, so that handing in more bypasses no approval.
+    /// Whether this round began by waiting for work. If so, submitting more work bypasses no
+    /// approval.
     pub(super) began_preparing: bool,
-    /// Whether rejected work came back here.
+    /// Whether the task returned to this stage after a rejection.
     pub(super) returned: bool,
-    /// Since when it has stood like this: stage, phase and the party it waits on.
+    /// Since when stage, phase and the party it waits on have been the same.
     pub(super) since: Time,
     pub(super) phase: Phase,
-    /// The latest revision; 0: nothing was handed in.
+    /// The latest revision; 0: no work was submitted.
     pub(super) revision: u32,
-    /// Who handed it in.
+    /// Who submitted it.
     pub(super) submitter: Option<ActorRef>,
-    /// Who else handed in work in the round of the stage in which the latest revision was handed in.
+    /// Who else submitted work in the stage's round of the latest revision.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) earlier_submitters: Vec<ActorRef>,
     pub(super) status_updates: u32,
     pub(super) checkpoint: Option<Checkpoint>,
     /// One per stage of the workflow.
     pub(super) stages: Vec<Record>,
-    /// Whose time it was, from the opening to the last event, or to the end.
+    /// Whose time passed from the opening to the last event, or to the end.
     #[serde(default, skip_serializing_if = "Ledger::is_empty")]
     pub(super) spent: Ledger,
 }
 
-/// What is known of one stage.
+/// The record of one stage.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record {
     /// How many times the task entered it.
     pub(super) rounds: u32,
-    /// When the task was first here; none before that.
+    /// When the task first entered it; none before that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) entered_at: Option<Time>,
     /// Its latest decision.
     pub(super) decision: Option<Decision>,
-    /// Whose approval counted in the latest round.
+    /// The actors whose approval counted in the latest round.
     pub(super) approvers: Vec<ActorRef>,
 }
 
-/// A stage decided, once per stage and round.
+/// The decision of a stage in one round.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Decision {
     /// The `seq` of its event.
@@ -109,7 +110,7 @@ pub struct Decision {
 }
 
 impl Decision {
-    /// The decision that an event is, if it is one.
+    /// The decision that an event records, if it records one.
     #[expect(clippy::wildcard_enum_match_arm, reason = "every other event decides nothing")]
     pub fn of(event: &Event) -> Option<Self> {
         let (decision, revision) = match &event.fact {
@@ -132,7 +133,7 @@ pub enum Verdict {
     Rejected,
 }
 
-/// The partner's latest checkpoint; its text is in the notes.
+/// The partner's latest status update, without its text, which is in the notes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Checkpoint {
     pub(super) seq: u64,
@@ -140,7 +141,7 @@ pub struct Checkpoint {
     pub(super) eta: Option<Time>,
 }
 
-/// Where a task is.
+/// The phase of a task, with the data of that phase.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "name", rename_all = "snake_case")]
 pub enum Phase {
@@ -148,17 +149,17 @@ pub enum Phase {
     Preparing,
     /// Reviewers are deciding.
     InReview(Review),
-    /// Paused; one party must make a call.
+    /// Paused; one party must decide.
     Escalated(Escalation),
     /// Paused on request.
     OnHold(Hold),
-    /// Winding down a review that a person is in the middle of.
+    /// Winding down a review that a person is working on.
     Cancelling(WindDown),
-    /// Over.
+    /// Ended.
     Closed(Closed),
 }
 
-/// A review that runs.
+/// A running review.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Review {
     /// The latest vote of each actor on the latest revision.
@@ -166,7 +167,7 @@ pub struct Review {
     pub(super) clock: Clock,
 }
 
-/// A review that stands still.
+/// A paused review.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PausedReview {
     pub(super) votes: Vec<Vote>,
@@ -180,9 +181,9 @@ pub struct Vote {
     pub(super) actor: ActorRef,
     pub(super) decision: Verdict,
     pub(super) voted_at: Time,
-    /// A rejection's target.
+    /// The target stage of a rejection.
     pub(super) return_to: Option<StageKey>,
-    /// How many votes the actor has given on this revision in this round, this one included.
+    /// How many votes the actor has cast on this revision in this round, including this one.
     #[serde(default = "once", skip_serializing_if = "is_once")]
     pub(super) cast: u32,
 }
@@ -202,66 +203,68 @@ fn is_once(cast: &u32) -> bool {
 pub enum Clock {
     /// No deadline.
     Unbounded,
-    /// Running, with the reminders still to come, earliest first.
+    /// Running, with the remaining reminders, earliest first.
     Running {
         /// The deadline.
         due_at: Time,
         /// The reminders.
         remind_at: Vec<Time>,
     },
-    /// Passed, and nothing followed.
+    /// Passed without consequence.
     Passed {
         /// When it was due.
         due_at: Time,
     },
 }
 
-/// The reviewers' deadline while the review stands still.
+/// The reviewers' deadline while the review is paused.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum PausedClock {
     /// No deadline.
     Unbounded,
-    /// What is left, in microseconds; below zero if its tick was still to come.
+    /// The remaining time to the deadline in microseconds; negative if the deadline passed before
+    /// its tick.
     Stopped {
         /// To the deadline.
         left: i64,
-        /// To each reminder still to come.
+        /// The time to each remaining reminder.
         remind_left: Vec<i64>,
     },
-    /// Working time that stands still: what is left is for the calendar to say, when it goes on.
+    /// A paused clock in working time. The calendar determines the remaining time when the review
+    /// continues.
     StoppedWork {
-        /// When it was to end.
+        /// The deadline before the pause.
         due_at: Time,
-        /// The reminders that were still to come, earliest first.
+        /// The reminders that remained, earliest first.
         remind_at: Vec<Time>,
-        /// Since when it stands still.
+        /// When the pause began.
         stopped_at: Time,
     },
-    /// Passed before.
+    /// Passed before the pause.
     Passed {
         /// When it was due.
         due_at: Time,
     },
 }
 
-/// A call that a party must make.
+/// A decision that one party must make.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Escalation {
-    /// The `seq` of its event: what a resolution names.
+    /// The `seq` of its event, which a resolution refers to.
     pub(super) seq: u64,
     pub(super) to: Party,
     pub(super) cause: Cause,
     /// Who raised it.
     pub(super) raised_by: Source,
-    /// How often it changed hands.
+    /// How often it was handed to another party.
     pub(super) handovers: u32,
     pub(super) clock: ResponseClock,
-    /// The review it interrupted; none if that was decided.
+    /// The review that it interrupted; none if that review was decided.
     pub(super) review: Option<PausedReview>,
 }
 
-/// The deadline of the party escalated to.
+/// The deadline of the party that the task is escalated to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum ResponseClock {
@@ -272,22 +275,22 @@ pub enum ResponseClock {
         /// The deadline.
         due_at: Time,
     },
-    /// Passed, and nothing followed.
+    /// Passed without consequence.
     Passed {
         /// When it was due.
         due_at: Time,
     },
 }
 
-/// Why a party must make a call, or why a task failed.
+/// Why a task was escalated, or why it failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Cause {
-    /// Somebody asked.
+    /// Somebody asked for it.
     Person,
     /// A deadline passed.
     Deadline,
-    /// The stage's rounds are used up.
+    /// The stage's rounds are exhausted.
     Exhausted,
     /// Too few of the named reviewers may approve.
     NoQuorum,
@@ -297,11 +300,11 @@ pub enum Cause {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hold {
     pub(super) by: Party,
-    /// The review it interrupted; none: the stage was waiting for work.
+    /// The review that it interrupted; none if the stage was waiting for work.
     pub(super) review: Option<PausedReview>,
 }
 
-/// A cancellation that lets reviewers finish.
+/// A cancellation during which the reviewers may finish.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WindDown {
     pub(super) by: Party,
@@ -309,24 +312,24 @@ pub struct WindDown {
     pub(super) open: Open,
 }
 
-/// A task that is over.
+/// A task that has ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Closed {
     pub(super) outcome: Outcome,
-    /// What was open when it ended, so that late decisions can be told from nonsense.
+    /// What was open when the task ended, to recognise late decisions.
     pub(super) open: Open,
 }
 
 /// What was open when a task began to end.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Open {
-    /// A review, running or paused.
+    /// Whether a review was open, running or paused.
     pub(super) review: bool,
-    /// A call that a party was to make.
+    /// The escalation that was open.
     pub(super) escalation: Option<Asked>,
 }
 
-/// A call that a party was to make.
+/// An escalation that was open when the task began to end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Asked {
     pub(super) seq: u64,
@@ -343,18 +346,18 @@ pub enum Outcome {
     Cancelled,
     /// Its deadline passed.
     Expired,
-    /// The definition ended it, because of this.
+    /// A rule of the definition ended it, for this reason.
     Failed(Cause),
 }
 
-/// A timer of a task, in the order in which ties are handled.
+/// A timer of a task. Ties are handled in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Timer {
     /// The task's own deadline.
     Task,
-    /// The grace of a cancellation.
+    /// The grace period of a cancellation.
     Grace,
-    /// The deadline of the party escalated to.
+    /// The deadline of the party that the task is escalated to.
     Escalation,
     /// The reviewers' deadline.
     Stage,
@@ -393,7 +396,7 @@ impl Task {
         self.deadline_at
     }
 
-    /// Where it is.
+    /// The name of its phase.
     pub fn phase(&self) -> PhaseName {
         self.phase.name()
     }
@@ -408,17 +411,17 @@ impl Task {
         self.round
     }
 
-    /// The latest revision; 0: nothing was handed in.
+    /// The latest revision; 0: no work was submitted.
     pub fn revision(&self) -> u32 {
         self.revision
     }
 
-    /// Whoever handed in work in the round in which the latest revision was handed in.
+    /// The actors who submitted work in the round of the latest revision.
     pub(super) fn submitters(&self) -> impl Iterator<Item = &ActorRef> {
         self.submitter.iter().chain(&self.earlier_submitters)
     }
 
-    /// Since when it has stood like this.
+    /// Since when stage, phase and the party it waits on have been the same.
     pub fn since(&self) -> Time {
         self.since
     }
@@ -428,14 +431,15 @@ impl Task {
         self.phase().is_terminal().then_some(self.since)
     }
 
-    /// Whose time it was up to `at`, or to the end: the parts add up to the whole since the opening.
+    /// Whose time passed up to `at`, or to the end. The parts add up to the whole time since the
+    /// opening.
     pub fn spent_until(&self, workflow: &Workflow, at: Time) -> Ledger {
         let mut spent = self.spent.clone();
         spent.wait(self, workflow, at);
         spent
     }
 
-    /// Whom it waits on.
+    /// The party that it waits on.
     pub fn waiting_on(&self, workflow: &Workflow) -> Option<Party> {
         match &self.phase {
             Phase::Preparing | Phase::Cancelling(_) => Some(Party::Partner),
@@ -446,7 +450,7 @@ impl Task {
         }
     }
 
-    /// When the present wait should end.
+    /// When the current wait is due to end.
     pub fn due_at(&self) -> Option<Time> {
         match &self.phase {
             Phase::Preparing => self.deadline_at,
@@ -463,7 +467,7 @@ impl Task {
         }
     }
 
-    /// Whether the present wait's deadline passed and the wait goes on.
+    /// Whether the current wait is past its deadline.
     pub fn is_overdue(&self) -> bool {
         match &self.phase {
             Phase::InReview(review) => matches!(review.clock, Clock::Passed { .. }),
@@ -472,8 +476,8 @@ impl Task {
         }
     }
 
-    /// The next timer, the earliest first, ties in the order of [`Timer`]. Leaving a state removes its timers, for
-    /// they are part of it.
+    /// The next timer: the earliest one, ties in the order of [`Timer`]. Timers are part of the
+    /// state, so leaving a state removes them.
     pub fn next_timer(&self) -> Option<(Time, Timer)> {
         let whole = |time| (time, Timer::Task);
         let own = match &self.phase {

@@ -1,5 +1,5 @@
-//! The domain's tests: cases a line each, the grid of phase, command and party, and the laws over random and
-//! exhaustive sequences.
+//! The domain's tests: tables with one case per line, the grid of phase, command and party, and the
+//! laws over random and exhaustive sequences.
 
 mod business;
 mod buyer;

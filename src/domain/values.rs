@@ -1,5 +1,5 @@
-//! What all of the domain speaks of: ids, names, texts, times and parties, each with the one rule that says what it
-//! may hold.
+//! Value types of the whole domain: ids, names, texts, times and parties, each with one rule for
+//! its content.
 
 pub mod id;
 pub mod identity;

@@ -1,5 +1,5 @@
-//! Webhooks: whom they belong to, in which states they are, and the rules of sending: when a delivery is tried
-//! again, when it is given up, and when its endpoint is. Chance is passed in, as is the time.
+//! Webhooks: owners, states, and the rules of sending: when to retry a delivery, when to give it
+//! up, and when to disable its endpoint. Randomness and the time are passed in.
 
 use std::borrow::Cow;
 
@@ -20,7 +20,7 @@ mod rules;
 
 pub use rules::{AttemptOutcome, DAYS_OF_FAILURES, Verdict, judge, pause};
 
-/// Whose endpoint it is, and so whose view of events it receives.
+/// The owner of an endpoint, which determines the view of events that it receives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Owner {
     /// A partner.
@@ -30,7 +30,7 @@ pub enum Owner {
 }
 
 impl Owner {
-    /// The party whose view it is.
+    /// The party whose view it receives.
     pub fn party(self) -> Party {
         match self {
             Self::Partner(_) => Party::Partner,
@@ -38,7 +38,7 @@ impl Owner {
         }
     }
 
-    /// The id that stands for the owner where partners and the platform share a column: the platform's is all zeros.
+    /// The owner's id where partners and the platform share a column: the platform's is all zeros.
     pub fn id(self) -> Uuid {
         match self {
             Self::Partner(id) => id.0,
@@ -46,28 +46,28 @@ impl Owner {
         }
     }
 
-    /// Whom [`Owner::id`] stands for.
+    /// The owner with this [`Owner::id`].
     pub fn of(id: Uuid) -> Self {
         if id.is_nil() { Self::Platform } else { Self::Partner(PartnerId(id)) }
     }
 }
 
-/// One endpoint among all.
+/// Identifies an endpoint among those of all owners.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EndpointKey {
-    /// Whose.
+    /// The owner.
     pub owner: Owner,
-    /// What the owner calls it.
+    /// The name that the owner gave it.
     pub id: EndpointId,
 }
 
-/// Whether an endpoint is sent anything. (One that was removed has no state: it is not there.)
+/// Whether an endpoint receives deliveries. (A removed endpoint has no state: its row is gone.)
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum EndpointState {
     /// Deliveries are sent.
     Enabled,
-    /// The service gave it up: deliveries are recorded and wait until the owner enables it.
+    /// The service disabled it: deliveries are recorded and wait until the owner enables it.
     Disabled,
 }
 
@@ -75,7 +75,7 @@ impl EndpointState {
     /// All of them.
     pub const ALL: [Self; 2] = [Self::Enabled, Self::Disabled];
 
-    /// The word in the database and on the wire.
+    /// The name in the database and on the wire.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Enabled => "enabled",
@@ -88,9 +88,9 @@ impl EndpointState {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum DisabledReason {
-    /// It answered 410: nobody wants deliveries there any more.
+    /// It answered 410: the receiver no longer wants deliveries.
     Gone,
-    /// Every attempt of five days failed.
+    /// Every attempt in five days failed.
     Failing,
 }
 
@@ -98,7 +98,7 @@ impl DisabledReason {
     /// All of them.
     pub const ALL: [Self; 2] = [Self::Gone, Self::Failing];
 
-    /// The word in the database and on the wire.
+    /// The name in the database and on the wire.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Gone => "gone",
@@ -107,7 +107,7 @@ impl DisabledReason {
     }
 }
 
-/// What became of a delivery.
+/// The state of a delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum DeliveryState {
@@ -115,7 +115,8 @@ pub enum DeliveryState {
     Pending,
     /// The endpoint answered 2xx.
     Delivered,
-    /// Given up: the last attempt failed, or the endpoint was removed. It is sent again when the owner asks for it.
+    /// Given up: the last attempt failed, or the endpoint was removed. It is sent again only if the
+    /// owner requests it.
     Failed,
 }
 
@@ -123,7 +124,7 @@ impl DeliveryState {
     /// All of them.
     pub const ALL: [Self; 3] = [Self::Pending, Self::Delivered, Self::Failed];
 
-    /// The word in the database and on the wire.
+    /// The name in the database and on the wire.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Pending => "pending",
@@ -133,21 +134,22 @@ impl DeliveryState {
     }
 }
 
-/// One attempt at a delivery. Stored with it: the shape is a contract.
+/// One attempt at a delivery. Stored with the delivery: the shape is a contract.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(as = DeliveryAttempt)]
 pub struct Attempt {
     /// When it began.
     pub at: Time,
-    /// The status that was answered; absent where there was no answer.
+    /// The response status; absent if there was no response.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 100, maximum = 999)]
     pub status: Option<u16>,
-    /// Why there was no answer, as a stable word; absent where there was one. Later versions may add words.
+    /// Why there was no response, as a stable code; absent if there was one. Later versions may add
+    /// codes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(example = "timed_out")]
     pub error: Option<String>,
-    /// The same for people.
+    /// The same in words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(example = "no answer came within 15 seconds")]
     pub detail: Option<String>,
@@ -155,10 +157,11 @@ pub struct Attempt {
     pub took_ms: u64,
 }
 
-/// How many attempts are kept with a delivery: the latest.
+/// How many attempts are kept with a delivery: the latest ones.
 pub const MAX_ATTEMPTS: usize = 20;
 
-/// The types of events that an endpoint receives: at least one, each once, in the order of [`Fact::TYPES`].
+/// The event types that an endpoint receives: at least one, each once, in the order of
+/// [`Fact::TYPES`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Vec<String>")]
 pub struct Types(Vec<&'static str>);
@@ -166,19 +169,19 @@ pub struct Types(Vec<&'static str>);
 /// Why types were refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidTypes {
-    /// There are none.
-    #[error("must name at least one type; without types it receives all")]
+    /// The list is empty.
+    #[error("must name at least one type; leave out the field to receive all types")]
     None,
-    /// One that does not exist.
-    #[error("must be types of events, and `{0}` is none")]
+    /// A type that does not exist.
+    #[error("must be event types, but `{0}` is not one")]
     Unknown(String),
-    /// One is there twice.
-    #[error("must name each type once, and `{0}` is there twice")]
+    /// A type that is listed twice.
+    #[error("must name each type once, but `{0}` is listed twice")]
     Twice(&'static str),
 }
 
 impl Types {
-    /// The words.
+    /// The type names.
     pub fn as_slice(&self) -> &[&'static str] {
         &self.0
     }
@@ -227,7 +230,7 @@ impl ToSchema for Types {
     }
 }
 
-/// How long two secrets are valid beside each other at the most: then the new one takes over by itself.
+/// How long two secrets are valid side by side at most: then the new one takes over.
 pub const OVERLAP: TimeDelta = TimeDelta::hours(24);
 
 #[cfg(test)]

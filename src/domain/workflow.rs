@@ -1,5 +1,6 @@
-//! The checked definition of a workflow. Reading one from outside is in `workflow/parse.rs`, the codes of what can
-//! be wrong or doubtful in `workflow/finding.rs`, drawing one in `workflow/diagram.rs`.
+//! The checked definition of a workflow. `workflow/parse.rs` reads one from outside,
+//! `workflow/finding.rs` lists the codes of mistakes and warnings, and `workflow/diagram.rs` draws
+//! one.
 
 #[cfg(test)]
 mod arbitrary;
@@ -29,39 +30,40 @@ pub(crate) use arbitrary::definition;
 pub use finding::{Mistake, MistakeCode, Warning, WarningCode};
 pub use parse::Parsed;
 
-/// The definition of the demo: the contract's example, and the workflow that a trial starts with.
+/// The example definition of the contract, which the demo and new trials use.
 pub const EXAMPLE: &str = include_str!("workflow/brand-campaign.json");
 
-/// An ordered list of stages. A value of this type came out of [`Workflow::parse`], or was stored after that: it is
-/// sound, and its defaults are filled in, so that a new default never reaches a running task.
+/// An ordered list of stages. A value comes from [`Workflow::parse`] or was stored after it: it is
+/// valid and its defaults are filled in, so a new default never affects a running task.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(remote = "Self")]
-#[schema(as = WorkflowDefinition, description = "A workflow: an ordered list of stages. In answers, with all defaults filled in.")]
+#[schema(as = WorkflowDefinition, description = "A workflow: an ordered list of stages. Responses have all defaults filled in.")]
 pub struct Workflow {
-    /// What people call it, at most 200 characters.
+    /// The display name, at most 200 characters.
     pub name: Name,
-    /// 1 to 50 stages, in order; keys unique.
+    /// 1 to 50 stages, in order, with unique keys.
     #[serde(deserialize_with = "stages")]
     #[schema(min_items = 1, max_items = 50)]
     pub stages: Vec<Stage>,
-    /// How long a task may take in all, from its opening; hold does not stop it.
+    /// The time limit of the whole task, from its opening; a hold does not stop it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = TaskDeadline, required = false)]
     pub deadline: Option<TaskDeadline>,
-    /// When people work; what durations with the clock `business` are counted by. Default: there are none.
+    /// The working hours by which durations with the clock `business` are counted. Default: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Calendar, required = false)]
     pub calendar: Option<Calendar>,
 }
 
-/// By hand for the check of [`Deserialize`]; serde derives the two together.
+/// Written by hand to match [`Deserialize`], which has a check of its own; serde derives the two
+/// together.
 impl Serialize for Workflow {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         Self::serialize(self, serializer)
     }
 }
 
-/// Without its calendar, working time would be read as time on the wall.
+/// Rejects `business` durations without a calendar, which would otherwise be read as elapsed time.
 impl<'de> Deserialize<'de> for Workflow {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let workflow = Self::deserialize(deserializer)?;
@@ -73,19 +75,20 @@ impl<'de> Deserialize<'de> for Workflow {
     }
 }
 
-/// What a duration is counted by.
+/// How a duration is counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ClockKind {
-    /// Time as it passes.
+    /// Elapsed time.
     #[default]
     Wall,
-    /// Working time by the workflow's `calendar`: `PT8H` is eight working hours, `P1D` 24 of them.
+    /// Working time by the workflow's `calendar`: `PT8H` is eight working hours, `P1D` is 24
+    /// working hours.
     Business,
 }
 
 impl ClockKind {
-    /// Whether it is the default, which is not written down.
+    /// Whether it is the default, which is not serialized.
     #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
     fn is_wall(&self) -> bool {
         *self == Self::Wall
@@ -95,45 +98,45 @@ impl ClockKind {
 /// The deadline of the whole task.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct TaskDeadline {
-    /// From the opening of the task.
+    /// Counted from the opening of the task.
     pub within: Span,
-    /// What `within` is counted by. Default `wall`.
+    /// How `within` is counted. Default `wall`.
     #[serde(default, skip_serializing_if = "ClockKind::is_wall")]
     #[schema(required = false)]
     pub clock: ClockKind,
 }
 
-/// One gate.
+/// One approval stage.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(as = StageDefinition)]
 pub struct Stage {
-    /// Unique in the workflow; what commands name.
+    /// Unique in the workflow; commands refer to it.
     pub key: StageKey,
-    /// What people call it, at most 200 characters.
+    /// The display name, at most 200 characters.
     pub name: Name,
-    /// What the buyer reads while the task is here, at most 500 characters.
+    /// The text shown to the buyer while the task is in this stage, at most 500 characters.
     pub buyer_label: Label,
-    /// Whether work must be handed in before the review starts. Default `none`.
+    /// Whether work must be submitted before the review starts. Default `none`.
     #[serde(default)]
     pub submission: Submission,
-    /// The party that decides. Default `partner`.
+    /// The party that reviews the stage. Default `partner`.
     #[serde(default = "partner")]
     pub reviewer: Party,
-    /// Who decides and how many must agree; only on stages that the partner reviews.
+    /// Who may vote and how many votes are needed; only on stages that the partner reviews.
     #[serde(flatten, deserialize_with = "panel")]
     #[schema(value_type = Panel, required = false)]
     pub panel: Option<Panel>,
-    /// Where a rejection leads.
+    /// The consequence of a rejection.
     #[schema(required = false)]
     pub on_reject: OnReject,
-    /// Who may be asked to make a call, and what happens if they stay silent.
+    /// Who can be asked to decide, and what happens if that party does not answer.
     #[schema(required = false)]
     pub escalation: EscalationRule,
-    /// How long reviewers have. Default: no deadline.
+    /// The reviewers' time limit. Default: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = StageDeadline, required = false)]
     pub deadline: Option<StageDeadline>,
-    /// What a cancellation does to a review that is going on.
+    /// The effect of a cancellation on an open review.
     #[schema(required = false)]
     pub cancellation: CancellationRule,
 }
@@ -142,8 +145,8 @@ fn partner() -> Party {
     Party::Partner
 }
 
-/// There is a stage, and a stored stage has a panel if and only if the partner reviews it; without this check, a
-/// panel that got lost would read as "anyone may approve".
+/// Checks that there is a stage, and that a stored stage has a panel exactly if the partner reviews
+/// it. A lost panel would otherwise read as "anyone may approve".
 fn stages<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Stage>, D::Error> {
     let stages = Vec::<Stage>::deserialize(deserializer)?;
     if stages.is_empty() {
@@ -152,13 +155,14 @@ fn stages<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Stage>, D::E
     match stages.iter().find(|stage| stage.panel.is_some() != (stage.reviewer == Party::Partner)) {
         None => Ok(stages),
         Some(stage) => Err(de::Error::custom(format_args!(
-            "stage `{}`: quorum, reviewers, self_approval and distinct_from belong to stages that the partner reviews, and to all of those",
+            "stage `{}`: quorum, reviewers, self_approval and distinct_from are required on stages that the partner reviews and not allowed on others",
             stage.key
         ))),
     }
 }
 
-/// A panel's four fields are there together or not at all. (A flattened `Option` takes a part of them for none.)
+/// Reads a panel's four fields, all present or all absent. (A flattened `Option` would read a
+/// partial panel as none.)
 fn panel<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Panel>, D::Error> {
     #[derive(Deserialize)]
     struct Fields {
@@ -176,40 +180,42 @@ fn panel<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Panel>, D:
             distinct_from: Some(distinct_from),
         } => Ok(Some(Panel { quorum, reviewers, self_approval, distinct_from })),
         Fields { .. } => Err(de::Error::custom(
-            "quorum, reviewers, self_approval and distinct_from must be there together or not at all",
+            "quorum, reviewers, self_approval and distinct_from must be given together or not at all",
         )),
     }
 }
 
-/// Whether a stage waits for work.
+/// Whether a stage requires submitted work.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Submission {
-    /// The review starts at once on what there is.
+    /// The review starts at once on the existing work.
     #[default]
     None,
-    /// The stage waits in `preparing` until work is handed in.
+    /// The stage waits in `preparing` until work is submitted.
     Required,
 }
 
 /// The partner's reviewers of a stage.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Panel {
-    /// How many votes make a decision. Default 1 and 1.
+    /// How many votes decide the stage. Default 1 and 1.
     #[schema(required = false)]
     pub quorum: Quorum,
     /// The actor ids that may vote; empty: anyone of the partner. At most 100. Default empty.
     #[schema(max_items = 100, required = false)]
     pub reviewers: Vec<ActorId>,
-    /// Whether those who handed in the work, in any revision of the round, may approve it. Default `false`.
+    /// Whether actors who submitted the work, in any revision of the round, may approve it. Default
+    /// `false`.
     #[schema(required = false)]
     pub self_approval: bool,
-    /// Earlier stages: whoever's approval counted in their latest round may not approve here. Default none.
+    /// Earlier stages: actors whose approval counted in the latest round of one may not approve
+    /// here. Default none.
     #[schema(max_items = 50, required = false)]
     pub distinct_from: Vec<StageKey>,
 }
 
-/// How many votes make a decision.
+/// How many votes decide a stage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Quorum {
     /// Approving votes for *approved*, 1 to 100.
@@ -220,27 +226,29 @@ pub struct Quorum {
     pub rejections: u32,
 }
 
-/// Where a rejection leads.
+/// The consequence of a rejection.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct OnReject {
-    /// The stages a rejection may return to: this one or earlier ones; the first is the default target.
-    /// Default: the stage before (the first stage: itself).
+    /// The stages that a rejection may return to: this one or earlier ones; the first is the
+    /// default target. Default: the previous stage (the first stage: itself).
     #[schema(min_items = 1, max_items = 50, required = false)]
     pub return_to: Vec<StageKey>,
-    /// How many rounds the stage may take, 1 to 1,000. A rejection in the last one exhausts them. Default: no limit.
+    /// How many rounds the stage may take, 1 to 1,000. A rejection in the last round exhausts them.
+    /// Default: no limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 1, maximum = 1000, value_type = u32, required = false)]
     pub max_rounds: Option<u32>,
-    /// What happens then. Default: escalate to the first of `escalation.to`.
+    /// What happens when the rounds are exhausted. Default: escalate to the first of
+    /// `escalation.to`.
     #[schema(required = false)]
     pub on_exhausted: OnExhausted,
 }
 
-/// What happens when a stage's rounds are used up.
+/// What happens when a stage's rounds are exhausted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "action", rename_all = "snake_case")]
 pub enum OnExhausted {
-    /// A party makes a call.
+    /// A party must decide.
     Escalate {
         /// One of the stage's `escalation.to`.
         to: Party,
@@ -249,58 +257,59 @@ pub enum OnExhausted {
     Fail,
 }
 
-/// Who may be asked to make a call.
+/// Who can be asked to decide.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(as = EscalationDefinition)]
 pub struct EscalationRule {
     /// The parties a review may be escalated to; the first is the default. Default `["platform"]`.
     #[schema(min_items = 1, max_items = 3, required = false)]
     pub to: Vec<Party>,
-    /// How long that party has. Default: no limit.
+    /// That party's time limit. Default: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Span, required = false)]
     pub respond_within: Option<Span>,
-    /// What happens when it stays silent; only with `respond_within`. Default `none`.
+    /// What happens when it does not answer in time; only with `respond_within`. Default `none`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = EscalationTimeout, required = false)]
     pub on_timeout: Option<EscalationTimeout>,
-    /// What `respond_within` is counted by; only with it. Default `wall`.
+    /// How `respond_within` is counted; only with it. Default `wall`.
     #[serde(default, skip_serializing_if = "ClockKind::is_wall")]
     #[schema(required = false)]
     pub clock: ClockKind,
 }
 
-/// What happens when the party escalated to stays silent. Never an approval.
+/// What happens when the party escalated to does not answer in time. Never an approval.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "action", rename_all = "snake_case")]
 pub enum EscalationTimeout {
-    /// Another party makes the call.
+    /// Another party must decide.
     Escalate {
         /// One of the stage's `escalation.to`.
         to: Party,
     },
-    /// Rejected, back to the default target.
+    /// The stage is rejected and the task returns to the default target.
     Reject,
     /// The task ends as `failed`.
     Fail,
-    /// Nothing; the wait is overdue.
+    /// Nothing; the escalation is overdue.
     None,
 }
 
-/// How long the reviewers of a stage have.
+/// The time limit of a stage's reviewers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(as = StageDeadlineDefinition)]
 pub struct StageDeadline {
-    /// From the start of the review.
+    /// Counted from the start of the review.
     pub within: Span,
-    /// How long before the deadline to remind, at most 10; none longer than `within`. Default none.
+    /// How long before the deadline to send each reminder: at most 10, none longer than `within`.
+    /// Default none.
     #[serde(default)]
     #[schema(max_items = 10)]
     pub remind_before: Vec<Span>,
-    /// What happens when it passes. Default `none`.
+    /// What happens when the deadline passes. Default `none`.
     #[schema(required = false)]
     pub on_timeout: StageTimeout,
-    /// What `within` and `remind_before` are counted by. Default `wall`.
+    /// How `within` and `remind_before` are counted. Default `wall`.
     #[serde(default, skip_serializing_if = "ClockKind::is_wall")]
     #[schema(required = false)]
     pub clock: ClockKind,
@@ -310,14 +319,14 @@ pub struct StageDeadline {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "action", rename_all = "snake_case")]
 pub enum StageTimeout {
-    /// A party makes a call.
+    /// A party must decide.
     Escalate {
         /// One of the stage's `escalation.to`.
         to: Party,
     },
-    /// Rejected, back to the default target.
+    /// The stage is rejected and the task returns to the default target.
     Reject,
-    /// Silence approves, unless a rejecting vote stands.
+    /// The stage is approved, unless a rejecting vote stands.
     Approve,
     /// The task ends as `failed`.
     Fail,
@@ -325,39 +334,39 @@ pub enum StageTimeout {
     None,
 }
 
-/// What a cancellation does to a review that is going on.
+/// The effect of a cancellation on an open review.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "in_flight", rename_all = "snake_case")]
 pub enum CancellationRule {
     /// The review is withdrawn at once (the default).
     Withdraw,
-    /// The reviewers may finish; the partner says what became of their work.
+    /// The reviewers may finish; the partner then acknowledges the cancellation.
     LetFinish {
-        /// How long the partner has to say so, at most P7D. Default PT24H.
+        /// How long the partner has to acknowledge, at most P7D. Default PT24H.
         grace: Span,
-        /// What `grace` is counted by.
+        /// How `grace` is counted.
         #[serde(default, skip_serializing_if = "ClockKind::is_wall")]
         clock: ClockKind,
     },
 }
 
-/// By hand, since the derived one insists on `in_flight`, which has a default.
+/// Written by hand, since the derived schema requires `in_flight`, which has a default.
 impl utoipa::PartialSchema for CancellationRule {
     fn schema() -> RefOr<Schema> {
         let in_flight = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(["withdraw", "let_finish"])).description(
-            Some("`withdraw` (the default): the review is withdrawn at once. `let_finish`: the reviewers may finish, and the partner says what became of their work."),
+            Some("`withdraw` (the default): the review is withdrawn at once. `let_finish`: the reviewers may finish, and the partner then acknowledges the cancellation."),
         );
         let grace = RefBuilder::new().ref_location_from_schema_name("Span").description(Some(
-            "How long the partner has to say so, at most P7D; only with `let_finish`. Default PT24H.",
+            "How long the partner has to acknowledge the cancellation, at most P7D; only with `let_finish`. Default PT24H.",
         ));
         let clock = RefBuilder::new()
             .ref_location_from_schema_name("ClockKind")
-            .description(Some("What `grace` is counted by; only with `let_finish`. Default `wall`."));
+            .description(Some("How `grace` is counted; only with `let_finish`. Default `wall`."));
         ObjectBuilder::new()
             .property("in_flight", in_flight)
             .property("grace", grace)
             .property("clock", clock)
-            .description(Some("What a cancellation does to a review that is going on."))
+            .description(Some("The effect of a cancellation on an open review."))
             .into()
     }
 }
@@ -369,29 +378,30 @@ impl ToSchema for CancellationRule {
 }
 
 impl Workflow {
-    /// The definition, defaults filled in, in the canonical form of RFC 8785: two definitions are the same if these
-    /// texts are.
+    /// The definition with its defaults, in the canonical form of RFC 8785: two definitions are
+    /// equal if these texts are.
     #[expect(clippy::missing_panics_doc, reason = "cannot panic: every part of a definition has a canonical form")]
     pub fn canonical_json(&self) -> String {
         serde_json_canonicalizer::to_string(self).expect("a definition has text keys and small whole numbers only")
     }
 
-    /// SHA-256 of [`Workflow::canonical_json`]: what the first link of a task's trail covers.
+    /// SHA-256 of [`Workflow::canonical_json`], which the first entry of a task's trail commits to.
     pub fn digest(&self) -> [u8; 32] {
         Sha256::digest(self.canonical_json()).into()
     }
 
     /// The longest a task can take, in seconds; `None` if nothing bounds it.
     ///
-    /// That is the task's own deadline and nothing else. No clock of a stage bounds a task: any review can be
-    /// escalated and then rejected whatever `max_rounds` says, rejected work is always handed in again, and that
-    /// wait has no clock; a hold stops every clock but the task's. A cancellation that winds down ends by the
-    /// task's deadline too. How long working time takes depends on when it begins; this is an upper bound then.
+    /// Only the task's own deadline bounds it. No clock of a stage does: any review can be
+    /// escalated and then rejected in spite of `max_rounds`, work can always be submitted again
+    /// after a rejection, and that wait has no clock. A hold stops every clock except the task's. A
+    /// cancellation that is winding down ends by the task's deadline too. How long working time
+    /// takes depends on its start; the value is then an upper bound.
     pub fn worst_case(&self) -> Option<u64> {
         self.deadline.as_ref().map(|deadline| self.longest(deadline.clock, &deadline.within))
     }
 
-    /// How long `span` can take, in seconds, whenever it begins: an upper bound where it is working time.
+    /// How long `span` can take, in seconds, from any start: an upper bound if it is working time.
     fn longest(&self, clock: ClockKind, span: &Span) -> u64 {
         match (clock, &self.calendar) {
             (ClockKind::Business, Some(calendar)) => {
@@ -401,8 +411,8 @@ impl Workflow {
         }
     }
 
-    /// The instant at which so much time has passed since `start`, counted by `clock`. Only `decide` asks: what
-    /// comes out is recorded in events, for another build may have another time-zone database.
+    /// The instant `time` after `start`, counted by `clock`. Only `decide` calls this: events
+    /// record the result, since another build may have another time-zone database.
     pub(super) fn after(&self, clock: ClockKind, start: Time, time: TimeDelta) -> Time {
         match (clock, &self.calendar) {
             (ClockKind::Business, Some(calendar)) => calendar.add(start, time),
@@ -410,7 +420,7 @@ impl Workflow {
         }
     }
 
-    /// Every duration with the clock that counts it and its place.
+    /// Every duration with its place and the clock that counts it.
     fn durations(&self) -> Vec<(String, ClockKind, &Span)> {
         let own =
             self.deadline.iter().map(|deadline| ("/deadline/within".to_owned(), deadline.clock, &deadline.within));
@@ -438,14 +448,15 @@ impl Workflow {
         self.stages.iter().enumerate().find(|(_, stage)| stage.key == *key)
     }
 
-    /// The index of a stage that the definition itself names.
+    /// The index of a stage that the definition itself refers to.
     pub(crate) fn index_of(&self, key: &StageKey) -> usize {
         self.find(key).map_or(0, |(index, _)| index)
     }
 }
 
 impl Stage {
-    /// How many votes make a decision; 1 and 1 where buyer or platform decide with one voice.
+    /// How many votes decide the stage; 1 and 1 if the buyer or the platform reviews it, since they
+    /// have one vote.
     pub fn quorum(&self) -> Quorum {
         self.panel.as_ref().map_or(Quorum { approvals: 1, rejections: 1 }, |panel| panel.quorum)
     }
@@ -455,17 +466,17 @@ impl Stage {
         self.panel.as_ref().map_or(&[], |panel| &panel.reviewers)
     }
 
-    /// Whether those who handed in the work are barred from approving.
+    /// Whether actors who submitted the work may not approve it.
     pub fn bars_submitter(&self) -> bool {
         self.panel.as_ref().is_some_and(|panel| !panel.self_approval)
     }
 
-    /// Stages whose approvers are barred from approving here.
+    /// The stages whose approvers may not approve here.
     pub fn distinct_from(&self) -> &[StageKey] {
         self.panel.as_ref().map_or(&[], |panel| &panel.distinct_from)
     }
 
-    /// The party an escalation goes to unless something else is said.
+    /// The party that an escalation goes to by default.
     pub fn default_escalation(&self) -> Party {
         self.escalation.to.first().copied().unwrap_or(Party::Platform)
     }

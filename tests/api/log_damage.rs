@@ -58,14 +58,14 @@ async fn nothing_is_signed_on_top_of_a_log_that_was_tampered_with() {
         ("delete from audit_nodes where level = 0 and index = 4".to_owned(), "the node at level 0, index 4 is missing"),
         (
             format!("update audit_nodes set hash = {zeros} where level = 2"),
-            "the node at level 2, index 0 is not what is below it makes",
+            "the node at level 2, index 0 is not the hash of its halves",
         ),
         (
             format!(
                 "update audit_leaves set head = {zeros} where index = 4; update audit_nodes set hash =
                  (select {leaf_hash} from audit_leaves where index = 4) where level = 0 and index = 4"
             ),
-            "its nodes do not make the root that the checkpoint of 5 leaves signs",
+            "its nodes do not have the root that the checkpoint of 5 leaves signs",
         ),
         ("delete from audit_leaves where index = 4".to_owned(), "leaf 4 is missing"),
         ("delete from audit_leaves where index = 2".to_owned(), "leaf 2 is missing"),
@@ -78,7 +78,7 @@ async fn nothing_is_signed_on_top_of_a_log_that_was_tampered_with() {
         ),
         (
             format!("update audit_nodes set hash = {zeros} where level = 1 and index = 1"),
-            "the node at level 1, index 1 is not what is below it makes",
+            "the node at level 1, index 1 is not the hash of its halves",
         ),
     ];
     assert_noticed(&cases).await;
@@ -92,7 +92,7 @@ async fn nothing_is_signed_where_checkpoints_were_tampered_with_or_something_was
             format!("insert into audit_leaves values (5, 'task', gen_random_uuid(), 1, {zeros})"),
             "it has 6 leaves, and its last checkpoint signs 5",
         ),
-        (format!("insert into audit_nodes values (0, 5, {zeros})"), "there is something in it beyond the 5 leaves"),
+        (format!("insert into audit_nodes values (0, 5, {zeros})"), "it has rows beyond the 5 leaves"),
         (
             "delete from audit_checkpoints where size = 5".to_owned(),
             "it has 3 leaves and does not continue the 5 that it had before",

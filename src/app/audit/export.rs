@@ -1,13 +1,14 @@
-//! Exports of trails, written as they are asked for.
+//! Exports of trails, written on demand.
 //!
-//! An [`Export`] gives one piece after the other, each only when it is asked for, and reads from the database no
-//! more than a piece takes: a reader who is slow is waited for, and one who has left leaves nothing running. No
-//! connection is held between two pieces. A trail is exported as far as it went when the export came to it; rows
-//! that are not what was written are told in their place, so that whoever checks the file finds them.
+//! An [`Export`] produces one piece at a time, each only on request, and reads no more from the
+//! database than the piece needs. So a slow reader is waited for, and a reader that disconnects
+//! leaves nothing running. No connection is held between two pieces. A trail is exported up to its
+//! end at the time when the export reaches it; damaged rows are reported in their place, so that a
+//! check of the file finds them.
 //!
-//! What the platform exports is recorded in the partners' trails before any of it leaves, and with its exact
-//! extent: an export of many is recorded `PAGE` tasks at a time. So what is recorded may not have left, if the
-//! reader went away; the other way round cannot be.
+//! An export by the platform is recorded in the partners' trails before any data is sent, and with
+//! its exact extent: an export of many is recorded `PAGE` tasks at a time. So recorded data may not
+//! have been sent, if the reader disconnected, but sent data is always recorded.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -26,12 +27,12 @@ use crate::store::tasks::events::Stored;
 
 use super::{partner_trail, transparency_log};
 
-/// How many tasks are recorded, and looked for, at a time.
+/// How many tasks are searched and recorded at a time.
 const PAGE: u32 = 1_000;
-/// How many rows of a trail are read for a piece.
+/// How many rows of a trail are read per piece.
 const CHUNK: u32 = 64;
 
-/// An export that is being written.
+/// An export in progress.
 #[derive(Debug)]
 pub struct Export {
     app: Arc<App>,
@@ -44,7 +45,7 @@ pub struct Export {
     _share: Share,
 }
 
-/// What an export of many still has to look for.
+/// The remaining search of an export of many.
 #[derive(Debug)]
 struct Search {
     wanted: Selection,
@@ -64,7 +65,7 @@ pub async fn export_task(app: &Arc<App>, caller: &Caller, id: TaskId, size: Opti
     tasks::find_visible(app, caller, id).await?;
     let share = app.shares.long_reads.take(caller)?;
     let signed = transparency_log::find_for_export(app, size).await?;
-    // After the checkpoint, so that the trail goes as far as the log at least.
+    // Read after the checkpoint, so that the trail is at least as long as the log's.
     let trail = store::audit::exports::find(&app.pool, id).await?.ok_or(Error::NotFound)?;
     let mut export = Export::new(app, caller, (signed, share));
     if let Caller::Platform { .. } = caller {
@@ -116,7 +117,8 @@ impl Export {
         Self { app, caller, signed, writer, search: None, queue, current: None, _share: share }
     }
 
-    /// The next piece: some whole lines; `None` when all is written. After an error there is nothing more.
+    /// The next piece, which is some whole lines; `None` at the end. After an error there are no
+    /// more pieces.
     pub async fn next(&mut self) -> Result<Option<String>, Error> {
         if self.caller.time_left(self.app.clock.now()).is_some_and(|left| left.is_zero()) {
             return Err(Error::Expired);
@@ -138,7 +140,7 @@ impl Export {
         self.entries(trail, 0).await.map(|entries| Some(header + &entries))
     }
 
-    /// The entries after `after`, and where they are the last, the end.
+    /// The entries after `after` and, if they are the last, the end of the trail.
     async fn entries(&mut self, whole: Whole, after: u64) -> Result<String, Error> {
         let pool = &self.app.pool;
         let (rows, head, last, subject) = match &whole {
@@ -179,12 +181,13 @@ impl Export {
             }
         };
         line.unwrap_or_else(|flaw| {
-            tracing::error!(?subject, seq = row.seq, flaw, "an entry of a trail is not what was written");
+            tracing::error!(?subject, seq = row.seq, flaw, "an entry of a trail is damaged");
             self.writer.damaged(row.seq, &flaw)
         })
     }
 
-    /// Looks for the next tasks and records that they are exported; the first line, and with none left the last one.
+    /// Finds the next tasks and records their export. Returns the first line, or if there are no
+    /// more tasks the last one.
     async fn look(&mut self) -> Result<String, Error> {
         let Some(mut search) = self.search.take() else { return Ok(String::new()) };
         if !search.is_open {
@@ -212,7 +215,7 @@ impl Export {
         Ok(String::new())
     }
 
-    /// Records in the trail of every partner what of it is about to leave.
+    /// Records in every partner's trail which of its tasks are about to be sent.
     async fn record(&self, wanted: &Selection, trails: &[Trail<Origin>]) -> Result<(), Error> {
         let mut extent = BTreeMap::<PartnerId, (u64, u64)>::new();
         for trail in trails {
@@ -228,7 +231,7 @@ impl Export {
     }
 }
 
-/// What is said of a row to whoever exports it: nothing of what is in it.
+/// The description of a damaged row for the reader of the export, without any of its content.
 fn said(flaw: &Flaw) -> String {
     match flaw {
         Flaw::Event(_) => "its fields do not make an event".to_owned(),

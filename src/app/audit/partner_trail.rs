@@ -1,4 +1,5 @@
-//! The trail of a partner: read by the partner and the platform, and appended to with what it records.
+//! A partner's trail: read by the partner and the platform, and appended to by the actions that it
+//! records.
 
 use crate::app::tasks::commands::MAX_ATTEMPTS;
 use crate::app::{App, Caller, Error, partners};
@@ -14,7 +15,8 @@ use super::transparency_log;
 
 pub use crate::store::audit::partner_events::End;
 
-/// Up to `limit` entries after `after`, oldest first; no more than a page's bytes; of another partner there are none.
+/// Up to `limit` entries after `after`, oldest first, within the byte limit of a page. The caller
+/// must be allowed to see the partner.
 pub async fn get_partner_audit(
     app: &App,
     caller: &Caller,
@@ -27,11 +29,11 @@ pub async fn get_partner_audit(
     Ok(rows.map(|row| audit::partner_view(&row.event, &row.sealed.hash, caller.party())))
 }
 
-/// What it takes to check the whole trail offline.
+/// The data to check the whole trail offline.
 pub async fn get_partner_audit_proof(app: &App, caller: &Caller, id: PartnerId) -> Result<ProofView, Error> {
     find_visible(app, caller, id).await?;
     let _share = app.shares.long_reads.take(caller)?;
-    // Before the rows, so that the trail goes as far as the log at least.
+    // Read before the rows, so that the trail is at least as long as the log's.
     let signed = transparency_log::find_for_export(app, None).await?;
     let rows = whole(id.0, |after| store::audit::partner_events::list_stored(&app.pool, id, after, MAX, CHUNK)).await?;
     let origin = PartnerOrigin { partner_id: id };
@@ -44,7 +46,7 @@ pub async fn get_partner_audit_proof(app: &App, caller: &Caller, id: PartnerId) 
     Ok(ProofView { inclusion, ..proof })
 }
 
-/// Refuses a partner that the caller may not know of.
+/// Refuses a partner that the caller may not see.
 pub(in crate::app) async fn find_visible(app: &App, caller: &Caller, id: PartnerId) -> Result<(), Error> {
     let may_see = match caller {
         Caller::Partner { partner_id, .. } => *partner_id == id,
@@ -57,7 +59,7 @@ pub(in crate::app) async fn find_visible(app: &App, caller: &Caller, id: Partner
     partners::get_partner(app, id).await.map(|_| ())
 }
 
-/// Records what was done elsewhere, such as an export; where the trail ends then.
+/// Records an action that is performed elsewhere, such as an export; returns the end of the trail.
 pub async fn record_fact(app: &App, partner: PartnerId, author: &Author, fact: PartnerFact) -> Result<End, Error> {
     let attempt = || async {
         let end = store::audit::partner_events::find_end(&app.pool, partner).await?.ok_or(Error::NotFound)?;
@@ -67,7 +69,7 @@ pub async fn record_fact(app: &App, partner: PartnerId, author: &Author, fact: P
     retry_on_conflict(app, partner, attempt).await
 }
 
-/// `facts` as they continue a trail, ready for the statement that does what they record.
+/// Prepares `facts` as the continuation of a trail, for the statement that performs the actions.
 pub(in crate::app) fn append(
     app: &App,
     author: &Author,
@@ -78,7 +80,8 @@ pub(in crate::app) fn append(
     Append::new(partner, end, &events, ids::random)
 }
 
-/// Tries until an attempt gives something: `None` says that others moved the partner's trail on since it was read.
+/// Retries until an attempt returns a value: `None` means that the partner's trail has grown since
+/// it was read.
 pub(in crate::app) async fn retry_on_conflict<T, F>(
     app: &App,
     partner: PartnerId,

@@ -7,7 +7,7 @@ use crate::store;
 
 use super::transparency_log;
 
-/// The receipt of the entry `seq`; one that the caller may not see has none.
+/// The receipt of the entry `seq`; there is none for an entry that the caller may not see.
 pub async fn get_task_receipt(app: &App, caller: &Caller, id: TaskId, seq: u64) -> Result<String, Error> {
     tasks::find_visible(app, caller, id).await?;
     let signer = transparency_log::signer(app)?;

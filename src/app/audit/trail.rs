@@ -13,12 +13,12 @@ use super::transparency_log;
 
 pub use crate::store::Bounded;
 
-/// How many rows are read at a time where a whole trail is wanted.
+/// How many rows are read at a time for a whole trail.
 pub(in crate::app) const CHUNK: u32 = 1_000;
-/// Beyond every `seq`: the database counts with a sign.
+/// A bound above every `seq`: the database has signed integers.
 pub(in crate::app) const MAX: u64 = i64::MAX.unsigned_abs();
 
-/// Up to `limit` entries after `after`, oldest first, and no more than a page's bytes.
+/// Up to `limit` entries after `after`, oldest first, within the byte limit of a page.
 pub async fn get_task_audit(
     app: &App,
     caller: &Caller,
@@ -31,12 +31,12 @@ pub async fn get_task_audit(
     Ok(rows.map(|row| audit::view_stored(&row.event, &row.sealed, caller.party())))
 }
 
-/// What it takes to check the whole trail offline.
+/// The data to check the whole trail offline.
 pub async fn get_task_audit_proof(app: &App, caller: &Caller, id: TaskId) -> Result<ProofView, Error> {
     let task = tasks::find_visible(app, caller, id).await?;
     let _share = app.shares.long_reads.take(caller)?;
     let origin = Origin { task_id: id, partner_id: task.identity.partner_id, buyer_id: task.identity.buyer_id };
-    // Before the rows, so that the trail goes as far as the log at least.
+    // Read before the rows, so that the trail is at least as long as the log's.
     let signed = transparency_log::find_for_export(app, None).await?;
     let rows = whole(id.0, |after| store::tasks::events::list_stored(&app.pool, id, after, MAX, CHUNK)).await?;
     let proof = audit::proof(&origin, &rows, caller.party());
@@ -48,8 +48,8 @@ pub async fn get_task_audit_proof(app: &App, caller: &Caller, id: TaskId) -> Res
     Ok(ProofView { inclusion, ..proof })
 }
 
-/// A whole trail, read in pages of [`CHUNK`] rows or less: `page` gives what follows a `seq`. A row that is not what
-/// was written is an error.
+/// A whole trail, read in pages of at most [`CHUNK`] rows: `page` returns the rows after a `seq`. A
+/// damaged row is an error.
 pub(in crate::app) async fn whole<F>(id: Uuid, page: impl Fn(u64) -> F) -> Result<Vec<Sealed>, Error>
 where
     F: Future<Output = Result<Vec<Stored>, store::Error>>,

@@ -1,11 +1,12 @@
-//! The log of heads: its signing key, what it proves, and how it grows.
+//! The log of heads: its signing key, its proofs, and its growth.
 //!
-//! Every trail's head goes into the log, and the log's root is signed ([`append`]). Nothing is locked: a batch is
-//! one insert of rows whose keys follow from the size of the log before, so of two replicas that append at once one
-//! finds the place taken and leaves it at that.
+//! Every trail's head is added to the log, and the log's root is signed ([`append`]). There are no
+//! locks: a batch is one insert of rows whose keys follow from the previous size of the log. If two
+//! replicas append at once, one of them finds the keys taken and stops.
 //!
-//! Before anything is signed, what is stored is compared with what was signed last: a checkpoint must never bless a
-//! log that somebody rewrote. [`Damage`] says what was found.
+//! Before anything is signed, the stored log is compared with what was last signed, so that a
+//! checkpoint never confirms a log that somebody rewrote. [`Damage`] lists what such a check can
+//! find.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::iter;
@@ -30,12 +31,12 @@ use super::partner_trail;
 
 /// The time between two checkpoints.
 pub const PERIOD: TimeDelta = TimeDelta::minutes(1);
-/// About how many events go into one checkpoint; what remains goes into the next, at once.
+/// About how many events go into one checkpoint; the rest go into the next one at once.
 const BATCH: u32 = 5_000;
-/// How many leaves are compared with what was signed at a time.
+/// How many leaves are compared with the signed ones at a time.
 const WINDOW: u64 = 1_024;
 
-/// The key that signs checkpoints and receipts, and those that signed before it.
+/// The key that signs checkpoints and receipts, and its predecessors.
 #[derive(Clone, Debug, Default)]
 pub struct Keys {
     signer: Option<SignerKey>,
@@ -43,7 +44,7 @@ pub struct Keys {
 }
 
 impl Keys {
-    /// `old`: the public keys that signed before.
+    /// `old`: the public keys of earlier signing keys.
     pub fn new(signer: Option<SignerKey>, old: Vec<VerifierKey>) -> Self {
         let mut known: Vec<_> = signer.iter().map(|signer| signer.verifier().clone()).collect();
         for key in old {
@@ -55,30 +56,31 @@ impl Keys {
     }
 }
 
-/// The key, or the refusal of everything that needs one.
+/// The key, or an error if there is none.
 pub(in crate::app) fn signer(app: &App) -> Result<&SignerKey, Error> {
     app.audit_keys.signer.as_ref().ok_or(Error::NoAuditKey)
 }
 
-/// Refuses what needs a key before anything is done, where there is none.
+/// Fails if there is no key, before anything is done that needs one.
 pub fn require_key(app: &App) -> Result<(), Error> {
     signer(app).map(|_| ())
 }
 
-/// The public keys, a verifier key line each, the one that signs now first.
+/// The public keys, one verifier key line each, the current one first.
 pub fn get_audit_key(app: &App) -> Result<String, Error> {
     signer(app)?;
     let lines: Vec<_> = app.audit_keys.known.iter().map(ToString::to_string).collect();
     Ok(lines.join("\n") + "\n")
 }
 
-/// The signed checkpoint of this size; without a size the newest.
+/// The signed checkpoint of this size, or the newest one.
 pub async fn get_checkpoint(app: &App, size: Option<u64>) -> Result<String, Error> {
     signer(app)?;
     Ok(load(app, size).await?.note)
 }
 
-/// The proof that the log of `from` leaves is the beginning of that of `to`, or else of the newest checkpoint's.
+/// The proof that the log of `from` leaves is a prefix of the log of `to` leaves, or of the newest
+/// checkpoint's.
 pub async fn get_log_consistency(app: &App, from: u64, to: Option<u64>) -> Result<ConsistencyProof, Error> {
     signer(app)?;
     let newest = load(app, None).await?;
@@ -88,7 +90,7 @@ pub async fn get_log_consistency(app: &App, from: u64, to: Option<u64>) -> Resul
     }
     let plan = Plan::consistency(from, to).ok_or_else(|| Error::impossible("sizes that were not checked"))?;
     let proof = ConsistencyProof { from, to, hashes: resolve(app, &plan).await? };
-    // Where both were signed, what is handed out must lead from one to the other.
+    // If both sizes were signed, the proof must lead from one checkpoint to the other.
     let ends = (
         store::audit::transparency_log::find(&app.pool, Some(from)).await?,
         store::audit::transparency_log::find(&app.pool, Some(to)).await?,
@@ -101,8 +103,8 @@ pub async fn get_log_consistency(app: &App, from: u64, to: Option<u64>) -> Resul
     Ok(proof)
 }
 
-/// The proof that a task's trail, up to the entry `seq` at least, is in the log of a checkpoint; without `seq` the
-/// latest head that is.
+/// The proof that a task's trail, at least up to the entry `seq`, is in the log of a checkpoint;
+/// without `seq`, up to the latest head in that log.
 pub async fn get_task_inclusion(
     app: &App,
     caller: &Caller,
@@ -114,7 +116,7 @@ pub async fn get_task_inclusion(
     get_inclusion(app, Subject::Task(id), size, seq).await
 }
 
-/// The same for the trail of a partner.
+/// The same for a partner's trail.
 pub async fn get_partner_inclusion(
     app: &App,
     caller: &Caller,
@@ -140,8 +142,8 @@ async fn get_inclusion(
     prove(app, &signed, subject, seq).await?.ok_or(Error::NotLogged)
 }
 
-/// The checkpoint that exports are proven against: that of this size, or the newest; none without a key, or before
-/// there is one.
+/// The checkpoint that exports are proven against: the one of this size, or the newest; none
+/// without a key or before the first one.
 pub(in crate::app) async fn find_for_export(app: &App, size: Option<u64>) -> Result<Option<Record>, Error> {
     match size {
         Some(_) => {
@@ -153,7 +155,7 @@ pub(in crate::app) async fn find_for_export(app: &App, size: Option<u64>) -> Res
     }
 }
 
-/// The proof that a trail is in the log of a checkpoint; `None` where it is not.
+/// The proof that a trail is in the log of a checkpoint; `None` if it is not.
 pub(in crate::app) async fn prove(
     app: &App,
     signed: &Record,
@@ -167,7 +169,8 @@ pub(in crate::app) async fn prove(
     let plan = Plan::inclusion(index, signed.size).ok_or_else(|| Error::impossible("a leaf beyond its log"))?;
     let hashes = resolve(app, &plan).await?;
     let proof = InclusionProof { leaf, index, size: signed.size, hashes, checkpoint: signed.note.clone() };
-    // Whoever asks would find out; that the log was tampered with must be found out here.
+    // The caller would find an invalid proof. Tampering with the log must be detected here, on the
+    // server.
     proof.verify(&app.audit_keys.known).map_err(Damage::Inclusion)?;
     Ok(Some(proof))
 }
@@ -182,34 +185,34 @@ async fn resolve(app: &App, plan: &Plan) -> Result<Vec<Hash>, Error> {
     plan.resolve(|node| nodes.get(&node).copied()).ok_or_else(|| Damage::node(missing).into())
 }
 
-/// What is stored is not what was signed. Nothing is signed until a person has looked at it.
+/// The stored log differs from the signed one. Nothing is signed until a person has looked at it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Damage {
-    /// Leaves were cut off, or added by somebody else.
+    /// Leaves were removed or added.
     #[error("the log was tampered with: it has {0} leaves, and its last checkpoint signs {1}")]
     Leaves(u64, u64),
-    /// The stored checkpoint is not one of ours, or its key is not configured any more.
+    /// The stored checkpoint is not one of ours, or its key is no longer configured.
     #[error(
-        "the last checkpoint, of {0} leaves, is not to be believed: {1} (after a change of keys, STAGEGATE_AUDIT_OLD_KEYS must have the old one)"
+        "the last checkpoint, of {0} leaves, is not trustworthy: {1} (after a key change, STAGEGATE_AUDIT_OLD_KEYS must list the old key)"
     )]
     Checkpoint(u64, checkpoint::Error),
-    /// The columns beside the checkpoint say something else.
+    /// The columns beside the checkpoint contradict it.
     #[error("the log was tampered with: the row of the checkpoint of {0} leaves is not what its note signs")]
     Row(u64),
     /// A node is missing.
     #[error("the log was tampered with: the node at level {0}, index {1} is missing")]
     Node(u8, u64),
-    /// A node is not that of its halves.
-    #[error("the log was tampered with: the node at level {0}, index {1} is not what is below it makes")]
+    /// A node is not the hash of its halves.
+    #[error("the log was tampered with: the node at level {0}, index {1} is not the hash of its halves")]
     Below(u8, u64),
     /// A leaf is missing.
     #[error("the log was tampered with: leaf {0} is missing")]
     Missing(u64),
-    /// A leaf says something else than what was signed.
+    /// A leaf differs from the signed one.
     #[error("the log was tampered with: leaf {0} is not what was signed")]
     Leaf(u64),
-    /// The nodes make another root.
-    #[error("the log was tampered with: its nodes do not make the root that the checkpoint of {0} leaves signs")]
+    /// The nodes have another root than the signed one.
+    #[error("the log was tampered with: its nodes do not have the root that the checkpoint of {0} leaves signs")]
     Root(u64),
     /// The newest checkpoint is older than one that this process has seen, or contradicts it.
     #[error("the log was tampered with: it has {1} leaves and does not continue the {0} that it had before")]
@@ -217,12 +220,12 @@ pub enum Damage {
     /// The stored leaf or nodes do not lead to the signed root.
     #[error("the log was tampered with: {0}")]
     Inclusion(transparency_log::Error),
-    /// Something takes the place of the next leaves.
-    #[error("the log was tampered with: there is something in it beyond the {0} leaves of its last checkpoint")]
+    /// There are rows where the next leaves belong.
+    #[error("the log was tampered with: it has rows beyond the {0} leaves of its last checkpoint")]
     Beyond(u64),
-    /// The database counts its transactions anew.
+    /// The database's transaction numbers have restarted.
     #[error(
-        "the database was restored from a dump: its transactions are older than those in the log, so new events cannot be told from old ones (`stagegate migrate --restored` mends that)"
+        "the database was restored from a dump: its transactions are older than those in the log, so new events cannot be told from old ones (`stagegate migrate --restored` fixes that)"
     )]
     Restored,
 }
@@ -239,9 +242,9 @@ impl From<Damage> for Error {
     }
 }
 
-/// Checks the stored leaves from the place `from` on, a few at a time, and every node above them; where to go on.
-/// What [`append`] checks is the root and what it is made of, which is quick however long the log is; this goes
-/// round below it.
+/// Checks a few stored leaves from the position `from` on, and every node above them; returns where
+/// to continue. [`append`] checks the root and its subtrees, which is fast for a log of any length;
+/// this function checks everything below them over time.
 pub async fn check_leaves(app: &App, from: u64) -> Result<u64, Error> {
     let Some(last) = store::audit::transparency_log::find(&app.pool, None).await? else { return Ok(0) };
     let from = if from < last.size { from } else { 0 };
@@ -273,10 +276,10 @@ pub async fn check_leaves(app: &App, from: u64) -> Result<u64, Error> {
     Ok(if until < last.size { until } else { 0 })
 }
 
-/// A checkpoint that this process has seen: the log can only have grown since.
+/// A checkpoint that this process has seen; since then the log can only have grown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Seen {
-    /// How many leaves it had.
+    /// The number of leaves.
     pub size: u64,
     /// Its root.
     pub root: Hash,
@@ -284,27 +287,27 @@ pub struct Seen {
     pub signed_at: Time,
 }
 
-/// What came of a look at the log.
+/// The result of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Step {
-    /// The newest checkpoint now, if there is one.
+    /// The newest checkpoint, if there is one.
     pub last: Option<Seen>,
     /// Whether this replica has just signed it.
     pub signed: bool,
-    /// Whether there is more to log at once.
+    /// Whether there are more events to log at once.
     pub more: bool,
 }
 
-/// Checks what is stored against what was signed, then logs the heads that are new since the last checkpoint and
-/// signs the next one. Does nothing more than check where nothing is new or, unless `at_once`, where the last
-/// checkpoint is younger than [`PERIOD`]. `seen` is what this process has seen before.
+/// Checks the stored log against the signed one, then adds the heads that are new since the last
+/// checkpoint and signs the next one. Only checks if nothing is new or, unless `at_once`, if the
+/// last checkpoint is younger than [`PERIOD`]. `seen` is what this process has seen before.
 pub async fn append(app: &App, seen: Option<Seen>, at_once: bool) -> Result<Step, Error> {
     let signer = signer(app)?;
     let (last, leaves) = store::audit::transparency_log::find_last(&app.pool).await?;
     let tree = check(app, last.as_ref(), leaves, seen).await?;
     let now = app.clock.now();
     let quiet = Step { last: last.as_ref().map(Seen::of), signed: false, more: false };
-    // A clock that was ahead must not keep the log from growing.
+    // A clock that was ahead must not stop the log from growing.
     let is_due = |last: &Record| now - last.signed_at >= PERIOD || last.signed_at > now;
     if !at_once && !last.as_ref().is_none_or(is_due) {
         return Ok(quiet);
@@ -322,7 +325,7 @@ pub async fn append(app: &App, seen: Option<Seen>, at_once: bool) -> Result<Step
     if !store::audit::transparency_log::insert(&app.pool, &batch).await? {
         let (last, _) = store::audit::transparency_log::find_last(&app.pool).await?;
         return match last.filter(|last| last.size > size) {
-            // Another replica was faster.
+            // Another replica won.
             Some(last) => Ok(Step { last: Some(Seen::of(&last)), signed: false, more: false }),
             None => Err(Damage::Beyond(size).into()),
         };
@@ -336,7 +339,7 @@ impl Seen {
     }
 }
 
-/// The last head of each trail, in an order that depends on nothing else.
+/// The last head of each trail, in a deterministic order.
 fn latest(changes: &[Change]) -> Vec<Leaf> {
     let mut heads = BTreeMap::new();
     for Change { leaf, .. } in changes {
@@ -355,7 +358,7 @@ fn batch(signer: &SignerKey, mut tree: Tree, leaves: Vec<Leaf>, (signed_at, curs
     Batch { leaves, nodes, checkpoint: Record { size, root, note, signed_at, cursor } }
 }
 
-/// The log as it is stored, if it is what was signed.
+/// The stored log, if it matches the signed one.
 async fn check(app: &App, last: Option<&Record>, leaves: u64, seen: Option<Seen>) -> Result<Tree, Error> {
     let size = last.map_or(0, |last| last.size);
     if let Some(seen) = seen.filter(|seen| seen.size > size) {

@@ -1,11 +1,13 @@
-//! The end of the feed, read once for all who wait for it to go on.
+//! The end of the feed, read once for all waiting readers.
 //!
-//! While somebody waits, one worker per process ([`run`]) looks for new rows: after this process has written, and
-//! otherwise every `INTERVAL`. A look is two statements, however many readers wait. It wakes the readers whose owner
-//! has new rows and gives them the horizon that it read.
+//! While there are waiting readers, one worker per process ([`run`]) looks for new rows: after each
+//! write of this process, and otherwise every `INTERVAL`. A look takes two statements for any
+//! number of readers. It wakes the readers whose owner has new rows and gives them the horizon that
+//! it read.
 //!
-//! Nothing is missed between a reader's own read and the first look for it: each owner's channel says up to which
-//! horizon to read, and is set to that of the first look. A reader that has not read that far is woken by it.
+//! No row is missed between a reader's own read and the first look for it: each owner's channel
+//! holds the horizon up to which to read, starting with that of the first look. It wakes a reader
+//! that has not read that far.
 
 use std::collections::HashMap;
 use std::pin::pin;
@@ -23,16 +25,16 @@ use crate::store::feed::News;
 
 /// The worker's name.
 pub const NAME: &str = "feed_tail";
-/// How often the end of the feed is looked for while somebody waits.
+/// How often to look for new rows while there are waiting readers.
 const INTERVAL: Duration = Duration::from_millis(250);
-/// The least time between two looks, however much is written.
+/// The shortest time between two looks, however much is written.
 const PAUSE: Duration = Duration::from_millis(100);
-/// How often the worker shows that it lives while nobody waits.
+/// How often the worker reports a turn without waiting readers.
 const IDLE: Duration = Duration::from_secs(10);
-/// How many new rows a look tells apart by their owners; after more of them everybody is woken.
+/// How many new rows a look assigns to their owners; beyond that it wakes everybody.
 const MOST: usize = 5_000;
 
-/// Who waits for the feed to go on, and how far was looked for them.
+/// The waiting readers, and how far the looks for them have reached.
 #[derive(Debug, Default)]
 pub(in crate::app) struct Tail {
     written: Notify,
@@ -47,45 +49,46 @@ struct Followed {
     owners: HashMap<Owner, watch::Sender<Found>>,
 }
 
-/// What the looks so far have covered.
+/// What the looks have covered so far.
 #[derive(Clone, Copy, Debug)]
 struct Looked {
-    /// All rows below are known.
+    /// All rows below this horizon are known.
     horizon: Transaction,
-    /// The last committed transaction among those since the first look, if one is known.
+    /// The last committed transaction among those since the first look, if known.
     last: Option<Transaction>,
 }
 
 /// What the looks have found for one owner.
 #[derive(Clone, Copy, Debug, Default)]
 struct Found {
-    /// Rows of the owner may be below this horizon; none are between it and the last look's.
+    /// The owner may have rows below this horizon, but has none between it and the last look's.
     horizon: Transaction,
-    /// The horizon before that one, and a committed transaction up to which the owner has no rows from there on.
+    /// The previous horizon, and a committed transaction up to which the owner has no rows from
+    /// there on.
     quiet: Option<(Transaction, Transaction)>,
 }
 
-/// What ended a wait. `passed` is a committed transaction up to which there are no rows of the owner that the reader
-/// has not read.
+/// What ended a wait. `passed` is a committed transaction up to which the owner has no rows that
+/// the reader has not read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Woken {
-    /// There may be rows of the owner below `horizon`.
+    /// The owner may have rows below `horizon`.
     News { horizon: Transaction, passed: Option<Transaction> },
-    /// The time is over, or the service is about to stop.
+    /// The wait timed out, or the service is about to stop.
     Nothing { passed: Option<Transaction> },
 }
 
-/// One who waits; dropped, the waiting is over.
+/// A waiting reader; dropping it ends the wait.
 #[derive(Debug)]
 pub(super) struct Follower(watch::Receiver<Found>);
 
 impl Tail {
-    /// This process has written: the feed may have gone on.
+    /// Triggers a look, since this process has written.
     pub(in crate::app) fn look(&self) {
         self.written.notify_one();
     }
 
-    /// From now on, looks are made for this owner, until what this gives is dropped.
+    /// Includes this owner in the looks until the returned value is dropped.
     pub(super) fn follow(&self, owner: Owner) -> Follower {
         let mut followed = self.followed();
         let horizon = followed.looked.map_or(Transaction::NONE, |looked| looked.horizon);
@@ -96,12 +99,12 @@ impl Tail {
         Follower(news)
     }
 
-    /// How many readers wait.
+    /// The number of waiting readers.
     fn count(&self) -> usize {
         self.followed().owners.values().map(watch::Sender::receiver_count).sum()
     }
 
-    /// Whether anybody waits. If nobody does, what was looked at is forgotten.
+    /// Whether any reader waits. If none does, forgets what was covered.
     fn is_followed(&self) -> bool {
         let mut followed = self.followed();
         followed.owners.retain(|_, found| found.receiver_count() > 0);
@@ -115,7 +118,7 @@ impl Tail {
         self.followed().looked.map(|looked| looked.horizon)
     }
 
-    /// The first look, at this horizon: looks cover what is at it or beyond.
+    /// Starts at this horizon: looks cover rows at or above it.
     fn begin(&self, horizon: Transaction) {
         let mut followed = self.followed();
         followed.looked = Some(Looked { horizon, last: None });
@@ -124,7 +127,7 @@ impl Tail {
         }
     }
 
-    /// A further look, up to this horizon: wakes those whom it concerns.
+    /// Extends the coverage to this horizon and wakes the readers with new rows.
     fn tell(&self, horizon: Transaction, news: &News) {
         let mut followed = self.followed();
         let last = followed.looked.and_then(|looked| looked.last);
@@ -144,10 +147,12 @@ impl Tail {
 }
 
 impl Follower {
-    /// Waits until the owner may have rows at `read` or beyond, for a reader that has read all rows below it.
+    /// Waits until the owner may have rows at `read` or above, for a reader that has read all rows
+    /// below it.
     pub(super) async fn wait(&mut self, app: &App, read: Transaction, until: Instant) -> Woken {
         let mut stopping = pin!(app.stopping.notified());
-        // Before the look at the flag, so that a drain in between is not missed.
+        // Enable the notification before the flag is read, so that a drain in between is not
+        // missed.
         stopping.as_mut().enable();
         if !app.is_draining() {
             tokio::select! {
@@ -159,13 +164,13 @@ impl Follower {
         self.woken(&app.feed, read)
     }
 
-    /// Why a reader that has read up to `read` goes on.
+    /// Why a reader that has read up to `read` should continue.
     fn woken(&self, tail: &Tail, read: Transaction) -> Woken {
-        // Under the lock, what was found is all that there is up to where was looked.
+        // Under the lock, the findings are complete up to the covered horizon.
         let followed = tail.followed();
         let found = *self.0.borrow();
         if found.horizon > read {
-            // Where more than one look found something, what is quiet is not known from `read` on.
+            // If several looks found rows, it is not known from where on the owner has none.
             let passed = found.quiet.filter(|(since, _)| *since <= read).map(|(_, last)| last);
             return Woken::News { horizon: found.horizon, passed };
         }
@@ -173,12 +178,12 @@ impl Follower {
     }
 }
 
-/// How many requests wait for the feed to go on.
+/// The number of requests that wait for new rows.
 pub fn count(app: &App) -> usize {
     app.feed.count()
 }
 
-/// Looks for new rows while somebody waits, until the service drains.
+/// Looks for new rows while there are waiting readers, until the service drains.
 pub async fn run(app: &App) {
     while !app.is_draining() {
         app.workers.turned(NAME);
@@ -190,7 +195,7 @@ pub async fn run(app: &App) {
             continue;
         }
         if let Err(error) = look(app).await {
-            // Those who wait are answered when their time is over; their next request says what is wrong.
+            // Waiting readers are answered at their timeout; their next request reports the error.
             let error: &(dyn std::error::Error + 'static) = &error;
             tracing::debug!(error, "the end of the feed could not be read");
         }
@@ -210,7 +215,8 @@ async fn look(app: &App) -> Result<(), store::Error> {
             let news = store::feed::list_news(&app.pool, (since, horizon), MOST).await?;
             app.feed.tell(horizon, &news);
         }
-        // A horizon goes back only with a restored database: those who wait find that out by their next request.
+        // Only a restored database has a lower horizon; waiting readers notice it with their next
+        // request.
         None | Some(_) => app.feed.begin(horizon),
     }
     Ok(())
@@ -242,10 +248,10 @@ mod tests {
         tail.tell(at(20), &of(busy, 15));
         assert_eq!(one.woken(&tail, at(10)), Woken::News { horizon: at(20), passed: None });
         assert_eq!(other.woken(&tail, at(10)), Woken::Nothing { passed: Some(at(15)) });
-        // Its own row is found by the next look: what it passes ends before that.
+        // The next look finds a row of this owner, so the passed range ends before it.
         tail.tell(at(30), &of(quiet, 25));
         assert_eq!(other.woken(&tail, at(10)), Woken::News { horizon: at(30), passed: Some(at(15)) });
-        // Two looks have found something: nothing is passed.
+        // Two looks found rows: nothing is passed.
         tail.tell(at(40), &of(quiet, 35));
         assert_eq!(other.woken(&tail, at(10)), Woken::News { horizon: at(40), passed: None });
     }
@@ -258,7 +264,7 @@ mod tests {
         tail.begin(at(10));
         assert_eq!(early.woken(&tail, at(5)), Woken::News { horizon: at(10), passed: None });
         assert_eq!(early.woken(&tail, at(10)), Woken::Nothing { passed: None });
-        // Another owner's first reader comes while looks are made.
+        // The first reader of another owner arrives during the looks.
         tail.tell(at(20), &of(owner, 12));
         let late = tail.follow(partner(2));
         assert_eq!(late.woken(&tail, at(15)), Woken::News { horizon: at(20), passed: None });

@@ -1,8 +1,9 @@
 //! The difference between this replica's clock and the database's, which all replicas share.
 //!
-//! It is measured every few seconds, from the midpoint of a round trip. A replica that is further off than [`MOST`]
-//! is not ready and runs no timers: it would fire everybody's deadlines too early, or say that they were met when
-//! they were not. Before the first measurement, and while the database is away, the last one counts.
+//! It is measured every few seconds, from the midpoint of a round trip. A replica whose clock
+//! differs by more than [`MOST`] is not ready and runs no timers: it would fire deadlines too
+//! early, or report them as met when they were not. Before the first measurement, and while the
+//! database is unreachable, the last value applies.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -12,18 +13,18 @@ use crate::app::{App, Error};
 use crate::domain::values::time::Time;
 use crate::store;
 
-/// The largest difference under which a replica works. Erasures and leases allow for it.
+/// The largest difference at which a replica works. Erasures and leases allow for it.
 pub const MOST: TimeDelta = TimeDelta::seconds(15);
-/// The longest round trip that says anything.
+/// The longest round trip that gives a usable measurement.
 const MAX_ROUND_TRIP: TimeDelta = TimeDelta::seconds(5);
 
-/// What was measured last, in microseconds: positive where this replica is ahead.
+/// The last measurement in microseconds: positive if this replica is ahead.
 #[derive(Debug, Default)]
 pub struct Skew(AtomicI64);
 
 impl Skew {
-    /// The database's clock said `database` at some time between `before` and `after` by this replica's; what that
-    /// makes of the difference.
+    /// Records that the database's clock read `database` at some time between `before` and `after`
+    /// on this replica's clock; returns the difference.
     pub fn measured(&self, before: Time, database: Time, after: Time) -> TimeDelta {
         let round_trip = after - before;
         if round_trip >= TimeDelta::zero() && round_trip <= MAX_ROUND_TRIP {
@@ -33,18 +34,18 @@ impl Skew {
         self.ahead()
     }
 
-    /// How far this replica's clock is ahead of the database's; negative where it is behind.
+    /// How far this replica's clock is ahead of the database's; negative if it is behind.
     pub fn ahead(&self) -> TimeDelta {
         TimeDelta::microseconds(self.0.load(Ordering::SeqCst))
     }
 
-    /// Whether it is further off than is allowed, in either direction.
+    /// Whether the difference is too large, in either direction.
     pub fn is_too_large(&self) -> bool {
         self.ahead().abs() > MOST
     }
 }
 
-/// Compares the clocks.
+/// Measures the difference.
 pub async fn measure(app: &App) -> Result<TimeDelta, Error> {
     let before = app.clock.now();
     let database = store::db::horizon::read_clock(&app.pool).await?;
@@ -61,7 +62,8 @@ mod tests {
 
     #[test]
     fn the_difference_is_taken_from_the_midpoint_of_a_round_trip() {
-        // Before, the database, after, in milliseconds; how far ahead, and whether that is too far.
+        // The local time before, the database's time, and the local time after, in milliseconds;
+        // how far ahead, and whether too far.
         let cases = [
             (1_000, 1_000, 1_000, 0, false),
             (1_000, 1_100, 1_200, 0, false),

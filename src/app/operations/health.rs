@@ -1,7 +1,7 @@
-//! Whether this replica can serve, and if not, why.
+//! Whether this replica can serve requests, and if not, why.
 //!
-//! The database is asked by a connection of its own, once for all who want to know, and the answer holds for a second:
-//! neither the line of requests nor the number of those who ask keeps anybody from it.
+//! A connection of its own checks the database, once for all callers, and the result is valid for a
+//! second. So neither queued requests nor the number of callers can block the check.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,30 +15,31 @@ use crate::store::{self, Pool};
 
 use super::workers::Unfit;
 
-/// How old a look at the database may be.
+/// The longest time for which a check is valid.
 const MAX_AGE: Duration = Duration::from_secs(1);
-/// How long a look may take: below the time that those who ask are willing to wait.
+/// The time limit of a check: shorter than the timeouts of its callers.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Why this replica cannot serve. A further reason is a variant here, its code in `http`, and a look in [`ready`].
+/// Why this replica cannot serve requests. A new reason needs a variant here, its code in `http`,
+/// and a check in [`ready`].
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum NotReady {
-    /// SIGTERM came.
+    /// SIGTERM was received.
     #[error("the service is stopping")]
     Draining,
-    /// There is no connection, or no answer.
+    /// There is no connection, or the server returned an error.
     #[error("the database cannot be reached")]
     Unreachable(#[source] Arc<store::Error>),
     /// There was no answer in time.
     #[error("the database has not answered for {} s", PATIENCE.as_secs())]
     Silent,
-    /// A standby, or a server that was told to take no writes.
-    #[error("the database takes no writes: it is a standby, or was made read-only")]
+    /// A standby, or a server that is set to read-only.
+    #[error("the database accepts no writes: it is a standby, or was set to read-only")]
     ReadOnly,
     /// `stagegate migrate` was not run for this build.
     #[error("the database lacks migrations")]
     NotMigrated,
-    /// What a pooler may do.
+    /// The session lost its role, which a pooler can cause.
     #[error("the database connection is not in the role {role}; a pooler may have dropped it", role = store::db::connect::SERVING_ROLE)]
     NotConfined,
     /// A background worker hangs, or the clock is wrong.
@@ -46,7 +47,7 @@ pub enum NotReady {
     Unfit(#[from] Unfit),
 }
 
-/// What is known of the database's fitness.
+/// The latest check of the database.
 #[derive(Debug)]
 pub(in crate::app) struct Health(AsyncMutex<Look>);
 
@@ -57,14 +58,14 @@ struct Look {
 }
 
 impl Health {
-    /// Of a replica with this pool.
+    /// The health of a replica with this pool.
     pub(in crate::app) fn beside(pool: &Pool) -> Self {
         let look = Look { probe: Probe::beside(pool), last: None };
         Self(AsyncMutex::new(look))
     }
 
     async fn look(&self) -> Result<(), NotReady> {
-        // Who comes while others look finds what they found.
+        // Callers that arrive during a check share its result.
         let mut look = self.0.lock().await;
         if let Some((at, found)) = &look.last
             && at.elapsed() < MAX_AGE
@@ -76,7 +77,7 @@ impl Health {
             Ok(Ok(Fitness::ReadOnly)) => Err(NotReady::ReadOnly),
             Ok(Ok(Fitness::NotMigrated)) => Err(NotReady::NotMigrated),
             Ok(Ok(Fitness::NotConfined)) => Err(NotReady::NotConfined),
-            // Whatever keeps the database from answering this, the replica is of no use now.
+            // Whatever keeps the database from answering, this replica cannot serve now.
             Ok(Err(error)) => Err(NotReady::Unreachable(Arc::new(error))),
             Err(_) => Err(NotReady::Silent),
         };
@@ -85,8 +86,8 @@ impl Health {
     }
 }
 
-/// Succeeds if the database is reachable, migrated and takes writes, in the role that cannot change the trail,
-/// nothing else is amiss, and the service is not about to stop.
+/// Succeeds if the database is reachable, migrated, writable and in the role that cannot change the
+/// trail, the workers and the clock are fine, and the service is not about to stop.
 pub async fn ready(app: &App) -> Result<(), NotReady> {
     if app.is_leaving() {
         return Err(NotReady::Draining);

@@ -1,8 +1,10 @@
-//! What operators need to see coming, as of a look at the database every few seconds, however many scrape it.
+//! Early warnings for operators, from one look at the database every few seconds, however many
+//! clients scrape it.
 //!
-//! The look is one statement on a connection of its own. Between two looks, and while the database is away, ages grow
-//! from what the last one found. Who keeps a transaction open for long, in whichever database of the server, stops the
-//! feed and the checkpoints: that is found out and said, once a minute.
+//! The look is one statement on a connection of its own. Between two looks, and while the database
+//! is unreachable, ages grow from the last result. A transaction that stays open for long, in any
+//! database of the server, stops the feed and the checkpoints; its session is found and logged once
+//! a minute.
 
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -20,14 +22,15 @@ use crate::store::{Pool, Usage, WriterUsage};
 
 pub use crate::store::monitor::Holder;
 
-/// How long a look may take, and a search for who keeps a transaction open.
+/// The time limit of a look, and of a search for the session that keeps a transaction open.
 const PATIENCE: Duration = Duration::from_secs(3);
-/// A transaction that is the oldest for longer than this is reported, and again after as long.
+/// A transaction that is the oldest one for longer than this is reported, and again after the same
+/// time.
 pub const HELD_TOO_LONG: TimeDelta = TimeDelta::minutes(1);
 /// How much of a statement is reported, in characters.
 const MAX_QUERY: usize = 200;
 
-/// What the looks found.
+/// The results of the looks.
 #[derive(Debug)]
 pub(in crate::app) struct Monitor {
     source: AsyncMutex<monitor::Monitor>,
@@ -37,51 +40,52 @@ pub(in crate::app) struct Monitor {
 #[derive(Debug, Default)]
 struct Seen {
     last: Option<(Instant, Observed)>,
-    /// The oldest running transaction, and since when it has been that.
+    /// The oldest running transaction, and since when it has been the oldest.
     oldest: Option<(u64, Time)>,
     reported: Option<Time>,
 }
 
-/// Ages as of now, and what is counted. All times are by this replica's clock, but for `answered`.
+/// The current ages and counts. All times are by this replica's clock, except for `answered`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Ages {
-    /// How long ago the last look was answered, by a clock that nobody can set.
+    /// How long ago the last look was answered, by the monotonic clock.
     pub answered: Duration,
-    /// How long the same transaction has kept the horizon where it is; zero if none does.
+    /// How long the same transaction has held back the horizon; zero if none does.
     pub horizon: TimeDelta,
-    /// How long the earliest timer has been due; zero if none is.
+    /// How long the earliest timer has been overdue; zero if none is.
     pub due_timer: TimeDelta,
-    /// Deliveries to enabled endpoints that are not settled.
+    /// The unsettled deliveries to enabled endpoints.
     pub pending: u64,
-    /// How long ago the oldest event of those was recorded; zero if there are none.
+    /// The age of the oldest event among them; zero if there are none.
     pub oldest_pending: TimeDelta,
-    /// How long ago the first entry was recorded that no checkpoint covers; none where there is no key to sign with.
+    /// The age of the first entry that no checkpoint covers; none without a signing key.
     pub uncovered: Option<TimeDelta>,
 }
 
-/// What the connections to the database are doing, by pool: those that serve, and those of the writer.
+/// The use of the database connections, by pool: those that serve requests, and those of the
+/// writer.
 pub fn connections(app: &App) -> [(&'static str, Usage); 2] {
     [("serving", app.pool.usage()), ("writer", app.writer.connections())]
 }
 
-/// What the writer has to do, and has done.
+/// The writer's queue and its totals.
 pub fn writer(app: &App) -> WriterUsage {
     app.writer.usage()
 }
 
-/// Who has kept the horizon still for too long.
+/// A transaction that has held back the horizon for too long.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Held {
     /// The transaction.
     pub transaction: u64,
-    /// For how long it has been the oldest one, as this replica saw it.
+    /// How long it has been the oldest one, as seen by this replica.
     pub seen_for: TimeDelta,
-    /// Whose it is.
+    /// Its session.
     pub holder: Holder,
 }
 
 impl Monitor {
-    /// Of a replica with this pool.
+    /// The monitor of a replica with this pool.
     pub(in crate::app) fn beside(pool: &Pool) -> Self {
         Self { source: AsyncMutex::new(monitor::Monitor::beside(pool)), seen: Mutex::default() }
     }
@@ -92,7 +96,7 @@ impl Monitor {
 }
 
 impl Seen {
-    /// Takes in what a look found; which transaction has to be reported, if one has.
+    /// Records the result of a look; returns the transaction to report, if any.
     fn note(&mut self, observed: Observed, now: Time) -> Option<(u64, TimeDelta)> {
         self.last = Some((Instant::now(), observed));
         let same = self.oldest.filter(|(transaction, _)| observed.oldest_running == Some(*transaction));
@@ -107,7 +111,8 @@ impl Seen {
     }
 }
 
-/// Looks at the database once; who keeps the horizon still, if that must be reported now.
+/// Looks at the database once; returns the session that holds back the horizon, if it must be
+/// reported now.
 pub async fn look(app: &App) -> Result<Option<Held>, Error> {
     let mut source = app.monitor.source.lock().await;
     let observed = in_time(source.look()).await?;
@@ -124,7 +129,7 @@ async fn in_time<T>(what: impl Future<Output = Result<T, crate::store::Error>>) 
     }
 }
 
-/// What there is to show now; `None` before the first look.
+/// The current values; `None` before the first look.
 pub fn ages(app: &App) -> Option<Ages> {
     let (now, seen) = (app.clock.now(), app.monitor.seen());
     let (at, observed) = seen.last?;
@@ -139,7 +144,7 @@ pub fn ages(app: &App) -> Option<Ages> {
     })
 }
 
-/// In words, for the log. The statement is cut short, and what a terminal would obey in it is escaped.
+/// The log text. The statement is shortened, and control characters in it are escaped.
 impl fmt::Display for Held {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { transaction, seen_for, holder } = self;
@@ -186,7 +191,7 @@ mod tests {
 
     #[test]
     fn a_transaction_that_stays_the_oldest_is_reported_once_a_minute() {
-        // The second of a look, the oldest transaction, and what is reported.
+        // The second of each look, the oldest transaction, and the expected report.
         let looks = [
             (0, Some(7), None),
             (59, Some(7), None),
@@ -194,10 +199,10 @@ mod tests {
             (65, Some(7), None),
             (119, Some(7), None),
             (120, Some(7), Some((7, 120))),
-            // Others that move on are not reported, however long there is one.
+            // Changing transactions are not reported, even if there is always one.
             (200, Some(8), None),
             (259, Some(9), None),
-            // Nor is one that was not seen meanwhile.
+            // A transaction that was not seen in between is not reported either.
             (300, None, None),
             (330, Some(9), None),
             (390, Some(9), Some((9, 60))),

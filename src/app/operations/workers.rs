@@ -1,9 +1,9 @@
-//! Signs of life of the background workers: when each has turned last, and which have been still for too long.
+//! The background workers: when each last completed a turn, and which have stalled.
 //!
-//! Readiness asks [`check`], which knows of the clock as well ([`super::clock_skew`]).
+//! Readiness calls [`check`], which also checks the clock ([`super::clock_skew`]).
 //!
-//! The supervisor adds a worker when it starts it, the worker reports each turn, and readiness asks which are
-//! still. Kept by a clock that nobody can set.
+//! The supervisor adds a worker when it starts it, the worker reports each turn, and readiness asks
+//! which have stalled. All times are by the monotonic clock.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -20,32 +20,32 @@ pub struct Workers(Mutex<BTreeMap<&'static str, Worker>>);
 
 #[derive(Clone, Copy, Debug)]
 struct Worker {
-    /// How long a turn may take; none for a worker that waits for something to happen.
+    /// The time limit of a turn; none for a worker that waits for events.
     bound: Option<Duration>,
     last_turn: Instant,
 }
 
-/// Why a replica should have no requests though its database is well.
+/// Why a replica should get no requests although its database is fine.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unfit {
-    /// A background worker hangs, or ends whenever it is begun.
-    #[error("the worker {worker} has not turned for {} s", still.as_secs())]
+    /// A background worker hangs, or ends each time it is started.
+    #[error("the worker {worker} has not completed a turn for {} s", still.as_secs())]
     Still {
         /// Its name.
         worker: &'static str,
-        /// Since when.
+        /// How long it has been stalled.
         still: Duration,
     },
-    /// Its deadlines would not be those of the other replicas.
+    /// Its deadlines would differ from those of the other replicas.
     #[error("the clock is {} ms ahead of the database's", .0.num_milliseconds())]
     Clock(TimeDelta),
 }
 
-/// Whether the background workers turn and the clock is right. Asks nobody and waits for nothing.
+/// Checks that the background workers complete turns and the clock is right. Does not block.
 ///
 /// # Errors
 ///
-/// The first reason that is found.
+/// The first problem found.
 pub fn check(app: &App) -> Result<(), Unfit> {
     if app.skew.is_too_large() {
         return Err(Unfit::Clock(app.skew.ahead()));
@@ -57,19 +57,20 @@ pub fn check(app: &App) -> Result<(), Unfit> {
 }
 
 impl Workers {
-    /// A worker begins, and turns within `bound` as long as it lives.
+    /// Starts to track a worker, which must complete each turn within `bound`.
     pub fn begin(&self, name: &'static str, bound: Option<Duration>) {
         self.workers().insert(name, Worker { bound, last_turn: Instant::now() });
     }
 
-    /// The worker has finished a turn. One that was not begun (a test runs its steps) is not watched.
+    /// Records a completed turn. A worker that was not started (a test runs its steps) is not
+    /// tracked.
     pub fn turned(&self, name: &str) {
         if let Some(worker) = self.workers().get_mut(name) {
             worker.last_turn = Instant::now();
         }
     }
 
-    /// Those that have not turned for longer than their bound, each with how long ago that was.
+    /// The workers whose last turn is longer ago than their bound, each with that time.
     pub fn still(&self) -> Vec<(&'static str, Duration)> {
         self.still_at(Instant::now())
     }
@@ -81,7 +82,7 @@ impl Workers {
         still.map(|(name, age, _)| (name, age)).collect()
     }
 
-    /// How long ago each has turned.
+    /// How long ago each worker completed its last turn.
     pub fn ages(&self) -> Vec<(&'static str, Duration)> {
         self.workers().iter().map(|(name, worker)| (*name, worker.last_turn.elapsed())).collect()
     }

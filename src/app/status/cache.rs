@@ -1,4 +1,5 @@
-//! What was read of late and is still known to be so, in the order in which it was read.
+//! Cache of recently read statuses that are known to be current, in the order in which they were
+//! read.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -10,37 +11,37 @@ use crate::store::tasks::StatusRecord;
 
 use super::compressed::{Model, Models, Status};
 
-/// How old a status may get, by the app's clock.
+/// The longest time for which a status counts as current, by the app's clock.
 const MAX_AGE_MICROS: i64 = 1_000_000;
-/// What one takes beside itself: its place in the map and in the queue, both at their emptiest, and the allocator's
-/// share.
+/// The overhead of an entry: its slots in the map and in the queue, both at their lowest load, and
+/// the allocator's share.
 const PLACE: usize = 120;
 
-/// Statuses that were so less than a second ago, the newest for each task, bounded in weight. What was read first
-/// leaves first, so a queue does what a cache would count uses for.
+/// Statuses that were current less than a second ago, the newest per task, limited by size. The
+/// first one read is evicted first, so a queue does the job of usage counters.
 #[derive(Debug)]
 pub(super) struct StatusCache {
     kept: HashMap<TaskId, Arc<Status>>,
-    /// All that is still held, the oldest first; what a newer one has replaced leaves in its turn.
+    /// All entries still held, the oldest first. A replaced entry is evicted in its turn.
     queue: VecDeque<Arc<Status>>,
     models: Models,
-    /// Of what is queued, without the models.
+    /// The size of the queued entries, without the models.
     weight: usize,
     room: usize,
     watch: Watch,
 }
 
-/// Since when every change has been taken away here, and until when.
+/// The period in which every changed status was removed.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Watch {
-    /// What was read from here on can be renewed.
+    /// Statuses read from this time on can be revalidated.
     pub(super) from: Option<Time>,
-    /// What was read before, and is still here, is still so.
+    /// Statuses read before this time that are still here are still current.
     pub(super) until: Option<Time>,
 }
 
 impl StatusCache {
-    /// An empty one for so many bytes.
+    /// An empty cache of this many bytes.
     pub(super) fn new(room: usize) -> Self {
         let (kept, queue, models) = (HashMap::new(), VecDeque::new(), Models::default());
         Self { kept, queue, models, weight: 0, room, watch: Watch::default() }
@@ -50,22 +51,23 @@ impl StatusCache {
         self.kept.get(&id).filter(|status| self.is_fresh(status, now)).map(Arc::clone)
     }
 
-    /// Every change is taken away from `from` on, as of `until`.
+    /// Records that every change from `from` until `until` was removed.
     pub(super) fn watched(&mut self, watch: Watch) {
         self.watch = watch;
     }
 
-    /// What a status of this version is packed with; then it is to be put here or left out.
+    /// The model to compress a status of this version with. The caller must then put the status
+    /// here or release it.
     pub(super) fn model(&mut self, record: &StatusRecord) -> Arc<Model> {
         self.models.take(record)
     }
 
-    /// Does not keep what was packed to be put here.
+    /// Releases a compressed status that is not put here.
     pub(super) fn leave_out(&mut self, status: &Status) {
         self.models.release(&status.model);
     }
 
-    /// Keeps it, and lets go what has been here for longest.
+    /// Adds a status and evicts the oldest ones.
     pub(super) fn put(&mut self, status: Arc<Status>) {
         let at = status.read_at;
         self.weight += weight(&status);
@@ -76,12 +78,12 @@ impl StatusCache {
         }
     }
 
-    /// Takes it away, whatever its version.
+    /// Removes a status, whatever its version.
     pub(super) fn take(&mut self, id: TaskId) {
         self.kept.remove(&id);
     }
 
-    /// Takes away what is older than this.
+    /// Removes an entry older than this.
     pub(super) fn drop_older(&mut self, than: Change) {
         if self.kept.get(&than.task_id).is_some_and(|status| status.version < than.version) {
             self.kept.remove(&than.task_id);
@@ -111,7 +113,7 @@ fn weight(status: &Status) -> usize {
     status.size() + PLACE
 }
 
-/// A clock that was set back makes nothing younger.
+/// A clock that was set back must not make an entry younger.
 fn is_recent(time: Time, now: Time) -> bool {
     (0..MAX_AGE_MICROS).contains(&(now.micros() - time.micros()))
 }
@@ -219,7 +221,7 @@ pub(super) mod tests {
         for (number, id) in (1..).zip(&ids) {
             put(&mut shelf, &record(*id, 1), at(0));
             let mut newer = record(*id, 2);
-            // Some have models of their own.
+            // Some entries have models of their own.
             newer.workflow.version = if number % 3 == 0 { number } else { 1 };
             put(&mut shelf, &newer, at(0));
             assert!(shelf.weight + shelf.models.size() <= 100_000 && shelf.kept.len() <= shelf.queue.len());

@@ -1,6 +1,6 @@
-//! Statuses as they are kept: a status differs little from others of its workflow version, so it is kept as that
-//! difference (LZ4 with one of them as its dictionary), at a fraction of what it takes as JSON. Whoever has the
-//! version already needs no more of it than a number.
+//! Compressed statuses. A status differs little from others of its workflow version, so it is
+//! stored as that difference (LZ4 with one of them as the dictionary), in a fraction of the space
+//! of its JSON. A caller that already has the version needs only its number.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -15,32 +15,32 @@ use crate::domain::values::id::{BuyerId, PartnerId, TaskId};
 use crate::domain::values::time::Time;
 use crate::store::tasks::StatusRecord;
 
-/// The buyer's view of a task as it is kept, who may ask for it, and what is added when it is answered.
+/// The compressed buyer's view of a task, with its access data and the data of its forecast.
 #[derive(Debug)]
 pub struct Status {
     /// The task.
     pub task_id: TaskId,
-    /// Who ordered it.
+    /// The task's buyer.
     pub buyer_id: BuyerId,
     /// The version of the status: its `ETag`.
     pub version: u64,
     /// The version of the task when it was read.
     pub as_of: u64,
-    /// What its pace is reckoned from.
+    /// The data of its forecast.
     pub course: Timeline,
     /// The workflow version.
     pub model: Arc<Model>,
     /// When it was read.
     pub(super) read_at: Time,
-    /// Of the JSON.
+    /// The length of the JSON.
     length: u32,
     packed: Box<[u8]>,
 }
 
-/// A workflow version, and a status of it that others are told apart from.
+/// A workflow version, and the status that serves as the dictionary for others of it.
 #[derive(Debug)]
 pub struct Model {
-    /// Whose workflow it is.
+    /// The workflow's partner.
     pub partner_id: PartnerId,
     /// The version.
     pub workflow: WorkflowRef,
@@ -48,7 +48,7 @@ pub struct Model {
 }
 
 impl Status {
-    /// Packs what was read at `read_at`.
+    /// Compresses a status read at `read_at`.
     pub(super) fn new(record: &StatusRecord, model: Arc<Model>, read_at: Time) -> Self {
         let StatusRecord { task_id, buyer_id, ref course, version, as_of, ref json, .. } = *record;
         let packed = compress_with_dict(json.as_bytes(), model.json.as_bytes()).into();
@@ -56,24 +56,24 @@ impl Status {
         Self { task_id, buyer_id, version, as_of, course: course.clone(), model, read_at, length, packed }
     }
 
-    /// What is stored of the answer's body.
+    /// The stored part of the response's body.
     ///
     /// # Panics
     ///
-    /// Never: it was packed here, with the same model.
+    /// Never: the data was compressed here, with the same model.
     pub fn json(&self) -> String {
         let length = usize::try_from(self.length).expect("this is no machine of 16 bits");
         let json = decompress_with_dict(&self.packed, length, self.model.json.as_bytes());
         String::from_utf8(json.expect("what was packed is unpacked with the same model")).expect("it was a text")
     }
 
-    /// Bytes that it takes, without its model.
+    /// The size in bytes, without its model.
     pub(super) fn size(&self) -> usize {
         size_of::<Self>() + self.packed.len()
     }
 }
 
-/// The models of what is kept: each stays as long as it is used.
+/// The models in use: each is kept as long as a status uses it.
 #[derive(Debug, Default)]
 pub(super) struct Models {
     used: HashMap<(PartnerId, WorkflowRef), (Arc<Model>, usize)>,
@@ -81,7 +81,8 @@ pub(super) struct Models {
 }
 
 impl Models {
-    /// The model of this status' version, or itself if there is none. To be given back with [`Models::release`].
+    /// The model of this status' version; the status itself becomes it if there is none. Return it
+    /// with [`Models::release`].
     pub(super) fn take(&mut self, record: &StatusRecord) -> Arc<Model> {
         let used = self.used.entry((record.partner_id, record.workflow.clone())).or_insert_with(|| {
             let StatusRecord { partner_id, ref workflow, ref json, .. } = *record;
@@ -93,7 +94,7 @@ impl Models {
         Arc::clone(&used.0)
     }
 
-    /// One use less.
+    /// Ends one use of a model.
     pub(super) fn release(&mut self, model: &Model) {
         if let Entry::Occupied(mut used) = self.used.entry((model.partner_id, model.workflow.clone())) {
             used.get_mut().1 -= 1;
@@ -104,21 +105,21 @@ impl Models {
         }
     }
 
-    /// Bytes that all of them take.
+    /// The size of all models in bytes.
     pub(super) fn size(&self) -> usize {
         self.size
     }
 }
 
-/// A status without what people wrote: a model may stay for long after that was erased. Empty if it is not one that
-/// this build reads.
+/// A status without texts of people, since a model may outlive their erasure. Empty if this build
+/// cannot parse it.
 fn without_texts(json: &str) -> String {
     let Ok(status) = serde_json::from_str::<status::Status>(json) else { return String::new() };
     serde_json::to_string(&status::Status { message: None, action: None, ..status }).unwrap_or_default()
 }
 
 impl Model {
-    /// With its place among the others.
+    /// The size, including its slot in the map.
     fn size(&self) -> usize {
         2 * (size_of::<Self>() + self.workflow.key.as_str().len()) + self.json.len()
     }

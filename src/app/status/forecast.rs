@@ -1,9 +1,10 @@
-//! How fast tasks go: what a status says that depends on the time of the answer.
+//! Forecasts: the part of a status that depends on the time of the response.
 //!
-//! What the finished tasks of a version took is read once a minute and replica, however many poll: a minute's
-//! answers are judged by what was finished before that minute began. So a command's answer, which is reckoned at
-//! the time of the command, comes out the same when it is asked for again, whatever was finished since. The minutes
-//! of each version begin at a second of its own, so that not all versions are read at the same instant.
+//! The durations of a version's finished tasks are read once per minute and replica, however many
+//! clients poll; responses in a minute use the tasks finished before that minute began. So the
+//! response to a command, computed for the time of the command, is the same when it is repeated,
+//! whatever finished since. The minutes of each version begin at a different second, so that not
+//! all versions are read at the same instant.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,26 +19,27 @@ use crate::domain::values::id::PartnerId;
 use crate::domain::values::time::Time;
 use crate::store;
 
-/// How long what was read serves: one minute of the app's clock.
+/// How long a result is used: one minute of the app's clock.
 const AGE_MICROS: i64 = 60_000_000;
 /// How many of the latest finished tasks count.
 const MOST: u32 = 1_000;
-/// Memory for what was read, in bytes.
+/// The memory limit of the results in bytes.
 const ROOM: u64 = 64 << 20;
 
-/// What the finished tasks of a version took, by the microsecond at which the version's minute began.
+/// The durations of a version's finished tasks, by the microsecond at which the version's minute
+/// began.
 pub(in crate::app) type DurationHistory = Cache<(PartnerId, WorkflowRef, i64), Arc<Finished>>;
 
 pub(in crate::app) fn experience() -> DurationHistory {
     Cache::builder()
         .max_capacity(ROOM)
         .weigher(|_, finished: &Arc<Finished>| u32::try_from(finished.size() + 256).unwrap_or(u32::MAX))
-        // The minute in the key bounds the age; this gives back the room of minutes that are over.
+        // The minute in the key limits the age; this frees the memory of past minutes.
         .time_to_live(Duration::from_mins(2))
         .build()
 }
 
-/// A status as it is answered at `at`.
+/// A status as it is sent at `at`.
 pub(in crate::app) async fn view(
     app: &App,
     workflow: (PartnerId, &WorkflowRef),
@@ -47,9 +49,10 @@ pub(in crate::app) async fn view(
     StatusView { status, pace: pace(app, workflow, course, at).await }
 }
 
-/// A status as an event tells it, the same however often: as of `at`, when the event was recorded, but judged by
-/// what was finished before the minute before. What a replica was still writing in the event's own minute would be
-/// there at one look and not at another. Fails where [`view`] would say less.
+/// The status in an event, the same each time it is read: as of `at`, when the event was recorded,
+/// but based on the tasks finished before the previous minute. Tasks that a replica was still
+/// writing in the event's own minute would appear in one read and not in another. Fails where
+/// [`view`] would omit the forecast.
 pub(in crate::app) async fn as_recorded(
     app: &App,
     (partner, workflow): (PartnerId, &WorkflowRef),
@@ -62,7 +65,7 @@ pub(in crate::app) async fn as_recorded(
     Ok(StatusView { status, pace: Forecast::new(course, at, finished.as_deref()) })
 }
 
-/// The body of an answer now, with what is stored of it.
+/// The body of a response now, with the stored part.
 pub(in crate::app) async fn answer(
     app: &App,
     workflow: (PartnerId, &WorkflowRef),
@@ -77,13 +80,18 @@ async fn pace(app: &App, workflow: (PartnerId, &WorkflowRef), course: &Timeline,
     Forecast::new(course, at, finished.as_deref())
 }
 
-/// What the finished tasks of a version took. An answer does not fail for want of a forecast.
+/// The durations of a version's finished tasks. A failed forecast is logged and omitted; the
+/// response still succeeds.
 async fn finished(app: &App, version: (PartnerId, &WorkflowRef), at: Time) -> Option<Arc<Finished>> {
     let found = load(app, version, at).await;
-    found.inspect_err(|error| tracing::warn!(error = %error, "no forecast: the finished tasks could not be read")).ok()
+    found
+        .inspect_err(
+            |error| tracing::warn!(error = %error, "the forecast is omitted: the finished tasks could not be read"),
+        )
+        .ok()
 }
 
-/// Those that were finished before the version's minute began in which `at` is.
+/// The tasks that finished before the version's minute of `at` began.
 async fn load(app: &App, (partner, workflow): (PartnerId, &WorkflowRef), at: Time) -> Result<Arc<Finished>, Error> {
     let before = Time::from_micros(minute(at.micros(), shift(partner, workflow)));
     let load = async {
@@ -91,26 +99,26 @@ async fn load(app: &App, (partner, workflow): (PartnerId, &WorkflowRef), at: Tim
         Ok::<_, store::Error>(Arc::new(Finished::new(found)))
     };
     let version = (partner, workflow.clone(), before.micros());
-    // In boxes: every answer with a status has room for this.
+    // Boxed, since the future of every response with a status includes this one.
     match Box::pin(app.experience.get(&version)).await {
         Some(finished) => Ok(finished),
         None => Ok(Box::pin(app.experience.try_get_with(version, load)).await?),
     }
 }
 
-/// When the minute began in which `at` is, where minutes begin `shift` after the clock's.
+/// The start of the minute of `at`, if minutes begin `shift` after the clock's.
 fn minute(at: i64, shift: i64) -> i64 {
     at.saturating_sub(shift).div_euclid(AGE_MICROS).saturating_mul(AGE_MICROS).saturating_add(shift)
 }
 
-/// By how much the minutes of a version begin after the clock's, in microseconds. Every replica and every build
-/// must find the same, so it is the FNV-1a hash of the version's name.
+/// The offset of a version's minutes from the clock's, in microseconds. Every replica and every
+/// build must compute the same, so it is the FNV-1a hash of the version's name.
 fn shift(PartnerId(partner): PartnerId, workflow: &WorkflowRef) -> i64 {
     let name = partner.as_bytes().iter().chain(workflow.key.as_str().as_bytes()).copied();
     let hash = name
         .chain(workflow.version.to_be_bytes())
         .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
-    // Less than a minute.
+    // The result is less than a minute.
     i64::try_from(hash % AGE_MICROS.unsigned_abs()).unwrap_or_default()
 }
 

@@ -1,15 +1,16 @@
-//! What is kept of statuses is renewed without reading it again: while anybody polls, and for a little while after,
-//! a look at the end of the feed, several times a second, says which tasks have changed. Those are taken away, and
-//! all others are as they were. So what polling costs the database depends on what is written and not on how many
-//! poll how much.
+//! Revalidates cached statuses without reading them again. While clients poll, and for a short time
+//! after, a look at the end of the feed, several times a second, finds the tasks that changed.
+//! Their entries are removed, and all others are still current. So the cost of polling depends on
+//! the number of writes and not on the number of polls.
 //!
-//! **What makes it sound.** Every change of a status comes with a row of the trail, in the same transaction. A look
-//! reads the horizon first and then the rows from the *last* look's horizon on: whatever it does not see yet runs
-//! still, so it is at or above its own horizon, and the next look finds it. What is read while a look is under way
-//! is not kept if it is among the changed.
+//! **Correctness.** Every change of a status comes with a row of the trail in the same transaction.
+//! A look first reads the horizon and then the rows from the *previous* look's horizon on. A
+//! transaction that it does not see yet is still running, so it is at or above the look's own
+//! horizon, and the next look finds it. A status read during a look is not cached if the look finds
+//! that it changed.
 //!
-//! **Failure.** A look that fails, or finds too much, renews nothing, and the next one begins anew: what is kept
-//! grows old by itself, and is read again.
+//! **Failure.** A look that fails, or finds too many rows, revalidates nothing, and the next one
+//! starts anew: cached statuses age and are read again.
 
 use std::time::Duration;
 
@@ -22,15 +23,15 @@ use crate::store::feed::list_changed;
 use super::cache::Watch;
 use super::{App, Error};
 
-/// Between two looks; with the time that one takes, well below the age that is allowed.
+/// The pause between two looks. With the time that a look takes, it is well below the allowed age.
 const INTERVAL: Duration = Duration::from_millis(300);
-/// Looks go on for so long after the last poll, so that pages which poll now and then find what was read for them
-/// before.
+/// How long looks continue after the last poll, so that pages that poll rarely still find cached
+/// statuses.
 const AFTER_POLLS: TimeDelta = TimeDelta::seconds(10);
-/// Rows that a look goes through.
+/// Maximum number of rows per look.
 const MOST: usize = 5_000;
 
-/// What looks.
+/// The loop that looks for changes.
 #[derive(Debug, Default)]
 pub struct Renewal(Option<Look>);
 
@@ -38,12 +39,12 @@ pub struct Renewal(Option<Look>);
 #[derive(Clone, Copy, Debug)]
 struct Look {
     horizon: Transaction,
-    /// When the first of those began without a gap between them.
+    /// When the first of the uninterrupted looks began.
     from: Time,
 }
 
 impl Renewal {
-    /// Renews what is kept until the service drains.
+    /// Revalidates cached statuses until the service drains.
     pub async fn run(mut self, app: &App) {
         while !app.is_draining() {
             app.pause(INTERVAL).await;
@@ -52,12 +53,12 @@ impl Renewal {
         }
     }
 
-    /// Looks once, if anybody has polled of late.
+    /// Looks once, if a client has polled recently.
     pub async fn step(&mut self, app: &App) {
         let last = self.0.take();
         if app.statuses.was_asked(app.clock.now() - AFTER_POLLS) {
             let looked = look(app, last).await;
-            self.0 = looked.inspect_err(|error| tracing::debug!(%error, "what changed could not be read")).ok();
+            self.0 = looked.inspect_err(|error| tracing::debug!(%error, "the changes could not be read")).ok();
         }
     }
 }

@@ -1,16 +1,17 @@
 //! Waiting for a status to change.
 //!
-//! **Who waits.** Everybody who waits for a task shares one topic, which has the newest status that this replica
-//! has seen and goes with its last watcher. Nobody has a queue: whoever reads slowly finds the newest status and
-//! misses those between.
+//! **Topics.** All watchers of a task share one topic, which holds the newest status that this
+//! replica has seen and disappears with its last watcher. There are no queues: a slow reader gets
+//! the newest status and misses those in between.
 //!
-//! **Who wakes them.** What this replica has written, after the commit (`App::committed`); what another has told
-//! it; and, as either can be lost, a look once a second at the versions of all watched tasks together. All three
-//! only say that something newer exists; one reader then reads each such status once, several tasks at a time,
-//! however many wait for it. [`replication`] has these loops, and a worker runs them.
+//! **Wake-ups.** Watchers are woken by this replica's writes, after the commit (`App::committed`),
+//! by notifications of other replicas and, since either can be lost, by a look once a second at the
+//! versions of all watched tasks together. All three only say that a newer status exists; one
+//! reader then reads each such status once, several tasks at a time, however many watchers it has.
+//! [`replication`] has these loops, and a worker runs them.
 //!
-//! **Order.** A topic is there before its status is first read, so that no change falls between; and it only ever
-//! gets newer.
+//! **Order.** A topic exists before its status is first read, so that no change is missed in
+//! between; its status only ever gets newer.
 
 use std::collections::{HashMap, HashSet};
 use std::mem::take;
@@ -30,20 +31,21 @@ use super::{AtLeast, Status, caught_up};
 
 pub mod replication;
 
-/// What is to be told to other replicas is dropped beyond this many: they will find it by looking.
+/// Maximum number of pending announcements to other replicas. More are dropped, since the replicas also find
+/// changes by looking.
 const MAX_OUTGOING: usize = 20_000;
 
-/// Who waits for which task, and what is to be done for them.
+/// The watchers by task, and the pending work for them.
 #[derive(Debug, Default)]
 pub(in crate::app) struct Watchers {
     topics: Mutex<Topics>,
-    /// Watched tasks of which something newer exists.
+    /// Watched tasks for which a newer status exists.
     stale: Mutex<HashSet<TaskId>>,
     stale_notify: Notify,
-    /// What this replica has written and not told yet.
+    /// Changes written by this replica and not announced yet.
     outgoing: Mutex<HashMap<TaskId, u64>>,
     outgoing_notify: Notify,
-    /// Rings when something may have been missed.
+    /// Notified when a change may have been missed.
     look_notify: Notify,
 }
 
@@ -63,7 +65,7 @@ struct Entry {
 #[derive(Debug)]
 struct Topic {
     id: TaskId,
-    /// The newest version that is known to exist.
+    /// The newest version known to exist.
     exists: AtomicU64,
     seen: watch::Sender<Seen>,
 }
@@ -74,7 +76,7 @@ struct Seen {
     stopping: bool,
 }
 
-/// Somebody who waits for a task's status. Dropped, nothing is left of it.
+/// A watcher of a task's status; dropping it removes every trace.
 #[derive(Debug)]
 pub struct Watch {
     seat: Seat,
@@ -91,11 +93,11 @@ pub enum Woken {
     Stopping,
 }
 
-/// Begins to watch a task that the caller may see.
+/// Starts to watch a task that the caller may see.
 pub async fn watch_task_status(app: &Arc<App>, caller: &Caller, id: TaskId, at_least: AtLeast) -> Result<Watch, Error> {
     let seat = Seat::take(app, caller, id)?;
     let seen = seat.topic.seen.subscribe();
-    // Whoever has just written here reads it.
+    // A caller that has just written here reads its own write.
     let exists = seat.topic.exists.load(Ordering::SeqCst);
     let mut status = seat.topic.at_least(app, at_least.version().max(exists)).await?;
     if !may_see(caller, status.model.partner_id, status.buyer_id) {
@@ -108,22 +110,22 @@ pub async fn watch_task_status(app: &Arc<App>, caller: &Caller, id: TaskId, at_l
     Ok(Watch { seat, seen, status })
 }
 
-/// What a transition changes in the status; none if the buyer reads the same as before.
+/// The status change of a transition; none if the buyer's view stays the same.
 pub(in crate::app) fn change(transition: &Transition) -> Option<Change> {
     let snapshot = transition.snapshot();
-    // The status' version is the task's when it last changed.
+    // The status' version is the task's version at its last change.
     let is_new = snapshot.status.version > transition.expected_version();
     is_new.then(|| Change { task_id: snapshot.task.id(), version: snapshot.status.version })
 }
 
-/// How many watchers there are, and how many tasks they watch.
+/// The number of watchers, and of the tasks that they watch.
 pub fn count(app: &App) -> (usize, usize) {
     let topics = app.watchers.topics();
     (topics.watchers, topics.watched.len())
 }
 
 impl Watch {
-    /// The newest status as of the last wait, or of the beginning.
+    /// The newest status as of the last wait, or of the start.
     pub fn status(&self) -> &Status {
         &self.status
     }
@@ -133,16 +135,17 @@ impl Watch {
         self.status.course.phase.is_terminal()
     }
 
-    /// The body of an answer with that status now.
+    /// The body of a response with that status now.
     pub async fn answer(&self) -> String {
         answer_status(&self.seat.app, &self.status).await
     }
 
-    /// Waits for a newer status, or until the service is about to stop. May be dropped at any time and called again.
+    /// Waits for a newer status, or until the service is about to stop. May be dropped at any time
+    /// and called again.
     ///
     /// # Panics
     ///
-    /// Never: the topic lives as long as this does.
+    /// Never: the topic lives as long as this value.
     pub async fn changed(&mut self) -> Woken {
         let than = self.status.version;
         let seen = self.seen.wait_for(|seen| seen.stopping || seen.version() > than).await;
@@ -157,7 +160,7 @@ impl Watch {
     }
 }
 
-/// A watcher's place in the count, given back when it is dropped; with the last one, the topic goes.
+/// A watcher's place in the count, returned when dropped; the topic disappears with the last one.
 #[derive(Debug)]
 struct Seat {
     app: Arc<App>,
@@ -204,8 +207,8 @@ impl Topic {
         Arc::new(Self { id, exists: AtomicU64::new(0), seen })
     }
 
-    /// The newest status that the watchers know, if it is of this version or newer; else whatever is the newest,
-    /// which they are told.
+    /// The newest status that the watchers know, if it has at least this version; else the newest
+    /// one in the database, which is then published to them.
     async fn at_least(&self, app: &Arc<App>, version: u64) -> Result<Arc<Status>, Error> {
         let known = self.seen.borrow().status.clone();
         if let Some(status) = known.filter(|status| status.as_of >= version) {
@@ -228,7 +231,7 @@ impl Topic {
 }
 
 impl Watchers {
-    /// To be told to other replicas. Waits for nothing.
+    /// Queues an announcement to other replicas. Does not block.
     pub(in crate::app) fn announce(&self, change: Change) {
         let mut outgoing = lock(&self.outgoing);
         if outgoing.len() < MAX_OUTGOING || outgoing.contains_key(&change.task_id) {
@@ -239,7 +242,8 @@ impl Watchers {
         self.outgoing_notify.notify_one();
     }
 
-    /// These versions exist. Those that are watched, and newer than what is known, will be read.
+    /// Records that these versions exist. Those that are watched and newer than the known ones will
+    /// be read.
     pub(in crate::app) fn heard(&self, changes: &[Change]) {
         let topics = self.topics();
         let news = changes.iter().filter(|change| {
@@ -255,7 +259,7 @@ impl Watchers {
         }
     }
 
-    /// Everybody is let go, and so is whoever comes later.
+    /// Releases all watchers, and those that come later.
     pub(in crate::app) fn close(&self) {
         let mut topics = self.topics();
         topics.closed = true;
@@ -264,7 +268,7 @@ impl Watchers {
         }
     }
 
-    /// The watched ones of these tasks.
+    /// The topics of the watched tasks among these.
     fn find(&self, ids: &[TaskId]) -> Vec<Arc<Topic>> {
         let topics = self.topics();
         ids.iter().filter_map(|id| Some(Arc::clone(&topics.watched.get(id)?.topic))).collect()

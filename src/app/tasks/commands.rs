@@ -1,9 +1,9 @@
-//! The one write: a party's command, or the timer's. Every door leads here.
+//! The single write path, for commands of parties and of the timer. All entry points use it.
 //!
-//! Read the task, decide, write with the version as guard; if somebody was faster, wait for a turn, read and decide
-//! again. A task that this replica wrote a moment ago is not read first; but what is then refused is decided again
-//! on what is stored. The loop runs in a task of its own, so that a client that hangs up cannot cut a write in
-//! half.
+//! It reads the task, decides, and writes with the version as the guard. If another writer was
+//! faster, it waits for its turn, reads and decides again. A task that this replica has just
+//! written is not read first, but a refusal is then confirmed on the stored state. The loop runs in
+//! a task of its own, so that a client that disconnects cannot interrupt a write.
 
 use std::sync::Arc;
 
@@ -30,48 +30,48 @@ use crate::{ids, store};
 
 use super::{Loaded, replay};
 
-/// How often a command is decided when others were faster. Those of one replica take turns after the first attempt,
-/// so what is left to lose against are other replicas; one of them can win many times in a row, as it has the
-/// freshest copy of the task.
+/// How often a command is decided again when other writers were faster. Writers of one replica take
+/// turns after the first attempt, so only other replicas can still win; one of them can win many
+/// times in a row, since it has the latest copy of the task.
 pub(in crate::app) const MAX_ATTEMPTS: usize = 64;
 
-/// A party's command as it came in.
+/// A party's command as received.
 #[derive(Clone, Debug)]
 pub struct Request {
     /// What is asked.
     pub command: Command,
     /// The digest of the body: the same id with another body is refused.
     pub digest: Digest,
-    /// Whether the id came from the caller, so that it may be known already.
+    /// Whether the caller chose the id, so that it may be a repetition.
     pub id_given: bool,
-    /// The versions of the caller's view that the caller will act on; `None`: any.
+    /// The versions of the caller's view that it accepts; `None`: any.
     pub if_match: Option<Vec<u64>>,
-    /// Whether to write nothing.
+    /// Whether nothing is written.
     pub dry_run: bool,
 }
 
-/// What a command did.
+/// The result of a command.
 #[derive(Clone, Debug)]
 pub struct Answer {
-    /// The rows of the transition, in order; the first carries the command's id.
+    /// The entries of the transition, in order; the first has the command's id.
     pub events: Vec<EntryView>,
     /// The task afterwards, as the caller's party sees it.
     pub view: View,
-    /// Whether this was done before and nothing was done now.
+    /// Whether the command was accepted earlier, so that nothing was done now.
     pub replayed: bool,
 }
 
-/// A task as its reader's party sees it.
+/// A task as the reader's party sees it.
 #[derive(Clone, Debug)]
 pub enum View {
-    /// Partner and platform.
+    /// For partner and platform.
     Task(Box<TaskView>),
-    /// Buyer.
+    /// For the buyer.
     Status(Box<StatusView>),
 }
 
 impl View {
-    /// The version that the reader's `ETag` names.
+    /// The version in the reader's `ETag`.
     pub fn version(&self) -> u64 {
         match self {
             Self::Task(task) => task.version,
@@ -80,7 +80,7 @@ impl View {
     }
 }
 
-/// Where a task stands, for a caller whose command was refused.
+/// The state of a task, for a caller whose command was refused.
 #[derive(Clone, Debug)]
 pub struct ConflictContext {
     /// The phase.
@@ -93,7 +93,7 @@ pub struct ConflictContext {
     pub revision: u32,
     /// The version of the caller's view.
     pub version: u64,
-    /// The commands open to the caller now.
+    /// The commands that the caller can send now.
     pub allowed: Vec<&'static str>,
 }
 
@@ -119,16 +119,17 @@ pub(in crate::app) fn version_for(snapshot: &Snapshot, party: Party) -> u64 {
     }
 }
 
-/// A task that a command is for.
+/// The task that a command is for.
 #[derive(Debug)]
 pub struct Target {
     task: Arc<Loaded>,
-    /// Whether it is what was stored when it was asked for; else others may have written since.
+    /// Whether it was the stored state when it was requested; if not, others may have written
+    /// since.
     fresh: bool,
 }
 
-/// The task that the caller's command is for, which must be one that it can see. Nothing is read for a command that
-/// there is no room for.
+/// The task that the caller's command is for, which the caller must be allowed to see. Reads
+/// nothing if there is no room for the command.
 pub async fn find_target(app: &App, caller: &Caller, id: TaskId) -> Result<Target, Error> {
     if app.writer.is_full() {
         return Err(store::Error::Full.into());
@@ -139,22 +140,23 @@ pub async fn find_target(app: &App, caller: &Caller, id: TaskId) -> Result<Targe
     if task.is_open_to(caller) { Ok(Target { task, fresh: false }) } else { Err(Error::NotFound) }
 }
 
-/// Does what a party asks of a task that it can see.
+/// Performs a party's command on a task that it can see.
 pub async fn post_event(app: &Arc<App>, caller: &Caller, target: Target, request: Request) -> Result<Answer, Error> {
     let (app, party) = (Arc::clone(app), caller.party());
     let write = async move { decide_with_retries(&app, party, target, &request).await };
-    // In a box: a task is moved several times as it begins, and this one has ten kilobytes.
+    // Boxed: a spawned future is moved several times, and this one has ten kilobytes.
     let write = tokio::spawn(Box::pin(write.in_current_span()));
     write.await.map_err(|fault| Error::Internal(Arc::new(fault)))?
 }
 
-/// Handles the earliest due timer of a task, if one is due; whether there was one.
+/// Handles the earliest due timer of a task; returns whether one was due.
 pub async fn tick(app: &App, id: TaskId) -> Result<bool, Error> {
     let task = super::load_to_decide(app, id).await?.ok_or(Error::NotFound)?;
     Ok(run_due_timers(app, task, 1).await? > 0)
 }
 
-/// Handles due timers of a task as it was read, the earliest first, until none is due or `most` were handled; how many.
+/// Handles the due timers of a task, the earliest first, until none is due or `most` were handled;
+/// returns how many.
 pub async fn run_due_timers(app: &App, mut task: Loaded, most: u32) -> Result<u32, Error> {
     let (id, mut handled, mut attempts, mut turn) = (task.id(), 0, 0, None);
     loop {
@@ -198,13 +200,13 @@ async fn decide_with_retries(app: &App, party: Party, target: Target, request: &
                 (task, fresh) = (reload(app, &task).await?, true);
                 continue;
             }
-            // A refusal counts only for a command that was not carried out before.
+            // A refusal applies only to a command that was not accepted earlier.
             Err(refused) => return find_replay(app, party, &task, request).await?.ok_or(refused),
         };
         let write = prepare(&task, &transition, Some(request.digest.meaning));
         let hashes = write.hashes();
         let answer = async {
-            // The statement goes out first: while it is under way there is time for the answer.
+            // Lets the statement be sent first, so that the response is built while it runs.
             yield_now().await;
             answer(app, party, (&task, &transition), &hashes).await
         };
@@ -215,7 +217,7 @@ async fn decide_with_retries(app: &App, party: Party, target: Target, request: &
                 return answer;
             }
             Outcome::Stale => {
-                // Who was faster may have been this very command, sent again.
+                // The faster writer may have been a repetition of this very command.
                 if let Some(answer) = find_replay(app, party, &task, request).await? {
                     return Ok(answer);
                 }
@@ -232,7 +234,7 @@ async fn decide_with_retries(app: &App, party: Party, target: Target, request: &
     Err(Error::contended())
 }
 
-/// What would come of a command, on the task as it is stored.
+/// The result that a command would have on the stored task.
 async fn dry_run(app: &App, party: Party, task: &Loaded, request: &Request) -> Result<Answer, Error> {
     if let Some(answer) = find_replay(app, party, task, request).await? {
         return Ok(answer);
@@ -257,7 +259,7 @@ async fn decide_on(app: &App, party: Party, task: &Loaded, request: &Request) ->
     let command = request.command.clone().with_late(late);
     let decided = decide::decide(&task.workflow, task.snapshot(), &command, app.clock.now());
     match decided {
-        // Older than what the task remembers: the trail knows.
+        // The decision is older than the task's state remembers, but the trail has it.
         Err(Refusal::AlreadyDecided { decision: None }) => {
             let place = command.meta().stage.as_ref().zip(command.meta().round);
             let found = match place {
@@ -295,8 +297,8 @@ async fn send(app: &App, write: Prepared, transition: &Transition) -> Result<Out
     Ok(outcome)
 }
 
-/// The task as it was after the event `last`: as it is, if that was the last one, which costs nothing and is the usual
-/// replay; else folded from its trail, a page at a time.
+/// The task after the event `last`. If that is its last event, as in most replays, the task itself,
+/// at no cost; else it is folded from its trail, a page at a time.
 async fn present_after(app: &App, task: &Loaded, last: u64) -> Result<Snapshot, Error> {
     if task.snapshot().task.version() == last {
         return Ok(task.snapshot().clone());
@@ -305,7 +307,7 @@ async fn present_after(app: &App, task: &Loaded, last: u64) -> Result<Snapshot, 
     present.ok_or_else(|| Error::impossible("a trail without an opening"))
 }
 
-/// The answer to a command that was carried out before: the same, whatever has happened since.
+/// The response to a command that was accepted earlier: the same, whatever happened since.
 async fn find_replay(app: &App, party: Party, task: &Loaded, request: &Request) -> Result<Option<Answer>, Error> {
     let Some(id) = request.command.meta().id.filter(|_| request.id_given) else { return Ok(None) };
     let Some(known) = store::tasks::events::find_by_command(&app.decisions, task.id(), party, id).await? else {
@@ -344,7 +346,7 @@ async fn answer(
     Ok(Answer { events, view, replayed: false })
 }
 
-/// What would have been answered; rows that were not written have no hash.
+/// The response that would be sent; entries that were not written have no hash.
 async fn dry_answer(app: &App, party: Party, task: &Loaded, transition: &Transition) -> Result<Answer, Error> {
     if let Some(refusal) = transition.late() {
         return Err(refused(party, task, refusal.unrecorded()));
@@ -354,8 +356,8 @@ async fn dry_answer(app: &App, party: Party, task: &Loaded, transition: &Transit
     Ok(Answer { events, view, replayed: false })
 }
 
-/// The task as it was when its last event was recorded: what depends on the time is reckoned for then, so that a
-/// command is answered the same however late it is sent again.
+/// The task at the time of its last event. Values that depend on the time are computed for that
+/// time, so that a repeated command gets the same response.
 async fn view(app: &App, party: Party, task: &Loaded, (snapshot, head): (&Snapshot, Option<&Hash>)) -> View {
     let at = snapshot.task.recorded_at();
     match party {

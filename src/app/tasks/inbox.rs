@@ -1,5 +1,5 @@
-//! What waits on the caller's party: a page of it, and how much waits where. Nothing here takes longer because more
-//! tasks wait.
+//! The tasks that wait on the caller's party: a page of them, and counts by stage. The cost does
+//! not grow with the number of waiting tasks.
 
 use crate::app::{App, Caller, Error, workflows};
 use crate::domain::audit::task_fields::{KINDS, Kind};
@@ -13,72 +13,74 @@ use super::{Loaded, with_workflow};
 
 pub use crate::store::tasks::inbox::After as DueAfter;
 
-/// Up to how many tasks are counted at a stage: whoever reads a count wants to know whether it is three or a great
-/// many. Counting more would take longer than the page itself where dozens of stages are full.
+/// The limit up to which the tasks of a stage are counted: a reader needs to distinguish three from
+/// very many. If dozens of stages are full, counting further would take longer than the page
+/// itself.
 pub const COUNTED: u32 = 100;
 
-/// How many tasks are read for one page at most. Without `actor` a page needs no more than its own; with it, most
-/// of what is read may be left out.
+/// How many tasks are read for one page at most. Without `actor` a page reads only its own tasks;
+/// with it, most of those read may be left out.
 const READ_FOR_A_PAGE: usize = 500;
 
-/// Which reviews. `None` leaves nothing out.
+/// Which reviews to list. `None` applies no filter.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Filter<'a> {
     /// The workflow, in any version.
     pub workflow: Option<&'a WorkflowKey>,
     /// The current stage.
     pub stage: Option<&'a StageKey>,
-    /// Whether the present wait's deadline passed.
+    /// Whether the current wait is past its deadline.
     pub overdue: Option<bool>,
-    /// A person whom the stage names as a reviewer, in the version that the task is pinned to.
+    /// An actor whom the stage names as a reviewer, in the version that the task is pinned to.
     pub reviewer: Option<&'a ActorId>,
-    /// A person of the caller's party: without what this person may not decide.
+    /// An actor of the caller's party: leaves out what this actor may not decide.
     pub actor: Option<&'a ActorId>,
 }
 
 /// A page of an inbox.
 #[derive(Debug)]
 pub struct Reviews {
-    /// The tasks, the earliest due first. With `actor`, there can be fewer than asked for, even none, and more to come.
+    /// The tasks, the earliest due first. With `actor` there can be fewer than requested, even
+    /// none, although more follow.
     pub items: Vec<ListedTask>,
-    /// How much waits at each stage, whatever the page and the filter.
+    /// The counts by stage, regardless of page and filter.
     pub counts: Vec<Count>,
-    /// After what the next page starts; none on the last one.
+    /// The position after this page; none on the last one.
     pub next: Option<DueAfter>,
 }
 
-/// How much waits at one stage of a workflow.
+/// The number of tasks that wait at one stage of a workflow.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Count {
-    /// Whose workflow: keys are unique per partner.
+    /// The workflow's partner: keys are unique per partner.
     pub partner_id: PartnerId,
-    /// The workflow, in any version; none for a party that may not read which it is.
+    /// The workflow, in any version; none for a party that may not read it.
     pub workflow: Option<WorkflowKey>,
     /// The stage.
     pub stage: StageKey,
-    /// How many tasks wait.
+    /// The tasks that wait.
     pub waiting: Tally,
-    /// How many of those are overdue.
+    /// The overdue ones among them.
     pub overdue: Tally,
 }
 
-/// A number of tasks, counted up to a bound.
+/// A number of tasks, counted up to a limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tally {
-    /// How many were counted, at most [`COUNTED`].
+    /// The counted tasks, at most [`COUNTED`].
     pub tasks: u64,
     /// Whether there are more.
     pub or_more: bool,
 }
 
-/// Up to `limit` of the tasks that wait on the caller's party, and how many there are.
+/// Up to `limit` of the tasks that wait on the caller's party, and their counts.
 pub async fn list_reviews(
     app: &App,
     caller: &Caller,
     filter: Filter<'_>,
     (after, limit): (Option<DueAfter>, usize),
 ) -> Result<Reviews, Error> {
-    // One more than is told tells whether there are more.
+    // Fetch one extra row to learn whether there are more than the limit.
     let queues = inbox::queues(&app.pool, assignee(caller), COUNTED + 1).await?;
     let counts = counts(&queues, reads_workflow(caller.party()));
     let queues = chosen(app, queues, filter).await?;
@@ -86,8 +88,8 @@ pub async fn list_reviews(
     Ok(Reviews { items, counts, next })
 }
 
-/// Whether a task may be decided by a person is the domain's to say, so a page is filled from several reads, but
-/// not from any number.
+/// Fills a page. Only the domain knows whether an actor may decide a task, so a page may take
+/// several reads, but not arbitrarily many.
 async fn page(
     app: &App,
     (caller, queues): (&Caller, &[Queue]),
@@ -101,7 +103,7 @@ async fn page(
         return Ok((items, None));
     }
     loop {
-        // One more tells whether this is the end.
+        // Fetch one extra row to learn whether there is a next page.
         let wanted = u32::try_from(limit + 1).unwrap_or(u32::MAX);
         let mut records = inbox::list(&app.pool, (assignee(caller), queues), filter.overdue, after, wanted).await?;
         let is_last = records.len() <= limit;
@@ -112,7 +114,7 @@ async fn page(
             }
             after = Some(place);
             read += 1;
-            // Who may decide on a task that cannot be read is not known: it is shown to all.
+            // Nobody knows who may decide a task that cannot be read, so it is shown to all.
             let task = match record {
                 Ok(record) => with_workflow(app, record).await,
                 Err(error) => Err(error.into()),
@@ -141,7 +143,7 @@ fn may_decide(task: &Loaded, actor: &ActorRef) -> bool {
     decide::may_decide(&task.workflow, &task.snapshot().task, actor)
 }
 
-/// The queues that a filter leaves.
+/// The queues that match a filter.
 async fn chosen(app: &App, queues: Vec<Queue>, filter: Filter<'_>) -> Result<Vec<Queue>, Error> {
     let mut chosen = Vec::with_capacity(queues.len());
     for queue in queues {
@@ -154,22 +156,23 @@ async fn chosen(app: &App, queues: Vec<Queue>, filter: Filter<'_>) -> Result<Vec
     Ok(chosen)
 }
 
-/// Whether the queue's stage names this person.
+/// Whether the queue's stage names this actor.
 async fn names(app: &App, queue: &Queue, reviewer: Option<&ActorId>) -> Result<bool, Error> {
     let Some(reviewer) = reviewer else { return Ok(true) };
     let workflow = workflows::pinned(app, queue.partner_id, &queue.workflow).await?;
     Ok(workflow.find(&queue.stage).is_some_and(|(_, stage)| stage.reviewers().contains(reviewer)))
 }
 
-/// Whether `party` may read on which workflow a task is: the trail's table says so.
+/// Whether `party` may read a task's workflow, according to the table of the trail's fields.
 pub fn reads_workflow(party: Party) -> bool {
     Kind::find(&KINDS, "task.opened").is_some_and(|opened| opened.always_shows("data.workflow", party))
 }
 
-/// What is counted together: whose workflow, which one, and the stage.
+/// The grouping of counts: partner, workflow and stage.
 type Place = (PartnerId, Option<WorkflowKey>, StageKey);
 
-/// The versions of a workflow together; without `by_workflow`, a partner's stages of the same key together.
+/// Adds up the versions of a workflow; without `by_workflow`, also a partner's stages with the same
+/// key.
 fn counts(queues: &[Queue], by_workflow: bool) -> Vec<Count> {
     let place = |queue: &Queue| -> Place {
         let workflow = by_workflow.then(|| queue.workflow.key.clone());

@@ -1,4 +1,5 @@
-//! Trails of tasks, read a page at a time: however long one is, what is in memory is a page and what is asked for.
+//! Trails of tasks, read a page at a time, so that memory holds only one page and the result for a
+//! trail of any length.
 
 use std::borrow::Cow;
 
@@ -9,11 +10,11 @@ use crate::domain::workflow::Workflow;
 use crate::store::tasks::events::Record;
 use crate::store::{self, Bounded};
 
-/// How many rows are read at a time, where they are small.
+/// How many rows are read at a time if they are small.
 const CHUNK: u32 = 500;
 
-/// The present after the first events of a trail, up to `last`; `show` sees what it was after each transition. `None`
-/// without any event.
+/// The task's state after its first events up to `last`; passes the state after each transition to
+/// `show`. `None` without events.
 pub(in crate::app) async fn fold(
     app: &App,
     (id, workflow): (TaskId, &Workflow),
@@ -31,7 +32,8 @@ pub(in crate::app) async fn fold(
     Ok(fold.end(show))
 }
 
-/// The rows `first` to `last` of a trail: those of one transition, which an answer has anyway.
+/// The entries `first` to `last` of a trail: those of one transition, which the response contains
+/// anyway.
 pub(in crate::app) async fn read_between(app: &App, id: TaskId, first: u64, last: u64) -> Result<Vec<Record>, Error> {
     let mut rows = Vec::new();
     let mut after = first.saturating_sub(1);

@@ -1,4 +1,5 @@
-//! Which tasks a timer wakes, and when to look again. What a timer does is the domain's to say (`commands::tick`).
+//! Finds tasks with due timers, and when to look again. The domain decides what a timer does
+//! (`commands::tick`).
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
@@ -14,10 +15,11 @@ use crate::store;
 pub use super::Loaded;
 pub use crate::store::tasks::Due;
 
-/// Wakes this process's worker for timers that this process wrote; of what other replicas write, it learns by looking.
+/// Wakes this process's worker for timers that this process wrote; it finds those of other replicas
+/// by looking.
 #[derive(Debug)]
 pub struct Alarm {
-    /// The earliest, in microseconds, since the worker last began to look.
+    /// The earliest timer written since the worker last began to look, in microseconds.
     earliest: AtomicI64,
     bell: Notify,
 }
@@ -29,7 +31,7 @@ impl Default for Alarm {
 }
 
 impl Alarm {
-    /// A task was written whose earliest timer is this one.
+    /// Records the earliest timer of a written task.
     pub(in crate::app) fn set(&self, wake_at: Option<Time>) {
         let at = wake_at.map_or(i64::MAX, Time::micros);
         if self.earliest.fetch_min(at, Ordering::SeqCst) > at {
@@ -42,20 +44,21 @@ impl Alarm {
     }
 }
 
-/// Up to `limit` tasks whose earliest timer is due by `until`, the longest due first, without those named in `except`.
+/// Up to `limit` tasks with a timer due by `until`, the longest overdue first, without those in
+/// `except`.
 pub async fn list_due(app: &App, until: Time, except: &[TaskId], limit: u32) -> Result<Vec<Due>, Error> {
-    // Before the search: what is written from here on may be missing from its answer.
+    // Reset before the search, since its result may miss what is written from here on.
     app.alarm.earliest.store(i64::MAX, Ordering::SeqCst);
     Ok(store::tasks::list_due(&app.decisions, until, except, limit).await?)
 }
 
-/// These tasks as they are now, each by itself readable or not.
+/// The current state of these tasks, each readable or not.
 pub async fn load(app: &App, ids: &[TaskId]) -> Result<Vec<(TaskId, Result<Loaded, Error>)>, Error> {
     super::load_all(app, &app.decisions, ids).await
 }
 
-/// Waits this long at the most, by a clock that nobody can set; until a timer is due that this process has written
-/// since the last search; or until the service stops.
+/// Waits until `at_most` has passed, by the monotonic clock, until a timer is due that this process
+/// has written since the last search, or until the service stops.
 pub async fn wait(app: &App, at_most: Duration) {
     let end = Instant::now() + at_most;
     while !app.is_draining() {
@@ -68,9 +71,9 @@ pub async fn wait(app: &App, at_most: Duration) {
     }
 }
 
-/// How many tasks may be worked on at a time: two for each connection. Whoever wants a connection stands in one
-/// line with all others, so a request waits for a few statements at the most, and timers get their share however
-/// many requests there are.
+/// How many tasks may be handled at a time: two per connection. All users of connections share one
+/// queue, so a request waits for a few statements at most, and timers get their share under any
+/// number of requests.
 pub fn width(app: &App) -> usize {
     (2 * app.pool.connections() as usize).max(1)
 }

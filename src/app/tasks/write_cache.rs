@@ -1,11 +1,12 @@
-//! Tasks as this replica has just written them, so that the next command on one is decided without reading it first.
+//! Tasks that this replica has just written, so that the next command on one is decided without
+//! reading it first.
 //!
-//! What is here may be older than what is stored: another replica may have written since. A write shows it, as the
-//! version that was decided on guards it, and costs one read then. Nothing else may be answered from here: a
-//! refusal, a dry run, a view.
+//! An entry may be older than the stored state, since another replica may have written. A write
+//! then fails, because it is guarded by the version that was decided on, and costs one read.
+//! Nothing else may be answered from this cache: no refusal, no dry run, no view.
 //!
-//! Bounded in bytes and in age. The age bound is also what personal texts can outlive their erasure by another
-//! replica here; this replica's own erasures drop the task.
+//! Limited in bytes and in age. The age limit also bounds how long personal texts can remain here
+//! after another replica erased them; this replica's own erasures remove the task.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,12 +21,12 @@ use super::Loaded;
 
 /// How long a task is kept after it was written.
 const MAX_AGE: Duration = Duration::from_secs(10);
-/// What all of them may take.
+/// The memory limit of all entries.
 const MAX_BYTES: u64 = 16 << 20;
-/// What a task takes beside its texts.
+/// The size of an entry besides its texts.
 const OVERHEAD: u32 = 1024;
 
-/// The tasks, by id.
+/// The cached tasks, by id.
 #[derive(Debug)]
 pub(in crate::app) struct Recent(Cache<TaskId, Arc<Loaded>>);
 
@@ -36,23 +37,24 @@ impl Default for Recent {
     }
 }
 
-/// In memory a value takes about twice its JSON.
+/// A value takes about twice the size of its JSON in memory.
 fn weight(_: &TaskId, task: &Arc<Loaded>) -> u32 {
     u32::try_from(task.size).unwrap_or(u32::MAX).saturating_mul(2).saturating_add(OVERHEAD)
 }
 
 impl Recent {
-    /// The task as it was written last, by all that is known here.
+    /// The task as last written, as far as this replica knows.
     pub(in crate::app) async fn find(&self, id: TaskId) -> Option<Arc<Loaded>> {
         self.0.get(&id).await
     }
 
-    /// The task was just read, or opened.
+    /// Adds a task that was just read or opened.
     pub(in crate::app) async fn keep(&self, task: Arc<Loaded>) {
         self.0.insert(task.id(), task).await;
     }
 
-    /// The task was moved on by this transition. A closed one has nothing more to decide.
+    /// Replaces a task after this transition. A closed one is removed, since it needs no more
+    /// decisions.
     pub(in crate::app) async fn moved(&self, task: &Loaded, transition: Transition, written: &Written) {
         let moved = task.moved(transition, written);
         if moved.snapshot.task.phase().is_terminal() {
@@ -62,7 +64,7 @@ impl Recent {
         }
     }
 
-    /// Nothing is kept of this task.
+    /// Removes this task.
     pub(in crate::app) async fn forget(&self, id: TaskId) {
         self.0.invalidate(&id).await;
     }

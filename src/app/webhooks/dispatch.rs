@@ -1,16 +1,16 @@
-//! Deliveries, sent: the head of a line is taken, the event told as its owner may see it, handed over, and what
-//! came of it written down.
+//! Sends deliveries: takes the head of a line, renders the event as its owner may see it, posts it,
+//! and records the result.
 //!
-//! **Order.** Of one task's events to one endpoint only the oldest that is pending is ever sent
+//! **Order.** Of one task's events to one endpoint, only the oldest pending one is sent
 //! ([`store::webhooks::deliveries`]). Lines do not wait for each other.
 //!
-//! **At least once, and once unless something breaks.** Who takes a delivery has it for `LEASE`, which is longer
-//! than all that follows may take. A process that is killed leaves it to whoever finds it due after that, and one
-//! that was too slow finds that its result does not count.
+//! **At least once, and exactly once without failures.** A worker that takes a delivery holds it
+//! for `LEASE`, which is longer than all following steps may take. If its process is killed, the
+//! delivery is due again after the lease. If the worker is too slow, its result is not recorded.
 //!
-//! **The body is not stored.** It is made for each attempt by the code that makes the feed, so both say the same,
-//! and what was erased meanwhile is not sent. No connection to the database is held while a receiver makes up its
-//! mind.
+//! **The body is not stored.** It is rendered for each attempt by the code of the feed, so that
+//! both agree and erased data is not sent. No database connection is held while a receiver
+//! processes the request.
 
 use std::fmt;
 use std::sync::Arc;
@@ -37,22 +37,23 @@ use crate::{ids, store};
 
 pub use crate::store::webhooks::deliveries::{Due, Line};
 
-/// How long a delivery is one worker's: an attempt takes 15 s at the most, and the rest is for what goes before and
-/// after it, and for clocks that disagree.
+/// How long a worker holds a delivery. An attempt takes at most 15 s; the rest is for the steps
+/// before and after it, and for differing clocks.
 const LEASE: TimeDelta = TimeDelta::seconds(30);
-/// The longest that making a body may take; after that the delivery is left to its lease.
+/// The time limit for rendering a body; beyond it the delivery is left until its lease ends.
 const MAKING: Duration = Duration::from_secs(5);
-/// How often a result is written down if the database is away: what is lost is sent again.
+/// How often writing a result is tried if the database is unreachable. A lost result means that the
+/// delivery is sent again.
 const SETTLE_TRIES: u32 = 4;
-/// The time between two tries.
+/// The pause between two tries.
 const SETTLE_PAUSE: Duration = Duration::from_secs(1);
 
-/// What deliveries are sent with, and what tells the worker that there are some.
+/// The resources for sending, and the wake-up of the worker.
 pub(in crate::app) struct Outbound {
     pub(in crate::app) client: Client,
     pub(in crate::app) reach: Reach,
-    /// Deliveries that use the database at a time: half of its connections, so that requests are not behind
-    /// hundreds of them.
+    /// Limits the deliveries that use the database at a time to half of its connections, so that
+    /// requests do not queue behind hundreds of them.
     gate: Semaphore,
     bell: Notify,
     /// Whether there are endpoints to deliver to, as of the last look.
@@ -71,14 +72,14 @@ impl Outbound {
         Self { client: Client::new(reach), reach, gate, bell: Notify::new(), wanted: AtomicBool::new(false) }
     }
 
-    /// Something was written that may have to be delivered.
+    /// Wakes the worker, since something was written that may have to be delivered.
     pub(in crate::app) fn wake(&self) {
         if self.wanted.load(Ordering::Relaxed) {
             self.bell.notify_one();
         }
     }
 
-    /// There is an endpoint to deliver to.
+    /// Records that there is an endpoint to deliver to.
     pub(in crate::app) fn enable(&self) {
         self.wanted.store(true, Ordering::Relaxed);
         self.bell.notify_one();
@@ -89,24 +90,24 @@ impl Outbound {
     }
 }
 
-/// What the worker has room for.
+/// The capacity of the worker.
 #[derive(Clone, Debug)]
 pub struct Wanted {
-    /// How many rows of an endpoint are looked at.
+    /// How many rows of each endpoint to read.
     pub each: u32,
-    /// Endpoints of which more rows are looked at, and how many.
+    /// Endpoints from which more rows are read, and how many.
     pub wide: Vec<(EndpointKey, u32)>,
-    /// Whether to look at endpoints that fail, of each at one row.
+    /// Whether to include failing endpoints, with one row each.
     pub failing: bool,
-    /// Endpoints that are left out.
+    /// Endpoints to leave out.
     pub except: Vec<EndpointKey>,
     /// Owners all of whose endpoints are left out.
     pub except_owners: Vec<Owner>,
-    /// How many rows in all.
+    /// How many rows to read in total.
     pub limit: u32,
 }
 
-/// What came of a look at a line.
+/// The result of a step for a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
     /// Nothing may be sent now.
@@ -118,23 +119,24 @@ pub enum Step {
     },
     /// An attempt failed; the line waits for the next one.
     Failed,
-    /// There was nothing to send, as what is stored cannot be read; the line waits, and the endpoint's others do not.
+    /// The body could not be rendered, since the stored data cannot be read. The line waits; the
+    /// endpoint's other lines continue.
     NotMade,
-    /// The last attempt failed; the line goes on without that event.
+    /// The last attempt failed; the line continues without that event.
     GivenUp {
         /// Whether there may be more behind it.
         more: bool,
     },
 }
 
-/// How many endpoints there are. While none is enabled, writes wake nobody.
+/// The number of endpoints. While none is enabled, writes do not wake the worker.
 pub async fn count_endpoints(app: &App) -> Result<Count, Error> {
     let count = store::webhooks::endpoints::count(&app.pool).await?;
     app.outbound.wanted.store(count.enabled > 0, Ordering::Relaxed);
     Ok(count)
 }
 
-/// Lines in which something is due now.
+/// Lines with a due delivery.
 pub async fn list_due(app: &App, wanted: &Wanted) -> Result<Vec<Due>, Error> {
     let Wanted { each, wide, failing, except, except_owners, limit } = wanted;
     let search =
@@ -142,7 +144,8 @@ pub async fn list_due(app: &App, wanted: &Wanted) -> Result<Vec<Due>, Error> {
     Ok(store::webhooks::deliveries::list_due(&app.pool, &search).await?)
 }
 
-/// Waits this long at the most, until this process has written something to deliver, or until the service stops.
+/// Waits until `at_most` has passed, this process has written something to deliver, or the service
+/// stops.
 pub async fn wait(app: &App, at_most: Duration) {
     tokio::select! {
         () = app.outbound.bell.notified() => {}
@@ -180,7 +183,8 @@ async fn body(app: &App, line: &Line, taken: &Taken) -> Result<Bytes, Error> {
     serde_json::to_vec(&told).map(Bytes::from).map_err(|_| Error::impossible("an event that is no JSON"))
 }
 
-/// Makes an attempt. The URL is judged again: the rules may have changed since it was registered.
+/// Makes an attempt. The URL is checked again, since the rules may have changed since it was
+/// registered.
 pub(in crate::app) async fn post(app: &App, url: &str, headers: &Headers, body: Bytes) -> client::Attempt {
     match Target::parse(url, app.outbound.reach) {
         Ok(target) => app.outbound.client.post(&target, headers, body).await,
@@ -188,7 +192,7 @@ pub(in crate::app) async fn post(app: &App, url: &str, headers: &Headers, body: 
     }
 }
 
-/// The headers of a delivery or a sample, made with the secrets as they are at `at`.
+/// The headers of a delivery or a sample, signed with the secrets that are valid at `at`.
 pub(in crate::app) fn signed(
     id: Uuid,
     at: Time,
@@ -213,7 +217,8 @@ async fn settle(app: &App, line: &Line, taken: Taken, (at, attempt): (Time, clie
     Ok(step)
 }
 
-/// A delivery whose body cannot be made is tried again as if it had been refused. It is no fault of the endpoint's.
+/// Retries a delivery whose body cannot be rendered on the schedule of a failed attempt. The
+/// endpoint's health is not affected.
 async fn reschedule(app: &App, line: &Line, taken: &Taken, at: Time) -> Result<Step, Error> {
     let (word, detail) = ("not_made".to_owned(), "the event could not be read".to_owned());
     let attempt = Attempt { at, status: None, error: Some(word), detail: Some(detail), took_ms: 0 };
@@ -224,7 +229,7 @@ async fn reschedule(app: &App, line: &Line, taken: &Taken, at: Time) -> Result<S
 }
 
 fn log_undeliverable(line: &Line, taken: &Taken, error: &(dyn std::error::Error + 'static)) {
-    tracing::error!(task_id = %line.task_id, seq = taken.seq, error, "a delivery cannot be made; tried again later");
+    tracing::error!(task_id = %line.task_id, seq = taken.seq, error, "a delivery could not be rendered and will be retried");
 }
 
 async fn write_down(
@@ -241,7 +246,7 @@ async fn write_down(
         Verdict::Again(due_at) => (DeliveryState::Pending, Some(due_at)),
         Verdict::GivenUp => (DeliveryState::Failed, None),
     };
-    // What does not count says nothing of the others.
+    // If the result is not recorded, it says nothing about the deliveries behind it.
     let more = write(app, line, taken, Settled { state, due_at, attempts, answer }).await?.unwrap_or(true);
     Ok(match verdict {
         Verdict::Delivered => Step::Delivered { more },
@@ -264,7 +269,7 @@ async fn write(app: &App, line: &Line, taken: &Taken, settled: Settled<'_>) -> R
     Ok(store::webhooks::deliveries::settle(&app.pool, line, taken, (settled, app.clock.now())).await?)
 }
 
-/// Remembers that the endpoint fails or that it does not any more, and gives it up if the rules say so.
+/// Records whether the endpoint fails, and disables it if the rules say so.
 async fn note_health(
     app: &App,
     endpoint: &EndpointKey,
@@ -289,7 +294,7 @@ async fn note_health(
     Ok(())
 }
 
-/// Which attempt it is since the delivery was last asked for.
+/// The number of the attempt since the delivery was last requested.
 fn tries(taken: &Taken) -> u32 {
     taken.attempt.abs_diff(taken.earlier)
 }
@@ -304,7 +309,7 @@ pub(in crate::app) fn course(outcome: &Outcome, now: Time) -> AttemptOutcome {
     }
 }
 
-/// An attempt as it is kept.
+/// An attempt in its stored form.
 pub(in crate::app) fn record(at: Time, attempt: &client::Attempt) -> Attempt {
     let took_ms = u64::try_from(attempt.took.as_millis()).unwrap_or(u64::MAX);
     match &attempt.outcome {

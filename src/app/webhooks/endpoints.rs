@@ -1,7 +1,8 @@
-//! Webhooks, as their owners set them up: endpoints and secrets, what became of deliveries, and deliveries sent again.
+//! Management of webhooks by their owners: endpoints, secrets, the states of deliveries, and
+//! repeated deliveries.
 //!
-//! An owner is a partner or the platform; somebody else's endpoint does not exist. What touches many deliveries
-//! goes in steps, so that no statement takes long, and may be done again.
+//! An owner is a partner or the platform; it cannot see endpoints of others. Changes to many
+//! deliveries are made in steps, so that no statement takes long, and may be repeated.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -30,16 +31,16 @@ use super::dispatch::{course, post, record, signed};
 pub use crate::store::webhooks::deliveries::{After, Filter};
 pub use crate::store::webhooks::endpoints::{Backlog, Dated, Endpoint, Secrets};
 
-/// How many endpoints an owner has at the most.
+/// How many endpoints an owner can have.
 const LIMITS: Limits = Limits { present: 20, ever: 200 };
-/// Up to how many deliveries of an endpoint are looked at to tell what waits for it.
+/// How many deliveries of an endpoint are counted for its backlog at most.
 const BACKLOG: u32 = 500;
-/// How many deliveries are changed in one step.
+/// How many deliveries are changed per step.
 const STEP: u32 = 200;
-/// How many steps one request makes: 10,000 deliveries.
+/// Maximum number of steps of one request: 10,000 deliveries.
 const STEPS: usize = 50;
 
-/// Whose endpoints a caller sets up; buyers have none.
+/// The owner that a caller manages endpoints for; buyers have none.
 pub fn owner(caller: &Caller) -> Option<Owner> {
     match caller {
         Caller::Partner { partner_id, .. } => Some(Owner::Partner(*partner_id)),
@@ -48,12 +49,13 @@ pub fn owner(caller: &Caller) -> Option<Owner> {
     }
 }
 
-/// The caller's endpoint of this id, whether there is one or not.
+/// The key of the caller's endpoint with this id, whether it exists or not.
 pub fn own(caller: &Caller, id: EndpointId) -> Result<EndpointKey, Error> {
     owner(caller).map(|owner| EndpointKey { owner, id }).ok_or(Error::NotFound)
 }
 
-/// Sets up an endpoint, or changes it and enables it again; with the secret if it is new, or was removed before.
+/// Creates an endpoint, or changes and enables it. Returns the secret if the endpoint is new or had
+/// been removed.
 pub async fn set_webhook(
     app: &Arc<App>,
     key: EndpointKey,
@@ -64,7 +66,7 @@ pub async fn set_webhook(
         |refused: address::Refused| Error::Rejected(Refusal::invalid("/url", refused.code(), refused.to_string()));
     let target = Target::parse(url, app.outbound.reach).map_err(refused)?;
     address::check(&target, app.outbound.reach).await.map_err(refused)?;
-    // Setting up takes several statements, which outlive a caller that hangs up.
+    // Creating takes several statements, which continue if the caller disconnects.
     let app = Arc::clone(app);
     let set = async move { set(&app, &key, target.as_str(), types.as_ref()).await };
     tokio::spawn(set.in_current_span()).await.map_err(|fault| Error::Internal(Arc::new(fault)))?
@@ -79,15 +81,15 @@ async fn set(
     let set = Set { key, url, types, at: app.clock.now() };
     let mut secret = None;
     if !store::webhooks::endpoints::save(&app.pool, &set).await? {
-        // What was recorded before it was removed is not sent any more.
+        // Events recorded before the removal are not sent.
         give_up_pending(app, key).await?;
         let new = Secret::from_random(&ids::random());
         if store::webhooks::endpoints::insert(&app.pool, &set, &new, LIMITS).await? {
             secret = Some(new);
         } else if !store::webhooks::endpoints::save(&app.pool, &set).await? {
-            // Nobody else was faster, so there are too many.
+            // No other writer was faster, so the limit is reached.
             return Err(Error::Rejected(Refusal::LimitReached(
-                "there are at most 20 webhooks at a time, with 200 different ids ever; remove one, or use an earlier id",
+                "at most 20 webhooks can exist at a time, with at most 200 different ids in total; remove one, or reuse an earlier id",
             )));
         }
     }
@@ -98,8 +100,8 @@ async fn set(
     Ok((get_webhook(app, key).await?, secret))
 }
 
-/// What waits for an endpoint is due now, with the whole schedule before it. An attempt that is under way is left
-/// alone.
+/// Makes the pending deliveries of an endpoint due now, with their whole schedule ahead. Attempts
+/// in progress are not affected.
 async fn resume(app: &App, key: &EndpointKey) -> Result<(), Error> {
     let now = app.clock.now();
     loop {
@@ -121,7 +123,7 @@ async fn give_up_pending(app: &App, key: &EndpointKey) -> Result<(), Error> {
     }
 }
 
-/// One endpoint, with its secrets as they are now.
+/// One endpoint with its current secrets.
 pub async fn get_webhook(app: &App, key: &EndpointKey) -> Result<Endpoint, Error> {
     let endpoint = store::webhooks::endpoints::find(&app.pool, key).await?.ok_or(Error::NotFound)?;
     Ok(as_of(endpoint, app.clock.now()))
@@ -130,7 +132,7 @@ pub async fn get_webhook(app: &App, key: &EndpointKey) -> Result<Endpoint, Error
 /// An endpoint in a list, or why it cannot be shown, with its id.
 pub type Listed = (EndpointId, Result<Endpoint, Unreadable>);
 
-/// All endpoints of an owner, by id; one that cannot be read takes no other along.
+/// All endpoints of an owner, by id; an unreadable one does not affect the others.
 pub async fn list_webhooks(app: &App, owner: Owner) -> Result<Vec<Listed>, Error> {
     let now = app.clock.now();
     let listed = store::webhooks::endpoints::list(&app.pool, owner).await?.into_iter();
@@ -143,8 +145,8 @@ pub async fn list_webhooks(app: &App, owner: Owner) -> Result<Vec<Listed>, Error
     shown.collect()
 }
 
-/// What waits for these endpoints of one owner, by id; nothing where nothing is pending. Of each, 500 are counted at
-/// the most.
+/// The backlogs of these endpoints of one owner, by id; no entry if nothing is pending. At most 500
+/// deliveries are counted per endpoint.
 pub async fn list_backlogs(app: &App, owner: Owner, ids: &[&str]) -> Result<HashMap<String, Backlog>, Error> {
     Ok(store::webhooks::endpoints::list_backlogs(&app.pool, owner, ids, BACKLOG).await?)
 }
@@ -153,7 +155,7 @@ fn as_of(endpoint: Endpoint, now: Time) -> Endpoint {
     Endpoint { secrets: endpoint.secrets.at(now), ..endpoint }
 }
 
-/// Removes an endpoint; what is pending is not sent any more.
+/// Removes an endpoint; its pending deliveries are not sent.
 pub async fn remove_webhook(app: &Arc<App>, key: EndpointKey) -> Result<(), Error> {
     let app = Arc::clone(app);
     let remove = async move {
@@ -165,32 +167,32 @@ pub async fn remove_webhook(app: &Arc<App>, key: EndpointKey) -> Result<(), Erro
     tokio::spawn(remove.in_current_span()).await.map_err(|fault| Error::Internal(Arc::new(fault)))?
 }
 
-/// Makes a secret that stands beside the one in use until it is activated, for a day at the most.
+/// Creates a second secret, valid beside the current one until it is activated, for a day at most.
 pub async fn rotate_webhook_secret(app: &App, key: &EndpointKey) -> Result<Dated, Error> {
     let new = Dated { secret: Secret::from_random(&ids::random()), created_at: app.clock.now() };
     if store::webhooks::endpoints::add_secret(&app.pool, key, &new).await? { Ok(new) } else { Err(Error::NotFound) }
 }
 
-/// Takes the newer of two secrets into use and forgets the older one; of one nothing.
+/// Activates the newer of two secrets and deletes the older one. Does nothing if there is only one.
 pub async fn activate_webhook_secret(app: &App, key: &EndpointKey) -> Result<Endpoint, Error> {
     store::webhooks::endpoints::activate_secret(&app.pool, key, app.clock.now()).await?;
     get_webhook(app, key).await
 }
 
-/// A delivery as its owner reads it.
+/// A delivery as its owner sees it.
 #[derive(Clone, Debug)]
 pub struct Delivery {
-    /// What is stored.
+    /// The stored delivery.
     pub stored: store::webhooks::deliveries::Delivery,
-    /// The event's type, where it is for the owner.
+    /// The event's type, if the owner may see it.
     pub kind: Option<&'static str>,
 }
 
-/// A delivery in a list, or why it cannot be shown, with its place and its event's id.
+/// A delivery in a list, or why it cannot be shown, with its position and its event's id.
 pub type ListedDelivery = (After, Uuid, Result<Delivery, Unreadable>);
 
-/// Up to `limit` deliveries to an endpoint after `after`, the newest event first; one that cannot be read takes no
-/// other along.
+/// Up to `limit` deliveries to an endpoint after `after`, the newest event first; an unreadable one
+/// does not affect the others.
 pub async fn list_webhook_deliveries(
     app: &App,
     key: &EndpointKey,
@@ -233,7 +235,7 @@ async fn with_kinds(
         if items.is_empty() {
             return Err(Error::impossible("a delivery without its event"));
         }
-        // Of an event that cannot be read, the type is not known.
+        // The type of an unreadable event is unknown.
         kinds.extend(items.iter().map(|item| {
             item.record.as_ref().ok().and_then(|record| audit::shown_type(&record.event, key.owner.party()))
         }));
@@ -241,8 +243,8 @@ async fn with_kinds(
     Ok(stored.into_iter().zip(kinds).map(|(stored, kind)| Delivery { stored, kind }).collect())
 }
 
-/// Sends one delivery again, whatever became of it: at once, and from the beginning of the schedule. An attempt that is
-/// under way is not repeated.
+/// Sends one delivery again in any state: at once, and with the schedule from its beginning. An
+/// attempt in progress is not repeated.
 pub async fn redeliver(app: &App, key: &EndpointKey, event: Uuid) -> Result<Delivery, Error> {
     get_webhook(app, key).await?;
     let found = store::webhooks::deliveries::find(&app.pool, key, event).await?.ok_or(Error::NotFound)?;
@@ -253,17 +255,17 @@ pub async fn redeliver(app: &App, key: &EndpointKey, event: Uuid) -> Result<Deli
     with_kinds(app, key, vec![renewed]).await?.pop().ok_or(Error::NotFound)
 }
 
-/// What was made pending again.
+/// The deliveries that were made pending again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Redelivered {
-    /// How many deliveries.
+    /// Their number.
     pub count: u64,
-    /// Where to go on, if there may be more: the time of the last event.
+    /// Where to continue, if there may be more: the time of the last event.
     pub next: Option<Time>,
 }
 
-/// Sends again what is in one of these states and not under way, of events recorded since `since`; 10,000 deliveries at
-/// the most.
+/// Sends again the deliveries in these states for events recorded since `since`, except those with
+/// an attempt in progress; at most 10,000 deliveries.
 pub async fn redeliver_since(
     app: &App,
     key: &EndpointKey,
@@ -284,16 +286,16 @@ pub async fn redeliver_since(
     Ok(Redelivered { count, next: after.map(|row| row.recorded_at) })
 }
 
-/// What became of a sample.
+/// The result of a sample.
 #[derive(Clone, Debug)]
 pub struct Tested {
     /// Its id, as `webhook-id`.
     pub id: Uuid,
-    /// Whether the endpoint answered 2xx.
+    /// Whether the endpoint responded with 2xx.
     pub delivered: bool,
     /// The attempt.
     pub attempt: Attempt,
-    /// The beginning of the answer, if there was one.
+    /// The beginning of the response, if there was one.
     pub answer: Option<String>,
 }
 
@@ -310,12 +312,12 @@ pub struct Sample<'a> {
     /// The endpoint.
     #[schema(value_type = EndpointId)]
     pub webhook: &'a EndpointId,
-    /// When it was asked for.
+    /// When it was requested.
     pub recorded_at: Time,
 }
 
-/// Sends a sample at once, to a disabled endpoint as well. Nothing of it is kept, and the endpoint is judged no
-/// better or worse for it.
+/// Sends a sample at once, even to a disabled endpoint. It is not stored and does not affect the
+/// endpoint's health.
 pub async fn test_webhook(app: &App, key: &EndpointKey) -> Result<Tested, Error> {
     let endpoint = get_webhook(app, key).await?;
     let (id, at) = (ids::new(), app.clock.now());

@@ -1,4 +1,4 @@
-//! Sealing events into a chain, opening them again, and checking the chain against what is stored.
+//! Seals events into a chain, opens them again, and checks the chain against the stored rows.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -13,29 +13,30 @@ use super::sight;
 use super::task_fields::{KINDS, Kind};
 use super::task_trail::{Recorded, Subject};
 
-/// The number of the format, in every entry: the hashes and, by type, the list of fields.
+/// The format number in every entry. It covers the hashes and, by type, the list of fields.
 pub const FORMAT: u32 = 1;
 
-/// What a store keeps of an event, each text byte for byte (`text`, or `json`; `jsonb` would change it).
+/// The stored form of an event, each text byte for byte (in columns of type `text` or `json`;
+/// `jsonb` would change it).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sealed {
-    /// The text that `hash` is of: the link to the entry before and the root of the fields.
+    /// The text that `hash` covers: the link to the previous entry and the root of the fields.
     pub entry: String,
-    /// The fields that stay for ever.
+    /// The fields that are kept for ever.
     pub data: String,
-    /// The personal fields: the one text that may change, and only as [`erase`] does it.
+    /// The personal fields: the only text that may change, and only through [`erase`].
     pub personal: String,
-    /// What the next entry continues, and after the last one the trail's head.
+    /// The hash that the next entry continues; the last one is the trail's head.
     pub hash: Hash,
 }
 
 impl Sealed {
-    /// Bytes of text that are stored.
+    /// The stored size in bytes.
     pub fn size(&self) -> usize {
         self.entry.len() + self.data.len() + self.personal.len()
     }
 
-    /// The paths of its fields that were erased.
+    /// The paths of its erased fields.
     pub fn erased(&self) -> Vec<String> {
         let columns: HashMap<String, &RawValue> = serde_json::from_str(&self.personal).unwrap_or_default();
         let erased = columns.into_iter().filter(|(_, stored)| stored.get().starts_with('"'));
@@ -43,28 +44,28 @@ impl Sealed {
     }
 }
 
-/// The end of a chain, as far as it was followed.
+/// The end of a chain, as far as it was checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Head {
     /// The `seq` of the last entry; 0: none yet.
     pub seq: u64,
-    /// Its hash; that of the origin if there is none yet.
+    /// Its hash; the origin's hash if there is no entry yet.
     pub hash: Hash,
 }
 
 /// What is wrong with a stored entry.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    /// `entry` is not in the form that is hashed.
+    /// `entry` does not have the hashed form.
     #[error("its text is not that of an entry")]
     Entry,
-    /// `data` or `personal` is not in the form that is hashed.
+    /// `data` or `personal` does not have the stored form.
     #[error("its fields are not in the form they are stored in")]
     Columns,
-    /// The format number is not one of ours.
+    /// The format number is unknown.
     #[error("it has the format {0}, which is not known here")]
     Format(u32),
-    /// Another entry is where this one should be.
+    /// Another entry is in the place of this one.
     #[error("entry {0} is in its place")]
     Order(u64),
     /// The entry names another task, or another partner.
@@ -79,13 +80,13 @@ pub enum Error {
     /// The fields are not those that the entry commits to.
     #[error("its fields are not those that were committed")]
     Fields,
-    /// The entry lost fields, and none that follows says that they were erased from it.
-    #[error("fields were taken out of it, and no later entry says so")]
+    /// The entry lost fields, and no later one records their erasure.
+    #[error("fields were removed from it, but no later entry records their erasure")]
     Erased,
-    /// What is hidden or shown is not what the party may see.
+    /// The view hides or shows what it must not.
     #[error(transparent)]
     View(#[from] sight::Flaw),
-    /// The fields are those committed but make no event of ours.
+    /// The fields are those committed but do not form a known event.
     #[error("its fields do not make an event: {0}")]
     Event(String),
 }
@@ -94,14 +95,15 @@ pub enum Error {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("entry {seq}: {what}")]
 pub struct Broken {
-    /// The `seq` that the entry should have by its place.
+    /// The `seq` that the entry should have according to its place.
     pub seq: u64,
     /// What is wrong with it.
     pub what: Error,
 }
 
-/// Seals `event` as the entry that follows the one with the hash `prev`; the first follows [`Subject::hash`].
-/// The `seed` is random, new for every event, and thrown away afterwards: who had it could guess erased values.
+/// Seals `event` as the entry after the one with the hash `prev`; the first entry follows
+/// [`Subject::hash`]. The `seed` must be random, new for every event, and discarded afterwards,
+/// since it would allow guessing erased values.
 pub fn seal<E: Recorded>(prev: &Hash, id: <E::Subject as Subject>::Id, event: &E, seed: [u8; 32]) -> Sealed {
     let json = serde_json::to_string(event).expect("an event is plain JSON");
     let fields = Fields::of_event(&json, Kind::of(event), seed);
@@ -110,24 +112,25 @@ pub fn seal<E: Recorded>(prev: &Hash, id: <E::Subject as Subject>::Id, event: &E
     Sealed { hash: Hash::of_text(E::Subject::ENTRY, &entry), entry, data, personal }
 }
 
-/// Rebuilds the event, erased fields as absent ones (without its id there is no actor). Does not check hashes:
-/// [`verify`] does.
+/// Rebuilds the event. Erased fields are absent, and an actor without its id is absent as a whole.
+/// Does not check hashes; [`verify`] does.
 pub fn open<E: Recorded>(row: &Sealed) -> Result<E, Error> {
     let entry = Entry::<E::Subject>::read(&row.entry)?;
     event(entry.seq, &Fields::read(E::KINDS, &row.data, &row.personal)?)
 }
 
-/// Checks a whole trail from its first entry. That none is missing at the end shows by comparing the head with one
-/// known from elsewhere: the task's or partner's own, or one that came with an event.
+/// Checks a whole trail from its first entry. To see that none is missing at the end, compare the
+/// head with one known from elsewhere: the task's or partner's own, or one delivered with an event.
 pub fn verify<'a>(origin: &impl Subject, rows: impl IntoIterator<Item = &'a Sealed>) -> Result<Head, Broken> {
     let mut chain = Chain::new(origin);
     rows.into_iter().try_for_each(|row| chain.append(row))?;
     Ok(chain.head)
 }
 
-/// Takes the personal fields of a task's event that `which` names by path out of the column: value and salt go, the
-/// commitment stays, so that the chain still verifies. Absent and erased fields are left as they are, and not asked
-/// for. Gives the column and how many fields went.
+/// Erases the personal fields that `which` selects by path from a task event's column. Value and
+/// salt are removed; the commitment stays, so the chain still verifies. Absent and already erased
+/// fields stay unchanged and are not passed to `which`. Returns the column and the number of erased
+/// fields.
 pub fn erase(row: &Sealed, which: impl Fn(&str) -> bool) -> Result<(String, u64), Error> {
     let mut fields = Fields::read(&KINDS, &row.data, &row.personal)?;
     let mut erased = 0;
@@ -140,7 +143,7 @@ pub fn erase(row: &Sealed, which: impl Fn(&str) -> bool) -> Result<(String, u64)
     Ok((fields.columns().1, erased))
 }
 
-/// A chain as it is followed, one entry after the other.
+/// A chain that is checked one entry after the other.
 #[derive(Clone, Debug)]
 pub struct Chain<S: Subject> {
     id: S::Id,
@@ -148,12 +151,12 @@ pub struct Chain<S: Subject> {
 }
 
 impl<S: Subject> Chain<S> {
-    /// At its beginning.
+    /// The chain before its first entry.
     pub fn new(origin: &S) -> Self {
         Self { id: origin.id(), head: Head { seq: 0, hash: origin.hash() } }
     }
 
-    /// Checks the next entry with its fields.
+    /// Checks the next entry and its fields.
     pub fn append(&mut self, row: &Sealed) -> Result<(), Broken> {
         let checked = self.link(&row.entry, &row.hash).and_then(|(entry, head)| {
             let fields = Fields::read(S::Event::KINDS, &row.data, &row.personal)?;
@@ -163,12 +166,12 @@ impl<S: Subject> Chain<S> {
         Ok(())
     }
 
-    /// How far it was followed.
+    /// How far the chain was checked.
     pub fn head(&self) -> Head {
         self.head
     }
 
-    /// Checks everything about the next entry but its fields.
+    /// Checks the next entry without its fields.
     pub(super) fn link(&self, text: &str, hash: &Hash) -> Result<(Entry<S>, Head), Error> {
         let entry = Entry::read(text)?;
         if entry.seq != self.head.seq + 1 {
@@ -190,27 +193,27 @@ impl<S: Subject> Chain<S> {
         self.head = head;
     }
 
-    /// The flaw of the next entry.
+    /// The error for the next entry.
     pub(super) fn broken(&self, what: Error) -> Broken {
         Broken { seq: self.head.seq + 1, what }
     }
 }
 
-/// The text that is hashed.
+/// The hashed text, parsed.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, bound = "")]
 pub(super) struct Entry<S: Subject> {
     pub(super) prev: Hash,
     pub(super) root: Hash,
     pub(super) seq: u64,
-    // Which of the two it must be, the comparison with the text that would be written decides.
+    // The comparison with the text that would be written decides which of the two it must be.
     #[serde(alias = "task", alias = "partner")]
     pub(super) id: S::Id,
     pub(super) v: u32,
 }
 
 impl<S: Subject> Entry<S> {
-    /// Reads an entry; refuses any text that [`Entry::text`] would not write.
+    /// Parses an entry and refuses any text that [`Entry::text`] would not write.
     pub(super) fn read(text: &str) -> Result<Self, Error> {
         let entry: Self = serde_json::from_str(text).map_err(|_| Error::Entry)?;
         if entry.v != FORMAT {
@@ -237,7 +240,7 @@ impl<S: Subject> Entry<S> {
     }
 }
 
-/// Puts the event's JSON together again from the fields that are there.
+/// Rebuilds the event's JSON from the fields that are present.
 pub(super) fn event<E: Recorded>(seq: u64, fields: &Fields<'_>) -> Result<E, Error> {
     let (mut row, mut actor, mut data) = (format!(r#"{{"seq":{seq}"#), String::new(), String::new());
     for (field, content) in &fields.list {

@@ -1,7 +1,8 @@
-//! Checkpoints: the signed root of the log, as C2SP specifies them (<https://c2sp.org/tlog-checkpoint>).
+//! Checkpoints: the signed root of the log, as specified by C2SP
+//! (<https://c2sp.org/tlog-checkpoint>).
 //!
-//! The text of the note is three lines: the origin, which is the name of the key, the size in decimal digits, and
-//! the root in base64.
+//! The text of the note has three lines: the origin, which is the name of the key, the size in
+//! decimal digits, and the root in base64.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -9,33 +10,33 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use super::hash::Hash;
 use super::note::{self, KeyName, SignerKey, VerifierKey};
 
-/// What a log was at some time.
+/// The state of a log at some time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Checkpoint {
-    /// Which log.
+    /// The name of the log.
     pub origin: KeyName,
-    /// How many leaves it had.
+    /// The number of leaves.
     pub size: u64,
     /// Its root.
     pub root: Hash,
 }
 
-/// Why a checkpoint is not to be believed.
+/// Why a checkpoint is not trustworthy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    /// The note.
+    /// The note is invalid.
     #[error(transparent)]
     Note(#[from] note::Error),
-    /// What was signed is no checkpoint.
+    /// The signed text is not a checkpoint.
     #[error("what was signed is not a checkpoint")]
     Text,
-    /// It was signed by the key of another log.
+    /// It is signed by the key of another log.
     #[error("it names another log than its key does")]
     Origin,
 }
 
 impl Checkpoint {
-    /// The text that is signed.
+    /// The signed text.
     pub fn text(&self) -> String {
         format!("{}\n{}\n{}\n", self.origin, self.size, BASE64.encode(self.root.as_bytes()))
     }
@@ -46,15 +47,15 @@ impl Checkpoint {
         signer.sign_note(&Self { origin, size, root }.text())
     }
 
-    /// Reads a signed note; one of `keys` must have signed it.
+    /// Reads a signed note, which must be signed by one of `keys`.
     pub fn open(note: &str, keys: &[VerifierKey]) -> Result<Self, Error> {
         let (text, key) = note::open(note, keys)?;
         let checkpoint = Self::parse(text).ok_or(Error::Text)?;
         if checkpoint.origin == *key.name() { Ok(checkpoint) } else { Err(Error::Origin) }
     }
 
-    /// Reads a signed note without looking at its signature: for one that is believed for another reason, such as
-    /// having been kept.
+    /// Reads a signed note without checking its signature, for a note that is trusted otherwise,
+    /// such as a kept one.
     pub fn read(note: &str) -> Result<Self, Error> {
         let at = note.rfind("\n\n").ok_or(Error::Note(note::Error::Form))?;
         Self::parse(&note[..=at]).ok_or(Error::Text)
@@ -66,7 +67,7 @@ impl Checkpoint {
         let root = BASE64.decode(root).ok()?.try_into().ok()?;
         let origin = KeyName::parse(origin).ok()?;
         let checkpoint = Self { origin, size: size.parse().ok()?, root: Hash::from_bytes(root) };
-        // One text per checkpoint: no leading zeros or signs, no further lines.
+        // Each checkpoint has exactly one text: no leading zeros or signs, no further lines.
         (checkpoint.text() == text).then_some(checkpoint)
     }
 }

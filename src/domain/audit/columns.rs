@@ -1,7 +1,8 @@
-//! The two columns that hold an event's fields: `data` what stays for ever, `personal` what can be erased.
+//! The two columns with an event's fields: `data` holds the permanent ones, `personal` those that
+//! can be erased.
 //!
-//! Both are read and written here and nowhere else. Texts are taken apart without parsing the values,
-//! so that what is stored is what is hashed.
+//! Only this file reads and writes them. It takes texts apart without parsing the values, so that
+//! the stored bytes are the hashed ones.
 
 use std::borrow::Cow;
 use std::fmt::{self, Write as _};
@@ -18,20 +19,20 @@ use super::task_fields::{Field, Kind};
 pub(super) struct Fields<'a> {
     pub(super) kind: &'static Kind,
     pub(super) list: Vec<(&'static Field, Content<'a>)>,
-    /// What the salts derive from that `data` does not spell out.
+    /// The source of the salts that `data` does not spell out.
     key: Salt,
 }
 
-/// What is known of a field.
+/// The known content of a field.
 pub(super) enum Content<'a> {
-    /// Everything. The value is RFC 8785 text; `None`: absent.
+    /// Salt and value. The value is RFC 8785 text; `None`: absent.
     Open { salt: Salt, value: Option<Cow<'a, str>> },
-    /// Its commitment alone.
+    /// Only its commitment.
     Erased(Hash),
 }
 
 impl<'a> Fields<'a> {
-    /// Takes apart the JSON text of an event and gives every field a salt.
+    /// Splits the JSON text of an event into its fields and gives each a salt.
     pub(super) fn of_event(json: &'a str, kind: &'static Kind, seed: [u8; 32]) -> Self {
         let parts: Parts<'a> = serde_json::from_str(json).expect("an event is an object with a fact");
         debug_assert!(
@@ -49,7 +50,8 @@ impl<'a> Fields<'a> {
         Self { kind, list: kind.fields().map(content).collect(), key }
     }
 
-    /// Reads the columns of an event of one of `kinds`; refuses any text that [`Fields::columns`] would not write.
+    /// Reads the columns of an event of one of `kinds`; refuses any text that [`Fields::columns`]
+    /// would not write.
     pub(super) fn read(kinds: &'static [Kind], data: &'a str, personal: &'a str) -> Result<Self, Error> {
         let fields = Self::parse(kinds, data, personal).ok_or(Error::Columns)?;
         let (same_data, same_personal) = fields.columns();
@@ -119,7 +121,7 @@ impl<'a> Content<'a> {
         }
     }
 
-    /// The value's text, if there is one and it was not erased.
+    /// The value's text, unless it is absent or erased.
     pub(super) fn value(&self) -> Option<&str> {
         match self {
             Self::Open { value, .. } => value.as_deref(),
@@ -136,9 +138,9 @@ impl<'a> Content<'a> {
     }
 }
 
-/// The RFC 8785 text of a value that `serde_json` wrote from our own types. Its strings, whole numbers and lists
-/// are that already; objects are put in order. Written here since this is on the path of every decision and the
-/// library takes several times as long.
+/// The RFC 8785 text of a value that `serde_json` wrote from our own types. Strings, whole numbers
+/// and lists already have that form; objects are sorted. Implemented here because every decision
+/// needs it and the library takes several times as long.
 fn canonical(json: &str) -> Cow<'_, str> {
     if !json.contains('{') {
         return json.into();
@@ -189,7 +191,7 @@ struct Data<'a> {
     values: Entries<'a>,
 }
 
-/// An event's JSON, taken apart.
+/// An event's JSON, split into parts.
 struct Parts<'a> {
     row: Entries<'a>,
     actor: Entries<'a>,
@@ -206,7 +208,7 @@ impl<'a> Parts<'a> {
         }
     }
 
-    /// The paths of everything that must be in the table.
+    /// The paths that must be in the table.
     fn paths(&self) -> impl Iterator<Item = String> {
         let row = self.row.0.iter().map(|(name, _)| (*name).to_owned());
         let actor = self.actor.0.iter().map(|(name, _)| format!("actor.{name}"));
@@ -227,12 +229,13 @@ impl<'de: 'a, 'a> Deserialize<'de> for Parts<'a> {
     }
 }
 
-/// The members of a JSON object in their order, with the text of each value.
+/// The members of a JSON object in order, with the text of each value.
 #[derive(Default)]
 struct Entries<'a>(Vec<(&'a str, &'a RawValue)>);
 
 impl<'a> Entries<'a> {
-    /// A member that is null counts as absent, as optional fields of an event are written either way.
+    /// A member that is null counts as absent, since optional fields of an event are written either
+    /// way.
     fn find(&self, name: &str) -> Option<&'a str> {
         let value = self.0.iter().find(|(member, _)| *member == name).map(|(_, value)| value.get());
         value.filter(|value| *value != "null")

@@ -1,10 +1,10 @@
 //! Exports: trails as lines of JSON, to be kept and checked without the service.
 //!
-//! A line is one JSON object in UTF-8 without white space, its members in the order below, texts escaped no more
-//! than JSON asks for, and ends with a line feed, the last one too. Written otherwise, it is refused. Lines are
-//! told apart by their first member.
+//! Each line, including the last one, ends with a line feed. It is one JSON object in UTF-8 without
+//! white space, with its members in the order below and no escapes except those that JSON requires.
+//! Any other form is refused. The first member determines the kind of line.
 //!
-//! | line | what it is |
+//! | line | meaning |
 //! |---|---|
 //! | `{"format":1,"origin":{…},"viewer":"buyer"}` | the header of a trail: [`TrailOrigin`], and the party whose view this is |
 //! | `{"seq":1,"hash":"…","entry":"…","fields":[…]}` | an entry: [`EntryProof`], in order and without gaps |
@@ -12,35 +12,37 @@
 //! | `{"head":{"seq":10,"hash":"…"},"inclusion":…,"sha256":"…"}` | the end of a trail: the head that the service keeps for it, and an [`InclusionProof`] or null |
 //!
 //! The export of one trail is a header, its entries and an end. An export of many begins with
-//! `{"export":{"partner":…,"workflow":…,"from":…,"until":…}}`, what was asked for or null, has the trails one after
-//! the other, and ends with `{"trails":2,"entries":20,"sha256":"…"}`. A file that ends otherwise is not complete.
-//! Its trails are in the order of their ids, each once, and of the partner that was asked for; their proofs of
-//! inclusion have one checkpoint.
+//! `{"export":{"partner":…,"workflow":…,"from":…,"until":…}}`, which repeats the request (or null),
+//! has the trails one after the other, and ends with `{"trails":2,"entries":20,"sha256":"…"}`. A
+//! file with another end is incomplete. Its trails are ordered by id, each once, and belong to the
+//! requested partner; their proofs of inclusion share one checkpoint.
 //!
-//! **To check** a trail: its entries as those of a [`super::ProofView`]; `head` must be the `seq` and hash of the
-//! last one. If there is an inclusion proof, its leaf must name this task or partner, `seq` must be one of the
-//! entries and `head` that entry's hash; it is checked as [`super::transparency_log`] and [`super::checkpoint`]
-//! say, with the public key. Against a kept checkpoint, `size` and root must be that checkpoint's, or a consistency
-//! proof must lead from the one to the other. What comes after the entry `seq` is in no checkpoint yet.
+//! **To check** a trail, check its entries as those of a [`super::ProofView`]; `head` must be the
+//! `seq` and hash of the last one. If there is an inclusion proof, its leaf must name this task or
+//! partner, `seq` must be one of the entries and `head` that entry's hash; check it as
+//! [`super::transparency_log`] and [`super::checkpoint`] say, with the public key. Against a kept
+//! checkpoint, `size` and root must be that checkpoint's, or a consistency proof must lead from one
+//! to the other. Entries after the entry `seq` are in no checkpoint yet.
 //!
-//! `sha256` is the SHA-256 of all bytes from the first of the trail's lines (in the last line of an export of many:
-//! from the first of the file) to where `,"sha256":` begins. It makes accidents visible; whoever forges can compute
-//! it anew.
+//! `sha256` is the SHA-256 of all bytes from the first of the trail's lines (in the last line of an
+//! export of many: from the first of the file) to where `,"sha256":` begins. It detects accidental
+//! damage; a forger can recompute it.
 //!
-//! **What is proven.** Hashes alone prove nothing about who made a file: everything in it can be made up and
-//! hashed. If the checkpoint of the inclusion proof is signed by a key that the reader has for another reason, the
-//! log had this trail up to the entry `seq` when it was signed. If that is the last entry, a trail is *verified*;
-//! else, or without such a signature, it is *consistent* and no more.
+//! **What is proven.** Hashes alone do not prove who made a file: anybody can invent its content
+//! and hash it. If the checkpoint of the inclusion proof is signed by a key that the reader trusts
+//! independently, the log had this trail up to the entry `seq` when it was signed. If that is the
+//! last entry, the trail is *verified*; else, or without such a signature, it is only *consistent*.
 //!
-//! **What is hidden** is checked by the table that `stagegate audit fields` prints. `viewer` is a statement of the
-//! file's, and this check holds it to it: each field must be shown or not as the table says for `partner` or
-//! `buyer` (the platform sees everything): `always`, `never`, `own` (where `party` is the viewer), `asked` (own, or
-//! where `data.to` is the viewer), `shared` (own, or where `share_with_buyer` is true in the value; a bare `leaf`
-//! may be either, as it is the buyer who is not told). Only an `erasable` field may be marked as erased. An entry
-//! without `fields` must be of a type that is not `always` for the viewer; such types come first in their
-//! transition, so no later entry has a `cause_seq` before it; and a type whose `ending` is `follows` comes only
-//! after one with `begins`. Which type a hidden entry is of is not proven: a vote that a partner should see cannot
-//! be cut from its file, but a buyer's may have an entry hidden where a vote could be.
+//! **What is hidden** is checked by the table that `stagegate audit fields` prints. `viewer` is a
+//! claim of the file, and this check enforces it: each field must be shown or not as the table says
+//! for `partner` or `buyer` (the platform sees everything): `always`, `never`, `own` (where `party`
+//! is the viewer), `asked` (own, or where `data.to` is the viewer), `shared` (own, or where
+//! `share_with_buyer` is true in the value; a bare `leaf` may be either, since a buyer may not
+//! know). Only an `erasable` field may be marked as erased. An entry without `fields` must be of a
+//! type that is not `always` for the viewer. Such types come first in their transition, so no later
+//! entry has a `cause_seq` before it; and a type whose `ending` is `follows` comes only after one
+//! with `begins`. The type of a hidden entry is not proven: a vote that a partner should see cannot
+//! be cut from its file, but a buyer's file may have a hidden entry where a vote could be.
 
 use std::fmt::Write as _;
 
@@ -61,9 +63,9 @@ use super::task_fields::{Ending, Field, Kind, Sees};
 use super::task_trail::{Origin, Recorded, Subject, TrailOrigin};
 use super::transparency_log::InclusionProof;
 
-/// The table that a verifier must insist on, as JSON: by kind of trail and type of entry who sees the row, what the
-/// type says of a task's end, and every field in the order of the leaves. A field has a line, as people read it,
-/// too.
+/// The table that a verifier must insist on, as JSON: by kind of trail and type of entry, who sees
+/// the entry, how the type relates to a task's end, and every field in the order of the leaves.
+/// Each field has a line of its own, for human readers.
 pub fn fields() -> String {
     let kinds = |kinds: &'static [Kind]| {
         let mut sorted: Vec<_> = kinds.iter().collect();
@@ -96,7 +98,7 @@ fn type_lines(kind: &Kind) -> String {
     format!("  \"{}\": {{{rows}{ending}, \"fields\": {{\n{}\n  }}}}", kind.name, fields.join(",\n"))
 }
 
-/// A proof as the lines of the export that it stands for.
+/// The lines of an export with the same content as a proof.
 pub fn lines(proof: &ProofView) -> Vec<String> {
     let mut writer = Writer::default();
     let header = Header { format: proof.format, origin: proof.origin, viewer: proof.viewer() };
@@ -125,7 +127,7 @@ struct Header {
     viewer: Party,
 }
 
-/// What stands for an entry that is not stored as it was written.
+/// The placeholder for an entry that is not stored as it was written.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct DamagedLine {
@@ -139,7 +141,7 @@ struct Damaged {
     what: String,
 }
 
-/// The last line of a trail; its digest is written by [`with_digest`].
+/// The last line of a trail; [`with_digest`] adds its digest.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct End {
@@ -149,8 +151,8 @@ struct End {
     sha256: Option<Hash>,
 }
 
-/// What an export of many trails was asked to have: tasks with an entry recorded at `from` or later and before
-/// `until`. None: no limit.
+/// The request of an export of many trails: tasks with an entry recorded at `from` or later and
+/// before `until`. None: no limit.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Selection {
@@ -158,9 +160,9 @@ pub struct Selection {
     pub partner: Option<PartnerId>,
     /// The workflow, in any version.
     pub workflow: Option<WorkflowKey>,
-    /// The beginning of the span, itself in it.
+    /// The start of the period, inclusive.
     pub from: Option<Time>,
-    /// The end of the span, itself not in it.
+    /// The end of the period, exclusive.
     pub until: Option<Time>,
 }
 
@@ -170,7 +172,7 @@ struct Opening {
     export: Selection,
 }
 
-/// The last line of an export of many; its digest is written by [`with_digest`].
+/// The last line of an export of many; [`with_digest`] adds its digest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Totals {
@@ -180,10 +182,10 @@ struct Totals {
     sha256: Option<Hash>,
 }
 
-/// Where the digest of a last line begins.
+/// The start of the digest in a last line.
 const DIGEST: &str = r#","sha256":"#;
 
-/// What lines begin with.
+/// The first bytes of each kind of line.
 const HEADER: &[u8] = br#"{"format":"#;
 const ENTRY: &[u8] = br#"{"seq":"#;
 const DAMAGED: &[u8] = br#"{"damaged":"#;
@@ -213,20 +215,20 @@ impl Writer {
         self.line(&Header { format: FORMAT, origin, viewer })
     }
 
-    /// An entry, as `viewer` may see it; the flaw of one that is not stored as it was written is told in its place.
+    /// An entry as `viewer` may see it; the flaw of a damaged entry stands in its place.
     pub fn entry<S: Subject>(&mut self, row: &Sealed, viewer: Party) -> Result<String, Error> {
         let proof = EntryProof::new::<S>(row, viewer)?;
         self.entries += 1;
         Ok(self.line(&proof))
     }
 
-    /// What stands in the place of the entry `seq`.
+    /// The placeholder for the entry `seq`.
     pub fn damaged(&mut self, seq: u64, what: &str) -> String {
         self.entries += 1;
         self.line(&DamagedLine { damaged: Damaged { seq, what: what.to_owned() } })
     }
 
-    /// The end of a trail; `head` as it is kept apart from the entries.
+    /// The end of a trail; `head` is the head that the service stores apart from the entries.
     pub fn end(&mut self, head: Head, inclusion: Option<InclusionProof>) -> String {
         let line = with_digest(json(&End { head, inclusion, sha256: None }), self.trail.clone());
         self.add(line)
@@ -256,7 +258,7 @@ fn json(line: &impl Serialize) -> String {
     serde_json::to_string(line).expect("a line is plain JSON")
 }
 
-/// A last line with the digest of all bytes before: those that `before` has seen, and its own.
+/// Adds to a last line the digest of all bytes before: those that `before` has seen, and its own.
 fn with_digest(mut line: String, before: Sha256) -> String {
     line.truncate(line.len() - "}".len());
     let digest = Hash::from_bytes(before.chain_update(&line).finalize().into());

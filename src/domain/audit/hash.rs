@@ -1,4 +1,4 @@
-//! The hashes of the trail: what is fed to SHA-256, byte by byte. `audit.rs` specifies it.
+//! The hashes of the trail: the input to SHA-256, byte by byte. `audit.rs` specifies it.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -19,7 +19,7 @@ pub struct Hash([u8; 32]);
 pub struct InvalidHash;
 
 impl Hash {
-    /// From the bytes of a hash, as a database keeps them.
+    /// From the stored bytes of a hash.
     pub fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
@@ -29,29 +29,30 @@ impl Hash {
         &self.0
     }
 
-    /// Reads the text form; accepts exactly one text per hash.
+    /// Parses the text form; accepts exactly one text per hash.
     pub fn parse(text: &str) -> Result<Self, InvalidHash> {
         decode(text).map(Self).ok_or(InvalidHash)
     }
 
-    /// The hash of a text of the chain behind the separator of what kind of text it is.
+    /// The hash of a text of the chain, prefixed with the separator of its kind.
     pub(super) fn of_text(separator: &[u8], text: &str) -> Self {
         Self(Sha256::new().chain_update(separator).chain_update(text).finalize().into())
     }
 
-    /// The commitment to one field. No JSON text is empty, so an absent field is told from every value.
+    /// The commitment to one field. No JSON text is empty, so an absent field differs from every
+    /// value.
     pub(super) fn of_field(salt: &Salt, path: &str, value: Option<&str>) -> Self {
         let length = u8::try_from(path.len()).expect("the table's paths are short");
         let hash = Sha256::new().chain_update([0]).chain_update(salt.0).chain_update([length]);
         Self(hash.chain_update(path).chain_update(value.unwrap_or_default()).finalize().into())
     }
 
-    /// The leaf hash of RFC 6962, section 2.1: what the log of heads is made of.
+    /// The leaf hash of RFC 6962, section 2.1, for the log of heads.
     pub(super) fn of_leaf(data: &[u8]) -> Self {
         Self(Sha256::new().chain_update([0]).chain_update(data).finalize().into())
     }
 
-    /// The root of a Merkle tree as in RFC 6962 over leaves that are hashed already.
+    /// The root of a Merkle tree as in RFC 6962 over already hashed leaves.
     pub(super) fn of_tree(mut level: Vec<Self>) -> Self {
         while level.len() > 1 {
             level = level
@@ -62,23 +63,24 @@ impl Hash {
         level.pop().unwrap_or_else(|| Self(Sha256::digest([]).into()))
     }
 
-    /// The hash of a node over these two.
+    /// The hash of the node over these two.
     pub(super) fn beside(&self, right: &Self) -> Self {
         Self(Sha256::new().chain_update([1]).chain_update(self.0).chain_update(right.0).finalize().into())
     }
 }
 
-/// What makes a commitment unguessable: 16 bytes; as text 32 lower-case hexadecimal digits.
+/// The salt that makes a commitment unguessable: 16 bytes; as text 32 lower-case hexadecimal
+/// digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Salt([u8; 16]);
 
 impl Salt {
-    /// Reads the text form; accepts exactly one text per salt.
+    /// Parses the text form; accepts exactly one text per salt.
     pub(super) fn parse(text: &str) -> Option<Self> {
         decode(text).map(Self)
     }
 
-    /// As a key that further salts are derived from.
+    /// Uses it as a key from which further salts are derived.
     pub(super) fn derive(&self) -> Salts {
         Salts::new(&self.0)
     }
@@ -104,7 +106,7 @@ impl Salts {
     }
 }
 
-/// `None` unless the text is the one form of exactly `N` bytes.
+/// Decodes exactly `N` bytes; `None` unless the text has their one canonical form.
 fn decode<const N: usize>(text: &str) -> Option<[u8; N]> {
     let mut bytes = [0; N];
     let lower = !text.bytes().any(|byte| byte.is_ascii_uppercase());

@@ -1,10 +1,13 @@
-//! Ed25519 keys and signed notes as C2SP specifies them (<https://c2sp.org/signed-note>), byte for byte.
+//! Ed25519 keys and signed notes as specified by C2SP (<https://c2sp.org/signed-note>), byte for
+//! byte.
 //!
-//! A key is one line of text. Signing: `PRIVATE+KEY+<name>+<id>+<base64(0x01 ‖ 32-byte seed)>`, a secret.
-//! Verifying: `<name>+<id>+<base64(0x01 ‖ 32-byte public key)>`. The id is the first 4 bytes of
-//! `SHA-256(name ‖ 0x0A ‖ 0x01 ‖ public key)` in lower-case hexadecimal digits. A signed note is
-//! a text that ends with a line feed, an empty line, and a line `— <name> <base64(id as 4 bytes ‖ signature)>` for each signature, which is over the
-//! text with its last line feed.
+//! A key is one line of text. A signer key is
+//! `PRIVATE+KEY+<name>+<id>+<base64(0x01 ‖ 32-byte seed)>`, a secret; a verifier key is
+//! `<name>+<id>+<base64(0x01 ‖ 32-byte public key)>`. The id is the first 4 bytes of
+//! `SHA-256(name ‖ 0x0A ‖ 0x01 ‖ public key)` in lower-case hexadecimal digits. A signed note is a
+//! text that ends with a line feed, an empty line, and a line
+//! `— <name> <base64(id as 4 bytes ‖ signature)>` for each signature. A signature is over the text
+//! including its last line feed.
 
 use std::fmt;
 
@@ -15,14 +18,15 @@ use sha2::{Digest as _, Sha256};
 
 /// The algorithm byte of plain Ed25519.
 const ED25519: u8 = 1;
-/// More signatures than anybody needs; the limit of the reference implementation.
+/// Maximum number of signatures of a note: the limit of the reference implementation, and more than anybody
+/// needs.
 const MAX_SIGNATURES: usize = 100;
 
 /// The name of a key, which for a log is its origin, such as `audit.example.com/stagegate`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct KeyName(String);
 
-/// What a signature is checked with: public.
+/// A public key that checks signatures.
 #[derive(Clone, PartialEq, Eq)]
 pub struct VerifierKey {
     name: KeyName,
@@ -30,43 +34,43 @@ pub struct VerifierKey {
     key: VerifyingKey,
 }
 
-/// What signs: a secret, which `Debug` does not show.
+/// A secret key that signs; `Debug` does not show it.
 #[derive(Clone)]
 pub struct SignerKey {
     key: SigningKey,
     verifier: VerifierKey,
 }
 
-/// Not a key of ours. What exactly is not said, since it may be a secret.
+/// Not a valid key. The error gives no detail, since the text may be a secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidKey {
     /// The name is empty, longer than 200 bytes, or has white space, control characters or a plus sign.
     #[error("the name of a key must be 1 to 200 bytes without white space, control characters and `+`")]
     Name,
     /// Not a verifier key line.
-    #[error("must be a verifier key as C2SP's signed notes have it, `<name>+<id>+<base64>`, for Ed25519")]
+    #[error("must be an Ed25519 verifier key as in C2SP's signed notes, `<name>+<id>+<base64>`")]
     Verifier,
     /// Not a signer key line.
-    #[error("must be a signer key as C2SP's signed notes have it, `PRIVATE+KEY+<name>+<id>+<base64>`, for Ed25519")]
+    #[error("must be an Ed25519 signer key as in C2SP's signed notes, `PRIVATE+KEY+<name>+<id>+<base64>`")]
     Signer,
 }
 
-/// Why a note is not to be believed.
+/// Why a note is not trustworthy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    /// It has not the form of a signed note.
+    /// It does not have the form of a signed note.
     #[error("it is not a signed note")]
     Form,
-    /// None of the signatures is by a key that is known here.
+    /// No signature is by a known key.
     #[error("it is signed by none of the keys given")]
     Unknown,
-    /// It names a key that is known here, which did not sign this text.
+    /// It names a known key, which did not sign this text.
     #[error("its signature does not fit its text")]
     Signature,
 }
 
 impl KeyName {
-    /// Reads a name.
+    /// Parses a name.
     pub fn parse(name: impl Into<String>) -> Result<Self, InvalidKey> {
         let name = name.into();
         let fits =
@@ -87,13 +91,13 @@ impl fmt::Display for KeyName {
 }
 
 impl VerifierKey {
-    /// Reads a verifier key line; accepts exactly one text per key.
+    /// Parses a verifier key line; accepts exactly one text per key.
     pub fn parse(line: &str) -> Result<Self, InvalidKey> {
         let read = || {
             let (name, rest) = line.split_once('+')?;
             let (_, key) = rest.split_once('+')?;
             let key = VerifyingKey::from_bytes(&key_bytes(key)?).ok()?;
-            // Under a weak key, anybody's signature is good.
+            // Under a weak key, anybody can make a valid signature.
             let key = Self::new(KeyName::parse(name).ok()?, key);
             (!key.key.is_weak() && key.to_string() == line).then_some(key)
         };
@@ -111,12 +115,13 @@ impl VerifierKey {
         &self.name
     }
 
-    /// `<name>+<id>`: what tells it from every other key.
+    /// `<name>+<id>`, which distinguishes it from every other key.
     pub fn id(&self) -> String {
         format!("{}+{}", self.name, hex::encode(self.id))
     }
 
-    /// Whether it signed `message`. Strict: a signature has one form, so nobody can make a second one out of it.
+    /// Whether it signed `message`. The check is strict: a signature has one form, so nobody can
+    /// derive a second one from it.
     pub fn verifies(&self, message: &[u8], signature: &[u8; 64]) -> bool {
         self.key.verify_strict(message, &Signature::from_bytes(signature)).is_ok()
     }
@@ -141,7 +146,7 @@ impl SignerKey {
         Self { verifier: VerifierKey::new(name, key.verifying_key()), key }
     }
 
-    /// Reads a signer key line; accepts exactly one text per key.
+    /// Parses a signer key line; accepts exactly one text per key.
     pub fn parse(line: &str) -> Result<Self, InvalidKey> {
         let read = || {
             let (name, rest) = line.strip_prefix("PRIVATE+KEY+")?.split_once('+')?;
@@ -152,17 +157,17 @@ impl SignerKey {
         read().ok_or(InvalidKey::Signer)
     }
 
-    /// The signer key line. Whoever calls this keeps it out of logs and messages.
+    /// The signer key line. Callers must keep it out of logs and messages.
     pub fn reveal(&self) -> String {
         format!("PRIVATE+KEY+{}+{}", self.verifier.id(), key_text(&self.key.to_bytes()))
     }
 
-    /// What its signatures are checked with.
+    /// The key that checks its signatures.
     pub fn verifier(&self) -> &VerifierKey {
         &self.verifier
     }
 
-    /// A signature (RFC 8032), the same for the same message every time.
+    /// A signature (RFC 8032), always the same for the same message.
     pub fn sign(&self, message: &[u8]) -> [u8; 64] {
         self.key.sign(message).to_bytes()
     }
@@ -181,8 +186,8 @@ impl fmt::Debug for SignerKey {
     }
 }
 
-/// The text of a signed note and the first of `keys` that signed it. Signatures by other keys are left alone; one
-/// that names a key of `keys` must be that key's.
+/// The text of a signed note and the first of `keys` that signed it. Signatures by other keys are
+/// ignored; a signature that names a key of `keys` must be valid.
 pub fn open<'a, 'k>(note: &'a str, keys: &'k [VerifierKey]) -> Result<(&'a str, &'k VerifierKey), Error> {
     let at = note.rfind("\n\n").ok_or(Error::Form)?;
     let (text, signatures) = (&note[..=at], &note[at + 2..]);
@@ -203,7 +208,7 @@ pub fn open<'a, 'k>(note: &'a str, keys: &'k [VerifierKey]) -> Result<(&'a str, 
     signer.map(|key| (text, key)).ok_or(Error::Unknown)
 }
 
-/// Name, id and signature.
+/// Parses name, id and signature.
 fn signature_line(line: &str) -> Option<(&str, [u8; 4], Vec<u8>)> {
     let (name, signature) = line.strip_prefix("\u{2014} ")?.split_once(' ')?;
     KeyName::parse(name).ok()?;
@@ -322,7 +327,7 @@ mod tests {
         for name in ["", "a b", "a+b", "a\nb", "a\u{a0}b", "a\u{7f}"] {
             assert_eq!(KeyName::parse(name), Err(InvalidKey::Name), "{name:?}");
         }
-        // The neutral element: under it, anybody's signature would be good.
+        // Under the neutral element, anybody can make a valid signature.
         let weak = VerifierKey::new(KeyName::parse("x").unwrap(), {
             let mut point = [0; 32];
             point[0] = 1;

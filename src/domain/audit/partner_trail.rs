@@ -1,5 +1,6 @@
-//! The trail of a partner: the table of its fields, in the words of `task_fields.rs`, and what a party sees of it.
-//! The partner and the platform see every row; buyers see none, and no door leads them there.
+//! The trail of a partner: the table of its fields, with the types of `task_fields.rs`, and the
+//! views of it. The partner and the platform see every entry; buyers see none, and no endpoint
+//! shows them one.
 
 use std::borrow::Cow;
 
@@ -21,10 +22,10 @@ use super::task_fields::{Ending, Field, Kind, field};
 use super::task_trail::{Recorded, Subject, TrailOrigin};
 use super::view::data;
 
-/// What every event has and that sorts before `data.…`.
+/// The fields of every event that sort before `data.…`.
 const BEFORE: &[Field] = &[field("credential_id", Yes, Own, Never)];
 
-/// What every event has and that sorts after `data.…`.
+/// The fields of every event that sort after `data.…`.
 const AFTER: &[Field] =
     &[field("party", No, Always, Never), field("recorded_at", No, Always, Never), field("type", No, Always, Never)];
 
@@ -55,7 +56,7 @@ const fn kind(name: &'static str, data: &'static [Field]) -> Kind {
     Kind { name, ending: Ending::No, partner: Always, buyer: Never, role: None, before: BEFORE, data, after: AFTER }
 }
 
-/// Whose trail it is: what the first entry of a partner's trail continues.
+/// The owner of a partner's trail, which the first entry continues.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PartnerOrigin {
@@ -106,7 +107,7 @@ impl Recorded for PartnerEvent {
 /// One entry of a partner's trail.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct PartnerEntryView {
-    /// 1, 2, 3 … per partner, without gaps.
+    /// Consecutive number per partner, from 1, without gaps.
     #[schema(minimum = 1)]
     pub seq: u64,
     /// The hash of this entry, which the next one continues.
@@ -117,7 +118,7 @@ pub struct PartnerEntryView {
     pub kind: &'static str,
     /// Who did it.
     pub party: Source,
-    /// The credential that it was done with; the caller's own party's only (the platform: all).
+    /// The credential that was used; only the caller's own party's (the platform sees all).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub credential_id: Option<CredentialId>,
     /// When it was recorded; never goes backwards within a partner.
@@ -127,7 +128,7 @@ pub struct PartnerEntryView {
     pub data: Map<String, Value>,
 }
 
-/// The type of an entry, as the contract shows it: the words of [`PartnerFact::TYPES`].
+/// The type of an entry in the contract: the values of [`PartnerFact::TYPES`].
 #[derive(Clone, Copy, Debug)]
 pub struct PartnerEventType;
 
@@ -144,7 +145,7 @@ impl ToSchema for PartnerEventType {
     }
 }
 
-/// `event` as the partner itself or the platform may see it; `hash` is that of its entry.
+/// `event` as the partner itself or the platform may see it; `hash` is the hash of its entry.
 pub fn partner_view(event: &PartnerEvent, hash: &Hash, viewer: Party) -> PartnerEntryView {
     let kind = Kind::of(event);
     PartnerEntryView {

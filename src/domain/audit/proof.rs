@@ -1,5 +1,5 @@
-//! A trail as one party can check it offline, without trusting the service: hashes, and what opens the commitments
-//! that the party may see.
+//! A trail that one party can check offline without trusting the service: hashes, and the values
+//! and salts that open the commitments that the party may see.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -16,67 +16,68 @@ use super::task_fields::{Field, Kind};
 use super::task_trail::{Recorded, Subject, TrailOrigin};
 use super::transparency_log::InclusionProof;
 
-/// The trail of a task or a partner with what it takes to check it offline.
+/// The trail of a task or a partner with the data to check it offline.
 ///
-/// It proves that these entries, in this order and none between them, follow from the origin to the last hash, and
-/// that every value shown is the one that was committed when the entry was made. What is not shown (a bare `leaf`,
-/// or an entry without `fields`) is fixed by the same hashes: it cannot be changed without another head, but what
-/// it says is not proven. Who made it shows by `inclusion` alone: without one, and a key to check it with, anybody
-/// may have made all of it up. That nothing is missing at the end, and that others were given the same trail, shows
-/// by comparing the last hash with one received elsewhere.
+/// It proves that exactly these entries, in this order, lead from the origin to the last hash, and
+/// that every value shown is the one committed when the entry was made. Hidden data (a bare `leaf`,
+/// or an entry without `fields`) is fixed by the same hashes: it cannot change without another
+/// head, but its content is not proven. Only `inclusion` shows who made the proof: without it, and
+/// a key to check it with, anybody can have made all of it up. To see that nothing is missing at
+/// the end, and that others got the same trail, compare the last hash with one received elsewhere.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ProofView {
     /// The format of entries and fields.
     pub format: u32,
-    /// Whose trail it is: what the first entry continues.
+    /// The owner of the trail, which the first entry continues.
     pub origin: TrailOrigin,
-    /// The party whose view this is: nothing is hidden that it may see. Absent in proofs of earlier versions.
+    /// The party whose view this is; it hides nothing that this party may see. Absent in proofs of
+    /// earlier versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub viewer: Option<Party>,
-    /// All entries, from the first.
+    /// All entries from the first.
     pub entries: Vec<EntryProof>,
-    /// The proof that the trail is in the log at its newest checkpoint, up to the entry that `leaf` names; absent
-    /// before the first one.
+    /// The proof that the trail, up to the entry that `leaf` names, is in the log at its newest
+    /// checkpoint; absent before the first checkpoint.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub inclusion: Option<InclusionProof>,
 }
 
-/// One entry with what it takes to check it.
+/// One entry with the data to check it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EntryProof {
-    /// 1, 2, 3 … without gaps.
+    /// Consecutive number from 1, without gaps.
     #[schema(minimum = 1)]
     pub seq: u64,
     /// The hash of `entry`.
     pub hash: Hash,
-    /// The text that is hashed: the hash of the entry before, the root of the fields, `seq`, the task or partner,
-    /// and the format.
+    /// The hashed text: the hash of the previous entry, the root of the fields, `seq`, the task or
+    /// partner, and the format.
     pub entry: String,
     /// All fields of the entry, sorted by path; absent for an entry that the caller may not see.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fields: Option<Vec<FieldProof>>,
 }
 
-/// One field: with `salt`, its value (without `value`: it is absent); else only its commitment, as it is not for
-/// the caller or was erased.
+/// One field. With `salt` it shows its value (without `value`: the field is absent). Otherwise it
+/// shows only its commitment, since the caller may not see it or it was erased.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FieldProof {
-    /// Which field, such as `stage` or `data.revision`.
+    /// The field's path, such as `stage` or `data.revision`.
     pub path: String,
-    /// What the commitment was made with: 32 hexadecimal digits.
+    /// The salt of the commitment: 32 hexadecimal digits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub salt: Option<String>,
-    /// The value as JSON text (RFC 8785), byte for byte as it was committed.
+    /// The value as JSON text (RFC 8785), byte for byte as committed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<String>,
     /// The commitment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub leaf: Option<Hash>,
-    /// Whether the value was erased; `true` or absent, beside `leaf` alone. Of a field that is not for the caller
-    /// it is not said, as that would tell that there was something.
+    /// Whether the value was erased; `true` or absent, and only together with `leaf`. Not given for
+    /// a field that the caller may not see, since it would reveal that there was a value.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub erased: bool,
 }
@@ -135,12 +136,13 @@ impl FieldProof {
 }
 
 impl ProofView {
-    /// Checks the proof with nothing but itself, and not who made it: `inclusion` is left alone.
+    /// Checks the proof by itself, without its author: `inclusion` is not checked.
     pub fn verify(&self) -> Result<Head, Broken> {
         self.follow_as(self.viewer())
     }
 
-    /// Whose view it is. Where that is not said, the party that sees the most of those whose view it can be.
+    /// The party whose view it is. If that is not given: of the parties whose view it can be, the
+    /// one that sees the most.
     pub fn viewer(&self) -> Party {
         let can_be = |viewer: &Party| self.follow_as(*viewer).is_ok();
         let any = || [Party::Platform, Party::Partner].into_iter().find(can_be).unwrap_or(Party::Buyer);
@@ -168,13 +170,13 @@ impl ProofView {
         Ok(chain.head())
     }
 
-    /// Every erased field must be accounted for by a later entry, or taking out what one likes would pass for an
-    /// erasure.
+    /// Checks that a later entry accounts for every erased field, since any removal could otherwise
+    /// pass for an erasure.
     fn check_erased(&self) -> Result<(), Broken> {
         let erased: Vec<(u64, Option<Vec<u64>>)> = self.entries.iter().filter_map(EntryProof::erases).collect();
         let accounted = |lost: u64| {
             let mut later = erased.iter().filter(|(seq, _)| *seq > lost);
-            // A buyer is not told which entries they were.
+            // A buyer does not see which entries they were.
             later.any(|(_, entries)| entries.as_ref().is_none_or(|entries| entries.contains(&lost)))
         };
         let lost = self.entries.iter().filter(|entry| entry.fields.iter().flatten().any(|field| field.erased));
@@ -186,20 +188,21 @@ impl ProofView {
 }
 
 impl EntryProof {
-    /// For an entry that records an erasure: its `seq`, and which entries lost something, where that is shown.
+    /// For an entry that records an erasure: its `seq`, and which entries lost a field, if that is
+    /// shown.
     pub(super) fn erases(&self) -> Option<(u64, Option<Vec<u64>>)> {
         let value = |path: &str| self.fields.iter().flatten().find(|field| field.path == path)?.value.as_deref();
         (value("type") == Some(r#""task.personal_data_erased""#)).then(|| {
-            // What is shown must be a list that can be read: else it names nothing.
+            // A shown value that is not a readable list names no entries.
             (self.seq, value("data.entries").map(|list| serde_json::from_str(list).unwrap_or_default()))
         })
     }
 
-    /// What the fields that are shown come to, by themselves; `None`: none are shown.
+    /// The type, root and content of the shown fields; `None` if none are shown.
     pub(super) fn committed(&self) -> Result<Option<Committed>, Error> {
         let Some(fields) = &self.fields else { return Ok(None) };
-        // Each type has a fixed list of fields, so a field cannot be committed twice and shown differently to two
-        // parties.
+        // Each type has a fixed list of fields, so no field can be committed twice and shown
+        // differently to two parties.
         let name = fields.iter().find(|field| field.path == "type").and_then(|field| field.value.as_deref());
         let name = name.and_then(|value| serde_json::from_str(value).ok());
         let kind =
@@ -213,7 +216,7 @@ impl EntryProof {
         Ok(Some(Committed { kind, root, sight: Sight::of(kind, fields) }))
     }
 
-    /// Checks this entry, whose fields come to `committed`, as the next one of `chain`.
+    /// Checks this entry, with its fields in `committed`, as the next one of `chain`.
     pub(super) fn check<S: Subject>(
         &self,
         committed: &Result<Option<Committed>, Error>,
@@ -231,7 +234,7 @@ impl EntryProof {
     }
 }
 
-/// What the fields of an entry come to.
+/// The result of reading an entry's fields.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Committed {
     kind: &'static Kind,
@@ -239,7 +242,7 @@ pub(super) struct Committed {
     sight: Sight,
 }
 
-/// What an entry shows, if it shows anything.
+/// The fields that an entry shows, if any.
 pub(super) fn sight(committed: &Result<Option<Committed>, Error>) -> Option<&Sight> {
     committed.as_ref().ok()?.as_ref().map(|committed| &committed.sight)
 }

@@ -1,12 +1,13 @@
-//! Receipts: one entry of a trail, as one party may see it, signed. Whoever holds one can prove with the public key
-//! alone what was recorded, without the service and without the rest of the trail.
+//! Receipts: one entry of a trail, as one party may see it, signed. The holder can prove with only
+//! the public key what was recorded, without the service and without the rest of the trail.
 //!
-//! A receipt is a compact JWS (RFC 7515): `<header>.<payload>.<signature>`, each base64url without padding. The
-//! header is `{"alg":"EdDSA","kid":"<name>+<id>","typ":"stagegate-receipt+jwt"}`, byte for byte, where `kid` is the
-//! beginning of the verifier key line ([`super::note`]); the payload is [`Receipt`] as RFC 8785 has it; the
-//! signature (RFC 8032) is over `<header>.<payload>`. There is no randomness and no time of issue in it: the same
-//! entry gives the same party the same receipt, as long as the key is the same and nothing in the entry was erased.
-//! A payload that is written otherwise, or names a revision without its digest, is refused whoever signed it.
+//! A receipt is a compact JWS (RFC 7515): `<header>.<payload>.<signature>`, each base64url without
+//! padding. The header is `{"alg":"EdDSA","kid":"<name>+<id>","typ":"stagegate-receipt+jwt"}`, byte
+//! for byte, where `kid` is the beginning of the verifier key line ([`super::note`]); the payload
+//! is [`Receipt`] as RFC 8785 text; the signature (RFC 8032) is over `<header>.<payload>`. It has
+//! no randomness and no time of issue: the same entry gives the same party the same receipt, as
+//! long as the key is the same and nothing in the entry was erased. A payload in another form, or
+//! one that names a revision without its digest, is refused even if it is signed.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
@@ -22,30 +23,31 @@ use super::hash::Hash;
 use super::note::{KeyName, SignerKey, VerifierKey};
 use super::view::{ActorView, view};
 
-/// What a receipt says. What there is not, or is not for the party that it was issued to, is null.
+/// The content of a receipt. Null where there is no value, or where the party may not see it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Receipt {
-    /// Who the person or program was, as far as the party may know.
+    /// The person or program, as far as the party may see it.
     pub actor: Option<ActorView>,
-    /// What was decided, where the entry is a decision.
+    /// The decision, if the entry is one.
     pub decision: Option<Ruling>,
     /// The hash of the entry, which covers everything before it.
     pub head: Hash,
-    /// The name of the key that signed it, the origin of the log.
+    /// The name of the signing key, which is the origin of the log.
     pub iss: String,
-    /// Who it is from.
+    /// The party, or the service, that the entry is from.
     pub party: Source,
     /// When it was recorded.
     pub recorded_at: Time,
-    /// The revision of the work that it is about; of an entry that names none, the latest then. 0: nothing was
-    /// handed in.
+    /// The revision of the work that it is about; for an entry that names none, the latest at that
+    /// time. 0: no work was submitted.
     pub revision: u32,
-    /// The hash of the entry that recorded that submission, which covers every artifact; null for revision 0.
+    /// The hash of the entry that recorded that submission, which covers every artifact; null for
+    /// revision 0.
     pub revision_digest: Option<Hash>,
     /// The round of the stage.
     pub round: Option<u32>,
-    /// The place in the task's trail.
+    /// The entry's position in the task's trail.
     pub seq: u64,
     /// The key of the stage.
     pub stage: Option<StageKey>,
@@ -56,40 +58,40 @@ pub struct Receipt {
     pub kind: String,
 }
 
-/// What was decided.
+/// The decision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Ruling {
-    /// The stage is good.
+    /// The stage was approved.
     Approved,
-    /// It is not.
+    /// The stage was rejected.
     Rejected,
-    /// A party was asked to make a call.
+    /// A party was asked to decide.
     Escalated,
-    /// That party gave advice and left it to the reviewers.
+    /// That party returned it to the reviewers with advice.
     Returned,
-    /// That party passed the call on.
+    /// That party passed the decision on to another.
     Redirected,
 }
 
-/// Why a receipt is not to be believed.
+/// Why a receipt is not trustworthy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    /// It has not the form of a receipt.
+    /// It does not have the form of a receipt.
     #[error("it is not a receipt")]
     Form,
-    /// It names a key that is none of those given.
+    /// It names a key that is not one of those given.
     #[error("it is signed by none of the keys given")]
     Unknown,
-    /// The key that it names did not sign this.
+    /// The key that it names did not sign this content.
     #[error("its signature does not fit what it says")]
     Signature,
-    /// It says that it is from another service than its key is.
+    /// It names another issuer than its key does.
     #[error("it names another issuer than its key does")]
     Issuer,
 }
 
-/// An entry of the trail, as a receipt needs it.
+/// The data of an entry that a receipt needs.
 #[derive(Clone, Copy, Debug)]
 pub struct Row<'a> {
     /// The task.
@@ -98,8 +100,8 @@ pub struct Row<'a> {
     pub event: &'a Event,
     /// The hash of the entry.
     pub hash: Hash,
-    /// The hashes of the entries that recorded the submissions up to this one, in order: that of revision n is the
-    /// n-th.
+    /// The hashes of the entries that recorded the submissions up to this one, in order: revision n
+    /// has the n-th.
     pub submissions: &'a [Hash],
 }
 
@@ -111,8 +113,8 @@ struct Header {
 }
 
 impl Receipt {
-    /// What `viewer` may have confirmed of an entry; `None` where it may not see the entry, or the entry names a
-    /// revision that is not there.
+    /// The receipt of an entry for `viewer`; `None` if it may not see the entry, or the entry names
+    /// a revision that does not exist.
     pub fn new(issuer: &KeyName, row: Row<'_>, viewer: Party) -> Option<Self> {
         let seen = view(row.event, Some(&row.hash), viewer);
         let revision = match revision(&row.event.fact) {
@@ -140,7 +142,7 @@ impl Receipt {
         })
     }
 
-    /// The receipt as it is handed out.
+    /// The signed receipt.
     pub fn sign(&self, signer: &SignerKey) -> String {
         let payload = serde_json_canonicalizer::to_vec(self).expect("a receipt has no number that JSON cannot say");
         let said = format!("{}.{}", header(signer.verifier()), BASE64URL.encode(payload));
@@ -148,7 +150,7 @@ impl Receipt {
         format!("{said}.{signature}")
     }
 
-    /// Checks a receipt with nothing but public keys, and says what it says.
+    /// Checks a receipt with nothing but public keys and returns its content.
     pub fn verify(receipt: &str, keys: &[VerifierKey]) -> Result<Self, Error> {
         let mut parts = receipt.split('.');
         let (Some(head), Some(payload), Some(signature), None) =
@@ -156,7 +158,7 @@ impl Receipt {
         else {
             return Err(Error::Form);
         };
-        // The header is not read but compared: nothing that it says can choose how it is checked.
+        // The header is compared, not parsed, so that its content cannot choose how it is checked.
         if BASE64URL.decode(head).is_err() {
             return Err(Error::Form);
         }
@@ -169,7 +171,7 @@ impl Receipt {
         if said.iss == key.name().as_str() { Ok(said) } else { Err(Error::Issuer) }
     }
 
-    /// What a receipt says, with nothing proven: its form alone is checked.
+    /// Reads a receipt's content without proving anything: only its form is checked.
     pub fn read(receipt: &str) -> Result<Self, Error> {
         #[derive(Deserialize)]
         struct Named {
@@ -188,7 +190,8 @@ impl Receipt {
         if said.iss == issuer { Ok(said) } else { Err(Error::Issuer) }
     }
 
-    /// Reads a payload, which must be the text that [`Receipt::sign`] writes for what it says.
+    /// Parses a payload, which must be the exact text that [`Receipt::sign`] writes for its
+    /// content.
     fn parse(payload: &[u8]) -> Result<Self, Error> {
         let said: Self = serde_json::from_slice(payload).map_err(|_| Error::Form)?;
         let written = serde_json_canonicalizer::to_vec(&said).map_err(|_| Error::Form)?;
@@ -308,7 +311,7 @@ mod tests {
         SignerKey::new(KeyName::parse(name).unwrap(), [seed; 32])
     }
 
-    /// Made once and kept: what was handed out years ago must verify.
+    /// Made once and kept, since receipts issued years ago must verify.
     const KEPT: &str = include_str!("receipt.jws");
 
     #[test]

@@ -1,5 +1,6 @@
-//! A trail with one event of each type and more where it matters who sent it. Everything a buyer may not read says
-//! SECRET (digests: [`SECRET_DIGEST`]), and all that only the sender's own people may read says OWN as well.
+//! A trail with one event of each type, and more where the sender matters. Every text that a buyer
+//! may not read contains SECRET (digests: [`SECRET_DIGEST`]), and texts for the sender's own people
+//! contain OWN as well.
 
 use proptest::prelude::*;
 use serde_json::Value;
@@ -25,7 +26,7 @@ pub(super) fn origin() -> Origin {
     Origin { task_id: TaskId(id(1)), partner_id: PartnerId(id(2)), buyer_id: BuyerId(id(3)) }
 }
 
-/// Seals events with seeds that are their numbers.
+/// Seals events with their numbers as seeds.
 pub(super) fn sealed(events: &[Event]) -> Vec<Sealed> {
     sealed_as(&origin(), events)
 }
@@ -58,7 +59,7 @@ pub(super) fn trail() -> Vec<Event> {
     facts.into_iter().chain(others).zip(1..).map(|((party, fact), seq)| event(seq, party, fact)).collect()
 }
 
-/// What any command may send along; the service sends nothing.
+/// An event with everything that a command may send along; the service sends nothing.
 fn event(seq: u64, party: Source, fact: Fact) -> Event {
     let sent = party != Source::Service;
     let actor = Actor {
@@ -204,7 +205,7 @@ fn late() -> LateDecision {
     }
 }
 
-/// Of all that comes before.
+/// An erasure of everything before.
 fn erased() -> PersonalDataErased {
     PersonalDataErased {
         erasure_id: ErasureId(Uuid::from_u128(0x0199_0000_0000_7000_8000_0000_0000_0004)),
@@ -251,8 +252,8 @@ fn time() -> Time {
     Time::from_micros(1_795_400_000_123_456)
 }
 
-/// Any event: one of the sample's by any party, with other texts (what was SECRET stays so) and optional fields
-/// left out at random.
+/// Any event: one of the sample's from any party, with other texts (SECRET ones stay secret) and
+/// optional fields left out at random.
 pub(super) fn any_event() -> impl Strategy<Value = Event> {
     let party = prop::sample::select(vec![Source::Partner, Source::Buyer, Source::Platform, Source::Service]);
     (prop::sample::select(trail()), party, any::<u64>(), "\\PC{1,40}", any::<u32>()).prop_map(
@@ -280,7 +281,7 @@ fn members<'a>(json: &Value, at: &'a str) -> Vec<(&'a str, String)> {
     object.into_iter().flat_map(|object| object.keys().map(|name| (at, name.clone()))).collect()
 }
 
-/// Puts `words` behind every text with a space in it.
+/// Appends `words` to every text with a space in it.
 fn rewrite(json: &mut Value, words: &str) {
     match json {
         Value::String(text) if text.contains(' ') => text.push_str(words),

@@ -1,56 +1,57 @@
-//! Whether a view hides what its party may see, or shows what it may not: the table of fields, read the other way
-//! round.
+//! Checks whether a view hides what its party may see, or shows what it may not: the table of
+//! fields in reverse.
 //!
-//! Everything is decided by what the view itself shows. Two things cannot be: whether feedback that a buyer is not
-//! shown was kept from it, and what an entry without fields is. The second is bounded by where such an entry may
-//! stand.
+//! All checks use only what the view itself shows. Two questions stay open: whether feedback that a
+//! buyer does not see was withheld, and what an entry without fields is. The possible positions of
+//! such an entry limit the second.
 
 use crate::domain::values::party::Party;
 
 use super::proof::FieldProof;
 use super::task_fields::{Ending, Field, Kind, Sees};
 
-/// What a view hides without a right, or shows.
+/// A field or entry that a view wrongly hides or shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Flaw {
     /// A field that the party may see.
     #[error("the field `{path}` is hidden from the {viewer}, who may see it")]
     Hidden {
-        /// Which field.
+        /// The field.
         path: &'static str,
-        /// Whose view it is said to be.
+        /// The party that the view claims to be for.
         viewer: Party,
     },
     /// A field that the party may not see.
     #[error("the field `{path}` is shown, which the {viewer} may not see")]
     Shown {
-        /// Which field.
+        /// The field.
         path: &'static str,
-        /// Whose view it is said to be.
+        /// The party that the view claims to be for.
         viewer: Party,
     },
     /// An entry that the party may not see.
-    #[error("it is shown, and the {0} may not see it")]
+    #[error("it is shown, but the {0} may not see it")]
     ShownEntry(Party),
-    /// An entry where none can be that the party may not see.
+    /// A hidden entry at a position where every possible entry is visible to the party.
     #[error("it is hidden from the {0}, who may see every entry that can stand here")]
     HiddenEntry(Party),
-    /// A hidden entry that cannot be one of those that are hidden, since these begin a transition.
+    /// A hidden entry inside a transition, where none can be hidden: hidden types only begin
+    /// transitions.
     #[error("entry {hidden} before it is hidden from the {viewer}, who may see all that entry {cause} brought about")]
     HiddenWithin {
         /// The hidden entry.
         hidden: u64,
         /// The first entry of the transition.
         cause: u64,
-        /// Whose view it is said to be.
+        /// The party that the view claims to be for.
         viewer: Party,
     },
-    /// A field that no erasure takes out.
+    /// A field that an erasure never removes.
     #[error("the field `{0}` is marked as erased, which it cannot be")]
     Kept(&'static str),
 }
 
-/// What one entry shows, judged for each party.
+/// What one entry shows, checked for each party.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Sight {
     ending: Ending,
@@ -59,7 +60,7 @@ pub(super) struct Sight {
 }
 
 impl Sight {
-    /// Judges the fields of an entry of this type; they are those that the table lists.
+    /// Checks the fields of an entry of this type; they must be those that the table lists.
     pub(super) fn of(kind: &'static Kind, fields: &[FieldProof]) -> Self {
         let value = |path: &str| fields.iter().find(|field| field.path == path)?.value.as_deref();
         let (party, to) = (value("party"), value("data.to"));
@@ -88,8 +89,8 @@ impl Sight {
     }
 }
 
-/// `expected`: whether the party sees the field; `None` where that depends on its value, which must then be
-/// feedback that is shared.
+/// Checks one field. `expected`: whether the party sees it; `None` if that depends on its value,
+/// which must then be shared feedback.
 fn judge(field: &Field, proof: &FieldProof, expected: Option<bool>, viewer: Party) -> Option<Flaw> {
     let (path, is_open) = (field.path, proof.salt.is_some());
     let may_show = expected.unwrap_or_else(|| is_open && is_shared(proof));
@@ -104,7 +105,7 @@ fn judge(field: &Field, proof: &FieldProof, expected: Option<bool>, viewer: Part
     }
 }
 
-/// Whether it is feedback that its author shares with the buyer.
+/// Whether it is feedback that its author shared with the buyer.
 fn is_shared(proof: &FieldProof) -> bool {
     #[derive(serde::Deserialize)]
     struct Feedback {
@@ -115,7 +116,7 @@ fn is_shared(proof: &FieldProof) -> bool {
     value.is_some_and(|feedback| feedback.share_with_buyer)
 }
 
-/// Follows a view from entry to entry.
+/// Checks a view entry by entry.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Watch {
     viewer: Party,
@@ -126,17 +127,17 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    /// At the beginning of a trail that has these types of entries.
+    /// The start of a trail with these types of entries.
     pub(super) fn new(viewer: Party, kinds: &'static [Kind]) -> Self {
         Self { viewer, kinds, is_ending: false, hidden: 0, last_hidden: 0 }
     }
 
-    /// How many entries were hidden.
+    /// The number of hidden entries.
     pub(super) fn hidden(&self) -> u64 {
         self.hidden
     }
 
-    /// Judges the next entry, which has the place `seq`; `None`: it is hidden.
+    /// Checks the next entry, at position `seq`; `None`: it is hidden.
     pub(super) fn follow(&mut self, seq: u64, sight: Option<&Sight>) -> Result<(), Flaw> {
         let (viewer, is_ending) = (self.viewer, self.is_ending);
         let Some(sight) = sight else {

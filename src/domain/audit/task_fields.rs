@@ -1,8 +1,10 @@
-//! The one table of the fields of tasks' trails: for every event type each field by its path, whether it is
-//! personal, and who sees it. That of partners' trails is in `partner_trail.rs`, in the same words.
+//! The table of the fields of tasks' trails: for every event type each field by its path, whether
+//! it is personal, and who sees it. `partner_trail.rs` has the table of partners' trails, with the
+//! same types.
 //!
-//! The platform sees everything. A field that is not here is neither stored nor shown; a test proves that none is
-//! missing. The paths of a type are part of the format: a new field is a new format number (see `audit.rs`).
+//! The platform sees everything. A field that is missing here is neither stored nor shown; a test
+//! proves that none is. The paths of a type are part of the format: a new field needs a new format
+//! number (see `audit.rs`).
 
 use Personal::{No, Yes};
 use Sees::{Always, Answered, Asked, Never, Own, Shared};
@@ -17,7 +19,7 @@ use super::view::Role;
 /// A field of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Field {
-    /// Where it is: a field of the row by its name, `actor.…`, or `data.…` for the fields of the type.
+    /// Its path: the name of a field of the row, `actor.…`, or `data.…` for the fields of the type.
     pub path: &'static str,
     /// Whether it can be erased.
     pub personal: Personal,
@@ -27,11 +29,11 @@ pub struct Field {
     pub buyer: Sees,
 }
 
-/// Whether a field holds names, ids of people, free text or URLs. Such a field may be absent from any event, as it
-/// can be erased.
+/// Whether a field holds names, ids of people, free text or URLs. Such a field may be absent from
+/// any event, since it can be erased.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Personal {
-    /// It stays for ever.
+    /// It is kept for ever.
     No,
     /// It can be erased.
     Yes,
@@ -42,15 +44,15 @@ pub enum Personal {
 pub enum Sees {
     /// Whenever it sees the row.
     Always,
-    /// In rows that are from this party itself.
+    /// In rows from this party itself.
     Own,
-    /// Own, and feedback that its author shares with the buyer.
+    /// Own rows, and feedback that its author shared with the buyer.
     Shared,
-    /// Own, and the question of an escalation to this party.
+    /// Own rows, and the question of an escalation to this party.
     Asked,
-    /// Own, and the advice with which an escalation is returned to this party.
+    /// Own rows, and the advice with which an escalation is returned to this party.
     Answered,
-    /// Not at all.
+    /// Never.
     Never,
 }
 
@@ -62,7 +64,7 @@ pub struct Readers {
     platform: bool,
 }
 
-/// What is not known to be for the buyer is not.
+/// By default the buyer may not read a text.
 impl Default for Readers {
     fn default() -> Self {
         Self { partner: true, buyer: false, platform: true }
@@ -80,40 +82,40 @@ impl Readers {
     }
 }
 
-/// Where entries of a type stand to the end of a task. It bounds what a hidden entry can be.
+/// How entries of a type relate to the end of a task. It limits what a hidden entry can be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
-    /// Nothing is said.
+    /// No relation.
     No,
-    /// From such an entry on, a task is ending or over.
+    /// From such an entry on, the task is ending or has ended.
     Begins,
-    /// Only after an entry that begins the end.
+    /// Comes only after an entry that begins the end.
     Follows,
 }
 
-/// An event type: who sees its rows, and its fields. Types whose rows are not for everybody are the first of their
-/// transition.
+/// An event type: who sees its rows, and its fields. Types with rows that some party may not see
+/// come first in their transition.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Kind {
     /// The type.
     pub name: &'static str,
-    /// Where it stands to the end of the task.
+    /// How it relates to the end of the task.
     pub ending: Ending,
     /// When the partner sees the row.
     pub partner: Sees,
     /// When the buyer sees the row.
     pub buyer: Sees,
-    /// What a buyer reads instead of the actor of another party.
+    /// The role that a buyer reads instead of another party's actor.
     pub role: Option<Role>,
-    /// What every event has and that sorts before `data`.
+    /// The fields of every event that sort before `data`.
     pub before: &'static [Field],
     /// The fields of the type, `data.…`, sorted by path.
     pub data: &'static [Field],
-    /// What every event has and that sorts after `data`.
+    /// The fields of every event that sort after `data`.
     pub after: &'static [Field],
 }
 
-/// What every event has and that sorts before `data.…`.
+/// The fields of every event that sort before `data.…`.
 const BEFORE: &[Field] = &[
     field("actor.id", Yes, Always, Own),
     field("actor.name", Yes, Always, Own),
@@ -123,7 +125,7 @@ const BEFORE: &[Field] = &[
     field("credential_id", Yes, Own, Own),
 ];
 
-/// What every event has and that sorts after `data.…`.
+/// The fields of every event that sort after `data.…`.
 const AFTER: &[Field] = &[
     field("note", Yes, Own, Own),
     field("occurred_at", No, Always, Always),
@@ -136,7 +138,7 @@ const AFTER: &[Field] = &[
 
 /// Every event type, in the order of [`Fact::TYPES`].
 pub const KINDS: [Kind; Fact::TYPES.len()] = [
-    // The digest of a definition would let a buyer confirm a guess at the reviewers it names.
+    // The digest of a definition would let a buyer confirm a guess at the reviewers that it names.
     kind(
         "task.opened",
         &[
@@ -148,7 +150,7 @@ pub const KINDS: [Kind; Fact::TYPES.len()] = [
             field("data.workflow", No, Always, Never),
         ],
     ),
-    // A buyer reads the work in the status' action, while it is asked about it.
+    // A buyer reads the work in the status' action, while it must decide on it.
     kind(
         "task.work_submitted",
         &[
@@ -268,7 +270,7 @@ pub const KINDS: [Kind; Fact::TYPES.len()] = [
     kind("task.workflow_cancelled", &[]).ending(Ending::Begins),
     kind("task.workflow_expired", &[]).ending(Ending::Begins),
     kind("task.workflow_failed", &[field("data.cause", No, Always, Always)]).ending(Ending::Begins),
-    // Which entries an actor wrote is not for the buyer.
+    // A buyer may not see which entries an actor wrote.
     kind(
         "task.personal_data_erased",
         &[
@@ -286,13 +288,13 @@ pub(super) const fn field(path: &'static str, personal: Personal, partner: Sees,
     Field { path, personal, partner, buyer }
 }
 
-/// A type whose rows everybody sees.
+/// A type with rows that every party sees.
 const fn kind(name: &'static str, data: &'static [Field]) -> Kind {
     Kind { name, ending: Ending::No, partner: Always, buyer: Always, role: None, before: BEFORE, data, after: AFTER }
 }
 
 impl Kind {
-    /// The type of this name in a table.
+    /// The type with this name in a table.
     pub fn find(kinds: &'static [Self], name: &str) -> Option<&'static Self> {
         kinds.iter().find(|kind| kind.name == name)
     }
@@ -321,14 +323,16 @@ impl Kind {
         }
     }
 
-    /// Every party that may read the field at `path` of `event`. Whatever shows a text of an event asks here.
+    /// Every party that may read the field at `path` of `event`. All code that shows a text of an
+    /// event uses this.
     pub fn readers(path: &str, event: &impl Recorded) -> Readers {
         let kind = Self::of(event);
         let [partner, buyer, platform] = Party::ALL.map(|party| kind.shows(path, event, party));
         Readers { partner, buyer, platform }
     }
 
-    /// Whether `viewer` sees the field at `path` in every event of this type, for what shows it apart from the trail.
+    /// Whether `viewer` sees the field at `path` in every event of this type, for code that shows
+    /// it outside the trail.
     pub fn always_shows(&self, path: &str, viewer: Party) -> bool {
         let field = self.fields().find(|field| field.path == path);
         self.rows_for(viewer) == Always && field.is_some_and(|field| field.sees(viewer) == Always)
@@ -355,12 +359,12 @@ impl Kind {
 }
 
 impl Field {
-    /// Whether `viewer` sees it in a row that it sees.
+    /// Whether `viewer` sees it in a row that it may see.
     pub fn is_shown(&self, event: &impl Recorded, viewer: Party) -> bool {
         self.sees(viewer).holds(event, viewer)
     }
 
-    /// When `viewer` sees it in a row that it sees.
+    /// When `viewer` sees it in a row that it may see.
     pub fn sees(&self, viewer: Party) -> Sees {
         match viewer {
             Party::Platform => Always,
@@ -376,7 +380,7 @@ impl Field {
 }
 
 impl Sees {
-    /// The word for it in what `stagegate audit fields` prints.
+    /// The word for it in the output of `stagegate audit fields`.
     pub fn as_str(self) -> &'static str {
         match self {
             Always => "always",

@@ -1,5 +1,5 @@
-//! What a trail can be about, a task or a partner, and what is its own: the words and separators of its hashes, its
-//! events, its table of fields. All else is one code for both.
+//! What differs between the trails of tasks and of partners: the names and separators of the
+//! hashes, the events, and the table of fields. Everything else is common code.
 
 use std::fmt::{Debug, Display};
 
@@ -15,17 +15,17 @@ use super::hash::Hash;
 use super::partner_trail::PartnerOrigin;
 use super::task_fields::{KINDS, Kind};
 
-/// What has a trail, as its first entry continues it.
+/// The owner of a trail, which the first entry continues.
 pub trait Subject: Copy {
-    /// What names it in every entry.
+    /// The id of the owner in every entry.
     type Id: Copy + PartialEq + Debug + Display + DeserializeOwned;
-    /// What happens to it.
+    /// The type of its events.
     type Event: Recorded<Subject = Self>;
-    /// The member of an entry's text that has the id.
+    /// The member of an entry's text that holds the id.
     const MEMBER: &'static str;
-    /// What is hashed before the text of an entry.
+    /// The prefix hashed before the text of an entry.
     const ENTRY: &'static [u8];
-    /// What is hashed before the text of the origin.
+    /// The prefix hashed before the text of the origin.
     const GENESIS: &'static [u8];
 
     /// Its id.
@@ -34,16 +34,16 @@ pub trait Subject: Copy {
     /// The text that the first entry continues (RFC 8785).
     fn text(&self) -> String;
 
-    /// What the first entry continues.
+    /// The hash that the first entry continues.
     fn hash(&self) -> Hash {
         Hash::of_text(Self::GENESIS, &self.text())
     }
 }
 
-/// An event that a trail holds. Its JSON is an object with `seq` and `fact: {type, data}`, perhaps `actor`, and
-/// fields of the row.
+/// An event of a trail. Its JSON is an object with `seq` and `fact: {type, data}`, optionally
+/// `actor`, and the fields of the row.
 pub trait Recorded: Serialize + DeserializeOwned {
-    /// What it happens to.
+    /// The owner of the event's trail.
     type Subject: Subject<Event = Self>;
     /// Every type of event and its fields.
     const KINDS: &'static [Kind];
@@ -54,33 +54,33 @@ pub trait Recorded: Serialize + DeserializeOwned {
     /// Its type.
     fn kind(&self) -> &'static str;
 
-    /// Who it is from.
+    /// The party, or the service, that it is from.
     fn source(&self) -> Source;
 
-    /// Whether its author shares it with the buyer.
+    /// Whether its author shared it with the buyer.
     fn is_shared(&self) -> bool {
         false
     }
 
-    /// Whether it is a question to this party.
+    /// Whether it asks this party a question.
     fn asks(&self, _party: Party) -> bool {
         false
     }
 
-    /// Whether it returns an escalation to this party, with advice.
+    /// Whether it returns an escalation with advice to this party.
     fn answers(&self, _party: Party) -> bool {
         false
     }
 }
 
-/// Whose trail it is: what the first entry of a task's trail continues.
+/// The owner of a task's trail, which the first entry continues.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Origin {
     /// The buyer of the task.
     #[serde(rename = "buyer")]
     pub buyer_id: BuyerId,
-    /// The partner who works on it.
+    /// The partner whose agent works on the task.
     #[serde(rename = "partner")]
     pub partner_id: PartnerId,
     /// The task.
@@ -142,13 +142,13 @@ impl Recorded for Event {
     }
 }
 
-/// Whose trail a proof is of, told by its members.
+/// The owner of a proof's trail; its members show which kind it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(untagged)]
 pub enum TrailOrigin {
-    /// That of a task.
+    /// The origin of a task's trail.
     Task(Origin),
-    /// That of a partner.
+    /// The origin of a partner's trail.
     Partner(PartnerOrigin),
 }
 

@@ -1,4 +1,4 @@
-//! What the trail promises, tried on a trail that holds every type of event.
+//! Properties of the trail, on one with every type of event.
 
 use std::collections::BTreeSet;
 
@@ -77,7 +77,7 @@ fn assert_keeps_secrets(event: &Event) {
 
 #[test]
 fn what_is_not_for_a_party_is_in_no_view_or_proof_of_it() {
-    // The buyer's own rows: what they hold of other people's.
+    // The buyer's own rows, with data of other parties' people.
     for event in trail() {
         assert_keeps_secrets(&event);
         if let Fact::StageRejected(_) = event.fact {
@@ -155,7 +155,7 @@ pub(super) fn assert_flips_are_found(origin: &impl Subject, rows: &[Sealed]) {
                 let mut changed = row.clone();
                 let mut bytes = column(&mut changed).clone().into_bytes();
                 bytes[at] ^= 1;
-                // A text that is no UTF-8 any more cannot be read from a database.
+                // A text that is no longer UTF-8 cannot be read from a database.
                 let Ok(text) = String::from_utf8(bytes) else { continue };
                 *column(&mut changed) = text;
                 found(&changed, &format!("byte {at}"));
@@ -199,7 +199,7 @@ fn rows_that_are_missing_doubled_swapped_or_of_another_trail_are_found() {
     let broken = |seq, what| Err(Broken { seq, what });
     for index in 0..rows.len() - 1 {
         let place = index as u64 + 1;
-        // A forger who knows the format but cannot rewrite what follows.
+        // A forger who knows the format but cannot rewrite the following entries.
         let mut forged = rows.clone();
         let event = Event { cause_seq: 99, ..trail()[index].clone() };
         let prev = index.checked_sub(1).map_or(origin().hash(), |before| rows[before].hash);
@@ -221,7 +221,7 @@ fn rows_that_are_missing_doubled_swapped_or_of_another_trail_are_found() {
     );
 }
 
-/// Rows dropped, doubled, swapped, and with another's fields, each one.
+/// Drops, repeats and swaps each row, and gives it another row's fields.
 pub(super) fn assert_moved_rows_are_found(origin: &impl Subject, rows: &[Sealed]) {
     let broken = |seq, what| Err(Broken { seq, what });
     for index in 0..rows.len() - 1 {
@@ -235,7 +235,7 @@ pub(super) fn assert_moved_rows_are_found(origin: &impl Subject, rows: &[Sealed]
         let mut swapped = rows.to_vec();
         swapped.swap(index, index + 1);
         assert_eq!(verify(origin, &swapped), broken(place, Error::Order(place + 1)));
-        // Fields moved between entries, whole columns at a time.
+        // Moves fields between entries, whole columns at a time.
         let mut mixed = rows.to_vec();
         mixed[index].data.clone_from(&rows[index + 1].data);
         mixed[index].personal.clone_from(&rows[index + 1].personal);
@@ -255,7 +255,7 @@ fn erasing_keeps_the_chain_and_leaves_no_value_or_salt() {
             let left = paths(&Event { note: None, credential_id: None, ..open::<Event>(&one).unwrap() });
             assert!(matches!(field.path, "note" | "credential_id") || !left.contains(field.path), "{left:?}");
         }
-        // The one that accounts for the others has nobody to account for it.
+        // No later entry can account for the entry that accounts for the others.
         if row.hash == rows.last().unwrap().hash {
             break;
         }

@@ -1,10 +1,11 @@
-//! The log of heads: an append-only Merkle tree as in RFC 6962, section 2.1 (RFC 9162 has the same), whose root is
-//! signed as a [`super::checkpoint`].
+//! The log of heads: an append-only Merkle tree as in RFC 6962, section 2.1 (RFC 9162 defines the
+//! same tree), whose root is signed as a [`super::checkpoint`].
 //!
-//! A leaf says that a trail had a certain head: the text `{"head":"<hash>","seq":7,"task":"<UUID>"}` (for the trail
-//! of a partner, `"partner"` in the place of `"task"`), whose leaf hash is `SHA-256(0x00 ‖ text)`; a node's hash is
-//! `SHA-256(0x01 ‖ left ‖ right)`. Kept are the hashes of complete subtrees alone, which never change: [`Node`]
-//! names them. Everything else is computed from those.
+//! A leaf says that a trail had a certain head: the text
+//! `{"head":"<hash>","seq":7,"task":"<UUID>"}` (for a partner's trail, `"partner"` in the place of
+//! `"task"`), whose leaf hash is `SHA-256(0x00 ‖ text)`. A node's hash is
+//! `SHA-256(0x01 ‖ left ‖ right)`. Only the hashes of complete subtrees, which never change, are
+//! stored; [`Node`] names them. Everything else is computed from them.
 //!
 //! Proofs are the lists of hashes of RFC 6962, sections 2.1.1 and 2.1.2; [`verify_inclusion`] and
 //! [`verify_consistency`] check them as RFC 9162 does in sections 2.1.3.2 and 2.1.4.2.
@@ -20,20 +21,20 @@ use super::checkpoint::{self, Checkpoint};
 use super::hash::Hash;
 use super::note::VerifierKey;
 
-/// Whose trail a leaf is about.
+/// The owner of the trail that a leaf is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Subject {
-    /// A task's.
+    /// A task's trail.
     Task(TaskId),
-    /// A partner's own.
+    /// A partner's own trail.
     Partner(PartnerId),
 }
 
-/// A leaf of the log: at some time this was the head of a trail.
+/// A leaf of the log: a head that a trail had at some time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "LogLeaf", into = "LogLeaf")]
 pub struct Leaf {
-    /// Whose trail.
+    /// The owner of the trail.
     pub subject: Subject,
     /// The `seq` of the trail's last entry.
     pub seq: u64,
@@ -41,8 +42,8 @@ pub struct Leaf {
     pub head: Hash,
 }
 
-/// A leaf of the log as JSON: in this order of members and without white space it is the text that is hashed. It
-/// has `task` or `partner`, never both.
+/// A leaf of the log as JSON. In this order of members and without white space it is the hashed
+/// text. It has either `task` or `partner`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LogLeaf {
@@ -51,10 +52,10 @@ pub struct LogLeaf {
     /// The `seq` of that entry.
     #[schema(minimum = 1)]
     pub seq: u64,
-    /// The task whose trail it is.
+    /// The task, if it is a task's trail.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub task: Option<TaskId>,
-    /// The partner whose own trail it is.
+    /// The partner, if it is a partner's own trail.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub partner: Option<PartnerId>,
 }
@@ -88,7 +89,7 @@ impl TryFrom<LogLeaf> for Leaf {
 }
 
 impl Leaf {
-    /// The text that is hashed.
+    /// The hashed text.
     pub fn text(&self) -> String {
         let Self { subject, seq, head } = self;
         let (what, id) = match subject {
@@ -104,17 +105,18 @@ impl Leaf {
     }
 }
 
-/// A complete subtree: at `level` 0 a leaf, at level n it covers the 2^n leaves from `index` · 2^n on.
+/// A complete subtree: at `level` 0 it is a leaf; at level n it covers the 2^n leaves from `index`
+/// · 2^n on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Node {
-    /// How high above the leaves.
+    /// The height above the leaves.
     pub level: u8,
-    /// Its place among those of its level, from 0.
+    /// The position among the nodes of its level, from 0.
     pub index: u64,
 }
 
 impl Node {
-    /// The subtree that has this one as its left or right half.
+    /// The subtree of which this one is the left or right half.
     #[must_use]
     pub fn parent(self) -> Self {
         Self { level: self.level + 1, index: self.index / 2 }
@@ -126,7 +128,7 @@ impl Node {
         Some([self.index * 2, self.index * 2 + 1].map(|index| Self { level, index }))
     }
 
-    /// Whether a log of this size has all of its leaves.
+    /// Whether a log of this size contains all its leaves.
     pub fn is_in(self, size: u64) -> bool {
         self.level < 64 && self.index < size >> self.level
     }
@@ -137,10 +139,11 @@ pub fn above(left: &Hash, right: &Hash) -> Hash {
     left.beside(right)
 }
 
-/// A hash that a proof needs, as the complete subtrees that make it up, left to right.
+/// A hash that a proof needs, as the complete subtrees that it is computed from, left to right.
 type Part = Vec<Node>;
 
-/// Which complete subtrees a proof or a root is made of; [`Plan::resolve`] makes it once their hashes are there.
+/// The complete subtrees that a proof or a root is computed from; [`Plan::resolve`] computes it
+/// from their hashes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan(Vec<Part>);
 
@@ -150,7 +153,8 @@ impl Plan {
         Self(vec![complete(0..size)])
     }
 
-    /// The proof that the leaf at `index` is in the log of `size`: RFC 6962's PATH(index, D\[size\]).
+    /// The proof that the leaf at `index` is in the log of `size` leaves: RFC 6962's PATH(index,
+    /// D\[size\]).
     pub fn inclusion(index: u64, size: u64) -> Option<Self> {
         if index >= size {
             return None;
@@ -170,7 +174,8 @@ impl Plan {
         Some(Self(path))
     }
 
-    /// The proof that the log of size `from` is the beginning of that of size `to`: RFC 6962's PROOF(from, D\[to\]).
+    /// The proof that the log of `from` leaves is a prefix of the log of `to` leaves: RFC 6962's
+    /// PROOF(from, D\[to\]).
     pub fn consistency(from: u64, to: u64) -> Option<Self> {
         if from == 0 || from > to {
             return None;
@@ -186,7 +191,7 @@ impl Plan {
                 range.start = middle;
             }
         }
-        // The old tree itself is known to the verifier; a subtree of it is not.
+        // The verifier knows the old tree itself, but not a subtree of it.
         if range.start > 0 {
             path.push(complete(range));
         }
@@ -199,7 +204,7 @@ impl Plan {
         self.0.iter().flatten().copied()
     }
 
-    /// The hashes of the proof; `None` when a subtree is missing.
+    /// The hashes of the proof; `None` if a subtree is missing.
     pub fn resolve(&self, find: impl Fn(Node) -> Option<Hash>) -> Option<Vec<Hash>> {
         let part =
             |part: &Part| part.iter().map(|node| find(*node)).collect::<Option<Vec<_>>>().map(|part| join(&part));
@@ -207,7 +212,8 @@ impl Plan {
     }
 }
 
-/// A log that grows: the roots of its complete subtrees, largest first, which are all that appending needs.
+/// A growing log: the roots of its complete subtrees, largest first, which are all that appending
+/// needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tree {
     size: u64,
@@ -220,12 +226,13 @@ impl Tree {
         Self { size: 0, peaks: Vec::new() }
     }
 
-    /// The log of this size, from the hashes of the nodes of [`Plan::root`]; `None` when one is missing.
+    /// The log of this size, from the hashes of the nodes of [`Plan::root`]; `None` if one is
+    /// missing.
     pub fn load(size: u64, find: impl Fn(Node) -> Option<Hash>) -> Option<Self> {
         Some(Self { size, peaks: complete(0..size).into_iter().map(find).collect::<Option<_>>()? })
     }
 
-    /// How many leaves it has.
+    /// The number of leaves.
     pub fn size(&self) -> u64 {
         self.size
     }
@@ -235,11 +242,11 @@ impl Tree {
         join(&self.peaks)
     }
 
-    /// Adds a leaf; the complete subtrees that it makes, itself first.
+    /// Adds a leaf. Returns the complete subtrees that this creates, the leaf first.
     pub fn append(&mut self, leaf: Hash) -> Vec<(Node, Hash)> {
         let mut made = vec![(Node { level: 0, index: self.size }, leaf)];
         let (mut hash, mut node) = (leaf, made[0].0);
-        // An odd index has a complete sibling to its left, which is the last peak.
+        // A node with an odd index has a complete sibling to its left, which is the last peak.
         while node.index % 2 == 1 {
             let left = self.peaks.pop().expect("a log has a peak for each bit of its size");
             hash = left.beside(&hash);
@@ -252,13 +259,14 @@ impl Tree {
     }
 }
 
-/// Where RFC 6962 splits a tree: the largest power of two smaller than its size, from its start.
+/// The split point of a tree in RFC 6962: the largest power of two smaller than its size, from its
+/// start.
 fn split(range: &Range<u64>) -> u64 {
     let size = range.end - range.start;
     range.start + (1 << (size - 1).ilog2())
 }
 
-/// The complete subtrees of a range that begins where one of its size can.
+/// The complete subtrees of a range that starts at a multiple of the largest one.
 fn complete(mut range: Range<u64>) -> Vec<Node> {
     let mut nodes = Vec::new();
     while range.start < range.end {
@@ -299,7 +307,7 @@ pub fn verify_inclusion(leaf: Hash, index: u64, size: u64, hashes: &[Hash], root
     last == 0 && made == root
 }
 
-/// Whether `hashes` prove that the log with size and root `old` is the beginning of `new`.
+/// Whether `hashes` prove that the log with size and root `old` is a prefix of `new`.
 pub fn verify_consistency(old: (u64, Hash), new: (u64, Hash), hashes: &[Hash]) -> bool {
     let ((from, old_root), (to, new_root)) = (old, new);
     if from == 0 || from > to {
@@ -308,7 +316,7 @@ pub fn verify_consistency(old: (u64, Hash), new: (u64, Hash), hashes: &[Hash]) -
     if from == to {
         return hashes.is_empty() && old_root == new_root;
     }
-    // The old root stands for the first hash where the old tree is complete.
+    // If the old tree is complete, its root is the first hash.
     let own = from.is_power_of_two().then_some(old_root);
     let mut hashes = own.iter().chain(hashes);
     let Some(first) = hashes.next() else { return false };
@@ -334,16 +342,17 @@ pub fn verify_consistency(old: (u64, Hash), new: (u64, Hash), hashes: &[Hash]) -
     last == 0 && made_old == old_root && made_new == new_root
 }
 
-/// The proof that a trail's head is in the log, with the checkpoint that it is checked against.
+/// The proof that a trail's head is in the log, with the checkpoint to check it against.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct InclusionProof {
-    /// The leaf. Its hash, `SHA-256(0x00 ‖ text)` over this object as text without white space, is at `index`.
+    /// The leaf. The hash at `index` is its leaf hash, `SHA-256(0x00 ‖ text)`, with this object as
+    /// text without white space.
     #[schema(value_type = LogLeaf)]
     pub leaf: Leaf,
-    /// The leaf's place in the log, from 0.
+    /// The leaf's position in the log, from 0.
     pub index: u64,
-    /// How many leaves the log has at the checkpoint.
+    /// The number of leaves of the log at the checkpoint.
     #[schema(minimum = 1)]
     pub size: u64,
     /// The hashes of RFC 6962, section 2.1.1, from the leaf's sibling to the root.
@@ -352,7 +361,7 @@ pub struct InclusionProof {
     pub checkpoint: String,
 }
 
-/// The proof that one log is the beginning of another.
+/// The proof that one log is a prefix of another.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ConsistencyProof {
@@ -366,32 +375,32 @@ pub struct ConsistencyProof {
     pub hashes: Vec<Hash>,
 }
 
-/// Why a proof does not hold.
+/// Why a proof is invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    /// The checkpoint is not to be believed.
+    /// The checkpoint is not trustworthy.
     #[error("the checkpoint: {0}")]
     Checkpoint(#[from] checkpoint::Error),
-    /// The proof is about a log of another size than the checkpoint's.
+    /// The proof is for a log of another size than the checkpoint's.
     #[error("the proof is for a log of {0} leaves, the checkpoint for one of {1}")]
     Size(u64, u64),
-    /// The leaf is not at that place in the log.
+    /// The leaf is not at that position in the log.
     #[error("leaf {0} is not what the checkpoint signs")]
     Leaf(u64),
-    /// The older log is not the beginning of the newer one.
+    /// The older log is not a prefix of the newer one.
     #[error("the log of {0} leaves is not the beginning of that of {1}: its history was rewritten, or there are two")]
     History(u64, u64),
 }
 
 impl InclusionProof {
-    /// Checks the proof with nothing but public keys; the checkpoint that it holds.
+    /// Checks the proof with nothing but public keys; returns its checkpoint.
     pub fn verify(&self, keys: &[VerifierKey]) -> Result<Checkpoint, Error> {
         let checkpoint = Checkpoint::open(&self.checkpoint, keys)?;
         self.verify_against(&checkpoint)?;
         Ok(checkpoint)
     }
 
-    /// Checks the proof against a checkpoint that is believed already, such as one that was kept.
+    /// Checks the proof against a checkpoint that is already trusted, such as one that was kept.
     pub fn verify_against(&self, checkpoint: &Checkpoint) -> Result<(), Error> {
         if self.size != checkpoint.size {
             return Err(Error::Size(self.size, checkpoint.size));
@@ -402,7 +411,7 @@ impl InclusionProof {
 }
 
 impl ConsistencyProof {
-    /// Checks that the log of the checkpoint `new` begins with that of `old`.
+    /// Checks that the log of the checkpoint `old` is a prefix of that of `new`.
     pub fn verify(&self, old: &Checkpoint, new: &Checkpoint) -> Result<(), Error> {
         for (own, other) in [(self.from, old.size), (self.to, new.size)] {
             if own != other {

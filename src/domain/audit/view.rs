@@ -1,5 +1,5 @@
-//! An entry of the trail as one party may see it: the same view in answers to commands, on audit pages, in webhooks
-//! and in the feed.
+//! An entry of the trail as one party may see it: the same view in responses to commands, in audit
+//! pages, in webhooks and in the feed.
 
 use std::borrow::Cow;
 
@@ -20,17 +20,19 @@ use super::hash::Hash;
 use super::task_fields::Kind;
 use super::task_trail::Recorded;
 
-/// One entry of a task's trail, cut to what the caller may see. An entry that the caller may not see has `seq` and
-/// `hash` only; a field that is absent is not there, was erased, or is not for the caller.
+/// One entry of a task's trail, limited to what the caller may see. An entry that the caller may
+/// not see has only `seq` and `hash`; a missing field is absent, was erased, or may not be seen by
+/// the caller.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct EntryView {
-    /// 1, 2, 3 … per task, without gaps.
+    /// Consecutive number per task, from 1, without gaps.
     #[schema(minimum = 1)]
     pub seq: u64,
-    /// The hash of this entry, which the next one continues; null in a dry run, which writes none.
+    /// The hash of this entry, which the next one continues; null in a dry run, which records none.
     #[schema(required = true)]
     pub hash: Option<Hash>,
-    /// The `seq` of the first entry of the same transition: what one command or timer brought about.
+    /// The `seq` of the first entry of the same transition, which consists of all entries caused by
+    /// one command or timer.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 1)]
     pub cause_seq: Option<u64>,
@@ -45,25 +47,26 @@ pub struct EntryView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 1)]
     pub round: Option<u32>,
-    /// Who it is from.
+    /// The party, or the service, that it is from.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub party: Option<Source>,
-    /// The person or program of that party, or what that person was here.
+    /// The person or program of that party, or only that person's role in this entry.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub actor: Option<ActorView>,
-    /// The credential that said so; the caller's own only (the platform: all).
+    /// The credential that was used; only the caller's own (the platform sees all).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub credential_id: Option<CredentialId>,
-    /// The id of the command, on the first entry of its transition; the caller's own only (the platform: all).
+    /// The id of the command, on the first entry of its transition; only the caller's own (the
+    /// platform sees all).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub id: Option<CommandId>,
     /// When it was recorded; never goes backwards within a task.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub recorded_at: Option<Time>,
-    /// When it happened, by the party's own statement.
+    /// When it happened, as stated by the party.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub occurred_at: Option<Time>,
-    /// A remark for the party's own people; the caller's own only (the platform: all).
+    /// A remark for the party's own organisation; only the caller's own (the platform sees all).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub note: Option<Prose>,
     /// Whether fields that the caller could see were erased; `true` or absent.
@@ -75,7 +78,7 @@ pub struct EntryView {
     pub data: Option<Map<String, Value>>,
 }
 
-/// The type of an entry, as the contract shows it: the words of [`Fact::TYPES`].
+/// The type of an entry in the contract: the values of [`Fact::TYPES`].
 #[derive(Clone, Copy, Debug)]
 pub struct EventType;
 
@@ -92,37 +95,37 @@ impl ToSchema for EventType {
     }
 }
 
-/// Who of a party it was. A buyer reads `as` instead of another party's people.
+/// The actor of an entry. A buyer gets only `as` for other parties' actors.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ActorView {
     /// The party's own id for the person or program.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub id: Option<ActorId>,
-    /// A name to show.
+    /// A display name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<Name>,
-    /// What the actor is to the party, such as `counsel`.
+    /// The actor's role at the party, such as `counsel`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub role: Option<Name>,
-    /// What the person was in this entry, for a buyer who may not know who it was.
+    /// The actor's role in this entry, for a buyer who may not see the actor.
     #[serde(rename = "as", skip_serializing_if = "Option::is_none")]
     pub part: Option<Role>,
 }
 
-/// What somebody was in an entry.
+/// The role of an actor in an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
     /// Decided a stage, or voted on it.
     Reviewer,
-    /// Handed in work.
+    /// Submitted work.
     Submitter,
     /// Resolved an escalation.
     Resolver,
 }
 
-/// `event` as `viewer` may see it; `hash` is that of its entry, if it was written.
+/// `event` as `viewer` may see it; `hash` is the hash of its entry, if it was recorded.
 pub fn view(event: &Event, hash: Option<&Hash>, viewer: Party) -> EntryView {
     let kind = Kind::of(event);
     let seen = kind.shows_row(event, viewer);
@@ -146,21 +149,21 @@ pub fn view(event: &Event, hash: Option<&Hash>, viewer: Party) -> EntryView {
     }
 }
 
-/// The type of an event, if `viewer` may know it.
+/// The type of an event, if `viewer` may see it.
 pub fn shown_type(event: &Event, viewer: Party) -> Option<&'static str> {
     let kind = Kind::of(event);
     kind.shows("type", event, viewer).then_some(kind.name)
 }
 
-/// A stored entry as `viewer` may see it; `event` is what it says.
+/// A stored entry as `viewer` may see it; `event` is its content.
 pub fn view_stored(event: &Event, row: &Sealed, viewer: Party) -> EntryView {
     let kind = Kind::of(event);
     let erased = row.erased().iter().any(|path| kind.shows(path, event, viewer));
     EntryView { erased, ..view(event, Some(&row.hash), viewer) }
 }
 
-/// The actor, or for a buyer the word for another party's. The word depends on type and party alone, so it does not
-/// tell whether an actor was named; what the service did itself has none.
+/// The actor, or for a buyer the role of another party's actor. The role depends only on type and
+/// party, so it does not reveal whether an actor was named; actions of the service have none.
 fn actor(event: &Event, kind: &Kind, viewer: Party) -> Option<ActorView> {
     let shows = |path| kind.shows(path, event, viewer);
     if viewer == Party::Buyer && event.party != Source::Buyer {
@@ -176,7 +179,7 @@ fn actor(event: &Event, kind: &Kind, viewer: Party) -> Option<ActorView> {
     })
 }
 
-/// The fields of the event's type that `viewer` sees; `fact` is what the event says happened.
+/// The fields of the event's type that `viewer` sees; `fact` is the event's content.
 pub(super) fn data(event: &impl Recorded, fact: &impl Serialize, viewer: Party) -> Map<String, Value> {
     let kind = Kind::of(event);
     let mut fact = serde_json::to_value(fact).expect("a fact is plain JSON");

@@ -1,15 +1,16 @@
-//! How long working time can take and how much of it fits into a time, whenever that begins. Upper bounds: holidays
-//! as close together as the list has them, a change of clocks in every half year of zones that have any.
+//! Upper bounds, for any start time: how long working time can take, and how much of it fits into a
+//! period. They assume holidays as close together as the list has them, and a clock change in every
+//! half year of zones that have any.
 
 use super::{Calendar, DAY, Day, WEEK};
 
 const HOUR: i64 = 3_600;
-/// What a definition may ask for at most: ten years.
+/// The longest duration that a definition may ask for: ten years.
 pub(in crate::domain) const MAX_SECONDS: i64 = 3_653 * DAY;
 
 impl Calendar {
-    /// The longest that `work` seconds of working time can take, in seconds, from whatever beginning. Some number
-    /// over ten years if it is more than that.
+    /// The longest that `work` seconds of working time can take, in seconds, from any start. If
+    /// that exceeds ten years, the result is some number above ten years.
     pub fn longest(&self, work: i64) -> i64 {
         let hour = if self.changes_clocks() { HOUR } else { 0 };
         let lost = hour.min(self.hours.total());
@@ -25,7 +26,7 @@ impl Calendar {
         span
     }
 
-    /// The most working time that can lie in a time of so many seconds.
+    /// The most working time in a period of this many seconds.
     pub fn most_work_in(&self, span: i64) -> i64 {
         let pieces = self.week();
         let rest = span % WEEK;
@@ -39,8 +40,8 @@ impl Calendar {
         (most + hour * (1 + span / (26 * WEEK))).min(span)
     }
 
-    /// The longest that `work` takes without holidays and changes of clocks: it begins when one of the week's
-    /// intervals has just ended.
+    /// The longest that `work` takes without holidays and clock changes: it starts when one of the
+    /// week's intervals has just ended.
     fn longest_week_by_week(&self, work: i64) -> i64 {
         let (pieces, total) = (self.week(), self.hours.total());
         let weeks = (work - 1).max(0) / total;
@@ -60,7 +61,7 @@ impl Calendar {
         weeks * WEEK + starts.max().unwrap_or(WEEK)
     }
 
-    /// The most working time that holidays take from so many seconds.
+    /// The most working time that holidays can remove from this many seconds.
     fn most_free_within(&self, span: i64) -> i64 {
         let days = span / DAY + 2;
         let work = |day: &Day| self.hours.work_on(day.number());
@@ -75,7 +76,7 @@ impl Calendar {
         most
     }
 
-    /// The intervals of a week in seconds from its beginning.
+    /// The intervals of a week, in seconds from its start.
     fn week(&self) -> Vec<(i64, i64)> {
         let days = self.hours.days().into_iter().zip(0..);
         days.flat_map(|(hours, day)| {
@@ -84,7 +85,7 @@ impl Calendar {
         .collect()
     }
 
-    /// Whether the zone's distance from UTC differs anywhere in the twenty years from 2025 on, looked at every four
+    /// Whether the zone's UTC offset changes in the twenty years from 2025 on, sampled every four
     /// weeks.
     fn changes_clocks(&self) -> bool {
         const START: i64 = 1_735_689_600;

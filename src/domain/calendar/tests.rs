@@ -1,4 +1,4 @@
-//! Working time with dates written out, and its laws.
+//! Working time with explicit dates, and its laws.
 
 use chrono::{DateTime, Offset as _, TimeDelta, TimeZone as _, Utc};
 use proptest::prelude::*;
@@ -40,8 +40,8 @@ const LUNCH: &str = "mon-fri 09:00-12:00 13:00-17:00";
 const NIGHT: &str = "mon-sun 00:00-06:00 22:00-24:00";
 const ALWAYS: &str = "mon-sun 00:00-24:00";
 
-/// What it is, zone, hours, holidays; start, working time, end. Written with the offset of the place, so that the
-/// hours can be read.
+/// Description, zone, hours, holidays, start, working time, end. Times have the local offset, so
+/// that the hours can be read.
 type Fixture =
     (&'static str, &'static str, &'static str, &'static [&'static str], &'static str, &'static str, &'static str);
 
@@ -410,7 +410,7 @@ fn the_longest_that_working_time_can_take() {
     let office = |holidays: &[&str]| calendar("UTC", &hours(OFFICE), holidays).longest(8 * 3_600) / 3_600;
     // From Friday's closing time to Monday's.
     assert_eq!(office(&[]), 72);
-    // The same over two holidays beside the weekend; one that is years away adds nothing to those.
+    // The same over two holidays beside the weekend; one that is years away adds nothing.
     assert_eq!(office(&["2026-12-24", "2026-12-25"]), 72 + 2 * 24);
     assert_eq!(office(&["2026-12-24", "2026-12-25", "2031-05-01"]), 72 + 2 * 24);
     assert_eq!(calendar("UTC", &hours(ALWAYS), &[]).longest(8_784 * 3_600), 366 * DAY);
@@ -519,7 +519,7 @@ fn span() -> impl Strategy<Value = TimeDelta> {
 proptest! {
     #[test]
     fn to_add_working_time_and_to_measure_it_are_inverse(calendar in any_calendar(), start in instant(), work in span()) {
-        // A week of work may take more than the search looks at, if there is a minute a week.
+        // A week of work can take longer than the search covers, if there is a minute a week.
         prop_assume!(calendar.longest(work.num_seconds() + 1) <= super::MAX_SECONDS);
         let end = calendar.add(start, work);
         prop_assert_eq!(calendar.between(start, end), work);
@@ -547,8 +547,8 @@ proptest! {
         prop_assert!(calendar.add(start + TimeDelta::microseconds(later), whole) >= end, "who starts later is not done earlier");
     }
 
-    /// Against the definition: every minute asked for its local time, where no interval begins or ends in an hour
-    /// that comes twice.
+    /// Compares with the definition: every minute is checked for its local time, if no interval
+    /// begins or ends in an hour that is repeated.
     #[test]
     fn a_minute_counts_if_its_local_time_is_a_working_hour(calendar in any_calendar(), start in instant(), minutes in 0_i64..12_000) {
         let start = Time::from_micros(start.micros().div_euclid(60_000_000) * 60_000_000);

@@ -1,4 +1,5 @@
-//! The form of a partner's API key. Pure: the random bytes come from outside, what is stored is a hash.
+//! The format of a partner's API key. Pure: the caller passes the random bytes, and only a hash is
+//! stored.
 
 use std::fmt;
 
@@ -10,13 +11,14 @@ const CHECKSUM: usize = 6;
 const HINT: usize = 8;
 const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
-/// A partner's key: `ait_`, 32 random bytes as 43 base-62 digits, and their CRC-32 as 6 more, so that a mistyped key is
-/// refused without a look-up and scanners for leaked secrets can tell a real one. `Debug` does not show it.
+/// A partner's key: `ait_`, 32 random bytes as 43 base-62 digits, and their CRC-32 as 6 more. The
+/// checksum lets us refuse a mistyped key without a look-up and lets secret scanners recognise a
+/// real one. `Debug` does not show it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ApiKey(String);
 
 impl ApiKey {
-    /// The key made of these random bytes.
+    /// Builds the key from random bytes.
     pub fn from_random(bytes: &[u8; 32]) -> Self {
         let secret = base62(bytes, SECRET);
         let checksum = checksum(&secret);
@@ -31,22 +33,22 @@ impl ApiKey {
         (checksum(secret) == sum).then(|| Self(text.to_owned()))
     }
 
-    /// Whether `text` wants to be a partner's key, well-formed or not.
+    /// Whether `text` has the prefix of a partner's key, well-formed or not.
     pub fn looks_like(text: &str) -> bool {
         text.starts_with(PREFIX)
     }
 
-    /// The key itself, to show once.
+    /// The key itself, shown only once.
     pub fn reveal(&self) -> &str {
         &self.0
     }
 
-    /// What is stored and looked up. The key has 256 random bits, so a fast hash is as good as a slow one.
+    /// The hash that is stored and looked up. The key has 256 random bits, so a fast hash suffices.
     pub fn hash(&self) -> KeyHash {
         KeyHash(Sha256::digest(self.0.as_bytes()).into())
     }
 
-    /// Its first characters, by which people tell their keys apart: `ait_` and 4 of the 43 digits.
+    /// The first characters, by which people tell their keys apart: `ait_` and 4 of the 43 digits.
     pub fn hint(&self) -> &str {
         &self.0[..HINT]
     }

@@ -1,6 +1,6 @@
-//! What happens to a partner beside its tasks: keys, workflows, erasures and exports. Recorded in a trail of the
-//! partner's own, of the same kind as a task's; the stored shape is a contract. Who may see what is declared in
-//! `audit/partner_trail.rs`.
+//! Events of a partner outside its tasks: keys, workflows, erasures and exports. They form a trail
+//! of the partner's own, built like a task's; the stored shape is a contract.
+//! `audit/partner_trail.rs` declares who may see what.
 
 use serde::{Deserialize, Serialize};
 
@@ -12,11 +12,11 @@ use crate::domain::values::time::Time;
 /// One row of a partner's trail.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PartnerEvent {
-    /// 1, 2, 3 … per partner, without gaps.
+    /// Consecutive number per partner, from 1, without gaps.
     pub seq: u64,
     /// Who did it.
     pub party: Source,
-    /// The credential that it was done with; none for the service.
+    /// The credential that was used; none for the service.
     pub credential_id: Option<CredentialId>,
     /// When it was recorded; never goes backwards within a partner.
     pub recorded_at: Time,
@@ -24,7 +24,7 @@ pub struct PartnerEvent {
     pub fact: PartnerFact,
 }
 
-/// Who does something that a partner's trail records.
+/// The author of an entry in a partner's trail.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Author {
     /// The party, or the service itself.
@@ -46,21 +46,21 @@ pub struct Latest {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", content = "data")]
 pub enum PartnerFact {
-    /// The platform added the partner. Always the first.
+    /// The platform added the partner. Always the first event.
     #[serde(rename = "partner.created")]
     Created {},
-    /// A key was made.
+    /// A key was created.
     #[serde(rename = "partner.key_created")]
     KeyCreated {
-        /// Which.
+        /// The key.
         key_id: KeyId,
         /// Its first characters.
         hint: String,
     },
-    /// A key was ended.
+    /// A key was revoked.
     #[serde(rename = "partner.key_revoked")]
     KeyRevoked {
-        /// Which.
+        /// The key.
         key_id: KeyId,
     },
     /// A version of a workflow was registered.
@@ -73,59 +73,59 @@ pub enum PartnerFact {
         /// SHA-256 of the canonical definition, in hex.
         digest: String,
     },
-    /// A workflow takes no new tasks any more.
+    /// A workflow was retired: it takes no new tasks.
     #[serde(rename = "partner.workflow_retired")]
     WorkflowRetired {
         /// The workflow.
         key: WorkflowKey,
     },
-    /// A retired workflow takes tasks again, as it was registered once more.
+    /// A retired workflow was registered again and takes tasks.
     #[serde(rename = "partner.workflow_restored")]
     WorkflowRestored {
         /// The workflow.
         key: WorkflowKey,
     },
-    /// The removal of a person's data was asked for, and begins. Whose it is, no trail says.
+    /// The erasure of a person's data was requested. No trail says whose data it is.
     #[serde(rename = "partner.erasure_requested")]
     ErasureRequested {
-        /// Which erasure.
+        /// The erasure.
         erasure_id: ErasureId,
         /// The party whose actor it is.
         party: Party,
     },
-    /// That removal is done.
+    /// The erasure is complete.
     #[serde(rename = "partner.erasure_completed")]
     ErasureCompleted {
-        /// Which erasure.
+        /// The erasure.
         erasure_id: ErasureId,
         /// The party whose actor it was.
         party: Party,
-        /// In how many of the partner's tasks something was removed.
+        /// The number of the partner's tasks in which something was removed.
         tasks: u64,
-        /// How many fields were removed there.
+        /// The number of fields removed there.
         fields: u64,
     },
-    /// The partner's trails were exported. By whom is said by the event's party and credential.
+    /// The partner's trails were exported. The event's party and credential say by whom.
     #[serde(rename = "partner.exported")]
     Exported {
-        /// The workflow whose tasks they are; absent: all of them.
+        /// The workflow whose tasks were exported; absent: all workflows.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         workflow: Option<WorkflowKey>,
-        /// The beginning of the span of time, itself in it; absent: from the first.
+        /// The start of the exported period, inclusive; absent: from the first task.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         from: Option<Time>,
-        /// The end of the span of time, itself not in it; absent: to the last.
+        /// The end of the exported period, exclusive; absent: to the last task.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         until: Option<Time>,
-        /// How many tasks.
+        /// The number of tasks.
         tasks: u64,
-        /// How many entries of their trails.
+        /// The number of entries in their trails.
         entries: u64,
     },
 }
 
 impl PartnerFact {
-    /// Every event's name.
+    /// All event names.
     pub const TYPES: [&'static str; 9] = [
         "partner.created",
         "partner.key_created",
@@ -154,8 +154,8 @@ impl PartnerFact {
     }
 }
 
-/// The events that record `facts` after `latest` (none yet: a new partner), all at one time: `now`, or when the
-/// last was if that is later.
+/// The events that record `facts` after `latest` (none for a new partner). All get one time: `now`,
+/// or the time of the last event if that is later.
 pub fn record(latest: Option<Latest>, author: &Author, facts: Vec<PartnerFact>, now: Time) -> Vec<PartnerEvent> {
     let (last, recorded_at) = latest.map_or((0, now), |latest| (latest.seq, now.max(latest.recorded_at)));
     let event = |(fact, seq)| PartnerEvent {
@@ -168,7 +168,7 @@ pub fn record(latest: Option<Latest>, author: &Author, facts: Vec<PartnerFact>, 
     facts.into_iter().zip(last + 1..).map(event).collect()
 }
 
-/// What is registered under a workflow's key.
+/// The latest registration under a workflow's key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Registered {
     /// The latest version.
@@ -179,21 +179,23 @@ pub struct Registered {
     pub is_retired: bool,
 }
 
-/// The most workflows that a partner has, retired ones among them.
+/// Maximum number of workflows of a partner, including retired ones.
 pub const MAX_WORKFLOWS: u32 = 500;
-/// The most versions that a workflow has.
+/// Maximum number of versions of a workflow.
 pub const MAX_VERSIONS: u32 = 1_000;
-/// The most keys of a partner that are valid at a time.
+/// Maximum number of valid keys that a partner can have at a time.
 pub const MAX_VALID_KEYS: u32 = 20;
-/// The most keys that a partner ever gets: those that were revoked are kept, as the trail names them.
+/// Maximum number of keys that a partner can ever create. Revoked keys count because the trail still names
+/// them.
 pub const MAX_KEYS: u32 = 1_000;
 
-/// What registering a definition with this digest does, where there are so many `workflows`: the version that it is
-/// then, and what is to be recorded; nothing where the latest version says the same and is not retired.
+/// Registers a definition with this digest for a partner that has `workflows` workflows. Returns
+/// its version and the fact to record, if any: none if the latest version is identical and not
+/// retired.
 ///
 /// # Errors
 ///
-/// When there are as many workflows, or versions of this one, as may be.
+/// When the limit of workflows, or of versions of this workflow, is reached.
 pub fn register(
     known: Option<Registered>,
     workflows: u32,
@@ -203,10 +205,10 @@ pub fn register(
     let same = known.filter(|known| known.digest == digest);
     let version = same.map_or_else(|| known.map_or(1, |known| known.version + 1), |same| same.version);
     if known.is_none() && workflows >= MAX_WORKFLOWS {
-        return Err(Refusal::LimitReached("a partner has at most 500 workflows, retired ones among them"));
+        return Err(Refusal::LimitReached("a partner can have at most 500 workflows, including retired ones"));
     }
     if same.is_none() && version > MAX_VERSIONS {
-        return Err(Refusal::LimitReached("a workflow has at most 1,000 versions"));
+        return Err(Refusal::LimitReached("a workflow can have at most 1,000 versions"));
     }
     let registered = PartnerFact::WorkflowRegistered { key: key.clone(), version, digest: hex::encode(digest) };
     let restored = PartnerFact::WorkflowRestored { key: key.clone() };
@@ -214,17 +216,17 @@ pub fn register(
     Ok((version, facts.into_iter().flatten().collect()))
 }
 
-/// Whether a partner with so many keys, `valid` ones and `all`, may get another.
+/// Whether a partner with this number of keys, `valid` ones and `all`, may create another.
 ///
 /// # Errors
 ///
-/// When it has as many as may be.
+/// When one of the two limits is reached.
 pub fn may_have_another_key(valid: u32, all: u32) -> Result<(), Refusal> {
     if valid >= MAX_VALID_KEYS {
-        return Err(Refusal::LimitReached("a partner has at most 20 keys that are valid; revoke one that is not used"));
+        return Err(Refusal::LimitReached("a partner can have at most 20 valid keys; revoke one that is unused"));
     }
     if all >= MAX_KEYS {
-        return Err(Refusal::LimitReached("a partner gets at most 1,000 keys ever, revoked ones among them"));
+        return Err(Refusal::LimitReached("a partner can create at most 1,000 keys in total, including revoked ones"));
     }
     Ok(())
 }
@@ -242,7 +244,7 @@ mod tests {
             (None, MAX_WORKFLOWS, false),
             (known(MAX_VERSIONS - 1, 8), MAX_WORKFLOWS, true),
             (known(MAX_VERSIONS, 8), 1, false),
-            // The same again brings it back.
+            // Registering the same definition again restores it.
             (known(MAX_VERSIONS, 7), MAX_WORKFLOWS, true),
         ];
         for (known, workflows, may) in table {

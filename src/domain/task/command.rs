@@ -1,5 +1,5 @@
-//! What can be asked of a task: one variant per intention, the timer's own included, so that every door leads
-//! through the same gate.
+//! Commands: one variant per intention, including the timer's, so that every entry point uses the
+//! same decision path.
 
 use std::borrow::Cow;
 
@@ -16,104 +16,104 @@ use crate::domain::values::time::Time;
 use super::event::{Artifact, Feedback, InFlight, Resolution, Restated};
 use super::refusal::Refusal;
 
-/// A command: who asks, for what.
+/// A command: an action and its context.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Command {
     pub(in crate::domain) meta: Meta,
     pub(in crate::domain) action: Action,
 }
 
-/// What surrounds an action.
+/// The context of an action.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Meta {
-    /// Who sent it; none: the service's timer.
+    /// The sender; none for the service's timer.
     pub sender: Option<Sender>,
     /// The idempotency key.
     pub id: Option<CommandId>,
-    /// When it happened, by the sender's own statement; never used.
+    /// When it happened according to the sender. Recorded, but no rule uses it.
     pub occurred_at: Option<Time>,
-    /// A remark for the sender's own people.
+    /// A remark for the sender's own organisation.
     pub note: Option<Prose>,
-    /// The stage that the sender means. Required in votes and escalations.
+    /// The stage that the sender refers to. Required in votes and escalations.
     pub stage: Option<StageKey>,
-    /// The round that the sender means. Required in votes and escalations.
+    /// The round that the sender refers to. Required in votes and escalations.
     pub round: Option<u32>,
     /// The revision that the sender saw. Required in votes and escalations.
     pub revision: Option<u32>,
-    /// The `seq` under which this actor's late decision on what was open is in the trail already, looked up for a
-    /// task that is closing or closed.
+    /// The `seq` of this actor's earlier late decision on the same review or escalation. Looked up
+    /// only for a task that is closing or closed.
     pub late: Option<u64>,
 }
 
-/// The intentions.
+/// The actions.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Action {
-    /// Work is handed in.
+    /// Submits work.
     WorkSubmitted(WorkSubmitted),
-    /// A checkpoint for the buyer.
+    /// Updates the buyer-visible progress.
     StatusUpdated(StatusUpdated),
-    /// A vote to approve.
+    /// Votes to approve.
     StageApproved(StageApproved),
-    /// A vote to reject.
+    /// Votes to reject.
     StageRejected(StageRejected),
-    /// Somebody else should make a call.
+    /// Asks another party to decide.
     StageEscalated(StageEscalated),
-    /// The call.
+    /// Decides an escalation.
     EscalationResolved(EscalationResolved),
-    /// Pause.
+    /// Pauses the task.
     Held(Held),
-    /// Go on.
+    /// Resumes the task.
     Resumed(Resumed),
-    /// Stop for good.
+    /// Cancels the task.
     CancellationRequested(CancellationRequested),
-    /// What became of the work.
+    /// Says what became of the work.
     CancellationAcknowledged(CancellationAcknowledged),
-    /// Personal data of an actor is being taken out of the trail. The service's own, on the platform's request; no
-    /// door takes it.
+    /// Records that an actor's personal data is erased from the trail. Sent only by the service, on
+    /// the platform's request; no endpoint accepts it.
     PersonalDataErased(PersonalDataErased),
-    /// The time has come for the earliest due timer.
+    /// Handles the earliest due timer.
     Tick,
 }
 
-/// What is being taken out of a task's trail, as it goes on record.
+/// What is erased from a task's trail, as recorded.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PersonalDataErased {
     /// The erasure that asks for it.
     pub erasure_id: ErasureId,
-    /// The `seq` of every entry that loses something, in order.
+    /// The `seq` of every entry that loses a field, in order.
     pub entries: Vec<u64>,
     /// Whether the actor's id stays until the task closes.
     pub ids_remain: bool,
-    /// What others said in lists that go as a whole.
+    /// The remaining feedback from lists that are erased as a whole.
     pub restated: Vec<Restated>,
 }
 
-/// Hand in work for review: a new revision.
+/// Submit work for review: a new revision.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = WorkSubmittedCommand)]
 pub struct WorkSubmitted {
-    /// What it is, 1 to 4,000 characters. This or an artifact must be there.
+    /// A summary of the work, 1 to 4,000 characters. Required unless there is an artifact.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub summary: Option<Prose>,
-    /// Where it is, at most 50.
+    /// References to the work, at most 50.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schema(max_items = 50)]
     pub artifacts: Vec<Artifact>,
 }
 
-/// Tell the buyer how far the work is. Cleared whenever stage or phase changes.
+/// Tell the buyer about the progress. Cleared when stage or phase changes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = StatusUpdatedCommand)]
 pub struct StatusUpdated {
-    /// What the buyer reads, 1 to 500 characters.
+    /// The text that the buyer reads, 1 to 500 characters.
     pub message: Message,
-    /// How much is done, 0 to 100.
+    /// The progress in percent, 0 to 100.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 0, maximum = 100)]
     pub percent: Option<u8>,
-    /// When the partner expects to be done.
+    /// When the partner expects to finish.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub eta: Option<Time>,
 }
@@ -129,59 +129,62 @@ pub struct StageApproved {}
 #[serde(deny_unknown_fields)]
 #[schema(as = StageRejectedCommand)]
 pub struct StageRejected {
-    /// Why.
+    /// The reasons.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Feedback, required = true)]
     pub feedback: Option<Feedback>,
-    /// The stage to go back to, one of the stage's `on_reject.return_to`. Default: the first of them.
+    /// The stage to return to, one of the stage's `on_reject.return_to`. Default: the first of
+    /// them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub return_to: Option<StageKey>,
 }
 
-/// Ask a party to make a call.
+/// Ask a party to decide.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = StageEscalatedCommand)]
 pub struct StageEscalated {
     /// The party: one of the stage's `escalation.to`; the platform may always name itself.
     pub to: Party,
-    /// The question, 1 to 4,000 characters; the party asked reads it.
+    /// The question, 1 to 4,000 characters; the party that must decide reads it.
     pub reason: Prose,
 }
 
-/// Make the call that an escalation asks for.
+/// Decide an escalation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = EscalationResolvedCommand)]
 pub struct EscalationResolved {
-    /// The escalation it answers: the `seq` of its event.
+    /// The escalation to resolve: the `seq` of its event.
     pub escalation: u64,
-    /// The call.
+    /// The decision.
     pub resolution: Resolution,
-    /// `reject` only, and required there: why.
+    /// `reject` only, and required there: the reasons.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub feedback: Option<Feedback>,
-    /// `reject` only: the stage to go back to, one of the stage's `on_reject.return_to`. Default: the first of them.
+    /// `reject` only: the stage to return to, one of the stage's `on_reject.return_to`. Default:
+    /// the first of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub return_to: Option<StageKey>,
-    /// `return` and `redirect` only: advice for the reviewers, or a word to the next party; at most 4,000 characters.
+    /// `return` and `redirect` only: advice for the reviewers, or a message to the next party; at
+    /// most 4,000 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub advice: Option<Prose>,
-    /// `redirect` only, and required there: the party that shall decide instead.
+    /// `redirect` only, and required there: the party that must decide instead.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to: Option<Party>,
 }
 
-/// Pause the stage. Stops its clock and reminders, never the task's own deadline.
+/// Pause the stage. Stops its clock and reminders, but not the task's own deadline.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = HeldCommand)]
 pub struct Held {
-    /// Why, 1 to 500 characters; the buyer reads it.
+    /// The reason, 1 to 500 characters; the buyer reads it.
     pub reason: Message,
 }
 
-/// End a pause.
+/// End a hold.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = ResumedCommand)]
@@ -192,30 +195,30 @@ pub struct Resumed {}
 #[serde(deny_unknown_fields)]
 #[schema(as = CancellationRequestedCommand)]
 pub struct CancellationRequested {
-    /// Why, 1 to 500 characters; every party reads it.
+    /// The reason, 1 to 500 characters; every party reads it.
     pub reason: Message,
-    /// Cancel at once, whatever the stage says. The platform only. Default `false`.
+    /// Cancel at once, regardless of the stage's rule. Platform only. Default `false`.
     #[serde(default)]
     pub immediate: bool,
 }
 
-/// Say what became of the work; the task is cancelled then.
+/// Say what became of the work, which completes the cancellation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = CancellationAcknowledgedCommand)]
 pub struct CancellationAcknowledged {
-    /// What became of it.
+    /// What became of the work.
     pub in_flight: InFlight,
     /// Remarks, at most 4,000 characters; partner and platform read them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub notes: Option<Prose>,
-    /// `salvaged` only, and required there: what is of use, at most 50.
+    /// `salvaged` only, and required there: the usable work, at most 50.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schema(max_items = 50)]
     pub artifacts: Vec<Artifact>,
 }
 
-/// A command's `type`, as the contract shows it: the words of [`Action::TYPES`].
+/// A command's `type` in the contract: the values of [`Action::TYPES`].
 #[derive(Clone, Copy, Debug)]
 pub struct CommandType;
 
@@ -233,8 +236,9 @@ impl ToSchema for CommandType {
 }
 
 impl Command {
-    /// A party's command. Refuses what no task could accept: a vote that does not say what it is about, an actor
-    /// that is missing or not the sender's to name, a list that is too long.
+    /// A party's command. Refuses what no task could accept: a vote without the stage, round and
+    /// revision it is about, an actor that is missing or that the sender may not name, a list that
+    /// is too long.
     pub fn new(meta: Meta, action: Action) -> Result<Self, Vec<Refusal>> {
         let wrong = check(&meta, &action);
         if wrong.is_empty() { Ok(Self { meta, action }) } else { Err(wrong) }
@@ -245,7 +249,8 @@ impl Command {
         Self { meta: Meta::default(), action: Action::Tick }
     }
 
-    /// The command that records an erasure, in the name of the platform's credential that asked for it.
+    /// The command that records an erasure, on behalf of the platform's credential that requested
+    /// it.
     pub fn erased(credential_id: CredentialId, body: PersonalDataErased) -> Self {
         let sender = Some(Sender { party: Party::Platform, actor: None, credential_id });
         Self { meta: Meta { sender, ..Meta::default() }, action: Action::PersonalDataErased(body) }
@@ -261,26 +266,27 @@ impl Command {
         &self.meta
     }
 
-    /// The command with the `seq` of the same actor's earlier late decision, if there is one.
+    /// Adds the `seq` of the same actor's earlier late decision, if there is one.
     #[must_use]
     pub fn with_late(mut self, seq: Option<u64>) -> Self {
         self.meta.late = seq;
         self
     }
 
-    /// Whether it is a vote or a resolution: what can be a late decision.
+    /// Whether it is a vote or a resolution, which can be late decisions.
     pub fn is_decision(&self) -> bool {
         matches!(self.action, Action::StageApproved(_) | Action::StageRejected(_) | Action::EscalationResolved(_))
     }
 
-    /// Whether it speaks of one round of one stage, so that a decision taken before answers it.
+    /// Whether it concerns one round of one stage, so that an earlier decision of that round
+    /// answers it.
     pub(in crate::domain) fn is_about_a_round(&self) -> bool {
         self.is_decision() || matches!(self.action, Action::StageEscalated(_))
     }
 }
 
 impl Action {
-    /// The command's `type`, for all that a party can send.
+    /// The `type` of every command that a party can send.
     pub const TYPES: [&'static str; 10] = [
         "work_submitted",
         "status_updated",
@@ -312,7 +318,8 @@ impl Action {
         }
     }
 
-    /// Whether `stage`, `round` and `revision` must be given, so that nobody decides on what they have not seen.
+    /// Whether `stage`, `round` and `revision` are required, so that nobody decides on work that
+    /// they have not seen.
     fn needs_target(&self) -> bool {
         match self {
             Self::StageApproved(_) | Self::StageRejected(_) | Self::StageEscalated(_) => true,
@@ -334,9 +341,9 @@ impl Action {
     }
 }
 
-/// The most artifacts in a submission or an acknowledgement.
+/// Maximum number of artifacts in a submission or an acknowledgement.
 const MAX_ARTIFACTS: usize = 50;
-/// The most items in a feedback.
+/// Maximum number of items in a feedback.
 const MAX_FEEDBACK_ITEMS: usize = 100;
 
 fn check(meta: &Meta, action: &Action) -> Vec<Refusal> {

@@ -1,9 +1,9 @@
-//! `decide`: what a command does to a task, or why it is refused. The one decision path: API, pages, timers, bulk
-//! calls and dry runs all come through here.
+//! `decide`: the effect of a command on a task, or why it is refused. The one decision path: API,
+//! timers, bulk requests and dry runs all use it.
 //!
-//! The checks run in one order (design: closed or late → party → stage and round → phase → actor → revision →
-//! content), so that the same command is refused for the same reason wherever it comes from. `table.rs` holds the
-//! transition table that this code implements.
+//! The checks run in a fixed order (closed or late → party → stage and round → phase → actor →
+//! revision → content), so that the same command is refused for the same reason from every entry
+//! point. `table.rs` holds the transition table that this code implements.
 
 mod cancel;
 mod clock;
@@ -35,29 +35,29 @@ use super::{Phase, Task};
 pub(in crate::domain) use draft::bar;
 pub(in crate::domain) use escalate::MAX_HANDOVERS;
 
-/// The most revisions of a task.
+/// Maximum number of revisions per task.
 pub const MAX_REVISIONS: u32 = 500;
-/// The most status updates of a task.
+/// Maximum number of status updates per task.
 pub const MAX_STATUS_UPDATES: u32 = 1_000;
 
-/// The most entries of a trail to which everything may be added; from then on only what moves the task on or ends it.
+/// Trail length from which only entries that advance or end the task are accepted.
 pub const MAX_ENTRIES: u64 = 10_000;
-/// The most votes of one actor on one revision in one round: the first, and changes of mind.
+/// Maximum number of votes of one actor on one revision in one round, including changes of vote.
 pub const MAX_VOTES: u32 = 20;
 
-/// Everything that is stored of a task's present; each part is folded from the events alone.
+/// The stored present state of a task. Each part is folded from the events alone.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Snapshot {
     /// What decisions need.
     pub task: Task,
-    /// What people wrote that is still shown.
+    /// Texts of people that are still shown.
     pub notes: Notes,
-    /// What the buyer reads.
+    /// The buyer's view.
     pub status: Status,
 }
 
 impl Snapshot {
-    /// The present after `event`.
+    /// The present state after `event`.
     fn after(workflow: &Workflow, earlier: Option<Self>, event: &Event) -> Self {
         let (task, mut notes, status) = match earlier {
             Some(earlier) => (Some(earlier.task), earlier.notes, Some(earlier.status)),
@@ -72,12 +72,12 @@ impl Snapshot {
         Self { task, notes, status }
     }
 
-    /// The present that a list of events leads to; `None` for an empty list.
+    /// The present state that a list of events leads to; `None` for an empty list.
     pub fn fold<'a>(workflow: &Workflow, events: impl IntoIterator<Item = &'a Event>) -> Option<Self> {
         Self::fold_each(workflow, events, |_| {})
     }
 
-    /// The same, showing what the task was after every transition on the way.
+    /// The same, passing the state after every transition to `show`.
     pub fn fold_each<'a>(
         workflow: &Workflow,
         events: impl IntoIterator<Item = &'a Event>,
@@ -90,14 +90,16 @@ impl Snapshot {
         fold.end(show)
     }
 
-    /// The present without texts that are not in the trail any more, `left`. The status is still that from before:
-    /// the transition that records the erasure makes it anew. `None` for an empty trail.
+    /// The present state without the texts that are missing in `left`, the trail after an erasure.
+    /// The status stays as it was: the transition that records the erasure renders it again. `None`
+    /// for an empty trail.
     pub fn without_erased(&self, workflow: &Workflow, left: &[Event]) -> Option<Self> {
         let notes = Self::fold(workflow, left)?.notes;
         Some(Self { notes, ..self.clone() })
     }
 
-    /// One event; the status is looked at only where a transition ends, for nobody sees the states between.
+    /// Applies one event. The status is rendered only where a transition ends, since nobody sees
+    /// the states in between.
     fn step(workflow: &Workflow, earlier: Option<Self>, event: &Event, ends: bool) -> Self {
         match earlier {
             Some(mut earlier) if !ends => {
@@ -111,22 +113,23 @@ impl Snapshot {
     }
 }
 
-/// The present that events lead to, which come one by one, so that a long trail need not be in memory.
+/// Folds events one by one, so that a long trail need not be held in memory.
 #[derive(Debug)]
 pub struct Fold<'a> {
     workflow: &'a Workflow,
     present: Option<Snapshot>,
-    /// Whether a transition ends with an event shows with the next one.
+    /// The latest event. Only the next event shows whether a transition ends with this one.
     last: Option<Cow<'a, Event>>,
 }
 
 impl<'a> Fold<'a> {
-    /// Before the first event.
+    /// The fold before the first event.
     pub fn new(workflow: &'a Workflow) -> Self {
         Self { workflow, present: None, last: None }
     }
 
-    /// The next event. What the task was after the transition before is shown where that has ended.
+    /// Adds the next event. If it begins a new transition, passes the state after the previous one
+    /// to `show`.
     pub fn push(&mut self, event: Cow<'a, Event>, show: impl FnMut(&Snapshot)) {
         let next = event.cause_seq;
         if let Some(last) = self.last.replace(event) {
@@ -135,7 +138,7 @@ impl<'a> Fold<'a> {
         }
     }
 
-    /// After the last event; `None` if there was none.
+    /// Ends the fold; `None` if there were no events.
     pub fn end(mut self, show: impl FnMut(&Snapshot)) -> Option<Snapshot> {
         if let Some(last) = self.last.take() {
             self.step(&last, true, show);
@@ -152,7 +155,8 @@ impl<'a> Fold<'a> {
     }
 }
 
-/// What an accepted command does: built here only, and the only thing that the store writes.
+/// The effect of an accepted command. Only this module builds one, and the store writes nothing
+/// else.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Transition {
     expected_version: u64,
@@ -167,28 +171,28 @@ impl Transition {
         self.expected_version
     }
 
-    /// The rows to append, in order.
+    /// The events to append, in order.
     pub fn events(&self) -> &[Event] {
         &self.events
     }
 
-    /// The task's present afterwards.
+    /// The task's state afterwards.
     pub fn snapshot(&self) -> &Snapshot {
         &self.snapshot
     }
 
-    /// The refusal to answer although a row is kept: the decision came too late to count.
+    /// The refusal to answer although an event is recorded: the decision came too late to count.
     pub fn late(&self) -> Option<&Refusal> {
         self.late.as_ref()
     }
 
-    /// The parts, when the caller is done with the whole.
+    /// The parts, for a caller that no longer needs the whole.
     pub fn into_parts(self) -> (Vec<Event>, Snapshot) {
         (self.events, self.snapshot)
     }
 }
 
-/// What the platform opens.
+/// A request of the platform to open a task.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Opening {
     /// The task.
@@ -199,11 +203,11 @@ pub struct Opening {
     pub workflow: WorkflowRef,
     /// The definition's digest.
     pub definition: [u8; 32],
-    /// What the task is called.
+    /// The title of the task.
     pub title: Name,
     /// The platform's own data.
     pub metadata: Option<serde_json::Map<String, serde_json::Value>>,
-    /// The platform's deadline; the earlier of it and the workflow's counts.
+    /// The platform's deadline. The earlier of this and the workflow's applies.
     pub deadline_at: Option<Time>,
 }
 
@@ -226,7 +230,7 @@ pub fn open(workflow: &Workflow, opening: Opening, now: Time) -> Result<Transiti
     Ok(draft.finish(None))
 }
 
-/// What `command` does to the task at `now`, or why it is refused.
+/// The effect of `command` on the task at `now`, or why it is refused.
 pub fn decide(workflow: &Workflow, snapshot: &Snapshot, command: &Command, now: Time) -> Result<Transition, Refusal> {
     let mut draft = Draft::new(workflow, snapshot, command, now);
     let occurred = check_occurred(snapshot.task.opened_at(), command);
@@ -264,10 +268,10 @@ pub fn decide(workflow: &Workflow, snapshot: &Snapshot, command: &Command, now: 
     Ok(draft.finish(None))
 }
 
-/// By the sender's own statement, it may have happened a day before the task was opened, and not earlier.
+/// Refuses an `occurred_at` more than a day before the task was opened.
 fn check_occurred(opened_at: Time, command: &Command) -> Result<(), Refusal> {
     if command.meta.occurred_at.is_some_and(|at| at < opened_at - TimeDelta::days(1)) {
-        let rule = "must not be more than a day before the task was opened";
+        let rule = "must not be more than one day before the task was opened";
         return Err(Refusal::invalid("/occurred_at", "out_of_range", rule));
     }
     Ok(())
@@ -275,7 +279,8 @@ fn check_occurred(opened_at: Time, command: &Command) -> Result<(), Refusal> {
 
 type Closing = fn(Option<u64>) -> Refusal;
 
-/// `Ok(None)`: open for business. `Ok(Some)`: record it as late, then answer with that refusal.
+/// `Ok(None)`: the task is open. `Ok(Some)`: record the decision as late, then answer with that
+/// refusal.
 fn closed_or_late(draft: &Draft<'_>, command: &Command) -> Result<Option<Closing>, Refusal> {
     let (closing, open): (Closing, _) = match &draft.task().phase {
         Phase::Closed(closed) => (|recorded| Refusal::TaskClosed { recorded }, closed.open),
@@ -339,14 +344,14 @@ fn late_decision(task: &Task, command: &Command) -> LateDecision {
     late
 }
 
-/// The place a command means against the place the task is at.
+/// The stage that a command refers to, compared with the current one.
 pub(in crate::domain) struct Place<'a> {
     pub(in crate::domain) stage: &'a Stage,
-    /// Whether the stage and round named were decided before.
+    /// An error if the named stage and round are already decided or not the current ones.
     pub(in crate::domain) check: Result<(), Refusal>,
 }
 
-/// The stage that the command names, or else the current one; and whether the task is there.
+/// The stage that the command names, or else the current one, and whether the task is in it.
 fn place<'a>(workflow: &'a Workflow, task: &Task, command: &Command) -> Result<Place<'a>, Refusal> {
     let named = command.meta.stage.as_ref();
     let (index, stage) = match named {
@@ -378,7 +383,7 @@ fn unknown_stage(key: &StageKey) -> Refusal {
     Refusal::invalid("/stage", "unknown_stage", format!("the workflow has no stage {key}"))
 }
 
-/// The revision that the command is about against the latest one.
+/// Compares the revision that the command is about with the latest one.
 fn check_revision(task: &Task, command: &Command) -> Result<(), Refusal> {
     match command.meta.revision {
         Some(revision) if revision > task.revision => {
@@ -389,13 +394,13 @@ fn check_revision(task: &Task, command: &Command) -> Result<(), Refusal> {
     }
 }
 
-/// Refuses what adds to the trail and does not move the task on, once the trail is long.
+/// Refuses commands that only lengthen a long trail without advancing the task.
 fn check_room(task: &Task) -> Result<(), Refusal> {
     if task.version() < MAX_ENTRIES {
         return Ok(());
     }
     Err(Refusal::LimitReached(
-        "the trail has 10,000 entries and takes only what moves the task on or ends it, such as a deciding vote, an escalation, its answer or a cancellation",
+        "the trail has 10,000 entries and accepts only what advances or ends the task, such as a deciding vote, an escalation, its resolution or a cancellation",
     ))
 }
 
@@ -407,7 +412,7 @@ fn only(parties: &[Party], sender: &Sender) -> Result<(), Refusal> {
     Err(Refusal::WrongParty(names.join(" or ")))
 }
 
-/// The commands that `party` could send now, by type; what they say may still be refused.
+/// The types of commands that `party` can send now. Their content may still be refused.
 pub fn allowed(workflow: &Workflow, task: &Task, party: Party) -> Vec<&'static str> {
     let reviewer = task.stage_in(workflow).reviewer;
     let (partner, platform) = (party == Party::Partner, party == Party::Platform);
@@ -436,8 +441,9 @@ pub fn allowed(workflow: &Workflow, task: &Task, party: Party) -> Vec<&'static s
     }
 }
 
-/// Whether the decision that the task waits for is `actor`'s to make, approving included: a vote where the review
-/// is open to them, or a resolution. What waits for other things than a decision is anybody's of the party.
+/// Whether the decision that the task waits for is open to `actor`, including approval: a vote that
+/// the review allows, or a resolution. If the task waits for something else, any actor of the party
+/// may provide it.
 pub fn may_decide(workflow: &Workflow, task: &Task, actor: &ActorRef) -> bool {
     let stage = task.stage_in(workflow);
     match &task.phase {

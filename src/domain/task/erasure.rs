@@ -1,5 +1,5 @@
-//! What an erasure takes out of one task's trail: everything that one actor wrote or is named by, and nothing of
-//! anybody else's.
+//! What an erasure removes from one task's trail: everything that one actor wrote or is named by,
+//! and nothing of anybody else's.
 
 use std::cell::Cell;
 
@@ -9,45 +9,45 @@ use crate::domain::values::time::Time;
 
 use super::event::{Event, Fact, Feedback, Resolution, Restated, StageRejected};
 
-/// Whose data goes.
+/// Whose data is erased.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Scope {
     /// The actor.
     pub actor: ActorRef,
-    /// What was recorded later stays, unless `last` covers it: it was written after the request.
+    /// The time of the request. Later entries stay, unless `last` covers them.
     pub until: Time,
-    /// The last event that was written before the request, in the database's order; what is recorded up to here
-    /// goes, whatever the clock of the replica said that recorded it.
+    /// The last event written before the request, in the database's order. Entries up to here are
+    /// erased, regardless of the clock of the replica that recorded them.
     pub last: u64,
 }
 
-/// What changes in a trail.
+/// The changes to a trail.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Plan {
-    /// The entries that lose something, in order.
+    /// The entries that lose a field, in order.
     pub entries: Vec<Changed>,
-    /// What others said to the buyer in lists that go.
+    /// The feedback that others shared with the buyer in lists that are erased.
     pub restated: Vec<Restated>,
-    /// Whether entries of the actor keep its id until the task closes.
+    /// Whether entries of the actor keep the actor's id until the task closes.
     pub ids_remain: bool,
 }
 
-/// An entry that loses something.
+/// An entry that loses a field.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Changed {
-    /// Which.
+    /// Its `seq`.
     pub seq: u64,
-    /// What its personal column holds afterwards.
+    /// The new content of its personal column.
     pub personal: String,
     /// How many fields it loses.
     pub fields: u64,
-    /// Whether it had lost nothing before.
+    /// Whether this is the first erasure from it.
     pub first: bool,
 }
 
 impl Plan {
-    /// What goes from `trail`, a whole one. While the task is open the rules need the ids of its actors, and those
-    /// stay.
+    /// Plans what to erase from `trail`, which must be complete. While the task is open its actors'
+    /// ids stay, since the rules need them.
     ///
     /// # Errors
     ///
@@ -58,9 +58,10 @@ impl Plan {
             let own = scope.covers(event);
             let copies = scope.copies(trail, event);
             let list_goes = Cell::new(false);
-            // Asked for the fields that are still there alone.
+            // Called only for fields that are still present.
             let goes = |path: &str| match path {
-                // The party's credential, and what the platform opened the task with, are not the actor's.
+                // The party's credential and the platform's data from the opening do not belong to
+                // the actor.
                 "credential_id" | "data.title" | "data.metadata" => false,
                 "data.shared_feedback" | "data.restated" => {
                     list_goes.set(copies.shared);
@@ -82,18 +83,18 @@ impl Plan {
         Ok(plan)
     }
 
-    /// How many entries lose something that had lost nothing before.
+    /// How many entries lose a field for the first time.
     pub fn fresh(&self) -> u64 {
         self.entries.iter().filter(|entry| entry.first).count() as u64
     }
 
-    /// How many fields go.
+    /// How many fields are erased.
     pub fn fields(&self) -> u64 {
         self.entries.iter().map(|entry| entry.fields).sum()
     }
 }
 
-/// Which copies of what others wrote an entry holds together with the actor's.
+/// Which copies of others' texts an entry holds together with the actor's.
 #[derive(Default)]
 struct Copies {
     shared: bool,
@@ -102,16 +103,16 @@ struct Copies {
 }
 
 impl Scope {
-    /// Whether the actor is who `event` is from, before the request.
+    /// Whether `event` was sent by the actor, before the request.
     fn covers(&self, event: &Event) -> bool {
         event.party == Source::from(self.actor.party)
             && event.actor.as_ref().is_some_and(|actor| actor.id == self.actor.id)
             && (event.seq <= self.last || event.recorded_at <= self.until)
     }
 
-    /// Copies of the actor's words stand where others' do too: in the decision that the votes led to, and in what
-    /// was said again there because of an earlier erasure. Such a list is one field, so it goes as a whole, and
-    /// what others said to the buyer is said again.
+    /// Copies of the actor's words also stand among others': in the decision that the votes led to,
+    /// and in feedback restated after an earlier erasure. Such a list is one field and is erased as
+    /// a whole; what others shared with the buyer is then restated.
     fn copies(&self, trail: &[(Event, Sealed)], event: &Event) -> Copies {
         let (mut copies, entries): (_, Vec<u64>) = match &event.fact {
             Fact::StageRejected(_) => (Copies::default(), vec![event.seq]),
@@ -161,7 +162,8 @@ fn find(trail: &[(Event, Sealed)], seq: u64) -> Option<&(Event, Sealed)> {
     trail.iter().find(|(event, _)| event.seq == seq)
 }
 
-/// Who said what led to a rejection: the call that made it, if one did, and the votes that counted.
+/// The authors of a rejection's feedback: the resolution that made it, if one did, and the votes
+/// that counted.
 fn said<'a>(trail: &'a [(Event, Sealed)], rejected: &StageRejected, cause: u64) -> Vec<(&'a Event, &'a Feedback)> {
     let feedback = |event: &'a Event| {
         let feedback = if let Fact::VoteRecorded(vote) = &event.fact {

@@ -1,7 +1,7 @@
-//! What was accepted and recorded. An event is the only thing that changes a task; its stored shape is a contract.
+//! Accepted and recorded events. Only events change a task; their stored shape is a contract.
 //!
-//! Fields of a [`Fact`] that hold personal data (names, ids, free text, URLs) are optional, for they can be erased;
-//! which ones those are, and who may see what, is declared in `audit/task_fields.rs`.
+//! Fields of a [`Fact`] with personal data (names, ids, free text, URLs) are optional, since they
+//! can be erased. `audit/task_fields.rs` declares which ones those are and who may see what.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -18,10 +18,10 @@ mod content;
 
 pub use content::{Artifact, Feedback, FeedbackItem, HttpsUrl, InvalidSha256, InvalidUrl, Sha256Hex};
 
-/// One row of the trail.
+/// An entry of the trail.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Event {
-    /// 1, 2, 3 … per task, without gaps.
+    /// Consecutive number per task, from 1, without gaps.
     pub seq: u64,
     /// The `seq` of the first event of the transition that this one belongs to.
     pub cause_seq: u64,
@@ -29,19 +29,19 @@ pub struct Event {
     pub stage: Option<StageKey>,
     /// The stage's round.
     pub round: Option<u32>,
-    /// Who it is from.
+    /// The party, or the service, that it is from.
     pub party: Source,
     /// The person or program of that party.
     pub actor: Option<Actor>,
-    /// The credential that said so.
+    /// The credential that was used.
     pub credential_id: Option<CredentialId>,
     /// The id of the command, on the first event of its transition.
     pub command_id: Option<CommandId>,
     /// When it was recorded; never goes backwards within a task.
     pub recorded_at: Time,
-    /// When it happened, by the party's own statement.
+    /// When it happened, as stated by the party.
     pub occurred_at: Option<Time>,
-    /// A remark for the party's own people.
+    /// A remark for the party's own organisation.
     pub note: Option<Prose>,
     /// What happened.
     pub fact: Fact,
@@ -57,61 +57,63 @@ pub enum Fact {
     /// The task entered a stage, forward or back.
     #[serde(rename = "task.stage_entered")]
     StageEntered {
-        /// Whether rejected work came back here.
+        /// Whether the task returned here after a rejection.
         returned: bool,
-        /// A clock in working time that starts here; absent: counted as time passes, or no clock.
+        /// The clock that starts here, if it counts working time; absent for elapsed time, or
+        /// without a clock.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         clock: Option<ClockTimes>,
     },
-    /// Work was handed in.
+    /// Work was submitted.
     #[serde(rename = "task.work_submitted")]
     WorkSubmitted {
         /// Its number, from 1.
         revision: u32,
-        /// What it is.
+        /// A summary of the work.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         summary: Option<Prose>,
-        /// Where it is.
+        /// References to the work.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         artifacts: Option<Vec<Artifact>>,
-        /// A clock in working time that starts here; absent: counted as time passes, or no clock.
+        /// The clock that starts here, if it counts working time; absent for elapsed time, or
+        /// without a clock.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         clock: Option<ClockTimes>,
     },
-    /// A checkpoint for the buyer.
+    /// The partner updated the progress shown to the buyer.
     #[serde(rename = "task.status_updated")]
     StatusUpdated {
-        /// What the buyer reads.
+        /// The text that the buyer reads.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         message: Option<Message>,
-        /// How much is done, 0 to 100.
+        /// The progress in percent, 0 to 100.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         percent: Option<u8>,
-        /// When the partner expects to be done.
+        /// When the partner expects to finish.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         eta: Option<Time>,
     },
     /// One reviewer's approval or rejection.
     #[serde(rename = "task.vote_recorded")]
     VoteRecorded(VoteRecorded),
-    /// The stage was decided: approved.
+    /// The stage was approved.
     #[serde(rename = "task.stage_approved")]
     StageApproved {
-        /// The revision it was decided on.
+        /// The revision that was approved.
         revision: u32,
         /// The `seq` of each vote that counted.
         votes: Vec<u64>,
     },
-    /// The stage was decided: rejected.
+    /// The stage was rejected.
     #[serde(rename = "task.stage_rejected")]
     StageRejected(StageRejected),
-    /// A party was asked to make a call.
+    /// A party must decide.
     #[serde(rename = "task.stage_escalated")]
     StageEscalated(StageEscalated),
-    /// That party made it.
+    /// That party decided.
     #[serde(rename = "task.escalation_resolved")]
     EscalationResolved(EscalationResolved),
-    /// A stage's deadline comes near.
+    /// A stage's deadline is near.
     #[serde(rename = "task.deadline_reminded")]
     DeadlineReminded {
         /// The deadline.
@@ -124,42 +126,43 @@ pub enum Fact {
         deadline: DeadlineKind,
         /// When it was due.
         due_at: Time,
-        /// What the definition says happens now.
+        /// The consequence that the definition names.
         action: TimeoutAction,
     },
     /// The task was paused on request.
     #[serde(rename = "task.held")]
     Held {
-        /// Why; the buyer reads it.
+        /// The reason; the buyer reads it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<Message>,
     },
-    /// The pause ended.
+    /// The hold ended.
     #[serde(rename = "task.resumed")]
     Resumed {
-        /// A clock in working time that starts here; absent: counted as time passes, or no clock.
+        /// The clock that starts here, if it counts working time; absent for elapsed time, or
+        /// without a clock.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         clock: Option<ClockTimes>,
     },
-    /// Somebody wants the task cancelled.
+    /// Cancellation was requested.
     #[serde(rename = "task.cancellation_requested")]
     CancellationRequested {
-        /// Why.
+        /// The reason.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<Message>,
-        /// Whether the platform asked for no grace.
+        /// Whether the platform requested it without a grace period.
         immediate: bool,
-        /// Until when the partner may wind down; absent: cancelled at once.
+        /// The end of the grace period; absent: cancelled at once.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         grace_until: Option<Time>,
     },
-    /// A review ended undecided because the task did.
+    /// A review ended undecided because the task ended.
     #[serde(rename = "task.review_withdrawn")]
     ReviewWithdrawn {},
     /// The partner said what became of the work.
     #[serde(rename = "task.cancellation_acknowledged")]
     CancellationAcknowledged {
-        /// What became of it.
+        /// What became of the work.
         in_flight: InFlight,
         /// Remarks.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -168,7 +171,7 @@ pub enum Fact {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         artifacts: Option<Vec<Artifact>>,
     },
-    /// A decision came after it could count.
+    /// A decision came too late to count.
     #[serde(rename = "task.late_decision_recorded")]
     LateDecisionRecorded(LateDecision),
     /// Every stage is approved: delivery.
@@ -180,7 +183,7 @@ pub enum Fact {
     /// The task's deadline passed.
     #[serde(rename = "task.workflow_expired")]
     WorkflowExpired {},
-    /// The definition ended the task as failed.
+    /// A rule of the definition ended the task as failed.
     #[serde(rename = "task.workflow_failed")]
     WorkflowFailed {
         /// Why: `exhausted` or `deadline`.
@@ -192,7 +195,7 @@ pub enum Fact {
 }
 
 impl Fact {
-    /// Every event name, in the order of the life of a task.
+    /// Every event name, in the order of a task's life.
     pub const TYPES: [&'static str; 22] = [
         "task.opened",
         "task.work_submitted",
@@ -259,10 +262,10 @@ pub struct Opened {
     /// The task's own deadline: the earlier of the platform's and the workflow's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deadline_at: Option<Time>,
-    /// What the task is called.
+    /// The title of the task.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub title: Option<Name>,
-    /// The platform's own data, unread.
+    /// The platform's own data, never interpreted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metadata: Option<serde_json::Map<String, serde_json::Value>>,
 }
@@ -283,144 +286,145 @@ pub struct VoteRecorded {
     pub decision: Verdict,
     /// The revision it is about.
     pub revision: u32,
-    /// Where a rejection wants the task to go back to.
+    /// The stage that a rejection returns to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub return_to: Option<StageKey>,
-    /// Why it was rejected.
+    /// The reasons for a rejection.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub feedback: Option<Feedback>,
 }
 
-/// A stage decided: rejected.
+/// The rejection of a stage.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StageRejected {
-    /// The revision it was decided on.
+    /// The revision that was rejected.
     pub revision: u32,
-    /// Where the task goes back to; absent when the rounds are used up.
+    /// The stage that the task returns to; absent if the rounds are exhausted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub return_to: Option<StageKey>,
-    /// Whether this used up the stage's rounds.
+    /// Whether this exhausted the stage's rounds.
     pub exhausted: bool,
     /// The `seq` of each vote that counted.
     pub votes: Vec<u64>,
-    /// What the counted votes say to the buyer too.
+    /// The feedback of the counted votes that the buyer may read too.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shared_feedback: Option<Vec<Feedback>>,
-    /// What they say to the partner and the platform only.
+    /// The feedback of the counted votes for the partner and the platform only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub internal_feedback: Option<Vec<Feedback>>,
 }
 
-/// A party asked to make a call.
+/// An escalation to a party.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StageEscalated {
-    /// The party.
+    /// The party that must decide.
     pub to: Party,
-    /// Why it came to this.
+    /// Why it was escalated.
     pub cause: Cause,
     /// The latest revision.
     pub revision: u32,
-    /// Until when it should answer; absent: no limit.
+    /// When an answer is due; absent: no limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub respond_by: Option<Time>,
-    /// What the question is.
+    /// The question.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<Prose>,
 }
 
-/// The call that a party made.
+/// The decision of an escalation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct EscalationResolved {
-    /// The `seq` of the escalation it answers.
+    /// The `seq` of the escalation.
     pub escalation: u64,
-    /// What was decided.
+    /// The decision.
     pub resolution: Resolution,
     /// The latest revision.
     pub revision: u32,
-    /// `reject`: where the task goes back to.
+    /// `reject`: the stage that the task returns to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub return_to: Option<StageKey>,
-    /// `redirect`: who shall decide. `return`: whom the advice is for, the party that asked or, after a deadline, the
-    /// one that reviews.
+    /// `redirect`: the party that must decide instead. `return`: the recipient of the advice, which
+    /// is the party that escalated or, after a deadline, the reviewing party.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to: Option<Party>,
-    /// `reject`: why.
+    /// `reject`: the reasons.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub feedback: Option<Feedback>,
-    /// `return`: advice for the reviewers. `redirect`: a word to the next party.
+    /// `return`: advice for the reviewers. `redirect`: a message to the next party.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub advice: Option<Prose>,
-    /// A clock in working time that goes on or starts anew with a `return`; absent: counted as time passes, or no
-    /// clock.
+    /// The clock that continues or restarts with a `return`, if it counts working time; absent for
+    /// elapsed time, or without a clock.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clock: Option<ClockTimes>,
 }
 
-/// The times of the reviewers' clock where it counts working time. They are recorded, as another time-zone database
-/// would give others.
+/// The times of a reviewers' clock in working time. They are recorded, since another time-zone
+/// database could give different ones.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClockTimes {
     /// The deadline.
     pub due_at: Time,
-    /// The reminders still to come, earliest first.
+    /// The remaining reminders, earliest first.
     pub remind_at: Vec<Time>,
 }
 
-/// A decision that came after it could count.
+/// A decision that came too late to count.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LateDecision {
     /// The command: `stage_approved`, `stage_rejected` or `escalation_resolved`.
     pub command: String,
-    /// The phase it met.
+    /// The phase in which it arrived.
     pub phase: String,
     /// The revision it is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revision: Option<u32>,
-    /// The escalation it answers.
+    /// The escalation that it refers to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub escalation: Option<u64>,
-    /// How it would have resolved it.
+    /// The resolution that it names.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resolution: Option<Resolution>,
-    /// Where it would have sent the task back to.
+    /// The stage that it would have returned the task to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub return_to: Option<StageKey>,
-    /// Whom it would have asked instead.
+    /// The party that it would have redirected to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to: Option<Party>,
-    /// Why it rejects.
+    /// The reasons for its rejection.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub feedback: Option<Feedback>,
-    /// Advice given.
+    /// The advice that it gives.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub advice: Option<Prose>,
 }
 
-/// Personal data taken out of earlier entries, of an actor whom no trail names.
+/// The removal of one actor's personal data from earlier entries. No trail names the actor.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PersonalDataErased {
     /// The erasure that asked for it.
     pub erasure_id: ErasureId,
-    /// The `seq` of every entry that lost something now, in order.
+    /// The `seq` of every entry that lost a field in this step, in order.
     pub entries: Vec<u64>,
-    /// Whether the actor's id stays until the task closes, as the rules still need it.
+    /// Whether the actor's id stays until the task closes because the rules still need it.
     pub ids_remain: bool,
-    /// What others said to the buyer in lists that went because the actor's words were among them.
+    /// The remaining feedback from lists that were erased because they had the actor's words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restated: Option<Vec<Restated>>,
-    /// The version of the buyer's status from here on: this entry's `seq` if the status lost something, else the
-    /// one it had. What led to it may be gone, so it cannot be told from the entries before.
+    /// The version of the buyer's status from here on: this entry's `seq` if the status lost
+    /// something, else its earlier version. It is recorded because the entries that determined it
+    /// may be erased.
     pub status_version: u64,
-    /// When that status was made.
+    /// When that status last changed.
     pub status_updated_at: Time,
 }
 
-/// What is left of the feedback of an entry that shared it with the buyer.
+/// The remaining feedback of an entry that shared feedback with the buyer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Restated {
     /// The `seq` of that entry.
     pub seq: u64,
-    /// The feedback that is left.
+    /// The remaining feedback.
     pub shared_feedback: Vec<Feedback>,
 }
 
@@ -432,19 +436,19 @@ pub enum Resolution {
     Approve,
     /// The stage is rejected.
     Reject,
-    /// Advice is given; the reviewers carry on with their votes and the time they had left.
+    /// Advice is given; the reviewers continue with their votes and their remaining time.
     Return,
-    /// Another party shall decide.
+    /// Another party must decide.
     Redirect,
 }
 
-/// Whose deadline passed.
+/// The kind of deadline that passed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum DeadlineKind {
-    /// The stage's reviewers'.
+    /// The deadline of the stage's reviewers.
     Stage,
-    /// The party's that was escalated to.
+    /// The deadline of the party that the task is escalated to.
     Escalation,
 }
 
@@ -452,11 +456,11 @@ pub enum DeadlineKind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TimeoutAction {
-    /// A party is asked.
+    /// Another party must decide.
     Escalate,
-    /// Rejected.
+    /// The stage is rejected.
     Reject,
-    /// Approved.
+    /// The stage is approved.
     Approve,
     /// The task fails.
     Fail,
@@ -468,9 +472,9 @@ pub enum TimeoutAction {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum InFlight {
-    /// Thrown away.
+    /// It was discarded.
     Discarded,
-    /// Some of it is of use.
+    /// Some of it is usable.
     Salvaged,
 }
 

@@ -1,5 +1,5 @@
-//! `evolve`: the only code that changes a [`Task`]. It uses nothing but its arguments, so that folding the events
-//! gives the state.
+//! `evolve`: the only code that changes a [`Task`]. It uses nothing but its arguments, so that
+//! folding the events reproduces the state.
 
 use chrono::TimeDelta;
 
@@ -14,11 +14,11 @@ use super::{
     PausedReview, Phase, Record, ResponseClock, Review, Task, Verdict, Vote, WindDown,
 };
 
-/// The task after `event`. `None` stands for the task before its opening.
+/// The task after `event`. `None` stands for a task that is not opened yet.
 ///
 /// # Panics
 ///
-/// If the first event is not the opening: such a list was never a task's.
+/// If the first event is not the opening, since no task has such a trail.
 pub fn evolve(workflow: &Workflow, task: Option<Task>, event: &Event) -> Task {
     match (task, &event.fact) {
         (_, Fact::Opened(opened)) => open(workflow, opened, event),
@@ -138,7 +138,8 @@ impl Task {
         }
     }
 
-    /// Work handed in during a review replaces what this round handed in before; else it is the round's first.
+    /// Records a submission. During a review it adds to the work of this round; else it is the
+    /// round's first.
     fn handed_in(&mut self, revision: u32, submitter: Option<ActorRef>) {
         let again = matches!(self.phase, Phase::InReview(_)) && self.revision > 0;
         let before = self.submitter.take().filter(|_| again);
@@ -157,7 +158,7 @@ impl Task {
         self.phase = Phase::InReview(Review { votes: Vec::new(), clock });
     }
 
-    /// The decision is noted; the event that follows in the same transition moves the task.
+    /// Records the decision; the next event of the same transition moves the task.
     fn decided(&mut self, event: &Event, decision: Verdict, revision: u32) {
         let standing = match &self.phase {
             Phase::InReview(review) => &review.votes[..],
@@ -249,7 +250,7 @@ impl Task {
         }
     }
 
-    /// What a decision that comes too late could have been about.
+    /// What a late decision could refer to.
     fn what_is_open(&self) -> Open {
         match &self.phase {
             Phase::Preparing => Open::default(),
@@ -264,7 +265,7 @@ impl Task {
         }
     }
 
-    /// A closed task holds no actor ids, so that it can be erased whole.
+    /// Closes the task and drops all actor ids, so that an erasure can remove them completely.
     fn close(&mut self, outcome: Outcome) {
         self.phase = Phase::Closed(Closed { outcome, open: self.what_is_open() });
         self.submitter = None;
@@ -275,14 +276,14 @@ impl Task {
     }
 }
 
-/// The event's actor as the rules compare them. One that was erased is told apart by the row it stood in.
+/// The event's actor as the rules compare it. An erased one is identified by its entry.
 fn actor_ref(event: &Event) -> Option<ActorRef> {
     let party = event.party.party()?;
     let erased = || ActorId::erased(event.seq);
     Some(ActorRef { party, id: event.actor.as_ref().map_or_else(erased, |actor| actor.id.clone()) })
 }
 
-/// The reviewers' clock: with the times that the event says, if it counts working time.
+/// Starts the reviewers' clock, with the event's times if it counts working time.
 fn start_clock(deadline: Option<&StageDeadline>, at: Time, times: Option<&ClockTimes>) -> Clock {
     let Some(deadline) = deadline else { return Clock::Unbounded };
     if let Some(times) = times {
@@ -325,7 +326,7 @@ fn resume_clock(clock: &PausedClock, at: Time, times: Option<&ClockTimes>) -> Cl
         PausedClock::Stopped { left, remind_left } => {
             Clock::Running { due_at: then(*left), remind_at: remind_left.iter().map(|left| then(*left)).collect() }
         }
-        // The event that lets it go on says when it ends.
+        // The event that resumes the review states its end.
         PausedClock::StoppedWork { due_at, remind_at, .. } => {
             times.map_or_else(|| Clock::Running { due_at: *due_at, remind_at: remind_at.clone() }, running)
         }
@@ -334,7 +335,7 @@ fn resume_clock(clock: &PausedClock, at: Time, times: Option<&ClockTimes>) -> Cl
 }
 
 impl Stage {
-    /// The target of a rejection that names none.
+    /// The default target of a rejection.
     pub(in crate::domain) fn default_return<'a>(&'a self, workflow: &'a Workflow) -> (usize, &'a Stage) {
         let target = self.on_reject.return_to.first().unwrap_or(&self.key);
         workflow.find(target).or_else(|| workflow.find(&self.key)).expect("a checked definition names its own stages")

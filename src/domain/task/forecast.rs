@@ -1,5 +1,6 @@
-//! What of a status depends on when it is asked for: how long the stage has taken, and how long it may still take.
-//! Neither is stored, and neither changes the status' version. Every answer with a status is put together here.
+//! The parts of a status that depend on the time of the response: how long the stage has taken, and
+//! how long the task may still take. They are not stored and do not change the status' version.
+//! Every response with a status is built here.
 
 use std::borrow::Cow;
 
@@ -12,25 +13,25 @@ use crate::domain::values::time::Time;
 use super::status::Status;
 use super::{PhaseName, Task};
 
-/// The fewest finished tasks of a version, by which nothing is said of the time that remains.
+/// The fewest finished tasks of a version for a forecast.
 pub const MIN_FINISHED: usize = 20;
-/// The fewest of them that took longer than this one has so far: with less, they do not tell how long one like it
-/// takes.
+/// The fewest of them that took longer than this task has so far. Fewer do not show how long such a
+/// task takes.
 pub const MIN_LONGER: usize = 5;
 
-/// A status as it is answered.
+/// A status as it is sent.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct StatusView {
-    /// What is stored.
+    /// The stored status.
     #[serde(flatten)]
     pub status: Status,
-    /// What depends on the time of the answer.
+    /// The parts that depend on the time of the response.
     #[serde(flatten)]
     pub pace: Forecast,
 }
 
 impl PartialSchema for StatusView {
-    /// One object with the members of both.
+    /// One object with the fields of both.
     fn schema() -> RefOr<Schema> {
         let mut whole = Status::schema();
         if let (RefOr::T(Schema::Object(whole)), RefOr::T(Schema::Object(pace))) = (&mut whole, Forecast::schema()) {
@@ -52,50 +53,53 @@ impl ToSchema for StatusView {
     }
 }
 
-/// What of a status depends on the time of the answer. It changes neither the status' `version` nor its `ETag`: who
-/// polls with `If-None-Match` counts on from the last answer.
+/// The parts of a status that depend on the time of the response. They change neither its `version`
+/// nor its `ETag`: a client that polls with `If-None-Match` counts on from the last response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Forecast {
-    /// How long the task has been in this stage in the present round, in whole seconds, as of the answer (of a
-    /// command's answer: as of the command); of a task that is over, until it ended. It changes neither `version`
-    /// nor `ETag`: after a `304`, count on.
+    /// How long the task has been in this stage in the current round, in whole seconds, at the time
+    /// of the response (for a command: at the time of the command); for a task that has ended,
+    /// until its end. It changes neither `version` nor `ETag`: after a `304`, count on.
     pub stage_seconds: u64,
-    /// How much longer the task may take until it is delivered, as of the same time. Null when it is over or being
-    /// cancelled, and while there is too little to judge by.
+    /// How much longer the task may take until it is delivered, at the same time. Null if the task
+    /// has ended or is being cancelled, and while there are too few finished tasks.
     #[schema(required = true)]
     pub remaining_seconds: Option<Remaining>,
 }
 
-/// How much longer a task may take until it is delivered, in whole seconds, each at least 1: what the finished
-/// tasks of the same workflow version took from their first entry into this stage to their delivery, of those that
-/// took longer than this task has by now. An experience, not a promise. There must be at least 20 finished tasks
-/// (the latest 1,000 count, those of the last minute do not), and at least 5 that took longer.
+/// How much longer a task may take until it is delivered, in whole seconds, each at least 1.
+/// Estimated from the finished tasks of the same workflow version: the time from their first entry
+/// into this stage to their delivery, for those that took longer than this task has so far. It is
+/// an estimate from past tasks, not a commitment. It needs at least 20 finished tasks (the latest
+/// 1,000 count, those of the last minute do not), of which at least 5 took longer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Remaining {
-    /// Half of them were delivered within this time from here on.
+    /// Half of them were delivered within this time from now.
     #[schema(minimum = 1)]
     pub p50: u64,
-    /// Nine out of ten were.
+    /// Nine out of ten of them were.
     #[schema(minimum = 1)]
     pub p90: u64,
 }
 
-/// What the pace of a task is reckoned from.
+/// The data of a task that its forecast is computed from.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Timeline {
-    /// Where it is.
+    /// The phase.
     pub phase: PhaseName,
     /// The index of the stage.
     pub stage: usize,
-    /// Since when it has stood like this: when it ended, if it is over.
+    /// Since when stage, phase and the party it waits on have been the same; if it has ended, when
+    /// it ended.
     pub since: Time,
-    /// When the stage's present round began; none in state from before this was kept.
+    /// When the stage's current round began; none in state stored before this field existed.
     pub entered_at: Option<Time>,
-    /// When the task was first in this stage; none in state from before this was kept.
+    /// When the task first entered this stage; none in state stored before this field existed.
     pub first_entered_at: Option<Time>,
 }
 
-/// What the finished tasks of a workflow version took: per stage, from the first entry to the delivery.
+/// The durations of a workflow version's finished tasks: per stage, from the first entry to the
+/// delivery.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Finished {
     /// Microseconds, ascending.
@@ -103,7 +107,7 @@ pub struct Finished {
 }
 
 impl Finished {
-    /// From each task's delivery and its first entry into every stage.
+    /// Built from each task's delivery and its first entry into every stage.
     pub fn new(tasks: impl IntoIterator<Item = (Time, Vec<Time>)>) -> Self {
         let mut stages: Vec<Vec<i64>> = Vec::new();
         for (delivered_at, entries) in tasks {
@@ -118,20 +122,20 @@ impl Finished {
         Self { stages }
     }
 
-    /// How much memory it takes, roughly, in bytes.
+    /// Its approximate memory use in bytes.
     pub fn size(&self) -> usize {
         self.stages.iter().map(|stage| size_of::<Vec<i64>>() + stage.len() * size_of::<i64>()).sum()
     }
 
-    /// The time that remains to a task that entered this stage so many microseconds ago.
+    /// The remaining time of a task that entered this stage `elapsed` microseconds ago.
     fn remaining(&self, stage: usize, elapsed: i64) -> Option<Remaining> {
         let all = self.stages.get(stage).filter(|all| all.len() >= MIN_FINISHED)?;
         let (_, longer) = all.split_at(all.partition_point(|took| *took <= elapsed));
         if longer.len() < MIN_LONGER {
             return None;
         }
-        // The nearest rank: the smallest that so many in a hundred do not exceed. Longer than what elapsed, so
-        // never less than a second.
+        // The nearest rank: the smallest value that `percent` per cent do not exceed. It exceeds
+        // the elapsed time, so the remainder rounds up to at least a second.
         let rank = |percent: usize| longer.get((longer.len() * percent).div_ceil(100) - 1);
         let left = |took: &i64| u64::try_from(took - elapsed).unwrap_or_default().div_ceil(1_000_000);
         Some(Remaining { p50: left(rank(50)?), p90: left(rank(90)?) })
@@ -139,7 +143,7 @@ impl Finished {
 }
 
 impl Forecast {
-    /// The pace of a task at `at`, judged by those that finished.
+    /// The forecast of a task at `at`, based on the finished tasks.
     pub fn new(course: &Timeline, at: Time, finished: Option<&Finished>) -> Self {
         let until = if course.phase.is_terminal() { course.since } else { at };
         let stage = u64::try_from(micros(course.entered_at.unwrap_or(course.since), until)).unwrap_or_default();
@@ -149,7 +153,7 @@ impl Forecast {
         Self { stage_seconds: stage / 1_000_000, remaining_seconds }
     }
 
-    /// A stored status as it is answered: the members of both, without reading the status again.
+    /// A stored status as it is sent: the fields of both, joined without parsing the status.
     pub fn after(&self, stored: &str) -> String {
         let pace = serde_json::to_string(self).expect("two numbers serialize");
         match stored.trim_end().strip_suffix('}') {
@@ -160,7 +164,7 @@ impl Forecast {
 }
 
 impl Timeline {
-    /// That of a task.
+    /// The timeline of a task.
     pub fn of(task: &Task) -> Self {
         Self {
             phase: task.phase(),
@@ -171,7 +175,7 @@ impl Timeline {
         }
     }
 
-    /// Whether there is a delivery to come.
+    /// Whether the task can still be delivered.
     pub fn heads_for_delivery(&self) -> bool {
         match self.phase {
             PhaseName::Preparing | PhaseName::InReview | PhaseName::Escalated | PhaseName::OnHold => true,
@@ -184,7 +188,7 @@ impl Timeline {
     }
 }
 
-/// From one time to another, never below zero: the clocks of replicas differ.
+/// The time between two instants, never negative: the clocks of replicas differ.
 fn micros(from: Time, to: Time) -> i64 {
     (to - from).num_microseconds().unwrap_or(i64::MAX).max(0)
 }

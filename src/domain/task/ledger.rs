@@ -1,4 +1,4 @@
-//! Whose time it was: what a task has waited for so far, by stage and party. `evolve` alone writes it.
+//! Waiting time by stage and party. Only `evolve` changes it.
 
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
@@ -9,27 +9,27 @@ use crate::domain::workflow::Workflow;
 
 use super::{PhaseName, Task};
 
-/// How long a task waited in which stage on whom. Entries exist only where time passed, in the order of stage and
-/// party.
+/// How long a task waited, by stage and party. Entries exist only where time passed, ordered by
+/// stage and party.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Ledger(Vec<Wait>);
 
-/// One stage's time of one party.
+/// The time that one party took in one stage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "Columns", into = "Columns")]
 pub struct Wait {
     /// The stage's index.
     pub stage: usize,
-    /// Who was waited on.
+    /// The party that the task waited on.
     pub party: Party,
-    /// How long, in microseconds.
+    /// The time in microseconds.
     pub micros: i64,
-    /// How much of that on hold, in microseconds.
+    /// The part of it on hold, in microseconds.
     pub held: i64,
 }
 
-/// Stored as a row without names: it is written with every transition.
+/// Stored as an array without names, since every transition writes it.
 type Columns = (usize, Party, i64, i64);
 
 impl From<Columns> for Wait {
@@ -45,14 +45,16 @@ impl From<Wait> for Columns {
 }
 
 impl Ledger {
-    /// Adds the time between the task's last event and `at`, to whoever it waited on; to nobody once it is over.
+    /// Adds the time from the task's last event to `at` to the party that it waited on; to none
+    /// once the task has ended.
     pub(in crate::domain) fn wait(&mut self, task: &Task, workflow: &Workflow, at: Time) {
         if let Some(party) = task.waiting_on(workflow) {
             self.add(task.stage, party, at - task.recorded_at, task.phase() == PhaseName::OnHold);
         }
     }
 
-    /// Adds time that was spent waiting on `party` in a stage; on hold, if the task stood still at that party's wish.
+    /// Adds time spent waiting on `party` in a stage; as held time if that party had put the task
+    /// on hold.
     fn add(&mut self, stage: usize, party: Party, time: TimeDelta, on_hold: bool) {
         let micros = time.num_microseconds().unwrap_or(i64::MAX);
         if micros <= 0 {

@@ -1,23 +1,23 @@
-//! The names of the phases, as they stand on the wire.
+//! The names of the phases on the wire.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{Outcome, Phase};
 
-/// Where a task is, by name: the one field that says it on the wire.
+/// The name of a task's phase.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum PhaseName {
-    /// The stage waits for work to be handed in.
+    /// The stage waits for work to be submitted.
     Preparing,
     /// Reviewers are deciding.
     InReview,
-    /// Paused; one named party must make a call.
+    /// Paused; one party must decide.
     Escalated,
     /// Paused on request.
     OnHold,
-    /// Winding down a review that a person is in the middle of.
+    /// Winding down a review that a person is working on.
     Cancelling,
     /// Every stage is approved. Terminal.
     Delivery,
@@ -25,7 +25,7 @@ pub enum PhaseName {
     Cancelled,
     /// The task's deadline passed. Terminal.
     Expired,
-    /// The definition said `fail` when rounds or time ran out. Terminal.
+    /// A rule of the definition says `fail` when rounds or time run out. Terminal.
     Failed,
 }
 
@@ -43,7 +43,7 @@ impl PhaseName {
         Self::Failed,
     ];
 
-    /// The word on the wire.
+    /// The name on the wire.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Preparing => "preparing",
@@ -58,7 +58,7 @@ impl PhaseName {
         }
     }
 
-    /// Whether a task in it never changes again.
+    /// Whether a task in this phase never changes again.
     pub fn is_terminal(self) -> bool {
         match self {
             Self::Preparing | Self::InReview | Self::Escalated | Self::OnHold | Self::Cancelling => false,

@@ -1,6 +1,7 @@
-//! The texts that the present of a task still shows: personal, so kept apart from its state. Folded from events like
-//! the state. Who may read a text is asked of the table of the trail's fields (`audit/task_fields.rs`) when the text is
-//! folded in, and kept with it.
+//! Texts of people that the present state still shows. They are personal, so they are kept apart
+//! from the state and, like it, folded from events. The table of the trail's fields
+//! (`audit/task_fields.rs`) decides who may read a text when it is folded in, and the answer is
+//! kept with it.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -14,19 +15,19 @@ use crate::domain::values::time::Time;
 use super::event::{Artifact, EscalationResolved, Event, Fact, Feedback, Resolution};
 use super::{Phase, Task};
 
-/// What people wrote that is still of use. Empty once the task is closed.
+/// Texts that are still shown. Empty once the task is closed.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Notes {
-    /// The partner's checkpoint.
+    /// The partner's latest message to the buyer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(in crate::domain) message: Option<Message>,
-    /// What the open escalation asks.
+    /// The question of the open escalation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(in crate::domain) question: Option<Prose>,
     /// Who may read the question.
     #[serde(default, skip_serializing_if = "is_default")]
     pub(in crate::domain) question_readers: Readers,
-    /// The reason of the hold or of the cancellation that is under way.
+    /// The reason of the current hold or cancellation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(in crate::domain) reason: Option<Message>,
     /// The latest advice given to the reviewers of this round.
@@ -35,39 +36,40 @@ pub struct Notes {
     /// Who may read the advice.
     #[serde(default, skip_serializing_if = "is_default")]
     pub(in crate::domain) advice_readers: Readers,
-    /// The latest work handed in.
+    /// The latest submission.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(in crate::domain) submission: Option<Submitted>,
-    /// The feedback of the votes that stand.
+    /// The feedback of the standing votes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(in crate::domain) votes: Vec<VoteNote>,
-    /// The feedback that sent the task back, until work is approved again where it went.
+    /// The feedback that returned the task, until the target stage is approved again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(in crate::domain) returned: Option<Returned>,
-    /// What the call that rejects says, for the rejection that follows in the same transition.
+    /// The feedback of a rejecting resolution, for the rejection that follows in the same
+    /// transition.
     #[serde(skip)]
     resolution: Option<Box<Feedback>>,
 }
 
-/// The latest work handed in.
+/// The latest submission.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Submitted {
     /// Its number, from 1.
     pub revision: u32,
-    /// What it is.
+    /// A summary of the work.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub summary: Option<Prose>,
-    /// Where it is.
+    /// References to the work.
     #[serde(default)]
     pub artifacts: Vec<Artifact>,
-    /// When it was handed in.
+    /// When it was submitted.
     pub submitted_at: Time,
-    /// Who handed it in.
+    /// Who submitted it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub actor: Option<Actor>,
 }
 
-/// The feedback of a vote that stands.
+/// The feedback of a standing vote.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct VoteNote {
     pub(in crate::domain) seq: u64,
@@ -75,7 +77,7 @@ pub struct VoteNote {
     pub(in crate::domain) feedback: Option<Feedback>,
 }
 
-/// The feedback that sent a task back.
+/// The feedback that returned a task.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Returned {
     /// The `seq` of the rejection.
@@ -84,7 +86,7 @@ pub struct Returned {
     pub stage: StageKey,
     /// Its round.
     pub round: u32,
-    /// When.
+    /// When it was rejected.
     pub decided_at: Time,
     /// Every counted vote's feedback.
     pub feedback: Vec<Feedback>,
@@ -175,8 +177,9 @@ impl Notes {
         self.votes.push(VoteNote { seq: event.seq, actor: event.actor.clone(), feedback });
     }
 
-    /// A second rejection of the same round, by the party escalated to, adds to the first. What was said is taken
-    /// from where it was first said: its copies in the decision go as a whole when one of their authors is erased.
+    /// Records a rejection. A second one of the same round, by the party that must decide, adds to
+    /// the first. Feedback is taken from its original place: its copies in the decision are erased
+    /// as a whole if one author is.
     fn reject(&mut self, event: &Event, votes: &[u64]) {
         let said = |seq: &u64| self.votes.iter().find(|note| note.seq == *seq)?.feedback.clone();
         let counted: Vec<Feedback> = votes.iter().filter_map(said).collect();
@@ -189,7 +192,7 @@ impl Notes {
         self.returned = Some(Returned { seq: event.seq, stage, round, decided_at: event.recorded_at, feedback });
     }
 
-    /// What the open escalation asks, if `reader` may read it.
+    /// The question of the open escalation, if `reader` may read it.
     pub(in crate::domain) fn question_for(&self, reader: Party) -> Option<&Prose> {
         self.question.as_ref().filter(|_| self.question_readers.include(reader))
     }
@@ -199,7 +202,7 @@ impl Notes {
         self.advice.as_ref().filter(|_| self.advice_readers.include(reader))
     }
 
-    /// The latest work handed in.
+    /// The latest submission.
     pub fn submission(&self) -> Option<&Submitted> {
         self.submission.as_ref()
     }

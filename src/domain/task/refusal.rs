@@ -1,12 +1,12 @@
-//! Why a command was refused. A refusal carries what the caller needs to act; which HTTP status it becomes is
-//! `http/problem.rs`'s business.
+//! Why a command was refused. A refusal carries what the caller needs to react; `http/problem.rs`
+//! maps it to an HTTP status.
 
 use super::Decision;
 
 /// Why a command was refused.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum Refusal {
-    /// The body says something that cannot be: which field, a stable code, the rule.
+    /// The body breaks a rule: which field, a stable code, the rule.
     #[error("{pointer}: {message}")]
     Invalid {
         /// JSON pointer (RFC 6901) into the body.
@@ -16,36 +16,36 @@ pub enum Refusal {
         /// The rule.
         message: String,
     },
-    /// The command is not this party's to send here.
-    #[error("this is for another party: {0}")]
+    /// The command belongs to another party.
+    #[error("only another party can do this: {0}")]
     WrongParty(String),
-    /// The stage names its reviewers and this actor is none of them.
+    /// The stage names its reviewers and this actor is not one of them.
     #[error("the actor is not one of the stage's named reviewers")]
     NotAReviewer,
-    /// Whoever handed in work in this round may not approve it.
+    /// The actor submitted work in this round and may not approve it.
     #[error(
-        "the actor handed in this revision or an earlier one of the round, and the stage bars self-approval; rejecting is open"
+        "the actor submitted this revision or an earlier one of the round, and the stage bars self-approval; rejecting is allowed"
     )]
     SelfApproval,
-    /// Someone who approved an earlier stage may not approve this one.
-    #[error("the actor's approval counted in a stage that this one must be distinct from; rejecting is open")]
+    /// The actor approved an earlier stage and may not approve this one.
+    #[error("the actor's approval counted in a stage that this one must be distinct from; rejecting is allowed")]
     NotDistinct,
-    /// Somebody else paused the task.
+    /// Another party paused the task.
     #[error("only the party that held the task, or the platform, can resume it")]
     HeldByOther,
-    /// The partner may not approve its own escalation.
+    /// The partner may not approve an escalation on a stage that another party reviews.
     #[error("the partner can resolve with approve only on stages that the partner reviews")]
     ResolutionNotAllowed,
-    /// The stage and round were decided before.
-    #[error("this stage and round were decided already")]
+    /// The stage and round are already decided.
+    #[error("this stage and round are already decided")]
     AlreadyDecided {
-        /// The decision; none if it is older than what the task remembers.
+        /// The decision; none if it is older than the task's state remembers.
         decision: Option<Decision>,
     },
-    /// The same vote of this actor stands.
-    #[error("this actor's vote on this revision stands already and says the same")]
+    /// The same vote of this actor already stands.
+    #[error("this actor has already cast the same vote on this revision")]
     AlreadyVoted {
-        /// The `seq` of its row.
+        /// The `seq` of its entry.
         recorded: u64,
     },
     /// The task is at another stage.
@@ -54,49 +54,49 @@ pub enum Refusal {
     /// The stage is in another round.
     #[error("the stage is in another round")]
     RoundMismatch,
-    /// The phase does not take this command.
-    #[error("the task's phase does not take this command")]
+    /// The phase does not accept this command.
+    #[error("the task's phase does not accept this command")]
     WrongPhase,
-    /// Handing in now would bypass an earlier approval.
-    #[error("work cannot be handed in here without bypassing an earlier stage's approval; it can after a rejection")]
+    /// Submitting work now would bypass an earlier approval.
+    #[error("work cannot be submitted now without bypassing an earlier stage's approval; it can after a rejection")]
     SubmissionNotOpen,
-    /// The resolution answers another escalation.
-    #[error("the escalation named is not the one that is open")]
+    /// The resolution refers to another escalation.
+    #[error("the named escalation is not the open one")]
     StaleEscalation,
-    /// There is no review to go back to.
+    /// There is no review to return to.
     #[error("there is no review to return to; approve, reject or redirect")]
     NothingToReturnTo,
     /// The escalation changed hands too often.
-    #[error("the escalation changed hands 3 times; decide it")]
+    #[error("the escalation has already changed hands 3 times; decide it")]
     RedirectLimit,
-    /// A cancellation is under way.
-    #[error("the task is being cancelled already")]
+    /// A cancellation is in progress.
+    #[error("the task is already being cancelled")]
     AlreadyCancelling,
     /// The task is winding down.
     #[error("the task is being cancelled; decisions no longer count")]
     Cancelling {
-        /// The `seq` of the row that keeps this decision, if it could have been made.
+        /// The `seq` of the entry that keeps this decision, if one does.
         recorded: Option<u64>,
     },
-    /// The task is over.
+    /// The task has ended.
     #[error("the task is closed")]
     TaskClosed {
-        /// The `seq` of the row that keeps this decision, if it could have been made.
+        /// The `seq` of the entry that keeps this decision, if one does.
         recorded: Option<u64>,
     },
-    /// The decision is about an older revision than the latest.
-    #[error("a newer revision was handed in")]
+    /// The decision is about a revision that is not the latest.
+    #[error("a newer revision was submitted")]
     StaleRevision,
-    /// A bound of the task is reached.
+    /// A limit is reached.
     #[error("{0}")]
     LimitReached(&'static str),
-    /// A tick came and no timer was due.
+    /// A tick arrived and no timer was due.
     #[error("no timer is due")]
     NothingDue,
 }
 
 impl Refusal {
-    /// The same without a row to point to: a dry run keeps none.
+    /// The same without the `seq` of an entry, since a dry run keeps none.
     #[must_use]
     pub fn unrecorded(&self) -> Self {
         let mut refusal = self.clone();
@@ -106,7 +106,7 @@ impl Refusal {
         refusal
     }
 
-    /// A field that must be there is not.
+    /// A required field is missing.
     pub(in crate::domain) fn required(pointer: &'static str) -> Self {
         Self::invalid(pointer, "required", "is required")
     }

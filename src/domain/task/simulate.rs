@@ -1,6 +1,8 @@
-//! A workflow played on a virtual clock, through the same `decide` as the real thing; nothing is stored.
+//! Simulates a workflow on a virtual clock, through the same `decide` as real tasks; nothing is
+//! stored.
 //!
-//! Each step is shown as it happens and not kept, so that a long play takes no more memory than a short one.
+//! Each step is passed on as it happens and not kept, so that a long simulation needs no more
+//! memory than a short one.
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;
@@ -15,17 +17,17 @@ use super::decide::{Opening, Snapshot, decide, open};
 use super::event::{Event, Fact};
 use super::refusal::Refusal;
 
-/// The most steps of one simulation, timers included.
+/// Maximum number of steps of one simulation, timers included.
 pub const MAX_STEPS: usize = 10_000;
 
-/// A command that is played.
+/// A command of a simulation.
 #[derive(Clone, Debug)]
 pub struct Sent {
     /// When it is sent.
     pub at: Time,
-    /// What is asked.
+    /// The command.
     pub command: Command,
-    /// The digest of its body, where the sender chose its id: the same id again is a replay, or refused.
+    /// The digest of its body if the sender chose its id: a repeated id is a replay, or refused.
     pub digest: Option<[u8; 32]>,
 }
 
@@ -34,17 +36,17 @@ pub struct Sent {
 pub struct Step<'a> {
     /// When.
     pub at: Time,
-    /// What made it happen.
+    /// The cause of the step.
     pub trigger: Trigger,
-    /// The events; of a refused command only the late decision that is kept all the same.
+    /// The events. A refused command has only the late decision that is recorded nevertheless.
     pub events: &'a [Event],
-    /// How a command was answered.
+    /// The result of a command.
     pub outcome: &'a Outcome,
     /// The task afterwards.
     pub snapshot: &'a Snapshot,
 }
 
-/// What made a step happen.
+/// The cause of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Trigger {
     /// The opening of the task.
@@ -55,12 +57,12 @@ pub enum Trigger {
     Timer,
 }
 
-/// How a command was answered.
+/// The result of a command.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Outcome {
-    /// It was carried out.
+    /// It was accepted.
     Done,
-    /// It was carried out before: the same id and body.
+    /// It is a replay: the same id and body as an accepted command.
     Replayed,
     /// Its id was used before, with another body.
     IdReused,
@@ -68,8 +70,9 @@ pub enum Outcome {
     Refused(Refusal),
 }
 
-/// Plays `commands` (in the order of their times) against a task opened at `opened_at`, with every timer that comes
-/// due between them and until `until`. Each step is shown, until one breaks off.
+/// Runs `commands` (in the order of their times) against a task opened at `opened_at`, with every
+/// timer that is due between them and until `until`. Passes each step to `show`, until it breaks
+/// off.
 pub fn simulate(
     workflow: &Workflow,
     (opening, opened_at): (Opening, Time),
@@ -88,7 +91,7 @@ pub fn simulate(
     let shown = show(first);
     let mut play = Play { workflow, snapshot, late: Vec::new(), known: HashMap::new(), steps: 1, show };
     if shown.is_continue() {
-        // Either way the play is over.
+        // Either way the simulation is over.
         let _ = play.run(commands, until);
     }
     Ok(())
@@ -97,9 +100,9 @@ pub fn simulate(
 struct Play<'a, F> {
     workflow: &'a Workflow,
     snapshot: Snapshot,
-    /// Late decisions that are kept: whose, and under which `seq`.
+    /// Recorded late decisions: whose, and their `seq`.
     late: Vec<(Party, ActorId, u64)>,
-    /// Accepted commands with an id: the body's digest, and what a late one was told.
+    /// Accepted commands with an id: the body's digest, and the refusal if it was late.
     known: HashMap<(Party, CommandId), ([u8; 32], Option<Refusal>)>,
     steps: usize,
     show: F,
@@ -167,7 +170,7 @@ impl<F: FnMut(Step<'_>) -> ControlFlow<()>> Play<'_, F> {
         (self.show)(Step { at, trigger, events, outcome, snapshot: &self.snapshot })
     }
 
-    /// The same actor's late decision on what was open, if there is one.
+    /// The same actor's earlier late decision on what was open, if any.
     fn late(&self, command: &Command) -> Option<u64> {
         let sender = command.meta().sender.as_ref()?;
         let actor = &sender.actor.as_ref()?.id;
@@ -176,7 +179,7 @@ impl<F: FnMut(Step<'_>) -> ControlFlow<()>> Play<'_, F> {
 }
 
 impl Sent {
-    /// What its id is compared by, with the digest of its body.
+    /// The key that identifies a replay, with the digest of its body.
     fn key(&self) -> Option<((Party, CommandId), [u8; 32])> {
         let meta = self.command.meta();
         Some(((meta.sender.as_ref()?.party, meta.id?), self.digest?))

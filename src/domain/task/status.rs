@@ -1,5 +1,5 @@
-//! What the buyer reads. Rendered from the task alone, so that every door shows the same; its version is the one at
-//! which it last changed.
+//! The buyer's view. It is rendered from the task alone, so that every endpoint shows the same. Its
+//! version is the task's version at which it last changed.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -24,42 +24,42 @@ pub struct Status {
     pub version: u64,
     /// Where the task is.
     pub phase: PhaseName,
-    /// The same in plain words, such as `In legal review`.
+    /// The phase in plain words, such as `In legal review`.
     pub label: String,
-    /// The current stage; of a task that is over, the one where it ended.
+    /// The current stage; for a task that has ended, the stage where it ended.
     pub stage: StagePosition,
     /// How many times the task has entered this stage, from 1.
     pub round: u32,
-    /// The party that the task waits on; null when it is over.
+    /// The party that the task waits on; null when it has ended.
     pub waiting_on: Option<Party>,
-    /// Since when it has stood like this.
+    /// Since when stage, phase and the party it waits on have been the same.
     pub since: Time,
-    /// When the present wait should end; null without a limit.
+    /// When the current wait is due to end; null without a limit.
     pub due_at: Option<Time>,
-    /// Whether that passed and the wait goes on.
+    /// Whether the current wait is past `due_at`.
     pub overdue: bool,
-    /// The partner's latest word at this stage, or why the task is on hold; null without one.
+    /// The partner's latest message at this stage, or why the task is on hold; null without one.
     pub message: Option<Message>,
-    /// How much is done, 0 to 100, by the partner's word; null without one.
+    /// The progress in percent, 0 to 100, as stated by the partner; null without one.
     pub percent: Option<u8>,
-    /// When the partner expects to be done; null without a word.
+    /// When the partner expects to finish; null if not stated.
     pub eta: Option<Time>,
     /// Every stage of the workflow, in order.
     pub stages: Vec<StageStatus>,
-    /// What the buyer is asked to do; null when nothing.
+    /// What the buyer is asked to do; null if nothing.
     pub action: Option<BuyerAction>,
     /// When this status last changed.
     pub updated_at: Time,
 }
 
-/// A stage and where it stands in the workflow.
+/// A stage and its position in the workflow.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct StagePosition {
     /// The stage's key.
     pub key: StageKey,
-    /// What people call it.
+    /// The display name.
     pub name: Name,
-    /// Its place, from 1.
+    /// Its position, from 1.
     pub position: usize,
     /// The number of stages.
     pub of: usize,
@@ -70,19 +70,19 @@ pub struct StagePosition {
 pub struct StageStatus {
     /// The stage's key.
     pub key: StageKey,
-    /// What people call it.
+    /// The display name.
     pub name: Name,
-    /// How it stands.
+    /// Its state.
     pub state: StageState,
     /// When it was approved; null for every other state.
     pub decided_at: Option<Time>,
 }
 
-/// How a stage stands.
+/// The state of a stage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum StageState {
-    /// Approved, and nothing sent the task back behind it since.
+    /// Approved, and the task has not returned to an earlier stage since.
     Approved,
     /// The task is here.
     Current,
@@ -95,28 +95,28 @@ pub enum StageState {
 /// What the buyer is asked to do.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct BuyerAction {
-    /// `review`: decide the stage; `decide`: make the call that an escalation asks for.
+    /// `review`: decide the stage; `decide`: decide an escalation.
     pub ask: Ask,
-    /// What is to be decided, where an escalation asks: in the words of whoever put it to the buyer, else in the
-    /// service's own. Null in a review.
+    /// The question of an escalation: as put by the person who escalated to the buyer, else worded
+    /// by the service. Null in a review.
     pub question: Option<Prose>,
-    /// The advice with which the buyer's own escalation of this review, or one that a deadline made, was returned;
-    /// absent where there is none.
+    /// The advice with which an escalation of this review, raised by the buyer or by a deadline,
+    /// was returned; absent if there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Prose, required = false)]
     pub advice: Option<Prose>,
-    /// The work it is about; null where nothing was handed in.
+    /// The work to decide on; null if none was submitted.
     pub revision: Option<RevisionUnderReview>,
     /// When an answer is due; null without a limit.
     pub due_at: Option<Time>,
-    /// What happens when no answer comes in time; null without a limit.
+    /// What happens if no answer comes in time; null without a limit.
     pub on_silence: Option<TimeoutAction>,
-    /// The answers, each ready to post to `/tasks/{id}/events`. A rejection still needs its `feedback`, an
-    /// escalation its `reason`.
+    /// The possible answers, each ready to be posted to `/tasks/{id}/events`. A rejection still
+    /// needs its `feedback`, an escalation its `reason`.
     pub commands: Vec<ReadyCommand>,
 }
 
-/// What is asked.
+/// The kind of request to the buyer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Ask {
@@ -131,41 +131,41 @@ pub enum Ask {
 pub struct RevisionUnderReview {
     /// Its number, from 1.
     pub revision: u32,
-    /// What it is.
+    /// A summary of the work.
     pub summary: Option<Prose>,
-    /// Where it is.
+    /// References to the work.
     pub artifacts: Vec<Artifact>,
-    /// When it was handed in.
+    /// When it was submitted.
     pub submitted_at: Time,
 }
 
-/// A command with its place filled in.
+/// A command with its target filled in.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ReadyCommand {
     /// The command's type.
     #[serde(rename = "type")]
     #[schema(value_type = CommandType)]
     pub kind: String,
-    /// The stage it is about.
+    /// The stage.
     pub stage: StageKey,
     /// The stage's round.
     pub round: u32,
     /// The latest revision.
     pub revision: u32,
-    /// The escalation it answers.
+    /// The escalation that it resolves.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub escalation: Option<u64>,
-    /// How it answers.
+    /// The resolution.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resolution: Option<Resolution>,
-    /// The party that shall decide instead.
+    /// The party that must decide instead.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to: Option<Party>,
 }
 
 impl Status {
-    /// The status after a transition recorded at `at`. One that says the same as the earlier keeps its version and
-    /// time.
+    /// The status after a transition recorded at `at`. A status without changes keeps its version
+    /// and time.
     pub(in crate::domain) fn after(
         workflow: &Workflow,
         task: &Task,
@@ -214,13 +214,13 @@ impl Status {
     }
 }
 
-/// A hold's reason stands while it lasts, so that no checkpoint can hide it.
+/// A hold's reason takes precedence while the hold lasts, so that no status update can hide it.
 fn message(task: &Task, notes: &Notes) -> Option<Message> {
     let held = matches!(task.phase, Phase::OnHold(_));
     if held { notes.reason.clone() } else { notes.message.clone() }
 }
 
-/// What the service itself says of a task, beside the labels of stages.
+/// Labels of the service itself, besides the labels of stages.
 pub(in crate::domain) const LABELS: [&str; 11] = [
     CHANGES,
     PREPARED,
@@ -334,7 +334,7 @@ fn action(task: &Task, stage: &Stage, notes: &Notes) -> Option<BuyerAction> {
     Some(BuyerAction { ask, question, advice, revision, due_at: task.due_at(), on_silence, commands })
 }
 
-/// What the buyer is asked where nobody put a question that is for the buyer.
+/// The service's own question to the buyer, if nobody has put one.
 fn neutral_question(cause: Cause, stage: &Stage) -> Prose {
     let name = stage.name.as_str();
     let question = match cause {

@@ -1,36 +1,37 @@
-//! The state machine as a table: where a task is, what happens to it, where that leads, what is recorded. `decide`
-//! implements it; the tests cross every way through it and fail on a way that is not in it. `table.md` is written
-//! from it.
+//! The state machine as a table: from a phase, an event, what follows, and what is recorded.
+//! `decide` implements it. The tests cover every edge of it and fail on an edge that is missing.
+//! `table.md` is written from it.
 //!
-//! What every command can meet is not repeated in the rows: `task_closed` on a closed task (first), `wrong_party`,
-//! `stage_mismatch` and `round_mismatch`, `wrong_phase` for a pair that is in no row, `stale_revision`, and 422 for
-//! a stage or a revision that does not exist. They are checked in this order, with the rows' own refusals between:
-//! closed or late, party, stage and round, phase, actor, revision, content.
+//! Refusals that every command can meet are not repeated in the rows: `task_closed` on a closed
+//! task (first), `wrong_party`, `stage_mismatch` and `round_mismatch`, `wrong_phase` for a pair
+//! without a row, `stale_revision`, and 422 for a stage or a revision that does not exist. They are
+//! checked in this order, interleaved with the rows' own refusals: closed or late, party, stage and
+//! round, phase, actor, revision, content.
 
 use super::PhaseName;
 use super::PhaseName::{Cancelled, Cancelling, Delivery, Escalated, Expired, Failed, InReview, OnHold, Preparing};
 
-/// One row: a thing that can happen, and what follows.
+/// One row: a trigger and its consequences.
 #[derive(Clone, Copy, Debug)]
 pub struct Row {
-    /// The phases in which it can happen; none: the task does not exist yet.
+    /// The phases in which it can happen; empty: the task does not exist yet.
     pub from: &'static [PhaseName],
-    /// What happens.
+    /// The trigger.
     pub trigger: Trigger,
-    /// Who can make it happen: any of these.
+    /// Who can cause it: any of these.
     pub by: &'static [Role],
-    /// Under what further condition; empty: always.
+    /// A further condition; empty: none.
     pub when: &'static str,
-    /// What is recorded first, without the `task.` of the names.
+    /// The events recorded first, without the `task.` prefix.
     pub events: &'static [&'static str],
     /// What follows.
     pub then: Then,
-    /// The codes of its own refusals, and a JSON pointer for each field that can be wrong. For several rows of one
-    /// trigger: at the first.
+    /// The codes of the row's own refusals, and a JSON pointer for each field that can be invalid.
+    /// If several rows have the same trigger, the first one lists them.
     pub refused: &'static [&'static str],
 }
 
-/// What can happen to a task.
+/// The triggers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Trigger {
     /// The platform opens it.
@@ -41,19 +42,20 @@ pub enum Trigger {
     Resolved(&'static str),
     /// The deadline of the whole task.
     TaskDeadline,
-    /// The end of a cancellation's grace.
+    /// The end of a cancellation's grace period.
     GraceEnd,
     /// A reminder of the stage's deadline.
     Reminder,
     /// The stage's deadline, with the definition's `on_timeout.action`.
     StageDeadline(&'static str),
-    /// The deadline of the party escalated to, with the definition's `on_timeout.action`.
+    /// The deadline of the party that the task is escalated to, with the definition's
+    /// `on_timeout.action`.
     EscalationDeadline(&'static str),
-    /// An erasure reaches the task.
+    /// An erasure that concerns the task.
     Erasure,
 }
 
-/// Who makes something happen.
+/// Who can cause a transition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
     /// The partner.
@@ -64,36 +66,36 @@ pub enum Role {
     Platform,
     /// The stage's reviewing party.
     Reviewer,
-    /// The party escalated to.
+    /// The party that the task is escalated to.
     Holder,
-    /// The party that held the task.
+    /// The party that put the task on hold.
     HeldBy,
-    /// Nobody: a timer of the service.
+    /// The service, by a timer.
     Service,
 }
 
 /// What follows a row's own events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Then {
-    /// Nothing: it is always refused.
+    /// Nothing: the command is always refused.
     Refused,
     /// The task stays in its phase.
     Same,
     /// The task moves to this phase.
     To(PhaseName),
-    /// ENTER the first stage, where nobody can be barred yet.
+    /// ENTER the first stage, where no actor can be barred yet.
     Start,
     /// REVIEW: the clock starts, or too few of the named reviewers may approve.
     Review,
     /// APPROVE: ENTER the next stage, or delivery.
     Approve,
-    /// REJECT: back, unless the rounds are used up.
+    /// REJECT: return to the target, unless the rounds are exhausted.
     Reject,
-    /// REJECT whatever `max_rounds` says: ENTER an earlier stage or the same one as a return.
+    /// REJECT regardless of `max_rounds`: ENTER the same or an earlier stage as a return.
     Return,
     /// ESCALATE.
     Escalate,
-    /// RESUME: the phase that was held.
+    /// RESUME: back to the phase before the hold.
     Resume,
     /// CANCEL.
     Cancel,
@@ -103,23 +105,23 @@ pub enum Then {
     Fail,
 }
 
-/// One way through the table.
+/// One edge of the table.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Edge {
-    /// Where the task was; `None`: it did not exist.
+    /// The phase before; `None`: the task did not exist.
     pub from: Option<PhaseName>,
-    /// What happened.
+    /// The trigger.
     pub trigger: Trigger,
-    /// What was recorded, in order, without the `task.` of the names.
+    /// The events recorded, in order, without the `task.` prefix.
     pub events: Vec<&'static str>,
-    /// Where the task is now.
+    /// The phase afterwards.
     pub to: PhaseName,
 }
 
 use Role::{Buyer, HeldBy, Holder, Partner, Platform, Reviewer, Service};
 use Trigger::{Command, Erasure, EscalationDeadline, GraceEnd, Open, Reminder, Resolved, StageDeadline, TaskDeadline};
 
-/// A row a line: phases, trigger, who, condition => own events, what follows, own refusals.
+/// One row per line: phases, trigger, roles, condition => own events, what follows, own refusals.
 macro_rules! rows {
     ($($from:expr, $trigger:expr, $by:expr, $when:literal => $events:expr, $then:expr, $refused:expr;)*) => {
         &[$(Row { from: &$from, trigger: $trigger, by: &$by, when: $when, events: &$events, then: $then, refused: &$refused },)*]
@@ -132,7 +134,7 @@ const ALL: [Role; 3] = [Partner, Buyer, Platform];
 const ASKING: [Role; 3] = [Reviewer, Partner, Platform];
 const HOLDING: [Role; 2] = [Partner, Platform];
 
-/// The whole of it.
+/// The whole table.
 pub const ROWS: &[Row] = rows! {
     [], Open, [Platform], "" => ["opened"], Then::Start, ["/deadline_at"];
 
@@ -159,10 +161,10 @@ pub const ROWS: &[Row] = rows! {
     [Escalated], Resolved("approve"), [Holder], "" => ["escalation_resolved"], Then::Approve, ["already_decided", "stale_escalation", "resolution_not_allowed", "self_approval", "not_distinct", "/feedback"];
     [Escalated], Resolved("reject"), [Holder], "" => ["escalation_resolved"], Then::Return, ["already_decided", "stale_escalation", "/feedback", "/return_to"];
     [Escalated], Resolved("return"), [Holder], "cause person or deadline" => ["escalation_resolved"], Then::To(InReview), ["already_decided", "stale_escalation", "nothing_to_return_to", "/feedback", "limit_reached"];
-    [Escalated], Resolved("redirect"), [Holder], "it changed hands less than 3 times" => ["escalation_resolved"], Then::Escalate, ["already_decided", "stale_escalation", "redirect_limit", "/to"];
+    [Escalated], Resolved("redirect"), [Holder], "it changed hands fewer than 3 times" => ["escalation_resolved"], Then::Escalate, ["already_decided", "stale_escalation", "redirect_limit", "/to"];
     [Escalated], EscalationDeadline("none"), [Service], "" => ["deadline_passed"], Then::Same, [];
-    [Escalated], EscalationDeadline("escalate"), [Service], "after 3 changes of hands, or naming the holder, the platform is asked, without a clock" => ["deadline_passed"], Then::Escalate, [];
-    [Escalated], EscalationDeadline("escalate"), [Service], "the same, but the platform has it" => ["deadline_passed"], Then::Same, [];
+    [Escalated], EscalationDeadline("escalate"), [Service], "after 3 changes of hands, or if it names the party that has it, the platform must decide, without a clock" => ["deadline_passed"], Then::Escalate, [];
+    [Escalated], EscalationDeadline("escalate"), [Service], "the same, but the platform has it already" => ["deadline_passed"], Then::Same, [];
     [Escalated], EscalationDeadline("reject"), [Service], "" => ["deadline_passed"], Then::Return, [];
     [Escalated], EscalationDeadline("fail"), [Service], "" => ["deadline_passed"], Then::Fail, [];
 
@@ -190,7 +192,7 @@ pub const ROWS: &[Row] = rows! {
 };
 
 impl Row {
-    /// Every way through the row, from each of its phases.
+    /// Every edge of the row, from each of its phases.
     pub fn edges(&self) -> Vec<Edge> {
         let (trigger, own) = (self.trigger, self.events);
         let lead = |from: Option<PhaseName>| {
@@ -205,7 +207,7 @@ impl Row {
 }
 
 impl Then {
-    /// Every way it can go from a phase: what is recorded, and where the task is then.
+    /// Every outcome from a phase: the events recorded, and the phase afterwards.
     fn ways(self, from: Option<PhaseName>) -> Vec<(Vec<&'static str>, PhaseName)> {
         match self {
             Self::Refused => Vec::new(),
@@ -234,7 +236,7 @@ impl Then {
     }
 }
 
-/// The ways a task ends: a review that was left undecided is withdrawn first.
+/// The ways in which a task ends. An undecided review is withdrawn first.
 fn ends(from: Option<PhaseName>, event: &'static str, to: PhaseName) -> Vec<(Vec<&'static str>, PhaseName)> {
     let (withdrawn, plain) = ((vec!["review_withdrawn", event], to), (vec![event], to));
     match from {

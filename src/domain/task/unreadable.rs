@@ -1,5 +1,5 @@
-//! Rows that are stored and cannot be shown: what stands in their place, so that one of them does not take the
-//! others along.
+//! Placeholders for stored rows that cannot be read, so that one such row does not make the others
+//! unavailable.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -8,22 +8,22 @@ use crate::domain::values::id::TaskId;
 
 use super::view::TaskView;
 
-/// Why a row cannot be shown.
+/// Why a stored row cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Unreadable {
-    /// A newer version of the service wrote it: read again later, when all replicas are of that version.
+    /// A newer version of the service wrote it. Read it again when all replicas run that version.
     NewerFormat,
-    /// It is not what was written. The platform's people must look at it.
+    /// It is damaged. The platform's operators must look at it.
     Damaged,
 }
 
-/// A task that this replica cannot show, in its place in a list.
+/// A task that this replica cannot read, in its place in a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct UnreadableTask {
     /// The task.
     pub task_id: TaskId,
-    /// Why it is not shown.
+    /// Why it cannot be shown.
     pub unreadable: Unreadable,
 }
 
@@ -31,8 +31,8 @@ pub struct UnreadableTask {
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 #[serde(untagged)]
 pub enum ListedTask {
-    /// As it is.
+    /// A readable task.
     Task(Box<TaskView>),
-    /// One that cannot be shown: it has `unreadable`, which no other has.
+    /// A task that cannot be read: it has `unreadable`, which no readable task has.
     Unreadable(UnreadableTask),
 }

@@ -1,4 +1,5 @@
-//! A task as partner and platform read it. (The buyer reads the status; rows of the trail are cut in `audit`.)
+//! The view of a task for partner and platform. (The buyer reads the status; `audit` limits entries
+//! of the trail.)
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -18,34 +19,34 @@ use super::refusal::Refusal;
 use super::status::{StagePosition, StageState};
 use super::{Cause, Decision, Phase, PhaseName, Task, Verdict, Vote, WindDown};
 
-/// What a task is, whatever happens to it.
+/// The properties of a task that never change.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Identity {
-    /// Whose agent does the work.
+    /// The partner whose agent does the work.
     pub partner_id: PartnerId,
     /// Who posted the task.
     pub buyer_id: BuyerId,
     /// The pinned version.
     pub workflow: WorkflowRef,
-    /// What the task is called.
+    /// The title of the task.
     pub title: Option<Name>,
     /// The platform's own data.
     pub metadata: Option<serde_json::Map<String, serde_json::Value>>,
 }
 
-/// A task as partner and platform read it.
+/// The view of a task for partner and platform.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[schema(as = Task)]
 pub struct TaskView {
     /// The task's id, as the platform gave it.
     pub id: TaskId,
-    /// Whose agent does the work.
+    /// The partner whose agent does the work.
     pub partner_id: PartnerId,
     /// Who posted the task.
     pub buyer_id: BuyerId,
     /// The workflow version, pinned for life.
     pub workflow: WorkflowRef,
-    /// What the task is called, at most 200 characters; null once erased.
+    /// The title, at most 200 characters; null once erased.
     pub title: Option<Name>,
     /// The platform's own data, at most 16 KiB; null if there is none.
     #[schema(value_type = Option<Object>)]
@@ -54,21 +55,21 @@ pub struct TaskView {
     pub version: u64,
     /// Where the task is.
     pub phase: PhaseName,
-    /// The same in plain words, as the buyer reads it.
+    /// The phase in plain words, as the buyer reads it.
     pub label: String,
-    /// The current stage; of a task that is over, the one where it ended.
+    /// The current stage; for a task that has ended, the stage where it ended.
     pub stage: StagePosition,
     /// How many times the task has entered this stage, from 1.
     pub round: u32,
-    /// The latest revision; 0: nothing was handed in.
+    /// The latest revision; 0: no work was submitted.
     pub revision: u32,
-    /// The party that the task waits on; null when it is over.
+    /// The party that the task waits on; null when it has ended.
     pub waiting_on: Option<Party>,
-    /// Since when it has stood like this.
+    /// Since when stage, phase and the party it waits on have been the same.
     pub since: Time,
-    /// When the present wait should end; null without a limit.
+    /// When the current wait is due to end; null without a limit.
     pub due_at: Option<Time>,
-    /// Whether that passed and the wait goes on.
+    /// Whether the current wait is past `due_at`.
     pub overdue: bool,
     /// When the task was opened.
     pub opened_at: Time,
@@ -76,35 +77,36 @@ pub struct TaskView {
     pub deadline_at: Option<Time>,
     /// When its last event was recorded.
     pub updated_at: Time,
-    /// The partner's latest word to the buyer at this stage, or why the task is on hold; null without one.
+    /// The partner's latest message to the buyer at this stage, or why the task is on hold; null
+    /// without one.
     pub message: Option<Message>,
-    /// How much is done, 0 to 100; null without a word.
+    /// The progress in percent, 0 to 100; null if not stated.
     pub percent: Option<u8>,
-    /// When the partner expects to be done; null without a word.
+    /// When the partner expects to finish; null if not stated.
     pub eta: Option<Time>,
     /// Every stage, in order.
     pub stages: Vec<StageView>,
-    /// Whose time it was, by stage, then party: how long the task has waited on whom since it was opened, as of the
-    /// answer (of a command's answer: as of the command). The `seconds` add up to the whole, to the microsecond:
-    /// from `opened_at` to now, or to the end. They grow while the task waits, but do not change the `ETag`: after
-    /// a `304`, count on.
+    /// How long the task has waited on each party since it was opened, by stage and party, at the
+    /// time of the response (for a command: at the time of the command). The `seconds` add up to
+    /// the whole time from `opened_at` until now, or until the end, exact to the microsecond. They
+    /// grow while the task waits, but do not change the `ETag`: after a `304`, count on.
     pub time_spent: Vec<TimeSpent>,
-    /// The latest work handed in; null when there is none or the task is over (it stays in the trail).
+    /// The latest submission; null if there is none or the task has ended (the trail keeps it).
     pub submission: Option<Submitted>,
-    /// The feedback that sent the task back; null when nothing did, or a stage was approved since.
+    /// The feedback that returned the task; null if none did, or a stage was approved since.
     pub feedback: Option<Returned>,
-    /// The review that is open, running or paused; null without one.
+    /// The open review, running or paused; null without one.
     pub review: Option<ReviewView>,
-    /// The escalation that is open; null without one.
+    /// The open escalation; null without one.
     pub escalation: Option<EscalationView>,
     /// The hold; null without one.
     pub hold: Option<HoldView>,
-    /// The cancellation that is winding down; null without one.
+    /// The cancellation in progress; null without one.
     pub cancellation: Option<CancellationView>,
-    /// The commands that the caller's party could send now, by type.
+    /// The types of commands that the caller's party can send now.
     #[schema(value_type = Vec<CommandType>)]
     pub allowed: Vec<String>,
-    /// The hash of the last row of the trail. Null in a dry run.
+    /// The hash of the trail's last entry. Null in a dry run.
     pub head_hash: Option<Hash>,
 }
 
@@ -113,9 +115,9 @@ pub struct TaskView {
 pub struct StageView {
     /// The stage's key.
     pub key: StageKey,
-    /// What people call it.
+    /// The display name.
     pub name: Name,
-    /// How it stands.
+    /// Its state.
     pub state: StageState,
     /// How many times the task entered it.
     pub rounds: u32,
@@ -128,32 +130,34 @@ pub struct StageView {
 pub struct TimeSpent {
     /// The party that the task waited on.
     pub party: Party,
-    /// The stage that it was in.
+    /// The stage.
     pub stage: StageKey,
-    /// For how long, in all rounds.
+    /// The time over all rounds.
     pub seconds: Seconds,
-    /// How much of `seconds` the task was on hold at this party's wish.
+    /// The part of `seconds` during which this party had put the task on hold.
     pub held_seconds: Seconds,
 }
 
-/// A review: who voted, who may.
+/// A review: the votes, and who may vote.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ReviewView {
-    /// The votes that stand: the latest of each actor on the latest revision.
+    /// The standing votes: the latest vote of each actor on the latest revision.
     pub votes: Vec<VoteView>,
-    /// How many votes make a decision.
+    /// How many votes decide the stage.
     pub needed: Quorum,
-    /// The named reviewers that may approve; null: anyone of the reviewing party but those excluded.
+    /// The named reviewers who may approve; null: anyone of the reviewing party except those
+    /// excluded.
     pub eligible: Option<Vec<ActorId>>,
-    /// Who may not approve, and why; rejecting is open to them.
+    /// Who may not approve, and why; they may reject.
     pub excluded: Vec<Exclusion>,
-    /// The latest advice with which an escalation of this review was returned; absent where there is none.
+    /// The latest advice with which an escalation of this review was returned; absent if there is
+    /// none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Prose, required = false)]
     pub advice: Option<Prose>,
 }
 
-/// A vote that stands.
+/// A standing vote.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct VoteView {
     /// The `seq` of its event.
@@ -162,13 +166,13 @@ pub struct VoteView {
     pub actor: Actor,
     /// Approved or rejected.
     pub decision: Verdict,
-    /// Where a rejection wants the task to go back to.
+    /// The stage that a rejection returns to.
     pub return_to: Option<StageKey>,
     /// When it was recorded.
     pub voted_at: Time,
 }
 
-/// Somebody who may not approve.
+/// An actor who may not approve.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Exclusion {
     /// The actor's id.
@@ -177,61 +181,61 @@ pub struct Exclusion {
     pub why: ExclusionReason,
 }
 
-/// Why somebody may not approve.
+/// Why an actor may not approve.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ExclusionReason {
-    /// They handed in the latest revision, or an earlier one in the same round.
+    /// The actor submitted the latest revision, or an earlier one in the same round.
     SelfApproval,
-    /// Their approval counted in a stage that this one must be distinct from.
+    /// The actor's approval counted in a stage that this one must be distinct from.
     NotDistinct,
 }
 
 /// An open escalation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct EscalationView {
-    /// The `seq` of its event: what a resolution names.
+    /// The `seq` of its event, which a resolution refers to.
     pub seq: u64,
-    /// The party that must make the call.
+    /// The party that must decide.
     pub to: Party,
-    /// Why it came to this.
+    /// Why it was escalated.
     pub cause: Cause,
     /// Who raised it.
     pub raised_by: Source,
-    /// The question; null where nobody put one.
+    /// The question; null if there is none.
     pub question: Option<Prose>,
-    /// How often it changed hands, at most 3 and then once more to the platform.
+    /// How often it changed hands: at most 3 times, then once more to the platform.
     pub handovers: u32,
 }
 
 /// A hold.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct HoldView {
-    /// The party that held the task.
+    /// The party that put the task on hold.
     pub by: Party,
-    /// Why.
+    /// The reason.
     pub reason: Option<Message>,
 }
 
-/// A cancellation that is winding down. Whatever happens, the task is `cancelled` at `grace_until`.
+/// A cancellation in progress. The task is `cancelled` at `grace_until` at the latest.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct CancellationView {
-    /// The party that asked for it.
+    /// The party that requested it.
     pub by: Party,
-    /// Why.
+    /// The reason.
     pub reason: Option<Message>,
-    /// When the task is cancelled if the partner does not acknowledge before.
+    /// When the task is cancelled if the partner does not acknowledge earlier.
     pub grace_until: Time,
     /// The party that is still expected to act.
     pub waiting_on: Party,
-    /// The command expected of it.
+    /// The command expected from it.
     #[schema(value_type = CommandType)]
     pub expected: String,
-    /// What may still be sent besides, by whom, and what it does. Nobody has to.
+    /// Optional commands that may still be sent, by whom, and their effect.
     pub possible: Vec<Possible>,
 }
 
-/// What may still be sent while a task is being cancelled.
+/// An optional command while a task is being cancelled.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Possible {
     /// Who may send it.
@@ -243,29 +247,30 @@ pub struct Possible {
     pub effect: PossibleEffect,
 }
 
-/// What a command does that may still be sent while a task is being cancelled. `recorded`: the decision does not
-/// count any more and is refused with `409 cancelling`, but it is kept in the trail (`recorded.seq`), once per
-/// person. `cancels_at_once`: with `immediate: true` the grace is over.
+/// The effect of a command that may still be sent while a task is being cancelled. `recorded`: the
+/// decision no longer counts and is refused with `409 cancelling`, but the trail keeps it
+/// (`recorded.seq`), once per person. `cancels_at_once`: with `immediate: true` the grace period
+/// ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum PossibleEffect {
-    /// Kept, but of no effect.
+    /// Recorded without effect.
     Recorded,
-    /// The end.
+    /// Ends the task.
     CancelsAtOnce,
 }
 
-/// Who reads, and when.
+/// The reading party and the time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reader {
     /// The party.
     pub party: Party,
-    /// The time of the answer.
+    /// The time of the response.
     pub at: Time,
 }
 
 impl TaskView {
-    /// The task as `reader` reads it.
+    /// The task as `reader` sees it.
     pub fn new(
         workflow: &Workflow,
         identity: &Identity,
@@ -410,7 +415,7 @@ fn cancellation(workflow: &Workflow, task: &Task, notes: &Notes) -> Option<Cance
     })
 }
 
-/// Those whose decision was asked for may still give it.
+/// Those who were asked to decide may still do so.
 fn possible(workflow: &Workflow, task: &Task, winding: &WindDown) -> Vec<Possible> {
     let may = |party, command: &str, effect| Possible { party, command: command.to_owned(), effect };
     let reviewer = task.stage_in(workflow).reviewer;

@@ -11,7 +11,7 @@ use super::laws::timers;
 use super::test_support::{Play, parse};
 use super::words::definition;
 
-/// What it is, the definition, what happens, the timers there are then.
+/// Description, definition, story, and the resulting timers.
 const CASES: &[(&str, &str, &str, &str)] = &[
     (
         "a start on a Sunday counts from Monday",
@@ -148,7 +148,8 @@ fn ticks_come_at_the_ends_of_working_time() {
     );
 }
 
-/// A later build with other time zones, hours or holidays must read old events as they were meant.
+/// A later build with other time zones, hours or holidays must read old events with their original
+/// meaning.
 #[test]
 fn folding_asks_no_calendar() {
     let words = "a deadline=none within=PT10H remind=PT2H respond=none finish business; b deadline=none within=PT10H business | PT300H business";
@@ -163,7 +164,8 @@ fn folding_asks_no_calendar() {
         for holder in ["deadline", "escalation", "cancellation"] {
             other["stages"][0][holder]["clock"] = "wall".into();
         }
-        // What counts by the calendar is known by the definition; what it says is not needed.
+        // The definition shows that the clock counts working time; the calendar itself is not
+        // needed.
         other["stages"][0]["deadline"]["clock"] = "business".into();
         other["stages"][0]["deadline"]["within"] = "PT5H".into();
         let folded = fold(&parse(&other), &play.trail);
@@ -195,7 +197,7 @@ fn events_say_the_times_of_working_clocks_and_of_no_others() {
         ),
         ["stage_entered", "work_submitted", "resumed", "escalation_resolved", "work_submitted"]
     );
-    // A hold of a stage that waits for work has no clock to go on with; a passed one stays passed.
+    // A hold of a stage that waits for work has no clock to continue; a passed clock stays passed.
     assert_eq!(says("a required deadline=none business", "hold anna; resume anna"), Vec::<&str>::new());
     let play = Play::of(&definition("a deadline=none business"), "tick; hold anna; resume anna");
     assert!(matches!(&play.trail.last().unwrap().fact, Fact::Resumed { clock: None }));

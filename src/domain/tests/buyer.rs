@@ -1,4 +1,4 @@
-//! What the buyer reads: the table of the contract, and when a status has a new version.
+//! The buyer's view: the table of the contract, and when a status gets a new version.
 
 use crate::domain::task::event::{Resolution, TimeoutAction};
 use crate::domain::task::status::{Ask, StageState, Status};
@@ -8,8 +8,8 @@ use crate::domain::values::text::Text;
 use super::test_support::{Play, START, brand};
 use super::words::definition;
 
-/// Definition, story, and then: label, whom it waits on, due in how many hours, whether the buyer is asked, the
-/// message.
+/// Definition, story, and the expected label, party waited on, hours until due, whether the buyer
+/// is asked, and the message.
 type Line = (&'static str, &'static str, &'static str, Option<Party>, Option<i64>, Option<Ask>, Option<&'static str>);
 
 const PARTNER: Option<Party> = Some(Party::Partner);

@@ -1,4 +1,4 @@
-//! What each row of the table does, a case a line; together they cross every way through the table.
+//! The effect of each row of the table, one case per line; together they cover every edge of it.
 
 use std::collections::BTreeSet;
 
@@ -6,10 +6,10 @@ use super::laws::{self, EDGES};
 use super::test_support::Play;
 use super::words::definition;
 
-/// What the case shows; the definition; what happened before and, last, the step that is looked at; its outcome.
+/// What the case shows, the definition, the earlier steps and the tested step, and its outcome.
 pub(super) type Case = (&'static str, &'static str, &'static str, &'static str);
 
-/// Plays every case; the laws are checked at each step.
+/// Runs every case; each step checks the laws.
 pub(super) fn check(cases: &[Case]) {
     let mut wrong = Vec::new();
     for (name, words, script, expected) in cases {

@@ -1,5 +1,5 @@
-//! What a row of the table does not say: clocks to the microsecond, whose feedback travels, what is remembered and
-//! what forgotten.
+//! Details beyond the table: clocks to the microsecond, whose feedback is passed on, and what state
+//! is kept or dropped.
 
 use crate::domain::task::command::{Action, Command, Meta, StatusUpdated};
 use crate::domain::task::decide::Snapshot;
@@ -79,7 +79,7 @@ fn silence_after_three_changes_of_hands_asks_nobody_but_the_platform() {
         let other = if last == "platform" { "partner" } else { "platform" };
         Play::of(&world, &script.replace("LAST", other).replace("FIRST", last))
     };
-    // The definition asks the buyer; it is too late for that.
+    // The definition names the buyer, but the limit of handovers is reached.
     for (last, events) in
         [("partner", "deadline_passed stage_escalated > escalated"), ("platform", "deadline_passed > escalated")]
     {
@@ -97,7 +97,8 @@ fn an_escalation_changes_hands_three_times_and_then_stays_with_the_platform() {
         &definition(world),
         "escalate bo partner; resolve anna redirect platform; resolve platform redirect partner",
     );
-    // The third change, by timeout; the fourth goes to the platform, whoever the definition names.
+    // The third handover, by timeout; the fourth goes to the platform, whichever party the
+    // definition names.
     for (to, clock) in [(Party::Buyer, true), (Party::Platform, false)] {
         play.run("tick");
         let Phase::Escalated(escalation) = &play.snapshot.task.phase else { panic!() };
@@ -106,7 +107,7 @@ fn an_escalation_changes_hands_three_times_and_then_stays_with_the_platform() {
     }
     assert_eq!(play.run("resolve platform redirect buyer"), "redirect_limit");
     assert_eq!(play.run("resolve platform return"), "escalation_resolved > in_review");
-    // Another escalation counts from the start.
+    // Another escalation starts counting from zero.
     play.run("escalate bo partner; resolve anna redirect platform; resolve platform redirect partner");
     assert_eq!(play.run("resolve anna redirect platform"), "escalation_resolved stage_escalated > escalated");
 }
@@ -206,7 +207,7 @@ fn what_surrounds_a_command_stands_on_the_first_row_alone() {
     let said = |event: &Event| (event.command_id, event.occurred_at, event.note.is_some());
     assert_eq!(said(&events[0]), (Some(id), Some(when), true));
     assert!(events[1..].iter().all(|event| said(event) == (None, None, false)));
-    // The decision is the voter's, what follows from it the service's.
+    // The decision is from the voter, its consequences are from the service.
     let by: Vec<_> =
         events.iter().map(|event| (event.party, event.actor.is_some(), event.credential_id.is_some())).collect();
     assert_eq!(by, [(Source::Partner, true, true), (Source::Partner, true, true), (Source::Service, false, false)]);

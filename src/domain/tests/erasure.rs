@@ -1,4 +1,4 @@
-//! Erasing people from random tasks: what is theirs goes, what is others' stays, and every view of every party
+//! Erases people from random tasks: their data is removed, others' stays, and every party's view
 //! still verifies.
 
 use proptest::strategy::{Strategy as _, ValueTree as _};
@@ -16,7 +16,7 @@ use super::words::definition;
 /// Tasks that are played and then erased from.
 const TASKS: usize = 1_000;
 
-/// Everybody who takes part in random tasks.
+/// All actors of random tasks.
 const PEOPLE: [&str; 8] = ["0", "1", "2", "3", "4", "5", "platform", "buyer"];
 
 #[test]
@@ -28,7 +28,7 @@ fn a_thousand_tasks_verify_for_every_party_after_erasures() {
     while tasks < TASKS {
         let ((definition, rolls), people) = strategy.new_tree(&mut runner).unwrap().current();
         let mut last = None;
-        // Short ones: what matters here is how they end, not how they came there.
+        // Short tasks: their end matters here, not their course.
         play(&definition, &rolls[..rolls.len().min(8)], |play| last = Some(play.clone()));
         let mut play = last.unwrap();
         for person in people {
@@ -41,13 +41,13 @@ fn a_thousand_tasks_verify_for_every_party_after_erasures() {
     assert!(entries > TASKS / 2 && closed > TASKS / 20, "{entries} erasures, {closed} closed tasks");
 }
 
-/// Whether something was erased.
+/// Whether anything was erased.
 fn erase_and_check(play: &mut Play, who: &str) -> bool {
     play.store();
     let before = (play.trail.clone(), play.rows.clone().unwrap());
     let outcome = play.erase(who);
     let rows = play.rows.clone().unwrap();
-    // Of some, since it costs as much as the first time.
+    // Only for some, since it costs as much as the first time.
     if rows.len().is_multiple_of(4) {
         assert_eq!(play.clone().erase(who), "nothing", "a second time changes nothing");
     }
@@ -97,7 +97,8 @@ fn assert_verifies(rows: &[Sealed]) {
     }
 }
 
-/// Two partners' votes and a call by the platform lead to one rejection, whose lists have all of them.
+/// Two partners' votes and a resolution by the platform lead to one rejection, whose lists have all
+/// of them.
 fn rejected_together() -> Play {
     let script = "reject anna full; reject bo full; reject chi; escalate dora platform; resolve platform reject";
     Play::of(&definition("a quorum=4,4; b back=a"), script)
@@ -123,7 +124,7 @@ fn what_others_said_to_the_buyer_is_said_again_until_they_are_erased_too() {
     assert_eq!((shared(&play), returned(&play)), (2, 4));
     play.erase("anna");
     assert_eq!((shared(&play), returned(&play)), (1, 3));
-    // Said to the partner and the platform only: it stands in the vote.
+    // Feedback for the partner and the platform only: it stands in the vote.
     play.erase("chi");
     assert_eq!((shared(&play), returned(&play)), (1, 2));
     play.erase("bo");
@@ -145,7 +146,7 @@ fn the_buyers_status_loses_what_is_gone_and_changes_only_then() {
         (after.message.is_some(), after.percent, after.version),
         (false, Some(50), play.snapshot.task.version())
     );
-    // In the end the erased texts decide nothing about versions.
+    // The erased texts have no influence on versions.
     play.run("approve dora");
     let status = play.snapshot.status.clone();
     play.erase("anna");
@@ -167,7 +168,7 @@ fn fields_that_were_taken_out_and_not_erased_are_found() {
         };
         assert!(!lost(&whole).is_empty(), "{party}");
         for (at, row) in rows.iter().enumerate() {
-            // As somebody would who may change the column but not what is chained.
+            // A forger who can change the column but not the chained text.
             let mut forged = rows.clone();
             let (personal, fields) = audit::erase(row, |path| path == "actor.name").unwrap();
             forged[at].personal = personal;
@@ -178,7 +179,7 @@ fn fields_that_were_taken_out_and_not_erased_are_found() {
             let expected = if shown && !told { Err(Broken { seq, what: Error::Erased }) } else { whole.verify() };
             assert_eq!(proof.verify(), expected, "{party} {seq}");
         }
-        // A value beside the mark, or the mark beside a salt, is no field at all.
+        // A value beside the mark, or the mark beside a salt, is not a valid field.
         let mut marked = whole.clone();
         let open = |field: &&mut FieldProof| field.salt.is_some();
         marked.entries[0].fields.iter_mut().flatten().find(open).unwrap().erased = true;

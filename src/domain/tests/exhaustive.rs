@@ -1,6 +1,6 @@
-//! Small definitions, every sequence: breadth first over an alphabet of commands, states that differ only in when
-//! and under which number they came about taken for one. The laws are checked on every step, the way out in every
-//! state.
+//! Every sequence over small definitions: breadth first over an alphabet of commands, merging
+//! states that differ only in times and numbers. Every step checks the laws, and every state must
+//! have a way out.
 
 use std::collections::BTreeSet;
 
@@ -12,10 +12,10 @@ use super::laws;
 use super::test_support::Play;
 use super::words::definition;
 
-/// Steps of the longest sequence.
+/// The length of the longest sequence.
 const DEPTH: usize = 6;
 
-/// What can be tried in every state; most of it is refused in most of them.
+/// The commands tried in every state; most of them are refused in most states.
 const ALPHABET: &[&str] = &[
     "submit anna",
     "approve anna",
@@ -39,14 +39,14 @@ const ALPHABET: &[&str] = &[
     "tick",
 ];
 
-/// Definitions, and the least number of states that their sequences lead to.
+/// Definitions, and the minimum number of states that their sequences reach.
 const WORLDS: &[(&str, usize)] = &[
     // Two-person approval with a bar, new work in between, rounds that run out, a review that may finish.
     ("a required; b panel distinct=a rounds=1 finish; c buyer", 100),
-    // Every clock: reminders, silence that rejects and asks, a deadline of the whole task.
+    // Every clock: reminders, timeouts that reject and escalate, a deadline of the whole task.
     ("a quorum=2,2 deadline=reject remind=PT8H rounds=2 to=platform,buyer respond=buyer | P10D", 100),
-    // Silence approves on the way, and fails at the end.
-    // The same clocks in working time, paused and gone on with.
+    // A timeout approves on the way, and fails at the end.
+    // The same clocks in working time, paused and resumed.
     (
         "a deadline=reject remind=PT8H within=PT10H to=platform,buyer respond=buyer finish business | PT80H business",
         100,
@@ -54,7 +54,8 @@ const WORLDS: &[(&str, usize)] = &[
     ("a required deadline=approve; b deadline=platform respond=fail rounds=1 exhausted=fail", 100),
 ];
 
-/// The state with times as distances from the last event and without numbers: what decides how the task can go on.
+/// The state with times relative to the last event and without numbers: the part that decides how
+/// the task can continue.
 fn essence(play: &Play) -> String {
     let task = &play.snapshot.task;
     let mut value = serde_json::to_value(task).unwrap();
@@ -65,7 +66,7 @@ fn essence(play: &Play) -> String {
 fn relative(value: &mut Value, origin: i64) {
     match value {
         Value::Object(fields) => {
-            // `since` and `decided_at` are shown and never decided on; numbers only name events.
+            // `since` and `decided_at` are shown but decide nothing; numbers only name events.
             let names = ["seq", "version", "since", "decided_at", "voted_at", "opened_at", "recorded_at"];
             fields.retain(|name, _| !names.contains(&name.as_str()));
             fields.values_mut().for_each(|value| relative(value, origin));

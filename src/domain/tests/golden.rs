@@ -1,5 +1,6 @@
-//! What is stored is a contract: the shapes of state, notes, status and events stand in files, and what those files
-//! say loads for ever. A shape that changes on purpose gets a new file beside the old one, whose lines below stay.
+//! Stored formats are a contract: files hold the shapes of state, notes, status and events, and
+//! their content must always load. An intended change of a shape gets a new file beside the old
+//! one, whose lines below stay.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -16,7 +17,7 @@ use crate::domain::values::party::Party;
 use super::test_support::{Play, brand};
 use super::words::definition;
 
-/// A file's content: the events and the present they lead to.
+/// A file's content: the events and the state that they lead to.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Golden {
     trail: Vec<Event>,
@@ -65,7 +66,7 @@ const STORIES: &[(&str, &str, &str)] = &[
     ("failed", "a deadline=fail", "tick"),
 ];
 
-/// Compares with `tests/golden/<file>`; what differs is left in `target/golden` for a look.
+/// Compares with `tests/golden/<file>`; a differing result is written to `target/golden`.
 fn matches_file(file: &str, text: &str) -> Option<String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let golden = std::fs::read_to_string(root.join("tests/golden").join(file)).unwrap_or_default();
@@ -111,7 +112,7 @@ fn what_was_stored_loads_and_its_events_lead_to_its_state() {
     assert_eq!(types, BTreeSet::from(Fact::TYPES), "every type of event is in a file");
 }
 
-/// Written before texts had readers. Then nobody but the parties that read everything is shown a text.
+/// Written before texts had readers. Such a text is shown only to the parties that read everything.
 #[test]
 fn older_shapes_load_and_keep_to_the_narrower_readers() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/older");

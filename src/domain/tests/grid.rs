@@ -18,7 +18,7 @@ struct Block {
     tick: &'static str,
 }
 
-/// What a party is told that the command is not for, here or now.
+/// The result of a command that is not for this party, here or now.
 const P: &str = "wrong_party";
 const F: &str = "wrong_phase";
 const C: &str = "task_closed";

@@ -1,4 +1,4 @@
-//! What must hold at every step of every test: each command sent through `Play` is looked at here.
+//! Laws that hold at every step of every test: each command sent through `Play` is checked here.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -33,10 +33,10 @@ pub(super) fn take_crossed() -> BTreeSet<Edge> {
     CROSSED.take()
 }
 
-/// Every way through the table.
+/// Every edge of the table.
 pub(super) static EDGES: LazyLock<BTreeSet<Edge>> = LazyLock::new(|| ROWS.iter().flat_map(Row::edges).collect());
 
-/// The text that hashes and comparisons are made of (RFC 8785).
+/// The text that is hashed and compared (RFC 8785).
 pub(super) fn canonical<T: Serialize>(value: &T) -> String {
     serde_json_canonicalizer::to_string(value).unwrap()
 }
@@ -48,14 +48,14 @@ fn reads_back<T: Serialize + DeserializeOwned + PartialEq + std::fmt::Debug>(val
     text
 }
 
-/// The opening is a transition too.
+/// Checks the opening, which is a transition too.
 pub(super) fn check_opening(play: &Play) {
     let events = play.trail.iter().map(|event| short(&event.fact)).collect();
     cross(Edge { from: None, trigger: Trigger::Open, events, to: play.snapshot.task.phase() });
     check_stored(&play.workflow, &play.trail, &play.snapshot);
 }
 
-/// `play` as it was before `command`, and what came of it.
+/// Checks a step: `play` before `command`, and the result.
 pub(super) fn check_step(play: &Play, command: &Command, result: &Result<Transition, Refusal>) {
     let again = decide(&play.workflow, &play.snapshot, command, play.now);
     assert_eq!(again, *result, "the same question has the same answer");
@@ -85,10 +85,11 @@ fn is_tick(command: &Command) -> bool {
     *command.action() == Action::Tick
 }
 
-/// Rules 8 and 3: what is stored is what the events say, survives storage, and forgets people once the task is over.
+/// Rules 8 and 3: the stored state follows from the events, survives storage, and forgets people
+/// once the task has ended.
 fn check_stored(workflow: &Workflow, trail: &[Event], snapshot: &Snapshot) {
-    // A long trail is folded at every fifth step, which costs a fifth. (Equal values have equal texts; the texts
-    // tell more when they differ.)
+    // A long trail is folded at every fifth step, at a fifth of the cost. (Equal values have equal
+    // texts, and differing texts show more.)
     if trail.len() < 16 || trail.len().is_multiple_of(5) || snapshot.task.phase().is_terminal() {
         let folded = Snapshot::fold(workflow, trail).unwrap();
         if folded != *snapshot {
@@ -125,7 +126,7 @@ fn check_rows(play: &Play, transition: &Transition) {
     assert_eq!((after.version(), after.recorded_at()), (before.version() + transition.events().len() as u64, at));
 }
 
-/// The status has a new version if and only if it says something new.
+/// The status gets a new version exactly if its content changes.
 fn check_status(before: &Snapshot, after: &Snapshot, now: Time) {
     let same = Status { version: before.status.version, updated_at: before.status.updated_at, ..after.status.clone() };
     if same == before.status {
@@ -136,7 +137,7 @@ fn check_status(before: &Snapshot, after: &Snapshot, now: Time) {
     }
 }
 
-/// Who did it could do it, by the table and by `allowed`.
+/// The sender could send the command, according to the table and to `allowed`.
 fn check_party(play: &Play, command: &Command, transition: &Transition) {
     let before = &play.snapshot.task;
     let edge = edge(before, command, transition);
@@ -178,7 +179,7 @@ fn plays(play: &Play, role: Role, party: Option<Party>) -> bool {
     party.is_some() && party == is
 }
 
-/// Rule 3: nothing but the audit row of a late decision or of an erasure.
+/// Rule 3: only the audit entry of a late decision or of an erasure is added.
 fn check_absorbed(before: &Snapshot, transition: &Transition) {
     let (earlier, later) = (&before.task, &transition.snapshot().task);
     match transition.events() {
@@ -191,7 +192,7 @@ fn check_absorbed(before: &Snapshot, transition: &Transition) {
     assert_eq!((&before.status, &before.notes), (&transition.snapshot().status, &transition.snapshot().notes));
 }
 
-/// Rules 7 and 10: the timer that fired is gone, and whatever is new starts at the tick.
+/// Rules 7 and 10: the timer that fired is gone, and new ones start at the tick.
 fn check_tick(before: &Task, after: &Task) {
     let fired = before.next_timer().unwrap();
     let mut old = timers(before);
@@ -237,7 +238,7 @@ pub(super) fn describe(edge: &Edge) -> String {
     format!("{from} | {:?} | {} > {}", edge.trigger, edge.events.join(" "), edge.to.as_str())
 }
 
-/// The way that was gone.
+/// The edge that was crossed.
 fn edge(before: &Task, command: &Command, transition: &Transition) -> Edge {
     let events = transition.events().iter().map(|event| short(&event.fact)).collect();
     Edge {
@@ -269,7 +270,7 @@ fn trigger(before: &Task, command: &Command, transition: &Transition) -> Trigger
     }
 }
 
-/// What a party's command asks for, as the table names it.
+/// The trigger of a party's command, as the table names it.
 pub(super) fn asked(phase: PhaseName, command: &Command) -> Trigger {
     if let (Action::EscalationResolved(body), PhaseName::Escalated) = (command.action(), phase) {
         return Trigger::Resolved(word(body.resolution));
@@ -299,7 +300,7 @@ pub(super) fn word(resolution: Resolution) -> &'static str {
     }
 }
 
-/// Rule 10, first half: ticking alone comes to an end.
+/// Rule 10, first half: a sequence of ticks alone ends.
 pub(super) fn check_ticks_end(play: &Play) {
     let mut play = play.clone();
     let most = 20 * (play.workflow.stages.len() + 1);
@@ -328,7 +329,7 @@ pub(super) fn check_way_out(play: &Play) {
     let command = play.command(&step);
     assert!(allowed(&play.workflow, task, party).contains(&command.action().kind()), "{step}");
     let outcome = decide(&play.workflow, &play.snapshot, &command, play.now);
-    // Who has said so already may still change their mind.
+    // Actors who have voted may still change their vote.
     let stands = matches!(outcome, Err(Refusal::AlreadyVoted { .. }));
     assert!(outcome.is_ok() || stands, "{step}: {outcome:?}");
 }

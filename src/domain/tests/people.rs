@@ -1,4 +1,5 @@
-//! Ids of people that nobody can tell apart are one person to every rule, even where they were stored as two.
+//! Ids of people that nobody can tell apart are one person to every rule, even if they were stored
+//! as two.
 
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -17,7 +18,7 @@ use super::words::definition;
 
 const PAIRS: u32 = 1_000;
 
-/// What shows nothing, wherever it stands.
+/// Invisible characters, at any position.
 const INVISIBLE: [&str; 10] = [
     "\u{200B}",
     "\u{200C}",
@@ -30,10 +31,10 @@ const INVISIBLE: [&str; 10] = [
     "\u{E0041}",
     "\u{FE0F}",
 ];
-/// What looks like a blank.
+/// Characters that look like a space.
 const BLANKS: [&str; 6] = ["  ", "\u{A0}", "\u{3000}", "\u{2800}", "\t", " \u{200B} "];
 
-/// An id that may be given, with letters that have two encodings.
+/// A valid id, with letters that have two encodings.
 fn ids() -> impl Strategy<Value = String> {
     let words = proptest::collection::vec("[a-zA-Z0-9éüñşåÅ가한@._-]{1,6}", 1..3).prop_map(|words| words.join(" "));
     let uuids = any::<u128>().prop_map(|bits| uuid::Uuid::from_u128(bits).to_string());
@@ -41,7 +42,7 @@ fn ids() -> impl Strategy<Value = String> {
     prop_oneof![4 => words, 1 => uuids].prop_filter("an id that may be given", fair)
 }
 
-/// The same id to whoever looks at it, in other characters.
+/// An id that looks the same, in other characters.
 fn look_alike(id: &str, how: u8, place: Index, with: Index) -> String {
     let places: Vec<usize> = id.char_indices().map(|(at, _)| at).chain([id.len()]).collect();
     let (at, mut alike) = (*place.get(&places), id.to_owned());
@@ -81,7 +82,7 @@ fn run(play: &mut Play, step: &str, id: &str) -> String {
     outcome(&play.send(&command))
 }
 
-/// A workflow as it was stored, whose only reviewer has this id.
+/// A stored workflow whose only reviewer has this id.
 fn named(id: &str) -> Workflow {
     let workflow = Workflow::parse(&definition("a")).unwrap().workflow;
     let mut stored = serde_json::to_value(workflow).unwrap();

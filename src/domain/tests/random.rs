@@ -1,6 +1,6 @@
-//! The laws over random definitions and random sequences of commands and ticks. Commands are mostly such as fit the
-//! moment, so that deep states are reached; a part is nonsense. A test counts where the sequences get, so that the
-//! generator cannot rot.
+//! The laws over random definitions and random sequences of commands and ticks. Most commands fit
+//! the current state, so that deep states are reached; some are nonsense. A test measures which
+//! states are reached, so that the generator stays effective.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -19,12 +19,12 @@ use super::test_support::Play;
 
 /// Steps of one sequence.
 const STEPS: usize = 40;
-/// Sequences from which the coverage is measured.
+/// The sequences that the coverage is measured over.
 const CASES: usize = 200;
-/// Choices that a step can make.
+/// The choices that one step can consume.
 const ROLLS: usize = 8;
 
-/// Choices in a row; all zeros once they are used up.
+/// A sequence of choices; all zeros once it is used up.
 struct Dice<'a>(&'a [u8]);
 
 impl Dice<'_> {
@@ -38,7 +38,7 @@ impl Dice<'_> {
         of[self.below(of.len())].clone()
     }
 
-    /// One of the words, each as often as its weight says.
+    /// One of the words, with a probability according to its weight.
     fn weighted(&mut self, of: &[(usize, &'static str)]) -> &'static str {
         let mut roll = self.below(of.iter().map(|(weight, _)| weight).sum());
         for (weight, word) in of {
@@ -55,12 +55,13 @@ pub(super) fn sequences() -> impl Strategy<Value = (Value, Vec<Vec<u8>>)> {
     (definition(3), prop::collection::vec(prop::collection::vec(any::<u8>(), ROLLS), 1..=STEPS))
 }
 
-/// Plays a sequence; calls `seen` with every state. A task that is over gets a few more commands; then another begins.
+/// Runs a sequence; calls `seen` with every state. A task that has ended gets a few more commands;
+/// then another begins.
 pub(super) fn play(definition: &Value, rolls: &[Vec<u8>], seen: impl FnMut(&Play)) {
     play_by(definition, rolls, |play, step| drop(play.run(step)), seen);
 }
 
-/// The same, where `act` carries out a step.
+/// The same, with `act` performing each step.
 pub(super) fn play_by(
     definition: &Value,
     rolls: &[Vec<u8>],
@@ -72,7 +73,7 @@ pub(super) fn play_by(
     seen(&play);
     for rolls in rolls {
         let step = next(&play, &mut Dice(rolls));
-        // What no task could accept does not get as far as `decide`.
+        // A command that no task could accept does not reach `decide`.
         if ["wait", "back", "erase"].iter().any(|verb| step.starts_with(verb)) || play.try_command(&step).is_ok() {
             act(&mut play, &step);
             seen(&play);
@@ -85,7 +86,7 @@ pub(super) fn play_by(
     laws::check_ticks_end(&play);
 }
 
-/// The next step of a script: something that fits the moment, most of the time.
+/// The next step of a script, which usually fits the current state.
 fn next(play: &Play, dice: &mut Dice) -> String {
     match dice.below(16) {
         0 => nonsense(play, dice),
@@ -97,7 +98,7 @@ fn next(play: &Play, dice: &mut Dice) -> String {
 
 fn sensible(play: &Play, dice: &mut Dice) -> String {
     let task = &play.snapshot.task;
-    // The deadline of the whole task ends the story; it may do so now and then.
+    // The deadline of the whole task ends the story, so it is taken only now and then.
     let tick = match task.next_timer() {
         Some((_, Timer::Task)) => 1,
         Some(_) => 4,
@@ -128,7 +129,7 @@ fn sensible(play: &Play, dice: &mut Dice) -> String {
     format!("{verb} {who} {}", argument(play, dice, verb))
 }
 
-/// Somebody of the party that the verb is for.
+/// An actor of the party that the verb belongs to.
 fn likely(play: &Play, dice: &mut Dice, verb: &str) -> String {
     let task = &play.snapshot.task;
     let stage = task.stage_in(&play.workflow);
@@ -166,7 +167,7 @@ fn argument(play: &Play, dice: &mut Dice, verb: &str) -> String {
     }
 }
 
-/// Anything that can be said.
+/// Any command.
 fn nonsense(play: &Play, dice: &mut Dice) -> String {
     let verbs = ["submit", "status", "approve", "reject", "escalate", "resolve", "hold", "resume", "cancel", "ack"];
     let verb = dice.one(&verbs);

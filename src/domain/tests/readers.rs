@@ -1,5 +1,5 @@
-//! Who may read what people wrote: the status and the task show of a text what the trail shows. And how much a trail
-//! takes.
+//! Who may read texts of people: the status and the task show the same texts as the trail. Also the
+//! size limit of a trail.
 
 use chrono::TimeDelta;
 use proptest::prelude::*;
@@ -22,7 +22,7 @@ use super::words::definition;
 
 const TEXTS: [&str; 2] = ["Whose call is it?", "Trust your own eyes"];
 
-/// Which texts the buyer reads in the status, and which in the trail.
+/// The texts that the buyer reads in the status, and those in the trail.
 fn read_by_the_buyer(play: &Play) -> (Vec<&'static str>, Vec<&'static str>) {
     let status = serde_json::to_string(&play.snapshot.status).unwrap();
     let entries: Vec<_> = play.trail.iter().map(|event| audit::view(event, None, Party::Buyer)).collect();
@@ -113,7 +113,7 @@ fn a_long_trail_takes_only_what_moves_the_task_on() {
     assert_eq!(review.snapshot.task.phase().as_str(), "in_review");
 }
 
-/// Plays a step in which every text that somebody writes is one of its own.
+/// Runs a step in which every text is unique.
 fn run_marked(play: &mut Play, step: &str, count: &mut usize) {
     if ["wait", "back", "erase", "tick"].iter().any(|verb| step.starts_with(verb)) {
         play.run(step);
@@ -142,7 +142,8 @@ fn mark_texts(action: &mut Action, count: &mut usize) {
         Action::Held(body) => body.reason = mark(count),
         Action::CancellationRequested(body) => body.reason = mark(count),
         Action::CancellationAcknowledged(body) => body.notes = Some(mark(count)),
-        // The work itself is the exception: the buyer reads it in the status, while it is asked about it.
+        // The work itself is the exception: the buyer reads it in the status while it must decide
+        // on it.
         Action::WorkSubmitted(_)
         | Action::StageApproved(_)
         | Action::Resumed(_)
@@ -190,7 +191,7 @@ fn task_view(play: &Play, party: Party) -> TaskView {
     TaskView::new(&play.workflow, &identity, &play.snapshot, None, Reader { party, at: play.now })
 }
 
-/// However long the trail is, the platform can end the task at once, and what is due is done.
+/// For a trail of any length, the platform can end the task at once, and due timers run.
 fn check_end_in_reach(play: &Play) {
     if play.snapshot.task.phase().is_terminal() {
         return;

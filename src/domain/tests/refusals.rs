@@ -1,5 +1,5 @@
-//! What is refused and why, a case a line; together they produce every refusal of the table. The order of the
-//! checks, too.
+//! The refusals, one case per line; together they produce every refusal of the table. Also the
+//! order of the checks.
 
 use std::collections::BTreeSet;
 
@@ -18,7 +18,7 @@ const HANDED: &str = "escalate bo platform; resolve platform redirect buyer; res
 
 #[rustfmt::skip] // A case a line.
 const REFUSED: &[Case] = &[
-    // Votes and calls while the stage waits for work.
+    // Votes and resolutions while the stage waits for work.
     ("nothing is under review", "a required", "approve bo", "wrong_phase"),
     ("nothing is there to reject", "a required", "reject bo", "wrong_phase"),
     ("nothing is there to escalate", "a required", "escalate bo platform", "wrong_phase"),
@@ -66,7 +66,7 @@ const REFUSED: &[Case] = &[
     ("a redirect goes to whom the stage says", "a", "escalate bo platform; resolve platform redirect buyer", "/to"),
     ("a redirect goes to somebody else", "a", "escalate bo platform; resolve platform redirect platform", "/to"),
     ("only the platform may cut an escalated review short", "a", "escalate bo platform; cancel anna now", "/immediate"),
-    // Pauses and ends.
+    // Holds and ends.
     ("the platform's hold is not the partner's to end", "a", "hold platform; resume anna", "held_by_other"),
     ("a hold is not the buyer's to end", "a", "hold platform; resume buyer", "wrong_party"),
     ("a second cancellation changes nothing", "a finish", "cancel buyer; cancel anna", "already_cancelling"),
@@ -77,7 +77,7 @@ const REFUSED: &[Case] = &[
     ("a late call is kept once", "a finish", "escalate bo platform; cancel buyer; resolve platform approve; resolve platform reject", "cancelling"),
     ("a tick before its time", "a deadline=fail", "tick now", "nothing_due"),
     ("a tick after the end", "a", "approve bo; tick", "nothing_due"),
-    // What every command can meet.
+    // Refusals that every command can meet.
     ("a vote is the reviewing party's", "a; b buyer", "approve bo; approve bo", "wrong_party"),
     ("a vote about a stage that is still to come", "a; b", "approve bo @b", "stage_mismatch"),
     ("a vote about a round that is still to come", "a", "approve bo .2", "round_mismatch"),
@@ -100,7 +100,7 @@ const REFUSED: &[Case] = &[
     ("whether work is open comes before the revision", "a; b", "submit anna; approve bo; submit anna ~0", "submission_not_open"),
 ];
 
-/// Redirects and terminal phases, which need a longer story.
+/// Redirects and terminal phases, which need longer stories.
 fn long_stories() -> Vec<(String, String)> {
     let ends = ["approve bo", "cancel buyer", "tick", "reject chi"];
     let closed = "a required rounds=1 exhausted=fail | P1D";
@@ -119,7 +119,7 @@ fn long_stories() -> Vec<(String, String)> {
     stories
 }
 
-/// Plays a case; gives the phase it met and what it asked for, with its outcome.
+/// Runs a case; returns the phase before the last step, its command, and the outcome.
 fn refused(words: &str, script: &str) -> (PhaseName, Option<Trigger>, String) {
     let (before, last) = script.rsplit_once(';').unwrap_or(("", script));
     let mut play = Play::open(&definition(words));
@@ -127,7 +127,7 @@ fn refused(words: &str, script: &str) -> (PhaseName, Option<Trigger>, String) {
     let phase = play.snapshot.task.phase();
     let command = play.try_command(last.trim());
     let trigger = command.map(|command| laws::asked(phase, &command)).ok();
-    // The one body that no command can be made of.
+    // The one body that cannot become a command.
     let trigger = trigger.or(Some(Trigger::Command("cancellation_requested")));
     (phase, trigger, play.run(last))
 }

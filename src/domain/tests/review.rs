@@ -1,4 +1,4 @@
-//! What a close reading of the contract asks of the code beyond the table's rows.
+//! Requirements of the contract beyond the table's rows.
 
 use crate::domain::task::command::{Action, Command, Held, Meta};
 use crate::domain::task::decide::decide;

@@ -1,4 +1,4 @@
-//! Whose time it was, and how long it may still take.
+//! Time spent by party, and the forecast of the remaining time.
 
 use std::collections::BTreeMap;
 
@@ -23,8 +23,8 @@ use super::words::definition;
 
 const SECOND: i64 = 1_000_000;
 
-/// What a trail says of whose time it was until `at`: by stage and party, the whole and what of it was on hold.
-/// Told from the states between the events, not from the task's own account.
+/// The time spent until `at` according to a trail: by stage and party, in total and on hold.
+/// Computed from the states between the events, not from the task's own ledger.
 fn told(workflow: &Workflow, trail: &[Event], at: Time) -> BTreeMap<(usize, Party), (i64, i64)> {
     let mut told: BTreeMap<_, (i64, i64)> = BTreeMap::new();
     let mut task: Option<Task> = None;
@@ -42,7 +42,7 @@ fn told(workflow: &Workflow, trail: &[Event], at: Time) -> BTreeMap<(usize, Part
     told
 }
 
-/// The parts are what the trail says, and add up to the whole.
+/// Checks that the parts match the trail and add up to the whole.
 pub(super) fn check(workflow: &Workflow, trail: &[Event], task: &Task, at: Time) {
     let spent = task.spent_until(workflow, at);
     let parts: Vec<_> = spent.waits().iter().map(|wait| ((wait.stage, wait.party), (wait.micros, wait.held))).collect();
@@ -56,8 +56,8 @@ pub(super) fn check(workflow: &Workflow, trail: &[Event], task: &Task, at: Time)
 proptest! {
     #![proptest_config(Config { cases: Config::default().cases / 4, ..Config::default() })]
 
-    /// Random sequences with holds, escalations, returns, cancellations and ticks, each step some microseconds
-    /// after the one before.
+    /// Random sequences with holds, escalations, returns, cancellations and ticks, each step some
+    /// microseconds after the previous one.
     #[test]
     fn the_parts_add_up_to_the_whole(
         (definition, rolls) in random::sequences(),
@@ -84,7 +84,7 @@ proptest! {
     }
 }
 
-/// The account of a task as it is answered so long after its last event.
+/// The time spent as sent this long after the task's last event.
 fn account(play: &Play, later: i64) -> Value {
     let workflow = WorkflowRef { key: WorkflowKey::parse("w").unwrap(), version: 1 };
     let (partner_id, buyer_id) = (PartnerId(uuid::Uuid::nil()), BuyerId(uuid::Uuid::nil()));
@@ -135,7 +135,7 @@ fn an_older_state_goes_on_without_what_was_not_kept() {
     assert_eq!(pace, Forecast { stage_seconds: 3_600, remaining_seconds: None });
 }
 
-/// Tasks that were delivered so many seconds after they entered their one stage.
+/// Tasks that were delivered this many seconds after they entered their only stage.
 fn finished(seconds: &[i64]) -> Finished {
     let end = |took: &i64| (Time::from_micros(START + took * SECOND), vec![Time::from_micros(START)]);
     Finished::new(seconds.iter().map(end))
@@ -146,7 +146,7 @@ fn course(phase: PhaseName, entered: i64, since: i64) -> Timeline {
     Timeline { phase, stage: 0, since: at(since), entered_at: Some(at(entered)), first_entered_at: Some(at(0)) }
 }
 
-/// What the finished ones took, how long this one has been here, and what is said: in seconds.
+/// The durations of finished tasks, this task's time so far, and the expected forecast, in seconds.
 type Case<'a> = (&'a [i64], i64, Option<(u64, u64)>);
 
 #[test]

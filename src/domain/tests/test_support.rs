@@ -1,9 +1,10 @@
-//! A task under test and a small language for what happens to it, so that a case fits on a line.
+//! A task under test and a small language for its story, so that a case fits on one line.
 //!
-//! A script is steps joined by `;`. A step is a verb, who does it, and what the verb needs; stage, round, revision
-//! and escalation are those the task is at, unless `@stage`, `.round`, `~revision` or `#escalation` say otherwise:
+//! A script is a list of steps joined by `;`. A step is a verb, who does it, and what the verb
+//! needs. Stage, round, revision and escalation are the current ones unless `@stage`, `.round`,
+//! `~revision` or `#escalation` name others:
 //! `submit anna; approve bo; reject chi copy; escalate bo buyer; resolve buyer redirect platform; wait PT1H; tick`.
-//! Everybody is the partner's but `buyer` and `platform`.
+//! All names are the partner's people, except `buyer` and `platform`.
 
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -30,14 +31,14 @@ use super::trail::Reader;
 /// When every task under test is opened: 2026-11-22T10:00:00Z.
 pub(super) const START: i64 = 1_795_341_600_000_000;
 
-/// A task, its trail and the time.
+/// A task, its trail and the current time.
 #[derive(Clone)]
 pub(super) struct Play {
     pub(super) workflow: Workflow,
     pub(super) trail: Vec<Event>,
     pub(super) snapshot: Snapshot,
     pub(super) now: Time,
-    /// The trail as it is stored, once something was erased from it.
+    /// The trail as stored, once something was erased from it.
     pub(super) rows: Option<Vec<Sealed>>,
     reader: Reader,
 }
@@ -58,7 +59,7 @@ pub(super) fn party(word: &str) -> Party {
     }
 }
 
-/// Who is called this: an actor of the party, with a name that must never get into a state.
+/// The actor with this id, of the party; its display name must never appear in a state.
 pub(super) fn sender(word: &str) -> Sender {
     let id = ActorId::parse(format!("u-{word}")).unwrap();
     let actor = Actor { id, name: Some(text("Named Person")), role: None };
@@ -85,7 +86,7 @@ pub(super) fn opening() -> Opening {
     }
 }
 
-/// What a step led to, in words: the events and the phase, or the refusal's code.
+/// The outcome of a step in words: the events and the phase, or the refusal's code.
 pub(super) fn outcome(result: &Result<Transition, Refusal>) -> String {
     match result {
         Err(refusal) => name(refusal).to_owned(),
@@ -96,12 +97,12 @@ pub(super) fn outcome(result: &Result<Transition, Refusal>) -> String {
     }
 }
 
-/// An event's name without its `task.`.
+/// An event's name without the `task.` prefix.
 pub(super) fn short(fact: &Fact) -> &'static str {
     fact.kind().trim_start_matches("task.")
 }
 
-/// The code of a refusal on the wire; of a wrong body, the pointer.
+/// The code of a refusal on the wire; for an invalid body, the pointer.
 pub(super) fn name(refusal: &Refusal) -> &'static str {
     match refusal {
         Refusal::Invalid { pointer, .. } => pointer,
@@ -143,14 +144,14 @@ impl Play {
         play
     }
 
-    /// Plays a script on a definition.
+    /// Runs a script on a definition.
     pub(super) fn of(definition: &Value, script: &str) -> Self {
         let mut play = Self::open(definition);
         play.run(script);
         play
     }
 
-    /// Plays on; gives the outcome of the last step.
+    /// Continues with a script and returns the outcome of its last step.
     pub(super) fn run(&mut self, script: &str) -> String {
         script
             .split(';')
@@ -195,12 +196,12 @@ impl Play {
         result
     }
 
-    /// Keeps the trail as it is stored, from here on.
+    /// From here on keeps the trail as it is stored.
     pub(super) fn store(&mut self) {
         seal_rest(self.rows.get_or_insert_default(), &self.trail);
     }
 
-    /// Takes out what somebody wrote so far, as the service would.
+    /// Erases what an actor wrote so far, as the service would.
     pub(super) fn erase(&mut self, who: &str) -> String {
         self.store();
         let mut rows = self.rows.take().unwrap_or_default();
@@ -235,7 +236,7 @@ impl Play {
         self.trail.iter().find(same).map(|event| event.seq)
     }
 
-    /// The command that a step of a script stands for.
+    /// The command for a step of a script.
     pub(super) fn command(&self, step: &str) -> Command {
         self.try_command(step).unwrap_or_else(|refusals| panic!("{step}: {refusals:?}"))
     }
@@ -271,7 +272,7 @@ impl Play {
     }
 }
 
-/// What the trail of a task under test continues.
+/// The origin of the trail of a task under test.
 pub(super) fn origin() -> Origin {
     let id = Uuid::from_u128(7);
     Origin { task_id: TaskId(id), partner_id: PartnerId(id), buyer_id: BuyerId(id) }
@@ -366,7 +367,7 @@ fn full_feedback() -> Feedback {
     .unwrap()
 }
 
-/// The example of the contract: three stages, two of the partner's and the buyer's sign-off.
+/// The contract's example: three stages, two of the partner's and the buyer's sign-off.
 pub(super) fn brand() -> Value {
     serde_json::from_str(crate::domain::workflow::EXAMPLE).unwrap()
 }

@@ -1,4 +1,4 @@
-//! A second opinion: reads a trail with nothing but the definition at hand, keeps its own account, and objects to
+//! An independent check: reads a trail with only the definition, keeps its own state, and rejects
 //! any event that the rules do not allow there. It shares no code with `decide` and `evolve`.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,13 +18,14 @@ use super::test_support::short;
 
 type Who = (Source, Option<String>);
 
-/// The account of one task, kept from its events alone.
+/// The state of one task, computed from its events alone.
 #[derive(Clone, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "an account that trusts no phase keeps each of them apart")]
 pub(super) struct Reader {
     stage: usize,
     rounds: Vec<u32>,
-    /// Whether the stage was approved after it was last entered, on what was then the latest revision; and by whom.
+    /// Whether the stage was approved since it was last entered, on the latest revision at that
+    /// time; and by whom.
     approved: Vec<Option<BTreeSet<Who>>>,
     decided: BTreeMap<(usize, u32), bool>,
     revision: u32,
@@ -50,7 +51,7 @@ struct Escalated {
     bounded: bool,
 }
 
-/// When the present revision has been before its reviewers.
+/// The periods in which the current revision was under review.
 #[derive(Clone, Default)]
 struct Stopwatch {
     before: Vec<(Time, Time)>,
@@ -62,7 +63,7 @@ impl Stopwatch {
         Self { before: Vec::new(), since: Some(at) }
     }
 
-    /// For how long, as the stage's deadline counts it.
+    /// The total time, as the stage's deadline counts it.
     fn at(&self, workflow: &Workflow, clock: ClockKind, now: Time) -> TimeDelta {
         let runs = self.before.iter().copied().chain(self.since.map(|since| (since, now)));
         runs.map(|(from, to)| match clock {
@@ -148,7 +149,7 @@ impl Reader {
                 }
             }
             Fact::StatusUpdated { .. } => {}
-            // Who was erased is a stranger from then on.
+            // An erased actor counts as an unknown one from then on.
             Fact::PersonalDataErased(_) => self.late.clear(),
             Fact::CancellationRequested { .. }
             | Fact::ReviewWithdrawn {}
@@ -161,7 +162,7 @@ impl Reader {
         }
     }
 
-    /// What has to do with the end; the name is enough to tell apart what closes a task.
+    /// Events of a task's end; the name suffices to tell apart what closes a task.
     fn ends(&mut self, event: &Event, earlier: Option<&Event>, place: &str) {
         match short(&event.fact) {
             "cancellation_requested" => {
@@ -324,7 +325,8 @@ impl Reader {
         self.reviewing = false;
     }
 
-    /// One decision per stage and round; one that used up the rounds may be followed by the call that it led to.
+    /// One decision per stage and round; one that exhausted the rounds may be followed by the
+    /// resolution of its escalation.
     fn decide(&mut self, exhausted: bool, place: &str) {
         let key = (self.stage, self.rounds[self.stage]);
         let earlier = self.decided.insert(key, exhausted);

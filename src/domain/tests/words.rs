@@ -1,11 +1,12 @@
-//! Definitions in words, so that a case can carry its own: stages joined by `;`, each a key and what differs from
-//! the defaults, and after `|` how long the whole task may take:
-//! `draft required; legal panel distinct=draft deadline=approve | P3D`. A `business` at the end of a
-//! stage, or of the whole, counts its durations in working time: mornings and afternoons in Berlin, Monday to Friday.
+//! Definitions in words, so that a case can contain its own: stages joined by `;`, each a key and
+//! its differences from the defaults, and after `|` the deadline of the task:
+//! `draft required; legal panel distinct=draft deadline=approve | P3D`. A `business` at the end of
+//! a stage, or of the whole, counts its durations in working time: mornings and afternoons in
+//! Berlin, Monday to Friday.
 
 use serde_json::{Map, Value, json};
 
-/// The definition that the words stand for.
+/// The definition for the words.
 pub(super) fn definition(words: &str) -> Value {
     let (stages, within) =
         words.split_once('|').map_or((words, None), |(stages, within)| (stages, Some(within.trim())));
@@ -77,7 +78,7 @@ fn stage(words: &str) -> Value {
     stage
 }
 
-/// `escalate` is said by naming the party.
+/// `escalate` is written by naming the party.
 fn action(word: &str) -> Value {
     let mut action = Map::new();
     let party = matches!(word, "partner" | "buyer" | "platform");

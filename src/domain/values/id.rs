@@ -28,17 +28,17 @@ macro_rules! uuid_id {
 }
 
 uuid_id! {
-    /// A task, as the platform numbers it.
+    /// A task's id, assigned by the platform.
     TaskId;
     /// A partner.
     PartnerId;
     /// A buyer: the `sub` of the buyer's token.
     BuyerId;
-    /// A command: the idempotency key, unique per task and party.
+    /// A command's id: the idempotency key, unique per task and party.
     CommandId;
-    /// A partner's API key (its record, not the secret).
+    /// The id of a partner's API key (of its record, not the secret).
     KeyId;
-    /// An erasure of a person's data.
+    /// The id of an erasure of a person's data.
     ErasureId;
 }
 
@@ -104,7 +104,7 @@ key! {
     WorkflowKey;
     /// A stage's key, unique per workflow.
     StageKey;
-    /// What an owner calls one of its webhook endpoints.
+    /// The name that an owner gives one of its webhook endpoints.
     EndpointId;
 }
 
@@ -117,5 +117,5 @@ fn is_key(text: &str) -> bool {
     (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
 }
 
-/// Names the credential that spoke: a key's id, or a digest of a token. Never the secret.
+/// Names the credential used: a key's id, or a digest of a token. Never the secret.
 pub type CredentialId = Text<100>;

@@ -1,20 +1,21 @@
-//! What an id, a name, a label and a text may hold: one notion of each, at every door.
+//! Allowed characters in ids, names, labels and texts: one definition for every entry point.
 //!
-//! | | type | may hold |
+//! | | type | allowed |
 //! |---|---|---|
-//! | key | [`WorkflowKey`](super::id::WorkflowKey) and its like | 1 to 64 of `a-z`, `0-9`, `-` |
-//! | UUID | [`TaskId`](super::id::TaskId) and its like | a UUID in any case; compared as its value |
-//! | id of a person or program | [`ActorId`] | 1 to 200 characters that everybody can see and tell apart: NFC, single blanks inside, nothing invisible, unassigned or for private use; no name of the service, no `erased-7`. Case counts |
-//! | name, label | [`Text`](super::text::Text) of one line | something visible; no line breaks, no control or invisible characters, no marks of direction; joiners between letters and emoji stay |
-//! | text | [`Text`](super::text::Text) of [`LINES`](super::text::LINES) | the same with line breaks, tabs and hints where a line may break |
+//! | key | [`WorkflowKey`](super::id::WorkflowKey) and similar | 1 to 64 of `a-z`, `0-9`, `-` |
+//! | UUID | [`TaskId`](super::id::TaskId) and similar | a UUID in any case; compared by value |
+//! | id of a person or program | [`ActorId`] | 1 to 200 characters that everybody can see and tell apart: NFC, single spaces inside, nothing invisible, unassigned or for private use; no name of the service, no `erased-7`. Case-sensitive |
+//! | name, label | [`Text`](super::text::Text) of one line | at least one visible character; no line breaks, no control or invisible characters, no direction marks; joiners between letters and emoji are allowed |
+//! | text | [`Text`](super::text::Text) of [`LINES`](super::text::LINES) | the same, plus line breaks, tabs and line-break hints |
 //!
-//! **Doors are strict, rows are not.** What is stored loads as it was written, so that trails verify and older tasks go
-//! on: deserializing asks for little. What comes from outside passes [`FromOutside::check`] as well; `http::body` reads
-//! no type without it, so a new body cannot forget.
+//! **Input is checked strictly, stored rows are not.** Stored values load as they were written, so
+//! that trails verify and older tasks continue: deserializing checks little. Input must also pass
+//! [`FromOutside::check`]; `http::body` reads only types that implement it, so a new body cannot
+//! skip the check.
 //!
-//! **Ids are compared by their key**: a UUID as UUIDs are written, anything else composed, without what is invisible,
-//! with single blanks. So stored ids that nobody can tell apart are one person to every rule. What looks an id up (an
-//! erasure, a filter) takes any spelling of it.
+//! **Ids are compared by their key**: a UUID in its canonical form, anything else composed, without
+//! invisible characters, with single spaces. So the rules treat stored ids that nobody can tell
+//! apart as one person. Look-ups by id (an erasure, a filter) accept any spelling.
 
 mod characters;
 mod outside;
@@ -37,13 +38,13 @@ pub use outside::{Fault, Faults, FromOutside};
 
 const NFC: ComposingNormalizerBorrowed<'static> = ComposingNormalizerBorrowed::new_nfc();
 
-/// The most characters of an actor's id.
+/// The maximum length of an actor's id in characters.
 const MAX: usize = 200;
 
-/// Ids that a reader of a trail would take for the service itself, in any case.
+/// Ids that a reader of a trail would mistake for the service itself, in any case.
 const RESERVED: [&str; 3] = ["service", "system", "stagegate"];
 
-/// What stands in the place of an id that was erased, followed by digits.
+/// Prefix of the placeholder for an erased id; digits follow.
 const ERASED: &str = "erased-";
 
 /// A party's own name for a person or program: opaque, compared together with the party, by its [key](ActorId::key).
@@ -51,17 +52,17 @@ const ERASED: &str = "erased-";
 #[serde(try_from = "String", into = "String")]
 pub struct ActorId {
     text: String,
-    /// Where it is not the text itself.
+    /// The key, if it differs from the text.
     key: Option<Box<str>>,
 }
 
 /// Why an id of a person or program was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidId {
-    /// Blank, too long, or of characters that no text may hold.
+    /// Blank, too long, or with characters that no text may hold.
     #[error(transparent)]
     Text(#[from] text::Error),
-    /// A blank other than a single space between other characters.
+    /// A space other than a single one between other characters.
     #[error("must have no blanks at its ends, none twice in a row, and no other blanks than the space")]
     Blanks,
     /// A character that not every reader knows.
@@ -73,19 +74,19 @@ pub enum InvalidId {
     /// A name of the service.
     #[error("must not be a name of the service itself")]
     Reserved,
-    /// What stands for an id that was erased.
+    /// The placeholder for an erased id.
     #[error("must not be `erased-` and digits, which stands for an id that was erased")]
     Erased,
 }
 
 impl ActorId {
-    /// Checks an id that somebody gives a person or program; keeps it exactly as written.
+    /// Checks an id that a party assigns to a person or program; keeps it exactly as written.
     pub fn parse(id: impl Into<String>) -> Result<Self, InvalidId> {
         let id = Self::stored(id)?;
         id.check().map(|()| id)
     }
 
-    /// An id as it was stored, by whatever rules held then, or one to look for.
+    /// Loads a stored id, under the rules of any earlier version, or an id to look up.
     pub fn stored(id: impl Into<String>) -> Result<Self, text::Error> {
         let text = id.into();
         text::check_stored(&text, MAX)?;
@@ -96,22 +97,23 @@ impl ActorId {
         Ok(Self { text, key })
     }
 
-    /// What stands for the id of an actor that was erased from the event `seq`.
+    /// The placeholder for the actor's id that was erased from the event `seq`.
     pub fn erased(seq: u64) -> Self {
         Self { text: format!("{ERASED}{seq}"), key: None }
     }
 
-    /// The id as it was written.
+    /// The id as written.
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// The form by which ids are compared. Two ids with one key are the same person or program.
+    /// The form by which ids are compared. Two ids with the same key are the same person or
+    /// program.
     pub fn key(&self) -> &str {
         self.key.as_deref().unwrap_or(&self.text)
     }
 
-    /// The UUID that it is, in any case; none if it is another kind of id.
+    /// The UUID, if the id is one in any case.
     pub fn uuid(&self) -> Option<Uuid> {
         uuid_of(self.key())
     }
@@ -151,7 +153,7 @@ impl ActorId {
     }
 }
 
-/// The form by which two ids or labels are the same to whoever reads them.
+/// The form in which two ids or labels are equal if a reader cannot tell them apart.
 pub(in crate::domain) fn key_of(text: &str) -> Cow<'_, str> {
     if is_own_key(text) {
         return Cow::Borrowed(text);
@@ -168,7 +170,8 @@ pub(in crate::domain) fn key_of(text: &str) -> Cow<'_, str> {
     Cow::Owned(uuid_of(&key).map_or(key, |uuid| uuid.to_string()))
 }
 
-/// Seen at a glance for most ids: ASCII with single blanks inside, and no UUID in upper case.
+/// Whether the text is its own key, by a cheap check that covers most ids: ASCII, single spaces
+/// inside, no UUID in upper case.
 fn is_own_key(text: &str) -> bool {
     let bytes = text.as_bytes();
     let plain = |byte: &u8| matches!(byte, b' '..=b'~');
@@ -178,7 +181,7 @@ fn is_own_key(text: &str) -> bool {
         && (bytes.len() != 36 || uuid_of(text).is_none_or(|uuid| uuid.to_string() == text))
 }
 
-/// A UUID as it is written with hyphens, in any case (RFC 9562, section 4).
+/// Parses a hyphenated UUID in any case (RFC 9562, section 4).
 fn uuid_of(text: &str) -> Option<Uuid> {
     if text.len() == 36 { Uuid::try_parse(text).ok() } else { None }
 }

@@ -1,4 +1,4 @@
-//! Who speaks: the three parties, the people behind them, and the service itself.
+//! The three parties, their actors, and the service itself.
 
 use std::fmt;
 
@@ -14,7 +14,7 @@ use super::text::Name;
 pub enum Party {
     /// The agent developer whose work is reviewed.
     Partner,
-    /// The one who posted the task.
+    /// The customer who posted the task.
     Buyer,
     /// AITasker itself.
     Platform,
@@ -24,7 +24,7 @@ impl Party {
     /// All three.
     pub const ALL: [Self; 3] = [Self::Partner, Self::Buyer, Self::Platform];
 
-    /// The word on the wire.
+    /// The name on the wire.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Partner => "partner",
@@ -40,7 +40,7 @@ impl fmt::Display for Party {
     }
 }
 
-/// Who an event is from: a party, or the service (timers and automatic consequences).
+/// The source of an event: a party, or the service (timers and automatic consequences).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Source {
@@ -55,7 +55,7 @@ pub enum Source {
 }
 
 impl Source {
-    /// The party, if it was one.
+    /// The party, unless the source is the service.
     pub fn party(self) -> Option<Party> {
         match self {
             Self::Partner => Some(Party::Partner),
@@ -65,7 +65,7 @@ impl Source {
         }
     }
 
-    /// The word on the wire.
+    /// The name on the wire.
     pub fn as_str(self) -> &'static str {
         self.party().map_or("service", Party::as_str)
     }
@@ -81,44 +81,44 @@ impl From<Party> for Source {
     }
 }
 
-/// The person or program of a party who did something, by the party's own statement.
+/// The person or program that acted for a party, as stated by the party.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Actor {
-    /// The party's own id for the person or program; opaque, 1 to 200 characters; not `service`, `system` or
-    /// `stagegate`.
+    /// The party's own id for the person or program: opaque, 1 to 200 characters, and not
+    /// `service`, `system` or `stagegate`.
     pub id: ActorId,
-    /// A name to show, at most 200 characters.
+    /// A display name of at most 200 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<Name>,
-    /// What the actor is to the party, such as `counsel`, at most 200 characters.
+    /// The actor's role at the party, such as `counsel`, at most 200 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role: Option<Name>,
 }
 
-/// An actor as the rules compare them: by party and id.
+/// An actor as the rules compare it: by party and id.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
 pub struct ActorRef {
-    /// Whose actor.
+    /// The actor's party.
     pub party: Party,
     /// The party's id for the actor.
     pub id: ActorId,
 }
 
-/// Who sent a command: established by the credential, never by the body (but for the actor, which is the party's
-/// statement).
+/// Who sent a command. The credential establishes it, never the body, except for the actor, which
+/// the party states itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sender {
     /// The credential's party.
     pub party: Party,
-    /// The actor; always there for a buyer (the token's `sub`).
+    /// The actor. A buyer always has one: the token's `sub`.
     pub actor: Option<Actor>,
-    /// Which credential.
+    /// The credential used.
     pub credential_id: CredentialId,
 }
 
 impl Sender {
-    /// The actor as the rules compare them.
+    /// The actor as the rules compare it.
     pub fn actor_ref(&self) -> Option<ActorRef> {
         self.actor.as_ref().map(|actor| ActorRef { party: self.party, id: actor.id.clone() })
     }

@@ -1,4 +1,4 @@
-//! Texts from outside. What they may hold is on the page of [`identity`](super::identity).
+//! Text from outside. [`identity`](super::identity) lists the allowed characters.
 
 use std::borrow::Cow;
 
@@ -13,24 +13,24 @@ use super::identity::{Faults, FromOutside, Neighbours, is_bidi_control, is_break
 #[serde(try_from = "String", into = "String")]
 pub struct Text<const MAX: usize, const MULTILINE: bool = false>(String);
 
-/// Of a text that may have line breaks and tabs.
+/// Marks a text that may have line breaks and tabs.
 pub const LINES: bool = true;
 
-/// Names of people, stages, workflows and artifacts: a line of 200 characters.
+/// The name of a person, stage, workflow or artifact: one line of up to 200 characters.
 pub type Name = Text<200>;
-/// What a buyer reads while a stage is reviewed: a line of 500 characters.
+/// The text shown to the buyer while a stage is current: one line of up to 500 characters.
 pub type Label = Text<500>;
-/// What a buyer reads at a glance: 500 characters.
+/// A short message to the buyer: up to 500 characters.
 pub type Message = Text<500, LINES>;
-/// Reviews, notes, summaries: 4,000 characters.
+/// Reviews, notes and summaries: up to 4,000 characters.
 pub type Prose = Text<4000, LINES>;
-/// A link: 2,000 characters.
+/// A link of up to 2,000 characters.
 pub type Link = Text<2000>;
 
 /// Why a text was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    /// Nothing that shows.
+    /// No visible character.
     #[error("must not be empty")]
     Blank,
     /// Longer than allowed.
@@ -39,22 +39,22 @@ pub enum Error {
     /// A control character.
     #[error("must not contain control characters")]
     Control,
-    /// A line break or a tab where a line is wanted.
+    /// A line break or a tab in a single-line text.
     #[error("must be a single line")]
     LineBreak,
-    /// A character that shows nothing, or changes the direction of others.
-    #[error("must not contain characters that cannot be seen, such as U+{:04X}", u32::from(*.0))]
+    /// A character that is invisible, or changes the direction of its neighbours.
+    #[error("must not contain invisible characters, such as U+{:04X}", u32::from(*.0))]
     Invisible(char),
 }
 
 impl<const MAX: usize, const MULTILINE: bool> Text<MAX, MULTILINE> {
-    /// Checks a text that comes from outside; keeps it exactly as written.
+    /// Checks text from outside and keeps it exactly as written.
     pub fn parse(text: impl Into<String>) -> Result<Self, Error> {
         let text = Self::stored(text)?;
         text.check_outside().map(|()| text)
     }
 
-    /// A text as it was stored, by whatever rules held then.
+    /// Loads stored text, under the rules of any earlier version.
     pub fn stored(text: impl Into<String>) -> Result<Self, Error> {
         let text = text.into();
         check_stored(&text, MAX).map(|()| Self(text))
@@ -84,7 +84,7 @@ impl<const MAX: usize, const MULTILINE: bool> Text<MAX, MULTILINE> {
     }
 }
 
-/// What every text that was ever stored kept to.
+/// The rules that every text stored so far meets.
 pub(in crate::domain) fn check_stored(text: &str, max: usize) -> Result<(), Error> {
     if text.trim().is_empty() {
         return Err(Error::Blank);
@@ -160,7 +160,7 @@ mod tests {
         assert!(Text::<5, LINES>::parse("a\n\tb").is_ok());
     }
 
-    /// What may stand in a line, and what only in a text of several lines.
+    /// Which characters a line may hold, and which only a text of several lines.
     #[test]
     fn a_line_and_a_text_hold_what_shows_and_what_others_need() {
         let both = [

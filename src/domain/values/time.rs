@@ -1,4 +1,4 @@
-//! Instants and spans. Nothing here reads a clock.
+//! Instants and durations. Nothing here reads a clock.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type};
 
-/// An instant in whole microseconds (what Postgres keeps); on the wire RFC 3339 in UTC.
+/// An instant in whole microseconds (the resolution of Postgres); on the wire RFC 3339 in UTC.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Time(i64);
 
@@ -24,7 +24,7 @@ impl Time {
         self.0
     }
 
-    /// As chrono's type; the epoch for an instant beyond chrono's range.
+    /// The instant as a chrono type; the epoch if it is outside chrono's range.
     pub fn utc(self) -> DateTime<Utc> {
         DateTime::from_timestamp_micros(self.0).unwrap_or_default()
     }
@@ -74,7 +74,8 @@ impl<'de> Deserialize<'de> for Time {
         let text = Cow::<'de, str>::deserialize(deserializer)?;
         let time = parse_rfc3339(&text)
             .ok_or_else(|| de::Error::custom("must be an RFC 3339 date and time, such as 2026-11-22T10:00:00Z"))?;
-        // In UTC the year may be another; RFC 3339 writes four digits, and what is stored must load again.
+        // The conversion to UTC can change the year. RFC 3339 allows four digits, and stored times
+        // must load again.
         if !(0..=9999).contains(&time.to_utc().year()) {
             return Err(de::Error::custom("must be a time in the years 0 to 9999 (UTC)"));
         }
@@ -82,8 +83,8 @@ impl<'de> Deserialize<'de> for Time {
     }
 }
 
-/// `date-time` of RFC 3339, section 5.6. chrono knows the ranges, and allows more forms: a blank for the `T`, a
-/// typographic minus.
+/// Parses a `date-time` of RFC 3339, section 5.6. chrono checks the ranges but also accepts other
+/// forms, such as a space for the `T` or a typographic minus.
 fn parse_rfc3339(text: &str) -> Option<DateTime<FixedOffset>> {
     const FORM: &[u8] = b"0000-00-00T00:00:00";
     let (seconds, rest) = text.as_bytes().split_at_checked(FORM.len())?;
@@ -102,7 +103,8 @@ fn parse_rfc3339(text: &str) -> Option<DateTime<FixedOffset>> {
         return None;
     }
     let time = DateTime::parse_from_rfc3339(text).ok()?;
-    // Second 60 is the last of a month in UTC (section 5.7), or it is a mistake.
+    // A leap second is the last second of a month in UTC (section 5.7); anywhere else it is a
+    // mistake.
     let (is_leap, utc) = (time.nanosecond() >= 1_000_000_000, time.to_utc());
     let ends_month = utc.hour() == 23 && utc.minute() == 59 && (utc + TimeDelta::seconds(2)).day() == 1;
     (!is_leap || ends_month).then_some(time)
@@ -125,7 +127,8 @@ impl utoipa::ToSchema for Time {
     }
 }
 
-/// A measured length of time, exact to the microsecond; on the wire a number of seconds with at most 6 decimals.
+/// A measured duration, exact to the microsecond; on the wire a number of seconds with at most 6
+/// decimals.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Seconds(i64);
 
@@ -155,7 +158,7 @@ impl<'de> Deserialize<'de> for Seconds {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         #[expect(
             clippy::cast_possible_truncation,
-            reason = "what is read was written above; beyond the range it saturates"
+            reason = "it reads what is written above; values out of range saturate"
         )]
         f64::deserialize(deserializer).map(|seconds| Self((seconds * 1e6).round() as i64))
     }
@@ -178,8 +181,8 @@ impl utoipa::ToSchema for Seconds {
     }
 }
 
-/// A length of time from a workflow definition: ISO 8601 weeks, days (24 h), hours, minutes and seconds,
-/// `PT1S` to `P366D`. Keeps the text it was written as.
+/// A duration from a workflow definition: ISO 8601 weeks, days (24 h), hours, minutes and seconds,
+/// from `PT1S` to `P366D`. Keeps its original text.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Span {
@@ -187,10 +190,10 @@ pub struct Span {
     seconds: u32,
 }
 
-/// Why a span was refused.
+/// Why a duration was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    /// Not a duration of the kind we take.
+    /// Not a duration of the supported form.
     #[error("must be an ISO 8601 duration of weeks, days, hours, minutes and seconds, such as PT48H or P14D")]
     Syntax,
     /// Out of bounds.
@@ -199,10 +202,10 @@ pub enum Error {
 }
 
 impl Span {
-    /// The longest span: 366 days.
+    /// The longest duration: 366 days.
     pub const MAX_SECONDS: u32 = 366 * 86_400;
 
-    /// Reads a duration such as `PT48H`.
+    /// Parses a duration such as `PT48H`.
     pub fn parse(text: impl Into<String>) -> Result<Self, Error> {
         let text = text.into();
         let seconds = parse_seconds(&text).ok_or(Error::Syntax)?;
@@ -213,23 +216,24 @@ impl Span {
         Ok(Self { text, seconds })
     }
 
-    /// Its length in seconds.
+    /// The length in seconds.
     pub fn seconds(&self) -> u32 {
         self.seconds
     }
 
-    /// Its length.
+    /// The length.
     pub fn delta(&self) -> TimeDelta {
         TimeDelta::seconds(i64::from(self.seconds))
     }
 
-    /// As it was written.
+    /// The text as written.
     pub fn as_str(&self) -> &str {
         &self.text
     }
 }
 
-/// `None` for anything that is not `P[nW][nD][T[nH][nM][nS]]` with at least one part, in that order, whole numbers.
+/// Parses `P[nW][nD][T[nH][nM][nS]]` with at least one part, in that order, in whole numbers;
+/// `None` for anything else.
 fn parse_seconds(text: &str) -> Option<u64> {
     let rest = text.strip_prefix('P')?;
     let (date, time) = match rest.split_once('T') {

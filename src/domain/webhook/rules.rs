@@ -1,4 +1,5 @@
-//! What follows from an attempt: the schedule of a delivery, and the pauses of an endpoint that fails.
+//! Consequences of an attempt: the retry schedule of a delivery, and the pauses of a failing
+//! endpoint.
 
 use chrono::TimeDelta;
 
@@ -6,7 +7,7 @@ use crate::domain::values::time::Time;
 
 use super::DisabledReason;
 
-/// How long after each failed attempt the next one follows: the schedule that Standard Webhooks gives as its example.
+/// The gap after each failed attempt: the example schedule of Standard Webhooks.
 const GAPS: [TimeDelta; 9] = [
     TimeDelta::seconds(5),
     TimeDelta::minutes(5),
@@ -18,34 +19,34 @@ const GAPS: [TimeDelta; 9] = [
     TimeDelta::hours(20),
     TimeDelta::hours(24),
 ];
-/// The longest that an endpoint may ask to be left alone.
+/// The longest pause that an endpoint may request.
 const MAX_RETRY_AFTER: TimeDelta = TimeDelta::hours(24);
-/// How many days of nothing but failed attempts disable an endpoint.
+/// After this many days in which every attempt failed, an endpoint is disabled.
 pub const DAYS_OF_FAILURES: i64 = 5;
-/// From how many failures in a row on an endpoint is left alone for a while. Less than that of one delivery is
-/// before its gap of minutes, so a pause never keeps a single delivery from its schedule.
+/// From this many consecutive failures on, an endpoint is paused. A single delivery reaches its gap
+/// of minutes before it has as many, so a pause never delays a single delivery's schedule.
 const PAUSED_FROM: u32 = 3;
 /// The first pause; each further failure doubles it.
 const FIRST_PAUSE: TimeDelta = TimeDelta::seconds(5);
-/// The longest, and so the longest that a recovery stays unnoticed.
+/// The longest pause, and so the longest time before a recovery is noticed.
 const MAX_PAUSE: TimeDelta = TimeDelta::minutes(1);
 
-/// What an attempt came to, as far as the rules care.
+/// The outcome of an attempt, as far as the rules depend on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AttemptOutcome {
-    /// An answer of 2xx.
+    /// A response of 2xx.
     Accepted,
-    /// An answer of 410.
+    /// A response of 410.
     Gone,
-    /// Any other answer, or none.
+    /// Any other response, or none.
     Failed {
-        /// How long the endpoint asks to be left alone.
+        /// The pause that the endpoint requests.
         retry_after: Option<TimeDelta>,
     },
 }
 
 impl AttemptOutcome {
-    /// What an answer with this status came to. A redirect is a failure as any other: it is not followed.
+    /// The outcome for this response status. A redirect is a failure: it is not followed.
     pub fn of(status: u16, retry_after: Option<TimeDelta>) -> Self {
         match status {
             200..=299 => Self::Accepted,
@@ -55,20 +56,21 @@ impl AttemptOutcome {
     }
 }
 
-/// What becomes of a delivery after an attempt.
+/// The consequence of an attempt for its delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// It was delivered.
     Delivered,
-    /// It is tried again at this time.
+    /// It is retried at this time.
     Again(Time),
     /// It is given up.
     GivenUp,
 }
 
-/// What becomes of a delivery after its `attempt`-th attempt (from 1) since it was asked for. `chance` is random:
-/// up to a fifth of the gap is added or taken away by it, so that what failed together does not come back together.
-/// After a 410 no delivery is given up: it waits for the endpoint to be enabled again.
+/// Decides what follows the `attempt`-th attempt (from 1) since the delivery was requested.
+/// `chance` is random and adds or removes up to a fifth of the gap, so that deliveries that failed
+/// together are not retried together. A 410 gives up no delivery: it waits for the endpoint to be
+/// enabled again.
 pub fn judge(course: AttemptOutcome, attempt: u32, now: Time, chance: u16) -> Verdict {
     let place = attempt.saturating_sub(1) as usize;
     let (place, retry_after) = match course {
@@ -82,15 +84,15 @@ pub fn judge(course: AttemptOutcome, attempt: u32, now: Time, chance: u16) -> Ve
     Verdict::Again(now + gap.max(retry_after.unwrap_or_default().min(MAX_RETRY_AFTER)))
 }
 
-/// How long an endpoint is left alone after its `failures`-th failed attempt in a row: what waits for it would fail
-/// as well.
+/// The pause of an endpoint after its `failures`-th consecutive failure, since other deliveries to
+/// it would fail too.
 pub fn pause(failures: u32, retry_after: Option<TimeDelta>) -> Option<TimeDelta> {
     let own = failures.checked_sub(PAUSED_FROM).map(|beyond| (FIRST_PAUSE * (1 << beyond.min(8))).min(MAX_PAUSE));
     own.max(retry_after.map(|asked| asked.min(MAX_PAUSE)))
 }
 
 impl AttemptOutcome {
-    /// Whether the endpoint is to be disabled, of which all attempts have failed since `failing_since`.
+    /// Whether to disable an endpoint whose attempts have all failed since `failing_since`.
     pub fn disables(self, failing_since: Time, now: Time) -> Option<DisabledReason> {
         let for_days = now - failing_since >= TimeDelta::days(DAYS_OF_FAILURES);
         match self {

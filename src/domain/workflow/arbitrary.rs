@@ -1,12 +1,13 @@
-//! Valid definitions for property tests. Makes plain JSON and uses nothing of this crate, so that the integration
-//! tests can include the very same file by `#[path]`.
+//! Valid definitions for property tests. Builds plain JSON and uses nothing of this crate, so that
+//! the integration tests can include the same file by `#[path]`.
 
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
-/// A valid definition of 1 to `max_stages` stages, with any mixture of fields given and left out. Its reviewers are
-/// some of `u-0` to `u-5`; the stages are `s-0`, `s-1` and so on. Shrinks to one stage with nothing but what is
-/// required. Half of them have a calendar, and then half of their durations are working time.
+/// A valid definition of 1 to `max_stages` stages, with any combination of given and omitted
+/// fields. Its reviewers are some of `u-0` to `u-5`; the stages are `s-0`, `s-1` and so on. Shrinks
+/// to one stage with only the required fields. Half of the definitions have a calendar, and half of
+/// the durations of those are working time.
 pub(crate) fn definition(max_stages: usize) -> impl Strategy<Value = Value> {
     let stages = prop::collection::vec(prop::collection::vec(any::<u8>(), 56), 1..=max_stages);
     let whole = prop::collection::vec(any::<u8>(), 24);
@@ -40,7 +41,8 @@ pub(crate) fn definition(max_stages: usize) -> impl Strategy<Value = Value> {
 const SPANS: [&str; 6] = ["PT1H", "PT30M", "PT24H", "P2D", "P1W", "PT90S"];
 const PARTIES: [&str; 3] = ["platform", "partner", "buyer"];
 
-/// A working week of at least one interval, in whatever order; the task under test is opened on 2026-11-22.
+/// A working week of at least one interval, in any order; the task under test is opened on
+/// 2026-11-22.
 fn calendar(dice: &mut Dice) -> Value {
     const ZONES: [&str; 6] =
         ["UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu", "Pacific/Apia"];
@@ -68,7 +70,7 @@ fn calendar(dice: &mut Dice) -> Value {
     calendar
 }
 
-/// Says now and then what the rule's durations are counted by.
+/// Sometimes sets the clock of the rule's durations.
 fn clock(rule: &mut Value, calendar: bool, dice: &mut Dice) {
     match dice.below(4) {
         0 | 1 if calendar => rule["clock"] = json!("business"),
@@ -77,7 +79,7 @@ fn clock(rule: &mut Value, calendar: bool, dice: &mut Dice) {
     }
 }
 
-/// Choices in a row; all zeros once they are used up.
+/// A sequence of choices; all zeros once it is used up.
 struct Dice<'a>(&'a [u8]);
 
 impl Dice<'_> {
@@ -95,7 +97,8 @@ impl Dice<'_> {
         of[self.below(of.len())]
     }
 
-    /// At least `least` of `all`, from a random place on, wrapping round: order and membership both vary.
+    /// At least `least` of `all`, from a random position on, wrapping around: order and membership
+    /// both vary.
     fn some(&mut self, least: usize, all: &[String]) -> Vec<String> {
         let count = least + self.below(all.len() + 1 - least);
         let start = self.below(all.len().max(1));

@@ -1,5 +1,5 @@
-//! Draws a definition, as Mermaid text here and as SVG in `diagram/svg.rs`; both say the same of a stage. Names
-//! come from outside: whatever they hold, they end up as text in the drawing and never as a part of its language.
+//! Draws a definition: as Mermaid text here, as SVG in `diagram/svg.rs`, with the same content.
+//! Names come from outside; they always appear as text and never as markup.
 
 mod svg;
 #[cfg(test)]
@@ -17,8 +17,8 @@ use super::{
 };
 pub use svg::svg;
 
-/// The definition as a Mermaid flowchart: stages in order, and where approvals, rejections, silence and escalations
-/// lead.
+/// The definition as a Mermaid flowchart: the stages in order, and where approvals, rejections,
+/// timeouts and escalations lead.
 pub fn mermaid(workflow: &Workflow) -> String {
     let mut lines = vec!["flowchart TD".to_owned(), "opened([\"Task opened\"]) --> s0".to_owned()];
     let mut fails = false;
@@ -29,7 +29,7 @@ pub fn mermaid(workflow: &Workflow) -> String {
             lines.push(format!("{} {}|\"{}\"| {}", edge.from, edge.arrow, edge.label, edge.to));
         }
         let parties = or_list(stage.escalation.to.iter().map(|party| party_name(*party).to_owned()));
-        lines.push(format!("e{index}{{{{\"Call on stage {}<br/>by {parties}\"}}}}", index + 1));
+        lines.push(format!("e{index}{{{{\"Escalation of stage {}<br/>to {parties}\"}}}}", index + 1));
     }
     lines.push(format!("{DELIVERY}([\"Delivery\"])"));
     if let Some(deadline) = &workflow.deadline {
@@ -52,7 +52,7 @@ struct Edge {
     to: String,
 }
 
-/// What leads away from a stage and from its escalation.
+/// The edges from a stage and from its escalation.
 fn edges(workflow: &Workflow, index: usize, stage: &Stage) -> Vec<Edge> {
     let node = |index: usize| format!("s{index}");
     let next = if index + 1 < workflow.stages.len() { node(index + 1) } else { DELIVERY.to_owned() };
@@ -64,7 +64,7 @@ fn edges(workflow: &Workflow, index: usize, stage: &Stage) -> Vec<Edge> {
     let mut edges = vec![edge(&node(index), "==>", "approved".to_owned(), next.clone())];
     for (place, key) in stage.on_reject.return_to.iter().enumerate() {
         let label = match (place, stage.on_reject.max_rounds) {
-            (_, Some(1)) => "rejected in a call",
+            (_, Some(1)) => "rejected in an escalation",
             (0, _) => "rejected",
             (_, _) => "rejected, if the reviewer says so",
         };
@@ -112,9 +112,9 @@ fn stage_label(index: usize, stage: &Stage) -> String {
     label.join("<br/>")
 }
 
-/// `text` such that Mermaid shows it and reads nothing into it: all but letters, digits and a few marks as numbered
-/// entities. (A colon must not stand raw: Mermaid looks for style statements, which hold one, before it reads the
-/// lines.)
+/// Escapes `text` for Mermaid: everything except letters, digits and a few marks becomes a numbered
+/// entity. (A colon must be escaped: before Mermaid reads the lines, it searches them for style
+/// statements, which have one.)
 fn mermaid_text(text: &str) -> String {
     let mut escaped = String::new();
     for c in one_line(text).chars() {
@@ -127,13 +127,14 @@ fn mermaid_text(text: &str) -> String {
     escaped
 }
 
-/// `text` on one line, without the characters that XML cannot hold or that change the direction of what follows.
+/// `text` on one line, without characters that XML cannot represent or that change the direction of
+/// text.
 fn one_line(text: &str) -> String {
     let shown = |c: &char| !matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}');
     text.split_whitespace().collect::<Vec<_>>().join(" ").chars().filter(shown).collect()
 }
 
-/// One thing to know about a stage; `about` and `text` read as a sentence.
+/// One line about a stage; `about` and `text` read as a sentence.
 struct Fact {
     about: &'static str,
     text: String,
@@ -143,7 +144,7 @@ fn facts(stage: &Stage) -> Vec<Fact> {
     let mut facts = Vec::new();
     let mut fact = |about, text| facts.push(Fact { about, text });
     if stage.submission == Submission::Required {
-        fact("Work", "is handed in before the review".to_owned());
+        fact("Work", "is submitted before the review".to_owned());
     }
     fact("Review", review(stage));
     if let Some(deadline) = &stage.deadline {
@@ -152,7 +153,10 @@ fn facts(stage: &Stage) -> Vec<Fact> {
     fact("Rejection", rejection(stage));
     fact("Escalation", escalation(stage));
     if let CancellationRule::LetFinish { grace, clock } = &stage.cancellation {
-        fact("Cancellation", format!("lets reviewers finish; the partner has {} to wind up", duration(*clock, grace)));
+        fact(
+            "Cancellation",
+            format!("lets reviewers finish; the partner has {} to acknowledge", duration(*clock, grace)),
+        );
     }
     facts
 }
@@ -167,7 +171,7 @@ fn review(stage: &Stage) -> String {
     if !panel.reviewers.is_empty() {
         let _ = write!(text, " of {} named", panel.reviewers.len());
     }
-    let mut barred: Vec<_> = panel.distinct_from.iter().map(|key| format!("whoever approved {key}")).collect();
+    let mut barred: Vec<_> = panel.distinct_from.iter().map(|key| format!("approvers of {key}")).collect();
     if !panel.self_approval {
         barred.insert(0, "the submitter".to_owned());
     }
@@ -227,7 +231,8 @@ fn counted(number: u32, noun: &str) -> String {
     if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }
 
-/// In the largest unit that it is a whole number of; days only from two on, and not of working time.
+/// The duration in the largest unit of which it is a whole multiple; days only from two on, and not
+/// for working time.
 fn duration(clock: ClockKind, span: &Span) -> String {
     let (hour, minute, second) = match clock {
         ClockKind::Wall => ("hour", "minute", "second"),

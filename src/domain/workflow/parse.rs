@@ -1,5 +1,5 @@
-//! Reads a definition from outside: everything that is wrong with it at once, or the checked definition with its
-//! defaults. The rules are those of one definition; what only looks doubtful is in `warning.rs`.
+//! Reads a definition from outside: all its mistakes at once, or the checked definition with its
+//! defaults. The rules concern a single definition; `warning.rs` has the warnings.
 
 mod calendar;
 mod node;
@@ -20,9 +20,9 @@ use super::{
     StageDeadline, StageTimeout, Submission, TaskDeadline, Workflow, warning,
 };
 
-/// The longest time that the partner gets to say what became of cancelled work: 7 days.
+/// The longest time that a partner can have to acknowledge a cancellation: 7 days.
 const MAX_GRACE_SECONDS: u32 = 7 * 86_400;
-/// Silence of a buyer may approve only after this long: 24 hours.
+/// The shortest deadline after which a timeout may approve for a buyer: 24 hours.
 const MIN_BUYER_SILENCE_SECONDS: u32 = 86_400;
 
 const STAGE_FIELDS: [&str; 13] = [
@@ -41,19 +41,19 @@ const STAGE_FIELDS: [&str; 13] = [
     "cancellation",
 ];
 
-/// A sound definition and what there is to say about it.
+/// A valid definition with its warnings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Parsed {
     /// The definition, its defaults filled in.
     pub workflow: Workflow,
-    /// What its author may not have meant.
+    /// What its author may not have intended.
     pub warnings: Vec<Warning>,
     /// The longest a task can take, in seconds; see [`Workflow::worst_case`].
     pub worst_case: Option<u64>,
 }
 
 impl Workflow {
-    /// Reads a definition. Errs with every mistake in it; the list is never empty.
+    /// Parses a definition. On failure returns every mistake in it; the list is never empty.
     pub fn parse(value: &Value) -> Result<Parsed, Vec<Mistake>> {
         let mistakes = Mistakes::default();
         let read = workflow(&Node::root(value, &mistakes));
@@ -69,7 +69,7 @@ impl Workflow {
     }
 }
 
-/// The keys of all stages, and which stage is being read: what a stage may refer to.
+/// The keys of all stages and the stage being read: what a stage may refer to.
 #[derive(Clone, Copy)]
 struct Position<'a> {
     keys: &'a [Read<StageKey>],
@@ -81,13 +81,13 @@ impl Position<'_> {
         self.keys[self.index].clone()
     }
 
-    /// The stage before; the first stage: itself.
+    /// The previous stage; for the first stage, itself.
     fn before(self) -> Read<StageKey> {
         self.keys[self.index.saturating_sub(1)].clone()
     }
 }
 
-/// What durations can be counted by: the calendar, unless there is none or it is none.
+/// How durations can be counted: by the calendar, unless it is missing or invalid.
 #[derive(Clone, Copy)]
 struct Clocks<'a> {
     calendar: Result<&'a Option<Calendar>, &'a Reported>,
@@ -106,7 +106,7 @@ impl Clocks<'_> {
         })
     }
 
-    /// A duration that `kind` counts.
+    /// A duration counted by `kind`.
     fn span(self, node: &Node, kind: Read<ClockKind>) -> Read<Span> {
         let span = node.span()?;
         if let (Ok(ClockKind::Business), Ok(Some(calendar))) = (kind, self.calendar)
@@ -119,7 +119,7 @@ impl Clocks<'_> {
     }
 }
 
-/// What the rules of a stage ask of each other.
+/// Facts about a stage that its rules need from each other.
 struct Context<'a> {
     position: Position<'a>,
     clocks: Clocks<'a>,
@@ -151,7 +151,7 @@ fn stages(node: &Node, clocks: Clocks) -> Read<Vec<Stage>> {
             fields.required("key", |node| {
                 let key = node.key()?;
                 if keys.iter().flatten().any(|earlier| *earlier == key) {
-                    return Err(node.report(Code::Duplicate, "is the key of an earlier stage already"));
+                    return Err(node.report(Code::Duplicate, "is already the key of an earlier stage"));
                 }
                 Ok(key)
             })
@@ -202,17 +202,19 @@ fn stage(fields: &Fields, position: Position, clocks: Clocks) -> Read<Stage> {
     })
 }
 
-/// A stage of this workflow that comes before this one, or is this one if `itself` is allowed.
+/// A stage of this workflow before this one, or this one if `itself` is allowed.
 fn stage_reference(node: &Node, position: Position, itself: bool) -> Read<StageKey> {
     let key = node.key()?;
     let found = position.keys.iter().position(|known| known.as_ref().is_ok_and(|known| *known == key));
     match found {
-        None => Err(node.report(Code::UnknownStage, format_args!("names `{key}`, which is no stage of this workflow"))),
+        None => {
+            Err(node.report(Code::UnknownStage, format_args!("names `{key}`, which is not a stage of this workflow")))
+        }
         Some(index) if index > position.index => {
             Err(node.report(Code::LaterStage, format_args!("names `{key}`, which comes later")))
         }
         Some(index) if index == position.index && !itself => {
-            Err(node.report(Code::LaterStage, "names its own stage; only earlier ones make sense"))
+            Err(node.report(Code::LaterStage, "names its own stage; only earlier ones are allowed"))
         }
         Some(_) => Ok(key),
     }
@@ -223,8 +225,7 @@ fn panel(fields: &Fields, context: &Context) -> Read<Option<Panel>> {
         let mut none = Ok(None);
         for name in ["quorum", "reviewers", "self_approval", "distinct_from"] {
             if let Some(node) = fields.get(name) {
-                let rule =
-                    format!("is only for stages that the partner reviews; the {reviewer} decides with one voice");
+                let rule = format!("is only for stages that the partner reviews; the {reviewer} has one vote");
                 none = Err(node.report(Code::PartnerOnly, rule));
             }
         }
@@ -252,15 +253,15 @@ fn panel(fields: &Fields, context: &Context) -> Read<Option<Panel>> {
     }))
 }
 
-/// Whichever way `named` reviewers vote, one of the two decisions must come about.
+/// Checks that `named` reviewers always reach one of the two decisions, in whatever way they vote.
 fn check_reachable(quorum: Quorum, named: usize, node: &Node) {
     let Quorum { approvals, rejections } = quorum;
     let named = u32::try_from(named).unwrap_or(u32::MAX);
     if named > 0 && approvals > named {
-        node.report(Code::QuorumUnreachable, format_args!("asks for {approvals} approvals of {named} named reviewers"));
+        node.report(Code::QuorumUnreachable, format_args!("requires {approvals} approvals of {named} named reviewers"));
     } else if named > 0 && approvals + rejections > named + 1 {
         let rule = format!(
-            "can come to no decision: with {named} named reviewers, approvals and rejections ({approvals} + {rejections}) may add up to at most {}",
+            "can fail to reach a decision: with {named} named reviewers, approvals and rejections ({approvals} + {rejections}) may add up to at most {}",
             named + 1
         );
         node.report(Code::QuorumUnreachable, rule);
@@ -291,8 +292,8 @@ fn on_reject(stage: &Fields, context: &Context) -> Read<OnReject> {
     })
 }
 
-/// `{"action": …}`; with `escalate`, `to` names one of the stage's parties. `silence` is the rule against
-/// `approve`, if any.
+/// Reads `{"action": …}`; with `escalate`, `to` names one of the stage's parties. `silence` is the
+/// rule that forbids `approve`, if any.
 fn action<T: Copy>(
     node: &Node,
     context: &Context,
@@ -357,7 +358,7 @@ fn escalation_rule(fields: Option<&Fields>, context: &Context) -> Read<Escalatio
             ("fail", EscalationTimeout::Fail),
             ("none", EscalationTimeout::None),
         ];
-        let silence = "must not be `approve`: silence never resolves an escalation";
+        let silence = "must not be `approve`: a timeout never approves an escalation";
         action(node, context, |to| EscalationTimeout::Escalate { to }, &others, Some(silence))
     });
     for (name, why) in [("on_timeout", " with `on_timeout`"), ("clock", " with `clock`")] {
@@ -401,14 +402,14 @@ fn deadline(node: &Node, context: &Context) -> Read<StageDeadline> {
     Ok(StageDeadline { within: within?, remind_before: remind_before?, on_timeout: on_timeout?, clock: clock? })
 }
 
-/// Why silence may not approve a stage with this reviewer and deadline.
+/// The rule that forbids a timeout to approve a stage with this reviewer and deadline.
 fn silence_rule(reviewer: Read<Party>, within: Option<&Span>) -> Option<String> {
     match reviewer.ok()? {
         Party::Partner => None,
         Party::Platform => Some("must not be `approve` on a stage that the platform reviews".to_owned()),
         Party::Buyer => within.filter(|within| within.seconds() < MIN_BUYER_SILENCE_SECONDS).map(|within| {
             format!(
-                "may be `approve` on a stage that the buyer reviews only with at least PT24H to answer, not {within}"
+                "may be `approve` on a stage that the buyer reviews only with a deadline of at least PT24H, not {within}"
             )
         }),
     }

@@ -1,4 +1,5 @@
-//! The laws of definitions: what is read back can be put again, and what is stored loads for ever.
+//! Laws of definitions: a definition that is read back can be registered again, and a stored one
+//! always loads.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +13,7 @@ fn parse(definition: &Value) -> Workflow {
     Workflow::parse(definition).unwrap_or_else(|mistakes| panic!("{definition:#}: {mistakes:#?}")).workflow
 }
 
-/// The example of the contract, and the same as it is stored: its defaults filled in.
+/// The contract's example, and its stored form with the defaults filled in.
 const STORED: &str = include_str!("../../../tests/golden/definition.json");
 
 #[test]
@@ -65,9 +66,9 @@ fn two_spellings_of_one_definition_are_the_same_and_a_change_is_not() {
     assert_ne!(parse(&short).digest(), parse(&other).digest());
 }
 
-/// What is doubtful about a definition with these fields in its stages, as `pointer code` lines. It has a calendar
-/// where one of its words asks for it. A stage is of the partner, asks for no work and has a limit of rounds and
-/// clocks that end every wait, unless it says otherwise.
+/// The warnings about a definition with these fields in its stages, as `pointer code` lines. It has
+/// a calendar if one of its words needs one. By default a stage belongs to the partner, requires no
+/// work, and has a limit of rounds and clocks that end every wait.
 fn doubts(stages: &Value, deadline: Option<&str>) -> Vec<String> {
     let stages = stages.as_array().unwrap().iter().enumerate().map(|(index, fields)| {
         let mut stage = json!({"key": format!("s-{index}"), "name": "S", "buyer_label": "In S",
@@ -86,7 +87,7 @@ fn doubts(stages: &Value, deadline: Option<&str>) -> Vec<String> {
         definition["deadline"] = json!({"within": within, "clock": if business { "business" } else { "wall" }});
     }
     if definition.to_string().contains("business") || definition.to_string().contains("calendar") {
-        // 40 hours a week, without changes of clocks.
+        // 40 hours a week, without clock changes.
         let hours = json!([{"from": "09:00", "to": "17:00"}]);
         definition["calendar"] = json!({"time_zone": "UTC", "hours":
             {"monday": hours, "tuesday": hours, "wednesday": hours, "thursday": hours, "friday": hours}});
@@ -96,20 +97,21 @@ fn doubts(stages: &Value, deadline: Option<&str>) -> Vec<String> {
 }
 
 #[expect(clippy::too_many_lines, reason = "a table")]
-/// Warnings: stages, the task's deadline, what is doubtful.
+/// Stages, the task's deadline, and the expected warnings.
 fn cases() -> Vec<(Value, Option<&'static str>, Vec<&'static str>)> {
     let task = Some("P14D");
     let work = |within: &str| json!({"within": within, "on_timeout": {"action": "reject"}, "clock": "business"});
     let named = |count: usize| (0..count).map(|index| format!("u-{index}")).collect::<Vec<_>>();
     vec![
         (json!([{}]), task, vec![]),
-        // Silence.
+        // Timeouts.
         (
             json!([{"escalation": {"to": ["buyer"]}, "deadline": {"within": "P1D", "on_timeout": {"action": "approve"}}}]),
             task,
             vec!["/stages/0/deadline/on_timeout timeout_approves"],
         ),
-        // Waits without a deadline of the task: work handed in after a return, and a hold, have no other bound.
+        // Waits without a deadline of the task: work submitted after a return, and a hold, have no
+        // other limit.
         (json!([{}]), None, vec!["/stages/0 unbounded_wait", " unbounded_wait"]),
         (
             json!([{"on_reject": {"return_to": ["s-0"], "max_rounds": 2}}, {"on_reject": {"return_to": ["s-0"], "max_rounds": 2}}]),
@@ -149,7 +151,7 @@ fn cases() -> Vec<(Value, Option<&'static str>, Vec<&'static str>)> {
         (json!([{"deadline": null, "escalation": null, "submission": "required"}]), task, vec![]),
         // Rounds.
         (json!([{}, {"on_reject": {}}]), task, vec!["/stages/1/on_reject unbounded_rounds"]),
-        // Sums: a stage here has two days.
+        // Sums: each stage has two days here.
         (json!([{}, {}]), Some("P4D"), vec![]),
         (json!([{}, {}]), Some("P3DT23H"), vec!["/deadline/within deadlines_exceed_task"]),
         // The same in working time: two stages of 40 hours can take two weeks, or all 80 hours of the task.
@@ -165,7 +167,7 @@ fn cases() -> Vec<(Value, Option<&'static str>, Vec<&'static str>)> {
             Some("P13D"),
             vec!["/deadline/within deadlines_exceed_task"],
         ),
-        // Two days on the wall hold 16 working hours each.
+        // Two elapsed days contain 16 working hours each.
         (json!([{}, {}]), Some("PT32H business"), vec![]),
         (json!([{}, {}]), Some("PT31H business"), vec!["/deadline/within deadlines_exceed_task"]),
         // Calendars.
@@ -176,7 +178,7 @@ fn cases() -> Vec<(Value, Option<&'static str>, Vec<&'static str>)> {
             Some("P20D business"),
             vec!["/deadline/within business_days", "/stages/0/escalation/respond_within business_days"],
         ),
-        // Pools: the submitter, and those who approved earlier, as many as can have.
+        // Pools: the submitter, and approvers of earlier stages, as many as possible.
         (json!([{"reviewers": named(1)}]), task, vec!["/stages/0/reviewers pool_may_run_dry"]),
         (json!([{"reviewers": named(1), "self_approval": true}]), task, vec![]),
         (json!([{"reviewers": named(2)}]), task, vec![]),
@@ -203,7 +205,7 @@ fn cases() -> Vec<(Value, Option<&'static str>, Vec<&'static str>)> {
             task,
             vec![],
         ),
-        // Labels that are the service's own to say.
+        // Labels that imitate the service's own.
         (json!([{"buyer_label": "Approved"}]), task, vec!["/stages/0/buyer_label label_of_the_service"]),
         (json!([{"buyer_label": " on\u{a0}HOLD! "}]), task, vec!["/stages/0/buyer_label label_of_the_service"]),
         (json!([{"name": "AITasker is deciding"}]), task, vec!["/stages/0/name label_of_the_service"]),

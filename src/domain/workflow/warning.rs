@@ -1,4 +1,4 @@
-//! What a sound definition may do that its author may not have meant.
+//! Warnings: valid behaviour of a definition that its author may not have intended.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use crate::domain::values::time::Span;
 use super::finding::{Warning, WarningCode as Code};
 use super::{ClockKind, EscalationTimeout, OnReject, Stage, StageDeadline, StageTimeout, Submission, Workflow};
 
-/// Everything doubtful in `workflow`, in the order of its stages.
+/// All warnings about `workflow`, in the order of its stages.
 pub(super) fn warnings(workflow: &Workflow) -> Vec<Warning> {
     let mut found = Vec::new();
     for (index, stage) in workflow.stages.iter().enumerate() {
@@ -24,7 +24,7 @@ pub(super) fn warnings(workflow: &Workflow) -> Vec<Warning> {
         found.extend(label_of_the_service(stage, &at));
     }
     if workflow.deadline.is_none() {
-        let message = "Nothing bounds the task as a whole: a task on hold waits until somebody resumes it. A `deadline` would bound this wait and every other.";
+        let message = "The task has no deadline: on hold it waits until somebody resumes it. A `deadline` would limit this wait and every other.";
         found.push(warning(String::new(), Code::UnboundedWait, message));
     }
     found.extend(calendar(workflow));
@@ -40,7 +40,7 @@ fn warning(pointer: String, code: Code, message: impl Into<String>) -> Warning {
 fn timeout_approves(stage: &Stage, at: &str) -> Option<Warning> {
     let deadline = stage.deadline.as_ref().filter(|deadline| deadline.on_timeout == StageTimeout::Approve)?;
     let message = format!(
-        "If the {} says nothing within {}, stage `{}` counts as approved.",
+        "If the {} does not decide within {}, stage `{}` is approved.",
         stage.reviewer,
         said(deadline.clock, &deadline.within),
         stage.key
@@ -55,21 +55,23 @@ fn unbounded_waits(workflow: &Workflow, stage: &Stage, at: &str, found: &mut Vec
     if stage.submission == Submission::Required || returned_to {
         wait(
             at.to_owned(),
-            format!("Stage `{key}` waits for work to be handed in; only a deadline of the task bounds that."),
+            format!("Stage `{key}` waits for work to be submitted; only a deadline of the task limits that wait."),
         );
     }
     match stage.deadline.as_ref().map(|deadline| deadline.on_timeout) {
-        None => wait(at.to_owned(), format!("Stage `{key}` has no deadline: its review may take for ever.")),
+        None => wait(at.to_owned(), format!("Stage `{key}` has no deadline: its review can take indefinitely.")),
         Some(StageTimeout::None) => wait(
             format!("{at}/deadline/on_timeout"),
-            format!("When the deadline of stage `{key}` passes, nothing happens: the review goes on without a clock."),
+            format!(
+                "When the deadline of stage `{key}` passes, nothing happens: the review continues without a clock."
+            ),
         ),
         Some(StageTimeout::Escalate { .. } | StageTimeout::Reject | StageTimeout::Approve | StageTimeout::Fail) => {}
     }
     match stage.escalation.on_timeout {
         None => wait(
             format!("{at}/escalation"),
-            format!("Stage `{key}` has no `respond_within`: whoever it is escalated to may take for ever."),
+            format!("Stage `{key}` has no `respond_within`: the party that it is escalated to can take indefinitely."),
         ),
         Some(EscalationTimeout::None) => wait(
             format!("{at}/escalation/on_timeout"),
@@ -80,14 +82,14 @@ fn unbounded_waits(workflow: &Workflow, stage: &Stage, at: &str, found: &mut Vec
         Some(EscalationTimeout::Escalate { .. }) => wait(
             format!("{at}/escalation/on_timeout"),
             format!(
-                "An escalation of stage `{key}` that nobody answers ends with the platform, without a clock; only `reject` and `fail` end the wait."
+                "An unanswered escalation of stage `{key}` ends up with the platform, without a clock; only `reject` and `fail` end the wait."
             ),
         ),
         Some(EscalationTimeout::Reject | EscalationTimeout::Fail) => {}
     }
 }
 
-/// Rounds are counted, not timed: a deadline of the task does not silence this.
+/// A deadline of the task does not remove this warning, since it limits time and not rounds.
 fn unbounded_rounds(stage: &Stage, at: &str) -> Option<Warning> {
     let OnReject { max_rounds: None, .. } = stage.on_reject else { return None };
     let message = format!("Stage `{}` can be rejected any number of times; `max_rounds` would limit it.", stage.key);
@@ -105,14 +107,14 @@ fn pool_may_run_dry(workflow: &Workflow, stage: &Stage, at: &str) -> Option<Warn
         return None;
     }
     let message = format!(
-        "Of the {} reviewers of stage `{}`, those who handed in or approved earlier may not approve here. That can leave {left}, and {needed} must approve; the stage is then escalated.",
+        "Of the {} reviewers of stage `{}`, those who submitted the work or approved earlier stages may not approve here. That can leave {left}, but {needed} must approve; the stage is then escalated.",
         named.len(),
         stage.key
     );
     Some(warning(format!("{at}/reviewers"), Code::PoolMayRunDry, message))
 }
 
-/// The buyer reads the partner's words in the place of the service's own.
+/// The buyer reads the partner's texts where the service's own would stand.
 fn label_of_the_service(stage: &Stage, at: &str) -> Vec<Warning> {
     let fields = [("name", stage.name.as_str()), ("buyer_label", stage.buyer_label.as_str())];
     let doubtful = fields.into_iter().filter(|(_, text)| {
@@ -122,7 +124,7 @@ fn label_of_the_service(stage: &Stage, at: &str) -> Vec<Warning> {
     });
     let doubt = |(field, text): (&str, &str)| {
         let message = format!(
-            "A buyer can take “{text}” for the word of AITasker itself; say what the partner does at stage `{}`.",
+            "A buyer can mistake “{text}” for a message of AITasker itself; say what the partner does at stage `{}`.",
             stage.key
         );
         warning(format!("{at}/{field}"), Code::LabelOfTheService, message)
@@ -130,16 +132,16 @@ fn label_of_the_service(stage: &Stage, at: &str) -> Vec<Warning> {
     doubtful.map(doubt).collect()
 }
 
-/// What a text says, whatever its case, blanks and punctuation.
+/// The words of a text, without regard to case, spaces and punctuation.
 fn words(text: &str) -> String {
     let text = identity::key_of(text).to_lowercase();
     let words = text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
     words.collect::<Vec<_>>().join(" ")
 }
 
-/// How many of the named reviewers can be barred from approving at the worst: the submitter, and for every stage of
-/// `distinct_from` as many as its quorum, as far as they can have approved there. A little more than the exact
-/// number where two of those stages share their reviewers.
+/// Maximum number of named reviewers that can be barred from approving: the submitter, and for every stage
+/// of `distinct_from` as many as its quorum, as far as they can have approved there. An
+/// overestimate if two of those stages share their reviewers.
 fn barred(workflow: &Workflow, stage: &Stage) -> usize {
     let named = stage.reviewers();
     let mut possible = BTreeSet::new();
@@ -158,7 +160,7 @@ fn barred(workflow: &Workflow, stage: &Stage) -> usize {
 
 fn deadlines_exceed_task(workflow: &Workflow) -> Option<Warning> {
     let task = workflow.deadline.as_ref()?;
-    // In the time that the task's deadline is counted in, each stage's at its longest.
+    // Compares in the task deadline's unit, with each stage's deadline at its longest.
     let stages = workflow.stages.iter().filter_map(|stage| stage.deadline.as_ref());
     let longest = |deadline: &StageDeadline| match (deadline.clock, task.clock, &workflow.calendar) {
         (ClockKind::Wall, ClockKind::Business, Some(calendar)) => {
@@ -176,34 +178,33 @@ fn deadlines_exceed_task(workflow: &Workflow) -> Option<Warning> {
         ClockKind::Business => "working hours",
     };
     let message = format!(
-        "The deadlines of the stages can add up to {} {hours}, more than the task's {}: a task can expire while every reviewer is in time.",
+        "The deadlines of the stages can add up to {} {hours}, more than the task's {}: a task can expire although every reviewer is in time.",
         sum.div_ceil(3600),
         said(task.clock, &task.within)
     );
     Some(warning("/deadline/within".to_owned(), Code::DeadlinesExceedTask, message))
 }
 
-/// A calendar without use, and working time in units that people take for days of work.
+/// Warns of an unused calendar, and of working time in units that people take for days of work.
 fn calendar(workflow: &Workflow) -> Vec<Warning> {
     let durations = workflow.durations();
     let business: Vec<_> = durations.into_iter().filter(|(_, clock, _)| *clock == ClockKind::Business).collect();
     if workflow.calendar.is_some() && business.is_empty() {
-        let message =
-            "No duration is counted by the calendar: give the deadlines that it is for `\"clock\": \"business\"`.";
+        let message = "No duration is counted by the calendar: set `\"clock\": \"business\"` on the deadlines that it is meant for.";
         return vec![warning("/calendar".to_owned(), Code::UnusedCalendar, message)];
     }
     let in_days = business.into_iter().filter(|(_, _, span)| span.as_str().contains(['D', 'W']));
     let doubt = |(pointer, _, span): (String, ClockKind, &Span)| {
         let hours = span.seconds().div_ceil(3600);
         let message = format!(
-            "{span} is {hours} working hours here, for a day is 24 hours; eight working hours are written PT8H."
+            "{span} is {hours} working hours here, since a day is 24 hours; write eight working hours as PT8H."
         );
         warning(pointer, Code::BusinessDays, message)
     };
     in_days.map(doubt).collect()
 }
 
-/// A duration in a sentence.
+/// A duration as part of a sentence.
 fn said(clock: ClockKind, span: &Span) -> String {
     match clock {
         ClockKind::Wall => span.to_string(),
@@ -211,10 +212,10 @@ fn said(clock: ClockKind, span: &Span) -> String {
     }
 }
 
-/// A decision that a buyer would notice is one that somebody other than the worker has to make. It is missing if
-/// nobody but the partner is ever asked (no stage is reviewed by the buyer or the platform, none can be escalated
-/// to the buyer) and every stage can pass without a second person: by silence, or with one approval that may come
-/// from whoever handed in the work.
+/// Warns if no decision is made by anybody but the worker, which a buyer would not notice. That is
+/// so if only the partner is ever asked (the buyer and the platform review no stage, and no stage
+/// can be escalated to the buyer) and every stage can pass without a second person: by timeout, or
+/// with one approval that the submitter may give.
 fn no_visible_decision(workflow: &Workflow) -> Option<Warning> {
     let formality = |stage: &Stage| {
         let silence = stage.deadline.as_ref().is_some_and(|deadline| deadline.on_timeout == StageTimeout::Approve);
@@ -225,7 +226,7 @@ fn no_visible_decision(workflow: &Workflow) -> Option<Warning> {
         stage.reviewer == Party::Partner && !stage.escalation.to.contains(&Party::Buyer) && (silence || alone)
     };
     workflow.stages.iter().all(formality).then(|| {
-        let message = "Every stage can pass by silence or on the word of whoever did the work, and nobody but the partner is asked. The buyer would notice no decision; the synchronous path serves such work better.";
+        let message = "Every stage can pass by timeout or by approval of the actor who did the work, and only the partner reviews. The buyer would notice no decision; the synchronous path is a better fit for such work.";
         warning("/stages".to_owned(), Code::NoVisibleDecision, message)
     })
 }

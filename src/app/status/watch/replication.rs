@@ -1,9 +1,9 @@
-//! What wakes watchers: the loops between this replica's watchers, its writes, and the other replicas. They run
-//! side by side, each until the service drains.
+//! The loops that wake watchers: between this replica's watchers, its writes, and the other
+//! replicas. They run side by side, each until the service drains.
 //!
-//! **Failure.** None of them can fail. Without a connection to tell or to hear by (through a pooler there may never
-//! be one), changes of other replicas are found by looking, within about a second. When the database is away
-//! nothing changes, and nothing is found.
+//! **Failure.** None of them can fail. Without a connection to announce or listen (through a pooler
+//! there may never be one), changes of other replicas are found by looking, within about a second.
+//! While the database is unreachable nothing changes, and nothing is found.
 
 use std::time::Duration;
 
@@ -12,18 +12,20 @@ use crate::domain::values::id::TaskId;
 use crate::store::db::notify::{Announcer, Listener};
 use crate::{ids, store};
 
-/// How often the versions of all watched tasks are compared: how late a change is seen whose notification was lost.
+/// How often the versions of all watched tasks are compared, and so the delay of a change whose
+/// notification was lost.
 const LOOK: Duration = Duration::from_secs(1);
-/// Between two announcements, so that many writes share one, and the lock that each takes at its commit.
+/// The pause between two announcements, so that many writes share one, and with it the lock that
+/// each takes at its commit.
 const GAP: Duration = Duration::from_millis(10);
-/// Tasks in one statement.
+/// Maximum number of tasks per statement.
 const CHUNK: usize = 2_000;
-/// Statuses in one.
+/// Maximum number of statuses per statement.
 const READ_CHUNK: usize = 200;
-/// The longest pause before a lost connection is tried again.
+/// The longest pause before a lost connection is retried.
 const MAX_PAUSE: Duration = Duration::from_secs(30);
 
-/// Reads what is newer than what the watchers have seen, once for all of them.
+/// Reads the statuses that are newer than those of the watchers, once for all watchers.
 pub async fn refresh(app: &App) {
     while !app.is_draining() {
         tokio::select! {
@@ -31,14 +33,14 @@ pub async fn refresh(app: &App) {
             () = app.stopped() => return,
         }
         if let Err(error) = read_stale(app).await {
-            // What was not read is found again by the next look.
+            // The next look finds again what was not read.
             tracing::debug!(error = cause(&error), "changed statuses could not be read");
         }
     }
 }
 
-/// Compares the versions of all watched tasks with what the watchers have seen, now and whenever notifications may
-/// have been lost.
+/// Compares the versions of all watched tasks with those of the watchers, periodically and when
+/// notifications may have been lost.
 pub async fn look(app: &App) {
     while !app.is_draining() {
         if let Err(error) = compare(app).await {
@@ -52,7 +54,7 @@ pub async fn look(app: &App) {
     }
 }
 
-/// Tells other replicas what this one has written.
+/// Announces this replica's writes to the other replicas.
 pub async fn announce(app: &App) {
     let (mut announcer, mut trouble) = (None, Trouble::default());
     loop {
@@ -77,7 +79,7 @@ pub async fn announce(app: &App) {
     }
 }
 
-/// Hears what other replicas have written.
+/// Listens for the writes of other replicas.
 pub async fn listen(app: &App) {
     let mut trouble = Trouble::default();
     while !app.is_draining() {
@@ -89,13 +91,13 @@ pub async fn listen(app: &App) {
     }
 }
 
-/// Until the connection is lost.
+/// Listens until the connection is lost.
 async fn hear(app: &App, trouble: &mut Trouble) -> Error {
     let mut listener = match Listener::connect(&app.pool).await {
         Ok(listener) => listener,
         Err(error) => return error.into(),
     };
-    // What was told before this is not heard any more.
+    // Notifications sent before this point are lost.
     app.watchers.look_notify.notify_one();
     trouble.is_over();
     loop {
@@ -115,7 +117,7 @@ async fn announce_all(app: &App, announcer: &mut Option<Announcer>) -> Result<()
         Some(connected) => connected,
         None => Announcer::connect(&app.pool).await?,
     };
-    // Taken out again if this fails: what became of the connection is not known.
+    // Removed again if this fails, since the state of the connection is then unknown.
     let connected = announcer.insert(connected);
     connected.announce(&changes).await.map_err(Error::from)
 }
@@ -143,7 +145,7 @@ async fn compare(app: &App) -> Result<(), Error> {
     Ok(())
 }
 
-/// A connection that is not there: said once, and tried again ever more seldom.
+/// A missing connection: logged once, and retried with growing pauses.
 #[derive(Debug, Default)]
 struct Trouble {
     failures: u32,
@@ -168,7 +170,7 @@ impl Trouble {
     }
 }
 
-/// The error with its sources, as the log shows them.
+/// The error with its sources, for the log.
 fn cause(error: &Error) -> &(dyn std::error::Error + 'static) {
     error
 }

@@ -1,4 +1,4 @@
-//! Exports that are changed in every way there is: none of them verifies, and what is said names the place.
+//! Exports with every possible change: none of them verifies, and the error names the place.
 
 use proptest::prelude::*;
 use proptest::test_runner::{RngAlgorithm, TestRng};
@@ -43,7 +43,7 @@ fn lines(rows: &[Sealed], viewer: Party) -> Vec<Vec<u8>> {
     lines.into_iter().map(String::into_bytes).collect()
 }
 
-/// The first flaw in what follows `verifier`; none if it is sound to its end.
+/// The first flaw found from the state `verifier` on; none if the rest is sound.
 fn flaw(mut verifier: Verifier<'_>, lines: &[Vec<u8>]) -> Option<Flaw> {
     for line in lines {
         if let Err(flaw) = verifier.read(Line::new(line)) {
@@ -53,12 +53,12 @@ fn flaw(mut verifier: Verifier<'_>, lines: &[Vec<u8>]) -> Option<Flaw> {
     verifier.finish().err()
 }
 
-/// As a file is read: by its line feeds.
+/// Splits a file at its line feeds, as a reader does.
 fn split(bytes: &[u8]) -> Vec<Vec<u8>> {
     bytes.split_inclusive(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect()
 }
 
-/// What whoever forges would do: the digest of the last line is made anew.
+/// Recomputes the digest of the last line, as a forger would.
 fn close_again(lines: &mut [Vec<u8>]) {
     let Some((last, before)) = lines.split_last_mut() else { return };
     let text = String::from_utf8_lossy(last).into_owned();
@@ -67,7 +67,7 @@ fn close_again(lines: &mut [Vec<u8>]) {
     *last = (with_digest(format!("{said}}}"), digest) + "\n").into_bytes();
 }
 
-/// The verifier as it is before each line.
+/// The state of the verifier before each line.
 fn snapshots<'t>(trusted: &'t Trusted, lines: &[Vec<u8>]) -> Vec<Verifier<'t>> {
     let mut verifier = Verifier::new(trusted);
     let mut all = Vec::new();
@@ -92,14 +92,14 @@ fn every_flipped_byte_is_found_and_where() {
                 let mut file = split(&[&changed, &lines[at + 1..].concat()[..]].concat());
                 let found = flaw(before[at].clone(), &file);
                 let found = found.unwrap_or_else(|| panic!("{}", String::from_utf8_lossy(&changed)));
-                // What is no entry and not in a hash shows in the digest at the end.
+                // Data outside entries and hashes is covered by the digest at the end.
                 let end = lines.len() as u64;
                 let here = at as u64 + 1;
                 assert!(found.line == here || at == 0 && (found.line == 2 || found.line == end), "{found:?}");
                 if (1..lines.len() - 1).contains(&at) {
                     assert_eq!(found.seq, Some(at as u64), "{found:?}");
                 }
-                // A new digest saves only what is a statement of the file's alone: whose view it is.
+                // A new digest only hides a change of the file's own claim: whose view it is.
                 close_again(&mut file);
                 if flaw(before[at].clone(), &file).is_none() {
                     assert!(at + 1 == lines.len() && split(&changed) != file, "{}", String::from_utf8_lossy(&changed));
@@ -151,7 +151,7 @@ fn every_line_that_is_left_out_doubled_moved_or_anothers_is_found() {
     assert_eq!(flaw(Verifier::new(&trusted), &[]).map(|flaw| flaw.what), Some(What::Cut));
 }
 
-/// What may happen to the bytes of a file.
+/// Changes to the bytes of a file.
 fn change(bytes: &[u8], (place, other): (usize, usize), (kind, byte): (u8, u8)) -> Vec<u8> {
     let (place, other) = (place % bytes.len(), other % bytes.len());
     let mut changed = bytes.to_vec();
@@ -189,7 +189,7 @@ fn a_thousand_random_changes_of_a_large_export_are_found() {
             if changed == whole {
                 return Ok(());
             }
-            // What is before the change was read already.
+            // The part before the change was already read.
             let same = whole.iter().zip(&changed).take_while(|(one, other)| one == other).count();
             let at = whole[..same].split(|byte| *byte == b'\n').count() - 1;
             let at = at.min(lines.len() - 1);
@@ -217,13 +217,13 @@ fn an_export_of_many_says_what_it_has() {
     let lines: Vec<_> = lines.into_iter().map(String::into_bytes).collect();
     let trusted = trusted();
     assert_eq!(flaw(Verifier::new(&trusted), &lines), None);
-    // A trail less, and what is left ends as it should but for the totals.
+    // One trail less; the end is consistent except for the totals.
     let less = [&lines[..6], &lines[11..]].concat();
     let found = flaw(Verifier::new(&trusted), &less).unwrap();
     assert_eq!((found.line, found.what), (7, What::Totals));
     let cut = flaw(Verifier::new(&trusted), &lines[..6]).unwrap();
     assert_eq!((cut.line, cut.what), (7, What::Cut));
-    // A flaw in the first trail does not keep the second from being checked.
+    // A flaw in the first trail does not prevent checking the second.
     let mut file = lines.clone();
     file.remove(2);
     let mut verifier = Verifier::new(&trusted);

@@ -1,4 +1,5 @@
-//! Checking an export, line by line, with nothing but itself and what somebody trusts already.
+//! Checks an export line by line, with nothing but the file itself and what the reader already
+//! trusts.
 
 use std::collections::BTreeSet;
 
@@ -21,49 +22,49 @@ use crate::domain::values::party::Party;
 
 use super::{DAMAGED, DIGEST, DamagedLine, ENTRY, End, HEADER, Header, OPENING, Opening, Selection, TOTALS, Totals};
 
-/// What trails are checked with, beside themselves.
+/// The trusted data that trails are checked with.
 #[derive(Clone, Debug, Default)]
 pub struct Trusted {
-    /// Public keys of the log.
+    /// The public keys of the log.
     pub keys: Vec<VerifierKey>,
-    /// Checkpoints that were kept, and are believed.
+    /// Checkpoints that were kept and are trusted.
     pub kept: Vec<Checkpoint>,
     /// Proofs that lead from one checkpoint to another.
     pub consistency: Vec<ConsistencyProof>,
 }
 
-/// What is wrong, and where.
+/// A flaw and its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Flaw {
     /// The line, from 1.
     pub line: u64,
-    /// Whose trail.
+    /// The trail.
     pub trail: Option<TrailOrigin>,
-    /// Which entry, by its place in the trail.
+    /// The entry, by its position in the trail.
     pub seq: Option<u64>,
-    /// What it is.
+    /// The flaw.
     pub what: What,
 }
 
-/// What can be wrong with an export.
+/// The kinds of flaws of an export.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum What {
-    /// Not a line that exports have.
+    /// Not a line of an export.
     #[error("not a line of an export: {0}")]
     Unreadable(String),
-    /// It says something, but is not written as exports are, byte for byte.
+    /// Readable, but not byte for byte in the form of an export.
     #[error("it is not written byte for byte as exports are")]
     Form,
-    /// A line that may not come here.
-    #[error("a line that has no place here")]
+    /// A line that may not occur here.
+    #[error("a line that may not occur here")]
     Place,
-    /// It does not end.
+    /// The end is missing.
     #[error("the export is not complete: its last line is missing")]
     Cut,
-    /// It has another format.
+    /// It has an unknown format.
     #[error("it has the format {0}, which is not known here")]
     Format(u32),
-    /// The entry.
+    /// A flaw of the entry.
     #[error(transparent)]
     Entry(#[from] ChainError),
     /// The service could not read it.
@@ -75,38 +76,38 @@ pub enum What {
     /// The head is not that of the last entry.
     #[error("the trail ends with entry {0}, and its head is another: entries are missing, or were added")]
     Head(u64),
-    /// An entry lost fields, and none that follows says that they were erased from it.
-    #[error("fields were taken out of it, and no later entry says so")]
+    /// An entry lost fields, and no later one records their erasure.
+    #[error("fields were removed from it, but no later entry records their erasure")]
     Erased(u64),
-    /// Something that no other hash fixes was changed.
+    /// Something was changed that no other hash covers.
     #[error("the lines up to here are not those that its digest was made of")]
     Digest,
     /// Trails or entries were lost or added.
     #[error("it does not have as many trails and entries as its last line says")]
     Totals,
-    /// A trail that was not asked for.
-    #[error("a trail of another partner than those that were asked for")]
+    /// A trail that was not requested.
+    #[error("a trail of another partner than the requested one")]
     Foreign,
-    /// A trail twice, or in another order than exports have.
+    /// A trail that occurs twice or is out of order.
     #[error("the trails of an export are in the order of their ids, each once; this one is not")]
     Unordered,
     /// Two trails of one file are proven against different checkpoints.
-    #[error("its checkpoint is another than that of the trails before it, and an export has one")]
+    #[error("its checkpoint differs from that of the trails before it; an export has only one")]
     Checkpoints,
-    /// The inclusion proof.
+    /// A flaw of the inclusion proof.
     #[error("its proof of inclusion: {0}")]
     Inclusion(#[from] transparency_log::Error),
-    /// The proof of inclusion is about something else.
+    /// The proof of inclusion is for something else.
     #[error("its proof of inclusion is for another head than the trail has")]
     Elsewhere,
-    /// It is in no checkpoint, though it should be checked against a kept one.
+    /// It is in no checkpoint, but a kept one was given to check it against.
     #[error(
         "it has no proof of inclusion, so the kept checkpoint says nothing about it: export it with `size=` of that one"
     )]
     NotIncluded,
-    /// Nothing leads from a kept checkpoint to that of the export.
+    /// No proof leads from a kept checkpoint to that of the export.
     #[error(
-        "it is proven against a checkpoint of {0} leaves, which was not kept: export it with `size=` of one that was, or give the proof of consistency"
+        "it is proven against a checkpoint of {0} leaves, which was not kept: export it with the `size=` of a kept one, or provide the consistency proof"
     )]
     Unconnected(u64),
     /// The kept checkpoint and that of the export contradict each other.
@@ -114,31 +115,32 @@ pub enum What {
     Contradiction(u64, u64),
 }
 
-/// A trail whose lines agree with each other, with the table of fields and with what is trusted.
+/// A trail whose lines agree with each other, with the table of fields and with the trusted data.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verified {
-    /// Whose.
+    /// The owner of the trail.
     pub origin: TrailOrigin,
-    /// Whose view it is, as the file says; what it hides is what this party may not see.
+    /// The party whose view it is, as stated by the file; it hides only what this party may not
+    /// see.
     pub viewer: Party,
     /// Where it ends.
     pub head: Head,
-    /// How many entries are hidden as a whole.
+    /// The number of entries that are completely hidden.
     pub hidden: u64,
-    /// How many entries have fields that are marked as erased.
+    /// The number of entries with fields marked as erased.
     pub erased: u64,
-    /// How far it is in the log.
+    /// How far it is covered by the log.
     pub logged: Option<Logged>,
 }
 
-/// How far a trail is in the log.
+/// How far a trail is covered by the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Logged {
-    /// The last entry that is.
+    /// The last entry that is covered.
     pub seq: u64,
-    /// How many leaves the log has at the checkpoint.
+    /// The number of leaves of the log at the checkpoint.
     pub size: u64,
-    /// The log whose key signed the checkpoint, if it is one of the keys that are trusted.
+    /// The log whose key signed the checkpoint, if that key is trusted.
     pub signed_by: Option<KeyName>,
 }
 
@@ -149,19 +151,20 @@ impl Verified {
     }
 }
 
-/// A line of an export, with its line feed, and all that shows of it by itself: whatever comes before it, so that
-/// several can be looked at side by side.
+/// A line of an export, with its line feed, and everything that can be checked without the lines
+/// before it, so that several lines can be checked in parallel.
 #[derive(Clone, Debug)]
 pub struct Line<'l> {
     bytes: &'l [u8],
-    /// Of a line that begins as entries do.
+    /// The entry, if the line begins like one.
     entry: Option<Result<Entry, What>>,
 }
 
-/// What is kept of an entry: its fields are let go where they were read, as others wait for what is kept.
+/// The part of an entry that is kept. Its fields are dropped on the thread that read them, since
+/// others wait for the rest.
 #[derive(Clone, Debug)]
 struct Entry {
-    /// Without its fields.
+    /// The proof without its fields.
     proof: EntryProof,
     committed: Result<Option<Committed>, ChainError>,
     has_lost_fields: bool,
@@ -170,7 +173,7 @@ struct Entry {
 }
 
 impl<'l> Line<'l> {
-    /// Looks at a line. The greater part of the work of checking is done here.
+    /// Checks a line by itself, which is the greater part of the work.
     pub fn new(bytes: &'l [u8]) -> Self {
         let entry = bytes.starts_with(ENTRY).then(|| {
             let proof: EntryProof =
@@ -183,15 +186,15 @@ impl<'l> Line<'l> {
     }
 }
 
-/// Checks an export line by line. It keeps 32 bytes for each entry of the trail at hand, and nothing of what it has
-/// left behind.
+/// Checks an export line by line. It keeps 32 bytes for each entry of the current trail, and
+/// nothing of earlier trails.
 #[derive(Clone, Debug)]
 pub struct Verifier<'t> {
     trusted: &'t Trusted,
     line: u64,
     whole: Sha256,
     selection: Option<Selection>,
-    /// Whose the trail before was.
+    /// The id of the previous trail.
     last: Option<Uuid>,
     /// The signed checkpoint of the trails so far.
     checkpoint: Option<String>,
@@ -203,7 +206,7 @@ pub struct Verifier<'t> {
 }
 
 impl<'t> Verifier<'t> {
-    /// At the beginning of a file.
+    /// The start of a file.
     pub fn new(trusted: &'t Trusted) -> Self {
         Self {
             trusted,
@@ -220,12 +223,13 @@ impl<'t> Verifier<'t> {
         }
     }
 
-    /// How many trails and entries there were so far.
+    /// The number of trails and entries so far.
     pub fn counted(&self) -> (u64, u64) {
         self.counted
     }
 
-    /// The next line: the trail that ends there and is sound. After a flaw in a trail the rest of it is passed over.
+    /// Reads the next line; returns the trail that ends with it and is sound. After a flaw in a
+    /// trail the rest of it is skipped.
     pub fn read(&mut self, line: Line<'_>) -> Result<Option<Verified>, Flaw> {
         self.line += 1;
         let bytes = line.bytes;
@@ -239,7 +243,7 @@ impl<'t> Verifier<'t> {
         step
     }
 
-    /// There are no more lines.
+    /// Reports the end of the file.
     pub fn finish(&mut self) -> Result<(), Flaw> {
         if self.is_over {
             return Ok(());
@@ -291,7 +295,7 @@ impl<'t> Verifier<'t> {
                 };
             }
             if !trail.is_flawed {
-                // The next one begins, or all is over, without an end of this one.
+                // The next trail or the end of the file comes before the end of this one.
                 return Err(What::Place);
             }
         }
@@ -346,13 +350,13 @@ impl<'t> Verifier<'t> {
         if (totals.trails, totals.entries) != self.counted {
             return Err(What::Totals);
         }
-        // A flaw that was told already need not be told again.
+        // A flaw that was already reported is not reported again.
         if self.is_flawed || totals.sha256 == Some(digest(&self.whole, text)) { Ok(None) } else { Err(What::Digest) }
     }
 }
 
 impl What {
-    /// The entry it is about, in a trail that was followed to the entry `last`.
+    /// The entry that the flaw is about, in a trail checked up to the entry `last`.
     fn seq(&self, last: u64) -> Option<u64> {
         match self {
             Self::Unreadable(_)
@@ -379,7 +383,7 @@ impl What {
     }
 }
 
-/// The trail at hand.
+/// The current trail.
 #[derive(Clone, Debug)]
 struct Trail {
     header: Header,
@@ -388,7 +392,7 @@ struct Trail {
     erased: u64,
     hashes: Vec<Hash>,
     digest: Sha256,
-    /// Entries with erased fields that no later entry has accounted for yet.
+    /// Entries with erased fields for which no later entry has accounted yet.
     lost: BTreeSet<u64>,
     is_flawed: bool,
 }
@@ -431,7 +435,7 @@ impl Trail {
             self.lost.insert(proof.seq);
         }
         if let Some((seq, entries)) = erases {
-            // A buyer is not told which entries they were.
+            // A buyer does not see which entries they were.
             self.lost.retain(|lost| *lost >= seq || entries.as_ref().is_some_and(|entries| !entries.contains(lost)));
         }
         self.hashes.push(proof.hash);
@@ -439,7 +443,7 @@ impl Trail {
         Ok(())
     }
 
-    /// The end of the trail; `checkpoint` is that of the trails before it.
+    /// Checks the end of the trail; `checkpoint` is that of the trails before it.
     fn end(
         &self,
         text: &[u8],
@@ -493,8 +497,8 @@ impl Trail {
 }
 
 impl Trusted {
-    /// Reads a checkpoint, and says whether one of the trusted keys signed it. One that names such a key must be
-    /// signed by it.
+    /// Reads a checkpoint and returns whether one of the trusted keys signed it. A signature that
+    /// names such a key must be valid.
     pub fn open(&self, note: &str) -> Result<(Checkpoint, bool), checkpoint::Error> {
         match Checkpoint::open(note, &self.keys) {
             Err(checkpoint::Error::Note(note::Error::Unknown)) => Checkpoint::read(note).map(|read| (read, false)),
@@ -502,7 +506,8 @@ impl Trusted {
         }
     }
 
-    /// Whether a checkpoint is one that was kept, or is proven to continue one or to be continued by one.
+    /// Checks that a checkpoint was kept, or is proven to continue a kept one or to be continued by
+    /// one.
     pub fn connect(&self, checkpoint: &Checkpoint) -> Result<(), What> {
         let mut is_connected = self.kept.is_empty();
         for kept in &self.kept {
@@ -524,12 +529,12 @@ impl Trusted {
     }
 }
 
-/// What a line says that stands in the place of an entry.
+/// The flaw reported by a placeholder line.
 fn damaged(text: &[u8], buffer: &mut Vec<u8>) -> What {
     parse::<DamagedLine>(text, buffer).map_or_else(|what| what, |line| What::Damaged(line.damaged.what))
 }
 
-/// Reads a line that must be written as this build writes it.
+/// Parses a line that must have exactly the form that this build writes.
 fn parse<'a, T: Serialize + Deserialize<'a>>(text: &'a [u8], buffer: &mut Vec<u8>) -> Result<T, What> {
     let line: T = serde_json::from_slice(text).map_err(|error| What::Unreadable(error.to_string()))?;
     buffer.clear();

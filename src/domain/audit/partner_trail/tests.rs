@@ -1,5 +1,5 @@
-//! What the trail of a partner promises, on one that holds every type of event. What is of the chain itself is
-//! tried by the same code as that of tasks.
+//! Properties of a partner's trail, on one with every type of event. Tests of the chain itself are
+//! shared with tasks.
 
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -51,7 +51,7 @@ pub(in crate::domain::audit) fn trail() -> Vec<PartnerEvent> {
     facts.into_iter().zip(1..).map(event).collect()
 }
 
-/// Seals events with seeds that are their numbers.
+/// Seals events with their numbers as seeds.
 pub(in crate::domain::audit) fn sealed(events: &[PartnerEvent]) -> Vec<Sealed> {
     let mut prev = origin().hash();
     let seal = |event: &PartnerEvent| {
@@ -65,7 +65,7 @@ pub(in crate::domain::audit) fn sealed(events: &[PartnerEvent]) -> Vec<Sealed> {
 #[test]
 fn the_table_has_exactly_the_fields_that_events_have() {
     assert_eq!(KINDS.each_ref().map(|kind| kind.name), PartnerFact::TYPES);
-    // Of the two exports one has every field.
+    // One of the two exports has every field.
     for event in trail().iter().filter(|event| event.seq != 9) {
         let listed: Vec<&str> = Kind::of(event).fields().map(|field| field.path).collect();
         assert!(listed.is_sorted(), "{} is out of order", event.kind());
@@ -142,10 +142,10 @@ fn a_trail_of_the_one_kind_is_none_of_the_other() {
     let not_an_entry = Err(Broken { seq: 1, what: Error::Entry });
     assert_eq!(verify(&origin(), &tasks), not_an_entry);
     assert_eq!(verify(&sample::origin(), &partners), not_an_entry);
-    // The words of the one with the hashes of the other.
+    // The texts of one entry with the hashes of the other.
     let task = Sealed { hash: Hash::of_text(PartnerOrigin::ENTRY, &tasks[0].entry), ..tasks[0].clone() };
     assert_eq!(verify(&sample::origin(), [&task]), Err(Broken { seq: 1, what: Error::Hash }));
-    // The fields of the one in an entry of the other.
+    // The fields of one entry in the other entry.
     let mixed = Sealed { data: tasks[0].data.clone(), personal: tasks[0].personal.clone(), ..partners[0].clone() };
     assert_eq!(verify(&origin(), [&mixed]), Err(Broken { seq: 1, what: Error::Columns }));
     assert_eq!(open::<PartnerEvent>(&tasks[0]), Err(Error::Entry));

@@ -1,4 +1,4 @@
-//! Pausing, going on, and stopping for good.
+//! Holding, resuming and cancelling.
 
 use crate::domain::task::command::{CancellationAcknowledged, CancellationRequested, Held};
 use crate::domain::task::event::{Fact, InFlight};
@@ -49,7 +49,7 @@ pub(super) fn request(draft: &mut Draft<'_>, sender: &Sender, body: &Cancellatio
         | Phase::Closed(_) => None,
     };
     guard_revision(draft)?;
-    // The earlier of the grace's end and the task's own deadline.
+    // The grace period ends with the task's own deadline at the latest.
     let grace_until = grace.map(|until| draft.task().deadline_at().map_or(until, |deadline| deadline.min(until)));
     let reason = Some(body.reason.clone());
     draft.push(Fact::CancellationRequested { reason, immediate: body.immediate, grace_until }, By::Sender);
@@ -74,7 +74,7 @@ pub(super) fn acknowledge(
         return Err(Refusal::required("/artifacts"));
     }
     if !salvaged && !body.artifacts.is_empty() {
-        return Err(Refusal::invalid("/artifacts", "not_allowed", "goes with in_flight salvaged"));
+        return Err(Refusal::invalid("/artifacts", "not_allowed", "is only allowed with in_flight salvaged"));
     }
     let artifacts = Some(body.artifacts.clone()).filter(|list| !list.is_empty());
     let notes = body.notes.clone();
@@ -83,8 +83,8 @@ pub(super) fn acknowledge(
     Ok(())
 }
 
-/// The checks that these commands share and that come before the phase: the party, and the place if the sender
-/// names it.
+/// The shared checks before the phase check: the party, and stage and round if the sender names
+/// them.
 fn guard(draft: &Draft<'_>, sender: &Sender, parties: &[Party]) -> Result<(), Refusal> {
     let Some(command) = draft.command else { return Err(Refusal::NothingDue) };
     let place = place(draft.workflow, draft.task(), command)?;

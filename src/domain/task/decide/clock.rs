@@ -1,4 +1,4 @@
-//! When clocks run out. Working time is reckoned here and nowhere else: what comes out is recorded.
+//! Computes deadlines. Working time is computed only here, and the results are recorded.
 
 use crate::domain::task::event::ClockTimes;
 use crate::domain::task::{Cause, Escalation, PausedClock, PausedReview};
@@ -8,34 +8,35 @@ use crate::domain::workflow::{ClockKind, Stage, StageDeadline};
 use super::draft::Draft;
 
 impl Draft<'_> {
-    /// The instant at which `span` is over if it begins now.
+    /// The instant at which `span` ends if it begins now.
     pub(super) fn after(&self, clock: ClockKind, span: &Span) -> Time {
         self.workflow.after(clock, self.now, span.delta())
     }
 
-    /// When a party that is asked now should have answered.
+    /// When the answer of a party that must decide from now on is due.
     pub(super) fn respond_by(&self) -> Option<Time> {
         let rule = &self.stage().escalation;
         rule.respond_within.as_ref().map(|within| self.after(rule.clock, within))
     }
 
-    /// The times of a review of `stage` that starts now, to be recorded: only where they count working time.
+    /// The times of a review of `stage` that starts now, to be recorded only if they count working
+    /// time.
     pub(super) fn start_clock(&self, stage: &Stage) -> Option<ClockTimes> {
         let deadline = business(stage)?;
         let within = deadline.within.delta();
-        // A reminder comes when so much is left.
+        // A reminder is due when `before` is left.
         let reminder = |before: &Span| self.workflow.after(deadline.clock, self.now, within - before.delta());
         let mut remind_at: Vec<Time> = deadline.remind_before.iter().map(reminder).collect();
         remind_at.sort_unstable();
         Some(ClockTimes { due_at: self.after(deadline.clock, &deadline.within), remind_at })
     }
 
-    /// The times of a review that goes on now, to be recorded.
+    /// The times of a review that resumes now, to be recorded.
     pub(super) fn resume_clock(&self, review: Option<&PausedReview>) -> Option<ClockTimes> {
         let PausedClock::StoppedWork { due_at, remind_at, stopped_at } = &review?.clock else { return None };
         let then = |time: &Time| {
             if time <= stopped_at {
-                // Its tick was still to come, and comes as late as it would have.
+                // The deadline had passed before its tick, and stays as long ago as it was.
                 return self.now - (*stopped_at - *time);
             }
             let calendar = self.workflow.calendar.as_ref();
@@ -45,8 +46,8 @@ impl Draft<'_> {
         Some(ClockTimes { due_at: then(due_at), remind_at: remind_at.iter().map(then).collect() })
     }
 
-    /// The times of a review that is returned to, to be recorded: in full if its time had passed, or else what was
-    /// left.
+    /// The times of a review that an escalation is returned to, to be recorded: the full time if
+    /// its deadline had passed, else the remaining time.
     pub(super) fn returned_clock(&self, escalation: &Escalation) -> Option<ClockTimes> {
         let review = escalation.review.as_ref();
         let passed = review.is_some_and(|review| matches!(review.clock, PausedClock::Passed { .. }));

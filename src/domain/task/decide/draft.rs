@@ -1,4 +1,5 @@
-//! A transition in the making: each fact pushed becomes an event and is applied at once, so that the next one sees it.
+//! A transition being built: each fact pushed becomes an event and is applied at once, so that the
+//! next one sees it.
 
 use crate::domain::task::command::Command;
 use crate::domain::task::event::{Event, Fact, Feedback, Opened, StageEscalated, StageRejected};
@@ -11,20 +12,20 @@ use crate::domain::workflow::{OnExhausted, Stage, Submission, Workflow};
 
 use super::{Snapshot, Transition};
 
-/// Who an event is from.
+/// The source of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum By {
-    /// Whoever sent the command.
+    /// The sender of the command.
     Sender,
     /// The service, as a consequence.
     Service,
 }
 
-/// A transition in the making.
+/// A transition being built.
 pub(super) struct Draft<'a> {
     pub(super) workflow: &'a Workflow,
     pub(super) command: Option<&'a Command>,
-    /// The time of this transition: never before the last event's.
+    /// The time of this transition: never before the last event.
     pub(super) now: Time,
     sender: Option<Sender>,
     expected_version: u64,
@@ -103,7 +104,7 @@ impl<'a> Draft<'a> {
         Transition { expected_version: self.expected_version, events: self.events, snapshot, late }
     }
 
-    /// ENTER: the stage begins another round, waiting for work or with its review.
+    /// ENTER: the stage begins another round by waiting for work or with its review.
     pub(super) fn enter(&mut self, stage: usize, returned: bool) {
         let Some(target) = self.workflow.stages.get(stage) else { return };
         let rounds = self.task().stages.get(stage).map_or(0, |record| record.rounds);
@@ -113,7 +114,8 @@ impl<'a> Draft<'a> {
         self.ensure_quorum();
     }
 
-    /// A review whose named reviewers cannot reach the quorum goes to the first of `escalation.to`.
+    /// Escalates a review whose named reviewers cannot reach the quorum to the first of
+    /// `escalation.to`.
     pub(super) fn ensure_quorum(&mut self) {
         let (stage, task) = (self.stage(), self.task());
         if !matches!(task.phase, Phase::InReview(_)) || stage.reviewers().is_empty() {
@@ -128,7 +130,7 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// ESCALATE: a party is asked, and its clock starts.
+    /// ESCALATE: a party must decide, and its clock starts.
     pub(super) fn escalate(&mut self, to: Party, cause: Cause, by: By) {
         self.escalate_until(to, cause, by, self.respond_by());
     }
@@ -150,7 +152,7 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// REJECT by the review: back to `target`, unless the rounds are used up.
+    /// REJECT by the review: return to `target`, unless the rounds are exhausted.
     pub(super) fn reject(&mut self, target: usize, by: By) {
         let on_reject = &self.stage().on_reject;
         let exhausted = on_reject.max_rounds.is_some_and(|max| self.task().round() >= max);
@@ -201,7 +203,7 @@ impl<'a> Draft<'a> {
         self.push(outcome.into(), By::Service);
     }
 
-    /// The standing votes of one kind, running or paused.
+    /// The standing votes of one kind, in a running or paused review.
     pub(super) fn votes(&self, decision: Verdict) -> impl Iterator<Item = &Vote> {
         let votes = match &self.task().phase {
             Phase::InReview(review) => &review.votes[..],
@@ -212,7 +214,7 @@ impl<'a> Draft<'a> {
     }
 }
 
-/// Why `actor` may not approve the current stage, if it may not.
+/// Why `actor` may not approve the current stage, if so.
 pub(in crate::domain) fn bar(workflow: &Workflow, task: &Task, actor: &ActorRef) -> Option<Refusal> {
     let stage = task.stage_in(workflow);
     if stage.bars_submitter() && task.submitters().any(|submitter| submitter == actor) {

@@ -1,4 +1,5 @@
-//! Putting an erasure on record. The texts are gone already: the snapshot decided on has the notes that are left.
+//! Records an erasure. The texts are already gone: the snapshot that is decided on has only the
+//! remaining notes.
 
 use crate::domain::task::command::PersonalDataErased;
 use crate::domain::task::event::{self, Fact};
@@ -6,8 +7,8 @@ use crate::domain::task::status::Status;
 
 use super::draft::{By, Draft};
 
-/// Appends the entry and nothing else, to an open task as to a closed one. The buyer's status changes where it
-/// showed what is gone.
+/// Appends just this entry, to open and to closed tasks. The buyer's status changes if it showed an
+/// erased text.
 pub(super) fn record(draft: &mut Draft<'_>, body: &PersonalDataErased) {
     let snapshot = draft.snapshot();
     let earlier = &snapshot.status;

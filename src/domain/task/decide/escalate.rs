@@ -1,4 +1,4 @@
-//! Asking a party to make a call, and the call.
+//! Escalations and their resolutions.
 
 use crate::domain::task::command::{EscalationResolved, StageEscalated};
 use crate::domain::task::event::{self, Fact, Resolution};
@@ -12,7 +12,7 @@ use super::draft::{By, Draft, bar};
 use super::review::target;
 use super::{check_revision, check_room, only, place};
 
-/// How often an escalation may change hands, by redirect or timeout.
+/// How often an escalation may change hands by redirect or timeout.
 pub(in crate::domain) const MAX_HANDOVERS: u32 = 3;
 
 pub(super) fn raise(draft: &mut Draft<'_>, sender: &Sender, body: &StageEscalated) -> Result<(), Refusal> {
@@ -38,7 +38,7 @@ pub(super) fn raise(draft: &mut Draft<'_>, sender: &Sender, body: &StageEscalate
     Ok(())
 }
 
-/// A party that the stage allows; the platform may always name itself.
+/// Checks that the stage allows this party. The platform may always name itself.
 fn check_target(stage: &Stage, sender: &Sender, to: Party) -> Result<(), Refusal> {
     let own = sender.party == Party::Platform && to == Party::Platform;
     if own || stage.escalation.to.contains(&to) {
@@ -97,12 +97,13 @@ pub(super) fn resolve(draft: &mut Draft<'_>, sender: &Sender, body: &EscalationR
     Ok(())
 }
 
-/// Whom the answer to an escalation is for: the party that asked; where the service did, the one that reviews.
+/// The recipient of a resolution: the party that escalated, or the reviewing party if the service
+/// did.
 fn asking(escalation: &Escalation, stage: &Stage) -> Party {
     escalation.raised_by.party().unwrap_or(stage.reviewer)
 }
 
-/// Phase and actor: whether this kind of resolution is open here, to this party and person.
+/// Checks phase and actor: whether this kind of resolution is open to this party and person.
 fn check_resolution(
     draft: &Draft<'_>,
     escalation: &Escalation,
@@ -126,7 +127,7 @@ fn check_resolution(
     }
 }
 
-/// Each resolution has its own fields; gives a rejection's target.
+/// Checks the fields of each resolution and returns a rejection's target.
 fn check_content(
     draft: &Draft<'_>,
     stage: &Stage,
@@ -135,12 +136,12 @@ fn check_content(
 ) -> Result<Option<StageKey>, Refusal> {
     let (reject, redirect) = (body.resolution == Resolution::Reject, body.resolution == Resolution::Redirect);
     let foreign = [
-        ("/feedback", "goes with the resolution reject", body.feedback.is_some() && !reject),
-        ("/return_to", "goes with the resolution reject", body.return_to.is_some() && !reject),
-        ("/to", "goes with the resolution redirect", body.to.is_some() && !redirect),
+        ("/feedback", "is only allowed with the resolution reject", body.feedback.is_some() && !reject),
+        ("/return_to", "is only allowed with the resolution reject", body.return_to.is_some() && !reject),
+        ("/to", "is only allowed with the resolution redirect", body.to.is_some() && !redirect),
         (
             "/advice",
-            "goes with the resolutions return and redirect",
+            "is only allowed with the resolutions return and redirect",
             body.advice.is_some() && !redirect && body.resolution != Resolution::Return,
         ),
     ];

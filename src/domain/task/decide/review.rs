@@ -1,4 +1,4 @@
-//! Handing in work, checkpoints and votes.
+//! Submissions, status updates and votes.
 
 use crate::domain::task::command::{StageRejected, StatusUpdated, WorkSubmitted};
 use crate::domain::task::event::{Fact, VoteRecorded};
@@ -31,11 +31,11 @@ pub(super) fn submit(draft: &mut Draft<'_>, sender: &Sender, body: &WorkSubmitte
     }
     check_revision(task, command)?;
     if body.summary.is_none() && body.artifacts.is_empty() {
-        return Err(Refusal::invalid("/artifacts", "required", "give artifacts or a summary; at least one of the two"));
+        return Err(Refusal::invalid("/artifacts", "required", "at least one of artifacts and summary is required"));
     }
     let revision = task.revision() + 1;
     if revision > MAX_REVISIONS {
-        return Err(Refusal::LimitReached("a task takes at most 500 revisions"));
+        return Err(Refusal::LimitReached("a task can have at most 500 revisions"));
     }
     if task.phase() == PhaseName::InReview {
         check_room(task)?;
@@ -55,14 +55,14 @@ pub(super) fn update_status(draft: &mut Draft<'_>, sender: &Sender, body: &Statu
     check_revision(draft.task(), command)?;
     check_room(draft.task())?;
     if draft.task().status_updates >= MAX_STATUS_UPDATES {
-        return Err(Refusal::LimitReached("a task takes at most 1,000 status updates"));
+        return Err(Refusal::LimitReached("a task can have at most 1,000 status updates"));
     }
     let message = Some(body.message.clone());
     draft.push(Fact::StatusUpdated { message, percent: body.percent, eta: body.eta }, By::Sender);
     Ok(())
 }
 
-/// A vote: to reject with a body, to approve without one.
+/// A vote: a rejection has a body, an approval has none.
 pub(super) fn vote(draft: &mut Draft<'_>, sender: &Sender, reject: Option<&StageRejected>) -> Result<(), Refusal> {
     let (Some(command), Some(actor)) = (draft.command, sender.actor_ref()) else {
         return Err(Refusal::required("/actor"));
@@ -96,7 +96,7 @@ pub(super) fn vote(draft: &mut Draft<'_>, sender: &Sender, reject: Option<&Stage
     if count(draft) { Ok(()) } else { room }
 }
 
-/// Refuses the same vote again, and too many changes of mind.
+/// Refuses a repeated vote, and too many changes of vote.
 fn check_votes(draft: &Draft<'_>, actor: &ActorRef, vote: &VoteRecorded) -> Result<(), Refusal> {
     let mut standing = draft.votes(Verdict::Approved).chain(draft.votes(Verdict::Rejected));
     let Some(earlier) = standing.find(|earlier| earlier.actor == *actor) else { return Ok(()) };
@@ -109,12 +109,12 @@ fn check_votes(draft: &Draft<'_>, actor: &ActorRef, vote: &VoteRecorded) -> Resu
         return Err(Refusal::AlreadyVoted { recorded: earlier.seq });
     }
     if earlier.cast >= MAX_VOTES {
-        return Err(Refusal::LimitReached("an actor has at most 20 votes on one revision; the last one stands"));
+        return Err(Refusal::LimitReached("an actor can vote at most 20 times on one revision; the last vote stands"));
     }
     Ok(())
 }
 
-/// Checks what a rejection says and gives its target.
+/// Checks the content of a rejection and returns its target.
 fn rejection(workflow: &Workflow, stage: &Stage, body: &StageRejected) -> Result<StageKey, Refusal> {
     if body.feedback.is_none() {
         return Err(Refusal::required("/feedback"));
@@ -122,7 +122,7 @@ fn rejection(workflow: &Workflow, stage: &Stage, body: &StageRejected) -> Result
     target(workflow, stage, body.return_to.as_ref())
 }
 
-/// Where a rejection leads: the stage named, if the definition allows it, or the default.
+/// The target of a rejection: the named stage, if the definition allows it, or the default.
 pub(super) fn target(workflow: &Workflow, stage: &Stage, named: Option<&StageKey>) -> Result<StageKey, Refusal> {
     let allowed = &stage.on_reject.return_to;
     match named {
@@ -136,7 +136,7 @@ pub(super) fn target(workflow: &Workflow, stage: &Stage, named: Option<&StageKey
     }
 }
 
-/// Enough votes make a decision; whether one was made.
+/// Decides the stage if there are enough votes; returns whether it did.
 fn count(draft: &mut Draft<'_>) -> bool {
     let quorum = draft.stage().quorum();
     if draft.votes(Verdict::Approved).count() >= quorum.approvals as usize {

@@ -1,4 +1,4 @@
-//! The timer's command: one `Tick` handles one due timer, the earliest first.
+//! The timer's command: each `Tick` handles one due timer, the earliest first.
 
 use crate::domain::task::event::{DeadlineKind, Fact};
 use crate::domain::task::refusal::Refusal;
@@ -57,7 +57,8 @@ fn escalation_passed(draft: &mut Draft<'_>, due_at: Time) {
         EscalationTimeout::Escalate { to } if handovers < MAX_HANDOVERS && to != holder => {
             draft.escalate(to, cause, By::Service);
         }
-        // Handed over too often, or to the one who stays silent: the platform keeps it, without a clock.
+        // The escalation changed hands too often, or would go to the party that did not answer: the
+        // platform gets it, without a clock.
         EscalationTimeout::Escalate { .. } if holder != Party::Platform => {
             draft.escalate_until(Party::Platform, cause, By::Service, None);
         }

@@ -1,4 +1,4 @@
-//! What people put into a command and the trail keeps: the feedback of a reviewer, and references to work.
+//! Content of commands that the trail keeps: feedback of reviewers, and references to work.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -6,13 +6,13 @@ use utoipa::ToSchema;
 use crate::domain::values::identity::{Faults, FromOutside};
 use crate::domain::values::text::{Link, Name, Prose, Text};
 
-/// A reviewer's reasons.
+/// The reasons of a reviewer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Feedback {
-    /// The reason in short, 1 to 4,000 characters.
+    /// The reasons in short, 1 to 4,000 characters.
     pub summary: Prose,
-    /// Single points, at most 100.
+    /// Individual points, at most 100.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schema(max_items = 100)]
     pub items: Vec<FeedbackItem>,
@@ -25,26 +25,27 @@ pub struct Feedback {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FeedbackItem {
-    /// How much it weighs, in the party's own words, such as `blocking`; at most 64 characters.
+    /// The severity in the party's own terms, such as `blocking`; at most 64 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub severity: Option<Text<64>>,
-    /// The place in the work, such as `contract.pdf#page=3`; at most 500 characters.
+    /// The place in the work that it is about, such as `contract.pdf#page=3`; at most 500
+    /// characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub anchor: Option<Text<500>>,
     /// The point, 1 to 4,000 characters.
     pub text: Prose,
 }
 
-/// A piece of work: a reference, never the file.
+/// A reference to a piece of work; the service never stores the file itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Artifact {
-    /// What it is called, at most 200 characters.
+    /// Its name, at most 200 characters.
     pub name: Name,
     /// SHA-256 of its bytes: 64 lower-case hexadecimal digits.
     #[schema(pattern = "^[0-9a-f]{64}$")]
     pub sha256: Sha256Hex,
-    /// Where it can be fetched: an https URL of at most 2,000 characters.
+    /// The https URL where it can be fetched, at most 2,000 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url: Option<HttpsUrl>,
     /// Its media type (RFC 6838), such as `application/pdf`; at most 100 characters.

@@ -6,15 +6,16 @@ use icu_properties::props::{
 };
 use icu_properties::{CodePointMapData, CodePointSetData};
 
-/// Symbols whose glyph is empty: the blank Braille pattern and the null note head.
+/// Symbols with an empty glyph: the blank Braille pattern and the null note head.
 const EMPTY_SYMBOLS: [char; 2] = ['\u{2800}', '\u{1D159}'];
 
-/// Where a line may or may not break. Ordinary text has them, such as Thai, and what was copied from a page.
+/// Characters that allow or forbid a line break. Ordinary text contains them: Thai, and text copied
+/// from a web page.
 const BREAK_HINTS: [char; 4] = ['\u{AD}', '\u{200B}', '\u{2060}', '\u{FEFF}'];
 
 const JOINERS: [char; 2] = ['\u{200C}', '\u{200D}'];
 
-/// The base of flags that are spelt with tags, such as that of Scotland.
+/// The base of flags encoded with tags, such as that of Scotland.
 const BLACK_FLAG: char = '\u{1F3F4}';
 
 /// Whether it looks like a space: white space and symbols without a glyph.
@@ -22,8 +23,8 @@ pub(in crate::domain) fn is_blank(c: char) -> bool {
     c.is_whitespace() || EMPTY_SYMBOLS.contains(&c)
 }
 
-/// Whether it takes no place on the page: control characters, joiners, marks of direction, fillers, tags.
-/// Noncharacters, which no font has, count as well.
+/// Whether it takes no space on the page: control characters, joiners, direction marks, fillers,
+/// tags. Noncharacters count too, since no font has them.
 pub(in crate::domain) fn is_invisible(c: char) -> bool {
     if c.is_ascii() {
         return c.is_ascii_control();
@@ -34,22 +35,23 @@ pub(in crate::domain) fn is_invisible(c: char) -> bool {
         || is_bidi_control(c)
 }
 
-/// Whether it changes the direction in which its neighbours are shown.
+/// Whether it changes the direction of its neighbours.
 pub(in crate::domain) fn is_bidi_control(c: char) -> bool {
     !c.is_ascii() && CodePointSetData::new::<BidiControl>().contains(c)
 }
 
-/// Whether it is a hint about line breaks that shows nothing.
+/// Whether it is an invisible hint about line breaks.
 pub(in crate::domain) fn is_break_hint(c: char) -> bool {
     BREAK_HINTS.contains(&c)
 }
 
-/// Whether Unicode gives it a meaning that all readers share: it is neither unassigned nor for private use.
+/// Whether Unicode gives it a meaning shared by all readers: it is neither unassigned nor for
+/// private use.
 pub(in crate::domain) fn is_assigned(c: char) -> bool {
     !matches!(category(c), GeneralCategory::Unassigned | GeneralCategory::PrivateUse)
 }
 
-/// Whether it shows something by itself, which white space, marks and invisible characters do not.
+/// Whether it is visible by itself, unlike white space, marks and invisible characters.
 pub(in crate::domain) fn is_visible(c: char) -> bool {
     if c.is_ascii() {
         return c.is_ascii_graphic();
@@ -63,8 +65,8 @@ pub(in crate::domain) fn is_visible(c: char) -> bool {
     showing.contains(category(c)) && !is_blank(c) && !is_invisible(c)
 }
 
-/// What is invisible and has a use between its neighbours: a joiner between letters or emoji, a selector of a variant
-/// after the character that it changes, the tags of a flag.
+/// Context in which an invisible character is legitimate: a joiner between letters or emoji, a
+/// variation selector after its base, the tags of a flag.
 #[derive(Clone, Copy, Debug, Default)]
 pub(in crate::domain) struct Neighbours {
     before: Option<char>,
@@ -72,7 +74,8 @@ pub(in crate::domain) struct Neighbours {
 }
 
 impl Neighbours {
-    /// Goes on to `c`, which `after` follows; whether an invisible `c` has a use here.
+    /// Advances to `c`, which `after` follows, and returns whether an invisible `c` is legitimate
+    /// here.
     pub(in crate::domain) fn step(&mut self, c: char, after: Option<char>) -> bool {
         let before = self.before.replace(c);
         let is_tag = ('\u{E0020}'..='\u{E007F}').contains(&c);

@@ -1,5 +1,5 @@
-//! What comes from outside: every value in it is asked whether it may come in, and what is wrong is found all at once,
-//! with its place.
+//! Checks of input: every value in it is checked, and all faults are reported at once, each with
+//! its place.
 
 use std::fmt::Write as _;
 
@@ -11,24 +11,24 @@ use crate::domain::task::event::{Artifact, Feedback, FeedbackItem, InFlight, Res
 use crate::domain::values::party::{Actor, Party};
 use crate::domain::values::time::Time;
 
-/// A value from outside, after it was read as its type.
+/// A value from outside, already parsed as its type.
 pub trait FromOutside {
-    /// Adds what is wrong with it, and with what it holds.
+    /// Adds the faults of this value and of its parts.
     fn check(&self, faults: &mut Faults);
 }
 
-/// What is wrong with one value.
+/// A fault of one value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
-    /// RFC 6901 JSON pointer to it.
+    /// RFC 6901 JSON pointer to the value.
     pub pointer: String,
-    /// A stable word.
+    /// Stable code.
     pub code: &'static str,
     /// The rule in words, without the value.
     pub rule: String,
 }
 
-/// What was found wrong so far, and the place that is being looked at.
+/// The faults found so far, and the place being checked.
 #[derive(Debug, Default)]
 pub struct Faults {
     place: Vec<Step>,
@@ -42,14 +42,14 @@ enum Step {
 }
 
 impl Faults {
-    /// Everything that is wrong with `value`.
+    /// All faults of `value`.
     pub fn of(value: &impl FromOutside) -> Vec<Fault> {
         let mut faults = Self::default();
         value.check(&mut faults);
         faults.found
     }
 
-    /// Notes that the value at this place is wrong.
+    /// Adds a fault of the value at the current place.
     pub fn add(&mut self, code: &'static str, rule: String) {
         let mut pointer = String::new();
         for step in &self.place {
@@ -62,7 +62,7 @@ impl Faults {
         self.found.push(Fault { pointer, code, rule });
     }
 
-    /// Looks at the field `name` of the value at this place.
+    /// Checks the field `name` of the value at the current place.
     pub fn field(&mut self, name: &'static str, value: &impl FromOutside) {
         self.within(Step::Field(name), value);
     }
@@ -90,8 +90,8 @@ impl<T: FromOutside> FromOutside for Vec<T> {
     }
 }
 
-/// Structs whose fields are checked; those after the semicolon hold no text of people. The compiler misses a field that
-/// is in neither list.
+/// Implements the check for structs. Fields after the semicolon hold no free text. The compiler
+/// rejects a field that is in neither list.
 macro_rules! from_outside {
     ($($type:ident { $($checked:ident),* $(; $($other:ident),+)? })+) => {$(
         impl $crate::domain::values::identity::FromOutside for $type {

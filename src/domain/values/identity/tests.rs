@@ -1,4 +1,4 @@
-//! The rules of ids, one line each, and which of them are the same.
+//! The rules of ids, one per line, and which ids are equal.
 
 use super::*;
 
@@ -6,7 +6,7 @@ fn refused(id: &str) -> Option<InvalidId> {
     ActorId::parse(id).err()
 }
 
-/// The rules of the page, one line each, and the text as it was written where they are kept.
+/// The rules of `identity`'s page, one per line, and the text unchanged where it is accepted.
 #[test]
 fn an_id_holds_what_everybody_can_see_and_tell_apart() {
     use InvalidId::{Blanks, Erased, NotNormalized, Reserved, Unassigned};
@@ -107,6 +107,6 @@ fn what_is_wrong_is_told_with_its_place() {
     .unwrap();
     let found = Faults::of(&feedback);
     let places: Vec<_> = found.iter().map(|fault| (fault.pointer.as_str(), fault.rule.as_str())).collect();
-    let unseen = "must not contain characters that cannot be seen, such as U+202E";
+    let unseen = "must not contain invisible characters, such as U+202E";
     assert_eq!(places, [("/items/1/severity", "must be a single line"), ("/items/1/text", unseen)]);
 }

@@ -1,5 +1,6 @@
-//! The drawing as SVG: a box per stage in one column, arrows for returns in lanes to the right of it.
-//! Self-contained, without styles, scripts or ids, so that it can stand in any page under any content policy.
+//! The SVG drawing: the stages as boxes in one column, and arrows for returns in lanes to their
+//! right. It is self-contained, without styles, scripts or ids, so that it can be embedded in any
+//! page under any content security policy.
 
 use std::fmt::Write as _;
 
@@ -11,15 +12,16 @@ use super::{counted, duration, facts, one_line, party_name};
 const MARGIN: u32 = 24;
 const BOX_WIDTH: u32 = 520;
 const PADDING: u32 = 18;
-/// Where the text of a fact starts, from the box's left edge.
+/// The x offset of a fact's text from the box's left edge.
 const FACT_INDENT: u32 = 112;
 const BADGE_WIDTH: u32 = 84;
-/// Between two boxes, for the arrow.
+/// The gap between two boxes, for the arrow.
 const GAP: u32 = 36;
 const LANE: u32 = 16;
 const LINE: u32 = 18;
 const PILL_HEIGHT: u32 = 34;
-/// Below a box's top edge, where returns come in, and above its bottom edge, where they leave.
+/// The distance of incoming returns from a box's top edge, and of outgoing ones from its bottom
+/// edge.
 const PORT: u32 = 20;
 
 const INK: &str = "#1f2933";
@@ -135,11 +137,12 @@ fn rows(count: usize, height: u32) -> u32 {
     u32::try_from(count).unwrap_or(0) * height
 }
 
-/// Every return to one stage, sharing one vertical line; so there are never more lines than stages.
+/// All returns to one stage. They share one vertical line, so there are never more lines than
+/// stages.
 struct Bus {
     lane: u32,
     target: u32,
-    /// Where a rejection leaves its stage, and whether it comes here unless somebody says otherwise.
+    /// Where a rejection leaves its stage, and whether it comes here by default.
     sources: Vec<(u32, bool)>,
 }
 
@@ -149,7 +152,7 @@ impl Bus {
     }
 }
 
-/// The short ones nearest to the boxes; lines that do not meet share a lane.
+/// Assigns lanes: the shortest lines nearest to the boxes; lines that do not overlap share a lane.
 fn buses(workflow: &Workflow, boxes: &[StageBox]) -> Vec<Bus> {
     let mut buses: Vec<_> = workflow
         .stages
@@ -179,11 +182,11 @@ fn buses(workflow: &Workflow, boxes: &[StageBox]) -> Vec<Bus> {
     buses
 }
 
-/// The document so far.
+/// The document built so far.
 struct Drawing(String);
 
 impl Drawing {
-    /// `attributes` are ours; `text` is escaped here.
+    /// Adds text. `attributes` are trusted; `text` is escaped here.
     fn text(&mut self, x: u32, y: u32, text: &str, attributes: &str) {
         let _ = writeln!(self.0, "<text x=\"{x}\" y=\"{y}\" {attributes}>{}</text>", escape(text));
     }
@@ -218,7 +221,8 @@ impl Drawing {
         }
     }
 
-    /// In a frame of its own, which cuts off what a font should make wider than expected.
+    /// Draws a stage in a frame of its own, which clips text that a font makes wider than
+    /// estimated.
     fn stage(&mut self, drawn: &StageBox) {
         let StageBox { y, height, .. } = drawn;
         let (party, fill, accent) = match drawn.reviewer {
@@ -279,7 +283,7 @@ fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;").replace('\'', "&#39;")
 }
 
-/// A kind of text: how large, and how much wider than the ordinary.
+/// A text style: its size, and its width relative to the ordinary one.
 #[derive(Clone, Copy)]
 struct Font {
     size: f64,
@@ -290,8 +294,8 @@ const HEADING: Font = Font { size: 20.0, stretch: 1.12 };
 const NAME: Font = Font { size: 15.0, stretch: 1.12 };
 const BODY: Font = Font { size: 12.0, stretch: 1.0 };
 
-/// `text` in lines of at most `width` pixels, broken between words where possible; what does not fit ends in an
-/// ellipsis.
+/// Breaks `text` into lines of at most `width` pixels, between words where possible; text that does
+/// not fit ends in an ellipsis.
 fn wrap(text: &str, width: u32, font: Font, most: usize) -> Vec<String> {
     let fits = |line: &str| line.chars().map(em).sum::<f64>() * font.size * font.stretch <= f64::from(width);
     let mut lines = Vec::new();
@@ -323,7 +327,7 @@ fn wrap(text: &str, width: u32, font: Font, most: usize) -> Vec<String> {
     lines
 }
 
-/// About how wide a character is, in ems of a sans-serif font, rather too wide than too narrow.
+/// The approximate width of a character in ems of a sans-serif font, rather overestimated.
 fn em(c: char) -> f64 {
     match c {
         '\u{300}'..='\u{36f}' | '\u{200b}'..='\u{200d}' | '\u{fe00}'..='\u{fe0f}' => 0.0,

@@ -1,4 +1,4 @@
-//! Nothing in a definition breaks a drawing.
+//! No definition can break a drawing.
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -14,7 +14,7 @@ fn example() -> Workflow {
     parse(&serde_json::from_str(crate::domain::workflow::EXAMPLE).unwrap())
 }
 
-/// A definition with these names, as one may be stored: older versions took names that no door takes any more.
+/// A stored definition with these names: older versions accepted names that are refused today.
 fn named(name: &str) -> Workflow {
     let plain = parse(&json!({"name": "w", "stages": [{"key": "a", "name": "a", "buyer_label": "a"}]}));
     let mut stored = serde_json::to_value(plain).unwrap();
@@ -38,7 +38,7 @@ const HOSTILE: [&str; 6] = [
     "審査 🎉 é\u{301}",
 ];
 
-/// The part of a line that is ours: all outside quotes. The quoted parts are handed to `label`.
+/// The trusted part of a line: everything outside quotes. The quoted parts are passed to `label`.
 fn skeleton(chart: &str, mut label: impl FnMut(&str)) -> String {
     let mut outside = String::new();
     for (index, part) in chart.split('"').enumerate() {
@@ -64,7 +64,8 @@ fn no_name_breaks_the_chart() {
     assert!(mermaid(&named("a:b")).contains("<b>1. a#58;b</b>"));
 }
 
-/// The drawing is XML of nothing but shapes and text, all inside its frame; answers with the text that it shows.
+/// Checks that the drawing is XML with only shapes and text, all inside its frame; returns its
+/// text.
 fn shown(workflow: &Workflow) -> String {
     let drawing = svg(workflow);
     let document = roxmltree::Document::parse(&drawing).unwrap_or_else(|error| panic!("{error}: {drawing}"));

@@ -1,4 +1,4 @@
-//! Reads a calendar: every interval and every date that is wrong is a mistake of its own.
+//! Reads a calendar; every invalid interval and date is a mistake of its own.
 
 use std::collections::BTreeSet;
 
@@ -30,12 +30,12 @@ fn hours(node: &Node) -> Read<Hours> {
     }
     sound?;
     if hours.days_mut().iter().all(|day| day.is_empty()) {
-        return Err(node.report(Code::NoWorkingHours, "must have working hours on one weekday at least"));
+        return Err(node.report(Code::NoWorkingHours, "must have working hours on at least one weekday"));
     }
     Ok(hours)
 }
 
-/// The intervals of a weekday, in whatever order.
+/// The intervals of a weekday, in any order.
 fn intervals(node: &Node) -> Read<Vec<Interval>> {
     let (nodes, mut sound) = node.elements(0..=MAX_INTERVALS)?;
     let mut intervals: Vec<Interval> = Vec::with_capacity(nodes.len());
@@ -63,8 +63,7 @@ fn interval(node: &Node) -> Read<Interval> {
     let (from, to) = (fields.required("from", time), fields.required("to", time));
     let (from, to) = (from?, to?);
     if from >= to {
-        let rule =
-            "must have `from` before `to`; hours that go over midnight are written as two, to 24:00 and from 00:00";
+        let rule = "must have `from` before `to`; write hours over midnight as two intervals, to 24:00 and from 00:00";
         return Err(node.report(Code::InvalidHours, rule));
     }
     Ok(Interval { from, to })
@@ -79,7 +78,7 @@ fn holidays(node: &Node) -> Read<Vec<Day>> {
             .and_then(|text| Day::parse(text).map_err(|error| node.report(Code::InvalidDate, error)));
         match day {
             Ok(day) if !days.insert(day) => {
-                sound = Err(node.report(Code::Duplicate, "stands in the list already"));
+                sound = Err(node.report(Code::Duplicate, "is already in the list"));
             }
             Ok(_) => {}
             Err(reported) => sound = Err(reported),

@@ -1,5 +1,5 @@
-//! Typed reading of a JSON value that goes on after a mistake and knows where it is. It does not descend into what
-//! it does not know, so depth cannot hurt it.
+//! Typed reading of a JSON value that continues after a mistake and knows its place. It does not
+//! descend into unknown fields, so the depth of the input does no harm.
 
 use std::cell::RefCell;
 use std::ops::RangeInclusive;
@@ -14,19 +14,19 @@ use crate::domain::values::time::{self, Span};
 
 use super::super::finding::{Mistake, MistakeCode};
 
-/// An answer lists this many mistakes: more than anybody reads, and a bound on what a body full of them can make us
-/// write.
+/// Maximum number of mistakes that a response lists: more than anybody reads, and a bound on the response to
+/// a body full of mistakes.
 const MAX_MISTAKES: usize = 1_000;
 
-/// Every mistake met so far.
+/// Every mistake found so far.
 #[derive(Default)]
 pub(super) struct Mistakes(RefCell<Vec<Mistake>>);
 
-/// The proof that a mistake was noted: what could not be read has no other value.
+/// Proof that a mistake was reported; it stands for a value that could not be read.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Reported(());
 
-/// What was read, or the proof that the reason why not was noted.
+/// The value, or proof that the reason for its absence was reported.
 pub(super) type Read<T> = Result<T, Reported>;
 
 impl Mistakes {
@@ -41,13 +41,13 @@ impl Mistakes {
         Reported(())
     }
 
-    /// Hands the mistakes over, in the order in which they were met.
+    /// Returns the mistakes in the order in which they were found.
     pub(super) fn into_vec(self) -> Vec<Mistake> {
         self.0.into_inner()
     }
 }
 
-/// A value, its place, and what people call it.
+/// A value, its place, and its name in messages.
 #[derive(Clone)]
 pub(super) struct Node<'v> {
     value: &'v Value,
@@ -67,7 +67,7 @@ impl<'v> Node<'v> {
         Self { value, pointer: String::new(), label: "The definition".to_owned(), mistakes }
     }
 
-    /// Notes a mistake here; `rule` completes a sentence that opens with the field's name.
+    /// Reports a mistake here; `rule` completes a sentence that starts with the field's name.
     pub(super) fn report(&self, code: MistakeCode, rule: impl std::fmt::Display) -> Reported {
         self.mistakes.note(self.pointer.clone(), code, format!("{} {rule}.", self.label))
     }
@@ -84,7 +84,7 @@ impl<'v> Node<'v> {
         self.report(MistakeCode::WrongType, format_args!("must be {wanted}, not {found}"))
     }
 
-    /// The fields of an object; each one that is not in `known` is a mistake.
+    /// The fields of an object; each field that is not in `known` is a mistake.
     pub(super) fn object(&self, known: &[&str]) -> Read<Fields<'v>> {
         let Value::Object(map) = self.value else {
             return Err(self.wrong_type("an object"));
@@ -101,7 +101,8 @@ impl<'v> Node<'v> {
         if self.pointer.is_empty() { "the definition" } else { &self.label }
     }
 
-    /// The elements of a list, and whether there are as many as allowed; those beyond the limit are left out.
+    /// The elements of a list, and whether their number is allowed; elements beyond the limit are
+    /// left out.
     pub(super) fn elements(&self, count: RangeInclusive<usize>) -> Read<(Vec<Node<'v>>, Read<()>)> {
         let Value::Array(values) = self.value else {
             return Err(self.wrong_type("a list"));
@@ -124,7 +125,7 @@ impl<'v> Node<'v> {
         Ok((nodes.collect(), counted))
     }
 
-    /// A list in which nothing stands twice.
+    /// A list without duplicates.
     pub(super) fn set<T>(
         &self,
         count: RangeInclusive<usize>,
@@ -136,7 +137,7 @@ impl<'v> Node<'v> {
         for node in nodes {
             match read(&node) {
                 Ok(item) if items.iter().any(|earlier| same(earlier, &item)) => {
-                    sound = Err(node.report(MistakeCode::Duplicate, "stands in the list already"));
+                    sound = Err(node.report(MistakeCode::Duplicate, "is already in the list"));
                 }
                 Ok(item) => items.push(item),
                 Err(reported) => sound = Err(reported),
@@ -232,18 +233,18 @@ impl<'v> Fields<'v> {
         self.map.contains_key(name).then(|| self.child(name))
     }
 
-    /// Notes that `name` is missing.
+    /// Reports that `name` is missing.
     pub(super) fn missing(&self, name: &str, why: &str) -> Reported {
         self.child(name).report(MistakeCode::Required, format_args!("is required{why}"))
     }
 
-    /// A field that must be there.
+    /// A required field.
     pub(super) fn required<T>(&self, name: &str, read: impl FnOnce(&Node<'v>) -> Read<T>) -> Read<T> {
         let node = self.get(name).ok_or_else(|| self.missing(name, ""))?;
         read(&node)
     }
 
-    /// A field that may be left out.
+    /// An optional field.
     pub(super) fn optional<T>(&self, name: &str, read: impl FnOnce(&Node<'v>) -> Read<T>) -> Read<Option<T>> {
         self.get(name).map(|node| read(&node)).transpose()
     }
@@ -264,7 +265,7 @@ fn code(error: text::Error) -> MistakeCode {
     }
 }
 
-/// Somebody else's text in a message: one line, not too long.
+/// Text from outside shortened for a message: one line, limited length.
 fn abridged(text: &str) -> String {
     const MOST: usize = 64;
     let mut short: String = text.chars().take(MOST).flat_map(char::escape_debug).collect();

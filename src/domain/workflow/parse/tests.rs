@@ -1,4 +1,4 @@
-//! Tables: one line per mistake. Every code is produced by at least one of them.
+//! Tables with one mistake per line. Every code occurs in at least one of them.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 
 use super::super::{MistakeCode as Code, Workflow, definition};
 
-/// Three sound stages, of the partner (`a`, `b`) and the buyer (`c`), and one of the platform (`d`).
+/// Three valid stages, of the partner (`a`, `b`) and the buyer (`c`), and one of the platform
+/// (`d`).
 fn base() -> Value {
     json!({"name": "Base", "stages": [
         {"key": "a", "name": "A", "buyer_label": "In A"},
@@ -17,7 +18,7 @@ fn base() -> Value {
     ]})
 }
 
-/// The base definition with `value` at `pointer`; objects on the way are made.
+/// The base definition with `value` at `pointer`; missing objects on the way are created.
 fn with(pointer: &str, value: Value) -> Value {
     let mut definition = base();
     put(&mut definition, pointer, value);
@@ -42,7 +43,7 @@ fn without(pointer: &str) -> Value {
     definition
 }
 
-/// What is wrong with a definition, as `pointer code` lines.
+/// The mistakes of a definition, as `pointer code` lines.
 fn found(definition: &Value) -> Vec<String> {
     let mistakes = Workflow::parse(definition).err().unwrap_or_default();
     mistakes.iter().map(|mistake| format!("{} {}", mistake.pointer, mistake.code.as_str())).collect()
@@ -52,8 +53,8 @@ fn people(count: usize) -> Vec<String> {
     (0..count).map(|index| format!("u-{index}")).collect()
 }
 
-/// Mistakes that one value makes: where it is put, the value, what is found there (`pointer code`; an empty list:
-/// it is sound).
+/// Mistakes caused by one value: its place, the value, and the expected mistakes (`pointer code`;
+/// empty: it is valid).
 #[expect(clippy::too_many_lines, reason = "a table")]
 fn values() -> Vec<(&'static str, Value, Vec<&'static str>)> {
     vec![
@@ -84,7 +85,7 @@ fn values() -> Vec<(&'static str, Value, Vec<&'static str>)> {
         ("/stages/1/deadline/within", json!(3600), vec!["/stages/1/deadline/within wrong_type"]),
         ("/stages/1/cancellation", json!("withdraw"), vec!["/stages/1/cancellation wrong_type"]),
         ("/deadline", json!(null), vec!["/deadline wrong_type"]),
-        // Fields that are not there, or should be.
+        // Missing and unknown fields.
         ("/color", json!("red"), vec!["/color unknown_field"]),
         ("/a~1b~0c", json!("red"), vec!["/a~1b~0c unknown_field"]),
         ("/stages/2/buyerLabel", json!("x"), vec!["/stages/2/buyerLabel unknown_field"]),
@@ -209,7 +210,7 @@ fn values() -> Vec<(&'static str, Value, Vec<&'static str>)> {
             json!({"within": "PT1H", "remind_before": vec!["PT1S"; 11]}),
             [vec!["/stages/1/deadline/remind_before too_many"], REMINDERS.to_vec()].concat(),
         ),
-        // Twice the same.
+        // Duplicates.
         ("/stages/1/key", json!("a"), vec!["/stages/1/key duplicate"]),
         (
             "/stages/1/reviewers",
@@ -224,12 +225,12 @@ fn values() -> Vec<(&'static str, Value, Vec<&'static str>)> {
             json!({"within": "PT2H", "remind_before": ["PT1H", "PT60M"]}),
             vec!["/stages/1/deadline/remind_before/1 duplicate"],
         ),
-        // Only where the partner reviews.
+        // Fields only for stages that the partner reviews.
         ("/stages/2/quorum", json!({"approvals": 1}), vec!["/stages/2/quorum partner_only"]),
         ("/stages/2/reviewers", json!([]), vec!["/stages/2/reviewers partner_only"]),
         ("/stages/3/self_approval", json!(false), vec!["/stages/3/self_approval partner_only"]),
         ("/stages/3/distinct_from", json!(["a"]), vec!["/stages/3/distinct_from partner_only"]),
-        // Quorums that cannot be reached.
+        // Unreachable quorums.
         ("/stages/1/quorum", json!({"approvals": 3}), vec![]),
         ("/stages/1/quorum", json!({"approvals": 2, "rejections": 2}), vec![]),
         ("/stages/1/quorum", json!({"approvals": 4}), vec!["/stages/1/quorum quorum_unreachable"]),
@@ -284,7 +285,7 @@ fn values() -> Vec<(&'static str, Value, Vec<&'static str>)> {
             json!({"within": "PT1H", "on_timeout": {"action": "none", "to": "platform"}}),
             vec!["/stages/1/deadline/on_timeout/to not_applicable"],
         ),
-        // Silence, reminders, cancellation.
+        // Timeouts, reminders, cancellation.
         (
             "/stages/1/escalation",
             json!({"respond_within": "PT1H", "on_timeout": {"action": "approve"}}),
@@ -317,7 +318,7 @@ fn values() -> Vec<(&'static str, Value, Vec<&'static str>)> {
     ]
 }
 
-/// Eleven reminders that are the same make ten elements, nine of them repeated.
+/// Eleven identical reminders make ten elements, nine of them repeated.
 const REMINDERS: [&str; 9] = [
     "/stages/1/deadline/remind_before/1 duplicate",
     "/stages/1/deadline/remind_before/2 duplicate",
@@ -338,7 +339,8 @@ fn every_value_that_is_wrong_is_found_where_it_is_and_nothing_else() {
     }
 }
 
-/// What one value makes of a definition with a calendar that every kind of duration is counted by.
+/// The mistakes that one value causes in a definition with a calendar by which every kind of
+/// duration is counted.
 #[expect(clippy::too_many_lines, reason = "a table")]
 fn calendars() -> Vec<(&'static str, Value, Vec<&'static str>)> {
     let at = |from: &str, to: &str| json!({"from": from, "to": to});
@@ -383,7 +385,8 @@ fn calendars() -> Vec<(&'static str, Value, Vec<&'static str>)> {
         ("/deadline/clock", json!("office"), vec!["/deadline/clock unknown_value"]),
         ("/deadline/clock", json!("wall"), vec![]),
         ("/deadline/clock", json!(true), vec!["/deadline/clock wrong_type"]),
-        // 366 days are 8,784 working hours: at the week's 37 some 237 weeks, at one a week more than ten years.
+        // 366 days are 8,784 working hours: at the week's 37 hours about 237 weeks, at one hour a
+        // week more than ten years.
         ("/deadline/within", json!("P366D"), vec![]),
         (
             "/calendar/hours",
@@ -444,7 +447,7 @@ fn a_calendar_that_is_wrong_is_found_where_it_is() {
     let places =
         ["/stages/1/escalation/clock", "/stages/1/deadline/clock", "/stages/1/cancellation/clock", "/deadline/clock"];
     assert_eq!(found(&without), places.map(|place| format!("{place} calendar_required")));
-    // A calendar that cannot be read is mistake enough.
+    // An invalid calendar causes no further mistakes.
     let mut unread = business();
     unread["calendar"]["time_zone"] = json!("Mars");
     assert_eq!(found(&unread), ["/calendar/time_zone unknown_time_zone"]);
@@ -465,7 +468,7 @@ fn hours_and_holidays_are_put_in_order_and_the_usual_clock_is_not_written_down()
     other["calendar"]["holidays"] = json!(["2026-12-26", "2026-12-25"]);
     assert!(canonical(&other).contains(r#""holidays":["2026-12-25","2026-12-26"]"#));
 
-    // A stored definition that lost its calendar is no definition.
+    // A stored definition that lost its calendar is invalid.
     let mut stored = serde_json::to_value(&parsed).unwrap();
     assert_eq!(serde_json::from_value::<Workflow>(stored.clone()).unwrap(), parsed);
     stored.as_object_mut().unwrap().remove("calendar");
@@ -545,14 +548,14 @@ fn messages_name_the_field_and_the_rule() {
         ),
         ("/name", json!(""), "`name` must not be empty."),
         ("/stages/1/on_reject/max_rounds", json!(0), "`max_rounds` must be from 1 to 1000."),
-        ("/stages/1/reviewers", json!(["u", "u"]), "`reviewers[1]` stands in the list already."),
+        ("/stages/1/reviewers", json!(["u", "u"]), "`reviewers[1]` is already in the list."),
         (
             "/stages/1/on_reject/return_to",
             json!(["x"]),
-            "`return_to[0]` names `x`, which is no stage of this workflow.",
+            "`return_to[0]` names `x`, which is not a stage of this workflow.",
         ),
         ("/stages/1/reviewer", json!("me"), "`reviewer` must be one of `partner`, `buyer`, `platform`."),
-        ("/stages/1/quorum", json!({"approvals": 9}), "`quorum` asks for 9 approvals of 3 named reviewers."),
+        ("/stages/1/quorum", json!({"approvals": 9}), "`quorum` requires 9 approvals of 3 named reviewers."),
     ];
     for (pointer, value, expected) in cases {
         assert_eq!(message(pointer, value), expected);
@@ -561,7 +564,7 @@ fn messages_name_the_field_and_the_rule() {
     assert!(long.len() < 300, "{long}");
 }
 
-/// JSON of any shape, built from the words of a definition so that it gets past the first check.
+/// JSON of any shape, built from the field names of a definition so that it passes the first check.
 #[expect(clippy::too_many_lines, reason = "a list of words")]
 fn anything() -> impl Strategy<Value = Value> {
     let words = prop::sample::select(vec![
@@ -643,7 +646,7 @@ fn places(value: &Value, at: &str, into: &mut Vec<String>) {
     }
 }
 
-/// A refusal is never empty, no mistake stands in it twice, and its pointers lead somewhere.
+/// A refusal is never empty, no mistake is listed twice, and its pointers exist.
 fn check_refusal(definition: &Value) -> Result<(), TestCaseError> {
     let Err(mistakes) = Workflow::parse(definition) else { return Ok(()) };
     prop_assert!(!mistakes.is_empty());
@@ -684,6 +687,7 @@ fn depth_does_not_hurt() {
     let mut definition = base();
     definition["stages"][1]["quorum"] = deep;
     assert_eq!(found(&definition), ["/stages/1/quorum wrong_type"]);
-    // Dropping such a value is what would overflow the stack; bodies this deep are refused before they become one.
+    // Dropping such a value would overflow the stack; bodies this deep are refused before they are
+    // parsed into one.
     std::mem::forget(definition);
 }

@@ -1,4 +1,5 @@
-//! Tables of forgeries for both verifiers: this one and the one in Python, which runs once for a table.
+//! Tables of forgeries for both verifiers: this one, and the one in Python, which runs once per
+//! table.
 
 use std::io::Write as _;
 use std::process::{Command, Stdio};
@@ -10,22 +11,22 @@ use crate::domain::audit::note::SignerKey;
 
 use super::*;
 
-/// What is to come of a file.
+/// The expected result for a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Outcome {
     Verified,
     Consistent,
     Refused,
-    /// Nothing that this verifier reads. The one in Python has no word of its own for that: it refuses.
+    /// Unreadable for this verifier. The one in Python has no separate result for that: it refuses.
     Unreadable,
 }
 
-/// A file, what it is checked with, and what is to come of it.
+/// A file, what it is checked with, and the expected result.
 pub(super) struct Case {
     pub(super) name: String,
     pub(super) file: String,
     pub(super) keys: Vec<SignerKey>,
-    /// A checkpoint that was kept.
+    /// A kept checkpoint.
     pub(super) kept: Option<String>,
     pub(super) expected: Outcome,
 }
@@ -50,7 +51,8 @@ impl Case {
     }
 }
 
-/// Both verifiers say of every case what was proven, and what the first prints moves no cursor.
+/// Checks that both verifiers prove the same for every case, and that this one's output moves no
+/// cursor.
 pub(super) fn assert_both_say(cases: &[Case]) {
     let independently = in_python(cases);
     assert_eq!(independently.len(), cases.len());

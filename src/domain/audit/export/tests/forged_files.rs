@@ -33,7 +33,7 @@ fn inclusions(leaves: &[Leaf], signer: &SignerKey) -> Vec<InclusionProof> {
     leaves.iter().zip(1..).map(proof).collect()
 }
 
-/// The lines of a file, with every digest made anew, as whoever forges would.
+/// The lines of a file, with every digest recomputed, as a forger would.
 fn closed(lines: &[String]) -> String {
     let (mut whole, mut trail) = (String::new(), Sha256::new());
     for line in lines {

@@ -22,14 +22,14 @@ fn export(rows: &[Sealed], viewer: Party, logged: Option<usize>, signer: &Signer
     lines
 }
 
-/// The file with its digest made anew, as whoever forges would.
+/// The file with its digest recomputed, as a forger would.
 fn closed(lines: &[String]) -> String {
     let mut bytes: Vec<Vec<u8>> = lines.iter().map(|line| line.clone().into_bytes()).collect();
     close_again(&mut bytes);
     String::from_utf8(bytes.concat()).unwrap()
 }
 
-/// The lines with one entry changed as JSON; the order of its members stays that of the format.
+/// The lines with one entry changed as JSON; the order of its members stays as in the format.
 fn entry(lines: &[String], seq: usize, change: impl Fn(&mut EntryProof)) -> String {
     let mut lines = lines.to_vec();
     let mut proof: EntryProof = serde_json::from_str(&lines[seq]).unwrap();
@@ -38,7 +38,7 @@ fn entry(lines: &[String], seq: usize, change: impl Fn(&mut EntryProof)) -> Stri
     closed(&lines)
 }
 
-/// The leaf of a field alone, as hidden or erased fields have it.
+/// A field reduced to its leaf, as for hidden or erased fields.
 pub(super) fn hide(entry: &mut EntryProof, path: &str, erased: bool) {
     let fields = entry.fields.as_mut().unwrap();
     let field = fields.iter_mut().find(|field| field.path == path).unwrap();
@@ -65,7 +65,7 @@ fn of_viewer(viewer: Party) -> Vec<Case> {
         cases.push(Case::new(format!("{viewer}: {name}"), file, keys, expected));
     };
     let key = std::slice::from_ref(&ours);
-    // Who vouches.
+    // Signatures.
     case("as it was made", whole.clone(), key, Verified);
     case("one of two keys", whole.clone(), &[other_key(), ours.clone()], Verified);
     case("without a key", whole.clone(), &[], Consistent);
@@ -79,7 +79,7 @@ fn of_viewer(viewer: Party) -> Vec<Case> {
         key,
         Consistent,
     );
-    // Inclusions that do not fit.
+    // Inclusion proofs that do not match.
     let end = |from: &str, to: &str| {
         let mut lines = good.clone();
         assert!(lines[last + 1].contains(from), "{from}");
@@ -143,8 +143,8 @@ fn of_viewer(viewer: Party) -> Vec<Case> {
     ] {
         case(name, file, key, Unreadable);
     }
-    // What is shown, and to whom. Entry 1 opens the task, 3 is work, 4 a message, 5 a vote of the partner's, 6 one
-    // of the buyer's.
+    // Visibility. Entry 1 opens the task, 3 is work, 4 a message, 5 a vote of the partner, 6 a vote
+    // of the buyer.
     for (name, expected, file) in [
         ("another value", Refused, edited(&|lines| lines[1] = lines[1].replace("Brand campaign", "Brand campaigns"))),
         ("a letter that looks alike", Refused, edited(&|lines| lines[1] = lines[1].replace("Brand", "Br\u{430}nd"))),
@@ -192,7 +192,7 @@ fn of_viewer(viewer: Party) -> Vec<Case> {
     cases
 }
 
-/// What only some views have.
+/// Cases that only some views have.
 fn of_one_viewer() -> Vec<Case> {
     let rows = sealed(&trail());
     let file = |viewer| export(&rows, viewer, Some(rows.len()), &signer());

@@ -9,7 +9,7 @@ use crate::domain::values::id::{PartnerId, WorkflowKey};
 use super::super::forgeries::hide;
 use super::*;
 
-/// How many entries a trail has here.
+/// The number of entries per trail in these tests.
 const ENTRIES: usize = 6;
 /// The lines of a trail: header, entries and end.
 const LINES: usize = ENTRIES + 2;
@@ -32,7 +32,7 @@ fn wanted() -> Selection {
     }
 }
 
-/// The export of these tasks, all in one log that `signer` signs.
+/// The export of these tasks, in one log that `signer` signs.
 fn export(tasks: &[Origin], signer: &SignerKey) -> Vec<String> {
     let rows: Vec<Vec<Sealed>> = tasks.iter().map(|task| sealed_as(task, &trail()[..ENTRIES])).collect();
     let head = |rows: &[Sealed]| rows[ENTRIES - 1].hash;
@@ -54,17 +54,17 @@ fn export(tasks: &[Origin], signer: &SignerKey) -> Vec<String> {
     lines
 }
 
-/// Where the n-th trail's lines are.
+/// The lines of the n-th trail.
 fn trail_at(n: usize) -> std::ops::Range<usize> {
     1 + n * LINES..1 + (n + 1) * LINES
 }
 
-/// The last line of a file of so many trails.
+/// The last line of a file with this many trails.
 fn totals(trails: usize) -> String {
     format!("{{\"trails\":{trails},\"entries\":{},\"sha256\":\"\"}}\n", trails * ENTRIES)
 }
 
-/// Trails that are missing, doubled, moved or of somebody else, each with fitting totals.
+/// Missing, repeated, moved and foreign trails, each with matching totals.
 fn of_trails(good: &[String]) -> Vec<(&'static str, String, Outcome)> {
     let pick = |order: &[usize]| {
         let trails = order.iter().flat_map(|n| good[trail_at(*n)].to_vec());
@@ -80,7 +80,7 @@ fn of_trails(good: &[String]) -> Vec<(&'static str, String, Outcome)> {
     let swapped = |one: usize, other: usize| edited(good, |lines| lines.swap(one, other));
     vec![
         ("as it was made", good.concat(), Verified),
-        // Nothing in a file can show that there was more: the verifier says so.
+        // Nothing in a file can show that there was more, so the verifier accepts it.
         ("a trail is left out, with the totals", pick(&[0, 2]), Verified),
         ("no trail is left", pick(&[]), Consistent),
         ("a trail twice", pick(&[0, 1, 1, 2]), Refused),
@@ -152,7 +152,7 @@ fn frame(good: &[String]) -> Vec<(&'static str, String, Outcome)> {
     let opening = |from: &str, to: &str| replaced(good, 0, from, to);
     let ends = |from: &str, to: &str| replaced(good, last, from, to);
     vec![
-        // What was asked for is a statement of the file's; only whose tasks they are can be held against it.
+        // The request is a claim of the file; only the tasks' partner can be checked against it.
         ("another workflow was asked for", opening("secret-workflow", "other-workflow"), Verified),
         ("another time was asked for", opening("2026-11-22", "2026-11-21"), Verified),
         ("everything was asked for", opening(&format!("\"{partner}\""), "null"), Verified),

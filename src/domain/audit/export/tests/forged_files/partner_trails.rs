@@ -17,7 +17,7 @@ fn export(rows: &[Sealed], viewer: Party, logged: Option<usize>, signer: &Signer
     lines
 }
 
-/// Rows and their order. Entry 2 makes a key, 3 and 4 are the partner's own.
+/// Rows and their order. Entry 2 creates a key; 3 and 4 are the partner's own.
 fn rows(good: &[String], theirs: &[String]) -> Vec<(&'static str, String)> {
     let last = good.len() - 2;
     let task = sample::sealed(&sample::trail()[..4]);
@@ -52,7 +52,7 @@ fn rows(good: &[String], theirs: &[String]) -> Vec<(&'static str, String)> {
     ]
 }
 
-/// Header and end.
+/// Changes to header and end.
 fn frame(good: &[String], theirs: &[String], viewer: Party) -> Vec<(&'static str, String)> {
     let end = good.len() - 1;
     let id = origin().partner_id.to_string();
@@ -105,7 +105,7 @@ fn frame(good: &[String], theirs: &[String], viewer: Party) -> Vec<(&'static str
     ]
 }
 
-/// What is known to be the case of who sees what.
+/// The known facts about who sees what.
 fn of_one_viewer() -> Vec<(&'static str, String)> {
     let rows = sealed(&trail());
     let file = |viewer| export(&rows, viewer, Some(rows.len()), &signer());

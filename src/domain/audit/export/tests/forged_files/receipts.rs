@@ -1,4 +1,4 @@
-//! Forged receipts: of their text, their header, their signature and of what only unsigned ones could say.
+//! Forged receipts: changed text, header, signature, and content that only unsigned ones can have.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{URL_SAFE, URL_SAFE_NO_PAD as BASE64URL};
@@ -35,7 +35,7 @@ fn payload() -> String {
     serde_json_canonicalizer::to_string(&receipt(5)).unwrap()
 }
 
-/// Payloads whose form shows that no service wrote them, signed or not.
+/// Payloads whose form shows that the service did not write them, signed or not.
 fn malformed() -> Vec<(&'static str, String)> {
     let good = payload();
     let change = |from: &str, to: &str| {
@@ -64,7 +64,7 @@ fn malformed() -> Vec<(&'static str, String)> {
     ]
 }
 
-/// Files around a receipt that is good, and changes of it.
+/// Files around a valid receipt, and changes of it.
 fn around() -> Vec<(&'static str, String, Outcome)> {
     let (ours, good) = (signer(), receipt(5).sign(&signer()));
     let parts: Vec<&str> = good.split('.').collect();
@@ -109,7 +109,8 @@ fn around() -> Vec<(&'static str, String, Outcome)> {
     cases
 }
 
-/// What nobody who is known signed: it proves nothing, and must have the form of a receipt at least.
+/// Receipts that no known key signed: they prove nothing, and must at least have the form of a
+/// receipt.
 fn by_nobody() -> Vec<(String, String, Outcome)> {
     let theirs = other_key();
     let sign = |payload: &str| signed(&header(&theirs), payload, &theirs);
