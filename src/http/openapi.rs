@@ -1,7 +1,8 @@
-//! The contract: what the handlers declare, plus what holds for all of them and would be noise on each.
+//! The contract: the declarations of the handlers, plus everything that holds for all of them.
 //!
-//! Handlers declare their path, body, good answers, security and the errors special to them. The pass here adds
-//! security schemes, the errors that follow from an operation's shape, and the form of every error.
+//! Handlers declare their path, body, successful responses, security and specific errors. This
+//! module adds the security schemes, the errors that follow from an operation's shape, and the form
+//! of every error.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -25,19 +26,19 @@ use super::{AppState, routes};
 
 mod delivered;
 
-/// The contract, ready to send.
+/// The contract, serialized.
 #[derive(Debug)]
 pub(super) struct Contract {
     yaml: String,
     json: String,
 }
 
-/// The contract of every route that is served. OpenAPI 3.1.
+/// The contract of all routes. OpenAPI 3.1.
 pub fn document() -> OpenApi {
     complete(routes().into_openapi())
 }
 
-/// What the routes' own declarations start from.
+/// The document that the routes' declarations are merged into.
 pub(super) fn base() -> OpenApi {
     let info = InfoBuilder::new()
         .title("Stagegate")

@@ -254,7 +254,7 @@ mod tests {
     fn a_wrong_field_is_named_with_its_place() {
         let natural = "must be an integer that is not negative";
         let time = "must be an RFC 3339 date and time, such as 2026-11-22T10:00:00Z";
-        let known = "is not known here; known: `stage`, `kind`";
+        let known = "is unknown; known fields: `stage`, `kind`";
         let key = "must be 1 to 64 of the characters a-z, 0-9 and -";
         let table = [
             (json!({ "nested": { "nested": 1 } }), "/nested/nested", "unknown_field", known),
@@ -281,7 +281,7 @@ mod tests {
         for (change, pointer, code, message) in table {
             assert_eq!(refusal(&change), FieldError::new(pointer, code, message), "{change}");
         }
-        let known = "is not known here; known: `id`, `name`, `items`, `count`, `at`, `flag`, `nested`";
+        let known = "is unknown; known fields: `id`, `name`, `items`, `count`, `at`, `flag`, `nested`";
         assert_eq!(refusal(&json!({ "nope": 1 })), FieldError::new("/nope", "unknown_field", known));
         assert_eq!(from_value::<Sample>(json!({})).unwrap_err().errors(), [FieldError::required("/id")]);
     }
