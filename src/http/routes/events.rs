@@ -69,10 +69,10 @@ pub enum TaskOrStatus {
 /// Send a command to a task
 ///
 /// Commands are the only way to change a task. A command's `id` makes it safe to send again: the
-/// same id and body from the same party gets `200`, the first response and `Idempotent-Replayed:
-/// true`, whatever has happened since. A refused command changes nothing, with one exception: a
-/// decision that arrives after the task began to end is recorded, and `recorded.seq` of the refusal
-/// names its entry.
+/// same id and body from the same party gets `200`, the first response and
+/// `Idempotent-Replayed: true`, regardless of what has happened since. A refused command changes
+/// nothing, with one exception: a decision that arrives after the task began to end is recorded,
+/// and `recorded.seq` of the refusal names its entry.
 #[utoipa::path(post, path = "/tasks/{id}/events", tag = "tasks", security(("partnerKey" = []), ("platformKey" = []), ("buyerToken" = [])),
     params(TaskPath, EventQuery,
         ("Idempotency-Key" = Option<Uuid>, Header, description = "The command's `id`, if it is not in the body."),
