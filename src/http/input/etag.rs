@@ -218,7 +218,7 @@ mod tests {
         headers
     }
 
-    /// The versions that fields name, or another word for what they are.
+    /// The versions that the fields name, or another word for the result.
     type Named = Result<&'static [u64], &'static str>;
 
     const MALFORMED: Named = Err("malformed");
@@ -295,7 +295,8 @@ mod tests {
 
     #[test]
     fn rfc_9110_section_13_2_2_preconditions_of_a_write() {
-        // If-Match, If-None-Match, and whether they hold of nothing, of version 1, of version 2.
+        // If-Match, If-None-Match, and whether they hold if nothing exists, for version 1 and for
+        // version 2.
         let table: [(&[&str], &[&str], [bool; 3]); 9] = [
             (&[], &[], [true, true, true]),
             (&[], &["*"], [true, false, false]),

@@ -211,7 +211,7 @@ mod tests {
 
     #[test]
     fn rfc_9110_section_12_5_1_accept() {
-        // How much text/html, text/plain and image/jpeg are liked.
+        // The qualities of text/html, text/plain and image/jpeg.
         let table: [(&[&str], [u16; 3]); 16] = [
             (&[], [1000, 1000, 1000]),
             (&[""], [1000, 1000, 1000]),

@@ -66,8 +66,8 @@ codes! {
     TaskExists "task_exists" CONFLICT "Task exists" "A task with this id was opened with another body.";
     AlreadyDecided "already_decided" CONFLICT "Already decided" "The stage was already decided in that round; `decision` is the decision that counts.";
     AlreadyVoted "already_voted" CONFLICT "Already voted" "The actor has already cast the same vote on this revision; it is the entry `recorded.seq`. Nothing was recorded, and nothing needs to be done.";
-    StageMismatch "stage_mismatch" CONFLICT "Another stage" "The task is not at the stage that the command names.";
-    RoundMismatch "round_mismatch" CONFLICT "Another round" "The stage is not in the round that the command names.";
+    StageMismatch "stage_mismatch" CONFLICT "Wrong stage" "The task is not at the stage that the command names.";
+    RoundMismatch "round_mismatch" CONFLICT "Wrong round" "The stage is not in the round that the command names.";
     WrongPhase "wrong_phase" CONFLICT "Wrong phase" "The command is not possible in the task's phase; `allowed` lists the commands that this caller may send.";
     SubmissionNotOpen "submission_not_open" CONFLICT "Submission not open" "New work would bypass an earlier approval. It can be submitted after the task was returned.";
     StaleEscalation "stale_escalation" CONFLICT "Another escalation" "The command answers an escalation that is not the open one.";
