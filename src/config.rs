@@ -537,7 +537,9 @@ fn seconds(text: &str) -> Result<Duration, String> {
 
 fn seconds_or_none(text: &str) -> Result<Duration, String> {
     let number = text.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
-    number.filter(|duration| *duration <= Duration::from_hours(1)).ok_or_else(|| "a number of seconds, at most 3600".to_owned())
+    number
+        .filter(|duration| *duration <= Duration::from_hours(1))
+        .ok_or_else(|| "a number of seconds, at most 3600".to_owned())
 }
 
 #[cfg(test)]

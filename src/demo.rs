@@ -125,7 +125,9 @@ async fn legal(stage: &mut Stage<'_, impl Write>) -> Result<(), Error> {
     });
     stage.send("Bo asks the buyer a question before he votes.", Party::Partner, question).await?;
     let advice = [("advice", json!("Yes, they agreed in writing."))];
-    stage.take_offer("The buyer answers: the review continues, and Anna's vote stays valid.", "return", &advice).await?;
+    stage
+        .take_offer("The buyer answers: the review continues, and Anna's vote stays valid.", "return", &advice)
+        .await?;
     stage.send("Bo approves: the quorum is reached.", Party::Partner, vote("u-bo")).await
 }
 
@@ -146,10 +148,7 @@ async fn trail(stage: &mut Stage<'_, impl Write>) -> Result<(), Error> {
         }
     }
     say!(stage.out)?;
-    say!(
-        stage.out,
-        "Each party's proof, verified offline (to verify its origin, use the key and a checkpoint):"
-    )?;
+    say!(stage.out, "Each party's proof, verified offline (to verify its origin, use the key and a checkpoint):")?;
     say!(stage.out)?;
     for party in [Party::Partner, Party::Buyer] {
         let proof = stage.ask(party, Method::GET, &format!("/tasks/{task}/audit/proof"), None).await?;

@@ -252,13 +252,12 @@ impl Report {
                 "consistent, but only partly signed: a given key signed {} of {trails} trails up to the last entry{kept}",
                 self.signed
             )?;
-            say!(out, "  proven: only the entries that are signed according to the lines above. The entries after them may be forged.")?;
+            say!(
+                out,
+                "  proven: only the entries that are signed according to the lines above. The entries after them may be forged."
+            )?;
         } else {
-            let why = if trusted.keys.is_empty() {
-                "no --key was given"
-            } else {
-                "no given key signed anything in it"
-            };
+            let why = if trusted.keys.is_empty() { "no --key was given" } else { "no given key signed anything in it" };
             say!(out, "consistent, but signed by nobody: {trails} trails, {entries} entries; {why}{kept}")?;
             say!(out, "  proven: the file is consistent. Its author may have forged all of it.")?;
         }
@@ -310,10 +309,7 @@ fn checkpoint(note: &str, trusted: &Trusted, out: &mut impl Write) -> io::Result
     };
     let kept = if trusted.kept.is_empty() { "" } else { "; it is consistent with a kept checkpoint" };
     if is_signed {
-        say!(
-            out,
-            "verified: checkpoint of {origin}, {size} leaves, root {root}, signed by a given key{kept}"
-        )?;
+        say!(out, "verified: checkpoint of {origin}, {size} leaves, root {root}, signed by a given key{kept}")?;
         return Ok(Verdict::Sound);
     }
     say!(

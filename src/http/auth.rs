@@ -144,7 +144,9 @@ fn credential(headers: &HeaderMap) -> Result<Credential<'_>, Problem> {
     if first.len() > MAX_CREDENTIAL {
         return Err(invalid("The credential is longer than 8 KiB."));
     }
-    let text = first.to_str().map_err(|_| invalid("The credential contains characters that are not allowed in a credential."))?;
+    let text = first
+        .to_str()
+        .map_err(|_| invalid("The credential contains characters that are not allowed in a credential."))?;
     if headers.contains_key(KEY_HEADER) {
         return Ok(Credential::PartnerKey(text.trim()));
     }

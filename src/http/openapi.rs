@@ -308,12 +308,19 @@ fn add_security_schemes(components: &mut Components) {
         http.description = Some(text.to_owned());
         SecurityScheme::Http(http)
     };
-    let header = ApiKeyValue::with_description("X-AITasker-Key", "A partner's key (`ait_…`), in the header that AITasker uses.");
+    let header =
+        ApiKeyValue::with_description("X-AITasker-Key", "A partner's key (`ait_…`), in the header that AITasker uses.");
     let schemes = [
         ("partnerKey", bearer("ait_…", "A partner's key: `Authorization: Bearer ait_…`.")),
         ("partnerKeyHeader", SecurityScheme::ApiKey(ApiKey::Header(header))),
         ("platformKey", bearer("key", "A platform key from the service's configuration.")),
-        ("buyerToken", bearer("JWT", "A buyer's JWT as issued by Supabase, with `exp`, a UUID as `sub`, and the configured `aud`.")),
+        (
+            "buyerToken",
+            bearer(
+                "JWT",
+                "A buyer's JWT as issued by Supabase, with `exp`, a UUID as `sub`, and the configured `aud`.",
+            ),
+        ),
     ];
     components.security_schemes.extend(schemes.map(|(name, scheme)| (name.to_owned(), RefOr::T(scheme))));
 }

@@ -103,7 +103,8 @@ impl Problem {
 
     /// This replica does not have the version that the caller asked for.
     pub fn behind() -> Self {
-        let detail = "This replica does not have the version in `min_version` yet. Try again shortly, or read without it.";
+        let detail =
+            "This replica does not have the version in `min_version` yet. Try again shortly, or read without it.";
         Self::new(Code::Unavailable, detail).header(header::RETRY_AFTER, HeaderValue::from_static("1"))
     }
 

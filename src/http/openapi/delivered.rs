@@ -32,8 +32,9 @@ pub(super) fn webhooks() -> Paths {
         .content("application/json", Content::new(Some(bodies)))
         .required(Some(Required::True))
         .build();
-    let accepted =
-        Response::new("The event was delivered. Any other response, or none within 15 seconds, is a failure, and the event is sent again.");
+    let accepted = Response::new(
+        "The event was delivered. Any other response, or none within 15 seconds, is a failure, and the event is sent again.",
+    );
     let gone = Response::new("The endpoint wants no more deliveries. The webhook is disabled.");
     let text = || ObjectBuilder::new().schema_type(Type::String);
     let header = |(name, description): (&str, &str)| {
@@ -49,7 +50,9 @@ pub(super) fn webhooks() -> Paths {
     let operation = operation
         .operation_id(Some("delivery"))
         .summary(Some("An event happened"))
-        .description(Some("The request that the service sends to an endpoint that was set up with `PUT /webhooks/{id}`."))
+        .description(Some(
+            "The request that the service sends to an endpoint that was set up with `PUT /webhooks/{id}`.",
+        ))
         .tag("webhooks")
         .request_body(Some(body))
         .response("2XX", accepted)

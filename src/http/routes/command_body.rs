@@ -114,7 +114,11 @@ pub(in crate::http) fn sender(caller: &Caller, actor: Option<Actor>) -> Sender {
 fn check(common: &Common, caller: &Caller, header_id: Option<CommandId>, now: Time) -> Vec<FieldError> {
     let mut errors = Vec::new();
     if caller.party() == Party::Buyer && common.actor.is_some() {
-        errors.push(FieldError::new("/actor", "not_allowed", "must not be sent by a buyer, whose token identifies the person"));
+        errors.push(FieldError::new(
+            "/actor",
+            "not_allowed",
+            "must not be sent by a buyer, whose token identifies the person",
+        ));
     }
     if common.occurred_at.is_some_and(|at| at > now + MAX_AHEAD) {
         errors.push(FieldError::new("/occurred_at", "in_future", "must not be more than 5 minutes in the future"));

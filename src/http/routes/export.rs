@@ -52,7 +52,11 @@ impl ExportQuery {
         };
         if self.partner_id.is_none() {
             if self.workflow.is_some() {
-                return refused("partner_id", "required", "is required with `workflow`, because each partner has keys of its own");
+                return refused(
+                    "partner_id",
+                    "required",
+                    "is required with `workflow`, because each partner has keys of its own",
+                );
             }
             if self.from.is_none() && self.until.is_none() {
                 return refused("partner_id", "required", "is required without `from` and `until`");

@@ -205,8 +205,11 @@ pub async fn list_tasks(
     State(state): State<AppState>,
 ) -> Result<Json<Page<ListedTask>>, Problem> {
     if query.partner_id.is_some() && caller.party() != Party::Platform {
-        let error =
-            FieldError::new("/query/partner_id", "not_allowed", "is for the platform only; a partner always gets its own tasks");
+        let error = FieldError::new(
+            "/query/partner_id",
+            "not_allowed",
+            "is for the platform only; a partner always gets its own tasks",
+        );
         return Err(Problem::invalid_parameter(error));
     }
     let filter = Filter {

@@ -270,7 +270,10 @@ pub async fn get_workflow_diagram(
         Some(Drawing::Mermaid) => ("text/vnd.mermaid; charset=utf-8", diagram::mermaid(&record.workflow)),
         Some(Drawing::Svg) => ("image/svg+xml", diagram::svg(&record.workflow)),
         None => {
-            return Err(Problem::new(Code::NotAcceptable, "The diagram is available as text/vnd.mermaid or image/svg+xml."));
+            return Err(Problem::new(
+                Code::NotAcceptable,
+                "The diagram is available as text/vnd.mermaid or image/svg+xml.",
+            ));
         }
     };
     Ok((

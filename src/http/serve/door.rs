@@ -29,7 +29,10 @@ pub fn check<B>(request: &Request<B>) -> Result<(), Problem> {
 
 fn check_target(uri: &Uri) -> Result<(), Problem> {
     if uri.path_and_query().is_some_and(|target| target.as_str().len() > MAX_TARGET_BYTES) {
-        return Err(Problem::new(Code::TargetTooLong, "The path and query together are longer than 8 KiB (8,192 bytes)."));
+        return Err(Problem::new(
+            Code::TargetTooLong,
+            "The path and query together are longer than 8 KiB (8,192 bytes).",
+        ));
     }
     let Some(query) = uri.query() else { return Ok(()) };
     if query.bytes().filter(|byte| *byte == b'&').count() >= MAX_QUERY_NAMES {

@@ -296,10 +296,13 @@ pub(in crate::http) async fn within(
 }
 
 fn timed_out() -> Response {
-    Problem::new(Code::Timeout, "The service took too long. A write may still take effect; sending it again with the same `id` is safe.")
-        .header(header::RETRY_AFTER, HeaderValue::from_static("1"))
-        .because(Some(Reason::Slow))
-        .into_response()
+    Problem::new(
+        Code::Timeout,
+        "The service took too long. A write may still take effect; sending it again with the same `id` is safe.",
+    )
+    .header(header::RETRY_AFTER, HeaderValue::from_static("1"))
+    .because(Some(Reason::Slow))
+    .into_response()
 }
 
 /// Response for a path that does not exist.

@@ -109,7 +109,8 @@ impl Reservation {
         let own = held.by.entry(self.share).or_default();
         if *own + bytes > size / PARTS {
             let most = (size / PARTS) >> 20;
-            let detail = format!("The bodies of this caller's concurrent requests exceed {most} MiB. Send fewer at a time.");
+            let detail =
+                format!("The bodies of this caller's concurrent requests exceed {most} MiB. Send fewer at a time.");
             return Err(Problem::too_many_at_once(detail).because(Some(Reason::CallerBodies)));
         }
         *own += bytes;

@@ -36,12 +36,7 @@ impl Collector for Process {
             .encode_descriptor("process_start_time", help, seconds, MetricType::Gauge)?
             .encode_gauge(&usage.started_at)?;
         let gauges = [
-            (
-                "process_resident_memory",
-                "Resident memory of the process",
-                Some(&Unit::Bytes),
-                usage.resident_bytes,
-            ),
+            ("process_resident_memory", "Resident memory of the process", Some(&Unit::Bytes), usage.resident_bytes),
             ("process_virtual_memory", "Virtual memory of the process", Some(&Unit::Bytes), usage.virtual_bytes),
             ("process_open_fds", "Open file descriptors, including connections", None, usage.open_files),
             ("process_max_fds", "Maximum number of open file descriptors", None, usage.max_files),
