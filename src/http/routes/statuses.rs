@@ -54,8 +54,7 @@ pub struct StatusQuery {
     #[serde(default)]
     wait: Wait,
     /// A version of the task or its status that the caller knows, for example from the response to
-    /// a command. The response is not older; it is `503` if this replica does not have that version
-    /// (yet).
+    /// a command. The response is not older; it is `503` if there is no such version (yet).
     #[param(value_type = Option<u64>, default = 0)]
     #[serde(default)]
     min_version: u64,
