@@ -1,5 +1,6 @@
-//! `stagegate workflow check`: what the service would say of a definition, without a service. `audit.rs` has
-//! `stagegate audit`. Both read what others wrote, so everything is said through [`crate::terminal`].
+//! `stagegate workflow check`: validates a definition as the service would, without a service.
+//! `audit.rs` has `stagegate audit`. Both read untrusted files, so all output goes through
+//! [`crate::terminal`].
 
 use std::fs;
 use std::io::{self, Read as _, Write};
@@ -14,16 +15,16 @@ mod audit;
 
 pub use audit::{With, fields, verify, verify_from};
 
-/// What came of a check, as the exit code tells scripts: 0, 1, 2, 3.
+/// Result of a check, with the exit codes 0, 1, 2 and 3 for scripts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// It is sound.
+    /// The file is valid, or verified.
     Sound,
-    /// It is what it should be, and has mistakes.
+    /// The file has the expected form, but contains mistakes.
     Unsound,
-    /// It is something else.
+    /// The file cannot be read or has another form.
     Unreadable,
-    /// It agrees with itself, but no key that was given vouches for all of it.
+    /// The file is consistent, but no given key vouches for all of it.
     Unsigned,
 }
 
@@ -38,11 +39,11 @@ impl From<Verdict> for ExitCode {
     }
 }
 
-/// The bytes of a file; `-` is standard input.
+/// Reads a file; `-` is standard input.
 ///
 /// # Errors
 ///
-/// When it cannot be read; the error names it.
+/// When the file cannot be read; the error names it.
 pub fn read(file: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let read = match file.to_str() {
@@ -52,8 +53,8 @@ pub fn read(file: &Path) -> io::Result<Vec<u8>> {
     read.map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", file.display())))
 }
 
-/// Says everything that is wrong with a definition, or what there is to say about a sound one: a line each, with
-/// pointer and code.
+/// Writes all mistakes of a definition, or the summary and warnings of a valid one: one line each,
+/// with pointer and code.
 ///
 /// # Errors
 ///
@@ -74,7 +75,7 @@ pub fn workflow(definition: &[u8], out: &mut impl Write) -> io::Result<Verdict> 
             say!(out, "sound: {}, {} stages", workflow.name, workflow.stages.len())?;
             match worst_case {
                 Some(seconds) => say!(out, "a task takes at most {seconds} seconds")?,
-                None => say!(out, "nothing bounds the time that a task takes")?,
+                None => say!(out, "the time that a task takes has no upper bound")?,
             }
             for warning in &warnings {
                 let (pointer, code) = (place(&warning.pointer), warning.code.as_str());
@@ -101,9 +102,9 @@ fn mistakes<'a>(
     Ok(())
 }
 
-/// The whole of a definition has an empty pointer, which a reader would not see.
+/// Shows the empty pointer, which stands for the whole definition, as words.
 fn place(pointer: &str) -> &str {
-    if pointer.is_empty() { "(all of it)" } else { pointer }
+    if pointer.is_empty() { "(whole definition)" } else { pointer }
 }
 
 #[cfg(test)]
@@ -143,7 +144,7 @@ mod tests {
         assert!(text.contains("mistake  /name  duplicate_key  "), "{text}");
         let (verdict, text) = said(workflow, "[]");
         assert_eq!(verdict, Verdict::Unsound);
-        assert!(text.contains("(all of it)"), "{text}");
+        assert!(text.contains("(whole definition)"), "{text}");
         assert_eq!(said(workflow, "{").0, Verdict::Unreadable);
     }
 

@@ -1,6 +1,7 @@
-//! Every setting: a flag with an environment variable each. The only reader of the environment.
+//! All settings, each with a flag and an environment variable. This is the only module that reads
+//! the environment.
 //!
-//! Secrets are of type [`Secret`], which no `Debug`, no `--help` and no error message shows.
+//! Secrets have the type [`Secret`], which hides them in `Debug`, `--help` and error messages.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -13,38 +14,39 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 use crate::embedded;
 
-/// Approval workflows for the `AITasker` marketplace: stages, decisions and a trail that proves them.
+/// Approval workflows for the `AITasker` marketplace: stages, decisions and a trail that proves
+/// them.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "stagegate", version, about)]
 pub struct Cli {
-    /// What to do.
+    /// The command to run.
     #[command(subcommand)]
     pub command: Command,
-    /// How to log.
+    /// Settings of the log.
     #[command(flatten)]
     pub log: Log,
 }
 
-/// What to do.
+/// The command to run.
 #[derive(Clone, Debug, Subcommand)]
 pub enum Command {
     /// Run the service.
     Serve(Box<Serve>),
-    /// Bring the database's tables up to date and leave.
+    /// Apply pending migrations to the database and exit.
     Migrate(Migrate),
-    /// Print the HTTP contract, `OpenAPI` 3.1.
+    /// Print the HTTP contract (`OpenAPI` 3.1).
     Openapi(Openapi),
-    /// Print the credentials of a trial on the private database, or new ones for production.
+    /// Print the credentials of a trial on the private database, or create new ones for production.
     Keys(Keys),
     /// Check workflow definitions.
     #[command(subcommand)]
     Workflow(Workflow),
-    /// Check audit trails.
+    /// Verify audit trails.
     #[command(subcommand)]
     Audit(Audit),
     /// Play one task through the demo workflow of a running service.
     Demo(Demo),
-    /// The private database.
+    /// Manage the private database.
     #[command(subcommand)]
     Db(Db),
 }
@@ -52,55 +54,57 @@ pub enum Command {
 /// Settings of `stagegate serve`.
 #[derive(Clone, Debug, Args)]
 pub struct Serve {
-    /// Which database.
+    /// The database.
     #[command(flatten)]
     pub database: Database,
-    /// Who may call.
+    /// Credentials of callers.
     #[command(flatten)]
     pub credentials: Credentials,
-    /// What checkpoints and receipts are signed with.
+    /// The keys for checkpoints and receipts.
     #[command(flatten)]
     pub audit_keys: AuditKeys,
-    /// What a client may take.
+    /// Limits for clients.
     #[command(flatten)]
     pub limits: Limits,
-    /// Address to listen on; port 0 takes a free one, which the start-up line names.
+    /// Address to listen on. Port 0 selects a free port; the start-up message shows it.
     #[arg(long, env = "STAGEGATE_LISTEN", default_value = "127.0.0.1:8080", value_name = "ADDRESS")]
     pub listen: SocketAddr,
-    /// Address for `/metrics`, `/health` and `/ready`, apart from the callers' own; port 0 takes a free one, which
-    /// a start-up line names. Unset: no metrics, but a trial on the private database shows them on a free port of
-    /// 127.0.0.1.
+    /// Address for `/metrics`, `/health` and `/ready`, separate from the callers' address. Port 0
+    /// selects a free port; a start-up message shows it. Unset: no metrics, except that a trial on
+    /// the private database serves them on a free port of 127.0.0.1.
     #[arg(long, env = "STAGEGATE_METRICS_LISTEN", value_name = "ADDRESS")]
     metrics_listen: Option<OptionalAddress>,
-    /// Whether to bring the tables up to date at start; off where a deployment runs `stagegate migrate` by itself.
+    /// Whether to apply pending migrations at start. Turn this off if the deployment runs
+    /// `stagegate migrate`.
     #[arg(long, env = "STAGEGATE_MIGRATE", default_value_t = true, action = ArgAction::Set, value_name = "true|false")]
     pub migrate: bool,
-    /// Whether this replica runs timers (deadlines, reminders, expiry) and erasures. At least one replica must.
+    /// Whether this replica runs timers (deadlines, reminders, expiry) and erasures. At least one
+    /// replica must.
     #[arg(long, env = "STAGEGATE_TIMERS", default_value_t = true, action = ArgAction::Set, value_name = "true|false")]
     pub timers: bool,
-    /// Database connections, all open from the start. More than 16 make the database slower.
+    /// Number of database connections, all opened at start. More than 16 slow the database down.
     #[arg(long, env = "STAGEGATE_POOL_SIZE", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=100), value_name = "N")]
     pub pool_size: u32,
-    /// Browser origins that may call, comma-separated; none by default.
+    /// Origins that browsers may call the service from, comma-separated. Default: none.
     #[arg(long, env = "STAGEGATE_CORS_ORIGINS", value_delimiter = ',', value_name = "ORIGIN")]
     pub cors_origins: Vec<String>,
-    /// How webhooks are sent.
+    /// Settings of webhooks.
     #[command(flatten)]
     pub webhooks: Webhooks,
 }
 
 impl Serve {
-    /// Where metrics are shown, if anywhere.
+    /// The address for metrics, if any.
     pub fn metrics_listen(&self) -> Option<SocketAddr> {
         let trial = || self.database.url().is_none().then(|| SocketAddr::from(([127, 0, 0, 1], 0)));
         self.metrics_listen.and_then(|given| given.0).or_else(trial)
     }
 
-    /// Checks the settings against each other.
+    /// Checks that the settings are compatible.
     ///
     /// # Errors
     ///
-    /// When two of them cannot both hold; names both.
+    /// When two settings contradict each other; the error names both.
     pub fn check(&self) -> Result<(), Contradiction> {
         let Limits { body_timeout, request_timeout, .. } = self.limits;
         if body_timeout > request_timeout {
@@ -113,21 +117,21 @@ impl Serve {
     }
 }
 
-/// Two settings that cannot both hold.
+/// Two settings that contradict each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Contradiction {
-    /// A body would be given up with its request, before its own time is over.
+    /// The request would time out before its body.
     #[error(
         "STAGEGATE_BODY_TIMEOUT is {} s and must not be more than STAGEGATE_REQUEST_TIMEOUT, which is {} s",
         .0.as_secs_f64(), .1.as_secs_f64()
     )]
     BodyTimeout(Duration, Duration),
-    /// Metrics have an address of their own, so that callers cannot read them.
+    /// Metrics need a separate address, so that callers cannot read them.
     #[error("STAGEGATE_METRICS_LISTEN and STAGEGATE_LISTEN are both {0} and must differ")]
     SameAddress(SocketAddr),
 }
 
-/// An address, or none: container tools pass unset variables as empty ones.
+/// An address or none; container tools pass unset variables as empty strings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct OptionalAddress(Option<SocketAddr>);
 
@@ -139,22 +143,23 @@ impl FromStr for OptionalAddress {
     }
 }
 
-/// How webhooks are sent.
+/// Settings of webhooks.
 #[derive(Clone, Copy, Debug, Args)]
 pub struct Webhooks {
     /// Whether this replica sends webhooks. At least one replica must.
     #[arg(long, env = "STAGEGATE_DELIVERIES", default_value_t = true, action = ArgAction::Set, value_name = "true|false")]
     pub deliveries: bool,
-    /// Lets webhooks go to private addresses and over plain http. For tests and local trials.
+    /// Allow webhooks to private addresses and over plain http. For tests and local trials only.
     #[arg(long, env = "STAGEGATE_WEBHOOK_ALLOW_PRIVATE", default_value_t = false, action = ArgAction::Set,
         num_args = 0..=1, default_missing_value = "true", value_name = "true|false")]
     pub webhook_allow_private: bool,
 }
 
-/// Which database.
+/// The database.
 #[derive(Clone, Debug, Args)]
 pub struct Database {
-    /// The Postgres to use, as a URL. Unset: a private one is started, for trials on one machine.
+    /// URL of the Postgres database. Unset: the service starts a private Postgres, for trials on
+    /// one machine.
     #[arg(
         id = "database_url",
         long = "database-url",
@@ -163,101 +168,106 @@ pub struct Database {
         value_name = "URL"
     )]
     url: Option<Secret>,
-    /// Where the private Postgres and its binaries live [default: /var/lib/stagegate for root, else stagegate in
-    /// `$XDG_DATA_HOME` or ~/.local/share]
+    /// Directory of the private Postgres and its programs [default: /var/lib/stagegate for root,
+    /// else stagegate in `$XDG_DATA_HOME` or ~/.local/share]
     #[arg(long, env = "STAGEGATE_DATA_DIR", value_name = "DIR")]
     data_dir: Option<PathBuf>,
-    /// Whether to start a private Postgres when no other is named; off in the container image.
+    /// Whether to start a private Postgres if `DATABASE_URL` is unset. Off in the container image.
     #[arg(id = "private_database", long = "private-database", env = "STAGEGATE_PRIVATE_DATABASE", default_value_t = true, action = ArgAction::Set, value_name = "true|false")]
     private: bool,
-    /// The folder with `PostgreSQL`'s programs for the private Postgres; unset: searched for, then fetched.
+    /// Directory of the `PostgreSQL` programs for the private Postgres. Unset: installed programs
+    /// are used, or else downloaded.
     #[arg(long, env = "PG_BIN_DIR", value_name = "DIR")]
     pg_bin_dir: Option<PathBuf>,
 }
 
-/// Who may call.
+/// Credentials of callers.
 #[derive(Clone, Debug, Args)]
 pub struct Credentials {
-    /// The platform's keys, comma-separated; several may be valid at a time.
+    /// The platform's keys, comma-separated; several may be valid at the same time.
     #[arg(long, env = "STAGEGATE_PLATFORM_KEYS", hide_env_values = true, value_delimiter = ',', value_name = "KEY")]
     platform_keys: Vec<Secret>,
     /// The HS256 secret of buyers' tokens.
     #[arg(long, env = "STAGEGATE_BUYER_JWT_SECRET", hide_env_values = true, value_name = "SECRET")]
     buyer_jwt_secret: Option<Secret>,
-    /// The public keys of buyers' tokens (ES256, RS256, `EdDSA`): file or URL of a JWKS. HS256 is then refused.
+    /// The public keys of buyers' tokens (ES256, RS256, `EdDSA`): file or URL of a JWKS. HS256
+    /// tokens are then refused.
     #[arg(long, env = "STAGEGATE_BUYER_JWKS", value_name = "FILE|URL")]
     buyer_jwks: Option<String>,
-    /// The `aud` that buyers' tokens must have; empty: not checked.
+    /// The required `aud` of buyers' tokens. Empty: not checked.
     #[arg(long, env = "STAGEGATE_BUYER_JWT_AUDIENCE", default_value = "authenticated", value_name = "AUDIENCE")]
     buyer_jwt_audience: String,
-    /// The `iss` that buyers' tokens must have; unset: not checked.
+    /// The required `iss` of buyers' tokens. Unset: not checked.
     #[arg(long, env = "STAGEGATE_BUYER_JWT_ISSUER", value_name = "ISSUER")]
     buyer_jwt_issuer: Option<String>,
 }
 
-/// What checkpoints and receipts are signed with.
+/// The keys for checkpoints and receipts.
 #[derive(Clone, Debug, Args)]
 pub struct AuditKeys {
-    /// The key that signs checkpoints and receipts, the same in every replica; `stagegate keys --new` makes one.
-    /// Unset: neither is there.
+    /// The private key that signs checkpoints and receipts, the same in every replica.
+    /// `stagegate keys --new` creates one. Unset: there are no checkpoints and receipts.
     #[arg(long, env = "STAGEGATE_AUDIT_KEY", hide_env_values = true, value_name = "KEY")]
     audit_key: Option<Secret>,
-    /// The public keys that signed before it, as /.well-known/stagegate-audit-key served them, comma-separated.
+    /// Earlier public keys of checkpoints and receipts, as /.well-known/stagegate-audit-key served
+    /// them, comma-separated.
     #[arg(long, env = "STAGEGATE_AUDIT_OLD_KEYS", value_delimiter = ',', value_name = "KEY")]
     audit_old_keys: Vec<String>,
 }
 
-/// What a client may take.
+/// Limits for clients.
 #[derive(Clone, Copy, Debug, Args)]
 pub struct Limits {
-    /// Open connections; more wait in the system's queue.
+    /// Maximum number of open connections. More connections wait in the system's accept queue.
     #[arg(long, env = "STAGEGATE_MAX_CONNECTIONS", default_value_t = 10_000, value_parser = at_least_one, value_name = "N")]
     pub max_connections: usize,
-    /// Requests and streams that wait for a status to change; more are refused.
+    /// Maximum number of requests and streams that wait for a status to change. More are refused.
     #[arg(long, env = "STAGEGATE_MAX_WATCHERS", default_value_t = 20_000, value_parser = at_least_one, value_name = "N")]
     pub max_watchers: usize,
-    /// How many of those one partner, or the platform, may hold; a buyer 64 at the most [default: a tenth of them,
-    /// at least 256]
+    /// Maximum number of these waits for one partner or the platform; a buyer may have at most 64
+    /// [default: a tenth of the maximum, at least 256]
     #[arg(long, env = "STAGEGATE_MAX_WATCHERS_EACH", value_parser = at_least_one, value_name = "N")]
     pub max_watchers_each: Option<usize>,
-    /// Seconds in which a request's header must arrive, and after which an idle connection is closed: behind a
-    /// balancer, more than the balancer's own idle time-out.
+    /// Seconds for a request's header to arrive, and until an idle connection is closed. Behind a
+    /// load balancer, set more than the balancer's idle timeout.
     #[arg(long, env = "STAGEGATE_HEADER_TIMEOUT", default_value = "10", value_parser = seconds, value_name = "SECONDS")]
     pub header_timeout: Duration,
-    /// Seconds in which a request's body must arrive.
+    /// Seconds for a request's body to arrive.
     #[arg(long, env = "STAGEGATE_BODY_TIMEOUT", default_value = "10", value_parser = seconds, value_name = "SECONDS")]
     pub body_timeout: Duration,
-    /// MiB of request bodies that may be under way at a time, at least 4. One caller has a quarter; more is refused.
+    /// MiB of memory for the bodies of concurrent requests, at least 4. One caller may use a
+    /// quarter; requests that need more are refused.
     #[arg(long, env = "STAGEGATE_BODY_MEMORY", default_value_t = 64, value_parser = at_least_one, value_name = "MIB")]
     pub body_memory: usize,
-    /// Seconds after which an answer is given up.
+    /// Seconds until a request times out.
     #[arg(long, env = "STAGEGATE_REQUEST_TIMEOUT", default_value = "15", value_parser = seconds, value_name = "SECONDS")]
     pub request_timeout: Duration,
-    /// Seconds from SIGTERM, while already not ready, in which requests are still taken, for a balancer to notice;
-    /// SIGINT (ctrl-C) skips them [default: 3 with a `DATABASE_URL`, else 0]
+    /// Seconds to accept requests after SIGTERM while `/ready` reports that the service is
+    /// draining, so that a load balancer notices. SIGINT (Ctrl-C) skips this delay [default: 3 with
+    /// a `DATABASE_URL`, else 0]
     #[arg(long, env = "STAGEGATE_DRAIN_DELAY", value_parser = seconds_or_none, value_name = "SECONDS")]
     pub drain_delay: Option<Duration>,
-    /// Seconds that running requests get to finish after that.
+    /// Seconds for running requests to finish after that.
     #[arg(long, env = "STAGEGATE_DRAIN_TIMEOUT", default_value = "20", value_parser = seconds, value_name = "SECONDS")]
     pub drain_timeout: Duration,
 }
 
-/// How long a service on a shared database is not ready before it stops taking requests: longer than a balancer
-/// takes to notice.
+/// Default drain delay of a service on a shared database: longer than a load balancer takes to
+/// notice.
 const DRAIN_DELAY: Duration = Duration::from_secs(3);
 
 impl Limits {
-    /// The time between SIGTERM and the end of new requests. Nobody balances requests over a trial, which has no
-    /// `DATABASE_URL`.
+    /// Returns the time between SIGTERM and the end of new requests. A trial, which has no
+    /// `DATABASE_URL`, has no load balancer.
     pub fn drain_delay(&self, is_trial: bool) -> Duration {
         self.drain_delay.unwrap_or(if is_trial { Duration::ZERO } else { DRAIN_DELAY })
     }
 }
 
-/// How to log.
+/// Settings of the log.
 #[derive(Clone, Debug, Args)]
 pub struct Log {
-    /// What to log: levels by module, as in `info,stagegate=debug`.
+    /// Log levels by module, as in `info,stagegate=debug`.
     #[arg(
         id = "log",
         long = "log",
@@ -267,29 +277,29 @@ pub struct Log {
         value_name = "FILTER"
     )]
     pub filter: String,
-    /// In which form, on standard error.
+    /// Format of the log on standard error.
     #[arg(id = "log_format", long = "log-format", env = "STAGEGATE_LOG_FORMAT", default_value = "text", global = true)]
     pub format: LogFormat,
 }
 
-/// The form of the log.
+/// The format of the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
-    /// Lines for people.
+    /// Text for people.
     Text,
-    /// A JSON object per line.
+    /// One JSON object per line.
     Json,
 }
 
 /// Settings of `stagegate migrate`.
 #[derive(Clone, Debug, Args)]
 pub struct Migrate {
-    /// Says that the database was restored, from a dump or to an earlier time, or that a failover lost
-    /// transactions: readers of the feed then go on without missing anything, and the log of heads goes on. Run it
-    /// once, before the service starts again.
+    /// Declare that the database was restored, from a dump or to an earlier time, or that a
+    /// failover lost transactions. Readers of the feed then miss no event, and the log of trail
+    /// heads continues. Run it once, before the service starts again.
     #[arg(long)]
     pub restored: bool,
-    /// Which database.
+    /// The database.
     #[command(flatten)]
     pub database: Database,
 }
@@ -297,7 +307,7 @@ pub struct Migrate {
 /// Settings of `stagegate openapi`.
 #[derive(Clone, Copy, Debug, Args)]
 pub struct Openapi {
-    /// JSON instead of YAML.
+    /// Print JSON instead of YAML.
     #[arg(long)]
     pub json: bool,
 }
@@ -305,90 +315,93 @@ pub struct Openapi {
 /// Settings of `stagegate keys`.
 #[derive(Clone, Debug, Args)]
 pub struct Keys {
-    /// A new platform key, a new secret for buyers' tokens and a new audit key, for the configuration of a
-    /// production service.
+    /// Create a new platform key, a new secret for buyers' tokens and a new audit key, for the
+    /// configuration of a production service.
     #[arg(long)]
     pub new: bool,
-    /// With `--new`: the name of the audit key, which tells your log from all others: a URL without its scheme,
-    /// under a domain of yours.
+    /// With `--new`: the name of the audit key, which distinguishes your log from all others. Use a
+    /// URL without its scheme, under a domain of yours.
     #[arg(long, default_value = "stagegate.invalid/audit", value_name = "NAME")]
     pub audit_name: String,
-    /// Which database: the private one's folder holds the credentials.
+    /// The database: the directory of the private one holds the credentials.
     #[command(flatten)]
     pub database: Database,
 }
 
-/// What to do with workflow definitions.
+/// Commands for workflow definitions.
 #[derive(Clone, Debug, Subcommand)]
 pub enum Workflow {
-    /// Say everything that is wrong with a definition. Exit code: 0 sound, 1 mistakes, 2 not JSON.
+    /// Report all mistakes of a definition. Exit code: 0 valid, 1 mistakes, 2 not JSON.
     Check {
-        /// The definition, JSON; `-` is standard input.
+        /// The definition in JSON; `-` is standard input.
         file: PathBuf,
     },
 }
 
-/// What to do with audit trails.
+/// Commands for audit trails.
 #[derive(Clone, Debug, Subcommand)]
 pub enum Audit {
-    /// Check a proof, an export, a receipt or a checkpoint, offline.
+    /// Verify a proof, an export, a receipt or a checkpoint, offline.
     ///
-    /// Exit code 0, verified: a key that was given signed what is in the file; of trails, up to the last entry of
-    /// each. So whoever holds the key recorded these entries in this order, and what is shown is what was recorded.
-    /// Exit code 3, consistent: hashes and commitments agree, but no key that was given vouches for all of it, so
-    /// whoever made the file can have made it up. Exit code 1: it contradicts itself, the table of
-    /// `stagegate audit fields`, a signature or a kept checkpoint. Exit code 2: a file
-    /// cannot be read, or is none of these.
+    /// Exit code 0, verified: a given key signed the contents of the file; of trails, up to the
+    /// last entry of each. The holder of the key recorded these entries in this order, and the data
+    /// shown is the data that was recorded. Exit code 3, consistent: hashes and commitments agree,
+    /// but no given key vouches for all of the file, so its author may have forged it. Exit code 1:
+    /// the file contradicts itself, the table of `stagegate audit fields`, a signature or a kept
+    /// checkpoint. Exit code 2: a file cannot be read or has another form.
     ///
-    /// Not proven, whatever the code: that nothing was recorded after the last entry, and what is hidden from the
-    /// party whose view it is.
+    /// No exit code proves that nothing was recorded after the last entry, or anything about data
+    /// that is hidden from the party whose view the file shows.
     Verify {
-        /// What was answered: `GET …/audit/proof`, `…/audit?format=jsonl`, `/audit/export`, `…/receipt`,
-        /// `/audit/checkpoint`; `-` is standard input.
+        /// The response of `GET …/audit/proof`, `…/audit?format=jsonl`, `/audit/export`,
+        /// `…/receipt` or `/audit/checkpoint`; `-` is standard input.
         file: PathBuf,
-        /// The public key, as `/.well-known/stagegate-audit-key` had it: the line itself, or a file of such lines.
-        /// Without it nothing is more than consistent.
+        /// The public key as served by `/.well-known/stagegate-audit-key`: the line itself, or a
+        /// file of such lines. Without a key the best result is "consistent".
         #[arg(long = "key", value_name = "LINE|FILE")]
         keys: Vec<String>,
-        /// A checkpoint that was kept: what is proven must be proven against it.
+        /// A checkpoint that you kept. The file must be proven against it.
         #[arg(long = "checkpoint", value_name = "FILE")]
         checkpoints: Vec<PathBuf>,
-        /// The answer of `GET /audit/consistency`, which leads from a kept checkpoint to another.
+        /// The response of `GET /audit/consistency`, which proves that a kept checkpoint and
+        /// another one belong to the same log.
         #[arg(long, value_name = "FILE")]
         consistency: Vec<PathBuf>,
     },
-    /// Print the fields of every type of entry, in their order, and who sees them, as JSON: what a verifier must
-    /// insist on.
+    /// Print the fields of every type of entry, in order, and the parties that see them, as JSON. A
+    /// verifier must require exactly these.
     Fields,
 }
 
 /// Settings of `stagegate demo`.
 #[derive(Clone, Debug, Args)]
 pub struct Demo {
-    /// The service to talk to.
+    /// URL of the service.
     #[arg(long, env = "STAGEGATE_URL", default_value = "http://127.0.0.1:8080", value_name = "URL")]
     pub url: String,
-    /// Which database: the private one's folder holds the credentials.
+    /// The database: the directory of the private one holds the credentials.
     #[command(flatten)]
     pub database: Database,
 }
 
-/// What to do with the private database.
+/// Commands for the private database.
 #[derive(Clone, Debug, Subcommand)]
 pub enum Db {
-    /// Fetch `PostgreSQL`'s programs now, for an image or a machine that will be offline, and print where they are.
+    /// Download the `PostgreSQL` programs now, for an image or a machine that will be offline, and
+    /// print their directory.
     Fetch {
-        /// Which database.
+        /// The database.
         #[command(flatten)]
         database: Database,
     },
-    /// Run a command with `DATABASE_URL` set to a fresh database that goes with it. For development.
+    /// Run a command with `DATABASE_URL` set to a fresh database that is removed afterwards. For
+    /// development.
     #[command(hide = true)]
     Scratch {
-        /// A folder of migrations to apply first.
+        /// A directory of migrations to apply first.
         #[arg(long, value_name = "DIR")]
         migrations: Option<PathBuf>,
-        /// Which binaries.
+        /// The `PostgreSQL` programs.
         #[command(flatten)]
         database: Database,
         /// The command and its arguments.
@@ -400,21 +413,21 @@ pub enum Db {
 impl Database {
     /// The configured server; `None`: the private one.
     pub fn url(&self) -> Option<&Secret> {
-        // Container tools pass unset variables as empty ones.
+        // Container tools pass unset variables as empty strings.
         self.url.as_ref().filter(|url| !url.expose().is_empty())
     }
 
-    /// Whether a private Postgres may take the place of a configured one.
+    /// Whether a private Postgres may replace a configured one.
     pub fn may_be_private(&self) -> bool {
         self.private
     }
 
-    /// Where the private Postgres lives.
+    /// The directory of the private Postgres.
     pub fn data_dir(&self) -> PathBuf {
         given(self.data_dir.as_ref()).cloned().unwrap_or_else(default_data_dir)
     }
 
-    /// How to run the private Postgres.
+    /// Options of the private Postgres.
     pub fn embedded(&self) -> embedded::Options {
         embedded::Options {
             data_dir: self.data_dir(),
@@ -446,40 +459,40 @@ impl Credentials {
         self.buyer_jwks.as_deref().filter(|jwks| !jwks.is_empty())
     }
 
-    /// The `aud` that buyers' tokens must have; `None`: not checked.
+    /// The required `aud` of buyers' tokens; `None`: not checked.
     pub fn buyer_jwt_audience(&self) -> Option<&str> {
         Some(self.buyer_jwt_audience.as_str()).filter(|audience| !audience.is_empty())
     }
 
-    /// The `iss` that buyers' tokens must have; `None`: not checked.
+    /// The required `iss` of buyers' tokens; `None`: not checked.
     pub fn buyer_jwt_issuer(&self) -> Option<&str> {
         self.buyer_jwt_issuer.as_deref().filter(|issuer| !issuer.is_empty())
     }
 }
 
 impl AuditKeys {
-    /// The key that signs.
+    /// The private key.
     pub fn audit_key(&self) -> Option<&Secret> {
         self.audit_key.as_ref().filter(|key| !key.expose().is_empty())
     }
 
-    /// The public keys that signed before.
+    /// The earlier public keys.
     pub fn audit_old_keys(&self) -> impl Iterator<Item = &str> {
         self.audit_old_keys.iter().map(|key| key.trim()).filter(|key| !key.is_empty())
     }
 }
 
-/// Text that must not be shown. Its `Debug` says so instead.
+/// Text that must not be shown. `Debug` prints a placeholder.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
 impl Secret {
-    /// Hides `text`.
+    /// Wraps `text`.
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
 
-    /// The text itself. Whoever calls this keeps it out of logs and messages.
+    /// The text itself. Callers must keep it out of logs and messages.
     pub fn expose(&self) -> &str {
         &self.0
     }
@@ -492,7 +505,7 @@ impl fmt::Debug for Secret {
 }
 
 impl FromStr for Secret {
-    // Whether it is a good one is said later: clap's messages would quote it.
+    // Validated later, because clap's error messages would quote it.
     type Err = Infallible;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
@@ -500,21 +513,21 @@ impl FromStr for Secret {
     }
 }
 
-/// Where the private Postgres lives when nothing is configured.
+/// The default directory of the private Postgres.
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
 pub fn default_data_dir() -> PathBuf {
     let folder = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     embedded::default_data_dir(folder("XDG_DATA_HOME").or_else(|| Some(folder("HOME")?.join(".local/share"))))
 }
 
-/// The folder with `PostgreSQL`'s programs, for the tests, which have no command line of ours.
+/// The directory of the `PostgreSQL` programs, for tests, which have no command line.
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
 pub fn postgres_bin_dir() -> Option<PathBuf> {
     given(std::env::var_os("PG_BIN_DIR").map(PathBuf::from).as_ref()).cloned()
 }
 
 fn at_least_one(text: &str) -> Result<usize, String> {
-    text.parse().ok().filter(|number| *number > 0).ok_or_else(|| "a whole number from 1 on".to_owned())
+    text.parse().ok().filter(|number| *number > 0).ok_or_else(|| "an integer of at least 1".to_owned())
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {
@@ -524,7 +537,9 @@ fn seconds(text: &str) -> Result<Duration, String> {
 
 fn seconds_or_none(text: &str) -> Result<Duration, String> {
     let number = text.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
-    number.filter(|duration| *duration <= Duration::from_hours(1)).ok_or_else(|| "seconds, up to 3600".to_owned())
+    number
+        .filter(|duration| *duration <= Duration::from_hours(1))
+        .ok_or_else(|| "a number of seconds, at most 3600".to_owned())
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
-//! `stagegate demo`: one task from its opening to its delivery, told step by step.
+//! `stagegate demo`: plays one task from its opening to its delivery, step by step.
 //!
-//! Speaks HTTP as three clients would, with the credentials of the trial; of the service's inside it uses only the
-//! check of a proof, which is made for clients. Everything is said while it happens, so a failure shows how far the
-//! task came.
+//! It speaks HTTP like three clients, with the credentials of the trial. Of the service's code it
+//! uses only the verification of proofs, which is made for clients. Each step is printed as it
+//! happens, so a failure shows how far the task got.
 
 use std::fmt::Write as _;
 use std::io::{self, Write};
@@ -20,56 +20,57 @@ use crate::terminal::say;
 use crate::trial::{Credentials, WORKFLOW};
 
 const TIMEOUT: Duration = Duration::from_secs(20);
-/// The longest text that is shown whole.
+/// Longest text that is shown in full, in characters.
 const SHOWN: usize = 60;
 
 /// Why the demo ended early.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// Nobody is there.
+    /// No service responds.
     #[error("no service answers at {url}: start one with ./run, or name another address with --url")]
     NoAnswer {
-        /// Where it was looked for.
+        /// The service's URL.
         url: String,
-        /// What the client said.
+        /// The HTTP client's error.
         #[source]
         source: reqwest::Error,
     },
     /// The trial has no partner yet.
-    #[error("the trial has no partner yet: start the service once, so that it makes one")]
+    #[error("the trial has no partner yet: start the service once to create one")]
     NoPartner,
     /// The service has other credentials.
-    #[error("the service at {0} does not know the trial's credentials: is it the one of this --data-dir?")]
+    #[error("the service at {0} does not accept the trial's credentials: check that it uses this --data-dir")]
     OtherTrial(String),
-    /// The service answered something else than the demo expects.
+    /// The service responded in an unexpected way.
     #[error("{asked} was answered with {status}: {detail}")]
     Refused {
         /// Method and path.
         asked: String,
         /// The status.
         status: StatusCode,
-        /// What the answer says.
+        /// The detail of the response.
         detail: String,
     },
     /// The trail does not verify.
     #[error("the trail does not verify")]
     Broken(#[from] Broken),
-    /// The answer is no proof.
+    /// The response is not a proof.
     #[error("the proof cannot be read")]
     Proof(#[source] serde_json::Error),
-    /// The HTTP client cannot be made.
-    #[error("the HTTP client")]
+    /// The HTTP client cannot be created.
+    #[error("cannot create the HTTP client")]
     Client(#[source] reqwest::Error),
-    /// The terminal.
-    #[error("writing")]
+    /// Output failed.
+    #[error("cannot write the output")]
     Out(#[from] io::Error),
 }
 
-/// Plays the task against the service at `url` and tells it on `out`.
+/// Plays the task against the service at `url` and prints the steps to `out`.
 ///
 /// # Errors
 ///
-/// When no service answers, it is not the one of the trial, or an answer is not what the contract says.
+/// When no service responds, the service belongs to another trial, or a response violates the
+/// contract.
 pub async fn play(url: &str, credentials: &Credentials, out: &mut impl Write) -> Result<(), Error> {
     let mut stage = Stage::new(url, credentials, out)?;
     open(&mut stage).await?;
@@ -80,12 +81,12 @@ pub async fn play(url: &str, credentials: &Credentials, out: &mut impl Write) ->
 }
 
 async fn open(stage: &mut Stage<'_, impl Write>) -> Result<(), Error> {
-    // Version 1 is the demo's, whatever was registered under this key since.
+    // Version 1 is the demo's definition, whatever has been registered since.
     let body = json!({
         "id": stage.task, "partner_id": stage.partner_id, "buyer_id": stage.buyer_id,
         "workflow": { "key": WORKFLOW, "version": 1 }, "title": "Autumn campaign",
     });
-    stage.tell("AITasker opens a task; the copy is wanted first.", Party::Platform, "POST /tasks", &body)?;
+    stage.tell("AITasker opens a task; its first stage is the copy.", Party::Platform, "POST /tasks", &body)?;
     let task = stage.ask(Party::Platform, Method::POST, "/tasks", Some(&body)).await?;
     stage.answered(StatusCode::CREATED, &format!("version {} of the task", task["version"]))?;
     stage.show_buyer().await
@@ -96,9 +97,9 @@ async fn copy(stage: &mut Stage<'_, impl Write>) -> Result<(), Error> {
         "type": "work_submitted", "actor": { "id": "u-dora", "name": "Dora" }, "summary": "First draft of the copy.",
         "artifacts": [{ "name": "copy.md", "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08" }],
     });
-    stage.send("Dora hands in a first draft.", Party::Partner, draft).await?;
+    stage.send("Dora submits a first draft.", Party::Partner, draft).await?;
     let word = json!({ "type": "status_updated", "message": "Our editor is on page two.", "percent": 40 });
-    stage.send("The partner keeps the buyer posted.", Party::Partner, word).await?;
+    stage.send("The partner informs the buyer of its progress.", Party::Partner, word).await?;
     let rejection = json!({
         "type": "stage_rejected", "stage": "copy", "round": 1, "revision": 1, "actor": { "id": "u-eli", "name": "Eli" },
         "feedback": { "summary": "The headline promises a refund we do not give.", "share_with_buyer": true,
@@ -109,7 +110,7 @@ async fn copy(stage: &mut Stage<'_, impl Write>) -> Result<(), Error> {
         "type": "work_submitted", "actor": { "id": "u-dora", "name": "Dora" }, "summary": "New headline, no promise.",
         "artifacts": [{ "name": "copy.md", "sha256": "60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752" }],
     });
-    stage.send("Dora hands in a second revision.", Party::Partner, revised).await?;
+    stage.send("Dora submits a second revision.", Party::Partner, revised).await?;
     let approval =
         json!({ "type": "stage_approved", "stage": "copy", "round": 2, "revision": 2, "actor": { "id": "u-eli" } });
     stage.send("Eli approves it; the task goes on to legal.", Party::Partner, approval).await
@@ -122,14 +123,16 @@ async fn legal(stage: &mut Stage<'_, impl Write>) -> Result<(), Error> {
         "type": "stage_escalated", "stage": "legal", "round": 1, "revision": 2, "actor": { "id": "u-bo" },
         "to": "buyer", "reason": "The text names your partner firm. May we?",
     });
-    stage.send("Bo needs the buyer's word before he votes.", Party::Partner, question).await?;
+    stage.send("Bo asks the buyer a question before he votes.", Party::Partner, question).await?;
     let advice = [("advice", json!("Yes, they agreed in writing."))];
-    stage.take_offer("The buyer answers: the review goes on, Anna's vote stands.", "return", &advice).await?;
+    stage
+        .take_offer("The buyer answers: the review continues, and Anna's vote stays valid.", "return", &advice)
+        .await?;
     stage.send("Bo approves: the quorum is reached.", Party::Partner, vote("u-bo")).await
 }
 
 async fn signoff(stage: &mut Stage<'_, impl Write>) -> Result<(), Error> {
-    stage.take_offer("The buyer signs off, with the very command that the status offered.", "stage_approved", &[]).await
+    stage.take_offer("The buyer signs off with the command that the status offered.", "stage_approved", &[]).await
 }
 
 async fn trail(stage: &mut Stage<'_, impl Write>) -> Result<(), Error> {
@@ -145,10 +148,7 @@ async fn trail(stage: &mut Stage<'_, impl Write>) -> Result<(), Error> {
         }
     }
     say!(stage.out)?;
-    say!(
-        stage.out,
-        "Each party's proof, checked here and with nothing but itself (whose it is takes the key, and a checkpoint):"
-    )?;
+    say!(stage.out, "Each party's proof, verified offline (to verify its origin, use the key and a checkpoint):")?;
     say!(stage.out)?;
     for party in [Party::Partner, Party::Buyer] {
         let proof = stage.ask(party, Method::GET, &format!("/tasks/{task}/audit/proof"), None).await?;
@@ -163,7 +163,7 @@ async fn trail(stage: &mut Stage<'_, impl Write>) -> Result<(), Error> {
     Ok(())
 }
 
-/// An entry in a line of a table. What is not for this party is not in it.
+/// One line of the table, for an entry as the party sees it.
 fn line(entry: &Value) -> String {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let seq = entry["seq"].as_u64().unwrap_or_default();
@@ -179,7 +179,7 @@ fn line(entry: &Value) -> String {
     format!("{seq:>3}  {kind:<25}  {stage:<8}  {who:<27}  {at}")
 }
 
-/// The service, the parties' credentials, and where it is told.
+/// The service, the credentials of the parties, and the output.
 struct Stage<'a, W> {
     client: Client,
     url: &'a str,
@@ -195,15 +195,15 @@ struct Stage<'a, W> {
 impl<'a, W: Write> Stage<'a, W> {
     fn new(url: &'a str, credentials: &'a Credentials, out: &'a mut W) -> Result<Self, Error> {
         let (partner_id, partner_key) = credentials.partner().ok_or(Error::NoPartner)?;
-        // The first to install a provider wins; all of ours are ring.
+        // The first installed provider wins; every caller installs ring.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        // A trial is on this machine, which a proxy that the environment names cannot reach.
+        // A trial runs on this machine, which a proxy from the environment cannot reach.
         let client = Client::builder().timeout(TIMEOUT).no_proxy().build().map_err(Error::Client)?;
         let (url, buyer_id) = (url.trim_end_matches('/'), credentials.buyer_id());
         Ok(Self { client, url, credentials, partner_id, partner_key, buyer_id, task: ids::new(), steps: 0, out })
     }
 
-    /// Sends a command, and shows what the buyer reads afterwards.
+    /// Sends a command and shows the buyer's status afterwards.
     async fn send(&mut self, what: &str, party: Party, command: Value) -> Result<(), Error> {
         let path = format!("/tasks/{}/events", self.task);
         let mut shown = command.clone();
@@ -216,7 +216,8 @@ impl<'a, W: Write> Stage<'a, W> {
         self.show_buyer().await
     }
 
-    /// Sends the command that the buyer's status offers under this type or resolution, with `more` in it.
+    /// Sends the command that the buyer's status offers under this type or resolution, extended
+    /// with `more`.
     async fn take_offer(&mut self, what: &str, word: &str, more: &[(&str, Value)]) -> Result<(), Error> {
         let status = self.status().await?;
         let offers = status["action"]["commands"].as_array().into_iter().flatten().filter_map(Value::as_object);
@@ -286,10 +287,10 @@ impl<'a, W: Write> Stage<'a, W> {
 async fn detail(answer: Response) -> String {
     let body: Value = answer.json().await.unwrap_or_default();
     let text = |name: &str| body[name].as_str().map(str::to_owned);
-    text("detail").unwrap_or_else(|| "an answer that is not from this service".to_owned())
+    text("detail").unwrap_or_else(|| "the response does not come from this service".to_owned())
 }
 
-/// A body in one line, its long texts cut.
+/// A body in one line, with long texts shortened.
 fn shortened(body: &Value) -> String {
     fn cut(value: &mut Value) {
         match value {

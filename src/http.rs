@@ -1,6 +1,8 @@
-//! The door for HTTP: parse, one call into `app`, view. No rules, no SQL.
+//! The HTTP API. Each handler parses the request, makes one call into `app` and renders the result;
+//! it has no business rules and no SQL.
 //!
-//! [`HttpService`] puts it together; `routes()` is the one list from which both the router and the contract are made.
+//! [`HttpService`] is the complete service. `routes()` is the one list from which the router and
+//! the OpenAPI contract are built.
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -26,37 +28,37 @@ pub mod problem;
 pub mod routes;
 pub mod serve;
 
-/// The workflow of the demo, and the contract's example.
+/// Definition of the demo's workflow, and the example in the contract.
 const DEMO_WORKFLOW: &str = crate::domain::workflow::EXAMPLE;
 
-/// What the HTTP surface needs to know that the use cases need not. Holds secrets: not to be logged.
+/// Settings of the HTTP API. They hold secrets and must not be logged.
 #[derive(Clone, Default)]
 pub struct Settings {
-    /// The platform's keys, several valid at a time.
+    /// The platform's keys; several may be valid at the same time.
     pub platform_keys: Vec<String>,
-    /// How buyers' tokens are checked.
+    /// Settings for the verification of buyers' tokens.
     pub buyers: crate::http::auth::jwt::Settings,
-    /// Browser origins that may call, such as `https://aitasker.example`.
+    /// Origins that browsers may call the API from, such as `https://aitasker.example`.
     pub cors_origins: Vec<String>,
-    /// How long a request may take.
+    /// Time limits of a request.
     pub limits: crate::http::serve::middleware::Limits,
-    /// How many bytes of bodies may be under way.
+    /// Memory for request bodies that are received or parsed at the same time.
     pub body_memory: crate::http::input::body::budget::Size,
 }
 
-/// Why the HTTP surface cannot start.
+/// Why the HTTP API cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The configured credentials.
+    /// The configured credentials cannot be used.
     #[error(transparent)]
     Auth(#[from] auth::Error),
-    /// A configured origin.
+    /// A configured origin is malformed.
     #[error("STAGEGATE_CORS_ORIGINS: `{0}` is not an origin such as https://aitasker.example")]
     Origin(String),
 }
 
-/// Settings that were found usable. Made before anything else is started, so that a mistake is the first thing that
-/// is said.
+/// Validated settings. Validation comes before the database is started, so that a mistake is
+/// reported first.
 #[derive(Debug)]
 pub struct Checked {
     auth: auth::Auth,
@@ -66,11 +68,11 @@ pub struct Checked {
 }
 
 impl Settings {
-    /// Checks the settings; reads the keys for buyers' tokens.
+    /// Checks the settings and reads the keys for buyers' tokens.
     ///
     /// # Errors
     ///
-    /// When one of them cannot be used; names it.
+    /// When a setting cannot be used; the error names it.
     pub async fn check(self) -> Result<Checked, Error> {
         let auth = auth::Auth::new(&self.platform_keys, self.buyers).await?;
         let origins = self.cors_origins.iter().map(|origin| parse_origin(origin)).collect::<Result<_, _>>()?;
@@ -79,29 +81,29 @@ impl Settings {
 }
 
 impl Checked {
-    /// Accepts a trial's credentials beside the configured ones: the buyers' secret only where no other check of
-    /// buyers' tokens is configured.
+    /// Accepts a trial's credentials beside the configured ones. The buyers' secret is accepted
+    /// only if no other way to verify buyers' tokens is configured.
     ///
     /// # Errors
     ///
-    /// When the platform's key has not the form of one.
+    /// When the platform key is malformed.
     pub fn admit(&mut self, platform_key: &str, buyer_secret: &str) -> Result<(), Error> {
         Ok(self.auth.admit(platform_key, buyer_secret)?)
     }
 }
 
-/// What handlers share. Cheap to clone, as it is for every request.
+/// State shared by the handlers. It is cloned for every request, so cloning is cheap.
 #[derive(Clone, Debug)]
 pub struct AppState(Arc<Shared>);
 
-/// What is in an [`AppState`].
+/// Contents of an [`AppState`].
 #[derive(Debug)]
 pub struct Shared {
     /// The use cases.
     pub app: Arc<App>,
-    /// The check of credentials.
+    /// The authentication of callers.
     pub auth: auth::Auth,
-    /// What `/metrics` shows.
+    /// The metrics that `/metrics` serves.
     pub metrics: Arc<crate::http::serve::metrics::Metrics>,
     contract: openapi::Contract,
     observer: Arc<crate::http::serve::middleware::Observer>,
@@ -119,16 +121,16 @@ impl Deref for AppState {
 }
 
 impl AppState {
-    /// Checks the settings; reads the keys for buyers' tokens.
+    /// Checks the settings and reads the keys for buyers' tokens.
     pub async fn new(app: Arc<App>, settings: Settings) -> Result<Self, Error> {
         Ok(Self::of(app, settings.check().await?))
     }
 
-    /// For settings that were checked.
+    /// Builds the state from validated settings.
     pub fn of(app: Arc<App>, Checked { auth, origins, limits, body_memory }: Checked) -> Self {
         let document = openapi::document();
         let metrics = Arc::<crate::http::serve::metrics::Metrics>::default();
-        // On a listener of its own, so not in the contract.
+        // Served on a separate listener, so it is not in the contract.
         let scrape = (Method::GET, crate::http::serve::metrics::PATH.to_owned(), "metrics".to_owned());
         let operations = openapi::operations(&document).chain([scrape]);
         let observer = Arc::new(crate::http::serve::middleware::Observer::new(operations, &metrics));
@@ -145,7 +147,7 @@ impl FromRef<AppState> for Arc<App> {
     }
 }
 
-/// Every operation of the contract: handlers are added here and nowhere else.
+/// Every operation of the contract. This is the only place where handlers are added.
 fn routes() -> OpenApiRouter<AppState> {
     let api = Api::default()
         .routes(routes!(crate::http::routes::partners::create_partner, crate::http::routes::partners::list_partners))
@@ -211,8 +213,8 @@ fn router(state: AppState) -> Router {
     with_middleware(router.merge(crate::http::routes::docs::router()), state)
 }
 
-/// What operators read, for a listener that callers do not reach: metrics, and what is also public, liveness and
-/// readiness.
+/// Routes for operators, on a listener that callers cannot reach: metrics, plus liveness and
+/// readiness, which are public as well.
 pub fn operator_router(state: AppState) -> Router {
     let routes = Router::new()
         .route(crate::http::serve::metrics::PATH, get(crate::http::serve::metrics::metrics))
@@ -221,8 +223,7 @@ pub fn operator_router(state: AppState) -> Router {
     with_middleware(routes, state)
 }
 
-/// Routes below `/api/v1`. `OpenApiRouter::nest` does the same at a price: it takes the path of every request apart
-/// and writes it anew.
+/// Routes below `/api/v1`. `OpenApiRouter::nest` would split and rewrite the path of every request.
 #[derive(Default)]
 struct Api(OpenApiRouter<AppState>);
 
@@ -233,10 +234,10 @@ impl Api {
     }
 }
 
-/// Puts on what every route has.
+/// Adds the layers and fallbacks that every route shares.
 fn with_middleware(router: Router<AppState>, state: AppState) -> Router {
     let (limits, observer, cors) = (state.limits, Arc::clone(&state.observer), cors(&state.origins));
-    // One layer of axum's: each is a box in the next, and all are cloned for every request.
+    // A single layer: axum boxes every layer, and clones all boxes for each request.
     let around = layer_fn(move |route| {
         crate::http::serve::middleware::observe(
             Arc::clone(&observer),
@@ -260,7 +261,7 @@ fn parse_origin(origin: &str) -> Result<HeaderValue, Error> {
     HeaderValue::from_str(origin).map_err(|_| invalid())
 }
 
-/// Request headers that pages of other origins may send: all that the contract names.
+/// Request headers that cross-origin pages may send: all that the contract names.
 const ALLOWED_HEADERS: [HeaderName; 8] = [
     header::AUTHORIZATION,
     header::CONTENT_TYPE,
@@ -272,7 +273,7 @@ const ALLOWED_HEADERS: [HeaderName; 8] = [
     crate::http::serve::middleware::REQUEST_ID_HEADER,
 ];
 
-/// Response headers that pages of other origins may read: all that the contract names.
+/// Response headers that cross-origin pages may read: all that the contract names.
 const EXPOSED_HEADERS: [HeaderName; 7] = [
     header::ALLOW,
     header::ETAG,
@@ -283,8 +284,9 @@ const EXPOSED_HEADERS: [HeaderName; 7] = [
     crate::http::serve::middleware::REQUEST_ID_HEADER,
 ];
 
-/// With no origins configured no answer has a CORS header, so browsers let no other page read it. Credentials are sent
-/// in a header that scripts set, never in cookies, so `Access-Control-Allow-Credentials` is not needed.
+/// CORS. Without configured origins no response has a CORS header, so browsers deny other pages
+/// access to it. Scripts send credentials in a header, never in cookies, so
+/// `Access-Control-Allow-Credentials` is not needed.
 fn cors(origins: &[HeaderValue]) -> tower::util::Either<CorsLayer, tower::layer::util::Identity> {
     if origins.is_empty() {
         return tower::util::Either::Right(tower::layer::util::Identity::new());

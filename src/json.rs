@@ -1,4 +1,4 @@
-//! JSON as it arrives: read strictly, and with the place of what is wrong.
+//! Strict JSON parsing with errors that name their place.
 
 pub mod pointer;
 pub mod strict;

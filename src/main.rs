@@ -1,4 +1,4 @@
-//! Command line → configuration → telemetry → database → serve → drain.
+//! The program: command line → configuration → telemetry → database → serve → drain.
 
 use std::error::Error;
 use std::io::Write as _;
@@ -38,18 +38,18 @@ use stagegate::worker::timers::{self, Timers};
 use stagegate::worker::watchers::Watchers;
 use stagegate::{check, demo, ids, telemetry, terminal, trial};
 
-/// Decisions are many small allocations: with this one they take a sixth less of the service's processor time.
+/// mimalloc: decisions make many small allocations, and with it they take a sixth less CPU time.
 #[cfg(feature = "mimalloc")]
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// The database that the service has in the private Postgres.
+/// Name of the service's database in the private Postgres.
 const DATABASE: &str = "stagegate";
 
-/// How long the private Postgres gets to stop.
+/// Time for the private Postgres to stop.
 const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What went wrong, for the person at the terminal.
+/// An error for the person at the terminal.
 type Failure = Box<dyn Error + Send + Sync>;
 
 fn main() -> ExitCode {
@@ -63,14 +63,14 @@ fn main() -> ExitCode {
     }
 }
 
-/// Says what went wrong, as errors name files and repeat what is in them: each line escaped.
+/// Prints an error. Errors can quote untrusted file names and contents, so each line is escaped.
 fn complain(failure: &dyn Error) {
     for line in format!("stagegate: {}", with_causes(failure)).lines() {
         let _ = terminal::line(&mut std::io::stderr(), format_args!("{line}"));
     }
 }
 
-/// A file that cannot be read was not found wrong: that has a code of its own.
+/// An unreadable file has an exit code of its own, because it was not found invalid.
 fn unreadable(failure: &std::io::Error) -> ExitCode {
     complain(failure);
     check::Verdict::Unreadable.into()
@@ -80,7 +80,7 @@ fn start(cli: Cli) -> Result<ExitCode, Failure> {
     telemetry::init(&cli.log)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let ended = runtime.block_on(run(cli.command));
-    // A look-up of a name that nobody answers would keep the process.
+    // Do not wait for blocking tasks: a DNS lookup without a response would delay the exit.
     runtime.shutdown_background();
     ended
 }
@@ -112,8 +112,8 @@ async fn run(command: Command) -> Result<ExitCode, Failure> {
 async fn serve(settings: Serve) -> Result<ExitCode, Failure> {
     small_pages();
     let stop = on_signal()?;
-    // In this order, so that what is most likely wrong is said before anything is started; connections queue until
-    // the service is up.
+    // Validate before starting anything, so that likely mistakes are reported first. Connections
+    // queue in the listeners until the service is ready.
     let checked = Checked::of(&settings).await?;
     let listeners = Listeners::bind(&settings)?;
     let opened = tokio::select! {
@@ -125,7 +125,7 @@ async fn serve(settings: Serve) -> Result<ExitCode, Failure> {
     served
 }
 
-/// Settings that were found usable, as far as that can be told before anything is started.
+/// Settings that were validated as far as possible before anything is started.
 struct Checked {
     source: Source,
     audit_keys: (Option<SignerKey>, Vec<VerifierKey>),
@@ -133,7 +133,7 @@ struct Checked {
 }
 
 impl Checked {
-    /// Says what is wrong, by the setting's name.
+    /// Validates the settings; errors name the setting.
     async fn of(settings: &Serve) -> Result<Self, Failure> {
         settings.check()?;
         let source = Source::of(&settings.database)?;
@@ -157,19 +157,19 @@ impl Listeners {
             tracing::warn!(
                 allowed,
                 wanted = listener::BACKLOG,
-                "the system lets few clients wait to be accepted (net.core.somaxconn): many that connect at once wait a second or more"
+                "the system limits the accept queue (net.core.somaxconn): if many clients connect at once, some wait a second or more"
             );
         }
         Ok(Self { callers, operators })
     }
 }
 
-/// What an idle connection holds is small and seldom touched. On huge pages all that lies between would be resident
-/// too, half as much again.
+/// Disables huge pages. Idle connections hold small, rarely used allocations; huge pages would keep
+/// the memory between them resident and take half as much again.
 fn small_pages() {
     #[cfg(target_os = "linux")]
     if let Err(error) = rustix::thread::disable_transparent_huge_pages(true) {
-        tracing::debug!(%error, "huge pages stay on: the service takes more memory than it could");
+        tracing::debug!(%error, "cannot disable huge pages; the service uses more memory than necessary");
     }
 }
 
@@ -211,34 +211,34 @@ async fn serve_on(
         app.leave();
         let delay = settings.limits.drain_delay(is_trial);
         if signal == Stop::Terminate && !delay.is_zero() {
-            tracing::info!(seconds = delay.as_secs_f64(), "not ready any more; requests are still taken");
+            tracing::info!(seconds = delay.as_secs_f64(), "not ready any more; requests are still accepted");
             tokio::time::sleep(delay).await;
         }
         app.drain();
-        tracing::info!("stopping: finishing what runs");
+        tracing::info!("stopping; running requests are finished");
         let _ = deadline.set(Instant::now() + settings.limits.drain_timeout);
     };
     let drained = tokio::select! {
         drained = server::serve(listeners.callers, surface, connection_limits(&settings.limits), shutdown) => drained,
-        () = database.keep_running() => unreachable!("it watches until it is dropped"),
+        () = database.keep_running() => unreachable!("it runs until it is dropped"),
     };
-    // Requests and workers share the time.
+    // Requests and workers share the drain timeout.
     let deadline = deadline.get().copied().unwrap_or_else(Instant::now);
     if tokio::time::timeout_at(deadline, workers.join()).await.is_err() {
         tracing::warn!(
-            "a timer, an erasure, a delivery, a checkpoint or a notification took longer than the drain time-out"
+            "a timer, an erasure, a delivery, a checkpoint or a notification took longer than the drain timeout"
         );
     }
     operators.end().await;
     app.close().await;
     match drained {
         Drained::Clean => tracing::info!("stopped"),
-        Drained::CutOff => tracing::warn!("stopped; some requests took longer than the drain time-out"),
+        Drained::CutOff => tracing::warn!("stopped; some requests took longer than the drain timeout"),
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// Says where the service is, once nothing can keep it from serving any more.
+/// Prints the addresses once nothing can prevent the service from starting.
 fn announce(listeners: &Listeners, trial: Option<&trial::Credentials>) -> Result<(), Failure> {
     let mut out = std::io::stdout();
     let address = listeners.callers.local_addr()?;
@@ -252,10 +252,11 @@ fn announce(listeners: &Listeners, trial: Option<&trial::Credentials>) -> Result
     Ok(out.flush()?)
 }
 
-/// The listener of those who run the service, if there is one. It answers until the last request of callers is done.
+/// The listener for operators, if there is one. It stays open until the last request of callers is
+/// done.
 struct Operators(Option<(oneshot::Sender<()>, JoinHandle<Drained>)>);
 
-/// Connections of operators at a time, and how long one of them may take to end.
+/// Limits of the operators' listener: concurrent connections, and drain timeout.
 const OPERATORS: (usize, Duration) = (64, Duration::from_secs(1));
 
 impl Operators {
@@ -273,13 +274,13 @@ impl Operators {
     async fn end(self) {
         if let Some((end, serving)) = self.0 {
             drop(end);
-            // It has a limit of its own, and how it ended makes no difference.
+            // It has a drain timeout of its own, and its outcome does not matter.
             let _ = serving.await;
         }
     }
 }
 
-/// They end by themselves once the app drains.
+/// Starts the background workers, which end when the app drains.
 fn start_workers(settings: &Serve, app: &Arc<App>, state: &AppState) -> Supervisor {
     let mut supervisor = Supervisor::new(Arc::clone(app));
     state.metrics.register(|registry| supervisor.register(registry));
@@ -312,7 +313,8 @@ fn start_workers(settings: &Serve, app: &Arc<App>, state: &AppState) -> Supervis
     supervisor
 }
 
-/// The configured keys of checkpoints and receipts: the one that signs, and those that signed before.
+/// Parses the configured keys of checkpoints and receipts: the signing key and the earlier public
+/// keys.
 fn audit_keys(settings: &Serve) -> Result<(Option<SignerKey>, Vec<VerifierKey>), Failure> {
     let configured = &settings.audit_keys;
     let signer = configured.audit_key().map(|key| SignerKey::parse(key.expose()));
@@ -323,7 +325,7 @@ fn audit_keys(settings: &Serve) -> Result<(Option<SignerKey>, Vec<VerifierKey>),
     Ok((signer, old.collect::<Result<_, _>>()?))
 }
 
-/// The same ready to sign; a trial makes a key of its own.
+/// Prepares the keys; a trial without a configured key creates one.
 fn open_audit_keys(
     (signer, old): (Option<SignerKey>, Vec<VerifierKey>),
     is_trial: bool,
@@ -335,7 +337,7 @@ fn open_audit_keys(
     };
     if signer.is_none() {
         tracing::warn!(
-            "no STAGEGATE_AUDIT_KEY: there are no checkpoints and no receipts; `stagegate keys --new` makes a key"
+            "no STAGEGATE_AUDIT_KEY: checkpoints and receipts are disabled; `stagegate keys --new` creates a key"
         );
     }
     Ok(transparency_log::Keys::new(signer, old))
@@ -369,13 +371,13 @@ fn connection_limits(limits: &Limits) -> server::Limits {
     }
 }
 
-/// The database, and the Postgres that we run for it, if we do.
+/// The database, and the private Postgres if this process uses one.
 struct Opened {
     options: PgConnectOptions,
     postgres: Option<Postgres>,
 }
 
-/// Which database the settings name.
+/// The database that the settings name.
 enum Source {
     Server(Box<PgConnectOptions>),
     Private,
@@ -421,7 +423,7 @@ impl Opened {
         };
         match stopped {
             Ok(true) => tracing::info!("stopped the private Postgres"),
-            Ok(false) => tracing::info!("left the private Postgres to its other users"),
+            Ok(false) => tracing::info!("the private Postgres keeps running for its other users"),
             Err(error) => tracing::error!(error = with_causes(&error), "the private Postgres did not stop"),
         }
     }
@@ -440,7 +442,7 @@ async fn migrate_opened(options: &PgConnectOptions, restored: bool) -> Result<()
     connect::migrate(options).await?;
     if restored {
         let epoch = horizon::begin_epoch(options, Clock::system().now()).await?;
-        tracing::info!(epoch, "the restored database begins another epoch");
+        tracing::info!(epoch, "started a new epoch for the restored database");
     }
     Ok(())
 }
@@ -452,11 +454,11 @@ fn keys(settings: &Keys) -> Result<ExitCode, Failure> {
         writeln!(out, "STAGEGATE_PLATFORM_KEYS={}", trial::new_platform_key())?;
         writeln!(out, "STAGEGATE_BUYER_JWT_SECRET={}", trial::new_jwt_secret())?;
         let key = SignerKey::new(name, ids::random());
-        // In quotes, since a name may have characters that a shell takes for its own.
+        // Quoted, because a name may contain characters that are special in a shell.
         writeln!(out, "STAGEGATE_AUDIT_KEY='{}'", key.reveal().replace('\'', r"'\''"))?;
         return Ok(ExitCode::SUCCESS);
     }
-    trial_credentials(&settings.database, "; --new makes production keys")?.print(&mut out)?;
+    trial_credentials(&settings.database, "; --new creates production keys")?.print(&mut out)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -509,16 +511,16 @@ async fn scratch(migrations: Option<&Path>, database: &Database, run: &[String])
     Ok(status.code().and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::FAILURE, ExitCode::from))
 }
 
-/// How the service is asked to stop.
+/// How the service was asked to stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stop {
-    /// SIGTERM, from whatever runs it: others may still send requests here for a moment.
+    /// SIGTERM, from a supervisor: callers may still send requests for a moment.
     Terminate,
-    /// SIGINT, from a person at a terminal, who does not want to wait.
+    /// SIGINT, from a person at a terminal who does not want to wait.
     Interrupt,
 }
 
-/// Says how the service was asked to stop; a second signal ends the process at once.
+/// Reports stop signals; a second signal ends the process at once.
 fn on_signal() -> Result<watch::Receiver<Option<Stop>>, Failure> {
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let (sender, receiver) = watch::channel(None);
@@ -529,7 +531,7 @@ fn on_signal() -> Result<watch::Receiver<Option<Stop>>, Failure> {
                 _ = interrupt.recv() => Stop::Interrupt,
             };
             if sender.send_replace(Some(stop)).is_some() {
-                tracing::warn!("a second signal: leaving at once");
+                tracing::warn!("received a second signal; exiting at once");
                 std::process::exit(130);
             }
         }
@@ -543,7 +545,7 @@ async fn requested(mut stop: watch::Receiver<Option<Stop>>) -> Stop {
     asked.unwrap_or(Stop::Interrupt)
 }
 
-/// The error and what caused it, in one line each.
+/// The error and its causes in one line.
 fn with_causes(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();

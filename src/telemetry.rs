@@ -1,4 +1,4 @@
-//! The log: on standard error, as text for people or as JSON for machines.
+//! The log on standard error, as text for people or JSON for machines.
 
 use std::io::IsTerminal as _;
 
@@ -7,7 +7,7 @@ use tracing_subscriber::filter::ParseError;
 
 use crate::config::{Log, LogFormat};
 
-/// Starts logging, for the whole process and for good. A second call changes nothing.
+/// Starts logging for the whole process. A second call has no effect.
 ///
 /// # Errors
 ///
@@ -19,7 +19,7 @@ pub fn init(log: &Log) -> Result<(), ParseError> {
         LogFormat::Text => builder.with_ansi(std::io::stderr().is_terminal()).try_init(),
         LogFormat::Json => builder.json().flatten_event(true).with_current_span(true).with_span_list(false).try_init(),
     };
-    // Only fails when a logger is there already, as in tests.
+    // It fails only if a logger already exists, as in tests.
     drop(started);
     Ok(())
 }

@@ -1,13 +1,12 @@
-//! What is written to a terminal that did not come from this program alone: one line at a time, with all that a
-//! terminal would obey escaped.
+//! Output of untrusted text to a terminal: one line at a time, with control characters escaped.
 //!
-//! A file or an answer could otherwise move the cursor, turn the direction of writing round, or begin a line of its
-//! own that says "verified".
+//! Otherwise a file or a response could move the cursor, reverse the direction of text, or start a
+//! line of its own that says "verified".
 
 use std::fmt::{self, Write as _};
 use std::io;
 
-/// Writes one line; whatever is not printable in it is escaped, line feeds too.
+/// Writes one line; all non-printable characters are escaped, including line feeds.
 ///
 /// # Errors
 ///
@@ -16,11 +15,11 @@ pub fn line(out: &mut (impl io::Write + ?Sized), what: fmt::Arguments<'_>) -> io
     writeln!(out, "{}", escaped(&what.to_string()))
 }
 
-/// The text with all but printable characters as escapes: controls, changes of direction, what takes no width.
+/// Escapes all non-printable characters: controls, direction changes and zero-width characters.
 pub fn escaped(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for part in text.split_inclusive(['"', '\'', '\\']) {
-        // These are left alone: a terminal does not obey them.
+        // Quotes and backslashes are harmless, so they stay readable.
         let quote = part.chars().next_back().filter(|last| matches!(last, '"' | '\'' | '\\'));
         let plain = &part[..part.len() - quote.map_or(0, char::len_utf8)];
         write!(safe, "{}", plain.escape_debug()).expect("a String takes all");
@@ -29,7 +28,7 @@ pub fn escaped(text: &str) -> String {
     safe
 }
 
-/// [`line()`] with a format.
+/// [`line()`] with a format string.
 macro_rules! say {
     ($out:expr) => { $crate::terminal::line($out, format_args!("")) };
     ($out:expr, $($what:tt)+) => { $crate::terminal::line($out, format_args!($($what)+)) };

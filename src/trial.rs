@@ -1,6 +1,7 @@
-//! The credentials of a trial on the private database: made once, kept beside it, shown at every start.
+//! The credentials of a trial on the private database: created once, stored next to it, and shown
+//! at every start.
 //!
-//! The file is readable by its owner alone. A production service never has one.
+//! Only the owner can read the file. A production service never has one.
 
 use std::fmt;
 use std::fs::{self, OpenOptions};
@@ -24,16 +25,16 @@ use crate::domain::values::time::Time;
 use crate::ids;
 use crate::terminal::{escaped, say};
 
-/// The key of the workflow that a trial starts with.
+/// The key of the trial's workflow.
 pub const WORKFLOW: &str = "brand-campaign";
 
-/// Its definition.
+/// The definition of the trial's workflow.
 pub const DEFINITION: &str = crate::domain::workflow::EXAMPLE;
 
-/// How long a buyer's token is good. It is made anew at every start.
+/// Lifetime of the buyer's token. A new token is created at every start.
 const TOKEN_LIFE_SECONDS: i64 = 365 * 24 * 60 * 60;
 
-/// One credential per party, and the secret that buyers' tokens are signed with.
+/// One credential for each party, and the secret that signs buyers' tokens.
 #[derive(Clone, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Credentials {
     platform_key: String,
@@ -52,36 +53,38 @@ struct Partner {
 /// Why there are no trial credentials.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// Their file.
-    #[error("the trial credentials in {}", path.display())]
+    /// The credentials' file cannot be read or written.
+    #[error("cannot read or write the trial credentials in {}", path.display())]
     File {
-        /// Which file.
+        /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         #[source]
         source: io::Error,
     },
-    /// Their file holds something else. What exactly is not said, since it holds secrets.
-    #[error("{} does not hold trial credentials: remove it, and new ones are made", path.display())]
+    /// The file has other contents. The error does not quote them, because they may be secret.
+    #[error("{} does not contain trial credentials: remove it to get new ones", path.display())]
     Content {
-        /// Which file.
+        /// The file.
         path: PathBuf,
     },
-    /// The audit key's file holds something else. What exactly is not said, since it is a secret.
-    #[error("{} does not hold an audit key: with another one, what was signed before no longer verifies, so put it back; without checkpoints worth keeping, remove it and the trial's database", path.display())]
+    /// The audit key's file has other contents. The error does not quote them, because they may be
+    /// secret.
+    #[error("{} does not contain an audit key. Earlier signatures do not verify with another key, so restore the file; or, if you need no earlier checkpoints, remove it and the trial's database", path.display())]
     Key {
-        /// Which file.
+        /// The file.
         path: PathBuf,
     },
-    /// The partner or the workflow of the trial cannot be made.
-    #[error("making the trial's partner and workflow")]
+    /// The trial's partner or workflow cannot be created.
+    #[error("cannot create the trial's partner and workflow")]
     App(#[from] app::Error),
     /// The buyer's token cannot be signed.
-    #[error("signing the buyer's token")]
+    #[error("cannot sign the buyer's token")]
     Token(#[from] jsonwebtoken::errors::Error),
 }
 
-/// Makes what a trial starts with, as far as it is not there: credentials of all three parties and a workflow.
+/// Creates everything that a trial starts with and that does not exist yet: credentials of all
+/// three parties, and a workflow.
 ///
 /// # Errors
 ///
@@ -103,7 +106,7 @@ pub async fn prepare(app: &Arc<App>, data_dir: &Path) -> Result<Credentials, Err
 }
 
 impl Credentials {
-    /// Whether the partner is kept and in the database, which may have been made anew.
+    /// Whether the stored partner exists in the database, which may have been created anew.
     async fn has_partner(&self, app: &App) -> Result<bool, Error> {
         let Some(partner) = &self.partner else { return Ok(false) };
         match ApiKey::parse(&partner.key) {
@@ -112,7 +115,8 @@ impl Credentials {
         }
     }
 
-    /// Those kept in `data_dir`, or new ones, which are then kept there. The buyer's token is new in any case.
+    /// Loads the credentials from `data_dir`, or creates and stores new ones. The buyer's token is
+    /// always new.
     ///
     /// # Errors
     ///
@@ -133,11 +137,11 @@ impl Credentials {
         Ok(credentials)
     }
 
-    /// Those kept in `data_dir`, if any.
+    /// Loads the credentials from `data_dir`, if there are any.
     ///
     /// # Errors
     ///
-    /// When the file is there and cannot be read.
+    /// When the file exists and cannot be read.
     pub fn load(data_dir: &Path) -> Result<Option<Self>, Error> {
         let path = file(data_dir);
         let text = match fs::read_to_string(&path) {
@@ -148,7 +152,7 @@ impl Credentials {
         serde_json::from_str(&text).map(Some).map_err(|_| Error::Content { path })
     }
 
-    /// Keeps the partner that the service made for the trial.
+    /// Stores the partner that the service created for the trial.
     ///
     /// # Errors
     ///
@@ -163,7 +167,7 @@ impl Credentials {
         Secret::new(&self.platform_key)
     }
 
-    /// What buyers' tokens are signed with.
+    /// The secret that signs buyers' tokens.
     pub fn buyer_jwt_secret(&self) -> Secret {
         Secret::new(&self.buyer_jwt_secret)
     }
@@ -178,12 +182,13 @@ impl Credentials {
         Secret::new(&self.buyer_token)
     }
 
-    /// The partner's id and key, once it was made.
+    /// The partner's id and key, once it exists.
     pub fn partner(&self) -> Option<(Uuid, Secret)> {
         self.partner.as_ref().map(|partner| (partner.id, Secret::new(&partner.key)))
     }
 
-    /// Says what to try: addresses, credentials, three calls. For the person who started the service.
+    /// Prints addresses, credentials and three calls to try, for the person who started the
+    /// service.
     ///
     /// # Errors
     ///
@@ -192,7 +197,7 @@ impl Credentials {
         let [platform_key, buyer_token] = [&self.platform_key, &self.buyer_token].map(|text| escaped(text));
         let buyer_id = self.buyer_id;
         writeln!(out, "\n  contract     http://{address}/docs\n  health       http://{address}/ready\n")?;
-        writeln!(out, "A trial on a private database (production: set DATABASE_URL). Its credentials:\n")?;
+        writeln!(out, "This is a trial on a private database; in production, set DATABASE_URL. Its credentials:\n")?;
         writeln!(out, "  URL=http://{address}")?;
         writeln!(out, "  PLATFORM={platform_key}")?;
         let Some(Partner { id, key }) = &self.partner else {
@@ -202,7 +207,7 @@ impl Credentials {
         writeln!(out, "  PARTNER={key}\n  BUYER={buyer_token}\n  TASK={task}\n")?;
         writeln!(
             out,
-            "Paste them into a shell, then the platform opens a task, the partner hands in work, the buyer looks:\n"
+            "Paste them into a shell. Then the platform opens a task, the partner submits work and the buyer reads the status:\n"
         )?;
         writeln!(
             out,
@@ -218,7 +223,7 @@ impl Credentials {
         writeln!(out, "  curl -sH \"Authorization: Bearer $BUYER\" $URL/api/v1/tasks/$TASK/status\n")
     }
 
-    /// The credentials alone, in the form of shell variables.
+    /// Prints only the credentials, as shell variables.
     ///
     /// # Errors
     ///
@@ -233,7 +238,7 @@ impl Credentials {
         say!(out, "BUYER_ID={}", self.buyer_id)
     }
 
-    /// Under another name first: whoever reads it meanwhile sees a whole file.
+    /// Writes to a temporary file and renames it, so that concurrent readers see a complete file.
     fn save(&self, data_dir: &Path) -> Result<(), Error> {
         let path = file(data_dir);
         let unfinished = data_dir.join(format!("trial.{}.new", hex::encode(ids::random::<6>())));
@@ -252,11 +257,11 @@ impl fmt::Debug for Credentials {
     }
 }
 
-/// The key of a trial's checkpoints and receipts: kept in `data_dir`, made if it is not there.
+/// The key of a trial's checkpoints and receipts: loaded from `data_dir`, or created.
 ///
 /// # Errors
 ///
-/// When its file cannot be read or written, or holds something else.
+/// When its file cannot be read or written, or has other contents.
 pub fn audit_key(data_dir: &Path) -> Result<SignerKey, Error> {
     let path = data_dir.join("audit.key");
     let failed = |source| Error::File { path: path.clone(), source };
@@ -267,7 +272,7 @@ pub fn audit_key(data_dir: &Path) -> Result<SignerKey, Error> {
         let write = || {
             let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&unfinished)?;
             writeln!(file, "{}", key.reveal())?;
-            // Unlike a rename, this leaves the key alone that another service made meanwhile.
+            // Unlike a rename, this does not replace a key that another service has just created.
             let linked = fs::hard_link(&unfinished, &path);
             fs::remove_file(&unfinished)?;
             linked.or_else(|error| if error.kind() == io::ErrorKind::AlreadyExists { Ok(()) } else { Err(error) })
@@ -278,12 +283,12 @@ pub fn audit_key(data_dir: &Path) -> Result<SignerKey, Error> {
     SignerKey::parse(text.trim_end()).map_err(|_| Error::Key { path })
 }
 
-/// A key that the platform may use: `STAGEGATE_PLATFORM_KEYS`.
+/// Creates a platform key for `STAGEGATE_PLATFORM_KEYS`.
 pub fn new_platform_key() -> String {
     format!("platform_{}", hex::encode(ids::random::<24>()))
 }
 
-/// A secret for buyers' tokens: `STAGEGATE_BUYER_JWT_SECRET`.
+/// Creates a secret for buyers' tokens, for `STAGEGATE_BUYER_JWT_SECRET`.
 pub fn new_jwt_secret() -> String {
     hex::encode(ids::random::<32>())
 }

@@ -1,8 +1,8 @@
-//! `stagegate audit verify` and `stagegate audit fields`: proofs, exports, receipts and checkpoints, checked with
-//! nothing but public keys.
+//! `stagegate audit verify` and `stagegate audit fields`: verify proofs, exports, receipts and
+//! checkpoints with public keys only.
 //!
-//! What a file is, its beginning tells. Exports are read line by line, so their size does not matter. Every line
-//! that is said goes through [`crate::terminal`], since a file may say anything.
+//! The beginning of a file determines its kind. Exports are read line by line, so their size does
+//! not matter. All output goes through [`crate::terminal`], because the files are untrusted.
 
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Write};
@@ -22,36 +22,37 @@ use crate::terminal::say;
 
 use super::Verdict;
 
-/// More flaws than this are counted, not told.
+/// Maximum number of flaws to print; further flaws are only counted.
 const MAX_FLAWS: u32 = 100;
 
-/// How many bytes of lines are looked at together.
+/// Bytes of lines that are parsed in parallel.
 const BATCH: usize = 1 << 18;
 
-/// What a file is checked with, as it was named on the command line.
+/// The trusted keys and checkpoints, as given on the command line.
 #[derive(Clone, Debug, Default)]
 pub struct With {
-    /// Verifier key lines, or files of them.
+    /// Verifier key lines, or files with such lines.
     pub keys: Vec<String>,
-    /// Files with a checkpoint each.
+    /// Files with one checkpoint each.
     pub checkpoints: Vec<PathBuf>,
-    /// Files with a proof of consistency each.
+    /// Files with one consistency proof each.
     pub consistency: Vec<PathBuf>,
 }
 
 impl With {
-    /// Reads what is named.
+    /// Reads the keys and files.
     ///
     /// # Errors
     ///
-    /// When a file cannot be read or is not what it should be; the error names it.
+    /// When a file cannot be read or has another form; the error names it.
     pub fn load(&self) -> io::Result<Trusted> {
         let invalid = |what: &str, why: &dyn std::fmt::Display| {
             io::Error::new(io::ErrorKind::InvalidData, format!("{what}: {why}"))
         };
         let mut trusted = Trusted::default();
         for given in &self.keys {
-            // A key is no name of a file: it has plus signs in it, and ends with base64.
+            // A key cannot be mistaken for a file name: it contains plus signs and ends with
+            // base64.
             let text = match VerifierKey::parse(given) {
                 Ok(_) => given.clone(),
                 Err(_) => fs::read_to_string(given).map_err(|error| invalid(given, &error))?,
@@ -79,11 +80,11 @@ impl With {
     }
 }
 
-/// Checks a file; `-` is standard input.
+/// Verifies a file; `-` is standard input.
 ///
 /// # Errors
 ///
-/// When it cannot be read (the error names it), or `out` cannot be written.
+/// When the file cannot be read (the error names it), or `out` cannot be written.
 pub fn verify(file: &Path, trusted: &Trusted, out: &mut impl Write) -> io::Result<Verdict> {
     let named = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", file.display()));
     if file.to_str() == Some("-") {
@@ -96,11 +97,11 @@ pub fn verify(file: &Path, trusted: &Trusted, out: &mut impl Write) -> io::Resul
     }
 }
 
-/// Checks what can be read from `input`.
+/// Verifies what `input` contains.
 ///
 /// # Errors
 ///
-/// When it cannot be read, or `out` cannot be written.
+/// When the input cannot be read, or `out` cannot be written.
 pub fn verify_from(mut input: impl BufRead, trusted: &Trusted, out: &mut impl Write) -> io::Result<Verdict> {
     let mut first = Vec::new();
     input.read_until(b'\n', &mut first)?;
@@ -113,11 +114,11 @@ pub fn verify_from(mut input: impl BufRead, trusted: &Trusted, out: &mut impl Wr
     match first.iter().find(|byte| !byte.is_ascii_whitespace()) {
         Some(b'{') => proof(&first, trusted, out),
         Some(_) => signed(&first, trusted, out),
-        None => unreadable(out, "there is nothing in it"),
+        None => unreadable(out, "it is empty"),
     }
 }
 
-/// A proof is one object, which ends where its entries do.
+/// Whether the first line is a complete proof; an export continues after its first line.
 fn is_proof(first: &[u8]) -> bool {
     let text = first.strip_suffix(b"\n").unwrap_or(first);
     serde_json::from_slice::<ProofView>(text).is_ok()
@@ -135,7 +136,7 @@ fn lines(mut batch: Vec<u8>, mut input: impl BufRead, trusted: &Trusted, out: &m
             let read = verifier.read(line);
             report.add(&read, out)?;
             if matches!(read, Err(Flaw { what: What::Place, trail: None, .. })) {
-                // What is behind the end is not looked at.
+                // Do not verify anything after the end of the export.
                 return Ok(Verdict::Unsound);
             }
         }
@@ -145,7 +146,8 @@ fn lines(mut batch: Vec<u8>, mut input: impl BufRead, trusted: &Trusted, out: &m
     report.end(verifier.counted(), trusted, out)
 }
 
-/// The answer of `GET …/audit/proof`, of a task or a partner: checked as the export that it stands for.
+/// Verifies the response of `GET …/audit/proof`, for a task or a partner, like the export with the
+/// same content.
 fn proof(text: &[u8], trusted: &Trusted, out: &mut impl Write) -> io::Result<Verdict> {
     let proof: ProofView = match serde_json::from_slice(text) {
         Ok(proof) => proof,
@@ -158,7 +160,7 @@ fn proof(text: &[u8], trusted: &Trusted, out: &mut impl Write) -> io::Result<Ver
     report.end(verifier.counted(), trusted, out)
 }
 
-/// The lines of a batch, in order; every core looks at a part of them.
+/// Parses the lines of a batch on all cores, and returns them in order.
 fn look_at(batch: &[u8]) -> Vec<Line<'_>> {
     let lines: Vec<&[u8]> = batch.split_inclusive(|byte| *byte == b'\n').collect();
     let share = lines.len().div_ceil(thread::available_parallelism().map_or(1, NonZero::get));
@@ -172,17 +174,17 @@ fn look_at(batch: &[u8]) -> Vec<Line<'_>> {
     })
 }
 
-/// What came of the trails of a file so far.
+/// Results for the trails of a file so far.
 #[derive(Debug, Default)]
 struct Report {
-    /// Whether the lines are those of the file.
+    /// Whether line numbers are those of the file.
     by_line: bool,
     flaws: u32,
     sound: u64,
     signed: u64,
     /// Whether a trusted key signed anything at all.
     any_signed: bool,
-    /// Trails with entries that are hidden as a whole.
+    /// Trails that have completely hidden entries.
     hidden: u64,
     erased_for_buyer: bool,
 }
@@ -206,7 +208,7 @@ impl Report {
             None => "in no checkpoint".to_owned(),
             Some(logged) => {
                 self.any_signed |= logged.signed_by.is_some();
-                let by = logged.signed_by.as_ref().map_or_else(|| "nobody known".to_owned(), ToString::to_string);
+                let by = logged.signed_by.as_ref().map_or_else(|| "no known key".to_owned(), ToString::to_string);
                 format!("up to entry {} in a checkpoint of {} leaves, signed by {by}", logged.seq, logged.size)
             }
         };
@@ -227,7 +229,7 @@ impl Report {
         say!(out, "NOT verified: {line}{trail}{seq}{}", flaw.what)
     }
 
-    /// The verdict, with what it proves and what it does not.
+    /// Prints the verdict, with what it proves and what it does not.
     fn end(&self, (trails, entries): (u64, u64), trusted: &Trusted, out: &mut impl Write) -> io::Result<Verdict> {
         if self.flaws > 0 {
             say!(out, "NOT verified: {} flaws; {} of {trails} trails have none", self.flaws, self.sound)?;
@@ -238,27 +240,26 @@ impl Report {
         if verdict == Verdict::Sound {
             say!(
                 out,
-                "verified: {trails} trails, {entries} entries: a key that was given signed for each up to its last entry{kept}"
+                "verified: {trails} trails, {entries} entries: a given key signed each trail up to its last entry{kept}"
             )?;
             say!(
                 out,
-                "  proven: whoever holds the key had these entries in its log, in this order and none between them; what is shown is what was recorded."
+                "  proven: the holder of the key had these entries in its log, in this order and without others in between; the data shown is the data that was recorded."
             )?;
         } else if self.any_signed {
             say!(
                 out,
-                "consistent, but only partly signed: a key that was given signed for {} of {trails} trails up to the last entry{kept}",
+                "consistent, but only partly signed: a given key signed {} of {trails} trails up to the last entry{kept}",
                 self.signed
             )?;
-            say!(out, "  proven: what the lines above say is signed. The entries after it can be made up.")?;
+            say!(
+                out,
+                "  proven: only the entries that are signed according to the lines above. The entries after them may be forged."
+            )?;
         } else {
-            let why = if trusted.keys.is_empty() {
-                "no --key was given"
-            } else {
-                "no key that was given signed anything in it"
-            };
+            let why = if trusted.keys.is_empty() { "no --key was given" } else { "no given key signed anything in it" };
             say!(out, "consistent, but signed by nobody: {trails} trails, {entries} entries; {why}{kept}")?;
-            say!(out, "  proven: the file agrees with itself. Whoever made it can have made up all of it.")?;
+            say!(out, "  proven: the file is consistent. Its author may have forged all of it.")?;
         }
         self.limits(out)?;
         Ok(verdict)
@@ -267,19 +268,20 @@ impl Report {
     fn limits(&self, out: &mut impl Write) -> io::Result<()> {
         let mut limits = vec!["that nothing was recorded after the last entry"];
         if self.by_line {
-            limits.push("that no other trail belongs here");
+            limits.push("that no trail is missing");
         }
         if self.hidden > 0 {
-            limits.push("which of the types that its reader may not see a hidden entry is of");
+            limits.push("the type of a hidden entry, among the types that its reader may not see");
         }
         if self.erased_for_buyer {
-            limits.push("that an erasure was of the very entries that are marked, which a buyer is not told");
+            limits.push("that an erasure affected exactly the marked entries, which a buyer cannot see");
         }
         say!(out, "  not proven: {}.", limits.join("; "))
     }
 }
 
-/// A checkpoint has an empty line in it, a receipt two dots and no white space.
+/// Verifies a checkpoint, which contains an empty line, or a receipt, which has two dots and no
+/// white space.
 fn signed(text: &[u8], trusted: &Trusted, out: &mut impl Write) -> io::Result<Verdict> {
     let Ok(text) = str::from_utf8(text) else { return unreadable(out, "it is not UTF-8") };
     if text.contains("\n\n") {
@@ -287,7 +289,7 @@ fn signed(text: &[u8], trusted: &Trusted, out: &mut impl Write) -> io::Result<Ve
     }
     let text = text.strip_suffix('\n').unwrap_or(text);
     if text.matches('.').count() != 2 || text.contains(char::is_whitespace) {
-        return unreadable(out, "it begins like none of them");
+        return unreadable(out, "it does not begin like any of them");
     }
     receipt(text, trusted, out)
 }
@@ -305,17 +307,14 @@ fn checkpoint(note: &str, trusted: &Trusted, out: &mut impl Write) -> io::Result
             return Ok(Verdict::Unsound);
         }
     };
-    let kept = if trusted.kept.is_empty() { "" } else { "; it continues a kept one, or is continued by it" };
+    let kept = if trusted.kept.is_empty() { "" } else { "; it is consistent with a kept checkpoint" };
     if is_signed {
-        say!(
-            out,
-            "verified: checkpoint of {origin}, {size} leaves, root {root}, signed by a key that was given{kept}"
-        )?;
+        say!(out, "verified: checkpoint of {origin}, {size} leaves, root {root}, signed by a given key{kept}")?;
         return Ok(Verdict::Sound);
     }
     say!(
         out,
-        "consistent, but signed by nobody: checkpoint that names {origin}, {size} leaves, root {root}: no key that was given signed it{kept}"
+        "consistent, but signed by nobody: checkpoint that names {origin}, {size} leaves, root {root}: no given key signed it{kept}"
     )?;
     Ok(Verdict::Unsigned)
 }
@@ -338,18 +337,18 @@ fn receipt(text: &str, trusted: &Trusted, out: &mut impl Write) -> io::Result<Ve
         say!(out, "verified: receipt for entry {seq} of task {task}, signed by {iss}, whose key was given")?;
         say!(
             out,
-            "  proven: whoever holds the key recorded this, and that entry has this head, which covers all before it."
+            "  proven: the holder of the key recorded this entry, and the entry has this head, which covers all earlier entries."
         )?;
         say!(
             out,
-            "  not proven: what is null, which there was not or is not for this party; what was recorded after it."
+            "  not proven: fields that are null, which are absent or not visible to this party; entries that were recorded later."
         )?;
     } else {
         say!(
             out,
-            "consistent, but signed by nobody: receipt that names {iss}, for entry {seq} of task {task}: no key that was given signed it"
+            "consistent, but signed by nobody: receipt that names {iss}, for entry {seq} of task {task}: no given key signed it"
         )?;
-        say!(out, "  proven: nothing. Whoever made it can have written anything in it:")?;
+        say!(out, "  proven: nothing. Its author may have forged all of it:")?;
     }
     for line in serde_json::to_string_pretty(&receipt).map_err(io::Error::other)?.lines() {
         say!(out, "{line}")?;
@@ -369,7 +368,7 @@ fn whose(origin: &TrailOrigin) -> String {
     }
 }
 
-/// The table of fields, as JSON: what a verifier must insist on.
+/// Writes the table of fields as JSON: the fields that a verifier must require.
 ///
 /// # Errors
 ///

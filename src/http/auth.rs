@@ -1,7 +1,9 @@
-//! Credentials: from a request's headers to a [`Caller`], and extractors for who may use a route.
+//! Authentication: from a request's headers to a [`Caller`], with extractors that admit only
+//! certain parties.
 //!
-//! Tokens are taken from headers only, never from a URL. A request with two credentials is refused, as it is
-//! unclear who speaks. Nothing here logs or repeats a credential; the log names callers by their credential's id.
+//! Credentials are read from headers only, never from a URL. A request with two credentials is
+//! refused, because its sender is ambiguous. Nothing here logs or repeats a credential; the log
+//! names callers by the credential's id.
 
 use std::time::Duration;
 
@@ -29,10 +31,11 @@ pub mod jwt;
 const KEY_HEADER: HeaderName = HeaderName::from_static("x-aitasker-key");
 const STRONG_PLATFORM_KEY: usize = 16;
 
-/// The longest credential in bytes: several times any token. What is longer is not even hashed.
+/// Longest credential in bytes, several times the size of any token. A longer one is refused
+/// without hashing it.
 const MAX_CREDENTIAL: usize = 8 << 10;
 
-/// What decides whether a credential is good.
+/// Verifies credentials.
 #[derive(Debug)]
 pub struct Auth {
     platform: PlatformKeys,
@@ -42,43 +45,43 @@ pub struct Auth {
 /// Why the configured credentials cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// A platform key that no header can carry, or that could be mistaken for another kind of credential.
+    /// A platform key that no header can carry, or that looks like another kind of credential.
     #[error(
-        "STAGEGATE_PLATFORM_KEYS: a platform key is made of visible ASCII characters and must neither start with `ait_` nor look like a JWT"
+        "STAGEGATE_PLATFORM_KEYS: a platform key must consist of visible ASCII characters, must not start with `ait_` and must not look like a JWT"
     )]
     PlatformKey,
-    /// What buyers' tokens are checked with.
-    #[error("STAGEGATE_BUYER_JWKS: buyers' tokens cannot be checked")]
+    /// The keys for buyers' tokens cannot be used.
+    #[error("STAGEGATE_BUYER_JWKS: buyers' tokens cannot be verified")]
     Buyers(#[source] jwt::Error),
 }
 
 impl Auth {
-    /// Takes the platform's keys, and what buyers' tokens are checked with.
+    /// Creates the verifier from the platform's keys and the settings for buyers' tokens.
     pub async fn new(platform_keys: &[String], buyers: jwt::Settings) -> Result<Self, Error> {
         let platform = PlatformKeys::new(platform_keys)?;
         Ok(Self { platform, buyers: jwt::Verifier::new(buyers).await.map_err(Error::Buyers)? })
     }
 
-    /// Accepts a trial's credentials, too.
+    /// Accepts a trial's credentials as well.
     pub(super) fn admit(&mut self, platform_key: &str, buyer_secret: &str) -> Result<(), Error> {
         self.platform.0.extend(PlatformKeys::new(&[platform_key.to_owned()])?.0);
         self.buyers.admit(buyer_secret);
         Ok(())
     }
 
-    /// Who sent a request with these headers.
+    /// Finds the caller from a request's headers.
     pub async fn authenticate(&self, app: &App, headers: &HeaderMap) -> Result<Authenticated, Problem> {
         match credential(headers)? {
             Credential::PartnerKey(text) => {
-                let unknown = || invalid("This key is not known, or it was revoked.");
+                let unknown = || invalid("This key is unknown or was revoked.");
                 let key = ApiKey::parse(text).ok_or_else(unknown)?;
                 let caller = partners::resolve_key(app, &key).await?.ok_or_else(unknown)?;
                 Ok(Authenticated { caller, key: Some(key) })
             }
             Credential::Bearer(text) => {
-                // No platform key looks like one.
+                // `PlatformKeys::new` refuses keys that look like a JWT.
                 if !looks_like_jwt(text) {
-                    let found = self.platform.find(text).ok_or_else(|| invalid("This key is not known."))?;
+                    let found = self.platform.find(text).ok_or_else(|| invalid("This key is unknown."))?;
                     return Ok(Authenticated { caller: Caller::Platform { credential_id: found }, key: None });
                 }
                 let verified = self.buyers.verify(text, app.clock().now()).await.map_err(refused)?;
@@ -93,7 +96,7 @@ impl Auth {
     }
 }
 
-/// The platform's keys, as hashes, so that a dump of our memory does not give them away.
+/// The platform's keys, stored as hashes so that a memory dump does not reveal them.
 #[derive(Debug)]
 struct PlatformKeys(Vec<([u8; 32], CredentialId)>);
 
@@ -102,7 +105,7 @@ impl PlatformKeys {
         let checked = keys.iter().map(|key| {
             let visible = !key.is_empty() && key.bytes().all(|b| b.is_ascii_graphic());
             if key.len() < STRONG_PLATFORM_KEY {
-                tracing::warn!("a platform key has less than 16 characters: fit for trials alone");
+                tracing::warn!("a platform key has fewer than 16 characters; use such keys in trials only");
             }
             if !visible || ApiKey::looks_like(key) || looks_like_jwt(key) {
                 return Err(Error::PlatformKey);
@@ -114,7 +117,7 @@ impl PlatformKeys {
         checked.collect::<Result<_, _>>().map(Self)
     }
 
-    /// Compares with every key, in a time that depends on none.
+    /// Compares `text` with every key, in a time that does not depend on the keys.
     fn find(&self, text: &str) -> Option<CredentialId> {
         let hash: [u8; 32] = Sha256::digest(text.as_bytes()).into();
         let matches: Vec<Choice> = self.0.iter().map(|(key, _)| key.ct_eq(&hash)).collect();
@@ -128,20 +131,22 @@ enum Credential<'a> {
     Bearer(&'a str),
 }
 
-/// The one credential that a request carries.
+/// Returns the request's only credential.
 fn credential(headers: &HeaderMap) -> Result<Credential<'_>, Problem> {
     let mut found = headers.get_all(header::AUTHORIZATION).iter().chain(headers.get_all(KEY_HEADER));
     let first = found.next().ok_or_else(missing)?;
     if found.next().is_some() {
         return Err(Problem::new(
             Code::TwoCredentials,
-            "Send one credential: either `Authorization` or `X-AITasker-Key`, once.",
+            "Send one credential: either `Authorization` or `X-AITasker-Key`, and only once.",
         ));
     }
     if first.len() > MAX_CREDENTIAL {
         return Err(invalid("The credential is longer than 8 KiB."));
     }
-    let text = first.to_str().map_err(|_| invalid("The credential holds characters that no credential has."))?;
+    let text = first
+        .to_str()
+        .map_err(|_| invalid("The credential contains characters that are not allowed in a credential."))?;
     if headers.contains_key(KEY_HEADER) {
         return Ok(Credential::PartnerKey(text.trim()));
     }
@@ -179,7 +184,7 @@ fn refused(refusal: Refusal) -> Problem {
     }
 }
 
-/// Any of the three parties. The credential is checked once per request.
+/// A caller of any party. The credential is verified once per request.
 impl FromRequestParts<AppState> for Caller {
     type Rejection = Problem;
 
@@ -188,11 +193,11 @@ impl FromRequestParts<AppState> for Caller {
     }
 }
 
-/// A caller with what it takes to check its credential again: for answers that take longer than a credential is
-/// believed.
+/// A caller whose credential can be verified again, for responses that take longer than a
+/// verification stays valid.
 #[derive(Clone, Debug)]
 pub struct Authenticated {
-    /// Who it is.
+    /// The caller.
     pub caller: Caller,
     key: Option<ApiKey>,
 }
@@ -203,7 +208,7 @@ impl FromRequestParts<AppState> for Authenticated {
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
         let holder = state.auth.authenticate(&state.app, &parts.headers).await?;
         if parts.method != Method::GET {
-            // Whose share the body is taken from.
+            // The body counts against this caller's share of memory.
             parts.extensions.insert(Share::of(&holder.caller));
         }
         let span = Span::current();
@@ -215,20 +220,21 @@ impl FromRequestParts<AppState> for Authenticated {
 }
 
 impl Authenticated {
-    /// How long the credential lasts by itself; `None`: until it is revoked.
+    /// Time until the credential expires; `None` if it is valid until it is revoked.
     pub fn left(&self, app: &App) -> Option<Duration> {
         self.caller.time_left(app.clock().now())
     }
 
-    /// Fails once the credential has expired or was revoked (known within 5 s, and at once on the replica that did it).
+    /// Fails if the credential has expired or was revoked. A revocation is known at once on the
+    /// replica that made it, and within 5 s elsewhere.
     pub async fn check(&self, app: &App) -> Result<(), Problem> {
         if self.left(app).is_some_and(|left| left.is_zero()) {
-            return Err(invalid("The credential expired meanwhile."));
+            return Err(invalid("The credential has expired."));
         }
         let Some(key) = &self.key else { return Ok(()) };
         match partners::resolve_key(app, key).await? {
             Some(_) => Ok(()),
-            None => Err(invalid("The key was revoked meanwhile.")),
+            None => Err(invalid("The key was revoked.")),
         }
     }
 }
@@ -237,11 +243,11 @@ fn only(caller: Caller, parties: &[Party], who: &'static str) -> Result<Caller, 
     if parties.contains(&caller.party()) {
         return Ok(caller);
     }
-    let detail = format!("This operation is open to {who}; the credential is of the {}.", caller.party());
+    let detail = format!("This operation is open to {who}; the credential belongs to the {}.", caller.party());
     Err(Problem::new(Code::Forbidden, detail))
 }
 
-/// A caller who is a partner; others get 403.
+/// A caller who is a partner; other parties get 403.
 #[derive(Clone, Debug)]
 pub struct PartnerOnly(pub PartnerId, pub Caller);
 
@@ -254,7 +260,7 @@ impl FromRequestParts<AppState> for PartnerOnly {
     }
 }
 
-/// A caller who is a buyer; others get 403.
+/// A caller who is a buyer; other parties get 403.
 #[derive(Clone, Debug)]
 pub struct BuyerOnly(pub BuyerId);
 
@@ -267,7 +273,7 @@ impl FromRequestParts<AppState> for BuyerOnly {
     }
 }
 
-/// A caller who is the platform; others get 403.
+/// A caller who is the platform; other parties get 403.
 #[derive(Clone, Debug)]
 pub struct PlatformOnly(pub Caller);
 

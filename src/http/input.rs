@@ -1,4 +1,4 @@
-//! What a request says: its body, parameters, pages, conditions and media types.
+//! The input of requests: bodies, parameters, pages, conditions and media types.
 
 pub mod body;
 pub(in crate::http) mod etag;

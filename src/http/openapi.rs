@@ -1,7 +1,8 @@
-//! The contract: what the handlers declare, plus what holds for all of them and would be noise on each.
+//! The contract: the declarations of the handlers, plus everything that holds for all of them.
 //!
-//! Handlers declare their path, body, good answers, security and the errors special to them. The pass here adds
-//! security schemes, the errors that follow from an operation's shape, and the form of every error.
+//! Handlers declare their path, body, successful responses, security and specific errors. This
+//! module adds the security schemes, the errors that follow from an operation's shape, and the form
+//! of every error.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -25,19 +26,19 @@ use super::{AppState, routes};
 
 mod delivered;
 
-/// The contract, ready to send.
+/// The contract, serialized.
 #[derive(Debug)]
 pub(super) struct Contract {
     yaml: String,
     json: String,
 }
 
-/// The contract of every route that is served. OpenAPI 3.1.
+/// The contract of all routes. OpenAPI 3.1.
 pub fn document() -> OpenApi {
     complete(routes().into_openapi())
 }
 
-/// What the routes' own declarations start from.
+/// The document that the routes' declarations are merged into.
 pub(super) fn base() -> OpenApi {
     let info = InfoBuilder::new()
         .title("Stagegate")
@@ -55,32 +56,32 @@ pub(super) fn base() -> OpenApi {
 
 const INTRODUCTION: &str = "Approval workflows for the AITasker marketplace: stages, decisions and a trail that proves them.
 
-JSON in snake_case; ids are UUIDs, times RFC 3339 in UTC. Unknown fields and parameters, duplicate keys, lone surrogates, NUL
-characters, numbers beyond ±(2^53 − 1) and nesting deeper than 32 levels are refused; `1.0` and `1e2` are integers. Bodies are at most
-1 MiB, or less where an operation says so.
+Bodies are JSON with names in snake_case. Ids are UUIDs; times are RFC 3339 in UTC. Unknown fields and parameters, duplicate keys, lone
+surrogates, NUL characters, numbers beyond ±(2^53 − 1) and nesting deeper than 32 levels are refused. `1.0` and `1e2` are integers.
+Bodies have at most 1 MiB, or less where an operation says so.
 
-A request has at most 8 KiB of path and query (`414`), 32 names in its query (`400`), 100 header fields and 64 KiB of header in all (`431`).
-HTTP/1.1 needs one valid `Host` (`400`), and knows no transfer encoding but `chunked` (`501`).
+A request may have at most 8 KiB of path and query together (`414`), 32 query parameters (`400`), 100 header fields and 64 KiB of
+header in total (`431`). HTTP/1.1 requires one valid `Host` (`400`) and allows no transfer encoding but `chunked` (`501`).
 
-Errors are `application/problem+json` (RFC 9457) with a stable `code`; the codes are listed at the schema `Code`. Every answer
-carries `X-Request-Id`; a request's own is kept if it is up to 100 letters, digits or `-_.:`. Only what is no HTTP request that can be read at all,
-or has more than 64 KiB of header, is answered with the bare status (`400`, `414`, `431`), or not at all, and the connection closes.
+Errors are `application/problem+json` (RFC 9457) with a stable `code`; the schema `Code` lists the codes. Every response carries
+`X-Request-Id`; it repeats the request's own id if that has 1 to 100 letters, digits or `-_.:`. Only a request that cannot be parsed as
+HTTP, or that has more than 64 KiB of header, gets a bare status (`400`, `414`, `431`) or no response; then the connection closes.
 
-A request carries exactly one credential. What belongs to somebody else does not exist: `404`.";
+A request carries exactly one credential. Resources of other parties do not exist for the caller: `404`.";
 
 const TAGS: [(&str, &str); 9] = [
-    ("workflows", "Sequences of stages, registered by partners; versions are immutable."),
-    ("tasks", "Tasks and the one write: commands."),
-    ("status", "What the buyer reads."),
-    ("events", "What happens, told to those who keep a copy."),
+    ("workflows", "Workflows: sequences of stages that partners register. Versions are immutable."),
+    ("tasks", "Tasks, and the commands that change them."),
+    ("status", "The status of tasks, for buyers."),
+    ("events", "The feed of events, for clients that keep a copy."),
     (
         "webhooks",
-        "The same, sent to endpoints of one's own: signed, in order per task, and again until they are accepted.",
+        "The same events, sent to the caller's endpoints: signed, in order per task, and retried until they are accepted.",
     ),
-    ("erasures", "The personal data of one person, taken out of every task while all trails still verify."),
-    ("audit", "The trail: who decided what, when, on which revision, with the hashes that prove it."),
-    ("partners", "Partners and their keys, kept by the platform."),
-    ("operation", "For those who run the service. No credential."),
+    ("erasures", "Erasure of one person's personal data from all tasks. All trails still verify afterwards."),
+    ("audit", "The audit trail: who decided what, when and on which revision, with the hashes that prove it."),
+    ("partners", "Partners and their keys, managed by the platform."),
+    ("operation", "For operators of the service. No credential is required."),
 ];
 
 /// Method, path and id of every operation.
@@ -106,7 +107,7 @@ fn complete(mut document: OpenApi) -> OpenApi {
     let mut components = document.components.take().unwrap_or_default();
     let mut schemas = vec![(problem::Body::name().into_owned(), problem::Body::schema())];
     problem::Body::schemas(&mut schemas);
-    // Named by `FieldError.code`, which can hold other words too.
+    // `FieldError.code` refers to it, but can hold other codes too.
     schemas.push((MistakeCode::name().into_owned(), MistakeCode::schema()));
     schemas.extend(delivered::schemas());
     components.schemas.extend(schemas);
@@ -125,8 +126,8 @@ fn complete(mut document: OpenApi) -> OpenApi {
     document
 }
 
-/// The schemas of a workflow definition. It is read by hand, with errors of its own, so its types do not tell
-/// utoipa what others tell serde: that unknown fields are refused.
+/// The schemas of a workflow definition. Definitions are parsed by hand, with errors of their own,
+/// so utoipa does not learn from serde that unknown fields are refused.
 const DEFINITION: [&str; 10] = [
     "WorkflowDefinition",
     "TaskDeadline",
@@ -152,7 +153,7 @@ fn close_definitions(components: &mut Components) {
             Some(_) | None => {}
         }
     }
-    // A stage is written flat, and only one closed schema of all its fields says so.
+    // A stage is one flat object, so it needs one closed schema with all its fields.
     let panel = components.schemas.get("Panel").cloned();
     if let (Some(RefOr::T(Schema::Object(panel))), Some(stage)) = (panel, components.schemas.get_mut("StageDefinition"))
         && let RefOr::T(Schema::AllOf(parts)) = &*stage
@@ -176,7 +177,7 @@ fn close(object: &mut Object) {
     object.additional_properties = Some(Box::new(AdditionalProperties::FreeForm(false)));
 }
 
-/// The member that tells the alternatives of an enum apart: serde names it, and gives it no place for a description.
+/// Describes the tag of an enum's alternatives; serde offers no place for its description.
 fn describe_tags(schema: &mut RefOr<Schema>) {
     let RefOr::T(Schema::OneOf(alternatives)) = schema else { return };
     for alternative in &mut alternatives.items {
@@ -186,7 +187,7 @@ fn describe_tags(schema: &mut RefOr<Schema>) {
                 && tag.description.is_none()
                 && tag.enum_values.as_ref().is_some_and(|words| words.len() == 1)
             {
-                tag.description = Some("Which of the alternatives it is.".to_owned());
+                tag.description = Some("Selects the alternative.".to_owned());
             }
         }
     }
@@ -206,7 +207,7 @@ fn complete_operation(path: &str, operation: &mut Operation) {
         StatusCode::SERVICE_UNAVAILABLE,
     ]);
     if !schemes.is_empty() {
-        // Whoever has a credential has a share.
+        // Limits per caller apply to every authenticated operation.
         statuses.extend([StatusCode::UNAUTHORIZED, StatusCode::TOO_MANY_REQUESTS]);
     }
     if !schemes.is_empty() && schemes.len() < 3 {
@@ -237,8 +238,8 @@ fn complete_operation(path: &str, operation: &mut Operation) {
     }
 }
 
-/// An error that a handler declared: with a description of its own it gets the form of all errors, without one it
-/// is the shared one.
+/// Completes an error that a handler declared. With a description it gets the common form of
+/// errors; without one it becomes the shared response.
 fn describe_error(status: &str, response: &mut RefOr<Response>) {
     let RefOr::T(declared) = response else { return };
     let shared = status.parse().ok().and_then(|status| StatusCode::from_u16(status).ok());
@@ -259,7 +260,7 @@ fn security_of(operation: &Operation) -> BTreeSet<String> {
     requirements.filter_map(|value| value.as_object().and_then(|names| names.keys().next().cloned())).collect()
 }
 
-/// One shared response per status that an error can have.
+/// One shared response for each status of an error.
 fn error_responses() -> BTreeMap<String, RefOr<Response>> {
     let statuses: BTreeSet<_> = Code::ALL.iter().map(|code| code.status()).collect();
     statuses.into_iter().map(|status| (name(status), RefOr::T(error_response(status)))).collect()
@@ -274,11 +275,11 @@ fn error_response(status: StatusCode) -> Response {
     let response =
         ResponseBuilder::new().description(lines.join("\n")).content(problem::CONTENT_TYPE, problem_content(status));
     let response = match status {
-        StatusCode::UNAUTHORIZED => response.header("WWW-Authenticate", header("`Bearer`, and what is wrong.")),
+        StatusCode::UNAUTHORIZED => response.header("WWW-Authenticate", header("`Bearer`, with the error.")),
         StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => {
-            response.header("Retry-After", header("Seconds until it is worth another try."))
+            response.header("Retry-After", header("Seconds to wait before the next attempt."))
         }
-        StatusCode::METHOD_NOT_ALLOWED => response.header("Allow", header("The methods that the path has.")),
+        StatusCode::METHOD_NOT_ALLOWED => response.header("Allow", header("The methods that the path supports.")),
         _ => response,
     };
     response.build()
@@ -295,7 +296,7 @@ fn codes(status: StatusCode) -> impl Iterator<Item = Code> {
     Code::ALL.iter().copied().filter(move |code| code.status() == status)
 }
 
-/// `NotFound` for 404.
+/// Name of a status's shared response, such as `NotFound` for 404.
 fn name(status: StatusCode) -> String {
     status.canonical_reason().unwrap_or("Error").replace(' ', "")
 }
@@ -307,18 +308,25 @@ fn add_security_schemes(components: &mut Components) {
         http.description = Some(text.to_owned());
         SecurityScheme::Http(http)
     };
-    let header = ApiKeyValue::with_description("X-AITasker-Key", "A partner's key, as AITasker sends keys: `ait_…`.");
+    let header =
+        ApiKeyValue::with_description("X-AITasker-Key", "A partner's key (`ait_…`), in the header that AITasker uses.");
     let schemes = [
         ("partnerKey", bearer("ait_…", "A partner's key: `Authorization: Bearer ait_…`.")),
         ("partnerKeyHeader", SecurityScheme::ApiKey(ApiKey::Header(header))),
-        ("platformKey", bearer("key", "A key of the platform, from the service's configuration.")),
-        ("buyerToken", bearer("JWT", "A buyer's JWT as issued by Supabase: `exp`, a UUID `sub`, `aud` as configured.")),
+        ("platformKey", bearer("key", "A platform key from the service's configuration.")),
+        (
+            "buyerToken",
+            bearer(
+                "JWT",
+                "A buyer's JWT as issued by Supabase, with `exp`, a UUID as `sub`, and the configured `aud`.",
+            ),
+        ),
     ];
     components.security_schemes.extend(schemes.map(|(name, scheme)| (name.to_owned(), RefOr::T(scheme))));
 }
 
 impl Contract {
-    /// Writes the contract once, to be sent often.
+    /// Serializes the contract once for all requests.
     pub(super) fn of(document: &OpenApi) -> Self {
         Self {
             yaml: document.to_yaml().expect("the contract has only string keys"),

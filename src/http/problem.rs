@@ -1,7 +1,8 @@
-//! Errors as callers see them: RFC 9457 `application/problem+json`. The only place that knows status codes.
+//! Errors in responses: RFC 9457 `application/problem+json`. This is the only module that knows
+//! status codes.
 //!
-//! A 5xx body is constant text plus the request id (and, of a trail that somebody tampered with, which entry it
-//! is); what caused it is logged here, once, and never sent.
+//! A 5xx body is constant text plus the request id and, for a damaged trail, the number of the
+//! entry. The cause is logged here, once, and never sent.
 
 use std::borrow::Cow;
 use std::error::Error as StdError;
@@ -21,15 +22,15 @@ pub(super) mod refused;
 
 pub use code::Code;
 
-/// The content type of every error.
+/// Content type of every error.
 pub const CONTENT_TYPE: &str = "application/problem+json";
 
 tokio::task_local! {
-    /// The id of the request being served; set by the outermost middleware.
+    /// The id of the current request; the outermost middleware sets it.
     pub(super) static REQUEST_ID: HeaderValue;
 }
 
-/// An error on its way to the caller.
+/// An error to send to the caller.
 #[derive(Debug)]
 pub struct Problem {
     code: Code,
@@ -42,7 +43,7 @@ pub struct Problem {
 }
 
 impl Problem {
-    /// A problem that the caller can do something about: `detail` says what.
+    /// Creates a problem that the caller can act on; `detail` says how.
     pub fn new(code: Code, detail: impl Into<Cow<'static, str>>) -> Self {
         Self {
             code,
@@ -55,56 +56,59 @@ impl Problem {
         }
     }
 
-    /// A body that is JSON but not acceptable. The detail repeats the first error, for those who read nothing else.
+    /// A body that is JSON but invalid. The detail repeats the first error, for clients that show
+    /// only the detail.
     pub fn invalid_body(errors: Vec<FieldError>) -> Self {
         Self::of_fields(Code::InvalidBody, errors)
     }
 
-    /// A path or query parameter or a header that is not acceptable.
+    /// An invalid path parameter, query parameter or header.
     pub fn invalid_parameter(error: FieldError) -> Self {
         Self::of_fields(Code::InvalidParameter, vec![error])
     }
 
-    /// No such resource, or somebody else's.
+    /// The resource does not exist or belongs to another party.
     pub fn not_found() -> Self {
         Self::new(Code::NotFound, "There is no such resource, or this credential may not see it.")
     }
 
-    /// A fault of ours; `source` is logged and not sent.
+    /// A fault of the service; `source` is logged and not sent.
     pub fn internal(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        Self::new(Code::Internal, "The service failed. The request id leads to the cause in its log.").caused_by(source)
+        Self::new(Code::Internal, "The service failed. Its log names the cause under the request id.").caused_by(source)
     }
 
-    /// An entry of a trail is not stored as it was written; `source` is logged, too.
+    /// An entry of a trail differs from what was written; `source` is logged as well.
     pub fn damaged(seq: u64, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         let detail =
-            format!("Entry {seq} of the trail is not stored as it was written. The request id leads to it in the log.");
+            format!("Entry {seq} of the trail differs from what was written. The log has more under the request id.");
         Self::new(Code::TrailDamaged, detail).caused_by(source)
     }
 
-    /// Something that the service depends on does not answer; `source` is logged and not sent.
+    /// A dependency of the service does not respond; `source` is logged and not sent.
     pub fn unavailable(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        Self::new(Code::Unavailable, "The service cannot answer at the moment. Try again shortly.")
+        Self::new(Code::Unavailable, "The service is temporarily unavailable. Try again shortly.")
             .header(header::RETRY_AFTER, HeaderValue::from_static("2"))
             .caused_by(source)
     }
 
-    /// Something that the service depends on was asked and did not answer; `source` is logged and not sent.
+    /// A dependency did not respond to a request that may have had an effect; `source` is logged
+    /// and not sent.
     pub fn unanswered(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        let detail = "The database did not answer. What was asked may or may not have been recorded; sending the same request again, with \
+        let detail = "The database did not respond. The request may or may not have been recorded; sending the same request again, with \
             the same id, is safe.";
         Self::new(Code::Unavailable, detail)
             .header(header::RETRY_AFTER, HeaderValue::from_static("2"))
             .caused_by(source)
     }
 
-    /// What is known here is older than what the caller asked for.
+    /// This replica does not have the version that the caller asked for.
     pub fn behind() -> Self {
-        let detail = "The version in `min_version` is not known here (yet). Try again shortly, or read without it.";
+        let detail =
+            "This replica does not have the version in `min_version` yet. Try again shortly, or read without it.";
         Self::new(Code::Unavailable, detail).header(header::RETRY_AFTER, HeaderValue::from_static("1"))
     }
 
-    /// The replica cannot serve for this reason, which is sent, and whose own causes are logged.
+    /// The replica is not ready. The reason is sent; its causes are logged.
     pub fn not_ready(code: Code, why: impl StdError + Send + Sync + 'static) -> Self {
         let mut detail = why.to_string();
         if let Some(first) = detail.get_mut(..1) {
@@ -114,33 +118,32 @@ impl Problem {
         Self::new(code, detail).header(header::RETRY_AFTER, HeaderValue::from_static("2")).caused_by(why)
     }
 
-    /// More requests than can be served; nothing was done.
+    /// The service has reached a limit for all callers; nothing was done.
     pub fn overloaded() -> Self {
         Self::new(Code::Overloaded, "The service is overloaded. Try again shortly.")
             .header(header::RETRY_AFTER, HeaderValue::from_static("1"))
     }
 
-    /// The caller's own share is used up, while others are served; `detail` says what there is too much of. Nothing
-    /// was done.
+    /// The caller has used up its share; `detail` names the resource. Nothing was done.
     pub fn too_many_at_once(detail: impl Into<Cow<'static, str>>) -> Self {
         Self::new(Code::TooManyAtOnce, detail).header(header::RETRY_AFTER, HeaderValue::from_static("1"))
     }
 
-    /// Adds what is wrong with the input.
+    /// Adds the errors in the input.
     #[must_use]
     pub fn with_errors(mut self, errors: Vec<FieldError>) -> Self {
         self.errors = errors;
         self
     }
 
-    /// Adds where the task stands (409 and 412).
+    /// Adds the task's current state (409 and 412).
     #[must_use]
     pub fn with_conflict(mut self, conflict: Conflict) -> Self {
         *self.conflict = conflict;
         self
     }
 
-    /// Adds a header to the answer.
+    /// Adds a header to the response.
     #[must_use]
     pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.push((name, value));
@@ -152,12 +155,12 @@ impl Problem {
         self.code
     }
 
-    /// What is wrong with the input, if that is the problem.
+    /// The errors in the input, if that is the problem.
     pub fn errors(&self) -> &[FieldError] {
         &self.errors
     }
 
-    /// The body as it is sent while `request_id` is served.
+    /// The body of the response to the request `request_id`.
     pub fn body(&self, request_id: Option<&str>) -> Body {
         Body {
             kind: self.code.uri(),
@@ -182,7 +185,7 @@ impl Problem {
         Self::new(code, detail).with_errors(errors)
     }
 
-    /// Says why nothing was done, for those who count.
+    /// Sets the reason of a refusal, for the metrics.
     #[must_use]
     pub fn because(mut self, reason: Option<Reason>) -> Self {
         self.reason = reason;
@@ -203,7 +206,7 @@ impl Problem {
             chain.push_str(&cause.to_string());
             next = cause.source();
         }
-        // What is asked all the time has no span that says it.
+        // Frequently polled operations have no span with the request id.
         let id = if Span::current().is_disabled() { REQUEST_ID.try_with(Clone::clone).ok() } else { None };
         let request_id = id.as_ref().and_then(|id| id.to_str().ok());
         tracing::error!(code = self.code.as_str(), error = chain, request_id, "the request failed");
@@ -220,7 +223,7 @@ impl IntoResponse for Problem {
             Err(_) => (StatusCode::INTERNAL_SERVER_ERROR, Vec::new()),
         };
         let mut response = (status, [(header::CONTENT_TYPE, CONTENT_TYPE)], body).into_response();
-        // For those who count.
+        // The middleware counts problems by code and reason.
         response.extensions_mut().insert(self.code);
         if let Some(reason) = self.reason {
             response.extensions_mut().insert(reason);
@@ -232,54 +235,56 @@ impl IntoResponse for Problem {
     }
 }
 
-/// One thing that is wrong with the input.
+/// An error in the input.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct FieldError {
-    /// JSON pointer (RFC 6901) into the body, empty for the whole of it; for a parameter `/path/NAME`, `/query/NAME` or
-    /// `/header/NAME`.
+    /// JSON pointer (RFC 6901) into the body; empty for the whole body. For a parameter:
+    /// `/path/NAME`, `/query/NAME` or `/header/NAME`.
     #[schema(example = "/feedback/items/0/text")]
     pub pointer: String,
-    /// What is wrong, as a stable word for programs. Of the form: `required`, `unknown_field`, `duplicate_key`,
-    /// `wrong_type`, `invalid_value`, `number_out_of_range`, `nul_character`, `lone_surrogate`, `too_deep`. Of the
-    /// content: `unknown_value`, `unknown_stage`, `unknown_revision`, `too_long`, `too_many`, `out_of_range`,
-    /// `not_allowed` (beside the other fields, or for this party), `not_equal` (two places that must say the same),
-    /// `in_future`, `not_in_future`, `reserved`. Of a workflow definition: the schema `MistakeCode`. Later versions may
-    /// add words.
+    /// What is wrong, as a stable code for programs. Errors of form: `required`, `unknown_field`,
+    /// `duplicate_key`, `wrong_type`, `invalid_value`, `number_out_of_range`, `nul_character`,
+    /// `lone_surrogate`, `too_deep`. Errors of content: `unknown_value`, `unknown_stage`,
+    /// `unknown_revision`, `too_long`, `too_many`, `out_of_range`, `not_allowed` (in combination
+    /// with other fields, or for this party), `not_equal` (two places that must agree),
+    /// `in_future`, `not_in_future`, `reserved`. Errors of a workflow definition: see the schema
+    /// `MistakeCode`. Later versions may add codes.
     #[schema(value_type = String, example = "required")]
     pub code: Cow<'static, str>,
-    /// The same for people; follows the name of the field in a sentence.
+    /// The same for people, phrased to follow the name of the field.
     #[schema(example = "is required")]
     pub message: String,
 }
 
 impl FieldError {
-    /// An error at `pointer`.
+    /// Creates an error at `pointer`.
     pub fn new(pointer: impl Into<String>, code: &'static str, message: impl Into<String>) -> Self {
         Self { pointer: pointer.into(), code: Cow::Borrowed(code), message: message.into() }
     }
 
-    /// A field that is missing.
+    /// Creates the error for a missing field.
     pub fn required(pointer: impl Into<String>) -> Self {
         Self::new(pointer, "required", "is required")
     }
 }
 
-/// Where the task stands, as far as the caller may see it: in every 409, and in the 412s of commands.
+/// The task's current state, as far as the caller may see it. Included in every 409 and in the 412s
+/// of commands.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
 pub struct Conflict {
     /// The task's phase.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<PhaseName>, example = "in_review")]
     pub phase: Option<&'static str>,
-    /// The key of the stage that the task is at.
+    /// The key of the task's current stage.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "legal")]
     pub stage: Option<String>,
-    /// How many times the task has entered the stage, from 1.
+    /// The stage's round: how many times the task has entered it, from 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = 1)]
     pub round: Option<u32>,
-    /// The latest revision of the work; 0 if nothing was handed in.
+    /// The latest revision of the work; 0 if no work was submitted.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = 2)]
     pub revision: Option<u32>,
@@ -287,15 +292,16 @@ pub struct Conflict {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = 7)]
     pub version: Option<u64>,
-    /// The commands that are open to this caller now.
+    /// The commands that this caller may send now.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Vec<CommandType>>, example = json!(["stage_approved", "stage_rejected"]))]
     pub allowed: Option<Vec<&'static str>>,
-    /// The decision that counts (`already_decided`): the row of the trail as the caller may see it.
+    /// The decision that counts (`already_decided`): its entry of the trail, as the caller may see
+    /// it.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     pub decision: Option<serde_json::Value>,
-    /// The row that records a decision which came too late.
+    /// The entry that records a decision that came too late.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub recorded: Option<Recorded>,
     /// The current `ETag` of the caller's view (`precondition_failed`).
@@ -304,10 +310,10 @@ pub struct Conflict {
     pub etag: Option<String>,
 }
 
-/// A row of the trail.
+/// An entry of the trail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Recorded {
-    /// Its `seq`.
+    /// The entry's `seq`.
     #[schema(example = 12)]
     pub seq: u64,
 }
@@ -316,29 +322,30 @@ pub struct Recorded {
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[schema(as = Problem)]
 pub struct Body {
-    /// The problem type: `urn:stagegate:problem:` and the code. A name, not an address.
+    /// The problem type: `urn:stagegate:problem:` and the code. It identifies the type and is not a
+    /// URL.
     #[serde(rename = "type")]
     #[schema(example = "urn:stagegate:problem:not_found")]
     pub kind: String,
-    /// The problem type in a few words.
+    /// A short description of the problem type.
     #[schema(value_type = String, example = "Not found")]
     pub title: &'static str,
     /// The HTTP status.
     #[schema(minimum = 400, maximum = 599, example = 404)]
     pub status: u16,
-    /// The problem type as one word.
+    /// The problem type as a stable code.
     pub code: Code,
-    /// What happened this time and what can be done about it, for people.
+    /// What happened in this case and what can be done about it, for people.
     #[schema(value_type = String, example = "There is no such resource, or this credential may not see it.")]
     pub detail: Cow<'static, str>,
     /// The request's id, also in the header `X-Request-Id` and in the service's log.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
-    /// What is wrong with the input, if that is the problem.
+    /// The errors in the input, if that is the problem.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
     pub errors: Vec<FieldError>,
-    /// Where the task stands.
+    /// The task's current state.
     #[serde(flatten)]
     pub conflict: Conflict,
 }
@@ -362,7 +369,7 @@ mod tests {
             body,
             json!({
                 "type": "urn:stagegate:problem:internal", "title": "Internal error", "status": 500, "code": "internal",
-                "detail": "The service failed. The request id leads to the cause in its log.", "request_id": "r-1",
+                "detail": "The service failed. Its log names the cause under the request id.", "request_id": "r-1",
             })
         );
     }

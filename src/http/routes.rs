@@ -1,4 +1,5 @@
-//! One file per resource: parse, one call into `app`, view.
+//! The handlers, one file per resource. Each parses the request, makes one call into `app` and
+//! renders the result.
 
 pub mod audit;
 pub(in crate::http) mod command_body;

@@ -1,4 +1,4 @@
-//! The server around the routes: sockets, connections, limits, headers, metrics.
+//! The server around the routes: sockets, connections, limits, common headers and metrics.
 
 pub(in crate::http) mod door;
 pub mod listener;

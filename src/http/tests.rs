@@ -1,4 +1,5 @@
-//! The layers around every route, with routes that misbehave, and the contract. No database: nothing here reaches it.
+//! The layers around every route, with routes that misbehave, and the contract. No test here
+//! reaches a database.
 
 use std::collections::BTreeSet;
 
@@ -182,9 +183,9 @@ fn pages_may_use_every_header_that_the_contract_names() {
         }
     }
     let mut document = serde_json::to_value(openapi::document()).unwrap();
-    // Those of webhooks are ours to send, and to receivers that are no pages.
+    // The service sends the headers of webhooks, to receivers that are not web pages.
     document.as_object_mut().unwrap().remove("webhooks");
-    // Named in the description of the whole and by the security schemes.
+    // Named in the document's description and by the security schemes.
     let (mut sent, mut read) = (BTreeSet::new(), BTreeSet::new());
     walk(&document, (&mut sent, &mut read));
     sent.extend(["authorization", "content-type", "x-request-id"].map(String::from));
@@ -265,7 +266,7 @@ fn every_operation_says_what_it_does_who_may_and_how_it_fails() {
             let place = format!("{method} {path}");
             assert!(operation["summary"].is_string() && operation["tags"][0].is_string(), "{place}");
             assert!(ids.insert(operation["operationId"].as_str().unwrap().to_owned()), "{place}");
-            // The log is for anybody to check.
+            // Everybody may verify the log.
             let is_log = path.starts_with("/api/v1/audit/");
             let is_closed = path.starts_with("/api/v1") && (!is_log || path == "/api/v1/audit/export");
             let security = operation["security"].as_array().unwrap();

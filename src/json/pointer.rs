@@ -1,9 +1,10 @@
-//! JSON pointers (RFC 6901), as error messages use them.
+//! JSON pointers (RFC 6901) for error messages.
 
-/// The most characters of one key that a pointer repeats; the rest is for a sender of garbage to guess.
+/// Maximum number of characters of a key that a pointer repeats; longer keys come from malformed
+/// input.
 const MAX_SEGMENT: usize = 200;
 
-/// Adds one step, escaped.
+/// Appends an escaped segment.
 pub fn push(pointer: &mut String, segment: &str) {
     pointer.push('/');
     for c in segment.chars().take(MAX_SEGMENT) {
@@ -15,7 +16,7 @@ pub fn push(pointer: &mut String, segment: &str) {
     }
 }
 
-/// `base` and one more step.
+/// Returns `base` with one more segment.
 pub fn join(base: &str, segment: &str) -> String {
     let mut pointer = base.to_owned();
     push(&mut pointer, segment);

@@ -1,6 +1,8 @@
-//! JSON without ambiguity: what two readers could understand differently, or the database could not keep, is refused.
+//! Strict JSON: refuses input that two readers could interpret differently, or that the database
+//! cannot store.
 //!
-//! Built on `serde_json`'s parser; the visitor here tracks the path, so that every refusal names its place.
+//! Built on `serde_json`'s parser. The visitor here tracks the path, so that every error names its
+//! place.
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
@@ -10,35 +12,36 @@ use serde_json::{Map, Number, Value};
 
 use super::pointer;
 
-/// How deep arrays and objects may be nested.
+/// Maximum nesting of arrays and objects.
 pub const MAX_DEPTH: usize = 32;
 
-/// The largest integer that every JSON reader understands exactly: 2^53 − 1 (RFC 8259, section 6).
+/// The largest integer that every JSON reader represents exactly: 2^53 − 1 (RFC 8259, section 6).
 pub const MAX_INTEGER: u64 = (1 << 53) - 1;
 
 /// Why a text was refused, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// Not JSON.
+    /// The text is not JSON.
     Malformed {
-        /// What the parser says, with line and column.
+        /// The parser's message, with line and column.
         message: String,
     },
-    /// JSON, but not of the kind we take.
+    /// The text is JSON that this service does not accept.
     Refused {
         /// JSON pointer to the place.
         pointer: String,
-        /// A stable word.
+        /// A stable code.
         code: &'static str,
-        /// The same for people.
+        /// The message for people.
         message: &'static str,
     },
 }
 
-/// Reads exactly one JSON value.
+/// Parses exactly one JSON value.
 ///
-/// Refuses duplicate keys, lone surrogates, NUL characters, numbers whose size exceeds [`MAX_INTEGER`], nesting deeper
-/// than [`MAX_DEPTH`], and what is not JSON in UTF-8 from the first byte to the last.
+/// Refuses duplicate keys, lone surrogates, NUL characters, numbers greater in size than
+/// [`MAX_INTEGER`], nesting deeper than [`MAX_DEPTH`], and everything that is not JSON in UTF-8
+/// from the first byte to the last.
 pub fn parse(bytes: &[u8]) -> Result<Value, Fault> {
     if bytes.starts_with(b"\xEF\xBB\xBF") {
         return Err(malformed("it starts with a byte order mark"));
@@ -58,7 +61,7 @@ fn malformed(message: impl Into<String>) -> Fault {
     Fault::Malformed { message: message.into() }
 }
 
-/// Where the parser is, and why it was stopped.
+/// The parser's position, and why it stopped.
 #[derive(Default)]
 struct Walk {
     path: RefCell<String>,
@@ -72,7 +75,7 @@ impl Walk {
         E::custom(message)
     }
 
-    /// Runs `inner` one level down at `segment`. After a fault the path stays where it happened.
+    /// Runs `inner` one level down at `segment`. After an error the path stays at its place.
     fn within<T, E>(&self, segment: &str, inner: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
         let length = self.path.borrow().len();
         pointer::push(&mut self.path.borrow_mut(), segment);
@@ -158,8 +161,9 @@ impl<'de> Visitor<'de> for Seed<'_> {
         if value.unsigned_abs() > MAX_INTEGER { Err(self.out_of_range()) } else { Ok(value.into()) }
     }
 
-    /// Integers that fit no 64 bits arrive here as well, so the bound is the same. A number without a fraction is
-    /// an integer, however it is written (JSON Schema, section 4.2.3 of its core: `1.0`, `1e2`).
+    /// Integers that do not fit in 64 bits arrive here as well and have the same limit. A number
+    /// without a fraction is an integer in any notation, such as `1.0` or `1e2` (JSON Schema core,
+    /// section 4.2.3).
     fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Value, E> {
         #[expect(clippy::cast_precision_loss, reason = "2^53 - 1 is exact in an f64")]
         let bound = MAX_INTEGER as f64;
@@ -167,7 +171,7 @@ impl<'de> Visitor<'de> for Seed<'_> {
             return Err(self.out_of_range());
         }
         if value.fract() == 0.0 {
-            #[expect(clippy::cast_possible_truncation, reason = "whole, and within what an f64 holds exactly")]
+            #[expect(clippy::cast_possible_truncation, reason = "an integer that an f64 represents exactly")]
             return Ok((value as i64).into());
         }
         Number::from_f64(value).map(Value::Number).ok_or_else(|| self.out_of_range())
@@ -199,7 +203,7 @@ impl<'de> Visitor<'de> for Seed<'_> {
             let value = self.0.within(&key, || {
                 self.0.string(&key)?;
                 if members.contains_key(&key) {
-                    return Err(self.0.refuse("duplicate_key", "is there twice"));
+                    return Err(self.0.refuse("duplicate_key", "must appear only once"));
                 }
                 map.next_value_seed(self)
             })?;

@@ -86,7 +86,7 @@ async fn platform_and_buyer_find_by_filters_what_waits_on_them() {
             (refused.status, &error["pointer"], &error["code"]),
             (400, &json!("/query/reviewer"), &json!("not_allowed"))
         );
-        let message = "is for partners: the reviewers that stages name are people of theirs";
+        let message = "is for partners only: the reviewers that stages name are a partner's people";
         assert_eq!(error["message"], message, "nobody else learns from the answer who reviews");
     }
 }

@@ -1,8 +1,8 @@
-//! The issuer's public keys: a JWKS from a file or a URL, kept and renewed.
+//! The issuer's public keys: a JWKS from a file or a URL, cached and refreshed.
 //!
-//! A token that names an unknown key makes us look again, at most once per [`Timing::between`]; keys older than
-//! [`Timing::max_age`] are renewed in the background, so that a withdrawn key stops. When the source does not
-//! answer, the keys we have stay valid.
+//! A token that names an unknown key triggers a refresh, at most one per [`Timing::between`]. Keys
+//! older than [`Timing::max_age`] are refreshed in the background, so that withdrawn keys stop
+//! being accepted. If the source does not respond, the cached keys stay valid.
 
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -15,11 +15,11 @@ use serde::Deserialize;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-/// The largest set that is read.
+/// Largest JWKS in bytes.
 const MAX_BYTES: usize = 256 * 1024;
 const FETCH_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Why buyers' tokens cannot be checked.
+/// Why buyers' tokens cannot be verified.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The JWKS file cannot be read.
@@ -28,42 +28,42 @@ pub enum Error {
     /// The JWKS URL cannot be fetched.
     #[error("the JWKS cannot be fetched")]
     Fetch(#[source] reqwest::Error),
-    /// What was read is no JWKS.
+    /// The source is not a JWKS.
     #[error("the JWKS is not a JSON object with an array `keys`")]
     Syntax(#[source] serde_json::Error),
-    /// Too large to be one.
+    /// The source exceeds the size limit.
     #[error("the JWKS is larger than 256 KiB")]
     TooLarge,
-    /// None of its keys is of a kind that is accepted here.
+    /// The JWKS has no key of a supported kind.
     #[error("the JWKS has no key for ES256, RS256 (2048 bits or more) or EdDSA (Ed25519)")]
     NoKeys,
-    /// It was not fetched yet; the next attempt is seconds away.
+    /// The JWKS was not fetched yet; the next attempt follows within seconds.
     #[error("the JWKS could not be fetched yet")]
     NotYet,
 }
 
-/// A public key and the one algorithm it is for.
+/// A public key and the one algorithm that it may be used with.
 #[derive(Debug)]
 pub(in crate::http::auth) struct Key {
     kid: Option<String>,
     pub(in crate::http::auth) algorithm: Algorithm,
-    /// The algorithm's name in headers of tokens.
+    /// The algorithm's name in token headers.
     pub(in crate::http::auth) name: &'static str,
     pub(in crate::http::auth) decoding: DecodingKey,
 }
 
-/// When to look again.
+/// When to refresh the keys.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::http::auth) struct Timing {
-    /// The least time between two attempts.
+    /// Minimum time between two attempts.
     pub(in crate::http::auth) between: Duration,
-    /// How old keys may be before they are renewed.
+    /// Age at which keys are refreshed.
     pub(in crate::http::auth) max_age: Duration,
 }
 
 const TIMING: Timing = Timing { between: Duration::from_secs(10), max_age: Duration::from_mins(10) };
 
-/// The keys that are valid now.
+/// The keys that are currently valid.
 #[derive(Clone, Debug)]
 pub(in crate::http::auth) struct KeySet(Arc<Inner>);
 
@@ -73,7 +73,7 @@ struct Inner {
     timing: Timing,
     /// The keys and when they were read; empty until the first success.
     current: RwLock<(Arc<[Key]>, Option<Instant>)>,
-    /// When the source was last asked. Its lock makes sure that one asks at a time.
+    /// When the source was last read. Its lock allows one reader at a time.
     asked: Mutex<Option<Instant>>,
 }
 
@@ -100,7 +100,8 @@ impl KeySet {
         Ok(Self(Arc::new(inner)))
     }
 
-    /// The keys that a token with this `kid` may be signed by: those of that name, or all if it names none.
+    /// The keys that a token with this `kid` may be signed by: the keys of that name, or all if
+    /// `kid` is `None`.
     pub(in crate::http::auth) async fn find(&self, kid: Option<&str>) -> Result<Vec<KeyRef>, Error> {
         let (keys, read_at) = self.0.snapshot();
         let found = select(&keys, kid);
@@ -113,7 +114,7 @@ impl KeySet {
         Ok(found)
     }
 
-    /// When the keys were read that are valid now; none before the first success.
+    /// When the current keys were read; `None` before the first success.
     pub(in crate::http::auth) fn reading(&self) -> Option<Instant> {
         let read_at = self.0.current.read().unwrap_or_else(PoisonError::into_inner).1;
         self.renew_if_old(read_at);
@@ -149,7 +150,7 @@ impl Inner {
         self.current.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Those who come while another asks wait for its answer.
+    /// Refreshes the keys. Concurrent callers wait for the same attempt.
     async fn renew_unless_recent(&self) {
         let mut asked = self.asked.lock().await;
         if asked.is_some_and(|at| at.elapsed() < self.timing.between) {
@@ -170,7 +171,7 @@ impl Inner {
 
 fn warn(error: &Error) {
     let cause = std::error::Error::source(error).map(ToString::to_string);
-    tracing::warn!(%error, cause, "the keys for buyers' tokens were not renewed");
+    tracing::warn!(%error, cause, "cannot refresh the keys for buyers' tokens");
 }
 
 impl Source {
@@ -178,7 +179,7 @@ impl Source {
         if !source.starts_with("https://") && !source.starts_with("http://") {
             return Ok(Self::File(source.into()));
         }
-        // The first to install a provider wins; all of ours are ring.
+        // The first installed provider wins; every caller installs ring.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = reqwest::Client::builder()
             .timeout(FETCH_TIMEOUT)
@@ -227,7 +228,8 @@ struct Jwk {
     e: Option<String>,
 }
 
-/// The keys of a JWKS that we take; others (for encryption, symmetric, of other kinds) are left out.
+/// Parses the supported keys of a JWKS. Other keys (for encryption, symmetric, of other kinds) are
+/// ignored.
 fn parse(bytes: &[u8]) -> Result<Vec<Key>, Error> {
     let document: Document = serde_json::from_slice(bytes).map_err(Error::Syntax)?;
     let jwks = document.keys.into_iter().filter_map(|key| serde_json::from_value::<Jwk>(key).ok());
@@ -238,7 +240,7 @@ fn parse(bytes: &[u8]) -> Result<Vec<Key>, Error> {
 fn key(jwk: &Jwk) -> Option<Key> {
     let verifies = jwk.r#use.as_deref().is_none_or(|purpose| purpose == "sig")
         && jwk.key_ops.as_ref().is_none_or(|ops| ops.iter().any(|op| op == "verify"));
-    // The sizes are checked here: the library trusts them.
+    // Check sizes here, because the library does not.
     let part = |text: &Option<String>| text.as_deref().and_then(|text| URL_SAFE_NO_PAD.decode(text).ok());
     let (algorithm, name, decoding) = match (jwk.kty.as_str(), jwk.crv.as_deref()) {
         ("EC", Some("P-256")) => {

@@ -1,8 +1,9 @@
-//! Buyers' tokens: JWTs as Supabase issues them. Verified here, never made.
+//! Verification of buyers' tokens: JWTs as Supabase issues them.
 //!
-//! The algorithm follows from our configuration: HS256 if there is a secret, else what each key of the JWKS is for. A
-//! token's header only says which key it wants (`kid`) and has to agree with that key's algorithm; `none` and an HMAC
-//! made with a public key agree with nothing. A configured JWKS turns the secret off.
+//! The configuration determines the algorithm: HS256 if there is a secret, otherwise the algorithm
+//! of each key in the JWKS. A token's header only selects a key (`kid`) and must name that key's
+//! algorithm. Hence `none`, or an HMAC made with a public key, is never accepted. A configured JWKS
+//! disables the secret.
 
 use jsonwebtoken::{Algorithm, DecodingKey};
 use moka::sync::Cache;
@@ -16,65 +17,65 @@ use crate::domain::values::time::Time;
 
 pub use super::jwks::Error;
 
-/// How far the issuer's clock may be off.
+/// Accepted difference between the issuer's clock and ours.
 const LEEWAY_SECONDS: f64 = 30.0;
 
-/// RFC 7518, section 3.2: a key shorter than the hash weakens it.
+/// Shortest recommended secret: RFC 7518, section 3.2, requires a key as long as the hash.
 const MIN_SECRET_BYTES: usize = 32;
 
-/// Tokens that are remembered as good, at some 300 bytes each.
+/// Number of valid tokens to cache, at some 300 bytes each.
 const MAX_GOOD: u64 = 20_000;
 
-/// What to accept of buyers.
+/// Settings for buyers' tokens.
 #[derive(Clone, Default)]
 pub struct Settings {
-    /// The HS256 secret. One of less than 32 bytes is warned of.
+    /// The HS256 secret. One of fewer than 32 bytes is logged as a warning.
     pub secret: Option<String>,
-    /// File or URL of a JWKS. If set, the secret is not used.
+    /// File or URL of a JWKS. It disables the secret.
     pub jwks: Option<String>,
-    /// What `aud` must be or contain; `None` leaves it unchecked.
+    /// Required `aud`, or one of its values; `None`: not checked.
     pub audience: Option<String>,
-    /// What `iss` must be; `None` leaves it unchecked.
+    /// Required `iss`; `None`: not checked.
     pub issuer: Option<String>,
 }
 
-/// Checks buyers' tokens.
+/// Verifies buyers' tokens.
 #[derive(Debug)]
 pub struct Verifier {
     keys: Keys,
     audience: Option<String>,
     issuer: Option<String>,
-    /// By the token's SHA-256, so that a dump of our memory does not give tokens away.
+    /// Keyed by the token's SHA-256, so that a memory dump does not reveal tokens.
     good: Cache<[u8; 32], Good>,
 }
 
-/// A token that was found good. It stays so until it expires, as long as the keys are the same: a buyer's page
-/// sends one token with every poll.
+/// A verified token. A buyer's page sends the same token with every poll, so the result is cached
+/// until the token expires or the keys change.
 #[derive(Clone, Debug)]
 struct Good {
     verified: Verified,
-    /// Which reading of the keys it was checked with.
+    /// When the keys that verified it were read.
     keys: Option<Instant>,
 }
 
-/// What a good token says.
+/// The contents of a valid token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verified {
     /// The `sub`.
     pub buyer_id: BuyerId,
-    /// `token-` and the first 16 hex digits of SHA-256 of the `session_id`, else the `jti`, else the token's signature,
-    /// whichever the token has: so the tokens of one session count as one credential.
+    /// `token-` and the first 16 hex digits of the SHA-256 of the `session_id`, else the `jti`,
+    /// else the signature. All tokens of a session thus count as one credential.
     pub credential_id: CredentialId,
-    /// From when on the token is not accepted: its `exp` and the leeway.
+    /// When the token stops being accepted: its `exp` plus the leeway.
     pub expires_at: Time,
 }
 
 /// Why a token was not accepted.
 #[derive(Debug)]
 pub enum Refusal {
-    /// It is not good; says why without repeating any of it.
+    /// The token is invalid. The reason repeats no part of it.
     Invalid(&'static str),
-    /// It cannot be told, since the keys could not be fetched yet.
+    /// The keys could not be fetched yet, so the token cannot be verified.
     Unavailable(Error),
 }
 
@@ -86,7 +87,7 @@ enum Keys {
 }
 
 impl Keys {
-    /// When the keys were read that are valid now.
+    /// When the current keys were read.
     fn reading(&self) -> Option<Instant> {
         match self {
             Self::None | Self::Secret(_) => None,
@@ -121,14 +122,15 @@ enum Audience {
 }
 
 impl Verifier {
-    /// Reads the keys. A file that cannot be read is an error; a URL that does not answer is tried again later.
+    /// Reads the keys. An unreadable file is an error; a URL that does not respond is retried
+    /// later.
     pub async fn new(settings: Settings) -> Result<Self, Error> {
         let keys = match (settings.jwks, settings.secret) {
             (Some(source), _) => Keys::Set(crate::http::auth::jwks::KeySet::load(&source).await?),
             (None, Some(secret)) => {
                 if secret.len() < MIN_SECRET_BYTES {
                     tracing::warn!(
-                        "the secret for buyers' tokens has less than 32 bytes (RFC 7518, section 3.2): fit for trials alone"
+                        "the secret for buyers' tokens has fewer than 32 bytes (RFC 7518, section 3.2); use such secrets in trials only"
                     );
                 }
                 Keys::Secret(DecodingKey::from_secret(secret.as_bytes()))
@@ -138,14 +140,14 @@ impl Verifier {
         Ok(Self { keys, audience: settings.audience, issuer: settings.issuer, good: Cache::new(MAX_GOOD) })
     }
 
-    /// Accepts tokens signed with this secret if nothing else was configured.
+    /// Accepts tokens signed with this secret if no other key is configured.
     pub(in crate::http) fn admit(&mut self, secret: &str) {
         if matches!(self.keys, Keys::None) {
             self.keys = Keys::Secret(DecodingKey::from_secret(secret.as_bytes()));
         }
     }
 
-    /// Checks a token at the time `now`.
+    /// Verifies a token at the time `now`.
     pub async fn verify(&self, token: &str, now: Time) -> Result<Verified, Refusal> {
         let (digest, keys) = (Sha256::digest(token).into(), self.keys.reading());
         if let Some(good) = self.good.get(&digest)
@@ -154,7 +156,7 @@ impl Verifier {
         {
             return Ok(good.verified);
         }
-        // In a box: what asks for what is known should not have room for the rest.
+        // Boxed, so that futures that find the token in the cache stay small.
         let verified = Box::pin(self.verify_anew(token, now)).await?;
         self.good.insert(digest, Good { verified: verified.clone(), keys });
         Ok(verified)
@@ -165,7 +167,7 @@ impl Verifier {
         let (header, payload) = message.split_once('.').ok_or(NOT_A_JWT)?;
         let header: Header = decode(header)?;
         if header.crit.is_some() {
-            return Err(Refusal::Invalid("the token has critical extensions that are not known here"));
+            return Err(Refusal::Invalid("the token has critical extensions that this service does not support"));
         }
         self.check_signature(&header, message, signature).await?;
         self.check_claims(decode(payload)?, signature, now)
@@ -192,7 +194,7 @@ impl Verifier {
         let exp = claims.exp.ok_or(Refusal::Invalid("the token has no `exp`"))?;
         let expires_at = instant(exp)
             .and_then(|_| instant(exp + LEEWAY_SECONDS))
-            .ok_or(Refusal::Invalid("the token's `exp` is no time"))?;
+            .ok_or(Refusal::Invalid("the token's `exp` is not a valid time"))?;
         if time_until(expires_at, now).is_zero() {
             return Err(Refusal::Invalid("the token has expired"));
         }
@@ -223,7 +225,7 @@ impl Verifier {
 }
 
 const NOT_A_JWT: Refusal = Refusal::Invalid("the token is not a JWT");
-const BAD_SIGNATURE: Refusal = Refusal::Invalid("the token's signature does not match any key that is valid here");
+const BAD_SIGNATURE: Refusal = Refusal::Invalid("the token's signature does not match any valid key");
 
 fn decode<T: serde::de::DeserializeOwned>(part: &str) -> Result<T, Refusal> {
     use base64::Engine as _;
@@ -241,9 +243,9 @@ fn seconds(time: Time) -> f64 {
 }
 
 fn instant(seconds: f64) -> Option<Time> {
-    // Far beyond any token, and far within what chrono and an i64 can hold.
+    // Later than any token expires, and well within the range of chrono and i64.
     let in_range = (0.0..1e11).contains(&seconds);
-    #[expect(clippy::cast_possible_truncation, reason = "in range; what is less than a microsecond is of no interest")]
+    #[expect(clippy::cast_possible_truncation, reason = "in range; fractions of a microsecond do not matter")]
     let micros = (seconds * 1e6) as i64;
     in_range.then(|| Time::from_micros(micros))
 }

@@ -1,8 +1,10 @@
-//! Bodies of requests: read under a limit, parsed strictly, turned into types with errors that name their place.
+//! Request bodies: read under a limit, parsed strictly, and turned into types with errors that
+//! point into the body.
 //!
-//! The checks of design.md have an order in which the body comes after the credential, the route and the resource.
-//! So [`RawBody`] never refuses a request by itself: what was wrong with it comes out when the handler asks for it.
-//! It is read after the credential was checked, and every byte of it is taken from a [`budget`].
+//! Errors in a body are reported only after those in the credential, the route and the resource
+//! (the order in design.md). Therefore [`RawBody`] never rejects a request itself; its error
+//! surfaces when the handler asks for the body. The body is read after authentication, and all its
+//! bytes count against a [`budget`].
 
 use axum::body::HttpBody;
 use axum::extract::{FromRequest, Request};
@@ -24,46 +26,49 @@ mod explain;
 use budget::{Budget, Reservation, Share};
 pub use explain::{explain, explain_at};
 
-/// The largest body: 1 MiB. A command may hold a hundred items of feedback, a definition fifty stages.
+/// Largest body: 1 MiB. A command may hold a hundred feedback items, a definition fifty stages.
 pub const MAX_BYTES: usize = 1 << 20;
 
-/// The largest body where all that it may hold is little: 64 KiB.
+/// Largest body of operations that take only a few fields: 64 KiB.
 pub const SMALL: usize = 64 << 10;
 
-/// Operations whose bodies are at most [`SMALL`], for the contract. A test compares it with what they take.
+/// Operations with bodies of at most [`SMALL`], for the contract. A test compares them with the
+/// handlers.
 pub(in crate::http) const SMALL_OPERATIONS: [&str; 5] =
     ["create_partner", "request_erasure", "open_task", "set_webhook", "redeliver_since"];
 
-/// The body of a request, of at most `MAX` bytes, or why there is none to use. Take it as a handler's last argument.
+/// The body of a request, at most `MAX` bytes, or the reason why there is none. It must be a
+/// handler's last argument.
 #[derive(Debug)]
 pub struct RawBody<const MAX: usize = MAX_BYTES>(Result<Received, Problem>);
 
-/// A body that has arrived.
+/// A body that was received completely.
 #[derive(Debug, Default)]
 struct Received {
     bytes: Vec<u8>,
-    /// Until it was parsed.
+    /// Held until the body was parsed.
     _reservation: Option<Reservation>,
 }
 
 impl<const MAX: usize> RawBody<MAX> {
-    /// The body as JSON.
+    /// Parses the body as JSON.
     pub fn json(self) -> Result<Value, Problem> {
         crate::json::strict::parse(&self.0?.bytes).map_err(Problem::from)
     }
 
-    /// The body as a JSON object, for those that look at a member before they know its type.
+    /// Parses the body as a JSON object, for callers that inspect a member before they know the
+    /// type.
     pub fn object(self) -> Result<Map<String, Value>, Problem> {
         object(&self.0?.bytes)
     }
 
-    /// As [`Self::object`], with the text that it was read from.
+    /// Like [`Self::object`], and returns the text as well.
     pub fn object_and_text(self) -> Result<(Map<String, Value>, Vec<u8>), Problem> {
         let Received { bytes, .. } = self.0?;
         Ok((object(&bytes)?, bytes))
     }
 
-    /// The body as a `T`.
+    /// Parses the body as a `T`.
     pub fn parse<T: DeserializeOwned + FromOutside>(self) -> Result<T, Problem> {
         self.object().and_then(|members| from_value(Value::Object(members)))
     }
@@ -80,12 +85,13 @@ impl<const MAX: usize> FromRequest<AppState> for RawBody<MAX> {
     }
 }
 
-/// `value` as a `T`, with what a value from outside must keep to; errors are 422 and point into the body.
+/// Converts `value` to a `T` and checks the rules for external input. Errors are 422 and point into
+/// the body.
 pub fn from_value<T: DeserializeOwned + FromOutside>(value: Value) -> Result<T, Problem> {
     from_value_at("", value)
 }
 
-/// As [`from_value`], for a value that stands at `base` in the body.
+/// Like [`from_value`], for a value at `base` in the body.
 pub fn from_value_at<T: DeserializeOwned + FromOutside>(base: &str, value: Value) -> Result<T, Problem> {
     let result: Result<T, serde_path_to_error::Error<serde_json::Error>> = serde_path_to_error::deserialize(value);
     let value = result.map_err(|error| Problem::invalid_body(vec![explain(base, &error)]))?;
@@ -97,8 +103,9 @@ pub fn from_value_at<T: DeserializeOwned + FromOutside>(base: &str, value: Value
     Err(Problem::invalid_body(faults.into_iter().map(error).collect()))
 }
 
-/// Takes the string `name` out of an object: the tag of a command. (Serde's internally tagged enums lose the path of an
-/// error, so the tag is taken first and the rest becomes the struct that belongs to it.)
+/// Removes the string `name` from an object: the tag of a command. Serde's internally tagged enums
+/// lose the path of an error, so the tag is read first and the rest becomes the struct that belongs
+/// to it.
 pub fn take_string(members: &mut Map<String, Value>, name: &str) -> Result<String, Problem> {
     match members.remove(name) {
         Some(Value::String(text)) => Ok(text),
@@ -137,7 +144,7 @@ fn object(text: &[u8]) -> Result<Map<String, Value>, Problem> {
 
 async fn read(request: Request, budget: &Budget, max: usize) -> Result<Received, Problem> {
     let (head, mut body) = request.into_parts();
-    // What is announced as too large is not read at all.
+    // Reject by the announced length, without reading.
     if body.size_hint().lower() > max as u64 {
         return Err(too_large(max));
     }
@@ -146,7 +153,7 @@ async fn read(request: Request, budget: &Budget, max: usize) -> Result<Received,
     let mut bytes = Vec::new();
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|_| Problem::new(Code::InvalidJson, "The body ended before it was complete."))?;
-        // What is no data is trailers, which say nothing to us.
+        // Other frames are trailers, which the service ignores.
         let Ok(data) = frame.into_data() else { continue };
         if bytes.len() + data.len() > max {
             return Err(too_large(max));
@@ -154,7 +161,7 @@ async fn read(request: Request, budget: &Budget, max: usize) -> Result<Received,
         reservation.grow(data.len())?;
         bytes.extend_from_slice(&data);
     }
-    // An empty body needs no type: that it is empty is the better message.
+    // An empty body needs no type: the error about the missing body is more useful.
     if !bytes.is_empty() {
         check_type(&head.headers)?;
     }
@@ -165,11 +172,11 @@ fn too_large(max: usize) -> Problem {
     Problem::new(Code::PayloadTooLarge, format!("The body is larger than {} KiB ({max} bytes).", max >> 10))
 }
 
-/// JSON in UTF-8, as it is (RFC 9110, sections 8.3 and 8.4; RFC 8259, section 8.1).
+/// Requires plain JSON in UTF-8 (RFC 9110, sections 8.3 and 8.4; RFC 8259, section 8.1).
 fn check_type(headers: &HeaderMap) -> Result<(), Problem> {
     let plain = |coding: &HeaderValue| coding.as_bytes().trim_ascii().eq_ignore_ascii_case(b"identity");
     if !headers.get_all(header::CONTENT_ENCODING).into_iter().all(plain) {
-        // RFC 9110, section 12.5.3.
+        // The header tells the client what to send (RFC 9110, section 12.5.3).
         return Err(Problem::new(Code::UnsupportedMediaType, "Send the body without `Content-Encoding`.")
             .header(header::ACCEPT_ENCODING, HeaderValue::from_static("identity")));
     }
@@ -179,7 +186,7 @@ fn check_type(headers: &HeaderMap) -> Result<(), Problem> {
         return Err(Problem::new(Code::UnsupportedMediaType, "Send the body as `Content-Type: application/json`."));
     };
     if media_type.parameter("charset").is_some_and(|charset| !charset.eq_ignore_ascii_case("utf-8")) {
-        return Err(Problem::new(Code::UnsupportedMediaType, "Send the body in UTF-8, as all JSON is."));
+        return Err(Problem::new(Code::UnsupportedMediaType, "Send the body in UTF-8; JSON allows no other encoding."));
     }
     Ok(())
 }
@@ -247,7 +254,7 @@ mod tests {
     fn a_wrong_field_is_named_with_its_place() {
         let natural = "must be an integer that is not negative";
         let time = "must be an RFC 3339 date and time, such as 2026-11-22T10:00:00Z";
-        let known = "is not known here; known: `stage`, `kind`";
+        let known = "is unknown; known fields: `stage`, `kind`";
         let key = "must be 1 to 64 of the characters a-z, 0-9 and -";
         let table = [
             (json!({ "nested": { "nested": 1 } }), "/nested/nested", "unknown_field", known),
@@ -274,7 +281,7 @@ mod tests {
         for (change, pointer, code, message) in table {
             assert_eq!(refusal(&change), FieldError::new(pointer, code, message), "{change}");
         }
-        let known = "is not known here; known: `id`, `name`, `items`, `count`, `at`, `flag`, `nested`";
+        let known = "is unknown; known fields: `id`, `name`, `items`, `count`, `at`, `flag`, `nested`";
         assert_eq!(refusal(&json!({ "nope": 1 })), FieldError::new("/nope", "unknown_field", known));
         assert_eq!(from_value::<Sample>(json!({})).unwrap_err().errors(), [FieldError::required("/id")]);
     }

@@ -1,8 +1,8 @@
-//! `ETag`, `If-None-Match` and `If-Match` (RFC 9110, sections 8.8.3 and 13.1) over versions: the tag of version 7
-//! is `"7"`.
+//! `ETag`, `If-None-Match` and `If-Match` (RFC 9110, sections 8.8.3 and 13.1) over versions: the
+//! tag of version 7 is `"7"`.
 //!
-//! Both fields are `*` or a list of entity tags. A tag that is none of ours, such as `"07"`, is valid and matches
-//! nothing.
+//! Both conditions are `*` or a list of entity tags. A valid tag that this service never issues,
+//! such as `"07"`, matches nothing.
 
 use std::convert::Infallible;
 
@@ -14,7 +14,7 @@ use axum::response::Response;
 
 use crate::http::problem::{FieldError, Problem};
 
-/// The caller may keep it and must ask again before each use.
+/// Clients may store the response and must revalidate it before each use.
 const CACHING: HeaderValue = HeaderValue::from_static("private, no-cache");
 
 /// The tag of a version.
@@ -22,8 +22,8 @@ pub(in crate::http) fn tag(version: u64) -> HeaderValue {
     HeaderValue::try_from(format!("\"{version}\"")).expect("digits in quotes are a header value")
 }
 
-/// What the caller has already: `If-None-Match`. The comparison is weak, as it must be here. A field that is not of
-/// its form says nothing: the answer is then the whole.
+/// `If-None-Match`: the versions that the caller has. The comparison is weak, as the RFC requires.
+/// A malformed field is ignored, so the response is complete.
 #[derive(Debug, Default)]
 pub struct IfNoneMatch {
     is_any: bool,
@@ -39,7 +39,7 @@ impl<S: Sync> FromRequestParts<S> for IfNoneMatch {
 }
 
 impl IfNoneMatch {
-    /// From a request's headers.
+    /// Reads a request's headers.
     pub(in crate::http) fn new(headers: &HeaderMap) -> Self {
         match Tags::read(headers, &header::IF_NONE_MATCH) {
             Ok(Some(tags)) => Self::from(tags),
@@ -47,12 +47,12 @@ impl IfNoneMatch {
         }
     }
 
-    /// Whether the caller has nothing.
+    /// Whether the caller names no version.
     pub(in crate::http) fn is_nothing(&self) -> bool {
         !self.is_any && self.versions.is_empty()
     }
 
-    /// The newest version that the caller names; 0 if it names none.
+    /// The newest version that the caller names; 0 if none.
     pub(in crate::http) fn newest(&self) -> u64 {
         self.versions.iter().copied().max().unwrap_or_default()
     }
@@ -69,7 +69,7 @@ impl From<Tags> for IfNoneMatch {
     }
 }
 
-/// What a version is answered with whose caller has it.
+/// The 304 response for a caller that has this version.
 pub(in crate::http) fn not_modified(version: u64) -> Response {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::NOT_MODIFIED;
@@ -77,7 +77,7 @@ pub(in crate::http) fn not_modified(version: u64) -> Response {
     response
 }
 
-/// A JSON body with its tag.
+/// A JSON response with its tag.
 pub(in crate::http) fn tagged(version: u64, json: String) -> Response {
     let mut response = Response::new(json.into());
     *response.headers_mut() = headers(version);
@@ -86,38 +86,39 @@ pub(in crate::http) fn tagged(version: u64, json: String) -> Response {
 }
 
 fn headers(version: u64) -> HeaderMap {
-    // With room for those that every answer has: growing costs more than the rest of a 304.
+    // Reserve space for the common headers: growing the map costs more than the rest of a 304.
     let mut headers = HeaderMap::with_capacity(12);
     headers.insert(header::ETAG, tag(version));
     headers.insert(header::CACHE_CONTROL, CACHING);
     headers
 }
 
-/// The versions that the caller accepts; `None`: any. The comparison is strong, so a weak tag matches nothing.
+/// `If-Match`: the versions that the caller accepts; `None`: any. The comparison is strong, so a
+/// weak tag matches nothing.
 pub(in crate::http) fn if_match(headers: &HeaderMap) -> Result<Option<Vec<u64>>, Problem> {
     let tags = Tags::read(headers, &header::IF_MATCH).map_err(|Malformed| malformed("If-Match"))?;
     Ok(tags.filter(|tags| !tags.is_any).map(Tags::strong))
 }
 
-/// What must hold before something is written that may not exist yet (section 13.2.2): first `If-Match`, then
-/// `If-None-Match`.
+/// Conditions for writing something that may not exist yet, evaluated in the order of section
+/// 13.2.2: `If-Match`, then `If-None-Match`.
 #[derive(Debug)]
 pub(in crate::http) struct Preconditions {
-    /// With `If-Match`, whatever it names.
+    /// Whether there is an `If-Match`, with any value.
     must_exist: bool,
     matching: Option<Vec<u64>>,
     none_matching: IfNoneMatch,
 }
 
 impl Preconditions {
-    /// From a request's headers. A write is refused if they are not of their form.
+    /// Reads a request's headers. Malformed conditions refuse the write.
     pub(in crate::http) fn new(headers: &HeaderMap) -> Result<Self, Problem> {
         let (must_exist, matching) = (headers.contains_key(header::IF_MATCH), if_match(headers)?);
         let tags = Tags::read(headers, &header::IF_NONE_MATCH).map_err(|Malformed| malformed("If-None-Match"))?;
         Ok(Self { must_exist, matching, none_matching: tags.map(IfNoneMatch::from).unwrap_or_default() })
     }
 
-    /// Whether they hold of the current version; `None`: there is nothing yet.
+    /// Whether the conditions hold for the current version; `None`: it does not exist yet.
     pub(in crate::http) fn hold(&self, current: Option<u32>) -> bool {
         let current = current.map(u64::from);
         let is_match = match (&self.matching, current) {
@@ -134,18 +135,18 @@ fn malformed(name: &str) -> Problem {
     Problem::invalid_parameter(FieldError::new(format!("/header/{name}"), "invalid_value", rule))
 }
 
-/// A field that is not of its form.
+/// A malformed field.
 struct Malformed;
 
 /// The value of `If-Match` or `If-None-Match`.
 struct Tags {
     is_any: bool,
-    /// Those that can be versions, and whether they are weak.
+    /// The tags that can be versions, and whether they are weak.
     versions: Vec<(bool, u64)>,
 }
 
 impl Tags {
-    /// `None` if there is no such field. Several fields are one list (section 5.3).
+    /// Reads a field; `None` if it is absent. Several fields form one list (section 5.3).
     fn read(headers: &HeaderMap, name: &HeaderName) -> Result<Option<Self>, Malformed> {
         let mut values = headers.get_all(name).into_iter().map(HeaderValue::as_bytes).peekable();
         if values.peek().is_none() {
@@ -160,12 +161,12 @@ impl Tags {
             }
         }
         tags.is_any = stars == 1;
-        // One star and nothing else, or at least one tag.
+        // Exactly one star and nothing else, or at least one tag.
         if (stars == 1 && count == 0) || (stars == 0 && count > 0) { Ok(Some(tags)) } else { Err(Malformed) }
     }
 
-    /// `[ entity-tag ] *( OWS "," OWS [ entity-tag ] )`, empty elements left out (section 5.6.1.2). Answers how
-    /// many tags there are.
+    /// Parses `[ entity-tag ] *( OWS "," OWS [ entity-tag ] )` and ignores empty elements (section
+    /// 5.6.1.2). Returns the number of tags.
     fn append(&mut self, mut rest: &[u8]) -> Result<usize, Malformed> {
         let mut count = 0;
         loop {
@@ -199,7 +200,7 @@ fn blanks(text: &[u8]) -> &[u8] {
     &text[text.iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count()..]
 }
 
-/// A version as we write it: digits without a leading zero, and no sign.
+/// Parses a version in canonical form: digits without a sign or a leading zero.
 pub(in crate::http) fn version(digits: &[u8]) -> Option<u64> {
     let is_ours = digits.iter().all(u8::is_ascii_digit) && (digits.len() == 1 || !digits.starts_with(b"0"));
     if is_ours { std::str::from_utf8(digits).ok()?.parse().ok() } else { None }
@@ -217,7 +218,7 @@ mod tests {
         headers
     }
 
-    /// The versions that fields name, or another word for what they are.
+    /// The versions that the fields name, or another word for the result.
     type Named = Result<&'static [u64], &'static str>;
 
     const MALFORMED: Named = Err("malformed");
@@ -294,7 +295,8 @@ mod tests {
 
     #[test]
     fn rfc_9110_section_13_2_2_preconditions_of_a_write() {
-        // If-Match, If-None-Match, and whether they hold of nothing, of version 1, of version 2.
+        // If-Match, If-None-Match, and whether they hold if nothing exists, for version 1 and for
+        // version 2.
         let table: [(&[&str], &[&str], [bool; 3]); 9] = [
             (&[], &[], [true, true, true]),
             (&[], &["*"], [true, false, false]),

@@ -1,4 +1,5 @@
-//! Path and query parameters, with axum's refusals turned into problems that name the parameter.
+//! Extractors for path and query parameters. They turn axum's rejections into problems that name
+//! the parameter.
 
 use std::collections::HashSet;
 
@@ -14,15 +15,17 @@ use crate::json::pointer;
 
 use super::body::{explain, explain_at};
 
-/// The path's parameters as a struct with a field for each. A bare type does for a path with one parameter.
+/// The path's parameters as a struct with one field each. A path with one parameter may use a bare
+/// type.
 #[derive(Clone, Copy, Debug)]
 pub struct Path<T>(pub T);
 
-/// The query's parameters as a struct; mark it `deny_unknown_fields`, so that a mistyped parameter is refused.
+/// The query's parameters as a struct. Mark it `deny_unknown_fields`, so that mistyped parameters
+/// are refused.
 #[derive(Clone, Copy, Debug)]
 pub struct Query<T>(pub T);
 
-/// The query of an operation that has no parameters there.
+/// The query of an operation without query parameters.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NoParameters {}
@@ -48,7 +51,7 @@ async fn names<S: Send + Sync>(parts: &mut Parts, state: &S) -> Vec<String> {
     }
 }
 
-#[expect(clippy::wildcard_enum_match_arm, reason = "axum's enums may grow; what else is in them handlers cannot cause")]
+#[expect(clippy::wildcard_enum_match_arm, reason = "axum's enums may grow; handlers cannot cause the other variants")]
 fn path_error(rejection: PathRejection, names: &[String]) -> FieldError {
     let only = names.first().map_or("", String::as_str);
     let (name, message) = match rejection {
@@ -77,12 +80,12 @@ impl<T: DeserializeOwned, S: Sync> FromRequestParts<S> for Query<T> {
     }
 }
 
-/// Reads a query, in a time linear in its length.
+/// Parses a query in time linear in its length.
 pub(in crate::http) fn parse_query<T: DeserializeOwned>(query: &str) -> Result<T, Problem> {
     let mut seen = HashSet::new();
     for (name, _) in form_urlencoded::parse(query.as_bytes()) {
         if seen.contains(&name) {
-            let error = FieldError::new(pointer::join("/query", &name), "duplicate_key", "is there twice");
+            let error = FieldError::new(pointer::join("/query", &name), "duplicate_key", "must appear only once");
             return Err(Problem::invalid_parameter(error));
         }
         seen.insert(name);

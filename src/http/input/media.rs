@@ -1,9 +1,9 @@
-//! Media types and what a client likes of them (RFC 9110, sections 5.6, 8.3.1, 12.4.2 and 12.5.1). What does not
-//! follow the grammar is no media type; an element of `Accept` that does not is left out.
+//! Media types and `Accept` (RFC 9110, sections 5.6, 8.3.1, 12.4.2 and 12.5.1). Text that does not
+//! follow the grammar is not a media type; malformed elements of `Accept` are ignored.
 
 use axum::http::{HeaderMap, header};
 
-/// A media type or, in `Accept`, a range of them.
+/// A media type, or a media range in `Accept`.
 #[derive(Debug, PartialEq, Eq)]
 pub struct MediaType {
     kind: String,
@@ -12,7 +12,7 @@ pub struct MediaType {
 }
 
 impl MediaType {
-    /// Reads a whole `Content-Type`, or one element of `Accept`.
+    /// Parses a complete `Content-Type`, or one element of `Accept`.
     pub fn parse(text: &str) -> Option<Self> {
         let mut rest = text.trim_matches([' ', '\t']);
         let kind = token(&mut rest)?.to_ascii_lowercase();
@@ -31,7 +31,7 @@ impl MediaType {
         Some(Self { kind, subtype, parameters })
     }
 
-    /// A parameter by its name in lower case; the first counts.
+    /// Looks up a parameter by its lower-case name; the first one counts.
     pub fn parameter(&self, name: &str) -> Option<&str> {
         self.parameters.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
@@ -41,8 +41,9 @@ impl MediaType {
         self.kind == "application" && (self.subtype == "json" || self.subtype.ends_with("+json"))
     }
 
-    /// How closely this range describes `kind/subtype`; `None`: not at all. Parameters but the weight narrow it to
-    /// types that have them: none of ours, but for `charset=utf-8`, which all our texts are in.
+    /// How specifically this range matches `kind/subtype`; `None`: not at all. Parameters other
+    /// than the weight restrict a range to types that have them. Ours have none but
+    /// `charset=utf-8`, which holds for all our text.
     fn specificity(&self, kind: &str, subtype: &str) -> Option<usize> {
         let own = self.parameters.iter().take_while(|(name, _)| name != "q");
         let mut count = 0;
@@ -60,18 +61,18 @@ impl MediaType {
         }
     }
 
-    /// `q`, in thousandths: 1000 if there is none, `None` if it is not of its form.
+    /// The weight `q` in thousandths: 1000 if it is absent, `None` if it is malformed.
     fn weight(&self) -> Option<u16> {
         self.parameter("q").map_or(Some(1000), qvalue)
     }
 }
 
-/// What `Accept` says of types.
+/// The media ranges of `Accept`.
 #[derive(Debug)]
 pub struct Accept(Vec<MediaType>);
 
 impl Accept {
-    /// From a request's headers. Without the field, or with an empty one, everything is welcome.
+    /// Reads a request's headers. A missing or empty field accepts everything.
     pub fn new(headers: &HeaderMap) -> Self {
         let values = headers.get_all(header::ACCEPT).into_iter().filter_map(|value| value.to_str().ok());
         let elements: Vec<&str> = values.flat_map(elements).collect();
@@ -83,15 +84,16 @@ impl Accept {
         Self(ranges.filter(|range| range.weight().is_some()).collect())
     }
 
-    /// How much `kind/subtype` is liked, in thousandths; 0: not acceptable. The closest range decides.
+    /// The quality of `kind/subtype` in thousandths; 0: not acceptable. The most specific range
+    /// decides.
     pub fn quality(&self, kind: &str, subtype: &str) -> u16 {
         let matching = self.0.iter().filter_map(|range| Some((range.specificity(kind, subtype)?, range.weight()?)));
-        // Of ranges that are equally close, the kindest.
+        // Among equally specific ranges, the highest weight wins.
         matching.max().map_or(0, |(_, weight)| weight)
     }
 }
 
-/// `0` or `1` with up to three decimals (section 12.4.2).
+/// Parses `0` or `1` with up to three decimals (section 12.4.2).
 fn qvalue(text: &str) -> Option<u16> {
     let (whole, decimals) = text.split_once('.').unwrap_or((text, ""));
     if !matches!(whole, "0" | "1") || decimals.len() > 3 || !decimals.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -102,8 +104,8 @@ fn qvalue(text: &str) -> Option<u16> {
     (value <= 1000).then_some(value)
 }
 
-/// The elements of a comma-separated list; commas in quotes do not count, and empty elements are left out (section
-/// 5.6.1).
+/// Splits a comma-separated list. Commas in quotes do not separate, and empty elements are ignored
+/// (section 5.6.1).
 fn elements(list: &str) -> impl Iterator<Item = &str> {
     let (mut in_quotes, mut is_escaped) = (false, false);
     let parts = list.split(move |c: char| {
@@ -122,7 +124,7 @@ fn blanks(text: &str) -> &str {
     text.trim_start_matches([' ', '\t'])
 }
 
-/// Takes a token of at least one character.
+/// Consumes a token of at least one character.
 fn token<'a>(rest: &mut &'a str) -> Option<&'a str> {
     let is_end = |c: char| !(c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c));
     let (token, after) = rest.split_at(rest.find(is_end).unwrap_or(rest.len()));
@@ -130,7 +132,7 @@ fn token<'a>(rest: &mut &'a str) -> Option<&'a str> {
     (!token.is_empty()).then_some(token)
 }
 
-/// Takes a quoted string; answers what it quotes.
+/// Consumes a quoted string and returns its unquoted text.
 fn quoted(rest: &mut &str) -> Option<String> {
     let mut text = String::new();
     let mut chars = rest.char_indices().skip(1);
@@ -209,7 +211,7 @@ mod tests {
 
     #[test]
     fn rfc_9110_section_12_5_1_accept() {
-        // How much text/html, text/plain and image/jpeg are liked.
+        // The qualities of text/html, text/plain and image/jpeg.
         let table: [(&[&str], [u16; 3]); 16] = [
             (&[], [1000, 1000, 1000]),
             (&[""], [1000, 1000, 1000]),

@@ -1,4 +1,5 @@
-//! Lists in pages: a page continues after the last row of the one before (keyset), so new rows never shift it.
+//! Pages of lists. A page continues after the last row of the previous one (keyset pagination), so
+//! new rows do not shift it.
 
 use std::borrow::Cow;
 
@@ -17,13 +18,14 @@ use crate::app::audit::trail::Bounded;
 pub struct Page<T> {
     /// The rows.
     pub items: Vec<T>,
-    /// Give it as `cursor` to get the next page; null on the last one. Opaque.
+    /// The `cursor` of the next page; null on the last page. Opaque.
     #[schema(required = true)]
     pub next: Option<String>,
 }
 
 impl<T> Page<T> {
-    /// The page of `rows`, which were read with [`Limit::and_one_more`]; `key` is what the list is ordered by.
+    /// Builds a page from `rows`, which were read with [`Limit::and_one_more`]; `key` is the sort
+    /// key of the list.
     pub fn new<R, K: Serialize>(mut rows: Vec<R>, limit: Limit, key: impl Fn(&R) -> K, view: impl Fn(R) -> T) -> Self {
         let more = rows.len() > limit.rows();
         rows.truncate(limit.rows());
@@ -31,14 +33,14 @@ impl<T> Page<T> {
         Self { items: rows.into_iter().map(view).collect(), next }
     }
 
-    /// The page of rows that were bounded by bytes as well; `key` is what the list is ordered by.
+    /// Builds a page from rows that were also limited by bytes; `key` is the sort key of the list.
     pub fn of<K: Serialize>(Bounded { rows, more }: Bounded<T>, key: impl Fn(&T) -> K) -> Self {
         let next = rows.last().filter(|_| more).map(|last| Cursor(key(last)).encode());
         Self { items: rows, next }
     }
 }
 
-/// How many rows a page has at most: 1 to 100, by default 50.
+/// Maximum number of rows of a page: 1 to 100, by default 50.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "u32")]
 pub struct Limit(u32);
@@ -46,22 +48,22 @@ pub struct Limit(u32);
 impl Limit {
     const MAX: u32 = 100;
 
-    /// Bounded of a page.
+    /// The number of rows of a page.
     pub fn rows(self) -> usize {
         self.0 as usize
     }
 
-    /// As many as a page can have.
+    /// The largest limit.
     pub fn max() -> Self {
         Self(Self::MAX)
     }
 
-    /// The same as the number that the use cases take.
+    /// The limit as the type that the use cases take.
     pub fn most(self) -> u32 {
         self.0
     }
 
-    /// How many to read: one more than the page has says whether there is a next page.
+    /// The number of rows to read: one extra row shows whether there is a next page.
     pub fn and_one_more(self) -> u32 {
         self.0 + 1
     }
@@ -88,7 +90,7 @@ impl PartialSchema for Limit {
             .minimum(Some(1))
             .maximum(Some(Self::MAX))
             .default(Some(serde_json::json!(50)))
-            .description(Some("How many rows the page has at most."))
+            .description(Some("The maximum number of rows of the page."))
             .into()
     }
 }
@@ -99,16 +101,17 @@ impl ToSchema for Limit {
     }
 }
 
-/// Where a page starts: after the row with this key. Opaque to callers: base64url of its JSON.
+/// Where a page starts: after the row with this key. Opaque to callers: base64url of the key's
+/// JSON.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cursor<K>(pub K);
 
 impl<K: Serialize> Cursor<K> {
-    /// As callers see it.
+    /// Encodes the cursor.
     ///
     /// # Panics
     ///
-    /// When the key cannot be written as JSON, which ids, numbers and times always can.
+    /// When the key cannot be written as JSON. Ids, numbers and times always can.
     pub fn encode(&self) -> String {
         URL_SAFE_NO_PAD.encode(serde_json::to_vec(&self.0).expect("keys are ids, numbers and times"))
     }
@@ -127,7 +130,7 @@ impl<K> PartialSchema for Cursor<K> {
     fn schema() -> RefOr<Schema> {
         ObjectBuilder::new()
             .schema_type(Type::String)
-            .description(Some("The `next` of an earlier page of the same list; without it the first page."))
+            .description(Some("The `next` of an earlier page of the same list. Default: the first page."))
             .into()
     }
 }

@@ -1,4 +1,4 @@
-//! The contract's other direction: the request that the service makes to the endpoints of webhooks.
+//! The webhooks of the contract: the requests that the service sends to endpoints.
 
 use utoipa::openapi::path::{HttpMethod, OperationBuilder, ParameterBuilder, ParameterIn};
 use utoipa::openapi::request_body::RequestBodyBuilder;
@@ -9,17 +9,17 @@ use utoipa::{PartialSchema as _, ToSchema as _};
 use crate::app::webhooks::endpoints::Sample;
 use crate::domain::feed::RenderedEvent;
 
-/// The headers that identify and sign a delivery, each with what it holds.
+/// The headers that identify and sign a delivery, with their descriptions.
 const HEADERS: [(&str, &str); 6] = [
-    ("webhook-id", "The event's own id, the same at every attempt. What was had before is told by it."),
-    ("webhook-timestamp", "When this attempt was made, in seconds since 1970."),
+    ("webhook-id", "The event's id, the same at every attempt. Receivers detect repeated deliveries by it."),
+    ("webhook-timestamp", "Time of this attempt, in seconds since 1970."),
     (
         "webhook-signature",
-        "`v1,` and the base64 of HMAC-SHA256 over `id.timestamp.body`, keyed with the bytes that the secret encodes; during a rotation one for each secret, with a space between.",
+        "`v1,` and the base64 of HMAC-SHA256 over `id.timestamp.body`, keyed with the bytes that the secret encodes. During a rotation there is one signature for each secret, separated by a space.",
     ),
-    ("X-AITasker-Delivery-Id", "As `webhook-id`."),
-    ("X-AITasker-Timestamp", "As `webhook-timestamp`."),
-    ("X-AITasker-Signature", "Hexadecimal HMAC-SHA256 over the body, keyed with the text of the secret."),
+    ("X-AITasker-Delivery-Id", "Same as `webhook-id`."),
+    ("X-AITasker-Timestamp", "Same as `webhook-timestamp`."),
+    ("X-AITasker-Signature", "HMAC-SHA256 over the body in hexadecimal, keyed with the text of the secret."),
 ];
 
 /// The requests that receivers get.
@@ -27,14 +27,15 @@ pub(super) fn webhooks() -> Paths {
     let bodies = OneOfBuilder::new()
         .item(Ref::from_schema_name(RenderedEvent::name()))
         .item(Ref::from_schema_name(Sample::name()))
-        .description(Some("An event, as the owner's feed has it, or a sample."));
+        .description(Some("An event as in the owner's feed, or a sample."));
     let body = RequestBodyBuilder::new()
         .content("application/json", Content::new(Some(bodies)))
         .required(Some(Required::True))
         .build();
-    let accepted =
-        Response::new("It was delivered. Any other answer, or none within 15 seconds, is a failure: it comes again.");
-    let gone = Response::new("Nobody wants deliveries there any more: the webhook is disabled.");
+    let accepted = Response::new(
+        "The event was delivered. Any other response, or none within 15 seconds, is a failure, and the event is sent again.",
+    );
+    let gone = Response::new("The endpoint wants no more deliveries. The webhook is disabled.");
     let text = || ObjectBuilder::new().schema_type(Type::String);
     let header = |(name, description): (&str, &str)| {
         ParameterBuilder::new()
@@ -49,7 +50,9 @@ pub(super) fn webhooks() -> Paths {
     let operation = operation
         .operation_id(Some("delivery"))
         .summary(Some("An event happened"))
-        .description(Some("What an endpoint that was set up with `PUT /webhooks/{id}` is sent."))
+        .description(Some(
+            "The request that the service sends to an endpoint that was set up with `PUT /webhooks/{id}`.",
+        ))
         .tag("webhooks")
         .request_body(Some(body))
         .response("2XX", accepted)
@@ -57,7 +60,7 @@ pub(super) fn webhooks() -> Paths {
     PathsBuilder::new().path("delivery", PathItem::new(HttpMethod::Post, operation)).build()
 }
 
-/// The schema that only such a request has.
+/// The schema that only such a request uses.
 pub(super) fn schemas() -> Vec<(String, RefOr<Schema>)> {
     vec![(Sample::name().into_owned(), Sample::schema())]
 }

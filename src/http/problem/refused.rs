@@ -1,4 +1,4 @@
-//! What the use cases refuse, as problems.
+//! Turns errors of the use cases into problems.
 
 use crate::app;
 use crate::app::tasks::commands::ConflictContext;
@@ -24,24 +24,28 @@ impl Problem {
                 let etag = Some(format!("\"{}\"", standing.version));
                 Self::new(
                     Code::PreconditionFailed,
-                    "The task changed since it was read; read it again and decide anew.",
+                    "The task has changed since it was read. Read it again and reconsider the command.",
                 )
                 .with_conflict(Conflict { etag, ..conflict(*standing) })
             }
             app::Error::ErasureIdReused => {
-                Self::new(Code::ErasureIdReused, "The id was used for an erasure before, with another body.")
-                    .with_errors(vec![FieldError::new("/id", "reused", "was used for an erasure with another body")])
-            }
-            app::Error::EventIdReused => {
-                Self::new(Code::EventIdReused, "This party used the id on this task before, with another body.")
+                Self::new(Code::ErasureIdReused, "The id was already used for an erasure with another body.")
                     .with_errors(vec![FieldError::new(
                         "/id",
                         "reused",
-                        "must be new, or come with the body it first had",
+                        "was already used for an erasure with another body",
+                    )])
+            }
+            app::Error::EventIdReused => {
+                Self::new(Code::EventIdReused, "This party has already used the id on this task with another body.")
+                    .with_errors(vec![FieldError::new(
+                        "/id",
+                        "reused",
+                        "must be new, or be sent with its original body",
                     )])
             }
             app::Error::TaskExists(standing) => {
-                Self::new(Code::TaskExists, "There is a task with this id that was opened with another body.")
+                Self::new(Code::TaskExists, "A task with this id was opened with another body.")
                     .with_conflict(conflict(*standing))
             }
             app::Error::WorkflowUnavailable => workflow_unavailable(),
@@ -51,22 +55,22 @@ impl Problem {
                 Self::new(Code::PreconditionFailed, detail).with_conflict(Conflict { etag, ..Conflict::default() })
             }
             app::Error::NoAuditKey => {
-                Self::new(Code::NoAuditKey, "This service has no key to sign with (STAGEGATE_AUDIT_KEY).")
+                Self::new(Code::NoAuditKey, "This service has no signing key (STAGEGATE_AUDIT_KEY).")
             }
             app::Error::NoCheckpoint => Self::new(Code::NoCheckpoint, "There is no signed checkpoint of that size."),
             app::Error::NotLogged => Self::new(
                 Code::NotLogged,
-                "The trail is not in the log of that checkpoint. A change is logged about a minute later.",
+                "The log of that checkpoint does not contain the trail. A change is logged about a minute later.",
             ),
             app::Error::FeedRestored => Self::new(
                 Code::FeedRestored,
-                "The database was restored to a time before what this cursor has seen. Read the feed from the start.",
+                "The database was restored to a time before this cursor's position. Read the feed from the start.",
             ),
             app::Error::TrailDamaged(_, seq) => Self::damaged(seq, error),
             app::Error::Expired => Self::new(Code::Unauthorized, "The credential has expired."),
             app::Error::Definition(mistakes) => Self::invalid_body(mistakes.into_iter().map(mistake).collect()),
             app::Error::TooManyAtOnce(what) => Self::too_many_at_once(format!(
-                "This caller has as many {what} under way as one caller may have. Try again when some have ended."
+                "This caller has reached its limit of concurrent {what}. Try again when some have ended."
             )),
             app::Error::Overloaded(source) => Self::overloaded().caused_by(source),
             app::Error::Unavailable(source) => Self::unavailable(source),
@@ -79,16 +83,16 @@ impl Problem {
 
 fn workflow_unavailable() -> Problem {
     let error = FieldError::new("/workflow", "unavailable", "must name a workflow of the partner that is not retired");
-    Problem::new(Code::WorkflowUnavailable, "The partner has no such workflow or version, or it was retired.")
+    Problem::new(Code::WorkflowUnavailable, "The partner has no such workflow or version, or the workflow was retired.")
         .with_errors(vec![error])
 }
 
-/// A mistake in a definition.
+/// Converts a mistake in a definition.
 pub(in crate::http) fn mistake(mistake: Mistake) -> FieldError {
     FieldError::new(mistake.pointer, mistake.code.as_str(), mistake.message)
 }
 
-/// A refusal before there was a task: only the input can be wrong.
+/// A refusal before the task exists: only the input can be wrong.
 fn refused_without_task(refusal: &Refusal) -> Problem {
     match field_error(refusal) {
         Some(error) => Problem::invalid_body(vec![error]),
@@ -131,7 +135,7 @@ fn conflict(standing: ConflictContext) -> Conflict {
     }
 }
 
-/// The domain's complaint about a field of the body.
+/// The domain's error about a field of the body.
 pub(in crate::http) fn field_error(refusal: &Refusal) -> Option<FieldError> {
     let Refusal::Invalid { pointer, code, message } = refusal else { return None };
     Some(FieldError::new(*pointer, code, message.clone()))
@@ -164,7 +168,7 @@ fn code(refusal: &Refusal) -> Code {
     }
 }
 
-/// The refusal in words, as a sentence.
+/// The refusal as a sentence.
 fn sentence(refusal: &Refusal) -> String {
     let text = refusal.to_string();
     let mut letters = text.chars();

@@ -19,57 +19,58 @@ use super::export::answer;
 use super::tasks::TaskPath;
 use super::transparency_log::{Count, number};
 
-/// Which page of the trail.
+/// Selects a page of the trail, or an export.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct AuditQuery {
-    /// `json`, the default: a page. `jsonl`: the whole trail as an export, with all that it takes to check it offline.
+    /// `json` (default): a page. `jsonl`: an export of the whole trail, with everything needed to
+    /// verify it offline.
     #[serde(default)]
     #[param(inline)]
     format: TrailFormat,
-    /// How many entries the page has at most; 100 if not given. Not of an export.
+    /// The maximum number of entries of the page. Default: 100. Not allowed with `format=jsonl`.
     #[param(inline)]
     limit: Option<Limit>,
-    /// The `next` of an earlier page; without it the first page. Not of an export.
+    /// The `next` of an earlier page. Default: the first page. Not allowed with `format=jsonl`.
     #[param(value_type = Option<String>)]
     cursor: Option<Cursor<u64>>,
-    /// Of an export alone: how many leaves the log had at the checkpoint that the trail is to be proven against,
-    /// such as one that was kept. Without it the newest one.
+    /// For exports only: the size (number of leaves) of the log at the checkpoint to prove the
+    /// trail against, such as a checkpoint that you kept. Default: the newest checkpoint.
     #[param(value_type = Option<u64>, minimum = 1)]
     size: Option<Count>,
 }
 
-/// In which form a trail is answered.
+/// The form of the response.
 #[derive(Clone, Copy, Debug, Default, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(in crate::http) enum TrailFormat {
-    /// A page of the view.
+    /// A page of the trail.
     #[default]
     Json,
     /// An export.
     Jsonl,
 }
 
-/// What is asked for.
+/// What the caller requests.
 pub(in crate::http) enum Wanted {
-    /// What follows a `seq`.
+    /// The entries after a `seq`.
     Page(u64, Limit),
-    /// All of it, proven against the checkpoint of this size.
+    /// The whole trail, proven against the checkpoint of this size.
     Export(Option<u64>),
 }
 
 impl AuditQuery {
-    /// Refuses parameters that are not of the form that is asked for.
+    /// Refuses parameters that do not apply to the requested form.
     pub(in crate::http) fn wanted(&self) -> Result<Wanted, Problem> {
         let refused = |name: &str, message| {
             Err(Problem::invalid_parameter(FieldError::new(format!("/query/{name}"), "not_allowed", message)))
         };
-        let whole = "is for pages; with `format=jsonl` the answer is the whole trail";
+        let whole = "is for pages; `format=jsonl` exports the whole trail";
         match self.format {
             TrailFormat::Jsonl if self.cursor.is_some() => refused("cursor", whole),
             TrailFormat::Jsonl if self.limit.is_some() => refused("limit", whole),
-            TrailFormat::Json if self.size.is_some() => refused("size", "is for exports, with `format=jsonl`"),
+            TrailFormat::Json if self.size.is_some() => refused("size", "is for exports (`format=jsonl`)"),
             TrailFormat::Jsonl => Ok(Wanted::Export(number(self.size))),
             TrailFormat::Json => {
                 let after = self.cursor.map_or(0, |cursor| cursor.0);
@@ -79,26 +80,27 @@ impl AuditQuery {
     }
 }
 
-/// A part of a task's trail.
+/// A page of a task's trail.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Trail {
-    /// The task.
+    /// The task's id.
     task_id: TaskId,
-    /// The entries, oldest first. One that the caller may not see has `seq` and `hash` only.
+    /// The entries, oldest first. An entry that the caller may not see has only `seq` and `hash`.
     items: Vec<EntryView>,
-    /// Give it as `cursor` to get the next page; null on the last one. Opaque.
+    /// The `cursor` of the next page; null on the last page. Opaque.
     #[schema(required = true)]
     next: Option<String>,
 }
 
 /// Read a task's trail
 ///
-/// Oldest first, up to `limit` entries; a page ends earlier, with the entry with which it has 1 MiB as stored. Each
-/// party sees its own view: who decided what, when, on which revision. With `format=jsonl` the whole trail comes as
-/// lines of JSON, to be kept and checked offline (`stagegate audit verify`; the format is in the documentation of the
-/// crate, at `domain::audit`). An export by the platform is recorded in the partner's trail.
+/// Returns the entries oldest first, up to `limit`; a page ends early with the entry that brings it
+/// to 1 MiB as stored. Each party sees its own view: who decided what, when and on which revision.
+/// `format=jsonl` returns the whole trail as lines of JSON, to be stored and verified offline with
+/// `stagegate audit verify` (the crate documentation at `domain::audit` describes the format). An
+/// export by the platform is recorded in the partner's trail.
 #[utoipa::path(get, path = "/tasks/{id}/audit", tag = "audit", security(("partnerKey" = []), ("platformKey" = []), ("buyerToken" = [])), params(TaskPath, AuditQuery), responses(
-    (status = 200, description = "A page of the trail, or the export. An export that breaks off has no last line.", content((Trail = "application/json"), (String = "application/jsonl"))),
+    (status = 200, description = "A page of the trail, or the export. An incomplete export lacks the last line.", content((Trail = "application/json"), (String = "application/jsonl"))),
 ))]
 pub async fn get_task_audit(
     caller: Caller,
@@ -116,9 +118,10 @@ pub async fn get_task_audit(
     }
 }
 
-/// Read what it takes to check a trail offline
+/// Read the proof of a task's trail
 ///
-/// The hash chain of the whole trail with what opens the commitments that the caller may see.
+/// Returns the hash chain of the whole trail, with the openings of the commitments that the caller
+/// may see. It is all that is needed to verify the trail offline.
 #[utoipa::path(get, path = "/tasks/{id}/audit/proof", tag = "audit", security(("partnerKey" = []), ("platformKey" = []), ("buyerToken" = [])), params(TaskPath), responses(
     (status = 200, description = "The proof.", body = ProofView),
 ))]

@@ -1,4 +1,5 @@
-//! A command's body: what all commands share, then what belongs to its `type`; and its place in the contract.
+//! The body of a command: the members that all commands share, and those of its `type`; and its
+//! schemas in the contract.
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -23,36 +24,41 @@ use crate::http::problem::refused::field_error;
 use crate::http::problem::{FieldError, Problem};
 use crate::ids;
 
-/// How far ahead of our clock a party's `occurred_at` may be: 5 minutes.
+/// How far a party's `occurred_at` may be ahead of the service's clock: 5 minutes.
 const MAX_AHEAD: chrono::TimeDelta = chrono::TimeDelta::minutes(5);
 
-/// What every command may say.
+/// The members that all commands share.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Common {
-    /// The idempotency key: the same id and body again gets the same answer and has no further effect. The header
-    /// `Idempotency-Key` is another way to send it. Without one, sending the command again is another command.
+    /// The idempotency key: the same id with the same body gets the same response and has no
+    /// further effect. It can also be sent in the header `Idempotency-Key`. Without an id, sending
+    /// a command again is a new command.
     #[serde(default)]
     id: Option<CommandId>,
-    /// The stage meant. If given, the command is refused when the task is elsewhere.
+    /// The stage that the command is for. If given, the command is refused when the task is at
+    /// another stage.
     #[serde(default)]
     stage: Option<StageKey>,
-    /// The round meant. If given, the command is refused when the stage is in another one.
+    /// The round that the command is for. If given, the command is refused when the stage is in
+    /// another round.
     #[serde(default)]
     #[schema(minimum = 1)]
     round: Option<u32>,
-    /// The revision seen; 0: nothing was handed in. If given, the command is refused when a newer one was handed in.
+    /// The latest revision that the sender has seen; 0: no work was submitted. If given, the
+    /// command is refused when there is a newer revision.
     #[serde(default)]
     revision: Option<u32>,
-    /// The person or program behind it. Required from partner and platform in submissions, votes, escalations and
-    /// resolutions. Not to be sent by a buyer, whose token says who it is.
+    /// The person or program that acts. Required from the partner and the platform in submissions,
+    /// votes, escalations and resolutions. Not allowed from a buyer, whose token identifies the
+    /// person.
     #[serde(default)]
     actor: Option<Actor>,
-    /// When it happened, by the sender's own statement: recorded and shown, never used. At most 5 minutes ahead, and at
-    /// most a day before the task was opened.
+    /// When it happened, according to the sender. It is recorded and shown, but has no effect. At
+    /// most 5 minutes in the future, and at most a day before the task was opened.
     #[serde(default)]
     occurred_at: Option<Time>,
-    /// A remark for the sender's own people, 1 to 4,000 characters.
+    /// A note for the sender's own people, 1 to 4,000 characters.
     #[serde(default)]
     note: Option<Prose>,
 }
@@ -61,7 +67,8 @@ from_outside! { Common { actor, note; id, stage, round, revision, occurred_at } 
 
 const COMMON: [&str; 7] = ["id", "stage", "round", "revision", "actor", "occurred_at", "note"];
 
-/// Reads a command from a body's members and its text. `header_id` is the idempotency key, if the header carried one.
+/// Parses a command from a body's members and text. `header_id` is the id from the header
+/// `Idempotency-Key`.
 pub(in crate::http) fn parse(
     (mut members, text): (Map<String, Value>, Vec<u8>),
     caller: &Caller,
@@ -93,7 +100,8 @@ pub(in crate::http) fn parse(
     Ok(app::tasks::commands::Request { command, digest, id_given: given.is_some(), if_match: None, dry_run: false })
 }
 
-/// Who sends it: the credential says which party, the body which person; a buyer is the person.
+/// The sender: the credential determines the party, the body the person. A buyer's token identifies
+/// the person as well.
 pub(in crate::http) fn sender(caller: &Caller, actor: Option<Actor>) -> Sender {
     let buyer = caller.buyer_id().map(|id| Actor {
         id: ActorId::parse(id.to_string()).expect("a UUID is a short text"),
@@ -106,10 +114,14 @@ pub(in crate::http) fn sender(caller: &Caller, actor: Option<Actor>) -> Sender {
 fn check(common: &Common, caller: &Caller, header_id: Option<CommandId>, now: Time) -> Vec<FieldError> {
     let mut errors = Vec::new();
     if caller.party() == Party::Buyer && common.actor.is_some() {
-        errors.push(FieldError::new("/actor", "not_allowed", "must not be sent by a buyer: the token says who it is"));
+        errors.push(FieldError::new(
+            "/actor",
+            "not_allowed",
+            "must not be sent by a buyer, whose token identifies the person",
+        ));
     }
     if common.occurred_at.is_some_and(|at| at > now + MAX_AHEAD) {
-        errors.push(FieldError::new("/occurred_at", "in_future", "must not be more than 5 minutes ahead"));
+        errors.push(FieldError::new("/occurred_at", "in_future", "must not be more than 5 minutes in the future"));
     }
     if common.id.zip(header_id).is_some_and(|(body, header)| body != header) {
         errors.push(FieldError::new("/id", "not_equal", "must be the same as the header Idempotency-Key"));
@@ -117,7 +129,8 @@ fn check(common: &Common, caller: &Caller, header_id: Option<CommandId>, now: Ti
     errors
 }
 
-/// Everything that a command says but its id, with the actor in the form by which actors are compared.
+/// Digest of everything in a command but its id, with the actor's id in the form in which actors
+/// are compared.
 fn meaning(kind: &str, common: &Common, action: &Action) -> [u8; 32] {
     let mut members = object(common);
     members.extend(body(action));
@@ -185,10 +198,11 @@ fn both<A, B>(a: Result<A, Problem>, b: Result<B, Problem>) -> Result<(A, B), Pr
     }
 }
 
-/// The body of `POST /tasks/{id}/events` in the contract: one schema per type, each with what all commands share.
+/// The body of `POST /tasks/{id}/events` in the contract: one schema per type, each with the shared
+/// members.
 pub(in crate::http) struct EventCommand;
 
-/// The name in the contract, the type, its own schema, and whether it must say stage, round and revision.
+/// Name in the contract, type, schema, and whether stage, round and revision are required.
 type Variant = (&'static str, &'static str, RefOr<Schema>, bool);
 
 fn variants() -> [Variant; 10] {
@@ -215,7 +229,7 @@ impl PartialSchema for EventCommand {
             by_type.mapping.insert(kind.to_owned(), reference.ref_location.clone());
             list = list.item(reference);
         }
-        list.description(Some("A command. `type` says which; in votes and escalations `stage`, `round` and `revision` are required, so that nobody decides on what they have not seen."))
+        list.description(Some("A command; `type` selects it. Votes and escalations require `stage`, `round` and `revision`, so that nobody decides on work that they have not seen."))
             .discriminator(Some(by_type))
             .into()
     }
@@ -231,8 +245,8 @@ impl ToSchema for EventCommand {
     }
 }
 
-/// Every type of command with the members of `around` beside its own: for a list of commands with more to say about
-/// each.
+/// Every type of command, with the members of `around` added: for lists that say more about each
+/// command.
 pub(in crate::http) fn schema_with(around: &RefOr<Schema>, description: &str) -> RefOr<Schema> {
     let list = variants().into_iter().fold(OneOfBuilder::new(), |list, (_, kind, own, needs_target)| {
         list.item(variant(kind, vec![around.clone(), Common::schema()], own, needs_target))
@@ -240,7 +254,7 @@ pub(in crate::http) fn schema_with(around: &RefOr<Schema>, description: &str) ->
     list.description(Some(description)).into()
 }
 
-/// The schemas that those of the commands refer to.
+/// The schemas that the schemas of commands refer to.
 pub(in crate::http) fn parts(schemas: &mut Vec<(String, RefOr<Schema>)>) {
     Common::schemas(schemas);
     WorkSubmitted::schemas(schemas);
@@ -255,25 +269,27 @@ pub(in crate::http) fn parts(schemas: &mut Vec<(String, RefOr<Schema>)>) {
     CancellationAcknowledged::schemas(schemas);
 }
 
-/// What a command is about, where it must say so.
+/// The target of a command, for commands that require it.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "a shape of the contract; the members are read with the others of Common")]
 struct Target {
-    /// The stage that is decided on. The command is refused when the task is elsewhere.
+    /// The stage that the decision is for. The command is refused when the task is at another
+    /// stage.
     stage: StageKey,
-    /// The stage's round. The command is refused when the stage is in another one.
+    /// The stage's round. The command is refused when the stage is in another round.
     #[schema(minimum = 1)]
     round: u32,
-    /// The revision that was seen; 0: nothing was handed in. The command is refused when a newer one was.
+    /// The latest revision that the sender has seen; 0: no work was submitted. The command is
+    /// refused when there is a newer revision.
     revision: u32,
 }
 
-/// One closed schema of all parts, described as the command's own is.
+/// One closed schema of all parts, with the description of the command's own schema.
 fn variant(kind: &'static str, mut parts: Vec<RefOr<Schema>>, own: RefOr<Schema>, needs_target: bool) -> Object {
     let tag = ObjectBuilder::new()
         .schema_type(Type::String)
         .enum_values(Some([kind]))
-        .description(Some("Which command it is."))
+        .description(Some("The type of the command."))
         .build();
     let mut object =
         ObjectBuilder::new().title(Some(kind)).schema_type(Type::Object).property("type", tag).required("type").build();
@@ -290,7 +306,7 @@ fn variant(kind: &'static str, mut parts: Vec<RefOr<Schema>>, own: RefOr<Schema>
     object
 }
 
-/// An example of a command of this type, shown in the contract.
+/// An example of this type of command for the contract.
 pub(in crate::http) fn example(kind: &str) -> Value {
     let anna = json!({ "id": "u-anna", "name": "Anna K.", "role": "counsel" });
     match kind {

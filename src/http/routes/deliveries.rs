@@ -1,4 +1,4 @@
-//! What became of deliveries, and deliveries sent again: each caller's own.
+//! Webhook deliveries and redelivery, for the owner of the webhook.
 
 use std::time::Duration;
 
@@ -26,27 +26,27 @@ use crate::http::serve::middleware::Deadline;
 
 use super::webhooks::WebhookPath;
 
-/// Longer than an attempt can take.
+/// Extra time for a request that waits for an attempt; longer than any attempt takes.
 const ATTEMPT: Duration = Duration::from_secs(20);
 
-/// When the event of a delivery was recorded, and its place in a trail.
+/// Sort key of the list: when the event was recorded, its task, and its place in the task's trail.
 type Key = (Time, TaskId, u64);
 
-/// Which deliveries.
+/// Selects deliveries.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct DeliveriesQuery {
-    /// Those in this state.
+    /// Only deliveries in this state.
     #[param(inline)]
     state: Option<DeliveryState>,
-    /// Those of this task.
+    /// Only deliveries of this task.
     task_id: Option<TaskId>,
-    /// How many rows the page has at most.
+    /// The maximum number of rows of the page.
     #[param(inline)]
     #[serde(default)]
     limit: Limit,
-    /// The `next` of an earlier page; without it the first page.
+    /// The `next` of an earlier page. Default: the first page.
     #[param(value_type = Option<String>)]
     cursor: Option<Cursor<Key>>,
 }
@@ -54,29 +54,30 @@ pub struct DeliveriesQuery {
 /// The delivery of an event to an endpoint.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct WebhookDelivery {
-    /// The event's own id, as `webhook-id`, `X-AITasker-Delivery-Id` and in the body: the same at every attempt.
+    /// The event's id, as in `webhook-id`, `X-AITasker-Delivery-Id` and the body. It is the same at
+    /// every attempt.
     id: Uuid,
-    /// What happened; null where the event is not for the caller.
+    /// The type of the event; null if the caller may not see the event.
     #[serde(rename = "type")]
     #[schema(value_type = Option<EventType>, required = true)]
     kind: Option<&'static str>,
-    /// The task.
+    /// The task's id.
     task_id: TaskId,
     /// The event's place in the task's trail.
     #[schema(minimum = 1)]
     seq: u64,
-    /// What became of it.
+    /// The state of the delivery.
     state: DeliveryState,
-    /// When it is tried next, at the earliest (it waits for older events of its task, for an endpoint that is
-    /// disabled, and for pauses of one that fails); while an attempt is under way: when it is taken for dead. Null
-    /// unless it is pending.
+    /// The earliest time of the next attempt. A delivery also waits for older events of its task,
+    /// for a disabled endpoint to be enabled, and for the pause of a failing one. During an
+    /// attempt: when the attempt counts as lost. Null unless the delivery is pending.
     #[schema(required = true)]
     due_at: Option<Time>,
-    /// How many attempts were begun.
+    /// The number of attempts that were started.
     attempts_made: u32,
-    /// The latest 20 of them, in order.
+    /// The latest 20 attempts, in order.
     attempts: Vec<Attempt>,
-    /// The first 2 KiB of the last answer; null if there was none.
+    /// The first 2 KiB of the last response; null if there was none.
     #[schema(required = true)]
     answer: Option<String>,
 }
@@ -85,74 +86,75 @@ pub struct WebhookDelivery {
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Path)]
 pub struct DeliveryPath {
-    /// What the endpoint's owner calls it.
+    /// The webhook's id, chosen by its owner.
     id: EndpointId,
-    /// The delivery's id, which is its event's.
+    /// The delivery's id, which is its event's id.
     delivery_id: Uuid,
 }
 
-/// Which deliveries to send again.
+/// Selects deliveries to send again.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Redelivery {
-    /// Those of events recorded then or later.
+    /// Deliveries of events that were recorded at this time or later.
     since: Time,
-    /// Those of which this came.
+    /// Deliveries in this state.
     #[serde(default)]
     state: RedeliveryState,
 }
 
 from_outside! { Redelivery {; since, state } }
 
-/// Which deliveries, by what became of them.
+/// Selects deliveries by their state.
 #[derive(Clone, Copy, Debug, Default, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RedeliveryState {
-    /// Those that were given up.
+    /// Deliveries that failed for good.
     #[default]
     Failed,
-    /// Those that were delivered.
+    /// Deliveries that succeeded.
     Delivered,
-    /// All, also those that wait for their next attempt. An attempt that is under way is not repeated.
+    /// All, including those that wait for their next attempt. An attempt in progress is not
+    /// repeated.
     All,
 }
 
-/// What is sent again.
+/// The deliveries that are sent again.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Redelivered {
-    /// How many deliveries.
+    /// The number of deliveries.
     count: u64,
-    /// Null if that is all. Else there may be more than one call takes (10,000): send the same again with this as
-    /// `since`.
+    /// Null if these are all. Otherwise there may be more than one call handles (10,000): repeat
+    /// the call with this time as `since`.
     #[schema(required = true)]
     next: Option<Time>,
 }
 
-/// What a test came to.
+/// The result of a test.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct WebhookTested {
-    /// The sample's id, as `webhook-id`.
+    /// The sample's id, as in `webhook-id`.
     id: Uuid,
-    /// Whether the endpoint answered 2xx.
+    /// Whether the endpoint responded with 2xx.
     delivered: bool,
     /// The attempt.
     attempt: Attempt,
-    /// The first 2 KiB of the answer; null if there was none.
+    /// The first 2 KiB of the response; null if there was none.
     #[schema(required = true)]
     answer: Option<String>,
 }
 
-/// A delivery that this replica cannot show, in its place in a list.
+/// A placeholder in lists for a delivery that this replica cannot read.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct UnreadableDelivery {
-    /// The event's own id.
+    /// The event's id.
     id: Uuid,
-    /// The task.
+    /// The task's id.
     task_id: TaskId,
     /// The event's place in the task's trail.
     #[schema(minimum = 1)]
     seq: u64,
-    /// Why it is not shown.
+    /// Why it cannot be shown.
     unreadable: Unreadable,
 }
 
@@ -160,16 +162,16 @@ pub struct UnreadableDelivery {
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(untagged)]
 pub enum ListedDelivery {
-    /// As it is.
+    /// A readable delivery.
     Delivery(Box<WebhookDelivery>),
-    /// One that cannot be shown: it has `unreadable`, which no other has.
+    /// An unreadable delivery; only these have `unreadable`.
     Unreadable(UnreadableDelivery),
 }
 
 /// List a webhook's deliveries
 ///
-/// The newest event first, each with its latest attempts and the last answer. One that this replica cannot read has
-/// its place, with `unreadable`.
+/// Returns the deliveries by event, newest first, each with its latest attempts and the last
+/// response. A delivery that this replica cannot read keeps its place, with `unreadable`.
 #[utoipa::path(get, path = "/webhooks/{id}/deliveries", tag = "webhooks", security(("partnerKey" = []), ("platformKey" = [])), params(WebhookPath, DeliveriesQuery), responses(
     (status = 200, description = "A page of deliveries.", body = Page<ListedDelivery>),
 ))]
@@ -194,10 +196,10 @@ pub async fn list_webhook_deliveries(
 
 /// Send a delivery again
 ///
-/// At once, and then by the schedule from its beginning, whatever became of it. Later events of its task wait for
-/// it. Takes no body.
+/// Sends the delivery at once, whatever its state, and restarts the retry schedule. Later events of
+/// its task wait for it. Takes no body.
 #[utoipa::path(post, path = "/webhooks/{id}/deliveries/{delivery_id}/redeliver", tag = "webhooks", security(("partnerKey" = []), ("platformKey" = [])), params(DeliveryPath), responses(
-    (status = 202, description = "It is pending.", body = WebhookDelivery),
+    (status = 202, description = "The delivery is pending.", body = WebhookDelivery),
 ))]
 pub async fn redeliver(
     PartnerOrPlatform(caller): PartnerOrPlatform,
@@ -212,11 +214,12 @@ pub async fn redeliver(
 
 /// Send deliveries again
 ///
-/// Those of events since a time, the oldest first, those of one task in order. For a receiver that was away for
-/// longer than the schedule lasts, or that lost what it had.
+/// Sends the deliveries of events since a time again: the oldest first, and those of one task in
+/// order. It is meant for a receiver that was unavailable for longer than the retry schedule, or
+/// that lost data.
 #[utoipa::path(post, path = "/webhooks/{id}/redeliver", tag = "webhooks", security(("partnerKey" = []), ("platformKey" = [])), params(WebhookPath),
     request_body(content = Redelivery, example = json!({ "since": "2026-11-22T10:00:00Z", "state": "failed" })), responses(
-    (status = 202, description = "They are pending.", body = Redelivered),
+    (status = 202, description = "The deliveries are pending.", body = Redelivered),
 ))]
 pub async fn redeliver_since(
     PartnerOrPlatform(caller): PartnerOrPlatform,
@@ -239,10 +242,11 @@ pub async fn redeliver_since(
 
 /// Test a webhook
 ///
-/// Sends a sample of the type `webhook.test` at once, signed as every delivery is, and answers what came of it,
-/// after 15 seconds at the most. Works with a disabled webhook, too, and changes nothing. Takes no body.
+/// Sends a sample of the type `webhook.test` at once, signed like every delivery, and returns the
+/// result after at most 15 seconds. Works with a disabled webhook as well, and changes nothing.
+/// Takes no body.
 #[utoipa::path(post, path = "/webhooks/{id}/test", tag = "webhooks", security(("partnerKey" = []), ("platformKey" = [])), params(WebhookPath), responses(
-    (status = 200, description = "What came of it, good or bad.", body = WebhookTested),
+    (status = 200, description = "The result, whether the attempt succeeded or failed.", body = WebhookTested),
 ))]
 pub async fn test_webhook(
     PartnerOrPlatform(caller): PartnerOrPlatform,

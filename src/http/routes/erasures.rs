@@ -1,4 +1,4 @@
-//! Erasures: the personal data of one actor goes from every task. Open to the platform only.
+//! Erasures of one actor's personal data from all tasks. Open to the platform only.
 
 use axum::Json;
 use axum::extract::State;
@@ -23,83 +23,85 @@ use crate::http::input::extract::{NoParameters, Path, Query};
 use crate::http::input::page::{Cursor, Limit, Page};
 use crate::http::problem::Problem;
 
-/// Whose personal data shall go.
+/// A request to erase personal data.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewErasure {
-    /// Names the erasure; one is made if it is absent. The same id and body again is the same erasure.
+    /// The erasure's id. Default: a new id. The same id with the same body is the same erasure.
     #[serde(default)]
     id: Option<ErasureId>,
-    /// Whose actor it is.
+    /// The party that the actor belongs to.
     party: Party,
-    /// Which partner's: required for a partner's actor, as ids are each partner's own; absent for any other.
+    /// The partner that the actor belongs to. Required for a partner's actor, because each partner
+    /// has actor ids of its own; not allowed otherwise.
     #[serde(default)]
     partner_id: Option<PartnerId>,
-    /// The actor's id, as the party gave it with its commands (a buyer's: the `sub` of the tokens).
+    /// The actor's id as the party sent it with its commands; for a buyer, the `sub` of its tokens.
     actor_id: ActorId,
-    /// Who asked for it and why, 1 to 4,000 characters. Kept with the erasure, read by the platform alone and in no
-    /// trail; do not name the person here.
+    /// Who requested the erasure and why, 1 to 4,000 characters. It is stored with the erasure,
+    /// visible to the platform only, and not part of any trail. Do not name the person here.
     reason: Prose,
 }
 
-// The actor's id is one to look for, in whatever spelling it is stored.
+// The actor's id is matched against stored ids in any spelling, so its text is not checked.
 from_outside! { NewErasure { reason; id, party, partner_id, actor_id } }
 
-/// An erasure and how far it is.
+/// An erasure and its progress.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Erasure {
-    /// Its id, as `data.erasure_id` of the entries that record it.
+    /// The erasure's id, as in `data.erasure_id` of the entries that record it.
     id: ErasureId,
-    /// Whose actor it is. The actor's id is not shown again, and forgotten when the erasure is done.
+    /// The party that the actor belongs to. The actor's id is never shown again, and it is deleted
+    /// when the erasure is done.
     party: Party,
-    /// Which partner's; null for a buyer or the platform.
+    /// The partner that the actor belongs to; null for a buyer or the platform.
     #[schema(required = true)]
     partner_id: Option<PartnerId>,
-    /// Who asked for it and why.
+    /// Who requested the erasure and why.
     reason: Prose,
-    /// How far it is.
+    /// The state of the erasure.
     state: ErasureState,
-    /// When it was asked for: what was recorded later stays.
+    /// When the erasure was requested. Data that was recorded later stays.
     requested_at: Time,
-    /// When it began, about forty seconds later; null before.
+    /// When the erasure started, about forty seconds after the request; null before.
     #[schema(required = true)]
     started_at: Option<Time>,
-    /// When it was done; null before.
+    /// When the erasure was done; null before.
     #[schema(required = true)]
     finished_at: Option<Time>,
-    /// What was done so far.
+    /// The progress so far.
     progress: ErasureProgress,
 }
 
-/// How far an erasure is.
+/// The state of an erasure.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ErasureState {
-    /// It has not begun.
+    /// The erasure has not started.
     Pending,
-    /// It goes through the tasks.
+    /// The erasure is examining tasks.
     Running,
-    /// Every task was looked at; some are open, and the actor's id goes from them when they close, or failed and
-    /// are tried again.
+    /// All tasks were examined. Some are still open, and the actor's id is erased from them when
+    /// they close; or they failed and are tried again.
     Waiting,
-    /// It is done.
+    /// The erasure is done.
     Done,
 }
 
-/// What an erasure has done so far.
+/// The progress of an erasure.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ErasureProgress {
-    /// Tasks looked at, whoever's.
+    /// Tasks examined, including those that the actor had no part in.
     tasks_examined: u64,
-    /// Tasks that lost something.
+    /// Tasks from which something was erased.
     tasks_erased: u64,
-    /// Entries of trails that did.
+    /// Trail entries from which something was erased.
     entries_erased: u64,
-    /// Fields.
+    /// Fields that were erased.
     fields_erased: u64,
-    /// Tasks that it must come back to: open ones, and those that failed.
+    /// Tasks to examine again: open ones, and those that failed.
     tasks_waiting: u64,
-    /// Those that failed and are tried again.
+    /// Tasks that failed and are tried again.
     tasks_failing: u64,
 }
 
@@ -111,32 +113,33 @@ pub struct ErasurePath {
     id: ErasureId,
 }
 
-/// Which page of the erasures.
+/// Selects a page of the erasures.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct ErasuresQuery {
-    /// How many rows the page has at most.
+    /// The maximum number of rows of the page.
     #[param(inline)]
     #[serde(default)]
     limit: Limit,
-    /// The `next` of an earlier page; without it the first page.
+    /// The `next` of an earlier page. Default: the first page.
     #[param(value_type = Option<String>)]
     cursor: Option<Cursor<ErasureId>>,
 }
 
 /// Erase a person
 ///
-/// Takes one actor's name, id, role and all that this actor wrote (texts and URLs) out of every task, in the
-/// background; the answer's `Location` tells how far it is. The trails keep the commitments, so they and all proofs
-/// verify as before, and each has an entry `task.personal_data_erased`. In a task that is still open the id stays,
-/// as the rules need it, and goes when the task closes. What was recorded after the request stays. The same `id`
-/// and body again: `200`, the erasure as it is.
+/// Erases one actor's name, id and role, and everything that the actor wrote (texts and URLs), from
+/// all tasks, in the background. The response's `Location` shows the progress. The trails keep the
+/// commitments, so the trails and all proofs still verify; each affected trail gets an entry
+/// `task.personal_data_erased`. In an open task the rules still need the actor's id; it is erased
+/// when the task closes. Data that was recorded after the request stays. The same `id` and body
+/// again returns `200` with the erasure as it is.
 #[utoipa::path(post, path = "/erasures", tag = "erasures", security(("platformKey" = [])), request_body(content = NewErasure, example = json!({
         "id": "0199aa00-0000-7000-8000-000000000009", "party": "partner", "partner_id": "0199aa00-0000-7000-8000-0000000000aa",
         "actor_id": "u-anna", "reason": "Request 2026-118 of the person concerned" })), responses(
-    (status = 200, description = "It was asked for before with the same body.", body = Erasure),
-    (status = 202, description = "Asked for.", body = Erasure, headers(("Location" = String, description = "The erasure's path."))),
+    (status = 200, description = "The erasure was already requested with the same body.", body = Erasure),
+    (status = 202, description = "The erasure was requested.", body = Erasure, headers(("Location" = String, description = "The erasure's path."))),
 ))]
 pub async fn request_erasure(
     PlatformOnly(caller): PlatformOnly,
@@ -158,12 +161,12 @@ pub async fn request_erasure(
     Ok((StatusCode::ACCEPTED, [(header::LOCATION, location)], erasure).into_response())
 }
 
-/// An erasure that this replica cannot show, in its place in a list.
+/// A placeholder in lists for an erasure that this replica cannot read.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct UnreadableErasure {
-    /// The erasure.
+    /// The erasure's id.
     id: ErasureId,
-    /// Why it is not shown.
+    /// Why it cannot be shown.
     unreadable: Unreadable,
 }
 
@@ -171,15 +174,16 @@ pub struct UnreadableErasure {
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(untagged)]
 pub enum ListedErasure {
-    /// As it is.
+    /// A readable erasure.
     Erasure(Box<Erasure>),
-    /// One that cannot be shown: it has `unreadable`, which no other has.
+    /// An unreadable erasure; only these have `unreadable`.
     Unreadable(UnreadableErasure),
 }
 
 /// List the erasures
 ///
-/// In the order of their ids. One that this replica cannot read has its place, with `id` and `unreadable` alone.
+/// Returns the erasures ordered by id. An erasure that this replica cannot read keeps its place,
+/// with only `id` and `unreadable`.
 #[utoipa::path(get, path = "/erasures", tag = "erasures", security(("platformKey" = [])), params(ErasuresQuery), responses(
     (status = 200, description = "A page of erasures.", body = Page<ListedErasure>),
 ))]

@@ -1,4 +1,4 @@
-//! The one write: a command to a task.
+//! The command endpoint, the only write to a task.
 
 use axum::Json;
 use axum::extract::State;
@@ -26,30 +26,32 @@ use super::tasks::TaskPath;
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
-/// How to carry out a command.
+/// Options of a command.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct EventQuery {
-    /// Answer with what would happen, but write nothing. Default `false`.
+    /// Return the result without storing anything. Default: `false`.
     #[serde(default)]
     dry_run: bool,
-    /// Add a signed receipt of `event` to the answer. A dry run records nothing, so it has none, whatever is asked
-    /// here. Default `false`.
+    /// Add a signed receipt of `event` to the response. Ignored in a dry run, which records
+    /// nothing. Default: `false`.
     #[serde(default)]
     receipt: bool,
 }
 
-/// What a command did.
+/// The result of a command.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct EventAnswer {
-    /// The entry of the trail that carries the command's id.
+    /// The trail entry with the command's id.
     event: EntryView,
-    /// All entries of the transition, in order; `event` is the first.
+    /// All entries that the command added, in order; `event` is the first.
     events: Vec<EntryView>,
-    /// The task afterwards: in full for partner and platform, the status for a buyer.
+    /// The task after the command: the full task for the partner and the platform, the status for a
+    /// buyer.
     task: TaskOrStatus,
-    /// With `?receipt=true`: the receipt of `event`, as `GET /tasks/{id}/audit/{seq}/receipt` gives it.
+    /// The receipt of `event`, as returned by `GET /tasks/{id}/audit/{seq}/receipt`. Only with
+    /// `receipt=true`.
     #[serde(skip_serializing_if = "Option::is_none")]
     receipt: Option<String>,
 }
@@ -58,34 +60,35 @@ pub struct EventAnswer {
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(untagged)]
 pub enum TaskOrStatus {
-    /// Partner and platform.
+    /// For the partner and the platform.
     Task(Box<TaskView>),
-    /// Buyer.
+    /// For the buyer.
     Status(Box<StatusView>),
 }
 
 /// Send a command to a task
 ///
-/// The one write. The command's `id` makes it safe to send again: the same id and body from the same party is
-/// answered with `200`, the first answer and `Idempotent-Replayed: true`, whatever has happened since. A refusal
-/// leaves nothing behind, but for a decision that comes after the task began to end: it is kept, and the refusal's
-/// `recorded.seq` names its row.
+/// Commands are the only way to change a task. A command's `id` makes it safe to send again: the
+/// same id and body from the same party gets `200`, the first response and
+/// `Idempotent-Replayed: true`, regardless of what has happened since. A refused command changes
+/// nothing, with one exception: a decision that arrives after the task began to end is recorded,
+/// and `recorded.seq` of the refusal names its entry.
 #[utoipa::path(post, path = "/tasks/{id}/events", tag = "tasks", security(("partnerKey" = []), ("platformKey" = []), ("buyerToken" = [])),
     params(TaskPath, EventQuery,
-        ("Idempotency-Key" = Option<Uuid>, Header, description = "Another way to send the command's `id`."),
-        ("If-Match" = Option<String>, Header, description = "The `ETag` of the caller's view (the task, or for a buyer the status): the command is refused if the view has changed.")),
+        ("Idempotency-Key" = Option<Uuid>, Header, description = "The command's `id`, if it is not in the body."),
+        ("If-Match" = Option<String>, Header, description = "The `ETag` of the caller's view (the task, or the status for a buyer). The command is refused if the view has changed.")),
     request_body(content = command_body::EventCommand, examples(
-        ("submit" = (summary = "Hand in work", value = json!(command_body::example("work_submitted")))),
+        ("submit" = (summary = "Submit work", value = json!(command_body::example("work_submitted")))),
         ("approve" = (summary = "Approve", value = json!(command_body::example("stage_approved")))),
         ("reject" = (summary = "Reject with feedback", value = json!(command_body::example("stage_rejected")))),
-        ("escalate" = (summary = "Ask the buyer to make a call", value = json!(command_body::example("stage_escalated")))),
-        ("resolve" = (summary = "Make the call", value = json!(command_body::example("escalation_resolved")))),
+        ("escalate" = (summary = "Ask the buyer for a decision", value = json!(command_body::example("stage_escalated")))),
+        ("resolve" = (summary = "Resolve an escalation", value = json!(command_body::example("escalation_resolved")))),
         ("cancel" = (summary = "Cancel", value = json!(command_body::example("cancellation_requested")))),
     )),
     responses(
-        (status = 200, description = "The command was carried out before (`Idempotent-Replayed: true`), or this was a dry run.", body = EventAnswer,
-            headers(("ETag" = String, description = "The version of the caller's view afterwards, in quotes."), ("Idempotent-Replayed" = Option<String>, description = "`true` where nothing was done now."))),
-        (status = 201, description = "Carried out.", body = EventAnswer, headers(("ETag" = String, description = "The version of the caller's view afterwards, in quotes."))),
+        (status = 200, description = "The command was already carried out (`Idempotent-Replayed: true`), or this was a dry run.", body = EventAnswer,
+            headers(("ETag" = String, description = "The version of the caller's view after the command, in quotes."), ("Idempotent-Replayed" = Option<String>, description = "`true` if the command was already carried out."))),
+        (status = 201, description = "The command was carried out.", body = EventAnswer, headers(("ETag" = String, description = "The version of the caller's view after the command, in quotes."))),
         (status = 403, description = ""),
         (status = 409, description = ""),
         (status = 412, description = ""),
@@ -105,7 +108,7 @@ pub async fn post_event(
     let request = app::tasks::commands::Request { if_match, dry_run: query.dry_run, ..request };
     let with_receipt = query.receipt && !query.dry_run;
     if with_receipt {
-        // Before the command: a refusal must leave nothing behind.
+        // Check before the command: a refused command must change nothing.
         app::audit::transparency_log::require_key(&state.app)?;
     }
     let answer = app::tasks::commands::post_event(&state.app, &caller, target, request).await?;
@@ -127,7 +130,7 @@ fn respond(answer: Answer, receipt: Option<String>, dry_run: bool) -> Result<Res
     let replayed = [(REPLAYED, HeaderValue::from_static("true"))];
     Ok(match (answer.replayed, dry_run) {
         (true, _) => (StatusCode::OK, [(header::ETAG, tag)], replayed, Json(done)).into_response(),
-        // Nothing was written, so there is no such version to tag.
+        // A dry run writes nothing, so its version does not exist.
         (false, true) => (StatusCode::OK, Json(done)).into_response(),
         (false, false) => (StatusCode::CREATED, [(header::ETAG, tag)], Json(done)).into_response(),
     })

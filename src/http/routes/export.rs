@@ -1,4 +1,4 @@
-//! Exports of trails: answers that are written as they are read.
+//! Exports of trails, streamed while they are read.
 
 use std::sync::Arc;
 
@@ -21,24 +21,26 @@ use crate::http::problem::{FieldError, Problem};
 
 use super::transparency_log::{Count, number};
 
-/// The media type of lines of JSON. Not registered, but what such files are called.
+/// Media type of lines of JSON. It is not registered, but commonly used.
 const JSONL: &str = "application/jsonl";
 
-/// Which tasks' trails. At least a partner, or one end of the span, must be named.
+/// Selects the tasks whose trails are exported. A partner or one end of the time range is required.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct ExportQuery {
-    /// Only this partner's.
+    /// Only tasks of this partner.
     partner_id: Option<PartnerId>,
-    /// Only those on this workflow of the partner, in any version.
+    /// Only tasks on this workflow of the partner, in any version.
     workflow: Option<WorkflowKey>,
-    /// Only tasks with an entry that was recorded at this time or later. Their trails are exported whole.
+    /// Only tasks with an entry that was recorded at this time or later. Their trails are exported
+    /// completely.
     from: Option<Time>,
-    /// Only tasks with an entry that was recorded before this time; with `from`, with one in between.
+    /// Only tasks with an entry that was recorded before this time; together with `from`, with an
+    /// entry in between.
     until: Option<Time>,
-    /// How many leaves the log had at the checkpoint that the trails are to be proven against; without it the
-    /// newest one.
+    /// The size (number of leaves) of the log at the checkpoint to prove the trails against.
+    /// Default: the newest checkpoint.
     #[param(value_type = Option<u64>, minimum = 1)]
     size: Option<Count>,
 }
@@ -50,7 +52,11 @@ impl ExportQuery {
         };
         if self.partner_id.is_none() {
             if self.workflow.is_some() {
-                return refused("partner_id", "required", "is required with `workflow`: keys are a partner's own");
+                return refused(
+                    "partner_id",
+                    "required",
+                    "is required with `workflow`, because each partner has keys of its own",
+                );
             }
             if self.from.is_none() && self.until.is_none() {
                 return refused("partner_id", "required", "is required without `from` and `until`");
@@ -68,11 +74,11 @@ impl ExportQuery {
 
 /// Export the trails of many tasks
 ///
-/// One export after the other, in the order of the tasks' ids, between a line that says what was asked for and one
-/// with the totals. A task that is opened meanwhile may be in it or not. It is written as it is read and may take
-/// as long as it takes; one that breaks off has no last line, and the connection is not closed as it should be.
-/// What leaves is recorded in the trail of every partner that it is about, before it leaves, up to 1,000 tasks at a
-/// time.
+/// Returns one export after the other, ordered by task id, between a first line with the selection
+/// and a last line with the totals. A task that is opened during the export may be missing. The
+/// response is streamed and has no time limit. If it breaks off, the last line is missing and the
+/// connection is closed before the body is complete. The export is recorded in the trail of every
+/// affected partner before the data is sent, for up to 1,000 tasks at a time.
 #[utoipa::path(get, path = "/audit/export", tag = "audit", security(("platformKey" = [])), params(ExportQuery), responses(
     (status = 200, description = "The exports.", body = String, content_type = "application/jsonl"),
     (status = 404, description = ""),
@@ -86,11 +92,11 @@ pub async fn export_tasks(
     answer(export::export_tasks(&state.app, &caller, selection, number(query.size)).await?).await
 }
 
-/// The answer that is written while it is read: a piece is made when the last one has gone to the client, so that a
-/// slow one costs no memory, and nothing is made for one that has left. An error after the first piece ends the
+/// Streams an export. A piece is made when the client has taken the previous one, so a slow client
+/// costs no memory and a disconnected one no work. An error after the first piece closes the
 /// connection before the body is complete.
 pub(in crate::http) async fn answer(mut export: Export) -> Result<Response, Problem> {
-    // What fails at once is an error like any other.
+    // An error before the first piece becomes a normal problem response.
     let first = export.next().await?;
     let state = (first, Some(export));
     let pieces = stream::try_unfold(state, |(piece, export)| async move {
@@ -102,7 +108,7 @@ pub(in crate::http) async fn answer(mut export: Export) -> Result<Response, Prob
             Ok(piece) => Ok(piece.map(|piece| (piece, (None, Some(export))))),
             Err(error) => {
                 let error = Arc::new(error);
-                tracing::error!(error = %causes(&error), "an export broke off");
+                tracing::error!(error = %causes(&error), "an export failed after its response had started");
                 Err(error)
             }
         }

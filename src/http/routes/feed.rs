@@ -1,4 +1,4 @@
-//! The feed of events, for whoever must not miss one.
+//! The feed of events, for clients that must not miss one.
 
 use std::time::Duration;
 
@@ -19,28 +19,28 @@ use crate::http::input::page::{Cursor, Limit};
 use crate::http::problem::Problem;
 use crate::http::serve::middleware::Deadline;
 
-/// The epoch and number of a transaction, and a row that it wrote.
+/// Epoch and number of a transaction, and an entry (task and `seq`) that it wrote.
 type Key = (u64, u64, TaskId, u64);
 
-/// Which part of the feed.
+/// Selects a part of the feed.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct FeedQuery {
-    /// The `next` of an earlier answer; without it the start of the feed.
+    /// The `next` of an earlier response. Default: the start of the feed.
     #[param(value_type = Option<String>)]
     after: Option<Cursor<Key>>,
-    /// How many events the answer has at most.
+    /// The maximum number of events in the response.
     #[param(inline)]
     #[serde(default)]
     limit: Limit,
-    /// How many seconds to wait where there is nothing new.
+    /// How many seconds to wait for new events.
     #[param(inline)]
     #[serde(default)]
     wait: Wait,
 }
 
-/// How long an answer may be held: 0 to 55 s. (Many a proxy gives up after 60.)
+/// How long a response may be held: 0 to 55 s. Many proxies give up after 60 s.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "u64")]
 pub struct Wait(u64);
@@ -64,7 +64,7 @@ impl PartialSchema for Wait {
             .minimum(Some(0))
             .maximum(Some(Self::MAX))
             .default(Some(serde_json::json!(0)))
-            .description(Some("How many seconds to wait where there is nothing new."))
+            .description(Some("How many seconds to wait for new events."))
             .into()
     }
 }
@@ -74,41 +74,46 @@ impl ToSchema for Wait {}
 /// A part of the feed.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Feed {
-    /// The events, in the order of the feed; those of one task in the order of their `seq`. Between them, what the
-    /// service did to the caller's webhooks.
+    /// The events in the order of the feed; the events of one task are in the order of their `seq`.
+    /// Between them are notices of what the service did to the caller's webhooks.
     items: Vec<Item>,
-    /// Give it as `after` to go on, whether there were events or not. Opaque; keep it once the events are dealt with.
+    /// The `after` of the next request, whether there were events or not. Opaque. Store it once the
+    /// events are processed.
     next: String,
-    /// Whether there may be more already: ask again at once. An answer can have fewer events than `limit`, even
-    /// none, and yet more behind it.
+    /// Whether there may be more events now; if so, request them at once. A response can have fewer
+    /// events than `limit`, or none, although more follow.
     more: bool,
-    /// Greater than before once the database was restored to an earlier time. Nothing is missed then, but some of
-    /// what was read before may have been undone: read from the start, without `after`, to be rid of it.
+    /// The epoch. It increases when the database was restored to an earlier time. No event is
+    /// missed then, but some events that were read earlier may have been undone. To discard those,
+    /// read the feed from the start, without `after`.
     epoch: u64,
 }
 
 /// Follow the events
 ///
-/// Everything that happens to the tasks that the caller may see, from the first event on: a partner's own tasks,
-/// for the platform all. The order never changes, and an event never appears behind a cursor, however late its
-/// transaction commits: whoever stores `next` with what it has done misses nothing and gets nothing twice. Each
-/// item has the status after the event, so that every status can be rebuilt from the start. The body of an event is
-/// the same at every reading, but for what was erased.
+/// Returns every event of the tasks that the caller may see, from the first event on: a partner's
+/// own tasks, or all tasks for the platform. The order never changes, and no event appears before a
+/// cursor, however late its transaction commits. A client that stores `next` together with its
+/// results therefore misses nothing and gets nothing twice. Each item has the status after the
+/// event, so every status can be rebuilt from the start. The body of an event is the same at every
+/// reading, except for erased data.
 ///
-/// With `wait`, an answer without events is held until there are some, or that time is over. An event is there as
-/// soon as no older transaction is still running, usually at once, and within 5 seconds unless somebody keeps one
-/// open by hand.
+/// With `wait`, a response without events is held until there are some or the time is over. An
+/// event appears as soon as no older transaction is open. That is usually at once, and within 5
+/// seconds unless somebody keeps a transaction open by hand.
 ///
-/// A partner's answer looks at 5,000 events at most, whosever they are, and an answer ends early where telling the
-/// statuses of long past events takes too long; then there is `more`.
+/// For a partner, a request examines at most 5,000 events of all partners. A response also ends
+/// early if rendering the statuses of old events takes too long. In both cases `more` is true.
 ///
-/// An event whose row is not what was written has its place: an item of `type` `event.unreadable`. An event that a
-/// newer version of the service wrote is never passed over: this replica's page ends before it, and asked from
-/// there it answers `503` with `Retry-After`, until a replica of that version is asked.
+/// An event whose row is damaged keeps its place, as an item of `type` `event.unreadable`. An event
+/// that a newer version of the service wrote is never skipped: this replica ends its page before
+/// it, and responds to requests from there with `503` and `Retry-After`. A replica of the newer
+/// version can serve them.
 ///
-/// An item whose `type` is `webhook.disabled` is no event of a task: the service gave up one of the caller's webhooks.
+/// An item of `type` `webhook.disabled` is not an event of a task: the service disabled one of the
+/// caller's webhooks.
 #[utoipa::path(get, path = "/events", tag = "events", security(("partnerKey" = []), ("platformKey" = [])), params(FeedQuery), responses(
-    (status = 200, description = "What follows the cursor.", body = Feed),
+    (status = 200, description = "The events after the cursor.", body = Feed),
     (status = 410, description = ""),
 ))]
 pub async fn list_events(

@@ -1,4 +1,4 @@
-//! For those who watch over the service: is it alive, can it serve.
+//! Liveness and readiness, for operators.
 
 use axum::Json;
 use axum::extract::State;
@@ -10,19 +10,19 @@ use crate::app::operations::workers::Unfit;
 use crate::http::AppState;
 use crate::http::problem::{Code, Problem};
 
-/// How the service is.
+/// The health of the service.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Health {
-    /// Always `ok`; anything else is an error.
+    /// Always `ok`; otherwise the response is an error.
     #[schema(value_type = String, example = "ok", pattern = "^ok$")]
     status: &'static str,
 }
 
 /// Liveness
 ///
-/// The process answers. Does not look at the database.
+/// The process responds. The database is not checked.
 #[utoipa::path(get, path = "/health", tag = "operation", security(()), responses(
-    (status = 200, description = "Alive.", body = Health),
+    (status = 200, description = "The process is alive.", body = Health),
 ))]
 pub async fn health() -> Json<Health> {
     Json(Health { status: "ok" })
@@ -30,11 +30,12 @@ pub async fn health() -> Json<Health> {
 
 /// Readiness
 ///
-/// The database is reachable, migrated and takes writes, the background workers turn, the clock is within 15 s of
-/// the database's, and the service is not about to stop. Else `503`, whose `code` and `detail` say why not. It does
-/// not wait behind other requests; what it says of the database is at most a second old.
+/// The database is reachable, migrated and writable, the background workers make progress, the
+/// clock is within 15 s of the database's, and the service is not about to stop. Otherwise `503`;
+/// `code` and `detail` give the reason. The check does not wait behind other requests, and its
+/// information about the database is at most a second old.
 #[utoipa::path(get, path = "/ready", tag = "operation", security(()), responses(
-    (status = 200, description = "Ready for requests.", body = Health),
+    (status = 200, description = "The service is ready for requests.", body = Health),
 ))]
 pub async fn ready(State(state): State<AppState>) -> Result<Json<Health>, Problem> {
     health::ready(&state.app).await?;

@@ -1,4 +1,4 @@
-//! What waits on the caller: the inbox of each party.
+//! The review inbox of each party: the tasks that wait for it.
 
 use axum::Json;
 use axum::extract::State;
@@ -20,44 +20,48 @@ use crate::http::input::extract::Query;
 use crate::http::input::page::{Cursor, Limit};
 use crate::http::problem::{FieldError, Problem};
 
-/// Which of the caller's reviews to list.
+/// Selects reviews of the caller's party.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct ReviewsQuery {
-    /// Leave out what this person of the caller's party may not decide: not a named reviewer, or barred from
-    /// approving. A page can then have fewer rows than `limit`, even none, while `next` says that there is more: a
-    /// page looks at 500 tasks at most. Together with `reviewer` for the same person, little is left out.
+    /// Omit tasks that this person of the caller's party may not decide: the person is not a named
+    /// reviewer, or may not approve. A page examines at most 500 tasks, so it can have fewer rows
+    /// than `limit`, or none, while `next` shows that more follow. If `reviewer` names the same
+    /// person, little is omitted.
     #[param(value_type = Option<String>, max_length = 200)]
     actor: Option<ActorId>,
-    /// Only those at this stage.
+    /// Only tasks at this stage.
     stage: Option<StageKey>,
-    /// Only those on this workflow, in any version. Not for buyers, who are not told which workflow a task is on.
+    /// Only tasks on this workflow, in any version. Not allowed for buyers, who cannot see a task's
+    /// workflow.
     workflow: Option<WorkflowKey>,
-    /// Only those whose present wait's deadline passed, or did not.
+    /// Only tasks whose current wait is past its deadline (`true`), or is not (`false`).
     overdue: Option<bool>,
-    /// Only those at a stage that names this person in `reviewers`, in the version that the task is pinned to,
-    /// whatever the task's phase and whether the person may still decide; give `actor` as well for that. Stages
-    /// that name nobody are left out. For partners, whose people these are.
+    /// Only tasks at a stage that names this person in `reviewers`, in the task's workflow version.
+    /// The task's phase does not matter, nor whether the person may still decide; add `actor` for
+    /// that. Stages that name nobody are omitted. For partners only, because the named reviewers
+    /// are a partner's people.
     #[param(value_type = Option<String>, max_length = 200)]
     reviewer: Option<ActorId>,
-    /// How many rows the page has at most.
+    /// The maximum number of rows of the page.
     #[param(inline)]
     #[serde(default)]
     limit: Limit,
-    /// The `next` of an earlier page; without it the first page.
+    /// The `next` of an earlier page. Default: the first page.
     #[param(value_type = Option<String>)]
     cursor: Option<Cursor<(Option<Time>, TaskId)>>,
 }
 
-/// What waits on the caller's party.
+/// The tasks that wait for the caller's party.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Reviews {
-    /// The tasks, the earliest due first, those without a limit last.
+    /// The tasks, earliest due first, those without a deadline last.
     items: Vec<ListedReview>,
-    /// How many wait at each stage where any does, whatever the page and the filters.
+    /// The number of waiting tasks at each stage that has any, regardless of the page and the
+    /// filters.
     counts: Vec<StageCount>,
-    /// Give it as `cursor` to get the next page; null on the last one. Opaque.
+    /// The `cursor` of the next page; null on the last page. Opaque.
     #[schema(required = true)]
     next: Option<String>,
 }
@@ -66,97 +70,99 @@ pub struct Reviews {
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(untagged)]
 pub enum ListedReview {
-    /// A task that waits.
+    /// A readable task.
     Review(Box<Review>),
-    /// One that cannot be shown: it has `unreadable`, which no other has.
+    /// An unreadable task; only these have `unreadable`.
     Unreadable(UnreadableTask),
 }
 
-/// A task that waits on the caller's party.
+/// A task that waits for the caller's party.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Review {
-    /// The task.
+    /// The task's id.
     task_id: TaskId,
-    /// What it is called; null once erased.
+    /// The task's title; null after an erasure.
     #[schema(required = true)]
     title: Option<Name>,
     /// The workflow's key; null for a buyer, as in the trail.
     #[schema(required = true)]
     workflow: Option<WorkflowKey>,
-    /// Where the task is.
+    /// The task's phase.
     phase: PhaseName,
     /// The stage's key.
     stage: StageKey,
     /// The stage's round.
     round: u32,
-    /// The latest revision; 0: nothing was handed in.
+    /// The latest revision; 0: no work was submitted.
     revision: u32,
-    /// The open escalation: what a resolution names; null without one.
+    /// The `seq` of the open escalation, which a resolution must name; null if there is none.
     #[schema(required = true)]
     escalation: Option<u64>,
-    /// Since when it has waited.
+    /// When the current wait began.
     since: Time,
-    /// When the wait should end; null without a limit.
+    /// The deadline of the wait; null if there is none.
     #[schema(required = true)]
     due_at: Option<Time>,
-    /// Whether that passed.
+    /// Whether the deadline has passed.
     overdue: bool,
-    /// The commands that the caller's party could send now.
+    /// The commands that the caller's party can send now.
     #[schema(value_type = Vec<CommandType>)]
     allowed: Vec<String>,
 }
 
-/// How many tasks wait at a stage.
+/// The number of tasks that wait at a stage.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct StageCount {
-    /// Whose workflow.
+    /// The partner that the workflow belongs to.
     partner_id: PartnerId,
     /// The workflow's key; null for a buyer, as in the trail.
     #[schema(required = true)]
     workflow: Option<WorkflowKey>,
     /// The stage's key.
     stage: StageKey,
-    /// How many tasks wait there, counted up to 100.
+    /// The number of waiting tasks, up to 100.
     #[schema(maximum = 100)]
     waiting: u64,
-    /// Whether more than that wait.
+    /// Whether more tasks than that wait.
     more_waiting: bool,
-    /// How many of those are overdue, counted up to 100.
+    /// The number of overdue tasks among them, up to 100.
     #[schema(maximum = 100)]
     overdue: u64,
-    /// Whether more than that are overdue.
+    /// Whether more tasks than that are overdue.
     more_overdue: bool,
 }
 
-/// List what waits on the caller
+/// List the tasks that wait for the caller
 ///
-/// Every open task that waits on the caller's party, the earliest due first, those without a limit last. Pages are
-/// walked by `next` while tasks move: the order of a walk is that of (`due_at`, `task_id`), each page begins behind
-/// the last task of the one before, and so
+/// Returns every open task that waits for the caller's party, earliest due first, those without a
+/// deadline last. Tasks can move while a client follows `next` from page to page. The pages are
+/// ordered by (`due_at`, `task_id`), and each page begins after the last task of the previous one.
+/// Therefore
 ///
-/// - a task that waits at one stage from the first page to the last and keeps its `due_at` is shown exactly once
-///   (under a filter, if it meets it all the while);
-/// - no task is shown twice with the same `due_at`;
-/// - a task that comes, goes or moves meanwhile may be shown or not, and again if its new place lies ahead.
+/// - a task that waits at one stage from the first page to the last and keeps its `due_at` appears
+///   exactly once (with a filter: if it matches throughout);
+/// - no task appears twice with the same `due_at`;
+/// - a task that arrives, leaves or moves in between may appear or not, and may appear again if its
+///   new position is still ahead.
 ///
-/// An answer takes no longer because more tasks wait; it does take longer with each further stage (of each version)
-/// where any does.
+/// The response time does not depend on the number of waiting tasks. It grows with the number of
+/// stages (per workflow version) that have any.
 #[utoipa::path(get, path = "/reviews", tag = "tasks", security(("partnerKey" = []), ("platformKey" = []), ("buyerToken" = [])), params(ReviewsQuery), responses(
-    (status = 200, description = "A page of what waits.", body = Reviews),
+    (status = 200, description = "A page of waiting tasks.", body = Reviews),
 ))]
 pub async fn list_reviews(
     caller: Caller,
     Query(query): Query<ReviewsQuery>,
     State(state): State<AppState>,
 ) -> Result<Json<Reviews>, Problem> {
-    // For others, to be answered would be to learn who reviews for the partner.
+    // Other parties would learn from the response who reviews for the partner.
     if query.reviewer.is_some() && caller.party() != Party::Partner {
-        let message = "is for partners: the reviewers that stages name are people of theirs";
+        let message = "is for partners only: the reviewers that stages name are a partner's people";
         return Err(Problem::invalid_parameter(FieldError::new("/query/reviewer", "not_allowed", message)));
     }
     let reads_workflow = inbox::reads_workflow(caller.party());
     if query.workflow.is_some() && !reads_workflow {
-        let message = "is not for buyers, who are not told which workflow a task is on";
+        let message = "is not for buyers, who cannot see a task's workflow";
         return Err(Problem::invalid_parameter(FieldError::new("/query/workflow", "not_allowed", message)));
     }
     let filter = Filter {

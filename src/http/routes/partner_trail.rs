@@ -1,4 +1,4 @@
-//! The trail of a partner: open to that partner and the platform.
+//! The trail of a partner, open to that partner and the platform.
 
 use axum::Json;
 use axum::extract::State;
@@ -19,25 +19,26 @@ use super::audit::{AuditQuery, Wanted};
 use super::export::answer;
 use super::partners::PartnerPath;
 
-/// A part of a partner's trail.
+/// A page of a partner's trail.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct PartnerTrail {
-    /// The partner.
+    /// The partner's id.
     partner_id: PartnerId,
     /// The entries, oldest first.
     items: Vec<PartnerEntryView>,
-    /// Give it as `cursor` to get the next page; null on the last one. Opaque.
+    /// The `cursor` of the next page; null on the last page. Opaque.
     #[schema(required = true)]
     next: Option<String>,
 }
 
 /// Read a partner's trail
 ///
-/// Oldest first: keys made and revoked, workflows registered, retired and brought back, erasures and exports that
-/// reached its tasks. A partner reads its own. With `format=jsonl` the whole trail comes as an export, as a task's
-/// does; one by the platform is recorded there first.
+/// Returns the entries oldest first: keys created and revoked; workflows registered, retired and
+/// restored; erasures and exports that affected the partner's tasks. A partner can read its own
+/// trail. `format=jsonl` returns the whole trail as an export, as for a task. An export by the
+/// platform is recorded in the trail before the data is sent.
 #[utoipa::path(get, path = "/partners/{id}/audit", tag = "audit", security(("partnerKey" = []), ("platformKey" = [])), params(PartnerPath, AuditQuery), responses(
-    (status = 200, description = "A page of the trail, or the export. An export that breaks off has no last line.", content((PartnerTrail = "application/json"), (String = "application/jsonl"))),
+    (status = 200, description = "A page of the trail, or the export. An incomplete export lacks the last line.", content((PartnerTrail = "application/json"), (String = "application/jsonl"))),
 ))]
 pub async fn get_partner_audit(
     PartnerOrPlatform(caller): PartnerOrPlatform,
@@ -55,9 +56,10 @@ pub async fn get_partner_audit(
     }
 }
 
-/// Read what it takes to check a partner's trail offline
+/// Read the proof of a partner's trail
 ///
-/// The hash chain of the whole trail with what opens the commitments that the caller may see.
+/// Returns the hash chain of the whole trail, with the openings of the commitments that the caller
+/// may see. It is all that is needed to verify the trail offline.
 #[utoipa::path(get, path = "/partners/{id}/audit/proof", tag = "audit", security(("partnerKey" = []), ("platformKey" = [])), params(PartnerPath), responses(
     (status = 200, description = "The proof.", body = ProofView),
 ))]

@@ -1,4 +1,4 @@
-//! Partners and their keys: open to the platform only.
+//! Partners and their keys. Open to the platform only.
 
 use axum::Json;
 use axum::extract::State;
@@ -22,7 +22,7 @@ use crate::http::problem::Problem;
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewPartner {
-    /// What people call the partner. Need not be unique.
+    /// The partner's name. It need not be unique.
     #[schema(example = "Northwind Agents")]
     name: Name,
 }
@@ -32,26 +32,26 @@ from_outside! { NewPartner { name } }
 /// A partner: an agent developer whose work is reviewed.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Partner {
-    /// Its id.
+    /// The partner's id.
     id: PartnerId,
-    /// What people call the partner.
+    /// The partner's name.
     #[schema(example = "Northwind Agents")]
     name: Name,
-    /// When it was added.
+    /// When the partner was added.
     created_at: Time,
 }
 
-/// A partner's key, as far as it can be shown again.
+/// A partner's key, without the secret part.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct PartnerKey {
-    /// Names the key: in the trail as `credential_id`, and to revoke it.
+    /// The key's id: it appears in the trail as `credential_id`, and is used to revoke the key.
     id: KeyId,
-    /// The key's first characters.
+    /// The first characters of the key.
     #[schema(example = "ait_7Gq2")]
     hint: String,
-    /// When it was made.
+    /// When the key was created.
     created_at: Time,
-    /// When it was revoked; null while it is valid.
+    /// When the key was revoked; null while it is valid.
     #[schema(required = true)]
     revoked_at: Option<Time>,
 }
@@ -59,15 +59,15 @@ pub struct PartnerKey {
 /// A new key.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct NewPartnerKey {
-    /// Names the key: in the trail as `credential_id`, and to revoke it.
+    /// The key's id: it appears in the trail as `credential_id`, and is used to revoke the key.
     id: KeyId,
-    /// The key. It is shown this once and stored only as a hash.
+    /// The key. It is shown only once and stored only as a hash.
     #[schema(pattern = "^ait_[0-9A-Za-z]{49}$")]
     key: String,
-    /// The key's first characters, to tell it from others later.
+    /// The first characters of the key, to recognise it later.
     #[schema(example = "ait_7Gq2")]
     hint: String,
-    /// When it was made.
+    /// When the key was created.
     created_at: Time,
 }
 
@@ -89,42 +89,42 @@ pub struct KeyPath {
     key_id: KeyId,
 }
 
-/// Which page of the partners.
+/// Selects a page of the partners.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct PartnersQuery {
-    /// How many rows the page has at most.
+    /// The maximum number of rows of the page.
     #[param(inline)]
     #[serde(default)]
     limit: Limit,
-    /// The `next` of an earlier page; without it the first page.
+    /// The `next` of an earlier page. Default: the first page.
     #[param(value_type = Option<String>)]
     cursor: Option<Cursor<PartnerId>>,
 }
 
-/// Which page of the keys.
+/// Selects a page of the keys.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct KeysQuery {
-    /// How many rows the page has at most.
+    /// The maximum number of rows of the page.
     #[param(inline)]
     #[serde(default)]
     limit: Limit,
-    /// The `next` of an earlier page; without it the first page.
+    /// The `next` of an earlier page. Default: the first page.
     #[param(value_type = Option<String>)]
     cursor: Option<Cursor<KeyId>>,
 }
 
-/// A 201 with its `Location`.
+/// A 201 response with its `Location`.
 type Created<T> = (StatusCode, [(HeaderName, String); 1], Json<T>);
 
 /// Add a partner
 ///
 /// A partner can do nothing until it has a key.
 #[utoipa::path(post, path = "/partners", tag = "partners", security(("platformKey" = [])), request_body = NewPartner, responses(
-    (status = 201, description = "Added.", body = Partner, headers(("Location" = String, description = "The partner's path."))),
+    (status = 201, description = "The partner was added.", body = Partner, headers(("Location" = String, description = "The partner's path."))),
 ))]
 pub async fn create_partner(
     PlatformOnly(caller): PlatformOnly,
@@ -140,7 +140,7 @@ pub async fn create_partner(
 
 /// List the partners
 ///
-/// Oldest first.
+/// Returns the partners oldest first.
 #[utoipa::path(get, path = "/partners", tag = "partners", security(("platformKey" = [])), params(PartnersQuery), responses(
     (status = 200, description = "A page of partners.", body = Page<Partner>),
 ))]
@@ -167,13 +167,14 @@ pub async fn get_partner(
     Ok(Json(partners::get_partner(&state.app, path.id).await?.into()))
 }
 
-/// Make a key for a partner
+/// Create a key for a partner
 ///
-/// Several keys may be valid at a time, so that one can be replaced without a gap: make the new one, deploy it, revoke
-/// the old one. At most 20 are valid at a time, and a partner gets at most 1,000 in all. The key is in this answer
-/// only. Takes no body.
+/// Several keys can be valid at the same time, so that a key can be replaced without interruption:
+/// create the new key, deploy it, then revoke the old one. At most 20 keys can be valid at a time,
+/// and a partner can have at most 1,000 in total. The key is shown only in this response. Takes no
+/// body.
 #[utoipa::path(post, path = "/partners/{id}/keys", tag = "partners", security(("platformKey" = [])), params(PartnerPath), responses(
-    (status = 201, description = "Made. The key is shown this once.", body = NewPartnerKey),
+    (status = 201, description = "The key was created. It is shown only once.", body = NewPartnerKey),
     (status = 409, description = ""),
 ))]
 pub async fn create_partner_key(
@@ -194,7 +195,7 @@ pub async fn create_partner_key(
 
 /// List a partner's keys
 ///
-/// Oldest first, revoked ones too.
+/// Returns the keys oldest first, including revoked ones.
 #[utoipa::path(get, path = "/partners/{id}/keys", tag = "partners", security(("platformKey" = [])), params(PartnerPath, KeysQuery), responses(
     (status = 200, description = "A page of keys.", body = Page<PartnerKey>),
 ))]
@@ -211,10 +212,10 @@ pub async fn list_partner_keys(
 
 /// Revoke a partner's key
 ///
-/// The key stops working at once on the replica that answers and within 5 seconds on the others. Revoking it again
-/// changes nothing.
+/// The key stops working at once on the replica that responds, and within 5 seconds on the others.
+/// Revoking a revoked key changes nothing.
 #[utoipa::path(delete, path = "/partners/{id}/keys/{key_id}", tag = "partners", security(("platformKey" = [])), params(KeyPath), responses(
-    (status = 204, description = "Revoked, now or before."),
+    (status = 204, description = "The key is revoked."),
 ))]
 pub async fn revoke_partner_key(
     PlatformOnly(caller): PlatformOnly,

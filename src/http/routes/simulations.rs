@@ -1,4 +1,4 @@
-//! A workflow tried out on a virtual clock; nothing is stored.
+//! Simulation of a workflow on a virtual clock; nothing is stored.
 
 use std::ops::ControlFlow;
 
@@ -32,19 +32,19 @@ use crate::http::problem::{Code, FieldError, Problem, refused};
 use super::command_body;
 use super::workflows::WorkflowPath;
 
-/// The most commands of one simulation.
+/// Maximum number of commands of one simulation.
 const MAX_COMMANDS: usize = 500;
-/// The most bytes of steps that are answered.
+/// Maximum size of the steps in a response, in bytes.
 const MAX_BYTES: usize = 4 << 20;
-/// The end of simulated time, 9998-01-01T00:00:00Z: what starts before it ends, at most 366 days later, in a year
-/// of four digits.
+/// End of simulated time, 9998-01-01T00:00:00Z. A task that is opened before it ends at most 366
+/// days later, in a year of four digits.
 const END_OF_TIME: Time = Time::from_micros(253_339_228_800_000_000);
 
-/// What to try out.
+/// A simulation to run.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Simulation {
-    /// The version to run. Default: the latest.
+    /// The workflow version to run. Default: the latest.
     #[serde(default)]
     #[schema(minimum = 1)]
     version: Option<u32>,
@@ -52,31 +52,31 @@ pub struct Simulation {
     #[serde(default)]
     #[schema(value_type = Option<Workflow>)]
     definition: Option<Value>,
-    /// When the task is opened, before the year 9998 as all times here. Default: now.
+    /// When the task is opened. As for all times here, before the year 9998. Default: now.
     #[serde(default)]
     opened_at: Option<Time>,
-    /// The platform's deadline for it.
+    /// The platform's deadline for the task.
     #[serde(default)]
     deadline_at: Option<Time>,
-    /// The commands in the order of their times, at most 500.
+    /// The commands ordered by time, at most 500.
     #[serde(default)]
     #[schema(max_items = 500, value_type = Vec<SimulatedCommand>)]
     commands: Vec<Map<String, Value>>,
-    /// Until when timers run on after the last command. Default: not beyond it.
+    /// Until when timers run after the last command. Default: the time of the last command.
     #[serde(default)]
     until: Option<Time>,
 }
 
 from_outside! { Simulation {; version, definition, opened_at, deadline_at, commands, until } }
 
-/// A command with its time and sender, as in `POST /tasks/{id}/events`.
+/// A command as in `POST /tasks/{id}/events`, with its time and sender.
 pub struct SimulatedCommand;
 
-/// What a simulated command says besides the command.
+/// The members of a simulated command that a real one does not have.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "a shape of the contract; the members are taken out one by one")]
 struct Sending {
-    /// When it is sent.
+    /// When the command is sent.
     at: Time,
     /// The party that sends it.
     party: Party,
@@ -84,7 +84,7 @@ struct Sending {
 
 impl PartialSchema for SimulatedCommand {
     fn schema() -> RefOr<Schema> {
-        command_body::schema_with(&Sending::schema(), "A command, when it is sent, and by which party.")
+        command_body::schema_with(&Sending::schema(), "A command, with its time and the party that sends it.")
     }
 }
 
@@ -95,40 +95,40 @@ impl ToSchema for SimulatedCommand {
     }
 }
 
-/// What happened.
+/// The result of a simulation.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "a shape of the contract; the answer is written step by step")]
 pub struct SimulationResult {
-    /// Every opening, command and timer, in order.
+    /// The opening, every command and every timer, in order.
     steps: Vec<SimulationStep>,
 }
 
-/// What happened at one instant.
+/// One step of a simulation.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct SimulationStep {
-    /// When.
+    /// The time of the step.
     at: Time,
-    /// What made it happen.
+    /// The cause of the step.
     trigger: StepTrigger,
     /// The index of the command in the request, from 0; null for the opening and for timers.
     #[schema(required = true)]
     command: Option<usize>,
-    /// The entries of the trail, as the partner would see them, without hashes; of a refused command only the late
-    /// decision that is kept all the same.
+    /// The trail entries that the step adds, as the partner would see them, without hashes. A
+    /// refused command adds none but a late decision, which is recorded.
     events: Vec<EntryView>,
     /// Why the command was refused; null if it was not.
     #[schema(required = true)]
     refusal: Option<StepRefusal>,
-    /// Whether the command was carried out before, with the same `id` and body: it is answered as then and has no
-    /// further effect.
+    /// Whether the command was already carried out with the same `id` and body. It then gets the
+    /// first response and has no further effect.
     replayed: bool,
-    /// What the buyer reads afterwards; null where that is what it was after the step before, but for the time that
-    /// has passed. Nothing is said of the time that remains.
+    /// The buyer's status after the step; null if only the elapsed time differs from the previous
+    /// step. There is never an estimate of the remaining time.
     #[schema(required = true)]
     status: Option<StatusView>,
 }
 
-/// What made a step happen.
+/// The cause of a step.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum StepTrigger {
@@ -136,28 +136,28 @@ pub enum StepTrigger {
     Opening,
     /// A command.
     Command,
-    /// A timer that came due.
+    /// A timer that became due.
     Timer,
 }
 
 /// Why a command was refused.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct StepRefusal {
-    /// The problem's code, as the real command would be answered.
+    /// The problem's code, as in the response to the real command.
     code: crate::http::problem::Code,
-    /// The same in words.
+    /// The problem's detail.
     detail: String,
 }
 
-/// Try out a workflow
+/// Simulate a workflow
 ///
-/// Runs commands with given times on a virtual clock, with every timer at its due time, exactly as the real service
-/// would; stores nothing. Stops after 10,000 steps. An answer of more than 4 MiB is refused, with the step that it
-/// came to.
+/// Runs commands at the given times on a virtual clock, and every timer when it is due, exactly as
+/// the real service does. Nothing is stored. A simulation ends after 10,000 steps. A response of
+/// more than 4 MiB is refused; the problem names the step that exceeded the limit.
 #[utoipa::path(post, path = "/workflows/{key}/simulate", tag = "workflows", security(("partnerKey" = [])), params(WorkflowPath),
     request_body(content = Simulation, example = json!({ "opened_at": "2026-11-22T08:00:00Z", "until": "2026-12-24T08:00:00Z",
         "commands": [{ "at": "2026-11-22T09:00:00Z", "party": "partner", "type": "work_submitted", "actor": { "id": "agent-7" }, "summary": "First draft." }] })),
-    responses((status = 200, description = "What would happen.", body = SimulationResult)))]
+    responses((status = 200, description = "The simulated steps.", body = SimulationResult)))]
 pub async fn simulate_workflow(
     PartnerOnly(partner, caller): PartnerOnly,
     Path(path): Path<WorkflowPath>,
@@ -172,7 +172,7 @@ pub async fn simulate_workflow(
     simulation.until.map_or(Ok(()), |until| check_time("/until", until))?;
     let (workflow, version) = match simulation.definition {
         Some(definition) if simulation.version.is_none() => (parse_definition(&definition)?, 1),
-        Some(_) => return Err(invalid("/version", "not_allowed", "goes without a definition")),
+        Some(_) => return Err(invalid("/version", "not_allowed", "must not be combined with a definition")),
         None => {
             let record = workflows::get_workflow(&state.app, partner, &path.key, simulation.version).await?;
             (record.workflow, record.version)
@@ -192,14 +192,14 @@ pub async fn simulate_workflow(
     Ok(([(header::CONTENT_TYPE, "application/json")], report.finish()?).into_response())
 }
 
-/// The answer while it is made, as text: what was told is not kept in any other form.
+/// The response under construction, kept only as text.
 #[derive(Debug, Default)]
 struct Report {
     steps: Vec<u8>,
     count: usize,
-    /// The version of the status that was told last.
+    /// The version of the last status in the response.
     status: Option<u64>,
-    /// The problem that ended it.
+    /// The problem that ended the simulation.
     problem: Option<Problem>,
 }
 
@@ -234,7 +234,7 @@ fn too_large(count: usize, step: Step<'_>) -> Problem {
     };
     let at = step.at;
     let detail = format!(
-        "The answer reached 4 MiB at step {count} ({trigger}, at {at}). Simulate fewer commands, or until an earlier time."
+        "The response reached 4 MiB at step {count} ({trigger}, at {at}). Simulate fewer commands or an earlier end."
     );
     Problem::new(Code::AnswerTooLarge, detail)
 }
@@ -265,10 +265,10 @@ fn read_commands(list: Vec<Map<String, Value>>, opened_at: Time) -> Result<Vec<S
             return Err(invalid(
                 &format!("{base}/at"),
                 "out_of_order",
-                "must not be before the one before, or the opening",
+                "must not be earlier than the previous command or the opening",
             ));
         }
-        // No digest of older versions is looked for here, so the text is not needed.
+        // Only digests of older versions need the text, and there are none here.
         let request = command_body::parse((members, Vec::new()), &caller(party, at), None, at)
             .map_err(|problem| below(&base, &problem))?;
         let digest = request.id_given.then_some(request.digest.meaning);
@@ -291,7 +291,7 @@ fn take<T: serde::de::DeserializeOwned + FromOutside>(
     from_value_at(&place, value)
 }
 
-/// A command's errors with their place in the list.
+/// Moves a command's errors to its place in the list.
 fn below(base: &str, problem: &Problem) -> Problem {
     let moved = problem
         .errors()
@@ -304,7 +304,7 @@ fn invalid(pointer: &str, code: &'static str, message: &str) -> Problem {
     Problem::invalid_body(vec![FieldError::new(pointer, code, message)])
 }
 
-/// The credentials of a play are nobody's.
+/// A caller with placeholder credentials.
 fn caller(party: Party, now: Time) -> Caller {
     match party {
         Party::Partner => Caller::Partner {

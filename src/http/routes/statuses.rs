@@ -1,4 +1,4 @@
-//! What the buyer reads: one status, or all of the caller's.
+//! The status of tasks for buyers: one status, or all of the caller's.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,37 +30,38 @@ use crate::http::serve::middleware::Deadline;
 
 use super::tasks::TaskPath;
 
-/// Which page of the statuses.
+/// Selects a page of the statuses.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct StatusesQuery {
-    /// How many rows the page has at most.
+    /// The maximum number of rows of the page.
     #[param(inline)]
     #[serde(default)]
     limit: Limit,
-    /// The `next` of an earlier page; without it the first page.
+    /// The `next` of an earlier page. Default: the first page.
     #[param(value_type = Option<String>)]
     cursor: Option<Cursor<(Time, TaskId)>>,
 }
 
-/// How new a status must be, and whether to wait for a change.
+/// The required version of a status, and whether to wait for a change.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct StatusQuery {
-    /// With `If-None-Match`: how many seconds to wait for another status than that one.
+    /// With `If-None-Match`: how many seconds to wait for a status with another `ETag`.
     #[param(value_type = Option<u32>, maximum = 55, default = 0)]
     #[serde(default)]
     wait: Wait,
-    /// A version of the task or its status that the caller knows of, such as from a command's answer: it gets no
-    /// older status, or `503` if there is no such version (yet).
+    /// A version of the task or its status that the caller knows, for example from the response to
+    /// a command. The response is not older; it is `503` if there is no such version (yet).
     #[param(value_type = Option<u64>, default = 0)]
     #[serde(default)]
     min_version: u64,
 }
 
-/// Whole seconds, 0 to 55: less than the time after which balancers give up on a silent connection.
+/// Whole seconds, 0 to 55: shorter than the time after which load balancers close a silent
+/// connection.
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 #[serde(try_from = "u32")]
 struct Wait(u32);
@@ -69,7 +70,7 @@ impl TryFrom<u32> for Wait {
     type Error = &'static str;
 
     fn try_from(seconds: u32) -> Result<Self, Self::Error> {
-        if seconds <= 55 { Ok(Self(seconds)) } else { Err("must be 0 to 55 whole seconds") }
+        if seconds <= 55 { Ok(Self(seconds)) } else { Err("must be from 0 to 55 whole seconds") }
     }
 }
 
@@ -81,21 +82,23 @@ impl Wait {
 
 /// Read a task's status
 ///
-/// What the buyer reads. Its `version` and `ETag` change only when something in it does; poll with `If-None-Match`.
-/// `stage_seconds` and `remaining_seconds` are as of the answer and change neither.
+/// Returns the task's state as the buyer sees it. `version` and `ETag` change only when the content
+/// changes; poll with `If-None-Match`. `stage_seconds` and `remaining_seconds` are computed for
+/// each response and change neither.
 ///
-/// What other replicas have just written may be missing for less than a second; what this one has written never is,
-/// nor is anything older answered than the newest version in `If-None-Match` (if there is such a version) or
-/// `min_version`.
+/// Changes that other replicas have just written may be missing for less than a second; changes
+/// written by this replica are always included. The response is never older than the newest version
+/// in `If-None-Match` (if that version exists) or `min_version`.
 ///
-/// With `wait` and `If-None-Match` the answer is held until there is another status: `200` as soon as there is one,
-/// else `304` when the time is up; at once when the task is over, as its status never changes again; and earlier
-/// when the service is about to stop. A credential that expires meanwhile is `401`. As many as may wait at a time:
-/// `503`.
+/// With `wait` and `If-None-Match`, the response is held until there is another status: `200` as
+/// soon as there is one, or `304` when the time is over. A finished task responds at once, because
+/// its status never changes again. The response is sent early when the service is about to stop. A
+/// credential that expires during the wait gets `401`. If the limit of concurrent waits is reached,
+/// the response is `503`.
 #[utoipa::path(get, path = "/tasks/{id}/status", tag = "status", security(("partnerKey" = []), ("platformKey" = []), ("buyerToken" = [])), params(TaskPath, StatusQuery,
-    ("If-None-Match" = Option<String>, Header, description = "The `ETag` of the answer that the caller has.")), responses(
+    ("If-None-Match" = Option<String>, Header, description = "The `ETag` of the response that the caller has.")), responses(
     (status = 200, description = "The status.", body = StatusView, headers(("ETag" = String, description = "The status' version in quotes."))),
-    (status = 304, description = "It has not changed."),
+    (status = 304, description = "The status has not changed."),
 ))]
 pub async fn get_task_status(
     (holder, deadline): (Authenticated, Deadline),
@@ -107,7 +110,7 @@ pub async fn get_task_status(
     respond(&state.app, (holder, deadline), path.id, (query, known)).await
 }
 
-/// The same past the router (see [`crate::http::HttpService`]).
+/// [`get_task_status`] without the router (see [`crate::http::HttpService`]).
 pub(in crate::http) async fn poll(
     state: &AppState,
     deadline: Deadline,
@@ -117,7 +120,7 @@ pub(in crate::http) async fn poll(
     let holder = state.auth.authenticate(&state.app, &parts.headers).await?;
     let query = parts.uri.query().map(parse_query).transpose()?.unwrap_or_default();
     let known = etag::IfNoneMatch::new(&parts.headers);
-    // With it goes the buffer that it was read into: whoever waits needs neither.
+    // Dropping the parts frees their read buffer, which a waiting request does not need.
     drop(parts);
     respond(&state.app, (holder, deadline), id, (query, known)).await
 }
@@ -139,12 +142,12 @@ async fn respond(
     let mut woken = Ok(Woken::Changed);
     if known.has(watch.status().version) && !watch.is_final() {
         woken = timeout(wait, watch.changed()).await;
-        // In a box, here and below: what waits has room for the wait alone.
+        // Boxed, here and below, so that a waiting request reserves memory for the wait only.
         Box::pin(holder.check(app)).await?;
     }
     let mut response = Box::pin(answer(app, &known, watch.status())).await;
     if woken == Ok(Woken::Stopping) {
-        // Or the client would ask this replica again.
+        // Otherwise the client would send its next request to this replica.
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     Ok(response)
@@ -162,16 +165,16 @@ async fn answer(app: &App, known: &etag::IfNoneMatch, status: &Status) -> Respon
 #[serde(untagged)]
 #[allow(dead_code, reason = "says what is in a page; the rows are spliced in as they are stored")]
 pub enum ListedStatus {
-    /// As it is.
+    /// A readable status.
     Status(Box<StatusView>),
-    /// One that cannot be shown: it has `unreadable`, which no other has.
+    /// An unreadable task; only these have `unreadable`.
     Unreadable(UnreadableTask),
 }
 
 /// List the caller's statuses
 ///
-/// Those of all the buyer's tasks, the latest opened first. One that this replica cannot read has its place, with
-/// `task_id` and `unreadable` alone.
+/// Returns the status of all tasks of the buyer, latest opened first. A task that this replica
+/// cannot read keeps its place, with only `task_id` and `unreadable`.
 #[utoipa::path(get, path = "/statuses", tag = "status", security(("buyerToken" = [])), params(StatusesQuery), responses(
     (status = 200, description = "A page of statuses.", body = Page<ListedStatus>),
 ))]

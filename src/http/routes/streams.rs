@@ -1,4 +1,4 @@
-//! A task's status as server-sent events (the HTML standard, section 9.2).
+//! A task's status as server-sent events (HTML standard, section 9.2).
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -23,24 +23,26 @@ use crate::ids;
 use super::tasks::TaskPath;
 
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
-/// Tells nginx not to collect the answer first.
+/// Disables response buffering in nginx.
 const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
 /// Follow a task's status
 ///
-/// Server-sent events of the type `status`: `id` is the status' version, `data` the same object as
-/// `GET /tasks/{id}/status` in one line. The current status comes first, then each newer one; a slow reader gets the
-/// latest and misses those between. With `Last-Event-ID` (browsers send it when they reconnect) nothing comes until
-/// there is a newer one. Every 15 s there is at least a comment.
+/// Sends server-sent events of the type `status`: `id` is the version of the status, and `data` is
+/// the object of `GET /tasks/{id}/status` in one line. The current status comes first, then each
+/// newer one; a slow reader gets the latest and skips those in between. With `Last-Event-ID`, which
+/// browsers send when they reconnect, nothing is sent until there is a newer status. There is an
+/// event or a comment at least every 15 s.
 ///
-/// The stream ends after a status that is the task's last; asked again with its id the answer is `204`, which tells
-/// browsers not to reconnect. It ends, too, when the token expires and when the service is about to stop, each with
-/// a `retry:`, and within a heartbeat when the key is revoked (which is told nothing more after 5 s). Reconnect
-/// after each of these, with a token that is valid.
+/// The stream ends after the task's last status. A request with the id of that status gets `204`,
+/// which tells browsers not to reconnect. The stream also ends, with a `retry:`, when the token
+/// expires or the service is about to stop. It ends within a heartbeat when the key is revoked, and
+/// sends no status later than 5 s after the revocation. In these cases reconnect with a valid
+/// token.
 #[utoipa::path(get, path = "/tasks/{id}/status/stream", tag = "status", security(("partnerKey" = []), ("platformKey" = []), ("buyerToken" = [])), params(TaskPath,
-    ("Last-Event-ID" = Option<String>, Header, description = "The `id` of the last event that the caller has; one that is not a version counts as none.")), responses(
+    ("Last-Event-ID" = Option<String>, Header, description = "The `id` of the last event that the caller has. A value that is not a version is ignored.")), responses(
     (status = 200, description = "The events.", body = String, content_type = "text/event-stream"),
-    (status = 204, description = "The task is over and `Last-Event-ID` is its last status: there is nothing to wait for."),
+    (status = 204, description = "The task has ended and `Last-Event-ID` is its last status, so no event will follow."),
 ))]
 pub async fn stream_task_status(
     holder: Authenticated,
@@ -69,7 +71,7 @@ pub async fn stream_task_status(
     Ok((headers, Body::from_stream(events)).into_response())
 }
 
-/// An open stream. It has no queue: each event is made when the one before is taken.
+/// An open stream. It has no queue: each event is made when the previous one is taken.
 struct Stream {
     watch: Watch,
     holder: Authenticated,
@@ -77,18 +79,18 @@ struct Stream {
     next: Next,
 }
 
-/// What an open stream does next.
+/// The next action of an open stream.
 enum Next {
-    /// Sends the status.
+    /// Send the status.
     Status,
-    /// Waits for a newer one.
+    /// Wait for a newer status.
     News,
-    /// Ends.
+    /// End the stream.
     Nothing,
 }
 
 impl Stream {
-    /// The next event or comment; `None` at the end.
+    /// Returns the next event or comment; `None` at the end.
     async fn next(&mut self) -> Option<Bytes> {
         match self.next {
             Next::Status => Some(self.status().await),
@@ -111,8 +113,8 @@ impl Stream {
             self.next = Next::Nothing;
             return Some(retry(app));
         }
-        // Whoever may not know any more is told nothing more. A database that is away ends no silent stream.
-        // In a box: what waits has room for the wait alone.
+        // End the stream when the caller loses access; an unreachable database does not end a
+        // silent stream. Boxed, so that a waiting stream reserves memory for the wait only.
         if self.holder.left(app).is_some_and(|left| left.is_zero()) {
             self.next = Next::Nothing;
             return Some(retry(app));
@@ -128,14 +130,14 @@ impl Stream {
     }
 }
 
-/// Tells when to reconnect.
+/// The `retry:` line with the time until the client reconnects.
 fn retry(app: &App) -> Bytes {
     let (watchers, _) = watch::count(app);
     format!("retry: {}\n\n", pause_millis(watchers)).into()
 }
 
-/// When to reconnect: at a random moment of 2 s, and of 1 s more for every 2,000 that wait here, so that the replicas
-/// that stay are not met by all of them at once.
+/// Milliseconds until a client reconnects: random within 2 s plus 1 s for every 2,000 waiting
+/// clients, so that the remaining replicas do not get all of them at once.
 fn pause_millis(watchers: usize) -> u32 {
     let spread = 2_000 + u32::try_from(watchers / 2).unwrap_or(u32::MAX).min(30_000);
     500 + u32::from_ne_bytes(ids::random()) % spread

@@ -1,4 +1,4 @@
-//! Tasks: opened by the platform, read in full by partner and platform, listed.
+//! Tasks: opening by the platform, full view for partner and platform, and lists.
 
 use axum::Json;
 use axum::extract::State;
@@ -28,7 +28,7 @@ use crate::http::problem::{FieldError, Problem};
 
 use super::command_body;
 
-/// The largest `metadata`, as canonical JSON: 16 KiB.
+/// Maximum size of `metadata` as canonical JSON: 16 KiB.
 const MAX_METADATA_BYTES: usize = 16 << 10;
 
 /// The task in the path.
@@ -43,74 +43,76 @@ pub struct TaskPath {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TaskOpening {
-    /// The task's id at AITasker. The same id and body again is answered with the same task.
+    /// The task's id at AITasker. The same id and body again returns the same task.
     id: TaskId,
-    /// Whose agent does the work.
+    /// The partner whose agent does the work.
     partner_id: PartnerId,
-    /// Who posted it: the `sub` of the buyer's tokens.
+    /// The buyer who posted the task: the `sub` of the buyer's tokens.
     buyer_id: BuyerId,
-    /// The partner's workflow to run it through.
+    /// The partner's workflow for the task.
     workflow: WorkflowChoice,
-    /// What the task is called.
+    /// The task's title.
     title: Name,
-    /// The platform's own data, unread and given back: at most 16 KiB as canonical JSON.
+    /// Data of the platform, stored and returned unchanged: at most 16 KiB as canonical JSON.
     #[serde(default)]
     #[schema(value_type = Option<Object>)]
     metadata: Option<Map<String, Value>>,
-    /// When the task expires; the earlier of this and the workflow's own deadline counts. Must be in the future.
+    /// When the task expires. If the workflow has a deadline as well, the earlier one counts. Must
+    /// be in the future.
     #[serde(default)]
     deadline_at: Option<Time>,
 }
 
 from_outside! { TaskOpening { title; id, partner_id, buyer_id, workflow, metadata, deadline_at } }
 
-/// Which workflow.
+/// Selects a workflow.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct WorkflowChoice {
     /// The workflow's key.
     key: WorkflowKey,
-    /// Its version. Default: the latest. The task keeps it for life.
+    /// The workflow's version, which the task keeps. Default: the latest.
     #[serde(default)]
     #[schema(minimum = 1)]
     version: Option<u32>,
 }
 
-/// Which tasks to list.
+/// Selects tasks.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct TasksQuery {
-    /// Only those in this phase.
+    /// Only tasks in this phase.
     phase: Option<PhaseName>,
-    /// Only those at this stage.
+    /// Only tasks at this stage.
     stage: Option<StageKey>,
-    /// Only those on this workflow, in any version.
+    /// Only tasks on this workflow, in any version.
     workflow: Option<WorkflowKey>,
-    /// Only those whose present wait's deadline passed, or did not.
+    /// Only tasks whose current wait is past its deadline (`true`), or is not (`false`).
     overdue: Option<bool>,
-    /// Only those that wait on this party.
+    /// Only tasks that wait for this party.
     waiting_on: Option<Party>,
-    /// Only this partner's; the platform only (a partner sees its own anyway).
+    /// Only tasks of this partner. For the platform only; a partner always gets its own tasks.
     partner_id: Option<PartnerId>,
-    /// How many rows the page has at most.
+    /// The maximum number of rows of the page.
     #[param(inline)]
     #[serde(default)]
     limit: Limit,
-    /// The `next` of an earlier page; without it the first page.
+    /// The `next` of an earlier page. Default: the first page.
     #[param(value_type = Option<String>)]
     cursor: Option<Cursor<(Time, TaskId)>>,
 }
 
 /// Open a task
 ///
-/// The task starts in the workflow's first stage. The same `id` and body again: `200`, the task as it is now.
+/// The task starts in the workflow's first stage. The same `id` and body again returns `200` with
+/// the task as it is now.
 #[utoipa::path(post, path = "/tasks", tag = "tasks", security(("platformKey" = [])), request_body(content = TaskOpening, example = json!({
         "id": "0199aa00-0000-7000-8000-000000000001", "partner_id": "0199aa00-0000-7000-8000-0000000000aa",
         "buyer_id": "0199aa00-0000-7000-8000-0000000000bb", "workflow": { "key": "brand-campaign" }, "title": "Autumn campaign",
         "metadata": { "category": "marketing" }, "deadline_at": "2030-01-01T00:00:00Z" })), responses(
     (status = 200, description = "The task was opened before with the same body.", body = TaskView, headers(("ETag" = String, description = "The task's version in quotes."))),
-    (status = 201, description = "Opened.", body = TaskView, headers(("Location" = String, description = "The task's path."), ("ETag" = String, description = "The task's version in quotes."))),
+    (status = 201, description = "The task was opened.", body = TaskView, headers(("Location" = String, description = "The task's path."), ("ETag" = String, description = "The task's version in quotes."))),
     (status = 409, description = ""),
 ))]
 pub async fn open_task(
@@ -168,11 +170,12 @@ fn check_metadata(metadata: Option<&Map<String, Value>>) -> Result<(), Problem> 
 
 /// Read a task
 ///
-/// The full state as partner and platform see it. The buyer reads `/tasks/{id}/status`.
+/// Returns the full state, as the partner and the platform see it. Buyers read
+/// `/tasks/{id}/status`.
 #[utoipa::path(get, path = "/tasks/{id}", tag = "tasks", security(("partnerKey" = []), ("platformKey" = [])), params(TaskPath,
-    ("If-None-Match" = Option<String>, Header, description = "The `ETag` of the answer that the caller has.")), responses(
+    ("If-None-Match" = Option<String>, Header, description = "The `ETag` of the response that the caller has.")), responses(
     (status = 200, description = "The task.", body = TaskView, headers(("ETag" = String, description = "The task's version in quotes."))),
-    (status = 304, description = "It has not changed."),
+    (status = 304, description = "The task has not changed."),
 ))]
 pub async fn get_task(
     PartnerOrPlatform(caller): PartnerOrPlatform,
@@ -190,9 +193,9 @@ pub async fn get_task(
 
 /// List the tasks
 ///
-/// The latest opened first; a partner sees its own, the platform all. A task that this replica cannot read has its
-/// place, with `unreadable` and nothing else: `newer_format` during an upgrade of the service, `damaged` where its
-/// row is not what was written.
+/// Returns the tasks latest opened first: a partner's own tasks, or all tasks for the platform. A
+/// task that this replica cannot read keeps its place, with `unreadable` only: `newer_format`
+/// during an upgrade of the service, `damaged` if its row differs from what was written.
 #[utoipa::path(get, path = "/tasks", tag = "tasks", security(("partnerKey" = []), ("platformKey" = [])), params(TasksQuery), responses(
     (status = 200, description = "A page of tasks.", body = Page<ListedTask>),
 ))]
@@ -202,8 +205,11 @@ pub async fn list_tasks(
     State(state): State<AppState>,
 ) -> Result<Json<Page<ListedTask>>, Problem> {
     if query.partner_id.is_some() && caller.party() != Party::Platform {
-        let error =
-            FieldError::new("/query/partner_id", "not_allowed", "is for the platform; a partner sees its own tasks");
+        let error = FieldError::new(
+            "/query/partner_id",
+            "not_allowed",
+            "is for the platform only; a partner always gets its own tasks",
+        );
         return Err(Problem::invalid_parameter(error));
     }
     let filter = Filter {

@@ -1,5 +1,5 @@
-//! What lets a trail be proven without trusting this service: the public key, the log's checkpoints and proofs,
-//! receipts.
+//! The endpoints for proving a trail without trusting this service: the public key, checkpoints and
+//! proofs of the log, and receipts.
 
 use axum::Json;
 use axum::extract::State;
@@ -20,12 +20,12 @@ use crate::http::problem::{FieldError, Problem};
 use super::partners::PartnerPath;
 use super::tasks::TaskPath;
 
-/// The media type of checkpoints and keys.
+/// Media type of checkpoints and keys.
 const TEXT: &str = "text/plain; charset=utf-8";
-/// That of a compact JWS (RFC 7515, section 9.2.1).
+/// Media type of a compact JWS (RFC 7515, section 9.2.1).
 const JOSE: &str = "application/jose";
 
-/// A size of the log or a `seq`: a whole number from 1 on.
+/// The size of a log, or a `seq`: an integer of at least 1.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(try_from = "u64")]
 pub(in crate::http) struct Count(u64);
@@ -34,7 +34,7 @@ impl TryFrom<u64> for Count {
     type Error = &'static str;
 
     fn try_from(number: u64) -> Result<Self, &'static str> {
-        if number == 0 { Err("must be a whole number from 1 on") } else { Ok(Self(number)) }
+        if number == 0 { Err("must be an integer of at least 1") } else { Ok(Self(number)) }
     }
 }
 
@@ -42,39 +42,39 @@ pub(in crate::http) fn number(count: Option<Count>) -> Option<u64> {
     count.map(|count| count.0)
 }
 
-/// Which checkpoint.
+/// Selects a checkpoint.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct CheckpointQuery {
-    /// How many leaves the log had; without it the newest checkpoint.
+    /// The size (number of leaves) of the checkpoint's log. Default: the newest checkpoint.
     #[param(value_type = Option<u64>, minimum = 1)]
     size: Option<Count>,
 }
 
-/// From which size of the log to which.
+/// Selects two sizes of the log.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct ConsistencyQuery {
-    /// The size of the older log, from the checkpoint that was kept.
+    /// The size of the older log, from the checkpoint that you kept.
     #[param(value_type = u64, minimum = 1)]
     from: Count,
-    /// The size of the newer log; without it that of the newest checkpoint.
+    /// The size of the newer log. Default: the size of the newest checkpoint.
     #[param(value_type = Option<u64>, minimum = 1)]
     to: Option<Count>,
 }
 
-/// Which head of the trail, in the log of which checkpoint.
+/// Selects a head of the trail and the log of a checkpoint.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct InclusionQuery {
-    /// How many leaves the log had at the checkpoint; without it the newest one.
+    /// The size (number of leaves) of the log at the checkpoint. Default: the newest checkpoint.
     #[param(value_type = Option<u64>, minimum = 1)]
     size: Option<Count>,
-    /// An entry of the trail that must be covered: the answer is the first logged head at this entry or after it.
-    /// Without it, the latest head in that log.
+    /// An entry of the trail that must be covered: the proof is for the first logged head at or
+    /// after this entry. Default: the latest head in that log.
     #[param(value_type = Option<u64>, minimum = 1)]
     seq: Option<Count>,
 }
@@ -92,8 +92,9 @@ pub struct EntryPath {
 
 /// The public key of checkpoints and receipts
 ///
-/// A C2SP verifier key line, `<name>+<id>+<base64>`; below it, a line each, keys that signed before. Keep it: with
-/// it alone, checkpoints, inclusion proofs and receipts can be checked at any time.
+/// A C2SP verifier key line, `<name>+<id>+<base64>`, followed by one line for each earlier key.
+/// Keep it: the key alone is enough to verify checkpoints, inclusion proofs and receipts at any
+/// time.
 #[utoipa::path(get, path = "/.well-known/stagegate-audit-key", tag = "audit", security(()), responses(
     (status = 200, description = "The key.", body = String, content_type = "text/plain", example = "audit.example.com/stagegate+4f0d1ae5+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW"),
 ))]
@@ -103,8 +104,9 @@ pub async fn get_audit_key(State(state): State<AppState>) -> Result<impl IntoRes
 
 /// Read a checkpoint of the log
 ///
-/// The heads of all trails that changed go into an append-only Merkle log (RFC 6962), once a minute; a checkpoint
-/// is its signed root (C2SP tlog-checkpoint). Keep one: history that is rewritten afterwards contradicts it.
+/// Once a minute, the heads of all changed trails are appended to a Merkle log (RFC 6962). A
+/// checkpoint is the signed root of that log (C2SP tlog-checkpoint). Keep one: a history that is
+/// rewritten later contradicts it.
 #[utoipa::path(get, path = "/audit/checkpoint", tag = "audit", security(()), params(CheckpointQuery), responses(
     (status = 200, description = "The signed checkpoint.", body = String, content_type = "text/plain"),
     (status = 400, description = ""),
@@ -119,8 +121,8 @@ pub async fn get_checkpoint(
 
 /// Read the proof that one checkpoint continues another
 ///
-/// For whoever kept a checkpoint: proves that the log of that size is the beginning of the newer one, so that
-/// nothing in it was changed, taken out or cut off.
+/// Proves to the holder of a checkpoint that its log is the beginning of the newer log. Nothing in
+/// it was changed or removed.
 #[utoipa::path(get, path = "/audit/consistency", tag = "audit", security(()), params(ConsistencyQuery), responses(
     (status = 200, description = "The proof.", body = ConsistencyProof),
     (status = 400, description = ""),
@@ -132,7 +134,7 @@ pub async fn get_log_consistency(
 ) -> Result<Json<ConsistencyProof>, Problem> {
     let (from, to) = (query.from.0, number(query.to));
     if to.is_some_and(|to| from > to) {
-        let error = FieldError::new("/query/from", "out_of_range", "must not be more than `to`");
+        let error = FieldError::new("/query/from", "out_of_range", "must not be greater than `to`");
         return Err(Problem::invalid_parameter(error));
     }
     Ok(Json(transparency_log::get_log_consistency(&state.app, from, to).await?))
@@ -140,10 +142,11 @@ pub async fn get_log_consistency(
 
 /// Read the proof that a task's trail is in the log
 ///
-/// Shows that a head of the trail, and with it every entry up to there, was fixed when the checkpoint was signed. A
-/// change is in the log about a minute later; until the first one is, the answer is `404 not_logged`.
+/// Proves that a head of the trail, and with it every entry up to that head, was fixed when the
+/// checkpoint was signed. A change is logged about a minute later; before the first one is logged,
+/// the response is `404 not_logged`.
 #[utoipa::path(get, path = "/tasks/{id}/audit/inclusion", tag = "audit", security(("partnerKey" = []), ("platformKey" = []), ("buyerToken" = [])), params(TaskPath, InclusionQuery), responses(
-    (status = 200, description = "The proof, with the checkpoint that it is checked against.", body = InclusionProof),
+    (status = 200, description = "The proof, with the checkpoint to verify it against.", body = InclusionProof),
 ))]
 pub async fn get_task_inclusion(
     caller: Caller,
@@ -157,9 +160,9 @@ pub async fn get_task_inclusion(
 
 /// Read the proof that a partner's trail is in the log
 ///
-/// As for a task's trail.
+/// The same as for a task's trail.
 #[utoipa::path(get, path = "/partners/{id}/audit/inclusion", tag = "audit", security(("partnerKey" = []), ("platformKey" = [])), params(PartnerPath, InclusionQuery), responses(
-    (status = 200, description = "The proof, with the checkpoint that it is checked against.", body = InclusionProof),
+    (status = 200, description = "The proof, with the checkpoint to verify it against.", body = InclusionProof),
 ))]
 pub async fn get_partner_inclusion(
     PartnerOrPlatform(caller): PartnerOrPlatform,
@@ -173,11 +176,12 @@ pub async fn get_partner_inclusion(
 
 /// Read the receipt of an entry
 ///
-/// The entry as the caller may see it, signed: a compact JWS (RFC 7515, `EdDSA`) with `iss`, `task`, `seq`, `type`,
-/// `stage`, `round`, `revision`, `revision_digest` (the hash of the entry that recorded the submission),
-/// `decision`, `party`, `actor`, `head` (the hash of the entry) and `recorded_at`. Whoever holds it can prove it
-/// with the public key alone. The same caller gets the same receipt at any time, but for what was erased since and
-/// after a change of the key. An entry that the caller may not see has none (`404`).
+/// Returns the entry as the caller may see it, signed: a compact JWS (RFC 7515, `EdDSA`) with
+/// `iss`, `task`, `seq`, `type`, `stage`, `round`, `revision`, `revision_digest` (the hash of the
+/// entry that recorded the submission), `decision`, `party`, `actor`, `head` (the hash of the
+/// entry) and `recorded_at`. Its holder can prove the entry with the public key alone. The same
+/// caller always gets the same receipt, except for data that was erased since, and after a change
+/// of the key. An entry that the caller may not see has no receipt (`404`).
 #[utoipa::path(get, path = "/tasks/{id}/audit/{seq}/receipt", tag = "audit", security(("partnerKey" = []), ("platformKey" = []), ("buyerToken" = [])), params(EntryPath), responses(
     (status = 200, description = "The receipt.", body = String, content_type = "application/jose"),
 ))]

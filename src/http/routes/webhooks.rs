@@ -1,4 +1,4 @@
-//! Webhook endpoints and their secrets: each caller's own.
+//! Webhook endpoints and their secrets, for the caller who owns them.
 
 use axum::Json;
 use axum::extract::State;
@@ -23,16 +23,17 @@ use crate::http::input::extract::{NoParameters, Path, Query};
 use crate::http::input::page::Page;
 use crate::http::problem::Problem;
 
-/// Where to send which events.
+/// The definition of a webhook.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct WebhookDefinition {
-    /// An https URL without user name, password and fragment, whose host has public addresses only. The port is 443 or
-    /// at least 1024, without those that browsers block. It is checked now and at every attempt.
+    /// An https URL without user name, password and fragment, whose host has public addresses only.
+    /// The port is 443 or at least 1024, except for ports that browsers block. The URL is checked
+    /// now and at every attempt.
     #[schema(example = "https://agents.example/hooks/aitasker")]
     url: Link,
-    /// The types of events to send; absent or null: all, and those that the caller may not see as their place in
-    /// the trail alone, as the feed does.
+    /// The types of events to send. Absent or null: all types. As in the feed, events that the
+    /// caller may not see are then sent with their place in the trail only.
     #[serde(default)]
     types: Option<Types>,
 }
@@ -42,48 +43,48 @@ from_outside! { WebhookDefinition { url; types } }
 /// An endpoint that events are sent to.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Webhook {
-    /// What its owner calls it.
+    /// The webhook's id, chosen by its owner.
     id: EndpointId,
-    /// Where events are sent, in its canonical form.
+    /// The URL that events are sent to, in canonical form.
     #[schema(example = "https://agents.example/hooks/aitasker")]
     url: String,
     /// The types of events that are sent; null: all.
     #[schema(value_type = Option<Vec<EventType>>, required = true)]
     types: Option<Types>,
-    /// Whether they are sent.
+    /// Whether events are sent.
     state: EndpointState,
-    /// Why the service disabled it; null while it is enabled.
+    /// Why the service disabled the webhook; null while it is enabled.
     #[schema(required = true)]
     disabled_reason: Option<DisabledReason>,
-    /// Since when every attempt has failed; null where the last one did not.
+    /// Since when every attempt has failed; null if the last attempt succeeded.
     #[schema(required = true)]
     failing_since: Option<Time>,
-    /// How many deliveries are pending; 500 stands for that many or more.
+    /// The number of pending deliveries; 500 stands for 500 or more.
     #[schema(maximum = 500)]
     pending: u32,
-    /// When the oldest event was recorded that is pending; null where none is. With 500 or more: of the 500 that are
-    /// due first.
+    /// When the oldest pending event was recorded; null if none is pending. If `pending` is 500,
+    /// only the 500 deliveries that are due first count.
     #[schema(required = true)]
     oldest_pending_at: Option<Time>,
-    /// What deliveries are signed with: one secret, or two after a rotation.
+    /// The secrets that deliveries are signed with: one, or two after a rotation.
     secrets: Vec<WebhookSecret>,
-    /// When it was set up.
+    /// When the webhook was set up.
     created_at: Time,
-    /// When it was changed last.
+    /// When the webhook was last changed.
     updated_at: Time,
 }
 
-/// A secret, as far as it can be shown again.
+/// A secret, without its confidential part.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct WebhookSecret {
-    /// Its first characters.
+    /// The first characters of the secret.
     #[schema(example = "whsec_7Gq2")]
     hint: String,
-    /// Whether both signatures are made with it.
+    /// Which signatures are made with the secret.
     state: SecretState,
-    /// When it was made.
+    /// When the secret was created.
     created_at: Time,
-    /// When it becomes the current one by itself; null for the one that is.
+    /// When it replaces the current secret automatically; null for the current secret.
     #[schema(required = true)]
     takes_over_at: Option<Time>,
 }
@@ -92,35 +93,36 @@ pub struct WebhookSecret {
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SecretState {
-    /// All of them.
+    /// All signatures.
     Current,
-    /// `webhook-signature` is made with this one as well; `X-AITasker-Signature`, which has room for one, is not yet.
+    /// `webhook-signature` contains a signature with this secret as well. `X-AITasker-Signature`
+    /// holds only one signature and still uses the current secret.
     Pending,
 }
 
-/// An endpoint that was set up just now.
+/// An endpoint that was just set up.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct NewWebhook {
     /// The endpoint.
     #[serde(flatten)]
     webhook: Webhook,
-    /// Its secret. It is shown this once.
+    /// The webhook's secret. It is shown only once.
     #[schema(pattern = "^whsec_[0-9A-Za-z+/]+=*$")]
     secret: String,
 }
 
-/// A secret that was made just now.
+/// A secret that was just created.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct NewWebhookSecret {
-    /// The secret. It is shown this once.
+    /// The secret. It is shown only once.
     #[schema(pattern = "^whsec_[0-9A-Za-z+/]+=*$")]
     secret: String,
-    /// Its first characters.
+    /// The first characters of the secret.
     #[schema(example = "whsec_7Gq2")]
     hint: String,
-    /// When it was made.
+    /// When the secret was created.
     created_at: Time,
-    /// When it takes the place of the current one, unless it is activated before.
+    /// When it replaces the current secret, unless it is activated earlier.
     takes_over_at: Time,
 }
 
@@ -128,16 +130,16 @@ pub struct NewWebhookSecret {
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Path)]
 pub struct WebhookPath {
-    /// What its owner calls it.
+    /// The webhook's id, chosen by its owner.
     pub(in crate::http) id: EndpointId,
 }
 
-/// A webhook that this replica cannot show, in its place in a list.
+/// A placeholder in lists for a webhook that this replica cannot read.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct UnreadableWebhook {
-    /// What its owner calls it.
+    /// The webhook's id, chosen by its owner.
     id: EndpointId,
-    /// Why it is not shown.
+    /// Why it cannot be shown.
     unreadable: Unreadable,
 }
 
@@ -145,18 +147,18 @@ pub struct UnreadableWebhook {
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(untagged)]
 pub enum ListedWebhook {
-    /// As it is.
+    /// A readable webhook.
     Webhook(Box<Webhook>),
-    /// One that cannot be shown: it has `unreadable`, which no other has.
+    /// An unreadable webhook; only these have `unreadable`.
     Unreadable(UnreadableWebhook),
 }
 
 /// List the webhooks
 ///
-/// The caller's own, by id; there are at most 20 at a time. One that this replica cannot read has its place, with
-/// `id` and `unreadable` alone.
+/// Returns the caller's webhooks by id; there are at most 20 at a time. A webhook that this replica
+/// cannot read keeps its place, with only `id` and `unreadable`.
 #[utoipa::path(get, path = "/webhooks", tag = "webhooks", security(("partnerKey" = []), ("platformKey" = [])), responses(
-    (status = 200, description = "All of them; `next` is always null.", body = Page<ListedWebhook>),
+    (status = 200, description = "All webhooks of the caller; `next` is always null.", body = Page<ListedWebhook>),
 ))]
 pub async fn list_webhooks(
     PartnerOrPlatform(caller): PartnerOrPlatform,
@@ -179,20 +181,22 @@ pub async fn list_webhooks(
 
 /// Set up or change a webhook
 ///
-/// The caller chooses the `id`. A new one gets a secret, which is in this answer only. Changing one keeps its secrets,
-/// forgets that it failed, and enables it if the service had disabled it: what waits is due at once and sent in order.
-/// One that was removed comes back with a new secret.
+/// The caller chooses the `id`. A new webhook gets a secret, which is shown only in this response.
+/// Changing a webhook keeps its secrets and clears its failures. If the service had disabled the
+/// webhook, it is enabled: pending deliveries are due at once and sent in order. A webhook that is
+/// set up again after its removal gets a new secret.
 ///
-/// Events are sent from now on, each at least once, those of one task in order, as the caller may see them: the
-/// bodies are the items of the feed. An endpoint that answers anything but 2xx, or nothing within 15 seconds, is
-/// tried again 5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 14 h, 20 h and 24 h later, each a fifth more or less, and no
-/// sooner than its `Retry-After`. An answer of 410 disables it at once, five days of nothing but failures as well;
-/// the feed tells so.
+/// Events that happen from now on are sent, each at least once and those of one task in order, as
+/// the caller may see them. The bodies are the items of the feed. If an endpoint responds with
+/// anything but 2xx, or not within 15 seconds, the delivery is retried after 5 s, 5 min, 30 min, 2
+/// h, 5 h, 10 h, 14 h, 20 h and 24 h, each varied by up to a fifth, and not before its
+/// `Retry-After`. A 410 response disables the webhook at once; so do five days of failures without
+/// a success. The feed then has a notice.
 #[utoipa::path(put, path = "/webhooks/{id}", tag = "webhooks", security(("partnerKey" = []), ("platformKey" = [])), params(WebhookPath),
     request_body(content = WebhookDefinition, example = json!({ "url": "https://agents.example/hooks/aitasker", "types": ["task.stage_rejected", "task.workflow_completed"] })),
     responses(
-        (status = 200, description = "Changed, and enabled.", body = Webhook),
-        (status = 201, description = "Set up. The secret is shown this once.", body = NewWebhook),
+        (status = 200, description = "The webhook was changed and is enabled.", body = Webhook),
+        (status = 201, description = "The webhook was set up. The secret is shown only once.", body = NewWebhook),
         (status = 409, description = ""),
 ))]
 pub async fn set_webhook(
@@ -228,10 +232,10 @@ pub async fn get_webhook(
 
 /// Remove a webhook
 ///
-/// Nothing is sent to it any more: what is pending is given up, an attempt that is under way ends. Its secrets are
-/// forgotten.
+/// Nothing more is sent to the webhook: pending deliveries are given up, and an attempt in progress
+/// finishes. Its secrets are deleted.
 #[utoipa::path(delete, path = "/webhooks/{id}", tag = "webhooks", security(("partnerKey" = []), ("platformKey" = [])), params(WebhookPath), responses(
-    (status = 204, description = "Removed."),
+    (status = 204, description = "The webhook was removed."),
 ))]
 pub async fn remove_webhook(
     PartnerOrPlatform(caller): PartnerOrPlatform,
@@ -243,13 +247,14 @@ pub async fn remove_webhook(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Make a webhook's next secret
+/// Create a webhook's next secret
 ///
-/// From now on `webhook-signature` carries a signature with each of both secrets, so that receivers can be changed
-/// over without a gap. `X-AITasker-Signature` is made with the older one until the newer one is activated, or a day
-/// has passed; then the older one is forgotten. Another call before that replaces the newer one. Takes no body.
+/// From now on `webhook-signature` carries a signature with each of the two secrets, so that
+/// receivers can switch without interruption. `X-AITasker-Signature` uses the older secret until
+/// the newer one is activated or a day has passed; then the older one is deleted. Another call
+/// before that replaces the newer secret. Takes no body.
 #[utoipa::path(post, path = "/webhooks/{id}/rotate-secret", tag = "webhooks", security(("partnerKey" = []), ("platformKey" = [])), params(WebhookPath), responses(
-    (status = 201, description = "Made. The secret is shown this once.", body = NewWebhookSecret),
+    (status = 201, description = "The secret was created. It is shown only once.", body = NewWebhookSecret),
 ))]
 pub async fn rotate_webhook_secret(
     PartnerOrPlatform(caller): PartnerOrPlatform,
@@ -268,10 +273,10 @@ pub async fn rotate_webhook_secret(
     Ok((StatusCode::CREATED, Json(secret)))
 }
 
-/// Take a webhook's next secret into use
+/// Activate a webhook's next secret
 ///
-/// All signatures are made with the newer secret from now on, and the older one is forgotten. Where there is only
-/// one, nothing changes. Takes no body.
+/// From now on all signatures use the newer secret, and the older one is deleted. If there is only
+/// one secret, nothing changes. Takes no body.
 #[utoipa::path(post, path = "/webhooks/{id}/activate-secret", tag = "webhooks", security(("partnerKey" = []), ("platformKey" = [])), params(WebhookPath), responses(
     (status = 200, description = "The webhook.", body = Webhook),
 ))]
@@ -285,7 +290,7 @@ pub async fn activate_webhook_secret(
     Ok(Json(with_backlog(&state.app, endpoints::activate_webhook_secret(&state.app, &key).await?).await?))
 }
 
-/// The prefix that all secrets have, and four more characters.
+/// The first characters of a secret: the common prefix and four more.
 fn hint(secret: &Dated) -> String {
     secret.secret.reveal().chars().take(10).collect()
 }

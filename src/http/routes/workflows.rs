@@ -1,4 +1,4 @@
-//! Workflows: registered and read by the partner that they belong to.
+//! Workflows, for the partner that they belong to.
 
 use axum::Json;
 use axum::extract::State;
@@ -40,44 +40,45 @@ pub struct VersionPath {
     n: u32,
 }
 
-/// How to register.
+/// Options of a registration.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct RegisterQuery {
-    /// Check and answer, but store nothing. Default `false`.
+    /// Check the definition without storing anything. Default: `false`.
     #[serde(default)]
     dry_run: bool,
 }
 
-/// Which page of the workflows.
+/// Selects a page of the workflows.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct WorkflowsQuery {
-    /// How many rows the page has at most.
+    /// The maximum number of rows of the page.
     #[param(inline)]
     #[serde(default)]
     limit: Limit,
-    /// The `next` of an earlier page; without it the first page.
+    /// The `next` of an earlier page. Default: the first page.
     #[param(value_type = Option<String>)]
     cursor: Option<Cursor<WorkflowKey>>,
 }
 
-/// A registered definition and what there is to say about it.
+/// A registered definition with the results of its analysis.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct RegisteredWorkflow {
     /// The workflow's key.
     key: WorkflowKey,
-    /// The version with this definition; in a dry run, the one that it would be.
+    /// The version with this definition; in a dry run, the version that it would get.
     #[schema(minimum = 1)]
     version: u32,
     /// The definition with its defaults filled in.
     definition: Workflow,
-    /// What its author may not have meant.
+    /// Properties of the definition that its author may not have intended.
     warnings: Vec<Warning>,
-    /// The longest a task can take by this definition, in seconds; null where something is unbounded. An upper
-    /// bound where the task's deadline counts working time, since that depends on when the task is opened.
+    /// The longest time that a task can take with this definition, in seconds; null if it is
+    /// unbounded. If the task's deadline counts working time, the value is an upper bound, because
+    /// that deadline depends on when the task is opened.
     #[schema(required = true)]
     worst_case_seconds: Option<u64>,
     /// The workflow as a Mermaid diagram.
@@ -99,7 +100,8 @@ pub struct WorkflowVersion {
     definition: Workflow,
     /// When the version was registered.
     created_at: Time,
-    /// Since when no task can be opened on the workflow; null while it is open.
+    /// When the workflow was retired, so that no new tasks can be opened on it; null while it is
+    /// open.
     #[schema(required = true)]
     retired_at: Option<Time>,
 }
@@ -109,7 +111,7 @@ pub struct WorkflowVersion {
 pub struct WorkflowSummary {
     /// The workflow's key.
     key: WorkflowKey,
-    /// What people call it, by its latest version.
+    /// The name of the workflow in its latest version.
     name: Name,
     /// The latest version.
     #[schema(minimum = 1)]
@@ -119,7 +121,8 @@ pub struct WorkflowSummary {
     stages: usize,
     /// When the latest version was registered.
     created_at: Time,
-    /// Since when no task can be opened on the workflow; null while it is open.
+    /// When the workflow was retired, so that no new tasks can be opened on it; null while it is
+    /// open.
     #[schema(required = true)]
     retired_at: Option<Time>,
 }
@@ -140,20 +143,20 @@ impl From<workflows::Record> for WorkflowSummary {
 
 /// Register a workflow version
 ///
-/// The same definition again (compared with its defaults filled in) is the same version: `200`. A changed one is
-/// the next: `201`; running tasks keep theirs. A retired key is brought back. A definition with mistakes is
-/// answered with all of them.
+/// A definition equal to the latest version (with defaults filled in) is that version: `200`. A
+/// changed definition becomes the next version: `201`; running tasks keep theirs. Registering a
+/// retired key restores it. If a definition has mistakes, the response lists all of them.
 ///
-/// With `If-None-Match: *` only a new key is registered; with `If-Match` only a change of the version that the
-/// caller knows.
+/// `If-None-Match: *` registers only a new key. `If-Match` changes only the version that the caller
+/// knows.
 #[utoipa::path(put, path = "/workflows/{key}", tag = "workflows", security(("partnerKey" = [])), params(WorkflowPath, RegisterQuery,
-        ("If-Match" = Option<String>, Header, description = "The `ETag` of the latest version as the caller knows it; `*`: any, but there must be one."),
-        ("If-None-Match" = Option<String>, Header, description = "`*`: there must be no such workflow yet; or the `ETag` of a version that must not be the latest.")),
+        ("If-Match" = Option<String>, Header, description = "The `ETag` of the latest version that the caller knows; `*`: any version, but one must exist."),
+        ("If-None-Match" = Option<String>, Header, description = "`*`: the workflow must not exist yet; or the `ETag` of a version that must not be the latest.")),
     request_body(content = Workflow, description = "The definition.", example = json!(serde_json::from_str::<serde_json::Value>(crate::http::DEMO_WORKFLOW).unwrap_or_default())),
     responses(
-        (status = 200, description = "The definition was registered before, or this was a dry run.", body = RegisteredWorkflow,
-            headers(("ETag" = Option<String>, description = "The latest version in quotes; not of a dry run."))),
-        (status = 201, description = "A new version.", body = RegisteredWorkflow, headers(("Location" = String, description = "The version's path."), ("ETag" = String, description = "The version in quotes."))),
+        (status = 200, description = "The definition was already registered, or this was a dry run.", body = RegisteredWorkflow,
+            headers(("ETag" = Option<String>, description = "The latest version in quotes; absent in a dry run."))),
+        (status = 201, description = "The definition was registered as a new version.", body = RegisteredWorkflow, headers(("Location" = String, description = "The version's path."), ("ETag" = String, description = "The version in quotes."))),
         (status = 409, description = ""),
         (status = 412, description = ""),
     ))]
@@ -179,7 +182,7 @@ pub async fn register_workflow(
         warnings: done.parsed.warnings,
         worst_case_seconds: done.parsed.worst_case,
     };
-    // Of a dry run there is no such version to tag.
+    // A dry run stores no version, so there is none to tag.
     let tag = (!query.dry_run).then(|| [(header::ETAG, etag::tag(view.version.into()))]);
     if done.created && !query.dry_run {
         return Ok((StatusCode::CREATED, tag, [(header::LOCATION, location)], Json(view)).into_response());
@@ -189,7 +192,7 @@ pub async fn register_workflow(
 
 /// List the workflows
 ///
-/// By key, retired ones too.
+/// Returns the workflows by key, including retired ones.
 #[utoipa::path(get, path = "/workflows", tag = "workflows", security(("partnerKey" = [])), params(WorkflowsQuery), responses(
     (status = 200, description = "A page of workflows.", body = Page<WorkflowSummary>),
 ))]
@@ -232,10 +235,10 @@ pub async fn get_workflow_version(
 
 /// Retire a workflow
 ///
-/// No new tasks can be opened on it; running ones finish. Retiring it again changes nothing. Registering the key
-/// brings it back.
+/// No new tasks can be opened on a retired workflow; running tasks finish. Retiring it again
+/// changes nothing. Registering the key restores it.
 #[utoipa::path(delete, path = "/workflows/{key}", tag = "workflows", security(("partnerKey" = [])), params(WorkflowPath), responses(
-    (status = 204, description = "Retired."),
+    (status = 204, description = "The workflow is retired."),
 ))]
 pub async fn retire_workflow(
     PartnerOnly(partner, caller): PartnerOnly,
@@ -249,7 +252,8 @@ pub async fn retire_workflow(
 
 /// Draw a workflow
 ///
-/// The latest version as a Mermaid diagram, or as an image with `Accept: image/svg+xml`.
+/// Returns a diagram of the latest version: Mermaid by default, or an image with
+/// `Accept: image/svg+xml`.
 #[utoipa::path(get, path = "/workflows/{key}/diagram", tag = "workflows", security(("partnerKey" = [])), params(WorkflowPath), responses(
     (status = 200, description = "The diagram.", content((String = "text/vnd.mermaid"), (String = "image/svg+xml"))),
     (status = 406, description = ""),
@@ -266,7 +270,10 @@ pub async fn get_workflow_diagram(
         Some(Drawing::Mermaid) => ("text/vnd.mermaid; charset=utf-8", diagram::mermaid(&record.workflow)),
         Some(Drawing::Svg) => ("image/svg+xml", diagram::svg(&record.workflow)),
         None => {
-            return Err(Problem::new(Code::NotAcceptable, "The diagram comes as text/vnd.mermaid or image/svg+xml."));
+            return Err(Problem::new(
+                Code::NotAcceptable,
+                "The diagram is available as text/vnd.mermaid or image/svg+xml.",
+            ));
         }
     };
     Ok((
@@ -282,10 +289,10 @@ enum Drawing {
     Svg,
 }
 
-/// What `Accept` (RFC 9110, section 12.5.1) likes best; Mermaid where it has no preference.
+/// The drawing that `Accept` (RFC 9110, section 12.5.1) prefers; Mermaid if it has no preference.
 fn preferred(headers: &HeaderMap) -> Option<Drawing> {
     let accept = Accept::new(headers);
-    // It is plain text, too.
+    // Mermaid is plain text as well.
     let mermaid = accept.quality("text", "vnd.mermaid").max(accept.quality("text", "plain"));
     let svg = accept.quality("image", "svg+xml");
     match (mermaid > 0, svg > mermaid) {

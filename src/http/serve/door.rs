@@ -1,8 +1,8 @@
-//! What a request must be before anything is done for it: the bounds of its first line and its header, and the
-//! parts of HTTP's framing that hyper leaves to us (RFC 9112, sections 3.2 and 6.1).
+//! Validation of a request's first line and header before routing, and of those parts of HTTP
+//! framing that hyper does not check (RFC 9112, sections 3.2 and 6.1).
 //!
-//! [`check`] runs once for every request, before it is routed and before a credential is looked at. Its cost is
-//! linear in what it reads, which is bounded; the bytes of the whole header are bounded in [`super::server`].
+//! [`check`] runs once for every request, before routing and authentication. Its cost is linear in
+//! its input, which is bounded; [`super::server`] bounds the size of the whole header.
 
 use axum::extract::Request;
 use axum::http::uri::Authority;
@@ -10,14 +10,14 @@ use axum::http::{HeaderMap, HeaderValue, Uri, Version, header};
 
 use crate::http::problem::{Code, FieldError, Problem};
 
-/// Path and query in bytes.
+/// Longest path and query together, in bytes.
 pub const MAX_TARGET_BYTES: usize = 8 << 10;
-/// Parameters in a query: no operation has half as many.
+/// Most parameters in a query. No operation has half as many.
 pub const MAX_QUERY_NAMES: usize = 32;
-/// Header fields. hyper has the same bound for HTTP/1 and none for HTTP/2.
+/// Most header fields. hyper has the same limit for HTTP/1 and none for HTTP/2.
 pub const MAX_HEADER_FIELDS: usize = 100;
 
-/// Whether the request may come in.
+/// Checks the request; the error is the response to send.
 pub fn check<B>(request: &Request<B>) -> Result<(), Problem> {
     check_target(request.uri())?;
     if request.headers().len() > MAX_HEADER_FIELDS {
@@ -29,7 +29,10 @@ pub fn check<B>(request: &Request<B>) -> Result<(), Problem> {
 
 fn check_target(uri: &Uri) -> Result<(), Problem> {
     if uri.path_and_query().is_some_and(|target| target.as_str().len() > MAX_TARGET_BYTES) {
-        return Err(Problem::new(Code::TargetTooLong, "The path and the query are longer than 8 KiB (8,192 bytes)."));
+        return Err(Problem::new(
+            Code::TargetTooLong,
+            "The path and query together are longer than 8 KiB (8,192 bytes).",
+        ));
     }
     let Some(query) = uri.query() else { return Ok(()) };
     if query.bytes().filter(|byte| *byte == b'&').count() >= MAX_QUERY_NAMES {
@@ -39,20 +42,22 @@ fn check_target(uri: &Uri) -> Result<(), Problem> {
     Ok(())
 }
 
-/// hyper reads whatever ends with `chunked` as if nothing else had been done to the body.
+/// Accepts only `chunked`. hyper reads any value that ends with `chunked` and ignores the other
+/// codings.
 fn check_transfer_encoding(headers: &HeaderMap) -> Result<(), Problem> {
     let mut values = headers.get_all(header::TRANSFER_ENCODING).into_iter();
     let Some(first) = values.next() else { return Ok(()) };
     if values.next().is_none() && first.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked") {
         return Ok(());
     }
-    let detail = "Send the body as it is, or with `Transfer-Encoding: chunked` and no other encoding.";
-    // The rest of the connection cannot be trusted to be what it seems.
+    let detail = "Send the body without a transfer encoding or with `Transfer-Encoding: chunked` only.";
+    // Where the body ends is unclear, so the connection cannot be reused.
     Err(Problem::new(Code::UnsupportedTransferEncoding, detail)
         .header(header::CONNECTION, HeaderValue::from_static("close")))
 }
 
-/// One `Host` that is valid: required of HTTP/1.1, allowed of HTTP/1.0 and HTTP/2, where `:authority` has its place.
+/// Requires exactly one valid `Host` in HTTP/1.1. HTTP/1.0 may omit it, as may HTTP/2 if it has
+/// `:authority`.
 fn check_host(version: Version, uri: &Uri, headers: &HeaderMap) -> Result<(), Problem> {
     let mut values = headers.get_all(header::HOST).into_iter();
     let refused = |code, message: &str| {
@@ -66,10 +71,10 @@ fn check_host(version: Version, uri: &Uri, headers: &HeaderMap) -> Result<(), Pr
         return if is_named { Ok(()) } else { refused("required", "is required") };
     };
     if values.next().is_some() {
-        return refused("duplicate_key", "is there twice");
+        return refused("duplicate_key", "must appear only once");
     }
     if !is_host(host.as_bytes()) {
-        return refused("invalid_value", "must be a host name or address, with a port or without");
+        return refused("invalid_value", "must be a host name or an IP address, optionally with a port");
     }
     if version > Version::HTTP_11
         && uri.authority().is_some_and(|one| !one.as_str().as_bytes().eq_ignore_ascii_case(host.as_bytes()))
@@ -79,7 +84,7 @@ fn check_host(version: Version, uri: &Uri, headers: &HeaderMap) -> Result<(), Pr
     Ok(())
 }
 
-/// `uri-host [ ":" port ]` of RFC 9110, section 7.2, not empty.
+/// Whether `value` is a non-empty `uri-host [ ":" port ]` (RFC 9110, section 7.2).
 fn is_host(value: &[u8]) -> bool {
     let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b".-_".contains(byte);
     let (name, port) = match value.iter().rposition(|byte| *byte == b':') {
@@ -93,7 +98,7 @@ fn is_host(value: &[u8]) -> bool {
     is_port && is_other_host(name)
 }
 
-/// What is rare: addresses of IPv6, and names with other characters than letters, digits and `.-_`.
+/// The rare forms: IPv6 addresses, and names with characters other than letters, digits and `.-_`.
 fn is_other_host(name: &[u8]) -> bool {
     let Ok(text) = std::str::from_utf8(name) else { return false };
     if let Some(address) = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {

@@ -1,6 +1,6 @@
-//! What `/metrics` shows, on a listener of its own: [`crate::http::operator_router`]. Labels come from the contract
-//! (operation ids) or are few and fixed, never from a request, so that nobody can make the number of time series
-//! grow.
+//! The metrics that `/metrics` serves, on a listener of its own ([`crate::http::operator_router`]).
+//! Label values are operation ids or come from fixed sets, never from a request, so callers cannot
+//! create time series.
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
@@ -23,26 +23,26 @@ use crate::http::problem::{Code, Problem};
 
 mod process;
 
-/// Where they are.
+/// Path of the metrics.
 pub const PATH: &str = "/metrics";
 
-/// The content type of Prometheus's text format in its `OpenMetrics` form.
+/// Content type of Prometheus's text format, in its `OpenMetrics` form.
 const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// The registry and the metrics of the HTTP surface.
+/// The registry, and the metrics of the HTTP API.
 #[derive(Debug)]
 pub struct Metrics {
     registry: Mutex<Registry>,
     requests: Family<Labels, Counter>,
     durations: Family<OperationLabel, Histogram, fn() -> Histogram>,
     in_flight: Gauge,
-    /// In the order of [`Code::ALL`].
+    /// Indexed like [`Code::ALL`].
     problems: Vec<Counter>,
-    /// In the order of [`Reason::ALL`].
+    /// Indexed like [`Reason::ALL`].
     refusals: Vec<Counter>,
 }
 
-/// What goes before the name of every metric of ours; those of the process have the names that all programs use.
+/// Prefix of all metric names except those of the process, whose names are standard.
 const PREFIX: &str = "stagegate";
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -80,13 +80,13 @@ impl Default for Metrics {
         ];
         registry.register("build", "The running program, always 1", Info::new(build));
         let problems = Family::<CodeLabel, Counter>::default();
-        let help = "Requests answered with an error, by its code in the contract";
+        let help = "Requests that failed, by the problem code of the contract";
         registry.register("http_problems", help, problems.clone());
-        // All from the start: the first of a kind is an increase, too.
+        // Create all series at the start, so that the first problem of a kind shows as an increase.
         let count = |code: &Code| problems.get_or_create_owned(&CodeLabel { code: code.as_str() });
         let problems = Code::ALL.iter().map(count).collect();
         let refusals = Family::<ReasonLabel, Counter>::default();
-        let help = "Requests that were not served for no fault of their own (429 and 503), by what there was too much or too little of";
+        let help = "Valid requests that were refused (429 and 503), by the resource that was exhausted or unavailable";
         registry.register("http_refusals", help, refusals.clone());
         let count = |reason: &Reason| refusals.get_or_create_owned(&ReasonLabel { reason: reason.as_str() });
         let refusals = Reason::ALL.iter().map(count).collect();
@@ -95,12 +95,12 @@ impl Default for Metrics {
         let in_flight = Gauge::default();
         registry.register(
             "http_requests",
-            "Requests answered, by operation and class of status; aborted: the client went away first",
+            "Requests completed, by operation and status class; aborted: the client disconnected first",
             requests.clone(),
         );
         registry.register(
             "http_request_duration_seconds",
-            "Seconds until the answer began, by operation",
+            "Seconds from the request to the start of the response, by operation",
             durations.clone(),
         );
         registry.register("http_requests_in_flight", "Requests being served", in_flight.clone());
@@ -113,19 +113,20 @@ fn buckets() -> Histogram {
 }
 
 impl Metrics {
-    /// Adds metrics of another part of the service.
+    /// Registers metrics of another part of the service.
     pub fn register(&self, add: impl FnOnce(&mut Registry)) {
         let mut root = self.registry.lock().unwrap_or_else(PoisonError::into_inner);
         add(root.sub_registry_with_prefix(PREFIX));
     }
 
-    /// Adds the gauge of the bodies under way.
+    /// Registers the gauge of request bodies in memory.
     pub(in crate::http) fn register_bodies(&self, bytes: &Gauge) {
         let help = "Bytes of request bodies that are being received or parsed";
         self.register(|registry| registry.register("http_request_body_bytes", help, bytes.clone()));
     }
 
-    /// Counts a request from now until [`InFlight::answered`], or until it is dropped because the client went away.
+    /// Counts a request as in flight until the returned guard is dropped. A guard that is dropped
+    /// before [`InFlight::answered`] counts as aborted: the client disconnected.
     pub(in crate::http) fn begin(self: &Arc<Self>, operation: &Arc<Operation>) -> InFlight {
         self.in_flight.inc();
         InFlight {
@@ -144,7 +145,7 @@ impl Metrics {
     }
 }
 
-/// An operation and what is counted of it. The series are looked up once, when they are first needed.
+/// An operation and its series, each looked up once on first use.
 #[derive(Debug)]
 pub(in crate::http) struct Operation {
     id: Arc<str>,
@@ -154,7 +155,7 @@ pub(in crate::http) struct Operation {
 }
 
 impl Operation {
-    /// With nothing counted yet.
+    /// Creates an operation without any counts.
     pub(in crate::http) fn new(id: &str) -> Arc<Self> {
         let is_asked_all_the_time = matches!(id, "health" | "ready" | "metrics" | "docs" | "get_task_status");
         let (requests, durations) = ([const { OnceLock::new() }; Outcome::LABELS.len()], OnceLock::new());
@@ -162,7 +163,7 @@ impl Operation {
     }
 }
 
-/// How a request ended: the class of its status.
+/// Outcome of a request: the class of its status.
 #[derive(Clone, Copy, Debug)]
 enum Outcome {
     Aborted,
@@ -193,22 +194,22 @@ pub(in crate::http) struct InFlight {
     operation: Arc<Operation>,
     outcome: Outcome,
     began: Instant,
-    /// Once it is answered.
+    /// Set when the response is ready.
     took: Option<Duration>,
 }
 
 impl InFlight {
-    /// The operation's name in the contract.
+    /// The operation's id in the contract.
     pub(in crate::http) fn operation(&self) -> &str {
         &self.operation.id
     }
 
-    /// Whether a line for each answer would be too much for the log.
+    /// Whether the operation is polled so often that a log line per request would flood the log.
     pub(in crate::http) fn is_asked_all_the_time(&self) -> bool {
         self.operation.is_asked_all_the_time
     }
 
-    /// Counts an answer that is an error, and why if it is a refusal.
+    /// Counts an error response, and the reason if it is a refusal.
     pub(in crate::http) fn refused(&self, code: Code, reason: Option<Reason>) {
         self.metrics.problems[code as usize].inc();
         if let Some(reason) = reason {
@@ -216,7 +217,7 @@ impl InFlight {
         }
     }
 
-    /// Counts the answer; says how long it took.
+    /// Records the response; returns how long it took.
     pub(in crate::http) fn answered(mut self, status: StatusCode) -> Duration {
         self.outcome = Outcome::of(status);
         *self.took.insert(self.began.elapsed())
@@ -235,7 +236,7 @@ impl Drop for InFlight {
     }
 }
 
-/// All metrics as `OpenMetrics` text. No task and no buyer is named.
+/// Serves all metrics as `OpenMetrics` text. No metric names a task or a buyer.
 pub async fn metrics(State(state): State<AppState>) -> Result<impl IntoResponse, Problem> {
     let text = state.metrics.encode().map_err(Problem::internal)?;
     Ok(([(header::CONTENT_TYPE, CONTENT_TYPE)], text))

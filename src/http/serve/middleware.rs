@@ -1,7 +1,7 @@
-//! What every request passes through, outermost first: `observe` (its id, its span and its metrics, the headers of
-//! every answer) and `guard` (the time limit, the catcher of panics). Each is one service around the next, as every
-//! layer of axum's costs a poll what it allocates. (CORS and the order are in the parent module; bodies are limited
-//! where they are read.)
+//! Middleware of every request, outermost first: `observe` (request id, tracing span, metrics and
+//! common headers) and `guard` (time limit and panic handler). They are plain services, because
+//! every axum layer costs a poll an allocation. The parent module adds CORS and sets the order;
+//! bodies are limited where they are read.
 
 use std::any::Any;
 use std::collections::HashMap;
@@ -27,20 +27,21 @@ use crate::ids;
 
 use super::metrics::{InFlight, Metrics, Operation};
 
-/// Characters of a path or a method that are logged.
+/// Longest path or method to log, in characters.
 const MAX_PATH: usize = 200;
 
-/// The header that carries a request's id, both ways.
+/// Header with the request's id, in requests and responses.
 pub const REQUEST_ID_HEADER: HeaderName = HeaderName::from_static("x-request-id");
 
-/// How long a request may take, and how long a stream is silent.
+/// Time limits of requests and streams.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// The whole of it, unless its handler asks for more.
+    /// For the whole request, unless its handler extends it.
     pub request: Duration,
-    /// Its body, to arrive.
+    /// For the body to arrive.
     pub body: Duration,
-    /// Between two signs of life on a stream; with each, its credential is checked again.
+    /// Between two events or comments on a stream; each time, the stream's credential is checked
+    /// again.
     pub heartbeat: Duration,
 }
 
@@ -50,7 +51,7 @@ impl Default for Limits {
     }
 }
 
-/// A route, or all of them, with something around it.
+/// A service for requests: a route or all routes, with or without middleware.
 pub trait RequestService:
     Service<Request, Response = Response, Error = Infallible, Future: Send + 'static> + Clone + Send + Sync + 'static
 {
@@ -65,8 +66,8 @@ impl<S> RequestService for S where
 {
 }
 
-/// Operations by route and method; what gives every request its id, its span and its metrics, and every answer its
-/// headers.
+/// Operations by route and method. Gives every request its id, span and metrics, and every response
+/// its headers.
 #[derive(Debug)]
 pub(in crate::http) struct Observer {
     operations: HashMap<String, Vec<(Method, Arc<Operation>)>>,
@@ -76,7 +77,7 @@ pub(in crate::http) struct Observer {
 }
 
 impl Observer {
-    /// For these operations: method, route and id.
+    /// Creates an observer for these operations, each with method, route and id.
     pub(in crate::http) fn new(
         operations: impl IntoIterator<Item = (Method, String, String)>,
         metrics: &Arc<Metrics>,
@@ -94,7 +95,7 @@ impl Observer {
         self.operation_of(request.method(), route)
     }
 
-    /// Of the route that a request was found to be for.
+    /// The operation of a matched route.
     pub(in crate::http) fn operation_of(&self, method: &Method, route: Option<&str>) -> &Arc<Operation> {
         let Some(route) = route else { return &self.unmatched };
         let method = if method == Method::HEAD { &Method::GET } else { method };
@@ -108,7 +109,7 @@ impl Observer {
 
     fn begin(&self, request: &Request, operation: &Arc<Operation>) -> RequestScope {
         let given = request.headers().get(REQUEST_ID_HEADER).filter(|id| is_request_id(id));
-        // Copies: what they were read into would stay as long as they do.
+        // Copy the value: a slice would keep the whole read buffer alive.
         let given = given.and_then(|id| HeaderValue::from_bytes(id.as_bytes()).ok());
         let id = given.unwrap_or_else(new_request_id);
         let in_flight = self.metrics.begin(operation);
@@ -122,9 +123,9 @@ impl Observer {
     }
 }
 
-/// One span and one line per request, and its metrics; its id in its answer and in the answer's headers those that
-/// protect browsers. Neither headers, nor the query, nor bodies are logged. What is asked all the time has a line
-/// only when it fails, and its span only then. Whatever is asked counts as `one`, if that is given.
+/// Gives each request a span, a log line, metrics and an id, and each response its id and the
+/// security headers. Headers, queries and bodies are not logged. Frequently polled operations get a
+/// span and a line only on failure. With `one`, all requests count as that operation.
 pub(in crate::http) fn observe(
     observer: Arc<Observer>,
     one: Option<Arc<Operation>>,
@@ -141,7 +142,7 @@ pub(in crate::http) fn observe(
 struct RequestScope {
     id: HeaderValue,
     method: Method,
-    /// As it is logged.
+    /// Truncated for the log.
     path: Box<str>,
     span: Span,
     in_flight: InFlight,
@@ -181,7 +182,7 @@ impl RequestScope {
     }
 }
 
-/// As much of a path or a method as is logged.
+/// Truncates a path or a method for the log.
 fn shown(path: &str) -> &str {
     path.char_indices().nth(MAX_PATH).map_or(path, |(end, _)| &path[..end])
 }
@@ -196,13 +197,14 @@ fn new_request_id() -> HeaderValue {
     HeaderValue::from_str(text).expect("a UUID has the characters of a header")
 }
 
-/// An id of a client's own goes to our log and back, so it is kept short and plain.
+/// Whether a client's request id is short and plain enough to be logged and sent back.
 fn is_request_id(id: &HeaderValue) -> bool {
     let plain = |b: &u8| b.is_ascii_alphanumeric() || b"-_.:".contains(b);
     (1..=100).contains(&id.len()) && id.as_bytes().iter().all(plain)
 }
 
-/// Headers that keep browsers from guessing, framing, caching and telling; set unless the handler set its own.
+/// Sets headers against content sniffing, framing, caching and referrer leaks, unless the handler
+/// set its own.
 fn set_security_headers(headers: &mut HeaderMap) {
     const DEFAULTS: [(HeaderName, HeaderValue); 5] = [
         (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
@@ -216,7 +218,7 @@ fn set_security_headers(headers: &mut HeaderMap) {
     }
 }
 
-/// The answer when a handler panicked.
+/// Response for a handler that panicked.
 fn panicked(panic: &(dyn Any + Send)) -> Response {
     let message = panic.downcast_ref::<&str>().copied().map(ToOwned::to_owned);
     let message = message.or_else(|| panic.downcast_ref::<String>().cloned());
@@ -224,22 +226,22 @@ fn panicked(panic: &(dyn Any + Send)) -> Response {
     Problem::internal(format!("the handler panicked: {message}")).into_response()
 }
 
-/// When the request is given up. A handler that waits on purpose takes this as an argument and moves it.
+/// Deadline of a request. A handler that waits on purpose takes this as an argument and extends it.
 #[derive(Clone, Debug)]
 pub struct Deadline(Arc<Mutex<Instant>>, Limits);
 
 impl Deadline {
-    /// From now on.
+    /// Starts now.
     pub(in crate::http) fn new(limits: Limits) -> Self {
         Self(Arc::new(Mutex::new(Instant::now() + limits.request)), limits)
     }
 
-    /// What it comes from.
+    /// The limits that it was created from.
     pub(in crate::http) fn limits(&self) -> Limits {
         self.1
     }
 
-    /// Gives the request this much longer.
+    /// Extends the deadline.
     pub fn extend(&self, by: Duration) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) += by;
     }
@@ -248,7 +250,7 @@ impl Deadline {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What comes before the time is up.
+    /// Awaits `what`; `None` if the deadline passes first.
     async fn limit<T>(&self, what: impl Future<Output = T>) -> Option<T> {
         let mut what = pin!(what);
         loop {
@@ -266,11 +268,11 @@ impl<S: Sync> FromRequestParts<S> for Deadline {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        parts.extensions.get().cloned().ok_or_else(|| Problem::internal("the route has no time limit"))
+        parts.extensions.get().cloned().ok_or_else(|| Problem::internal("the route has no deadline"))
     }
 }
 
-/// Keeps a route within a [`Deadline`], which its handler can move.
+/// Limits a route by a [`Deadline`], which its handler can extend.
 pub(in crate::http) fn guard(limits: Limits, mut route: impl RequestService) -> impl RequestService {
     service_fn(move |mut request: Request| {
         let deadline = Deadline::new(limits);
@@ -279,8 +281,8 @@ pub(in crate::http) fn guard(limits: Limits, mut route: impl RequestService) -> 
     })
 }
 
-/// Gives up when the deadline has passed, and answers for a handler that panicked. Streams are not cut: both end
-/// where the answer begins.
+/// Responds for a handler that misses the deadline or panics. Streams are not cut: the deadline
+/// covers only the time until the response starts.
 pub(in crate::http) async fn within(
     deadline: Deadline,
     answer: impl Future<Output = Result<Response, Infallible>>,
@@ -294,23 +296,26 @@ pub(in crate::http) async fn within(
 }
 
 fn timed_out() -> Response {
-    Problem::new(Code::Timeout, "The service took too long. A write may still take effect; sending it again is safe.")
-        .header(header::RETRY_AFTER, HeaderValue::from_static("1"))
-        .because(Some(Reason::Slow))
-        .into_response()
+    Problem::new(
+        Code::Timeout,
+        "The service took too long. A write may still take effect; sending it again with the same `id` is safe.",
+    )
+    .header(header::RETRY_AFTER, HeaderValue::from_static("1"))
+    .because(Some(Reason::Slow))
+    .into_response()
 }
 
-/// The answer to a path that does not exist.
+/// Response for a path that does not exist.
 pub(in crate::http) async fn not_found() -> Problem {
-    Problem::new(Code::NotFound, "There is no such path. The contract is at /openapi.yaml.")
+    Problem::new(Code::NotFound, "There is no such path. See the contract at /openapi.yaml.")
 }
 
-/// The answer to a method that a path does not have; axum adds `Allow`.
+/// Response for a method that a path does not support; axum adds `Allow`.
 pub(in crate::http) async fn method_not_allowed() -> Problem {
-    Problem::new(Code::MethodNotAllowed, "The path does not have this method; see `Allow`.")
+    Problem::new(Code::MethodNotAllowed, "The path does not support this method; `Allow` lists those it supports.")
 }
 
-/// Turns an empty 404 of a service that is not ours into a problem.
+/// Turns the empty 404 of a third-party service into a problem.
 pub(in crate::http) async fn bare_not_found(response: Response) -> Response {
     if response.status() == StatusCode::NOT_FOUND { not_found().await.into_response() } else { response }
 }

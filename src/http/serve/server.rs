@@ -1,11 +1,12 @@
-//! The accept loop. `axum::serve` gives hyper no timer, so that a client that sends its header a byte a second
-//! would hold its socket for ever; and it knows no cap on connections.
+//! The accept loop. `axum::serve` gives hyper no timer, so a client that sends its header a byte a
+//! second would hold its socket forever; nor does it limit the number of connections.
 //!
-//! Slow headers: HTTP/1 requests, first and later ones (hence also idle connections), are cut off by hyper; what
-//! hyper does not time, the bytes that tell HTTP/1 from HTTP/2 and HTTP/2's first request, is cut off here. A look
-//! at the first of those, which leaves them where they are, saves HTTP/1 a second read buffer as long as it is
-//! connected. Over the cap, connections wait unaccepted. Draining: nothing new is accepted, idle connections close,
-//! running requests finish, and what still runs at the deadline is dropped.
+//! hyper times out slow headers and idle connections of HTTP/1. It does not time the bytes that
+//! distinguish HTTP/1 from HTTP/2, or HTTP/2's first request; this module does. It peeks at the
+//! first bytes, which saves HTTP/1 connections a second read buffer for as long as they are open.
+//!
+//! Connections over the limit wait unaccepted. Draining stops accepting, closes idle connections,
+//! lets running requests finish, and drops those that still run at the deadline.
 
 use std::io;
 use std::net::SocketAddr;
@@ -30,41 +31,42 @@ use tower::ServiceExt as _;
 
 use super::middleware::RequestService;
 
-/// How often an HTTP/2 client must show that it lives, and how long it gets to answer.
+/// Interval of HTTP/2 keep-alive pings, and the time that a client has to answer one.
 const PING_INTERVAL: Duration = Duration::from_secs(20);
 const PING_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Requests that one HTTP/2 connection may have running.
+/// Concurrent requests of one HTTP/2 connection.
 const MAX_STREAMS: u32 = 100;
 
-/// The header of a request in all, its first line included; beyond it the answer is 431 and the connection closes.
-/// So an unfinished header holds at most twice as much: the buffer doubles as it grows.
+/// Largest header of a request, including its first line. A larger one gets 431, and the connection
+/// closes. The read buffer doubles as it grows, so an unfinished header takes at most twice as much
+/// memory.
 pub const MAX_HEADER_BYTES: usize = 64 << 10;
 
-/// Bytes of bodies that an HTTP/2 connection may send before a handler reads them.
+/// Flow-control window of HTTP/2: bytes that a connection may send before a handler reads them.
 const WINDOW: u32 = 64 << 10;
 
-/// What a connection may take.
+/// Limits of connections.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Connections at a time.
+    /// Maximum number of open connections.
     pub max_connections: usize,
-    /// For the header of a request to arrive, and how long an HTTP/1 connection may be idle.
+    /// For a request's header to arrive, and for an idle HTTP/1 connection.
     pub header_timeout: Duration,
-    /// For running requests to finish once shutdown begins.
+    /// For running requests to finish after shutdown begins.
     pub drain_timeout: Duration,
 }
 
-/// How serving ended.
+/// How draining ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Drained {
     /// Every request was answered.
     Clean,
-    /// The drain time-out cut some off.
+    /// The drain timeout cut some off.
     CutOff,
 }
 
-/// Serves `surface` until `shutdown`, then drains.
+/// Serves `surface` until `shutdown` completes, then drains.
 pub async fn serve(
     listener: TcpListener,
     surface: impl RequestService,
@@ -101,20 +103,21 @@ struct Server<S> {
     http1: Arc<http1::Builder>,
     surface: S,
     limits: Limits,
-    /// Closed once draining begins.
+    /// Closed when draining begins.
     stopping: watch::Receiver<()>,
 }
 
 impl<S: RequestService> Server<S> {
-    /// Serves one, which holds little more than what its protocol needs: there are many, and most are idle. So each
-    /// part is in a box of its own size, as a future that holds another has room for it several times over.
+    /// Serves one connection. Connections are many and mostly idle, so their memory matters: each
+    /// part is boxed separately, because a future that contains others reserves space for them
+    /// several times over.
     fn connection(
         self,
         (stream, peer): (TcpStream, SocketAddr),
         watcher: Watcher,
         permit: OwnedSemaphorePermit,
     ) -> impl Future<Output = ()> + Send {
-        // Answers are small; waiting to fill a packet only delays them.
+        // Responses are small; waiting to fill a packet only delays them.
         let _ = stream.set_nodelay(true);
         let (spoke, header_timeout) = (Arc::new(AtomicBool::new(false)), self.limits.header_timeout);
         let serving = Box::pin(self.serve(stream, watcher, Arc::clone(&spoke)));
@@ -127,10 +130,10 @@ impl<S: RequestService> Server<S> {
             };
             tokio::select! {
                 ended = serving => if let Err(error) = ended {
-                    // The client's doing: it went away, spoke nonsense or was too slow.
+                    // The client disconnected, was too slow or violated the protocol.
                     tracing::debug!(%peer, error, "connection ended");
                 },
-                () = silence => tracing::debug!(%peer, "no request came, connection cut off"),
+                () = silence => tracing::debug!(%peer, "no request in time, connection closed"),
             }
             drop(permit);
         }
@@ -144,7 +147,7 @@ impl<S: RequestService> Server<S> {
         let surface = self.surface;
         let service = service_fn(move |request: Request<Incoming>| {
             spoke.store(true, Ordering::Relaxed);
-            // A box for each body, but none for none.
+            // Box only bodies that are not empty.
             let request = request.map(|body| if body.is_end_stream() { Body::empty() } else { Body::new(body) });
             surface.clone().oneshot(request)
         });
@@ -157,7 +160,8 @@ impl<S: RequestService> Server<S> {
     }
 }
 
-/// Whether the first bytes are a request of HTTP/1. Of few bytes or none it is not told here.
+/// Whether the connection starts with an HTTP/1 request. Returns `false` if too few bytes have
+/// arrived to tell.
 async fn is_http1(stream: &TcpStream) -> bool {
     const HTTP2: &[u8] = b"PRI ";
     let mut first = [0; HTTP2.len()];
@@ -168,7 +172,8 @@ async fn is_http1(stream: &TcpStream) -> bool {
 fn http1(header_timeout: Duration) -> http1::Builder {
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(header_timeout);
-    // Both: hyper reads no more than its buffer holds, and refuses a header that came at one go.
+    // Both are needed: the buffer limits what is read, the other refuses a large header that
+    // arrives in one piece.
     builder.max_buf_size(MAX_HEADER_BYTES).max_header_size(MAX_HEADER_BYTES);
     builder
 }
@@ -188,7 +193,7 @@ fn any(header_timeout: Duration) -> Builder<TokioExecutor> {
     builder
 }
 
-/// The next connection, once there is room for it.
+/// Accepts the next connection once there is a permit for it.
 async fn accept(listener: &TcpListener, permits: &Arc<Semaphore>) -> (TcpStream, SocketAddr, OwnedSemaphorePermit) {
     let permit = Arc::clone(permits).acquire_owned().await.expect("the semaphore is never closed");
     loop {
@@ -196,8 +201,9 @@ async fn accept(listener: &TcpListener, permits: &Arc<Semaphore>) -> (TcpStream,
             Ok((stream, peer)) => return (stream, peer, permit),
             Err(error) if is_of_one_connection(&error) => {}
             Err(error) => {
-                // Out of file handles, mostly: serving goes on, and some come free.
-                tracing::error!(%error, "accepting a connection");
+                // Usually the process is out of file descriptors. Keep serving until some are
+                // closed.
+                tracing::error!(%error, "cannot accept a connection");
                 sleep(Duration::from_millis(200)).await;
             }
         }

@@ -1,9 +1,10 @@
-//! All of it as one service: the router, and before it a short way for what is asked all the time.
+//! The complete HTTP service: the router, preceded by a fast path for status polls.
 //!
-//! Most requests are polls of one status. What axum does for every request (matching, extensions, extractors, a box
-//! for each) costs as much as all that a poll needs, so polls go straight to their handler, through the same checks
-//! in the same order. Whatever is not exactly that goes to the router, which has the same operation, and says what
-//! is wrong. Most connections that wait are long polls: past the router they keep nothing of the request meanwhile.
+//! Most requests poll one status. axum's work for a request (matching, extensions, extractors,
+//! boxes) costs as much as the poll itself. Polls therefore go straight to their handler, through
+//! the same checks in the same order. Every other request goes to the router, which has the same
+//! operation for polls that the fast path does not recognise. Most waiting connections are long
+//! polls; on the fast path they keep nothing of the request in memory.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -26,7 +27,7 @@ use crate::http::{AppState, cors, router};
 use super::door;
 use super::middleware::{self, Deadline};
 
-/// The whole HTTP surface as a service. Cheap to clone, as it is for every request.
+/// The HTTP API as a service. It is cloned for every request, so cloning is cheap.
 #[derive(Clone)]
 pub struct HttpService {
     router: Router,
@@ -36,11 +37,11 @@ pub struct HttpService {
 
 type Answering = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
 
-/// The operation that has the short way.
+/// Route of the operation with the fast path.
 const ROUTE: &str = "/api/v1/tasks/{id}/status";
 
 impl HttpService {
-    /// Puts it together.
+    /// Builds the service.
     pub fn new(state: AppState) -> Self {
         let operation = Arc::clone(state.observer.operation_of(&Method::GET, Some(ROUTE)));
         let (observer, limits, cors) = (Arc::clone(&state.observer), state.limits, cors(&state.origins));
@@ -51,7 +52,8 @@ impl HttpService {
             let polled = service_fn(move |request: Request| {
                 let (state, deadline, (parts, _)) = (state.clone(), Deadline::new(limits), request.into_parts());
                 let (moved, parts) = (deadline.clone(), Box::new(parts));
-                // In boxes from the start: each future around one would have it moved once more, and room for it twice.
+                // Box early: each wrapping future would move the inner one and reserve space for it
+                // twice.
                 let answer: Answering =
                     Box::pin(async move { Ok(statuses::poll(&state, moved, id, parts).await.into_response()) });
                 let answer: Answering = Box::pin(middleware::within(deadline, answer));
@@ -65,23 +67,24 @@ impl HttpService {
     }
 }
 
-/// Answers what does not pass the door, as every other answer is: with an id, headers and a line in the log.
+/// Responds to requests that `door` refuses, with an id, headers and a log line like any other
+/// response.
 fn refuse(state: &AppState) -> impl Fn(Request) -> Answering + Send + Sync + 'static {
     let (observer, cors) = (Arc::clone(&state.observer), cors(&state.origins));
     let unmatched = Arc::clone(observer.operation_of(&Method::GET, None));
     move |request| {
-        // Looked at again, where the request's id is known.
+        // Check again inside `observe`, where the request's id is known.
         let refused = service_fn(|request: Request| async move { Ok(door::check(&request).into_response()) });
         let one = Some(Arc::clone(&unmatched));
         Box::pin(middleware::observe(Arc::clone(&observer), one, cors.layer(refused)).call(request))
     }
 }
 
-/// The task whose status a request polls.
+/// Returns the task if the request is a plain status poll.
 fn polled(method: &Method, uri: &Uri) -> Option<TaskId> {
     let (before, after) = ROUTE.split_once("{id}")?;
     let id = uri.path().strip_prefix(before)?.strip_suffix(after)?;
-    // The form that ids are written in: of others the router decides.
+    // Only the canonical form of a UUID; the router handles all others.
     let is_plain = method == Method::GET && id.len() == uuid::fmt::Hyphenated::LENGTH;
     if is_plain { Uuid::try_parse(id).ok().map(TaskId) } else { None }
 }
@@ -92,7 +95,7 @@ impl Service<Request> for HttpService {
     type Future = Answering;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        // None of them has a queue of its own.
+        // None of the inner services has a queue.
         Poll::Ready(Ok(()))
     }
 
@@ -107,7 +110,7 @@ impl Service<Request> for HttpService {
         Box::pin(async move {
             let mut response = answer.await?;
             if response.status() == StatusCode::NOT_MODIFIED {
-                // axum says that there is nothing, where only the length of what there would be may be said (RFC
+                // axum adds `Content-Length: 0`; a 304 may only carry the length of the 200 (RFC
                 // 9110, section 8.6).
                 response.headers_mut().remove(header::CONTENT_LENGTH);
             }

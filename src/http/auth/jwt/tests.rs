@@ -1,4 +1,5 @@
-//! Buyers' tokens: every algorithm, every claim, and the known ways to cheat. Keys are made as the tests run.
+//! Buyers' tokens: every algorithm, every claim and the known attacks. The tests generate their
+//! keys.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, Mutex};
@@ -42,7 +43,8 @@ fn make_key(algorithm: Algorithm) -> EncodingKey {
             EncodingKey::from_ec_der(pkcs8.as_ref())
         }
         Algorithm::EdDSA => {
-            // PKCS #8 version 1, by hand: ring writes version 2 in a form that the verifier's library does not read.
+            // PKCS #8 version 1, encoded by hand: ring writes version 2 in a form that the
+            // verifier's library cannot read.
             let head = hex::decode("302e020100300506032b657004220420").unwrap();
             EncodingKey::from_ed_der(&[&head[..], &ids::random::<32>()].concat())
         }
@@ -81,7 +83,7 @@ fn with_secret() -> Verifier {
     verifier(Keys::Secret(DecodingKey::from_secret(SECRET.as_bytes())))
 }
 
-/// A verifier on a JWKS file, and the file.
+/// Returns a verifier that reads a JWKS file, and the file.
 async fn with_jwks(keys: &[Value]) -> (Verifier, std::path::PathBuf) {
     let file = std::env::temp_dir().join(format!("jwks-{}.json", ids::new()));
     std::fs::write(&file, json!({ "keys": keys }).to_string()).unwrap();
@@ -193,7 +195,7 @@ async fn the_header_does_not_choose_the_algorithm() {
     let key = make_key(Algorithm::ES256);
     let jwk = public(&key, Algorithm::ES256, "k");
     let (verifier, _) = with_jwks(std::slice::from_ref(&jwk)).await;
-    // An HMAC made with what is public, in each form an attacker may try.
+    // An HMAC keyed with the public key, in each form that an attacker may try.
     let x = URL_SAFE_NO_PAD.decode(jwk["x"].as_str().unwrap()).unwrap();
     let y = URL_SAFE_NO_PAD.decode(jwk["y"].as_str().unwrap()).unwrap();
     for secret in [[&[4][..], &x, &y].concat(), x, jwk.to_string().into_bytes(), SECRET.as_bytes().to_vec()] {
@@ -283,7 +285,7 @@ async fn a_new_key_is_found_and_a_withdrawn_one_stops() {
     assert!(check(&verifier, &old_token).await.is_err());
 }
 
-/// What an issuer's server answers, and how often it was asked.
+/// The response of an issuer's server, and how often it was requested.
 #[derive(Clone)]
 struct Issuer {
     answer: Arc<Mutex<Option<Value>>>,

@@ -1,8 +1,9 @@
-//! How much memory bodies may take that are being received or parsed: so many bytes in all, and no more than a part
-//! of them by one caller.
+//! Memory budget for request bodies that are being received or parsed: a total, and a share for
+//! each caller.
 //!
-//! Each piece of a body is counted as it arrives, before it is kept, and given back when the body was parsed or
-//! given up. Nobody waits for room: who does not get it is refused, and what was counted for it comes free.
+//! Each chunk is counted when it arrives, before it is stored, and released when the body was
+//! parsed or dropped. Nobody waits for memory: a request that exceeds the budget is refused, and
+//! its bytes are released.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -15,10 +16,10 @@ use crate::app::Caller;
 use crate::app::refusals::Reason;
 use crate::http::problem::Problem;
 
-/// One caller's part of the whole: a quarter.
+/// One caller's share is a quarter of the budget.
 const PARTS: usize = 4;
 
-/// A budget in bytes. By default 64 MiB.
+/// A budget in bytes, 64 MiB by default.
 #[derive(Clone, Copy, Debug)]
 pub struct Size(pub usize);
 
@@ -28,21 +29,21 @@ impl Default for Size {
     }
 }
 
-/// Whose body it is: a partner with all its keys, a buyer with all tokens, the platform.
+/// Whom a body counts for: a partner with all its keys, a buyer with all tokens, or the platform.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Share {
-    /// A partner's.
+    /// A partner.
     Partner(Uuid),
-    /// A buyer's.
+    /// A buyer.
     Buyer(Uuid),
-    /// The platform's.
+    /// The platform.
     Platform,
-    /// Nobody was asked for: no operation reads a body before a credential.
+    /// No caller. Does not occur, because every operation authenticates before it reads a body.
     Nobody,
 }
 
 impl Share {
-    /// The caller's.
+    /// The caller's share.
     pub fn of(caller: &Caller) -> Self {
         match caller {
             Caller::Partner { partner_id, .. } => Self::Partner(partner_id.0),
@@ -52,7 +53,7 @@ impl Share {
     }
 }
 
-/// The budget of a process. Cheap to clone; clones share it.
+/// The budget of the process. Clones share it.
 #[derive(Clone, Debug)]
 pub struct Budget(Arc<Inner>);
 
@@ -70,24 +71,25 @@ struct Held {
 }
 
 impl Budget {
-    /// Of so many bytes, at least four of the largest bodies, so that one caller can send one.
+    /// Creates a budget of `size` bytes, but at least four of the largest bodies, so that one
+    /// caller can send one.
     pub fn new(size: usize) -> Self {
         let size = size.max(PARTS * super::MAX_BYTES);
         Self(Arc::new(Inner { size, held: Mutex::default(), gauge: Gauge::default() }))
     }
 
-    /// The bytes that are taken, as a metric.
+    /// The bytes in use, as a metric.
     pub fn bytes(&self) -> &Gauge {
         &self.0.gauge
     }
 
-    /// Begins a body, with nothing taken yet.
+    /// Starts an empty reservation.
     pub fn reserve(&self, share: Share) -> Reservation {
         Reservation { budget: self.clone(), share, bytes: 0 }
     }
 }
 
-/// What a body has taken; gives it back when it is dropped.
+/// The bytes that one body holds. Dropping it releases them.
 #[derive(Debug)]
 pub struct Reservation {
     budget: Budget,
@@ -96,7 +98,8 @@ pub struct Reservation {
 }
 
 impl Reservation {
-    /// Takes room for more of the body: 503 if the process has none, 429 if the caller has taken its share.
+    /// Reserves more bytes. Fails with 503 if the budget is exhausted, and with 429 if the caller's
+    /// share is.
     pub fn grow(&mut self, bytes: usize) -> Result<(), Problem> {
         let Inner { size, held, gauge } = &*self.budget.0;
         let mut held = held.lock().unwrap_or_else(PoisonError::into_inner);
@@ -106,7 +109,8 @@ impl Reservation {
         let own = held.by.entry(self.share).or_default();
         if *own + bytes > size / PARTS {
             let most = (size / PARTS) >> 20;
-            let detail = format!("The caller's requests have {most} MiB of bodies under way. Send fewer at a time.");
+            let detail =
+                format!("The bodies of this caller's concurrent requests exceed {most} MiB. Send fewer at a time.");
             return Err(Problem::too_many_at_once(detail).because(Some(Reason::CallerBodies)));
         }
         *own += bytes;

@@ -1,19 +1,20 @@
-//! Turns serde's messages into a stable code and words that a caller understands. They never repeat the input's values.
+//! Turns serde's messages into a stable code and a message for callers. Messages never repeat input
+//! values.
 
 use serde_path_to_error::{Path, Segment};
 
 use crate::http::problem::FieldError;
 use crate::json::pointer;
 
-/// The longest message of a type's own that is passed on.
+/// Longest message of a type's own parser that is passed on, in characters.
 const MAX_MESSAGE: usize = 300;
 
-/// What is wrong below `base`, by serde's error.
+/// Explains serde's error at its path below `base`.
 pub fn explain<E: std::fmt::Display>(base: &str, error: &serde_path_to_error::Error<E>) -> FieldError {
     explain_at(&locate(base, error.path()), &error.inner().to_string())
 }
 
-/// What is wrong at `place`, by serde's `message`.
+/// Explains serde's `message` for the value at `place`.
 pub fn explain_at(place: &str, message: &str) -> FieldError {
     if let Some(field) = message.strip_prefix("missing field `").and_then(|rest| rest.strip_suffix('`')) {
         return FieldError::required(pointer::join(place, field));
@@ -22,14 +23,14 @@ pub fn explain_at(place: &str, message: &str) -> FieldError {
         return FieldError::new(place, "unknown_field", unknown_field(message));
     }
     if message.starts_with("duplicate field `") {
-        return FieldError::new(place, "duplicate_key", "is there twice");
+        return FieldError::new(place, "duplicate_key", "must appear only once");
     }
     let expected = message.rsplit_once(", expected ").map_or("", |(_, expected)| expected);
     if message.starts_with("invalid type: ") {
         return FieldError::new(place, "wrong_type", format!("must be {}", readable(expected)));
     }
     let message = if message.starts_with("unknown variant `") {
-        if expected.is_empty() { "must be something else".to_owned() } else { format!("must be {expected}") }
+        if expected.is_empty() { "must be another value".to_owned() } else { format!("must be {expected}") }
     } else if message.starts_with("invalid value: ") || message.starts_with("invalid length ") {
         format!("must be {}", readable(expected))
     } else {
@@ -53,13 +54,13 @@ fn locate(base: &str, path: &Path) -> String {
 fn unknown_field(message: &str) -> String {
     match message.rsplit_once("`, expected ") {
         Some((_, known)) => {
-            format!("is not known here; known: {}", known.trim_start_matches("one of ").replace("` or `", "`, `"))
+            format!("is unknown; known fields: {}", known.trim_start_matches("one of ").replace("` or `", "`, `"))
         }
-        None => "is not known here".to_owned(),
+        None => "is unknown".to_owned(),
     }
 }
 
-/// Rust's names of types, for people who do not write Rust.
+/// Translates Rust's type names for callers.
 fn readable(expected: &str) -> String {
     match expected {
         "u8" | "u16" | "u32" | "u64" | "u128" | "usize" => "an integer that is not negative".to_owned(),
@@ -72,12 +73,12 @@ fn readable(expected: &str) -> String {
         "a borrowed string" | "string" => "a string".to_owned(),
         "" => "of another type".to_owned(),
         other if other.starts_with("struct ") || other.contains(" enum ") => "an object".to_owned(),
-        other if other.starts_with("enum ") || other == "string or map" => "one of the known words".to_owned(),
+        other if other.starts_with("enum ") || other == "string or map" => "one of the known values".to_owned(),
         other => other.to_owned(),
     }
 }
 
-/// What a type's own `parse` says; the libraries' are put in our words.
+/// Passes on the message of a type's own parser, and rewords those of libraries.
 fn own_words(message: &str) -> String {
     if message.starts_with("UUID parsing failed") {
         return "must be a UUID".to_owned();

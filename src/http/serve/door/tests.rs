@@ -1,4 +1,4 @@
-//! What comes in and what does not, by the grammar of each part.
+//! Valid and invalid requests, by the grammar of each part.
 
 use super::*;
 
@@ -46,7 +46,7 @@ fn rfc_9112_section_3_2_host() {
         ("[::1]", true),
         ("[::1]:8080", true),
         ("a_b", true),
-        // The grammar has it; names that are looked up do not.
+        // The grammar allows it, but host names never contain it.
         ("a%20b", false),
         ("a!$&'()*+,;=~b", true),
         ("", false),

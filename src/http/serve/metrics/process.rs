@@ -1,5 +1,5 @@
-//! The process as Linux sees it, under the names that Prometheus' own clients use. Read at each scrape; elsewhere
-//! there are none.
+//! Metrics of the process from Linux's procfs, under the names that Prometheus's client libraries
+//! use. They are read at each scrape and absent on other systems.
 
 use std::fmt;
 
@@ -8,11 +8,11 @@ use prometheus_client::encoding::DescriptorEncoder;
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Unit;
 
-/// Shows what the process takes.
+/// Collector for the process's resource usage.
 #[derive(Debug)]
 pub(super) struct Process;
 
-/// What the process takes.
+/// Resource usage of the process.
 struct Usage {
     resident_bytes: u64,
     virtual_bytes: u64,
@@ -24,27 +24,22 @@ struct Usage {
 
 impl Collector for Process {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        // A process that cannot look at itself still has all its other metrics.
+        // Without procfs only these metrics are missing.
         let Some(usage) = usage() else { return Ok(()) };
         let seconds = Some(&Unit::Seconds);
-        let help = "Processor time that the process has used, in user and system mode";
+        let help = "CPU time that the process has used, in user and system mode";
         encoder
             .encode_descriptor("process_cpu", help, seconds, MetricType::Counter)?
             .encode_counter::<[(&str, &str); 0], _, f64>(&usage.cpu_seconds, None)?;
-        let help = "When the process began, in seconds since 1970";
+        let help = "Start time of the process, in seconds since 1970";
         encoder
             .encode_descriptor("process_start_time", help, seconds, MetricType::Gauge)?
             .encode_gauge(&usage.started_at)?;
         let gauges = [
-            (
-                "process_resident_memory",
-                "Memory of the process that is in the machine's memory",
-                Some(&Unit::Bytes),
-                usage.resident_bytes,
-            ),
-            ("process_virtual_memory", "Address space of the process", Some(&Unit::Bytes), usage.virtual_bytes),
-            ("process_open_fds", "Open files, connections included", None, usage.open_files),
-            ("process_max_fds", "Files that the process may have open", None, usage.max_files),
+            ("process_resident_memory", "Resident memory of the process", Some(&Unit::Bytes), usage.resident_bytes),
+            ("process_virtual_memory", "Virtual memory of the process", Some(&Unit::Bytes), usage.virtual_bytes),
+            ("process_open_fds", "Open file descriptors, including connections", None, usage.open_files),
+            ("process_max_fds", "Maximum number of open file descriptors", None, usage.max_files),
         ];
         for (name, help, unit, value) in gauges {
             encoder.encode_descriptor(name, help, unit, MetricType::Gauge)?.encode_gauge(&value)?;
