@@ -28,22 +28,16 @@ impl Problem {
                 )
                 .with_conflict(Conflict { etag, ..conflict(*standing) })
             }
-            app::Error::ErasureIdReused => {
-                Self::new(Code::ErasureIdReused, "The id was already used for an erasure with another body.")
-                    .with_errors(vec![FieldError::new(
-                        "/id",
-                        "reused",
-                        "was already used for an erasure with another body",
-                    )])
-            }
-            app::Error::EventIdReused => {
-                Self::new(Code::EventIdReused, "This party has already used the id on this task with another body.")
-                    .with_errors(vec![FieldError::new(
-                        "/id",
-                        "reused",
-                        "must be new, or be sent with its original body",
-                    )])
-            }
+            app::Error::ErasureIdReused => id_reused(
+                Code::ErasureIdReused,
+                "The id was already used for an erasure with another body.",
+                "was already used for an erasure with another body",
+            ),
+            app::Error::EventIdReused => id_reused(
+                Code::EventIdReused,
+                "This party has already used the id on this task with another body.",
+                "must be new, or be sent with its original body",
+            ),
             app::Error::TaskExists(standing) => {
                 Self::new(Code::TaskExists, "A task with this id was opened with another body.")
                     .with_conflict(conflict(*standing))
@@ -79,6 +73,10 @@ impl Problem {
             app::Error::Internal(source) => Self::internal(source),
         }
     }
+}
+
+fn id_reused(code: Code, detail: &str, message: &str) -> Problem {
+    Problem::new(code, detail.to_owned()).with_errors(vec![FieldError::new("/id", "reused", message)])
 }
 
 fn workflow_unavailable() -> Problem {
