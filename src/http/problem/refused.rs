@@ -30,11 +30,7 @@ impl Problem {
             }
             app::Error::ErasureIdReused => {
                 Self::new(Code::ErasureIdReused, "The id was already used for an erasure with another body.")
-                    .with_errors(vec![FieldError::new(
-                        "/id",
-                        "reused",
-                        "was already used for an erasure with another body",
-                    )])
+                    .with_errors(vec![FieldError::new("/id", "reused", "was used for an erasure with another body")])
             }
             app::Error::EventIdReused => {
                 Self::new(Code::EventIdReused, "This party has already used the id on this task with another body.")
