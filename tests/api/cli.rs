@@ -95,8 +95,8 @@ async fn a_new_audit_key_has_its_name_and_a_bad_one_is_refused_and_not_quoted() 
     assert_eq!(key.verifier().name().as_str(), "audit.example.com/it's");
     assert!(!new("a b").await.0);
     for (variable, value, expected) in [
-        ("STAGEGATE_AUDIT_KEY", "PRIVATE+KEY+planted", "STAGEGATE_AUDIT_KEY must be a signer key"),
-        ("STAGEGATE_AUDIT_OLD_KEYS", "x+y+z", "STAGEGATE_AUDIT_OLD_KEYS: `x+y+z` must be a verifier key"),
+        ("STAGEGATE_AUDIT_KEY", "PRIVATE+KEY+planted", "STAGEGATE_AUDIT_KEY must be an Ed25519 signer key"),
+        ("STAGEGATE_AUDIT_OLD_KEYS", "x+y+z", "STAGEGATE_AUDIT_OLD_KEYS: `x+y+z` must be an Ed25519 verifier key"),
     ] {
         let mut serve = command(nowhere);
         serve.env("DATABASE_URL", "postgres://nobody@127.0.0.1:1/nothing").env(variable, value);

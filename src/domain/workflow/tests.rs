@@ -38,7 +38,7 @@ fn a_stored_panel_is_whole_and_stands_where_the_partner_reviews() {
     };
     for field in panel {
         let error = without(1, &[field]).unwrap_err().to_string();
-        assert!(error.contains("there together or not at all"), "{field}: {error}");
+        assert!(error.contains("given together or not at all"), "{field}: {error}");
     }
     assert!(without(1, &panel).unwrap_err().to_string().contains("stage `legal`"));
     assert!(without(2, &panel).is_ok());
