@@ -73,26 +73,39 @@ async fn what_commits_late_is_not_skipped() {
     let mut reader = Copy::default();
     reader.catch_up(&parties, &parties.platform).await;
     let known = reader.items.len();
-    // A write that has begun and cannot end: it has its number, and what it writes is seen by nobody yet.
+    // A write that has begun and cannot end: it has its number, and nobody sees yet what it writes. It waits in a
+    // trigger, since the writer gives up waiting for a lock.
     let mut owner = parties.service.db.owner().await;
-    assert!(hold(&mut owner, &late).await);
+    sqlx::raw_sql(HELD).execute(&mut owner).await.unwrap();
+    sqlx::query("insert into held values ($1::uuid)").bind(&late).execute(&mut owner).await.unwrap();
     let (partner, id) = (parties.partner.clone(), late.clone());
     let held = tokio::spawn(async move { partner.done(&id, &update("late")).await });
-    let waiting =
-        "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
-    // Within the transaction that holds the event, the first look would be all that is ever seen.
-    let mut looker = parties.service.db.owner().await;
-    while sqlx::query_scalar::<_, i64>(waiting).fetch_one(&mut looker).await.unwrap() == 0 {
+    let waiting = "select count(*) from pg_stat_activity where datname = current_database() and wait_event = 'PgSleep'";
+    while sqlx::query_scalar::<_, i64>(waiting).fetch_one(&mut owner).await.unwrap() == 0 {
         tokio::task::yield_now().await;
     }
     parties.partner.done(&early, &update("early")).await;
     reader.read(&parties.platform, "limit=100").await;
     assert_eq!(reader.items.len(), known, "what committed first waits for what began first");
-    sqlx::query("rollback").execute(&mut owner).await.unwrap();
+    sqlx::query("delete from held").execute(&mut owner).await.unwrap();
     held.await.unwrap();
     reader.catch_up(&parties, &parties.platform).await;
     assert_eq!(reader.rows()[known..], [(late, 3), (early, 3)], "in the order in which they began");
 }
+
+/// Lets the events of the tasks in the table `held` wait in the middle of the statement that writes them.
+const HELD: &str = "
+    create table held (task_id uuid);
+    grant select on held to stagegate_app;
+    create function wait_while_held() returns trigger language plpgsql as $$
+    begin
+        while exists (select from held where task_id = new.task_id) loop
+            perform pg_sleep(0.01);
+        end loop;
+        return new;
+    end
+    $$;
+    create trigger hold before insert on task_events for each row execute function wait_while_held();";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn eight_writers_and_a_reader_that_begins_again_make_no_gap_and_no_duplicate() {

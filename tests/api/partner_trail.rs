@@ -195,7 +195,7 @@ const MISPLACED: &[(&str, i64)] = &[
         7,
     ),
     (
-        "insert into partner_events select partner_id, 14, type, party, recorded_at, xid, entry, data, personal, hash
+        "insert into partner_events select partner_id, 14, type, party, recorded_at, epoch, xid, entry, data, personal, hash
          from partner_events where seq = 13",
         14,
     ),

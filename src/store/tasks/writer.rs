@@ -339,7 +339,13 @@ async fn write_all(inner: &Inner, members: Vec<Member>) -> Done {
                 done.locked.extend(members.into_iter().zip(fates).filter_map(|(member, fate)| member.met(fate)));
             }
             Err(error) if error.is_lock_timeout() => match part_by_locks(inner, members).await {
+                Ok((mut free, locked)) if locked.is_empty() && free.len() > 1 => {
+                    // The lock is gone, or it is on another row than a task's: find the member in halves.
+                    let half = free.split_off(free.len() / 2);
+                    groups.extend([half, free]);
+                }
                 Ok((free, locked)) => {
+                    let (free, locked) = if locked.is_empty() { (locked, free) } else { (free, locked) };
                     done.locked.extend(locked.into_iter().filter_map(|member| member.met(Fate::Locked)));
                     groups.extend(Some(free).filter(|free| !free.is_empty()));
                 }

@@ -16,6 +16,8 @@ use stagegate::store::tasks::transitions::{Outcome, Prepared, Save};
 use stagegate::store::tasks::{Record, events};
 use stagegate::store::{Error, Writer};
 
+use crate::harness::database::hold;
+
 use super::world::{World, command, submit, with_id};
 
 fn update(message: &str) -> Command {
@@ -224,6 +226,23 @@ async fn a_row_that_another_session_has_locked_keeps_no_other_waiting_and_is_wri
     .await;
     assert!(is_saved(&waited[0]), "{waited:?}");
     assert_eq!(&world.load(id(&decided[4].1)).await.snapshot, decided[4].1.snapshot());
+}
+
+#[tokio::test]
+async fn a_lock_that_is_on_no_task_keeps_its_member_waiting_and_no_other() {
+    let world = World::new().await;
+    let decided = decided(&world, 8).await;
+    // Another session has written the next event of one task, and has not committed.
+    let mut owner = world.db.owner().await;
+    assert!(hold(&mut owner, &id(&decided[3].1).to_string()).await);
+    let (held, others) = (&decided[3..4], [&decided[..3], &decided[4..]].concat());
+    let (waits, first) = (save_all(&world, held), save_all(&world, &others));
+    let (waited, ()) = join(waits, async {
+        assert!(first.await.iter().all(is_saved));
+        sqlx::query("rollback").execute(&mut owner).await.unwrap();
+    })
+    .await;
+    assert!(is_saved(&waited[0]), "{waited:?}");
 }
 
 #[tokio::test]
