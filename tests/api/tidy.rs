@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 const COMMENT_WIDTH: usize = 120;
 
 /// What a folder may never mention. A folder of ours is written `crate::x`; everything else is another crate.
-const ARROWS: [(&str, &[&str]); 7] = [
+const ARROWS: [(&str, &[&str]); 8] = [
     (
         "domain",
         &[
@@ -48,6 +48,7 @@ const ARROWS: [(&str, &[&str]); 7] = [
     ("app", &["axum", "crate::http", "crate::worker"]),
     ("http", &["sqlx", "crate::store", "crate::webhook", "crate::worker"]),
     ("worker", &["sqlx", "axum", "crate::store", "crate::http"]),
+    ("json", &["axum", "sqlx", "tokio", "crate::app", "crate::http", "crate::store", "crate::worker"]),
     ("embedded", &["axum", "crate::app", "crate::config", "crate::http", "crate::store", "crate::worker"]),
 ];
 

@@ -201,46 +201,33 @@ pub async fn list_webhook_deliveries(
     limit: u32,
 ) -> Result<Vec<ListedDelivery>, Error> {
     get_webhook(app, key).await?;
-    let (mut listed, mut readable) = (Vec::new(), Vec::new());
-    for row in store::webhooks::deliveries::list(&app.pool, key, filter, after, limit).await? {
-        let unreadable = match row.delivery {
-            Ok(delivery) => {
-                readable.push(delivery);
-                None
-            }
-            Err(error) => Some(Error::from(error).unreadable()?),
+    let rows = store::webhooks::deliveries::list(&app.pool, key, filter, after, limit).await?;
+    let places: Vec<(TaskId, u64)> = rows.iter().map(|row| (row.place.task_id, row.place.seq)).collect();
+    let kinds = kinds(app, key, &places).await?;
+    let shown = rows.into_iter().zip(kinds).map(|(row, kind)| {
+        let delivery = match row.delivery {
+            Ok(stored) => Ok(Delivery { stored, kind }),
+            Err(error) => Err(Error::from(error).unreadable()?),
         };
-        listed.push((row.place, row.event_id, unreadable));
-    }
-    let mut readable = with_kinds(app, key, readable).await?.into_iter();
-    let shown = listed.into_iter().map(|(place, event_id, unreadable)| {
-        let delivery = match unreadable {
-            Some(unreadable) => Err(unreadable),
-            None => Ok(readable.next().ok_or_else(|| Error::impossible("a delivery that is gone"))?),
-        };
-        Ok((place, event_id, delivery))
+        Ok((row.place, row.event_id, delivery))
     });
     shown.collect()
 }
 
-async fn with_kinds(
-    app: &App,
-    key: &EndpointKey,
-    stored: Vec<store::webhooks::deliveries::Delivery>,
-) -> Result<Vec<Delivery>, Error> {
-    let rows: Vec<(TaskId, u64)> = stored.iter().map(|row| (row.task_id, row.seq)).collect();
+/// The types of these events in their order, as far as the endpoint's owner may know them. The type
+/// of an unreadable event is unknown.
+async fn kinds(app: &App, key: &EndpointKey, rows: &[(TaskId, u64)]) -> Result<Vec<Option<&'static str>>, Error> {
     let mut kinds = Vec::with_capacity(rows.len());
     while kinds.len() < rows.len() {
         let items = store::feed::load(&app.pool, &rows[kinds.len()..]).await?;
         if items.is_empty() {
             return Err(Error::impossible("a delivery without its event"));
         }
-        // The type of an unreadable event is unknown.
         kinds.extend(items.iter().map(|item| {
             item.record.as_ref().ok().and_then(|record| audit::shown_type(&record.event, key.owner.party()))
         }));
     }
-    Ok(stored.into_iter().zip(kinds).map(|(stored, kind)| Delivery { stored, kind }).collect())
+    Ok(kinds)
 }
 
 /// Sends one delivery again in any state: at once, and with the schedule from its beginning. An
@@ -252,7 +239,8 @@ pub async fn redeliver(app: &App, key: &EndpointKey, event: Uuid) -> Result<Deli
     store::webhooks::deliveries::renew(&app.pool, key, &[row], app.clock.now()).await?;
     app.outbound.wake();
     let renewed = store::webhooks::deliveries::find(&app.pool, key, event).await?.ok_or(Error::NotFound)?;
-    with_kinds(app, key, vec![renewed]).await?.pop().ok_or(Error::NotFound)
+    let kind = kinds(app, key, &[(renewed.task_id, renewed.seq)]).await?.pop().flatten();
+    Ok(Delivery { stored: renewed, kind })
 }
 
 /// The deliveries that were made pending again.

@@ -82,7 +82,7 @@ pub enum Outcome {
 pub(in crate::store) async fn save_within(connection: &mut Session, save: &Save<'_>) -> Result<Outcome, Error> {
     let prepared = Prepared::new(save);
     let fate = update(connection, &[&prepared]).await?.pop();
-    fate.and_then(|fate| prepared.outcome(fate)).ok_or(Error::Locked)
+    Ok(fate.map_or(Outcome::Stale, |fate| prepared.outcome(fate)))
 }
 
 /// Writes an opening; [`Outcome::Stale`] if a task with that id exists already.
@@ -97,6 +97,5 @@ pub async fn insert_opened(pool: &Pool, open: &Open<'_>) -> Result<Outcome, Erro
     let origin = Origin { task_id: opened.task_id, partner_id: open.partner_id, buyer_id: open.buyer_id };
     let prepared = Prepared::of(open.transition, origin.hash(), None, open.seed);
     let inserted = statements::insert(pool, &prepared, open, opened).await?;
-    let fate = if inserted.is_some() { Fate::Written } else { Fate::Stale };
-    prepared.outcome(fate).ok_or(Error::Locked)
+    Ok(prepared.outcome(if inserted.is_some() { Fate::Written } else { Fate::Stale }))
 }

@@ -332,88 +332,54 @@ struct Done {
 /// Sends members in one statement: without those whose rows are locked, and in halves if the server
 /// refuses the content.
 async fn write_all(inner: &Inner, members: Vec<Member>) -> Done {
-    let (mut done, mut groups) = (Done::default(), vec![members]);
-    while let Some(mut members) = groups.pop() {
-        match send(inner, &members).await {
+    let look_first = members.iter().any(|member| member.locked.is_some());
+    let (mut done, mut groups) = (Done::default(), vec![(members, look_first)]);
+    while let Some((mut members, look_first)) = groups.pop() {
+        match send(inner, &members, look_first).await {
             Ok(fates) => {
                 done.locked.extend(members.into_iter().zip(fates).filter_map(|(member, fate)| member.met(fate)));
             }
-            Err(error) if error.is_lock_timeout() => match part_by_locks(inner, members).await {
-                Ok((mut free, locked)) if locked.is_empty() && free.len() > 1 => {
-                    // The lock is gone, or it is on another row than a task's: find the member in halves.
-                    let half = free.split_off(free.len() / 2);
-                    groups.extend([half, free]);
-                }
-                Ok((free, locked)) => {
-                    let (free, locked) = if locked.is_empty() { (locked, free) } else { (free, locked) };
-                    done.locked.extend(locked.into_iter().filter_map(|member| member.met(Fate::Locked)));
-                    groups.extend(Some(free).filter(|free| !free.is_empty()));
-                }
-                Err((members, error)) => {
-                    done.fail(members.into_iter().chain(groups.drain(..).flatten()), error);
-                }
-            },
-            Err(error) if error.is_of_content() && members.len() > 1 => {
+            Err(error) if error.is_lock_timeout() && !look_first => groups.push((members, true)),
+            // No row of a task is locked, and still the statement waits: one of these is at fault.
+            Err(error) if (error.is_lock_timeout() || error.is_of_content()) && members.len() > 1 => {
                 tracing::debug!(error = error.to_string(), members = members.len(), "a shared statement was refused");
                 let half = members.split_off(members.len() / 2);
-                groups.extend([half, members]);
+                groups.extend([(half, look_first), (members, look_first)]);
+            }
+            Err(error) if error.is_lock_timeout() => {
+                done.locked.extend(members.into_iter().filter_map(|member| member.met(None)));
+            }
+            Err(error) if error.is_of_content() => {
+                done.refused.extend(tasks(&members));
+                tell_all(members, &Arc::new(error));
             }
             Err(error) => {
-                if error.is_of_content() {
-                    done.refused.extend(members.iter().map(|member| member.write.task_id()));
-                    tell_all(members, &Arc::new(error));
-                    continue;
-                }
-                done.fail(members.into_iter().chain(groups.drain(..).flatten()), error);
+                let error = Arc::new(error);
+                tell_all(members.into_iter().chain(groups.drain(..).flat_map(|(members, _)| members)), &error);
+                done.away = Some(error).filter(|error| matches!(**error, Error::Unreachable(_)));
             }
         }
     }
     done
 }
 
-/// Sends one statement for all of these; on an error nothing was written. If a row is known to have
-/// been locked, the rows that still are get that fate and the others are written.
-async fn send(inner: &Inner, members: &[Member]) -> Result<Vec<Fate>, Error> {
-    let unlocked = if members.iter().any(|member| member.locked.is_some()) {
-        Some(list_unlocked(&inner.pool, &tasks(members)).await?)
-    } else {
-        None
-    };
+/// Sends one statement for all of these; on an error nothing was written. With `look_first`, leaves
+/// out those whose rows another session has locked: they have no fate.
+async fn send(inner: &Inner, members: &[Member], look_first: bool) -> Result<Vec<Option<Fate>>, Error> {
+    let unlocked = if look_first { Some(list_unlocked(&inner.pool, &tasks(members)).await?) } else { None };
     let is_free = |write: &Prepared| unlocked.as_ref().is_none_or(|unlocked| unlocked.contains(&write.task_id()));
     let writes: Vec<&Prepared> = members.iter().map(|member| &member.write).filter(|write| is_free(write)).collect();
     if writes.is_empty() {
-        return Ok(vec![Fate::Locked; members.len()]);
+        return Ok(vec![None; members.len()]);
     }
     inner.statements.fetch_add(1, Ordering::Relaxed);
     inner.transitions.fetch_add(writes.len() as u64, Ordering::Relaxed);
     let mut fates = update(&inner.pool, &writes).await?.into_iter();
-    let fate = |member: &Member| if is_free(&member.write) { fates.next() } else { None };
-    Ok(members.iter().map(fate).map(|fate| fate.unwrap_or(Fate::Locked)).collect())
-}
-
-/// Splits members into those whose rows no other session has locked now, and the rest. If that
-/// cannot be determined, returns all of them with the error.
-async fn part_by_locks(
-    inner: &Inner,
-    members: Vec<Member>,
-) -> Result<(Vec<Member>, Vec<Member>), (Vec<Member>, Error)> {
-    match list_unlocked(&inner.pool, &tasks(&members)).await {
-        Ok(unlocked) => Ok(members.into_iter().partition(|member| unlocked.contains(&member.write.task_id()))),
-        Err(error) => Err((members, error.into())),
-    }
+    Ok(members.iter().map(|member| if is_free(&member.write) { fates.next() } else { None }).collect())
 }
 
 fn tasks(members: &[Member]) -> Vec<Uuid> {
     members.iter().map(|member| member.write.task_id()).collect()
-}
-
-impl Done {
-    /// Answers all of these with a failure that is no member's fault.
-    fn fail(&mut self, members: impl IntoIterator<Item = Member>, error: Error) {
-        let error = Arc::new(error);
-        tell_all(members, &error);
-        self.away = Some(error).filter(|error| matches!(**error, Error::Unreachable(_)));
-    }
 }
 
 fn tell_all(members: impl IntoIterator<Item = Member>, error: &Arc<Error>) {
@@ -421,9 +387,11 @@ fn tell_all(members: impl IntoIterator<Item = Member>, error: &Arc<Error>) {
 }
 
 impl Member {
-    /// Answers the caller according to the fate. Returns the member if it must be sent again.
-    fn met(mut self, fate: Fate) -> Option<Self> {
-        if let Some(outcome) = self.write.outcome(fate) {
+    /// Answers the caller according to the fate. Returns the member if it has none, since its row is
+    /// locked, and must be sent again.
+    fn met(mut self, fate: Option<Fate>) -> Option<Self> {
+        if let Some(fate) = fate {
+            let outcome = self.write.outcome(fate);
             self.tell(Ok(outcome));
             return None;
         }

@@ -103,13 +103,12 @@ impl Prepared {
         self.present.size() + self.rows.iter().map(texts).sum::<usize>()
     }
 
-    /// Translates its fate for the caller; `None` if it must be sent again.
-    pub(in crate::store) fn outcome(&self, fate: Fate) -> Option<Outcome> {
+    /// Translates its fate for the caller.
+    pub(in crate::store) fn outcome(&self, fate: Fate) -> Outcome {
         match fate {
-            Fate::Written => Some(Outcome::Saved(Written { hashes: self.hashes(), size: self.present.size() })),
-            Fate::Known => Some(Outcome::Duplicate),
-            Fate::Stale => Some(Outcome::Stale),
-            Fate::Locked => None,
+            Fate::Written => Outcome::Saved(Written { hashes: self.hashes(), size: self.present.size() }),
+            Fate::Known => Outcome::Duplicate,
+            Fate::Stale => Outcome::Stale,
         }
     }
 }

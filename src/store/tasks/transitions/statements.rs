@@ -22,8 +22,6 @@ pub(in crate::store) enum Fate {
     Known,
     /// Not written: the task has another version by now.
     Stale,
-    /// Not examined: another session has locked the task's row.
-    Locked,
 }
 
 /// Writes transitions of different tasks, each guarded by the version that it was decided on.

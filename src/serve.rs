@@ -1,0 +1,296 @@
+//! `stagegate serve`: checks the settings, opens the database, starts the workers, serves until a signal, and drains.
+
+use std::io::Write as _;
+use std::process::ExitCode;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::sync::{oneshot, watch};
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+use stagegate::app::audit::transparency_log;
+use stagegate::app::{App, Reach};
+use stagegate::clock::Clock;
+use stagegate::config::{Database, Limits, Secret, Serve};
+use stagegate::domain::audit::note::{SignerKey, VerifierKey};
+use stagegate::http::auth::jwt;
+use stagegate::http::serve::server::{self, Drained};
+use stagegate::http::serve::{listener, middleware};
+use stagegate::http::{self, AppState};
+use stagegate::store::db::connect;
+use stagegate::trial;
+use stagegate::worker::checkpoints::{self, Checkpoints};
+use stagegate::worker::clocks::{self, Clocks};
+use stagegate::worker::deliveries::{self, Deliveries};
+use stagegate::worker::erasures::{self, Erasures};
+use stagegate::worker::monitor::{self, Monitor};
+use stagegate::worker::supervisor::Supervisor;
+use stagegate::worker::timers::{self, Timers};
+use stagegate::worker::watchers::Watchers;
+
+use crate::{Failure, Opened, Source, Stop, on_signal, open, requested};
+
+/// Runs the service until it is asked to stop.
+pub async fn serve(settings: Serve) -> Result<ExitCode, Failure> {
+    small_pages();
+    let stop = on_signal()?;
+    // Validate before starting anything, so that likely mistakes are reported first. Connections
+    // queue in the listeners until the service is ready.
+    let checked = Checked::of(&settings).await?;
+    let listeners = Listeners::bind(&settings)?;
+    let opened = tokio::select! {
+        opened = open(checked.source, &settings.database) => opened?,
+        _ = requested(stop.clone()) => return Ok(ExitCode::SUCCESS),
+    };
+    let served = serve_on(listeners, &settings, (&opened, checked.audit_keys, checked.http), stop).await;
+    opened.close().await;
+    served
+}
+
+/// Settings that were validated as far as possible before anything is started.
+struct Checked {
+    source: Source,
+    audit_keys: (Option<SignerKey>, Vec<VerifierKey>),
+    http: http::Checked,
+}
+
+impl Checked {
+    /// Validates the settings; errors name the setting.
+    async fn of(settings: &Serve) -> Result<Self, Failure> {
+        settings.check()?;
+        let source = Source::of(&settings.database)?;
+        let audit_keys = audit_keys(settings)?;
+        Ok(Self { source, audit_keys, http: http_settings(settings).check().await? })
+    }
+}
+
+/// The sockets that the service listens on.
+struct Listeners {
+    callers: TcpListener,
+    operators: Option<TcpListener>,
+}
+
+impl Listeners {
+    fn bind(settings: &Serve) -> Result<Self, Failure> {
+        let bind = |address| listener::bind(address).map_err(|error| format!("{address}: {error}"));
+        let callers = bind(settings.listen)?;
+        let operators = settings.metrics_listen().map(bind).transpose()?;
+        if let Some(allowed) = listener::shorter_queue() {
+            tracing::warn!(
+                allowed,
+                wanted = listener::BACKLOG,
+                "the system limits the accept queue (net.core.somaxconn): if many clients connect at once, some wait a second or more"
+            );
+        }
+        Ok(Self { callers, operators })
+    }
+}
+
+/// Disables huge pages. Idle connections hold small, rarely used allocations; huge pages would keep
+/// the memory between them resident and take half as much again.
+fn small_pages() {
+    #[cfg(target_os = "linux")]
+    if let Err(error) = rustix::thread::disable_transparent_huge_pages(true) {
+        tracing::debug!(%error, "cannot disable huge pages; the service uses more memory than necessary");
+    }
+}
+
+async fn serve_on(
+    listeners: Listeners,
+    settings: &Serve,
+    (database, audit_keys, mut checked): (&Opened, (Option<SignerKey>, Vec<VerifierKey>), http::Checked),
+    stop: watch::Receiver<Option<Stop>>,
+) -> Result<ExitCode, Failure> {
+    let is_trial = database.postgres.is_some();
+    let audit_keys = open_audit_keys(audit_keys, is_trial, &settings.database)?;
+    let prepared = async {
+        if settings.migrate {
+            connect::migrate(&database.options).await?;
+        }
+        connect::connect(&database.options, settings.pool_size).await
+    };
+    let pool = tokio::select! {
+        pool = prepared => pool?,
+        _ = requested(stop.clone()) => return Ok(ExitCode::SUCCESS),
+    };
+    let app = App::new(pool, Clock::system()).with_audit_keys(audit_keys);
+    let reach = if settings.webhooks.webhook_allow_private { Reach::Anywhere } else { Reach::PublicOnly };
+    let limits = settings.limits;
+    let app = app.with_max_watchers(limits.max_watchers, limits.max_watchers_each);
+    let app = Arc::new(app.with_webhook_reach(reach));
+    let trial = if is_trial { Some(trial::prepare(&app, &settings.database.data_dir()).await?) } else { None };
+    if let Some(trial) = &trial {
+        checked.admit(trial.platform_key().expose(), trial.buyer_jwt_secret().expose())?;
+    }
+    let state = AppState::of(Arc::clone(&app), checked);
+    let workers = start_workers(settings, &app, &state);
+    announce(&listeners, trial.as_ref())?;
+    let operators = Operators::serve(listeners.operators, &state, &settings.limits);
+    let surface = http::HttpService::new(state);
+    let deadline = OnceLock::new();
+    let shutdown = async {
+        let signal = requested(stop).await;
+        app.leave();
+        let delay = settings.limits.drain_delay(is_trial);
+        if signal == Stop::Terminate && !delay.is_zero() {
+            tracing::info!(seconds = delay.as_secs_f64(), "not ready any more; requests are still accepted");
+            tokio::time::sleep(delay).await;
+        }
+        app.drain();
+        tracing::info!("stopping; running requests are finished");
+        let _ = deadline.set(Instant::now() + settings.limits.drain_timeout);
+    };
+    let drained = tokio::select! {
+        drained = server::serve(listeners.callers, surface, connection_limits(&settings.limits), shutdown) => drained,
+        () = database.keep_running() => unreachable!("it runs until it is dropped"),
+    };
+    // Requests and workers share the drain timeout.
+    let deadline = deadline.get().copied().unwrap_or_else(Instant::now);
+    if tokio::time::timeout_at(deadline, workers.join()).await.is_err() {
+        tracing::warn!(
+            "a timer, an erasure, a delivery, a checkpoint or a notification took longer than the drain timeout"
+        );
+    }
+    operators.end().await;
+    app.close().await;
+    match drained {
+        Drained::Clean => tracing::info!("stopped"),
+        Drained::CutOff => tracing::warn!("stopped; some requests took longer than the drain timeout"),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Prints the addresses once nothing can prevent the service from starting.
+fn announce(listeners: &Listeners, trial: Option<&trial::Credentials>) -> Result<(), Failure> {
+    let mut out = std::io::stdout();
+    let address = listeners.callers.local_addr()?;
+    if let Some(operators) = &listeners.operators {
+        writeln!(out, "stagegate shows metrics at http://{}{}", operators.local_addr()?, http::serve::metrics::PATH)?;
+    }
+    writeln!(out, "stagegate {} listens on http://{address}", env!("CARGO_PKG_VERSION"))?;
+    if let Some(trial) = trial {
+        trial.announce(&mut out, address)?;
+    }
+    Ok(out.flush()?)
+}
+
+/// The listener for operators, if there is one. It stays open until the last request of callers is
+/// done.
+struct Operators(Option<(oneshot::Sender<()>, JoinHandle<Drained>)>);
+
+/// Limits of the operators' listener: concurrent connections, and drain timeout.
+const OPERATORS: (usize, Duration) = (64, Duration::from_secs(1));
+
+impl Operators {
+    fn serve(listener: Option<TcpListener>, state: &AppState, limits: &Limits) -> Self {
+        let (max_connections, drain_timeout) = OPERATORS;
+        let limits = server::Limits { max_connections, drain_timeout, ..connection_limits(limits) };
+        Self(listener.map(|listener| {
+            let (end, ended) = oneshot::channel();
+            let router = http::operator_router(state.clone());
+            let serving = server::serve(listener, router, limits, async { drop(ended.await) });
+            (end, tokio::spawn(serving))
+        }))
+    }
+
+    async fn end(self) {
+        if let Some((end, serving)) = self.0 {
+            drop(end);
+            // It has a drain timeout of its own, and its outcome does not matter.
+            let _ = serving.await;
+        }
+    }
+}
+
+/// Starts the background workers, which end when the app drains.
+fn start_workers(settings: &Serve, app: &Arc<App>, state: &AppState) -> Supervisor {
+    let mut supervisor = Supervisor::new(Arc::clone(app));
+    state.metrics.register(|registry| supervisor.register(registry));
+    let watchers = Watchers::new(Arc::clone(app));
+    state.metrics.register(|registry| watchers.register(registry));
+    watchers.spawn(&mut supervisor);
+    macro_rules! start {
+        ($module:ident, $worker:expr) => {
+            let worker = Arc::new($worker);
+            state.metrics.register(|registry| worker.register(registry));
+            let run = move || {
+                let worker = Arc::clone(&worker);
+                async move { worker.run().await }
+            };
+            supervisor.spawn($module::NAME, $module::BOUND, run);
+        };
+    }
+    start!(clocks, Clocks::new(Arc::clone(app)));
+    start!(monitor, Monitor::new(Arc::clone(app)));
+    if settings.timers {
+        start!(timers, Timers::new(Arc::clone(app)));
+        start!(erasures, Erasures::new(Arc::clone(app)));
+    }
+    if settings.webhooks.deliveries {
+        start!(deliveries, Deliveries::new(Arc::clone(app)));
+    }
+    if transparency_log::require_key(app).is_ok() {
+        start!(checkpoints, Checkpoints::new(Arc::clone(app)));
+    }
+    supervisor
+}
+
+/// Parses the configured keys of checkpoints and receipts: the signing key and the earlier public
+/// keys.
+fn audit_keys(settings: &Serve) -> Result<(Option<SignerKey>, Vec<VerifierKey>), Failure> {
+    let configured = &settings.audit_keys;
+    let signer = configured.audit_key().map(|key| SignerKey::parse(key.expose()));
+    let signer = signer.transpose().map_err(|error| format!("STAGEGATE_AUDIT_KEY {error}"))?;
+    let old = configured
+        .audit_old_keys()
+        .map(|key| VerifierKey::parse(key).map_err(|error| format!("STAGEGATE_AUDIT_OLD_KEYS: `{key}` {error}")));
+    Ok((signer, old.collect::<Result<_, _>>()?))
+}
+
+/// Prepares the keys; a trial without a configured key creates one.
+fn open_audit_keys(
+    (signer, old): (Option<SignerKey>, Vec<VerifierKey>),
+    is_trial: bool,
+    database: &Database,
+) -> Result<transparency_log::Keys, Failure> {
+    let signer = match signer {
+        None if is_trial => Some(trial::audit_key(&database.data_dir())?),
+        signer => signer,
+    };
+    if signer.is_none() {
+        tracing::warn!(
+            "no STAGEGATE_AUDIT_KEY: checkpoints and receipts are disabled; `stagegate keys --new` creates a key"
+        );
+    }
+    Ok(transparency_log::Keys::new(signer, old))
+}
+
+fn http_settings(settings: &Serve) -> http::Settings {
+    let (text, credentials) = (|secret: &Secret| secret.expose().to_owned(), &settings.credentials);
+    http::Settings {
+        platform_keys: credentials.platform_keys().map(text).collect(),
+        buyers: jwt::Settings {
+            secret: credentials.buyer_jwt_secret().map(text),
+            jwks: credentials.buyer_jwks().map(str::to_owned),
+            audience: credentials.buyer_jwt_audience().map(str::to_owned),
+            issuer: credentials.buyer_jwt_issuer().map(str::to_owned),
+        },
+        cors_origins: settings.cors_origins.iter().filter(|origin| !origin.is_empty()).cloned().collect(),
+        limits: middleware::Limits {
+            request: settings.limits.request_timeout,
+            body: settings.limits.body_timeout,
+            ..middleware::Limits::default()
+        },
+        body_memory: http::input::body::budget::Size(settings.limits.body_memory << 20),
+    }
+}
+
+fn connection_limits(limits: &Limits) -> server::Limits {
+    server::Limits {
+        max_connections: limits.max_connections,
+        header_timeout: limits.header_timeout,
+        drain_timeout: limits.drain_timeout,
+    }
+}
