@@ -27,7 +27,6 @@ use crate::store::tasks::transitions::{Outcome, Save};
 use crate::{ids, store};
 
 use super::audit::partner_trail::{append, retry_on_conflict};
-use super::digest::Digest;
 use super::operations::clock_skew;
 use super::tasks::commands::MAX_ATTEMPTS;
 use super::tasks::{self, Loaded, replay};
@@ -57,7 +56,7 @@ pub struct Request {
     /// Who requested the erasure, and why.
     pub reason: Prose,
     /// The digest of the body: a repeated request returns the same erasure.
-    pub digest: Digest,
+    pub digest: [u8; 32],
 }
 
 /// Requests an erasure; returns whether it is new. A repeated id and body returns the erasure as it
@@ -73,12 +72,12 @@ pub async fn request_erasure(app: &App, caller: &Caller, request: Request) -> Re
         reason: request.reason,
         credential_id: caller.credential_id(),
         salt,
-        digest: salted(&salt, &request.digest.meaning),
+        digest: salted(&salt, &request.digest),
         requested_at: app.clock.now(),
     };
     let inserted = store::erasures::insert(&app.pool, &new).await?;
     let record = get_erasure(app, id).await?;
-    if !request.digest.any(|digest| record.digest == salted(&record.salt, digest)) {
+    if record.digest != salted(&record.salt, &request.digest) {
         return Err(Error::ErasureIdReused);
     }
     if let Some(partner) = record.partner_id {

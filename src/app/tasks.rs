@@ -18,7 +18,6 @@ use crate::store::tasks::Record;
 use crate::store::tasks::transitions::{Open, Outcome, Written, insert_opened};
 use crate::{ids, store};
 
-use super::digest::Digest;
 use super::status::{self, AtLeast, Status, caught_up, forecast};
 use super::{App, Caller, Error, workflows};
 
@@ -101,7 +100,7 @@ pub struct NewTask {
     /// The platform's deadline.
     pub deadline_at: Option<Time>,
     /// The digest of the body: a repeated request returns the same task.
-    pub digest: Digest,
+    pub digest: [u8; 32],
 }
 
 /// Opens a task; returns whether it is new. A repeated id and body returns the task as it is.
@@ -127,7 +126,7 @@ pub async fn open_task(app: &Arc<App>, sender: Sender, new: NewTask) -> Result<(
             transition: &transition,
             partner_id: new.partner_id,
             buyer_id: new.buyer_id,
-            digest: new.digest.meaning,
+            digest: new.digest,
             seed: ids::random::<32>,
         };
         let outcome = insert_opened(&app.decisions, &open).await?;
@@ -150,7 +149,7 @@ pub async fn open_task(app: &Arc<App>, sender: Sender, new: NewTask) -> Result<(
 
 fn same(app: &App, found: &Loaded, new: &NewTask) -> Result<TaskView, Error> {
     let standing = self::commands::ConflictContext::new(&found.workflow, found.snapshot(), Party::Platform);
-    if !new.digest.is(&found.open_digest) {
+    if new.digest != found.open_digest {
         return Err(Error::TaskExists(Box::new(standing)));
     }
     Ok(found.task_view(app, Party::Platform))

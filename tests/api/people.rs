@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use stagegate::app::digest::Digest;
 use stagegate::app::tasks::commands::{Request, find_target, post_event};
 use stagegate::app::{App, Caller};
 use stagegate::domain::task::command::{Action, Command, Meta, WorkSubmitted};
@@ -133,7 +132,7 @@ async fn submit_as(parties: &Parties, task: &str, spelling: &str) {
     let work = WorkSubmitted { summary: Prose::parse("A draft.").ok(), artifacts: Vec::new() };
     let meta = Meta { sender: Some(sender), id: Some(CommandId(ids::new())), ..Meta::default() };
     let command = Command::new(meta, Action::WorkSubmitted(work)).unwrap();
-    let digest = Digest::new([0; 32], Vec::new());
+    let digest = [0; 32];
     let request = Request { command, digest, id_given: false, if_match: None, dry_run: false };
     let app = &parties.service.app;
     let target = find_target(app, &caller, TaskId(task.parse().unwrap())).await.unwrap();
@@ -235,35 +234,4 @@ async fn a_body_that_means_the_same_is_the_same_request() {
     let spelt = json!({ "partner_id": upper(&parties.partner_id), "actor_id": upper(&actor) });
     let again = parties.platform.call("POST", "/api/v1/erasures", &with(erasure, &spelt)).await;
     assert_eq!(again.status, 200, "{}", again.text);
-}
-
-/// Older versions of the service stored the digest of the body as it was sent.
-#[tokio::test]
-async fn what_was_stored_by_its_wording_is_still_known_by_it() {
-    let parties = Parties::start().await;
-    let id = new_id();
-    let opening = with(parties.opening(&id, "brand-campaign"), &json!({ "deadline_at": null }));
-    assert_eq!(parties.platform.call("POST", "/api/v1/tasks", &opening).await.status, 201);
-    let command = with(submit("agent"), &json!({ "id": new_id(), "artifacts": [] }));
-    parties.partner.done(&id, &command).await;
-    let mut owner = parties.service.db.owner().await;
-    for (statement, body) in [
-        ("update tasks set open_digest = $2 where task_id = $1", &opening),
-        ("update task_events set command_digest = $2 where task_id = $1 and command_digest is not null", &command),
-    ] {
-        let changed = sqlx::query(statement).bind(id.parse::<Uuid>().unwrap()).bind(wording(body));
-        assert_eq!(changed.execute(&mut owner).await.unwrap().rows_affected(), 1);
-    }
-    let router = Service::replica(&parties.service.db, &parties.service.clock).await;
-    let (platform, partner) = (parties.platform.at(&router), parties.partner.at(&router));
-    assert_eq!(platform.call("POST", "/api/v1/tasks", &opening).await.status, 200);
-    assert_eq!(partner.send(&id, &command).await.status, 200);
-    partner.refused(&id, &with(command, &json!({ "note": "x" })), (422, "event_id_reused")).await;
-}
-
-fn wording(body: &Value) -> Vec<u8> {
-    use sha2::Digest as _;
-    let mut members = body.as_object().unwrap().clone();
-    members.remove("id");
-    sha2::Sha256::digest(serde_json_canonicalizer::to_vec(&members).unwrap()).to_vec()
 }

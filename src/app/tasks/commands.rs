@@ -11,7 +11,6 @@ use tokio::join;
 use tokio::task::yield_now;
 use tracing::Instrument as _;
 
-use crate::app::digest::Digest;
 use crate::app::status::forecast;
 use crate::app::{App, Caller, Error};
 use crate::domain::audit::{self, EntryView, Hash};
@@ -41,7 +40,7 @@ pub struct Request {
     /// What is asked.
     pub command: Command,
     /// The digest of the body: the same id with another body is refused.
-    pub digest: Digest,
+    pub digest: [u8; 32],
     /// Whether the caller chose the id, so that it may be a repetition.
     pub id_given: bool,
     /// The versions of the caller's view that it accepts; `None`: any.
@@ -203,7 +202,7 @@ async fn decide_with_retries(app: &App, party: Party, target: Target, request: &
             // A refusal applies only to a command that was not accepted earlier.
             Err(refused) => return find_replay(app, party, &task, request).await?.ok_or(refused),
         };
-        let write = prepare(&task, &transition, Some(request.digest.meaning));
+        let write = prepare(&task, &transition, Some(request.digest));
         let hashes = write.hashes();
         let answer = async {
             // Lets the statement be sent first, so that the response is built while it runs.
@@ -313,7 +312,7 @@ async fn find_replay(app: &App, party: Party, task: &Loaded, request: &Request) 
     let Some(known) = store::tasks::events::find_by_command(&app.decisions, task.id(), party, id).await? else {
         return Ok(None);
     };
-    if !request.digest.is(&known.digest) {
+    if request.digest != known.digest {
         return Err(Error::EventIdReused);
     }
     let own = replay::read_between(app, task.id(), known.first, known.last).await?;

@@ -62,12 +62,6 @@ impl<const MAX: usize> RawBody<MAX> {
         object(&self.0?.bytes)
     }
 
-    /// Like [`Self::object`], and returns the text as well.
-    pub fn object_and_text(self) -> Result<(Map<String, Value>, Vec<u8>), Problem> {
-        let Received { bytes, .. } = self.0?;
-        Ok((object(&bytes)?, bytes))
-    }
-
     /// Parses the body as a `T`.
     pub fn parse<T: DeserializeOwned + FromOutside>(self) -> Result<T, Problem> {
         self.object().and_then(|members| from_value(Value::Object(members)))

@@ -8,7 +8,7 @@ use utoipa::openapi::schema::{AdditionalProperties, Object, ObjectBuilder, OneOf
 use utoipa::openapi::{Discriminator, Ref, RefOr};
 use utoipa::{PartialSchema, ToSchema};
 
-use crate::app::digest::{Digest, of_meaning};
+use crate::app::digest::of_meaning;
 use crate::app::{self, Caller};
 use crate::domain::task::command::{
     Action, CancellationAcknowledged, CancellationRequested, Command, EscalationResolved, Held, Meta, Resumed,
@@ -67,10 +67,10 @@ from_outside! { Common { actor, note; id, stage, round, revision, occurred_at } 
 
 const COMMON: [&str; 7] = ["id", "stage", "round", "revision", "actor", "occurred_at", "note"];
 
-/// Parses a command from a body's members and text. `header_id` is the id from the header
+/// Parses a command from a body's members. `header_id` is the id from the header
 /// `Idempotency-Key`.
 pub(in crate::http) fn parse(
-    (mut members, text): (Map<String, Value>, Vec<u8>),
+    mut members: Map<String, Value>,
     caller: &Caller,
     header_id: Option<CommandId>,
     now: Time,
@@ -84,7 +84,7 @@ pub(in crate::http) fn parse(
         return Err(Problem::invalid_body(errors));
     }
     let given = common.id.or(header_id);
-    let digest = Digest::new(meaning(&kind, &common, &action), text);
+    let digest = digest(&kind, &common, &action);
     let meta = Meta {
         sender: Some(sender(caller, common.actor)),
         id: Some(given.unwrap_or_else(|| CommandId(ids::new()))),
@@ -131,7 +131,7 @@ fn check(common: &Common, caller: &Caller, header_id: Option<CommandId>, now: Ti
 
 /// Digest of everything in a command but its id, with the actor's id in the form in which actors
 /// are compared.
-fn meaning(kind: &str, common: &Common, action: &Action) -> [u8; 32] {
+fn digest(kind: &str, common: &Common, action: &Action) -> [u8; 32] {
     let mut members = object(common);
     members.extend(body(action));
     members.insert("type".to_owned(), kind.into());

@@ -5,10 +5,10 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::json;
 use utoipa::{IntoParams, ToSchema};
 
-use crate::app::digest::{Digest, of_meaning};
+use crate::app::digest::of_meaning;
 use crate::app::erasures::{self, Record, Request, State as Stored};
 use crate::domain::task::unreadable::Unreadable;
 use crate::domain::values::id::{ActorId, ErasureId, PartnerId};
@@ -18,7 +18,7 @@ use crate::domain::values::text::Prose;
 use crate::domain::values::time::Time;
 use crate::http::AppState;
 use crate::http::auth::PlatformOnly;
-use crate::http::input::body::{RawBody, SMALL, from_value};
+use crate::http::input::body::{RawBody, SMALL};
 use crate::http::input::extract::{NoParameters, Path, Query};
 use crate::http::input::page::{Cursor, Limit, Page};
 use crate::http::problem::Problem;
@@ -147,9 +147,8 @@ pub async fn request_erasure(
     State(state): State<AppState>,
     body: RawBody<SMALL>,
 ) -> Result<Response, Problem> {
-    let (members, text) = body.object_and_text()?;
-    let new: NewErasure = from_value(Value::Object(members))?;
-    let digest = Digest::new(new.meaning(), text);
+    let new: NewErasure = body.parse()?;
+    let digest = new.digest();
     let NewErasure { id, party, partner_id, actor_id, reason } = new;
     let request = Request { id, party, partner_id, actor_id, reason, digest };
     let (record, created) = erasures::request_erasure(&state.app, &caller, request).await?;
@@ -215,7 +214,7 @@ pub async fn get_erasure(
 }
 
 impl NewErasure {
-    fn meaning(&self) -> [u8; 32] {
+    fn digest(&self) -> [u8; 32] {
         let Self { id: _, party, partner_id, actor_id, reason } = self;
         let members = [
             ("party", json!(party)),

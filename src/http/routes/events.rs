@@ -104,7 +104,7 @@ pub async fn post_event(
 ) -> Result<Response, Problem> {
     let target = app::tasks::commands::find_target(&state.app, &caller, path.id).await?;
     let (key, if_match) = (idempotency_key(&headers)?, etag::if_match(&headers)?);
-    let request = command_body::parse(body.object_and_text()?, &caller, key, state.app.clock().now())?;
+    let request = command_body::parse(body.object()?, &caller, key, state.app.clock().now())?;
     let request = app::tasks::commands::Request { if_match, dry_run: query.dry_run, ..request };
     let with_receipt = query.receipt && !query.dry_run;
     if with_receipt {

@@ -268,10 +268,9 @@ fn read_commands(list: Vec<Map<String, Value>>, opened_at: Time) -> Result<Vec<S
                 "must not be earlier than the previous command or the opening",
             ));
         }
-        // Only digests of older versions need the text, and there are none here.
-        let request = command_body::parse((members, Vec::new()), &caller(party, at), None, at)
-            .map_err(|problem| below(&base, &problem))?;
-        let digest = request.id_given.then_some(request.digest.meaning);
+        let request =
+            command_body::parse(members, &caller(party, at), None, at).map_err(|problem| below(&base, &problem))?;
+        let digest = request.id_given.then_some(request.digest);
         commands.push(Sent { at, command: request.command, digest });
     }
     Ok(commands)

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::app::digest::{Digest, of_meaning};
+use crate::app::digest::of_meaning;
 use crate::app::tasks::{self, Filter, NewTask, OpenedAfter};
 use crate::domain::task::PhaseName;
 use crate::domain::task::unreadable::ListedTask;
@@ -20,7 +20,7 @@ use crate::domain::values::text::Name;
 use crate::domain::values::time::Time;
 use crate::http::AppState;
 use crate::http::auth::{PartnerOrPlatform, PlatformOnly};
-use crate::http::input::body::{RawBody, SMALL, from_value};
+use crate::http::input::body::{RawBody, SMALL};
 use crate::http::input::etag;
 use crate::http::input::extract::{NoParameters, Path, Query};
 use crate::http::input::page::{Cursor, Limit, Page};
@@ -121,9 +121,8 @@ pub async fn open_task(
     State(state): State<AppState>,
     body: RawBody<SMALL>,
 ) -> Result<Response, Problem> {
-    let (members, text) = body.object_and_text()?;
-    let opening: TaskOpening = from_value(Value::Object(members))?;
-    let digest = Digest::new(opening.meaning(), text);
+    let opening: TaskOpening = body.parse()?;
+    let digest = opening.digest();
     check_metadata(opening.metadata.as_ref())?;
     let new = NewTask {
         id: opening.id,
@@ -146,7 +145,7 @@ pub async fn open_task(
 }
 
 impl TaskOpening {
-    fn meaning(&self) -> [u8; 32] {
+    fn digest(&self) -> [u8; 32] {
         let Self { id: _, partner_id, buyer_id, workflow, title, metadata, deadline_at } = self;
         let members = [
             ("partner_id", json!(partner_id)),
