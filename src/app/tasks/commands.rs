@@ -16,7 +16,7 @@ use crate::app::status::forecast;
 use crate::app::{App, Caller, Error};
 use crate::domain::audit::{self, EntryView, Hash};
 use crate::domain::task::command::Command;
-use crate::domain::task::decide::{self, Snapshot, Transition};
+use crate::domain::task::decide::{self, Input, Snapshot, Transition};
 use crate::domain::task::event::Fact;
 use crate::domain::task::forecast::{StatusView, Timeline};
 use crate::domain::task::refusal::Refusal;
@@ -161,7 +161,7 @@ pub async fn run_due_timers(app: &App, mut task: Loaded, most: u32) -> Result<u3
     let (id, mut handled, mut attempts, mut turn) = (task.id(), 0, 0, None);
     loop {
         let now = app.clock.now();
-        let transition = match decide::decide(&task.workflow, task.snapshot(), &Command::tick(), now) {
+        let transition = match decide::decide(&task.workflow, task.snapshot(), Input::Tick, now) {
             Ok(transition) => transition,
             Err(Refusal::NothingDue) => return Ok(handled),
             Err(refusal) => return Err(Error::Internal(Arc::new(refusal))),
@@ -257,7 +257,7 @@ async fn decide_on(app: &App, party: Party, task: &Loaded, request: &Request) ->
     let late =
         if closing && request.command.is_decision() { find_late(app, task, &request.command).await? } else { None };
     let command = request.command.clone().with_late(late);
-    let decided = decide::decide(&task.workflow, task.snapshot(), &command, app.clock.now());
+    let decided = decide::decide(&task.workflow, task.snapshot(), Input::Party(&command), app.clock.now());
     match decided {
         // The decision is older than the task's state remembers, but the trail has it.
         Err(Refusal::AlreadyDecided { decision: None }) => {
@@ -280,7 +280,7 @@ fn refused(party: Party, task: &Loaded, refusal: Refusal) -> Error {
 }
 
 async fn find_late(app: &App, task: &Loaded, command: &Command) -> Result<Option<u64>, Error> {
-    let Some(Sender { party, actor: Some(actor), .. }) = &command.meta().sender else { return Ok(None) };
+    let Sender { party, actor: Some(actor), .. } = &command.meta().sender else { return Ok(None) };
     let (stage, round) = (&task.snapshot().status.stage.key, task.snapshot().task.round());
     Ok(store::tasks::events::find_late(&app.decisions, task.id(), (*party, &actor.id), (stage, round)).await?)
 }

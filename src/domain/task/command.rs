@@ -1,5 +1,4 @@
-//! Commands: one variant per intention, including the timer's, so that every entry point uses the
-//! same decision path.
+//! The commands of parties: one variant per intention.
 
 use std::borrow::Cow;
 
@@ -8,12 +7,12 @@ use utoipa::ToSchema;
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 
-use crate::domain::values::id::{CommandId, CredentialId, ErasureId, StageKey};
+use crate::domain::values::id::{CommandId, StageKey};
 use crate::domain::values::party::{Party, Sender};
 use crate::domain::values::text::{Message, Prose};
 use crate::domain::values::time::Time;
 
-use super::event::{Artifact, Feedback, InFlight, Resolution, Restated};
+use super::event::{Artifact, Feedback, InFlight, Resolution};
 use super::refusal::Refusal;
 
 /// A command: an action and its context.
@@ -24,10 +23,10 @@ pub struct Command {
 }
 
 /// The context of an action.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Meta {
-    /// The sender; none for the service's timer.
-    pub sender: Option<Sender>,
+    /// The sender.
+    pub sender: Sender,
     /// The idempotency key.
     pub id: Option<CommandId>,
     /// When it happened according to the sender. Recorded, but no rule uses it.
@@ -68,24 +67,6 @@ pub enum Action {
     CancellationRequested(CancellationRequested),
     /// Says what became of the work.
     CancellationAcknowledged(CancellationAcknowledged),
-    /// Records that an actor's personal data is erased from the trail. Sent only by the service, on
-    /// the platform's request; no endpoint accepts it.
-    PersonalDataErased(PersonalDataErased),
-    /// Handles the earliest due timer.
-    Tick,
-}
-
-/// What is erased from a task's trail, as recorded.
-#[derive(Clone, Debug, PartialEq)]
-pub struct PersonalDataErased {
-    /// The erasure that asks for it.
-    pub erasure_id: ErasureId,
-    /// The `seq` of every entry that loses a field, in order.
-    pub entries: Vec<u64>,
-    /// Whether the actor's id stays until the task closes.
-    pub ids_remain: bool,
-    /// The remaining feedback from lists that are erased as a whole.
-    pub restated: Vec<Restated>,
 }
 
 /// Submit work for review: a new revision.
@@ -235,6 +216,13 @@ impl ToSchema for CommandType {
     }
 }
 
+impl Meta {
+    /// A context that names the sender and nothing else.
+    pub fn new(sender: Sender) -> Self {
+        Self { sender, id: None, occurred_at: None, note: None, stage: None, round: None, revision: None, late: None }
+    }
+}
+
 impl Command {
     /// A party's command. Refuses what no task could accept: a vote without the stage, round and
     /// revision it is about, an actor that is missing or that the sender may not name, a list that
@@ -242,18 +230,6 @@ impl Command {
     pub fn new(meta: Meta, action: Action) -> Result<Self, Vec<Refusal>> {
         let wrong = check(&meta, &action);
         if wrong.is_empty() { Ok(Self { meta, action }) } else { Err(wrong) }
-    }
-
-    /// The timer's command.
-    pub fn tick() -> Self {
-        Self { meta: Meta::default(), action: Action::Tick }
-    }
-
-    /// The command that records an erasure, on behalf of the platform's credential that requested
-    /// it.
-    pub fn erased(credential_id: CredentialId, body: PersonalDataErased) -> Self {
-        let sender = Some(Sender { party: Party::Platform, actor: None, credential_id });
-        Self { meta: Meta { sender, ..Meta::default() }, action: Action::PersonalDataErased(body) }
     }
 
     /// What is asked for.
@@ -313,8 +289,6 @@ impl Action {
             Self::Resumed(_) => "resumed",
             Self::CancellationRequested(_) => "cancellation_requested",
             Self::CancellationAcknowledged(_) => "cancellation_acknowledged",
-            Self::PersonalDataErased(_) => "personal_data_erased",
-            Self::Tick => "tick",
         }
     }
 
@@ -329,9 +303,7 @@ impl Action {
             | Self::Held(_)
             | Self::Resumed(_)
             | Self::CancellationRequested(_)
-            | Self::CancellationAcknowledged(_)
-            | Self::PersonalDataErased(_)
-            | Self::Tick => false,
+            | Self::CancellationAcknowledged(_) => false,
         }
     }
 
@@ -356,7 +328,7 @@ fn check(meta: &Meta, action: &Action) -> Vec<Refusal> {
         ];
         wrong.extend(missing.iter().filter(|(_, missing)| *missing).map(|(at, _)| Refusal::required(at)));
     }
-    if action.needs_actor() && meta.sender.as_ref().is_none_or(|sender| sender.actor.is_none()) {
+    if action.needs_actor() && meta.sender.actor.is_none() {
         wrong.push(Refusal::required("/actor"));
     }
     let (artifacts, feedback) = match action {
@@ -365,7 +337,7 @@ fn check(meta: &Meta, action: &Action) -> Vec<Refusal> {
         Action::StageRejected(body) => (&[][..], body.feedback.as_ref()),
         Action::EscalationResolved(body) => (&[][..], body.feedback.as_ref()),
         Action::CancellationRequested(body) => {
-            if body.immediate && meta.sender.as_ref().is_some_and(|sender| sender.party != Party::Platform) {
+            if body.immediate && meta.sender.party != Party::Platform {
                 wrong.push(Refusal::invalid("/immediate", "not_allowed", "only the platform may cancel immediately"));
             }
             (&[][..], None)
@@ -376,12 +348,7 @@ fn check(meta: &Meta, action: &Action) -> Vec<Refusal> {
             }
             (&[][..], None)
         }
-        Action::StageApproved(_)
-        | Action::StageEscalated(_)
-        | Action::Held(_)
-        | Action::Resumed(_)
-        | Action::PersonalDataErased(_)
-        | Action::Tick => (&[][..], None),
+        Action::StageApproved(_) | Action::StageEscalated(_) | Action::Held(_) | Action::Resumed(_) => (&[][..], None),
     };
     if artifacts.len() > MAX_ARTIFACTS {
         wrong.push(Refusal::invalid("/artifacts", "too_many", "must have at most 50 items"));

@@ -10,6 +10,7 @@ mod clock;
 mod draft;
 mod erase;
 mod escalate;
+mod input;
 mod review;
 mod timer;
 
@@ -34,6 +35,7 @@ use super::{Phase, Task};
 
 pub(in crate::domain) use draft::bar;
 pub(in crate::domain) use escalate::MAX_HANDOVERS;
+pub use input::{Erasure, Input};
 
 /// Maximum number of revisions per task.
 pub const MAX_REVISIONS: u32 = 500;
@@ -230,39 +232,36 @@ pub fn open(workflow: &Workflow, opening: Opening, now: Time) -> Result<Transiti
     Ok(draft.finish(None))
 }
 
-/// The effect of `command` on the task at `now`, or why it is refused.
-pub fn decide(workflow: &Workflow, snapshot: &Snapshot, command: &Command, now: Time) -> Result<Transition, Refusal> {
-    let mut draft = Draft::new(workflow, snapshot, command, now);
-    let occurred = check_occurred(snapshot.task.opened_at(), command);
-    if let Action::PersonalDataErased(body) = &command.action {
-        erase::record(&mut draft, body);
-        return Ok(draft.finish(None));
+/// The effect of `input` on the task at `now`, or why it is refused.
+pub fn decide(workflow: &Workflow, snapshot: &Snapshot, input: Input<'_>, now: Time) -> Result<Transition, Refusal> {
+    let mut draft = Draft::new(workflow, snapshot, input, now);
+    match input {
+        Input::Party(command) => return decide_command(draft, command),
+        Input::Tick => timer::tick(&mut draft)?,
+        Input::Erase(erasure) => erase::record(&mut draft, erasure),
     }
+    Ok(draft.finish(None))
+}
+
+fn decide_command(mut draft: Draft<'_>, command: &Command) -> Result<Transition, Refusal> {
+    let occurred = check_occurred(draft.task().opened_at(), command);
     if let Some(closed) = closed_or_late(&draft, command)? {
         occurred?;
         let seq = draft.task().version() + 1;
         draft.push(Fact::LateDecisionRecorded(late_decision(draft.task(), command)), By::Sender);
         return Ok(draft.finish(Some(closed(Some(seq)))));
     }
-    let Some(sender) = &command.meta.sender else {
-        if command.action != Action::Tick {
-            return Err(Refusal::required("/actor"));
-        }
-        timer::tick(&mut draft)?;
-        return Ok(draft.finish(None));
-    };
     match &command.action {
-        Action::WorkSubmitted(body) => review::submit(&mut draft, sender, body)?,
-        Action::StatusUpdated(body) => review::update_status(&mut draft, sender, body)?,
-        Action::StageApproved(_) => review::vote(&mut draft, sender, None)?,
-        Action::StageRejected(body) => review::vote(&mut draft, sender, Some(body))?,
-        Action::StageEscalated(body) => escalate::raise(&mut draft, sender, body)?,
-        Action::EscalationResolved(body) => escalate::resolve(&mut draft, sender, body)?,
-        Action::Held(body) => cancel::hold(&mut draft, sender, body)?,
-        Action::Resumed(_) => cancel::resume(&mut draft, sender)?,
-        Action::CancellationRequested(body) => cancel::request(&mut draft, sender, body)?,
-        Action::CancellationAcknowledged(body) => cancel::acknowledge(&mut draft, sender, body)?,
-        Action::PersonalDataErased(_) | Action::Tick => return Err(Refusal::NothingDue),
+        Action::WorkSubmitted(body) => review::submit(&mut draft, command, body)?,
+        Action::StatusUpdated(body) => review::update_status(&mut draft, command, body)?,
+        Action::StageApproved(_) => review::vote(&mut draft, command, None)?,
+        Action::StageRejected(body) => review::vote(&mut draft, command, Some(body))?,
+        Action::StageEscalated(body) => escalate::raise(&mut draft, command, body)?,
+        Action::EscalationResolved(body) => escalate::resolve(&mut draft, command, body)?,
+        Action::Held(body) => cancel::hold(&mut draft, command, body)?,
+        Action::Resumed(_) => cancel::resume(&mut draft, command)?,
+        Action::CancellationRequested(body) => cancel::request(&mut draft, command, body)?,
+        Action::CancellationAcknowledged(body) => cancel::acknowledge(&mut draft, command, body)?,
     }
     occurred?;
     Ok(draft.finish(None))
@@ -287,18 +286,15 @@ fn closed_or_late(draft: &Draft<'_>, command: &Command) -> Result<Option<Closing
         Phase::Cancelling(winding) => (|recorded| Refusal::Cancelling { recorded }, winding.open),
         Phase::Preparing | Phase::InReview(_) | Phase::Escalated(_) | Phase::OnHold(_) => return Ok(None),
     };
-    let (task, meta) = (draft.task(), &command.meta);
-    let Some(sender) = &meta.sender else {
-        return if task.phase().is_terminal() { Err(Refusal::NothingDue) } else { Ok(None) };
-    };
+    let (task, meta, party) = (draft.task(), &command.meta, command.meta.sender.party);
     let stage = task.stage_in(draft.workflow);
     let here =
         meta.stage.as_ref().is_none_or(|key| *key == stage.key) && meta.round.is_none_or(|round| round == task.round);
     let could_count = here
         && match &command.action {
-            Action::StageApproved(_) | Action::StageRejected(_) => open.review && sender.party == stage.reviewer,
+            Action::StageApproved(_) | Action::StageRejected(_) => open.review && party == stage.reviewer,
             Action::EscalationResolved(body) => {
-                open.escalation.is_some_and(|asked| asked.seq == body.escalation && asked.to == sender.party)
+                open.escalation.is_some_and(|asked| asked.seq == body.escalation && asked.to == party)
             }
             Action::WorkSubmitted(_)
             | Action::StatusUpdated(_)
@@ -306,9 +302,7 @@ fn closed_or_late(draft: &Draft<'_>, command: &Command) -> Result<Option<Closing
             | Action::Held(_)
             | Action::Resumed(_)
             | Action::CancellationRequested(_)
-            | Action::CancellationAcknowledged(_)
-            | Action::PersonalDataErased(_)
-            | Action::Tick => false,
+            | Action::CancellationAcknowledged(_) => false,
         };
     match (could_count, meta.late) {
         (true, None) if task.version() >= MAX_ENTRIES => Err(closing(None)),

@@ -74,7 +74,9 @@ pub(super) fn play_by(
     for rolls in rolls {
         let step = next(&play, &mut Dice(rolls));
         // A command that no task could accept does not reach `decide`.
-        if ["wait", "back", "erase"].iter().any(|verb| step.starts_with(verb)) || play.try_command(&step).is_ok() {
+        if ["wait", "back", "erase", "tick"].iter().any(|verb| step.starts_with(verb))
+            || play.try_command(&step).is_ok()
+        {
             act(&mut play, &step);
             seen(&play);
         }

@@ -86,7 +86,7 @@ pub(in crate::http) fn parse(
     let given = common.id.or(header_id);
     let digest = Digest::new(meaning(&kind, &common, &action), text);
     let meta = Meta {
-        sender: Some(sender(caller, common.actor)),
+        sender: sender(caller, common.actor),
         id: Some(given.unwrap_or_else(|| CommandId(ids::new()))),
         occurred_at: common.occurred_at,
         note: common.note,
@@ -153,7 +153,6 @@ fn body(action: &Action) -> Map<String, Value> {
         Action::Resumed(body) => object(body),
         Action::CancellationRequested(body) => object(body),
         Action::CancellationAcknowledged(body) => object(body),
-        Action::PersonalDataErased(_) | Action::Tick => Map::new(),
     }
 }
 
