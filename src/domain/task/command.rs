@@ -1,20 +1,19 @@
 //! Commands: one variant per intention, including the timer's, so that every entry point uses the
 //! same decision path.
 
-use std::borrow::Cow;
-
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use utoipa::openapi::RefOr;
-use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 
 use crate::domain::values::id::{CommandId, CredentialId, ErasureId, StageKey};
 use crate::domain::values::party::{Party, Sender};
 use crate::domain::values::text::{Message, Prose};
 use crate::domain::values::time::Time;
 
+use super::command_type::for_each_command;
 use super::event::{Artifact, Feedback, InFlight, Resolution, Restated};
 use super::refusal::Refusal;
+
+pub use super::command_type::CommandType;
 
 /// A command: an action and its context.
 #[derive(Clone, Debug, PartialEq)]
@@ -218,23 +217,6 @@ pub struct CancellationAcknowledged {
     pub artifacts: Vec<Artifact>,
 }
 
-/// A command's `type` in the contract: the values of [`Action::TYPES`].
-#[derive(Clone, Copy, Debug)]
-pub struct CommandType;
-
-impl utoipa::PartialSchema for CommandType {
-    fn schema() -> RefOr<Schema> {
-        let words = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(Action::TYPES));
-        words.description(Some("A command, by its `type`.")).into()
-    }
-}
-
-impl ToSchema for CommandType {
-    fn name() -> Cow<'static, str> {
-        Cow::Borrowed("CommandType")
-    }
-}
-
 impl Command {
     /// A party's command. Refuses what no task could accept: a vote without the stage, round and
     /// revision it is about, an actor that is missing or that the sender may not name, a list that
@@ -286,53 +268,28 @@ impl Command {
 }
 
 impl Action {
-    /// The `type` of every command that a party can send.
-    pub const TYPES: [&'static str; 10] = [
-        "work_submitted",
-        "status_updated",
-        "stage_approved",
-        "stage_rejected",
-        "stage_escalated",
-        "escalation_resolved",
-        "held",
-        "resumed",
-        "cancellation_requested",
-        "cancellation_acknowledged",
-    ];
-
-    /// The command's `type`.
-    pub fn kind(&self) -> &'static str {
-        match self {
-            Self::WorkSubmitted(_) => "work_submitted",
-            Self::StatusUpdated(_) => "status_updated",
-            Self::StageApproved(_) => "stage_approved",
-            Self::StageRejected(_) => "stage_rejected",
-            Self::StageEscalated(_) => "stage_escalated",
-            Self::EscalationResolved(_) => "escalation_resolved",
-            Self::Held(_) => "held",
-            Self::Resumed(_) => "resumed",
-            Self::CancellationRequested(_) => "cancellation_requested",
-            Self::CancellationAcknowledged(_) => "cancellation_acknowledged",
-            Self::PersonalDataErased(_) => "personal_data_erased",
-            Self::Tick => "tick",
+    /// The type of a party's command; none for what the service does by itself.
+    pub fn command_type(&self) -> Option<CommandType> {
+        macro_rules! type_of {
+            ($($command:ident $name:literal,)*) => {
+                match self {
+                    $(Self::$command(_) => Some(CommandType::$command),)*
+                    Self::PersonalDataErased(_) | Self::Tick => None,
+                }
+            };
         }
+        for_each_command!(type_of)
     }
 
-    /// Whether `stage`, `round` and `revision` are required, so that nobody decides on work that
-    /// they have not seen.
+    /// The command's `type`, or the service's own word for what it does by itself.
+    pub fn kind(&self) -> &'static str {
+        let own = if matches!(self, Self::Tick) { "tick" } else { "personal_data_erased" };
+        self.command_type().map_or(own, CommandType::as_str)
+    }
+
+    /// Whether `stage`, `round` and `revision` are required.
     fn needs_target(&self) -> bool {
-        match self {
-            Self::StageApproved(_) | Self::StageRejected(_) | Self::StageEscalated(_) => true,
-            Self::WorkSubmitted(_)
-            | Self::StatusUpdated(_)
-            | Self::EscalationResolved(_)
-            | Self::Held(_)
-            | Self::Resumed(_)
-            | Self::CancellationRequested(_)
-            | Self::CancellationAcknowledged(_)
-            | Self::PersonalDataErased(_)
-            | Self::Tick => false,
-        }
+        self.command_type().is_some_and(CommandType::needs_target)
     }
 
     /// Whether the person or program behind it must be named.
