@@ -1,19 +1,18 @@
 //! The commands of parties: one variant per intention.
 
-use std::borrow::Cow;
-
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use utoipa::openapi::RefOr;
-use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 
 use crate::domain::values::id::{CommandId, StageKey};
 use crate::domain::values::party::{Party, Sender};
 use crate::domain::values::text::{Message, Prose};
 use crate::domain::values::time::Time;
 
+use super::command_type::for_each_command;
 use super::event::{Artifact, Feedback, InFlight, Resolution};
 use super::refusal::Refusal;
+
+pub use super::command_type::CommandType;
 
 /// A command: an action and its context.
 #[derive(Clone, Debug, PartialEq)]
@@ -199,23 +198,6 @@ pub struct CancellationAcknowledged {
     pub artifacts: Vec<Artifact>,
 }
 
-/// A command's `type` in the contract: the values of [`Action::TYPES`].
-#[derive(Clone, Copy, Debug)]
-pub struct CommandType;
-
-impl utoipa::PartialSchema for CommandType {
-    fn schema() -> RefOr<Schema> {
-        let words = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(Action::TYPES));
-        words.description(Some("A command, by its `type`.")).into()
-    }
-}
-
-impl ToSchema for CommandType {
-    fn name() -> Cow<'static, str> {
-        Cow::Borrowed("CommandType")
-    }
-}
-
 impl Meta {
     /// A context that names the sender and nothing else.
     pub fn new(sender: Sender) -> Self {
@@ -262,49 +244,21 @@ impl Command {
 }
 
 impl Action {
-    /// The `type` of every command that a party can send.
-    pub const TYPES: [&'static str; 10] = [
-        "work_submitted",
-        "status_updated",
-        "stage_approved",
-        "stage_rejected",
-        "stage_escalated",
-        "escalation_resolved",
-        "held",
-        "resumed",
-        "cancellation_requested",
-        "cancellation_acknowledged",
-    ];
-
-    /// The command's `type`.
-    pub fn kind(&self) -> &'static str {
-        match self {
-            Self::WorkSubmitted(_) => "work_submitted",
-            Self::StatusUpdated(_) => "status_updated",
-            Self::StageApproved(_) => "stage_approved",
-            Self::StageRejected(_) => "stage_rejected",
-            Self::StageEscalated(_) => "stage_escalated",
-            Self::EscalationResolved(_) => "escalation_resolved",
-            Self::Held(_) => "held",
-            Self::Resumed(_) => "resumed",
-            Self::CancellationRequested(_) => "cancellation_requested",
-            Self::CancellationAcknowledged(_) => "cancellation_acknowledged",
+    /// Its type.
+    pub fn command_type(&self) -> CommandType {
+        macro_rules! type_of {
+            ($($command:ident $name:literal,)*) => {
+                match self {
+                    $(Self::$command(_) => CommandType::$command,)*
+                }
+            };
         }
+        for_each_command!(type_of)
     }
 
-    /// Whether `stage`, `round` and `revision` are required, so that nobody decides on work that
-    /// they have not seen.
+    /// Whether `stage`, `round` and `revision` are required.
     fn needs_target(&self) -> bool {
-        match self {
-            Self::StageApproved(_) | Self::StageRejected(_) | Self::StageEscalated(_) => true,
-            Self::WorkSubmitted(_)
-            | Self::StatusUpdated(_)
-            | Self::EscalationResolved(_)
-            | Self::Held(_)
-            | Self::Resumed(_)
-            | Self::CancellationRequested(_)
-            | Self::CancellationAcknowledged(_) => false,
-        }
+        self.command_type().needs_target()
     }
 
     /// Whether the person or program behind it must be named.

@@ -315,7 +315,7 @@ fn closed_or_late(draft: &Draft<'_>, command: &Command) -> Result<Option<Closing
 
 fn late_decision(task: &Task, command: &Command) -> LateDecision {
     let mut late = LateDecision {
-        command: command.action.kind().to_owned(),
+        command: command.action.command_type().as_str().to_owned(),
         phase: task.phase().as_str().to_owned(),
         revision: command.meta.revision,
         escalation: None,

@@ -153,7 +153,7 @@ fn check_party(play: &Play, input: Input<'_>, transition: &Transition) {
     if let Input::Party(command) = input
         && transition.late().is_none()
     {
-        let (party, kind) = (command.meta().sender.party, command.action().kind());
+        let (party, kind) = (command.meta().sender.party, command.action().command_type().as_str());
         assert!(
             allowed(&play.workflow, before, party).contains(&kind),
             "{kind} was taken from {party} but is not allowed"
@@ -283,7 +283,7 @@ pub(super) fn asked(phase: PhaseName, command: &Command) -> Trigger {
     if let (Action::EscalationResolved(body), PhaseName::Escalated) = (command.action(), phase) {
         return Trigger::Resolved(word(body.resolution));
     }
-    Trigger::Command(command.action().kind())
+    Trigger::Command(command.action().command_type().as_str())
 }
 
 fn name(action: TimeoutAction) -> &'static str {
@@ -332,7 +332,7 @@ pub(super) fn check_way_out(play: &Play) {
         PhaseName::Delivery | PhaseName::Cancelled | PhaseName::Expired | PhaseName::Failed => return,
     };
     let command = play.command(&step);
-    assert!(allowed(&play.workflow, task, party).contains(&command.action().kind()), "{step}");
+    assert!(allowed(&play.workflow, task, party).contains(&command.action().command_type().as_str()), "{step}");
     let outcome = decide(&play.workflow, &play.snapshot, Input::Party(&command), play.now);
     // Actors who have voted may still change their vote.
     let stands = matches!(outcome, Err(Refusal::AlreadyVoted { .. }));

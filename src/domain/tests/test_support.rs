@@ -12,8 +12,8 @@ use uuid::Uuid;
 use crate::domain::audit::{self, Origin, Sealed, Subject as _};
 use crate::domain::task::Phase;
 use crate::domain::task::command::{
-    Action, CancellationAcknowledged, CancellationRequested, Command, EscalationResolved, Held, Meta, Resumed,
-    StageApproved, StageEscalated, StageRejected, StatusUpdated, WorkSubmitted,
+    Action, CancellationAcknowledged, CancellationRequested, Command, CommandType, EscalationResolved, Held, Meta,
+    Resumed, StageApproved, StageEscalated, StageRejected, StatusUpdated, WorkSubmitted,
 };
 use crate::domain::task::decide::{Erasure, Input, Opening, Snapshot, Transition, decide, open};
 use crate::domain::task::erasure::{Plan, Scope};
@@ -294,6 +294,10 @@ fn seal_rest(rows: &mut Vec<Sealed>, trail: &[Event]) {
         rows.push(audit::seal(&prev, origin().task_id, event, [u8::try_from(event.seq % 251).unwrap(); 32]));
     }
 }
+
+/// The first word of a step that sends a command, one for each type of command.
+pub(super) const VERBS: [&str; CommandType::ALL.len()] =
+    ["submit", "status", "approve", "reject", "escalate", "resolve", "hold", "resume", "cancel", "ack"];
 
 fn action(verb: &str, rest: &[&str], escalation: u64) -> Action {
     let first = rest.first().copied();
