@@ -15,7 +15,7 @@ use crate::app::digest::Digest;
 use crate::app::status::forecast;
 use crate::app::{App, Caller, Error};
 use crate::domain::audit::{self, EntryView, Hash};
-use crate::domain::task::command::Command;
+use crate::domain::task::command::{Command, CommandType};
 use crate::domain::task::decide::{self, Input, Snapshot, Transition};
 use crate::domain::task::event::Fact;
 use crate::domain::task::forecast::{StatusView, Timeline};
@@ -94,7 +94,7 @@ pub struct ConflictContext {
     /// The version of the caller's view.
     pub version: u64,
     /// The commands that the caller can send now.
-    pub allowed: Vec<&'static str>,
+    pub allowed: Vec<CommandType>,
 }
 
 impl ConflictContext {
@@ -321,7 +321,7 @@ async fn find_replay(app: &App, party: Party, task: &Loaded, request: &Request) 
     let views: Vec<EntryView> = own.iter().map(|row| audit::view_stored(&row.event, &row.sealed, party)).collect();
     if let Some(Fact::LateDecisionRecorded(late)) = own.last().map(|row| &row.event.fact) {
         let recorded = Some(known.first);
-        let closed = late.phase != PhaseName::Cancelling.as_str();
+        let closed = late.phase != PhaseName::Cancelling;
         let refusal = if closed { Refusal::TaskClosed { recorded } } else { Refusal::Cancelling { recorded } };
         return Err(Error::Refused(refusal, Box::new(ConflictContext::new(&task.workflow, &snapshot, party))));
     }

@@ -25,7 +25,7 @@ use crate::domain::values::text::Name;
 use crate::domain::values::time::Time;
 use crate::domain::workflow::{Stage, Workflow};
 
-use super::command::{Action, Command};
+use super::command::{Action, Command, CommandType};
 use super::event::{Event, Fact, LateDecision, Opened, WorkflowRef};
 use super::evolve::evolve;
 use super::notes::Notes;
@@ -315,8 +315,8 @@ fn closed_or_late(draft: &Draft<'_>, command: &Command) -> Result<Option<Closing
 
 fn late_decision(task: &Task, command: &Command) -> LateDecision {
     let mut late = LateDecision {
-        command: command.action.command_type().as_str().to_owned(),
-        phase: task.phase().as_str().to_owned(),
+        command: command.action.command_type(),
+        phase: task.phase(),
         revision: command.meta.revision,
         escalation: None,
         resolution: None,
@@ -407,30 +407,35 @@ fn only(parties: &[Party], sender: &Sender) -> Result<(), Refusal> {
 }
 
 /// The types of commands that `party` can send now. Their content may still be refused.
-pub fn allowed(workflow: &Workflow, task: &Task, party: Party) -> Vec<&'static str> {
+pub fn allowed(workflow: &Workflow, task: &Task, party: Party) -> Vec<CommandType> {
     let reviewer = task.stage_in(workflow).reviewer;
     let (partner, platform) = (party == Party::Partner, party == Party::Platform);
     let may_escalate = partner || platform || party == reviewer;
     let submission_open = task.stage == 0 || task.began_preparing;
-    let open = |list: &[(&'static str, bool)]| list.iter().filter(|(_, open)| *open).map(|(name, _)| *name).collect();
-    let (update, hold) = (("status_updated", partner), ("held", partner || platform));
-    let cancel = ("cancellation_requested", true);
+    let open =
+        |list: &[(CommandType, bool)]| list.iter().filter(|(_, open)| *open).map(|(command, _)| *command).collect();
+    let (update, hold) = ((CommandType::StatusUpdated, partner), (CommandType::Held, partner || platform));
+    let cancel = (CommandType::CancellationRequested, true);
     match &task.phase {
-        Phase::Preparing => open(&[("work_submitted", partner), update, hold, cancel]),
+        Phase::Preparing => open(&[(CommandType::WorkSubmitted, partner), update, hold, cancel]),
         Phase::InReview(_) => open(&[
-            ("work_submitted", partner && submission_open),
+            (CommandType::WorkSubmitted, partner && submission_open),
             update,
-            ("stage_approved", party == reviewer),
-            ("stage_rejected", party == reviewer),
-            ("stage_escalated", may_escalate),
+            (CommandType::StageApproved, party == reviewer),
+            (CommandType::StageRejected, party == reviewer),
+            (CommandType::StageEscalated, may_escalate),
             hold,
             cancel,
         ]),
-        Phase::Escalated(escalation) => open(&[update, ("escalation_resolved", party == escalation.to), cancel]),
-        Phase::OnHold(pause) => open(&[update, ("resumed", party == pause.by || platform), cancel]),
-        Phase::Cancelling(_) => {
-            open(&[update, ("cancellation_acknowledged", partner), ("cancellation_requested", platform)])
+        Phase::Escalated(escalation) => {
+            open(&[update, (CommandType::EscalationResolved, party == escalation.to), cancel])
         }
+        Phase::OnHold(pause) => open(&[update, (CommandType::Resumed, party == pause.by || platform), cancel]),
+        Phase::Cancelling(_) => open(&[
+            update,
+            (CommandType::CancellationAcknowledged, partner),
+            (CommandType::CancellationRequested, platform),
+        ]),
         Phase::Closed(_) => Vec::new(),
     }
 }

@@ -13,7 +13,8 @@ use crate::domain::values::text::{Message, Name, Prose};
 use crate::domain::values::time::Time;
 use crate::domain::workflow::{EscalationTimeout, StageTimeout};
 
-use super::{Cause, Outcome, Verdict};
+use super::command_type::CommandType;
+use super::{Cause, Outcome, PhaseName, Verdict};
 
 mod content;
 
@@ -319,9 +320,9 @@ pub struct ClockTimes {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LateDecision {
     /// The command: `stage_approved`, `stage_rejected` or `escalation_resolved`.
-    pub command: String,
+    pub command: CommandType,
     /// The phase in which it arrived.
-    pub phase: String,
+    pub phase: PhaseName,
     /// The revision it is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revision: Option<u32>,
@@ -375,7 +376,7 @@ pub struct Restated {
 }
 
 /// How an escalation is resolved.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Resolution {
     /// The stage is approved.
@@ -386,6 +387,18 @@ pub enum Resolution {
     Return,
     /// Another party must decide.
     Redirect,
+}
+
+impl Resolution {
+    /// The name on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Approve => "approve",
+            Self::Reject => "reject",
+            Self::Return => "return",
+            Self::Redirect => "redirect",
+        }
+    }
 }
 
 /// The kind of deadline that passed.
@@ -399,7 +412,7 @@ pub enum DeadlineKind {
 }
 
 /// What the definition says happens when a deadline passes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TimeoutAction {
     /// Another party must decide.
@@ -412,6 +425,19 @@ pub enum TimeoutAction {
     Fail,
     /// Nothing.
     None,
+}
+
+impl TimeoutAction {
+    /// The name on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Escalate => "escalate",
+            Self::Reject => "reject",
+            Self::Approve => "approve",
+            Self::Fail => "fail",
+            Self::None => "none",
+        }
+    }
 }
 
 /// What became of the work when the task was cancelled.

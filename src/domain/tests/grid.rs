@@ -256,12 +256,12 @@ fn every_phase_meets_every_command_of_every_party() {
     for block in GRID {
         let play = Play::of(&definition(block.words), block.script);
         assert_eq!(play.snapshot.task.phase(), block.phase, "{}", block.script);
-        for ((verb, cells), kind) in block.lines.iter().zip(CommandType::ALL.map(CommandType::as_str)) {
+        for ((verb, cells), kind) in block.lines.iter().zip(CommandType::ALL) {
             for (who, expected) in ["bo", "buyer", "platform"].into_iter().zip(cells) {
                 let step = step(verb, who);
                 let found = cell(&play, &step);
                 assert_eq!(
-                    play.command(&step).action().command_type().as_str(),
+                    play.command(&step).action().command_type(),
                     kind,
                     "the lines are in the order of the command types"
                 );

@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 
 use crate::domain::task::command::{Action, Command};
 use crate::domain::task::decide::{Input, Snapshot, Transition, allowed, decide};
-use crate::domain::task::event::{Event, Fact, Resolution, TimeoutAction};
+use crate::domain::task::event::{Event, Fact};
 use crate::domain::task::notes::Notes;
 use crate::domain::task::refusal::Refusal;
 use crate::domain::task::status::Status;
@@ -153,10 +153,10 @@ fn check_party(play: &Play, input: Input<'_>, transition: &Transition) {
     if let Input::Party(command) = input
         && transition.late().is_none()
     {
-        let (party, kind) = (command.meta().sender.party, command.action().command_type().as_str());
+        let (party, kind) = (command.meta().sender.party, command.action().command_type());
         assert!(
             allowed(&play.workflow, before, party).contains(&kind),
-            "{kind} was taken from {party} but is not allowed"
+            "{kind:?} was taken from {party} but is not allowed"
         );
     }
 }
@@ -260,7 +260,7 @@ fn trigger(before: &Task, input: Input<'_>, transition: &Transition) -> Trigger 
         Input::Tick => {
             let (_, timer) = before.next_timer().unwrap();
             let passed = transition.events().first().map(|event| &event.fact);
-            let action = if let Some(Fact::DeadlinePassed { action, .. }) = passed { name(*action) } else { "" };
+            let action = if let Some(Fact::DeadlinePassed { action, .. }) = passed { Some(*action) } else { None };
             assert!(
                 transition.events().iter().all(|event| event.party == Source::Service),
                 "a timer acts as the service"
@@ -269,8 +269,8 @@ fn trigger(before: &Task, input: Input<'_>, transition: &Transition) -> Trigger 
                 Timer::Task => Trigger::TaskDeadline,
                 Timer::Grace => Trigger::GraceEnd,
                 Timer::Reminder => Trigger::Reminder,
-                Timer::Stage => Trigger::StageDeadline(action),
-                Timer::Escalation => Trigger::EscalationDeadline(action),
+                Timer::Stage => Trigger::StageDeadline(action.unwrap()),
+                Timer::Escalation => Trigger::EscalationDeadline(action.unwrap()),
             }
         }
         Input::Party(command) => asked(before.phase(), command),
@@ -281,28 +281,9 @@ fn trigger(before: &Task, input: Input<'_>, transition: &Transition) -> Trigger 
 /// The trigger of a party's command, as the table names it.
 pub(super) fn asked(phase: PhaseName, command: &Command) -> Trigger {
     if let (Action::EscalationResolved(body), PhaseName::Escalated) = (command.action(), phase) {
-        return Trigger::Resolved(word(body.resolution));
+        return Trigger::Resolved(body.resolution);
     }
-    Trigger::Command(command.action().command_type().as_str())
-}
-
-fn name(action: TimeoutAction) -> &'static str {
-    match action {
-        TimeoutAction::Escalate => "escalate",
-        TimeoutAction::Reject => "reject",
-        TimeoutAction::Approve => "approve",
-        TimeoutAction::Fail => "fail",
-        TimeoutAction::None => "none",
-    }
-}
-
-pub(super) fn word(resolution: Resolution) -> &'static str {
-    match resolution {
-        Resolution::Approve => "approve",
-        Resolution::Reject => "reject",
-        Resolution::Return => "return",
-        Resolution::Redirect => "redirect",
-    }
+    Trigger::Command(command.action().command_type())
 }
 
 /// Rule 10, first half: a sequence of ticks alone ends.
@@ -332,7 +313,7 @@ pub(super) fn check_way_out(play: &Play) {
         PhaseName::Delivery | PhaseName::Cancelled | PhaseName::Expired | PhaseName::Failed => return,
     };
     let command = play.command(&step);
-    assert!(allowed(&play.workflow, task, party).contains(&command.action().command_type().as_str()), "{step}");
+    assert!(allowed(&play.workflow, task, party).contains(&command.action().command_type()), "{step}");
     let outcome = decide(&play.workflow, &play.snapshot, Input::Party(&command), play.now);
     // Actors who have voted may still change their vote.
     let stands = matches!(outcome, Err(Refusal::AlreadyVoted { .. }));

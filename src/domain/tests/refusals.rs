@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::domain::task::command::CommandType;
 use crate::domain::task::decide::{MAX_REVISIONS, MAX_STATUS_UPDATES};
 use crate::domain::task::refusal::Refusal;
 use crate::domain::task::table::{ROWS, Trigger};
@@ -129,7 +130,7 @@ fn refused(words: &str, script: &str) -> (PhaseName, Option<Trigger>, String) {
     let trigger = (!is_tick).then(|| match play.try_command(last.trim()) {
         Ok(command) => laws::asked(phase, &command),
         // The one body that cannot become a command.
-        Err(_) => Trigger::Command("cancellation_requested"),
+        Err(_) => Trigger::Command(CommandType::CancellationRequested),
     });
     (phase, trigger, play.run(last))
 }

@@ -27,7 +27,7 @@ fn command_types() -> [&'static str; CommandType::ALL.len()] {
 #[test]
 fn the_state_machine_has_every_type_of_command() {
     let triggers = ROWS.iter().filter_map(|row| match row.trigger {
-        Trigger::Command(name) => Some(name),
+        Trigger::Command(kind) => Some(kind.as_str()),
         Trigger::Resolved(_) => Some("escalation_resolved"),
         Trigger::Open
         | Trigger::TaskDeadline
