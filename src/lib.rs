@@ -329,11 +329,12 @@
 //!
 //! # Where to add
 //!
-//! - **A command**: its struct and variant in [`domain::task::command`], its row in
-//!   `domain/task/table.md` and [`domain::task::table`], its rule under `domain/task/decide/`, its
-//!   fact in [`domain::task::event`] with its fields in [`domain::audit::task_fields`], its fold in
-//!   [`domain::task::evolve`]; then `http/routes/command_body.rs`. No match has a `_`, so the
-//!   compiler and the tests of the table name every place that was forgotten.
+//! - **A command**: its line in `domain/task/command_type.rs`, from which the parser and the
+//!   contract are made; its struct and variant in [`domain::task::command`], its row in
+//!   [`domain::task::table`], its rule under `domain/task/decide/`, its fact in
+//!   [`domain::task::event`] with its fields in [`domain::audit::task_fields`], its fold in
+//!   [`domain::task::evolve`]. No match has a `_`, so the compiler and `domain/tests/types.rs` name
+//!   every place that was forgotten.
 //! - **A phase**: a variant of [`domain::task::Phase`] with the data that exists only there; then
 //!   as above, and the label in [`domain::task::status`].
 //! - **An operation**: a function in [`app`], a handler of the same name in [`http`], and one line

@@ -13,8 +13,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::domain::audit::{self, Sealed};
 use crate::domain::partner::event::{Author, PartnerFact};
-use crate::domain::task::command::{Command, PersonalDataErased};
-use crate::domain::task::decide;
+use crate::domain::task::decide::{self, Input};
 use crate::domain::task::erasure::{Plan, Scope};
 use crate::domain::task::event::Event;
 use crate::domain::task::refusal::Refusal;
@@ -243,14 +242,14 @@ async fn plan(app: &App, erasure: &Record, scope: &Scope, task: &Loaded) -> Resu
     }
     let snapshot = snapshot.without_erased(&task.workflow, &left);
     let snapshot = snapshot.ok_or_else(|| Error::impossible("a trail without an opening"))?;
-    let body = PersonalDataErased {
+    let recorded = decide::Erasure {
+        credential_id: erasure.credential_id.clone(),
         erasure_id: erasure.id,
         entries: plan.entries.iter().map(|entry| entry.seq).collect(),
         ids_remain: plan.ids_remain,
         restated: plan.restated.clone(),
     };
-    let command = Command::erased(erasure.credential_id.clone(), body);
-    let decided = decide::decide(&task.workflow, &snapshot, &command, app.clock.now());
+    let decided = decide::decide(&task.workflow, &snapshot, Input::Erase(&recorded), app.clock.now());
     let transition = decided.map_err(|_| Error::impossible("an erasure that is refused"))?;
     Ok(Some((plan, Some(transition))))
 }

@@ -21,7 +21,6 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tokio::time::Instant;
-use uuid::Uuid;
 
 use crate::domain::audit;
 use crate::domain::feed::{Item, RenderedEvent, UnreadableEvent, WebhookDisabled};
@@ -29,12 +28,12 @@ use crate::domain::task::decide::Snapshot;
 use crate::domain::task::forecast::Timeline;
 use crate::domain::task::status::Status;
 use crate::domain::task::unreadable::Unreadable;
-use crate::domain::values::id::TaskId;
+use crate::domain::values::id::{NoticeId, TaskId};
 use crate::domain::values::party::Party;
 use crate::domain::webhook::Owner;
 use crate::store;
 use crate::store::db::horizon::find_horizon;
-use crate::store::feed::{Item as Row, Notice};
+use crate::store::feed::{Item as Row, Notice, RowKey};
 use crate::store::tasks::events::Record;
 
 use self::tail::Woken;
@@ -108,25 +107,28 @@ async fn page(app: &App, owner: Owner, (after, horizon): (Position, Transaction)
     if found.rows.is_empty() {
         return Ok(page);
     }
-    let wanted: Vec<(TaskId, u64)> =
-        found.rows.iter().filter(|row| row.notice().is_none()).map(|row| (row.task_id, row.seq)).collect();
+    let event_of = |key: RowKey| match key {
+        RowKey::Event { task_id, seq } => Some((task_id, seq)),
+        RowKey::Notice(_) => None,
+    };
+    let wanted: Vec<(TaskId, u64)> = found.rows.iter().filter_map(|(_, key)| event_of(*key)).collect();
     let mut events = store::feed::load(&app.pool, &wanted).await?;
     let tasks = load_tasks(app, &events).await?;
     let fits = affordable(&events, &tasks);
     if let Some(first) = wanted.get(fits) {
-        let cut = found.rows.iter().position(|row| (row.task_id, row.seq) == *first);
+        let cut = found.rows.iter().position(|(_, key)| event_of(*key) == Some(*first));
         found.rows.truncate(cut.unwrap_or_default());
-        (page.next, page.more) = (found.rows.last().copied().unwrap_or(after), true);
+        (page.next, page.more) = (found.rows.last().copied().map_or(after, Position::at), true);
         events.truncate(fits);
     }
     let mut rendered = render_all(app, owner.party(), events, &tasks).await?.into_iter();
     let mut notices = notices(app, &found.rows).await?;
     let mut passed = after;
-    for row in &found.rows {
-        let item = match row.notice() {
-            Some(id) => notices.remove(&id),
-            None => match rendered.next() {
-                Some(rendered) => match event(row, rendered) {
+    for row in found.rows {
+        let item = match row.1 {
+            RowKey::Notice(id) => notices.remove(&id),
+            RowKey::Event { task_id, seq } => match rendered.next() {
+                Some(rendered) => match event((task_id, seq), rendered) {
                     Ok(item) => Some(item),
                     Err(error) if page.items.is_empty() => return Err(error),
                     // The page ends before it. A reader that continues from there reaches a replica
@@ -140,7 +142,7 @@ async fn page(app: &App, owner: Owner, (after, horizon): (Position, Transaction)
             },
         };
         page.items.push(item.ok_or_else(|| Error::impossible("a row of the feed that is gone"))?);
-        passed = *row;
+        passed = Position::at(row);
     }
     Ok(page)
 }
@@ -148,7 +150,7 @@ async fn page(app: &App, owner: Owner, (after, horizon): (Position, Transaction)
 /// The item for an event. A damaged event gets a placeholder, since the reader could otherwise
 /// never continue. An event of a newer format gets none: a newer replica can read it, and a reader
 /// that skipped it would lose it.
-fn event(row: &Position, rendered: Result<RenderedEvent, Error>) -> Result<Item, Error> {
+fn event((task_id, seq): (TaskId, u64), rendered: Result<RenderedEvent, Error>) -> Result<Item, Error> {
     let error = match rendered {
         Ok(rendered) => return Ok(Item::Event(Box::new(rendered))),
         Err(error) => error,
@@ -157,13 +159,16 @@ fn event(row: &Position, rendered: Result<RenderedEvent, Error>) -> Result<Item,
     if unreadable == Unreadable::NewerFormat {
         return Err(error);
     }
-    let (kind, task_id, seq) = (UnreadableEvent::TYPE, row.task_id, row.seq);
-    Ok(Item::Unreadable(UnreadableEvent { kind, task_id, seq, unreadable }))
+    Ok(Item::Unreadable(UnreadableEvent { kind: UnreadableEvent::TYPE, task_id, seq, unreadable }))
 }
 
 /// The notices among these rows, by id.
-async fn notices(app: &App, rows: &[Position]) -> Result<BTreeMap<Uuid, Item>, Error> {
-    let ids: Vec<Uuid> = rows.iter().filter_map(Position::notice).collect();
+async fn notices(app: &App, rows: &[(Transaction, RowKey)]) -> Result<BTreeMap<NoticeId, Item>, Error> {
+    let notice_of = |(_, key): &(Transaction, RowKey)| match key {
+        RowKey::Notice(id) => Some(*id),
+        RowKey::Event { .. } => None,
+    };
+    let ids: Vec<NoticeId> = rows.iter().filter_map(notice_of).collect();
     if ids.is_empty() {
         return Ok(BTreeMap::new());
     }

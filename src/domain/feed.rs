@@ -3,13 +3,13 @@
 
 use serde::Serialize;
 use utoipa::ToSchema;
-use uuid::{Builder, Uuid};
+use uuid::Builder;
 
 use super::audit::{self, EntryView, Hash, Sealed};
 use super::task::event::Event;
 use super::task::forecast::StatusView;
 use super::task::unreadable::Unreadable;
-use super::values::id::{EndpointId, PartnerId, TaskId};
+use super::values::id::{EndpointId, EventId, NoticeId, PartnerId, TaskId};
 use super::values::party::Party;
 use super::values::time::Time;
 use super::webhook::DisabledReason;
@@ -55,7 +55,8 @@ impl UnreadableEvent {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct WebhookDisabled {
     /// The notice's own id.
-    pub id: Uuid,
+    #[schema(value_type = Uuid)]
+    pub id: NoticeId,
     /// `webhook.disabled`.
     #[serde(rename = "type")]
     #[schema(value_type = String, pattern = "^webhook\\.disabled$")]
@@ -83,7 +84,8 @@ pub struct RenderedEvent {
     /// The event's own id, the same in the feed, in every delivery and for every reader: use it to
     /// detect duplicates. It is derived from `head_hash`, so events that a restored database
     /// records in place of lost ones get other ids.
-    pub id: Uuid,
+    #[schema(value_type = Uuid)]
+    pub id: EventId,
     /// What happened, such as `task.stage_approved`; null if this reader may not see the event.
     #[serde(rename = "type")]
     #[schema(value_type = Option<audit::EventType>, required = true)]
@@ -134,8 +136,8 @@ impl RenderedEvent {
 
 /// The id of the event whose entry has this hash: the first half of the hash as a UUID of version 8
 /// (RFC 9562), in a custom layout.
-pub fn event_id(hash: &Hash) -> Uuid {
+pub fn event_id(hash: &Hash) -> EventId {
     let mut bytes = [0; 16];
     bytes.copy_from_slice(&hash.as_bytes()[..16]);
-    Builder::from_custom_bytes(bytes).into_uuid()
+    EventId(Builder::from_custom_bytes(bytes).into_uuid())
 }

@@ -14,6 +14,7 @@ use super::values::time::Time;
 use super::workflow::{Stage, Workflow};
 
 pub mod command;
+pub(crate) mod command_type;
 pub mod decide;
 pub mod erasure;
 pub mod event;

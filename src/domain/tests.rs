@@ -18,4 +18,5 @@ mod review;
 mod spent;
 mod test_support;
 mod trail;
+mod types;
 mod words;

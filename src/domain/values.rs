@@ -1,6 +1,7 @@
 //! Value types of the whole domain: ids, names, texts, times and parties, each with one rule for
 //! its content.
 
+pub(in crate::domain) mod event_type;
 pub mod id;
 pub mod identity;
 pub mod party;

@@ -294,8 +294,8 @@ pub struct Conflict {
     pub version: Option<u64>,
     /// The commands that this caller may send now.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Vec<CommandType>>, example = json!(["stage_approved", "stage_rejected"]))]
-    pub allowed: Option<Vec<&'static str>>,
+    #[schema(example = json!(["stage_approved", "stage_rejected"]))]
+    pub allowed: Option<Vec<CommandType>>,
     /// The decision that counts (`already_decided`): its entry of the trail, as the caller may see
     /// it.
     #[serde(skip_serializing_if = "Option::is_none")]

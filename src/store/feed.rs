@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use sqlx::types::Uuid;
 
-use crate::domain::values::id::{EndpointId, TaskId};
+use crate::domain::values::id::{EndpointId, NoticeId, TaskId};
 use crate::domain::values::time::Time;
 use crate::domain::webhook::{DisabledReason, Owner};
 
@@ -15,42 +15,15 @@ use super::db::row::{Place, bigint};
 use super::tasks::events::Record;
 use super::{Error, Pool};
 
-/// The position of a row in the feed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Position {
-    /// The transaction that wrote it.
-    pub transaction: Transaction,
-    /// The task whose trail it is; for a notice, the notice's id.
-    pub task_id: TaskId,
-    /// The `seq` in the trail; 0 for a notice.
-    pub seq: u64,
-}
+mod position;
 
-impl Position {
-    /// Before all rows.
-    pub const START: Self = Self { transaction: Transaction::NONE, task_id: TaskId(Uuid::nil()), seq: 0 };
-
-    /// Before all rows of a transaction. It names no task.
-    fn before(transaction: Transaction) -> Self {
-        Self { transaction, task_id: TaskId(Uuid::nil()), seq: 0 }
-    }
-
-    /// After all rows of a transaction. It names no task.
-    pub fn after(transaction: Transaction) -> Self {
-        Self { transaction, task_id: TaskId(Uuid::max()), seq: i64::MAX.unsigned_abs() }
-    }
-
-    /// The notice's id, if it is one.
-    pub fn notice(&self) -> Option<Uuid> {
-        (self.seq == 0).then_some(self.task_id.0)
-    }
-}
+pub use position::{Position, RowKey};
 
 /// A page of the feed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Found {
-    /// The rows, in order.
-    pub rows: Vec<Position>,
+    /// The rows, in order, each with the transaction that wrote it.
+    pub rows: Vec<(Transaction, RowKey)>,
     /// Where to continue. No row up to this position is missing.
     pub next: Position,
     /// Whether there may be more rows below the horizon.
@@ -79,7 +52,7 @@ pub async fn list(
     let mut from = after;
     loop {
         let looked = look(pool, (from, horizon), owner, (limit, window)).await?;
-        let Some(last) = looked.last().map(|last| last.position) else {
+        let Some(last) = looked.last().map(|last| Position::at(last.row)) else {
             let next = if from == after { after } else { Position::after(from.transaction) };
             return Ok(Found { rows: Vec::new(), next, more: false });
         };
@@ -103,6 +76,7 @@ async fn look(
         Owner::Platform => None,
     };
     let ((epoch, number), (horizon_epoch, horizon)) = (after.transaction.columns(), horizon.columns());
+    let (id, seq) = after.columns();
     // Include the last row that was looked at, regardless of its owner, unless it is after the
     // page.
     let rows = sqlx::query!(
@@ -131,8 +105,8 @@ async fn look(
            order by place limit $9"#,
         epoch,
         number,
-        after.task_id.0,
-        asked(after.seq),
+        id,
+        asked(seq),
         horizon_epoch,
         horizon,
         window,
@@ -145,15 +119,15 @@ async fn look(
     let rows = rows.into_iter().map(|row| {
         let place = Place { table: "task_events", key: row.task_id };
         let transaction = Transaction::read(row.epoch, &row.xid, Place { table: "task_events", key: "xid" })?;
-        let position = Position { transaction, task_id: TaskId(row.task_id), seq: place.unsigned(row.seq)? };
-        Ok(Looked { position, place: row.place, shown: row.shown })
+        let key = RowKey::of((row.task_id, place.unsigned(row.seq)?));
+        Ok(Looked { row: (transaction, key), place: row.place, shown: row.shown })
     });
     rows.collect()
 }
 
 /// A row that was looked at.
 struct Looked {
-    position: Position,
+    row: (Transaction, RowKey),
     /// The row's number within the window.
     place: i64,
     /// Whether the row is for the reader.
@@ -164,21 +138,22 @@ impl Found {
     /// Makes a page of these rows. Returns `None` if they all belong to others and to the
     /// transaction of `from`.
     fn of(looked: &[Looked], from: Position, (limit, window): (usize, i64)) -> Option<Self> {
-        let mut rows: Vec<Position> = looked.iter().filter(|row| row.shown).map(|row| row.position).collect();
+        let mut rows: Vec<_> = looked.iter().filter(|looked| looked.shown).map(|looked| looked.row).collect();
         let last = looked.last()?;
+        let transaction = last.row.0;
         if rows.len() > limit {
             rows.truncate(limit);
-            let next = rows.last().copied()?;
+            let next = rows.last().copied().map(Position::at)?;
             return Some(Self { rows, next, more: true });
         }
         let more = last.place == window;
         let next = if last.shown {
-            last.position
+            Position::at(last.row)
         } else if more {
             // The transaction may continue after the window.
-            rows.last().copied().unwrap_or(from).max(Position::before(last.position.transaction))
+            rows.last().copied().map_or(from, Position::at).max(Position::before(transaction))
         } else {
-            Position::after(last.position.transaction)
+            Position::after(transaction)
         };
         (next > from).then_some(Self { rows, next, more })
     }
@@ -265,7 +240,7 @@ pub async fn load(pool: &Pool, rows: &[(TaskId, u64)]) -> Result<Vec<Item>, Erro
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notice {
     /// The id of the notice.
-    pub id: Uuid,
+    pub id: NoticeId,
     /// The endpoint that was disabled.
     pub endpoint: EndpointId,
     /// Why it was disabled.
@@ -275,14 +250,15 @@ pub struct Notice {
 }
 
 /// Loads these notices, in no particular order.
-pub async fn load_notices(pool: &Pool, ids: &[Uuid]) -> Result<Vec<Notice>, Error> {
+pub async fn load_notices(pool: &Pool, ids: &[NoticeId]) -> Result<Vec<Notice>, Error> {
+    let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
     let rows =
-        sqlx::query!("select id, endpoint_id, reason, recorded_at from webhook_notices where id = any ($1)", ids);
+        sqlx::query!("select id, endpoint_id, reason, recorded_at from webhook_notices where id = any ($1)", &ids);
     let rows = rows.fetch_all(pool).await?.into_iter().map(|row| {
         let place = Place { table: "webhook_notices", key: row.id };
         let reason = DisabledReason::ALL.into_iter().find(|reason| reason.as_str() == row.reason);
         Ok(Notice {
-            id: row.id,
+            id: NoticeId(row.id),
             endpoint: place.checked(row.endpoint_id)?,
             reason: reason.ok_or_else(|| place.impossible("an unknown reason"))?,
             recorded_at: row.recorded_at.into(),

@@ -8,8 +8,8 @@ use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use hyper::header::{HeaderName, HeaderValue};
 use sha2::Sha256;
-use uuid::Uuid;
 
+use crate::domain::values::id::MessageId;
 use crate::domain::values::time::Time;
 
 const PREFIX: &str = "whsec_";
@@ -77,7 +77,7 @@ pub type Headers = [(HeaderName, HeaderValue); 6];
 /// AITasker's signature is keyed with the secret's text as its owner sees it, as is usual for such
 /// schemes. That of Standard Webhooks is keyed with the bytes that the text encodes, as its
 /// libraries do.
-pub fn headers(id: Uuid, at: Time, body: &[u8], secrets: Secrets<'_>) -> Headers {
+pub fn headers(id: MessageId, at: Time, body: &[u8], secrets: Secrets<'_>) -> Headers {
     let id = id.to_string();
     let timestamp = at.micros().div_euclid(1_000_000).to_string();
     let standard = |secret: &Secret| {

@@ -130,7 +130,7 @@ async fn submit_as(parties: &Parties, task: &str, spelling: &str) {
     let actor = Actor { id: ActorId::stored(spelling).unwrap(), name: None, role: None };
     let sender = Sender { party: Party::Partner, actor: Some(actor), credential_id: caller.credential_id() };
     let work = WorkSubmitted { summary: Prose::parse("A draft.").ok(), artifacts: Vec::new() };
-    let meta = Meta { sender: Some(sender), id: Some(CommandId(ids::new())), ..Meta::default() };
+    let meta = Meta { id: Some(CommandId(ids::new())), ..Meta::new(sender) };
     let command = Command::new(meta, Action::WorkSubmitted(work)).unwrap();
     let digest = [0; 32];
     let request = Request { command, digest, id_given: false, if_match: None, dry_run: false };

@@ -11,6 +11,7 @@ use axum::routing::post;
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 use stagegate::clock::Clock;
+use stagegate::domain::values::id::MessageId;
 use stagegate::domain::values::time::Time;
 use stagegate::ids;
 use stagegate::webhook::address::{Reach, Target};
@@ -19,7 +20,6 @@ use stagegate::webhook::sign::{Secret, Secrets, headers};
 use tokio::net::TcpListener;
 use tokio::process::Command;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
-use uuid::Uuid;
 
 use crate::harness::commands::{at, reject, with};
 use crate::harness::parties::{Parties, text};
@@ -60,7 +60,7 @@ impl Wire {
 
     async fn deliver(&mut self, item: &Value, at: Time, secrets: Secrets<'_>) -> Delivery {
         let body = item.to_string();
-        let id: Uuid = text(&item["id"]).parse().unwrap();
+        let id = MessageId(text(&item["id"]).parse().unwrap());
         let headers = headers(id, at, body.as_bytes(), secrets);
         let attempt = self.client.post(&self.target, &headers, body.into()).await;
         assert!(attempt.outcome.is_delivered(), "{attempt:?}");

@@ -4,6 +4,7 @@
 use serde_json::{Value, json};
 use sqlx::Row as _;
 use stagegate::domain::audit::{self, Origin, ProofView};
+use stagegate::domain::task::command::CommandType;
 use stagegate::domain::task::decide::Snapshot;
 use stagegate::domain::task::event::Event;
 use stagegate::domain::task::forecast::{Forecast, StatusView, Timeline};
@@ -133,6 +134,32 @@ impl Walk<'_> {
     }
 }
 
+/// The types of commands, those that move a task more often.
+const KINDS: [&str; 15] = [
+    "work_submitted",
+    "work_submitted",
+    "status_updated",
+    "stage_approved",
+    "stage_approved",
+    "stage_approved",
+    "stage_rejected",
+    "stage_escalated",
+    "escalation_resolved",
+    "escalation_resolved",
+    "escalation_resolved",
+    "held",
+    "resumed",
+    "cancellation_requested",
+    "cancellation_acknowledged",
+];
+
+#[test]
+fn the_walk_sends_every_type_of_command() {
+    let missing: Vec<&str> =
+        CommandType::ALL.iter().map(|kind| kind.as_str()).filter(|name| !KINDS.contains(name)).collect();
+    assert!(missing.is_empty(), "KINDS and `fill` lack {missing:?}");
+}
+
 /// A party and a command of it: mostly one that is open to it and about the present, sometimes any.
 async fn command(parties: &Parties, id: &str, dice: &mut Dice, people: &[&str]) -> (Client, Value) {
     let task = parties.task(id).await;
@@ -141,24 +168,7 @@ async fn command(parties: &Parties, id: &str, dice: &mut Dice, people: &[&str]) 
         1 => (&parties.platform, &["ops", "duty"]),
         _ => (&parties.partner, people),
     };
-    let kinds = [
-        "work_submitted",
-        "work_submitted",
-        "status_updated",
-        "stage_approved",
-        "stage_approved",
-        "stage_approved",
-        "stage_rejected",
-        "stage_escalated",
-        "escalation_resolved",
-        "escalation_resolved",
-        "escalation_resolved",
-        "held",
-        "resumed",
-        "cancellation_requested",
-        "cancellation_acknowledged",
-    ];
-    let mut kind = kinds[dice.below(kinds.len())];
+    let mut kind = KINDS[dice.below(KINDS.len())];
     let open = if actors.is_empty() {
         Value::Null
     } else {
@@ -166,7 +176,7 @@ async fn command(parties: &Parties, id: &str, dice: &mut Dice, people: &[&str]) 
     };
     if let Some(open) = open.as_array().filter(|open| !open.is_empty() && dice.below(4) > 0) {
         let wanted = &open[dice.below(open.len())];
-        kind = kinds.iter().find(|kind| *wanted == **kind).unwrap();
+        kind = KINDS.iter().find(|kind| *wanted == **kind).unwrap();
     }
     // The end should not come too soon.
     if kind == "cancellation_requested" && dice.below(4) > 0 {

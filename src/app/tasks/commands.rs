@@ -14,8 +14,8 @@ use tracing::Instrument as _;
 use crate::app::status::forecast;
 use crate::app::{App, Caller, Error};
 use crate::domain::audit::{self, EntryView, Hash};
-use crate::domain::task::command::Command;
-use crate::domain::task::decide::{self, Snapshot, Transition};
+use crate::domain::task::command::{Command, CommandType};
+use crate::domain::task::decide::{self, Input, Snapshot, Transition};
 use crate::domain::task::event::Fact;
 use crate::domain::task::forecast::{StatusView, Timeline};
 use crate::domain::task::refusal::Refusal;
@@ -93,7 +93,7 @@ pub struct ConflictContext {
     /// The version of the caller's view.
     pub version: u64,
     /// The commands that the caller can send now.
-    pub allowed: Vec<&'static str>,
+    pub allowed: Vec<CommandType>,
 }
 
 impl ConflictContext {
@@ -160,7 +160,7 @@ pub async fn run_due_timers(app: &App, mut task: Loaded, most: u32) -> Result<u3
     let (id, mut handled, mut attempts, mut turn) = (task.id(), 0, 0, None);
     loop {
         let now = app.clock.now();
-        let transition = match decide::decide(&task.workflow, task.snapshot(), &Command::tick(), now) {
+        let transition = match decide::decide(&task.workflow, task.snapshot(), Input::Tick, now) {
             Ok(transition) => transition,
             Err(Refusal::NothingDue) => return Ok(handled),
             Err(refusal) => return Err(Error::Internal(Arc::new(refusal))),
@@ -256,7 +256,7 @@ async fn decide_on(app: &App, party: Party, task: &Loaded, request: &Request) ->
     let late =
         if closing && request.command.is_decision() { find_late(app, task, &request.command).await? } else { None };
     let command = request.command.clone().with_late(late);
-    let decided = decide::decide(&task.workflow, task.snapshot(), &command, app.clock.now());
+    let decided = decide::decide(&task.workflow, task.snapshot(), Input::Party(&command), app.clock.now());
     match decided {
         // The decision is older than the task's state remembers, but the trail has it.
         Err(Refusal::AlreadyDecided { decision: None }) => {
@@ -279,7 +279,7 @@ fn refused(party: Party, task: &Loaded, refusal: Refusal) -> Error {
 }
 
 async fn find_late(app: &App, task: &Loaded, command: &Command) -> Result<Option<u64>, Error> {
-    let Some(Sender { party, actor: Some(actor), .. }) = &command.meta().sender else { return Ok(None) };
+    let Sender { party, actor: Some(actor), .. } = &command.meta().sender else { return Ok(None) };
     let (stage, round) = (&task.snapshot().status.stage.key, task.snapshot().task.round());
     Ok(store::tasks::events::find_late(&app.decisions, task.id(), (*party, &actor.id), (stage, round)).await?)
 }
@@ -320,7 +320,7 @@ async fn find_replay(app: &App, party: Party, task: &Loaded, request: &Request) 
     let views: Vec<EntryView> = own.iter().map(|row| audit::view_stored(&row.event, &row.sealed, party)).collect();
     if let Some(Fact::LateDecisionRecorded(late)) = own.last().map(|row| &row.event.fact) {
         let recorded = Some(known.first);
-        let closed = late.phase != PhaseName::Cancelling.as_str();
+        let closed = late.phase != PhaseName::Cancelling;
         let refusal = if closed { Refusal::TaskClosed { recorded } } else { Refusal::Cancelling { recorded } };
         return Err(Error::Refused(refusal, Box::new(ConflictContext::new(&task.workflow, &snapshot, party))));
     }

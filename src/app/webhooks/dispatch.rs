@@ -21,9 +21,9 @@ use bytes::Bytes;
 use chrono::TimeDelta;
 use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 use tokio::time::timeout;
-use uuid::Uuid;
 
 use crate::app::{App, Error, feed};
+use crate::domain::values::id::{MessageId, NoticeId};
 use crate::domain::values::time::Time;
 use crate::domain::webhook::{
     Attempt, AttemptOutcome, DeliveryState, EndpointKey, MAX_ATTEMPTS, Owner, Verdict, judge, pause,
@@ -173,7 +173,7 @@ pub async fn send_next(app: &App, line: &Line) -> Result<Step, Error> {
             return reschedule(app, line, &taken, at).await;
         }
     };
-    let headers = signed(taken.event_id, at, &body, &secrets);
+    let headers = signed(taken.event_id.into(), at, &body, &secrets);
     let attempt = post(app, &taken.url, &headers, body).await;
     settle(app, line, taken, (at, attempt)).await
 }
@@ -194,7 +194,7 @@ pub(in crate::app) async fn post(app: &App, url: &str, headers: &Headers, body: 
 
 /// The headers of a delivery or a sample, signed with the secrets that are valid at `at`.
 pub(in crate::app) fn signed(
-    id: Uuid,
+    id: MessageId,
     at: Time,
     body: &[u8],
     secrets: &store::webhooks::endpoints::Secrets,
@@ -285,7 +285,7 @@ async fn note_health(
     let paused_until = pause(taken.failures.saturating_add(1), retry_after).map(|pause| now + pause);
     let since = store::webhooks::endpoints::failed(&app.pool, (endpoint, &taken.url), now, paused_until).await?;
     let Some(reason) = since.and_then(|since| course.disables(since, now)) else { return Ok(()) };
-    let notice = Notice { id: ids::new(), reason, recorded_at: now };
+    let notice = Notice { id: NoticeId(ids::new()), reason, recorded_at: now };
     if store::webhooks::endpoints::disable(&app.pool, endpoint, &taken.url, &notice).await? {
         app.feed.look();
         let (owner, id, reason) = (endpoint.owner.id(), endpoint.id.as_str(), reason.as_str());

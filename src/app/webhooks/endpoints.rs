@@ -11,13 +11,12 @@ use bytes::Bytes;
 use serde::Serialize;
 use tracing::Instrument as _;
 use utoipa::ToSchema;
-use uuid::Uuid;
 
 use crate::app::{App, Caller, Error};
 use crate::domain::audit;
 use crate::domain::task::refusal::Refusal;
 use crate::domain::task::unreadable::Unreadable;
-use crate::domain::values::id::{EndpointId, TaskId};
+use crate::domain::values::id::{EndpointId, EventId, MessageId, TaskId};
 use crate::domain::values::time::Time;
 use crate::domain::webhook::{Attempt, AttemptOutcome, DeliveryState, EndpointKey, Owner, Types};
 use crate::store::webhooks::endpoints::{Limits, Set};
@@ -189,7 +188,7 @@ pub struct Delivery {
 }
 
 /// A delivery in a list, or why it cannot be shown, with its position and its event's id.
-pub type ListedDelivery = (After, Uuid, Result<Delivery, Unreadable>);
+pub type ListedDelivery = (After, EventId, Result<Delivery, Unreadable>);
 
 /// Up to `limit` deliveries to an endpoint after `after`, the newest event first; an unreadable one
 /// does not affect the others.
@@ -232,7 +231,7 @@ async fn kinds(app: &App, key: &EndpointKey, rows: &[(TaskId, u64)]) -> Result<V
 
 /// Sends one delivery again in any state: at once, and with the schedule from its beginning. An
 /// attempt in progress is not repeated.
-pub async fn redeliver(app: &App, key: &EndpointKey, event: Uuid) -> Result<Delivery, Error> {
+pub async fn redeliver(app: &App, key: &EndpointKey, event: EventId) -> Result<Delivery, Error> {
     get_webhook(app, key).await?;
     let found = store::webhooks::deliveries::find(&app.pool, key, event).await?.ok_or(Error::NotFound)?;
     let row = After { recorded_at: found.recorded_at, task_id: found.task_id, seq: found.seq };
@@ -278,7 +277,7 @@ pub async fn redeliver_since(
 #[derive(Clone, Debug)]
 pub struct Tested {
     /// Its id, as `webhook-id`.
-    pub id: Uuid,
+    pub id: MessageId,
     /// Whether the endpoint responded with 2xx.
     pub delivered: bool,
     /// The attempt.
@@ -292,7 +291,8 @@ pub struct Tested {
 #[schema(as = WebhookTest)]
 pub struct Sample<'a> {
     /// Its id, as `webhook-id`.
-    pub id: Uuid,
+    #[schema(value_type = Uuid)]
+    pub id: MessageId,
     /// `webhook.test`.
     #[serde(rename = "type")]
     #[schema(value_type = String, pattern = "^webhook\\.test$")]
@@ -308,7 +308,7 @@ pub struct Sample<'a> {
 /// endpoint's health.
 pub async fn test_webhook(app: &App, key: &EndpointKey) -> Result<Tested, Error> {
     let endpoint = get_webhook(app, key).await?;
-    let (id, at) = (ids::new(), app.clock.now());
+    let (id, at) = (MessageId(ids::new()), app.clock.now());
     let sample = Sample { id, kind: "webhook.test", webhook: &key.id, recorded_at: at };
     let body = serde_json::to_vec(&sample).map_err(|_| Error::impossible("a sample that is no JSON"))?;
     let headers = signed(id, at, &body, &endpoint.secrets);

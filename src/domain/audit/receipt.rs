@@ -14,6 +14,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::task::Verdict;
+use crate::domain::task::command::CommandType;
 use crate::domain::task::event::{Event, Fact, Resolution};
 use crate::domain::values::id::{StageKey, TaskId};
 use crate::domain::values::party::{Party, Source};
@@ -250,10 +251,17 @@ fn ruling(fact: &Fact) -> Option<Ruling> {
             Verdict::Approved => Ruling::Approved,
             Verdict::Rejected => Ruling::Rejected,
         }),
-        Fact::LateDecisionRecorded(late) => match late.command.as_str() {
-            "stage_approved" => Some(Ruling::Approved),
-            "stage_rejected" => Some(Ruling::Rejected),
-            _ => late.resolution.map(Ruling::from),
+        Fact::LateDecisionRecorded(late) => match late.command {
+            CommandType::StageApproved => Some(Ruling::Approved),
+            CommandType::StageRejected => Some(Ruling::Rejected),
+            CommandType::WorkSubmitted
+            | CommandType::StatusUpdated
+            | CommandType::StageEscalated
+            | CommandType::EscalationResolved
+            | CommandType::Held
+            | CommandType::Resumed
+            | CommandType::CancellationRequested
+            | CommandType::CancellationAcknowledged => late.resolution.map(Ruling::from),
         },
         Fact::Opened(_)
         | Fact::StageEntered { .. }

@@ -6,12 +6,13 @@ use proptest::prelude::*;
 use serde_json::Value;
 use uuid::Uuid;
 
+use crate::domain::task::command::CommandType;
 use crate::domain::task::event::{
     Artifact, ClockTimes, DeadlineKind, EscalationResolved, Event, Fact, Feedback, FeedbackItem, InFlight,
     LateDecision, Opened, PersonalDataErased, Resolution, Restated, StageEscalated, StageRejected, TimeoutAction,
     VoteRecorded, WorkflowRef,
 };
-use crate::domain::task::{Cause, Verdict};
+use crate::domain::task::{Cause, PhaseName, Verdict};
 use crate::domain::values::id::{ActorId, BuyerId, CommandId, ErasureId, PartnerId, StageKey, TaskId, WorkflowKey};
 use crate::domain::values::party::{Actor, Party, Source};
 use crate::domain::values::text::Text;
@@ -193,8 +194,8 @@ fn ends() -> Vec<(Source, Fact)> {
 
 fn late() -> LateDecision {
     LateDecision {
-        command: "escalation_resolved".to_owned(),
-        phase: "cancelled".to_owned(),
+        command: CommandType::EscalationResolved,
+        phase: PhaseName::Cancelled,
         revision: Some(2),
         escalation: Some(10),
         resolution: Some(Resolution::Reject),

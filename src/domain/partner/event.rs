@@ -5,6 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::domain::task::refusal::Refusal;
+use crate::domain::values::event_type::event_types;
 use crate::domain::values::id::{CredentialId, ErasureId, KeyId, WorkflowKey};
 use crate::domain::values::party::{Party, Source};
 use crate::domain::values::time::Time;
@@ -42,115 +43,86 @@ pub struct Latest {
     pub recorded_at: Time,
 }
 
-/// What happened, by type, with the fields of that type.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "type", content = "data")]
-pub enum PartnerFact {
-    /// The platform added the partner. Always the first event.
-    #[serde(rename = "partner.created")]
-    Created {},
-    /// A key was created.
-    #[serde(rename = "partner.key_created")]
-    KeyCreated {
-        /// The key.
-        key_id: KeyId,
-        /// Its first characters.
-        hint: String,
-    },
-    /// A key was revoked.
-    #[serde(rename = "partner.key_revoked")]
-    KeyRevoked {
-        /// The key.
-        key_id: KeyId,
-    },
-    /// A version of a workflow was registered.
-    #[serde(rename = "partner.workflow_registered")]
-    WorkflowRegistered {
-        /// The workflow.
-        key: WorkflowKey,
-        /// The version.
-        version: u32,
-        /// SHA-256 of the canonical definition, in hex.
-        digest: String,
-    },
-    /// A workflow was retired: it takes no new tasks.
-    #[serde(rename = "partner.workflow_retired")]
-    WorkflowRetired {
-        /// The workflow.
-        key: WorkflowKey,
-    },
-    /// A retired workflow was registered again and takes tasks.
-    #[serde(rename = "partner.workflow_restored")]
-    WorkflowRestored {
-        /// The workflow.
-        key: WorkflowKey,
-    },
-    /// The erasure of a person's data was requested. No trail says whose data it is.
-    #[serde(rename = "partner.erasure_requested")]
-    ErasureRequested {
-        /// The erasure.
-        erasure_id: ErasureId,
-        /// The party whose actor it is.
-        party: Party,
-    },
-    /// The erasure is complete.
-    #[serde(rename = "partner.erasure_completed")]
-    ErasureCompleted {
-        /// The erasure.
-        erasure_id: ErasureId,
-        /// The party whose actor it was.
-        party: Party,
-        /// The number of the partner's tasks in which something was removed.
-        tasks: u64,
-        /// The number of fields removed there.
-        fields: u64,
-    },
-    /// The partner's trails were exported. The event's party and credential say by whom.
-    #[serde(rename = "partner.exported")]
-    Exported {
-        /// The workflow whose tasks were exported; absent: all workflows.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        workflow: Option<WorkflowKey>,
-        /// The start of the exported period, inclusive; absent: from the first task.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        from: Option<Time>,
-        /// The end of the exported period, exclusive; absent: to the last task.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        until: Option<Time>,
-        /// The number of tasks.
-        tasks: u64,
-        /// The number of entries in their trails.
-        entries: u64,
-    },
-}
-
-impl PartnerFact {
-    /// All event names.
-    pub const TYPES: [&'static str; 9] = [
-        "partner.created",
-        "partner.key_created",
-        "partner.key_revoked",
-        "partner.workflow_registered",
-        "partner.workflow_retired",
-        "partner.workflow_restored",
-        "partner.erasure_requested",
-        "partner.erasure_completed",
-        "partner.exported",
-    ];
-
-    /// The event's name.
-    pub fn kind(&self) -> &'static str {
-        match self {
-            Self::Created {} => "partner.created",
-            Self::KeyCreated { .. } => "partner.key_created",
-            Self::KeyRevoked { .. } => "partner.key_revoked",
-            Self::WorkflowRegistered { .. } => "partner.workflow_registered",
-            Self::WorkflowRetired { .. } => "partner.workflow_retired",
-            Self::WorkflowRestored { .. } => "partner.workflow_restored",
-            Self::ErasureRequested { .. } => "partner.erasure_requested",
-            Self::ErasureCompleted { .. } => "partner.erasure_completed",
-            Self::Exported { .. } => "partner.exported",
-        }
+event_types! {
+    /// What happened, by type, with the fields of that type.
+    #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+    pub enum PartnerFact {
+        /// The platform added the partner. Always the first event.
+        #[serde(rename = "partner.created")]
+        Created {},
+        /// A key was created.
+        #[serde(rename = "partner.key_created")]
+        KeyCreated {
+            /// The key.
+            key_id: KeyId,
+            /// Its first characters.
+            hint: String,
+        },
+        /// A key was revoked.
+        #[serde(rename = "partner.key_revoked")]
+        KeyRevoked {
+            /// The key.
+            key_id: KeyId,
+        },
+        /// A version of a workflow was registered.
+        #[serde(rename = "partner.workflow_registered")]
+        WorkflowRegistered {
+            /// The workflow.
+            key: WorkflowKey,
+            /// The version.
+            version: u32,
+            /// SHA-256 of the canonical definition, in hex.
+            digest: String,
+        },
+        /// A workflow was retired: it takes no new tasks.
+        #[serde(rename = "partner.workflow_retired")]
+        WorkflowRetired {
+            /// The workflow.
+            key: WorkflowKey,
+        },
+        /// A retired workflow was registered again and takes tasks.
+        #[serde(rename = "partner.workflow_restored")]
+        WorkflowRestored {
+            /// The workflow.
+            key: WorkflowKey,
+        },
+        /// The erasure of a person's data was requested. No trail says whose data it is.
+        #[serde(rename = "partner.erasure_requested")]
+        ErasureRequested {
+            /// The erasure.
+            erasure_id: ErasureId,
+            /// The party whose actor it is.
+            party: Party,
+        },
+        /// The erasure is complete.
+        #[serde(rename = "partner.erasure_completed")]
+        ErasureCompleted {
+            /// The erasure.
+            erasure_id: ErasureId,
+            /// The party whose actor it was.
+            party: Party,
+            /// The number of the partner's tasks in which something was removed.
+            tasks: u64,
+            /// The number of fields removed there.
+            fields: u64,
+        },
+        /// The partner's trails were exported. The event's party and credential say by whom.
+        #[serde(rename = "partner.exported")]
+        Exported {
+            /// The workflow whose tasks were exported; absent: all workflows.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            workflow: Option<WorkflowKey>,
+            /// The start of the exported period, inclusive; absent: from the first task.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            from: Option<Time>,
+            /// The end of the exported period, exclusive; absent: to the last task.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            until: Option<Time>,
+            /// The number of tasks.
+            tasks: u64,
+            /// The number of entries in their trails.
+            entries: u64,
+        },
     }
 }
 

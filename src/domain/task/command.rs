@@ -1,20 +1,18 @@
-//! Commands: one variant per intention, including the timer's, so that every entry point uses the
-//! same decision path.
-
-use std::borrow::Cow;
+//! The commands of parties: one variant per intention.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use utoipa::openapi::RefOr;
-use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 
-use crate::domain::values::id::{CommandId, CredentialId, ErasureId, StageKey};
+use crate::domain::values::id::{CommandId, StageKey};
 use crate::domain::values::party::{Party, Sender};
 use crate::domain::values::text::{Message, Prose};
 use crate::domain::values::time::Time;
 
-use super::event::{Artifact, Feedback, InFlight, Resolution, Restated};
+use super::command_type::for_each_command;
+use super::event::{Artifact, Feedback, InFlight, Resolution};
 use super::refusal::Refusal;
+
+pub use super::command_type::CommandType;
 
 /// A command: an action and its context.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,10 +22,10 @@ pub struct Command {
 }
 
 /// The context of an action.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Meta {
-    /// The sender; none for the service's timer.
-    pub sender: Option<Sender>,
+    /// The sender.
+    pub sender: Sender,
     /// The idempotency key.
     pub id: Option<CommandId>,
     /// When it happened according to the sender. Recorded, but no rule uses it.
@@ -68,24 +66,6 @@ pub enum Action {
     CancellationRequested(CancellationRequested),
     /// Says what became of the work.
     CancellationAcknowledged(CancellationAcknowledged),
-    /// Records that an actor's personal data is erased from the trail. Sent only by the service, on
-    /// the platform's request; no endpoint accepts it.
-    PersonalDataErased(PersonalDataErased),
-    /// Handles the earliest due timer.
-    Tick,
-}
-
-/// What is erased from a task's trail, as recorded.
-#[derive(Clone, Debug, PartialEq)]
-pub struct PersonalDataErased {
-    /// The erasure that asks for it.
-    pub erasure_id: ErasureId,
-    /// The `seq` of every entry that loses a field, in order.
-    pub entries: Vec<u64>,
-    /// Whether the actor's id stays until the task closes.
-    pub ids_remain: bool,
-    /// The remaining feedback from lists that are erased as a whole.
-    pub restated: Vec<Restated>,
 }
 
 /// Submit work for review: a new revision.
@@ -218,20 +198,10 @@ pub struct CancellationAcknowledged {
     pub artifacts: Vec<Artifact>,
 }
 
-/// A command's `type` in the contract: the values of [`Action::TYPES`].
-#[derive(Clone, Copy, Debug)]
-pub struct CommandType;
-
-impl utoipa::PartialSchema for CommandType {
-    fn schema() -> RefOr<Schema> {
-        let words = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(Action::TYPES));
-        words.description(Some("A command, by its `type`.")).into()
-    }
-}
-
-impl ToSchema for CommandType {
-    fn name() -> Cow<'static, str> {
-        Cow::Borrowed("CommandType")
+impl Meta {
+    /// A context that names the sender and nothing else.
+    pub fn new(sender: Sender) -> Self {
+        Self { sender, id: None, occurred_at: None, note: None, stage: None, round: None, revision: None, late: None }
     }
 }
 
@@ -242,18 +212,6 @@ impl Command {
     pub fn new(meta: Meta, action: Action) -> Result<Self, Vec<Refusal>> {
         let wrong = check(&meta, &action);
         if wrong.is_empty() { Ok(Self { meta, action }) } else { Err(wrong) }
-    }
-
-    /// The timer's command.
-    pub fn tick() -> Self {
-        Self { meta: Meta::default(), action: Action::Tick }
-    }
-
-    /// The command that records an erasure, on behalf of the platform's credential that requested
-    /// it.
-    pub fn erased(credential_id: CredentialId, body: PersonalDataErased) -> Self {
-        let sender = Some(Sender { party: Party::Platform, actor: None, credential_id });
-        Self { meta: Meta { sender, ..Meta::default() }, action: Action::PersonalDataErased(body) }
     }
 
     /// What is asked for.
@@ -286,53 +244,21 @@ impl Command {
 }
 
 impl Action {
-    /// The `type` of every command that a party can send.
-    pub const TYPES: [&'static str; 10] = [
-        "work_submitted",
-        "status_updated",
-        "stage_approved",
-        "stage_rejected",
-        "stage_escalated",
-        "escalation_resolved",
-        "held",
-        "resumed",
-        "cancellation_requested",
-        "cancellation_acknowledged",
-    ];
-
-    /// The command's `type`.
-    pub fn kind(&self) -> &'static str {
-        match self {
-            Self::WorkSubmitted(_) => "work_submitted",
-            Self::StatusUpdated(_) => "status_updated",
-            Self::StageApproved(_) => "stage_approved",
-            Self::StageRejected(_) => "stage_rejected",
-            Self::StageEscalated(_) => "stage_escalated",
-            Self::EscalationResolved(_) => "escalation_resolved",
-            Self::Held(_) => "held",
-            Self::Resumed(_) => "resumed",
-            Self::CancellationRequested(_) => "cancellation_requested",
-            Self::CancellationAcknowledged(_) => "cancellation_acknowledged",
-            Self::PersonalDataErased(_) => "personal_data_erased",
-            Self::Tick => "tick",
+    /// Its type.
+    pub fn command_type(&self) -> CommandType {
+        macro_rules! type_of {
+            ($($command:ident $name:literal,)*) => {
+                match self {
+                    $(Self::$command(_) => CommandType::$command,)*
+                }
+            };
         }
+        for_each_command!(type_of)
     }
 
-    /// Whether `stage`, `round` and `revision` are required, so that nobody decides on work that
-    /// they have not seen.
+    /// Whether `stage`, `round` and `revision` are required.
     fn needs_target(&self) -> bool {
-        match self {
-            Self::StageApproved(_) | Self::StageRejected(_) | Self::StageEscalated(_) => true,
-            Self::WorkSubmitted(_)
-            | Self::StatusUpdated(_)
-            | Self::EscalationResolved(_)
-            | Self::Held(_)
-            | Self::Resumed(_)
-            | Self::CancellationRequested(_)
-            | Self::CancellationAcknowledged(_)
-            | Self::PersonalDataErased(_)
-            | Self::Tick => false,
-        }
+        self.command_type().needs_target()
     }
 
     /// Whether the person or program behind it must be named.
@@ -356,7 +282,7 @@ fn check(meta: &Meta, action: &Action) -> Vec<Refusal> {
         ];
         wrong.extend(missing.iter().filter(|(_, missing)| *missing).map(|(at, _)| Refusal::required(at)));
     }
-    if action.needs_actor() && meta.sender.as_ref().is_none_or(|sender| sender.actor.is_none()) {
+    if action.needs_actor() && meta.sender.actor.is_none() {
         wrong.push(Refusal::required("/actor"));
     }
     let (artifacts, feedback) = match action {
@@ -365,7 +291,7 @@ fn check(meta: &Meta, action: &Action) -> Vec<Refusal> {
         Action::StageRejected(body) => (&[][..], body.feedback.as_ref()),
         Action::EscalationResolved(body) => (&[][..], body.feedback.as_ref()),
         Action::CancellationRequested(body) => {
-            if body.immediate && meta.sender.as_ref().is_some_and(|sender| sender.party != Party::Platform) {
+            if body.immediate && meta.sender.party != Party::Platform {
                 wrong.push(Refusal::invalid("/immediate", "not_allowed", "only the platform may cancel immediately"));
             }
             (&[][..], None)
@@ -376,12 +302,7 @@ fn check(meta: &Meta, action: &Action) -> Vec<Refusal> {
             }
             (&[][..], None)
         }
-        Action::StageApproved(_)
-        | Action::StageEscalated(_)
-        | Action::Held(_)
-        | Action::Resumed(_)
-        | Action::PersonalDataErased(_)
-        | Action::Tick => (&[][..], None),
+        Action::StageApproved(_) | Action::StageEscalated(_) | Action::Held(_) | Action::Resumed(_) => (&[][..], None),
     };
     if artifacts.len() > MAX_ARTIFACTS {
         wrong.push(Refusal::invalid("/artifacts", "too_many", "must have at most 50 items"));

@@ -10,6 +10,7 @@ mod clock;
 mod draft;
 mod erase;
 mod escalate;
+mod input;
 mod review;
 mod timer;
 
@@ -24,7 +25,7 @@ use crate::domain::values::text::Name;
 use crate::domain::values::time::Time;
 use crate::domain::workflow::{Stage, Workflow};
 
-use super::command::{Action, Command};
+use super::command::{Action, Command, CommandType};
 use super::event::{Event, Fact, LateDecision, Opened, WorkflowRef};
 use super::evolve::evolve;
 use super::notes::Notes;
@@ -34,6 +35,7 @@ use super::{Phase, Task};
 
 pub(in crate::domain) use draft::bar;
 pub(in crate::domain) use escalate::MAX_HANDOVERS;
+pub use input::{Erasure, Input};
 
 /// Maximum number of revisions per task.
 pub const MAX_REVISIONS: u32 = 500;
@@ -230,39 +232,36 @@ pub fn open(workflow: &Workflow, opening: Opening, now: Time) -> Result<Transiti
     Ok(draft.finish(None))
 }
 
-/// The effect of `command` on the task at `now`, or why it is refused.
-pub fn decide(workflow: &Workflow, snapshot: &Snapshot, command: &Command, now: Time) -> Result<Transition, Refusal> {
-    let mut draft = Draft::new(workflow, snapshot, command, now);
-    let occurred = check_occurred(snapshot.task.opened_at(), command);
-    if let Action::PersonalDataErased(body) = &command.action {
-        erase::record(&mut draft, body);
-        return Ok(draft.finish(None));
+/// The effect of `input` on the task at `now`, or why it is refused.
+pub fn decide(workflow: &Workflow, snapshot: &Snapshot, input: Input<'_>, now: Time) -> Result<Transition, Refusal> {
+    let mut draft = Draft::new(workflow, snapshot, input, now);
+    match input {
+        Input::Party(command) => return decide_command(draft, command),
+        Input::Tick => timer::tick(&mut draft)?,
+        Input::Erase(erasure) => erase::record(&mut draft, erasure),
     }
+    Ok(draft.finish(None))
+}
+
+fn decide_command(mut draft: Draft<'_>, command: &Command) -> Result<Transition, Refusal> {
+    let occurred = check_occurred(draft.task().opened_at(), command);
     if let Some(closed) = closed_or_late(&draft, command)? {
         occurred?;
         let seq = draft.task().version() + 1;
         draft.push(Fact::LateDecisionRecorded(late_decision(draft.task(), command)), By::Sender);
         return Ok(draft.finish(Some(closed(Some(seq)))));
     }
-    let Some(sender) = &command.meta.sender else {
-        if command.action != Action::Tick {
-            return Err(Refusal::required("/actor"));
-        }
-        timer::tick(&mut draft)?;
-        return Ok(draft.finish(None));
-    };
     match &command.action {
-        Action::WorkSubmitted(body) => review::submit(&mut draft, sender, body)?,
-        Action::StatusUpdated(body) => review::update_status(&mut draft, sender, body)?,
-        Action::StageApproved(_) => review::vote(&mut draft, sender, None)?,
-        Action::StageRejected(body) => review::vote(&mut draft, sender, Some(body))?,
-        Action::StageEscalated(body) => escalate::raise(&mut draft, sender, body)?,
-        Action::EscalationResolved(body) => escalate::resolve(&mut draft, sender, body)?,
-        Action::Held(body) => cancel::hold(&mut draft, sender, body)?,
-        Action::Resumed(_) => cancel::resume(&mut draft, sender)?,
-        Action::CancellationRequested(body) => cancel::request(&mut draft, sender, body)?,
-        Action::CancellationAcknowledged(body) => cancel::acknowledge(&mut draft, sender, body)?,
-        Action::PersonalDataErased(_) | Action::Tick => return Err(Refusal::NothingDue),
+        Action::WorkSubmitted(body) => review::submit(&mut draft, command, body)?,
+        Action::StatusUpdated(body) => review::update_status(&mut draft, command, body)?,
+        Action::StageApproved(_) => review::vote(&mut draft, command, None)?,
+        Action::StageRejected(body) => review::vote(&mut draft, command, Some(body))?,
+        Action::StageEscalated(body) => escalate::raise(&mut draft, command, body)?,
+        Action::EscalationResolved(body) => escalate::resolve(&mut draft, command, body)?,
+        Action::Held(body) => cancel::hold(&mut draft, command, body)?,
+        Action::Resumed(_) => cancel::resume(&mut draft, command)?,
+        Action::CancellationRequested(body) => cancel::request(&mut draft, command, body)?,
+        Action::CancellationAcknowledged(body) => cancel::acknowledge(&mut draft, command, body)?,
     }
     occurred?;
     Ok(draft.finish(None))
@@ -287,18 +286,15 @@ fn closed_or_late(draft: &Draft<'_>, command: &Command) -> Result<Option<Closing
         Phase::Cancelling(winding) => (|recorded| Refusal::Cancelling { recorded }, winding.open),
         Phase::Preparing | Phase::InReview(_) | Phase::Escalated(_) | Phase::OnHold(_) => return Ok(None),
     };
-    let (task, meta) = (draft.task(), &command.meta);
-    let Some(sender) = &meta.sender else {
-        return if task.phase().is_terminal() { Err(Refusal::NothingDue) } else { Ok(None) };
-    };
+    let (task, meta, party) = (draft.task(), &command.meta, command.meta.sender.party);
     let stage = task.stage_in(draft.workflow);
     let here =
         meta.stage.as_ref().is_none_or(|key| *key == stage.key) && meta.round.is_none_or(|round| round == task.round);
     let could_count = here
         && match &command.action {
-            Action::StageApproved(_) | Action::StageRejected(_) => open.review && sender.party == stage.reviewer,
+            Action::StageApproved(_) | Action::StageRejected(_) => open.review && party == stage.reviewer,
             Action::EscalationResolved(body) => {
-                open.escalation.is_some_and(|asked| asked.seq == body.escalation && asked.to == sender.party)
+                open.escalation.is_some_and(|asked| asked.seq == body.escalation && asked.to == party)
             }
             Action::WorkSubmitted(_)
             | Action::StatusUpdated(_)
@@ -306,9 +302,7 @@ fn closed_or_late(draft: &Draft<'_>, command: &Command) -> Result<Option<Closing
             | Action::Held(_)
             | Action::Resumed(_)
             | Action::CancellationRequested(_)
-            | Action::CancellationAcknowledged(_)
-            | Action::PersonalDataErased(_)
-            | Action::Tick => false,
+            | Action::CancellationAcknowledged(_) => false,
         };
     match (could_count, meta.late) {
         (true, None) if task.version() >= MAX_ENTRIES => Err(closing(None)),
@@ -321,8 +315,8 @@ fn closed_or_late(draft: &Draft<'_>, command: &Command) -> Result<Option<Closing
 
 fn late_decision(task: &Task, command: &Command) -> LateDecision {
     let mut late = LateDecision {
-        command: command.action.kind().to_owned(),
-        phase: task.phase().as_str().to_owned(),
+        command: command.action.command_type(),
+        phase: task.phase(),
         revision: command.meta.revision,
         escalation: None,
         resolution: None,
@@ -413,30 +407,35 @@ fn only(parties: &[Party], sender: &Sender) -> Result<(), Refusal> {
 }
 
 /// The types of commands that `party` can send now. Their content may still be refused.
-pub fn allowed(workflow: &Workflow, task: &Task, party: Party) -> Vec<&'static str> {
+pub fn allowed(workflow: &Workflow, task: &Task, party: Party) -> Vec<CommandType> {
     let reviewer = task.stage_in(workflow).reviewer;
     let (partner, platform) = (party == Party::Partner, party == Party::Platform);
     let may_escalate = partner || platform || party == reviewer;
     let submission_open = task.stage == 0 || task.began_preparing;
-    let open = |list: &[(&'static str, bool)]| list.iter().filter(|(_, open)| *open).map(|(name, _)| *name).collect();
-    let (update, hold) = (("status_updated", partner), ("held", partner || platform));
-    let cancel = ("cancellation_requested", true);
+    let open =
+        |list: &[(CommandType, bool)]| list.iter().filter(|(_, open)| *open).map(|(command, _)| *command).collect();
+    let (update, hold) = ((CommandType::StatusUpdated, partner), (CommandType::Held, partner || platform));
+    let cancel = (CommandType::CancellationRequested, true);
     match &task.phase {
-        Phase::Preparing => open(&[("work_submitted", partner), update, hold, cancel]),
+        Phase::Preparing => open(&[(CommandType::WorkSubmitted, partner), update, hold, cancel]),
         Phase::InReview(_) => open(&[
-            ("work_submitted", partner && submission_open),
+            (CommandType::WorkSubmitted, partner && submission_open),
             update,
-            ("stage_approved", party == reviewer),
-            ("stage_rejected", party == reviewer),
-            ("stage_escalated", may_escalate),
+            (CommandType::StageApproved, party == reviewer),
+            (CommandType::StageRejected, party == reviewer),
+            (CommandType::StageEscalated, may_escalate),
             hold,
             cancel,
         ]),
-        Phase::Escalated(escalation) => open(&[update, ("escalation_resolved", party == escalation.to), cancel]),
-        Phase::OnHold(pause) => open(&[update, ("resumed", party == pause.by || platform), cancel]),
-        Phase::Cancelling(_) => {
-            open(&[update, ("cancellation_acknowledged", partner), ("cancellation_requested", platform)])
+        Phase::Escalated(escalation) => {
+            open(&[update, (CommandType::EscalationResolved, party == escalation.to), cancel])
         }
+        Phase::OnHold(pause) => open(&[update, (CommandType::Resumed, party == pause.by || platform), cancel]),
+        Phase::Cancelling(_) => open(&[
+            update,
+            (CommandType::CancellationAcknowledged, partner),
+            (CommandType::CancellationRequested, platform),
+        ]),
         Phase::Closed(_) => Vec::new(),
     }
 }

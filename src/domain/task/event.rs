@@ -6,13 +6,15 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::domain::values::event_type::event_types;
 use crate::domain::values::id::{CommandId, CredentialId, ErasureId, StageKey, TaskId, WorkflowKey};
 use crate::domain::values::party::{Actor, Party, Source};
 use crate::domain::values::text::{Message, Name, Prose};
 use crate::domain::values::time::Time;
 use crate::domain::workflow::{EscalationTimeout, StageTimeout};
 
-use super::{Cause, Outcome, Verdict};
+use super::command_type::CommandType;
+use super::{Cause, Outcome, PhaseName, Verdict};
 
 mod content;
 
@@ -47,206 +49,151 @@ pub struct Event {
     pub fact: Fact,
 }
 
-/// What happened, by type, with the fields of that type.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "type", content = "data")]
-pub enum Fact {
-    /// The platform opened the task.
-    #[serde(rename = "task.opened")]
-    Opened(Opened),
-    /// The task entered a stage, forward or back.
-    #[serde(rename = "task.stage_entered")]
-    StageEntered {
-        /// Whether the task returned here after a rejection.
-        returned: bool,
-        /// The clock that starts here, if it counts working time; absent for elapsed time, or
-        /// without a clock.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        clock: Option<ClockTimes>,
-    },
-    /// Work was submitted.
-    #[serde(rename = "task.work_submitted")]
-    WorkSubmitted {
-        /// Its number, from 1.
-        revision: u32,
-        /// A summary of the work.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        summary: Option<Prose>,
-        /// References to the work.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        artifacts: Option<Vec<Artifact>>,
-        /// The clock that starts here, if it counts working time; absent for elapsed time, or
-        /// without a clock.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        clock: Option<ClockTimes>,
-    },
-    /// The partner updated the progress shown to the buyer.
-    #[serde(rename = "task.status_updated")]
-    StatusUpdated {
-        /// The text that the buyer reads.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        message: Option<Message>,
-        /// The progress in percent, 0 to 100.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        percent: Option<u8>,
-        /// When the partner expects to finish.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        eta: Option<Time>,
-    },
-    /// One reviewer's approval or rejection.
-    #[serde(rename = "task.vote_recorded")]
-    VoteRecorded(VoteRecorded),
-    /// The stage was approved.
-    #[serde(rename = "task.stage_approved")]
-    StageApproved {
-        /// The revision that was approved.
-        revision: u32,
-        /// The `seq` of each vote that counted.
-        votes: Vec<u64>,
-    },
-    /// The stage was rejected.
-    #[serde(rename = "task.stage_rejected")]
-    StageRejected(StageRejected),
-    /// A party must decide.
-    #[serde(rename = "task.stage_escalated")]
-    StageEscalated(StageEscalated),
-    /// That party decided.
-    #[serde(rename = "task.escalation_resolved")]
-    EscalationResolved(EscalationResolved),
-    /// A stage's deadline is near.
-    #[serde(rename = "task.deadline_reminded")]
-    DeadlineReminded {
-        /// The deadline.
-        due_at: Time,
-    },
-    /// A stage's or an escalation's deadline passed.
-    #[serde(rename = "task.deadline_passed")]
-    DeadlinePassed {
-        /// Whose deadline.
-        deadline: DeadlineKind,
-        /// When it was due.
-        due_at: Time,
-        /// The consequence that the definition names.
-        action: TimeoutAction,
-    },
-    /// The task was paused on request.
-    #[serde(rename = "task.held")]
-    Held {
-        /// The reason; the buyer reads it.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        reason: Option<Message>,
-    },
-    /// The hold ended.
-    #[serde(rename = "task.resumed")]
-    Resumed {
-        /// The clock that starts here, if it counts working time; absent for elapsed time, or
-        /// without a clock.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        clock: Option<ClockTimes>,
-    },
-    /// Cancellation was requested.
-    #[serde(rename = "task.cancellation_requested")]
-    CancellationRequested {
-        /// The reason.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        reason: Option<Message>,
-        /// Whether the platform requested it without a grace period.
-        immediate: bool,
-        /// The end of the grace period; absent: cancelled at once.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        grace_until: Option<Time>,
-    },
-    /// A review ended undecided because the task ended.
-    #[serde(rename = "task.review_withdrawn")]
-    ReviewWithdrawn {},
-    /// The partner said what became of the work.
-    #[serde(rename = "task.cancellation_acknowledged")]
-    CancellationAcknowledged {
-        /// What became of the work.
-        in_flight: InFlight,
-        /// Remarks.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        notes: Option<Prose>,
-        /// What was salvaged.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        artifacts: Option<Vec<Artifact>>,
-    },
-    /// A decision came too late to count.
-    #[serde(rename = "task.late_decision_recorded")]
-    LateDecisionRecorded(LateDecision),
-    /// Every stage is approved: delivery.
-    #[serde(rename = "task.workflow_completed")]
-    WorkflowCompleted {},
-    /// The task is cancelled.
-    #[serde(rename = "task.workflow_cancelled")]
-    WorkflowCancelled {},
-    /// The task's deadline passed.
-    #[serde(rename = "task.workflow_expired")]
-    WorkflowExpired {},
-    /// A rule of the definition ended the task as failed.
-    #[serde(rename = "task.workflow_failed")]
-    WorkflowFailed {
-        /// Why: `exhausted` or `deadline`.
-        cause: Cause,
-    },
-    /// Personal data of one actor was taken out of earlier entries.
-    #[serde(rename = "task.personal_data_erased")]
-    PersonalDataErased(PersonalDataErased),
-}
-
-impl Fact {
-    /// Every event name, in the order of a task's life.
-    pub const TYPES: [&'static str; 22] = [
-        "task.opened",
-        "task.work_submitted",
-        "task.status_updated",
-        "task.vote_recorded",
-        "task.stage_entered",
-        "task.stage_approved",
-        "task.stage_rejected",
-        "task.stage_escalated",
-        "task.escalation_resolved",
-        "task.deadline_reminded",
-        "task.deadline_passed",
-        "task.held",
-        "task.resumed",
-        "task.cancellation_requested",
-        "task.review_withdrawn",
-        "task.cancellation_acknowledged",
-        "task.late_decision_recorded",
-        "task.workflow_completed",
-        "task.workflow_cancelled",
-        "task.workflow_expired",
-        "task.workflow_failed",
-        "task.personal_data_erased",
-    ];
-
-    /// The event's name.
-    pub fn kind(&self) -> &'static str {
-        match self {
-            Self::Opened(_) => "task.opened",
-            Self::StageEntered { .. } => "task.stage_entered",
-            Self::WorkSubmitted { .. } => "task.work_submitted",
-            Self::StatusUpdated { .. } => "task.status_updated",
-            Self::VoteRecorded(_) => "task.vote_recorded",
-            Self::StageApproved { .. } => "task.stage_approved",
-            Self::StageRejected(_) => "task.stage_rejected",
-            Self::StageEscalated(_) => "task.stage_escalated",
-            Self::EscalationResolved(_) => "task.escalation_resolved",
-            Self::DeadlineReminded { .. } => "task.deadline_reminded",
-            Self::DeadlinePassed { .. } => "task.deadline_passed",
-            Self::Held { .. } => "task.held",
-            Self::Resumed { .. } => "task.resumed",
-            Self::CancellationRequested { .. } => "task.cancellation_requested",
-            Self::ReviewWithdrawn {} => "task.review_withdrawn",
-            Self::CancellationAcknowledged { .. } => "task.cancellation_acknowledged",
-            Self::LateDecisionRecorded(_) => "task.late_decision_recorded",
-            Self::WorkflowCompleted {} => "task.workflow_completed",
-            Self::WorkflowCancelled {} => "task.workflow_cancelled",
-            Self::WorkflowExpired {} => "task.workflow_expired",
-            Self::WorkflowFailed { .. } => "task.workflow_failed",
-            Self::PersonalDataErased(_) => "task.personal_data_erased",
-        }
+event_types! {
+    /// What happened, by type, with the fields of that type; in the order of a task's life.
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+    pub enum Fact {
+        /// The platform opened the task.
+        #[serde(rename = "task.opened")]
+        Opened(Opened),
+        /// Work was submitted.
+        #[serde(rename = "task.work_submitted")]
+        WorkSubmitted {
+            /// Its number, from 1.
+            revision: u32,
+            /// A summary of the work.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            summary: Option<Prose>,
+            /// References to the work.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            artifacts: Option<Vec<Artifact>>,
+            /// The clock that starts here, if it counts working time; absent for elapsed time, or
+            /// without a clock.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            clock: Option<ClockTimes>,
+        },
+        /// The partner updated the progress shown to the buyer.
+        #[serde(rename = "task.status_updated")]
+        StatusUpdated {
+            /// The text that the buyer reads.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            message: Option<Message>,
+            /// The progress in percent, 0 to 100.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            percent: Option<u8>,
+            /// When the partner expects to finish.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            eta: Option<Time>,
+        },
+        /// One reviewer's approval or rejection.
+        #[serde(rename = "task.vote_recorded")]
+        VoteRecorded(VoteRecorded),
+        /// The task entered a stage, forward or back.
+        #[serde(rename = "task.stage_entered")]
+        StageEntered {
+            /// Whether the task returned here after a rejection.
+            returned: bool,
+            /// The clock that starts here, if it counts working time; absent for elapsed time, or
+            /// without a clock.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            clock: Option<ClockTimes>,
+        },
+        /// The stage was approved.
+        #[serde(rename = "task.stage_approved")]
+        StageApproved {
+            /// The revision that was approved.
+            revision: u32,
+            /// The `seq` of each vote that counted.
+            votes: Vec<u64>,
+        },
+        /// The stage was rejected.
+        #[serde(rename = "task.stage_rejected")]
+        StageRejected(StageRejected),
+        /// A party must decide.
+        #[serde(rename = "task.stage_escalated")]
+        StageEscalated(StageEscalated),
+        /// That party decided.
+        #[serde(rename = "task.escalation_resolved")]
+        EscalationResolved(EscalationResolved),
+        /// A stage's deadline is near.
+        #[serde(rename = "task.deadline_reminded")]
+        DeadlineReminded {
+            /// The deadline.
+            due_at: Time,
+        },
+        /// A stage's or an escalation's deadline passed.
+        #[serde(rename = "task.deadline_passed")]
+        DeadlinePassed {
+            /// Whose deadline.
+            deadline: DeadlineKind,
+            /// When it was due.
+            due_at: Time,
+            /// The consequence that the definition names.
+            action: TimeoutAction,
+        },
+        /// The task was paused on request.
+        #[serde(rename = "task.held")]
+        Held {
+            /// The reason; the buyer reads it.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            reason: Option<Message>,
+        },
+        /// The hold ended.
+        #[serde(rename = "task.resumed")]
+        Resumed {
+            /// The clock that starts here, if it counts working time; absent for elapsed time, or
+            /// without a clock.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            clock: Option<ClockTimes>,
+        },
+        /// Cancellation was requested.
+        #[serde(rename = "task.cancellation_requested")]
+        CancellationRequested {
+            /// The reason.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            reason: Option<Message>,
+            /// Whether the platform requested it without a grace period.
+            immediate: bool,
+            /// The end of the grace period; absent: cancelled at once.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            grace_until: Option<Time>,
+        },
+        /// A review ended undecided because the task ended.
+        #[serde(rename = "task.review_withdrawn")]
+        ReviewWithdrawn {},
+        /// The partner said what became of the work.
+        #[serde(rename = "task.cancellation_acknowledged")]
+        CancellationAcknowledged {
+            /// What became of the work.
+            in_flight: InFlight,
+            /// Remarks.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            notes: Option<Prose>,
+            /// What was salvaged.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            artifacts: Option<Vec<Artifact>>,
+        },
+        /// A decision came too late to count.
+        #[serde(rename = "task.late_decision_recorded")]
+        LateDecisionRecorded(LateDecision),
+        /// Every stage is approved: delivery.
+        #[serde(rename = "task.workflow_completed")]
+        WorkflowCompleted {},
+        /// The task is cancelled.
+        #[serde(rename = "task.workflow_cancelled")]
+        WorkflowCancelled {},
+        /// The task's deadline passed.
+        #[serde(rename = "task.workflow_expired")]
+        WorkflowExpired {},
+        /// A rule of the definition ended the task as failed.
+        #[serde(rename = "task.workflow_failed")]
+        WorkflowFailed {
+            /// Why: `exhausted` or `deadline`.
+            cause: Cause,
+        },
+        /// Personal data of one actor was taken out of earlier entries.
+        #[serde(rename = "task.personal_data_erased")]
+        PersonalDataErased(PersonalDataErased),
     }
 }
 
@@ -373,9 +320,9 @@ pub struct ClockTimes {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LateDecision {
     /// The command: `stage_approved`, `stage_rejected` or `escalation_resolved`.
-    pub command: String,
+    pub command: CommandType,
     /// The phase in which it arrived.
-    pub phase: String,
+    pub phase: PhaseName,
     /// The revision it is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revision: Option<u32>,
@@ -429,7 +376,7 @@ pub struct Restated {
 }
 
 /// How an escalation is resolved.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Resolution {
     /// The stage is approved.
@@ -440,6 +387,18 @@ pub enum Resolution {
     Return,
     /// Another party must decide.
     Redirect,
+}
+
+impl Resolution {
+    /// The name on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Approve => "approve",
+            Self::Reject => "reject",
+            Self::Return => "return",
+            Self::Redirect => "redirect",
+        }
+    }
 }
 
 /// The kind of deadline that passed.
@@ -453,7 +412,7 @@ pub enum DeadlineKind {
 }
 
 /// What the definition says happens when a deadline passes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TimeoutAction {
     /// Another party must decide.
@@ -466,6 +425,19 @@ pub enum TimeoutAction {
     Fail,
     /// Nothing.
     None,
+}
+
+impl TimeoutAction {
+    /// The name on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Escalate => "escalate",
+            Self::Reject => "reject",
+            Self::Approve => "approve",
+            Self::Fail => "fail",
+            Self::None => "none",
+        }
+    }
 }
 
 /// What became of the work when the task was cancelled.

@@ -13,7 +13,7 @@ use crate::domain::values::time::Time;
 use crate::domain::workflow::Workflow;
 
 use super::command::Command;
-use super::decide::{Opening, Snapshot, decide, open};
+use super::decide::{Input, Opening, Snapshot, decide, open};
 use super::event::{Event, Fact};
 use super::refusal::Refusal;
 
@@ -122,8 +122,8 @@ impl<F: FnMut(Step<'_>) -> ControlFlow<()>> Play<'_, F> {
             if self.steps >= MAX_STEPS {
                 break;
             }
-            let (events, outcome) = self.decide(&Command::tick(), at);
-            self.tell((at, Trigger::Timer), &events, &outcome)?;
+            let (events, outcome) = self.decide(Input::Tick, at);
+            self.show((at, Trigger::Timer), &events, &outcome)?;
         }
         ControlFlow::Continue(())
     }
@@ -138,19 +138,19 @@ impl<F: FnMut(Step<'_>) -> ControlFlow<()>> Play<'_, F> {
                 Some(refusal) => Outcome::Refused(refusal.clone()),
                 None => Outcome::Replayed,
             };
-            return self.tell(place, &[], &outcome);
+            return self.show(place, &[], &outcome);
         }
         let command = sent.command.clone().with_late(self.late(&sent.command));
-        let (events, outcome) = self.decide(&command, sent.at);
+        let (events, outcome) = self.decide(Input::Party(&command), sent.at);
         if let Some((key, digest)) = key.filter(|_| !events.is_empty()) {
             let late = if let Outcome::Refused(refusal) = &outcome { Some(refusal.clone()) } else { None };
             self.known.insert(key, (digest, late));
         }
-        self.tell(place, &events, &outcome)
+        self.show(place, &events, &outcome)
     }
 
-    fn decide(&mut self, command: &Command, at: Time) -> (Vec<Event>, Outcome) {
-        match decide(self.workflow, &self.snapshot, command, at) {
+    fn decide(&mut self, input: Input<'_>, at: Time) -> (Vec<Event>, Outcome) {
+        match decide(self.workflow, &self.snapshot, input, at) {
             Ok(transition) => {
                 let outcome = transition.late().cloned().map_or(Outcome::Done, Outcome::Refused);
                 let (events, snapshot) = transition.into_parts();
@@ -165,14 +165,14 @@ impl<F: FnMut(Step<'_>) -> ControlFlow<()>> Play<'_, F> {
         }
     }
 
-    fn tell(&mut self, (at, trigger): (Time, Trigger), events: &[Event], outcome: &Outcome) -> ControlFlow<()> {
+    fn show(&mut self, (at, trigger): (Time, Trigger), events: &[Event], outcome: &Outcome) -> ControlFlow<()> {
         self.steps += 1;
         (self.show)(Step { at, trigger, events, outcome, snapshot: &self.snapshot })
     }
 
     /// The same actor's earlier late decision on what was open, if any.
     fn late(&self, command: &Command) -> Option<u64> {
-        let sender = command.meta().sender.as_ref()?;
+        let sender = &command.meta().sender;
         let actor = &sender.actor.as_ref()?.id;
         self.late.iter().find(|(party, id, _)| (*party, id) == (sender.party, actor)).map(|(_, _, seq)| *seq)
     }
@@ -182,6 +182,6 @@ impl Sent {
     /// The key that identifies a replay, with the digest of its body.
     fn key(&self) -> Option<((Party, CommandId), [u8; 32])> {
         let meta = self.command.meta();
-        Some(((meta.sender.as_ref()?.party, meta.id?), self.digest?))
+        Some(((meta.sender.party, meta.id?), self.digest?))
     }
 }

@@ -144,8 +144,7 @@ pub struct RevisionUnderReview {
 pub struct ReadyCommand {
     /// The command's type.
     #[serde(rename = "type")]
-    #[schema(value_type = CommandType)]
-    pub kind: String,
+    pub kind: CommandType,
     /// The stage.
     pub stage: StageKey,
     /// The stage's round.
@@ -287,8 +286,8 @@ fn stages(workflow: &Workflow, task: &Task) -> Vec<StageStatus> {
 }
 
 fn action(task: &Task, stage: &Stage, notes: &Notes) -> Option<BuyerAction> {
-    let command = |kind: &str| ReadyCommand {
-        kind: kind.to_owned(),
+    let command = |kind| ReadyCommand {
+        kind,
         stage: stage.key.clone(),
         round: task.round,
         revision: task.revision,
@@ -301,15 +300,18 @@ fn action(task: &Task, stage: &Stage, notes: &Notes) -> Option<BuyerAction> {
             let bounded = matches!(review.clock, Clock::Running { .. });
             let silence =
                 stage.deadline.as_ref().filter(|_| bounded).map(|deadline| TimeoutAction::from(deadline.on_timeout));
-            let escalate =
-                stage.escalation.to.iter().map(|to| ReadyCommand { to: Some(*to), ..command("stage_escalated") });
-            let votes = [command("stage_approved"), command("stage_rejected")];
+            let escalate = stage
+                .escalation
+                .to
+                .iter()
+                .map(|to| ReadyCommand { to: Some(*to), ..command(CommandType::StageEscalated) });
+            let votes = [command(CommandType::StageApproved), command(CommandType::StageRejected)];
             (Ask::Review, silence, votes.into_iter().chain(escalate).collect())
         }
         Phase::Escalated(escalation) if escalation.to == Party::Buyer => {
             let bounded = matches!(escalation.clock, ResponseClock::Running { .. });
             let silence = stage.escalation.on_timeout.filter(|_| bounded).map(TimeoutAction::from);
-            (Ask::Decide, silence, resolutions(escalation, stage, &command("escalation_resolved")))
+            (Ask::Decide, silence, resolutions(escalation, stage, &command(CommandType::EscalationResolved)))
         }
         Phase::Preparing
         | Phase::InReview(_)

@@ -10,6 +10,8 @@
 
 use super::PhaseName;
 use super::PhaseName::{Cancelled, Cancelling, Delivery, Escalated, Expired, Failed, InReview, OnHold, Preparing};
+use super::command_type::CommandType;
+use super::event::{Resolution, TimeoutAction};
 
 /// One row: a trigger and its consequences.
 #[derive(Clone, Copy, Debug)]
@@ -36,10 +38,10 @@ pub struct Row {
 pub enum Trigger {
     /// The platform opens it.
     Open,
-    /// A command of this `type`.
-    Command(&'static str),
+    /// A command of this type.
+    Command(CommandType),
     /// The command `escalation_resolved` with this `resolution`.
-    Resolved(&'static str),
+    Resolved(Resolution),
     /// The deadline of the whole task.
     TaskDeadline,
     /// The end of a cancellation's grace period.
@@ -47,10 +49,10 @@ pub enum Trigger {
     /// A reminder of the stage's deadline.
     Reminder,
     /// The stage's deadline, with the definition's `on_timeout.action`.
-    StageDeadline(&'static str),
+    StageDeadline(TimeoutAction),
     /// The deadline of the party that the task is escalated to, with the definition's
     /// `on_timeout.action`.
-    EscalationDeadline(&'static str),
+    EscalationDeadline(TimeoutAction),
     /// An erasure that concerns the task.
     Erasure,
 }
@@ -118,6 +120,10 @@ pub struct Edge {
     pub to: PhaseName,
 }
 
+use CommandType::{
+    CancellationAcknowledged, CancellationRequested, EscalationResolved, Held, Resumed, StageApproved, StageEscalated,
+    StageRejected, StatusUpdated, WorkSubmitted,
+};
 use Role::{Buyer, HeldBy, Holder, Partner, Platform, Reviewer, Service};
 use Trigger::{Command, Erasure, EscalationDeadline, GraceEnd, Open, Reminder, Resolved, StageDeadline, TaskDeadline};
 
@@ -138,55 +144,55 @@ const HOLDING: [Role; 2] = [Partner, Platform];
 pub const ROWS: &[Row] = rows! {
     [], Open, [Platform], "" => ["opened"], Then::Start, ["/deadline_at"];
 
-    [Preparing], Command("work_submitted"), [Partner], "" => ["work_submitted"], Then::Review, ["/artifacts", "limit_reached"];
-    [Preparing], Command("stage_approved"), [Reviewer], "" => [], Then::Refused, ["already_decided", "wrong_phase"];
-    [Preparing], Command("stage_rejected"), [Reviewer], "" => [], Then::Refused, ["already_decided", "wrong_phase"];
-    [Preparing], Command("stage_escalated"), ASKING, "" => [], Then::Refused, ["already_decided", "wrong_phase"];
-    [Preparing], Command("escalation_resolved"), ALL, "" => [], Then::Refused, ["already_decided", "wrong_phase"];
+    [Preparing], Command(WorkSubmitted), [Partner], "" => ["work_submitted"], Then::Review, ["/artifacts", "limit_reached"];
+    [Preparing], Command(StageApproved), [Reviewer], "" => [], Then::Refused, ["already_decided", "wrong_phase"];
+    [Preparing], Command(StageRejected), [Reviewer], "" => [], Then::Refused, ["already_decided", "wrong_phase"];
+    [Preparing], Command(StageEscalated), ASKING, "" => [], Then::Refused, ["already_decided", "wrong_phase"];
+    [Preparing], Command(EscalationResolved), ALL, "" => [], Then::Refused, ["already_decided", "wrong_phase"];
 
-    [InReview], Command("work_submitted"), [Partner], "first stage, or this round began in `preparing`" => ["work_submitted"], Then::Review, ["submission_not_open", "/artifacts", "limit_reached"];
-    [InReview], Command("stage_approved"), [Reviewer], "short of quorum" => ["vote_recorded"], Then::Same, ["already_decided", "not_a_reviewer", "self_approval", "not_distinct", "already_voted", "limit_reached"];
-    [InReview], Command("stage_approved"), [Reviewer], "quorum" => ["vote_recorded"], Then::Approve, [];
-    [InReview], Command("stage_rejected"), [Reviewer], "short of quorum" => ["vote_recorded"], Then::Same, ["already_decided", "not_a_reviewer", "/feedback", "/return_to", "already_voted", "limit_reached"];
-    [InReview], Command("stage_rejected"), [Reviewer], "quorum" => ["vote_recorded"], Then::Reject, [];
-    [InReview], Command("stage_escalated"), ASKING, "" => [], Then::Escalate, ["already_decided", "/to"];
+    [InReview], Command(WorkSubmitted), [Partner], "first stage, or this round began in `preparing`" => ["work_submitted"], Then::Review, ["submission_not_open", "/artifacts", "limit_reached"];
+    [InReview], Command(StageApproved), [Reviewer], "short of quorum" => ["vote_recorded"], Then::Same, ["already_decided", "not_a_reviewer", "self_approval", "not_distinct", "already_voted", "limit_reached"];
+    [InReview], Command(StageApproved), [Reviewer], "quorum" => ["vote_recorded"], Then::Approve, [];
+    [InReview], Command(StageRejected), [Reviewer], "short of quorum" => ["vote_recorded"], Then::Same, ["already_decided", "not_a_reviewer", "/feedback", "/return_to", "already_voted", "limit_reached"];
+    [InReview], Command(StageRejected), [Reviewer], "quorum" => ["vote_recorded"], Then::Reject, [];
+    [InReview], Command(StageEscalated), ASKING, "" => [], Then::Escalate, ["already_decided", "/to"];
     [InReview], Reminder, [Service], "" => ["deadline_reminded"], Then::Same, [];
-    [InReview], StageDeadline("none"), [Service], "" => ["deadline_passed"], Then::Same, [];
-    [InReview], StageDeadline("escalate"), [Service], "" => ["deadline_passed"], Then::Escalate, [];
-    [InReview], StageDeadline("reject"), [Service], "" => ["deadline_passed"], Then::Reject, [];
-    [InReview], StageDeadline("fail"), [Service], "" => ["deadline_passed"], Then::Fail, [];
-    [InReview], StageDeadline("approve"), [Service], "no rejecting vote stands" => ["deadline_passed"], Then::Approve, [];
-    [InReview], StageDeadline("approve"), [Service], "a rejecting vote stands" => ["deadline_passed"], Then::Escalate, [];
+    [InReview], StageDeadline(TimeoutAction::None), [Service], "" => ["deadline_passed"], Then::Same, [];
+    [InReview], StageDeadline(TimeoutAction::Escalate), [Service], "" => ["deadline_passed"], Then::Escalate, [];
+    [InReview], StageDeadline(TimeoutAction::Reject), [Service], "" => ["deadline_passed"], Then::Reject, [];
+    [InReview], StageDeadline(TimeoutAction::Fail), [Service], "" => ["deadline_passed"], Then::Fail, [];
+    [InReview], StageDeadline(TimeoutAction::Approve), [Service], "no rejecting vote stands" => ["deadline_passed"], Then::Approve, [];
+    [InReview], StageDeadline(TimeoutAction::Approve), [Service], "a rejecting vote stands" => ["deadline_passed"], Then::Escalate, [];
 
-    [Escalated], Resolved("approve"), [Holder], "" => ["escalation_resolved"], Then::Approve, ["already_decided", "stale_escalation", "resolution_not_allowed", "self_approval", "not_distinct", "/feedback"];
-    [Escalated], Resolved("reject"), [Holder], "" => ["escalation_resolved"], Then::Return, ["already_decided", "stale_escalation", "/feedback", "/return_to"];
-    [Escalated], Resolved("return"), [Holder], "cause person or deadline" => ["escalation_resolved"], Then::To(InReview), ["already_decided", "stale_escalation", "nothing_to_return_to", "/feedback", "limit_reached"];
-    [Escalated], Resolved("redirect"), [Holder], "it changed hands fewer than 3 times" => ["escalation_resolved"], Then::Escalate, ["already_decided", "stale_escalation", "redirect_limit", "/to"];
-    [Escalated], EscalationDeadline("none"), [Service], "" => ["deadline_passed"], Then::Same, [];
-    [Escalated], EscalationDeadline("escalate"), [Service], "after 3 changes of hands, or if it names the party that has it, the platform must decide, without a clock" => ["deadline_passed"], Then::Escalate, [];
-    [Escalated], EscalationDeadline("escalate"), [Service], "the same, but the platform has it already" => ["deadline_passed"], Then::Same, [];
-    [Escalated], EscalationDeadline("reject"), [Service], "" => ["deadline_passed"], Then::Return, [];
-    [Escalated], EscalationDeadline("fail"), [Service], "" => ["deadline_passed"], Then::Fail, [];
+    [Escalated], Resolved(Resolution::Approve), [Holder], "" => ["escalation_resolved"], Then::Approve, ["already_decided", "stale_escalation", "resolution_not_allowed", "self_approval", "not_distinct", "/feedback"];
+    [Escalated], Resolved(Resolution::Reject), [Holder], "" => ["escalation_resolved"], Then::Return, ["already_decided", "stale_escalation", "/feedback", "/return_to"];
+    [Escalated], Resolved(Resolution::Return), [Holder], "cause person or deadline" => ["escalation_resolved"], Then::To(InReview), ["already_decided", "stale_escalation", "nothing_to_return_to", "/feedback", "limit_reached"];
+    [Escalated], Resolved(Resolution::Redirect), [Holder], "it changed hands fewer than 3 times" => ["escalation_resolved"], Then::Escalate, ["already_decided", "stale_escalation", "redirect_limit", "/to"];
+    [Escalated], EscalationDeadline(TimeoutAction::None), [Service], "" => ["deadline_passed"], Then::Same, [];
+    [Escalated], EscalationDeadline(TimeoutAction::Escalate), [Service], "after 3 changes of hands, or if it names the party that has it, the platform must decide, without a clock" => ["deadline_passed"], Then::Escalate, [];
+    [Escalated], EscalationDeadline(TimeoutAction::Escalate), [Service], "the same, but the platform has it already" => ["deadline_passed"], Then::Same, [];
+    [Escalated], EscalationDeadline(TimeoutAction::Reject), [Service], "" => ["deadline_passed"], Then::Return, [];
+    [Escalated], EscalationDeadline(TimeoutAction::Fail), [Service], "" => ["deadline_passed"], Then::Fail, [];
 
-    [Preparing, InReview], Command("held"), HOLDING, "" => ["held"], Then::To(OnHold), ["limit_reached"];
-    [OnHold], Command("resumed"), [HeldBy, Platform], "" => ["resumed"], Then::Resume, ["held_by_other"];
+    [Preparing, InReview], Command(Held), HOLDING, "" => ["held"], Then::To(OnHold), ["limit_reached"];
+    [OnHold], Command(Resumed), [HeldBy, Platform], "" => ["resumed"], Then::Resume, ["held_by_other"];
 
-    [Preparing, OnHold], Command("cancellation_requested"), ALL, "" => ["cancellation_requested"], Then::Cancel, [];
-    [InReview, Escalated], Command("cancellation_requested"), ALL, "the stage says `withdraw`, or `immediate` (platform only)" => ["cancellation_requested"], Then::Cancel, ["/immediate"];
-    [InReview, Escalated], Command("cancellation_requested"), ALL, "the stage says `let_finish`" => ["cancellation_requested"], Then::To(Cancelling), [];
-    [Cancelling], Command("cancellation_requested"), [Platform], "`immediate`" => ["cancellation_requested"], Then::Cancel, ["already_cancelling"];
-    [Cancelling], Command("cancellation_acknowledged"), [Partner], "" => ["cancellation_acknowledged", "workflow_cancelled"], Then::To(Cancelled), ["/artifacts"];
+    [Preparing, OnHold], Command(CancellationRequested), ALL, "" => ["cancellation_requested"], Then::Cancel, [];
+    [InReview, Escalated], Command(CancellationRequested), ALL, "the stage says `withdraw`, or `immediate` (platform only)" => ["cancellation_requested"], Then::Cancel, ["/immediate"];
+    [InReview, Escalated], Command(CancellationRequested), ALL, "the stage says `let_finish`" => ["cancellation_requested"], Then::To(Cancelling), [];
+    [Cancelling], Command(CancellationRequested), [Platform], "`immediate`" => ["cancellation_requested"], Then::Cancel, ["already_cancelling"];
+    [Cancelling], Command(CancellationAcknowledged), [Partner], "" => ["cancellation_acknowledged", "workflow_cancelled"], Then::To(Cancelled), ["/artifacts"];
     [Cancelling], GraceEnd, [Service], "" => [], Then::Cancel, [];
 
-    [Cancelling], Command("stage_approved"), [Reviewer], "a review was open" => ["late_decision_recorded"], Then::Same, ["cancelling"];
-    [Cancelling], Command("stage_rejected"), [Reviewer], "a review was open" => ["late_decision_recorded"], Then::Same, ["cancelling"];
-    [Cancelling], Command("escalation_resolved"), [Holder], "that escalation was open" => ["late_decision_recorded"], Then::Same, ["cancelling"];
-    TERMINAL, Command("stage_approved"), [Reviewer], "a review was open" => ["late_decision_recorded"], Then::Same, ["task_closed"];
-    TERMINAL, Command("stage_rejected"), [Reviewer], "a review was open" => ["late_decision_recorded"], Then::Same, ["task_closed"];
-    TERMINAL, Command("escalation_resolved"), [Holder], "that escalation was open" => ["late_decision_recorded"], Then::Same, ["task_closed"];
+    [Cancelling], Command(StageApproved), [Reviewer], "a review was open" => ["late_decision_recorded"], Then::Same, ["cancelling"];
+    [Cancelling], Command(StageRejected), [Reviewer], "a review was open" => ["late_decision_recorded"], Then::Same, ["cancelling"];
+    [Cancelling], Command(EscalationResolved), [Holder], "that escalation was open" => ["late_decision_recorded"], Then::Same, ["cancelling"];
+    TERMINAL, Command(StageApproved), [Reviewer], "a review was open" => ["late_decision_recorded"], Then::Same, ["task_closed"];
+    TERMINAL, Command(StageRejected), [Reviewer], "a review was open" => ["late_decision_recorded"], Then::Same, ["task_closed"];
+    TERMINAL, Command(EscalationResolved), [Holder], "that escalation was open" => ["late_decision_recorded"], Then::Same, ["task_closed"];
 
     [Preparing, InReview, Escalated, OnHold], TaskDeadline, [Service], "" => [], Then::Expire, [];
-    OPEN, Command("status_updated"), [Partner], "" => ["status_updated"], Then::Same, ["limit_reached"];
+    OPEN, Command(StatusUpdated), [Partner], "" => ["status_updated"], Then::Same, ["limit_reached"];
     OPEN, Erasure, [Platform], "" => ["personal_data_erased"], Then::Same, [];
     TERMINAL, Erasure, [Platform], "" => ["personal_data_erased"], Then::Same, [];
 };
@@ -275,13 +281,13 @@ impl Trigger {
     fn describe(self) -> String {
         match self {
             Open => "open".to_owned(),
-            Command(kind) => format!("`{kind}`"),
-            Resolved(resolution) => format!("`escalation_resolved`: {resolution}"),
+            Command(kind) => format!("`{}`", kind.as_str()),
+            Resolved(resolution) => format!("`escalation_resolved`: {}", resolution.as_str()),
             TaskDeadline => "task deadline".to_owned(),
             GraceEnd => "grace ends".to_owned(),
             Reminder => "reminder".to_owned(),
-            StageDeadline(action) => format!("stage deadline: {action}"),
-            EscalationDeadline(action) => format!("escalation deadline: {action}"),
+            StageDeadline(action) => format!("stage deadline: {}", action.as_str()),
+            EscalationDeadline(action) => format!("escalation deadline: {}", action.as_str()),
             Erasure => "an actor's personal data is erased".to_owned(),
         }
     }

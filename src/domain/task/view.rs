@@ -104,8 +104,7 @@ pub struct TaskView {
     /// The cancellation in progress; null without one.
     pub cancellation: Option<CancellationView>,
     /// The types of commands that the caller's party can send now.
-    #[schema(value_type = Vec<CommandType>)]
-    pub allowed: Vec<String>,
+    pub allowed: Vec<CommandType>,
     /// The hash of the trail's last entry. Null in a dry run.
     pub head_hash: Option<Hash>,
 }
@@ -229,8 +228,7 @@ pub struct CancellationView {
     /// The party that is still expected to act.
     pub waiting_on: Party,
     /// The command expected from it.
-    #[schema(value_type = CommandType)]
-    pub expected: String,
+    pub expected: CommandType,
     /// Optional commands that may still be sent, by whom, and their effect.
     pub possible: Vec<Possible>,
 }
@@ -241,8 +239,7 @@ pub struct Possible {
     /// Who may send it.
     pub party: Party,
     /// The command.
-    #[schema(value_type = CommandType)]
-    pub command: String,
+    pub command: CommandType,
     /// What it does.
     pub effect: PossibleEffect,
 }
@@ -310,7 +307,7 @@ impl TaskView {
             escalation: escalation(task, notes, reader.party),
             hold: hold(task, notes),
             cancellation: cancellation(workflow, task, notes),
-            allowed: allowed(workflow, task, reader.party).into_iter().map(str::to_owned).collect(),
+            allowed: allowed(workflow, task, reader.party),
             head_hash,
         }
     }
@@ -410,17 +407,19 @@ fn cancellation(workflow: &Workflow, task: &Task, notes: &Notes) -> Option<Cance
         reason: notes.reason.clone(),
         grace_until: winding.grace_until,
         waiting_on: Party::Partner,
-        expected: "cancellation_acknowledged".to_owned(),
+        expected: CommandType::CancellationAcknowledged,
         possible: possible(workflow, task, winding),
     })
 }
 
 /// Those who were asked to decide may still do so.
 fn possible(workflow: &Workflow, task: &Task, winding: &WindDown) -> Vec<Possible> {
-    let may = |party, command: &str, effect| Possible { party, command: command.to_owned(), effect };
+    let may = |party, command, effect| Possible { party, command, effect };
     let reviewer = task.stage_in(workflow).reviewer;
-    let votes = ["stage_approved", "stage_rejected"].map(|vote| may(reviewer, vote, PossibleEffect::Recorded));
-    let asked = winding.open.escalation.map(|asked| may(asked.to, "escalation_resolved", PossibleEffect::Recorded));
-    let end = may(Party::Platform, "cancellation_requested", PossibleEffect::CancelsAtOnce);
+    let votes = [CommandType::StageApproved, CommandType::StageRejected]
+        .map(|vote| may(reviewer, vote, PossibleEffect::Recorded));
+    let asked =
+        winding.open.escalation.map(|asked| may(asked.to, CommandType::EscalationResolved, PossibleEffect::Recorded));
+    let end = may(Party::Platform, CommandType::CancellationRequested, PossibleEffect::CancelsAtOnce);
     votes.into_iter().filter(|_| winding.open.review).chain(asked).chain([end]).collect()
 }

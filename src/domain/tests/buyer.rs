@@ -98,7 +98,7 @@ fn said(status: &Status) -> Vec<String> {
     let command = |ready: &crate::domain::task::status::ReadyCommand| {
         let resolution = ready.resolution.map(|resolution: Resolution| format!(" {resolution:?}")).unwrap_or_default();
         let to = ready.to.map(|to| format!(" {to}")).unwrap_or_default();
-        format!("{}{resolution}{to}", ready.kind)
+        format!("{}{resolution}{to}", ready.kind.as_str())
     };
     action.commands.iter().map(command).collect()
 }
@@ -150,7 +150,7 @@ fn every_answer_that_the_buyer_is_offered_is_taken() {
                 ("stage_approved", _) => "approve buyer".to_owned(),
                 ("stage_rejected", _) => "reject buyer".to_owned(),
                 ("stage_escalated", _) => format!("escalate buyer {to}"),
-                (_, Some(resolution)) => format!("resolve buyer {} {to}", super::laws::word(resolution)),
+                (_, Some(resolution)) => format!("resolve buyer {} {to}", resolution.as_str()),
                 (_, None) => panic!("{ready:?}"),
             };
             let step = format!("{step} @{} .{} ~{}", ready.stage, ready.round, ready.revision);

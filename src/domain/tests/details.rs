@@ -246,14 +246,18 @@ fn a_body_that_no_task_could_accept_is_no_command() {
     let anybody = crate::domain::values::party::Sender { actor: None, ..sender("anna") };
     for step in ["approve anna", "reject anna", "escalate anna platform"] {
         let action = play.command(step).action().clone();
-        assert_eq!(pointers(Meta::default(), &action), ["/stage", "/round", "/revision", "/actor"], "{step}");
+        assert_eq!(
+            pointers(Meta::new(anybody.clone()), &action),
+            ["/stage", "/round", "/revision", "/actor"],
+            "{step}"
+        );
     }
     for (step, needed) in
         [("submit anna", true), ("resolve anna approve", true), ("status anna", false), ("hold anna", false)]
     {
-        let meta = Meta { sender: Some(anybody.clone()), ..Meta::default() };
+        let meta = Meta::new(anybody.clone());
         assert_eq!(!pointers(meta, play.command(step).action()).is_empty(), needed, "{step}");
     }
     let over = Action::StatusUpdated(StatusUpdated { message: text("More than all"), percent: Some(101), eta: None });
-    assert_eq!(pointers(Meta { sender: Some(sender("anna")), ..Meta::default() }, &over), ["/percent"]);
+    assert_eq!(pointers(Meta::new(sender("anna")), &over), ["/percent"]);
 }

@@ -3,7 +3,7 @@
 //! every cell.
 
 use crate::domain::task::PhaseName;
-use crate::domain::task::command::Action;
+use crate::domain::task::command::CommandType;
 use crate::domain::task::decide::allowed;
 
 use super::test_support::{Play, party};
@@ -14,9 +14,12 @@ struct Block {
     phase: PhaseName,
     words: &'static str,
     script: &'static str,
-    lines: [(&'static str, [&'static str; 3]); 10],
+    lines: Lines,
     tick: &'static str,
 }
+
+/// A line for each type of command, in their order.
+type Lines = [(&'static str, [&'static str; 3]); CommandType::ALL.len()];
 
 /// The result of a command that is not for this party, here or now.
 const P: &str = "wrong_party";
@@ -210,7 +213,7 @@ const GRID: &[Block] = &[
 ];
 
 /// A closed task: nothing but late decisions.
-const fn closed(votes: [&'static str; 3], calls: [&'static str; 3]) -> [(&'static str, [&'static str; 3]); 10] {
+const fn closed(votes: [&'static str; 3], calls: [&'static str; 3]) -> Lines {
     let no = [C, C, C];
     [
         ("submit", no),
@@ -253,12 +256,12 @@ fn every_phase_meets_every_command_of_every_party() {
     for block in GRID {
         let play = Play::of(&definition(block.words), block.script);
         assert_eq!(play.snapshot.task.phase(), block.phase, "{}", block.script);
-        for ((verb, cells), kind) in block.lines.iter().zip(Action::TYPES) {
+        for ((verb, cells), kind) in block.lines.iter().zip(CommandType::ALL) {
             for (who, expected) in ["bo", "buyer", "platform"].into_iter().zip(cells) {
                 let step = step(verb, who);
                 let found = cell(&play, &step);
                 assert_eq!(
-                    play.command(&step).action().kind(),
+                    play.command(&step).action().command_type(),
                     kind,
                     "the lines are in the order of the command types"
                 );

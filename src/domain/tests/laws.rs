@@ -9,8 +9,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::domain::task::command::{Action, Command};
-use crate::domain::task::decide::{Snapshot, Transition, allowed, decide};
-use crate::domain::task::event::{Event, Fact, Resolution, TimeoutAction};
+use crate::domain::task::decide::{Input, Snapshot, Transition, allowed, decide};
+use crate::domain::task::event::{Event, Fact};
 use crate::domain::task::notes::Notes;
 use crate::domain::task::refusal::Refusal;
 use crate::domain::task::status::Status;
@@ -55,34 +55,34 @@ pub(super) fn check_opening(play: &Play) {
     check_stored(&play.workflow, &play.trail, &play.snapshot);
 }
 
-/// Checks a step: `play` before `command`, and the result.
-pub(super) fn check_step(play: &Play, command: &Command, result: &Result<Transition, Refusal>) {
-    let again = decide(&play.workflow, &play.snapshot, command, play.now);
+/// Checks a step: `play` before `input`, and the result.
+pub(super) fn check_step(play: &Play, input: Input<'_>, result: &Result<Transition, Refusal>) {
+    let again = decide(&play.workflow, &play.snapshot, input, play.now);
     assert_eq!(again, *result, "the same question has the same answer");
     let before = &play.snapshot.task;
     let Ok(transition) = result else {
         let due = before.next_timer().is_some_and(|(at, _)| at <= play.now);
-        assert!(!(due && is_tick(command)), "a due timer's tick is taken");
+        assert!(!(due && is_tick(input)), "a due timer's tick is taken");
         return;
     };
     let after = transition.snapshot();
     check_rows(play, transition);
     check_status(&play.snapshot, after, play.now);
-    check_party(play, command, transition);
+    check_party(play, input, transition);
     if before.phase().is_terminal() {
         check_absorbed(&play.snapshot, transition);
     }
-    if is_tick(command) {
+    if is_tick(input) {
         check_tick(before, &after.task);
     }
-    cross(edge(before, command, transition));
+    cross(edge(before, input, transition));
     let mut trail = play.trail.clone();
     trail.extend(transition.events().iter().cloned());
     check_stored(&play.workflow, &trail, after);
 }
 
-fn is_tick(command: &Command) -> bool {
-    *command.action() == Action::Tick
+fn is_tick(input: Input<'_>) -> bool {
+    matches!(input, Input::Tick)
 }
 
 /// Rules 8 and 3: the stored state follows from the events, survives storage, and forgets people
@@ -138,19 +138,25 @@ fn check_status(before: &Snapshot, after: &Snapshot, now: Time) {
 }
 
 /// The sender could send the command, according to the table and to `allowed`.
-fn check_party(play: &Play, command: &Command, transition: &Transition) {
+fn check_party(play: &Play, input: Input<'_>, transition: &Transition) {
     let before = &play.snapshot.task;
-    let edge = edge(before, command, transition);
-    let party = command.meta().sender.as_ref().map(|sender| sender.party);
+    let edge = edge(before, input, transition);
+    let party = match input {
+        Input::Party(command) => Some(command.meta().sender.party),
+        Input::Tick => None,
+        Input::Erase(_) => Some(Party::Platform),
+    };
     let fits =
         |row: &&Row| row.trigger == edge.trigger && row.from.contains(&before.phase()) && row.edges().contains(&edge);
     let mut rows = ROWS.iter().filter(fits);
     assert!(rows.any(|row| row.by.iter().any(|role| plays(play, *role, party))), "{party:?} has no row for {edge:?}");
-    if let Some(party) = party.filter(|_| transition.late().is_none() && edge.trigger != Trigger::Erasure) {
-        let kind = command.action().kind();
+    if let Input::Party(command) = input
+        && transition.late().is_none()
+    {
+        let (party, kind) = (command.meta().sender.party, command.action().command_type());
         assert!(
             allowed(&play.workflow, before, party).contains(&kind),
-            "{kind} was taken from {party} but is not allowed"
+            "{kind:?} was taken from {party} but is not allowed"
         );
     }
 }
@@ -239,21 +245,22 @@ pub(super) fn describe(edge: &Edge) -> String {
 }
 
 /// The edge that was crossed.
-fn edge(before: &Task, command: &Command, transition: &Transition) -> Edge {
+fn edge(before: &Task, input: Input<'_>, transition: &Transition) -> Edge {
     let events = transition.events().iter().map(|event| short(&event.fact)).collect();
     Edge {
         from: Some(before.phase()),
-        trigger: trigger(before, command, transition),
+        trigger: trigger(before, input, transition),
         events,
         to: transition.snapshot().task.phase(),
     }
 }
 
-fn trigger(before: &Task, command: &Command, transition: &Transition) -> Trigger {
-    match (command.action(), before.next_timer()) {
-        (Action::Tick, Some((_, timer))) => {
+fn trigger(before: &Task, input: Input<'_>, transition: &Transition) -> Trigger {
+    match input {
+        Input::Tick => {
+            let (_, timer) = before.next_timer().unwrap();
             let passed = transition.events().first().map(|event| &event.fact);
-            let action = if let Some(Fact::DeadlinePassed { action, .. }) = passed { name(*action) } else { "" };
+            let action = if let Some(Fact::DeadlinePassed { action, .. }) = passed { Some(*action) } else { None };
             assert!(
                 transition.events().iter().all(|event| event.party == Source::Service),
                 "a timer acts as the service"
@@ -262,42 +269,21 @@ fn trigger(before: &Task, command: &Command, transition: &Transition) -> Trigger
                 Timer::Task => Trigger::TaskDeadline,
                 Timer::Grace => Trigger::GraceEnd,
                 Timer::Reminder => Trigger::Reminder,
-                Timer::Stage => Trigger::StageDeadline(action),
-                Timer::Escalation => Trigger::EscalationDeadline(action),
+                Timer::Stage => Trigger::StageDeadline(action.unwrap()),
+                Timer::Escalation => Trigger::EscalationDeadline(action.unwrap()),
             }
         }
-        (_, _) => asked(before.phase(), command),
+        Input::Party(command) => asked(before.phase(), command),
+        Input::Erase(_) => Trigger::Erasure,
     }
 }
 
 /// The trigger of a party's command, as the table names it.
 pub(super) fn asked(phase: PhaseName, command: &Command) -> Trigger {
     if let (Action::EscalationResolved(body), PhaseName::Escalated) = (command.action(), phase) {
-        return Trigger::Resolved(word(body.resolution));
+        return Trigger::Resolved(body.resolution);
     }
-    if let Action::PersonalDataErased(_) = command.action() {
-        return Trigger::Erasure;
-    }
-    Trigger::Command(command.action().kind())
-}
-
-fn name(action: TimeoutAction) -> &'static str {
-    match action {
-        TimeoutAction::Escalate => "escalate",
-        TimeoutAction::Reject => "reject",
-        TimeoutAction::Approve => "approve",
-        TimeoutAction::Fail => "fail",
-        TimeoutAction::None => "none",
-    }
-}
-
-pub(super) fn word(resolution: Resolution) -> &'static str {
-    match resolution {
-        Resolution::Approve => "approve",
-        Resolution::Reject => "reject",
-        Resolution::Return => "return",
-        Resolution::Redirect => "redirect",
-    }
+    Trigger::Command(command.action().command_type())
 }
 
 /// Rule 10, first half: a sequence of ticks alone ends.
@@ -327,8 +313,8 @@ pub(super) fn check_way_out(play: &Play) {
         PhaseName::Delivery | PhaseName::Cancelled | PhaseName::Expired | PhaseName::Failed => return,
     };
     let command = play.command(&step);
-    assert!(allowed(&play.workflow, task, party).contains(&command.action().kind()), "{step}");
-    let outcome = decide(&play.workflow, &play.snapshot, &command, play.now);
+    assert!(allowed(&play.workflow, task, party).contains(&command.action().command_type()), "{step}");
+    let outcome = decide(&play.workflow, &play.snapshot, Input::Party(&command), play.now);
     // Actors who have voted may still change their vote.
     let stands = matches!(outcome, Err(Refusal::AlreadyVoted { .. }));
     assert!(outcome.is_ok() || stands, "{step}: {outcome:?}");

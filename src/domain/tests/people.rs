@@ -73,7 +73,7 @@ fn stored(id: &str) -> ActorId {
 fn by(play: &Play, step: &str, id: &str) -> Command {
     let command = play.command(step);
     let mut meta: Meta = command.meta().clone();
-    meta.sender.as_mut().unwrap().actor = Some(Actor { id: stored(id), name: None, role: None });
+    meta.sender.actor = Some(Actor { id: stored(id), name: None, role: None });
     Command::new(meta, command.action().clone()).unwrap()
 }
 

@@ -15,7 +15,7 @@ use crate::domain::values::party::Party;
 use crate::domain::workflow::definition;
 
 use super::laws::{self, EDGES};
-use super::test_support::Play;
+use super::test_support::{Play, VERBS};
 
 /// Steps of one sequence.
 const STEPS: usize = 40;
@@ -74,7 +74,9 @@ pub(super) fn play_by(
     for rolls in rolls {
         let step = next(&play, &mut Dice(rolls));
         // A command that no task could accept does not reach `decide`.
-        if ["wait", "back", "erase"].iter().any(|verb| step.starts_with(verb)) || play.try_command(&step).is_ok() {
+        if ["wait", "back", "erase", "tick"].iter().any(|verb| step.starts_with(verb))
+            || play.try_command(&step).is_ok()
+        {
             act(&mut play, &step);
             seen(&play);
         }
@@ -169,8 +171,7 @@ fn argument(play: &Play, dice: &mut Dice, verb: &str) -> String {
 
 /// Any command.
 fn nonsense(play: &Play, dice: &mut Dice) -> String {
-    let verbs = ["submit", "status", "approve", "reject", "escalate", "resolve", "hold", "resume", "cancel", "ack"];
-    let verb = dice.one(&verbs);
+    let verb = dice.one(&VERBS);
     let who = dice.one(&["0", "1", "5", "partner", "buyer", "platform"]);
     let argument = match verb {
         "escalate" => dice.one(&["buyer", "platform", "partner"]),

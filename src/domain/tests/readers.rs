@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::domain::audit;
 use crate::domain::task::command::{Action, Command, Meta};
-use crate::domain::task::decide::{MAX_ENTRIES, MAX_VOTES, decide};
+use crate::domain::task::decide::{Input, MAX_ENTRIES, MAX_VOTES, decide};
 use crate::domain::task::event::{Feedback, WorkflowRef};
 use crate::domain::task::refusal::Refusal;
 use crate::domain::task::view::{Identity, Reader, TaskView};
@@ -87,7 +87,9 @@ fn a_long_trail_takes_only_what_moves_the_task_on() {
         play.snapshot.task.version = MAX_ENTRIES;
         play
     };
-    let taken = |play: &Play, step: &str| decide(&play.workflow, &play.snapshot, &play.command(step), play.now).is_ok();
+    let taken = |play: &Play, step: &str| {
+        decide(&play.workflow, &play.snapshot, Input::Party(&play.command(step)), play.now).is_ok()
+    };
     let preparing = long("a required quorum=2,2", "");
     let review = long("a required quorum=2,2", "submit anna");
     let nearly = long("a required quorum=2,2", "submit anna; approve bo; reject dora");
@@ -144,11 +146,7 @@ fn mark_texts(action: &mut Action, count: &mut usize) {
         Action::CancellationAcknowledged(body) => body.notes = Some(mark(count)),
         // The work itself is the exception: the buyer reads it in the status while it must decide
         // on it.
-        Action::WorkSubmitted(_)
-        | Action::StageApproved(_)
-        | Action::Resumed(_)
-        | Action::PersonalDataErased(_)
-        | Action::Tick => {}
+        Action::WorkSubmitted(_) | Action::StageApproved(_) | Action::Resumed(_) => {}
     }
 }
 
@@ -198,10 +196,11 @@ fn check_end_in_reach(play: &Play) {
     }
     let mut snapshot = play.snapshot.clone();
     snapshot.task.version = MAX_ENTRIES;
-    let ended = decide(&play.workflow, &snapshot, &play.command("cancel platform now"), play.now).unwrap();
+    let ended =
+        decide(&play.workflow, &snapshot, Input::Party(&play.command("cancel platform now")), play.now).unwrap();
     assert!(ended.snapshot().task.phase().is_terminal());
     if let Some((at, _)) = snapshot.task.next_timer() {
-        let done = decide(&play.workflow, &snapshot, &Command::tick(), at.max(play.now));
+        let done = decide(&play.workflow, &snapshot, Input::Tick, at.max(play.now));
         assert!(done.is_ok(), "{done:?}");
     }
 }
@@ -230,7 +229,7 @@ fn what_happened_did_not_happen_more_than_a_day_before_the_task() {
         for (at, taken) in [(opened_at, true), (opened_at - day, true), (opened_at - day - microsecond, false)] {
             let meta = Meta { occurred_at: Some(at), ..command.meta().clone() };
             let command = Command::new(meta, command.action().clone()).unwrap();
-            let outcome = decide(&play.workflow, &play.snapshot, &command, play.now);
+            let outcome = decide(&play.workflow, &play.snapshot, Input::Party(&command), play.now);
             let refused = matches!(&outcome, Err(Refusal::Invalid { pointer: "/occurred_at", .. }));
             assert_eq!(!refused, taken, "{script}: {step} at {at}: {outcome:?}");
         }

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::domain::task::command::CommandType;
 use crate::domain::task::decide::{MAX_REVISIONS, MAX_STATUS_UPDATES};
 use crate::domain::task::refusal::Refusal;
 use crate::domain::task::table::{ROWS, Trigger};
@@ -125,10 +126,12 @@ fn refused(words: &str, script: &str) -> (PhaseName, Option<Trigger>, String) {
     let mut play = Play::open(&definition(words));
     play.run(before);
     let phase = play.snapshot.task.phase();
-    let command = play.try_command(last.trim());
-    let trigger = command.map(|command| laws::asked(phase, &command)).ok();
-    // The one body that cannot become a command.
-    let trigger = trigger.or(Some(Trigger::Command("cancellation_requested")));
+    let is_tick = last.trim().starts_with("tick");
+    let trigger = (!is_tick).then(|| match play.try_command(last.trim()) {
+        Ok(command) => laws::asked(phase, &command),
+        // The one body that cannot become a command.
+        Err(_) => Trigger::Command(CommandType::CancellationRequested),
+    });
     (phase, trigger, play.run(last))
 }
 

@@ -1,19 +1,8 @@
 //! Requirements of the contract beyond the table's rows.
 
-use crate::domain::task::command::{Action, Command, Held, Meta};
-use crate::domain::task::decide::decide;
-use crate::domain::task::refusal::Refusal;
 use crate::domain::values::text::Text;
 
-use super::test_support::{Play, brand, text};
-
-#[test]
-fn only_a_tick_comes_without_a_sender() {
-    let play = Play::of(&brand(), "wait P15D");
-    let held = Command::new(Meta::default(), Action::Held(Held { reason: text("Nobody said this") })).unwrap();
-    let refused = decide(&play.workflow, &play.snapshot, &held, play.now);
-    assert!(matches!(refused, Err(Refusal::Invalid { pointer: "/actor", .. })), "{refused:?}");
-}
+use super::test_support::{Play, brand};
 
 #[test]
 fn the_phase_is_checked_before_the_revision() {

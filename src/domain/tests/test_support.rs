@@ -12,10 +12,10 @@ use uuid::Uuid;
 use crate::domain::audit::{self, Origin, Sealed, Subject as _};
 use crate::domain::task::Phase;
 use crate::domain::task::command::{
-    Action, CancellationAcknowledged, CancellationRequested, Command, EscalationResolved, Held, Meta,
-    PersonalDataErased, Resumed, StageApproved, StageEscalated, StageRejected, StatusUpdated, WorkSubmitted,
+    Action, CancellationAcknowledged, CancellationRequested, Command, CommandType, EscalationResolved, Held, Meta,
+    Resumed, StageApproved, StageEscalated, StageRejected, StatusUpdated, WorkSubmitted,
 };
-use crate::domain::task::decide::{Opening, Snapshot, Transition, decide, open};
+use crate::domain::task::decide::{Erasure, Input, Opening, Snapshot, Transition, decide, open};
 use crate::domain::task::erasure::{Plan, Scope};
 use crate::domain::task::event::{Artifact, Event, Fact, Feedback, InFlight, Resolution, WorkflowRef};
 use crate::domain::task::refusal::Refusal;
@@ -167,10 +167,14 @@ impl Play {
             Some(("wait", span)) => self.now = self.now + Span::parse(span).unwrap().delta(),
             Some(("back", span)) => self.now = self.now - Span::parse(span).unwrap().delta(),
             Some(("erase", who)) => return self.erase(who),
-            _ => {
+            // The time moves on to the next timer, except in `tick now`.
+            _ if step.starts_with("tick") => {
                 if step == "tick" {
                     self.now = self.now.max(self.snapshot.task.wake_at().unwrap_or(self.now));
                 }
+                return outcome(&self.send(Input::Tick));
+            }
+            _ => {
                 return match self.try_command(step) {
                     Ok(command) => outcome(&self.send(&command)),
                     Err(refusals) => name(&refusals[0]).to_owned(),
@@ -180,11 +184,20 @@ impl Play {
         String::new()
     }
 
-    /// Sends a command, as the service would.
-    pub(super) fn send(&mut self, command: &Command) -> Result<Transition, Refusal> {
-        let command = command.clone().with_late(self.late(command));
-        let result = decide(&self.workflow, &self.snapshot, &command, self.now);
-        laws::check_step(self, &command, &result);
+    /// Sends a command, a tick or an erasure, as the service would.
+    pub(super) fn send<'a>(&mut self, input: impl Into<Input<'a>>) -> Result<Transition, Refusal> {
+        match input.into() {
+            Input::Party(command) => {
+                let command = command.clone().with_late(self.late(command));
+                self.take(Input::Party(&command))
+            }
+            input @ (Input::Tick | Input::Erase(_)) => self.take(input),
+        }
+    }
+
+    fn take(&mut self, input: Input<'_>) -> Result<Transition, Refusal> {
+        let result = decide(&self.workflow, &self.snapshot, input, self.now);
+        laws::check_step(self, input, &result);
         if let Ok(transition) = &result {
             transition.events().iter().for_each(|event| self.reader.read(&self.workflow, event));
             self.trail.extend(transition.events().iter().cloned());
@@ -221,13 +234,14 @@ impl Play {
         self.snapshot = self.snapshot.without_erased(&self.workflow, &self.trail).unwrap();
         let entries = plan.entries.iter().map(|entry| entry.seq).collect();
         let erasure_id = ErasureId(Uuid::from_u128(8));
-        let body = PersonalDataErased { erasure_id, entries, ids_remain: plan.ids_remain, restated: plan.restated };
-        outcome(&self.send(&Command::erased(text("platform-key"), body)))
+        let (credential_id, Plan { ids_remain, restated, .. }) = (text("platform-key"), plan);
+        let erasure = Erasure { credential_id, erasure_id, entries, ids_remain, restated };
+        outcome(&self.send(Input::Erase(&erasure)))
     }
 
     /// The `seq` of the same actor's late decision, if the trail has one.
     fn late(&self, command: &Command) -> Option<u64> {
-        let sender = command.meta().sender.as_ref()?;
+        let sender = &command.meta().sender;
         let same = |event: &&Event| {
             matches!(event.fact, Fact::LateDecisionRecorded(_))
                 && event.party.party() == Some(sender.party)
@@ -242,20 +256,16 @@ impl Play {
     }
 
     pub(super) fn try_command(&self, step: &str) -> Result<Command, Vec<Refusal>> {
-        if step.starts_with("tick") {
-            return Ok(Command::tick());
-        }
         let marks = ['@', '.', '~', '#'];
         let words: Vec<&str> = step.split_whitespace().filter(|word| !word.starts_with(marks)).collect();
         let mark = |sign: char| step.split_whitespace().find_map(|word| word.strip_prefix(sign));
         let task = &self.snapshot.task;
         let [verb, who, rest @ ..] = &words[..] else { panic!("a step has a verb and an actor: {step}") };
         let meta = Meta {
-            sender: Some(sender(who)),
             stage: Some(mark('@').map_or_else(|| task.stage_in(&self.workflow).key.clone(), key)),
             round: Some(mark('.').map_or(task.round(), |round| round.parse().unwrap())),
             revision: Some(mark('~').map_or(task.revision(), |revision| revision.parse().unwrap())),
-            ..Meta::default()
+            ..Meta::new(sender(who))
         };
         let escalation = mark('#').map_or_else(|| self.escalation(), |seq| seq.parse().unwrap());
         Command::new(meta, action(verb, rest, escalation))
@@ -284,6 +294,10 @@ fn seal_rest(rows: &mut Vec<Sealed>, trail: &[Event]) {
         rows.push(audit::seal(&prev, origin().task_id, event, [u8::try_from(event.seq % 251).unwrap(); 32]));
     }
 }
+
+/// The first word of a step that sends a command, one for each type of command.
+pub(super) const VERBS: [&str; CommandType::ALL.len()] =
+    ["submit", "status", "approve", "reject", "escalate", "resolve", "hold", "resume", "cancel", "ack"];
 
 fn action(verb: &str, rest: &[&str], escalation: u64) -> Action {
     let first = rest.first().copied();

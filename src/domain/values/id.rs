@@ -40,6 +40,18 @@ uuid_id! {
     KeyId;
     /// The id of an erasure of a person's data.
     ErasureId;
+    /// The id of an event, the same for every reader. It is derived from the hash of its entry.
+    EventId;
+    /// The id by which a receiver of webhooks recognizes a message: an event's id, or a sample's.
+    MessageId;
+    /// The id of a notice to the owner of a webhook endpoint.
+    NoticeId;
+}
+
+impl From<EventId> for MessageId {
+    fn from(id: EventId) -> Self {
+        Self(id.0)
+    }
 }
 
 macro_rules! key {

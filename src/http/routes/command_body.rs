@@ -1,7 +1,6 @@
 //! The body of a command: the members that all commands share, and those of its `type`; and its
 //! schemas in the contract.
 
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use utoipa::openapi::schema::{AdditionalProperties, Object, ObjectBuilder, OneOfBuilder, Schema, Type};
@@ -10,12 +9,10 @@ use utoipa::{PartialSchema, ToSchema};
 
 use crate::app::digest::of_meaning;
 use crate::app::{self, Caller};
-use crate::domain::task::command::{
-    Action, CancellationAcknowledged, CancellationRequested, Command, EscalationResolved, Held, Meta, Resumed,
-    StageApproved, StageEscalated, StageRejected, StatusUpdated, WorkSubmitted,
-};
+use crate::domain::task::command::{self, Action, Command, CommandType, Meta};
+use crate::domain::task::command_type::for_each_command;
 use crate::domain::values::id::{ActorId, CommandId, StageKey};
-use crate::domain::values::identity::{FromOutside, from_outside};
+use crate::domain::values::identity::from_outside;
 use crate::domain::values::party::{Actor, Party, Sender};
 use crate::domain::values::text::Prose;
 use crate::domain::values::time::Time;
@@ -78,7 +75,8 @@ pub(in crate::http) fn parse(
     let kind = take_string(&mut members, "type")?;
     let (common, own): (Map<_, _>, Map<_, _>) =
         members.into_iter().partition(|(name, _)| COMMON.contains(&name.as_str()));
-    let (common, action) = both(from_value::<Common>(Value::Object(common)), action(&kind, own))?;
+    let action = command_type(&kind).and_then(|kind| read(kind, own));
+    let (common, action) = both(from_value::<Common>(Value::Object(common)), action)?;
     let errors = check(&common, caller, header_id, now);
     if !errors.is_empty() {
         return Err(Problem::invalid_body(errors));
@@ -86,7 +84,7 @@ pub(in crate::http) fn parse(
     let given = common.id.or(header_id);
     let digest = digest(&kind, &common, &action);
     let meta = Meta {
-        sender: Some(sender(caller, common.actor)),
+        sender: sender(caller, common.actor),
         id: Some(given.unwrap_or_else(|| CommandId(ids::new()))),
         occurred_at: common.occurred_at,
         note: common.note,
@@ -141,22 +139,6 @@ fn digest(kind: &str, common: &Common, action: &Action) -> [u8; 32] {
     of_meaning(members, "")
 }
 
-fn body(action: &Action) -> Map<String, Value> {
-    match action {
-        Action::WorkSubmitted(body) => object(body),
-        Action::StatusUpdated(body) => object(body),
-        Action::StageApproved(body) => object(body),
-        Action::StageRejected(body) => object(body),
-        Action::StageEscalated(body) => object(body),
-        Action::EscalationResolved(body) => object(body),
-        Action::Held(body) => object(body),
-        Action::Resumed(body) => object(body),
-        Action::CancellationRequested(body) => object(body),
-        Action::CancellationAcknowledged(body) => object(body),
-        Action::PersonalDataErased(_) | Action::Tick => Map::new(),
-    }
-}
-
 fn object(value: &impl Serialize) -> Map<String, Value> {
     match serde_json::to_value(value) {
         Ok(Value::Object(members)) => members,
@@ -164,29 +146,45 @@ fn object(value: &impl Serialize) -> Map<String, Value> {
     }
 }
 
-fn action(kind: &str, own: Map<String, Value>) -> Result<Action, Problem> {
-    fn read<T: DeserializeOwned + FromOutside>(
-        own: Map<String, Value>,
-        wrap: fn(T) -> Action,
-    ) -> Result<Action, Problem> {
-        from_value(Value::Object(own)).map(wrap)
-    }
-    match kind {
-        "work_submitted" => read::<WorkSubmitted>(own, Action::WorkSubmitted),
-        "status_updated" => read::<StatusUpdated>(own, Action::StatusUpdated),
-        "stage_approved" => read::<StageApproved>(own, Action::StageApproved),
-        "stage_rejected" => read::<StageRejected>(own, Action::StageRejected),
-        "stage_escalated" => read::<StageEscalated>(own, Action::StageEscalated),
-        "escalation_resolved" => read::<EscalationResolved>(own, Action::EscalationResolved),
-        "held" => read::<Held>(own, Action::Held),
-        "resumed" => read::<Resumed>(own, Action::Resumed),
-        "cancellation_requested" => read::<CancellationRequested>(own, Action::CancellationRequested),
-        "cancellation_acknowledged" => read::<CancellationAcknowledged>(own, Action::CancellationAcknowledged),
-        _ => {
-            let rule = format!("must be one of {}", Action::TYPES.join(", "));
-            Err(Problem::invalid_body(vec![FieldError::new("/type", "unknown_value", rule)]))
+/// What depends on the type of a command by nothing but its name.
+macro_rules! bodies {
+    ($($command:ident $name:literal,)*) => {
+        /// Parses the members of this type's own.
+        fn read(kind: CommandType, own: Map<String, Value>) -> Result<Action, Problem> {
+            match kind {
+                $(CommandType::$command => from_value(Value::Object(own)).map(Action::$command),)*
+            }
         }
-    }
+
+        /// The members of the type's own.
+        fn body(action: &Action) -> Map<String, Value> {
+            match action {
+                $(Action::$command(body) => object(body),)*
+            }
+        }
+
+        fn variants() -> [Variant; CommandType::ALL.len()] {
+            [$(Variant {
+                kind: CommandType::$command,
+                name: concat!(stringify!($command), "Command"),
+                own: command::$command::schema(),
+            }),*]
+        }
+
+        /// The schemas that the schemas of commands refer to.
+        pub(in crate::http) fn parts(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+            Common::schemas(schemas);
+            $(command::$command::schemas(schemas);)*
+        }
+    };
+}
+for_each_command!(bodies);
+
+fn command_type(name: &str) -> Result<CommandType, Problem> {
+    CommandType::parse(name).ok_or_else(|| {
+        let rule = format!("must be one of {}", CommandType::list());
+        Problem::invalid_body(vec![FieldError::new("/type", "unknown_value", rule)])
+    })
 }
 
 /// Both values, or the errors of both.
@@ -202,31 +200,22 @@ fn both<A, B>(a: Result<A, Problem>, b: Result<B, Problem>) -> Result<(A, B), Pr
 /// members.
 pub(in crate::http) struct EventCommand;
 
-/// Name in the contract, type, schema, and whether stage, round and revision are required.
-type Variant = (&'static str, &'static str, RefOr<Schema>, bool);
-
-fn variants() -> [Variant; 10] {
-    [
-        ("WorkSubmittedCommand", "work_submitted", WorkSubmitted::schema(), false),
-        ("StatusUpdatedCommand", "status_updated", StatusUpdated::schema(), false),
-        ("StageApprovedCommand", "stage_approved", StageApproved::schema(), true),
-        ("StageRejectedCommand", "stage_rejected", StageRejected::schema(), true),
-        ("StageEscalatedCommand", "stage_escalated", StageEscalated::schema(), true),
-        ("EscalationResolvedCommand", "escalation_resolved", EscalationResolved::schema(), false),
-        ("HeldCommand", "held", Held::schema(), false),
-        ("ResumedCommand", "resumed", Resumed::schema(), false),
-        ("CancellationRequestedCommand", "cancellation_requested", CancellationRequested::schema(), false),
-        ("CancellationAcknowledgedCommand", "cancellation_acknowledged", CancellationAcknowledged::schema(), false),
-    ]
+/// A type of command in the contract.
+struct Variant {
+    kind: CommandType,
+    /// The name of its schema.
+    name: &'static str,
+    /// The schema of the members of its own.
+    own: RefOr<Schema>,
 }
 
 impl PartialSchema for EventCommand {
     fn schema() -> RefOr<Schema> {
         let mut list = OneOfBuilder::new();
         let mut by_type = Discriminator::new("type");
-        for (name, kind, ..) in variants() {
-            let reference = Ref::from_schema_name(name);
-            by_type.mapping.insert(kind.to_owned(), reference.ref_location.clone());
+        for variant in variants() {
+            let reference = Ref::from_schema_name(variant.name);
+            by_type.mapping.insert(variant.kind.as_str().to_owned(), reference.ref_location.clone());
             list = list.item(reference);
         }
         list.description(Some("A command; `type` selects it. Votes and escalations require `stage`, `round` and `revision`, so that nobody decides on work that they have not seen."))
@@ -238,9 +227,9 @@ impl PartialSchema for EventCommand {
 impl ToSchema for EventCommand {
     fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
         parts(schemas);
-        schemas.extend(variants().map(|(name, kind, own, needs_target)| {
-            let schema = variant(kind, vec![Common::schema()], own, needs_target);
-            (name.to_owned(), Schema::Object(schema).into())
+        schemas.extend(variants().map(|variant| {
+            let name = variant.name.to_owned();
+            (name, Schema::Object(variant.closed(vec![Common::schema()])).into())
         }));
     }
 }
@@ -248,25 +237,10 @@ impl ToSchema for EventCommand {
 /// Every type of command, with the members of `around` added: for lists that say more about each
 /// command.
 pub(in crate::http) fn schema_with(around: &RefOr<Schema>, description: &str) -> RefOr<Schema> {
-    let list = variants().into_iter().fold(OneOfBuilder::new(), |list, (_, kind, own, needs_target)| {
-        list.item(variant(kind, vec![around.clone(), Common::schema()], own, needs_target))
-    });
+    let list = variants()
+        .into_iter()
+        .fold(OneOfBuilder::new(), |list, variant| list.item(variant.closed(vec![around.clone(), Common::schema()])));
     list.description(Some(description)).into()
-}
-
-/// The schemas that the schemas of commands refer to.
-pub(in crate::http) fn parts(schemas: &mut Vec<(String, RefOr<Schema>)>) {
-    Common::schemas(schemas);
-    WorkSubmitted::schemas(schemas);
-    StatusUpdated::schemas(schemas);
-    StageApproved::schemas(schemas);
-    StageRejected::schemas(schemas);
-    StageEscalated::schemas(schemas);
-    EscalationResolved::schemas(schemas);
-    Held::schemas(schemas);
-    Resumed::schemas(schemas);
-    CancellationRequested::schemas(schemas);
-    CancellationAcknowledged::schemas(schemas);
 }
 
 /// The target of a command, for commands that require it.
@@ -284,52 +258,82 @@ struct Target {
     revision: u32,
 }
 
-/// One closed schema of all parts, with the description of the command's own schema.
-fn variant(kind: &'static str, mut parts: Vec<RefOr<Schema>>, own: RefOr<Schema>, needs_target: bool) -> Object {
-    let tag = ObjectBuilder::new()
-        .schema_type(Type::String)
-        .enum_values(Some([kind]))
-        .description(Some("The type of the command."))
-        .build();
-    let mut object =
-        ObjectBuilder::new().title(Some(kind)).schema_type(Type::Object).property("type", tag).required("type").build();
-    parts.extend(needs_target.then(Target::schema));
-    parts.push(own);
-    for part in parts {
-        if let RefOr::T(Schema::Object(part)) = part {
-            object.description = part.description;
-            object.properties.extend(part.properties);
-            object.required.extend(part.required);
+impl Variant {
+    /// One closed schema of these parts and the type's own members, with the description of the
+    /// type's own schema.
+    fn closed(self, mut parts: Vec<RefOr<Schema>>) -> Object {
+        let name = self.kind.as_str();
+        let tag = ObjectBuilder::new()
+            .schema_type(Type::String)
+            .enum_values(Some([name]))
+            .description(Some("The type of the command."))
+            .build();
+        let object = ObjectBuilder::new().title(Some(name)).schema_type(Type::Object);
+        let mut object = object.property("type", tag).required("type").build();
+        parts.extend(self.kind.needs_target().then(Target::schema));
+        parts.push(self.own);
+        for part in parts {
+            if let RefOr::T(Schema::Object(part)) = part {
+                object.description = part.description;
+                object.properties.extend(part.properties);
+                object.required.extend(part.required);
+            }
         }
+        object.additional_properties = Some(Box::new(AdditionalProperties::FreeForm(false)));
+        object
     }
-    object.additional_properties = Some(Box::new(AdditionalProperties::FreeForm(false)));
-    object
 }
 
 /// An example of this type of command for the contract.
-pub(in crate::http) fn example(kind: &str) -> Value {
+pub(in crate::http) fn example(kind: CommandType) -> Value {
     let anna = json!({ "id": "u-anna", "name": "Anna K.", "role": "counsel" });
     match kind {
-        "work_submitted" => json!({
+        CommandType::WorkSubmitted => json!({
             "id": "7f0cf1a0-93b5-4f35-8f0e-5a3c0b3f7a01", "type": kind, "actor": { "id": "agent-7" },
             "summary": "First draft of the campaign copy.",
             "artifacts": [{ "name": "copy.md", "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                 "url": "https://files.example/copy.md", "media_type": "text/markdown", "size": 2048 }],
         }),
-        "stage_approved" => json!({ "type": kind, "stage": "legal", "round": 1, "revision": 2, "actor": anna }),
-        "stage_rejected" => json!({
+        CommandType::StageApproved => {
+            json!({ "type": kind, "stage": "legal", "round": 1, "revision": 2, "actor": anna })
+        }
+        CommandType::StageRejected => json!({
             "type": kind, "stage": "legal", "round": 1, "revision": 2, "actor": anna, "return_to": "copy",
             "note": "for our own people",
             "feedback": { "summary": "Clause 4 promises a refund we do not give.", "share_with_buyer": false,
                 "items": [{ "severity": "blocking", "anchor": "contract.pdf#page=3", "text": "Remove the last sentence." }] },
         }),
-        "stage_escalated" => json!({
+        CommandType::StageEscalated => json!({
             "type": kind, "stage": "legal", "round": 1, "revision": 2, "actor": anna, "to": "buyer",
             "reason": "May we promise delivery by Friday?",
         }),
-        "escalation_resolved" => {
+        CommandType::EscalationResolved => {
             json!({ "type": kind, "escalation": 9, "resolution": "approve", "stage": "legal", "round": 1, "revision": 2 })
         }
-        _ => json!({ "type": "cancellation_requested", "reason": "The campaign was called off." }),
+        CommandType::StatusUpdated => json!({ "type": kind, "message": "Our editor is on page two.", "percent": 40 }),
+        CommandType::Held => json!({ "type": kind, "reason": "The client is away until Monday." }),
+        CommandType::Resumed => json!({ "type": kind }),
+        CommandType::CancellationRequested => json!({ "type": kind, "reason": "The campaign was called off." }),
+        CommandType::CancellationAcknowledged => json!({ "type": kind, "in_flight": "discarded" }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::values::id::{BuyerId, CredentialId};
+
+    #[test]
+    fn the_example_of_every_type_is_a_command_of_that_type() {
+        let credential_id = CredentialId::parse("key-1").unwrap();
+        let platform = Caller::Platform { credential_id: credential_id.clone() };
+        let buyer = Caller::Buyer { buyer_id: BuyerId(ids::new()), credential_id, expires_at: Time::from_micros(1) };
+        for kind in CommandType::ALL {
+            let Value::Object(members) = example(kind) else { panic!("{kind:?} is an object") };
+            // A resolution without an actor is a buyer's, whose token identifies the person.
+            let caller = if kind == CommandType::EscalationResolved { &buyer } else { &platform };
+            let request = parse((members, Vec::new()), caller, None, Time::from_micros(0)).unwrap();
+            assert_eq!(request.command.action().command_type(), kind);
+        }
     }
 }

@@ -7,12 +7,11 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
-use uuid::Uuid;
 
 use crate::app::webhooks::endpoints::{self, After, Delivery, Filter, Tested};
 use crate::domain::audit::EventType;
 use crate::domain::task::unreadable::Unreadable;
-use crate::domain::values::id::{EndpointId, TaskId};
+use crate::domain::values::id::{EndpointId, EventId, MessageId, TaskId};
 use crate::domain::values::identity::from_outside;
 use crate::domain::values::time::Time;
 use crate::domain::webhook::{Attempt, DeliveryState};
@@ -56,7 +55,8 @@ pub struct DeliveriesQuery {
 pub struct WebhookDelivery {
     /// The event's id, as in `webhook-id`, `X-AITasker-Delivery-Id` and the body. It is the same at
     /// every attempt.
-    id: Uuid,
+    #[schema(value_type = Uuid)]
+    id: EventId,
     /// The type of the event; null if the caller may not see the event.
     #[serde(rename = "type")]
     #[schema(value_type = Option<EventType>, required = true)]
@@ -89,7 +89,8 @@ pub struct DeliveryPath {
     /// The webhook's id, chosen by its owner.
     id: EndpointId,
     /// The delivery's id, which is its event's id.
-    delivery_id: Uuid,
+    #[param(value_type = Uuid)]
+    delivery_id: EventId,
 }
 
 /// Selects deliveries to send again.
@@ -134,7 +135,8 @@ pub struct Redelivered {
 #[derive(Debug, Serialize, ToSchema)]
 pub struct WebhookTested {
     /// The sample's id, as in `webhook-id`.
-    id: Uuid,
+    #[schema(value_type = Uuid)]
+    id: MessageId,
     /// Whether the endpoint responded with 2xx.
     delivered: bool,
     /// The attempt.
@@ -148,7 +150,8 @@ pub struct WebhookTested {
 #[derive(Debug, Serialize, ToSchema)]
 pub struct UnreadableDelivery {
     /// The event's id.
-    id: Uuid,
+    #[schema(value_type = Uuid)]
+    id: EventId,
     /// The task's id.
     task_id: TaskId,
     /// The event's place in the task's trail.

@@ -11,6 +11,7 @@ use uuid::Uuid;
 use crate::app::tasks::commands::{Answer, View};
 use crate::app::{self, Caller};
 use crate::domain::audit::EntryView;
+use crate::domain::task::command::CommandType;
 use crate::domain::task::forecast::StatusView;
 use crate::domain::task::view::TaskView;
 use crate::domain::values::id::CommandId;
@@ -78,12 +79,12 @@ pub enum TaskOrStatus {
         ("Idempotency-Key" = Option<Uuid>, Header, description = "The command's `id`, if it is not in the body."),
         ("If-Match" = Option<String>, Header, description = "The `ETag` of the caller's view (the task, or the status for a buyer). The command is refused if the view has changed.")),
     request_body(content = command_body::EventCommand, examples(
-        ("submit" = (summary = "Submit work", value = json!(command_body::example("work_submitted")))),
-        ("approve" = (summary = "Approve", value = json!(command_body::example("stage_approved")))),
-        ("reject" = (summary = "Reject with feedback", value = json!(command_body::example("stage_rejected")))),
-        ("escalate" = (summary = "Ask the buyer for a decision", value = json!(command_body::example("stage_escalated")))),
-        ("resolve" = (summary = "Resolve an escalation", value = json!(command_body::example("escalation_resolved")))),
-        ("cancel" = (summary = "Cancel", value = json!(command_body::example("cancellation_requested")))),
+        ("submit" = (summary = "Submit work", value = json!(command_body::example(CommandType::WorkSubmitted)))),
+        ("approve" = (summary = "Approve", value = json!(command_body::example(CommandType::StageApproved)))),
+        ("reject" = (summary = "Reject with feedback", value = json!(command_body::example(CommandType::StageRejected)))),
+        ("escalate" = (summary = "Ask the buyer for a decision", value = json!(command_body::example(CommandType::StageEscalated)))),
+        ("resolve" = (summary = "Resolve an escalation", value = json!(command_body::example(CommandType::EscalationResolved)))),
+        ("cancel" = (summary = "Cancel", value = json!(command_body::example(CommandType::CancellationRequested)))),
     )),
     responses(
         (status = 200, description = "The command was already carried out (`Idempotent-Replayed: true`), or this was a dry run.", body = EventAnswer,

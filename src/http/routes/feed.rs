@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 use utoipa::{IntoParams, PartialSchema, ToSchema};
+use uuid::Uuid;
 
 use crate::app::feed::{self, Position, Transaction};
 use crate::domain::feed::Item;
-use crate::domain::values::id::TaskId;
 use crate::http::AppState;
 use crate::http::auth::PartnerOrPlatform;
 use crate::http::input::extract::Query;
@@ -19,8 +19,8 @@ use crate::http::input::page::{Cursor, Limit};
 use crate::http::problem::Problem;
 use crate::http::serve::middleware::Deadline;
 
-/// Epoch and number of a transaction, and an entry (task and `seq`) that it wrote.
-type Key = (u64, u64, TaskId, u64);
+/// The columns of a [`Position`]: epoch and number of a transaction, an id and a `seq`.
+type Key = (u64, u64, Uuid, u64);
 
 /// Selects a part of the feed.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -124,13 +124,11 @@ pub async fn list_events(
 ) -> Result<Json<Feed>, Problem> {
     let wait = Duration::from_secs(query.wait.0);
     deadline.extend(wait);
-    let after = query.after.map_or(Position::START, |Cursor((epoch, number, task_id, seq))| Position {
-        transaction: Transaction { epoch, number },
-        task_id,
-        seq,
+    let after = query.after.map_or(Position::START, |Cursor((epoch, number, id, seq))| {
+        Position::of(Transaction { epoch, number }, (id, seq))
     });
     let page = feed::list_events(&state.app, &caller, after, query.limit.rows(), wait).await?;
-    let Position { transaction: Transaction { epoch, number }, task_id, seq } = page.next;
-    let next = Cursor((epoch, number, task_id, seq)).encode();
+    let (Transaction { epoch, number }, (id, seq)) = (page.next.transaction, page.next.columns());
+    let next = Cursor((epoch, number, id, seq)).encode();
     Ok(Json(Feed { items: page.items, next, more: page.more, epoch: page.epoch }))
 }

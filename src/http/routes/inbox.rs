@@ -106,8 +106,7 @@ pub struct Review {
     /// Whether the deadline has passed.
     overdue: bool,
     /// The commands that the caller's party can send now.
-    #[schema(value_type = Vec<CommandType>)]
-    allowed: Vec<String>,
+    allowed: Vec<CommandType>,
 }
 
 /// The number of tasks that wait at a stage.

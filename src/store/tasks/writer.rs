@@ -36,8 +36,8 @@ use std::time::Duration;
 use futures_util::FutureExt as _;
 use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
-use uuid::Uuid;
 
+use crate::domain::values::id::TaskId;
 use crate::store::{Error, Pool, Usage};
 
 use super::transitions::{Fate, Outcome, Prepared, list_unlocked, update};
@@ -78,11 +78,11 @@ struct Inner {
 struct Queue {
     waiting: VecDeque<Member>,
     /// The tasks whose transitions are being written.
-    out: HashSet<Uuid>,
+    out: HashSet<TaskId>,
     /// Members that wait for another session to release their row. Their tasks are in `out`.
     locked: usize,
     /// Tasks whose members are sent alone, since the server refused one of theirs.
-    suspects: HashSet<Uuid>,
+    suspects: HashSet<TaskId>,
     writers: u32,
     closed: bool,
 }
@@ -226,7 +226,7 @@ impl Writer {
     }
 
     /// Remembers the tasks whose members were refused, and forgets those that were written.
-    fn note(&self, tasks: &[Uuid], refused: &[Uuid]) {
+    fn note(&self, tasks: &[TaskId], refused: &[TaskId]) {
         let mut queue = self.queue();
         if refused.is_empty() && queue.suspects.is_empty() {
             return;
@@ -259,7 +259,7 @@ impl Writer {
     }
 
     /// Removes these tasks from `out`, except those of members that come back.
-    fn put_back(&self, tasks: &[Uuid], but: &[Member]) {
+    fn put_back(&self, tasks: &[TaskId], but: &[Member]) {
         let mut queue = self.queue();
         for task in tasks {
             queue.out.remove(task);
@@ -324,7 +324,7 @@ struct Done {
     /// Members that must be sent again.
     locked: Vec<Member>,
     /// The tasks whose members the server refused for their content.
-    refused: Vec<Uuid>,
+    refused: Vec<TaskId>,
     /// The error if the database is unreachable.
     away: Option<Arc<Error>>,
 }
@@ -378,7 +378,7 @@ async fn send(inner: &Inner, members: &[Member], look_first: bool) -> Result<Vec
     Ok(members.iter().map(|member| if is_free(&member.write) { fates.next() } else { None }).collect())
 }
 
-fn tasks(members: &[Member]) -> Vec<Uuid> {
+fn tasks(members: &[Member]) -> Vec<TaskId> {
     members.iter().map(|member| member.write.task_id()).collect()
 }
 

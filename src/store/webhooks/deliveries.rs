@@ -17,7 +17,7 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use crate::domain::values::id::TaskId;
+use crate::domain::values::id::{EventId, TaskId};
 use crate::domain::values::time::Time;
 use crate::domain::webhook::{Attempt, DeliveryState, EndpointKey, Owner};
 use crate::store::db::row::{Place, bigint, to_json};
@@ -126,7 +126,7 @@ pub struct Taken {
     /// When the event was recorded.
     pub recorded_at: Time,
     /// The id by which the receiver knows the event.
-    pub event_id: Uuid,
+    pub event_id: EventId,
     /// The number of this attempt, counted over all attempts.
     pub attempt: i32,
     /// How many attempts were made before the delivery was last requested.
@@ -270,7 +270,7 @@ impl TakenRow {
         Ok(Taken {
             seq: place.unsigned(self.seq)?,
             recorded_at: self.recorded_at.into(),
-            event_id: self.event_id,
+            event_id: EventId(self.event_id),
             attempt: self.attempt,
             earlier: self.earlier,
             attempts: readable(place.json(&self.attempts)).unwrap_or_default(),

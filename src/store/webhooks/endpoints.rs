@@ -6,7 +6,7 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use crate::domain::values::id::EndpointId;
+use crate::domain::values::id::{EndpointId, NoticeId};
 use crate::domain::values::time::Time;
 use crate::domain::webhook::{DisabledReason, EndpointKey, EndpointState, OVERLAP, Owner, Types};
 use crate::store::db::row::Place;
@@ -306,7 +306,7 @@ pub async fn failed(
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Notice {
     /// The id of the notice.
-    pub id: Uuid,
+    pub id: NoticeId,
     /// Why the endpoint was disabled.
     pub reason: DisabledReason,
     /// When it was disabled.
@@ -328,7 +328,7 @@ pub async fn disable(pool: &Pool, key: &EndpointKey, url: &str, notice: &Notice)
         url,
         notice.reason.as_str(),
         notice.recorded_at.utc(),
-        notice.id,
+        notice.id.0,
     );
     Ok(disabled.execute(pool).await?.rows_affected() == 1)
 }

@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use tokio::io::AsyncWriteExt as _;
 use uuid::Uuid;
 
+use crate::domain::values::id::MessageId;
 use crate::domain::values::time::Time;
 use crate::webhook::address::Lookup;
 use crate::webhook::sign::{self, Secret, Secrets};
@@ -33,7 +34,7 @@ fn plain(limits: Limits) -> Client {
 fn headers() -> Headers {
     let secret = Secret::from_random(&[7; 32]);
     sign::headers(
-        Uuid::from_u128(1),
+        MessageId(Uuid::from_u128(1)),
         Time::from_micros(0),
         BODY.as_bytes(),
         Secrets { current: &secret, pending: None },

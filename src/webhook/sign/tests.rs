@@ -1,5 +1,7 @@
 //! Signatures against published values, and secrets read and written.
 
+use uuid::Uuid;
+
 use super::*;
 
 /// The example from the tests of the Standard Webhooks libraries.
@@ -37,7 +39,7 @@ fn value<'a>(headers: &'a Headers, name: &str) -> &'a str {
 #[test]
 fn both_signatures_are_what_openssl_makes_of_the_same() {
     let secret = Secret::parse(SECRET).unwrap();
-    let id = Uuid::from_u128(0x0199_0000_0000_8000_8000_0000_0000_0001);
+    let id = MessageId(Uuid::from_u128(0x0199_0000_0000_8000_8000_0000_0000_0001));
     let at = Time::from_micros(1_614_265_330_999_999);
     let headers = headers(id, at, br#"{"test": 2432232314}"#, Secrets { current: &secret, pending: None });
     for (name, expected) in [
@@ -55,7 +57,7 @@ fn both_signatures_are_what_openssl_makes_of_the_same() {
 #[test]
 fn during_a_rotation_one_family_has_both_signatures_and_the_other_the_old_one() {
     let (old, new) = (Secret::from_random(&[1; 32]), Secret::from_random(&[2; 32]));
-    let (id, at) = (Uuid::from_u128(1), Time::from_micros(0));
+    let (id, at) = (MessageId(Uuid::from_u128(1)), Time::from_micros(0));
     let signed = |current, pending| headers(id, at, b"{}", Secrets { current, pending });
     let (before, during, after) = (signed(&old, None), signed(&old, Some(&new)), signed(&new, None));
     let both = format!("{} {}", value(&before, "webhook-signature"), value(&after, "webhook-signature"));

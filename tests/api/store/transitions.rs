@@ -9,7 +9,7 @@ use stagegate::domain::task::PhaseName;
 use stagegate::domain::task::command::{
     Action, CancellationAcknowledged, CancellationRequested, Command, Held, Resumed,
 };
-use stagegate::domain::task::decide::Snapshot;
+use stagegate::domain::task::decide::{Input, Snapshot};
 use stagegate::domain::task::event::InFlight;
 use stagegate::domain::values::id::{ActorId, CommandId, StageKey, TaskId};
 use stagegate::domain::values::party::Party;
@@ -40,12 +40,19 @@ async fn every_phase_survives_the_round_trip() {
     let world = World::new().await;
     let resume = command(Party::Platform, "u-pat", Action::Resumed(Resumed {}));
     let (days, hours) = (24 * 60, 60);
-    let stories: [&[(Command, i64)]; 5] = [
-        &[(submit(), 1), (escalate(), 2), (cancel(), 3), (acknowledge(), 4), (approve("u-anna"), 5)],
-        &[(submit(), 1), (hold(), 2), (resume, 3), (approve("u-anna"), 4)],
-        &[(submit(), 1), (Command::tick(), 41 * hours), (Command::tick(), 49 * hours)],
-        &[(Command::tick(), 14 * days)],
-        &[(submit(), 1), (cancel(), 2), (Command::tick(), 3 * hours)],
+    // Without a command it is a tick.
+    let stories: [&[(Option<Command>, i64)]; 5] = [
+        &[
+            (Some(submit()), 1),
+            (Some(escalate()), 2),
+            (Some(cancel()), 3),
+            (Some(acknowledge()), 4),
+            (Some(approve("u-anna")), 5),
+        ],
+        &[(Some(submit()), 1), (Some(hold()), 2), (Some(resume), 3), (Some(approve("u-anna")), 4)],
+        &[(Some(submit()), 1), (None, 41 * hours), (None, 49 * hours)],
+        &[(None, 14 * days)],
+        &[(Some(submit()), 1), (Some(cancel()), 2), (None, 3 * hours)],
     ];
     let mut seen = BTreeSet::new();
     for story in stories {
@@ -53,7 +60,7 @@ async fn every_phase_survives_the_round_trip() {
         let mut snapshot = assert_stored(&world, task_id).await;
         seen.insert(snapshot.task.phase());
         for (command, minutes) in story {
-            let written = world.play(task_id, command, *minutes).await;
+            let written = world.play(task_id, command.as_ref().map_or(Input::Tick, Input::Party), *minutes).await;
             snapshot = assert_stored(&world, task_id).await;
             assert_eq!(&snapshot, written.snapshot());
             seen.insert(snapshot.task.phase());

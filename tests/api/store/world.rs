@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 use serde_json::{Value, json};
 use stagegate::domain::partner::event::{Author, PartnerFact, record, register};
 use stagegate::domain::task::command::{Action, Command, Meta, StageApproved, StageEscalated, WorkSubmitted};
-use stagegate::domain::task::decide::{Opening, Snapshot, Transition, decide, open};
+use stagegate::domain::task::decide::{Input, Opening, Snapshot, Transition, decide, open};
 use stagegate::domain::task::event::WorkflowRef;
 use stagegate::domain::values::id::{ActorId, BuyerId, CommandId, CredentialId, PartnerId, TaskId, WorkflowKey};
 use stagegate::domain::values::party::{Actor, Party, Sender, Source};
@@ -129,8 +129,8 @@ impl World {
     }
 
     /// Decides on what is stored; writes nothing.
-    pub fn decide(&self, snapshot: &Snapshot, command: &Command, minutes: i64) -> Transition {
-        decide(&self.workflow, snapshot, command, minute(minutes)).unwrap()
+    pub fn decide<'a>(&self, snapshot: &Snapshot, input: impl Into<Input<'a>>, minutes: i64) -> Transition {
+        decide(&self.workflow, snapshot, input.into(), minute(minutes)).unwrap()
     }
 
     pub async fn save(&self, record: &Record, transition: &Transition) -> Outcome {
@@ -140,9 +140,9 @@ impl World {
     }
 
     /// Moves a task on; the transition that was written.
-    pub async fn play(&self, task_id: TaskId, command: &Command, minutes: i64) -> Transition {
+    pub async fn play<'a>(&self, task_id: TaskId, input: impl Into<Input<'a>>, minutes: i64) -> Transition {
         let record = self.load(task_id).await;
-        let transition = self.decide(&record.snapshot, command, minutes);
+        let transition = self.decide(&record.snapshot, input, minutes);
         assert!(matches!(self.save(&record, &transition).await, Outcome::Saved(_)));
         transition
     }
@@ -158,13 +158,12 @@ pub fn command(party: Party, actor: &str, action: Action) -> Command {
     let actor = Actor { id: ActorId::parse(actor).unwrap(), name: Name::parse("Anna K.").ok(), role: None };
     let credential_id = CredentialId::parse("a-key").unwrap();
     let meta = Meta {
-        sender: Some(Sender { party, actor: Some(actor), credential_id }),
         id: Some(CommandId(ids::new())),
         note: Prose::parse("for our own people").ok(),
         stage: Some("copy".to_owned().try_into().unwrap()),
         round: Some(1),
         revision: Some(1),
-        ..Meta::default()
+        ..Meta::new(Sender { party, actor: Some(actor), credential_id })
     };
     Command::new(meta, action).unwrap()
 }

@@ -1,40 +1,41 @@
 //! Holding, resuming and cancelling.
 
-use crate::domain::task::command::{CancellationAcknowledged, CancellationRequested, Held};
+use crate::domain::task::command::{CancellationAcknowledged, CancellationRequested, Command, Held};
 use crate::domain::task::event::{Fact, InFlight};
 use crate::domain::task::refusal::Refusal;
 use crate::domain::task::{Outcome, Phase, PhaseName};
-use crate::domain::values::party::{Party, Sender};
+use crate::domain::values::party::Party;
 use crate::domain::workflow::CancellationRule;
 
 use super::draft::{By, Draft};
 use super::{check_revision, check_room, only, place};
 
-pub(super) fn hold(draft: &mut Draft<'_>, sender: &Sender, body: &Held) -> Result<(), Refusal> {
-    guard(draft, sender, &[Party::Partner, Party::Platform])?;
+pub(super) fn hold(draft: &mut Draft<'_>, command: &Command, body: &Held) -> Result<(), Refusal> {
+    guard(draft, command, &[Party::Partner, Party::Platform])?;
     if !matches!(draft.task().phase(), PhaseName::Preparing | PhaseName::InReview) {
         return Err(Refusal::WrongPhase);
     }
-    guard_revision(draft)?;
+    check_revision(draft.task(), command)?;
     check_room(draft.task())?;
     draft.push(Fact::Held { reason: Some(body.reason.clone()) }, By::Sender);
     Ok(())
 }
 
-pub(super) fn resume(draft: &mut Draft<'_>, sender: &Sender) -> Result<(), Refusal> {
-    guard(draft, sender, &[Party::Partner, Party::Platform])?;
+pub(super) fn resume(draft: &mut Draft<'_>, command: &Command) -> Result<(), Refusal> {
+    guard(draft, command, &[Party::Partner, Party::Platform])?;
     let Phase::OnHold(hold) = &draft.task().phase else { return Err(Refusal::WrongPhase) };
-    if sender.party != hold.by && sender.party != Party::Platform {
+    let party = command.meta.sender.party;
+    if party != hold.by && party != Party::Platform {
         return Err(Refusal::HeldByOther);
     }
-    guard_revision(draft)?;
+    check_revision(draft.task(), command)?;
     let clock = draft.resume_clock(hold.review.as_ref());
     draft.push(Fact::Resumed { clock }, By::Sender);
     Ok(())
 }
 
-pub(super) fn request(draft: &mut Draft<'_>, sender: &Sender, body: &CancellationRequested) -> Result<(), Refusal> {
-    guard(draft, sender, &Party::ALL)?;
+pub(super) fn request(draft: &mut Draft<'_>, command: &Command, body: &CancellationRequested) -> Result<(), Refusal> {
+    guard(draft, command, &Party::ALL)?;
     let grace = match &draft.task().phase {
         Phase::Cancelling(_) if !body.immediate => return Err(Refusal::AlreadyCancelling),
         Phase::InReview(_) | Phase::Escalated(_) if !body.immediate => match &draft.stage().cancellation {
@@ -48,7 +49,7 @@ pub(super) fn request(draft: &mut Draft<'_>, sender: &Sender, body: &Cancellatio
         | Phase::Cancelling(_)
         | Phase::Closed(_) => None,
     };
-    guard_revision(draft)?;
+    check_revision(draft.task(), command)?;
     // The grace period ends with the task's own deadline at the latest.
     let grace_until = grace.map(|until| draft.task().deadline_at().map_or(until, |deadline| deadline.min(until)));
     let reason = Some(body.reason.clone());
@@ -61,14 +62,14 @@ pub(super) fn request(draft: &mut Draft<'_>, sender: &Sender, body: &Cancellatio
 
 pub(super) fn acknowledge(
     draft: &mut Draft<'_>,
-    sender: &Sender,
+    command: &Command,
     body: &CancellationAcknowledged,
 ) -> Result<(), Refusal> {
-    guard(draft, sender, &[Party::Partner])?;
+    guard(draft, command, &[Party::Partner])?;
     if draft.task().phase() != PhaseName::Cancelling {
         return Err(Refusal::WrongPhase);
     }
-    guard_revision(draft)?;
+    check_revision(draft.task(), command)?;
     let salvaged = body.in_flight == InFlight::Salvaged;
     if salvaged && body.artifacts.is_empty() {
         return Err(Refusal::required("/artifacts"));
@@ -85,14 +86,8 @@ pub(super) fn acknowledge(
 
 /// The shared checks before the phase check: the party, and stage and round if the sender names
 /// them.
-fn guard(draft: &Draft<'_>, sender: &Sender, parties: &[Party]) -> Result<(), Refusal> {
-    let Some(command) = draft.command else { return Err(Refusal::NothingDue) };
+fn guard(draft: &Draft<'_>, command: &Command, parties: &[Party]) -> Result<(), Refusal> {
     let place = place(draft.workflow, draft.task(), command)?;
-    only(parties, sender)?;
+    only(parties, &command.meta.sender)?;
     place.check
-}
-
-/// The revision, if the sender names it.
-fn guard_revision(draft: &Draft<'_>) -> Result<(), Refusal> {
-    draft.command.map_or(Ok(()), |command| check_revision(draft.task(), command))
 }

@@ -1,7 +1,7 @@
 //! A transition being built: each fact pushed becomes an event and is applied at once, so that the
 //! next one sees it.
 
-use crate::domain::task::command::Command;
+use crate::domain::task::command::Meta;
 use crate::domain::task::event::{Event, Fact, Feedback, Opened, StageEscalated, StageRejected};
 use crate::domain::task::refusal::Refusal;
 use crate::domain::task::{Cause, Outcome, Phase, Task, Verdict, Vote};
@@ -10,7 +10,7 @@ use crate::domain::values::party::{ActorRef, Party, Sender, Source};
 use crate::domain::values::time::Time;
 use crate::domain::workflow::{OnExhausted, Stage, Submission, Workflow};
 
-use super::{Snapshot, Transition};
+use super::{Input, Snapshot, Transition};
 
 /// The source of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,22 +24,29 @@ pub(super) enum By {
 /// A transition being built.
 pub(super) struct Draft<'a> {
     pub(super) workflow: &'a Workflow,
-    pub(super) command: Option<&'a Command>,
     /// The time of this transition: never before the last event.
     pub(super) now: Time,
+    /// Who it is from; none: the service.
     sender: Option<Sender>,
+    /// The context of a party's command, for the first event.
+    meta: Option<&'a Meta>,
     expected_version: u64,
     snapshot: Option<Snapshot>,
     events: Vec<Event>,
 }
 
 impl<'a> Draft<'a> {
-    pub(super) fn new(workflow: &'a Workflow, snapshot: &Snapshot, command: &'a Command, now: Time) -> Self {
+    pub(super) fn new(workflow: &'a Workflow, snapshot: &Snapshot, input: Input<'a>, now: Time) -> Self {
+        let (sender, meta) = match input {
+            Input::Party(command) => (Some(command.meta.sender.clone()), Some(&command.meta)),
+            Input::Tick => (None, None),
+            Input::Erase(erasure) => (Some(erasure.sender()), None),
+        };
         Self {
             workflow,
-            command: Some(command),
             now: now.max(snapshot.task.recorded_at()),
-            sender: command.meta.sender.clone(),
+            sender,
+            meta,
             expected_version: snapshot.task.version(),
             snapshot: Some(snapshot.clone()),
             events: Vec::new(),
@@ -49,7 +56,7 @@ impl<'a> Draft<'a> {
     pub(super) fn opening(workflow: &'a Workflow, sender: Sender, opened: Opened, now: Time) -> Self {
         let sender = Some(sender);
         let mut draft =
-            Self { workflow, command: None, now, sender, expected_version: 0, snapshot: None, events: Vec::new() };
+            Self { workflow, now, sender, meta: None, expected_version: 0, snapshot: None, events: Vec::new() };
         draft.record(Fact::Opened(opened), By::Sender, None);
         draft
     }
@@ -76,7 +83,7 @@ impl<'a> Draft<'a> {
         let first = self.events.is_empty();
         let seq = self.expected_version + 1 + self.events.len() as u64;
         let sender = self.sender.as_ref().filter(|_| by == By::Sender);
-        let meta = self.command.map(|command| &command.meta).filter(|_| first);
+        let meta = self.meta.filter(|_| first);
         let (stage, round) = place.unzip();
         let event = Event {
             seq,

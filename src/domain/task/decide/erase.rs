@@ -1,15 +1,15 @@
 //! Records an erasure. The texts are already gone: the snapshot that is decided on has only the
 //! remaining notes.
 
-use crate::domain::task::command::PersonalDataErased;
-use crate::domain::task::event::{self, Fact};
+use crate::domain::task::event::{Fact, PersonalDataErased};
 use crate::domain::task::status::Status;
 
+use super::Erasure;
 use super::draft::{By, Draft};
 
 /// Appends just this entry, to open and to closed tasks. The buyer's status changes if it showed an
 /// erased text.
-pub(super) fn record(draft: &mut Draft<'_>, body: &PersonalDataErased) {
+pub(super) fn record(draft: &mut Draft<'_>, erasure: &Erasure) {
     let snapshot = draft.snapshot();
     let earlier = &snapshot.status;
     let status = Status::after(draft.workflow, &snapshot.task, &snapshot.notes, Some(earlier.clone()), draft.now);
@@ -18,11 +18,11 @@ pub(super) fn record(draft: &mut Draft<'_>, body: &PersonalDataErased) {
     } else {
         (snapshot.task.version() + 1, draft.now)
     };
-    let erased = event::PersonalDataErased {
-        erasure_id: body.erasure_id,
-        entries: body.entries.clone(),
-        ids_remain: body.ids_remain,
-        restated: Some(body.restated.clone()).filter(|list| !list.is_empty()),
+    let erased = PersonalDataErased {
+        erasure_id: erasure.erasure_id,
+        entries: erasure.entries.clone(),
+        ids_remain: erasure.ids_remain,
+        restated: Some(erasure.restated.clone()).filter(|list| !list.is_empty()),
         status_version,
         status_updated_at,
     };

@@ -1,6 +1,6 @@
 //! Escalations and their resolutions.
 
-use crate::domain::task::command::{EscalationResolved, StageEscalated};
+use crate::domain::task::command::{Command, EscalationResolved, StageEscalated};
 use crate::domain::task::event::{self, Fact, Resolution};
 use crate::domain::task::refusal::Refusal;
 use crate::domain::task::{Cause, Escalation, Phase, PhaseName};
@@ -15,8 +15,8 @@ use super::{check_revision, check_room, only, place};
 /// How often an escalation may change hands by redirect or timeout.
 pub(in crate::domain) const MAX_HANDOVERS: u32 = 3;
 
-pub(super) fn raise(draft: &mut Draft<'_>, sender: &Sender, body: &StageEscalated) -> Result<(), Refusal> {
-    let Some(command) = draft.command else { return Err(Refusal::NothingDue) };
+pub(super) fn raise(draft: &mut Draft<'_>, command: &Command, body: &StageEscalated) -> Result<(), Refusal> {
+    let sender = &command.meta.sender;
     let place = place(draft.workflow, draft.task(), command)?;
     let mut parties = vec![Party::Partner, Party::Platform];
     if !parties.contains(&place.stage.reviewer) {
@@ -52,8 +52,8 @@ fn check_target(stage: &Stage, sender: &Sender, to: Party) -> Result<(), Refusal
     ))
 }
 
-pub(super) fn resolve(draft: &mut Draft<'_>, sender: &Sender, body: &EscalationResolved) -> Result<(), Refusal> {
-    let Some(command) = draft.command else { return Err(Refusal::NothingDue) };
+pub(super) fn resolve(draft: &mut Draft<'_>, command: &Command, body: &EscalationResolved) -> Result<(), Refusal> {
+    let sender = &command.meta.sender;
     let place = place(draft.workflow, draft.task(), command)?;
     let stage = place.stage;
     if let Phase::Escalated(escalation) = &draft.task().phase {

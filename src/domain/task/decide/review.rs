@@ -1,20 +1,19 @@
 //! Submissions, status updates and votes.
 
-use crate::domain::task::command::{StageRejected, StatusUpdated, WorkSubmitted};
+use crate::domain::task::command::{Command, StageRejected, StatusUpdated, WorkSubmitted};
 use crate::domain::task::event::{Fact, VoteRecorded};
 use crate::domain::task::refusal::Refusal;
 use crate::domain::task::{PhaseName, Verdict};
 use crate::domain::values::id::StageKey;
-use crate::domain::values::party::{ActorRef, Party, Sender};
+use crate::domain::values::party::{ActorRef, Party};
 use crate::domain::workflow::{Stage, Workflow};
 
 use super::draft::{By, Draft, bar};
 use super::{MAX_REVISIONS, MAX_STATUS_UPDATES, MAX_VOTES, check_revision, check_room, only, place};
 
-pub(super) fn submit(draft: &mut Draft<'_>, sender: &Sender, body: &WorkSubmitted) -> Result<(), Refusal> {
-    let Some(command) = draft.command else { return Err(Refusal::NothingDue) };
+pub(super) fn submit(draft: &mut Draft<'_>, command: &Command, body: &WorkSubmitted) -> Result<(), Refusal> {
     let place = place(draft.workflow, draft.task(), command)?;
-    only(&[Party::Partner], sender)?;
+    only(&[Party::Partner], &command.meta.sender)?;
     place.check?;
     let task = draft.task();
     match task.phase() {
@@ -47,10 +46,9 @@ pub(super) fn submit(draft: &mut Draft<'_>, sender: &Sender, body: &WorkSubmitte
     Ok(())
 }
 
-pub(super) fn update_status(draft: &mut Draft<'_>, sender: &Sender, body: &StatusUpdated) -> Result<(), Refusal> {
-    let Some(command) = draft.command else { return Err(Refusal::NothingDue) };
+pub(super) fn update_status(draft: &mut Draft<'_>, command: &Command, body: &StatusUpdated) -> Result<(), Refusal> {
     let place = place(draft.workflow, draft.task(), command)?;
-    only(&[Party::Partner], sender)?;
+    only(&[Party::Partner], &command.meta.sender)?;
     place.check?;
     check_revision(draft.task(), command)?;
     check_room(draft.task())?;
@@ -63,12 +61,10 @@ pub(super) fn update_status(draft: &mut Draft<'_>, sender: &Sender, body: &Statu
 }
 
 /// A vote: a rejection has a body, an approval has none.
-pub(super) fn vote(draft: &mut Draft<'_>, sender: &Sender, reject: Option<&StageRejected>) -> Result<(), Refusal> {
-    let (Some(command), Some(actor)) = (draft.command, sender.actor_ref()) else {
-        return Err(Refusal::required("/actor"));
-    };
+pub(super) fn vote(draft: &mut Draft<'_>, command: &Command, reject: Option<&StageRejected>) -> Result<(), Refusal> {
+    let actor = command.meta.sender.actor_ref().ok_or_else(|| Refusal::required("/actor"))?;
     let place = place(draft.workflow, draft.task(), command)?;
-    only(&[place.stage.reviewer], sender)?;
+    only(&[place.stage.reviewer], &command.meta.sender)?;
     place.check?;
     let (stage, task) = (place.stage, draft.task());
     if task.phase() != PhaseName::InReview {
@@ -90,21 +86,21 @@ pub(super) fn vote(draft: &mut Draft<'_>, sender: &Sender, reject: Option<&Stage
         return_to,
         feedback: reject.and_then(|body| body.feedback.clone()),
     };
-    check_votes(draft, &actor, &vote)?;
+    check_votes(draft, command, &actor, &vote)?;
     let room = check_room(draft.task());
     draft.push(Fact::VoteRecorded(vote), By::Sender);
     if count(draft) { Ok(()) } else { room }
 }
 
 /// Refuses a repeated vote, and too many changes of vote.
-fn check_votes(draft: &Draft<'_>, actor: &ActorRef, vote: &VoteRecorded) -> Result<(), Refusal> {
+fn check_votes(draft: &Draft<'_>, command: &Command, actor: &ActorRef, vote: &VoteRecorded) -> Result<(), Refusal> {
     let mut standing = draft.votes(Verdict::Approved).chain(draft.votes(Verdict::Rejected));
     let Some(earlier) = standing.find(|earlier| earlier.actor == *actor) else { return Ok(()) };
     let said = draft.snapshot().notes.votes.iter().find(|note| note.seq == earlier.seq);
     let same = earlier.decision == vote.decision
         && earlier.return_to == vote.return_to
         && said.is_some_and(|said| said.feedback == vote.feedback)
-        && draft.command.is_none_or(|command| command.meta.note.is_none());
+        && command.meta.note.is_none();
     if same {
         return Err(Refusal::AlreadyVoted { recorded: earlier.seq });
     }

@@ -10,10 +10,10 @@ use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use prometheus_client::metrics::gauge::Gauge;
-use uuid::Uuid;
 
 use crate::app::Caller;
 use crate::app::refusals::Reason;
+use crate::domain::values::id::{BuyerId, PartnerId};
 use crate::http::problem::Problem;
 
 /// One caller's share is a quarter of the budget.
@@ -33,9 +33,9 @@ impl Default for Size {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Share {
     /// A partner.
-    Partner(Uuid),
+    Partner(PartnerId),
     /// A buyer.
-    Buyer(Uuid),
+    Buyer(BuyerId),
     /// The platform.
     Platform,
     /// No caller. Does not occur, because every operation authenticates before it reads a body.
@@ -46,8 +46,8 @@ impl Share {
     /// The caller's share.
     pub fn of(caller: &Caller) -> Self {
         match caller {
-            Caller::Partner { partner_id, .. } => Self::Partner(partner_id.0),
-            Caller::Buyer { buyer_id, .. } => Self::Buyer(buyer_id.0),
+            Caller::Partner { partner_id, .. } => Self::Partner(*partner_id),
+            Caller::Buyer { buyer_id, .. } => Self::Buyer(*buyer_id),
             Caller::Platform { .. } => Self::Platform,
         }
     }
@@ -138,6 +138,8 @@ impl Drop for Reservation {
 
 #[cfg(test)]
 mod tests {
+    use uuid::Uuid;
+
     use super::*;
     use crate::http::problem::Code;
 
@@ -149,7 +151,7 @@ mod tests {
     }
 
     fn partner(n: u128) -> Share {
-        Share::Partner(Uuid::from_u128(n))
+        Share::Partner(PartnerId(Uuid::from_u128(n)))
     }
 
     #[test]

@@ -7,6 +7,7 @@ use crate::domain::audit::{Hash, Sealed, seal, shown_type};
 use crate::domain::feed::event_id;
 use crate::domain::task::decide::{Snapshot, Transition};
 use crate::domain::task::event::Event;
+use crate::domain::values::id::{EventId, TaskId};
 use crate::domain::values::party::Party;
 use crate::domain::values::time::Time;
 use crate::store::db::row::{bigint, int, to_json};
@@ -60,7 +61,7 @@ pub(super) struct Row {
     pub(super) command_digest: Option<[u8; 32]>,
     pub(super) sealed: Sealed,
     /// The id by which webhook receivers know the event.
-    pub(super) event_id: Uuid,
+    pub(super) event_id: EventId,
     /// The event's type as the partner may see it.
     pub(super) partner_kind: Option<&'static str>,
 }
@@ -88,8 +89,8 @@ impl Prepared {
     }
 
     /// The task that it changes.
-    pub(in crate::store) fn task_id(&self) -> Uuid {
-        self.present.task_id
+    pub(in crate::store) fn task_id(&self) -> TaskId {
+        TaskId(self.present.task_id)
     }
 
     /// The party and id of the command that it carries out, if there is one with an id.

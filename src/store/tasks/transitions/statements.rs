@@ -6,6 +6,7 @@ use sqlx::PgExecutor;
 use uuid::Uuid;
 
 use crate::domain::task::event::Opened;
+use crate::domain::values::id::TaskId;
 use crate::domain::values::text::Text;
 use crate::store::Pool;
 use crate::store::db::row::{int, to_json};
@@ -107,7 +108,7 @@ pub(in crate::store) async fn update<'c>(
         &column(&rows, |row| row.command_digest.as_ref().map(|digest| &digest[..])) as _,
         &column(&rows, |row| row.sealed.entry.as_str()) as _, &column(&rows, |row| row.sealed.data.as_str()) as _,
         &column(&rows, |row| row.sealed.personal.as_str()) as _,
-        &column(&rows, |row| &row.sealed.hash.as_bytes()[..]) as _, &column(&rows, |row| row.event_id),
+        &column(&rows, |row| &row.sealed.hash.as_bytes()[..]) as _, &column(&rows, |row| row.event_id.0),
         &column(&rows, |row| row.partner_kind) as _, &column(&commands, |command| command.map(|(party, _)| party)) as _,
         &column(&commands, |command| command.map(|(_, id)| id)) as _,
     };
@@ -129,11 +130,12 @@ pub(in crate::store) async fn update<'c>(
 /// lock.
 pub(in crate::store) async fn list_unlocked<'c>(
     database: impl PgExecutor<'c>,
-    tasks: &[Uuid],
-) -> Result<HashSet<Uuid>, sqlx::Error> {
+    tasks: &[TaskId],
+) -> Result<HashSet<TaskId>, sqlx::Error> {
+    let tasks: Vec<Uuid> = tasks.iter().map(|task| task.0).collect();
     let found =
-        sqlx::query_scalar!("select task_id from tasks where task_id = any ($1) for no key update skip locked", tasks,);
-    Ok(found.fetch_all(database).await?.into_iter().collect())
+        sqlx::query_scalar!("select task_id from tasks where task_id = any ($1) for no key update skip locked", &tasks);
+    Ok(found.fetch_all(database).await?.into_iter().map(TaskId).collect())
 }
 
 /// Writes an opening and returns its version; no row comes back if the task exists.
@@ -187,7 +189,7 @@ pub(super) async fn insert(
         &column(&rows, |row| row.command_digest.as_ref().map(|digest| &digest[..])) as _,
         &column(&rows, |row| row.sealed.entry.as_str()) as _, &column(&rows, |row| row.sealed.data.as_str()) as _,
         &column(&rows, |row| row.sealed.personal.as_str()) as _, &column(&rows, |row| &row.sealed.hash.as_bytes()[..]) as _,
-        &column(&rows, |row| row.event_id), &column(&rows, |row| row.partner_kind) as _,
+        &column(&rows, |row| row.event_id.0), &column(&rows, |row| row.partner_kind) as _,
     }
     .fetch_optional(pool)
     .await

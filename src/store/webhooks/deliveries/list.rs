@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use crate::domain::values::id::TaskId;
+use crate::domain::values::id::{EventId, TaskId};
 use crate::domain::values::time::Time;
 use crate::domain::webhook::{Attempt, DeliveryState, EndpointKey};
 use crate::store::db::row::Place;
@@ -18,7 +18,7 @@ pub struct Delivery {
     /// The `seq` of the event.
     pub seq: u64,
     /// The event's id.
-    pub event_id: Uuid,
+    pub event_id: EventId,
     /// When it was recorded.
     pub recorded_at: Time,
     /// The state of the delivery.
@@ -40,7 +40,7 @@ pub struct Listed {
     /// Its position in the list.
     pub place: After,
     /// The event's id.
-    pub event_id: Uuid,
+    pub event_id: EventId,
     /// The stored delivery.
     pub delivery: Result<Delivery, Error>,
 }
@@ -126,13 +126,13 @@ pub async fn list(
     let listed = rows.into_iter().map(|row| {
         let seq = Place { table: "webhook_deliveries", key: Key(row.task_id, row.seq) }.unsigned(row.seq)?;
         let place = After { recorded_at: row.recorded_at.into(), task_id: TaskId(row.task_id), seq };
-        Ok(Listed { place, event_id: row.event_id, delivery: Delivery::try_from(row) })
+        Ok(Listed { place, event_id: EventId(row.event_id), delivery: Delivery::try_from(row) })
     });
     listed.collect()
 }
 
 /// Finds the delivery of the event with this id to an endpoint.
-pub async fn find(pool: &Pool, key: &EndpointKey, event_id: Uuid) -> Result<Option<Delivery>, Error> {
+pub async fn find(pool: &Pool, key: &EndpointKey, event_id: EventId) -> Result<Option<Delivery>, Error> {
     let row = sqlx::query_as!(
         Row,
         r#"/* search: delivery of an event */
@@ -140,7 +140,7 @@ pub async fn find(pool: &Pool, key: &EndpointKey, event_id: Uuid) -> Result<Opti
            from webhook_deliveries where event_id = $3 and owner_id = $1 and endpoint_id = $2"#,
         key.owner.id(),
         key.id.as_str(),
-        event_id,
+        event_id.0,
     );
     row.fetch_optional(pool).await?.map(Delivery::try_from).transpose()
 }
@@ -184,7 +184,7 @@ impl TryFrom<Row> for Delivery {
         Ok(Self {
             task_id: TaskId(row.task_id),
             seq: place.unsigned(row.seq)?,
-            event_id: row.event_id,
+            event_id: EventId(row.event_id),
             recorded_at: row.recorded_at.into(),
             state: state.ok_or_else(|| place.impossible("an unknown state"))?,
             due_at: row.due_at.map(Time::from),
