@@ -332,7 +332,7 @@ mod tests {
             let Value::Object(members) = example(kind) else { panic!("{kind:?} is an object") };
             // A resolution without an actor is a buyer's, whose token identifies the person.
             let caller = if kind == CommandType::EscalationResolved { &buyer } else { &platform };
-            let request = parse((members, Vec::new()), caller, None, Time::from_micros(0)).unwrap();
+            let request = parse(members, caller, None, Time::from_micros(0)).unwrap();
             assert_eq!(request.command.action().command_type(), kind);
         }
     }
