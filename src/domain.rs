@@ -24,9 +24,11 @@
 
 pub mod audit;
 pub mod calendar;
+pub mod erasure;
 pub mod feed;
 pub mod partner;
 pub mod task;
+pub mod trail;
 pub mod values;
 pub mod webhook;
 pub mod workflow;

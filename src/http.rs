@@ -41,7 +41,7 @@ pub struct Settings {
     /// Origins that browsers may call the API from, such as `https://aitasker.example`.
     pub cors_origins: Vec<String>,
     /// Time limits of a request.
-    pub limits: crate::http::serve::middleware::Limits,
+    pub limits: crate::http::input::deadline::TimeLimits,
     /// Memory for request bodies that are received or parsed at the same time.
     pub body_memory: crate::http::input::body::budget::Size,
 }
@@ -63,7 +63,7 @@ pub enum Error {
 pub struct Checked {
     auth: auth::Auth,
     origins: Vec<HeaderValue>,
-    limits: crate::http::serve::middleware::Limits,
+    limits: crate::http::input::deadline::TimeLimits,
     body_memory: crate::http::input::body::budget::Size,
 }
 
@@ -108,7 +108,7 @@ pub struct Shared {
     contract: openapi::Contract,
     observer: Arc<crate::http::serve::middleware::Observer>,
     origins: Vec<HeaderValue>,
-    limits: crate::http::serve::middleware::Limits,
+    limits: crate::http::input::deadline::TimeLimits,
     bodies: crate::http::input::body::budget::Budget,
 }
 
@@ -246,8 +246,8 @@ fn with_middleware(router: Router<AppState>, state: AppState) -> Router {
         )
     });
     router
-        .fallback(crate::http::serve::middleware::not_found)
-        .method_not_allowed_fallback(crate::http::serve::middleware::method_not_allowed)
+        .fallback(crate::http::problem::fallback::not_found)
+        .method_not_allowed_fallback(crate::http::problem::fallback::method_not_allowed)
         .layer(around)
         .with_state(state)
 }

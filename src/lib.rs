@@ -34,11 +34,11 @@
 //! | audit: trails, proofs, the log, exports | [`domain::audit`] | [`store::audit`] | [`app::audit`] | `routes/audit.rs`, `partner_trail.rs`, `transparency_log.rs`, `export.rs` |
 //! | workflows, simulations | [`domain::workflow`] | [`store::workflows`] | [`app::workflows`] | `routes/workflows.rs`, `simulations.rs` |
 //! | partners and their keys | [`domain::partner`] | [`store::partners`] | [`app::partners`] | `routes/partners.rs` |
-//! | erasures | [`domain::task::erasure`] | [`store::erasures`] | [`app::erasures`] | `routes/erasures.rs` |
+//! | erasures | [`domain::erasure`] | [`store::erasures`] | [`app::erasures`] | `routes/erasures.rs` |
 //! | health, metrics, clocks | | [`store::monitor`] | [`app::operations`] | `routes/health.rs`, `serve/metrics.rs` |
 //!
 //! Each layer also has a folder for what its capabilities share: `domain/values` (ids, names,
-//! texts, times), `store/db` (connections, errors, pages), and `input`, `auth`, `serve`, `problem`
+//! texts, times), `domain/trail` (what trails are made of), `store/db` (connections, errors, pages), and `input`, `auth`, `serve`, `problem`
 //! and `openapi` in http. In app these are files: `access.rs`, `shares.rs`, `contention.rs`,
 //! `refusals.rs`, `digest.rs`.
 //!
@@ -52,7 +52,10 @@
 //! | app | domain, store, webhook, clock, ids | axum, http |
 //! | http, worker | app, domain | sqlx, store |
 //!
-//! `tests/api/tidy.rs` reads the files and fails on an arrow that is not listed here.
+//! `tests/api/tidy.rs` reads the files and fails on an arrow that is not listed here. It also fails
+//! on a circle: at every level, rooms (a file with the folder of its children) that use each other.
+//! What two rooms share goes into a room below both, as `domain::trail` is below tasks, partners and
+//! audit.
 //!
 //! # What always holds
 //!
@@ -117,7 +120,7 @@
 //! refused because the server stops or takes no writes is closed. So are all sessions of its
 //! generation, in every pool. A failure before a connection stands means *nothing was done*, and a
 //! statement without an answer means *maybe* ([`store::Error`]). A session sets every setting that
-//! statements rely on (`SESSION` in [`store::db::connect`]) and is asked before its first use
+//! statements rely on (`SESSION` in `store/db/settings.rs`) and is asked before its first use
 //! whether it may write. [`app::operations::health`] has a connection of its own. A further reason
 //! for not being ready is a variant of its enum.
 //!
@@ -141,7 +144,7 @@
 //!
 //! **The chain.** Every event is sealed before it is written. Each field is committed to with a
 //! salt of its own, the commitments form a tree, and the entry's hash covers the root of the tree
-//! and the previous hash. The table in [`domain::audit::task_fields`] says for every field who sees
+//! and the previous hash. The table in [`domain::task::trail`] says for every field who sees
 //! it and whether it can be erased. A field that is not in the table is not stored.
 //! [`domain::audit`] alone decides what a party sees, for answers, pages and proofs.
 //!
@@ -168,7 +171,7 @@
 //! they read up to its horizon. A cursor is the reader's own last row, or the beginning or end of a
 //! committed transaction. It never names a row of another owner, or the horizon.
 //!
-//! **Who reads what.** [`domain::audit::task_fields`] decides it for every route. A text that the
+//! **Who reads what.** [`domain::task::trail`] decides it for every route. A text that the
 //! status or the task still shows is folded into the notes together with its readers, as that table
 //! gives them. A view asks for a text on behalf of its reader. A rule about a reader looks only at
 //! the event, so an event names its readers. `tests/api/fields.rs` plays every type of event and
@@ -177,13 +180,13 @@
 //!
 //! **Identity.** [`domain::values::identity`] defines what an id, a name, a label and a text may
 //! hold. Input is strict: a body is parsed as a type that is
-//! [`domain::values::identity::FromOutside`], or rejected. Rows are not: deserializing accepts what
+//! [`domain::values::outside::FromOutside`], or rejected. Rows are not: deserializing accepts what
 //! older versions stored. Ids are compared by their key alone, in Rust and never in SQL, so that
 //! spellings that look the same are one person. A repeated request is recognized by what its body
 //! means ([`app::digest`]).
 //!
 //! **The length of a trail.** Each kind of entry that a caller can repeat has a limit
-//! ([`domain::task::decide::MAX_ENTRIES`] and those beside it). Beyond the last one a task accepts
+//! ([`domain::task::limits::MAX_ENTRIES`] and those beside it). Beyond the last one a task accepts
 //! only what moves it on or ends it, so the ways out and the timers stay open.
 //!
 //! **Pages by bytes.** An entry may have several hundred kilobytes. The statement that reads a page
@@ -206,12 +209,12 @@
 //!
 //! **The verifier** reports no more than was proven. *Verified* requires a signature, by a key that
 //! the reader supplied, that covers each trail's last entry. What is hidden must be hidden by the
-//! table in [`domain::audit::task_fields`]. Whatever a command prints from a file or an answer goes
+//! table in [`domain::task::trail`]. Whatever a command prints from a file or an answer goes
 //! through [`terminal`]. A new check goes into both verifiers, with a forgery in the tables of
 //! `audit/export/tests`, on which both must agree.
 //!
 //! **Erasures.** [`worker::erasures`] goes through the tasks in the order of their ids, and
-//! [`domain::task::erasure`] decides what is erased from each. In one transaction, guarded by the
+//! [`domain::erasure`] decides what is erased from each. In one transaction, guarded by the
 //! task's version, the ordinary decision path appends `task.personal_data_erased`, and the role
 //! `stagegate_erasure`, which may change only the column `personal`, removes values and salts.
 //! Notes and status are folded from what is left. Every step can be repeated: if nothing is left to
@@ -332,7 +335,7 @@
 //! - **A command**: its line in `domain/task/command_type.rs`, from which the parser and the
 //!   contract are made; its struct and variant in [`domain::task::command`], its row in
 //!   [`domain::task::table`], its rule under `domain/task/decide/`, its fact in
-//!   [`domain::task::event`] with its fields in [`domain::audit::task_fields`], its fold in
+//!   [`domain::task::event`] with its fields in [`domain::task::trail`], its fold in
 //!   [`domain::task::evolve`]. No match has a `_`, so the compiler and `domain/tests/types.rs` name
 //!   every place that was forgotten.
 //! - **A phase**: a variant of [`domain::task::Phase`] with the data that exists only there; then

@@ -16,8 +16,9 @@ use stagegate::clock::Clock;
 use stagegate::config::{Database, Limits, Secret, Serve};
 use stagegate::domain::audit::note::{SignerKey, VerifierKey};
 use stagegate::http::auth::jwt;
+use stagegate::http::input::deadline;
+use stagegate::http::serve::listener;
 use stagegate::http::serve::server::{self, Drained};
-use stagegate::http::serve::{listener, middleware};
 use stagegate::http::{self, AppState};
 use stagegate::store::db::connect;
 use stagegate::trial;
@@ -278,10 +279,10 @@ fn http_settings(settings: &Serve) -> http::Settings {
             issuer: credentials.buyer_jwt_issuer().map(str::to_owned),
         },
         cors_origins: settings.cors_origins.iter().filter(|origin| !origin.is_empty()).cloned().collect(),
-        limits: middleware::Limits {
+        limits: deadline::TimeLimits {
             request: settings.limits.request_timeout,
             body: settings.limits.body_timeout,
-            ..middleware::Limits::default()
+            ..deadline::TimeLimits::default()
         },
         body_memory: http::input::body::budget::Size(settings.limits.body_memory << 20),
     }

@@ -12,9 +12,9 @@ use chrono::TimeDelta;
 use sha2::{Digest as _, Sha256};
 
 use crate::domain::audit::{self, Sealed};
+use crate::domain::erasure::{Plan, Scope};
 use crate::domain::partner::event::{Author, PartnerFact};
 use crate::domain::task::decide::{self, Input};
-use crate::domain::task::erasure::{Plan, Scope};
 use crate::domain::task::event::Event;
 use crate::domain::task::refusal::Refusal;
 use crate::domain::task::unreadable::Unreadable;

@@ -24,8 +24,8 @@ use tokio::time::Instant;
 
 use crate::domain::audit;
 use crate::domain::feed::{Item, RenderedEvent, UnreadableEvent, WebhookDisabled};
-use crate::domain::task::decide::Snapshot;
 use crate::domain::task::forecast::Timeline;
+use crate::domain::task::snapshot::Snapshot;
 use crate::domain::task::status::Status;
 use crate::domain::task::unreadable::Unreadable;
 use crate::domain::values::id::{NoticeId, TaskId};

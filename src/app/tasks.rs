@@ -5,8 +5,9 @@ use std::sync::Arc;
 use tracing::Instrument as _;
 
 use crate::domain::audit::Hash;
-use crate::domain::task::decide::{self, Opening, Snapshot, Transition};
+use crate::domain::task::decide::{self, Opening, Transition};
 use crate::domain::task::event::WorkflowRef;
+use crate::domain::task::snapshot::Snapshot;
 use crate::domain::task::unreadable::{ListedTask, Unreadable, UnreadableTask};
 use crate::domain::task::view::{Identity, Reader, TaskView};
 use crate::domain::values::id::{BuyerId, PartnerId, TaskId, WorkflowKey};

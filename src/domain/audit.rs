@@ -1,11 +1,11 @@
 //! The audit trail: who sees what of an event, and the hash chain that makes every change to
 //! recorded data visible.
 //!
-//! Tasks have trails, and so have partners (keys, workflows, erasures, exports). `task_trail.rs`
-//! and `partner_trail.rs` define how the two kinds differ; `task_fields.rs` and, for partners,
-//! `partner_trail.rs` hold the tables of fields. [`seal`] makes an event an entry of the chain,
-//! [`open`] reads it back, [`verify`] checks stored entries, [`view()`] limits an event to what a
-//! party may see, and [`proof()`] builds what a party needs to check its view offline.
+//! Tasks have trails, and so have partners (keys, workflows, erasures, exports). `task/trail.rs`
+//! and `partner/trail.rs` define how the two kinds differ, with the tables of their fields. [`seal`]
+//! makes an event an entry of the chain, [`open`] reads it back, [`verify`] checks stored entries,
+//! [`view()`] limits an event to what a party may see, and [`proof()`] builds what a party needs to
+//! check its view offline.
 //!
 //! # The format, number 1
 //!
@@ -48,7 +48,7 @@
 //! entry's text has the partner instead of the task,
 //! `{"partner":"<UUID>","prev":"…","root":"…","seq":7,"v":1}`, and its hash is
 //! `SHA-256("stagegate/partner/v1" ‖ 0x00 ‖ text)`. The types are those of the table in
-//! `partner_trail.rs`, with lists of paths of their own; a type of one kind of trail never occurs
+//! `partner/trail.rs`, with lists of paths of their own; a type of one kind of trail never occurs
 //! in the other. The members of an origin show which kind it is.
 //!
 //! **Proof** ([`ProofView`]). To check one, start with the hash of `origin`. The text of every
@@ -101,26 +101,29 @@
 mod chain;
 pub mod checkpoint;
 mod columns;
+mod error;
 pub mod export;
-mod hash;
 pub mod note;
-mod partner_trail;
+mod origin;
+mod partner_view;
 mod proof;
+mod proof_verifier;
 pub mod receipt;
 #[cfg(test)]
 mod sample;
-mod sight;
-pub mod task_fields;
-mod task_trail;
 #[cfg(test)]
 mod tests;
 pub mod transparency_log;
 mod view;
+mod visibility;
 
-pub use self::partner_trail::{PartnerEntryView, PartnerOrigin, partner_view};
-pub use self::task_trail::{Origin, Recorded, Subject, TrailOrigin};
-pub use chain::{Broken, Chain, Error, FORMAT, Head, Sealed, erase, open, seal, verify};
-pub use hash::{Hash, InvalidHash};
+pub use chain::{Chain, FORMAT, Head, Sealed, erase, open, seal, verify};
+pub use error::{Broken, Error, ViewFlaw};
+pub use origin::TrailOrigin;
+pub use partner_view::{PartnerEntryView, PartnerEventType, partner_view};
 pub use proof::{EntryProof, FieldProof, ProofView, proof};
-pub use sight::Flaw as ViewFlaw;
-pub use view::{ActorView, EntryView, EventType, Role, shown_type, view, view_stored};
+pub use view::{ActorView, EntryView, EventType, shown_type, view, view_stored};
+
+pub use super::partner::trail::PartnerOrigin;
+pub use super::task::trail::Origin;
+pub use super::trail::{Hash, InvalidHash, Recorded, Role, Subject};

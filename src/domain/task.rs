@@ -5,33 +5,41 @@
 //! contract (`FORMAT`).
 
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 
-use self::event::{Event, Fact};
-use super::values::id::{StageKey, TaskId};
-use super::values::party::{ActorRef, Party, Source};
+use super::values::id::TaskId;
+use super::values::party::{ActorRef, Party};
 use super::values::time::Time;
 use super::workflow::{Stage, Workflow};
 
 pub mod command;
 pub(crate) mod command_type;
 pub mod decide;
-pub mod erasure;
 pub mod event;
 pub mod evolve;
 pub mod forecast;
 mod ledger;
-mod name;
+pub mod limits;
 pub mod notes;
+mod outcome;
+mod outside;
+mod phase;
+mod phase_name;
 pub mod refusal;
 pub mod simulate;
+pub mod snapshot;
 pub mod status;
 pub mod table;
+pub mod trail;
 pub mod unreadable;
 pub mod view;
 
 pub use ledger::{Ledger, Wait};
-pub use name::PhaseName;
+pub use outcome::{Cause, Decision, Outcome, Verdict};
+pub use phase::{
+    Asked, Clock, Closed, Escalation, Hold, Open, PausedClock, PausedReview, Phase, ResponseClock, Review, Vote,
+    WindDown,
+};
+pub use phase_name::PhaseName;
 
 /// The format number of stored state. All older formats load; a newer one is refused.
 pub const FORMAT: u32 = 1;
@@ -93,262 +101,12 @@ pub struct Record {
     pub(super) approvers: Vec<ActorRef>,
 }
 
-/// The decision of a stage in one round.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Decision {
-    /// The `seq` of its event.
-    pub seq: u64,
-    /// The stage's round, from 1.
-    pub round: u32,
-    /// Approved or rejected.
-    pub decision: Verdict,
-    /// The revision it was decided on.
-    pub revision: u32,
-    /// The deciding party, or the service.
-    pub party: Source,
-    /// When it was recorded.
-    pub decided_at: Time,
-}
-
-impl Decision {
-    /// The decision that an event records, if it records one.
-    #[expect(clippy::wildcard_enum_match_arm, reason = "every other event decides nothing")]
-    pub fn of(event: &Event) -> Option<Self> {
-        let (decision, revision) = match &event.fact {
-            Fact::StageApproved { revision, .. } => (Verdict::Approved, *revision),
-            Fact::StageRejected(rejected) => (Verdict::Rejected, rejected.revision),
-            _ => return None,
-        };
-        let (seq, party, decided_at) = (event.seq, event.party, event.recorded_at);
-        Some(Self { seq, round: event.round?, decision, revision, party, decided_at })
-    }
-}
-
-/// Approved or rejected.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Verdict {
-    /// Approved.
-    Approved,
-    /// Rejected.
-    Rejected,
-}
-
 /// The partner's latest status update, without its text, which is in the notes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Checkpoint {
     pub(super) seq: u64,
     pub(super) percent: Option<u8>,
     pub(super) eta: Option<Time>,
-}
-
-/// The phase of a task, with the data of that phase.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "name", rename_all = "snake_case")]
-pub enum Phase {
-    /// The stage waits for work.
-    Preparing,
-    /// Reviewers are deciding.
-    InReview(Review),
-    /// Paused; one party must decide.
-    Escalated(Escalation),
-    /// Paused on request.
-    OnHold(Hold),
-    /// Winding down a review that a person is working on.
-    Cancelling(WindDown),
-    /// Ended.
-    Closed(Closed),
-}
-
-/// A running review.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Review {
-    /// The latest vote of each actor on the latest revision.
-    pub(super) votes: Vec<Vote>,
-    pub(super) clock: Clock,
-}
-
-/// A paused review.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PausedReview {
-    pub(super) votes: Vec<Vote>,
-    pub(super) clock: PausedClock,
-}
-
-/// One reviewer's vote.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Vote {
-    pub(super) seq: u64,
-    pub(super) actor: ActorRef,
-    pub(super) decision: Verdict,
-    pub(super) voted_at: Time,
-    /// The target stage of a rejection.
-    pub(super) return_to: Option<StageKey>,
-    /// How many votes the actor has cast on this revision in this round, including this one.
-    #[serde(default = "once", skip_serializing_if = "is_once")]
-    pub(super) cast: u32,
-}
-
-fn once() -> u32 {
-    1
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
-fn is_once(cast: &u32) -> bool {
-    *cast == once()
-}
-
-/// The reviewers' deadline.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "state", rename_all = "snake_case")]
-pub enum Clock {
-    /// No deadline.
-    Unbounded,
-    /// Running, with the remaining reminders, earliest first.
-    Running {
-        /// The deadline.
-        due_at: Time,
-        /// The reminders.
-        remind_at: Vec<Time>,
-    },
-    /// Passed without consequence.
-    Passed {
-        /// When it was due.
-        due_at: Time,
-    },
-}
-
-/// The reviewers' deadline while the review is paused.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "state", rename_all = "snake_case")]
-pub enum PausedClock {
-    /// No deadline.
-    Unbounded,
-    /// The remaining time to the deadline in microseconds; negative if the deadline passed before
-    /// its tick.
-    Stopped {
-        /// To the deadline.
-        left: i64,
-        /// The time to each remaining reminder.
-        remind_left: Vec<i64>,
-    },
-    /// A paused clock in working time. The calendar determines the remaining time when the review
-    /// continues.
-    StoppedWork {
-        /// The deadline before the pause.
-        due_at: Time,
-        /// The reminders that remained, earliest first.
-        remind_at: Vec<Time>,
-        /// When the pause began.
-        stopped_at: Time,
-    },
-    /// Passed before the pause.
-    Passed {
-        /// When it was due.
-        due_at: Time,
-    },
-}
-
-/// A decision that one party must make.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Escalation {
-    /// The `seq` of its event, which a resolution refers to.
-    pub(super) seq: u64,
-    pub(super) to: Party,
-    pub(super) cause: Cause,
-    /// Who raised it.
-    pub(super) raised_by: Source,
-    /// How often it was handed to another party.
-    pub(super) handovers: u32,
-    pub(super) clock: ResponseClock,
-    /// The review that it interrupted; none if that review was decided.
-    pub(super) review: Option<PausedReview>,
-}
-
-/// The deadline of the party that the task is escalated to.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "state", rename_all = "snake_case")]
-pub enum ResponseClock {
-    /// No deadline.
-    Unbounded,
-    /// Running.
-    Running {
-        /// The deadline.
-        due_at: Time,
-    },
-    /// Passed without consequence.
-    Passed {
-        /// When it was due.
-        due_at: Time,
-    },
-}
-
-/// Why a task was escalated, or why it failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Cause {
-    /// Somebody asked for it.
-    Person,
-    /// A deadline passed.
-    Deadline,
-    /// The stage's rounds are exhausted.
-    Exhausted,
-    /// Too few of the named reviewers may approve.
-    NoQuorum,
-}
-
-/// A pause on request.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Hold {
-    pub(super) by: Party,
-    /// The review that it interrupted; none if the stage was waiting for work.
-    pub(super) review: Option<PausedReview>,
-}
-
-/// A cancellation during which the reviewers may finish.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct WindDown {
-    pub(super) by: Party,
-    pub(super) grace_until: Time,
-    pub(super) open: Open,
-}
-
-/// A task that has ended.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Closed {
-    pub(super) outcome: Outcome,
-    /// What was open when the task ended, to recognise late decisions.
-    pub(super) open: Open,
-}
-
-/// What was open when a task began to end.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Open {
-    /// Whether a review was open, running or paused.
-    pub(super) review: bool,
-    /// The escalation that was open.
-    pub(super) escalation: Option<Asked>,
-}
-
-/// An escalation that was open when the task began to end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Asked {
-    pub(super) seq: u64,
-    pub(super) to: Party,
-}
-
-/// How a task ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Outcome {
-    /// Every stage was approved.
-    Delivery,
-    /// Somebody cancelled it.
-    Cancelled,
-    /// Its deadline passed.
-    Expired,
-    /// A rule of the definition ended it, for this reason.
-    Failed(Cause),
 }
 
 /// A timer of a task. Ties are handled in this order.

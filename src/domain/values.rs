@@ -1,9 +1,11 @@
 //! Value types of the whole domain: ids, names, texts, times and parties, each with one rule for
 //! its content.
 
+mod characters;
 pub(in crate::domain) mod event_type;
 pub mod id;
 pub mod identity;
+pub mod outside;
 pub mod party;
 pub mod text;
 pub mod time;

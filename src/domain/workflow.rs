@@ -6,6 +6,7 @@
 mod arbitrary;
 pub mod diagram;
 mod finding;
+pub(in crate::domain) mod labels;
 mod parse;
 #[cfg(test)]
 mod tests;

@@ -18,6 +18,7 @@ use crate::domain::task::PhaseName;
 use crate::domain::task::command::CommandType;
 
 mod code;
+pub(super) mod fallback;
 pub(super) mod refused;
 
 pub use code::Code;

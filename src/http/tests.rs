@@ -13,6 +13,7 @@ use crate::clock::Clock;
 use crate::domain::values::id::TaskId;
 use crate::http::problem::Problem;
 
+use super::input::deadline;
 use super::input::{body, extract};
 use super::serve::middleware;
 use super::*;
@@ -23,7 +24,7 @@ async fn state(settings: Settings) -> AppState {
 
 async fn misbehaving(settings: Settings) -> Router {
     let pending = async || std::future::pending::<()>().await;
-    let patient = async |deadline: middleware::Deadline| {
+    let patient = async |deadline: deadline::Deadline| {
         deadline.extend(Duration::from_mins(1));
         tokio::time::sleep(Duration::from_millis(50)).await;
     };
@@ -65,10 +66,10 @@ async fn what_breaks_is_a_problem_that_tells_nothing() {
 
 #[tokio::test]
 async fn a_request_is_given_up_unless_its_handler_asked_for_time() {
-    let limits = middleware::Limits {
+    let limits = deadline::TimeLimits {
         request: Duration::from_millis(5),
         body: Duration::from_secs(10),
-        ..middleware::Limits::default()
+        ..deadline::TimeLimits::default()
     };
     let router = misbehaving(Settings { limits, ..Settings::default() }).await;
     let (head, body) = call(&router, request("GET", "/pending")).await;
@@ -80,10 +81,10 @@ async fn a_request_is_given_up_unless_its_handler_asked_for_time() {
 
 #[tokio::test]
 async fn a_body_that_does_not_arrive_is_given_up() {
-    let limits = middleware::Limits {
+    let limits = deadline::TimeLimits {
         request: Duration::from_secs(15),
         body: Duration::from_millis(5),
-        ..middleware::Limits::default()
+        ..deadline::TimeLimits::default()
     };
     let router = misbehaving(Settings { limits, ..Settings::default() }).await;
     let never = Body::from_stream(futures_util::stream::pending::<Result<axum::body::Bytes, std::io::Error>>());

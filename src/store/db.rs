@@ -11,3 +11,4 @@ pub(in crate::store) mod pool;
 pub mod probe;
 pub(in crate::store) mod row;
 pub(in crate::store) mod session;
+mod settings;

@@ -4,7 +4,7 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use crate::domain::task::erasure::Plan;
+use crate::domain::erasure::Plan;
 use crate::domain::values::id::{ActorId, CredentialId, ErasureId, PartnerId, TaskId};
 use crate::domain::values::party::Party;
 use crate::domain::values::text::Prose;

@@ -4,9 +4,9 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use crate::domain::audit::Hash;
-use crate::domain::task::decide::Snapshot;
 use crate::domain::task::event::WorkflowRef;
 use crate::domain::task::forecast::Timeline;
+use crate::domain::task::snapshot::Snapshot;
 use crate::domain::task::{FORMAT, Task};
 use crate::domain::values::id::{BuyerId, PartnerId, TaskId};
 use crate::domain::values::text::Name;

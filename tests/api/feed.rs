@@ -11,7 +11,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
 use serde_json::{Value, json};
 use stagegate::app::App;
 use stagegate::app::feed::tail;
-use stagegate::http::serve::middleware::Limits;
+use stagegate::http::input::deadline::TimeLimits;
 use stagegate::http::{AppState, HttpService, Settings};
 use stagegate::ids;
 use stagegate::store::db::horizon::begin_epoch;
@@ -475,7 +475,7 @@ async fn waiting_is_not_cut_by_the_time_limit_of_requests() {
     let parties = Parties::start().await;
     settle(&parties).await;
     let app = Arc::new(App::new(parties.service.db.pool.clone(), parties.service.clock.clone()));
-    let limits = Limits { request: Duration::from_millis(500), ..Limits::default() };
+    let limits = TimeLimits { request: Duration::from_millis(500), ..TimeLimits::default() };
     let settings = Settings { platform_keys: vec![PLATFORM_KEY.into()], limits, ..Settings::default() };
     let router = HttpService::new(AppState::new(app, settings).await.unwrap());
     let page = parties.platform.at(&router).read("/api/v1/events?wait=2").await;

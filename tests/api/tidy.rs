@@ -1,7 +1,12 @@
-//! The house rules that a compiler does not know: which folder may speak of what, and how a file begins.
+//! The house rules that a compiler does not know: which folder may mention what, which may import from each other, and
+//! how a file begins.
 
 use std::fs;
 use std::path::{Path, PathBuf};
+
+mod circles;
+
+use circles::circles;
 
 /// Columns of a line with a comment; `rustfmt` does not wrap those.
 const COMMENT_WIDTH: usize = 120;
@@ -113,6 +118,55 @@ fn breaking_a_house_rule_is_noticed() {
         let complaints = complaints(Path::new(path), text);
         assert_eq!(complaints.len(), expected, "{path} {text:?}: {complaints:?}");
     }
+}
+
+#[test]
+fn no_rooms_use_each_other_in_a_circle() {
+    let circles = circles(&rust_files());
+    assert!(circles.is_empty(), "{}", circles.join("\n"));
+}
+
+#[test]
+fn a_circle_of_rooms_is_noticed() {
+    let found = |files: &[(&str, &str)]| {
+        let files: Vec<_> = files.iter().map(|(path, text)| (PathBuf::from(path), (*text).to_owned())).collect();
+        circles(&files)
+    };
+    let lib = ("src/lib.rs", "pub mod a;\npub mod b;\npub mod c;");
+    let circle = [
+        lib,
+        ("src/a.rs", "use crate::b::{self, x::X};"),
+        ("src/b/x.rs", "fn x() {\n    super::super::c::y();\n}"),
+        ("src/b.rs", "pub mod x;"),
+        ("src/c.rs", "pub fn y(_: &crate::a::A) {}"),
+    ];
+    let expected = "a circle in src: a -> b -> c -> a
+    src/a.rs: use crate::b::{self, x::X};
+    src/b/x.rs: super::super::c::y();
+    src/c.rs: pub fn y(_: &crate::a::A) {}";
+    assert_eq!(found(&circle), [expected]);
+    // Deeper, through a name that the parent re-exports, and through one that was imported.
+    let deeper = [
+        lib,
+        ("src/a.rs", "mod p;\nmod q;\npub(crate) use p::P;"),
+        ("src/a/p.rs", "use crate::a;\npub fn p() {\n    a::q::q();\n}"),
+        ("src/a/q.rs", "use super::P;"),
+    ];
+    let expected = "a circle in src/a: p -> q -> p
+    src/a/p.rs: a::q::q();
+    src/a/q.rs: use super::P;";
+    assert_eq!(found(&deeper), [expected]);
+    let fine = [
+        lib,
+        // A parent and its children are one room, and tests may use anything.
+        ("src/a.rs", "mod p;\n#[cfg(test)]\nmod support;\npub use p::P;\npub struct A;\nuse crate::b::B;"),
+        ("src/a/p.rs", "use super::A;\n#[cfg(test)]\nmod tests {\n    use crate::c::C;\n}"),
+        ("src/a/support.rs", "use crate::c::C;"),
+        ("src/b.rs", "use crate::c::C; // and not crate::a::A"),
+        ("src/b/tests.rs", "use crate::a::A;"),
+        ("src/c.rs", "use std::a::A;\nuse serde::a;\nfn f() { x.a::<A>(); }"),
+    ];
+    assert_eq!(found(&fine), Vec::<String>::new());
 }
 
 fn complaints(path: &Path, text: &str) -> Vec<String> {

@@ -2,9 +2,10 @@
 //! not grow with the number of waiting tasks.
 
 use crate::app::{App, Caller, Error, workflows};
-use crate::domain::audit::task_fields::{KINDS, Kind};
 use crate::domain::task::decide;
+use crate::domain::task::trail::KINDS;
 use crate::domain::task::unreadable::{ListedTask, UnreadableTask};
+use crate::domain::trail::Kind;
 use crate::domain::values::id::{ActorId, PartnerId, StageKey, WorkflowKey};
 use crate::domain::values::party::{ActorRef, Party};
 use crate::store::tasks::inbox::{self, Assignee, Queue};

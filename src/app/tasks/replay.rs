@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use crate::app::{App, Error};
-use crate::domain::task::decide::{Fold, Snapshot};
+use crate::domain::task::snapshot::{Fold, Snapshot};
 use crate::domain::values::id::TaskId;
 use crate::domain::workflow::Workflow;
 use crate::store::tasks::events::Record;

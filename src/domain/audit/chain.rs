@@ -7,11 +7,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
+use crate::domain::task::event::Event;
+use crate::domain::trail::{Hash, Kind, Recorded, Subject};
+
 use super::columns::{Content, Fields};
-use super::hash::Hash;
-use super::sight;
-use super::task_fields::{KINDS, Kind};
-use super::task_trail::{Recorded, Subject};
+use super::error::{Broken, Error};
 
 /// The format number in every entry. It covers the hashes and, by type, the list of fields.
 pub const FORMAT: u32 = 1;
@@ -53,54 +53,6 @@ pub struct Head {
     pub hash: Hash,
 }
 
-/// What is wrong with a stored entry.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Error {
-    /// `entry` does not have the hashed form.
-    #[error("its text is not that of an entry")]
-    Entry,
-    /// `data` or `personal` does not have the stored form.
-    #[error("its fields are not in the form they are stored in")]
-    Columns,
-    /// The format number is unknown.
-    #[error("it has the format {0}, which is not known here")]
-    Format(u32),
-    /// Another entry is in the place of this one.
-    #[error("entry {0} is in its place")]
-    Order(u64),
-    /// The entry names another task, or another partner.
-    #[error("it belongs to another trail")]
-    Trail,
-    /// The entry does not name the hash of the one before.
-    #[error("it does not continue the entry before it")]
-    Link,
-    /// `hash` is not the hash of `entry`.
-    #[error("its hash is not that of its text")]
-    Hash,
-    /// The fields are not those that the entry commits to.
-    #[error("its fields are not those that were committed")]
-    Fields,
-    /// The entry lost fields, and no later one records their erasure.
-    #[error("fields were removed from it, but no later entry records their erasure")]
-    Erased,
-    /// The view hides or shows what it must not.
-    #[error(transparent)]
-    View(#[from] sight::Flaw),
-    /// The fields are those committed but do not form a known event.
-    #[error("its fields do not make an event: {0}")]
-    Event(String),
-}
-
-/// Where a chain is broken, and how.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("entry {seq}: {what}")]
-pub struct Broken {
-    /// The `seq` that the entry should have according to its place.
-    pub seq: u64,
-    /// What is wrong with it.
-    pub what: Error,
-}
-
 /// Seals `event` as the entry after the one with the hash `prev`; the first entry follows
 /// [`Subject::hash`]. The `seed` must be random, new for every event, and discarded afterwards,
 /// since it would allow guessing erased values.
@@ -132,7 +84,7 @@ pub fn verify<'a>(origin: &impl Subject, rows: impl IntoIterator<Item = &'a Seal
 /// fields stay unchanged and are not passed to `which`. Returns the column and the number of erased
 /// fields.
 pub fn erase(row: &Sealed, which: impl Fn(&str) -> bool) -> Result<(String, u64), Error> {
-    let mut fields = Fields::read(&KINDS, &row.data, &row.personal)?;
+    let mut fields = Fields::read(Event::KINDS, &row.data, &row.personal)?;
     let mut erased = 0;
     for (field, content) in &mut fields.list {
         if field.is_personal() && content.value().is_some() && which(field.path) {

@@ -7,7 +7,8 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
-use super::hash::Hash;
+use crate::domain::trail::Hash;
+
 use super::note::{self, KeyName, SignerKey, VerifierKey};
 
 /// The state of a log at some time.

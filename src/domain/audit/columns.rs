@@ -11,9 +11,9 @@ use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::chain::Error;
-use super::hash::{Hash, Salt, Salts};
-use super::task_fields::{Field, Kind};
+use crate::domain::trail::{Field, Hash, Kind, Salt, Salts};
+
+use super::error::Error;
 
 /// The fields of one event, in the order of the leaves.
 pub(super) struct Fields<'a> {

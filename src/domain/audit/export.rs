@@ -50,17 +50,18 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::domain::partner::event::PartnerEvent;
+use crate::domain::partner::trail::PartnerOrigin;
 use crate::domain::task::event::Event;
+use crate::domain::task::trail::Origin;
+use crate::domain::trail::{Ending, Field, Hash, Kind, Recorded, Sees, Subject};
 use crate::domain::values::id::{PartnerId, WorkflowKey};
 use crate::domain::values::party::Party;
 use crate::domain::values::time::Time;
 
-use super::PartnerOrigin;
-use super::chain::{Error, FORMAT, Head, Sealed};
-use super::hash::Hash;
+use super::chain::{FORMAT, Head, Sealed};
+use super::error::Error;
+use super::origin::TrailOrigin;
 use super::proof::{EntryProof, ProofView};
-use super::task_fields::{Ending, Field, Kind, Sees};
-use super::task_trail::{Origin, Recorded, Subject, TrailOrigin};
 use super::transparency_log::InclusionProof;
 
 /// The table that a verifier must insist on, as JSON: by kind of trail and type of entry, who sees

@@ -16,11 +16,11 @@ use serde::{Deserialize, Serialize};
 use crate::domain::task::Verdict;
 use crate::domain::task::command::CommandType;
 use crate::domain::task::event::{Event, Fact, Resolution};
+use crate::domain::trail::Hash;
 use crate::domain::values::id::{StageKey, TaskId};
 use crate::domain::values::party::{Party, Source};
 use crate::domain::values::time::Time;
 
-use super::hash::Hash;
 use super::note::{KeyName, SignerKey, VerifierKey};
 use super::view::{ActorView, view};
 

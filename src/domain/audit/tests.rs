@@ -6,10 +6,11 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use crate::domain::task::event::{Event, Fact};
+use crate::domain::task::trail::KINDS;
+use crate::domain::trail::Kind;
 use crate::domain::values::party::{Party, Source};
 
 use super::sample::{SECRET_DIGEST, any_event, origin, sealed, trail};
-use super::task_fields::{KINDS, Kind};
 use super::{
     Broken, Chain, EntryProof, EntryView, Error, FieldProof, Hash, ProofView, Sealed, Subject, TrailOrigin, erase,
     open, proof, seal, verify, view,

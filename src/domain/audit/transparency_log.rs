@@ -15,10 +15,10 @@ use std::ops::Range;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::domain::trail::Hash;
 use crate::domain::values::id::{PartnerId, TaskId};
 
 use super::checkpoint::{self, Checkpoint};
-use super::hash::Hash;
 use super::note::VerifierKey;
 
 /// The owner of the trail that a leaf is about.

@@ -10,15 +10,13 @@ use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 
 use crate::domain::task::event::{Event, Fact};
+use crate::domain::trail::{Hash, Kind, Recorded, Role};
 use crate::domain::values::id::{ActorId, CommandId, CredentialId, StageKey};
 use crate::domain::values::party::{Party, Source};
 use crate::domain::values::text::{Name, Prose};
 use crate::domain::values::time::Time;
 
 use super::chain::Sealed;
-use super::hash::Hash;
-use super::task_fields::Kind;
-use super::task_trail::Recorded;
 
 /// One entry of a task's trail, limited to what the caller may see. An entry that the caller may
 /// not see has only `seq` and `hash`; a missing field is absent, was erased, or may not be seen by
@@ -111,18 +109,6 @@ pub struct ActorView {
     /// The actor's role in this entry, for a buyer who may not see the actor.
     #[serde(rename = "as", skip_serializing_if = "Option::is_none")]
     pub part: Option<Role>,
-}
-
-/// The role of an actor in an entry.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Role {
-    /// Decided a stage, or voted on it.
-    Reviewer,
-    /// Submitted work.
-    Submitter,
-    /// Resolved an escalation.
-    Resolver,
 }
 
 /// `event` as `viewer` may see it; `hash` is the hash of its entry, if it was recorded.

@@ -1,6 +1,6 @@
 //! Events of a partner outside its tasks: keys, workflows, erasures and exports. They form a trail
 //! of the partner's own, built like a task's; the stored shape is a contract.
-//! `audit/partner_trail.rs` declares who may see what.
+//! `trail.rs` declares who may see what.
 
 use serde::{Deserialize, Serialize};
 

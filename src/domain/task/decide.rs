@@ -14,8 +14,6 @@ mod input;
 mod review;
 mod timer;
 
-use std::borrow::Cow;
-
 use chrono::TimeDelta;
 use draft::{By, Draft};
 
@@ -27,135 +25,13 @@ use crate::domain::workflow::{Stage, Workflow};
 
 use super::command::{Action, Command, CommandType};
 use super::event::{Event, Fact, LateDecision, Opened, WorkflowRef};
-use super::evolve::evolve;
-use super::notes::Notes;
+use super::limits::MAX_ENTRIES;
 use super::refusal::Refusal;
-use super::status::Status;
+use super::snapshot::Snapshot;
 use super::{Phase, Task};
 
 pub(in crate::domain) use draft::bar;
-pub(in crate::domain) use escalate::MAX_HANDOVERS;
 pub use input::{Erasure, Input};
-
-/// Maximum number of revisions per task.
-pub const MAX_REVISIONS: u32 = 500;
-/// Maximum number of status updates per task.
-pub const MAX_STATUS_UPDATES: u32 = 1_000;
-
-/// Trail length from which only entries that advance or end the task are accepted.
-pub const MAX_ENTRIES: u64 = 10_000;
-/// Maximum number of votes of one actor on one revision in one round, including changes of vote.
-pub const MAX_VOTES: u32 = 20;
-
-/// The stored present state of a task. Each part is folded from the events alone.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Snapshot {
-    /// What decisions need.
-    pub task: Task,
-    /// Texts of people that are still shown.
-    pub notes: Notes,
-    /// The buyer's view.
-    pub status: Status,
-}
-
-impl Snapshot {
-    /// The present state after `event`.
-    fn after(workflow: &Workflow, earlier: Option<Self>, event: &Event) -> Self {
-        let (task, mut notes, status) = match earlier {
-            Some(earlier) => (Some(earlier.task), earlier.notes, Some(earlier.status)),
-            None => (None, Notes::default(), None),
-        };
-        let task = evolve(workflow, task, event);
-        notes.apply(&task, event);
-        let mut status = Status::after(workflow, &task, &notes, status, event.recorded_at);
-        if let Fact::PersonalDataErased(erased) = &event.fact {
-            (status.version, status.updated_at) = (erased.status_version, erased.status_updated_at);
-        }
-        Self { task, notes, status }
-    }
-
-    /// The present state that a list of events leads to; `None` for an empty list.
-    pub fn fold<'a>(workflow: &Workflow, events: impl IntoIterator<Item = &'a Event>) -> Option<Self> {
-        Self::fold_each(workflow, events, |_| {})
-    }
-
-    /// The same, passing the state after every transition to `show`.
-    pub fn fold_each<'a>(
-        workflow: &Workflow,
-        events: impl IntoIterator<Item = &'a Event>,
-        mut show: impl FnMut(&Self),
-    ) -> Option<Self> {
-        let mut fold = Fold::new(workflow);
-        for event in events {
-            fold.push(Cow::Borrowed(event), &mut show);
-        }
-        fold.end(show)
-    }
-
-    /// The present state without the texts that are missing in `left`, the trail after an erasure.
-    /// The status stays as it was: the transition that records the erasure renders it again. `None`
-    /// for an empty trail.
-    pub fn without_erased(&self, workflow: &Workflow, left: &[Event]) -> Option<Self> {
-        let notes = Self::fold(workflow, left)?.notes;
-        Some(Self { notes, ..self.clone() })
-    }
-
-    /// Applies one event. The status is rendered only where a transition ends, since nobody sees
-    /// the states in between.
-    fn step(workflow: &Workflow, earlier: Option<Self>, event: &Event, ends: bool) -> Self {
-        match earlier {
-            Some(mut earlier) if !ends => {
-                let task = evolve(workflow, Some(earlier.task), event);
-                earlier.notes.apply(&task, event);
-                earlier.task = task;
-                earlier
-            }
-            earlier => Self::after(workflow, earlier, event),
-        }
-    }
-}
-
-/// Folds events one by one, so that a long trail need not be held in memory.
-#[derive(Debug)]
-pub struct Fold<'a> {
-    workflow: &'a Workflow,
-    present: Option<Snapshot>,
-    /// The latest event. Only the next event shows whether a transition ends with this one.
-    last: Option<Cow<'a, Event>>,
-}
-
-impl<'a> Fold<'a> {
-    /// The fold before the first event.
-    pub fn new(workflow: &'a Workflow) -> Self {
-        Self { workflow, present: None, last: None }
-    }
-
-    /// Adds the next event. If it begins a new transition, passes the state after the previous one
-    /// to `show`.
-    pub fn push(&mut self, event: Cow<'a, Event>, show: impl FnMut(&Snapshot)) {
-        let next = event.cause_seq;
-        if let Some(last) = self.last.replace(event) {
-            let ends = last.cause_seq != next;
-            self.step(&last, ends, show);
-        }
-    }
-
-    /// Ends the fold; `None` if there were no events.
-    pub fn end(mut self, show: impl FnMut(&Snapshot)) -> Option<Snapshot> {
-        if let Some(last) = self.last.take() {
-            self.step(&last, true, show);
-        }
-        self.present
-    }
-
-    fn step(&mut self, event: &Event, ends: bool, mut show: impl FnMut(&Snapshot)) {
-        let after = Snapshot::step(self.workflow, self.present.take(), event, ends);
-        if ends {
-            show(&after);
-        }
-        self.present = Some(after);
-    }
-}
 
 /// The effect of an accepted command. Only this module builds one, and the store writes nothing
 /// else.

@@ -1,7 +1,7 @@
 //! Accepted and recorded events. Only events change a task; their stored shape is a contract.
 //!
 //! Fields of a [`Fact`] with personal data (names, ids, free text, URLs) are optional, since they
-//! can be erased. `audit/task_fields.rs` declares which ones those are and who may see what.
+//! can be erased. `trail/fields.rs` declares which ones those are and who may see what.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -14,7 +14,8 @@ use crate::domain::values::time::Time;
 use crate::domain::workflow::{EscalationTimeout, StageTimeout};
 
 use super::command_type::CommandType;
-use super::{Cause, Outcome, PhaseName, Verdict};
+use super::outcome::{Cause, Decision, Outcome, Verdict};
+use super::phase_name::PhaseName;
 
 mod content;
 
@@ -481,5 +482,19 @@ impl From<Outcome> for Fact {
             Outcome::Expired => Self::WorkflowExpired {},
             Outcome::Failed(cause) => Self::WorkflowFailed { cause },
         }
+    }
+}
+
+impl Decision {
+    /// The decision that an event records, if it records one.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "every other event decides nothing")]
+    pub fn of(event: &Event) -> Option<Self> {
+        let (decision, revision) = match &event.fact {
+            Fact::StageApproved { revision, .. } => (Verdict::Approved, *revision),
+            Fact::StageRejected(rejected) => (Verdict::Rejected, rejected.revision),
+            _ => return None,
+        };
+        let (seq, party, decided_at) = (event.seq, event.party, event.recorded_at);
+        Some(Self { seq, round: event.round?, decision, revision, party, decided_at })
     }
 }

@@ -1,12 +1,12 @@
 //! Texts of people that the present state still shows. They are personal, so they are kept apart
 //! from the state and, like it, folded from events. The table of the trail's fields
-//! (`audit/task_fields.rs`) decides who may read a text when it is folded in, and the answer is
+//! (`trail/fields.rs`) decides who may read a text when it is folded in, and the answer is
 //! kept with it.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::domain::audit::task_fields::{Kind, Readers};
+use crate::domain::trail::{Kind, Readers};
 use crate::domain::values::id::StageKey;
 use crate::domain::values::party::{Actor, Party};
 use crate::domain::values::text::{Message, Prose};

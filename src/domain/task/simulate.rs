@@ -13,9 +13,10 @@ use crate::domain::values::time::Time;
 use crate::domain::workflow::Workflow;
 
 use super::command::Command;
-use super::decide::{Input, Opening, Snapshot, decide, open};
+use super::decide::{Input, Opening, decide, open};
 use super::event::{Event, Fact};
 use super::refusal::Refusal;
+use super::snapshot::Snapshot;
 
 /// Maximum number of steps of one simulation, timers included.
 pub const MAX_STEPS: usize = 10_000;

@@ -8,10 +8,12 @@ use crate::domain::values::id::{StageKey, TaskId};
 use crate::domain::values::party::Party;
 use crate::domain::values::text::{Message, Name, Prose};
 use crate::domain::values::time::Time;
+use crate::domain::workflow::labels;
 use crate::domain::workflow::{Stage, Workflow};
 
 use super::command::CommandType;
 use super::event::{Artifact, Resolution, TimeoutAction};
+use super::limits::MAX_HANDOVERS;
 use super::notes::Notes;
 use super::{Cause, Clock, Escalation, Outcome, Phase, PhaseName, ResponseClock, Task, Verdict};
 
@@ -219,49 +221,23 @@ fn message(task: &Task, notes: &Notes) -> Option<Message> {
     if held { notes.reason.clone() } else { notes.message.clone() }
 }
 
-/// Labels of the service itself, besides the labels of stages.
-pub(in crate::domain) const LABELS: [&str; 11] = [
-    CHANGES,
-    PREPARED,
-    BUYER_DECIDES,
-    PARTNER_DECIDES,
-    PLATFORM_DECIDES,
-    HELD,
-    CANCELLING,
-    APPROVED,
-    CANCELLED,
-    EXPIRED,
-    FAILED,
-];
-const CHANGES: &str = "Changes are being made";
-const PREPARED: &str = "Work is being prepared";
-const BUYER_DECIDES: &str = "Waiting for your decision";
-const PARTNER_DECIDES: &str = "The partner is deciding";
-const PLATFORM_DECIDES: &str = "AITasker is deciding";
-const HELD: &str = "On hold";
-const CANCELLING: &str = "Being cancelled";
-const APPROVED: &str = "Approved";
-const CANCELLED: &str = "Cancelled";
-const EXPIRED: &str = "Not finished in time";
-const FAILED: &str = "Could not be approved";
-
 fn label(task: &Task, stage: &Stage) -> String {
     let label = match &task.phase {
-        Phase::Preparing if task.returned => CHANGES,
-        Phase::Preparing => PREPARED,
+        Phase::Preparing if task.returned => labels::CHANGES,
+        Phase::Preparing => labels::PREPARED,
         Phase::InReview(_) => stage.buyer_label.as_str(),
         Phase::Escalated(escalation) => match escalation.to {
-            Party::Buyer => BUYER_DECIDES,
-            Party::Partner => PARTNER_DECIDES,
-            Party::Platform => PLATFORM_DECIDES,
+            Party::Buyer => labels::BUYER_DECIDES,
+            Party::Partner => labels::PARTNER_DECIDES,
+            Party::Platform => labels::PLATFORM_DECIDES,
         },
-        Phase::OnHold(_) => HELD,
-        Phase::Cancelling(_) => CANCELLING,
+        Phase::OnHold(_) => labels::HELD,
+        Phase::Cancelling(_) => labels::CANCELLING,
         Phase::Closed(closed) => match closed.outcome {
-            Outcome::Delivery => APPROVED,
-            Outcome::Cancelled => CANCELLED,
-            Outcome::Expired => EXPIRED,
-            Outcome::Failed(_) => FAILED,
+            Outcome::Delivery => labels::APPROVED,
+            Outcome::Cancelled => labels::CANCELLED,
+            Outcome::Expired => labels::EXPIRED,
+            Outcome::Failed(_) => labels::FAILED,
         },
     };
     label.to_owned()
@@ -359,7 +335,7 @@ fn resolutions(escalation: &Escalation, stage: &Stage, command: &ReadyCommand) -
     if matches!(escalation.cause, Cause::Person | Cause::Deadline) {
         answers.push(answer(Resolution::Return, None));
     }
-    if escalation.handovers < super::decide::MAX_HANDOVERS {
+    if escalation.handovers < MAX_HANDOVERS {
         let others = stage.escalation.to.iter().filter(|to| **to != escalation.to);
         answers.extend(others.map(|to| answer(Resolution::Redirect, Some(*to))));
     }

@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::domain::audit::Hash;
+use crate::domain::trail::Hash;
 use crate::domain::values::id::{ActorId, BuyerId, PartnerId, StageKey, TaskId};
 use crate::domain::values::party::{Actor, ActorRef, Party, Source};
 use crate::domain::values::text::{Message, Name, Prose};
@@ -12,10 +12,11 @@ use crate::domain::values::time::{Seconds, Time};
 use crate::domain::workflow::{Quorum, Workflow};
 
 use super::command::CommandType;
-use super::decide::{Snapshot, allowed, bar};
+use super::decide::{allowed, bar};
 use super::event::WorkflowRef;
 use super::notes::{Notes, Returned, Submitted};
 use super::refusal::Refusal;
+use super::snapshot::Snapshot;
 use super::status::{StagePosition, StageState};
 use super::{Cause, Decision, Phase, PhaseName, Task, Verdict, Vote, WindDown};
 

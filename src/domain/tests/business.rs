@@ -3,8 +3,8 @@
 //! UTC.
 
 use crate::domain::task::Timer;
-use crate::domain::task::decide::Snapshot;
 use crate::domain::task::event::{Event, Fact};
+use crate::domain::task::snapshot::Snapshot;
 use crate::domain::workflow::Workflow;
 
 use super::laws::timers;

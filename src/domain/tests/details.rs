@@ -2,9 +2,9 @@
 //! is kept or dropped.
 
 use crate::domain::task::command::{Action, Command, Meta, StatusUpdated};
-use crate::domain::task::decide::Snapshot;
 use crate::domain::task::event::{Event, Fact, StageRejected};
 use crate::domain::task::refusal::Refusal;
+use crate::domain::task::snapshot::Snapshot;
 use crate::domain::task::{Cause, Phase, Verdict};
 use crate::domain::values::id::{CommandId, StageKey};
 use crate::domain::values::party::{Party, Source};

@@ -7,9 +7,9 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::task::decide::Snapshot;
 use crate::domain::task::event::{Event, Fact};
 use crate::domain::task::notes::Notes;
+use crate::domain::task::snapshot::Snapshot;
 use crate::domain::task::status::Status;
 use crate::domain::task::{Task, table};
 use crate::domain::values::party::Party;

@@ -9,10 +9,11 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::domain::task::command::{Action, Command};
-use crate::domain::task::decide::{Input, Snapshot, Transition, allowed, decide};
+use crate::domain::task::decide::{Input, Transition, allowed, decide};
 use crate::domain::task::event::{Event, Fact};
 use crate::domain::task::notes::Notes;
 use crate::domain::task::refusal::Refusal;
+use crate::domain::task::snapshot::Snapshot;
 use crate::domain::task::status::Status;
 use crate::domain::task::table::{Edge, ROWS, Role, Row, Trigger};
 use crate::domain::task::{Clock, Phase, PhaseName, ResponseClock, Task, Timer};

@@ -6,9 +6,9 @@ use proptest::sample::Index;
 use proptest::test_runner::Config;
 use serde_json::json;
 
+use crate::domain::erasure::{Plan, Scope};
 use crate::domain::task::command::{Command, Meta};
-use crate::domain::task::decide::Snapshot;
-use crate::domain::task::erasure::{Plan, Scope};
+use crate::domain::task::snapshot::Snapshot;
 use crate::domain::values::id::ActorId;
 use crate::domain::values::party::{Actor, ActorRef, Party};
 use crate::domain::workflow::Workflow;

@@ -8,8 +8,9 @@ use uuid::Uuid;
 
 use crate::domain::audit;
 use crate::domain::task::command::{Action, Command, Meta};
-use crate::domain::task::decide::{Input, MAX_ENTRIES, MAX_VOTES, decide};
+use crate::domain::task::decide::{Input, decide};
 use crate::domain::task::event::{Feedback, WorkflowRef};
+use crate::domain::task::limits::{MAX_ENTRIES, MAX_VOTES};
 use crate::domain::task::refusal::Refusal;
 use crate::domain::task::view::{Identity, Reader, TaskView};
 use crate::domain::values::id::{BuyerId, PartnerId, WorkflowKey};

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use crate::domain::task::command::CommandType;
-use crate::domain::task::decide::{MAX_REVISIONS, MAX_STATUS_UPDATES};
+use crate::domain::task::limits::{MAX_REVISIONS, MAX_STATUS_UPDATES};
 use crate::domain::task::refusal::Refusal;
 use crate::domain::task::table::{ROWS, Trigger};
 use crate::domain::task::{PhaseName, Verdict};

@@ -6,10 +6,10 @@ use proptest::prelude::*;
 use proptest::test_runner::Config;
 use serde_json::{Value, json};
 
-use crate::domain::task::decide::Snapshot;
 use crate::domain::task::event::{Event, WorkflowRef};
 use crate::domain::task::evolve::evolve;
 use crate::domain::task::forecast::{Finished, Forecast, Remaining, StatusView, Timeline};
+use crate::domain::task::snapshot::Snapshot;
 use crate::domain::task::view::{Identity, Reader, TaskView};
 use crate::domain::task::{PhaseName, Task};
 use crate::domain::values::id::{BuyerId, PartnerId, WorkflowKey};

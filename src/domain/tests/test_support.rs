@@ -10,15 +10,16 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::domain::audit::{self, Origin, Sealed, Subject as _};
+use crate::domain::erasure::{Plan, Scope};
 use crate::domain::task::Phase;
 use crate::domain::task::command::{
     Action, CancellationAcknowledged, CancellationRequested, Command, CommandType, EscalationResolved, Held, Meta,
     Resumed, StageApproved, StageEscalated, StageRejected, StatusUpdated, WorkSubmitted,
 };
-use crate::domain::task::decide::{Erasure, Input, Opening, Snapshot, Transition, decide, open};
-use crate::domain::task::erasure::{Plan, Scope};
+use crate::domain::task::decide::{Erasure, Input, Opening, Transition, decide, open};
 use crate::domain::task::event::{Artifact, Event, Fact, Feedback, InFlight, Resolution, WorkflowRef};
 use crate::domain::task::refusal::Refusal;
+use crate::domain::task::snapshot::Snapshot;
 use crate::domain::values::id::{ActorId, BuyerId, ErasureId, PartnerId, StageKey, TaskId, WorkflowKey};
 use crate::domain::values::party::{Actor, Party, Sender};
 use crate::domain::values::text::Text;

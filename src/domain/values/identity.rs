@@ -17,9 +17,6 @@
 //! invisible characters, with single spaces. So the rules treat stored ids that nobody can tell
 //! apart as one person. Look-ups by id (an erasure, a filter) accept any spelling.
 
-mod characters;
-mod outside;
-
 use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::fmt;
@@ -31,10 +28,9 @@ use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 use uuid::Uuid;
 
+use super::characters::{self, is_invisible, is_visible};
+use super::outside::{Faults, FromOutside};
 use super::text;
-pub(in crate::domain) use characters::{Neighbours, is_bidi_control, is_break_hint, is_invisible, is_visible};
-pub(crate) use outside::from_outside;
-pub use outside::{Fault, Faults, FromOutside};
 
 const NFC: ComposingNormalizerBorrowed<'static> = ComposingNormalizerBorrowed::new_nfc();
 

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::id::{ActorId, CredentialId};
+use super::outside::{from_outside, nothing_to_check};
 use super::text::Name;
 
 /// One of the three parties. Every credential belongs to exactly one.
@@ -95,6 +96,10 @@ pub struct Actor {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role: Option<Name>,
 }
+
+nothing_to_check!(Party);
+
+from_outside! { Actor { id, name, role } }
 
 /// An actor as the rules compare it: by party and id.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]

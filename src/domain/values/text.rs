@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 
-use super::identity::{Faults, FromOutside, Neighbours, is_bidi_control, is_break_hint, is_invisible, is_visible};
+use super::characters::{Neighbours, is_bidi_control, is_break_hint, is_invisible, is_visible};
+use super::outside::{Faults, FromOutside};
 
 /// Text of 1 to `MAX` characters (Unicode scalar values), of one line unless `MULTILINE` is [`LINES`].
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use crate::domain::task::status;
 use crate::domain::values::identity;
 use crate::domain::values::party::Party;
 use crate::domain::values::time::Span;
 
 use super::finding::{Warning, WarningCode as Code};
+use super::labels;
 use super::{ClockKind, EscalationTimeout, OnReject, Stage, StageDeadline, StageTimeout, Submission, Workflow};
 
 /// All warnings about `workflow`, in the order of its stages.
@@ -119,8 +119,7 @@ fn label_of_the_service(stage: &Stage, at: &str) -> Vec<Warning> {
     let fields = [("name", stage.name.as_str()), ("buyer_label", stage.buyer_label.as_str())];
     let doubtful = fields.into_iter().filter(|(_, text)| {
         let words = words(text);
-        words.split(' ').any(|word| word == "aitasker")
-            || status::LABELS.iter().any(|label| self::words(label) == words)
+        words.split(' ').any(|word| word == "aitasker") || labels::ALL.iter().any(|label| self::words(label) == words)
     });
     let doubt = |(field, text): (&str, &str)| {
         let message = format!(

@@ -13,10 +13,10 @@ use http_body_util::BodyExt;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use crate::domain::values::identity::{Fault, Faults, FromOutside};
+use crate::domain::values::outside::{Fault, Faults, FromOutside};
 use crate::http::AppState;
+use crate::http::input::deadline::Deadline;
 use crate::http::problem::{Code, FieldError, Problem};
-use crate::http::serve::middleware::Deadline;
 
 use super::media::MediaType;
 
@@ -192,7 +192,7 @@ mod tests {
 
     use super::*;
     use crate::domain::values::id::{PartnerId, StageKey};
-    use crate::domain::values::identity::from_outside;
+    use crate::domain::values::outside::from_outside;
     use crate::domain::values::text::Name;
     use crate::domain::values::time::Time;
 

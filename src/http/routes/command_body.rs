@@ -12,7 +12,7 @@ use crate::app::{self, Caller};
 use crate::domain::task::command::{self, Action, Command, CommandType, Meta};
 use crate::domain::task::command_type::for_each_command;
 use crate::domain::values::id::{ActorId, CommandId, StageKey};
-use crate::domain::values::identity::from_outside;
+use crate::domain::values::outside::from_outside;
 use crate::domain::values::party::{Actor, Party, Sender};
 use crate::domain::values::text::Prose;
 use crate::domain::values::time::Time;

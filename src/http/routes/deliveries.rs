@@ -12,16 +12,16 @@ use crate::app::webhooks::endpoints::{self, After, Delivery, Filter, Tested};
 use crate::domain::audit::EventType;
 use crate::domain::task::unreadable::Unreadable;
 use crate::domain::values::id::{EndpointId, EventId, MessageId, TaskId};
-use crate::domain::values::identity::from_outside;
+use crate::domain::values::outside::from_outside;
 use crate::domain::values::time::Time;
 use crate::domain::webhook::{Attempt, DeliveryState};
 use crate::http::AppState;
 use crate::http::auth::PartnerOrPlatform;
 use crate::http::input::body::{RawBody, SMALL};
+use crate::http::input::deadline::Deadline;
 use crate::http::input::extract::{NoParameters, Path, Query};
 use crate::http::input::page::{Cursor, Limit, Page};
 use crate::http::problem::Problem;
-use crate::http::serve::middleware::Deadline;
 
 use super::webhooks::WebhookPath;
 

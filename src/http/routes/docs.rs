@@ -6,7 +6,7 @@ use axum::middleware::map_response;
 use tower_http::set_header::SetResponseHeaderLayer;
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
-use crate::http::serve::middleware::bare_not_found;
+use crate::http::problem::fallback::bare_not_found;
 
 /// Content security policy: scripts only from this origin. Inline styles are allowed because the
 /// page's script sets them on elements.

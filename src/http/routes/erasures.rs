@@ -12,7 +12,7 @@ use crate::app::digest::of_meaning;
 use crate::app::erasures::{self, Record, Request, State as Stored};
 use crate::domain::task::unreadable::Unreadable;
 use crate::domain::values::id::{ActorId, ErasureId, PartnerId};
-use crate::domain::values::identity::from_outside;
+use crate::domain::values::outside::from_outside;
 use crate::domain::values::party::Party;
 use crate::domain::values::text::Prose;
 use crate::domain::values::time::Time;

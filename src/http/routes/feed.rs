@@ -14,10 +14,10 @@ use crate::app::feed::{self, Position, Transaction};
 use crate::domain::feed::Item;
 use crate::http::AppState;
 use crate::http::auth::PartnerOrPlatform;
+use crate::http::input::deadline::Deadline;
 use crate::http::input::extract::Query;
 use crate::http::input::page::{Cursor, Limit};
 use crate::http::problem::Problem;
-use crate::http::serve::middleware::Deadline;
 
 /// The columns of a [`Position`]: epoch and number of a transaction, an id and a `seq`.
 type Key = (u64, u64, Uuid, u64);

@@ -8,7 +8,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::app::partners;
 use crate::domain::values::id::{KeyId, PartnerId};
-use crate::domain::values::identity::from_outside;
+use crate::domain::values::outside::from_outside;
 use crate::domain::values::text::Name;
 use crate::domain::values::time::Time;
 use crate::http::AppState;

@@ -19,7 +19,7 @@ use crate::domain::task::event::WorkflowRef;
 use crate::domain::task::forecast::{Forecast, StatusView, Timeline};
 use crate::domain::task::simulate::{Outcome, Sent, Step, Trigger};
 use crate::domain::values::id::{BuyerId, CredentialId, PartnerId};
-use crate::domain::values::identity::{FromOutside, from_outside};
+use crate::domain::values::outside::{FromOutside, from_outside};
 use crate::domain::values::party::Party;
 use crate::domain::values::time::Time;
 use crate::domain::workflow::Workflow;

@@ -22,11 +22,11 @@ use crate::domain::values::id::TaskId;
 use crate::domain::values::time::Time;
 use crate::http::AppState;
 use crate::http::auth::{Authenticated, BuyerOnly};
+use crate::http::input::deadline::Deadline;
 use crate::http::input::etag;
 use crate::http::input::extract::{Path, Query, parse_query};
 use crate::http::input::page::{Cursor, Limit, Page};
 use crate::http::problem::Problem;
-use crate::http::serve::middleware::Deadline;
 
 use super::tasks::TaskPath;
 

@@ -14,7 +14,7 @@ use crate::domain::task::PhaseName;
 use crate::domain::task::unreadable::ListedTask;
 use crate::domain::task::view::TaskView;
 use crate::domain::values::id::{BuyerId, PartnerId, StageKey, TaskId, WorkflowKey};
-use crate::domain::values::identity::from_outside;
+use crate::domain::values::outside::from_outside;
 use crate::domain::values::party::Party;
 use crate::domain::values::text::Name;
 use crate::domain::values::time::Time;

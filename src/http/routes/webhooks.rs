@@ -12,7 +12,7 @@ use crate::app::webhooks::endpoints::{self, Backlog, Dated, Endpoint};
 use crate::domain::audit::EventType;
 use crate::domain::task::unreadable::Unreadable;
 use crate::domain::values::id::EndpointId;
-use crate::domain::values::identity::from_outside;
+use crate::domain::values::outside::from_outside;
 use crate::domain::values::text::Link;
 use crate::domain::values::time::Time;
 use crate::domain::webhook::{DisabledReason, EndpointState, OVERLAP, Types};

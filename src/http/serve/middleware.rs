@@ -7,16 +7,12 @@ use std::any::Any;
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
-use std::pin::pin;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::Arc;
 
-use axum::extract::{FromRequestParts, MatchedPath, Request};
-use axum::http::request::Parts;
+use axum::extract::{MatchedPath, Request};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt as _;
-use tokio::time::{Instant, timeout_at};
 use tower::{Service, service_fn};
 use tracing::{Instrument, Level, Span};
 use uuid::Uuid;
@@ -25,6 +21,8 @@ use crate::app::refusals::Reason;
 use crate::http::problem::{Code, Problem, REQUEST_ID};
 use crate::ids;
 
+use crate::http::input::deadline::{Deadline, TimeLimits};
+
 use super::metrics::{InFlight, Metrics, Operation};
 
 /// Longest path or method to log, in characters.
@@ -32,24 +30,6 @@ const MAX_PATH: usize = 200;
 
 /// Header with the request's id, in requests and responses.
 pub const REQUEST_ID_HEADER: HeaderName = HeaderName::from_static("x-request-id");
-
-/// Time limits of requests and streams.
-#[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    /// For the whole request, unless its handler extends it.
-    pub request: Duration,
-    /// For the body to arrive.
-    pub body: Duration,
-    /// Between two events or comments on a stream; each time, the stream's credential is checked
-    /// again.
-    pub heartbeat: Duration,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self { request: Duration::from_secs(15), body: Duration::from_secs(10), heartbeat: Duration::from_secs(15) }
-    }
-}
 
 /// A service for requests: a route or all routes, with or without middleware.
 pub trait RequestService:
@@ -226,54 +206,8 @@ fn panicked(panic: &(dyn Any + Send)) -> Response {
     Problem::internal(format!("the handler panicked: {message}")).into_response()
 }
 
-/// Deadline of a request. A handler that waits on purpose takes this as an argument and extends it.
-#[derive(Clone, Debug)]
-pub struct Deadline(Arc<Mutex<Instant>>, Limits);
-
-impl Deadline {
-    /// Starts now.
-    pub(in crate::http) fn new(limits: Limits) -> Self {
-        Self(Arc::new(Mutex::new(Instant::now() + limits.request)), limits)
-    }
-
-    /// The limits that it was created from.
-    pub(in crate::http) fn limits(&self) -> Limits {
-        self.1
-    }
-
-    /// Extends the deadline.
-    pub fn extend(&self, by: Duration) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) += by;
-    }
-
-    fn get(&self) -> Instant {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Awaits `what`; `None` if the deadline passes first.
-    async fn limit<T>(&self, what: impl Future<Output = T>) -> Option<T> {
-        let mut what = pin!(what);
-        loop {
-            let until = self.get();
-            match timeout_at(until, what.as_mut()).await {
-                Ok(it) => return Some(it),
-                Err(_) if self.get() > until => {}
-                Err(_) => return None,
-            }
-        }
-    }
-}
-
-impl<S: Sync> FromRequestParts<S> for Deadline {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        parts.extensions.get().cloned().ok_or_else(|| Problem::internal("the route has no deadline"))
-    }
-}
-
 /// Limits a route by a [`Deadline`], which its handler can extend.
-pub(in crate::http) fn guard(limits: Limits, mut route: impl RequestService) -> impl RequestService {
+pub(in crate::http) fn guard(limits: TimeLimits, mut route: impl RequestService) -> impl RequestService {
     service_fn(move |mut request: Request| {
         let deadline = Deadline::new(limits);
         request.extensions_mut().insert(deadline.clone());
@@ -303,21 +237,6 @@ fn timed_out() -> Response {
     .header(header::RETRY_AFTER, HeaderValue::from_static("1"))
     .because(Some(Reason::Slow))
     .into_response()
-}
-
-/// Response for a path that does not exist.
-pub(in crate::http) async fn not_found() -> Problem {
-    Problem::new(Code::NotFound, "There is no such path. See the contract at /openapi.yaml.")
-}
-
-/// Response for a method that a path does not support; axum adds `Allow`.
-pub(in crate::http) async fn method_not_allowed() -> Problem {
-    Problem::new(Code::MethodNotAllowed, "The path does not support this method; `Allow` lists those it supports.")
-}
-
-/// Turns the empty 404 of a third-party service into a problem.
-pub(in crate::http) async fn bare_not_found(response: Response) -> Response {
-    if response.status() == StatusCode::NOT_FOUND { not_found().await.into_response() } else { response }
 }
 
 #[cfg(test)]

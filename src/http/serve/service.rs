@@ -21,11 +21,12 @@ use tower::{Service, service_fn};
 use uuid::Uuid;
 
 use crate::domain::values::id::TaskId;
+use crate::http::input::deadline::Deadline;
 use crate::http::routes::statuses;
 use crate::http::{AppState, cors, router};
 
 use super::door;
-use super::middleware::{self, Deadline};
+use super::middleware;
 
 /// The HTTP API as a service. It is cloned for every request, so cloning is cheap.
 #[derive(Clone)]

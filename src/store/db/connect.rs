@@ -3,7 +3,6 @@
 
 use std::str::FromStr as _;
 use std::sync::LazyLock;
-use std::time::Duration;
 
 use sqlx::migrate::Migrator;
 use sqlx::postgres::PgConnectOptions;
@@ -11,10 +10,9 @@ use sqlx::postgres::PgConnectOptions;
 use crate::store::Pool;
 
 use super::session::{Limits, Session};
+use super::settings::{migrating, serving};
 
-/// The role of the serving connections. The migrations create it. The user of `DATABASE_URL` must
-/// be a member; the migrations grant that if the user may.
-pub const SERVING_ROLE: &str = "stagegate_app";
+pub use super::settings::SERVING_ROLE;
 
 /// Every migration, compiled in. The database may have newer ones: the old build keeps serving
 /// while a deploy rolls out and after it was rolled back.
@@ -23,9 +21,6 @@ pub static MIGRATOR: LazyLock<Migrator> = LazyLock::new(|| {
     migrator.set_ignore_missing(true);
     migrator
 });
-
-/// Connections that were used within this time are taken without a ping.
-pub(in crate::store) const TRUSTED_IDLE: Duration = Duration::from_secs(1);
 
 /// Why there is no usable database.
 #[derive(Debug, thiserror::Error)]
@@ -91,70 +86,6 @@ pub async fn connect_within(options: &PgConnectOptions, connections: u32, limits
 /// As [`connect`], but connects at first use, so the database may be unavailable for now.
 pub fn connect_lazily(options: &PgConnectOptions, connections: u32, limits: Limits) -> Pool {
     Pool::new(serving(options), connections, limits)
-}
-
-/// The settings of every session. A server, database, role or URL can have defaults of its own, so
-/// each session sets what statements rely on, after the options of the URL.
-///
-/// Three are not set: `search_path`, which says where the tables are;
-/// `default_transaction_read_only`, with which an operator may stop all writing (each new session
-/// checks it); and what sqlx sets itself: time zone, date style and encoding.
-const SESSION: [(&str, &str); 15] = [
-    ("role", SERVING_ROLE),
-    // A statement that waits or runs longer than this has lost its caller.
-    ("statement_timeout", "5s"),
-    ("lock_timeout", "2s"),
-    ("idle_in_transaction_session_timeout", "5s"),
-    // Connections idle between statements, and listeners for longer.
-    ("idle_session_timeout", "0"),
-    // The guards of statements assume these.
-    ("default_transaction_isolation", "read committed"),
-    ("default_transaction_deferrable", "off"),
-    // How the text of statements and values is read.
-    ("standard_conforming_strings", "on"),
-    ("bytea_output", "hex"),
-    ("intervalstyle", "postgres"),
-    // JIT compilation would take longer than any of these statements.
-    ("jit", "off"),
-    ("plan_cache_mode", "auto"),
-    ("client_min_messages", "warning"),
-    // A server that has lost us releases our locks within half a minute.
-    ("tcp_keepalives_idle", "10"),
-    ("tcp_user_timeout", "20s"),
-];
-
-fn serving(options: &PgConnectOptions) -> PgConnectOptions {
-    options.clone().application_name("stagegate").options(SESSION)
-}
-
-/// Adds the settings of the writer's connections, which send one statement only.
-///
-/// Its plan is made once and always uses the primary key of `tasks`, regardless of the table's
-/// statistics. It waits only briefly for a row that another session has locked, since up to 63
-/// other tasks wait with it; the short limit also breaks a deadlock of two such statements.
-pub(in crate::store) fn for_writing(options: &PgConnectOptions) -> PgConnectOptions {
-    options.clone().options([
-        ("plan_cache_mode", "force_generic_plan"),
-        ("enable_seqscan", "off"),
-        ("enable_bitmapscan", "off"),
-        ("lock_timeout", "50ms"),
-    ])
-}
-
-/// Adds the settings for migrations, which run as the owner of the tables: no time limits, and the
-/// defaults that migrations were written for.
-pub(in crate::store) fn migrating(options: &PgConnectOptions) -> PgConnectOptions {
-    options.clone().application_name("stagegate migrate").options([
-        ("statement_timeout", "0"),
-        ("lock_timeout", "0"),
-        ("idle_in_transaction_session_timeout", "0"),
-        ("idle_session_timeout", "0"),
-        ("default_transaction_isolation", "read committed"),
-        ("default_transaction_deferrable", "off"),
-        ("standard_conforming_strings", "on"),
-        ("tcp_keepalives_idle", "10"),
-        ("tcp_user_timeout", "20s"),
-    ])
 }
 
 /// Applies the missing migrations as the user of the URL, with no time limits.

@@ -18,6 +18,7 @@ use crate::store::{Error, Pool};
 use super::connect;
 use super::row::Place;
 use super::session::{Limits, Session};
+use super::settings;
 
 /// A transaction of the database. The epoch comes first, since a restored database counts its
 /// transactions from the start again.
@@ -71,7 +72,7 @@ pub async fn read_clock(pool: &Pool) -> Result<Time, Error> {
 pub async fn begin_epoch(options: &PgConnectOptions, now: Time) -> Result<u64, connect::Error> {
     // The lock waits for running writers, which have time limits of their own.
     let limits = Limits { answer: Duration::from_mins(1), ..Limits::default() };
-    let mut session = Session::open(&connect::migrating(options), limits).await?;
+    let mut session = Session::open(&settings::migrating(options), limits).await?;
     session.begin().await?;
     sqlx::query("lock table task_events, partner_events, webhook_notices, erasures in access exclusive mode")
         .execute(&mut session)

@@ -26,9 +26,11 @@ use tokio::runtime::Handle;
 use tokio::sync::{AcquireError, Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
-use super::connect;
-use super::connect::TRUSTED_IDLE;
 use super::session::{Health, Limits, NoConnection, Session};
+use super::settings;
+
+/// Connections that were used within this time are taken without a ping.
+const TRUSTED_IDLE: Duration = Duration::from_secs(1);
 
 /// How many callers may wait per connection: as many as it serves before callers give up.
 const LINE: usize = 64;
@@ -167,7 +169,7 @@ impl Transaction {
 }
 
 impl Pool {
-    /// Creates a pool that connects at first use, with these options unchanged. [`connect`] makes
+    /// Creates a pool that connects at first use, with these options unchanged. [`connect`](super::connect) makes
     /// the pools that serve.
     pub fn new(options: PgConnectOptions, connections: u32, limits: Limits) -> Self {
         Self::beside(options, connections, limits, Arc::default())
@@ -234,7 +236,7 @@ impl Pool {
     /// Creates a pool to the same database beside this one, for the writer.
     pub(in crate::store) fn for_writing(&self, connections: u32) -> Self {
         let Inner { options, limits, losses, .. } = &*self.inner;
-        Self::beside(connect::for_writing(options), connections, *limits, Arc::clone(losses)).for_decisions()
+        Self::beside(settings::for_writing(options), connections, *limits, Arc::clone(losses)).for_decisions()
     }
 
     /// Opens all connections now.

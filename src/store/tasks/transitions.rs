@@ -20,8 +20,9 @@ use crate::store::{Error, Pool};
 mod prepared;
 mod statements;
 
+pub(in crate::store) use prepared::Fate;
 pub use prepared::Prepared;
-pub(in crate::store) use statements::{Fate, list_unlocked, update};
+pub(in crate::store) use statements::{list_unlocked, update};
 
 /// Fresh randomness for the salts of one event: `ids::random`.
 pub type Seed = fn() -> [u8; 32];

@@ -13,7 +13,7 @@ use stagegate::clock::Clock;
 use stagegate::domain::audit::note::{KeyName, SignerKey};
 use stagegate::http::auth::jwt;
 use stagegate::http::input::body::budget::Size;
-use stagegate::http::serve::middleware::Limits;
+use stagegate::http::input::deadline::TimeLimits;
 use stagegate::http::{AppState, HttpService, Settings, operator_router};
 use tower::ServiceExt as _;
 
@@ -90,7 +90,7 @@ impl Service {
 
 /// A router of this replica whose streams show a sign of life this often.
 pub async fn router_with_heartbeat(app: &Arc<App>, heartbeat: Duration) -> HttpService {
-    let limits = Limits { heartbeat, ..Limits::default() };
+    let limits = TimeLimits { heartbeat, ..TimeLimits::default() };
     HttpService::new(AppState::new(Arc::clone(app), Settings { limits, ..settings() }).await.unwrap())
 }
 

@@ -9,8 +9,9 @@ use stagegate::domain::task::PhaseName;
 use stagegate::domain::task::command::{
     Action, CancellationAcknowledged, CancellationRequested, Command, Held, Resumed,
 };
-use stagegate::domain::task::decide::{Input, Snapshot};
+use stagegate::domain::task::decide::Input;
 use stagegate::domain::task::event::InFlight;
+use stagegate::domain::task::snapshot::Snapshot;
 use stagegate::domain::values::id::{ActorId, CommandId, StageKey, TaskId};
 use stagegate::domain::values::party::Party;
 use stagegate::domain::values::text::Message;

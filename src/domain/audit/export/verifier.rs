@@ -7,17 +7,20 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
-use crate::domain::audit::PartnerOrigin;
-use crate::domain::audit::chain::{Chain, Error as ChainError, FORMAT, Head};
+use crate::domain::audit::chain::{Chain, FORMAT, Head};
 use crate::domain::audit::checkpoint::{self, Checkpoint};
-use crate::domain::audit::hash::Hash;
+use crate::domain::audit::error::Error as ChainError;
 use crate::domain::audit::note::{self, KeyName, VerifierKey};
-use crate::domain::audit::proof::{Committed, EntryProof, sight};
-use crate::domain::audit::sight::Watch;
-use crate::domain::audit::task_trail::{Origin, Recorded as _, TrailOrigin};
+use crate::domain::audit::origin::TrailOrigin;
+use crate::domain::audit::proof::EntryProof;
+use crate::domain::audit::proof_verifier::{Committed, visibility};
 use crate::domain::audit::transparency_log::{self, ConsistencyProof, InclusionProof, Leaf, Subject};
+use crate::domain::audit::visibility::VisibilityCheck;
 use crate::domain::partner::event::PartnerEvent;
+use crate::domain::partner::trail::PartnerOrigin;
 use crate::domain::task::event::Event;
+use crate::domain::task::trail::Origin;
+use crate::domain::trail::{Hash, Recorded as _};
 use crate::domain::values::party::Party;
 
 use super::{DAMAGED, DIGEST, DamagedLine, ENTRY, End, HEADER, Header, OPENING, Opening, Selection, TOTALS, Totals};
@@ -327,7 +330,7 @@ impl<'t> Verifier<'t> {
         self.trail = Some(Trail {
             header,
             chain,
-            watch: Watch::new(header.viewer, kinds),
+            watch: VisibilityCheck::new(header.viewer, kinds),
             erased: 0,
             hashes: Vec::new(),
             digest: Sha256::new().chain_update(line),
@@ -388,7 +391,7 @@ impl What {
 struct Trail {
     header: Header,
     chain: Following,
-    watch: Watch,
+    watch: VisibilityCheck,
     erased: u64,
     hashes: Vec<Hash>,
     digest: Sha256,
@@ -411,12 +414,16 @@ impl Following {
         }
     }
 
-    fn follow(&mut self, Entry { proof, committed, .. }: &Entry, watch: &mut Watch) -> Result<(), ChainError> {
+    fn follow(
+        &mut self,
+        Entry { proof, committed, .. }: &Entry,
+        watch: &mut VisibilityCheck,
+    ) -> Result<(), ChainError> {
         let head = match self {
             Self::Task(chain) => proof.check(committed, chain)?,
             Self::Partner(chain) => proof.check(committed, chain)?,
         };
-        watch.follow(head.seq, sight(committed))?;
+        watch.follow(head.seq, visibility(committed))?;
         match self {
             Self::Task(chain) => chain.advance(head),
             Self::Partner(chain) => chain.advance(head),

@@ -4,13 +4,15 @@
 use crate::domain::task::command::Meta;
 use crate::domain::task::event::{Event, Fact, Feedback, Opened, StageEscalated, StageRejected};
 use crate::domain::task::refusal::Refusal;
+use crate::domain::task::snapshot::Snapshot;
+use crate::domain::task::status::Status;
 use crate::domain::task::{Cause, Outcome, Phase, Task, Verdict, Vote};
 use crate::domain::values::id::StageKey;
 use crate::domain::values::party::{ActorRef, Party, Sender, Source};
 use crate::domain::values::time::Time;
 use crate::domain::workflow::{OnExhausted, Stage, Submission, Workflow};
 
-use super::{Input, Snapshot, Transition};
+use super::{Input, Transition};
 
 /// The source of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,7 +109,7 @@ impl<'a> Draft<'a> {
         let mut snapshot = self.snapshot.expect("a draft begins with a task or opens one");
         let Snapshot { task, notes, status } = &mut snapshot;
         let earlier = (self.expected_version > 0).then(|| status.clone());
-        *status = super::Status::after(self.workflow, task, notes, earlier, self.now);
+        *status = Status::after(self.workflow, task, notes, earlier, self.now);
         Transition { expected_version: self.expected_version, events: self.events, snapshot, late }
     }
 

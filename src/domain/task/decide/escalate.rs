@@ -2,6 +2,7 @@
 
 use crate::domain::task::command::{Command, EscalationResolved, StageEscalated};
 use crate::domain::task::event::{self, Fact, Resolution};
+use crate::domain::task::limits::MAX_HANDOVERS;
 use crate::domain::task::refusal::Refusal;
 use crate::domain::task::{Cause, Escalation, Phase, PhaseName};
 use crate::domain::values::id::StageKey;
@@ -11,9 +12,6 @@ use crate::domain::workflow::Stage;
 use super::draft::{By, Draft, bar};
 use super::review::target;
 use super::{check_revision, check_room, only, place};
-
-/// How often an escalation may change hands by redirect or timeout.
-pub(in crate::domain) const MAX_HANDOVERS: u32 = 3;
 
 pub(super) fn raise(draft: &mut Draft<'_>, command: &Command, body: &StageEscalated) -> Result<(), Refusal> {
     let sender = &command.meta.sender;

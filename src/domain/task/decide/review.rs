@@ -2,6 +2,7 @@
 
 use crate::domain::task::command::{Command, StageRejected, StatusUpdated, WorkSubmitted};
 use crate::domain::task::event::{Fact, VoteRecorded};
+use crate::domain::task::limits::{MAX_REVISIONS, MAX_STATUS_UPDATES, MAX_VOTES};
 use crate::domain::task::refusal::Refusal;
 use crate::domain::task::{PhaseName, Verdict};
 use crate::domain::values::id::StageKey;
@@ -9,7 +10,7 @@ use crate::domain::values::party::{ActorRef, Party};
 use crate::domain::workflow::{Stage, Workflow};
 
 use super::draft::{By, Draft, bar};
-use super::{MAX_REVISIONS, MAX_STATUS_UPDATES, MAX_VOTES, check_revision, check_room, only, place};
+use super::{check_revision, check_room, only, place};
 
 pub(super) fn submit(draft: &mut Draft<'_>, command: &Command, body: &WorkSubmitted) -> Result<(), Refusal> {
     let place = place(draft.workflow, draft.task(), command)?;

@@ -1,6 +1,7 @@
 //! The timer's command: each `Tick` handles one due timer, the earliest first.
 
 use crate::domain::task::event::{DeadlineKind, Fact};
+use crate::domain::task::limits::MAX_HANDOVERS;
 use crate::domain::task::refusal::Refusal;
 use crate::domain::task::{Cause, Outcome, Phase, Timer, Verdict};
 use crate::domain::values::party::Party;
@@ -8,7 +9,6 @@ use crate::domain::values::time::Time;
 use crate::domain::workflow::{EscalationTimeout, StageTimeout};
 
 use super::draft::{By, Draft};
-use super::escalate::MAX_HANDOVERS;
 
 pub(super) fn tick(draft: &mut Draft<'_>) -> Result<(), Refusal> {
     let due = draft.task().next_timer().filter(|(at, _)| *at <= draft.now);

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::domain::values::identity::{Faults, FromOutside};
+use crate::domain::values::outside::{Faults, FromOutside};
 use crate::domain::values::text::{Link, Name, Prose, Text};
 
 /// The reasons of a reviewer.

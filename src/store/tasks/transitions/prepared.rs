@@ -5,14 +5,14 @@ use uuid::Uuid;
 
 use crate::domain::audit::{Hash, Sealed, seal, shown_type};
 use crate::domain::feed::event_id;
-use crate::domain::task::decide::{Snapshot, Transition};
+use crate::domain::task::decide::Transition;
 use crate::domain::task::event::Event;
+use crate::domain::task::snapshot::Snapshot;
 use crate::domain::values::id::{EventId, TaskId};
 use crate::domain::values::party::Party;
 use crate::domain::values::time::Time;
 use crate::store::db::row::{bigint, int, to_json};
 
-use super::statements::Fate;
 use super::{Outcome, Save, Seed, Written};
 
 /// A write that is ready for its statement. It owns its data, so that it can wait to share one.
@@ -64,6 +64,17 @@ pub(super) struct Row {
     pub(super) event_id: EventId,
     /// The event's type as the partner may see it.
     pub(super) partner_kind: Option<&'static str>,
+}
+
+/// What the statement did with one of its members.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::store) enum Fate {
+    /// Written.
+    Written,
+    /// Not written: the party used the command's id on this task before.
+    Known,
+    /// Not written: the task has another version by now.
+    Stale,
 }
 
 impl Prepared {

@@ -12,18 +12,7 @@ use crate::store::Pool;
 use crate::store::db::row::{int, to_json};
 
 use super::Open;
-use super::prepared::{Prepared, Present, Row};
-
-/// What the statement did with one of its members.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::store) enum Fate {
-    /// Written.
-    Written,
-    /// Not written: the party used the command's id on this task before.
-    Known,
-    /// Not written: the task has another version by now.
-    Stale,
-}
+use super::prepared::{Fate, Prepared, Present, Row};
 
 /// Writes transitions of different tasks, each guarded by the version that it was decided on.
 /// Writes all that pass their guards, or on an error none. Returns the fate of each, in their

@@ -43,7 +43,7 @@ pub(super) fn hide(entry: &mut EntryProof, path: &str, erased: bool) {
     let fields = entry.fields.as_mut().unwrap();
     let field = fields.iter_mut().find(|field| field.path == path).unwrap();
     let (salt, value) = (field.salt.take().unwrap(), field.value.take());
-    let salt = crate::domain::audit::hash::Salt::parse(&salt).unwrap();
+    let salt = crate::domain::trail::Salt::parse(&salt).unwrap();
     (field.leaf, field.erased) = (Some(Hash::of_field(&salt, path, value.as_deref())), erased);
 }
 

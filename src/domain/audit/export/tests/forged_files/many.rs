@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use crate::domain::audit::partner_trail::tests as partner;
+use crate::domain::audit::partner_view::tests as partner;
 use crate::domain::audit::{PartnerOrigin, Sealed};
 use crate::domain::values::id::{PartnerId, WorkflowKey};
 

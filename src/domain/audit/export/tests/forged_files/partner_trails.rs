@@ -1,6 +1,6 @@
 //! Forged exports of a partner's trail, as the partner and the platform have them.
 
-use crate::domain::audit::partner_trail::tests::{origin, sealed, trail};
+use crate::domain::audit::partner_view::tests::{origin, sealed, trail};
 use crate::domain::audit::{PartnerOrigin, sample};
 use crate::domain::values::id::TaskId;
 

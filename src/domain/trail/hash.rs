@@ -1,4 +1,4 @@
-//! The hashes of the trail: the input to SHA-256, byte by byte. `audit.rs` specifies it.
+//! The hashes of trails: the input to SHA-256, byte by byte. `audit.rs` specifies it.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -35,25 +35,25 @@ impl Hash {
     }
 
     /// The hash of a text of the chain, prefixed with the separator of its kind.
-    pub(super) fn of_text(separator: &[u8], text: &str) -> Self {
+    pub(in crate::domain) fn of_text(separator: &[u8], text: &str) -> Self {
         Self(Sha256::new().chain_update(separator).chain_update(text).finalize().into())
     }
 
     /// The commitment to one field. No JSON text is empty, so an absent field differs from every
     /// value.
-    pub(super) fn of_field(salt: &Salt, path: &str, value: Option<&str>) -> Self {
+    pub(in crate::domain) fn of_field(salt: &Salt, path: &str, value: Option<&str>) -> Self {
         let length = u8::try_from(path.len()).expect("the table's paths are short");
         let hash = Sha256::new().chain_update([0]).chain_update(salt.0).chain_update([length]);
         Self(hash.chain_update(path).chain_update(value.unwrap_or_default()).finalize().into())
     }
 
     /// The leaf hash of RFC 6962, section 2.1, for the log of heads.
-    pub(super) fn of_leaf(data: &[u8]) -> Self {
+    pub(in crate::domain) fn of_leaf(data: &[u8]) -> Self {
         Self(Sha256::new().chain_update([0]).chain_update(data).finalize().into())
     }
 
     /// The root of a Merkle tree as in RFC 6962 over already hashed leaves.
-    pub(super) fn of_tree(mut level: Vec<Self>) -> Self {
+    pub(in crate::domain) fn of_tree(mut level: Vec<Self>) -> Self {
         while level.len() > 1 {
             level = level
                 .chunks(2)
@@ -64,7 +64,7 @@ impl Hash {
     }
 
     /// The hash of the node over these two.
-    pub(super) fn beside(&self, right: &Self) -> Self {
+    pub(in crate::domain) fn beside(&self, right: &Self) -> Self {
         Self(Sha256::new().chain_update([1]).chain_update(self.0).chain_update(right.0).finalize().into())
     }
 }
@@ -76,12 +76,12 @@ pub struct Salt([u8; 16]);
 
 impl Salt {
     /// Parses the text form; accepts exactly one text per salt.
-    pub(super) fn parse(text: &str) -> Option<Self> {
+    pub(in crate::domain) fn parse(text: &str) -> Option<Self> {
         decode(text).map(Self)
     }
 
     /// Uses it as a key from which further salts are derived.
-    pub(super) fn derive(&self) -> Salts {
+    pub(in crate::domain) fn derive(&self) -> Salts {
         Salts::new(&self.0)
     }
 }
@@ -93,14 +93,14 @@ impl fmt::Display for Salt {
 }
 
 /// Salts derived from one secret: the first 16 bytes of HMAC-SHA256(secret, path).
-pub(super) struct Salts(Hmac<Sha256>);
+pub(in crate::domain) struct Salts(Hmac<Sha256>);
 
 impl Salts {
-    pub(super) fn new(secret: &[u8]) -> Self {
+    pub(in crate::domain) fn new(secret: &[u8]) -> Self {
         Self(Hmac::new_from_slice(secret).expect("HMAC takes a key of any length"))
     }
 
-    pub(super) fn of(&self, path: &str) -> Salt {
+    pub(in crate::domain) fn of(&self, path: &str) -> Salt {
         let code = self.0.clone().chain_update(path).finalize().into_bytes();
         Salt(std::array::from_fn(|index| code[index]))
     }

@@ -3,8 +3,6 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Outcome, Phase};
-
 /// The name of a task's phase.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -63,25 +61,6 @@ impl PhaseName {
         match self {
             Self::Preparing | Self::InReview | Self::Escalated | Self::OnHold | Self::Cancelling => false,
             Self::Delivery | Self::Cancelled | Self::Expired | Self::Failed => true,
-        }
-    }
-}
-
-impl Phase {
-    /// Its name.
-    pub fn name(&self) -> PhaseName {
-        match self {
-            Self::Preparing => PhaseName::Preparing,
-            Self::InReview(_) => PhaseName::InReview,
-            Self::Escalated(_) => PhaseName::Escalated,
-            Self::OnHold(_) => PhaseName::OnHold,
-            Self::Cancelling(_) => PhaseName::Cancelling,
-            Self::Closed(closed) => match closed.outcome {
-                Outcome::Delivery => PhaseName::Delivery,
-                Outcome::Cancelled => PhaseName::Cancelled,
-                Outcome::Expired => PhaseName::Expired,
-                Outcome::Failed(_) => PhaseName::Failed,
-            },
         }
     }
 }

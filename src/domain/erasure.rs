@@ -3,11 +3,10 @@
 
 use std::cell::Cell;
 
-use crate::domain::audit::{self, Sealed, erase};
-use crate::domain::values::party::{ActorRef, Source};
-use crate::domain::values::time::Time;
-
-use super::event::{Event, Fact, Feedback, Resolution, Restated, StageRejected};
+use super::audit::{self, Sealed, erase};
+use super::task::event::{Event, Fact, Feedback, Resolution, Restated, StageRejected};
+use super::values::party::{ActorRef, Source};
+use super::values::time::Time;
 
 /// Whose data is erased.
 #[derive(Clone, Debug, PartialEq, Eq)]

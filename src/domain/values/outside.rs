@@ -3,14 +3,6 @@
 
 use std::fmt::Write as _;
 
-use crate::domain::task::command::{
-    CancellationAcknowledged, CancellationRequested, EscalationResolved, Held, Resumed, StageApproved, StageEscalated,
-    StageRejected, StatusUpdated, WorkSubmitted,
-};
-use crate::domain::task::event::{Artifact, Feedback, FeedbackItem, InFlight, Resolution, Sha256Hex};
-use crate::domain::values::party::{Actor, Party};
-use crate::domain::values::time::Time;
-
 /// A value from outside, already parsed as its type.
 pub trait FromOutside {
     /// Adds the faults of this value and of its parts.
@@ -94,8 +86,8 @@ impl<T: FromOutside> FromOutside for Vec<T> {
 /// rejects a field that is in neither list.
 macro_rules! from_outside {
     ($($type:ident { $($checked:ident),* $(; $($other:ident),+)? })+) => {$(
-        impl $crate::domain::values::identity::FromOutside for $type {
-            fn check(&self, _faults: &mut $crate::domain::values::identity::Faults) {
+        impl $crate::domain::values::outside::FromOutside for $type {
+            fn check(&self, _faults: &mut $crate::domain::values::outside::Faults) {
                 let Self { $($checked,)* $($($other: _,)+)? } = self;
                 $(_faults.field(stringify!($checked), $checked);)*
             }
@@ -107,26 +99,9 @@ pub(crate) use from_outside;
 /// Types whose own grammar leaves nothing to check.
 macro_rules! nothing_to_check {
     ($($type:ty),+ $(,)?) => {$(
-        impl $crate::domain::values::identity::FromOutside for $type {
-            fn check(&self, _: &mut $crate::domain::values::identity::Faults) {}
+        impl $crate::domain::values::outside::FromOutside for $type {
+            fn check(&self, _: &mut $crate::domain::values::outside::Faults) {}
         }
     )+};
 }
-nothing_to_check!(Time, Party, InFlight, Resolution, Sha256Hex);
-
-from_outside! {
-    Actor { id, name, role }
-    Feedback { summary, items; share_with_buyer }
-    FeedbackItem { severity, anchor, text }
-    Artifact { name, url, media_type; sha256, size }
-    WorkSubmitted { summary, artifacts }
-    StatusUpdated { message; percent, eta }
-    StageApproved {}
-    StageRejected { feedback; return_to }
-    StageEscalated { reason; to }
-    EscalationResolved { feedback, advice; escalation, resolution, return_to, to }
-    Held { reason }
-    Resumed {}
-    CancellationRequested { reason; immediate }
-    CancellationAcknowledged { notes, artifacts; in_flight }
-}
+pub(crate) use nothing_to_check;

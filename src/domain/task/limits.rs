@@ -1,0 +1,13 @@
+//! How much a task takes.
+
+/// Maximum number of revisions per task.
+pub const MAX_REVISIONS: u32 = 500;
+/// Maximum number of status updates per task.
+pub const MAX_STATUS_UPDATES: u32 = 1_000;
+
+/// Trail length from which only entries that advance or end the task are accepted.
+pub const MAX_ENTRIES: u64 = 10_000;
+/// Maximum number of votes of one actor on one revision in one round, including changes of vote.
+pub const MAX_VOTES: u32 = 20;
+/// How often an escalation may change hands by redirect or timeout.
+pub const MAX_HANDOVERS: u32 = 3;
