@@ -18,7 +18,7 @@
 //! | [`json`] | strict parsing and JSON pointers |
 //! | [`config`], [`clock`], [`ids`] | the only readers of the environment, the time and randomness |
 //! | [`trial`], [`demo`], [`check`] | the credentials of a trial, the demo that plays a task through, offline checks of files |
-//! | [`telemetry`], [`terminal`] | logs; output for terminals, escaped |
+//! | [`telemetry`], [`causes`], [`terminal`] | logs; errors with their causes; output for terminals, escaped |
 //! | `tests/api/`, `benches/` | one integration binary, a file per subject; the benchmarks and their references |
 //!
 //! The layer says how, the folder says what. Inside domain, store, app and http the same
@@ -351,6 +351,7 @@
 //!   name above.
 
 pub mod app;
+pub mod causes;
 pub mod check;
 pub mod clock;
 pub mod config;

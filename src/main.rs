@@ -11,6 +11,7 @@ use sqlx::postgres::PgConnectOptions;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
+use stagegate::causes::one_line;
 use stagegate::clock::Clock;
 use stagegate::config::{Audit, Cli, Command, Database, Db, Demo, Keys, Migrate, Openapi, Workflow};
 use stagegate::domain::audit::note::{KeyName, SignerKey};
@@ -50,7 +51,7 @@ fn main() -> ExitCode {
 
 /// Prints an error. Errors can quote untrusted file names and contents, so each line is escaped.
 fn complain(failure: &dyn Error) {
-    for line in format!("stagegate: {}", with_causes(failure)).lines() {
+    for line in format!("stagegate: {}", one_line(failure)).lines() {
         let _ = terminal::line(&mut std::io::stderr(), format_args!("{line}"));
     }
 }
@@ -147,7 +148,7 @@ impl Opened {
         match stopped {
             Ok(true) => tracing::info!("stopped the private Postgres"),
             Ok(false) => tracing::info!("the private Postgres keeps running for its other users"),
-            Err(error) => tracing::error!(error = with_causes(&error), "the private Postgres did not stop"),
+            Err(error) => tracing::error!(error = one_line(&error), "the private Postgres did not stop"),
         }
     }
 }
@@ -266,16 +267,4 @@ async fn requested(mut stop: watch::Receiver<Option<Stop>>) -> Stop {
     // The sender lives as long as the process.
     let asked = stop.wait_for(Option::is_some).await.ok().and_then(|stop| *stop);
     asked.unwrap_or(Stop::Interrupt)
-}
-
-/// The error and its causes in one line.
-fn with_causes(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }

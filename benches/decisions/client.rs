@@ -4,11 +4,10 @@
 use std::time::{Duration, Instant};
 
 use stagegate::ids;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
 use uuid::Uuid;
 
-use crate::Failure;
+use crate::shared::Failure;
+use crate::shared::connection::{Connection, message};
 
 /// The `Retry-After` of a refusal under load.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
@@ -204,96 +203,5 @@ fn request(kind: Kind, key: &str, target: &Target) -> String {
         r#"{{"id":"{}","type":"stage_approved","stage":"stage-{stage}","round":1,"revision":0,"actor":{{"id":"u-{reviewer}","name":"Anna K.","role":"counsel"}},"note":"Read twice."}}"#,
         ids::new()
     );
-    post(&format!("/api/v1/tasks/{}/events", target.task), key, &body)
-}
-
-/// Builds a POST request in its wire format.
-pub fn post(path: &str, credential: &str, body: &str) -> String {
-    message("POST", path, credential, body)
-}
-
-/// Builds a request with any method.
-pub fn message(method: &str, path: &str, credential: &str, body: &str) -> String {
-    format!(
-        "{method} {path} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {credential}\r\n\
-         content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
-        body.len()
-    )
-}
-
-/// A keep-alive connection.
-#[derive(Debug)]
-pub struct Connection {
-    stream: TcpStream,
-    buffer: Vec<u8>,
-}
-
-/// An answer, still in the connection's buffer.
-#[derive(Debug)]
-pub struct Answer<'a> {
-    status: u16,
-    /// The body.
-    pub body: &'a [u8],
-}
-
-impl Answer<'_> {
-    /// Fails on any other status.
-    pub fn expect(&self, status: u16) -> Result<(), Failure> {
-        if self.status == status {
-            return Ok(());
-        }
-        Err(format!("{} instead of {status}: {}", self.status, String::from_utf8_lossy(self.body)).into())
-    }
-}
-
-impl Connection {
-    /// Connects to `address`.
-    pub async fn open(address: &str) -> Result<Self, Failure> {
-        let stream = TcpStream::connect(address).await?;
-        stream.set_nodelay(true)?;
-        Ok(Self { stream, buffer: Vec::with_capacity(16_384) })
-    }
-
-    /// Sends a request and reads the answer. All answers of the service to these requests have a
-    /// `Content-Length`.
-    pub async fn send(&mut self, request: &str) -> Result<Answer<'_>, Failure> {
-        self.stream.write_all(request.as_bytes()).await?;
-        self.buffer.clear();
-        let mut whole = None;
-        loop {
-            if self.stream.read_buf(&mut self.buffer).await? == 0 {
-                return Err("the service closed the connection".into());
-            }
-            if whole.is_none() {
-                whole = head(&self.buffer)?;
-            }
-            if let Some(Head { status, body, end }) = whole
-                && self.buffer.len() >= end
-            {
-                return Ok(Answer { status, body: &self.buffer[body..end] });
-            }
-        }
-    }
-}
-
-#[derive(Clone, Copy)]
-struct Head {
-    status: u16,
-    body: usize,
-    end: usize,
-}
-
-/// Parses the head of an answer once it is complete.
-fn head(received: &[u8]) -> Result<Option<Head>, Failure> {
-    let Some(length) = received.windows(4).position(|four| four == b"\r\n\r\n") else { return Ok(None) };
-    let text = std::str::from_utf8(&received[..length])?;
-    let mut lines = text.split("\r\n");
-    let status = lines.next().and_then(|line| line.split(' ').nth(1)).ok_or("no status line")?.parse()?;
-    let of_length = |line: &str| {
-        let (name, value) = line.split_once(':')?;
-        name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse::<usize>())
-    };
-    let size = lines.find_map(of_length).ok_or("an answer without Content-Length")??;
-    let body = length + 4;
-    Ok(Some(Head { status, body, end: body + size }))
+    message("POST", &format!("/api/v1/tasks/{}/events", target.task), key, &body)
 }

@@ -8,9 +8,9 @@ use std::time::Duration;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection as _, PgConnection};
 
-use crate::Failure;
 use crate::client::Kind;
 use crate::service::Service;
+use crate::shared::Failure;
 
 /// The tasks of one statement.
 const BATCH: i64 = 10_000;

@@ -6,30 +6,24 @@
 //! answered. `README.md` explains the numbers.
 
 mod client;
-mod cpu;
 mod fill;
 mod reference;
 mod report;
 mod service;
+#[path = "../shared/mod.rs"]
+mod shared;
 
-use std::error::Error;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Parser;
-use stagegate::embedded::{self, Postgres};
-use stagegate::{config, ids};
+use stagegate::embedded::Postgres;
 
 use self::client::{Clients, Kind};
-use self::cpu::Processes;
 use self::reference::Reference;
 use self::report::{Against, Report, Round};
 use self::service::Service;
-
-/// The name of the database.
-const DATABASE: &str = "stagegate";
-
-type Failure = Box<dyn Error + Send + Sync>;
+use self::shared::cpu::{self, Processes};
+use self::shared::{DATABASE, Durability, Failure, Program};
 
 /// Decisions a second of one release build, and their ratio to `pgbench` with one statement for
 /// each.
@@ -63,43 +57,19 @@ struct Options {
     /// Leaves `pgbench` out.
     #[arg(long)]
     alone: bool,
-    /// Measures another build of the program, to compare.
-    #[arg(long, default_value = env!("CARGO_BIN_EXE_stagegate"))]
-    program: PathBuf,
-    /// Shows the service's log, which is discarded otherwise.
-    #[arg(long)]
-    log: bool,
-    /// Cargo passes this to every benchmark.
-    #[arg(long, hide = true)]
-    bench: bool,
+    #[command(flatten)]
+    program: Program,
 }
 
 fn main() -> Result<(), Failure> {
     let options = Options::parse();
-    // One thread for all clients, since they share the cores with what is measured.
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(run(&options))
-}
-
-async fn run(options: &Options) -> Result<(), Failure> {
-    let place = embedded::Options {
-        data_dir: scratch_dir(),
-        fetch_dir: config::default_data_dir(),
-        bin_dir: config::postgres_bin_dir(),
-        durable: true,
-        // Removes Postgres and its data even if the benchmark is interrupted.
-        ends_with_process: true,
-    };
-    let postgres = Postgres::start(&place, DATABASE).await?;
-    let measured = measure(options, &postgres).await;
-    postgres.stop().await?;
-    measured
+    shared::run(DATABASE, Durability::On, async |postgres| measure(&options, postgres).await)
 }
 
 async fn measure(options: &Options, postgres: &Postgres) -> Result<(), Failure> {
     let service = Service::start(&postgres.url(DATABASE), options).await?;
     let reference = if options.alone { None } else { Reference::prepare(postgres, DATABASE) };
-    let processes = Processes { service: service.pid(), postgres: cpu::postmaster(postgres.data_dir())? };
+    let processes = Processes { service: service.process.pid(), postgres: cpu::postmaster(postgres.data_dir())? };
     let mut report = Report::new(options, postgres.major(), reference.is_some())?;
     if options.stored > 0 {
         fill::fill(&service, &postgres.connect_options(DATABASE), options.stored).await?;
@@ -121,7 +91,7 @@ async fn measure(options: &Options, postgres: &Postgres) -> Result<(), Failure> 
         }
         report.end()?;
     }
-    service.stop().await
+    service.process.stop().await
 }
 
 /// One turn of the service, then one of `pgbench`.
@@ -150,9 +120,4 @@ async fn turn(
     let per_second = reference.run(&sample, width, options.seconds).await?;
     let against = Against { per_second, used: processes.used()?.since(before), width };
     Ok(Round { load, used, resident, against: Some(against) })
-}
-
-/// A folder that a server of another user can enter.
-fn scratch_dir() -> PathBuf {
-    std::env::temp_dir().join(format!("stagegate-bench_{}", hex::encode(ids::random::<6>())))
 }

@@ -16,7 +16,7 @@ use stagegate::embedded::Postgres;
 use tokio::process::Command;
 use uuid::Uuid;
 
-use crate::Failure;
+use crate::shared::Failure;
 
 /// The statement.
 const STATEMENT: &str = include_str!("reference.sql");

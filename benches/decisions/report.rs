@@ -3,9 +3,10 @@
 use std::io::{Write as _, stdout};
 use std::time::Duration;
 
+use crate::Options;
 use crate::client::{Kind, Load};
-use crate::cpu::Used;
-use crate::{Failure, Options};
+use crate::shared::cpu::Used;
+use crate::shared::{self, Failure, percentile};
 
 /// The measurements of one round.
 #[derive(Debug)]
@@ -112,11 +113,11 @@ impl Report {
         writeln!(
             stdout(),
             "overload {per_second:>10.0} {:>7.1} {:>7.1}   {goodput:.2} of the turn before; refused {}, p50 {:.1} ms, p99 {:.1} ms",
-            share(&load.latencies, 50),
-            share(&load.latencies, 99),
+            percentile(&load.latencies, 50),
+            percentile(&load.latencies, 99),
             load.refusals.len(),
-            share(&load.refusals, 50),
-            share(&load.refusals, 99),
+            percentile(&load.refusals, 50),
+            percentile(&load.refusals, 99),
         )?;
         Ok(())
     }
@@ -133,8 +134,8 @@ impl Report {
             writeln!(stdout(), "ratio {low:.2} to {high:.2}")?;
         }
         if !self.goodputs.is_empty() {
-            self.goodputs.sort_by(f64::total_cmp);
-            writeln!(stdout(), "overloaded {:.2} of the turn before (median)", self.goodputs[self.goodputs.len() / 2])?;
+            let goodput = shared::median(self.goodputs.iter().copied());
+            writeln!(stdout(), "overloaded {goodput:.2} of the turn before (median)")?;
         }
         self.lines.clear();
         self.goodputs.clear();
@@ -170,8 +171,8 @@ impl Line {
         let micros = |time: Duration, count: f64| time.as_secs_f64() * 1e6 / count;
         Self {
             per_second,
-            p50: share(&load.latencies, 50),
-            p99: share(&load.latencies, 99),
+            p50: percentile(&load.latencies, 50),
+            p99: percentile(&load.latencies, 99),
             service_cpu: micros(used.service, count),
             postgres_cpu: micros(used.postgres, count),
             clients_cpu: micros(used.clients, count),
@@ -186,11 +187,7 @@ impl Line {
 
     /// The median of each number separately.
     fn median(lines: &[Self]) -> Self {
-        let of = |number: fn(&Self) -> f64| {
-            let mut all: Vec<f64> = lines.iter().map(number).collect();
-            all.sort_by(f64::total_cmp);
-            all.get(all.len() / 2).copied().unwrap_or(f64::NAN)
-        };
+        let of = |number: fn(&Self) -> f64| shared::median(lines.iter().map(number));
         Self {
             per_second: of(|line| line.per_second),
             p50: of(|line| line.p50),
@@ -206,12 +203,6 @@ impl Line {
             resident: of(|line| line.resident),
         }
     }
-}
-
-/// The time in milliseconds that `percent` of them did not exceed.
-fn share(sorted: &[Duration], percent: usize) -> f64 {
-    let at = (sorted.len() * percent / 100).min(sorted.len().saturating_sub(1));
-    sorted.get(at).map_or(f64::NAN, |time| time.as_secs_f64() * 1e3)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "counts of a few seconds are exact in an f64")]

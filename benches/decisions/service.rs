@@ -1,19 +1,17 @@
 //! The service as production runs it: a process of its own with default settings.
 
-use std::fmt::Write as _;
-use std::process::Stdio;
 use std::sync::Arc;
 
-use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use stagegate::ids;
-use tokio::io::{AsyncBufReadExt as _, BufReader};
-use tokio::process::{Child, Command};
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
-use crate::client::{Clients, Connection, Kind, STAGES, message};
-use crate::{Failure, Options};
+use crate::Options;
+use crate::client::{Clients, Kind, STAGES};
+use crate::shared::Failure;
+use crate::shared::connection::{Connection, message, text};
+use crate::shared::process::{self, Process};
 
 /// The tasks that each client has when a turn of votes begins.
 const TASKS_FOR_VOTES: usize = 20;
@@ -27,12 +25,8 @@ const FASTEST: usize = 12_000;
 /// A running service with a partner and two workflows.
 #[derive(Debug)]
 pub struct Service {
-    child: Child,
-    /// The address that it listens on.
-    pub address: String,
-    /// The address of its metrics.
-    #[allow(dead_code, reason = "the benchmark of decisions, which shares this, does not look")]
-    pub metrics: String,
+    /// Its process.
+    pub process: Process,
     /// A platform key.
     pub platform_key: String,
     /// The partner.
@@ -46,25 +40,14 @@ impl Service {
     /// Starts the service on this database and registers what the clients need.
     pub async fn start(database_url: &str, options: &Options) -> Result<Self, Failure> {
         let platform_key = hex::encode(ids::random::<24>());
-        let mut command = Command::new(&options.program);
-        command
-            .args(["serve", "--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0"])
-            .env("DATABASE_URL", database_url)
-            .env("STAGEGATE_PLATFORM_KEYS", &platform_key)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(if options.log { Stdio::inherit() } else { Stdio::null() })
-            .kill_on_drop(true);
+        let mut command = process::command(&options.program, database_url, &platform_key);
+        command.args(["--metrics-listen", "127.0.0.1:0"]);
         if let Some(size) = options.pool_size {
             command.args(["--pool-size", &size.to_string()]);
         }
-        let mut child = command.spawn()?;
-        let (metrics, address) = addresses(&mut child).await?;
         let seconds = usize::try_from(options.seconds)?;
         let mut service = Self {
-            child,
-            address,
-            metrics,
+            process: Process::start(command).await?,
             platform_key,
             partner_id: String::new(),
             partner_key: String::new(),
@@ -75,14 +58,9 @@ impl Service {
         Ok(service)
     }
 
-    /// The process id.
-    pub fn pid(&self) -> u32 {
-        self.child.id().expect("it runs until it is stopped")
-    }
-
     /// Creates clients without tasks.
     pub fn clients(&self, kind: Kind, count: usize) -> Clients {
-        Clients::new(&self.address, &self.partner_key, kind, count)
+        Clients::new(&self.process.address, &self.partner_key, kind, count)
     }
 
     /// Opens as many tasks as the clients may need in a turn.
@@ -97,7 +75,7 @@ impl Service {
         let few = Arc::new(Semaphore::new(OPENING));
         let mut opening = tokio::task::JoinSet::new();
         for (client, count) in lacking.into_iter().enumerate() {
-            let (address, key) = (self.address.clone(), self.platform_key.clone());
+            let (address, key) = (self.process.address.clone(), self.platform_key.clone());
             let bodies: Vec<(Uuid, String)> = (0..count).map(|_| self.task(clients.kind)).collect();
             let few = Arc::clone(&few);
             opening.spawn(async move {
@@ -119,14 +97,6 @@ impl Service {
         Ok(())
     }
 
-    /// Stops the service and waits until it has ended.
-    pub async fn stop(mut self) -> Result<(), Failure> {
-        let pid = i32::try_from(self.pid()).ok().and_then(Pid::from_raw).ok_or("no process")?;
-        kill_process(pid, Signal::TERM)?;
-        let status = self.child.wait().await?;
-        if status.success() { Ok(()) } else { Err(format!("the service ended with {status}").into()) }
-    }
-
     fn task(&self, kind: Kind) -> (Uuid, String) {
         let task = ids::new();
         let body = json!({
@@ -137,16 +107,15 @@ impl Service {
     }
 
     async fn prepare(&mut self) -> Result<(), Failure> {
-        let mut connection = Connection::open(&self.address).await?;
+        let mut connection = Connection::open(&self.process.address).await?;
         let platform = self.platform_key.clone();
-        let partner =
-            call(&mut connection, "POST", "/api/v1/partners", &platform, &json!({ "name": "Partner" })).await?;
+        let partner = connection.call("POST", "/api/v1/partners", &platform, &json!({ "name": "Partner" })).await?;
         self.partner_id = text(&partner, "id")?;
         let path = format!("/api/v1/partners/{}/keys", self.partner_id);
-        self.partner_key = text(&call(&mut connection, "POST", &path, &platform, &json!({})).await?, "key")?;
+        self.partner_key = text(&connection.call("POST", &path, &platform, &Value::Null).await?, "key")?;
         for kind in Kind::ALL {
             let path = format!("/api/v1/workflows/{}", workflow(kind));
-            call(&mut connection, "PUT", &path, &self.partner_key, &definition(kind)).await?;
+            connection.call("PUT", &path, &self.partner_key, &definition(kind)).await?;
         }
         Ok(())
     }
@@ -172,37 +141,4 @@ fn definition(kind: Kind) -> Value {
         })
     };
     json!({ "name": "Measured", "stages": (1..=stages).map(stage).collect::<Vec<_>>() })
-}
-
-async fn call(
-    connection: &mut Connection,
-    method: &str,
-    path: &str,
-    credential: &str,
-    body: &Value,
-) -> Result<Value, Failure> {
-    let body = if body.as_object().is_some_and(serde_json::Map::is_empty) { String::new() } else { body.to_string() };
-    let answer = connection.send(&message(method, path, credential, &body)).await?;
-    answer.expect(201)?;
-    Ok(serde_json::from_slice(answer.body)?)
-}
-
-fn text(body: &Value, name: &str) -> Result<String, Failure> {
-    Ok(body[name].as_str().ok_or_else(|| format!("no `{name}` in {body}"))?.to_owned())
-}
-
-/// Reads the service's output until it names the addresses of its metrics and its listener.
-async fn addresses(child: &mut Child) -> Result<(String, String), Failure> {
-    let mut lines = BufReader::new(child.stdout.take().ok_or("its output is read here")?).lines();
-    let (mut said, mut metrics) = (String::new(), String::new());
-    while let Some(line) = lines.next_line().await? {
-        if let Some((_, address)) = line.split_once("shows metrics at http://") {
-            address.trim_end_matches("/metrics").clone_into(&mut metrics);
-        }
-        if let Some((_, address)) = line.split_once("listens on http://") {
-            return Ok((metrics, address.to_owned()));
-        }
-        writeln!(said, "{line}")?;
-    }
-    Err(format!("the service did not start (--log shows why): {said}").into())
 }

@@ -7,7 +7,8 @@ use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 use stagegate::ids;
 use uuid::Uuid;
 
-use crate::{Failure, PLATFORM_KEY, Service, text};
+use crate::shared::Failure;
+use crate::{PLATFORM_KEY, Service, text};
 
 /// Due times and opening times are spread over this many days.
 pub const DAYS: i64 = 30;

@@ -4,8 +4,9 @@
 //! service runs in this process and is called through its router. `README.md` explains the numbers.
 
 mod fill;
+#[path = "../shared/mod.rs"]
+mod shared;
 
-use std::error::Error;
 use std::io::Write as _;
 use std::sync::Arc;
 use std::time::Instant;
@@ -19,15 +20,14 @@ use clap::Parser;
 use serde_json::{Value, json};
 use stagegate::app::App;
 use stagegate::clock::Clock;
-use stagegate::embedded::{self, Postgres};
+use stagegate::embedded::Postgres;
 use stagegate::http::{AppState, HttpService, Settings};
 use stagegate::store::db::connect;
-use stagegate::{config, ids};
 use tower::ServiceExt as _;
 
-const PLATFORM_KEY: &str = "platform-key-of-the-benchmark";
+use self::shared::{Durability, Failure, median};
 
-type Failure = Box<dyn Error + Send + Sync>;
+const PLATFORM_KEY: &str = "platform-key-of-the-benchmark";
 
 /// How long pages take with many open tasks of one partner, compared with few.
 #[derive(Clone, Debug, Parser)]
@@ -55,23 +55,8 @@ struct Service {
 
 fn main() -> Result<(), Failure> {
     let options = Options::parse();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(run(&options))
-}
-
-async fn run(options: &Options) -> Result<(), Failure> {
-    let place = embedded::Options {
-        data_dir: std::env::temp_dir().join(format!("stagegate-bench_{}", hex::encode(ids::random::<6>()))),
-        fetch_dir: config::default_data_dir(),
-        bin_dir: config::postgres_bin_dir(),
-        // Durability is off, since only reading is measured.
-        durable: false,
-        ends_with_process: true,
-    };
-    let postgres = Postgres::start(&place, "few").await?;
-    let measured = measure(options, &postgres).await;
-    postgres.stop().await?;
-    measured
+    // Durability is off, since only reading is measured.
+    shared::run("few", Durability::Off, async |postgres| measure(&options, postgres).await)
 }
 
 async fn measure(options: &Options, postgres: &Postgres) -> Result<(), Failure> {
@@ -133,11 +118,6 @@ fn pages(now: DateTime<Utc>) -> Vec<(&'static str, String)> {
         ("tasks: the platform's, `stage`", format!("platform:{}", tasks("stage=stage-2"))),
         ("tasks: the platform's, `stage` with 3 tasks", format!("platform:{}", tasks("stage=rare"))),
     ]
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
 }
 
 impl Service {

@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use uuid::Uuid;
 
-use crate::Failure;
+use crate::shared::Failure;
 
 /// The placeholder for the id of the task.
 const ID: &str = "00000000-0000-0000-0000-000000000000";

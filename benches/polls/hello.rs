@@ -14,8 +14,8 @@ use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpListener;
 use tokio::process::{Child, Command};
 
-use crate::Failure;
 use crate::client::Sample;
+use crate::shared::Failure;
 
 /// A running bare server.
 #[derive(Debug)]

@@ -6,31 +6,23 @@
 //! numbers.
 
 mod client;
-#[path = "../decisions/cpu.rs"]
-#[expect(dead_code, reason = "the benchmark of decisions uses the rest")]
-mod cpu;
 mod hello;
 mod service;
+#[path = "../shared/mod.rs"]
+mod shared;
 mod tasks;
 
-use std::error::Error;
 use std::io::{Write as _, stdout};
-use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
-use stagegate::embedded::{self, Postgres};
-use stagegate::{config, ids};
+use stagegate::embedded::Postgres;
 
 use self::client::{Clients, Load};
-use self::cpu::Processes;
 use self::hello::Hello;
 use self::service::Service;
-
-/// The name of the database.
-const DATABASE: &str = "stagegate";
-
-type Failure = Box<dyn Error + Send + Sync>;
+use self::shared::cpu::{self, Processes};
+use self::shared::{DATABASE, Durability, Failure, Program, percentile};
 
 /// Polls a second of one release build, and their ratio to a bare axum server that sends the same
 /// bytes.
@@ -58,18 +50,11 @@ struct Options {
     /// stored.
     #[arg(long)]
     spread: Option<u32>,
-    /// Measures another build of the program, to compare.
-    #[arg(long, default_value = env!("CARGO_BIN_EXE_stagegate"))]
-    program: PathBuf,
-    /// Shows the service's log, which is discarded otherwise.
-    #[arg(long)]
-    log: bool,
+    #[command(flatten)]
+    program: Program,
     /// Runs as the bare server: reads the answer to give from its standard input.
     #[arg(long, hide = true)]
     hello: bool,
-    /// Cargo passes this to every benchmark.
-    #[arg(long, hide = true)]
-    bench: bool,
 }
 
 impl Options {
@@ -129,25 +114,9 @@ fn main() -> Result<(), Failure> {
     if options.hello {
         return hello::serve();
     }
-    // One thread for all clients, since they share the cores with what is measured.
     options.check()?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(run(&options))
-}
-
-async fn run(options: &Options) -> Result<(), Failure> {
-    let place = embedded::Options {
-        data_dir: std::env::temp_dir().join(format!("stagegate-bench_{}", hex::encode(ids::random::<6>()))),
-        fetch_dir: config::default_data_dir(),
-        bin_dir: config::postgres_bin_dir(),
-        // Durability is off, since only reading is measured.
-        durable: false,
-        ends_with_process: true,
-    };
-    let postgres = Postgres::start(&place, DATABASE).await?;
-    let measured = measure(options, &postgres).await;
-    postgres.stop().await?;
-    measured
+    // Durability is off, since only reading is measured.
+    shared::run(DATABASE, Durability::Off, async |postgres| measure(&options, postgres).await)
 }
 
 async fn measure(options: &Options, postgres: &Postgres) -> Result<(), Failure> {
@@ -160,7 +129,7 @@ async fn measure(options: &Options, postgres: &Postgres) -> Result<(), Failure> 
             compare(options, postgres, &service, (way, by)).await?;
         }
     }
-    service.stop().await
+    service.process.stop().await
 }
 
 /// Runs turns of the service and of the bare server, one after the other, and prints their medians.
@@ -173,9 +142,9 @@ async fn compare(
     let tasks = if way.is_many() { options.spread() } else { u32::try_from(options.clients)? };
     let every = (options.tasks / tasks).max(1);
     let request = client::request(service.credential(by), way.is_unchanged().then_some(service.version));
-    let sample = client::sample(&service.address, &request, tasks::id(0)).await?;
+    let sample = client::sample(&service.process.address, &request, tasks::id(0)).await?;
     let hello = Hello::start(&sample).await?;
-    let mut ours = Clients::connect(&service.address, options.clients).await?;
+    let mut ours = Clients::connect(&service.process.address, options.clients).await?;
     let mut theirs = Clients::connect(&hello.address, options.clients).await?;
     let postmaster = cpu::postmaster(postgres.data_dir())?;
     let of = |service: u32| Processes { service, postgres: postmaster };
@@ -188,7 +157,7 @@ async fn compare(
             let which = move |n: u32| tasks::id(n % tasks * every);
             let turn = Turn::take(
                 &mut ours,
-                of(service.pid()),
+                of(service.process.pid()),
                 Duration::from_secs(options.seconds),
                 (&request, sample.status),
                 which,
@@ -200,17 +169,13 @@ async fn compare(
     }
     for _ in 0..options.rounds {
         let (length, which) = (Duration::from_secs(options.seconds), move |n: u32| tasks::id(n % tasks * every));
-        let one = Turn::take(&mut ours, of(service.pid()), length, (&request, sample.status), which).await?;
+        let one = Turn::take(&mut ours, of(service.process.pid()), length, (&request, sample.status), which).await?;
         let other = Turn::take(&mut theirs, of(hello.pid()), length, (&request, sample.status), which).await?;
         writeln!(out, "  {one}; bare: {other}; ratio {:.2}", one.rate / other.rate)?;
         rounds.push((one, other));
     }
     hello.stop().await?;
-    let median = |value: &dyn Fn(&(Turn, Turn)) -> f64| {
-        let mut values: Vec<f64> = rounds.iter().map(value).collect();
-        values.sort_by(f64::total_cmp);
-        values[values.len() / 2]
-    };
+    let median = |value: &dyn Fn(&(Turn, Turn)) -> f64| shared::median(rounds.iter().map(value));
     writeln!(
         out,
         "  medians: {:.0} a second against {:.0}, ratio {:.2}; p50 {:.2} ms, p99 {:.2} ms against {:.2} ms, {:.2} ms; CPU {:.1} µs a poll \
@@ -226,7 +191,7 @@ async fn compare(
         median(&|(ours, _)| ours.postgres),
         median(&|(_, theirs)| theirs.server),
         median(&|(ours, _)| ours.clients),
-        service.memory()?,
+        service.process.memory("VmRSS")?,
     )?;
     Ok(())
 }
@@ -254,15 +219,11 @@ impl Turn {
         let Load { took, latencies } = clients.poll(length, what, which).await?;
         let used = processes.used()?.since(before);
         let count = f64::from(u32::try_from(latencies.len())?);
-        let share = |percent: usize| {
-            let at = (latencies.len() * percent).div_ceil(100).max(1) - 1;
-            latencies.get(at).map_or(f64::NAN, |latency| latency.as_secs_f64() * 1e3)
-        };
         let each = |used: Duration| used.as_secs_f64() * 1e6 / count;
         Ok(Self {
             rate: count / took.as_secs_f64(),
-            p50: share(50),
-            p99: share(99),
+            p50: percentile(&latencies, 50),
+            p99: percentile(&latencies, 99),
             server: each(used.service),
             postgres: each(used.postgres),
             clients: each(used.clients),

@@ -5,7 +5,7 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection as _, PgConnection};
 use uuid::Uuid;
 
-use crate::Failure;
+use crate::shared::Failure;
 
 /// The id of the task with this number.
 pub fn id(number: u32) -> Uuid {

@@ -9,10 +9,10 @@
 mod client;
 #[path = "../decisions/service.rs"]
 mod service;
+#[path = "../shared/mod.rs"]
+mod shared;
 
-use std::error::Error;
 use std::io::{Write as _, stdout};
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -20,14 +20,14 @@ use clap::Parser;
 use serde_json::json;
 use sqlx::{Connection as _, PgConnection};
 use stagegate::clock::Clock;
-use stagegate::embedded::{self, Postgres};
-use stagegate::{config, ids};
+use stagegate::embedded::Postgres;
+use stagegate::ids;
 
-use self::client::{Clients, Connection, Kind, Load, message};
+use self::client::{Clients, Kind, Load};
 use self::service::Service;
+use self::shared::connection::{Connection, message};
+use self::shared::{DATABASE, Durability, Failure, Program, median, percentile};
 
-/// The name of the database.
-const DATABASE: &str = "stagegate";
 /// The openings a second that the benchmark plans with. All tasks must be open before the first is
 /// due.
 const SLOWEST: usize = 400;
@@ -36,8 +36,6 @@ const PAUSE: TimeDelta = TimeDelta::seconds(3);
 /// Timers that are measured one by one. They become due within `SPREAD` seconds.
 const LONE: usize = 300;
 const SPREAD: usize = 15;
-
-type Failure = Box<dyn Error + Send + Sync>;
 
 /// Timers handled a second, and their ratio to ordinary decisions.
 #[derive(Clone, Debug, Parser)]
@@ -57,37 +55,13 @@ struct Options {
     /// Database connections of the service; unset: its default.
     #[arg(long)]
     pool_size: Option<u32>,
-    /// Measures another build of the program, to compare.
-    #[arg(long, default_value = env!("CARGO_BIN_EXE_stagegate"))]
-    program: PathBuf,
-    /// Shows the service's log, which is discarded otherwise.
-    #[arg(long)]
-    log: bool,
-    /// Cargo passes this to every benchmark.
-    #[arg(long, hide = true)]
-    bench: bool,
+    #[command(flatten)]
+    program: Program,
 }
 
 fn main() -> Result<(), Failure> {
     let options = Options::parse();
-    // One thread for all clients, since they share the cores with what is measured.
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(run(&options))
-}
-
-async fn run(options: &Options) -> Result<(), Failure> {
-    let place = embedded::Options {
-        data_dir: std::env::temp_dir().join(format!("stagegate-bench_{}", hex::encode(ids::random::<6>()))),
-        fetch_dir: config::default_data_dir(),
-        bin_dir: config::postgres_bin_dir(),
-        durable: true,
-        // Removes Postgres and its data even if the benchmark is interrupted.
-        ends_with_process: true,
-    };
-    let postgres = Postgres::start(&place, DATABASE).await?;
-    let measured = measure(options, &postgres).await;
-    postgres.stop().await?;
-    measured
+    shared::run(DATABASE, Durability::On, async |postgres| measure(&options, postgres).await)
 }
 
 async fn measure(options: &Options, postgres: &Postgres) -> Result<(), Failure> {
@@ -111,9 +85,8 @@ async fn measure(options: &Options, postgres: &Postgres) -> Result<(), Failure> 
         writeln!(out, "{}", round.line(number + 1))?;
         if round.beside.is_some() { &mut beside } else { &mut by_itself }.push(round);
     }
-    let ratio =
-        |rounds: &[Round]| median(rounds.iter().map(|round| round.drained / per_second(&round.alone)).collect());
-    let meanwhile = median(beside.iter().filter_map(Round::meanwhile).collect());
+    let ratio = |rounds: &[Round]| median(rounds.iter().map(|round| round.drained / per_second(&round.alone)));
+    let meanwhile = median(beside.iter().filter_map(Round::meanwhile));
     writeln!(
         out,
         "medians: timers to decisions alone {:.2} with nothing else to do, {:.2} beside decisions; to decisions meanwhile {meanwhile:.2}",
@@ -121,7 +94,7 @@ async fn measure(options: &Options, postgres: &Postgres) -> Result<(), Failure> 
         ratio(&beside)
     )?;
     lateness(&service, postgres).await?;
-    service.stop().await
+    service.process.stop().await
 }
 
 /// The measurements of one round.
@@ -141,8 +114,14 @@ impl Round {
     }
 
     fn line(&self, number: usize) -> String {
-        let load =
-            |load: &Load| format!("{:>12.0} {:>8.1} {:>8.1}", per_second(load), share(load, 50), share(load, 99));
+        let load = |load: &Load| {
+            format!(
+                "{:>12.0} {:>8.1} {:>8.1}",
+                per_second(load),
+                percentile(&load.latencies, 50),
+                percentile(&load.latencies, 99)
+            )
+        };
         let beside = self.beside.as_ref().map_or_else(|| format!("{:>30}", "-"), load);
         let meanwhile = self.meanwhile().map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.2}"));
         let ratio = self.drained / per_second(&self.alone);
@@ -151,7 +130,7 @@ impl Round {
 }
 
 async fn round(options: &Options, service: &Service, busy: bool) -> Result<Round, Failure> {
-    let before = fired(&mut Connection::open(&service.metrics).await?).await?;
+    let before = fired(&mut Connection::open(&service.process.metrics).await?).await?;
     let wait = options.timers.div_ceil(SLOWEST) as u64 + options.seconds;
     let due = now() + TimeDelta::seconds(i64::try_from(wait)?) + PAUSE + PAUSE;
     open(service, options.clients, vec![due; options.timers]).await?;
@@ -162,7 +141,7 @@ async fn round(options: &Options, service: &Service, busy: bool) -> Result<Round
     let alone = clients.decide(Duration::from_secs(options.seconds)).await?;
     sleep_until(due).await?;
     let target = before + options.timers as u64;
-    let (begun, address) = (Instant::now(), service.metrics.clone());
+    let (begun, address) = (Instant::now(), service.process.metrics.clone());
     let drained = tokio::spawn(async move {
         let mut connection = Connection::open(&address).await?;
         while fired(&mut connection).await? < target {
@@ -199,7 +178,7 @@ async fn sleep_until(time: DateTime<Utc>) -> Result<(), Failure> {
 async fn open(service: &Service, connections: usize, deadlines: Vec<DateTime<Utc>>) -> Result<(), Failure> {
     let mut opening = tokio::task::JoinSet::new();
     for part in deadlines.chunks(deadlines.len().div_ceil(connections)) {
-        let (mut connection, key) = (Connection::open(&service.address).await?, service.platform_key.clone());
+        let (mut connection, key) = (Connection::open(&service.process.address).await?, service.platform_key.clone());
         let body = |deadline: &DateTime<Utc>| {
             json!({ "id": ids::new(), "partner_id": service.partner_id, "buyer_id": ids::new(), "workflow": { "key": "votes" },
                 "title": "Spring campaign", "deadline_at": deadline })
@@ -233,7 +212,7 @@ async fn lateness(service: &Service, postgres: &Postgres) -> Result<(), Failure>
     let begin = now() + PAUSE + TimeDelta::seconds(1);
     let gap = TimeDelta::seconds(i64::try_from(SPREAD)?) / i32::try_from(LONE)?;
     let deadlines = (0..LONE).map(|number| begin + gap * i32::try_from(number).unwrap_or(0)).collect();
-    let mut connection = Connection::open(&service.metrics).await?;
+    let mut connection = Connection::open(&service.process.metrics).await?;
     let target = fired(&mut connection).await? + LONE as u64;
     open(service, 4, deadlines).await?;
     while fired(&mut connection).await? < target {
@@ -258,17 +237,6 @@ fn now() -> DateTime<Utc> {
 
 fn per_second(load: &Load) -> f64 {
     count(load.latencies.len()) / load.took.as_secs_f64()
-}
-
-/// The time in milliseconds that `percent` of them did not exceed.
-fn share(load: &Load, percent: usize) -> f64 {
-    let at = (load.latencies.len() * percent / 100).min(load.latencies.len().saturating_sub(1));
-    load.latencies.get(at).map_or(f64::NAN, |time| time.as_secs_f64() * 1e3)
-}
-
-fn median(mut of: Vec<f64>) -> f64 {
-    of.sort_by(f64::total_cmp);
-    of.get(of.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "counts of a few minutes are exact in an f64")]

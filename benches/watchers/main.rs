@@ -5,26 +5,25 @@
 //! are sockets of this process. Linux only, since memory is read from `/proc`. `README.md` explains
 //! the numbers.
 
-use std::error::Error;
-use std::fs;
+#[path = "../shared/mod.rs"]
+mod shared;
+
 use std::io::{Write as _, stdout};
-use std::path::PathBuf;
-use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use clap::{Parser, ValueEnum};
-use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use sqlx::{Connection as _, PgConnection};
-use stagegate::embedded::{self, Postgres};
-use stagegate::{config, ids};
-use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use stagegate::embedded::Postgres;
+use stagegate::ids;
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpStream;
-use tokio::process::{Child, Command};
 use tokio::time::sleep;
 
-/// The name of the database.
-const DATABASE: &str = "stagegate";
+use self::shared::connection::{Connection, text};
+use self::shared::process::{self, Process};
+use self::shared::{DATABASE, Durability, Failure, Program, percentile};
+
 /// Watchers that start at the same time.
 const AT_ONCE: usize = 100;
 /// After this long, an idle session of Postgres has reported its statistics.
@@ -33,8 +32,6 @@ const STATISTICS: Duration = Duration::from_secs(11);
 const OPENERS: usize = 8;
 /// Connections besides those of the watchers.
 const OTHERS: usize = 200;
-
-type Failure = Box<dyn Error + Send + Sync>;
 
 /// What waiting for a status costs, and how soon it ends.
 #[derive(Clone, Debug, Parser)]
@@ -54,12 +51,8 @@ struct Options {
     /// Decisions that wake a watcher on the other replica, one after the other.
     #[arg(long, default_value_t = 300)]
     wakes: usize,
-    /// Measures another build of the program, to compare.
-    #[arg(long, default_value = env!("CARGO_BIN_EXE_stagegate"))]
-    program: PathBuf,
-    /// Cargo passes this to every benchmark.
-    #[arg(long, hide = true)]
-    bench: bool,
+    #[command(flatten)]
+    program: Program,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -70,37 +63,16 @@ enum Way {
     Poll,
 }
 
-/// A replica.
-struct Replica {
-    child: Child,
-    address: String,
-}
-
 fn main() -> Result<(), Failure> {
     let options = Options::parse();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(run(&options))
-}
-
-async fn run(options: &Options) -> Result<(), Failure> {
-    let place = embedded::Options {
-        data_dir: std::env::temp_dir().join(format!("stagegate-bench_{}", hex::encode(ids::random::<6>()))),
-        fetch_dir: config::default_data_dir(),
-        bin_dir: config::postgres_bin_dir(),
-        // Opening thousands of tasks is not part of the measurement.
-        durable: false,
-        ends_with_process: true,
-    };
-    let postgres = Postgres::start(&place, DATABASE).await?;
-    let measured = measure(options, &postgres).await;
-    postgres.stop().await?;
-    measured
+    // Durability is off, since opening thousands of tasks is not part of the measurement.
+    shared::run(DATABASE, Durability::Off, async |postgres| measure(&options, postgres).await)
 }
 
 async fn measure(options: &Options, postgres: &Postgres) -> Result<(), Failure> {
     let key = hex::encode(ids::random::<24>());
     let url = postgres.url(DATABASE);
-    let (one, other) = (Replica::start(&url, &key, options).await?, Replica::start(&url, &key, options).await?);
+    let (one, other) = (start(&url, &key, options).await?, start(&url, &key, options).await?);
     let mut client = Client::open(&one.address, &key).await?;
     let partner = client.prepare().await?;
     let mut out = stdout();
@@ -109,11 +81,12 @@ async fn measure(options: &Options, postgres: &Postgres) -> Result<(), Failure> 
     let warm = watch_all(&one.address, &key, options.way, &tasks[..AT_ONCE.min(tasks.len())], AT_ONCE).await?;
     drop(warm);
     sleep(Duration::from_secs(2)).await;
-    let before = one.memory()?;
+    let before = one.memory("VmRSS")?;
     let began = Instant::now();
     let watching = watch_all(&one.address, &key, options.way, &tasks, options.watchers).await?;
-    let (took, after) = (began.elapsed().as_secs_f64(), one.memory()?);
-    let each = f64::from(i32::try_from(after - before)?) / f64::from(i32::try_from(options.watchers)?);
+    let (took, after) = (began.elapsed().as_secs_f64(), one.memory("VmRSS")?);
+    let each = (f64::from(u32::try_from(after)?) - f64::from(u32::try_from(before)?))
+        / f64::from(i32::try_from(options.watchers)?);
     writeln!(
         out,
         "{} watchers of {} tasks by {:?}, begun in {took:.1} s",
@@ -126,7 +99,7 @@ async fn measure(options: &Options, postgres: &Postgres) -> Result<(), Failure> 
     let from = transactions(&mut database).await?;
     sleep(Duration::from_secs(options.seconds)).await;
     let count = transactions(&mut database).await? - from;
-    let later = one.memory()?;
+    let later = one.memory("VmRSS")?;
     let seconds = options.seconds;
     writeln!(out, "{count} transactions of both replicas in {seconds} s with nothing to do; then {later} KiB")?;
 
@@ -140,17 +113,15 @@ async fn measure(options: &Options, postgres: &Postgres) -> Result<(), Failure> 
         client.update(task, &number.to_string()).await?;
         let answered = Instant::now();
         watcher.event().await?;
-        waits.push(answered.elapsed().as_secs_f64() * 1000.0);
+        waits.push(answered.elapsed());
     }
-    waits.sort_by(f64::total_cmp);
-    let share =
-        |percent: usize| waits.get((waits.len() * percent).div_ceil(100).max(1) - 1).copied().unwrap_or(f64::NAN);
+    waits.sort_unstable();
     writeln!(
         out,
         "from a decision's answer on one replica to the event on the other: median {:.1} ms, p99 {:.1} ms, longest {:.1} ms",
-        share(50),
-        share(99),
-        share(100)
+        percentile(&waits, 50),
+        percentile(&waits, 99),
+        percentile(&waits, 100)
     )?;
     drop(watching);
     one.stop().await?;
@@ -238,23 +209,21 @@ impl Watching {
 
 /// A keep-alive connection for requests that write.
 struct Client {
-    socket: BufReader<TcpStream>,
+    connection: Connection,
     key: String,
 }
 
 impl Client {
     async fn open(address: &str, key: &str) -> Result<Self, Failure> {
-        let socket = TcpStream::connect(address).await?;
-        socket.set_nodelay(true)?;
-        Ok(Self { socket: BufReader::new(socket), key: key.to_owned() })
+        Ok(Self { connection: Connection::open(address).await?, key: key.to_owned() })
     }
 
     /// Creates a partner with a workflow, and its key.
     async fn prepare(&mut self) -> Result<String, Failure> {
         let partner = self.send("POST", "/api/v1/partners", &json!({ "name": "Partner" })).await?;
-        let id = partner["id"].as_str().ok_or("no id")?.to_owned();
+        let id = text(&partner, "id")?;
         let made = self.send("POST", &format!("/api/v1/partners/{id}/keys"), &Value::Null).await?;
-        let platform = std::mem::replace(&mut self.key, made["key"].as_str().ok_or("no key")?.to_owned());
+        let platform = std::mem::replace(&mut self.key, text(&made, "key")?);
         let workflow = json!({ "name": "Watched", "stages": [
             { "key": "copy", "name": "Copy review", "buyer_label": "Copy is being reviewed" },
             { "key": "legal", "name": "Legal review", "buyer_label": "In legal review" },
@@ -281,71 +250,14 @@ impl Client {
     }
 
     async fn send(&mut self, method: &str, path: &str, body: &Value) -> Result<Value, Failure> {
-        let body = if body.is_null() { String::new() } else { body.to_string() };
-        let kind = if body.is_empty() { "" } else { "content-type: application/json\r\n" };
-        let request = format!(
-            "{method} {path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\n{kind}content-length: {}\r\n\r\n{body}",
-            self.key,
-            body.len()
-        );
-        self.socket.get_mut().write_all(request.as_bytes()).await?;
-        let (mut status, mut length) = (String::new(), 0);
-        self.socket.read_line(&mut status).await?;
-        loop {
-            let mut line = String::new();
-            self.socket.read_line(&mut line).await?;
-            if line.trim().is_empty() {
-                break;
-            }
-            if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
-                length = value.trim().parse()?;
-            }
-        }
-        let mut answer = vec![0; length];
-        self.socket.read_exact(&mut answer).await?;
-        let answer = String::from_utf8(answer)?;
-        if status.contains(" 20") {
-            Ok(serde_json::from_str(&answer)?)
-        } else {
-            Err(format!("{status}{answer}").into())
-        }
+        self.connection.call(method, path, &self.key, body).await
     }
 }
 
-impl Replica {
-    async fn start(url: &str, key: &str, options: &Options) -> Result<Self, Failure> {
-        let mut child = Command::new(&options.program)
-            .args(["serve", "--log", "warn", "--listen", "127.0.0.1:0"])
-            .args(["--max-connections", &(options.watchers + OTHERS).to_string()])
-            .args(["--max-watchers", &(options.watchers + OTHERS).to_string()])
-            .args(["--max-watchers-each", &(options.watchers + OTHERS).to_string()])
-            .env("DATABASE_URL", url)
-            .env("STAGEGATE_PLATFORM_KEYS", key)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .kill_on_drop(true)
-            .spawn()?;
-        let mut lines = BufReader::new(child.stdout.take().ok_or("no output")?).lines();
-        while let Some(line) = lines.next_line().await? {
-            if let Some((_, address)) = line.split_once("listens on http://") {
-                return Ok(Self { child, address: address.to_owned() });
-            }
-        }
-        Err("the service did not start".into())
-    }
-
-    /// The resident memory in KiB.
-    fn memory(&self) -> Result<i64, Failure> {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id().ok_or("it ended")?))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("no VmRSS")?;
-        Ok(line.trim().trim_end_matches(" kB").parse()?)
-    }
-
-    async fn stop(mut self) -> Result<(), Failure> {
-        let pid = self.child.id().and_then(|pid| Pid::from_raw(i32::try_from(pid).ok()?)).ok_or("it ended")?;
-        kill_process(pid, Signal::TERM)?;
-        self.child.wait().await?;
-        Ok(())
-    }
+/// Starts a replica that takes as many watchers as are needed.
+async fn start(url: &str, key: &str, options: &Options) -> Result<Process, Failure> {
+    let most = (options.watchers + OTHERS).to_string();
+    let mut command = process::command(&options.program, url, key);
+    command.args(["--log", "warn", "--max-connections", &most, "--max-watchers", &most, "--max-watchers-each", &most]);
+    Process::start(command).await
 }

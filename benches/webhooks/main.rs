@@ -5,35 +5,28 @@
 //! and receivers are in this process. Linux only, since memory is read from `/proc`. `README.md`
 //! explains the numbers.
 
-#[expect(dead_code, reason = "shared with the benchmark of decisions, which needs more of it")]
-#[path = "../decisions/client.rs"]
-mod client;
-#[expect(dead_code, reason = "the same")]
-#[path = "../decisions/cpu.rs"]
-mod cpu;
 mod receiver;
 mod service;
+#[path = "../shared/mod.rs"]
+mod shared;
 
 use std::collections::HashMap;
-use std::error::Error;
 use std::io::{Write as _, stdout};
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
 use serde_json::{Value, json};
-use stagegate::embedded::{self, Postgres};
-use stagegate::{config, ids};
+use stagegate::embedded::Postgres;
+use stagegate::ids;
 use tokio::time::{interval, timeout};
 use uuid::Uuid;
 
-use self::client::{Connection, message};
-use self::cpu::Processes;
 use self::receiver::{Delivery, Receiver};
 use self::service::{Partner, Service};
+use self::shared::connection::{Connection, message};
+use self::shared::cpu::{self, Processes};
+use self::shared::{DATABASE, Durability, Failure, Program, percentile};
 
-/// The name of the database.
-const DATABASE: &str = "stagegate";
 /// Clients that share the commands.
 const CLIENTS: usize = 8;
 /// Votes on each task, after it was opened.
@@ -42,8 +35,6 @@ const VOTES: u32 = 4;
 const PROMISE: Duration = Duration::from_secs(2);
 /// How long nothing may arrive before the rest counts as lost: a lease and some more.
 const PATIENCE: Duration = Duration::from_secs(45);
-
-type Failure = Box<dyn Error + Send + Sync>;
 
 /// How late deliveries are at endpoints that work, beside dead ones.
 #[derive(Clone, Debug, Parser)]
@@ -61,37 +52,13 @@ struct Options {
     /// The length of the measurement in seconds.
     #[arg(long, default_value_t = 30)]
     seconds: u64,
-    /// Measures another build of the program, to compare.
-    #[arg(long, default_value = env!("CARGO_BIN_EXE_stagegate"))]
-    program: PathBuf,
-    /// Shows the service's log, which is discarded otherwise.
-    #[arg(long)]
-    log: bool,
-    /// Cargo passes this to every benchmark.
-    #[arg(long, hide = true)]
-    bench: bool,
+    #[command(flatten)]
+    program: Program,
 }
 
 fn main() -> Result<(), Failure> {
     let options = Options::parse();
-    // One thread for all clients and receivers, since they share the cores with what is measured.
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(run(&options))
-}
-
-async fn run(options: &Options) -> Result<(), Failure> {
-    let place = embedded::Options {
-        data_dir: std::env::temp_dir().join(format!("stagegate-bench_{}", hex::encode(ids::random::<6>()))),
-        fetch_dir: config::default_data_dir(),
-        bin_dir: config::postgres_bin_dir(),
-        durable: true,
-        // Removes Postgres and its data even if the benchmark is interrupted.
-        ends_with_process: true,
-    };
-    let postgres = Postgres::start(&place, DATABASE).await?;
-    let measured = measure(options, &postgres).await;
-    postgres.stop().await?;
-    measured
+    shared::run(DATABASE, Durability::On, async |postgres| measure(&options, postgres).await)
 }
 
 async fn measure(options: &Options, postgres: &Postgres) -> Result<(), Failure> {
@@ -108,8 +75,8 @@ async fn measure(options: &Options, postgres: &Postgres) -> Result<(), Failure> 
         options.rate,
         options.seconds
     )?;
-    let processes = Processes { service: service.pid(), postgres: cpu::postmaster(postgres.data_dir())? };
-    let (before, unused) = (service.memory("VmRSS:")?, processes.used()?);
+    let processes = Processes { service: service.process.pid(), postgres: cpu::postmaster(postgres.data_dir())? };
+    let (before, unused) = (service.process.memory("VmRSS")?, processes.used()?);
     let caused = command(options, &service, &partners).await?;
     let events: u64 = caused.iter().map(Caused::events).sum();
     let expected: u64 = caused.iter().map(|caused| caused.events() * partners[caused.partner].live as u64).sum();
@@ -119,17 +86,13 @@ async fn measure(options: &Options, postgres: &Postgres) -> Result<(), Failure> 
     let late = lateness(&caused, &arrived);
     let missing = expected.saturating_sub(late.len() as u64);
     writeln!(out, "{} of them arrived, {missing} did not, {again} came again", late.len())?;
-    let share = |percent: usize| {
-        let at = (late.len() * percent).div_ceil(100).max(1) - 1;
-        late.get(at).map_or(f64::NAN, |time| time.as_secs_f64() * 1e3)
-    };
     let over = late.iter().filter(|time| **time > PROMISE).count();
     writeln!(
         out,
         "from a command's answer to an arrival, in ms: p50 {:.1}, p99 {:.1}, longest {:.1}; {over} took more than {} s",
-        share(50),
-        share(99),
-        share(100),
+        percentile(&late, 50),
+        percentile(&late, 99),
+        percentile(&late, 100),
         PROMISE.as_secs()
     )?;
     let each = |used: Duration| used.as_micros() / late.len().max(1) as u128;
@@ -139,9 +102,9 @@ async fn measure(options: &Options, postgres: &Postgres) -> Result<(), Failure> 
         each(used.service),
         each(used.postgres)
     )?;
-    let (after, most) = (service.memory("VmRSS:")?, service.memory("VmHWM:")?);
+    let (after, most) = (service.process.memory("VmRSS")?, service.process.memory("VmHWM")?);
     writeln!(out, "memory of the service: {before} KiB before, {after} KiB after, {most} KiB at the most")?;
-    service.stop().await
+    service.process.stop().await
 }
 
 /// A command that was accepted.
@@ -166,7 +129,7 @@ async fn command(options: &Options, service: &Service, partners: &[Partner]) -> 
     let pace = Duration::from_secs(1) * u32::try_from(clients)? / options.rate;
     let until = Instant::now() + Duration::from_secs(options.seconds);
     let sending = (0..clients).map(|client| async move {
-        let mut connection = Connection::open(&service.address).await?;
+        let mut connection = Connection::open(&service.process.address).await?;
         // Start the clients one after the other, not all at once.
         tokio::time::sleep(pace * u32::try_from(client)? / u32::try_from(clients)?).await;
         let (mut pace, mut caused) = (interval(pace), Vec::new());

@@ -9,7 +9,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
-use crate::Failure;
+use crate::shared::Failure;
 
 /// An address where nothing listens.
 const NOBODY: &str = "http://127.0.0.1:1/";

@@ -14,6 +14,7 @@ use tracing::Span;
 use utoipa::ToSchema;
 
 use crate::app::refusals::Reason;
+use crate::causes::one_line;
 use crate::domain::task::PhaseName;
 use crate::domain::task::command::CommandType;
 
@@ -200,13 +201,7 @@ impl Problem {
 
     fn log(&self) {
         let Some(source) = &self.source else { return };
-        let mut chain = source.to_string();
-        let mut next = source.source();
-        while let Some(cause) = next {
-            chain.push_str(": ");
-            chain.push_str(&cause.to_string());
-            next = cause.source();
-        }
+        let chain = one_line(source.as_ref());
         // Frequently polled operations have no span with the request id.
         let id = if Span::current().is_disabled() { REQUEST_ID.try_with(Clone::clone).ok() } else { None };
         let request_id = id.as_ref().and_then(|id| id.to_str().ok());

@@ -29,6 +29,7 @@ use prometheus_client::registry::{Registry, Unit};
 
 use crate::app::audit::transparency_log::{self, PERIOD, Seen};
 use crate::app::{App, Error};
+use crate::causes::with_causes;
 use crate::ids;
 
 /// The name of the worker.
@@ -81,11 +82,14 @@ impl Checkpoints {
                 // An outage is logged once.
                 Err(error) if error.is_outage() => {
                     if !is_away {
-                        tracing::warn!(error = cause(&error), "checkpoints stop until the database is available again");
+                        tracing::warn!(
+                            error = with_causes(&error),
+                            "checkpoints stop until the database is available again"
+                        );
                     }
                     is_away = true;
                 }
-                Err(error) => tracing::error!(error = cause(&error), "NO CHECKPOINT WAS SIGNED"),
+                Err(error) => tracing::error!(error = with_causes(&error), "NO CHECKPOINT WAS SIGNED"),
             }
             self.app.workers().turned(NAME);
             let now = self.app.clock().now();
@@ -138,9 +142,4 @@ impl Checkpoints {
 /// Spreads the replicas out, so that they seldom collide.
 fn jitter() -> TimeDelta {
     TimeDelta::milliseconds(i64::from(u16::from_ne_bytes(ids::random()) % 1000))
-}
-
-/// The error with its sources, as the log shows them.
-fn cause(error: &Error) -> &(dyn std::error::Error + 'static) {
-    error
 }

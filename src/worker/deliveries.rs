@@ -37,6 +37,7 @@ use visit::{Visit, Visited};
 
 use crate::app::webhooks::dispatch::{self, Due, Line, Wanted};
 use crate::app::{App, Error};
+use crate::causes::with_causes;
 use crate::domain::webhook::EndpointKey;
 
 mod pace;
@@ -130,7 +131,10 @@ impl Deliveries {
                 }
                 Err(error) => {
                     if !is_away {
-                        tracing::warn!(error = cause(&error), "deliveries stop until the database is available again");
+                        tracing::warn!(
+                            error = with_causes(&error),
+                            "deliveries stop until the database is available again"
+                        );
                     }
                     is_away = true;
                     0
@@ -271,11 +275,6 @@ fn by_endpoint(due: Vec<Due>) -> Vec<(EndpointKey, Found)> {
         }
     }
     found
-}
-
-/// The error with its sources, as the log shows them.
-fn cause(error: &Error) -> &(dyn std::error::Error + 'static) {
-    error
 }
 
 #[cfg(test)]

@@ -23,6 +23,7 @@ use prometheus_client::registry::Registry;
 
 use crate::app::erasures::{self, Record};
 use crate::app::{App, Error};
+use crate::causes::with_causes;
 use crate::domain::values::id::TaskId;
 
 /// The name of the worker.
@@ -88,7 +89,10 @@ impl Erasures {
                 Err(error) => {
                     failures += 1;
                     if failures == 1 {
-                        tracing::warn!(error = cause(&error), "erasures stop until the database is available again");
+                        tracing::warn!(
+                            error = with_causes(&error),
+                            "erasures stop until the database is available again"
+                        );
                     }
                     self.pause().await;
                 }
@@ -162,7 +166,7 @@ impl Erasures {
                 Ok(erasure) => self.erase(&erasure, id).await?,
                 Err(error) if error.is_outage() => return Err(error),
                 Err(error) => {
-                    tracing::error!(%erasure, error = cause(&error), "an erasure cannot be read and is skipped");
+                    tracing::error!(%erasure, error = with_causes(&error), "an erasure cannot be read and is skipped");
                     false
                 }
             };
@@ -182,7 +186,7 @@ impl Erasures {
             Err(error) if error.is_outage() => Err(error),
             Err(error) => {
                 self.metrics.failed.inc();
-                tracing::warn!(task_id = %id, erasure = %erasure.id, error = cause(&error), "erasing from a task failed; it is set aside and retried");
+                tracing::warn!(task_id = %id, erasure = %erasure.id, error = with_causes(&error), "erasing from a task failed; it is set aside and retried");
                 erasures::set_aside(&self.app, erasure.id, id).await?;
                 Ok(false)
             }
@@ -195,9 +199,4 @@ fn in_any_order(mut tasks: Vec<TaskId>) -> Vec<TaskId> {
     let order = RandomState::new();
     tasks.sort_by_cached_key(|id| order.hash_one(id));
     tasks
-}
-
-/// The error with its sources, as the log shows them.
-fn cause(error: &Error) -> &(dyn std::error::Error + 'static) {
-    error
 }

@@ -34,6 +34,7 @@ use tokio::time::timeout;
 use crate::app::tasks::commands;
 use crate::app::tasks::timers::{self, Due, Loaded};
 use crate::app::{App, Error};
+use crate::causes::with_causes;
 use crate::domain::values::id::TaskId;
 use crate::domain::values::time::Time;
 use crate::ids;
@@ -122,7 +123,10 @@ impl Timers {
                 Err(error) => {
                     failures += 1;
                     if failures == 1 {
-                        tracing::warn!(error = cause(&error), "timers stop until the database is available again");
+                        tracing::warn!(
+                            error = with_causes(&error),
+                            "timers stop until the database is available again"
+                        );
                     }
                     POLL + jitter(1000)
                 }
@@ -215,7 +219,7 @@ impl Timers {
         task.failures += 1;
         // An outage is logged once for all tasks.
         if task.failures == 1 && !error.is_outage() {
-            tracing::warn!(task_id = %id, error = cause(error), "a timer cannot be handled; its task is set aside and retried");
+            tracing::warn!(task_id = %id, error = with_causes(error), "a timer cannot be handled; its task is set aside and retried");
         }
     }
 
@@ -251,9 +255,4 @@ async fn patiently<T>(what: impl Future<Output = Result<T, Error>>) -> Result<T,
 
 fn jitter(below_millis: u16) -> TimeDelta {
     TimeDelta::milliseconds(i64::from(u16::from_ne_bytes(ids::random()) % below_millis))
-}
-
-/// The error with its sources, as the log shows them.
-fn cause(error: &Error) -> &(dyn std::error::Error + 'static) {
-    error
 }

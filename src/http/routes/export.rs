@@ -11,6 +11,7 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use crate::app::audit::export::{self, Export};
+use crate::causes::one_line;
 use crate::domain::audit::export::Selection;
 use crate::domain::values::id::{PartnerId, WorkflowKey};
 use crate::domain::values::time::Time;
@@ -108,15 +109,10 @@ pub(in crate::http) async fn answer(mut export: Export) -> Result<Response, Prob
             Ok(piece) => Ok(piece.map(|piece| (piece, (None, Some(export))))),
             Err(error) => {
                 let error = Arc::new(error);
-                tracing::error!(error = %causes(&error), "an export failed after its response had started");
+                tracing::error!(error = %one_line(&error), "an export failed after its response had started");
                 Err(error)
             }
         }
     });
     Ok(([(header::CONTENT_TYPE, JSONL)], Body::from_stream(pieces)).into_response())
-}
-
-fn causes(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

@@ -9,10 +9,11 @@ use tokio::time::Instant;
 
 use crate::app::webhooks::dispatch::{self, Line, Step};
 use crate::app::{App, Error};
+use crate::causes::with_causes;
 use crate::domain::webhook::EndpointKey;
 
+use super::Metrics;
 use super::pace::{Course, SLOW};
-use super::{Metrics, cause};
 
 /// The most events of one line that a visit sends, so that its slots are soon shared out anew.
 const MAX_EVENTS: usize = 16;
@@ -91,7 +92,10 @@ impl Visit {
                 }
                 Err(error) => {
                     self.failed.store(true, Ordering::Relaxed);
-                    tracing::warn!(error = cause(&error), "a delivery was interrupted; it is retried when it is due");
+                    tracing::warn!(
+                        error = with_causes(&error),
+                        "a delivery was interrupted; it is retried when it is due"
+                    );
                     false
                 }
             };

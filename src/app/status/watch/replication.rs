@@ -8,6 +8,7 @@
 use std::time::Duration;
 
 use crate::app::{App, Error};
+use crate::causes::with_causes;
 use crate::domain::values::id::TaskId;
 use crate::store::db::notify::{Announcer, Listener};
 use crate::{ids, store};
@@ -34,7 +35,7 @@ pub async fn refresh(app: &App) {
         }
         if let Err(error) = read_stale(app).await {
             // The next look finds again what was not read.
-            tracing::debug!(error = cause(&error), "changed statuses could not be read");
+            tracing::debug!(error = with_causes(&error), "changed statuses could not be read");
         }
     }
 }
@@ -44,7 +45,7 @@ pub async fn refresh(app: &App) {
 pub async fn look(app: &App) {
     while !app.is_draining() {
         if let Err(error) = compare(app).await {
-            tracing::debug!(error = cause(&error), "the versions of watched tasks could not be read");
+            tracing::debug!(error = with_causes(&error), "the versions of watched tasks could not be read");
         }
         app.workers.turned("status_look");
         tokio::select! {
@@ -161,16 +162,11 @@ impl Trouble {
 
     async fn pause(&mut self, app: &App, error: &Error, meanwhile: &str) {
         if self.failures == 0 {
-            tracing::warn!(error = cause(error), "no connection for notifications; {meanwhile}");
+            tracing::warn!(error = with_causes(error), "no connection for notifications; {meanwhile}");
         }
         let longest = (Duration::from_millis(100) * (1 << self.failures.min(9))).min(MAX_PAUSE);
         self.failures = self.failures.saturating_add(1);
         let part = f64::from(u16::from_ne_bytes(ids::random())) / f64::from(u16::MAX);
         app.pause(longest.mul_f64(0.5 + part / 2.0)).await;
     }
-}
-
-/// The error with its sources, for the log.
-fn cause(error: &Error) -> &(dyn std::error::Error + 'static) {
-    error
 }

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::Failure;
+use super::Failure;
 
 /// Processes whose processor time is counted.
 #[derive(Clone, Copy, Debug)]
