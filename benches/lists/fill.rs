@@ -25,7 +25,8 @@ pub async fn create(beside: &PgConnectOptions, name: &str) -> Result<(), Failure
 
 /// Adds tasks in review over three workflows with three versions and five stages each; one in ten
 /// has no time limit. Three of them are at a stage of their own, three are overdue, and three more
-/// wait on the platform.
+/// wait on the platform. For each open task there is a finished one, as lists of a real partner have
+/// them.
 pub async fn fill(service: &Service, database: &PgConnectOptions, count: i64) -> Result<(), Failure> {
     for workflow in ["w-1", "w-2", "w-3"] {
         for version in 1..=3 {
@@ -34,6 +35,8 @@ pub async fn fill(service: &Service, database: &PgConnectOptions, count: i64) ->
         }
     }
     let template = open(service, "w-1").await?;
+    let finished = open(service, "w-1").await?;
+    finish(service, finished).await?;
     for _ in 0..3 {
         let path = format!("/api/v1/tasks/{}/events", open(service, "w-2").await?);
         let escalation = json!({ "type": "stage_escalated", "stage": "stage-1", "round": 1, "revision": 0, "to": "platform",
@@ -42,6 +45,7 @@ pub async fn fill(service: &Service, database: &PgConnectOptions, count: i64) ->
     }
     let mut connection = PgConnection::connect_with(database).await?;
     sqlx::query(COPY).bind(template).bind(count).bind(DAYS * 86_400).bind(&STAGES[..]).execute(&mut connection).await?;
+    sqlx::query(COPY_FINISHED).bind(finished).bind(count).bind(DAYS * 86_400).execute(&mut connection).await?;
     sqlx::query("vacuum (analyze) tasks").execute(&mut connection).await?;
     Ok(())
 }
@@ -63,6 +67,19 @@ async fn open(service: &Service, workflow: &str) -> Result<Uuid, Failure> {
         "workflow": { "key": workflow }, "title": "Spring campaign", "metadata": { "order": "A-1024" } });
     let opened = service.call("POST", "/api/v1/tasks", PLATFORM_KEY, &opening).await?;
     if text(&opened["id"]) == id.to_string() { Ok(id) } else { Err("another task was opened".into()) }
+}
+
+/// Approves every stage.
+async fn finish(service: &Service, task: Uuid) -> Result<(), Failure> {
+    let path = format!("/api/v1/tasks/{task}/events");
+    for stage in STAGES {
+        for reviewer in ["u-1", "u-2"] {
+            let vote = json!({ "type": "stage_approved", "stage": stage, "round": 1, "revision": 0,
+                "actor": { "id": reviewer } });
+            service.call("POST", &path, &service.partner_key, &vote).await?;
+        }
+    }
+    Ok(())
 }
 
 /// The state agrees with the columns, so the answers are those of real tasks.
@@ -90,4 +107,20 @@ const COPY: &str = r#"
             when n % 10 > 0 then date_trunc('second', opened_at) + interval '1 second' * (n * 7919 % $2 * $3 / $2) end as due
     ) limited
     cross join lateral (select to_char(due at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') as due_text) written
+    where task_id = $1"#;
+
+/// Spread over the same three workflows with their versions, closed when the template was.
+const COPY_FINISHED: &str = r#"
+    insert into tasks (task_id, partner_id, buyer_id, workflow_key, workflow_version, title, metadata, open_digest, opened_at, version,
+        phase, stage, round, overdue, format, state, notes, buyer_status, status_version, head_hash, updated_at, closed_at)
+    select id, partner_id, buyer_id, 'w-' || n % 3 + 1, (n / 3 % 3 + 1)::integer, title, metadata, open_digest, opened, version,
+        phase, stage, round, overdue, format,
+        state || jsonb_build_object('id', id, 'opened_at', to_char(opened at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')),
+        notes, buyer_status, status_version, head_hash, updated_at, closed_at
+    from tasks
+    cross join lateral (
+        select n, gen_random_uuid() as id,
+            date_trunc('second', opened_at) - interval '1 second' * (n * 6151 % $2 * $3 / $2) as opened
+        from generate_series(1, $2) n where task_id is not null
+    ) copy
     where task_id = $1"#;

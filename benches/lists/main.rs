@@ -114,6 +114,7 @@ fn pages(now: DateTime<Utc>) -> Vec<(&'static str, String)> {
         ("tasks: `overdue=true`, 3 tasks", tasks("overdue=true")),
         ("tasks: `waiting_on`, 3 tasks", tasks("waiting_on=platform")),
         ("tasks: `waiting_on`, nearly all", tasks("waiting_on=partner")),
+        ("tasks: `phase`, finished", tasks("phase=delivery")),
         ("tasks: the platform's first page", format!("platform:{}", tasks(""))),
         ("tasks: the platform's, `stage`", format!("platform:{}", tasks("stage=stage-2"))),
         ("tasks: the platform's, `stage` with 3 tasks", format!("platform:{}", tasks("stage=rare"))),
