@@ -212,7 +212,7 @@ pub async fn erase_task(app: &App, erasure: &Record, id: TaskId) -> Result<bool,
             }
             Ok(Outcome::Stale | Outcome::Duplicate) => {}
             // Another replica is erasing from it, or a command is being written.
-            Err(store::Error::Locked) => app.pause(LOCKED_PAUSE).await,
+            Err(store::Error::Locked) => app.shutdown.pause(LOCKED_PAUSE).await,
             Err(error) => return Err(error.into()),
         }
         if turn.is_none() {

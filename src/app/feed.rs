@@ -38,9 +38,9 @@ use crate::store::feed::{Item as Row, Notice};
 use crate::store::tasks::events::Record;
 
 use self::tail::Woken;
+use super::access::owner;
 use super::status::forecast;
 use super::tasks::{self, Loaded, replay};
-use super::webhooks::endpoints;
 use super::{App, Caller, Error};
 
 pub mod tail;
@@ -73,7 +73,7 @@ pub async fn list_events(
     limit: usize,
     wait: Duration,
 ) -> Result<Page, Error> {
-    let owner = endpoints::owner(caller).ok_or(Error::NotFound)?;
+    let owner = owner(caller).ok_or(Error::NotFound)?;
     let until = Instant::now() + wait;
     let _share = if wait.is_zero() { None } else { Some(app.shares.feed_waits.take(caller)?) };
     let (mut horizon, mut follower) = (find_horizon(&app.pool).await?, None);

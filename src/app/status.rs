@@ -128,7 +128,7 @@ pub(super) async fn caught_up(app: &Arc<App>, mut status: Arc<Status>, required:
         if status.as_of >= required {
             return Ok(status);
         }
-        app.pause(Duration::from_millis(pause)).await;
+        app.shutdown.pause(Duration::from_millis(pause)).await;
         status = newest(app, status.task_id, required).await?;
     }
     if status.as_of >= required { Ok(status) } else { Err(Error::Behind) }

@@ -18,6 +18,8 @@ use crate::store::tasks::Record;
 use crate::store::tasks::transitions::{Open, Outcome, Written, insert_opened};
 use crate::{ids, store};
 
+use super::access::may_see;
+use super::conflict::ConflictContext;
 use super::digest::Digest;
 use super::status::{self, AtLeast, Status, caught_up, forecast};
 use super::{App, Caller, Error, workflows};
@@ -149,7 +151,7 @@ pub async fn open_task(app: &Arc<App>, sender: Sender, new: NewTask) -> Result<(
 }
 
 fn same(app: &App, found: &Loaded, new: &NewTask) -> Result<TaskView, Error> {
-    let standing = self::commands::ConflictContext::new(&found.workflow, found.snapshot(), Party::Platform);
+    let standing = ConflictContext::new(&found.workflow, found.snapshot(), Party::Platform);
     if !new.digest.is(&found.open_digest) {
         return Err(Error::TaskExists(Box::new(standing)));
     }
@@ -168,14 +170,6 @@ pub(super) async fn find_to_decide(app: &App, caller: &Caller, id: TaskId) -> Re
 
 fn visible(caller: &Caller, found: Option<Loaded>) -> Result<Loaded, Error> {
     found.filter(|task| task.is_open_to(caller)).ok_or(Error::NotFound)
-}
-
-pub(super) fn may_see(caller: &Caller, partner: PartnerId, buyer: BuyerId) -> bool {
-    match caller {
-        Caller::Partner { partner_id, .. } => *partner_id == partner,
-        Caller::Buyer { buyer_id, .. } => *buyer_id == buyer,
-        Caller::Platform { .. } => true,
-    }
 }
 
 pub(super) async fn load(app: &App, id: TaskId) -> Result<Option<Loaded>, Error> {

@@ -75,7 +75,7 @@ impl Checkpoints {
     /// Signs checkpoints until the service drains. Finishes the one in progress.
     pub async fn run(&self) {
         let mut is_away = false;
-        while !self.app.is_draining() {
+        while !self.app.shutdown.is_draining() {
             match self.tick().await {
                 Ok(_) => is_away = false,
                 // An outage is logged once.
@@ -91,7 +91,7 @@ impl Checkpoints {
             let now = self.app.clock().now();
             // Due when the newest checkpoint is a minute old, and at the latest in a minute.
             let due = self.seen().map(|seen| seen.signed_at + PERIOD).filter(|due| *due > now && *due <= now + PERIOD);
-            self.app.pause_until(due.unwrap_or(now + PERIOD) + jitter()).await;
+            self.app.shutdown.pause_until(due.unwrap_or(now + PERIOD) + jitter(), self.app.clock()).await;
         }
     }
 
@@ -118,7 +118,7 @@ impl Checkpoints {
                 signed += 1;
                 self.metrics.signed.inc();
             }
-            if !step.more || self.app.is_draining() {
+            if !step.more || self.app.shutdown.is_draining() {
                 return Ok(signed);
             }
         }

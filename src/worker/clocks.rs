@@ -39,10 +39,10 @@ impl Clocks {
 
     /// Compares the clocks until the service drains.
     pub async fn run(&self) {
-        while !self.app.is_draining() {
+        while !self.app.shutdown.is_draining() {
             self.step().await;
             self.app.workers().turned(NAME);
-            self.app.pause(INTERVAL).await;
+            self.app.shutdown.pause(INTERVAL).await;
         }
     }
 

@@ -120,7 +120,7 @@ impl Deliveries {
     /// Sends what is due until the service drains. Finishes the attempts in progress.
     pub async fn run(&self) {
         let (mut round, mut is_away) = (Round::of(self.slots), false);
-        while !self.app.is_draining() {
+        while !self.app.shutdown.is_draining() {
             self.app.workers().turned(NAME);
             let looked = Instant::now();
             let visits = match self.begin(&mut round).await {

@@ -76,7 +76,7 @@ impl Erasures {
     /// Takes steps until the service drains. Finishes the task in progress.
     pub async fn run(&self) {
         let mut failures = 0;
-        while !self.app.is_draining() {
+        while !self.app.shutdown.is_draining() {
             let stepped = self.step().await;
             self.app.workers().turned(NAME);
             match stepped {
@@ -98,7 +98,7 @@ impl Erasures {
 
     async fn pause(&self) {
         let mut left = POLL;
-        while !left.is_zero() && !self.app.is_draining() {
+        while !left.is_zero() && !self.app.shutdown.is_draining() {
             tokio::time::sleep(GLANCE).await;
             left = left.saturating_sub(GLANCE);
         }
@@ -114,7 +114,7 @@ impl Erasures {
     pub async fn step(&self) -> Result<bool, Error> {
         let mut done = false;
         for erasure in erasures::list_running(&self.app, SIDE_BY_SIDE).await? {
-            if self.app.is_draining() {
+            if self.app.shutdown.is_draining() {
                 return Ok(done);
             }
             done |= self.walk(&erasure).await?;
@@ -141,7 +141,7 @@ impl Erasures {
             return erasures::advance(&self.app, erasure, None).await;
         }
         for id in in_any_order(window.found.clone()) {
-            if self.app.is_draining() {
+            if self.app.shutdown.is_draining() {
                 return Ok(true);
             }
             self.erase(erasure, id).await?;
@@ -155,7 +155,7 @@ impl Erasures {
         let waiting = erasures::list_waiting(&self.app, self.window.load(Ordering::Relaxed)).await?;
         let mut done = false;
         for (erasure, id) in waiting {
-            if self.app.is_draining() {
+            if self.app.shutdown.is_draining() {
                 break;
             }
             done |= match erasures::get_erasure(&self.app, erasure).await {

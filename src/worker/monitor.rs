@@ -47,13 +47,13 @@ impl Monitor {
 
     /// Looks until the service drains.
     pub async fn run(&self) {
-        while !self.app.is_draining() {
+        while !self.app.shutdown.is_draining() {
             if let Err(error) = self.step().await {
                 // Another worker reports that the database is unavailable.
                 tracing::debug!(%error, "reading the database for metrics failed");
             }
             self.app.workers().turned(NAME);
-            self.app.pause(INTERVAL).await;
+            self.app.shutdown.pause(INTERVAL).await;
         }
     }
 

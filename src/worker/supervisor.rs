@@ -76,7 +76,7 @@ impl Supervisor {
                 app.workers().begin(name, bound);
                 let begun = Instant::now();
                 let ended = AssertUnwindSafe(async { run().await }).catch_unwind().await;
-                if app.is_draining() {
+                if app.shutdown.is_draining() {
                     return;
                 }
                 restarts.inc();
@@ -85,9 +85,9 @@ impl Supervisor {
                 if begun.elapsed() >= RECOVERED {
                     pause = pauses.0;
                 }
-                app.pause(pause).await;
+                app.shutdown.pause(pause).await;
                 pause = (pause * 2).min(pauses.1);
-                if app.is_draining() {
+                if app.shutdown.is_draining() {
                     return;
                 }
             }
@@ -153,7 +153,7 @@ mod tests {
                 match begun.fetch_add(1, Ordering::SeqCst) {
                     0 => panic!("a row that nobody can read"),
                     1 => {}
-                    _ => app.stopped().await,
+                    _ => app.shutdown.stopped().await,
                 }
             }
         });

@@ -107,7 +107,7 @@ impl Timers {
     /// Handles what is due until the service drains. Finishes the batch in progress.
     pub async fn run(&self) {
         let mut failures = 0;
-        while !self.app.is_draining() {
+        while !self.app.shutdown.is_draining() {
             let swept = self.sweep().await;
             self.app.workers().turned(NAME);
             let now = self.app.clock().now();
@@ -153,7 +153,7 @@ impl Timers {
             self.metrics.lag.set(waited.as_seconds_f64());
             let next = due.first().or(coming.first()).map(|next| next.wake_at);
             tasks.extend(own_part(due.into_iter().map(|due| due.task_id), BATCH - tasks.len()));
-            if tasks.is_empty() || self.app.is_draining() {
+            if tasks.is_empty() || self.app.shutdown.is_draining() {
                 return Ok((fired, next));
             }
             let round = self.run_batch(tasks).await?;
@@ -172,7 +172,7 @@ impl Timers {
         let (mut round, mut outage) = (Round::default(), None);
         let (mut running, width) = (JoinSet::new(), timers::width(&self.app));
         loop {
-            while running.len() < width && outage.is_none() && !self.app.is_draining() {
+            while running.len() < width && outage.is_none() && !self.app.shutdown.is_draining() {
                 let Some((id, task)) = tasks.next() else { break };
                 let app = Arc::clone(&self.app);
                 running.spawn(async move { (id, patiently(tick(app, task)).await) });

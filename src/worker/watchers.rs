@@ -86,12 +86,12 @@ impl Watchers {
     }
 
     async fn count(&self) {
-        while !self.app.is_draining() {
+        while !self.app.shutdown.is_draining() {
             let (watchers, watched) = watch::count(&self.app);
             self.waiting.set(i64::try_from(watchers).unwrap_or(i64::MAX));
             self.tasks.set(i64::try_from(watched).unwrap_or(i64::MAX));
             self.feed_readers.set(i64::try_from(tail::count(&self.app)).unwrap_or(i64::MAX));
-            self.app.pause_until(self.app.clock().now() + COUNT).await;
+            self.app.shutdown.pause_until(self.app.clock().now() + COUNT, self.app.clock()).await;
         }
     }
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 use serde_json::{Value, json};
-use stagegate::app::App;
 use stagegate::app::operations::clock_skew::MOST;
+use stagegate::app::{App, Options, Reach};
 use stagegate::clock::Clock;
 use stagegate::worker::clocks::Clocks;
 use stagegate::worker::deliveries::Deliveries;
@@ -24,8 +24,8 @@ fn ahead(parties: &Parties, by: TimeDelta) -> Clock {
 }
 
 fn app(parties: &Parties, clock: &Clock) -> Arc<App> {
-    let app = App::new(parties.service.db.pool.clone(), clock.clone());
-    Arc::new(app.with_webhook_reach(stagegate::app::Reach::Anywhere))
+    let options = Options { webhook_reach: Reach::Anywhere, ..Options::default() };
+    Arc::new(App::with_options(parties.service.db.pool.clone(), clock.clone(), options))
 }
 
 #[tokio::test]

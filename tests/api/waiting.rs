@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use sqlx::PgConnection;
-use stagegate::app::App;
 use stagegate::app::audit::transparency_log::Keys;
 use stagegate::app::status::watch::{self, replication};
+use stagegate::app::{App, Options};
 use stagegate::http::serve::server::{Limits, serve};
 use stagegate::worker::watchers::Watchers;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -317,7 +317,8 @@ async fn many_watchers_of_a_task_cost_one_read() {
 async fn there_are_only_so_many_watchers() {
     let (parties, task) = in_legal().await;
     let service = &parties.service;
-    let app = App::new(service.db.pool.clone(), service.clock.clone()).with_max_watchers(1, None);
+    let options = Options { max_watchers: 1, ..Options::default() };
+    let app = App::with_options(service.db.pool.clone(), service.clock.clone(), options);
     let app = Arc::new(app);
     let buyer = parties.buyer.at(&router_with_heartbeat(&app, OFTEN).await);
     let path = format!("/api/v1/tasks/{task}/status/stream");
@@ -339,7 +340,8 @@ async fn there_are_only_so_many_watchers() {
 async fn one_caller_has_its_share_of_the_watchers_and_no_more() {
     let (parties, task) = in_legal().await;
     let service = &parties.service;
-    let app = App::new(service.db.pool.clone(), service.clock.clone()).with_max_watchers(9, Some(2));
+    let options = Options { max_watchers: 9, max_watchers_each: Some(2), ..Options::default() };
+    let app = App::with_options(service.db.pool.clone(), service.clock.clone(), options);
     let router = router_with_heartbeat(&Arc::new(app), OFTEN).await;
     let (buyer, partner) = (parties.buyer.at(&router), parties.partner.at(&router));
     let path = format!("/api/v1/tasks/{task}/status/stream");

@@ -10,7 +10,6 @@
 //! that has not read that far.
 
 use std::collections::HashMap;
-use std::pin::pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -150,16 +149,10 @@ impl Follower {
     /// Waits until the owner may have rows at `read` or above, for a reader that has read all rows
     /// below it.
     pub(super) async fn wait(&mut self, app: &App, read: Transaction, until: Instant) -> Woken {
-        let mut stopping = pin!(app.stopping.notified());
-        // Enable the notification before the flag is read, so that a drain in between is not
-        // missed.
-        stopping.as_mut().enable();
-        if !app.is_draining() {
-            tokio::select! {
-                _ = self.0.wait_for(|found| found.horizon > read) => {}
-                () = sleep_until(until) => {}
-                () = stopping => {}
-            }
+        tokio::select! {
+            _ = self.0.wait_for(|found| found.horizon > read) => {}
+            () = sleep_until(until) => {}
+            () = app.shutdown.stopped() => {}
         }
         self.woken(&app.feed, read)
     }
@@ -185,12 +178,12 @@ pub fn count(app: &App) -> usize {
 
 /// Looks for new rows while there are waiting readers, until the service drains.
 pub async fn run(app: &App) {
-    while !app.is_draining() {
+    while !app.shutdown.is_draining() {
         app.workers.turned(NAME);
         if !app.feed.is_followed() {
             tokio::select! {
                 () = app.feed.first_waits.notified() => {}
-                () = app.pause(IDLE) => {}
+                () = app.shutdown.pause(IDLE) => {}
             }
             continue;
         }
@@ -199,10 +192,10 @@ pub async fn run(app: &App) {
             let error: &(dyn std::error::Error + 'static) = &error;
             tracing::debug!(error, "the end of the feed could not be read");
         }
-        app.pause(PAUSE).await;
+        app.shutdown.pause(PAUSE).await;
         tokio::select! {
             () = app.feed.written.notified() => {}
-            () = app.pause(INTERVAL) => {}
+            () = app.shutdown.pause(INTERVAL) => {}
         }
     }
 }

@@ -89,7 +89,7 @@ impl Health {
 /// Succeeds if the database is reachable, migrated, writable and in the role that cannot change the
 /// trail, the workers and the clock are fine, and the service is not about to stop.
 pub async fn ready(app: &App) -> Result<(), NotReady> {
-    if app.is_leaving() {
+    if app.shutdown.is_leaving() {
         return Err(NotReady::Draining);
     }
     app.health.look().await?;

@@ -46,8 +46,8 @@ struct Look {
 impl Renewal {
     /// Revalidates cached statuses until the service drains.
     pub async fn run(mut self, app: &App) {
-        while !app.is_draining() {
-            app.pause(INTERVAL).await;
+        while !app.shutdown.is_draining() {
+            app.shutdown.pause(INTERVAL).await;
             self.step(app).await;
             app.workers.turned("status_renewal");
         }

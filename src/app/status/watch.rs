@@ -20,8 +20,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Notify, watch};
 
+use crate::app::access::may_see;
 use crate::app::shares::Share;
-use crate::app::tasks::{answer_status, may_see};
+use crate::app::tasks::answer_status;
 use crate::app::{App, Caller, Error, status};
 use crate::domain::task::decide::Transition;
 use crate::domain::values::id::TaskId;

@@ -61,7 +61,7 @@ pub async fn load(app: &App, ids: &[TaskId]) -> Result<Vec<(TaskId, Result<Loade
 /// has written since the last search, or until the service stops.
 pub async fn wait(app: &App, at_most: Duration) {
     let end = Instant::now() + at_most;
-    while !app.is_draining() {
+    while !app.shutdown.is_draining() {
         let earliest = Time::from_micros(app.alarm.earliest.load(Ordering::SeqCst));
         let Ok(left) = (earliest - app.clock.now()).to_std() else { return };
         tokio::select! {

@@ -149,7 +149,7 @@ pub async fn list_due(app: &App, wanted: &Wanted) -> Result<Vec<Due>, Error> {
 pub async fn wait(app: &App, at_most: Duration) {
     tokio::select! {
         () = app.outbound.bell.notified() => {}
-        () = app.pause(at_most) => {}
+        () = app.shutdown.pause(at_most) => {}
     }
 }
 

@@ -13,6 +13,7 @@ use tracing::Instrument as _;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use crate::app::access::owner;
 use crate::app::{App, Caller, Error};
 use crate::domain::audit;
 use crate::domain::task::refusal::Refusal;
@@ -39,15 +40,6 @@ const BACKLOG: u32 = 500;
 const STEP: u32 = 200;
 /// Maximum number of steps of one request: 10,000 deliveries.
 const STEPS: usize = 50;
-
-/// The owner that a caller manages endpoints for; buyers have none.
-pub fn owner(caller: &Caller) -> Option<Owner> {
-    match caller {
-        Caller::Partner { partner_id, .. } => Some(Owner::Partner(*partner_id)),
-        Caller::Buyer { .. } => None,
-        Caller::Platform { .. } => Some(Owner::Platform),
-    }
-}
 
 /// The key of the caller's endpoint with this id, whether it exists or not.
 pub fn own(caller: &Caller, id: EndpointId) -> Result<EndpointKey, Error> {

@@ -7,7 +7,7 @@ use axum::response::{IntoResponse as _, Response};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::app::App;
+use crate::app::{App, access};
 use crate::app::webhooks::endpoints::{self, Backlog, Dated, Endpoint};
 use crate::domain::audit::EventType;
 use crate::domain::task::unreadable::Unreadable;
@@ -165,7 +165,7 @@ pub async fn list_webhooks(
     Query(NoParameters {}): Query<NoParameters>,
     State(state): State<AppState>,
 ) -> Result<Json<Page<ListedWebhook>>, Problem> {
-    let Some(owner) = endpoints::owner(&caller) else { return Ok(Json(Page { items: Vec::new(), next: None })) };
+    let Some(owner) = access::owner(&caller) else { return Ok(Json(Page { items: Vec::new(), next: None })) };
     let endpoints = endpoints::list_webhooks(&state.app, owner).await?;
     let ids: Vec<&str> = endpoints.iter().map(|(id, _)| id.as_str()).collect();
     let mut backlogs = endpoints::list_backlogs(&state.app, owner, &ids).await?;

@@ -59,7 +59,7 @@ impl Visit {
     async fn follow(&self, line: Line) {
         let mut goes_on = !self.is_over();
         for _ in 0..MAX_EVENTS {
-            if !goes_on || self.app.is_draining() {
+            if !goes_on || self.app.shutdown.is_draining() {
                 return;
             }
             let begun = Instant::now();

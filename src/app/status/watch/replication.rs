@@ -27,10 +27,10 @@ const MAX_PAUSE: Duration = Duration::from_secs(30);
 
 /// Reads the statuses that are newer than those of the watchers, once for all watchers.
 pub async fn refresh(app: &App) {
-    while !app.is_draining() {
+    while !app.shutdown.is_draining() {
         tokio::select! {
             () = app.watchers.stale_notify.notified() => {}
-            () = app.stopped() => return,
+            () = app.shutdown.stopped() => return,
         }
         if let Err(error) = read_stale(app).await {
             // The next look finds again what was not read.
@@ -42,14 +42,14 @@ pub async fn refresh(app: &App) {
 /// Compares the versions of all watched tasks with those of the watchers, periodically and when
 /// notifications may have been lost.
 pub async fn look(app: &App) {
-    while !app.is_draining() {
+    while !app.shutdown.is_draining() {
         if let Err(error) = compare(app).await {
             tracing::debug!(error = cause(&error), "the versions of watched tasks could not be read");
         }
         app.workers.turned("status_look");
         tokio::select! {
             () = app.watchers.look_notify.notified() => {}
-            () = app.pause(LOOK) => {}
+            () = app.shutdown.pause(LOOK) => {}
         }
     }
 }
@@ -60,16 +60,16 @@ pub async fn announce(app: &App) {
     loop {
         tokio::select! {
             () = app.watchers.outgoing_notify.notified() => {}
-            () = app.stopped() => {}
+            () = app.shutdown.stopped() => {}
         }
         let told = announce_all(app, &mut announcer).await;
-        if app.is_draining() {
+        if app.shutdown.is_draining() {
             return;
         }
         match told {
             Ok(()) => {
                 trouble.is_over();
-                app.pause(GAP).await;
+                app.shutdown.pause(GAP).await;
             }
             Err(error) => {
                 announcer = None;
@@ -82,10 +82,10 @@ pub async fn announce(app: &App) {
 /// Listens for the writes of other replicas.
 pub async fn listen(app: &App) {
     let mut trouble = Trouble::default();
-    while !app.is_draining() {
+    while !app.shutdown.is_draining() {
         let lost = tokio::select! {
             lost = hear(app, &mut trouble) => lost,
-            () = app.stopped() => return,
+            () = app.shutdown.stopped() => return,
         };
         trouble.pause(app, &lost, "changes of other replicas are seen by looking, within about a second").await;
     }
@@ -166,7 +166,7 @@ impl Trouble {
         let longest = (Duration::from_millis(100) * (1 << self.failures.min(9))).min(MAX_PAUSE);
         self.failures = self.failures.saturating_add(1);
         let part = f64::from(u16::from_ne_bytes(ids::random())) / f64::from(u16::MAX);
-        app.pause(longest.mul_f64(0.5 + part / 2.0)).await;
+        app.shutdown.pause(longest.mul_f64(0.5 + part / 2.0)).await;
     }
 }
 
