@@ -1,6 +1,7 @@
 //! The use cases: one function per caller request. They join the domain and the store and know no
 //! HTTP.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::timeout;
@@ -8,18 +9,19 @@ use tokio::time::timeout;
 use crate::clock::Clock;
 use crate::domain::task::decide::Transition;
 use crate::store;
-use crate::store::db::notify::Change;
 
 pub use crate::webhook::address::Reach;
 
 pub mod access;
 pub mod audit;
+mod base;
 pub mod conflict;
 mod contention;
 pub mod digest;
 pub mod erasures;
 mod error;
 pub mod feed;
+pub mod journal;
 pub mod operations;
 pub mod partners;
 pub mod refusals;
@@ -28,7 +30,17 @@ mod shutdown;
 pub mod status;
 pub mod tasks;
 pub mod webhooks;
+pub mod workers;
 pub mod workflows;
+
+use self::base::Base;
+use self::journal::Journal;
+use self::partners::Partners;
+use self::shares::All;
+use self::status::Statuses;
+use self::status::forecast::Forecasts;
+use self::workers::Workers;
+use self::workflows::Workflows;
 
 pub use self::access::Caller;
 pub use self::error::Error;
@@ -67,6 +79,12 @@ impl Default for Options {
 /// The dependencies and shared state of the use cases. One per process.
 #[derive(Debug)]
 pub struct App {
+    /// Statuses: polling, waiting, streams.
+    pub statuses: Statuses,
+    /// Partners and their keys.
+    pub partners: Arc<Partners>,
+    /// Workflows and simulations.
+    pub workflows: Arc<Workflows>,
     /// The end of the service.
     pub shutdown: Shutdown,
     pool: store::Pool,
@@ -75,20 +93,16 @@ pub struct App {
     writer: store::Writer,
     recent: crate::app::tasks::write_cache::Recent,
     clock: Clock,
-    keys: partners::KeyCache,
-    definitions: workflows::Definitions,
-    experience: crate::app::status::forecast::DurationHistory,
+    forecasts: Arc<Forecasts>,
     alarm: crate::app::tasks::timers::Alarm,
     turns: crate::app::contention::Turns,
-    statuses: crate::app::status::Statuses,
-    watchers: crate::app::status::watch::Watchers,
     feed: feed::tail::Tail,
-    shares: shares::All,
+    shares: All,
     outbound: crate::app::webhooks::dispatch::Outbound,
     audit_keys: crate::app::audit::transparency_log::Keys,
     health: crate::app::operations::health::Health,
     monitor: crate::app::operations::monitor::Monitor,
-    workers: crate::app::operations::workers::Workers,
+    workers: Arc<Workers>,
     skew: crate::app::operations::clock_skew::Skew,
 }
 
@@ -105,38 +119,42 @@ impl App {
             Some(transitions) => store::Writer::with_capacity(&pool, transitions),
             None => store::Writer::beside(&pool),
         };
+        let shares = All::new(options.max_watchers, options.max_watchers_each);
+        let base = Base::new(pool, clock, shares);
+        let forecasts = Arc::new(Forecasts::new(&base));
+        let statuses = Statuses::new(&base, Arc::clone(&forecasts));
+        let journal = Arc::new(Journal::new(&base));
+        let partners = Arc::new(Partners::new(&base, Arc::clone(&journal)));
+        let workflows = Arc::new(Workflows::new(&base, journal));
+        let pool = base.pool;
         Self {
+            partners,
+            workflows,
             writer,
             health: crate::app::operations::health::Health::beside(&pool),
-            decisions: pool.for_decisions(),
+            decisions: base.decisions,
             monitor: crate::app::operations::monitor::Monitor::beside(&pool),
             pool,
             recent: crate::app::tasks::write_cache::Recent::default(),
-            clock,
-            keys: partners::KeyCache::default(),
-            definitions: workflows::definitions(),
-            experience: crate::app::status::forecast::experience(),
+            clock: base.clock,
+            forecasts,
             alarm: crate::app::tasks::timers::Alarm::default(),
             turns: crate::app::contention::Turns::default(),
-            statuses: crate::app::status::Statuses::default(),
-            watchers: crate::app::status::watch::Watchers::default(),
+            statuses,
             feed: feed::tail::Tail::default(),
-            shares: shares::All::new(options.max_watchers, options.max_watchers_each),
+            shares: base.shares,
             outbound,
             audit_keys: options.audit_keys,
-            workers: crate::app::operations::workers::Workers::default(),
+            workers: base.workers,
             skew: crate::app::operations::clock_skew::Skew::default(),
-            shutdown: Shutdown::default(),
+            shutdown: base.shutdown,
         }
     }
 
     /// An app with an unreachable database, for tests that need none.
     #[cfg(test)]
     pub(crate) fn without_database(clock: Clock) -> Self {
-        let patience = Duration::from_millis(100);
-        let limits = store::Limits { wait: patience, connect: patience, ..store::Limits::default() };
-        let nowhere = store::db::connect::parse_url("postgres://nobody@localhost:1/nothing").unwrap();
-        Self::new(store::db::connect::connect_lazily(&nowhere, 10, limits), clock)
+        Self::new(Base::without_database(clock.clone()).pool, clock)
     }
 
     /// The clock. Entry points need it for their own checks (the expiry of tokens).
@@ -145,7 +163,7 @@ impl App {
     }
 
     /// When each background worker last completed a turn.
-    pub fn workers(&self) -> &crate::app::operations::workers::Workers {
+    pub fn workers(&self) -> &Workers {
         &self.workers
     }
 
@@ -158,7 +176,7 @@ impl App {
     /// replicas handle timers, and requests that wait for a status return.
     pub fn drain(&self) {
         self.shutdown.drain();
-        self.watchers.close();
+        self.statuses.watchers.close();
         self.alarm.wake();
     }
 
@@ -181,18 +199,9 @@ impl App {
     fn committed(&self, transition: &Transition) {
         self.alarm.set(transition.snapshot().task.wake_at());
         if let Some(change) = crate::app::status::watch::change(transition) {
-            self.heard(&[change]);
-            self.watchers.announce(change);
+            self.statuses.watchers.committed(change);
         }
         self.feed.look();
         self.outbound.wake();
-    }
-
-    /// Publishes new status versions: later reads return at least these, and watchers are woken.
-    fn heard(&self, changes: &[Change]) {
-        for change in changes {
-            self.statuses.changed(*change);
-        }
-        self.watchers.heard(changes);
     }
 }

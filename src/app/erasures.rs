@@ -26,12 +26,11 @@ use crate::store::erasures::{Erase, New, Window};
 use crate::store::tasks::transitions::{Outcome, Save};
 use crate::{ids, store};
 
-use super::audit::partner_trail::{append, retry_on_conflict};
+use super::contention::MAX_ATTEMPTS;
 use super::digest::Digest;
 use super::operations::clock_skew;
-use super::tasks::commands::MAX_ATTEMPTS;
 use super::tasks::{self, Loaded, replay};
-use super::{App, Caller, Error, partners};
+use super::{App, Caller, Error};
 
 pub use crate::store::erasures::{Progress, Record, State};
 
@@ -104,7 +103,7 @@ async fn check(app: &App, request: &Request) -> Result<(), Error> {
             Err(Error::Rejected(Refusal::invalid("/actor_id", "invalid_value", rule)))
         }
         (Party::Buyer | Party::Platform, None) => Ok(()),
-        (Party::Partner, Some(id)) => match partners::get_partner(app, id).await {
+        (Party::Partner, Some(id)) => match app.partners.get_partner(id).await {
             Ok(_) => Ok(()),
             Err(Error::NotFound) => wrong("unknown_value", "must be the id of a partner"),
             Err(error) => Err(error),
@@ -216,7 +215,7 @@ pub async fn erase_task(app: &App, erasure: &Record, id: TaskId) -> Result<bool,
             Err(error) => return Err(error.into()),
         }
         if turn.is_none() {
-            turn = Some(app.turns.take(id).await?);
+            turn = Some(app.turns.take(id.0).await?);
         }
     }
     Err(Error::contended())
@@ -285,8 +284,8 @@ async fn record_once(
         if store::erasures::is_recorded(&app.pool, partner, fact.kind(), erasure).await? {
             return Ok(Some(()));
         }
-        let append = append(app, author, (partner, Some(&end)), vec![fact.clone()]);
+        let append = app.partners.journal.append(author, (partner, Some(&end)), vec![fact.clone()]);
         Ok(store::audit::partner_events::insert(&app.pool, &append).await?.then_some(()))
     };
-    retry_on_conflict(app, partner, attempt).await
+    app.partners.journal.retry_on_conflict(partner, attempt).await
 }

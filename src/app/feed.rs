@@ -39,7 +39,6 @@ use crate::store::tasks::events::Record;
 
 use self::tail::Woken;
 use super::access::owner;
-use super::status::forecast;
 use super::tasks::{self, Loaded, replay};
 use super::{App, Caller, Error};
 
@@ -241,7 +240,7 @@ async fn render(
     let version = (partner, &task.identity.workflow);
     // If the reader may not see an event, the status must not reveal its time either.
     let at = audit::view(event, None, party).recorded_at.unwrap_or(status.updated_at);
-    let status = forecast::as_recorded(app, version, (status, &course), at).await?;
+    let status = app.forecasts.as_recorded(version, (status, &course), at).await?;
     Ok(RenderedEvent::new((task.id(), partner), (event, &record.sealed), status, party))
 }
 

@@ -3,4 +3,3 @@
 pub mod clock_skew;
 pub mod health;
 pub mod monitor;
-pub mod workers;

@@ -93,6 +93,12 @@ impl All {
     }
 }
 
+impl Default for All {
+    fn default() -> Self {
+        Self::new(MAX_WATCHERS, None)
+    }
+}
+
 /// The default limit of watchers per replica.
 pub const MAX_WATCHERS: usize = 20_000;
 /// A partner's share of the watchers is a tenth, but at least this many.

@@ -7,7 +7,7 @@ use tracing::Instrument as _;
 use crate::domain::audit::Hash;
 use crate::domain::task::decide::{self, Opening, Snapshot, Transition};
 use crate::domain::task::event::WorkflowRef;
-use crate::domain::task::unreadable::{ListedTask, Unreadable, UnreadableTask};
+use crate::domain::task::unreadable::{ListedTask, UnreadableTask};
 use crate::domain::task::view::{Identity, Reader, TaskView};
 use crate::domain::values::id::{BuyerId, PartnerId, TaskId, WorkflowKey};
 use crate::domain::values::party::{Party, Sender};
@@ -21,8 +21,7 @@ use crate::{ids, store};
 use super::access::may_see;
 use super::conflict::ConflictContext;
 use super::digest::Digest;
-use super::status::{self, AtLeast, Status, caught_up, forecast};
-use super::{App, Caller, Error, workflows};
+use super::{App, Caller, Error};
 
 pub use crate::store::tasks::lists::{After as OpenedAfter, Filter};
 
@@ -111,7 +110,7 @@ pub async fn open_task(app: &Arc<App>, sender: Sender, new: NewTask) -> Result<(
     if let Some(found) = load_to_decide(app, new.id).await? {
         return same(app, &found, &new).map(|view| (view, false));
     }
-    let pinned = workflows::for_opening(app, new.partner_id, &new.workflow, new.version).await?;
+    let pinned = app.workflows.for_opening(new.partner_id, &new.workflow, new.version).await?;
     let opening = Opening {
         task_id: new.id,
         sender,
@@ -207,7 +206,7 @@ pub(super) async fn load_all(
 }
 
 pub(super) async fn with_workflow(app: &App, record: Record) -> Result<Loaded, Error> {
-    let workflow = workflows::pinned(app, record.partner_id, &record.workflow).await?;
+    let workflow = app.workflows.pinned(record.partner_id, &record.workflow).await?;
     let Record { partner_id, buyer_id, workflow: key, title, metadata, open_digest, snapshot, head, size } = record;
     let identity = Arc::new(Identity { partner_id, buyer_id, workflow: key, title, metadata });
     Ok(Loaded { snapshot, head, workflow, identity, open_digest, size })
@@ -250,50 +249,4 @@ async fn listed(
         Ok(task) => ListedTask::Task(Box::new(task.task_view(app, caller.party()))),
         Err(error) => ListedTask::Unreadable(UnreadableTask { task_id, unreadable: error.unreadable()? }),
     })
-}
-
-/// The buyer's view of a task.
-pub async fn get_task_status(
-    app: &Arc<App>,
-    caller: &Caller,
-    id: TaskId,
-    at_least: AtLeast,
-) -> Result<Arc<Status>, Error> {
-    let status = status::newest(app, id, at_least.version()).await?;
-    if !may_see(caller, status.model.partner_id, status.buyer_id) {
-        return Err(Error::NotFound);
-    }
-    // Boxed, since it is rarely needed.
-    if status.as_of >= at_least.required {
-        Ok(status)
-    } else {
-        Box::pin(caught_up(app, status, at_least.required)).await
-    }
-}
-
-/// The body of a response with this status now.
-pub async fn answer_status(app: &App, status: &Status) -> String {
-    forecast::answer(app, (status.model.partner_id, &status.model.workflow), &status.course, &status.json()).await
-}
-
-/// Up to `limit` current statuses of a buyer's tasks, the latest opened first, each with its
-/// position.
-pub async fn list_statuses(
-    app: &App,
-    buyer: BuyerId,
-    after: Option<OpenedAfter>,
-    limit: u32,
-) -> Result<Vec<(OpenedAfter, Result<String, Unreadable>)>, Error> {
-    let listed = store::tasks::lists::list_statuses(&app.pool, buyer, after, limit).await?;
-    let mut answered = Vec::with_capacity(listed.len());
-    for (place, status) in listed {
-        let json = match status {
-            Ok(status) => {
-                Ok(forecast::answer(app, (status.partner_id, &status.workflow), &status.course, &status.json).await)
-            }
-            Err(error) => Err(Error::from(error).unreadable()?),
-        };
-        answered.push((place, json));
-    }
-    Ok(answered)
 }

@@ -25,7 +25,7 @@ use crate::store::audit::exports::Trail;
 use crate::store::audit::transparency_log::Record;
 use crate::store::tasks::events::Stored;
 
-use super::{partner_trail, transparency_log};
+use super::transparency_log;
 
 /// How many tasks are searched and recorded at a time.
 const PAGE: u32 = 1_000;
@@ -82,14 +82,14 @@ pub async fn export_partner(
     id: PartnerId,
     size: Option<u64>,
 ) -> Result<Export, Error> {
-    partner_trail::find_visible(app, caller, id).await?;
+    app.partners.find_visible(caller, id).await?;
     let share = app.shares.long_reads.take(caller)?;
     let signed = transparency_log::find_for_export(app, size).await?;
     let find = || async { store::audit::exports::find_partner(&app.pool, id).await?.ok_or(Error::NotFound) };
     let mut trail = find().await?;
     if let Caller::Platform { .. } = caller {
         let fact = PartnerFact::Exported { workflow: None, from: None, until: None, tasks: 0, entries: trail.last };
-        partner_trail::record_fact(app, id, &caller.author(), fact).await?;
+        app.partners.journal.record_fact(id, &caller.author(), fact).await?;
         trail = find().await?;
     }
     let mut export = Export::new(app, caller, (signed, share));
@@ -225,7 +225,7 @@ impl Export {
         for (partner, (tasks, entries)) in extent {
             let Selection { workflow, from, until, .. } = wanted.clone();
             let fact = PartnerFact::Exported { workflow, from, until, tasks, entries };
-            partner_trail::record_fact(&self.app, partner, &self.caller.author(), fact).await?;
+            self.app.partners.journal.record_fact(partner, &self.caller.author(), fact).await?;
         }
         Ok(())
     }

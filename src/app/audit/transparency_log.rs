@@ -27,8 +27,6 @@ use crate::store;
 use crate::store::audit::transparency_log::{Batch, Change, Record};
 use crate::store::db::horizon::{Transaction, find_horizon};
 
-use super::partner_trail;
-
 /// The time between two checkpoints.
 pub const PERIOD: TimeDelta = TimeDelta::minutes(1);
 /// About how many events go into one checkpoint; the rest go into the next one at once.
@@ -124,7 +122,7 @@ pub async fn get_partner_inclusion(
     size: Option<u64>,
     seq: Option<u64>,
 ) -> Result<InclusionProof, Error> {
-    partner_trail::find_visible(app, caller, id).await?;
+    app.partners.find_visible(caller, id).await?;
     get_inclusion(app, Subject::Partner(id), size, seq).await
 }
 

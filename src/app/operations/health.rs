@@ -6,14 +6,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use tokio::sync::Mutex as AsyncMutex;
 use tokio::time::{Instant, timeout};
 
 use crate::app::App;
 use crate::store::db::probe::{Fitness, Probe};
 use crate::store::{self, Pool};
-
-use super::workers::Unfit;
 
 /// The longest time for which a check is valid.
 const MAX_AGE: Duration = Duration::from_secs(1);
@@ -45,6 +44,22 @@ pub enum NotReady {
     /// A background worker hangs, or the clock is wrong.
     #[error(transparent)]
     Unfit(#[from] Unfit),
+}
+
+/// Why a replica should get no requests although its database is fine.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unfit {
+    /// A background worker hangs, or ends each time it is started.
+    #[error("the worker {worker} has not completed a turn for {} s", still.as_secs())]
+    Still {
+        /// Its name.
+        worker: &'static str,
+        /// How long it has been stalled.
+        still: Duration,
+    },
+    /// Its deadlines would differ from those of the other replicas.
+    #[error("the clock is {} ms ahead of the database's", .0.num_milliseconds())]
+    Clock(TimeDelta),
 }
 
 /// The latest check of the database.
@@ -93,5 +108,20 @@ pub async fn ready(app: &App) -> Result<(), NotReady> {
         return Err(NotReady::Draining);
     }
     app.health.look().await?;
-    Ok(super::workers::check(app)?)
+    Ok(check(app)?)
+}
+
+/// Checks that the background workers complete turns and the clock is right. Does not block.
+///
+/// # Errors
+///
+/// The first problem found.
+pub fn check(app: &App) -> Result<(), Unfit> {
+    if app.skew.is_too_large() {
+        return Err(Unfit::Clock(app.skew.ahead()));
+    }
+    match app.workers.still().first() {
+        Some((worker, still)) => Err(Unfit::Still { worker, still: *still }),
+        None => Ok(()),
+    }
 }

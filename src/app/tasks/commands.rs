@@ -12,8 +12,8 @@ use tokio::task::yield_now;
 use tracing::Instrument as _;
 
 use crate::app::conflict::{ConflictContext, version_for};
+use crate::app::contention::MAX_ATTEMPTS;
 use crate::app::digest::Digest;
-use crate::app::status::forecast;
 use crate::app::{App, Caller, Error};
 use crate::domain::audit::{self, EntryView, Hash};
 use crate::domain::task::command::Command;
@@ -29,11 +29,6 @@ use crate::store::tasks::transitions::{Outcome, Prepared, Save};
 use crate::{ids, store};
 
 use super::{Loaded, replay};
-
-/// How often a command is decided again when other writers were faster. Writers of one replica take
-/// turns after the first attempt, so only other replicas can still win; one of them can win many
-/// times in a row, since it has the latest copy of the task.
-pub(in crate::app) const MAX_ATTEMPTS: usize = 64;
 
 /// A party's command as received.
 #[derive(Clone, Debug)]
@@ -140,7 +135,7 @@ pub async fn run_due_timers(app: &App, mut task: Loaded, most: u32) -> Result<u3
                 return Err(Error::contended());
             }
             if turn.is_none() {
-                turn = Some(app.turns.take(id).await?);
+                turn = Some(app.turns.take(id.0).await?);
             }
         }
         task = super::load_to_decide(app, id).await?.ok_or(Error::NotFound)?;
@@ -183,7 +178,7 @@ async fn decide_with_retries(app: &App, party: Party, target: Target, request: &
                     return Ok(answer);
                 }
                 if turn.is_none() {
-                    turn = Some(app.turns.take(task.id()).await?);
+                    turn = Some(app.turns.take(task.id().0).await?);
                 }
                 (task, fresh) = (reload(app, &task).await?, true);
             }
@@ -325,7 +320,7 @@ async fn view(app: &App, party: Party, task: &Loaded, (snapshot, head): (&Snapsh
         Party::Buyer => {
             let (workflow, course) =
                 ((task.identity.partner_id, &task.identity.workflow), Timeline::of(&snapshot.task));
-            View::Status(Box::new(forecast::view(app, workflow, (snapshot.status.clone(), &course), at).await))
+            View::Status(Box::new(app.forecasts.view(workflow, (snapshot.status.clone(), &course), at).await))
         }
         Party::Partner | Party::Platform => {
             let reader = Reader { party, at };

@@ -1,7 +1,7 @@
 //! The tasks that wait on the caller's party: a page of them, and counts by stage. The cost does
 //! not grow with the number of waiting tasks.
 
-use crate::app::{App, Caller, Error, workflows};
+use crate::app::{App, Caller, Error};
 use crate::domain::audit::task_fields::{KINDS, Kind};
 use crate::domain::task::decide;
 use crate::domain::task::unreadable::{ListedTask, UnreadableTask};
@@ -159,7 +159,7 @@ async fn chosen(app: &App, queues: Vec<Queue>, filter: Filter<'_>) -> Result<Vec
 /// Whether the queue's stage names this actor.
 async fn names(app: &App, queue: &Queue, reviewer: Option<&ActorId>) -> Result<bool, Error> {
     let Some(reviewer) = reviewer else { return Ok(true) };
-    let workflow = workflows::pinned(app, queue.partner_id, &queue.workflow).await?;
+    let workflow = app.workflows.pinned(queue.partner_id, &queue.workflow).await?;
     Ok(workflow.find(&queue.stage).is_some_and(|(_, stage)| stage.reviewers().contains(reviewer)))
 }
 

@@ -5,8 +5,7 @@ use axum::extract::State;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::app::operations::health::{self, NotReady};
-use crate::app::operations::workers::Unfit;
+use crate::app::operations::health::{self, NotReady, Unfit};
 use crate::http::AppState;
 use crate::http::problem::{Code, Problem};
 

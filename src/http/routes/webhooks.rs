@@ -7,8 +7,8 @@ use axum::response::{IntoResponse as _, Response};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::app::{App, access};
 use crate::app::webhooks::endpoints::{self, Backlog, Dated, Endpoint};
+use crate::app::{App, access};
 use crate::domain::audit::EventType;
 use crate::domain::task::unreadable::Unreadable;
 use crate::domain::values::id::EndpointId;
