@@ -7,7 +7,6 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use crate::clock::Clock;
-use crate::domain::task::decide::Transition;
 use crate::store;
 
 pub use crate::webhook::address::Reach;
@@ -15,6 +14,7 @@ pub use crate::webhook::address::Reach;
 pub mod access;
 pub mod audit;
 mod base;
+mod commits;
 pub mod conflict;
 mod contention;
 pub mod digest;
@@ -34,11 +34,15 @@ pub mod workers;
 pub mod workflows;
 
 use self::base::Base;
+use self::commits::Commits;
 use self::journal::Journal;
 use self::partners::Partners;
 use self::shares::All;
 use self::status::Statuses;
 use self::status::forecast::Forecasts;
+use self::tasks::Tasks;
+use self::tasks::load::Loader;
+use self::tasks::writes::Writes;
 use self::workers::Workers;
 use self::workflows::Workflows;
 
@@ -79,6 +83,8 @@ impl Default for Options {
 /// The dependencies and shared state of the use cases. One per process.
 #[derive(Debug)]
 pub struct App {
+    /// Tasks, commands, timers and the inbox.
+    pub tasks: Tasks,
     /// Statuses: polling, waiting, streams.
     pub statuses: Statuses,
     /// Partners and their keys.
@@ -91,11 +97,11 @@ pub struct App {
     /// The same connections for the reads of commands; some of them are reserved for these.
     decisions: store::Pool,
     writer: store::Writer,
-    recent: crate::app::tasks::write_cache::Recent,
     clock: Clock,
     forecasts: Arc<Forecasts>,
-    alarm: crate::app::tasks::timers::Alarm,
-    turns: crate::app::contention::Turns,
+    commits: Arc<Commits>,
+    loader: Arc<Loader>,
+    writes: Arc<Writes>,
     feed: feed::tail::Tail,
     shares: All,
     outbound: crate::app::webhooks::dispatch::Outbound,
@@ -126,8 +132,14 @@ impl App {
         let journal = Arc::new(Journal::new(&base));
         let partners = Arc::new(Partners::new(&base, Arc::clone(&journal)));
         let workflows = Arc::new(Workflows::new(&base, journal));
+        let commits = Arc::new(Commits::new(Arc::clone(&statuses.watchers)));
+        let loader = Arc::new(Loader::new(&base, Arc::clone(&workflows)));
+        let writes = Arc::new(Writes::new(writer.clone(), Arc::clone(&commits)));
+        let reads_and_writes = (Arc::clone(&loader), Arc::clone(&writes));
+        let tasks = Tasks::new(&base, reads_and_writes, Arc::clone(&workflows), Arc::clone(&forecasts));
         let pool = base.pool;
         Self {
+            tasks,
             partners,
             workflows,
             writer,
@@ -135,11 +147,11 @@ impl App {
             decisions: base.decisions,
             monitor: crate::app::operations::monitor::Monitor::beside(&pool),
             pool,
-            recent: crate::app::tasks::write_cache::Recent::default(),
             clock: base.clock,
             forecasts,
-            alarm: crate::app::tasks::timers::Alarm::default(),
-            turns: crate::app::contention::Turns::default(),
+            commits,
+            loader,
+            writes,
             statuses,
             feed: feed::tail::Tail::default(),
             shares: base.shares,
@@ -177,7 +189,7 @@ impl App {
     pub fn drain(&self) {
         self.shutdown.drain();
         self.statuses.watchers.close();
-        self.alarm.wake();
+        self.commits.timers.wake();
     }
 
     /// Writes accepted commands, then closes every connection. Takes a few seconds at most, even if
@@ -192,16 +204,5 @@ impl App {
                 "the database did not answer during shutdown; pending writes may or may not have been saved"
             );
         }
-    }
-
-    /// Announces a transition that this replica committed to everything that waits for it. Must be
-    /// called after every write of a task; does not block.
-    fn committed(&self, transition: &Transition) {
-        self.alarm.set(transition.snapshot().task.wake_at());
-        if let Some(change) = crate::app::status::watch::change(transition) {
-            self.statuses.watchers.committed(change);
-        }
-        self.feed.look();
-        self.outbound.wake();
     }
 }

@@ -29,7 +29,7 @@ use crate::{ids, store};
 use super::contention::MAX_ATTEMPTS;
 use super::digest::Digest;
 use super::operations::clock_skew;
-use super::tasks::{self, Loaded, replay};
+use super::tasks::{Loaded, replay};
 use super::{App, Caller, Error};
 
 pub use crate::store::erasures::{Progress, Record, State};
@@ -186,7 +186,7 @@ pub async fn erase_task(app: &App, erasure: &Record, id: TaskId) -> Result<bool,
     let actor = ActorRef { party: erasure.party, id: actor_id.clone() };
     let mut turn = None;
     for _ in 0..MAX_ATTEMPTS {
-        let task = tasks::load(app, id).await?.ok_or(Error::NotFound)?;
+        let task = app.loader.load(id).await?.ok_or(Error::NotFound)?;
         let last = store::erasures::find_last_before(&app.pool, erasure.id, id).await?;
         let scope = Scope { actor: actor.clone(), until: erasure.requested_at, last };
         let Some((plan, transition)) = plan(app, erasure, &scope, &task).await? else {
@@ -205,8 +205,8 @@ pub async fn erase_task(app: &App, erasure: &Record, id: TaskId) -> Result<bool,
         let erase = Erase { erasure_id: erasure.id, partner_id, plan: &plan, save };
         match store::erasures::erase(&app.pool, &erase).await {
             Ok(Outcome::Saved(_)) => {
-                app.recent.forget(id).await;
-                app.committed(&transition);
+                app.writes.recent.forget(id).await;
+                app.writes.commits.announce(&transition);
                 return Ok(true);
             }
             Ok(Outcome::Stale | Outcome::Duplicate) => {}
@@ -215,7 +215,7 @@ pub async fn erase_task(app: &App, erasure: &Record, id: TaskId) -> Result<bool,
             Err(error) => return Err(error.into()),
         }
         if turn.is_none() {
-            turn = Some(app.turns.take(id.0).await?);
+            turn = Some(app.writes.turns.take(id.0).await?);
         }
     }
     Err(Error::contended())
@@ -258,7 +258,7 @@ async fn plan(app: &App, erasure: &Record, scope: &Scope, task: &Loaded) -> Resu
 /// The whole trail up to the version that was read.
 async fn trail(app: &App, task: &Loaded) -> Result<Vec<(Event, Sealed)>, Error> {
     let version = task.snapshot().task.version();
-    let rows = replay::read_between(app, task.id(), 1, version).await?;
+    let rows = replay::read_between(&app.decisions, task.id(), 1, version).await?;
     Ok(rows.into_iter().map(|row| (row.event, row.sealed)).collect())
 }
 

@@ -39,7 +39,7 @@ use crate::store::tasks::events::Record;
 
 use self::tail::Woken;
 use super::access::owner;
-use super::tasks::{self, Loaded, replay};
+use super::tasks::{Loaded, replay};
 use super::{App, Caller, Error};
 
 pub mod tail;
@@ -189,7 +189,7 @@ async fn load_tasks(app: &App, items: &[Row]) -> Result<Tasks, Error> {
     let mut ids: Vec<TaskId> = items.iter().map(|item| item.task_id).collect();
     ids.sort_unstable();
     ids.dedup();
-    Ok(tasks::load_all(app, &app.pool, &ids).await?.into_iter().collect())
+    Ok(app.loader.load_all(&ids).await?.into_iter().collect())
 }
 
 /// The items in order, each with the status after it; an unreadable one is an error of its own. An
@@ -283,7 +283,7 @@ async fn presents(app: &App, items: &[Row], tasks: &Tasks) -> Result<Presents, E
                 presents.insert((*id, last), Ok((present.status.clone(), Timeline::of(&present.task))));
             }
         };
-        match replay::fold(app, (*id, &task.workflow), *until, &mut after).await {
+        match replay::fold(&app.decisions, (*id, &task.workflow), *until, &mut after).await {
             Ok(_) => {}
             Err(error) if error.is_outage() => return Err(error),
             Err(error) => presents.extend(wanted.iter().map(|last| ((*id, *last), Err(error.clone())))),

@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use crate::app::shares::Share;
-use crate::app::{App, Caller, Error, tasks};
+use crate::app::{App, Caller, Error};
 use crate::domain::audit::export::{Selection, Writer};
 use crate::domain::audit::transparency_log::Subject;
 use crate::domain::audit::{Error as Flaw, Origin, PartnerOrigin};
@@ -62,7 +62,7 @@ enum Whole {
 
 /// The export of one task, as the caller may see it.
 pub async fn export_task(app: &Arc<App>, caller: &Caller, id: TaskId, size: Option<u64>) -> Result<Export, Error> {
-    tasks::find_visible(app, caller, id).await?;
+    app.loader.find_visible(caller, id).await?;
     let share = app.shares.long_reads.take(caller)?;
     let signed = transparency_log::find_for_export(app, size).await?;
     // Read after the checkpoint, so that the trail is at least as long as the log's.

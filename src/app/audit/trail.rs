@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use crate::app::{App, Caller, Error, tasks};
+use crate::app::{App, Caller, Error};
 use crate::domain::audit::transparency_log::Subject;
 use crate::domain::audit::{self, EntryView, Origin, ProofView, Sealed};
 use crate::domain::values::id::TaskId;
@@ -26,14 +26,14 @@ pub async fn get_task_audit(
     after: u64,
     limit: u32,
 ) -> Result<Bounded<EntryView>, Error> {
-    let task = tasks::find_visible(app, caller, id).await?;
+    let task = app.loader.find_visible(caller, id).await?;
     let rows = store::tasks::events::list(&app.pool, task.id(), after, limit).await?;
     Ok(rows.map(|row| audit::view_stored(&row.event, &row.sealed, caller.party())))
 }
 
 /// The data to check the whole trail offline.
 pub async fn get_task_audit_proof(app: &App, caller: &Caller, id: TaskId) -> Result<ProofView, Error> {
-    let task = tasks::find_visible(app, caller, id).await?;
+    let task = app.loader.find_visible(caller, id).await?;
     let _share = app.shares.long_reads.take(caller)?;
     let origin = Origin { task_id: id, partner_id: task.identity.partner_id, buyer_id: task.identity.buyer_id };
     // Read before the rows, so that the trail is at least as long as the log's.

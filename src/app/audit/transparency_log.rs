@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 
-use crate::app::{App, Caller, Error, tasks};
+use crate::app::{App, Caller, Error};
 use crate::domain::audit::Hash;
 use crate::domain::audit::checkpoint::{self, Checkpoint};
 use crate::domain::audit::note::{SignerKey, VerifierKey};
@@ -110,7 +110,7 @@ pub async fn get_task_inclusion(
     size: Option<u64>,
     seq: Option<u64>,
 ) -> Result<InclusionProof, Error> {
-    tasks::find_visible(app, caller, id).await?;
+    app.loader.find_visible(caller, id).await?;
     get_inclusion(app, Subject::Task(id), size, seq).await
 }
 

@@ -36,7 +36,6 @@ const MOST: usize = 5_000;
 /// The waiting readers, and how far the looks for them have reached.
 #[derive(Debug, Default)]
 pub(in crate::app) struct Tail {
-    written: Notify,
     first_waits: Notify,
     followed: Mutex<Followed>,
 }
@@ -82,11 +81,6 @@ pub(super) enum Woken {
 pub(super) struct Follower(watch::Receiver<Found>);
 
 impl Tail {
-    /// Triggers a look, since this process has written.
-    pub(in crate::app) fn look(&self) {
-        self.written.notify_one();
-    }
-
     /// Includes this owner in the looks until the returned value is dropped.
     pub(super) fn follow(&self, owner: Owner) -> Follower {
         let mut followed = self.followed();
@@ -194,7 +188,7 @@ pub async fn run(app: &App) {
         }
         app.shutdown.pause(PAUSE).await;
         tokio::select! {
-            () = app.feed.written.notified() => {}
+            () = app.commits.feed.notified() => {}
             () = app.shutdown.pause(INTERVAL) => {}
         }
     }

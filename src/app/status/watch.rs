@@ -24,7 +24,6 @@ use crate::app::access::{Caller, may_see};
 use crate::app::base::Base;
 use crate::app::error::Error;
 use crate::app::shares::{Share, Shares};
-use crate::domain::task::decide::Transition;
 use crate::domain::values::id::TaskId;
 use crate::store::db::notify::Change;
 
@@ -95,14 +94,6 @@ pub enum Woken {
     Changed,
     /// The service is about to stop.
     Stopping,
-}
-
-/// The status change of a transition; none if the buyer's view stays the same.
-pub(in crate::app) fn change(transition: &Transition) -> Option<Change> {
-    let snapshot = transition.snapshot();
-    // The status' version is the task's version at its last change.
-    let is_new = snapshot.status.version > transition.expected_version();
-    is_new.then(|| Change { task_id: snapshot.task.id(), version: snapshot.status.version })
 }
 
 impl Watch {

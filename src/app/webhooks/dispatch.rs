@@ -14,12 +14,11 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
 use chrono::TimeDelta;
-use tokio::sync::{Notify, Semaphore, SemaphorePermit};
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::timeout;
 use uuid::Uuid;
 
@@ -48,16 +47,13 @@ const SETTLE_TRIES: u32 = 4;
 /// The pause between two tries.
 const SETTLE_PAUSE: Duration = Duration::from_secs(1);
 
-/// The resources for sending, and the wake-up of the worker.
+/// The resources for sending.
 pub(in crate::app) struct Outbound {
     pub(in crate::app) client: Client,
     pub(in crate::app) reach: Reach,
     /// Limits the deliveries that use the database at a time to half of its connections, so that
     /// requests do not queue behind hundreds of them.
     gate: Semaphore,
-    bell: Notify,
-    /// Whether there are endpoints to deliver to, as of the last look.
-    wanted: AtomicBool,
 }
 
 impl fmt::Debug for Outbound {
@@ -69,20 +65,7 @@ impl fmt::Debug for Outbound {
 impl Outbound {
     pub(in crate::app) fn new(connections: u32, reach: Reach) -> Self {
         let gate = Semaphore::new((connections as usize / 2).max(1));
-        Self { client: Client::new(reach), reach, gate, bell: Notify::new(), wanted: AtomicBool::new(false) }
-    }
-
-    /// Wakes the worker, since something was written that may have to be delivered.
-    pub(in crate::app) fn wake(&self) {
-        if self.wanted.load(Ordering::Relaxed) {
-            self.bell.notify_one();
-        }
-    }
-
-    /// Records that there is an endpoint to deliver to.
-    pub(in crate::app) fn enable(&self) {
-        self.wanted.store(true, Ordering::Relaxed);
-        self.bell.notify_one();
+        Self { client: Client::new(reach), reach, gate }
     }
 
     async fn permit(&self) -> SemaphorePermit<'_> {
@@ -132,7 +115,7 @@ pub enum Step {
 /// The number of endpoints. While none is enabled, writes do not wake the worker.
 pub async fn count_endpoints(app: &App) -> Result<Count, Error> {
     let count = store::webhooks::endpoints::count(&app.pool).await?;
-    app.outbound.wanted.store(count.enabled > 0, Ordering::Relaxed);
+    app.commits.deliveries.set_enabled(count.enabled > 0);
     Ok(count)
 }
 
@@ -148,7 +131,7 @@ pub async fn list_due(app: &App, wanted: &Wanted) -> Result<Vec<Due>, Error> {
 /// stops.
 pub async fn wait(app: &App, at_most: Duration) {
     tokio::select! {
-        () = app.outbound.bell.notified() => {}
+        () = app.commits.deliveries.woken() => {}
         () = app.shutdown.pause(at_most) => {}
     }
 }
@@ -287,7 +270,7 @@ async fn note_health(
     let Some(reason) = since.and_then(|since| course.disables(since, now)) else { return Ok(()) };
     let notice = Notice { id: ids::new(), reason, recorded_at: now };
     if store::webhooks::endpoints::disable(&app.pool, endpoint, &taken.url, &notice).await? {
-        app.feed.look();
+        app.commits.feed.notify_one();
         let (owner, id, reason) = (endpoint.owner.id(), endpoint.id.as_str(), reason.as_str());
         tracing::warn!(%owner, endpoint = id, reason, "a webhook endpoint was disabled");
     }

@@ -88,7 +88,7 @@ async fn set(
     if secret.is_none() {
         resume(app, key).await?;
     }
-    app.outbound.enable();
+    app.commits.deliveries.enable();
     Ok((get_webhook(app, key).await?, secret))
 }
 
@@ -229,7 +229,7 @@ pub async fn redeliver(app: &App, key: &EndpointKey, event: Uuid) -> Result<Deli
     let found = store::webhooks::deliveries::find(&app.pool, key, event).await?.ok_or(Error::NotFound)?;
     let row = After { recorded_at: found.recorded_at, task_id: found.task_id, seq: found.seq };
     store::webhooks::deliveries::renew(&app.pool, key, &[row], app.clock.now()).await?;
-    app.outbound.wake();
+    app.commits.deliveries.wake();
     let renewed = store::webhooks::deliveries::find(&app.pool, key, event).await?.ok_or(Error::NotFound)?;
     let kind = kinds(app, key, &[(renewed.task_id, renewed.seq)]).await?.pop().flatten();
     Ok(Delivery { stored: renewed, kind })
@@ -257,7 +257,7 @@ pub async fn redeliver_since(
     for _ in 0..STEPS {
         let rows = store::webhooks::deliveries::list_settled(&app.pool, key, states, (since, after), STEP).await?;
         count += store::webhooks::deliveries::renew(&app.pool, key, &rows, app.clock.now()).await?;
-        app.outbound.wake();
+        app.commits.deliveries.wake();
         if rows.len() < STEP as usize {
             return Ok(Redelivered { count, next: None });
         }
