@@ -35,6 +35,8 @@ pub mod workflows;
 
 use self::base::Base;
 use self::commits::Commits;
+use self::feed::Feed;
+use self::feed::render::Renderer;
 use self::journal::Journal;
 use self::partners::Partners;
 use self::shares::All;
@@ -43,6 +45,7 @@ use self::status::forecast::Forecasts;
 use self::tasks::Tasks;
 use self::tasks::load::Loader;
 use self::tasks::writes::Writes;
+use self::webhooks::Webhooks;
 use self::workers::Workers;
 use self::workflows::Workflows;
 
@@ -87,6 +90,10 @@ pub struct App {
     pub tasks: Tasks,
     /// Statuses: polling, waiting, streams.
     pub statuses: Statuses,
+    /// The feed.
+    pub feed: Feed,
+    /// Endpoints, and the deliveries to them.
+    pub webhooks: Webhooks,
     /// Partners and their keys.
     pub partners: Arc<Partners>,
     /// Workflows and simulations.
@@ -98,13 +105,10 @@ pub struct App {
     decisions: store::Pool,
     writer: store::Writer,
     clock: Clock,
-    forecasts: Arc<Forecasts>,
     commits: Arc<Commits>,
     loader: Arc<Loader>,
     writes: Arc<Writes>,
-    feed: feed::tail::Tail,
     shares: All,
-    outbound: crate::app::webhooks::dispatch::Outbound,
     audit_keys: crate::app::audit::transparency_log::Keys,
     health: crate::app::operations::health::Health,
     monitor: crate::app::operations::monitor::Monitor,
@@ -120,7 +124,6 @@ impl App {
 
     /// An app on this database and clock.
     pub fn with_options(pool: store::Pool, clock: Clock, options: Options) -> Self {
-        let outbound = crate::app::webhooks::dispatch::Outbound::new(pool.connections(), options.webhook_reach);
         let writer = match options.write_capacity {
             Some(transitions) => store::Writer::with_capacity(&pool, transitions),
             None => store::Writer::beside(&pool),
@@ -137,9 +140,14 @@ impl App {
         let writes = Arc::new(Writes::new(writer.clone(), Arc::clone(&commits)));
         let reads_and_writes = (Arc::clone(&loader), Arc::clone(&writes));
         let tasks = Tasks::new(&base, reads_and_writes, Arc::clone(&workflows), Arc::clone(&forecasts));
+        let renderer = Arc::new(Renderer::new(&base, Arc::clone(&loader), forecasts));
+        let feed = Feed::new(&base, Arc::clone(&renderer), Arc::clone(&commits));
+        let webhooks = Webhooks::new(&base, renderer, &commits, options.webhook_reach);
         let pool = base.pool;
         Self {
             tasks,
+            feed,
+            webhooks,
             partners,
             workflows,
             writer,
@@ -148,14 +156,11 @@ impl App {
             monitor: crate::app::operations::monitor::Monitor::beside(&pool),
             pool,
             clock: base.clock,
-            forecasts,
             commits,
             loader,
             writes,
             statuses,
-            feed: feed::tail::Tail::default(),
             shares: base.shares,
-            outbound,
             audit_keys: options.audit_keys,
             workers: base.workers,
             skew: crate::app::operations::clock_skew::Skew::default(),

@@ -81,7 +81,7 @@ impl Watchers {
             None,
             worker(|app| Box::pin(async move { app.statuses.replication.announce().await })),
         );
-        supervisor.spawn(tail::NAME, BOUND, worker(|app| Box::pin(async move { tail::run(&app).await })));
+        supervisor.spawn(tail::NAME, BOUND, worker(|app| Box::pin(async move { app.feed.tail.run().await })));
         let renew = |app: Arc<App>| -> Loop { Box::pin(async move { app.statuses.revalidation.run().await }) };
         supervisor.spawn("status_renewal", BOUND, worker(renew));
         let watchers = Arc::new(self);
@@ -96,7 +96,7 @@ impl Watchers {
             let (watchers, watched) = self.app.statuses.watchers.count();
             self.waiting.set(i64::try_from(watchers).unwrap_or(i64::MAX));
             self.tasks.set(i64::try_from(watched).unwrap_or(i64::MAX));
-            self.feed_readers.set(i64::try_from(tail::count(&self.app)).unwrap_or(i64::MAX));
+            self.feed_readers.set(i64::try_from(self.app.feed.tail.count()).unwrap_or(i64::MAX));
             self.app.shutdown.pause_until(self.app.clock().now() + COUNT, self.app.clock()).await;
         }
     }

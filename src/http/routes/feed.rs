@@ -9,7 +9,7 @@ use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 use utoipa::{IntoParams, PartialSchema, ToSchema};
 
-use crate::app::feed::{self, Position, Transaction};
+use crate::app::feed::{Position, Transaction};
 use crate::domain::feed::Item;
 use crate::domain::values::id::TaskId;
 use crate::http::AppState;
@@ -129,7 +129,7 @@ pub async fn list_events(
         task_id,
         seq,
     });
-    let page = feed::list_events(&state.app, &caller, after, query.limit.rows(), wait).await?;
+    let page = state.app.feed.list_events(&caller, after, query.limit.rows(), wait).await?;
     let Position { transaction: Transaction { epoch, number }, task_id, seq } = page.next;
     let next = Cursor((epoch, number, task_id, seq)).encode();
     Ok(Json(Feed { items: page.items, next, more: page.more, epoch: page.epoch }))
