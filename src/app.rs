@@ -33,6 +33,8 @@ pub mod webhooks;
 pub mod workers;
 pub mod workflows;
 
+use self::audit::Audit;
+use self::audit::transparency_log::Keys;
 use self::base::Base;
 use self::commits::Commits;
 use self::feed::Feed;
@@ -60,7 +62,7 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 #[derive(Clone, Debug)]
 pub struct Options {
     /// The keys for checkpoints and receipts.
-    pub audit_keys: crate::app::audit::transparency_log::Keys,
+    pub audit_keys: Keys,
     /// The most watchers of statuses at a time.
     pub max_watchers: usize,
     /// The most of them for one partner or the platform; `None`: a tenth of all, but at least 256.
@@ -74,7 +76,7 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
-            audit_keys: crate::app::audit::transparency_log::Keys::default(),
+            audit_keys: Keys::default(),
             max_watchers: shares::MAX_WATCHERS,
             max_watchers_each: None,
             webhook_reach: Reach::PublicOnly,
@@ -94,6 +96,8 @@ pub struct App {
     pub feed: Feed,
     /// Endpoints, and the deliveries to them.
     pub webhooks: Webhooks,
+    /// Trails, proofs, the log, exports.
+    pub audit: Audit,
     /// Partners and their keys.
     pub partners: Arc<Partners>,
     /// Workflows and simulations.
@@ -109,7 +113,6 @@ pub struct App {
     loader: Arc<Loader>,
     writes: Arc<Writes>,
     shares: All,
-    audit_keys: crate::app::audit::transparency_log::Keys,
     health: crate::app::operations::health::Health,
     monitor: crate::app::operations::monitor::Monitor,
     workers: Arc<Workers>,
@@ -143,11 +146,13 @@ impl App {
         let renderer = Arc::new(Renderer::new(&base, Arc::clone(&loader), forecasts));
         let feed = Feed::new(&base, Arc::clone(&renderer), Arc::clone(&commits));
         let webhooks = Webhooks::new(&base, renderer, &commits, options.webhook_reach);
+        let audit = Audit::new(&base, options.audit_keys, Arc::clone(&loader), Arc::clone(&partners));
         let pool = base.pool;
         Self {
             tasks,
             feed,
             webhooks,
+            audit,
             partners,
             workflows,
             writer,
@@ -161,7 +166,6 @@ impl App {
             writes,
             statuses,
             shares: base.shares,
-            audit_keys: options.audit_keys,
             workers: base.workers,
             skew: crate::app::operations::clock_skew::Skew::default(),
             shutdown: base.shutdown,

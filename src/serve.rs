@@ -227,7 +227,7 @@ fn start_workers(settings: &Serve, app: &Arc<App>, state: &AppState) -> Supervis
     if settings.webhooks.deliveries {
         start!(deliveries, Deliveries::new(Arc::clone(app)));
     }
-    if transparency_log::require_key(app).is_ok() {
+    if app.audit.log.require_key().is_ok() {
         start!(checkpoints, Checkpoints::new(Arc::clone(app)));
     }
     supervisor

@@ -1,7 +1,7 @@
 //! Signs checkpoints. Once a minute, the heads of the trails that changed go into the transparency
 //! log and its root is signed. The worker runs in every replica.
 //!
-//! [`transparency_log::append`] decides what goes in and checks what is stored before anything is
+//! [`crate::app::audit::transparency_log::TransparencyLog::append`] decides what goes in and checks what is stored before anything is
 //! signed. This worker only decides when.
 //!
 //! **Sharing.** Nothing is claimed or locked. A replica that finds the last checkpoint younger than
@@ -27,7 +27,7 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Registry, Unit};
 
-use crate::app::audit::transparency_log::{self, PERIOD, Seen};
+use crate::app::audit::transparency_log::{PERIOD, Seen};
 use crate::app::{App, Error};
 use crate::ids;
 
@@ -105,11 +105,11 @@ impl Checkpoints {
     }
 
     async fn check_and_sign(&self) -> Result<u32, Error> {
-        let next = transparency_log::check_leaves(&self.app, self.next_leaf.load(Ordering::Relaxed)).await?;
+        let next = self.app.audit.log.check_leaves(self.next_leaf.load(Ordering::Relaxed)).await?;
         self.next_leaf.store(next, Ordering::Relaxed);
         let mut signed = 0;
         loop {
-            let step = transparency_log::append(&self.app, self.seen(), signed > 0).await?;
+            let step = self.app.audit.log.append(self.seen(), signed > 0).await?;
             if let Some(last) = step.last {
                 self.remember(last);
             }

@@ -14,7 +14,6 @@ use chrono::TimeDelta;
 use tokio::sync::Mutex as AsyncMutex;
 use tokio::time::{Instant, timeout};
 
-use crate::app::audit::transparency_log;
 use crate::app::{App, Error};
 use crate::domain::values::time::Time;
 use crate::store::monitor::{self, Observed};
@@ -140,7 +139,7 @@ pub fn ages(app: &App) -> Option<Ages> {
         due_timer: since(observed.next_timer),
         pending: observed.pending,
         oldest_pending: since(observed.oldest_pending),
-        uncovered: transparency_log::require_key(app).is_ok().then(|| since(observed.first_uncovered)),
+        uncovered: app.audit.log.require_key().is_ok().then(|| since(observed.first_uncovered)),
     })
 }
 

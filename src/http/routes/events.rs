@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
+use crate::app::Caller;
 use crate::app::tasks::commands::{Answer, Request, View};
-use crate::app::{self, Caller};
 use crate::domain::audit::EntryView;
 use crate::domain::task::forecast::StatusView;
 use crate::domain::task::view::TaskView;
@@ -109,11 +109,11 @@ pub async fn post_event(
     let with_receipt = query.receipt && !query.dry_run;
     if with_receipt {
         // Check before the command: a refused command must change nothing.
-        app::audit::transparency_log::require_key(&state.app)?;
+        state.app.audit.log.require_key()?;
     }
     let answer = state.app.tasks.commands.post_event(&caller, target, request).await?;
     let receipt = match answer.events.first().filter(|_| with_receipt) {
-        Some(event) => Some(app::audit::receipts::get_task_receipt(&state.app, &caller, path.id, event.seq).await?),
+        Some(event) => Some(state.app.audit.receipts.get_task_receipt(&caller, path.id, event.seq).await?),
         None => None,
     };
     respond(answer, receipt, query.dry_run)
