@@ -1,5 +1,8 @@
-//! The use cases: one function per caller request. They join the domain and the store and know no
-//! HTTP.
+//! The use cases. They join the domain and the store and know no HTTP.
+//!
+//! [`App`] is a composition: each capability is a struct in its own file, which holds the state
+//! that it owns and the capabilities below it that it uses. Nothing below this file mentions
+//! [`App`].
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,8 +10,30 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use crate::clock::Clock;
-use crate::store;
+use crate::store::Pool;
 
+use self::audit::Audit;
+use self::audit::transparency_log::Keys;
+use self::base::Base;
+use self::commits::Commits;
+use self::erasures::Erasures;
+use self::feed::Feed;
+use self::feed::render::Renderer;
+use self::journal::Journal;
+use self::operations::Operations;
+use self::partners::Partners;
+use self::shares::{All, MAX_WATCHERS};
+use self::shutdown::Shutdown;
+use self::status::Statuses;
+use self::status::forecast::Forecasts;
+use self::tasks::Tasks;
+use self::tasks::load::Loader;
+use self::tasks::writes::Writes;
+use self::webhooks::Webhooks;
+use self::workflows::Workflows;
+
+pub use self::access::Caller;
+pub use self::error::Error;
 pub use crate::webhook::address::Reach;
 
 pub mod access;
@@ -26,34 +51,12 @@ pub mod operations;
 pub mod partners;
 pub mod refusals;
 pub mod shares;
-mod shutdown;
+pub mod shutdown;
 pub mod status;
 pub mod tasks;
 pub mod webhooks;
 pub mod workers;
 pub mod workflows;
-
-use self::audit::Audit;
-use self::audit::transparency_log::Keys;
-use self::base::Base;
-use self::commits::Commits;
-use self::feed::Feed;
-use self::feed::render::Renderer;
-use self::journal::Journal;
-use self::partners::Partners;
-use self::shares::All;
-use self::status::Statuses;
-use self::status::forecast::Forecasts;
-use self::tasks::Tasks;
-use self::tasks::load::Loader;
-use self::tasks::writes::Writes;
-use self::webhooks::Webhooks;
-use self::workers::Workers;
-use self::workflows::Workflows;
-
-pub use self::access::Caller;
-pub use self::error::Error;
-pub use self::shutdown::Shutdown;
 
 /// The longest that shutdown waits for the database.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -77,7 +80,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             audit_keys: Keys::default(),
-            max_watchers: shares::MAX_WATCHERS,
+            max_watchers: MAX_WATCHERS,
             max_watchers_each: None,
             webhook_reach: Reach::PublicOnly,
             write_capacity: None,
@@ -85,7 +88,7 @@ impl Default for Options {
     }
 }
 
-/// The dependencies and shared state of the use cases. One per process.
+/// The use cases by capability. One per process.
 #[derive(Debug)]
 pub struct App {
     /// Tasks, commands, timers and the inbox.
@@ -102,73 +105,54 @@ pub struct App {
     pub partners: Arc<Partners>,
     /// Workflows and simulations.
     pub workflows: Arc<Workflows>,
+    /// Erasures of personal data.
+    pub erasures: Erasures,
+    /// Health, metrics and clocks.
+    pub operations: Operations,
     /// The end of the service.
     pub shutdown: Shutdown,
-    pool: store::Pool,
-    /// The same connections for the reads of commands; some of them are reserved for these.
-    decisions: store::Pool,
-    writer: store::Writer,
     clock: Clock,
-    commits: Arc<Commits>,
-    loader: Arc<Loader>,
+    pool: Pool,
     writes: Arc<Writes>,
-    shares: All,
-    health: crate::app::operations::health::Health,
-    monitor: crate::app::operations::monitor::Monitor,
-    workers: Arc<Workers>,
-    skew: crate::app::operations::clock_skew::Skew,
 }
 
 impl App {
     /// An app on this database and clock, with the default options.
-    pub fn new(pool: store::Pool, clock: Clock) -> Self {
+    pub fn new(pool: Pool, clock: Clock) -> Self {
         Self::with_options(pool, clock, Options::default())
     }
 
     /// An app on this database and clock.
-    pub fn with_options(pool: store::Pool, clock: Clock, options: Options) -> Self {
-        let writer = match options.write_capacity {
-            Some(transitions) => store::Writer::with_capacity(&pool, transitions),
-            None => store::Writer::beside(&pool),
-        };
-        let shares = All::new(options.max_watchers, options.max_watchers_each);
-        let base = Base::new(pool, clock, shares);
-        let forecasts = Arc::new(Forecasts::new(&base));
-        let statuses = Statuses::new(&base, Arc::clone(&forecasts));
+    pub fn with_options(pool: Pool, clock: Clock, options: Options) -> Self {
+        let base = Base::new(pool, clock, All::new(options.max_watchers, options.max_watchers_each));
+
         let journal = Arc::new(Journal::new(&base));
         let partners = Arc::new(Partners::new(&base, Arc::clone(&journal)));
         let workflows = Arc::new(Workflows::new(&base, journal));
+        let forecasts = Arc::new(Forecasts::new(&base));
+        let statuses = Statuses::new(&base, Arc::clone(&forecasts));
+
         let commits = Arc::new(Commits::new(Arc::clone(&statuses.watchers)));
         let loader = Arc::new(Loader::new(&base, Arc::clone(&workflows)));
-        let writes = Arc::new(Writes::new(writer.clone(), Arc::clone(&commits)));
-        let reads_and_writes = (Arc::clone(&loader), Arc::clone(&writes));
-        let tasks = Tasks::new(&base, reads_and_writes, Arc::clone(&workflows), Arc::clone(&forecasts));
-        let renderer = Arc::new(Renderer::new(&base, Arc::clone(&loader), forecasts));
-        let feed = Feed::new(&base, Arc::clone(&renderer), Arc::clone(&commits));
-        let webhooks = Webhooks::new(&base, renderer, &commits, options.webhook_reach);
+        let writes = Arc::new(Writes::new(&base, options.write_capacity, Arc::clone(&commits)));
+        let renderer = Arc::new(Renderer::new(&base, Arc::clone(&loader), Arc::clone(&forecasts)));
         let audit = Audit::new(&base, options.audit_keys, Arc::clone(&loader), Arc::clone(&partners));
-        let pool = base.pool;
+        let is_signing = audit.log.require_key().is_ok();
+
         Self {
-            tasks,
-            feed,
-            webhooks,
+            feed: Feed::new(&base, Arc::clone(&renderer), Arc::clone(&commits)),
+            webhooks: Webhooks::new(&base, renderer, &commits, options.webhook_reach),
+            erasures: Erasures::new(&base, Arc::clone(&partners), Arc::clone(&loader), Arc::clone(&writes)),
+            tasks: Tasks::new(&base, (loader, Arc::clone(&writes)), Arc::clone(&workflows), forecasts),
+            operations: Operations::new(&base, writes.writer.clone(), is_signing),
+            statuses,
             audit,
             partners,
             workflows,
-            writer,
-            health: crate::app::operations::health::Health::beside(&pool),
-            decisions: base.decisions,
-            monitor: crate::app::operations::monitor::Monitor::beside(&pool),
-            pool,
-            clock: base.clock,
-            commits,
-            loader,
-            writes,
-            statuses,
-            shares: base.shares,
-            workers: base.workers,
-            skew: crate::app::operations::clock_skew::Skew::default(),
             shutdown: base.shutdown,
+            clock: base.clock,
+            pool: base.pool,
+            writes,
         }
     }
 
@@ -183,29 +167,19 @@ impl App {
         &self.clock
     }
 
-    /// When each background worker last completed a turn.
-    pub fn workers(&self) -> &Workers {
-        &self.workers
-    }
-
-    /// The difference between this replica's clock and the database's.
-    pub fn skew(&self) -> &crate::app::operations::clock_skew::Skew {
-        &self.skew
-    }
-
     /// Makes the service report that it is not ready because it is about to stop. The other
     /// replicas handle timers, and requests that wait for a status return.
     pub fn drain(&self) {
         self.shutdown.drain();
         self.statuses.watchers.close();
-        self.commits.timers.wake();
+        self.writes.commits.timers.wake();
     }
 
     /// Writes accepted commands, then closes every connection. Takes a few seconds at most, even if
     /// the database is unreachable.
     pub async fn close(&self) {
         let closing = async {
-            self.writer.close().await;
+            self.writes.writer.close().await;
             self.pool.close().await;
         };
         if timeout(CLOSE_TIMEOUT, closing).await.is_err() {

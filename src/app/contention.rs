@@ -13,9 +13,9 @@ use uuid::Uuid;
 
 use super::error::Error;
 
-/// How often a writer tries again when others were faster. Writers of one replica take turns after the
-/// first attempt, so only other replicas can still win; one of them can win many times in a row, since
-/// it has the latest copy of the task.
+/// How often a writer tries again when others were faster. Writers of one replica take turns after
+/// the first attempt, so only other replicas can still win; one of them can win many times in a
+/// row, since it has the latest copy of the task.
 pub(super) const MAX_ATTEMPTS: usize = 64;
 /// Tasks that share a slot share its turns, which costs only a short wait.
 const PLACES: usize = 256;
@@ -48,8 +48,8 @@ impl Default for Turns {
 }
 
 impl Turns {
-    /// Waits for the turn of a writer of this task or partner; dropping the returned guard ends it. A
-    /// writer takes one turn of a kind at a time.
+    /// Waits for the turn of a writer of this task or partner; dropping the returned guard ends it.
+    /// A writer takes one turn of a kind at a time.
     pub(super) async fn take(&self, id: Uuid) -> Result<MutexGuard<'_, ()>, Error> {
         self.place(id).take().await
     }

@@ -135,8 +135,8 @@ impl Feed {
                     Some(rendered) => match event(row, rendered) {
                         Ok(item) => Some(item),
                         Err(error) if page.items.is_empty() => return Err(error),
-                        // The page ends before it. A reader that continues from there reaches a replica
-                        // that can read it, or is asked to retry.
+                        // The page ends before it. A reader that continues from there reaches a
+                        // replica that can read it, or is asked to retry.
                         Err(_) => {
                             (page.next, page.more) = (passed, true);
                             return Ok(page);

@@ -26,7 +26,8 @@ impl Journal {
         Self { pool: base.pool.clone(), clock: base.clock.clone(), turns: Turns::default() }
     }
 
-    /// Records an action that is performed elsewhere, such as an export; returns the end of the trail.
+    /// Records an action that is performed elsewhere, such as an export; returns the end of the
+    /// trail.
     pub async fn record_fact(&self, partner: PartnerId, author: &Author, fact: PartnerFact) -> Result<End, Error> {
         let attempt = || async {
             let end = store::audit::partner_events::find_end(&self.pool, partner).await?.ok_or(Error::NotFound)?;
@@ -36,7 +37,8 @@ impl Journal {
         self.retry_on_conflict(partner, attempt).await
     }
 
-    /// Prepares `facts` as the continuation of a trail, for the statement that performs the actions.
+    /// Prepares `facts` as the continuation of a trail, for the statement that performs the
+    /// actions.
     pub(super) fn append(
         &self,
         author: &Author,
@@ -47,8 +49,8 @@ impl Journal {
         Append::new(partner, end, &events, ids::random)
     }
 
-    /// Retries until an attempt returns a value: `None` means that the partner's trail has grown since
-    /// it was read.
+    /// Retries until an attempt returns a value: `None` means that the partner's trail has grown
+    /// since it was read.
     pub(super) async fn retry_on_conflict<T, F>(&self, partner: PartnerId, attempt: impl Fn() -> F) -> Result<T, Error>
     where
         F: Future<Output = Result<Option<T>, Error>>,

@@ -119,8 +119,8 @@ impl Workflows {
         Self { pool, decisions, journal, definitions: definitions(), simulations }
     }
 
-    /// Registers a definition. An identical one keeps its version; a changed one gets the next. A dry
-    /// run stores nothing.
+    /// Registers a definition. An identical one keeps its version; a changed one gets the next. A
+    /// dry run stores nothing.
     pub async fn register_workflow(
         &self,
         caller: &Caller,
@@ -190,9 +190,9 @@ impl Workflows {
         self.journal.retry_on_conflict(partner, attempt).await
     }
 
-    /// Simulates a workflow with a list of commands on a virtual clock; nothing is stored. `show` adds
-    /// each step to `report`, until it breaks off. Runs on a thread of its own, a few at a time, and
-    /// ends when the caller disconnects.
+    /// Simulates a workflow with a list of commands on a virtual clock; nothing is stored. `show`
+    /// adds each step to `report`, until it breaks off. Runs on a thread of its own, a few at a
+    /// time, and ends when the caller disconnects.
     pub async fn simulate_workflow<R: Send + 'static>(
         &self,
         caller: &Caller,
@@ -224,8 +224,8 @@ impl Workflows {
         found.filter(|found| found.retired_at.is_none()).ok_or(Error::WorkflowUnavailable)
     }
 
-    /// The definition that a task is pinned to. It is immutable, so it is cached as long as there is
-    /// room.
+    /// The definition that a task is pinned to. It is immutable, so it is cached as long as there
+    /// is room.
     pub(super) async fn pinned(&self, partner: PartnerId, pinned: &WorkflowRef) -> Result<Arc<Workflow>, Error> {
         let key = (partner, pinned.clone());
         let load = async {

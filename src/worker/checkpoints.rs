@@ -87,7 +87,7 @@ impl Checkpoints {
                 }
                 Err(error) => tracing::error!(error = cause(&error), "NO CHECKPOINT WAS SIGNED"),
             }
-            self.app.workers().turned(NAME);
+            self.app.operations.workers.turned(NAME);
             let now = self.app.clock().now();
             // Due when the newest checkpoint is a minute old, and at the latest in a minute.
             let due = self.seen().map(|seen| seen.signed_at + PERIOD).filter(|due| *due > now && *due <= now + PERIOD);
@@ -113,7 +113,7 @@ impl Checkpoints {
             if let Some(last) = step.last {
                 self.remember(last);
             }
-            self.app.workers().turned(NAME);
+            self.app.operations.workers.turned(NAME);
             if step.signed {
                 signed += 1;
                 self.metrics.signed.inc();

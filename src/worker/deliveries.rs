@@ -121,7 +121,7 @@ impl Deliveries {
     pub async fn run(&self) {
         let (mut round, mut is_away) = (Round::of(self.slots), false);
         while !self.app.shutdown.is_draining() {
-            self.app.workers().turned(NAME);
+            self.app.operations.workers.turned(NAME);
             let looked = Instant::now();
             let visits = match self.begin(&mut round).await {
                 Ok(visits) => {

@@ -109,7 +109,7 @@ impl Timers {
         let mut failures = 0;
         while !self.app.shutdown.is_draining() {
             let swept = self.sweep().await;
-            self.app.workers().turned(NAME);
+            self.app.operations.workers.turned(NAME);
             let now = self.app.clock().now();
             let wait = match swept {
                 Ok((_, next)) => {
@@ -142,7 +142,7 @@ impl Timers {
         let mut fired = 0;
         loop {
             // Another replica, whose clock is right, handles it.
-            if self.app.skew().is_too_large() {
+            if self.app.operations.skew.is_too_large() {
                 return Ok((fired, None));
             }
             let now = self.app.clock().now();
@@ -178,7 +178,7 @@ impl Timers {
                 running.spawn(async move { (id, patiently(tick(app, task)).await) });
             }
             let Some(ticked) = running.join_next().await else { break };
-            self.app.workers().turned(NAME);
+            self.app.operations.workers.turned(NAME);
             match ticked.map_err(|fault| Error::Internal(Arc::new(fault)))? {
                 (id, Ok(ticks)) => {
                     self.recovered(id);

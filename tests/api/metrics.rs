@@ -15,7 +15,7 @@ use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
 use serde_json::json;
 use sqlx::{Connection as _, PgConnection};
-use stagegate::app::operations::monitor::{self, Held};
+use stagegate::app::operations::monitor::Held;
 use stagegate::app::{App, Options};
 use stagegate::clock::Clock;
 use stagegate::embedded::Postgres;
@@ -266,7 +266,7 @@ async fn what_the_pools_and_the_writer_do_is_counted() {
     join_all(asked).await;
     // The monitor has a connection of its own, so it looks also where no statement gets through.
     worker.step().await.unwrap();
-    assert!(monitor::ages(&app).is_some());
+    assert!(app.operations.monitor.ages().is_some());
 }
 
 fn settings() -> Settings {

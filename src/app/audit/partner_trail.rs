@@ -29,8 +29,8 @@ impl PartnerTrails {
         Self { pool: base.pool.clone(), long_reads: base.shares.long_reads.clone(), partners, log }
     }
 
-    /// Up to `limit` entries after `after`, oldest first, within the byte limit of a page. The caller
-    /// must be allowed to see the partner.
+    /// Up to `limit` entries after `after`, oldest first, within the byte limit of a page. The
+    /// caller must be allowed to see the partner.
     pub async fn get_partner_audit(
         &self,
         caller: &Caller,

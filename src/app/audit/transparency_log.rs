@@ -1,8 +1,9 @@
 //! The log of heads: its signing key, its proofs, and its growth.
 //!
-//! Every trail's head is added to the log, and the log's root is signed ([`TransparencyLog::append`]). There are no
-//! locks: a batch is one insert of rows whose keys follow from the previous size of the log. If two
-//! replicas append at once, one of them finds the keys taken and stops.
+//! Every trail's head is added to the log, and the log's root is signed
+//! ([`TransparencyLog::append`]). There are no locks: a batch is one insert of rows whose keys
+//! follow from the previous size of the log. If two replicas append at once, one of them finds the
+//! keys taken and stops.
 //!
 //! Before anything is signed, the stored log is compared with what was last signed, so that a
 //! checkpoint never confirms a log that somebody rewrote. [`Damage`] lists what such a check can
@@ -97,8 +98,8 @@ impl TransparencyLog {
         Ok(self.load(size).await?.note)
     }
 
-    /// The proof that the log of `from` leaves is a prefix of the log of `to` leaves, or of the newest
-    /// checkpoint's.
+    /// The proof that the log of `from` leaves is a prefix of the log of `to` leaves, or of the
+    /// newest checkpoint's.
     pub async fn get_log_consistency(&self, from: u64, to: Option<u64>) -> Result<ConsistencyProof, Error> {
         self.signer()?;
         let newest = self.load(None).await?;
@@ -121,8 +122,8 @@ impl TransparencyLog {
         Ok(proof)
     }
 
-    /// The proof that a task's trail, at least up to the entry `seq`, is in the log of a checkpoint;
-    /// without `seq`, up to the latest head in that log.
+    /// The proof that a task's trail, at least up to the entry `seq`, is in the log of a
+    /// checkpoint; without `seq`, up to the latest head in that log.
     pub async fn get_task_inclusion(
         &self,
         caller: &Caller,
@@ -188,8 +189,8 @@ impl TransparencyLog {
         let plan = Plan::inclusion(index, signed.size).ok_or_else(|| Error::impossible("a leaf beyond its log"))?;
         let hashes = self.resolve(&plan).await?;
         let proof = InclusionProof { leaf, index, size: signed.size, hashes, checkpoint: signed.note.clone() };
-        // The caller would find an invalid proof. Tampering with the log must be detected here, on the
-        // server.
+        // The caller would find an invalid proof. Tampering with the log must be detected here, on
+        // the server.
         proof.verify(&self.keys.known).map_err(Damage::Inclusion)?;
         Ok(Some(proof))
     }
@@ -204,9 +205,9 @@ impl TransparencyLog {
         plan.resolve(|node| nodes.get(&node).copied()).ok_or_else(|| Damage::node(missing).into())
     }
 
-    /// Checks a few stored leaves from the position `from` on, and every node above them; returns where
-    /// to continue. [`TransparencyLog::append`] checks the root and its subtrees, which is fast for a log of any length;
-    /// this function checks everything below them over time.
+    /// Checks a few stored leaves from the position `from` on, and every node above them; returns
+    /// where to continue. [`TransparencyLog::append`] checks the root and its subtrees, which is
+    /// fast for a log of any length; this function checks everything below them over time.
     pub async fn check_leaves(&self, from: u64) -> Result<u64, Error> {
         let Some(last) = store::audit::transparency_log::find(&self.pool, None).await? else { return Ok(0) };
         let from = if from < last.size { from } else { 0 };
@@ -238,9 +239,10 @@ impl TransparencyLog {
         Ok(if until < last.size { until } else { 0 })
     }
 
-    /// Checks the stored log against the signed one, then adds the heads that are new since the last
-    /// checkpoint and signs the next one. Only checks if nothing is new or, unless `at_once`, if the
-    /// last checkpoint is younger than [`PERIOD`]. `seen` is what this process has seen before.
+    /// Checks the stored log against the signed one, then adds the heads that are new since the
+    /// last checkpoint and signs the next one. Only checks if nothing is new or, unless `at_once`,
+    /// if the last checkpoint is younger than [`PERIOD`]. `seen` is what this process has seen
+    /// before.
     pub async fn append(&self, seen: Option<Seen>, at_once: bool) -> Result<Step, Error> {
         let signer = self.signer()?;
         let (last, leaves) = store::audit::transparency_log::find_last(&self.pool).await?;

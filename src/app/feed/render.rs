@@ -62,8 +62,8 @@ impl Renderer {
         Ok(self.loader.load_all(&ids).await?.into_iter().collect())
     }
 
-    /// The items in order, each with the status after it; an unreadable one is an error of its own. An
-    /// outage fails all of them.
+    /// The items in order, each with the status after it; an unreadable one is an error of its own.
+    /// An outage fails all of them.
     pub(super) async fn render_all(
         &self,
         party: Party,

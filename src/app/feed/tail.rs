@@ -1,9 +1,9 @@
 //! The end of the feed, read once for all waiting readers.
 //!
-//! While there are waiting readers, one worker per process ([`Tail::run`]) looks for new rows: after each
-//! write of this process, and otherwise every `INTERVAL`. A look takes two statements for any
-//! number of readers. It wakes the readers whose owner has new rows and gives them the horizon that
-//! it read.
+//! While there are waiting readers, one worker per process ([`Tail::run`]) looks for new rows:
+//! after each write of this process, and otherwise every `INTERVAL`. A look takes two statements
+//! for any number of readers. It wakes the readers whose owner has new rows and gives them the
+//! horizon that it read.
 //!
 //! No row is missed between a reader's own read and the first look for it: each owner's channel
 //! holds the horizon up to which to read, starting with that of the first look. It wakes a reader
@@ -121,7 +121,8 @@ impl Tail {
                 continue;
             }
             if let Err(error) = self.look().await {
-                // Waiting readers are answered at their timeout; their next request reports the error.
+                // Waiting readers are answered at their timeout; their next request reports the
+                // error.
                 let error: &(dyn std::error::Error + 'static) = &error;
                 tracing::debug!(error, "the end of the feed could not be read");
             }
@@ -141,8 +142,8 @@ impl Tail {
                 let news = store::feed::list_news(&self.pool, (since, horizon), MOST).await?;
                 self.followers.tell(horizon, &news);
             }
-            // Only a restored database has a lower horizon; waiting readers notice it with their next
-            // request.
+            // Only a restored database has a lower horizon; waiting readers notice it with their
+            // next request.
             None | Some(_) => self.followers.begin(horizon),
         }
         Ok(())

@@ -10,9 +10,13 @@ use chrono::TimeDelta;
 use tokio::sync::Mutex as AsyncMutex;
 use tokio::time::{Instant, timeout};
 
-use crate::app::App;
+use crate::app::base::Base;
+use crate::app::shutdown::Shutdown;
+use crate::app::workers::Workers;
+use crate::store;
 use crate::store::db::probe::{Fitness, Probe};
-use crate::store::{self, Pool};
+
+use super::clock_skew::Skew;
 
 /// The longest time for which a check is valid.
 const MAX_AGE: Duration = Duration::from_secs(1);
@@ -20,7 +24,7 @@ const MAX_AGE: Duration = Duration::from_secs(1);
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Why this replica cannot serve requests. A new reason needs a variant here, its code in `http`,
-/// and a check in [`ready`].
+/// and a check in [`Health::ready`].
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum NotReady {
     /// SIGTERM was received.
@@ -62,10 +66,16 @@ pub enum Unfit {
     Clock(TimeDelta),
 }
 
-/// The latest check of the database.
+/// Checks whether this replica can serve requests.
 #[derive(Debug)]
-pub(in crate::app) struct Health(AsyncMutex<Look>);
+pub struct Health {
+    shutdown: Shutdown,
+    workers: Arc<Workers>,
+    skew: Arc<Skew>,
+    latest: AsyncMutex<Look>,
+}
 
+/// The latest check of the database.
 #[derive(Debug)]
 struct Look {
     probe: Probe,
@@ -73,15 +83,39 @@ struct Look {
 }
 
 impl Health {
-    /// The health of a replica with this pool.
-    pub(in crate::app) fn beside(pool: &Pool) -> Self {
-        let look = Look { probe: Probe::beside(pool), last: None };
-        Self(AsyncMutex::new(look))
+    pub(super) fn new(base: &Base, skew: Arc<Skew>) -> Self {
+        let latest = AsyncMutex::new(Look { probe: Probe::beside(&base.pool), last: None });
+        Self { shutdown: base.shutdown.clone(), workers: Arc::clone(&base.workers), skew, latest }
+    }
+
+    /// Succeeds if the database is reachable, migrated, writable and in the role that cannot change
+    /// the trail, the workers and the clock are fine, and the service is not about to stop.
+    pub async fn ready(&self) -> Result<(), NotReady> {
+        if self.shutdown.is_leaving() {
+            return Err(NotReady::Draining);
+        }
+        self.look().await?;
+        Ok(self.check()?)
+    }
+
+    /// Checks that the background workers complete turns and the clock is right. Does not block.
+    ///
+    /// # Errors
+    ///
+    /// The first problem found.
+    fn check(&self) -> Result<(), Unfit> {
+        if self.skew.is_too_large() {
+            return Err(Unfit::Clock(self.skew.ahead()));
+        }
+        match self.workers.still().first() {
+            Some((worker, still)) => Err(Unfit::Still { worker, still: *still }),
+            None => Ok(()),
+        }
     }
 
     async fn look(&self) -> Result<(), NotReady> {
         // Callers that arrive during a check share its result.
-        let mut look = self.0.lock().await;
+        let mut look = self.latest.lock().await;
         if let Some((at, found)) = &look.last
             && at.elapsed() < MAX_AGE
         {
@@ -98,30 +132,5 @@ impl Health {
         };
         look.last = Some((Instant::now(), found.clone()));
         found
-    }
-}
-
-/// Succeeds if the database is reachable, migrated, writable and in the role that cannot change the
-/// trail, the workers and the clock are fine, and the service is not about to stop.
-pub async fn ready(app: &App) -> Result<(), NotReady> {
-    if app.shutdown.is_leaving() {
-        return Err(NotReady::Draining);
-    }
-    app.health.look().await?;
-    Ok(check(app)?)
-}
-
-/// Checks that the background workers complete turns and the clock is right. Does not block.
-///
-/// # Errors
-///
-/// The first problem found.
-pub fn check(app: &App) -> Result<(), Unfit> {
-    if app.skew.is_too_large() {
-        return Err(Unfit::Clock(app.skew.ahead()));
-    }
-    match app.workers.still().first() {
-        Some((worker, still)) => Err(Unfit::Still { worker, still: *still }),
-        None => Ok(()),
     }
 }

@@ -55,10 +55,10 @@ impl Forecasts {
         StatusView { status, pace: self.pace(workflow, course, at).await }
     }
 
-    /// The status in an event, the same each time it is read: as of `at`, when the event was recorded,
-    /// but based on the tasks finished before the previous minute. Tasks that a replica was still
-    /// writing in the event's own minute would appear in one read and not in another. Fails where
-    /// [`Forecasts::view`] would omit the forecast.
+    /// The status in an event, the same each time it is read: as of `at`, when the event was
+    /// recorded, but based on the tasks finished before the previous minute. Tasks that a replica
+    /// was still writing in the event's own minute would appear in one read and not in another.
+    /// Fails where [`Forecasts::view`] would omit the forecast.
     pub(in crate::app) async fn as_recorded(
         &self,
         (partner, workflow): (PartnerId, &WorkflowRef),

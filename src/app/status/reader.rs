@@ -1,9 +1,10 @@
 //! Reads statuses: each was current less than a second ago, and a statement serves many callers.
 //!
 //! **Age.** Every status returned from here was current less than a second ago: it was read then,
-//! or a look at all later changes did not find it ([`super::revalidation`]). This bound alone guarantees
-//! freshness, since a notification of another replica's write may be lost. A write of this replica,
-//! and a notification that arrives, removes older statuses at once (`StatusReader::changed`).
+//! or a look at all later changes did not find it ([`super::revalidation`]). This bound alone
+//! guarantees freshness, since a notification of another replica's write may be lost. A write of
+//! this replica, and a notification that arrives, removes older statuses at once
+//! (`StatusReader::changed`).
 //!
 //! **Misses.** One statement at a time reads all tasks that are wanted when it starts: a lone
 //! caller waits for nobody, and callers of different tasks share statements. A caller for a task

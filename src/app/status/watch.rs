@@ -32,8 +32,8 @@ use super::reader::{AtLeast, StatusReader};
 
 pub mod replication;
 
-/// Maximum number of pending announcements to other replicas. More are dropped, since the replicas also find
-/// changes by looking.
+/// Maximum number of pending announcements to other replicas. More are dropped, since the replicas
+/// also find changes by looking.
 const MAX_OUTGOING: usize = 20_000;
 
 /// The watchers by task, and the pending work for them.

@@ -138,8 +138,8 @@ impl Commands {
         Ok(self.run_due_timers(task, 1).await? > 0)
     }
 
-    /// Handles the due timers of a task, the earliest first, until none is due or `most` were handled;
-    /// returns how many.
+    /// Handles the due timers of a task, the earliest first, until none is due or `most` were
+    /// handled; returns how many.
     pub async fn run_due_timers(&self, mut task: Loaded, most: u32) -> Result<u32, Error> {
         let (id, mut handled, mut attempts, mut turn) = (task.id(), 0, 0, None);
         loop {
@@ -268,8 +268,8 @@ impl Commands {
         Ok(store::tasks::events::find_late(&self.decisions, task.id(), (*party, &actor.id), (stage, round)).await?)
     }
 
-    /// The task after the event `last`. If that is its last event, as in most replays, the task itself,
-    /// at no cost; else it is folded from its trail, a page at a time.
+    /// The task after the event `last`. If that is its last event, as in most replays, the task
+    /// itself, at no cost; else it is folded from its trail, a page at a time.
     async fn present_after(&self, task: &Loaded, last: u64) -> Result<Snapshot, Error> {
         if task.snapshot().task.version() == last {
             return Ok(task.snapshot().clone());

@@ -1,13 +1,14 @@
 //! What every write of a task goes through.
 
+use std::sync::Arc;
+
+use crate::app::base::Base;
 use crate::app::commits::Commits;
 use crate::app::contention::Turns;
 use crate::app::error::Error;
 use crate::domain::task::decide::Transition;
 use crate::store::Writer;
 use crate::store::tasks::transitions::{Outcome, Prepared};
-
-use std::sync::Arc;
 
 use super::write_cache::Recent;
 
@@ -25,7 +26,12 @@ pub(in crate::app) struct Writes {
 }
 
 impl Writes {
-    pub(in crate::app) fn new(writer: Writer, commits: Arc<Commits>) -> Self {
+    /// At most `capacity` transitions may wait to be written; `None`: the writer's default.
+    pub(in crate::app) fn new(base: &Base, capacity: Option<usize>, commits: Arc<Commits>) -> Self {
+        let writer = match capacity {
+            Some(transitions) => Writer::with_capacity(&base.pool, transitions),
+            None => Writer::beside(&base.pool),
+        };
         Self { writer, recent: Recent::default(), turns: Turns::default(), commits }
     }
 

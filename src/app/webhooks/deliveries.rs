@@ -57,8 +57,8 @@ impl Deliveries {
         Self { pool: base.pool.clone(), clock: base.clock.clone(), endpoints, commits }
     }
 
-    /// Up to `limit` deliveries to an endpoint after `after`, the newest event first; an unreadable one
-    /// does not affect the others.
+    /// Up to `limit` deliveries to an endpoint after `after`, the newest event first; an unreadable
+    /// one does not affect the others.
     pub async fn list_webhook_deliveries(
         &self,
         key: &EndpointKey,
@@ -80,8 +80,8 @@ impl Deliveries {
         shown.collect()
     }
 
-    /// The types of these events in their order, as far as the endpoint's owner may know them. The type
-    /// of an unreadable event is unknown.
+    /// The types of these events in their order, as far as the endpoint's owner may know them. The
+    /// type of an unreadable event is unknown.
     async fn kinds(&self, key: &EndpointKey, rows: &[(TaskId, u64)]) -> Result<Vec<Option<&'static str>>, Error> {
         let mut kinds = Vec::with_capacity(rows.len());
         while kinds.len() < rows.len() {
@@ -109,8 +109,8 @@ impl Deliveries {
         Ok(Delivery { stored: renewed, kind })
     }
 
-    /// Sends again the deliveries in these states for events recorded since `since`, except those with
-    /// an attempt in progress; at most 10,000 deliveries.
+    /// Sends again the deliveries in these states for events recorded since `since`, except those
+    /// with an attempt in progress; at most 10,000 deliveries.
     pub async fn redeliver_since(
         &self,
         key: &EndpointKey,

@@ -130,8 +130,8 @@ impl Dispatch {
         Ok(store::webhooks::deliveries::list_due(&self.pool, &search).await?)
     }
 
-    /// Waits until `at_most` has passed, this process has written something to deliver, or the service
-    /// stops.
+    /// Waits until `at_most` has passed, this process has written something to deliver, or the
+    /// service stops.
     pub async fn wait(&self, at_most: Duration) {
         tokio::select! {
             () = self.commits.deliveries.woken() => {}

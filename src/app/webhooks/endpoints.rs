@@ -62,8 +62,8 @@ impl Endpoints {
         Self { pool: base.pool.clone(), clock: base.clock.clone(), sender, commits }
     }
 
-    /// Creates an endpoint, or changes and enables it. Returns the secret if the endpoint is new or had
-    /// been removed.
+    /// Creates an endpoint, or changes and enables it. Returns the secret if the endpoint is new or
+    /// had been removed.
     pub async fn set_webhook(
         self: &Arc<Self>,
         key: EndpointKey,
@@ -108,8 +108,8 @@ impl Endpoints {
         Ok((self.get_webhook(key).await?, secret))
     }
 
-    /// Makes the pending deliveries of an endpoint due now, with their whole schedule ahead. Attempts
-    /// in progress are not affected.
+    /// Makes the pending deliveries of an endpoint due now, with their whole schedule ahead.
+    /// Attempts in progress are not affected.
     async fn resume(&self, key: &EndpointKey) -> Result<(), Error> {
         let now = self.clock.now();
         loop {
@@ -150,8 +150,8 @@ impl Endpoints {
         shown.collect()
     }
 
-    /// The backlogs of these endpoints of one owner, by id; no entry if nothing is pending. At most 500
-    /// deliveries are counted per endpoint.
+    /// The backlogs of these endpoints of one owner, by id; no entry if nothing is pending. At most
+    /// 500 deliveries are counted per endpoint.
     pub async fn list_backlogs(&self, owner: Owner, ids: &[&str]) -> Result<HashMap<String, Backlog>, Error> {
         Ok(store::webhooks::endpoints::list_backlogs(&self.pool, owner, ids, BACKLOG).await?)
     }
@@ -168,7 +168,8 @@ impl Endpoints {
         tokio::spawn(remove.in_current_span()).await.map_err(|fault| Error::Internal(Arc::new(fault)))?
     }
 
-    /// Creates a second secret, valid beside the current one until it is activated, for a day at most.
+    /// Creates a second secret, valid beside the current one until it is activated, for a day at
+    /// most.
     pub async fn rotate_webhook_secret(&self, key: &EndpointKey) -> Result<Dated, Error> {
         let new = Dated { secret: Secret::from_random(&ids::random()), created_at: self.clock.now() };
         if store::webhooks::endpoints::add_secret(&self.pool, key, &new).await? {
@@ -178,14 +179,15 @@ impl Endpoints {
         }
     }
 
-    /// Activates the newer of two secrets and deletes the older one. Does nothing if there is only one.
+    /// Activates the newer of two secrets and deletes the older one. Does nothing if there is only
+    /// one.
     pub async fn activate_webhook_secret(&self, key: &EndpointKey) -> Result<Endpoint, Error> {
         store::webhooks::endpoints::activate_secret(&self.pool, key, self.clock.now()).await?;
         self.get_webhook(key).await
     }
 
-    /// Sends a sample at once, even to a disabled endpoint. It is not stored and does not affect the
-    /// endpoint's health.
+    /// Sends a sample at once, even to a disabled endpoint. It is not stored and does not affect
+    /// the endpoint's health.
     pub async fn test_webhook(&self, key: &EndpointKey) -> Result<Tested, Error> {
         let endpoint = self.get_webhook(key).await?;
         let (id, at) = (ids::new(), self.clock.now());
