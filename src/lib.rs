@@ -10,7 +10,7 @@
 //! |---|---|
 //! | [`domain`] | the rules, pure: definitions, tasks, commands, events, what each party sees, the hash chain. Its page has the state machine |
 //! | [`store`] | SQL: rows in, domain types out |
-//! | [`app`] | the use cases, one async function for each |
+//! | [`app`] | the use cases: a struct for each capability, with an async function for each use case |
 //! | [`http`] | axum: parse, one call into app, render. [`http::problem`] alone knows status codes; [`http::openapi`] makes the contract |
 //! | [`worker`] | the background loops, each with a step that a test can call |
 //! | [`webhook`] | outgoing webhooks: addresses that may be called, signatures, one guarded attempt |
@@ -38,9 +38,10 @@
 //! | health, metrics, clocks | | [`store::monitor`] | [`app::operations`] | `routes/health.rs`, `serve/metrics.rs` |
 //!
 //! Each layer also has a folder for what its capabilities share: `domain/values` (ids, names,
-//! texts, times), `domain/trail` (what trails are made of), `store/db` (connections, errors, pages), and `input`, `auth`, `serve`, `problem`
-//! and `openapi` in http. In app these are files: `access.rs`, `shares.rs`, `contention.rs`,
-//! `refusals.rs`, `digest.rs`.
+//! texts, times), `domain/trail` (what trails are made of), `store/db` (connections, errors,
+//! pages), and `input`, `auth`, `serve`, `problem` and `openapi` in http. In app these are files:
+//! `access.rs`, `base.rs`, `commits.rs`, `conflict.rs`, `contention.rs`, `digest.rs`, `error.rs`,
+//! `journal.rs`, `refusals.rs`, `shares.rs`, `shutdown.rs` and `workers.rs`.
 //!
 //! # The arrows
 //!
@@ -51,6 +52,11 @@
 //! | webhook | domain, hyper | axum, sqlx, any other folder |
 //! | app | domain, store, webhook, clock, ids | axum, http |
 //! | http, worker | app, domain | sqlx, store |
+//!
+//! Inside app, each capability is a struct that holds the state it owns and the capabilities below
+//! it that it uses. [`app::App`] composes them, and only http, worker and the binary see it whole:
+//! no file of a capability mentions it. A change that was committed is announced in one place,
+//! `crate::app::commits`, below everything that writes.
 //!
 //! `tests/api/tidy.rs` reads the files and fails on an arrow that is not listed here. It also fails
 //! on a circle: at every level, rooms (a file with the folder of its children) that use each other.
@@ -104,8 +110,8 @@
 //! **Overload.** Every queue has a limit: transitions that wait to be written, and statements that
 //! wait for a connection. Beyond the limit the answer is an immediate `503` with `Retry-After`, for
 //! a command before anything is read. A quarter of the connections, with a queue of its own, is
-//! reserved for what commands and timers read. They use `decisions` in [`app::App`], and everything
-//! else uses `pool`, so readers cannot delay decisions.
+//! reserved for what commands and timers read. They use the pool `decisions` of
+//! `crate::app::base`, and everything else uses `pool`, so readers cannot delay decisions.
 //!
 //! **Metrics.** What costs nothing is read at each scrape. What takes a statement is read every 5 s
 //! by [`worker::monitor`], in one statement with limits on rows and time, on a connection of its
@@ -198,8 +204,7 @@
 //! erasures and exports are entries of a second kind of trail, one per partner. It uses the same
 //! code ([`domain::partner::event`], [`domain::audit::Subject`]). The statement that makes a change
 //! appends the entry ([`store::audit::partner_events`]), guarded by the version in the partner's
-//! row. [`app::audit::partner_trail`] retries those that lost a race. What changes nothing records
-//! nothing.
+//! row. [`app::journal`] retries those that lost a race. What changes nothing records nothing.
 //!
 //! **Exports.** [`app::audit::export`] streams one trail or many in pieces, and makes each piece
 //! when the client has taken the one before. It reads no row ahead and holds no connection. Rows go
@@ -239,7 +244,7 @@
 //!
 //! **Workers.** [`worker::supervisor`] runs every loop that lives as long as the service. A loop
 //! that panics or returns is logged, counted and restarted after a pause. Each loop reports its
-//! turns ([`app::operations::workers`]). One without a turn for longer than its limit makes the
+//! turns ([`app::workers`]). One without a turn for longer than its limit makes the
 //! replica not ready. A new loop is spawned there, and nowhere else.
 //!
 //! **Clocks.** Order comes from versions and transactions, never from comparing the clocks of two
@@ -340,7 +345,7 @@
 //!   every place that was forgotten.
 //! - **A phase**: a variant of [`domain::task::Phase`] with the data that exists only there; then
 //!   as above, and the label in [`domain::task::status`].
-//! - **An operation**: a function in [`app`], a handler of the same name in [`http`], and one line
+//! - **An operation**: a function of its capability in [`app`], a handler of the same name in [`http`], and one line
 //!   in its list of routes. `./test --update` writes `openapi.yaml`. A test calls every operation
 //!   with an id in its path with another partner's key (`tests/api/ownership.rs`).
 //! - **A migration**: `migrations/NNNN_what.sql`, forward only, each table and column commented;

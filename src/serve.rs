@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use stagegate::app::audit::transparency_log;
-use stagegate::app::{App, Reach};
+use stagegate::app::{App, Options, Reach};
 use stagegate::clock::Clock;
 use stagegate::config::{Database, Limits, Secret, Serve};
 use stagegate::domain::audit::note::{SignerKey, VerifierKey};
@@ -116,11 +116,7 @@ async fn serve_on(
         pool = prepared => pool?,
         _ = requested(stop.clone()) => return Ok(ExitCode::SUCCESS),
     };
-    let app = App::new(pool, Clock::system()).with_audit_keys(audit_keys);
-    let reach = if settings.webhooks.webhook_allow_private { Reach::Anywhere } else { Reach::PublicOnly };
-    let limits = settings.limits;
-    let app = app.with_max_watchers(limits.max_watchers, limits.max_watchers_each);
-    let app = Arc::new(app.with_webhook_reach(reach));
+    let app = Arc::new(App::with_options(pool, Clock::system(), app_options(settings, audit_keys)));
     let trial = if is_trial { Some(trial::prepare(&app, &settings.database.data_dir()).await?) } else { None };
     if let Some(trial) = &trial {
         checked.admit(trial.platform_key().expose(), trial.buyer_jwt_secret().expose())?;
@@ -133,7 +129,7 @@ async fn serve_on(
     let deadline = OnceLock::new();
     let shutdown = async {
         let signal = requested(stop).await;
-        app.leave();
+        app.shutdown.leave();
         let delay = settings.limits.drain_delay(is_trial);
         if signal == Stop::Terminate && !delay.is_zero() {
             tracing::info!(seconds = delay.as_secs_f64(), "not ready any more; requests are still accepted");
@@ -232,7 +228,7 @@ fn start_workers(settings: &Serve, app: &Arc<App>, state: &AppState) -> Supervis
     if settings.webhooks.deliveries {
         start!(deliveries, Deliveries::new(Arc::clone(app)));
     }
-    if transparency_log::require_key(app).is_ok() {
+    if app.audit.log.require_key().is_ok() {
         start!(checkpoints, Checkpoints::new(Arc::clone(app)));
     }
     supervisor
@@ -266,6 +262,17 @@ fn open_audit_keys(
         );
     }
     Ok(transparency_log::Keys::new(signer, old))
+}
+
+fn app_options(settings: &Serve, audit_keys: transparency_log::Keys) -> Options {
+    let allow_private = settings.webhooks.webhook_allow_private;
+    Options {
+        audit_keys,
+        max_watchers: settings.limits.max_watchers,
+        max_watchers_each: settings.limits.max_watchers_each,
+        webhook_reach: if allow_private { Reach::Anywhere } else { Reach::PublicOnly },
+        ..Options::default()
+    }
 }
 
 fn http_settings(settings: &Serve) -> http::Settings {

@@ -15,7 +15,7 @@ use jsonwebtoken::{EncodingKey, Header};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::app::{self, App, Caller, partners, workflows};
+use crate::app::{self, App, Caller, workflows};
 use crate::config::Secret;
 use crate::domain::audit::note::{KeyName, SignerKey};
 use crate::domain::partner::api_key::ApiKey;
@@ -94,12 +94,12 @@ pub async fn prepare(app: &Arc<App>, data_dir: &Path) -> Result<Credentials, Err
     if !credentials.has_partner(app).await? {
         let caller = Caller::Platform { credential_id: CredentialId::parse("trial").expect("a short word") };
         let name = Name::parse("Trial partner").expect("a short name");
-        let partner = partners::create_partner(app, &caller, name).await?;
-        let key = partners::create_partner_key(app, &caller, partner.id).await?;
+        let partner = app.partners.create_partner(&caller, name).await?;
+        let key = app.partners.create_partner_key(&caller, partner.id).await?;
         let workflow = WorkflowKey::parse(WORKFLOW).expect("a sound key");
         let definition = serde_json::from_str(DEFINITION).expect("the trial's definition is JSON");
         let wanted = workflows::Wanted { dry_run: false, may_follow: &|_| true };
-        workflows::register_workflow(app, &caller, (partner.id, &workflow), &definition, wanted).await?;
+        app.workflows.register_workflow(&caller, (partner.id, &workflow), &definition, wanted).await?;
         credentials.keep_partner(data_dir, partner.id.0, key.secret.reveal().to_owned())?;
     }
     Ok(credentials)
@@ -110,7 +110,7 @@ impl Credentials {
     async fn has_partner(&self, app: &App) -> Result<bool, Error> {
         let Some(partner) = &self.partner else { return Ok(false) };
         match ApiKey::parse(&partner.key) {
-            Some(key) => Ok(partners::resolve_key(app, &key).await?.is_some()),
+            Some(key) => Ok(app.partners.resolve_key(&key).await?.is_some()),
             None => Ok(false),
         }
     }

@@ -6,6 +6,7 @@ use crate::domain::partner::event::Author;
 use crate::domain::values::id::{BuyerId, CredentialId, KeyId, PartnerId};
 use crate::domain::values::party::Party;
 use crate::domain::values::time::Time;
+use crate::domain::webhook::Owner;
 
 /// The holder of a valid credential. Only a successful check creates one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,6 +87,24 @@ impl Caller {
             Self::Buyer { expires_at, .. } => Some(time_until(*expires_at, now)),
             Self::Partner { .. } | Self::Platform { .. } => None,
         }
+    }
+}
+
+/// Whether a caller may see a task of this partner and buyer.
+pub(in crate::app) fn may_see(caller: &Caller, partner: PartnerId, buyer: BuyerId) -> bool {
+    match caller {
+        Caller::Partner { partner_id, .. } => *partner_id == partner,
+        Caller::Buyer { buyer_id, .. } => *buyer_id == buyer,
+        Caller::Platform { .. } => true,
+    }
+}
+
+/// The owner of a feed and of webhooks that a caller acts for; buyers have neither.
+pub fn owner(caller: &Caller) -> Option<Owner> {
+    match caller {
+        Caller::Partner { partner_id, .. } => Some(Owner::Partner(*partner_id)),
+        Caller::Buyer { .. } => None,
+        Caller::Platform { .. } => Some(Owner::Platform),
     }
 }
 

@@ -11,16 +11,18 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::{Mutex, MutexGuard};
 use uuid::Uuid;
 
-use crate::domain::values::id::{PartnerId, TaskId};
+use super::error::Error;
 
-use super::Error;
-
+/// How often a writer tries again when others were faster. Writers of one replica take turns after
+/// the first attempt, so only other replicas can still win; one of them can win many times in a
+/// row, since it has the latest copy of the task.
+pub(super) const MAX_ATTEMPTS: usize = 64;
 /// Tasks that share a slot share its turns, which costs only a short wait.
 const PLACES: usize = 256;
 /// Maximum number of writers that wait for one slot; more are refused with [`Error::Overloaded`].
 const MAX_WAITING: usize = 128;
 
-/// The turns, by task.
+/// The turns of the writers of tasks, or of partners' trails, by id.
 #[derive(Debug)]
 pub(super) struct Turns(Vec<Place>);
 
@@ -46,15 +48,10 @@ impl Default for Turns {
 }
 
 impl Turns {
-    /// Waits for the turn of a writer of this task; dropping the returned guard ends it. A writer
-    /// takes one turn at a time.
-    pub(super) async fn take(&self, id: TaskId) -> Result<MutexGuard<'_, ()>, Error> {
-        self.place(id.0).take().await
-    }
-
-    /// Waits for the turn of a writer of this partner's trail.
-    pub(super) async fn take_of_partner(&self, id: PartnerId) -> Result<MutexGuard<'_, ()>, Error> {
-        self.place(id.0).take().await
+    /// Waits for the turn of a writer of this task or partner; dropping the returned guard ends it.
+    /// A writer takes one turn of a kind at a time.
+    pub(super) async fn take(&self, id: Uuid) -> Result<MutexGuard<'_, ()>, Error> {
+        self.place(id).take().await
     }
 
     fn place(&self, id: Uuid) -> &Place {
@@ -82,14 +79,14 @@ mod tests {
 
     #[tokio::test]
     async fn only_so_many_wait_for_a_turn_and_those_who_leave_make_room() {
-        let (turns, task) = (Turns::default(), TaskId(Uuid::from_u128(7)));
+        let (turns, task) = (Turns::default(), Uuid::from_u128(7));
         let first = turns.take(task).await.unwrap();
         let mut waiting: Vec<_> = (0..MAX_WAITING).map(|_| Box::pin(turns.take(task))).collect();
         for wait in &mut waiting {
             assert!(wait.now_or_never().is_none());
         }
         assert!(matches!(turns.take(task).await, Err(Error::Overloaded(_))));
-        assert!(turns.take(TaskId(Uuid::from_u128(8))).await.is_ok(), "another task");
+        assert!(turns.take(Uuid::from_u128(8)).await.is_ok(), "another task");
         waiting.pop();
         assert!(turns.take(task).now_or_never().is_none(), "there is room again");
         drop(first);

@@ -6,11 +6,13 @@
 //! task is one transaction guarded by the task's version, and a task with nothing left to erase
 //! does not change. So any step may be repeated, by two replicas or after a crash.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::TimeDelta;
 use sha2::{Digest as _, Sha256};
 
+use crate::clock::Clock;
 use crate::domain::audit::{self, Sealed};
 use crate::domain::erasure::{Plan, Scope};
 use crate::domain::partner::event::{Author, PartnerFact};
@@ -21,15 +23,21 @@ use crate::domain::task::unreadable::Unreadable;
 use crate::domain::values::id::{ActorId, ErasureId, PartnerId, TaskId};
 use crate::domain::values::party::{ActorRef, Party, Source};
 use crate::domain::values::text::Prose;
+use crate::ids;
 use crate::store::erasures::{Erase, New, Window};
 use crate::store::tasks::transitions::{Outcome, Save};
-use crate::{ids, store};
+use crate::store::{self, Pool};
 
-use super::audit::partner_trail::{append, retry_on_conflict};
+use super::access::Caller;
+use super::base::Base;
+use super::contention::MAX_ATTEMPTS;
+use super::error::Error;
 use super::operations::clock_skew;
-use super::tasks::commands::MAX_ATTEMPTS;
-use super::tasks::{self, Loaded, replay};
-use super::{App, Caller, Error, partners};
+use super::partners::Partners;
+use super::shutdown::Shutdown;
+use super::tasks::load::{Loaded, Loader};
+use super::tasks::replay;
+use super::tasks::writes::Writes;
 
 pub use crate::store::erasures::{Progress, Record, State};
 
@@ -58,55 +66,251 @@ pub struct Request {
     pub digest: [u8; 32],
 }
 
-/// Requests an erasure; returns whether it is new. A repeated id and body returns the erasure as it
-/// is.
-pub async fn request_erasure(app: &App, caller: &Caller, request: Request) -> Result<(Record, bool), Error> {
-    check(app, &request).await?;
-    let (id, salt) = (request.id.unwrap_or_else(|| ErasureId(ids::new())), ids::random());
-    let new = New {
-        id,
-        party: request.party,
-        partner_id: request.partner_id,
-        actor_id: request.actor_id,
-        reason: request.reason,
-        credential_id: caller.credential_id(),
-        salt,
-        digest: salted(&salt, &request.digest),
-        requested_at: app.clock.now(),
-    };
-    let inserted = store::erasures::insert(&app.pool, &new).await?;
-    let record = get_erasure(app, id).await?;
-    if record.digest != salted(&record.salt, &request.digest) {
-        return Err(Error::ErasureIdReused);
-    }
-    if let Some(partner) = record.partner_id {
-        record_request(app, &record, partner).await?;
-    }
-    if inserted {
-        tracing::info!(erasure = %id, by = %caller.credential_id(), "erasure requested");
-    }
-    Ok((record, inserted))
+/// Requests erasures, and takes the steps of those that run.
+#[derive(Debug)]
+pub struct Erasures {
+    pool: Pool,
+    decisions: Pool,
+    clock: Clock,
+    shutdown: Shutdown,
+    partners: Arc<Partners>,
+    loader: Arc<Loader>,
+    writes: Arc<Writes>,
 }
 
-/// Checks the actor: a partner's actor belongs to one partner, the platform's to none, and a
-/// buyer's actor is the buyer.
-async fn check(app: &App, request: &Request) -> Result<(), Error> {
-    let wrong = |code, message| Err(Error::Rejected(Refusal::invalid("/partner_id", code, message)));
-    match (request.party, request.partner_id) {
-        (Party::Partner, None) => {
-            wrong("required", "is required with party partner, since each partner has its own ids")
+impl Erasures {
+    pub(super) fn new(base: &Base, partners: Arc<Partners>, loader: Arc<Loader>, writes: Arc<Writes>) -> Self {
+        Self {
+            pool: base.pool.clone(),
+            decisions: base.decisions.clone(),
+            clock: base.clock.clone(),
+            shutdown: base.shutdown.clone(),
+            partners,
+            loader,
+            writes,
         }
-        (Party::Buyer | Party::Platform, Some(_)) => wrong("not_allowed", "is only allowed with party partner"),
-        (Party::Buyer, None) if request.actor_id.uuid().is_none() => {
-            let rule = "must be a UUID, the `sub` of the buyer's tokens";
-            Err(Error::Rejected(Refusal::invalid("/actor_id", "invalid_value", rule)))
+    }
+
+    /// Requests an erasure; returns whether it is new. A repeated id and body returns the erasure
+    /// as it is.
+    pub async fn request_erasure(&self, caller: &Caller, request: Request) -> Result<(Record, bool), Error> {
+        self.check(&request).await?;
+        let (id, salt) = (request.id.unwrap_or_else(|| ErasureId(ids::new())), ids::random());
+        let new = New {
+            id,
+            party: request.party,
+            partner_id: request.partner_id,
+            actor_id: request.actor_id,
+            reason: request.reason,
+            credential_id: caller.credential_id(),
+            salt,
+            digest: salted(&salt, &request.digest),
+            requested_at: self.clock.now(),
+        };
+        let inserted = store::erasures::insert(&self.pool, &new).await?;
+        let record = self.get_erasure(id).await?;
+        if record.digest != salted(&record.salt, &request.digest) {
+            return Err(Error::ErasureIdReused);
         }
-        (Party::Buyer | Party::Platform, None) => Ok(()),
-        (Party::Partner, Some(id)) => match partners::get_partner(app, id).await {
-            Ok(_) => Ok(()),
-            Err(Error::NotFound) => wrong("unknown_value", "must be the id of a partner"),
-            Err(error) => Err(error),
-        },
+        if let Some(partner) = record.partner_id {
+            self.record_request(&record, partner).await?;
+        }
+        if inserted {
+            tracing::info!(erasure = %id, by = %caller.credential_id(), "erasure requested");
+        }
+        Ok((record, inserted))
+    }
+
+    /// Checks the actor: a partner's actor belongs to one partner, the platform's to none, and a
+    /// buyer's actor is the buyer.
+    async fn check(&self, request: &Request) -> Result<(), Error> {
+        let wrong = |code, message| Err(Error::Rejected(Refusal::invalid("/partner_id", code, message)));
+        match (request.party, request.partner_id) {
+            (Party::Partner, None) => {
+                wrong("required", "is required with party partner, since each partner has its own ids")
+            }
+            (Party::Buyer | Party::Platform, Some(_)) => wrong("not_allowed", "is only allowed with party partner"),
+            (Party::Buyer, None) if request.actor_id.uuid().is_none() => {
+                let rule = "must be a UUID, the `sub` of the buyer's tokens";
+                Err(Error::Rejected(Refusal::invalid("/actor_id", "invalid_value", rule)))
+            }
+            (Party::Buyer | Party::Platform, None) => Ok(()),
+            (Party::Partner, Some(id)) => match self.partners.get_partner(id).await {
+                Ok(_) => Ok(()),
+                Err(Error::NotFound) => wrong("unknown_value", "must be the id of a partner"),
+                Err(error) => Err(error),
+            },
+        }
+    }
+
+    /// One erasure.
+    pub async fn get_erasure(&self, id: ErasureId) -> Result<Record, Error> {
+        store::erasures::find(&self.pool, id).await?.ok_or(Error::NotFound)
+    }
+
+    /// Up to `limit` erasures after `after`, in the order of their ids; an unreadable one does not
+    /// affect the others.
+    pub async fn list_erasures(&self, after: Option<ErasureId>, limit: u32) -> Result<Vec<Listed>, Error> {
+        let listed = store::erasures::list(&self.pool, after, limit).await?.into_iter();
+        let shown = listed.map(|(id, record)| {
+            Ok(match record {
+                Ok(record) => (id, Ok(record)),
+                Err(error) => (id, Err(Error::from(error).unreadable()?)),
+            })
+        });
+        shown.collect()
+    }
+
+    /// Up to `limit` erasures that are visiting the tasks now.
+    pub async fn list_running(&self, limit: u32) -> Result<Vec<Record>, Error> {
+        Ok(store::erasures::list_running(&self.pool, self.clock.now() - SETTLE, limit).await?)
+    }
+
+    /// The next tasks that an erasure visits.
+    pub async fn list_next(&self, erasure: &Record, limit: u32) -> Result<Window, Error> {
+        Ok(store::erasures::list_next(&self.pool, erasure, limit).await?)
+    }
+
+    /// Records that these tasks are done or, without a window, that there are no more. `false` if
+    /// another replica was faster.
+    pub async fn advance(&self, erasure: &Record, window: Option<&Window>) -> Result<bool, Error> {
+        Ok(store::erasures::advance(&self.pool, erasure, window, self.clock.now()).await?)
+    }
+
+    /// Up to `limit` tasks that an erasure must return to now.
+    pub async fn list_waiting(&self, limit: u32) -> Result<Vec<(ErasureId, TaskId)>, Error> {
+        Ok(store::erasures::list_waiting(&self.pool, self.clock.now(), limit).await?)
+    }
+
+    /// Records that a task failed, so that the others can continue.
+    pub async fn set_aside(&self, erasure: ErasureId, task: TaskId) -> Result<(), Error> {
+        Ok(store::erasures::set_aside(&self.pool, erasure, task, self.clock.now()).await?)
+    }
+
+    /// Completes up to `limit` erasures that have returned to every task; returns how many.
+    pub async fn finish(&self, limit: u32) -> Result<u64, Error> {
+        let mut finished = 0;
+        for erasure in store::erasures::list_finished(&self.pool, limit).await? {
+            let author = Author { party: Source::Service, credential_id: None };
+            let mut reached = store::erasures::list_partners(&self.pool, erasure.id).await?;
+            reached.extend(erasure.partner_id.filter(|_| reached.is_empty()).map(|partner| (partner, 0, 0)));
+            for (partner, tasks, fields) in reached {
+                self.record_request(&erasure, partner).await?;
+                let (erasure_id, party) = (erasure.id, erasure.party);
+                let completed = PartnerFact::ErasureCompleted { erasure_id, party, tasks, fields };
+                self.record_once(partner, &author, erasure.id, completed).await?;
+            }
+            finished += u64::from(store::erasures::finish(&self.pool, erasure.id, self.clock.now()).await?);
+        }
+        Ok(finished)
+    }
+
+    /// Erases from one task what may be erased now; returns whether anything was.
+    pub async fn erase_task(&self, erasure: &Record, id: TaskId) -> Result<bool, Error> {
+        let Some(actor_id) = &erasure.actor_id else { return Ok(false) };
+        let actor = ActorRef { party: erasure.party, id: actor_id.clone() };
+        let mut turn = None;
+        for _ in 0..MAX_ATTEMPTS {
+            let task = self.loader.load(id).await?.ok_or(Error::NotFound)?;
+            let last = store::erasures::find_last_before(&self.pool, erasure.id, id).await?;
+            let scope = Scope { actor: actor.clone(), until: erasure.requested_at, last };
+            let Some((plan, transition)) = self.plan(erasure, &scope, &task).await? else {
+                store::erasures::settle(&self.pool, erasure.id, id).await?;
+                return Ok(false);
+            };
+            let Some(transition) = transition else {
+                store::erasures::wait_for(&self.pool, erasure.id, id).await?;
+                return Ok(false);
+            };
+            let partner_id = task.identity.partner_id;
+            if !store::erasures::has_reached(&self.pool, erasure.id, partner_id).await? {
+                self.record_request(erasure, partner_id).await?;
+            }
+            let save = Save { transition: &transition, head: task.head, command_digest: None, seed: ids::random::<32> };
+            let erase = Erase { erasure_id: erasure.id, partner_id, plan: &plan, save };
+            match store::erasures::erase(&self.pool, &erase).await {
+                Ok(Outcome::Saved(_)) => {
+                    self.writes.recent.forget(id).await;
+                    self.writes.commits.announce(&transition);
+                    return Ok(true);
+                }
+                Ok(Outcome::Stale | Outcome::Duplicate) => {}
+                // Another replica is erasing from it, or a command is being written.
+                Err(store::Error::Locked) => self.shutdown.pause(LOCKED_PAUSE).await,
+                Err(error) => return Err(error.into()),
+            }
+            if turn.is_none() {
+                turn = Some(self.writes.turns.take(id.0).await?);
+            }
+        }
+        Err(Error::contended())
+    }
+
+    /// What to erase from a task, and the transition that records it. `None`: nothing, now or
+    /// later. Without a transition: nothing before the task closes.
+    async fn plan(&self, erasure: &Record, scope: &Scope, task: &Loaded) -> Result<Planned, Error> {
+        let snapshot = task.snapshot();
+        let trail = self.trail(task).await?;
+        let unreadable = |_| Error::impossible("a trail that cannot be read");
+        let plan = Plan::new(&trail, scope, !snapshot.task.phase().is_terminal()).map_err(unreadable)?;
+        if plan.entries.is_empty() {
+            return Ok(plan.ids_remain.then_some((plan, None)));
+        }
+        let mut left: Vec<Event> = Vec::with_capacity(trail.len());
+        let mut changed = plan.entries.iter().peekable();
+        for (event, row) in trail {
+            left.push(match changed.next_if(|entry| entry.seq == event.seq) {
+                Some(entry) => audit::open(&Sealed { personal: entry.personal.clone(), ..row }).map_err(unreadable)?,
+                None => event,
+            });
+        }
+        let snapshot = snapshot.without_erased(&task.workflow, &left);
+        let snapshot = snapshot.ok_or_else(|| Error::impossible("a trail without an opening"))?;
+        let recorded = decide::Erasure {
+            credential_id: erasure.credential_id.clone(),
+            erasure_id: erasure.id,
+            entries: plan.entries.iter().map(|entry| entry.seq).collect(),
+            ids_remain: plan.ids_remain,
+            restated: plan.restated.clone(),
+        };
+        let decided = decide::decide(&task.workflow, &snapshot, Input::Erase(&recorded), self.clock.now());
+        let transition = decided.map_err(|_| Error::impossible("an erasure that is refused"))?;
+        Ok(Some((plan, Some(transition))))
+    }
+
+    /// The whole trail up to the version that was read.
+    async fn trail(&self, task: &Loaded) -> Result<Vec<(Event, Sealed)>, Error> {
+        let version = task.snapshot().task.version();
+        let rows = replay::read_between(&self.decisions, task.id(), 1, version).await?;
+        Ok(rows.into_iter().map(|row| (row.event, row.sealed)).collect())
+    }
+
+    /// Records in a partner's trail that an erasure was requested that concerns its tasks.
+    async fn record_request(&self, erasure: &Record, partner: PartnerId) -> Result<(), Error> {
+        let author = Author { party: Source::Platform, credential_id: Some(erasure.credential_id.clone()) };
+        let fact = PartnerFact::ErasureRequested { erasure_id: erasure.id, party: erasure.party };
+        self.record_once(partner, &author, erasure.id, fact).await
+    }
+
+    /// Records a fact about an erasure, unless the partner's trail already has it. The search comes
+    /// after reading the end of the trail, which guards the write, so that of several simultaneous
+    /// attempts only one records it.
+    async fn record_once(
+        &self,
+        partner: PartnerId,
+        author: &Author,
+        erasure: ErasureId,
+        fact: PartnerFact,
+    ) -> Result<(), Error> {
+        let attempt = || async {
+            let end = store::audit::partner_events::find_end(&self.pool, partner).await?.ok_or(Error::NotFound)?;
+            if store::erasures::is_recorded(&self.pool, partner, fact.kind(), erasure).await? {
+                return Ok(Some(()));
+            }
+            let append = self.partners.journal.append(author, (partner, Some(&end)), vec![fact.clone()]);
+            Ok(store::audit::partner_events::insert(&self.pool, &append).await?.then_some(()))
+        };
+        self.partners.journal.retry_on_conflict(partner, attempt).await
     }
 }
 
@@ -114,177 +318,7 @@ fn salted(salt: &[u8; 16], digest: &[u8; 32]) -> [u8; 32] {
     Sha256::new().chain_update(salt).chain_update(digest).finalize().into()
 }
 
-/// One erasure.
-pub async fn get_erasure(app: &App, id: ErasureId) -> Result<Record, Error> {
-    store::erasures::find(&app.pool, id).await?.ok_or(Error::NotFound)
-}
-
 /// An erasure in a list, or why it cannot be shown, with its id.
 pub type Listed = (ErasureId, Result<Record, Unreadable>);
 
-/// Up to `limit` erasures after `after`, in the order of their ids; an unreadable one does not
-/// affect the others.
-pub async fn list_erasures(app: &App, after: Option<ErasureId>, limit: u32) -> Result<Vec<Listed>, Error> {
-    let listed = store::erasures::list(&app.pool, after, limit).await?.into_iter();
-    let shown = listed.map(|(id, record)| {
-        Ok(match record {
-            Ok(record) => (id, Ok(record)),
-            Err(error) => (id, Err(Error::from(error).unreadable()?)),
-        })
-    });
-    shown.collect()
-}
-
-/// Up to `limit` erasures that are visiting the tasks now.
-pub async fn list_running(app: &App, limit: u32) -> Result<Vec<Record>, Error> {
-    Ok(store::erasures::list_running(&app.pool, app.clock.now() - SETTLE, limit).await?)
-}
-
-/// The next tasks that an erasure visits.
-pub async fn list_next(app: &App, erasure: &Record, limit: u32) -> Result<Window, Error> {
-    Ok(store::erasures::list_next(&app.pool, erasure, limit).await?)
-}
-
-/// Records that these tasks are done or, without a window, that there are no more. `false` if
-/// another replica was faster.
-pub async fn advance(app: &App, erasure: &Record, window: Option<&Window>) -> Result<bool, Error> {
-    Ok(store::erasures::advance(&app.pool, erasure, window, app.clock.now()).await?)
-}
-
-/// Up to `limit` tasks that an erasure must return to now.
-pub async fn list_waiting(app: &App, limit: u32) -> Result<Vec<(ErasureId, TaskId)>, Error> {
-    Ok(store::erasures::list_waiting(&app.pool, app.clock.now(), limit).await?)
-}
-
-/// Records that a task failed, so that the others can continue.
-pub async fn set_aside(app: &App, erasure: ErasureId, task: TaskId) -> Result<(), Error> {
-    Ok(store::erasures::set_aside(&app.pool, erasure, task, app.clock.now()).await?)
-}
-
-/// Completes up to `limit` erasures that have returned to every task; returns how many.
-pub async fn finish(app: &App, limit: u32) -> Result<u64, Error> {
-    let mut finished = 0;
-    for erasure in store::erasures::list_finished(&app.pool, limit).await? {
-        let author = Author { party: Source::Service, credential_id: None };
-        let mut reached = store::erasures::list_partners(&app.pool, erasure.id).await?;
-        reached.extend(erasure.partner_id.filter(|_| reached.is_empty()).map(|partner| (partner, 0, 0)));
-        for (partner, tasks, fields) in reached {
-            record_request(app, &erasure, partner).await?;
-            let (erasure_id, party) = (erasure.id, erasure.party);
-            let completed = PartnerFact::ErasureCompleted { erasure_id, party, tasks, fields };
-            record_once(app, partner, &author, erasure.id, completed).await?;
-        }
-        finished += u64::from(store::erasures::finish(&app.pool, erasure.id, app.clock.now()).await?);
-    }
-    Ok(finished)
-}
-
-/// Erases from one task what may be erased now; returns whether anything was.
-pub async fn erase_task(app: &App, erasure: &Record, id: TaskId) -> Result<bool, Error> {
-    let Some(actor_id) = &erasure.actor_id else { return Ok(false) };
-    let actor = ActorRef { party: erasure.party, id: actor_id.clone() };
-    let mut turn = None;
-    for _ in 0..MAX_ATTEMPTS {
-        let task = tasks::load(app, id).await?.ok_or(Error::NotFound)?;
-        let last = store::erasures::find_last_before(&app.pool, erasure.id, id).await?;
-        let scope = Scope { actor: actor.clone(), until: erasure.requested_at, last };
-        let Some((plan, transition)) = plan(app, erasure, &scope, &task).await? else {
-            store::erasures::settle(&app.pool, erasure.id, id).await?;
-            return Ok(false);
-        };
-        let Some(transition) = transition else {
-            store::erasures::wait_for(&app.pool, erasure.id, id).await?;
-            return Ok(false);
-        };
-        let partner_id = task.identity.partner_id;
-        if !store::erasures::has_reached(&app.pool, erasure.id, partner_id).await? {
-            record_request(app, erasure, partner_id).await?;
-        }
-        let save = Save { transition: &transition, head: task.head, command_digest: None, seed: ids::random::<32> };
-        let erase = Erase { erasure_id: erasure.id, partner_id, plan: &plan, save };
-        match store::erasures::erase(&app.pool, &erase).await {
-            Ok(Outcome::Saved(_)) => {
-                app.recent.forget(id).await;
-                app.committed(&transition);
-                return Ok(true);
-            }
-            Ok(Outcome::Stale | Outcome::Duplicate) => {}
-            // Another replica is erasing from it, or a command is being written.
-            Err(store::Error::Locked) => app.pause(LOCKED_PAUSE).await,
-            Err(error) => return Err(error.into()),
-        }
-        if turn.is_none() {
-            turn = Some(app.turns.take(id).await?);
-        }
-    }
-    Err(Error::contended())
-}
-
 type Planned = Option<(Plan, Option<decide::Transition>)>;
-
-/// What to erase from a task, and the transition that records it. `None`: nothing, now or later.
-/// Without a transition: nothing before the task closes.
-async fn plan(app: &App, erasure: &Record, scope: &Scope, task: &Loaded) -> Result<Planned, Error> {
-    let snapshot = task.snapshot();
-    let trail = trail(app, task).await?;
-    let unreadable = |_| Error::impossible("a trail that cannot be read");
-    let plan = Plan::new(&trail, scope, !snapshot.task.phase().is_terminal()).map_err(unreadable)?;
-    if plan.entries.is_empty() {
-        return Ok(plan.ids_remain.then_some((plan, None)));
-    }
-    let mut left: Vec<Event> = Vec::with_capacity(trail.len());
-    let mut changed = plan.entries.iter().peekable();
-    for (event, row) in trail {
-        left.push(match changed.next_if(|entry| entry.seq == event.seq) {
-            Some(entry) => audit::open(&Sealed { personal: entry.personal.clone(), ..row }).map_err(unreadable)?,
-            None => event,
-        });
-    }
-    let snapshot = snapshot.without_erased(&task.workflow, &left);
-    let snapshot = snapshot.ok_or_else(|| Error::impossible("a trail without an opening"))?;
-    let recorded = decide::Erasure {
-        credential_id: erasure.credential_id.clone(),
-        erasure_id: erasure.id,
-        entries: plan.entries.iter().map(|entry| entry.seq).collect(),
-        ids_remain: plan.ids_remain,
-        restated: plan.restated.clone(),
-    };
-    let decided = decide::decide(&task.workflow, &snapshot, Input::Erase(&recorded), app.clock.now());
-    let transition = decided.map_err(|_| Error::impossible("an erasure that is refused"))?;
-    Ok(Some((plan, Some(transition))))
-}
-
-/// The whole trail up to the version that was read.
-async fn trail(app: &App, task: &Loaded) -> Result<Vec<(Event, Sealed)>, Error> {
-    let version = task.snapshot().task.version();
-    let rows = replay::read_between(app, task.id(), 1, version).await?;
-    Ok(rows.into_iter().map(|row| (row.event, row.sealed)).collect())
-}
-
-/// Records in a partner's trail that an erasure was requested that concerns its tasks.
-async fn record_request(app: &App, erasure: &Record, partner: PartnerId) -> Result<(), Error> {
-    let author = Author { party: Source::Platform, credential_id: Some(erasure.credential_id.clone()) };
-    let fact = PartnerFact::ErasureRequested { erasure_id: erasure.id, party: erasure.party };
-    record_once(app, partner, &author, erasure.id, fact).await
-}
-
-/// Records a fact about an erasure, unless the partner's trail already has it. The search comes
-/// after reading the end of the trail, which guards the write, so that of several simultaneous
-/// attempts only one records it.
-async fn record_once(
-    app: &App,
-    partner: PartnerId,
-    author: &Author,
-    erasure: ErasureId,
-    fact: PartnerFact,
-) -> Result<(), Error> {
-    let attempt = || async {
-        let end = store::audit::partner_events::find_end(&app.pool, partner).await?.ok_or(Error::NotFound)?;
-        if store::erasures::is_recorded(&app.pool, partner, fact.kind(), erasure).await? {
-            return Ok(Some(()));
-        }
-        let append = append(app, author, (partner, Some(&end)), vec![fact.clone()]);
-        Ok(store::audit::partner_events::insert(&app.pool, &append).await?.then_some(()))
-    };
-    retry_on_conflict(app, partner, attempt).await
-}

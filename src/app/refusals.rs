@@ -1,12 +1,5 @@
 //! Why valid requests are refused (429 and 503): one list for all layers, for the metrics.
 
-use tokio::time::error::Elapsed;
-
-use crate::store;
-
-use super::shares::{AllTaken, Resource};
-use super::{Contended, Error};
-
 /// Declares the reasons with their names.
 macro_rules! reasons {
     ($($(#[$doc:meta])* $name:ident $word:literal;)+) => {
@@ -69,75 +62,9 @@ reasons! {
     Other "other";
 }
 
-impl Error {
-    /// Why a request with this outcome was refused, if the request itself was valid.
-    pub fn reason(&self) -> Option<Reason> {
-        match self {
-            Self::TooManyAtOnce(resource) => Some(of_caller(*resource)),
-            Self::Overloaded(source) | Self::Unavailable(source) | Self::Unanswered(source) => Some(of(&**source)),
-            Self::Behind => Some(Reason::Behind),
-            Self::NotFound
-            | Self::Refused(..)
-            | Self::Rejected(_)
-            | Self::PreconditionFailed(_)
-            | Self::EventIdReused
-            | Self::ErasureIdReused
-            | Self::TaskExists(_)
-            | Self::WorkflowUnavailable
-            | Self::WorkflowChanged(_)
-            | Self::NoAuditKey
-            | Self::NoCheckpoint
-            | Self::NotLogged
-            | Self::FeedRestored
-            | Self::TrailDamaged(..)
-            | Self::Expired
-            | Self::Definition(_)
-            | Self::Internal(_) => None,
-        }
-    }
-}
-
-fn of_caller(resource: Resource) -> Reason {
-    match resource {
-        Resource::StatusWaits => Reason::CallerStatusWaits,
-        Resource::FeedWaits => Reason::CallerFeedWaits,
-        Resource::Simulations => Reason::CallerSimulations,
-        Resource::LongReads => Reason::CallerProofsAndExports,
-    }
-}
-
-fn of(source: &(dyn std::error::Error + Send + Sync + 'static)) -> Reason {
-    if let Some(AllTaken(resource)) = source.downcast_ref() {
-        return match resource {
-            Resource::StatusWaits => Reason::StatusWaits,
-            Resource::FeedWaits => Reason::FeedWaits,
-            Resource::Simulations => Reason::Simulations,
-            Resource::LongReads => Reason::ProofsAndExports,
-        };
-    }
-    match source.downcast_ref() {
-        Some(store::Error::Busy(_)) => Reason::Database,
-        Some(store::Error::Full) => Reason::WriteQueue,
-        Some(store::Error::Locked) => Reason::RowLocked,
-        Some(store::Error::Unreachable(_)) => Reason::Unreachable,
-        Some(store::Error::Unanswered(_)) => Reason::Unanswered,
-        Some(store::Error::Newer { .. }) => Reason::NewerFormat,
-        None if source.is::<Contended>() => Reason::Contended,
-        None if source.is::<Elapsed>() => Reason::Slow,
-        Some(
-            store::Error::NoPartner
-            | store::Error::NoWorkflow
-            | store::Error::Failed(_)
-            | store::Error::Impossible { .. },
-        )
-        | None => Reason::Other,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
-    use std::sync::Arc;
 
     use super::*;
 
@@ -146,26 +73,5 @@ mod tests {
         let words: BTreeSet<_> = Reason::ALL.iter().map(|reason| reason.as_str()).collect();
         assert_eq!(words.len(), Reason::ALL.len());
         assert!(Reason::ALL.iter().enumerate().all(|(at, reason)| *reason as usize == at));
-    }
-
-    #[test]
-    fn what_was_refused_for_no_fault_of_its_own_says_why() {
-        let timed_out = || sqlx::Error::PoolTimedOut;
-        let cases = [
-            (Error::TooManyAtOnce(Resource::FeedWaits), Some("caller_feed_waits")),
-            (Error::Overloaded(Arc::new(AllTaken(Resource::LongReads))), Some("proofs_and_exports")),
-            (store::Error::Busy(timed_out()).into(), Some("database_busy")),
-            (store::Error::Full.into(), Some("write_queue")),
-            (store::Error::Locked.into(), Some("row_locked")),
-            (store::Error::Unreachable(timed_out()).into(), Some("database_unreachable")),
-            (store::Error::Unanswered(timed_out()).into(), Some("database_unanswered")),
-            (Error::contended(), Some("contended")),
-            (Error::Behind, Some("behind")),
-            (Error::NotFound, None),
-            (store::Error::Failed(timed_out()).into(), None),
-        ];
-        for (error, word) in cases {
-            assert_eq!(error.reason().map(Reason::as_str), word, "{error:?}");
-        }
     }
 }

@@ -3,8 +3,8 @@
 //!
 //! A caller is the owner of a credential: a partner with all its keys, a buyer with all its tokens,
 //! the platform. More keys give no larger share. A caller that exceeds its own share is refused
-//! ([`Error::TooManyAtOnce`]); if the resource as a whole is in use, every new request is
-//! ([`Error::Overloaded`]). Nothing is queued here, and an owner without units takes no memory.
+//! ([`Exceeded::Own`]); if the resource as a whole is in use, every new request is
+//! ([`Exceeded::Total`]). Nothing is queued here, and an owner without units takes no memory.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::domain::values::id::{BuyerId, PartnerId};
 
-use super::{Caller, Error};
+use super::access::Caller;
 
 /// The owner of a share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -80,14 +80,22 @@ pub(super) struct All {
     pub(super) long_reads: Shares,
 }
 
-impl Default for All {
-    fn default() -> Self {
+impl All {
+    /// The resources with at most `max_watchers` watchers of statuses, and `max_watchers_each`
+    /// for one partner or the platform.
+    pub(super) fn new(max_watchers: usize, max_watchers_each: Option<usize>) -> Self {
         Self {
-            watchers: watchers(MAX_WATCHERS, None),
+            watchers: watchers(max_watchers, max_watchers_each),
             feed_waits: Shares::new(Resource::FeedWaits, Limits { all: 4_096, backend: 64, buyer: 0 }),
             simulations: Shares::new(Resource::Simulations, Limits { all: 4, backend: 2, buyer: 0 }),
             long_reads: Shares::new(Resource::LongReads, Limits { all: 128, backend: 8, buyer: 2 }),
         }
+    }
+}
+
+impl Default for All {
+    fn default() -> Self {
+        Self::new(MAX_WATCHERS, None)
     }
 }
 
@@ -99,7 +107,7 @@ const MIN_WATCHERS_EACH: usize = 256;
 const BUYER_WATCHERS: usize = 64;
 
 /// Shares of watchers: at most `most` in total, and `each` for one partner or the platform.
-pub(super) fn watchers(most: usize, each: Option<usize>) -> Shares {
+fn watchers(most: usize, each: Option<usize>) -> Shares {
     let each = each.unwrap_or_else(|| MIN_WATCHERS_EACH.max(most / 10));
     let limits = Limits { all: most, backend: each, buyer: BUYER_WATCHERS.min(each) };
     Shares::new(Resource::StatusWaits, limits)
@@ -131,12 +139,12 @@ pub struct Share {
 }
 
 impl Shares {
-    pub(super) fn new(what: Resource, limits: Limits) -> Self {
+    fn new(what: Resource, limits: Limits) -> Self {
         Self(Arc::new(Inner { what, limits, held: Mutex::default() }))
     }
 
     /// Takes one unit for this caller.
-    pub(super) fn take(&self, caller: &Caller) -> Result<Share, Error> {
+    pub(super) fn take(&self, caller: &Caller) -> Result<Share, Exceeded> {
         let owner = Owner::from(caller);
         let Inner { what, limits, .. } = &*self.0;
         let most = match owner {
@@ -146,10 +154,10 @@ impl Shares {
         let mut held = self.held();
         let own = held.by_owner.get(&owner).copied().unwrap_or_default();
         if own >= most {
-            return Err(Error::TooManyAtOnce(*what));
+            return Err(Exceeded::Own(*what));
         }
         if held.all >= limits.all {
-            return Err(Error::Overloaded(Arc::new(AllTaken(*what))));
+            return Err(Exceeded::Total(AllTaken(*what)));
         }
         held.all += 1;
         held.by_owner.insert(owner, own + 1);
@@ -175,6 +183,16 @@ impl Drop for Share {
     }
 }
 
+/// Why a caller gets no unit.
+#[derive(Debug)]
+pub(super) enum Exceeded {
+    /// The caller holds its whole share.
+    Own(Resource),
+    /// All callers together hold everything.
+    Total(AllTaken),
+}
+
+/// All units of a resource are in use.
 #[derive(Debug, thiserror::Error)]
 #[error("the total limit of {0} is reached")]
 pub(super) struct AllTaken(pub(super) Resource);
@@ -197,11 +215,11 @@ mod tests {
         let partner_id = PartnerId(ids::new());
         let key = || Caller::Partner { partner_id, key_id: KeyId(ids::new()) };
         let held: Vec<Share> = (0..3).map(|_| shares.take(&key()).unwrap()).collect();
-        assert!(matches!(shares.take(&key()), Err(Error::TooManyAtOnce(Resource::Simulations))), "whatever the key");
+        assert!(matches!(shares.take(&key()), Err(Exceeded::Own(Resource::Simulations))), "whatever the key");
         let (one, other) = (buyer(), buyer());
         let (first, second) = (shares.take(&one).unwrap(), shares.take(&other).unwrap());
-        assert!(matches!(shares.take(&one), Err(Error::TooManyAtOnce(_))));
-        assert!(matches!(shares.take(&buyer()), Err(Error::Overloaded(_))), "all are taken");
+        assert!(matches!(shares.take(&one), Err(Exceeded::Own(_))));
+        assert!(matches!(shares.take(&buyer()), Err(Exceeded::Total(_))), "all are taken");
         drop(first);
         let again = shares.take(&one).unwrap();
         drop((held, second, again));

@@ -1,4 +1,41 @@
 //! Webhooks: endpoints, and the deliveries to them.
 
+use std::sync::Arc;
+
+use crate::webhook::address::Reach;
+
+use self::attempt::Sender;
+use self::deliveries::Deliveries;
+use self::dispatch::Dispatch;
+use self::endpoints::Endpoints;
+use super::base::Base;
+use super::commits::Commits;
+use super::feed::render::Renderer;
+
+mod attempt;
+pub mod deliveries;
 pub mod dispatch;
 pub mod endpoints;
+
+/// The webhooks.
+#[derive(Debug)]
+pub struct Webhooks {
+    /// Endpoints, as their owners manage them.
+    pub endpoints: Arc<Endpoints>,
+    /// Deliveries, as their owners see them.
+    pub deliveries: Deliveries,
+    /// Sends what is due.
+    pub dispatch: Dispatch,
+}
+
+impl Webhooks {
+    pub(super) fn new(base: &Base, renderer: Arc<Renderer>, commits: &Arc<Commits>, reach: Reach) -> Self {
+        let sender = Arc::new(Sender::new(reach));
+        let endpoints = Arc::new(Endpoints::new(base, Arc::clone(&sender), Arc::clone(commits)));
+        Self {
+            deliveries: Deliveries::new(base, Arc::clone(&endpoints), Arc::clone(commits)),
+            endpoints,
+            dispatch: Dispatch::new(base, renderer, sender, Arc::clone(commits)),
+        }
+    }
+}

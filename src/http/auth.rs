@@ -15,7 +15,7 @@ use subtle::{Choice, ConstantTimeEq};
 use tracing::Span;
 
 use crate::app::refusals::Reason;
-use crate::app::{App, Caller, partners};
+use crate::app::{App, Caller};
 use crate::domain::partner::api_key::ApiKey;
 use crate::domain::values::id::{BuyerId, CredentialId, PartnerId};
 use crate::domain::values::party::Party;
@@ -75,7 +75,7 @@ impl Auth {
             Credential::PartnerKey(text) => {
                 let unknown = || invalid("This key is unknown or was revoked.");
                 let key = ApiKey::parse(text).ok_or_else(unknown)?;
-                let caller = partners::resolve_key(app, &key).await?.ok_or_else(unknown)?;
+                let caller = app.partners.resolve_key(&key).await?.ok_or_else(unknown)?;
                 Ok(Authenticated { caller, key: Some(key) })
             }
             Credential::Bearer(text) => {
@@ -232,7 +232,7 @@ impl Authenticated {
             return Err(invalid("The credential has expired."));
         }
         let Some(key) = &self.key else { return Ok(()) };
-        match partners::resolve_key(app, key).await? {
+        match app.partners.resolve_key(key).await? {
             Some(_) => Ok(()),
             None => Err(invalid("The key was revoked.")),
         }

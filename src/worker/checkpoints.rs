@@ -1,7 +1,7 @@
 //! Signs checkpoints. Once a minute, the heads of the trails that changed go into the transparency
 //! log and its root is signed. The worker runs in every replica.
 //!
-//! [`transparency_log::append`] decides what goes in and checks what is stored before anything is
+//! [`crate::app::audit::transparency_log::TransparencyLog::append`] decides what goes in and checks what is stored before anything is
 //! signed. This worker only decides when.
 //!
 //! **Sharing.** Nothing is claimed or locked. A replica that finds the last checkpoint younger than
@@ -27,7 +27,7 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Registry, Unit};
 
-use crate::app::audit::transparency_log::{self, PERIOD, Seen};
+use crate::app::audit::transparency_log::{PERIOD, Seen};
 use crate::app::{App, Error};
 use crate::causes::with_causes;
 use crate::ids;
@@ -76,7 +76,7 @@ impl Checkpoints {
     /// Signs checkpoints until the service drains. Finishes the one in progress.
     pub async fn run(&self) {
         let mut is_away = false;
-        while !self.app.is_draining() {
+        while !self.app.shutdown.is_draining() {
             match self.tick().await {
                 Ok(_) => is_away = false,
                 // An outage is logged once.
@@ -91,11 +91,11 @@ impl Checkpoints {
                 }
                 Err(error) => tracing::error!(error = with_causes(&error), "NO CHECKPOINT WAS SIGNED"),
             }
-            self.app.workers().turned(NAME);
+            self.app.operations.workers.turned(NAME);
             let now = self.app.clock().now();
             // Due when the newest checkpoint is a minute old, and at the latest in a minute.
             let due = self.seen().map(|seen| seen.signed_at + PERIOD).filter(|due| *due > now && *due <= now + PERIOD);
-            self.app.pause_until(due.unwrap_or(now + PERIOD) + jitter()).await;
+            self.app.shutdown.pause_until(due.unwrap_or(now + PERIOD) + jitter(), self.app.clock()).await;
         }
     }
 
@@ -109,20 +109,20 @@ impl Checkpoints {
     }
 
     async fn check_and_sign(&self) -> Result<u32, Error> {
-        let next = transparency_log::check_leaves(&self.app, self.next_leaf.load(Ordering::Relaxed)).await?;
+        let next = self.app.audit.log.check_leaves(self.next_leaf.load(Ordering::Relaxed)).await?;
         self.next_leaf.store(next, Ordering::Relaxed);
         let mut signed = 0;
         loop {
-            let step = transparency_log::append(&self.app, self.seen(), signed > 0).await?;
+            let step = self.app.audit.log.append(self.seen(), signed > 0).await?;
             if let Some(last) = step.last {
                 self.remember(last);
             }
-            self.app.workers().turned(NAME);
+            self.app.operations.workers.turned(NAME);
             if step.signed {
                 signed += 1;
                 self.metrics.signed.inc();
             }
-            if !step.more || self.app.is_draining() {
+            if !step.more || self.app.shutdown.is_draining() {
                 return Ok(signed);
             }
         }

@@ -9,7 +9,6 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Registry, Unit};
 
 use crate::app::App;
-use crate::app::operations::clock_skew;
 
 /// The name of the worker.
 pub const NAME: &str = "clocks";
@@ -39,17 +38,17 @@ impl Clocks {
 
     /// Compares the clocks until the service drains.
     pub async fn run(&self) {
-        while !self.app.is_draining() {
+        while !self.app.shutdown.is_draining() {
             self.step().await;
-            self.app.workers().turned(NAME);
-            self.app.pause(INTERVAL).await;
+            self.app.operations.workers.turned(NAME);
+            self.app.shutdown.pause(INTERVAL).await;
         }
     }
 
     /// Compares the clocks once.
     pub async fn step(&self) {
-        let was_too_large = self.app.skew().is_too_large();
-        match clock_skew::measure(&self.app).await {
+        let was_too_large = self.app.operations.skew.is_too_large();
+        match self.app.operations.measure_skew().await {
             Ok(ahead) => {
                 self.ahead.set(ahead.as_seconds_f64());
                 self.say(was_too_large, ahead.as_seconds_f64());
@@ -61,7 +60,7 @@ impl Clocks {
 
     /// Logs once when the difference becomes too large, and once when it is small again.
     fn say(&self, was_too_large: bool, ahead: f64) {
-        match (was_too_large, self.app.skew().is_too_large()) {
+        match (was_too_large, self.app.operations.skew.is_too_large()) {
             (false, true) => {
                 tracing::error!(
                     ahead,

@@ -1,6 +1,6 @@
 //! Delivers events to the endpoints of their owners, in every replica at once.
 //!
-//! A search finds lines (one task's events to one endpoint, [`dispatch::Line`]) with something due.
+//! A search finds lines (one task's events to one endpoint, [`Line`]) with something due.
 //! Each endpoint that was found is visited: a visit sends what is due there, several lines at a
 //! time. Other modules decide what may be sent, in which order, and what follows from an answer.
 //!
@@ -35,7 +35,7 @@ use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, sleep};
 use visit::{Visit, Visited};
 
-use crate::app::webhooks::dispatch::{self, Due, Line, Wanted};
+use crate::app::webhooks::dispatch::{Due, Line, Wanted};
 use crate::app::{App, Error};
 use crate::causes::with_causes;
 use crate::domain::webhook::EndpointKey;
@@ -121,8 +121,8 @@ impl Deliveries {
     /// Sends what is due until the service drains. Finishes the attempts in progress.
     pub async fn run(&self) {
         let (mut round, mut is_away) = (Round::of(self.slots), false);
-        while !self.app.is_draining() {
-            self.app.workers().turned(NAME);
+        while !self.app.shutdown.is_draining() {
+            self.app.operations.workers.turned(NAME);
             let looked = Instant::now();
             let visits = match self.begin(&mut round).await {
                 Ok(visits) => {
@@ -168,7 +168,7 @@ impl Deliveries {
     /// Waits until there may be something to do.
     async fn rest(&self, round: &mut Round) {
         tokio::select! {
-            () = dispatch::wait(&self.app, LOOK) => {}
+            () = self.app.webhooks.dispatch.wait(LOOK) => {}
             Some(visited) = round.visits.join_next() => {
                 round.end(visited);
             }
@@ -178,7 +178,7 @@ impl Deliveries {
     /// Searches for what is due and starts to visit the endpoints. Returns how many.
     async fn begin(&self, round: &mut Round) -> Result<usize, Error> {
         if round.counted.is_none_or(|counted| counted.elapsed() >= LOOK) {
-            let count = dispatch::count_endpoints(&self.app).await?;
+            let count = self.app.webhooks.dispatch.count_endpoints().await?;
             self.metrics.disabled.set(i64::try_from(count.disabled).unwrap_or(i64::MAX));
             (round.counted, round.wanted) = (Some(Instant::now()), count.enabled > 0);
         }
@@ -193,7 +193,7 @@ impl Deliveries {
             except_owners: round.slots.full_owners(),
             limit: WINDOW,
         };
-        let due = dispatch::list_due(&self.app, &wanted).await?;
+        let due = self.app.webhooks.dispatch.list_due(&wanted).await?;
         let now = self.app.clock().now();
         let lag = due.iter().map(|due| now - due.due_at).max().unwrap_or_default();
         self.metrics.lag.set(lag.as_seconds_f64());

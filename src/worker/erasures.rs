@@ -21,7 +21,7 @@ use std::time::Duration;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::registry::Registry;
 
-use crate::app::erasures::{self, Record};
+use crate::app::erasures::Record;
 use crate::app::{App, Error};
 use crate::causes::with_causes;
 use crate::domain::values::id::TaskId;
@@ -77,9 +77,9 @@ impl Erasures {
     /// Takes steps until the service drains. Finishes the task in progress.
     pub async fn run(&self) {
         let mut failures = 0;
-        while !self.app.is_draining() {
+        while !self.app.shutdown.is_draining() {
             let stepped = self.step().await;
-            self.app.workers().turned(NAME);
+            self.app.operations.workers.turned(NAME);
             match stepped {
                 Ok(true) => failures = 0,
                 Ok(false) => {
@@ -102,7 +102,7 @@ impl Erasures {
 
     async fn pause(&self) {
         let mut left = POLL;
-        while !left.is_zero() && !self.app.is_draining() {
+        while !left.is_zero() && !self.app.shutdown.is_draining() {
             tokio::time::sleep(GLANCE).await;
             left = left.saturating_sub(GLANCE);
         }
@@ -117,14 +117,14 @@ impl Erasures {
     /// Takes one step. Returns whether anything was done.
     pub async fn step(&self) -> Result<bool, Error> {
         let mut done = false;
-        for erasure in erasures::list_running(&self.app, SIDE_BY_SIDE).await? {
-            if self.app.is_draining() {
+        for erasure in self.app.erasures.list_running(SIDE_BY_SIDE).await? {
+            if self.app.shutdown.is_draining() {
                 return Ok(done);
             }
             done |= self.walk(&erasure).await?;
         }
         done |= self.come_back().await?;
-        let finished = erasures::finish(&self.app, SIDE_BY_SIDE).await?;
+        let finished = self.app.erasures.finish(SIDE_BY_SIDE).await?;
         self.metrics.finished.inc_by(finished);
         Ok(done || finished > 0)
     }
@@ -132,7 +132,7 @@ impl Erasures {
     /// Works on the next tasks of one erasure.
     async fn walk(&self, erasure: &Record) -> Result<bool, Error> {
         let tasks = self.window.load(Ordering::Relaxed);
-        let window = match erasures::list_next(&self.app, erasure, tasks).await {
+        let window = match self.app.erasures.list_next(erasure, tasks).await {
             Ok(window) => window,
             Err(error) => {
                 // Tasks with long trails take longer; with fewer tasks the search fits its time
@@ -142,27 +142,27 @@ impl Erasures {
             }
         };
         if window.examined == 0 {
-            return erasures::advance(&self.app, erasure, None).await;
+            return self.app.erasures.advance(erasure, None).await;
         }
         for id in in_any_order(window.found.clone()) {
-            if self.app.is_draining() {
+            if self.app.shutdown.is_draining() {
                 return Ok(true);
             }
             self.erase(erasure, id).await?;
         }
-        erasures::advance(&self.app, erasure, Some(&window)).await?;
+        self.app.erasures.advance(erasure, Some(&window)).await?;
         Ok(true)
     }
 
     /// Works on tasks that have closed since or that failed before.
     async fn come_back(&self) -> Result<bool, Error> {
-        let waiting = erasures::list_waiting(&self.app, self.window.load(Ordering::Relaxed)).await?;
+        let waiting = self.app.erasures.list_waiting(self.window.load(Ordering::Relaxed)).await?;
         let mut done = false;
         for (erasure, id) in waiting {
-            if self.app.is_draining() {
+            if self.app.shutdown.is_draining() {
                 break;
             }
-            done |= match erasures::get_erasure(&self.app, erasure).await {
+            done |= match self.app.erasures.get_erasure(erasure).await {
                 Ok(erasure) => self.erase(&erasure, id).await?,
                 Err(error) if error.is_outage() => return Err(error),
                 Err(error) => {
@@ -176,8 +176,8 @@ impl Erasures {
 
     /// Erases from one task. Returns whether that worked. An outage is not the task's fault.
     async fn erase(&self, erasure: &Record, id: TaskId) -> Result<bool, Error> {
-        let erased = erasures::erase_task(&self.app, erasure, id).await;
-        self.app.workers().turned(NAME);
+        let erased = self.app.erasures.erase_task(erasure, id).await;
+        self.app.operations.workers.turned(NAME);
         match erased {
             Ok(erased) => {
                 self.metrics.tasks.inc_by(u64::from(erased));
@@ -187,7 +187,7 @@ impl Erasures {
             Err(error) => {
                 self.metrics.failed.inc();
                 tracing::warn!(task_id = %id, erasure = %erasure.id, error = with_causes(&error), "erasing from a task failed; it is set aside and retried");
-                erasures::set_aside(&self.app, erasure.id, id).await?;
+                self.app.erasures.set_aside(erasure.id, id).await?;
                 Ok(false)
             }
         }

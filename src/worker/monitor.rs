@@ -15,7 +15,7 @@ use prometheus_client::metrics::counter::{ConstCounter, Counter};
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::{Registry, Unit};
 
-use crate::app::operations::monitor::{self, Held};
+use crate::app::operations::monitor::Held;
 use crate::app::{App, Error};
 
 /// The name of the worker.
@@ -47,19 +47,19 @@ impl Monitor {
 
     /// Looks until the service drains.
     pub async fn run(&self) {
-        while !self.app.is_draining() {
+        while !self.app.shutdown.is_draining() {
             if let Err(error) = self.step().await {
                 // Another worker reports that the database is unavailable.
                 tracing::debug!(%error, "reading the database for metrics failed");
             }
-            self.app.workers().turned(NAME);
-            self.app.pause(INTERVAL).await;
+            self.app.operations.workers.turned(NAME);
+            self.app.shutdown.pause(INTERVAL).await;
         }
     }
 
     /// Looks once. Returns what was reported, if anything.
     pub async fn step(&self) -> Result<Option<Held>, Error> {
-        let held = monitor::look(&self.app).await.inspect_err(|_| {
+        let held = self.app.operations.monitor.look().await.inspect_err(|_| {
             self.failed.inc();
         })?;
         if let Some(held) = &held {
@@ -97,7 +97,7 @@ impl Collector for Shown {
 
 impl Shown {
     fn encode_pools(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
-        let pools = monitor::connections(&self.0);
+        let pools = self.0.operations.monitor.connections();
         let help = "Connections to the database, by pool and state";
         let mut family = encoder.encode_descriptor("database_connections", help, None, MetricType::Gauge)?;
         for (pool, usage) in pools {
@@ -125,7 +125,7 @@ impl Shown {
     }
 
     fn encode_writer(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
-        let writer = monitor::writer(&self.0);
+        let writer = self.0.operations.monitor.writer();
         let help = "Transitions that wait to be written";
         show(encoder, "writer_queued_transitions", help, None, &ConstGauge::new(writer.queued))?;
         let help = "Maximum number of transitions that wait to be written";
@@ -137,7 +137,7 @@ impl Shown {
     }
 
     fn encode_ages(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
-        let Some(ages) = monitor::ages(&self.0) else { return Ok(()) };
+        let Some(ages) = self.0.operations.monitor.ages() else { return Ok(()) };
         let seconds = |time: chrono::TimeDelta| ConstGauge::new(time.as_seconds_f64());
         let unit = Some(&Unit::Seconds);
         let help = "Age of the last successful read of the database, which is tried every 5 s";

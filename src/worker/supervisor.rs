@@ -5,7 +5,7 @@
 //! panic message, counted, and restarted after a pause that doubles while it keeps failing. Panics
 //! do not leave this module, so a stop still waits for requests and the process exits normally.
 //!
-//! Each worker reports its turns ([`crate::app::operations::workers`]). The last turn of each is a
+//! Each worker reports its turns ([`crate::app::workers`]). The last turn of each is a
 //! gauge, and a worker without a turn for too long makes the replica not ready.
 
 use std::any::Any;
@@ -73,10 +73,10 @@ impl Supervisor {
         self.running.spawn(async move {
             let mut pause = pauses.0;
             loop {
-                app.workers().begin(name, bound);
+                app.operations.workers.begin(name, bound);
                 let begun = Instant::now();
                 let ended = AssertUnwindSafe(async { run().await }).catch_unwind().await;
-                if app.is_draining() {
+                if app.shutdown.is_draining() {
                     return;
                 }
                 restarts.inc();
@@ -85,9 +85,9 @@ impl Supervisor {
                 if begun.elapsed() >= RECOVERED {
                     pause = pauses.0;
                 }
-                app.pause(pause).await;
+                app.shutdown.pause(pause).await;
                 pause = (pause * 2).min(pauses.1);
-                if app.is_draining() {
+                if app.shutdown.is_draining() {
                     return;
                 }
             }
@@ -116,7 +116,7 @@ impl Collector for LastTurns {
         let help = "Time of the worker's last turn, in seconds since 1970";
         let (name, unit) = ("worker_last_turn", Some(&Unit::Seconds));
         let mut family = encoder.encode_descriptor(name, help, unit, MetricType::Gauge)?;
-        for (worker, age) in self.0.workers().ages() {
+        for (worker, age) in self.0.operations.workers.ages() {
             let at = now - chrono::TimeDelta::from_std(age).unwrap_or_default();
             ConstGauge::new(at.utc().timestamp()).encode(family.encode_family(&Name { worker })?)?;
         }
@@ -153,7 +153,7 @@ mod tests {
                 match begun.fetch_add(1, Ordering::SeqCst) {
                     0 => panic!("a row that nobody can read"),
                     1 => {}
-                    _ => app.stopped().await,
+                    _ => app.shutdown.stopped().await,
                 }
             }
         });
@@ -163,7 +163,7 @@ mod tests {
         let text = metrics(&supervisor);
         assert!(text.contains("worker_restarts_total{worker=\"tripped\"} 2\n"), "{text}");
         assert!(text.contains("worker_last_turn_seconds{worker=\"tripped\"} "), "{text}");
-        assert_eq!(app.workers().still(), []);
+        assert_eq!(app.operations.workers.still(), []);
         app.drain();
         supervisor.join().await;
     }

@@ -7,7 +7,7 @@
 //! **Sharing.** Nothing is claimed or locked. If two replicas tick the same task, the version guard
 //! lets one through and the other finds nothing due. To make that rare, each replica takes a random
 //! part of what is due. It also wakes exactly at the time of the timers that it wrote itself
-//! ([`timers::wait`]); other replicas come a little later and find nothing left to do.
+//! ([`crate::app::tasks::timers::Timers::wait`]); other replicas come a little later and find nothing left to do.
 //!
 //! **Clocks.** A replica whose clock is too far from the database's
 //! ([`crate::app::operations::clock_skew`]) fires nothing.
@@ -31,8 +31,8 @@ use prometheus_client::registry::{Registry, Unit};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use crate::app::tasks::commands;
-use crate::app::tasks::timers::{self, Due, Loaded};
+use crate::app::tasks::Loaded;
+use crate::app::tasks::timers::Due;
 use crate::app::{App, Error};
 use crate::causes::with_causes;
 use crate::domain::values::id::TaskId;
@@ -108,9 +108,9 @@ impl Timers {
     /// Handles what is due until the service drains. Finishes the batch in progress.
     pub async fn run(&self) {
         let mut failures = 0;
-        while !self.app.is_draining() {
+        while !self.app.shutdown.is_draining() {
             let swept = self.sweep().await;
-            self.app.workers().turned(NAME);
+            self.app.operations.workers.turned(NAME);
             let now = self.app.clock().now();
             let wait = match swept {
                 Ok((_, next)) => {
@@ -131,7 +131,7 @@ impl Timers {
                     POLL + jitter(1000)
                 }
             };
-            timers::wait(&self.app, wait.to_std().unwrap_or_default()).await;
+            self.app.tasks.timers.wait(wait.to_std().unwrap_or_default()).await;
         }
     }
 
@@ -146,18 +146,18 @@ impl Timers {
         let mut fired = 0;
         loop {
             // Another replica, whose clock is right, handles it.
-            if self.app.skew().is_too_large() {
+            if self.app.operations.skew.is_too_large() {
                 return Ok((fired, None));
             }
             let now = self.app.clock().now();
             let (aside, mut tasks) = self.set_aside(now);
-            let soon = patiently(timers::list_due(&self.app, now + POLL, &aside, WINDOW)).await?;
+            let soon = patiently(self.app.tasks.timers.list_due(now + POLL, &aside, WINDOW)).await?;
             let (due, coming): (Vec<Due>, Vec<Due>) = soon.into_iter().partition(|due| due.wake_at <= now);
             let waited = due.first().map_or(TimeDelta::zero(), |oldest| now - oldest.wake_at);
             self.metrics.lag.set(waited.as_seconds_f64());
             let next = due.first().or(coming.first()).map(|next| next.wake_at);
             tasks.extend(own_part(due.into_iter().map(|due| due.task_id), BATCH - tasks.len()));
-            if tasks.is_empty() || self.app.is_draining() {
+            if tasks.is_empty() || self.app.shutdown.is_draining() {
                 return Ok((fired, next));
             }
             let round = self.run_batch(tasks).await?;
@@ -172,17 +172,17 @@ impl Timers {
 
     /// Ticks these tasks, several at a time. Stops early when the database is unavailable.
     async fn run_batch(&self, tasks: Vec<TaskId>) -> Result<Round, Error> {
-        let mut tasks = patiently(timers::load(&self.app, &tasks)).await?.into_iter();
+        let mut tasks = patiently(self.app.tasks.timers.load(&tasks)).await?.into_iter();
         let (mut round, mut outage) = (Round::default(), None);
-        let (mut running, width) = (JoinSet::new(), timers::width(&self.app));
+        let (mut running, width) = (JoinSet::new(), self.app.tasks.timers.width());
         loop {
-            while running.len() < width && outage.is_none() && !self.app.is_draining() {
+            while running.len() < width && outage.is_none() && !self.app.shutdown.is_draining() {
                 let Some((id, task)) = tasks.next() else { break };
                 let app = Arc::clone(&self.app);
                 running.spawn(async move { (id, patiently(tick(app, task)).await) });
             }
             let Some(ticked) = running.join_next().await else { break };
-            self.app.workers().turned(NAME);
+            self.app.operations.workers.turned(NAME);
             match ticked.map_err(|fault| Error::Internal(Arc::new(fault)))? {
                 (id, Ok(ticks)) => {
                     self.recovered(id);
@@ -245,7 +245,7 @@ fn own_part(tasks: impl Iterator<Item = TaskId>, most: usize) -> Vec<TaskId> {
 /// worker does not cut a write in half.
 async fn tick(app: Arc<App>, task: Result<Loaded, Error>) -> Result<u32, Error> {
     let task = task?;
-    let ticks = tokio::spawn(async move { commands::run_due_timers(&app, task, MAX_TICKS).await }).await;
+    let ticks = tokio::spawn(async move { app.tasks.commands.run_due_timers(task, MAX_TICKS).await }).await;
     ticks.unwrap_or_else(|fault| Err(Error::Internal(Arc::new(fault))))
 }
 

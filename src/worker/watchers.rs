@@ -12,8 +12,6 @@ use prometheus_client::registry::Registry;
 
 use crate::app::App;
 use crate::app::feed::tail;
-use crate::app::status::revalidation::Renewal;
-use crate::app::status::watch::{self, replication};
 
 use super::supervisor::Supervisor;
 
@@ -66,17 +64,25 @@ impl Watchers {
         supervisor.spawn(
             "status_refresh",
             None,
-            worker(|app| Box::pin(async move { replication::refresh(&app).await })),
+            worker(|app| Box::pin(async move { app.statuses.replication.refresh().await })),
         );
-        supervisor.spawn("status_look", BOUND, worker(|app| Box::pin(async move { replication::look(&app).await })));
-        supervisor.spawn("status_listen", None, worker(|app| Box::pin(async move { replication::listen(&app).await })));
+        supervisor.spawn(
+            "status_look",
+            BOUND,
+            worker(|app| Box::pin(async move { app.statuses.replication.look().await })),
+        );
+        supervisor.spawn(
+            "status_listen",
+            None,
+            worker(|app| Box::pin(async move { app.statuses.replication.listen().await })),
+        );
         supervisor.spawn(
             "status_announce",
             None,
-            worker(|app| Box::pin(async move { replication::announce(&app).await })),
+            worker(|app| Box::pin(async move { app.statuses.replication.announce().await })),
         );
-        supervisor.spawn(tail::NAME, BOUND, worker(|app| Box::pin(async move { tail::run(&app).await })));
-        let renew = |app: Arc<App>| -> Loop { Box::pin(async move { Renewal::default().run(&app).await }) };
+        supervisor.spawn(tail::NAME, BOUND, worker(|app| Box::pin(async move { app.feed.tail.run().await })));
+        let renew = |app: Arc<App>| -> Loop { Box::pin(async move { app.statuses.revalidation.run().await }) };
         supervisor.spawn("status_renewal", BOUND, worker(renew));
         let watchers = Arc::new(self);
         supervisor.spawn("status_count", None, move || {
@@ -86,12 +92,12 @@ impl Watchers {
     }
 
     async fn count(&self) {
-        while !self.app.is_draining() {
-            let (watchers, watched) = watch::count(&self.app);
+        while !self.app.shutdown.is_draining() {
+            let (watchers, watched) = self.app.statuses.watchers.count();
             self.waiting.set(i64::try_from(watchers).unwrap_or(i64::MAX));
             self.tasks.set(i64::try_from(watched).unwrap_or(i64::MAX));
-            self.feed_readers.set(i64::try_from(tail::count(&self.app)).unwrap_or(i64::MAX));
-            self.app.pause_until(self.app.clock().now() + COUNT).await;
+            self.feed_readers.set(i64::try_from(self.app.feed.tail.count()).unwrap_or(i64::MAX));
+            self.app.shutdown.pause_until(self.app.clock().now() + COUNT, self.app.clock()).await;
         }
     }
 }

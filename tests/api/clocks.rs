@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 use serde_json::{Value, json};
-use stagegate::app::App;
 use stagegate::app::operations::clock_skew::MOST;
+use stagegate::app::{App, Options, Reach};
 use stagegate::clock::Clock;
 use stagegate::worker::clocks::Clocks;
 use stagegate::worker::deliveries::Deliveries;
@@ -24,8 +24,8 @@ fn ahead(parties: &Parties, by: TimeDelta) -> Clock {
 }
 
 fn app(parties: &Parties, clock: &Clock) -> Arc<App> {
-    let app = App::new(parties.service.db.pool.clone(), clock.clone());
-    Arc::new(app.with_webhook_reach(stagegate::app::Reach::Anywhere))
+    let options = Options { webhook_reach: Reach::Anywhere, ..Options::default() };
+    Arc::new(App::with_options(parties.service.db.pool.clone(), clock.clone(), options))
 }
 
 #[tokio::test]
@@ -87,15 +87,15 @@ async fn a_replica_whose_clock_is_too_far_off_runs_no_timers_and_is_not_ready() 
     let timers = Timers::new(Arc::clone(&app));
     let second = TimeDelta::seconds(1);
     for by in [MOST + second, -MOST - second, TimeDelta::days(300)] {
-        app.skew().measured(database + by, database, database + by);
+        app.operations.skew.measured(database + by, database, database + by);
         assert_eq!(timers.run_due().await.unwrap(), 0, "{by}");
-        let unfit = stagegate::app::operations::health::ready(&app).await.unwrap_err();
+        let unfit = app.operations.health.ready().await.unwrap_err();
         let reason = unfit.to_string();
         assert!(reason.contains("clock"), "{reason}");
     }
     assert_eq!(parties.trail(&id).await.len(), before);
-    app.skew().measured(database + MOST, database, database + MOST);
-    stagegate::app::operations::health::ready(&app).await.unwrap();
+    app.operations.skew.measured(database + MOST, database, database + MOST);
+    app.operations.health.ready().await.unwrap();
     assert!(timers.run_due().await.unwrap() > 0);
 }
 
@@ -133,8 +133,8 @@ async fn the_machines_clock_is_compared_with_the_databases() {
     let parties = Parties::start().await;
     let app = app(&parties, &Clock::system());
     Clocks::new(Arc::clone(&app)).step().await;
-    assert!(!app.skew().is_too_large(), "both are this machine's: {}", app.skew().ahead());
+    assert!(!app.operations.skew.is_too_large(), "both are this machine's: {}", app.operations.skew.ahead());
     // The clock of the tests is years from it.
     Clocks::new(Arc::clone(&parties.service.app)).step().await;
-    assert!(parties.service.app.skew().is_too_large());
+    assert!(parties.service.app.operations.skew.is_too_large());
 }

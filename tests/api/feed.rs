@@ -10,7 +10,6 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
 use serde_json::{Value, json};
 use stagegate::app::App;
-use stagegate::app::feed::tail;
 use stagegate::http::input::deadline::TimeLimits;
 use stagegate::http::{AppState, HttpService, Settings};
 use stagegate::ids;
@@ -463,7 +462,7 @@ async fn what_one_owner_writes_costs_nothing_for_those_who_wait_for_others() {
 /// Until so many requests wait for the feed.
 async fn until_waiting(app: &App, readers: usize) {
     let counted = async {
-        while tail::count(app) != readers {
+        while app.feed.tail.count() != readers {
             tokio::task::yield_now().await;
         }
     };

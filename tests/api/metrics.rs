@@ -15,8 +15,8 @@ use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
 use serde_json::json;
 use sqlx::{Connection as _, PgConnection};
-use stagegate::app::App;
-use stagegate::app::operations::monitor::{self, Held};
+use stagegate::app::operations::monitor::Held;
+use stagegate::app::{App, Options};
 use stagegate::clock::Clock;
 use stagegate::embedded::Postgres;
 use stagegate::http::{AppState, HttpService, Settings, operator_router};
@@ -266,7 +266,7 @@ async fn what_the_pools_and_the_writer_do_is_counted() {
     join_all(asked).await;
     // The monitor has a connection of its own, so it looks also where no statement gets through.
     worker.step().await.unwrap();
-    assert!(monitor::ages(&app).is_some());
+    assert!(app.operations.monitor.ages().is_some());
 }
 
 fn settings() -> Settings {
@@ -277,7 +277,8 @@ fn settings() -> Settings {
 async fn a_refusal_is_counted_by_its_reason() {
     let parties = Parties::start().await;
     let id = parties.open("brand-campaign").await;
-    let app = App::new(parties.service.db.pool.clone(), parties.service.clock.clone()).with_write_capacity(0);
+    let options = Options { write_capacity: Some(0), ..Options::default() };
+    let app = App::with_options(parties.service.db.pool.clone(), parties.service.clock.clone(), options);
     let state = AppState::new(Arc::new(app), settings()).await.unwrap();
     let (replica, operators) = (HttpService::new(state.clone()), operator_router(state));
     let refused = parties.platform.at(&replica).send(&id, &cancel()).await;

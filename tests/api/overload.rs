@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use sqlx::AssertSqlSafe;
-use stagegate::app::App;
+use stagegate::app::{App, Options};
 use tokio::time::timeout;
 
 use crate::harness::commands::update;
@@ -18,7 +18,8 @@ use crate::harness::service::router_with_heartbeat;
 async fn a_command_that_there_is_no_room_for_is_told_to_come_back() {
     let parties = Parties::start().await;
     let id = parties.open("brand-campaign").await;
-    let app = App::new(parties.service.db.pool.clone(), parties.service.clock.clone()).with_write_capacity(0);
+    let options = Options { write_capacity: Some(0), ..Options::default() };
+    let app = App::with_options(parties.service.db.pool.clone(), parties.service.clock.clone(), options);
     let router = router_with_heartbeat(&Arc::new(app), Duration::from_secs(15)).await;
     let answer = parties.partner.at(&router).send(&id, &update("Anybody?")).await;
     assert_eq!((answer.status, code(&answer)), (503, "overloaded"), "{}", answer.text);

@@ -3,7 +3,6 @@
 
 use serde_json::{Value, json};
 use sqlx::AssertSqlSafe;
-use stagegate::app::audit::partner_trail::record_fact;
 use stagegate::domain::audit::export::Trusted;
 use stagegate::domain::audit::{Error, ProofView};
 use stagegate::domain::partner::event::{Author, PartnerFact};
@@ -55,7 +54,7 @@ pub async fn play(parties: &Parties) {
         (&service, PartnerFact::ErasureCompleted { erasure_id, party, tasks: 3, fields: 12 }),
         (&platform, PartnerFact::Exported { workflow: Some(key), from, until: None, tasks: 3, entries: 60 }),
     ] {
-        record_fact(&parties.service.app, partner, author, fact).await.unwrap();
+        parties.service.app.partners.journal.record_fact(partner, author, fact).await.unwrap();
     }
 }
 

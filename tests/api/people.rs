@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use stagegate::app::tasks::commands::{Request, find_target, post_event};
+use stagegate::app::tasks::commands::Request;
 use stagegate::app::{App, Caller};
 use stagegate::domain::task::command::{Action, Command, Meta, WorkSubmitted};
 use stagegate::domain::values::id::{ActorId, CommandId, KeyId, PartnerId, TaskId};
@@ -135,8 +135,8 @@ async fn submit_as(parties: &Parties, task: &str, spelling: &str) {
     let digest = [0; 32];
     let request = Request { command, digest, id_given: false, if_match: None, dry_run: false };
     let app = &parties.service.app;
-    let target = find_target(app, &caller, TaskId(task.parse().unwrap())).await.unwrap();
-    post_event(app, &caller, target, request).await.unwrap();
+    let target = app.tasks.commands.find_target(&caller, TaskId(task.parse().unwrap())).await.unwrap();
+    app.tasks.commands.post_event(&caller, target, request).await.unwrap();
 }
 
 /// Another replica, which remembers nothing.

@@ -9,8 +9,6 @@ use serde_json::{Value, json};
 use sqlx::Connection as _;
 use stagegate::app::App;
 use stagegate::app::audit::transparency_log::Keys;
-use stagegate::app::status::revalidation::Renewal;
-use stagegate::app::status::watch::replication;
 use stagegate::worker::erasures::Erasures;
 use stagegate::worker::watchers::Watchers;
 use tokio::time::timeout;
@@ -93,15 +91,15 @@ async fn what_does_not_change_is_not_read_again_while_somebody_polls() {
     let (parties, task) = in_legal().await;
     // While transactions of other tests run that are older, a look takes these events for new.
     settle(&parties).await;
-    let mut renewal = Renewal::default();
+    let mut last = None;
     poll(&parties.buyer, &task, "").await;
-    renewal.step(&parties.service.app).await;
+    last = parties.service.app.statuses.revalidation.step(last).await;
     // What was read before the first look cannot be renewed.
     pass(&parties, 1_000_000);
     let reads = Reads::begin();
     for _ in 0..10 {
         assert_eq!(poll(&parties.buyer, &task, "").await.status, 200);
-        renewal.step(&parties.service.app).await;
+        last = parties.service.app.statuses.revalidation.step(last).await;
         pass(&parties, 999_999);
     }
     assert_eq!(reads.take(), 1);
@@ -109,7 +107,7 @@ async fn what_does_not_change_is_not_read_again_while_somebody_polls() {
         [(10, 0, "looks go on for a while"), (14, 1, "nobody had asked for long, so nobody looked")]
     {
         for _ in 0..looks {
-            renewal.step(&parties.service.app).await;
+            last = parties.service.app.statuses.revalidation.step(last).await;
             pass(&parties, 900_000);
         }
         poll(&parties.buyer, &task, "").await;
@@ -121,14 +119,14 @@ async fn what_does_not_change_is_not_read_again_while_somebody_polls() {
 async fn a_look_finds_what_another_replica_has_written_without_a_word() {
     let (parties, task) = in_legal().await;
     let (app, client) = replica(&parties).await;
-    let mut renewal = Renewal::default();
+    let mut last = None;
     poll(&client, &task, "").await;
-    renewal.step(&app).await;
+    last = app.statuses.revalidation.step(last).await;
     for message in ["one", "two", "three"] {
         let old = poll(&client, &task, "").await.body["version"].clone();
         parties.partner.done(&task, &update(message)).await;
         assert_eq!(poll(&client, &task, "").await.body["version"], old);
-        renewal.step(&app).await;
+        last = app.statuses.revalidation.step(last).await;
         assert_eq!(poll(&client, &task, "").await.body["message"], message);
         pass(&parties, 600_000);
     }
@@ -138,9 +136,9 @@ async fn a_look_finds_what_another_replica_has_written_without_a_word() {
 async fn a_row_that_commits_late_is_found_by_the_next_look() {
     let (parties, task) = in_legal().await;
     let (app, client) = replica(&parties).await;
-    let (mut renewal, mut owner) = (Renewal::default(), parties.service.db.owner().await);
+    let (mut last, mut owner) = (None, parties.service.db.owner().await);
     poll(&client, &task, "").await;
-    renewal.step(&app).await;
+    last = app.statuses.revalidation.step(last).await;
     poll(&client, &task, "").await;
     // A writer that has its number and has not committed, while looks go by and others commit.
     let mut late = owner.begin().await.unwrap();
@@ -148,7 +146,7 @@ async fn a_row_that_commits_late_is_found_by_the_next_look() {
     for _ in 0..3 {
         parties.open("brand-campaign").await;
         poll(&client, &task, "").await;
-        renewal.step(&app).await;
+        last = app.statuses.revalidation.step(last).await;
     }
     let writes = [
         "update tasks set buyer_status = replace(buyer_status::text, 'legal', 'late')::json where task_id = $1::uuid",
@@ -160,7 +158,7 @@ async fn a_row_that_commits_late_is_found_by_the_next_look() {
     let key = async || poll(&client, &task, "").await.body["stage"]["key"].clone();
     assert_eq!(key().await, "legal");
     late.commit().await.unwrap();
-    renewal.step(&app).await;
+    app.statuses.revalidation.step(last).await;
     assert_eq!(key().await, "late");
 }
 
@@ -180,7 +178,7 @@ async fn what_another_replica_writes_is_read_when_it_is_heard() {
     let (parties, task) = in_legal().await;
     let (app, client) = replica(&parties).await;
     let listening = Arc::clone(&app);
-    tokio::spawn(async move { replication::listen(&listening).await });
+    tokio::spawn(async move { listening.statuses.replication.listen().await });
     run_watchers(&parties.service.app);
     // Until the replica listens, nothing is heard; the clock stands still, so nothing grows old.
     let heard = async {

@@ -207,7 +207,7 @@ async fn a_timer_that_two_replicas_handle_takes_effect_once() {
     let task = stagegate::domain::values::id::TaskId(id.parse().unwrap());
     let handled = at_once(10, |_| {
         let app = Arc::clone(&parties.service.app);
-        async move { stagegate::app::tasks::commands::tick(&app, task).await.unwrap() }
+        async move { app.tasks.commands.tick(task).await.unwrap() }
     })
     .await;
     assert_eq!(handled.iter().filter(|handled| **handled).count(), 1);

@@ -102,6 +102,9 @@ fn breaking_a_house_rule_is_noticed() {
         ("src/http/routes/tasks.rs", "//! T.\nuse crate::store;", 1),
         ("src/http/routes/tasks.rs", "//! T.\nuse crate::app;", 0),
         ("src/http/routes/tasks.rs", "//! T.\nuse crate::webhook::client;", 1),
+        ("src/app/tasks.rs", "//! T.\nuse super::{App, Error};", 1),
+        ("src/app/tasks.rs", "//! T. For `App`.\nuse super::AppError;", 0),
+        ("src/app.rs", "//! T.\npub struct App;", 0),
         ("src/webhook/sign.rs", "//! T.\nuse crate::domain::values::time::Time;", 0),
         ("src/webhook/sign.rs", "//! T.\nuse crate::clock::Clock;", 1),
         ("src/store/tasks.rs", "//! T.\nuse sqlx::PgPool;", 0),
@@ -191,6 +194,9 @@ fn complaints(path: &Path, text: &str) -> Vec<String> {
     let repeats = ["src/check.rs", "src/check/audit.rs", "src/demo.rs"].iter().any(|file| path == Path::new(file));
     if repeats && ["writeln!", "println!", "print!(", "write!(out"].iter().any(|word| code.contains(word)) {
         complaints.push(format!("{name}: says something without crate::terminal"));
+    }
+    if path.starts_with("src/app") && code.split(|c| !is_word(c)).any(|word| word == "App") {
+        complaints.push(format!("{name}: a capability never mentions the whole app"));
     }
     for (folder, forbidden) in ARROWS {
         let inside = path.starts_with(format!("src/{folder}")) || path == Path::new(&format!("src/{folder}.rs"));

@@ -5,9 +5,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use sqlx::PgConnection;
-use stagegate::app::App;
 use stagegate::app::audit::transparency_log::Keys;
-use stagegate::app::status::watch::{self, replication};
+use stagegate::app::{App, Options};
 use stagegate::http::serve::server::{Limits, serve};
 use stagegate::worker::watchers::Watchers;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -39,7 +38,7 @@ async fn a_wait_ends_with_the_change() {
         assert_eq!((answer.status, &answer.body["message"]), (200, &json!(message)));
         assert_eq!(answer.body, parties.status(&task).await);
         assert_eq!(answer.headers["etag"], format!("\"{}\"", version + 1));
-        assert_eq!(watch::count(&app), (0, 0));
+        assert_eq!(app.statuses.watchers.count(), (0, 0));
     }
 }
 
@@ -59,7 +58,7 @@ async fn who_does_not_have_the_present_status_does_not_wait() {
     parties.platform.done(&task, &with(cancel(), &json!({ "immediate": true }))).await;
     let last = self::version(&parties, &task).await;
     assert_eq!(wait(&parties.buyer, &task, last).await.unwrap().status, 304, "it is over");
-    assert_eq!(watch::count(&parties.service.app), (0, 0));
+    assert_eq!(parties.service.app.statuses.watchers.count(), (0, 0));
 }
 
 #[tokio::test]
@@ -72,7 +71,7 @@ async fn what_is_somebody_elses_is_not_waited_for() {
         let answer = stranger.get(&format!("/api/v1/tasks/{task}/status/stream")).await;
         assert_eq!((answer.status, code(&answer)), (404, "not_found"));
     }
-    assert_eq!(watch::count(&parties.service.app), (0, 0));
+    assert_eq!(parties.service.app.statuses.watchers.count(), (0, 0));
 }
 
 #[tokio::test]
@@ -82,7 +81,9 @@ async fn another_replica_hears_of_it_at_once() {
     let (app, router) = parties.service.replica_with(Keys::default()).await;
     // It hears and reads, and never looks by itself.
     let other = Arc::clone(&app);
-    tokio::spawn(async move { tokio::join!(replication::listen(&other), replication::refresh(&other)) });
+    tokio::spawn(
+        async move { tokio::join!(other.statuses.replication.listen(), other.statuses.replication.refresh()) },
+    );
     let mut owner = parties.service.db.owner().await;
     while listeners(&mut owner).await.len() < 2 {}
     wakes(&parties, &parties.buyer.at(&router), &app, &task).await;
@@ -94,7 +95,7 @@ async fn a_replica_that_hears_nothing_looks() {
     run(&parties.service.app);
     let (app, router) = parties.service.replica_with(Keys::default()).await;
     let other = Arc::clone(&app);
-    tokio::spawn(async move { tokio::join!(replication::look(&other), replication::refresh(&other)) });
+    tokio::spawn(async move { tokio::join!(other.statuses.replication.look(), other.statuses.replication.refresh()) });
     wakes(&parties, &parties.buyer.at(&router), &app, &task).await;
 }
 
@@ -169,7 +170,7 @@ async fn a_stream_tells_each_change_and_resumes() {
     let mut unknown = Stream::open(&parties.buyer, &path, "x").await;
     assert_eq!(parse(&unknown.next().await.unwrap()).1["message"], "five");
     drop((resumed, unknown));
-    assert_eq!(watch::count(&app), (0, 0));
+    assert_eq!(app.statuses.watchers.count(), (0, 0));
 }
 
 #[tokio::test]
@@ -188,7 +189,7 @@ async fn a_stream_ends_with_the_task() {
     let stop = parties.buyer.call_with(("GET", &path), ("last-event-id", &version.to_string()), &Value::Null).await;
     assert_eq!(stop.status, 204, "browsers do not reconnect");
     drop((stream, again));
-    assert_eq!(watch::count(&app), (0, 0));
+    assert_eq!(app.statuses.watchers.count(), (0, 0));
 }
 
 #[tokio::test]
@@ -218,7 +219,7 @@ async fn a_service_that_stops_lets_everybody_go() {
     assert!(late.next().await.unwrap().starts_with("retry: "));
     timeout(PATIENCE, worker).await.unwrap().unwrap();
     drop((stream, late));
-    assert_eq!(watch::count(&app), (0, 0));
+    assert_eq!(app.statuses.watchers.count(), (0, 0));
 }
 
 #[tokio::test]
@@ -310,14 +311,15 @@ async fn many_watchers_of_a_task_cost_one_read() {
     let reads = reads();
     drop(log);
     assert!((1..=2).contains(&reads), "{reads} reads: one when they came, one for the change");
-    assert_eq!(watch::count(&app), (0, 0));
+    assert_eq!(app.statuses.watchers.count(), (0, 0));
 }
 
 #[tokio::test]
 async fn there_are_only_so_many_watchers() {
     let (parties, task) = in_legal().await;
     let service = &parties.service;
-    let app = App::new(service.db.pool.clone(), service.clock.clone()).with_max_watchers(1, None);
+    let options = Options { max_watchers: 1, ..Options::default() };
+    let app = App::with_options(service.db.pool.clone(), service.clock.clone(), options);
     let app = Arc::new(app);
     let buyer = parties.buyer.at(&router_with_heartbeat(&app, OFTEN).await);
     let path = format!("/api/v1/tasks/{task}/status/stream");
@@ -332,14 +334,15 @@ async fn there_are_only_so_many_watchers() {
     assert_eq!(buyer.get(&format!("/api/v1/tasks/{task}/status")).await.status, 200, "reading goes on");
     drop(stream);
     drop(Stream::open(&buyer, &path, "").await);
-    assert_eq!(watch::count(&app), (0, 0));
+    assert_eq!(app.statuses.watchers.count(), (0, 0));
 }
 
 #[tokio::test]
 async fn one_caller_has_its_share_of_the_watchers_and_no_more() {
     let (parties, task) = in_legal().await;
     let service = &parties.service;
-    let app = App::new(service.db.pool.clone(), service.clock.clone()).with_max_watchers(9, Some(2));
+    let options = Options { max_watchers: 9, max_watchers_each: Some(2), ..Options::default() };
+    let app = App::with_options(service.db.pool.clone(), service.clock.clone(), options);
     let router = router_with_heartbeat(&Arc::new(app), OFTEN).await;
     let (buyer, partner) = (parties.buyer.at(&router), parties.partner.at(&router));
     let path = format!("/api/v1/tasks/{task}/status/stream");
@@ -406,7 +409,7 @@ fn wait(client: &Client, task: &str, version: u64) -> JoinHandle<Answer> {
 
 async fn until_watched(app: &App, watchers: usize) {
     let counted = async {
-        while watch::count(app).0 != watchers {
+        while app.statuses.watchers.count().0 != watchers {
             tokio::task::yield_now().await;
         }
     };
@@ -421,7 +424,7 @@ async fn wakes(parties: &Parties, client: &Client, app: &Arc<App>, task: &str) {
     parties.partner.done(task, &update("heard")).await;
     let answer = waiting.await.unwrap();
     assert_eq!((answer.status, &answer.body["message"]), (200, &json!("heard")));
-    assert_eq!(watch::count(app), (0, 0));
+    assert_eq!(app.statuses.watchers.count(), (0, 0));
 }
 
 async fn listeners(owner: &mut PgConnection) -> Vec<i32> {

@@ -13,19 +13,24 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use crate::app::shares::Share;
-use crate::app::{App, Caller, Error, tasks};
+use crate::app::access::Caller;
+use crate::app::base::Base;
+use crate::app::error::Error;
+use crate::app::partners::Partners;
+use crate::app::shares::{Share, Shares};
+use crate::app::tasks::load::Loader;
+use crate::clock::Clock;
 use crate::domain::audit::export::{Selection, Writer};
 use crate::domain::audit::transparency_log::Subject;
 use crate::domain::audit::{Error as Flaw, Origin, PartnerOrigin};
 use crate::domain::partner::event::PartnerFact;
 use crate::domain::values::id::{PartnerId, TaskId};
-use crate::store;
 use crate::store::audit::exports::Trail;
 use crate::store::audit::transparency_log::Record;
 use crate::store::tasks::events::Stored;
+use crate::store::{self, Pool};
 
-use super::{partner_trail, transparency_log};
+use super::transparency_log::TransparencyLog;
 
 /// How many tasks are searched and recorded at a time.
 const PAGE: u32 = 1_000;
@@ -35,7 +40,7 @@ const CHUNK: u32 = 64;
 /// An export in progress.
 #[derive(Debug)]
 pub struct Export {
-    app: Arc<App>,
+    exports: Arc<Exports>,
     caller: Caller,
     signed: Option<Record>,
     writer: Writer,
@@ -60,67 +65,90 @@ enum Whole {
     Partner(Trail<PartnerOrigin>),
 }
 
-/// The export of one task, as the caller may see it.
-pub async fn export_task(app: &Arc<App>, caller: &Caller, id: TaskId, size: Option<u64>) -> Result<Export, Error> {
-    tasks::find_visible(app, caller, id).await?;
-    let share = app.shares.long_reads.take(caller)?;
-    let signed = transparency_log::find_for_export(app, size).await?;
-    // Read after the checkpoint, so that the trail is at least as long as the log's.
-    let trail = store::audit::exports::find(&app.pool, id).await?.ok_or(Error::NotFound)?;
-    let mut export = Export::new(app, caller, (signed, share));
-    if let Caller::Platform { .. } = caller {
-        export.record(&Selection::default(), &[trail]).await?;
-    }
-    export.queue.push_back(Whole::Task(trail));
-    Ok(export)
+/// Begins exports.
+#[derive(Debug)]
+pub struct Exports {
+    pool: Pool,
+    clock: Clock,
+    long_reads: Shares,
+    loader: Arc<Loader>,
+    partners: Arc<Partners>,
+    log: Arc<TransparencyLog>,
 }
 
-/// The export of a partner's own trail.
-pub async fn export_partner(
-    app: &Arc<App>,
-    caller: &Caller,
-    id: PartnerId,
-    size: Option<u64>,
-) -> Result<Export, Error> {
-    partner_trail::find_visible(app, caller, id).await?;
-    let share = app.shares.long_reads.take(caller)?;
-    let signed = transparency_log::find_for_export(app, size).await?;
-    let find = || async { store::audit::exports::find_partner(&app.pool, id).await?.ok_or(Error::NotFound) };
-    let mut trail = find().await?;
-    if let Caller::Platform { .. } = caller {
-        let fact = PartnerFact::Exported { workflow: None, from: None, until: None, tasks: 0, entries: trail.last };
-        partner_trail::record_fact(app, id, &caller.author(), fact).await?;
-        trail = find().await?;
+impl Exports {
+    pub(super) fn new(base: &Base, loader: Arc<Loader>, partners: Arc<Partners>, log: Arc<TransparencyLog>) -> Self {
+        let (pool, clock) = (base.pool.clone(), base.clock.clone());
+        Self { pool, clock, long_reads: base.shares.long_reads.clone(), loader, partners, log }
     }
-    let mut export = Export::new(app, caller, (signed, share));
-    export.queue.push_back(Whole::Partner(trail));
-    Ok(export)
-}
 
-/// The export of many tasks, for the platform.
-pub async fn export_tasks(
-    app: &Arc<App>,
-    caller: &Caller,
-    wanted: Selection,
-    size: Option<u64>,
-) -> Result<Export, Error> {
-    let share = app.shares.long_reads.take(caller)?;
-    let mut export = Export::new(app, caller, (transparency_log::find_for_export(app, size).await?, share));
-    export.search = Some(Search { wanted, after: None, is_open: false });
-    Ok(export)
+    /// The export of one task, as the caller may see it.
+    pub async fn export_task(
+        self: &Arc<Self>,
+        caller: &Caller,
+        id: TaskId,
+        size: Option<u64>,
+    ) -> Result<Export, Error> {
+        self.loader.find_visible(caller, id).await?;
+        let share = self.long_reads.take(caller)?;
+        let signed = self.log.find_for_export(size).await?;
+        // Read after the checkpoint, so that the trail is at least as long as the log's.
+        let trail = store::audit::exports::find(&self.pool, id).await?.ok_or(Error::NotFound)?;
+        let mut export = Export::new(self, caller, (signed, share));
+        if let Caller::Platform { .. } = caller {
+            export.record(&Selection::default(), &[trail]).await?;
+        }
+        export.queue.push_back(Whole::Task(trail));
+        Ok(export)
+    }
+
+    /// The export of a partner's own trail.
+    pub async fn export_partner(
+        self: &Arc<Self>,
+        caller: &Caller,
+        id: PartnerId,
+        size: Option<u64>,
+    ) -> Result<Export, Error> {
+        self.partners.find_visible(caller, id).await?;
+        let share = self.long_reads.take(caller)?;
+        let signed = self.log.find_for_export(size).await?;
+        let find = || async { store::audit::exports::find_partner(&self.pool, id).await?.ok_or(Error::NotFound) };
+        let mut trail = find().await?;
+        if let Caller::Platform { .. } = caller {
+            let fact = PartnerFact::Exported { workflow: None, from: None, until: None, tasks: 0, entries: trail.last };
+            self.partners.journal.record_fact(id, &caller.author(), fact).await?;
+            trail = find().await?;
+        }
+        let mut export = Export::new(self, caller, (signed, share));
+        export.queue.push_back(Whole::Partner(trail));
+        Ok(export)
+    }
+
+    /// The export of many tasks, for the platform.
+    pub async fn export_tasks(
+        self: &Arc<Self>,
+        caller: &Caller,
+        wanted: Selection,
+        size: Option<u64>,
+    ) -> Result<Export, Error> {
+        let share = self.long_reads.take(caller)?;
+        let mut export = Export::new(self, caller, (self.log.find_for_export(size).await?, share));
+        export.search = Some(Search { wanted, after: None, is_open: false });
+        Ok(export)
+    }
 }
 
 impl Export {
-    fn new(app: &Arc<App>, caller: &Caller, (signed, share): (Option<Record>, Share)) -> Self {
-        let (app, caller) = (Arc::clone(app), caller.clone());
+    fn new(exports: &Arc<Exports>, caller: &Caller, (signed, share): (Option<Record>, Share)) -> Self {
+        let (exports, caller) = (Arc::clone(exports), caller.clone());
         let (writer, queue) = (Writer::default(), VecDeque::new());
-        Self { app, caller, signed, writer, search: None, queue, current: None, _share: share }
+        Self { exports, caller, signed, writer, search: None, queue, current: None, _share: share }
     }
 
     /// The next piece, which is some whole lines; `None` at the end. After an error there are no
     /// more pieces.
     pub async fn next(&mut self) -> Result<Option<String>, Error> {
-        if self.caller.time_left(self.app.clock.now()).is_some_and(|left| left.is_zero()) {
+        if self.caller.time_left(self.exports.clock.now()).is_some_and(|left| left.is_zero()) {
             return Err(Error::Expired);
         }
         if let Some((trail, after)) = self.current.take() {
@@ -142,7 +170,7 @@ impl Export {
 
     /// The entries after `after` and, if they are the last, the end of the trail.
     async fn entries(&mut self, whole: Whole, after: u64) -> Result<String, Error> {
-        let pool = &self.app.pool;
+        let pool = &self.exports.pool;
         let (rows, head, last, subject) = match &whole {
             Whole::Task(Trail { origin, head, last }) => {
                 let rows = store::tasks::events::list_stored(pool, origin.task_id, after, *last, CHUNK).await?;
@@ -162,7 +190,7 @@ impl Export {
             Some(row) if row.seq < last => self.current = Some((whole, row.seq)),
             Some(_) | None => {
                 let inclusion = match &self.signed {
-                    Some(signed) => transparency_log::prove(&self.app, signed, subject, None).await?,
+                    Some(signed) => self.exports.log.prove(signed, subject, None).await?,
                     None => None,
                 };
                 piece.push_str(&self.writer.end(head, inclusion));
@@ -198,7 +226,7 @@ impl Export {
         }
         let mut found = Vec::new();
         loop {
-            let page = store::audit::exports::list(&self.app.pool, &search.wanted, search.after, PAGE).await?;
+            let page = store::audit::exports::list(&self.exports.pool, &search.wanted, search.after, PAGE).await?;
             found.extend(page.trails);
             let Some(next) = page.next else { break };
             search.after = Some(next);
@@ -225,7 +253,7 @@ impl Export {
         for (partner, (tasks, entries)) in extent {
             let Selection { workflow, from, until, .. } = wanted.clone();
             let fact = PartnerFact::Exported { workflow, from, until, tasks, entries };
-            partner_trail::record_fact(&self.app, partner, &self.caller.author(), fact).await?;
+            self.exports.partners.journal.record_fact(partner, &self.caller.author(), fact).await?;
         }
         Ok(())
     }

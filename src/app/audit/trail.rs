@@ -1,56 +1,77 @@
 //! The trail of a task, as each party may see it.
 
+use std::sync::Arc;
+
 use uuid::Uuid;
 
-use crate::app::{App, Caller, Error, tasks};
+use crate::app::access::Caller;
+use crate::app::base::Base;
+use crate::app::error::Error;
+use crate::app::shares::Shares;
+use crate::app::tasks::load::Loader;
 use crate::domain::audit::transparency_log::Subject;
 use crate::domain::audit::{self, EntryView, Origin, ProofView, Sealed};
 use crate::domain::values::id::TaskId;
-use crate::store;
 use crate::store::tasks::events::Stored;
+use crate::store::{self, Pool};
 
-use super::transparency_log;
+use super::transparency_log::TransparencyLog;
 
 pub use crate::store::Bounded;
 
 /// How many rows are read at a time for a whole trail.
-pub(in crate::app) const CHUNK: u32 = 1_000;
+pub(super) const CHUNK: u32 = 1_000;
 /// A bound above every `seq`: the database has signed integers.
-pub(in crate::app) const MAX: u64 = i64::MAX.unsigned_abs();
+pub(super) const MAX: u64 = i64::MAX.unsigned_abs();
 
-/// Up to `limit` entries after `after`, oldest first, within the byte limit of a page.
-pub async fn get_task_audit(
-    app: &App,
-    caller: &Caller,
-    id: TaskId,
-    after: u64,
-    limit: u32,
-) -> Result<Bounded<EntryView>, Error> {
-    let task = tasks::find_visible(app, caller, id).await?;
-    let rows = store::tasks::events::list(&app.pool, task.id(), after, limit).await?;
-    Ok(rows.map(|row| audit::view_stored(&row.event, &row.sealed, caller.party())))
+/// The trails of tasks.
+#[derive(Debug)]
+pub struct TaskTrails {
+    pool: Pool,
+    long_reads: Shares,
+    loader: Arc<Loader>,
+    log: Arc<TransparencyLog>,
 }
 
-/// The data to check the whole trail offline.
-pub async fn get_task_audit_proof(app: &App, caller: &Caller, id: TaskId) -> Result<ProofView, Error> {
-    let task = tasks::find_visible(app, caller, id).await?;
-    let _share = app.shares.long_reads.take(caller)?;
-    let origin = Origin { task_id: id, partner_id: task.identity.partner_id, buyer_id: task.identity.buyer_id };
-    // Read before the rows, so that the trail is at least as long as the log's.
-    let signed = transparency_log::find_for_export(app, None).await?;
-    let rows = whole(id.0, |after| store::tasks::events::list_stored(&app.pool, id, after, MAX, CHUNK)).await?;
-    let proof = audit::proof(&origin, &rows, caller.party());
-    let proof = proof.map_err(|_| Error::impossible("a trail that cannot be read"))?;
-    let inclusion = match signed {
-        Some(signed) => transparency_log::prove(app, &signed, Subject::Task(id), None).await?,
-        None => None,
-    };
-    Ok(ProofView { inclusion, ..proof })
+impl TaskTrails {
+    pub(super) fn new(base: &Base, loader: Arc<Loader>, log: Arc<TransparencyLog>) -> Self {
+        Self { pool: base.pool.clone(), long_reads: base.shares.long_reads.clone(), loader, log }
+    }
+
+    /// Up to `limit` entries after `after`, oldest first, within the byte limit of a page.
+    pub async fn get_task_audit(
+        &self,
+        caller: &Caller,
+        id: TaskId,
+        after: u64,
+        limit: u32,
+    ) -> Result<Bounded<EntryView>, Error> {
+        let task = self.loader.find_visible(caller, id).await?;
+        let rows = store::tasks::events::list(&self.pool, task.id(), after, limit).await?;
+        Ok(rows.map(|row| audit::view_stored(&row.event, &row.sealed, caller.party())))
+    }
+
+    /// The data to check the whole trail offline.
+    pub async fn get_task_audit_proof(&self, caller: &Caller, id: TaskId) -> Result<ProofView, Error> {
+        let task = self.loader.find_visible(caller, id).await?;
+        let _share = self.long_reads.take(caller)?;
+        let origin = Origin { task_id: id, partner_id: task.identity.partner_id, buyer_id: task.identity.buyer_id };
+        // Read before the rows, so that the trail is at least as long as the log's.
+        let signed = self.log.find_for_export(None).await?;
+        let rows = whole(id.0, |after| store::tasks::events::list_stored(&self.pool, id, after, MAX, CHUNK)).await?;
+        let proof = audit::proof(&origin, &rows, caller.party());
+        let proof = proof.map_err(|_| Error::impossible("a trail that cannot be read"))?;
+        let inclusion = match signed {
+            Some(signed) => self.log.prove(&signed, Subject::Task(id), None).await?,
+            None => None,
+        };
+        Ok(ProofView { inclusion, ..proof })
+    }
 }
 
 /// A whole trail, read in pages of at most [`CHUNK`] rows: `page` returns the rows after a `seq`. A
 /// damaged row is an error.
-pub(in crate::app) async fn whole<F>(id: Uuid, page: impl Fn(u64) -> F) -> Result<Vec<Sealed>, Error>
+pub(super) async fn whole<F>(id: Uuid, page: impl Fn(u64) -> F) -> Result<Vec<Sealed>, Error>
 where
     F: Future<Output = Result<Vec<Stored>, store::Error>>,
 {

@@ -1,27 +1,29 @@
 //! The end of the feed, read once for all waiting readers.
 //!
-//! While there are waiting readers, one worker per process ([`run`]) looks for new rows: after each
-//! write of this process, and otherwise every `INTERVAL`. A look takes two statements for any
-//! number of readers. It wakes the readers whose owner has new rows and gives them the horizon that
-//! it read.
+//! While there are waiting readers, one worker per process ([`Tail::run`]) looks for new rows:
+//! after each write of this process, and otherwise every `INTERVAL`. A look takes two statements
+//! for any number of readers. It wakes the readers whose owner has new rows and gives them the
+//! horizon that it read.
 //!
 //! No row is missed between a reader's own read and the first look for it: each owner's channel
 //! holds the horizon up to which to read, starting with that of the first look. It wakes a reader
 //! that has not read that far.
 
 use std::collections::HashMap;
-use std::pin::pin;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep_until};
 
-use crate::app::App;
+use crate::app::base::Base;
+use crate::app::commits::Commits;
+use crate::app::shutdown::Shutdown;
+use crate::app::workers::Workers;
 use crate::domain::webhook::Owner;
-use crate::store;
 use crate::store::db::horizon::{Transaction, find_horizon};
 use crate::store::feed::News;
+use crate::store::{self, Pool};
 
 /// The worker's name.
 pub const NAME: &str = "feed_tail";
@@ -34,10 +36,19 @@ const IDLE: Duration = Duration::from_secs(10);
 /// How many new rows a look assigns to their owners; beyond that it wakes everybody.
 const MOST: usize = 5_000;
 
+/// The end of the feed: looks for new rows while there are waiting readers.
+#[derive(Debug)]
+pub struct Tail {
+    pool: Pool,
+    shutdown: Shutdown,
+    workers: Arc<Workers>,
+    commits: Arc<Commits>,
+    followers: Followers,
+}
+
 /// The waiting readers, and how far the looks for them have reached.
 #[derive(Debug, Default)]
-pub(in crate::app) struct Tail {
-    written: Notify,
+struct Followers {
     first_waits: Notify,
     followed: Mutex<Followed>,
 }
@@ -83,13 +94,65 @@ pub(super) enum Woken {
 pub(super) struct Follower(watch::Receiver<Found>);
 
 impl Tail {
-    /// Triggers a look, since this process has written.
-    pub(in crate::app) fn look(&self) {
-        self.written.notify_one();
+    pub(super) fn new(base: &Base, commits: Arc<Commits>) -> Self {
+        let (pool, shutdown, workers) = (base.pool.clone(), base.shutdown.clone(), Arc::clone(&base.workers));
+        Self { pool, shutdown, workers, commits, followers: Followers::default() }
     }
 
     /// Includes this owner in the looks until the returned value is dropped.
     pub(super) fn follow(&self, owner: Owner) -> Follower {
+        self.followers.follow(owner)
+    }
+
+    /// The number of requests that wait for new rows.
+    pub fn count(&self) -> usize {
+        self.followers.count()
+    }
+
+    /// Looks for new rows while there are waiting readers, until the service drains.
+    pub async fn run(&self) {
+        while !self.shutdown.is_draining() {
+            self.workers.turned(NAME);
+            if !self.followers.is_followed() {
+                tokio::select! {
+                    () = self.followers.first_waits.notified() => {}
+                    () = self.shutdown.pause(IDLE) => {}
+                }
+                continue;
+            }
+            if let Err(error) = self.look().await {
+                // Waiting readers are answered at their timeout; their next request reports the
+                // error.
+                let error: &(dyn std::error::Error + 'static) = &error;
+                tracing::debug!(error, "the end of the feed could not be read");
+            }
+            self.shutdown.pause(PAUSE).await;
+            tokio::select! {
+                () = self.commits.feed.notified() => {}
+                () = self.shutdown.pause(INTERVAL) => {}
+            }
+        }
+    }
+
+    async fn look(&self) -> Result<(), store::Error> {
+        let horizon = find_horizon(&self.pool).await?;
+        match self.followers.horizon() {
+            Some(since) if since == horizon => {}
+            Some(since) if since < horizon => {
+                let news = store::feed::list_news(&self.pool, (since, horizon), MOST).await?;
+                self.followers.tell(horizon, &news);
+            }
+            // Only a restored database has a lower horizon; waiting readers notice it with their
+            // next request.
+            None | Some(_) => self.followers.begin(horizon),
+        }
+        Ok(())
+    }
+}
+
+impl Followers {
+    /// Includes this owner in the looks until the returned value is dropped.
+    fn follow(&self, owner: Owner) -> Follower {
         let mut followed = self.followed();
         let horizon = followed.looked.map_or(Transaction::NONE, |looked| looked.horizon);
         let found = Found { horizon, quiet: None };
@@ -149,25 +212,19 @@ impl Tail {
 impl Follower {
     /// Waits until the owner may have rows at `read` or above, for a reader that has read all rows
     /// below it.
-    pub(super) async fn wait(&mut self, app: &App, read: Transaction, until: Instant) -> Woken {
-        let mut stopping = pin!(app.stopping.notified());
-        // Enable the notification before the flag is read, so that a drain in between is not
-        // missed.
-        stopping.as_mut().enable();
-        if !app.is_draining() {
-            tokio::select! {
-                _ = self.0.wait_for(|found| found.horizon > read) => {}
-                () = sleep_until(until) => {}
-                () = stopping => {}
-            }
+    pub(super) async fn wait(&mut self, tail: &Tail, read: Transaction, until: Instant) -> Woken {
+        tokio::select! {
+            _ = self.0.wait_for(|found| found.horizon > read) => {}
+            () = sleep_until(until) => {}
+            () = tail.shutdown.stopped() => {}
         }
-        self.woken(&app.feed, read)
+        self.woken(&tail.followers, read)
     }
 
     /// Why a reader that has read up to `read` should continue.
-    fn woken(&self, tail: &Tail, read: Transaction) -> Woken {
+    fn woken(&self, followers: &Followers, read: Transaction) -> Woken {
         // Under the lock, the findings are complete up to the covered horizon.
-        let followed = tail.followed();
+        let followed = followers.followed();
         let found = *self.0.borrow();
         if found.horizon > read {
             // If several looks found rows, it is not known from where on the owner has none.
@@ -176,50 +233,6 @@ impl Follower {
         }
         Woken::Nothing { passed: followed.looked.and_then(|looked| looked.last) }
     }
-}
-
-/// The number of requests that wait for new rows.
-pub fn count(app: &App) -> usize {
-    app.feed.count()
-}
-
-/// Looks for new rows while there are waiting readers, until the service drains.
-pub async fn run(app: &App) {
-    while !app.is_draining() {
-        app.workers.turned(NAME);
-        if !app.feed.is_followed() {
-            tokio::select! {
-                () = app.feed.first_waits.notified() => {}
-                () = app.pause(IDLE) => {}
-            }
-            continue;
-        }
-        if let Err(error) = look(app).await {
-            // Waiting readers are answered at their timeout; their next request reports the error.
-            let error: &(dyn std::error::Error + 'static) = &error;
-            tracing::debug!(error, "the end of the feed could not be read");
-        }
-        app.pause(PAUSE).await;
-        tokio::select! {
-            () = app.feed.written.notified() => {}
-            () = app.pause(INTERVAL) => {}
-        }
-    }
-}
-
-async fn look(app: &App) -> Result<(), store::Error> {
-    let horizon = find_horizon(&app.pool).await?;
-    match app.feed.horizon() {
-        Some(since) if since == horizon => {}
-        Some(since) if since < horizon => {
-            let news = store::feed::list_news(&app.pool, (since, horizon), MOST).await?;
-            app.feed.tell(horizon, &news);
-        }
-        // Only a restored database has a lower horizon; waiting readers notice it with their next
-        // request.
-        None | Some(_) => app.feed.begin(horizon),
-    }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -242,7 +255,7 @@ mod tests {
 
     #[test]
     fn only_the_owner_of_new_rows_is_woken_and_others_pass_them() {
-        let (tail, busy, quiet) = (Tail::default(), partner(1), partner(2));
+        let (tail, busy, quiet) = (Followers::default(), partner(1), partner(2));
         let (one, other) = (tail.follow(busy), tail.follow(quiet));
         tail.begin(at(10));
         tail.tell(at(20), &of(busy, 15));
@@ -258,7 +271,7 @@ mod tests {
 
     #[test]
     fn a_reader_that_has_read_less_than_the_first_look_reads_again() {
-        let (tail, owner) = (Tail::default(), partner(1));
+        let (tail, owner) = (Followers::default(), partner(1));
         let early = tail.follow(owner);
         assert_eq!(early.woken(&tail, at(5)), Woken::Nothing { passed: None });
         tail.begin(at(10));
@@ -274,7 +287,7 @@ mod tests {
 
     #[test]
     fn more_rows_than_are_told_apart_wake_everybody() {
-        let (tail, owner) = (Tail::default(), partner(1));
+        let (tail, owner) = (Followers::default(), partner(1));
         let follower = tail.follow(owner);
         tail.begin(at(10));
         tail.tell(at(20), &News { owners: BTreeSet::new(), last: None, more: true });

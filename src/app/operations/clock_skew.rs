@@ -9,9 +9,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use chrono::TimeDelta;
 
-use crate::app::{App, Error};
 use crate::domain::values::time::Time;
-use crate::store;
 
 /// The largest difference at which a replica works. Erasures and leases allow for it.
 pub const MOST: TimeDelta = TimeDelta::seconds(15);
@@ -43,13 +41,6 @@ impl Skew {
     pub fn is_too_large(&self) -> bool {
         self.ahead().abs() > MOST
     }
-}
-
-/// Measures the difference.
-pub async fn measure(app: &App) -> Result<TimeDelta, Error> {
-    let before = app.clock.now();
-    let database = store::db::horizon::read_clock(&app.pool).await?;
-    Ok(app.skew.measured(before, database, app.clock.now()))
 }
 
 #[cfg(test)]

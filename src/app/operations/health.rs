@@ -6,14 +6,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use tokio::sync::Mutex as AsyncMutex;
 use tokio::time::{Instant, timeout};
 
-use crate::app::App;
+use crate::app::base::Base;
+use crate::app::shutdown::Shutdown;
+use crate::app::workers::Workers;
+use crate::store;
 use crate::store::db::probe::{Fitness, Probe};
-use crate::store::{self, Pool};
 
-use super::workers::Unfit;
+use super::clock_skew::Skew;
 
 /// The longest time for which a check is valid.
 const MAX_AGE: Duration = Duration::from_secs(1);
@@ -21,7 +24,7 @@ const MAX_AGE: Duration = Duration::from_secs(1);
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Why this replica cannot serve requests. A new reason needs a variant here, its code in `http`,
-/// and a check in [`ready`].
+/// and a check in [`Health::ready`].
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum NotReady {
     /// SIGTERM was received.
@@ -47,10 +50,32 @@ pub enum NotReady {
     Unfit(#[from] Unfit),
 }
 
-/// The latest check of the database.
-#[derive(Debug)]
-pub(in crate::app) struct Health(AsyncMutex<Look>);
+/// Why a replica should get no requests although its database is fine.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unfit {
+    /// A background worker hangs, or ends each time it is started.
+    #[error("the worker {worker} has not completed a turn for {} s", still.as_secs())]
+    Still {
+        /// Its name.
+        worker: &'static str,
+        /// How long it has been stalled.
+        still: Duration,
+    },
+    /// Its deadlines would differ from those of the other replicas.
+    #[error("the clock is {} ms ahead of the database's", .0.num_milliseconds())]
+    Clock(TimeDelta),
+}
 
+/// Checks whether this replica can serve requests.
+#[derive(Debug)]
+pub struct Health {
+    shutdown: Shutdown,
+    workers: Arc<Workers>,
+    skew: Arc<Skew>,
+    latest: AsyncMutex<Look>,
+}
+
+/// The latest check of the database.
 #[derive(Debug)]
 struct Look {
     probe: Probe,
@@ -58,15 +83,39 @@ struct Look {
 }
 
 impl Health {
-    /// The health of a replica with this pool.
-    pub(in crate::app) fn beside(pool: &Pool) -> Self {
-        let look = Look { probe: Probe::beside(pool), last: None };
-        Self(AsyncMutex::new(look))
+    pub(super) fn new(base: &Base, skew: Arc<Skew>) -> Self {
+        let latest = AsyncMutex::new(Look { probe: Probe::beside(&base.pool), last: None });
+        Self { shutdown: base.shutdown.clone(), workers: Arc::clone(&base.workers), skew, latest }
+    }
+
+    /// Succeeds if the database is reachable, migrated, writable and in the role that cannot change
+    /// the trail, the workers and the clock are fine, and the service is not about to stop.
+    pub async fn ready(&self) -> Result<(), NotReady> {
+        if self.shutdown.is_leaving() {
+            return Err(NotReady::Draining);
+        }
+        self.look().await?;
+        Ok(self.check()?)
+    }
+
+    /// Checks that the background workers complete turns and the clock is right. Does not block.
+    ///
+    /// # Errors
+    ///
+    /// The first problem found.
+    fn check(&self) -> Result<(), Unfit> {
+        if self.skew.is_too_large() {
+            return Err(Unfit::Clock(self.skew.ahead()));
+        }
+        match self.workers.still().first() {
+            Some((worker, still)) => Err(Unfit::Still { worker, still: *still }),
+            None => Ok(()),
+        }
     }
 
     async fn look(&self) -> Result<(), NotReady> {
         // Callers that arrive during a check share its result.
-        let mut look = self.0.lock().await;
+        let mut look = self.latest.lock().await;
         if let Some((at, found)) = &look.last
             && at.elapsed() < MAX_AGE
         {
@@ -84,14 +133,4 @@ impl Health {
         look.last = Some((Instant::now(), found.clone()));
         found
     }
-}
-
-/// Succeeds if the database is reachable, migrated, writable and in the role that cannot change the
-/// trail, the workers and the clock are fine, and the service is not about to stop.
-pub async fn ready(app: &App) -> Result<(), NotReady> {
-    if app.is_leaving() {
-        return Err(NotReady::Draining);
-    }
-    app.health.look().await?;
-    Ok(super::workers::check(app)?)
 }

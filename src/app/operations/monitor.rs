@@ -7,18 +7,19 @@
 //! a minute.
 
 use std::fmt;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chrono::TimeDelta;
 use tokio::sync::Mutex as AsyncMutex;
 use tokio::time::{Instant, timeout};
 
-use crate::app::audit::transparency_log;
-use crate::app::{App, Error};
+use crate::app::base::Base;
+use crate::app::error::Error;
+use crate::clock::Clock;
 use crate::domain::values::time::Time;
 use crate::store::monitor::{self, Observed};
-use crate::store::{Pool, Usage, WriterUsage};
+use crate::store::{self, Pool, Usage, Writer, WriterUsage};
 
 pub use crate::store::monitor::Holder;
 
@@ -30,9 +31,13 @@ pub const HELD_TOO_LONG: TimeDelta = TimeDelta::minutes(1);
 /// How much of a statement is reported, in characters.
 const MAX_QUERY: usize = 200;
 
-/// The results of the looks.
+/// Looks at the database, and keeps the result of the last look.
 #[derive(Debug)]
-pub(in crate::app) struct Monitor {
+pub struct Monitor {
+    pool: Pool,
+    writer: Writer,
+    clock: Clock,
+    is_signing: bool,
     source: AsyncMutex<monitor::Monitor>,
     seen: Mutex<Seen>,
 }
@@ -62,17 +67,6 @@ pub struct Ages {
     pub uncovered: Option<TimeDelta>,
 }
 
-/// The use of the database connections, by pool: those that serve requests, and those of the
-/// writer.
-pub fn connections(app: &App) -> [(&'static str, Usage); 2] {
-    [("serving", app.pool.usage()), ("writer", app.writer.connections())]
-}
-
-/// The writer's queue and its totals.
-pub fn writer(app: &App) -> WriterUsage {
-    app.writer.usage()
-}
-
 /// A transaction that has held back the horizon for too long.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Held {
@@ -85,9 +79,53 @@ pub struct Held {
 }
 
 impl Monitor {
-    /// The monitor of a replica with this pool.
-    pub(in crate::app) fn beside(pool: &Pool) -> Self {
-        Self { source: AsyncMutex::new(monitor::Monitor::beside(pool)), seen: Mutex::default() }
+    /// `is_signing`: whether there is a key for checkpoints.
+    pub(super) fn new(base: &Base, writer: Writer, is_signing: bool) -> Self {
+        Self {
+            pool: base.pool.clone(),
+            writer,
+            clock: base.clock.clone(),
+            is_signing,
+            source: AsyncMutex::new(monitor::Monitor::beside(&base.pool)),
+            seen: Mutex::default(),
+        }
+    }
+
+    /// The use of the database connections, by pool: those that serve requests, and those of the
+    /// writer.
+    pub fn connections(&self) -> [(&'static str, Usage); 2] {
+        [("serving", self.pool.usage()), ("writer", self.writer.connections())]
+    }
+
+    /// The writer's queue and its totals.
+    pub fn writer(&self) -> WriterUsage {
+        self.writer.usage()
+    }
+
+    /// Looks at the database once; returns the session that holds back the horizon, if it must be
+    /// reported now.
+    pub async fn look(&self) -> Result<Option<Held>, Error> {
+        let mut source = self.source.lock().await;
+        let observed = in_time(source.look()).await?;
+        let report = self.seen().note(observed, self.clock.now());
+        let Some((transaction, seen_for)) = report else { return Ok(None) };
+        let holder = in_time(source.find_holder(transaction)).await?;
+        Ok(holder.map(|holder| Held { transaction, seen_for, holder }))
+    }
+
+    /// The current values; `None` before the first look.
+    pub fn ages(&self) -> Option<Ages> {
+        let (now, seen) = (self.clock.now(), self.seen());
+        let (at, observed) = seen.last?;
+        let since = |time: Option<Time>| time.map_or(TimeDelta::zero(), |time| (now - time).max(TimeDelta::zero()));
+        Some(Ages {
+            answered: at.elapsed(),
+            horizon: since(seen.oldest.map(|(_, since)| since)),
+            due_timer: since(observed.next_timer),
+            pending: observed.pending,
+            oldest_pending: since(observed.oldest_pending),
+            uncovered: self.is_signing.then(|| since(observed.first_uncovered)),
+        })
     }
 
     fn seen(&self) -> MutexGuard<'_, Seen> {
@@ -111,37 +149,11 @@ impl Seen {
     }
 }
 
-/// Looks at the database once; returns the session that holds back the horizon, if it must be
-/// reported now.
-pub async fn look(app: &App) -> Result<Option<Held>, Error> {
-    let mut source = app.monitor.source.lock().await;
-    let observed = in_time(source.look()).await?;
-    let report = app.monitor.seen().note(observed, app.clock.now());
-    let Some((transaction, seen_for)) = report else { return Ok(None) };
-    let holder = in_time(source.find_holder(transaction)).await?;
-    Ok(holder.map(|holder| Held { transaction, seen_for, holder }))
-}
-
-async fn in_time<T>(what: impl Future<Output = Result<T, crate::store::Error>>) -> Result<T, Error> {
+async fn in_time<T>(what: impl Future<Output = Result<T, store::Error>>) -> Result<T, Error> {
     match timeout(PATIENCE, what).await {
         Ok(done) => Ok(done?),
-        Err(elapsed) => Err(Error::Unavailable(std::sync::Arc::new(elapsed))),
+        Err(elapsed) => Err(Error::Unavailable(Arc::new(elapsed))),
     }
-}
-
-/// The current values; `None` before the first look.
-pub fn ages(app: &App) -> Option<Ages> {
-    let (now, seen) = (app.clock.now(), app.monitor.seen());
-    let (at, observed) = seen.last?;
-    let since = |time: Option<Time>| time.map_or(TimeDelta::zero(), |time| (now - time).max(TimeDelta::zero()));
-    Some(Ages {
-        answered: at.elapsed(),
-        horizon: since(seen.oldest.map(|(_, since)| since)),
-        due_timer: since(observed.next_timer),
-        pending: observed.pending,
-        oldest_pending: since(observed.oldest_pending),
-        uncovered: transparency_log::require_key(app).is_ok().then(|| since(observed.first_uncovered)),
-    })
 }
 
 /// The log text. The statement is shortened, and control characters in it are escaped.

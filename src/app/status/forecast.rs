@@ -11,13 +11,15 @@ use std::time::Duration;
 
 use moka::future::Cache;
 
-use crate::app::{App, Error};
+use crate::app::base::Base;
+use crate::app::error::Error;
+use crate::clock::Clock;
 use crate::domain::task::event::WorkflowRef;
 use crate::domain::task::forecast::{Finished, Forecast, StatusView, Timeline};
 use crate::domain::task::status::Status;
 use crate::domain::values::id::PartnerId;
 use crate::domain::values::time::Time;
-use crate::store;
+use crate::store::{self, Pool};
 
 /// How long a result is used: one minute of the app's clock.
 const AGE_MICROS: i64 = 60_000_000;
@@ -28,82 +30,96 @@ const ROOM: u64 = 64 << 20;
 
 /// The durations of a version's finished tasks, by the microsecond at which the version's minute
 /// began.
-pub(in crate::app) type DurationHistory = Cache<(PartnerId, WorkflowRef, i64), Arc<Finished>>;
+type DurationHistory = Cache<(PartnerId, WorkflowRef, i64), Arc<Finished>>;
 
-pub(in crate::app) fn experience() -> DurationHistory {
+/// Adds forecasts to statuses.
+#[derive(Debug)]
+pub(in crate::app) struct Forecasts {
+    decisions: Pool,
+    clock: Clock,
+    history: DurationHistory,
+}
+
+impl Forecasts {
+    pub(in crate::app) fn new(base: &Base) -> Self {
+        Self { decisions: base.decisions.clone(), clock: base.clock.clone(), history: history() }
+    }
+
+    /// A status as it is sent at `at`.
+    pub(in crate::app) async fn view(
+        &self,
+        workflow: (PartnerId, &WorkflowRef),
+        (status, course): (Status, &Timeline),
+        at: Time,
+    ) -> StatusView {
+        StatusView { status, pace: self.pace(workflow, course, at).await }
+    }
+
+    /// The status in an event, the same each time it is read: as of `at`, when the event was
+    /// recorded, but based on the tasks finished before the previous minute. Tasks that a replica
+    /// was still writing in the event's own minute would appear in one read and not in another.
+    /// Fails where [`Forecasts::view`] would omit the forecast.
+    pub(in crate::app) async fn as_recorded(
+        &self,
+        (partner, workflow): (PartnerId, &WorkflowRef),
+        (status, course): (Status, &Timeline),
+        at: Time,
+    ) -> Result<StatusView, Error> {
+        let settled = Time::from_micros(at.micros().saturating_sub(AGE_MICROS));
+        let finished =
+            if course.heads_for_delivery() { Some(self.load((partner, workflow), settled).await?) } else { None };
+        Ok(StatusView { status, pace: Forecast::new(course, at, finished.as_deref()) })
+    }
+
+    /// The body of a response now, with the stored part.
+    pub(in crate::app) async fn answer(
+        &self,
+        workflow: (PartnerId, &WorkflowRef),
+        course: &Timeline,
+        stored: &str,
+    ) -> String {
+        self.pace(workflow, course, self.clock.now()).await.after(stored)
+    }
+
+    async fn pace(&self, workflow: (PartnerId, &WorkflowRef), course: &Timeline, at: Time) -> Forecast {
+        let finished = if course.heads_for_delivery() { self.finished(workflow, at).await } else { None };
+        Forecast::new(course, at, finished.as_deref())
+    }
+
+    /// The durations of a version's finished tasks. A failed forecast is logged and omitted; the
+    /// response still succeeds.
+    async fn finished(&self, version: (PartnerId, &WorkflowRef), at: Time) -> Option<Arc<Finished>> {
+        let found = self.load(version, at).await;
+        found
+            .inspect_err(
+                |error| tracing::warn!(error = %error, "the forecast is omitted: the finished tasks could not be read"),
+            )
+            .ok()
+    }
+
+    /// The tasks that finished before the version's minute of `at` began.
+    async fn load(&self, (partner, workflow): (PartnerId, &WorkflowRef), at: Time) -> Result<Arc<Finished>, Error> {
+        let before = Time::from_micros(minute(at.micros(), shift(partner, workflow)));
+        let load = async {
+            let found = store::tasks::finished::list(&self.decisions, partner, workflow, before, MOST).await?;
+            Ok::<_, store::Error>(Arc::new(Finished::new(found)))
+        };
+        let version = (partner, workflow.clone(), before.micros());
+        // Boxed, since the future of every response with a status includes this one.
+        match Box::pin(self.history.get(&version)).await {
+            Some(finished) => Ok(finished),
+            None => Ok(Box::pin(self.history.try_get_with(version, load)).await?),
+        }
+    }
+}
+
+fn history() -> DurationHistory {
     Cache::builder()
         .max_capacity(ROOM)
         .weigher(|_, finished: &Arc<Finished>| u32::try_from(finished.size() + 256).unwrap_or(u32::MAX))
         // The minute in the key limits the age; this frees the memory of past minutes.
         .time_to_live(Duration::from_mins(2))
         .build()
-}
-
-/// A status as it is sent at `at`.
-pub(in crate::app) async fn view(
-    app: &App,
-    workflow: (PartnerId, &WorkflowRef),
-    (status, course): (Status, &Timeline),
-    at: Time,
-) -> StatusView {
-    StatusView { status, pace: pace(app, workflow, course, at).await }
-}
-
-/// The status in an event, the same each time it is read: as of `at`, when the event was recorded,
-/// but based on the tasks finished before the previous minute. Tasks that a replica was still
-/// writing in the event's own minute would appear in one read and not in another. Fails where
-/// [`view`] would omit the forecast.
-pub(in crate::app) async fn as_recorded(
-    app: &App,
-    (partner, workflow): (PartnerId, &WorkflowRef),
-    (status, course): (Status, &Timeline),
-    at: Time,
-) -> Result<StatusView, Error> {
-    let settled = Time::from_micros(at.micros().saturating_sub(AGE_MICROS));
-    let finished =
-        if course.heads_for_delivery() { Some(load(app, (partner, workflow), settled).await?) } else { None };
-    Ok(StatusView { status, pace: Forecast::new(course, at, finished.as_deref()) })
-}
-
-/// The body of a response now, with the stored part.
-pub(in crate::app) async fn answer(
-    app: &App,
-    workflow: (PartnerId, &WorkflowRef),
-    course: &Timeline,
-    stored: &str,
-) -> String {
-    pace(app, workflow, course, app.clock.now()).await.after(stored)
-}
-
-async fn pace(app: &App, workflow: (PartnerId, &WorkflowRef), course: &Timeline, at: Time) -> Forecast {
-    let finished = if course.heads_for_delivery() { finished(app, workflow, at).await } else { None };
-    Forecast::new(course, at, finished.as_deref())
-}
-
-/// The durations of a version's finished tasks. A failed forecast is logged and omitted; the
-/// response still succeeds.
-async fn finished(app: &App, version: (PartnerId, &WorkflowRef), at: Time) -> Option<Arc<Finished>> {
-    let found = load(app, version, at).await;
-    found
-        .inspect_err(
-            |error| tracing::warn!(error = %error, "the forecast is omitted: the finished tasks could not be read"),
-        )
-        .ok()
-}
-
-/// The tasks that finished before the version's minute of `at` began.
-async fn load(app: &App, (partner, workflow): (PartnerId, &WorkflowRef), at: Time) -> Result<Arc<Finished>, Error> {
-    let before = Time::from_micros(minute(at.micros(), shift(partner, workflow)));
-    let load = async {
-        let found = store::tasks::finished::list(&app.decisions, partner, workflow, before, MOST).await?;
-        Ok::<_, store::Error>(Arc::new(Finished::new(found)))
-    };
-    let version = (partner, workflow.clone(), before.micros());
-    // Boxed, since the future of every response with a status includes this one.
-    match Box::pin(app.experience.get(&version)).await {
-        Some(finished) => Ok(finished),
-        None => Ok(Box::pin(app.experience.try_get_with(version, load)).await?),
-    }
 }
 
 /// The start of the minute of `at`, if minutes begin `shift` after the clock's.

@@ -12,16 +12,23 @@
 //! **Failure.** A look that fails, or finds too many rows, revalidates nothing, and the next one
 //! starts anew: cached statuses age and are read again.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::TimeDelta;
 
+use crate::app::base::Base;
+use crate::app::error::Error;
+use crate::app::shutdown::Shutdown;
+use crate::app::workers::Workers;
+use crate::clock::Clock;
 use crate::domain::values::time::Time;
+use crate::store::Pool;
 use crate::store::db::horizon::{Transaction, find_horizon};
 use crate::store::feed::list_changed;
 
 use super::cache::Watch;
-use super::{App, Error};
+use super::reader::StatusReader;
 
 /// The pause between two looks. With the time that a look takes, it is well below the allowed age.
 const INTERVAL: Duration = Duration::from_millis(300);
@@ -32,49 +39,61 @@ const AFTER_POLLS: TimeDelta = TimeDelta::seconds(10);
 const MOST: usize = 5_000;
 
 /// The loop that looks for changes.
-#[derive(Debug, Default)]
-pub struct Renewal(Option<Look>);
+#[derive(Debug)]
+pub struct Revalidation {
+    pool: Pool,
+    clock: Clock,
+    shutdown: Shutdown,
+    workers: Arc<Workers>,
+    reader: Arc<StatusReader>,
+}
 
 /// The last look.
 #[derive(Clone, Copy, Debug)]
-struct Look {
+pub struct Look {
     horizon: Transaction,
     /// When the first of the uninterrupted looks began.
     from: Time,
 }
 
-impl Renewal {
+impl Revalidation {
+    pub(super) fn new(base: &Base, reader: Arc<StatusReader>) -> Self {
+        let (pool, clock, shutdown) = (base.pool.clone(), base.clock.clone(), base.shutdown.clone());
+        Self { pool, clock, shutdown, workers: Arc::clone(&base.workers), reader }
+    }
+
     /// Revalidates cached statuses until the service drains.
-    pub async fn run(mut self, app: &App) {
-        while !app.is_draining() {
-            app.pause(INTERVAL).await;
-            self.step(app).await;
-            app.workers.turned("status_renewal");
+    pub async fn run(&self) {
+        let mut last = None;
+        while !self.shutdown.is_draining() {
+            self.shutdown.pause(INTERVAL).await;
+            last = self.step(last).await;
+            self.workers.turned("status_renewal");
         }
     }
 
-    /// Looks once, if a client has polled recently.
-    pub async fn step(&mut self, app: &App) {
-        let last = self.0.take();
-        if app.statuses.was_asked(app.clock.now() - AFTER_POLLS) {
-            let looked = look(app, last).await;
-            self.0 = looked.inspect_err(|error| tracing::debug!(%error, "the changes could not be read")).ok();
+    /// Looks once, if a client has polled recently. Continues the last look, if there is one.
+    pub async fn step(&self, last: Option<Look>) -> Option<Look> {
+        if !self.reader.was_asked(self.clock.now() - AFTER_POLLS) {
+            return None;
         }
+        let looked = self.look(last).await;
+        looked.inspect_err(|error| tracing::debug!(%error, "the changes could not be read")).ok()
     }
-}
 
-async fn look(app: &App, last: Option<Look>) -> Result<Look, Error> {
-    let at = app.clock.now();
-    let horizon = find_horizon(&app.pool).await?;
-    let anew = Look { horizon, from: app.clock.now() };
-    let last = last.filter(|last| last.horizon.epoch == horizon.epoch && last.horizon <= horizon);
-    if let Some(last) = last {
-        let changed = list_changed(&app.pool, last.horizon, MOST).await?;
-        if changed.len() < MOST {
-            app.statuses.watched(&changed, Watch { from: Some(last.from), until: Some(at) });
-            return Ok(Look { horizon, ..last });
+    async fn look(&self, last: Option<Look>) -> Result<Look, Error> {
+        let at = self.clock.now();
+        let horizon = find_horizon(&self.pool).await?;
+        let anew = Look { horizon, from: self.clock.now() };
+        let last = last.filter(|last| last.horizon.epoch == horizon.epoch && last.horizon <= horizon);
+        if let Some(last) = last {
+            let changed = list_changed(&self.pool, last.horizon, MOST).await?;
+            if changed.len() < MOST {
+                self.reader.watched(&changed, Watch { from: Some(last.from), until: Some(at) });
+                return Ok(Look { horizon, ..last });
+            }
         }
+        self.reader.watched(&[], Watch { from: Some(anew.from), until: None });
+        Ok(anew)
     }
-    app.statuses.watched(&[], Watch { from: Some(anew.from), until: None });
-    Ok(anew)
 }

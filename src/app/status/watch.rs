@@ -4,7 +4,7 @@
 //! replica has seen and disappears with its last watcher. There are no queues: a slow reader gets
 //! the newest status and misses those in between.
 //!
-//! **Wake-ups.** Watchers are woken by this replica's writes, after the commit (`App::committed`),
+//! **Wake-ups.** Watchers are woken by this replica's writes, after the commit (`crate::app::commits`),
 //! by notifications of other replicas and, since either can be lost, by a look once a second at the
 //! versions of all watched tasks together. All three only say that a newer status exists; one
 //! reader then reads each such status once, several tasks at a time, however many watchers it has.
@@ -20,24 +20,27 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Notify, watch};
 
-use crate::app::shares::Share;
-use crate::app::tasks::{answer_status, may_see};
-use crate::app::{App, Caller, Error, status};
-use crate::domain::task::decide::Transition;
+use crate::app::access::{Caller, may_see};
+use crate::app::base::Base;
+use crate::app::error::Error;
+use crate::app::shares::{Share, Shares};
 use crate::domain::values::id::TaskId;
 use crate::store::db::notify::Change;
 
-use super::{AtLeast, Status, caught_up};
+use super::compressed::Status;
+use super::reader::{AtLeast, StatusReader};
 
 pub mod replication;
 
-/// Maximum number of pending announcements to other replicas. More are dropped, since the replicas also find
-/// changes by looking.
+/// Maximum number of pending announcements to other replicas. More are dropped, since the replicas
+/// also find changes by looking.
 const MAX_OUTGOING: usize = 20_000;
 
 /// The watchers by task, and the pending work for them.
-#[derive(Debug, Default)]
-pub(in crate::app) struct Watchers {
+#[derive(Debug)]
+pub struct Watchers {
+    reader: Arc<StatusReader>,
+    shares: Shares,
     topics: Mutex<Topics>,
     /// Watched tasks for which a newer status exists.
     stale: Mutex<HashSet<TaskId>>,
@@ -79,7 +82,7 @@ struct Seen {
 /// A watcher of a task's status; dropping it removes every trace.
 #[derive(Debug)]
 pub struct Watch {
-    seat: Seat,
+    _seat: Seat,
     seen: watch::Receiver<Seen>,
     status: Arc<Status>,
 }
@@ -93,37 +96,6 @@ pub enum Woken {
     Stopping,
 }
 
-/// Starts to watch a task that the caller may see.
-pub async fn watch_task_status(app: &Arc<App>, caller: &Caller, id: TaskId, at_least: AtLeast) -> Result<Watch, Error> {
-    let seat = Seat::take(app, caller, id)?;
-    let seen = seat.topic.seen.subscribe();
-    // A caller that has just written here reads its own write.
-    let exists = seat.topic.exists.load(Ordering::SeqCst);
-    let mut status = seat.topic.at_least(app, at_least.version().max(exists)).await?;
-    if !may_see(caller, status.model.partner_id, status.buyer_id) {
-        return Err(Error::NotFound);
-    }
-    if status.as_of < at_least.required {
-        status = caught_up(app, status, at_least.required).await?;
-        seat.topic.publish(Arc::clone(&status));
-    }
-    Ok(Watch { seat, seen, status })
-}
-
-/// The status change of a transition; none if the buyer's view stays the same.
-pub(in crate::app) fn change(transition: &Transition) -> Option<Change> {
-    let snapshot = transition.snapshot();
-    // The status' version is the task's version at its last change.
-    let is_new = snapshot.status.version > transition.expected_version();
-    is_new.then(|| Change { task_id: snapshot.task.id(), version: snapshot.status.version })
-}
-
-/// The number of watchers, and of the tasks that they watch.
-pub fn count(app: &App) -> (usize, usize) {
-    let topics = app.watchers.topics();
-    (topics.watchers, topics.watched.len())
-}
-
 impl Watch {
     /// The newest status as of the last wait, or of the start.
     pub fn status(&self) -> &Status {
@@ -133,11 +105,6 @@ impl Watch {
     /// Whether the status can never change again.
     pub fn is_final(&self) -> bool {
         self.status.course.phase.is_terminal()
-    }
-
-    /// The body of a response with that status now.
-    pub async fn answer(&self) -> String {
-        answer_status(&self.seat.app, &self.status).await
     }
 
     /// Waits for a newer status, or until the service is about to stop. May be dropped at any time
@@ -163,28 +130,28 @@ impl Watch {
 /// A watcher's place in the count, returned when dropped; the topic disappears with the last one.
 #[derive(Debug)]
 struct Seat {
-    app: Arc<App>,
+    watchers: Arc<Watchers>,
     topic: Arc<Topic>,
     _share: Share,
 }
 
 impl Seat {
-    fn take(app: &Arc<App>, caller: &Caller, id: TaskId) -> Result<Self, Error> {
-        let share = app.shares.watchers.take(caller)?;
-        let mut topics = app.watchers.topics();
+    fn take(watchers: &Arc<Watchers>, caller: &Caller, id: TaskId) -> Result<Self, Error> {
+        let share = watchers.shares.take(caller)?;
+        let mut topics = watchers.topics();
         topics.watchers += 1;
         let stopping = topics.closed;
         let entry = topics.watched.entry(id).or_insert_with(|| Entry { topic: Topic::new(id, stopping), watchers: 0 });
         entry.watchers += 1;
         let topic = Arc::clone(&entry.topic);
         drop(topics);
-        Ok(Self { app: Arc::clone(app), topic, _share: share })
+        Ok(Self { watchers: Arc::clone(watchers), topic, _share: share })
     }
 }
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        let mut topics = self.app.watchers.topics();
+        let mut topics = self.watchers.topics();
         topics.watchers -= 1;
         if let Some(entry) = topics.watched.get_mut(&self.topic.id) {
             entry.watchers -= 1;
@@ -209,12 +176,12 @@ impl Topic {
 
     /// The newest status that the watchers know, if it has at least this version; else the newest
     /// one in the database, which is then published to them.
-    async fn at_least(&self, app: &Arc<App>, version: u64) -> Result<Arc<Status>, Error> {
+    async fn at_least(&self, reader: &Arc<StatusReader>, version: u64) -> Result<Arc<Status>, Error> {
         let known = self.seen.borrow().status.clone();
         if let Some(status) = known.filter(|status| status.as_of >= version) {
             return Ok(status);
         }
-        let status = status::newest(app, self.id, version).await?;
+        let status = reader.newest(self.id, version).await?;
         self.publish(Arc::clone(&status));
         Ok(status)
     }
@@ -231,8 +198,55 @@ impl Topic {
 }
 
 impl Watchers {
+    pub(super) fn new(base: &Base, reader: Arc<StatusReader>) -> Self {
+        Self {
+            reader,
+            shares: base.shares.watchers.clone(),
+            topics: Mutex::default(),
+            stale: Mutex::default(),
+            stale_notify: Notify::new(),
+            outgoing: Mutex::default(),
+            outgoing_notify: Notify::new(),
+            look_notify: Notify::new(),
+        }
+    }
+
+    /// Starts to watch a task that the caller may see.
+    pub async fn watch_task_status(
+        self: &Arc<Self>,
+        caller: &Caller,
+        id: TaskId,
+        at_least: AtLeast,
+    ) -> Result<Watch, Error> {
+        let seat = Seat::take(self, caller, id)?;
+        let seen = seat.topic.seen.subscribe();
+        // A caller that has just written here reads its own write.
+        let exists = seat.topic.exists.load(Ordering::SeqCst);
+        let mut status = seat.topic.at_least(&self.reader, at_least.version().max(exists)).await?;
+        if !may_see(caller, status.model.partner_id, status.buyer_id) {
+            return Err(Error::NotFound);
+        }
+        if status.as_of < at_least.required {
+            status = self.reader.caught_up(status, at_least.required).await?;
+            seat.topic.publish(Arc::clone(&status));
+        }
+        Ok(Watch { _seat: seat, seen, status })
+    }
+
+    /// The number of watchers, and of the tasks that they watch.
+    pub fn count(&self) -> (usize, usize) {
+        let topics = self.topics();
+        (topics.watchers, topics.watched.len())
+    }
+
+    /// Publishes a status version that this replica has written, here and to other replicas.
+    pub(in crate::app) fn committed(&self, change: Change) {
+        self.heard(&[change]);
+        self.announce(change);
+    }
+
     /// Queues an announcement to other replicas. Does not block.
-    pub(in crate::app) fn announce(&self, change: Change) {
+    fn announce(&self, change: Change) {
         let mut outgoing = lock(&self.outgoing);
         if outgoing.len() < MAX_OUTGOING || outgoing.contains_key(&change.task_id) {
             let newest = outgoing.entry(change.task_id).or_default();
@@ -242,9 +256,12 @@ impl Watchers {
         self.outgoing_notify.notify_one();
     }
 
-    /// Records that these versions exist. Those that are watched and newer than the known ones will
-    /// be read.
-    pub(in crate::app) fn heard(&self, changes: &[Change]) {
+    /// Publishes new status versions: later reads return at least these. Those that are watched and
+    /// newer than the known ones will be read for the watchers.
+    fn heard(&self, changes: &[Change]) {
+        for change in changes {
+            self.reader.changed(*change);
+        }
         let topics = self.topics();
         let news = changes.iter().filter(|change| {
             let Some(Entry { topic, .. }) = topics.watched.get(&change.task_id) else { return false };

@@ -11,10 +11,15 @@ use tokio::join;
 use tokio::task::yield_now;
 use tracing::Instrument as _;
 
-use crate::app::status::forecast;
-use crate::app::{App, Caller, Error};
+use crate::app::access::Caller;
+use crate::app::base::Base;
+use crate::app::conflict::{ConflictContext, version_for};
+use crate::app::contention::MAX_ATTEMPTS;
+use crate::app::error::Error;
+use crate::app::status::forecast::Forecasts;
+use crate::clock::Clock;
 use crate::domain::audit::{self, EntryView, Hash};
-use crate::domain::task::command::{Command, CommandType};
+use crate::domain::task::command::Command;
 use crate::domain::task::decide::{self, Input, Transition};
 use crate::domain::task::event::Fact;
 use crate::domain::task::forecast::{StatusView, Timeline};
@@ -24,16 +29,13 @@ use crate::domain::task::view::{Reader, TaskView};
 use crate::domain::task::{Decision, PhaseName};
 use crate::domain::values::id::TaskId;
 use crate::domain::values::party::{Party, Sender};
-use crate::domain::workflow::Workflow;
+use crate::ids;
 use crate::store::tasks::transitions::{Outcome, Prepared, Save};
-use crate::{ids, store};
+use crate::store::{self, Pool};
 
-use super::{Loaded, replay};
-
-/// How often a command is decided again when other writers were faster. Writers of one replica take
-/// turns after the first attempt, so only other replicas can still win; one of them can win many
-/// times in a row, since it has the latest copy of the task.
-pub(in crate::app) const MAX_ATTEMPTS: usize = 64;
+use super::load::{Loaded, Loader};
+use super::replay;
+use super::writes::Writes;
 
 /// A party's command as received.
 #[derive(Clone, Debug)]
@@ -80,45 +82,6 @@ impl View {
     }
 }
 
-/// The state of a task, for a caller whose command was refused.
-#[derive(Clone, Debug)]
-pub struct ConflictContext {
-    /// The phase.
-    pub phase: PhaseName,
-    /// The current stage's key.
-    pub stage: String,
-    /// Its round.
-    pub round: u32,
-    /// The latest revision.
-    pub revision: u32,
-    /// The version of the caller's view.
-    pub version: u64,
-    /// The commands that the caller can send now.
-    pub allowed: Vec<CommandType>,
-}
-
-impl ConflictContext {
-    pub(in crate::app) fn new(workflow: &Workflow, snapshot: &Snapshot, party: Party) -> Self {
-        let task = &snapshot.task;
-        Self {
-            phase: task.phase(),
-            stage: task.stage_in(workflow).key.to_string(),
-            round: task.round(),
-            revision: task.revision(),
-            version: version_for(snapshot, party),
-            allowed: decide::allowed(workflow, task, party),
-        }
-    }
-}
-
-/// The version of the view that a party reads.
-pub(in crate::app) fn version_for(snapshot: &Snapshot, party: Party) -> u64 {
-    match party {
-        Party::Buyer => snapshot.status.version,
-        Party::Partner | Party::Platform => snapshot.task.version(),
-    }
-}
-
 /// The task that a command is for.
 #[derive(Debug)]
 pub struct Target {
@@ -128,150 +91,257 @@ pub struct Target {
     fresh: bool,
 }
 
-/// The task that the caller's command is for, which the caller must be allowed to see. Reads
-/// nothing if there is no room for the command.
-pub async fn find_target(app: &App, caller: &Caller, id: TaskId) -> Result<Target, Error> {
-    if app.writer.is_full() {
-        return Err(store::Error::Full.into());
+/// Decides and writes commands.
+#[derive(Debug)]
+pub struct Commands {
+    decisions: Pool,
+    clock: Clock,
+    loader: Arc<Loader>,
+    writes: Arc<Writes>,
+    forecasts: Arc<Forecasts>,
+}
+
+impl Commands {
+    pub(super) fn new(base: &Base, (loader, writes): (Arc<Loader>, Arc<Writes>), forecasts: Arc<Forecasts>) -> Self {
+        Self { decisions: base.decisions.clone(), clock: base.clock.clone(), loader, writes, forecasts }
     }
-    let Some(task) = app.recent.find(id).await else {
-        return Ok(Target { task: Arc::new(super::find_to_decide(app, caller, id).await?), fresh: true });
-    };
-    if task.is_open_to(caller) { Ok(Target { task, fresh: false }) } else { Err(Error::NotFound) }
-}
 
-/// Performs a party's command on a task that it can see.
-pub async fn post_event(app: &Arc<App>, caller: &Caller, target: Target, request: Request) -> Result<Answer, Error> {
-    let (app, party) = (Arc::clone(app), caller.party());
-    let write = async move { decide_with_retries(&app, party, target, &request).await };
-    // Boxed: a spawned future is moved several times, and this one has ten kilobytes.
-    let write = tokio::spawn(Box::pin(write.in_current_span()));
-    write.await.map_err(|fault| Error::Internal(Arc::new(fault)))?
-}
-
-/// Handles the earliest due timer of a task; returns whether one was due.
-pub async fn tick(app: &App, id: TaskId) -> Result<bool, Error> {
-    let task = super::load_to_decide(app, id).await?.ok_or(Error::NotFound)?;
-    Ok(run_due_timers(app, task, 1).await? > 0)
-}
-
-/// Handles the due timers of a task, the earliest first, until none is due or `most` were handled;
-/// returns how many.
-pub async fn run_due_timers(app: &App, mut task: Loaded, most: u32) -> Result<u32, Error> {
-    let (id, mut handled, mut attempts, mut turn) = (task.id(), 0, 0, None);
-    loop {
-        let now = app.clock.now();
-        let transition = match decide::decide(&task.workflow, task.snapshot(), Input::Tick, now) {
-            Ok(transition) => transition,
-            Err(Refusal::NothingDue) => return Ok(handled),
-            Err(refusal) => return Err(Error::Internal(Arc::new(refusal))),
-        };
-        if let Outcome::Saved(written) = send(app, prepare(&task, &transition, None), &transition).await? {
-            (handled, attempts) = (handled + 1, 0);
-            let quiet = transition.snapshot().task.wake_at().is_none_or(|next| next > now);
-            app.recent.moved(&task, transition, &written).await;
-            if handled == most || quiet {
-                return Ok(handled);
-            }
-        } else {
-            attempts += 1;
-            if attempts == MAX_ATTEMPTS {
-                return Err(Error::contended());
-            }
-            if turn.is_none() {
-                turn = Some(app.turns.take(id).await?);
-            }
+    /// The task that the caller's command is for, which the caller must be allowed to see. Reads
+    /// nothing if there is no room for the command.
+    pub async fn find_target(&self, caller: &Caller, id: TaskId) -> Result<Target, Error> {
+        if self.writes.writer.is_full() {
+            return Err(store::Error::Full.into());
         }
-        task = super::load_to_decide(app, id).await?.ok_or(Error::NotFound)?;
+        let Some(task) = self.writes.recent.find(id).await else {
+            return Ok(Target { task: Arc::new(self.loader.find_to_decide(caller, id).await?), fresh: true });
+        };
+        if task.is_open_to(caller) { Ok(Target { task, fresh: false }) } else { Err(Error::NotFound) }
     }
-}
 
-async fn decide_with_retries(app: &App, party: Party, target: Target, request: &Request) -> Result<Answer, Error> {
-    let Target { mut task, mut fresh } = target;
-    if request.dry_run {
-        let task = if fresh { task } else { reload(app, &task).await? };
-        return dry_run(app, party, &task, request).await;
+    /// Performs a party's command on a task that it can see.
+    pub async fn post_event(
+        self: &Arc<Self>,
+        caller: &Caller,
+        target: Target,
+        request: Request,
+    ) -> Result<Answer, Error> {
+        let (commands, party) = (Arc::clone(self), caller.party());
+        let write = async move { commands.decide_with_retries(party, target, &request).await };
+        // Boxed: a spawned future is moved several times, and this one has ten kilobytes.
+        let write = tokio::spawn(Box::pin(write.in_current_span()));
+        write.await.map_err(|fault| Error::Internal(Arc::new(fault)))?
     }
-    let mut turn = None;
-    for _ in 0..MAX_ATTEMPTS {
-        let transition = match decide_on(app, party, &task, request).await {
-            Ok(transition) => transition,
-            Err(_) if !fresh => {
-                (task, fresh) = (reload(app, &task).await?, true);
-                continue;
-            }
-            // A refusal applies only to a command that was not accepted earlier.
-            Err(refused) => return find_replay(app, party, &task, request).await?.ok_or(refused),
-        };
-        let write = prepare(&task, &transition, Some(request.digest));
-        let hashes = write.hashes();
-        let answer = async {
-            // Lets the statement be sent first, so that the response is built while it runs.
-            yield_now().await;
-            answer(app, party, (&task, &transition), &hashes).await
-        };
-        let (outcome, answer) = join!(send(app, write, &transition), answer);
-        match outcome? {
-            Outcome::Saved(written) => {
-                app.recent.moved(&task, transition, &written).await;
-                return answer;
-            }
-            Outcome::Stale => {
-                // The faster writer may have been a repetition of this very command.
-                if let Some(answer) = find_replay(app, party, &task, request).await? {
-                    return Ok(answer);
+
+    /// Handles the earliest due timer of a task; returns whether one was due.
+    pub async fn tick(&self, id: TaskId) -> Result<bool, Error> {
+        let task = self.loader.load_to_decide(id).await?.ok_or(Error::NotFound)?;
+        Ok(self.run_due_timers(task, 1).await? > 0)
+    }
+
+    /// Handles the due timers of a task, the earliest first, until none is due or `most` were
+    /// handled; returns how many.
+    pub async fn run_due_timers(&self, mut task: Loaded, most: u32) -> Result<u32, Error> {
+        let (id, mut handled, mut attempts, mut turn) = (task.id(), 0, 0, None);
+        loop {
+            let now = self.clock.now();
+            let transition = match decide::decide(&task.workflow, task.snapshot(), Input::Tick, now) {
+                Ok(transition) => transition,
+                Err(Refusal::NothingDue) => return Ok(handled),
+                Err(refusal) => return Err(Error::Internal(Arc::new(refusal))),
+            };
+            if let Outcome::Saved(written) = self.writes.send(prepare(&task, &transition, None), &transition).await? {
+                (handled, attempts) = (handled + 1, 0);
+                let quiet = transition.snapshot().task.wake_at().is_none_or(|next| next > now);
+                self.writes.recent.moved(&task, transition, &written).await;
+                if handled == most || quiet {
+                    return Ok(handled);
+                }
+            } else {
+                attempts += 1;
+                if attempts == MAX_ATTEMPTS {
+                    return Err(Error::contended());
                 }
                 if turn.is_none() {
-                    turn = Some(app.turns.take(task.id()).await?);
+                    turn = Some(self.writes.turns.take(id.0).await?);
                 }
-                (task, fresh) = (reload(app, &task).await?, true);
             }
-            Outcome::Duplicate => {
-                return find_replay(app, party, &task, request).await?.ok_or_else(Error::contended);
-            }
+            task = self.loader.load_to_decide(id).await?.ok_or(Error::NotFound)?;
         }
     }
-    Err(Error::contended())
-}
 
-/// The result that a command would have on the stored task.
-async fn dry_run(app: &App, party: Party, task: &Loaded, request: &Request) -> Result<Answer, Error> {
-    if let Some(answer) = find_replay(app, party, task, request).await? {
-        return Ok(answer);
-    }
-    let transition = decide_on(app, party, task, request).await?;
-    dry_answer(app, party, task, &transition).await
-}
-
-async fn reload(app: &App, task: &Loaded) -> Result<Arc<Loaded>, Error> {
-    super::load_to_decide(app, task.id()).await?.map(Arc::new).ok_or(Error::NotFound)
-}
-
-async fn decide_on(app: &App, party: Party, task: &Loaded, request: &Request) -> Result<Transition, Error> {
-    let current = version_for(task.snapshot(), party);
-    if request.if_match.as_ref().is_some_and(|versions| !versions.contains(&current)) {
-        return Err(Error::PreconditionFailed(Box::new(ConflictContext::new(&task.workflow, task.snapshot(), party))));
-    }
-    let phase = task.snapshot().task.phase();
-    let closing = phase.is_terminal() || phase == PhaseName::Cancelling;
-    let late =
-        if closing && request.command.is_decision() { find_late(app, task, &request.command).await? } else { None };
-    let command = request.command.clone().with_late(late);
-    let decided = decide::decide(&task.workflow, task.snapshot(), Input::Party(&command), app.clock.now());
-    match decided {
-        // The decision is older than the task's state remembers, but the trail has it.
-        Err(Refusal::AlreadyDecided { decision: None }) => {
-            let place = command.meta().stage.as_ref().zip(command.meta().round);
-            let found = match place {
-                Some((stage, round)) => {
-                    store::tasks::events::find_decision(&app.decisions, task.id(), stage, round).await?
+    async fn decide_with_retries(&self, party: Party, target: Target, request: &Request) -> Result<Answer, Error> {
+        let Target { mut task, mut fresh } = target;
+        if request.dry_run {
+            let task = if fresh { task } else { self.reload(&task).await? };
+            return self.dry_run(party, &task, request).await;
+        }
+        let mut turn = None;
+        for _ in 0..MAX_ATTEMPTS {
+            let transition = match self.decide_on(party, &task, request).await {
+                Ok(transition) => transition,
+                Err(_) if !fresh => {
+                    (task, fresh) = (self.reload(&task).await?, true);
+                    continue;
                 }
-                None => None,
+                // A refusal applies only to a command that was not accepted earlier.
+                Err(refused) => return self.find_replay(party, &task, request).await?.ok_or(refused),
             };
-            let decision = found.and_then(|record| Decision::of(&record.event));
-            Err(refused(party, task, Refusal::AlreadyDecided { decision }))
+            let write = prepare(&task, &transition, Some(request.digest));
+            let hashes = write.hashes();
+            let answer = async {
+                // Lets the statement be sent first, so that the response is built while it runs.
+                yield_now().await;
+                self.answer(party, (&task, &transition), &hashes).await
+            };
+            let (outcome, answer) = join!(self.writes.send(write, &transition), answer);
+            match outcome? {
+                Outcome::Saved(written) => {
+                    self.writes.recent.moved(&task, transition, &written).await;
+                    return answer;
+                }
+                Outcome::Stale => {
+                    // The faster writer may have been a repetition of this very command.
+                    if let Some(answer) = self.find_replay(party, &task, request).await? {
+                        return Ok(answer);
+                    }
+                    if turn.is_none() {
+                        turn = Some(self.writes.turns.take(task.id().0).await?);
+                    }
+                    (task, fresh) = (self.reload(&task).await?, true);
+                }
+                Outcome::Duplicate => {
+                    return self.find_replay(party, &task, request).await?.ok_or_else(Error::contended);
+                }
+            }
         }
-        decided => decided.map_err(|refusal| refused(party, task, refusal)),
+        Err(Error::contended())
+    }
+
+    /// The result that a command would have on the stored task.
+    async fn dry_run(&self, party: Party, task: &Loaded, request: &Request) -> Result<Answer, Error> {
+        if let Some(answer) = self.find_replay(party, task, request).await? {
+            return Ok(answer);
+        }
+        let transition = self.decide_on(party, task, request).await?;
+        self.dry_answer(party, task, &transition).await
+    }
+
+    async fn reload(&self, task: &Loaded) -> Result<Arc<Loaded>, Error> {
+        self.loader.load_to_decide(task.id()).await?.map(Arc::new).ok_or(Error::NotFound)
+    }
+
+    async fn decide_on(&self, party: Party, task: &Loaded, request: &Request) -> Result<Transition, Error> {
+        let current = version_for(task.snapshot(), party);
+        if request.if_match.as_ref().is_some_and(|versions| !versions.contains(&current)) {
+            return Err(Error::PreconditionFailed(Box::new(ConflictContext::new(
+                &task.workflow,
+                task.snapshot(),
+                party,
+            ))));
+        }
+        let phase = task.snapshot().task.phase();
+        let closing = phase.is_terminal() || phase == PhaseName::Cancelling;
+        let late =
+            if closing && request.command.is_decision() { self.find_late(task, &request.command).await? } else { None };
+        let command = request.command.clone().with_late(late);
+        let decided = decide::decide(&task.workflow, task.snapshot(), Input::Party(&command), self.clock.now());
+        match decided {
+            // The decision is older than the task's state remembers, but the trail has it.
+            Err(Refusal::AlreadyDecided { decision: None }) => {
+                let place = command.meta().stage.as_ref().zip(command.meta().round);
+                let found = match place {
+                    Some((stage, round)) => {
+                        store::tasks::events::find_decision(&self.decisions, task.id(), stage, round).await?
+                    }
+                    None => None,
+                };
+                let decision = found.and_then(|record| Decision::of(&record.event));
+                Err(refused(party, task, Refusal::AlreadyDecided { decision }))
+            }
+            decided => decided.map_err(|refusal| refused(party, task, refusal)),
+        }
+    }
+
+    async fn find_late(&self, task: &Loaded, command: &Command) -> Result<Option<u64>, Error> {
+        let Sender { party, actor: Some(actor), .. } = &command.meta().sender else { return Ok(None) };
+        let (stage, round) = (&task.snapshot().status.stage.key, task.snapshot().task.round());
+        Ok(store::tasks::events::find_late(&self.decisions, task.id(), (*party, &actor.id), (stage, round)).await?)
+    }
+
+    /// The task after the event `last`. If that is its last event, as in most replays, the task
+    /// itself, at no cost; else it is folded from its trail, a page at a time.
+    async fn present_after(&self, task: &Loaded, last: u64) -> Result<Snapshot, Error> {
+        if task.snapshot().task.version() == last {
+            return Ok(task.snapshot().clone());
+        }
+        let present = replay::fold(&self.decisions, (task.id(), &task.workflow), last, |_| {}).await?;
+        present.ok_or_else(|| Error::impossible("a trail without an opening"))
+    }
+
+    /// The response to a command that was accepted earlier: the same, whatever happened since.
+    async fn find_replay(&self, party: Party, task: &Loaded, request: &Request) -> Result<Option<Answer>, Error> {
+        let Some(id) = request.command.meta().id.filter(|_| request.id_given) else { return Ok(None) };
+        let Some(known) = store::tasks::events::find_by_command(&self.decisions, task.id(), party, id).await? else {
+            return Ok(None);
+        };
+        if request.digest != known.digest {
+            return Err(Error::EventIdReused);
+        }
+        let own = replay::read_between(&self.decisions, task.id(), known.first, known.last).await?;
+        let snapshot = self.present_after(task, known.last).await?;
+        let views: Vec<EntryView> = own.iter().map(|row| audit::view_stored(&row.event, &row.sealed, party)).collect();
+        if let Some(Fact::LateDecisionRecorded(late)) = own.last().map(|row| &row.event.fact) {
+            let recorded = Some(known.first);
+            let closed = late.phase != PhaseName::Cancelling;
+            let refusal = if closed { Refusal::TaskClosed { recorded } } else { Refusal::Cancelling { recorded } };
+            return Err(Error::Refused(refusal, Box::new(ConflictContext::new(&task.workflow, &snapshot, party))));
+        }
+        let head = own.last().map(|row| &row.sealed.hash);
+        let view = self.view(party, task, (&snapshot, head)).await;
+        Ok(Some(Answer { events: views, view, replayed: true }))
+    }
+
+    async fn answer(
+        &self,
+        party: Party,
+        (task, transition): (&Loaded, &Transition),
+        hashes: &[Hash],
+    ) -> Result<Answer, Error> {
+        if let Some(refusal) = transition.late() {
+            let standing = ConflictContext::new(&task.workflow, transition.snapshot(), party);
+            return Err(Error::Refused(refusal.clone(), Box::new(standing)));
+        }
+        let events = transition.events().iter().zip(hashes).map(|(event, hash)| audit::view(event, Some(hash), party));
+        let events = events.collect();
+        let view = self.view(party, task, (transition.snapshot(), hashes.last())).await;
+        Ok(Answer { events, view, replayed: false })
+    }
+
+    /// The response that would be sent; entries that were not written have no hash.
+    async fn dry_answer(&self, party: Party, task: &Loaded, transition: &Transition) -> Result<Answer, Error> {
+        if let Some(refusal) = transition.late() {
+            return Err(refused(party, task, refusal.unrecorded()));
+        }
+        let events = transition.events().iter().map(|event| audit::view(event, None, party)).collect();
+        let view = self.view(party, task, (transition.snapshot(), None)).await;
+        Ok(Answer { events, view, replayed: false })
+    }
+
+    /// The task at the time of its last event. Values that depend on the time are computed for that
+    /// time, so that a repeated command gets the same response.
+    async fn view(&self, party: Party, task: &Loaded, (snapshot, head): (&Snapshot, Option<&Hash>)) -> View {
+        let at = snapshot.task.recorded_at();
+        match party {
+            Party::Buyer => {
+                let (workflow, course) =
+                    ((task.identity.partner_id, &task.identity.workflow), Timeline::of(&snapshot.task));
+                View::Status(Box::new(self.forecasts.view(workflow, (snapshot.status.clone(), &course), at).await))
+            }
+            Party::Partner | Party::Platform => {
+                let reader = Reader { party, at };
+                View::Task(Box::new(TaskView::new(&task.workflow, &task.identity, snapshot, head.copied(), reader)))
+            }
+        }
     }
 }
 
@@ -279,96 +349,6 @@ fn refused(party: Party, task: &Loaded, refusal: Refusal) -> Error {
     Error::Refused(refusal, Box::new(ConflictContext::new(&task.workflow, task.snapshot(), party)))
 }
 
-async fn find_late(app: &App, task: &Loaded, command: &Command) -> Result<Option<u64>, Error> {
-    let Sender { party, actor: Some(actor), .. } = &command.meta().sender else { return Ok(None) };
-    let (stage, round) = (&task.snapshot().status.stage.key, task.snapshot().task.round());
-    Ok(store::tasks::events::find_late(&app.decisions, task.id(), (*party, &actor.id), (stage, round)).await?)
-}
-
 fn prepare(task: &Loaded, transition: &Transition, digest: Option<[u8; 32]>) -> Prepared {
     Prepared::new(&Save { transition, head: task.head, command_digest: digest, seed: ids::random::<32> })
-}
-
-async fn send(app: &App, write: Prepared, transition: &Transition) -> Result<Outcome, Error> {
-    let outcome = app.writer.write(write).await?;
-    if let Outcome::Saved(_) = outcome {
-        app.committed(transition);
-    }
-    Ok(outcome)
-}
-
-/// The task after the event `last`. If that is its last event, as in most replays, the task itself,
-/// at no cost; else it is folded from its trail, a page at a time.
-async fn present_after(app: &App, task: &Loaded, last: u64) -> Result<Snapshot, Error> {
-    if task.snapshot().task.version() == last {
-        return Ok(task.snapshot().clone());
-    }
-    let present = replay::fold(app, (task.id(), &task.workflow), last, |_| {}).await?;
-    present.ok_or_else(|| Error::impossible("a trail without an opening"))
-}
-
-/// The response to a command that was accepted earlier: the same, whatever happened since.
-async fn find_replay(app: &App, party: Party, task: &Loaded, request: &Request) -> Result<Option<Answer>, Error> {
-    let Some(id) = request.command.meta().id.filter(|_| request.id_given) else { return Ok(None) };
-    let Some(known) = store::tasks::events::find_by_command(&app.decisions, task.id(), party, id).await? else {
-        return Ok(None);
-    };
-    if request.digest != known.digest {
-        return Err(Error::EventIdReused);
-    }
-    let own = replay::read_between(app, task.id(), known.first, known.last).await?;
-    let snapshot = present_after(app, task, known.last).await?;
-    let views: Vec<EntryView> = own.iter().map(|row| audit::view_stored(&row.event, &row.sealed, party)).collect();
-    if let Some(Fact::LateDecisionRecorded(late)) = own.last().map(|row| &row.event.fact) {
-        let recorded = Some(known.first);
-        let closed = late.phase != PhaseName::Cancelling;
-        let refusal = if closed { Refusal::TaskClosed { recorded } } else { Refusal::Cancelling { recorded } };
-        return Err(Error::Refused(refusal, Box::new(ConflictContext::new(&task.workflow, &snapshot, party))));
-    }
-    let head = own.last().map(|row| &row.sealed.hash);
-    let view = view(app, party, task, (&snapshot, head)).await;
-    Ok(Some(Answer { events: views, view, replayed: true }))
-}
-
-async fn answer(
-    app: &App,
-    party: Party,
-    (task, transition): (&Loaded, &Transition),
-    hashes: &[Hash],
-) -> Result<Answer, Error> {
-    if let Some(refusal) = transition.late() {
-        let standing = ConflictContext::new(&task.workflow, transition.snapshot(), party);
-        return Err(Error::Refused(refusal.clone(), Box::new(standing)));
-    }
-    let events = transition.events().iter().zip(hashes).map(|(event, hash)| audit::view(event, Some(hash), party));
-    let events = events.collect();
-    let view = view(app, party, task, (transition.snapshot(), hashes.last())).await;
-    Ok(Answer { events, view, replayed: false })
-}
-
-/// The response that would be sent; entries that were not written have no hash.
-async fn dry_answer(app: &App, party: Party, task: &Loaded, transition: &Transition) -> Result<Answer, Error> {
-    if let Some(refusal) = transition.late() {
-        return Err(refused(party, task, refusal.unrecorded()));
-    }
-    let events = transition.events().iter().map(|event| audit::view(event, None, party)).collect();
-    let view = view(app, party, task, (transition.snapshot(), None)).await;
-    Ok(Answer { events, view, replayed: false })
-}
-
-/// The task at the time of its last event. Values that depend on the time are computed for that
-/// time, so that a repeated command gets the same response.
-async fn view(app: &App, party: Party, task: &Loaded, (snapshot, head): (&Snapshot, Option<&Hash>)) -> View {
-    let at = snapshot.task.recorded_at();
-    match party {
-        Party::Buyer => {
-            let (workflow, course) =
-                ((task.identity.partner_id, &task.identity.workflow), Timeline::of(&snapshot.task));
-            View::Status(Box::new(forecast::view(app, workflow, (snapshot.status.clone(), &course), at).await))
-        }
-        Party::Partner | Party::Platform => {
-            let reader = Reader { party, at };
-            View::Task(Box::new(TaskView::new(&task.workflow, &task.identity, snapshot, head.copied(), reader)))
-        }
-    }
 }

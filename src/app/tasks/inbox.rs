@@ -1,16 +1,24 @@
 //! The tasks that wait on the caller's party: a page of them, and counts by stage. The cost does
 //! not grow with the number of waiting tasks.
 
-use crate::app::{App, Caller, Error, workflows};
+use std::sync::Arc;
+
+use crate::app::access::Caller;
+use crate::app::base::Base;
+use crate::app::error::Error;
+use crate::app::workflows::Workflows;
+use crate::clock::Clock;
 use crate::domain::task::decide;
 use crate::domain::task::trail::KINDS;
 use crate::domain::task::unreadable::{ListedTask, UnreadableTask};
+use crate::domain::task::view::Reader;
 use crate::domain::trail::Kind;
 use crate::domain::values::id::{ActorId, PartnerId, StageKey, WorkflowKey};
 use crate::domain::values::party::{ActorRef, Party};
+use crate::store::Pool;
 use crate::store::tasks::inbox::{self, Assignee, Queue};
 
-use super::{Loaded, with_workflow};
+use super::load::{Loaded, Loader};
 
 pub use crate::store::tasks::inbox::After as DueAfter;
 
@@ -74,94 +82,112 @@ pub struct Tally {
     pub or_more: bool,
 }
 
-/// Up to `limit` of the tasks that wait on the caller's party, and their counts.
-pub async fn list_reviews(
-    app: &App,
-    caller: &Caller,
-    filter: Filter<'_>,
-    (after, limit): (Option<DueAfter>, usize),
-) -> Result<Reviews, Error> {
-    // Fetch one extra row to learn whether there are more than the limit.
-    let queues = inbox::queues(&app.pool, assignee(caller), COUNTED + 1).await?;
-    let counts = counts(&queues, reads_workflow(caller.party()));
-    let queues = chosen(app, queues, filter).await?;
-    let (items, next) = page(app, (caller, &queues), filter, (after, limit)).await?;
-    Ok(Reviews { items, counts, next })
+/// The inboxes of all parties.
+#[derive(Debug)]
+pub struct Inbox {
+    pool: Pool,
+    clock: Clock,
+    loader: Arc<Loader>,
+    workflows: Arc<Workflows>,
 }
 
-/// Fills a page. Only the domain knows whether an actor may decide a task, so a page may take
-/// several reads, but not arbitrarily many.
-async fn page(
-    app: &App,
-    (caller, queues): (&Caller, &[Queue]),
-    filter: Filter<'_>,
-    (after, limit): (Option<DueAfter>, usize),
-) -> Result<(Vec<ListedTask>, Option<DueAfter>), Error> {
-    let actor = filter.actor.map(|id| ActorRef { party: caller.party(), id: id.clone() });
-    let (mut after, mut read) = (after, 0);
-    let mut items = Vec::with_capacity(limit);
-    if queues.is_empty() {
-        return Ok((items, None));
+impl Inbox {
+    pub(super) fn new(base: &Base, loader: Arc<Loader>, workflows: Arc<Workflows>) -> Self {
+        Self { pool: base.pool.clone(), clock: base.clock.clone(), loader, workflows }
     }
-    loop {
-        // Fetch one extra row to learn whether there is a next page.
-        let wanted = u32::try_from(limit + 1).unwrap_or(u32::MAX);
-        let mut records = inbox::list(&app.pool, (assignee(caller), queues), filter.overdue, after, wanted).await?;
-        let is_last = records.len() <= limit;
-        records.truncate(limit);
-        for (place, record) in records {
-            if items.len() == limit {
-                return Ok((items, after));
-            }
-            after = Some(place);
-            read += 1;
-            // Nobody knows who may decide a task that cannot be read, so it is shown to all.
-            let task = match record {
-                Ok(record) => with_workflow(app, record).await,
-                Err(error) => Err(error.into()),
-            };
-            match task {
-                Ok(task) if actor.as_ref().is_none_or(|actor| may_decide(&task, actor)) => {
-                    items.push(ListedTask::Task(Box::new(task.task_view(app, caller.party()))));
-                }
-                Ok(_) => {}
-                Err(error) => {
-                    let unreadable = error.unreadable()?;
-                    items.push(ListedTask::Unreadable(UnreadableTask { task_id: place.task_id, unreadable }));
-                }
-            }
-        }
-        if is_last {
+
+    /// Up to `limit` of the tasks that wait on the caller's party, and their counts.
+    pub async fn list_reviews(
+        &self,
+        caller: &Caller,
+        filter: Filter<'_>,
+        (after, limit): (Option<DueAfter>, usize),
+    ) -> Result<Reviews, Error> {
+        // Fetch one extra row to learn whether there are more than the limit.
+        let queues = inbox::queues(&self.pool, assignee(caller), COUNTED + 1).await?;
+        let counts = counts(&queues, reads_workflow(caller.party()));
+        let queues = self.chosen(queues, filter).await?;
+        let (items, next) = self.page((caller, &queues), filter, (after, limit)).await?;
+        Ok(Reviews { items, counts, next })
+    }
+
+    /// Fills a page. Only the domain knows whether an actor may decide a task, so a page may take
+    /// several reads, but not arbitrarily many.
+    async fn page(
+        &self,
+        (caller, queues): (&Caller, &[Queue]),
+        filter: Filter<'_>,
+        (after, limit): (Option<DueAfter>, usize),
+    ) -> Result<(Vec<ListedTask>, Option<DueAfter>), Error> {
+        let actor = filter.actor.map(|id| ActorRef { party: caller.party(), id: id.clone() });
+        let (mut after, mut read) = (after, 0);
+        let mut items = Vec::with_capacity(limit);
+        if queues.is_empty() {
             return Ok((items, None));
         }
-        if items.len() == limit || read >= READ_FOR_A_PAGE {
-            return Ok((items, after));
+        loop {
+            // Fetch one extra row to learn whether there is a next page.
+            let wanted = u32::try_from(limit + 1).unwrap_or(u32::MAX);
+            let mut records =
+                inbox::list(&self.pool, (assignee(caller), queues), filter.overdue, after, wanted).await?;
+            let is_last = records.len() <= limit;
+            records.truncate(limit);
+            for (place, record) in records {
+                if items.len() == limit {
+                    return Ok((items, after));
+                }
+                after = Some(place);
+                read += 1;
+                // Nobody knows who may decide a task that cannot be read, so it is shown to all.
+                let task = match record {
+                    Ok(record) => self.loader.with_workflow(record).await,
+                    Err(error) => Err(error.into()),
+                };
+                match task {
+                    Ok(task) if actor.as_ref().is_none_or(|actor| may_decide(&task, actor)) => {
+                        items.push(ListedTask::Task(Box::new(
+                            task.task_view(Reader { party: caller.party(), at: self.clock.now() }),
+                        )));
+                    }
+                    Ok(_) => {}
+                    Err(error) => {
+                        let unreadable = error.unreadable()?;
+                        items.push(ListedTask::Unreadable(UnreadableTask { task_id: place.task_id, unreadable }));
+                    }
+                }
+            }
+            if is_last {
+                return Ok((items, None));
+            }
+            if items.len() == limit || read >= READ_FOR_A_PAGE {
+                return Ok((items, after));
+            }
         }
+    }
+
+    /// The queues that match a filter.
+    async fn chosen(&self, queues: Vec<Queue>, filter: Filter<'_>) -> Result<Vec<Queue>, Error> {
+        let mut chosen = Vec::with_capacity(queues.len());
+        for queue in queues {
+            let is_asked_for = filter.workflow.is_none_or(|workflow| *workflow == queue.workflow.key)
+                && filter.stage.is_none_or(|stage| *stage == queue.stage);
+            if is_asked_for && self.names(&queue, filter.reviewer).await? {
+                chosen.push(queue);
+            }
+        }
+        Ok(chosen)
+    }
+
+    /// Whether the queue's stage names this actor.
+    async fn names(&self, queue: &Queue, reviewer: Option<&ActorId>) -> Result<bool, Error> {
+        let Some(reviewer) = reviewer else { return Ok(true) };
+        let workflow = self.workflows.pinned(queue.partner_id, &queue.workflow).await?;
+        Ok(workflow.find(&queue.stage).is_some_and(|(_, stage)| stage.reviewers().contains(reviewer)))
     }
 }
 
 fn may_decide(task: &Loaded, actor: &ActorRef) -> bool {
     decide::may_decide(&task.workflow, &task.snapshot().task, actor)
-}
-
-/// The queues that match a filter.
-async fn chosen(app: &App, queues: Vec<Queue>, filter: Filter<'_>) -> Result<Vec<Queue>, Error> {
-    let mut chosen = Vec::with_capacity(queues.len());
-    for queue in queues {
-        let is_asked_for = filter.workflow.is_none_or(|workflow| *workflow == queue.workflow.key)
-            && filter.stage.is_none_or(|stage| *stage == queue.stage);
-        if is_asked_for && names(app, &queue, filter.reviewer).await? {
-            chosen.push(queue);
-        }
-    }
-    Ok(chosen)
-}
-
-/// Whether the queue's stage names this actor.
-async fn names(app: &App, queue: &Queue, reviewer: Option<&ActorId>) -> Result<bool, Error> {
-    let Some(reviewer) = reviewer else { return Ok(true) };
-    let workflow = workflows::pinned(app, queue.partner_id, &queue.workflow).await?;
-    Ok(workflow.find(&queue.stage).is_some_and(|(_, stage)| stage.reviewers().contains(reviewer)))
 }
 
 /// Whether `party` may read a task's workflow, according to the table of the trail's fields.

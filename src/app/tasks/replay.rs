@@ -3,12 +3,12 @@
 
 use std::borrow::Cow;
 
-use crate::app::{App, Error};
+use crate::app::error::Error;
 use crate::domain::task::snapshot::{Fold, Snapshot};
 use crate::domain::values::id::TaskId;
 use crate::domain::workflow::Workflow;
 use crate::store::tasks::events::Record;
-use crate::store::{self, Bounded};
+use crate::store::{self, Bounded, Pool};
 
 /// How many rows are read at a time if they are small.
 const CHUNK: u32 = 500;
@@ -16,7 +16,7 @@ const CHUNK: u32 = 500;
 /// The task's state after its first events up to `last`; passes the state after each transition to
 /// `show`. `None` without events.
 pub(in crate::app) async fn fold(
-    app: &App,
+    pool: &Pool,
     (id, workflow): (TaskId, &Workflow),
     last: u64,
     mut show: impl FnMut(&Snapshot) + Send,
@@ -24,7 +24,7 @@ pub(in crate::app) async fn fold(
     let mut fold = Fold::new(workflow);
     let mut after = 0;
     while after < last {
-        for row in page(app, id, after, last).await? {
+        for row in page(pool, id, after, last).await? {
             after = row.event.seq;
             fold.push(Cow::Owned(row.event), &mut show);
         }
@@ -34,19 +34,19 @@ pub(in crate::app) async fn fold(
 
 /// The entries `first` to `last` of a trail: those of one transition, which the response contains
 /// anyway.
-pub(in crate::app) async fn read_between(app: &App, id: TaskId, first: u64, last: u64) -> Result<Vec<Record>, Error> {
+pub(in crate::app) async fn read_between(pool: &Pool, id: TaskId, first: u64, last: u64) -> Result<Vec<Record>, Error> {
     let mut rows = Vec::new();
     let mut after = first.saturating_sub(1);
     while after < last {
-        rows.extend(page(app, id, after, last).await?);
+        rows.extend(page(pool, id, after, last).await?);
         after = rows.last().map_or(after, |row: &Record| row.event.seq);
     }
     Ok(rows)
 }
 
-async fn page(app: &App, id: TaskId, after: u64, last: u64) -> Result<Vec<Record>, Error> {
+async fn page(pool: &Pool, id: TaskId, after: u64, last: u64) -> Result<Vec<Record>, Error> {
     let limit = u32::try_from(last - after).unwrap_or(CHUNK).min(CHUNK);
-    let Bounded { rows, .. } = store::tasks::events::list(&app.decisions, id, after, limit).await?;
+    let Bounded { rows, .. } = store::tasks::events::list(pool, id, after, limit).await?;
     if rows.is_empty() {
         return Err(Error::impossible("a trail that is shorter than its task says"));
     }

@@ -17,7 +17,7 @@ use crate::domain::task::decide::Transition;
 use crate::domain::values::id::TaskId;
 use crate::store::tasks::transitions::Written;
 
-use super::Loaded;
+use super::load::Loaded;
 
 /// How long a task is kept after it was written.
 const MAX_AGE: Duration = Duration::from_secs(10);

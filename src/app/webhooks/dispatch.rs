@@ -12,28 +12,32 @@
 //! both agree and erased data is not sent. No database connection is held while a receiver
 //! processes the request.
 
-use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
 use chrono::TimeDelta;
-use tokio::sync::{Notify, Semaphore, SemaphorePermit};
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::timeout;
 
-use crate::app::{App, Error, feed};
-use crate::domain::values::id::{MessageId, NoticeId};
+use crate::app::base::Base;
+use crate::app::commits::Commits;
+use crate::app::error::Error;
+use crate::app::feed::render::Renderer;
+use crate::app::shutdown::Shutdown;
+use crate::clock::Clock;
+use crate::domain::values::id::NoticeId;
 use crate::domain::values::time::Time;
 use crate::domain::webhook::{
     Attempt, AttemptOutcome, DeliveryState, EndpointKey, MAX_ATTEMPTS, Owner, Verdict, judge, pause,
 };
+use crate::ids;
 use crate::store::webhooks::deliveries::{Search, Settled, Taken};
 use crate::store::webhooks::endpoints::{Count, Notice};
-use crate::webhook::address::{Reach, Target};
-use crate::webhook::client::{self, Client, Failure, Outcome};
-use crate::webhook::sign::{Headers, Secrets, headers};
-use crate::{ids, store};
+use crate::store::{self, Pool};
+use crate::webhook::client::{self, Outcome};
+
+use super::attempt::{Sender, course, record, signed};
 
 pub use crate::store::webhooks::deliveries::{Due, Line};
 
@@ -47,48 +51,6 @@ const MAKING: Duration = Duration::from_secs(5);
 const SETTLE_TRIES: u32 = 4;
 /// The pause between two tries.
 const SETTLE_PAUSE: Duration = Duration::from_secs(1);
-
-/// The resources for sending, and the wake-up of the worker.
-pub(in crate::app) struct Outbound {
-    pub(in crate::app) client: Client,
-    pub(in crate::app) reach: Reach,
-    /// Limits the deliveries that use the database at a time to half of its connections, so that
-    /// requests do not queue behind hundreds of them.
-    gate: Semaphore,
-    bell: Notify,
-    /// Whether there are endpoints to deliver to, as of the last look.
-    wanted: AtomicBool,
-}
-
-impl fmt::Debug for Outbound {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Outbound").field("reach", &self.reach).finish_non_exhaustive()
-    }
-}
-
-impl Outbound {
-    pub(in crate::app) fn new(connections: u32, reach: Reach) -> Self {
-        let gate = Semaphore::new((connections as usize / 2).max(1));
-        Self { client: Client::new(reach), reach, gate, bell: Notify::new(), wanted: AtomicBool::new(false) }
-    }
-
-    /// Wakes the worker, since something was written that may have to be delivered.
-    pub(in crate::app) fn wake(&self) {
-        if self.wanted.load(Ordering::Relaxed) {
-            self.bell.notify_one();
-        }
-    }
-
-    /// Records that there is an endpoint to deliver to.
-    pub(in crate::app) fn enable(&self) {
-        self.wanted.store(true, Ordering::Relaxed);
-        self.bell.notify_one();
-    }
-
-    async fn permit(&self) -> SemaphorePermit<'_> {
-        self.gate.acquire().await.expect("the gate is never closed")
-    }
-}
 
 /// The capacity of the worker.
 #[derive(Clone, Debug)]
@@ -129,194 +91,177 @@ pub enum Step {
     },
 }
 
-/// The number of endpoints. While none is enabled, writes do not wake the worker.
-pub async fn count_endpoints(app: &App) -> Result<Count, Error> {
-    let count = store::webhooks::endpoints::count(&app.pool).await?;
-    app.outbound.wanted.store(count.enabled > 0, Ordering::Relaxed);
-    Ok(count)
+/// Sends deliveries.
+#[derive(Debug)]
+pub struct Dispatch {
+    pool: Pool,
+    clock: Clock,
+    shutdown: Shutdown,
+    renderer: Arc<Renderer>,
+    sender: Arc<Sender>,
+    commits: Arc<Commits>,
+    /// Limits the deliveries that use the database at a time to half of its connections, so that
+    /// requests do not queue behind hundreds of them.
+    gate: Semaphore,
 }
 
-/// Lines with a due delivery.
-pub async fn list_due(app: &App, wanted: &Wanted) -> Result<Vec<Due>, Error> {
-    let Wanted { each, wide, failing, except, except_owners, limit } = wanted;
-    let search =
-        Search { at: app.clock.now(), each: *each, wide, failing: *failing, except, except_owners, limit: *limit };
-    Ok(store::webhooks::deliveries::list_due(&app.pool, &search).await?)
-}
-
-/// Waits until `at_most` has passed, this process has written something to deliver, or the service
-/// stops.
-pub async fn wait(app: &App, at_most: Duration) {
-    tokio::select! {
-        () = app.outbound.bell.notified() => {}
-        () = app.pause(at_most) => {}
+impl Dispatch {
+    pub(super) fn new(base: &Base, renderer: Arc<Renderer>, sender: Arc<Sender>, commits: Arc<Commits>) -> Self {
+        let (pool, clock, shutdown) = (base.pool.clone(), base.clock.clone(), base.shutdown.clone());
+        let gate = Semaphore::new((pool.connections() as usize / 2).max(1));
+        Self { pool, clock, shutdown, renderer, sender, commits, gate }
     }
-}
 
-/// Sends the head of a line, if it may be sent now.
-pub async fn send_next(app: &App, line: &Line) -> Result<Step, Error> {
-    let permit = app.outbound.permit().await;
-    let at = app.clock.now();
-    let Some(taken) = store::webhooks::deliveries::take(&app.pool, line, at, at + LEASE).await? else {
-        store::webhooks::deliveries::park(&app.pool, line).await?;
-        return Ok(Step::Idle);
-    };
-    let made = timeout(MAKING, body(app, line, &taken)).await;
-    drop(permit);
-    let made = made.unwrap_or_else(|elapsed| Err(Error::Unavailable(Arc::new(elapsed))));
-    let secrets = taken.secrets.clone().ok_or_else(|| Error::impossible("secrets that cannot be read"));
-    let (body, secrets) = match made.and_then(|body| Ok((body, secrets?))) {
-        Ok(made) => made,
-        Err(error) if error.is_outage() => return Err(error),
-        Err(error) => {
-            log_undeliverable(line, &taken, &error);
-            return reschedule(app, line, &taken, at).await;
+    async fn permit(&self) -> SemaphorePermit<'_> {
+        self.gate.acquire().await.expect("the gate is never closed")
+    }
+
+    /// The number of endpoints. While none is enabled, writes do not wake the worker.
+    pub async fn count_endpoints(&self) -> Result<Count, Error> {
+        let count = store::webhooks::endpoints::count(&self.pool).await?;
+        self.commits.deliveries.set_enabled(count.enabled > 0);
+        Ok(count)
+    }
+
+    /// Lines with a due delivery.
+    pub async fn list_due(&self, wanted: &Wanted) -> Result<Vec<Due>, Error> {
+        let Wanted { each, wide, failing, except, except_owners, limit } = wanted;
+        let search =
+            Search { at: self.clock.now(), each: *each, wide, failing: *failing, except, except_owners, limit: *limit };
+        Ok(store::webhooks::deliveries::list_due(&self.pool, &search).await?)
+    }
+
+    /// Waits until `at_most` has passed, this process has written something to deliver, or the
+    /// service stops.
+    pub async fn wait(&self, at_most: Duration) {
+        tokio::select! {
+            () = self.commits.deliveries.woken() => {}
+            () = self.shutdown.pause(at_most) => {}
         }
-    };
-    let headers = signed(taken.event_id.into(), at, &body, &secrets);
-    let attempt = post(app, &taken.url, &headers, body).await;
-    settle(app, line, taken, (at, attempt)).await
-}
-
-async fn body(app: &App, line: &Line, taken: &Taken) -> Result<Bytes, Error> {
-    let told = feed::render_one(app, line.endpoint.owner.party(), (line.task_id, taken.seq)).await?;
-    serde_json::to_vec(&told).map(Bytes::from).map_err(|_| Error::impossible("an event that is no JSON"))
-}
-
-/// Makes an attempt. The URL is checked again, since the rules may have changed since it was
-/// registered.
-pub(in crate::app) async fn post(app: &App, url: &str, headers: &Headers, body: Bytes) -> client::Attempt {
-    match Target::parse(url, app.outbound.reach) {
-        Ok(target) => app.outbound.client.post(&target, headers, body).await,
-        Err(refused) => client::Attempt { outcome: Outcome::Failed(Failure::Address(refused)), took: Duration::ZERO },
     }
-}
 
-/// The headers of a delivery or a sample, signed with the secrets that are valid at `at`.
-pub(in crate::app) fn signed(
-    id: MessageId,
-    at: Time,
-    body: &[u8],
-    secrets: &store::webhooks::endpoints::Secrets,
-) -> Headers {
-    let secrets = secrets.clone().at(at);
-    let pending = secrets.next.as_ref().map(|next| &next.secret);
-    headers(id, at, body, Secrets { current: &secrets.current.secret, pending })
-}
+    /// Sends the head of a line, if it may be sent now.
+    pub async fn send_next(&self, line: &Line) -> Result<Step, Error> {
+        let permit = self.permit().await;
+        let at = self.clock.now();
+        let Some(taken) = store::webhooks::deliveries::take(&self.pool, line, at, at + LEASE).await? else {
+            store::webhooks::deliveries::park(&self.pool, line).await?;
+            return Ok(Step::Idle);
+        };
+        let made = timeout(MAKING, self.body(line, &taken)).await;
+        drop(permit);
+        let made = made.unwrap_or_else(|elapsed| Err(Error::Unavailable(Arc::new(elapsed))));
+        let secrets = taken.secrets.clone().ok_or_else(|| Error::impossible("secrets that cannot be read"));
+        let (body, secrets) = match made.and_then(|body| Ok((body, secrets?))) {
+            Ok(made) => made,
+            Err(error) if error.is_outage() => return Err(error),
+            Err(error) => {
+                log_undeliverable(line, &taken, &error);
+                return self.reschedule(line, &taken, at).await;
+            }
+        };
+        let headers = signed(taken.event_id.into(), at, &body, &secrets);
+        let attempt = self.sender.post(&taken.url, &headers, body).await;
+        self.settle(line, taken, (at, attempt)).await
+    }
 
-async fn settle(app: &App, line: &Line, taken: Taken, (at, attempt): (Time, client::Attempt)) -> Result<Step, Error> {
-    let now = app.clock.now();
-    let course = course(&attempt.outcome, now);
-    let answer = match &attempt.outcome {
-        Outcome::Answered { answer, .. } => Some(answer.as_str()),
-        Outcome::Failed(_) => None,
-    };
-    let verdict = judge(course, tries(&taken), now, u16::from_ne_bytes(ids::random()));
-    let step = write_down(app, line, &taken, (verdict, record(at, &attempt), answer)).await?;
-    note_health(app, &line.endpoint, &taken, (course, now)).await?;
-    Ok(step)
-}
+    async fn body(&self, line: &Line, taken: &Taken) -> Result<Bytes, Error> {
+        let told = self.renderer.render_one(line.endpoint.owner.party(), (line.task_id, taken.seq)).await?;
+        serde_json::to_vec(&told).map(Bytes::from).map_err(|_| Error::impossible("an event that is no JSON"))
+    }
 
-/// Retries a delivery whose body cannot be rendered on the schedule of a failed attempt. The
-/// endpoint's health is not affected.
-async fn reschedule(app: &App, line: &Line, taken: &Taken, at: Time) -> Result<Step, Error> {
-    let (word, detail) = ("not_made".to_owned(), "the event could not be read".to_owned());
-    let attempt = Attempt { at, status: None, error: Some(word), detail: Some(detail), took_ms: 0 };
-    let failed = AttemptOutcome::Failed { retry_after: None };
-    let verdict = judge(failed, tries(taken), app.clock.now(), u16::from_ne_bytes(ids::random()));
-    let step = write_down(app, line, taken, (verdict, attempt, None)).await?;
-    Ok(if step == Step::Failed { Step::NotMade } else { step })
+    async fn settle(&self, line: &Line, taken: Taken, (at, attempt): (Time, client::Attempt)) -> Result<Step, Error> {
+        let now = self.clock.now();
+        let course = course(&attempt.outcome, now);
+        let answer = match &attempt.outcome {
+            Outcome::Answered { answer, .. } => Some(answer.as_str()),
+            Outcome::Failed(_) => None,
+        };
+        let verdict = judge(course, tries(&taken), now, u16::from_ne_bytes(ids::random()));
+        let step = self.write_down(line, &taken, (verdict, record(at, &attempt), answer)).await?;
+        self.note_health(&line.endpoint, &taken, (course, now)).await?;
+        Ok(step)
+    }
+
+    /// Retries a delivery whose body cannot be rendered on the schedule of a failed attempt. The
+    /// endpoint's health is not affected.
+    async fn reschedule(&self, line: &Line, taken: &Taken, at: Time) -> Result<Step, Error> {
+        let (word, detail) = ("not_made".to_owned(), "the event could not be read".to_owned());
+        let attempt = Attempt { at, status: None, error: Some(word), detail: Some(detail), took_ms: 0 };
+        let failed = AttemptOutcome::Failed { retry_after: None };
+        let verdict = judge(failed, tries(taken), self.clock.now(), u16::from_ne_bytes(ids::random()));
+        let step = self.write_down(line, taken, (verdict, attempt, None)).await?;
+        Ok(if step == Step::Failed { Step::NotMade } else { step })
+    }
+
+    async fn write_down(
+        &self,
+        line: &Line,
+        taken: &Taken,
+        (verdict, attempt, answer): (Verdict, Attempt, Option<&str>),
+    ) -> Result<Step, Error> {
+        let mut attempts = taken.attempts.clone();
+        attempts.push(attempt);
+        let attempts = &attempts[attempts.len().saturating_sub(MAX_ATTEMPTS)..];
+        let (state, due_at) = match verdict {
+            Verdict::Delivered => (DeliveryState::Delivered, None),
+            Verdict::Again(due_at) => (DeliveryState::Pending, Some(due_at)),
+            Verdict::GivenUp => (DeliveryState::Failed, None),
+        };
+        // If the result is not recorded, it says nothing about the deliveries behind it.
+        let more = self.write(line, taken, Settled { state, due_at, attempts, answer }).await?.unwrap_or(true);
+        Ok(match verdict {
+            Verdict::Delivered => Step::Delivered { more },
+            Verdict::Again(_) => Step::Failed,
+            Verdict::GivenUp => Step::GivenUp { more },
+        })
+    }
+
+    async fn write(&self, line: &Line, taken: &Taken, settled: Settled<'_>) -> Result<Option<bool>, Error> {
+        for _ in 1..SETTLE_TRIES {
+            let _permit = self.permit().await;
+            match store::webhooks::deliveries::settle(&self.pool, line, taken, (settled, self.clock.now()))
+                .await
+                .map_err(Error::from)
+            {
+                Err(error) if error.is_outage() => tokio::time::sleep(SETTLE_PAUSE).await,
+                settled => return settled,
+            }
+        }
+        Ok(store::webhooks::deliveries::settle(&self.pool, line, taken, (settled, self.clock.now())).await?)
+    }
+
+    /// Records whether the endpoint fails, and disables it if the rules say so.
+    async fn note_health(
+        &self,
+        endpoint: &EndpointKey,
+        taken: &Taken,
+        (course, now): (AttemptOutcome, Time),
+    ) -> Result<(), Error> {
+        let retry_after = match course {
+            AttemptOutcome::Accepted if taken.failures == 0 => return Ok(()),
+            AttemptOutcome::Accepted => return Ok(store::webhooks::endpoints::recovered(&self.pool, endpoint).await?),
+            AttemptOutcome::Gone => None,
+            AttemptOutcome::Failed { retry_after } => retry_after,
+        };
+        let paused_until = pause(taken.failures.saturating_add(1), retry_after).map(|pause| now + pause);
+        let since = store::webhooks::endpoints::failed(&self.pool, (endpoint, &taken.url), now, paused_until).await?;
+        let Some(reason) = since.and_then(|since| course.disables(since, now)) else { return Ok(()) };
+        let notice = Notice { id: NoticeId(ids::new()), reason, recorded_at: now };
+        if store::webhooks::endpoints::disable(&self.pool, endpoint, &taken.url, &notice).await? {
+            self.commits.feed.notify_one();
+            let (owner, id, reason) = (endpoint.owner.id(), endpoint.id.as_str(), reason.as_str());
+            tracing::warn!(%owner, endpoint = id, reason, "a webhook endpoint was disabled");
+        }
+        Ok(())
+    }
 }
 
 fn log_undeliverable(line: &Line, taken: &Taken, error: &(dyn std::error::Error + 'static)) {
     tracing::error!(task_id = %line.task_id, seq = taken.seq, error, "a delivery could not be rendered and will be retried");
 }
 
-async fn write_down(
-    app: &App,
-    line: &Line,
-    taken: &Taken,
-    (verdict, attempt, answer): (Verdict, Attempt, Option<&str>),
-) -> Result<Step, Error> {
-    let mut attempts = taken.attempts.clone();
-    attempts.push(attempt);
-    let attempts = &attempts[attempts.len().saturating_sub(MAX_ATTEMPTS)..];
-    let (state, due_at) = match verdict {
-        Verdict::Delivered => (DeliveryState::Delivered, None),
-        Verdict::Again(due_at) => (DeliveryState::Pending, Some(due_at)),
-        Verdict::GivenUp => (DeliveryState::Failed, None),
-    };
-    // If the result is not recorded, it says nothing about the deliveries behind it.
-    let more = write(app, line, taken, Settled { state, due_at, attempts, answer }).await?.unwrap_or(true);
-    Ok(match verdict {
-        Verdict::Delivered => Step::Delivered { more },
-        Verdict::Again(_) => Step::Failed,
-        Verdict::GivenUp => Step::GivenUp { more },
-    })
-}
-
-async fn write(app: &App, line: &Line, taken: &Taken, settled: Settled<'_>) -> Result<Option<bool>, Error> {
-    for _ in 1..SETTLE_TRIES {
-        let _permit = app.outbound.permit().await;
-        match store::webhooks::deliveries::settle(&app.pool, line, taken, (settled, app.clock.now()))
-            .await
-            .map_err(Error::from)
-        {
-            Err(error) if error.is_outage() => tokio::time::sleep(SETTLE_PAUSE).await,
-            settled => return settled,
-        }
-    }
-    Ok(store::webhooks::deliveries::settle(&app.pool, line, taken, (settled, app.clock.now())).await?)
-}
-
-/// Records whether the endpoint fails, and disables it if the rules say so.
-async fn note_health(
-    app: &App,
-    endpoint: &EndpointKey,
-    taken: &Taken,
-    (course, now): (AttemptOutcome, Time),
-) -> Result<(), Error> {
-    let retry_after = match course {
-        AttemptOutcome::Accepted if taken.failures == 0 => return Ok(()),
-        AttemptOutcome::Accepted => return Ok(store::webhooks::endpoints::recovered(&app.pool, endpoint).await?),
-        AttemptOutcome::Gone => None,
-        AttemptOutcome::Failed { retry_after } => retry_after,
-    };
-    let paused_until = pause(taken.failures.saturating_add(1), retry_after).map(|pause| now + pause);
-    let since = store::webhooks::endpoints::failed(&app.pool, (endpoint, &taken.url), now, paused_until).await?;
-    let Some(reason) = since.and_then(|since| course.disables(since, now)) else { return Ok(()) };
-    let notice = Notice { id: NoticeId(ids::new()), reason, recorded_at: now };
-    if store::webhooks::endpoints::disable(&app.pool, endpoint, &taken.url, &notice).await? {
-        app.feed.look();
-        let (owner, id, reason) = (endpoint.owner.id(), endpoint.id.as_str(), reason.as_str());
-        tracing::warn!(%owner, endpoint = id, reason, "a webhook endpoint was disabled");
-    }
-    Ok(())
-}
-
 /// The number of the attempt since the delivery was last requested.
 fn tries(taken: &Taken) -> u32 {
     taken.attempt.abs_diff(taken.earlier)
-}
-
-pub(in crate::app) fn course(outcome: &Outcome, now: Time) -> AttemptOutcome {
-    match outcome {
-        Outcome::Answered { status, retry_after, .. } => {
-            let wait = retry_after.map(|after| TimeDelta::from_std(after.wait(now)).unwrap_or(TimeDelta::MAX));
-            AttemptOutcome::of(*status, wait)
-        }
-        Outcome::Failed(_) => AttemptOutcome::Failed { retry_after: None },
-    }
-}
-
-/// An attempt in its stored form.
-pub(in crate::app) fn record(at: Time, attempt: &client::Attempt) -> Attempt {
-    let took_ms = u64::try_from(attempt.took.as_millis()).unwrap_or(u64::MAX);
-    match &attempt.outcome {
-        Outcome::Answered { status, .. } => Attempt { at, status: Some(*status), error: None, detail: None, took_ms },
-        Outcome::Failed(failure) => {
-            let (error, detail) = (Some(failure.code().to_owned()), Some(failure.to_string()));
-            Attempt { at, status: None, error, detail, took_ms }
-        }
-    }
 }

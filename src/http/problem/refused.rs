@@ -1,7 +1,7 @@
 //! Turns errors of the use cases into problems.
 
 use crate::app;
-use crate::app::tasks::commands::ConflictContext;
+use crate::app::conflict::ConflictContext;
 use crate::domain::task::refusal::Refusal;
 use crate::domain::workflow::Mistake;
 

@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::app::Caller;
-use crate::app::audit::{export, trail};
 use crate::domain::audit::{EntryView, ProofView};
 use crate::domain::values::id::TaskId;
 use crate::http::AppState;
@@ -110,11 +109,11 @@ pub async fn get_task_audit(
 ) -> Result<Response, Problem> {
     match query.wanted()? {
         Wanted::Page(after, limit) => {
-            let rows = trail::get_task_audit(&state.app, &caller, path.id, after, limit.most()).await?;
+            let rows = state.app.audit.task_trails.get_task_audit(&caller, path.id, after, limit.most()).await?;
             let Page { items, next } = Page::of(rows, |row| row.seq);
             Ok(Json(Trail { task_id: path.id, items, next }).into_response())
         }
-        Wanted::Export(size) => answer(export::export_task(&state.app, &caller, path.id, size).await?).await,
+        Wanted::Export(size) => answer(state.app.audit.exports.export_task(&caller, path.id, size).await?).await,
     }
 }
 
@@ -131,5 +130,5 @@ pub async fn get_task_audit_proof(
     Query(NoParameters {}): Query<NoParameters>,
     State(state): State<AppState>,
 ) -> Result<Json<ProofView>, Problem> {
-    Ok(Json(trail::get_task_audit_proof(&state.app, &caller, path.id).await?))
+    Ok(Json(state.app.audit.task_trails.get_task_audit_proof(&caller, path.id).await?))
 }

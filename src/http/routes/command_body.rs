@@ -7,8 +7,9 @@ use utoipa::openapi::schema::{AdditionalProperties, Object, ObjectBuilder, OneOf
 use utoipa::openapi::{Discriminator, Ref, RefOr};
 use utoipa::{PartialSchema, ToSchema};
 
+use crate::app::Caller;
 use crate::app::digest::of_meaning;
-use crate::app::{self, Caller};
+use crate::app::tasks::commands::Request;
 use crate::domain::task::command::{self, Action, Command, CommandType, Meta};
 use crate::domain::task::command_type::for_each_command;
 use crate::domain::values::id::{ActorId, CommandId, StageKey};
@@ -71,7 +72,7 @@ pub(in crate::http) fn parse(
     caller: &Caller,
     header_id: Option<CommandId>,
     now: Time,
-) -> Result<app::tasks::commands::Request, Problem> {
+) -> Result<Request, Problem> {
     let kind = take_string(&mut members, "type")?;
     let (common, own): (Map<_, _>, Map<_, _>) =
         members.into_iter().partition(|(name, _)| COMMON.contains(&name.as_str()));
@@ -95,7 +96,7 @@ pub(in crate::http) fn parse(
     };
     let command = Command::new(meta, action)
         .map_err(|refusals| Problem::invalid_body(refusals.iter().filter_map(field_error).collect()))?;
-    Ok(app::tasks::commands::Request { command, digest, id_given: given.is_some(), if_match: None, dry_run: false })
+    Ok(Request { command, digest, id_given: given.is_some(), if_match: None, dry_run: false })
 }
 
 /// The sender: the credential determines the party, the body the person. A buyer's token identifies

@@ -8,7 +8,8 @@ use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::app::webhooks::endpoints::{self, After, Delivery, Filter, Tested};
+use crate::app::webhooks::deliveries::{self, After, Delivery, Filter};
+use crate::app::webhooks::endpoints::{self, Tested};
 use crate::domain::audit::EventType;
 use crate::domain::task::unreadable::Unreadable;
 use crate::domain::values::id::{EndpointId, EventId, MessageId, TaskId};
@@ -188,9 +189,9 @@ pub async fn list_webhook_deliveries(
     let filter = Filter { task_id: query.task_id, state: query.state };
     let after = query.cursor.map(|Cursor((recorded_at, task_id, seq))| After { recorded_at, task_id, seq });
     let limit = query.limit.and_one_more();
-    let rows = endpoints::list_webhook_deliveries(&state.app, &key, filter, after, limit).await?;
-    let place = |(place, ..): &endpoints::ListedDelivery| (place.recorded_at, place.task_id, place.seq);
-    let listed = |(After { task_id, seq, .. }, id, delivery): endpoints::ListedDelivery| match delivery {
+    let rows = state.app.webhooks.deliveries.list_webhook_deliveries(&key, filter, after, limit).await?;
+    let place = |(place, ..): &deliveries::ListedDelivery| (place.recorded_at, place.task_id, place.seq);
+    let listed = |(After { task_id, seq, .. }, id, delivery): deliveries::ListedDelivery| match delivery {
         Ok(delivery) => ListedDelivery::Delivery(Box::new(delivery.into())),
         Err(unreadable) => ListedDelivery::Unreadable(UnreadableDelivery { id, task_id, seq, unreadable }),
     };
@@ -211,7 +212,7 @@ pub async fn redeliver(
     State(state): State<AppState>,
 ) -> Result<(StatusCode, Json<WebhookDelivery>), Problem> {
     let key = endpoints::own(&caller, path.id)?;
-    let delivery = endpoints::redeliver(&state.app, &key, path.delivery_id).await?;
+    let delivery = state.app.webhooks.deliveries.redeliver(&key, path.delivery_id).await?;
     Ok((StatusCode::ACCEPTED, Json(delivery.into())))
 }
 
@@ -232,14 +233,15 @@ pub async fn redeliver_since(
     body: RawBody<SMALL>,
 ) -> Result<(StatusCode, Json<Redelivered>), Problem> {
     let key = endpoints::own(&caller, path.id)?;
-    endpoints::get_webhook(&state.app, &key).await?;
+    state.app.webhooks.endpoints.get_webhook(&key).await?;
     let Redelivery { since, state: wanted } = body.parse()?;
     let states: &[DeliveryState] = match wanted {
         RedeliveryState::Failed => &[DeliveryState::Failed],
         RedeliveryState::Delivered => &[DeliveryState::Delivered],
         RedeliveryState::All => &DeliveryState::ALL,
     };
-    let endpoints::Redelivered { count, next } = endpoints::redeliver_since(&state.app, &key, since, states).await?;
+    let deliveries::Redelivered { count, next } =
+        state.app.webhooks.deliveries.redeliver_since(&key, since, states).await?;
     Ok((StatusCode::ACCEPTED, Json(Redelivered { count, next })))
 }
 
@@ -260,7 +262,7 @@ pub async fn test_webhook(
 ) -> Result<Json<WebhookTested>, Problem> {
     deadline.extend(ATTEMPT);
     let key = endpoints::own(&caller, path.id)?;
-    let Tested { id, delivered, attempt, answer } = endpoints::test_webhook(&state.app, &key).await?;
+    let Tested { id, delivered, attempt, answer } = state.app.webhooks.endpoints.test_webhook(&key).await?;
     Ok(Json(WebhookTested { id, delivered, attempt, answer }))
 }
 

@@ -9,7 +9,7 @@ use serde_json::json;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::app::digest::of_meaning;
-use crate::app::erasures::{self, Record, Request, State as Stored};
+use crate::app::erasures::{Listed, Record, Request, State as Stored};
 use crate::domain::task::unreadable::Unreadable;
 use crate::domain::values::id::{ActorId, ErasureId, PartnerId};
 use crate::domain::values::outside::from_outside;
@@ -151,7 +151,7 @@ pub async fn request_erasure(
     let digest = new.digest();
     let NewErasure { id, party, partner_id, actor_id, reason } = new;
     let request = Request { id, party, partner_id, actor_id, reason, digest };
-    let (record, created) = erasures::request_erasure(&state.app, &caller, request).await?;
+    let (record, created) = state.app.erasures.request_erasure(&caller, request).await?;
     let location = format!("/api/v1/erasures/{}", record.id);
     let erasure = Json(Erasure::from(record));
     if !created {
@@ -192,8 +192,8 @@ pub async fn list_erasures(
     State(state): State<AppState>,
 ) -> Result<Json<Page<ListedErasure>>, Problem> {
     let after = query.cursor.map(|cursor| cursor.0);
-    let rows = erasures::list_erasures(&state.app, after, query.limit.and_one_more()).await?;
-    let listed = |(id, record): erasures::Listed| match record {
+    let rows = state.app.erasures.list_erasures(after, query.limit.and_one_more()).await?;
+    let listed = |(id, record): Listed| match record {
         Ok(record) => ListedErasure::Erasure(Box::new(record.into())),
         Err(unreadable) => ListedErasure::Unreadable(UnreadableErasure { id, unreadable }),
     };
@@ -210,7 +210,7 @@ pub async fn get_erasure(
     Query(NoParameters {}): Query<NoParameters>,
     State(state): State<AppState>,
 ) -> Result<Json<Erasure>, Problem> {
-    Ok(Json(erasures::get_erasure(&state.app, path.id).await?.into()))
+    Ok(Json(state.app.erasures.get_erasure(path.id).await?.into()))
 }
 
 impl NewErasure {

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use crate::app::tasks::commands::{Answer, View};
-use crate::app::{self, Caller};
+use crate::app::Caller;
+use crate::app::tasks::commands::{Answer, Request, View};
 use crate::domain::audit::EntryView;
 use crate::domain::task::command::CommandType;
 use crate::domain::task::forecast::StatusView;
@@ -103,18 +103,18 @@ pub async fn post_event(
     headers: HeaderMap,
     body: RawBody,
 ) -> Result<Response, Problem> {
-    let target = app::tasks::commands::find_target(&state.app, &caller, path.id).await?;
+    let target = state.app.tasks.commands.find_target(&caller, path.id).await?;
     let (key, if_match) = (idempotency_key(&headers)?, etag::if_match(&headers)?);
     let request = command_body::parse(body.object()?, &caller, key, state.app.clock().now())?;
-    let request = app::tasks::commands::Request { if_match, dry_run: query.dry_run, ..request };
+    let request = Request { if_match, dry_run: query.dry_run, ..request };
     let with_receipt = query.receipt && !query.dry_run;
     if with_receipt {
         // Check before the command: a refused command must change nothing.
-        app::audit::transparency_log::require_key(&state.app)?;
+        state.app.audit.log.require_key()?;
     }
-    let answer = app::tasks::commands::post_event(&state.app, &caller, target, request).await?;
+    let answer = state.app.tasks.commands.post_event(&caller, target, request).await?;
     let receipt = match answer.events.first().filter(|_| with_receipt) {
-        Some(event) => Some(app::audit::receipts::get_task_receipt(&state.app, &caller, path.id, event.seq).await?),
+        Some(event) => Some(state.app.audit.receipts.get_task_receipt(&caller, path.id, event.seq).await?),
         None => None,
     };
     respond(answer, receipt, query.dry_run)

@@ -10,7 +10,7 @@ use futures_util::stream;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use crate::app::audit::export::{self, Export};
+use crate::app::audit::export::Export;
 use crate::causes::one_line;
 use crate::domain::audit::export::Selection;
 use crate::domain::values::id::{PartnerId, WorkflowKey};
@@ -90,7 +90,7 @@ pub async fn export_tasks(
     State(state): State<AppState>,
 ) -> Result<Response, Problem> {
     let selection = query.selection()?;
-    answer(export::export_tasks(&state.app, &caller, selection, number(query.size)).await?).await
+    answer(state.app.audit.exports.export_tasks(&caller, selection, number(query.size)).await?).await
 }
 
 /// Streams an export. A piece is made when the client has taken the previous one, so a slow client

@@ -10,7 +10,7 @@ use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 use utoipa::{IntoParams, PartialSchema, ToSchema};
 use uuid::Uuid;
 
-use crate::app::feed::{self, Position, Transaction};
+use crate::app::feed::{Position, Transaction};
 use crate::domain::feed::Item;
 use crate::http::AppState;
 use crate::http::auth::PartnerOrPlatform;
@@ -127,7 +127,7 @@ pub async fn list_events(
     let after = query.after.map_or(Position::START, |Cursor((epoch, number, id, seq))| {
         Position::of(Transaction { epoch, number }, (id, seq))
     });
-    let page = feed::list_events(&state.app, &caller, after, query.limit.rows(), wait).await?;
+    let page = state.app.feed.list_events(&caller, after, query.limit.rows(), wait).await?;
     let (Transaction { epoch, number }, (id, seq)) = (page.next.transaction, page.next.columns());
     let next = Cursor((epoch, number, id, seq)).encode();
     Ok(Json(Feed { items: page.items, next, more: page.more, epoch: page.epoch }))

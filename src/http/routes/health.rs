@@ -5,8 +5,7 @@ use axum::extract::State;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::app::operations::health::{self, NotReady};
-use crate::app::operations::workers::Unfit;
+use crate::app::operations::health::{NotReady, Unfit};
 use crate::http::AppState;
 use crate::http::problem::{Code, Problem};
 
@@ -38,7 +37,7 @@ pub async fn health() -> Json<Health> {
     (status = 200, description = "The service is ready for requests.", body = Health),
 ))]
 pub async fn ready(State(state): State<AppState>) -> Result<Json<Health>, Problem> {
-    health::ready(&state.app).await?;
+    state.app.operations.health.ready().await?;
     Ok(Json(Health { status: "ok" }))
 }
 

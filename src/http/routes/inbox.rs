@@ -172,7 +172,7 @@ pub async fn list_reviews(
         actor: query.actor.as_ref(),
     };
     let after = query.cursor.map(|Cursor((due_at, task_id))| DueAfter { due_at, task_id });
-    let found = inbox::list_reviews(&state.app, &caller, filter, (after, query.limit.rows())).await?;
+    let found = state.app.tasks.inbox.list_reviews(&caller, filter, (after, query.limit.rows())).await?;
     Ok(Json(Reviews {
         items: found.items.into_iter().map(|task| ListedReview::new(task, reads_workflow)).collect(),
         counts: found.counts.into_iter().map(StageCount::from).collect(),

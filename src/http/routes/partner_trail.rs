@@ -6,7 +6,6 @@ use axum::response::{IntoResponse as _, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::app::audit::{export, partner_trail};
 use crate::domain::audit::{PartnerEntryView, ProofView};
 use crate::domain::values::id::PartnerId;
 use crate::http::AppState;
@@ -48,11 +47,11 @@ pub async fn get_partner_audit(
 ) -> Result<Response, Problem> {
     match query.wanted()? {
         Wanted::Page(after, limit) => {
-            let rows = partner_trail::get_partner_audit(&state.app, &caller, path.id, after, limit.most()).await?;
+            let rows = state.app.audit.partner_trails.get_partner_audit(&caller, path.id, after, limit.most()).await?;
             let Page { items, next } = Page::of(rows, |row| row.seq);
             Ok(Json(PartnerTrail { partner_id: path.id, items, next }).into_response())
         }
-        Wanted::Export(size) => answer(export::export_partner(&state.app, &caller, path.id, size).await?).await,
+        Wanted::Export(size) => answer(state.app.audit.exports.export_partner(&caller, path.id, size).await?).await,
     }
 }
 
@@ -69,5 +68,5 @@ pub async fn get_partner_audit_proof(
     Query(NoParameters {}): Query<NoParameters>,
     State(state): State<AppState>,
 ) -> Result<Json<ProofView>, Problem> {
-    Ok(Json(partner_trail::get_partner_audit_proof(&state.app, &caller, path.id).await?))
+    Ok(Json(state.app.audit.partner_trails.get_partner_audit_proof(&caller, path.id).await?))
 }

@@ -133,7 +133,7 @@ pub async fn create_partner(
     body: RawBody<SMALL>,
 ) -> Result<Created<Partner>, Problem> {
     let NewPartner { name } = body.parse()?;
-    let partner = partners::create_partner(&state.app, &caller, name).await?;
+    let partner = state.app.partners.create_partner(&caller, name).await?;
     let location = format!("/api/v1/partners/{}", partner.id);
     Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(partner.into())))
 }
@@ -150,7 +150,7 @@ pub async fn list_partners(
     State(state): State<AppState>,
 ) -> Result<Json<Page<Partner>>, Problem> {
     let after = query.cursor.map(|cursor| cursor.0);
-    let rows = partners::list_partners(&state.app, after, query.limit.and_one_more()).await?;
+    let rows = state.app.partners.list_partners(after, query.limit.and_one_more()).await?;
     Ok(Json(Page::new(rows, query.limit, |row| row.id, Partner::from)))
 }
 
@@ -164,7 +164,7 @@ pub async fn get_partner(
     Query(NoParameters {}): Query<NoParameters>,
     State(state): State<AppState>,
 ) -> Result<Json<Partner>, Problem> {
-    Ok(Json(partners::get_partner(&state.app, path.id).await?.into()))
+    Ok(Json(state.app.partners.get_partner(path.id).await?.into()))
 }
 
 /// Create a key for a partner
@@ -183,7 +183,7 @@ pub async fn create_partner_key(
     Query(NoParameters {}): Query<NoParameters>,
     State(state): State<AppState>,
 ) -> Result<(StatusCode, Json<NewPartnerKey>), Problem> {
-    let made = partners::create_partner_key(&state.app, &caller, path.id).await?;
+    let made = state.app.partners.create_partner_key(&caller, path.id).await?;
     let key = NewPartnerKey {
         id: made.record.id,
         key: made.secret.reveal().to_owned(),
@@ -206,7 +206,7 @@ pub async fn list_partner_keys(
     State(state): State<AppState>,
 ) -> Result<Json<Page<PartnerKey>>, Problem> {
     let after = query.cursor.map(|cursor| cursor.0);
-    let rows = partners::list_partner_keys(&state.app, path.id, after, query.limit.and_one_more()).await?;
+    let rows = state.app.partners.list_partner_keys(path.id, after, query.limit.and_one_more()).await?;
     Ok(Json(Page::new(rows, query.limit, |row| row.id, PartnerKey::from)))
 }
 
@@ -223,7 +223,7 @@ pub async fn revoke_partner_key(
     Query(NoParameters {}): Query<NoParameters>,
     State(state): State<AppState>,
 ) -> Result<StatusCode, Problem> {
-    partners::revoke_partner_key(&state.app, &caller, path.id, path.key_id).await?;
+    state.app.partners.revoke_partner_key(&caller, path.id, path.key_id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

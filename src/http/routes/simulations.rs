@@ -12,7 +12,7 @@ use utoipa::openapi::schema::Schema;
 use utoipa::{PartialSchema, ToSchema};
 use uuid::Uuid;
 
-use crate::app::workflows::{self, Plan, Show};
+use crate::app::workflows::{Plan, Show};
 use crate::app::{self, Caller};
 use crate::domain::audit::{self, EntryView};
 use crate::domain::task::event::WorkflowRef;
@@ -174,7 +174,7 @@ pub async fn simulate_workflow(
         Some(definition) if simulation.version.is_none() => (parse_definition(&definition)?, 1),
         Some(_) => return Err(invalid("/version", "not_allowed", "must not be combined with a definition")),
         None => {
-            let record = workflows::get_workflow(&state.app, partner, &path.key, simulation.version).await?;
+            let record = state.app.workflows.get_workflow(partner, &path.key, simulation.version).await?;
             (record.workflow, record.version)
         }
     };
@@ -188,7 +188,7 @@ pub async fn simulate_workflow(
         until: simulation.until.map_or(last, |until| until.max(last)),
     };
     let into = (Report::default(), Report::add as Show<Report>);
-    let report = workflows::simulate_workflow(&state.app, &caller, (workflow, plan), into).await?;
+    let report = state.app.workflows.simulate_workflow(&caller, (workflow, plan), into).await?;
     Ok(([(header::CONTENT_TYPE, "application/json")], report.finish()?).into_response())
 }
 

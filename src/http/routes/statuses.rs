@@ -13,9 +13,9 @@ use tokio::time::timeout;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::app::App;
-use crate::app::status::watch::{Woken, watch_task_status};
+use crate::app::status::watch::Woken;
 use crate::app::status::{AtLeast, Status};
-use crate::app::tasks::{self, OpenedAfter};
+use crate::app::tasks::OpenedAfter;
 use crate::domain::task::forecast::StatusView;
 use crate::domain::task::unreadable::UnreadableTask;
 use crate::domain::values::id::TaskId;
@@ -134,11 +134,11 @@ async fn respond(
     let at_least = AtLeast { seen: known.newest(), required: query.min_version };
     let wait = query.wait.time().min(holder.left(app).unwrap_or(Duration::MAX));
     if wait.is_zero() || known.is_nothing() {
-        let status = tasks::get_task_status(app, &holder.caller, id, at_least).await?;
+        let status = app.statuses.get_task_status(&holder.caller, id, at_least).await?;
         return Ok(answer(app, &known, &status).await);
     }
     deadline.extend(wait);
-    let mut watch = watch_task_status(app, &holder.caller, id, at_least).await?;
+    let mut watch = app.statuses.watchers.watch_task_status(&holder.caller, id, at_least).await?;
     let mut woken = Ok(Woken::Changed);
     if known.has(watch.status().version) && !watch.is_final() {
         woken = timeout(wait, watch.changed()).await;
@@ -157,7 +157,7 @@ async fn answer(app: &App, known: &etag::IfNoneMatch, status: &Status) -> Respon
     if known.has(status.version) {
         return etag::not_modified(status.version);
     }
-    etag::tagged(status.version, tasks::answer_status(app, status).await)
+    etag::tagged(status.version, app.statuses.answer_status(status).await)
 }
 
 /// A status in a list.
@@ -184,7 +184,7 @@ pub async fn list_statuses(
     State(state): State<AppState>,
 ) -> Result<Response, Problem> {
     let after = query.cursor.map(|Cursor((opened_at, task_id))| OpenedAfter { opened_at, task_id });
-    let rows = tasks::list_statuses(&state.app, buyer, after, query.limit.and_one_more()).await?;
+    let rows = state.app.statuses.list_statuses(buyer, after, query.limit.and_one_more()).await?;
     let key = |(place, _): &(OpenedAfter, _)| (place.opened_at, place.task_id);
     let page = Page::new(rows, query.limit, key, |(place, status)| match status {
         Ok(json) => RawValue::from_string(json),

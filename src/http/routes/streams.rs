@@ -12,7 +12,7 @@ use tokio::time::timeout;
 
 use crate::app::App;
 use crate::app::status::AtLeast;
-use crate::app::status::watch::{self, Watch, Woken, watch_task_status};
+use crate::app::status::watch::{Watch, Woken};
 use crate::http::AppState;
 use crate::http::auth::Authenticated;
 use crate::http::input::etag;
@@ -53,7 +53,7 @@ pub async fn stream_task_status(
 ) -> Result<Response, Problem> {
     let last = headers.get(LAST_EVENT_ID).and_then(|id| etag::version(id.as_bytes()));
     let at_least = AtLeast { seen: last.unwrap_or_default(), required: 0 };
-    let watch = watch_task_status(&state.app, &holder.caller, path.id, at_least).await?;
+    let watch = state.app.statuses.watchers.watch_task_status(&holder.caller, path.id, at_least).await?;
     if watch.is_final() && last == Some(watch.status().version) {
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
@@ -100,7 +100,7 @@ impl Stream {
     }
 
     async fn status(&mut self) -> Bytes {
-        let body = Box::pin(self.watch.answer()).await;
+        let body = Box::pin(self.state.app.statuses.answer_status(self.watch.status())).await;
         self.next = if self.watch.is_final() { Next::Nothing } else { Next::News };
         format!("event: status\nid: {}\ndata: {body}\n\n", self.watch.status().version).into()
     }
@@ -132,7 +132,7 @@ impl Stream {
 
 /// The `retry:` line with the time until the client reconnects.
 fn retry(app: &App) -> Bytes {
-    let (watchers, _) = watch::count(app);
+    let (watchers, _) = app.statuses.watchers.count();
     format!("retry: {}\n\n", pause_millis(watchers)).into()
 }
 

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::app::digest::of_meaning;
-use crate::app::tasks::{self, Filter, NewTask, OpenedAfter};
+use crate::app::tasks::{Filter, NewTask, OpenedAfter};
 use crate::domain::task::PhaseName;
 use crate::domain::task::unreadable::ListedTask;
 use crate::domain::task::view::TaskView;
@@ -135,7 +135,7 @@ pub async fn open_task(
         deadline_at: opening.deadline_at,
         digest,
     };
-    let (view, created) = tasks::open_task(&state.app, command_body::sender(&caller, None), new).await?;
+    let (view, created) = state.app.tasks.open_task(command_body::sender(&caller, None), new).await?;
     let headers: [(HeaderName, _); 1] = [(header::ETAG, etag::tag(view.version))];
     if !created {
         return Ok((headers, Json(view)).into_response());
@@ -183,7 +183,7 @@ pub async fn get_task(
     State(state): State<AppState>,
     known: etag::IfNoneMatch,
 ) -> Result<Response, Problem> {
-    let view = tasks::get_task(&state.app, &caller, path.id).await?;
+    let view = state.app.tasks.get_task(&caller, path.id).await?;
     if known.has(view.version) {
         return Ok(etag::not_modified(view.version));
     }
@@ -220,6 +220,6 @@ pub async fn list_tasks(
         waiting_on: query.waiting_on,
     };
     let after = query.cursor.map(|Cursor((opened_at, task_id))| OpenedAfter { opened_at, task_id });
-    let rows = tasks::list_tasks(&state.app, &caller, filter, after, query.limit.and_one_more()).await?;
+    let rows = state.app.tasks.list_tasks(&caller, filter, after, query.limit.and_one_more()).await?;
     Ok(Json(Page::new(rows, query.limit, |(place, _)| (place.opened_at, place.task_id), |(_, row)| row)))
 }

@@ -9,7 +9,6 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use crate::app::Caller;
-use crate::app::audit::{receipts, transparency_log};
 use crate::domain::audit::transparency_log::{ConsistencyProof, InclusionProof};
 use crate::domain::values::id::TaskId;
 use crate::http::AppState;
@@ -99,7 +98,7 @@ pub struct EntryPath {
     (status = 200, description = "The key.", body = String, content_type = "text/plain", example = "audit.example.com/stagegate+4f0d1ae5+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW"),
 ))]
 pub async fn get_audit_key(State(state): State<AppState>) -> Result<impl IntoResponse, Problem> {
-    Ok(([(header::CONTENT_TYPE, TEXT)], transparency_log::get_audit_key(&state.app)?))
+    Ok(([(header::CONTENT_TYPE, TEXT)], state.app.audit.log.get_audit_key()?))
 }
 
 /// Read a checkpoint of the log
@@ -116,7 +115,7 @@ pub async fn get_checkpoint(
     Query(query): Query<CheckpointQuery>,
     State(state): State<AppState>,
 ) -> Result<impl IntoResponse, Problem> {
-    Ok(([(header::CONTENT_TYPE, TEXT)], transparency_log::get_checkpoint(&state.app, number(query.size)).await?))
+    Ok(([(header::CONTENT_TYPE, TEXT)], state.app.audit.log.get_checkpoint(number(query.size)).await?))
 }
 
 /// Read the proof that one checkpoint continues another
@@ -137,7 +136,7 @@ pub async fn get_log_consistency(
         let error = FieldError::new("/query/from", "out_of_range", "must not be greater than `to`");
         return Err(Problem::invalid_parameter(error));
     }
-    Ok(Json(transparency_log::get_log_consistency(&state.app, from, to).await?))
+    Ok(Json(state.app.audit.log.get_log_consistency(from, to).await?))
 }
 
 /// Read the proof that a task's trail is in the log
@@ -155,7 +154,7 @@ pub async fn get_task_inclusion(
     State(state): State<AppState>,
 ) -> Result<Json<InclusionProof>, Problem> {
     let (size, seq) = (number(query.size), number(query.seq));
-    Ok(Json(transparency_log::get_task_inclusion(&state.app, &caller, path.id, size, seq).await?))
+    Ok(Json(state.app.audit.log.get_task_inclusion(&caller, path.id, size, seq).await?))
 }
 
 /// Read the proof that a partner's trail is in the log
@@ -171,7 +170,7 @@ pub async fn get_partner_inclusion(
     State(state): State<AppState>,
 ) -> Result<Json<InclusionProof>, Problem> {
     let (size, seq) = (number(query.size), number(query.seq));
-    Ok(Json(transparency_log::get_partner_inclusion(&state.app, &caller, path.id, size, seq).await?))
+    Ok(Json(state.app.audit.log.get_partner_inclusion(&caller, path.id, size, seq).await?))
 }
 
 /// Read the receipt of an entry
@@ -191,6 +190,6 @@ pub async fn get_task_receipt(
     Query(NoParameters {}): Query<NoParameters>,
     State(state): State<AppState>,
 ) -> Result<impl IntoResponse, Problem> {
-    let receipt = receipts::get_task_receipt(&state.app, &caller, path.id, path.seq).await?;
+    let receipt = state.app.audit.receipts.get_task_receipt(&caller, path.id, path.seq).await?;
     Ok(([(header::CONTENT_TYPE, JOSE)], receipt))
 }

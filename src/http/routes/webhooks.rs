@@ -7,8 +7,8 @@ use axum::response::{IntoResponse as _, Response};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::app::App;
 use crate::app::webhooks::endpoints::{self, Backlog, Dated, Endpoint};
+use crate::app::{App, access};
 use crate::domain::audit::EventType;
 use crate::domain::task::unreadable::Unreadable;
 use crate::domain::values::id::EndpointId;
@@ -165,10 +165,10 @@ pub async fn list_webhooks(
     Query(NoParameters {}): Query<NoParameters>,
     State(state): State<AppState>,
 ) -> Result<Json<Page<ListedWebhook>>, Problem> {
-    let Some(owner) = endpoints::owner(&caller) else { return Ok(Json(Page { items: Vec::new(), next: None })) };
-    let endpoints = endpoints::list_webhooks(&state.app, owner).await?;
+    let Some(owner) = access::owner(&caller) else { return Ok(Json(Page { items: Vec::new(), next: None })) };
+    let endpoints = state.app.webhooks.endpoints.list_webhooks(owner).await?;
     let ids: Vec<&str> = endpoints.iter().map(|(id, _)| id.as_str()).collect();
-    let mut backlogs = endpoints::list_backlogs(&state.app, owner, &ids).await?;
+    let mut backlogs = state.app.webhooks.endpoints.list_backlogs(owner, &ids).await?;
     let listed = |(id, endpoint): endpoints::Listed| match endpoint {
         Ok(endpoint) => {
             let backlog = backlogs.remove(id.as_str()).unwrap_or_default();
@@ -208,7 +208,7 @@ pub async fn set_webhook(
 ) -> Result<Response, Problem> {
     let key = endpoints::own(&caller, path.id)?;
     let WebhookDefinition { url, types } = body.parse()?;
-    let (endpoint, secret) = endpoints::set_webhook(&state.app, key, url.as_str(), types).await?;
+    let (endpoint, secret) = state.app.webhooks.endpoints.set_webhook(key, url.as_str(), types).await?;
     let webhook = with_backlog(&state.app, endpoint).await?;
     let Some(secret) = secret else { return Ok(Json(webhook).into_response()) };
     let location = format!("/api/v1/webhooks/{}", webhook.id);
@@ -227,7 +227,7 @@ pub async fn get_webhook(
     State(state): State<AppState>,
 ) -> Result<Json<Webhook>, Problem> {
     let key = endpoints::own(&caller, path.id)?;
-    Ok(Json(with_backlog(&state.app, endpoints::get_webhook(&state.app, &key).await?).await?))
+    Ok(Json(with_backlog(&state.app, state.app.webhooks.endpoints.get_webhook(&key).await?).await?))
 }
 
 /// Remove a webhook
@@ -243,7 +243,7 @@ pub async fn remove_webhook(
     Query(NoParameters {}): Query<NoParameters>,
     State(state): State<AppState>,
 ) -> Result<StatusCode, Problem> {
-    endpoints::remove_webhook(&state.app, endpoints::own(&caller, path.id)?).await?;
+    state.app.webhooks.endpoints.remove_webhook(endpoints::own(&caller, path.id)?).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -263,7 +263,7 @@ pub async fn rotate_webhook_secret(
     State(state): State<AppState>,
 ) -> Result<(StatusCode, Json<NewWebhookSecret>), Problem> {
     let key = endpoints::own(&caller, path.id)?;
-    let made = endpoints::rotate_webhook_secret(&state.app, &key).await?;
+    let made = state.app.webhooks.endpoints.rotate_webhook_secret(&key).await?;
     let secret = NewWebhookSecret {
         secret: made.secret.reveal().to_owned(),
         hint: hint(&made),
@@ -287,7 +287,7 @@ pub async fn activate_webhook_secret(
     State(state): State<AppState>,
 ) -> Result<Json<Webhook>, Problem> {
     let key = endpoints::own(&caller, path.id)?;
-    Ok(Json(with_backlog(&state.app, endpoints::activate_webhook_secret(&state.app, &key).await?).await?))
+    Ok(Json(with_backlog(&state.app, state.app.webhooks.endpoints.activate_webhook_secret(&key).await?).await?))
 }
 
 /// The first characters of a secret: the common prefix and four more.
@@ -297,7 +297,7 @@ fn hint(secret: &Dated) -> String {
 
 async fn with_backlog(app: &App, endpoint: Endpoint) -> Result<Webhook, Problem> {
     let id = endpoint.key.id.as_str();
-    let backlog = endpoints::list_backlogs(app, endpoint.key.owner, &[id]).await?.remove(id).unwrap_or_default();
+    let backlog = app.webhooks.endpoints.list_backlogs(endpoint.key.owner, &[id]).await?.remove(id).unwrap_or_default();
     Ok(Webhook::new(endpoint, backlog))
 }
 

@@ -172,7 +172,7 @@ pub async fn register_workflow(
     let expected = etag::Preconditions::new(&headers)?;
     let definition = body.json()?;
     let wanted = workflows::Wanted { dry_run: query.dry_run, may_follow: &|latest| expected.hold(latest) };
-    let done = workflows::register_workflow(&state.app, &caller, (partner, &path.key), &definition, wanted).await?;
+    let done = state.app.workflows.register_workflow(&caller, (partner, &path.key), &definition, wanted).await?;
     let location = format!("/api/v1/workflows/{}/versions/{}", path.key, done.version);
     let view = RegisteredWorkflow {
         key: path.key,
@@ -202,7 +202,7 @@ pub async fn list_workflows(
     State(state): State<AppState>,
 ) -> Result<Json<Page<WorkflowSummary>>, Problem> {
     let after = query.cursor.map(|cursor| cursor.0);
-    let rows = workflows::list_workflows(&state.app, partner, after.as_ref(), query.limit.and_one_more()).await?;
+    let rows = state.app.workflows.list_workflows(partner, after.as_ref(), query.limit.and_one_more()).await?;
     Ok(Json(Page::new(rows, query.limit, |row| row.key.clone(), WorkflowSummary::from)))
 }
 
@@ -216,7 +216,7 @@ pub async fn get_workflow(
     Query(NoParameters {}): Query<NoParameters>,
     State(state): State<AppState>,
 ) -> Result<impl IntoResponse, Problem> {
-    let view = WorkflowVersion::from(workflows::get_workflow(&state.app, partner, &path.key, None).await?);
+    let view = WorkflowVersion::from(state.app.workflows.get_workflow(partner, &path.key, None).await?);
     Ok(([(header::ETAG, etag::tag(view.version.into()))], Json(view)))
 }
 
@@ -230,7 +230,7 @@ pub async fn get_workflow_version(
     Query(NoParameters {}): Query<NoParameters>,
     State(state): State<AppState>,
 ) -> Result<Json<WorkflowVersion>, Problem> {
-    Ok(Json(workflows::get_workflow(&state.app, partner, &path.key, Some(path.n)).await?.into()))
+    Ok(Json(state.app.workflows.get_workflow(partner, &path.key, Some(path.n)).await?.into()))
 }
 
 /// Retire a workflow
@@ -246,7 +246,7 @@ pub async fn retire_workflow(
     Query(NoParameters {}): Query<NoParameters>,
     State(state): State<AppState>,
 ) -> Result<StatusCode, Problem> {
-    workflows::retire_workflow(&state.app, &caller, partner, &path.key).await?;
+    state.app.workflows.retire_workflow(&caller, partner, &path.key).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -265,7 +265,7 @@ pub async fn get_workflow_diagram(
     State(state): State<AppState>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let record = workflows::get_workflow(&state.app, partner, &path.key, None).await?;
+    let record = state.app.workflows.get_workflow(partner, &path.key, None).await?;
     let (kind, text) = match preferred(&headers) {
         Some(Drawing::Mermaid) => ("text/vnd.mermaid; charset=utf-8", diagram::mermaid(&record.workflow)),
         Some(Drawing::Svg) => ("image/svg+xml", diagram::svg(&record.workflow)),

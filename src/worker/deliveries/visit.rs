@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use futures_util::stream::{self, StreamExt as _};
 use tokio::time::Instant;
 
-use crate::app::webhooks::dispatch::{self, Line, Step};
+use crate::app::webhooks::dispatch::{Line, Step};
 use crate::app::{App, Error};
 use crate::causes::with_causes;
 use crate::domain::webhook::EndpointKey;
@@ -60,7 +60,7 @@ impl Visit {
     async fn follow(&self, line: Line) {
         let mut goes_on = !self.is_over();
         for _ in 0..MAX_EVENTS {
-            if !goes_on || self.app.is_draining() {
+            if !goes_on || self.app.shutdown.is_draining() {
                 return;
             }
             let begun = Instant::now();
@@ -111,7 +111,7 @@ impl Visit {
     async fn attempt(&self, line: &Line) -> Result<Step, Error> {
         let (app, line) = (Arc::clone(&self.app), line.clone());
         self.metrics.in_flight.inc();
-        let step = tokio::spawn(async move { dispatch::send_next(&app, &line).await }).await;
+        let step = tokio::spawn(async move { app.webhooks.dispatch.send_next(&line).await }).await;
         self.metrics.in_flight.dec();
         step.unwrap_or_else(|fault| Err(Error::Internal(Arc::new(fault))))
     }

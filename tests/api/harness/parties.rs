@@ -6,7 +6,6 @@ use axum::body::Body;
 use axum::http::Request;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
-use stagegate::app::tasks::commands::tick;
 use stagegate::domain::values::id::TaskId;
 use stagegate::http::HttpService;
 use stagegate::ids;
@@ -185,7 +184,7 @@ impl Parties {
     pub async fn tick(&self, task: &str) -> usize {
         let id = TaskId(task.parse().unwrap());
         let mut handled = 0;
-        while tick(&self.service.app, id).await.unwrap() {
+        while self.service.app.tasks.commands.tick(id).await.unwrap() {
             handled += 1;
             assert!(handled < 100, "timers without end");
         }

@@ -8,7 +8,7 @@ use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, HeaderValue, Request};
 use serde_json::Value;
 use stagegate::app::audit::transparency_log::Keys;
-use stagegate::app::{App, Reach};
+use stagegate::app::{App, Options, Reach};
 use stagegate::clock::Clock;
 use stagegate::domain::audit::note::{KeyName, SignerKey};
 use stagegate::http::auth::jwt;
@@ -58,20 +58,20 @@ impl Service {
     pub async fn start() -> Self {
         let db = TestDb::new().await;
         let clock = Clock::fixed("2027-01-15T08:00:00Z".parse::<chrono::DateTime<chrono::Utc>>().unwrap().into());
-        let app = App::new(db.pool.clone(), clock.clone()).with_audit_keys(audit_keys());
-        let app = Arc::new(app.with_webhook_reach(Reach::Anywhere));
+        let options = Options { audit_keys: audit_keys(), webhook_reach: Reach::Anywhere, ..Options::default() };
+        let app = Arc::new(App::with_options(db.pool.clone(), clock.clone(), options));
         let router = router(&app).await;
         Self { router, app, clock, db }
     }
 
     /// Another replica on the same database.
     pub async fn replica(db: &TestDb, clock: &Clock) -> HttpService {
-        router(&Arc::new(App::new(db.pool.clone(), clock.clone()).with_audit_keys(audit_keys()))).await
+        router(&Arc::new(App::with_options(db.pool.clone(), clock.clone(), with_keys(audit_keys())))).await
     }
 
     /// Another replica on the same database, with these keys: its use cases and its router.
     pub async fn replica_with(&self, keys: Keys) -> (Arc<App>, HttpService) {
-        let app = Arc::new(App::new(self.db.pool.clone(), self.clock.clone()).with_audit_keys(keys));
+        let app = Arc::new(App::with_options(self.db.pool.clone(), self.clock.clone(), with_keys(keys)));
         let router = router(&app).await;
         (app, router)
     }
@@ -79,7 +79,7 @@ impl Service {
     /// Another replica on the same database, with this many connections.
     pub async fn wide_replica(&self, connections: u32) -> HttpService {
         let pool = connect(&self.db.owner, connections).await;
-        router(&Arc::new(App::new(pool, self.clock.clone()).with_audit_keys(audit_keys()))).await
+        router(&Arc::new(App::with_options(pool, self.clock.clone(), with_keys(audit_keys())))).await
     }
 
     /// Sends a request with a bearer credential (none if empty) and a JSON body (none if null).
@@ -107,6 +107,10 @@ pub fn audit_signer() -> SignerKey {
 
 fn audit_keys() -> Keys {
     Keys::new(Some(audit_signer()), vec![])
+}
+
+fn with_keys(audit_keys: Keys) -> Options {
+    Options { audit_keys, ..Options::default() }
 }
 
 async fn router(app: &Arc<App>) -> HttpService {

@@ -3,8 +3,6 @@
 
 use chrono::TimeDelta;
 use serde_json::{Value, json};
-use stagegate::app::tasks::commands::run_due_timers;
-use stagegate::app::tasks::timers;
 use stagegate::clock::Clock;
 use stagegate::domain::values::id::TaskId;
 use stagegate::domain::values::time::Time;
@@ -223,7 +221,7 @@ async fn a_timer_that_was_claimed_for_a_state_that_has_moved_on_does_nothing() {
     let (voted, held, cancelled) = (world.open().await, world.open().await, world.open().await);
     world.fired_at(59).await;
     let ids = [&voted, &held, &cancelled].map(|task| TaskId(task.parse().unwrap()));
-    let claimed = timers::load(&world.app, &ids).await.unwrap();
+    let claimed = world.app.tasks.timers.load(&ids).await.unwrap();
     assert_eq!(claimed.len(), 3);
     let (path, vote) = (format!("/api/v1/tasks/{voted}/events"), approve(at("copy", 1, 0), "u-anna"));
     assert_eq!(world.service.call("POST", &path, &world.key, &vote).await.status, 201);
@@ -232,7 +230,7 @@ async fn a_timer_that_was_claimed_for_a_state_that_has_moved_on_does_nothing() {
     world.at(60);
     let before = world.trails().await;
     for (_, task) in claimed {
-        assert_eq!(run_due_timers(&world.app, task.unwrap(), 64).await.unwrap(), 0);
+        assert_eq!(world.app.tasks.commands.run_due_timers(task.unwrap(), 64).await.unwrap(), 0);
     }
     assert_eq!(world.trails().await, before);
 }

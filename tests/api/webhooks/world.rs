@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 use sqlx::AssertSqlSafe;
-use stagegate::app::{App, Reach};
+use stagegate::app::{App, Options, Reach};
 use stagegate::worker::deliveries::Deliveries;
 
 use crate::harness::database::connect;
@@ -73,7 +73,8 @@ impl World {
     pub async fn replica(&self, connections: u32) -> Arc<App> {
         let service = &self.parties.service;
         let pool = connect(&service.db.owner, connections).await;
-        Arc::new(App::new(pool, service.clock.clone()).with_webhook_reach(Reach::Anywhere))
+        let options = Options { webhook_reach: Reach::Anywhere, ..Options::default() };
+        Arc::new(App::with_options(pool, service.clock.clone(), options))
     }
 
     /// Does as the owner of the tables may.

@@ -1,7 +1,5 @@
 //! The background workers: when each last completed a turn, and which have stalled.
 //!
-//! Readiness calls [`check`], which also checks the clock ([`super::clock_skew`]).
-//!
 //! The supervisor adds a worker when it starts it, the worker reports each turn, and readiness asks
 //! which have stalled. All times are by the monotonic clock.
 
@@ -9,10 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use chrono::TimeDelta;
 use tokio::time::Instant;
-
-use crate::app::App;
 
 /// The background workers of this process, by name.
 #[derive(Debug, Default)]
@@ -23,37 +18,6 @@ struct Worker {
     /// The time limit of a turn; none for a worker that waits for events.
     bound: Option<Duration>,
     last_turn: Instant,
-}
-
-/// Why a replica should get no requests although its database is fine.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Unfit {
-    /// A background worker hangs, or ends each time it is started.
-    #[error("the worker {worker} has not completed a turn for {} s", still.as_secs())]
-    Still {
-        /// Its name.
-        worker: &'static str,
-        /// How long it has been stalled.
-        still: Duration,
-    },
-    /// Its deadlines would differ from those of the other replicas.
-    #[error("the clock is {} ms ahead of the database's", .0.num_milliseconds())]
-    Clock(TimeDelta),
-}
-
-/// Checks that the background workers complete turns and the clock is right. Does not block.
-///
-/// # Errors
-///
-/// The first problem found.
-pub fn check(app: &App) -> Result<(), Unfit> {
-    if app.skew.is_too_large() {
-        return Err(Unfit::Clock(app.skew.ahead()));
-    }
-    match app.workers.still().first() {
-        Some((worker, still)) => Err(Unfit::Still { worker, still: *still }),
-        None => Ok(()),
-    }
 }
 
 impl Workers {

@@ -1,0 +1,48 @@
+//! What the composition hands to each capability. A capability keeps what it needs of it.
+
+use std::sync::Arc;
+
+use crate::clock::Clock;
+use crate::store::Pool;
+
+use super::shares::All;
+use super::shutdown::Shutdown;
+use super::workers::Workers;
+
+/// Handles to what the whole process shares.
+#[derive(Debug)]
+pub(super) struct Base {
+    /// The connections to the database.
+    pub(super) pool: Pool,
+    /// The same connections for what commands and timers read; some are reserved for these.
+    pub(super) decisions: Pool,
+    /// The clock.
+    pub(super) clock: Clock,
+    /// The end of the service.
+    pub(super) shutdown: Shutdown,
+    /// What callers share.
+    pub(super) shares: All,
+    /// The turns of the background workers.
+    pub(super) workers: Arc<Workers>,
+}
+
+impl Base {
+    pub(super) fn new(pool: Pool, clock: Clock, shares: All) -> Self {
+        let decisions = pool.for_decisions();
+        Self { pool, decisions, clock, shutdown: Shutdown::default(), shares, workers: Arc::default() }
+    }
+
+    /// With an unreachable database, for tests that need none.
+    #[cfg(test)]
+    pub(super) fn without_database(clock: Clock) -> Self {
+        use std::time::Duration;
+
+        use crate::store::Limits;
+        use crate::store::db::connect::{connect_lazily, parse_url};
+
+        let patience = Duration::from_millis(100);
+        let limits = Limits { wait: patience, connect: patience, ..Limits::default() };
+        let nowhere = parse_url("postgres://nobody@localhost:1/nothing").unwrap();
+        Self::new(connect_lazily(&nowhere, 10, limits), clock, All::default())
+    }
+}
