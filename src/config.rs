@@ -18,7 +18,7 @@ mod tests;
 
 pub use credentials::{AuditKeys, Credentials};
 pub use database::{Database, default_data_dir, postgres_bin_dir};
-pub use limits::Limits;
+pub use limits::ClientLimits;
 pub use log::{Log, LogFormat};
 pub use secret::Secret;
 pub use serve::{Contradiction, Serve, Webhooks};

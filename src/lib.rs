@@ -39,8 +39,8 @@
 //!
 //! Each layer also has a folder for what its capabilities share: `domain/values` (ids, names,
 //! texts, times), `domain/trail` (what trails are made of), `store/db` (connections, errors, pages),
-//! and `input`, `auth`, `serve`, `problem` and `openapi` in http. In app these are files: `access.rs`, `shares.rs`, `contention.rs`,
-//! `refusals.rs`, `digest.rs`.
+//! and `input`, `auth`, `serve`, `problem` and `openapi` in http. In app these are files:
+//! `access.rs`, `shares.rs`, `contention.rs`, `refusals.rs`, `digest.rs`.
 //!
 //! # The arrows
 //!

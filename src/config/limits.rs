@@ -6,7 +6,7 @@ use clap::Args;
 
 /// Limits for clients.
 #[derive(Clone, Copy, Debug, Args)]
-pub struct Limits {
+pub struct ClientLimits {
     /// Maximum number of open connections. More connections wait in the system's accept queue.
     #[arg(long, env = "STAGEGATE_MAX_CONNECTIONS", default_value_t = 10_000, value_parser = at_least_one, value_name = "N")]
     pub max_connections: usize,
@@ -45,7 +45,7 @@ pub struct Limits {
 /// notice.
 const DRAIN_DELAY: Duration = Duration::from_secs(3);
 
-impl Limits {
+impl ClientLimits {
     /// Returns the time between SIGTERM and the end of new requests. A trial, which has no
     /// `DATABASE_URL`, has no load balancer.
     pub fn drain_delay(&self, is_trial: bool) -> Duration {

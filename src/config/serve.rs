@@ -8,7 +8,7 @@ use clap::{ArgAction, Args};
 
 use super::credentials::{AuditKeys, Credentials};
 use super::database::Database;
-use super::limits::Limits;
+use super::limits::ClientLimits;
 
 /// Settings of `stagegate serve`.
 #[derive(Clone, Debug, Args)]
@@ -24,7 +24,7 @@ pub struct Serve {
     pub audit_keys: AuditKeys,
     /// Limits for clients.
     #[command(flatten)]
-    pub limits: Limits,
+    pub limits: ClientLimits,
     /// Address to listen on. Port 0 selects a free port; the start-up message shows it.
     #[arg(long, env = "STAGEGATE_LISTEN", default_value = "127.0.0.1:8080", value_name = "ADDRESS")]
     pub listen: SocketAddr,
@@ -65,7 +65,7 @@ impl Serve {
     ///
     /// When two settings contradict each other; the error names both.
     pub fn check(&self) -> Result<(), Contradiction> {
-        let Limits { body_timeout, request_timeout, .. } = self.limits;
+        let ClientLimits { body_timeout, request_timeout, .. } = self.limits;
         if body_timeout > request_timeout {
             return Err(Contradiction::BodyTimeout(body_timeout, request_timeout));
         }

@@ -26,7 +26,7 @@ use crate::app::{App, Error, feed};
 use crate::domain::values::id::{MessageId, NoticeId};
 use crate::domain::values::time::Time;
 use crate::domain::webhook::{
-    Attempt, AttemptOutcome, DeliveryState, EndpointKey, MAX_ATTEMPTS, Owner, Verdict, judge, pause,
+    Attempt, AttemptOutcome, DeliveryState, EndpointKey, MAX_ATTEMPTS, NextStep, Owner, pause, retry_decision,
 };
 use crate::store::webhooks::deliveries::{Search, Settled, Taken};
 use crate::store::webhooks::endpoints::{Count, Notice};
@@ -211,7 +211,7 @@ async fn settle(app: &App, line: &Line, taken: Taken, (at, attempt): (Time, clie
         Outcome::Answered { answer, .. } => Some(answer.as_str()),
         Outcome::Failed(_) => None,
     };
-    let verdict = judge(course, tries(&taken), now, u16::from_ne_bytes(ids::random()));
+    let verdict = retry_decision(course, tries(&taken), now, u16::from_ne_bytes(ids::random()));
     let step = write_down(app, line, &taken, (verdict, record(at, &attempt), answer)).await?;
     note_health(app, &line.endpoint, &taken, (course, now)).await?;
     Ok(step)
@@ -223,7 +223,7 @@ async fn reschedule(app: &App, line: &Line, taken: &Taken, at: Time) -> Result<S
     let (word, detail) = ("not_made".to_owned(), "the event could not be read".to_owned());
     let attempt = Attempt { at, status: None, error: Some(word), detail: Some(detail), took_ms: 0 };
     let failed = AttemptOutcome::Failed { retry_after: None };
-    let verdict = judge(failed, tries(taken), app.clock.now(), u16::from_ne_bytes(ids::random()));
+    let verdict = retry_decision(failed, tries(taken), app.clock.now(), u16::from_ne_bytes(ids::random()));
     let step = write_down(app, line, taken, (verdict, attempt, None)).await?;
     Ok(if step == Step::Failed { Step::NotMade } else { step })
 }
@@ -236,22 +236,22 @@ async fn write_down(
     app: &App,
     line: &Line,
     taken: &Taken,
-    (verdict, attempt, answer): (Verdict, Attempt, Option<&str>),
+    (verdict, attempt, answer): (NextStep, Attempt, Option<&str>),
 ) -> Result<Step, Error> {
     let mut attempts = taken.attempts.clone();
     attempts.push(attempt);
     let attempts = &attempts[attempts.len().saturating_sub(MAX_ATTEMPTS)..];
     let (state, due_at) = match verdict {
-        Verdict::Delivered => (DeliveryState::Delivered, None),
-        Verdict::Again(due_at) => (DeliveryState::Pending, Some(due_at)),
-        Verdict::GivenUp => (DeliveryState::Failed, None),
+        NextStep::Delivered => (DeliveryState::Delivered, None),
+        NextStep::RetryAt(due_at) => (DeliveryState::Pending, Some(due_at)),
+        NextStep::GivenUp => (DeliveryState::Failed, None),
     };
     // If the result is not recorded, it says nothing about the deliveries behind it.
     let more = write(app, line, taken, Settled { state, due_at, attempts, answer }).await?.unwrap_or(true);
     Ok(match verdict {
-        Verdict::Delivered => Step::Delivered { more },
-        Verdict::Again(_) => Step::Failed,
-        Verdict::GivenUp => Step::GivenUp { more },
+        NextStep::Delivered => Step::Delivered { more },
+        NextStep::RetryAt(_) => Step::Failed,
+        NextStep::GivenUp => Step::GivenUp { more },
     })
 }
 

@@ -13,8 +13,9 @@ use super::test_support::{Play, VERBS};
 use super::words::definition;
 
 /// Fails unless both are the same, and says what is missing and what is too much.
-fn assert_same(place: &str, found: BTreeSet<&str>, expected: impl IntoIterator<Item = &'static str>) {
-    let expected: BTreeSet<&str> = expected.into_iter().collect();
+fn assert_same<'a>(place: &str, found: impl IntoIterator<Item = &'a str>, expected: impl IntoIterator<Item = &'a str>) {
+    let (found, expected): (BTreeSet<&str>, BTreeSet<&str>) =
+        (found.into_iter().collect(), expected.into_iter().collect());
     let missing: Vec<_> = expected.difference(&found).collect();
     let unknown: Vec<_> = found.difference(&expected).collect();
     assert!(missing.is_empty() && unknown.is_empty(), "{place}: missing {missing:?}, unknown {unknown:?}");
@@ -37,14 +38,14 @@ fn the_state_machine_has_every_type_of_command() {
         | Trigger::EscalationDeadline(_)
         | Trigger::Erasure => None,
     });
-    assert_same("src/domain/task/table.rs", triggers.collect(), command_types());
+    assert_same("src/domain/task/table.rs", triggers, command_types());
 }
 
 #[test]
 fn the_state_machine_records_every_type_of_event() {
     let recorded = EDGES.iter().flat_map(|edge| edge.events.iter().copied());
     let names = Fact::TYPES.map(|name| name.strip_prefix("task.").unwrap());
-    assert_same("src/domain/task/table.rs", recorded.collect(), names);
+    assert_same("src/domain/task/table.rs", recorded, names);
 }
 
 #[test]
@@ -54,7 +55,7 @@ fn the_tests_have_a_verb_for_every_type_of_command() {
         let argument = if verb == "resolve" { "approve" } else { "platform" };
         play.command(&format!("{verb} bo {argument}")).action().command_type().as_str()
     });
-    assert_same("VERBS in src/domain/tests/test_support.rs", sent.into(), command_types());
+    assert_same("VERBS in src/domain/tests/test_support.rs", sent, command_types());
 }
 
 #[test]
@@ -72,6 +73,6 @@ fn the_partners_page_explains_every_type_of_command() {
     let (_, table) = page.split_once("| `type` | sent by | effect |\n").unwrap();
     let rows = table.lines().skip(1).take_while(|line| line.starts_with('|'));
     let first_cells = rows.filter_map(|row| row.split('|').nth(1));
-    let names = first_cells.flat_map(|cell| cell.split('`').skip(1).step_by(2)).collect();
+    let names = first_cells.flat_map(|cell| cell.split('`').skip(1).step_by(2));
     assert_same("the table of commands in docs/partner.md", names, command_types());
 }
