@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use stagegate::app::audit::transparency_log;
 use stagegate::app::{App, Options, Reach};
 use stagegate::clock::Clock;
-use stagegate::config::{Database, Limits, Secret, Serve};
+use stagegate::config::{ClientLimits, Database, Secret, Serve};
 use stagegate::domain::audit::note::{SignerKey, VerifierKey};
 use stagegate::http::auth::jwt;
 use stagegate::http::input::deadline;
@@ -181,9 +181,9 @@ struct Operators(Option<(oneshot::Sender<()>, JoinHandle<Drained>)>);
 const OPERATORS: (usize, Duration) = (64, Duration::from_secs(1));
 
 impl Operators {
-    fn serve(listener: Option<TcpListener>, state: &AppState, limits: &Limits) -> Self {
+    fn serve(listener: Option<TcpListener>, state: &AppState, limits: &ClientLimits) -> Self {
         let (max_connections, drain_timeout) = OPERATORS;
-        let limits = server::Limits { max_connections, drain_timeout, ..connection_limits(limits) };
+        let limits = server::ConnectionLimits { max_connections, drain_timeout, ..connection_limits(limits) };
         Self(listener.map(|listener| {
             let (end, ended) = oneshot::channel();
             let router = http::operator_router(state.clone());
@@ -295,8 +295,8 @@ fn http_settings(settings: &Serve) -> http::Settings {
     }
 }
 
-fn connection_limits(limits: &Limits) -> server::Limits {
-    server::Limits {
+fn connection_limits(limits: &ClientLimits) -> server::ConnectionLimits {
+    server::ConnectionLimits {
         max_connections: limits.max_connections,
         header_timeout: limits.header_timeout,
         drain_timeout: limits.drain_timeout,

@@ -221,7 +221,7 @@ impl Task {
                 ResponseClock::Unbounded => None,
                 ResponseClock::Running { due_at } | ResponseClock::Passed { due_at } => Some(due_at),
             },
-            Phase::Cancelling(winding) => Some(winding.grace_until),
+            Phase::Cancelling(wind_down) => Some(wind_down.grace_until),
             Phase::OnHold(_) | Phase::Closed(_) => None,
         }
     }
@@ -241,7 +241,7 @@ impl Task {
         let whole = |time| (time, Timer::Task);
         let own = match &self.phase {
             Phase::Closed(_) => return None,
-            Phase::Cancelling(winding) => return Some((winding.grace_until, Timer::Grace)),
+            Phase::Cancelling(wind_down) => return Some((wind_down.grace_until, Timer::Grace)),
             Phase::Preparing | Phase::OnHold(_) => None,
             Phase::InReview(review) => match &review.clock {
                 Clock::Unbounded | Clock::Passed { .. } => None,

@@ -18,7 +18,7 @@ use super::values::time::Time;
 
 mod rules;
 
-pub use rules::{AttemptOutcome, DAYS_OF_FAILURES, Verdict, judge, pause};
+pub use rules::{AttemptOutcome, DAYS_OF_FAILURES, NextStep, pause, retry_decision};
 
 /// The owner of an endpoint, which determines the view of events that it receives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -206,16 +206,16 @@ impl FromRequestParts<AppState> for Authenticated {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
-        let holder = state.auth.authenticate(&state.app, &parts.headers).await?;
+        let authenticated = state.auth.authenticate(&state.app, &parts.headers).await?;
         if parts.method != Method::GET {
             // The body counts against this caller's share of memory.
-            parts.extensions.insert(Share::of(&holder.caller));
+            parts.extensions.insert(Share::of(&authenticated.caller));
         }
         let span = Span::current();
         if !span.is_disabled() {
-            span.record("caller", tracing::field::display(holder.caller.credential_id()));
+            span.record("caller", tracing::field::display(authenticated.caller.credential_id()));
         }
-        Ok(holder)
+        Ok(authenticated)
     }
 }
 

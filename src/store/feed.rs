@@ -11,7 +11,7 @@ use crate::domain::webhook::{DisabledReason, Owner};
 
 use super::db::horizon::Transaction;
 use super::db::page::PAGE_BYTES;
-use super::db::row::{Place, bigint};
+use super::db::row::{Place, bigint, bigint_or_max};
 use super::tasks::events::Record;
 use super::{Error, Pool};
 
@@ -106,7 +106,7 @@ async fn look(
         epoch,
         number,
         id,
-        asked(seq),
+        bigint_or_max(seq),
         horizon_epoch,
         horizon,
         window,
@@ -330,9 +330,4 @@ pub async fn list_news(pool: &Pool, (since, horizon): (Transaction, Transaction)
 
 fn count(rows: usize) -> i64 {
     i64::try_from(rows).unwrap_or(i64::MAX)
-}
-
-/// Converts a number that the caller chooses. One beyond the column's range is beyond the last row.
-fn asked(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::routing::get;
 use stagegate::http::serve::middleware::RequestService;
-use stagegate::http::serve::server::{Drained, Limits, serve};
+use stagegate::http::serve::server::{ConnectionLimits, Drained, serve};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, oneshot};
@@ -90,7 +90,7 @@ async fn draining_finishes_what_runs_and_takes_nothing_new() {
 #[tokio::test]
 async fn draining_ends_at_its_deadline() {
     let (started, never) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
-    let limits = Limits { drain_timeout: quick().drain_timeout, ..patient() };
+    let limits = ConnectionLimits { drain_timeout: quick().drain_timeout, ..patient() };
     let mut server = Running::start(limits, waiting(&started, &never));
     let mut busy = server.connect().await;
     busy.write_all(GET).await.unwrap();
@@ -103,7 +103,7 @@ async fn draining_ends_at_its_deadline() {
 #[tokio::test]
 async fn connections_over_the_cap_wait_their_turn() {
     let (started, release) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
-    let server = Running::start(Limits { max_connections: 1, ..patient() }, waiting(&started, &release));
+    let server = Running::start(ConnectionLimits { max_connections: 1, ..patient() }, waiting(&started, &release));
     let mut first = server.connect().await;
     first.write_all(GET_AND_CLOSE).await.unwrap();
     started.notified().await;
@@ -147,7 +147,7 @@ pub struct Running {
 
 impl Running {
     /// Serves on a port of its own.
-    pub fn start(limits: Limits, surface: impl RequestService) -> Self {
+    pub fn start(limits: ConnectionLimits, surface: impl RequestService) -> Self {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
         let listener = TcpListener::from_std(listener).unwrap();
@@ -172,8 +172,8 @@ impl Running {
     }
 }
 
-fn quick() -> Limits {
-    Limits {
+fn quick() -> ConnectionLimits {
+    ConnectionLimits {
         max_connections: 100,
         header_timeout: Duration::from_millis(300),
         drain_timeout: Duration::from_millis(300),
@@ -181,8 +181,8 @@ fn quick() -> Limits {
 }
 
 /// Limits of time that no test meets.
-pub fn patient() -> Limits {
-    Limits { header_timeout: PATIENCE, drain_timeout: PATIENCE, ..quick() }
+pub fn patient() -> ConnectionLimits {
+    ConnectionLimits { header_timeout: PATIENCE, drain_timeout: PATIENCE, ..quick() }
 }
 
 const ANSWER: &str = "all is well";

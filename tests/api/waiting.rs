@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use sqlx::PgConnection;
 use stagegate::app::audit::transparency_log::Keys;
 use stagegate::app::{App, Options};
-use stagegate::http::serve::server::{Limits, serve};
+use stagegate::http::serve::server::{ConnectionLimits, serve};
 use stagegate::worker::watchers::Watchers;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -361,7 +361,7 @@ async fn a_client_that_goes_away_leaves_nothing() {
     let app = run(&parties.service.app);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let limits = Limits { max_connections: 10, header_timeout: PATIENCE, drain_timeout: PATIENCE };
+    let limits = ConnectionLimits { max_connections: 10, header_timeout: PATIENCE, drain_timeout: PATIENCE };
     tokio::spawn(serve(listener, parties.service.router.clone(), limits, std::future::pending()));
     let version = version(&parties, &task).await;
     let credential = &parties.buyer.credential;

@@ -29,7 +29,7 @@ use crate::clock::Clock;
 use crate::domain::values::id::NoticeId;
 use crate::domain::values::time::Time;
 use crate::domain::webhook::{
-    Attempt, AttemptOutcome, DeliveryState, EndpointKey, MAX_ATTEMPTS, Owner, Verdict, judge, pause,
+    Attempt, AttemptOutcome, DeliveryState, EndpointKey, MAX_ATTEMPTS, NextStep, Owner, pause, retry_decision,
 };
 use crate::ids;
 use crate::store::webhooks::deliveries::{Search, Settled, Taken};
@@ -166,8 +166,8 @@ impl Dispatch {
     }
 
     async fn body(&self, line: &Line, taken: &Taken) -> Result<Bytes, Error> {
-        let told = self.renderer.render_one(line.endpoint.owner.party(), (line.task_id, taken.seq)).await?;
-        serde_json::to_vec(&told).map(Bytes::from).map_err(|_| Error::impossible("an event that is no JSON"))
+        let event = self.renderer.render_one(line.endpoint.owner.party(), (line.task_id, taken.seq)).await?;
+        serde_json::to_vec(&event).map(Bytes::from).map_err(|_| Error::impossible("an event that is no JSON"))
     }
 
     async fn settle(&self, line: &Line, taken: Taken, (at, attempt): (Time, client::Attempt)) -> Result<Step, Error> {
@@ -177,8 +177,8 @@ impl Dispatch {
             Outcome::Answered { answer, .. } => Some(answer.as_str()),
             Outcome::Failed(_) => None,
         };
-        let verdict = judge(course, tries(&taken), now, u16::from_ne_bytes(ids::random()));
-        let step = self.write_down(line, &taken, (verdict, record(at, &attempt), answer)).await?;
+        let next = retry_decision(course, tries(&taken), now, u16::from_ne_bytes(ids::random()));
+        let step = self.write_down(line, &taken, (next, record(at, &attempt), answer)).await?;
         self.note_health(&line.endpoint, &taken, (course, now)).await?;
         Ok(step)
     }
@@ -189,8 +189,8 @@ impl Dispatch {
         let (word, detail) = ("not_made".to_owned(), "the event could not be read".to_owned());
         let attempt = Attempt { at, status: None, error: Some(word), detail: Some(detail), took_ms: 0 };
         let failed = AttemptOutcome::Failed { retry_after: None };
-        let verdict = judge(failed, tries(taken), self.clock.now(), u16::from_ne_bytes(ids::random()));
-        let step = self.write_down(line, taken, (verdict, attempt, None)).await?;
+        let next = retry_decision(failed, tries(taken), self.clock.now(), u16::from_ne_bytes(ids::random()));
+        let step = self.write_down(line, taken, (next, attempt, None)).await?;
         Ok(if step == Step::Failed { Step::NotMade } else { step })
     }
 
@@ -198,22 +198,22 @@ impl Dispatch {
         &self,
         line: &Line,
         taken: &Taken,
-        (verdict, attempt, answer): (Verdict, Attempt, Option<&str>),
+        (next, attempt, answer): (NextStep, Attempt, Option<&str>),
     ) -> Result<Step, Error> {
         let mut attempts = taken.attempts.clone();
         attempts.push(attempt);
         let attempts = &attempts[attempts.len().saturating_sub(MAX_ATTEMPTS)..];
-        let (state, due_at) = match verdict {
-            Verdict::Delivered => (DeliveryState::Delivered, None),
-            Verdict::Again(due_at) => (DeliveryState::Pending, Some(due_at)),
-            Verdict::GivenUp => (DeliveryState::Failed, None),
+        let (state, due_at) = match next {
+            NextStep::Delivered => (DeliveryState::Delivered, None),
+            NextStep::RetryAt(due_at) => (DeliveryState::Pending, Some(due_at)),
+            NextStep::GivenUp => (DeliveryState::Failed, None),
         };
         // If the result is not recorded, it says nothing about the deliveries behind it.
         let more = self.write(line, taken, Settled { state, due_at, attempts, answer }).await?.unwrap_or(true);
-        Ok(match verdict {
-            Verdict::Delivered => Step::Delivered { more },
-            Verdict::Again(_) => Step::Failed,
-            Verdict::GivenUp => Step::GivenUp { more },
+        Ok(match next {
+            NextStep::Delivered => Step::Delivered { more },
+            NextStep::RetryAt(_) => Step::Failed,
+            NextStep::GivenUp => Step::GivenUp { more },
         })
     }
 

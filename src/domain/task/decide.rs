@@ -159,7 +159,7 @@ type Closing = fn(Option<u64>) -> Refusal;
 fn closed_or_late(draft: &Draft<'_>, command: &Command) -> Result<Option<Closing>, Refusal> {
     let (closing, open): (Closing, _) = match &draft.task().phase {
         Phase::Closed(closed) => (|recorded| Refusal::TaskClosed { recorded }, closed.open),
-        Phase::Cancelling(winding) => (|recorded| Refusal::Cancelling { recorded }, winding.open),
+        Phase::Cancelling(wind_down) => (|recorded| Refusal::Cancelling { recorded }, wind_down.open),
         Phase::Preparing | Phase::InReview(_) | Phase::Escalated(_) | Phase::OnHold(_) => return Ok(None),
     };
     let (task, meta, party) = (draft.task(), &command.meta, command.meta.sender.party);
@@ -265,7 +265,7 @@ fn check_revision(task: &Task, command: &Command) -> Result<(), Refusal> {
 }
 
 /// Refuses commands that only lengthen a long trail without advancing the task.
-fn check_room(task: &Task) -> Result<(), Refusal> {
+fn check_length(task: &Task) -> Result<(), Refusal> {
     if task.version() < MAX_ENTRIES {
         return Ok(());
     }

@@ -260,7 +260,7 @@ impl Task {
                 Open { review: escalation.review.is_some(), escalation: Some(asked) }
             }
             Phase::OnHold(hold) => Open { review: hold.review.is_some(), escalation: None },
-            Phase::Cancelling(winding) => winding.open,
+            Phase::Cancelling(wind_down) => wind_down.open,
             Phase::Closed(closed) => closed.open,
         }
     }

@@ -144,12 +144,12 @@ impl Finished {
 
 impl Forecast {
     /// The forecast of a task at `at`, based on the finished tasks.
-    pub fn new(course: &Timeline, at: Time, finished: Option<&Finished>) -> Self {
-        let until = if course.phase.is_terminal() { course.since } else { at };
-        let stage = u64::try_from(micros(course.entered_at.unwrap_or(course.since), until)).unwrap_or_default();
-        let judged = finished.filter(|_| course.heads_for_delivery()).zip(course.first_entered_at);
+    pub fn new(timeline: &Timeline, at: Time, finished: Option<&Finished>) -> Self {
+        let until = if timeline.phase.is_terminal() { timeline.since } else { at };
+        let stage = u64::try_from(micros(timeline.entered_at.unwrap_or(timeline.since), until)).unwrap_or_default();
+        let judged = finished.filter(|_| timeline.heads_for_delivery()).zip(timeline.first_entered_at);
         let remaining_seconds =
-            judged.and_then(|(finished, entered_at)| finished.remaining(course.stage, micros(entered_at, at)));
+            judged.and_then(|(finished, entered_at)| finished.remaining(timeline.stage, micros(entered_at, at)));
         Self { stage_seconds: stage / 1_000_000, remaining_seconds }
     }
 

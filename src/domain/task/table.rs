@@ -69,7 +69,7 @@ pub enum Role {
     /// The stage's reviewing party.
     Reviewer,
     /// The party that the task is escalated to.
-    Holder,
+    EscalatedTo,
     /// The party that put the task on hold.
     HeldBy,
     /// The service, by a timer.
@@ -124,7 +124,7 @@ use CommandType::{
     CancellationAcknowledged, CancellationRequested, EscalationResolved, Held, Resumed, StageApproved, StageEscalated,
     StageRejected, StatusUpdated, WorkSubmitted,
 };
-use Role::{Buyer, HeldBy, Holder, Partner, Platform, Reviewer, Service};
+use Role::{Buyer, EscalatedTo, HeldBy, Partner, Platform, Reviewer, Service};
 use Trigger::{Command, Erasure, EscalationDeadline, GraceEnd, Open, Reminder, Resolved, StageDeadline, TaskDeadline};
 
 /// One row per line: phases, trigger, roles, condition => own events, what follows, own refusals.
@@ -164,10 +164,10 @@ pub const ROWS: &[Row] = rows! {
     [InReview], StageDeadline(TimeoutAction::Approve), [Service], "no rejecting vote stands" => ["deadline_passed"], Then::Approve, [];
     [InReview], StageDeadline(TimeoutAction::Approve), [Service], "a rejecting vote stands" => ["deadline_passed"], Then::Escalate, [];
 
-    [Escalated], Resolved(Resolution::Approve), [Holder], "" => ["escalation_resolved"], Then::Approve, ["already_decided", "stale_escalation", "resolution_not_allowed", "self_approval", "not_distinct", "/feedback"];
-    [Escalated], Resolved(Resolution::Reject), [Holder], "" => ["escalation_resolved"], Then::Return, ["already_decided", "stale_escalation", "/feedback", "/return_to"];
-    [Escalated], Resolved(Resolution::Return), [Holder], "cause person or deadline" => ["escalation_resolved"], Then::To(InReview), ["already_decided", "stale_escalation", "nothing_to_return_to", "/feedback", "limit_reached"];
-    [Escalated], Resolved(Resolution::Redirect), [Holder], "it changed hands fewer than 3 times" => ["escalation_resolved"], Then::Escalate, ["already_decided", "stale_escalation", "redirect_limit", "/to"];
+    [Escalated], Resolved(Resolution::Approve), [EscalatedTo], "" => ["escalation_resolved"], Then::Approve, ["already_decided", "stale_escalation", "resolution_not_allowed", "self_approval", "not_distinct", "/feedback"];
+    [Escalated], Resolved(Resolution::Reject), [EscalatedTo], "" => ["escalation_resolved"], Then::Return, ["already_decided", "stale_escalation", "/feedback", "/return_to"];
+    [Escalated], Resolved(Resolution::Return), [EscalatedTo], "cause person or deadline" => ["escalation_resolved"], Then::To(InReview), ["already_decided", "stale_escalation", "nothing_to_return_to", "/feedback", "limit_reached"];
+    [Escalated], Resolved(Resolution::Redirect), [EscalatedTo], "it changed hands fewer than 3 times" => ["escalation_resolved"], Then::Escalate, ["already_decided", "stale_escalation", "redirect_limit", "/to"];
     [Escalated], EscalationDeadline(TimeoutAction::None), [Service], "" => ["deadline_passed"], Then::Same, [];
     [Escalated], EscalationDeadline(TimeoutAction::Escalate), [Service], "after 3 changes of hands, or if it names the party that has it, the platform must decide, without a clock" => ["deadline_passed"], Then::Escalate, [];
     [Escalated], EscalationDeadline(TimeoutAction::Escalate), [Service], "the same, but the platform has it already" => ["deadline_passed"], Then::Same, [];
@@ -186,10 +186,10 @@ pub const ROWS: &[Row] = rows! {
 
     [Cancelling], Command(StageApproved), [Reviewer], "a review was open" => ["late_decision_recorded"], Then::Same, ["cancelling"];
     [Cancelling], Command(StageRejected), [Reviewer], "a review was open" => ["late_decision_recorded"], Then::Same, ["cancelling"];
-    [Cancelling], Command(EscalationResolved), [Holder], "that escalation was open" => ["late_decision_recorded"], Then::Same, ["cancelling"];
+    [Cancelling], Command(EscalationResolved), [EscalatedTo], "that escalation was open" => ["late_decision_recorded"], Then::Same, ["cancelling"];
     TERMINAL, Command(StageApproved), [Reviewer], "a review was open" => ["late_decision_recorded"], Then::Same, ["task_closed"];
     TERMINAL, Command(StageRejected), [Reviewer], "a review was open" => ["late_decision_recorded"], Then::Same, ["task_closed"];
-    TERMINAL, Command(EscalationResolved), [Holder], "that escalation was open" => ["late_decision_recorded"], Then::Same, ["task_closed"];
+    TERMINAL, Command(EscalationResolved), [EscalatedTo], "that escalation was open" => ["late_decision_recorded"], Then::Same, ["task_closed"];
 
     [Preparing, InReview, Escalated, OnHold], TaskDeadline, [Service], "" => [], Then::Expire, [];
     OPEN, Command(StatusUpdated), [Partner], "" => ["status_updated"], Then::Same, ["limit_reached"];
@@ -300,7 +300,7 @@ impl Role {
             Buyer => "buyer",
             Platform => "platform",
             Reviewer => "reviewing party",
-            Holder => "party escalated to",
+            EscalatedTo => "party escalated to",
             HeldBy => "who held",
             Service => "service",
         }

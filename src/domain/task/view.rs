@@ -402,25 +402,25 @@ fn hold(task: &Task, notes: &Notes) -> Option<HoldView> {
 }
 
 fn cancellation(workflow: &Workflow, task: &Task, notes: &Notes) -> Option<CancellationView> {
-    let Phase::Cancelling(winding) = &task.phase else { return None };
+    let Phase::Cancelling(wind_down) = &task.phase else { return None };
     Some(CancellationView {
-        by: winding.by,
+        by: wind_down.by,
         reason: notes.reason.clone(),
-        grace_until: winding.grace_until,
+        grace_until: wind_down.grace_until,
         waiting_on: Party::Partner,
         expected: CommandType::CancellationAcknowledged,
-        possible: possible(workflow, task, winding),
+        possible: possible(workflow, task, wind_down),
     })
 }
 
 /// Those who were asked to decide may still do so.
-fn possible(workflow: &Workflow, task: &Task, winding: &WindDown) -> Vec<Possible> {
+fn possible(workflow: &Workflow, task: &Task, wind_down: &WindDown) -> Vec<Possible> {
     let may = |party, command, effect| Possible { party, command, effect };
     let reviewer = task.stage_in(workflow).reviewer;
     let votes = [CommandType::StageApproved, CommandType::StageRejected]
         .map(|vote| may(reviewer, vote, PossibleEffect::Recorded));
     let asked =
-        winding.open.escalation.map(|asked| may(asked.to, CommandType::EscalationResolved, PossibleEffect::Recorded));
+        wind_down.open.escalation.map(|asked| may(asked.to, CommandType::EscalationResolved, PossibleEffect::Recorded));
     let end = may(Party::Platform, CommandType::CancellationRequested, PossibleEffect::CancelsAtOnce);
-    votes.into_iter().filter(|_| winding.open.review).chain(asked).chain([end]).collect()
+    votes.into_iter().filter(|_| wind_down.open.review).chain(asked).chain([end]).collect()
 }

@@ -170,9 +170,9 @@ fn plays(play: &Play, role: Role, party: Option<Party>) -> bool {
         Role::Platform => Some(Party::Platform),
         Role::Reviewer => Some(task.stage_in(&play.workflow).reviewer),
         Role::Service => return party.is_none(),
-        Role::Holder => match &task.phase {
+        Role::EscalatedTo => match &task.phase {
             Phase::Escalated(escalation) => Some(escalation.to),
-            Phase::Cancelling(winding) => winding.open.escalation.map(|asked| asked.to),
+            Phase::Cancelling(wind_down) => wind_down.open.escalation.map(|asked| asked.to),
             Phase::Closed(closed) => closed.open.escalation.map(|asked| asked.to),
             Phase::Preparing | Phase::InReview(_) | Phase::OnHold(_) => None,
         },
@@ -218,7 +218,7 @@ pub(super) fn timers(task: &Task) -> Vec<(Time, Timer)> {
     let mut timers: Vec<(Time, Timer)> = task.deadline_at.map(|at| (at, Timer::Task)).into_iter().collect();
     match &task.phase {
         Phase::Closed(_) => timers.clear(),
-        Phase::Cancelling(winding) => timers = vec![(winding.grace_until, Timer::Grace)],
+        Phase::Cancelling(wind_down) => timers = vec![(wind_down.grace_until, Timer::Grace)],
         Phase::Preparing | Phase::OnHold(_) => {}
         Phase::InReview(review) => {
             if let Clock::Running { due_at, remind_at } = &review.clock {

@@ -143,7 +143,9 @@ fn likely(play: &Play, dice: &mut Dice, verb: &str) -> String {
         }
         ("approve" | "reject", _) => of(stage.reviewer),
         ("resolve", Phase::Escalated(escalation)) => of(escalation.to),
-        ("resolve", Phase::Cancelling(winding)) => of(winding.open.escalation.map_or(Party::Partner, |asked| asked.to)),
+        ("resolve", Phase::Cancelling(wind_down)) => {
+            of(wind_down.open.escalation.map_or(Party::Partner, |asked| asked.to))
+        }
         ("resolve", Phase::Closed(closed)) => of(closed.open.escalation.map_or(Party::Partner, |asked| asked.to)),
         ("resume", Phase::OnHold(hold)) => of(hold.by),
         ("escalate" | "hold" | "cancel", _) => dice.one(&[partner, "platform".to_owned(), "buyer".to_owned()]),

@@ -276,7 +276,7 @@ impl Play {
     pub(super) fn escalation(&self) -> u64 {
         match &self.snapshot.task.phase {
             Phase::Escalated(escalation) => escalation.seq,
-            Phase::Cancelling(winding) => winding.open.escalation.map_or(0, |asked| asked.seq),
+            Phase::Cancelling(wind_down) => wind_down.open.escalation.map_or(0, |asked| asked.seq),
             Phase::Closed(closed) => closed.open.escalation.map_or(0, |asked| asked.seq),
             Phase::Preparing | Phase::InReview(_) | Phase::OnHold(_) => 0,
         }

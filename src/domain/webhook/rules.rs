@@ -58,11 +58,11 @@ impl AttemptOutcome {
 
 /// The consequence of an attempt for its delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum NextStep {
     /// It was delivered.
     Delivered,
     /// It is retried at this time.
-    Again(Time),
+    RetryAt(Time),
     /// It is given up.
     GivenUp,
 }
@@ -71,17 +71,17 @@ pub enum Verdict {
 /// `chance` is random and adds or removes up to a fifth of the gap, so that deliveries that failed
 /// together are not retried together. A 410 gives up no delivery: it waits for the endpoint to be
 /// enabled again.
-pub fn judge(course: AttemptOutcome, attempt: u32, now: Time, chance: u16) -> Verdict {
+pub fn retry_decision(outcome: AttemptOutcome, attempt: u32, now: Time, chance: u16) -> NextStep {
     let place = attempt.saturating_sub(1) as usize;
-    let (place, retry_after) = match course {
-        AttemptOutcome::Accepted => return Verdict::Delivered,
+    let (place, retry_after) = match outcome {
+        AttemptOutcome::Accepted => return NextStep::Delivered,
         AttemptOutcome::Gone => (place.min(GAPS.len() - 1), None),
         AttemptOutcome::Failed { retry_after } => (place, retry_after),
     };
-    let Some(gap) = GAPS.get(place) else { return Verdict::GivenUp };
+    let Some(gap) = GAPS.get(place) else { return NextStep::GivenUp };
     let share = 800_000 + 400_000 * i64::from(chance) / i64::from(u16::MAX);
     let gap = TimeDelta::microseconds(gap.num_milliseconds() * share / 1_000);
-    Verdict::Again(now + gap.max(retry_after.unwrap_or_default().min(MAX_RETRY_AFTER)))
+    NextStep::RetryAt(now + gap.max(retry_after.unwrap_or_default().min(MAX_RETRY_AFTER)))
 }
 
 /// The pause of an endpoint after its `failures`-th consecutive failure, since other deliveries to
@@ -110,10 +110,10 @@ mod tests {
     const NOW: Time = Time::from_micros(1_800_000_000_000_000);
     const FAILED: AttemptOutcome = AttemptOutcome::Failed { retry_after: None };
 
-    fn after(course: AttemptOutcome, attempt: u32, chance: u16) -> TimeDelta {
-        match judge(course, attempt, NOW, chance) {
-            Verdict::Again(at) => at - NOW,
-            verdict @ (Verdict::Delivered | Verdict::GivenUp) => panic!("{verdict:?}"),
+    fn after(outcome: AttemptOutcome, attempt: u32, chance: u16) -> TimeDelta {
+        match retry_decision(outcome, attempt, NOW, chance) {
+            NextStep::RetryAt(at) => at - NOW,
+            step @ (NextStep::Delivered | NextStep::GivenUp) => panic!("{step:?}"),
         }
     }
 
@@ -126,24 +126,24 @@ mod tests {
             let middle = after(FAILED, attempt, u16::MAX / 2);
             assert!((middle - TimeDelta::seconds(gap)).abs() < TimeDelta::seconds(gap) / 1_000, "{attempt}: {middle}");
         }
-        assert_eq!(judge(FAILED, 10, NOW, 0), Verdict::GivenUp);
+        assert_eq!(retry_decision(FAILED, 10, NOW, 0), NextStep::GivenUp);
         assert_eq!(after(AttemptOutcome::Gone, 10, 0), TimeDelta::hours(24) * 4 / 5);
     }
 
     #[test]
     fn only_2xx_is_success_and_410_is_more_than_a_failure() {
-        for (status, course) in [
+        for (status, outcome) in [
             (200, AttemptOutcome::Accepted),
             (204, AttemptOutcome::Accepted),
             (299, AttemptOutcome::Accepted),
             (410, AttemptOutcome::Gone),
         ] {
-            assert_eq!(AttemptOutcome::of(status, None), course, "{status}");
+            assert_eq!(AttemptOutcome::of(status, None), outcome, "{status}");
         }
         for status in [100, 199, 300, 301, 304, 400, 404, 429, 500, 503] {
             assert_eq!(AttemptOutcome::of(status, None), FAILED, "{status}");
         }
-        assert_eq!(judge(AttemptOutcome::Accepted, 10, NOW, 0), Verdict::Delivered);
+        assert_eq!(retry_decision(AttemptOutcome::Accepted, 10, NOW, 0), NextStep::Delivered);
     }
 
     #[test]
@@ -152,7 +152,7 @@ mod tests {
         assert_eq!(after(asked(TimeDelta::minutes(2)), 1, 0), TimeDelta::minutes(2));
         assert_eq!(after(asked(TimeDelta::seconds(1)), 2, 0), TimeDelta::minutes(4));
         assert_eq!(after(asked(TimeDelta::days(30)), 1, 0), TimeDelta::hours(24));
-        assert_eq!(judge(asked(TimeDelta::minutes(2)), 10, NOW, 0), Verdict::GivenUp);
+        assert_eq!(retry_decision(asked(TimeDelta::minutes(2)), 10, NOW, 0), NextStep::GivenUp);
     }
 
     #[test]

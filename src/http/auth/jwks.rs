@@ -74,7 +74,7 @@ struct Inner {
     /// The keys and when they were read; empty until the first success.
     current: RwLock<(Arc<[Key]>, Option<Instant>)>,
     /// When the source was last read. Its lock allows one reader at a time.
-    asked: Mutex<Option<Instant>>,
+    last_fetch: Mutex<Option<Instant>>,
 }
 
 #[derive(Debug)]
@@ -91,7 +91,7 @@ impl KeySet {
 
     pub(in crate::http::auth) async fn load_with(source: &str, timing: Timing) -> Result<Self, Error> {
         let source = Source::parse(source)?;
-        let inner = Inner { source, timing, current: RwLock::new((Arc::new([]), None)), asked: Mutex::new(None) };
+        let inner = Inner { source, timing, current: RwLock::new((Arc::new([]), None)), last_fetch: Mutex::new(None) };
         match (inner.renew().await, &inner.source) {
             (Err(error), Source::File(_)) => return Err(error),
             (Err(error), Source::Url(..)) => warn(&error),
@@ -152,11 +152,11 @@ impl Inner {
 
     /// Refreshes the keys. Concurrent callers wait for the same attempt.
     async fn renew_unless_recent(&self) {
-        let mut asked = self.asked.lock().await;
-        if asked.is_some_and(|at| at.elapsed() < self.timing.between) {
+        let mut last_fetch = self.last_fetch.lock().await;
+        if last_fetch.is_some_and(|at| at.elapsed() < self.timing.between) {
             return;
         }
-        *asked = Some(Instant::now());
+        *last_fetch = Some(Instant::now());
         if let Err(error) = self.renew().await {
             warn(&error);
         }

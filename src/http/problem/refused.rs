@@ -18,15 +18,15 @@ impl Problem {
     fn of(error: app::Error) -> Self {
         match error {
             app::Error::NotFound => Self::not_found(),
-            app::Error::Refused(refusal, standing) => refused(&refusal, *standing),
+            app::Error::Refused(refusal, context) => refused(&refusal, *context),
             app::Error::Rejected(refusal) => refused_without_task(&refusal),
-            app::Error::PreconditionFailed(standing) => {
-                let etag = Some(format!("\"{}\"", standing.version));
+            app::Error::PreconditionFailed(context) => {
+                let etag = Some(format!("\"{}\"", context.version));
                 Self::new(
                     Code::PreconditionFailed,
                     "The task has changed since it was read. Read it again and reconsider the command.",
                 )
-                .with_conflict(Conflict { etag, ..conflict(*standing) })
+                .with_conflict(Conflict { etag, ..conflict(*context) })
             }
             app::Error::ErasureIdReused => id_reused(
                 Code::ErasureIdReused,
@@ -38,9 +38,9 @@ impl Problem {
                 "This party has already used the id on this task with another body.",
                 "must be new, or be sent with its original body",
             ),
-            app::Error::TaskExists(standing) => {
+            app::Error::TaskExists(context) => {
                 Self::new(Code::TaskExists, "A task with this id was opened with another body.")
-                    .with_conflict(conflict(*standing))
+                    .with_conflict(conflict(*context))
             }
             app::Error::WorkflowUnavailable => workflow_unavailable(),
             app::Error::WorkflowChanged(latest) => {
@@ -98,7 +98,7 @@ fn refused_without_task(refusal: &Refusal) -> Problem {
     }
 }
 
-fn refused(refusal: &Refusal, standing: ConflictContext) -> Problem {
+fn refused(refusal: &Refusal, context: ConflictContext) -> Problem {
     if let Some(error) = field_error(refusal) {
         return Problem::invalid_body(vec![error]);
     }
@@ -107,8 +107,8 @@ fn refused(refusal: &Refusal, standing: ConflictContext) -> Problem {
     if !matches!(code.status().as_u16(), 409 | 412) {
         return problem;
     }
-    let etag = (code == Code::StaleRevision).then(|| format!("\"{}\"", standing.version));
-    let mut conflict = Conflict { etag, ..conflict(standing) };
+    let etag = (code == Code::StaleRevision).then(|| format!("\"{}\"", context.version));
+    let mut conflict = Conflict { etag, ..conflict(context) };
     if let Refusal::AlreadyDecided { decision: Some(decision) } = refusal {
         conflict.decision = serde_json::to_value(decision).ok();
     }
@@ -121,14 +121,14 @@ fn refused(refusal: &Refusal, standing: ConflictContext) -> Problem {
     problem.with_conflict(conflict)
 }
 
-fn conflict(standing: ConflictContext) -> Conflict {
+fn conflict(context: ConflictContext) -> Conflict {
     Conflict {
-        phase: Some(standing.phase.as_str()),
-        stage: Some(standing.stage),
-        round: Some(standing.round),
-        revision: Some(standing.revision),
-        version: Some(standing.version),
-        allowed: Some(standing.allowed),
+        phase: Some(context.phase.as_str()),
+        stage: Some(context.stage),
+        round: Some(context.round),
+        revision: Some(context.revision),
+        version: Some(context.version),
+        allowed: Some(context.allowed),
         ..Conflict::default()
     }
 }

@@ -101,13 +101,13 @@ impl Wait {
     (status = 304, description = "The status has not changed."),
 ))]
 pub async fn get_task_status(
-    (holder, deadline): (Authenticated, Deadline),
+    (authenticated, deadline): (Authenticated, Deadline),
     Path(path): Path<TaskPath>,
     Query(query): Query<StatusQuery>,
     State(state): State<AppState>,
     known: etag::IfNoneMatch,
 ) -> Result<Response, Problem> {
-    respond(&state.app, (holder, deadline), path.id, (query, known)).await
+    respond(&state.app, (authenticated, deadline), path.id, (query, known)).await
 }
 
 /// [`get_task_status`] without the router (see [`crate::http::HttpService`]).
@@ -117,33 +117,33 @@ pub(in crate::http) async fn poll(
     id: TaskId,
     parts: Box<Parts>,
 ) -> Result<Response, Problem> {
-    let holder = state.auth.authenticate(&state.app, &parts.headers).await?;
+    let authenticated = state.auth.authenticate(&state.app, &parts.headers).await?;
     let query = parts.uri.query().map(parse_query).transpose()?.unwrap_or_default();
     let known = etag::IfNoneMatch::new(&parts.headers);
     // Dropping the parts frees their read buffer, which a waiting request does not need.
     drop(parts);
-    respond(&state.app, (holder, deadline), id, (query, known)).await
+    respond(&state.app, (authenticated, deadline), id, (query, known)).await
 }
 
 async fn respond(
     app: &Arc<App>,
-    (holder, deadline): (Authenticated, Deadline),
+    (authenticated, deadline): (Authenticated, Deadline),
     id: TaskId,
     (query, known): (StatusQuery, etag::IfNoneMatch),
 ) -> Result<Response, Problem> {
     let at_least = AtLeast { seen: known.newest(), required: query.min_version };
-    let wait = query.wait.time().min(holder.left(app).unwrap_or(Duration::MAX));
+    let wait = query.wait.time().min(authenticated.left(app).unwrap_or(Duration::MAX));
     if wait.is_zero() || known.is_nothing() {
-        let status = app.statuses.get_task_status(&holder.caller, id, at_least).await?;
+        let status = app.statuses.get_task_status(&authenticated.caller, id, at_least).await?;
         return Ok(answer(app, &known, &status).await);
     }
     deadline.extend(wait);
-    let mut watch = app.statuses.watchers.watch_task_status(&holder.caller, id, at_least).await?;
+    let mut watch = app.statuses.watchers.watch_task_status(&authenticated.caller, id, at_least).await?;
     let mut woken = Ok(Woken::Changed);
     if known.has(watch.status().version) && !watch.is_final() {
         woken = timeout(wait, watch.changed()).await;
         // Boxed, here and below, so that a waiting request reserves memory for the wait only.
-        Box::pin(holder.check(app)).await?;
+        Box::pin(authenticated.check(app)).await?;
     }
     let mut response = Box::pin(answer(app, &known, watch.status())).await;
     if woken == Ok(Woken::Stopping) {

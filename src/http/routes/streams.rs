@@ -45,7 +45,7 @@ const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering")
     (status = 204, description = "The task has ended and `Last-Event-ID` is its last status, so no event will follow."),
 ))]
 pub async fn stream_task_status(
-    holder: Authenticated,
+    authenticated: Authenticated,
     Path(path): Path<TaskPath>,
     Query(NoParameters {}): Query<NoParameters>,
     State(state): State<AppState>,
@@ -53,12 +53,12 @@ pub async fn stream_task_status(
 ) -> Result<Response, Problem> {
     let last = headers.get(LAST_EVENT_ID).and_then(|id| etag::version(id.as_bytes()));
     let at_least = AtLeast { seen: last.unwrap_or_default(), required: 0 };
-    let watch = state.app.statuses.watchers.watch_task_status(&holder.caller, path.id, at_least).await?;
+    let watch = state.app.statuses.watchers.watch_task_status(&authenticated.caller, path.id, at_least).await?;
     if watch.is_final() && last == Some(watch.status().version) {
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
     let is_new = last != Some(watch.status().version);
-    let stream = Stream { watch, holder, state, next: if is_new { Next::Status } else { Next::News } };
+    let stream = Stream { watch, authenticated, state, next: if is_new { Next::Status } else { Next::News } };
     let events = unfold(stream, |mut stream| async move {
         let event = Box::pin(stream.next()).await?;
         Some((Ok::<_, Infallible>(event), stream))
@@ -74,7 +74,7 @@ pub async fn stream_task_status(
 /// An open stream. It has no queue: each event is made when the previous one is taken.
 struct Stream {
     watch: Watch,
-    holder: Authenticated,
+    authenticated: Authenticated,
     state: AppState,
     next: Next,
 }
@@ -107,19 +107,19 @@ impl Stream {
 
     async fn news(&mut self) -> Option<Bytes> {
         let app = &self.state.app;
-        let patience = self.state.limits.heartbeat.min(self.holder.left(app).unwrap_or(Duration::MAX));
-        let woken = timeout(patience, self.watch.changed()).await;
+        let pause = self.state.limits.heartbeat.min(self.authenticated.left(app).unwrap_or(Duration::MAX));
+        let woken = timeout(pause, self.watch.changed()).await;
         if woken == Ok(Woken::Stopping) {
             self.next = Next::Nothing;
             return Some(retry(app));
         }
         // End the stream when the caller loses access; an unreachable database does not end a
         // silent stream. Boxed, so that a waiting stream reserves memory for the wait only.
-        if self.holder.left(app).is_some_and(|left| left.is_zero()) {
+        if self.authenticated.left(app).is_some_and(|left| left.is_zero()) {
             self.next = Next::Nothing;
             return Some(retry(app));
         }
-        match Box::pin(self.holder.check(app)).await {
+        match Box::pin(self.authenticated.check(app)).await {
             Err(problem) if woken.is_ok() || problem.code() == Code::Unauthorized => return None,
             Ok(()) | Err(_) => {}
         }

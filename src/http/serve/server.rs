@@ -48,7 +48,7 @@ const WINDOW: u32 = 64 << 10;
 
 /// Limits of connections.
 #[derive(Clone, Copy, Debug)]
-pub struct Limits {
+pub struct ConnectionLimits {
     /// Maximum number of open connections.
     pub max_connections: usize,
     /// For a request's header to arrive, and for an idle HTTP/1 connection.
@@ -66,18 +66,18 @@ pub enum Drained {
     CutOff,
 }
 
-/// Serves `surface` until `shutdown` completes, then drains.
+/// Serves `service` until `shutdown` completes, then drains.
 pub async fn serve(
     listener: TcpListener,
-    surface: impl RequestService,
-    limits: Limits,
+    service: impl RequestService,
+    limits: ConnectionLimits,
     shutdown: impl Future<Output = ()>,
 ) -> Drained {
     let permits = Arc::new(Semaphore::new(limits.max_connections));
     let graceful = GracefulShutdown::new();
     let (any, http1) = (any(limits.header_timeout), http1(limits.header_timeout));
     let (serving, stopping) = watch::channel(());
-    let server = Server { any: Arc::new(any), http1: Arc::new(http1), surface, limits, stopping };
+    let server = Server { any: Arc::new(any), http1: Arc::new(http1), service, limits, stopping };
     let mut connections = JoinSet::new();
     tokio::pin!(shutdown);
     loop {
@@ -101,8 +101,8 @@ pub async fn serve(
 struct Server<S> {
     any: Arc<Builder<TokioExecutor>>,
     http1: Arc<http1::Builder>,
-    surface: S,
-    limits: Limits,
+    service: S,
+    limits: ConnectionLimits,
     /// Closed when draining begins.
     stopping: watch::Receiver<()>,
 }
@@ -144,12 +144,12 @@ impl<S: RequestService> Server<S> {
             is_http1 = is_http1(&stream) => is_http1,
             _ = self.stopping.changed() => return Ok(()),
         };
-        let surface = self.surface;
+        let service = self.service;
         let service = service_fn(move |request: Request<Incoming>| {
             spoke.store(true, Ordering::Relaxed);
             // Box only bodies that are not empty.
             let request = request.map(|body| if body.is_end_stream() { Body::empty() } else { Body::new(body) });
-            surface.clone().oneshot(request)
+            service.clone().oneshot(request)
         });
         let stream = TokioIo::new(stream);
         if is_http1 {

@@ -13,7 +13,7 @@ use crate::domain::values::id::PartnerId;
 use crate::domain::values::time::Time;
 use crate::store::db::page::{Bounded, PAGE_BYTES, and_one_more};
 use crate::store::db::row::{Place, bigint};
-use crate::store::tasks::events::{Key, Stored, beside, flaw, told};
+use crate::store::tasks::events::{Key, Stored, beside, flaw, open_event};
 use crate::store::tasks::transitions::Seed;
 use crate::store::{Error, Pool};
 
@@ -213,7 +213,7 @@ pub async fn list_stored(
         let place = Place { table: "partner_events", key: Key(partner.0, row.seq) };
         let hash = place.hash(&row.hash)?;
         let sealed = Sealed { entry: row.entry, data: row.data, personal: row.personal, hash };
-        let flaw = match told::<PartnerEvent>(place, &sealed, (row.seq, &row.kind)) {
+        let flaw = match open_event::<PartnerEvent>(place, &sealed, (row.seq, &row.kind)) {
             Err(error) => Some(flaw(error)?),
             Ok(event) => beside(&[
                 ("party", event.party.as_str() == row.party),
@@ -239,7 +239,7 @@ impl Row {
         let place = Place { table: "partner_events", key: Key(partner.0, self.seq) };
         let hash = place.hash(&self.hash)?;
         let sealed = Sealed { entry: self.entry, data: self.data, personal: self.personal, hash };
-        let event = told(place, &sealed, (self.seq, &self.kind))?;
+        let event = open_event(place, &sealed, (self.seq, &self.kind))?;
         Ok(Record { event, sealed })
     }
 }

@@ -15,7 +15,7 @@ use crate::domain::values::id::{PartnerId, TaskId};
 use crate::domain::values::time::Time;
 use crate::store::db::error::constraint;
 use crate::store::db::horizon::Transaction;
-use crate::store::db::row::{Place, bigint};
+use crate::store::db::row::{Place, bigint, bigint_or_max};
 use crate::store::{Error, Pool};
 
 /// A checkpoint as it was signed.
@@ -122,7 +122,7 @@ pub async fn find(pool: &Pool, size: Option<u64>) -> Result<Option<Record>, Erro
         Row,
         r#"select size, root, note, signed_at, cursor_epoch, cursor::text as "cursor!" from audit_checkpoints
            where $1::bigint is null or size = $1 order by size desc limit 1"#,
-        size.map(asked),
+        size.map(bigint_or_max),
     );
     row.fetch_optional(pool).await?.map(Record::try_from).transpose()
 }
@@ -143,7 +143,7 @@ pub async fn find_leaf(
            order by case when $3::bigint is null then -seq else seq end limit 1"#,
         what,
         id,
-        seq.map(asked),
+        seq.map(bigint_or_max),
         bigint(size),
     )
     .fetch_optional(pool)
@@ -276,11 +276,6 @@ impl TryFrom<Row> for Record {
         let (size, root) = (place.unsigned(row.size)?, place.hash(&row.root)?);
         Ok(Self { size, root, note: row.note, signed_at: row.signed_at.into(), cursor })
     }
-}
-
-/// Converts a number that the caller chooses. One beyond the column's range is beyond the last row.
-fn asked(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
 }
 
 fn columns(subject: Subject) -> (&'static str, Uuid) {

@@ -33,7 +33,7 @@ use super::settings;
 const TRUSTED_IDLE: Duration = Duration::from_secs(1);
 
 /// How many callers may wait per connection: as many as it serves before callers give up.
-const LINE: usize = 64;
+const WAITERS_PER_CONNECTION: usize = 64;
 /// The age at which sessions are replaced, so that none outlives a change of address for long.
 const MAX_LIFETIME: Duration = Duration::from_mins(30);
 
@@ -287,7 +287,7 @@ impl Inner {
             Lane::Decisions => &self.deciding,
         };
         let place = Place(waiting);
-        if waiting.fetch_add(1, Ordering::Relaxed) >= LINE * self.connections as usize {
+        if waiting.fetch_add(1, Ordering::Relaxed) >= WAITERS_PER_CONNECTION * self.connections as usize {
             return Err(self.none_free());
         }
         let permit = timeout(self.limits.wait, self.permit(lane)).await;

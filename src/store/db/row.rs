@@ -71,6 +71,11 @@ pub(in crate::store) fn bigint(value: u64) -> i64 {
     i64::try_from(value).expect("versions count events, one by one, from 1")
 }
 
+/// Converts a number that the caller chooses. One beyond the column's range is beyond the last row.
+pub(in crate::store) fn bigint_or_max(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
 /// Converts a round, workflow version or format to its column type.
 pub(in crate::store) fn int(value: u32) -> i32 {
     i32::try_from(value).expect("rounds and versions are counted one by one, from 1")

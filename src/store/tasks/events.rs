@@ -131,7 +131,7 @@ pub async fn list_stored(
         let place = Place { table: "task_events", key: Key(task_id.0, row.seq) };
         let hash = place.hash(&row.hash)?;
         let sealed = Sealed { entry: row.entry, data: row.data, personal: row.personal, hash };
-        let flaw = match told::<Event>(place, &sealed, (row.seq, &row.kind)) {
+        let flaw = match open_event::<Event>(place, &sealed, (row.seq, &row.kind)) {
             Err(error) => Some(flaw(error)?),
             Ok(event) => {
                 let same = [
@@ -273,14 +273,18 @@ impl TryFrom<Row> for Record {
         let place = Place { table: "task_events", key: Key(row.task_id, row.seq) };
         let hash = place.hash(&row.hash)?;
         let sealed = Sealed { entry: row.entry, data: row.data, personal: row.personal, hash };
-        let event = told(place, &sealed, (row.seq, &row.kind))?;
+        let event = open_event(place, &sealed, (row.seq, &row.kind))?;
         Ok(Self { event, sealed })
     }
 }
 
 /// Parses a stored entry of either kind of trail. `row` is the `seq` and type in the columns beside
 /// it.
-pub(in crate::store) fn told<E: Recorded>(place: Place<Key>, sealed: &Sealed, row: (i64, &str)) -> Result<E, Error> {
+pub(in crate::store) fn open_event<E: Recorded>(
+    place: Place<Key>,
+    sealed: &Sealed,
+    row: (i64, &str),
+) -> Result<E, Error> {
     let event: E = audit::open(sealed).map_err(|error| match error {
         audit::Error::Format(format) if format > FORMAT => place.newer(format),
         audit::Error::Entry

@@ -383,7 +383,7 @@ fn tasks(members: &[Member]) -> Vec<TaskId> {
 }
 
 fn tell_all(members: impl IntoIterator<Item = Member>, error: &Arc<Error>) {
-    members.into_iter().for_each(|member| member.tell(Err(Arc::clone(error))));
+    members.into_iter().for_each(|member| member.answer(Err(Arc::clone(error))));
 }
 
 impl Member {
@@ -392,12 +392,12 @@ impl Member {
     fn met(mut self, fate: Option<Fate>) -> Option<Self> {
         if let Some(fate) = fate {
             let outcome = self.write.outcome(fate);
-            self.tell(Ok(outcome));
+            self.answer(Ok(outcome));
             return None;
         }
         let (since, pause) = self.locked.unwrap_or((Instant::now(), Duration::ZERO));
         if since.elapsed() >= LOCK_TIMEOUT {
-            self.tell(Err(Arc::new(Error::Locked)));
+            self.answer(Err(Arc::new(Error::Locked)));
             return None;
         }
         self.locked = Some((since, (pause * 2).clamp(LOCK_PAUSES.0, LOCK_PAUSES.1)));
@@ -408,7 +408,7 @@ impl Member {
         self.locked.map_or(Duration::ZERO, |(_, pause)| pause)
     }
 
-    fn tell(self, outcome: Result<Outcome, Arc<Error>>) {
+    fn answer(self, outcome: Result<Outcome, Arc<Error>>) {
         // The caller may be gone.
         let _ = self.answer.send(outcome);
     }

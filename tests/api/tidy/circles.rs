@@ -57,7 +57,9 @@ impl Modules {
         let mut levels: BTreeMap<String, Arrows> = BTreeMap::new();
         for module in self.0.values() {
             for (mention, line) in &module.mentions {
-                let Some(target) = module.absolute(mention).and_then(|path| self.definition(path, 0)) else { continue };
+                let Some(target) = module.absolute(mention).and_then(|path| self.definition(&path, 0)) else {
+                    continue;
+                };
                 let shared = module.path.iter().zip(&target).take_while(|(one, other)| one == other).count();
                 let (Some(from), Some(to)) = (module.path.get(shared), target.get(shared)) else { continue };
                 let level = format!("src/{}", target[..shared].join("/"));
@@ -70,12 +72,12 @@ impl Modules {
     }
 
     /// The module that defines what a path names, following re-exports.
-    fn definition(&self, path: ModulePath, depth: usize) -> Option<ModulePath> {
+    fn definition(&self, path: &[String], depth: usize) -> Option<ModulePath> {
         let length = (0..=path.len()).rev().find(|length| self.0.contains_key(&path[..*length]))?;
         let module = &self.0[&path[..length]];
         let exported = path.get(length).filter(|name| module.exports.contains(*name) && depth < 8);
         match exported.and_then(|name| module.names.get(name)) {
-            Some(target) => self.definition([target, &path[length + 1..]].concat(), depth + 1),
+            Some(target) => self.definition(&[target, &path[length + 1..]].concat(), depth + 1),
             None => Some(module.path.clone()),
         }
     }
@@ -236,7 +238,7 @@ fn find_circle(room: &str, arrows: &Arrows) -> Option<Vec<String>> {
     let mut reached = BTreeSet::new();
     while let Some(way) = queue.pop_front() {
         for next in arrows.get(way.last()?).into_iter().flat_map(BTreeMap::keys) {
-            let longer = [way.as_slice(), &[next.clone()]].concat();
+            let longer = [way.as_slice(), std::slice::from_ref(next)].concat();
             if next == room {
                 return Some(longer);
             }

@@ -8,7 +8,7 @@ use crate::domain::values::party::Party;
 use crate::domain::workflow::CancellationRule;
 
 use super::draft::{By, Draft};
-use super::{check_revision, check_room, only, place};
+use super::{check_length, check_revision, only, place};
 
 pub(super) fn hold(draft: &mut Draft<'_>, command: &Command, body: &Held) -> Result<(), Refusal> {
     guard(draft, command, &[Party::Partner, Party::Platform])?;
@@ -16,7 +16,7 @@ pub(super) fn hold(draft: &mut Draft<'_>, command: &Command, body: &Held) -> Res
         return Err(Refusal::WrongPhase);
     }
     check_revision(draft.task(), command)?;
-    check_room(draft.task())?;
+    check_length(draft.task())?;
     draft.push(Fact::Held { reason: Some(body.reason.clone()) }, By::Sender);
     Ok(())
 }

@@ -203,7 +203,7 @@ impl<'a> Draft<'a> {
             Phase::InReview(_) => true,
             Phase::Escalated(escalation) => escalation.review.is_some(),
             Phase::OnHold(hold) => hold.review.is_some(),
-            Phase::Cancelling(winding) => winding.open.review,
+            Phase::Cancelling(wind_down) => wind_down.open.review,
             Phase::Preparing | Phase::Closed(_) => false,
         };
         if undecided {

@@ -11,7 +11,7 @@ use crate::domain::workflow::Stage;
 
 use super::draft::{By, Draft, bar};
 use super::review::target;
-use super::{check_revision, check_room, only, place};
+use super::{check_length, check_revision, only, place};
 
 pub(super) fn raise(draft: &mut Draft<'_>, command: &Command, body: &StageEscalated) -> Result<(), Refusal> {
     let sender = &command.meta.sender;
@@ -118,7 +118,7 @@ fn check_resolution(
         }
         Resolution::Return => match escalation.cause {
             Cause::Exhausted | Cause::NoQuorum => Err(Refusal::NothingToReturnTo),
-            Cause::Person | Cause::Deadline => check_room(draft.task()),
+            Cause::Person | Cause::Deadline => check_length(draft.task()),
         },
         Resolution::Redirect if escalation.handovers >= MAX_HANDOVERS => Err(Refusal::RedirectLimit),
         Resolution::Approve | Resolution::Reject | Resolution::Redirect => Ok(()),

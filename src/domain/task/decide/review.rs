@@ -10,7 +10,7 @@ use crate::domain::values::party::{ActorRef, Party};
 use crate::domain::workflow::{Stage, Workflow};
 
 use super::draft::{By, Draft, bar};
-use super::{check_revision, check_room, only, place};
+use super::{check_length, check_revision, only, place};
 
 pub(super) fn submit(draft: &mut Draft<'_>, command: &Command, body: &WorkSubmitted) -> Result<(), Refusal> {
     let place = place(draft.workflow, draft.task(), command)?;
@@ -38,7 +38,7 @@ pub(super) fn submit(draft: &mut Draft<'_>, command: &Command, body: &WorkSubmit
         return Err(Refusal::LimitReached("a task can have at most 500 revisions"));
     }
     if task.phase() == PhaseName::InReview {
-        check_room(task)?;
+        check_length(task)?;
     }
     let artifacts = Some(body.artifacts.clone()).filter(|list| !list.is_empty());
     let (summary, clock) = (body.summary.clone(), draft.start_clock(draft.stage()));
@@ -52,7 +52,7 @@ pub(super) fn update_status(draft: &mut Draft<'_>, command: &Command, body: &Sta
     only(&[Party::Partner], &command.meta.sender)?;
     place.check?;
     check_revision(draft.task(), command)?;
-    check_room(draft.task())?;
+    check_length(draft.task())?;
     if draft.task().status_updates >= MAX_STATUS_UPDATES {
         return Err(Refusal::LimitReached("a task can have at most 1,000 status updates"));
     }
@@ -88,9 +88,9 @@ pub(super) fn vote(draft: &mut Draft<'_>, command: &Command, reject: Option<&Sta
         feedback: reject.and_then(|body| body.feedback.clone()),
     };
     check_votes(draft, command, &actor, &vote)?;
-    let room = check_room(draft.task());
+    let length = check_length(draft.task());
     draft.push(Fact::VoteRecorded(vote), By::Sender);
-    if count(draft) { Ok(()) } else { room }
+    if count(draft) { Ok(()) } else { length }
 }
 
 /// Refuses a repeated vote, and too many changes of vote.

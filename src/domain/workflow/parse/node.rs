@@ -267,9 +267,9 @@ fn code(error: text::Error) -> MistakeCode {
 
 /// Text from outside shortened for a message: one line, limited length.
 fn abridged(text: &str) -> String {
-    const MOST: usize = 64;
-    let mut short: String = text.chars().take(MOST).flat_map(char::escape_debug).collect();
-    if text.chars().nth(MOST).is_some() {
+    const MAX_SHOWN: usize = 64;
+    let mut short: String = text.chars().take(MAX_SHOWN).flat_map(char::escape_debug).collect();
+    if text.chars().nth(MAX_SHOWN).is_some() {
         short.push('…');
     }
     short

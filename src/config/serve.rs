@@ -1,0 +1,115 @@
+//! Settings of the service.
+
+use std::net::SocketAddr;
+use std::str::FromStr;
+use std::time::Duration;
+
+use clap::{ArgAction, Args};
+
+use super::credentials::{AuditKeys, Credentials};
+use super::database::Database;
+use super::limits::ClientLimits;
+
+/// Settings of `stagegate serve`.
+#[derive(Clone, Debug, Args)]
+pub struct Serve {
+    /// The database.
+    #[command(flatten)]
+    pub database: Database,
+    /// Credentials of callers.
+    #[command(flatten)]
+    pub credentials: Credentials,
+    /// The keys for checkpoints and receipts.
+    #[command(flatten)]
+    pub audit_keys: AuditKeys,
+    /// Limits for clients.
+    #[command(flatten)]
+    pub limits: ClientLimits,
+    /// Address to listen on. Port 0 selects a free port; the start-up message shows it.
+    #[arg(long, env = "STAGEGATE_LISTEN", default_value = "127.0.0.1:8080", value_name = "ADDRESS")]
+    pub listen: SocketAddr,
+    /// Address for `/metrics`, `/health` and `/ready`, separate from the callers' address. Port 0
+    /// selects a free port; a start-up message shows it. Unset: no metrics, except that a trial on
+    /// the private database serves them on a free port of 127.0.0.1.
+    #[arg(long, env = "STAGEGATE_METRICS_LISTEN", value_name = "ADDRESS")]
+    metrics_listen: Option<OptionalAddress>,
+    /// Whether to apply pending migrations at start. Turn this off if the deployment runs
+    /// `stagegate migrate`.
+    #[arg(long, env = "STAGEGATE_MIGRATE", default_value_t = true, action = ArgAction::Set, value_name = "true|false")]
+    pub migrate: bool,
+    /// Whether this replica runs timers (deadlines, reminders, expiry) and erasures. At least one
+    /// replica must.
+    #[arg(long, env = "STAGEGATE_TIMERS", default_value_t = true, action = ArgAction::Set, value_name = "true|false")]
+    pub timers: bool,
+    /// Number of database connections, all opened at start. More than 16 slow the database down.
+    #[arg(long, env = "STAGEGATE_POOL_SIZE", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=100), value_name = "N")]
+    pub pool_size: u32,
+    /// Origins that browsers may call the service from, comma-separated. Default: none.
+    #[arg(long, env = "STAGEGATE_CORS_ORIGINS", value_delimiter = ',', value_name = "ORIGIN")]
+    pub cors_origins: Vec<String>,
+    /// Settings of webhooks.
+    #[command(flatten)]
+    pub webhooks: Webhooks,
+}
+
+impl Serve {
+    /// The address for metrics, if any.
+    pub fn metrics_listen(&self) -> Option<SocketAddr> {
+        let trial = || self.database.url().is_none().then(|| SocketAddr::from(([127, 0, 0, 1], 0)));
+        self.metrics_listen.and_then(|given| given.0).or_else(trial)
+    }
+
+    /// Checks that the settings are compatible.
+    ///
+    /// # Errors
+    ///
+    /// When two settings contradict each other; the error names both.
+    pub fn check(&self) -> Result<(), Contradiction> {
+        let ClientLimits { body_timeout, request_timeout, .. } = self.limits;
+        if body_timeout > request_timeout {
+            return Err(Contradiction::BodyTimeout(body_timeout, request_timeout));
+        }
+        if self.listen.port() != 0 && self.metrics_listen() == Some(self.listen) {
+            return Err(Contradiction::SameAddress(self.listen));
+        }
+        Ok(())
+    }
+}
+
+/// Two settings that contradict each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Contradiction {
+    /// The request would time out before its body.
+    #[error(
+        "STAGEGATE_BODY_TIMEOUT is {} s and must not be more than STAGEGATE_REQUEST_TIMEOUT, which is {} s",
+        .0.as_secs_f64(), .1.as_secs_f64()
+    )]
+    BodyTimeout(Duration, Duration),
+    /// Metrics need a separate address, so that callers cannot read them.
+    #[error("STAGEGATE_METRICS_LISTEN and STAGEGATE_LISTEN are both {0} and must differ")]
+    SameAddress(SocketAddr),
+}
+
+/// An address or none; container tools pass unset variables as empty strings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct OptionalAddress(Option<SocketAddr>);
+
+impl FromStr for OptionalAddress {
+    type Err = std::net::AddrParseError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text.is_empty() { Ok(Self(None)) } else { text.parse().map(|address| Self(Some(address))) }
+    }
+}
+
+/// Settings of webhooks.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct Webhooks {
+    /// Whether this replica sends webhooks. At least one replica must.
+    #[arg(long, env = "STAGEGATE_DELIVERIES", default_value_t = true, action = ArgAction::Set, value_name = "true|false")]
+    pub deliveries: bool,
+    /// Allow webhooks to private addresses and over plain http. For tests and local trials only.
+    #[arg(long, env = "STAGEGATE_WEBHOOK_ALLOW_PRIVATE", default_value_t = false, action = ArgAction::Set,
+        num_args = 0..=1, default_missing_value = "true", value_name = "true|false")]
+    pub webhook_allow_private: bool,
+}

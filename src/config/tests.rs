@@ -1,0 +1,77 @@
+//! The command line: secrets stay hidden, empty settings are unset, contradictions are refused.
+
+use clap::{CommandFactory as _, Parser as _};
+
+use super::{Cli, Command, Serve};
+
+const SECRETS: [&str; 8] = [
+    "--database-url",
+    "postgres://u:planted-1@h/d",
+    "--platform-keys",
+    "planted-2,,planted-3",
+    "--buyer-jwt-secret",
+    "planted-4",
+    "--audit-key",
+    "planted-5",
+];
+
+fn serve(arguments: &[&str]) -> Serve {
+    let cli = Cli::try_parse_from(["stagegate", "serve"].iter().chain(arguments)).unwrap();
+    let Command::Serve(serve) = cli.command else { panic!("{:?}", cli.command) };
+    *serve
+}
+
+#[test]
+fn the_command_line_is_consistent() {
+    Cli::command().debug_assert();
+}
+
+#[test]
+fn secrets_are_read_and_never_shown() {
+    let serve = serve(&SECRETS);
+    assert!(!format!("{serve:?}").contains("planted"));
+    let keys: Vec<_> = serve.credentials.platform_keys().map(super::Secret::expose).collect();
+    assert_eq!(keys, ["planted-2", "planted-3"]);
+    assert_eq!(serve.database.url().unwrap().expose(), "postgres://u:planted-1@h/d");
+}
+
+#[test]
+fn help_hides_the_values_of_secrets() {
+    let mut command = Cli::command();
+    let serve = command.find_subcommand_mut("serve").unwrap();
+    for name in ["database_url", "platform_keys", "buyer_jwt_secret", "audit_key"] {
+        let argument = serve.get_arguments().find(|argument| argument.get_id() == name).unwrap();
+        assert!(argument.is_hide_env_values_set(), "{name}");
+    }
+}
+
+#[test]
+fn metrics_have_an_address_of_their_own_or_none() {
+    let production = ["--database-url=postgres://h/d"];
+    assert_eq!(serve(&production).metrics_listen(), None);
+    assert_eq!(serve(&["--metrics-listen="]).metrics_listen(), "127.0.0.1:0".parse().ok(), "a trial");
+    let given = serve(&["--metrics-listen=0.0.0.0:9090", production[0]]);
+    assert_eq!(given.metrics_listen(), "0.0.0.0:9090".parse().ok());
+    let same = serve(&["--listen=0.0.0.0:9090", "--metrics-listen=0.0.0.0:9090"]);
+    assert_eq!(same.check(), Err(super::Contradiction::SameAddress(same.listen)));
+    assert!(serve(&["--listen=127.0.0.1:0", "--metrics-listen=127.0.0.1:0"]).check().is_ok());
+}
+
+#[test]
+fn limits_are_checked_against_each_other() {
+    assert!(serve(&[]).check().is_ok());
+    let said = serve(&["--request-timeout=5"]).check().unwrap_err().to_string();
+    assert!(said.contains("STAGEGATE_BODY_TIMEOUT is 10 s") && said.contains("STAGEGATE_REQUEST_TIMEOUT"), "{said}");
+}
+
+#[test]
+fn empty_settings_are_unset_ones() {
+    let serve = serve(&["--database-url=", "--platform-keys=", "--buyer-jwks=", "--buyer-jwt-audience="]);
+    assert!(serve.database.url().is_none());
+    assert_eq!(serve.credentials.platform_keys().count(), 0);
+    assert_eq!(serve.credentials.buyer_jwks(), None);
+    assert_eq!(serve.credentials.buyer_jwt_audience(), None);
+    let serve = self::serve(&["--audit-key=", "--audit-old-keys=,a, b"]);
+    assert!(serve.audit_keys.audit_key().is_none());
+    assert_eq!(serve.audit_keys.audit_old_keys().collect::<Vec<_>>(), ["a", "b"]);
+}
