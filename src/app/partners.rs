@@ -1,7 +1,7 @@
 //! Partners and their keys.
 //!
 //! Every request of a partner resolves its key, so results are cached for a few seconds
-//! ([`KeyCache`]). A key revoked by another replica stops working here when its cache entry
+//! (`KeyCache`). A key revoked by another replica stops working here when its cache entry
 //! expires; one revoked here stops at once.
 
 use std::sync::Arc;

@@ -3,8 +3,8 @@
 //!
 //! A caller is the owner of a credential: a partner with all its keys, a buyer with all its tokens,
 //! the platform. More keys give no larger share. A caller that exceeds its own share is refused
-//! ([`Exceeded::Own`]); if the resource as a whole is in use, every new request is
-//! ([`Exceeded::Total`]). Nothing is queued here, and an owner without units takes no memory.
+//! (`Exceeded::Own`); if the resource as a whole is in use, every new request is
+//! (`Exceeded::Total`). Nothing is queued here, and an owner without units takes no memory.
 
 use std::collections::HashMap;
 use std::fmt;

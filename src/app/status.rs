@@ -1,9 +1,9 @@
 //! The buyer's view of tasks: polled, waited for and listed, without reaching the database while
 //! nothing changes.
 //!
-//! The [`reader`] returns statuses that were current less than a second ago. [`revalidation`] keeps
-//! them current while clients poll, [`watch`] wakes requests that wait for a newer one, and
-//! [`forecast`] adds what depends on the time of the response.
+//! `reader` returns statuses that were current less than a second ago. [`revalidation`] keeps them
+//! current while clients poll, [`watch`] wakes requests that wait for a newer one, and `forecast`
+//! adds what depends on the time of the response.
 
 use std::sync::Arc;
 

@@ -4,11 +4,11 @@
 //! replica has seen and disappears with its last watcher. There are no queues: a slow reader gets
 //! the newest status and misses those in between.
 //!
-//! **Wake-ups.** Watchers are woken by this replica's writes, after the commit (`crate::app::commits`),
-//! by notifications of other replicas and, since either can be lost, by a look once a second at the
-//! versions of all watched tasks together. All three only say that a newer status exists; one
-//! reader then reads each such status once, several tasks at a time, however many watchers it has.
-//! [`replication`] has these loops, and a worker runs them.
+//! **Wake-ups.** Watchers are woken by this replica's writes, after the commit
+//! (`crate::app::commits`), by notifications of other replicas and, since either can be lost, by a
+//! look once a second at the versions of all watched tasks together. All three only say that a
+//! newer status exists; one reader then reads each such status once, several tasks at a time,
+//! however many watchers it has. [`replication`] has these loops, and a worker runs them.
 //!
 //! **Order.** A topic exists before its status is first read, so that no change is missed in
 //! between; its status only ever gets newer.
