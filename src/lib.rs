@@ -19,7 +19,7 @@
 //! | [`config`], [`clock`], [`ids`] | the only readers of the environment, the time and randomness |
 //! | [`trial`], [`demo`], [`check`] | the credentials of a trial, the demo that plays a task through, offline checks of files |
 //! | [`telemetry`], [`causes`], [`terminal`] | logs; errors with their causes; output for terminals, escaped |
-//! | `tests/api/`, `benches/` | one integration binary, a file per subject; the benchmarks and their references |
+//! | `tests/api/`, `benches/` | one integration binary, with the capabilities below under the same names; the benchmarks and their references |
 //!
 //! The layer says how, the folder says what. Inside domain, store, app and http the same
 //! capabilities stand under the same names, so a capability that is found in one layer is found in
@@ -180,7 +180,7 @@
 //! **Who reads what.** [`domain::task::trail`] decides it for every route. A text that the
 //! status or the task still shows is folded into the notes together with its readers, as that table
 //! gives them. A view asks for a text on behalf of its reader. A rule about a reader looks only at
-//! the event, so an event names its readers. `tests/api/fields.rs` plays every type of event and
+//! the event, so an event names its readers. `tests/api/audit/fields.rs` plays every type of event and
 //! compares every field on every route with the published table. A new field fails that test until
 //! a scene records it.
 //!
@@ -347,7 +347,7 @@
 //!   as above, and the label in [`domain::task::status`].
 //! - **An operation**: a function of its capability in [`app`], a handler of the same name in [`http`], and one line
 //!   in its list of routes. `./test --update` writes `openapi.yaml`. A test calls every operation
-//!   with an id in its path with another partner's key (`tests/api/ownership.rs`).
+//!   with an id in its path with another partner's key (`tests/api/access/ownership.rs`).
 //! - **A migration**: `migrations/NNNN_what.sql`, forward only, each table and column commented;
 //!   `./test --update` writes `.sqlx`.
 //! - **A setting**: a field in [`config`]. A test compares the table in `docs/operations.md` with

@@ -1,5 +1,13 @@
 //! The trail over HTTP: each party's view of it, pages, and proofs that hold without the service.
 
+mod damaged_log;
+mod export;
+mod fields;
+mod partner_trail;
+mod readers;
+mod receipts;
+pub mod transparency_log;
+
 use serde_json::{Value, json};
 use stagegate::domain::audit::ProofView;
 
@@ -100,7 +108,7 @@ fn long_rejection(actor: &str) -> Value {
 
 /// The same of the feed; and all deliveries are listed, with the types of their events, which are read for it.
 async fn feed_ends_by_bytes(parties: &Parties, id: &str) {
-    crate::log::settle(parties).await;
+    crate::audit::transparency_log::settle(parties).await;
     let (mut items, mut after, mut pages) = (Vec::new(), String::new(), 0);
     loop {
         let page = parties.partner.get(&format!("/api/v1/events?limit=100{after}")).await;

@@ -8,7 +8,7 @@ use serde_json::Value;
 use stagegate::domain::audit::note::{KeyName, SignerKey};
 
 use crate::harness::process::{Trial, command, fetch, run};
-use crate::receivers::setting;
+use crate::webhooks::verification::setting;
 
 #[tokio::test]
 async fn the_demo_plays_a_task_to_its_delivery_and_its_trail_verifies() {

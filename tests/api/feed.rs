@@ -18,13 +18,13 @@ use stagegate::worker::checkpoints::Checkpoints;
 use tokio::task::JoinSet;
 use tracing_subscriber::layer::SubscriberExt as _;
 
+use crate::audit::transparency_log::{seconds, settle, tick};
 use crate::harness::commands::{approve, at, cancel, escalate, reject, resolve, submit, update, with};
 use crate::harness::database::hold;
 use crate::harness::parties::{Client, Parties, code, text};
 use crate::harness::service::{PLATFORM_KEY, Service};
-use crate::log::{seconds, settle, tick};
-use crate::statements::Statements;
-use crate::waiting::run;
+use crate::status::waiting::run;
+use crate::store::statements::Statements;
 
 /// A consumer of the feed, as one should be: what it keeps, it keeps together with the cursor.
 #[derive(Clone, Debug, Default)]

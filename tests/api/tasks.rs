@@ -1,5 +1,15 @@
 //! Opening tasks, reading them, and acting on the version that was read.
 
+mod cancellations;
+mod demo_path;
+mod inbox;
+mod lists;
+pub mod races;
+mod replays;
+mod timers;
+pub mod walk;
+mod write_cache;
+
 use serde_json::{Value, json};
 
 use crate::harness::commands::{approve, at, submit, update, with};

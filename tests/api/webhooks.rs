@@ -9,4 +9,5 @@ mod receivers;
 mod schedule;
 mod secrets;
 mod sending;
+pub mod verification;
 mod world;

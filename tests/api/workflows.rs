@@ -1,10 +1,13 @@
 //! Registering, versions, retiring, simulating.
 
+mod calendar;
+pub mod simulations;
+
 use serde_json::{Value, json};
 
 use crate::harness::commands::with;
 use crate::harness::parties::{DEMO, Parties, code, new_id, redacted};
-use crate::simulations::with_statuses;
+use crate::workflows::simulations::with_statuses;
 
 const PATH: &str = "/api/v1/workflows/campaign";
 

@@ -4,7 +4,7 @@ use serde_json::Value;
 use sqlx::AssertSqlSafe;
 
 use crate::harness::database::TestDb;
-use crate::sql_shape::statements;
+use crate::store::sql_shape::statements;
 
 /// Runs the statement that begins like this with these arguments; the plan with what each of its steps did.
 pub async fn executed(db: &TestDb, beginning: &str, arguments: &str) -> Value {

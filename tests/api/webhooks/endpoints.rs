@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::harness::parties::{code, text};
 use crate::harness::receiver::{Receiver, Reply};
 use crate::harness::service::{self, Service};
-use crate::races::at_once;
+use crate::tasks::races::at_once;
 
 use super::world::{World, path, seconds};
 

@@ -3,10 +3,10 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 
+use crate::audit::transparency_log::settle;
 use crate::harness::commands::update;
 use crate::harness::parties::{Client, text};
 use crate::harness::receiver::{Receiver, Reply};
-use crate::log::settle;
 
 use super::world::{World, seconds};
 

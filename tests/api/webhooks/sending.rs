@@ -5,10 +5,10 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use stagegate::worker::erasures::Erasures;
 
+use crate::audit::transparency_log::settle;
 use crate::harness::commands::{approve, at, cancel, submit, update, with};
 use crate::harness::parties::{Client, new_id, text};
 use crate::harness::receiver::{Received, Receiver, Reply};
-use crate::log::settle;
 
 use super::world::{World, path, seconds};
 

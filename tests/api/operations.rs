@@ -1,0 +1,8 @@
+//! What operators meet: metrics, clocks that differ, overload, outages, kills and failovers.
+
+mod clock_skew;
+mod failover;
+mod kills;
+mod metrics;
+mod outages;
+mod overload;

@@ -1,0 +1,5 @@
+//! Statuses: polling, waiting for a change, and how long a stage may still take.
+
+mod forecast;
+mod polling;
+pub mod waiting;
