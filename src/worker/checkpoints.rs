@@ -1,7 +1,7 @@
 //! Signs checkpoints. Once a minute, the heads of the trails that changed go into the transparency
 //! log and its root is signed. The worker runs in every replica.
 //!
-//! [`crate::app::audit::transparency_log::TransparencyLog::append`] decides what goes in and checks what is stored before anything is
+//! [`TransparencyLog::append`] decides what goes in and checks what is stored before anything is
 //! signed. This worker only decides when.
 //!
 //! **Sharing.** Nothing is claimed or locked. A replica that finds the last checkpoint younger than
@@ -17,6 +17,8 @@
 //! signed until a person has looked at it. If the database is unavailable, the next checkpoint
 //! covers the missed minutes too. A batch is one statement, so a killed process leaves nothing
 //! half-done.
+//!
+//! [`TransparencyLog::append`]: crate::app::audit::transparency_log::TransparencyLog::append
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};

@@ -7,7 +7,8 @@
 //! **Sharing.** Nothing is claimed or locked. If two replicas tick the same task, the version guard
 //! lets one through and the other finds nothing due. To make that rare, each replica takes a random
 //! part of what is due. It also wakes exactly at the time of the timers that it wrote itself
-//! ([`crate::app::tasks::timers::Timers::wait`]); other replicas come a little later and find nothing left to do.
+//! ([`crate::app::tasks::timers::Timers::wait`]); other replicas come a little later and find
+//! nothing left to do.
 //!
 //! **Clocks.** A replica whose clock is too far from the database's
 //! ([`crate::app::operations::clock_skew`]) fires nothing.
