@@ -6,9 +6,10 @@
 //!
 //! **Cost.** A page for one partner examines at most [`store::feed::WINDOW`] rows of all partners.
 //! The status after an event is the stored one if it has not changed since; otherwise the task's
-//! trail is folded up to there, once per task and page. A page that would fold more than `FOLDED`
-//! rows ends before the task that exceeds the limit, and a page ends with the row that completes a
-//! megabyte of stored text. So a page can be short or empty although there are more events.
+//! trail is folded up to there, once per task and page, from where an earlier page came to
+//! ([`folds`]). A page that would fold more than `FOLDED` rows ends before the task that exceeds
+//! the limit, and a page ends with the row that completes a megabyte of stored text. So a page can
+//! be short or empty although there are more events.
 //!
 //! **Positions.** A reader's position is one of its own rows, or the beginning or end of a
 //! transaction, so it reveals no other party's task. That transaction is committed, and it is never
@@ -39,6 +40,7 @@ use super::commits::Commits;
 use super::error::Error;
 use super::shares::Shares;
 
+mod folds;
 pub(in crate::app) mod render;
 pub mod tail;
 

@@ -26,6 +26,8 @@ use crate::harness::service::{PLATFORM_KEY, Service};
 use crate::status::waiting::run;
 use crate::store::statements::Statements;
 
+mod behind;
+
 /// A consumer of the feed, as one should be: what it keeps, it keeps together with the cursor.
 #[derive(Clone, Debug, Default)]
 struct Copy {

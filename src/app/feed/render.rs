@@ -22,11 +22,33 @@ use crate::store::feed::Item as Row;
 use crate::store::tasks::events::Record;
 use crate::store::{self, Pool};
 
+use super::folds::Folds;
+
 /// How many rows of trails are folded per page; more only if a single task has more.
 const FOLDED: u64 = 5_000;
 
 /// The tasks of the items, each readable or not.
-pub(super) type Tasks = BTreeMap<TaskId, Result<Loaded, Error>>;
+pub(super) type Tasks = BTreeMap<TaskId, Result<Known, Error>>;
+
+/// A task, and where folding its trail begins for the past items.
+#[derive(Debug)]
+pub(super) struct Known {
+    task: Loaded,
+    /// The state after an earlier transition; `None`: the beginning of the trail.
+    start: Option<Snapshot>,
+}
+
+impl Known {
+    /// Whether the task's status is still the one after the item's transition.
+    fn is_present(&self, item: &Row) -> bool {
+        item.last >= self.task.snapshot().status.version
+    }
+
+    /// How many rows must be folded for this item.
+    fn distance(&self, item: &Row) -> u64 {
+        item.last.saturating_sub(self.start.as_ref().map_or(0, |start| start.task.version()))
+    }
+}
 
 /// Status and timeline after transitions, by task and last `seq`; or why the trail cannot be read
 /// up to there.
@@ -39,11 +61,12 @@ pub(in crate::app) struct Renderer {
     decisions: Pool,
     loader: Arc<Loader>,
     forecasts: Arc<Forecasts>,
+    folds: Folds,
 }
 
 impl Renderer {
     pub(in crate::app) fn new(base: &Base, loader: Arc<Loader>, forecasts: Arc<Forecasts>) -> Self {
-        Self { pool: base.pool.clone(), decisions: base.decisions.clone(), loader, forecasts }
+        Self { pool: base.pool.clone(), decisions: base.decisions.clone(), loader, forecasts, folds: Folds::default() }
     }
 
     /// The event `seq` of a task as the feed shows it to this party, for delivery by a webhook.
@@ -59,7 +82,24 @@ impl Renderer {
         let mut ids: Vec<TaskId> = items.iter().map(|item| item.task_id).collect();
         ids.sort_unstable();
         ids.dedup();
-        Ok(self.loader.load_all(&ids).await?.into_iter().collect())
+        let mut tasks = Tasks::new();
+        for (id, task) in self.loader.load_all(&ids).await? {
+            let known = match task {
+                Ok(task) => Ok(self.with_start(task, items).await?),
+                Err(error) => Err(error),
+            };
+            tasks.insert(id, known);
+        }
+        Ok(tasks)
+    }
+
+    async fn with_start(&self, task: Loaded, items: &[Row]) -> Result<Known, Error> {
+        let mut known = Known { task, start: None };
+        let past = items.iter().filter(|item| item.task_id == known.task.id() && !known.is_present(item));
+        if let Some(first) = past.map(|item| item.last).min() {
+            known.start = self.folds.find(&self.decisions, &known.task, first).await?;
+        }
+        Ok(known)
     }
 
     /// The items in order, each with the status after it; an unreadable one is an error of its own.
@@ -90,7 +130,7 @@ impl Renderer {
     ) -> Result<RenderedEvent, Error> {
         let (task_id, last) = (item.task_id, item.last);
         let task = tasks.get(&task_id).ok_or_else(|| Error::impossible("an event without its task"))?;
-        let task = task.as_ref().map_err(Error::clone)?;
+        let Known { task, .. } = task.as_ref().map_err(Error::clone)?;
         let record = item.record?;
         let after = match presents.get(&(task_id, last)) {
             Some(after) => after.clone()?,
@@ -117,9 +157,9 @@ impl Renderer {
     /// The statuses after transitions that the tasks' stored status no longer reflects.
     async fn presents(&self, items: &[Row], tasks: &Tasks) -> Result<Presents, Error> {
         let mut presents = BTreeMap::new();
-        for (id, task) in tasks {
-            let Ok(task) = task else { continue };
-            let past = items.iter().filter(|item| item.task_id == *id && !is_present(item, task));
+        for (id, known) in tasks {
+            let Ok(known) = known else { continue };
+            let past = items.iter().filter(|item| item.task_id == *id && !known.is_present(item));
             let wanted: Vec<u64> = past.map(|item| item.last).collect();
             let Some(until) = wanted.iter().max() else { continue };
             let mut after = |present: &Snapshot| {
@@ -128,8 +168,11 @@ impl Renderer {
                     presents.insert((*id, last), Ok((present.status.clone(), Timeline::of(&present.task))));
                 }
             };
-            match replay::fold(&self.decisions, (*id, &task.workflow), *until, &mut after).await {
-                Ok(_) => {}
+            known.start.iter().for_each(&mut after);
+            let (task, start) = (&known.task, known.start.clone());
+            match replay::fold_from(&self.decisions, (*id, &task.workflow), start, *until, &mut after).await {
+                Ok(Some(present)) => self.folds.keep(task, present).await,
+                Ok(None) => {}
                 Err(error) if error.is_outage() => return Err(error),
                 Err(error) => presents.extend(wanted.iter().map(|last| ((*id, *last), Err(error.clone())))),
             }
@@ -138,19 +181,14 @@ impl Renderer {
     }
 }
 
-/// Whether the task's status is still the one after the item's transition.
-fn is_present(item: &Row, task: &Loaded) -> bool {
-    item.last >= task.snapshot().status.version
-}
-
 /// How many of the items can be rendered within the folding limit; at least one.
 pub(super) fn affordable(items: &[Row], tasks: &Tasks) -> usize {
     let mut folded: BTreeMap<TaskId, u64> = BTreeMap::new();
     for (index, item) in items.iter().enumerate() {
-        if let Some(Ok(task)) = tasks.get(&item.task_id)
-            && !is_present(item, task)
+        if let Some(Ok(known)) = tasks.get(&item.task_id)
+            && !known.is_present(item)
         {
-            folded.insert(item.task_id, item.last);
+            folded.insert(item.task_id, known.distance(item));
         }
         if index > 0 && folded.values().sum::<u64>() > FOLDED {
             return index;

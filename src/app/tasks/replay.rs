@@ -19,10 +19,21 @@ pub(in crate::app) async fn fold(
     pool: &Pool,
     (id, workflow): (TaskId, &Workflow),
     last: u64,
+    show: impl FnMut(&Snapshot) + Send,
+) -> Result<Option<Snapshot>, Error> {
+    fold_from(pool, (id, workflow), None, last, show).await
+}
+
+/// The same from the state after an earlier transition, whose events are not read again.
+pub(in crate::app) async fn fold_from(
+    pool: &Pool,
+    (id, workflow): (TaskId, &Workflow),
+    start: Option<Snapshot>,
+    last: u64,
     mut show: impl FnMut(&Snapshot) + Send,
 ) -> Result<Option<Snapshot>, Error> {
-    let mut fold = Fold::new(workflow);
-    let mut after = 0;
+    let mut after = start.as_ref().map_or(0, |start| start.task.version());
+    let mut fold = start.map_or_else(|| Fold::new(workflow), |start| Fold::resume(workflow, start));
     while after < last {
         for row in page(pool, id, after, last).await? {
             after = row.event.seq;

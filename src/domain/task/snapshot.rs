@@ -93,6 +93,11 @@ impl<'a> Fold<'a> {
         Self { workflow, present: None, last: None }
     }
 
+    /// The fold after a transition that led to `present`.
+    pub fn resume(workflow: &'a Workflow, present: Snapshot) -> Self {
+        Self { workflow, present: Some(present), last: None }
+    }
+
     /// Adds the next event. If it begins a new transition, passes the state after the previous one
     /// to `show`.
     pub fn push(&mut self, event: Cow<'a, Event>, show: impl FnMut(&Snapshot)) {

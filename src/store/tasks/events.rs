@@ -176,6 +176,18 @@ pub async fn find(pool: &Pool, task_id: TaskId, seq: u64) -> Result<Option<Recor
     row.fetch_optional(pool).await?.map(Record::try_from).transpose()
 }
 
+/// Whether personal data was erased from the trail by one of its rows after `after`.
+pub async fn was_erased_after(pool: &Pool, task_id: TaskId, after: u64) -> Result<bool, Error> {
+    let found = sqlx::query_scalar!(
+        r#"select exists (
+               select from task_events
+               where task_id = $1 and seq > $2 and type = 'task.personal_data_erased') as "found!""#,
+        task_id.0,
+        bigint(after),
+    );
+    Ok(found.fetch_one(pool).await?)
+}
+
 /// Lists the hashes of the rows that recorded submissions, up to and including `seq`, in order: the
 /// n-th is that of revision n.
 pub async fn list_submissions(pool: &Pool, task_id: TaskId, seq: u64) -> Result<Vec<Hash>, Error> {

@@ -1,5 +1,6 @@
 //! What a request costs the database, counted in statements as sqlx logs them.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use serde_json::json;
@@ -10,9 +11,10 @@ use tracing_subscriber::layer::{Context, SubscriberExt as _};
 
 use crate::harness::service::{PLATFORM_KEY, Service, call};
 
-/// Keeps every statement that the code of this thread sends: its text, or its beginning.
+/// Keeps every statement that the code of this thread sends, its text or its beginning, and counts the rows that
+/// came back.
 #[derive(Clone, Default)]
-pub struct Statements(Arc<Mutex<Vec<String>>>);
+pub struct Statements(Arc<Mutex<Vec<String>>>, Arc<AtomicU64>);
 
 impl<S: tracing::Subscriber> Layer<S> for Statements {
     fn on_event(&self, event: &tracing::Event<'_>, _: Context<'_, S>) {
@@ -33,6 +35,12 @@ impl Visit for Statements {
         }
     }
 
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        if field.name() == "rows_returned" {
+            self.1.fetch_add(value, Ordering::Relaxed);
+        }
+    }
+
     fn record_debug(&mut self, _: &Field, _: &dyn std::fmt::Debug) {}
 }
 
@@ -40,6 +48,11 @@ impl Statements {
     /// Those since the last time.
     pub fn take(&self) -> Vec<String> {
         std::mem::take(&mut *self.0.lock().unwrap())
+    }
+
+    /// How many rows came back so far.
+    pub fn rows(&self) -> u64 {
+        self.1.load(Ordering::Relaxed)
     }
 }
 

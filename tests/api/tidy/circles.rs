@@ -13,14 +13,10 @@ use std::path::{Path, PathBuf};
 
 use super::{is_word, shipped};
 
-/// The levels whose circles are still being removed.
-const UNFINISHED: [&str; 2] = ["src/app", "src/app/audit"];
-
 /// Finds the circles in these files, each described by its rooms and one line of code per arrow.
 pub fn circles(files: &[(PathBuf, String)]) -> Vec<String> {
     let rooms = Modules::of(files);
-    let levels = rooms.levels().into_iter().filter(|(level, _)| !UNFINISHED.contains(&level.as_str()));
-    levels.flat_map(|(level, arrows)| describe_circles(&level, &arrows)).collect()
+    rooms.levels().into_iter().flat_map(|(level, arrows)| describe_circles(&level, &arrows)).collect()
 }
 
 /// The path of a module from the root of the crate.
