@@ -334,7 +334,7 @@
 //!   [`domain::task::table`], its rule under `domain/task/decide/`, its fact in
 //!   [`domain::task::event`] with its fields in [`domain::audit::task_fields`], its fold in
 //!   [`domain::task::evolve`]. No match has a `_`, so the compiler and `domain/tests/types.rs` name
-//!   every place that was forgotten.
+//!   every place that was forgotten. `docs/add-a-command.md` is a worked example.
 //! - **A phase**: a variant of [`domain::task::Phase`] with the data that exists only there; then
 //!   as above, and the label in [`domain::task::status`].
 //! - **An operation**: a function in [`app`], a handler of the same name in [`http`], and one line
