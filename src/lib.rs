@@ -326,6 +326,7 @@
 //! - the feed and webhooks: `0017-window-instead-of-index.md`,
 //!   `0018-delivery-queues-by-due-time.md`, `0019-bodies-made-at-each-attempt.md`,
 //!   `0020-webhooks-over-hyper.md`
+//! - the build: `0022-symbols-in-the-release.md`
 //!
 //! # Where to add
 //!
