@@ -334,6 +334,7 @@
 //! - the feed and webhooks: `0017-window-instead-of-index.md`,
 //!   `0018-delivery-queues-by-due-time.md`, `0019-bodies-made-at-each-attempt.md`,
 //!   `0020-webhooks-over-hyper.md`
+//! - the build: `0022-symbols-in-the-release.md`
 //!
 //! # Where to add
 //!
@@ -342,7 +343,7 @@
 //!   [`domain::task::table`], its rule under `domain/task/decide/`, its fact in
 //!   [`domain::task::event`] with its fields in [`domain::task::trail`], its fold in
 //!   [`domain::task::evolve`]. No match has a `_`, so the compiler and `domain/tests/types.rs` name
-//!   every place that was forgotten.
+//!   every place that was forgotten. `docs/add-a-command.md` is a worked example.
 //! - **A phase**: a variant of [`domain::task::Phase`] with the data that exists only there; then
 //!   as above, and the label in [`domain::task::status`].
 //! - **An operation**: a function of its capability in [`app`], a handler of the same name in [`http`], and one line

@@ -45,9 +45,9 @@ pub(super) fn sealed_as(origin: &Origin, events: &[Event]) -> Vec<Sealed> {
 
 pub(super) fn trail() -> Vec<Event> {
     use Source::{Buyer, Partner, Platform, Service};
-    let facts = [opening(), reviews(), escalations(), ends()].concat();
+    let mut facts = [opening(), reviews(), escalations(), ends()].concat();
     let late = Fact::LateDecisionRecorded(late());
-    let others = [
+    facts.extend([
         (Service, Fact::WorkflowCompleted {}),
         (Service, Fact::WorkflowCancelled {}),
         (Service, Fact::WorkflowExpired {}),
@@ -55,9 +55,10 @@ pub(super) fn trail() -> Vec<Event> {
         (Partner, late.clone()),
         (Buyer, late.clone()),
         (Platform, late),
-        (Platform, Fact::PersonalDataErased(erased())),
-    ];
-    facts.into_iter().chain(others).zip(1..).map(|((party, fact), seq)| event(seq, party, fact)).collect()
+    ]);
+    let all = 1..=u64::try_from(facts.len()).unwrap();
+    facts.push((Platform, Fact::PersonalDataErased(erased(all.collect()))));
+    facts.into_iter().zip(1..).map(|((party, fact), seq)| event(seq, party, fact)).collect()
 }
 
 /// An event with everything that a command may send along; the service sends nothing.
@@ -207,10 +208,10 @@ fn late() -> LateDecision {
 }
 
 /// An erasure of everything before.
-fn erased() -> PersonalDataErased {
+fn erased(entries: Vec<u64>) -> PersonalDataErased {
     PersonalDataErased {
         erasure_id: ErasureId(Uuid::from_u128(0x0199_0000_0000_7000_8000_0000_0000_0004)),
-        entries: (1..=29).collect(),
+        entries,
         ids_remain: false,
         restated: Some(vec![Restated { seq: 8, shared_feedback: vec![feedback("Shared", true)] }]),
         status_version: 25,

@@ -102,7 +102,10 @@ fn of_viewer(viewer: Party) -> Vec<Case> {
         ("a checkpoint of another size", end("stagegate\\n1\\n", "stagegate\\n2\\n")),
         ("a checkpoint of another log", end("\"checkpoint\":\"audit", "\"checkpoint\":\"tidua")),
         ("an inclusion of nothing", end("\"inclusion\":{", "\"inclusion\":{\"x\":1,")),
-        ("another head", end("\"head\":{\"seq\":30", "\"head\":{\"seq\":29")),
+        (
+            "another head",
+            end(&format!("\"head\":{{\"seq\":{}", rows.len()), &format!("\"head\":{{\"seq\":{}", rows.len() - 1)),
+        ),
     ] {
         case(name, file, key, Refused);
     }
