@@ -4,7 +4,7 @@
 //! # The map
 //!
 //! > **domain** decides. **store** persists. **app** joins the two. **http** and **worker** are the
-//! > entry points to app. **main** wires everything.
+//! > entry points to app. `serve.rs` of the binary starts and stops it all.
 //!
 //! | where | what lives there |
 //! |---|---|
@@ -19,11 +19,12 @@
 //! | [`config`], [`clock`], [`ids`] | the only readers of the environment, the time and randomness |
 //! | [`trial`], [`demo`], [`check`] | the credentials of a trial, the demo that plays a task through, offline checks of files |
 //! | [`telemetry`], [`causes`], [`terminal`] | logs; errors with their causes; output for terminals, escaped |
+//! | `src/main.rs`, `src/serve.rs` | the binary: the command line; the start and the end of the service |
+//! | `migrations/`, `scripts/`, `deploy/` | the schema; what `./run` and `./test` share; files for operators |
 //! | `tests/api/`, `benches/` | one integration binary, with the capabilities below under the same names; the benchmarks and their references |
 //!
-//! The layer says how, the folder says what. Inside domain, store, app and http the same
-//! capabilities stand under the same names, so a capability that is found in one layer is found in
-//! the others:
+//! The layer says how, the folder says what. Inside domain, store, app and http a capability has the
+//! same name wherever it is large enough for a file; the table has the exceptions:
 //!
 //! | capability | domain | store | app | http |
 //! |---|---|---|---|---|
@@ -51,17 +52,17 @@
 //! | store | domain, sqlx, the secrets of webhook | axum, app, http |
 //! | webhook | domain, hyper | axum, sqlx, any other folder |
 //! | app | domain, store, webhook, clock, ids | axum, http |
-//! | http, worker | app, domain | sqlx, store |
+//! | http, worker | app, domain, and the small modules that know no layer (json, clock, ids, causes) | sqlx, store |
 //!
 //! Inside app, each capability is a struct that holds the state it owns and the capabilities below
 //! it that it uses. [`app::App`] composes them, and only http, worker and the binary see it whole:
 //! no file of a capability mentions it. A change that was committed is announced in one place,
 //! `crate::app::commits`, below everything that writes.
 //!
-//! `tests/api/tidy.rs` reads the files and fails on an arrow that is not listed here. It also fails
-//! on a circle: at every level, rooms (a file with the folder of its children) that use each other.
-//! What two rooms share goes into a room below both, as `domain::trail` is below tasks, partners and
-//! audit.
+//! `tests/api/tidy.rs` reads the files and fails where a layer mentions what it never may. It also
+//! fails on a cycle: at every level, modules (a file with the folder of its children) that use each
+//! other. What two modules share goes into one below both, as `domain::trail` is below tasks,
+//! partners and audit.
 //!
 //! # What always holds
 //!
@@ -69,8 +70,8 @@
 //!    [`domain::task::decide`].
 //! 2. A task reaches `delivery` only if every stage was decided *approved* after it was last
 //!    entered, on the revision that was the latest then.
-//! 3. A closed task never changes again. A late decision appends a row to the trail, since no act
-//!    of a person may be lost, and so does an erasure. The buyer's status and its `ETag` stay the
+//! 3. A closed task never changes again. A late decision appends a row to the trail (once for each
+//!    actor and decision, and not beyond the limit of a trail), and so does an erasure. The buyer's status and its `ETag` stay the
 //!    same.
 //! 4. A return goes to an earlier stage or to the same one. Every stage from there on is decided
 //!    again.
@@ -93,14 +94,14 @@
 //! **The write.** [`app::tasks::commands`] reads the task, and [`domain::task::decide`] turns the
 //! command into a `Transition`, whose fields are private, so that nothing else can create one.
 //! [`store::tasks::transitions`] writes it, guarded by the version that was decided on. A writer
-//! that comes second changes no row. It looks its command up, since it may be a duplicate of
-//! itself, and otherwise decides again on the new state. The write runs in a task of its own, so a
+//! that comes second changes no row. It first looks for its own command in the trail, since the
+//! other writer may have written the same command, and otherwise decides again on the new state. The write runs in a task of its own, so a
 //! client that disconnects does not stop it half-way.
 //!
 //! **Sharing commits.** Transitions of different tasks that wait at the same time share one
 //! statement ([`store::Writer`]). There is no timer: what is queued when a connection becomes free
-//! goes out. No member can make the others fail. A command whose id is known and a version that
-//! moved on are rows that are not written. A row that another session has locked is skipped and
+//! goes out. No member can make the others fail. A member whose command id is already in the
+//! trail, or whose task has a newer version, is left out of the write. A row that another session has locked is skipped and
 //! retried. A member that the server refuses for its content is found by halving the batch, and its
 //! task's members go alone from then on. A task that this replica wrote in the last seconds is not
 //! read before the next decision on it (`crate::app::tasks::write_cache`). The version guard
@@ -124,14 +125,14 @@
 //! server's own: [`store::Limits`]. One file applies them (`store/db/session.rs`), and a test fails
 //! if another file holds a connection. A session that exceeds a limit, loses its connection, or is
 //! refused because the server stops or takes no writes is closed. So are all sessions of its
-//! generation, in every pool. A failure before a connection stands means *nothing was done*, and a
+//! generation, in every pool. A failure before a connection is established means *nothing was done*, and a
 //! statement without an answer means *maybe* ([`store::Error`]). A session sets every setting that
 //! statements rely on (`SESSION` in `store/db/settings.rs`) and is asked before its first use
 //! whether it may write. [`app::operations::health`] has a connection of its own. A further reason
 //! for not being ready is a variant of its enum.
 //!
 //! **Before authentication.** Until its credential is checked, a request costs time linear in its
-//! bytes, and those are limited. [`http::serve::server`] and `crate::http::serve::door` limit the
+//! bytes, and those are limited. [`http::serve::server`] and `crate::http::serve::request_head` limit the
 //! first line, the header fields and the whole header, on every way in. The bytes of bodies that
 //! are being received or parsed are limited per process and per caller
 //! ([`http::input::body::budget`]). A limit of the process answers `503`, a share of the caller's
@@ -152,7 +153,7 @@
 //! salt of its own, the commitments form a tree, and the entry's hash covers the root of the tree
 //! and the previous hash. The table in [`domain::task::trail`] says for every field who sees
 //! it and whether it can be erased. A field that is not in the table is not stored.
-//! [`domain::audit`] alone decides what a party sees, for answers, pages and proofs.
+//! [`domain::audit`] applies it, and nothing else does, for answers, pages and proofs.
 //!
 //! **The transparency log.** Once a minute the heads of the trails that changed become leaves of an
 //! append-only Merkle log ([`domain::audit::transparency_log`]), whose root is signed as a
@@ -180,7 +181,7 @@
 //! **Who reads what.** [`domain::task::trail`] decides it for every route. A text that the
 //! status or the task still shows is folded into the notes together with its readers, as that table
 //! gives them. A view asks for a text on behalf of its reader. A rule about a reader looks only at
-//! the event, so an event names its readers. `tests/api/audit/fields.rs` plays every type of event and
+//! the event, so an event names its readers: `to` of an escalation, `share_with_buyer` of feedback. `tests/api/audit/fields.rs` plays every type of event and
 //! compares every field on every route with the published table. A new field fails that test until
 //! a scene records it.
 //!
@@ -192,7 +193,7 @@
 //! means ([`app::digest`]).
 //!
 //! **The length of a trail.** Each kind of entry that a caller can repeat has a limit
-//! ([`domain::task::limits::MAX_ENTRIES`] and those beside it). Beyond the last one a task accepts
+//! ([`domain::task::limits::MAX_ENTRIES`] and those beside it). Beyond `MAX_ENTRIES` a task accepts
 //! only what moves it on or ends it, so the ways out and the timers stay open.
 //!
 //! **Pages by bytes.** An entry may have several hundred kilobytes. The statement that reads a page
@@ -264,7 +265,7 @@
 //! `200` has its forecast spliced in. A status that is known to have changed, by a write here or a
 //! notification, is dropped at once; the age limit alone guarantees correctness. While somebody
 //! polls, a look at the end of the feed, a few times a second, finds what changed and revalidates
-//! the rest ([`app::status::revalidation`]). The database therefore pays for writes and not for
+//! the rest ([`app::status::refresh`]). The database therefore pays for writes and not for
 //! polls. One statement at a time reads everything that is missing. A caller that knows of a newer
 //! version, by its `ETag` or `min_version`, never gets an older one. Looks continue for 10 s after
 //! the last poll. Cached statuses are compressed, each as its difference from another status of its
@@ -288,8 +289,8 @@
 //!
 //! **Webhooks.** The statement that writes an event adds a row for each endpoint that receives it.
 //! The rows of one task and endpoint form a line ([`store::webhooks::deliveries`]). Only the head
-//! of a line is ever sent, by the worker that raises its `attempt` first, and a result counts only
-//! under that number. The rest of the line waits until the head is due again.
+//! of a line is ever sent. A worker takes it by raising its `attempt`; of two workers one succeeds,
+//! and a result counts only under that number. The rest of the line waits until the head is due again.
 //!
 //! [`worker::deliveries`] searches for due deliveries without locks and visits endpoints
 //! concurrently. Its slots are shared by owner, so an owner that holds none gets one even if others

@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use stagegate::causes::one_line;
 use stagegate::clock::Clock;
 use stagegate::config::{Audit, Cli, Command, Database, Db, Demo, Keys, Migrate, Openapi, Workflow};
-use stagegate::domain::audit::note::{KeyName, SignerKey};
+use stagegate::domain::audit::signed_note::{KeyName, SignerKey};
 use stagegate::embedded::{self, Postgres};
 use stagegate::http::openapi;
 use stagegate::store::db::{connect, horizon};

@@ -14,7 +14,7 @@ use stagegate::app::audit::transparency_log;
 use stagegate::app::{App, Options, Reach};
 use stagegate::clock::Clock;
 use stagegate::config::{ClientLimits, Database, Secret, Serve};
-use stagegate::domain::audit::note::{SignerKey, VerifierKey};
+use stagegate::domain::audit::signed_note::{SignerKey, VerifierKey};
 use stagegate::http::auth::jwt;
 use stagegate::http::input::deadline;
 use stagegate::http::serve::listener;

@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use crate::app::{self, App, Caller, workflows};
 use crate::config::Secret;
-use crate::domain::audit::note::{KeyName, SignerKey};
+use crate::domain::audit::signed_note::{KeyName, SignerKey};
 use crate::domain::partner::api_key::ApiKey;
 use crate::domain::values::id::{CredentialId, WorkflowKey};
 use crate::domain::values::text::Name;

@@ -27,7 +27,7 @@ const WIDTHS: [usize; 4] = [8, 16, 32, 64];
 /// The tasks of each client of pgbench.
 const TASKS: u32 = 20;
 
-/// The settings of serving connections (`store::pool`).
+/// The settings of serving connections (`store::db::settings`).
 const SETTINGS: &str = "-c role=stagegate_app -c statement_timeout=5s -c lock_timeout=2s";
 
 /// Parameters that stay the same, by number, and the source of their text.

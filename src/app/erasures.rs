@@ -35,8 +35,8 @@ use super::error::Error;
 use super::operations::clock_skew;
 use super::partners::Partners;
 use super::shutdown::Shutdown;
+use super::tasks::fold;
 use super::tasks::load::{Loaded, Loader};
-use super::tasks::replay;
 use super::tasks::writes::Writes;
 
 pub use crate::store::erasures::{Progress, Record, State};
@@ -281,7 +281,7 @@ impl Erasures {
     /// The whole trail up to the version that was read.
     async fn trail(&self, task: &Loaded) -> Result<Vec<(Event, Sealed)>, Error> {
         let version = task.snapshot().task.version();
-        let rows = replay::read_between(&self.decisions, task.id(), 1, version).await?;
+        let rows = fold::read_between(&self.decisions, task.id(), 1, version).await?;
         Ok(rows.into_iter().map(|row| (row.event, row.sealed)).collect())
     }
 

@@ -1,7 +1,7 @@
 //! The buyer's view of tasks: polled, waited for and listed, without reaching the database while
 //! nothing changes.
 //!
-//! `reader` returns statuses that were current less than a second ago. [`revalidation`] keeps them
+//! `reader` returns statuses that were current less than a second ago. [`refresh`] keeps them
 //! current while clients poll, [`watch`] wakes requests that wait for a newer one, and `forecast`
 //! adds what depends on the time of the response.
 
@@ -14,7 +14,7 @@ use crate::store::tasks::lists::{self, After};
 
 use self::forecast::Forecasts;
 use self::reader::StatusReader;
-use self::revalidation::Revalidation;
+use self::refresh::Refresh;
 use self::watch::Watchers;
 use self::watch::replication::Replication;
 use super::access::{Caller, may_see};
@@ -28,7 +28,7 @@ mod cache;
 mod compressed;
 pub(in crate::app) mod forecast;
 mod reader;
-pub mod revalidation;
+pub mod refresh;
 pub mod watch;
 
 /// The statuses of tasks.
@@ -39,7 +39,7 @@ pub struct Statuses {
     /// The loops that wake them.
     pub replication: Replication,
     /// The loop that keeps cached statuses current.
-    pub revalidation: Revalidation,
+    pub refresh: Refresh,
     pool: Pool,
     reader: Arc<StatusReader>,
     forecasts: Arc<Forecasts>,
@@ -51,7 +51,7 @@ impl Statuses {
         let watchers = Arc::new(Watchers::new(base, Arc::clone(&reader)));
         Self {
             replication: Replication::new(base, Arc::clone(&reader), Arc::clone(&watchers)),
-            revalidation: Revalidation::new(base, Arc::clone(&reader)),
+            refresh: Refresh::new(base, Arc::clone(&reader)),
             pool: base.pool.clone(),
             watchers,
             reader,

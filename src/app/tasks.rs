@@ -34,9 +34,9 @@ pub use self::load::Loaded;
 pub use crate::store::tasks::lists::{After as OpenedAfter, Filter};
 
 pub mod commands;
+pub(in crate::app) mod fold;
 pub mod inbox;
 pub(in crate::app) mod load;
-pub(in crate::app) mod replay;
 pub mod timers;
 mod write_cache;
 pub(in crate::app) mod writes;

@@ -13,8 +13,8 @@ use std::thread;
 
 use crate::domain::audit::checkpoint::Checkpoint;
 use crate::domain::audit::export::{self, Flaw, Line, Trusted, Verified, Verifier, What};
-use crate::domain::audit::note::VerifierKey;
 use crate::domain::audit::receipt::{self, Receipt};
+use crate::domain::audit::signed_note::VerifierKey;
 use crate::domain::audit::transparency_log::ConsistencyProof;
 use crate::domain::audit::{Head, ProofView, TrailOrigin};
 use crate::domain::values::party::Party;

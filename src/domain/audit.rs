@@ -103,7 +103,6 @@ pub mod checkpoint;
 mod columns;
 mod error;
 pub mod export;
-pub mod note;
 mod origin;
 mod partner_view;
 mod proof;
@@ -111,6 +110,7 @@ mod proof_verifier;
 pub mod receipt;
 #[cfg(test)]
 mod sample;
+pub mod signed_note;
 #[cfg(test)]
 mod tests;
 pub mod transparency_log;

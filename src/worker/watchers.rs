@@ -82,7 +82,7 @@ impl Watchers {
             worker(|app| Box::pin(async move { app.statuses.replication.announce().await })),
         );
         supervisor.spawn(tail::NAME, BOUND, worker(|app| Box::pin(async move { app.feed.tail.run().await })));
-        let renew = |app: Arc<App>| -> Loop { Box::pin(async move { app.statuses.revalidation.run().await }) };
+        let renew = |app: Arc<App>| -> Loop { Box::pin(async move { app.statuses.refresh.run().await }) };
         supervisor.spawn("status_renewal", BOUND, worker(renew));
         let watchers = Arc::new(self);
         supervisor.spawn("status_count", None, move || {

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use serde_json::Value;
-use stagegate::domain::audit::note::{KeyName, SignerKey};
+use stagegate::domain::audit::signed_note::{KeyName, SignerKey};
 
 use crate::harness::process::{Trial, command, fetch, run};
 use crate::webhooks::verification::setting;

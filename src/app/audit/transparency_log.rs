@@ -23,7 +23,7 @@ use crate::app::tasks::load::Loader;
 use crate::clock::Clock;
 use crate::domain::audit::Hash;
 use crate::domain::audit::checkpoint::{self, Checkpoint};
-use crate::domain::audit::note::{SignerKey, VerifierKey};
+use crate::domain::audit::signed_note::{SignerKey, VerifierKey};
 use crate::domain::audit::transparency_log::{
     self, ConsistencyProof, InclusionProof, Leaf, Node, Plan, Subject, Tree, above, verify_consistency,
 };

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use crate::app::base::Base;
 use crate::app::error::Error;
 use crate::app::status::forecast::Forecasts;
+use crate::app::tasks::fold;
 use crate::app::tasks::load::{Loaded, Loader};
-use crate::app::tasks::replay;
 use crate::domain::audit;
 use crate::domain::feed::RenderedEvent;
 use crate::domain::task::forecast::Timeline;
@@ -170,7 +170,7 @@ impl Renderer {
             };
             known.start.iter().for_each(&mut after);
             let (task, start) = (&known.task, known.start.clone());
-            match replay::fold_from(&self.decisions, (*id, &task.workflow), start, *until, &mut after).await {
+            match fold::fold_from(&self.decisions, (*id, &task.workflow), start, *until, &mut after).await {
                 Ok(Some(present)) => self.folds.keep(task, present).await,
                 Ok(None) => {}
                 Err(error) if error.is_outage() => return Err(error),

@@ -1,7 +1,7 @@
 //! Reads statuses: each was current less than a second ago, and a statement serves many callers.
 //!
 //! **Age.** Every status returned from here was current less than a second ago: it was read then,
-//! or a look at all later changes did not find it ([`super::revalidation`]). This bound alone
+//! or a look at all later changes did not find it ([`super::refresh`]). This bound alone
 //! guarantees freshness, since a notification of another replica's write may be lost. A write of
 //! this replica, and a notification that arrives, removes older statuses at once
 //! (`StatusReader::changed`).

@@ -33,8 +33,8 @@ use crate::ids;
 use crate::store::tasks::transitions::{Outcome, Prepared, Save};
 use crate::store::{self, Pool};
 
+use super::fold;
 use super::load::{Loaded, Loader};
-use super::replay;
 use super::writes::Writes;
 
 /// A party's command as received.
@@ -274,7 +274,7 @@ impl Commands {
         if task.snapshot().task.version() == last {
             return Ok(task.snapshot().clone());
         }
-        let present = replay::fold(&self.decisions, (task.id(), &task.workflow), last, |_| {}).await?;
+        let present = fold::fold(&self.decisions, (task.id(), &task.workflow), last, |_| {}).await?;
         present.ok_or_else(|| Error::impossible("a trail without an opening"))
     }
 
@@ -287,7 +287,7 @@ impl Commands {
         if request.digest != known.digest {
             return Err(Error::EventIdReused);
         }
-        let own = replay::read_between(&self.decisions, task.id(), known.first, known.last).await?;
+        let own = fold::read_between(&self.decisions, task.id(), known.first, known.last).await?;
         let snapshot = self.present_after(task, known.last).await?;
         let views: Vec<EntryView> = own.iter().map(|row| audit::view_stored(&row.event, &row.sealed, party)).collect();
         if let Some(Fact::LateDecisionRecorded(late)) = own.last().map(|row| &row.event.fact) {

@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 
 use crate::domain::trail::Hash;
 
-use super::note::{self, KeyName, SignerKey, VerifierKey};
+use super::signed_note::{self, KeyName, SignerKey, VerifierKey};
 
 /// The state of a log at some time.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,7 +27,7 @@ pub struct Checkpoint {
 pub enum Error {
     /// The note is invalid.
     #[error(transparent)]
-    Note(#[from] note::Error),
+    Note(#[from] signed_note::Error),
     /// The signed text is not a checkpoint.
     #[error("what was signed is not a checkpoint")]
     Text,
@@ -50,7 +50,7 @@ impl Checkpoint {
 
     /// Reads a signed note, which must be signed by one of `keys`.
     pub fn open(note: &str, keys: &[VerifierKey]) -> Result<Self, Error> {
-        let (text, key) = note::open(note, keys)?;
+        let (text, key) = signed_note::open(note, keys)?;
         let checkpoint = Self::parse(text).ok_or(Error::Text)?;
         if checkpoint.origin == *key.name() { Ok(checkpoint) } else { Err(Error::Origin) }
     }
@@ -58,7 +58,7 @@ impl Checkpoint {
     /// Reads a signed note without checking its signature, for a note that is trusted otherwise,
     /// such as a kept one.
     pub fn read(note: &str) -> Result<Self, Error> {
-        let at = note.rfind("\n\n").ok_or(Error::Note(note::Error::Form))?;
+        let at = note.rfind("\n\n").ok_or(Error::Note(signed_note::Error::Form))?;
         Self::parse(&note[..=at]).ok_or(Error::Text)
     }
 

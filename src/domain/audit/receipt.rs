@@ -3,7 +3,7 @@
 //!
 //! A receipt is a compact JWS (RFC 7515): `<header>.<payload>.<signature>`, each base64url without
 //! padding. The header is `{"alg":"EdDSA","kid":"<name>+<id>","typ":"stagegate-receipt+jwt"}`, byte
-//! for byte, where `kid` is the beginning of the verifier key line ([`super::note`]); the payload
+//! for byte, where `kid` is the beginning of the verifier key line ([`super::signed_note`]); the payload
 //! is [`Receipt`] as RFC 8785 text; the signature (RFC 8032) is over `<header>.<payload>`. It has
 //! no randomness and no time of issue: the same entry gives the same party the same receipt, as
 //! long as the key is the same and nothing in the entry was erased. A payload in another form, or
@@ -21,7 +21,7 @@ use crate::domain::values::id::{StageKey, TaskId};
 use crate::domain::values::party::{Party, Source};
 use crate::domain::values::time::Time;
 
-use super::note::{KeyName, SignerKey, VerifierKey};
+use super::signed_note::{KeyName, SignerKey, VerifierKey};
 use super::view::{ActorView, view};
 
 /// The content of a receipt. Null where there is no value, or where the party may not see it.

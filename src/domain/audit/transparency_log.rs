@@ -19,7 +19,7 @@ use crate::domain::trail::Hash;
 use crate::domain::values::id::{PartnerId, TaskId};
 
 use super::checkpoint::{self, Checkpoint};
-use super::note::VerifierKey;
+use super::signed_note::VerifierKey;
 
 /// The owner of the trail that a leaf is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -1,4 +1,4 @@
-//! How much a task takes.
+//! The limits of a task.
 
 /// Maximum number of revisions per task.
 pub const MAX_REVISIONS: u32 = 500;

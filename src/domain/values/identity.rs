@@ -10,7 +10,7 @@
 //!
 //! **Input is checked strictly, stored rows are not.** Stored values load as they were written, so
 //! that trails verify and older tasks continue: deserializing checks little. Input must also pass
-//! [`FromOutside::check`]; `http::body` reads only types that implement it, so a new body cannot
+//! [`FromOutside::check`]; `http::input::body` reads only types that implement it, so a new body cannot
 //! skip the check.
 //!
 //! **Ids are compared by their key**: a UUID in its canonical form, anything else composed, without

@@ -1,4 +1,5 @@
-//! Text from outside. [`identity`](super::identity) lists the allowed characters.
+//! Text from outside. [`identity`](super::identity) lists the allowed characters;
+//! `characters.rs` has the code.
 
 use std::borrow::Cow;
 

@@ -25,8 +25,8 @@ use crate::http::input::deadline::Deadline;
 use crate::http::routes::statuses;
 use crate::http::{AppState, cors, router};
 
-use super::door;
 use super::middleware;
+use super::request_head;
 
 /// The HTTP API as a service. It is cloned for every request, so cloning is cheap.
 #[derive(Clone)]
@@ -68,14 +68,14 @@ impl HttpService {
     }
 }
 
-/// Responds to requests that `door` refuses, with an id, headers and a log line like any other
+/// Responds to requests that `request_head` refuses, with an id, headers and a log line like any other
 /// response.
 fn refuse(state: &AppState) -> impl Fn(Request) -> Answering + Send + Sync + 'static {
     let (observer, cors) = (Arc::clone(&state.observer), cors(&state.origins));
     let unmatched = Arc::clone(observer.operation_of(&Method::GET, None));
     move |request| {
         // Check again inside `observe`, where the request's id is known.
-        let refused = service_fn(|request: Request| async move { Ok(door::check(&request).into_response()) });
+        let refused = service_fn(|request: Request| async move { Ok(request_head::check(&request).into_response()) });
         let one = Some(Arc::clone(&unmatched));
         Box::pin(middleware::observe(Arc::clone(&observer), one, cors.layer(refused)).call(request))
     }
@@ -101,7 +101,7 @@ impl Service<Request> for HttpService {
     }
 
     fn call(&mut self, request: Request) -> Answering {
-        if door::check(&request).is_err() {
+        if request_head::check(&request).is_err() {
             return (self.refuse)(request);
         }
         if let Some(id) = polled(request.method(), request.uri()) {

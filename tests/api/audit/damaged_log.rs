@@ -5,7 +5,7 @@ use std::sync::Arc;
 use sqlx::AssertSqlSafe;
 use stagegate::app::audit::transparency_log::Keys;
 use stagegate::domain::audit::checkpoint::Checkpoint;
-use stagegate::domain::audit::note::{KeyName, SignerKey};
+use stagegate::domain::audit::signed_note::{KeyName, SignerKey};
 use stagegate::domain::audit::transparency_log::{ConsistencyProof, Error};
 use stagegate::worker::checkpoints::Checkpoints;
 

@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use stagegate::app::audit::transparency_log::Keys;
 use stagegate::domain::audit::ProofView;
 use stagegate::domain::audit::checkpoint::Checkpoint;
-use stagegate::domain::audit::note::{KeyName, SignerKey, VerifierKey};
 use stagegate::domain::audit::receipt::Receipt;
+use stagegate::domain::audit::signed_note::{KeyName, SignerKey, VerifierKey};
 use stagegate::domain::audit::transparency_log::{ConsistencyProof, InclusionProof};
 use stagegate::worker::checkpoints::Checkpoints;
 

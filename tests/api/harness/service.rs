@@ -10,7 +10,7 @@ use serde_json::Value;
 use stagegate::app::audit::transparency_log::Keys;
 use stagegate::app::{App, Options, Reach};
 use stagegate::clock::Clock;
-use stagegate::domain::audit::note::{KeyName, SignerKey};
+use stagegate::domain::audit::signed_note::{KeyName, SignerKey};
 use stagegate::http::auth::jwt;
 use stagegate::http::input::body::budget::Size;
 use stagegate::http::input::deadline::TimeLimits;

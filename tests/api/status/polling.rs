@@ -93,13 +93,13 @@ async fn what_does_not_change_is_not_read_again_while_somebody_polls() {
     settle(&parties).await;
     let mut last = None;
     poll(&parties.buyer, &task, "").await;
-    last = parties.service.app.statuses.revalidation.step(last).await;
+    last = parties.service.app.statuses.refresh.step(last).await;
     // What was read before the first look cannot be renewed.
     pass(&parties, 1_000_000);
     let reads = Reads::begin();
     for _ in 0..10 {
         assert_eq!(poll(&parties.buyer, &task, "").await.status, 200);
-        last = parties.service.app.statuses.revalidation.step(last).await;
+        last = parties.service.app.statuses.refresh.step(last).await;
         pass(&parties, 999_999);
     }
     assert_eq!(reads.take(), 1);
@@ -107,7 +107,7 @@ async fn what_does_not_change_is_not_read_again_while_somebody_polls() {
         [(10, 0, "looks go on for a while"), (14, 1, "nobody had asked for long, so nobody looked")]
     {
         for _ in 0..looks {
-            last = parties.service.app.statuses.revalidation.step(last).await;
+            last = parties.service.app.statuses.refresh.step(last).await;
             pass(&parties, 900_000);
         }
         poll(&parties.buyer, &task, "").await;
@@ -121,12 +121,12 @@ async fn a_look_finds_what_another_replica_has_written_without_a_word() {
     let (app, client) = replica(&parties).await;
     let mut last = None;
     poll(&client, &task, "").await;
-    last = app.statuses.revalidation.step(last).await;
+    last = app.statuses.refresh.step(last).await;
     for message in ["one", "two", "three"] {
         let old = poll(&client, &task, "").await.body["version"].clone();
         parties.partner.done(&task, &update(message)).await;
         assert_eq!(poll(&client, &task, "").await.body["version"], old);
-        last = app.statuses.revalidation.step(last).await;
+        last = app.statuses.refresh.step(last).await;
         assert_eq!(poll(&client, &task, "").await.body["message"], message);
         pass(&parties, 600_000);
     }
@@ -138,7 +138,7 @@ async fn a_row_that_commits_late_is_found_by_the_next_look() {
     let (app, client) = replica(&parties).await;
     let (mut last, mut owner) = (None, parties.service.db.owner().await);
     poll(&client, &task, "").await;
-    last = app.statuses.revalidation.step(last).await;
+    last = app.statuses.refresh.step(last).await;
     poll(&client, &task, "").await;
     // A writer that has its number and has not committed, while looks go by and others commit.
     let mut late = owner.begin().await.unwrap();
@@ -146,7 +146,7 @@ async fn a_row_that_commits_late_is_found_by_the_next_look() {
     for _ in 0..3 {
         parties.open("brand-campaign").await;
         poll(&client, &task, "").await;
-        last = app.statuses.revalidation.step(last).await;
+        last = app.statuses.refresh.step(last).await;
     }
     let writes = [
         "update tasks set buyer_status = replace(buyer_status::text, 'legal', 'late')::json where task_id = $1::uuid",
@@ -158,7 +158,7 @@ async fn a_row_that_commits_late_is_found_by_the_next_look() {
     let key = async || poll(&client, &task, "").await.body["stage"]["key"].clone();
     assert_eq!(key().await, "legal");
     late.commit().await.unwrap();
-    app.statuses.revalidation.step(last).await;
+    app.statuses.refresh.step(last).await;
     assert_eq!(key().await, "late");
 }
 

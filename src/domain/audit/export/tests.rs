@@ -4,8 +4,8 @@ use proptest::prelude::*;
 use proptest::test_runner::{RngAlgorithm, TestRng};
 
 use crate::domain::audit::checkpoint::Checkpoint;
-use crate::domain::audit::note::{KeyName, SignerKey};
 use crate::domain::audit::sample::{origin, sealed, sealed_as, trail};
+use crate::domain::audit::signed_note::{KeyName, SignerKey};
 use crate::domain::audit::transparency_log::{self, Leaf, Plan, Subject as Logged, Tree};
 use crate::domain::values::id::TaskId;
 

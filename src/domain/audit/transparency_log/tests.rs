@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use sha2::{Digest as _, Sha256};
 
-use super::super::note::{KeyName, SignerKey};
+use super::super::signed_note::{KeyName, SignerKey};
 use super::*;
 
 const SIZES: u64 = 70;

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use serde_json::{Value, json};
 
 use crate::check::{self, Verdict};
-use crate::domain::audit::note::SignerKey;
+use crate::domain::audit::signed_note::SignerKey;
 
 use super::*;
 

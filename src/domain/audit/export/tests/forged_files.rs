@@ -1,6 +1,6 @@
 //! Forged files of the other kinds that both verifiers read: receipts, partners' trails and exports of many trails.
 
-use crate::domain::audit::note::SignerKey;
+use crate::domain::audit::signed_note::SignerKey;
 
 use super::both::Outcome::{self, Consistent, Refused, Unreadable, Verified};
 use super::both::{Case, assert_both_say};

@@ -1,6 +1,6 @@
 //! Forged exports of a task's trail, over the views of all three parties.
 
-use crate::domain::audit::note::SignerKey;
+use crate::domain::audit::signed_note::SignerKey;
 
 use super::both::Outcome::{Consistent, Refused, Unreadable, Verified};
 use super::both::{Case, assert_both_say};

@@ -1,7 +1,7 @@
 //! What the reader of an export already trusts: keys and checkpoints.
 
 use crate::domain::audit::checkpoint::{self, Checkpoint};
-use crate::domain::audit::note::{self, VerifierKey};
+use crate::domain::audit::signed_note::{self, VerifierKey};
 use crate::domain::audit::transparency_log::ConsistencyProof;
 
 use super::flaw::What;
@@ -22,7 +22,9 @@ impl Trusted {
     /// names such a key must be valid.
     pub fn open(&self, note: &str) -> Result<(Checkpoint, bool), checkpoint::Error> {
         match Checkpoint::open(note, &self.keys) {
-            Err(checkpoint::Error::Note(note::Error::Unknown)) => Checkpoint::read(note).map(|read| (read, false)),
+            Err(checkpoint::Error::Note(signed_note::Error::Unknown)) => {
+                Checkpoint::read(note).map(|read| (read, false))
+            }
             opened => opened.map(|opened| (opened, true)),
         }
     }

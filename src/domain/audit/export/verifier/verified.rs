@@ -1,8 +1,8 @@
 //! What was proven about a trail.
 
 use crate::domain::audit::chain::Head;
-use crate::domain::audit::note::KeyName;
 use crate::domain::audit::origin::TrailOrigin;
+use crate::domain::audit::signed_note::KeyName;
 use crate::domain::values::party::Party;
 
 /// A trail whose lines agree with each other, with the table of fields and with the trusted data.

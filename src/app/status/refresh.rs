@@ -40,7 +40,7 @@ const MOST: usize = 5_000;
 
 /// The loop that looks for changes.
 #[derive(Debug)]
-pub struct Revalidation {
+pub struct Refresh {
     pool: Pool,
     clock: Clock,
     shutdown: Shutdown,
@@ -56,7 +56,7 @@ pub struct Look {
     from: Time,
 }
 
-impl Revalidation {
+impl Refresh {
     pub(super) fn new(base: &Base, reader: Arc<StatusReader>) -> Self {
         let (pool, clock, shutdown) = (base.pool.clone(), base.clock.clone(), base.shutdown.clone());
         Self { pool, clock, shutdown, workers: Arc::clone(&base.workers), reader }
