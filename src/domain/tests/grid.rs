@@ -1,4 +1,4 @@
-//! The full grid: in each of the nine phases, each of the ten commands by each of the three parties, and a tick.
+//! The full grid: in each of the nine phases, each command by each of the three parties, and a tick.
 //! Every command is complete and about the present stage, round, revision and escalation. `allowed` must agree with
 //! every cell.
 

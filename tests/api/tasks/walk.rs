@@ -135,7 +135,7 @@ impl Walk<'_> {
 }
 
 /// The types of commands, those that move a task more often.
-const KINDS: [&str; 15] = [
+const KINDS: &[&str] = &[
     "work_submitted",
     "work_submitted",
     "status_updated",
