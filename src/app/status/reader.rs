@@ -74,7 +74,7 @@ pub(super) struct StatusReader {
 
 #[derive(Debug)]
 struct Known {
-    shelf: StatusCache,
+    cache: StatusCache,
     /// The tasks of the statement in progress; none without one.
     reading: Option<Batch>,
     /// The tasks of the next statement.
@@ -113,7 +113,7 @@ async fn received(answer: oneshot::Receiver<Answer>) -> Result<Arc<Status>, Erro
 impl StatusReader {
     pub(super) fn new(base: &Base) -> Self {
         let known = Known {
-            shelf: StatusCache::new(ROOM),
+            cache: StatusCache::new(ROOM),
             reading: None,
             wanted: Batch::new(),
             asked_at: Time::from_micros(i64::MIN),
@@ -176,7 +176,7 @@ impl StatusReader {
     /// Records that this version exists, so that older ones are no longer returned.
     pub(super) fn changed(&self, change: Change) {
         let mut known = self.known();
-        known.shelf.drop_older(change);
+        known.cache.drop_older(change);
         if let Some(read) = known.reading.as_mut().and_then(|batch| batch.get_mut(&change.task_id)) {
             read.exists = read.exists.max(change.version);
         }
@@ -186,13 +186,13 @@ impl StatusReader {
     pub(super) fn watched(&self, changed: &[TaskId], watch: Watch) {
         let mut known = self.known();
         for id in changed {
-            known.shelf.take(*id);
+            known.cache.take(*id);
             if let Some(read) = known.reading.as_mut().and_then(|batch| batch.get_mut(id)) {
                 // The running statement may have read it before the change.
                 read.exists = u64::MAX;
             }
         }
-        known.shelf.watched(watch);
+        known.cache.watched(watch);
     }
 
     /// Whether a caller has asked since then.
@@ -204,7 +204,7 @@ impl StatusReader {
         let now = self.clock.now();
         let mut known = self.known();
         known.asked_at = now;
-        if let Some(status) = known.shelf.find(id, now).filter(|status| status.as_of >= at_least) {
+        if let Some(status) = known.cache.find(id, now).filter(|status| status.as_of >= at_least) {
             return Source::StatusCache(status);
         }
         let reading = known.reading.as_mut().and_then(|batch| batch.get_mut(&id));
@@ -222,7 +222,7 @@ impl StatusReader {
     fn pack(&self, found: Vec<Found>, at: Time) -> Vec<Packed> {
         let mut known = self.known();
         let modelled = found.into_iter().map(|(id, status)| {
-            let with_model = status.map(|status| (known.shelf.model(&status), status));
+            let with_model = status.map(|status| (known.cache.model(&status), status));
             (id, with_model.map_err(Error::from))
         });
         let modelled: Vec<_> = modelled.collect();
@@ -235,7 +235,7 @@ impl StatusReader {
     pub(super) fn pack_aside(&self, found: Vec<Found>, at: Time) -> Vec<Packed> {
         let packed = self.pack(found, at);
         let mut known = self.known();
-        packed.iter().filter_map(|(_, status)| status.as_ref().ok()).for_each(|status| known.shelf.leave_out(status));
+        packed.iter().filter_map(|(_, status)| status.as_ref().ok()).for_each(|status| known.cache.leave_out(status));
         packed
     }
 
@@ -248,8 +248,8 @@ impl StatusReader {
             let read = batch.remove(&id);
             if let Ok(status) = &status {
                 match &read {
-                    Some(read) if status.version >= read.exists => known.shelf.put(Arc::clone(status)),
-                    Some(_) | None => known.shelf.leave_out(status),
+                    Some(read) if status.version >= read.exists => known.cache.put(Arc::clone(status)),
+                    Some(_) | None => known.cache.leave_out(status),
                 }
             }
             if let Some(read) = read {

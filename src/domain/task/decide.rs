@@ -8,9 +8,10 @@
 mod cancel;
 mod clock;
 mod draft;
-mod erase;
 mod escalate;
+mod hold;
 mod input;
+mod record_erasure;
 mod review;
 mod timer;
 
@@ -114,7 +115,7 @@ pub fn decide(workflow: &Workflow, snapshot: &Snapshot, input: Input<'_>, now: T
     match input {
         Input::Party(command) => return decide_command(draft, command),
         Input::Tick => timer::tick(&mut draft)?,
-        Input::Erase(erasure) => erase::record(&mut draft, erasure),
+        Input::Erase(erasure) => record_erasure::record(&mut draft, erasure),
     }
     Ok(draft.finish(None))
 }
@@ -134,8 +135,8 @@ fn decide_command(mut draft: Draft<'_>, command: &Command) -> Result<Transition,
         Action::StageRejected(body) => review::vote(&mut draft, command, Some(body))?,
         Action::StageEscalated(body) => escalate::raise(&mut draft, command, body)?,
         Action::EscalationResolved(body) => escalate::resolve(&mut draft, command, body)?,
-        Action::Held(body) => cancel::hold(&mut draft, command, body)?,
-        Action::Resumed(_) => cancel::resume(&mut draft, command)?,
+        Action::Held(body) => hold::hold(&mut draft, command, body)?,
+        Action::Resumed(_) => hold::resume(&mut draft, command)?,
         Action::CancellationRequested(body) => cancel::request(&mut draft, command, body)?,
         Action::CancellationAcknowledged(body) => cancel::acknowledge(&mut draft, command, body)?,
     }
@@ -280,6 +281,14 @@ fn only(parties: &[Party], sender: &Sender) -> Result<(), Refusal> {
     }
     let names: Vec<&str> = parties.iter().map(|party| party.as_str()).collect();
     Err(Refusal::WrongParty(names.join(" or ")))
+}
+
+/// The shared checks before the phase check: the party, and stage and round if the sender names
+/// them.
+fn guard(draft: &Draft<'_>, command: &Command, parties: &[Party]) -> Result<(), Refusal> {
+    let place = place(draft.workflow, draft.task(), command)?;
+    only(parties, &command.meta.sender)?;
+    place.check
 }
 
 /// The types of commands that `party` can send now. Their content may still be refused.

@@ -1,6 +1,6 @@
-//! Holding, resuming and cancelling.
+//! Cancelling.
 
-use crate::domain::task::command::{CancellationAcknowledged, CancellationRequested, Command, Held};
+use crate::domain::task::command::{CancellationAcknowledged, CancellationRequested, Command};
 use crate::domain::task::event::{Fact, InFlight};
 use crate::domain::task::refusal::Refusal;
 use crate::domain::task::{Outcome, Phase, PhaseName};
@@ -8,31 +8,7 @@ use crate::domain::values::party::Party;
 use crate::domain::workflow::CancellationRule;
 
 use super::draft::{By, Draft};
-use super::{check_length, check_revision, only, place};
-
-pub(super) fn hold(draft: &mut Draft<'_>, command: &Command, body: &Held) -> Result<(), Refusal> {
-    guard(draft, command, &[Party::Partner, Party::Platform])?;
-    if !matches!(draft.task().phase(), PhaseName::Preparing | PhaseName::InReview) {
-        return Err(Refusal::WrongPhase);
-    }
-    check_revision(draft.task(), command)?;
-    check_length(draft.task())?;
-    draft.push(Fact::Held { reason: Some(body.reason.clone()) }, By::Sender);
-    Ok(())
-}
-
-pub(super) fn resume(draft: &mut Draft<'_>, command: &Command) -> Result<(), Refusal> {
-    guard(draft, command, &[Party::Partner, Party::Platform])?;
-    let Phase::OnHold(hold) = &draft.task().phase else { return Err(Refusal::WrongPhase) };
-    let party = command.meta.sender.party;
-    if party != hold.by && party != Party::Platform {
-        return Err(Refusal::HeldByOther);
-    }
-    check_revision(draft.task(), command)?;
-    let clock = draft.resume_clock(hold.review.as_ref());
-    draft.push(Fact::Resumed { clock }, By::Sender);
-    Ok(())
-}
+use super::{check_revision, guard};
 
 pub(super) fn request(draft: &mut Draft<'_>, command: &Command, body: &CancellationRequested) -> Result<(), Refusal> {
     guard(draft, command, &Party::ALL)?;
@@ -82,12 +58,4 @@ pub(super) fn acknowledge(
     draft.push(Fact::CancellationAcknowledged { in_flight: body.in_flight, notes, artifacts }, By::Sender);
     draft.push(Fact::WorkflowCancelled {}, By::Service);
     Ok(())
-}
-
-/// The shared checks before the phase check: the party, and stage and round if the sender names
-/// them.
-fn guard(draft: &Draft<'_>, command: &Command, parties: &[Party]) -> Result<(), Refusal> {
-    let place = place(draft.workflow, draft.task(), command)?;
-    only(parties, &command.meta.sender)?;
-    place.check
 }
