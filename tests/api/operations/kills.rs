@@ -1,8 +1,8 @@
 //! The service and its Postgres are killed again and again under load: nothing that was acknowledged is lost,
 //! nothing comes twice that must come once, and whoever follows by feed or webhook has seen everything.
 //!
-//! `STAGEGATE_TEST_KILLS` says how often each is killed; a run of `./test` does it a few times. Run a long one
-//! with `cargo test --release`: trails become long, and what reads past events folds them.
+//! `STAGEGATE_TEST_KILLS` says how often each is killed; a run of `./test` does it twice. A long run, of
+//! some five minutes, is `STAGEGATE_TEST_KILLS=20 ./test kills_of_service`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
