@@ -52,8 +52,11 @@ check() {
     sync "$new" "$tree"
     rm -rf "$new"
     (cd "$tree" && SQLX_OFFLINE=true CARGO_TARGET_DIR="$target" \
-        cargo test --locked --offline --quiet --lib -- "${tests[@]}") ||
+        cargo test --locked --offline --quiet --lib -- "${tests[@]}") >"$copies/tests.log" 2>&1 || {
+        cat "$copies/tests.log" >&2
         die "the example in docs/add-a-command.md no longer works; its tree is $tree. $renewal"
+    }
+    say "the example works: $(grep '^test result' "$copies/tests.log" | cut -d' ' -f4) tests passed"
 }
 
 renewal="To renew it: scripts/add-a-command.sh edit, mend the copy that it names, then scripts/add-a-command.sh renew"

@@ -7,7 +7,7 @@
 //! **Cost.** A page for one partner examines at most [`store::feed::WINDOW`] rows of all partners.
 //! The status after an event is the stored one if it has not changed since; otherwise the task's
 //! trail is folded up to there, once per task and page, from where an earlier page came to
-//! ([`folds`]). A page that would fold more than `FOLDED` rows ends before the task that exceeds
+//! (`folds`). A page that would fold more than `FOLDED` rows ends before the task that exceeds
 //! the limit, and a page ends with the row that completes a megabyte of stored text. So a page can
 //! be short or empty although there are more events.
 //!

@@ -85,7 +85,7 @@
 //!
 //! A chain alone does not show that it was not rebuilt as a whole, or that its end is missing.
 //! Therefore heads are added to a Merkle log ([`transparency_log`]), whose root is signed
-//! ([`checkpoint`], [`note`]), and single entries can be signed for a party ([`receipt`]). Each of
+//! ([`checkpoint`], [`signed_note`]), and single entries can be signed for a party ([`receipt`]). Each of
 //! these pages specifies its bytes; each has a public function that verifies with nothing but
 //! public keys.
 //!
