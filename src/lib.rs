@@ -111,7 +111,7 @@
 //! **Overload.** Every queue has a limit: transitions that wait to be written, and statements that
 //! wait for a connection. Beyond the limit the answer is an immediate `503` with `Retry-After`, for
 //! a command before anything is read. A quarter of the connections, with a queue of its own, is
-//! reserved for what commands and timers read. They use the pool `decisions` of
+//! reserved for what commands, timers, erasures and forecasts read. They use the pool `decisions` of
 //! `crate::app::base`, and everything else uses `pool`, so readers cannot delay decisions.
 //!
 //! **Metrics.** What costs nothing is read at each scrape. What takes a statement is read every 5 s
@@ -199,7 +199,7 @@
 //! **Pages by bytes.** An entry may have several hundred kilobytes. The statement that reads a page
 //! of a trail therefore adds up the sizes of its rows and ends with the one that reaches
 //! `store::PAGE_BYTES`. Code that needs a whole trail folds it a page at a time
-//! (`crate::app::tasks::replay`).
+//! (`crate::app::tasks::fold`).
 //!
 //! **The partner's trail.** Keys created and revoked, workflows registered, retired and restored,
 //! erasures and exports are entries of a second kind of trail, one per partner. It uses the same
@@ -240,7 +240,7 @@
 //! between two events to the party that was waited on.
 //!
 //! **Timers.** Each state knows when it must be woken, and the task's row has the earliest time.
-//! [`worker::timers`] searches for due tasks without locks and sends the command `Tick`. The
+//! [`worker::timers`] searches for due tasks without locks and decides on `Input::Tick`. The
 //! version guard makes a second tick harmless. A tick handles one timer, the earliest.
 //!
 //! **Workers.** [`worker::supervisor`] runs every loop that lives as long as the service. A loop

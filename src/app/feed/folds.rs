@@ -3,8 +3,10 @@
 //! every event.
 //!
 //! An erasure changes entries that were already folded. So a fold is continued only if no erasure
-//! was recorded since it was made. The age limit bounds how long erased texts remain here.
+//! was recorded since it was made. The age limit and the memory limit bound how long erased texts
+//! remain here; they are never sent.
 
+use std::cmp::Ordering;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +14,7 @@ use moka::future::Cache;
 
 use crate::app::error::Error;
 use crate::app::tasks::load::Loaded;
+use crate::domain::audit::Hash;
 use crate::domain::task::snapshot::Snapshot;
 use crate::domain::values::id::TaskId;
 use crate::store::{self, Pool};
@@ -20,21 +23,31 @@ use crate::store::{self, Pool};
 const MAX_AGE: Duration = Duration::from_secs(10);
 /// The memory limit of all folds in bytes.
 const MAX_BYTES: u64 = 16 << 20;
-/// The size of a fold besides its texts.
+/// The size of a task's folds besides their texts.
 const OVERHEAD: u32 = 1024;
 
-/// The latest fold of each task.
+/// How many folds of one task are kept: readers may be at different places in its trail.
+const MAX_FOLDS: usize = 4;
+
+/// The latest folds of each task, the newest last.
 #[derive(Debug)]
-pub(super) struct Folds(Cache<TaskId, Arc<Fold>>);
+pub(super) struct Folds(Cache<TaskId, Arc<[Arc<Fold>]>>);
 
 #[derive(Debug)]
 struct Fold {
     /// The state after a past transition.
     present: Snapshot,
-    /// The task's version when its entries were read. No later erasure has changed them.
-    read_at: u64,
-    /// The approximate size of the task's JSON in bytes.
+    /// The task's version and the hash of its last event when the entries were read. No later
+    /// erasure has changed them.
+    read_at: (u64, Hash),
+    /// The size of the state's JSON in bytes.
     size: usize,
+}
+
+impl Fold {
+    fn version(&self) -> u64 {
+        self.present.task.version()
+    }
 }
 
 impl Default for Folds {
@@ -45,28 +58,46 @@ impl Default for Folds {
 }
 
 /// A value takes about twice the size of its JSON in memory.
-fn weight(_: &TaskId, fold: &Arc<Fold>) -> u32 {
-    u32::try_from(fold.size).unwrap_or(u32::MAX).saturating_mul(2).saturating_add(OVERHEAD)
+fn weight(_: &TaskId, folds: &Arc<[Arc<Fold>]>) -> u32 {
+    let size = folds.iter().map(|fold| u32::try_from(fold.size).unwrap_or(u32::MAX).saturating_mul(2));
+    size.fold(OVERHEAD, u32::saturating_add)
 }
 
 impl Folds {
-    /// The state after the latest folded transition, if its last entry is not after `last`.
+    /// The latest folded state whose last entry is not after `last`.
     pub(super) async fn find(&self, pool: &Pool, task: &Loaded, last: u64) -> Result<Option<Snapshot>, Error> {
-        let Some(fold) = self.0.get(&task.id()).await else { return Ok(None) };
-        if fold.present.task.version() > last {
-            return Ok(None);
-        }
-        let is_unchanged = fold.read_at == task.snapshot().task.version();
-        if !is_unchanged && store::tasks::events::was_erased_after(pool, task.id(), fold.read_at).await? {
+        let folds = self.0.get(&task.id()).await;
+        let before = folds.iter().flat_map(|folds| folds.iter()).filter(|fold| fold.version() <= last);
+        let Some(fold) = before.max_by_key(|fold| fold.version()) else { return Ok(None) };
+        let (version, head) = fold.read_at;
+        let is_valid = match task.snapshot().task.version().cmp(&version) {
+            Ordering::Equal => task.head == head,
+            Ordering::Greater => !store::tasks::events::was_erased_after(pool, task.id(), version).await?,
+            // The database lost what was read.
+            Ordering::Less => false,
+        };
+        if !is_valid {
             self.0.invalidate(&task.id()).await;
             return Ok(None);
         }
         Ok(Some(fold.present.clone()))
     }
 
-    /// Keeps a fold of entries that were read after the task was.
-    pub(super) async fn keep(&self, task: &Loaded, present: Snapshot) {
-        let fold = Fold { present, read_at: task.snapshot().task.version(), size: task.size };
-        self.0.insert(task.id(), Arc::new(fold)).await;
+    /// Keeps a fold of entries that were read after the task was, in place of the one that it
+    /// continued.
+    pub(super) async fn keep(&self, task: &Loaded, start: Option<&Snapshot>, present: Snapshot) {
+        let read_at = (task.snapshot().task.version(), task.head);
+        let continued = start.map(|start| start.task.version());
+        let earlier = self.0.get(&task.id()).await;
+        let others = earlier.iter().flat_map(|folds| folds.iter()).filter(|fold| Some(fold.version()) != continued);
+        let size = size(&present);
+        let mut folds: Vec<Arc<Fold>> = others.cloned().chain([Arc::new(Fold { present, read_at, size })]).collect();
+        let excess = folds.len().saturating_sub(MAX_FOLDS);
+        folds.drain(..excess);
+        self.0.insert(task.id(), folds.into()).await;
     }
+}
+
+fn size(Snapshot { task, notes, status }: &Snapshot) -> usize {
+    serde_json::to_vec(&(task, notes, status)).map_or(usize::MAX, |json| json.len())
 }

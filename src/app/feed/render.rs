@@ -58,7 +58,6 @@ type Presents = BTreeMap<(TaskId, u64), Result<(Status, Timeline), Error>>;
 #[derive(Debug)]
 pub(in crate::app) struct Renderer {
     pool: Pool,
-    decisions: Pool,
     loader: Arc<Loader>,
     forecasts: Arc<Forecasts>,
     folds: Folds,
@@ -66,7 +65,7 @@ pub(in crate::app) struct Renderer {
 
 impl Renderer {
     pub(in crate::app) fn new(base: &Base, loader: Arc<Loader>, forecasts: Arc<Forecasts>) -> Self {
-        Self { pool: base.pool.clone(), decisions: base.decisions.clone(), loader, forecasts, folds: Folds::default() }
+        Self { pool: base.pool.clone(), loader, forecasts, folds: Folds::default() }
     }
 
     /// The event `seq` of a task as the feed shows it to this party, for delivery by a webhook.
@@ -97,7 +96,7 @@ impl Renderer {
         let mut known = Known { task, start: None };
         let past = items.iter().filter(|item| item.task_id == known.task.id() && !known.is_present(item));
         if let Some(first) = past.map(|item| item.last).min() {
-            known.start = self.folds.find(&self.decisions, &known.task, first).await?;
+            known.start = self.folds.find(&self.pool, &known.task, first).await?;
         }
         Ok(known)
     }
@@ -170,8 +169,8 @@ impl Renderer {
             };
             known.start.iter().for_each(&mut after);
             let (task, start) = (&known.task, known.start.clone());
-            match fold::fold_from(&self.decisions, (*id, &task.workflow), start, *until, &mut after).await {
-                Ok(Some(present)) => self.folds.keep(task, present).await,
+            match fold::fold_from(&self.pool, (*id, &task.workflow), start, *until, &mut after).await {
+                Ok(Some(present)) => self.folds.keep(task, known.start.as_ref(), present).await,
                 Ok(None) => {}
                 Err(error) if error.is_outage() => return Err(error),
                 Err(error) => presents.extend(wanted.iter().map(|last| ((*id, *last), Err(error.clone())))),

@@ -1,5 +1,6 @@
 //! Laws that hold at every step of every test: each command sent through `Play` is checked here.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
@@ -13,7 +14,7 @@ use crate::domain::task::decide::{Input, Transition, allowed, decide};
 use crate::domain::task::event::{Event, Fact};
 use crate::domain::task::notes::Notes;
 use crate::domain::task::refusal::Refusal;
-use crate::domain::task::snapshot::Snapshot;
+use crate::domain::task::snapshot::{Fold, Snapshot};
 use crate::domain::task::status::Status;
 use crate::domain::task::table::{Edge, ROWS, Role, Row, Trigger};
 use crate::domain::task::{Clock, Phase, PhaseName, ResponseClock, Task, Timer};
@@ -77,6 +78,12 @@ pub(super) fn check_step(play: &Play, input: Input<'_>, result: &Result<Transiti
         check_tick(before, &after.task);
     }
     cross(edge(before, input, transition));
+    // An erasure changes what was folded before it.
+    if !matches!(input, Input::Erase(_)) {
+        let mut fold = Fold::resume(&play.workflow, play.snapshot.clone());
+        transition.events().iter().for_each(|event| fold.push(Cow::Borrowed(event), |_| {}));
+        assert_eq!(fold.end(|_| {}).as_ref(), Some(after), "a fold goes on from the end of every transition");
+    }
     let mut trail = play.trail.clone();
     trail.extend(transition.events().iter().cloned());
     check_stored(&play.workflow, &trail, after);

@@ -35,8 +35,9 @@ async fn afresh(parties: &Parties) -> Vec<Value> {
 async fn each_page_costs_what_is_new_in_it() {
     let parties = Parties::start().await;
     let task = parties.open("brand-campaign").await;
-    let mut reader = Copy::default();
+    let (mut reader, mut ahead) = (Copy::default(), Copy::default());
     reader.catch_up(&parties, &parties.partner).await;
+    ahead.catch_up(&parties, &parties.platform).await;
     for number in 0..BEHIND {
         parties.partner.done(&task, &update(&format!("Step {number}"))).await;
     }
@@ -46,13 +47,20 @@ async fn each_page_costs_what_is_new_in_it() {
     // As in `statements`: with two subscribers, all call sites ask whether anybody listens.
     let _second = tracing::Dispatch::new(tracing_subscriber::registry());
     let log = tracing::subscriber::set_default(tracing_subscriber::registry().with(statements.clone()));
-    step(&mut reader, &parties.partner, BEHIND).await;
+    // Two readers, one event apart.
+    step(&mut ahead, &parties.platform, 1).await;
+    for _ in 1..BEHIND {
+        step(&mut ahead, &parties.platform, 1).await;
+        step(&mut reader, &parties.partner, 1).await;
+    }
+    step(&mut reader, &parties.partner, 1).await;
     drop(log);
 
-    // Folded from the beginning, the pages alone would read 40 * 41 / 2 entries.
+    // Folded from the beginning, the pages of each would read 40 * 41 / 2 entries.
     let read = statements.rows();
-    assert!((BEHIND as u64..BEHIND as u64 * 10).contains(&read), "{read} rows");
+    assert!((2 * BEHIND as u64..20 * BEHIND as u64).contains(&read), "{read} rows");
     assert_eq!(reader.items, afresh(&parties).await);
+    assert_eq!(reader.rows(), ahead.rows());
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! The timer's command: each `Tick` handles one due timer, the earliest first.
+//! The input of time: each `Tick` handles one due timer, the earliest first.
 
 use crate::domain::task::event::{DeadlineKind, Fact};
 use crate::domain::task::limits::MAX_HANDOVERS;
