@@ -23,8 +23,8 @@
 //! | `migrations/`, `scripts/`, `deploy/` | the schema; what `./run` and `./test` share; files for operators |
 //! | `tests/api/`, `benches/` | one integration binary, with the capabilities below under the same names; the benchmarks and their references |
 //!
-//! The layer says how, the folder says what. Inside domain, store, app and http a capability has the
-//! same name wherever it is large enough for a file; the table has the exceptions:
+//! The layer says how, the folder says what. Inside domain, store, app and http a capability has
+//! the same name wherever it is large enough for a file; the table has the exceptions:
 //!
 //! | capability | domain | store | app | http |
 //! |---|---|---|---|---|
@@ -71,8 +71,8 @@
 //! 2. A task reaches `delivery` only if every stage was decided *approved* after it was last
 //!    entered, on the revision that was the latest then.
 //! 3. A closed task never changes again. A late decision appends a row to the trail (once for each
-//!    actor and decision, and not beyond the limit of a trail), and so does an erasure. The buyer's status and its `ETag` stay the
-//!    same.
+//!    actor and decision, and not beyond the limit of a trail), and so does an erasure. The buyer's
+//!    status and its `ETag` stay the same.
 //! 4. A return goes to an earlier stage or to the same one. Every stage from there on is decided
 //!    again.
 //! 5. Of two decisions on the same stage and round the first wins, and the response shows it to the
@@ -95,24 +95,24 @@
 //! command into a `Transition`, whose fields are private, so that nothing else can create one.
 //! [`store::tasks::transitions`] writes it, guarded by the version that was decided on. A writer
 //! that comes second changes no row. It first looks for its own command in the trail, since the
-//! other writer may have written the same command, and otherwise decides again on the new state. The write runs in a task of its own, so a
-//! client that disconnects does not stop it half-way.
+//! other writer may have written the same command, and otherwise decides again on the new state.
+//! The write runs in a task of its own, so a client that disconnects does not stop it half-way.
 //!
 //! **Sharing commits.** Transitions of different tasks that wait at the same time share one
 //! statement ([`store::Writer`]). There is no timer: what is queued when a connection becomes free
-//! goes out. No member can make the others fail. A member whose command id is already in the
-//! trail, or whose task has a newer version, is left out of the write. A row that another session has locked is skipped and
-//! retried. A member that the server refuses for its content is found by halving the batch, and its
-//! task's members go alone from then on. A task that this replica wrote in the last seconds is not
-//! read before the next decision on it (`crate::app::tasks::write_cache`). The version guard
-//! detects a stale copy, and a refusal is decided again on what is stored. The answer is built
-//! while the statement runs.
+//! goes out. No member can make the others fail. A member whose command id is already in the trail,
+//! or whose task has a newer version, is left out of the write. A row that another session has
+//! locked is skipped and retried. A member that the server refuses for its content is found by
+//! halving the batch, and its task's members go alone from then on. A task that this replica wrote
+//! in the last seconds is not read before the next decision on it
+//! (`crate::app::tasks::write_cache`). The version guard detects a stale copy, and a refusal is
+//! decided again on what is stored. The answer is built while the statement runs.
 //!
 //! **Overload.** Every queue has a limit: transitions that wait to be written, and statements that
 //! wait for a connection. Beyond the limit the answer is an immediate `503` with `Retry-After`, for
 //! a command before anything is read. A quarter of the connections, with a queue of its own, is
-//! reserved for what commands, timers, erasures and forecasts read. They use the pool `decisions` of
-//! `crate::app::base`, and everything else uses `pool`, so readers cannot delay decisions.
+//! reserved for what commands, timers, erasures and forecasts read. They use the pool `decisions`
+//! of `crate::app::base`, and everything else uses `pool`, so readers cannot delay decisions.
 //!
 //! **Metrics.** What costs nothing is read at each scrape. What takes a statement is read every 5 s
 //! by [`worker::monitor`], in one statement with limits on rows and time, on a connection of its
@@ -125,16 +125,16 @@
 //! server's own: [`store::Limits`]. One file applies them (`store/db/session.rs`), and a test fails
 //! if another file holds a connection. A session that exceeds a limit, loses its connection, or is
 //! refused because the server stops or takes no writes is closed. So are all sessions of its
-//! generation, in every pool. A failure before a connection is established means *nothing was done*, and a
-//! statement without an answer means *maybe* ([`store::Error`]). A session sets every setting that
-//! statements rely on (`SESSION` in `store/db/settings.rs`) and is asked before its first use
-//! whether it may write. [`app::operations::health`] has a connection of its own. A further reason
-//! for not being ready is a variant of its enum.
+//! generation, in every pool. A failure before a connection is established means *nothing was
+//! done*, and a statement without an answer means *maybe* ([`store::Error`]). A session sets every
+//! setting that statements rely on (`SESSION` in `store/db/settings.rs`) and is asked before its
+//! first use whether it may write. [`app::operations::health`] has a connection of its own. A
+//! further reason for not being ready is a variant of its enum.
 //!
 //! **Before authentication.** Until its credential is checked, a request costs time linear in its
-//! bytes, and those are limited. [`http::serve::server`] and `crate::http::serve::request_head` limit the
-//! first line, the header fields and the whole header, on every way in. The bytes of bodies that
-//! are being received or parsed are limited per process and per caller
+//! bytes, and those are limited. [`http::serve::server`] and `crate::http::serve::request_head`
+//! limit the first line, the header fields and the whole header, on every way in. The bytes of
+//! bodies that are being received or parsed are limited per process and per caller
 //! ([`http::input::body::budget`]). A limit of the process answers `503`, a share of the caller's
 //! own `429`. Each header and format is parsed by the grammar of its standard, with a table test
 //! that names the section. The expiry of a credential is compared with the clock in one function
@@ -178,12 +178,12 @@
 //! they read up to its horizon. A cursor is the reader's own last row, or the beginning or end of a
 //! committed transaction. It never names a row of another owner, or the horizon.
 //!
-//! **Who reads what.** [`domain::task::trail`] decides it for every route. A text that the
-//! status or the task still shows is folded into the notes together with its readers, as that table
-//! gives them. A view asks for a text on behalf of its reader. A rule about a reader looks only at
-//! the event, so an event names its readers: `to` of an escalation, `share_with_buyer` of feedback. `tests/api/audit/fields.rs` plays every type of event and
-//! compares every field on every route with the published table. A new field fails that test until
-//! a scene records it.
+//! **Who reads what.** [`domain::task::trail`] decides it for every route. A text that the status
+//! or the task still shows is folded into the notes together with its readers, as that table gives
+//! them. A view asks for a text on behalf of its reader. A rule about a reader looks only at the
+//! event, so an event names its readers: `to` of an escalation, `share_with_buyer` of feedback.
+//! `tests/api/audit/fields.rs` plays every type of event and compares every field on every route
+//! with the published table. A new field fails that test until a scene records it.
 //!
 //! **Identity.** [`domain::values::identity`] defines what an id, a name, a label and a text may
 //! hold. Input is strict: a body is parsed as a type that is
@@ -290,7 +290,8 @@
 //! **Webhooks.** The statement that writes an event adds a row for each endpoint that receives it.
 //! The rows of one task and endpoint form a line ([`store::webhooks::deliveries`]). Only the head
 //! of a line is ever sent. A worker takes it by raising its `attempt`; of two workers one succeeds,
-//! and a result counts only under that number. The rest of the line waits until the head is due again.
+//! and a result counts only under that number. The rest of the line waits until the head is due
+//! again.
 //!
 //! [`worker::deliveries`] searches for due deliveries without locks and visits endpoints
 //! concurrently. Its slots are shared by owner, so an owner that holds none gets one even if others
@@ -347,9 +348,9 @@
 //!   every place that was forgotten. `docs/add-a-command.md` is a worked example.
 //! - **A phase**: a variant of [`domain::task::Phase`] with the data that exists only there; then
 //!   as above, and the label in [`domain::task::status`].
-//! - **An operation**: a function of its capability in [`app`], a handler of the same name in [`http`], and one line
-//!   in its list of routes. `./test --update` writes `openapi.yaml`. A test calls every operation
-//!   with an id in its path with another partner's key (`tests/api/access/ownership.rs`).
+//! - **An operation**: a function of its capability in [`app`], a handler of the same name in
+//!   [`http`], and one line in its list of routes. `./test --update` writes `openapi.yaml`. A test
+//!   calls every operation with an id in its path with another partner's key (`tests/api/access/ownership.rs`).
 //! - **A migration**: `migrations/NNNN_what.sql`, forward only, each table and column commented;
 //!   `./test --update` writes `.sqlx`.
 //! - **A setting**: a field in [`config`]. A test compares the table in `docs/operations.md` with
