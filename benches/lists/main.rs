@@ -109,7 +109,7 @@ fn pages(now: DateTime<Utc>) -> Vec<(&'static str, String)> {
         ("tasks: a page halfway", tasks(&opened)),
         ("tasks: `phase`", tasks("phase=in_review")),
         ("tasks: `stage`", tasks("stage=stage-2")),
-        ("tasks: `stage` with 3 tasks", tasks("stage=rare")),
+        ("tasks: `stage` with 3 open tasks, `phase`", tasks("stage=rare&phase=in_review")),
         ("tasks: `workflow`", tasks("workflow=w-2")),
         ("tasks: `overdue=true`, 3 tasks", tasks("overdue=true")),
         ("tasks: `waiting_on`, 3 tasks", tasks("waiting_on=platform")),
@@ -117,7 +117,10 @@ fn pages(now: DateTime<Utc>) -> Vec<(&'static str, String)> {
         ("tasks: `phase`, finished", tasks("phase=delivery")),
         ("tasks: the platform's first page", format!("platform:{}", tasks(""))),
         ("tasks: the platform's, `stage`", format!("platform:{}", tasks("stage=stage-2"))),
-        ("tasks: the platform's, `stage` with 3 tasks", format!("platform:{}", tasks("stage=rare"))),
+        (
+            "tasks: the platform's, `stage` with 3 open tasks, `phase`",
+            format!("platform:{}", tasks("stage=rare&phase=in_review")),
+        ),
     ]
 }
 
