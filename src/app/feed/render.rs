@@ -169,7 +169,7 @@ impl Renderer {
             };
             known.start.iter().for_each(&mut after);
             let (task, start) = (&known.task, known.start.clone());
-            match fold::fold_from(&self.pool, (*id, &task.workflow), start, *until, &mut after).await {
+            match fold::fold(&self.pool, (*id, &task.workflow), start, *until, &mut after).await {
                 Ok(Some(present)) => self.folds.keep(task, known.start.as_ref(), present).await,
                 Ok(None) => {}
                 Err(error) if error.is_outage() => return Err(error),

@@ -274,7 +274,7 @@ impl Commands {
         if task.snapshot().task.version() == last {
             return Ok(task.snapshot().clone());
         }
-        let present = fold::fold(&self.decisions, (task.id(), &task.workflow), last, |_| {}).await?;
+        let present = fold::fold(&self.decisions, (task.id(), &task.workflow), None, last, |_| {}).await?;
         present.ok_or_else(|| Error::impossible("a trail without an opening"))
     }
 

@@ -13,19 +13,10 @@ use crate::store::{self, Bounded, Pool};
 /// How many rows are read at a time if they are small.
 const CHUNK: u32 = 500;
 
-/// The task's state after its first events up to `last`; passes the state after each transition to
-/// `show`. `None` without events.
+/// The task's state after its events up to `last`; passes the state after each transition to
+/// `show`. `None` without events. Events of `start`, the state after an earlier transition, are not
+/// read again.
 pub(in crate::app) async fn fold(
-    pool: &Pool,
-    (id, workflow): (TaskId, &Workflow),
-    last: u64,
-    show: impl FnMut(&Snapshot) + Send,
-) -> Result<Option<Snapshot>, Error> {
-    fold_from(pool, (id, workflow), None, last, show).await
-}
-
-/// The same from the state after an earlier transition, whose events are not read again.
-pub(in crate::app) async fn fold_from(
     pool: &Pool,
     (id, workflow): (TaskId, &Workflow),
     start: Option<Snapshot>,

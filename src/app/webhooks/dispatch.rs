@@ -219,15 +219,16 @@ impl Dispatch {
 
     async fn write(&self, line: &Line, taken: &Taken, settled: Settled<'_>) -> Result<Option<bool>, Error> {
         for _ in 1..SETTLE_TRIES {
-            let _permit = self.permit().await;
-            match store::webhooks::deliveries::settle(&self.pool, line, taken, (settled, self.clock.now()))
-                .await
-                .map_err(Error::from)
-            {
+            match self.write_once(line, taken, settled).await {
                 Err(error) if error.is_outage() => tokio::time::sleep(SETTLE_PAUSE).await,
                 settled => return settled,
             }
         }
+        self.write_once(line, taken, settled).await
+    }
+
+    async fn write_once(&self, line: &Line, taken: &Taken, settled: Settled<'_>) -> Result<Option<bool>, Error> {
+        let _permit = self.permit().await;
         Ok(store::webhooks::deliveries::settle(&self.pool, line, taken, (settled, self.clock.now())).await?)
     }
 
