@@ -50,8 +50,8 @@ pub const NAME: &str = "deliveries";
 pub const BOUND: Duration = Duration::from_mins(1);
 /// The most attempts that this replica makes at a time.
 const SLOTS: usize = 512;
-/// The lines of one endpoint that a search finds. An endpoint with several concurrent attempts gets
-/// four for each of them.
+/// The lines of one endpoint that a search finds. If there may be more, and the endpoint has several
+/// concurrent attempts, a second search finds four for each of them.
 const EACH: u32 = 4;
 /// The most endpoints whose pace is remembered. Beyond that, all start over.
 const MAX_PACES: usize = 16_384;
@@ -187,16 +187,19 @@ impl Deliveries {
         }
         let wanted = Wanted {
             each: EACH,
-            wide: round.wide(),
             failing: round.slots.has_room_for_slow(),
             except: round.slots.busy(),
             except_owners: round.slots.full_owners(),
             limit: WINDOW,
         };
-        let due = self.app.webhooks.dispatch.list_due(&wanted).await?;
+        let mut due = self.app.webhooks.dispatch.list_due(&wanted).await?;
         let now = self.app.clock().now();
         let lag = due.iter().map(|due| now - due.due_at).max().unwrap_or_default();
         self.metrics.lag.set(lag.as_seconds_f64());
+        let wide = round.wide(&due);
+        if !wide.is_empty() {
+            due.extend(self.app.webhooks.dispatch.list_due_of(&wide).await?);
+        }
         let mut begun = 0;
         for (endpoint, found) in by_endpoint(due) {
             begun += usize::from(self.visit(round, endpoint, found));
@@ -247,10 +250,16 @@ impl Round {
         }
     }
 
-    /// Lists the endpoints with several concurrent attempts, and how many lines of each to find.
-    fn wide(&self) -> Vec<(EndpointKey, u32)> {
-        let wide = self.paces.iter().filter(|(_, pace)| pace.width > 1);
-        wide.map(|(endpoint, pace)| (endpoint.clone(), u32::try_from(pace.width).unwrap_or(u32::MAX) * EACH)).collect()
+    /// Lists the endpoints with several concurrent attempts of which the search may not have found
+    /// all lines, and how many to find.
+    fn wide(&self, due: &[Due]) -> Vec<(EndpointKey, u32)> {
+        let mut found: HashMap<&EndpointKey, u32> = HashMap::new();
+        for due in due.iter().filter(|due| !due.is_failing) {
+            *found.entry(&due.line.endpoint).or_default() += 1;
+        }
+        let width = |endpoint: &EndpointKey| self.paces.get(endpoint).map_or(1, |pace| pace.width);
+        let wide = found.into_iter().filter(|(endpoint, rows)| *rows >= EACH && width(endpoint) > 1);
+        wide.map(|(key, _)| (key.clone(), u32::try_from(width(key)).unwrap_or(u32::MAX).saturating_mul(EACH))).collect()
     }
 }
 
@@ -319,7 +328,7 @@ mod tests {
                 assert!(worker.visit(&mut round, endpoint, found));
             }
             let held = round.slots.number_of(&endpoint(1));
-            let wide = round.wide();
+            let wide = round.wide(&due(&lines));
             (held, wide.first().map_or(EACH, |(_, each)| *each))
         };
         assert_eq!(width(None), (1, EACH));
@@ -328,5 +337,6 @@ mod tests {
         assert_eq!(width(Some((Course::Quick, 16))), (64, 256));
         assert_eq!(width(Some((Course::Slow, 64))), (4, 16));
         assert_eq!(width(Some((Course::Failed, 0))), (1, EACH));
+        assert!(round.wide(&due(&lines[..3])).is_empty(), "the search has found all there is");
     }
 }

@@ -57,8 +57,6 @@ const SETTLE_PAUSE: Duration = Duration::from_secs(1);
 pub struct Wanted {
     /// How many rows of each endpoint to read.
     pub each: u32,
-    /// Endpoints from which more rows are read, and how many.
-    pub wide: Vec<(EndpointKey, u32)>,
     /// Whether to include failing endpoints, with one row each.
     pub failing: bool,
     /// Endpoints to leave out.
@@ -125,10 +123,15 @@ impl Dispatch {
 
     /// Lines with a due delivery.
     pub async fn list_due(&self, wanted: &Wanted) -> Result<Vec<Due>, Error> {
-        let Wanted { each, wide, failing, except, except_owners, limit } = wanted;
+        let Wanted { each, failing, except, except_owners, limit } = wanted;
         let search =
-            Search { at: self.clock.now(), each: *each, wide, failing: *failing, except, except_owners, limit: *limit };
+            Search { at: self.clock.now(), each: *each, failing: *failing, except, except_owners, limit: *limit };
         Ok(store::webhooks::deliveries::list_due(&self.pool, &search).await?)
+    }
+
+    /// Lines with a due delivery of these endpoints, from up to so many rows of each.
+    pub async fn list_due_of(&self, endpoints: &[(EndpointKey, u32)]) -> Result<Vec<Due>, Error> {
+        Ok(store::webhooks::deliveries::list_due_of(&self.pool, self.clock.now(), endpoints).await?)
     }
 
     /// Waits until `at_most` has passed, this process has written something to deliver, or the

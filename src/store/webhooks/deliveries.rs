@@ -59,8 +59,6 @@ pub struct Search<'a> {
     pub at: Time,
     /// How many rows of each endpoint to look at; one for an endpoint that fails.
     pub each: u32,
-    /// Endpoints of which more rows are looked at, and how many.
-    pub wide: &'a [(EndpointKey, u32)],
     /// Whether to include endpoints that fail.
     pub failing: bool,
     /// Endpoints to leave out.
@@ -78,34 +76,27 @@ pub struct Search<'a> {
 pub async fn list_due(pool: &Pool, search: &Search<'_>) -> Result<Vec<Due>, Error> {
     let (owners, ids): (Vec<Uuid>, Vec<String>) =
         search.except.iter().map(|key| (key.owner.id(), key.id.as_str().to_owned())).unzip();
-    let wide = search.wide.iter().map(|(key, each)| ((key.owner.id(), key.id.as_str().to_owned()), i64::from(*each)));
-    let ((wide_owners, wide_ids), each): ((Vec<Uuid>, Vec<String>), Vec<i64>) = wide.unzip();
     let full: Vec<Uuid> = search.except_owners.iter().map(|owner| owner.id()).collect();
     let rows = sqlx::query!(
         r#"/* search: due deliveries */
            select endpoint.owner_id, endpoint.id, endpoint.failures > 0 as "is_failing!", due.task_id, due.due_at as "due_at!"
            from webhook_endpoints endpoint
-           left join unnest($6::uuid[], $7::text[], $8::bigint[]) as wide (owner_id, id, each)
-               on wide.owner_id = endpoint.owner_id and wide.id = endpoint.id
            cross join lateral (
                select task_id, due_at from webhook_deliveries delivery
                where delivery.owner_id = endpoint.owner_id and delivery.endpoint_id = endpoint.id
                    and delivery.state = 'pending' and delivery.due_at <= $1
-               order by delivery.due_at limit case endpoint.failures when 0 then coalesce(wide.each, $2::bigint) else 1 end
+               order by delivery.due_at limit case endpoint.failures when 0 then $2::bigint else 1 end
            ) due
            where endpoint.state = 'enabled' and (endpoint.paused_until is null or endpoint.paused_until <= $1)
                and (endpoint.failures = 0 or $3)
                and (endpoint.owner_id, endpoint.id) not in (select * from unnest($4::uuid[], $5::text[]))
-               and endpoint.owner_id <> all ($9::uuid[])
-           order by row_number() over (partition by endpoint.owner_id order by due.due_at), due.due_at limit $10"#,
+               and endpoint.owner_id <> all ($6::uuid[])
+           order by row_number() over (partition by endpoint.owner_id order by due.due_at), due.due_at limit $7"#,
         search.at.utc(),
         i64::from(search.each),
         search.failing,
         &owners,
         &ids,
-        &wide_owners,
-        &wide_ids,
-        &each,
         &full,
         i64::from(search.limit),
     );
@@ -116,6 +107,38 @@ pub async fn list_due(pool: &Pool, search: &Search<'_>) -> Result<Vec<Due>, Erro
         Ok(Due { line, due_at: row.due_at.into(), is_failing: row.is_failing })
     });
     rows.collect()
+}
+
+/// Lists lines with something due of these endpoints, up to so many rows of each. A line can occur
+/// more than once.
+pub async fn list_due_of(pool: &Pool, at: Time, endpoints: &[(EndpointKey, u32)]) -> Result<Vec<Due>, Error> {
+    let (mut owners, mut ids, mut limits) = (Vec::new(), Vec::new(), Vec::new());
+    for (endpoint, limit) in endpoints {
+        owners.push(endpoint.owner.id());
+        ids.push(endpoint.id.as_str().to_owned());
+        limits.push(i64::from(*limit));
+    }
+    let rows = sqlx::query!(
+        r#"select wanted.at as "at!", due.task_id, due.due_at as "due_at!"
+           from unnest($2::uuid[], $3::text[], $4::bigint[]) with ordinality as wanted (owner_id, id, most, at)
+           cross join lateral (
+               select task_id, due_at from webhook_deliveries delivery
+               where delivery.owner_id = wanted.owner_id and delivery.endpoint_id = wanted.id
+                   and delivery.state = 'pending' and delivery.due_at <= $1
+               order by delivery.due_at limit wanted.most
+           ) due
+           order by wanted.at, due.due_at"#,
+        at.utc(),
+        &owners,
+        &ids,
+        &limits,
+    );
+    let rows = rows.fetch_all(pool).await?.into_iter().filter_map(|row| {
+        let (endpoint, _) = endpoints.get(usize::try_from(row.at - 1).ok()?)?;
+        let line = Line { task_id: TaskId(row.task_id), endpoint: endpoint.clone() };
+        Some(Due { line, due_at: row.due_at.into(), is_failing: false })
+    });
+    Ok(rows.collect())
 }
 
 /// The head of a line that was taken to be sent.
