@@ -77,15 +77,23 @@ def check_fields(seq, fields, kinds, viewer, state):
         state["lost"] -= set(range(seq)) if values["data.entries"] is None else {gone for gone in parse(values["data.entries"]) if gone < seq}
     while len(level) > 1: level = [node(*level[at:at + 2]) if at + 1 < len(level) else level[at] for at in range(0, len(level), 2)]
     return level[0].hex()
+def check_people(seq, fields, state):  # by the tags of the actors: who submitted, who approved
+    values = {field["path"]: parse(field["value"]) for field in fields if field.get("value")}
+    if values["type"] == "task.work_submitted": state["makers"][values.get("data.revision")] = values.get("actor_tag")
+    if values["type"] == "task.stage_approved":
+        people, revision = {*values.get("data.voters", []), values.get("actor_tag")} - {None}, values.get("data.revision")
+        state["approved"].append(f"{seq} {values.get('stage')} {values.get('round')} {revision} {len(people)} {int(state['makers'].get(revision) in people)}")
 def trail(lines, kinds, keys, kept):
     header, origin, member = lines[0], lines[0]["origin"], "task" if "task" in lines[0]["origin"] else "partner"
-    viewer, state = header["viewer"], {"hidden": 0, "ending": False, "lost": set()}
+    viewer, state = header["viewer"], {"hidden": 0, "ending": False, "lost": set(), "makers": {}, "approved": []}
     members, separator = (["buyer", "partner", "task"], "audit") if member == "task" else (["partner"], "partner")
     insist(list(header) == ["format", "origin", "viewer"] and same(header["format"], 1) and list(origin) == members and viewer in ("partner", "buyer", "platform"), "header")
     hashes = [sha(f"stagegate/{separator}/genesis/v1\0{compact(origin)}".encode()).hex()]
     for seq, line in enumerate(lines[1:-1], 1):
         insist(list(line)[:3] == ["seq", "hash", "entry"] and list(line)[3:] in ([], ["fields"]) and same(line["seq"], seq), f"entry {seq}: missing")
-        if "fields" in line: root = check_fields(seq, line["fields"], kinds[member], viewer, state)
+        if "fields" in line:
+            root = check_fields(seq, line["fields"], kinds[member], viewer, state)
+            check_people(seq, line["fields"], state)
         else:
             can_be = [kind for kind in kinds[member].values() if viewer != "platform" and kind[viewer] != "always"]
             insist(any(state["ending"] or kind.get("ending") != "follows" for kind in can_be), f"entry {seq}: hidden from the {viewer}, who may see all that can stand here")
@@ -97,7 +105,7 @@ def trail(lines, kinds, keys, kept):
     insist(same(lines[-1]["head"], {"seq": len(hashes) - 1, "hash": hashes[-1]}), "the head is not that of the last entry")
     inclusion = lines[-1]["inclusion"]
     insist(inclusion is not None or not kept, "not in the kept checkpoint")
-    return len(hashes) - 1, included(inclusion, keys, kept, member, origin[member], hashes) if inclusion is not None else 0
+    return len(hashes) - 1, included(inclusion, keys, kept, member, origin[member], hashes) if inclusion is not None else 0, state["approved"]
 def export(raw, kinds, keys, kept):
     lines = [parse(line) for line in raw.decode().split("\n")[:-1]]
     insist("".join(compact(line) + "\n" for line in lines).encode() == raw, "not written as exports are")
@@ -115,11 +123,12 @@ def export(raw, kinds, keys, kept):
     insist(subjects == sorted(set(subjects)), "trails in another order, or one twice")
     insist(all(wanted["partner"] in (None, origin["partner"]) for origin in origins), "a trail of another partner")
     insist(len({lines[end]["inclusion"]["checkpoint"] for end in ends[1:] if lines[end]["inclusion"]}) < 2, "two checkpoints")
-    totals = {"trails": len(trails), "entries": sum(last for last, _ in trails), "sha256": lines[-1]["sha256"]}
+    totals = {"trails": len(trails), "entries": sum(last for last, *_ in trails), "sha256": lines[-1]["sha256"]}
     insist(same(lines[-1], totals) and len(lines) == ends[-1] + 2 if many else len(lines) == ends[-1] + 1 and len(trails) == 1, "the end")
     insist_on_digest(0, len(lines) - 1)
-    entries, signed = sum(last for last, _ in trails), sum(last == up_to for last, up_to in trails)
-    return 0 if trails and signed == len(trails) else 3, f"{len(trails)} trails, {entries} entries; {signed} trails signed for to the end"
+    entries, signed = sum(last for last, *_ in trails), sum(last == up_to for last, up_to, _ in trails)
+    people = "".join(f"; {subject} approved (entry, stage, round, revision, people, of them submitters): {', '.join(approved)}" for subject, (*_, approved) in zip(subjects, trails) if approved)
+    return 0 if trails and signed == len(trails) else 3, f"{len(trails)} trails, {entries} entries; {signed} trails signed for to the end{people}"
 def receipt(text, keys):
     header, said, signature = map(unbase64url, text.split("."))
     key_id = parse(header)["kid"]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tracing::Instrument as _;
 
 use crate::clock::Clock;
+use crate::domain::task::TagSecret;
 use crate::domain::task::decide::{self, Opening};
 use crate::domain::task::event::WorkflowRef;
 use crate::domain::task::unreadable::{ListedTask, UnreadableTask};
@@ -115,6 +116,7 @@ impl Tasks {
             title: new.title.clone(),
             metadata: new.metadata.clone(),
             deadline_at: new.deadline_at,
+            tag_secret: TagSecret::from_random(ids::random()),
         };
         let transition = decide::open(&pinned.workflow, opening, self.clock.now()).map_err(Error::Rejected)?;
         let (decisions, clock) = (self.decisions.clone(), self.clock.clone());

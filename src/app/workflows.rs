@@ -8,6 +8,7 @@ use serde_json::Value;
 use tokio::sync::oneshot;
 
 use crate::domain::partner::event::{self, PartnerFact};
+use crate::domain::task::TagSecret;
 use crate::domain::task::decide::Opening;
 use crate::domain::task::event::WorkflowRef;
 use crate::domain::task::simulate::{self, Sent, Step};
@@ -98,6 +99,7 @@ impl Plan {
             title: Name::parse("Simulated task").expect("a short text"),
             metadata: None,
             deadline_at: self.deadline_at,
+            tag_secret: TagSecret::SIMULATED,
         }
     }
 }

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 
 use crate::domain::audit::checkpoint::Checkpoint;
-use crate::domain::audit::export::{self, Flaw, Line, Trusted, Verified, Verifier, What};
+use crate::domain::audit::export::{self, Approval, Flaw, Line, Trusted, Verified, Verifier, What};
 use crate::domain::audit::receipt::{self, Receipt};
 use crate::domain::audit::signed_note::VerifierKey;
 use crate::domain::audit::transparency_log::ConsistencyProof;
@@ -215,7 +215,8 @@ impl Report {
         let word = if trail.is_signed() { "verified" } else { "consistent" };
         let hidden = if trail.hidden > 0 { format!(" ({} hidden)", trail.hidden) } else { String::new() };
         let viewer = trail.viewer;
-        say!(out, "{word}: {seq} entries{hidden} of {whose} as the {viewer} sees it, head {hash}, {log}")
+        say!(out, "{word}: {seq} entries{hidden} of {whose} as the {viewer} sees it, head {hash}, {log}")?;
+        trail.approvals.iter().try_for_each(|approval| say!(out, "  {}", in_words(approval)))
     }
 
     fn flaw(&mut self, flaw: &Flaw, out: &mut impl Write) -> io::Result<()> {
@@ -278,6 +279,20 @@ impl Report {
         }
         say!(out, "  not proven: {}.", limits.join("; "))
     }
+}
+
+/// The approval of a stage, in words.
+fn in_words(approval: &Approval) -> String {
+    let Approval { seq, stage, round, revision, people, submitters } = approval;
+    let by = match (people, submitters, revision) {
+        (0, ..) => "approved by the service after a deadline".to_owned(),
+        (1, 0, _) => "approved by 1 person".to_owned(),
+        (people, 0, _) => format!("approved by {people} different people"),
+        (1, ..) => "approved by 1 person, who submitted that revision".to_owned(),
+        (people, ..) => format!("approved by {people} different people, one of whom submitted that revision"),
+    };
+    let apart = if *people > 0 && *submitters == 0 && *revision > 0 { ", not by its submitter" } else { "" };
+    format!("entry {seq}: stage {stage}, round {round}, revision {revision}: {by}{apart}")
 }
 
 /// Verifies a checkpoint, which contains an empty line, or a receipt, which has two dots and no

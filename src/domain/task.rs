@@ -11,6 +11,7 @@ use super::values::party::{ActorRef, Party};
 use super::values::time::Time;
 use super::workflow::{Stage, Workflow};
 
+mod actor_tag;
 pub mod command;
 pub(crate) mod command_type;
 pub mod decide;
@@ -33,6 +34,7 @@ pub mod trail;
 pub mod unreadable;
 pub mod view;
 
+pub use actor_tag::{ActorTag, TagSecret};
 pub use ledger::{Ledger, Wait};
 pub use outcome::{Cause, Decision, Outcome, Verdict};
 pub use phase::{
@@ -82,6 +84,10 @@ pub struct Task {
     pub(super) checkpoint: Option<Checkpoint>,
     /// One per stage of the workflow.
     pub(super) stages: Vec<Record>,
+    /// The secret of the actors' tags; none once the task has closed. An opening sets it, and no event
+    /// contains it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) tag_secret: Option<TagSecret>,
     /// Whose time passed from the opening to the last event, or to the end.
     #[serde(default, skip_serializing_if = "Ledger::is_empty")]
     pub(super) spent: Ledger,

@@ -4,6 +4,7 @@ mod damaged_log;
 mod export;
 mod fields;
 mod partner_trail;
+mod people;
 mod readers;
 mod receipts;
 pub mod transparency_log;

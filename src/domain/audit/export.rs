@@ -117,7 +117,7 @@ pub fn lines(proof: &ProofView) -> Vec<String> {
 mod tests;
 mod verifier;
 
-pub use verifier::{Flaw, Line, Logged, Trusted, Verified, Verifier, What};
+pub use verifier::{Approval, Flaw, Line, Logged, Trusted, Verified, Verifier, What};
 
 /// The first line of a trail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

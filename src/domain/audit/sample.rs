@@ -12,7 +12,7 @@ use crate::domain::task::event::{
     LateDecision, Opened, PersonalDataErased, Resolution, Restated, StageEscalated, StageRejected, TimeoutAction,
     VoteRecorded, WorkflowRef,
 };
-use crate::domain::task::{Cause, PhaseName, Verdict};
+use crate::domain::task::{ActorTag, Cause, PhaseName, Verdict};
 use crate::domain::values::id::{ActorId, BuyerId, CommandId, ErasureId, PartnerId, StageKey, TaskId, WorkflowKey};
 use crate::domain::values::party::{Actor, Party, Source};
 use crate::domain::values::text::Text;
@@ -76,6 +76,7 @@ fn event(seq: u64, party: Source, fact: Fact) -> Event {
         round: Some(2),
         party,
         actor: sent.then_some(actor),
+        actor_tag: sent.then(tag),
         credential_id: sent.then(|| text("SECRET OWN credential")),
         command_id: sent
             .then_some(CommandId(Uuid::from_u128(0x05ec_2e70_0000_7000_8000_0000_0000_0000 + u128::from(seq)))),
@@ -84,6 +85,10 @@ fn event(seq: u64, party: Source, fact: Fact) -> Event {
         note: sent.then(|| text("SECRET OWN note \"with\" \\ and\n\u{1F600} Ü")),
         fact,
     }
+}
+
+fn tag() -> ActorTag {
+    serde_json::from_str("\"0123456789abcdef0123456789abcdef\"").unwrap()
 }
 
 fn opening() -> Vec<(Source, Fact)> {
@@ -133,7 +138,7 @@ fn reviews() -> Vec<(Source, Fact)> {
     vec![
         (Source::Partner, vote(feedback("SECRET vote", false))),
         (Source::Buyer, vote(feedback("The buyer's", false))),
-        (Source::Partner, Fact::StageApproved { revision: 2, votes: vec![5] }),
+        (Source::Partner, Fact::StageApproved { revision: 2, votes: vec![5], voters: vec![tag()] }),
         (Source::Partner, Fact::StageRejected(rejected.clone())),
         (Source::Buyer, Fact::StageRejected(rejected)),
     ]

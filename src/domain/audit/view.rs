@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 
+use crate::domain::task::ActorTag;
 use crate::domain::task::event::{Event, Fact};
 use crate::domain::trail::{Hash, Kind, Recorded, Role};
 use crate::domain::values::id::{ActorId, CommandId, CredentialId, StageKey};
@@ -51,6 +52,10 @@ pub struct EntryView {
     /// The person or program of that party, or only that person's role in this entry.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub actor: Option<ActorView>,
+    /// Stands for the actor within this task: equal tags are the same person or program.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<ActorTag>)]
+    pub actor_tag: Option<ActorTag>,
     /// The credential that was used; only the caller's own (the platform sees all).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub credential_id: Option<CredentialId>,
@@ -125,6 +130,7 @@ pub fn view(event: &Event, hash: Option<&Hash>, viewer: Party) -> EntryView {
         round: event.round.filter(|_| shows("round")),
         party: shows("party").then_some(event.party),
         actor: if seen { actor(event, kind, viewer) } else { None },
+        actor_tag: event.actor_tag.filter(|_| shows("actor_tag")),
         credential_id: event.credential_id.clone().filter(|_| shows("credential_id")),
         id: event.command_id.filter(|_| shows("command_id")),
         recorded_at: shows("recorded_at").then_some(event.recorded_at),

@@ -29,7 +29,7 @@ use super::event::{Event, Fact, LateDecision, Opened, WorkflowRef};
 use super::limits::MAX_ENTRIES;
 use super::refusal::Refusal;
 use super::snapshot::Snapshot;
-use super::{Phase, Task};
+use super::{Phase, TagSecret, Task};
 
 pub(in crate::domain) use draft::bar;
 pub use input::{Erasure, Input};
@@ -88,6 +88,8 @@ pub struct Opening {
     pub metadata: Option<serde_json::Map<String, serde_json::Value>>,
     /// The platform's deadline. The earlier of this and the workflow's applies.
     pub deadline_at: Option<Time>,
+    /// The secret of the actors' tags.
+    pub tag_secret: TagSecret,
 }
 
 /// Opens a task.
@@ -104,7 +106,7 @@ pub fn open(workflow: &Workflow, opening: Opening, now: Time) -> Result<Transiti
         title: Some(opening.title),
         metadata: opening.metadata,
     };
-    let mut draft = Draft::opening(workflow, opening.sender, opened, now);
+    let mut draft = Draft::opening(workflow, (opening.sender, opening.tag_secret), opened, now);
     draft.enter(0, false);
     Ok(draft.finish(None))
 }

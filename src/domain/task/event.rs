@@ -11,6 +11,7 @@ use crate::domain::values::party::{Actor, Source};
 use crate::domain::values::text::{Message, Prose};
 use crate::domain::values::time::Time;
 
+use super::actor_tag::ActorTag;
 use super::outcome::{Cause, Decision, Outcome, Verdict};
 
 mod choices;
@@ -39,6 +40,10 @@ pub struct Event {
     pub party: Source,
     /// The person or program of that party.
     pub actor: Option<Actor>,
+    /// Stands for that actor within the task, also after an erasure; none for a late decision after
+    /// the end.
+    #[serde(default)]
+    pub actor_tag: Option<ActorTag>,
     /// The credential that was used.
     pub credential_id: Option<CredentialId>,
     /// The id of the command, on the first event of its transition.
@@ -109,6 +114,9 @@ event_types! {
             revision: u32,
             /// The `seq` of each vote that counted.
             votes: Vec<u64>,
+            /// The tags of those who cast them.
+            #[serde(default, skip_serializing_if = "Vec::is_empty")]
+            voters: Vec<ActorTag>,
         },
         /// The stage was rejected.
         #[serde(rename = "task.stage_rejected")]

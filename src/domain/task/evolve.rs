@@ -67,6 +67,7 @@ fn open(workflow: &Workflow, opened: &Opened, event: &Event) -> Task {
         status_updates: 0,
         checkpoint: None,
         stages: vec![Record::default(); workflow.stages.len()],
+        tag_secret: None,
         spent: Ledger::default(),
     }
 }
@@ -265,11 +266,13 @@ impl Task {
         }
     }
 
-    /// Closes the task and drops all actor ids, so that an erasure can remove them completely.
+    /// Closes the task and drops all actor ids and the secret of their tags, so that an erasure can
+    /// remove them completely.
     fn close(&mut self, outcome: Outcome) {
         self.phase = Phase::Closed(Closed { outcome, open: self.what_is_open() });
         self.submitter = None;
         self.earlier_submitters.clear();
+        self.tag_secret = None;
         for record in &mut self.stages {
             record.approvers.clear();
         }

@@ -63,6 +63,13 @@ impl Snapshot {
         Some(Self { notes, ..self.clone() })
     }
 
+    /// The same without the secret of the actors' tags, which no event contains.
+    #[must_use]
+    pub fn without_tag_secret(mut self) -> Self {
+        self.task.tag_secret = None;
+        self
+    }
+
     /// Applies one event. The status is rendered only where a transition ends, since nobody sees
     /// the states in between.
     pub(super) fn step(workflow: &Workflow, earlier: Option<Self>, event: &Event, ends: bool) -> Self {

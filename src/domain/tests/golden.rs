@@ -106,8 +106,9 @@ fn what_was_stored_loads_and_its_events_lead_to_its_state() {
         let golden: Golden = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{file}: {error}"));
         types.extend(golden.trail.iter().map(|event| event.fact.kind()));
         let workflow = super::test_support::parse(&if words.is_empty() { brand() } else { definition(words) });
-        let again = Snapshot::fold(&workflow, &golden.trail).unwrap();
-        assert_eq!((again.task, again.notes, again.status), (golden.task, golden.notes, golden.status), "{file}");
+        let Golden { trail, task, notes, status } = golden;
+        let again = Snapshot::fold(&workflow, &trail).unwrap();
+        assert_eq!(again, Snapshot { task, notes, status }.without_tag_secret(), "{file}");
     }
     assert_eq!(types, BTreeSet::from(Fact::TYPES), "every type of event is in a file");
 }

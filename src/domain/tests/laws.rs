@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::cell::RefCell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 use chrono::TimeDelta;
@@ -18,7 +18,7 @@ use crate::domain::task::snapshot::{Fold, Snapshot};
 use crate::domain::task::status::Status;
 use crate::domain::task::table::{Edge, ROWS, Role, Row, Trigger};
 use crate::domain::task::{Clock, Phase, PhaseName, ResponseClock, Task, Timer};
-use crate::domain::values::party::{Party, Source};
+use crate::domain::values::party::{ActorRef, Party, Source};
 use crate::domain::values::time::Time;
 use crate::domain::workflow::Workflow;
 
@@ -93,6 +93,26 @@ fn is_tick(input: Input<'_>) -> bool {
     matches!(input, Input::Tick)
 }
 
+/// Within a task equal tags are equal actors, and every entry with an actor has a tag, except late
+/// decisions after the end.
+fn check_tags(trail: &[Event], snapshot: &Snapshot) {
+    assert_eq!(snapshot.task.tag_secret.is_none(), snapshot.task.phase().is_terminal(), "a closed task has no secret");
+    let (mut tags, mut actors) = (BTreeMap::new(), BTreeMap::new());
+    for event in trail {
+        let actor = event.actor.as_ref().zip(event.party.party());
+        let actor = actor.map(|(actor, party)| ActorRef { party, id: actor.id.clone() });
+        let Some(tag) = event.actor_tag else {
+            let late = matches!(event.fact, Fact::LateDecisionRecorded(_));
+            assert!(actor.is_none() || late, "an entry with an actor has a tag");
+            continue;
+        };
+        // An erased actor has left only the tag.
+        let Some(actor) = actor else { continue };
+        assert_eq!(*tags.entry(actor.clone()).or_insert(tag), tag, "one actor, one tag");
+        assert_eq!(*actors.entry(tag).or_insert_with(|| actor.clone()), actor, "one tag, one actor");
+    }
+}
+
 /// Rules 8 and 3: the stored state follows from the events, survives storage, and forgets people
 /// once the task has ended.
 fn check_stored(workflow: &Workflow, trail: &[Event], snapshot: &Snapshot) {
@@ -100,6 +120,7 @@ fn check_stored(workflow: &Workflow, trail: &[Event], snapshot: &Snapshot) {
     // texts, and differing texts show more.)
     if trail.len() < 16 || trail.len().is_multiple_of(5) || snapshot.task.phase().is_terminal() {
         let folded = Snapshot::fold(workflow, trail).unwrap();
+        let snapshot = &snapshot.clone().without_tag_secret();
         if folded != *snapshot {
             assert_eq!(canonical(&folded.task), canonical(&snapshot.task), "the state is the fold of the events");
             assert_eq!(canonical(&folded.notes), canonical(&snapshot.notes), "the notes are the fold of the events");
@@ -108,6 +129,7 @@ fn check_stored(workflow: &Workflow, trail: &[Event], snapshot: &Snapshot) {
         }
         spent::check(workflow, trail, &snapshot.task, snapshot.task.recorded_at() + TimeDelta::microseconds(1));
     }
+    check_tags(trail, snapshot);
     let state = reads_back(&snapshot.task);
     reads_back(&snapshot.notes);
     reads_back(&snapshot.status);

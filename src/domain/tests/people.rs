@@ -159,8 +159,9 @@ proptest! {
         let trail: Vec<_> = serde_json::from_str(&text).unwrap();
         prop_assert_eq!(serde_json::to_string(&trail).unwrap(), text);
         let again = Snapshot::fold(&play.workflow, &trail).unwrap();
-        prop_assert_eq!(serde_json::to_value(&again.task).unwrap(), serde_json::to_value(&play.snapshot.task).unwrap());
-        prop_assert_eq!(again, play.snapshot.clone());
+        let kept = play.snapshot.clone().without_tag_secret();
+        prop_assert_eq!(serde_json::to_value(&again.task).unwrap(), serde_json::to_value(&kept.task).unwrap());
+        prop_assert_eq!(again, kept);
     }
 }
 

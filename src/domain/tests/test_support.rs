@@ -11,7 +11,6 @@ use uuid::Uuid;
 
 use crate::domain::audit::{self, Origin, Sealed, Subject as _};
 use crate::domain::erasure::{Plan, Scope};
-use crate::domain::task::Phase;
 use crate::domain::task::command::{
     Action, CancellationAcknowledged, CancellationRequested, Command, CommandType, EscalationResolved, Held, Meta,
     Resumed, StageApproved, StageEscalated, StageRejected, StatusUpdated, WorkSubmitted,
@@ -20,6 +19,7 @@ use crate::domain::task::decide::{Erasure, Input, Opening, Transition, decide, o
 use crate::domain::task::event::{Artifact, Event, Fact, Feedback, InFlight, Resolution, WorkflowRef};
 use crate::domain::task::refusal::Refusal;
 use crate::domain::task::snapshot::Snapshot;
+use crate::domain::task::{Phase, TagSecret};
 use crate::domain::values::id::{ActorId, BuyerId, ErasureId, PartnerId, StageKey, TaskId, WorkflowKey};
 use crate::domain::values::party::{Actor, Party, Sender};
 use crate::domain::values::text::Text;
@@ -84,6 +84,7 @@ pub(super) fn opening() -> Opening {
         title: text("A campaign"),
         metadata: json!({"campaign": 7}).as_object().cloned(),
         deadline_at: None,
+        tag_secret: TagSecret::from_random([7; 16]),
     }
 }
 

@@ -8,7 +8,7 @@ use chrono::TimeDelta;
 use crate::domain::task::event::{
     DeadlineKind, EscalationResolved, Event, Fact, Resolution, StageEscalated, StageRejected, TimeoutAction,
 };
-use crate::domain::task::{Cause, Verdict};
+use crate::domain::task::{ActorTag, Cause, Verdict};
 use crate::domain::values::id::StageKey;
 use crate::domain::values::party::{Party, Source};
 use crate::domain::values::time::Time;
@@ -31,6 +31,8 @@ pub(super) struct Reader {
     revision: u32,
     submitter: Option<Who>,
     votes: BTreeMap<Who, (Verdict, u64, Option<String>)>,
+    /// The actor's tag of every vote.
+    tags: BTreeMap<u64, ActorTag>,
     reviewing: bool,
     stopwatch: Stopwatch,
     passed: bool,
@@ -124,9 +126,11 @@ impl Reader {
                 assert_eq!(vote.revision, self.revision, "{place}");
                 let target = vote.return_to.as_ref().map(|key| key.as_str().to_owned());
                 self.votes.insert(who(event), (vote.decision, event.seq, target));
+                self.tags.extend(event.actor_tag.map(|tag| (event.seq, tag)));
             }
-            Fact::StageApproved { revision, votes } => {
+            Fact::StageApproved { revision, votes, voters } => {
                 assert_eq!(*revision, self.revision, "{place}: on the latest revision");
+                assert!(votes.iter().map(|seq| self.tags[seq]).eq(voters.iter().copied()), "{place}: the votes' tags");
                 self.check_counted(Verdict::Approved, votes, place);
                 self.approved_now(workflow, event, earlier, place);
             }

@@ -3,6 +3,7 @@
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 use stagegate::domain::partner::event::{Author, PartnerFact, record, register};
+use stagegate::domain::task::TagSecret;
 use stagegate::domain::task::command::{Action, Command, Meta, StageApproved, StageEscalated, WorkSubmitted};
 use stagegate::domain::task::decide::{Input, Opening, Transition, decide, open};
 use stagegate::domain::task::event::WorkflowRef;
@@ -118,6 +119,7 @@ impl World {
             title: Name::parse("A title").unwrap(),
             metadata: json!({"b": 1, "a": ["ä", 2]}).as_object().cloned(),
             deadline_at: None,
+            tag_secret: TagSecret::from_random([9; 16]),
         };
         let transition = open(&self.workflow, opening, minute(minutes)).unwrap();
         let (partner_id, buyer_id) = (self.partner, self.buyer);

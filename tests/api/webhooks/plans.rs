@@ -14,10 +14,17 @@ async fn endpoints_that_are_busy_are_left_out_by_one_look_at_each() {
     let world = backlog().await;
     let busy: Vec<String> = (1..=500).map(|number| format!("e-{number}")).collect();
     let (owners, busy) = (format!("array_fill({PLATFORM}::uuid, array[500])"), busy.join(","));
-    let arguments =
-        format!("now() + interval '10 years', 32, true, {owners}, '{{{busy}}}', '{{}}', '{{}}', '{{}}', '{{}}', 1024");
+    let arguments = format!("now() + interval '10 years', 4, true, {owners}, '{{{busy}}}', '{{}}', 1024");
     let read = rows_read(&world, "/* search: due deliveries */", &arguments).await;
     assert!(read < 100_000.0, "{read} rows");
+}
+
+#[tokio::test]
+async fn the_rest_of_a_busy_endpoint_is_found_by_reading_as_many_rows_as_are_asked_for() {
+    let world = backlog().await;
+    let arguments = format!("now() + interval '10 years', array[{PLATFORM}::uuid], '{{a}}', array[256::bigint]");
+    let read = rows_read(&world, "select wanted.at", &arguments).await;
+    assert!((1.0..2_000.0).contains(&read), "{read} rows");
 }
 
 #[tokio::test]

@@ -14,6 +14,7 @@ use self::form::{damaged, digest, parse, parse_closed, unreadable};
 use self::trail::{Following, Trail};
 use super::{DAMAGED, ENTRY, HEADER, Header, OPENING, Opening, Selection, TOTALS, Totals};
 
+mod approval;
 mod flaw;
 mod form;
 mod line;
@@ -21,6 +22,7 @@ mod trail;
 mod trusted;
 mod verified;
 
+pub use approval::Approval;
 pub use flaw::{Flaw, What};
 pub use line::Line;
 pub use trusted::Trusted;

@@ -6,7 +6,7 @@ use crate::domain::task::event::{Event, Fact, Feedback, Opened, StageEscalated, 
 use crate::domain::task::refusal::Refusal;
 use crate::domain::task::snapshot::Snapshot;
 use crate::domain::task::status::Status;
-use crate::domain::task::{Cause, Outcome, Phase, Task, Verdict, Vote};
+use crate::domain::task::{ActorTag, Cause, Outcome, Phase, TagSecret, Task, Verdict, Vote};
 use crate::domain::values::id::StageKey;
 use crate::domain::values::party::{ActorRef, Party, Sender, Source};
 use crate::domain::values::time::Time;
@@ -32,6 +32,8 @@ pub(super) struct Draft<'a> {
     sender: Option<Sender>,
     /// The context of a party's command, for the first event.
     meta: Option<&'a Meta>,
+    /// The secret of the actors' tags; none if the task has closed.
+    tag_secret: Option<TagSecret>,
     expected_version: u64,
     snapshot: Option<Snapshot>,
     events: Vec<Event>,
@@ -49,17 +51,33 @@ impl<'a> Draft<'a> {
             now: now.max(snapshot.task.recorded_at()),
             sender,
             meta,
+            tag_secret: snapshot.task.tag_secret,
             expected_version: snapshot.task.version(),
             snapshot: Some(snapshot.clone()),
             events: Vec::new(),
         }
     }
 
-    pub(super) fn opening(workflow: &'a Workflow, sender: Sender, opened: Opened, now: Time) -> Self {
-        let sender = Some(sender);
-        let mut draft =
-            Self { workflow, now, sender, meta: None, expected_version: 0, snapshot: None, events: Vec::new() };
+    pub(super) fn opening(
+        workflow: &'a Workflow,
+        (sender, tag_secret): (Sender, TagSecret),
+        opened: Opened,
+        now: Time,
+    ) -> Self {
+        let mut draft = Self {
+            workflow,
+            now,
+            sender: Some(sender),
+            meta: None,
+            tag_secret: Some(tag_secret),
+            expected_version: 0,
+            snapshot: None,
+            events: Vec::new(),
+        };
         draft.record(Fact::Opened(opened), By::Sender, None);
+        if let Some(snapshot) = &mut draft.snapshot {
+            snapshot.task.tag_secret = draft.tag_secret;
+        }
         draft
     }
 
@@ -94,6 +112,7 @@ impl<'a> Draft<'a> {
             round,
             party: sender.map_or(Source::Service, |sender| sender.party.into()),
             actor: sender.and_then(|sender| sender.actor.clone()),
+            actor_tag: sender.and_then(Sender::actor_ref).and_then(|actor| self.tag(&actor)),
             credential_id: sender.map(|sender| sender.credential_id.clone()),
             command_id: meta.and_then(|meta| meta.id),
             recorded_at: self.now,
@@ -103,6 +122,11 @@ impl<'a> Draft<'a> {
         };
         self.snapshot = Some(Snapshot::step(self.workflow, self.snapshot.take(), &event, false));
         self.events.push(event);
+    }
+
+    /// The tag of an actor; none if the task has closed.
+    fn tag(&self, actor: &ActorRef) -> Option<ActorTag> {
+        self.tag_secret.map(|secret| secret.tag(actor))
     }
 
     pub(super) fn finish(self, late: Option<Refusal>) -> Transition {
@@ -151,8 +175,10 @@ impl<'a> Draft<'a> {
 
     /// APPROVE: the next stage, or delivery.
     pub(super) fn approve(&mut self, by: By) {
-        let votes = self.votes(Verdict::Approved).map(|vote| vote.seq).collect();
-        self.push(Fact::StageApproved { revision: self.task().revision(), votes }, by);
+        let (votes, voters): (_, Vec<_>) =
+            self.votes(Verdict::Approved).map(|vote| (vote.seq, self.tag(&vote.actor))).unzip();
+        let voters = voters.into_iter().flatten().collect();
+        self.push(Fact::StageApproved { revision: self.task().revision(), votes, voters }, by);
         let next = self.task().stage + 1;
         if next < self.workflow.stages.len() {
             self.enter(next, false);

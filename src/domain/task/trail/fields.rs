@@ -15,6 +15,7 @@ const BEFORE: &[Field] = &[
     field("actor.id", Yes, Always, Own),
     field("actor.name", Yes, Always, Own),
     field("actor.role", Yes, Always, Own),
+    field("actor_tag", No, Always, Always),
     field("cause_seq", No, Always, Always),
     field("command_id", No, Own, Own),
     field("credential_id", Yes, Own, Own),
@@ -76,8 +77,16 @@ pub const KINDS: [Kind; Fact::TYPES.len()] = [
     .rows(Always, Own)
     .by(Role::Reviewer),
     kind("task.stage_entered", &[field("data.clock", No, Always, Always), field("data.returned", No, Always, Always)]),
-    kind("task.stage_approved", &[field("data.revision", No, Always, Always), field("data.votes", No, Always, Never)])
-        .by(Role::Reviewer),
+    // The tags let a buyer count the people who approved; which entries are their votes stays hidden.
+    kind(
+        "task.stage_approved",
+        &[
+            field("data.revision", No, Always, Always),
+            field("data.voters", No, Always, Always),
+            field("data.votes", No, Always, Never),
+        ],
+    )
+    .by(Role::Reviewer),
     kind(
         "task.stage_rejected",
         &[

@@ -72,12 +72,12 @@ pub const ABSENT: &[(&[&str], &[&str])] = &[
             "task.workflow_expired",
             "task.workflow_failed",
         ],
-        &["actor.id", "actor.name", "actor.role", "command_id", "credential_id", "note", "occurred_at"],
+        &["actor.id", "actor.name", "actor.role", "actor_tag", "command_id", "credential_id", "note", "occurred_at"],
     ),
     // These bodies have no actor, and are no commands.
     (
         &["task.opened", "task.personal_data_erased"],
-        &["actor.id", "actor.name", "actor.role", "command_id", "note", "occurred_at"],
+        &["actor.id", "actor.name", "actor.role", "actor_tag", "command_id", "note", "occurred_at"],
     ),
     (&["task.opened"], &["round", "stage"]),
     // A decision follows the vote or the call that was sent, which has these.

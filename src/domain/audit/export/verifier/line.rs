@@ -5,6 +5,7 @@ use crate::domain::audit::export::ENTRY;
 use crate::domain::audit::proof::EntryProof;
 use crate::domain::audit::proof_verifier::Committed;
 
+use super::approval::Step;
 use super::flaw::What;
 use super::form::parse;
 
@@ -27,6 +28,8 @@ pub(super) struct Entry {
     pub(super) has_lost_fields: bool,
     /// See [`EntryProof::erases`].
     pub(super) erases: Option<(u64, Option<Vec<u64>>)>,
+    /// What it says about an approval.
+    pub(super) step: Option<Step>,
 }
 
 impl<'l> Line<'l> {
@@ -36,8 +39,8 @@ impl<'l> Line<'l> {
             let proof: EntryProof =
                 parse(bytes.strip_suffix(b"\n").ok_or(What::Form)?, &mut Vec::with_capacity(bytes.len()))?;
             let has_lost_fields = proof.fields.iter().flatten().any(|field| field.erased);
-            let (committed, erases) = (proof.committed(), proof.erases());
-            Ok(Entry { proof: EntryProof { fields: None, ..proof }, committed, has_lost_fields, erases })
+            let (committed, erases, step) = (proof.committed(), proof.erases(), Step::of(&proof));
+            Ok(Entry { proof: EntryProof { fields: None, ..proof }, committed, has_lost_fields, erases, step })
         });
         Self { bytes, entry }
     }

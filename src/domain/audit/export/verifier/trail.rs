@@ -15,6 +15,7 @@ use crate::domain::partner::trail::PartnerOrigin;
 use crate::domain::task::trail::Origin;
 use crate::domain::trail::{Hash, Kind};
 
+use super::approval::Approvals;
 use super::flaw::What;
 use super::form::{digest, parse_closed};
 use super::line::Entry;
@@ -32,6 +33,7 @@ pub(super) struct Trail {
     digest: Sha256,
     /// Entries with erased fields for which no later entry has accounted yet.
     lost: BTreeSet<u64>,
+    approvals: Approvals,
     pub(super) is_flawed: bool,
 }
 
@@ -78,6 +80,7 @@ impl Trail {
             hashes: Vec::new(),
             digest: Sha256::new().chain_update(line),
             lost: BTreeSet::new(),
+            approvals: Approvals::default(),
             is_flawed: false,
         }
     }
@@ -85,7 +88,7 @@ impl Trail {
     pub(super) fn entry(&mut self, line: &[u8], entry: Result<Entry, What>) -> Result<(), What> {
         let entry = entry?;
         self.chain.follow(&entry, &mut self.visible)?;
-        let Entry { proof, has_lost_fields, erases, .. } = entry;
+        let Entry { proof, has_lost_fields, erases, step, .. } = entry;
         if has_lost_fields {
             self.erased += 1;
             self.lost.insert(proof.seq);
@@ -93,6 +96,9 @@ impl Trail {
         if let Some((seq, entries)) = erases {
             // A buyer does not see which entries they were.
             self.lost.retain(|lost| *lost >= seq || entries.as_ref().is_some_and(|entries| !entries.contains(lost)));
+        }
+        if let Some(step) = step {
+            self.approvals.add(step);
         }
         self.hashes.push(proof.hash);
         self.digest.update(line);
@@ -132,7 +138,8 @@ impl Trail {
             None => return Err(What::NotIncluded),
         };
         let Header { origin, viewer, .. } = self.header;
-        Ok(Verified { origin, viewer, head, hidden: self.visible.hidden(), erased: self.erased, logged })
+        let (hidden, approvals) = (self.visible.hidden(), self.approvals.list().to_vec());
+        Ok(Verified { origin, viewer, head, hidden, erased: self.erased, approvals, logged })
     }
 
     fn logged(&self, proof: &InclusionProof, trusted: &Trusted) -> Result<Logged, What> {

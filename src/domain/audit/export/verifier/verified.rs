@@ -5,6 +5,8 @@ use crate::domain::audit::origin::TrailOrigin;
 use crate::domain::audit::signed_note::KeyName;
 use crate::domain::values::party::Party;
 
+use super::approval::Approval;
+
 /// A trail whose lines agree with each other, with the table of fields and with the trusted data.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verified {
@@ -19,6 +21,8 @@ pub struct Verified {
     pub hidden: u64,
     /// The number of entries with fields marked as erased.
     pub erased: u64,
+    /// The approvals of its stages, in order.
+    pub approvals: Vec<Approval>,
     /// How far it is covered by the log.
     pub logged: Option<Logged>,
 }

@@ -1,0 +1,96 @@
+//! Who approved a stage, as far as a file shows it without names: by the tags of the actors.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::de::DeserializeOwned;
+
+use crate::domain::audit::proof::EntryProof;
+use crate::domain::task::ActorTag;
+use crate::domain::values::id::StageKey;
+
+/// The approval of a stage.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Approval {
+    /// The `seq` of its entry.
+    pub seq: u64,
+    /// The stage.
+    pub stage: StageKey,
+    /// The stage's round, from 1.
+    pub round: u32,
+    /// The revision that was approved; 0: no work was submitted.
+    pub revision: u32,
+    /// How many different people or programs approved: those whose votes counted, and the one who
+    /// resolved an escalation. 0: the service approved after a deadline, without a vote.
+    pub people: usize,
+    /// How many of them submitted that revision.
+    pub submitters: usize,
+}
+
+/// What an entry says about an approval.
+#[derive(Clone, Debug)]
+pub(super) enum Step {
+    /// An actor submitted a revision.
+    Submitted(u32, ActorTag),
+    /// A stage was approved by these actors.
+    Approved(Approval, BTreeSet<ActorTag>),
+}
+
+impl Step {
+    /// Reads an entry. Returns `None` if it says nothing about an approval.
+    pub(super) fn of(proof: &EntryProof) -> Option<Self> {
+        let fields = proof.fields.as_deref()?;
+        let kind: String = value(fields, "type")?;
+        let revision = value(fields, "data.revision");
+        let tag: Option<ActorTag> = value(fields, "actor_tag");
+        match kind.as_str() {
+            "task.work_submitted" => Some(Self::Submitted(revision?, tag?)),
+            "task.stage_approved" => {
+                let voters: Vec<ActorTag> = value(fields, "data.voters").unwrap_or_default();
+                let people: BTreeSet<ActorTag> = voters.into_iter().chain(tag).collect();
+                let approval = Approval {
+                    seq: proof.seq,
+                    stage: value(fields, "stage")?,
+                    round: value(fields, "round")?,
+                    revision: revision?,
+                    people: people.len(),
+                    submitters: 0,
+                };
+                Some(Self::Approved(approval, people))
+            }
+            _ => None,
+        }
+    }
+}
+
+fn value<T: DeserializeOwned>(fields: &[crate::domain::audit::proof::FieldProof], path: &str) -> Option<T> {
+    let field = fields.iter().find(|field| field.path == path)?;
+    serde_json::from_str(field.value.as_deref()?).ok()
+}
+
+/// The approvals of a trail.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Approvals {
+    submitters: BTreeMap<u32, ActorTag>,
+    list: Vec<Approval>,
+}
+
+impl Approvals {
+    /// Adds the next step.
+    pub(super) fn add(&mut self, step: Step) {
+        match step {
+            Step::Submitted(revision, tag) => {
+                self.submitters.insert(revision, tag);
+            }
+            Step::Approved(approval, people) => {
+                let submitter = self.submitters.get(&approval.revision);
+                let submitters = usize::from(submitter.is_some_and(|submitter| people.contains(submitter)));
+                self.list.push(Approval { submitters, ..approval });
+            }
+        }
+    }
+
+    /// The approvals so far, in order.
+    pub(super) fn list(&self) -> &[Approval] {
+        &self.list
+    }
+}
