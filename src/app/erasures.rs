@@ -171,9 +171,12 @@ impl Erasures {
         Ok(store::erasures::list_next(&self.pool, erasure, limit).await?)
     }
 
-    /// Records that these tasks are done or, without a window, that there are no more. `false` if
-    /// another replica was faster.
+    /// Records that these tasks are done or, without a window, that there are no more; then the
+    /// actor also leaves the partner's keys. `false` if another replica was faster.
     pub async fn advance(&self, erasure: &Record, window: Option<&Window>) -> Result<bool, Error> {
+        if let (None, Some(partner), Some(actor)) = (window, erasure.partner_id, &erasure.actor_id) {
+            self.partners.forget_actor(partner, actor, erasure.requested_at).await?;
+        }
         Ok(store::erasures::advance(&self.pool, erasure, window, self.clock.now()).await?)
     }
 

@@ -119,6 +119,7 @@ fn reviews() -> Vec<(Source, Fact)> {
             revision: 2,
             return_to: Some(stage("copy")),
             feedback: Some(feedback),
+            bound: true,
         })
     };
     // A resolution by the buyer: the votes that stood are those of the partner's people.
@@ -127,13 +128,14 @@ fn reviews() -> Vec<(Source, Fact)> {
         return_to: Some(stage("copy")),
         exhausted: false,
         votes: vec![5, 6],
+        bound: true,
         shared_feedback: Some(vec![feedback("Shared", true)]),
         internal_feedback: Some(vec![feedback("SECRET", false), feedback("SECRET too", false)]),
     };
     vec![
         (Source::Partner, vote(feedback("SECRET vote", false))),
         (Source::Buyer, vote(feedback("The buyer's", false))),
-        (Source::Partner, Fact::StageApproved { revision: 2, votes: vec![5] }),
+        (Source::Partner, Fact::StageApproved { revision: 2, votes: vec![5], bound: true }),
         (Source::Partner, Fact::StageRejected(rejected.clone())),
         (Source::Buyer, Fact::StageRejected(rejected)),
     ]
@@ -160,6 +162,7 @@ fn escalations() -> Vec<(Source, Fact)> {
             feedback: Some(feedback),
             advice: Some(text(advice)),
             clock: Some(clock()),
+            bound: true,
         })
     };
     vec![

@@ -109,6 +109,10 @@ event_types! {
             revision: u32,
             /// The `seq` of each vote that counted.
             votes: Vec<u64>,
+            /// Whether everybody who decided it did so under a credential that is bound to that
+            /// person; absent: no.
+            #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+            bound: bool,
         },
         /// The stage was rejected.
         #[serde(rename = "task.stage_rejected")]

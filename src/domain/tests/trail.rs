@@ -125,7 +125,7 @@ impl Reader {
                 let target = vote.return_to.as_ref().map(|key| key.as_str().to_owned());
                 self.votes.insert(who(event), (vote.decision, event.seq, target));
             }
-            Fact::StageApproved { revision, votes } => {
+            Fact::StageApproved { revision, votes, .. } => {
                 assert_eq!(*revision, self.revision, "{place}: on the latest revision");
                 self.check_counted(Verdict::Approved, votes, place);
                 self.approved_now(workflow, event, earlier, place);

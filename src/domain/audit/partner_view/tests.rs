@@ -4,8 +4,9 @@
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::domain::values::id::{ErasureId, KeyId, PartnerId, WorkflowKey};
-use crate::domain::values::text::Text;
+use crate::domain::values::id::{ActorId, ErasureId, KeyId, PartnerId, WorkflowKey};
+use crate::domain::values::scope::Scope;
+use crate::domain::values::text::{Name, Text};
 
 use super::super::tests::{assert_fixed, assert_flips_are_found, assert_moved_rows_are_found, assert_proofs_hold};
 use super::super::{
@@ -21,13 +22,24 @@ pub(in crate::domain::audit) fn origin() -> PartnerOrigin {
     PartnerOrigin { partner_id: PartnerId(id(2)) }
 }
 
+fn key_created(key_id: KeyId) -> PartnerFact {
+    PartnerFact::KeyCreated {
+        key_id,
+        hint: "ait_7Gq2".to_owned(),
+        label: Some(Name::parse("Reviews of Anna").unwrap()),
+        scopes: vec![Scope::Review, Scope::Read],
+        actors: Some(vec![ActorId::parse("u-anna").unwrap()]),
+        expires_at: Some(Time::from_micros(1_795_400_000_123_456)),
+    }
+}
+
 pub(in crate::domain::audit) fn trail() -> Vec<PartnerEvent> {
     let (key_id, erasure_id) = (KeyId(id(4)), ErasureId(id(5)));
     let key = || WorkflowKey::parse("brand-campaign").unwrap();
     let time = || Some(Time::from_micros(1_795_400_000_123_456));
     let facts = [
         (Source::Platform, PartnerFact::Created {}),
-        (Source::Platform, PartnerFact::KeyCreated { key_id, hint: "ait_7Gq2".to_owned() }),
+        (Source::Platform, key_created(key_id)),
         (Source::Partner, PartnerFact::WorkflowRegistered { key: key(), version: 3, digest: "5e".repeat(32) }),
         (Source::Partner, PartnerFact::WorkflowRetired { key: key() }),
         (Source::Partner, PartnerFact::WorkflowRestored { key: key() }),

@@ -67,6 +67,7 @@ pub const KINDS: [Kind; Fact::TYPES.len()] = [
     kind(
         "task.vote_recorded",
         &[
+            field("data.bound", No, Always, Always),
             field("data.decision", No, Always, Always),
             field("data.feedback", Yes, Always, Shared),
             field("data.return_to", No, Always, Always),
@@ -76,11 +77,19 @@ pub const KINDS: [Kind; Fact::TYPES.len()] = [
     .rows(Always, Own)
     .by(Role::Reviewer),
     kind("task.stage_entered", &[field("data.clock", No, Always, Always), field("data.returned", No, Always, Always)]),
-    kind("task.stage_approved", &[field("data.revision", No, Always, Always), field("data.votes", No, Always, Never)])
-        .by(Role::Reviewer),
+    kind(
+        "task.stage_approved",
+        &[
+            field("data.bound", No, Always, Always),
+            field("data.revision", No, Always, Always),
+            field("data.votes", No, Always, Never),
+        ],
+    )
+    .by(Role::Reviewer),
     kind(
         "task.stage_rejected",
         &[
+            field("data.bound", No, Always, Always),
             field("data.exhausted", No, Always, Always),
             field("data.internal_feedback", Yes, Always, Never),
             field("data.return_to", No, Always, Always),
@@ -104,6 +113,7 @@ pub const KINDS: [Kind; Fact::TYPES.len()] = [
         "task.escalation_resolved",
         &[
             field("data.advice", Yes, Always, Answered),
+            field("data.bound", No, Always, Always),
             field("data.clock", No, Always, Always),
             field("data.escalation", No, Always, Always),
             field("data.feedback", Yes, Always, Shared),
