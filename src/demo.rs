@@ -97,7 +97,12 @@ async fn make_key(stage: &mut Stage<'_, impl Write>) -> Result<PersonalKey, Erro
         "label": "Eli's reviews", "scopes": ["review"], "actors": ["u-eli"],
         "expires_at": Clock::system().now() + KEY_LIFE,
     });
-    stage.tell("The partner makes a key that can only review, and only as Eli.", Party::Partner, "POST /keys", &body)?;
+    stage.tell(
+        "The partner makes a key that can only review, and only as Eli.",
+        Party::Partner,
+        "POST /keys",
+        &body,
+    )?;
     let made = stage.ask(Party::Partner, Method::POST, "/keys", Some(&body)).await?;
     let text = |name: &str| made[name].as_str().unwrap_or_default().to_owned();
     stage.answered(StatusCode::CREATED, &format!("{}…", text("hint")))?;

@@ -75,6 +75,7 @@ def check_fields(seq, fields, kinds, viewer, state):
     state["lost"] |= {seq for field in fields if "erased" in field}
     if values["type"] == '"task.personal_data_erased"':  # a buyer is not told which entries they were
         state["lost"] -= set(range(seq)) if values["data.entries"] is None else {gone for gone in parse(values["data.entries"]) if gone < seq}
+    if values["type"] == '"partner.erasure_completed"': state["lost"] -= {gone for gone in parse(values["data.entries"] or "[]") if gone < seq}
     while len(level) > 1: level = [node(*level[at:at + 2]) if at + 1 < len(level) else level[at] for at in range(0, len(level), 2)]
     return level[0].hex()
 def trail(lines, kinds, keys, kept):

@@ -119,6 +119,9 @@ event_types! {
             tasks: u64,
             /// The number of fields removed there.
             fields: u64,
+            /// The `seq` of every entry of this trail that lost a field, in order; absent: none did.
+            #[serde(default, skip_serializing_if = "Vec::is_empty")]
+            entries: Vec<u64>,
         },
         /// The partner's trails were exported. The event's party and credential say by whom.
         #[serde(rename = "partner.exported")]

@@ -40,7 +40,13 @@ const KINDS: [Kind; PartnerFact::TYPES.len()] = [
     kind("partner.erasure_requested", &[shown("data.erasure_id"), shown("data.party")]),
     kind(
         "partner.erasure_completed",
-        &[shown("data.erasure_id"), shown("data.fields"), shown("data.party"), shown("data.tasks")],
+        &[
+            shown("data.entries"),
+            shown("data.erasure_id"),
+            shown("data.fields"),
+            shown("data.party"),
+            shown("data.tasks"),
+        ],
     ),
     kind(
         "partner.exported",

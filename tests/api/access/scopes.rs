@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use stagegate::app::App;
+use stagegate::domain::audit::ProofView;
 use stagegate::http::{AppState, HttpService, Settings};
 use stagegate::worker::erasures::Erasures;
 
@@ -117,7 +118,7 @@ async fn a_command_needs_the_scope_of_its_type_before_anything_else_about_it() {
     work.refused(&task, &vote, (403, "key_scope")).await;
     parties.partner.done(&task, &cancel()).await;
     work.refused(&task, &approve(legal, "u-bo"), (403, "key_scope")).await;
-    let late = review.refused(&task, &approve(legal, "u-bo"), (409, "task_closed")).await;
+    let late = review.refused(&task, &approve(legal, "u-bo"), (409, "cancelling")).await;
     assert!(late["recorded"]["seq"].is_u64(), "{late}");
 }
 
@@ -309,11 +310,37 @@ async fn an_erased_person_leaves_the_keys_and_their_key_becomes_nobodys() {
     let actors: Vec<_> = keys["items"].as_array().unwrap().iter().map(|key| key["actors"].clone()).collect();
     assert_eq!(actors, [Value::Null, json!([]), json!(["u-bo"])]);
     assert!(!keys.to_string().contains("Anna") && !keys.to_string().contains("Ours"), "{keys}");
+    check_erased_trail(&parties).await;
     for actor in ["u-anna", "u-bo", "u-eli"] {
         anna.refused(&task, &approve(at("legal", 1, 1), actor), (403, "key_actor")).await;
     }
     anna.refused(&task, &approve(at("legal", 1, 1), ""), (422, "invalid_body")).await;
     both.done(&task, &approve(at("legal", 1, 1), "")).await;
+}
+
+/// What the partner's trail says about the keys that Anna had is erased too, and the proof still holds.
+async fn check_erased_trail(parties: &Parties) {
+    let path = format!("/api/v1/partners/{}/audit", parties.partner_id);
+    let trail = parties.partner.read(&format!("{path}?limit=100")).await;
+    let shown = trail.to_string();
+    assert!(!shown.contains("u-anna") && !shown.contains("Anna") && !shown.contains("Ours"), "{trail}");
+    let rows = trail["items"].as_array().unwrap();
+    let erased: Vec<_> = rows.iter().filter(|row| row["erased"] == true).map(|row| row["seq"].clone()).collect();
+    let done = rows.iter().find(|row| row["type"] == "partner.erasure_completed").unwrap();
+    assert_eq!((done["data"]["entries"].as_array(), erased.len()), (Some(&erased), 2), "{done}");
+    for reader in [&parties.partner, &parties.platform] {
+        let proof = reader.read(&format!("{path}/proof")).await;
+        serde_json::from_value::<ProofView>(proof.clone()).unwrap().verify().unwrap();
+        // Without the entry that accounts for it, a gap is a forgery.
+        let mut forged = proof;
+        let entries = forged["entries"].as_array_mut().unwrap();
+        entries.retain(|entry| entry["seq"] != done["seq"]);
+        assert!(serde_json::from_value::<ProofView>(forged).unwrap().verify().is_err());
+    }
+    let mut owner = parties.service.db.owner().await;
+    let stored: String =
+        sqlx::query_scalar("select string_agg(t::text, '') from partner_events t").fetch_one(&mut owner).await.unwrap();
+    assert!(!stored.contains("u-anna") && !stored.contains("Ours"));
 }
 
 /// The law, over random keys and commands: what is recorded was sent under a key that has the scope for it and may
