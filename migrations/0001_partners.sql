@@ -27,10 +27,17 @@ create table api_keys (
     id uuid not null unique,
     partner_id uuid not null references partners (id),
     hint text not null check (char_length(hint) between 1 and 16),
+    label text check (char_length(label) between 1 and 200),
+    scopes text[] not null default '{work,review,define,read}' check (
+        cardinality(scopes) >= 1 and scopes <@ '{work,review,define,read}'),
+    actors text[],
+    made_by uuid references api_keys (id),
     created_at timestamptz not null,
+    expires_at timestamptz,
     revoked_at timestamptz check (revoked_at >= created_at),
     constraint api_keys_times_are_real check (
-        least(created_at, revoked_at) > '-infinity' and greatest(created_at, revoked_at) < '100000-01-01 00:00:00+00')
+        least(created_at, expires_at, revoked_at) > '-infinity'
+        and greatest(created_at, expires_at, revoked_at) < '100000-01-01 00:00:00+00')
 );
 
 create index api_keys_by_partner on api_keys (partner_id, id);
@@ -40,7 +47,12 @@ comment on column api_keys.key_hash is 'SHA-256 of the key, by which it is found
 comment on column api_keys.id is 'Names the key without revealing it: in the trail, in the log, to revoke it.';
 comment on column api_keys.partner_id is 'Whom the key speaks for.';
 comment on column api_keys.hint is 'The key''s first characters, by which people tell their keys apart.';
-comment on column api_keys.created_at is 'When the platform made the key.';
+comment on column api_keys.label is 'What the key is for, in the words of whoever made it; null without one or once it was erased.';
+comment on column api_keys.scopes is 'The operations that the key is good for.';
+comment on column api_keys.actors is 'The only actors that the key can name; null: any. Empty once all of them were erased: then it can name nobody.';
+comment on column api_keys.made_by is 'The key of the partner that made this one, which it ends with; null for a key that the platform made.';
+comment on column api_keys.created_at is 'When the key was made.';
+comment on column api_keys.expires_at is 'From when on the key is not accepted; null: until it is revoked.';
 comment on column api_keys.revoked_at is 'When the key stopped being valid; null while it is.';
 
 -- The trail grows; the rest of the row is as the platform made it.

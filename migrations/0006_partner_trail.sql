@@ -37,3 +37,5 @@ comment on column partner_events.personal is 'The credential''s id with its salt
 comment on column partner_events.hash is 'SHA-256 over the previous hash and the entry: one link of the partner''s chain';
 
 grant select, insert on partner_events to stagegate_app;
+-- As in the trails of tasks: an erasure blanks personal data, and nothing else changes.
+grant select, update (personal) on partner_events to stagegate_erasure;

@@ -8,10 +8,12 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use reqwest::{Client, Method, Response, StatusCode};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
+use crate::clock::Clock;
 use crate::config::Secret;
 use crate::domain::audit::{Broken, Head, ProofView};
 use crate::domain::values::party::Party;
@@ -20,6 +22,8 @@ use crate::terminal::say;
 use crate::trial::{Credentials, WORKFLOW};
 
 const TIMEOUT: Duration = Duration::from_secs(20);
+/// How long the key that the demo makes is valid, should nothing revoke it.
+const KEY_LIFE: TimeDelta = TimeDelta::hours(1);
 /// Longest text that is shown in full, in characters.
 const SHOWN: usize = 60;
 
@@ -74,10 +78,43 @@ pub enum Error {
 pub async fn play(url: &str, credentials: &Credentials, out: &mut impl Write) -> Result<(), Error> {
     let mut stage = Stage::new(url, credentials, out)?;
     open(&mut stage).await?;
-    copy(&mut stage).await?;
+    let eli = make_key(&mut stage).await?;
+    copy(&mut stage, &eli).await?;
     legal(&mut stage).await?;
     signoff(&mut stage).await?;
+    revoke_key(&mut stage, &eli).await?;
     trail(&mut stage).await
+}
+
+/// A key that the partner makes for one of its people.
+struct PersonalKey {
+    id: String,
+    key: Secret,
+}
+
+async fn make_key(stage: &mut Stage<'_, impl Write>) -> Result<PersonalKey, Error> {
+    let body = json!({
+        "label": "Eli's reviews", "scopes": ["review"], "actors": ["u-eli"],
+        "expires_at": Clock::system().now() + KEY_LIFE,
+    });
+    stage.tell(
+        "The partner makes a key that can only review, and only as Eli.",
+        Party::Partner,
+        "POST /keys",
+        &body,
+    )?;
+    let made = stage.ask(Party::Partner, Method::POST, "/keys", Some(&body)).await?;
+    let text = |name: &str| made[name].as_str().unwrap_or_default().to_owned();
+    stage.answered(StatusCode::CREATED, &format!("{}…", text("hint")))?;
+    Ok(PersonalKey { id: text("id"), key: Secret::new(&text("key")) })
+}
+
+async fn revoke_key(stage: &mut Stage<'_, impl Write>, key: &PersonalKey) -> Result<(), Error> {
+    let path = format!("/keys/{}", key.id);
+    stage.tell("The partner revokes Eli's key. His decisions stand.", Party::Partner, "DELETE /keys", &json!({}))?;
+    stage.ask(Party::Partner, Method::DELETE, &path, None).await?;
+    stage.answered(StatusCode::NO_CONTENT, "the key is revoked")?;
+    Ok(())
 }
 
 async fn open(stage: &mut Stage<'_, impl Write>) -> Result<(), Error> {
@@ -92,7 +129,7 @@ async fn open(stage: &mut Stage<'_, impl Write>) -> Result<(), Error> {
     stage.show_buyer().await
 }
 
-async fn copy(stage: &mut Stage<'_, impl Write>) -> Result<(), Error> {
+async fn copy(stage: &mut Stage<'_, impl Write>, eli: &PersonalKey) -> Result<(), Error> {
     let draft = json!({
         "type": "work_submitted", "actor": { "id": "u-dora", "name": "Dora" }, "summary": "First draft of the copy.",
         "artifacts": [{ "name": "copy.md", "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08" }],
@@ -105,15 +142,17 @@ async fn copy(stage: &mut Stage<'_, impl Write>) -> Result<(), Error> {
         "feedback": { "summary": "The headline promises a refund we do not give.", "share_with_buyer": true,
             "items": [{ "severity": "blocking", "anchor": "copy.md#L1", "text": "Say what the campaign is, not what it pays." }] },
     });
-    stage.send("Eli rejects it, with feedback that the buyer may read.", Party::Partner, rejection).await?;
+    let (party, key) = (Party::Partner, eli.key.clone());
+    let what = "Eli rejects it, under his own key, with feedback that the buyer may read.";
+    stage.send_with(what, (party, key.clone()), rejection).await?;
     let revised = json!({
         "type": "work_submitted", "actor": { "id": "u-dora", "name": "Dora" }, "summary": "New headline, no promise.",
         "artifacts": [{ "name": "copy.md", "sha256": "60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752" }],
     });
     stage.send("Dora submits a second revision.", Party::Partner, revised).await?;
-    let approval =
-        json!({ "type": "stage_approved", "stage": "copy", "round": 2, "revision": 2, "actor": { "id": "u-eli" } });
-    stage.send("Eli approves it; the task goes on to legal.", Party::Partner, approval).await
+    let approval = json!({ "type": "stage_approved", "stage": "copy", "round": 2, "revision": 2 });
+    let what = "Eli approves it, and his key says who he is; the task goes on to legal.";
+    stage.send_with(what, (party, key), approval).await
 }
 
 async fn legal(stage: &mut Stage<'_, impl Write>) -> Result<(), Error> {
@@ -205,11 +244,22 @@ impl<'a, W: Write> Stage<'a, W> {
 
     /// Sends a command and shows the buyer's status afterwards.
     async fn send(&mut self, what: &str, party: Party, command: Value) -> Result<(), Error> {
+        let credential = self.credential(party);
+        self.send_with(what, (party, credential), command).await
+    }
+
+    /// The same, with this credential of the party.
+    async fn send_with(
+        &mut self,
+        what: &str,
+        (party, credential): (Party, Secret),
+        command: Value,
+    ) -> Result<(), Error> {
         let path = format!("/tasks/{}/events", self.task);
         let mut shown = command.clone();
         let kind = shown.as_object_mut().and_then(|members| members.remove("type")).unwrap_or_default();
         self.tell(what, party, kind.as_str().unwrap_or_default(), &shown)?;
-        let answer = self.ask(party, Method::POST, &path, Some(&command)).await?;
+        let answer = self.ask_with(&credential, Method::POST, &path, Some(&command)).await?;
         let types: Vec<_> =
             answer["events"].as_array().into_iter().flatten().filter_map(|row| row["type"].as_str()).collect();
         self.answered(StatusCode::CREATED, &types.join(", "))?;
@@ -232,12 +282,25 @@ impl<'a, W: Write> Stage<'a, W> {
         self.ask(Party::Buyer, Method::GET, &format!("/tasks/{}/status", self.task), None).await
     }
 
-    async fn ask(&self, party: Party, method: Method, path: &str, body: Option<&Value>) -> Result<Value, Error> {
-        let credential = match party {
+    fn credential(&self, party: Party) -> Secret {
+        match party {
             Party::Platform => self.credentials.platform_key(),
             Party::Partner => self.partner_key.clone(),
             Party::Buyer => self.credentials.buyer_token(),
-        };
+        }
+    }
+
+    async fn ask(&self, party: Party, method: Method, path: &str, body: Option<&Value>) -> Result<Value, Error> {
+        self.ask_with(&self.credential(party), method, path, body).await
+    }
+
+    async fn ask_with(
+        &self,
+        credential: &Secret,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<Value, Error> {
         let request = self.client.request(method.clone(), format!("{}/api/v1{path}", self.url));
         let request = request.bearer_auth(credential.expose());
         let request = match body {
@@ -247,6 +310,7 @@ impl<'a, W: Write> Stage<'a, W> {
         let no_answer = |source| Error::NoAnswer { url: self.url.to_owned(), source };
         let answer = request.send().await.map_err(no_answer)?;
         match answer.status() {
+            StatusCode::NO_CONTENT => Ok(Value::Null),
             status if status.is_success() => answer.json().await.map_err(no_answer),
             StatusCode::UNAUTHORIZED => Err(Error::OtherTrial(self.url.to_owned())),
             status => Err(Error::Refused { asked: format!("{method} {path}"), status, detail: detail(answer).await }),

@@ -106,6 +106,7 @@ pub struct Shared {
     /// The metrics that `/metrics` serves.
     pub metrics: Arc<crate::http::serve::metrics::Metrics>,
     contract: openapi::Contract,
+    scopes: auth::scopes::RequiredScopes,
     observer: Arc<crate::http::serve::middleware::Observer>,
     origins: Vec<HeaderValue>,
     limits: crate::http::input::deadline::TimeLimits,
@@ -135,9 +136,10 @@ impl AppState {
         let operations = openapi::operations(&document).chain([scrape]);
         let observer = Arc::new(crate::http::serve::middleware::Observer::new(operations, &metrics));
         let contract = openapi::Contract::of(&document);
+        let scopes = auth::scopes::RequiredScopes::of(&document);
         let bodies = crate::http::input::body::budget::Budget::new(body_memory.0);
         metrics.register_bodies(bodies.bytes());
-        Self(Arc::new(Shared { app, auth, metrics, contract, observer, origins, limits, bodies }))
+        Self(Arc::new(Shared { app, auth, metrics, contract, scopes, observer, origins, limits, bodies }))
     }
 }
 
@@ -157,6 +159,8 @@ fn routes() -> OpenApiRouter<AppState> {
             crate::http::routes::partners::list_partner_keys
         ))
         .routes(routes!(crate::http::routes::partners::revoke_partner_key))
+        .routes(routes!(crate::http::routes::keys::create_key, crate::http::routes::keys::list_keys))
+        .routes(routes!(crate::http::routes::keys::revoke_key))
         .routes(routes!(crate::http::routes::partner_trail::get_partner_audit))
         .routes(routes!(crate::http::routes::partner_trail::get_partner_audit_proof))
         .routes(routes!(crate::http::routes::erasures::request_erasure, crate::http::routes::erasures::list_erasures))

@@ -34,7 +34,7 @@
 //! | webhooks | [`domain::webhook`] | [`store::webhooks`] | [`app::webhooks`] | `routes/webhooks.rs`, `deliveries.rs` |
 //! | audit: trails, proofs, the log, exports | [`domain::audit`] | [`store::audit`] | [`app::audit`] | `routes/audit.rs`, `partner_trail.rs`, `transparency_log.rs`, `export.rs` |
 //! | workflows, simulations | [`domain::workflow`] | [`store::workflows`] | [`app::workflows`] | `routes/workflows.rs`, `simulations.rs` |
-//! | partners and their keys | [`domain::partner`] | [`store::partners`] | [`app::partners`] | `routes/partners.rs` |
+//! | partners and their keys | [`domain::partner`] | [`store::partners`] | [`app::partners`] | `routes/partners.rs`, `keys.rs` |
 //! | erasures | [`domain::erasure`] | [`store::erasures`] | [`app::erasures`] | `routes/erasures.rs` |
 //! | health, metrics, clocks | | [`store::monitor`] | [`app::operations`] | `routes/health.rs`, `serve/metrics.rs` |
 //!
@@ -85,6 +85,8 @@
 //! 9. A command writes state, buyer status and events together, or writes nothing.
 //! 10. No sequence of timers alone runs for ever, and in every open task some party has a way out.
 //! 11. Within a task, `recorded_at` never goes backwards, even if the replicas' clocks differ.
+//! 12. Nothing is recorded under a key without the scope for it, or under the name of an actor that
+//!     the key is not bound to.
 //!
 //! The tests of `domain` check these over random definitions and sequences, and over all short
 //! sequences of small definitions.
@@ -191,6 +193,12 @@
 //! older versions stored. Ids are compared by their key alone, in Rust and never in SQL, so that
 //! spellings that look the same are one person. A repeated request is recognized by what its body
 //! means ([`app::digest`]).
+//!
+//! **Keys.** What a partner's key may do is [`domain::partner::rights::Rights`]. It comes with the row
+//! that the key cache holds, so checking it costs no statement. An operation declares its scope in
+//! the `security` of its handler, and `crate::http::auth::scopes` enforces what that contract says. The
+//! scope of a command depends on its type ([`domain::task::command_type`]). Whether the credential may
+//! name the actor and is bound to it goes into the `Sender`, and `decide` refuses after the party.
 //!
 //! **The length of a trail.** Each kind of entry that a caller can repeat has a limit
 //! ([`domain::task::limits::MAX_ENTRIES`] and those beside it). Beyond `MAX_ENTRIES` a task accepts

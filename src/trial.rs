@@ -15,6 +15,7 @@ use jsonwebtoken::{EncodingKey, Header};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::app::partners::Wanted;
 use crate::app::{self, App, Caller, workflows};
 use crate::config::Secret;
 use crate::domain::audit::signed_note::{KeyName, SignerKey};
@@ -92,10 +93,11 @@ pub enum Error {
 pub async fn prepare(app: &Arc<App>, data_dir: &Path) -> Result<Credentials, Error> {
     let mut credentials = Credentials::load_or_create(data_dir, app.clock().now())?;
     if !credentials.has_partner(app).await? {
-        let caller = Caller::Platform { credential_id: CredentialId::parse("trial").expect("a short word") };
+        let caller =
+            Caller::Platform { credential_id: CredentialId::parse("trial").expect("a short word"), person: None };
         let name = Name::parse("Trial partner").expect("a short name");
         let partner = app.partners.create_partner(&caller, name).await?;
-        let key = app.partners.create_partner_key(&caller, partner.id).await?;
+        let key = app.partners.create_partner_key(&caller, partner.id, Wanted::default()).await?;
         let workflow = WorkflowKey::parse(WORKFLOW).expect("a sound key");
         let definition = serde_json::from_str(DEFINITION).expect("the trial's definition is JSON");
         let wanted = workflows::Wanted { dry_run: false, may_follow: &|_| true };

@@ -75,6 +75,7 @@ def check_fields(seq, fields, kinds, viewer, state):
     state["lost"] |= {seq for field in fields if "erased" in field}
     if values["type"] == '"task.personal_data_erased"':  # a buyer is not told which entries they were
         state["lost"] -= set(range(seq)) if values["data.entries"] is None else {gone for gone in parse(values["data.entries"]) if gone < seq}
+    if values["type"] == '"partner.erasure_completed"': state["lost"] -= {gone for gone in parse(values["data.entries"] or "[]") if gone < seq}
     while len(level) > 1: level = [node(*level[at:at + 2]) if at + 1 < len(level) else level[at] for at in range(0, len(level), 2)]
     return level[0].hex()
 def check_people(seq, fields, state):  # by the tags of the actors: who submitted, who approved
@@ -82,7 +83,7 @@ def check_people(seq, fields, state):  # by the tags of the actors: who submitte
     if values["type"] == "task.work_submitted": state["makers"][values.get("data.revision")] = values.get("actor_tag")
     if values["type"] == "task.stage_approved":
         people, revision = {*values.get("data.voters", []), values.get("actor_tag")} - {None}, values.get("data.revision")
-        state["approved"].append(f"{seq} {values.get('stage')} {values.get('round')} {revision} {len(people)} {int(state['makers'].get(revision) in people)}")
+        state["approved"].append(f"{seq} {values.get('stage')} {values.get('round')} {revision} {len(people)} {int(state['makers'].get(revision) in people)} {int(values.get('data.bound', False))}")
 def trail(lines, kinds, keys, kept):
     header, origin, member = lines[0], lines[0]["origin"], "task" if "task" in lines[0]["origin"] else "partner"
     viewer, state = header["viewer"], {"hidden": 0, "ending": False, "lost": set(), "makers": {}, "approved": []}
@@ -127,7 +128,7 @@ def export(raw, kinds, keys, kept):
     insist(same(lines[-1], totals) and len(lines) == ends[-1] + 2 if many else len(lines) == ends[-1] + 1 and len(trails) == 1, "the end")
     insist_on_digest(0, len(lines) - 1)
     entries, signed = sum(last for last, *_ in trails), sum(last == up_to for last, up_to, _ in trails)
-    people = "".join(f"; {subject} approved (entry, stage, round, revision, people, of them submitters): {', '.join(approved)}" for subject, (*_, approved) in zip(subjects, trails) if approved)
+    people = "".join(f"; {subject} approved (entry, stage, round, revision, people, of them submitters, bound): {', '.join(approved)}" for subject, (*_, approved) in zip(subjects, trails) if approved)
     return 0 if trails and signed == len(trails) else 3, f"{len(trails)} trails, {entries} entries; {signed} trails signed for to the end{people}"
 def receipt(text, keys):
     header, said, signature = map(unbase64url, text.split("."))

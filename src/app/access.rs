@@ -1,9 +1,11 @@
 //! The caller, as established by the credential.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::domain::partner::event::Author;
-use crate::domain::values::id::{BuyerId, CredentialId, KeyId, PartnerId};
+use crate::domain::partner::rights::Rights;
+use crate::domain::values::id::{ActorId, BuyerId, CredentialId, KeyId, PartnerId};
 use crate::domain::values::party::Party;
 use crate::domain::values::time::Time;
 use crate::domain::webhook::Owner;
@@ -17,6 +19,8 @@ pub enum Caller {
         partner_id: PartnerId,
         /// The key that was used.
         key_id: KeyId,
+        /// What the key may do.
+        rights: Arc<Rights>,
     },
     /// A buyer, by a token.
     Buyer {
@@ -32,6 +36,8 @@ pub enum Caller {
     Platform {
         /// Names the key.
         credential_id: CredentialId,
+        /// The person that the configuration binds the key to.
+        person: Option<ActorId>,
     },
 }
 
@@ -55,7 +61,7 @@ impl Caller {
             Self::Partner { key_id, .. } => {
                 CredentialId::parse(key_id.to_string()).expect("a UUID is a short text without control characters")
             }
-            Self::Buyer { credential_id, .. } | Self::Platform { credential_id } => credential_id.clone(),
+            Self::Buyer { credential_id, .. } | Self::Platform { credential_id, .. } => credential_id.clone(),
         }
     }
 
@@ -80,13 +86,58 @@ impl Caller {
         }
     }
 
-    /// How long the credential is accepted from `now` on, unless it is revoked: `None` for keys,
-    /// which do not expire; zero for an expired one.
-    pub fn time_left(&self, now: Time) -> Option<Duration> {
+    /// The partner's key that was used, if it was one.
+    pub fn key_id(&self) -> Option<KeyId> {
         match self {
-            Self::Buyer { expires_at, .. } => Some(time_until(*expires_at, now)),
-            Self::Partner { .. } | Self::Platform { .. } => None,
+            Self::Partner { key_id, .. } => Some(*key_id),
+            Self::Buyer { .. } | Self::Platform { .. } => None,
         }
+    }
+
+    /// The rights of a partner's key. What other parties may do is not limited by their credential.
+    pub fn rights(&self) -> Option<&Rights> {
+        match self {
+            Self::Partner { rights, .. } => Some(rights),
+            Self::Buyer { .. } | Self::Platform { .. } => None,
+        }
+    }
+
+    /// Whether the credential is bound to people. A buyer's token is bound by its `sub`.
+    pub fn is_bound(&self) -> bool {
+        match self {
+            Self::Partner { rights, .. } => rights.is_bound(),
+            Self::Buyer { .. } => true,
+            Self::Platform { person, .. } => person.is_some(),
+        }
+    }
+
+    /// Whether a command under this credential can name this actor.
+    pub fn admits(&self, actor: &ActorId) -> bool {
+        match self {
+            Self::Partner { rights, .. } => rights.admits(actor),
+            Self::Buyer { .. } => true,
+            Self::Platform { person, .. } => person.as_ref().is_none_or(|person| person == actor),
+        }
+    }
+
+    /// The person that the credential is bound to, if there is exactly one.
+    pub fn only_actor(&self) -> Option<ActorId> {
+        match self {
+            Self::Partner { rights, .. } => rights.only_actor().cloned(),
+            Self::Buyer { buyer_id, .. } => ActorId::parse(buyer_id.to_string()).ok(),
+            Self::Platform { person, .. } => person.clone(),
+        }
+    }
+
+    /// How long the credential is accepted from `now` on, unless it is revoked: `None` for one that
+    /// does not expire; zero for an expired one.
+    pub fn time_left(&self, now: Time) -> Option<Duration> {
+        let end = match self {
+            Self::Buyer { expires_at, .. } => Some(*expires_at),
+            Self::Partner { rights, .. } => rights.expires_at,
+            Self::Platform { .. } => None,
+        };
+        end.map(|end| time_until(end, now))
     }
 }
 

@@ -14,7 +14,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::clock::Clock;
 use crate::domain::audit::{self, Sealed};
-use crate::domain::erasure::{Plan, Scope};
+use crate::domain::erasure::{Plan, Scope, plan_partner_entry};
 use crate::domain::partner::event::{Author, PartnerFact};
 use crate::domain::task::decide::{self, Input};
 use crate::domain::task::event::Event;
@@ -45,6 +45,9 @@ pub use crate::store::erasures::{Progress, Record, State};
 /// within ten seconds or not at all, and the clocks of two working replicas differ by at most the
 /// rest.
 pub const SETTLE: TimeDelta = TimeDelta::seconds(10 + 2 * clock_skew::MOST.num_seconds());
+
+/// How many entries of a partner's trail are read at a time.
+const PAGE: u32 = 500;
 
 /// The pause before the next attempt on a task whose row is locked.
 const LOCKED_PAUSE: Duration = Duration::from_millis(20);
@@ -171,9 +174,12 @@ impl Erasures {
         Ok(store::erasures::list_next(&self.pool, erasure, limit).await?)
     }
 
-    /// Records that these tasks are done or, without a window, that there are no more. `false` if
-    /// another replica was faster.
+    /// Records that these tasks are done or, without a window, that there are no more; then the
+    /// actor also leaves the partner's keys. `false` if another replica was faster.
     pub async fn advance(&self, erasure: &Record, window: Option<&Window>) -> Result<bool, Error> {
+        if let (None, Some(partner), Some(actor)) = (window, erasure.partner_id, &erasure.actor_id) {
+            self.partners.forget_actor(partner, actor, erasure.requested_at).await?;
+        }
         Ok(store::erasures::advance(&self.pool, erasure, window, self.clock.now()).await?)
     }
 
@@ -191,14 +197,13 @@ impl Erasures {
     pub async fn finish(&self, limit: u32) -> Result<u64, Error> {
         let mut finished = 0;
         for erasure in store::erasures::list_finished(&self.pool, limit).await? {
-            let author = Author { party: Source::Service, credential_id: None };
             let mut reached = store::erasures::list_partners(&self.pool, erasure.id).await?;
             reached.extend(erasure.partner_id.filter(|_| reached.is_empty()).map(|partner| (partner, 0, 0)));
             for (partner, tasks, fields) in reached {
                 self.record_request(&erasure, partner).await?;
                 let (erasure_id, party) = (erasure.id, erasure.party);
-                let completed = PartnerFact::ErasureCompleted { erasure_id, party, tasks, fields };
-                self.record_once(partner, &author, erasure.id, completed).await?;
+                let completed = |entries| PartnerFact::ErasureCompleted { erasure_id, party, tasks, fields, entries };
+                self.complete(&erasure, partner, completed).await?;
             }
             finished += u64::from(store::erasures::finish(&self.pool, erasure.id, self.clock.now()).await?);
         }
@@ -290,6 +295,49 @@ impl Erasures {
         let author = Author { party: Source::Platform, credential_id: Some(erasure.credential_id.clone()) };
         let fact = PartnerFact::ErasureRequested { erasure_id: erasure.id, party: erasure.party };
         self.record_once(partner, &author, erasure.id, fact).await
+    }
+
+    /// Records in a partner's trail that the erasure is done, and takes the actor out of the
+    /// entries of that trail, unless it was recorded before.
+    async fn complete(
+        &self,
+        erasure: &Record,
+        partner: PartnerId,
+        completed: impl Fn(Vec<u64>) -> PartnerFact,
+    ) -> Result<(), Error> {
+        let author = Author { party: Source::Service, credential_id: None };
+        let attempt = || async {
+            let end = store::audit::partner_events::find_end(&self.pool, partner).await?.ok_or(Error::NotFound)?;
+            let erased = self.plan_partner(erasure, partner).await?;
+            let fact = completed(erased.iter().map(|(seq, _)| *seq).collect());
+            if store::erasures::is_recorded(&self.pool, partner, fact.kind(), erasure.id).await? {
+                return Ok(Some(()));
+            }
+            let append = self.partners.journal.append(&author, (partner, Some(&end)), vec![fact]);
+            Ok(store::erasures::complete(&self.pool, partner, &append, &erased).await?.then_some(()))
+        };
+        self.partners.journal.retry_on_conflict(partner, attempt).await
+    }
+
+    /// The entries of the partner's own trail that lose the actor, each with the new content of its
+    /// personal column.
+    async fn plan_partner(&self, erasure: &Record, partner: PartnerId) -> Result<Vec<(u64, String)>, Error> {
+        let Some(actor) = erasure.actor_id.as_ref().filter(|_| erasure.partner_id == Some(partner)) else {
+            return Ok(Vec::new());
+        };
+        let (mut erased, mut after) = (Vec::new(), 0);
+        loop {
+            let page = store::audit::partner_events::list(&self.pool, partner, after, PAGE).await?;
+            for row in page.rows {
+                after = row.event.seq;
+                let planned = plan_partner_entry(&row.event, &row.sealed, actor, erasure.requested_at);
+                let planned = planned.map_err(|_| Error::impossible("a trail that cannot be read"))?;
+                erased.extend(planned.map(|personal| (row.event.seq, personal)));
+            }
+            if !page.more {
+                return Ok(erased);
+            }
+        }
     }
 
     /// Records a fact about an erasure, unless the partner's trail already has it. The search comes

@@ -2,17 +2,25 @@
 //!
 //! Every request of a partner resolves its key, so results are cached for a few seconds
 //! (`KeyCache`). A key revoked by another replica stops working here when its cache entry
-//! expires; one revoked here stops at once.
+//! expires; one revoked here stops at once. A key's rights are cached with it, so that checking them
+//! costs no statement; its expiry is compared with the clock at every use.
+//!
+//! A key that a partner made for itself reaches no further than the key that made it, and ends with
+//! it.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use moka::future::Cache;
 
+use crate::clock::Clock;
 use crate::domain::partner::api_key::{ApiKey, KeyHash};
 use crate::domain::partner::event::{self, PartnerFact};
-use crate::domain::values::id::{KeyId, PartnerId};
+use crate::domain::partner::rights::Rights;
+use crate::domain::task::refusal::Refusal;
+use crate::domain::values::id::{ActorId, KeyId, PartnerId};
 use crate::domain::values::text::Name;
+use crate::domain::values::time::Time;
 use crate::store::Pool;
 use crate::{ids, store};
 
@@ -21,6 +29,7 @@ use super::base::Base;
 use super::error::Error;
 use super::journal::Journal;
 
+use crate::store::partners::ValidKey;
 pub use crate::store::partners::{Key, Partner};
 
 /// How long a resolved key is cached. The documented limit is 5 s; the rest is for the look-up
@@ -31,7 +40,7 @@ const MAX_AGE: Duration = Duration::from_secs(4);
 /// does not reach the database.
 #[derive(Debug)]
 struct KeyCache {
-    resolved: Cache<KeyHash, Option<(PartnerId, KeyId)>>,
+    resolved: Cache<KeyHash, Option<Arc<Resolved>>>,
     /// Keys revoked by this replica. A look-up that began before the revocation may fill `resolved`
     /// after it; this entry outlives that.
     revoked: Cache<KeyId, ()>,
@@ -44,6 +53,23 @@ impl Default for KeyCache {
             revoked: Cache::builder().max_capacity(100_000).time_to_live(10 * MAX_AGE).build(),
         }
     }
+}
+
+/// A key that was looked up.
+#[derive(Debug)]
+struct Resolved {
+    partner_id: PartnerId,
+    key_id: KeyId,
+    rights: Arc<Rights>,
+}
+
+/// A key to create.
+#[derive(Clone, Debug, Default)]
+pub struct Wanted {
+    /// What it is for.
+    pub label: Option<Name>,
+    /// What it may do.
+    pub rights: Rights,
 }
 
 /// A newly created key. Only this value holds the secret.
@@ -62,13 +88,14 @@ pub struct Partners {
     pub journal: Arc<Journal>,
     pool: Pool,
     decisions: Pool,
+    clock: Clock,
     keys: KeyCache,
 }
 
 impl Partners {
     pub(super) fn new(base: &Base, journal: Arc<Journal>) -> Self {
         let (pool, decisions) = (base.pool.clone(), base.decisions.clone());
-        Self { journal, pool, decisions, keys: KeyCache::default() }
+        Self { journal, pool, decisions, clock: base.clock.clone(), keys: KeyCache::default() }
     }
 
     /// Adds a partner.
@@ -91,22 +118,55 @@ impl Partners {
         Ok(store::partners::list(&self.pool, after, limit).await?)
     }
 
-    /// Creates a key for a partner.
-    pub async fn create_partner_key(&self, caller: &Caller, partner_id: PartnerId) -> Result<NewKey, Error> {
+    /// Creates a key for a partner. A partner's own key can make only keys that reach no further
+    /// than itself.
+    pub async fn create_partner_key(
+        &self,
+        caller: &Caller,
+        partner_id: PartnerId,
+        wanted: Wanted,
+    ) -> Result<NewKey, Error> {
+        check_reach(caller, &wanted.rights)?;
         let (secret, id) = (ApiKey::from_random(&ids::random()), KeyId(ids::new()));
-        let (author, hint) = (caller.author(), secret.hint().to_owned());
-        let attempt = || async {
-            let (keys, end) = store::partners::count_keys(&self.pool, partner_id).await?.ok_or(Error::NotFound)?;
-            event::may_have_another_key(keys.valid, keys.all).map_err(Error::Rejected)?;
-            let made = PartnerFact::KeyCreated { key_id: id, hint: hint.clone() };
-            let append = self.journal.append(&author, (partner_id, Some(&end)), vec![made]);
-            let created_at = append.end().latest.recorded_at;
-            let record = Key { id, partner_id, hint: hint.clone(), created_at, revoked_at: None };
-            Ok(store::partners::insert_key(&self.pool, &record, secret.hash(), &append).await?.then_some(record))
+        let record = Key {
+            id,
+            partner_id,
+            hint: secret.hint().to_owned(),
+            label: wanted.label,
+            rights: wanted.rights,
+            made_by: caller.key_id(),
+            created_at: self.clock.now(),
+            revoked_at: None,
         };
+        let attempt = || self.try_create_key(caller, &record, &secret);
         let record = self.journal.retry_on_conflict(partner_id, attempt).await?;
         tracing::info!(partner = %partner_id, key = %record.id, by = %caller.credential_id(), "key made");
         Ok(NewKey { record, secret })
+    }
+
+    /// Creates a key, unless the partner's trail has grown since it was read. Revoking a key makes
+    /// it grow, so the key that makes this one is valid at the time of the write.
+    async fn try_create_key(&self, caller: &Caller, key: &Key, secret: &ApiKey) -> Result<Option<Key>, Error> {
+        let counted = store::partners::count_keys(&self.pool, key.partner_id, self.clock.now()).await?;
+        let (keys, end) = counted.ok_or(Error::NotFound)?;
+        if let Some(maker) = key.made_by {
+            let maker = store::partners::find_key(&self.pool, key.partner_id, maker).await?;
+            if maker.is_none_or(|maker| maker.revoked_at.is_some()) {
+                return Err(Error::Expired);
+            }
+        }
+        event::may_have_another_key(keys.valid, keys.all).map_err(Error::Rejected)?;
+        let made = PartnerFact::KeyCreated {
+            key_id: key.id,
+            hint: key.hint.clone(),
+            label: key.label.clone(),
+            scopes: key.rights.scopes.into(),
+            actors: key.rights.actors.clone(),
+            expires_at: key.rights.expires_at,
+        };
+        let append = self.journal.append(&caller.author(), (key.partner_id, Some(&end)), vec![made]);
+        let record = Key { created_at: append.end().latest.recorded_at, ..key.clone() };
+        Ok(store::partners::insert_key(&self.pool, &record, secret.hash(), &append).await?.then_some(record))
     }
 
     /// Up to `limit` of a partner's keys after `after`, oldest first, including revoked ones.
@@ -123,39 +183,56 @@ impl Partners {
         Ok(keys)
     }
 
-    /// Revokes a key. Revoking it again changes nothing.
+    /// Revokes a key and the keys that it made. Revoking it again changes nothing. A partner's own
+    /// key can revoke only keys that reach no further than itself.
     pub async fn revoke_partner_key(&self, caller: &Caller, partner: PartnerId, key: KeyId) -> Result<(), Error> {
+        let found = store::partners::find_key(&self.pool, partner, key).await?.ok_or(Error::NotFound)?;
+        check_reach(caller, &found.rights)?;
         let author = caller.author();
         let attempt = || async {
-            let (is_revoked, end) =
-                store::partners::find_key(&self.pool, partner, key).await?.ok_or(Error::NotFound)?;
-            if is_revoked {
-                return Ok(Some(()));
+            let end = store::audit::partner_events::find_end(&self.pool, partner).await?.ok_or(Error::NotFound)?;
+            let ended = store::partners::list_dependent_keys(&self.pool, partner, key).await?;
+            if ended.is_empty() {
+                return Ok(Some(ended));
             }
-            let append =
-                self.journal.append(&author, (partner, Some(&end)), vec![PartnerFact::KeyRevoked { key_id: key }]);
-            Ok(store::partners::revoke_key(&self.pool, key, &append).await?.then_some(()))
+            let facts = ended.iter().map(|key_id| PartnerFact::KeyRevoked { key_id: *key_id }).collect();
+            let append = self.journal.append(&author, (partner, Some(&end)), facts);
+            Ok(store::partners::revoke_keys(&self.pool, &ended, &append).await?.then_some(ended))
         };
-        self.journal.retry_on_conflict(partner, attempt).await?;
-        self.keys.revoked.insert(key, ()).await;
-        tracing::info!(partner = %partner, key = %key, by = %caller.credential_id(), "key revoked");
+        for key in self.journal.retry_on_conflict(partner, attempt).await? {
+            self.keys.revoked.insert(key, ()).await;
+            tracing::info!(partner = %partner, %key, by = %caller.credential_id(), "key revoked");
+        }
         Ok(())
     }
 
-    /// The caller that a key belongs to; `None` if it is unknown or revoked.
+    /// Takes an actor out of the keys that the partner had by `until`.
+    pub(super) async fn forget_actor(&self, partner: PartnerId, actor: &ActorId, until: Time) -> Result<(), Error> {
+        store::partners::forget_actor(&self.pool, partner, actor, until).await?;
+        self.keys.resolved.invalidate_all();
+        Ok(())
+    }
+
+    /// The caller that a key belongs to; `None` if it is unknown, expired or revoked.
     pub async fn resolve_key(&self, key: &ApiKey) -> Result<Option<Caller>, Error> {
         let hash = key.hash();
         // Boxed, so that the large future of the look-up does not enlarge every request's.
         let found = match Box::pin(self.keys.resolved.get(&hash)).await {
             Some(found) => found,
-            None => {
-                Box::pin(self.keys.resolved.try_get_with(hash, store::partners::find_by_key(&self.decisions, hash)))
-                    .await?
-            }
+            None => Box::pin(self.keys.resolved.try_get_with(hash, self.look_up(hash))).await?,
         };
-        Ok(found
-            .filter(|(_, key_id)| !self.keys.revoked.contains_key(key_id))
-            .map(|(partner_id, key_id)| Caller::Partner { partner_id, key_id }))
+        let caller = found.filter(|found| !self.keys.revoked.contains_key(&found.key_id)).map(|found| {
+            Caller::Partner { partner_id: found.partner_id, key_id: found.key_id, rights: Arc::clone(&found.rights) }
+        });
+        let now = self.clock.now();
+        Ok(caller.filter(|caller| caller.time_left(now).is_none_or(|left| !left.is_zero())))
+    }
+
+    async fn look_up(&self, hash: KeyHash) -> Result<Option<Arc<Resolved>>, store::Error> {
+        let found = store::partners::find_by_key(&self.decisions, hash).await?;
+        Ok(found.map(|ValidKey { partner_id, key_id, rights }| {
+            Arc::new(Resolved { partner_id, key_id, rights: Arc::new(rights) })
+        }))
     }
 
     /// Refuses a partner that the caller may not see.
@@ -169,5 +246,16 @@ impl Partners {
             return Err(Error::NotFound);
         }
         self.get_partner(id).await.map(|_| ())
+    }
+}
+
+/// Refuses a partner's key that would make or revoke a key which reaches further than itself.
+fn check_reach(caller: &Caller, other: &Rights) -> Result<(), Error> {
+    match caller.rights() {
+        Some(own) if !own.cover(other) => {
+            let rule = "the key in question reaches further than the key used, in scopes, actors or expiry";
+            Err(Error::Rejected(Refusal::KeyScope(rule.to_owned())))
+        }
+        Some(_) | None => Ok(()),
     }
 }

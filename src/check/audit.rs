@@ -283,7 +283,7 @@ impl Report {
 
 /// The approval of a stage, in words.
 fn in_words(approval: &Approval) -> String {
-    let Approval { seq, stage, round, revision, people, submitters } = approval;
+    let Approval { seq, stage, round, revision, people, submitters, bound } = approval;
     let by = match (people, submitters, revision) {
         (0, ..) => "approved by the service after a deadline".to_owned(),
         (1, 0, _) => "approved by 1 person".to_owned(),
@@ -292,7 +292,9 @@ fn in_words(approval: &Approval) -> String {
         (people, ..) => format!("approved by {people} different people, one of whom submitted that revision"),
     };
     let apart = if *people > 0 && *submitters == 0 && *revision > 0 { ", not by its submitter" } else { "" };
-    format!("entry {seq}: stage {stage}, round {round}, revision {revision}: {by}{apart}")
+    let bound = if *bound { "; bound" } else { "; not bound" };
+    let bound = if *people > 0 { bound } else { "" };
+    format!("entry {seq}: stage {stage}, round {round}, revision {revision}: {by}{apart}{bound}")
 }
 
 /// Verifies a checkpoint, which contains an empty line, or a receipt, which has two dots and no

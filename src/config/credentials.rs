@@ -7,7 +7,8 @@ use super::secret::Secret;
 /// Credentials of callers.
 #[derive(Clone, Debug, Args)]
 pub struct Credentials {
-    /// The platform's keys, comma-separated; several may be valid at the same time.
+    /// The platform's keys, comma-separated; several may be valid at the same time. `NAME=KEY`
+    /// binds a key to the person NAME.
     #[arg(long, env = "STAGEGATE_PLATFORM_KEYS", hide_env_values = true, value_delimiter = ',', value_name = "KEY")]
     platform_keys: Vec<Secret>,
     /// The HS256 secret of buyers' tokens.

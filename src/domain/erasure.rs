@@ -4,7 +4,9 @@
 use std::cell::Cell;
 
 use super::audit::{self, Sealed, erase};
+use super::partner::event::{PartnerEvent, PartnerFact};
 use super::task::event::{Event, Fact, Feedback, Resolution, Restated, StageRejected};
+use super::values::id::ActorId;
 use super::values::party::{ActorRef, Source};
 use super::values::time::Time;
 
@@ -71,7 +73,7 @@ impl Plan {
                 _ => own,
             };
             plan.ids_remain |= own && is_open;
-            let (personal, fields) = erase(row, goes)?;
+            let (personal, fields) = erase::<Event>(row, goes)?;
             if fields > 0 {
                 plan.entries.push(Changed { seq: event.seq, personal, fields, first: row.erased().is_empty() });
             }
@@ -99,6 +101,26 @@ struct Copies {
     shared: bool,
     internal: bool,
     left: Vec<Restated>,
+}
+
+/// Plans what to erase of an actor from an entry of a partner's trail: the people that a key was made
+/// for, as a whole list, and its label. Returns the new content of the personal column.
+///
+/// # Errors
+///
+/// When the entry cannot be read.
+pub fn plan_partner_entry(
+    event: &PartnerEvent,
+    row: &Sealed,
+    actor: &ActorId,
+    until: Time,
+) -> Result<Option<String>, audit::Error> {
+    let PartnerFact::KeyCreated { actors: Some(actors), .. } = &event.fact else { return Ok(None) };
+    if !actors.contains(actor) || event.recorded_at > until {
+        return Ok(None);
+    }
+    let (personal, fields) = erase::<PartnerEvent>(row, |path| matches!(path, "data.actors" | "data.label"))?;
+    Ok((fields > 0).then_some(personal))
 }
 
 impl Scope {

@@ -1,5 +1,6 @@
-//! Partners: the events of their own trails, and the API keys of their programs.
+//! Partners: the events of their own trails, the API keys of their programs, and what those may do.
 
 pub mod api_key;
 pub mod event;
+pub mod rights;
 pub mod trail;

@@ -7,5 +7,6 @@ pub mod id;
 pub mod identity;
 pub mod outside;
 pub mod party;
+pub mod scope;
 pub mod text;
 pub mod time;

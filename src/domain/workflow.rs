@@ -123,6 +123,10 @@ pub struct Stage {
     /// The party that reviews the stage. Default `partner`.
     #[serde(default = "partner")]
     pub reviewer: Party,
+    /// Which credentials count in a decision of the stage. Default `any`.
+    #[serde(default, skip_serializing_if = "Assurance::is_any")]
+    #[schema(required = false)]
+    pub assurance: Assurance,
     /// Who may vote and how many votes are needed; only on stages that the partner reviews.
     #[serde(flatten, deserialize_with = "panel")]
     #[schema(value_type = Panel, required = false)]
@@ -140,6 +144,26 @@ pub struct Stage {
     /// The effect of a cancellation on an open review.
     #[schema(required = false)]
     pub cancellation: CancellationRule,
+}
+
+/// Which credentials count in the decision of a stage.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Assurance {
+    /// Any credential of the deciding party.
+    #[default]
+    Any,
+    /// Only a credential that is bound to its actor: a partner's key with `actors`, a platform key
+    /// with a name, or a buyer's token. It holds for votes and for resolutions that approve.
+    Bound,
+}
+
+impl Assurance {
+    /// Whether it is the default, which is not serialized.
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+    pub(in crate::domain) fn is_any(&self) -> bool {
+        *self == Self::Any
+    }
 }
 
 fn partner() -> Party {

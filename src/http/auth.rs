@@ -17,7 +17,7 @@ use tracing::Span;
 use crate::app::refusals::Reason;
 use crate::app::{App, Caller};
 use crate::domain::partner::api_key::ApiKey;
-use crate::domain::values::id::{BuyerId, CredentialId, PartnerId};
+use crate::domain::values::id::{ActorId, BuyerId, CredentialId, PartnerId};
 use crate::domain::values::party::Party;
 
 use self::jwt::Refusal;
@@ -27,6 +27,7 @@ use super::problem::{Code, Problem};
 
 mod jwks;
 pub mod jwt;
+pub(in crate::http) mod scopes;
 
 const KEY_HEADER: HeaderName = HeaderName::from_static("x-aitasker-key");
 const STRONG_PLATFORM_KEY: usize = 16;
@@ -47,7 +48,7 @@ pub struct Auth {
 pub enum Error {
     /// A platform key that no header can carry, or that looks like another kind of credential.
     #[error(
-        "STAGEGATE_PLATFORM_KEYS: a platform key must consist of visible ASCII characters, must not start with `ait_` and must not look like a JWT"
+        "STAGEGATE_PLATFORM_KEYS: a platform key must consist of visible ASCII characters, must not start with `ait_` and must not look like a JWT; the name before it, as in `ops-anna=KEY`, must be an actor id"
     )]
     PlatformKey,
     /// The keys for buyers' tokens cannot be used.
@@ -73,7 +74,7 @@ impl Auth {
     pub async fn authenticate(&self, app: &App, headers: &HeaderMap) -> Result<Authenticated, Problem> {
         match credential(headers)? {
             Credential::PartnerKey(text) => {
-                let unknown = || invalid("This key is unknown or was revoked.");
+                let unknown = || invalid("This key is unknown, has expired or was revoked.");
                 let key = ApiKey::parse(text).ok_or_else(unknown)?;
                 let caller = app.partners.resolve_key(&key).await?.ok_or_else(unknown)?;
                 Ok(Authenticated { caller, key: Some(key) })
@@ -82,7 +83,9 @@ impl Auth {
                 // `PlatformKeys::new` refuses keys that look like a JWT.
                 if !looks_like_jwt(text) {
                     let found = self.platform.find(text).ok_or_else(|| invalid("This key is unknown."))?;
-                    return Ok(Authenticated { caller: Caller::Platform { credential_id: found }, key: None });
+                    let caller =
+                        Caller::Platform { credential_id: found.credential_id.clone(), person: found.person.clone() };
+                    return Ok(Authenticated { caller, key: None });
                 }
                 let verified = self.buyers.verify(text, app.clock().now()).await.map_err(refused)?;
                 let caller = Caller::Buyer {
@@ -98,31 +101,53 @@ impl Auth {
 
 /// The platform's keys, stored as hashes so that a memory dump does not reveal them.
 #[derive(Debug)]
-struct PlatformKeys(Vec<([u8; 32], CredentialId)>);
+struct PlatformKeys(Vec<PlatformKey>);
+
+#[derive(Clone, Debug)]
+struct PlatformKey {
+    hash: [u8; 32],
+    credential_id: CredentialId,
+    /// The person whose key it is, if the configuration names one.
+    person: Option<ActorId>,
+}
+
+impl PlatformKey {
+    /// Reads `KEY` or `NAME=KEY`.
+    fn parse(text: &str) -> Result<Self, Error> {
+        let (person, key) = match split_name(text) {
+            Some((name, key)) => (Some(ActorId::parse(name).map_err(|_| Error::PlatformKey)?), key),
+            None => (None, text),
+        };
+        let visible = !key.is_empty() && key.bytes().all(|b| b.is_ascii_graphic());
+        if key.len() < STRONG_PLATFORM_KEY {
+            tracing::warn!("a platform key has fewer than 16 characters; use such keys in trials only");
+        }
+        if !visible || ApiKey::looks_like(key) || looks_like_jwt(key) {
+            return Err(Error::PlatformKey);
+        }
+        let hash: [u8; 32] = Sha256::digest(key.as_bytes()).into();
+        let id = format!("platform-{}", &hex::encode(hash)[..12]);
+        let credential_id = CredentialId::parse(id).expect("hex digits are a short plain text");
+        Ok(Self { hash, credential_id, person })
+    }
+}
+
+/// Splits `ops-anna=<key>`. The padding at the end of a key in base64 does not separate a name.
+fn split_name(text: &str) -> Option<(&str, &str)> {
+    text.split_once('=').filter(|(name, key)| !name.is_empty() && !key.trim_matches('=').is_empty())
+}
 
 impl PlatformKeys {
     fn new(keys: &[String]) -> Result<Self, Error> {
-        let checked = keys.iter().map(|key| {
-            let visible = !key.is_empty() && key.bytes().all(|b| b.is_ascii_graphic());
-            if key.len() < STRONG_PLATFORM_KEY {
-                tracing::warn!("a platform key has fewer than 16 characters; use such keys in trials only");
-            }
-            if !visible || ApiKey::looks_like(key) || looks_like_jwt(key) {
-                return Err(Error::PlatformKey);
-            }
-            let hash: [u8; 32] = Sha256::digest(key.as_bytes()).into();
-            let id = format!("platform-{}", &hex::encode(hash)[..12]);
-            Ok((hash, CredentialId::parse(id).expect("hex digits are a short plain text")))
-        });
-        checked.collect::<Result<_, _>>().map(Self)
+        keys.iter().map(|key| PlatformKey::parse(key)).collect::<Result<_, _>>().map(Self)
     }
 
     /// Compares `text` with every key, in a time that does not depend on the keys.
-    fn find(&self, text: &str) -> Option<CredentialId> {
+    fn find(&self, text: &str) -> Option<&PlatformKey> {
         let hash: [u8; 32] = Sha256::digest(text.as_bytes()).into();
-        let matches: Vec<Choice> = self.0.iter().map(|(key, _)| key.ct_eq(&hash)).collect();
+        let matches: Vec<Choice> = self.0.iter().map(|key| key.hash.ct_eq(&hash)).collect();
         let at = matches.iter().position(|matched| bool::from(*matched))?;
-        Some(self.0[at].1.clone())
+        self.0.get(at)
     }
 }
 
@@ -207,6 +232,9 @@ impl FromRequestParts<AppState> for Authenticated {
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
         let authenticated = state.auth.authenticate(&state.app, &parts.headers).await?;
+        if let Some(rights) = authenticated.caller.rights() {
+            state.scopes.check(parts, rights)?;
+        }
         if parts.method != Method::GET {
             // The body counts against this caller's share of memory.
             parts.extensions.insert(Share::of(&authenticated.caller));
@@ -331,16 +359,42 @@ mod tests {
     }
 
     #[test]
+    fn a_platform_key_can_be_that_of_a_person() {
+        let person = |configured: &str, sent: &str| {
+            let keys = PlatformKeys::new(&[configured.to_owned()]).unwrap();
+            keys.find(sent).map(|key| key.person.as_ref().map(|id| id.as_str().to_owned()))
+        };
+        let key = "a-key-of-the-platform";
+        assert_eq!(person(&format!("ops-anna={key}"), key), Some(Some("ops-anna".to_owned())));
+        assert_eq!(person(&format!("ops-anna={key}"), &format!("ops-anna={key}")), None);
+        assert_eq!(person(&format!("ops-anna={key}=="), &format!("{key}==")), Some(Some("ops-anna".to_owned())));
+        // The padding of base64 names nobody.
+        for padded in [key.to_owned(), format!("{key}="), format!("{key}==")] {
+            assert_eq!(person(&padded, &padded), Some(None), "{padded}");
+        }
+        let id = |configured: String| PlatformKeys::new(&[configured]).unwrap().0[0].credential_id.clone();
+        assert_eq!(id(key.to_owned()), id(format!("ops-anna={key}")), "naming a key leaves its id as it is");
+    }
+
+    #[test]
     fn several_platform_keys_are_valid_at_a_time() {
         let keys =
             PlatformKeys::new(&["first-key-of-the-platform".into(), "second-key-of-the-platform".into()]).unwrap();
         let (first, second) =
             (keys.find("first-key-of-the-platform").unwrap(), keys.find("second-key-of-the-platform").unwrap());
+        let (first, second) = (&first.credential_id, &second.credential_id);
         assert_ne!(first, second);
         assert!(first.as_str().starts_with("platform-") && first.as_str().len() == 21);
-        assert_eq!(keys.find("first-key-of-the-platforM"), None);
-        assert_eq!(keys.find(""), None);
-        for bad in ["", "ait_key-of-the-platform", "eyJ.key.of-the-platform", "a key with blanks in it"] {
+        assert!(keys.find("first-key-of-the-platforM").is_none());
+        assert!(keys.find("").is_none());
+        for bad in [
+            "service=a-key-of-the-platform",
+            "ops-anna=ait_key-of-the-platform",
+            "",
+            "ait_key-of-the-platform",
+            "eyJ.key.of-the-platform",
+            "a key with blanks in it",
+        ] {
             assert!(PlatformKeys::new(&[bad.into()]).is_err(), "{bad}");
         }
     }

@@ -14,12 +14,14 @@ use utoipa::openapi::schema::AdditionalProperties;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{
     Components, Content, HeaderBuilder, InfoBuilder, License, Object, ObjectBuilder, OpenApi, OpenApiBuilder, Ref,
-    RefOr, Response, ResponseBuilder, Schema, Tag, Type,
+    RefOr, Required, Response, ResponseBuilder, Schema, Tag, Type,
 };
 use utoipa::{PartialSchema, ToSchema};
 
+use crate::domain::values::scope::{Scope, Scopes};
 use crate::domain::workflow::MistakeCode;
 
+use super::auth::scopes::READ;
 use super::input::body;
 use super::problem::{self, Code, Problem};
 use super::{AppState, routes};
@@ -69,7 +71,7 @@ HTTP, or that has more than 64 KiB of header, gets a bare status (`400`, `414`, 
 
 A request carries exactly one credential. Resources of other parties do not exist for the caller: `404`.";
 
-const TAGS: [(&str, &str); 9] = [
+const TAGS: [(&str, &str); 10] = [
     ("workflows", "Workflows: sequences of stages that partners register. Versions are immutable."),
     ("tasks", "Tasks, and the commands that change them."),
     ("status", "The status of tasks, for buyers."),
@@ -80,16 +82,32 @@ const TAGS: [(&str, &str); 9] = [
     ),
     ("erasures", "Erasure of one person's personal data from all tasks. All trails still verify afterwards."),
     ("audit", "The audit trail: who decided what, when and on which revision, with the hashes that prove it."),
+    ("keys", "A partner's own keys, each limited to scopes, actors and a time."),
     ("partners", "Partners and their keys, managed by the platform."),
     ("operation", "For operators of the service. No credential is required."),
 ];
 
 /// Method, path and id of every operation.
 pub(super) fn operations(document: &OpenApi) -> impl Iterator<Item = (Method, String, String)> {
-    let operations = document.paths.paths.iter().flat_map(|(path, item)| {
-        methods(item).map(|(method, operation)| (method, path.clone(), operation.operation_id.clone()))
-    });
-    operations.filter_map(|(method, path, id)| Some((method, path, id?)))
+    let named = |(method, path, operation): (Method, &String, &Operation)| {
+        Some((method, path.clone(), operation.operation_id.clone()?))
+    };
+    methods_and_paths(document).filter_map(named)
+}
+
+/// Every operation with its method and path.
+pub(super) fn methods_and_paths(document: &OpenApi) -> impl Iterator<Item = (Method, &String, &Operation)> {
+    let paths = document.paths.paths.iter();
+    paths.flat_map(|(path, item)| methods(item).map(move |(method, operation)| (method, path, operation)))
+}
+
+/// The scopes of partners' keys that admit to an operation: any of them. `None` if it is not open
+/// to partners.
+pub(super) fn scopes_of(operation: &Operation) -> Option<Scopes> {
+    let requirements = requirements_of(operation);
+    let named: Vec<_> = requirements.iter().filter(|(scheme, _)| scheme == "partnerKey").collect();
+    let scopes = named.iter().flat_map(|(_, scopes)| scopes.iter()).filter_map(|name| Scope::parse(name));
+    (!named.is_empty()).then(|| scopes.collect())
 }
 
 fn methods(item: &PathItem) -> impl Iterator<Item = (Method, &Operation)> {
@@ -118,6 +136,7 @@ fn complete(mut document: OpenApi) -> OpenApi {
     document.components = Some(components);
     document.webhooks = Some(delivered::webhooks());
     for (path, item) in &mut document.paths.paths {
+        item.get.iter_mut().for_each(|operation| declare_reading(operation));
         let slots = [&mut item.get, &mut item.put, &mut item.post, &mut item.delete, &mut item.patch];
         for operation in slots.into_iter().flatten() {
             complete_operation(path, operation);
@@ -195,10 +214,7 @@ fn describe_tags(schema: &mut RefOr<Schema>) {
 
 fn complete_operation(path: &str, operation: &mut Operation) {
     let schemes = security_of(operation);
-    if schemes.contains("partnerKey") {
-        let other_way = SecurityRequirement::new::<_, [&str; 0], &str>("partnerKeyHeader", []);
-        operation.security.get_or_insert_default().push(other_way);
-    }
+    describe_scopes(operation);
     let mut statuses = BTreeSet::from([
         StatusCode::BAD_REQUEST,
         StatusCode::URI_TOO_LONG,
@@ -219,6 +235,9 @@ fn complete_operation(path: &str, operation: &mut Operation) {
     if let Some(RefOr::T(body)) = &mut operation.request_body {
         let is_small = operation.operation_id.as_ref().is_some_and(|id| body::SMALL_OPERATIONS.contains(&id.as_str()));
         let most = if is_small { "At most 64 KiB." } else { "At most 1 MiB." };
+        if operation.operation_id.as_ref().is_some_and(|id| body::OPTIONAL_BODIES.contains(&id.as_str())) {
+            body.required = Some(Required::False);
+        }
         body.description =
             Some(body.description.take().map_or_else(|| most.to_owned(), |text| format!("{text} {most}")));
         statuses.extend([
@@ -254,10 +273,44 @@ fn describe_error(status: &str, response: &mut RefOr<Response>) {
     }
 }
 
+/// Every key of a partner may read, so a `GET` need not declare its scope.
+fn declare_reading(operation: &mut Operation) {
+    if scopes_of(operation).is_some() {
+        let others = operation.security.take().unwrap_or_default().into_iter().filter(|requirement| {
+            let scheme = requirement_of(requirement).map(|(scheme, _)| scheme);
+            scheme.as_deref() != Some("partnerKey")
+        });
+        let scopes = READ.iter().map(Scope::as_str);
+        operation.security =
+            Some(std::iter::once(SecurityRequirement::new("partnerKey", scopes)).chain(others).collect());
+    }
+}
+
+/// States the scope in the description, and that either header can carry the key.
+fn describe_scopes(operation: &mut Operation) {
+    let Some(scopes) = scopes_of(operation) else { return };
+    let other_way = |scope: Scope| SecurityRequirement::new("partnerKeyHeader", [scope.as_str()]);
+    operation.security.get_or_insert_default().extend(scopes.iter().map(other_way));
+    let scope = format!("A partner's key needs the scope {scopes}.");
+    operation.description = Some(match operation.description.take() {
+        Some(text) if !text.is_empty() => format!("{text}\n\n{scope}"),
+        Some(_) | None => scope,
+    });
+}
+
 fn security_of(operation: &Operation) -> BTreeSet<String> {
-    let requirements =
-        operation.security.iter().flatten().filter_map(|requirement| serde_json::to_value(requirement).ok());
-    requirements.filter_map(|value| value.as_object().and_then(|names| names.keys().next().cloned())).collect()
+    requirements_of(operation).into_iter().map(|(scheme, _)| scheme).collect()
+}
+
+/// The alternatives by which a caller can authenticate: a scheme and its scopes.
+fn requirements_of(operation: &Operation) -> Vec<(String, Vec<String>)> {
+    operation.security.iter().flatten().filter_map(requirement_of).collect()
+}
+
+fn requirement_of(requirement: &SecurityRequirement) -> Option<(String, Vec<String>)> {
+    let names = serde_json::to_value(requirement).ok()?;
+    let names: BTreeMap<String, Vec<String>> = serde_json::from_value(names).ok()?;
+    names.into_iter().next()
 }
 
 /// One shared response for each status of an error.

@@ -11,6 +11,7 @@ pub mod export;
 pub mod feed;
 pub mod health;
 pub mod inbox;
+pub mod keys;
 pub mod partner_trail;
 pub mod partners;
 pub mod simulations;

@@ -287,6 +287,19 @@ fn every_operation_says_what_it_does_who_may_and_how_it_fails() {
 }
 
 #[test]
+fn every_operation_that_is_open_to_partners_declares_its_scope() {
+    let document = openapi::document();
+    for (method, path, operation) in openapi::methods_and_paths(&document) {
+        let Some(scopes) = openapi::scopes_of(operation) else { continue };
+        let (place, names) = (format!("{method} {path}"), scopes.to_string());
+        assert_eq!(method == Method::GET, names == "`read`", "{place}: {names}");
+        assert!(scopes.iter().next().is_some(), "{place}");
+        let said = operation.description.as_deref().unwrap_or_default();
+        assert!(said.ends_with(&format!("A partner's key needs the scope {names}.")), "{place}: {said}");
+    }
+}
+
+#[test]
 fn every_reference_in_the_contract_leads_somewhere() {
     fn walk<'a>(value: &'a Value, found: &mut Vec<&'a str>) {
         match value {

@@ -17,7 +17,7 @@ mod waiting;
 mod work;
 
 pub use erase::{Erase, erase};
-pub use partners::{has_reached, is_recorded, list_partners};
+pub use partners::{complete, has_reached, is_recorded, list_partners};
 pub use scan::{Window, advance, find_last_before, list_next};
 pub use waiting::{list_waiting, set_aside, settle, wait_for};
 pub use work::{list_finished, list_running};

@@ -1,9 +1,12 @@
 //! Partners and their keys.
 
 use chrono::{DateTime, Utc};
+use uuid::Uuid;
 
 use crate::domain::partner::api_key::KeyHash;
-use crate::domain::values::id::{KeyId, PartnerId};
+use crate::domain::partner::rights::Rights;
+use crate::domain::values::id::{ActorId, KeyId, PartnerId};
+use crate::domain::values::scope::{Scope, Scopes};
 use crate::domain::values::text::Name;
 use crate::domain::values::time::Time;
 
@@ -31,6 +34,12 @@ pub struct Key {
     pub partner_id: PartnerId,
     /// The first characters of the key.
     pub hint: String,
+    /// What it is for.
+    pub label: Option<Name>,
+    /// What it may do.
+    pub rights: Rights,
+    /// The partner's key that made it; `None` if the platform did.
+    pub made_by: Option<KeyId>,
     /// When it was created.
     pub created_at: Time,
     /// When it was revoked.
@@ -76,12 +85,18 @@ pub async fn insert_key(pool: &Pool, key: &Key, hash: KeyHash, append: &Append) 
     let inserted = append!(
         append,
         ", added as (
-             insert into api_keys (key_hash, id, partner_id, hint, created_at) select $13, $14, id, $15, $16 from partner
+             insert into api_keys (key_hash, id, partner_id, hint, created_at, label, scopes, actors, expires_at, made_by)
+             select $13, $14, id, $15, $16, $17, $18::text[], $19::text[], $20, $21 from partner
          )",
         &hash.0[..],
         key.id.0,
         key.hint,
         key.created_at.utc(),
+        key.label.as_ref().map(Name::as_str),
+        &key.rights.scopes.iter().map(Scope::as_str).collect::<Vec<_>>() as _,
+        key.rights.actors.as_ref().map(|actors| texts(actors)) as _,
+        key.rights.expires_at.map(Time::utc),
+        key.made_by.map(|id| id.0),
     );
     Ok(inserted.fetch_optional(pool).await?.is_some())
 }
@@ -95,16 +110,18 @@ pub struct KeyCount {
     pub all: u32,
 }
 
-/// Counts a partner's keys and reads the end of its trail, as of one moment; `None` if there is no
-/// such partner. Creating or revoking a key moves the trail on.
-pub async fn count_keys(pool: &Pool, partner: PartnerId) -> Result<Option<(KeyCount, End)>, Error> {
+/// Counts a partner's keys that are valid at `now` and reads the end of its trail, as of one
+/// moment; `None` if there is no such partner. Creating or revoking a key moves the trail on.
+pub async fn count_keys(pool: &Pool, partner: PartnerId, now: Time) -> Result<Option<(KeyCount, End)>, Error> {
     let row = sqlx::query!(
         r#"select version, head_hash, updated_at, keys.valid as "valid!", keys.all_of_them as "all!"
            from partners partner cross join lateral (
-               select count(*) filter (where revoked_at is null) as valid, count(*) as all_of_them
+               select count(*) filter (where revoked_at is null and (expires_at is null or expires_at > $2)) as valid,
+                   count(*) as all_of_them
                from api_keys where partner_id = partner.id
            ) keys where partner.id = $1"#,
-        partner.0
+        partner.0,
+        now.utc(),
     );
     let Some(row) = row.fetch_optional(pool).await? else { return Ok(None) };
     let place = Place { table: "partners", key: partner };
@@ -112,20 +129,37 @@ pub async fn count_keys(pool: &Pool, partner: PartnerId) -> Result<Option<(KeyCo
     Ok(Some((count, end(partner, row.version, &row.head_hash, row.updated_at)?)))
 }
 
-/// Finds the partner of a valid key; `None` if the key is unknown or revoked.
-pub async fn find_by_key(pool: &Pool, hash: KeyHash) -> Result<Option<(PartnerId, KeyId)>, Error> {
-    let row =
-        sqlx::query!("select partner_id, id from api_keys where key_hash = $1 and revoked_at is null", &hash.0[..])
-            .fetch_optional(pool)
-            .await?;
-    Ok(row.map(|row| (PartnerId(row.partner_id), KeyId(row.id))))
+/// A key that was not revoked, with its partner and its rights.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ValidKey {
+    /// The partner.
+    pub partner_id: PartnerId,
+    /// The key.
+    pub key_id: KeyId,
+    /// What it may do, and when it expires.
+    pub rights: Rights,
+}
+
+/// Finds a key that was not revoked; `None` if it is unknown or revoked.
+pub async fn find_by_key(pool: &Pool, hash: KeyHash) -> Result<Option<ValidKey>, Error> {
+    let row = sqlx::query!(
+        "select partner_id, id, scopes, actors, expires_at from api_keys where key_hash = $1 and revoked_at is null",
+        &hash.0[..]
+    )
+    .fetch_optional(pool)
+    .await?;
+    let found = row.map(|row| {
+        let rights = rights(row.id, &row.scopes, row.actors, row.expires_at)?;
+        Ok(ValidKey { partner_id: PartnerId(row.partner_id), key_id: KeyId(row.id), rights })
+    });
+    found.transpose()
 }
 
 /// Lists up to `limit` of a partner's keys after `after`, oldest first, including revoked ones.
 pub async fn list_keys(pool: &Pool, partner: PartnerId, after: Option<KeyId>, limit: u32) -> Result<Vec<Key>, Error> {
     let rows = sqlx::query_as!(
         KeyRow,
-        "select id, hint, created_at, revoked_at from api_keys
+        "select id, hint, label, scopes, actors, made_by, created_at, expires_at, revoked_at from api_keys
          where partner_id = $1 and ($2::uuid is null or id > $2) order by id limit $3",
         partner.0,
         after.map(|id| id.0),
@@ -133,45 +167,99 @@ pub async fn list_keys(pool: &Pool, partner: PartnerId, after: Option<KeyId>, li
     )
     .fetch_all(pool)
     .await?;
-    let key = |row: KeyRow| Key {
-        id: KeyId(row.id),
-        partner_id: partner,
-        hint: row.hint,
-        created_at: row.created_at.into(),
-        revoked_at: row.revoked_at.map(Time::from),
-    };
-    Ok(rows.into_iter().map(key).collect())
+    rows.into_iter().map(|row| row.key(partner)).collect()
 }
 
-/// Whether a partner's key is revoked, and the end of the partner's trail as of the same moment;
-/// `None` if the partner has no such key.
-pub async fn find_key(pool: &Pool, partner: PartnerId, key: KeyId) -> Result<Option<(bool, End)>, Error> {
-    let row = sqlx::query!(
-        r#"select revoked_at is not null as "revoked!", version, head_hash, updated_at
-           from api_keys key join partners partner on partner.id = key.partner_id where key.partner_id = $1 and key.id = $2"#,
+/// Finds a partner's key.
+pub async fn find_key(pool: &Pool, partner: PartnerId, key: KeyId) -> Result<Option<Key>, Error> {
+    let row = sqlx::query_as!(
+        KeyRow,
+        "select id, hint, label, scopes, actors, made_by, created_at, expires_at, revoked_at from api_keys
+         where partner_id = $1 and id = $2",
         partner.0,
         key.0
     );
-    let row = row.fetch_optional(pool).await?;
-    row.map(|row| Ok((row.revoked, end(partner, row.version, &row.head_hash, row.updated_at)?))).transpose()
+    row.fetch_optional(pool).await?.map(|row| row.key(partner)).transpose()
 }
 
-/// Revokes a key that was read as valid together with the end of the trail, and records it; `false`
-/// if the trail has moved on.
-pub async fn revoke_key(pool: &Pool, key: KeyId, append: &Append) -> Result<bool, Error> {
+/// Lists the keys that end with a partner's key: the key itself and those that it made, directly
+/// or through another key, as far as they are not revoked.
+pub async fn list_dependent_keys(pool: &Pool, partner: PartnerId, key: KeyId) -> Result<Vec<KeyId>, Error> {
+    let ids = sqlx::query_scalar!(
+        r#"with recursive dependent as (
+               select id, revoked_at from api_keys where partner_id = $1 and id = $2
+               union
+               select key.id, key.revoked_at from api_keys key join dependent on key.made_by = dependent.id
+               where key.partner_id = $1
+           )
+           select id as "id!" from dependent where revoked_at is null order by id"#,
+        partner.0,
+        key.0
+    );
+    Ok(ids.fetch_all(pool).await?.into_iter().map(KeyId).collect())
+}
+
+/// Revokes keys that were read as valid after the end of the trail, and records it; `false` if the
+/// trail has moved on.
+pub async fn revoke_keys(pool: &Pool, keys: &[KeyId], append: &Append) -> Result<bool, Error> {
     let revoked = append!(
         append,
         ", ended as (
              update api_keys set revoked_at = greatest($4, created_at) from partner
-             where api_keys.partner_id = partner.id and api_keys.id = $13
+             where api_keys.partner_id = partner.id and api_keys.id = any($13::uuid[])
          )",
-        key.0,
+        &keys.iter().map(|key| key.0).collect::<Vec<_>>(),
     );
     Ok(revoked.fetch_optional(pool).await?.is_some())
 }
 
+/// Takes an actor out of the keys that a partner had by `until`, with the labels of those keys.
+/// A key that is left without actors stays bound: to nobody.
+pub async fn forget_actor(pool: &Pool, partner: PartnerId, actor: &ActorId, until: Time) -> Result<(), Error> {
+    let rows = sqlx::query!(
+        r#"select id, actors as "actors!" from api_keys
+           where partner_id = $1 and actors is not null and created_at <= $2 order by id"#,
+        partner.0,
+        until.utc()
+    );
+    for row in rows.fetch_all(pool).await? {
+        // Ids are compared by their key, and one that cannot be read is nobody's.
+        let is_named = |id: &String| ActorId::stored(id.as_str()).is_ok_and(|id| id == *actor);
+        let named: Vec<String> = row.actors.iter().filter(|id| is_named(id)).cloned().collect();
+        if !named.is_empty() {
+            let forget = sqlx::query!(
+                "update api_keys set label = null, actors = array(
+                     select actor from unnest(actors) with ordinality as list (actor, place)
+                     where actor <> all($2::text[]) order by place)
+                 where id = $1",
+                row.id,
+                &named
+            );
+            forget.execute(pool).await?;
+        }
+    }
+    Ok(())
+}
+
+fn texts(actors: &[ActorId]) -> Vec<String> {
+    actors.iter().map(|actor| actor.as_str().to_owned()).collect()
+}
+
+fn rights(
+    id: Uuid,
+    scopes: &[String],
+    actors: Option<Vec<String>>,
+    expires_at: Option<DateTime<Utc>>,
+) -> Result<Rights, Error> {
+    let place = Place { table: "api_keys", key: id };
+    let scope = |name: &String| Scope::parse(name).ok_or_else(|| place.impossible("an unknown scope"));
+    let scopes = scopes.iter().map(scope).collect::<Result<Scopes, Error>>()?;
+    let actors = actors.map(|list| list.into_iter().map(|actor| place.checked(actor)).collect()).transpose()?;
+    Ok(Rights { scopes, actors, expires_at: expires_at.map(Time::from) })
+}
+
 struct PartnerRow {
-    id: uuid::Uuid,
+    id: Uuid,
     name: String,
     created_at: DateTime<Utc>,
 }
@@ -186,8 +274,29 @@ impl TryFrom<PartnerRow> for Partner {
 }
 
 struct KeyRow {
-    id: uuid::Uuid,
+    id: Uuid,
     hint: String,
+    label: Option<String>,
+    scopes: Vec<String>,
+    actors: Option<Vec<String>>,
+    made_by: Option<Uuid>,
     created_at: DateTime<Utc>,
+    expires_at: Option<DateTime<Utc>>,
     revoked_at: Option<DateTime<Utc>>,
+}
+
+impl KeyRow {
+    fn key(self, partner_id: PartnerId) -> Result<Key, Error> {
+        let place = Place { table: "api_keys", key: self.id };
+        Ok(Key {
+            id: KeyId(self.id),
+            partner_id,
+            hint: self.hint,
+            label: self.label.map(|label| place.checked(label)).transpose()?,
+            rights: rights(self.id, &self.scopes, self.actors, self.expires_at)?,
+            made_by: self.made_by.map(KeyId),
+            created_at: self.created_at.into(),
+            revoked_at: self.revoked_at.map(Time::from),
+        })
+    }
 }

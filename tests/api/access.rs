@@ -4,3 +4,4 @@ mod confusables;
 mod leaks;
 mod ownership;
 mod people;
+mod scopes;

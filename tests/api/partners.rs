@@ -25,7 +25,9 @@ async fn the_platform_adds_a_partner_and_gives_it_a_key() {
     assert_eq!(made.headers["cache-control"], "no-store");
     let key = ApiKey::parse(text(&made.body["key"])).unwrap();
     let key_id = text(&made.body["id"]);
-    let shown = json!({ "id": key_id, "hint": key.hint(), "created_at": "2027-01-15T08:00:00Z", "revoked_at": null });
+    let shown = json!({ "id": key_id, "hint": key.hint(), "label": null, "scopes": ["work", "review", "define", "read"],
+        "actors": null, "made_by": null, "created_at": "2027-01-15T08:00:00Z", "expires_at": null, "revoked_at": null });
+    assert_eq!(made.body["warnings"], json!([]));
     let keys = platform(&service, "GET", &format!("{location}/keys"), &Value::Null).await;
     assert_eq!(keys.body, json!({ "items": [shown], "next": null }));
 

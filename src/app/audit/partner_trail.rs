@@ -40,7 +40,7 @@ impl PartnerTrails {
     ) -> Result<Bounded<PartnerEntryView>, Error> {
         self.partners.find_visible(caller, id).await?;
         let rows = store::audit::partner_events::list(&self.pool, id, after, limit).await?;
-        Ok(rows.map(|row| audit::partner_view(&row.event, &row.sealed.hash, caller.party())))
+        Ok(rows.map(|row| audit::partner_view(&row.event, &row.sealed, caller.party())))
     }
 
     /// The data to check the whole trail offline.

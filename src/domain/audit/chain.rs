@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
-use crate::domain::task::event::Event;
 use crate::domain::trail::{Hash, Kind, Recorded, Subject};
 
 use super::columns::{Content, Fields};
@@ -79,12 +78,12 @@ pub fn verify<'a>(origin: &impl Subject, rows: impl IntoIterator<Item = &'a Seal
     Ok(chain.head)
 }
 
-/// Erases the personal fields that `which` selects by path from a task event's column. Value and
+/// Erases the personal fields that `which` selects by path from an event's column. Value and
 /// salt are removed; the commitment stays, so the chain still verifies. Absent and already erased
 /// fields stay unchanged and are not passed to `which`. Returns the column and the number of erased
 /// fields.
-pub fn erase(row: &Sealed, which: impl Fn(&str) -> bool) -> Result<(String, u64), Error> {
-    let mut fields = Fields::read(Event::KINDS, &row.data, &row.personal)?;
+pub fn erase<E: Recorded>(row: &Sealed, which: impl Fn(&str) -> bool) -> Result<(String, u64), Error> {
+    let mut fields = Fields::read(E::KINDS, &row.data, &row.personal)?;
     let mut erased = 0;
     for (field, content) in &mut fields.list {
         if field.is_personal() && content.value().is_some() && which(field.path) {

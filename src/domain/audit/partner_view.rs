@@ -14,6 +14,7 @@ use crate::domain::values::id::CredentialId;
 use crate::domain::values::party::{Party, Source};
 use crate::domain::values::time::Time;
 
+use super::chain::Sealed;
 use super::view::data;
 
 /// One entry of a partner's trail.
@@ -35,6 +36,10 @@ pub struct PartnerEntryView {
     pub credential_id: Option<CredentialId>,
     /// When it was recorded; never goes backwards within a partner.
     pub recorded_at: Time,
+    /// Whether fields of the entry were erased; `true` or absent.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[schema(required = false)]
+    pub erased: bool,
     /// The fields of this type of entry.
     #[schema(value_type = Object)]
     pub data: Map<String, Value>,
@@ -57,16 +62,17 @@ impl ToSchema for PartnerEventType {
     }
 }
 
-/// `event` as the partner itself or the platform may see it; `hash` is the hash of its entry.
-pub fn partner_view(event: &PartnerEvent, hash: &Hash, viewer: Party) -> PartnerEntryView {
+/// `event`, which is stored as `row`, as the partner itself or the platform may see it.
+pub fn partner_view(event: &PartnerEvent, row: &Sealed, viewer: Party) -> PartnerEntryView {
     let kind = Kind::of(event);
     PartnerEntryView {
         seq: event.seq,
-        hash: *hash,
+        hash: row.hash,
         kind: kind.name,
         party: event.party,
         credential_id: event.credential_id.clone().filter(|_| kind.shows("credential_id", event, viewer)),
         recorded_at: event.recorded_at,
+        erased: row.erased().iter().any(|path| kind.shows(path, event, viewer)),
         data: data(event, &event.fact, viewer),
     }
 }

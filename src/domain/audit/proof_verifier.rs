@@ -69,10 +69,14 @@ impl EntryProof {
     /// shown.
     pub(super) fn erases(&self) -> Option<(u64, Option<Vec<u64>>)> {
         let value = |path: &str| self.fields.iter().flatten().find(|field| field.path == path)?.value.as_deref();
-        (value("type") == Some(r#""task.personal_data_erased""#)).then(|| {
-            // A shown value that is not a readable list names no entries.
-            (self.seq, value("data.entries").map(|list| serde_json::from_str(list).unwrap_or_default()))
-        })
+        // A shown value that is not a readable list names no entries.
+        let entries = || value("data.entries").map(|list| serde_json::from_str(list).unwrap_or_default());
+        match value("type") {
+            Some(r#""task.personal_data_erased""#) => Some((self.seq, entries())),
+            // Nobody who sees a partner's trail is kept from this list.
+            Some(r#""partner.erasure_completed""#) => Some((self.seq, Some(entries().unwrap_or_default()))),
+            Some(_) | None => None,
+        }
     }
 
     /// The type, root and content of the shown fields; `None` if none are shown.

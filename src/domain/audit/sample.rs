@@ -124,6 +124,7 @@ fn reviews() -> Vec<(Source, Fact)> {
             revision: 2,
             return_to: Some(stage("copy")),
             feedback: Some(feedback),
+            bound: true,
         })
     };
     // A resolution by the buyer: the votes that stood are those of the partner's people.
@@ -132,13 +133,14 @@ fn reviews() -> Vec<(Source, Fact)> {
         return_to: Some(stage("copy")),
         exhausted: false,
         votes: vec![5, 6],
+        bound: true,
         shared_feedback: Some(vec![feedback("Shared", true)]),
         internal_feedback: Some(vec![feedback("SECRET", false), feedback("SECRET too", false)]),
     };
     vec![
         (Source::Partner, vote(feedback("SECRET vote", false))),
         (Source::Buyer, vote(feedback("The buyer's", false))),
-        (Source::Partner, Fact::StageApproved { revision: 2, votes: vec![5], voters: vec![tag()] }),
+        (Source::Partner, Fact::StageApproved { revision: 2, votes: vec![5], voters: vec![tag()], bound: true }),
         (Source::Partner, Fact::StageRejected(rejected.clone())),
         (Source::Buyer, Fact::StageRejected(rejected)),
     ]
@@ -165,6 +167,7 @@ fn escalations() -> Vec<(Source, Fact)> {
             feedback: Some(feedback),
             advice: Some(text(advice)),
             clock: Some(clock()),
+            bound: true,
         })
     };
     vec![

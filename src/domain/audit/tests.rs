@@ -175,7 +175,7 @@ pub(super) fn assert_flips_are_found(origin: &impl Subject, rows: &[Sealed]) {
 fn columns_hold_nothing_but_what_is_committed() {
     let row = sealed(&trail()[..1]).remove(0);
     let (data, personal) = (row.data.as_str(), row.personal.as_str());
-    let erased = erase(&row, |_| true).unwrap().0;
+    let erased = erase::<Event>(&row, |_| true).unwrap().0;
     let changes = [
         (data.replace(':', ": "), personal.to_owned()),
         (format!(" {data}"), personal.to_owned()),
@@ -251,7 +251,7 @@ fn erasing_keeps_the_chain_and_leaves_no_value_or_salt() {
     let mut all = rows.clone();
     for ((event, row), erased) in trail().iter().zip(&rows).zip(&mut all) {
         for field in Kind::of(event).fields().filter(|field| field.is_personal()) {
-            let one = Sealed { personal: erase(row, |path| path == field.path).unwrap().0, ..row.clone() };
+            let one = Sealed { personal: erase::<Event>(row, |path| path == field.path).unwrap().0, ..row.clone() };
             chain.clone().append(&one).unwrap();
             let left = paths(&Event { note: None, credential_id: None, ..open::<Event>(&one).unwrap() });
             assert!(matches!(field.path, "note" | "credential_id") || !left.contains(field.path), "{left:?}");
@@ -260,9 +260,13 @@ fn erasing_keeps_the_chain_and_leaves_no_value_or_salt() {
         if row.hash == rows.last().unwrap().hash {
             break;
         }
-        erased.personal = erase(row, |_| true).unwrap().0;
+        erased.personal = erase::<Event>(row, |_| true).unwrap().0;
         assert!(!erased.personal.contains('['), "{}", erased.personal);
-        assert_eq!(erase(erased, |_| true).unwrap(), (erased.personal.clone(), 0), "a second time changes nothing");
+        assert_eq!(
+            erase::<Event>(erased, |_| true).unwrap(),
+            (erased.personal.clone(), 0),
+            "a second time changes nothing"
+        );
         let opened: Event = open(erased).unwrap();
         assert_eq!((opened.actor, opened.note, opened.credential_id), (None, None, None));
         chain.append(row).unwrap();

@@ -6,8 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::task::refusal::Refusal;
 use crate::domain::values::event_type::event_types;
-use crate::domain::values::id::{CredentialId, ErasureId, KeyId, WorkflowKey};
+use crate::domain::values::id::{ActorId, CredentialId, ErasureId, KeyId, WorkflowKey};
 use crate::domain::values::party::{Party, Source};
+use crate::domain::values::scope::{Scope, Scopes};
+use crate::domain::values::text::Name;
 use crate::domain::values::time::Time;
 
 /// One row of a partner's trail.
@@ -57,6 +59,18 @@ event_types! {
             key_id: KeyId,
             /// Its first characters.
             hint: String,
+            /// What it is for, in the words of whoever made it.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            label: Option<Name>,
+            /// What it may do.
+            #[serde(default = "every_scope")]
+            scopes: Vec<Scope>,
+            /// The people that it is bound to; absent: none.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            actors: Option<Vec<ActorId>>,
+            /// When it expires; absent: never. Its expiry is not recorded as an event.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            expires_at: Option<Time>,
         },
         /// A key was revoked.
         #[serde(rename = "partner.key_revoked")]
@@ -105,6 +119,9 @@ event_types! {
             tasks: u64,
             /// The number of fields removed there.
             fields: u64,
+            /// The `seq` of every entry of this trail that lost a field, in order; absent: none did.
+            #[serde(default, skip_serializing_if = "Vec::is_empty")]
+            entries: Vec<u64>,
         },
         /// The partner's trails were exported. The event's party and credential say by whom.
         #[serde(rename = "partner.exported")]
@@ -124,6 +141,10 @@ event_types! {
             entries: u64,
         },
     }
+}
+
+fn every_scope() -> Vec<Scope> {
+    Scopes::all().into()
 }
 
 /// The events that record `facts` after `latest` (none for a new partner). All get one time: `now`,

@@ -22,7 +22,17 @@ const AFTER: &[Field] =
 /// Every event type, in the order of [`PartnerFact::TYPES`].
 const KINDS: [Kind; PartnerFact::TYPES.len()] = [
     kind("partner.created", &[]),
-    kind("partner.key_created", &[shown("data.hint"), shown("data.key_id")]),
+    kind(
+        "partner.key_created",
+        &[
+            field("data.actors", Yes, Always, Never),
+            shown("data.expires_at"),
+            shown("data.hint"),
+            shown("data.key_id"),
+            field("data.label", Yes, Always, Never),
+            shown("data.scopes"),
+        ],
+    ),
     kind("partner.key_revoked", &[shown("data.key_id")]),
     kind("partner.workflow_registered", &[shown("data.digest"), shown("data.key"), shown("data.version")]),
     kind("partner.workflow_retired", &[shown("data.key")]),
@@ -30,7 +40,13 @@ const KINDS: [Kind; PartnerFact::TYPES.len()] = [
     kind("partner.erasure_requested", &[shown("data.erasure_id"), shown("data.party")]),
     kind(
         "partner.erasure_completed",
-        &[shown("data.erasure_id"), shown("data.fields"), shown("data.party"), shown("data.tasks")],
+        &[
+            shown("data.entries"),
+            shown("data.erasure_id"),
+            shown("data.fields"),
+            shown("data.party"),
+            shown("data.tasks"),
+        ],
     ),
     kind(
         "partner.exported",

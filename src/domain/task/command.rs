@@ -262,7 +262,7 @@ impl Action {
     }
 
     /// Whether the person or program behind it must be named.
-    fn needs_actor(&self) -> bool {
+    pub fn needs_actor(&self) -> bool {
         self.needs_target() || matches!(self, Self::WorkSubmitted(_) | Self::EscalationResolved(_))
     }
 }

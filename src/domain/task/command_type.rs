@@ -8,6 +8,8 @@ use utoipa::ToSchema;
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 
+use crate::domain::values::scope::{Scope, Scopes};
+
 /// Calls a macro with the whole table. A line has the variant of
 /// [`Action`](super::command::Action), which is also the name of the body's struct, and the `type`
 /// on the wire.
@@ -65,6 +67,21 @@ impl CommandType {
     /// Every name, for messages: `a, b, c`.
     pub fn list() -> String {
         Self::ALL.map(Self::as_str).join(", ")
+    }
+
+    /// The scopes of partners' keys that allow it: any of these.
+    pub fn scopes(self) -> Scopes {
+        match self {
+            Self::WorkSubmitted
+            | Self::StatusUpdated
+            | Self::Held
+            | Self::Resumed
+            | Self::CancellationRequested
+            | Self::CancellationAcknowledged => Scopes::of(&[Scope::Work]),
+            Self::StageApproved | Self::StageRejected | Self::StageEscalated | Self::EscalationResolved => {
+                Scopes::of(&[Scope::Review])
+            }
+        }
     }
 
     /// Whether `stage`, `round` and `revision` are required, so that nobody decides on work that

@@ -1,8 +1,8 @@
 //! `decide`: the effect of a command on a task, or why it is refused. The one decision path: API,
 //! timers, bulk requests and dry runs all use it.
 //!
-//! The checks run in a fixed order (closed or late → party → stage and round → phase → actor →
-//! revision → content), so that the same command is refused for the same reason from every entry
+//! The checks run in a fixed order (closed or late → party → key → stage and round → phase → actor
+//! → revision → content), so that the same command is refused for the same reason from every entry
 //! point. `table.rs` holds the transition table that this code implements.
 
 mod cancel;
@@ -22,7 +22,7 @@ use crate::domain::values::id::{StageKey, TaskId};
 use crate::domain::values::party::{ActorRef, Party, Sender};
 use crate::domain::values::text::Name;
 use crate::domain::values::time::Time;
-use crate::domain::workflow::{Stage, Workflow};
+use crate::domain::workflow::{Assurance, Stage, Workflow};
 
 use super::command::{Action, Command, CommandType};
 use super::event::{Event, Fact, LateDecision, Opened, WorkflowRef};
@@ -184,6 +184,8 @@ fn closed_or_late(draft: &Draft<'_>, command: &Command) -> Result<Option<Closing
             | Action::CancellationAcknowledged(_) => false,
         };
     match (could_count, meta.late) {
+        // What is recorded under a name must come from a key that can use the name.
+        (true, _) if !meta.sender.admitted => Err(Refusal::KeyActor),
         (true, None) if task.version() >= MAX_ENTRIES => Err(closing(None)),
         (true, None) => Ok(Some(closing)),
         (true, recorded) => Err(closing(recorded)),
@@ -277,9 +279,23 @@ fn check_length(task: &Task) -> Result<(), Refusal> {
     ))
 }
 
+/// Refuses an actor that the sender's key is not bound to.
+fn check_actor(sender: &Sender) -> Result<(), Refusal> {
+    if sender.admitted { Ok(()) } else { Err(Refusal::KeyActor) }
+}
+
+/// Refuses a decision under a key that is not bound to its actor, where the stage requires one.
+fn check_bound(stage: &Stage, sender: &Sender) -> Result<(), Refusal> {
+    match stage.assurance {
+        Assurance::Bound if !sender.bound => Err(Refusal::KeyUnbound),
+        Assurance::Bound | Assurance::Any => Ok(()),
+    }
+}
+
+/// Checks the party, and whether its key can name the actor.
 fn only(parties: &[Party], sender: &Sender) -> Result<(), Refusal> {
     if parties.contains(&sender.party) {
-        return Ok(());
+        return check_actor(sender);
     }
     let names: Vec<&str> = parties.iter().map(|party| party.as_str()).collect();
     Err(Refusal::WrongParty(names.join(" or ")))

@@ -117,6 +117,10 @@ event_types! {
             /// The tags of those who cast them.
             #[serde(default, skip_serializing_if = "Vec::is_empty")]
             voters: Vec<ActorTag>,
+            /// Whether everybody who decided it did so under a credential that is bound to that
+            /// person; absent: no.
+            #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+            bound: bool,
         },
         /// The stage was rejected.
         #[serde(rename = "task.stage_rejected")]

@@ -91,8 +91,8 @@ impl Task {
                         review.votes.iter().find(|earlier| earlier.actor == actor).map_or(0, |earlier| earlier.cast);
                     review.votes.retain(|earlier| earlier.actor != actor);
                     let return_to = vote.return_to.clone();
-                    let (seq, decision, cast) = (event.seq, vote.decision, cast + 1);
-                    review.votes.push(Vote { seq, actor, decision, voted_at: at, return_to, cast });
+                    let (seq, decision, bound, cast) = (event.seq, vote.decision, vote.bound, cast + 1);
+                    review.votes.push(Vote { seq, actor, decision, voted_at: at, return_to, bound, cast });
                 }
             }
             Fact::StageApproved { revision, .. } => self.decided(event, Verdict::Approved, *revision),

@@ -51,6 +51,9 @@ pub struct Vote {
     pub(in crate::domain) voted_at: Time,
     /// The target stage of a rejection.
     pub(in crate::domain) return_to: Option<StageKey>,
+    /// Whether it was sent under a credential that is bound to the actor.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(in crate::domain) bound: bool,
     /// How many votes the actor has cast on this revision in this round, including this one.
     #[serde(default = "once", skip_serializing_if = "is_once")]
     pub(in crate::domain) cast: u32,

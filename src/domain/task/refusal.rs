@@ -19,6 +19,15 @@ pub enum Refusal {
     /// The command belongs to another party.
     #[error("only another party can do this: {0}")]
     WrongParty(String),
+    /// The key's scopes do not include what is asked for; says what is missing.
+    #[error("{0}")]
+    KeyScope(String),
+    /// The credential is bound to other people.
+    #[error("the key is bound to other actors than the one that the command names")]
+    KeyActor,
+    /// The stage accepts only credentials that are bound to their actor.
+    #[error("the stage counts decisions only under a key that is bound to its actor")]
+    KeyUnbound,
     /// The stage names its reviewers and this actor is not one of them.
     #[error("the actor is not one of the stage's named reviewers")]
     NotAReviewer,

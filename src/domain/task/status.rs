@@ -9,7 +9,7 @@ use crate::domain::values::party::Party;
 use crate::domain::values::text::{Message, Name, Prose};
 use crate::domain::values::time::Time;
 use crate::domain::workflow::labels;
-use crate::domain::workflow::{Stage, Workflow};
+use crate::domain::workflow::{Assurance, Stage, Workflow};
 
 use super::command::CommandType;
 use super::event::{Artifact, Resolution, TimeoutAction};
@@ -78,6 +78,11 @@ pub struct StageStatus {
     pub state: StageState,
     /// When it was approved; null for every other state.
     pub decided_at: Option<Time>,
+    /// `bound` if the stage is decided only under credentials that are bound to a person; absent:
+    /// `any`.
+    #[serde(default, skip_serializing_if = "Assurance::is_any")]
+    #[schema(required = false)]
+    pub assurance: Assurance,
 }
 
 /// The state of a stage.
@@ -256,7 +261,8 @@ fn stages(workflow: &Workflow, task: &Task) -> Vec<StageStatus> {
         let state = state(index);
         let approved = task.decision(index).filter(|decision| decision.decision == Verdict::Approved);
         let decided_at = approved.filter(|_| state == StageState::Approved).map(|decision| decision.decided_at);
-        StageStatus { key: stage.key.clone(), name: stage.name.clone(), state, decided_at }
+        let (key, name, assurance) = (stage.key.clone(), stage.name.clone(), stage.assurance);
+        StageStatus { key, name, state, decided_at, assurance }
     });
     stages.collect()
 }

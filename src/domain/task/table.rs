@@ -3,10 +3,10 @@
 //! `table.md` is written from it.
 //!
 //! Refusals that every command can meet are not repeated in the rows: `task_closed` on a closed
-//! task (first), `wrong_party`, `stage_mismatch` and `round_mismatch`, `wrong_phase` for a pair
-//! without a row, `stale_revision`, and 422 for a stage or a revision that does not exist. They are
-//! checked in this order, interleaved with the rows' own refusals: closed or late, party, stage and
-//! round, phase, actor, revision, content.
+//! task (first), `wrong_party`, `key_actor`, `stage_mismatch` and `round_mismatch`, `wrong_phase` for
+//! a pair without a row, `stale_revision`, and 422 for a stage or a revision that does not exist. They are
+//! checked in this order, interleaved with the rows' own refusals: closed or late, party, key,
+//! stage and round, phase, actor, revision, content.
 
 use super::PhaseName;
 use super::PhaseName::{Cancelled, Cancelling, Delivery, Escalated, Expired, Failed, InReview, OnHold, Preparing};
@@ -145,15 +145,15 @@ pub const ROWS: &[Row] = rows! {
     [], Open, [Platform], "" => ["opened"], Then::Start, ["/deadline_at"];
 
     [Preparing], Command(WorkSubmitted), [Partner], "" => ["work_submitted"], Then::Review, ["/artifacts", "limit_reached"];
-    [Preparing], Command(StageApproved), [Reviewer], "" => [], Then::Refused, ["already_decided", "wrong_phase"];
-    [Preparing], Command(StageRejected), [Reviewer], "" => [], Then::Refused, ["already_decided", "wrong_phase"];
+    [Preparing], Command(StageApproved), [Reviewer], "" => [], Then::Refused, ["key_unbound", "already_decided", "wrong_phase"];
+    [Preparing], Command(StageRejected), [Reviewer], "" => [], Then::Refused, ["key_unbound", "already_decided", "wrong_phase"];
     [Preparing], Command(StageEscalated), ASKING, "" => [], Then::Refused, ["already_decided", "wrong_phase"];
     [Preparing], Command(EscalationResolved), ALL, "" => [], Then::Refused, ["already_decided", "wrong_phase"];
 
     [InReview], Command(WorkSubmitted), [Partner], "first stage, or this round began in `preparing`" => ["work_submitted"], Then::Review, ["submission_not_open", "/artifacts", "limit_reached"];
-    [InReview], Command(StageApproved), [Reviewer], "short of quorum" => ["vote_recorded"], Then::Same, ["already_decided", "not_a_reviewer", "self_approval", "not_distinct", "already_voted", "limit_reached"];
+    [InReview], Command(StageApproved), [Reviewer], "short of quorum" => ["vote_recorded"], Then::Same, ["key_unbound", "already_decided", "not_a_reviewer", "self_approval", "not_distinct", "already_voted", "limit_reached"];
     [InReview], Command(StageApproved), [Reviewer], "quorum" => ["vote_recorded"], Then::Approve, [];
-    [InReview], Command(StageRejected), [Reviewer], "short of quorum" => ["vote_recorded"], Then::Same, ["already_decided", "not_a_reviewer", "/feedback", "/return_to", "already_voted", "limit_reached"];
+    [InReview], Command(StageRejected), [Reviewer], "short of quorum" => ["vote_recorded"], Then::Same, ["key_unbound", "already_decided", "not_a_reviewer", "/feedback", "/return_to", "already_voted", "limit_reached"];
     [InReview], Command(StageRejected), [Reviewer], "quorum" => ["vote_recorded"], Then::Reject, [];
     [InReview], Command(StageEscalated), ASKING, "" => [], Then::Escalate, ["already_decided", "/to"];
     [InReview], Reminder, [Service], "" => ["deadline_reminded"], Then::Same, [];
@@ -164,7 +164,7 @@ pub const ROWS: &[Row] = rows! {
     [InReview], StageDeadline(TimeoutAction::Approve), [Service], "no rejecting vote stands" => ["deadline_passed"], Then::Approve, [];
     [InReview], StageDeadline(TimeoutAction::Approve), [Service], "a rejecting vote stands" => ["deadline_passed"], Then::Escalate, [];
 
-    [Escalated], Resolved(Resolution::Approve), [EscalatedTo], "" => ["escalation_resolved"], Then::Approve, ["already_decided", "stale_escalation", "resolution_not_allowed", "self_approval", "not_distinct", "/feedback"];
+    [Escalated], Resolved(Resolution::Approve), [EscalatedTo], "" => ["escalation_resolved"], Then::Approve, ["key_unbound", "already_decided", "stale_escalation", "resolution_not_allowed", "self_approval", "not_distinct", "/feedback"];
     [Escalated], Resolved(Resolution::Reject), [EscalatedTo], "" => ["escalation_resolved"], Then::Return, ["already_decided", "stale_escalation", "/feedback", "/return_to"];
     [Escalated], Resolved(Resolution::Return), [EscalatedTo], "cause person or deadline" => ["escalation_resolved"], Then::To(InReview), ["already_decided", "stale_escalation", "nothing_to_return_to", "/feedback", "limit_reached"];
     [Escalated], Resolved(Resolution::Redirect), [EscalatedTo], "it changed hands fewer than 3 times" => ["escalation_resolved"], Then::Escalate, ["already_decided", "stale_escalation", "redirect_limit", "/to"];

@@ -170,7 +170,7 @@ fn fields_that_were_taken_out_and_not_erased_are_found() {
         for (at, row) in rows.iter().enumerate() {
             // A forger who can change the column but not the chained text.
             let mut forged = rows.clone();
-            let (personal, fields) = audit::erase(row, |path| path == "actor.name").unwrap();
+            let (personal, fields) = audit::erase::<Event>(row, |path| path == "actor.name").unwrap();
             forged[at].personal = personal;
             let proof = proof(&origin(), &forged, party).unwrap();
             let seq = at as u64 + 1;

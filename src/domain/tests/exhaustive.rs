@@ -39,6 +39,18 @@ const ALPHABET: &[&str] = &[
     "tick",
 ];
 
+/// The commands tried as well where a stage requires bound keys: under a bound key (`*`), and under
+/// one that is bound to somebody else (`-`).
+const KEYS: &[&str] = &[
+    "approve anna*",
+    "approve bo*",
+    "reject bo*",
+    "approve bo-",
+    "resolve platform* approve",
+    "resolve platform- reject",
+    "submit anna*",
+];
+
 /// Definitions, and the minimum number of states that their sequences reach.
 const WORLDS: &[(&str, usize)] = &[
     // Two-person approval with a bar, new work in between, rounds that run out, a review that may finish.
@@ -51,6 +63,8 @@ const WORLDS: &[(&str, usize)] = &[
         "a deadline=reject remind=PT8H within=PT10H to=platform,buyer respond=buyer finish business | PT80H business",
         100,
     ),
+    // Two people under bound keys, then anybody's.
+    ("a required bound quorum=2,1 rounds=1 finish; b", 100),
     ("a required deadline=approve; b deadline=platform respond=fail rounds=1 exhausted=fail", 100),
 ];
 
@@ -86,12 +100,13 @@ fn the_laws_hold_in_every_state_of_small_definitions() {
     let mut phases = BTreeSet::new();
     for (words, least) in WORLDS {
         let first = Play::open(&definition(words));
+        let more = if words.contains("bound") { KEYS } else { &[] };
         let mut known = BTreeSet::from([essence(&first)]);
         let mut edge = vec![first];
         for _ in 0..DEPTH {
             let mut next = Vec::new();
             for play in &edge {
-                for step in ALPHABET {
+                for step in ALPHABET.iter().chain(more) {
                     let mut play = play.clone();
                     let taken = play.run(step).contains('>');
                     if taken && known.insert(essence(&play)) {

@@ -20,7 +20,7 @@ use crate::domain::task::table::{Edge, ROWS, Role, Row, Trigger};
 use crate::domain::task::{Clock, Phase, PhaseName, ResponseClock, Task, Timer};
 use crate::domain::values::party::{ActorRef, Party, Source};
 use crate::domain::values::time::Time;
-use crate::domain::workflow::Workflow;
+use crate::domain::workflow::{Assurance, Workflow};
 
 use super::spent;
 use super::test_support::{Play, short};
@@ -71,6 +71,7 @@ pub(super) fn check_step(play: &Play, input: Input<'_>, result: &Result<Transiti
     check_rows(play, transition);
     check_status(&play.snapshot, after, play.now);
     check_party(play, input, transition);
+    check_bound(play, input, transition);
     if before.phase().is_terminal() {
         check_absorbed(&play.snapshot, transition);
     }
@@ -188,6 +189,36 @@ fn check_party(play: &Play, input: Input<'_>, transition: &Transition) {
             allowed(&play.workflow, before, party).contains(&kind),
             "{kind:?} was taken from {party} but is not allowed"
         );
+    }
+}
+
+/// A stage that requires bound keys is decided under no others, and the decision says whether all
+/// that counted were bound.
+fn check_bound(play: &Play, input: Input<'_>, transition: &Transition) {
+    if let Input::Party(command) = input {
+        assert!(command.meta().sender.admitted, "nothing is recorded under somebody else's key");
+    }
+    let bound = matches!(input, Input::Party(command) if command.meta().sender.bound);
+    let vote = |seq: &u64| {
+        let mut events = play.trail.iter().chain(transition.events());
+        let found = events.find(|event| event.seq == *seq).map(|event| &event.fact);
+        matches!(found, Some(Fact::VoteRecorded(vote)) if vote.bound)
+    };
+    let stage = play.snapshot.task.stage_in(&play.workflow);
+    let required = stage.assurance == Assurance::Bound;
+    for Event { fact, party, .. } in transition.events() {
+        let by_person = *party != Source::Service;
+        if let Fact::VoteRecorded(vote) = fact {
+            assert_eq!(vote.bound, bound);
+            assert!(bound || !required, "a vote under a key that is not bound");
+        }
+        if let Fact::StageApproved { votes, bound: all, .. } = fact {
+            assert_eq!(*all, by_person && bound && votes.iter().all(vote));
+            assert!(*all || !required || !by_person, "an approval under a key that is not bound");
+        }
+        if let Fact::StageRejected(rejected) = fact {
+            assert_eq!(rejected.bound, by_person && bound && rejected.votes.iter().all(vote));
+        }
     }
 }
 
@@ -336,6 +367,7 @@ pub(super) fn check_way_out(play: &Play) {
     let named = stage.reviewers().first().map_or(party.as_str(), |id| id.as_str().trim_start_matches("u-"));
     let step = match task.phase() {
         PhaseName::Preparing => format!("submit {party}"),
+        PhaseName::InReview if stage.assurance == Assurance::Bound => format!("reject {named}*"),
         PhaseName::InReview => format!("reject {named}"),
         PhaseName::Escalated => format!("resolve {party} reject"),
         PhaseName::OnHold => format!("resume {party}"),

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::domain::task::{Phase, PhaseName, Timer};
 use crate::domain::values::party::Party;
-use crate::domain::workflow::definition;
+use crate::domain::workflow::{Assurance, definition};
 
 use super::laws::{self, EDGES};
 use super::test_support::{Play, VERBS};
@@ -22,7 +22,7 @@ const STEPS: usize = 40;
 /// The sequences that the coverage is measured over.
 const CASES: usize = 200;
 /// The choices that one step can consume.
-const ROLLS: usize = 8;
+const ROLLS: usize = 9;
 
 /// A sequence of choices; all zeros once it is used up.
 struct Dice<'a>(&'a [u8]);
@@ -127,8 +127,21 @@ fn sensible(play: &Play, dice: &mut Dice) -> String {
             dice.weighted(&[(3, "approve"), (3, "reject"), (3, "resolve"), (1, "cancel"), (1, "submit"), (1, "tick")])
         }
     };
-    let who = likely(play, dice, verb);
+    let who = likely(play, dice, verb) + key(play, dice);
     format!("{verb} {who} {}", argument(play, dice, verb))
+}
+
+/// The key that an actor uses: mostly a bound one where the stage requires it, seldom that of
+/// somebody else.
+fn key(play: &Play, dice: &mut Dice) -> &'static str {
+    let bound = play.snapshot.task.stage_in(&play.workflow).assurance == Assurance::Bound;
+    match dice.below(16) {
+        1 => "-",
+        2 => "*",
+        3 => "",
+        _ if bound => "*",
+        _ => "",
+    }
 }
 
 /// An actor of the party that the verb belongs to.

@@ -61,10 +61,20 @@ pub(super) fn party(word: &str) -> Party {
 }
 
 /// The actor with this id, of the party; its display name must never appear in a state.
+/// A star after the name, as in `anna*`, stands for a credential that is bound to the actor, and a
+/// minus for one that is bound to somebody else. A buyer is always bound.
 pub(super) fn sender(word: &str) -> Sender {
+    let (is_bound, is_foreign) = (word.ends_with('*') || word == "buyer", word.ends_with('-'));
+    let word = word.trim_end_matches(['*', '-']);
     let id = ActorId::parse(format!("u-{word}")).unwrap();
     let actor = Actor { id, name: Some(text("Named Person")), role: None };
-    Sender { party: party(word), actor: Some(actor), credential_id: text("key-1") }
+    Sender {
+        party: party(word),
+        actor: Some(actor),
+        credential_id: text("key-1"),
+        bound: is_bound,
+        admitted: !is_foreign,
+    }
 }
 
 pub(super) fn feedback(words: &str) -> Feedback {
@@ -109,6 +119,9 @@ pub(super) fn name(refusal: &Refusal) -> &'static str {
     match refusal {
         Refusal::Invalid { pointer, .. } => pointer,
         Refusal::WrongParty(_) => "wrong_party",
+        Refusal::KeyScope(_) => "key_scope",
+        Refusal::KeyActor => "key_actor",
+        Refusal::KeyUnbound => "key_unbound",
         Refusal::NotAReviewer => "not_a_reviewer",
         Refusal::SelfApproval => "self_approval",
         Refusal::NotDistinct => "not_distinct",

@@ -128,7 +128,7 @@ impl Reader {
                 self.votes.insert(who(event), (vote.decision, event.seq, target));
                 self.tags.extend(event.actor_tag.map(|tag| (event.seq, tag)));
             }
-            Fact::StageApproved { revision, votes, voters } => {
+            Fact::StageApproved { revision, votes, voters, .. } => {
                 assert_eq!(*revision, self.revision, "{place}: on the latest revision");
                 assert!(votes.iter().map(|seq| self.tags[seq]).eq(voters.iter().copied()), "{place}: the votes' tags");
                 self.check_counted(Verdict::Approved, votes, place);

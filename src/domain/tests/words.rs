@@ -38,6 +38,7 @@ fn stage(words: &str) -> Value {
         let (name, value) = word.split_once('=').unwrap_or((word, ""));
         let list = || value.split(',').collect::<Vec<_>>();
         match name {
+            "bound" => stage["assurance"] = json!("bound"),
             "required" => stage["submission"] = json!("required"),
             "buyer" | "platform" => stage["reviewer"] = json!(name),
             // Two named reviewers who must agree.

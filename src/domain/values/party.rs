@@ -120,6 +120,11 @@ pub struct Sender {
     pub actor: Option<Actor>,
     /// The credential used.
     pub credential_id: CredentialId,
+    /// Whether the credential is bound to the actor, so that nobody else could have sent the
+    /// command under this name.
+    pub bound: bool,
+    /// Whether the credential can name this actor; false only if it is bound to other people.
+    pub admitted: bool,
 }
 
 impl Sender {

@@ -123,6 +123,11 @@ fn stage(index: usize, dice: &mut Dice) -> Value {
     if reviewer != "partner" || dice.flip() {
         put("reviewer", json!(reviewer));
     }
+    match dice.below(4) {
+        1 => put("assurance", json!("bound")),
+        2 => put("assurance", json!("any")),
+        _ => None,
+    };
     if reviewer == "partner" {
         panel(index, dice, &mut put);
     }

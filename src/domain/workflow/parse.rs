@@ -16,8 +16,8 @@ use crate::domain::values::time::Span;
 
 use super::finding::{Mistake, MistakeCode as Code, Warning};
 use super::{
-    CancellationRule, ClockKind, EscalationRule, EscalationTimeout, OnExhausted, OnReject, Panel, Quorum, Stage,
-    StageDeadline, StageTimeout, Submission, TaskDeadline, Workflow, warning,
+    Assurance, CancellationRule, ClockKind, EscalationRule, EscalationTimeout, OnExhausted, OnReject, Panel, Quorum,
+    Stage, StageDeadline, StageTimeout, Submission, TaskDeadline, Workflow, warning,
 };
 
 /// The longest time that a partner can have to acknowledge a cancellation: 7 days.
@@ -25,12 +25,13 @@ const MAX_GRACE_SECONDS: u32 = 7 * 86_400;
 /// The shortest deadline after which a timeout may approve for a buyer: 24 hours.
 const MIN_BUYER_SILENCE_SECONDS: u32 = 86_400;
 
-const STAGE_FIELDS: [&str; 13] = [
+const STAGE_FIELDS: [&str; 14] = [
     "key",
     "name",
     "buyer_label",
     "submission",
     "reviewer",
+    "assurance",
     "quorum",
     "reviewers",
     "self_approval",
@@ -175,6 +176,8 @@ fn stage(fields: &Fields, position: Position, clocks: Clocks) -> Read<Stage> {
         node.word(&[("none", Submission::None), ("required", Submission::Required)])
     });
     let reviewer = fields.or("reviewer", Party::Partner, Node::party);
+    let assurance = fields
+        .or("assurance", Assurance::Any, |node| node.word(&[("any", Assurance::Any), ("bound", Assurance::Bound)]));
     let escalation =
         fields.get("escalation").map(|node| node.object(&["to", "respond_within", "on_timeout", "clock"])).transpose();
     let escalation_to = match &escalation {
@@ -194,6 +197,7 @@ fn stage(fields: &Fields, position: Position, clocks: Clocks) -> Read<Stage> {
         buyer_label: buyer_label?,
         submission: submission?,
         reviewer: reviewer?,
+        assurance: assurance?,
         panel: panel?,
         on_reject: on_reject?,
         escalation: escalation?,

@@ -34,8 +34,18 @@ pub const SMALL: usize = 64 << 10;
 
 /// Operations with bodies of at most [`SMALL`], for the contract. A test compares them with the
 /// handlers.
-pub(in crate::http) const SMALL_OPERATIONS: [&str; 5] =
-    ["create_partner", "request_erasure", "open_task", "set_webhook", "redeliver_since"];
+pub(in crate::http) const SMALL_OPERATIONS: [&str; 7] = [
+    "create_partner",
+    "create_partner_key",
+    "create_key",
+    "request_erasure",
+    "open_task",
+    "set_webhook",
+    "redeliver_since",
+];
+
+/// Operations whose body is optional, for the contract.
+pub(in crate::http) const OPTIONAL_BODIES: [&str; 2] = ["create_partner_key", "create_key"];
 
 /// The body of a request, at most `MAX` bytes, or the reason why there is none. It must be a
 /// handler's last argument.
@@ -65,6 +75,14 @@ impl<const MAX: usize> RawBody<MAX> {
     /// Parses the body as a `T`.
     pub fn parse<T: DeserializeOwned + FromOutside>(self) -> Result<T, Problem> {
         self.object().and_then(|members| from_value(Value::Object(members)))
+    }
+
+    /// Parses the body as a `T`, or returns the default if there is no body.
+    pub fn parse_or_default<T: DeserializeOwned + FromOutside + Default>(self) -> Result<T, Problem> {
+        match &self.0 {
+            Ok(received) if received.bytes.is_empty() => Ok(T::default()),
+            Ok(_) | Err(_) => self.parse(),
+        }
     }
 }
 

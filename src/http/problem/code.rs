@@ -51,7 +51,10 @@ codes! {
     TwoCredentials "two_credentials" BAD_REQUEST "Two credentials" "The request carries more than one credential. Send one.";
     Unauthorized "unauthorized" UNAUTHORIZED "Not authenticated" "The credential is missing, malformed, unknown, expired or revoked.";
     Forbidden "forbidden" FORBIDDEN "Not open to this party" "The operation is not open to the party that the credential belongs to.";
+    KeyScope "key_scope" FORBIDDEN "Key lacks the scope" "The partner's key lacks the scope that the operation or the type of command needs, or the request concerns a key that reaches further than the one used.";
     WrongParty "wrong_party" FORBIDDEN "Wrong party" "Only another party may send this command now: the stage's reviewing party, or the party that the task was escalated to.";
+    KeyActor "key_actor" FORBIDDEN "Key of another actor" "The key is bound to people, and the command names an actor who is not one of them.";
+    KeyUnbound "key_unbound" FORBIDDEN "Key not bound" "The stage has `assurance` `bound`: votes and approving resolutions count only under a key that is bound to its actor.";
     NotAReviewer "not_a_reviewer" FORBIDDEN "Not a reviewer" "The actor is not one of the stage's named reviewers.";
     SelfApproval "self_approval" FORBIDDEN "Self-approval" "The actor submitted the latest revision, or an earlier one of the same round, and may not approve it.";
     NotDistinct "not_distinct" FORBIDDEN "Not a distinct approver" "The actor's approval counted in a stage whose approvers may not approve this stage as well.";

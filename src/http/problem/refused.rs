@@ -143,6 +143,9 @@ fn code(refusal: &Refusal) -> Code {
     match refusal {
         Refusal::Invalid { .. } => Code::InvalidBody,
         Refusal::WrongParty(_) => Code::WrongParty,
+        Refusal::KeyScope(_) => Code::KeyScope,
+        Refusal::KeyActor => Code::KeyActor,
+        Refusal::KeyUnbound => Code::KeyUnbound,
         Refusal::NotAReviewer => Code::NotAReviewer,
         Refusal::SelfApproval => Code::SelfApproval,
         Refusal::NotDistinct => Code::NotDistinct,

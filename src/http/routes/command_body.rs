@@ -19,7 +19,7 @@ use crate::domain::values::text::Prose;
 use crate::domain::values::time::Time;
 use crate::http::input::body::{from_value, take_string};
 use crate::http::problem::refused::field_error;
-use crate::http::problem::{FieldError, Problem};
+use crate::http::problem::{Code, FieldError, Problem};
 use crate::ids;
 
 /// How far a party's `occurred_at` may be ahead of the service's clock: 5 minutes.
@@ -48,7 +48,8 @@ struct Common {
     #[serde(default)]
     revision: Option<u32>,
     /// The person or program that acts. Required from the partner and the platform in submissions,
-    /// votes, escalations and resolutions. Not allowed from a buyer, whose token identifies the
+    /// votes, escalations and resolutions; a key that is bound to one actor fills it in. A key that
+    /// is bound to actors can name no others. Not allowed from a buyer, whose token identifies the
     /// person.
     #[serde(default)]
     actor: Option<Actor>,
@@ -74,18 +75,20 @@ pub(in crate::http) fn parse(
     now: Time,
 ) -> Result<Request, Problem> {
     let kind = take_string(&mut members, "type")?;
+    let kind_of = command_type(&kind)?;
+    check_scope(caller, kind_of)?;
     let (common, own): (Map<_, _>, Map<_, _>) =
         members.into_iter().partition(|(name, _)| COMMON.contains(&name.as_str()));
-    let action = command_type(&kind).and_then(|kind| read(kind, own));
-    let (common, action) = both(from_value::<Common>(Value::Object(common)), action)?;
+    let (common, action) = both(from_value::<Common>(Value::Object(common)), read(kind_of, own))?;
     let errors = check(&common, caller, header_id, now);
     if !errors.is_empty() {
         return Err(Problem::invalid_body(errors));
     }
     let given = common.id.or(header_id);
     let digest = digest(&kind, &common, &action);
+    let actor = common.actor.or_else(|| filled_in(caller, &action));
     let meta = Meta {
-        sender: sender(caller, common.actor),
+        sender: sender(caller, actor),
         id: Some(given.unwrap_or_else(|| CommandId(ids::new()))),
         occurred_at: common.occurred_at,
         note: common.note,
@@ -107,7 +110,33 @@ pub(in crate::http) fn sender(caller: &Caller, actor: Option<Actor>) -> Sender {
         name: None,
         role: None,
     });
-    Sender { party: caller.party(), actor: buyer.or(actor), credential_id: caller.credential_id() }
+    let actor = buyer.or(actor);
+    let admitted = actor.as_ref().is_none_or(|actor| caller.admits(&actor.id));
+    Sender {
+        party: caller.party(),
+        bound: admitted && actor.is_some() && caller.is_bound(),
+        admitted,
+        actor,
+        credential_id: caller.credential_id(),
+    }
+}
+
+/// The person that the credential is bound to, where an actor is required and left out.
+fn filled_in(caller: &Caller, action: &Action) -> Option<Actor> {
+    let id = caller.only_actor().filter(|_| action.needs_actor())?;
+    Some(Actor { id, name: None, role: None })
+}
+
+/// Refuses a type of command that the key's scopes do not include.
+fn check_scope(caller: &Caller, kind: CommandType) -> Result<(), Problem> {
+    let needed = kind.scopes();
+    match caller.rights() {
+        Some(rights) if !rights.scopes.include_any(needed) => {
+            let detail = format!("The command `{}` needs a key with the scope {needed}.", kind.as_str());
+            Err(Problem::new(Code::KeyScope, detail))
+        }
+        Some(_) | None => Ok(()),
+    }
 }
 
 fn check(common: &Common, caller: &Caller, header_id: Option<CommandId>, now: Time) -> Vec<FieldError> {
@@ -322,12 +351,61 @@ pub(in crate::http) fn example(kind: CommandType) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::values::id::{BuyerId, CredentialId};
+    use std::sync::Arc;
+
+    use proptest::prelude::*;
+
+    use crate::domain::partner::rights::Rights;
+    use crate::domain::values::id::{BuyerId, CredentialId, KeyId, PartnerId};
+    use crate::domain::values::scope::{Scope, Scopes};
+
+    fn people() -> [ActorId; 4] {
+        ["u-anna", "u-bo", "agent-7", "u-eli"].map(|id| ActorId::parse(id).unwrap())
+    }
+
+    fn any_rights() -> impl Strategy<Value = Rights> {
+        let scopes = prop::sample::subsequence(Scope::ALL.to_vec(), 1..=4).prop_map(Scopes::from);
+        let actors = prop::option::of(prop::sample::subsequence(people().to_vec(), 0..=3));
+        (scopes, actors).prop_map(|(scopes, actors)| Rights { scopes, actors, expires_at: None })
+    }
+
+    proptest! {
+        /// No key without the scope of a command gets it accepted, whoever it names; and what is
+        /// accepted says truly whether the key is bound to its actor.
+        #[test]
+        fn no_command_is_taken_without_its_scope(
+            rights in any_rights(),
+            kind in prop::sample::select(CommandType::ALL.to_vec()),
+            named in prop::option::of(prop::sample::select(people().to_vec())),
+        ) {
+            let Value::Object(mut members) = example(kind) else { panic!("{kind:?} is an object") };
+            members.remove("actor");
+            members.extend(named.as_ref().map(|id| ("actor".to_owned(), json!({ "id": id }))));
+            let (partner_id, key_id) = (PartnerId(ids::new()), KeyId(ids::new()));
+            let caller = Caller::Partner { partner_id, key_id, rights: Arc::new(rights.clone()) };
+            let parsed = parse(members.clone(), &caller, None, Time::from_micros(0));
+            let is_open = rights.scopes.include_any(kind.scopes());
+            prop_assert_eq!(matches!(&parsed, Err(problem) if problem.code() == Code::KeyScope), !is_open);
+            let Ok(Request { command, digest, .. }) = parsed else { return Ok(()) };
+            prop_assert!(rights.scopes.include(Scope::Review) || !matches!(kind, CommandType::StageApproved | CommandType::StageRejected));
+            let sender = &command.meta().sender;
+            let actor = sender.actor.as_ref().map(|actor| &actor.id);
+            prop_assert_eq!(sender.admitted, actor.is_none_or(|id| rights.admits(id)));
+            prop_assert_eq!(sender.bound, rights.actors.is_some() && actor.is_some_and(|id| rights.admits(id)));
+            let expected = named.as_ref().or(rights.only_actor().filter(|_| command.action().needs_actor()));
+            prop_assert_eq!(actor, expected);
+            // The digest is of the body as it was sent, so it does not depend on the key.
+            let anybody = Caller::Partner { partner_id, key_id, rights: Arc::default() };
+            if let Ok(other) = parse(members, &anybody, None, Time::from_micros(0)) {
+                prop_assert_eq!(digest, other.digest);
+            }
+        }
+    }
 
     #[test]
     fn the_example_of_every_type_is_a_command_of_that_type() {
         let credential_id = CredentialId::parse("key-1").unwrap();
-        let platform = Caller::Platform { credential_id: credential_id.clone() };
+        let platform = Caller::Platform { credential_id: credential_id.clone(), person: None };
         let buyer = Caller::Buyer { buyer_id: BuyerId(ids::new()), credential_id, expires_at: Time::from_micros(1) };
         for kind in CommandType::ALL {
             let Value::Object(members) = example(kind) else { panic!("{kind:?} is an object") };

@@ -202,7 +202,7 @@ pub async fn list_webhook_deliveries(
 ///
 /// Sends the delivery at once, whatever its state, and restarts the retry schedule. Later events of
 /// its task wait for it. Takes no body.
-#[utoipa::path(post, path = "/webhooks/{id}/deliveries/{delivery_id}/redeliver", tag = "webhooks", security(("partnerKey" = []), ("platformKey" = [])), params(DeliveryPath), responses(
+#[utoipa::path(post, path = "/webhooks/{id}/deliveries/{delivery_id}/redeliver", tag = "webhooks", security(("partnerKey" = ["define"]), ("platformKey" = [])), params(DeliveryPath), responses(
     (status = 202, description = "The delivery is pending.", body = WebhookDelivery),
 ))]
 pub async fn redeliver(
@@ -221,7 +221,7 @@ pub async fn redeliver(
 /// Sends the deliveries of events since a time again: the oldest first, and those of one task in
 /// order. It is meant for a receiver that was unavailable for longer than the retry schedule, or
 /// that lost data.
-#[utoipa::path(post, path = "/webhooks/{id}/redeliver", tag = "webhooks", security(("partnerKey" = []), ("platformKey" = [])), params(WebhookPath),
+#[utoipa::path(post, path = "/webhooks/{id}/redeliver", tag = "webhooks", security(("partnerKey" = ["define"]), ("platformKey" = [])), params(WebhookPath),
     request_body(content = Redelivery, example = json!({ "since": "2026-11-22T10:00:00Z", "state": "failed" })), responses(
     (status = 202, description = "The deliveries are pending.", body = Redelivered),
 ))]
@@ -250,7 +250,7 @@ pub async fn redeliver_since(
 /// Sends a sample of the type `webhook.test` at once, signed like every delivery, and returns the
 /// result after at most 15 seconds. Works with a disabled webhook as well, and changes nothing.
 /// Takes no body.
-#[utoipa::path(post, path = "/webhooks/{id}/test", tag = "webhooks", security(("partnerKey" = []), ("platformKey" = [])), params(WebhookPath), responses(
+#[utoipa::path(post, path = "/webhooks/{id}/test", tag = "webhooks", security(("partnerKey" = ["define"]), ("platformKey" = [])), params(WebhookPath), responses(
     (status = 200, description = "The result, whether the attempt succeeded or failed.", body = WebhookTested),
 ))]
 pub async fn test_webhook(

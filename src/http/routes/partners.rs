@@ -18,6 +18,8 @@ use crate::http::input::extract::{NoParameters, Path, Query};
 use crate::http::input::page::{Cursor, Limit, Page};
 use crate::http::problem::Problem;
 
+use super::keys::{KeyDefinition, NewPartnerKey, PartnerKey};
+
 /// A partner to add.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -38,36 +40,6 @@ pub struct Partner {
     #[schema(example = "Northwind Agents")]
     name: Name,
     /// When the partner was added.
-    created_at: Time,
-}
-
-/// A partner's key, without the secret part.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct PartnerKey {
-    /// The key's id: it appears in the trail as `credential_id`, and is used to revoke the key.
-    id: KeyId,
-    /// The first characters of the key.
-    #[schema(example = "ait_7Gq2")]
-    hint: String,
-    /// When the key was created.
-    created_at: Time,
-    /// When the key was revoked; null while it is valid.
-    #[schema(required = true)]
-    revoked_at: Option<Time>,
-}
-
-/// A new key.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct NewPartnerKey {
-    /// The key's id: it appears in the trail as `credential_id`, and is used to revoke the key.
-    id: KeyId,
-    /// The key. It is shown only once and stored only as a hash.
-    #[schema(pattern = "^ait_[0-9A-Za-z]{49}$")]
-    key: String,
-    /// The first characters of the key, to recognise it later.
-    #[schema(example = "ait_7Gq2")]
-    hint: String,
-    /// When the key was created.
     created_at: Time,
 }
 
@@ -111,10 +83,10 @@ pub struct KeysQuery {
     /// The maximum number of rows of the page.
     #[param(inline)]
     #[serde(default)]
-    limit: Limit,
+    pub(super) limit: Limit,
     /// The `next` of an earlier page. Default: the first page.
     #[param(value_type = Option<String>)]
-    cursor: Option<Cursor<KeyId>>,
+    pub(super) cursor: Option<Cursor<KeyId>>,
 }
 
 /// A 201 response with its `Location`.
@@ -171,9 +143,10 @@ pub async fn get_partner(
 ///
 /// Several keys can be valid at the same time, so that a key can be replaced without interruption:
 /// create the new key, deploy it, then revoke the old one. At most 20 keys can be valid at a time,
-/// and a partner can have at most 1,000 in total. The key is shown only in this response. Takes no
-/// body.
-#[utoipa::path(post, path = "/partners/{id}/keys", tag = "partners", security(("platformKey" = [])), params(PartnerPath), responses(
+/// and a partner can have at most 1,000 in total. The key is shown only in this response.
+///
+/// Without a body the key has every scope, can name any actor and does not expire.
+#[utoipa::path(post, path = "/partners/{id}/keys", tag = "partners", security(("platformKey" = [])), params(PartnerPath), request_body = KeyDefinition, responses(
     (status = 201, description = "The key was created. It is shown only once.", body = NewPartnerKey),
     (status = 409, description = ""),
 ))]
@@ -182,15 +155,13 @@ pub async fn create_partner_key(
     Path(path): Path<PartnerPath>,
     Query(NoParameters {}): Query<NoParameters>,
     State(state): State<AppState>,
+    body: RawBody<SMALL>,
 ) -> Result<(StatusCode, Json<NewPartnerKey>), Problem> {
-    let made = state.app.partners.create_partner_key(&caller, path.id).await?;
-    let key = NewPartnerKey {
-        id: made.record.id,
-        key: made.secret.reveal().to_owned(),
-        hint: made.record.hint,
-        created_at: made.record.created_at,
-    };
-    Ok((StatusCode::CREATED, Json(key)))
+    // A partner that does not exist comes before mistakes in the body.
+    state.app.partners.get_partner(path.id).await?;
+    let wanted = body.parse_or_default::<KeyDefinition>()?.wanted(state.app.clock().now())?;
+    let made = state.app.partners.create_partner_key(&caller, path.id, wanted).await?;
+    Ok((StatusCode::CREATED, Json(made.into())))
 }
 
 /// List a partner's keys
@@ -212,8 +183,9 @@ pub async fn list_partner_keys(
 
 /// Revoke a partner's key
 ///
-/// The key stops working at once on the replica that responds, and within 5 seconds on the others.
-/// Revoking a revoked key changes nothing.
+/// Ends the key and the keys that it made. They stop working at once on the replica that responds,
+/// and within 5 seconds on the others. Decisions made with the keys stand. Revoking a revoked key
+/// changes nothing.
 #[utoipa::path(delete, path = "/partners/{id}/keys/{key_id}", tag = "partners", security(("platformKey" = [])), params(KeyPath), responses(
     (status = 204, description = "The key is revoked."),
 ))]
@@ -230,11 +202,5 @@ pub async fn revoke_partner_key(
 impl From<partners::Partner> for Partner {
     fn from(partner: partners::Partner) -> Self {
         Self { id: partner.id, name: partner.name, created_at: partner.created_at }
-    }
-}
-
-impl From<partners::Key> for PartnerKey {
-    fn from(key: partners::Key) -> Self {
-        Self { id: key.id, hint: key.hint, created_at: key.created_at, revoked_at: key.revoked_at }
     }
 }

@@ -1,6 +1,7 @@
 //! Simulation of a workflow on a virtual clock; nothing is stored.
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::header;
@@ -15,10 +16,11 @@ use uuid::Uuid;
 use crate::app::workflows::{Plan, Show};
 use crate::app::{self, Caller};
 use crate::domain::audit::{self, EntryView};
+use crate::domain::partner::rights::Rights;
 use crate::domain::task::event::WorkflowRef;
 use crate::domain::task::forecast::{Forecast, StatusView, Timeline};
 use crate::domain::task::simulate::{Outcome, Sent, Step, Trigger};
-use crate::domain::values::id::{BuyerId, CredentialId, PartnerId};
+use crate::domain::values::id::{ActorId, BuyerId, CredentialId, KeyId, PartnerId};
 use crate::domain::values::outside::{FromOutside, from_outside};
 use crate::domain::values::party::Party;
 use crate::domain::values::time::Time;
@@ -154,7 +156,7 @@ pub struct StepRefusal {
 /// Runs commands at the given times on a virtual clock, and every timer when it is due, exactly as
 /// the real service does. Nothing is stored. A simulation ends after 10,000 steps. A response of
 /// more than 4 MiB is refused; the problem names the step that exceeded the limit.
-#[utoipa::path(post, path = "/workflows/{key}/simulate", tag = "workflows", security(("partnerKey" = [])), params(WorkflowPath),
+#[utoipa::path(post, path = "/workflows/{key}/simulate", tag = "workflows", security(("partnerKey" = ["define"])), params(WorkflowPath),
     request_body(content = Simulation, example = json!({ "opened_at": "2026-11-22T08:00:00Z", "until": "2026-12-24T08:00:00Z",
         "commands": [{ "at": "2026-11-22T09:00:00Z", "party": "partner", "type": "work_submitted", "actor": { "id": "agent-7" }, "summary": "First draft." }] })),
     responses((status = 200, description = "The simulated steps.", body = SimulationResult)))]
@@ -180,7 +182,7 @@ pub async fn simulate_workflow(
     };
     let last = commands.last().map_or(opened_at, |sent| sent.at);
     let plan = Plan {
-        sender: command_body::sender(&Caller::Platform { credential_id: simulated() }, None),
+        sender: command_body::sender(&Caller::Platform { credential_id: simulated(), person: None }, None),
         workflow: WorkflowRef { key: path.key, version },
         opened_at,
         deadline_at: simulation.deadline_at,
@@ -268,8 +270,8 @@ fn read_commands(list: Vec<Map<String, Value>>, opened_at: Time) -> Result<Vec<S
                 "must not be earlier than the previous command or the opening",
             ));
         }
-        let request =
-            command_body::parse(members, &caller(party, at), None, at).map_err(|problem| below(&base, &problem))?;
+        let caller = caller(party, named_actor(&members), at);
+        let request = command_body::parse(members, &caller, None, at).map_err(|problem| below(&base, &problem))?;
         let digest = request.id_given.then_some(request.digest);
         commands.push(Sent { at, command: request.command, digest });
     }
@@ -303,15 +305,23 @@ fn invalid(pointer: &str, code: &'static str, message: &str) -> Problem {
     Problem::invalid_body(vec![FieldError::new(pointer, code, message)])
 }
 
-/// A caller with placeholder credentials.
-fn caller(party: Party, now: Time) -> Caller {
+/// The id of the actor that a command names.
+fn named_actor(members: &Map<String, Value>) -> Option<ActorId> {
+    let id = members.get("actor")?.get("id")?.as_str()?;
+    ActorId::parse(id).ok()
+}
+
+/// A caller with a placeholder credential that is bound to the actor, so that stages which require
+/// this can be simulated.
+fn caller(party: Party, actor: Option<ActorId>, now: Time) -> Caller {
     match party {
         Party::Partner => Caller::Partner {
             partner_id: PartnerId(Uuid::nil()),
-            key_id: crate::domain::values::id::KeyId(Uuid::nil()),
+            key_id: KeyId(Uuid::nil()),
+            rights: Arc::new(Rights { actors: actor.map(|actor| vec![actor]), ..Rights::default() }),
         },
         Party::Buyer => Caller::Buyer { buyer_id: BuyerId(Uuid::nil()), credential_id: simulated(), expires_at: now },
-        Party::Platform => Caller::Platform { credential_id: simulated() },
+        Party::Platform => Caller::Platform { credential_id: simulated(), person: actor },
     }
 }
 

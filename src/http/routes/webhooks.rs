@@ -192,7 +192,7 @@ pub async fn list_webhooks(
 /// h, 5 h, 10 h, 14 h, 20 h and 24 h, each varied by up to a fifth, and not before its
 /// `Retry-After`. A 410 response disables the webhook at once; so do five days of failures without
 /// a success. The feed then has a notice.
-#[utoipa::path(put, path = "/webhooks/{id}", tag = "webhooks", security(("partnerKey" = []), ("platformKey" = [])), params(WebhookPath),
+#[utoipa::path(put, path = "/webhooks/{id}", tag = "webhooks", security(("partnerKey" = ["define"]), ("platformKey" = [])), params(WebhookPath),
     request_body(content = WebhookDefinition, example = json!({ "url": "https://agents.example/hooks/aitasker", "types": ["task.stage_rejected", "task.workflow_completed"] })),
     responses(
         (status = 200, description = "The webhook was changed and is enabled.", body = Webhook),
@@ -234,7 +234,7 @@ pub async fn get_webhook(
 ///
 /// Nothing more is sent to the webhook: pending deliveries are given up, and an attempt in progress
 /// finishes. Its secrets are deleted.
-#[utoipa::path(delete, path = "/webhooks/{id}", tag = "webhooks", security(("partnerKey" = []), ("platformKey" = [])), params(WebhookPath), responses(
+#[utoipa::path(delete, path = "/webhooks/{id}", tag = "webhooks", security(("partnerKey" = ["define"]), ("platformKey" = [])), params(WebhookPath), responses(
     (status = 204, description = "The webhook was removed."),
 ))]
 pub async fn remove_webhook(
@@ -253,7 +253,7 @@ pub async fn remove_webhook(
 /// receivers can switch without interruption. `X-AITasker-Signature` uses the older secret until
 /// the newer one is activated or a day has passed; then the older one is deleted. Another call
 /// before that replaces the newer secret. Takes no body.
-#[utoipa::path(post, path = "/webhooks/{id}/rotate-secret", tag = "webhooks", security(("partnerKey" = []), ("platformKey" = [])), params(WebhookPath), responses(
+#[utoipa::path(post, path = "/webhooks/{id}/rotate-secret", tag = "webhooks", security(("partnerKey" = ["define"]), ("platformKey" = [])), params(WebhookPath), responses(
     (status = 201, description = "The secret was created. It is shown only once.", body = NewWebhookSecret),
 ))]
 pub async fn rotate_webhook_secret(
@@ -277,7 +277,7 @@ pub async fn rotate_webhook_secret(
 ///
 /// From now on all signatures use the newer secret, and the older one is deleted. If there is only
 /// one secret, nothing changes. Takes no body.
-#[utoipa::path(post, path = "/webhooks/{id}/activate-secret", tag = "webhooks", security(("partnerKey" = []), ("platformKey" = [])), params(WebhookPath), responses(
+#[utoipa::path(post, path = "/webhooks/{id}/activate-secret", tag = "webhooks", security(("partnerKey" = ["define"]), ("platformKey" = [])), params(WebhookPath), responses(
     (status = 200, description = "The webhook.", body = Webhook),
 ))]
 pub async fn activate_webhook_secret(

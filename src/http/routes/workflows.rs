@@ -149,7 +149,7 @@ impl From<workflows::Record> for WorkflowSummary {
 ///
 /// `If-None-Match: *` registers only a new key. `If-Match` changes only the version that the caller
 /// knows.
-#[utoipa::path(put, path = "/workflows/{key}", tag = "workflows", security(("partnerKey" = [])), params(WorkflowPath, RegisterQuery,
+#[utoipa::path(put, path = "/workflows/{key}", tag = "workflows", security(("partnerKey" = ["define"])), params(WorkflowPath, RegisterQuery,
         ("If-Match" = Option<String>, Header, description = "The `ETag` of the latest version that the caller knows; `*`: any version, but one must exist."),
         ("If-None-Match" = Option<String>, Header, description = "`*`: the workflow must not exist yet; or the `ETag` of a version that must not be the latest.")),
     request_body(content = Workflow, description = "The definition.", example = json!(serde_json::from_str::<serde_json::Value>(crate::http::DEMO_WORKFLOW).unwrap_or_default())),
@@ -237,7 +237,7 @@ pub async fn get_workflow_version(
 ///
 /// No new tasks can be opened on a retired workflow; running tasks finish. Retiring it again
 /// changes nothing. Registering the key restores it.
-#[utoipa::path(delete, path = "/workflows/{key}", tag = "workflows", security(("partnerKey" = [])), params(WorkflowPath), responses(
+#[utoipa::path(delete, path = "/workflows/{key}", tag = "workflows", security(("partnerKey" = ["define"])), params(WorkflowPath), responses(
     (status = 204, description = "The workflow is retired."),
 ))]
 pub async fn retire_workflow(

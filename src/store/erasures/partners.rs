@@ -3,7 +3,8 @@
 use uuid::Uuid;
 
 use crate::domain::values::id::{ErasureId, PartnerId};
-use crate::store::db::row::Place;
+use crate::store::audit::partner_events::{self, Append, append};
+use crate::store::db::row::{Place, bigint};
 use crate::store::{Error, Pool};
 
 /// Whether the erasure took something out of a task of this partner.
@@ -43,4 +44,39 @@ pub async fn is_recorded(
         erasure.to_string(),
     );
     Ok(recorded.fetch_one(pool).await?)
+}
+
+/// Records the end of an erasure in a partner's trail and takes what it erases out of earlier
+/// entries (each with the new content of its personal column), in one transaction; `false` if the
+/// trail has moved on.
+pub async fn complete(
+    pool: &Pool,
+    partner: PartnerId,
+    append: &Append,
+    erased: &[(u64, String)],
+) -> Result<bool, Error> {
+    if erased.is_empty() {
+        return partner_events::insert(pool, append).await;
+    }
+    let mut transaction = pool.begin().await?;
+    if append!(append, "").fetch_optional(transaction.connection()).await?.is_none() {
+        return Ok(false);
+    }
+    sqlx::query!("set local role stagegate_erasure").execute(transaction.connection()).await?;
+    let seqs: Vec<i64> = erased.iter().map(|(seq, _)| bigint(*seq)).collect();
+    let columns: Vec<String> = erased.iter().map(|(_, personal)| personal.clone()).collect();
+    let changed = sqlx::query!(
+        "update partner_events set personal = row.personal::json
+         from unnest($2::bigint[], $3::text[]) as row (seq, personal)
+         where partner_events.partner_id = $1 and partner_events.seq = row.seq",
+        partner.0,
+        &seqs,
+        &columns,
+    );
+    let changed = changed.execute(transaction.connection()).await?.rows_affected();
+    if changed != erased.len() as u64 {
+        return Err(Error::impossible("partner_events", partner, "fewer entries than were read before"));
+    }
+    transaction.commit().await?;
+    Ok(true)
 }

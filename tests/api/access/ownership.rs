@@ -188,7 +188,12 @@ fn bodies(operation: &Operation) -> Vec<Value> {
         "request_erasure" => vec![json!({ "party": "buyer", "actor_id": "u-anna", "reason": "x" })],
         "set_webhook" => vec![definition_of_webhook()],
         "redeliver_since" => vec![json!({ "since": "2020-01-01T00:00:00Z", "state": "all" })],
-        "create_partner_key" | "rotate_webhook_secret" | "activate_webhook_secret" | "redeliver" | "test_webhook" => {
+        "create_partner_key"
+        | "create_key"
+        | "rotate_webhook_secret"
+        | "activate_webhook_secret"
+        | "redeliver"
+        | "test_webhook" => {
             vec![Value::Null]
         }
         other if matches!(operation.method.as_str(), "GET" | "DELETE") => {

@@ -125,10 +125,19 @@ async fn every_door_refuses_ids_and_texts_that_cannot_be_told_apart() {
 
 /// Hands in work by a person whose id no door takes any more, as older versions of the service did.
 async fn submit_as(parties: &Parties, task: &str, spelling: &str) {
-    let caller =
-        Caller::Partner { partner_id: PartnerId(parties.partner_id.parse().unwrap()), key_id: KeyId(Uuid::nil()) };
+    let caller = Caller::Partner {
+        partner_id: PartnerId(parties.partner_id.parse().unwrap()),
+        key_id: KeyId(Uuid::nil()),
+        rights: Arc::default(),
+    };
     let actor = Actor { id: ActorId::stored(spelling).unwrap(), name: None, role: None };
-    let sender = Sender { party: Party::Partner, actor: Some(actor), credential_id: caller.credential_id() };
+    let sender = Sender {
+        party: Party::Partner,
+        actor: Some(actor),
+        credential_id: caller.credential_id(),
+        bound: false,
+        admitted: true,
+    };
     let work = WorkSubmitted { summary: Prose::parse("A draft.").ok(), artifacts: Vec::new() };
     let meta = Meta { id: Some(CommandId(ids::new())), ..Meta::new(sender) };
     let command = Command::new(meta, Action::WorkSubmitted(work)).unwrap();

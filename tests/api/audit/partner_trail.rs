@@ -51,7 +51,7 @@ pub async fn play(parties: &Parties) {
     let from = Some(parties.service.clock.now());
     for (author, fact) in [
         (&platform, PartnerFact::ErasureRequested { erasure_id, party }),
-        (&service, PartnerFact::ErasureCompleted { erasure_id, party, tasks: 3, fields: 12 }),
+        (&service, PartnerFact::ErasureCompleted { erasure_id, party, tasks: 3, fields: 12, entries: Vec::new() }),
         (&platform, PartnerFact::Exported { workflow: Some(key), from, until: None, tasks: 3, entries: 60 }),
     ] {
         parties.service.app.partners.journal.record_fact(partner, author, fact).await.unwrap();

@@ -53,13 +53,13 @@ async fn both_verifiers_tell_a_buyer_how_many_people_approved_and_who_of_them_ma
         let text = export(reader, &format!("/api/v1/tasks/{task}/audit?format=jsonl")).await;
         let (_, said) = desk.check(&text, None);
         for line in [
-            "stage legal, round 1, revision 1: approved by 2 different people, one of whom submitted that revision\n",
-            "stage brand, round 1, revision 1: approved by 2 different people, not by its submitter\n",
+            "stage legal, round 1, revision 1: approved by 2 different people, one of whom submitted that revision; not bound\n",
+            "stage brand, round 1, revision 1: approved by 2 different people, not by its submitter; not bound\n",
         ] {
             assert!(said.contains(line), "{said}");
         }
         let (_, said) = desk.check_independently(&text, None).await;
-        assert!(said.contains(" legal 1 1 2 1, ") && said.contains(" brand 1 1 2 0"), "{said}");
+        assert!(said.contains(" legal 1 1 2 1 0, ") && said.contains(" brand 1 1 2 0 0"), "{said}");
     }
 }
 

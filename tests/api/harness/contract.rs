@@ -20,6 +20,8 @@ pub struct Operation {
     pub id: String,
     /// The security schemes that open it; empty: anyone.
     pub security: BTreeSet<String>,
+    /// The scopes that admit a partner's key: any of them.
+    pub scopes: BTreeSet<String>,
     declared: Value,
 }
 
@@ -127,9 +129,12 @@ fn operations_of(document: &Value) -> Vec<Operation> {
         for (method, declared) in item.as_object().unwrap() {
             let requirements = declared["security"].as_array().into_iter().flatten();
             let security = requirements.flat_map(|one| one.as_object().unwrap().keys().cloned()).collect();
+            let keys =
+                declared["security"].as_array().into_iter().flatten().flat_map(|one| one["partnerKey"].as_array());
+            let scopes = keys.flatten().map(|scope| scope.as_str().unwrap().to_owned()).collect();
             let id = declared["operationId"].as_str().unwrap().to_owned();
             let (method, path) = (method.to_uppercase(), path.clone());
-            operations.push(Operation { method, path, id, security, declared: declared.clone() });
+            operations.push(Operation { method, path, id, security, scopes, declared: declared.clone() });
         }
     }
     assert!(operations.len() > 20, "the contract is not read as it should be");

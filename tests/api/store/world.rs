@@ -109,8 +109,13 @@ impl World {
     }
 
     pub async fn try_open(&self, task_id: TaskId, minutes: i64) -> Outcome {
-        let sender =
-            Sender { party: Party::Platform, actor: None, credential_id: CredentialId::parse("platform").unwrap() };
+        let sender = Sender {
+            party: Party::Platform,
+            actor: None,
+            credential_id: CredentialId::parse("platform").unwrap(),
+            bound: false,
+            admitted: true,
+        };
         let opening = Opening {
             task_id,
             sender,
@@ -166,7 +171,7 @@ pub fn command(party: Party, actor: &str, action: Action) -> Command {
         stage: Some("copy".to_owned().try_into().unwrap()),
         round: Some(1),
         revision: Some(1),
-        ..Meta::new(Sender { party, actor: Some(actor), credential_id })
+        ..Meta::new(Sender { party, actor: Some(actor), credential_id, bound: false, admitted: true })
     };
     Command::new(meta, action).unwrap()
 }

@@ -4,8 +4,9 @@
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::domain::values::id::{ErasureId, KeyId, PartnerId, WorkflowKey};
-use crate::domain::values::text::Text;
+use crate::domain::values::id::{ActorId, ErasureId, KeyId, PartnerId, WorkflowKey};
+use crate::domain::values::scope::Scope;
+use crate::domain::values::text::{Name, Text};
 
 use super::super::tests::{assert_fixed, assert_flips_are_found, assert_moved_rows_are_found, assert_proofs_hold};
 use super::super::{
@@ -21,20 +22,37 @@ pub(in crate::domain::audit) fn origin() -> PartnerOrigin {
     PartnerOrigin { partner_id: PartnerId(id(2)) }
 }
 
+fn key_created(key_id: KeyId) -> PartnerFact {
+    PartnerFact::KeyCreated {
+        key_id,
+        hint: "ait_7Gq2".to_owned(),
+        label: Some(Name::parse("Reviews of Anna").unwrap()),
+        scopes: vec![Scope::Review, Scope::Read],
+        actors: Some(vec![ActorId::parse("u-anna").unwrap()]),
+        expires_at: Some(Time::from_micros(1_795_400_000_123_456)),
+    }
+}
+
 pub(in crate::domain::audit) fn trail() -> Vec<PartnerEvent> {
     let (key_id, erasure_id) = (KeyId(id(4)), ErasureId(id(5)));
     let key = || WorkflowKey::parse("brand-campaign").unwrap();
     let time = || Some(Time::from_micros(1_795_400_000_123_456));
     let facts = [
         (Source::Platform, PartnerFact::Created {}),
-        (Source::Platform, PartnerFact::KeyCreated { key_id, hint: "ait_7Gq2".to_owned() }),
+        (Source::Platform, key_created(key_id)),
         (Source::Partner, PartnerFact::WorkflowRegistered { key: key(), version: 3, digest: "5e".repeat(32) }),
         (Source::Partner, PartnerFact::WorkflowRetired { key: key() }),
         (Source::Partner, PartnerFact::WorkflowRestored { key: key() }),
         (Source::Platform, PartnerFact::ErasureRequested { erasure_id, party: Party::Partner }),
         (
             Source::Service,
-            PartnerFact::ErasureCompleted { erasure_id, party: Party::Partner, tasks: 40_000, fields: 160_000 },
+            PartnerFact::ErasureCompleted {
+                erasure_id,
+                party: Party::Partner,
+                tasks: 40_000,
+                fields: 160_000,
+                entries: vec![2],
+            },
         ),
         (
             Source::Platform,
@@ -83,7 +101,7 @@ fn the_table_has_exactly_the_fields_that_events_have() {
 fn the_partner_and_the_platform_see_their_views() {
     for party in [Party::Partner, Party::Platform] {
         let views: Vec<_> =
-            trail().iter().zip(sealed(&trail())).map(|(event, row)| partner_view(event, &row.hash, party)).collect();
+            trail().iter().zip(sealed(&trail())).map(|(event, row)| partner_view(event, &row, party)).collect();
         insta::assert_json_snapshot!(format!("views_{party}"), views, { "[].hash" => "<hash>" });
     }
 }
@@ -93,7 +111,7 @@ fn the_credential_of_another_party_is_in_no_view_or_proof() {
     for event in trail() {
         let rows = sealed(std::slice::from_ref(&event));
         let shown = |party| {
-            let view = serde_json::to_string(&partner_view(&event, &rows[0].hash, party)).unwrap();
+            let view = serde_json::to_string(&partner_view(&event, &rows[0], party)).unwrap();
             view + &serde_json::to_string(&proof(&origin(), &rows, party).unwrap()).unwrap()
         };
         let sent = event.credential_id.is_some();

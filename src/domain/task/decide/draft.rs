@@ -178,7 +178,8 @@ impl<'a> Draft<'a> {
         let (votes, voters): (_, Vec<_>) =
             self.votes(Verdict::Approved).map(|vote| (vote.seq, self.tag(&vote.actor))).unzip();
         let voters = voters.into_iter().flatten().collect();
-        self.push(Fact::StageApproved { revision: self.task().revision(), votes, voters }, by);
+        let (revision, bound) = (self.task().revision(), self.is_bound(Verdict::Approved, by));
+        self.push(Fact::StageApproved { revision, votes, voters, bound }, by);
         let next = self.task().stage + 1;
         if next < self.workflow.stages.len() {
             self.enter(next, false);
@@ -217,6 +218,7 @@ impl<'a> Draft<'a> {
             return_to: target.and_then(|index| self.workflow.stages.get(index)).map(|stage| stage.key.clone()),
             exhausted: target.is_none(),
             votes,
+            bound: self.is_bound(Verdict::Rejected, by),
             shared_feedback: Some(shared).filter(|list| !list.is_empty()),
             internal_feedback: Some(internal).filter(|list| !list.is_empty()),
         };
@@ -236,6 +238,13 @@ impl<'a> Draft<'a> {
             self.push(Fact::ReviewWithdrawn {}, By::Service);
         }
         self.push(outcome.into(), By::Service);
+    }
+
+    /// Whether everybody whose decision counts sent it under a credential bound to that person.
+    /// Silence decides without a person.
+    fn is_bound(&self, decision: Verdict, by: By) -> bool {
+        let sender = self.sender.as_ref().filter(|_| by == By::Sender);
+        sender.is_some_and(|sender| sender.bound) && self.votes(decision).all(|vote| vote.bound)
     }
 
     /// The standing votes of one kind, in a running or paused review.

@@ -11,7 +11,7 @@ use crate::domain::workflow::Stage;
 
 use super::draft::{By, Draft, bar};
 use super::review::target;
-use super::{check_length, check_revision, only, place};
+use super::{check_bound, check_length, check_revision, only, place};
 
 pub(super) fn raise(draft: &mut Draft<'_>, command: &Command, body: &StageEscalated) -> Result<(), Refusal> {
     let sender = &command.meta.sender;
@@ -56,6 +56,9 @@ pub(super) fn resolve(draft: &mut Draft<'_>, command: &Command, body: &Escalatio
     let stage = place.stage;
     if let Phase::Escalated(escalation) = &draft.task().phase {
         only(&[escalation.to], sender)?;
+        if body.resolution == Resolution::Approve {
+            check_bound(stage, sender)?;
+        }
     }
     place.check?;
     let Phase::Escalated(escalation) = &draft.task().phase else { return Err(Refusal::WrongPhase) };
@@ -74,6 +77,7 @@ pub(super) fn resolve(draft: &mut Draft<'_>, command: &Command, body: &Escalatio
         feedback: body.feedback.clone(),
         advice: body.advice.clone(),
         clock: if body.resolution == Resolution::Return { draft.returned_clock(escalation) } else { None },
+        bound: sender.bound,
     };
     let cause = escalation.cause;
     draft.push(Fact::EscalationResolved(resolved), By::Sender);

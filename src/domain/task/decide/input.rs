@@ -40,6 +40,7 @@ pub struct Erasure {
 
 impl Erasure {
     pub(super) fn sender(&self) -> Sender {
-        Sender { party: Party::Platform, actor: None, credential_id: self.credential_id.clone() }
+        let credential_id = self.credential_id.clone();
+        Sender { party: Party::Platform, actor: None, credential_id, bound: false, admitted: true }
     }
 }

@@ -10,7 +10,7 @@ use crate::domain::values::party::{ActorRef, Party};
 use crate::domain::workflow::{Stage, Workflow};
 
 use super::draft::{By, Draft, bar};
-use super::{check_length, check_revision, only, place};
+use super::{check_bound, check_length, check_revision, only, place};
 
 pub(super) fn submit(draft: &mut Draft<'_>, command: &Command, body: &WorkSubmitted) -> Result<(), Refusal> {
     let place = place(draft.workflow, draft.task(), command)?;
@@ -66,6 +66,7 @@ pub(super) fn vote(draft: &mut Draft<'_>, command: &Command, reject: Option<&Sta
     let actor = command.meta.sender.actor_ref().ok_or_else(|| Refusal::required("/actor"))?;
     let place = place(draft.workflow, draft.task(), command)?;
     only(&[place.stage.reviewer], &command.meta.sender)?;
+    check_bound(place.stage, &command.meta.sender)?;
     place.check?;
     let (stage, task) = (place.stage, draft.task());
     if task.phase() != PhaseName::InReview {
@@ -86,6 +87,7 @@ pub(super) fn vote(draft: &mut Draft<'_>, command: &Command, reject: Option<&Sta
         revision: task.revision(),
         return_to,
         feedback: reject.and_then(|body| body.feedback.clone()),
+        bound: command.meta.sender.bound,
     };
     check_votes(draft, command, &actor, &vote)?;
     let length = check_length(draft.task());

@@ -56,6 +56,9 @@ pub struct VoteRecorded {
     /// The reasons for a rejection.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub feedback: Option<Feedback>,
+    /// Whether it was sent under a credential that is bound to its actor; absent: no.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub bound: bool,
 }
 
 /// The rejection of a stage.
@@ -70,6 +73,10 @@ pub struct StageRejected {
     pub exhausted: bool,
     /// The `seq` of each vote that counted.
     pub votes: Vec<u64>,
+    /// Whether everybody who decided it did so under a credential that is bound to that person;
+    /// absent: no.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub bound: bool,
     /// The feedback of the counted votes that the buyer may read too.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shared_feedback: Option<Vec<Feedback>>,
@@ -121,6 +128,9 @@ pub struct EscalationResolved {
     /// elapsed time, or without a clock.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clock: Option<ClockTimes>,
+    /// Whether it was sent under a credential that is bound to its actor; absent: no.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub bound: bool,
 }
 
 /// The times of a reviewers' clock in working time. They are recorded, since another time-zone

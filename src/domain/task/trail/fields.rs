@@ -68,6 +68,7 @@ pub const KINDS: [Kind; Fact::TYPES.len()] = [
     kind(
         "task.vote_recorded",
         &[
+            field("data.bound", No, Always, Always),
             field("data.decision", No, Always, Always),
             field("data.feedback", Yes, Always, Shared),
             field("data.return_to", No, Always, Always),
@@ -81,6 +82,7 @@ pub const KINDS: [Kind; Fact::TYPES.len()] = [
     kind(
         "task.stage_approved",
         &[
+            field("data.bound", No, Always, Always),
             field("data.revision", No, Always, Always),
             field("data.voters", No, Always, Always),
             field("data.votes", No, Always, Never),
@@ -90,6 +92,7 @@ pub const KINDS: [Kind; Fact::TYPES.len()] = [
     kind(
         "task.stage_rejected",
         &[
+            field("data.bound", No, Always, Always),
             field("data.exhausted", No, Always, Always),
             field("data.internal_feedback", Yes, Always, Never),
             field("data.return_to", No, Always, Always),
@@ -113,6 +116,7 @@ pub const KINDS: [Kind; Fact::TYPES.len()] = [
         "task.escalation_resolved",
         &[
             field("data.advice", Yes, Always, Answered),
+            field("data.bound", No, Always, Always),
             field("data.clock", No, Always, Always),
             field("data.escalation", No, Always, Always),
             field("data.feedback", Yes, Always, Shared),

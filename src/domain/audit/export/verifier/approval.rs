@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::de::DeserializeOwned;
 
-use crate::domain::audit::proof::EntryProof;
+use crate::domain::audit::proof::{EntryProof, FieldProof};
 use crate::domain::task::ActorTag;
 use crate::domain::values::id::StageKey;
 
@@ -24,6 +24,8 @@ pub struct Approval {
     pub people: usize,
     /// How many of them submitted that revision.
     pub submitters: usize,
+    /// Whether each of them used a credential that is bound to that person.
+    pub bound: bool,
 }
 
 /// What an entry says about an approval.
@@ -54,6 +56,7 @@ impl Step {
                     revision: revision?,
                     people: people.len(),
                     submitters: 0,
+                    bound: value(fields, "data.bound").unwrap_or(false),
                 };
                 Some(Self::Approved(approval, people))
             }
@@ -62,7 +65,7 @@ impl Step {
     }
 }
 
-fn value<T: DeserializeOwned>(fields: &[crate::domain::audit::proof::FieldProof], path: &str) -> Option<T> {
+fn value<T: DeserializeOwned>(fields: &[FieldProof], path: &str) -> Option<T> {
     let field = fields.iter().find(|field| field.path == path)?;
     serde_json::from_str(field.value.as_deref()?).ok()
 }
