@@ -84,7 +84,9 @@
 //!    task, and it uses nothing but its arguments.
 //! 9. A command writes state, buyer status and events together, or writes nothing.
 //! 10. No sequence of timers alone runs for ever, and in every open task some party has a way out.
-//! 11. Within a task, `recorded_at` never goes backwards, even if the replicas' clocks differ.
+//! 11. No person and no key of the platform approves or rejects what it escalated itself in that
+//!     round, and a partner's approval of an escalation is one vote of the stage's quorum.
+//! 12. Within a task, `recorded_at` never goes backwards, even if the replicas' clocks differ.
 //!
 //! The tests of `domain` check these over random definitions and sequences, and over all short
 //! sequences of small definitions.

@@ -107,7 +107,7 @@ event_types! {
         StageApproved {
             /// The revision that was approved.
             revision: u32,
-            /// The `seq` of each vote that counted.
+            /// The `seq` of each vote that counted, and of the resolution that counted as one.
             votes: Vec<u64>,
         },
         /// The stage was rejected.

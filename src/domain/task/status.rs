@@ -78,6 +78,10 @@ pub struct StageStatus {
     pub state: StageState,
     /// When it was approved; null for every other state.
     pub decided_at: Option<Time>,
+    /// Whether another party than the one that reviews the stage ever decided it, by approving or
+    /// rejecting an escalation. It stays `true` in later rounds and after the end. Default `false`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub overridden: bool,
 }
 
 /// The state of a stage.
@@ -256,7 +260,8 @@ fn stages(workflow: &Workflow, task: &Task) -> Vec<StageStatus> {
         let state = state(index);
         let approved = task.decision(index).filter(|decision| decision.decision == Verdict::Approved);
         let decided_at = approved.filter(|_| state == StageState::Approved).map(|decision| decision.decided_at);
-        StageStatus { key: stage.key.clone(), name: stage.name.clone(), state, decided_at }
+        let overridden = task.stages.get(index).is_some_and(|record| record.overridden);
+        StageStatus { key: stage.key.clone(), name: stage.name.clone(), state, decided_at, overridden }
     });
     stages.collect()
 }

@@ -315,7 +315,8 @@ pub(super) fn check_way_out(play: &Play) {
     let step = match task.phase() {
         PhaseName::Preparing => format!("submit {party}"),
         PhaseName::InReview => format!("reject {named}"),
-        PhaseName::Escalated => format!("resolve {party} reject"),
+        // Somebody who has not escalated, under a key of their own.
+        PhaseName::Escalated => format!("resolve {party}-spare^spare reject"),
         PhaseName::OnHold => format!("resume {party}"),
         PhaseName::Cancelling => format!("ack {party} discarded"),
         PhaseName::Delivery | PhaseName::Cancelled | PhaseName::Expired | PhaseName::Failed => return,

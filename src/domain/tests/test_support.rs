@@ -53,18 +53,21 @@ fn key(word: &str) -> StageKey {
 }
 
 pub(super) fn party(word: &str) -> Party {
-    match word {
-        "buyer" => Party::Buyer,
-        "platform" => Party::Platform,
+    match word.split(['-', '^']).next() {
+        Some("buyer") => Party::Buyer,
+        Some("platform") => Party::Platform,
         _ => Party::Partner,
     }
 }
 
-/// The actor with this id, of the party; its display name must never appear in a state.
+/// The actor with this id, of the party, such as `platform`, `platform-olga` or `bo`; a key other
+/// than the usual one follows after `^`. Its display name must never appear in a state.
 pub(super) fn sender(word: &str) -> Sender {
+    let party = party(word);
+    let (word, key) = word.split_once('^').unwrap_or((word, "1"));
     let id = ActorId::parse(format!("u-{word}")).unwrap();
     let actor = Actor { id, name: Some(text("Named Person")), role: None };
-    Sender { party: party(word), actor: Some(actor), credential_id: text("key-1") }
+    Sender { party, actor: Some(actor), credential_id: text(&format!("key-{key}")) }
 }
 
 pub(super) fn feedback(words: &str) -> Feedback {
@@ -112,7 +115,8 @@ pub(super) fn name(refusal: &Refusal) -> &'static str {
         Refusal::SelfApproval => "self_approval",
         Refusal::NotDistinct => "not_distinct",
         Refusal::HeldByOther => "held_by_other",
-        Refusal::ResolutionNotAllowed => "resolution_not_allowed",
+        Refusal::ResolutionNotAllowed(_) => "resolution_not_allowed",
+        Refusal::SecondPerson => "second_person",
         Refusal::AlreadyDecided { .. } => "already_decided",
         Refusal::AlreadyVoted { .. } => "already_voted",
         Refusal::StageMismatch => "stage_mismatch",

@@ -18,7 +18,7 @@ use crate::domain::audit::{self, EntryView};
 use crate::domain::task::event::WorkflowRef;
 use crate::domain::task::forecast::{Forecast, StatusView, Timeline};
 use crate::domain::task::simulate::{Outcome, Sent, Step, Trigger};
-use crate::domain::values::id::{BuyerId, CredentialId, PartnerId};
+use crate::domain::values::id::{ActorId, BuyerId, CredentialId, PartnerId};
 use crate::domain::values::outside::{FromOutside, from_outside};
 use crate::domain::values::party::Party;
 use crate::domain::values::time::Time;
@@ -152,7 +152,8 @@ pub struct StepRefusal {
 /// Simulate a workflow
 ///
 /// Runs commands at the given times on a virtual clock, and every timer when it is due, exactly as
-/// the real service does. Nothing is stored. A simulation ends after 10,000 steps. A response of
+/// the real service does. Each of the platform's people acts under a key of their own. Nothing is
+/// stored. A simulation ends after 10,000 steps. A response of
 /// more than 4 MiB is refused; the problem names the step that exceeded the limit.
 #[utoipa::path(post, path = "/workflows/{key}/simulate", tag = "workflows", security(("partnerKey" = [])), params(WorkflowPath),
     request_body(content = Simulation, example = json!({ "opened_at": "2026-11-22T08:00:00Z", "until": "2026-12-24T08:00:00Z",
@@ -255,6 +256,7 @@ fn read_commands(list: Vec<Map<String, Value>>, opened_at: Time) -> Result<Vec<S
         return Err(invalid("/commands", "too_many", "must have at most 500 items"));
     }
     let mut commands: Vec<Sent> = Vec::with_capacity(list.len());
+    let mut people: Vec<ActorId> = Vec::new();
     for (index, mut members) in list.into_iter().enumerate() {
         let base = format!("/commands/{index}");
         let at: Time = take(&mut members, &base, "at")?;
@@ -268,8 +270,8 @@ fn read_commands(list: Vec<Map<String, Value>>, opened_at: Time) -> Result<Vec<S
                 "must not be earlier than the previous command or the opening",
             ));
         }
-        let request =
-            command_body::parse(members, &caller(party, at), None, at).map_err(|problem| below(&base, &problem))?;
+        let sender = caller(party, at, number_of(&mut people, &members));
+        let request = command_body::parse(members, &sender, None, at).map_err(|problem| below(&base, &problem))?;
         let digest = request.id_given.then_some(request.digest);
         commands.push(Sent { at, command: request.command, digest });
     }
@@ -303,15 +305,30 @@ fn invalid(pointer: &str, code: &'static str, message: &str) -> Problem {
     Problem::invalid_body(vec![FieldError::new(pointer, code, message)])
 }
 
-/// A caller with placeholder credentials.
-fn caller(party: Party, now: Time) -> Caller {
+/// The number of the person that the command names, in the order in which they first appear.
+fn number_of(people: &mut Vec<ActorId>, command: &Map<String, Value>) -> usize {
+    let id = command.get("actor").and_then(|actor| actor.get("id")).and_then(Value::as_str);
+    // A missing or invalid id is reported when the command is parsed.
+    let Some(id) = id.and_then(|id| ActorId::parse(id).ok()) else { return 0 };
+    let known = people.iter().position(|person| *person == id);
+    known.unwrap_or_else(|| {
+        people.push(id);
+        people.len() - 1
+    })
+}
+
+/// A caller with placeholder credentials. Each of the platform's people has a key of their own, so
+/// that a second person can be simulated.
+fn caller(party: Party, now: Time, person: usize) -> Caller {
     match party {
         Party::Partner => Caller::Partner {
             partner_id: PartnerId(Uuid::nil()),
             key_id: crate::domain::values::id::KeyId(Uuid::nil()),
         },
         Party::Buyer => Caller::Buyer { buyer_id: BuyerId(Uuid::nil()), credential_id: simulated(), expires_at: now },
-        Party::Platform => Caller::Platform { credential_id: simulated() },
+        Party::Platform => Caller::Platform {
+            credential_id: CredentialId::parse(format!("simulated-{person}")).expect("a short word"),
+        },
     }
 }
 

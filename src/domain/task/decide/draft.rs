@@ -152,6 +152,18 @@ impl<'a> Draft<'a> {
     /// APPROVE: the next stage, or delivery.
     pub(super) fn approve(&mut self, by: By) {
         let votes = self.votes(Verdict::Approved).map(|vote| vote.seq).collect();
+        self.approve_by(votes, by);
+    }
+
+    /// APPROVE by the partner's resolution of an escalation of its own stage: the resolution is the
+    /// vote of its actor, in place of an earlier one.
+    pub(super) fn approve_by_resolution(&mut self, actor: &ActorRef) {
+        let others = self.votes(Verdict::Approved).filter(|vote| vote.actor != *actor).map(|vote| vote.seq);
+        let votes = others.chain([self.task().version()]).collect();
+        self.approve_by(votes, By::Sender);
+    }
+
+    fn approve_by(&mut self, votes: Vec<u64>, by: By) {
         self.push(Fact::StageApproved { revision: self.task().revision(), votes }, by);
         let next = self.task().stage + 1;
         if next < self.workflow.stages.len() {
