@@ -74,6 +74,8 @@ pub struct Options {
     pub webhook_reach: Reach,
     /// How many transitions may wait to be written; `None`: the writer's default.
     pub write_capacity: Option<usize>,
+    /// Whether the platform's own escalations need a second person.
+    pub dual_control: bool,
 }
 
 impl Default for Options {
@@ -84,6 +86,7 @@ impl Default for Options {
             max_watchers_each: None,
             webhook_reach: Reach::PublicOnly,
             write_capacity: None,
+            dual_control: true,
         }
     }
 }
@@ -124,7 +127,8 @@ impl App {
 
     /// An app on this database and clock.
     pub fn with_options(pool: Pool, clock: Clock, options: Options) -> Self {
-        let base = Base::new(pool, clock, All::new(options.max_watchers, options.max_watchers_each));
+        let shares = All::new(options.max_watchers, options.max_watchers_each);
+        let base = Base::new(pool, clock, shares, options.dual_control);
 
         let journal = Arc::new(Journal::new(&base));
         let partners = Arc::new(Partners::new(&base, Arc::clone(&journal)));

@@ -7,7 +7,7 @@ use std::io::{self, Read as _, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
-use crate::domain::workflow::{Parsed, Workflow};
+use crate::domain::workflow::{Parsed, StageAlone, Workflow};
 use crate::json::strict;
 use crate::terminal::say;
 
@@ -76,6 +76,10 @@ pub fn workflow(definition: &[u8], out: &mut impl Write) -> io::Result<Verdict> 
             match worst_case {
                 Some(seconds) => say!(out, "a task takes at most {seconds} seconds")?,
                 None => say!(out, "the time that a task takes has no upper bound")?,
+            }
+            for StageAlone { key, alone } in workflow.alone() {
+                let ways: Vec<String> = alone.iter().map(ToString::to_string).collect();
+                say!(out, "stage {key} can be approved without another party by: {}", ways.join(", "))?;
             }
             for warning in &warnings {
                 let (pointer, code) = (place(&warning.pointer), warning.code.as_str());

@@ -87,6 +87,8 @@
 //! 11. Within a task, `recorded_at` never goes backwards, even if the replicas' clocks differ.
 //! 12. Nothing is recorded under a key without the scope for it, or under the name of an actor that
 //!     the key is not bound to.
+//! 13. No person and no key of the platform approves or rejects what it escalated itself in that
+//!     round, and a partner's approval of an escalation is one vote of the stage's quorum.
 //!
 //! The tests of `domain` check these over random definitions and sequences, and over all short
 //! sequences of small definitions.

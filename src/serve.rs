@@ -268,6 +268,7 @@ fn app_options(settings: &Serve, audit_keys: transparency_log::Keys) -> Options 
     let allow_private = settings.webhooks.webhook_allow_private;
     Options {
         audit_keys,
+        dual_control: settings.dual_control,
         max_watchers: settings.limits.max_watchers,
         max_watchers_each: settings.limits.max_watchers_each,
         webhook_reach: if allow_private { Reach::Anywhere } else { Reach::PublicOnly },

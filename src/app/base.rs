@@ -24,12 +24,14 @@ pub(super) struct Base {
     pub(super) shares: All,
     /// The turns of the background workers.
     pub(super) workers: Arc<Workers>,
+    /// Whether the platform's own escalations need a second person.
+    pub(super) dual_control: bool,
 }
 
 impl Base {
-    pub(super) fn new(pool: Pool, clock: Clock, shares: All) -> Self {
+    pub(super) fn new(pool: Pool, clock: Clock, shares: All, dual_control: bool) -> Self {
         let decisions = pool.for_decisions();
-        Self { pool, decisions, clock, shutdown: Shutdown::default(), shares, workers: Arc::default() }
+        Self { pool, decisions, clock, shutdown: Shutdown::default(), shares, workers: Arc::default(), dual_control }
     }
 
     /// With an unreachable database, for tests that need none.
@@ -43,6 +45,6 @@ impl Base {
         let patience = Duration::from_millis(100);
         let limits = Limits { wait: patience, connect: patience, ..Limits::default() };
         let nowhere = parse_url("postgres://nobody@localhost:1/nothing").unwrap();
-        Self::new(connect_lazily(&nowhere, 10, limits), clock, All::default())
+        Self::new(connect_lazily(&nowhere, 10, limits), clock, All::default(), true)
     }
 }

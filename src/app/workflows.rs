@@ -112,13 +112,14 @@ pub struct Workflows {
     journal: Arc<Journal>,
     definitions: Definitions,
     simulations: Shares,
+    dual_control: bool,
 }
 
 impl Workflows {
     pub(super) fn new(base: &Base, journal: Arc<Journal>) -> Self {
         let (pool, decisions) = (base.pool.clone(), base.decisions.clone());
-        let simulations = base.shares.simulations.clone();
-        Self { pool, decisions, journal, definitions: definitions(), simulations }
+        let (simulations, dual_control) = (base.shares.simulations.clone(), base.dual_control);
+        Self { pool, decisions, journal, definitions: definitions(), simulations, dual_control }
     }
 
     /// Registers a definition. An identical one keeps its version; a changed one gets the next. A
@@ -198,10 +199,13 @@ impl Workflows {
     pub async fn simulate_workflow<R: Send + 'static>(
         &self,
         caller: &Caller,
-        (workflow, plan): (Workflow, Plan),
+        (workflow, mut plan): (Workflow, Plan),
         (mut report, show): (R, Show<R>),
     ) -> Result<R, Error> {
         let share = self.simulations.take(caller)?;
+        for sent in &mut plan.commands {
+            sent.command.set_dual_control(self.dual_control);
+        }
         let (answer, played) = oneshot::channel();
         tokio::task::spawn_blocking(move || {
             let _share = share;

@@ -41,6 +41,11 @@ pub struct Serve {
     /// replica must.
     #[arg(long, env = "STAGEGATE_TIMERS", default_value_t = true, action = ArgAction::Set, value_name = "true|false")]
     pub timers: bool,
+    /// Whether an escalation that the platform raised is approved or rejected only by another person
+    /// under another platform key. Turn this off only if one person operates the platform; the trail
+    /// then marks such decisions with `single_person`.
+    #[arg(long, env = "STAGEGATE_DUAL_CONTROL", default_value_t = true, action = ArgAction::Set, value_name = "true|false")]
+    pub dual_control: bool,
     /// Number of database connections, all opened at start. More than 16 slow the database down.
     #[arg(long, env = "STAGEGATE_POOL_SIZE", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=100), value_name = "N")]
     pub pool_size: u32,

@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::values::id::TaskId;
+use super::values::id::{CredentialId, TaskId};
 use super::values::party::{ActorRef, Party};
 use super::values::time::Time;
 use super::workflow::{Stage, Workflow};
@@ -81,6 +81,9 @@ pub struct Task {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) earlier_submitters: Vec<ActorRef>,
     pub(super) status_updates: u32,
+    /// Who escalated for the platform in this round, until its end.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) platform_raisers: Vec<Raiser>,
     pub(super) checkpoint: Option<Checkpoint>,
     /// One per stage of the workflow.
     pub(super) stages: Vec<Record>,
@@ -105,6 +108,16 @@ pub struct Record {
     pub(super) decision: Option<Decision>,
     /// The actors whose approval counted in the latest round.
     pub(super) approvers: Vec<ActorRef>,
+    /// Whether another party than the reviewing one ever decided an escalation of it. Never reset.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) overridden: bool,
+}
+
+/// Who escalated for the platform, and with which key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Raiser {
+    pub(super) actor: ActorRef,
+    pub(super) credential_id: CredentialId,
 }
 
 /// The partner's latest status update, without its text, which is in the notes.

@@ -1,6 +1,7 @@
 //! The domain's tests: tables with one case per line, the grid of phase, command and party, and the
 //! laws over random and exhaustive sequences.
 
+mod alone;
 mod business;
 mod buyer;
 mod cases;
@@ -15,6 +16,7 @@ mod random;
 mod readers;
 mod refusals;
 mod review;
+mod second_person;
 mod spent;
 mod test_support;
 mod trail;

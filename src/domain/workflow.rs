@@ -2,6 +2,7 @@
 //! `workflow/finding.rs` lists the codes of mistakes and warnings, and `workflow/diagram.rs` draws
 //! one.
 
+mod alone;
 #[cfg(test)]
 mod arbitrary;
 pub mod diagram;
@@ -26,6 +27,7 @@ use super::values::id::{ActorId, StageKey};
 use super::values::party::Party;
 use super::values::text::{Label, Name};
 use super::values::time::{Span, Time};
+pub use alone::{Alone, Means, StageAlone};
 #[cfg(test)]
 pub(crate) use arbitrary::definition;
 pub use finding::{Mistake, MistakeCode, Warning, WarningCode};

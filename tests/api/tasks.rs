@@ -6,6 +6,7 @@ mod inbox;
 mod lists;
 pub mod races;
 mod replays;
+mod second_person;
 mod timers;
 pub mod walk;
 mod write_cache;

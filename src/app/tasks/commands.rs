@@ -99,11 +99,13 @@ pub struct Commands {
     loader: Arc<Loader>,
     writes: Arc<Writes>,
     forecasts: Arc<Forecasts>,
+    dual_control: bool,
 }
 
 impl Commands {
     pub(super) fn new(base: &Base, (loader, writes): (Arc<Loader>, Arc<Writes>), forecasts: Arc<Forecasts>) -> Self {
-        Self { decisions: base.decisions.clone(), clock: base.clock.clone(), loader, writes, forecasts }
+        let (decisions, clock) = (base.decisions.clone(), base.clock.clone());
+        Self { decisions, clock, loader, writes, forecasts, dual_control: base.dual_control }
     }
 
     /// The task that the caller's command is for, which the caller must be allowed to see. Reads
@@ -243,7 +245,8 @@ impl Commands {
         let closing = phase.is_terminal() || phase == PhaseName::Cancelling;
         let late =
             if closing && request.command.is_decision() { self.find_late(task, &request.command).await? } else { None };
-        let command = request.command.clone().with_late(late);
+        let mut command = request.command.clone().with_late(late);
+        command.set_dual_control(self.dual_control);
         let decided = decide::decide(&task.workflow, task.snapshot(), Input::Party(&command), self.clock.now());
         match decided {
             // The decision is older than the task's state remembers, but the trail has it.

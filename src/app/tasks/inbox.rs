@@ -14,7 +14,7 @@ use crate::domain::task::unreadable::{ListedTask, UnreadableTask};
 use crate::domain::task::view::Reader;
 use crate::domain::trail::Kind;
 use crate::domain::values::id::{ActorId, PartnerId, StageKey, WorkflowKey};
-use crate::domain::values::party::{ActorRef, Party};
+use crate::domain::values::party::{Actor, Party, Sender};
 use crate::store::Pool;
 use crate::store::tasks::inbox::{self, Assignee, Queue};
 
@@ -89,11 +89,13 @@ pub struct Inbox {
     clock: Clock,
     loader: Arc<Loader>,
     workflows: Arc<Workflows>,
+    dual_control: bool,
 }
 
 impl Inbox {
     pub(super) fn new(base: &Base, loader: Arc<Loader>, workflows: Arc<Workflows>) -> Self {
-        Self { pool: base.pool.clone(), clock: base.clock.clone(), loader, workflows }
+        let (pool, clock) = (base.pool.clone(), base.clock.clone());
+        Self { pool, clock, loader, workflows, dual_control: base.dual_control }
     }
 
     /// Up to `limit` of the tasks that wait on the caller's party, and their counts.
@@ -119,7 +121,11 @@ impl Inbox {
         filter: Filter<'_>,
         (after, limit): (Option<DueAfter>, usize),
     ) -> Result<(Vec<ListedTask>, Option<DueAfter>), Error> {
-        let actor = filter.actor.map(|id| ActorRef { party: caller.party(), id: id.clone() });
+        let person = |id: &ActorId| Actor { id: id.clone(), name: None, role: None };
+        let (party, credential_id) = (caller.party(), caller.credential_id());
+        // What the person may decide, under a key of theirs.
+        let sender = |id| Sender { party, actor: Some(person(id)), credential_id, bound: true, admitted: true };
+        let decider = filter.actor.map(sender);
         let (mut after, mut read) = (after, 0);
         let mut items = Vec::with_capacity(limit);
         if queues.is_empty() {
@@ -144,7 +150,7 @@ impl Inbox {
                     Err(error) => Err(error.into()),
                 };
                 match task {
-                    Ok(task) if actor.as_ref().is_none_or(|actor| may_decide(&task, actor)) => {
+                    Ok(task) if decider.as_ref().is_none_or(|sender| self.may_decide(&task, sender)) => {
                         items.push(ListedTask::Task(Box::new(
                             task.task_view(Reader { party: caller.party(), at: self.clock.now() }),
                         )));
@@ -178,16 +184,16 @@ impl Inbox {
         Ok(chosen)
     }
 
+    fn may_decide(&self, task: &Loaded, sender: &Sender) -> bool {
+        decide::may_decide(&task.workflow, &task.snapshot().task, sender, self.dual_control)
+    }
+
     /// Whether the queue's stage names this actor.
     async fn names(&self, queue: &Queue, reviewer: Option<&ActorId>) -> Result<bool, Error> {
         let Some(reviewer) = reviewer else { return Ok(true) };
         let workflow = self.workflows.pinned(queue.partner_id, &queue.workflow).await?;
         Ok(workflow.find(&queue.stage).is_some_and(|(_, stage)| stage.reviewers().contains(reviewer)))
     }
-}
-
-fn may_decide(task: &Loaded, actor: &ActorRef) -> bool {
-    decide::may_decide(&task.workflow, &task.snapshot().task, actor)
 }
 
 /// Whether `party` may read a task's workflow, according to the table of the trail's fields.

@@ -166,6 +166,8 @@ fn escalations() -> Vec<(Source, Fact)> {
             to: Some(Party::Partner),
             feedback: Some(feedback),
             advice: Some(text(advice)),
+            overrides: true,
+            single_person: true,
             clock: Some(clock()),
             bound: true,
         })

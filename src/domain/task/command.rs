@@ -41,6 +41,9 @@ pub struct Meta {
     /// The `seq` of this actor's earlier late decision on the same review or escalation. Looked up
     /// only for a task that is closing or closed.
     pub late: Option<u64>,
+    /// Whether the platform's own escalations need a second person. Without it, one person may
+    /// decide them, and the trail says so.
+    pub dual_control: bool,
 }
 
 /// The actions.
@@ -201,7 +204,17 @@ pub struct CancellationAcknowledged {
 impl Meta {
     /// A context that names the sender and nothing else.
     pub fn new(sender: Sender) -> Self {
-        Self { sender, id: None, occurred_at: None, note: None, stage: None, round: None, revision: None, late: None }
+        Self {
+            sender,
+            id: None,
+            occurred_at: None,
+            note: None,
+            stage: None,
+            round: None,
+            revision: None,
+            late: None,
+            dual_control: true,
+        }
     }
 }
 
@@ -229,6 +242,11 @@ impl Command {
     pub fn with_late(mut self, seq: Option<u64>) -> Self {
         self.meta.late = seq;
         self
+    }
+
+    /// Sets whether the platform's own escalations need a second person; the default is that they do.
+    pub fn set_dual_control(&mut self, dual_control: bool) {
+        self.meta.dual_control = dual_control;
     }
 
     /// Whether it is a vote or a resolution, which can be late decisions.

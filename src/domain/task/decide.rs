@@ -13,13 +13,14 @@ mod hold;
 mod input;
 mod record_erasure;
 mod review;
+mod second_person;
 mod timer;
 
 use chrono::TimeDelta;
 use draft::{By, Draft};
 
 use crate::domain::values::id::{StageKey, TaskId};
-use crate::domain::values::party::{ActorRef, Party, Sender};
+use crate::domain::values::party::{Party, Sender};
 use crate::domain::values::text::Name;
 use crate::domain::values::time::Time;
 use crate::domain::workflow::{Assurance, Stage, Workflow};
@@ -343,19 +344,29 @@ pub fn allowed(workflow: &Workflow, task: &Task, party: Party) -> Vec<CommandTyp
     }
 }
 
-/// Whether the decision that the task waits for is open to `actor`, including approval: a vote that
-/// the review allows, or a resolution. If the task waits for something else, any actor of the party
-/// may provide it.
-pub fn may_decide(workflow: &Workflow, task: &Task, actor: &ActorRef) -> bool {
+/// Whether the decision that the task waits for is open to the actor of `sender`, including
+/// approval: a vote that the review allows, or a resolution. If nobody of the partner may approve an
+/// escalation, it is open to everybody, since they may resolve it in another way. If the task waits
+/// for something else, any actor of the party may provide it. `dual_control`: see
+/// [`Meta`](super::command::Meta).
+pub fn may_decide(workflow: &Workflow, task: &Task, sender: &Sender, dual_control: bool) -> bool {
+    let Some(actor) = sender.actor_ref() else { return false };
     let stage = task.stage_in(workflow);
     match &task.phase {
         Phase::InReview(_) => {
             let named = stage.reviewers().is_empty() || stage.reviewers().contains(&actor.id);
-            stage.reviewer == actor.party && named && bar(workflow, task, actor).is_none()
+            stage.reviewer == actor.party && named && bar(workflow, task, &actor).is_none()
         }
         Phase::Escalated(escalation) => {
-            let barred = actor.party == Party::Partner && bar(workflow, task, actor).is_some();
-            escalation.to == actor.party && !barred
+            let open = match actor.party {
+                Party::Partner => {
+                    second_person::check_vote_of_partner(workflow, task, &actor).is_ok()
+                        || !second_person::can_partner_approve(workflow, task)
+                }
+                Party::Platform => !dual_control || second_person::is_second_person(task, sender),
+                Party::Buyer => true,
+            };
+            escalation.to == actor.party && open
         }
         Phase::Preparing | Phase::OnHold(_) | Phase::Cancelling(_) => task.waiting_on(workflow) == Some(actor.party),
         Phase::Closed(_) => false,

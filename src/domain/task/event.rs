@@ -112,7 +112,7 @@ event_types! {
         StageApproved {
             /// The revision that was approved.
             revision: u32,
-            /// The `seq` of each vote that counted.
+            /// The `seq` of each vote that counted, and of the resolution that counted as one.
             votes: Vec<u64>,
             /// The tags of those who cast them.
             #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -11,7 +11,7 @@ use crate::domain::workflow::{ClockKind, Stage, StageDeadline, Submission, Workf
 use super::event::{ClockTimes, EscalationResolved, Event, Fact, Opened, Resolution, StageEscalated};
 use super::{
     Asked, Cause, Checkpoint, Clock, Closed, Decision, Escalation, FORMAT, Hold, Ledger, Open, Outcome, PausedClock,
-    PausedReview, Phase, Record, ResponseClock, Review, Task, Verdict, Vote, WindDown,
+    PausedReview, Phase, Raiser, Record, ResponseClock, Review, Task, Verdict, Vote, WindDown,
 };
 
 /// The task after `event`. `None` stands for a task that is not opened yet.
@@ -65,6 +65,7 @@ fn open(workflow: &Workflow, opened: &Opened, event: &Event) -> Task {
         submitter: None,
         earlier_submitters: Vec::new(),
         status_updates: 0,
+        platform_raisers: Vec::new(),
         checkpoint: None,
         stages: vec![Record::default(); workflow.stages.len()],
         tag_secret: None,
@@ -131,6 +132,7 @@ impl Task {
             self.round = record.rounds;
         }
         self.entered_at = Some(event.recorded_at);
+        self.platform_raisers.clear();
         (self.began_preparing, self.returned) = (waits, returned);
         if waits {
             self.phase = Phase::Preparing;
@@ -182,6 +184,9 @@ impl Task {
     }
 
     fn escalated(&mut self, workflow: &Workflow, event: &Event, escalated: &StageEscalated) {
+        if matches!(self.phase, Phase::InReview(_)) {
+            self.platform_raisers.extend(platform_raiser(event));
+        }
         let decided = self.decision(self.stage).is_some_and(|decision| decision.round == self.round);
         let clock = escalated.respond_by.map_or(ResponseClock::Unbounded, |due_at| ResponseClock::Running { due_at });
         let (handovers, raised_by, review) = match &self.phase {
@@ -198,6 +203,11 @@ impl Task {
     }
 
     fn resolved(&mut self, workflow: &Workflow, at: Time, resolved: &EscalationResolved) {
+        if resolved.overrides
+            && let Some(record) = self.stages.get_mut(self.stage)
+        {
+            record.overridden = true;
+        }
         let stage = self.stage_in(workflow);
         if let (Resolution::Return, Phase::Escalated(escalation)) = (resolved.resolution, &self.phase)
             && let Some(paused) = &escalation.review
@@ -273,6 +283,7 @@ impl Task {
         self.submitter = None;
         self.earlier_submitters.clear();
         self.tag_secret = None;
+        self.platform_raisers.clear();
         for record in &mut self.stages {
             record.approvers.clear();
         }
@@ -284,6 +295,12 @@ fn actor_ref(event: &Event) -> Option<ActorRef> {
     let party = event.party.party()?;
     let erased = || ActorId::erased(event.seq);
     Some(ActorRef { party, id: event.actor.as_ref().map_or_else(erased, |actor| actor.id.clone()) })
+}
+
+/// Who raised an escalation, if the platform did.
+fn platform_raiser(event: &Event) -> Option<Raiser> {
+    let actor = actor_ref(event).filter(|actor| actor.party == Party::Platform)?;
+    Some(Raiser { actor, credential_id: event.credential_id.clone()? })
 }
 
 /// Starts the reviewers' clock, with the event's times if it counts working time.

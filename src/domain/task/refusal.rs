@@ -42,9 +42,14 @@ pub enum Refusal {
     /// Another party paused the task.
     #[error("only the party that held the task, or the platform, can resume it")]
     HeldByOther,
-    /// The partner may not approve an escalation on a stage that another party reviews.
-    #[error("the partner can resolve with approve only on stages that the partner reviews")]
-    ResolutionNotAllowed,
+    /// The partner may not approve this escalation: the reason.
+    #[error("{0}")]
+    ResolutionNotAllowed(&'static str),
+    /// The platform escalated in this round with the same actor or key.
+    #[error(
+        "the platform escalated in this round with the same actor or key; another person under another key must approve or reject, while return and redirect are allowed"
+    )]
+    SecondPerson,
     /// The stage and round are already decided.
     #[error("this stage and round are already decided")]
     AlreadyDecided {

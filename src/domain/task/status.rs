@@ -83,6 +83,10 @@ pub struct StageStatus {
     #[serde(default, skip_serializing_if = "Assurance::is_any")]
     #[schema(required = false)]
     pub assurance: Assurance,
+    /// Whether another party than the one that reviews the stage ever decided it, by approving or
+    /// rejecting an escalation. It stays `true` in later rounds and after the end. Default `false`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub overridden: bool,
 }
 
 /// The state of a stage.
@@ -262,7 +266,8 @@ fn stages(workflow: &Workflow, task: &Task) -> Vec<StageStatus> {
         let approved = task.decision(index).filter(|decision| decision.decision == Verdict::Approved);
         let decided_at = approved.filter(|_| state == StageState::Approved).map(|decision| decision.decided_at);
         let (key, name, assurance) = (stage.key.clone(), stage.name.clone(), stage.assurance);
-        StageStatus { key, name, state, decided_at, assurance }
+        let overridden = task.stages.get(index).is_some_and(|record| record.overridden);
+        StageStatus { key, name, state, decided_at, assurance, overridden }
     });
     stages.collect()
 }

@@ -164,8 +164,8 @@ pub const ROWS: &[Row] = rows! {
     [InReview], StageDeadline(TimeoutAction::Approve), [Service], "no rejecting vote stands" => ["deadline_passed"], Then::Approve, [];
     [InReview], StageDeadline(TimeoutAction::Approve), [Service], "a rejecting vote stands" => ["deadline_passed"], Then::Escalate, [];
 
-    [Escalated], Resolved(Resolution::Approve), [EscalatedTo], "" => ["escalation_resolved"], Then::Approve, ["key_unbound", "already_decided", "stale_escalation", "resolution_not_allowed", "self_approval", "not_distinct", "/feedback"];
-    [Escalated], Resolved(Resolution::Reject), [EscalatedTo], "" => ["escalation_resolved"], Then::Return, ["already_decided", "stale_escalation", "/feedback", "/return_to"];
+    [Escalated], Resolved(Resolution::Approve), [EscalatedTo], "" => ["escalation_resolved"], Then::Approve, ["key_unbound", "already_decided", "stale_escalation", "second_person", "resolution_not_allowed", "self_approval", "not_distinct", "/feedback"];
+    [Escalated], Resolved(Resolution::Reject), [EscalatedTo], "" => ["escalation_resolved"], Then::Return, ["already_decided", "stale_escalation", "second_person", "/feedback", "/return_to"];
     [Escalated], Resolved(Resolution::Return), [EscalatedTo], "cause person or deadline" => ["escalation_resolved"], Then::To(InReview), ["already_decided", "stale_escalation", "nothing_to_return_to", "/feedback", "limit_reached"];
     [Escalated], Resolved(Resolution::Redirect), [EscalatedTo], "it changed hands fewer than 3 times" => ["escalation_resolved"], Then::Escalate, ["already_decided", "stale_escalation", "redirect_limit", "/to"];
     [Escalated], EscalationDeadline(TimeoutAction::None), [Service], "" => ["deadline_passed"], Then::Same, [];

@@ -123,6 +123,10 @@ pub struct StageView {
     pub rounds: u32,
     /// Its latest decision; null without one.
     pub decision: Option<Decision>,
+    /// Whether another party than the one that reviews the stage ever decided it, by approving or
+    /// rejecting an escalation. Default `false`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub overridden: bool,
 }
 
 /// How long the task waited on a party in a stage.
@@ -321,6 +325,7 @@ fn stages(snapshot: &Snapshot) -> Vec<StageView> {
         state: stage.state,
         rounds: record.rounds,
         decision: record.decision.clone(),
+        overridden: record.overridden,
     });
     stages.collect()
 }

@@ -33,6 +33,16 @@ const STORIES: &[(&str, &str, &str)] = &[
     ("in_review_overdue", "a quorum=2,2 deadline=none", "approve bo; reject chi full; tick"),
     ("escalated", "", "submit anna; approve dora; approve bo; wait PT1H; escalate chi buyer"),
     ("escalated_redirected", "a to=platform,buyer", "escalate bo platform; resolve platform redirect buyer"),
+    (
+        "escalated_by_the_platform",
+        "a buyer",
+        "escalate platform platform; resolve platform return; escalate platform platform",
+    ),
+    (
+        "overridden",
+        "a buyer; b",
+        "escalate platform platform; resolve platform-olga^2 reject; submit anna; approve buyer",
+    ),
     ("escalated_after_deadline", "a deadline=platform respond=none", "tick; tick"),
     ("escalated_exhausted", "a rounds=1 | P30D", "reject bo full"),
     ("on_hold", "", "submit anna; approve dora; approve bo; wait PT1H; hold platform; status anna"),

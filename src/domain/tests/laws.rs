@@ -369,7 +369,8 @@ pub(super) fn check_way_out(play: &Play) {
         PhaseName::Preparing => format!("submit {party}"),
         PhaseName::InReview if stage.assurance == Assurance::Bound => format!("reject {named}*"),
         PhaseName::InReview => format!("reject {named}"),
-        PhaseName::Escalated => format!("resolve {party} reject"),
+        // Somebody who has not escalated, under a key of their own.
+        PhaseName::Escalated => format!("resolve {party}-spare^spare reject"),
         PhaseName::OnHold => format!("resume {party}"),
         PhaseName::Cancelling => format!("ack {party} discarded"),
         PhaseName::Delivery | PhaseName::Cancelled | PhaseName::Expired | PhaseName::Failed => return,

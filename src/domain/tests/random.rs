@@ -24,17 +24,20 @@ const CASES: usize = 200;
 /// The choices that one step can consume.
 const ROLLS: usize = 9;
 
+/// The platform's people and keys: two of each.
+pub(super) const PLATFORM: [&str; 4] = ["platform", "platform^2", "platform-olga", "platform-olga^2"];
+
 /// A sequence of choices; all zeros once it is used up.
-struct Dice<'a>(&'a [u8]);
+pub(super) struct Dice<'a>(pub(super) &'a [u8]);
 
 impl Dice<'_> {
-    fn below(&mut self, bound: usize) -> usize {
+    pub(super) fn below(&mut self, bound: usize) -> usize {
         let (first, rest) = self.0.split_first().unwrap_or((&0, &[]));
         self.0 = rest;
         usize::from(*first) % bound.max(1)
     }
 
-    fn one<T: Clone>(&mut self, of: &[T]) -> T {
+    pub(super) fn one<T: Clone>(&mut self, of: &[T]) -> T {
         of[self.below(of.len())].clone()
     }
 
@@ -89,7 +92,7 @@ pub(super) fn play_by(
 }
 
 /// The next step of a script, which usually fits the current state.
-fn next(play: &Play, dice: &mut Dice) -> String {
+pub(super) fn next(play: &Play, dice: &mut Dice) -> String {
     match dice.below(16) {
         0 => nonsense(play, dice),
         2 if dice.below(3) == 0 => format!("erase {}", dice.one(&["0", "1", "2", "3", "4", "5", "platform", "buyer"])),
@@ -149,18 +152,22 @@ fn likely(play: &Play, dice: &mut Dice, verb: &str) -> String {
     let task = &play.snapshot.task;
     let stage = task.stage_in(&play.workflow);
     let partner = dice.below(6).to_string();
-    let of = |party: Party| if party == Party::Partner { partner.clone() } else { party.as_str().to_owned() };
+    let of = |party: Party, dice: &mut Dice| match party {
+        Party::Partner => partner.clone(),
+        Party::Buyer => "buyer".to_owned(),
+        Party::Platform => dice.one(&PLATFORM).to_owned(),
+    };
     match (verb, &task.phase) {
         ("approve" | "reject", _) if !stage.reviewers().is_empty() => {
             dice.one(stage.reviewers()).as_str().trim_start_matches("u-").to_owned()
         }
-        ("approve" | "reject", _) => of(stage.reviewer),
-        ("resolve", Phase::Escalated(escalation)) => of(escalation.to),
+        ("approve" | "reject", _) => of(stage.reviewer, dice),
+        ("resolve", Phase::Escalated(escalation)) => of(escalation.to, dice),
         ("resolve", Phase::Cancelling(wind_down)) => {
-            of(wind_down.open.escalation.map_or(Party::Partner, |asked| asked.to))
+            of(wind_down.open.escalation.map_or(Party::Partner, |asked| asked.to), dice)
         }
-        ("resolve", Phase::Closed(closed)) => of(closed.open.escalation.map_or(Party::Partner, |asked| asked.to)),
-        ("resume", Phase::OnHold(hold)) => of(hold.by),
+        ("resolve", Phase::Closed(closed)) => of(closed.open.escalation.map_or(Party::Partner, |asked| asked.to), dice),
+        ("resume", Phase::OnHold(hold)) => of(hold.by, dice),
         ("escalate" | "hold" | "cancel", _) => dice.one(&[partner, "platform".to_owned(), "buyer".to_owned()]),
         _ => partner,
     }

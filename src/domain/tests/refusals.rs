@@ -55,6 +55,8 @@ const REFUSED: &[Case] = &[
     ("advice about another escalation", "a", "escalate bo platform; resolve platform return #1", "stale_escalation"),
     ("a redirect about another escalation", "a to=platform,buyer", "escalate bo platform; resolve platform redirect buyer #1", "stale_escalation"),
     ("the partner does not approve for the buyer", "a buyer to=partner", "escalate buyer partner; resolve anna approve", "resolution_not_allowed"),
+    ("the platform does not approve what it escalated itself", "a", "escalate platform platform; resolve platform approve", "second_person"),
+    ("nor does it reject that", "a", "escalate platform platform; resolve platform reject", "second_person"),
     ("the submitter does not approve by call either", "a required to=partner", "submit anna; escalate bo partner; resolve anna approve", "self_approval"),
     ("nor who approved the stage before", "a; b distinct=a to=partner", "approve bo; escalate anna partner; resolve bo approve", "not_distinct"),
     ("an approving call has no feedback", "a", "escalate bo platform; resolve platform approve mixed", "/feedback"),

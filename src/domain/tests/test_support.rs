@@ -53,28 +53,26 @@ fn key(word: &str) -> StageKey {
 }
 
 pub(super) fn party(word: &str) -> Party {
-    match word {
-        "buyer" => Party::Buyer,
-        "platform" => Party::Platform,
+    match word.split(['-', '^']).next() {
+        Some("buyer") => Party::Buyer,
+        Some("platform") => Party::Platform,
         _ => Party::Partner,
     }
 }
 
-/// The actor with this id, of the party; its display name must never appear in a state.
-/// A star after the name, as in `anna*`, stands for a credential that is bound to the actor, and a
-/// minus for one that is bound to somebody else. A buyer is always bound.
+/// The actor with this id, of the party, such as `platform`, `platform-olga` or `bo`. A star after
+/// the name, as in `anna*`, stands for a credential that is bound to the actor, and a minus for one
+/// that is bound to somebody else; a buyer is always bound. A key other than the usual one follows
+/// after `^`. Its display name must never appear in a state.
 pub(super) fn sender(word: &str) -> Sender {
     let (is_bound, is_foreign) = (word.ends_with('*') || word == "buyer", word.ends_with('-'));
     let word = word.trim_end_matches(['*', '-']);
+    let party = party(word);
+    let (word, key) = word.split_once('^').unwrap_or((word, "1"));
     let id = ActorId::parse(format!("u-{word}")).unwrap();
     let actor = Actor { id, name: Some(text("Named Person")), role: None };
-    Sender {
-        party: party(word),
-        actor: Some(actor),
-        credential_id: text("key-1"),
-        bound: is_bound,
-        admitted: !is_foreign,
-    }
+    let credential_id = text(&format!("key-{key}"));
+    Sender { party, actor: Some(actor), credential_id, bound: is_bound, admitted: !is_foreign }
 }
 
 pub(super) fn feedback(words: &str) -> Feedback {
@@ -126,7 +124,8 @@ pub(super) fn name(refusal: &Refusal) -> &'static str {
         Refusal::SelfApproval => "self_approval",
         Refusal::NotDistinct => "not_distinct",
         Refusal::HeldByOther => "held_by_other",
-        Refusal::ResolutionNotAllowed => "resolution_not_allowed",
+        Refusal::ResolutionNotAllowed(_) => "resolution_not_allowed",
+        Refusal::SecondPerson => "second_person",
         Refusal::AlreadyDecided { .. } => "already_decided",
         Refusal::AlreadyVoted { .. } => "already_voted",
         Refusal::StageMismatch => "stage_mismatch",

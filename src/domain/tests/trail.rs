@@ -37,6 +37,8 @@ pub(super) struct Reader {
     stopwatch: Stopwatch,
     passed: bool,
     open: Option<Escalated>,
+    /// Who escalated for the platform in this round, with the key.
+    raisers: Vec<(Who, Option<String>)>,
     held: bool,
     cancelling: bool,
     closed: bool,
@@ -88,6 +90,10 @@ fn who(event: &Event) -> Who {
     (event.party, event.actor.as_ref().map(|actor| actor.id.as_str().to_owned()))
 }
 
+fn key(event: &Event) -> Option<String> {
+    event.credential_id.as_ref().map(|key| key.as_str().to_owned())
+}
+
 impl Reader {
     pub(super) fn read(&mut self, workflow: &Workflow, event: &Event) {
         let place = format!("{} {:?}", event.seq, event.fact);
@@ -131,12 +137,15 @@ impl Reader {
             Fact::StageApproved { revision, votes, voters, .. } => {
                 assert_eq!(*revision, self.revision, "{place}: on the latest revision");
                 assert!(votes.iter().map(|seq| self.tags[seq]).eq(voters.iter().copied()), "{place}: the votes' tags");
-                self.check_counted(Verdict::Approved, votes, place);
+                self.check_approvals(event, votes, earlier, place);
                 self.approved_now(workflow, event, earlier, place);
             }
             Fact::StageRejected(rejected) => self.rejected(workflow, event, rejected, earlier),
             Fact::StageEscalated(escalated) => self.escalated(workflow, event, escalated, place),
-            Fact::EscalationResolved(resolved) => self.resolved(event, resolved, place),
+            Fact::EscalationResolved(resolved) => {
+                self.tags.extend(event.actor_tag.map(|tag| (event.seq, tag)));
+                self.resolved(workflow, event, resolved, place);
+            }
             Fact::DeadlineReminded { due_at } => self.check_due(workflow, at, *due_at, place),
             Fact::DeadlinePassed { deadline, due_at, action } => {
                 self.passed_by(workflow, at, (*deadline, *due_at, *action), place);
@@ -214,12 +223,16 @@ impl Reader {
             ClockKind::Business => workflow.calendar.as_ref().unwrap().add(at, within.delta()),
         });
         assert!(kept && escalated.respond_by.is_none() || escalated.respond_by == due, "{place}");
+        if self.open.is_none() && event.party == Source::Platform {
+            self.raisers.push((who(event), key(event)));
+        }
         self.stopwatch.stop(at);
         let (seq, to, bounded) = (event.seq, escalated.to, escalated.respond_by.is_some());
         self.open = Some(Escalated { seq, to, cause, changes, bounded });
     }
 
-    fn resolved(&mut self, event: &Event, resolved: &EscalationResolved, place: &str) {
+    fn resolved(&mut self, workflow: &Workflow, event: &Event, resolved: &EscalationResolved, place: &str) {
+        self.check_decider(&workflow.stages[self.stage], event, resolved, place);
         let open = self.open.clone().unwrap_or_else(|| panic!("{place}: nothing is escalated"));
         assert_eq!((resolved.escalation, event.party), (open.seq, open.to.into()), "{place}");
         if resolved.resolution == Resolution::Return {
@@ -231,6 +244,17 @@ impl Reader {
                 self.stopwatch.go_on(event.recorded_at);
             }
         }
+    }
+
+    /// Nobody decides what the same person or key escalated for the platform, and a decision of
+    /// another party than the reviewing one is marked.
+    fn check_decider(&self, stage: &Stage, event: &Event, resolved: &EscalationResolved, place: &str) {
+        let decides = matches!(resolved.resolution, Resolution::Approve | Resolution::Reject);
+        let (person, key) = (who(event), key(event));
+        let mut raisers = self.raisers.iter();
+        let same = event.party == Source::Platform && raisers.any(|raiser| raiser.0 == person || raiser.1 == key);
+        assert_eq!(resolved.overrides, decides && event.party != stage.reviewer.into(), "{place}: overrides");
+        assert_eq!(resolved.single_person, decides && same, "{place}: a second person, or a mark");
     }
 
     fn start(&mut self, at: Time) {
@@ -256,6 +280,7 @@ impl Reader {
         assert_eq!(event.round, Some(self.rounds[target]));
         self.approved[target..].fill(None);
         self.open = None;
+        self.raisers.clear();
         self.votes.clear();
         self.reviewing = false;
         self.stopwatch = Stopwatch::default();
@@ -298,6 +323,22 @@ impl Reader {
         assert_eq!(standing, counted, "{place}: the votes that stand are those that count");
     }
 
+    /// The approvals that stand are those that count; a partner's resolution stands for the vote of
+    /// its actor.
+    fn check_approvals(&self, event: &Event, votes: &[u64], earlier: Option<&Event>, place: &str) {
+        let by_partner =
+            |earlier: &&Event| matches!(earlier.fact, Fact::EscalationResolved(_)) && event.party == Source::Partner;
+        let Some(resolved) = earlier.filter(by_partner) else {
+            return self.check_counted(Verdict::Approved, votes, place);
+        };
+        let others = self.of(Verdict::Approved).into_iter().filter(|(voter, ..)| **voter != who(event));
+        let expected: Vec<u64> = others.map(|(_, seq, _)| seq).chain([resolved.seq]).collect();
+        let (mut expected, mut votes) = (expected, votes.to_vec());
+        expected.sort_unstable();
+        votes.sort_unstable();
+        assert_eq!(votes, expected, "{place}: the resolution is one vote");
+    }
+
     fn approved_now(&mut self, workflow: &Workflow, event: &Event, earlier: Option<&Event>, place: &str) {
         let stage = &workflow.stages[self.stage];
         match earlier.map(|earlier| &earlier.fact) {
@@ -309,6 +350,11 @@ impl Reader {
                 assert_eq!(resolved.resolution, Resolution::Approve, "{place}");
                 if event.party == Source::Partner {
                     assert_eq!(stage.reviewer, Party::Partner, "{place}");
+                    let named = stage.reviewers();
+                    let is_named = event.actor.as_ref().is_some_and(|actor| named.contains(&actor.id));
+                    assert!(named.is_empty() || is_named, "{place}: a named reviewer");
+                    let others = self.of(Verdict::Approved).into_iter().filter(|(voter, ..)| **voter != who(event));
+                    assert!(others.count() + 1 >= stage.quorum().approvals as usize, "{place}: quorum");
                     self.check_not_barred(workflow, stage, &who(event), place);
                 }
             }

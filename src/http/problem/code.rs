@@ -59,7 +59,8 @@ codes! {
     SelfApproval "self_approval" FORBIDDEN "Self-approval" "The actor submitted the latest revision, or an earlier one of the same round, and may not approve it.";
     NotDistinct "not_distinct" FORBIDDEN "Not a distinct approver" "The actor's approval counted in a stage whose approvers may not approve this stage as well.";
     HeldByOther "held_by_other" FORBIDDEN "Held by another party" "Another party put the task on hold. Only that party or the platform can resume it.";
-    ResolutionNotAllowed "resolution_not_allowed" FORBIDDEN "Resolution not allowed" "The partner may resolve an escalation with `approve` only on stages that the partner reviews.";
+    ResolutionNotAllowed "resolution_not_allowed" FORBIDDEN "Resolution not allowed" "The partner may resolve an escalation with `approve` only on stages that the partner reviews, and only as one vote of their quorum: by an actor who may vote there, if the standing votes and this one meet it. `detail` says which of these it is.";
+    SecondPerson "second_person" FORBIDDEN "Second person needed" "The platform escalated in this round with the same actor or the same key. Another person under another key must approve or reject; `return` and `redirect` stay open.";
     NotFound "not_found" NOT_FOUND "Not found" "The path or resource does not exist, or the resource belongs to another party.";
     NoCheckpoint "no_checkpoint" NOT_FOUND "No such checkpoint" "No checkpoint of that size was signed, or none at all yet. If you kept a checkpoint of that size, the log contradicts it.";
     NotLogged "not_logged" NOT_FOUND "Not in the log yet" "The log of that checkpoint does not contain the task's trail up to the requested entry. A change is logged about a minute later.";

@@ -96,6 +96,7 @@ pub(in crate::http) fn parse(
         round: common.round,
         revision: common.revision,
         late: None,
+        dual_control: true,
     };
     let command = Command::new(meta, action)
         .map_err(|refusals| Problem::invalid_body(refusals.iter().filter_map(field_error).collect()))?;

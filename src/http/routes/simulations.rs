@@ -154,7 +154,8 @@ pub struct StepRefusal {
 /// Simulate a workflow
 ///
 /// Runs commands at the given times on a virtual clock, and every timer when it is due, exactly as
-/// the real service does. Nothing is stored. A simulation ends after 10,000 steps. A response of
+/// the real service does. Each of the platform's people acts under a key of their own. Nothing is
+/// stored. A simulation ends after 10,000 steps. A response of
 /// more than 4 MiB is refused; the problem names the step that exceeded the limit.
 #[utoipa::path(post, path = "/workflows/{key}/simulate", tag = "workflows", security(("partnerKey" = ["define"])), params(WorkflowPath),
     request_body(content = Simulation, example = json!({ "opened_at": "2026-11-22T08:00:00Z", "until": "2026-12-24T08:00:00Z",
@@ -257,6 +258,7 @@ fn read_commands(list: Vec<Map<String, Value>>, opened_at: Time) -> Result<Vec<S
         return Err(invalid("/commands", "too_many", "must have at most 500 items"));
     }
     let mut commands: Vec<Sent> = Vec::with_capacity(list.len());
+    let mut people: Vec<ActorId> = Vec::new();
     for (index, mut members) in list.into_iter().enumerate() {
         let base = format!("/commands/{index}");
         let at: Time = take(&mut members, &base, "at")?;
@@ -270,7 +272,7 @@ fn read_commands(list: Vec<Map<String, Value>>, opened_at: Time) -> Result<Vec<S
                 "must not be earlier than the previous command or the opening",
             ));
         }
-        let caller = caller(party, named_actor(&members), at);
+        let caller = caller(party, &mut people, (named_actor(&members), at));
         let request = command_body::parse(members, &caller, None, at).map_err(|problem| below(&base, &problem))?;
         let digest = request.id_given.then_some(request.digest);
         commands.push(Sent { at, command: request.command, digest });
@@ -305,15 +307,25 @@ fn invalid(pointer: &str, code: &'static str, message: &str) -> Problem {
     Problem::invalid_body(vec![FieldError::new(pointer, code, message)])
 }
 
-/// The id of the actor that a command names.
+/// The actor that a command names. A missing or invalid id is reported when the command is parsed.
 fn named_actor(members: &Map<String, Value>) -> Option<ActorId> {
     let id = members.get("actor")?.get("id")?.as_str()?;
     ActorId::parse(id).ok()
 }
 
+/// The number of a person, in the order in which they first appear.
+fn number_of(people: &mut Vec<ActorId>, person: ActorId) -> usize {
+    let known = people.iter().position(|known| *known == person);
+    known.unwrap_or_else(|| {
+        people.push(person);
+        people.len() - 1
+    })
+}
+
 /// A caller with a placeholder credential that is bound to the actor, so that stages which require
-/// this can be simulated.
-fn caller(party: Party, actor: Option<ActorId>, now: Time) -> Caller {
+/// this can be simulated. Each of the platform's people has a key of their own, so that a second
+/// person can be simulated.
+fn caller(party: Party, people: &mut Vec<ActorId>, (actor, now): (Option<ActorId>, Time)) -> Caller {
     match party {
         Party::Partner => Caller::Partner {
             partner_id: PartnerId(Uuid::nil()),
@@ -321,7 +333,11 @@ fn caller(party: Party, actor: Option<ActorId>, now: Time) -> Caller {
             rights: Arc::new(Rights { actors: actor.map(|actor| vec![actor]), ..Rights::default() }),
         },
         Party::Buyer => Caller::Buyer { buyer_id: BuyerId(Uuid::nil()), credential_id: simulated(), expires_at: now },
-        Party::Platform => Caller::Platform { credential_id: simulated(), person: actor },
+        Party::Platform => {
+            let number = actor.clone().map_or(0, |actor| number_of(people, actor));
+            let credential_id = CredentialId::parse(format!("simulated-{number}")).expect("a short word");
+            Caller::Platform { credential_id, person: actor }
+        }
     }
 }
 

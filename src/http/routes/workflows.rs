@@ -11,7 +11,7 @@ use crate::app::workflows;
 use crate::domain::values::id::WorkflowKey;
 use crate::domain::values::text::Name;
 use crate::domain::values::time::Time;
-use crate::domain::workflow::{Warning, Workflow, diagram};
+use crate::domain::workflow::{StageAlone, Warning, Workflow, diagram};
 use crate::http::AppState;
 use crate::http::auth::PartnerOnly;
 use crate::http::input::body::RawBody;
@@ -76,6 +76,8 @@ pub struct RegisteredWorkflow {
     definition: Workflow,
     /// Properties of the definition that its author may not have intended.
     warnings: Vec<Warning>,
+    /// For each stage, in order, the parties that can have it approved alone.
+    stages: Vec<StageAlone>,
     /// The longest time that a task can take with this definition, in seconds; null if it is
     /// unbounded. If the task's deadline counts working time, the value is an upper bound, because
     /// that deadline depends on when the task is opened.
@@ -178,6 +180,7 @@ pub async fn register_workflow(
         key: path.key,
         version: done.version,
         diagram: diagram::mermaid(&done.parsed.workflow),
+        stages: done.parsed.workflow.alone(),
         definition: done.parsed.workflow,
         warnings: done.parsed.warnings,
         worst_case_seconds: done.parsed.worst_case,

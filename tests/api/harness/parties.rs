@@ -10,7 +10,7 @@ use stagegate::domain::values::id::TaskId;
 use stagegate::http::HttpService;
 use stagegate::ids;
 
-use super::service::{self, Answer, PLATFORM_KEY, Service, buyer_token};
+use super::service::{self, Answer, PLATFORM_KEY, SECOND_PLATFORM_KEY, Service, buyer_token};
 
 /// The definition of the demo's workflow, registered as `brand-campaign`.
 pub static DEMO: LazyLock<Value> =
@@ -121,6 +121,11 @@ impl Parties {
         let keys = format!("/api/v1/partners/{}/keys", text(&added.body["id"]));
         let key = self.platform.call("POST", &keys, &Value::Null).await;
         Client { credential: text(&key.body["key"]), ..self.partner.clone() }
+    }
+
+    /// The platform under its other key.
+    pub fn platform_with_another_key(&self) -> Client {
+        Client { credential: SECOND_PLATFORM_KEY.to_owned(), ..self.platform.clone() }
     }
 
     /// Another buyer.

@@ -22,6 +22,8 @@ use super::database::{TestDb, connect};
 
 /// A platform key of the test service.
 pub const PLATFORM_KEY: &str = "platform-key-of-the-tests";
+/// Another platform key of the test service.
+pub const SECOND_PLATFORM_KEY: &str = "second-platform-key-of-the-tests";
 /// The HS256 secret of its buyers' tokens.
 pub const BUYER_SECRET: &str = "the secret of the buyers of the tests";
 
@@ -76,6 +78,12 @@ impl Service {
         (app, router)
     }
 
+    /// Another replica on the same database, for a platform of one person.
+    pub async fn replica_without_dual_control(&self) -> HttpService {
+        let options = Options { dual_control: false, ..with_keys(audit_keys()) };
+        router(&Arc::new(App::with_options(self.db.pool.clone(), self.clock.clone(), options))).await
+    }
+
     /// Another replica on the same database, with this many connections.
     pub async fn wide_replica(&self, connections: u32) -> HttpService {
         let pool = connect(&self.db.owner, connections).await;
@@ -123,7 +131,7 @@ fn settings() -> Settings {
         audience: Some("authenticated".into()),
         ..jwt::Settings::default()
     };
-    Settings { platform_keys: vec![PLATFORM_KEY.into()], buyers, ..Settings::default() }
+    Settings { platform_keys: vec![PLATFORM_KEY.into(), SECOND_PLATFORM_KEY.into()], buyers, ..Settings::default() }
 }
 
 /// Sends a request to a router.

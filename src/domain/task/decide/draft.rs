@@ -175,8 +175,22 @@ impl<'a> Draft<'a> {
 
     /// APPROVE: the next stage, or delivery.
     pub(super) fn approve(&mut self, by: By) {
-        let (votes, voters): (_, Vec<_>) =
-            self.votes(Verdict::Approved).map(|vote| (vote.seq, self.tag(&vote.actor))).unzip();
+        let counted = self.votes(Verdict::Approved).map(|vote| (vote.seq, self.tag(&vote.actor))).collect();
+        self.approve_by(counted, by);
+    }
+
+    /// APPROVE by the partner's resolution of an escalation of its own stage: the resolution is the
+    /// vote of its actor, in place of an earlier one.
+    pub(super) fn approve_by_resolution(&mut self, actor: &ActorRef) {
+        let others = self.votes(Verdict::Approved).filter(|vote| vote.actor != *actor);
+        let others = others.map(|vote| (vote.seq, self.tag(&vote.actor)));
+        let counted = others.chain([(self.task().version(), self.tag(actor))]).collect();
+        self.approve_by(counted, By::Sender);
+    }
+
+    /// APPROVE by these votes, each with the tag of its actor.
+    fn approve_by(&mut self, counted: Vec<(u64, Option<ActorTag>)>, by: By) {
+        let (votes, voters): (_, Vec<_>) = counted.into_iter().unzip();
         let voters = voters.into_iter().flatten().collect();
         let (revision, bound) = (self.task().revision(), self.is_bound(Verdict::Approved, by));
         self.push(Fact::StageApproved { revision, votes, voters, bound }, by);

@@ -9,8 +9,9 @@ use crate::domain::values::id::StageKey;
 use crate::domain::values::party::{Party, Sender};
 use crate::domain::workflow::Stage;
 
-use super::draft::{By, Draft, bar};
+use super::draft::{By, Draft};
 use super::review::target;
+use super::second_person::{check_vote_of_partner, is_second_person};
 use super::{check_bound, check_length, check_revision, only, place};
 
 pub(super) fn raise(draft: &mut Draft<'_>, command: &Command, body: &StageEscalated) -> Result<(), Refusal> {
@@ -65,9 +66,10 @@ pub(super) fn resolve(draft: &mut Draft<'_>, command: &Command, body: &Escalatio
     if escalation.seq != body.escalation {
         return Err(Refusal::StaleEscalation);
     }
-    check_resolution(draft, escalation, sender, body)?;
+    check_resolution(draft, escalation, command, body)?;
     check_revision(draft.task(), command)?;
     let return_to = check_content(draft, stage, sender, body)?;
+    let decides = matches!(body.resolution, Resolution::Approve | Resolution::Reject);
     let resolved = event::EscalationResolved {
         escalation: body.escalation,
         resolution: body.resolution,
@@ -76,13 +78,18 @@ pub(super) fn resolve(draft: &mut Draft<'_>, command: &Command, body: &Escalatio
         to: if body.resolution == Resolution::Return { Some(asking(escalation, stage)) } else { body.to },
         feedback: body.feedback.clone(),
         advice: body.advice.clone(),
+        overrides: decides && sender.party != stage.reviewer,
+        single_person: decides && !is_second_person(draft.task(), sender),
         clock: if body.resolution == Resolution::Return { draft.returned_clock(escalation) } else { None },
         bound: sender.bound,
     };
     let cause = escalation.cause;
     draft.push(Fact::EscalationResolved(resolved), By::Sender);
     match (body.resolution, return_to, body.to) {
-        (Resolution::Approve, _, _) => draft.approve(By::Sender),
+        (Resolution::Approve, _, _) => match sender.actor_ref() {
+            Some(actor) if actor.party == Party::Partner => draft.approve_by_resolution(&actor),
+            Some(_) | None => draft.approve(By::Sender),
+        },
         (Resolution::Reject, Some(key), _) => {
             let feedback = body.feedback.clone().into_iter().collect();
             draft.send_back(draft.workflow.index_of(&key), By::Sender, feedback);
@@ -109,16 +116,19 @@ fn asking(escalation: &Escalation, stage: &Stage) -> Party {
 fn check_resolution(
     draft: &Draft<'_>,
     escalation: &Escalation,
-    sender: &Sender,
+    command: &Command,
     body: &EscalationResolved,
 ) -> Result<(), Refusal> {
+    let sender = &command.meta.sender;
     match body.resolution {
         Resolution::Approve if sender.party == Party::Partner => {
-            if draft.stage().reviewer != Party::Partner {
-                return Err(Refusal::ResolutionNotAllowed);
-            }
             let actor = sender.actor_ref().ok_or_else(|| Refusal::required("/actor"))?;
-            bar(draft.workflow, draft.task(), &actor).map_or(Ok(()), Err)
+            check_vote_of_partner(draft.workflow, draft.task(), &actor)
+        }
+        Resolution::Approve | Resolution::Reject
+            if command.meta.dual_control && !is_second_person(draft.task(), sender) =>
+        {
+            Err(Refusal::SecondPerson)
         }
         Resolution::Return => match escalation.cause {
             Cause::Exhausted | Cause::NoQuorum => Err(Refusal::NothingToReturnTo),

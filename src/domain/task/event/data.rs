@@ -124,6 +124,13 @@ pub struct EscalationResolved {
     /// `return`: advice for the reviewers. `redirect`: a message to the next party.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub advice: Option<Prose>,
+    /// `approve`, `reject`: whether another party decided than the one that reviews the stage.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub overrides: bool,
+    /// Whether somebody decided alone what the platform had escalated under the same actor or key.
+    /// Possible only in a service without the second person (`STAGEGATE_DUAL_CONTROL=false`).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub single_person: bool,
     /// The clock that continues or restarts with a `return`, if it counts working time; absent for
     /// elapsed time, or without a clock.
     #[serde(default, skip_serializing_if = "Option::is_none")]

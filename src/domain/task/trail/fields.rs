@@ -120,9 +120,11 @@ pub const KINDS: [Kind; Fact::TYPES.len()] = [
             field("data.clock", No, Always, Always),
             field("data.escalation", No, Always, Always),
             field("data.feedback", Yes, Always, Shared),
+            field("data.overrides", No, Always, Always),
             field("data.resolution", No, Always, Always),
             field("data.return_to", No, Always, Always),
             field("data.revision", No, Always, Always),
+            field("data.single_person", No, Always, Always),
             field("data.to", No, Always, Always),
         ],
     )

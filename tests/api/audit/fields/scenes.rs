@@ -22,6 +22,7 @@ pub async fn play(story: &mut Story) {
     cancellation(story).await;
     late_buyer(story).await;
     withdrawal(story).await;
+    one_person(story).await;
     let timed = story.open("timed", "w-timed").await;
     story.wait(&timed, "task.workflow_failed").await;
     let short = story.open("short", "w-short").await;
@@ -170,6 +171,17 @@ async fn late_buyer(story: &mut Story) {
     let cancel = json!({ "type": "cancellation_requested", "reason": "<reason>" });
     story.step(("platform", "cancel for the buyer"), task, cancel).await;
     story.late(("buyer", "late buyer"), task, rejected(("b", 1, 0), false)).await;
+}
+
+/// The platform of one person takes a decision and makes it.
+async fn one_person(story: &mut Story) {
+    let task = &story.open("alone", "w-short").await;
+    let alone = story.parties.service.replica_without_dual_control().await;
+    let usual = std::mem::replace(&mut story.parties.platform.router, alone);
+    story.step(("platform", "take over"), task, escalated(("a", 1, 0), "platform")).await;
+    let yes = answered(story, task, "approve", json!({})).await;
+    story.step(("platform", "decide alone"), task, yes).await;
+    story.parties.platform.router = usual;
 }
 
 /// A review that is withdrawn at once.
