@@ -106,7 +106,7 @@ async fn make_key(stage: &mut Stage<'_, impl Write>) -> Result<PersonalKey, Erro
     let made = stage.ask(Party::Partner, Method::POST, "/keys", Some(&body)).await?;
     let text = |name: &str| made[name].as_str().unwrap_or_default().to_owned();
     stage.answered(StatusCode::CREATED, &format!("{}…", text("hint")))?;
-    Ok(PersonalKey { id: text("id"), key: Secret::new(&text("key")) })
+    Ok(PersonalKey { id: text("id"), key: Secret::new(text("key")) })
 }
 
 async fn revoke_key(stage: &mut Stage<'_, impl Write>, key: &PersonalKey) -> Result<(), Error> {

@@ -106,7 +106,7 @@ pub struct Shared {
     /// The metrics that `/metrics` serves.
     pub metrics: Arc<crate::http::serve::metrics::Metrics>,
     contract: openapi::Contract,
-    scopes: auth::scopes::RequiredScopes,
+    scopes: openapi::scopes::RequiredScopes,
     observer: Arc<crate::http::serve::middleware::Observer>,
     origins: Vec<HeaderValue>,
     limits: crate::http::input::deadline::TimeLimits,
@@ -136,7 +136,7 @@ impl AppState {
         let operations = openapi::operations(&document).chain([scrape]);
         let observer = Arc::new(crate::http::serve::middleware::Observer::new(operations, &metrics));
         let contract = openapi::Contract::of(&document);
-        let scopes = auth::scopes::RequiredScopes::of(&document);
+        let scopes = openapi::scopes::RequiredScopes::of(&document);
         let bodies = crate::http::input::body::budget::Budget::new(body_memory.0);
         metrics.register_bodies(bodies.bytes());
         Self(Arc::new(Shared { app, auth, metrics, contract, scopes, observer, origins, limits, bodies }))

@@ -27,7 +27,6 @@ use super::problem::{Code, Problem};
 
 mod jwks;
 pub mod jwt;
-pub(in crate::http) mod scopes;
 
 const KEY_HEADER: HeaderName = HeaderName::from_static("x-aitasker-key");
 const STRONG_PLATFORM_KEY: usize = 16;

@@ -21,12 +21,14 @@ use utoipa::{PartialSchema, ToSchema};
 use crate::domain::values::scope::{Scope, Scopes};
 use crate::domain::workflow::MistakeCode;
 
-use super::auth::scopes::READ;
 use super::input::body;
 use super::problem::{self, Code, Problem};
 use super::{AppState, routes};
 
 mod delivered;
+pub(super) mod scopes;
+
+use scopes::READ;
 
 /// The contract, serialized.
 #[derive(Debug)]
@@ -136,7 +138,7 @@ fn complete(mut document: OpenApi) -> OpenApi {
     document.components = Some(components);
     document.webhooks = Some(delivered::webhooks());
     for (path, item) in &mut document.paths.paths {
-        item.get.iter_mut().for_each(|operation| declare_reading(operation));
+        item.get.iter_mut().for_each(declare_reading);
         let slots = [&mut item.get, &mut item.put, &mut item.post, &mut item.delete, &mut item.patch];
         for operation in slots.into_iter().flatten() {
             complete_operation(path, operation);

@@ -17,10 +17,8 @@ use crate::http::AppState;
 use crate::http::auth::PartnerOnly;
 use crate::http::input::body::{RawBody, SMALL};
 use crate::http::input::extract::{NoParameters, Path, Query};
-use crate::http::input::page::Page;
+use crate::http::input::page::{Cursor, Limit, Page};
 use crate::http::problem::Problem;
-
-use super::partners::KeysQuery;
 
 /// A key to create. What is left out is not limited.
 #[derive(Debug, Default, Deserialize, ToSchema)]
@@ -126,6 +124,20 @@ pub struct KeyWarning {
 pub enum KeyWarningCode {
     /// Several people use the key: it counts as bound, but each of them can use the others' names.
     SharedKey,
+}
+
+/// Selects a page of the keys.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct KeysQuery {
+    /// The maximum number of rows of the page.
+    #[param(inline)]
+    #[serde(default)]
+    pub(super) limit: Limit,
+    /// The `next` of an earlier page. Default: the first page.
+    #[param(value_type = Option<String>)]
+    pub(super) cursor: Option<Cursor<KeyId>>,
 }
 
 /// The partner's own key in the path.

@@ -18,7 +18,7 @@ use crate::http::input::extract::{NoParameters, Path, Query};
 use crate::http::input::page::{Cursor, Limit, Page};
 use crate::http::problem::Problem;
 
-use super::keys::{KeyDefinition, NewPartnerKey, PartnerKey};
+use super::keys::{KeyDefinition, KeysQuery, NewPartnerKey, PartnerKey};
 
 /// A partner to add.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -73,20 +73,6 @@ pub struct PartnersQuery {
     /// The `next` of an earlier page. Default: the first page.
     #[param(value_type = Option<String>)]
     cursor: Option<Cursor<PartnerId>>,
-}
-
-/// Selects a page of the keys.
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub struct KeysQuery {
-    /// The maximum number of rows of the page.
-    #[param(inline)]
-    #[serde(default)]
-    pub(super) limit: Limit,
-    /// The `next` of an earlier page. Default: the first page.
-    #[param(value_type = Option<String>)]
-    pub(super) cursor: Option<Cursor<KeyId>>,
 }
 
 /// A 201 response with its `Location`.

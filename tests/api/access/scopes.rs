@@ -201,6 +201,30 @@ async fn a_platform_key_with_a_name_is_that_person() {
 }
 
 #[tokio::test]
+async fn mistakes_in_a_request_for_a_key_are_named() {
+    let parties = Parties::start().await;
+    let keys = format!("/api/v1/partners/{}/keys", parties.partner_id);
+    for (mistake, pointer) in [
+        (json!({ "scopes": [] }), "/scopes"),
+        (json!({ "actors": [] }), "/actors"),
+        (json!({ "actors": ["u-a", "u-a"] }), "/actors"),
+        (json!({ "expires_at": "2027-01-15T08:00:00Z" }), "/expires_at"),
+        (json!({ "scopes": ["everything"] }), "/scopes/0"),
+        (json!({ "label": "" }), "/label"),
+    ] {
+        for (client, path) in [(&parties.platform, keys.as_str()), (&parties.partner, "/api/v1/keys")] {
+            let answer = client.call("POST", path, &mistake).await;
+            assert_eq!(
+                (answer.status, &answer.body["errors"][0]["pointer"]),
+                (422, &json!(pointer)),
+                "{mistake}: {}",
+                answer.text
+            );
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_partner_makes_keys_that_reach_no_further_than_its_own() {
     let parties = Parties::start().await;
     let keys = format!("/api/v1/partners/{}/keys", parties.partner_id);
@@ -223,24 +247,6 @@ async fn a_partner_makes_keys_that_reach_no_further_than_its_own() {
     ] {
         let answer = team.call("POST", "/api/v1/keys", &wider).await;
         assert_eq!((answer.status, code(&answer)), (403, "key_scope"), "{wider}: {}", answer.text);
-    }
-    for (mistake, pointer) in [
-        (json!({ "scopes": [] }), "/scopes"),
-        (json!({ "actors": [] }), "/actors"),
-        (json!({ "actors": ["u-a", "u-a"] }), "/actors"),
-        (json!({ "expires_at": "2027-01-15T08:00:00Z" }), "/expires_at"),
-        (json!({ "scopes": ["everything"] }), "/scopes/0"),
-        (json!({ "label": "" }), "/label"),
-    ] {
-        for (client, path) in [(&parties.platform, keys.as_str()), (&parties.partner, "/api/v1/keys")] {
-            let answer = client.call("POST", path, &mistake).await;
-            assert_eq!(
-                (answer.status, &answer.body["errors"][0]["pointer"]),
-                (422, &json!(pointer)),
-                "{mistake}: {}",
-                answer.text
-            );
-        }
     }
     let (child, child_id) =
         made(&parties, &team, "/api/v1/keys", &with(narrow.clone(), &json!({ "scopes": ["define"] }))).await;
@@ -394,8 +400,14 @@ async fn nothing_is_recorded_under_a_key_without_the_scope_and_the_actor() {
         }
     }
     assert!(accepted > 20 && refused > 100, "{accepted} accepted, {refused} refused");
+    let checked = check_recorded(&parties, &tasks, &keys).await;
+    assert!(checked > 20, "{checked} entries");
+}
+
+/// Checks every entry that was recorded under one of the keys, each with its id and limits; how many there are.
+async fn check_recorded(parties: &Parties, tasks: &[String], keys: &[(Client, String, Value)]) -> usize {
     let mut checked = 0;
-    for task in &tasks {
+    for task in tasks {
         let assurance = parties.status(task).await["stages"][0].get("assurance").cloned();
         for row in parties.trail(task).await {
             let Some((_, _, limits)) = keys.iter().find(|(_, id, _)| row["credential_id"] == json!(id)) else {
@@ -419,5 +431,5 @@ async fn nothing_is_recorded_under_a_key_without_the_scope_and_the_actor() {
             checked += 1;
         }
     }
-    assert!(checked > 20, "{checked} entries");
+    checked
 }

@@ -34,7 +34,9 @@ async fn types(parties: &Parties) -> Vec<String> {
 /// Everything that is recorded, done once.
 pub async fn play(parties: &Parties) {
     let keys = format!("/api/v1/partners/{}/keys", parties.partner_id);
-    let key = parties.platform.call("POST", &keys, &Value::Null).await;
+    let limits =
+        json!({ "label": "Reviews", "scopes": ["review"], "actors": ["u-anna"], "expires_at": "2030-01-01T00:00:00Z" });
+    let key = parties.platform.call("POST", &keys, &limits).await;
     let path = format!("{keys}/{}", key.body["id"].as_str().unwrap());
     assert_eq!(parties.platform.call("DELETE", &path, &Value::Null).await.status, 204);
     let workflow = "/api/v1/workflows/brand-campaign";
@@ -51,7 +53,7 @@ pub async fn play(parties: &Parties) {
     let from = Some(parties.service.clock.now());
     for (author, fact) in [
         (&platform, PartnerFact::ErasureRequested { erasure_id, party }),
-        (&service, PartnerFact::ErasureCompleted { erasure_id, party, tasks: 3, fields: 12, entries: Vec::new() }),
+        (&service, PartnerFact::ErasureCompleted { erasure_id, party, tasks: 3, fields: 12, entries: vec![4] }),
         (&platform, PartnerFact::Exported { workflow: Some(key), from, until: None, tasks: 3, entries: 60 }),
     ] {
         parties.service.app.partners.journal.record_fact(partner, author, fact).await.unwrap();

@@ -130,7 +130,7 @@ fn operations_of(document: &Value) -> Vec<Operation> {
             let requirements = declared["security"].as_array().into_iter().flatten();
             let security = requirements.flat_map(|one| one.as_object().unwrap().keys().cloned()).collect();
             let keys =
-                declared["security"].as_array().into_iter().flatten().flat_map(|one| one["partnerKey"].as_array());
+                declared["security"].as_array().into_iter().flatten().filter_map(|one| one["partnerKey"].as_array());
             let scopes = keys.flatten().map(|scope| scope.as_str().unwrap().to_owned()).collect();
             let id = declared["operationId"].as_str().unwrap().to_owned();
             let (method, path) = (method.to_uppercase(), path.clone());

@@ -35,7 +35,10 @@ async fn thirty_simulated_days_are_what_the_service_does() {
     let random = std::iter::repeat_with(|| arbitrary::definition(4).new_tree(&mut runner).unwrap().current());
     let definitions = std::iter::repeat_n(DEMO.clone(), 3).chain(random.take(RANDOM_WORKFLOWS));
     let (mut timers, mut events, mut refusals, mut ends) = (0, 0, 0, Vec::new());
-    for (seed, definition) in definitions.enumerate() {
+    for (seed, mut definition) in definitions.enumerate() {
+        for stage in definition["stages"].as_array_mut().unwrap() {
+            stage.as_object_mut().unwrap().remove("assurance");
+        }
         let key = format!("flow-{seed}");
         parties.register(&key, &definition).await;
         let opened_at = parties.service.clock.now();
@@ -161,6 +164,10 @@ fn comparable(step: &Value) -> Value {
         }
         if event["type"] == "task.opened" {
             event["data"]["task_id"] = Value::Null;
+        }
+        // A simulated command comes under a key that is bound to its actor, that of the test does not.
+        if let Some(data) = event["data"].as_object_mut() {
+            data.remove("bound");
         }
     }
     step

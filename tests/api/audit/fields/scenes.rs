@@ -13,7 +13,9 @@ use super::story::Story;
 
 /// Plays everything.
 pub async fn play(story: &mut Story) {
-    for (key, definition) in [("w-planted", of_all()), ("w-timed", timed()), ("w-short", short())] {
+    for (key, definition) in
+        [("w-planted", of_all()), ("w-timed", timed()), ("w-short", short()), ("w-signed", signed())]
+    {
         story.parties.register(key, &definition).await;
     }
     let task = story.open("opening", "w-planted").await;
@@ -27,7 +29,14 @@ pub async fn play(story: &mut Story) {
     story.wait(&timed, "task.workflow_failed").await;
     let short = story.open("short", "w-short").await;
     story.wait(&short, "task.workflow_expired").await;
+    let signed = story.open("signed", "w-signed").await;
+    story.step(("buyer", "sign"), &signed, at("stage_approved", ("a", 1, 0))).await;
     erasure(story).await;
+}
+
+/// The buyer decides, whose token is bound to the person.
+fn signed() -> Value {
+    json!({ "name": "Signed", "stages": [{ "key": "a", "name": "A", "buyer_label": "In A", "reviewer": "buyer" }] })
 }
 
 /// The partner reviews and both others can be asked; then the buyer reviews. Clocks are in working time.

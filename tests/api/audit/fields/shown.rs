@@ -7,7 +7,7 @@ pub const BY_VALUE: [&str; 4] = ["command_id", "credential_id", "data.definition
 /// Problems show none.
 pub const SHOWN: &[(&str, &str, &[&str])] = &[
     ("inbox", "data.workflow", &[]),
-    ("inbox", "title", &["opening", "cancelled", "late", "withdrawn", "timed", "short", "erased", "alone"]),
+    ("inbox", "title", &["opening", "cancelled", "late", "withdrawn", "timed", "short", "signed", "erased", "alone"]),
     ("status", "message", &["update"]),
     // A hold's reason; and the question, where the buyer is asked. One that is handed over is asked in the words of
     // the advice.
@@ -17,8 +17,8 @@ pub const SHOWN: &[(&str, &str, &[&str])] = &[
     ("status", "summary", WORKS),
     ("status", "artifact", WORKS),
     ("task", "data.workflow", &[]),
-    ("task", "title", &["opening", "cancelled", "late", "withdrawn", "timed", "short", "erased", "alone"]),
-    ("task", "metadata", &["opening", "cancelled", "late", "withdrawn", "timed", "short", "erased", "alone"]),
+    ("task", "title", &["opening", "cancelled", "late", "withdrawn", "timed", "short", "signed", "erased", "alone"]),
+    ("task", "metadata", &["opening", "cancelled", "late", "withdrawn", "timed", "short", "signed", "erased", "alone"]),
     ("task", "message", &["update"]),
     ("task", "reason", &["hold", "cancel", "cancel for the buyer", "take over"]),
     ("task", "reason", &["ask the buyer", "ask the platform", "ask the partner", "ask both"]),
@@ -45,7 +45,8 @@ pub const SHOWN: &[(&str, &str, &[&str])] = &[
 /// What a party does not read although the door shows it to others: the inbox has tasks that wait on the party.
 pub const LESS: &[(&str, &str, &str, &[&str])] = &[
     ("inbox", "buyer", "title", &["cancelled", "withdrawn", "timed", "short", "erased", "alone"]),
-    ("inbox", "platform", "title", &["late", "withdrawn", "timed", "short", "erased"]),
+    ("inbox", "platform", "title", &["late", "withdrawn", "timed", "short", "signed", "erased"]),
+    ("inbox", "partner", "title", &["signed"]),
 ];
 
 const WORKS: &[&str] = &["first work", "second work", "third work", "fourth work", "fifth work"];

@@ -10,8 +10,9 @@ use utoipa::openapi::OpenApi;
 
 use crate::domain::partner::rights::Rights;
 use crate::domain::values::scope::{Scope, Scopes};
-use crate::http::openapi;
 use crate::http::problem::{Code, Problem};
+
+use super::{methods_and_paths, scopes_of};
 
 /// The operations that a partner may call and that are no `GET`, each with the scopes that admit a
 /// key: any of them.
@@ -21,14 +22,14 @@ pub(in crate::http) struct RequiredScopes(HashMap<(Method, String), Scopes>);
 impl RequiredScopes {
     /// Reads them from the contract.
     pub(in crate::http) fn of(document: &OpenApi) -> Self {
-        let operations = openapi::methods_and_paths(document);
-        let open = operations
-            .filter_map(|(method, path, operation)| Some(((method, path.to_owned()), openapi::scopes_of(operation)?)));
+        let operations = methods_and_paths(document);
+        let open =
+            operations.filter_map(|(method, path, operation)| Some(((method, path.to_owned()), scopes_of(operation)?)));
         Self(open.filter(|((method, _), _)| *method != Method::GET).collect())
     }
 
     /// Refuses a key whose scopes do not admit it to the operation.
-    pub(super) fn check(&self, parts: &Parts, rights: &Rights) -> Result<(), Problem> {
+    pub(in crate::http) fn check(&self, parts: &Parts, rights: &Rights) -> Result<(), Problem> {
         // Every key may read.
         if parts.method == Method::GET || parts.method == Method::HEAD || rights.scopes == Scopes::all() {
             return Ok(());
@@ -44,4 +45,4 @@ impl RequiredScopes {
 }
 
 /// The scope of a `GET`, which a handler need not declare.
-pub(in crate::http) const READ: Scopes = Scopes::of(&[Scope::Read]);
+pub(super) const READ: Scopes = Scopes::of(&[Scope::Read]);
