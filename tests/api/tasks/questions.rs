@@ -41,7 +41,7 @@ async fn the_buyer_is_asked_and_answers_with_what_the_status_offers() {
     assert_eq!((&action["options"][1], &action["on_silence"]), (&json!("The square one"), &json!("none")));
     let task = parties.task(&id).await;
     assert_eq!((&task["question"]["seq"], &task["question"]["actor"]["id"]), (&json!(question), &json!("u-1")));
-    let inbox = parties.buyer.read("/api/v1/inbox").await;
+    let inbox = parties.buyer.read("/api/v1/reviews").await;
     assert_eq!(inbox["items"].as_array().unwrap().len(), 1, "{inbox}");
     let second = json!({ "type": "question_asked", "stage": "a", "round": 1, "revision": 0, "actor": { "id": "ops" },
         "to": "buyer", "question": "And now?" });
@@ -55,7 +55,7 @@ async fn the_buyer_is_asked_and_answers_with_what_the_status_offers() {
         (&done["event"]["type"], &done["event"]["data"]["option"]),
         (&json!("task.question_answered"), &json!(2))
     );
-    assert_eq!(parties.buyer.read("/api/v1/inbox").await["items"], json!([]));
+    assert_eq!(parties.buyer.read("/api/v1/reviews").await["items"], json!([]));
     let late = parties.buyer.refused(&id, &answer(question), (409, "stale_question")).await;
     assert_eq!(late["question"]["answer"]["data"]["option"], 2);
     parties
