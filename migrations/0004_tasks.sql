@@ -45,7 +45,7 @@ create table tasks (
     constraint tasks_closed_ones_are_still check (waiting_on is not null or (due_at is null and wake_at is null and not overdue)),
     constraint tasks_over_ones_ended check ((closed_at is null) = (waiting_on is not null) and closed_at between opened_at and updated_at),
     constraint tasks_overdue_was_due check (not overdue or (due_at is not null and phase in ('in_review', 'escalated'))),
-    constraint tasks_work_waits_on_partner check (phase not in ('preparing', 'cancelling') or waiting_on = 'partner'),
+    constraint tasks_cancelling_waits_on_partner check (phase <> 'cancelling' or waiting_on = 'partner'),
     constraint tasks_hold_stops_the_clock check (phase <> 'on_hold' or (due_at is null and waiting_on in ('partner', 'platform'))),
     constraint tasks_cancelling_ends check (phase <> 'cancelling' or (due_at is not null and wake_at is not distinct from due_at)),
     constraint tasks_times_are_real check (

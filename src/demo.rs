@@ -130,6 +130,12 @@ async fn open(stage: &mut Stage<'_, impl Write>) -> Result<(), Error> {
 }
 
 async fn copy(stage: &mut Stage<'_, impl Write>, eli: &PersonalKey) -> Result<(), Error> {
+    let question = json!({
+        "type": "question_asked", "stage": "copy", "round": 1, "revision": 0, "actor": { "id": "u-dora", "name": "Dora" },
+        "to": "buyer", "question": "Which logo may we use?", "options": ["The round one", "The square one"],
+    });
+    stage.send("Before she begins, Dora asks the buyer a question.", Party::Partner, question).await?;
+    stage.take_offer("The buyer picks the first option.", "question_answered", &[]).await?;
     let draft = json!({
         "type": "work_submitted", "actor": { "id": "u-dora", "name": "Dora" }, "summary": "First draft of the copy.",
         "artifacts": [{ "name": "copy.md", "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08" }],
@@ -162,7 +168,7 @@ async fn legal(stage: &mut Stage<'_, impl Write>) -> Result<(), Error> {
         "type": "stage_escalated", "stage": "legal", "round": 1, "revision": 2, "actor": { "id": "u-bo" },
         "to": "buyer", "reason": "The text names your partner firm. May we?",
     });
-    stage.send("Bo asks the buyer a question before he votes.", Party::Partner, question).await?;
+    stage.send("Bo asks the buyer to decide before he votes.", Party::Partner, question).await?;
     let advice = [("advice", json!("Yes, they agreed in writing."))];
     stage
         .take_offer("The buyer answers: the review continues, and Anna's vote stays valid.", "return", &advice)

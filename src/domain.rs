@@ -14,6 +14,8 @@
 //! - **RETURN**: records `stage_rejected`, then ENTER as a return, in any round.
 //! - **ESCALATE**: records `stage_escalated`. The reviewers' clock stops, their votes stay, and the
 //!   clock of the party that must decide starts.
+//! - **QUESTION**: lies beside `preparing` and `in_review` and decides nothing. The reviewers' clock
+//!   stops and goes on with exactly what was left; the task waits on the party asked.
 //! - **CANCEL, EXPIRE, FAIL**: `review_withdrawn` if a review is undecided, then
 //!   `workflow_cancelled`, `workflow_expired` or `workflow_failed`.
 //!

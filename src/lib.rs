@@ -185,7 +185,8 @@
 //! **Who reads what.** [`domain::task::trail`] decides it for every route. A text that the status
 //! or the task still shows is folded into the notes together with its readers, as that table gives
 //! them. A view asks for a text on behalf of its reader. A rule about a reader looks only at the
-//! event, so an event names its readers: `to` of an escalation, `share_with_buyer` of feedback.
+//! event, so an event names its readers: `to` of an escalation, `share_with_buyer` of feedback,
+//! both of a question, and of an answer the party that asked.
 //! `tests/api/audit/fields.rs` plays every type of event and compares every field on every route
 //! with the published table. A new field fails that test until a scene records it.
 //!

@@ -55,7 +55,7 @@ def leaf_of(field):
 def check_sight(kind, fields, values, viewer):  # None: feedback, which shows by its own value that it is shared
     own, asked = parse(values["party"] or "null") == viewer, parse(values.get("data.to") or "null") == viewer
     returned = values.get("data.resolution") == '"return"'
-    sees = lambda of: {"always": True, "never": False, "own": own, "asked": own or asked, "answered": own or asked and returned, "shared": own or None}[of.get(viewer, "always")]
+    sees = lambda of: {"always": True, "never": False, "own": own, "asked": own or asked, "answered": own or asked and returned, "involved": own or asked or values.get("data.share_with_buyer") == "true", "shared": own or None}[of.get(viewer, "always")]
     insist(sees(kind), f"the {viewer} may not see it")
     for field in fields:
         of, shown, marked = kind["fields"][field["path"]], "salt" in field, "erased" in field

@@ -1,5 +1,6 @@
 //! What a refused command says about the task.
 
+use crate::domain::audit::EntryView;
 use crate::domain::task::PhaseName;
 use crate::domain::task::command::CommandType;
 use crate::domain::task::decide;
@@ -22,6 +23,9 @@ pub struct ConflictContext {
     pub version: u64,
     /// The commands that the caller can send now.
     pub allowed: Vec<CommandType>,
+    /// The answer to the question that the command names, as the caller may see it, if another
+    /// answer came first.
+    pub answered: Option<Box<EntryView>>,
 }
 
 impl ConflictContext {
@@ -34,6 +38,7 @@ impl ConflictContext {
             revision: task.revision(),
             version: version_for(snapshot, party),
             allowed: decide::allowed(workflow, task, party),
+            answered: None,
         }
     }
 }

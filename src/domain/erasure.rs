@@ -148,6 +148,9 @@ impl Scope {
             | Fact::StageApproved { .. }
             | Fact::StageEscalated(_)
             | Fact::EscalationResolved(_)
+            | Fact::QuestionAsked(_)
+            | Fact::QuestionAnswered(_)
+            | Fact::QuestionClosed { .. }
             | Fact::DeadlineReminded { .. }
             | Fact::DeadlinePassed { .. }
             | Fact::Held { .. }

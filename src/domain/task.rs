@@ -25,6 +25,7 @@ mod outcome;
 mod outside;
 mod phase;
 mod phase_name;
+pub mod question;
 pub mod refusal;
 pub mod simulate;
 pub mod snapshot;
@@ -42,6 +43,7 @@ pub use phase::{
     WindDown,
 };
 pub use phase_name::PhaseName;
+use question::{Question, Questions};
 
 /// The format number of stored state. All older formats load; a newer one is refused.
 pub const FORMAT: u32 = 1;
@@ -73,6 +75,12 @@ pub struct Task {
     /// Since when stage, phase and the party it waits on have been the same.
     pub(super) since: Time,
     pub(super) phase: Phase,
+    /// The open question. Only in `preparing`, `in_review` and a hold of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) question: Option<Question>,
+    /// The account of the questions that were asked.
+    #[serde(default, skip_serializing_if = "Questions::is_empty")]
+    pub(super) questions: Questions,
     /// The latest revision; 0: no work was submitted.
     pub(super) revision: u32,
     /// Who submitted it.
@@ -137,6 +145,8 @@ pub enum Timer {
     Grace,
     /// The deadline of the party that the task is escalated to.
     Escalation,
+    /// The deadline of the party that was asked a question.
+    Question,
     /// The reviewers' deadline.
     Stage,
     /// A reminder of the reviewers' deadline.
@@ -217,8 +227,17 @@ impl Task {
         spent
     }
 
+    /// The question that the task waits for an answer to: the open one, unless a hold stops it.
+    pub(super) fn waiting_question(&self) -> Option<(&Question, Time)> {
+        let question = self.question.as_ref()?;
+        Some((question, question.clock.due_at()?))
+    }
+
     /// The party that it waits on.
     pub fn waiting_on(&self, workflow: &Workflow) -> Option<Party> {
+        if let Some((question, _)) = self.waiting_question() {
+            return Some(question.to);
+        }
         match &self.phase {
             Phase::Preparing | Phase::Cancelling(_) => Some(Party::Partner),
             Phase::InReview(_) => Some(self.stage_in(workflow).reviewer),
@@ -230,11 +249,14 @@ impl Task {
 
     /// When the current wait is due to end.
     pub fn due_at(&self) -> Option<Time> {
+        if let Some((_, due_at)) = self.waiting_question() {
+            return Some(due_at);
+        }
         match &self.phase {
             Phase::Preparing => self.deadline_at,
-            Phase::InReview(review) => match review.clock {
-                Clock::Unbounded => None,
-                Clock::Running { due_at, .. } | Clock::Passed { due_at } => Some(due_at),
+            Phase::InReview(review) => match &review.clock {
+                Clock::Unbounded | Clock::Paused { .. } => None,
+                Clock::Running { due_at, .. } | Clock::Passed { due_at } => Some(*due_at),
             },
             Phase::Escalated(escalation) => match escalation.clock {
                 ResponseClock::Unbounded => None,
@@ -263,7 +285,7 @@ impl Task {
             Phase::Cancelling(wind_down) => return Some((wind_down.grace_until, Timer::Grace)),
             Phase::Preparing | Phase::OnHold(_) => None,
             Phase::InReview(review) => match &review.clock {
-                Clock::Unbounded | Clock::Passed { .. } => None,
+                Clock::Unbounded | Clock::Passed { .. } | Clock::Paused { .. } => None,
                 Clock::Running { due_at, remind_at } => {
                     let deadline = (*due_at, Timer::Stage);
                     Some(remind_at.first().map_or(deadline, |at| deadline.min((*at, Timer::Reminder))))
@@ -274,7 +296,8 @@ impl Task {
                 ResponseClock::Running { due_at } => Some((due_at, Timer::Escalation)),
             },
         };
-        self.deadline_at.map(whole).into_iter().chain(own).min()
+        let answer = self.waiting_question().map(|(_, due_at)| (due_at, Timer::Question));
+        self.deadline_at.map(whole).into_iter().chain(own).chain(answer).min()
     }
 
     /// When the service must wake this task.

@@ -12,6 +12,7 @@ mod golden;
 mod grid;
 mod laws;
 mod people;
+mod questions;
 mod random;
 mod readers;
 mod refusals;

@@ -139,6 +139,10 @@ pub struct Stage {
     /// Who can be asked to decide, and what happens if that party does not answer.
     #[schema(required = false)]
     pub escalation: EscalationRule,
+    /// Who can be asked a question, how long the answer may take, and how often.
+    #[serde(default)]
+    #[schema(required = false)]
+    pub questions: QuestionRule,
     /// The reviewers' time limit. Default: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = StageDeadline, required = false)]
@@ -322,6 +326,37 @@ pub enum EscalationTimeout {
     None,
 }
 
+/// The questions that can be asked in a stage. A question decides nothing and blocks no decision;
+/// while it is open, the reviewers' clock stands still.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = QuestionDefinition)]
+pub struct QuestionRule {
+    /// The parties that can be asked. Default: all three.
+    #[schema(min_items = 1, max_items = 3, required = false)]
+    pub to: Vec<Party>,
+    /// How long the answer may take; the question then lapses. Default P3D.
+    #[schema(required = false)]
+    pub respond_within: Span,
+    /// How `respond_within` is counted; only with it. Default `wall`.
+    #[serde(default, skip_serializing_if = "ClockKind::is_wall")]
+    #[schema(required = false)]
+    pub clock: ClockKind,
+    /// How many questions all parties together can ask in a round, 0 to 20; 0: none. Default 3.
+    #[schema(minimum = 0, maximum = 20, required = false)]
+    pub max_per_round: u32,
+}
+
+impl Default for QuestionRule {
+    fn default() -> Self {
+        Self {
+            to: Party::ALL.to_vec(),
+            respond_within: Span::parse("P3D").expect("P3D is a span"),
+            clock: ClockKind::Wall,
+            max_per_round: 3,
+        }
+    }
+}
+
 /// The time limit of a stage's reviewers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(as = StageDeadlineDefinition)]
@@ -461,11 +496,13 @@ impl Workflow {
             });
             let respond = stage.escalation.respond_within.iter();
             let respond = respond.map(move |span| (at("escalation/respond_within"), stage.escalation.clock, span));
+            let questions = &stage.questions;
+            let answer = (at("questions/respond_within"), questions.clock, &questions.respond_within);
             let grace = match &stage.cancellation {
                 CancellationRule::LetFinish { grace, clock } => Some((at("cancellation/grace"), *clock, grace)),
                 CancellationRule::Withdraw => None,
             };
-            deadline.chain(respond).chain(grace)
+            deadline.chain(respond).chain([answer]).chain(grace)
         });
         own.chain(stages).collect()
     }

@@ -15,8 +15,11 @@ use utoipa::ToSchema;
 
 use crate::app::refusals::Reason;
 use crate::causes::one_line;
+use crate::domain::audit::EntryView;
 use crate::domain::task::PhaseName;
 use crate::domain::task::command::CommandType;
+use crate::domain::task::event::QuestionEnd;
+use crate::domain::task::question::ClosedQuestion;
 
 mod code;
 pub(super) mod fallback;
@@ -300,10 +303,64 @@ pub struct Conflict {
     /// The entry that records a decision that came too late.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub recorded: Option<Recorded>,
+    /// The open question (`question_open`), or how the named one was closed (`stale_question`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub question: Option<QuestionStanding>,
     /// The current `ETag` of the caller's view (`precondition_failed`).
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "\"7\"")]
     pub etag: Option<String>,
+}
+
+/// A question that is open, or how it was closed.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+pub struct QuestionStanding {
+    /// The `seq` of the question.
+    pub seq: u64,
+    /// Where it stands.
+    pub state: QuestionState,
+    /// The `seq` of the entry that closed it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub closed_by: Option<u64>,
+    /// The answer: its entry of the trail, as the caller may see it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub answer: Option<serde_json::Value>,
+}
+
+/// Where a question stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum QuestionState {
+    /// It waits for its answer.
+    Open,
+    /// It was answered.
+    Answered,
+    /// The asking party took it back.
+    Withdrawn,
+    /// It was not answered in time.
+    Lapsed,
+    /// The task left the round, got a new revision, was escalated or cancelled, or ended.
+    Overtaken,
+}
+
+impl QuestionStanding {
+    /// A question that is open.
+    pub fn open(seq: u64) -> Self {
+        Self { seq, state: QuestionState::Open, closed_by: None, answer: None }
+    }
+
+    /// A question that was closed, with its answer as the caller may see it.
+    pub fn closed(closed: ClosedQuestion, answer: Option<Box<EntryView>>) -> Self {
+        let state = match closed.why {
+            None => QuestionState::Answered,
+            Some(QuestionEnd::Withdrawn) => QuestionState::Withdrawn,
+            Some(QuestionEnd::Lapsed) => QuestionState::Lapsed,
+            Some(QuestionEnd::Overtaken) => QuestionState::Overtaken,
+        };
+        let answer = answer.and_then(|entry| serde_json::to_value(entry).ok());
+        Self { seq: closed.question, state, closed_by: Some(closed.seq), answer }
+    }
 }
 
 /// An entry of the trail.

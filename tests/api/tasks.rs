@@ -4,6 +4,7 @@ mod cancellations;
 mod demo_path;
 mod inbox;
 mod lists;
+mod questions;
 pub mod races;
 mod replays;
 mod second_person;

@@ -23,6 +23,7 @@ use crate::domain::task::command::Command;
 use crate::domain::task::decide::{self, Input, Transition};
 use crate::domain::task::event::Fact;
 use crate::domain::task::forecast::{StatusView, Timeline};
+use crate::domain::task::question::ClosedQuestion;
 use crate::domain::task::refusal::Refusal;
 use crate::domain::task::snapshot::Snapshot;
 use crate::domain::task::view::{Reader, TaskView};
@@ -260,6 +261,13 @@ impl Commands {
                 };
                 let decision = found.and_then(|record| Decision::of(&record.event));
                 Err(refused(party, task, Refusal::AlreadyDecided { decision }))
+            }
+            Err(Refusal::StaleQuestion { closed: Some(ClosedQuestion { seq, why: None, .. }) }) => {
+                let answer = fold::read_between(&self.decisions, task.id(), seq, seq).await?;
+                let mut context = ConflictContext::new(&task.workflow, task.snapshot(), party);
+                let view = answer.first().map(|row| audit::view_stored(&row.event, &row.sealed, party));
+                context.answered = view.map(Box::new);
+                decided.map_err(|refusal| Error::Refused(refusal, Box::new(context)))
             }
             decided => decided.map_err(|refusal| refused(party, task, refusal)),
         }

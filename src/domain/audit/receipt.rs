@@ -221,11 +221,14 @@ fn revision(fact: &Fact) -> Option<u32> {
         Fact::VoteRecorded(vote) => Some(vote.revision),
         Fact::StageRejected(rejected) => Some(rejected.revision),
         Fact::StageEscalated(escalated) => Some(escalated.revision),
+        Fact::QuestionAsked(asked) => Some(asked.revision),
         Fact::EscalationResolved(resolved) => Some(resolved.revision),
         Fact::LateDecisionRecorded(late) => late.revision,
         Fact::Opened(_)
         | Fact::StageEntered { .. }
         | Fact::StatusUpdated { .. }
+        | Fact::QuestionAnswered(_)
+        | Fact::QuestionClosed { .. }
         | Fact::DeadlineReminded { .. }
         | Fact::DeadlinePassed { .. }
         | Fact::Held { .. }
@@ -258,6 +261,9 @@ fn ruling(fact: &Fact) -> Option<Ruling> {
             | CommandType::StatusUpdated
             | CommandType::StageEscalated
             | CommandType::EscalationResolved
+            | CommandType::QuestionAsked
+            | CommandType::QuestionAnswered
+            | CommandType::QuestionWithdrawn
             | CommandType::Held
             | CommandType::Resumed
             | CommandType::CancellationRequested
@@ -267,6 +273,9 @@ fn ruling(fact: &Fact) -> Option<Ruling> {
         | Fact::StageEntered { .. }
         | Fact::WorkSubmitted { .. }
         | Fact::StatusUpdated { .. }
+        | Fact::QuestionAsked(_)
+        | Fact::QuestionAnswered(_)
+        | Fact::QuestionClosed { .. }
         | Fact::DeadlineReminded { .. }
         | Fact::DeadlinePassed { .. }
         | Fact::Held { .. }

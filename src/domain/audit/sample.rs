@@ -9,8 +9,8 @@ use uuid::Uuid;
 use crate::domain::task::command::CommandType;
 use crate::domain::task::event::{
     Artifact, ClockTimes, DeadlineKind, EscalationResolved, Event, Fact, Feedback, FeedbackItem, InFlight,
-    LateDecision, Opened, PersonalDataErased, Resolution, Restated, StageEscalated, StageRejected, TimeoutAction,
-    VoteRecorded, WorkflowRef,
+    LateDecision, Opened, PersonalDataErased, QuestionAnswered, QuestionAsked, QuestionEnd, Resolution, Restated,
+    StageEscalated, StageRejected, TimeoutAction, VoteRecorded, WorkflowRef,
 };
 use crate::domain::task::{ActorTag, Cause, PhaseName, Verdict};
 use crate::domain::values::id::{ActorId, BuyerId, CommandId, ErasureId, PartnerId, StageKey, TaskId, WorkflowKey};
@@ -56,6 +56,7 @@ pub(super) fn trail() -> Vec<Event> {
         (Buyer, late.clone()),
         (Platform, late),
     ]);
+    facts.extend(questions());
     let all = 1..=u64::try_from(facts.len()).unwrap();
     facts.push((Platform, Fact::PersonalDataErased(erased(all.collect()))));
     facts.into_iter().zip(1..).map(|((party, fact), seq)| event(seq, party, fact)).collect()
@@ -89,6 +90,37 @@ fn event(seq: u64, party: Source, fact: Fact) -> Event {
 
 fn tag() -> ActorTag {
     serde_json::from_str("\"0123456789abcdef0123456789abcdef\"").unwrap()
+}
+
+fn questions() -> Vec<(Source, Fact)> {
+    let asked = |to, share_with_buyer, words: &str| QuestionAsked {
+        to,
+        revision: 2,
+        respond_by: time(),
+        share_with_buyer,
+        question: Some(text(&format!("{words} question"))),
+        options: Some(vec![text(&format!("{words} option"))]),
+    };
+    let answered = |to, share_with_buyer, words: &str| QuestionAnswered {
+        question: 31,
+        to,
+        share_with_buyer,
+        option: Some(1),
+        answer: Some(text(&format!("{words} answer"))),
+        artifacts: Some(vec![if words == "SECRET" { artifact() } else { public_artifact() }]),
+        clock: Some(clock()),
+    };
+    let closed = Fact::QuestionClosed { question: 31, why: QuestionEnd::Overtaken, clock: Some(clock()) };
+    vec![
+        (Source::Partner, Fact::QuestionAsked(asked(Party::Platform, false, "SECRET"))),
+        (Source::Platform, Fact::QuestionAnswered(answered(Party::Partner, false, "SECRET"))),
+        (Source::Platform, Fact::QuestionAsked(asked(Party::Buyer, false, "For the buyer"))),
+        (Source::Buyer, Fact::QuestionAnswered(answered(Party::Platform, false, "The buyer's"))),
+        (Source::Partner, Fact::QuestionAsked(asked(Party::Platform, true, "Shared"))),
+        (Source::Platform, Fact::QuestionAnswered(answered(Party::Partner, true, "Shared"))),
+        (Source::Partner, Fact::QuestionAnswered(answered(Party::Buyer, false, "To the buyer"))),
+        (Source::Service, closed),
+    ]
 }
 
 fn opening() -> Vec<(Source, Fact)> {
@@ -196,7 +228,7 @@ fn ends() -> Vec<(Source, Fact)> {
     vec![
         (Source::Service, passed),
         (Source::Partner, Fact::Held { reason }),
-        (Source::Partner, Fact::Resumed { clock: Some(clock()) }),
+        (Source::Partner, Fact::Resumed { clock: Some(clock()), answer_due_at: Some(time()) }),
         (Source::Buyer, requested),
         (Source::Service, Fact::ReviewWithdrawn {}),
         (Source::Partner, acknowledged),
@@ -245,6 +277,16 @@ fn artifact() -> Artifact {
         url: Some("https://files.example/SECRET.pdf".to_owned().try_into().unwrap()),
         media_type: Some(text("application/pdf")),
         size: Some(9_007_199_254_740_991),
+    }
+}
+
+fn public_artifact() -> Artifact {
+    Artifact {
+        name: text("logo.png"),
+        sha256: "a".repeat(64).try_into().unwrap(),
+        url: None,
+        media_type: None,
+        size: None,
     }
 }
 

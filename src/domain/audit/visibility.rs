@@ -27,6 +27,7 @@ impl Visibility {
         let names = |text: Option<&str>, viewer: Party| {
             text.and_then(|text| text.strip_prefix('"')?.strip_suffix('"')) == Some(viewer.as_str())
         };
+        let is_shared = value("data.share_with_buyer") == Some("true");
         let is_return = value("data.resolution") == Some("\"return\"");
         let flaws = Party::ALL.map(|viewer| {
             let (is_own, is_asked) = (names(party, viewer), names(to, viewer));
@@ -36,6 +37,7 @@ impl Visibility {
                 Sees::Own => Some(is_own),
                 Sees::Asked => Some(is_own || is_asked),
                 Sees::Answered => Some(is_own || is_asked && is_return),
+                Sees::Involved => Some(is_own || is_asked || is_shared),
                 Sees::Shared => is_own.then_some(true),
             };
             if expected(kind.rows_for(viewer)) == Some(false) {

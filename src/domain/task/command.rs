@@ -5,7 +5,7 @@ use utoipa::ToSchema;
 
 use crate::domain::values::id::{CommandId, StageKey};
 use crate::domain::values::party::{Party, Sender};
-use crate::domain::values::text::{Message, Prose};
+use crate::domain::values::text::{Message, Name, Prose};
 use crate::domain::values::time::Time;
 
 use super::command_type::for_each_command;
@@ -61,6 +61,12 @@ pub enum Action {
     StageEscalated(StageEscalated),
     /// Decides an escalation.
     EscalationResolved(EscalationResolved),
+    /// Asks a party a question.
+    QuestionAsked(QuestionAsked),
+    /// Answers the open question.
+    QuestionAnswered(QuestionAnswered),
+    /// Takes the open question back.
+    QuestionWithdrawn(QuestionWithdrawn),
     /// Pauses the task.
     Held(Held),
     /// Resumes the task.
@@ -156,6 +162,56 @@ pub struct EscalationResolved {
     /// `redirect` only, and required there: the party that must decide instead.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to: Option<Party>,
+}
+
+/// Ask a party a question. It decides nothing and blocks no decision. Until it is closed, the task
+/// waits on that party and the reviewers' clock stands still.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = QuestionAskedCommand)]
+pub struct QuestionAsked {
+    /// The party: another one than the sender's, and one of the stage's `questions.to`.
+    pub to: Party,
+    /// The question, 1 to 4,000 characters. The asking party, the party asked, the partner and the
+    /// platform read it.
+    pub question: Prose,
+    /// Suggested answers, at most 10, all different.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(max_items = 10)]
+    pub options: Vec<Name>,
+    /// Whether a buyer who is neither asked nor asking reads question and answer as well. Default
+    /// `false`.
+    #[serde(default)]
+    pub share_with_buyer: bool,
+}
+
+/// Answer the open question.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = QuestionAnsweredCommand)]
+pub struct QuestionAnswered {
+    /// The question: the `seq` of its event.
+    pub question: u64,
+    /// The answer, 1 to 4,000 characters. Required unless there is an `option`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer: Option<Prose>,
+    /// The position of one of the question's options, from 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1, maximum = 10)]
+    pub option: Option<u32>,
+    /// References that belong to the answer, at most 10.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(max_items = 10)]
+    pub artifacts: Vec<Artifact>,
+}
+
+/// Take the open question back.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = QuestionWithdrawnCommand)]
+pub struct QuestionWithdrawn {
+    /// The question: the `seq` of its event.
+    pub question: u64,
 }
 
 /// Pause the stage. Stops its clock and reminders, but not the task's own deadline.
@@ -281,12 +337,17 @@ impl Action {
 
     /// Whether the person or program behind it must be named.
     pub fn needs_actor(&self) -> bool {
-        self.needs_target() || matches!(self, Self::WorkSubmitted(_) | Self::EscalationResolved(_))
+        self.needs_target()
+            || matches!(self, Self::WorkSubmitted(_) | Self::EscalationResolved(_) | Self::QuestionAnswered(_))
     }
 }
 
 /// Maximum number of artifacts in a submission or an acknowledgement.
 const MAX_ARTIFACTS: usize = 50;
+/// Maximum number of artifacts in an answer to a question.
+const MAX_ANSWER_ARTIFACTS: usize = 10;
+/// Maximum number of options of a question.
+const MAX_OPTIONS: usize = 10;
 /// Maximum number of items in a feedback.
 const MAX_FEEDBACK_ITEMS: usize = 100;
 
@@ -320,7 +381,19 @@ fn check(meta: &Meta, action: &Action) -> Vec<Refusal> {
             }
             (&[][..], None)
         }
-        Action::StageApproved(_) | Action::StageEscalated(_) | Action::Held(_) | Action::Resumed(_) => (&[][..], None),
+        Action::QuestionAsked(body) => {
+            wrong.extend(check_question(meta, body));
+            (&[][..], None)
+        }
+        Action::QuestionAnswered(body) => {
+            wrong.extend(check_answer(body));
+            (&body.artifacts[..], None)
+        }
+        Action::StageApproved(_)
+        | Action::StageEscalated(_)
+        | Action::QuestionWithdrawn(_)
+        | Action::Held(_)
+        | Action::Resumed(_) => (&[][..], None),
     };
     if artifacts.len() > MAX_ARTIFACTS {
         wrong.push(Refusal::invalid("/artifacts", "too_many", "must have at most 50 items"));
@@ -331,6 +404,32 @@ fn check(meta: &Meta, action: &Action) -> Vec<Refusal> {
     }
     if feedback.is_some_and(|feedback| feedback.items.len() > MAX_FEEDBACK_ITEMS) {
         wrong.push(Refusal::invalid("/feedback/items", "too_many", "must have at most 100 items"));
+    }
+    wrong
+}
+
+fn check_question(meta: &Meta, body: &QuestionAsked) -> Vec<Refusal> {
+    let mut wrong = Vec::new();
+    if body.to == meta.sender.party {
+        wrong.push(Refusal::invalid("/to", "not_allowed", "must be another party"));
+    }
+    if body.options.len() > MAX_OPTIONS {
+        wrong.push(Refusal::invalid("/options", "too_many", "must have at most 10 items"));
+    }
+    let repeats = |index: usize, option: &Name| body.options.iter().take(index).any(|earlier| earlier == option);
+    if body.options.iter().enumerate().any(|(index, option)| repeats(index, option)) {
+        wrong.push(Refusal::invalid("/options", "duplicate", "must all be different"));
+    }
+    wrong
+}
+
+fn check_answer(body: &QuestionAnswered) -> Vec<Refusal> {
+    let mut wrong = Vec::new();
+    if body.answer.is_none() && body.option.is_none() {
+        wrong.push(Refusal::invalid("/answer", "required", "at least one of answer and option is required"));
+    }
+    if body.artifacts.len() > MAX_ANSWER_ARTIFACTS {
+        wrong.push(Refusal::invalid("/artifacts", "too_many", "must have at most 10 items"));
     }
     wrong
 }

@@ -22,6 +22,9 @@ macro_rules! for_each_command {
             StageRejected "stage_rejected",
             StageEscalated "stage_escalated",
             EscalationResolved "escalation_resolved",
+            QuestionAsked "question_asked",
+            QuestionAnswered "question_answered",
+            QuestionWithdrawn "question_withdrawn",
             Held "held",
             Resumed "resumed",
             CancellationRequested "cancellation_requested",
@@ -81,6 +84,9 @@ impl CommandType {
             Self::StageApproved | Self::StageRejected | Self::StageEscalated | Self::EscalationResolved => {
                 Scopes::of(&[Scope::Review])
             }
+            Self::QuestionAsked | Self::QuestionAnswered | Self::QuestionWithdrawn => {
+                Scopes::of(&[Scope::Work, Scope::Review])
+            }
         }
     }
 
@@ -88,10 +94,12 @@ impl CommandType {
     /// they have not seen.
     pub fn needs_target(self) -> bool {
         match self {
-            Self::StageApproved | Self::StageRejected | Self::StageEscalated => true,
+            Self::StageApproved | Self::StageRejected | Self::StageEscalated | Self::QuestionAsked => true,
             Self::WorkSubmitted
             | Self::StatusUpdated
             | Self::EscalationResolved
+            | Self::QuestionAnswered
+            | Self::QuestionWithdrawn
             | Self::Held
             | Self::Resumed
             | Self::CancellationRequested

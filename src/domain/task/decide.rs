@@ -11,6 +11,7 @@ mod draft;
 mod escalate;
 mod hold;
 mod input;
+mod question;
 mod record_erasure;
 mod review;
 mod second_person;
@@ -138,6 +139,9 @@ fn decide_command(mut draft: Draft<'_>, command: &Command) -> Result<Transition,
         Action::StageRejected(body) => review::vote(&mut draft, command, Some(body))?,
         Action::StageEscalated(body) => escalate::raise(&mut draft, command, body)?,
         Action::EscalationResolved(body) => escalate::resolve(&mut draft, command, body)?,
+        Action::QuestionAsked(body) => question::ask(&mut draft, command, body)?,
+        Action::QuestionAnswered(body) => question::answer(&mut draft, command, body)?,
+        Action::QuestionWithdrawn(body) => question::withdraw(&mut draft, command, body)?,
         Action::Held(body) => hold::hold(&mut draft, command, body)?,
         Action::Resumed(_) => hold::resume(&mut draft, command)?,
         Action::CancellationRequested(body) => cancel::request(&mut draft, command, body)?,
@@ -179,6 +183,9 @@ fn closed_or_late(draft: &Draft<'_>, command: &Command) -> Result<Option<Closing
             Action::WorkSubmitted(_)
             | Action::StatusUpdated(_)
             | Action::StageEscalated(_)
+            | Action::QuestionAsked(_)
+            | Action::QuestionAnswered(_)
+            | Action::QuestionWithdrawn(_)
             | Action::Held(_)
             | Action::Resumed(_)
             | Action::CancellationRequested(_)
@@ -320,14 +327,20 @@ pub fn allowed(workflow: &Workflow, task: &Task, party: Party) -> Vec<CommandTyp
         |list: &[(CommandType, bool)]| list.iter().filter(|(_, open)| *open).map(|(command, _)| *command).collect();
     let (update, hold) = ((CommandType::StatusUpdated, partner), (CommandType::Held, partner || platform));
     let cancel = (CommandType::CancellationRequested, true);
+    let [asks, answers, withdraws] = question::open_to(workflow, task, party);
+    let ask = (CommandType::QuestionAsked, asks);
+    let (answer, withdraw) = ((CommandType::QuestionAnswered, answers), (CommandType::QuestionWithdrawn, withdraws));
     match &task.phase {
-        Phase::Preparing => open(&[(CommandType::WorkSubmitted, partner), update, hold, cancel]),
+        Phase::Preparing => open(&[(CommandType::WorkSubmitted, partner), update, ask, answer, withdraw, hold, cancel]),
         Phase::InReview(_) => open(&[
             (CommandType::WorkSubmitted, partner && submission_open),
             update,
             (CommandType::StageApproved, party == reviewer),
             (CommandType::StageRejected, party == reviewer),
             (CommandType::StageEscalated, may_escalate),
+            ask,
+            answer,
+            withdraw,
             hold,
             cancel,
         ]),
@@ -347,10 +360,13 @@ pub fn allowed(workflow: &Workflow, task: &Task, party: Party) -> Vec<CommandTyp
 /// Whether the decision that the task waits for is open to the actor of `sender`, including
 /// approval: a vote that the review allows, or a resolution. If nobody of the partner may approve an
 /// escalation, it is open to everybody, since they may resolve it in another way. If the task waits
-/// for something else, any actor of the party may provide it. `dual_control`: see
-/// [`Meta`](super::command::Meta).
+/// for something else, such as the answer to a question, any actor of the party may provide it.
+/// `dual_control`: see [`Meta`](super::command::Meta).
 pub fn may_decide(workflow: &Workflow, task: &Task, sender: &Sender, dual_control: bool) -> bool {
     let Some(actor) = sender.actor_ref() else { return false };
+    if task.waiting_question().is_some_and(|(question, _)| question.to == actor.party) {
+        return true;
+    }
     let stage = task.stage_in(workflow);
     match &task.phase {
         Phase::InReview(_) => {

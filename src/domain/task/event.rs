@@ -18,11 +18,11 @@ mod choices;
 mod content;
 mod data;
 
-pub use choices::{DeadlineKind, InFlight, Resolution, TimeoutAction};
+pub use choices::{DeadlineKind, InFlight, QuestionEnd, Resolution, TimeoutAction};
 pub use content::{Artifact, Feedback, FeedbackItem, HttpsUrl, InvalidSha256, InvalidUrl, Sha256Hex};
 pub use data::{
-    ClockTimes, EscalationResolved, LateDecision, Opened, PersonalDataErased, Restated, StageEscalated, StageRejected,
-    VoteRecorded, WorkflowRef,
+    ClockTimes, EscalationResolved, LateDecision, Opened, PersonalDataErased, QuestionAnswered, QuestionAsked,
+    Restated, StageEscalated, StageRejected, VoteRecorded, WorkflowRef,
 };
 
 /// An entry of the trail.
@@ -131,6 +131,24 @@ event_types! {
         /// That party decided.
         #[serde(rename = "task.escalation_resolved")]
         EscalationResolved(EscalationResolved),
+        /// A party was asked a question.
+        #[serde(rename = "task.question_asked")]
+        QuestionAsked(QuestionAsked),
+        /// That party answered.
+        #[serde(rename = "task.question_answered")]
+        QuestionAnswered(QuestionAnswered),
+        /// The question was closed without an answer.
+        #[serde(rename = "task.question_closed")]
+        QuestionClosed {
+            /// The `seq` of the question.
+            question: u64,
+            /// Why it was closed.
+            why: QuestionEnd,
+            /// The reviewers' clock that goes on here, if it counts working time; absent for
+            /// elapsed time, or without a clock.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            clock: Option<ClockTimes>,
+        },
         /// A stage's deadline is near.
         #[serde(rename = "task.deadline_reminded")]
         DeadlineReminded {
@@ -161,6 +179,10 @@ event_types! {
             /// without a clock.
             #[serde(default, skip_serializing_if = "Option::is_none")]
             clock: Option<ClockTimes>,
+            /// When the answer to the open question is due from here on, if that counts working
+            /// time; absent for elapsed time, or without a question.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            answer_due_at: Option<Time>,
         },
         /// Cancellation was requested.
         #[serde(rename = "task.cancellation_requested")]

@@ -8,7 +8,10 @@ use crate::domain::values::party::{ActorRef, Party};
 use crate::domain::values::time::Time;
 use crate::domain::workflow::{ClockKind, Stage, StageDeadline, Submission, Workflow};
 
-use super::event::{ClockTimes, EscalationResolved, Event, Fact, Opened, Resolution, StageEscalated};
+use super::event::{
+    ClockTimes, EscalationResolved, Event, Fact, Opened, QuestionAsked, QuestionEnd, Resolution, StageEscalated,
+};
+use super::question::{AnswerClock, ClosedQuestion, Question, Questions};
 use super::{
     Asked, Cause, Checkpoint, Clock, Closed, Decision, Escalation, FORMAT, Hold, Ledger, Open, Outcome, PausedClock,
     PausedReview, Phase, Raiser, Record, ResponseClock, Review, Task, Verdict, Vote, WindDown,
@@ -61,6 +64,8 @@ fn open(workflow: &Workflow, opened: &Opened, event: &Event) -> Task {
         returned: false,
         since: event.recorded_at,
         phase: Phase::Preparing,
+        question: None,
+        questions: Questions::default(),
         revision: 0,
         submitter: None,
         earlier_submitters: Vec::new(),
@@ -100,10 +105,13 @@ impl Task {
             Fact::StageRejected(rejected) => self.decided(event, Verdict::Rejected, rejected.revision),
             Fact::StageEscalated(escalated) => self.escalated(workflow, event, escalated),
             Fact::EscalationResolved(resolved) => self.resolved(workflow, at, resolved),
+            Fact::QuestionAsked(asked) => self.asked(workflow, event, asked),
+            Fact::QuestionAnswered(answered) => self.question_closed(event, None, answered.clock.as_ref()),
+            Fact::QuestionClosed { why, clock, .. } => self.question_closed(event, Some(*why), clock.as_ref()),
             Fact::DeadlineReminded { .. } => self.reminded(),
             Fact::DeadlinePassed { due_at, .. } => self.passed(*due_at),
             Fact::Held { .. } => self.held(workflow, event),
-            Fact::Resumed { clock } => self.resumed(at, clock.as_ref()),
+            Fact::Resumed { clock, answer_due_at } => self.resumed(at, clock.as_ref(), *answer_due_at),
             Fact::CancellationRequested { grace_until: Some(grace_until), .. } => {
                 let by = event.party.party().unwrap_or(Party::Platform);
                 self.phase = Phase::Cancelling(WindDown { by, grace_until: *grace_until, open: self.what_is_open() });
@@ -131,6 +139,7 @@ impl Task {
             record.approvers.clear();
             self.round = record.rounds;
         }
+        self.questions.asked = 0;
         self.entered_at = Some(event.recorded_at);
         self.platform_raisers.clear();
         (self.began_preparing, self.returned) = (waits, returned);
@@ -225,6 +234,29 @@ impl Task {
         }
     }
 
+    /// A question: the task waits on the party asked, and the reviewers' clock stands still.
+    fn asked(&mut self, workflow: &Workflow, event: &Event, asked: &QuestionAsked) {
+        let from = event.party.party().unwrap_or(Party::Platform);
+        let clock = AnswerClock::Running { due_at: asked.respond_by };
+        self.question = Some(Question { seq: event.seq, from, to: asked.to, clock });
+        self.questions.asked += 1;
+        let counts_work = counts_work(self.stage_in(workflow));
+        if let Phase::InReview(review) = &mut self.phase {
+            review.clock = Clock::Paused { clock: pause_clock(counts_work, &review.clock, event.recorded_at) };
+        }
+    }
+
+    /// The reviewers' clock goes on with what was left.
+    fn question_closed(&mut self, event: &Event, why: Option<QuestionEnd>, times: Option<&ClockTimes>) {
+        let Some(question) = self.question.take() else { return };
+        self.questions.last = Some(ClosedQuestion { question: question.seq, seq: event.seq, why });
+        if let Phase::InReview(review) = &mut self.phase
+            && let Clock::Paused { clock } = &review.clock
+        {
+            review.clock = resume_clock(clock, event.recorded_at, times);
+        }
+    }
+
     fn reminded(&mut self) {
         if let Phase::InReview(Review { clock: Clock::Running { remind_at, .. }, .. }) = &mut self.phase
             && !remind_at.is_empty()
@@ -246,15 +278,25 @@ impl Task {
             Phase::InReview(review) => Some(pause(self.stage_in(workflow), review, event.recorded_at)),
             Phase::Preparing | Phase::Escalated(_) | Phase::OnHold(_) | Phase::Cancelling(_) | Phase::Closed(_) => None,
         };
+        let counts_work = self.stage_in(workflow).questions.clock == ClockKind::Business;
+        if let Some(question) = &mut self.question {
+            question.clock = stop_answer(question.clock, counts_work, event.recorded_at);
+        }
         self.phase = Phase::OnHold(Hold { by: event.party.party().unwrap_or(Party::Platform), review });
     }
 
-    fn resumed(&mut self, at: Time, clock: Option<&ClockTimes>) {
+    fn resumed(&mut self, at: Time, clock: Option<&ClockTimes>, answer_due_at: Option<Time>) {
+        if let Some(question) = &mut self.question {
+            question.clock = resume_answer(question.clock, at, answer_due_at);
+        }
         if let Phase::OnHold(hold) = &self.phase {
             self.phase = match &hold.review {
                 None => Phase::Preparing,
                 Some(paused) => {
-                    let clock = resume_clock(&paused.clock, at, clock);
+                    let clock = match &self.question {
+                        None => resume_clock(&paused.clock, at, clock),
+                        Some(_) => Clock::Paused { clock: paused.clock.clone() },
+                    };
                     Phase::InReview(Review { votes: paused.votes.clone(), clock })
                 }
             };
@@ -316,10 +358,14 @@ fn start_clock(deadline: Option<&StageDeadline>, at: Time, times: Option<&ClockT
 }
 
 fn pause(stage: &Stage, review: &Review, at: Time) -> PausedReview {
+    PausedReview { votes: review.votes.clone(), clock: pause_clock(counts_work(stage), &review.clock, at) }
+}
+
+fn pause_clock(counts_work: bool, clock: &Clock, at: Time) -> PausedClock {
     let left = |time: Time| (time - at).num_microseconds().unwrap_or(i64::MAX);
-    let clock = match &review.clock {
+    match clock {
         Clock::Unbounded => PausedClock::Unbounded,
-        Clock::Running { due_at, remind_at } if counts_work(stage) => {
+        Clock::Running { due_at, remind_at } if counts_work => {
             PausedClock::StoppedWork { due_at: *due_at, remind_at: remind_at.clone(), stopped_at: at }
         }
         Clock::Running { due_at, remind_at } => PausedClock::Stopped {
@@ -327,8 +373,28 @@ fn pause(stage: &Stage, review: &Review, at: Time) -> PausedReview {
             remind_left: remind_at.iter().map(|time| left(*time)).collect(),
         },
         Clock::Passed { due_at } => PausedClock::Passed { due_at: *due_at },
+        Clock::Paused { clock } => clock.clone(),
+    }
+}
+
+fn stop_answer(clock: AnswerClock, counts_work: bool, at: Time) -> AnswerClock {
+    match clock {
+        AnswerClock::Running { due_at } if counts_work => AnswerClock::StoppedWork { due_at, stopped_at: at },
+        AnswerClock::Running { due_at } => {
+            AnswerClock::Stopped { left: (due_at - at).num_microseconds().unwrap_or(i64::MAX) }
+        }
+        AnswerClock::Stopped { .. } | AnswerClock::StoppedWork { .. } => clock,
+    }
+}
+
+fn resume_answer(clock: AnswerClock, at: Time, answer_due_at: Option<Time>) -> AnswerClock {
+    let due_at = match clock {
+        AnswerClock::Running { due_at } => due_at,
+        AnswerClock::Stopped { left } => at + TimeDelta::microseconds(left),
+        // The event that resumes the task states its end.
+        AnswerClock::StoppedWork { due_at, .. } => answer_due_at.unwrap_or(due_at),
     };
-    PausedReview { votes: review.votes.clone(), clock }
+    AnswerClock::Running { due_at }
 }
 
 fn counts_work(stage: &Stage) -> bool {

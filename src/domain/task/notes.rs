@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use crate::domain::trail::{Kind, Readers};
 use crate::domain::values::id::StageKey;
 use crate::domain::values::party::{Actor, Party};
-use crate::domain::values::text::{Message, Prose};
+use crate::domain::values::text::{Message, Name, Prose};
 use crate::domain::values::time::Time;
 
 use super::event::{Artifact, EscalationResolved, Event, Fact, Feedback, Resolution};
@@ -27,6 +27,9 @@ pub struct Notes {
     /// Who may read the question.
     #[serde(default, skip_serializing_if = "is_default")]
     pub(in crate::domain) question_readers: Readers,
+    /// The texts of the open question.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(in crate::domain) question_asked: Option<Box<AskedNote>>,
     /// The reason of the current hold or cancellation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(in crate::domain) reason: Option<Message>,
@@ -67,6 +70,24 @@ pub struct Submitted {
     /// Who submitted it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub actor: Option<Actor>,
+}
+
+/// The texts of an open question.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AskedNote {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(in crate::domain) question: Option<Prose>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(in crate::domain) options: Vec<Name>,
+    /// Who may read them.
+    pub(in crate::domain) readers: Readers,
+    /// Whether the answer, too, is shared with the buyer.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub(in crate::domain) share_with_buyer: bool,
+    /// Who asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(in crate::domain) actor: Option<Actor>,
+    pub(in crate::domain) asked_at: Time,
 }
 
 /// The feedback of a standing vote.
@@ -130,6 +151,17 @@ impl Notes {
                 }
             }
             Fact::EscalationResolved(resolved) => self.resolve(event, resolved),
+            Fact::QuestionAsked(asked) => {
+                self.question_asked = Some(Box::new(AskedNote {
+                    question: asked.question.clone(),
+                    options: asked.options.clone().unwrap_or_default(),
+                    readers: Kind::readers("data.question", event),
+                    share_with_buyer: asked.share_with_buyer,
+                    actor: event.actor.clone(),
+                    asked_at: event.recorded_at,
+                }));
+            }
+            Fact::QuestionAnswered(_) | Fact::QuestionClosed { .. } => self.question_asked = None,
             Fact::Held { reason } => self.reason.clone_from(reason),
             Fact::Resumed { .. } => self.reason = None,
             Fact::CancellationRequested { reason, .. } => {
@@ -195,6 +227,11 @@ impl Notes {
     /// The question of the open escalation, if `reader` may read it.
     pub(in crate::domain) fn question_for(&self, reader: Party) -> Option<&Prose> {
         self.question.as_ref().filter(|_| self.question_readers.include(reader))
+    }
+
+    /// The texts of the open question, if `reader` may read them.
+    pub(in crate::domain) fn asked_for(&self, reader: Party) -> Option<&AskedNote> {
+        self.question_asked.as_deref().filter(|asked| asked.readers.include(reader))
     }
 
     /// The advice given to the reviewers of this round, if `reader` may read it.

@@ -3,8 +3,8 @@
 use crate::domain::values::outside::{from_outside, nothing_to_check};
 
 use super::command::{
-    CancellationAcknowledged, CancellationRequested, EscalationResolved, Held, Resumed, StageApproved, StageEscalated,
-    StageRejected, StatusUpdated, WorkSubmitted,
+    CancellationAcknowledged, CancellationRequested, EscalationResolved, Held, QuestionAnswered, QuestionAsked,
+    QuestionWithdrawn, Resumed, StageApproved, StageEscalated, StageRejected, StatusUpdated, WorkSubmitted,
 };
 use super::event::{Artifact, Feedback, FeedbackItem, InFlight, Resolution, Sha256Hex};
 
@@ -20,6 +20,9 @@ from_outside! {
     StageRejected { feedback; return_to }
     StageEscalated { reason; to }
     EscalationResolved { feedback, advice; escalation, resolution, return_to, to }
+    QuestionAsked { question, options; to, share_with_buyer }
+    QuestionAnswered { answer, artifacts; question, option }
+    QuestionWithdrawn { ; question }
     Held { reason }
     Resumed {}
     CancellationRequested { reason; immediate }

@@ -86,9 +86,14 @@ pub enum Clock {
         /// When it was due.
         due_at: Time,
     },
+    /// Standing still while a question is open.
+    Paused {
+        /// What goes on when the question is closed.
+        clock: PausedClock,
+    },
 }
 
-/// The reviewers' deadline while the review is paused.
+/// The reviewers' deadline while the review is paused, or while a question is open.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum PausedClock {

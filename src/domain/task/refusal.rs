@@ -1,7 +1,10 @@
 //! Why a command was refused. A refusal carries what the caller needs to react; `http/problem.rs`
 //! maps it to an HTTP status.
 
+use crate::domain::values::party::Party;
+
 use super::Decision;
+use super::question::ClosedQuestion;
 
 /// Why a command was refused.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -77,6 +80,20 @@ pub enum Refusal {
     /// The resolution refers to another escalation.
     #[error("the named escalation is not the open one")]
     StaleEscalation,
+    /// A question is open already.
+    #[error("a question to the {to} is open; one question can be open at a time")]
+    QuestionOpen {
+        /// The `seq` of its entry.
+        seq: u64,
+        /// The party asked.
+        to: Party,
+    },
+    /// The command names a question that is not the open one.
+    #[error("the named question is not the open one")]
+    StaleQuestion {
+        /// How that question was closed; none if it is not the latest one.
+        closed: Option<ClosedQuestion>,
+    },
     /// There is no review to return to.
     #[error("there is no review to return to; approve, reject or redirect")]
     NothingToReturnTo,

@@ -106,11 +106,17 @@ pub enum StageState {
 /// What the buyer is asked to do.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct BuyerAction {
-    /// `review`: decide the stage; `decide`: decide an escalation.
+    /// `review`: decide the stage; `decide`: decide an escalation; `answer`: answer a question, and
+    /// decide the stage as well if the commands offer it.
     pub ask: Ask,
     /// The question of an escalation: as put by the person who escalated to the buyer, else worded
-    /// by the service. Null in a review.
+    /// by the service. With `answer` the question itself; null once it was erased. Null in a review.
     pub question: Option<Prose>,
+    /// The suggested answers to the question, in the order in which `option` counts them; absent if
+    /// there are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false, max_items = 10)]
+    pub options: Vec<Name>,
     /// The advice with which an escalation of this review, raised by the buyer or by a deadline,
     /// was returned; absent if there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -123,7 +129,7 @@ pub struct BuyerAction {
     /// What happens if no answer comes in time; null without a limit.
     pub on_silence: Option<TimeoutAction>,
     /// The possible answers, each ready to be posted to `/tasks/{id}/events`. A rejection still
-    /// needs its `feedback`, an escalation its `reason`.
+    /// needs its `feedback`, an escalation its `reason`, an answer without an `option` its `answer`.
     pub commands: Vec<ReadyCommand>,
 }
 
@@ -135,6 +141,8 @@ pub enum Ask {
     Review,
     /// Resolve the escalation.
     Decide,
+    /// Answer the question.
+    Answer,
 }
 
 /// The work under review.
@@ -165,6 +173,12 @@ pub struct ReadyCommand {
     /// The escalation that it resolves.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub escalation: Option<u64>,
+    /// The question that it answers or withdraws.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub question: Option<u64>,
+    /// The chosen option.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub option: Option<u32>,
     /// The resolution.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resolution: Option<Resolution>,
@@ -232,6 +246,7 @@ fn message(task: &Task, notes: &Notes) -> Option<Message> {
 
 fn label(task: &Task, stage: &Stage) -> String {
     let label = match &task.phase {
+        Phase::Preparing | Phase::InReview(_) if asks_buyer(task) => labels::BUYER_ANSWERS,
         Phase::Preparing if task.returned => labels::CHANGES,
         Phase::Preparing => labels::PREPARED,
         Phase::InReview(_) => stage.buyer_label.as_str(),
@@ -279,6 +294,8 @@ fn action(task: &Task, stage: &Stage, notes: &Notes) -> Option<BuyerAction> {
         round: task.round,
         revision: task.revision,
         escalation: None,
+        question: None,
+        option: None,
         resolution: None,
         to: None,
     };
@@ -293,12 +310,20 @@ fn action(task: &Task, stage: &Stage, notes: &Notes) -> Option<BuyerAction> {
                 .iter()
                 .map(|to| ReadyCommand { to: Some(*to), ..command(CommandType::StageEscalated) });
             let votes = [command(CommandType::StageApproved), command(CommandType::StageRejected)];
-            (Ask::Review, silence, votes.into_iter().chain(escalate).collect())
+            let own = task.question.filter(|question| question.from == Party::Buyer);
+            let withdraw = own.map(|question| ReadyCommand {
+                question: Some(question.seq),
+                ..command(CommandType::QuestionWithdrawn)
+            });
+            (Ask::Review, silence, votes.into_iter().chain(escalate).chain(withdraw).collect())
         }
         Phase::Escalated(escalation) if escalation.to == Party::Buyer => {
             let bounded = matches!(escalation.clock, ResponseClock::Running { .. });
             let silence = stage.escalation.on_timeout.filter(|_| bounded).map(TimeoutAction::from);
             (Ask::Decide, silence, resolutions(escalation, stage, &command(CommandType::EscalationResolved)))
+        }
+        Phase::Preparing | Phase::InReview(_) if asks_buyer(task) => {
+            return answer(task, notes, None, &command(CommandType::QuestionAnswered));
         }
         Phase::Preparing
         | Phase::InReview(_)
@@ -320,7 +345,41 @@ fn action(task: &Task, stage: &Stage, notes: &Notes) -> Option<BuyerAction> {
         Phase::Preparing | Phase::InReview(_) | Phase::OnHold(_) | Phase::Cancelling(_) | Phase::Closed(_) => None,
     };
     let advice = notes.advice_for(Party::Buyer).filter(|_| ask == Ask::Review).cloned();
-    Some(BuyerAction { ask, question, advice, revision, due_at: task.due_at(), on_silence, commands })
+    // While somebody else is asked, the time of the review stands still.
+    let due_at = task.due_at().filter(|_| task.question.is_none());
+    let action = BuyerAction { ask, question, options: Vec::new(), advice, revision, due_at, on_silence, commands };
+    if asks_buyer(task) {
+        return answer(task, notes, Some(action), &command(CommandType::QuestionAnswered));
+    }
+    Some(action)
+}
+
+/// Whether the task waits for the buyer's answer to a question.
+fn asks_buyer(task: &Task) -> bool {
+    task.waiting_question().is_some_and(|(question, _)| question.to == Party::Buyer)
+}
+
+/// The request for an answer; a buyer who reviews as well is offered both.
+fn answer(task: &Task, notes: &Notes, review: Option<BuyerAction>, command: &ReadyCommand) -> Option<BuyerAction> {
+    let (question, due_at) = task.waiting_question()?;
+    let asked = notes.asked_for(Party::Buyer);
+    let options = asked.map_or_else(Vec::new, |asked| asked.options.clone());
+    let own = |option| ReadyCommand { question: Some(question.seq), option, ..command.clone() };
+    let mut commands: Vec<ReadyCommand> = (1..).zip(&options).map(|(option, _)| own(Some(option))).collect();
+    commands.push(own(None));
+    let (advice, revision, votes) =
+        review.map_or((None, None, Vec::new()), |review| (review.advice, review.revision, review.commands));
+    commands.extend(votes);
+    Some(BuyerAction {
+        ask: Ask::Answer,
+        question: asked.and_then(|asked| asked.question.clone()),
+        options,
+        advice,
+        revision,
+        due_at: Some(due_at),
+        on_silence: Some(TimeoutAction::None),
+        commands,
+    })
 }
 
 /// The service's own question to the buyer, if nobody has put one.

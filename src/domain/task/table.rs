@@ -42,6 +42,8 @@ pub enum Trigger {
     Command(CommandType),
     /// The command `escalation_resolved` with this `resolution`.
     Resolved(Resolution),
+    /// The deadline of the party that was asked a question.
+    QuestionDeadline,
     /// The deadline of the whole task.
     TaskDeadline,
     /// The end of a cancellation's grace period.
@@ -70,6 +72,10 @@ pub enum Role {
     Reviewer,
     /// The party that the task is escalated to.
     EscalatedTo,
+    /// The party that was asked the open question.
+    PartyAsked,
+    /// The party that asked it.
+    Asker,
     /// The party that put the task on hold.
     HeldBy,
     /// The service, by a timer.
@@ -121,11 +127,14 @@ pub struct Edge {
 }
 
 use CommandType::{
-    CancellationAcknowledged, CancellationRequested, EscalationResolved, Held, Resumed, StageApproved, StageEscalated,
-    StageRejected, StatusUpdated, WorkSubmitted,
+    CancellationAcknowledged, CancellationRequested, EscalationResolved, Held, QuestionAnswered, QuestionAsked,
+    QuestionWithdrawn, Resumed, StageApproved, StageEscalated, StageRejected, StatusUpdated, WorkSubmitted,
 };
-use Role::{Buyer, EscalatedTo, HeldBy, Partner, Platform, Reviewer, Service};
-use Trigger::{Command, Erasure, EscalationDeadline, GraceEnd, Open, Reminder, Resolved, StageDeadline, TaskDeadline};
+use Role::{Asker, Buyer, EscalatedTo, HeldBy, Partner, PartyAsked, Platform, Reviewer, Service};
+use Trigger::{
+    Command, Erasure, EscalationDeadline, GraceEnd, Open, QuestionDeadline, Reminder, Resolved, StageDeadline,
+    TaskDeadline,
+};
 
 /// One row per line: phases, trigger, roles, condition => own events, what follows, own refusals.
 macro_rules! rows {
@@ -174,6 +183,12 @@ pub const ROWS: &[Row] = rows! {
     [Escalated], EscalationDeadline(TimeoutAction::Reject), [Service], "" => ["deadline_passed"], Then::Return, [];
     [Escalated], EscalationDeadline(TimeoutAction::Fail), [Service], "" => ["deadline_passed"], Then::Fail, [];
 
+    [Preparing], Command(QuestionAsked), HOLDING, "" => ["question_asked"], Then::Same, ["question_open", "/to", "limit_reached"];
+    [InReview], Command(QuestionAsked), ASKING, "" => ["question_asked"], Then::Same, ["question_open", "/to", "limit_reached"];
+    [Preparing, InReview], Command(QuestionAnswered), [PartyAsked], "" => ["question_answered"], Then::Same, ["stale_question", "/option"];
+    [Preparing, InReview], Command(QuestionWithdrawn), [Asker], "" => ["question_closed"], Then::Same, ["stale_question"];
+    [Preparing, InReview], QuestionDeadline, [Service], "" => ["question_closed"], Then::Same, [];
+
     [Preparing, InReview], Command(Held), HOLDING, "" => ["held"], Then::To(OnHold), ["limit_reached"];
     [OnHold], Command(Resumed), [HeldBy, Platform], "" => ["resumed"], Then::Resume, ["held_by_other"];
 
@@ -198,18 +213,62 @@ pub const ROWS: &[Row] = rows! {
 };
 
 impl Row {
-    /// Every edge of the row, from each of its phases.
+    /// Every edge of the row, from each of its phases: with an open question as well, if the row
+    /// overtakes one.
     pub fn edges(&self) -> Vec<Edge> {
         let (trigger, own) = (self.trigger, self.events);
         let lead = |from: Option<PhaseName>| {
             let ways = self.then.ways(from).into_iter();
-            ways.map(move |(events, to)| Edge { from, trigger, events: [own, &events[..]].concat(), to })
+            ways.flat_map(move |(events, to)| {
+                let events = [own, &events[..]].concat();
+                let overtaking = overtaking(from, trigger, &events);
+                let with_question = overtaking.map(|events| Edge { from, trigger, events, to });
+                [Edge { from, trigger, events, to }].into_iter().chain(with_question)
+            })
         };
         if self.from.is_empty() {
             return lead(None).collect();
         }
         self.from.iter().flat_map(|from| lead(Some(*from))).collect()
     }
+}
+
+/// The events that close an open question as overtaken.
+const OVERTAKING: [&str; 10] = [
+    "work_submitted",
+    "stage_approved",
+    "stage_rejected",
+    "stage_escalated",
+    "cancellation_requested",
+    "review_withdrawn",
+    "workflow_completed",
+    "workflow_cancelled",
+    "workflow_expired",
+    "workflow_failed",
+];
+
+/// The same events with an open question, if they close one: after the command's own event, before
+/// what the service records. The stage's clock stands still meanwhile, so it overtakes none.
+fn overtaking(from: Option<PhaseName>, trigger: Trigger, events: &[&'static str]) -> Option<Vec<&'static str>> {
+    let commanded = match trigger {
+        Command(_) => true,
+        TaskDeadline => false,
+        Open
+        | Resolved(_)
+        | QuestionDeadline
+        | GraceEnd
+        | Reminder
+        | StageDeadline(_)
+        | EscalationDeadline(_)
+        | Erasure => return None,
+    };
+    if !matches!(from, Some(Preparing | InReview | OnHold)) {
+        return None;
+    }
+    let first = events.iter().position(|event| OVERTAKING.contains(event))?;
+    let mut events = events.to_vec();
+    events.insert(if first == 0 && commanded { 1 } else { first }, "question_closed");
+    Some(events)
 }
 
 impl Then {
@@ -274,7 +333,8 @@ pub fn markdown() -> String {
         )
     });
     let head = "| phase | what happens (who); when | → | recorded first | refused with |\n|---|---|---|---|---|\n";
-    head.to_owned() + &lines.collect::<String>()
+    let questions = "\nA row that hands in work, escalates, cancels, leaves the round or ends the task also closes an open question: `question_closed` (overtaken) follows the command's own event and precedes what the service records.\n";
+    head.to_owned() + &lines.collect::<String>() + questions
 }
 
 impl Trigger {
@@ -283,6 +343,7 @@ impl Trigger {
             Open => "open".to_owned(),
             Command(kind) => format!("`{}`", kind.as_str()),
             Resolved(resolution) => format!("`escalation_resolved`: {}", resolution.as_str()),
+            QuestionDeadline => "question deadline".to_owned(),
             TaskDeadline => "task deadline".to_owned(),
             GraceEnd => "grace ends".to_owned(),
             Reminder => "reminder".to_owned(),
@@ -301,6 +362,8 @@ impl Role {
             Platform => "platform",
             Reviewer => "reviewing party",
             EscalatedTo => "party escalated to",
+            PartyAsked => "party asked",
+            Asker => "party that asked",
             HeldBy => "who held",
             Service => "service",
         }

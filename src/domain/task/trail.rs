@@ -71,14 +71,18 @@ impl Recorded for Event {
             None
         };
         feedback.is_some_and(|feedback| feedback.share_with_buyer)
+            || matches!(&self.fact, Fact::QuestionAsked(asked) if asked.share_with_buyer)
+            || matches!(&self.fact, Fact::QuestionAnswered(answered) if answered.share_with_buyer)
     }
 
     fn asks(&self, party: Party) -> bool {
         matches!(&self.fact, Fact::StageEscalated(escalated) if escalated.to == party)
+            || matches!(&self.fact, Fact::QuestionAsked(asked) if asked.to == party)
     }
 
     fn answers(&self, party: Party) -> bool {
-        matches!(&self.fact, Fact::EscalationResolved(resolved)
-            if resolved.resolution == Resolution::Return && resolved.to == Some(party))
+        let advises = matches!(&self.fact, Fact::EscalationResolved(resolved)
+            if resolved.resolution == Resolution::Return && resolved.to == Some(party));
+        advises || matches!(&self.fact, Fact::QuestionAnswered(answered) if answered.to == party)
     }
 }

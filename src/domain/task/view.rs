@@ -100,6 +100,10 @@ pub struct TaskView {
     pub review: Option<ReviewView>,
     /// The open escalation; null without one.
     pub escalation: Option<EscalationView>,
+    /// The open question; absent without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = QuestionView, required = false)]
+    pub question: Option<QuestionView>,
     /// The hold; null without one.
     pub hold: Option<HoldView>,
     /// The cancellation in progress; null without one.
@@ -212,6 +216,29 @@ pub struct EscalationView {
     pub handovers: u32,
 }
 
+/// An open question.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct QuestionView {
+    /// The `seq` of its event, which an answer refers to.
+    pub seq: u64,
+    /// The party that asked.
+    pub from: Party,
+    /// Who asked; null once erased.
+    pub actor: Option<Actor>,
+    /// The party asked.
+    pub to: Party,
+    /// The question; null once erased.
+    pub question: Option<Prose>,
+    /// The suggested answers, in the order in which `option` counts them.
+    pub options: Vec<Name>,
+    /// Whether a buyer who is neither asked nor asking reads question and answer as well.
+    pub share_with_buyer: bool,
+    /// When it was asked.
+    pub asked_at: Option<Time>,
+    /// When the answer is due; null while the task is on hold.
+    pub due_at: Option<Time>,
+}
+
 /// A hold.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct HoldView {
@@ -310,6 +337,7 @@ impl TaskView {
             feedback: notes.returned.clone(),
             review: review(workflow, task, notes, reader.party),
             escalation: escalation(task, notes, reader.party),
+            question: question(task, notes, reader.party),
             hold: hold(task, notes),
             cancellation: cancellation(workflow, task, notes),
             allowed: allowed(workflow, task, reader.party),
@@ -398,6 +426,22 @@ fn escalation(task: &Task, notes: &Notes, reader: Party) -> Option<EscalationVie
         raised_by: escalation.raised_by,
         question: notes.question_for(reader).cloned(),
         handovers: escalation.handovers,
+    })
+}
+
+fn question(task: &Task, notes: &Notes, reader: Party) -> Option<QuestionView> {
+    let open = task.question?;
+    let asked = notes.asked_for(reader);
+    Some(QuestionView {
+        seq: open.seq,
+        from: open.from,
+        actor: asked.and_then(|asked| asked.actor.clone()),
+        to: open.to,
+        question: asked.and_then(|asked| asked.question.clone()),
+        options: asked.map_or_else(Vec::new, |asked| asked.options.clone()),
+        share_with_buyer: asked.is_some_and(|asked| asked.share_with_buyer),
+        asked_at: asked.map(|asked| asked.asked_at),
+        due_at: open.clock.due_at(),
     })
 }
 

@@ -201,6 +201,6 @@ fn events_say_the_times_of_working_clocks_and_of_no_others() {
     // A hold of a stage that waits for work has no clock to continue; a passed clock stays passed.
     assert_eq!(says("a required deadline=none business", "hold anna; resume anna"), Vec::<&str>::new());
     let play = Play::of(&definition("a deadline=none business"), "tick; hold anna; resume anna");
-    assert!(matches!(&play.trail.last().unwrap().fact, Fact::Resumed { clock: None }));
+    assert!(matches!(&play.trail.last().unwrap().fact, Fact::Resumed { clock: None, .. }));
     assert_eq!(play.snapshot.task.next_timer().map(|(_, timer)| timer), None::<Timer>);
 }

@@ -31,6 +31,9 @@ const ALPHABET: &[&str] = &[
     "resolve platform return",
     "resolve platform redirect buyer",
     "resolve buyer approve",
+    "ask anna buyer",
+    "answer buyer",
+    "withdraw anna",
     "hold anna",
     "resume anna",
     "cancel buyer",
@@ -74,6 +77,9 @@ const WORLDS: &[(&str, usize, &[&str])] = &[
     // The partner decides its own escalation by a vote; the platform needs a second person.
     ("a quorum=2,1 to=partner,platform; b buyer", 100, OWN),
     ("a required deadline=approve; b deadline=platform respond=fail rounds=1 exhausted=fail", 100, &[]),
+    // Questions in every phase that can have one, whose times run with the stage's and the task's.
+    ("a required deadline=reject remind=PT8H asks=2 answer=PT24H; b buyer finish asks=1 | P3D", 100, &[]),
+    ("a required deadline=none within=PT10H answer=PT5H finish business | PT80H business", 100, &[]),
 ];
 
 /// The state with times relative to the last event and without numbers: the part that decides how

@@ -28,7 +28,17 @@ struct Golden {
 
 /// The files, and the story of each; no definition: the example of the contract.
 const STORIES: &[(&str, &str, &str)] = &[
-    ("preparing", "", "submit anna; approve dora; reject bo full; status anna"),
+    (
+        "preparing",
+        "",
+        "submit anna; approve dora; reject bo full; status anna; ask anna buyer options; answer buyer 2 full; ask platform buyer; withdraw platform",
+    ),
+    ("asked", "a quorum=2,2 deadline=none remind=PT8H | P30D", "approve bo; wait PT2H; ask bo buyer options shared"),
+    (
+        "asked_business",
+        "a deadline=none within=PT40H answer=PT20H business",
+        "wait P2D; ask bo buyer; hold bo; wait P2D; resume bo",
+    ),
     ("in_review", "", "submit anna full; approve dora; approve bo; tick"),
     ("in_review_overdue", "a quorum=2,2 deadline=none", "approve bo; reject chi full; tick"),
     ("escalated", "", "submit anna; approve dora; approve bo; wait PT1H; escalate chi buyer"),

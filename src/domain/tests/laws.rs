@@ -69,6 +69,7 @@ pub(super) fn check_step(play: &Play, input: Input<'_>, result: &Result<Transiti
     };
     let after = transition.snapshot();
     check_rows(play, transition);
+    check_question(before, transition);
     check_status(&play.snapshot, after, play.now);
     check_party(play, input, transition);
     check_bound(play, input, transition);
@@ -157,6 +158,37 @@ fn check_rows(play: &Play, transition: &Transition) {
     assert_eq!((after.version(), after.recorded_at()), (before.version() + transition.events().len() as u64, at));
 }
 
+/// A question decides nothing: asking, answering, withdrawing and lapsing change nothing but the
+/// question, its account, the reviewers' clock and instants. A question lies only beside the phases
+/// that can have one, and stops the reviewers' clock.
+fn check_question(before: &Task, transition: &Transition) {
+    let after = &transition.snapshot().task;
+    let in_place = matches!(after.phase, Phase::Preparing | Phase::InReview(_) | Phase::OnHold(_));
+    assert!(after.question.is_none() || in_place, "no question outlives its round: {:?}", after.phase);
+    if let Phase::InReview(review) = &after.phase {
+        let paused = matches!(review.clock, Clock::Paused { .. });
+        assert_eq!(paused, after.question.is_some(), "the clock stands still exactly while a question is open");
+    }
+    let own = |event: &Event| {
+        matches!(event.fact, Fact::QuestionAsked(_) | Fact::QuestionAnswered(_) | Fact::QuestionClosed { .. })
+    };
+    if transition.events().iter().all(own) {
+        assert_eq!(without_question(before), without_question(after));
+    }
+}
+
+/// A task without everything that a question may change.
+fn without_question(task: &Task) -> Task {
+    let mut task = task.clone();
+    (task.question, task.questions) = (None, Default::default());
+    (task.version, task.recorded_at, task.since) = (0, task.opened_at, task.opened_at);
+    task.spent = Default::default();
+    if let Phase::InReview(review) = &mut task.phase {
+        review.clock = Clock::Unbounded;
+    }
+    task
+}
+
 /// The status gets a new version exactly if its content changes.
 fn check_status(before: &Snapshot, after: &Snapshot, now: Time) {
     let same = Status { version: before.status.version, updated_at: before.status.updated_at, ..after.status.clone() };
@@ -236,6 +268,8 @@ fn plays(play: &Play, role: Role, party: Option<Party>) -> bool {
             Phase::Closed(closed) => closed.open.escalation.map(|asked| asked.to),
             Phase::Preparing | Phase::InReview(_) | Phase::OnHold(_) => None,
         },
+        Role::PartyAsked => task.question.map(|question| question.to),
+        Role::Asker => task.question.map(|question| question.from),
         Role::HeldBy => match &task.phase {
             Phase::OnHold(hold) => Some(hold.by),
             Phase::Preparing | Phase::InReview(_) | Phase::Escalated(_) | Phase::Cancelling(_) | Phase::Closed(_) => {
@@ -276,6 +310,8 @@ fn check_tick(before: &Task, after: &Task) {
 /// Every timer in a state.
 pub(super) fn timers(task: &Task) -> Vec<(Time, Timer)> {
     let mut timers: Vec<(Time, Timer)> = task.deadline_at.map(|at| (at, Timer::Task)).into_iter().collect();
+    let answer = task.question.and_then(|question| question.clock.due_at());
+    timers.extend(answer.map(|at| (at, Timer::Question)));
     match &task.phase {
         Phase::Closed(_) => timers.clear(),
         Phase::Cancelling(wind_down) => timers = vec![(wind_down.grace_until, Timer::Grace)],
@@ -329,6 +365,7 @@ fn trigger(before: &Task, input: Input<'_>, transition: &Transition) -> Trigger 
             match timer {
                 Timer::Task => Trigger::TaskDeadline,
                 Timer::Grace => Trigger::GraceEnd,
+                Timer::Question => Trigger::QuestionDeadline,
                 Timer::Reminder => Trigger::Reminder,
                 Timer::Stage => Trigger::StageDeadline(action.unwrap()),
                 Timer::Escalation => Trigger::EscalationDeadline(action.unwrap()),
@@ -365,7 +402,9 @@ pub(super) fn check_way_out(play: &Play) {
     let Some(party) = task.waiting_on(&play.workflow) else { return };
     let stage = task.stage_in(&play.workflow);
     let named = stage.reviewers().first().map_or(party.as_str(), |id| id.as_str().trim_start_matches("u-"));
+    let asked = task.waiting_question().is_some();
     let step = match task.phase() {
+        PhaseName::Preparing | PhaseName::InReview if asked => format!("answer {party}"),
         PhaseName::Preparing => format!("submit {party}"),
         PhaseName::InReview if stage.assurance == Assurance::Bound => format!("reject {named}*"),
         PhaseName::InReview => format!("reject {named}"),

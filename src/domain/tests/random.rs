@@ -110,9 +110,14 @@ fn sensible(play: &Play, dice: &mut Dice) -> String {
         None => 0,
     };
     let verb = match &task.phase {
-        Phase::Preparing => dice.weighted(&[(20, "submit"), (1, "status"), (2, "hold"), (1, "cancel"), (tick, "tick")]),
+        _ if task.waiting_question().is_some() && dice.below(2) == 0 => {
+            dice.weighted(&[(6, "answer"), (2, "withdraw"), (2 * tick, "tick"), (1, "ask")])
+        }
+        Phase::Preparing => {
+            dice.weighted(&[(20, "submit"), (4, "ask"), (1, "status"), (2, "hold"), (1, "cancel"), (tick, "tick")])
+        }
         Phase::InReview(_) => {
-            let quick = [(12, "approve"), (7, "reject"), (4, "escalate"), (2, "submit"), (3, "hold")];
+            let quick = [(12, "approve"), (7, "reject"), (4, "escalate"), (2, "submit"), (3, "hold"), (4, "ask")];
             dice.weighted(&[&quick[..], &[(1, "status"), (2, "cancel"), (2 * tick, "tick")]].concat())
         }
         Phase::Escalated(_) => dice.weighted(&[(14, "resolve"), (1, "status"), (2, "cancel"), (2 * tick, "tick")]),
@@ -168,6 +173,12 @@ fn likely(play: &Play, dice: &mut Dice, verb: &str) -> String {
         }
         ("resolve", Phase::Closed(closed)) => of(closed.open.escalation.map_or(Party::Partner, |asked| asked.to), dice),
         ("resume", Phase::OnHold(hold)) => of(hold.by, dice),
+        ("answer", _) => of(task.question.map_or(Party::Partner, |question| question.to), dice),
+        ("withdraw", _) => of(task.question.map_or(Party::Partner, |question| question.from), dice),
+        ("ask", _) => {
+            let asks = of(stage.reviewer, dice);
+            dice.one(&[partner.clone(), "platform".to_owned(), asks])
+        }
         ("escalate" | "hold" | "cancel", _) => dice.one(&[partner, "platform".to_owned(), "buyer".to_owned()]),
         _ => partner,
     }
@@ -178,6 +189,12 @@ fn argument(play: &Play, dice: &mut Dice, verb: &str) -> String {
     let mut party = || dice.one(&stage.escalation.to).as_str();
     match verb {
         "escalate" => party().to_owned(),
+        "ask" => format!(
+            "{} {}",
+            dice.one(&stage.questions.to).as_str(),
+            dice.one(&["", "options", "shared", "options shared"])
+        ),
+        "answer" => dice.one(&["", "1", "2", "full", "bare 1"]).to_owned(),
         "reject" => dice.one(&stage.on_reject.return_to).to_string(),
         "resolve" => match dice.below(8) {
             0 | 1 => "approve".to_owned(),
@@ -196,7 +213,8 @@ fn nonsense(play: &Play, dice: &mut Dice) -> String {
     let verb = dice.one(&VERBS);
     let who = dice.one(&["0", "1", "5", "partner", "buyer", "platform"]);
     let argument = match verb {
-        "escalate" => dice.one(&["buyer", "platform", "partner"]),
+        "escalate" | "ask" => dice.one(&["buyer", "platform", "partner"]),
+        "answer" => dice.one(&["", "bare", "3"]),
         "resolve" => dice.one(&[
             "approve",
             "reject",

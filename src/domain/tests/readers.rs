@@ -15,7 +15,7 @@ use crate::domain::task::refusal::Refusal;
 use crate::domain::task::view::{Identity, Reader, TaskView};
 use crate::domain::values::id::{BuyerId, PartnerId, WorkflowKey};
 use crate::domain::values::party::Party;
-use crate::domain::values::text::{LINES, Text};
+use crate::domain::values::text::Text;
 
 use super::random::{play_by, sequences};
 use super::test_support::{Play, text};
@@ -128,7 +128,7 @@ fn run_marked(play: &mut Play, step: &str, count: &mut usize) {
     }
 }
 
-fn mark<const MAX: usize>(count: &mut usize) -> Text<MAX, LINES> {
+fn mark<const MAX: usize, const MULTILINE: bool>(count: &mut usize) -> Text<MAX, MULTILINE> {
     *count += 1;
     text(&format!("<{count}>"))
 }
@@ -142,12 +142,17 @@ fn mark_texts(action: &mut Action, count: &mut usize) {
             mark_feedback(body.feedback.as_mut(), count);
             body.advice = body.advice.take().map(|_| mark(count));
         }
+        Action::QuestionAsked(body) => {
+            body.question = mark(count);
+            body.options.iter_mut().for_each(|option| *option = mark(count));
+        }
+        Action::QuestionAnswered(body) => body.answer = body.answer.take().map(|_| mark(count)),
         Action::Held(body) => body.reason = mark(count),
         Action::CancellationRequested(body) => body.reason = mark(count),
         Action::CancellationAcknowledged(body) => body.notes = Some(mark(count)),
         // The work itself is the exception: the buyer reads it in the status while it must decide
         // on it.
-        Action::WorkSubmitted(_) | Action::StageApproved(_) | Action::Resumed(_) => {}
+        Action::WorkSubmitted(_) | Action::StageApproved(_) | Action::QuestionWithdrawn(_) | Action::Resumed(_) => {}
     }
 }
 
@@ -179,6 +184,10 @@ fn check_readers(play: &Play) {
         {
             let in_trail = kept.is_some() && marks(kept).iter().all(|text| trail.contains(text));
             assert_eq!(shown.is_some(), in_trail, "{reader}: {kept:?}");
+        }
+        if let Some(asked) = notes.question_asked.as_deref().filter(|asked| asked.question.is_some()) {
+            let in_trail = marks(asked).iter().all(|text| trail.contains(text));
+            assert_eq!(notes.asked_for(reader).is_some(), in_trail, "{reader}: {asked:?}");
         }
     }
 }

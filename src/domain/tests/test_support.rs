@@ -1,8 +1,8 @@
 //! A task under test and a small language for its story, so that a case fits on one line.
 //!
 //! A script is a list of steps joined by `;`. A step is a verb, who does it, and what the verb
-//! needs. Stage, round, revision and escalation are the current ones unless `@stage`, `.round`,
-//! `~revision` or `#escalation` name others:
+//! needs. Stage, round, revision and escalation or question are the current ones unless `@stage`,
+//! `.round`, `~revision` or `#seq` name others:
 //! `submit anna; approve bo; reject chi copy; escalate bo buyer; resolve buyer redirect platform; wait PT1H; tick`.
 //! All names are the partner's people, except `buyer` and `platform`.
 
@@ -13,7 +13,8 @@ use crate::domain::audit::{self, Origin, Sealed, Subject as _};
 use crate::domain::erasure::{Plan, Scope};
 use crate::domain::task::command::{
     Action, CancellationAcknowledged, CancellationRequested, Command, CommandType, EscalationResolved, Held, Meta,
-    Resumed, StageApproved, StageEscalated, StageRejected, StatusUpdated, WorkSubmitted,
+    QuestionAnswered, QuestionAsked, QuestionWithdrawn, Resumed, StageApproved, StageEscalated, StageRejected,
+    StatusUpdated, WorkSubmitted,
 };
 use crate::domain::task::decide::{Erasure, Input, Opening, Transition, decide, open};
 use crate::domain::task::event::{Artifact, Event, Fact, Feedback, InFlight, Resolution, WorkflowRef};
@@ -133,6 +134,8 @@ pub(super) fn name(refusal: &Refusal) -> &'static str {
         Refusal::WrongPhase => "wrong_phase",
         Refusal::SubmissionNotOpen => "submission_not_open",
         Refusal::StaleEscalation => "stale_escalation",
+        Refusal::QuestionOpen { .. } => "question_open",
+        Refusal::StaleQuestion { .. } => "stale_question",
         Refusal::NothingToReturnTo => "nothing_to_return_to",
         Refusal::RedirectLimit => "redirect_limit",
         Refusal::AlreadyCancelling => "already_cancelling",
@@ -281,8 +284,17 @@ impl Play {
             revision: Some(mark('~').map_or(task.revision(), |revision| revision.parse().unwrap())),
             ..Meta::new(sender(who))
         };
-        let escalation = mark('#').map_or_else(|| self.escalation(), |seq| seq.parse().unwrap());
-        Command::new(meta, action(verb, rest, escalation))
+        let is_question = matches!(*verb, "answer" | "withdraw");
+        let own = || if is_question { self.question() } else { self.escalation() };
+        let number = mark('#').map_or_else(own, |seq| seq.parse().unwrap());
+        Command::new(meta, action(verb, rest, number))
+    }
+
+    /// The question that is open, or the latest one.
+    pub(super) fn question(&self) -> u64 {
+        let task = &self.snapshot.task;
+        let last = || task.questions.last.map_or(0, |closed| closed.question);
+        task.question.map_or_else(last, |question| question.seq)
     }
 
     /// The escalation that is open, or was when the task began to end.
@@ -310,10 +322,12 @@ fn seal_rest(rows: &mut Vec<Sealed>, trail: &[Event]) {
 }
 
 /// The first word of a step that sends a command, one for each type of command.
-pub(super) const VERBS: [&str; CommandType::ALL.len()] =
-    ["submit", "status", "approve", "reject", "escalate", "resolve", "hold", "resume", "cancel", "ack"];
+pub(super) const VERBS: [&str; CommandType::ALL.len()] = [
+    "submit", "status", "approve", "reject", "escalate", "resolve", "ask", "answer", "withdraw", "hold", "resume",
+    "cancel", "ack",
+];
 
-fn action(verb: &str, rest: &[&str], escalation: u64) -> Action {
+fn action(verb: &str, rest: &[&str], number: u64) -> Action {
     let first = rest.first().copied();
     let (bare, full) = (first == Some("bare"), first == Some("full"));
     let target = first.filter(|_| !bare && !full).map(key);
@@ -332,7 +346,15 @@ fn action(verb: &str, rest: &[&str], escalation: u64) -> Action {
             Action::StageRejected(StageRejected { feedback, return_to: target })
         }
         "escalate" => Action::StageEscalated(StageEscalated { to: party(rest[0]), reason: text("Whose call is it?") }),
-        "resolve" => Action::EscalationResolved(resolution(rest, escalation)),
+        "resolve" => Action::EscalationResolved(resolution(rest, number)),
+        "ask" => Action::QuestionAsked(question(rest)),
+        "answer" => Action::QuestionAnswered(QuestionAnswered {
+            question: number,
+            answer: (!bare).then(|| text("The round one")),
+            option: rest.iter().find_map(|word| word.parse().ok()),
+            artifacts: if full { vec![artifact()] } else { Vec::new() },
+        }),
+        "withdraw" => Action::QuestionWithdrawn(QuestionWithdrawn { question: number }),
         "hold" => Action::Held(Held { reason: text("Waiting for the logo") }),
         "resume" => Action::Resumed(Resumed {}),
         "cancel" => Action::CancellationRequested(CancellationRequested {
@@ -368,6 +390,13 @@ fn resolution(rest: &[&str], escalation: u64) -> EscalationResolved {
         _ => {}
     }
     resolved
+}
+
+/// Two options with `options`; shared with the buyer with `shared`.
+fn question(rest: &[&str]) -> QuestionAsked {
+    let options = if rest.contains(&"options") { vec![text("Round"), text("Square")] } else { Vec::new() };
+    let share_with_buyer = rest.contains(&"shared");
+    QuestionAsked { to: party(rest[0]), question: text("Which logo do you mean?"), options, share_with_buyer }
 }
 
 fn acknowledgement(what: &str) -> CancellationAcknowledged {

@@ -6,7 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::TimeDelta;
 
 use crate::domain::task::event::{
-    DeadlineKind, EscalationResolved, Event, Fact, Resolution, StageEscalated, StageRejected, TimeoutAction,
+    DeadlineKind, EscalationResolved, Event, Fact, QuestionAsked, QuestionEnd, Resolution, StageEscalated,
+    StageRejected, TimeoutAction,
 };
 use crate::domain::task::{ActorTag, Cause, Verdict};
 use crate::domain::values::id::StageKey;
@@ -43,7 +44,22 @@ pub(super) struct Reader {
     cancelling: bool,
     closed: bool,
     late: BTreeSet<(Who, usize, u32)>,
+    question: Option<Asked>,
+    /// How many questions were asked in this round.
+    asked: u32,
+    /// Whether this transition must still close a question.
+    overtakes: bool,
     last: Option<Event>,
+    /// The last event but the end of an overtaken question.
+    led: Option<Event>,
+}
+
+#[derive(Clone)]
+struct Asked {
+    seq: u64,
+    from: Source,
+    to: Party,
+    stopwatch: Stopwatch,
 }
 
 #[derive(Clone)]
@@ -98,9 +114,12 @@ impl Reader {
     pub(super) fn read(&mut self, workflow: &Workflow, event: &Event) {
         let place = format!("{} {:?}", event.seq, event.fact);
         self.check_row(event, &place);
-        let transition = self.last.clone().filter(|last| last.cause_seq == event.cause_seq);
+        let transition = self.led.clone().filter(|last| last.cause_seq == event.cause_seq);
         self.read_fact(workflow, event, transition.as_ref(), &place);
         self.last = Some(event.clone());
+        if !matches!(event.fact, Fact::QuestionClosed { why: QuestionEnd::Overtaken, .. }) {
+            self.led = Some(event.clone());
+        }
     }
 
     fn check_row(&self, event: &Event, place: &str) {
@@ -109,6 +128,7 @@ impl Reader {
             assert!(event.recorded_at >= last.recorded_at, "{place}: time does not go backwards");
             assert!(event.cause_seq == last.cause_seq || event.cause_seq == event.seq, "{place}: one cause");
         }
+        assert!(event.seq != event.cause_seq || !self.overtakes, "{place}: an overtaken question was closed");
         let late = matches!(event.fact, Fact::LateDecisionRecorded(_) | Fact::PersonalDataErased(_));
         assert!(!self.closed || late, "{place}: nothing follows the end but late decisions and erasures");
     }
@@ -124,6 +144,7 @@ impl Reader {
             Fact::WorkSubmitted { revision, .. } => {
                 assert_eq!(*revision, self.revision + 1, "{place}");
                 assert!(!self.paused(), "{place}");
+                self.overtakes = self.question.is_some();
                 (self.revision, self.submitter) = (*revision, Some(who(event)));
                 self.start(at);
             }
@@ -136,6 +157,7 @@ impl Reader {
             }
             Fact::StageApproved { revision, votes, voters, .. } => {
                 assert_eq!(*revision, self.revision, "{place}: on the latest revision");
+                assert!(self.question.is_none(), "{place}: the question was closed first");
                 assert!(votes.iter().map(|seq| self.tags[seq]).eq(voters.iter().copied()), "{place}: the votes' tags");
                 self.check_approvals(event, votes, earlier, place);
                 self.approved_now(workflow, event, earlier, place);
@@ -146,6 +168,14 @@ impl Reader {
                 self.tags.extend(event.actor_tag.map(|tag| (event.seq, tag)));
                 self.resolved(workflow, event, resolved, place);
             }
+            Fact::QuestionAsked(asked) => self.asked(workflow, event, asked, place),
+            Fact::QuestionAnswered(answered) => {
+                let question = self.question_ends(at, answered.question, place);
+                assert_eq!((event.party, Source::from(answered.to)), (question.to.into(), question.from), "{place}");
+            }
+            Fact::QuestionClosed { question, why, .. } => {
+                self.question_closed(workflow, event, (*question, *why), place)
+            }
             Fact::DeadlineReminded { due_at } => self.check_due(workflow, at, *due_at, place),
             Fact::DeadlinePassed { deadline, due_at, action } => {
                 self.passed_by(workflow, at, (*deadline, *due_at, *action), place);
@@ -154,11 +184,16 @@ impl Reader {
                 assert!(!self.paused(), "{place}");
                 self.held = true;
                 self.stopwatch.stop(at);
+                if let Some(question) = &mut self.question {
+                    question.stopwatch.stop(at);
+                }
             }
             Fact::Resumed { .. } => {
                 assert!(std::mem::take(&mut self.held), "{place}");
-                if self.reviewing {
-                    self.stopwatch.go_on(at);
+                match &mut self.question {
+                    Some(question) => question.stopwatch.go_on(at),
+                    None if self.reviewing => self.stopwatch.go_on(at),
+                    None => {}
                 }
             }
             Fact::StatusUpdated { .. } => {}
@@ -179,6 +214,7 @@ impl Reader {
     fn ends(&mut self, event: &Event, earlier: Option<&Event>, place: &str) {
         match short(&event.fact) {
             "cancellation_requested" => {
+                self.overtakes = self.question.is_some();
                 self.cancelling |= matches!(&event.fact, Fact::CancellationRequested { grace_until: Some(_), .. });
             }
             "review_withdrawn" => assert!(std::mem::take(&mut self.reviewing), "{place}: a review was undecided"),
@@ -198,6 +234,7 @@ impl Reader {
                 self.closed = true;
             }
             _ => {
+                assert!(self.question.is_none(), "{place}: the question was closed first");
                 assert!(!self.reviewing, "{place}: an open review is withdrawn first");
                 self.closed = true;
             }
@@ -227,6 +264,7 @@ impl Reader {
             self.raisers.push((who(event), key(event)));
         }
         self.stopwatch.stop(at);
+        self.overtakes = self.question.is_some();
         let (seq, to, bounded) = (event.seq, escalated.to, escalated.respond_by.is_some());
         self.open = Some(Escalated { seq, to, cause, changes, bounded });
     }
@@ -257,6 +295,53 @@ impl Reader {
         assert_eq!(resolved.single_person, decides && same, "{place}: a second person, or a mark");
     }
 
+    fn asked(&mut self, workflow: &Workflow, event: &Event, asked: &QuestionAsked, place: &str) {
+        let (rule, at) = (&workflow.stages[self.stage].questions, event.recorded_at);
+        assert!(self.question.is_none() && !self.paused(), "{place}: one at a time");
+        assert!(rule.to.contains(&asked.to) && event.party != asked.to.into(), "{place}: an allowed party");
+        let reviewing = Source::from(workflow.stages[self.stage].reviewer);
+        let may = [Source::Partner, Source::Platform].contains(&event.party);
+        assert!(may || self.reviewing && event.party == reviewing, "{place}: a party that may ask");
+        let due = match rule.clock {
+            ClockKind::Wall => at + rule.respond_within.delta(),
+            ClockKind::Business => workflow.calendar.as_ref().unwrap().add(at, rule.respond_within.delta()),
+        };
+        assert_eq!((asked.respond_by, asked.revision), (due, self.revision), "{place}");
+        self.asked += 1;
+        assert!(self.asked <= rule.max_per_round, "{place}: as often as the stage allows");
+        self.stopwatch.stop(at);
+        let (seq, from, to) = (event.seq, event.party, asked.to);
+        self.question = Some(Asked { seq, from, to, stopwatch: Stopwatch::start(at) });
+    }
+
+    /// Ends the open question, which must be the named one.
+    fn question_ends(&mut self, at: Time, named: u64, place: &str) -> Asked {
+        let question = self.question.take().unwrap_or_else(|| panic!("{place}: no question is open"));
+        assert_eq!(question.seq, named, "{place}");
+        if self.reviewing && !self.paused() {
+            self.stopwatch.go_on(at);
+        }
+        question
+    }
+
+    fn question_closed(&mut self, workflow: &Workflow, event: &Event, what: (u64, QuestionEnd), place: &str) {
+        let (named, why) = what;
+        let question = self.question_ends(event.recorded_at, named, place);
+        match why {
+            QuestionEnd::Withdrawn => assert_eq!(event.party, question.from, "{place}"),
+            QuestionEnd::Overtaken => {
+                assert_eq!(event.party, Source::Service, "{place}");
+                self.overtakes = false;
+            }
+            QuestionEnd::Lapsed => {
+                let rule = &workflow.stages[self.stage].questions;
+                let waited = question.stopwatch.at(workflow, rule.clock, event.recorded_at);
+                assert!(waited >= rule.respond_within.delta(), "{place}: it had its whole time");
+                assert_eq!(event.party, Source::Service, "{place}");
+            }
+        }
+    }
+
     fn start(&mut self, at: Time) {
         self.votes.clear();
         (self.reviewing, self.stopwatch, self.passed) = (true, Stopwatch::start(at), false);
@@ -275,6 +360,7 @@ impl Reader {
             }
             other => panic!("entered after {other:?}"),
         }
+        self.asked = 0;
         self.stage = target;
         self.rounds[target] += 1;
         assert_eq!(event.round, Some(self.rounds[target]));
@@ -386,6 +472,7 @@ impl Reader {
     fn rejected(&mut self, workflow: &Workflow, event: &Event, rejected: &StageRejected, earlier: Option<&Event>) {
         let (stage, place) = (&workflow.stages[self.stage], format!("{} {rejected:?}", event.seq));
         assert_eq!(rejected.revision, self.revision, "{place}");
+        assert!(self.question.is_none(), "{place}: the question was closed first");
         if self.reviewing {
             self.check_counted(Verdict::Rejected, &rejected.votes, &place);
         }
@@ -441,7 +528,8 @@ impl Reader {
                 }
             }
         }
-        assert!(self.reviewing && self.open.is_none() && !self.held && !self.passed, "{place}: a clock runs");
+        let stands = self.open.is_some() || self.held || self.question.is_some();
+        assert!(self.reviewing && !stands && !self.passed, "{place}: a clock runs");
     }
 
     fn passed_by(&mut self, workflow: &Workflow, now: Time, what: (DeadlineKind, Time, TimeoutAction), place: &str) {

@@ -31,6 +31,7 @@ fn the_state_machine_has_every_type_of_command() {
         Trigger::Command(kind) => Some(kind.as_str()),
         Trigger::Resolved(_) => Some("escalation_resolved"),
         Trigger::Open
+        | Trigger::QuestionDeadline
         | Trigger::TaskDeadline
         | Trigger::GraceEnd
         | Trigger::Reminder

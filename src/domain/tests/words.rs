@@ -60,12 +60,15 @@ fn stage(words: &str) -> Value {
                 stage["escalation"]["respond_within"] = json!("PT1H");
                 stage["escalation"]["on_timeout"] = action(value);
             }
+            "ask" => stage["questions"]["to"] = json!(list()),
+            "asks" => stage["questions"]["max_per_round"] = json!(value.parse::<u32>().unwrap()),
+            "answer" => stage["questions"]["respond_within"] = json!(value),
             "deadline" => stage["deadline"] = json!({"within": "PT24H", "on_timeout": action(value)}),
             "remind" => stage["deadline"]["remind_before"] = json!(list()),
             "finish" => stage["cancellation"] = json!({"in_flight": "let_finish", "grace": "PT2H"}),
             "within" => stage["deadline"]["within"] = json!(value),
             "business" => {
-                for holder in ["deadline", "escalation", "cancellation"] {
+                for holder in ["deadline", "escalation", "questions", "cancellation"] {
                     if stage[holder]["within"].is_string()
                         || stage[holder].get("respond_within").or(stage[holder].get("grace")).is_some()
                     {

@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 use crate::domain::values::party::{Party, Source};
 
 use super::hash::Hash;
-use Sees::{Always, Answered, Asked, Never, Own, Shared};
+use Sees::{Always, Answered, Asked, Involved, Never, Own, Shared};
 
 /// The owner of a trail, which the first entry continues.
 pub trait Subject: Copy {
@@ -64,7 +64,7 @@ pub trait Recorded: Serialize + DeserializeOwned {
         false
     }
 
-    /// Whether it returns an escalation with advice to this party.
+    /// Whether it returns an escalation with advice to this party, or answers its question.
     fn answers(&self, _party: Party) -> bool {
         false
     }
@@ -106,6 +106,9 @@ pub enum Sees {
     Asked,
     /// Own rows, and the advice with which an escalation is returned to this party.
     Answered,
+    /// Own rows, questions to this party, answers to its questions, and what was shared with the
+    /// buyer.
+    Involved,
     /// Never.
     Never,
 }
@@ -287,6 +290,7 @@ impl Sees {
             Shared => "shared",
             Asked => "asked",
             Answered => "answered",
+            Involved => "involved",
             Never => "never",
         }
     }
@@ -299,6 +303,7 @@ impl Sees {
             Shared => own || event.is_shared(),
             Asked => own || event.asks(viewer),
             Answered => own || event.answers(viewer),
+            Involved => own || event.asks(viewer) || event.answers(viewer) || event.is_shared(),
             Never => false,
         }
     }

@@ -17,9 +17,12 @@ pub(crate) fn definition(max_stages: usize) -> impl Strategy<Value = Value> {
         let stages = rolls.iter().enumerate().map(|(index, rolls)| {
             let dice = &mut Dice(rolls);
             let mut stage = stage(index, dice);
-            for (holder, duration) in
-                [("deadline", "within"), ("escalation", "respond_within"), ("cancellation", "grace")]
-            {
+            for (holder, duration) in [
+                ("deadline", "within"),
+                ("escalation", "respond_within"),
+                ("cancellation", "grace"),
+                ("questions", "respond_within"),
+            ] {
                 if stage.get(holder).is_some_and(|rule| rule.get(duration).is_some()) {
                     clock(&mut stage[holder], calendar.is_some(), dice);
                 }
@@ -153,7 +156,24 @@ fn stage(index: usize, dice: &mut Dice) -> Value {
         };
         put("cancellation", rule);
     }
+    if dice.flip() {
+        put("questions", questions(dice));
+    }
     Value::Object(stage)
+}
+
+fn questions(dice: &mut Dice) -> Value {
+    let mut rule = json!({});
+    if dice.flip() {
+        rule["to"] = json!(dice.some(1, &PARTIES.map(ToOwned::to_owned)));
+    }
+    if dice.flip() {
+        rule["respond_within"] = json!(dice.one(&SPANS));
+    }
+    if dice.flip() {
+        rule["max_per_round"] = json!(dice.below(5));
+    }
+    rule
 }
 
 fn panel(index: usize, dice: &mut Dice, put: &mut impl FnMut(&str, Value) -> Option<Value>) {

@@ -2,9 +2,10 @@
 //! of a workflow should not be mistaken for them.
 
 /// Labels of the service itself, besides the labels of stages.
-pub(in crate::domain) const ALL: [&str; 11] = [
+pub(in crate::domain) const ALL: [&str; 12] = [
     CHANGES,
     PREPARED,
+    BUYER_ANSWERS,
     BUYER_DECIDES,
     PARTNER_DECIDES,
     PLATFORM_DECIDES,
@@ -17,6 +18,7 @@ pub(in crate::domain) const ALL: [&str; 11] = [
 ];
 pub(in crate::domain) const CHANGES: &str = "Changes are being made";
 pub(in crate::domain) const PREPARED: &str = "Work is being prepared";
+pub(in crate::domain) const BUYER_ANSWERS: &str = "Waiting for your answer";
 pub(in crate::domain) const BUYER_DECIDES: &str = "Waiting for your decision";
 pub(in crate::domain) const PARTNER_DECIDES: &str = "The partner is deciding";
 pub(in crate::domain) const PLATFORM_DECIDES: &str = "AITasker is deciding";

@@ -16,16 +16,19 @@ use crate::domain::values::time::Span;
 
 use super::finding::{Mistake, MistakeCode as Code, Warning};
 use super::{
-    Assurance, CancellationRule, ClockKind, EscalationRule, EscalationTimeout, OnExhausted, OnReject, Panel, Quorum,
-    Stage, StageDeadline, StageTimeout, Submission, TaskDeadline, Workflow, warning,
+    Assurance, CancellationRule, ClockKind, EscalationRule, EscalationTimeout, OnExhausted, OnReject, Panel,
+    QuestionRule, Quorum, Stage, StageDeadline, StageTimeout, Submission, TaskDeadline, Workflow, warning,
 };
 
 /// The longest time that a partner can have to acknowledge a cancellation: 7 days.
 const MAX_GRACE_SECONDS: u32 = 7 * 86_400;
+/// The most questions that a stage can allow in a round. They stop the reviewers' clock, so their
+/// number is limited, as their time is.
+const MAX_QUESTIONS: u32 = 20;
 /// The shortest deadline after which a timeout may approve for a buyer: 24 hours.
 const MIN_BUYER_SILENCE_SECONDS: u32 = 86_400;
 
-const STAGE_FIELDS: [&str; 14] = [
+const STAGE_FIELDS: [&str; 15] = [
     "key",
     "name",
     "buyer_label",
@@ -38,6 +41,7 @@ const STAGE_FIELDS: [&str; 14] = [
     "distinct_from",
     "on_reject",
     "escalation",
+    "questions",
     "deadline",
     "cancellation",
 ];
@@ -189,6 +193,7 @@ fn stage(fields: &Fields, position: Position, clocks: Clocks) -> Read<Stage> {
     let panel = panel(fields, &context);
     let on_reject = on_reject(fields, &context);
     let escalation = escalation.and_then(|fields| escalation_rule(fields.as_ref(), &context));
+    let questions = fields.or("questions", QuestionRule::default(), |node| questions(node, clocks));
     let deadline = fields.optional("deadline", |node| deadline(node, &context));
     let cancellation = fields.or("cancellation", CancellationRule::Withdraw, |node| cancellation(node, clocks));
     Ok(Stage {
@@ -201,6 +206,7 @@ fn stage(fields: &Fields, position: Position, clocks: Clocks) -> Read<Stage> {
         panel: panel?,
         on_reject: on_reject?,
         escalation: escalation?,
+        questions: questions?,
         deadline: deadline?,
         cancellation: cancellation?,
     })
@@ -374,6 +380,19 @@ fn escalation_rule(fields: Option<&Fields>, context: &Context) -> Read<Escalatio
     let default = respond_within.as_ref().map(|_| EscalationTimeout::None);
     let (to, on_timeout) = (context.escalation_to.clone()?, on_timeout?.or(default));
     Ok(EscalationRule { to, respond_within, on_timeout, clock: clock? })
+}
+
+fn questions(node: &Node, clocks: Clocks) -> Read<QuestionRule> {
+    let fields = node.object(&["to", "respond_within", "clock", "max_per_round"])?;
+    let default = QuestionRule::default();
+    let clock = clocks.kind(&fields);
+    let to = fields.or("to", default.to, |node| node.set(1..=3, Node::party, PartialEq::eq));
+    let respond_within = fields.or("respond_within", default.respond_within, |node| clocks.span(node, clock));
+    let max_per_round = fields.or("max_per_round", default.max_per_round, |node| node.number(0..=MAX_QUESTIONS));
+    if fields.get("clock").is_some() && fields.get("respond_within").is_none() {
+        return Err(fields.missing("respond_within", " with `clock`"));
+    }
+    Ok(QuestionRule { to: to?, respond_within: respond_within?, clock: clock?, max_per_round: max_per_round? })
 }
 
 fn deadline(node: &Node, context: &Context) -> Read<StageDeadline> {

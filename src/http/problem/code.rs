@@ -52,7 +52,7 @@ codes! {
     Unauthorized "unauthorized" UNAUTHORIZED "Not authenticated" "The credential is missing, malformed, unknown, expired or revoked.";
     Forbidden "forbidden" FORBIDDEN "Not open to this party" "The operation is not open to the party that the credential belongs to.";
     KeyScope "key_scope" FORBIDDEN "Key lacks the scope" "The partner's key lacks the scope that the operation or the type of command needs, or the request concerns a key that reaches further than the one used.";
-    WrongParty "wrong_party" FORBIDDEN "Wrong party" "Only another party may send this command now: the stage's reviewing party, or the party that the task was escalated to.";
+    WrongParty "wrong_party" FORBIDDEN "Wrong party" "Only another party may send this command now: the stage's reviewing party, or the party that the task was escalated to, or that was asked or asked a question.";
     KeyActor "key_actor" FORBIDDEN "Key of another actor" "The key is bound to people, and the command names an actor who is not one of them.";
     KeyUnbound "key_unbound" FORBIDDEN "Key not bound" "The stage has `assurance` `bound`: votes and approving resolutions count only under a key that is bound to its actor.";
     NotAReviewer "not_a_reviewer" FORBIDDEN "Not a reviewer" "The actor is not one of the stage's named reviewers.";
@@ -75,12 +75,14 @@ codes! {
     WrongPhase "wrong_phase" CONFLICT "Wrong phase" "The command is not possible in the task's phase; `allowed` lists the commands that this caller may send.";
     SubmissionNotOpen "submission_not_open" CONFLICT "Submission not open" "New work would bypass an earlier approval. It can be submitted after the task was returned.";
     StaleEscalation "stale_escalation" CONFLICT "Another escalation" "The command answers an escalation that is not the open one.";
+    QuestionOpen "question_open" CONFLICT "A question is open" "One question can be open at a time; the open one is the entry `question.seq`. It decides nothing and blocks no decision.";
+    StaleQuestion "stale_question" CONFLICT "Not the open question" "The command names a question that is not the open one. If it is the latest one, `question` says how it was closed: `answered`, `withdrawn`, `lapsed` or `overtaken`, by the entry `question.closed_by`.";
     NothingToReturnTo "nothing_to_return_to" CONFLICT "Nothing to return to" "The escalation interrupted no review that it could return to. Resolve it another way.";
     RedirectLimit "redirect_limit" CONFLICT "Redirected too often" "The escalation was redirected as often as it may be. Resolve it.";
     AlreadyCancelling "already_cancelling" CONFLICT "Already cancelling" "A cancellation was already requested and is in progress.";
     Cancelling "cancelling" CONFLICT "Being cancelled" "The task is being cancelled. A decision was recorded as the entry `recorded.seq` and has no effect.";
     TaskClosed "task_closed" CONFLICT "Task closed" "The task has ended. A late decision was recorded as the entry `recorded.seq` and has no effect.";
-    LimitReached "limit_reached" CONFLICT "Limit reached" "A limit was reached; `detail` names it. Limits apply to the revisions, status updates and trail entries of a task, to an actor's votes on a revision, and to the workflows, versions, keys and webhooks of a partner or the platform.";
+    LimitReached "limit_reached" CONFLICT "Limit reached" "A limit was reached; `detail` names it. Limits apply to the revisions, status updates and trail entries of a task, to the questions of a round, to an actor's votes on a revision, and to the workflows, versions, keys and webhooks of a partner or the platform.";
     FeedRestored "feed_restored" GONE "Feed restored" "The database was restored to a time before the position of the cursor `after`. Read the feed from the start, without `after`; events that you already have keep their `id`.";
     PreconditionFailed "precondition_failed" PRECONDITION_FAILED "Precondition failed" "`If-Match` or `If-None-Match` does not hold for the current `ETag` of the caller's view, which is `etag`. If `etag` is absent, the resource does not exist yet.";
     StaleRevision "stale_revision" PRECONDITION_FAILED "Newer revision" "The command names a revision that is no longer the latest; `revision` is the latest.";

@@ -5,7 +5,7 @@ use crate::app::conflict::ConflictContext;
 use crate::domain::task::refusal::Refusal;
 use crate::domain::workflow::Mistake;
 
-use super::{Code, Conflict, FieldError, Problem, Recorded};
+use super::{Code, Conflict, FieldError, Problem, QuestionStanding, Recorded};
 
 impl From<app::Error> for Problem {
     fn from(error: app::Error) -> Self {
@@ -98,7 +98,7 @@ fn refused_without_task(refusal: &Refusal) -> Problem {
     }
 }
 
-fn refused(refusal: &Refusal, context: ConflictContext) -> Problem {
+fn refused(refusal: &Refusal, mut context: ConflictContext) -> Problem {
     if let Some(error) = field_error(refusal) {
         return Problem::invalid_body(vec![error]);
     }
@@ -108,6 +108,7 @@ fn refused(refusal: &Refusal, context: ConflictContext) -> Problem {
         return problem;
     }
     let etag = (code == Code::StaleRevision).then(|| format!("\"{}\"", context.version));
+    let answered = context.answered.take();
     let mut conflict = Conflict { etag, ..conflict(context) };
     if let Refusal::AlreadyDecided { decision: Some(decision) } = refusal {
         conflict.decision = serde_json::to_value(decision).ok();
@@ -117,6 +118,12 @@ fn refused(refusal: &Refusal, context: ConflictContext) -> Problem {
     }
     if let Refusal::AlreadyVoted { recorded } = refusal {
         conflict.recorded = Some(Recorded { seq: *recorded });
+    }
+    if let Refusal::QuestionOpen { seq, .. } = refusal {
+        conflict.question = Some(QuestionStanding::open(*seq));
+    }
+    if let Refusal::StaleQuestion { closed: Some(closed) } = refusal {
+        conflict.question = Some(QuestionStanding::closed(*closed, answered));
     }
     problem.with_conflict(conflict)
 }
@@ -159,6 +166,8 @@ fn code(refusal: &Refusal) -> Code {
         Refusal::WrongPhase => Code::WrongPhase,
         Refusal::SubmissionNotOpen => Code::SubmissionNotOpen,
         Refusal::StaleEscalation => Code::StaleEscalation,
+        Refusal::QuestionOpen { .. } => Code::QuestionOpen,
+        Refusal::StaleQuestion { .. } => Code::StaleQuestion,
         Refusal::NothingToReturnTo => Code::NothingToReturnTo,
         Refusal::RedirectLimit => Code::RedirectLimit,
         Refusal::AlreadyCancelling => Code::AlreadyCancelling,

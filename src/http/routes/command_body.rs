@@ -341,6 +341,12 @@ pub(in crate::http) fn example(kind: CommandType) -> Value {
         CommandType::EscalationResolved => {
             json!({ "type": kind, "escalation": 9, "resolution": "approve", "stage": "legal", "round": 1, "revision": 2 })
         }
+        CommandType::QuestionAsked => json!({
+            "type": kind, "stage": "copy", "round": 1, "revision": 0, "actor": anna, "to": "buyer",
+            "question": "Which of the two logos do you prefer?", "options": ["The round one", "The square one"],
+        }),
+        CommandType::QuestionAnswered => json!({ "type": kind, "question": 4, "option": 2, "actor": anna }),
+        CommandType::QuestionWithdrawn => json!({ "type": kind, "question": 4 }),
         CommandType::StatusUpdated => json!({ "type": kind, "message": "Our editor is on page two.", "percent": 40 }),
         CommandType::Held => json!({ "type": kind, "reason": "The client is away until Monday." }),
         CommandType::Resumed => json!({ "type": kind }),

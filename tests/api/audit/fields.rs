@@ -47,6 +47,9 @@ fn sees(word: &str, path: &str, event: &BTreeMap<String, Value>, party: &str) ->
         "asked" => own || is("data.to", party),
         "answered" => own || is("data.resolution", "return") && is("data.to", party),
         "shared" => own || event.get(path).is_some_and(|value| value["share_with_buyer"] == true),
+        "involved" => {
+            own || is("data.to", party) || event.get("data.share_with_buyer").is_some_and(|value| value == true)
+        }
         "never" => false,
         _ => panic!("{word} is no word of the table"),
     }

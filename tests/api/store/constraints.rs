@@ -50,7 +50,10 @@ const VIOLATIONS: &[(&str, &str)] = &[
     ("tasks_closed_ones_are_still", "update tasks set phase = 'delivery', waiting_on = null where phase = 'in_review'"),
     ("tasks_over_ones_ended", "update tasks set closed_at = updated_at where phase = 'in_review'"),
     ("tasks_overdue_was_due", "update tasks set overdue = true where phase = 'preparing'"),
-    ("tasks_work_waits_on_partner", "update tasks set waiting_on = 'buyer' where phase = 'preparing'"),
+    (
+        "tasks_cancelling_waits_on_partner",
+        "update tasks set phase = 'cancelling', waiting_on = 'buyer', due_at = updated_at, wake_at = updated_at where phase = 'in_review'",
+    ),
     ("tasks_hold_stops_the_clock", "update tasks set phase = 'on_hold' where phase = 'in_review'"),
     ("tasks_cancelling_ends", "update tasks set phase = 'cancelling', wake_at = null where phase = 'in_review'"),
     ("task_events_pkey", "insert into task_events select * from task_events where seq = 2"),

@@ -248,7 +248,7 @@ where
     racers.join_all().await
 }
 
-fn sorted(mut answers: Vec<(usize, Answer)>) -> Vec<(usize, Answer)> {
+pub fn sorted(mut answers: Vec<(usize, Answer)>) -> Vec<(usize, Answer)> {
     answers.sort_by_key(|(n, _)| *n);
     answers
 }

@@ -147,6 +147,10 @@ const KINDS: &[&str] = &[
     "escalation_resolved",
     "escalation_resolved",
     "escalation_resolved",
+    "question_asked",
+    "question_answered",
+    "question_answered",
+    "question_withdrawn",
     "held",
     "resumed",
     "cancellation_requested",
@@ -186,7 +190,7 @@ async fn command(parties: &Parties, id: &str, dice: &mut Dice, people: &[&str]) 
     if !actors.is_empty() {
         command["actor"] = json!({ "id": actors[dice.below(actors.len())], "name": "Name", "role": "role" });
     }
-    if kind.starts_with("stage_") {
+    if kind.starts_with("stage_") || kind == "question_asked" {
         command["stage"] = task["stage"]["key"].clone();
         command["round"] = task["round"].clone();
         command["revision"] = task["revision"].clone();
@@ -234,6 +238,20 @@ fn fill(kind: &str, task: &Value, command: &mut Value, dice: &mut Dice) {
                     command["resolution"] = json!("redirect");
                     command["to"] = party;
                 }
+            }
+        }
+        "question_asked" => {
+            command["to"] = party;
+            command["question"] = json!("Which one?");
+            command["options"] = json!(["This one", "That one"]);
+            command["share_with_buyer"] = json!(share);
+        }
+        "question_answered" | "question_withdrawn" => {
+            command["question"] = task["question"]["seq"].as_u64().map_or(json!(3), |seq| json!(seq));
+            if kind == "question_answered" {
+                command["option"] = json!(1 + dice.below(3));
+                command["answer"] = json!("That one.");
+                command["artifacts"] = artifacts;
             }
         }
         "held" | "cancellation_requested" => command["reason"] = json!("Because."),

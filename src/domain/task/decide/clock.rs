@@ -1,7 +1,8 @@
 //! Computes deadlines. Working time is computed only here, and the results are recorded.
 
 use crate::domain::task::event::ClockTimes;
-use crate::domain::task::{Cause, Escalation, PausedClock, PausedReview};
+use crate::domain::task::question::AnswerClock;
+use crate::domain::task::{Cause, Escalation, PausedClock};
 use crate::domain::values::time::{Span, Time};
 use crate::domain::workflow::{ClockKind, Stage, StageDeadline};
 
@@ -32,29 +33,38 @@ impl Draft<'_> {
     }
 
     /// The times of a review that resumes now, to be recorded.
-    pub(super) fn resume_clock(&self, review: Option<&PausedReview>) -> Option<ClockTimes> {
-        let PausedClock::StoppedWork { due_at, remind_at, stopped_at } = &review?.clock else { return None };
-        let then = |time: &Time| {
-            if time <= stopped_at {
-                // The deadline had passed before its tick, and stays as long ago as it was.
-                return self.now - (*stopped_at - *time);
-            }
-            let calendar = self.workflow.calendar.as_ref();
-            let left = calendar.map_or(*time - *stopped_at, |calendar| calendar.between(*stopped_at, *time));
-            self.workflow.after(ClockKind::Business, self.now, left)
-        };
+    pub(super) fn resume_clock(&self, clock: &PausedClock) -> Option<ClockTimes> {
+        let PausedClock::StoppedWork { due_at, remind_at, stopped_at } = clock else { return None };
+        let then = |time: &Time| self.moved(*time, *stopped_at);
         Some(ClockTimes { due_at: then(due_at), remind_at: remind_at.iter().map(then).collect() })
+    }
+
+    /// When the answer to a question is due if its time goes on now, to be recorded.
+    pub(super) fn resume_answer(&self, clock: AnswerClock) -> Option<Time> {
+        let AnswerClock::StoppedWork { due_at, stopped_at } = clock else { return None };
+        Some(self.moved(due_at, stopped_at))
+    }
+
+    /// The instant at which the working time is used up that was left to `time` at `stopped_at`.
+    fn moved(&self, time: Time, stopped_at: Time) -> Time {
+        if time <= stopped_at {
+            // The deadline had passed before its tick, and stays as long ago as it was.
+            return self.now - (stopped_at - time);
+        }
+        let calendar = self.workflow.calendar.as_ref();
+        let left = calendar.map_or(time - stopped_at, |calendar| calendar.between(stopped_at, time));
+        self.workflow.after(ClockKind::Business, self.now, left)
     }
 
     /// The times of a review that an escalation is returned to, to be recorded: the full time if
     /// its deadline had passed, else the remaining time.
     pub(super) fn returned_clock(&self, escalation: &Escalation) -> Option<ClockTimes> {
-        let review = escalation.review.as_ref();
-        let passed = review.is_some_and(|review| matches!(review.clock, PausedClock::Passed { .. }));
+        let review = escalation.review.as_ref()?;
+        let passed = matches!(review.clock, PausedClock::Passed { .. });
         if passed && escalation.cause == Cause::Deadline {
             return self.start_clock(self.stage());
         }
-        self.resume_clock(review)
+        self.resume_clock(&review.clock)
     }
 }
 

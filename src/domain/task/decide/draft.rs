@@ -2,7 +2,7 @@
 //! next one sees it.
 
 use crate::domain::task::command::Meta;
-use crate::domain::task::event::{Event, Fact, Feedback, Opened, StageEscalated, StageRejected};
+use crate::domain::task::event::{Event, Fact, Feedback, Opened, QuestionEnd, StageEscalated, StageRejected};
 use crate::domain::task::refusal::Refusal;
 use crate::domain::task::snapshot::Snapshot;
 use crate::domain::task::status::Status;
@@ -12,7 +12,7 @@ use crate::domain::values::party::{ActorRef, Party, Sender, Source};
 use crate::domain::values::time::Time;
 use crate::domain::workflow::{OnExhausted, Stage, Submission, Workflow};
 
-use super::{Input, Transition};
+use super::{Input, Transition, question};
 
 /// The source of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,8 +93,21 @@ impl<'a> Draft<'a> {
         self.task().stage_in(self.workflow)
     }
 
-    /// Records a fact of the current stage and round.
+    /// Records a fact of the current stage and round. One that overtakes the open question closes
+    /// it: before the fact, unless the fact is the sender's own, which comes first.
     pub(super) fn push(&mut self, fact: Fact, by: By) {
+        if self.task().question.is_none() || !question::overtakes(&fact) {
+            self.append(fact, by);
+        } else if by == By::Sender && self.events.is_empty() {
+            self.append(fact, by);
+            question::close(self, QuestionEnd::Overtaken, By::Service);
+        } else {
+            question::close(self, QuestionEnd::Overtaken, By::Service);
+            self.append(fact, by);
+        }
+    }
+
+    fn append(&mut self, fact: Fact, by: By) {
         let place = (self.stage().key.clone(), self.task().round());
         self.record(fact, by, Some(place));
     }

@@ -28,7 +28,10 @@ pub(super) fn resume(draft: &mut Draft<'_>, command: &Command) -> Result<(), Ref
         return Err(Refusal::HeldByOther);
     }
     check_revision(draft.task(), command)?;
-    let clock = draft.resume_clock(hold.review.as_ref());
-    draft.push(Fact::Resumed { clock }, By::Sender);
+    let question = draft.task().question;
+    let review = hold.review.as_ref().filter(|_| question.is_none());
+    let clock = review.and_then(|review| draft.resume_clock(&review.clock));
+    let answer_due_at = question.and_then(|question| draft.resume_answer(question.clock));
+    draft.push(Fact::Resumed { clock, answer_due_at }, By::Sender);
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! The input of time: each `Tick` handles one due timer, the earliest first.
 
-use crate::domain::task::event::{DeadlineKind, Fact};
+use crate::domain::task::event::{DeadlineKind, Fact, QuestionEnd};
 use crate::domain::task::limits::MAX_HANDOVERS;
 use crate::domain::task::refusal::Refusal;
 use crate::domain::task::{Cause, Outcome, Phase, Timer, Verdict};
@@ -9,6 +9,7 @@ use crate::domain::values::time::Time;
 use crate::domain::workflow::{EscalationTimeout, StageTimeout};
 
 use super::draft::{By, Draft};
+use super::question;
 
 pub(super) fn tick(draft: &mut Draft<'_>) -> Result<(), Refusal> {
     let due = draft.task().next_timer().filter(|(at, _)| *at <= draft.now);
@@ -17,6 +18,7 @@ pub(super) fn tick(draft: &mut Draft<'_>) -> Result<(), Refusal> {
         Timer::Task => draft.close(Outcome::Expired),
         Timer::Grace => draft.close(Outcome::Cancelled),
         Timer::Escalation => escalation_passed(draft, due_at),
+        Timer::Question => question::close(draft, QuestionEnd::Lapsed, By::Service),
         Timer::Stage => stage_passed(draft, due_at),
         Timer::Reminder => remind(draft),
     }

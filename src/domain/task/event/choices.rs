@@ -31,6 +31,18 @@ impl Resolution {
     }
 }
 
+/// Why a question was closed without an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum QuestionEnd {
+    /// The asking party took it back.
+    Withdrawn,
+    /// It was not answered in time.
+    Lapsed,
+    /// The task left the round, got a new revision, was escalated or cancelled, or ended.
+    Overtaken,
+}
+
 /// The kind of deadline that passed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]

@@ -12,7 +12,7 @@ use crate::domain::values::text::{Name, Prose};
 use crate::domain::values::time::Time;
 
 use super::choices::Resolution;
-use super::content::Feedback;
+use super::content::{Artifact, Feedback};
 
 /// The opening of a task.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -138,6 +138,49 @@ pub struct EscalationResolved {
     /// Whether it was sent under a credential that is bound to its actor; absent: no.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub bound: bool,
+}
+
+/// A question to a party.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct QuestionAsked {
+    /// The party asked.
+    pub to: Party,
+    /// The latest revision.
+    pub revision: u32,
+    /// When the answer is due.
+    pub respond_by: Time,
+    /// Whether a buyer who is neither asked nor asking reads question and answer as well.
+    pub share_with_buyer: bool,
+    /// The question.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub question: Option<Prose>,
+    /// The suggested answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub options: Option<Vec<Name>>,
+}
+
+/// The answer to a question.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct QuestionAnswered {
+    /// The `seq` of the question.
+    pub question: u64,
+    /// The party that asked.
+    pub to: Party,
+    /// Whether the question was shared with the buyer, and the answer with it.
+    pub share_with_buyer: bool,
+    /// The position of the chosen option, from 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub option: Option<u32>,
+    /// The answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer: Option<Prose>,
+    /// References that belong to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub artifacts: Option<Vec<Artifact>>,
+    /// The reviewers' clock that goes on here, if it counts working time; absent for elapsed time,
+    /// or without a clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock: Option<ClockTimes>,
 }
 
 /// The times of a reviewers' clock in working time. They are recorded, since another time-zone

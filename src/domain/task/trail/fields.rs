@@ -7,7 +7,7 @@
 
 use crate::domain::task::event::Fact;
 use crate::domain::trail::Personal::{No, Yes};
-use crate::domain::trail::Sees::{Always, Answered, Asked, Never, Own, Shared};
+use crate::domain::trail::Sees::{Always, Answered, Asked, Involved, Never, Own, Shared};
 use crate::domain::trail::{Ending, Field, Kind, Role, field};
 
 /// The fields of every event that sort before `data.…`.
@@ -129,6 +129,37 @@ pub const KINDS: [Kind; Fact::TYPES.len()] = [
         ],
     )
     .by(Role::Resolver),
+    kind(
+        "task.question_asked",
+        &[
+            field("data.options", Yes, Always, Involved),
+            field("data.question", Yes, Always, Involved),
+            field("data.respond_by", No, Always, Always),
+            field("data.revision", No, Always, Always),
+            field("data.share_with_buyer", No, Always, Always),
+            field("data.to", No, Always, Always),
+        ],
+    ),
+    kind(
+        "task.question_answered",
+        &[
+            field("data.answer", Yes, Always, Involved),
+            field("data.artifacts", Yes, Always, Involved),
+            field("data.clock", No, Always, Always),
+            field("data.option", No, Always, Involved),
+            field("data.question", No, Always, Always),
+            field("data.share_with_buyer", No, Always, Always),
+            field("data.to", No, Always, Always),
+        ],
+    ),
+    kind(
+        "task.question_closed",
+        &[
+            field("data.clock", No, Always, Always),
+            field("data.question", No, Always, Always),
+            field("data.why", No, Always, Always),
+        ],
+    ),
     kind("task.deadline_reminded", &[field("data.due_at", No, Always, Always)]),
     kind(
         "task.deadline_passed",
@@ -139,7 +170,7 @@ pub const KINDS: [Kind; Fact::TYPES.len()] = [
         ],
     ),
     kind("task.held", &[field("data.reason", Yes, Always, Always)]),
-    kind("task.resumed", &[field("data.clock", No, Always, Always)]),
+    kind("task.resumed", &[field("data.answer_due_at", No, Always, Always), field("data.clock", No, Always, Always)]),
     kind(
         "task.cancellation_requested",
         &[

@@ -48,6 +48,7 @@ fn of_all() -> Value {
         "stages": [
             { "key": "a", "name": "A", "buyer_label": "In A", "quorum": { "approvals": 2, "rejections": 2 },
               "escalation": { "to": ["buyer", "platform"], "respond_within": "PT900H", "clock": "business" },
+              "questions": { "respond_within": "PT900H", "clock": "business", "max_per_round": 20 },
               "on_reject": { "return_to": ["a"] }, "deadline": deadline,
               "cancellation": { "in_flight": "let_finish", "grace": "PT2H" } },
             { "key": "b", "name": "B", "buyer_label": "In B", "reviewer": "buyer",
@@ -102,6 +103,37 @@ async fn returned(story: &Story, task: &str) -> Value {
     answered(story, task, "return", json!({ "advice": "<advice>" })).await
 }
 
+fn asked(place: (&str, u32, u32), to: &str, shared: bool) -> Value {
+    let question = json!({ "to": to, "question": "<question>", "options": ["<option>"], "share_with_buyer": shared });
+    with(at("question_asked", place), &question)
+}
+
+/// The answer to the open question, with everything that it can have.
+async fn told(story: &Story, task: &str) -> Value {
+    let question = story.parties.task(task).await["question"]["seq"].clone();
+    let artifacts = work()["artifacts"].clone();
+    json!({ "type": "question_answered", "question": question, "answer": "<answer>", "option": 1, "artifacts": artifacts })
+}
+
+/// Questions from and to every party: answered, shared, held and taken back.
+async fn questions(story: &mut Story, task: &str, place: (&str, u32, u32)) {
+    story.step(("partner", "question to the buyer"), task, asked(place, "buyer", false)).await;
+    story.step(("partner", "hold a question"), task, json!({ "type": "held", "reason": "<reason>" })).await;
+    story.step(("partner", "resume a question"), task, json!({ "type": "resumed" })).await;
+    let answer = told(story, task).await;
+    story.step(("buyer", "answer of the buyer"), task, answer).await;
+    story.step(("partner", "question to the platform"), task, asked(place, "platform", false)).await;
+    let answer = told(story, task).await;
+    story.step(("platform", "answer of the platform"), task, answer).await;
+    story.step(("platform", "shared question"), task, asked(place, "partner", true)).await;
+    let answer = told(story, task).await;
+    story.step(("partner", "shared answer"), task, answer).await;
+    story.step(("platform", "question taken back"), task, asked(place, "partner", false)).await;
+    let question = story.parties.task(task).await["question"]["seq"].clone();
+    let withdrawn = json!({ "type": "question_withdrawn", "question": question });
+    story.step(("platform", "withdrawal of a question"), task, withdrawn).await;
+}
+
 /// The partner reviews stage a, asks both others, rejects and approves.
 async fn reviews(story: &mut Story, task: &str) {
     story.step(("partner", "first work"), task, work()).await;
@@ -110,6 +142,7 @@ async fn reviews(story: &mut Story, task: &str) {
     story.step(("partner", "update"), task, update).await;
     story.step(("partner", "hold"), task, json!({ "type": "held", "reason": "<reason>" })).await;
     story.step(("partner", "resume"), task, json!({ "type": "resumed" })).await;
+    questions(story, task, ("a", 1, 1)).await;
     story.step(("partner", "ask the buyer"), task, escalated(("a", 1, 1), "buyer")).await;
     let advice = returned(story, task).await;
     story.step(("buyer", "advise the partner"), task, advice).await;
@@ -134,6 +167,9 @@ async fn reviews(story: &mut Story, task: &str) {
 
 /// The buyer reviews stage b, asks both others, is answered in every way, rejects and approves.
 async fn buyer_reviews(story: &mut Story, task: &str) {
+    story.step(("buyer", "question of the buyer"), task, asked(("b", 1, 2), "partner", false)).await;
+    let answer = told(story, task).await;
+    story.step(("partner", "answer to the buyer"), task, answer).await;
     story.step(("buyer", "ask the partner"), task, escalated(("b", 1, 2), "partner")).await;
     let advice = returned(story, task).await;
     story.step(("partner", "advise the buyer"), task, advice).await;

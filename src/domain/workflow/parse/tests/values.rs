@@ -36,6 +36,25 @@ pub(super) fn values() -> Vec<(&'static str, Value, Vec<&'static str>)> {
         ("/stages/1/deadline/within", json!(3600), vec!["/stages/1/deadline/within wrong_type"]),
         ("/stages/1/cancellation", json!("withdraw"), vec!["/stages/1/cancellation wrong_type"]),
         ("/deadline", json!(null), vec!["/deadline wrong_type"]),
+        // Questions.
+        ("/stages/1/questions", json!({}), vec![]),
+        ("/stages/1/questions", json!(3), vec!["/stages/1/questions wrong_type"]),
+        ("/stages/1/questions", json!({"max_per_round": 0}), vec![]),
+        ("/stages/1/questions", json!({"max_per_round": 21}), vec!["/stages/1/questions/max_per_round out_of_range"]),
+        ("/stages/1/questions", json!({"to": []}), vec!["/stages/1/questions/to too_few"]),
+        ("/stages/1/questions", json!({"to": ["buyer", "buyer"]}), vec!["/stages/1/questions/to/1 duplicate"]),
+        (
+            "/stages/1/questions",
+            json!({"respond_within": "soon"}),
+            vec!["/stages/1/questions/respond_within invalid_duration"],
+        ),
+        ("/stages/1/questions", json!({"clock": "wall"}), vec!["/stages/1/questions/respond_within required"]),
+        (
+            "/stages/1/questions",
+            json!({"respond_within": "PT8H", "clock": "business"}),
+            vec!["/stages/1/questions/clock calendar_required"],
+        ),
+        ("/stages/1/questions", json!({"on_timeout": {}}), vec!["/stages/1/questions/on_timeout unknown_field"]),
         // Missing and unknown fields.
         ("/color", json!("red"), vec!["/color unknown_field"]),
         ("/a~1b~0c", json!("red"), vec!["/a~1b~0c unknown_field"]),
