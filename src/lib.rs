@@ -84,9 +84,9 @@
 //!    task, and it uses nothing but its arguments.
 //! 9. A command writes state, buyer status and events together, or writes nothing.
 //! 10. No sequence of timers alone runs for ever, and in every open task some party has a way out.
-//! 11. No person and no key of the platform approves or rejects what it escalated itself in that
+//! 11. Within a task, `recorded_at` never goes backwards, even if the replicas' clocks differ.
+//! 12. No person and no key of the platform approves or rejects what it escalated itself in that
 //!     round, and a partner's approval of an escalation is one vote of the stage's quorum.
-//! 12. Within a task, `recorded_at` never goes backwards, even if the replicas' clocks differ.
 //!
 //! The tests of `domain` check these over random definitions and sequences, and over all short
 //! sequences of small definitions.
@@ -240,6 +240,15 @@
 //! version. The answers of one minute use the tasks that finished before it, so a replayed command
 //! gets the same answer. The state has a ledger of whose time it was: `evolve` adds the time
 //! between two events to the party that was waited on.
+//!
+//! **Why.** [`domain::task::why`] sends a minimal command of every type through `decide` and reads the
+//! refusal, so that the answer cannot differ from the real one. A new type of command is missing in
+//! its one match until it is added.
+//!
+//! **The second person.** The state remembers who escalated for the platform in this round. Whether
+//! dual control is on travels in the command's context, so that `decide` depends on nothing else.
+//! Who can have a stage approved alone is computed from the definition (`domain/workflow/alone.rs`)
+//! and compared with an exhaustive exploration.
 //!
 //! **Timers.** Each state knows when it must be woken, and the task's row has the earliest time.
 //! [`worker::timers`] searches for due tasks without locks and decides on `Input::Tick`. The

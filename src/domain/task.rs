@@ -32,6 +32,7 @@ pub mod table;
 pub mod trail;
 pub mod unreadable;
 pub mod view;
+pub mod why;
 
 pub use ledger::{Ledger, Wait};
 pub use outcome::{Cause, Decision, Outcome, Verdict};

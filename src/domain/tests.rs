@@ -21,4 +21,5 @@ mod spent;
 mod test_support;
 mod trail;
 mod types;
+mod why;
 mod words;
