@@ -176,6 +176,7 @@ fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(crate::http::routes::simulations::simulate_workflow))
         .routes(routes!(crate::http::routes::tasks::open_task, crate::http::routes::tasks::list_tasks))
         .routes(routes!(crate::http::routes::tasks::get_task))
+        .routes(routes!(crate::http::routes::why::get_why))
         .routes(routes!(crate::http::routes::events::post_event))
         .routes(routes!(crate::http::routes::statuses::get_task_status))
         .routes(routes!(crate::http::routes::streams::stream_task_status))

@@ -250,6 +250,15 @@
 //! gets the same answer. The state has a ledger of whose time it was: `evolve` adds the time
 //! between two events to the party that was waited on.
 //!
+//! **Why.** [`domain::task::why`] sends a minimal command of every type through `decide` and reads the
+//! refusal, so that the answer cannot differ from the real one. A new type of command is missing in
+//! its one match until it is added.
+//!
+//! **The second person.** The state remembers who escalated for the platform in this round. Whether
+//! dual control is on travels in the command's context, so that `decide` depends on nothing else.
+//! Who can have a stage approved alone is computed from the definition (`domain/workflow/alone.rs`)
+//! and compared with an exhaustive exploration.
+//!
 //! **Timers.** Each state knows when it must be woken, and the task's row has the earliest time.
 //! [`worker::timers`] searches for due tasks without locks and decides on `Input::Tick`. The
 //! version guard makes a second tick harmless. A tick handles one timer, the earliest.

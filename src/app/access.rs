@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use crate::domain::partner::event::Author;
 use crate::domain::partner::rights::Rights;
+use crate::domain::task::command::CommandType;
+use crate::domain::task::refusal::Refusal;
 use crate::domain::values::id::{ActorId, BuyerId, CredentialId, KeyId, PartnerId};
-use crate::domain::values::party::Party;
+use crate::domain::values::party::{Actor, Party, Sender};
 use crate::domain::values::time::Time;
 use crate::domain::webhook::Owner;
 
@@ -118,6 +120,34 @@ impl Caller {
             Self::Buyer { .. } => true,
             Self::Platform { person, .. } => person.as_ref().is_none_or(|person| person == actor),
         }
+    }
+
+    /// The sender of a command of this actor: the credential determines the party, the body the person.
+    /// A buyer's token identifies the person as well.
+    pub fn sender(&self, actor: Option<Actor>) -> Sender {
+        let buyer = self.buyer_id().map(|id| Actor {
+            id: ActorId::parse(id.to_string()).expect("a UUID is a short text"),
+            name: None,
+            role: None,
+        });
+        let actor = buyer.or(actor);
+        let admitted = actor.as_ref().is_none_or(|actor| self.admits(&actor.id));
+        Sender {
+            party: self.party(),
+            bound: admitted && actor.is_some() && self.is_bound(),
+            admitted,
+            actor,
+            credential_id: self.credential_id(),
+        }
+    }
+
+    /// Refuses a type of command that the key's scopes do not include.
+    pub fn check_scope(&self, kind: CommandType) -> Result<(), Refusal> {
+        let needed = kind.scopes();
+        if self.rights().is_none_or(|rights| rights.scopes.include_any(needed)) {
+            return Ok(());
+        }
+        Err(Refusal::KeyScope(format!("the command `{}` needs a key with the scope {needed}", kind.as_str())))
     }
 
     /// The person that the credential is bound to, if there is exactly one.

@@ -8,10 +8,12 @@ use crate::clock::Clock;
 use crate::domain::task::TagSecret;
 use crate::domain::task::decide::{self, Opening};
 use crate::domain::task::event::WorkflowRef;
+use crate::domain::task::refusal::Refusal;
 use crate::domain::task::unreadable::{ListedTask, UnreadableTask};
 use crate::domain::task::view::{Reader, TaskView};
-use crate::domain::values::id::{BuyerId, PartnerId, TaskId, WorkflowKey};
-use crate::domain::values::party::{Party, Sender};
+use crate::domain::task::why::{Asker, Why};
+use crate::domain::values::id::{ActorId, BuyerId, PartnerId, TaskId, WorkflowKey};
+use crate::domain::values::party::{Actor, Party, Sender};
 use crate::domain::values::text::Name;
 use crate::domain::values::time::Time;
 use crate::ids;
@@ -57,6 +59,7 @@ pub struct Tasks {
     workflows: Arc<Workflows>,
     loader: Arc<Loader>,
     writes: Arc<Writes>,
+    dual_control: bool,
 }
 
 /// A request of the platform to open a task.
@@ -99,6 +102,7 @@ impl Tasks {
             workflows,
             loader,
             writes,
+            dual_control: base.dual_control,
         }
     }
 
@@ -153,6 +157,32 @@ impl Tasks {
     pub async fn get_task(&self, caller: &Caller, id: TaskId) -> Result<TaskView, Error> {
         let task = self.loader.find_visible(caller, id).await?;
         Ok(task.task_view(Reader { party: caller.party(), at: self.clock.now() }))
+    }
+
+    /// Why a task waits, and what an actor of the caller's party can do about it. A buyer is the
+    /// actor itself; the others must name one.
+    pub async fn get_why(&self, caller: &Caller, id: TaskId, actor: Option<ActorId>) -> Result<Why, Error> {
+        let task = self.loader.find_visible(caller, id).await?;
+        let actor = match (caller.buyer_id(), actor) {
+            (None, Some(actor)) => actor,
+            (None, None) => return Err(Error::Rejected(Refusal::invalid("/query/actor", "required", "is required"))),
+            (Some(_), Some(_)) => {
+                let rule = "must not be sent by a buyer, whose token identifies the person";
+                return Err(Error::Rejected(Refusal::invalid("/query/actor", "not_allowed", rule)));
+            }
+            (Some(buyer), None) => {
+                ActorId::parse(buyer.to_string()).map_err(|_| Error::impossible("a UUID that is no actor's id"))?
+            }
+        };
+        let sender = caller.sender(Some(Actor { id: actor, name: None, role: None }));
+        let asker = Asker { sender: &sender, dual_control: self.dual_control };
+        let mut why = Why::new(&task.workflow, task.snapshot(), asker, self.clock.now());
+        for ability in &mut why.you {
+            if let Err(refusal) = caller.check_scope(ability.command) {
+                (ability.refusal, ability.until) = (Some(refusal), None);
+            }
+        }
+        Ok(why)
     }
 
     /// Up to `limit` of the tasks that the caller may see, the latest opened first, each with its

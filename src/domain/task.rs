@@ -34,6 +34,7 @@ pub mod table;
 pub mod trail;
 pub mod unreadable;
 pub mod view;
+pub mod why;
 
 pub use actor_tag::{ActorTag, TagSecret};
 pub use ledger::{Ledger, Wait};

@@ -22,4 +22,5 @@ mod spent;
 mod test_support;
 mod trail;
 mod types;
+mod why;
 mod words;

@@ -20,4 +20,5 @@ pub mod streams;
 pub mod tasks;
 pub mod transparency_log;
 pub mod webhooks;
+pub mod why;
 pub mod workflows;

@@ -10,6 +10,7 @@ mod replays;
 mod second_person;
 mod timers;
 pub mod walk;
+mod why;
 mod write_cache;
 
 use serde_json::{Value, json};

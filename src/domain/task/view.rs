@@ -371,7 +371,8 @@ fn time_spent(workflow: &Workflow, task: &Task, at: Time) -> Vec<TimeSpent> {
     waits.collect()
 }
 
-fn review(workflow: &Workflow, task: &Task, notes: &Notes, reader: Party) -> Option<ReviewView> {
+/// The open review, running or paused, as `reader` sees its texts.
+pub(super) fn review(workflow: &Workflow, task: &Task, notes: &Notes, reader: Party) -> Option<ReviewView> {
     let votes = match &task.phase {
         Phase::InReview(review) => &review.votes,
         Phase::Escalated(escalation) => &escalation.review.as_ref()?.votes,

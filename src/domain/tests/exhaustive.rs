@@ -10,6 +10,7 @@ use crate::domain::task::PhaseName;
 
 use super::laws;
 use super::test_support::Play;
+use super::why;
 use super::words::definition;
 
 /// The length of the longest sequence.
@@ -124,6 +125,12 @@ fn the_laws_hold_in_every_state_of_small_definitions() {
                     let taken = play.run(step).contains('>');
                     if taken && known.insert(essence(&play)) {
                         laws::check_way_out(&play);
+                        // Where the second person is explored, everybody asks.
+                        if more.is_empty() {
+                            why::check_two(&play, known.len());
+                        } else {
+                            why::check_all(&play);
+                        }
                         phases.insert(play.snapshot.task.phase());
                         next.push(play);
                     }

@@ -146,6 +146,11 @@ pub(in crate::http) fn field_error(refusal: &Refusal) -> Option<FieldError> {
     Some(FieldError::new(*pointer, code, message.clone()))
 }
 
+/// The code of a refusal and its sentence, as the problem of the real command has them.
+pub(in crate::http) fn explain(refusal: &Refusal) -> (Code, String) {
+    (code(refusal), sentence(refusal))
+}
+
 fn code(refusal: &Refusal) -> Code {
     match refusal {
         Refusal::Invalid { .. } => Code::InvalidBody,

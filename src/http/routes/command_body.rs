@@ -7,19 +7,19 @@ use utoipa::openapi::schema::{AdditionalProperties, Object, ObjectBuilder, OneOf
 use utoipa::openapi::{Discriminator, Ref, RefOr};
 use utoipa::{PartialSchema, ToSchema};
 
-use crate::app::Caller;
 use crate::app::digest::of_meaning;
 use crate::app::tasks::commands::Request;
+use crate::app::{Caller, Error};
 use crate::domain::task::command::{self, Action, Command, CommandType, Meta};
 use crate::domain::task::command_type::for_each_command;
-use crate::domain::values::id::{ActorId, CommandId, StageKey};
+use crate::domain::values::id::{CommandId, StageKey};
 use crate::domain::values::outside::from_outside;
-use crate::domain::values::party::{Actor, Party, Sender};
+use crate::domain::values::party::{Actor, Party};
 use crate::domain::values::text::Prose;
 use crate::domain::values::time::Time;
 use crate::http::input::body::{from_value, take_string};
 use crate::http::problem::refused::field_error;
-use crate::http::problem::{Code, FieldError, Problem};
+use crate::http::problem::{FieldError, Problem};
 use crate::ids;
 
 /// How far a party's `occurred_at` may be ahead of the service's clock: 5 minutes.
@@ -76,7 +76,7 @@ pub(in crate::http) fn parse(
 ) -> Result<Request, Problem> {
     let kind = take_string(&mut members, "type")?;
     let kind_of = command_type(&kind)?;
-    check_scope(caller, kind_of)?;
+    caller.check_scope(kind_of).map_err(Error::Rejected)?;
     let (common, own): (Map<_, _>, Map<_, _>) =
         members.into_iter().partition(|(name, _)| COMMON.contains(&name.as_str()));
     let (common, action) = both(from_value::<Common>(Value::Object(common)), read(kind_of, own))?;
@@ -88,7 +88,7 @@ pub(in crate::http) fn parse(
     let digest = digest(&kind, &common, &action);
     let actor = common.actor.or_else(|| filled_in(caller, &action));
     let meta = Meta {
-        sender: sender(caller, actor),
+        sender: caller.sender(actor),
         id: Some(given.unwrap_or_else(|| CommandId(ids::new()))),
         occurred_at: common.occurred_at,
         note: common.note,
@@ -103,41 +103,10 @@ pub(in crate::http) fn parse(
     Ok(Request { command, digest, id_given: given.is_some(), if_match: None, dry_run: false })
 }
 
-/// The sender: the credential determines the party, the body the person. A buyer's token identifies
-/// the person as well.
-pub(in crate::http) fn sender(caller: &Caller, actor: Option<Actor>) -> Sender {
-    let buyer = caller.buyer_id().map(|id| Actor {
-        id: ActorId::parse(id.to_string()).expect("a UUID is a short text"),
-        name: None,
-        role: None,
-    });
-    let actor = buyer.or(actor);
-    let admitted = actor.as_ref().is_none_or(|actor| caller.admits(&actor.id));
-    Sender {
-        party: caller.party(),
-        bound: admitted && actor.is_some() && caller.is_bound(),
-        admitted,
-        actor,
-        credential_id: caller.credential_id(),
-    }
-}
-
 /// The person that the credential is bound to, where an actor is required and left out.
 fn filled_in(caller: &Caller, action: &Action) -> Option<Actor> {
     let id = caller.only_actor().filter(|_| action.needs_actor())?;
     Some(Actor { id, name: None, role: None })
-}
-
-/// Refuses a type of command that the key's scopes do not include.
-fn check_scope(caller: &Caller, kind: CommandType) -> Result<(), Problem> {
-    let needed = kind.scopes();
-    match caller.rights() {
-        Some(rights) if !rights.scopes.include_any(needed) => {
-            let detail = format!("The command `{}` needs a key with the scope {needed}.", kind.as_str());
-            Err(Problem::new(Code::KeyScope, detail))
-        }
-        Some(_) | None => Ok(()),
-    }
 }
 
 fn check(common: &Common, caller: &Caller, header_id: Option<CommandId>, now: Time) -> Vec<FieldError> {

@@ -183,7 +183,7 @@ pub async fn simulate_workflow(
     };
     let last = commands.last().map_or(opened_at, |sent| sent.at);
     let plan = Plan {
-        sender: command_body::sender(&Caller::Platform { credential_id: simulated(), person: None }, None),
+        sender: Caller::Platform { credential_id: simulated(), person: None }.sender(None),
         workflow: WorkflowRef { key: path.key, version },
         opened_at,
         deadline_at: simulation.deadline_at,

@@ -26,8 +26,6 @@ use crate::http::input::extract::{NoParameters, Path, Query};
 use crate::http::input::page::{Cursor, Limit, Page};
 use crate::http::problem::{FieldError, Problem};
 
-use super::command_body;
-
 /// Maximum size of `metadata` as canonical JSON: 16 KiB.
 const MAX_METADATA_BYTES: usize = 16 << 10;
 
@@ -135,7 +133,7 @@ pub async fn open_task(
         deadline_at: opening.deadline_at,
         digest,
     };
-    let (view, created) = state.app.tasks.open_task(command_body::sender(&caller, None), new).await?;
+    let (view, created) = state.app.tasks.open_task(caller.sender(None), new).await?;
     let headers: [(HeaderName, _); 1] = [(header::ETAG, etag::tag(view.version))];
     if !created {
         return Ok((headers, Json(view)).into_response());

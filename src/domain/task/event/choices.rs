@@ -20,6 +20,9 @@ pub enum Resolution {
 }
 
 impl Resolution {
+    /// All four, in the order of the contract.
+    pub const ALL: [Self; 4] = [Self::Approve, Self::Reject, Self::Return, Self::Redirect];
+
     /// The name on the wire.
     pub fn as_str(self) -> &'static str {
         match self {

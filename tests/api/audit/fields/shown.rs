@@ -29,6 +29,10 @@ pub const SHOWN: &[(&str, &str, &[&str])] = &[
     ("task", "summary", &["cancelled work"]),
     ("task", "artifact", WORKS),
     ("task", "artifact", &["cancelled work"]),
+    // The question of the open escalation.
+    ("why", "reason", &["ask the buyer", "ask the platform", "ask the partner", "ask both", "take over"]),
+    ("why", "reason", &["ask in silence", "ask once more", "ask at last", "last question"]),
+    ("why", "advice", &["hand over", "hand on"]),
     // Who handed in work, and whose vote stands while others are waited for.
     ("task", "id", WORKS),
     ("task", "id", VOTES),

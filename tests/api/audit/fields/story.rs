@@ -116,10 +116,12 @@ impl Story {
         let stale = json!({ "type": "stage_approved", "stage": here["stage"]["key"], "round": 99, "revision": 99 });
         let unanswerable = json!({ "type": "escalation_resolved", "escalation": 9999, "resolution": "approve" });
         for party in PARTIES {
+            let actor = if party == "buyer" { "" } else { "?actor=u-other" };
             for (door, path) in [
                 ("status", format!("/api/v1/tasks/{task}/status")),
                 ("task", format!("/api/v1/tasks/{task}")),
                 ("inbox", "/api/v1/reviews?limit=100".to_owned()),
+                ("why", format!("/api/v1/tasks/{task}/why{actor}")),
             ] {
                 let answer = self.client(party).get(&path).await;
                 let is_open = (door, party) != ("task", "buyer");

@@ -1,0 +1,368 @@
+//! Why a task waits, and what one actor can do about it now. What the actor can do is not a second
+//! copy of the rules: a minimal command of every type goes through `decide`, and its refusal is
+//! read.
+
+use std::mem::discriminant;
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::domain::values::id::ActorId;
+use crate::domain::values::party::{Party, Sender};
+use crate::domain::values::text::{Message, Prose};
+use crate::domain::values::time::Time;
+use crate::domain::workflow::{Stage, Workflow};
+
+use super::command::{
+    Action, CancellationAcknowledged, CancellationRequested, Command, CommandType, EscalationResolved, Held, Meta,
+    QuestionAnswered, QuestionAsked, QuestionWithdrawn, Resumed, StageApproved, StageEscalated, StageRejected,
+    StatusUpdated, WorkSubmitted,
+};
+use super::decide::{Input, Transition, decide};
+use super::event::{Fact, Feedback, InFlight, Resolution};
+use super::refusal::Refusal;
+use super::snapshot::Snapshot;
+use super::view::review;
+use super::{Phase, Task, Timer, Verdict};
+
+/// Why a task waits, as one actor's party sees it, and what that actor can do about it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Why {
+    /// The party that the task waits on; none when it has ended.
+    pub waiting_on: Option<Party>,
+    /// Since when stage, phase and that party have been the same.
+    pub since: Time,
+    /// When the wait is due to end; none without a limit.
+    pub due_at: Option<Time>,
+    /// What happens then if nobody acts.
+    pub then: Option<Silence>,
+    /// What the pending decision needs.
+    pub needs: Option<Needs>,
+    /// What the actor can do: an entry for each type of command, in the order of the contract.
+    pub you: Vec<Ability>,
+}
+
+/// What happens at `due_at` if nobody acts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Silence {
+    /// What happens.
+    pub action: SilenceAction,
+    /// `escalate`: the party that must decide then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Party, required = false)]
+    pub to: Option<Party>,
+}
+
+/// What happens if nobody acts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SilenceAction {
+    /// A party must decide.
+    Escalate,
+    /// The stage is rejected.
+    Reject,
+    /// The stage is approved.
+    Approve,
+    /// The task ends as failed.
+    Fail,
+    /// The task expires.
+    Expire,
+    /// The task is cancelled.
+    Cancel,
+    /// Nothing; the wait is overdue.
+    None,
+}
+
+/// What the pending decision needs, as far as the reader may know it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Needs {
+    /// The approving votes of the open review, running or paused; null without one.
+    pub approvals: Option<VoteCount>,
+    /// Its rejecting votes.
+    pub rejections: Option<VoteCount>,
+    /// The named reviewers who may approve; null: anyone of the reviewing party except those who
+    /// are excluded. Always null for a buyer.
+    pub eligible: Option<Vec<ActorId>>,
+    /// The question of the open escalation, or the open question; absent if there is none or the reader
+    /// may not see it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Prose, required = false)]
+    pub question: Option<Prose>,
+}
+
+/// Votes that stand, and votes that decide.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct VoteCount {
+    /// How many stand.
+    pub have: u32,
+    /// How many decide the stage.
+    pub want: u32,
+}
+
+/// Whether the actor can send a type of command now.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Ability {
+    /// The type.
+    pub command: CommandType,
+    /// The resolution, for `escalation_resolved`.
+    pub resolution: Option<Resolution>,
+    /// Why it is refused; none if it is not.
+    pub refusal: Option<Refusal>,
+    /// When this changes if nobody acts, as far as the reader may know it.
+    pub until: Option<Time>,
+}
+
+/// Who asks.
+#[derive(Clone, Copy, Debug)]
+pub struct Asker<'a> {
+    /// The actor, under the credential of the request.
+    pub sender: &'a Sender,
+    /// Whether the platform's own escalations need a second person.
+    pub dual_control: bool,
+}
+
+impl Why {
+    /// Why the task waits at `now`, for the actor of `asker`.
+    pub fn new(workflow: &Workflow, snapshot: &Snapshot, asker: Asker<'_>, now: Time) -> Self {
+        let Snapshot { task, .. } = snapshot;
+        let reader = asker.sender.party;
+        let silence = silence(workflow, snapshot, now).filter(|silence| silence.is_known_to(reader, task, workflow));
+        let then = silence.as_ref().filter(|silence| task.due_at() == Some(silence.at)).map(SilentChange::consequence);
+        let later = silence.map(|silence| {
+            let abilities = abilities(workflow, silence.transition.snapshot(), asker, silence.at.max(now));
+            (silence.at, abilities)
+        });
+        let mut you = abilities(workflow, snapshot, asker, now);
+        if let Some((at, later)) = &later {
+            let kind = |ability: &Ability| ability.refusal.as_ref().map(discriminant);
+            for (ability, _) in you.iter_mut().zip(later).filter(|(now, then)| kind(now) != kind(then)) {
+                ability.until = Some(*at);
+            }
+        }
+        Self {
+            waiting_on: task.waiting_on(workflow),
+            since: task.since(),
+            due_at: task.due_at(),
+            then,
+            needs: needs(workflow, snapshot, reader),
+            you,
+        }
+    }
+}
+
+/// The change that the earliest timer makes if nobody acts before it. Reminders change nothing.
+struct SilentChange {
+    at: Time,
+    timer: Timer,
+    transition: Transition,
+}
+
+fn silence(workflow: &Workflow, snapshot: &Snapshot, now: Time) -> Option<SilentChange> {
+    let mut present = snapshot.clone();
+    loop {
+        let (at, timer) = present.task.next_timer()?;
+        let transition = decide(workflow, &present, Input::Tick, at.max(now)).ok()?;
+        if timer != Timer::Reminder {
+            return Some(SilentChange { at, timer, transition });
+        }
+        present = transition.snapshot().clone();
+    }
+}
+
+impl SilentChange {
+    /// A buyer may not read the definition, and so learns only what follows from its own silence
+    /// and what ends the task.
+    fn is_known_to(&self, reader: Party, task: &Task, workflow: &Workflow) -> bool {
+        let ends = matches!(self.timer, Timer::Task | Timer::Grace);
+        reader != Party::Buyer || ends || task.waiting_on(workflow) == Some(Party::Buyer)
+    }
+
+    fn consequence(&self) -> Silence {
+        let mut facts = self.transition.events().iter().map(|event| &event.fact);
+        let found = facts.find_map(|fact| {
+            let (action, to) = consequence(fact)?;
+            Some(Silence { action, to })
+        });
+        found.unwrap_or(Silence { action: SilenceAction::None, to: None })
+    }
+}
+
+/// What a fact of a timer's transition means for those who wait; none for the facts around it.
+#[expect(clippy::wildcard_enum_match_arm, reason = "every other fact accompanies one of these")]
+fn consequence(fact: &Fact) -> Option<(SilenceAction, Option<Party>)> {
+    Some(match fact {
+        Fact::StageEscalated(escalated) => (SilenceAction::Escalate, Some(escalated.to)),
+        Fact::StageRejected(_) => (SilenceAction::Reject, None),
+        Fact::StageApproved { .. } => (SilenceAction::Approve, None),
+        Fact::WorkflowFailed { .. } => (SilenceAction::Fail, None),
+        Fact::WorkflowExpired {} => (SilenceAction::Expire, None),
+        Fact::WorkflowCancelled {} => (SilenceAction::Cancel, None),
+        _ => return None,
+    })
+}
+
+/// The buyer reads neither the quorum nor the votes of others.
+fn needs(workflow: &Workflow, Snapshot { task, notes, .. }: &Snapshot, reader: Party) -> Option<Needs> {
+    let shows_votes = reader != Party::Buyer || task.stage_in(workflow).reviewer == Party::Buyer;
+    let review = review(workflow, task, notes, reader).filter(|_| shows_votes);
+    let question = match &task.phase {
+        Phase::Escalated(_) => notes.question_for(reader).cloned(),
+        Phase::Preparing | Phase::InReview(_) | Phase::OnHold(_) | Phase::Cancelling(_) | Phase::Closed(_) => {
+            notes.asked_for(reader).and_then(|asked| asked.question.clone())
+        }
+    };
+    if review.is_none() && question.is_none() {
+        return None;
+    }
+    let count = |decision: Verdict| {
+        let review = review.as_ref()?;
+        let have = review.votes.iter().filter(|vote| vote.decision == decision).count();
+        let want = match decision {
+            Verdict::Approved => review.needed.approvals,
+            Verdict::Rejected => review.needed.rejections,
+        };
+        Some(VoteCount { have: u32::try_from(have).unwrap_or(u32::MAX), want })
+    };
+    let (approvals, rejections) = (count(Verdict::Approved), count(Verdict::Rejected));
+    Some(Needs { approvals, rejections, eligible: review.and_then(|review| review.eligible), question })
+}
+
+/// An entry for each type of command and each resolution, without `until`.
+pub(in crate::domain) fn abilities(
+    workflow: &Workflow,
+    snapshot: &Snapshot,
+    asker: Asker<'_>,
+    now: Time,
+) -> Vec<Ability> {
+    let task = &snapshot.task;
+    let (stage, party) = (task.stage_in(workflow), asker.sender.party);
+    let actions = CommandType::ALL.into_iter().flat_map(|kind| minimal(kind, task, stage, party));
+    let ability = |action: Action| {
+        let command = action.command_type();
+        let resolution = match &action {
+            Action::EscalationResolved(body) => Some(body.resolution),
+            Action::WorkSubmitted(_)
+            | Action::StatusUpdated(_)
+            | Action::StageApproved(_)
+            | Action::StageRejected(_)
+            | Action::StageEscalated(_)
+            | Action::QuestionAsked(_)
+            | Action::QuestionAnswered(_)
+            | Action::QuestionWithdrawn(_)
+            | Action::Held(_)
+            | Action::Resumed(_)
+            | Action::CancellationRequested(_)
+            | Action::CancellationAcknowledged(_) => None,
+        };
+        let refusal = refusal(workflow, snapshot, command_of(workflow, task, asker, action), now);
+        Ability { command, resolution, refusal, until: None }
+    };
+    actions.map(ability).collect()
+}
+
+fn command_of(workflow: &Workflow, task: &Task, asker: Asker<'_>, action: Action) -> Result<Command, Vec<Refusal>> {
+    let meta = Meta {
+        stage: Some(task.stage_in(workflow).key.clone()),
+        round: Some(task.round()),
+        revision: Some(task.revision()),
+        dual_control: asker.dual_control,
+        ..Meta::new(asker.sender.clone())
+    };
+    Command::new(meta, action)
+}
+
+/// Why the command is refused. A refusal of its content does not count, since the actor would send
+/// another content.
+fn refusal(
+    workflow: &Workflow,
+    snapshot: &Snapshot,
+    command: Result<Command, Vec<Refusal>>,
+    now: Time,
+) -> Option<Refusal> {
+    let refusal = match command {
+        Err(refusals) => refusals.into_iter().next(),
+        Ok(command) => match decide(workflow, snapshot, Input::Party(&command), now) {
+            Ok(transition) => transition.late().cloned(),
+            Err(refusal) => Some(refusal),
+        },
+    };
+    refusal.filter(|refusal| !matches!(refusal, Refusal::Invalid { .. })).map(|refusal| refusal.unrecorded())
+}
+
+/// The commands of a type that say the least: for `escalation_resolved`, one for each resolution.
+fn minimal(kind: CommandType, task: &Task, stage: &Stage, party: Party) -> Vec<Action> {
+    let (prose, message) = (|| Prose::parse("-").expect("a short text"), || Message::parse("-").expect("a short text"));
+    let action = match kind {
+        CommandType::WorkSubmitted => {
+            Action::WorkSubmitted(WorkSubmitted { summary: Some(prose()), artifacts: Vec::new() })
+        }
+        CommandType::StatusUpdated => {
+            Action::StatusUpdated(StatusUpdated { message: message(), percent: None, eta: None })
+        }
+        CommandType::StageApproved => Action::StageApproved(StageApproved {}),
+        CommandType::StageRejected => {
+            Action::StageRejected(StageRejected { feedback: Some(feedback(prose())), return_to: None })
+        }
+        CommandType::StageEscalated => {
+            Action::StageEscalated(StageEscalated { to: stage.default_escalation(), reason: prose() })
+        }
+        CommandType::EscalationResolved => {
+            let resolve = |resolution| Action::EscalationResolved(resolved(resolution, task, stage));
+            return Resolution::ALL.map(resolve).into();
+        }
+        CommandType::QuestionAsked => {
+            let mut others = stage.questions.to.iter().copied().filter(|to| *to != party);
+            let to = others.next().unwrap_or(if party == Party::Platform { Party::Partner } else { Party::Platform });
+            let (question, options) = (prose(), Vec::new());
+            Action::QuestionAsked(QuestionAsked { to, question, options, share_with_buyer: false })
+        }
+        CommandType::QuestionAnswered => {
+            let (question, answer) = (latest_question(task), Some(prose()));
+            Action::QuestionAnswered(QuestionAnswered { question, answer, option: None, artifacts: Vec::new() })
+        }
+        CommandType::QuestionWithdrawn => {
+            Action::QuestionWithdrawn(QuestionWithdrawn { question: latest_question(task) })
+        }
+        CommandType::Held => Action::Held(Held { reason: message() }),
+        CommandType::Resumed => Action::Resumed(Resumed {}),
+        CommandType::CancellationRequested => {
+            Action::CancellationRequested(CancellationRequested { reason: message(), immediate: false })
+        }
+        CommandType::CancellationAcknowledged => Action::CancellationAcknowledged(CancellationAcknowledged {
+            in_flight: InFlight::Discarded,
+            notes: None,
+            artifacts: Vec::new(),
+        }),
+    };
+    vec![action]
+}
+
+/// The open question, or else the last one of the round.
+fn latest_question(task: &Task) -> u64 {
+    let last = || task.questions.last.map_or(0, |closed| closed.question);
+    task.question.map_or_else(last, |question| question.seq)
+}
+
+fn feedback(summary: Prose) -> Feedback {
+    Feedback { summary, items: Vec::new(), share_with_buyer: false }
+}
+
+/// A resolution of the escalation that is open, or was when the task began to end.
+fn resolved(resolution: Resolution, task: &Task, stage: &Stage) -> EscalationResolved {
+    let asked = match &task.phase {
+        Phase::Escalated(escalation) => Some((escalation.seq, escalation.to)),
+        Phase::Cancelling(wind_down) => wind_down.open.escalation.map(|asked| (asked.seq, asked.to)),
+        Phase::Closed(closed) => closed.open.escalation.map(|asked| (asked.seq, asked.to)),
+        Phase::Preparing | Phase::InReview(_) | Phase::OnHold(_) => None,
+    };
+    let (escalation, holder) = asked.map_or((0, None), |(seq, holder)| (seq, Some(holder)));
+    let other = stage.escalation.to.iter().copied().find(|to| Some(*to) != holder);
+    EscalationResolved {
+        escalation,
+        resolution,
+        feedback: (resolution == Resolution::Reject).then(|| feedback(Prose::parse("-").expect("a short text"))),
+        return_to: None,
+        advice: None,
+        to: other.filter(|_| resolution == Resolution::Redirect),
+    }
+}
