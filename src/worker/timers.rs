@@ -173,7 +173,7 @@ impl Timers {
 
     /// Ticks these tasks, several at a time. Stops early when the database is unavailable.
     async fn run_batch(&self, tasks: Vec<TaskId>) -> Result<Round, Error> {
-        let mut tasks = patiently(self.app.tasks.timers.load(&tasks)).await?.into_iter();
+        let mut tasks = Box::pin(patiently(self.app.tasks.timers.load(&tasks))).await?.into_iter();
         let (mut round, mut outage) = (Round::default(), None);
         let (mut running, width) = (JoinSet::new(), self.app.tasks.timers.width());
         loop {

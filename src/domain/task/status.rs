@@ -304,18 +304,7 @@ fn action(task: &Task, stage: &Stage, notes: &Notes) -> Option<BuyerAction> {
             let bounded = matches!(review.clock, Clock::Running { .. });
             let silence =
                 stage.deadline.as_ref().filter(|_| bounded).map(|deadline| TimeoutAction::from(deadline.on_timeout));
-            let escalate = stage
-                .escalation
-                .to
-                .iter()
-                .map(|to| ReadyCommand { to: Some(*to), ..command(CommandType::StageEscalated) });
-            let votes = [command(CommandType::StageApproved), command(CommandType::StageRejected)];
-            let own = task.question.filter(|question| question.from == Party::Buyer);
-            let withdraw = own.map(|question| ReadyCommand {
-                question: Some(question.seq),
-                ..command(CommandType::QuestionWithdrawn)
-            });
-            (Ask::Review, silence, votes.into_iter().chain(escalate).chain(withdraw).collect())
+            (Ask::Review, silence, review_commands(task, stage, &command(CommandType::StageApproved)))
         }
         Phase::Escalated(escalation) if escalation.to == Party::Buyer => {
             let bounded = matches!(escalation.clock, ResponseClock::Running { .. });
@@ -352,6 +341,18 @@ fn action(task: &Task, stage: &Stage, notes: &Notes) -> Option<BuyerAction> {
         return answer(task, notes, Some(action), &command(CommandType::QuestionAnswered));
     }
     Some(action)
+}
+
+/// The votes and escalations of a buyer who reviews, and the end of its own question.
+fn review_commands(task: &Task, stage: &Stage, ready: &ReadyCommand) -> Vec<ReadyCommand> {
+    let command = |kind| ReadyCommand { kind, ..ready.clone() };
+    let escalate =
+        stage.escalation.to.iter().map(|to| ReadyCommand { to: Some(*to), ..command(CommandType::StageEscalated) });
+    let votes = [command(CommandType::StageApproved), command(CommandType::StageRejected)];
+    let own = task.question.filter(|question| question.from == Party::Buyer);
+    let withdraw =
+        own.map(|question| ReadyCommand { question: Some(question.seq), ..command(CommandType::QuestionWithdrawn) });
+    votes.into_iter().chain(escalate).chain(withdraw).collect()
 }
 
 /// Whether the task waits for the buyer's answer to a question.

@@ -13,11 +13,12 @@ use crate::domain::task::command::{Action, Command};
 use crate::domain::task::decide::{Input, Transition, allowed, decide};
 use crate::domain::task::event::{Event, Fact};
 use crate::domain::task::notes::Notes;
+use crate::domain::task::question::Questions;
 use crate::domain::task::refusal::Refusal;
 use crate::domain::task::snapshot::{Fold, Snapshot};
 use crate::domain::task::status::Status;
 use crate::domain::task::table::{Edge, ROWS, Role, Row, Trigger};
-use crate::domain::task::{Clock, Phase, PhaseName, ResponseClock, Task, Timer};
+use crate::domain::task::{Clock, Ledger, Phase, PhaseName, ResponseClock, Task, Timer};
 use crate::domain::values::party::{ActorRef, Party, Source};
 use crate::domain::values::time::Time;
 use crate::domain::workflow::{Assurance, Workflow};
@@ -180,9 +181,9 @@ fn check_question(before: &Task, transition: &Transition) {
 /// A task without everything that a question may change.
 fn without_question(task: &Task) -> Task {
     let mut task = task.clone();
-    (task.question, task.questions) = (None, Default::default());
+    (task.question, task.questions) = (None, Questions::default());
     (task.version, task.recorded_at, task.since) = (0, task.opened_at, task.opened_at);
-    task.spent = Default::default();
+    task.spent = Ledger::default();
     if let Phase::InReview(review) = &mut task.phase {
         review.clock = Clock::Unbounded;
     }

@@ -174,28 +174,14 @@ impl Reader {
                 assert_eq!((event.party, Source::from(answered.to)), (question.to.into(), question.from), "{place}");
             }
             Fact::QuestionClosed { question, why, .. } => {
-                self.question_closed(workflow, event, (*question, *why), place)
+                self.question_closed(workflow, event, (*question, *why), place);
             }
             Fact::DeadlineReminded { due_at } => self.check_due(workflow, at, *due_at, place),
             Fact::DeadlinePassed { deadline, due_at, action } => {
                 self.passed_by(workflow, at, (*deadline, *due_at, *action), place);
             }
-            Fact::Held { .. } => {
-                assert!(!self.paused(), "{place}");
-                self.held = true;
-                self.stopwatch.stop(at);
-                if let Some(question) = &mut self.question {
-                    question.stopwatch.stop(at);
-                }
-            }
-            Fact::Resumed { .. } => {
-                assert!(std::mem::take(&mut self.held), "{place}");
-                match &mut self.question {
-                    Some(question) => question.stopwatch.go_on(at),
-                    None if self.reviewing => self.stopwatch.go_on(at),
-                    None => {}
-                }
-            }
+            Fact::Held { .. } => self.held_now(at, place),
+            Fact::Resumed { .. } => self.resumed(at, place),
             Fact::StatusUpdated { .. } => {}
             // An erased actor counts as an unknown one from then on.
             Fact::PersonalDataErased(_) => self.late.clear(),
@@ -293,6 +279,24 @@ impl Reader {
         let same = event.party == Source::Platform && raisers.any(|raiser| raiser.0 == person || raiser.1 == key);
         assert_eq!(resolved.overrides, decides && event.party != stage.reviewer.into(), "{place}: overrides");
         assert_eq!(resolved.single_person, decides && same, "{place}: a second person, or a mark");
+    }
+
+    fn held_now(&mut self, at: Time, place: &str) {
+        assert!(!self.paused(), "{place}");
+        self.held = true;
+        self.stopwatch.stop(at);
+        if let Some(question) = &mut self.question {
+            question.stopwatch.stop(at);
+        }
+    }
+
+    fn resumed(&mut self, at: Time, place: &str) {
+        assert!(std::mem::take(&mut self.held), "{place}");
+        match &mut self.question {
+            Some(question) => question.stopwatch.go_on(at),
+            None if self.reviewing => self.stopwatch.go_on(at),
+            None => {}
+        }
     }
 
     fn asked(&mut self, workflow: &Workflow, event: &Event, asked: &QuestionAsked, place: &str) {

@@ -332,8 +332,9 @@ mod tests {
     use proptest::prelude::*;
 
     use crate::domain::partner::rights::Rights;
-    use crate::domain::values::id::{BuyerId, CredentialId, KeyId, PartnerId};
+    use crate::domain::values::id::{ActorId, BuyerId, CredentialId, KeyId, PartnerId};
     use crate::domain::values::scope::{Scope, Scopes};
+    use crate::http::problem::Code;
 
     fn people() -> [ActorId; 4] {
         ["u-anna", "u-bo", "agent-7", "u-eli"].map(|id| ActorId::parse(id).unwrap())

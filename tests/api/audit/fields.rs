@@ -210,7 +210,7 @@ fn assert_both_ways(table: &Table, all: &Rows) {
             }
         }
     }
-    for word in ["own", "shared", "asked", "answered"] {
+    for word in ["own", "shared", "asked", "answered", "involved"] {
         assert_eq!(outcomes[&(word.to_owned(), "buyer")].len(), 2, "{word}");
     }
     assert_eq!(outcomes[&("own".to_owned(), "partner")].len(), 2);

@@ -47,7 +47,7 @@ async fn what_is_stored_is_what_the_trail_says_after_every_step_of_a_random_walk
     }
     ends.sort_unstable();
     ends.dedup();
-    assert!(accepted > 150, "{accepted} steps did something");
+    assert!(accepted > 100, "{accepted} steps did something");
     assert!(ends.len() >= 3, "the walks end in {ends:?}");
 }
 
@@ -249,7 +249,7 @@ fn fill(kind: &str, task: &Value, command: &mut Value, dice: &mut Dice) {
         "question_answered" | "question_withdrawn" => {
             command["question"] = task["question"]["seq"].as_u64().map_or(json!(3), |seq| json!(seq));
             if kind == "question_answered" {
-                command["option"] = json!(1 + dice.below(3));
+                command["option"] = json!(1 + dice.below(2));
                 command["answer"] = json!("That one.");
                 command["artifacts"] = artifacts;
             }

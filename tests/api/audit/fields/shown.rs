@@ -3,6 +3,15 @@
 /// Fields whose values can be searched for as they are.
 pub const BY_VALUE: [&str; 4] = ["command_id", "credential_id", "data.definition", "data.workflow"];
 
+/// The open questions.
+const QUESTIONS: &[&str] = &[
+    "question to the buyer",
+    "question to the platform",
+    "shared question",
+    "question taken back",
+    "question of the buyer",
+];
+
 /// The marks that stand at a door at all: the door, the field of a step, and the steps. For whom, the table says.
 /// Problems show none.
 pub const SHOWN: &[(&str, &str, &[&str])] = &[
@@ -11,7 +20,9 @@ pub const SHOWN: &[(&str, &str, &[&str])] = &[
     ("status", "message", &["update"]),
     // A hold's reason; and the question, where the buyer is asked. One that is handed over is asked in the words of
     // the advice.
-    ("status", "reason", &["hold", "ask the buyer"]),
+    ("status", "reason", &["hold", "hold a question", "ask the buyer"]),
+    ("status", "question", &["question to the buyer"]),
+    ("status", "option", &["question to the buyer"]),
     ("status", "advice", &["hand over", "advise the buyer"]),
     // The work that the buyer is asked about.
     ("status", "summary", WORKS),
@@ -20,6 +31,12 @@ pub const SHOWN: &[(&str, &str, &[&str])] = &[
     ("task", "title", &["opening", "cancelled", "late", "withdrawn", "timed", "short", "signed", "erased", "alone"]),
     ("task", "metadata", &["opening", "cancelled", "late", "withdrawn", "timed", "short", "signed", "erased", "alone"]),
     ("task", "message", &["update"]),
+    ("task", "reason", &["hold a question"]),
+    ("task", "question", QUESTIONS),
+    ("task", "option", QUESTIONS),
+    ("task", "id", QUESTIONS),
+    ("task", "name", QUESTIONS),
+    ("task", "role", QUESTIONS),
     ("task", "reason", &["hold", "cancel", "cancel for the buyer", "take over"]),
     ("task", "reason", &["ask the buyer", "ask the platform", "ask the partner", "ask both"]),
     ("task", "reason", &["ask in silence", "ask once more", "ask at last", "last question"]),
