@@ -236,6 +236,7 @@ fn check_bound(play: &Play, input: Input<'_>, transition: &Transition) {
         let mut events = play.trail.iter().chain(transition.events());
         let found = events.find(|event| event.seq == *seq).map(|event| &event.fact);
         matches!(found, Some(Fact::VoteRecorded(vote)) if vote.bound)
+            || matches!(found, Some(Fact::EscalationResolved(resolved)) if resolved.bound)
     };
     let stage = play.snapshot.task.stage_in(&play.workflow);
     let required = stage.assurance == Assurance::Bound;

@@ -188,25 +188,24 @@ impl<'a> Draft<'a> {
 
     /// APPROVE: the next stage, or delivery.
     pub(super) fn approve(&mut self, by: By) {
-        let counted = self.votes(Verdict::Approved).map(|vote| (vote.seq, self.tag(&vote.actor))).collect();
-        self.approve_by(counted, by);
+        self.approve_by(by, None);
     }
 
     /// APPROVE by the partner's resolution of an escalation of its own stage: the resolution is the
     /// vote of its actor, in place of an earlier one.
     pub(super) fn approve_by_resolution(&mut self, actor: &ActorRef) {
-        let others = self.votes(Verdict::Approved).filter(|vote| vote.actor != *actor);
-        let others = others.map(|vote| (vote.seq, self.tag(&vote.actor)));
-        let counted = others.chain([(self.task().version(), self.tag(actor))]).collect();
-        self.approve_by(counted, By::Sender);
+        self.approve_by(By::Sender, Some(actor));
     }
 
-    /// APPROVE by these votes, each with the tag of its actor.
-    fn approve_by(&mut self, counted: Vec<(u64, Option<ActorTag>)>, by: By) {
-        let (votes, voters): (_, Vec<_>) = counted.into_iter().unzip();
-        let voters = voters.into_iter().flatten().collect();
-        let (revision, bound) = (self.task().revision(), self.is_bound(Verdict::Approved, by));
-        self.push(Fact::StageApproved { revision, votes, voters, bound }, by);
+    /// APPROVE by the standing votes, and by the resolution of `resolver` in place of a vote of theirs.
+    fn approve_by(&mut self, by: By, resolver: Option<&ActorRef>) {
+        let counted: Vec<&Vote> = self.votes(Verdict::Approved).filter(|vote| Some(&vote.actor) != resolver).collect();
+        let own = resolver.map(|actor| (self.task().version(), self.tag(actor)));
+        let tagged = counted.iter().map(|vote| (vote.seq, self.tag(&vote.actor)));
+        let (seqs, tags): (_, Vec<_>) = tagged.chain(own).unzip();
+        let voters = tags.into_iter().flatten().collect();
+        let (revision, bound) = (self.task().revision(), self.is_bound(counted, by));
+        self.push(Fact::StageApproved { revision, votes: seqs, voters, bound }, by);
         let next = self.task().stage + 1;
         if next < self.workflow.stages.len() {
             self.enter(next, false);
@@ -245,7 +244,7 @@ impl<'a> Draft<'a> {
             return_to: target.and_then(|index| self.workflow.stages.get(index)).map(|stage| stage.key.clone()),
             exhausted: target.is_none(),
             votes,
-            bound: self.is_bound(Verdict::Rejected, by),
+            bound: self.is_bound(self.votes(Verdict::Rejected), by),
             shared_feedback: Some(shared).filter(|list| !list.is_empty()),
             internal_feedback: Some(internal).filter(|list| !list.is_empty()),
         };
@@ -269,9 +268,9 @@ impl<'a> Draft<'a> {
 
     /// Whether everybody whose decision counts sent it under a credential bound to that person.
     /// Silence decides without a person.
-    fn is_bound(&self, decision: Verdict, by: By) -> bool {
+    fn is_bound<'v>(&self, votes: impl IntoIterator<Item = &'v Vote>, by: By) -> bool {
         let sender = self.sender.as_ref().filter(|_| by == By::Sender);
-        sender.is_some_and(|sender| sender.bound) && self.votes(decision).all(|vote| vote.bound)
+        sender.is_some_and(|sender| sender.bound) && votes.into_iter().all(|vote| vote.bound)
     }
 
     /// The standing votes of one kind, in a running or paused review.
