@@ -149,13 +149,14 @@ fn complete(mut document: OpenApi) -> OpenApi {
 
 /// The schemas of a workflow definition. Definitions are parsed by hand, with errors of their own,
 /// so utoipa does not learn from serde that unknown fields are refused.
-const DEFINITION: [&str; 10] = [
+const DEFINITION: [&str; 11] = [
     "WorkflowDefinition",
     "TaskDeadline",
     "Quorum",
     "OnReject",
     "OnExhausted",
     "EscalationDefinition",
+    "QuestionDefinition",
     "EscalationTimeout",
     "StageDeadlineDefinition",
     "StageTimeout",

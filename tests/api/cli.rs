@@ -26,7 +26,7 @@ async fn the_demo_plays_a_task_to_its_delivery_and_its_trail_verifies() {
     ] {
         assert!(told.contains(said), "{said:?} is not in:\n{told}");
     }
-    let verified: Vec<_> = told.lines().filter_map(|line| line.split_once(" 20 entries agree, head ")).collect();
+    let verified: Vec<_> = told.lines().filter_map(|line| line.split_once(" 22 entries agree, head ")).collect();
     assert!(matches!(verified[..], [(_, partner), (_, buyer)] if partner == buyer), "{told}");
 
     let proof = trial.data_dir.join("proof.json");
@@ -37,7 +37,7 @@ async fn the_demo_plays_a_task_to_its_delivery_and_its_trail_verifies() {
     let body = fetch(url, credentials["buyer_token"].as_str()).await;
     fs::write(&proof, &body).unwrap();
     let (well, said) = trial.run(&["audit", "verify", proof.to_str().unwrap()]).await;
-    assert!(!well && said.starts_with("consistent: 20 entries (") && said.contains("signed by nobody"), "{said}");
+    assert!(!well && said.starts_with("consistent: 22 entries (") && said.contains("signed by nobody"), "{said}");
     assert!(said.contains(&format!(" head {}, ", verified[0].1)), "{said}");
     fs::write(&proof, body.replacen("copy", "cozy", 1)).unwrap();
     let (well, said) = trial.run(&["audit", "verify", proof.to_str().unwrap()]).await;

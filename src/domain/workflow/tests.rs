@@ -24,7 +24,7 @@ fn the_example_is_read_with_its_defaults_filled_in_and_the_stored_shape_stands()
     assert_eq!(parsed.worst_case, Some(14 * 86_400));
     assert_eq!(
         hex::encode(parsed.workflow.digest()),
-        "7716bf9625e9d5924bca3d19f76de68ddaf6cb7f6883c2f9d4fb70e41b6e0aa7"
+        "0c2de2ffd2a9f45afc36871e7853fc042fcf007d8a7a8ab4919f481e5739cb61"
     );
 }
 
