@@ -20,9 +20,9 @@ use super::test_support::{Play, VERBS};
 /// Steps of one sequence.
 const STEPS: usize = 40;
 /// The sequences that the coverage is measured over.
-const CASES: usize = 200;
+const CASES: usize = 600;
 /// The choices that one step can consume.
-const ROLLS: usize = 9;
+const ROLLS: usize = 10;
 
 /// The platform's people and keys: two of each.
 pub(super) const PLATFORM: [&str; 4] = ["platform", "platform^2", "platform-olga", "platform-olga^2"];
