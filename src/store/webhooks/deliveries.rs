@@ -119,7 +119,8 @@ pub async fn list_due_of(pool: &Pool, at: Time, endpoints: &[(EndpointKey, u32)]
         limits.push(i64::from(*limit));
     }
     let rows = sqlx::query!(
-        r#"select wanted.at as "at!", due.task_id, due.due_at as "due_at!"
+        r#"/* search: due deliveries of endpoints */
+           select wanted.at as "at!", due.task_id, due.due_at as "due_at!"
            from unnest($2::uuid[], $3::text[], $4::bigint[]) with ordinality as wanted (owner_id, id, most, at)
            cross join lateral (
                select task_id, due_at from webhook_deliveries delivery

@@ -228,6 +228,7 @@ async fn each_operation_takes_a_body_of_the_size_that_the_contract_says() {
         assert!(most == SMALL || text.ends_with("At most 1 MiB."), "{path}: {text}");
         let client = if operation.security.contains("partnerKey") { &parties.partner } else { &parties.platform };
         let path = path.replace("/tasks/{id}", &format!("/tasks/{task}")).replace("{key}", "brand-campaign");
+        let path = path.replace("/partners/{id}", &format!("/partners/{}", parties.partner_id));
         let path = path.replace("/api/v1/webhooks/{id}", &webhook);
         for (size, expected) in [(most, (400, "invalid_json")), (most + 1, (413, "payload_too_large"))] {
             let answer = send(client, (method, &path), Body::from(vec![b' '; size])).await;

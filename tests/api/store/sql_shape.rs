@@ -13,7 +13,7 @@ use crate::harness::database::TestDb;
 use crate::harness::parties::Parties;
 
 /// The searches over many tasks. They fan out on a distributed engine, so there are few, and they take no locks.
-const SEARCHES: [&str; 26] = [
+const SEARCHES: [&str; 27] = [
     "backlogs of an owner",
     "overdue tasks",
     "tasks at a stage",
@@ -24,6 +24,7 @@ const SEARCHES: [&str; 26] = [
     "delivery of an event",
     "due",
     "due deliveries",
+    "due deliveries of endpoints",
     "failed deliveries of an endpoint",
     "feed",
     "finished tasks of a version",

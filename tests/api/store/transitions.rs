@@ -79,7 +79,7 @@ async fn assert_stored(world: &World, task_id: TaskId) -> Snapshot {
     let rows = events::list(pool, task_id, 0, 1000).await.unwrap().rows;
     assert_eq!(rows.len() as u64, version);
     let trail: Vec<_> = rows.iter().map(|row| row.event.clone()).collect();
-    assert_eq!(Snapshot::fold(&world.workflow, &trail).as_ref(), Some(&record.snapshot));
+    assert_eq!(Snapshot::fold(&world.workflow, &trail), Some(record.snapshot.clone().without_tag_secret()));
     assert_eq!(record.metadata.as_ref(), json!({"b": 1, "a": ["ä", 2]}).as_object());
     assert_eq!((record.partner_id, record.buyer_id), (world.partner, world.buyer));
 

@@ -2,7 +2,7 @@
 
 use crate::domain::task::event::ClockTimes;
 use crate::domain::task::question::AnswerClock;
-use crate::domain::task::{Cause, Escalation, PausedClock};
+use crate::domain::task::{Cause, Clock, Escalation, PausedClock, Phase};
 use crate::domain::values::time::{Span, Time};
 use crate::domain::workflow::{ClockKind, Stage, StageDeadline};
 
@@ -65,6 +65,13 @@ impl Draft<'_> {
             return self.start_clock(self.stage());
         }
         self.resume_clock(&review.clock)
+    }
+
+    /// The times of the reviewers' clock that goes on when the question is closed, to be recorded.
+    pub(super) fn answered_clock(&self) -> Option<ClockTimes> {
+        let Phase::InReview(review) = &self.task().phase else { return None };
+        let Clock::Paused { clock } = &review.clock else { return None };
+        self.resume_clock(clock)
     }
 }
 

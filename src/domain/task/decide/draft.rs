@@ -12,7 +12,7 @@ use crate::domain::values::party::{ActorRef, Party, Sender, Source};
 use crate::domain::values::time::Time;
 use crate::domain::workflow::{OnExhausted, Stage, Submission, Workflow};
 
-use super::{Input, Transition, question};
+use super::{Input, Transition};
 
 /// The source of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,13 +96,13 @@ impl<'a> Draft<'a> {
     /// Records a fact of the current stage and round. One that overtakes the open question closes
     /// it: before the fact, unless the fact is the sender's own, which comes first.
     pub(super) fn push(&mut self, fact: Fact, by: By) {
-        if self.task().question.is_none() || !question::overtakes(&fact) {
+        if self.task().question.is_none() || !overtakes(&fact) {
             self.append(fact, by);
         } else if by == By::Sender && self.events.is_empty() {
             self.append(fact, by);
-            question::close(self, QuestionEnd::Overtaken, By::Service);
+            self.close_question(QuestionEnd::Overtaken, By::Service);
         } else {
-            question::close(self, QuestionEnd::Overtaken, By::Service);
+            self.close_question(QuestionEnd::Overtaken, By::Service);
             self.append(fact, by);
         }
     }
@@ -110,6 +110,14 @@ impl<'a> Draft<'a> {
     fn append(&mut self, fact: Fact, by: By) {
         let place = (self.stage().key.clone(), self.task().round());
         self.record(fact, by, Some(place));
+    }
+
+    /// Closes the open question, if there is one.
+    pub(super) fn close_question(&mut self, why: QuestionEnd, by: By) {
+        let Some(question) = self.task().question else { return };
+        // The clock of a round that is left does not go on.
+        let clock = if why == QuestionEnd::Overtaken { None } else { self.answered_clock() };
+        self.push(Fact::QuestionClosed { question: question.seq, why, clock }, by);
     }
 
     fn record(&mut self, fact: Fact, by: By, place: Option<(StageKey, u32)>) {
@@ -281,6 +289,38 @@ impl<'a> Draft<'a> {
             Phase::Preparing | Phase::OnHold(_) | Phase::Cancelling(_) | Phase::Closed(_) => &[],
         };
         votes.iter().filter(move |vote| vote.decision == decision)
+    }
+}
+
+/// Whether a fact leaves the round, hands in a revision, escalates, cancels or ends the task, so
+/// that an open question is closed in the same transition.
+fn overtakes(fact: &Fact) -> bool {
+    match fact {
+        Fact::WorkSubmitted { .. }
+        | Fact::StageApproved { .. }
+        | Fact::StageRejected(_)
+        | Fact::StageEscalated(_)
+        | Fact::CancellationRequested { .. }
+        | Fact::ReviewWithdrawn {}
+        | Fact::CancellationAcknowledged { .. }
+        | Fact::WorkflowCompleted {}
+        | Fact::WorkflowCancelled {}
+        | Fact::WorkflowExpired {}
+        | Fact::WorkflowFailed { .. } => true,
+        Fact::Opened(_)
+        | Fact::StageEntered { .. }
+        | Fact::StatusUpdated { .. }
+        | Fact::VoteRecorded(_)
+        | Fact::EscalationResolved(_)
+        | Fact::QuestionAsked(_)
+        | Fact::QuestionAnswered(_)
+        | Fact::QuestionClosed { .. }
+        | Fact::DeadlineReminded { .. }
+        | Fact::DeadlinePassed { .. }
+        | Fact::Held { .. }
+        | Fact::Resumed { .. }
+        | Fact::LateDecisionRecorded(_)
+        | Fact::PersonalDataErased(_) => false,
     }
 }
 

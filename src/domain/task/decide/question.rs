@@ -4,7 +4,7 @@ use crate::domain::task::command::{Command, QuestionAnswered, QuestionAsked, Que
 use crate::domain::task::event::{self, Fact, QuestionEnd};
 use crate::domain::task::question::Question;
 use crate::domain::task::refusal::Refusal;
-use crate::domain::task::{Clock, Phase, PhaseName, Task};
+use crate::domain::task::{Phase, PhaseName, Task};
 use crate::domain::values::party::Party;
 use crate::domain::workflow::{Stage, Workflow};
 
@@ -73,16 +73,8 @@ pub(super) fn answer(draft: &mut Draft<'_>, command: &Command, body: &QuestionAn
 
 pub(super) fn withdraw(draft: &mut Draft<'_>, command: &Command, body: &QuestionWithdrawn) -> Result<(), Refusal> {
     open(draft, command, body.question, |question| question.from)?;
-    close(draft, QuestionEnd::Withdrawn, By::Sender);
+    draft.close_question(QuestionEnd::Withdrawn, By::Sender);
     Ok(())
-}
-
-/// Closes the open question, if there is one.
-pub(super) fn close(draft: &mut Draft<'_>, why: QuestionEnd, by: By) {
-    let Some(question) = draft.task().question else { return };
-    // The clock of a round that is left does not go on.
-    let clock = if why == QuestionEnd::Overtaken { None } else { draft.answered_clock() };
-    draft.push(Fact::QuestionClosed { question: question.seq, why, clock }, by);
 }
 
 /// The open question that a command names. Only the party that `whose` picks may send the command.
@@ -150,46 +142,5 @@ fn is_asked_in(phase: &Phase) -> bool {
     match phase {
         Phase::Preparing | Phase::InReview(_) => true,
         Phase::Escalated(_) | Phase::OnHold(_) | Phase::Cancelling(_) | Phase::Closed(_) => false,
-    }
-}
-
-/// Whether a fact leaves the round, hands in a revision, escalates, cancels or ends the task, so
-/// that an open question is closed in the same transition.
-pub(super) fn overtakes(fact: &Fact) -> bool {
-    match fact {
-        Fact::WorkSubmitted { .. }
-        | Fact::StageApproved { .. }
-        | Fact::StageRejected(_)
-        | Fact::StageEscalated(_)
-        | Fact::CancellationRequested { .. }
-        | Fact::ReviewWithdrawn {}
-        | Fact::CancellationAcknowledged { .. }
-        | Fact::WorkflowCompleted {}
-        | Fact::WorkflowCancelled {}
-        | Fact::WorkflowExpired {}
-        | Fact::WorkflowFailed { .. } => true,
-        Fact::Opened(_)
-        | Fact::StageEntered { .. }
-        | Fact::StatusUpdated { .. }
-        | Fact::VoteRecorded(_)
-        | Fact::EscalationResolved(_)
-        | Fact::QuestionAsked(_)
-        | Fact::QuestionAnswered(_)
-        | Fact::QuestionClosed { .. }
-        | Fact::DeadlineReminded { .. }
-        | Fact::DeadlinePassed { .. }
-        | Fact::Held { .. }
-        | Fact::Resumed { .. }
-        | Fact::LateDecisionRecorded(_)
-        | Fact::PersonalDataErased(_) => false,
-    }
-}
-
-impl Draft<'_> {
-    /// The times of the reviewers' clock that goes on when the question is closed, to be recorded.
-    fn answered_clock(&self) -> Option<event::ClockTimes> {
-        let Phase::InReview(review) = &self.task().phase else { return None };
-        let Clock::Paused { clock } = &review.clock else { return None };
-        self.resume_clock(clock)
     }
 }

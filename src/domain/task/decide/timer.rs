@@ -9,7 +9,6 @@ use crate::domain::values::time::Time;
 use crate::domain::workflow::{EscalationTimeout, StageTimeout};
 
 use super::draft::{By, Draft};
-use super::question;
 
 pub(super) fn tick(draft: &mut Draft<'_>) -> Result<(), Refusal> {
     let due = draft.task().next_timer().filter(|(at, _)| *at <= draft.now);
@@ -18,7 +17,7 @@ pub(super) fn tick(draft: &mut Draft<'_>) -> Result<(), Refusal> {
         Timer::Task => draft.close(Outcome::Expired),
         Timer::Grace => draft.close(Outcome::Cancelled),
         Timer::Escalation => escalation_passed(draft, due_at),
-        Timer::Question => question::close(draft, QuestionEnd::Lapsed, By::Service),
+        Timer::Question => draft.close_question(QuestionEnd::Lapsed, By::Service),
         Timer::Stage => stage_passed(draft, due_at),
         Timer::Reminder => remind(draft),
     }

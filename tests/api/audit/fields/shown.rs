@@ -49,6 +49,7 @@ pub const SHOWN: &[(&str, &str, &[&str])] = &[
     // The question of the open escalation.
     ("why", "reason", &["ask the buyer", "ask the platform", "ask the partner", "ask both", "take over"]),
     ("why", "reason", &["ask in silence", "ask once more", "ask at last", "last question"]),
+    ("why", "question", QUESTIONS),
     ("why", "advice", &["hand over", "hand on"]),
     // Who handed in work, and whose vote stands while others are waited for.
     ("task", "id", WORKS),
