@@ -200,7 +200,7 @@
 //! **Keys.** What a partner's key may do is [`domain::partner::rights::Rights`]. It comes with the row
 //! that the key cache holds, so checking it costs no statement. An operation declares its scope in
 //! the `security` of its handler, and `crate::http::openapi::scopes` enforces what that contract says. The
-//! scope of a command depends on its type ([`domain::task::command_type`]). Whether the credential may
+//! scope of a command depends on its type ([`domain::task::command`]). Whether the credential may
 //! name the actor and is bound to it goes into the `Sender`, and `decide` refuses after the party.
 //!
 //! **The length of a trail.** Each kind of entry that a caller can repeat has a limit
