@@ -125,12 +125,8 @@ impl Caller {
     /// The sender of a command of this actor: the credential determines the party, the body the person.
     /// A buyer's token identifies the person as well.
     pub fn sender(&self, actor: Option<Actor>) -> Sender {
-        let buyer = self.buyer_id().map(|id| Actor {
-            id: ActorId::parse(id.to_string()).expect("a UUID is a short text"),
-            name: None,
-            role: None,
-        });
-        let actor = buyer.or(actor);
+        let buyer = self.buyer_id().and_then(|_| self.only_actor());
+        let actor = buyer.map(Actor::from).or(actor);
         let admitted = actor.as_ref().is_none_or(|actor| self.admits(&actor.id));
         Sender {
             party: self.party(),
@@ -154,7 +150,7 @@ impl Caller {
     pub fn only_actor(&self) -> Option<ActorId> {
         match self {
             Self::Partner { rights, .. } => rights.only_actor().cloned(),
-            Self::Buyer { buyer_id, .. } => ActorId::parse(buyer_id.to_string()).ok(),
+            Self::Buyer { buyer_id, .. } => Some(ActorId::parse(buyer_id.to_string()).expect("a UUID is a short text")),
             Self::Platform { person, .. } => person.clone(),
         }
     }

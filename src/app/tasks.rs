@@ -8,7 +8,6 @@ use crate::clock::Clock;
 use crate::domain::task::TagSecret;
 use crate::domain::task::decide::{self, Opening};
 use crate::domain::task::event::WorkflowRef;
-use crate::domain::task::refusal::Refusal;
 use crate::domain::task::unreadable::{ListedTask, UnreadableTask};
 use crate::domain::task::view::{Reader, TaskView};
 use crate::domain::task::why::{Asker, Why};
@@ -159,22 +158,11 @@ impl Tasks {
         Ok(task.task_view(Reader { party: caller.party(), at: self.clock.now() }))
     }
 
-    /// Why a task waits, and what an actor of the caller's party can do about it. A buyer is the
-    /// actor itself; the others must name one.
+    /// Why a task waits, and what an actor of the caller's party can do about it under the caller's
+    /// credential. A buyer is the actor itself.
     pub async fn get_why(&self, caller: &Caller, id: TaskId, actor: Option<ActorId>) -> Result<Why, Error> {
         let task = self.loader.find_visible(caller, id).await?;
-        let actor = match (caller.buyer_id(), actor) {
-            (None, Some(actor)) => actor,
-            (None, None) => return Err(Error::Rejected(Refusal::invalid("/query/actor", "required", "is required"))),
-            (Some(_), Some(_)) => {
-                let rule = "must not be sent by a buyer, whose token identifies the person";
-                return Err(Error::Rejected(Refusal::invalid("/query/actor", "not_allowed", rule)));
-            }
-            (Some(buyer), None) => {
-                ActorId::parse(buyer.to_string()).map_err(|_| Error::impossible("a UUID that is no actor's id"))?
-            }
-        };
-        let sender = caller.sender(Some(Actor { id: actor, name: None, role: None }));
+        let sender = caller.sender(actor.map(Actor::from));
         let asker = Asker { sender: &sender, dual_control: self.dual_control };
         let mut why = Why::new(&task.workflow, task.snapshot(), asker, self.clock.now());
         for ability in &mut why.you {

@@ -283,18 +283,21 @@ impl Report {
 
 /// The approval of a stage, in words.
 fn in_words(approval: &Approval) -> String {
-    let Approval { seq, stage, round, revision, people, submitters, bound } = approval;
-    let by = match (people, submitters, revision) {
-        (0, ..) => "approved by the service after a deadline".to_owned(),
-        (1, 0, _) => "approved by 1 person".to_owned(),
-        (people, 0, _) => format!("approved by {people} different people"),
-        (1, ..) => "approved by 1 person, who submitted that revision".to_owned(),
-        (people, ..) => format!("approved by {people} different people, one of whom submitted that revision"),
+    let Approval { seq, stage, round, revision, people, by_submitter, bound } = approval;
+    let by = match (people, by_submitter) {
+        (0, _) => "the service after a deadline".to_owned(),
+        (1, true) => "1 person, who submitted that revision".to_owned(),
+        (1, false) => "1 person".to_owned(),
+        (_, true) => format!("{people} different people, one of whom submitted that revision"),
+        (_, false) => format!("{people} different people"),
     };
-    let apart = if *people > 0 && *submitters == 0 && *revision > 0 { ", not by its submitter" } else { "" };
-    let bound = if *bound { "; bound" } else { "; not bound" };
-    let bound = if *people > 0 { bound } else { "" };
-    format!("entry {seq}: stage {stage}, round {round}, revision {revision}: {by}{apart}{bound}")
+    let apart = if *people > 0 && !by_submitter && *revision > 0 { ", not by its submitter" } else { "" };
+    let bound = match (people, bound) {
+        (0, _) => "",
+        (_, true) => "; bound",
+        (_, false) => "; not bound",
+    };
+    format!("entry {seq}: stage {stage}, round {round}, revision {revision}: approved by {by}{apart}{bound}")
 }
 
 /// Verifies a checkpoint, which contains an empty line, or a receipt, which has two dots and no

@@ -9,18 +9,15 @@ pub mod diagram;
 mod finding;
 pub(in crate::domain) mod labels;
 mod parse;
+mod rules;
 #[cfg(test)]
 mod tests;
 mod warning;
-
-use std::borrow::Cow;
 
 use chrono::TimeDelta;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
-use utoipa::openapi::RefOr;
-use utoipa::openapi::schema::{ObjectBuilder, RefBuilder, Schema, Type};
 
 use super::calendar::Calendar;
 use super::values::id::{ActorId, StageKey};
@@ -32,6 +29,10 @@ pub use alone::{Alone, Means, StageAlone};
 pub(crate) use arbitrary::definition;
 pub use finding::{Mistake, MistakeCode, Warning, WarningCode};
 pub use parse::Parsed;
+pub use rules::{
+    CancellationRule, EscalationRule, EscalationTimeout, OnExhausted, OnReject, QuestionRule, StageDeadline,
+    StageTimeout,
+};
 
 /// The example definition of the contract, which the demo and new trials use.
 pub const EXAMPLE: &str = include_str!("workflow/brand-campaign.json");
@@ -255,188 +256,6 @@ pub struct Quorum {
     /// Rejecting votes for *rejected*, 1 to 100.
     #[schema(minimum = 1, maximum = 100, required = false)]
     pub rejections: u32,
-}
-
-/// The consequence of a rejection.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct OnReject {
-    /// The stages that a rejection may return to: this one or earlier ones; the first is the
-    /// default target. Default: the previous stage (the first stage: itself).
-    #[schema(min_items = 1, max_items = 50, required = false)]
-    pub return_to: Vec<StageKey>,
-    /// How many rounds the stage may take, 1 to 1,000. A rejection in the last round exhausts them.
-    /// Default: no limit.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(minimum = 1, maximum = 1000, value_type = u32, required = false)]
-    pub max_rounds: Option<u32>,
-    /// What happens when the rounds are exhausted. Default: escalate to the first of
-    /// `escalation.to`.
-    #[schema(required = false)]
-    pub on_exhausted: OnExhausted,
-}
-
-/// What happens when a stage's rounds are exhausted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(tag = "action", rename_all = "snake_case")]
-pub enum OnExhausted {
-    /// A party must decide.
-    Escalate {
-        /// One of the stage's `escalation.to`.
-        to: Party,
-    },
-    /// The task ends as `failed`.
-    Fail,
-}
-
-/// Who can be asked to decide.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[schema(as = EscalationDefinition)]
-pub struct EscalationRule {
-    /// The parties a review may be escalated to; the first is the default. Default `["platform"]`.
-    #[schema(min_items = 1, max_items = 3, required = false)]
-    pub to: Vec<Party>,
-    /// That party's time limit. Default: none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Span, required = false)]
-    pub respond_within: Option<Span>,
-    /// What happens when it does not answer in time; only with `respond_within`. Default `none`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = EscalationTimeout, required = false)]
-    pub on_timeout: Option<EscalationTimeout>,
-    /// How `respond_within` is counted; only with it. Default `wall`.
-    #[serde(default, skip_serializing_if = "ClockKind::is_wall")]
-    #[schema(required = false)]
-    pub clock: ClockKind,
-}
-
-/// What happens when the party escalated to does not answer in time. Never an approval.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(tag = "action", rename_all = "snake_case")]
-pub enum EscalationTimeout {
-    /// Another party must decide.
-    Escalate {
-        /// One of the stage's `escalation.to`.
-        to: Party,
-    },
-    /// The stage is rejected and the task returns to the default target.
-    Reject,
-    /// The task ends as `failed`.
-    Fail,
-    /// Nothing; the escalation is overdue.
-    None,
-}
-
-/// The questions that can be asked in a stage. A question decides nothing and blocks no decision;
-/// while it is open, the reviewers' clock stands still.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[schema(as = QuestionDefinition)]
-pub struct QuestionRule {
-    /// The parties that can be asked. Default: all three.
-    #[schema(min_items = 1, max_items = 3, required = false)]
-    pub to: Vec<Party>,
-    /// How long the answer may take; the question then lapses. Default P3D.
-    #[schema(required = false)]
-    pub respond_within: Span,
-    /// How `respond_within` is counted; only with it. Default `wall`.
-    #[serde(default, skip_serializing_if = "ClockKind::is_wall")]
-    #[schema(required = false)]
-    pub clock: ClockKind,
-    /// How many questions all parties together can ask in a round, 0 to 20; 0: none. Default 3.
-    #[schema(minimum = 0, maximum = 20, required = false)]
-    pub max_per_round: u32,
-}
-
-impl Default for QuestionRule {
-    fn default() -> Self {
-        Self {
-            to: Party::ALL.to_vec(),
-            respond_within: Span::parse("P3D").expect("P3D is a span"),
-            clock: ClockKind::Wall,
-            max_per_round: 3,
-        }
-    }
-}
-
-/// The time limit of a stage's reviewers.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[schema(as = StageDeadlineDefinition)]
-pub struct StageDeadline {
-    /// Counted from the start of the review.
-    pub within: Span,
-    /// How long before the deadline to send each reminder: at most 10, none longer than `within`.
-    /// Default none.
-    #[serde(default)]
-    #[schema(max_items = 10)]
-    pub remind_before: Vec<Span>,
-    /// What happens when the deadline passes. Default `none`.
-    #[schema(required = false)]
-    pub on_timeout: StageTimeout,
-    /// How `within` and `remind_before` are counted. Default `wall`.
-    #[serde(default, skip_serializing_if = "ClockKind::is_wall")]
-    #[schema(required = false)]
-    pub clock: ClockKind,
-}
-
-/// What happens when a stage's deadline passes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(tag = "action", rename_all = "snake_case")]
-pub enum StageTimeout {
-    /// A party must decide.
-    Escalate {
-        /// One of the stage's `escalation.to`.
-        to: Party,
-    },
-    /// The stage is rejected and the task returns to the default target.
-    Reject,
-    /// The stage is approved, unless a rejecting vote stands.
-    Approve,
-    /// The task ends as `failed`.
-    Fail,
-    /// Nothing; the review is overdue.
-    None,
-}
-
-/// The effect of a cancellation on an open review.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "in_flight", rename_all = "snake_case")]
-pub enum CancellationRule {
-    /// The review is withdrawn at once (the default).
-    Withdraw,
-    /// The reviewers may finish; the partner then acknowledges the cancellation.
-    LetFinish {
-        /// How long the partner has to acknowledge, at most P7D. Default PT24H.
-        grace: Span,
-        /// How `grace` is counted.
-        #[serde(default, skip_serializing_if = "ClockKind::is_wall")]
-        clock: ClockKind,
-    },
-}
-
-/// Written by hand, since the derived schema requires `in_flight`, which has a default.
-impl utoipa::PartialSchema for CancellationRule {
-    fn schema() -> RefOr<Schema> {
-        let in_flight = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(["withdraw", "let_finish"])).description(
-            Some("`withdraw` (the default): the review is withdrawn at once. `let_finish`: the reviewers may finish, and the partner then acknowledges the cancellation."),
-        );
-        let grace = RefBuilder::new().ref_location_from_schema_name("Span").description(Some(
-            "How long the partner has to acknowledge the cancellation, at most P7D; only with `let_finish`. Default PT24H.",
-        ));
-        let clock = RefBuilder::new()
-            .ref_location_from_schema_name("ClockKind")
-            .description(Some("How `grace` is counted; only with `let_finish`. Default `wall`."));
-        ObjectBuilder::new()
-            .property("in_flight", in_flight)
-            .property("grace", grace)
-            .property("clock", clock)
-            .description(Some("The effect of a cancellation on an open review."))
-            .into()
-    }
-}
-
-impl ToSchema for CancellationRule {
-    fn name() -> Cow<'static, str> {
-        Cow::Borrowed("CancellationDefinition")
-    }
 }
 
 impl Workflow {

@@ -121,11 +121,7 @@ impl Inbox {
         filter: Filter<'_>,
         (after, limit): (Option<DueAfter>, usize),
     ) -> Result<(Vec<ListedTask>, Option<DueAfter>), Error> {
-        let person = |id: &ActorId| Actor { id: id.clone(), name: None, role: None };
-        let (party, credential_id) = (caller.party(), caller.credential_id());
-        // What the person may decide, under a key of theirs.
-        let sender = |id| Sender { party, actor: Some(person(id)), credential_id, bound: true, admitted: true };
-        let decider = filter.actor.map(sender);
+        let decider = filter.actor.map(|id| caller.sender(Some(Actor::from(id.clone()))));
         let (mut after, mut read) = (after, 0);
         let mut items = Vec::with_capacity(limit);
         if queues.is_empty() {

@@ -395,7 +395,7 @@ fn vote_view(vote: &Vote, notes: &Notes) -> VoteView {
     let written = notes.votes.iter().find(|note| note.seq == vote.seq).and_then(|note| note.actor.clone());
     VoteView {
         seq: vote.seq,
-        actor: written.unwrap_or_else(|| Actor { id: vote.actor.id.clone(), name: None, role: None }),
+        actor: written.unwrap_or_else(|| Actor::from(vote.actor.id.clone())),
         decision: vote.decision,
         return_to: vote.return_to.clone(),
         voted_at: vote.voted_at,

@@ -239,21 +239,7 @@ pub(in crate::domain) fn abilities(
     let actions = CommandType::ALL.into_iter().flat_map(|kind| minimal(kind, task, stage, party));
     let ability = |action: Action| {
         let command = action.command_type();
-        let resolution = match &action {
-            Action::EscalationResolved(body) => Some(body.resolution),
-            Action::WorkSubmitted(_)
-            | Action::StatusUpdated(_)
-            | Action::StageApproved(_)
-            | Action::StageRejected(_)
-            | Action::StageEscalated(_)
-            | Action::QuestionAsked(_)
-            | Action::QuestionAnswered(_)
-            | Action::QuestionWithdrawn(_)
-            | Action::Held(_)
-            | Action::Resumed(_)
-            | Action::CancellationRequested(_)
-            | Action::CancellationAcknowledged(_) => None,
-        };
+        let resolution = if let Action::EscalationResolved(body) = &action { Some(body.resolution) } else { None };
         let refusal = refusal(workflow, snapshot, command_of(workflow, task, asker, action), now);
         Ability { command, resolution, refusal, until: None }
     };

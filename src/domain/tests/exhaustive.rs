@@ -67,7 +67,6 @@ const WORLDS: &[(&str, usize, &[&str])] = &[
     ("a required; b panel distinct=a rounds=1 finish; c buyer", 100, &[]),
     // Every clock: reminders, timeouts that reject and escalate, a deadline of the whole task.
     ("a quorum=2,2 deadline=reject remind=PT8H rounds=2 to=platform,buyer respond=buyer | P10D", 100, &[]),
-    // A timeout approves on the way, and fails at the end.
     // The same clocks in working time, paused and resumed.
     (
         "a deadline=reject remind=PT8H within=PT10H to=platform,buyer respond=buyer finish business | PT80H business",
@@ -78,6 +77,7 @@ const WORLDS: &[(&str, usize, &[&str])] = &[
     ("a required bound quorum=2,1 rounds=1 finish; b", 100, KEYS),
     // The partner decides its own escalation by a vote; the platform needs a second person.
     ("a quorum=2,1 to=partner,platform; b buyer", 100, OWN),
+    // A timeout approves on the way, and fails at the end.
     ("a required deadline=approve; b deadline=platform respond=fail rounds=1 exhausted=fail", 100, &[]),
     // Questions in every phase that can have one, whose times run with the stage's and the task's.
     ("a required deadline=reject remind=PT8H asks=2 answer=PT24H; b buyer finish asks=1 | P3D", 100, QUESTIONS),

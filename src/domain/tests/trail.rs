@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::TimeDelta;
 
 use crate::domain::task::event::{
-    DeadlineKind, EscalationResolved, Event, Fact, QuestionAsked, QuestionEnd, Resolution, StageEscalated,
-    StageRejected, TimeoutAction,
+    DeadlineKind, EscalationResolved, Event, Fact, QuestionEnd, Resolution, StageEscalated, StageRejected,
+    TimeoutAction,
 };
 use crate::domain::task::{ActorTag, Cause, Verdict};
 use crate::domain::values::id::StageKey;
@@ -15,7 +15,12 @@ use crate::domain::values::party::{Party, Source};
 use crate::domain::values::time::Time;
 use crate::domain::workflow::{ClockKind, EscalationTimeout, OnExhausted, Stage, StageTimeout, Workflow};
 
+use self::questions::Asked;
+use self::stopwatch::Stopwatch;
 use super::test_support::short;
+
+mod questions;
+mod stopwatch;
 
 type Who = (Source, Option<String>);
 
@@ -55,51 +60,12 @@ pub(super) struct Reader {
 }
 
 #[derive(Clone)]
-struct Asked {
-    seq: u64,
-    from: Source,
-    to: Party,
-    stopwatch: Stopwatch,
-}
-
-#[derive(Clone)]
 struct Escalated {
     seq: u64,
     to: Party,
     cause: Cause,
     changes: u32,
     bounded: bool,
-}
-
-/// The periods in which the current revision was under review.
-#[derive(Clone, Default)]
-struct Stopwatch {
-    before: Vec<(Time, Time)>,
-    since: Option<Time>,
-}
-
-impl Stopwatch {
-    fn start(at: Time) -> Self {
-        Self { before: Vec::new(), since: Some(at) }
-    }
-
-    /// The total time, as the stage's deadline counts it.
-    fn at(&self, workflow: &Workflow, clock: ClockKind, now: Time) -> TimeDelta {
-        let runs = self.before.iter().copied().chain(self.since.map(|since| (since, now)));
-        runs.map(|(from, to)| match clock {
-            ClockKind::Wall => to - from,
-            ClockKind::Business => workflow.calendar.as_ref().unwrap().between(from, to),
-        })
-        .sum()
-    }
-
-    fn stop(&mut self, now: Time) {
-        self.before.extend(self.since.take().map(|since| (since, now)));
-    }
-
-    fn go_on(&mut self, now: Time) {
-        self.since = Some(now);
-    }
 }
 
 fn who(event: &Event) -> Who {
@@ -296,53 +262,6 @@ impl Reader {
             Some(question) => question.stopwatch.go_on(at),
             None if self.reviewing => self.stopwatch.go_on(at),
             None => {}
-        }
-    }
-
-    fn asked(&mut self, workflow: &Workflow, event: &Event, asked: &QuestionAsked, place: &str) {
-        let (rule, at) = (&workflow.stages[self.stage].questions, event.recorded_at);
-        assert!(self.question.is_none() && !self.paused(), "{place}: one at a time");
-        assert!(rule.to.contains(&asked.to) && event.party != asked.to.into(), "{place}: an allowed party");
-        let reviewing = Source::from(workflow.stages[self.stage].reviewer);
-        let may = [Source::Partner, Source::Platform].contains(&event.party);
-        assert!(may || self.reviewing && event.party == reviewing, "{place}: a party that may ask");
-        let due = match rule.clock {
-            ClockKind::Wall => at + rule.respond_within.delta(),
-            ClockKind::Business => workflow.calendar.as_ref().unwrap().add(at, rule.respond_within.delta()),
-        };
-        assert_eq!((asked.respond_by, asked.revision), (due, self.revision), "{place}");
-        self.asked += 1;
-        assert!(self.asked <= rule.max_per_round, "{place}: as often as the stage allows");
-        self.stopwatch.stop(at);
-        let (seq, from, to) = (event.seq, event.party, asked.to);
-        self.question = Some(Asked { seq, from, to, stopwatch: Stopwatch::start(at) });
-    }
-
-    /// Ends the open question, which must be the named one.
-    fn question_ends(&mut self, at: Time, named: u64, place: &str) -> Asked {
-        let question = self.question.take().unwrap_or_else(|| panic!("{place}: no question is open"));
-        assert_eq!(question.seq, named, "{place}");
-        if self.reviewing && !self.paused() {
-            self.stopwatch.go_on(at);
-        }
-        question
-    }
-
-    fn question_closed(&mut self, workflow: &Workflow, event: &Event, what: (u64, QuestionEnd), place: &str) {
-        let (named, why) = what;
-        let question = self.question_ends(event.recorded_at, named, place);
-        match why {
-            QuestionEnd::Withdrawn => assert_eq!(event.party, question.from, "{place}"),
-            QuestionEnd::Overtaken => {
-                assert_eq!(event.party, Source::Service, "{place}");
-                self.overtakes = false;
-            }
-            QuestionEnd::Lapsed => {
-                let rule = &workflow.stages[self.stage].questions;
-                let waited = question.stopwatch.at(workflow, rule.clock, event.recorded_at);
-                assert!(waited >= rule.respond_within.delta(), "{place}: it had its whole time");
-                assert_eq!(event.party, Source::Service, "{place}");
-            }
         }
     }
 

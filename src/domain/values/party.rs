@@ -97,6 +97,13 @@ pub struct Actor {
     pub role: Option<Name>,
 }
 
+/// An actor of whom only the id is known.
+impl From<ActorId> for Actor {
+    fn from(id: ActorId) -> Self {
+        Self { id, name: None, role: None }
+    }
+}
+
 nothing_to_check!(Party);
 
 from_outside! { Actor { id, name, role } }

@@ -105,8 +105,7 @@ pub(in crate::http) fn parse(
 
 /// The person that the credential is bound to, where an actor is required and left out.
 fn filled_in(caller: &Caller, action: &Action) -> Option<Actor> {
-    let id = caller.only_actor().filter(|_| action.needs_actor())?;
-    Some(Actor { id, name: None, role: None })
+    caller.only_actor().filter(|_| action.needs_actor()).map(Actor::from)
 }
 
 fn check(common: &Common, caller: &Caller, header_id: Option<CommandId>, now: Time) -> Vec<FieldError> {

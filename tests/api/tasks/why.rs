@@ -68,11 +68,11 @@ async fn the_actor_is_asked_for_and_only_from_those_who_have_several() {
     let path = format!("/api/v1/tasks/{task}/why");
     for client in [&parties.partner, &parties.platform] {
         let answer = client.get(&path).await;
-        assert_eq!((answer.status, code(&answer)), (422, "invalid_body"), "{}", answer.text);
+        assert_eq!((answer.status, code(&answer)), (400, "invalid_parameter"), "{}", answer.text);
         assert_eq!(answer.body["errors"][0]["pointer"], "/query/actor");
     }
     let answer = parties.buyer.get(&format!("{path}?actor=u-anna")).await;
-    assert_eq!((answer.status, &answer.body["errors"][0]["code"]), (422, &json!("not_allowed")));
+    assert_eq!((answer.status, &answer.body["errors"][0]["code"]), (400, &json!("not_allowed")));
     let stranger = parties.another_partner().await;
     assert_eq!(stranger.get(&format!("{path}?actor=u-anna")).await.status, 404);
     assert_eq!(parties.another_buyer().get(&path).await.status, 404);

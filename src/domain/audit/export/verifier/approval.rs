@@ -22,8 +22,8 @@ pub struct Approval {
     /// How many different people or programs approved: those whose votes counted, and the one who
     /// resolved an escalation. 0: the service approved after a deadline, without a vote.
     pub people: usize,
-    /// How many of them submitted that revision.
-    pub submitters: usize,
+    /// Whether one of them submitted that revision.
+    pub by_submitter: bool,
     /// Whether each of them used a credential that is bound to that person.
     pub bound: bool,
 }
@@ -41,21 +41,20 @@ impl Step {
     /// Reads an entry. Returns `None` if it says nothing about an approval.
     pub(super) fn of(proof: &EntryProof) -> Option<Self> {
         let fields = proof.fields.as_deref()?;
-        let kind: String = value(fields, "type")?;
-        let revision = value(fields, "data.revision");
-        let tag: Option<ActorTag> = value(fields, "actor_tag");
-        match kind.as_str() {
-            "task.work_submitted" => Some(Self::Submitted(revision?, tag?)),
-            "task.stage_approved" => {
+        match raw(fields, "type")? {
+            r#""task.work_submitted""# => {
+                Some(Self::Submitted(value(fields, "data.revision")?, value(fields, "actor_tag")?))
+            }
+            r#""task.stage_approved""# => {
                 let voters: Vec<ActorTag> = value(fields, "data.voters").unwrap_or_default();
-                let people: BTreeSet<ActorTag> = voters.into_iter().chain(tag).collect();
+                let people: BTreeSet<ActorTag> = voters.into_iter().chain(value(fields, "actor_tag")).collect();
                 let approval = Approval {
                     seq: proof.seq,
                     stage: value(fields, "stage")?,
                     round: value(fields, "round")?,
-                    revision: revision?,
+                    revision: value(fields, "data.revision")?,
                     people: people.len(),
-                    submitters: 0,
+                    by_submitter: false,
                     bound: value(fields, "data.bound").unwrap_or(false),
                 };
                 Some(Self::Approved(approval, people))
@@ -65,9 +64,13 @@ impl Step {
     }
 }
 
+/// The shown value of a field, as JSON.
+fn raw<'f>(fields: &'f [FieldProof], path: &str) -> Option<&'f str> {
+    fields.iter().find(|field| field.path == path)?.value.as_deref()
+}
+
 fn value<T: DeserializeOwned>(fields: &[FieldProof], path: &str) -> Option<T> {
-    let field = fields.iter().find(|field| field.path == path)?;
-    serde_json::from_str(field.value.as_deref()?).ok()
+    serde_json::from_str(raw(fields, path)?).ok()
 }
 
 /// The approvals of a trail.
@@ -86,8 +89,8 @@ impl Approvals {
             }
             Step::Approved(approval, people) => {
                 let submitter = self.submitters.get(&approval.revision);
-                let submitters = usize::from(submitter.is_some_and(|submitter| people.contains(submitter)));
-                self.list.push(Approval { submitters, ..approval });
+                let by_submitter = submitter.is_some_and(|submitter| people.contains(submitter));
+                self.list.push(Approval { by_submitter, ..approval });
             }
         }
     }
