@@ -37,6 +37,16 @@ pub enum Error {
     /// The task's id was used before, with another body.
     #[error("the task's id was used before")]
     TaskExists(Box<ConflictContext>),
+    /// A parameter of the request breaks a rule that is checked once the task is found.
+    #[error("a parameter has a mistake")]
+    Parameter {
+        /// The place, such as `/query/actor`.
+        pointer: &'static str,
+        /// The code of the rule.
+        code: &'static str,
+        /// The rule in words.
+        rule: &'static str,
+    },
     /// The workflow or version does not exist, or is retired.
     #[error("no such workflow")]
     WorkflowUnavailable,
@@ -112,6 +122,7 @@ impl Error {
             | Self::TrailDamaged(..)
             | Self::Expired
             | Self::Definition(_)
+            | Self::Parameter { .. }
             | Self::Internal(_) => None,
         }
     }

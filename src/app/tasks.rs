@@ -162,6 +162,7 @@ impl Tasks {
     /// credential. A buyer is the actor itself.
     pub async fn get_why(&self, caller: &Caller, id: TaskId, actor: Option<ActorId>) -> Result<Why, Error> {
         let task = self.loader.find_visible(caller, id).await?;
+        check_actor(caller, actor.as_ref())?;
         let sender = caller.sender(actor.map(Actor::from));
         let asker = Asker { sender: &sender, dual_control: self.dual_control };
         let mut why = Why::new(&task.workflow, task.snapshot(), asker, self.clock.now());
@@ -207,6 +208,16 @@ impl Tasks {
             Err(error) => ListedTask::Unreadable(UnreadableTask { task_id, unreadable: error.unreadable()? }),
         })
     }
+}
+
+/// A buyer's token identifies the person, and the other parties must name one.
+fn check_actor(caller: &Caller, actor: Option<&ActorId>) -> Result<(), Error> {
+    let (code, rule) = match (caller.party(), actor) {
+        (Party::Buyer, Some(_)) => ("not_allowed", "must not be sent by a buyer, whose token identifies the person"),
+        (Party::Partner | Party::Platform, None) => ("required", "is required"),
+        (Party::Buyer, None) | (Party::Partner | Party::Platform, Some(_)) => return Ok(()),
+    };
+    Err(Error::Parameter { pointer: "/query/actor", code, rule })
 }
 
 /// The task for a repeated request to open it, if the request is the same.

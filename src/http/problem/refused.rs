@@ -62,6 +62,9 @@ impl Problem {
             ),
             app::Error::TrailDamaged(_, seq) => Self::damaged(seq, error),
             app::Error::Expired => Self::new(Code::Unauthorized, "The credential has expired."),
+            app::Error::Parameter { pointer, code, rule } => {
+                Self::invalid_parameter(FieldError::new(pointer, code, rule))
+            }
             app::Error::Definition(mistakes) => Self::invalid_body(mistakes.into_iter().map(mistake).collect()),
             app::Error::TooManyAtOnce(what) => Self::too_many_at_once(format!(
                 "This caller has reached its limit of concurrent {what}. Try again when some have ended."

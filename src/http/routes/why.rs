@@ -14,7 +14,7 @@ use crate::domain::values::party::Party;
 use crate::domain::values::time::Time;
 use crate::http::AppState;
 use crate::http::input::extract::{Path, Query};
-use crate::http::problem::{Code, FieldError, Problem, refused};
+use crate::http::problem::{Code, Problem, refused};
 
 use super::tasks::TaskPath;
 
@@ -88,18 +88,8 @@ pub async fn get_why(
     Query(query): Query<WhyQuery>,
     State(state): State<AppState>,
 ) -> Result<Json<WhyAnswer>, Problem> {
-    check_actor(&caller, query.actor.as_ref())?;
     let why = state.app.tasks.get_why(&caller, path.id, query.actor).await?;
     Ok(Json(why.into()))
-}
-
-fn check_actor(caller: &Caller, actor: Option<&ActorId>) -> Result<(), Problem> {
-    let (code, rule) = match (caller.party(), actor) {
-        (Party::Buyer, Some(_)) => ("not_allowed", "must not be sent by a buyer, whose token identifies the person"),
-        (Party::Partner | Party::Platform, None) => ("required", "is required"),
-        (Party::Buyer, None) | (Party::Partner | Party::Platform, Some(_)) => return Ok(()),
-    };
-    Err(Problem::invalid_parameter(FieldError::new("/query/actor", code, rule)))
 }
 
 impl From<Why> for WhyAnswer {
