@@ -19,6 +19,7 @@ use utoipa_axum::routes;
 
 use crate::app::App;
 
+pub use self::serve::mount::{Mount, MountedRoute};
 pub use self::serve::service::HttpService;
 
 pub mod auth;
@@ -111,6 +112,7 @@ pub struct Shared {
     origins: Vec<HeaderValue>,
     limits: crate::http::input::deadline::TimeLimits,
     bodies: crate::http::input::body::budget::Budget,
+    mount: Mount,
 }
 
 impl Deref for AppState {
@@ -127,19 +129,25 @@ impl AppState {
         Ok(Self::of(app, settings.check().await?))
     }
 
-    /// Builds the state from validated settings.
-    pub fn of(app: Arc<App>, Checked { auth, origins, limits, body_memory }: Checked) -> Self {
+    /// Builds the state from validated settings, for the API alone.
+    pub fn of(app: Arc<App>, checked: Checked) -> Self {
+        Self::with_mount(app, checked, Mount::default())
+    }
+
+    /// Builds the state from validated settings, with routes beside the API.
+    pub fn with_mount(app: Arc<App>, checked: Checked, mount: Mount) -> Self {
+        let Checked { auth, origins, limits, body_memory } = checked;
         let document = openapi::document();
         let metrics = Arc::<crate::http::serve::metrics::Metrics>::default();
         // Served on a separate listener, so it is not in the contract.
         let scrape = (Method::GET, crate::http::serve::metrics::PATH.to_owned(), "metrics".to_owned());
         let operations = openapi::operations(&document).chain([scrape]);
-        let observer = Arc::new(crate::http::serve::middleware::Observer::new(operations, &metrics));
+        let observer = Arc::new(crate::http::serve::middleware::Observer::new(operations, &mount.routes, &metrics));
         let contract = openapi::Contract::of(&document);
         let scopes = openapi::scopes::RequiredScopes::of(&document);
         let bodies = crate::http::input::body::budget::Budget::new(body_memory.0);
         metrics.register_bodies(bodies.bytes());
-        Self(Arc::new(Shared { app, auth, metrics, contract, scopes, observer, origins, limits, bodies }))
+        Self(Arc::new(Shared { app, auth, metrics, contract, scopes, observer, origins, limits, bodies, mount }))
     }
 }
 
@@ -215,7 +223,8 @@ fn routes() -> OpenApiRouter<AppState> {
 /// Every operation behind axum's router.
 fn router(state: AppState) -> Router {
     let (router, _) = routes().split_for_parts();
-    with_middleware(router.merge(crate::http::routes::docs::router()), state)
+    let router = router.merge(crate::http::routes::docs::router()).merge(state.mount.router.clone());
+    with_middleware(router, state)
 }
 
 /// Routes for operators, on a listener that callers cannot reach: metrics, plus liveness and

@@ -389,6 +389,7 @@ pub mod embedded;
 pub mod http;
 pub mod ids;
 pub mod json;
+pub mod pages;
 pub mod store;
 pub mod telemetry;
 pub mod terminal;

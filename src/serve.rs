@@ -20,6 +20,7 @@ use stagegate::http::input::deadline;
 use stagegate::http::serve::listener;
 use stagegate::http::serve::server::{self, Drained};
 use stagegate::http::{self, AppState};
+use stagegate::pages;
 use stagegate::store::db::connect;
 use stagegate::trial;
 use stagegate::worker::checkpoints::{self, Checkpoints};
@@ -121,7 +122,7 @@ async fn serve_on(
     if let Some(trial) = &trial {
         checked.admit(trial.platform_key().expose(), trial.buyer_jwt_secret().expose())?;
     }
-    let state = AppState::of(Arc::clone(&app), checked);
+    let state = AppState::with_mount(Arc::clone(&app), checked, pages::mount());
     let workers = start_workers(settings, &app, &state);
     announce(&listeners, trial.as_ref())?;
     let operators = Operators::serve(listeners.operators, &state, &settings.limits);

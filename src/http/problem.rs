@@ -35,6 +35,11 @@ tokio::task_local! {
     pub(super) static REQUEST_ID: HeaderValue;
 }
 
+/// The id of the request that is being served; `None` outside of one.
+pub fn request_id() -> Option<String> {
+    REQUEST_ID.try_with(|id| id.to_str().map(ToOwned::to_owned)).ok()?.ok()
+}
+
 /// An error to send to the caller.
 #[derive(Debug)]
 pub struct Problem {
@@ -202,7 +207,8 @@ impl Problem {
         self
     }
 
-    fn log(&self) {
+    /// Logs the cause, if there is one. Sending the problem does so too.
+    pub fn log(&self) {
         let Some(source) = &self.source else { return };
         let chain = one_line(source.as_ref());
         // Frequently polled operations have no span with the request id.

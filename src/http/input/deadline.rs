@@ -53,7 +53,7 @@ impl Deadline {
     }
 
     /// Awaits `what`; `None` if the deadline passes first.
-    pub(in crate::http) async fn limit<T>(&self, what: impl Future<Output = T>) -> Option<T> {
+    pub async fn limit<T>(&self, what: impl Future<Output = T>) -> Option<T> {
         let mut what = pin!(what);
         loop {
             let until = self.get();

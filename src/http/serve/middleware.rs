@@ -24,6 +24,7 @@ use crate::ids;
 use crate::http::input::deadline::{Deadline, TimeLimits};
 
 use super::metrics::{InFlight, Metrics, Operation};
+use super::mount::MountedRoute;
 
 /// Longest path or method to log, in characters.
 const MAX_PATH: usize = 200;
@@ -52,22 +53,32 @@ impl<S> RequestService for S where
 pub(in crate::http) struct Observer {
     operations: HashMap<String, Vec<(Method, Arc<Operation>)>>,
     docs: Arc<Operation>,
+    /// Routes whose paths are secrets, each after the beginning that no secret is part of.
+    secret: Vec<(&'static str, &'static str)>,
     unmatched: Arc<Operation>,
     metrics: Arc<Metrics>,
 }
 
 impl Observer {
-    /// Creates an observer for these operations, each with method, route and id.
+    /// Creates an observer for these operations, each with method, route and id, and for the routes
+    /// beside them.
     pub(in crate::http) fn new(
         operations: impl IntoIterator<Item = (Method, String, String)>,
+        beside: &[MountedRoute],
         metrics: &Arc<Metrics>,
     ) -> Self {
         let mut by_route: HashMap<String, Vec<_>> = HashMap::new();
         for (method, route, id) in operations {
             by_route.entry(route).or_default().push((method, Operation::new(&id)));
         }
+        for route in beside {
+            let operation = (route.method.clone(), Operation::new(route.name));
+            by_route.entry(route.path.to_owned()).or_default().push(operation);
+        }
+        let is_secret = beside.iter().filter(|route| route.is_secret).map(|route| route.path);
+        let secret = is_secret.map(|path| (path.split('{').next().unwrap_or(path), path)).collect();
         let (docs, unmatched) = (Operation::new("docs"), Operation::new("unmatched"));
-        Self { operations: by_route, docs, unmatched, metrics: Arc::clone(metrics) }
+        Self { operations: by_route, docs, secret, unmatched, metrics: Arc::clone(metrics) }
     }
 
     fn operation(&self, request: &Request) -> &Arc<Operation> {
@@ -87,13 +98,20 @@ impl Observer {
         }
     }
 
+    /// The path, or the route in its place where the path is a secret.
+    fn path_to_log<'a>(&self, request: &'a Request) -> &'a str {
+        let path = request.uri().path();
+        let secret = self.secret.iter().find(|(beginning, _)| path.starts_with(beginning));
+        secret.map_or_else(|| shown(path), |(_, route)| route)
+    }
+
     fn begin(&self, request: &Request, operation: &Arc<Operation>) -> RequestScope {
         let given = request.headers().get(REQUEST_ID_HEADER).filter(|id| is_request_id(id));
         // Copy the value: a slice would keep the whole read buffer alive.
         let given = given.and_then(|id| HeaderValue::from_bytes(id.as_bytes()).ok());
         let id = given.unwrap_or_else(new_request_id);
         let in_flight = self.metrics.begin(operation);
-        let (method, path) = (request.method().clone(), shown(request.uri().path()).into());
+        let (method, path) = (request.method().clone(), self.path_to_log(request).into());
         let mut begun = RequestScope { id, method, path, span: Span::none(), in_flight };
         // A span costs as much as the rest of a poll.
         if !begun.in_flight.is_asked_all_the_time() || tracing::enabled!(Level::DEBUG) {

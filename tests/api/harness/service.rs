@@ -15,6 +15,7 @@ use stagegate::http::auth::jwt;
 use stagegate::http::input::body::budget::Size;
 use stagegate::http::input::deadline::TimeLimits;
 use stagegate::http::{AppState, HttpService, Settings, operator_router};
+use stagegate::pages;
 use tower::ServiceExt as _;
 
 use super::contract;
@@ -122,7 +123,8 @@ fn with_keys(audit_keys: Keys) -> Options {
 }
 
 async fn router(app: &Arc<App>) -> HttpService {
-    HttpService::new(AppState::new(Arc::clone(app), settings()).await.unwrap())
+    let checked = settings().check().await.unwrap();
+    HttpService::new(AppState::with_mount(Arc::clone(app), checked, pages::mount()))
 }
 
 fn settings() -> Settings {

@@ -1,0 +1,102 @@
+//! Times as people read them. The server writes them in the visitor's time zone if the link named
+//! one, and in UTC otherwise; the script of the page adds the browser's zone and "in 3 hours".
+
+use std::fmt;
+
+use askama::filters::HtmlSafe;
+use askama::{FastWritable, Values};
+use chrono::{Datelike as _, Timelike as _};
+use chrono_tz::Tz;
+
+use crate::domain::values::time::Time;
+
+use super::texts::{Language, Texts};
+
+/// How a visitor reads times: language and zone.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Times {
+    /// The words.
+    pub(super) texts: Texts,
+    /// The zone.
+    pub(super) zone: Tz,
+}
+
+impl Times {
+    /// Times in this language and zone; in UTC without one, or with one that is unknown.
+    pub(super) fn new(texts: Texts, zone: Option<&str>) -> Self {
+        Self { texts, zone: zone.and_then(|name| name.parse().ok()).unwrap_or(Tz::UTC) }
+    }
+
+    /// An element `<time>`.
+    pub(super) fn tag(self, time: &Time) -> TimeTag {
+        TimeTag { time: *time, text: self.text(time), is_relative: false }
+    }
+
+    /// An element `<time>` to which the script adds the distance from now. For times that somebody
+    /// waits for.
+    pub(super) fn due(self, time: &Time) -> TimeTag {
+        TimeTag { is_relative: true, ..self.tag(time) }
+    }
+
+    /// The time in words, such as `22 Nov 2026, 10:00 UTC`.
+    pub(super) fn text(self, time: &Time) -> String {
+        let local = time.utc().with_timezone(&self.zone);
+        let month = self.texts.text(MONTHS[local.month0() as usize]);
+        let (day, year, hour, minute) = (local.day(), local.year(), local.hour(), local.minute());
+        let zone = local.format("%Z");
+        match self.texts.language {
+            Language::English => format!("{day} {month} {year}, {hour:02}:{minute:02} {zone}"),
+            Language::German => format!("{day}. {month} {year}, {hour:02}:{minute:02} {zone}"),
+        }
+    }
+}
+
+const MONTHS: [&str; 12] = [
+    "month-1", "month-2", "month-3", "month-4", "month-5", "month-6", "month-7", "month-8", "month-9", "month-10",
+    "month-11", "month-12",
+];
+
+/// An element `<time>`. It escapes nothing, because neither part has a character of markup.
+#[derive(Clone, Debug)]
+pub(super) struct TimeTag {
+    time: Time,
+    text: String,
+    is_relative: bool,
+}
+
+impl fmt::Display for TimeTag {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let relative = if self.is_relative { " data-relative" } else { "" };
+        write!(f, r#"<time datetime="{}"{relative}>{}</time>"#, self.time, self.text)
+    }
+}
+
+impl HtmlSafe for TimeTag {}
+
+impl FastWritable for TimeTag {
+    fn write_into(&self, to: &mut dyn fmt::Write, _: &dyn Values) -> askama::Result<()> {
+        Ok(write!(to, "{self}")?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn time(text: &str) -> Time {
+        text.parse::<chrono::DateTime<chrono::Utc>>().unwrap().into()
+    }
+
+    #[test]
+    fn a_time_has_its_zone_and_its_instant() {
+        let english = Texts { language: Language::English };
+        let german = Texts { language: Language::German };
+        let noon = time("2026-11-22T10:00:00Z");
+        assert_eq!(
+            Times::new(english, None).due(&noon).to_string(),
+            r#"<time datetime="2026-11-22T10:00:00Z" data-relative>22 Nov 2026, 10:00 UTC</time>"#
+        );
+        assert_eq!(Times::new(english, Some("Europe/Berlin")).text(&noon), "22 Nov 2026, 11:00 CET");
+        assert_eq!(Times::new(german, Some("Nowhere/Nothing")).text(&noon), "22. Nov. 2026, 10:00 UTC");
+    }
+}
