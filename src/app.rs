@@ -20,6 +20,7 @@ use self::erasures::Erasures;
 use self::feed::Feed;
 use self::feed::render::Renderer;
 use self::journal::Journal;
+use self::links::Links;
 use self::operations::Operations;
 use self::partners::Partners;
 use self::shares::{All, MAX_WATCHERS};
@@ -33,7 +34,7 @@ use self::webhooks::Webhooks;
 use self::workflows::Workflows;
 
 pub use self::access::Caller;
-pub use self::error::Error;
+pub use self::error::{Error, NothingToDecide};
 pub use crate::webhook::address::Reach;
 
 pub mod access;
@@ -47,6 +48,7 @@ pub mod erasures;
 mod error;
 pub mod feed;
 pub mod journal;
+pub mod links;
 pub mod operations;
 pub mod partners;
 pub mod refusals;
@@ -108,6 +110,8 @@ pub struct App {
     pub partners: Arc<Partners>,
     /// Workflows and simulations.
     pub workflows: Arc<Workflows>,
+    /// Links for people, and their sessions.
+    pub links: Links,
     /// Erasures of personal data.
     pub erasures: Erasures,
     /// Health, metrics and clocks.
@@ -147,6 +151,7 @@ impl App {
             feed: Feed::new(&base, Arc::clone(&renderer), Arc::clone(&commits)),
             webhooks: Webhooks::new(&base, renderer, &commits, options.webhook_reach),
             erasures: Erasures::new(&base, Arc::clone(&partners), Arc::clone(&loader), Arc::clone(&writes)),
+            links: Links::new(&base),
             tasks: Tasks::new(&base, (loader, Arc::clone(&writes)), Arc::clone(&workflows), forecasts),
             operations: Operations::new(&base, writes.writer.clone(), is_signing),
             statuses,

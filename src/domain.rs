@@ -28,6 +28,7 @@ pub mod audit;
 pub mod calendar;
 pub mod erasure;
 pub mod feed;
+pub mod link;
 pub mod partner;
 pub mod task;
 pub mod trail;

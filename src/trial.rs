@@ -93,8 +93,11 @@ pub enum Error {
 pub async fn prepare(app: &Arc<App>, data_dir: &Path) -> Result<Credentials, Error> {
     let mut credentials = Credentials::load_or_create(data_dir, app.clock().now())?;
     if !credentials.has_partner(app).await? {
-        let caller =
-            Caller::Platform { credential_id: CredentialId::parse("trial").expect("a short word"), person: None };
+        let caller = Caller::Platform {
+            credential_id: CredentialId::parse("trial").expect("a short word"),
+            person: None,
+            through: None,
+        };
         let name = Name::parse("Trial partner").expect("a short name");
         let partner = app.partners.create_partner(&caller, name).await?;
         let key = app.partners.create_partner_key(&caller, partner.id, Wanted::default()).await?;

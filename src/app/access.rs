@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::domain::link::{LinkKind, Reach};
 use crate::domain::partner::event::Author;
 use crate::domain::partner::rights::Rights;
-use crate::domain::task::command::CommandType;
+use crate::domain::task::command::{Command, CommandType};
 use crate::domain::task::refusal::Refusal;
-use crate::domain::values::id::{ActorId, BuyerId, CredentialId, KeyId, PartnerId};
+use crate::domain::values::id::{ActorId, BuyerId, CredentialId, KeyId, PartnerId, TaskId};
 use crate::domain::values::party::{Actor, Party, Sender};
 use crate::domain::values::time::Time;
 use crate::domain::webhook::Owner;
@@ -23,6 +24,8 @@ pub enum Caller {
         key_id: KeyId,
         /// What the key may do.
         rights: Arc<Rights>,
+        /// The session of a link that the partner's person comes through; none for the key itself.
+        through: Option<Arc<Through>>,
     },
     /// A buyer, by a token.
     Buyer {
@@ -33,14 +36,29 @@ pub enum Caller {
         /// The time from which on the token is not accepted: its `exp` plus the leeway. Nothing
         /// started with the token may outlast it.
         expires_at: Time,
+        /// The session of a link that the buyer comes through; none for a token.
+        through: Option<Arc<Through>>,
     },
     /// The platform, by one of the configured keys.
     Platform {
         /// Names the key.
         credential_id: CredentialId,
-        /// The person that the configuration binds the key to.
+        /// The person that the configuration or the link binds the credential to.
         person: Option<ActorId>,
+        /// The session of a link that the person comes through; none for the key itself.
+        through: Option<Arc<Through>>,
     },
+}
+
+/// The session of a link that a caller comes through.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Through {
+    /// Names the link, the opening, and the credential that made the link.
+    pub credential_id: CredentialId,
+    /// What the session may see and send.
+    pub reach: Reach,
+    /// When the session ends.
+    pub ends_at: Time,
 }
 
 impl Caller {
@@ -60,10 +78,20 @@ impl Caller {
     /// Never: every UUID is a valid id.
     pub fn credential_id(&self) -> CredentialId {
         match self {
-            Self::Partner { key_id, .. } => {
+            Self::Partner { through: Some(through), .. } => through.credential_id.clone(),
+            Self::Partner { key_id, through: None, .. } => {
                 CredentialId::parse(key_id.to_string()).expect("a UUID is a short text without control characters")
             }
             Self::Buyer { credential_id, .. } | Self::Platform { credential_id, .. } => credential_id.clone(),
+        }
+    }
+
+    /// The session of a link that the caller comes through, if it does.
+    pub fn through(&self) -> Option<&Through> {
+        match self {
+            Self::Partner { through, .. } | Self::Buyer { through, .. } | Self::Platform { through, .. } => {
+                through.as_deref()
+            }
         }
     }
 
@@ -146,6 +174,25 @@ impl Caller {
         Err(Refusal::KeyScope(format!("the command `{}` needs a key with the scope {needed}", kind.as_str())))
     }
 
+    /// Refuses a type of command that the key's scopes do not include or the link is not for.
+    pub fn check_type(&self, kind: CommandType) -> Result<(), Refusal> {
+        self.check_scope(kind)?;
+        self.through().map_or(Ok(()), |through| through.reach.check_type(kind))
+    }
+
+    /// Refuses a command that the link is not for, if the caller comes through one.
+    pub fn check_reach(&self, command: &Command) -> Result<(), Refusal> {
+        self.through().map_or(Ok(()), |through| through.reach.check(command))
+    }
+
+    /// Whether the caller may list what its party has. A link to one task lists nothing.
+    pub(in crate::app) fn may_list(&self) -> bool {
+        self.through().is_none_or(|through| match through.reach.kind {
+            LinkKind::Decide | LinkKind::Task => false,
+            LinkKind::Inbox | LinkKind::Console => true,
+        })
+    }
+
     /// The person that the credential is bound to, if there is exactly one.
     pub fn only_actor(&self) -> Option<ActorId> {
         match self {
@@ -163,12 +210,16 @@ impl Caller {
             Self::Partner { rights, .. } => rights.expires_at,
             Self::Platform { .. } => None,
         };
-        end.map(|end| time_until(end, now))
+        let session_end = self.through().map(|through| through.ends_at);
+        end.into_iter().chain(session_end).min().map(|end| time_until(end, now))
     }
 }
 
-/// Whether a caller may see a task of this partner and buyer.
-pub(in crate::app) fn may_see(caller: &Caller, partner: PartnerId, buyer: BuyerId) -> bool {
+/// Whether a caller may see this task of this partner and buyer.
+pub(in crate::app) fn may_see(caller: &Caller, task: TaskId, (partner, buyer): (PartnerId, BuyerId)) -> bool {
+    if !caller.through().is_none_or(|through| through.reach.sees(task)) {
+        return false;
+    }
     match caller {
         Caller::Partner { partner_id, .. } => *partner_id == partner,
         Caller::Buyer { buyer_id, .. } => *buyer_id == buyer,

@@ -1,6 +1,7 @@
 //! Why a use case did not succeed.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::time::error::Elapsed;
 use uuid::Uuid;
@@ -12,6 +13,17 @@ use crate::domain::task::refusal::Refusal;
 use crate::domain::task::unreadable::Unreadable;
 use crate::domain::workflow::Mistake;
 use crate::store;
+
+/// Why no link is made for a decision.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum NothingToDecide {
+    /// The task waits for no decision.
+    #[error("the task waits for no decision")]
+    NotWaiting,
+    /// The actor can do nothing about it.
+    #[error(transparent)]
+    Refused(Refusal),
+}
 
 /// Why a use case did not succeed.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -37,6 +49,12 @@ pub enum Error {
     /// The task's id was used before, with another body.
     #[error("the task's id was used before")]
     TaskExists(Box<ConflictContext>),
+    /// A link for a decision that its actor could do nothing about; includes the state of the task.
+    #[error("nothing to decide")]
+    NothingToDecide(#[source] NothingToDecide, Box<ConflictContext>),
+    /// The caller made too many requests of a kind; it may try again after this time.
+    #[error("too many requests")]
+    TooManyRequests(Duration),
     /// A parameter of the request breaks a rule that is checked once the task is found.
     #[error("a parameter has a mistake")]
     Parameter {
@@ -113,6 +131,8 @@ impl Error {
             | Self::EventIdReused
             | Self::ErasureIdReused
             | Self::TaskExists(_)
+            | Self::NothingToDecide(..)
+            | Self::TooManyRequests(_)
             | Self::WorkflowUnavailable
             | Self::WorkflowChanged(_)
             | Self::NoAuditKey

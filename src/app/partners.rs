@@ -221,9 +221,13 @@ impl Partners {
             Some(found) => found,
             None => Box::pin(self.keys.resolved.try_get_with(hash, self.look_up(hash))).await?,
         };
-        let caller = found.filter(|found| !self.keys.revoked.contains_key(&found.key_id)).map(|found| {
-            Caller::Partner { partner_id: found.partner_id, key_id: found.key_id, rights: Arc::clone(&found.rights) }
-        });
+        let caller =
+            found.filter(|found| !self.keys.revoked.contains_key(&found.key_id)).map(|found| Caller::Partner {
+                partner_id: found.partner_id,
+                key_id: found.key_id,
+                rights: Arc::clone(&found.rights),
+                through: None,
+            });
         let now = self.clock.now();
         Ok(caller.filter(|caller| caller.time_left(now).is_none_or(|left| !left.is_zero())))
     }

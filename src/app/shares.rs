@@ -206,14 +206,14 @@ mod tests {
 
     fn buyer() -> Caller {
         let (buyer_id, credential_id) = (BuyerId(ids::new()), CredentialId::parse("session").unwrap());
-        Caller::Buyer { buyer_id, credential_id, expires_at: Time::from_micros(0) }
+        Caller::Buyer { buyer_id, credential_id, expires_at: Time::from_micros(0), through: None }
     }
 
     #[test]
     fn one_caller_takes_its_share_and_not_that_of_others() {
         let shares = Shares::new(Resource::Simulations, Limits { all: 5, backend: 3, buyer: 1 });
         let partner_id = PartnerId(ids::new());
-        let key = || Caller::Partner { partner_id, key_id: KeyId(ids::new()), rights: Arc::default() };
+        let key = || Caller::Partner { partner_id, key_id: KeyId(ids::new()), rights: Arc::default(), through: None };
         let held: Vec<Share> = (0..3).map(|_| shares.take(&key()).unwrap()).collect();
         assert!(matches!(shares.take(&key()), Err(Exceeded::Own(Resource::Simulations))), "whatever the key");
         let (one, other) = (buyer(), buyer());

@@ -62,7 +62,7 @@ impl Statuses {
     /// The buyer's view of a task.
     pub async fn get_task_status(&self, caller: &Caller, id: TaskId, at_least: AtLeast) -> Result<Arc<Status>, Error> {
         let status = self.reader.newest(id, at_least.version()).await?;
-        if !may_see(caller, status.model.partner_id, status.buyer_id) {
+        if !may_see(caller, id, (status.model.partner_id, status.buyer_id)) {
             return Err(Error::NotFound);
         }
         // Boxed, since it is rarely needed.

@@ -167,7 +167,7 @@ impl Tasks {
         let asker = Asker { sender: &sender, dual_control: self.dual_control };
         let mut why = Why::new(&task.workflow, task.snapshot(), asker, self.clock.now());
         for ability in &mut why.you {
-            if let Err(refusal) = caller.check_scope(ability.command) {
+            if let Err(refusal) = caller.check_type(ability.command) {
                 (ability.refusal, ability.until) = (Some(refusal), None);
             }
         }
@@ -183,6 +183,9 @@ impl Tasks {
         after: Option<OpenedAfter>,
         limit: u32,
     ) -> Result<Vec<(OpenedAfter, ListedTask)>, Error> {
+        if !caller.may_list() {
+            return Err(Error::NotFound);
+        }
         let filter = Filter { partner_id: caller.partner_id().or(filter.partner_id), ..filter };
         let records = store::tasks::lists::list(&self.pool, filter, after, limit).await?;
         let mut views = Vec::with_capacity(records.len());

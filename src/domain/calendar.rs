@@ -21,6 +21,7 @@ use utoipa::ToSchema;
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type};
 
+use super::values::outside::nothing_to_check;
 use super::values::time::Time;
 pub(super) use estimate::MAX_SECONDS;
 
@@ -335,6 +336,11 @@ impl TimeZone {
     pub fn parse(name: &str) -> Result<Self, Error> {
         name.parse().map(Self).map_err(|_| Error::TimeZone)
     }
+
+    /// The name in the database.
+    pub fn name(self) -> &'static str {
+        self.0.name()
+    }
 }
 
 impl TryFrom<String> for TimeZone {
@@ -346,9 +352,11 @@ impl TryFrom<String> for TimeZone {
 
 impl From<TimeZone> for String {
     fn from(zone: TimeZone) -> Self {
-        zone.0.name().to_owned()
+        zone.name().to_owned()
     }
 }
+
+nothing_to_check!(TimeZone);
 
 /// A time of day to the minute, 00:00 to 24:00.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

@@ -2,11 +2,14 @@
 //! its content.
 
 mod characters;
+pub mod credential;
 pub(in crate::domain) mod event_type;
 pub mod id;
 pub mod identity;
+pub mod language;
 pub mod outside;
 pub mod party;
 pub mod scope;
 pub mod text;
 pub mod time;
+pub(in crate::domain) mod token;

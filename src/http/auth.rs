@@ -82,8 +82,8 @@ impl Auth {
                 // `PlatformKeys::new` refuses keys that look like a JWT.
                 if !looks_like_jwt(text) {
                     let found = self.platform.find(text).ok_or_else(|| invalid("This key is unknown."))?;
-                    let caller =
-                        Caller::Platform { credential_id: found.credential_id.clone(), person: found.person.clone() };
+                    let (credential_id, person) = (found.credential_id.clone(), found.person.clone());
+                    let caller = Caller::Platform { credential_id, person, through: None };
                     return Ok(Authenticated { caller, key: None });
                 }
                 let verified = self.buyers.verify(text, app.clock().now()).await.map_err(refused)?;
@@ -91,6 +91,7 @@ impl Auth {
                     buyer_id: verified.buyer_id,
                     credential_id: verified.credential_id,
                     expires_at: verified.expires_at,
+                    through: None,
                 };
                 Ok(Authenticated { caller, key: None })
             }

@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 use std::error::Error as StdError;
+use std::time::Duration;
 
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -137,6 +138,13 @@ impl Problem {
     /// The caller has used up its share; `detail` names the resource. Nothing was done.
     pub fn too_many_at_once(detail: impl Into<Cow<'static, str>>) -> Self {
         Self::new(Code::TooManyAtOnce, detail).header(header::RETRY_AFTER, HeaderValue::from_static("1"))
+    }
+
+    /// The caller makes requests of a kind too fast; it may send this one again after `pause`.
+    pub fn too_many_requests(pause: Duration) -> Self {
+        let detail = "This credential has made too many links in the last minutes: it can make 300 a minute.";
+        let seconds = pause.as_secs() + u64::from(pause.subsec_nanos() > 0);
+        Self::new(Code::TooManyRequests, detail).header(header::RETRY_AFTER, HeaderValue::from(seconds.max(1)))
     }
 
     /// Adds the errors in the input.
@@ -312,6 +320,11 @@ pub struct Conflict {
     /// The open question (`question_open`), or how the named one was closed (`stale_question`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub question: Option<QuestionStanding>,
+    /// Why there is nothing to decide (`nothing_to_decide`): `not_waiting`, or the code with which a
+    /// decision would be refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "not_a_reviewer")]
+    pub why: Option<&'static str>,
     /// The current `ETag` of the caller's view (`precondition_failed`).
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "\"7\"")]

@@ -223,7 +223,7 @@ impl Watchers {
         // A caller that has just written here reads its own write.
         let exists = seat.topic.exists.load(Ordering::SeqCst);
         let mut status = seat.topic.at_least(&self.reader, at_least.version().max(exists)).await?;
-        if !may_see(caller, status.model.partner_id, status.buyer_id) {
+        if !may_see(caller, id, (status.model.partner_id, status.buyer_id)) {
             return Err(Error::NotFound);
         }
         if status.as_of < at_least.required {

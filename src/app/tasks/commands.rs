@@ -129,6 +129,7 @@ impl Commands {
         request: Request,
     ) -> Result<Answer, Error> {
         let (commands, party) = (Arc::clone(self), caller.party());
+        caller.check_reach(&request.command).map_err(|refusal| refused(party, &target.task, refusal))?;
         let write = async move { commands.decide_with_retries(party, target, &request).await };
         // Boxed: a spawned future is moved several times, and this one has ten kilobytes.
         let write = tokio::spawn(Box::pin(write.in_current_span()));

@@ -105,6 +105,9 @@ impl Inbox {
         filter: Filter<'_>,
         (after, limit): (Option<DueAfter>, usize),
     ) -> Result<Reviews, Error> {
+        if !caller.may_list() {
+            return Err(Error::NotFound);
+        }
         // Fetch one extra row to learn whether there are more than the limit.
         let queues = inbox::queues(&self.pool, assignee(caller), COUNTED + 1).await?;
         let counts = counts(&queues, reads_workflow(caller.party()));

@@ -59,7 +59,7 @@ impl Loaded {
 
     /// Whether the caller may see the task.
     pub(in crate::app) fn is_open_to(&self, caller: &Caller) -> bool {
-        may_see(caller, self.identity.partner_id, self.identity.buyer_id)
+        may_see(caller, self.id(), (self.identity.partner_id, self.identity.buyer_id))
     }
 
     /// The task as this reader sees it.

@@ -5,11 +5,10 @@ use std::fmt;
 
 use sha2::{Digest, Sha256};
 
+use crate::domain::values::token;
+
 const PREFIX: &str = "ait_";
-const SECRET: usize = 43;
-const CHECKSUM: usize = 6;
 const HINT: usize = 8;
-const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
 /// A partner's key: `ait_`, 32 random bytes as 43 base-62 digits, and their CRC-32 as 6 more. The
 /// checksum lets us refuse a mistyped key without a look-up and lets secret scanners recognise a
@@ -20,17 +19,12 @@ pub struct ApiKey(String);
 impl ApiKey {
     /// Builds the key from random bytes.
     pub fn from_random(bytes: &[u8; 32]) -> Self {
-        let secret = base62(bytes, SECRET);
-        let checksum = checksum(&secret);
-        Self(format!("{PREFIX}{secret}{checksum}"))
+        Self(token::write(PREFIX, bytes))
     }
 
     /// Checks form and checksum; says nothing about whether the key exists.
     pub fn parse(text: &str) -> Option<Self> {
-        let digits = text.strip_prefix(PREFIX)?;
-        let well_formed = digits.len() == SECRET + CHECKSUM && digits.bytes().all(|b| b.is_ascii_alphanumeric());
-        let (secret, sum) = well_formed.then(|| digits.split_at(SECRET))?;
-        (checksum(secret) == sum).then(|| Self(text.to_owned()))
+        token::is_well_formed(PREFIX, text).then(|| Self(text.to_owned()))
     }
 
     /// Whether `text` has the prefix of a partner's key, well-formed or not.
@@ -68,26 +62,6 @@ impl fmt::Debug for KeyHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("KeyHash(…)")
     }
-}
-
-fn checksum(secret: &str) -> String {
-    base62(&crc32fast::hash(secret.as_bytes()).to_be_bytes(), CHECKSUM)
-}
-
-/// A big-endian number in base 62, padded to `width` digits.
-fn base62(bytes: &[u8], width: usize) -> String {
-    let mut number = bytes.to_vec();
-    let mut digits = vec![b'0'; width];
-    for digit in digits.iter_mut().rev() {
-        let mut remainder = 0u32;
-        for byte in &mut number {
-            let value = remainder * 256 + u32::from(*byte);
-            *byte = u8::try_from(value / 62).expect("the remainder is below 62, so the quotient is below 256");
-            remainder = value % 62;
-        }
-        *digit = ALPHABET[remainder as usize];
-    }
-    digits.iter().map(|digit| char::from(*digit)).collect()
 }
 
 #[cfg(test)]

@@ -38,6 +38,8 @@ uuid_id! {
     CommandId;
     /// The id of a partner's API key (of its record, not the secret).
     KeyId;
+    /// The id of a link for a person (of its record, not the secret in its address).
+    LinkId;
     /// The id of an erasure of a person's data.
     ErasureId;
     /// The id of an event, the same for every reader. It is derived from the hash of its entry.

@@ -83,6 +83,7 @@ codes! {
     Cancelling "cancelling" CONFLICT "Being cancelled" "The task is being cancelled. A decision was recorded as the entry `recorded.seq` and has no effect.";
     TaskClosed "task_closed" CONFLICT "Task closed" "The task has ended. A late decision was recorded as the entry `recorded.seq` and has no effect.";
     LimitReached "limit_reached" CONFLICT "Limit reached" "A limit was reached; `detail` names it. Limits apply to the revisions, status updates and trail entries of a task, to the questions of a round, to an actor's votes on a revision, and to the workflows, versions, keys and webhooks of a partner or the platform.";
+    NothingToDecide "nothing_to_decide" CONFLICT "Nothing to decide" "The actor could do nothing about the decision that the link would be for; `why` is `not_waiting`, or the code with which a decision would be refused. No link was made.";
     FeedRestored "feed_restored" GONE "Feed restored" "The database was restored to a time before the position of the cursor `after`. Read the feed from the start, without `after`; events that you already have keep their `id`.";
     PreconditionFailed "precondition_failed" PRECONDITION_FAILED "Precondition failed" "`If-Match` or `If-None-Match` does not hold for the current `ETag` of the caller's view, which is `etag`. If `etag` is absent, the resource does not exist yet.";
     StaleRevision "stale_revision" PRECONDITION_FAILED "Newer revision" "The command names a revision that is no longer the latest; `revision` is the latest.";
@@ -96,10 +97,12 @@ codes! {
     ErasureIdReused "erasure_id_reused" UNPROCESSABLE_ENTITY "Erasure id reused" "The `id` was already used for an erasure with another body. Use a new id for a new erasure.";
     HeaderTooLarge "header_too_large" REQUEST_HEADER_FIELDS_TOO_LARGE "Header too large" "The request has more than 100 header fields. A header of more than 64 KiB in total gets this status without a body.";
     TooManyAtOnce "too_many_at_once" TOO_MANY_REQUESTS "Too many at once" "The caller has reached its limit of concurrent work; `detail` says which. Nothing was done. Send the same request again after `Retry-After` seconds, when some of that work has ended.";
+    TooManyRequests "too_many_requests" TOO_MANY_REQUESTS "Too many requests" "The credential makes such requests too fast; `detail` says how many it may make. Nothing was done. Send the same request again after `Retry-After` seconds.";
     Internal "internal" INTERNAL_SERVER_ERROR "Internal error" "The service failed; the cause is logged under `request_id`. The same request may be sent again.";
     UnsupportedTransferEncoding "unsupported_transfer_encoding" NOT_IMPLEMENTED "Unsupported transfer encoding" "The body has a transfer encoding other than `chunked`.";
     TrailDamaged "trail_damaged" INTERNAL_SERVER_ERROR "Trail damaged" "An entry of the trail differs from what was written; `detail` says which. `format=jsonl` still exports the trail.";
     NoAuditKey "no_audit_key" SERVICE_UNAVAILABLE "No signing key" "The service has no key for checkpoints and receipts. Nothing was done. Its operator can configure a key.";
+    NoPublicUrl "no_public_url" SERVICE_UNAVAILABLE "No public URL" "The service does not know the URL by which browsers reach it, so it can make no links. Its operator can configure `STAGEGATE_PUBLIC_URL`.";
     Overloaded "overloaded" SERVICE_UNAVAILABLE "Overloaded" "The service is overloaded. Nothing was done. Send the same request again after `Retry-After` seconds.";
     Timeout "timeout" SERVICE_UNAVAILABLE "Timeout" "The service did not respond in time. A write may have taken effect; sending it again with the same `id` is safe.";
     Unavailable "unavailable" SERVICE_UNAVAILABLE "Unavailable" "A dependency of the service is unreachable or did not respond; `detail` says whether the request may have had an effect. Send the same request again, with the same `id`, after `Retry-After` seconds.";

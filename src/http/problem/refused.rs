@@ -62,6 +62,8 @@ impl Problem {
             ),
             app::Error::TrailDamaged(_, seq) => Self::damaged(seq, error),
             app::Error::Expired => Self::new(Code::Unauthorized, "The credential has expired."),
+            app::Error::NothingToDecide(why, context) => nothing_to_decide(&why, *context),
+            app::Error::TooManyRequests(pause) => Self::too_many_requests(pause),
             app::Error::Parameter { pointer, code, rule } => {
                 Self::invalid_parameter(FieldError::new(pointer, code, rule))
             }
@@ -76,6 +78,14 @@ impl Problem {
             app::Error::Internal(source) => Self::internal(source),
         }
     }
+}
+
+fn nothing_to_decide(why: &app::NothingToDecide, context: ConflictContext) -> Problem {
+    let (why, detail) = match why {
+        app::NothingToDecide::NotWaiting => ("not_waiting", "The task waits for no decision.".to_owned()),
+        app::NothingToDecide::Refused(refusal) => (code(refusal).as_str(), sentence(refusal)),
+    };
+    Problem::new(Code::NothingToDecide, detail).with_conflict(Conflict { why: Some(why), ..conflict(context) })
 }
 
 fn id_reused(code: Code, detail: &str, message: &str) -> Problem {

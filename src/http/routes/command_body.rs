@@ -358,7 +358,7 @@ mod tests {
             members.remove("actor");
             members.extend(named.as_ref().map(|id| ("actor".to_owned(), json!({ "id": id }))));
             let (partner_id, key_id) = (PartnerId(ids::new()), KeyId(ids::new()));
-            let caller = Caller::Partner { partner_id, key_id, rights: Arc::new(rights.clone()) };
+            let caller = Caller::Partner { partner_id, key_id, rights: Arc::new(rights.clone()), through: None };
             let parsed = parse(members.clone(), &caller, None, Time::from_micros(0));
             let is_open = rights.scopes.include_any(kind.scopes());
             prop_assert_eq!(matches!(&parsed, Err(problem) if problem.code() == Code::KeyScope), !is_open);
@@ -371,7 +371,7 @@ mod tests {
             let expected = named.as_ref().or(rights.only_actor().filter(|_| command.action().needs_actor()));
             prop_assert_eq!(actor, expected);
             // The digest is of the body as it was sent, so it does not depend on the key.
-            let anybody = Caller::Partner { partner_id, key_id, rights: Arc::default() };
+            let anybody = Caller::Partner { partner_id, key_id, rights: Arc::default(), through: None };
             if let Ok(other) = parse(members, &anybody, None, Time::from_micros(0)) {
                 prop_assert_eq!(digest, other.digest);
             }
@@ -381,8 +381,13 @@ mod tests {
     #[test]
     fn the_example_of_every_type_is_a_command_of_that_type() {
         let credential_id = CredentialId::parse("key-1").unwrap();
-        let platform = Caller::Platform { credential_id: credential_id.clone(), person: None };
-        let buyer = Caller::Buyer { buyer_id: BuyerId(ids::new()), credential_id, expires_at: Time::from_micros(1) };
+        let platform = Caller::Platform { credential_id: credential_id.clone(), person: None, through: None };
+        let buyer = Caller::Buyer {
+            buyer_id: BuyerId(ids::new()),
+            credential_id,
+            expires_at: Time::from_micros(1),
+            through: None,
+        };
         for kind in CommandType::ALL {
             let Value::Object(members) = example(kind) else { panic!("{kind:?} is an object") };
             // A resolution without an actor is a buyer's, whose token identifies the person.

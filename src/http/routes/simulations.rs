@@ -183,7 +183,7 @@ pub async fn simulate_workflow(
     };
     let last = commands.last().map_or(opened_at, |sent| sent.at);
     let plan = Plan {
-        sender: Caller::Platform { credential_id: simulated(), person: None }.sender(None),
+        sender: Caller::Platform { credential_id: simulated(), person: None, through: None }.sender(None),
         workflow: WorkflowRef { key: path.key, version },
         opened_at,
         deadline_at: simulation.deadline_at,
@@ -331,12 +331,15 @@ fn caller(party: Party, people: &mut Vec<ActorId>, (actor, now): (Option<ActorId
             partner_id: PartnerId(Uuid::nil()),
             key_id: KeyId(Uuid::nil()),
             rights: Arc::new(Rights { actors: actor.map(|actor| vec![actor]), ..Rights::default() }),
+            through: None,
         },
-        Party::Buyer => Caller::Buyer { buyer_id: BuyerId(Uuid::nil()), credential_id: simulated(), expires_at: now },
+        Party::Buyer => {
+            Caller::Buyer { buyer_id: BuyerId(Uuid::nil()), credential_id: simulated(), expires_at: now, through: None }
+        }
         Party::Platform => {
             let number = actor.clone().map_or(0, |actor| number_of(people, actor));
             let credential_id = CredentialId::parse(format!("simulated-{number}")).expect("a short word");
-            Caller::Platform { credential_id, person: actor }
+            Caller::Platform { credential_id, person: actor, through: None }
         }
     }
 }

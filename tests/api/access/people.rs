@@ -129,6 +129,7 @@ async fn submit_as(parties: &Parties, task: &str, spelling: &str) {
         partner_id: PartnerId(parties.partner_id.parse().unwrap()),
         key_id: KeyId(Uuid::nil()),
         rights: Arc::default(),
+        through: None,
     };
     let actor = Actor { id: ActorId::stored(spelling).unwrap(), name: None, role: None };
     let sender = Sender {

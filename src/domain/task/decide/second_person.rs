@@ -3,6 +3,7 @@
 
 use crate::domain::task::refusal::Refusal;
 use crate::domain::task::{Phase, Raiser, Task, Verdict};
+use crate::domain::values::credential;
 use crate::domain::values::id::ActorId;
 use crate::domain::values::party::{ActorRef, Party, Sender};
 use crate::domain::workflow::Workflow;
@@ -10,10 +11,11 @@ use crate::domain::workflow::Workflow;
 use super::draft::bar;
 
 /// Whether `sender` differs by person and by key from everybody who escalated for the platform in
-/// this round. Always true of other parties.
+/// this round. A session of a link counts as the key that made the link. Always true of other parties.
 pub(super) fn is_second_person(task: &Task, sender: &Sender) -> bool {
-    let actor = sender.actor_ref();
-    let other = |raiser: &Raiser| actor.as_ref() != Some(&raiser.actor) && sender.credential_id != raiser.credential_id;
+    let (actor, key) = (sender.actor_ref(), credential::vouching(&sender.credential_id));
+    let other =
+        |raiser: &Raiser| actor.as_ref() != Some(&raiser.actor) && key != credential::vouching(&raiser.credential_id);
     sender.party != Party::Platform || task.platform_raisers.iter().all(other)
 }
 
