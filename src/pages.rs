@@ -7,26 +7,33 @@
 
 use std::panic::AssertUnwindSafe;
 
-use axum::Router;
 use axum::extract::Request;
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::{MethodRouter, get};
+use axum::routing::{MethodRouter, get, post};
+use axum::{Extension, Router};
 use futures_util::FutureExt as _;
 
 use crate::http::input::deadline::Deadline;
 use crate::http::{AppState, Mount, MountedRoute};
 
 use self::frame::{Frame, LANGUAGE_COOKIE};
+use self::live::Waits;
 use self::problem::{Kind, PageError};
 use self::texts::Language;
 
 mod assets;
+mod command;
+mod forms;
 mod frame;
 mod headers;
 mod home;
+mod links;
+mod live;
+mod origin;
 mod problem;
+mod session;
 mod texts;
 mod times;
 
@@ -43,6 +50,9 @@ fn table() -> Vec<Page> {
     let page = |method, path, name, handler| Page { method, path, name, handler };
     vec![
         page(Method::GET, "/", "page_home", get(home::get_home)),
+        page(Method::GET, "/go/{link}", "page_link", get(links::get_link)),
+        page(Method::POST, "/go/{link}", "open_link", post(links::post_link)),
+        page(Method::POST, session::END_PATH, "end_session", post(links::end_session)),
         page(Method::GET, "/assets/{build}/{*name}", "page_asset", get(assets::get_asset)),
         page(Method::GET, "/embed/v1/status.js", "page_element", get(assets::get_element)),
         page(Method::GET, "/favicon.svg", "page_icon", get(assets::get_icon)),
@@ -60,7 +70,8 @@ pub fn mount() -> Mount {
         router = router.route(path, handler);
         routes.push(MountedRoute { method, path, name, is_secret: SECRET.contains(&path) });
     }
-    Mount { router: router.layer(axum::middleware::from_fn(around)), routes, not_found: Some(problem::not_found) }
+    let router = router.layer(axum::middleware::from_fn(around)).layer(Extension(Waits::default()));
+    Mount { router, routes, not_found: Some(problem::not_found) }
 }
 
 /// Switches the language, and makes a page of a handler that panicked or took too long.

@@ -33,12 +33,12 @@ use crate::store::feed::{Notice, RowKey};
 use crate::store::{self, Pool};
 
 use self::render::{Renderer, affordable};
-use self::tail::{Tail, Woken};
+use self::tail::{Follower, Tail, Woken};
 use super::access::{Caller, owner};
 use super::base::Base;
 use super::commits::Commits;
 use super::error::Error;
-use super::shares::Shares;
+use super::shares::{Share, Shares};
 
 mod folds;
 pub(in crate::app) mod render;
@@ -68,6 +68,30 @@ pub struct Feed {
     pool: Pool,
     waits: Shares,
     renderer: Arc<Renderer>,
+}
+
+/// Follows the events of one caller, for pages that show what they change.
+#[derive(Debug)]
+pub struct News<'a> {
+    feed: &'a Feed,
+    follower: Follower,
+    /// Rows below it were there before.
+    read: Transaction,
+    _share: Share,
+}
+
+impl News<'_> {
+    /// Waits until there may be an event since the last wait, or since the start. `false`: the time
+    /// is over, or the service is about to stop.
+    pub async fn wait(&mut self, until: Instant) -> bool {
+        match self.follower.wait(&self.feed.tail, self.read, until).await {
+            Woken::News { horizon, .. } => {
+                self.read = horizon;
+                true
+            }
+            Woken::Nothing { .. } => false,
+        }
+    }
 }
 
 impl Feed {
@@ -107,6 +131,18 @@ impl Feed {
                 }
             }
         }
+    }
+
+    /// Starts to follow the caller's events: what is written from now on ends a wait.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TooManyAtOnce`] if the caller has as many waits as it may have.
+    pub async fn follow(&self, caller: &Caller) -> Result<News<'_>, Error> {
+        let owner = owner(caller).ok_or(Error::NotFound)?;
+        let share = self.waits.take(caller)?;
+        let follower = self.tail.follow(owner);
+        Ok(News { feed: self, follower, read: find_horizon(&self.pool).await?, _share: share })
     }
 
     async fn page(&self, owner: Owner, (after, horizon): (Position, Transaction), limit: usize) -> Result<Page, Error> {

@@ -2,7 +2,7 @@
 //! renders the result.
 
 pub mod audit;
-pub(in crate::http) mod command_body;
+pub mod command_body;
 pub mod deliveries;
 pub(in crate::http) mod docs;
 pub mod erasures;

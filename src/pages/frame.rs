@@ -3,6 +3,7 @@
 use askama::Template;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
+use chrono_tz::Tz;
 
 use super::texts::{Language, Texts};
 use super::times::Times;
@@ -57,7 +58,7 @@ impl Frame {
     }
 
     /// A frame with this language and time zone.
-    pub(super) fn new(language: Language, zone: Option<&str>) -> Self {
+    pub(super) fn new(language: Language, zone: Option<Tz>) -> Self {
         let t = Texts { language };
         Self { title: String::new(), t, times: Times::new(t, zone), acting: None, navigation: Vec::new() }
     }

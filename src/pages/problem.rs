@@ -100,6 +100,17 @@ impl PageError {
         problem.log();
         Self::new(if is_unanswered { Kind::Unanswered } else { Kind::of(&problem) }, frame)
     }
+
+    /// Why a form cannot be read.
+    pub(super) fn of_form(problem: &Problem, frame: &Frame) -> Self {
+        let kind = match problem.code().status() {
+            StatusCode::PAYLOAD_TOO_LARGE => Kind::TooLarge,
+            StatusCode::SERVICE_UNAVAILABLE => Kind::Unavailable,
+            StatusCode::TOO_MANY_REQUESTS => Kind::TooMany(1),
+            _ => Kind::Unreadable,
+        };
+        Self::new(kind, frame)
+    }
 }
 
 /// The page of an error.

@@ -229,3 +229,10 @@ impl Links {
         Ok(())
     }
 }
+
+impl Links {
+    /// The origin of the public URL, such as `https://stagegate.example`; `None` if none is known.
+    pub fn public_origin(&self) -> Option<&str> {
+        None
+    }
+}

@@ -91,9 +91,34 @@ impl<const MAX: usize> FromRequest<AppState> for RawBody<MAX> {
 
     async fn from_request(request: Request, state: &AppState) -> Result<Self, Self::Rejection> {
         let limits = request.extensions().get().map_or(state.limits, Deadline::limits);
-        let read = tokio::time::timeout(limits.body, read(request, &state.bodies, MAX)).await;
+        let read = tokio::time::timeout(limits.body, read(request, (&state.bodies, MAX), check_type)).await;
         let slow = |_| Err(Problem::new(Code::SlowBody, "The body did not arrive in time."));
         Ok(Self(read.unwrap_or_else(slow)))
+    }
+}
+
+/// The fields of a form that a page sent, in order. A name may occur several times.
+#[derive(Debug)]
+pub struct FormBody(Result<Vec<(String, String)>, Problem>);
+
+impl FormBody {
+    /// The fields, or the reason why there are none.
+    pub fn fields(self) -> Result<Vec<(String, String)>, Problem> {
+        self.0
+    }
+}
+
+impl FromRequest<AppState> for FormBody {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request(request: Request, state: &AppState) -> Result<Self, Self::Rejection> {
+        let limits = request.extensions().get().map_or(state.limits, Deadline::limits);
+        let read = read(request, (&state.bodies, MAX_BYTES), check_form_type);
+        let received = match tokio::time::timeout(limits.body, read).await {
+            Ok(received) => received,
+            Err(_) => Err(Problem::new(Code::SlowBody, "The form did not arrive in time.")),
+        };
+        Ok(Self(received.map(|received| form_urlencoded::parse(&received.bytes).into_owned().collect())))
     }
 }
 
@@ -154,7 +179,11 @@ fn object(text: &[u8]) -> Result<Map<String, Value>, Problem> {
     }
 }
 
-async fn read(request: Request, budget: &Budget, max: usize) -> Result<Received, Problem> {
+async fn read(
+    request: Request,
+    (budget, max): (&Budget, usize),
+    check_type: fn(&HeaderMap) -> Result<(), Problem>,
+) -> Result<Received, Problem> {
     let (head, mut body) = request.into_parts();
     // Reject by the announced length, without reading.
     if body.size_hint().lower() > max as u64 {
@@ -182,6 +211,15 @@ async fn read(request: Request, budget: &Budget, max: usize) -> Result<Received,
 
 fn too_large(max: usize) -> Problem {
     Problem::new(Code::PayloadTooLarge, format!("The body is larger than {} KiB ({max} bytes).", max >> 10))
+}
+
+/// Requires the type of a form that a browser sends.
+fn check_form_type(headers: &HeaderMap) -> Result<(), Problem> {
+    let media_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).and_then(MediaType::parse);
+    if media_type.is_some_and(|media_type| media_type.is("application", "x-www-form-urlencoded")) {
+        return Ok(());
+    }
+    Err(Problem::new(Code::UnsupportedMediaType, "Send the form as `application/x-www-form-urlencoded`."))
 }
 
 /// Requires plain JSON in UTF-8 (RFC 9110, sections 8.3 and 8.4; RFC 8259, section 8.1).

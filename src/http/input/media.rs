@@ -41,6 +41,11 @@ impl MediaType {
         self.kind == "application" && (self.subtype == "json" || self.subtype.ends_with("+json"))
     }
 
+    /// Whether it is `kind/subtype`, both in lower case.
+    pub fn is(&self, kind: &str, subtype: &str) -> bool {
+        self.kind == kind && self.subtype == subtype
+    }
+
     /// How specifically this range matches `kind/subtype`; `None`: not at all. Parameters other
     /// than the weight restrict a range to types that have them. Ours have none but
     /// `charset=utf-8`, which holds for all our text.

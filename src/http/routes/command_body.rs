@@ -68,7 +68,7 @@ const COMMON: [&str; 7] = ["id", "stage", "round", "revision", "actor", "occurre
 
 /// Parses a command from a body's members. `header_id` is the id from the header
 /// `Idempotency-Key`.
-pub(in crate::http) fn parse(
+pub fn parse(
     mut members: Map<String, Value>,
     caller: &Caller,
     header_id: Option<CommandId>,

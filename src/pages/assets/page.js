@@ -7,3 +7,7 @@ import { guardForms } from "./forms.js";
 showTimes(document);
 guardForms(document);
 followLive(document);
+
+// The page of a link for a redirect presses its own button; that of a mailed link never does.
+const atOnce = document.querySelector("form[data-at-once]");
+if (atOnce instanceof HTMLFormElement) atOnce.requestSubmit();

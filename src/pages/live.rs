@@ -1,0 +1,176 @@
+//! Waiting for news: a page asks for its regions with `?part=live&wait=25` and the tag of what it
+//! shows, and is answered when there is another state, or with `304` when the time is over.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use tokio::sync::oneshot;
+use tokio::time::{Instant, sleep_until};
+
+use crate::app::feed::News;
+use crate::app::status::AtLeast;
+use crate::app::status::watch::{Watch, Woken};
+use crate::app::{Caller, Error};
+use crate::domain::values::id::{LinkId, TaskId};
+use crate::domain::values::party::Party;
+use crate::http::AppState;
+use crate::http::input::deadline::Deadline;
+
+use super::assets;
+
+/// The longest wait.
+const MAX_WAIT: Duration = Duration::from_secs(25);
+/// How many requests of one session can wait at the same time: browsers open six connections.
+const MAX_WAITS: usize = 6;
+
+/// The waiting requests of each session, the oldest first.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Waits(Arc<Mutex<HashMap<(LinkId, u16), VecDeque<(u64, oneshot::Sender<()>)>>>>);
+
+/// A place among the waiting requests of a session; dropping it gives it back.
+#[derive(Debug)]
+pub(super) struct Place {
+    waits: Waits,
+    session: (LinkId, u16),
+    number: u64,
+    ended: oneshot::Receiver<()>,
+}
+
+impl Waits {
+    /// Takes a place. Beyond the limit, the oldest request of the session is answered at once.
+    pub(super) fn take(&self, session: (LinkId, u16)) -> Place {
+        let (end, ended) = oneshot::channel();
+        let mut waits = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_session = waits.entry(session).or_default();
+        let number = of_session.back().map_or(0, |(number, _)| number + 1);
+        of_session.push_back((number, end));
+        if of_session.len() > MAX_WAITS {
+            // Dropping the sender ends its wait.
+            of_session.pop_front();
+        }
+        drop(waits);
+        Place { waits: self.clone(), session, number, ended }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut waits = self.waits.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(of_session) = waits.get_mut(&self.session) {
+            of_session.retain(|(number, _)| *number != self.number);
+            if of_session.is_empty() {
+                waits.remove(&self.session);
+            }
+        }
+    }
+}
+
+/// What a page waits for.
+#[derive(Debug)]
+enum Source<'a> {
+    /// A buyer's status.
+    Status(Watch),
+    /// The events of a partner or the platform.
+    Feed(News<'a>),
+}
+
+/// The tag of what a page shows: it changes with the state and with the build.
+pub(super) fn tag(state: impl std::fmt::Display) -> String {
+    format!("\"{}-{state}\"", assets::build())
+}
+
+/// The tag that the page has, as it was sent.
+pub(super) fn known(headers: &HeaderMap) -> Option<&str> {
+    headers.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok())
+}
+
+/// How long the page asks to wait, from the query's `wait` in seconds.
+pub(super) fn wait_of(seconds: Option<u64>) -> Duration {
+    Duration::from_secs(seconds.unwrap_or_default()).min(MAX_WAIT)
+}
+
+/// Waits until something that concerns the caller may have changed, or the time is over: whatever
+/// `load` answers then is sent. `load` gives the tag of the state and what to render.
+pub(super) async fn wait_for_change<T, E: From<Error>>(
+    state: &AppState,
+    (caller, task): (&Caller, Option<TaskId>),
+    (deadline, place): (&Deadline, Option<Place>),
+    (known, wait): (Option<&str>, Duration),
+    load: impl AsyncFn() -> Result<(String, T), E>,
+) -> Result<(String, Option<T>), E> {
+    let wait = caller.time_left(state.app.clock().now()).map_or(wait, |left| wait.min(left));
+    let mut place = place;
+    if wait.is_zero() || known.is_none() {
+        let (tag, loaded) = load().await?;
+        let is_known = known == Some(tag.as_str());
+        return Ok((tag, (!is_known).then_some(loaded)));
+    }
+    deadline.extend(wait);
+    let until = Instant::now() + wait;
+    let mut source = source(state, caller, task).await?;
+    loop {
+        let (tag, loaded) = load().await?;
+        if known != Some(tag.as_str()) {
+            return Ok((tag, Some(loaded)));
+        }
+        // Only what is small is kept over the wait.
+        drop(loaded);
+        if !source.news(until, place.as_mut()).await {
+            return Ok((tag, None));
+        }
+    }
+}
+
+async fn source<'a>(state: &'a AppState, caller: &Caller, task: Option<TaskId>) -> Result<Source<'a>, Error> {
+    match (caller.party(), task) {
+        (Party::Buyer, Some(task)) => {
+            let watchers = &state.app.statuses.watchers;
+            Ok(Source::Status(watchers.watch_task_status(caller, task, AtLeast::default()).await?))
+        }
+        (Party::Buyer, None) => Err(Error::NotFound),
+        (Party::Partner | Party::Platform, _) => Ok(Source::Feed(state.app.feed.follow(caller).await?)),
+    }
+}
+
+impl Source<'_> {
+    /// Waits for news. `false`: the time is over, the service stops, or the request lost its place.
+    async fn news(&mut self, until: Instant, place: Option<&mut Place>) -> bool {
+        let ended = async {
+            match place {
+                Some(place) => drop((&mut place.ended).await),
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            woken = self.woken(until) => woken,
+            () = ended => false,
+        }
+    }
+
+    async fn woken(&mut self, until: Instant) -> bool {
+        match self {
+            Self::Status(watch) => tokio::select! {
+                woken = watch.changed() => woken == Woken::Changed,
+                () = sleep_until(until) => false,
+            },
+            Self::Feed(news) => news.wait(until).await,
+        }
+    }
+}
+
+/// The answer to a page that already shows the state.
+pub(super) fn not_modified(tag: &str) -> Response {
+    let mut response = StatusCode::NOT_MODIFIED.into_response();
+    set_tag(&mut response, tag);
+    response
+}
+
+/// Adds the tag to an answer.
+pub(super) fn set_tag(response: &mut Response, tag: &str) {
+    if let Ok(tag) = HeaderValue::from_str(tag) {
+        response.headers_mut().insert(header::ETAG, tag);
+    }
+}
