@@ -1,4 +1,3 @@
 //! The pages for people.
 
 mod browser;
-mod scripts;

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 export const name = "ground-pages";
 
 /** What everybody can see: the path and the status of its answer. @type {[string, number][]} */
-const PAGES = [["/", 200], ["/there-is-no-such-page", 404]];
+const PAGES = [["/", 200], ["/there-is-no-such-page", 404], ["/go/sgl_nonsense", 404]];
 
 /** @param {import("./rig.mjs").Rig} rig */
 export async function run(rig) {

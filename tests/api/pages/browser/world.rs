@@ -15,6 +15,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use crate::harness::parties::Parties;
+use crate::harness::service::Service;
 
 use super::node::{Host, Request};
 
@@ -58,7 +59,7 @@ impl World {
     async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let parties = Parties::start().await;
+        let parties = Parties::with_service(Service::start_at(&url).await).await;
         let (app, router) = (&parties.service.app, parties.service.router.clone());
         let (timers, deliveries) = (Timers::new(Arc::clone(app)), Deliveries::new(Arc::clone(app)));
         let watchers = Watchers::new(Arc::clone(app));
