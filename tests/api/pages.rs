@@ -1,3 +1,4 @@
 //! The pages for people.
 
+mod browser;
 mod coming_in;

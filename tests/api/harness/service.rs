@@ -59,12 +59,17 @@ pub const PATIENCE: Duration = Duration::from_mins(1);
 impl Service {
     /// A fresh one, in the year 2027. Its webhooks may go to this machine.
     pub async fn start() -> Self {
+        Self::start_at(PUBLIC_ORIGIN).await
+    }
+
+    /// The same for browsers that reach it at this origin.
+    pub async fn start_at(public_origin: &str) -> Self {
         let db = TestDb::new().await;
         let clock = Clock::fixed("2027-01-15T08:00:00Z".parse::<chrono::DateTime<chrono::Utc>>().unwrap().into());
         let options = Options {
             audit_keys: audit_keys(),
             webhook_reach: Reach::Anywhere,
-            public_origin: Some(PUBLIC_ORIGIN.to_owned()),
+            public_origin: Some(public_origin.to_owned()),
             ..Options::default()
         };
         let app = Arc::new(App::with_options(db.pool.clone(), clock.clone(), options));
