@@ -18,7 +18,7 @@ use stagegate::domain::audit::signed_note::{KeyName, SignerKey};
 use stagegate::embedded::{self, Postgres};
 use stagegate::http::openapi;
 use stagegate::store::db::{connect, horizon};
-use stagegate::{check, demo, ids, telemetry, terminal, trial};
+use stagegate::{check, demo, ids, link, telemetry, terminal, trial};
 
 use crate::serve::serve;
 
@@ -92,6 +92,10 @@ async fn run(command: Command) -> Result<ExitCode, Failure> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Demo(settings) => play(&settings).await,
+        Command::Link(settings) => {
+            link::run(&settings, &mut std::io::stdout()).await?;
+            Ok(ExitCode::SUCCESS)
+        }
     }
 }
 

@@ -66,6 +66,7 @@ pub struct Links {
     platform: RwLock<HashSet<CredentialId>>,
     limits: Limits,
     dual_control: bool,
+    public_origin: Option<String>,
 }
 
 /// The rate limits, each with a bucket for every key, in this process.
@@ -132,7 +133,11 @@ pub enum Revoke {
 }
 
 impl Links {
-    pub(super) fn new(base: &Base, partners: Arc<Partners>, loader: Arc<Loader>) -> Self {
+    pub(super) fn new(
+        base: &Base,
+        (partners, loader): (Arc<Partners>, Arc<Loader>),
+        public_origin: Option<String>,
+    ) -> Self {
         Self {
             pool: base.pool.clone(),
             clock: base.clock.clone(),
@@ -140,9 +145,15 @@ impl Links {
             platform: RwLock::default(),
             limits: Limits::new(&base.clock),
             dual_control: base.dual_control,
+            public_origin,
             partners,
             loader,
         }
+    }
+
+    /// The origin of the public URL, such as `https://stagegate.example`; `None` if none is known.
+    pub fn public_origin(&self) -> Option<&str> {
+        self.public_origin.as_deref()
     }
 
     /// Sets the names of the platform's keys that are configured. Links that were made under

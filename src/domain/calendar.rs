@@ -337,6 +337,11 @@ impl TimeZone {
         name.parse().map(Self).map_err(|_| Error::TimeZone)
     }
 
+    /// The zone's rules.
+    pub fn tz(self) -> Tz {
+        self.0
+    }
+
     /// The name in the database.
     pub fn name(self) -> &'static str {
         self.0.name()

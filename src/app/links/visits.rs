@@ -282,8 +282,10 @@ impl Links {
         Ok(())
     }
 
-    /// "This is not me": ends the session's link, and with it all its sessions.
-    pub async fn disown(&self, visit: &Visit) -> Result<(), Error> {
+    /// "This is not me": ends the session's link, and with it all its sessions. A session that has
+    /// ended by then changes nothing.
+    pub async fn disown(&self, secret: &str) -> Result<(), Error> {
+        let Some(visit) = self.visit(secret).await? else { return Ok(()) };
         let found = store::links::find(&self.pool, visit.link_id).await?;
         match found.filter(|found| found.link.ended_at.is_none()) {
             Some(found) => self.end_link(&visit.caller, &found.link).await,

@@ -27,6 +27,9 @@ pub const SECOND_PLATFORM_KEY: &str = "second-platform-key-of-the-tests";
 /// The HS256 secret of its buyers' tokens.
 pub const BUYER_SECRET: &str = "the secret of the buyers of the tests";
 
+/// The origin by which browsers reach the test service.
+pub const PUBLIC_ORIGIN: &str = "https://stagegate.test";
+
 /// A running service.
 pub struct Service {
     /// Its router.
@@ -60,7 +63,7 @@ impl Service {
     pub async fn start() -> Self {
         let db = TestDb::new().await;
         let clock = Clock::fixed("2027-01-15T08:00:00Z".parse::<chrono::DateTime<chrono::Utc>>().unwrap().into());
-        let options = Options { audit_keys: audit_keys(), webhook_reach: Reach::Anywhere, ..Options::default() };
+        let options = Options { webhook_reach: Reach::Anywhere, ..with_keys(audit_keys()) };
         let app = Arc::new(App::with_options(db.pool.clone(), clock.clone(), options));
         let router = router(&app).await;
         Self { router, app, clock, db }
@@ -118,7 +121,7 @@ fn audit_keys() -> Keys {
 }
 
 fn with_keys(audit_keys: Keys) -> Options {
-    Options { audit_keys, ..Options::default() }
+    Options { audit_keys, public_origin: Some(PUBLIC_ORIGIN.to_owned()), ..Options::default() }
 }
 
 async fn router(app: &Arc<App>) -> HttpService {
