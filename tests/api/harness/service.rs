@@ -69,6 +69,11 @@ impl Service {
         Self { router, app, clock, db }
     }
 
+    /// The router of these use cases.
+    pub async fn router_of(app: &Arc<App>) -> HttpService {
+        router(app).await
+    }
+
     /// Another replica on the same database.
     pub async fn replica(db: &TestDb, clock: &Clock) -> HttpService {
         router(&Arc::new(App::with_options(db.pool.clone(), clock.clone(), with_keys(audit_keys())))).await
