@@ -113,7 +113,7 @@ fn task_id(text: &str, caller: &Caller) -> Result<TaskId, Problem> {
 
 fn place(task: TaskId) -> Place {
     let action = format!("/embed/v1/tasks/{task}/commands");
-    Place { action, tokens: [ids::new().to_string(), ids::new().to_string()], page: None }
+    Place { action, tokens: [ids::new().to_string(), ids::new().to_string()], page: None, printed: None }
 }
 
 fn fragment(status: StatusCode, fragment: Fragment) -> Result<Response, Problem> {

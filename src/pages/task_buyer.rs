@@ -97,7 +97,7 @@ pub(super) async fn get_live(
     let (tag, packed) = waited.map_err(failed)?;
     let Some(packed) = packed else { return Ok(live::not_modified(&tag)) };
     let loaded = reader.load(&packed).await.map_err(failed)?;
-    let view = TaskPage::new(&loaded, &Around::default(), place_of(visitor, task), frame);
+    let view = TaskPage::new(&loaded, &Around::default(), place_of(state, visitor, task), frame);
     let mut response = render(StatusCode::OK, &LivePart { t: frame.t, view });
     live::set_tag(&mut response, &tag);
     Ok(response)
@@ -194,7 +194,7 @@ async fn show(
     let reader = Reader { state, caller: &visitor.caller };
     let frame = visitor.untitled();
     let (packed, loaded) = read(reader, task, seen).await.map_err(|error| PageError::of(error, frame))?;
-    let view = TaskPage::new(&loaded, around, place_of(visitor, task), frame);
+    let view = TaskPage::new(&loaded, around, place_of(state, visitor, task), frame);
     let page =
         HostedPage { frame: visitor.frame(view.document_title()), t: frame.t, tag: load::tag(&packed, frame), view };
     Ok(render(status, &page))
@@ -211,8 +211,10 @@ pub(super) async fn read(
     Ok((packed, loaded))
 }
 
-fn place_of(visitor: &Visitor, task: TaskId) -> Place {
+fn place_of(state: &AppState, visitor: &Visitor, task: TaskId) -> Place {
     let action = format!("/tasks/{task}/commands");
     let tokens = [visitor.form_token(&action), visitor.form_token(&action)];
-    Place { action, tokens, page: Some(format!("/tasks/{task}")) }
+    let page = format!("/tasks/{task}");
+    let address = format!("{}{page}", state.app.links.public_origin().unwrap_or_default());
+    Place { action, tokens, page: Some(page), printed: Some((address, state.app.clock().now())) }
 }

@@ -9,6 +9,7 @@ use sha2::{Digest as _, Sha256};
 use crate::domain::audit::EntryView;
 use crate::domain::task::PhaseName;
 use crate::domain::values::party::Source;
+use crate::domain::values::time::Time;
 use crate::pages::frame::Frame;
 use crate::pages::texts::Texts;
 
@@ -30,6 +31,8 @@ pub(in crate::pages) struct Place {
     pub(in crate::pages) tokens: [String; 2],
     /// The page of the task; none in the element.
     pub(in crate::pages) page: Option<String>,
+    /// Where and when the page is read, for paper; none in the element.
+    pub(in crate::pages) printed: Option<(String, Time)>,
 }
 
 /// The page of a task.
@@ -63,6 +66,8 @@ pub(in crate::pages) struct TaskPage {
     pub(in crate::pages) place: Place,
     /// The version of the status, its phase, and the party that it waits on, for the element.
     pub(in crate::pages) state: (u64, &'static str, &'static str),
+    /// On paper: the hash of the last entry, and when and whence it was printed.
+    pub(in crate::pages) foot: Option<String>,
     /// The type of the command that was just done.
     pub(in crate::pages) done: Option<String>,
 }
@@ -146,6 +151,7 @@ impl TaskPage {
                 loaded.status.waiting_on.map_or("", |party| party.as_str()),
             ),
             done: done.and_then(|entry| entry.kind).map(ToOwned::to_owned),
+            foot: place.printed.as_ref().map(|printed| foot(loaded, printed, frame)),
             panel,
             place,
         }
@@ -176,6 +182,13 @@ fn about(loaded: &Loaded) -> String {
     let values: Vec<String> = target.into_iter().map(|(_, value)| value).collect();
     let stop = if loaded.offer(Choice::Cancel).is_some() { "open" } else { "closed" };
     format!("{}/{stop}", values.join("/"))
+}
+
+/// What a printed page says of itself.
+fn foot(loaded: &Loaded, (address, at): &(String, Time), frame: &Frame) -> String {
+    let hash = loaded.entries.last().and_then(|entry| entry.hash).map_or_else(String::new, |hash| hash.to_string());
+    let variables = [("at", frame.times.text(at).into()), ("address", address.as_str().into()), ("hash", hash.into())];
+    frame.t.with_all("printed", variables).into_owned()
 }
 
 /// What was just done, in two or three words.

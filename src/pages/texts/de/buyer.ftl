@@ -257,7 +257,9 @@ history-cancelled = Die Aufgabe wurde abgebrochen.
 history-expired = Die Aufgabe wurde nicht bis zum Endtermin fertig.
 history-failed = Die Aufgabe endete ohne Ergebnis.
 history-erased = Persönliche Daten einer Person wurden entfernt.
+embed-failed = Nicht gesendet, und nichts wurde entschieden. Laden Sie die Seite neu und versuchen Sie es noch einmal.
 proof = Nachweis herunterladen
+printed = Gedruckt am { $at } von { $address }. Der letzte Eintrag der Aufzeichnung hat den Hash { $hash }.
 proof-text = Die Datei zeigt, dass niemand die Geschichte nachträglich geändert hat. So prüfen Sie sie ohne uns:
 
 # Die Liste.

@@ -257,7 +257,9 @@ history-cancelled = The task was stopped.
 history-expired = The task was not finished by its final date.
 history-failed = The task ended without a result.
 history-erased = Personal data of one person was removed.
+embed-failed = Not sent, and nothing was decided. Load the page again and try once more.
 proof = Download the proof
+printed = Printed { $at } from { $address }. The last entry of the trail has the hash { $hash }.
 proof-text = The file shows that nobody changed the history later. To check it without us:
 
 # The list.
