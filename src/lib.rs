@@ -390,7 +390,8 @@
 //!   calls every operation with an id in its path with another partner's key (`tests/api/access/ownership.rs`).
 //! - **A page**: its row in the list of its part (`pages::table` joins them), a handler that takes a
 //!   `Visitor` or a `Form`, a template, and its words in every file of `pages/texts`. A form's members
-//!   go through `pages::command`, so that the API's parser and rules decide.
+//!   go through `pages::command`, so that the API's parser and rules decide. A scenario in
+//!   `tests/browser` shows the page to a real browser with `rig.looksGood`.
 //! - **A migration**: `migrations/NNNN_what.sql`, forward only, each table and column commented;
 //!   `./test --update` writes `.sqlx`.
 //! - **A setting**: a field in [`config`]. A test compares the table in `docs/operations.md` with
