@@ -1,3 +1,5 @@
+//! The names of links on the wire. What links allow is tested with the other rules.
+
 use super::*;
 
 #[test]
