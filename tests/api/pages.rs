@@ -1,3 +1,4 @@
 //! The pages for people.
 
+mod buyer;
 mod coming_in;
