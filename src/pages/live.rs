@@ -84,7 +84,7 @@ async fn source<'a>(state: &'a AppState, caller: &Caller, task: Option<TaskId>) 
             Ok(Source::Status(watchers.watch_task_status(caller, task, AtLeast::default()).await?))
         }
         (Party::Buyer, None) => Err(Error::NotFound),
-        (Party::Partner | Party::Platform, _) => Ok(Source::Feed(state.app.feed.follow(caller).await?)),
+        (Party::Partner | Party::Platform, task) => Ok(Source::Feed(state.app.feed.follow(caller, task).await?)),
     }
 }
 

@@ -1,4 +1,6 @@
 //! The pages for people.
 
+mod browser;
 mod buyer;
 mod coming_in;
+mod scripts;
