@@ -3,6 +3,7 @@
 use super::{Scene, bearer, fragment, hidden, paths, play, start};
 use crate::harness::commands::submit;
 use crate::harness::parties::{Client, new_id};
+use crate::harness::service::MARKET_ORIGIN;
 use crate::harness::visitor::{Page, Visitor};
 
 async fn send(client: &Client, id: &str, fields: &[(&str, &str)]) -> Page {
@@ -101,5 +102,32 @@ async fn the_script_is_served_to_every_origin_and_small() {
     assert!(script.html.len() < 30_000, "{}", script.html.len());
     for forbidden in ["innerHTML", "localStorage", "postMessage", "eval("] {
         assert!(!script.html.contains(forbidden), "{forbidden}");
+    }
+}
+
+#[tokio::test]
+async fn pages_of_the_configured_origins_may_ask() {
+    let parties = start().await;
+    let id = play(&parties, Scene::InReview).await;
+    let path = format!("/embed/v1/tasks/{id}");
+    for (origin, expected) in [(MARKET_ORIGIN, Some(MARKET_ORIGIN)), ("https://evil.example", None)] {
+        let asked = [
+            ("origin", origin),
+            ("access-control-request-method", "POST"),
+            ("access-control-request-headers", "authorization,if-none-match,accept-language"),
+        ];
+        let allowed = Visitor::new(&parties.buyer.router).send("OPTIONS", &path, &asked, String::new()).await;
+        let token = bearer(&parties);
+        let read = [("origin", origin), ("authorization", token.as_str())];
+        let answer = Visitor::new(&parties.buyer.router).send("GET", &path, &read, String::new()).await;
+        for page in [&allowed, &answer] {
+            let found = page.headers.get("access-control-allow-origin").map(|value| value.to_str().unwrap());
+            assert_eq!(found, expected, "{origin}");
+            assert!(page.headers.get("access-control-allow-credentials").is_none());
+        }
+        if expected.is_some() {
+            let exposed = answer.headers["access-control-expose-headers"].to_str().unwrap().to_lowercase();
+            assert!(exposed.contains("etag"), "{exposed}");
+        }
     }
 }
