@@ -3,4 +3,3 @@
 mod browser;
 mod buyer;
 mod coming_in;
-mod scripts;
