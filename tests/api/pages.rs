@@ -1,4 +1,5 @@
 //! The pages for people.
 
 mod browser;
+mod buyer;
 mod coming_in;
