@@ -78,6 +78,8 @@ pub struct Options {
     pub write_capacity: Option<usize>,
     /// Whether the platform's own escalations need a second person.
     pub dual_control: bool,
+    /// The origin of the URL by which browsers reach the pages; `None`: it is not known.
+    pub public_origin: Option<String>,
 }
 
 impl Default for Options {
@@ -89,6 +91,7 @@ impl Default for Options {
             webhook_reach: Reach::PublicOnly,
             write_capacity: None,
             dual_control: true,
+            public_origin: None,
         }
     }
 }
@@ -111,7 +114,7 @@ pub struct App {
     /// Workflows and simulations.
     pub workflows: Arc<Workflows>,
     /// Links for people, and their sessions.
-    pub links: Links,
+    pub links: Arc<Links>,
     /// Erasures of personal data.
     pub erasures: Erasures,
     /// Health, metrics and clocks.
@@ -144,14 +147,20 @@ impl App {
         let loader = Arc::new(Loader::new(&base, Arc::clone(&workflows)));
         let writes = Arc::new(Writes::new(&base, options.write_capacity, Arc::clone(&commits)));
         let renderer = Arc::new(Renderer::new(&base, Arc::clone(&loader), Arc::clone(&forecasts)));
+        let links = Arc::new(Links::new(&base, Arc::clone(&partners), Arc::clone(&loader), options.public_origin));
         let audit = Audit::new(&base, options.audit_keys, Arc::clone(&loader), Arc::clone(&partners));
         let is_signing = audit.log.require_key().is_ok();
 
         Self {
             feed: Feed::new(&base, Arc::clone(&renderer), Arc::clone(&commits)),
             webhooks: Webhooks::new(&base, renderer, &commits, options.webhook_reach),
-            erasures: Erasures::new(&base, Arc::clone(&partners), Arc::clone(&loader), Arc::clone(&writes)),
-            links: Links::new(&base),
+            erasures: Erasures::new(
+                &base,
+                (Arc::clone(&partners), Arc::clone(&links)),
+                Arc::clone(&loader),
+                Arc::clone(&writes),
+            ),
+            links,
             tasks: Tasks::new(&base, (loader, Arc::clone(&writes)), Arc::clone(&workflows), forecasts),
             operations: Operations::new(&base, writes.writer.clone(), is_signing),
             statuses,

@@ -55,6 +55,9 @@ pub enum Command {
     Audit(Audit),
     /// Play one task through the demo workflow of a running service.
     Demo(Demo),
+    /// Open a task of the demo in a running trial, and print links to look at it in a browser as
+    /// buyer, reviewer, partner and platform.
+    Open(Demo),
     /// Manage the private database.
     #[command(subcommand)]
     Db(Db),
@@ -142,7 +145,7 @@ pub enum Audit {
     Fields,
 }
 
-/// Settings of `stagegate demo`.
+/// Settings of `stagegate demo` and `stagegate open`.
 #[derive(Clone, Debug, Args)]
 pub struct Demo {
     /// URL of the service.

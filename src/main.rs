@@ -92,6 +92,7 @@ async fn run(command: Command) -> Result<ExitCode, Failure> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Demo(settings) => play(&settings).await,
+        Command::Open(settings) => show_links(&settings).await,
     }
 }
 
@@ -198,6 +199,12 @@ fn trial_credentials(database: &Database, otherwise: &str) -> Result<trial::Cred
 async fn play(settings: &Demo) -> Result<ExitCode, Failure> {
     let credentials = trial_credentials(&settings.database, "")?;
     demo::play(&settings.url, &credentials, &mut std::io::stdout()).await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn show_links(settings: &Demo) -> Result<ExitCode, Failure> {
+    let credentials = trial_credentials(&settings.database, "")?;
+    demo::open::links(&settings.url, &credentials, &mut std::io::stdout()).await?;
     Ok(ExitCode::SUCCESS)
 }
 

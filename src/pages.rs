@@ -7,19 +7,18 @@
 
 use std::panic::AssertUnwindSafe;
 
+use axum::Router;
 use axum::extract::Request;
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{MethodRouter, get, post};
-use axum::{Extension, Router};
 use futures_util::FutureExt as _;
 
 use crate::http::input::deadline::Deadline;
 use crate::http::{AppState, Mount, MountedRoute};
 
 use self::frame::{Frame, LANGUAGE_COOKIE};
-use self::live::Waits;
 use self::problem::{Kind, PageError};
 use self::texts::Language;
 
@@ -70,7 +69,7 @@ pub fn mount() -> Mount {
         router = router.route(path, handler);
         routes.push(MountedRoute { method, path, name, is_secret: SECRET.contains(&path) });
     }
-    let router = router.layer(axum::middleware::from_fn(around)).layer(Extension(Waits::default()));
+    let router = router.layer(axum::middleware::from_fn(around));
     Mount { router, routes, not_found: Some(problem::not_found) }
 }
 

@@ -12,6 +12,7 @@ pub mod audit;
 pub mod db;
 pub mod erasures;
 pub mod feed;
+pub mod links;
 pub mod monitor;
 pub mod partners;
 pub mod tasks;

@@ -201,7 +201,8 @@ impl Credentials {
     pub fn announce(&self, out: &mut impl Write, address: SocketAddr) -> io::Result<()> {
         let [platform_key, buyer_token] = [&self.platform_key, &self.buyer_token].map(|text| escaped(text));
         let buyer_id = self.buyer_id;
-        writeln!(out, "\n  contract     http://{address}/docs\n  health       http://{address}/ready\n")?;
+        writeln!(out, "\n  contract     http://{address}/docs\n  health       http://{address}/ready")?;
+        writeln!(out, "  pages        `./run open` in a second terminal prints links for each party\n")?;
         writeln!(out, "This is a trial on a private database; in production, set DATABASE_URL. Its credentials:\n")?;
         writeln!(out, "  URL=http://{address}")?;
         writeln!(out, "  PLATFORM={platform_key}")?;

@@ -32,6 +32,7 @@ use super::access::Caller;
 use super::base::Base;
 use super::contention::MAX_ATTEMPTS;
 use super::error::Error;
+use super::links::Links;
 use super::operations::clock_skew;
 use super::partners::Partners;
 use super::shutdown::Shutdown;
@@ -77,18 +78,25 @@ pub struct Erasures {
     clock: Clock,
     shutdown: Shutdown,
     partners: Arc<Partners>,
+    links: Arc<Links>,
     loader: Arc<Loader>,
     writes: Arc<Writes>,
 }
 
 impl Erasures {
-    pub(super) fn new(base: &Base, partners: Arc<Partners>, loader: Arc<Loader>, writes: Arc<Writes>) -> Self {
+    pub(super) fn new(
+        base: &Base,
+        (partners, links): (Arc<Partners>, Arc<Links>),
+        loader: Arc<Loader>,
+        writes: Arc<Writes>,
+    ) -> Self {
         Self {
             pool: base.pool.clone(),
             decisions: base.decisions.clone(),
             clock: base.clock.clone(),
             shutdown: base.shutdown.clone(),
             partners,
+            links,
             loader,
             writes,
         }
@@ -175,10 +183,14 @@ impl Erasures {
     }
 
     /// Records that these tasks are done or, without a window, that there are no more; then the
-    /// actor also leaves the partner's keys. `false` if another replica was faster.
+    /// actor also leaves links and the partner's keys. `false` if another replica was faster.
     pub async fn advance(&self, erasure: &Record, window: Option<&Window>) -> Result<bool, Error> {
-        if let (None, Some(partner), Some(actor)) = (window, erasure.partner_id, &erasure.actor_id) {
-            self.partners.forget_actor(partner, actor, erasure.requested_at).await?;
+        if let (None, Some(actor)) = (window, &erasure.actor_id) {
+            let whose = (erasure.party, erasure.partner_id);
+            self.links.forget_actor(whose, actor, erasure.requested_at).await?;
+            if let Some(partner) = erasure.partner_id {
+                self.partners.forget_actor(partner, actor, erasure.requested_at).await?;
+            }
         }
         Ok(store::erasures::advance(&self.pool, erasure, window, self.clock.now()).await?)
     }

@@ -232,6 +232,11 @@ impl Partners {
         Ok(caller.filter(|caller| caller.time_left(now).is_none_or(|left| !left.is_zero())))
     }
 
+    /// Whether this replica revoked the key in the last seconds.
+    pub(super) fn is_revoked_here(&self, key: KeyId) -> bool {
+        self.keys.revoked.contains_key(&key)
+    }
+
     async fn look_up(&self, hash: KeyHash) -> Result<Option<Arc<Resolved>>, store::Error> {
         let found = store::partners::find_by_key(&self.decisions, hash).await?;
         Ok(found.map(|ValidKey { partner_id, key_id, rights }| {

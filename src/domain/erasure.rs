@@ -104,7 +104,8 @@ struct Copies {
 }
 
 /// Plans what to erase of an actor from an entry of a partner's trail: the people that a key was made
-/// for, as a whole list, and its label. Returns the new content of the personal column.
+/// for, as a whole list, and its label; the person whose links were made or revoked. Returns the new
+/// content of the personal column.
 ///
 /// # Errors
 ///
@@ -115,12 +116,33 @@ pub fn plan_partner_entry(
     actor: &ActorId,
     until: Time,
 ) -> Result<Option<String>, audit::Error> {
-    let PartnerFact::KeyCreated { actors: Some(actors), .. } = &event.fact else { return Ok(None) };
-    if !actors.contains(actor) || event.recorded_at > until {
+    if !people_of(&event.fact).contains(actor) || event.recorded_at > until {
         return Ok(None);
     }
-    let (personal, fields) = erase::<PartnerEvent>(row, |path| matches!(path, "data.actors" | "data.label"))?;
+    let goes = |path: &str| matches!(path, "data.actors" | "data.label" | "data.actor");
+    let (personal, fields) = erase::<PartnerEvent>(row, goes)?;
     Ok((fields > 0).then_some(personal))
+}
+
+/// The people that an entry of a partner's trail names.
+fn people_of(fact: &PartnerFact) -> &[ActorId] {
+    match fact {
+        PartnerFact::KeyCreated { actors: Some(actors), .. } => actors,
+        PartnerFact::LinkCreated { actor, .. } | PartnerFact::LinksRevoked { actor: Some(actor), .. } => {
+            std::slice::from_ref(actor)
+        }
+        PartnerFact::Created {}
+        | PartnerFact::KeyCreated { actors: None, .. }
+        | PartnerFact::KeyRevoked { .. }
+        | PartnerFact::WorkflowRegistered { .. }
+        | PartnerFact::WorkflowRetired { .. }
+        | PartnerFact::WorkflowRestored { .. }
+        | PartnerFact::ErasureRequested { .. }
+        | PartnerFact::ErasureCompleted { .. }
+        | PartnerFact::Exported { .. }
+        | PartnerFact::LinkEnded { .. }
+        | PartnerFact::LinksRevoked { actor: None, .. } => &[],
+    }
 }
 
 impl Scope {

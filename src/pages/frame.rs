@@ -36,6 +36,8 @@ pub(super) struct Acting {
     pub(super) party: &'static str,
     /// The person's role, as the party gave it.
     pub(super) role: Option<String>,
+    /// Whether the link may have been mailed, so that somebody else may have opened it.
+    pub(super) is_mailed: bool,
     /// The token of the form that ends the session.
     pub(super) form: String,
 }

@@ -1,20 +1,18 @@
 //! Waiting for news: a page asks for its regions with `?part=live&wait=25` and the tag of what it
 //! shows, and is answered when there is another state, or with `304` when the time is over.
 
-use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
-use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until};
 
 use crate::app::feed::News;
+use crate::app::links::Seat;
 use crate::app::status::AtLeast;
 use crate::app::status::watch::{Watch, Woken};
 use crate::app::{Caller, Error};
-use crate::domain::values::id::{LinkId, TaskId};
+use crate::domain::values::id::TaskId;
 use crate::domain::values::party::Party;
 use crate::http::AppState;
 use crate::http::input::deadline::Deadline;
@@ -23,50 +21,6 @@ use super::assets;
 
 /// The longest wait.
 const MAX_WAIT: Duration = Duration::from_secs(25);
-/// How many requests of one session can wait at the same time: browsers open six connections.
-const MAX_WAITS: usize = 6;
-
-/// The waiting requests of each session, the oldest first.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Waits(Arc<Mutex<HashMap<(LinkId, u16), VecDeque<(u64, oneshot::Sender<()>)>>>>);
-
-/// A place among the waiting requests of a session; dropping it gives it back.
-#[derive(Debug)]
-pub(super) struct Place {
-    waits: Waits,
-    session: (LinkId, u16),
-    number: u64,
-    ended: oneshot::Receiver<()>,
-}
-
-impl Waits {
-    /// Takes a place. Beyond the limit, the oldest request of the session is answered at once.
-    pub(super) fn take(&self, session: (LinkId, u16)) -> Place {
-        let (end, ended) = oneshot::channel();
-        let mut waits = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let of_session = waits.entry(session).or_default();
-        let number = of_session.back().map_or(0, |(number, _)| number + 1);
-        of_session.push_back((number, end));
-        if of_session.len() > MAX_WAITS {
-            // Dropping the sender ends its wait.
-            of_session.pop_front();
-        }
-        drop(waits);
-        Place { waits: self.clone(), session, number, ended }
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let mut waits = self.waits.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(of_session) = waits.get_mut(&self.session) {
-            of_session.retain(|(number, _)| *number != self.number);
-            if of_session.is_empty() {
-                waits.remove(&self.session);
-            }
-        }
-    }
-}
 
 /// What a page waits for.
 #[derive(Debug)]
@@ -97,12 +51,11 @@ pub(super) fn wait_of(seconds: Option<u64>) -> Duration {
 pub(super) async fn wait_for_change<T, E: From<Error>>(
     state: &AppState,
     (caller, task): (&Caller, Option<TaskId>),
-    (deadline, place): (&Deadline, Option<Place>),
+    (deadline, seat): (&Deadline, Option<Seat>),
     (known, wait): (Option<&str>, Duration),
     load: impl AsyncFn() -> Result<(String, T), E>,
 ) -> Result<(String, Option<T>), E> {
     let wait = caller.time_left(state.app.clock().now()).map_or(wait, |left| wait.min(left));
-    let mut place = place;
     if wait.is_zero() || known.is_none() {
         let (tag, loaded) = load().await?;
         let is_known = known == Some(tag.as_str());
@@ -118,7 +71,7 @@ pub(super) async fn wait_for_change<T, E: From<Error>>(
         }
         // Only what is small is kept over the wait.
         drop(loaded);
-        if !source.news(until, place.as_mut()).await {
+        if !source.news(until, seat.as_ref()).await {
             return Ok((tag, None));
         }
     }
@@ -136,11 +89,11 @@ async fn source<'a>(state: &'a AppState, caller: &Caller, task: Option<TaskId>) 
 }
 
 impl Source<'_> {
-    /// Waits for news. `false`: the time is over, the service stops, or the request lost its place.
-    async fn news(&mut self, until: Instant, place: Option<&mut Place>) -> bool {
+    /// Waits for news. `false`: the time is over, the service stops, or the session has newer waits.
+    async fn news(&mut self, until: Instant, seat: Option<&Seat>) -> bool {
         let ended = async {
-            match place {
-                Some(place) => drop((&mut place.ended).await),
+            match seat {
+                Some(seat) => seat.ended().await,
                 None => std::future::pending().await,
             }
         };

@@ -120,6 +120,7 @@ pub(super) fn visitor(visit: Visit, headers: &HeaderMap, path: &str) -> Visitor 
             Party::Buyer => "acting-buyer",
         },
         role: visit.actor.as_ref().and_then(|actor| actor.role.as_ref()).map(ToString::to_string),
+        is_mailed: matches!(reach.kind, LinkKind::Decide | LinkKind::Task) && visit.actor.is_some(),
         form: form_token(&visit, ids::new(), END_PATH),
     });
     frame.navigation = navigation(&reach, path);

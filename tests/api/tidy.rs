@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 mod circles;
+mod pages;
 
 use circles::circles;
 
@@ -12,7 +13,7 @@ use circles::circles;
 const COMMENT_WIDTH: usize = 120;
 
 /// What a folder may never mention. A folder of ours is written `crate::x`; everything else is another crate.
-const ARROWS: [(&str, &[&str]); 8] = [
+const ARROWS: [(&str, &[&str]); 9] = [
     (
         "domain",
         &[
@@ -51,7 +52,8 @@ const ARROWS: [(&str, &[&str]); 8] = [
         ],
     ),
     ("app", &["axum", "crate::http", "crate::worker"]),
-    ("http", &["sqlx", "crate::store", "crate::webhook", "crate::worker"]),
+    ("http", &["sqlx", "crate::store", "crate::webhook", "crate::worker", "crate::pages"]),
+    ("pages", &["sqlx", "crate::store", "crate::webhook", "crate::worker", "crate::config"]),
     ("worker", &["sqlx", "axum", "crate::store", "crate::http"]),
     ("json", &["axum", "sqlx", "tokio", "crate::app", "crate::http", "crate::store", "crate::worker"]),
     ("embedded", &["axum", "crate::app", "crate::config", "crate::http", "crate::store", "crate::worker"]),

@@ -1,21 +1,29 @@
 //! What the pages need: what an address leads to, opening it, and who comes with a session.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::app::access::{Caller, Through};
 use crate::app::error::Error;
 use crate::domain::calendar::TimeZone;
-use crate::domain::link::{Agent, BoundTo, FormKey, LinkKind, LinkState, OpenMode, Reach, SessionSecret};
+use crate::domain::link::{
+    Agent, BoundTo, FormKey, LinkKind, LinkState, OpenMode, Reach, SecretHash, SessionSecret, Voucher, scopes_of,
+};
+use crate::domain::partner::rights::Rights;
 use crate::domain::task::Task;
 use crate::domain::task::command::{Command, CommandType};
 use crate::domain::task::refusal::Refusal;
-use crate::domain::values::id::{BuyerId, LinkId, PartnerId, TaskId};
+use crate::domain::values::credential;
+use crate::domain::values::id::{ActorId, BuyerId, LinkId, PartnerId, TaskId};
 use crate::domain::values::language::Language;
 use crate::domain::values::party::{Actor, Party, Sender};
 use crate::domain::values::time::Time;
 use crate::domain::workflow::Workflow;
+use crate::store::links::sessions::{self, Open, Session};
+use crate::store::links::{Link, LinkOwner};
+use crate::{ids, store};
 
-use super::{Links, unfinished};
+use super::{Links, Seat};
 
 /// What an address leads to.
 #[derive(Clone, Debug, PartialEq)]
@@ -163,6 +171,10 @@ impl Visit {
             && id(&self.actor) == id(&link.actor)
     }
 
+    fn session(&self) -> (LinkId, u16) {
+        (self.link_id, self.ordinal)
+    }
+
     fn reach(&self) -> Option<&Reach> {
         self.caller.through().map(|through: &Through| &through.reach)
     }
@@ -170,9 +182,10 @@ impl Visit {
 
 impl Links {
     /// What the address with this voucher leads to. Reads one row, and the task of a link that
-    /// names one; writes nothing.
-    pub async fn look(&self, _voucher: &str) -> Result<Standing, Error> {
-        unfinished()
+    /// leads to one; writes nothing.
+    pub async fn look(&self, voucher: &str) -> Result<Standing, Error> {
+        let Some(voucher) = Voucher::parse(voucher) else { return Ok(Standing::Unknown) };
+        Ok(self.find_open(&voucher).await?.1)
     }
 
     /// Opens a link: counts the opening and makes a session.
@@ -181,8 +194,13 @@ impl Links {
     ///
     /// [`OpenError::NotOpen`] if the link does not open any more, also if another opening was
     /// faster; [`OpenError::TooMany`] beyond 10 tries a minute.
-    pub async fn open(&self, _voucher: &str, _agent: Agent) -> Result<Opened, OpenError> {
-        unfinished().map_err(OpenError::Failed)
+    pub async fn open(&self, voucher: &str, agent: Agent) -> Result<Opened, OpenError> {
+        let secret = SessionSecret::from_random(&ids::random());
+        self.count_opening(voucher, agent, Some(secret.hash())).await?;
+        let visit = self.visit(secret.reveal()).await?;
+        let visit = visit.ok_or(OpenError::NotOpen(Standing::Unknown))?;
+        tracing::info!(link = %visit.link_id, opening = visit.ordinal, "link opened");
+        Ok(Opened { secret, visit })
     }
 
     /// Opens a link in a browser whose session stays, since it [covers](Visit::covers) the link:
@@ -190,25 +208,87 @@ impl Links {
     ///
     /// # Errors
     ///
-    /// As [`Links::open`].
-    pub async fn open_within(&self, _voucher: &str, _agent: Agent, _visit: &Visit) -> Result<(), OpenError> {
-        unfinished().map_err(OpenError::Failed)
+    /// As [`Links::open`], and [`OpenError::NotOpen`] for a session that does not cover the link.
+    pub async fn open_within(&self, voucher: &str, agent: Agent, visit: &Visit) -> Result<(), OpenError> {
+        let standing = self.look(voucher).await?;
+        match &standing {
+            Standing::Open(link) if visit.covers(link) => self.count_opening(voucher, agent, None).await,
+            Standing::Open(_) | Standing::Closed { .. } | Standing::Unknown => Err(OpenError::NotOpen(standing)),
+        }
+    }
+
+    async fn count_opening(&self, voucher: &str, agent: Agent, secret: Option<SecretHash>) -> Result<(), OpenError> {
+        let voucher = Voucher::parse(voucher).ok_or(OpenError::NotOpen(Standing::Unknown))?;
+        let (link, standing) = self.find_open(&voucher).await?;
+        let Some(link) = link else { return Err(OpenError::NotOpen(standing)) };
+        self.limits.opened.check(&link.id).map_err(OpenError::TooMany)?;
+        let open = Open { link: &link, secret, agent, at: self.clock.now() };
+        match sessions::open(&self.pool, open).await.map_err(Error::from)? {
+            Some(_) => Ok(()),
+            None => Err(OpenError::NotOpen(self.find_open(&voucher).await?.1)),
+        }
+    }
+
+    /// The link with this voucher, if it opens, and what its address leads to.
+    async fn find_open(&self, voucher: &Voucher) -> Result<(Option<Link>, Standing), Error> {
+        let Some(found) = store::links::find_by_secret(&self.pool, voucher.hash()).await? else {
+            return Ok((None, Standing::Unknown));
+        };
+        let state = self.state(&found).await?;
+        let link = found.link;
+        if state.is_closed() {
+            return Ok((None, Standing::Closed { kind: link.kind, state, language: link.language }));
+        }
+        let open = OpenLink {
+            id: link.id,
+            kind: link.kind,
+            open: link.open,
+            party: link.owner.party(),
+            partner_id: link.owner.partner(),
+            buyer_id: link.owner.buyer(),
+            actor: link.actor.clone(),
+            task_id: link.task_id,
+            bound_to: link.bound_to.clone(),
+            manage: link.manage,
+            language: link.language.clone(),
+            time_zone: link.time_zone,
+        };
+        Ok((Some(link), Standing::Open(Box::new(open))))
     }
 
     /// The person who comes with this secret; `None` if the session is unknown or has ended, by
     /// itself, with its link or with the credential that made the link.
-    pub async fn visit(&self, _secret: &str) -> Result<Option<Visit>, Error> {
-        unfinished()
+    pub async fn visit(&self, secret: &str) -> Result<Option<Visit>, Error> {
+        let Some(secret) = SessionSecret::parse(secret) else { return Ok(None) };
+        let Some(known) = self.sessions.find(&self.pool, secret.hash()).await? else { return Ok(None) };
+        let (session, now) = (&known.session, self.clock.now());
+        let idle = session.link.kind.lifetimes(session.link.open).idle;
+        let is_over = now >= session.opening.expires_at || now >= known.last_seen() + idle;
+        if is_over || !self.is_vouched_for(&session.link) {
+            return Ok(None);
+        }
+        let Some(visit) = visit_of(session, &secret)? else { return Ok(None) };
+        if known.is_seen(now) {
+            sessions::touch(&self.pool, visit.link_id, visit.ordinal, now).await?;
+        }
+        Ok(Some(visit))
     }
 
     /// Ends a session. Ending it again changes nothing.
-    pub async fn end_session(&self, _secret: &str) -> Result<(), Error> {
-        unfinished()
+    pub async fn end_session(&self, secret: &str) -> Result<(), Error> {
+        let Some(secret) = SessionSecret::parse(secret) else { return Ok(()) };
+        sessions::end(&self.pool, secret.hash(), self.clock.now()).await?;
+        self.sessions.leave(secret.hash()).await;
+        Ok(())
     }
 
-    /// "This is not me": ends a session and its link.
-    pub async fn disown(&self, _secret: &str) -> Result<(), Error> {
-        unfinished()
+    /// "This is not me": ends the session's link, and with it all its sessions.
+    pub async fn disown(&self, visit: &Visit) -> Result<(), Error> {
+        let found = store::links::find(&self.pool, visit.link_id).await?;
+        match found.filter(|found| found.link.ended_at.is_none()) {
+            Some(found) => self.end_link(&visit.caller, &found.link).await,
+            None => Ok(()),
+        }
     }
 
     /// Counts a page of the session against its 120 a minute.
@@ -216,8 +296,8 @@ impl Links {
     /// # Errors
     ///
     /// The time to wait, beyond that.
-    pub fn admit_page(&self, _visit: &Visit) -> Result<(), Duration> {
-        Ok(())
+    pub fn admit_page(&self, visit: &Visit) -> Result<(), Duration> {
+        self.limits.pages.check(&visit.session())
     }
 
     /// Counts a command of the session against its 30 a minute.
@@ -225,14 +305,75 @@ impl Links {
     /// # Errors
     ///
     /// The time to wait, beyond that.
-    pub fn admit_command(&self, _visit: &Visit) -> Result<(), Duration> {
-        Ok(())
+    pub fn admit_command(&self, visit: &Visit) -> Result<(), Duration> {
+        self.limits.commands.check(&visit.session())
+    }
+
+    /// A place for a waiting request of the session, which may have 6; the oldest is ended then.
+    pub fn wait(&self, visit: &Visit) -> Seat {
+        self.limits.waits.take(visit.session())
     }
 }
 
-impl Links {
-    /// The origin of the public URL, such as `https://stagegate.example`; `None` if none is known.
-    pub fn public_origin(&self) -> Option<&str> {
-        None
-    }
+/// The sender of what the owner's `actor` would do through a link that `maker` makes.
+pub(super) fn sender_of(owner: LinkOwner, maker: &Caller, actor: Option<Actor>) -> Sender {
+    let actor = owner.buyer().map(|buyer| actor_of(buyer).into()).or(actor);
+    let credential_id = maker.credential_id();
+    Sender { party: owner.party(), bound: actor.is_some(), admitted: true, actor, credential_id }
+}
+
+fn actor_of(buyer: BuyerId) -> ActorId {
+    ActorId::parse(buyer.to_string()).expect("a UUID is a short text")
+}
+
+/// The person of a session; none once the person was erased or taken out of the key.
+fn visit_of(session: &Session, secret: &SessionSecret) -> Result<Option<Visit>, Error> {
+    let Session { link, opening, rights } = session;
+    let Some(caller) = caller_of(link, opening.ordinal, (rights.as_ref(), opening.expires_at))? else {
+        return Ok(None);
+    };
+    Ok(Some(Visit {
+        caller,
+        actor: link.actor.clone(),
+        kind: link.kind,
+        task_id: link.task_id,
+        bound_to: link.bound_to.clone(),
+        manage: link.manage,
+        language: link.language.clone(),
+        time_zone: link.time_zone,
+        ends_at: opening.expires_at,
+        idle: link.kind.lifetimes(link.open).idle.to_std().unwrap_or_default(),
+        link_id: link.id,
+        ordinal: opening.ordinal,
+        key: secret.form_key(),
+    }))
+}
+
+fn caller_of(link: &Link, ordinal: u16, (rights, ends_at): (Option<&Rights>, Time)) -> Result<Option<Caller>, Error> {
+    let credential_id = credential::of_session(link.id, ordinal, &link.made_by)
+        .map_err(|_| Error::impossible("a credential with a long name"))?;
+    let reach = Reach {
+        kind: link.kind,
+        party: link.owner.party(),
+        task_id: link.task_id,
+        bound_to: link.bound_to.clone(),
+        manage: link.manage,
+    };
+    let through = Some(Arc::new(Through { credential_id: credential_id.clone(), reach, ends_at }));
+    let person = link.actor.as_ref().map(|actor| actor.id.clone());
+    Ok(match (link.owner, person) {
+        (LinkOwner::Partner(partner_id), Some(person)) => {
+            let Some((key, key_id)) = rights.filter(|key| key.admits(&person)).zip(link.key_id) else {
+                return Ok(None);
+            };
+            let scopes = scopes_of(link.kind, link.manage, key.scopes);
+            let rights = Arc::new(Rights { scopes, actors: Some(vec![person]), expires_at: Some(ends_at) });
+            Some(Caller::Partner { partner_id, key_id, rights, through })
+        }
+        (LinkOwner::Platform, person @ Some(_)) => Some(Caller::Platform { credential_id, person, through }),
+        (LinkOwner::Buyer(buyer_id), _) => {
+            Some(Caller::Buyer { buyer_id, credential_id, expires_at: ends_at, through })
+        }
+        (LinkOwner::Partner(_) | LinkOwner::Platform, None) => None,
+    })
 }

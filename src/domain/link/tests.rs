@@ -1,3 +1,5 @@
+//! Tests of links.
+
 use super::*;
 
 #[test]

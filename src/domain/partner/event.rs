@@ -4,9 +4,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::domain::link::LinkKind;
 use crate::domain::task::refusal::Refusal;
 use crate::domain::values::event_type::event_types;
-use crate::domain::values::id::{ActorId, CredentialId, ErasureId, KeyId, WorkflowKey};
+use crate::domain::values::id::{ActorId, CredentialId, ErasureId, KeyId, LinkId, TaskId, WorkflowKey};
 use crate::domain::values::party::{Party, Source};
 use crate::domain::values::scope::{Scope, Scopes};
 use crate::domain::values::text::Name;
@@ -139,6 +140,39 @@ event_types! {
             tasks: u64,
             /// The number of entries in their trails.
             entries: u64,
+        },
+        /// A link to an inbox or a console was made. Links to one task are not recorded here: what
+        /// is done through them is in the task's trail.
+        #[serde(rename = "partner.link_created")]
+        LinkCreated {
+            /// The link.
+            link_id: LinkId,
+            /// Where it leads.
+            to: LinkKind,
+            /// The person whose link it is.
+            actor: ActorId,
+            /// Whether the console may change something.
+            manage: bool,
+            /// From when on it does not open. Its expiry is not recorded as an event.
+            expires_at: Time,
+        },
+        /// Such a link was ended, with its sessions.
+        #[serde(rename = "partner.link_ended")]
+        LinkEnded {
+            /// The link.
+            link_id: LinkId,
+        },
+        /// The links of a person, or those about a task, were ended, of every kind.
+        #[serde(rename = "partner.links_revoked")]
+        LinksRevoked {
+            /// The person; absent for a task.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            actor: Option<ActorId>,
+            /// The task; absent for a person.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            task_id: Option<TaskId>,
+            /// The number of links.
+            links: u64,
         },
     }
 }

@@ -52,6 +52,21 @@ const KINDS: [Kind; PartnerFact::TYPES.len()] = [
         "partner.exported",
         &[shown("data.entries"), shown("data.from"), shown("data.tasks"), shown("data.until"), shown("data.workflow")],
     ),
+    kind(
+        "partner.link_created",
+        &[
+            field("data.actor", Yes, Always, Never),
+            shown("data.expires_at"),
+            shown("data.link_id"),
+            shown("data.manage"),
+            shown("data.to"),
+        ],
+    ),
+    kind("partner.link_ended", &[shown("data.link_id")]),
+    kind(
+        "partner.links_revoked",
+        &[field("data.actor", Yes, Always, Never), shown("data.links"), shown("data.task_id")],
+    ),
 ];
 
 const fn shown(path: &'static str) -> Field {

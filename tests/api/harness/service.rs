@@ -61,7 +61,12 @@ impl Service {
     pub async fn start() -> Self {
         let db = TestDb::new().await;
         let clock = Clock::fixed("2027-01-15T08:00:00Z".parse::<chrono::DateTime<chrono::Utc>>().unwrap().into());
-        let options = Options { audit_keys: audit_keys(), webhook_reach: Reach::Anywhere, ..Options::default() };
+        let options = Options {
+            audit_keys: audit_keys(),
+            webhook_reach: Reach::Anywhere,
+            public_origin: Some(PUBLIC_ORIGIN.to_owned()),
+            ..Options::default()
+        };
         let app = Arc::new(App::with_options(db.pool.clone(), clock.clone(), options));
         let router = router(&app).await;
         Self { router, app, clock, db }
@@ -109,6 +114,9 @@ pub async fn router_with_body_memory(app: &Arc<App>, body_memory: Size) -> (Http
     (HttpService::new(state.clone()), operator_router(state))
 }
 
+/// The origin at which browsers reach the test service.
+pub const PUBLIC_ORIGIN: &str = "https://stagegate.example";
+
 /// What checkpoints and receipts of the test service are signed with.
 pub fn audit_signer() -> SignerKey {
     SignerKey::new(KeyName::parse("audit.example.com/stagegate").unwrap(), [42; 32])
@@ -119,7 +127,7 @@ fn audit_keys() -> Keys {
 }
 
 fn with_keys(audit_keys: Keys) -> Options {
-    Options { audit_keys, ..Options::default() }
+    Options { audit_keys, public_origin: Some(PUBLIC_ORIGIN.to_owned()), ..Options::default() }
 }
 
 async fn router(app: &Arc<App>) -> HttpService {
