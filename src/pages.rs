@@ -24,6 +24,7 @@ use self::texts::Language;
 
 mod assets;
 mod command;
+mod console;
 mod forms;
 mod frame;
 mod headers;
@@ -47,7 +48,7 @@ struct Page {
 /// Every route of the pages. A test visits each as every kind of visitor.
 fn table() -> Vec<Page> {
     let page = |method, path, name, handler| Page { method, path, name, handler };
-    vec![
+    let own = vec![
         page(Method::GET, "/", "page_home", get(home::get_home)),
         page(Method::GET, "/go/{link}", "page_link", get(links::get_link)),
         page(Method::POST, "/go/{link}", "open_link", post(links::post_link)),
@@ -55,7 +56,8 @@ fn table() -> Vec<Page> {
         page(Method::GET, "/assets/{build}/{*name}", "page_asset", get(assets::get_asset)),
         page(Method::GET, "/embed/v1/status.js", "page_element", get(assets::get_element)),
         page(Method::GET, "/favicon.svg", "page_icon", get(assets::get_icon)),
-    ]
+    ];
+    own.into_iter().chain(console::pages()).collect()
 }
 
 /// Paths that are secrets: the log has the route in their place.

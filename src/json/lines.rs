@@ -122,7 +122,8 @@ mod tests {
 
     #[test]
     fn every_value_has_its_line() {
-        let text = "{\n \"name\": \"a \\\"b\\\" {\",\n \"stages\": [\n  { \"key\":\n    1 },\n  {}\n ],\n \"a/b\": null\n}\n";
+        let text =
+            "{\n \"name\": \"a \\\"b\\\" {\",\n \"stages\": [\n  { \"key\":\n    1 },\n  {}\n ],\n \"a/b\": null\n}\n";
         let lines = Lines::of(text);
         let table = [
             ("", 1),

@@ -88,7 +88,11 @@ impl Deliveries {
 
     /// The types of these events in their order, as far as the endpoint's owner may know them. The
     /// type of an unreadable event is unknown.
-    pub(super) async fn kinds(&self, key: &EndpointKey, rows: &[(TaskId, u64)]) -> Result<Vec<Option<&'static str>>, Error> {
+    pub(super) async fn kinds(
+        &self,
+        key: &EndpointKey,
+        rows: &[(TaskId, u64)],
+    ) -> Result<Vec<Option<&'static str>>, Error> {
         let mut kinds = Vec::with_capacity(rows.len());
         while kinds.len() < rows.len() {
             let items = store::feed::load(&self.pool, &rows[kinds.len()..]).await?;

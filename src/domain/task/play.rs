@@ -102,7 +102,8 @@ fn action(does: Does, snapshot: &Snapshot) -> Option<Action> {
         Does::SendBack => false,
         Does::Nothing => return None,
     };
-    let feedback = || Some(Feedback { summary: prose("Please change this."), items: Vec::new(), share_with_buyer: true });
+    let feedback =
+        || Some(Feedback { summary: prose("Please change this."), items: Vec::new(), share_with_buyer: true });
     Some(match &snapshot.task.phase {
         Phase::Preparing => {
             let summary = format!("Revision {}.", snapshot.task.revision() + 1);

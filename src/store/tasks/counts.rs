@@ -21,9 +21,11 @@ pub struct StageCount {
 pub async fn count_by_stage(pool: &Pool, partner_id: Option<PartnerId>, limit: u32) -> Result<Vec<StageCount>, Error> {
     let limit = i64::from(limit);
     let rows = match partner_id {
-        Some(id) => count!("/* search: open tasks of a partner by stage */", "partner_id = $2 and", limit, id.0)
-            .fetch_all(pool)
-            .await?,
+        Some(id) => {
+            count!("/* search: open tasks of a partner by stage */", "partner_id = $2 and", limit, id.0)
+                .fetch_all(pool)
+                .await?
+        }
         None => count!("/* search: open tasks by stage */", "", limit).fetch_all(pool).await?,
     };
     rows.into_iter().map(StageCount::try_from).collect()
