@@ -3,8 +3,8 @@
 //!
 //! # The map
 //!
-//! > **domain** decides. **store** persists. **app** joins the two. **http** and **worker** are the
-//! > entry points to app. `serve.rs` of the binary starts and stops it all.
+//! > **domain** decides. **store** persists. **app** joins the two. **http**, **pages** and **worker**
+//! > are the entry points to app. `serve.rs` of the binary starts and stops it all.
 //!
 //! | where | what lives there |
 //! |---|---|
@@ -12,6 +12,7 @@
 //! | [`store`] | SQL: rows in, domain types out |
 //! | [`app`] | the use cases: a struct for each capability, with an async function for each use case |
 //! | [`http`] | axum: parse, one call into app, render. [`http::problem`] alone knows status codes; [`http::openapi`] makes the contract |
+//! | [`pages`] | the pages for people: askama templates, words by language, sessions, forms. [`http`] mounts them without knowing them |
 //! | [`worker`] | the background loops, each with a step that a test can call |
 //! | [`webhook`] | outgoing webhooks: addresses that may be called, signatures, one guarded attempt |
 //! | [`embedded`] | the private Postgres of a machine without one |
@@ -52,7 +53,8 @@
 //! | store | domain, sqlx, the secrets of webhook | axum, app, http |
 //! | webhook | domain, hyper | axum, sqlx, any other folder |
 //! | app | domain, store, webhook, clock, ids | axum, http |
-//! | http, worker | app, domain, and the small modules that know no layer (json, clock, ids, causes) | sqlx, store |
+//! | http, worker | app, domain, and the small modules that know no layer (json, clock, ids, causes) | sqlx, store, pages |
+//! | pages | app, domain, http (its state, bodies, problems and the parser of commands), clock, ids | sqlx, store |
 //!
 //! Inside app, each capability is a struct that holds the state it owns and the capabilities below
 //! it that it uses. [`app::App`] composes them, and only http, worker and the binary see it whole:
@@ -117,6 +119,13 @@
 //! a command before anything is read. A quarter of the connections, with a queue of its own, is
 //! reserved for what commands, timers, erasures and forecasts read. They use the pool `decisions`
 //! of `crate::app::base`, and everything else uses `pool`, so readers cannot delay decisions.
+//!
+//! **Pages.** A link is exchanged for a session by a form, and `GET` changes nothing. A session's
+//! caller is bound to one person and reaches no further than the link ([`domain::link`]), and every
+//! command of a session is checked against that in [`app::tasks::commands`]. Cookies authenticate
+//! pages only. A form is accepted from this origin alone, with a token that its session made; the
+//! token holds the command's id, so sending a form again has no second effect. What is new is asked
+//! for with the tag of what a page shows; a region that is replaced has no form in it.
 //!
 //! **Metrics.** What costs nothing is read at each scrape. What takes a statement is read every 5 s
 //! by [`worker::monitor`], in one statement with limits on rows and time, on a connection of its
@@ -371,6 +380,9 @@
 //! - **An operation**: a function of its capability in [`app`], a handler of the same name in
 //!   [`http`], and one line in its list of routes. `./test --update` writes `openapi.yaml`. A test
 //!   calls every operation with an id in its path with another partner's key (`tests/api/access/ownership.rs`).
+//! - **A page**: its row in the list of its part (`pages::table` joins them), a handler that takes a
+//!   `Visitor` or a `Form`, a template, and its words in every file of `pages/texts`. A form's members
+//!   go through `pages::command`, so that the API's parser and rules decide.
 //! - **A migration**: `migrations/NNNN_what.sql`, forward only, each table and column commented;
 //!   `./test --update` writes `.sqlx`.
 //! - **A setting**: a field in [`config`]. A test compares the table in `docs/operations.md` with

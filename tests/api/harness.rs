@@ -12,3 +12,4 @@ pub mod proxy;
 pub mod receiver;
 pub mod service;
 pub mod streams;
+pub mod visitor;

@@ -12,6 +12,7 @@ mod harness;
 mod http;
 mod licences;
 mod operations;
+mod pages;
 mod partners;
 mod readme;
 mod serve;

@@ -59,6 +59,20 @@ impl TestDb {
         PgConnection::connect_with(&self.owner).await.unwrap()
     }
 
+    /// The place and the version of every row of every table: the same text as long as nothing writes.
+    pub async fn versions_of_every_row(&self) -> String {
+        let mut owner = self.owner().await;
+        let tables = "select tablename::text from pg_tables where schemaname = current_schema order by 1";
+        let tables: Vec<String> = sqlx::query_scalar(tables).fetch_all(&mut owner).await.unwrap();
+        let mut versions = String::new();
+        for table in tables {
+            let rows = format!("select string_agg(concat(ctid, xmin), ' ' order by ctid) from {table}");
+            let rows: Option<String> = sqlx::query_scalar(AssertSqlSafe(rows)).fetch_one(&mut owner).await.unwrap();
+            versions += &format!("{table} {}\n", rows.unwrap_or_default());
+        }
+        versions
+    }
+
     async fn server() -> &'static Server {
         SERVER.get_or_init(Server::start).await
     }

@@ -54,7 +54,7 @@ pub struct Answer {
 }
 
 /// Longer than any request takes: one that hangs is a failure.
-const PATIENCE: Duration = Duration::from_mins(1);
+pub const PATIENCE: Duration = Duration::from_mins(1);
 
 impl Service {
     /// A fresh one, in the year 2027. Its webhooks may go to this machine.
