@@ -32,6 +32,7 @@ mod people;
 mod play;
 mod query;
 mod resend;
+mod samples;
 mod secrets;
 mod stages;
 pub(super) mod tasks;

@@ -1,3 +1,4 @@
 //! The pages for people.
 
 mod coming_in;
+mod console;

@@ -54,6 +54,8 @@ struct PlayPage {
     is_cut: bool,
     /// The same simulation as a body of the API.
     body: String,
+    /// Where that body goes.
+    call: String,
 }
 
 /// The fields of one choice.
@@ -122,6 +124,7 @@ pub(super) async fn get_play(
     let (status, frame) = outcome(frame, &slips);
     let page = PlayPage {
         slips,
+        call: format!("POST /api/v1/workflows/{}/simulate", record.key),
         key: record.key.to_string(),
         version: record.version,
         opened_at: choices.opened_at.to_string(),

@@ -21,7 +21,7 @@ use crate::pages::session::Visitor;
 use crate::pages::times::TimeTag;
 
 use super::query::Query;
-use super::{Answer, Slip, enter, words};
+use super::{Answer, Slip, enter, samples, words};
 
 const PATH: &str = "/tasks";
 /// The rows of a page.
@@ -38,7 +38,8 @@ struct TasksPage {
     rows: Vec<TaskRow>,
     next: Option<String>,
     is_platform: bool,
-    origin: String,
+    /// Calls that make the first one, to copy.
+    calls: String,
 }
 
 /// The tasks at a stage.
@@ -109,9 +110,9 @@ pub(in crate::pages) async fn get_tasks(visitor: &Visitor, state: &AppState, raw
     let is_capped = counts.iter().map(|count| count.tasks).sum::<u32>() >= MAX_COUNTED;
     let rows = listed.into_iter().map(|(_, task)| TaskRow::of(task, &frame)).collect();
     let (status, frame) = outcome(frame, &slips);
-    let origin = state.app.links.public_origin().unwrap_or("https://stagegate.example").to_owned();
+    let calls = samples::first_task(state);
     let counts = CountRow::of(&counts);
-    Ok(render(status, &TasksPage { frame, slips, query, counts, is_capped, rows, next, is_platform, origin }))
+    Ok(render(status, &TasksPage { frame, slips, query, counts, is_capped, rows, next, is_platform, calls }))
 }
 
 /// The status of a list, and its title: with mistakes, it says so.

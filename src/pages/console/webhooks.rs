@@ -18,14 +18,15 @@ use crate::pages::session::Visitor;
 use crate::pages::times::TimeTag;
 
 use super::query::Query;
-use super::{Answer, enter, words};
+use super::{Answer, enter, samples, words};
 
 #[derive(Template)]
 #[template(path = "console/webhooks.html", config = "src/pages/askama.toml")]
 struct WebhooksPage {
     frame: Frame,
     rows: Vec<EndpointRow>,
-    origin: String,
+    /// Calls that make the first one, to copy.
+    calls: String,
 }
 
 struct EndpointRow {
@@ -97,8 +98,8 @@ pub(super) async fn get_webhooks(visitor: Visitor, State(state): State<AppState>
     let successes = endpoints.list_successes(owner, &ids).await.map_err(failed)?;
     let frame = visitor.frame(visitor.untitled().t.text("console-webhooks"));
     let rows = listed.iter().map(|row| EndpointRow::of(row, &frame, (&backlogs, &successes))).collect();
-    let origin = state.app.links.public_origin().unwrap_or("https://stagegate.example").to_owned();
-    Ok(render(StatusCode::OK, &WebhooksPage { frame, rows, origin }))
+    let calls = samples::webhook(&state);
+    Ok(render(StatusCode::OK, &WebhooksPage { frame, rows, calls }))
 }
 
 impl EndpointRow {

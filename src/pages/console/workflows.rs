@@ -20,7 +20,7 @@ use super::query::Query;
 use super::stages::{self, StageItem, WarningItem};
 use super::tasks::outcome;
 use super::versions::changes;
-use super::{Answer, Slip, enter_as_partner, words};
+use super::{Answer, Slip, enter_as_partner, samples, words};
 
 /// The workflows of a page of the list.
 const ROWS: usize = 50;
@@ -34,7 +34,8 @@ struct WorkflowsPage {
     slips: Vec<Slip>,
     rows: Vec<WorkflowRow>,
     next: Option<String>,
-    origin: String,
+    /// Calls that make the first one, to copy.
+    calls: String,
 }
 
 struct WorkflowRow {
@@ -98,8 +99,8 @@ pub(super) async fn get_workflows(visitor: Visitor, State(state): State<AppState
     };
     let rows = records.into_iter().map(row).collect();
     let (status, frame) = outcome(frame, &slips);
-    let origin = state.app.links.public_origin().unwrap_or("https://stagegate.example").to_owned();
-    Ok(render(status, &WorkflowsPage { frame, slips, rows, next, origin }))
+    let calls = samples::workflow(&state);
+    Ok(render(status, &WorkflowsPage { frame, slips, rows, next, calls }))
 }
 
 /// How many tasks are open on each workflow.
