@@ -164,6 +164,54 @@ ensure_receivers() {
     fi
 }
 
+# Tests of the pages drive a browser of this machine. Where there is none and none can be installed, they
+# are reported as skipped. The npm packages go into a folder of their own together with the list that they
+# were installed from; Playwright downloads no browser.
+ensure_browser() {
+    local folder="${CARGO_TARGET_DIR:-$PWD/target}/browser" lists="$PWD/tests/browser" chromium
+    if ! chromium=$(find_chromium); then
+        # Without fonts a page has no text to measure.
+        if ! { can_install_chromium && install "a browser, for the tests of the pages" "chromium fonts-dejavu-core" "--cask chromium"; } ||
+            ! chromium=$(find_chromium); then
+            say "there is no Chromium and this script could not install one: no page is tested in a browser"
+            say "install Chromium or Google Chrome, or set STAGEGATE_TEST_CHROMIUM to the program, and run this again"
+            return
+        fi
+    fi
+    if ! have node || ! have npm; then install "Node.js, which drives a browser in the tests" "nodejs npm" node; fi
+    # The copy in node_modules is written last, so that an installation that was cut off is made again.
+    if ! cmp -s "$lists/package-lock.json" "$folder/node_modules/installed.json"; then
+        say "installing playwright-core, axe-core and typescript with npm into $folder/node_modules (tests of the pages)"
+        mkdir -p "$folder"
+        cp "$lists/package.json" "$lists/package-lock.json" "$folder/"
+        npm ci --prefix "$folder" --silent --ignore-scripts --no-audit --no-fund ||
+            die "npm could not install what tests/browser/package-lock.json lists"
+        cp "$lists/package-lock.json" "$folder/node_modules/installed.json"
+    fi
+    export STAGEGATE_TEST_CHROMIUM=$chromium STAGEGATE_TEST_BROWSER=$folder
+}
+
+find_chromium() {
+    local program
+    for program in "${STAGEGATE_TEST_CHROMIUM:-}" chromium chromium-browser google-chrome-stable google-chrome \
+        "/Applications/Chromium.app/Contents/MacOS/Chromium" \
+        "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"; do
+        # Ubuntu's chromium-browser may be a script that only asks for a snap.
+        if [ -n "$program" ] && have "$program" && "$program" --version >/dev/null 2>&1; then
+            command -v "$program"
+            return
+        fi
+    done
+    return 1
+}
+
+# Ubuntu has no package of Chromium, so its name is looked up before it is installed.
+can_install_chromium() {
+    have apt-get || { have brew; return; }
+    if [ -z "${apt_updated:-}" ]; then as_root apt-get update -qq; apt_updated=yes; fi
+    apt-cache show chromium >/dev/null 2>&1
+}
+
 python_with_pip() {
     local python
     for python in "$STAGEGATE_TEST_PYTHON" python3 /usr/bin/python3; do

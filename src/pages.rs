@@ -25,6 +25,7 @@ use self::texts::Language;
 mod assets;
 mod command;
 mod console;
+mod embed;
 mod forms;
 mod frame;
 mod headers;
@@ -33,7 +34,10 @@ mod links;
 mod live;
 mod origin;
 mod problem;
+mod query;
 mod session;
+mod task;
+mod task_buyer;
 mod texts;
 mod times;
 
@@ -48,7 +52,7 @@ struct Page {
 /// Every route of the pages. A test visits each as every kind of visitor.
 fn table() -> Vec<Page> {
     let page = |method, path, name, handler| Page { method, path, name, handler };
-    let own = vec![
+    let ground = vec![
         page(Method::GET, "/", "page_home", get(home::get_home)),
         page(Method::GET, "/go/{link}", "page_link", get(links::get_link)),
         page(Method::POST, "/go/{link}", "open_link", post(links::post_link)),
@@ -57,7 +61,7 @@ fn table() -> Vec<Page> {
         page(Method::GET, "/embed/v1/status.js", "page_element", get(assets::get_element)),
         page(Method::GET, "/favicon.svg", "page_icon", get(assets::get_icon)),
     ];
-    own.into_iter().chain(console::pages()).collect()
+    [ground, task::pages(), embed::pages(), console::pages()].into_iter().flatten().collect()
 }
 
 /// Paths that are secrets: the log has the route in their place.

@@ -95,6 +95,11 @@ impl Clients {
         self.all.len()
     }
 
+    /// The tasks that all clients have.
+    pub fn tasks(&self) -> Vec<Uuid> {
+        self.all.iter().flat_map(|client| client.tasks.iter().map(|target| target.task)).collect()
+    }
+
     /// How many tasks each client lacks of `wanted`. Tasks in use have fewer decisions left and
     /// count less.
     pub fn lacking(&self, wanted: usize) -> Vec<usize> {

@@ -51,6 +51,9 @@ struct Options {
     /// Stores this many events before anything is measured.
     #[arg(long, default_value_t = 0, value_name = "EVENTS")]
     stored: i64,
+    /// Keeps this many pages open and live, on the tasks that are decided.
+    #[arg(long, default_value_t = 0)]
+    pages: usize,
     /// Measures only this kind of decision.
     #[arg(long, value_enum)]
     kind: Option<Kind>,
@@ -79,6 +82,8 @@ async fn measure(options: &Options, postgres: &Postgres) -> Result<(), Failure> 
         let mut crowd =
             options.overload.map(|times| service.clients(kind, options.clients * times).repeating(options.repeated));
         report.begin(kind)?;
+        service.top_up(&mut clients).await?;
+        let mut pages = service.pages(&clients, options.pages).await?;
         let mut against = None;
         for _ in 0..options.rounds {
             service.top_up(&mut clients).await?;
@@ -90,6 +95,7 @@ async fn measure(options: &Options, postgres: &Postgres) -> Result<(), Failure> 
             }
         }
         report.end()?;
+        report.add_pages(options.pages, pages.shown()?)?;
     }
     service.process.stop().await
 }

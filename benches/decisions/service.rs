@@ -11,6 +11,7 @@ use crate::Options;
 use crate::client::{Clients, Kind, STAGES};
 use crate::shared::Failure;
 use crate::shared::connection::{Connection, message, text};
+use crate::shared::pages::{Makers, Pages};
 use crate::shared::process::{self, Process};
 
 /// The tasks that each client has when a turn of votes begins.
@@ -61,6 +62,12 @@ impl Service {
     /// Creates clients without tasks.
     pub fn clients(&self, kind: Kind, count: usize) -> Clients {
         Clients::new(&self.process.address, &self.partner_key, kind, count)
+    }
+
+    /// Opens pages about the tasks of these clients.
+    pub async fn pages(&self, clients: &Clients, count: usize) -> Result<Pages, Failure> {
+        let makers = Makers { platform: self.platform_key.clone(), partner: self.partner_key.clone() };
+        Pages::open(&self.process.address, &makers, &clients.tasks(), count).await
     }
 
     /// Opens as many tasks as the clients may need in a turn.

@@ -50,6 +50,9 @@ struct Options {
     /// stored.
     #[arg(long)]
     spread: Option<u32>,
+    /// Keeps this many pages open and live.
+    #[arg(long, default_value_t = 0)]
+    pages: usize,
     #[command(flatten)]
     program: Program,
     /// Runs as the bare server: reads the answer to give from its standard input.
@@ -122,12 +125,16 @@ fn main() -> Result<(), Failure> {
 async fn measure(options: &Options, postgres: &Postgres) -> Result<(), Failure> {
     let service = Service::start(&postgres.url(DATABASE), options).await?;
     tasks::fill(&postgres.connect_options(DATABASE), service.template, options.tasks).await?;
+    let mut pages = service.pages(options.pages).await?;
     let mut out = stdout();
     writeln!(out, "PostgreSQL {}; {} clients, {} tasks stored", postgres.major(), options.clients, options.tasks)?;
     for by in [By::Partner, By::Buyer].into_iter().filter(|by| options.by.is_none_or(|only| only == *by)) {
         for way in Way::ALL.into_iter().filter(|way| options.way.is_none_or(|only| only == *way)) {
             compare(options, postgres, &service, (way, by)).await?;
         }
+    }
+    if options.pages > 0 {
+        writeln!(out, "\n{} pages were open; they were shown {} times", options.pages, pages.shown()?)?;
     }
     service.process.stop().await
 }

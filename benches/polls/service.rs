@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use crate::shared::Failure;
 use crate::shared::connection::{Connection, text};
+use crate::shared::pages::{Makers, Pages};
 use crate::shared::process::{self, Process};
 use crate::{By, Options};
 
@@ -19,6 +20,7 @@ pub struct Service {
     pub template: Uuid,
     /// The version of its status.
     pub version: u64,
+    platform_key: String,
     partner_key: String,
     buyer_token: String,
 }
@@ -34,11 +36,18 @@ impl Service {
             process: Process::start(command).await?,
             template: ids::new(),
             version: 0,
+            platform_key: platform.clone(),
             partner_key: String::new(),
             buyer_token: token(buyer, &secret)?,
         };
         service.prepare(&platform, buyer).await?;
         Ok(service)
+    }
+
+    /// Opens pages about the task.
+    pub async fn pages(&self, count: usize) -> Result<Pages, Failure> {
+        let makers = Makers { platform: self.platform_key.clone(), partner: self.partner_key.clone() };
+        Pages::open(&self.process.address, &makers, &[self.template], count).await
     }
 
     /// The credential of a caller of this kind.

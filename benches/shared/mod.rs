@@ -12,6 +12,7 @@ use stagegate::{config, ids};
 
 pub mod connection;
 pub mod cpu;
+pub mod pages;
 pub mod process;
 
 /// Why a benchmark stops.

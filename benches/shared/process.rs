@@ -7,6 +7,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 
+use super::pages::PUBLIC_URL;
 use super::{Failure, Program};
 
 /// A running service.
@@ -26,6 +27,7 @@ pub fn command(program: &Program, database_url: &str, platform_key: &str) -> Com
         .args(["serve", "--listen", "127.0.0.1:0"])
         .env("DATABASE_URL", database_url)
         .env("STAGEGATE_PLATFORM_KEYS", platform_key)
+        .env("STAGEGATE_PUBLIC_URL", PUBLIC_URL)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(if program.log { Stdio::inherit() } else { Stdio::null() })

@@ -33,7 +33,7 @@ use crate::store::feed::{Notice, RowKey};
 use crate::store::{self, Pool};
 
 use self::render::{Renderer, affordable};
-use self::tail::{Follower, Tail, Woken};
+use self::tail::{Follower, Tail, Target, Woken};
 use super::access::{Caller, owner};
 use super::base::Base;
 use super::commits::Commits;
@@ -67,6 +67,8 @@ pub struct Feed {
     pub tail: Tail,
     pool: Pool,
     waits: Shares,
+    /// The waits of pages count like those for statuses.
+    watchers: Shares,
     renderer: Arc<Renderer>,
 }
 
@@ -96,8 +98,8 @@ impl News<'_> {
 
 impl Feed {
     pub(super) fn new(base: &Base, renderer: Arc<Renderer>, commits: Arc<Commits>) -> Self {
-        let (pool, waits) = (base.pool.clone(), base.shares.feed_waits.clone());
-        Self { tail: Tail::new(base, commits), pool, waits, renderer }
+        let (waits, watchers) = (base.shares.feed_waits.clone(), base.shares.watchers.clone());
+        Self { tail: Tail::new(base, commits), pool: base.pool.clone(), waits, watchers, renderer }
     }
 
     /// Up to `limit` events after `after` that the caller may see. If there are none, waits up to
@@ -122,7 +124,7 @@ impl Feed {
             if !page.items.is_empty() || page.more || Instant::now() >= until {
                 return Ok(page);
             }
-            let follower = follower.get_or_insert_with(|| self.tail.follow(owner));
+            let follower = follower.get_or_insert_with(|| self.tail.follow(Target::Owner(owner)));
             match follower.wait(&self.tail, horizon, until).await {
                 Woken::News { horizon: newer, passed } => (after, horizon) = (behind(page.next, passed), newer),
                 Woken::Nothing { passed } => {
@@ -133,15 +135,16 @@ impl Feed {
         }
     }
 
-    /// Starts to follow the caller's events: what is written from now on ends a wait.
+    /// Starts to follow the caller's events, or those of one task, which the caller must be allowed to
+    /// see: what is written from now on ends a wait.
     ///
     /// # Errors
     ///
     /// [`Error::TooManyAtOnce`] if the caller has as many waits as it may have.
-    pub async fn follow(&self, caller: &Caller) -> Result<News<'_>, Error> {
+    pub async fn follow(&self, caller: &Caller, task: Option<TaskId>) -> Result<News<'_>, Error> {
         let owner = owner(caller).ok_or(Error::NotFound)?;
-        let share = self.waits.take(caller)?;
-        let follower = self.tail.follow(owner);
+        let share = self.watchers.take(caller)?;
+        let follower = self.tail.follow(task.map_or(Target::Owner(owner), Target::Task));
         Ok(News { feed: self, follower, read: find_horizon(&self.pool).await?, _share: share })
     }
 

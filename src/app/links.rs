@@ -135,8 +135,7 @@ pub enum Revoke {
 impl Links {
     pub(super) fn new(
         base: &Base,
-        partners: Arc<Partners>,
-        loader: Arc<Loader>,
+        (partners, loader): (Arc<Partners>, Arc<Loader>),
         public_origin: Option<String>,
     ) -> Self {
         Self {
@@ -146,14 +145,13 @@ impl Links {
             platform: RwLock::default(),
             limits: Limits::new(&base.clock),
             dual_control: base.dual_control,
+            public_origin,
             partners,
             loader,
-            public_origin,
         }
     }
 
-    /// The origin of the URL by which browsers reach the service, such as
-    /// `https://stagegate.example`; `None` if it is not known.
+    /// The origin of the public URL, such as `https://stagegate.example`; `None` if none is known.
     pub fn public_origin(&self) -> Option<&str> {
         self.public_origin.as_deref()
     }

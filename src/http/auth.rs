@@ -69,6 +69,11 @@ impl Auth {
         Ok(())
     }
 
+    /// Names the platform's keys that are accepted.
+    pub(super) fn platform_credentials(&self) -> impl Iterator<Item = CredentialId> {
+        self.platform.0.iter().map(|key| key.credential_id.clone())
+    }
+
     /// Finds the caller from a request's headers.
     pub async fn authenticate(&self, app: &App, headers: &HeaderMap) -> Result<Authenticated, Problem> {
         match credential(headers)? {

@@ -48,7 +48,6 @@ type Answer = Result<Response, PageError>;
 pub(super) fn pages() -> Vec<Page> {
     let page = |method, path, name, handler| Page { method, path, name, handler };
     vec![
-        page(Method::GET, "/tasks", "page_tasks", get(tasks::list_tasks)),
         page(Method::GET, "/workflows", "page_workflows", get(workflows::get_workflows)),
         page(Method::GET, "/workflows/check", "page_check", get(check::get_check)),
         page(Method::POST, "/workflows/check", "check_workflow", post(check::post_check)),

@@ -272,6 +272,8 @@ pub async fn load_notices(pool: &Pool, ids: &[NoticeId]) -> Result<Vec<Notice>, 
 pub struct News {
     /// The owners that have rows in it.
     pub owners: BTreeSet<Owner>,
+    /// The tasks that have rows in it.
+    pub tasks: BTreeSet<TaskId>,
     /// The last transaction that wrote a row; `None` if there is none, or if `more` is set.
     pub last: Option<Transaction>,
     /// Whether some rows were not looked at, so that other owners may have rows too.
@@ -283,14 +285,19 @@ impl News {
     pub fn concern(&self, owner: Owner) -> bool {
         self.more || self.owners.contains(&owner)
     }
+
+    /// Whether this task may have rows in it.
+    pub fn concern_task(&self, task: TaskId) -> bool {
+        self.more || self.tasks.contains(&task)
+    }
 }
 
-/// Finds the owners of the rows that transactions from `since` on and before `horizon` wrote. If
+/// Finds the tasks and the owners of the rows that transactions from `since` on and before `horizon` wrote. If
 /// there are `limit` rows or more, it only reports that there are more.
 pub async fn list_news(pool: &Pool, (since, horizon): (Transaction, Transaction), limit: usize) -> Result<News, Error> {
     let ((epoch, number), (horizon_epoch, horizon)) = (since.columns(), horizon.columns());
     let rows = sqlx::query!(
-        r#"/* search: owners in the feed */
+        r#"/* search: tasks and owners in the feed */
            with looked as materialized (
                (select epoch, xid, task_id, null::uuid as owner_id from task_events
                 where (epoch, xid) >= ($1, $2::text::xid8) and (epoch, xid) < ($3, $4::text::xid8)
@@ -302,11 +309,11 @@ pub async fn list_news(pool: &Pool, (since, horizon): (Transaction, Transaction)
            ), last as (
                select epoch, xid, (select count(*) from looked) as rows from looked order by epoch desc, xid desc limit 1
            ), owned as (
-               select distinct task_id is null as is_notice,
+               select distinct task_id,
                    coalesce(owner_id, (select tasks.partner_id from tasks where tasks.task_id = looked.task_id)) as owner_id
                from looked
            )
-           select epoch as "epoch!", xid::text as "xid!", rows as "rows!", is_notice as "is_notice!", owner_id as "owner_id!"
+           select epoch as "epoch!", xid::text as "xid!", rows as "rows!", task_id as "task_id?", owner_id as "owner_id!"
            from last cross join owned"#,
         epoch,
         number,
@@ -321,8 +328,9 @@ pub async fn list_news(pool: &Pool, (since, horizon): (Transaction, Transaction)
         news.last = Some(last).filter(|_| !news.more);
         news.owners.insert(Owner::of(row.owner_id));
         // The platform reads the events of all tasks, and its own notices.
-        if !row.is_notice {
+        if let Some(task) = row.task_id {
             news.owners.insert(Owner::Platform);
+            news.tasks.insert(TaskId(task));
         }
     }
     Ok(news)

@@ -1,4 +1,5 @@
 //! The pages for people.
 
+mod browser;
 mod coming_in;
 mod console;

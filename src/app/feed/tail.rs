@@ -20,6 +20,7 @@ use crate::app::base::Base;
 use crate::app::commits::Commits;
 use crate::app::shutdown::Shutdown;
 use crate::app::workers::Workers;
+use crate::domain::values::id::TaskId;
 use crate::domain::webhook::Owner;
 use crate::store::db::horizon::{Transaction, find_horizon};
 use crate::store::feed::News;
@@ -57,7 +58,25 @@ struct Followers {
 struct Followed {
     /// None while nobody waits.
     looked: Option<Looked>,
-    owners: HashMap<Owner, watch::Sender<Found>>,
+    targets: HashMap<Target, watch::Sender<Found>>,
+}
+
+/// Whose rows a reader waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Target {
+    /// Those that an owner may see.
+    Owner(Owner),
+    /// Those of one task, for a page that shows it.
+    Task(TaskId),
+}
+
+impl Target {
+    fn is_in(self, news: &News) -> bool {
+        match self {
+            Self::Owner(owner) => news.concern(owner),
+            Self::Task(task) => news.concern_task(task),
+        }
+    }
 }
 
 /// What the looks have covered so far.
@@ -99,9 +118,9 @@ impl Tail {
         Self { pool, shutdown, workers, commits, followers: Followers::default() }
     }
 
-    /// Includes this owner in the looks until the returned value is dropped.
-    pub(super) fn follow(&self, owner: Owner) -> Follower {
-        self.followers.follow(owner)
+    /// Includes this target in the looks until the returned value is dropped.
+    pub(super) fn follow(&self, target: Target) -> Follower {
+        self.followers.follow(target)
     }
 
     /// The number of requests that wait for new rows.
@@ -151,12 +170,12 @@ impl Tail {
 }
 
 impl Followers {
-    /// Includes this owner in the looks until the returned value is dropped.
-    fn follow(&self, owner: Owner) -> Follower {
+    /// Includes this target in the looks until the returned value is dropped.
+    fn follow(&self, target: Target) -> Follower {
         let mut followed = self.followed();
         let horizon = followed.looked.map_or(Transaction::NONE, |looked| looked.horizon);
         let found = Found { horizon, quiet: None };
-        let news = followed.owners.entry(owner).or_insert_with(|| watch::Sender::new(found)).subscribe();
+        let news = followed.targets.entry(target).or_insert_with(|| watch::Sender::new(found)).subscribe();
         drop(followed);
         self.first_waits.notify_one();
         Follower(news)
@@ -164,17 +183,17 @@ impl Followers {
 
     /// The number of waiting readers.
     fn count(&self) -> usize {
-        self.followed().owners.values().map(watch::Sender::receiver_count).sum()
+        self.followed().targets.values().map(watch::Sender::receiver_count).sum()
     }
 
     /// Whether any reader waits. If none does, forgets what was covered.
     fn is_followed(&self) -> bool {
         let mut followed = self.followed();
-        followed.owners.retain(|_, found| found.receiver_count() > 0);
-        if followed.owners.is_empty() {
+        followed.targets.retain(|_, found| found.receiver_count() > 0);
+        if followed.targets.is_empty() {
             followed.looked = None;
         }
-        !followed.owners.is_empty()
+        !followed.targets.is_empty()
     }
 
     fn horizon(&self) -> Option<Transaction> {
@@ -185,7 +204,7 @@ impl Followers {
     fn begin(&self, horizon: Transaction) {
         let mut followed = self.followed();
         followed.looked = Some(Looked { horizon, last: None });
-        for found in followed.owners.values() {
+        for found in followed.targets.values() {
             found.send_replace(Found { horizon, quiet: None });
         }
     }
@@ -194,8 +213,8 @@ impl Followers {
     fn tell(&self, horizon: Transaction, news: &News) {
         let mut followed = self.followed();
         let last = followed.looked.and_then(|looked| looked.last);
-        for (owner, found) in &followed.owners {
-            if news.concern(*owner) {
+        for (target, found) in &followed.targets {
+            if target.is_in(news) {
                 found.send_modify(|found| {
                     *found = Found { horizon, quiet: last.map(|last| (found.horizon, last)) };
                 });
@@ -237,20 +256,34 @@ impl Follower {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use super::*;
 
     fn at(number: u64) -> Transaction {
         Transaction { epoch: 0, number }
     }
 
-    fn of(owner: Owner, last: u64) -> News {
-        News { owners: BTreeSet::from([owner]), last: Some(at(last)), more: false }
+    fn of(target: Target, last: u64) -> News {
+        let mut news = News { last: Some(at(last)), ..News::default() };
+        match target {
+            Target::Owner(owner) => news.owners.insert(owner),
+            Target::Task(task) => news.tasks.insert(task),
+        };
+        news
     }
 
-    fn partner(number: u128) -> Owner {
-        Owner::of(uuid::Uuid::from_u128(number))
+    fn partner(number: u128) -> Target {
+        Target::Owner(Owner::of(uuid::Uuid::from_u128(number)))
+    }
+
+    #[test]
+    fn who_follows_a_task_is_woken_by_its_rows_alone() {
+        let task = |number| Target::Task(TaskId(uuid::Uuid::from_u128(number)));
+        let tail = Followers::default();
+        let (one, other) = (tail.follow(task(1)), tail.follow(task(2)));
+        tail.begin(at(10));
+        tail.tell(at(20), &of(task(1), 15));
+        assert_eq!(one.woken(&tail, at(10)), Woken::News { horizon: at(20), passed: None });
+        assert_eq!(other.woken(&tail, at(10)), Woken::Nothing { passed: Some(at(15)) });
     }
 
     #[test]
@@ -290,7 +323,7 @@ mod tests {
         let (tail, owner) = (Followers::default(), partner(1));
         let follower = tail.follow(owner);
         tail.begin(at(10));
-        tail.tell(at(20), &News { owners: BTreeSet::new(), last: None, more: true });
+        tail.tell(at(20), &News { more: true, ..News::default() });
         assert_eq!(follower.woken(&tail, at(10)), Woken::News { horizon: at(20), passed: None });
     }
 }

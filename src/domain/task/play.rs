@@ -166,3 +166,97 @@ fn sender(party: Party, person: &str, credential: &str) -> Sender {
 fn id(text: &str) -> ActorId {
     ActorId::parse(text).expect("an id of a definition, or a short word")
 }
+
+#[cfg(test)]
+mod tests {
+    use std::ops::ControlFlow;
+
+    use super::*;
+    use crate::domain::task::TagSecret;
+    use crate::domain::task::decide::Opening;
+    use crate::domain::task::event::WorkflowRef;
+    use crate::domain::task::simulate::{Outcome, simulate};
+    use crate::domain::values::id::{TaskId, WorkflowKey};
+    use crate::domain::values::text::Name;
+
+    const START: Time = Time::from_micros(1_800_000_000_000_000);
+
+    /// The phases and stages that a play goes through, with the round.
+    fn run(choose: impl Fn(&mut Play)) -> Vec<(String, String, u32)> {
+        let definition = serde_json::from_str(crate::domain::workflow::EXAMPLE).unwrap();
+        let workflow = Workflow::parse(&definition).unwrap().workflow;
+        let mut play = Play {
+            workflow: Arc::new(workflow.clone()),
+            work_after: TimeDelta::hours(1),
+            stages: BTreeMap::new(),
+            escalations: Choice::default(),
+            last: START,
+        };
+        choose(&mut play);
+        let opening = Opening {
+            task_id: TaskId(Uuid::nil()),
+            sender: sender(Party::Platform, "operator-1", "simulated"),
+            workflow: WorkflowRef { key: WorkflowKey::parse("example").unwrap(), version: 1 },
+            definition: workflow.digest(),
+            title: Name::parse("Example").unwrap(),
+            metadata: None,
+            deadline_at: None,
+            tag_secret: TagSecret::SIMULATED,
+        };
+        let mut seen = Vec::new();
+        simulate(&workflow, (opening, START), (&mut play, true), START + TimeDelta::days(366), |step| {
+            assert_eq!(*step.outcome, Outcome::Done);
+            let task = &step.snapshot.task;
+            let place = (task.phase().as_str().to_owned(), task.stage_in(&workflow).key.to_string(), task.round());
+            if seen.last() != Some(&place) {
+                seen.push(place);
+            }
+            ControlFlow::Continue(())
+        })
+        .unwrap();
+        seen
+    }
+
+    fn choice(play: &mut Play, stage: &str, does: Does) {
+        play.stages.insert(StageKey::parse(stage).unwrap(), Choice { does, after: TimeDelta::hours(1) });
+    }
+
+    fn places(of: &[(&str, &str, u32)]) -> Vec<(String, String, u32)> {
+        of.iter().map(|(phase, stage, round)| ((*phase).to_owned(), (*stage).to_owned(), *round)).collect()
+    }
+
+    #[test]
+    fn everybody_approves() {
+        let expected = [
+            ("preparing", "copy", 1),
+            ("in_review", "copy", 1),
+            ("in_review", "legal", 1),
+            ("in_review", "signoff", 1),
+            ("delivery", "signoff", 1),
+        ];
+        assert_eq!(run(|_| {}), places(&expected));
+    }
+
+    #[test]
+    fn one_round_is_sent_back() {
+        let seen = run(|play| choice(play, "legal", Does::SendBackOnce));
+        assert!(seen.contains(&places(&[("preparing", "copy", 2)])[0]), "{seen:?}");
+        assert_eq!(seen.last(), places(&[("delivery", "signoff", 1)]).last());
+    }
+
+    #[test]
+    fn silence_escalates_and_the_platform_decides() {
+        let seen = run(|play| choice(play, "legal", Does::Nothing));
+        assert!(seen.contains(&places(&[("escalated", "legal", 1)])[0]), "{seen:?}");
+        assert_eq!(seen.last(), places(&[("delivery", "signoff", 1)]).last());
+    }
+
+    #[test]
+    fn silence_everywhere_expires() {
+        let seen = run(|play| {
+            ["copy", "legal", "signoff"].map(|stage| choice(play, stage, Does::Nothing));
+            play.escalations.does = Does::Nothing;
+        });
+        assert_eq!(seen.last(), places(&[("expired", "copy", 1)]).last());
+    }
+}

@@ -126,7 +126,8 @@ mod tests {
         let query = Query::of(Some("state=failed&type=a%26b&cursor=old"));
         let next = query.next("/deliveries", 7);
         let mut again = Query::of(next.split_once('?').map(|(_, query)| query));
-        assert_eq!((again.get("state"), again.get("type"), again.cursor()), ("failed", "a&b", Some(7)));
+        assert_eq!(again.cursor(), Some(7));
+        assert_eq!((again.get("state"), again.get("type")), ("failed", "a&b"));
     }
 
     #[test]

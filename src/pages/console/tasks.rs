@@ -1,7 +1,6 @@
 //! The tasks of a partner, or of the platform: how many are at each stage, and a table with filters.
 
 use askama::Template;
-use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
 use serde::Deserialize;
 use serde_json::Value;
@@ -28,7 +27,7 @@ const PATH: &str = "/tasks";
 const ROWS: usize = 50;
 
 #[derive(Template)]
-#[template(path = "console/tasks.html", config = "src/pages/askama.toml")]
+#[template(path = "console/tasks.html", config = "src/pages/console/askama.toml")]
 struct TasksPage {
     frame: Frame,
     slips: Vec<Slip>,
@@ -81,11 +80,6 @@ struct Filters {
     waiting_on: Option<Party>,
     partner: Option<PartnerId>,
     after: Option<(Time, TaskId)>,
-}
-
-/// The tasks, where no other party has a page for them.
-pub(super) async fn list_tasks(visitor: Visitor, State(state): State<AppState>, RawQuery(query): RawQuery) -> Answer {
-    get_tasks(&visitor, &state, query.as_deref()).await
 }
 
 /// The tasks that the visitor of a console may see.

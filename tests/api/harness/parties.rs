@@ -102,7 +102,11 @@ impl Client {
 impl Parties {
     /// A fresh service with the demo's workflow.
     pub async fn start() -> Self {
-        let service = Service::start().await;
+        Self::with_service(Service::start().await).await
+    }
+
+    /// The same with this service, which is fresh.
+    pub async fn with_service(service: Service) -> Self {
         let buyer_id = ids::new().to_string();
         let client = |credential: String| Client { router: service.router.clone(), credential };
         let (platform, buyer) = (client(PLATFORM_KEY.to_owned()), client(buyer_token(&buyer_id, IN_2030)));

@@ -28,6 +28,9 @@ pub const SECOND_PLATFORM_KEY: &str = "second-platform-key-of-the-tests";
 /// The HS256 secret of its buyers' tokens.
 pub const BUYER_SECRET: &str = "the secret of the buyers of the tests";
 
+/// The origin by which browsers reach the test service.
+pub const PUBLIC_ORIGIN: &str = "https://stagegate.test";
+
 /// A running service.
 pub struct Service {
     /// Its router.
@@ -59,17 +62,27 @@ pub const PATIENCE: Duration = Duration::from_mins(1);
 impl Service {
     /// A fresh one, in the year 2027. Its webhooks may go to this machine.
     pub async fn start() -> Self {
+        Self::start_at(PUBLIC_ORIGIN).await
+    }
+
+    /// The same for browsers that reach it at this origin.
+    pub async fn start_at(public_origin: &str) -> Self {
         let db = TestDb::new().await;
         let clock = Clock::fixed("2027-01-15T08:00:00Z".parse::<chrono::DateTime<chrono::Utc>>().unwrap().into());
         let options = Options {
             audit_keys: audit_keys(),
             webhook_reach: Reach::Anywhere,
-            public_origin: Some(PUBLIC_ORIGIN.to_owned()),
+            public_origin: Some(public_origin.to_owned()),
             ..Options::default()
         };
         let app = Arc::new(App::with_options(db.pool.clone(), clock.clone(), options));
         let router = router(&app).await;
         Self { router, app, clock, db }
+    }
+
+    /// The router of these use cases.
+    pub async fn router_of(app: &Arc<App>) -> HttpService {
+        router(app).await
     }
 
     /// Another replica on the same database.
@@ -113,9 +126,6 @@ pub async fn router_with_body_memory(app: &Arc<App>, body_memory: Size) -> (Http
     let state = AppState::new(Arc::clone(app), Settings { body_memory, ..settings() }).await.unwrap();
     (HttpService::new(state.clone()), operator_router(state))
 }
-
-/// The origin at which browsers reach the test service.
-pub const PUBLIC_ORIGIN: &str = "https://stagegate.example";
 
 /// What checkpoints and receipts of the test service are signed with.
 pub fn audit_signer() -> SignerKey {

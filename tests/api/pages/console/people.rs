@@ -33,7 +33,8 @@ async fn a_console_shows_who_came_in_and_ends_it() {
 
     let ended = visitor.post("/people/end-all", &[("form", &token(&of_anna, "u-anna")), ("person", "u-anna")]).await;
     assert_eq!(ended.status, 303);
-    assert!(!alive(&mut anna).await && alive(&mut bo).await);
+    assert!(!alive(&mut anna).await, "her other link");
+    assert!(alive(&mut bo).await, "the link of another person");
 }
 
 /// The token of the form that ends all links of a person.

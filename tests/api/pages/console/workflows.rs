@@ -40,7 +40,7 @@ async fn check_finds_what_the_api_finds() {
     for warning in of_api.body["warnings"].as_array().unwrap() {
         assert!(page.text().contains(warning["message"].as_str().unwrap()), "{warning}");
     }
-    assert_eq!(page.all("figure svg title"), ["Workflow Brand campaign"]);
+    assert_eq!(page.all("figure svg > title"), ["Workflow Brand campaign"]);
     assert!(page.text().contains("A task takes 14 days at most."));
     for broken in ["", "{", "[]", "{\"a\":1,\"a\":2}", "null", "{\n\n\"name\": }"] {
         let page = visitor.submit(&empty, "/workflows/check", &[("definition", broken)]).await;
@@ -60,12 +60,12 @@ async fn who_may_registers_what_was_checked() {
     assert_eq!(checked.status, 200);
     let refused = visitor.submit(&checked, "/workflows/register", &[("key", "No Key")]).await;
     assert_eq!(refused.status, 422);
-    let registered = visitor.submit(&checked, "/workflows/register", &[]).await;
+    let registered = visitor.submit(&checked, "/workflows/register", &[("key", "brand-campaign")]).await;
     let page = visitor.follow(registered).await;
     assert_eq!((page.status, page.one("h1").starts_with("Registered: ")), (200, true), "{}", page.text());
     assert_eq!(page.all("section[aria-labelledby=versions] li li"), ["Stage \u{2068}Lawyers\u{2069}: name"]);
     assert_eq!(parties.partner.read("/api/v1/workflows/brand-campaign").await["version"], 2);
-    let again = visitor.submit(&checked, "/workflows/register", &[]).await;
+    let again = visitor.submit(&checked, "/workflows/register", &[("key", "brand-campaign")]).await;
     assert_eq!(again.status, 303);
     assert_eq!(parties.partner.read("/api/v1/workflows/brand-campaign").await["version"], 2);
     let trail = parties.platform.read(&format!("/api/v1/partners/{}/audit", parties.partner_id)).await;

@@ -1,0 +1,84 @@
+//! `/tasks` and `/tasks/{id}`: the same addresses for every party, with a page for each.
+
+use axum::extract::{Path, RawQuery, State};
+use axum::http::{HeaderMap, Method};
+use axum::response::Response;
+use axum::routing::{get, post};
+
+use crate::domain::values::id::TaskId;
+use crate::domain::values::party::Party;
+use crate::http::AppState;
+use crate::http::input::deadline::Deadline;
+
+use super::forms::Form;
+use super::problem::{Kind, PageError};
+use super::query::Query;
+use super::session::Visitor;
+use super::{Page, console, task_buyer};
+
+/// The rows of the table of routes.
+pub(super) fn pages() -> Vec<Page> {
+    vec![
+        Page { method: Method::GET, path: "/tasks", name: "page_tasks", handler: get(list_tasks) },
+        Page { method: Method::GET, path: "/tasks/{id}", name: "page_task", handler: get(get_task) },
+        Page { method: Method::POST, path: "/tasks/{id}/commands", name: "send_command", handler: post(post_command) },
+        Page { method: Method::GET, path: "/tasks/{id}/proof", name: "page_proof", handler: get(get_proof) },
+    ]
+}
+
+/// The tasks of the visitor.
+async fn list_tasks(
+    State(state): State<AppState>,
+    visitor: Visitor,
+    RawQuery(query): RawQuery,
+) -> Result<Response, PageError> {
+    match visitor.party() {
+        Party::Buyer => task_buyer::list::list_tasks(&state, &visitor, &Query::new(query.as_deref())).await,
+        Party::Partner | Party::Platform => console::tasks::get_tasks(&visitor, &state, query.as_deref()).await,
+    }
+}
+
+/// One task, or what is new of it.
+async fn get_task(
+    State(state): State<AppState>,
+    visitor: Visitor,
+    Path(id): Path<String>,
+    RawQuery(query): RawQuery,
+    (deadline, headers): (Deadline, HeaderMap),
+) -> Result<Response, PageError> {
+    let (task, query) = (task_id(&id, &visitor)?, Query::new(query.as_deref()));
+    match visitor.party() {
+        Party::Buyer if query.get("part") == Some("live") => {
+            task_buyer::get_live(&state, &visitor, (task, &query), (&deadline, &headers)).await
+        }
+        Party::Buyer => task_buyer::get_task(&state, &visitor, task, &query).await,
+        Party::Partner | Party::Platform => Err(PageError::new(Kind::NotFound, visitor.untitled())),
+    }
+}
+
+/// Sends a command to a task.
+async fn post_command(
+    State(state): State<AppState>,
+    Path(id): Path<String>,
+    form: Form,
+) -> Result<Response, PageError> {
+    let task = task_id(&id, &form.visitor)?;
+    match form.visitor.party() {
+        Party::Buyer => task_buyer::post_command(&state, &form, task).await,
+        Party::Partner | Party::Platform => Err(PageError::new(Kind::NotFound, form.visitor.untitled())),
+    }
+}
+
+/// The trail of a task as a file that can be verified without this service.
+async fn get_proof(
+    State(state): State<AppState>,
+    visitor: Visitor,
+    Path(id): Path<String>,
+) -> Result<Response, PageError> {
+    task_buyer::get_proof(&state, &visitor, task_id(&id, &visitor)?).await
+}
+
+/// The task of the address. What is no id names no task.
+fn task_id(text: &str, visitor: &Visitor) -> Result<TaskId, PageError> {
+    text.parse().map(TaskId).map_err(|_| PageError::new(Kind::NotFound, visitor.untitled()))
+}
