@@ -499,8 +499,8 @@ impl Links {
         if let Some(key) = link.key_id {
             return !self.partners.is_revoked_here(key);
         }
-        let is_buyers_own = link.vouched_until.is_some();
-        is_buyers_own || self.platform.read().unwrap_or_else(PoisonError::into_inner).contains(&link.made_by)
+        !credential::is_of_platform(&link.made_by)
+            || self.platform.read().unwrap_or_else(PoisonError::into_inner).contains(&link.made_by)
     }
 }
 

@@ -1,7 +1,7 @@
 //! The trail over HTTP: each party's view of it, pages, and proofs that hold without the service.
 
 mod damaged_log;
-mod export;
+pub mod export;
 mod fields;
 mod partner_trail;
 mod people;

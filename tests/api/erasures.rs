@@ -1,6 +1,8 @@
 //! Erasing a person: the planted words are looked for in every table, the trails are verified, and workers are
 //! stopped, doubled and tripped.
 
+mod doors;
+
 use std::sync::Arc;
 
 use serde_json::{Value, json};

@@ -10,4 +10,4 @@ mod schedule;
 mod secrets;
 mod sending;
 pub mod verification;
-mod world;
+pub mod world;

@@ -25,10 +25,10 @@ const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/audit-fi
 const VERIFIER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/verify.py");
 
 /// A folder with what a verifier has: key and checkpoints, and files to look at.
-pub(super) struct Assignee(PathBuf);
+pub struct Assignee(PathBuf);
 
 impl Assignee {
-    pub(super) async fn new(parties: &Parties) -> Self {
+    pub async fn new(parties: &Parties) -> Self {
         let folder = std::env::temp_dir().join(format!("stagegate-test_{}", ids::new()));
         fs::create_dir(&folder).unwrap();
         let desk = Self(folder);
@@ -43,7 +43,7 @@ impl Assignee {
     }
 
     /// What the program says of a text.
-    pub(super) fn check(&self, text: &str, kept: Option<&Path>) -> (Verdict, String) {
+    pub fn check(&self, text: &str, kept: Option<&Path>) -> (Verdict, String) {
         let checkpoints = kept.map(Path::to_path_buf).into_iter().collect();
         let keys = vec![self.0.join("key").to_str().unwrap().to_owned()];
         let trusted = With { keys, checkpoints, consistency: Vec::new() }.load().unwrap();
@@ -53,7 +53,7 @@ impl Assignee {
     }
 
     /// Whether the independent verifier believes a text, and what it says.
-    pub(super) async fn check_independently(&self, text: &str, kept: Option<&Path>) -> (bool, String) {
+    pub async fn check_independently(&self, text: &str, kept: Option<&Path>) -> (bool, String) {
         let file = self.put("file", text);
         #[expect(clippy::disallowed_methods, reason = "a setting of the tests, which ./test makes")]
         let python = std::env::var("STAGEGATE_TEST_PYTHON").unwrap_or_else(|_| "python3".to_owned());
@@ -85,7 +85,7 @@ impl Drop for Assignee {
     }
 }
 
-pub(super) async fn export(reader: &Client, path: &str) -> String {
+pub async fn export(reader: &Client, path: &str) -> String {
     let answer = reader.get(path).await;
     assert_eq!((answer.status, answer.headers["content-type"].to_str().unwrap()), (200, "application/jsonl"), "{path}");
     answer.text

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use serde_json::{Value, json};
 use sqlx::PgConnection;
 use stagegate::app::audit::transparency_log::Keys;
@@ -16,7 +17,7 @@ use tokio::time::timeout;
 use tracing_subscriber::layer::SubscriberExt as _;
 
 use crate::harness::commands::{cancel, update, with};
-use crate::harness::parties::{Client, Parties, code};
+use crate::harness::parties::{Client, Parties, code, text};
 use crate::harness::service::{Answer, buyer_token, router_with_heartbeat};
 use crate::harness::streams::Stream;
 use crate::store::statements::Statements;
@@ -284,6 +285,30 @@ async fn nothing_outlasts_its_key() {
     assert_eq!(revoked.status, 204);
     assert_eq!(stream.event().await, None, "within a heartbeat");
     parties.buyer.done(&task, &cancel()).await;
+    let answer = waiting.await.unwrap();
+    assert_eq!((answer.status, code(&answer)), (401, "unauthorized"));
+}
+
+#[tokio::test]
+async fn nothing_outlasts_a_key_that_expires() {
+    let (parties, task) = in_legal().await;
+    let app = run(&parties.service.app);
+    let keys = format!("/api/v1/partners/{}/keys", parties.partner_id);
+    let limits = json!({ "scopes": ["read"], "expires_at": parties.service.clock.now() + TimeDelta::hours(1) });
+    let key = parties.platform.call("POST", &keys, &limits).await;
+    assert_eq!(key.status, 201, "{}", key.text);
+    let router = router_with_heartbeat(&app, OFTEN).await;
+    let partner = Client { router, credential: text(&key.body["key"]) };
+    let version = version(&parties, &task).await;
+    let mut stream = Stream::open(&partner, &format!("/api/v1/tasks/{task}/status/stream"), "").await;
+    assert_eq!(parse(&stream.next().await.unwrap()).0, version);
+    let waiting = wait(&partner, &task, version);
+    until_watched(&app, 2).await;
+    parties.pass(1);
+    parties.buyer.done(&task, &cancel()).await;
+    let last = stream.event().await.unwrap();
+    assert!(last.starts_with("retry: "), "not the status after the expiry: {last}");
+    assert_eq!(stream.event().await, None);
     let answer = waiting.await.unwrap();
     assert_eq!((answer.status, code(&answer)), (401, "unauthorized"));
 }

@@ -1,7 +1,7 @@
 //! Forged exports of a partner's trail, as the partner and the platform have them.
 
 use crate::domain::audit::partner_view::tests::{origin, sealed, trail};
-use crate::domain::audit::{PartnerOrigin, sample};
+use crate::domain::audit::{FieldProof, PartnerOrigin, sample};
 use crate::domain::values::id::TaskId;
 
 use super::super::forgeries::hide;
@@ -50,6 +50,65 @@ fn rows(good: &[String], theirs: &[String]) -> Vec<(&'static str, String)> {
         ("what is never erased is marked as erased", entry(good, 2, |entry| hide(entry, "data.hint", true))),
         ("a row is hidden", entry(good, 4, |entry| entry.fields = None)),
     ]
+}
+
+/// The row of a key after an erasure, which took the people and the label out of entry 2; entry 7 accounts for it.
+fn of_an_erased_key(good: &[String]) -> Vec<(&'static str, String)> {
+    let erased: Vec<String> = after_an_erasure(good).split_inclusive('\n').map(str::to_owned).collect();
+    let change = |path: &'static str, change: &dyn Fn(&mut FieldProof)| {
+        entry(&erased, 2, |entry| {
+            change(entry.fields.as_mut().unwrap().iter_mut().find(|field| field.path == path).unwrap());
+        })
+    };
+    let put_back = |field: &mut FieldProof| {
+        let value = Some("[\"u-anna\"]".to_owned());
+        *field = FieldProof { path: field.path.clone(), salt: Some("5a".repeat(16)), value, leaf: None, erased: false };
+    };
+    let people = |line: &str| line.replacen("\"erased\":true", "\"erased\":false", 1);
+    let numbered = |line: &str, from: usize, to: usize| {
+        let (plain, quoted) = (format!("\"seq\":{from}"), format!("\\\"seq\\\":{from}"));
+        line.replace(&plain, &format!("\"seq\":{to}")).replace(&quoted, &format!("\\\"seq\\\":{to}"))
+    };
+    vec![
+        ("another person in place of the erased one", change("data.actors", &put_back)),
+        ("the person's mark is taken away", change("data.actors", &|field| field.erased = false)),
+        ("the person's mark says false", edited(&erased, |lines| lines[2] = people(&lines[2]))),
+        (
+            "the scopes are others",
+            change("data.scopes", &|field| field.value = Some("[\"review\",\"define\"]".to_owned())),
+        ),
+        ("the scopes are marked as erased, too", entry(&erased, 2, |entry| hide(entry, "data.scopes", true))),
+        (
+            "the expiry is later",
+            change("data.expires_at", &|field| field.value = Some("\"2030-01-01T00:00:00Z\"".to_owned())),
+        ),
+        ("the expiry is marked as erased, too", entry(&erased, 2, |entry| hide(entry, "data.expires_at", true))),
+        ("the key's row is dropped", edited(&erased, |lines| drop(lines.remove(2)))),
+        ("the key's row is swapped with the next", edited(&erased, |lines| lines.swap(2, 3))),
+        (
+            "the two rows are swapped and numbered anew",
+            edited(&erased, |lines| {
+                let (second, third) = (numbered(&lines[3], 3, 2), numbered(&lines[2], 2, 3));
+                (lines[2], lines[3]) = (second, third);
+            }),
+        ),
+        (
+            "the erasure accounts for another row",
+            entry(&erased, 7, |entry| {
+                let fields = entry.fields.as_mut().unwrap();
+                let entries = fields.iter_mut().find(|field| field.path == "data.entries").unwrap();
+                entries.value = Some("[3]".to_owned());
+            }),
+        ),
+        ("the erasure's own row is dropped", edited(&erased, |lines| drop(lines.remove(7)))),
+    ]
+}
+
+fn after_an_erasure(good: &[String]) -> String {
+    entry(good, 2, |entry| {
+        hide(entry, "data.actors", true);
+        hide(entry, "data.label", true);
+    })
 }
 
 /// Changes to header and end.
@@ -142,6 +201,7 @@ fn both_verifiers_say_of_every_forged_trail_of_a_partner_what_was_proven() {
             cases.push(Case::new(format!("{viewer}: {name}"), file, keys, expected));
         };
         case("as it was made", good.concat(), &ours, Verified);
+        case("without the people of a key, who were erased", after_an_erasure(&good), &ours, Verified);
         case("without a key", good.concat(), &[], Consistent);
         case("with the key of somebody else", good.concat(), &[other_key()], Consistent);
         case("without inclusion", file(&rows_of, None, &ours[0]).concat(), &ours, Consistent);
@@ -149,11 +209,13 @@ fn both_verifiers_say_of_every_forged_trail_of_a_partner_what_was_proven() {
         case("a foreign checkpoint", file(&rows_of, Some(last), &other_key()).concat(), &ours, Consistent);
         case("an invention", file(&invented, Some(last), &other_key()).concat(), &ours, Consistent);
         case("another format", replaced(&good, 0, "\"format\":1", "\"format\":2"), &ours, Unreadable);
-        for (name, file) in rows(&good, &theirs).into_iter().chain(frame(&good, &theirs, viewer)) {
+        for (name, file) in
+            rows(&good, &theirs).into_iter().chain(frame(&good, &theirs, viewer)).chain(of_an_erased_key(&good))
+        {
             case(name, file, &ours, Refused);
         }
     }
     cases.extend(of_one_viewer().into_iter().map(|(name, file)| Case::new(name.to_owned(), file, &ours, Refused)));
-    assert!(cases.len() > 95, "{}", cases.len());
+    assert!(cases.len() > 120, "{}", cases.len());
     assert_both_say(&cases);
 }
