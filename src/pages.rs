@@ -24,6 +24,7 @@ use self::texts::Language;
 
 mod assets;
 mod command;
+mod console;
 mod embed;
 mod forms;
 mod frame;
@@ -60,7 +61,7 @@ fn table() -> Vec<Page> {
         page(Method::GET, "/embed/v1/status.js", "page_element", get(assets::get_element)),
         page(Method::GET, "/favicon.svg", "page_icon", get(assets::get_icon)),
     ];
-    [ground, task::pages(), embed::pages()].into_iter().flatten().collect()
+    [ground, task::pages(), embed::pages(), console::pages()].into_iter().flatten().collect()
 }
 
 /// Paths that are secrets: the log has the route in their place.

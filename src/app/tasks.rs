@@ -34,6 +34,7 @@ use super::status::forecast::Forecasts;
 use super::workflows::Workflows;
 
 pub use self::load::Loaded;
+pub use crate::store::tasks::counts::StageCount;
 pub use crate::store::tasks::lists::{After as OpenedAfter, Filter};
 
 pub mod commands;
@@ -43,6 +44,9 @@ pub(in crate::app) mod load;
 pub mod timers;
 mod write_cache;
 pub(in crate::app) mod writes;
+
+/// How many open tasks are counted at most.
+pub const MAX_COUNTED: u32 = 10_000;
 
 /// The tasks.
 #[derive(Debug)]
@@ -204,6 +208,15 @@ impl Tasks {
             Some((id, record.title?.as_str().to_owned()))
         });
         Ok(titled.collect())
+    }
+
+    /// The open tasks that the caller may see, by workflow and stage. At most [`MAX_COUNTED`] tasks are
+    /// counted.
+    pub async fn count_tasks(&self, caller: &Caller) -> Result<Vec<StageCount>, Error> {
+        if caller.party() == Party::Buyer {
+            return Err(Error::NotFound);
+        }
+        Ok(store::tasks::counts::count_by_stage(&self.pool, caller.partner_id(), MAX_COUNTED).await?)
     }
 
     /// A row of a list as the caller sees it.

@@ -14,7 +14,7 @@ use super::forms::Form;
 use super::problem::{Kind, PageError};
 use super::query::Query;
 use super::session::Visitor;
-use super::{Page, task_buyer};
+use super::{Page, console, task_buyer};
 
 /// The rows of the table of routes.
 pub(super) fn pages() -> Vec<Page> {
@@ -34,7 +34,7 @@ async fn list_tasks(
 ) -> Result<Response, PageError> {
     match visitor.party() {
         Party::Buyer => task_buyer::list::list_tasks(&state, &visitor, &Query::new(query.as_deref())).await,
-        Party::Partner | Party::Platform => Err(PageError::new(Kind::NotFound, visitor.untitled())),
+        Party::Partner | Party::Platform => console::tasks::get_tasks(&visitor, &state, query.as_deref()).await,
     }
 }
 

@@ -3,3 +3,4 @@
 mod browser;
 mod buyer;
 mod coming_in;
+mod console;
