@@ -28,11 +28,15 @@ mod forms;
 mod frame;
 mod headers;
 mod home;
+mod inbox;
 mod links;
 mod live;
 mod origin;
 mod problem;
+mod query;
 mod session;
+mod task;
+mod task_work;
 mod texts;
 mod times;
 
@@ -47,7 +51,7 @@ struct Page {
 /// Every route of the pages. A test visits each as every kind of visitor.
 fn table() -> Vec<Page> {
     let page = |method, path, name, handler| Page { method, path, name, handler };
-    vec![
+    let ground = vec![
         page(Method::GET, "/", "page_home", get(home::get_home)),
         page(Method::GET, "/go/{link}", "page_link", get(links::get_link)),
         page(Method::POST, "/go/{link}", "open_link", post(links::post_link)),
@@ -55,7 +59,8 @@ fn table() -> Vec<Page> {
         page(Method::GET, "/assets/{build}/{*name}", "page_asset", get(assets::get_asset)),
         page(Method::GET, "/embed/v1/status.js", "page_element", get(assets::get_element)),
         page(Method::GET, "/favicon.svg", "page_icon", get(assets::get_icon)),
-    ]
+    ];
+    [ground, task::pages(), inbox::pages()].into_iter().flatten().collect()
 }
 
 /// Paths that are secrets: the log has the route in their place.

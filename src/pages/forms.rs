@@ -29,6 +29,17 @@ pub(super) struct Form {
 pub(super) struct Fields(Vec<(String, String)>);
 
 impl Fields {
+    /// The fields of a form as they were sent. Browsers end lines with CR LF; JSON texts of the API
+    /// have LF.
+    pub(super) fn new(fields: Vec<(String, String)>) -> Self {
+        Self(fields.into_iter().map(|(name, value)| (name, value.replace("\r\n", "\n"))).collect())
+    }
+
+    /// Every field, in order.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
     /// The value of a field: empty if it is missing. Line ends are those of texts in JSON.
     pub(super) fn get(&self, name: &str) -> &str {
         self.0.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value)
@@ -88,8 +99,7 @@ fn check_origin(headers: &axum::http::HeaderMap, state: &AppState, frame: &Frame
 async fn read(request: Request, state: &AppState, frame: &Frame) -> Result<Fields, PageError> {
     let Ok(body) = FormBody::from_request(request, state).await;
     let fields = body.fields().map_err(|problem| PageError::of_form(&problem, frame))?;
-    // Browsers end lines with CR LF; JSON texts of the API have LF.
-    Ok(Fields(fields.into_iter().map(|(name, value)| (name, value.replace("\r\n", "\n"))).collect()))
+    Ok(Fields::new(fields))
 }
 
 /// What became of a command that a form sent.

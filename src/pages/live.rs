@@ -48,12 +48,12 @@ pub(super) fn wait_of(seconds: Option<u64>) -> Duration {
 
 /// Waits until something that concerns the caller may have changed, or the time is over: whatever
 /// `load` answers then is sent. `load` gives the tag of the state and what to render.
-pub(super) async fn wait_for_change<T, E: From<Error>>(
+pub(super) async fn wait_for_change<T, E: From<Error>, F: Future<Output = Result<(String, T), E>>>(
     state: &AppState,
     (caller, task): (&Caller, Option<TaskId>),
     (deadline, seat): (&Deadline, Option<Seat>),
     (known, wait): (Option<&str>, Duration),
-    load: impl AsyncFn() -> Result<(String, T), E>,
+    load: impl Fn() -> F,
 ) -> Result<(String, Option<T>), E> {
     let wait = caller.time_left(state.app.clock().now()).map_or(wait, |left| wait.min(left));
     if wait.is_zero() || known.is_none() {

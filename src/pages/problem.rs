@@ -5,7 +5,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use crate::app;
-use crate::http::problem::{Problem, request_id};
+use crate::http::problem::{Code, Problem, request_id};
 
 use super::frame::{Frame, render};
 use super::texts::Texts;
@@ -98,6 +98,14 @@ impl PageError {
         let is_unanswered = matches!(error, app::Error::Unanswered(_));
         let problem = Problem::from(error);
         problem.log();
+        Self::new(if is_unanswered { Kind::Unanswered } else { Kind::of(&problem) }, frame)
+    }
+
+    /// What a command answered that does not concern the form it came from. The command may have
+    /// had its effect if the service or its database did not answer.
+    pub(super) fn of_problem(problem: Problem, frame: &Frame) -> Self {
+        problem.log();
+        let is_unanswered = matches!(problem.code(), Code::Unavailable | Code::Timeout);
         Self::new(if is_unanswered { Kind::Unanswered } else { Kind::of(&problem) }, frame)
     }
 

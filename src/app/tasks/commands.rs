@@ -84,7 +84,7 @@ impl View {
 }
 
 /// The task that a command is for.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Target {
     task: Arc<Loaded>,
     /// Whether it was the stored state when it was requested; if not, others may have written

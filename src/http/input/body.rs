@@ -351,7 +351,9 @@ mod tests {
             Request::builder().header("content-type", content_type).body(body).unwrap()
         };
         let code = async |request: Request| {
-            RawBody::<MAX_BYTES>(read(request, (&budget, MAX_BYTES), check_type).await).json().map_err(|problem| problem.code())
+            RawBody::<MAX_BYTES>(read(request, (&budget, MAX_BYTES), check_type).await)
+                .json()
+                .map_err(|problem| problem.code())
         };
         assert_eq!(code(request("application/json", "".into())).await, Err(Code::InvalidJson));
         let padded = |bytes: usize| format!("{}1", " ".repeat(bytes - 1));

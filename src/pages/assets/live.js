@@ -109,15 +109,16 @@ function replace(region) {
 }
 
 /**
- * Says that the form is about a state that has passed, and holds its buttons back.
+ * Says that the page is about a state that has passed, and holds the buttons of its form back.
  * @param {HTMLElement} main
  * @param {HTMLElement} about
  */
 function notice(main, about) {
-  const form = main.querySelector("form[data-about]");
+  const form = main.querySelector("[data-about]");
   const place = document.getElementById("changed");
   if (!(form instanceof HTMLElement) || !place || form.dataset.about === about.dataset.about) return;
   place.hidden = false;
+  if (!(form instanceof HTMLFormElement)) return;
   for (const button of form.querySelectorAll("button")) button.setAttribute("aria-disabled", "true");
   form.dataset.sending = "true";
 }
