@@ -78,7 +78,8 @@ pub struct Options {
     pub write_capacity: Option<usize>,
     /// Whether the platform's own escalations need a second person.
     pub dual_control: bool,
-    /// The origin of the URL by which browsers reach the pages; `None`: it is not known.
+    /// The origin by which browsers reach the service, such as `https://stagegate.example`; without
+    /// it no links are made.
     pub public_origin: Option<String>,
 }
 
@@ -147,7 +148,7 @@ impl App {
         let loader = Arc::new(Loader::new(&base, Arc::clone(&workflows)));
         let writes = Arc::new(Writes::new(&base, options.write_capacity, Arc::clone(&commits)));
         let renderer = Arc::new(Renderer::new(&base, Arc::clone(&loader), Arc::clone(&forecasts)));
-        let links = Arc::new(Links::new(&base, Arc::clone(&partners), Arc::clone(&loader), options.public_origin));
+        let links = Arc::new(Links::new(&base, (Arc::clone(&partners), Arc::clone(&loader)), options.public_origin));
         let audit = Audit::new(&base, options.audit_keys, Arc::clone(&loader), Arc::clone(&partners));
         let is_signing = audit.log.require_key().is_ok();
 

@@ -10,7 +10,9 @@ use clap::{Args, Parser, Subcommand};
 mod credentials;
 mod database;
 mod limits;
+mod link;
 mod log;
+mod public_url;
 mod secret;
 mod serve;
 #[cfg(test)]
@@ -19,7 +21,9 @@ mod tests;
 pub use credentials::{AuditKeys, Credentials};
 pub use database::{Database, default_data_dir, postgres_bin_dir};
 pub use limits::ClientLimits;
+pub use link::{Link, LinkCommand, NewLinkArguments, RevokeArguments};
 pub use log::{Log, LogFormat};
+pub use public_url::{InvalidPublicUrl, PublicUrl};
 pub use secret::Secret;
 pub use serve::{Contradiction, Serve, Webhooks};
 
@@ -58,6 +62,8 @@ pub enum Command {
     /// Open a task of the demo in a running trial, and print links to look at it in a browser as
     /// buyer, reviewer, partner and platform.
     Open(Demo),
+    /// Make a link that lets a person in, or end links.
+    Link(Box<Link>),
     /// Manage the private database.
     #[command(subcommand)]
     Db(Db),

@@ -147,6 +147,7 @@ impl AppState {
         let scopes = openapi::scopes::RequiredScopes::of(&document);
         let bodies = crate::http::input::body::budget::Budget::new(body_memory.0);
         metrics.register_bodies(bodies.bytes());
+        app.links.set_platform_credentials(auth.platform_credentials());
         Self(Arc::new(Shared { app, auth, metrics, contract, scopes, observer, origins, limits, bodies, mount }))
     }
 }
@@ -169,6 +170,9 @@ fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(crate::http::routes::partners::revoke_partner_key))
         .routes(routes!(crate::http::routes::keys::create_key, crate::http::routes::keys::list_keys))
         .routes(routes!(crate::http::routes::keys::revoke_key))
+        .routes(routes!(crate::http::routes::links::create_link, crate::http::routes::links::list_links))
+        .routes(routes!(crate::http::routes::links::get_link, crate::http::routes::links::end_link))
+        .routes(routes!(crate::http::routes::links::revoke_links))
         .routes(routes!(crate::http::routes::partner_trail::get_partner_audit))
         .routes(routes!(crate::http::routes::partner_trail::get_partner_audit_proof))
         .routes(routes!(crate::http::routes::erasures::request_erasure, crate::http::routes::erasures::list_erasures))

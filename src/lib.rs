@@ -18,7 +18,7 @@
 //! | [`embedded`] | the private Postgres of a machine without one |
 //! | [`json`] | strict parsing and JSON pointers |
 //! | [`config`], [`clock`], [`ids`] | the only readers of the environment, the time and randomness |
-//! | [`trial`], [`demo`], [`check`] | the credentials of a trial, the demo that plays a task through, offline checks of files |
+//! | [`trial`], [`demo`], [`check`], [`link`] | the credentials of a trial, the demo that plays a task through, offline checks of files, links from the command line |
 //! | [`telemetry`], [`causes`], [`terminal`] | logs; errors with their causes; output for terminals, escaped |
 //! | `src/main.rs`, `src/serve.rs` | the binary: the command line; the start and the end of the service |
 //! | `migrations/`, `scripts/`, `deploy/` | the schema; what `./run` and `./test` share; files for operators |
@@ -36,6 +36,7 @@
 //! | audit: trails, proofs, the log, exports | [`domain::audit`] | [`store::audit`] | [`app::audit`] | `routes/audit.rs`, `partner_trail.rs`, `transparency_log.rs`, `export.rs` |
 //! | workflows, simulations | [`domain::workflow`] | [`store::workflows`] | [`app::workflows`] | `routes/workflows.rs`, `simulations.rs` |
 //! | partners and their keys | [`domain::partner`] | [`store::partners`] | [`app::partners`] | `routes/partners.rs`, `keys.rs` |
+//! | links for people, and their sessions | [`domain::link`] | [`store::links`] | [`app::links`] | `routes/links.rs` |
 //! | erasures | [`domain::erasure`] | [`store::erasures`] | [`app::erasures`] | `routes/erasures.rs` |
 //! | health, metrics, clocks | | [`store::monitor`] | [`app::operations`] | `routes/health.rs`, `serve/metrics.rs` |
 //!
@@ -212,6 +213,13 @@
 //! scope of a command depends on its type ([`domain::task::command`]). Whether the credential may
 //! name the actor and is bound to it goes into the `Sender`, and `decide` refuses after the party.
 //!
+//! **Links.** A link never reaches further than the credential that made it. Its session is a
+//! [`app::Caller`] that is bound to the person and carries a [`domain::link::Reach`]; every read of
+//! a task and every command asks for it, so no page can forget to. What a link is for is compared
+//! with the task when the link is used, and no transition writes to it. The key is looked up with the
+//! session, so revoking one ends the other. A platform key counts as itself behind its links, so a
+//! link makes no second person.
+//!
 //! **The length of a trail.** Each kind of entry that a caller can repeat has a limit
 //! ([`domain::task::limits::MAX_ENTRIES`] and those beside it). Beyond `MAX_ENTRIES` a task accepts
 //! only what moves it on or ends it, so the ways out and the timers stay open.
@@ -382,7 +390,8 @@
 //!   calls every operation with an id in its path with another partner's key (`tests/api/access/ownership.rs`).
 //! - **A page**: its row in the list of its part (`pages::table` joins them), a handler that takes a
 //!   `Visitor` or a `Form`, a template, and its words in every file of `pages/texts`. A form's members
-//!   go through `pages::command`, so that the API's parser and rules decide.
+//!   go through `pages::command`, so that the API's parser and rules decide. A scenario in
+//!   `tests/browser` shows the page to a real browser with `rig.looksGood`.
 //! - **A migration**: `migrations/NNNN_what.sql`, forward only, each table and column commented;
 //!   `./test --update` writes `.sqlx`.
 //! - **A setting**: a field in [`config`]. A test compares the table in `docs/operations.md` with
@@ -401,6 +410,7 @@ pub mod embedded;
 pub mod http;
 pub mod ids;
 pub mod json;
+pub mod link;
 pub mod pages;
 pub mod store;
 pub mod telemetry;

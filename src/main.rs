@@ -18,7 +18,7 @@ use stagegate::domain::audit::signed_note::{KeyName, SignerKey};
 use stagegate::embedded::{self, Postgres};
 use stagegate::http::openapi;
 use stagegate::store::db::{connect, horizon};
-use stagegate::{check, demo, ids, telemetry, terminal, trial};
+use stagegate::{check, demo, ids, link, telemetry, terminal, trial};
 
 use crate::serve::serve;
 
@@ -93,6 +93,10 @@ async fn run(command: Command) -> Result<ExitCode, Failure> {
         }
         Command::Demo(settings) => play(&settings).await,
         Command::Open(settings) => show_links(&settings).await,
+        Command::Link(settings) => {
+            link::run(&settings, &mut std::io::stdout()).await?;
+            Ok(ExitCode::SUCCESS)
+        }
     }
 }
 

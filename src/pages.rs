@@ -24,6 +24,7 @@ use self::texts::Language;
 
 mod assets;
 mod command;
+mod embed;
 mod forms;
 mod frame;
 mod headers;
@@ -36,6 +37,7 @@ mod problem;
 mod query;
 mod session;
 mod task;
+mod task_buyer;
 mod task_work;
 mod texts;
 mod times;
@@ -60,7 +62,7 @@ fn table() -> Vec<Page> {
         page(Method::GET, "/embed/v1/status.js", "page_element", get(assets::get_element)),
         page(Method::GET, "/favicon.svg", "page_icon", get(assets::get_icon)),
     ];
-    [ground, task::pages(), inbox::pages()].into_iter().flatten().collect()
+    [ground, task::pages(), inbox::pages(), embed::pages()].into_iter().flatten().collect()
 }
 
 /// Paths that are secrets: the log has the route in their place.

@@ -1,6 +1,7 @@
 //! `stagegate serve`: checks the settings, opens the database, starts the workers, serves until a signal, and drains.
 
 use std::io::Write as _;
+use std::net::{IpAddr, Ipv4Addr};
 use std::process::ExitCode;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -19,7 +20,7 @@ use stagegate::http::auth::jwt;
 use stagegate::http::input::deadline;
 use stagegate::http::serve::listener;
 use stagegate::http::serve::server::{self, Drained};
-use stagegate::http::{self, AppState};
+use stagegate::http::{self, AppState, Mount};
 use stagegate::pages;
 use stagegate::store::db::connect;
 use stagegate::trial;
@@ -27,6 +28,7 @@ use stagegate::worker::checkpoints::{self, Checkpoints};
 use stagegate::worker::clocks::{self, Clocks};
 use stagegate::worker::deliveries::{self, Deliveries};
 use stagegate::worker::erasures::{self, Erasures};
+use stagegate::worker::links::{self, Links};
 use stagegate::worker::monitor::{self, Monitor};
 use stagegate::worker::supervisor::Supervisor;
 use stagegate::worker::timers::{self, Timers};
@@ -117,12 +119,15 @@ async fn serve_on(
         pool = prepared => pool?,
         _ = requested(stop.clone()) => return Ok(ExitCode::SUCCESS),
     };
-    let app = Arc::new(App::with_options(pool, Clock::system(), app_options(settings, audit_keys)));
+    let public_origin = public_origin(settings, &listeners, is_trial)?;
+    let app = Arc::new(App::with_options(pool, Clock::system(), app_options(settings, audit_keys, public_origin)));
     let trial = if is_trial { Some(trial::prepare(&app, &settings.database.data_dir()).await?) } else { None };
     if let Some(trial) = &trial {
         checked.admit(trial.platform_key().expose(), trial.buyer_jwt_secret().expose())?;
     }
-    let state = AppState::with_mount(Arc::clone(&app), checked, pages::mount());
+    let has_pages = settings.pages && app.links.public_origin().is_some();
+    let mount = if has_pages { pages::mount() } else { Mount::default() };
+    let state = AppState::with_mount(Arc::clone(&app), checked, mount);
     let workers = start_workers(settings, &app, &state);
     announce(&listeners, trial.as_ref())?;
     let operators = Operators::serve(listeners.operators, &state, &settings.limits);
@@ -225,6 +230,7 @@ fn start_workers(settings: &Serve, app: &Arc<App>, state: &AppState) -> Supervis
     if settings.timers {
         start!(timers, Timers::new(Arc::clone(app)));
         start!(erasures, Erasures::new(Arc::clone(app)));
+        start!(links, Links::new(Arc::clone(app)));
     }
     if settings.webhooks.deliveries {
         start!(deliveries, Deliveries::new(Arc::clone(app)));
@@ -265,10 +271,27 @@ fn open_audit_keys(
     Ok(transparency_log::Keys::new(signer, old))
 }
 
-fn app_options(settings: &Serve, audit_keys: transparency_log::Keys) -> Options {
+/// The origin by which browsers reach the service. In a trial it is the address that it listens on,
+/// or this machine if it listens on every address.
+fn public_origin(settings: &Serve, listeners: &Listeners, is_trial: bool) -> Result<Option<String>, Failure> {
+    if let Some(url) = settings.public_url() {
+        return Ok(Some(url.origin().to_owned()));
+    }
+    if !is_trial {
+        return Ok(None);
+    }
+    let mut address = listeners.callers.local_addr()?;
+    if address.ip().is_unspecified() {
+        address.set_ip(IpAddr::V4(Ipv4Addr::LOCALHOST));
+    }
+    Ok(Some(format!("http://{address}")))
+}
+
+fn app_options(settings: &Serve, audit_keys: transparency_log::Keys, public_origin: Option<String>) -> Options {
     let allow_private = settings.webhooks.webhook_allow_private;
     Options {
         audit_keys,
+        public_origin,
         dual_control: settings.dual_control,
         max_watchers: settings.limits.max_watchers,
         max_watchers_each: settings.limits.max_watchers_each,

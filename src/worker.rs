@@ -5,6 +5,7 @@ pub mod checkpoints;
 pub mod clocks;
 pub mod deliveries;
 pub mod erasures;
+pub mod links;
 pub mod monitor;
 pub mod supervisor;
 pub mod timers;

@@ -135,8 +135,7 @@ pub enum Revoke {
 impl Links {
     pub(super) fn new(
         base: &Base,
-        partners: Arc<Partners>,
-        loader: Arc<Loader>,
+        (partners, loader): (Arc<Partners>, Arc<Loader>),
         public_origin: Option<String>,
     ) -> Self {
         Self {
@@ -146,14 +145,13 @@ impl Links {
             platform: RwLock::default(),
             limits: Limits::new(&base.clock),
             dual_control: base.dual_control,
+            public_origin,
             partners,
             loader,
-            public_origin,
         }
     }
 
-    /// The origin of the URL by which browsers reach the service, such as
-    /// `https://stagegate.example`; `None` if it is not known.
+    /// The origin of the public URL, such as `https://stagegate.example`; `None` if none is known.
     pub fn public_origin(&self) -> Option<&str> {
         self.public_origin.as_deref()
     }
@@ -501,8 +499,8 @@ impl Links {
         if let Some(key) = link.key_id {
             return !self.partners.is_revoked_here(key);
         }
-        let is_buyers_own = link.vouched_until.is_some();
-        is_buyers_own || self.platform.read().unwrap_or_else(PoisonError::into_inner).contains(&link.made_by)
+        !credential::is_of_platform(&link.made_by)
+            || self.platform.read().unwrap_or_else(PoisonError::into_inner).contains(&link.made_by)
     }
 }
 

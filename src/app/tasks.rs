@@ -1,5 +1,6 @@
 //! Tasks: opened by the platform, read by the parties that they belong to.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use tracing::Instrument as _;
@@ -27,7 +28,7 @@ use self::inbox::Inbox;
 use self::load::Loader;
 use self::timers::Timers;
 use self::writes::Writes;
-use super::access::Caller;
+use super::access::{Caller, may_see};
 use super::base::Base;
 use super::conflict::ConflictContext;
 use super::error::Error;
@@ -228,6 +229,16 @@ impl Tasks {
             views.push((place, self.listed(caller, (place.task_id, record)).await?));
         }
         Ok(views)
+    }
+
+    /// The titles of those of these tasks that are the caller's. Erased ones are left out.
+    pub async fn list_titles(&self, caller: &Caller, ids: &[TaskId]) -> Result<HashMap<TaskId, String>, Error> {
+        let found = store::tasks::list(&self.pool, ids).await?;
+        let titled = found.into_iter().filter_map(|(id, record)| {
+            let record = record.ok().filter(|record| may_see(caller, id, (record.partner_id, record.buyer_id)))?;
+            Some((id, record.title?.as_str().to_owned()))
+        });
+        Ok(titled.collect())
     }
 
     /// A row of a list as the caller sees it.

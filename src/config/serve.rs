@@ -9,6 +9,7 @@ use clap::{ArgAction, Args};
 use super::credentials::{AuditKeys, Credentials};
 use super::database::Database;
 use super::limits::ClientLimits;
+use super::public_url::{OptionalUrl, PublicUrl};
 
 /// Settings of `stagegate serve`.
 #[derive(Clone, Debug, Args)]
@@ -52,6 +53,14 @@ pub struct Serve {
     /// Origins that browsers may call the service from, comma-separated. Default: none.
     #[arg(long, env = "STAGEGATE_CORS_ORIGINS", value_delimiter = ',', value_name = "ORIGIN")]
     pub cors_origins: Vec<String>,
+    /// Origin by which browsers reach the service, such as `https://stagegate.example`; `http` for
+    /// this machine only. Unset: no links and no pages, except that a trial on the private database
+    /// uses the address that it listens on.
+    #[arg(long, env = "STAGEGATE_PUBLIC_URL", value_name = "URL")]
+    public_url: Option<OptionalUrl>,
+    /// Whether to serve pages for people. Turn this off where only the API is wanted.
+    #[arg(long, env = "STAGEGATE_PAGES", default_value_t = true, action = ArgAction::Set, value_name = "true|false")]
+    pub pages: bool,
     /// Settings of webhooks.
     #[command(flatten)]
     pub webhooks: Webhooks,
@@ -62,6 +71,11 @@ impl Serve {
     pub fn metrics_listen(&self) -> Option<SocketAddr> {
         let trial = || self.database.url().is_none().then(|| SocketAddr::from(([127, 0, 0, 1], 0)));
         self.metrics_listen.and_then(|given| given.0).or_else(trial)
+    }
+
+    /// The origin by which browsers reach the service, if one is set.
+    pub fn public_url(&self) -> Option<&PublicUrl> {
+        self.public_url.as_ref().and_then(|given| given.0.as_ref())
     }
 
     /// Checks that the settings are compatible.

@@ -11,6 +11,7 @@ mod exhaustive;
 mod golden;
 mod grid;
 mod laws;
+mod links;
 mod people;
 mod questions;
 mod random;

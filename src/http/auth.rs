@@ -17,6 +17,7 @@ use tracing::Span;
 use crate::app::refusals::Reason;
 use crate::app::{App, Caller};
 use crate::domain::partner::api_key::ApiKey;
+use crate::domain::values::credential;
 use crate::domain::values::id::{ActorId, BuyerId, CredentialId, PartnerId};
 use crate::domain::values::party::Party;
 
@@ -67,6 +68,11 @@ impl Auth {
         self.platform.0.extend(PlatformKeys::new(&[platform_key.to_owned()])?.0);
         self.buyers.admit(buyer_secret);
         Ok(())
+    }
+
+    /// Names the platform's keys that are accepted.
+    pub(super) fn platform_credentials(&self) -> impl Iterator<Item = CredentialId> {
+        self.platform.0.iter().map(|key| key.credential_id.clone())
     }
 
     /// Finds the caller from a request's headers.
@@ -126,8 +132,8 @@ impl PlatformKey {
             return Err(Error::PlatformKey);
         }
         let hash: [u8; 32] = Sha256::digest(key.as_bytes()).into();
-        let id = format!("platform-{}", &hex::encode(hash)[..12]);
-        let credential_id = CredentialId::parse(id).expect("hex digits are a short plain text");
+        let digits = &hex::encode(hash)[..12];
+        let credential_id = credential::of_platform(digits).expect("hex digits are a short plain text");
         Ok(Self { hash, credential_id, person })
     }
 }

@@ -12,6 +12,7 @@ pub mod feed;
 pub mod health;
 pub mod inbox;
 pub mod keys;
+pub mod links;
 pub mod partner_trail;
 pub mod partners;
 pub mod simulations;

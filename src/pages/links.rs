@@ -187,7 +187,7 @@ pub(super) async fn end_session(
     if let Some(secret) = session::secret(&headers, &state) {
         let links = &state.app.links;
         if is_other {
-            links.disown(&form.visitor.visit).await.map_err(failed)?;
+            links.disown(secret).await.map_err(failed)?;
         } else {
             links.end_session(secret).await.map_err(failed)?;
         }

@@ -1,4 +1,4 @@
-//! `/tasks/{id}`: the same address for every party, with a page for each.
+//! `/tasks` and `/tasks/{id}`: the same addresses for every party, with a page for each.
 
 use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, Method};
@@ -14,13 +14,15 @@ use super::forms::Form;
 use super::problem::{Kind, PageError};
 use super::query::Query;
 use super::session::Visitor;
-use super::{Page, task_work};
+use super::{Page, task_buyer, task_work};
 
 /// The rows of the table of routes.
 pub(super) fn pages() -> Vec<Page> {
     vec![
+        Page { method: Method::GET, path: "/tasks", name: "page_tasks", handler: get(list_tasks) },
         Page { method: Method::GET, path: "/tasks/{id}", name: "page_task", handler: get(get_task) },
         Page { method: Method::POST, path: "/tasks/{id}/commands", name: "send_command", handler: post(post_command) },
+        Page { method: Method::GET, path: "/tasks/{id}/proof", name: "page_proof", handler: get(get_proof) },
         Page {
             method: Method::GET,
             path: "/tasks/{id}/receipts/{seq}",
@@ -28,6 +30,18 @@ pub(super) fn pages() -> Vec<Page> {
             handler: get(get_receipt),
         },
     ]
+}
+
+/// The tasks of the visitor.
+async fn list_tasks(
+    State(state): State<AppState>,
+    visitor: Visitor,
+    RawQuery(query): RawQuery,
+) -> Result<Response, PageError> {
+    match visitor.party() {
+        Party::Buyer => task_buyer::list::list_tasks(&state, &visitor, &Query::new(query.as_deref())).await,
+        Party::Partner | Party::Platform => Err(PageError::new(Kind::NotFound, visitor.untitled())),
+    }
 }
 
 /// One task, or what is new of it.
@@ -40,11 +54,14 @@ async fn get_task(
 ) -> Result<Response, PageError> {
     let (task, query) = (task_id(&id, &visitor)?, Query::new(query.as_deref()));
     match visitor.party() {
+        Party::Buyer if query.get("part") == Some("live") => {
+            task_buyer::get_live(&state, &visitor, (task, &query), (&deadline, &headers)).await
+        }
+        Party::Buyer => task_buyer::get_task(&state, &visitor, task, &query).await,
         Party::Partner | Party::Platform if query.get("part") == Some("live") => {
             task_work::get_live(&state, &visitor, (task, &query), (&deadline, &headers)).await
         }
         Party::Partner | Party::Platform => task_work::get_task(&state, &visitor, task, &query).await,
-        Party::Buyer => Err(PageError::new(Kind::NotFound, visitor.untitled())),
     }
 }
 
@@ -56,9 +73,18 @@ async fn post_command(
 ) -> Result<Response, PageError> {
     let task = task_id(&id, &form.visitor)?;
     match form.visitor.party() {
+        Party::Buyer => task_buyer::post_command(&state, &form, task).await,
         Party::Partner | Party::Platform => task_work::post_command(&state, &form, task).await,
-        Party::Buyer => Err(PageError::new(Kind::NotFound, form.visitor.untitled())),
     }
+}
+
+/// The trail of a task as a file that can be verified without this service.
+async fn get_proof(
+    State(state): State<AppState>,
+    visitor: Visitor,
+    Path(id): Path<String>,
+) -> Result<Response, PageError> {
+    task_buyer::get_proof(&state, &visitor, task_id(&id, &visitor)?).await
 }
 
 /// The signed receipt of an entry of the trail.

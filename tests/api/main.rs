@@ -11,6 +11,7 @@ mod feed;
 mod harness;
 mod http;
 mod licences;
+mod links;
 mod operations;
 mod pages;
 mod partners;

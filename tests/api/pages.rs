@@ -2,3 +2,4 @@
 
 mod browser;
 mod coming_in;
+mod desk;

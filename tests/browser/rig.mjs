@@ -104,12 +104,12 @@ export class Rig {
   /**
    * Goes to a page of the service, which must answer with this status.
    * @param {Page} page
-   * @param {string} path
+   * @param {string} path or a link's address
    * @param {number} [status]
    */
   async go(page, path, status = 200) {
     this.step(`goes to ${path}`);
-    const response = await page.goto(this.url + path);
+    const response = await page.goto(new URL(path, this.url).href);
     if (response?.status() !== status) throw new Error(`${path} is ${response?.status()} and not ${status}`);
     return response;
   }
@@ -117,7 +117,7 @@ export class Rig {
   /**
    * Opens a link of the kind `click` and presses its button, as a person does.
    * @param {Page} page
-   * @param {string} link its `url`, as the API gave it
+   * @param {string} link its address
    */
   async enter(page, link) {
     this.step("opens a link");
@@ -171,6 +171,19 @@ export class Rig {
   /** Opens a task and brings it into legal review: handed in by `agent`, the copy approved by `u-copy`. */
   async openTaskInLegal() {
     return (await ask(this.name, "open_in_legal")).task;
+  }
+
+  /**
+   * Makes a link to be clicked and gives its address.
+   * @param {object} link
+   * @param {"partner" | "platform" | "buyer"} link.party
+   * @param {"decide" | "task" | "inbox" | "console"} link.to
+   * @param {string} [link.task]
+   * @param {string} [link.actor] the id of the person; none for the buyer
+   * @returns {Promise<string>}
+   */
+  async link(link) {
+    return (await ask(this.name, "link", link)).url;
   }
 
   /** Sends the webhooks that are due. */

@@ -20,7 +20,7 @@ use crate::domain::values::party::{Actor, Party, Sender};
 use crate::domain::values::time::Time;
 use crate::domain::workflow::Workflow;
 use crate::store::links::sessions::{self, Open, Session};
-use crate::store::links::{Link, LinkOwner};
+use crate::store::links::{Found, Link, LinkOwner};
 use crate::{ids, store};
 
 use super::{Links, Seat};
@@ -219,9 +219,11 @@ impl Links {
 
     async fn count_opening(&self, voucher: &str, agent: Agent, secret: Option<SecretHash>) -> Result<(), OpenError> {
         let voucher = Voucher::parse(voucher).ok_or(OpenError::NotOpen(Standing::Unknown))?;
-        let (link, standing) = self.find_open(&voucher).await?;
+        let found = store::links::find_by_secret(&self.pool, voucher.hash()).await.map_err(Error::from)?;
+        let found = found.ok_or(OpenError::NotOpen(Standing::Unknown))?;
+        self.limits.opened.check(&found.link.id).map_err(OpenError::TooMany)?;
+        let (link, standing) = self.standing_of(found).await?;
         let Some(link) = link else { return Err(OpenError::NotOpen(standing)) };
-        self.limits.opened.check(&link.id).map_err(OpenError::TooMany)?;
         let open = Open { link: &link, secret, agent, at: self.clock.now() };
         match sessions::open(&self.pool, open).await.map_err(Error::from)? {
             Some(_) => Ok(()),
@@ -234,6 +236,11 @@ impl Links {
         let Some(found) = store::links::find_by_secret(&self.pool, voucher.hash()).await? else {
             return Ok((None, Standing::Unknown));
         };
+        self.standing_of(found).await
+    }
+
+    /// The link, if it opens, and where it stands.
+    async fn standing_of(&self, found: Found) -> Result<(Option<Link>, Standing), Error> {
         let state = self.state(&found).await?;
         let link = found.link;
         if state.is_closed() {
@@ -282,8 +289,10 @@ impl Links {
         Ok(())
     }
 
-    /// "This is not me": ends the session's link, and with it all its sessions.
-    pub async fn disown(&self, visit: &Visit) -> Result<(), Error> {
+    /// "This is not me": ends the session's link, and with it all its sessions. A session that has
+    /// ended by then changes nothing.
+    pub async fn disown(&self, secret: &str) -> Result<(), Error> {
+        let Some(visit) = self.visit(secret).await? else { return Ok(()) };
         let found = store::links::find(&self.pool, visit.link_id).await?;
         match found.filter(|found| found.link.ended_at.is_none()) {
             Some(found) => self.end_link(&visit.caller, &found.link).await,

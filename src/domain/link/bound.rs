@@ -79,10 +79,17 @@ impl BoundTo {
             Some(seq) => open.escalation.is_some_and(|asked| asked.seq == seq),
         };
         match (self.is_round_of(workflow, task), task.revision == self.revision) {
-            (true, true) if was_open => LinkState::Withdrawn,
+            (true, true) if was_open && !self.is_decided(task) => LinkState::Withdrawn,
             (true, false) => LinkState::Superseded,
             (true, true) | (false, _) => LinkState::Decided,
         }
+    }
+
+    /// Whether the stage was decided in this round, after the escalation if it is for one. A task
+    /// that ends with a decision also remembers what was open before it.
+    fn is_decided(&self, task: &Task) -> bool {
+        let decision = task.decision(task.stage).filter(|decision| decision.round == self.round);
+        decision.is_some_and(|decision| self.escalation.is_none_or(|seq| decision.seq > seq))
     }
 
     fn is_round_of(&self, workflow: &Workflow, task: &Task) -> bool {

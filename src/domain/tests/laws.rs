@@ -23,6 +23,7 @@ use crate::domain::values::party::{ActorRef, Party, Source};
 use crate::domain::values::time::Time;
 use crate::domain::workflow::{Assurance, Workflow};
 
+use super::links;
 use super::spent;
 use super::test_support::{Play, short};
 
@@ -80,7 +81,9 @@ pub(super) fn check_step(play: &Play, input: Input<'_>, result: &Result<Transiti
     if is_tick(input) {
         check_tick(before, &after.task);
     }
-    cross(edge(before, input, transition));
+    let edge = edge(before, input, transition);
+    links::check(&play.workflow, &play.snapshot, after, &edge);
+    cross(edge);
     // An erasure changes what was folded before it.
     if !matches!(input, Input::Erase(_)) {
         let mut fold = Fold::resume(&play.workflow, play.snapshot.clone());

@@ -8,11 +8,35 @@ use serde_json::Value;
 use crate::domain::task::command::Command;
 use crate::domain::task::decide::may_decide;
 use crate::domain::task::event::{Event, Fact};
+use crate::domain::values::id::CredentialId;
 use crate::domain::values::party::{Party, Sender};
 
 use super::random::{Dice, PLATFORM, next, sequences};
 use super::test_support::{Play, outcome, sender};
 use super::words::definition;
+
+/// Who comes through a link counts as the key that made the link, for both parts of the rule.
+#[test]
+fn a_link_makes_no_second_person() {
+    let named = |command: &Command, credential: &str| {
+        let mut command = command.clone();
+        command.meta.sender.credential_id = CredentialId::parse(credential).unwrap();
+        command
+    };
+    let link = |number: u32, key: &str| format!("link:01990000-0000-7000-8000-000000000001/{number}@{key}");
+    for (raiser, decider, second) in [
+        ("key-1".to_owned(), link(1, "key-1"), false),
+        (link(1, "key-1"), "key-1".to_owned(), false),
+        (link(1, "key-1"), link(2, "key-1"), false),
+        (link(1, "key-1"), link(2, "key-2"), true),
+    ] {
+        let mut play = Play::open(&definition("a buyer"));
+        let raised = named(&play.command("escalate platform platform"), &raiser);
+        play.send(&raised).unwrap();
+        let decided = named(&play.command("resolve platform-olga approve"), &decider);
+        assert_eq!(outcome(&play.send(&decided)) == DELIVERED, second, "{raiser} {decider}");
+    }
+}
 
 /// Definition, script, step, and its outcome.
 type Line = (&'static str, &'static str, &'static str, &'static str);

@@ -4,6 +4,7 @@
 use super::id::{CredentialId, LinkId};
 
 const LINK: &str = "link:";
+const PLATFORM: &str = "platform-";
 
 /// The name under which a session of a link acts: `link:<link>/<opening>@<credential>`.
 ///
@@ -15,6 +16,20 @@ const LINK: &str = "link:";
 /// When `made_by` is too long for that.
 pub fn of_session(link: LinkId, ordinal: u16, made_by: &CredentialId) -> Result<CredentialId, super::text::Error> {
     CredentialId::stored(format!("{LINK}{link}/{ordinal}@{made_by}"))
+}
+
+/// The name of a platform key, by the hex digits of its hash.
+///
+/// # Errors
+///
+/// When the digits are too many.
+pub fn of_platform(digits: &str) -> Result<CredentialId, super::text::Error> {
+    CredentialId::stored(format!("{PLATFORM}{digits}"))
+}
+
+/// Whether it names a platform key. Names of other credentials begin otherwise.
+pub fn is_of_platform(credential: &CredentialId) -> bool {
+    credential.as_str().starts_with(PLATFORM)
 }
 
 /// The credential that vouches for the person: the one that made the link, or the credential itself.
@@ -37,6 +52,7 @@ mod tests {
             assert!(name.as_str().len() <= 100, "{name}");
             assert_eq!(vouching(&name), made_by.as_str());
             assert_eq!(vouching(&made_by), made_by.as_str());
+            assert_eq!(is_of_platform(&made_by), made_by.as_str().starts_with('p'));
         }
     }
 }

@@ -96,7 +96,7 @@ pub async fn export_tasks(
 /// Streams an export. A piece is made when the client has taken the previous one, so a slow client
 /// costs no memory and a disconnected one no work. An error after the first piece closes the
 /// connection before the body is complete.
-pub(in crate::http) async fn answer(mut export: Export) -> Result<Response, Problem> {
+pub async fn answer(mut export: Export) -> Result<Response, Problem> {
     // An error before the first piece becomes a normal problem response.
     let first = export.next().await?;
     let state = (first, Some(export));

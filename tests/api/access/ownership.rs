@@ -75,6 +75,7 @@ async fn what_does_not_exist_is_not_found_by_anyone() {
         key: new_id(),
         webhook: "nothing".to_owned(),
         delivery: new_id(),
+        link: new_id(),
     };
     for operation in operations().iter().filter(|operation| operation.path.contains('{')) {
         for client in clients(&parties, operation) {
@@ -131,6 +132,7 @@ struct Ids {
     key: String,
     webhook: String,
     delivery: String,
+    link: String,
 }
 
 async fn ids(parties: &Parties, task: &str) -> Ids {
@@ -140,6 +142,9 @@ async fn ids(parties: &Parties, task: &str) -> Ids {
     parties.partner.done(task, &update("delivered")).await;
     let deliveries = parties.partner.read(&format!("/api/v1/webhooks/{webhook}/deliveries")).await;
     let delivery = deliveries["items"][0]["id"].as_str().unwrap().to_owned();
+    let link = json!({ "to": "inbox", "actor": { "id": "u-anna" } });
+    let made = parties.partner.call("POST", "/api/v1/links", &link).await;
+    assert_eq!(made.status, 201, "{}", made.text);
     let keys = parties.platform.read(&format!("/api/v1/partners/{}/keys", parties.partner_id)).await;
     Ids {
         task: task.to_owned(),
@@ -148,6 +153,7 @@ async fn ids(parties: &Parties, task: &str) -> Ids {
         key: keys["items"][0]["id"].as_str().unwrap().to_owned(),
         webhook,
         delivery,
+        link: made.body["id"].as_str().unwrap().to_owned(),
     }
 }
 
@@ -161,6 +167,7 @@ fn path(operation: &Operation, ids: &Ids) -> String {
     let id = match operation.path.split('/').nth(3) {
         Some("partners") => &ids.partner,
         Some("webhooks") => &ids.webhook,
+        Some("links") => &ids.link,
         _ => &ids.task,
     };
     let path =
@@ -186,6 +193,8 @@ fn bodies(operation: &Operation) -> Vec<Value> {
         "open_task" => vec![json!({ "id": new_id() })],
         "create_partner" => vec![json!({ "name": "Contoso" })],
         "request_erasure" => vec![json!({ "party": "buyer", "actor_id": "u-anna", "reason": "x" })],
+        "create_link" => vec![json!({ "to": "console", "actor": { "id": "u-anna" } })],
+        "revoke_links" => vec![json!({ "actor_id": "u-anna" })],
         "set_webhook" => vec![definition_of_webhook()],
         "redeliver_since" => vec![json!({ "since": "2020-01-01T00:00:00Z", "state": "all" })],
         "create_partner_key"
@@ -225,6 +234,8 @@ async fn everything(parties: &Parties) -> String {
         "task_events",
         "partner_events",
         "erasures",
+        "links",
+        "link_sessions",
         "webhook_endpoints",
         "webhook_deliveries",
     ] {

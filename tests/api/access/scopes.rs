@@ -69,6 +69,8 @@ async fn a_key_is_let_in_where_the_contract_names_its_scope_and_nowhere_else() {
     let expected = [
         "activate_webhook_secret define",
         "create_key define",
+        "create_link define read review work",
+        "end_link define review work",
         "post_event review work",
         "redeliver define",
         "redeliver_since define",
@@ -76,6 +78,7 @@ async fn a_key_is_let_in_where_the_contract_names_its_scope_and_nowhere_else() {
         "remove_webhook define",
         "retire_workflow define",
         "revoke_key define",
+        "revoke_links define review work",
         "rotate_webhook_secret define",
         "set_webhook define",
         "simulate_workflow define",

@@ -28,6 +28,9 @@ pub const SECOND_PLATFORM_KEY: &str = "second-platform-key-of-the-tests";
 /// The HS256 secret of its buyers' tokens.
 pub const BUYER_SECRET: &str = "the secret of the buyers of the tests";
 
+/// The origin by which browsers reach the test service.
+pub const PUBLIC_ORIGIN: &str = "https://stagegate.test";
+
 /// A running service.
 pub struct Service {
     /// Its router.
@@ -77,6 +80,11 @@ impl Service {
         Self { router, app, clock, db }
     }
 
+    /// The router of these use cases.
+    pub async fn router_of(app: &Arc<App>) -> HttpService {
+        router(app).await
+    }
+
     /// Another replica on the same database.
     pub async fn replica(db: &TestDb, clock: &Clock) -> HttpService {
         router(&Arc::new(App::with_options(db.pool.clone(), clock.clone(), with_keys(audit_keys())))).await
@@ -118,9 +126,6 @@ pub async fn router_with_body_memory(app: &Arc<App>, body_memory: Size) -> (Http
     let state = AppState::new(Arc::clone(app), Settings { body_memory, ..settings() }).await.unwrap();
     (HttpService::new(state.clone()), operator_router(state))
 }
-
-/// The origin at which browsers reach the test service.
-pub const PUBLIC_ORIGIN: &str = "https://stagegate.example";
 
 /// What checkpoints and receipts of the test service are signed with.
 pub fn audit_signer() -> SignerKey {

@@ -48,13 +48,13 @@ async fn only_the_page_itself_can_press_the_button() {
     for (site, origin) in [
         (Some("cross-site"), Some("https://evil.example")),
         (Some("cross-site"), Some(PUBLIC_ORIGIN)),
-        (Some("same-site"), Some("https://other.stagegate.example")),
+        (Some("same-site"), Some("https://other.stagegate.test")),
         (Some("same-origin"), Some("https://evil.example")),
         (Some("same-origin"), Some("null")),
         (Some("none"), None),
         (None, Some("null")),
-        (None, Some("https://stagegate.example:444")),
-        (None, Some("http://stagegate.example")),
+        (None, Some("https://stagegate.test:444")),
+        (None, Some("http://stagegate.test")),
         (None, None),
     ] {
         let headers: Vec<_> = [("sec-fetch-site", site), ("origin", origin)]

@@ -4,7 +4,8 @@
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::domain::values::id::{ActorId, ErasureId, KeyId, PartnerId, WorkflowKey};
+use crate::domain::link::LinkKind;
+use crate::domain::values::id::{ActorId, ErasureId, KeyId, LinkId, PartnerId, TaskId, WorkflowKey};
 use crate::domain::values::scope::Scope;
 use crate::domain::values::text::{Name, Text};
 
@@ -60,6 +61,25 @@ pub(in crate::domain::audit) fn trail() -> Vec<PartnerEvent> {
         ),
         (Source::Partner, PartnerFact::Exported { workflow: None, from: None, until: None, tasks: 7, entries: 140 }),
         (Source::Platform, PartnerFact::KeyRevoked { key_id }),
+        (
+            Source::Partner,
+            PartnerFact::LinkCreated {
+                link_id: LinkId(id(6)),
+                to: LinkKind::Console,
+                actor: ActorId::parse("u-anna").unwrap(),
+                manage: true,
+                expires_at: Time::from_micros(1_795_400_000_123_456),
+            },
+        ),
+        (Source::Partner, PartnerFact::LinkEnded { link_id: LinkId(id(6)) }),
+        (
+            Source::Partner,
+            PartnerFact::LinksRevoked {
+                actor: Some(ActorId::parse("u-anna").unwrap()),
+                task_id: Some(TaskId(id(7))),
+                links: 12,
+            },
+        ),
     ];
     let event = |((party, fact), seq)| PartnerEvent {
         seq,

@@ -2,6 +2,7 @@
 service = Stagegate
 skip = Zum Inhalt
 acting = Sie sind
+acting-here = Sie sind hier
 acting-partner = für den Partner
 acting-platform = für AITasker
 acting-buyer = als Auftraggeber

@@ -23,6 +23,7 @@ go-other-person-text = Sie sind hier als { $now }. Wenn Sie als { $next } fortfa
 go-other-continue = Weiter als { $next }
 go-not-me = Das ist nicht für mich
 go-not-me-text = Wenn Sie nicht { $name } sind, schließen Sie diesen Link. Niemand kann ihn dann benutzen, auch nicht { $name }.
+go-not-me-nameless = Wenn dies nicht Ihnen gehört, schließen Sie diesen Link. Dann kann ihn niemand mehr benutzen.
 go-not-me-close = Diesen Link schließen
 link-closed = Dieser Link ist geschlossen
 link-closed-text = Danke. Wer ihn gesendet hat, kann sehen, dass er geschlossen wurde.

@@ -2,6 +2,7 @@
 service = Stagegate
 skip = Skip to the content
 acting = You are
+acting-here = You are here
 acting-partner = for the partner
 acting-platform = for AITasker
 acting-buyer = as the buyer

@@ -23,6 +23,7 @@ go-other-person-text = You are here as { $now }. If you continue as { $next }, t
 go-other-continue = Continue as { $next }
 go-not-me = This is not for me
 go-not-me-text = If you are not { $name }, close this link. Nobody can use it then, also not { $name }.
+go-not-me-nameless = If this is not yours, close this link. Nobody can use it then.
 go-not-me-close = Close this link
 link-closed = This link is closed
 link-closed-text = Thank you. Whoever sent it can see that it was closed.

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
+use stagegate::domain::link::LinkKind;
+use stagegate::domain::values::party::Party;
 use stagegate::domain::values::time::Span;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
@@ -31,6 +33,18 @@ pub enum Request {
     Open,
     /// Open one and bring it into legal review.
     OpenInLegal,
+    /// Make a link to be clicked.
+    Link {
+        /// Whose it is.
+        party: Party,
+        /// Where it leads.
+        to: LinkKind,
+        /// The task, for those that lead to one.
+        task: Option<String>,
+        /// The id of the person; empty for the buyer.
+        #[serde(default)]
+        actor: String,
+    },
     /// Send the webhooks that are due.
     Deliver,
     /// Stop it.
@@ -96,6 +110,7 @@ impl Node {
             .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/browser/main.mjs"))
             .args(arguments)
             .env("STAGEGATE_TEST_BROWSER", packages)
+            .env("NO_COLOR", "1")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

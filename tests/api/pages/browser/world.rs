@@ -89,6 +89,10 @@ impl World {
             Request::Advance { by } => self.advance(&by).await,
             Request::Open => json!({ "task": self.parties.open("brand-campaign").await }),
             Request::OpenInLegal => json!({ "task": self.parties.open_in_legal().await }),
+            Request::Link { party, to, task, actor } => {
+                let path = self.parties.link(party, to, task.as_deref(), &actor).await;
+                json!({ "url": format!("{}{path}", self.url) })
+            }
             Request::Deliver => json!({ "delivered": self.deliveries.run_due().await.unwrap() }),
             Request::Start | Request::Stop => unreachable!("not asked of a running service"),
         }
