@@ -4,3 +4,4 @@ mod browser;
 mod buyer;
 mod coming_in;
 mod console;
+mod desk;
