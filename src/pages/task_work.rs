@@ -96,7 +96,7 @@ async fn tagged(state: &AppState, visitor: &Visitor, task: TaskId) -> Result<(St
 pub(super) async fn post_command(state: &AppState, form: &Form, task: TaskId) -> Result<Response, PageError> {
     let (visitor, fields) = (&form.visitor, &form.fields);
     let t = visitor.untitled().t;
-    let (choice, target) = typed::sent(fields);
+    let (choice, target) = choice::sent(fields);
     let filled = Filled { typed: Typed::of(fields), target: Some(target), ..Filled::default() };
     if fields.has("more") {
         let typed = filled.typed.with_more_points();

@@ -48,10 +48,12 @@ function keepTick(box) {
   else localStorage.removeItem(TICK + box.dataset.tick);
 }
 
-/** @param {HTMLFormElement} form */
+/**
+ * The box that keeps the draft on this device.
+ * @param {HTMLFormElement} form
+ */
 function keepBox(form) {
-  const box = form.querySelector("[data-keep]");
-  return box instanceof HTMLInputElement ? box : undefined;
+  return /** @type {HTMLInputElement | null} */ (form.querySelector("[data-keep]"));
 }
 
 /**
@@ -59,24 +61,20 @@ function keepBox(form) {
  * @param {HTMLFormElement} form
  */
 function fields(form) {
-  const all = [...form.querySelectorAll("input:not([type=hidden])[name], textarea[name], select[name]")];
-  return /** @type {(HTMLInputElement | HTMLTextAreaElement | HTMLSelectElement)[]} */ (all);
+  const all = form.querySelectorAll("input:not([type=hidden])[name], textarea[name], select[name]");
+  return /** @type {HTMLInputElement[]} */ ([...all]);
 }
 
-/** @param {Element} field */
+/** @param {HTMLInputElement} field */
 function isBox(field) {
-  return field instanceof HTMLInputElement && (field.type === "radio" || field.type === "checkbox");
+  return field.type === "radio" || field.type === "checkbox";
 }
 
 /** @param {HTMLFormElement} form */
 function save(form) {
-  const values = fields(form).map((field) => {
-    const isOn = isBox(field) && /** @type {HTMLInputElement} */ (field).checked;
-    return [field.name, field.value, isOn];
-  });
-  const isKept = keepBox(form)?.checked ?? false;
+  const values = fields(form).map((field) => [field.name, field.value, isBox(field) && field.checked]);
+  const storage = keepBox(form)?.checked ? localStorage : sessionStorage;
   forget(form);
-  const storage = isKept ? localStorage : sessionStorage;
   storage.setItem(DRAFT + form.dataset.draft, JSON.stringify({ at: Date.now(), values }));
 }
 
@@ -101,13 +99,11 @@ function fill(form, values) {
   const rows = () => form.querySelectorAll(".point").length;
   const wanted = values.filter(([name]) => name === "point-text").length;
   while (rows() < wanted && addPoint(form.querySelector("[data-points]"))) { /* one more row */ }
-  const left = [...values];
   for (const field of fields(form)) {
-    const box = isBox(field) ? /** @type {HTMLInputElement} */ (field) : undefined;
-    const index = left.findIndex(([name, value]) => name === field.name && (!box || value === field.value));
+    const index = values.findIndex(([name, value]) => name === field.name && (!isBox(field) || value === field.value));
     if (index < 0) continue;
-    const [[, value, isOn]] = left.splice(index, 1);
-    if (box) box.checked = isOn;
+    const [[, value, isOn]] = values.splice(index, 1);
+    if (isBox(field)) field.checked = isOn;
     else field.value = value;
   }
 }

@@ -5,10 +5,10 @@ const OFF = "stagegate-keys-off";
 const ACTIONS = {
   j: (page) => step(page, 1),
   k: (page) => step(page, -1),
-  o: (page) => { if (rows(page).includes(/** @type {HTMLElement} */ (page.activeElement))) press(page.activeElement); },
+  o: (page) => press(page.activeElement?.closest("[data-row]")),
   u: (page) => press(page.querySelector('[data-key="u"]')),
-  "/": (page) => unfold(page.querySelector('[data-key="/"]'), "select"),
-  "?": (page) => unfold(page.querySelector('[data-key="?"]'), "input"),
+  "/": (page) => unfold(page, "#filter", "select"),
+  "?": (page) => unfold(page, "#keys", "input"),
 };
 
 /**
@@ -19,10 +19,7 @@ export function serveKeys(page) {
   const box = page.querySelector("[data-keys-on]");
   if (box instanceof HTMLInputElement) {
     box.checked = isOn();
-    box.addEventListener("change", () => {
-      if (box.checked) localStorage.removeItem(OFF);
-      else localStorage.setItem(OFF, "yes");
-    });
+    box.addEventListener("change", () => localStorage.setItem(OFF, box.checked ? "" : "yes"));
   }
   page.addEventListener("keydown", (event) => {
     const action = ACTIONS[event.key];
@@ -34,7 +31,7 @@ export function serveKeys(page) {
 }
 
 function isOn() {
-  return localStorage.getItem(OFF) === null;
+  return !localStorage.getItem(OFF);
 }
 
 /** @param {EventTarget | null} target */
@@ -58,20 +55,18 @@ function step(page, by) {
   all[next]?.focus();
 }
 
-/** @param {Element | null} element */
+/** @param {Element | null | undefined} element */
 function press(element) {
   if (element instanceof HTMLElement) element.click();
 }
 
 /**
- * Opens what a summary hides, and goes to its first field.
- * @param {Element | null} summary
+ * Opens what is folded, and goes to its first field.
+ * @param {Document} page
+ * @param {string} what
  * @param {string} field
  */
-function unfold(summary, field) {
-  const details = summary?.closest("details");
-  if (!details) return;
-  details.open = true;
-  const target = details.querySelector(field);
-  if (target instanceof HTMLElement) target.focus();
+function unfold(page, what, field) {
+  page.querySelector(what)?.setAttribute("open", "");
+  /** @type {HTMLElement | null} */ (page.querySelector(`${what} ${field}`))?.focus();
 }

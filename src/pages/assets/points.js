@@ -47,8 +47,8 @@ export function addPoint(list) {
 /** @param {Element} point */
 function clear(point) {
   for (const part of point.querySelectorAll(".error, [data-count]")) part.remove();
-  for (const field of point.querySelectorAll("input, textarea")) {
-    if (field instanceof HTMLInputElement || field instanceof HTMLTextAreaElement) field.value = "";
+  for (const field of /** @type {NodeListOf<HTMLInputElement>} */ (point.querySelectorAll("input, textarea"))) {
+    field.value = "";
     field.removeAttribute("aria-invalid");
     field.removeAttribute("aria-describedby");
   }
@@ -62,10 +62,9 @@ function number(list) {
   list.querySelectorAll(".point").forEach((point, row) => {
     const legend = point.querySelector("legend");
     if (legend) legend.textContent = `${list.getAttribute("data-point")} ${row + 1}`;
-    for (const element of point.querySelectorAll("[id], [for], [aria-describedby]")) {
-      for (const name of ["id", "for", "aria-describedby"]) {
-        const value = element.getAttribute(name);
-        if (value) element.setAttribute(name, value.replace(/\d+/, String(row)));
+    for (const name of ["id", "for", "aria-describedby"]) {
+      for (const element of point.querySelectorAll(`[${name}]`)) {
+        element.setAttribute(name, (element.getAttribute(name) ?? "").replace(/\d+/, `${row}`));
       }
     }
   });
@@ -95,16 +94,16 @@ function move(button, where) {
 
 /** @param {HTMLTextAreaElement} area */
 function count(area) {
-  const limit = Number(area.dataset.limit ?? 0);
+  const limit = Number(area.dataset.limit ?? Infinity);
   const used = [...area.value].length;
-  let line = area.nextElementSibling;
-  if (!limit || (used < limit * NEARLY && !line?.hasAttribute("data-count"))) return;
-  if (!line?.hasAttribute("data-count")) {
-    line = document.createElement("p");
-    line.setAttribute("data-count", "");
-    area.after(line);
+  const known = area.nextElementSibling?.hasAttribute("data-count") ? area.nextElementSibling : undefined;
+  if (used < limit * NEARLY) {
+    known?.remove();
+    return;
   }
+  const line = known ?? document.createElement("p");
+  line.setAttribute("data-count", "");
   line.className = used > limit ? "error" : "hint";
-  const text = area.dataset.counter ?? "";
-  line.textContent = used < limit * NEARLY ? "" : text.replace("{used}", `${used}`).replace("{limit}", `${limit}`);
+  line.textContent = (area.dataset.counter ?? "").replace("{used}", `${used}`).replace("{limit}", `${limit}`);
+  if (!known) area.after(line);
 }

@@ -6,8 +6,9 @@ use crate::domain::task::command::CommandType;
 use crate::domain::task::event::Resolution;
 use crate::domain::task::why::Ability;
 use crate::domain::values::party::Party;
+use crate::pages::forms::Fields;
 
-use super::typed::Typed;
+use super::typed::{Target, Typed, filled};
 
 /// The members of a command, as the API takes them.
 pub(super) type Members = Map<String, Value>;
@@ -29,19 +30,6 @@ pub(super) enum Choice {
     Answer,
     /// Takes the own question back.
     Withdraw,
-}
-
-/// What a choice is about: the state that the form was rendered for.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Target {
-    /// The key of the stage.
-    pub(super) stage: String,
-    /// Its round.
-    pub(super) round: String,
-    /// The revision under review.
-    pub(super) revision: String,
-    /// The escalation or question, by the `seq` of its event; empty without one.
-    pub(super) seq: String,
 }
 
 impl Choice {
@@ -206,9 +194,11 @@ impl Choice {
     }
 }
 
-/// The text without blanks around it, if there is any.
-pub(super) fn filled(text: &str) -> Option<&str> {
-    Some(text.trim()).filter(|text| !text.is_empty())
+/// The choice and the target in a form.
+pub(super) fn sent(fields: &Fields) -> (Option<Choice>, Target) {
+    let get = |name: &str| fields.get(name).to_owned();
+    let target = Target { stage: get("stage"), round: get("round"), revision: get("revision"), seq: get("seq") };
+    (Choice::parse(fields.get("choice")), target)
 }
 
 /// A number of a hidden field. What is none stays a text, which the parser of commands refuses.

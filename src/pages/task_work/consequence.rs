@@ -66,8 +66,8 @@ impl Consequence {
     }
 
     fn of_one(entry: &EntryView) -> Self {
-        let text = |name: &str| entry.data.as_ref().and_then(|data| data.get(name)).and_then(Value::as_str);
-        match (entry.kind, text("decision"), text("resolution")) {
+        let member = |name: &str| entry.data.as_ref().and_then(|data| data.get(name)).and_then(Value::as_str);
+        match (entry.kind, member("decision"), member("resolution")) {
             (Some("task.vote_recorded"), Some("approved"), _) => Self::Approves,
             (Some("task.vote_recorded"), _, _) => Self::Objects,
             (Some("task.escalation_resolved"), _, Some("return")) => Self::Resumes,

@@ -83,9 +83,9 @@ pub(super) fn source(t: Texts, source: Option<Source>) -> String {
 }
 
 fn sentence(t: Texts, entry: &EntryView, workflow: &Workflow) -> Option<String> {
-    let text = |name: &str| entry.data.as_ref()?.get(name)?.as_str();
+    let member = |name: &str| entry.data.as_ref()?.get(name)?.as_str();
     let stage = entry.stage.as_ref().map(|key| words::stage(workflow, key.as_str())).unwrap_or_default();
-    let party = text("to").and_then(|name| serde_json::from_value(name.into()).ok());
+    let party = member("to").and_then(|name| serde_json::from_value(name.into()).ok());
     let party = party.map(|party| words::party(t, party)).unwrap_or_default();
     let plain = |id: &str| t.text(id).into_owned();
     let at_stage = |id: &str| words::quoted(t, id, "stage", &stage);
@@ -93,13 +93,13 @@ fn sentence(t: Texts, entry: &EntryView, workflow: &Workflow) -> Option<String> 
         "task.opened" => plain("review-event-opened"),
         "task.work_submitted" => t.with("review-event-submitted", "revision", number(entry, "revision")).into_owned(),
         "task.status_updated" => plain("review-event-status"),
-        "task.vote_recorded" if text("decision") == Some("approved") => at_stage("review-event-approved"),
+        "task.vote_recorded" if member("decision") == Some("approved") => at_stage("review-event-approved"),
         "task.vote_recorded" => at_stage("review-event-objected"),
         "task.stage_entered" => at_stage("review-event-entered"),
         "task.stage_approved" => at_stage("review-event-stage-approved"),
         "task.stage_rejected" => at_stage("review-event-stage-rejected"),
         "task.stage_escalated" => t.with("review-event-escalated", "party", party).into_owned(),
-        "task.escalation_resolved" => match text("resolution") {
+        "task.escalation_resolved" => match member("resolution") {
             Some("approve") => plain("review-event-resolved-approve"),
             Some("reject") => plain("review-event-resolved-reject"),
             Some("return") => plain("review-event-resolved-return"),
@@ -107,7 +107,7 @@ fn sentence(t: Texts, entry: &EntryView, workflow: &Workflow) -> Option<String> 
         },
         "task.question_asked" => t.with("review-event-asked", "party", party).into_owned(),
         "task.question_answered" => plain("review-event-answered"),
-        "task.question_closed" => match text("why") {
+        "task.question_closed" => match member("why") {
             Some("withdrawn") => plain("review-event-question-withdrawn"),
             Some("lapsed") => plain("review-event-question-lapsed"),
             _ => plain("review-event-question-overtaken"),

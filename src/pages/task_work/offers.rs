@@ -139,10 +139,15 @@ impl Trial<'_> {
             members.insert("actor".to_owned(), serde_json::json!(actor));
         }
         // Without an id nothing looks for an earlier command, so a trial reads nothing.
-        let request = command_body::parse(members, caller, None, app.clock().now())?;
-        let request = Request { dry_run: true, ..request };
-        let tried = app.tasks.commands.post_event(caller, self.target.clone(), request).await;
-        match tried.map_err(Problem::from) {
+        let tried = match command_body::parse(members, caller, None, app.clock().now()) {
+            Ok(request) => {
+                let request = Request { dry_run: true, ..request };
+                let tried = app.tasks.commands.post_event(caller, self.target.clone(), request).await;
+                tried.map_err(Problem::from)
+            }
+            Err(problem) => Err(problem),
+        };
+        match tried {
             Ok(answer) => Ok(Some(Consequence::of(&answer.events, &self.desk.workflow))),
             Err(problem) if problem.code().status().is_server_error() => Err(problem),
             Err(_) => Ok(None),

@@ -14,13 +14,13 @@ use crate::pages::live;
 use crate::pages::session::Visitor;
 use crate::pages::texts::Texts;
 
-use super::choice::{Choice, Target};
+use super::choice::Choice;
 use super::head::{self, Head};
 use super::history::History;
 use super::mistakes::Mistake;
 use super::offers::{Offers, seq_of};
 use super::panel::{Filled, Panels, action, has_inbox};
-use super::typed::{self, Typed};
+use super::typed::{self, Target, Typed};
 use super::view::{self, CameBack, Spent, Step, Work};
 use super::words;
 

@@ -7,11 +7,11 @@ use crate::domain::values::party::Party;
 use crate::pages::session::Visitor;
 use crate::pages::texts::Texts;
 
-use super::choice::{Choice, Target};
+use super::choice::Choice;
 use super::consequence::Consequence;
 use super::mistakes::Mistake;
 use super::offers::{Offer, Offers, seq_of};
-use super::typed::{MAX_POINTS, Point, Typed, target};
+use super::typed::{MAX_POINTS, Point, Target, Typed, target};
 use super::words;
 
 /// The most characters of long texts.

@@ -6,8 +6,6 @@ use crate::domain::task::view::TaskView;
 use crate::pages::forms::Fields;
 use crate::pages::texts::Texts;
 
-use super::choice::{Choice, Target, filled};
-
 /// The rows of points that a form has at first.
 const FIRST_POINTS: usize = 3;
 /// The most points of a feedback.
@@ -48,6 +46,19 @@ pub(super) struct Typed {
     pub(super) answer: String,
     /// The chosen answer, from 1.
     pub(super) option: String,
+}
+
+/// What a choice is about: the state that the form was rendered for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Target {
+    /// The key of the stage.
+    pub(super) stage: String,
+    /// Its round.
+    pub(super) round: String,
+    /// The revision under review.
+    pub(super) revision: String,
+    /// The escalation or question, by the `seq` of its event; empty without one.
+    pub(super) seq: String,
 }
 
 /// A point of the feedback.
@@ -162,11 +173,9 @@ fn points(fields: &Fields) -> Vec<Point> {
     points
 }
 
-/// The choice and the target in a form.
-pub(super) fn sent(fields: &Fields) -> (Option<Choice>, Target) {
-    let get = |name: &str| fields.get(name).to_owned();
-    let target = Target { stage: get("stage"), round: get("round"), revision: get("revision"), seq: get("seq") };
-    (Choice::parse(fields.get("choice")), target)
+/// The text without blanks around it, if there is any.
+pub(super) fn filled(text: &str) -> Option<&str> {
+    Some(text.trim()).filter(|text| !text.is_empty())
 }
 
 /// The target of a form for the present state.

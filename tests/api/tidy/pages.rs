@@ -78,7 +78,7 @@ fn markup(text: &str) -> Vec<String> {
             found.push(format!("has `{word}`"));
         }
     }
-    let plain = without_code(text);
+    let plain = without_code(&with_attributes(text));
     for tag in plain.split('<').skip(1).map(|rest| rest.split('>').next().unwrap_or_default()) {
         let attributes = tag.split_whitespace().skip(1).filter_map(|pair| pair.split_once('='));
         for (name, value) in attributes {
@@ -104,6 +104,15 @@ fn markup(text: &str) -> Vec<String> {
         found.push(format!("has words outside of the languages' files: {}", shown.trim()));
     }
     found
+}
+
+/// A template whose block `live` stands in a tag, as it does in the frame: it has only attributes.
+fn with_attributes(text: &str) -> String {
+    let parts = text.split_once("{% block live %}").and_then(|(before, rest)| {
+        let (attributes, after) = rest.split_once("{% endblock %}")?;
+        Some(format!("{before}<main {attributes}>{after}"))
+    });
+    parts.unwrap_or_else(|| text.to_owned())
 }
 
 /// A template without what the compiler fills in, and without character references.

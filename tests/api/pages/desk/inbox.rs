@@ -1,5 +1,6 @@
 //! The inbox: what waits for this person, in groups, with counts of the same answer.
 
+use chrono::TimeDelta;
 use serde_json::json;
 use stagegate::domain::link::LinkKind;
 use stagegate::domain::values::party::Party;
@@ -76,7 +77,8 @@ async fn news_say_how_many_came_and_move_no_row() {
     let live = live.replace("wait=25", "wait=0");
     let same = anna.send("GET", &live, &[("if-none-match", tag)], String::new()).await;
     assert_eq!(same.status, 304);
-    parties.pass(1);
+    let clock = &parties.service.clock;
+    clock.set(clock.now() + TimeDelta::minutes(1));
     Scene::InReview.play(&parties).await;
     let news = anna.send("GET", &live, &[("if-none-match", tag)], String::new()).await;
     assert_eq!(news.status, 200);
