@@ -40,7 +40,7 @@ async fn check_finds_what_the_api_finds() {
     for warning in of_api.body["warnings"].as_array().unwrap() {
         assert!(page.text().contains(warning["message"].as_str().unwrap()), "{warning}");
     }
-    assert_eq!(page.all("figure svg > title"), ["Workflow Brand campaign"]);
+    assert_eq!(page.all("figure svg > title")[0], "Workflow Brand campaign");
     assert!(page.text().contains("A task takes 14 days at most."));
     for broken in ["", "{", "[]", "{\"a\":1,\"a\":2}", "null", "{\n\n\"name\": }"] {
         let page = visitor.submit(&empty, "/workflows/check", &[("definition", broken)]).await;
