@@ -1,5 +1,7 @@
 //! The pages for people.
 
 mod browser;
+mod buyer;
 mod coming_in;
 mod console;
+mod desk;

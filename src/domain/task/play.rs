@@ -254,7 +254,9 @@ mod tests {
     #[test]
     fn silence_everywhere_expires() {
         let seen = run(|play| {
-            ["copy", "legal", "signoff"].map(|stage| choice(play, stage, Does::Nothing));
+            for stage in ["copy", "legal", "signoff"] {
+                choice(play, stage, Does::Nothing);
+            }
             play.escalations.does = Does::Nothing;
         });
         assert_eq!(seen.last(), places(&[("expired", "copy", 1)]).last());

@@ -127,6 +127,9 @@ pub async fn router_with_body_memory(app: &Arc<App>, body_memory: Size) -> (Http
     (HttpService::new(state.clone()), operator_router(state))
 }
 
+/// The origin of the marketplace, whose pages may call the test service.
+pub const MARKET_ORIGIN: &str = "http://market.example";
+
 /// What checkpoints and receipts of the test service are signed with.
 pub fn audit_signer() -> SignerKey {
     SignerKey::new(KeyName::parse("audit.example.com/stagegate").unwrap(), [42; 32])
@@ -151,7 +154,9 @@ fn settings() -> Settings {
         audience: Some("authenticated".into()),
         ..jwt::Settings::default()
     };
-    Settings { platform_keys: vec![PLATFORM_KEY.into(), SECOND_PLATFORM_KEY.into()], buyers, ..Settings::default() }
+    let (platform_keys, cors_origins) =
+        (vec![PLATFORM_KEY.into(), SECOND_PLATFORM_KEY.into()], vec![MARKET_ORIGIN.into()]);
+    Settings { platform_keys, buyers, cors_origins, ..Settings::default() }
 }
 
 /// Sends a request to a router.

@@ -41,11 +41,6 @@ impl Visitor {
         Self { router: router.clone(), cookies: BTreeMap::new() }
     }
 
-    /// The same browser at another replica.
-    pub fn at(&self, router: &HttpService) -> Self {
-        Self { router: router.clone(), cookies: self.cookies.clone() }
-    }
-
     /// Reads a page.
     pub async fn get(&mut self, path: &str) -> Page {
         self.send("GET", path, &[], String::new()).await
