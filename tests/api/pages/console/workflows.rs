@@ -118,7 +118,7 @@ async fn a_play_goes_through_to_delivery_and_shows_whose_turn_it_is() {
     }
     let silent =
         visitor.read("/workflows/brand-campaign/play?do-0=nothing&do-1=nothing&do-2=nothing&do-e=nothing").await;
-    assert!(silent.all("ol.timeline > li").last().unwrap().contains("task.expired"), "{}", silent.text());
+    assert!(silent.all("ol.timeline > li").last().unwrap().contains("task.workflow_expired"), "{}", silent.text());
     let chosen = silent.all("#do-0 option[selected]");
     assert_eq!(chosen, ["says nothing"]);
 }
