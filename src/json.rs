@@ -1,4 +1,5 @@
 //! Strict JSON parsing with errors that name their place.
 
+pub mod lines;
 pub mod pointer;
 pub mod strict;

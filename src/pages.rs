@@ -24,11 +24,13 @@ use self::texts::Language;
 
 mod assets;
 mod command;
+mod console;
 mod embed;
 mod forms;
 mod frame;
 mod headers;
 mod home;
+mod inbox;
 mod links;
 mod live;
 mod origin;
@@ -37,6 +39,7 @@ mod query;
 mod session;
 mod task;
 mod task_buyer;
+mod task_work;
 mod texts;
 mod times;
 
@@ -60,7 +63,7 @@ fn table() -> Vec<Page> {
         page(Method::GET, "/embed/v1/status.js", "page_element", get(assets::get_element)),
         page(Method::GET, "/favicon.svg", "page_icon", get(assets::get_icon)),
     ];
-    [ground, task::pages(), embed::pages()].into_iter().flatten().collect()
+    [ground, task::pages(), inbox::pages(), embed::pages(), console::pages()].into_iter().flatten().collect()
 }
 
 /// Paths that are secrets: the log has the route in their place.

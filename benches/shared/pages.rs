@@ -115,9 +115,8 @@ impl Browser {
     async fn wait(&mut self) -> Result<bool, Failure> {
         let (path, cookie, tag) = (&self.path, &self.cookie, &self.tag);
         let known = if tag.is_empty() { String::new() } else { format!("if-none-match: {tag}\r\n") };
-        let request = format!(
-            "GET {path}?part=live&wait=25 HTTP/1.1\r\nhost: localhost:8080\r\ncookie: {cookie}\r\n{known}\r\n"
-        );
+        let request =
+            format!("GET {path}?part=live&wait=25 HTTP/1.1\r\nhost: localhost:8080\r\ncookie: {cookie}\r\n{known}\r\n");
         let answer = self.send(&request).await?;
         match answer.status {
             200 => {

@@ -22,7 +22,6 @@ use crate::domain::values::credential;
 use crate::domain::values::id::{ActorId, BuyerId, CredentialId, LinkId, PartnerId, TaskId};
 use crate::domain::values::party::{Actor, Party};
 use crate::domain::values::time::Time;
-use crate::store::links::sessions::Opening;
 use crate::store::links::{End, Found, Link, LinkOwner, Sight, Wanted};
 use crate::store::{self, Pool};
 use crate::{domain, ids};
@@ -38,6 +37,7 @@ use super::tasks::load::{Loaded, Loader};
 
 pub use self::limits::Seat;
 pub use self::visits::{OpenError, OpenLink, Opened, Standing, Visit};
+pub use crate::store::links::sessions::Opening;
 
 mod limits;
 mod sessions;
@@ -323,7 +323,7 @@ impl Links {
     /// Ends a link and its sessions. Ending it again changes nothing.
     pub async fn end(&self, caller: &Caller, id: LinkId) -> Result<(), Error> {
         let found = self.find(caller, id).await?;
-        check_actor(caller, found.link.actor.as_ref().map(|actor| &actor.id))?;
+        check_end(caller, found.link.actor.as_ref().map(|actor| &actor.id))?;
         if found.link.ended_at.is_some() {
             return Ok(());
         }
@@ -363,7 +363,7 @@ impl Links {
     /// Ends every open link and session of a person or about a task; returns how many links.
     pub async fn revoke(&self, caller: &Caller, whose: Revoke) -> Result<u64, Error> {
         if let Revoke::Actor(actor) = &whose {
-            check_actor(caller, Some(actor))?;
+            check_end(caller, Some(actor))?;
         }
         if let Revoke::Task(task) = &whose {
             self.loader.find_visible(caller, *task).await?;
@@ -532,6 +532,11 @@ fn is_decision(bound: &BoundTo, command: CommandType) -> bool {
 
 /// Refuses a link that reaches further than the partner's key: in scopes or people.
 fn check_key(caller: &Caller, new: &NewLink) -> Result<(), Error> {
+    if caller.through().is_some() && new.kind != LinkKind::Task {
+        // Its sessions would have the scopes of the key, and so reach further than this one.
+        let rule = "a session of a link can make links to a task only".to_owned();
+        return Err(Error::Rejected(Refusal::KeyScope(rule)));
+    }
     let needed = scopes_to_make(new.kind, new.manage);
     if caller.rights().is_some_and(|rights| !rights.scopes.include_any(needed)) {
         let what = if new.manage { " with `manage`" } else { "" };
@@ -539,6 +544,14 @@ fn check_key(caller: &Caller, new: &NewLink) -> Result<(), Error> {
         return Err(Error::Rejected(Refusal::KeyScope(rule)));
     }
     check_actor(caller, new.actor.as_ref().map(|actor| &actor.id))
+}
+
+/// Refuses to end the links of people that the caller may not name. A console that may change things
+/// is for the links of everybody of its party.
+fn check_end(caller: &Caller, actor: Option<&ActorId>) -> Result<(), Error> {
+    let is_console =
+        caller.through().is_some_and(|through| through.reach.kind == LinkKind::Console && through.reach.manage);
+    if is_console { Ok(()) } else { check_actor(caller, actor) }
 }
 
 fn check_actor(caller: &Caller, actor: Option<&ActorId>) -> Result<(), Error> {

@@ -126,7 +126,7 @@ impl Partners {
         partner_id: PartnerId,
         wanted: Wanted,
     ) -> Result<NewKey, Error> {
-        check_reach(caller, &wanted.rights)?;
+        check_reach(self.reach(caller).await?, &wanted.rights)?;
         let (secret, id) = (ApiKey::from_random(&ids::random()), KeyId(ids::new()));
         let record = Key {
             id,
@@ -187,7 +187,7 @@ impl Partners {
     /// key can revoke only keys that reach no further than itself.
     pub async fn revoke_partner_key(&self, caller: &Caller, partner: PartnerId, key: KeyId) -> Result<(), Error> {
         let found = store::partners::find_key(&self.pool, partner, key).await?.ok_or(Error::NotFound)?;
-        check_reach(caller, &found.rights)?;
+        check_reach(self.vouching_rights(caller).await?, &found.rights)?;
         let author = caller.author();
         let attempt = || async {
             let end = store::audit::partner_events::find_end(&self.pool, partner).await?.ok_or(Error::NotFound)?;
@@ -204,6 +204,35 @@ impl Partners {
             tracing::info!(partner = %partner, %key, by = %caller.credential_id(), "key revoked");
         }
         Ok(())
+    }
+
+    /// How far the keys that a partner's caller makes may reach; `None`: not limited. The keys of a
+    /// session have no scopes that the session has not, but outlast it.
+    async fn reach(&self, caller: &Caller) -> Result<Option<Rights>, Error> {
+        let vouching = self.vouching_rights(caller).await?;
+        Ok(vouching.zip(caller.rights()).map(|(key, own)| Rights { scopes: own.scopes, ..key }))
+    }
+
+    /// The rights of the partner's key that was used, or that vouches for the session; `None`: not
+    /// limited.
+    async fn vouching_rights(&self, caller: &Caller) -> Result<Option<Rights>, Error> {
+        match caller {
+            Caller::Partner { partner_id, key_id, through: Some(_), .. } => {
+                let key = store::partners::find_key(&self.pool, *partner_id, *key_id).await?;
+                key.map(|key| Some(key.rights)).ok_or(Error::Expired)
+            }
+            Caller::Partner { .. } | Caller::Buyer { .. } | Caller::Platform { .. } => Ok(caller.rights().cloned()),
+        }
+    }
+
+    /// The keys that end with a key when it is revoked, itself included; none if it is revoked already.
+    pub async fn list_dependent_keys(&self, partner: PartnerId, key: KeyId) -> Result<Vec<KeyId>, Error> {
+        Ok(store::partners::list_dependent_keys(&self.pool, partner, key).await?)
+    }
+
+    /// One key of a partner.
+    pub async fn get_partner_key(&self, partner: PartnerId, key: KeyId) -> Result<Key, Error> {
+        store::partners::find_key(&self.pool, partner, key).await?.ok_or(Error::NotFound)
     }
 
     /// Takes an actor out of the keys that the partner had by `until`.
@@ -259,8 +288,8 @@ impl Partners {
 }
 
 /// Refuses a partner's key that would make or revoke a key which reaches further than itself.
-fn check_reach(caller: &Caller, other: &Rights) -> Result<(), Error> {
-    match caller.rights() {
+fn check_reach(own: Option<Rights>, other: &Rights) -> Result<(), Error> {
+    match own {
         Some(own) if !own.cover(other) => {
             let rule = "the key in question reaches further than the key used, in scopes, actors or expiry";
             Err(Error::Rejected(Refusal::KeyScope(rule.to_owned())))

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tracing::Instrument as _;
 
 use crate::clock::Clock;
+use crate::domain::link::LinkState;
 use crate::domain::task::TagSecret;
 use crate::domain::task::decide::{self, Opening};
 use crate::domain::task::event::WorkflowRef;
@@ -16,6 +17,7 @@ use crate::domain::values::id::{ActorId, BuyerId, PartnerId, TaskId, WorkflowKey
 use crate::domain::values::party::{Actor, Party, Sender};
 use crate::domain::values::text::Name;
 use crate::domain::values::time::Time;
+use crate::domain::workflow::Workflow;
 use crate::ids;
 use crate::store::tasks::Record;
 use crate::store::tasks::transitions::{Open, Outcome, insert_opened};
@@ -34,6 +36,7 @@ use super::status::forecast::Forecasts;
 use super::workflows::Workflows;
 
 pub use self::load::Loaded;
+pub use crate::store::tasks::counts::StageCount;
 pub use crate::store::tasks::lists::{After as OpenedAfter, Filter};
 
 pub mod commands;
@@ -43,6 +46,9 @@ pub(in crate::app) mod load;
 pub mod timers;
 mod write_cache;
 pub(in crate::app) mod writes;
+
+/// How many open tasks are counted at most.
+pub const MAX_COUNTED: u32 = 10_000;
 
 /// The tasks.
 #[derive(Debug)]
@@ -83,6 +89,22 @@ pub struct NewTask {
     pub deadline_at: Option<Time>,
     /// The digest of the body: a repeated request returns the same task.
     pub digest: [u8; 32],
+}
+
+/// A task as one person of a party decides on it.
+#[derive(Clone, Debug)]
+pub struct Desk {
+    /// The task as the party sees it.
+    pub task: TaskView,
+    /// Its pinned definition.
+    pub workflow: Arc<Workflow>,
+    /// Why it waits, and what the person can do about it.
+    pub why: Why,
+    /// Whether the task still waits for the decision that the person's link is for. Always open for
+    /// a link that is for none in particular.
+    pub link: LinkState,
+    /// The moment of all of these.
+    pub at: Time,
 }
 
 impl Tasks {
@@ -164,15 +186,32 @@ impl Tasks {
     pub async fn get_why(&self, caller: &Caller, id: TaskId, actor: Option<ActorId>) -> Result<Why, Error> {
         let task = self.loader.find_visible(caller, id).await?;
         check_actor(caller, actor.as_ref())?;
+        Ok(self.why(caller, &task, actor, self.clock.now()))
+    }
+
+    /// A task with its definition and what an actor of the caller's party can do about it, all of
+    /// one moment, for partner or platform.
+    pub async fn get_desk(&self, caller: &Caller, id: TaskId, actor: Option<ActorId>) -> Result<Desk, Error> {
+        let task = self.loader.find_visible(caller, id).await?;
+        check_actor(caller, actor.as_ref())?;
+        let at = self.clock.now();
+        let bound = caller.through().and_then(|through| through.reach.bound_to.as_ref());
+        let link = bound.map_or(LinkState::Open, |bound| bound.compare(&task.workflow, &task.snapshot().task));
+        let why = self.why(caller, &task, actor, at);
+        let view = task.task_view(Reader { party: caller.party(), at });
+        Ok(Desk { task: view, workflow: task.workflow, why, link, at })
+    }
+
+    fn why(&self, caller: &Caller, task: &Loaded, actor: Option<ActorId>, at: Time) -> Why {
         let sender = caller.sender(actor.map(Actor::from));
         let asker = Asker { sender: &sender, dual_control: self.dual_control };
-        let mut why = Why::new(&task.workflow, task.snapshot(), asker, self.clock.now());
+        let mut why = Why::new(&task.workflow, task.snapshot(), asker, at);
         for ability in &mut why.you {
             if let Err(refusal) = caller.check_type(ability.command) {
                 (ability.refusal, ability.until) = (Some(refusal), None);
             }
         }
-        Ok(why)
+        why
     }
 
     /// Up to `limit` of the tasks that the caller may see, the latest opened first, each with its
@@ -204,6 +243,15 @@ impl Tasks {
             Some((id, record.title?.as_str().to_owned()))
         });
         Ok(titled.collect())
+    }
+
+    /// The open tasks that the caller may see, by workflow and stage. At most [`MAX_COUNTED`] tasks are
+    /// counted.
+    pub async fn count_tasks(&self, caller: &Caller) -> Result<Vec<StageCount>, Error> {
+        if caller.party() == Party::Buyer {
+            return Err(Error::NotFound);
+        }
+        Ok(store::tasks::counts::count_by_stage(&self.pool, caller.partner_id(), MAX_COUNTED).await?)
     }
 
     /// A row of a list as the caller sees it.

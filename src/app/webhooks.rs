@@ -16,6 +16,7 @@ mod attempt;
 pub mod deliveries;
 pub mod dispatch;
 pub mod endpoints;
+pub mod overview;
 
 /// The webhooks.
 #[derive(Debug)]
@@ -33,7 +34,7 @@ impl Webhooks {
         let sender = Arc::new(Sender::new(reach));
         let endpoints = Arc::new(Endpoints::new(base, Arc::clone(&sender), Arc::clone(commits)));
         Self {
-            deliveries: Deliveries::new(base, Arc::clone(&endpoints), Arc::clone(commits)),
+            deliveries: Deliveries::new(base, Arc::clone(&endpoints), (Arc::clone(&renderer), Arc::clone(commits))),
             endpoints,
             dispatch: Dispatch::new(base, renderer, sender, Arc::clone(commits)),
         }

@@ -11,7 +11,7 @@ use crate::domain::partner::event::{self, PartnerFact};
 use crate::domain::task::TagSecret;
 use crate::domain::task::decide::Opening;
 use crate::domain::task::event::WorkflowRef;
-use crate::domain::task::simulate::{self, Sent, Step};
+use crate::domain::task::simulate::{self, Script, Step};
 use crate::domain::values::id::{PartnerId, TaskId, WorkflowKey};
 use crate::domain::values::party::Sender;
 use crate::domain::values::text::Name;
@@ -74,7 +74,7 @@ pub type Show<R> = fn(&mut R, Step<'_>) -> ControlFlow<()>;
 
 /// The input of a simulation.
 #[derive(Debug)]
-pub struct Plan {
+pub struct Plan<S> {
     /// Who opens the task.
     pub sender: Sender,
     /// The workflow reference shown for the task.
@@ -83,13 +83,13 @@ pub struct Plan {
     pub opened_at: Time,
     /// The platform's deadline.
     pub deadline_at: Option<Time>,
-    /// The commands in the order of their times.
-    pub commands: Vec<Sent>,
-    /// Until when timers run after the last command.
+    /// The commands.
+    pub script: S,
+    /// When the simulation ends.
     pub until: Time,
 }
 
-impl Plan {
+impl<S> Plan<S> {
     fn opening(&self, workflow: &Workflow) -> Opening {
         Opening {
             task_id: TaskId(uuid::Uuid::nil()),
@@ -174,6 +174,17 @@ impl Workflows {
         Ok(store::workflows::list(&self.pool, partner, after, limit).await?)
     }
 
+    /// Up to `limit` versions of a workflow below `before`, the latest first.
+    pub async fn list_workflow_versions(
+        &self,
+        partner: PartnerId,
+        key: &WorkflowKey,
+        before: Option<u32>,
+        limit: u32,
+    ) -> Result<Vec<Record>, Error> {
+        Ok(store::workflows::list_versions(&self.pool, partner, (key, before), limit).await?)
+    }
+
     /// Retires a workflow: it takes no new tasks; running ones continue. Retiring it again changes
     /// nothing.
     pub async fn retire_workflow(&self, caller: &Caller, partner: PartnerId, key: &WorkflowKey) -> Result<(), Error> {
@@ -193,24 +204,23 @@ impl Workflows {
         self.journal.retry_on_conflict(partner, attempt).await
     }
 
-    /// Simulates a workflow with a list of commands on a virtual clock; nothing is stored. `show`
+    /// Simulates a workflow with the commands of a script on a virtual clock; nothing is stored. `show`
     /// adds each step to `report`, until it breaks off. Runs on a thread of its own, a few at a
     /// time, and ends when the caller disconnects.
-    pub async fn simulate_workflow<R: Send + 'static>(
+    pub async fn simulate_workflow<S: Script + Send + 'static, R: Send + 'static>(
         &self,
         caller: &Caller,
-        (workflow, mut plan): (Workflow, Plan),
+        (workflow, mut plan): (Workflow, Plan<S>),
         (mut report, show): (R, Show<R>),
     ) -> Result<R, Error> {
         let share = self.simulations.take(caller)?;
-        for sent in &mut plan.commands {
-            sent.command.set_dual_control(self.dual_control);
-        }
+        let dual_control = self.dual_control;
         let (answer, played) = oneshot::channel();
         tokio::task::spawn_blocking(move || {
             let _share = share;
-            let opening = plan.opening(&workflow);
-            let result = simulate::simulate(&workflow, (opening, plan.opened_at), &plan.commands, plan.until, |step| {
+            let opening = (plan.opening(&workflow), plan.opened_at);
+            let script = (&mut plan.script as &mut dyn Script, dual_control);
+            let result = simulate::simulate(&workflow, opening, script, plan.until, |step| {
                 if answer.is_closed() { ControlFlow::Break(()) } else { show(&mut report, step) }
             });
             // If the caller is gone, the result is not needed.

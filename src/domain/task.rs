@@ -25,6 +25,7 @@ mod outcome;
 mod outside;
 mod phase;
 mod phase_name;
+pub mod play;
 pub mod question;
 pub mod refusal;
 pub mod simulate;

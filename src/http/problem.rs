@@ -24,7 +24,7 @@ use crate::domain::task::question::ClosedQuestion;
 
 mod code;
 pub(super) mod fallback;
-pub(super) mod refused;
+pub(crate) mod refused;
 
 pub use code::Code;
 

@@ -25,16 +25,6 @@ pub(super) async fn send(
     perform(state, (&visitor.caller, visitor.actor.as_ref()), (task, id), (members, false)).await
 }
 
-/// What a command of the visitor would do; nothing is stored.
-pub(super) async fn try_out(
-    state: &AppState,
-    visitor: &Visitor,
-    (task, id): (TaskId, CommandId),
-    members: Map<String, Value>,
-) -> Sent {
-    perform(state, (&visitor.caller, visitor.actor.as_ref()), (task, id), (members, true)).await
-}
-
 /// Performs a command of a caller, for the person that the session or the token is bound to.
 pub(super) async fn perform(
     state: &AppState,

@@ -14,7 +14,7 @@ use super::forms::Form;
 use super::problem::{Kind, PageError};
 use super::query::Query;
 use super::session::Visitor;
-use super::{Page, task_buyer};
+use super::{Page, console, task_buyer, task_work};
 
 /// The rows of the table of routes.
 pub(super) fn pages() -> Vec<Page> {
@@ -23,6 +23,12 @@ pub(super) fn pages() -> Vec<Page> {
         Page { method: Method::GET, path: "/tasks/{id}", name: "page_task", handler: get(get_task) },
         Page { method: Method::POST, path: "/tasks/{id}/commands", name: "send_command", handler: post(post_command) },
         Page { method: Method::GET, path: "/tasks/{id}/proof", name: "page_proof", handler: get(get_proof) },
+        Page {
+            method: Method::GET,
+            path: "/tasks/{id}/receipts/{seq}",
+            name: "page_receipt",
+            handler: get(get_receipt),
+        },
     ]
 }
 
@@ -34,7 +40,7 @@ async fn list_tasks(
 ) -> Result<Response, PageError> {
     match visitor.party() {
         Party::Buyer => task_buyer::list::list_tasks(&state, &visitor, &Query::new(query.as_deref())).await,
-        Party::Partner | Party::Platform => Err(PageError::new(Kind::NotFound, visitor.untitled())),
+        Party::Partner | Party::Platform => console::tasks::get_tasks(&visitor, &state, query.as_deref()).await,
     }
 }
 
@@ -52,7 +58,10 @@ async fn get_task(
             task_buyer::get_live(&state, &visitor, (task, &query), (&deadline, &headers)).await
         }
         Party::Buyer => task_buyer::get_task(&state, &visitor, task, &query).await,
-        Party::Partner | Party::Platform => Err(PageError::new(Kind::NotFound, visitor.untitled())),
+        Party::Partner | Party::Platform if query.get("part") == Some("live") => {
+            task_work::get_live(&state, &visitor, (task, &query), (&deadline, &headers)).await
+        }
+        Party::Partner | Party::Platform => task_work::get_task(&state, &visitor, task, &query).await,
     }
 }
 
@@ -65,7 +74,7 @@ async fn post_command(
     let task = task_id(&id, &form.visitor)?;
     match form.visitor.party() {
         Party::Buyer => task_buyer::post_command(&state, &form, task).await,
-        Party::Partner | Party::Platform => Err(PageError::new(Kind::NotFound, form.visitor.untitled())),
+        Party::Partner | Party::Platform => task_work::post_command(&state, &form, task).await,
     }
 }
 
@@ -76,6 +85,15 @@ async fn get_proof(
     Path(id): Path<String>,
 ) -> Result<Response, PageError> {
     task_buyer::get_proof(&state, &visitor, task_id(&id, &visitor)?).await
+}
+
+/// The signed receipt of an entry of the trail.
+async fn get_receipt(
+    State(state): State<AppState>,
+    visitor: Visitor,
+    Path((id, seq)): Path<(String, String)>,
+) -> Result<Response, PageError> {
+    task_work::get_receipt(&state, &visitor, (task_id(&id, &visitor)?, &seq)).await
 }
 
 /// The task of the address. What is no id names no task.

@@ -124,6 +124,24 @@ impl From<usize> for Value<'_> {
     }
 }
 
+impl From<&u32> for Value<'_> {
+    fn from(number: &u32) -> Self {
+        Self::from(*number)
+    }
+}
+
+impl From<&u64> for Value<'_> {
+    fn from(number: &u64) -> Self {
+        Self::from(*number)
+    }
+}
+
+impl From<&usize> for Value<'_> {
+    fn from(number: &usize) -> Self {
+        Self::from(*number)
+    }
+}
+
 impl From<String> for Value<'_> {
     fn from(text: String) -> Self {
         Self::Ours(Cow::Owned(text))

@@ -159,6 +159,7 @@ macro_rules! select_statuses {
 }
 pub(super) use select_statuses;
 
+pub mod counts;
 pub mod events;
 pub mod finished;
 pub mod inbox;

@@ -139,6 +139,24 @@ pub async fn list(
     rows.fetch_all(pool).await?.into_iter().map(Record::try_from).collect()
 }
 
+/// Lists a page of a workflow's versions below `before`, the latest first.
+pub async fn list_versions(
+    pool: &Pool,
+    partner_id: PartnerId,
+    (key, before): (&WorkflowKey, Option<u32>),
+    limit: u32,
+) -> Result<Vec<Record>, Error> {
+    let rows = select_versions!(
+        "where workflow.partner_id = $1 and workflow.key = $2 and version.version < coalesce($3, 2147483647)
+         order by version.version desc limit $4",
+        partner_id.0,
+        key.as_str(),
+        before.map(|before| i32::try_from(before).unwrap_or(i32::MAX)),
+        i64::from(limit),
+    );
+    rows.fetch_all(pool).await?.into_iter().map(Record::try_from).collect()
+}
+
 /// Retires a workflow that was read as not retired together with the end of the trail, and records
 /// it; `false` if the trail has moved on.
 pub async fn retire(pool: &Pool, key: &WorkflowKey, append: &Append) -> Result<bool, Error> {

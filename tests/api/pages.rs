@@ -3,3 +3,5 @@
 mod browser;
 mod buyer;
 mod coming_in;
+mod console;
+mod desk;

@@ -51,6 +51,15 @@ impl TaskTrails {
         Ok(rows.map(|row| audit::view_stored(&row.event, &row.sealed, caller.party())))
     }
 
+    /// The entry of the trail that recorded a revision of the work, from 1.
+    pub async fn get_submission(&self, caller: &Caller, id: TaskId, revision: u32) -> Result<EntryView, Error> {
+        let task = self.loader.find_visible(caller, id).await?;
+        let is_there = revision >= 1 && revision <= task.snapshot().task.revision();
+        let row = if is_there { store::tasks::events::find_submission(&self.pool, id, revision).await? } else { None };
+        let row = row.ok_or(Error::NotFound)?;
+        Ok(audit::view_stored(&row.event, &row.sealed, caller.party()))
+    }
+
     /// The data to check the whole trail offline.
     pub async fn get_task_audit_proof(&self, caller: &Caller, id: TaskId) -> Result<ProofView, Error> {
         let task = self.loader.find_visible(caller, id).await?;

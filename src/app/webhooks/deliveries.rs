@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::app::base::Base;
 use crate::app::commits::Commits;
 use crate::app::error::Error;
+use crate::app::feed::render::Renderer;
 use crate::clock::Clock;
 use crate::domain::audit;
 use crate::domain::task::unreadable::Unreadable;
@@ -19,6 +20,8 @@ pub use crate::store::webhooks::deliveries::{After, Filter};
 
 /// Maximum number of steps of one request: 10,000 deliveries.
 const STEPS: usize = 50;
+/// How many deliveries one request sends again at most.
+pub const MAX_REDELIVERED: u32 = 50 * STEP;
 
 /// A delivery as its owner sees it.
 #[derive(Clone, Debug)]
@@ -44,15 +47,20 @@ pub struct Redelivered {
 /// The deliveries to all endpoints.
 #[derive(Debug)]
 pub struct Deliveries {
-    pool: Pool,
-    clock: Clock,
-    endpoints: Arc<Endpoints>,
+    pub(super) pool: Pool,
+    pub(super) clock: Clock,
+    pub(super) endpoints: Arc<Endpoints>,
+    pub(super) renderer: Arc<Renderer>,
     commits: Arc<Commits>,
 }
 
 impl Deliveries {
-    pub(super) fn new(base: &Base, endpoints: Arc<Endpoints>, commits: Arc<Commits>) -> Self {
-        Self { pool: base.pool.clone(), clock: base.clock.clone(), endpoints, commits }
+    pub(super) fn new(
+        base: &Base,
+        endpoints: Arc<Endpoints>,
+        (renderer, commits): (Arc<Renderer>, Arc<Commits>),
+    ) -> Self {
+        Self { pool: base.pool.clone(), clock: base.clock.clone(), endpoints, renderer, commits }
     }
 
     /// Up to `limit` deliveries to an endpoint after `after`, the newest event first; an unreadable
@@ -80,7 +88,11 @@ impl Deliveries {
 
     /// The types of these events in their order, as far as the endpoint's owner may know them. The
     /// type of an unreadable event is unknown.
-    async fn kinds(&self, key: &EndpointKey, rows: &[(TaskId, u64)]) -> Result<Vec<Option<&'static str>>, Error> {
+    pub(super) async fn kinds(
+        &self,
+        key: &EndpointKey,
+        rows: &[(TaskId, u64)],
+    ) -> Result<Vec<Option<&'static str>>, Error> {
         let mut kinds = Vec::with_capacity(rows.len());
         while kinds.len() < rows.len() {
             let items = store::feed::load(&self.pool, &rows[kinds.len()..]).await?;
@@ -105,6 +117,13 @@ impl Deliveries {
         let renewed = store::webhooks::deliveries::find(&self.pool, key, event).await?.ok_or(Error::NotFound)?;
         let kind = self.kinds(key, &[(renewed.task_id, renewed.seq)]).await?.pop().flatten();
         Ok(Delivery { stored: renewed, kind })
+    }
+
+    /// How many deliveries in these states [`Self::redeliver_since`] would send again, counted up to
+    /// one more than one call handles.
+    pub async fn count_since(&self, key: &EndpointKey, since: Time, states: &[DeliveryState]) -> Result<u32, Error> {
+        self.endpoints.get_webhook(key).await?;
+        Ok(store::webhooks::deliveries::count_settled(&self.pool, key, states, since, MAX_REDELIVERED + 1).await?)
     }
 
     /// Sends again the deliveries in these states for events recorded since `since`, except those

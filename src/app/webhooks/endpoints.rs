@@ -36,6 +36,8 @@ pub use crate::store::webhooks::endpoints::{Backlog, Dated, Endpoint, Secrets};
 const LIMITS: Limits = Limits { present: 20, ever: 200 };
 /// How many deliveries of an endpoint are counted for its backlog at most.
 const BACKLOG: u32 = 500;
+/// Among how many of an endpoint's latest deliveries its last success is looked for.
+const RECENT: u32 = 200;
 /// How many deliveries are changed per step.
 pub(super) const STEP: u32 = 200;
 
@@ -153,6 +155,12 @@ impl Endpoints {
     /// 500 deliveries are counted per endpoint.
     pub async fn list_backlogs(&self, owner: Owner, ids: &[&str]) -> Result<HashMap<String, Backlog>, Error> {
         Ok(store::webhooks::endpoints::list_backlogs(&self.pool, owner, ids, BACKLOG).await?)
+    }
+
+    /// When the latest delivery to each of these endpoints of one owner succeeded, by id; no entry if
+    /// none of the 200 latest events was delivered.
+    pub async fn list_successes(&self, owner: Owner, ids: &[&str]) -> Result<HashMap<String, Time>, Error> {
+        Ok(store::webhooks::deliveries::list_successes(&self.pool, owner, ids, RECENT).await?)
     }
 
     /// Removes an endpoint; its pending deliveries are not sent.

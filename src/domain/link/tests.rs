@@ -1,4 +1,4 @@
-//! Tests of links.
+//! The names of links on the wire. What links allow is tested with the other rules.
 
 use super::*;
 

@@ -4,6 +4,7 @@
 //! Each step is passed on as it happens and not kept, so that a long simulation needs no more
 //! memory than a short one.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 
@@ -32,6 +33,20 @@ pub struct Sent {
     pub digest: Option<[u8; 32]>,
 }
 
+/// Says which commands are sent in a simulation.
+pub trait Script {
+    /// The command with this index, which is sent at its time unless a timer changes the task
+    /// before. It is asked for again after every step, so it may depend on the task as it is then.
+    fn next(&mut self, index: usize, snapshot: &Snapshot) -> Option<Cow<'_, Sent>>;
+}
+
+/// Commands that were fixed beforehand, in the order of their times.
+impl Script for Vec<Sent> {
+    fn next(&mut self, index: usize, _: &Snapshot) -> Option<Cow<'_, Sent>> {
+        self.get(index).map(Cow::Borrowed)
+    }
+}
+
 /// What happened at one instant.
 #[derive(Clone, Copy, Debug)]
 pub struct Step<'a> {
@@ -39,6 +54,8 @@ pub struct Step<'a> {
     pub at: Time,
     /// The cause of the step.
     pub trigger: Trigger,
+    /// The command, if one was the cause.
+    pub sent: Option<&'a Sent>,
     /// The events. A refused command has only the late decision that is recorded nevertheless.
     pub events: &'a [Event],
     /// The result of a command.
@@ -71,13 +88,13 @@ pub enum Outcome {
     Refused(Refusal),
 }
 
-/// Runs `commands` (in the order of their times) against a task opened at `opened_at`, with every
-/// timer that is due between them and until `until`. Passes each step to `show`, until it breaks
-/// off.
+/// Runs the commands of `script` against a task opened at `opened_at`, with every timer that is due
+/// between them and until `until`, which ends the simulation. Passes each step to `show`, until it
+/// breaks off. `dual_control` is that of [`super::command::Meta`], for every command.
 pub fn simulate(
     workflow: &Workflow,
     (opening, opened_at): (Opening, Time),
-    commands: &[Sent],
+    (script, dual_control): (&mut dyn Script, bool),
     until: Time,
     mut show: impl FnMut(Step<'_>) -> ControlFlow<()>,
 ) -> Result<(), Refusal> {
@@ -85,15 +102,16 @@ pub fn simulate(
     let first = Step {
         at: opened_at,
         trigger: Trigger::Opening,
+        sent: None,
         events: &events,
         outcome: &Outcome::Done,
         snapshot: &snapshot,
     };
     let shown = show(first);
-    let mut play = Play { workflow, snapshot, late: Vec::new(), known: HashMap::new(), steps: 1, show };
+    let mut play = Play { workflow, snapshot, dual_control, late: Vec::new(), known: HashMap::new(), steps: 1, show };
     if shown.is_continue() {
         // Either way the simulation is over.
-        let _ = play.run(commands, until);
+        let _ = play.run(script, until);
     }
     Ok(())
 }
@@ -101,6 +119,7 @@ pub fn simulate(
 struct Play<'a, F> {
     workflow: &'a Workflow,
     snapshot: Snapshot,
+    dual_control: bool,
     /// Recorded late decisions: whose, and their `seq`.
     late: Vec<(Party, ActorId, u64)>,
     /// Accepted commands with an id: the body's digest, and the refusal if it was late.
@@ -110,23 +129,21 @@ struct Play<'a, F> {
 }
 
 impl<F: FnMut(Step<'_>) -> ControlFlow<()>> Play<'_, F> {
-    fn run(&mut self, commands: &[Sent], until: Time) -> ControlFlow<()> {
-        for (index, sent) in commands.iter().enumerate() {
-            self.run_timers(sent.at)?;
-            self.send(index, sent)?;
-        }
-        self.run_timers(until)
-    }
-
-    fn run_timers(&mut self, until: Time) -> ControlFlow<()> {
-        while let Some(at) = self.snapshot.task.wake_at().filter(|at| *at <= until) {
-            if self.steps >= MAX_STEPS {
-                break;
+    fn run(&mut self, script: &mut dyn Script, until: Time) -> ControlFlow<()> {
+        let mut index = 0;
+        loop {
+            let next = script.next(index, &self.snapshot).filter(|sent| sent.at <= until);
+            let due = self.snapshot.task.wake_at().filter(|_| self.steps < MAX_STEPS);
+            if let Some(at) = due.filter(|at| *at <= next.as_ref().map_or(until, |sent| sent.at)) {
+                let (events, outcome) = self.decide(Input::Tick, at);
+                self.show((at, Trigger::Timer), None, &events, &outcome)?;
+            } else if let Some(sent) = next {
+                self.send(index, &sent)?;
+                index += 1;
+            } else {
+                return ControlFlow::Continue(());
             }
-            let (events, outcome) = self.decide(Input::Tick, at);
-            self.show((at, Trigger::Timer), &events, &outcome)?;
         }
-        ControlFlow::Continue(())
     }
 
     fn send(&mut self, index: usize, sent: &Sent) -> ControlFlow<()> {
@@ -139,15 +156,16 @@ impl<F: FnMut(Step<'_>) -> ControlFlow<()>> Play<'_, F> {
                 Some(refusal) => Outcome::Refused(refusal.clone()),
                 None => Outcome::Replayed,
             };
-            return self.show(place, &[], &outcome);
+            return self.show(place, Some(sent), &[], &outcome);
         }
-        let command = sent.command.clone().with_late(self.late(&sent.command));
+        let mut command = sent.command.clone().with_late(self.late(&sent.command));
+        command.set_dual_control(self.dual_control);
         let (events, outcome) = self.decide(Input::Party(&command), sent.at);
         if let Some((key, digest)) = key.filter(|_| !events.is_empty()) {
             let late = if let Outcome::Refused(refusal) = &outcome { Some(refusal.clone()) } else { None };
             self.known.insert(key, (digest, late));
         }
-        self.show(place, &events, &outcome)
+        self.show(place, Some(sent), &events, &outcome)
     }
 
     fn decide(&mut self, input: Input<'_>, at: Time) -> (Vec<Event>, Outcome) {
@@ -166,9 +184,15 @@ impl<F: FnMut(Step<'_>) -> ControlFlow<()>> Play<'_, F> {
         }
     }
 
-    fn show(&mut self, (at, trigger): (Time, Trigger), events: &[Event], outcome: &Outcome) -> ControlFlow<()> {
+    fn show(
+        &mut self,
+        (at, trigger): (Time, Trigger),
+        sent: Option<&Sent>,
+        events: &[Event],
+        outcome: &Outcome,
+    ) -> ControlFlow<()> {
         self.steps += 1;
-        (self.show)(Step { at, trigger, events, outcome, snapshot: &self.snapshot })
+        (self.show)(Step { at, trigger, sent, events, outcome, snapshot: &self.snapshot })
     }
 
     /// The same actor's earlier late decision on what was open, if any.

@@ -160,7 +160,7 @@ pub(in crate::http) fn field_error(refusal: &Refusal) -> Option<FieldError> {
 }
 
 /// The code of a refusal and its sentence, as the problem of the real command has them.
-pub(in crate::http) fn explain(refusal: &Refusal) -> (Code, String) {
+pub(crate) fn explain(refusal: &Refusal) -> (Code, String) {
     (code(refusal), sentence(refusal))
 }
 

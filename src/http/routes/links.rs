@@ -224,6 +224,7 @@ pub struct LinkPath {
     request_body(content = LinkDefinition, example = json!({ "to": "decide", "task_id": "01990000-0000-7000-8000-000000000001", "actor": { "id": "u-anna", "name": "Anna K." } })),
     responses(
         (status = 201, description = "The link. Its address is shown only once.", body = IssuedLink),
+        (status = 403, description = ""),
         (status = 404, description = ""),
         (status = 409, description = ""),
 ))]
@@ -290,7 +291,10 @@ pub async fn get_link(
 /// others. Ending an ended link changes nothing.
 #[utoipa::path(delete, path = "/links/{id}", tag = "links",
     security(("partnerKey" = ["work", "review", "define"]), ("buyerToken" = []), ("platformKey" = [])),
-    params(LinkPath), responses((status = 204, description = "The link is ended.")))]
+    params(LinkPath), responses(
+        (status = 204, description = "The link is ended."),
+        (status = 403, description = ""),
+))]
 pub async fn end_link(
     caller: Caller,
     Path(path): Path<LinkPath>,
@@ -310,6 +314,7 @@ pub async fn end_link(
     request_body(content = LinksToRevoke, example = json!({ "actor_id": "u-anna" })),
     responses(
         (status = 200, description = "The links are ended.", body = RevokedLinks),
+        (status = 403, description = ""),
         (status = 404, description = ""),
 ))]
 pub async fn revoke_links(

@@ -187,7 +187,7 @@ pub async fn simulate_workflow(
         workflow: WorkflowRef { key: path.key, version },
         opened_at,
         deadline_at: simulation.deadline_at,
-        commands,
+        script: commands,
         until: simulation.until.map_or(last, |until| until.max(last)),
     };
     let into = (Report::default(), Report::add as Show<Report>);

@@ -3,9 +3,15 @@
 import { showTimes } from "./times.js";
 import { followLive } from "./live.js";
 import { guardForms } from "./forms.js";
+import { servePoints } from "./points.js";
+import { keepDrafts } from "./drafts.js";
+import { serveKeys } from "./keys.js";
 
 showTimes(document);
 guardForms(document);
+servePoints(document);
+keepDrafts(document);
+serveKeys(document);
 followLive(document);
 
 // The page of a link for a redirect presses its own button; that of a mailed link never does.

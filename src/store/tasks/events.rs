@@ -201,6 +201,16 @@ pub async fn list_submissions(pool: &Pool, task_id: TaskId, seq: u64) -> Result<
     rows.into_iter().map(|row| Place { table: "task_events", key: Key(task_id.0, row.seq) }.hash(&row.hash)).collect()
 }
 
+/// Finds the row that recorded a revision of the work.
+pub async fn find_submission(pool: &Pool, task_id: TaskId, revision: u32) -> Result<Option<Record>, Error> {
+    let row = select_events!(
+        "where task_id = $1 and type = 'task.work_submitted' order by seq offset $2 limit 1",
+        task_id.0,
+        i64::from(revision) - 1,
+    );
+    row.fetch_optional(pool).await?.map(Record::try_from).transpose()
+}
+
 /// Finds the decision of a stage and round, approved or rejected. If an escalation overruled the
 /// first decision, this is the last one.
 pub async fn find_decision(

@@ -41,11 +41,6 @@ impl Visitor {
         Self { router: router.clone(), cookies: BTreeMap::new() }
     }
 
-    /// The same browser at another replica.
-    pub fn at(&self, router: &HttpService) -> Self {
-        Self { router: router.clone(), cookies: self.cookies.clone() }
-    }
-
     /// Reads a page.
     pub async fn get(&mut self, path: &str) -> Page {
         self.send("GET", path, &[], String::new()).await
@@ -176,15 +171,7 @@ impl Parties {
     /// The address of a link of this kind, made by the party itself: for `actor` (an id and a name)
     /// of the partner or the platform, or for the task's buyer.
     pub async fn link(&self, party: Party, kind: LinkKind, task: Option<&str>, actor: &str) -> String {
-        let maker = match party {
-            Party::Partner => {
-                let key = ApiKey::parse(&self.partner.credential).unwrap();
-                self.service.app.partners.resolve_key(&key).await.unwrap().unwrap()
-            }
-            Party::Platform | Party::Buyer => {
-                Caller::Platform { credential_id: self.platform_credential(), person: None, through: None }
-            }
-        };
+        let maker = self.caller(party).await;
         let actor: Option<Actor> = (party != Party::Buyer)
             .then(|| serde_json::from_value(json!({ "id": actor, "name": format!("Name of {actor}") })).unwrap());
         let new = NewLink {
@@ -210,6 +197,41 @@ impl Parties {
         let opened = visitor.post(&address, &[]).await;
         assert_eq!(opened.status, 303, "{}", opened.text());
         visitor
+    }
+
+    /// A browser in the console of a party, which may change things or not.
+    pub async fn console(&self, party: Party, manage: bool) -> Visitor {
+        let actor = json!({ "id": "u-dev", "name": "Name of u-dev", "role": "Developer" });
+        let new = NewLink {
+            kind: LinkKind::Console,
+            task_id: None,
+            actor: Some(serde_json::from_value(actor).unwrap()),
+            party: None,
+            open: OpenMode::Click,
+            expires_in: None,
+            session_for: None,
+            manage,
+            language: None,
+            time_zone: None,
+        };
+        let (_, voucher) = self.service.app.links.issue(&self.caller(party).await, new).await.unwrap();
+        let mut visitor = Visitor::new(&self.service.router);
+        let opened = visitor.post(&format!("/go/{}", voucher.reveal()), &[]).await;
+        assert_eq!(opened.status, 303, "{}", opened.text());
+        visitor
+    }
+
+    /// The caller that makes links for a party; the platform makes those for buyers.
+    pub async fn caller(&self, party: Party) -> Caller {
+        match party {
+            Party::Partner => {
+                let key = ApiKey::parse(&self.partner.credential).unwrap();
+                self.service.app.partners.resolve_key(&key).await.unwrap().unwrap()
+            }
+            Party::Platform | Party::Buyer => {
+                Caller::Platform { credential_id: self.platform_credential(), person: None, through: None }
+            }
+        }
     }
 
     fn platform_credential(&self) -> CredentialId {

@@ -13,7 +13,7 @@ use crate::harness::database::TestDb;
 use crate::harness::parties::Parties;
 
 /// The searches over many tasks. They fan out on a distributed engine, so there are few, and they take no locks.
-const SEARCHES: [&str; 27] = [
+const SEARCHES: [&str; 31] = [
     "backlogs of an owner",
     "overdue tasks",
     "tasks at a stage",
@@ -31,6 +31,10 @@ const SEARCHES: [&str; 27] = [
     "heads to log",
     "inbox",
     "inbox queues",
+    "latest successes of endpoints",
+    "number of deliveries to send again",
+    "open tasks by stage",
+    "open tasks of a partner by stage",
     "owners in the feed",
     "pending deliveries of an endpoint",
     "rows of a page of the feed",

@@ -44,6 +44,32 @@ pub async fn list_settled(
     rows.fetch_all(pool).await?.into_iter().map(Row::try_from).collect()
 }
 
+/// Counts the deliveries that [`list_settled`] lists, up to `most`.
+pub async fn count_settled(
+    pool: &Pool,
+    key: &EndpointKey,
+    states: &[DeliveryState],
+    since: Time,
+    most: u32,
+) -> Result<u32, Error> {
+    let states: Vec<&str> = states.iter().map(|state| state.as_str()).collect();
+    let count = sqlx::query_scalar!(
+        r#"/* search: number of deliveries to send again */
+           select count(*) as "count!" from (
+               select from webhook_deliveries
+               where owner_id = $1 and endpoint_id = $2 and state = any ($3) and recorded_at >= $4
+                   and not (state = 'pending' and under_way)
+               limit $5) counted"#,
+        key.owner.id(),
+        key.id.as_str(),
+        &states as _,
+        since.utc(),
+        i64::from(most),
+    );
+    let count = count.fetch_one(pool).await?;
+    Place { table: "webhook_deliveries", key: key.id.as_str() }.unsigned(count)
+}
+
 /// Lists up to `limit` pending deliveries of an endpoint.
 pub async fn list_pending(pool: &Pool, key: &EndpointKey, limit: u32) -> Result<Vec<Row>, Error> {
     let rows = sqlx::query_as!(

@@ -1,0 +1,217 @@
+//! What a reviewer can choose in a form, and the command of the API that it becomes.
+
+use serde_json::{Map, Value, json};
+
+use crate::domain::task::command::CommandType;
+use crate::domain::task::event::Resolution;
+use crate::domain::task::why::Ability;
+use crate::domain::values::party::Party;
+
+use super::typed::Typed;
+
+/// The members of a command, as the API takes them.
+pub(super) type Members = Map<String, Value>;
+
+/// A choice of a form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Choice {
+    /// Approves the stage.
+    Approve,
+    /// Rejects the stage.
+    SendBack,
+    /// Asks a party to decide.
+    Escalate,
+    /// Decides an escalation.
+    Resolve(Resolution),
+    /// Asks a party a question.
+    Ask,
+    /// Answers the open question.
+    Answer,
+    /// Takes the own question back.
+    Withdraw,
+}
+
+/// What a choice is about: the state that the form was rendered for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Target {
+    /// The key of the stage.
+    pub(super) stage: String,
+    /// Its round.
+    pub(super) round: String,
+    /// The revision under review.
+    pub(super) revision: String,
+    /// The escalation or question, by the `seq` of its event; empty without one.
+    pub(super) seq: String,
+}
+
+impl Choice {
+    /// Every choice, in the order of the page.
+    pub(super) const ALL: [Self; 10] = [
+        Self::Approve,
+        Self::SendBack,
+        Self::Resolve(Resolution::Approve),
+        Self::Resolve(Resolution::Reject),
+        Self::Resolve(Resolution::Return),
+        Self::Resolve(Resolution::Redirect),
+        Self::Escalate,
+        Self::Ask,
+        Self::Answer,
+        Self::Withdraw,
+    ];
+
+    /// The value of the form's field `choice`.
+    pub(super) fn value(self) -> &'static str {
+        match self {
+            Self::Approve => "approve",
+            Self::SendBack => "send-back",
+            Self::Escalate => "escalate",
+            Self::Resolve(Resolution::Approve) => "resolve-approve",
+            Self::Resolve(Resolution::Reject) => "resolve-reject",
+            Self::Resolve(Resolution::Return) => "resolve-return",
+            Self::Resolve(Resolution::Redirect) => "resolve-redirect",
+            Self::Ask => "ask",
+            Self::Answer => "answer",
+            Self::Withdraw => "withdraw",
+        }
+    }
+
+    /// The choice with this value.
+    pub(super) fn parse(value: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|choice| choice.value() == value)
+    }
+
+    /// The id of its label.
+    pub(super) fn label(self) -> &'static str {
+        match self {
+            Self::Approve | Self::Resolve(Resolution::Approve) => "review-approve",
+            Self::SendBack | Self::Resolve(Resolution::Reject) => "review-send-back",
+            Self::Escalate => "review-escalate",
+            Self::Resolve(Resolution::Return) => "review-return",
+            Self::Resolve(Resolution::Redirect) => "review-redirect",
+            Self::Ask => "review-ask",
+            Self::Answer => "review-answer",
+            Self::Withdraw => "review-withdraw",
+        }
+    }
+
+    /// The type of its command.
+    pub(super) fn command(self) -> CommandType {
+        match self {
+            Self::Approve => CommandType::StageApproved,
+            Self::SendBack => CommandType::StageRejected,
+            Self::Escalate => CommandType::StageEscalated,
+            Self::Resolve(_) => CommandType::EscalationResolved,
+            Self::Ask => CommandType::QuestionAsked,
+            Self::Answer => CommandType::QuestionAnswered,
+            Self::Withdraw => CommandType::QuestionWithdrawn,
+        }
+    }
+
+    /// Whether an entry of `why` is about this choice.
+    pub(super) fn is_of(self, ability: &Ability) -> bool {
+        let resolution = if let Self::Resolve(resolution) = self { Some(resolution) } else { None };
+        self.command() == ability.command && resolution == ability.resolution
+    }
+
+    /// Whether it has feedback with a target.
+    pub(super) fn returns(self) -> bool {
+        matches!(self, Self::SendBack | Self::Resolve(Resolution::Reject))
+    }
+
+    /// Whether it names a party.
+    pub(super) fn names_a_party(self) -> bool {
+        matches!(self, Self::Escalate | Self::Resolve(Resolution::Redirect) | Self::Ask)
+    }
+
+    /// The command that a form with this choice becomes. Its target is what the form was rendered
+    /// for, so that an old form is refused and never applied to something newer.
+    pub(super) fn members(self, typed: &Typed, target: &Target) -> Members {
+        let mut members = self.content(typed);
+        members.insert("type".to_owned(), json!(self.command()));
+        members.insert("stage".to_owned(), json!(target.stage));
+        members.insert("round".to_owned(), number(&target.round));
+        members.insert("revision".to_owned(), number(&target.revision));
+        match self {
+            Self::Resolve(resolution) => {
+                members.insert("escalation".to_owned(), number(&target.seq));
+                members.insert("resolution".to_owned(), json!(resolution));
+            }
+            Self::Answer | Self::Withdraw => {
+                // An answer names the question alone: it is open whatever revision came meanwhile.
+                members.retain(|name, _| !matches!(name.as_str(), "stage" | "round" | "revision"));
+                members.insert("question".to_owned(), number(&target.seq));
+            }
+            Self::Approve | Self::SendBack | Self::Escalate | Self::Ask => {}
+        }
+        if let Some(note) = filled(&typed.note) {
+            members.insert("note".to_owned(), note.into());
+        }
+        members
+    }
+
+    fn content(self, typed: &Typed) -> Members {
+        let mut members = Members::new();
+        let mut add = |name: &str, text: &str| {
+            if let Some(text) = filled(text) {
+                members.insert(name.to_owned(), text.into());
+            }
+        };
+        match self {
+            Self::Approve | Self::Resolve(Resolution::Approve) | Self::Withdraw => {}
+            Self::SendBack | Self::Resolve(Resolution::Reject) => {
+                add("return_to", &typed.return_to);
+                members.insert("feedback".to_owned(), typed.feedback());
+            }
+            Self::Escalate => {
+                add("to", &typed.to);
+                add("reason", &typed.reason);
+            }
+            Self::Resolve(Resolution::Return) => add("advice", &typed.advice),
+            Self::Resolve(Resolution::Redirect) => {
+                add("to", &typed.to);
+                add("advice", &typed.message);
+            }
+            Self::Ask => {
+                add("to", &typed.ask_to);
+                add("question", &typed.question);
+                let options: Vec<&str> = typed.options.lines().filter_map(filled).collect();
+                members.insert("options".to_owned(), json!(options));
+                members.insert("share_with_buyer".to_owned(), typed.ask_share.into());
+            }
+            Self::Answer => {
+                add("answer", &typed.answer);
+                if let Some(option) = filled(&typed.option) {
+                    members.insert("option".to_owned(), number(option));
+                }
+            }
+        }
+        members
+    }
+
+    /// The least that such a command says, to learn what it would do.
+    pub(super) fn least(self, to: Option<Party>, return_to: Option<&str>) -> Typed {
+        let party = to.map(|party| party.as_str().to_owned()).unwrap_or_default();
+        let text = || "-".to_owned();
+        Typed {
+            return_to: return_to.unwrap_or_default().to_owned(),
+            summary: text(),
+            points: Vec::new(),
+            reason: text(),
+            question: text(),
+            answer: text(),
+            ask_to: party.clone(),
+            to: party,
+            ..Typed::default()
+        }
+    }
+}
+
+/// The text without blanks around it, if there is any.
+pub(super) fn filled(text: &str) -> Option<&str> {
+    Some(text.trim()).filter(|text| !text.is_empty())
+}
+
+/// A number of a hidden field. What is none stays a text, which the parser of commands refuses.
+fn number(text: &str) -> Value {
+    text.parse::<u64>().map_or_else(|_| text.into(), Value::from)
+}

@@ -1,0 +1,154 @@
+//! Where the task is: stage, votes, whose turn it is, what was asked.
+
+use crate::app::tasks::Desk;
+use crate::domain::link::LinkState;
+use crate::domain::task::view::{QuestionView, ReviewView, TaskView};
+use crate::domain::task::{Cause, PhaseName, Verdict};
+use crate::domain::values::party::{Party, Source};
+use crate::pages::frame::Frame;
+use crate::pages::texts::{Texts, written};
+use crate::pages::times::TimeTag;
+
+use super::words;
+
+/// Where the task is.
+#[derive(Clone, Debug)]
+pub(super) struct Head {
+    /// Stage, round and revision.
+    pub(super) place: String,
+    /// Whose turn it is.
+    pub(super) turn: String,
+    /// When the wait is due to end.
+    pub(super) due: Option<TimeTag>,
+    /// Whether that has passed.
+    pub(super) is_late: bool,
+    /// The votes in words.
+    pub(super) votes: Vec<String>,
+    /// What was said about the state: by whom, and the words.
+    pub(super) said: Vec<(String, Option<String>)>,
+    /// The suggested answers of the open question.
+    pub(super) answers: Vec<String>,
+}
+
+impl Head {
+    /// The head of a desk.
+    pub(super) fn new(desk: &Desk, reader: Party, frame: &Frame) -> Self {
+        let (t, task) = (frame.t, &desk.task);
+        let place = [
+            ("stage", written(task.stage.name.as_str())),
+            ("round", task.round.into()),
+            ("revision", task.revision.into()),
+        ];
+        Self {
+            place: t.with_all("review-place", place).into_owned(),
+            turn: words::turn(t, task, reader),
+            due: task.due_at.as_ref().map(|due| frame.times.due(due)),
+            is_late: task.overdue,
+            votes: task.review.as_ref().map_or_else(Vec::new, |review| votes(t, review)),
+            said: said(t, task),
+            answers: task.question.iter().flat_map(|question| &question.options).map(ToString::to_string).collect(),
+        }
+    }
+}
+
+/// The votes of a review in words: how many there are, whose, how many are missing, who can give them.
+pub(in crate::pages) fn votes(t: Texts, review: &ReviewView) -> Vec<String> {
+    let names = |verdict: Verdict| -> Vec<String> {
+        let cast = review.votes.iter().filter(|vote| vote.decision == verdict);
+        cast.map(|vote| words::person(&vote.actor)).collect()
+    };
+    let (approving, rejecting) = (names(Verdict::Approved), names(Verdict::Rejected));
+    let (have, want) = (approving.len(), review.needed.approvals);
+    let mut sentences = Vec::new();
+    if approving.is_empty() {
+        sentences.push(t.with("review-votes-none", "want", want).into_owned());
+    } else {
+        let who = words::list(approving.iter().map(String::as_str));
+        let values = [("have", have.into()), ("want", want.into()), ("who", who.into())];
+        sentences.push(t.with_all("review-votes", values).into_owned());
+        let more = usize::try_from(want).unwrap_or(usize::MAX).saturating_sub(have);
+        sentences.push(t.with("review-votes-more", "more", more).into_owned());
+    }
+    let voted = |id: &str| {
+        review.votes.iter().any(|vote| vote.decision == Verdict::Approved && vote.actor.id.to_string() == id)
+    };
+    let left: Vec<String> = review.eligible.iter().flatten().map(ToString::to_string).filter(|id| !voted(id)).collect();
+    if !left.is_empty() {
+        sentences.push(t.with("review-votes-may", "who", words::list(left.iter().map(String::as_str))).into_owned());
+    }
+    if !rejecting.is_empty() {
+        let who = words::list(rejecting.iter().map(String::as_str));
+        let values = [("have", rejecting.len().into()), ("want", review.needed.rejections.into()), ("who", who.into())];
+        sentences.push(t.with_all("review-objections", values).into_owned());
+    }
+    sentences
+}
+
+/// What was said about the present state.
+fn said(t: Texts, task: &TaskView) -> Vec<(String, Option<String>)> {
+    let text = |text: Option<&dyn ToString>| text.map(ToString::to_string);
+    let mut said = Vec::new();
+    if let Some(escalation) = &task.escalation {
+        let who = words::party(t, escalation.to);
+        let id = match (escalation.cause, escalation.raised_by) {
+            (Cause::Person, Source::Partner) => "review-asked-by-partner",
+            (Cause::Person, Source::Platform) => "review-asked-by-platform",
+            (Cause::Person, Source::Buyer | Source::Service) => "review-asked-by-buyer",
+            (Cause::Deadline, _) => "review-asked-by-deadline",
+            (Cause::Exhausted, _) => "review-asked-by-rounds",
+            (Cause::NoQuorum, _) => "review-asked-by-quorum",
+        };
+        said.push((t.with(id, "party", who).into_owned(), text(escalation.question.as_ref().map(|it| it as _))));
+    }
+    if let Some(advice) = task.review.as_ref().and_then(|review| review.advice.as_ref()) {
+        said.push((t.text("review-advice-came").into_owned(), Some(advice.to_string())));
+    }
+    if let Some(question) = &task.question {
+        said.push((asked(t, question), text(question.question.as_ref().map(|it| it as _))));
+    }
+    if let Some(hold) = &task.hold {
+        let sentence = t.with("review-held", "party", words::by(t, hold.by)).into_owned();
+        said.push((sentence, text(hold.reason.as_ref().map(|it| it as _))));
+    }
+    if let Some(cancellation) = &task.cancellation {
+        let sentence = t.with("review-cancelling", "party", words::by(t, cancellation.by)).into_owned();
+        said.push((sentence, text(cancellation.reason.as_ref().map(|it| it as _))));
+    }
+    said
+}
+
+fn asked(t: Texts, question: &QuestionView) -> String {
+    let who = question.actor.as_ref().map(words::person);
+    match who {
+        Some(who) => {
+            let values = [("who", written(&who)), ("party", words::party(t, question.to).into())];
+            t.with_all("review-question-by", values).into_owned()
+        }
+        None => {
+            let values =
+                [("from", words::party(t, question.from).into()), ("party", words::party(t, question.to).into())];
+            t.with_all("review-question-from", values).into_owned()
+        }
+    }
+}
+
+/// Why there is nothing to decide here, in one sentence, where the reason is not each choice's own.
+pub(super) fn nothing_to_decide(t: Texts, desk: &Desk, reader: Party) -> String {
+    let id = match desk.link {
+        LinkState::Decided => "review-link-decided",
+        LinkState::Superseded => "review-link-superseded",
+        LinkState::Withdrawn => "review-link-withdrawn",
+        LinkState::Held => "review-link-held",
+        LinkState::Expired | LinkState::Ended => "review-link-ended",
+        LinkState::Open => match desk.task.phase {
+            PhaseName::Preparing => "review-nothing-preparing",
+            PhaseName::OnHold => "review-nothing-held",
+            PhaseName::Cancelling => "review-nothing-cancelling",
+            PhaseName::Delivery | PhaseName::Cancelled | PhaseName::Expired | PhaseName::Failed => {
+                "review-nothing-closed"
+            }
+            PhaseName::InReview | PhaseName::Escalated => return words::turn(t, &desk.task, reader),
+        },
+    };
+    t.text(id).into_owned()
+}

@@ -1,0 +1,299 @@
+//! The forms of the desk: what can be chosen, filled with what was typed.
+
+use crate::app::tasks::Desk;
+use crate::domain::link::LinkKind;
+use crate::domain::task::event::Resolution;
+use crate::domain::values::party::Party;
+use crate::pages::session::Visitor;
+use crate::pages::texts::Texts;
+
+use super::choice::{Choice, Target};
+use super::consequence::Consequence;
+use super::mistakes::Mistake;
+use super::offers::{Offer, Offers, seq_of};
+use super::typed::{MAX_POINTS, Point, Typed, target};
+use super::words;
+
+/// The most characters of long texts.
+const PROSE: usize = 4000;
+
+/// What the forms are filled with.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Filled {
+    /// What was typed.
+    pub(super) typed: Typed,
+    /// What the form was rendered for, if it stays bound to that.
+    pub(super) target: Option<Target>,
+    /// The mistakes in it.
+    pub(super) mistakes: Vec<Mistake>,
+    /// Whether to show what the buyer would read.
+    pub(super) preview: bool,
+}
+
+/// A form.
+#[derive(Debug)]
+pub(super) struct Panel {
+    /// Its token.
+    pub(super) token: String,
+    /// What it is about: the values of hidden fields.
+    pub(super) target: Target,
+    /// What can be chosen.
+    pub(super) options: Vec<Choosable>,
+    /// The note to the own people.
+    pub(super) note: Option<Area>,
+}
+
+/// Something to choose, with its fields.
+#[derive(Debug)]
+pub(super) struct Choosable {
+    /// The value of the choice.
+    pub(super) value: &'static str,
+    /// What it is called.
+    pub(super) label: String,
+    /// What it does.
+    pub(super) consequence: String,
+    /// Whether it is chosen.
+    pub(super) is_chosen: bool,
+    /// Whom or where to.
+    pub(super) select: Option<Select>,
+    /// Its texts.
+    pub(super) areas: Vec<Area>,
+    /// Its points.
+    pub(super) points: Option<Points>,
+    /// Whether the buyer may read it, where that can be chosen: the name of the field.
+    pub(super) share: Option<(&'static str, bool)>,
+    /// The suggested answers of a question: number, text, whether it is chosen.
+    pub(super) answers: Vec<(usize, String, bool)>,
+}
+
+impl Choosable {
+    /// Whether there is anything to fill in.
+    pub(super) fn has_fields(&self) -> bool {
+        self.select.is_some() || !self.areas.is_empty() || self.points.is_some() || self.share.is_some()
+    }
+}
+
+/// A field with a few values.
+#[derive(Debug)]
+pub(super) struct Select {
+    /// The field.
+    pub(super) name: &'static str,
+    /// Its label.
+    pub(super) label: String,
+    /// Value, text, whether it is selected.
+    pub(super) options: Vec<(String, String, bool)>,
+    /// What is wrong with it.
+    pub(super) mistake: Option<String>,
+}
+
+/// A field for a long text.
+#[derive(Debug)]
+pub(super) struct Area {
+    /// The field and its id.
+    pub(super) name: &'static str,
+    /// Its label.
+    pub(super) label: String,
+    /// What it is for.
+    pub(super) hint: Option<String>,
+    /// What was typed.
+    pub(super) value: String,
+    /// The most characters.
+    pub(super) limit: usize,
+    /// How many rows it has at first.
+    pub(super) rows: u32,
+    /// What is wrong with it.
+    pub(super) mistake: Option<String>,
+}
+
+/// The points of a feedback.
+#[derive(Debug)]
+pub(super) struct Points {
+    /// The rows.
+    pub(super) rows: Vec<PointRow>,
+    /// Whether there may be more.
+    pub(super) more: bool,
+    /// What the buyer would read, if that was asked for.
+    pub(super) preview: Option<(String, Vec<Point>)>,
+}
+
+/// A row of points.
+#[derive(Debug)]
+pub(super) struct PointRow {
+    /// Its place, from 0.
+    pub(super) row: usize,
+    /// What was typed.
+    pub(super) point: Point,
+    /// What is wrong with severity, place and text.
+    pub(super) mistakes: [Option<String>; 3],
+}
+
+/// All forms of a page.
+#[derive(Debug, Default)]
+pub(super) struct Panels {
+    /// The decision.
+    pub(super) decide: Option<Panel>,
+    /// Questions: asked, answered, taken back.
+    pub(super) questions: Vec<Panel>,
+}
+
+impl Panels {
+    /// The forms for what can be chosen.
+    pub(super) fn new(visitor: &Visitor, desk: &Desk, offers: &Offers, filled: &Filled) -> Self {
+        let build = |choices: &[Choice]| {
+            let offers: Vec<&Offer> = choices.iter().filter_map(|choice| offers.get(*choice)).collect();
+            (!offers.is_empty()).then(|| Builder { visitor, desk, filled, t: visitor.untitled().t }.panel(&offers))
+        };
+        let is_question = |choice: &Choice| matches!(choice, Choice::Ask | Choice::Answer | Choice::Withdraw);
+        let decisions: Vec<Choice> = Choice::ALL.into_iter().filter(|choice| !is_question(choice)).collect();
+        let questions = [Choice::Answer, Choice::Withdraw, Choice::Ask];
+        Self { decide: build(&decisions), questions: questions.iter().filter_map(|choice| build(&[*choice])).collect() }
+    }
+}
+
+/// Where the forms of a task go.
+pub(super) fn action(desk: &Desk) -> String {
+    format!("/tasks/{}/commands", desk.task.id)
+}
+
+struct Builder<'a> {
+    visitor: &'a Visitor,
+    desk: &'a Desk,
+    filled: &'a Filled,
+    t: Texts,
+}
+
+impl Builder<'_> {
+    fn panel(&self, offers: &[&Offer]) -> Panel {
+        let choices: Vec<Choice> = offers.iter().map(|offer| offer.choice).collect();
+        let is_sent = choices.iter().any(|choice| choice.value() == self.filled.typed.choice);
+        let bound = self.filled.target.clone().filter(|_| is_sent);
+        let present = || target(&self.desk.task, choices.iter().find_map(|choice| seq_of(self.desk, *choice)));
+        let is_decision = !matches!(choices[0], Choice::Ask | Choice::Answer | Choice::Withdraw);
+        let note = || self.area("note", "review-note", (&self.filled.typed.note, PROSE, 2));
+        Panel {
+            token: self.visitor.form_token(&action(self.desk)),
+            target: bound.unwrap_or_else(present),
+            options: offers.iter().map(|offer| self.choosable(offer)).collect(),
+            note: is_decision.then(note).map(|area| Area { hint: Some(self.note_hint()), ..area }),
+        }
+    }
+
+    fn note_hint(&self) -> String {
+        let id = match self.visitor.party() {
+            Party::Platform => "review-note-hint-platform",
+            Party::Partner | Party::Buyer => "review-note-hint-partner",
+        };
+        self.t.text(id).into_owned()
+    }
+
+    fn choosable(&self, offer: &Offer) -> Choosable {
+        let (choice, typed) = (offer.choice, &self.filled.typed);
+        let share = match choice {
+            Choice::SendBack | Choice::Resolve(Resolution::Reject) => Some(("share", typed.share)),
+            Choice::Ask => Some(("ask-share", typed.ask_share)),
+            _ => None,
+        };
+        Choosable {
+            value: choice.value(),
+            label: self.t.text(choice.label()).into_owned(),
+            consequence: offer.consequence.promise(self.t),
+            is_chosen: typed.choice == choice.value(),
+            select: self.select(offer),
+            areas: self.areas(choice),
+            points: choice.returns().then(|| self.points()),
+            share,
+            answers: if choice == Choice::Answer { self.answers() } else { Vec::new() },
+        }
+    }
+
+    fn select(&self, offer: &Offer) -> Option<Select> {
+        let (t, typed) = (self.t, &self.filled.typed);
+        let (name, label, chosen) = match offer.choice {
+            Choice::SendBack | Choice::Resolve(Resolution::Reject) => {
+                ("return-to", "review-return-to", &typed.return_to)
+            }
+            Choice::Escalate => ("to", "review-escalate-to", &typed.to),
+            Choice::Resolve(Resolution::Redirect) => ("to", "review-redirect-to", &typed.to),
+            Choice::Ask => ("ask-to", "review-ask-to", &typed.ask_to),
+            Choice::Approve
+            | Choice::Resolve(Resolution::Approve | Resolution::Return)
+            | Choice::Answer
+            | Choice::Withdraw => return None,
+        };
+        let parties = offer.parties.iter().map(|party| (party.as_str().to_owned(), words::party(t, *party)));
+        let stages = offer.targets.iter().map(|(key, found)| (key.clone(), self.stage(key, found.as_ref())));
+        let options: Vec<_> = parties.chain(stages).map(|(value, text)| (value == **chosen, value, text)).collect();
+        let options = options.into_iter().map(|(is_chosen, value, text)| (value, text, is_chosen)).collect();
+        Some(Select { name, label: t.text(label).into_owned(), options, mistake: self.mistake(name) })
+    }
+
+    /// The name of a stage to return to, and where the task goes if that is another one.
+    fn stage(&self, key: &str, found: Option<&Consequence>) -> String {
+        let name = words::stage(&self.desk.workflow, key);
+        match found {
+            Some(Consequence::Returns(to)) if *to != name => self
+                .t
+                .with_all("review-return-differs", [("named", (&*name).into()), ("stage", (&**to).into())])
+                .into_owned(),
+            _ => name,
+        }
+    }
+
+    fn areas(&self, choice: Choice) -> Vec<Area> {
+        let typed = &self.filled.typed;
+        match choice {
+            Choice::SendBack | Choice::Resolve(Resolution::Reject) => {
+                vec![self.area("summary", "review-summary", (&typed.summary, PROSE, 4))]
+            }
+            Choice::Escalate => vec![self.area("reason", "review-escalate-question", (&typed.reason, PROSE, 4))],
+            Choice::Resolve(Resolution::Return) => {
+                vec![self.area("advice", "review-advice", (&typed.advice, PROSE, 4))]
+            }
+            Choice::Resolve(Resolution::Redirect) => {
+                vec![self.area("message", "review-message", (&typed.message, PROSE, 3))]
+            }
+            Choice::Ask => {
+                let options = self.area("options", "review-options", (&typed.options, 2010, 3));
+                let hint = Some(self.t.text("review-options-hint").into_owned());
+                vec![self.area("question", "review-question", (&typed.question, PROSE, 3)), Area { hint, ..options }]
+            }
+            Choice::Answer => vec![self.area("answer", "review-answer-text", (&typed.answer, PROSE, 3))],
+            Choice::Approve | Choice::Resolve(Resolution::Approve) | Choice::Withdraw => Vec::new(),
+        }
+    }
+
+    fn area(&self, name: &'static str, label: &str, (value, limit, rows): (&str, usize, u32)) -> Area {
+        let label = self.t.text(label).into_owned();
+        Area { name, label, hint: None, value: value.to_owned(), limit, rows, mistake: self.mistake(name) }
+    }
+
+    fn points(&self) -> Points {
+        let (typed, preview) = (&self.filled.typed, self.filled.preview);
+        let row = |(row, point): (usize, &Point)| PointRow {
+            row,
+            point: point.clone(),
+            mistakes: ["severity", "where", "text"].map(|part| self.mistake(&format!("point-{part}-{row}"))),
+        };
+        Points {
+            rows: typed.points.iter().enumerate().map(row).collect(),
+            more: typed.points.len() < MAX_POINTS,
+            preview: preview.then(|| (typed.summary.clone(), typed.rows().map(|(_, point)| point.clone()).collect())),
+        }
+    }
+
+    fn answers(&self) -> Vec<(usize, String, bool)> {
+        let options = self.desk.task.question.iter().flat_map(|question| &question.options);
+        let is_chosen = |number: usize| self.filled.typed.option == number.to_string();
+        options.zip(1..).map(|(option, number)| (number, option.to_string(), is_chosen(number))).collect()
+    }
+
+    fn mistake(&self, field: &str) -> Option<String> {
+        let found = self.filled.mistakes.iter().find(|mistake| mistake.field == field);
+        found.map(|mistake| mistake.text.clone())
+    }
+}
+
+/// Whether the visitor has an inbox to go back to.
+pub(super) fn has_inbox(visitor: &Visitor) -> bool {
+    visitor.reach.kind == LinkKind::Inbox
+}

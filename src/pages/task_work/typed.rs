@@ -1,0 +1,180 @@
+//! What somebody typed into the forms of the page, kept word by word when a form comes back.
+
+use serde_json::{Value, json};
+
+use crate::domain::task::view::TaskView;
+use crate::pages::forms::Fields;
+use crate::pages::texts::Texts;
+
+use super::choice::{Choice, Target, filled};
+
+/// The rows of points that a form has at first.
+const FIRST_POINTS: usize = 3;
+/// The most points of a feedback.
+pub(super) const MAX_POINTS: usize = 100;
+
+/// What somebody typed, as it stands in the fields.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Typed {
+    /// The value of the choice.
+    pub(super) choice: String,
+    /// The stage to send back to.
+    pub(super) return_to: String,
+    /// The reasons in short.
+    pub(super) summary: String,
+    /// The points.
+    pub(super) points: Vec<Point>,
+    /// Whether the buyer may read the feedback.
+    pub(super) share: bool,
+    /// The party that an escalation goes to.
+    pub(super) to: String,
+    /// The question of an escalation.
+    pub(super) reason: String,
+    /// The advice with which an escalation is returned.
+    pub(super) advice: String,
+    /// The message to the next party.
+    pub(super) message: String,
+    /// The note to the own people.
+    pub(super) note: String,
+    /// The party asked.
+    pub(super) ask_to: String,
+    /// The question.
+    pub(super) question: String,
+    /// The suggested answers, one a line.
+    pub(super) options: String,
+    /// Whether the buyer may read the question.
+    pub(super) ask_share: bool,
+    /// The answer.
+    pub(super) answer: String,
+    /// The chosen answer, from 1.
+    pub(super) option: String,
+}
+
+/// A point of the feedback.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Point {
+    /// How important it is.
+    pub(super) severity: String,
+    /// Where it is.
+    pub(super) anchor: String,
+    /// What it is.
+    pub(super) text: String,
+}
+
+impl Point {
+    fn is_empty(&self) -> bool {
+        [&self.severity, &self.anchor, &self.text].iter().all(|text| text.trim().is_empty())
+    }
+}
+
+impl Default for Typed {
+    fn default() -> Self {
+        Self::of(&Fields::default())
+    }
+}
+
+impl Typed {
+    /// The fields of a form.
+    pub(super) fn of(fields: &Fields) -> Self {
+        let get = |name: &str| fields.get(name).to_owned();
+        Self {
+            choice: get("choice"),
+            return_to: get("return-to"),
+            summary: get("summary"),
+            points: points(fields),
+            share: fields.has("share"),
+            to: get("to"),
+            reason: get("reason"),
+            advice: get("advice"),
+            message: get("message"),
+            note: get("note"),
+            ask_to: get("ask-to"),
+            question: get("question"),
+            options: get("options"),
+            ask_share: fields.has("ask-share"),
+            answer: get("answer"),
+            option: get("option"),
+        }
+    }
+
+    /// The same with room for more points.
+    pub(super) fn with_more_points(mut self) -> Self {
+        let rows = (self.points.len() + FIRST_POINTS).min(MAX_POINTS);
+        self.points.resize(rows, Point::default());
+        self
+    }
+
+    /// The feedback as the API takes it. Rows without a word are left out.
+    pub(super) fn feedback(&self) -> Value {
+        let mut feedback = json!({ "share_with_buyer": self.share });
+        if let Some(summary) = filled(&self.summary) {
+            feedback["summary"] = summary.into();
+        }
+        let items = self.rows().map(|(_, point)| {
+            let members = [("severity", &point.severity), ("anchor", &point.anchor), ("text", &point.text)];
+            let members = members.into_iter().filter_map(|(name, text)| Some((name.to_owned(), filled(text)?.into())));
+            Value::Object(members.collect())
+        });
+        feedback["items"] = items.collect();
+        feedback
+    }
+
+    /// The points that are sent, each with its row in the form.
+    pub(super) fn rows(&self) -> impl Iterator<Item = (usize, &Point)> {
+        self.points.iter().enumerate().filter(|(_, point)| !point.is_empty())
+    }
+
+    /// Every text that somebody typed, with the id of its label: nothing of it may be lost.
+    pub(super) fn texts(&self, t: Texts) -> Vec<(String, String)> {
+        let one = |label: &str, text: &str| Some((t.text(label).into_owned(), filled(text)?.to_owned()));
+        let mut texts: Vec<_> = [one("review-summary", &self.summary)].into_iter().flatten().collect();
+        texts.extend(self.rows().map(|(row, point)| {
+            let parts: Vec<&str> =
+                [&point.severity, &point.anchor, &point.text].into_iter().filter_map(|text| filled(text)).collect();
+            (t.with("review-point", "number", row + 1).into_owned(), parts.join("\n"))
+        }));
+        let rest = [
+            one("review-escalate-question", &self.reason),
+            one("review-advice", &self.advice),
+            one("review-message", &self.message),
+            one("review-note", &self.note),
+            one("review-question", &self.question),
+            one("review-options", &self.options),
+            one("review-answer-text", &self.answer),
+        ];
+        texts.extend(rest.into_iter().flatten());
+        texts
+    }
+}
+
+/// The rows of points: each has all three fields, so that they pair by their order.
+fn points(fields: &Fields) -> Vec<Point> {
+    let texts = fields.all("point-text");
+    let places = fields.all("point-where").map(Some).chain(std::iter::repeat(None));
+    let severities = fields.all("point-severity").map(Some).chain(std::iter::repeat(None));
+    let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
+    let rows = texts.zip(places.zip(severities)).take(MAX_POINTS);
+    let mut points: Vec<Point> = rows
+        .map(|(what, (place, severity))| Point { severity: text(severity), anchor: text(place), text: what.to_owned() })
+        .collect();
+    let rows = points.len().max(FIRST_POINTS);
+    points.resize(rows, Point::default());
+    points
+}
+
+/// The choice and the target in a form.
+pub(super) fn sent(fields: &Fields) -> (Option<Choice>, Target) {
+    let get = |name: &str| fields.get(name).to_owned();
+    let target = Target { stage: get("stage"), round: get("round"), revision: get("revision"), seq: get("seq") };
+    (Choice::parse(fields.get("choice")), target)
+}
+
+/// The target of a form for the present state.
+pub(super) fn target(task: &TaskView, seq: Option<u64>) -> Target {
+    Target {
+        stage: task.stage.key.to_string(),
+        round: task.round.to_string(),
+        revision: task.revision.to_string(),
+        seq: seq.map(|seq| seq.to_string()).unwrap_or_default(),
+    }
+}

@@ -1,0 +1,9 @@
+//! The console: who reaches which page, what a page may contain, and what its forms do.
+
+mod deliveries;
+mod keys;
+mod people;
+mod reach;
+mod secrets;
+mod texts;
+mod workflows;

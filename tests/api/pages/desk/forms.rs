@@ -1,0 +1,311 @@
+//! What the forms of the desk do: what they said before, once, and in the name of the link's person.
+
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+use stagegate::domain::link::LinkKind;
+use stagegate::domain::values::party::Party;
+
+use super::{Scene, commands_of, form_of, offered, page_of, reviewer, send, well_formed};
+use crate::harness::parties::Parties;
+use crate::harness::visitor::Page;
+
+/// The title afterwards for what a choice says before.
+fn outcome_of(promise: &str) -> String {
+    let rest = |start: &str| promise.strip_prefix(start).map(|rest| rest.trim_end_matches('.').to_owned());
+    if let Some(stage) = rest("Completes this stage. The next one is ") {
+        return format!("Approved: next is {stage}");
+    }
+    if let Some(stage) = rest("Goes back to ") {
+        return format!("Sent back to {stage}");
+    }
+    if let Some(party) = rest("Asks ") {
+        let (party, what) = party.split_once(['.', ' ']).unwrap();
+        let whole =
+            if party == "the" { format!("the {}", what.split([' ', '.']).next().unwrap()) } else { party.to_owned() };
+        return if promise.contains("to decide") { format!("Passed on to {whole}") } else { format!("Asked {whole}") };
+    }
+    match promise {
+        "Completes the last stage. The work goes on to delivery." => "Approved: goes on to delivery",
+        "Counts as one approval. More are needed." => "Your approval counts",
+        "Counts as one rejection. More are needed before it goes back." => "Your rejection counts",
+        "The review goes on as it was, with your advice." => "Your advice was given",
+        "The work goes on with your answer." => "Your answer was sent",
+        "The work goes on without an answer." => "The question was taken back",
+        other => panic!("no outcome is known for {other:?}"),
+    }
+    .to_owned()
+}
+
+/// The first party that a choice can name, and the fields that it needs.
+fn fields(page: &Page, choice: &str) -> Vec<(&'static str, String)> {
+    let first = |select: &str| {
+        let tree = page.tree();
+        let options = scraper::Selector::parse(&format!("#{choice}-{select} option")).unwrap();
+        tree.select(&options).next().unwrap().attr("value").unwrap().to_owned()
+    };
+    match choice {
+        "send-back" | "resolve-reject" => vec![("return-to", first("return-to")), ("summary", "No.".to_owned())],
+        "escalate" => vec![("to", first("to")), ("reason", "May we?".to_owned())],
+        "resolve-redirect" => vec![("to", first("to")), ("message", "Yours.".to_owned())],
+        "resolve-return" => vec![("advice", "Go on.".to_owned())],
+        "ask" => vec![("ask-to", first("ask-to")), ("question", "Which?".to_owned())],
+        "answer" => vec![("answer", "This one.".to_owned())],
+        _ => Vec::new(),
+    }
+}
+
+fn promise(page: &Page, choice: &str) -> String {
+    if ["ask", "answer", "withdraw"].contains(&choice) {
+        page.one(&format!("#question-{choice} form > p.hint"))
+    } else {
+        page.one(&format!("#then-{choice}"))
+    }
+}
+
+#[tokio::test]
+async fn a_choice_does_what_its_page_said() {
+    let parties = Parties::start().await;
+    let mut done = 0;
+    for scene in [
+        Scene::InReview,
+        Scene::Voted,
+        Scene::PlatformDecides,
+        Scene::PlatformAskedItself,
+        Scene::PartnerAnswers,
+        Scene::Preparing,
+    ] {
+        for (party, actor) in [(Party::Partner, "u-anna"), (Party::Platform, "ops-pia"), (Party::Platform, "ops-olga")]
+        {
+            let mut visitor = parties.visitor(party, LinkKind::Inbox, None, actor).await;
+            let first = scene.play(&parties).await;
+            for choice in offered(&visitor.read(&page_of(&first)).await) {
+                let task = scene.play(&parties).await;
+                let page = visitor.read(&page_of(&task)).await;
+                let fields = fields(&page, &choice);
+                let fields: Vec<_> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
+                let answer = send(&mut visitor, &page, (&task, &choice), &fields).await;
+                let after = visitor.follow(answer).await;
+                let expected = outcome_of(&promise(&page, &choice)).replace(['\u{2068}', '\u{2069}'], "");
+                let found = after.one("h1").replace(['\u{2068}', '\u{2069}'], "");
+                assert_eq!(found, expected, "{scene:?}, {actor}, {choice}");
+                well_formed(&after);
+                done += 1;
+            }
+        }
+    }
+    assert!(done > 20, "only {done} choices were made");
+}
+
+#[tokio::test]
+async fn a_decision_is_the_links_persons_and_bound() {
+    let parties = Parties::start().await;
+    let task = Scene::InReview.play(&parties).await;
+    for (kind, actor) in [(LinkKind::Inbox, "u-anna"), (LinkKind::Decide, "u-bo")] {
+        let mut visitor = parties.visitor(Party::Partner, kind, Some(&task), actor).await;
+        let page = visitor.read(&page_of(&task)).await;
+        let forged = [
+            ("actor", "u-chi"),
+            ("actor.id", "u-chi"),
+            ("actor_id", "u-chi"),
+            ("party", "platform"),
+            ("task", "0199aaaa-0000-7000-8000-000000000000"),
+            ("type", "cancellation_requested"),
+            ("id", "0199aaaa-0000-7000-8000-000000000000"),
+            ("bound", "no"),
+            ("note", "For us."),
+        ];
+        let answer = send(&mut visitor, &page, (&task, "approve"), &forged).await;
+        assert_eq!(answer.status, 303, "{}", answer.text());
+        let trail = parties.trail(&task).await;
+        let vote = trail.iter().rfind(|entry| entry["type"] == "task.vote_recorded").unwrap();
+        assert_eq!((&vote["actor"]["id"], &vote["data"]["bound"]), (&json!(actor), &json!(true)));
+        assert_eq!((&vote["party"], &vote["note"]), (&json!("partner"), &json!("For us.")));
+        let credential = vote["credential_id"].as_str().unwrap();
+        assert!(credential.starts_with("link:") && credential.contains("/1@"), "{credential}");
+    }
+}
+
+#[tokio::test]
+async fn a_form_for_another_place_is_refused_and_changes_nothing() {
+    let parties = Parties::start().await;
+    let task = Scene::InReview.play(&parties).await;
+    let before = parties.trail(&task).await.len();
+    for kind in [LinkKind::Inbox, LinkKind::Decide] {
+        let mut anna = parties.visitor(Party::Partner, kind, Some(&task), "u-anna").await;
+        for (name, value) in
+            [("stage", "copy"), ("stage", "signoff"), ("round", "2"), ("revision", "7"), ("round", "x")]
+        {
+            let page = anna.read(&page_of(&task)).await;
+            let mut hidden = form_of(&page, "approve");
+            hidden.iter_mut().filter(|(field, _)| field == name).for_each(|(_, old)| value.clone_into(old));
+            hidden.push(("choice".to_owned(), "approve".to_owned()));
+            let fields: Vec<_> = hidden.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+            let answer = anna.post(&commands_of(&task), &fields).await;
+            assert!([403, 409, 412, 422].contains(&answer.status), "{kind:?}, {name}={value}: {}", answer.status);
+            well_formed(&answer);
+        }
+        let other = Scene::InReview.play(&parties).await;
+        let page = anna.read(&page_of(&task)).await;
+        let foreign = send(&mut anna, &page, (&other, "approve"), &[]).await;
+        assert!([403, 404].contains(&foreign.status), "a form of another task: {}", foreign.status);
+    }
+    assert_eq!(parties.trail(&task).await.len(), before);
+}
+
+#[tokio::test]
+async fn the_same_form_fifty_times_is_one_decision() {
+    let parties = Parties::start().await;
+    let task = Scene::InReview.play(&parties).await;
+    let mut anna = reviewer(&parties, "u-anna").await;
+    let page = anna.read(&page_of(&task)).await;
+    let before = parties.trail(&task).await.len();
+    let turns = (0..25).map(|_| {
+        let (mut anna, page, task) = (anna.clone(), page.clone(), task.clone());
+        async move { send(&mut anna, &page, (&task, "approve"), &[]).await }
+    });
+    let answers = join_all(turns).await;
+    let again = send(&mut anna, &page, (&task, "approve"), &[]).await;
+    let place = |page: &Page| page.headers["location"].to_str().unwrap().to_owned();
+    for answer in answers.iter().chain([&again]) {
+        assert_eq!((answer.status, place(answer)), (303, place(&again)), "{}", answer.text());
+    }
+    assert_eq!(parties.trail(&task).await.len(), before + 1);
+    let other = send(&mut anna, &page, (&task, "send-back"), &[("summary", "Other words.")]).await;
+    assert_eq!(other.status, 422);
+    assert!(other.text().contains("Other words.") && other.text().contains("This form was sent before"));
+}
+
+#[tokio::test]
+async fn mistakes_come_back_with_everything_that_was_typed() {
+    let parties = Parties::start().await;
+    let task = Scene::InReview.play(&parties).await;
+    let mut anna = reviewer(&parties, "u-anna").await;
+    let page = anna.read(&page_of(&task)).await;
+    let typed = [
+        ("summary", ""),
+        ("return-to", "legal"),
+        ("point-severity", "must"),
+        ("point-where", "contract.pdf#page=3"),
+        ("point-text", "Remove the last sentence.\nAll of it."),
+        ("point-severity", "wish"),
+        ("point-where", ""),
+        ("point-text", ""),
+        ("share", "yes"),
+        ("note", "Mind the client."),
+    ];
+    let again = send(&mut anna, &page, (&task, "send-back"), &typed).await;
+    assert_eq!(again.status, 422);
+    well_formed(&again);
+    assert!(again.one("title").starts_with("Error – "), "{}", again.one("title"));
+    let tree = again.tree();
+    let select = |text: &str| scraper::Selector::parse(text).unwrap();
+    let links: Vec<_> = tree.select(&select(".summary a")).filter_map(|link| link.attr("href")).collect();
+    assert_eq!(links, ["#summary", "#point-text-1"]);
+    for link in links {
+        assert!(tree.select(&select(link)).next().is_some_and(|field| field.attr("aria-invalid") == Some("true")));
+    }
+    assert_eq!(again.one("#point-text-0"), "Remove the last sentence. All of it.");
+    let value = |id: &str| tree.select(&select(id)).next().unwrap().attr("value").unwrap().to_owned();
+    assert_eq!((value("#point-where-0"), value("#point-severity-1")), ("contract.pdf#page=3".into(), "wish".into()));
+    assert_eq!(again.one("#note"), "Mind the client.");
+    assert!(tree.select(&select("#share[checked], #choose-send-back[checked]")).count() == 2);
+    assert!(tree.select(&select("#send-back-return-to option[value=legal][selected]")).next().is_some());
+    let nothing = form_of(&page, "approve");
+    let nothing: Vec<_> = nothing.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let unchosen = anna.post(&commands_of(&task), &nothing).await;
+    assert_eq!(unchosen.status, 422);
+    assert!(unchosen.text().contains("Choose what you decide."));
+    let sent =
+        send(&mut anna, &again, (&task, "send-back"), &[("summary", "Please."), ("point-text", "Shorter.")]).await;
+    assert_eq!(sent.status, 303, "{}", sent.text());
+}
+
+#[tokio::test]
+async fn without_script_a_form_grows_and_shows_what_the_buyer_would_read() {
+    let parties = Parties::start().await;
+    let task = Scene::InReview.play(&parties).await;
+    let mut anna = reviewer(&parties, "u-anna").await;
+    let page = anna.read(&page_of(&task)).await;
+    assert_eq!(page.all(".point").len(), 3);
+    let typed = [
+        ("summary", "Too long."),
+        ("point-severity", "must"),
+        ("point-where", "p. 3"),
+        ("point-text", "Cut."),
+        ("more", "points"),
+    ];
+    let more = send(&mut anna, &page, (&task, "send-back"), &typed).await;
+    assert_eq!((more.status, more.all(".point").len()), (200, 6));
+    assert_eq!((more.one("#summary"), more.one("#point-text-0")), ("Too long.".to_owned(), "Cut.".to_owned()));
+    let typed = [("summary", "Too long."), ("point-text", "Cut."), ("note", "Not for buyers."), ("preview", "yes")];
+    let shown = send(&mut anna, &more, (&task, "send-back"), &typed).await;
+    assert_eq!(shown.status, 200);
+    let preview = shown.one("#preview");
+    assert!(preview.contains("Too long.") && preview.contains("Cut.") && !preview.contains("buyers."), "{preview}");
+    assert_eq!(parties.task(&task).await["review"]["votes"], json!([]), "looking sends nothing");
+}
+
+#[tokio::test]
+async fn a_shared_rejection_reaches_the_buyer_and_the_next_reviewer() {
+    let parties = Parties::start().await;
+    let task = Scene::InReview.play(&parties).await;
+    let mut anna = reviewer(&parties, "u-anna").await;
+    let page = anna.read(&page_of(&task)).await;
+    let points = [
+        ("summary", "Two things."),
+        ("return-to", "copy"),
+        ("point-severity", "could"),
+        ("point-where", "logo.svg"),
+        ("point-text", "Larger margin."),
+        ("point-severity", "must"),
+        ("point-where", "contract.pdf#page=3"),
+        ("point-text", "Remove it."),
+        ("share", "yes"),
+    ];
+    let sent = send(&mut anna, &page, (&task, "send-back"), &points).await;
+    let done = anna.follow(sent).await;
+    assert_eq!(done.one("h1").replace(['\u{2068}', '\u{2069}'], ""), "Sent back to Copy review");
+    let trail = parties.trail(&task).await;
+    let vote = trail.iter().rfind(|entry| entry["type"] == "task.vote_recorded").unwrap();
+    assert_eq!(
+        vote["data"]["feedback"],
+        json!({ "summary": "Two things.", "share_with_buyer": true, "items": [
+            { "severity": "could", "anchor": "logo.svg", "text": "Larger margin." },
+            { "severity": "must", "anchor": "contract.pdf#page=3", "text": "Remove it." } ] })
+    );
+    let page = anna.read(&page_of(&task)).await;
+    let todo = page.all("[aria-labelledby=came-back] li");
+    assert_eq!(todo, ["must contract.pdf#page=3 Remove it.", "could logo.svg Larger margin."]);
+}
+
+#[tokio::test]
+async fn revisions_are_compared_by_name_and_digest() {
+    let parties = Parties::start().await;
+    let task = parties.open("brand-campaign").await;
+    let artifact = |name: &str, digest: char, size: u32| json!({ "name": name, "sha256": digest.to_string().repeat(64), "size": size, "url": format!("https://files.example/{name}") });
+    let work = |artifacts: Value| json!({ "type": "work_submitted", "actor": { "id": "agent" }, "summary": "A draft.", "artifacts": artifacts });
+    let first =
+        json!([artifact("contract.pdf", 'a', 210_000), artifact("logo.svg", 'b', 12_000), artifact("old.txt", 'c', 1)]);
+    let second = json!([
+        artifact("contract.pdf", 'd', 212_000),
+        artifact("logo.svg", 'b', 12_000),
+        artifact("terms.pdf", 'e', 80)
+    ]);
+    parties.partner.done(&task, &work(first)).await;
+    parties.partner.done(&task, &work(second)).await;
+    let mut dora = reviewer(&parties, "u-dora").await;
+    let plain = dora.read(&page_of(&task)).await;
+    assert!(!plain.one("#work").contains("same"), "nothing was decided, so nothing is compared by itself");
+    let page = dora.read(&format!("{}?compare=1", page_of(&task))).await;
+    let words: Vec<String> =
+        page.all("#work li").into_iter().map(|row| row.split(" Open at").next().unwrap().to_owned()).collect();
+    assert_eq!(words[0], "changed contract.pdf 212 KB (+2 KB)");
+    assert_eq!(words[1], "same logo.svg 12 KB");
+    assert_eq!(words[2], "new terms.pdf 80 B");
+    assert!(words[3].starts_with("gone old.txt"), "{words:?}");
+    let links = page.tree();
+    let link = scraper::Selector::parse("#work li a").unwrap();
+    let link = links.select(&link).next().unwrap();
+    assert_eq!((link.attr("rel"), link.attr("target")), (Some("noopener noreferrer external"), Some("_blank")));
+    assert_eq!(dora.get(&format!("{}?compare=7", page_of(&task))).await.status, 200);
+}
