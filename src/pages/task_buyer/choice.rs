@@ -140,7 +140,8 @@ impl Choice {
     /// refused and never applied to something newer.
     pub(super) fn members(self, fields: &Fields) -> Members {
         let points = self.points(fields).into_iter().map(|(_, point)| point).collect();
-        let mut members = self.own(fields.filled(&self.text_field()), points);
+        let text = self.asks().and_then(|_| fields.filled(&self.text_field()).map(ToOwned::to_owned));
+        let mut members = self.own(text.as_deref(), points);
         if self == Self::Cancel {
             return members;
         }

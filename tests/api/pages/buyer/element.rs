@@ -1,5 +1,9 @@
 //! What the element asks for: the fragment by the buyer's token, and its commands.
 
+use std::sync::Arc;
+
+use stagegate::worker::watchers::Watchers;
+
 use super::{Scene, bearer, fragment, hidden, paths, play, start};
 use crate::harness::commands::submit;
 use crate::harness::parties::{Client, new_id};
@@ -79,6 +83,7 @@ async fn the_fragment_waits_for_another_state() {
     let german = [&headers[..], &[("accept-language", "de")]].concat();
     let german = Visitor::new(&parties.buyer.router).send("GET", &path, &german, String::new()).await;
     assert!(german.status == 200 && german.text().contains("Die Arbeit wird vorbereitet"), "{}", german.html);
+    tokio::spawn(Watchers::new(Arc::clone(&parties.service.app)).run());
     let waiting = {
         let (mut client, path) = (Visitor::new(&parties.buyer.router), format!("{path}?wait=25"));
         let (token, tag) = (token.clone(), tag.clone());
