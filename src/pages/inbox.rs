@@ -79,6 +79,11 @@ impl Selection {
         query.finish()
     }
 
+    /// Whether it is the first page, which alone is told of news.
+    fn is_first(&self) -> bool {
+        self.after.is_none()
+    }
+
     fn is_filtered(&self) -> bool {
         self.stage.is_some() || self.workflow.is_some() || self.overdue
     }
@@ -98,10 +103,7 @@ struct InboxPage {
     live: String,
     tag: String,
     /// What is selected, for the fields of the filter.
-    overdue: bool,
-    all: bool,
-    is_filtered: bool,
-    is_first: bool,
+    selection: Selection,
     /// The stages and workflows that can be selected: value and words.
     stages: Vec<(String, bool)>,
     workflows: Vec<(String, bool)>,
@@ -192,10 +194,7 @@ fn page(visitor: &Visitor, selection: &Selection, found: &Reviews, now: Time) ->
         more,
         live: format!("/inbox?part=live&wait=25&at={}{of_live}", now.micros()),
         tag: tag(found),
-        overdue: selection.overdue,
-        all: selection.all,
-        is_filtered: selection.is_filtered(),
-        is_first: selection.after.is_none(),
+        selection: selection.clone(),
         stages: choices(
             found.counts.iter().map(|count| count.stage.as_str()),
             selection.stage.as_ref().map(StageKey::as_str),

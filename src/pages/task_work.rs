@@ -112,6 +112,10 @@ pub(super) async fn post_command(state: &AppState, form: &Form, task: TaskId) ->
         let mistakes = mistakes::no_choice(t);
         return again(state, visitor, task, (StatusCode::UNPROCESSABLE_ENTITY, Filled { mistakes, ..filled })).await;
     };
+    let mistakes = mistakes::check(choice, &filled.typed, t);
+    if !mistakes.is_empty() {
+        return again(state, visitor, task, (StatusCode::UNPROCESSABLE_ENTITY, Filled { mistakes, ..filled })).await;
+    }
     match command::send(state, visitor, (task, form.id), choice.members(&filled.typed, target)).await {
         Ok(answer) => {
             let seq = answer.events.first().map_or(0, |event| event.seq);
@@ -129,20 +133,20 @@ async fn refused(
     (choice, problem, filled): (Choice, Problem, Filled),
 ) -> Result<Response, PageError> {
     let frame = visitor.untitled();
-    match problem.code() {
-        Code::InvalidBody => {
-            let mistakes = mistakes::of(problem.errors(), choice, &filled.typed, frame.t);
-            again(state, visitor, task, (StatusCode::UNPROCESSABLE_ENTITY, Filled { mistakes, ..filled })).await
-        }
-        Code::StaleRevision => newer_work(state, visitor, task, filled).await,
-        _ if conflict::is_conflict(&problem) => {
-            let actor = visitor.actor.as_ref().map(|actor| actor.id.clone());
-            let desk = state.app.tasks.get_desk(&visitor.caller, task, actor).await;
-            let desk = desk.map_err(|error| PageError::of(error, frame))?;
-            conflict::answer(state, visitor, (&desk, problem), &filled.typed).await
-        }
-        _ => Err(PageError::of_problem(problem, frame)),
+    if problem.code() == Code::InvalidBody {
+        let mistakes = mistakes::of(problem.errors(), choice, &filled.typed, frame.t);
+        return again(state, visitor, task, (StatusCode::UNPROCESSABLE_ENTITY, Filled { mistakes, ..filled })).await;
     }
+    if problem.code() == Code::StaleRevision {
+        return newer_work(state, visitor, task, filled).await;
+    }
+    if !conflict::is_conflict(&problem) {
+        return Err(PageError::of_problem(problem, frame));
+    }
+    let actor = visitor.actor.as_ref().map(|actor| actor.id.clone());
+    let desk = state.app.tasks.get_desk(&visitor.caller, task, actor).await;
+    let desk = desk.map_err(|error| PageError::of(error, frame))?;
+    conflict::answer(state, visitor, (&desk, problem), &filled.typed).await
 }
 
 /// The page with the forms as they were sent.

@@ -5,7 +5,6 @@ use serde_json::{Map, Value, json};
 use crate::domain::task::command::CommandType;
 use crate::domain::task::event::Resolution;
 use crate::domain::task::why::Ability;
-use crate::domain::values::party::Party;
 use crate::pages::forms::Fields;
 
 use super::typed::{Target, Typed, filled};
@@ -174,23 +173,6 @@ impl Choice {
             }
         }
         members
-    }
-
-    /// The least that such a command says, to learn what it would do.
-    pub(super) fn least(self, to: Option<Party>, return_to: Option<&str>) -> Typed {
-        let party = to.map(|party| party.as_str().to_owned()).unwrap_or_default();
-        let text = || "-".to_owned();
-        Typed {
-            return_to: return_to.unwrap_or_default().to_owned(),
-            summary: text(),
-            points: Vec::new(),
-            reason: text(),
-            question: text(),
-            answer: text(),
-            ask_to: party.clone(),
-            to: party,
-            ..Typed::default()
-        }
     }
 }
 

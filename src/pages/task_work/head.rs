@@ -118,18 +118,11 @@ fn said(t: Texts, task: &TaskView) -> Vec<(String, Option<String>)> {
 }
 
 fn asked(t: Texts, question: &QuestionView) -> String {
-    let who = question.actor.as_ref().map(words::person);
-    match who {
-        Some(who) => {
-            let values = [("who", written(&who)), ("party", words::party(t, question.to).into())];
-            t.with_all("review-question-by", values).into_owned()
-        }
-        None => {
-            let values =
-                [("from", words::party(t, question.from).into()), ("party", words::party(t, question.to).into())];
-            t.with_all("review-question-from", values).into_owned()
-        }
+    let to = ("party", words::party(t, question.to).into());
+    if let Some(who) = question.actor.as_ref().map(words::person) {
+        return t.with_all("review-question-by", [("who", written(&who)), to]).into_owned();
     }
+    t.with_all("review-question-from", [("from", words::party(t, question.from).into()), to]).into_owned()
 }
 
 /// Why there is nothing to decide here, in one sentence, where the reason is not each choice's own.

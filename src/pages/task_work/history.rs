@@ -75,7 +75,7 @@ pub(super) fn actor(entry: &EntryView) -> Option<String> {
 
 /// Where an entry is from.
 pub(super) fn source(t: Texts, source: Option<Source>) -> String {
-    match source.map(|source| source.party()) {
+    match source.map(Source::party) {
         Some(Some(party)) => words::party(t, party),
         Some(None) => t.text("review-service").into_owned(),
         None => String::new(),

@@ -1,10 +1,11 @@
 //! Mistakes in a form: where the API points into a command, the page points at a field.
 
+use crate::domain::task::event::Resolution;
 use crate::http::problem::FieldError;
 use crate::pages::texts::Texts;
 
 use super::choice::Choice;
-use super::typed::Typed;
+use super::typed::{PROSE, Typed};
 
 /// A mistake at a field of the form.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,6 +19,45 @@ pub(super) struct Mistake {
 /// The mistake of a form without a choice.
 pub(super) fn no_choice(t: Texts) -> Vec<Mistake> {
     vec![Mistake { field: "decide".to_owned(), text: t.text("review-mistake-choice").into_owned() }]
+}
+
+/// What was left out or is too long. The service says so too, but of one field at a time.
+pub(super) fn check(choice: Choice, typed: &Typed, t: Texts) -> Vec<Mistake> {
+    let mut mistakes = Vec::new();
+    let mut check = |field: String, text: &str, is_required: bool, limit: usize| {
+        let length = text.trim().chars().count();
+        let id = match length {
+            0 if is_required => "review-mistake-required",
+            _ if length > limit => "review-mistake-long",
+            _ => return,
+        };
+        mistakes.push(Mistake { field, text: t.text(id).into_owned() });
+    };
+    for (field, text, is_required) in texts_of(choice, typed) {
+        check(field.to_owned(), text, is_required, PROSE);
+    }
+    if choice.returns() {
+        for (row, point) in typed.rows() {
+            check(format!("point-severity-{row}"), &point.severity, false, 64);
+            check(format!("point-where-{row}"), &point.anchor, false, 500);
+            check(format!("point-text-{row}"), &point.text, true, PROSE);
+        }
+    }
+    check("note".to_owned(), &typed.note, false, PROSE);
+    mistakes
+}
+
+/// The long texts of a choice, and whether each must be there.
+fn texts_of(choice: Choice, typed: &Typed) -> Vec<(&'static str, &str, bool)> {
+    match choice {
+        Choice::SendBack | Choice::Resolve(Resolution::Reject) => vec![("summary", &typed.summary, true)],
+        Choice::Escalate => vec![("reason", &typed.reason, true)],
+        Choice::Resolve(Resolution::Return) => vec![("advice", &typed.advice, false)],
+        Choice::Resolve(Resolution::Redirect) => vec![("message", &typed.message, false)],
+        Choice::Ask => vec![("question", &typed.question, true)],
+        Choice::Answer => vec![("answer", &typed.answer, typed.option.is_empty())],
+        Choice::Approve | Choice::Resolve(Resolution::Approve) | Choice::Withdraw => Vec::new(),
+    }
 }
 
 /// The mistakes that the service found in a command.

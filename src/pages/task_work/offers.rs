@@ -14,7 +14,7 @@ use crate::pages::session::Visitor;
 
 use super::choice::Choice;
 use super::consequence::Consequence;
-use super::typed;
+use super::typed::{self, Typed};
 
 /// How many targets of a rejection are tried out.
 const MAX_TARGETS: usize = 10;
@@ -134,7 +134,7 @@ impl Trial<'_> {
     ) -> Result<Option<Consequence>, Problem> {
         let (app, caller) = (&self.state.app, &self.visitor.caller);
         let target = typed::target(&self.desk.task, seq_of(self.desk, choice));
-        let mut members = choice.members(&choice.least(to, return_to), &target);
+        let mut members = choice.members(&Typed::least(to, return_to), &target);
         if let Some(actor) = &self.visitor.actor {
             members.insert("actor".to_owned(), serde_json::json!(actor));
         }

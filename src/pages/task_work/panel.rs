@@ -11,11 +11,8 @@ use super::choice::Choice;
 use super::consequence::Consequence;
 use super::mistakes::Mistake;
 use super::offers::{Offer, Offers, seq_of};
-use super::typed::{MAX_POINTS, Point, Target, Typed, target};
+use super::typed::{MAX_POINTS, PROSE, Point, Target, Typed, target};
 use super::words;
-
-/// The most characters of long texts.
-const PROSE: usize = 4000;
 
 /// What the forms are filled with.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -191,7 +188,7 @@ impl Builder<'_> {
         let share = match choice {
             Choice::SendBack | Choice::Resolve(Resolution::Reject) => Some(("share", typed.share)),
             Choice::Ask => Some(("ask-share", typed.ask_share)),
-            _ => None,
+            Choice::Approve | Choice::Escalate | Choice::Resolve(_) | Choice::Answer | Choice::Withdraw => None,
         };
         Choosable {
             value: choice.value(),

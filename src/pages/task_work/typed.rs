@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::domain::task::view::TaskView;
+use crate::domain::values::party::Party;
 use crate::pages::forms::Fields;
 use crate::pages::texts::Texts;
 
@@ -10,6 +11,9 @@ use crate::pages::texts::Texts;
 const FIRST_POINTS: usize = 3;
 /// The most points of a feedback.
 pub(super) const MAX_POINTS: usize = 100;
+
+/// The most characters of long texts.
+pub(super) const PROSE: usize = 4000;
 
 /// What somebody typed, as it stands in the fields.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -105,6 +109,23 @@ impl Typed {
             ask_share: fields.has("ask-share"),
             answer: get("answer"),
             option: get("option"),
+        }
+    }
+
+    /// The least that a command says, to learn what it would do.
+    pub(super) fn least(to: Option<Party>, return_to: Option<&str>) -> Self {
+        let party = to.map(|party| party.as_str().to_owned()).unwrap_or_default();
+        let text = || "-".to_owned();
+        Self {
+            return_to: return_to.unwrap_or_default().to_owned(),
+            summary: text(),
+            points: Vec::new(),
+            reason: text(),
+            question: text(),
+            answer: text(),
+            ask_to: party.clone(),
+            to: party,
+            ..Self::default()
         }
     }
 
