@@ -411,7 +411,7 @@ impl Links {
             Revoke::Task(task) => (Wanted { sight, actor: None, task_id: Some(*task) }, None),
         };
         let live = store::links::list_live(&self.pool, wanted, party, self.clock.now()).await?;
-        let may_end = |actor: &Option<Actor>| actor.as_ref().is_none_or(|actor| caller.admits(&actor.id));
+        let may_end = |actor: &Option<Actor>| check_end(caller, actor.as_ref().map(|actor| &actor.id)).is_ok();
         Ok(live.into_iter().filter(|(_, actor)| may_end(actor)).map(|(id, _)| id).collect())
     }
 

@@ -28,7 +28,7 @@ const REGISTER: &str = "/workflows/register";
 const LINES: usize = 2_000;
 
 #[derive(Template)]
-#[template(path = "console/check.html", config = "src/pages/console/askama.toml")]
+#[template(path = "console/check.html", config = "src/pages/askama.toml")]
 struct CheckPage {
     frame: Frame,
     /// The text that was pasted.

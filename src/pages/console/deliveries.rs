@@ -27,7 +27,7 @@ const PATH: &str = "/deliveries";
 const ROWS: u32 = 50;
 
 #[derive(Template)]
-#[template(path = "console/deliveries.html", config = "src/pages/console/askama.toml")]
+#[template(path = "console/deliveries.html", config = "src/pages/askama.toml")]
 struct DeliveriesPage {
     frame: Frame,
     slips: Vec<Slip>,
@@ -59,7 +59,7 @@ pub(super) struct AttemptItem {
 }
 
 #[derive(Template)]
-#[template(path = "console/delivery.html", config = "src/pages/console/askama.toml")]
+#[template(path = "console/delivery.html", config = "src/pages/askama.toml")]
 struct DeliveryPage {
     frame: Frame,
     endpoint: String,

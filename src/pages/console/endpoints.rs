@@ -23,7 +23,7 @@ use super::{Answer, check_manage};
 const ATTEMPT: Duration = Duration::from_secs(20);
 
 #[derive(Template)]
-#[template(path = "console/tested.html", config = "src/pages/console/askama.toml")]
+#[template(path = "console/tested.html", config = "src/pages/askama.toml")]
 struct TestedPage {
     frame: Frame,
     id: String,
@@ -33,7 +33,7 @@ struct TestedPage {
 }
 
 #[derive(Template)]
-#[template(path = "console/remove.html", config = "src/pages/console/askama.toml")]
+#[template(path = "console/remove.html", config = "src/pages/askama.toml")]
 struct RemovePage {
     frame: Frame,
     id: String,

@@ -20,7 +20,7 @@ const PATH: &str = "/erasures";
 const ROWS: u32 = 50;
 
 #[derive(Template)]
-#[template(path = "console/erasures.html", config = "src/pages/console/askama.toml")]
+#[template(path = "console/erasures.html", config = "src/pages/askama.toml")]
 struct ErasuresPage {
     frame: Frame,
     slips: Vec<Slip>,

@@ -57,7 +57,7 @@ pub(super) struct KeyForm {
 }
 
 #[derive(Template)]
-#[template(path = "console/keys.html", config = "src/pages/console/askama.toml")]
+#[template(path = "console/keys.html", config = "src/pages/askama.toml")]
 pub(super) struct KeysPage {
     pub(super) frame: Frame,
     /// The partner's name and id, on the platform's page.
@@ -69,7 +69,7 @@ pub(super) struct KeysPage {
 }
 
 #[derive(Template)]
-#[template(path = "console/revoke.html", config = "src/pages/console/askama.toml")]
+#[template(path = "console/revoke.html", config = "src/pages/askama.toml")]
 struct RevokePage {
     frame: Frame,
     slips: Vec<Slip>,

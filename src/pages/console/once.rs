@@ -20,7 +20,7 @@ static ANSWERED: LazyLock<Cache<CommandId, ()>> =
 
 /// The page of a form that was answered before.
 #[derive(Template)]
-#[template(path = "message.html", config = "src/pages/console/askama.toml")]
+#[template(path = "message.html", config = "src/pages/askama.toml")]
 struct Message {
     frame: Frame,
     text: String,
@@ -45,7 +45,7 @@ pub(super) fn again(form: &Form) -> Response {
 
 /// A secret, shown once.
 #[derive(Template)]
-#[template(path = "console/secret.html", config = "src/pages/console/askama.toml")]
+#[template(path = "console/secret.html", config = "src/pages/askama.toml")]
 pub(super) struct SecretPage {
     /// The frame; its title begins with the outcome.
     pub(super) frame: Frame,

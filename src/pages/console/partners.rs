@@ -25,7 +25,7 @@ const PATH: &str = "/partners";
 const ROWS: u32 = 50;
 
 #[derive(Template)]
-#[template(path = "console/partners.html", config = "src/pages/console/askama.toml")]
+#[template(path = "console/partners.html", config = "src/pages/askama.toml")]
 struct PartnersPage {
     frame: Frame,
     slips: Vec<Slip>,

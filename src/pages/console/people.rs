@@ -27,7 +27,7 @@ const PATH: &str = "/people";
 const ROWS: u32 = 50;
 
 #[derive(Template)]
-#[template(path = "console/people.html", config = "src/pages/console/askama.toml")]
+#[template(path = "console/people.html", config = "src/pages/askama.toml")]
 struct PeoplePage {
     frame: Frame,
     slips: Vec<Slip>,
@@ -63,7 +63,7 @@ struct LinkRow {
 }
 
 #[derive(Template)]
-#[template(path = "console/link.html", config = "src/pages/console/askama.toml")]
+#[template(path = "console/link.html", config = "src/pages/askama.toml")]
 struct LinkPage {
     frame: Frame,
     name: String,

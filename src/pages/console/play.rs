@@ -40,7 +40,7 @@ const MAX_HOURS: i64 = 2_160;
 const DAYS: i64 = 366;
 
 #[derive(Template)]
-#[template(path = "console/play.html", config = "src/pages/console/askama.toml")]
+#[template(path = "console/play.html", config = "src/pages/askama.toml")]
 struct PlayPage {
     frame: Frame,
     slips: Vec<Slip>,

@@ -20,7 +20,7 @@ use super::webhooks::key_of;
 use super::{Answer, Slip, check_manage};
 
 #[derive(Template)]
-#[template(path = "console/resend.html", config = "src/pages/console/askama.toml")]
+#[template(path = "console/resend.html", config = "src/pages/askama.toml")]
 struct ResendPage {
     frame: Frame,
     slips: Vec<Slip>,

@@ -27,7 +27,7 @@ const PATH: &str = "/tasks";
 const ROWS: usize = 50;
 
 #[derive(Template)]
-#[template(path = "console/tasks.html", config = "src/pages/console/askama.toml")]
+#[template(path = "console/tasks.html", config = "src/pages/askama.toml")]
 struct TasksPage {
     frame: Frame,
     slips: Vec<Slip>,

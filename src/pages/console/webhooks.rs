@@ -21,7 +21,7 @@ use super::query::Query;
 use super::{Answer, enter, samples, words};
 
 #[derive(Template)]
-#[template(path = "console/webhooks.html", config = "src/pages/console/askama.toml")]
+#[template(path = "console/webhooks.html", config = "src/pages/askama.toml")]
 struct WebhooksPage {
     frame: Frame,
     rows: Vec<EndpointRow>,
@@ -45,7 +45,7 @@ pub(super) struct Health {
 }
 
 #[derive(Template)]
-#[template(path = "console/webhook.html", config = "src/pages/console/askama.toml")]
+#[template(path = "console/webhook.html", config = "src/pages/askama.toml")]
 struct WebhookPage {
     frame: Frame,
     id: String,

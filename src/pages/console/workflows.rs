@@ -28,7 +28,7 @@ const ROWS: usize = 50;
 const VERSIONS: usize = 20;
 
 #[derive(Template)]
-#[template(path = "console/workflows.html", config = "src/pages/console/askama.toml")]
+#[template(path = "console/workflows.html", config = "src/pages/askama.toml")]
 struct WorkflowsPage {
     frame: Frame,
     slips: Vec<Slip>,
@@ -49,7 +49,7 @@ struct WorkflowRow {
 }
 
 #[derive(Template)]
-#[template(path = "console/workflow.html", config = "src/pages/console/askama.toml")]
+#[template(path = "console/workflow.html", config = "src/pages/askama.toml")]
 struct WorkflowPage {
     frame: Frame,
     key: String,

@@ -58,9 +58,23 @@ pub async fn play(parties: &Parties) {
     ] {
         parties.service.app.partners.journal.record_fact(partner, author, fact).await.unwrap();
     }
+    links(parties).await;
 }
 
-const PLAYED: [&str; 13] = [
+/// A link is made and ended, and those of a person and about a task are revoked.
+async fn links(parties: &Parties) {
+    let task = parties.open("brand-campaign").await;
+    let inbox = json!({ "to": "inbox", "actor": { "id": "u-anna" }, "task_id": task });
+    let made = parties.partner.call("POST", "/api/v1/links", &inbox).await;
+    let path = format!("/api/v1/links/{}", made.body["id"].as_str().unwrap());
+    assert_eq!(parties.partner.call("DELETE", &path, &Value::Null).await.status, 204);
+    for whose in [json!({ "actor_id": "u-anna" }), json!({ "task_id": task })] {
+        assert_eq!(parties.partner.call("POST", "/api/v1/links", &inbox).await.status, 201);
+        assert_eq!(parties.partner.call("POST", "/api/v1/links/revoke", &whose).await.body, json!({ "ended": 1 }));
+    }
+}
+
+const PLAYED: [&str; 19] = [
     "created",
     "key_created",
     "workflow_registered",
@@ -74,6 +88,12 @@ const PLAYED: [&str; 13] = [
     "erasure_requested",
     "erasure_completed",
     "exported",
+    "link_created",
+    "link_ended",
+    "link_created",
+    "links_revoked",
+    "link_created",
+    "links_revoked",
 ];
 
 #[tokio::test]

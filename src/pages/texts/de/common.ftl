@@ -67,3 +67,8 @@ error-unanswered = Es ist nicht bekannt, ob dies aufgezeichnet wurde
 error-unanswered-text = Die Datenbank hat nicht rechtzeitig geantwortet. Senden Sie dasselbe Formular noch einmal: Es wirkt nur einmal.
 error-internal = Bei uns ist etwas schiefgegangen
 error-internal-text = Es ist nicht sicher, dass Ihr Formular aufgezeichnet wurde. Senden Sie es noch einmal: Es wirkt nur einmal. Wenn der Fehler bleibt, bitten Sie um Hilfe.
+
+# Wörter, die mehrere Seiten brauchen.
+party-partner = der Partner
+party-platform = AITasker
+party-buyer = der Auftraggeber

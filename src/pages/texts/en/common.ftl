@@ -67,3 +67,8 @@ error-unanswered = It is not known whether this was recorded
 error-unanswered-text = The database did not answer in time. Send the same form again: it has its effect only once.
 error-internal = Something went wrong on our side
 error-internal-text = It is not certain that your form was recorded. Send it again: it has its effect only once. If the error stays, ask for help.
+
+# Words that several pages use.
+party-partner = the partner
+party-platform = AITasker
+party-buyer = the buyer

@@ -5,6 +5,7 @@ use stagegate::domain::values::party::Party;
 
 use crate::harness::commands::{approve, at};
 use crate::harness::parties::Parties;
+use crate::harness::service::PUBLIC_ORIGIN;
 use crate::harness::visitor::Visitor;
 
 #[tokio::test]
@@ -54,7 +55,7 @@ async fn a_link_for_oneself_shows_a_task_and_decides_nothing() {
         let made = visitor.submit(&page, "/people/link", &[("task", &task)]).await;
         assert_eq!(made.status, 201, "{}", made.text());
         let address = made.one("#secret");
-        let path = address.strip_prefix("https://stagegate.example").unwrap();
+        let path = address.strip_prefix(PUBLIC_ORIGIN).unwrap();
         let mut other = Visitor::new(&parties.service.router);
         let opened = other.post(path, &[]).await;
         assert_eq!((opened.status, opened.headers["location"].to_str().unwrap()), (303, &*format!("/tasks/{task}")));

@@ -40,7 +40,7 @@ async fn check_finds_what_the_api_finds() {
     for warning in of_api.body["warnings"].as_array().unwrap() {
         assert!(page.text().contains(warning["message"].as_str().unwrap()), "{warning}");
     }
-    assert_eq!(page.all("figure svg > title"), ["Workflow Brand campaign"]);
+    assert_eq!(page.all("figure svg > title")[0], "Workflow Brand campaign");
     assert!(page.text().contains("A task takes 14 days at most."));
     for broken in ["", "{", "[]", "{\"a\":1,\"a\":2}", "null", "{\n\n\"name\": }"] {
         let page = visitor.submit(&empty, "/workflows/check", &[("definition", broken)]).await;
@@ -118,7 +118,7 @@ async fn a_play_goes_through_to_delivery_and_shows_whose_turn_it_is() {
     }
     let silent =
         visitor.read("/workflows/brand-campaign/play?do-0=nothing&do-1=nothing&do-2=nothing&do-e=nothing").await;
-    assert!(silent.all("ol.timeline > li").last().unwrap().contains("task.expired"), "{}", silent.text());
+    assert!(silent.all("ol.timeline > li").last().unwrap().contains("task.workflow_expired"), "{}", silent.text());
     let chosen = silent.all("#do-0 option[selected]");
     assert_eq!(chosen, ["says nothing"]);
 }
