@@ -24,6 +24,7 @@ a, summary, .accent { color: var(--accent); }
 .big { font-size: 1.3rem; font-weight: 650; }
 .done { color: var(--done); } .stop { color: var(--stop); } .late { color: var(--late); }
 .note, .summary, .quote { border-left: 4px solid var(--line); padding: .1rem .75rem; }
+.summary a { display: inline-block; padding: .2rem 0; }
 .quote, pre { white-space: pre-wrap; }
 .card { background: var(--surface); border: 2px solid var(--accent); border-radius: var(--radius); padding: .25rem 1rem .75rem; }
 .pairs { display: grid; grid-template-columns: minmax(6rem, max-content) 1fr; gap: 0 1rem; } dd { margin: 0; }
@@ -87,7 +88,8 @@ class Status extends HTMLElement {
   #tag = "";
   #version = "";
   #isTyping = false;
-  #clock = 0;
+  /** @type {ReturnType<typeof setInterval> | undefined} */
+  #clock;
   #onVisible = () => { if (document.hidden) this.#stop(); else this.#start(); };
 
   constructor() {
