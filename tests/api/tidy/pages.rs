@@ -78,18 +78,7 @@ fn markup(text: &str) -> Vec<String> {
             found.push(format!("has `{word}`"));
         }
     }
-<<<<<<< HEAD
     let plain = without_code(&with_attributes(text));
-||||||| 404f767
-    let plain = without_code(text);
-=======
-    // The block stands inside of the tag `<main>`, so its content is attributes.
-    let text = match text.split_once("{% block live %}") {
-        Some((before, rest)) => format!("{before}<main{}", rest.replacen("{% endblock %}", ">", 1)),
-        None => text.to_owned(),
-    };
-    let plain = without_code(&text);
->>>>>>> buyer
     for tag in plain.split('<').skip(1).map(|rest| rest.split('>').next().unwrap_or_default()) {
         let attributes = tag.split_whitespace().skip(1).filter_map(|pair| pair.split_once('='));
         for (name, value) in attributes {
