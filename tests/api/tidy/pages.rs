@@ -79,7 +79,7 @@ fn markup(text: &str) -> Vec<String> {
         }
     }
     // The block stands inside of the tag `<main>`, so its content is attributes.
-    let text = match text.split_once("{% block live %}") {
+    let text = match text.split_once("{% block live %}").filter(|_| text.starts_with("{% extends")) {
         Some((before, rest)) => format!("{before}<main{}", rest.replacen("{% endblock %}", ">", 1)),
         None => text.to_owned(),
     };
