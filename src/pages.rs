@@ -72,13 +72,13 @@ const SECRET: &[&str] = &["/go/{link}"];
 /// The routes, to be served beside the API.
 pub fn mount() -> Mount {
     let mut router = Router::new();
-    let mut routes = Vec::new();
+    let mut mounted = Vec::new();
     for Page { method, path, name, handler } in table() {
         router = router.route(path, handler);
-        routes.push(MountedRoute { method, path, name, is_secret: SECRET.contains(&path) });
+        mounted.push(MountedRoute { method, path, name, is_secret: SECRET.contains(&path) });
     }
     let router = router.layer(axum::middleware::from_fn(around));
-    Mount { router, routes, not_found: Some(problem::not_found) }
+    Mount { router, routes: mounted, not_found: Some(problem::not_found) }
 }
 
 /// Switches the language, and makes a page of a handler that panicked or took too long.

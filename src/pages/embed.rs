@@ -74,7 +74,7 @@ async fn get_task(
     let Some(packed) = packed else { return Ok(live::not_modified(&tag)) };
     let loaded = reader.load(&packed).await?;
     let view = TaskPage::new(&loaded, &Around::default(), place(task), &frame);
-    let mut response = fragment(StatusCode::OK, Fragment { t: frame.t, view })?;
+    let mut response = fragment(StatusCode::OK, &Fragment { t: frame.t, view })?;
     live::set_tag(&mut response, &tag);
     Ok(response)
 }
@@ -99,7 +99,7 @@ async fn post_command(
     };
     let (packed, loaded) = read(reader, task, seen).await?;
     let view = TaskPage::new(&loaded, &around, place(task), &frame);
-    let mut response = fragment(status, Fragment { t: frame.t, view })?;
+    let mut response = fragment(status, &Fragment { t: frame.t, view })?;
     live::set_tag(&mut response, &tag(&packed, &frame));
     Ok(response)
 }
@@ -116,7 +116,7 @@ fn place(task: TaskId) -> Place {
     Place { action, tokens: [ids::new().to_string(), ids::new().to_string()], page: None, printed: None }
 }
 
-fn fragment(status: StatusCode, fragment: Fragment) -> Result<Response, Problem> {
+fn fragment(status: StatusCode, fragment: &Fragment) -> Result<Response, Problem> {
     let html = fragment.render().map_err(Problem::internal)?;
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")),

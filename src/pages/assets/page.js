@@ -3,16 +3,13 @@
 import { showTimes } from "./times.js";
 import { followLive } from "./live.js";
 import { guardForms } from "./forms.js";
-import { servePoints } from "./points.js";
-import { keepDrafts } from "./drafts.js";
-import { serveKeys } from "./keys.js";
 
 showTimes(document);
 guardForms(document);
-servePoints(document);
-keepDrafts(document);
-serveKeys(document);
 followLive(document);
+
+// What only the desk and the console have is not loaded for a buyer.
+if (!document.querySelector("main[data-plain]")) void import("./desk.js");
 
 // The page of a link for a redirect presses its own button; that of a mailed link never does.
 const atOnce = document.querySelector("form[data-at-once]");

@@ -165,9 +165,9 @@ impl Choice {
     fn own(self, text: Option<&str>, points: Vec<Value>) -> Members {
         let members = match self {
             Self::Approve => json!({ "type": CommandType::StageApproved }),
-            Self::Reject => json!({ "type": CommandType::StageRejected, "feedback": feedback(text, points) }),
+            Self::Reject => json!({ "type": CommandType::StageRejected, "feedback": feedback(text, &points) }),
             Self::Escalate(to) => json!({ "type": CommandType::StageEscalated, "to": to, "reason": text }),
-            Self::Resolve(Resolution::Reject) => resolve(Resolution::Reject, "feedback", &feedback(text, points)),
+            Self::Resolve(Resolution::Reject) => resolve(Resolution::Reject, "feedback", &feedback(text, &points)),
             Self::Resolve(resolution) => resolve(resolution, "advice", &json!(text)),
             Self::Redirect(to) => {
                 let redirect = resolve(Resolution::Redirect, "advice", &json!(text));
@@ -223,7 +223,7 @@ impl Point {
 }
 
 /// The buyer's own words, which the buyer can read again.
-fn feedback(text: Option<&str>, points: Vec<Value>) -> Value {
+fn feedback(text: Option<&str>, points: &[Value]) -> Value {
     json!({ "summary": text, "items": points, "share_with_buyer": true })
 }
 

@@ -119,13 +119,18 @@ fn words(problem: &Problem, frame: &Frame) -> (String, String) {
         text.push(' ');
         text.push_str(&t.with("conflict-recorded", "seq", recorded.seq));
     }
-    let title = t.text(match code {
+    (t.text(title(code)).into_owned(), text)
+}
+
+/// The title of a refusal.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the other codes have no title of their own")]
+fn title(code: Code) -> &'static str {
+    match code {
         Code::AlreadyDecided => "conflict-title-decided",
         Code::StaleRevision => "conflict-title-newer",
         Code::TaskClosed | Code::Cancelling | Code::AlreadyCancelling => "conflict-title-ended",
         _ => "conflict-title",
-    });
-    (title.into_owned(), text)
+    }
 }
 
 /// Why a choice is not possible.

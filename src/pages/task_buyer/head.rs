@@ -8,6 +8,7 @@ use crate::domain::task::PhaseName;
 use crate::domain::task::forecast::Remaining;
 use crate::domain::task::status::{Ask, StageState, StageStatus, Status};
 use crate::domain::values::party::{Party, Source};
+use crate::domain::values::text::Text;
 use crate::domain::workflow::Assurance;
 use crate::pages::frame::Frame;
 use crate::pages::texts::Texts;
@@ -212,7 +213,7 @@ fn message(loaded: &Loaded, frame: &Frame) -> Option<Message> {
     };
     let entry = loaded.entries.iter().rev().find(|entry| entry.kind == Some(kind));
     let reason = || entry.filter(|_| kind != "task.status_updated").and_then(|entry| string(entry, "reason"));
-    let text = loaded.status.message.as_ref().map(|text| text.as_str()).or_else(reason)?.to_owned();
+    let text = loaded.status.message.as_ref().map(Text::as_str).or_else(reason)?.to_owned();
     let who = match entry.and_then(|entry| entry.party) {
         Some(Source::Buyer) => "says-you",
         Some(Source::Platform) => "says-platform",

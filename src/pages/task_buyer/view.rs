@@ -129,12 +129,12 @@ impl TaskPage {
         let panel = Panel::new(loaded, &around.filled, frame);
         let done = around.done.and_then(|seq| loaded.entry(seq)).filter(|entry| entry.party == Some(Source::Buyer));
         let refused = around.refused.as_ref().map(|(title, _)| title.clone());
-        let mistaken = (!around.filled.mistakes.is_empty()).then(|| t.text("error-title").into_owned());
+        let error = (!around.filled.mistakes.is_empty()).then(|| t.text("error-title").into_owned());
         let checked = around.checked.map(|_| t.text("check-title").into_owned());
         let outcome = done.map(|entry| t.text(done_title(loaded, entry)).into_owned());
         let mistakes = around.filled.mistakes.iter().map(|mistake| (mistake.field.clone(), mistake.text.clone()));
         Self {
-            outcome: outcome.or(refused).or(checked).or(mistaken),
+            outcome: outcome.or(refused).or(checked).or(error),
             title: loaded.title.clone().unwrap_or_else(|| t.text("untitled").into_owned()),
             is_titled: loaded.title.is_some(),
             banner: banner(loaded, around, done.is_some(), frame),
@@ -199,7 +199,7 @@ fn done_title(loaded: &Loaded, entry: &EntryView) -> &'static str {
         }
         ("task.vote_recorded", ..) | ("task.escalation_resolved", Some("reject"), _) => "done-rejected",
         ("task.escalation_resolved", Some("return"), _) => "done-advised",
-        ("task.stage_escalated", ..) | ("task.escalation_resolved", ..) => "done-passed-on",
+        ("task.stage_escalated" | "task.escalation_resolved", ..) => "done-passed-on",
         ("task.question_answered", ..) => "done-answered",
         ("task.question_closed", ..) => "done-withdrawn",
         ("task.cancellation_requested", ..) if loaded.status.phase == PhaseName::Cancelling => "done-stopping",

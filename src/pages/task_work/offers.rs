@@ -105,7 +105,7 @@ impl Trial<'_> {
     async fn offer(&self, choice: Choice) -> Result<Option<Offer>, Problem> {
         let (mut parties, mut targets, mut first) = (Vec::new(), Vec::new(), None);
         if choice.names_a_party() {
-            for party in Party::ALL {
+            for party in self.parties(choice) {
                 if let Some(found) = self.try_out(choice, Some(party), None).await? {
                     first.get_or_insert(found);
                     parties.push(party);
@@ -123,6 +123,14 @@ impl Trial<'_> {
             first = self.try_out(choice, None, None).await?;
         }
         Ok(first.map(|consequence| Offer { choice, consequence, parties, targets }))
+    }
+
+    /// The parties that a choice may name, the usual ones of the stage first.
+    fn parties(&self, choice: Choice) -> Vec<Party> {
+        let stage = &self.desk.workflow.stages[self.desk.task.stage.position - 1];
+        let usual = if choice == Choice::Ask { &stage.questions.to } else { &stage.escalation.to };
+        let others = Party::ALL.into_iter().filter(|party| !usual.contains(party));
+        usual.iter().copied().chain(others).collect()
     }
 
     /// What a choice would do; none if it is refused.

@@ -253,6 +253,7 @@ async fn every_field_is_shown_to_every_party_at_every_door_as_the_table_says() {
 async fn every_field_of_a_partners_trail_is_shown_as_the_table_says() {
     let parties = Parties::start().await;
     partner_trail::play(&parties).await;
+    partner_trail::links(&parties).await;
     let table = Table::read("partner");
     let path = format!("/api/v1/partners/{}/audit?limit=100", parties.partner_id);
     let (all, own) = (parties.platform.read(&path).await, parties.partner.read(&path).await);

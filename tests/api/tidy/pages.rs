@@ -108,8 +108,8 @@ fn markup(text: &str) -> Vec<String> {
 
 /// A template whose block `live` stands in a tag, as it does in the frame: it has only attributes.
 fn with_attributes(text: &str) -> String {
-    let is_child = text.starts_with("{% extends");
-    let parts = text.split_once("{% block live %}").filter(|_| is_child).and_then(|(before, rest)| {
+    let of_child = text.split_once("{% block live %}").filter(|_| text.contains("{% extends "));
+    let parts = of_child.and_then(|(before, rest)| {
         let (attributes, after) = rest.split_once("{% endblock %}")?;
         Some(format!("{before}<main {attributes}>{after}"))
     });

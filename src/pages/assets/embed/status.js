@@ -15,16 +15,12 @@ const STYLE = `
   --accent: var(--stagegate-accent, light-dark(#0a5aa8, #7cbcff)); --line: var(--stagegate-line, light-dark(#767f8a, #7d8793));
   --surface: var(--stagegate-surface, Canvas); --stop: light-dark(#a4231b, #ff9c94); --done: light-dark(#17692e, #6fd08a);
   --late: light-dark(#7a4a00, #f0b952); --radius: var(--stagegate-radius, .4rem); }
-:host([hidden]), [hidden] { display: none; }
-* { box-sizing: border-box; }
-h2, h3, h4 { line-height: 1.3; margin: .75rem 0 .25rem; }
-p, ul, ol, dl, blockquote { margin: .4rem 0; }
-ol, ul { padding-left: 1.25rem; }
-a, summary, .accent { color: var(--accent); }
-.big { font-size: 1.3rem; font-weight: 650; }
+:host([hidden]), [hidden] { display: none; } * { box-sizing: border-box; }
+h2, h3, h4 { line-height: 1.3; margin: .75rem 0 .25rem; } p, ul, ol, dl, blockquote { margin: .4rem 0; } ol, ul { padding-left: 1.25rem; }
+a, summary, .accent { color: var(--accent); } summary { padding: .3rem 0; cursor: pointer; } .big { font-size: 1.3rem; font-weight: 650; }
 .done { color: var(--done); } .stop { color: var(--stop); } .late { color: var(--late); }
 .note, .summary, .quote { border-left: 4px solid var(--line); padding: .1rem .75rem; }
-.quote, pre { white-space: pre-wrap; }
+.summary a { display: inline-block; padding: .2rem 0; } .quote, pre { white-space: pre-wrap; }
 .card { background: var(--surface); border: 2px solid var(--accent); border-radius: var(--radius); padding: .25rem 1rem .75rem; }
 .pairs { display: grid; grid-template-columns: minmax(6rem, max-content) 1fr; gap: 0 1rem; } dd { margin: 0; }
 .steps, .rows { list-style: none; padding: 0; }
@@ -87,16 +83,15 @@ class Status extends HTMLElement {
   #tag = "";
   #version = "";
   #isTyping = false;
-  #clock = 0;
+  /** @type {ReturnType<typeof setInterval> | undefined} */
+  #clock;
   #onVisible = () => { if (document.hidden) this.#stop(); else this.#start(); };
 
   constructor() {
     super();
     // A page may have set the function before this script came.
-    if (Object.hasOwn(this, "token")) {
-      this.#token = this.token;
-      Reflect.deleteProperty(this, "token");
-    }
+    this.#token = Object.getOwnPropertyDescriptor(this, "token")?.value;
+    Reflect.deleteProperty(this, "token");
     this.#root.adoptedStyleSheets = [sheet];
     this.#line.setAttribute("role", "status");
     this.#view.append(document.createElement("slot"));
@@ -172,20 +167,15 @@ class Status extends HTMLElement {
     if (!(view instanceof HTMLElement)) return;
     this.#showTimes(fresh);
     const open = [...this.#view.querySelectorAll("details[open][id]")].map((details) => details.id);
+    const focused = this.#root.activeElement?.id;
     if (this.#isTyping) this.#replaceRegions(fresh);
-    else this.#replaceAll(fresh);
+    else this.#view.replaceChildren(...fresh.childNodes);
+    if (focused) this.#root.getElementById(focused)?.focus();
     for (const id of open) this.#root.getElementById(id)?.setAttribute("open", "");
     const { version = "", phase, waitingOn, news } = view.dataset;
     if (version !== this.#version) this.#tell("changed", { version: Number(version), phase, waitingOn: waitingOn || null });
     if (version !== this.#version && this.#version) this.#line.textContent = news ?? "";
     this.#version = version;
-  }
-
-  /** @param {HTMLElement} fresh */
-  #replaceAll(fresh) {
-    const focused = this.#root.activeElement?.id;
-    this.#view.replaceChildren(...fresh.childNodes);
-    if (focused) this.#root.getElementById(focused)?.focus();
   }
 
   /** Leaves the form as it is; if the news concern it, says so and holds it back. @param {HTMLElement} fresh */
@@ -230,9 +220,8 @@ class Status extends HTMLElement {
   /** @param {Response} response @param {string} text */
   #sent(response, text) {
     if (!response.headers.get("Content-Type")?.startsWith("text/html")) {
-      this.#tell("error", { status: response.status });
       this.#line.textContent = this.#view.querySelector("[data-failed]")?.getAttribute("data-failed") ?? "";
-      return;
+      return this.#tell("error", { status: response.status });
     }
     this.#isTyping = false;
     this.#show(text, response);
@@ -241,10 +230,8 @@ class Status extends HTMLElement {
     const done = this.#view.querySelector("[data-done]")?.getAttribute("data-done");
     if (done) this.#tell("decided", { type: done });
     const target = this.#view.querySelector("[role=alert], h2");
-    if (target instanceof HTMLElement) {
-      target.tabIndex = -1;
-      target.focus();
-    }
+    target?.setAttribute("tabindex", "-1");
+    if (target instanceof HTMLElement) target.focus();
   }
 
   /** @param {Event} event */

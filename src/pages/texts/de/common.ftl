@@ -26,7 +26,6 @@ offline = Keine Verbindung. Wir versuchen es weiter.
 session-over = Ihre Sitzung ist beendet. Was Sie geschrieben haben, bleibt in diesem Tab. Öffnen Sie Ihren Link erneut, um fortzufahren.
 changed = Seit Sie diese Seite geöffnet haben, hat sich etwas geändert.
 show-new = Neuen Stand zeigen
-try-again = Erneut versuchen
 
 home = Stagegate
 home-text = Hier verfolgen, prüfen und entscheiden Menschen Arbeiten auf AITasker.

@@ -26,7 +26,6 @@ offline = No connection. We keep trying.
 session-over = Your session has ended. What you typed is kept in this tab. Open your link again to go on.
 changed = Something has changed since you opened this page.
 show-new = Show the new state
-try-again = Try again
 
 home = Stagegate
 home-text = Here people follow, review and decide work on AITasker.
