@@ -13,6 +13,7 @@ use super::public_url::{OptionalUrl, PublicUrl};
 
 /// Settings of `stagegate serve`.
 #[derive(Clone, Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a setting that an operator turns on or off")]
 pub struct Serve {
     /// The database.
     #[command(flatten)]

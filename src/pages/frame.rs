@@ -72,6 +72,7 @@ impl Frame {
     }
 
     /// The address of a style or a script.
+    #[expect(clippy::unused_self, reason = "templates ask the frame for what surrounds them")]
     pub(super) fn asset(&self, name: &str) -> String {
         format!("/assets/{}/{name}", assets::build())
     }

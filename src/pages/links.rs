@@ -8,6 +8,7 @@ use axum::response::{IntoResponse as _, Response};
 
 use crate::app::links::{OpenError, OpenLink, Opened, Standing, Visit};
 use crate::domain::link::{Agent, LinkState, OpenMode};
+use crate::domain::values::language::Language;
 use crate::domain::values::time::Time;
 use crate::http::AppState;
 
@@ -50,7 +51,7 @@ pub(super) async fn get_link(
 }
 
 fn go(link: &OpenLink, headers: &HeaderMap, other: Option<(String, String)>) -> Go {
-    let language = frame::language(headers, link.language.as_ref().map(|language| language.as_str()));
+    let language = frame::language(headers, link.language.as_ref().map(Language::as_str));
     let frame = Frame::new(language, None);
     let title = frame.t.text(if other.is_some() { "go-other-person" } else { "go-open" });
     Go { frame: frame.titled(title), at_once: link.open == OpenMode::AtOnce && other.is_none(), other }
@@ -61,7 +62,7 @@ fn closed(standing: &Standing, headers: &HeaderMap) -> Response {
     let (status, title, text, language) = match standing {
         Standing::Closed { state, language, .. } => {
             let (title, text) = reason(*state);
-            (StatusCode::GONE, title, text, language.as_ref().map(|language| language.as_str()))
+            (StatusCode::GONE, title, text, language.as_ref().map(Language::as_str))
         }
         Standing::Open(_) | Standing::Unknown => (StatusCode::NOT_FOUND, "go-unknown", "go-unknown-text", None),
     };

@@ -103,7 +103,7 @@ impl PageError {
 
     /// What a command answered that does not concern the form it came from. The command may have
     /// had its effect if the service or its database did not answer.
-    pub(super) fn of_problem(problem: Problem, frame: &Frame) -> Self {
+    pub(super) fn of_problem(problem: &Problem, frame: &Frame) -> Self {
         problem.log();
         let is_unanswered = matches!(problem.code(), Code::Unavailable | Code::Timeout);
         Self::new(if is_unanswered { Kind::Unanswered } else { Kind::of(&problem) }, frame)

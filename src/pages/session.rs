@@ -13,6 +13,7 @@ use crate::app::links::Visit;
 use crate::domain::calendar::TimeZone;
 use crate::domain::link::{LinkKind, Reach, SessionSecret};
 use crate::domain::values::id::CommandId;
+use crate::domain::values::language::Language;
 use crate::domain::values::party::{Actor, Party};
 use crate::http::AppState;
 use crate::http::input::body::budget::Share;
@@ -109,7 +110,7 @@ pub(super) fn secret<'a>(headers: &'a HeaderMap, state: &AppState) -> Option<&'a
 
 /// Describes a visitor with everything that the frame of a page shows.
 pub(super) fn visitor(visit: Visit, headers: &HeaderMap, path: &str) -> Visitor {
-    let language = frame::language(headers, visit.language.as_ref().map(|language| language.as_str()));
+    let language = frame::language(headers, visit.language.as_ref().map(Language::as_str));
     let mut frame = Frame::new(language, visit.time_zone.map(TimeZone::tz));
     let reach = visit.caller.through().map(|through| through.reach.clone()).expect("a visit goes through a link");
     frame.acting = Some(Acting {
@@ -141,10 +142,9 @@ pub(super) fn name(visit: &Visit) -> String {
 /// The pages that a session reaches, for the navigation. A session for one task has none.
 fn navigation(reach: &Reach, path: &str) -> Vec<Entry> {
     let entries: &[(&'static str, &'static str)] = match (reach.kind, reach.party) {
-        (LinkKind::Decide | LinkKind::Task, _) => &[],
+        (LinkKind::Decide | LinkKind::Task, _) | (LinkKind::Console, Party::Buyer) => &[],
         (LinkKind::Inbox, Party::Buyer) => &[("/tasks", "nav-tasks")],
         (LinkKind::Inbox, Party::Partner | Party::Platform) => &[("/inbox", "nav-inbox")],
-        (LinkKind::Console, Party::Buyer) => &[],
         (LinkKind::Console, Party::Partner) => &[
             ("/tasks", "nav-tasks"),
             ("/workflows", "nav-workflows"),
@@ -180,7 +180,7 @@ fn is_secure(state: &AppState) -> bool {
     state.app.links.public_origin().is_some_and(|origin| origin.starts_with("https://"))
 }
 
-/// Over plain http the name has no prefix: Safari drops `Secure` cookies of http://localhost.
+/// Over plain http the name has no prefix: Safari drops `Secure` cookies of `http://localhost`.
 fn cookie_name(is_secure: bool) -> &'static str {
     if is_secure { "__Host-stagegate" } else { "stagegate" }
 }

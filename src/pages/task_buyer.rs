@@ -116,7 +116,7 @@ pub(super) async fn post_command(state: &AppState, form: &Form, task: TaskId) ->
     match reply(reader, (task, form.id), &form.fields, frame).await {
         Ok(Reply::Done(seq)) => Ok(go_to(&format!("/tasks/{task}?done={seq}"))),
         Ok(Reply::Again(status, around)) => show(state, visitor, (task, 0), (status, &around)).await,
-        Err(problem) => Err(PageError::of_problem(problem, frame)),
+        Err(problem) => Err(PageError::of_problem(&problem, frame)),
     }
 }
 
@@ -125,7 +125,7 @@ pub(super) async fn get_proof(state: &AppState, visitor: &Visitor, task: TaskId)
     let frame = visitor.untitled();
     let export = state.app.audit.exports.export_task(&visitor.caller, task, None).await;
     let export = export.map_err(|error| PageError::of(error, frame))?;
-    let mut response = export::answer(export).await.map_err(|problem| PageError::of_problem(problem, frame))?;
+    let mut response = export::answer(export).await.map_err(|problem| PageError::of_problem(&problem, frame))?;
     let name = format!("attachment; filename=\"task-{task}.jsonl\"");
     if let Ok(name) = HeaderValue::from_str(&name) {
         response.headers_mut().insert(header::CONTENT_DISPOSITION, name);

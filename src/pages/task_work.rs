@@ -141,7 +141,7 @@ async fn refused(
         return newer_work(state, visitor, task, filled).await;
     }
     if !conflict::is_conflict(&problem) {
-        return Err(PageError::of_problem(problem, frame));
+        return Err(PageError::of_problem(&problem, frame));
     }
     let actor = visitor.actor.as_ref().map(|actor| actor.id.clone());
     let desk = state.app.tasks.get_desk(&visitor.caller, task, actor).await;
@@ -207,7 +207,7 @@ async fn load_page(state: &AppState, visitor: &Visitor, task: TaskId, query: &Qu
     let (app, caller) = (&state.app, &visitor.caller);
     let actor = visitor.actor.as_ref().map(|actor| actor.id.clone());
     let desk = app.tasks.get_desk(caller, task, actor).await.map_err(failed)?;
-    let offers = Offers::find(state, visitor, &desk).await.map_err(|problem| PageError::of_problem(problem, frame))?;
+    let offers = Offers::find(state, visitor, &desk).await.map_err(|problem| PageError::of_problem(&problem, frame))?;
     let last =
         query.number("before").map_or(desk.task.version, |before| desk.task.version.min(before.saturating_sub(1)));
     let after = last.saturating_sub(u64::from(history::ROWS));

@@ -21,6 +21,7 @@ pub(super) struct Times {
     pub(super) zone: Tz,
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "templates pass references")]
 impl Times {
     /// Times in this language and zone; in UTC without one.
     pub(super) fn new(texts: Texts, zone: Option<Tz>) -> Self {

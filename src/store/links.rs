@@ -371,8 +371,8 @@ struct Columns {
 impl Columns {
     fn of(link: &Link) -> Self {
         Self {
-            bound: link.bound_to.as_ref().map(|bound| to_json(bound)),
-            actor: link.actor.as_ref().map(|actor| to_json(actor)),
+            bound: link.bound_to.as_ref().map(to_json),
+            actor: link.actor.as_ref().map(to_json),
             actor_key: link.actor.as_ref().map(|actor| actor.id.key().to_owned()),
             session_seconds: i32::try_from(link.session_for.num_seconds()).unwrap_or(i32::MAX),
         }

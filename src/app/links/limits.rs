@@ -66,7 +66,10 @@ impl<K: Hash + Eq + Clone> Limiter<K> {
 
 /// The waiting requests of every session, the oldest first.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Waits(Arc<Mutex<HashMap<(LinkId, u16), VecDeque<Arc<Notify>>>>>);
+pub(super) struct Waits(Arc<Mutex<HashMap<(LinkId, u16), Waiting>>>);
+
+/// The waiting requests of one session, each with what ends it.
+type Waiting = VecDeque<Arc<Notify>>;
 
 /// A waiting request of a session. Dropping it gives the place back.
 #[derive(Debug)]

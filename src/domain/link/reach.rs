@@ -66,14 +66,13 @@ impl Reach {
     pub fn check(&self, command: &Command) -> Result<(), Refusal> {
         self.check_type(command.action().command_type())?;
         let Some(bound) = &self.bound_to else { return Ok(()) };
-        let is_same = match (command.action(), bound.escalation) {
-            (Action::EscalationResolved(body), Some(seq)) => body.escalation == seq,
-            _ => {
-                let meta = command.meta();
-                meta.stage.as_ref() == Some(&bound.stage)
-                    && meta.round == Some(bound.round)
-                    && meta.revision == Some(bound.revision)
-            }
+        let is_same = if let (Action::EscalationResolved(body), Some(seq)) = (command.action(), bound.escalation) {
+            body.escalation == seq
+        } else {
+            let meta = command.meta();
+            meta.stage.as_ref() == Some(&bound.stage)
+                && meta.round == Some(bound.round)
+                && meta.revision == Some(bound.revision)
         };
         if is_same { Ok(()) } else { Err(refused("the link is for another decision".to_owned())) }
     }

@@ -108,10 +108,9 @@ pub fn scopes_to_make(kind: LinkKind, manage: bool) -> Scopes {
 pub fn scopes_of(kind: LinkKind, manage: bool, key: Scopes) -> Scopes {
     let useful = Scopes::of(match kind {
         LinkKind::Decide => &[Scope::Review, Scope::Read],
-        LinkKind::Task => &[Scope::Read],
         LinkKind::Inbox => &[Scope::Work, Scope::Review, Scope::Read],
         LinkKind::Console if manage => &[Scope::Define, Scope::Read],
-        LinkKind::Console => &[Scope::Read],
+        LinkKind::Task | LinkKind::Console => &[Scope::Read],
     });
     useful.iter().filter(|scope| key.include(*scope)).collect()
 }

@@ -47,11 +47,10 @@ fn of_a_review(edge: &Edge) -> LinkState {
         },
         Trigger::StageDeadline(action) => match action {
             TimeoutAction::None => LinkState::Open,
-            TimeoutAction::Escalate => LinkState::Held,
             TimeoutAction::Reject => LinkState::Decided,
             TimeoutAction::Fail => LinkState::Withdrawn,
             TimeoutAction::Approve if has(edge, "stage_approved") => LinkState::Decided,
-            TimeoutAction::Approve => LinkState::Held,
+            TimeoutAction::Escalate | TimeoutAction::Approve => LinkState::Held,
         },
         Trigger::Reminder | Trigger::QuestionDeadline | Trigger::Erasure => LinkState::Open,
         Trigger::TaskDeadline => LinkState::Withdrawn,
@@ -66,9 +65,8 @@ fn of_an_escalation(edge: &Edge) -> LinkState {
     match edge.trigger {
         Trigger::Resolved(_) => LinkState::Decided,
         Trigger::EscalationDeadline(action) => match action {
-            TimeoutAction::None => LinkState::Open,
             TimeoutAction::Escalate if has(edge, "stage_escalated") => LinkState::Decided,
-            TimeoutAction::Escalate => LinkState::Open,
+            TimeoutAction::None | TimeoutAction::Escalate => LinkState::Open,
             TimeoutAction::Reject => LinkState::Decided,
             TimeoutAction::Fail => LinkState::Withdrawn,
             TimeoutAction::Approve => panic!("an escalation is not approved by silence: {edge:?}"),

@@ -20,14 +20,7 @@ impl Problem {
             app::Error::NotFound => Self::not_found(),
             app::Error::Refused(refusal, context) => refused(&refusal, *context),
             app::Error::Rejected(refusal) => refused_without_task(&refusal),
-            app::Error::PreconditionFailed(context) => {
-                let etag = Some(format!("\"{}\"", context.version));
-                Self::new(
-                    Code::PreconditionFailed,
-                    "The task has changed since it was read. Read it again and reconsider the command.",
-                )
-                .with_conflict(Conflict { etag, ..conflict(*context) })
-            }
+            app::Error::PreconditionFailed(context) => precondition_failed(*context),
             app::Error::ErasureIdReused => id_reused(
                 Code::ErasureIdReused,
                 "The id was already used for an erasure with another body.",
@@ -78,6 +71,12 @@ impl Problem {
             app::Error::Internal(source) => Self::internal(source),
         }
     }
+}
+
+fn precondition_failed(context: ConflictContext) -> Problem {
+    let etag = Some(format!("\"{}\"", context.version));
+    let detail = "The task has changed since it was read. Read it again and reconsider the command.";
+    Problem::new(Code::PreconditionFailed, detail).with_conflict(Conflict { etag, ..conflict(context) })
 }
 
 fn nothing_to_decide(why: &app::NothingToDecide, context: ConflictContext) -> Problem {

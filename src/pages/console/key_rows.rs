@@ -150,9 +150,12 @@ fn wanted(fields: &Fields, now: Time) -> Result<Wanted, Slip> {
     let expires_at = fields.filled("expires_at").map(|text| query::time(text).ok_or(text)).transpose();
     let expires_at = expires_at.map_err(|text| wrong("expires_at", text.to_owned()))?;
     let actors = Some(actors).filter(|actors| !actors.is_empty());
-    let rights = Rights::new(Some(scopes), actors, expires_at, now).map_err(|refusal| match refusal {
-        Refusal::Invalid { pointer, message, .. } => wrong(field_of(&pointer), message),
-        _ => wrong("label", refusal.to_string()),
+    let rights = Rights::new(Some(scopes), actors, expires_at, now).map_err(|refusal| {
+        if let Refusal::Invalid { pointer, message, .. } = refusal {
+            wrong(field_of(&pointer), message)
+        } else {
+            wrong("label", refusal.to_string())
+        }
     })?;
     Ok(Wanted { label, rights })
 }

@@ -133,15 +133,15 @@ impl Choice {
 
     /// The members of its own, with the least text.
     pub(super) fn smallest(self) -> Members {
-        self.own(self.asks().map(|_| "-"), Vec::new())
+        self.own(self.asks().map(|_| "-"), &[])
     }
 
     /// The command of a form. Its target is what the form was rendered for, so an old form is
     /// refused and never applied to something newer.
     pub(super) fn members(self, fields: &Fields) -> Members {
-        let points = self.points(fields).into_iter().map(|(_, point)| point).collect();
+        let points: Vec<Value> = self.points(fields).into_iter().map(|(_, point)| point).collect();
         let text = self.asks().and_then(|_| fields.filled(&self.text_field()).map(ToOwned::to_owned));
-        let mut members = self.own(text.as_deref(), points);
+        let mut members = self.own(text.as_deref(), &points);
         if self == Self::Cancel {
             return members;
         }
@@ -162,12 +162,12 @@ impl Choice {
         members
     }
 
-    fn own(self, text: Option<&str>, points: Vec<Value>) -> Members {
+    fn own(self, text: Option<&str>, points: &[Value]) -> Members {
         let members = match self {
             Self::Approve => json!({ "type": CommandType::StageApproved }),
-            Self::Reject => json!({ "type": CommandType::StageRejected, "feedback": feedback(text, &points) }),
+            Self::Reject => json!({ "type": CommandType::StageRejected, "feedback": feedback(text, points) }),
             Self::Escalate(to) => json!({ "type": CommandType::StageEscalated, "to": to, "reason": text }),
-            Self::Resolve(Resolution::Reject) => resolve(Resolution::Reject, "feedback", &feedback(text, &points)),
+            Self::Resolve(Resolution::Reject) => resolve(Resolution::Reject, "feedback", &feedback(text, points)),
             Self::Resolve(resolution) => resolve(resolution, "advice", &json!(text)),
             Self::Redirect(to) => {
                 let redirect = resolve(Resolution::Redirect, "advice", &json!(text));
