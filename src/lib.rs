@@ -271,6 +271,11 @@
 //! refusal, so that the answer cannot differ from the real one. A new type of command is missing in
 //! its one match until it is added.
 //!
+//! **The desk.** `src/pages/task_work` offers a choice if `why` allows it, and its sentence comes from
+//! a dry run; `consequence.rs` reads the same sentence from the trail afterwards. A form names the
+//! state that it was made for and is never applied to a newer one. Only the page that says that
+//! newer work came binds the form anew. Every page of a refusal shows what was typed.
+//!
 //! **The second person.** The state remembers who escalated for the platform in this round. Whether
 //! dual control is on travels in the command's context, so that `decide` depends on nothing else.
 //! Who can have a stage approved alone is computed from the definition (`domain/workflow/alone.rs`)
