@@ -106,7 +106,7 @@ impl PageError {
     pub(super) fn of_problem(problem: &Problem, frame: &Frame) -> Self {
         problem.log();
         let is_unanswered = matches!(problem.code(), Code::Unavailable | Code::Timeout);
-        Self::new(if is_unanswered { Kind::Unanswered } else { Kind::of(&problem) }, frame)
+        Self::new(if is_unanswered { Kind::Unanswered } else { Kind::of(problem) }, frame)
     }
 
     /// Why a form cannot be read.

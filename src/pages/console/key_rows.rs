@@ -152,7 +152,7 @@ fn wanted(fields: &Fields, now: Time) -> Result<Wanted, Slip> {
     let actors = Some(actors).filter(|actors| !actors.is_empty());
     let rights = Rights::new(Some(scopes), actors, expires_at, now).map_err(|refusal| {
         if let Refusal::Invalid { pointer, message, .. } = refusal {
-            wrong(field_of(&pointer), message)
+            wrong(field_of(pointer), message)
         } else {
             wrong("label", refusal.to_string())
         }
