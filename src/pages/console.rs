@@ -124,16 +124,9 @@ struct Slip {
 
 /// The refusal of a use case as a mistake in a form; other errors are pages of their own.
 fn slip(error: Error, frame: &Frame, field: impl Fn(&str) -> &'static str) -> Result<Slip, PageError> {
-    match error {
-        Error::Rejected(refusal) => {
-            let pointer =
-                if let Refusal::Invalid { pointer, .. } = &refusal { pointer.to_string() } else { String::new() };
-            let text = match &refusal {
-                Refusal::Invalid { message, .. } => format!("{pointer}: {message}"),
-                _ => explain(&refusal).1,
-            };
-            Ok(Slip { field: field(&pointer), text })
-        }
-        error => Err(PageError::of(error, frame)),
-    }
+    let Error::Rejected(refusal) = error else { return Err(PageError::of(error, frame)) };
+    let Refusal::Invalid { pointer, message, .. } = &refusal else {
+        return Ok(Slip { field: field(""), text: explain(&refusal).1 });
+    };
+    Ok(Slip { field: field(pointer), text: format!("{pointer}: {message}") })
 }

@@ -150,9 +150,9 @@ fn wanted(fields: &Fields, now: Time) -> Result<Wanted, Slip> {
     let expires_at = fields.filled("expires_at").map(|text| query::time(text).ok_or(text)).transpose();
     let expires_at = expires_at.map_err(|text| wrong("expires_at", text.to_owned()))?;
     let actors = Some(actors).filter(|actors| !actors.is_empty());
-    let rights = Rights::new(Some(scopes), actors, expires_at, now).map_err(|refusal| match refusal {
-        Refusal::Invalid { pointer, message, .. } => wrong(field_of(&pointer), message),
-        _ => wrong("label", refusal.to_string()),
+    let rights = Rights::new(Some(scopes), actors, expires_at, now).map_err(|refusal| {
+        let Refusal::Invalid { pointer, message, .. } = refusal else { return wrong("label", refusal.to_string()) };
+        wrong(field_of(pointer), message)
     })?;
     Ok(Wanted { label, rights })
 }
