@@ -13,6 +13,7 @@ mod service;
 #[path = "../shared/mod.rs"]
 mod shared;
 
+use std::io::{Write as _, stdout};
 use std::time::Duration;
 
 use clap::Parser;
@@ -95,7 +96,10 @@ async fn measure(options: &Options, postgres: &Postgres) -> Result<(), Failure> 
             }
         }
         report.end()?;
-        report.add_pages(options.pages, pages.shown()?)?;
+        if options.pages > 0 {
+            let shown = pages.shown()?;
+            writeln!(stdout(), "{} pages were open; they have shown something new {shown} times", options.pages)?;
+        }
     }
     service.process.stop().await
 }

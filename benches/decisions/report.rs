@@ -105,14 +105,6 @@ impl Report {
         self.print(&self.lines.len().to_string(), line)
     }
 
-    /// Prints how often the open pages have shown something new.
-    pub fn add_pages(&self, count: usize, shown: usize) -> Result<(), Failure> {
-        if count > 0 {
-            writeln!(stdout(), "{count} pages were open; they have shown something new {shown} times")?;
-        }
-        Ok(())
-    }
-
     /// Prints a turn with more clients, compared with the one before.
     pub fn add_overload(&mut self, load: &Load) -> Result<(), Failure> {
         let per_second = count(load.latencies.len()) / load.took.as_secs_f64();

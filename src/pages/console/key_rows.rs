@@ -151,11 +151,8 @@ fn wanted(fields: &Fields, now: Time) -> Result<Wanted, Slip> {
     let expires_at = expires_at.map_err(|text| wrong("expires_at", text.to_owned()))?;
     let actors = Some(actors).filter(|actors| !actors.is_empty());
     let rights = Rights::new(Some(scopes), actors, expires_at, now).map_err(|refusal| {
-        if let Refusal::Invalid { pointer, message, .. } = refusal {
-            wrong(field_of(pointer), message)
-        } else {
-            wrong("label", refusal.to_string())
-        }
+        let Refusal::Invalid { pointer, message, .. } = refusal else { return wrong("label", refusal.to_string()) };
+        wrong(field_of(pointer), message)
     })?;
     Ok(Wanted { label, rights })
 }

@@ -3,6 +3,7 @@
 //! The server is a scratch one that ends with the test process, or the one at `TEST_DATABASE_URL`. The migrations run
 //! once, into a template that each test's database is a copy of.
 
+use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -68,7 +69,7 @@ impl TestDb {
         for table in tables {
             let rows = format!("select string_agg(concat(ctid, xmin), ' ' order by ctid) from {table}");
             let rows: Option<String> = sqlx::query_scalar(AssertSqlSafe(rows)).fetch_one(&mut owner).await.unwrap();
-            versions += &format!("{table} {}\n", rows.unwrap_or_default());
+            writeln!(versions, "{table} {}", rows.unwrap_or_default()).unwrap();
         }
         versions
     }

@@ -13,36 +13,18 @@ use crate::harness::parties::{Parties, code};
 
 use super::{approval, but, decide, inbox, make, not_open, opened, send, state};
 
-/// The version of every row of every table.
-async fn rows(parties: &Parties) -> String {
-    let mut owner = parties.service.db.owner().await;
-    let tables = "select table_name::text from information_schema.tables
-        where table_schema = current_schema() and table_type = 'BASE TABLE' order by 1";
-    let tables: Vec<String> = sqlx::query_scalar(tables).fetch_all(&mut owner).await.unwrap();
-    assert!(tables.iter().any(|table| table == "link_sessions"), "{tables:?}");
-    let mut rows = String::new();
-    for table in tables {
-        let query = format!(
-            "select coalesce(string_agg(format('%s %s', t.ctid, t.xmin), ' ' order by t.ctid), '') from {table} t"
-        );
-        let found: String = sqlx::query_scalar(sqlx::AssertSqlSafe(query)).fetch_one(&mut owner).await.unwrap();
-        rows.push_str(&format!("{table}: {found}\n"));
-    }
-    rows
-}
-
 #[tokio::test]
 async fn looking_at_a_link_a_thousand_times_changes_nothing() {
     let parties = Parties::start().await;
     let links = &parties.service.app.links;
     let task = parties.open_in_legal().await;
     let made = make(&parties.partner, &decide(&task, "u-anna")).await;
-    let before = rows(&parties).await;
+    let before = parties.service.db.versions_of_every_row().await;
     for _ in 0..1_000 {
         let standing = links.look(&made.voucher).await.unwrap();
         assert!(matches!(&standing, Standing::Open(link) if link.open == OpenMode::Click), "{standing:?}");
     }
-    assert_eq!(rows(&parties).await, before);
+    assert_eq!(parties.service.db.versions_of_every_row().await, before);
     opened(&parties.service.app, &made).await;
     for unknown in ["", "sgl_", &made.voucher[1..], Voucher::from_random(&[7; 32]).reveal()] {
         assert_eq!(links.look(unknown).await.unwrap(), Standing::Unknown);

@@ -21,10 +21,10 @@ async fn every_state_has_a_page_that_says_what_the_api_says() {
         assert!(label.ends_with(status["label"].as_str().unwrap()), "{scene:?}: {label}");
         assert_eq!(page.all("#action").len(), usize::from(!status["action"].is_null()), "{scene:?}");
         assert_eq!(page.all(".note.late").len(), usize::from(status["overdue"] == true), "{scene:?}");
-        let states: Vec<&str> =
+        let steps: Vec<&str> =
             status["stages"].as_array().unwrap().iter().map(|stage| stage["state"].as_str().unwrap()).collect();
-        assert_eq!(page.all(".steps > li").len(), states.len(), "{scene:?}");
-        let current = usize::from(states.contains(&"current"));
+        assert_eq!(page.all(".steps > li").len(), steps.len(), "{scene:?}");
+        let current = usize::from(steps.contains(&"current"));
         assert_eq!(page.all("[aria-current=step]").len(), current, "{scene:?}");
         if let Some(due) = status["due_at"].as_str() {
             assert!(page.html.contains(&format!("datetime=\"{due}\"")), "{scene:?}");
@@ -39,7 +39,7 @@ async fn every_state_has_a_page_that_says_what_the_api_says() {
         let german = visitor.get(&format!("{path}?language=de")).await;
         let german = visitor.follow(german).await;
         check_markup(&german, scene);
-        assert_ne!(german.one(".steps").is_empty(), true);
+        assert!(!german.one(".steps").is_empty());
         assert!(!german.text().contains("It is"), "{scene:?}: {}", german.text());
         visitor.forget();
     }
