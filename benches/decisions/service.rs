@@ -65,6 +65,7 @@ impl Service {
     }
 
     /// Opens pages about the tasks of these clients.
+    #[allow(dead_code, reason = "the benchmark of timers, which shares this file, opens none")]
     pub async fn pages(&self, clients: &Clients, count: usize) -> Result<Pages, Failure> {
         let makers = Makers { platform: self.platform_key.clone(), partner: self.partner_key.clone() };
         Pages::open(&self.process.address, &makers, &clients.tasks(), count).await
