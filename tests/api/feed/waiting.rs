@@ -83,7 +83,7 @@ async fn what_one_owner_writes_costs_nothing_for_those_who_wait_for_others() {
     let sent = statements.take();
     drop(log);
     let count = |search: &str| sent.iter().filter(|statement| statement.contains(search)).count();
-    let (looks, pages) = (count("/* search: owners in the feed */"), count("/* search: feed */"));
+    let (looks, pages) = (count("/* search: tasks and owners in the feed */"), count("/* search: feed */"));
     assert!(looks >= 3, "{sent:#?}");
     assert!((6..=12).contains(&pages), "of the one whose events they are, and of no other: {pages}");
     assert!(sent.len() < 300, "{} statements", sent.len());
