@@ -34,7 +34,7 @@ pub const SMALL: usize = 64 << 10;
 
 /// Operations with bodies of at most [`SMALL`], for the contract. A test compares them with the
 /// handlers.
-pub(in crate::http) const SMALL_OPERATIONS: [&str; 7] = [
+pub(in crate::http) const SMALL_OPERATIONS: [&str; 9] = [
     "create_partner",
     "create_partner_key",
     "create_key",
@@ -42,6 +42,8 @@ pub(in crate::http) const SMALL_OPERATIONS: [&str; 7] = [
     "open_task",
     "set_webhook",
     "redeliver_since",
+    "create_link",
+    "revoke_links",
 ];
 
 /// Operations whose body is optional, for the contract.

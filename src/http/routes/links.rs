@@ -59,7 +59,7 @@ pub struct LinkDefinition {
     language: Option<Language>,
     /// The time zone of the pages, by its name in the IANA database. Default: the browser's.
     #[serde(default)]
-    #[schema(value_type = Option<String>, example = "Europe/Berlin")]
+    #[schema(value_type = Option<String>, max_length = 50, example = "Europe/Berlin")]
     time_zone: Option<TimeZone>,
 }
 
