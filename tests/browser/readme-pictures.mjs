@@ -6,9 +6,9 @@ const WINDOW = { width: 960, height: 720 };
 const DEFINITION = {
   name: "Logo",
   stages: [
-    { key: "copy", name: "Copy review", buyer_label: "In copy review", self_approval: true },
-    { key: "legal", name: "Legal review", buyer_label: "In legal review", submission: "allowed",
-      quorum: { approvals: 2 }, deadline: { within: "P2D" }, on_reject: { return_to: ["legal", "copy"] } },
+    { key: "copy", name: "Copy review", buyer_label: "In copy review", submission: "required" },
+    { key: "legal", name: "Legal review", buyer_label: "In legal review",
+      quorum: { approvals: 2 }, deadline: { within: "P2D" }, on_reject: { return_to: ["copy"] } },
     { key: "signoff", name: "Design sign-off", buyer_label: "Ready for your sign-off", reviewer: "buyer" },
   ],
 };
@@ -44,10 +44,11 @@ async function inLegalReview(rig) {
   for (const command of [
     { type: "work_submitted", actor: dora, summary: "First draft", artifacts: [FIRST] },
     { type: "stage_approved", stage: "copy", round: 1, revision: 1, actor: { id: "u-eli", name: "Eli" } },
-    { type: "stage_rejected", stage: "legal", round: 1, revision: 1, actor: ANNA, return_to: "legal",
+    { type: "stage_rejected", stage: "legal", round: 1, revision: 1, actor: ANNA,
       feedback: { summary: "Clause 4 promises too much.", share_with_buyer: true, items: [
         { severity: "blocking", anchor: "contract.pdf#page=3", text: "Remove the last sentence of clause 4." }] } },
     { type: "work_submitted", actor: dora, summary: "Second draft, clause 4 rewritten", artifacts: [SECOND] },
+    { type: "stage_approved", stage: "copy", round: 2, revision: 2, actor: { id: "u-eli", name: "Eli" } },
     { type: "status_updated", message: "Counsel is on clause 4.", percent: 60 },
     { type: "stage_approved", stage: "legal", round: 2, revision: 2, actor: ANNA },
   ]) await rig.call("partner", "POST", `/api/v1/tasks/${task}/events`, command);

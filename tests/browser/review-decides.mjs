@@ -30,7 +30,6 @@ async function approvesByALink(rig) {
   await page.getByRole("radio", { name: "Send back", exact: true }).check();
   await rig.looksGood(page);
   await page.getByRole("radio", { name: "Approve", exact: true }).check();
-  await rig.screenshot(page, "review");
   rig.step("approves");
   await page.getByRole("button", { name: "Send decision" }).click();
   await page.getByRole("heading", { name: "Your approval counts" }).waitFor();

@@ -22,6 +22,8 @@ export async function run(rig) {
 async function keys(rig, page) {
   rig.step("moves by keys");
   const focused = () => page.evaluate(() => document.activeElement?.getAttribute("href"));
+  // What only runs with script shows that the keys are served.
+  await page.locator("#keys").waitFor();
   await page.keyboard.press("j");
   const one = await focused();
   await page.keyboard.press("j");
@@ -32,9 +34,11 @@ async function keys(rig, page) {
   await page.keyboard.press("o");
   await page.waitForURL(`**${one}`);
   rig.step("goes back by a key");
+  await page.locator("#keep-draft").waitFor();
   await page.keyboard.press("u");
   await page.waitForURL("**/inbox");
   rig.step("turns the keys off");
+  await page.locator("#keys").waitFor();
   await page.keyboard.press("?");
   await page.getByLabel("Use these keys").uncheck();
   await page.locator("main").focus();
