@@ -267,12 +267,9 @@ async fn other_methods_are_named_in_allow_and_reading_heads_works() {
     let parties = Parties::start().await;
     let id = parties.open("brand-campaign").await;
     let status = format!("/api/v1/tasks/{id}/status");
-    for (method, path) in [
-        ("PATCH", status.as_str()),
-        ("DELETE", "/api/v1/tasks"),
-        ("PUT", "/health"),
-        ("TRACE", "/ready"),
-    ] {
+    for (method, path) in
+        [("PATCH", status.as_str()), ("DELETE", "/api/v1/tasks"), ("PUT", "/health"), ("TRACE", "/ready")]
+    {
         let answer = parties.partner.call(method, path, &Value::Null).await;
         assert_eq!((answer.status, code(&answer)), (405, "method_not_allowed"), "{method} {path}");
     }
