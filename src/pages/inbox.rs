@@ -232,12 +232,8 @@ async fn get_news(
 ) -> Result<Response, PageError> {
     let frame = visitor.untitled();
     let (selection, since) = (Selection { after: None, ..Selection::of(query) }, query.number("at"));
-    let wait = live::wait_of(query.number("wait"));
-    let seat = (!wait.is_zero()).then(|| state.app.links.wait(&visitor.visit));
     let load = || tagged(state, visitor, &selection);
-    let known = (live::known(headers), wait);
-    let waited = live::wait_for_change(state, (&visitor.caller, None), (deadline, seat), known, load).await;
-    let (tag, found) = waited.map_err(|error| PageError::of(error, frame))?;
+    let (tag, found) = live::wait_for_news(state, (visitor, None), (query, deadline, headers), load).await?;
     let Some(found) = found else { return Ok(live::not_modified(&tag)) };
     let since = since.and_then(|micros| i64::try_from(micros).ok()).map(Time::from_micros);
     let counts = Counts::new(frame.t, &selection, &found, since);

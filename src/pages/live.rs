@@ -18,9 +18,14 @@ use crate::http::AppState;
 use crate::http::input::deadline::Deadline;
 
 use super::assets;
+use super::problem::{Kind, PageError};
+use super::query::Query;
+use super::session::{self, Visitor};
 
 /// The longest wait.
 const MAX_WAIT: Duration = Duration::from_secs(25);
+/// The shortest time between two looks at a list: any event of its owner may have changed it.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// What a page waits for.
 #[derive(Debug)]
@@ -44,6 +49,25 @@ pub(super) fn known(headers: &HeaderMap) -> Option<&str> {
 /// How long the page asks to wait, from the query's `wait` in seconds.
 pub(super) fn wait_of(seconds: Option<u64>) -> Duration {
     Duration::from_secs(seconds.unwrap_or_default()).min(MAX_WAIT)
+}
+
+/// Answers a page of a session that asks for news: the tag of the state, and what `load` gave if the
+/// page shows another one. A session that ends during the wait gets no news.
+pub(super) async fn wait_for_news<T, F: Future<Output = Result<(String, T), Error>>>(
+    state: &AppState,
+    (visitor, task): (&Visitor, Option<TaskId>),
+    (query, deadline, headers): (&Query, &Deadline, &HeaderMap),
+    load: impl Fn() -> F,
+) -> Result<(String, Option<T>), PageError> {
+    let failed = |error| PageError::of(error, visitor.untitled());
+    let wait = wait_of(query.number("wait"));
+    let seat = (!wait.is_zero()).then(|| state.app.links.wait(&visitor.visit));
+    let about = (&visitor.caller, task);
+    let waited = wait_for_change(state, about, (deadline, seat), (known(headers), wait), load).await;
+    if !wait.is_zero() && session::current(headers, state).await.map_err(failed)?.is_none() {
+        return Err(PageError::new(Kind::NoSession, visitor.untitled()));
+    }
+    waited.map_err(failed)
 }
 
 /// Waits until something that concerns the caller may have changed, or the time is over: whatever
@@ -73,6 +97,9 @@ pub(super) async fn wait_for_change<T, E: From<Error>, F: Future<Output = Result
         drop(loaded);
         if !source.news(until, seat.as_ref()).await {
             return Ok((tag, None));
+        }
+        if task.is_none() {
+            sleep_until(until.min(Instant::now() + PAUSE)).await;
         }
     }
 }

@@ -88,15 +88,10 @@ pub(super) async fn get_live(
     (deadline, headers): (&Deadline, &HeaderMap),
 ) -> Result<Response, PageError> {
     let (frame, reader) = (visitor.untitled(), Reader { state, caller: &visitor.caller });
-    let failed = |error| PageError::of(error, frame);
-    let wait = live::wait_of(query.number("wait"));
-    let seat = (!wait.is_zero()).then(|| state.app.links.wait(&visitor.visit));
     let load = || reader.tagged_status(task, frame);
-    let known = (live::known(headers), wait);
-    let waited = live::wait_for_change(state, (&visitor.caller, Some(task)), (deadline, seat), known, load).await;
-    let (tag, packed) = waited.map_err(failed)?;
+    let (tag, packed) = live::wait_for_news(state, (visitor, Some(task)), (query, deadline, headers), load).await?;
     let Some(packed) = packed else { return Ok(live::not_modified(&tag)) };
-    let loaded = reader.load(&packed).await.map_err(failed)?;
+    let loaded = reader.load(&packed).await.map_err(|error| PageError::of(error, frame))?;
     let view = TaskPage::new(&loaded, &Around::default(), place_of(state, visitor, task), frame);
     let mut response = render(StatusCode::OK, &LivePart { t: frame.t, view });
     live::set_tag(&mut response, &tag);

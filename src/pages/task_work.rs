@@ -69,15 +69,8 @@ pub(super) async fn get_live(
     (task, query): (TaskId, &Query),
     (deadline, headers): (&Deadline, &HeaderMap),
 ) -> Result<Response, PageError> {
-    let frame = visitor.untitled();
-    let failed = |error| PageError::of(error, frame);
-    let wait = live::wait_of(query.number("wait"));
-    let seat = (!wait.is_zero()).then(|| state.app.links.wait(&visitor.visit));
-    // Whatever happens to the party's other tasks wakes the page up, so it first reads the least.
     let load = || tagged(state, visitor, task);
-    let known = (live::known(headers), wait);
-    let waited = live::wait_for_change(state, (&visitor.caller, Some(task)), (deadline, seat), known, load).await;
-    let (tag, news) = waited.map_err(failed)?;
+    let (tag, news) = live::wait_for_news(state, (visitor, Some(task)), (query, deadline, headers), load).await?;
     if news.is_none() {
         return Ok(live::not_modified(&tag));
     }

@@ -15,7 +15,7 @@ use governor::{Quota, RateLimiter};
 use tokio::sync::Notify;
 
 use crate::clock::Clock;
-use crate::domain::values::id::LinkId;
+use crate::domain::values::id::{CredentialId, LinkId};
 
 /// After how many checks the buckets that are full again are removed.
 const SWEEP: u32 = 1024;
@@ -32,6 +32,36 @@ impl governor::clock::Clock for Ticks {
 
     fn now(&self) -> Duration {
         Duration::from_micros(u64::try_from(self.0.now().micros()).unwrap_or(0))
+    }
+}
+
+/// The rate limits, each with a bucket for every key, in this process.
+#[derive(Debug)]
+pub(super) struct Limits {
+    /// Links that a credential makes.
+    pub(super) made: Limiter<CredentialId>,
+    /// Attempts to open a link.
+    pub(super) opened: Limiter<LinkId>,
+    /// Pages of a session.
+    pub(super) pages: Limiter<(LinkId, u16)>,
+    /// Commands of a session.
+    pub(super) commands: Limiter<(LinkId, u16)>,
+    /// Waiting requests of a session.
+    pub(super) waits: Waits,
+}
+
+impl Limits {
+    pub(super) fn new(clock: &Clock) -> Self {
+        const fn number(number: u32) -> NonZeroU32 {
+            NonZeroU32::new(number).expect("limits are not zero")
+        }
+        Self {
+            made: Limiter::per_minute(number(300), number(600), clock),
+            opened: Limiter::per_minute(number(10), number(10), clock),
+            pages: Limiter::per_minute(number(120), number(120), clock),
+            commands: Limiter::per_minute(number(30), number(30), clock),
+            waits: Waits::default(),
+        }
     }
 }
 

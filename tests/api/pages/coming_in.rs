@@ -1,9 +1,12 @@
 //! Links and sessions as a browser sees them: looking changes nothing, a click makes a session, and no other site can
 //! press the button.
 
+use std::sync::Arc;
+
 use serde_json::json;
 use stagegate::domain::link::LinkKind;
 use stagegate::domain::values::party::Party;
+use stagegate::worker::watchers::Watchers;
 
 use crate::harness::commands::{approve, at};
 use crate::harness::parties::Parties;
@@ -154,4 +157,27 @@ async fn a_cookie_is_no_credential_of_the_api() {
     let sent =
         anna.send("POST", &format!("/api/v1/tasks/{task}/events"), &[("content-type", "application/json")], body).await;
     assert_eq!(sent.status, 401);
+}
+
+#[tokio::test]
+async fn a_session_that_ends_while_its_page_waits_gets_no_news() {
+    let parties = Parties::start().await;
+    let task = parties.open_in_legal().await;
+    let mut buyer = parties.visitor(Party::Buyer, LinkKind::Task, Some(&task), "").await;
+    let live = format!("/tasks/{task}?part=live");
+    let shown = buyer.read(&live).await.headers["etag"].to_str().unwrap().to_owned();
+    tokio::spawn(Watchers::new(Arc::clone(&parties.service.app)).run());
+    let (mut tab, watchers) = (buyer.clone(), &parties.service.app.statuses.watchers);
+    let waiting = tokio::spawn(async move {
+        tab.send("GET", &format!("{live}&wait=25"), &[("if-none-match", &shown)], String::new()).await
+    });
+    while watchers.count().0 == 0 {
+        tokio::task::yield_now().await;
+    }
+    parties.service.app.links.end_session(buyer.session().unwrap()).await.unwrap();
+    for reviewer in ["u-anna", "u-bo"] {
+        parties.partner.done(&task, &approve(at("legal", 1, 1), reviewer)).await;
+    }
+    let answered = waiting.await.unwrap();
+    assert_eq!((answered.status, answered.html.contains("design approval")), (401, false));
 }
