@@ -1,5 +1,5 @@
 //! `stagegate link`: asks a running service for a link, or to end links. It speaks HTTP, with the
-//! key of whoever runs it.
+//! key of the person who runs it.
 
 use std::io::{self, Write};
 use std::time::Duration;

@@ -1,8 +1,8 @@
 //! Links for people: issued by a back end, opened in a browser, and the sessions that follow.
 //!
-//! A link never reaches further than the credential that made it, and ends with it: whoever looks a
-//! session up looks the key up with it. Sessions are cached for a few seconds, as keys are, so what
-//! is ended stops working here at once and on other replicas within 5 seconds.
+//! A link never reaches further than the credential that made it, and ends with it: a session is
+//! looked up together with that credential. Sessions are cached for a few seconds, as keys are, so
+//! what is ended stops working here at once and on other replicas within 5 seconds.
 //!
 //! `issue.rs` makes links, `ends.rs` ends them, and `visits.rs` has what the pages need.
 

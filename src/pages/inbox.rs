@@ -79,7 +79,7 @@ impl Selection {
         query.finish()
     }
 
-    /// Whether it is the first page, which alone is told of news.
+    /// Whether it is the first page. Only that one asks for news.
     fn is_first(&self) -> bool {
         self.after.is_none()
     }

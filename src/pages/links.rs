@@ -1,5 +1,5 @@
 //! `/go/{link}`: what an address leads to, and the exchange of a link for a session. Looking at a
-//! link changes nothing, however often and by whatever program it is done.
+//! link changes nothing, also if a mail scanner does it a thousand times.
 
 use askama::Template;
 use axum::extract::{Path, State};

@@ -70,8 +70,8 @@ pub(super) async fn wait_for_news<T, F: Future<Output = Result<(String, T), Erro
     waited.map_err(failed)
 }
 
-/// Waits until something that concerns the caller may have changed, or the time is over: whatever
-/// `load` answers then is sent. `load` gives the tag of the state and what to render.
+/// Waits until something that concerns the caller may have changed, or the time is over.
+/// `load` gives the tag of the state and what to render.
 pub(super) async fn wait_for_change<T, E: From<Error>, F: Future<Output = Result<(String, T), E>>>(
     state: &AppState,
     (caller, task): (&Caller, Option<TaskId>),
