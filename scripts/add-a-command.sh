@@ -42,7 +42,7 @@ sync() {
 
 # Without GIT_DIR, git would look for a repository around the copy and apply the patch to nothing.
 apply() {
-    GIT_DIR=/nonexistent git -C "$1" apply "${@:2}" "$patch"
+    GIT_DIR=/nonexistent git -C "$1" apply -C1 "$patch"
 }
 
 check() {
@@ -63,10 +63,12 @@ renewal="To renew it: scripts/add-a-command.sh edit, mend the copy that it names
 
 edit() {
     local tree=$copies/edit
+    # Else the patch would format the sources, and fail as soon as somebody else did.
+    cargo fmt --check >/dev/null || die "the sources are not formatted: cargo fmt"
     copy_sources "$tree"
     (cd "$tree" && git init --quiet && git add --all &&
         git -c user.name=example -c user.email=example@localhost commit --quiet --message base)
-    (cd "$tree" && git apply --reject --recount "$patch" 2>"$copies/rejected.log") || grep '^error' "$copies/rejected.log" >&2 || true
+    (cd "$tree" && git apply -C1 --reject --recount "$patch" 2>"$copies/rejected.log") || grep '^error' "$copies/rejected.log" >&2 || true
     say "$tree has the example, as far as it fits; rejected hunks:"
     (cd "$tree" && find . -name '*.rej') >&2
     say "mend it until its tests pass: (cd $tree && CARGO_TARGET_DIR=$target cargo test --lib)"
