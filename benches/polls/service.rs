@@ -11,6 +11,9 @@ use crate::shared::pages::{Makers, Pages};
 use crate::shared::process::{self, Process};
 use crate::{By, Options};
 
+/// Open pages on each task.
+const PAGES_EACH: usize = 32;
+
 /// A running service with a partner, a buyer and a task of theirs.
 #[derive(Debug)]
 pub struct Service {
@@ -21,6 +24,7 @@ pub struct Service {
     /// The version of its status.
     pub version: u64,
     platform_key: String,
+    partner: String,
     partner_key: String,
     buyer_token: String,
 }
@@ -37,6 +41,7 @@ impl Service {
             template: ids::new(),
             version: 0,
             platform_key: platform.clone(),
+            partner: String::new(),
             partner_key: String::new(),
             buyer_token: token(buyer, &secret)?,
         };
@@ -44,10 +49,23 @@ impl Service {
         Ok(service)
     }
 
-    /// Opens pages about the task.
+    /// Opens pages about tasks of the partner that have buyers of their own, since one buyer may not wait on so many.
     pub async fn pages(&self, count: usize) -> Result<Pages, Failure> {
+        let mut connection = Connection::open(&self.process.address).await?;
+        let mut tasks = Vec::new();
+        for _ in 0..count.div_ceil(PAGES_EACH) {
+            let task = ids::new();
+            let opening = self.opening(task, ids::new());
+            connection.call("POST", "/api/v1/tasks", &self.platform_key, &opening).await?;
+            tasks.push(task);
+        }
         let makers = Makers { platform: self.platform_key.clone(), partner: self.partner_key.clone() };
-        Pages::open(&self.process.address, &makers, &[self.template], count).await
+        Pages::open(&self.process.address, &makers, &tasks, count).await
+    }
+
+    fn opening(&self, task: Uuid, buyer: Uuid) -> Value {
+        json!({ "id": task, "partner_id": self.partner, "buyer_id": buyer, "workflow": { "key": "measured" },
+            "title": "Spring campaign", "metadata": { "order": "A-1024" } })
     }
 
     /// The credential of a caller of this kind.
@@ -70,9 +88,8 @@ impl Service {
         let stages: Vec<Value> = ["copy", "brand", "legal", "media", "sign-off"].map(stage).into();
         let workflow = json!({ "name": "Measured", "stages": stages });
         connection.call("PUT", "/api/v1/workflows/measured", &self.partner_key, &workflow).await?;
-        let opening = json!({ "id": self.template, "partner_id": partner, "buyer_id": buyer,
-            "workflow": { "key": "measured" }, "title": "Spring campaign", "metadata": { "order": "A-1024" } });
-        connection.call("POST", "/api/v1/tasks", platform, &opening).await?;
+        self.partner = partner;
+        connection.call("POST", "/api/v1/tasks", platform, &self.opening(self.template, buyer)).await?;
         for stage in ["copy", "brand"] {
             let approval = json!({ "type": "stage_approved", "stage": stage, "round": 1, "revision": 0, "actor": { "id": "u-1" } });
             connection

@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -19,6 +20,9 @@ pub const PUBLIC_URL: &str = "http://localhost:8080";
 
 /// Pages that are opened at the same time.
 const AT_ONCE: usize = 32;
+
+/// How long the script of a page rests after news.
+const PACE: Duration = Duration::from_millis(1500);
 
 /// Open pages; they close when this is dropped.
 #[derive(Debug)]
@@ -58,7 +62,7 @@ impl Pages {
 
     /// How often a page has shown something new, in all; fails if a page no longer waits.
     pub fn shown(&mut self) -> Result<usize, Failure> {
-        if let Some(ended) = self.waiting.try_join_next() {
+        while let Some(ended) = self.waiting.try_join_next() {
             ended??;
         }
         Ok(self.shown.load(Ordering::Relaxed))
@@ -70,6 +74,7 @@ impl Pages {
             loop {
                 if browser.wait().await? {
                     shown.fetch_add(1, Ordering::Relaxed);
+                    tokio::time::sleep(PACE).await;
                 }
             }
         });

@@ -6,16 +6,13 @@ use axum::http::Method;
 use axum::response::Response;
 use axum::routing::{get, post};
 
-use crate::app::{Error, access};
+use crate::app::access;
 use crate::domain::link::LinkKind;
-use crate::domain::task::refusal::Refusal;
 use crate::domain::values::id::PartnerId;
 use crate::domain::values::party::Party;
 use crate::domain::webhook::Owner;
-use crate::http::problem::refused::explain;
 
 use super::Page;
-use super::frame::Frame;
 use super::problem::{Kind, PageError};
 use super::session::Visitor;
 
@@ -30,10 +27,10 @@ mod once;
 mod partners;
 mod people;
 mod play;
-mod query;
 mod resend;
 mod samples;
 mod secrets;
+mod slips;
 mod stages;
 pub(super) mod tasks;
 mod versions;
@@ -113,20 +110,4 @@ fn check_manage(visitor: &Visitor) -> Result<(), PageError> {
 
 fn refused(visitor: &Visitor) -> PageError {
     PageError::new(Kind::NotAllowed, visitor.untitled())
-}
-
-/// A mistake in a form: the field's id, and what is wrong with it.
-#[derive(Clone, Debug)]
-struct Slip {
-    field: &'static str,
-    text: String,
-}
-
-/// The refusal of a use case as a mistake in a form; other errors are pages of their own.
-fn slip(error: Error, frame: &Frame, field: impl Fn(&str) -> &'static str) -> Result<Slip, PageError> {
-    let Error::Rejected(refusal) = error else { return Err(PageError::of(error, frame)) };
-    let Refusal::Invalid { pointer, message, .. } = &refusal else {
-        return Ok(Slip { field: field(""), text: explain(&refusal).1 });
-    };
-    Ok(Slip { field: field(pointer), text: format!("{pointer}: {message}") })
 }

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use askama::Template;
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
@@ -57,11 +57,11 @@ async fn get_task(
     State(state): State<AppState>,
     authenticated: Authenticated,
     Path(id): Path<String>,
-    RawQuery(query): RawQuery,
+    query: Query,
     (deadline, headers): (Deadline, HeaderMap),
 ) -> Result<Response, Problem> {
     let task = task_id(&id, &authenticated.caller)?;
-    let (query, frame) = (Query::new(query.as_deref()), Frame::new(language(&headers, None), None));
+    let frame = Frame::new(language(&headers, None), None);
     let reader = Reader { state: &state, caller: &authenticated.caller };
     let load = || reader.tagged_status(task, &frame);
     let wait = live::wait_of(query.number("wait"));

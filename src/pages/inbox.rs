@@ -1,7 +1,7 @@
 //! `/inbox`: what waits for the visitor, the most urgent first.
 
 use askama::Template;
-use axum::extract::{RawQuery, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::Response;
 use axum::routing::get;
@@ -133,7 +133,7 @@ struct Counts {
 async fn get_inbox(
     State(state): State<AppState>,
     visitor: Visitor,
-    RawQuery(query): RawQuery,
+    query: Query,
     deadline: Deadline,
     headers: HeaderMap,
 ) -> Result<Response, PageError> {
@@ -141,7 +141,6 @@ async fn get_inbox(
     if !has_inbox {
         return Err(PageError::new(Kind::NotAllowed, visitor.untitled()));
     }
-    let query = Query::new(query.as_deref());
     if query.get("part") == Some("live") {
         return get_news(&state, &visitor, &query, (&deadline, &headers)).await;
     }

@@ -87,6 +87,12 @@ pub(super) async fn wait_for_change<T, E: From<Error>, F: Future<Output = Result
     }
     deadline.extend(wait);
     let until = Instant::now() + wait;
+    // A page of a busy task is out of date when it asks; it need not follow anything to learn that.
+    let (tag, loaded) = load().await?;
+    if known != Some(tag.as_str()) {
+        return Ok((tag, Some(loaded)));
+    }
+    drop(loaded);
     let mut source = source(state, caller, task).await?;
     loop {
         let (tag, loaded) = load().await?;

@@ -1,6 +1,6 @@
 //! `/tasks` and `/tasks/{id}`: the same addresses for every party, with a page for each.
 
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{Path, State};
 use axum::http::{HeaderMap, Method};
 use axum::response::Response;
 use axum::routing::{get, post};
@@ -33,14 +33,10 @@ pub(super) fn pages() -> Vec<Page> {
 }
 
 /// The tasks of the visitor.
-async fn list_tasks(
-    State(state): State<AppState>,
-    visitor: Visitor,
-    RawQuery(query): RawQuery,
-) -> Result<Response, PageError> {
+async fn list_tasks(State(state): State<AppState>, visitor: Visitor, query: Query) -> Result<Response, PageError> {
     match visitor.party() {
-        Party::Buyer => task_buyer::list::list_tasks(&state, &visitor, &Query::new(query.as_deref())).await,
-        Party::Partner | Party::Platform => console::tasks::get_tasks(&visitor, &state, query.as_deref()).await,
+        Party::Buyer => task_buyer::list::list_tasks(&state, &visitor, &query).await,
+        Party::Partner | Party::Platform => console::tasks::get_tasks(&visitor, &state, query).await,
     }
 }
 
@@ -49,10 +45,10 @@ async fn get_task(
     State(state): State<AppState>,
     visitor: Visitor,
     Path(id): Path<String>,
-    RawQuery(query): RawQuery,
+    query: Query,
     (deadline, headers): (Deadline, HeaderMap),
 ) -> Result<Response, PageError> {
-    let (task, query) = (task_id(&id, &visitor)?, Query::new(query.as_deref()));
+    let task = task_id(&id, &visitor)?;
     match visitor.party() {
         Party::Buyer if query.get("part") == Some("live") => {
             task_buyer::get_live(&state, &visitor, (task, &query), (&deadline, &headers)).await

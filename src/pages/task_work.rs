@@ -6,6 +6,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 
 use crate::app::Error;
+use crate::app::tasks::Desk;
 use crate::app::tasks::inbox::Filter;
 use crate::domain::audit::EntryView;
 use crate::domain::link::LinkKind;
@@ -58,8 +59,8 @@ pub(super) async fn get_task(
     {
         return Ok(done);
     }
-    let loaded = load_page(state, visitor, task, query).await?;
-    Ok(render(StatusCode::OK, &Page::new(&loaded, visitor, &Filled::default())))
+    let (loaded, offers) = load_page(state, visitor, task, query).await?;
+    Ok(render(StatusCode::OK, &Page::new((&loaded, &offers), visitor, &Filled::default())))
 }
 
 /// What is new of a task since the visitor's page was made.
@@ -71,18 +72,21 @@ pub(super) async fn get_live(
 ) -> Result<Response, PageError> {
     let load = || tagged(state, visitor, task);
     let (tag, news) = live::wait_for_news(state, (visitor, Some(task)), (query, deadline, headers), load).await?;
-    if news.is_none() {
-        return Ok(live::not_modified(&tag));
-    }
-    let loaded = load_page(state, visitor, task, query).await?;
+    let Some(desk) = news else { return Ok(live::not_modified(&tag)) };
+    let loaded = load_regions(state, visitor, desk, query).await?;
     let mut response = render(StatusCode::OK, &News::new(&loaded, visitor));
-    live::set_tag(&mut response, &page::tag(&loaded.desk.task));
+    live::set_tag(&mut response, &tag);
     Ok(response)
 }
 
-async fn tagged(state: &AppState, visitor: &Visitor, task: TaskId) -> Result<(String, ()), Error> {
-    let task = state.app.tasks.get_task(&visitor.caller, task).await?;
-    Ok((page::tag(&task), ()))
+async fn tagged(state: &AppState, visitor: &Visitor, task: TaskId) -> Result<(String, Desk), Error> {
+    let desk = get_desk(state, visitor, task).await?;
+    Ok((page::tag(&desk.task), desk))
+}
+
+async fn get_desk(state: &AppState, visitor: &Visitor, task: TaskId) -> Result<Desk, Error> {
+    let actor = visitor.actor.as_ref().map(|actor| actor.id.clone());
+    state.app.tasks.get_desk(&visitor.caller, task, actor).await
 }
 
 /// Sends a command, or shows the form again with what was typed.
@@ -136,9 +140,7 @@ async fn refused(
     if !conflict::is_conflict(&problem) {
         return Err(PageError::of_problem(&problem, frame));
     }
-    let actor = visitor.actor.as_ref().map(|actor| actor.id.clone());
-    let desk = state.app.tasks.get_desk(&visitor.caller, task, actor).await;
-    let desk = desk.map_err(|error| PageError::of(error, frame))?;
+    let desk = get_desk(state, visitor, task).await.map_err(|error| PageError::of(error, frame))?;
     conflict::answer(state, visitor, (&desk, problem), &filled.typed).await
 }
 
@@ -149,12 +151,12 @@ async fn again(
     task: TaskId,
     (status, filled): (StatusCode, Filled),
 ) -> Result<Response, PageError> {
-    let loaded = load_page(state, visitor, task, &Query::default()).await?;
-    let mut page = Page::new(&loaded, visitor, &filled);
+    let (loaded, offers) = load_page(state, visitor, task, &Query::default()).await?;
+    let mut page = Page::new((&loaded, &offers), visitor, &filled);
     if !filled.mistakes.is_empty() {
         page.set_outcome(visitor.untitled().t.text("review-error").into_owned());
     }
-    page.keep_what_has_no_form(&loaded, &filled.typed);
+    page.keep_what_has_no_form(&offers, &filled.typed);
     Ok(render(status, &page))
 }
 
@@ -165,13 +167,13 @@ async fn too_many(
     task: TaskId,
     (wait, filled): (u64, Filled),
 ) -> Result<Response, PageError> {
-    let loaded = load_page(state, visitor, task, &Query::default()).await?;
-    let mut page = Page::new(&loaded, visitor, &filled);
+    let (loaded, offers) = load_page(state, visitor, task, &Query::default()).await?;
+    let mut page = Page::new((&loaded, &offers), visitor, &filled);
     let t = visitor.untitled().t;
     page.set_outcome(t.text("error-too-many").into_owned());
     let text = t.with("review-too-many", "seconds", wait).into_owned();
     page.notice = Some(Notice { text, link: None, typed: Vec::new() });
-    page.keep_what_has_no_form(&loaded, &filled.typed);
+    page.keep_what_has_no_form(&offers, &filled.typed);
     let mut response = render(StatusCode::TOO_MANY_REQUESTS, &page);
     response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(wait));
     Ok(response)
@@ -180,27 +182,37 @@ async fn too_many(
 /// The form, filled, and bound to the new revision: only on this page, which says so.
 async fn newer_work(state: &AppState, visitor: &Visitor, task: TaskId, filled: Filled) -> Result<Response, PageError> {
     let earlier = filled.target.as_ref().map(|target| target.revision.clone()).unwrap_or_default();
-    let compared = Query::new(Some(&format!("compare={earlier}")));
-    let loaded = load_page(state, visitor, task, &compared).await?;
+    let compared = Query::new(&format!("compare={earlier}"));
+    let (loaded, offers) = load_page(state, visitor, task, &compared).await?;
     let filled = Filled { target: None, ..filled };
-    let mut page = Page::new(&loaded, visitor, &filled);
+    let mut page = Page::new((&loaded, &offers), visitor, &filled);
     let frame = visitor.untitled();
     let text = conflict::newer_work(&loaded.desk, &earlier, frame);
     let link = Some(("#work".to_owned(), frame.t.text("review-see-changes").into_owned()));
     page.notice = Some(Notice { text, link, typed: Vec::new() });
     page.set_outcome(frame.t.text("review-newer-title").into_owned());
-    page.keep_what_has_no_form(&loaded, &filled.typed);
+    page.keep_what_has_no_form(&offers, &filled.typed);
     Ok(render(StatusCode::PRECONDITION_FAILED, &page))
 }
 
-/// Reads all that the page shows.
-async fn load_page(state: &AppState, visitor: &Visitor, task: TaskId, query: &Query) -> Result<Loaded, PageError> {
-    let frame = visitor.untitled();
-    let failed = |error| PageError::of(error, frame);
-    let (app, caller) = (&state.app, &visitor.caller);
-    let actor = visitor.actor.as_ref().map(|actor| actor.id.clone());
-    let desk = app.tasks.get_desk(caller, task, actor).await.map_err(failed)?;
-    let offers = Offers::find(state, visitor, &desk).await.map_err(|problem| PageError::of_problem(&problem, frame))?;
+/// Reads all that the page shows, and tries out what can be chosen.
+async fn load_page(
+    state: &AppState,
+    visitor: &Visitor,
+    task: TaskId,
+    query: &Query,
+) -> Result<(Loaded, Offers), PageError> {
+    let desk = get_desk(state, visitor, task).await.map_err(|error| PageError::of(error, visitor.untitled()))?;
+    let loaded = load_regions(state, visitor, desk, query).await?;
+    let offers = Offers::find(state, visitor, &loaded.desk).await;
+    let offers = offers.map_err(|problem| PageError::of_problem(&problem, visitor.untitled()))?;
+    Ok((loaded, offers))
+}
+
+/// Reads what the regions of the page show besides.
+async fn load_regions(state: &AppState, visitor: &Visitor, desk: Desk, query: &Query) -> Result<Loaded, PageError> {
+    let failed = |error| PageError::of(error, visitor.untitled());
+    let (app, caller, task) = (&state.app, &visitor.caller, desk.task.id);
     let last =
         query.number("before").map_or(desk.task.version, |before| desk.task.version.min(before.saturating_sub(1)));
     let after = last.saturating_sub(u64::from(history::ROWS));
@@ -213,7 +225,7 @@ async fn load_page(state: &AppState, visitor: &Visitor, task: TaskId, query: &Qu
         }
         None => None,
     };
-    Ok(Loaded { desk, offers, entries, earlier, is_older: query.number("before").is_some() })
+    Ok(Loaded { desk, entries, earlier, is_older: query.number("before").is_some() })
 }
 
 /// The page of what the visitor has just done.
@@ -242,8 +254,7 @@ struct Done {
 async fn done(state: &AppState, visitor: &Visitor, (task, seq): (TaskId, u64)) -> Result<Option<Response>, PageError> {
     let failed = |error| PageError::of(error, visitor.untitled());
     let (app, caller, t) = (&state.app, &visitor.caller, visitor.untitled().t);
-    let actor = visitor.actor.as_ref().map(|actor| actor.id.clone());
-    let desk = app.tasks.get_desk(caller, task, actor).await.map_err(failed)?;
+    let desk = get_desk(state, visitor, task).await.map_err(failed)?;
     let trail = &app.audit.task_trails;
     let page = trail.get_task_audit(caller, task, seq.saturating_sub(1), history::ROWS).await.map_err(failed)?;
     let entries: Vec<EntryView> = page.rows.into_iter().filter(|entry| entry.cause_seq == Some(seq)).collect();

@@ -80,6 +80,12 @@ impl FastWritable for TimeTag {
     }
 }
 
+/// Reads a time as people type it: whole (RFC 3339), or a day in UTC.
+pub(super) fn typed_time(text: &str) -> Option<Time> {
+    let whole = if text.len() == 10 { format!("{text}T00:00:00Z") } else { text.to_owned() };
+    serde_json::from_value(whole.into()).ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -99,5 +105,14 @@ mod tests {
         );
         assert_eq!(Times::new(english, Some(Tz::Europe__Berlin)).text(&noon), "22 Nov 2026, 11:00 CET");
         assert_eq!(Times::new(german, None).text(&noon), "22. Nov. 2026, 10:00 UTC");
+    }
+
+    #[test]
+    fn a_day_is_a_time() {
+        assert_eq!(typed_time("2027-01-15").map(|time| time.to_string()).as_deref(), Some("2027-01-15T00:00:00Z"));
+        assert!(typed_time("2027-01-15T08:30:00+01:00").is_some());
+        for wrong in ["", "yesterday", "2027-02-30", "2027-1-1"] {
+            assert!(typed_time(wrong).is_none(), "{wrong}");
+        }
     }
 }

@@ -4,6 +4,7 @@ pub mod commands;
 pub mod contract;
 pub mod database;
 pub mod load;
+pub mod markup;
 pub mod parties;
 pub mod patroni;
 pub mod plans;

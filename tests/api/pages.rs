@@ -5,3 +5,4 @@ mod buyer;
 mod coming_in;
 mod console;
 mod desk;
+mod matrix;

@@ -79,7 +79,7 @@ async function offline(rig, page, task) {
   rig.allow(/ERR_INTERNET_DISCONNECTED/);
   await page.context().setOffline(true);
   await page.getByRole("button", { name: "Send decision" }).click();
-  await page.getByText("No connection. Trying again.").waitFor();
+  await page.getByText("No answer. Trying again.").waitFor();
   await page.context().setOffline(false);
   await page.getByRole("heading", { name: /^Sent back to/ }).waitFor();
   const { items } = await rig.call("partner", "GET", `/api/v1/tasks/${task}/audit`);

@@ -1,5 +1,6 @@
-// Sending: a button is pressed once, and the same form goes again after a lost connection. The form's
-// token is the command's id, so that sending it again has no second effect.
+// Sending: a button is pressed once, and the same form goes again after a lost connection or while the
+// service is away. The form's token is the command's id, so that sending it again has no second effect.
+// An answer that says nothing about the form, such as the end of the session, leaves it as it is.
 import { say } from "./say.js";
 
 const TRIES = [1000, 3000, 8000];
@@ -39,7 +40,8 @@ async function send(form, button) {
   for (let tried = 0; ; tried += 1) {
     try {
       const response = await fetch(form.action, { method: "POST", body: data, redirect: "follow" });
-      await show(response);
+      if (response.status === 503 && tried < TRIES.length) throw new Error("away");
+      await show(response, form);
       return;
     } catch {
       if (tried === TRIES.length) break;
@@ -52,10 +54,11 @@ async function send(form, button) {
 }
 
 /**
- * Shows the answer as if the browser had gone there.
+ * Shows the answer as if the browser had gone there. The page of an error is only told, so that what was typed stays.
  * @param {Response} response
+ * @param {HTMLFormElement} form
  */
-async function show(response) {
+async function show(response, form) {
   const text = await response.text();
   if (response.redirected) {
     document.dispatchEvent(new CustomEvent("sent"));
@@ -63,6 +66,12 @@ async function show(response) {
     return;
   }
   const next = parse(text);
+  const error = next.querySelector("[data-error]");
+  if (error) {
+    restore(form);
+    say(error.textContent?.trim() ?? "");
+    return;
+  }
   document.title = next.title;
   const main = document.querySelector("main");
   const other = next.querySelector("main");

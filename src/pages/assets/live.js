@@ -6,6 +6,8 @@ import { write } from "./times.js";
 
 const PAUSES = [1000, 2000, 5000, 10_000, 30_000];
 const QUIET = 5000;
+/** Between two pieces of news, in milliseconds: what happens meanwhile is shown at once. */
+const PACE = 1500;
 
 /**
  * Follows the page that `<main data-live-from="…">` names, as long as the page is visible.
@@ -26,6 +28,7 @@ class Loop {
     this.tag = main.dataset.liveTag ?? "";
     this.failures = 0;
     this.failingSince = 0;
+    this.hasNews = false;
     /** @type {AbortController | undefined} */
     this.request = undefined;
   }
@@ -48,6 +51,7 @@ class Loop {
         if (!await this.ask(signal)) return;
         this.failures = 0;
         this.failingSince = 0;
+        if (this.hasNews) await new Promise((done) => setTimeout(done, PACE));
       } catch {
         if (signal.aborted) return;
         await this.pause();
@@ -66,6 +70,7 @@ class Loop {
       say(this.main.dataset.sessionOver ?? "");
       return false;
     }
+    this.hasNews = response.status === 200;
     if (response.status === 304) return true;
     if (!response.ok) throw new Error(`status ${response.status}`);
     this.tag = response.headers.get("ETag") ?? "";

@@ -48,5 +48,7 @@ function distance(at, language) {
  * @param {Element} element
  */
 function languageOf(element) {
-  return element.closest("[lang]")?.getAttribute("lang") || "en";
+  const language = element.closest("[lang]")?.getAttribute("lang") || "en";
+  // "en" alone is American; the pages write days before months.
+  return language === "en" ? "en-GB" : language;
 }

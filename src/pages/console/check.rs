@@ -18,9 +18,10 @@ use crate::pages::links::go_to;
 use crate::pages::session::Visitor;
 
 use super::drawing::Drawing;
-use super::query::Query;
+use super::slips;
 use super::stages::{self, StageItem, WarningItem};
-use super::{Answer, check_manage, enter_as_partner, slip, words, workflows};
+use super::{Answer, check_manage, enter_as_partner, words, workflows};
+use crate::pages::query::Query;
 
 const PATH: &str = "/workflows/check";
 const REGISTER: &str = "/workflows/register";
@@ -65,7 +66,7 @@ struct Sound {
 /// The form, empty or with a registered definition.
 pub(super) async fn get_check(visitor: Visitor, State(state): State<AppState>, mut query: Query) -> Answer {
     enter_as_partner(&visitor)?;
-    let from = query.get("from").to_owned();
+    let from = query.text("from").to_owned();
     let text = if from.is_empty() {
         String::new()
     } else {
@@ -163,7 +164,7 @@ pub(super) async fn post_register(State(state): State<AppState>, form: Form) -> 
         Ok(_) => Ok(go_to(&format!("/workflows/{workflow}?done=registered"))),
         Err(crate::app::Error::Definition(_)) => Ok(checked(visitor, (text, key), Vec::new())),
         Err(error) => {
-            let slip = slip(error, visitor.untitled(), |_| "key")?;
+            let slip = slips::refused(error, visitor.untitled(), |_| "key")?;
             Ok(checked(visitor, (text, key), vec![of_key(slip.text)]))
         }
     }

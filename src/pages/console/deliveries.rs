@@ -16,11 +16,13 @@ use crate::pages::problem::PageError;
 use crate::pages::session::Visitor;
 use crate::pages::times::TimeTag;
 
-use super::query::{self, Query};
 use super::resend::event_of;
+use super::slips::{self, Slip};
 use super::tasks::{by_name, outcome};
 use super::webhooks::key_of;
-use super::{Answer, Slip, enter, words};
+use super::{Answer, enter, words};
+use crate::pages::query::Query;
+use crate::pages::times::typed_time;
 
 const PATH: &str = "/deliveries";
 /// The rows of a page.
@@ -84,12 +86,12 @@ pub(super) async fn get_deliveries(visitor: Visitor, State(state): State<AppStat
     let owner = enter(&visitor)?;
     let (selection, after) = select(&mut query);
     let t = visitor.untitled().t;
-    let title = match query.get("done").parse::<u64>() {
+    let title = match query.text("done").parse::<u64>() {
         Ok(count) => t.with("console-resent-all", "count", count),
         Err(_) => t.text("console-deliveries"),
     };
     let frame = visitor.frame(title);
-    let slips = query.slips(&frame);
+    let slips = slips::of(&query, &frame);
     let found = if slips.is_empty() {
         let listed = state.app.webhooks.deliveries.list_deliveries(owner, &selection, after, ROWS).await;
         listed.map_err(|error| PageError::of(error, visitor.untitled()))?
@@ -110,7 +112,7 @@ fn select(query: &mut Query) -> (Selection, Option<(After, EndpointId)>) {
         task_id: query.read("task", by_name),
         state: query.read("state", by_name),
         kind: query.read("type", |text| Fact::TYPES.contains(&text).then(|| text.to_owned())),
-        since: query.read("since", query::time),
+        since: query.read("since", typed_time),
     };
     let after = query.cursor::<(Time, TaskId, u64, EndpointId)>();
     let after = after.map(|(recorded_at, task_id, seq, endpoint)| (After { recorded_at, task_id, seq }, endpoint));
@@ -173,7 +175,7 @@ pub(super) async fn get_delivery(
         detail.map_err(|error| PageError::of(error, visitor.untitled()))?;
     let t = visitor.untitled().t;
     let kind = delivery.kind.unwrap_or("?");
-    let frame = visitor.frame(match query.get("done") {
+    let frame = visitor.frame(match query.text("done") {
         "resent" => t.with("console-resent-title", "type", kind),
         _ => t.with("console-delivery-title", "type", kind),
     });

@@ -11,9 +11,10 @@ use crate::pages::problem::PageError;
 use crate::pages::session::Visitor;
 use crate::pages::times::TimeTag;
 
-use super::query::Query;
+use super::slips::{self, Slip};
 use super::tasks::outcome;
-use super::{Answer, Slip, enter_as_platform, words};
+use super::{Answer, enter_as_platform, words};
+use crate::pages::query::Query;
 
 const PATH: &str = "/erasures";
 /// The rows of a page.
@@ -48,7 +49,7 @@ pub(super) async fn get_erasures(visitor: Visitor, State(state): State<AppState>
     listed.truncate(ROWS as usize);
     let next = listed.last().filter(|_| more).map(|(id, _)| query.next(PATH, *id));
     let frame = visitor.frame(visitor.untitled().t.text("console-erasures"));
-    let slips = query.slips(&frame);
+    let slips = slips::of(&query, &frame);
     let rows = listed.into_iter().map(|row| ErasureRow::of(row, &frame)).collect();
     let (status, frame) = outcome(frame, &slips);
     Ok(render(status, &ErasuresPage { frame, slips, rows, next }))

@@ -19,11 +19,12 @@ use crate::pages::forms::{Fields, Form};
 use crate::pages::frame::{Frame, render};
 use crate::pages::problem::{Kind, PageError};
 use crate::pages::session::Visitor;
-use crate::pages::times::TimeTag;
+use crate::pages::times::{TimeTag, typed_time};
 
+use super::Answer;
 use super::once::{self, SecretPage};
+use super::slips::{self, Slip};
 use super::tasks::by_name;
-use super::{Answer, Slip, query, slip};
 
 /// The most keys that a partner can have in total is more than a page shows at a time.
 const ROWS: u32 = 100;
@@ -147,7 +148,7 @@ fn wanted(fields: &Fields, now: Time) -> Result<Wanted, Slip> {
     let actors = fields.get("actors").lines().map(str::trim).filter(|line| !line.is_empty());
     let actors: Result<Vec<ActorId>, _> = actors.map(ActorId::parse).collect();
     let actors = actors.map_err(|error| wrong("actors", error.to_string()))?;
-    let expires_at = fields.filled("expires_at").map(|text| query::time(text).ok_or(text)).transpose();
+    let expires_at = fields.filled("expires_at").map(|text| typed_time(text).ok_or(text)).transpose();
     let expires_at = expires_at.map_err(|text| wrong("expires_at", text.to_owned()))?;
     let actors = Some(actors).filter(|actors| !actors.is_empty());
     let rights = Rights::new(Some(scopes), actors, expires_at, now).map_err(|refusal| {
@@ -185,7 +186,7 @@ pub(super) async fn make(
         Ok(made) => made,
         Err(error) => {
             once::forget(form);
-            return retry(slip(error, visitor.untitled(), field_of)?).await;
+            return retry(slips::refused(error, visitor.untitled(), field_of)?).await;
         }
     };
     let t = visitor.untitled().t;
@@ -248,7 +249,7 @@ pub(super) async fn revoke(
     match state.app.partners.revoke_partner_key(&visitor.caller, partner, key).await {
         Ok(()) => Ok(crate::pages::links::go_to(back)),
         Err(error) => {
-            let slip = slip(error, visitor.untitled(), |_| "revoke")?;
+            let slip = slips::refused(error, visitor.untitled(), |_| "revoke")?;
             ask(visitor, state, (partner, key), (base, vec![slip])).await
         }
     }

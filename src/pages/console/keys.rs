@@ -9,9 +9,10 @@ use crate::pages::frame::render;
 use crate::pages::session::Visitor;
 
 use super::key_rows::{self, KeyForm, KeysPage};
-use super::query::Query;
+use super::slips::{self, Slip};
 use super::tasks::outcome;
-use super::{Answer, Slip, check_manage, enter_as_partner};
+use super::{Answer, check_manage, enter_as_partner};
+use crate::pages::query::Query;
 
 const PATH: &str = "/keys";
 
@@ -30,7 +31,7 @@ async fn page(
     let after: Option<KeyId> = query.cursor();
     let (rows, next) = key_rows::list(visitor, state, (partner, PATH), after).await?;
     let frame = visitor.frame(visitor.untitled().t.text("console-keys"));
-    let mut slips = query.slips(&frame);
+    let mut slips = slips::of(&query, &frame);
     slips.extend(slip);
     let (status, frame) = outcome(frame, &slips);
     let form = visitor.reach.manage.then(|| KeyForm::new(visitor, PATH.to_owned(), fields));

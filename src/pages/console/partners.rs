@@ -16,9 +16,10 @@ use crate::pages::texts::written;
 use crate::pages::times::TimeTag;
 
 use super::key_rows::{self, KeyForm, KeysPage};
-use super::query::Query;
+use super::slips::{self, Slip};
 use super::tasks::{by_name, outcome};
-use super::{Answer, Slip, check_manage, enter_as_platform};
+use super::{Answer, check_manage, enter_as_platform};
+use crate::pages::query::Query;
 
 const PATH: &str = "/partners";
 /// The rows of a page.
@@ -55,7 +56,7 @@ async fn page(visitor: &Visitor, state: &AppState, mut query: Query, (typed, sli
     partners.truncate(ROWS as usize);
     let next = partners.last().filter(|_| more).map(|last| query.next(PATH, last.id));
     let frame = visitor.frame(visitor.untitled().t.text("console-partners"));
-    let mut slips = query.slips(&frame);
+    let mut slips = slips::of(&query, &frame);
     slips.extend(slip);
     let (status, frame) = outcome(frame, &slips);
     let row = |partner: Partner| PartnerRow {
@@ -115,7 +116,7 @@ async fn keys(
     let (rows, next) = key_rows::list(visitor, state, (partner.id, &base), after).await?;
     let name = partner.name.to_string();
     let frame = visitor.frame(visitor.untitled().t.with("console-partner-title", "name", written(&name)));
-    let mut slips = query.slips(&frame);
+    let mut slips = slips::of(&query, &frame);
     slips.extend(slip);
     let (status, frame) = outcome(frame, &slips);
     let form = visitor.reach.manage.then(|| KeyForm::new(visitor, base, fields));

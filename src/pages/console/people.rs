@@ -18,9 +18,10 @@ use crate::pages::texts::written;
 use crate::pages::times::TimeTag;
 
 use super::once::{self, SecretPage};
-use super::query::Query;
+use super::slips::{self, Slip};
 use super::tasks::{by_name, outcome};
-use super::{Answer, Slip, check_manage, enter, words};
+use super::{Answer, check_manage, enter, words};
+use crate::pages::query::Query;
 
 const PATH: &str = "/people";
 /// The links of a page.
@@ -93,7 +94,7 @@ pub(super) async fn get_people(visitor: Visitor, State(state): State<AppState>, 
     };
     let before: Option<LinkId> = query.cursor();
     let frame = visitor.frame(visitor.untitled().t.text("console-people"));
-    let slips = query.slips(&frame);
+    let slips = slips::of(&query, &frame);
     let (mut links, mut last) = (Vec::new(), None);
     if slips.is_empty() {
         let listed = state.app.links.list(&visitor.caller, &filter, before, ROWS).await;

@@ -28,9 +28,11 @@ use crate::pages::session::Visitor;
 use crate::pages::texts::{Texts, written};
 use crate::pages::times::TimeTag;
 
-use super::query::{self, Query};
+use super::slips::{self, Slip};
 use super::tasks::outcome;
-use super::{Answer, Slip, words, workflows};
+use super::{Answer, words, workflows};
+use crate::pages::query::Query;
+use crate::pages::times::typed_time;
 
 /// The steps of a timeline.
 const STEPS: usize = 200;
@@ -114,7 +116,7 @@ pub(super) async fn get_play(
     let t = visitor.untitled().t;
     let frame = visitor.frame(t.with("console-play-title", "name", written(record.workflow.name.as_str())));
     let choices = Choices::of(&mut query, &record, state.app.clock().now());
-    let slips = query.slips(&frame);
+    let slips = slips::of(&query, &frame);
     let report =
         if slips.is_empty() { simulate(&visitor, &state, (&record, &choices)).await? } else { Report::default() };
     let until = choices.opened_at + TimeDelta::days(DAYS);
@@ -301,13 +303,13 @@ fn turn(t: Texts, (phase, party, acts): (PhaseName, Option<Party>, bool)) -> Str
 impl Choices {
     fn of(query: &mut Query, record: &Record, now: Time) -> Self {
         let hours = |query: &mut Query, name: String, default: i64| {
-            let text = query.get(&name).to_owned();
+            let text = query.text(&name).to_owned();
             let hours = if text.is_empty() { Some(default) } else { text.parse().ok() };
             let hours = hours.filter(|hours| (0..=MAX_HOURS).contains(hours));
             hours.map_or_else(|| query.wrong("hours", TimeDelta::zero()), TimeDelta::hours)
         };
         let choice = |query: &mut Query, name: &str| {
-            let does = match query.get(&format!("do-{name}")) {
+            let does = match query.text(&format!("do-{name}")) {
                 "send_back_once" => Does::SendBackOnce,
                 "send_back" => Does::SendBack,
                 "nothing" => Does::Nothing,
@@ -316,7 +318,7 @@ impl Choices {
             Choice { does, after: hours(query, format!("after-{name}"), 24) }
         };
         // The calendar of a definition may reach for years, so the opening is near the present.
-        let opened_at = query.read("opened_at", |text| query::time(text).filter(|at| is_near(*at, now)));
+        let opened_at = query.read("opened_at", |text| typed_time(text).filter(|at| is_near(*at, now)));
         Self {
             opened_at: opened_at.unwrap_or_else(|| Time::from_micros(now.micros() / 1_000_000 * 1_000_000)),
             work_after: hours(query, "after-w".to_owned(), 24),

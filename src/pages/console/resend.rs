@@ -14,10 +14,12 @@ use crate::pages::links::go_to;
 use crate::pages::problem::{Kind, PageError};
 use crate::pages::session::Visitor;
 
-use super::query::{self, Query};
+use super::slips::{self, Slip};
 use super::tasks::outcome;
 use super::webhooks::key_of;
-use super::{Answer, Slip, check_manage};
+use super::{Answer, check_manage};
+use crate::pages::query::Query;
+use crate::pages::times::typed_time;
 
 #[derive(Template)]
 #[template(path = "console/resend.html", config = "src/pages/askama.toml")]
@@ -42,7 +44,7 @@ pub(super) async fn get_resend(
     check_manage(&visitor)?;
     let failed = |error| PageError::of(error, visitor.untitled());
     state.app.webhooks.endpoints.get_webhook(&key).await.map_err(failed)?;
-    let since = query.read("since", query::time);
+    let since = query.read("since", typed_time);
     let found = match since {
         Some(since) => {
             let deliveries = &state.app.webhooks.deliveries;
@@ -52,9 +54,9 @@ pub(super) async fn get_resend(
         None => None,
     };
     let frame = visitor.frame(visitor.untitled().t.with("console-resend-title", "id", id.as_str()));
-    let slips = query.slips(&frame);
+    let slips = slips::of(&query, &frame);
     let (status, frame) = outcome(frame, &slips);
-    let since = since.map_or_else(|| query.get("since").to_owned(), |since| since.to_string());
+    let since = since.map_or_else(|| query.text("since").to_owned(), |since| since.to_string());
     Ok(render(status, &ResendPage { frame, slips, id, since, found, most: MAX_REDELIVERED }))
 }
 
@@ -63,7 +65,7 @@ pub(super) async fn post_resend(State(state): State<AppState>, Path(id): Path<St
     let visitor = &form.visitor;
     let key = key_of(visitor, &id)?;
     check_manage(visitor)?;
-    let since = query::time(form.fields.get("since").trim());
+    let since = typed_time(form.fields.get("since").trim());
     let since = since.ok_or_else(|| PageError::new(Kind::Unreadable, visitor.untitled()))?;
     let deliveries = &state.app.webhooks.deliveries;
     let sent = deliveries.redeliver_since(&key, since, &[DeliveryState::Failed]).await;

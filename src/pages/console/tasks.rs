@@ -19,8 +19,9 @@ use crate::pages::problem::PageError;
 use crate::pages::session::Visitor;
 use crate::pages::times::TimeTag;
 
-use super::query::Query;
-use super::{Answer, Slip, enter, samples, words};
+use super::slips::{self, Slip};
+use super::{Answer, enter, samples, words};
+use crate::pages::query::Query;
 
 const PATH: &str = "/tasks";
 /// The rows of a page.
@@ -83,13 +84,12 @@ struct Filters {
 }
 
 /// The tasks that the visitor of a console may see.
-pub(in crate::pages) async fn get_tasks(visitor: &Visitor, state: &AppState, raw: Option<&str>) -> Answer {
+pub(in crate::pages) async fn get_tasks(visitor: &Visitor, state: &AppState, mut query: Query) -> Answer {
     let is_platform = enter(visitor)? == Owner::Platform;
-    let mut query = Query::of(raw);
     let filters = Filters::of(&mut query, is_platform);
     let failed = |error| PageError::of(error, visitor.untitled());
     let frame = visitor.frame(visitor.untitled().t.text("console-tasks"));
-    let slips = query.slips(&frame);
+    let slips = slips::of(&query, &frame);
     let mut listed = Vec::new();
     if slips.is_empty() {
         let after = filters.after.map(|(opened_at, task_id)| OpenedAfter { opened_at, task_id });

@@ -17,8 +17,8 @@ use crate::pages::problem::{Kind, PageError};
 use crate::pages::session::Visitor;
 use crate::pages::times::TimeTag;
 
-use super::query::Query;
 use super::{Answer, enter, samples, words};
+use crate::pages::query::Query;
 
 #[derive(Template)]
 #[template(path = "console/webhooks.html", config = "src/pages/askama.toml")]
@@ -165,7 +165,7 @@ pub(super) async fn get_webhook(
     let backlog = endpoints.list_backlogs(key.owner, &ids).await.map_err(failed)?.remove(ids[0]).unwrap_or_default();
     let success = endpoints.list_successes(key.owner, &ids).await.map_err(failed)?.remove(ids[0]);
     let t = visitor.untitled().t;
-    let title = match query.get("done") {
+    let title = match query.text("done") {
         "enabled" => "console-enabled-title",
         "activated" => "console-activated-title",
         _ => "console-webhook-title",

@@ -16,11 +16,12 @@ use crate::pages::texts::written;
 use crate::pages::times::TimeTag;
 
 use super::drawing::Drawing;
-use super::query::Query;
+use super::slips::{self, Slip};
 use super::stages::{self, StageItem, WarningItem};
 use super::tasks::outcome;
 use super::versions::changes;
-use super::{Answer, Slip, enter_as_partner, samples, words};
+use super::{Answer, enter_as_partner, samples, words};
+use crate::pages::query::Query;
 
 /// The workflows of a page of the list.
 const ROWS: usize = 50;
@@ -81,7 +82,7 @@ pub(super) async fn get_workflows(visitor: Visitor, State(state): State<AppState
     let failed = |error| PageError::of(error, visitor.untitled());
     let frame = visitor.frame(visitor.untitled().t.text("console-workflows"));
     let after: Option<WorkflowKey> = query.cursor();
-    let slips = query.slips(&frame);
+    let slips = slips::of(&query, &frame);
     let most = u32::try_from(ROWS).unwrap_or(u32::MAX) + 1;
     let mut records = state.app.workflows.list_workflows(partner, after.as_ref(), most).await.map_err(failed)?;
     let more = records.len() > ROWS;
@@ -124,7 +125,7 @@ pub(super) async fn find(
     let not_found = || PageError::new(Kind::NotFound, visitor.untitled());
     let key = WorkflowKey::parse(key).map_err(|_| not_found())?;
     let version = query.read("version", |text| text.parse().ok());
-    if version.is_none() && !query.get("version").is_empty() {
+    if version.is_none() && !query.text("version").is_empty() {
         return Err(not_found());
     }
     let found = state.app.workflows.get_workflow(partner, &key, version).await;
@@ -141,7 +142,7 @@ pub(super) async fn get_workflow(
     let record = find(&visitor, &state, (&key, &mut query)).await?;
     let t = visitor.untitled().t;
     let name = written(record.workflow.name.as_str());
-    let frame = visitor.frame(match query.get("done") {
+    let frame = visitor.frame(match query.text("done") {
         "registered" => t.with("console-registered", "name", name),
         _ => t.with("console-workflow", "name", name),
     });

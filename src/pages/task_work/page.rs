@@ -24,13 +24,11 @@ use super::typed::{self, Target, Typed};
 use super::view::{self, CameBack, Spent, Step, Work};
 use super::words;
 
-/// What was read for a page, all of about one moment.
+/// What was read for the regions of a page, all of about one moment.
 #[derive(Debug)]
 pub(super) struct Loaded {
     /// The task and what the visitor can do about it.
     pub(super) desk: Desk,
-    /// What can be chosen.
-    pub(super) offers: Offers,
     /// The last entries of the trail, oldest first.
     pub(super) entries: Vec<EntryView>,
     /// The revision that the work is compared with.
@@ -168,8 +166,8 @@ pub(super) fn title(desk: &Desk, t: Texts) -> (String, bool) {
 
 impl Page {
     /// The page, with forms that are filled like this.
-    pub(super) fn new(loaded: &Loaded, visitor: &Visitor, filled: &Filled) -> Self {
-        let (desk, offers, t) = (&loaded.desk, &loaded.offers, visitor.untitled().t);
+    pub(super) fn new((loaded, offers): (&Loaded, &Offers), visitor: &Visitor, filled: &Filled) -> Self {
+        let (desk, t) = (&loaded.desk, visitor.untitled().t);
         let panels = Panels::new(visitor, desk, offers, filled);
         let choice = Choice::parse(&filled.typed.choice);
         let title = title(desk, t);
@@ -212,8 +210,8 @@ impl Page {
     }
 
     /// Shows what was typed for a choice that has no form here any more.
-    pub(super) fn keep_what_has_no_form(&mut self, loaded: &Loaded, typed: &Typed) {
-        let has_form = Choice::parse(&typed.choice).is_some_and(|choice| loaded.offers.get(choice).is_some());
+    pub(super) fn keep_what_has_no_form(&mut self, offers: &Offers, typed: &Typed) {
+        let has_form = Choice::parse(&typed.choice).is_some_and(|choice| offers.get(choice).is_some());
         let texts = typed.texts(self.t);
         if has_form || texts.is_empty() {
             return;

@@ -3,7 +3,7 @@
 mod deliveries;
 mod keys;
 mod people;
-mod reach;
+pub mod reach;
 mod secrets;
 mod texts;
 mod workflows;

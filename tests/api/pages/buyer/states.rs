@@ -15,7 +15,7 @@ async fn every_state_has_a_page_that_says_what_the_api_says() {
         let mut visitor = buyer(&parties, &id).await;
         let page = visitor.read(&path).await;
         let status = parties.status(&id).await;
-        check_markup(&page, scene);
+        page.keeps_the_rules(&format!("{scene:?}"));
         assert_eq!(page.one("h1"), "Autumn campaign", "{scene:?}");
         let label = page.one(".state .big");
         assert!(label.ends_with(status["label"].as_str().unwrap()), "{scene:?}: {label}");
@@ -38,7 +38,7 @@ async fn every_state_has_a_page_that_says_what_the_api_says() {
         the_fragment_shows_the_same(&page, &fragment(&parties, &id).await, scene);
         let german = visitor.get(&format!("{path}?language=de")).await;
         let german = visitor.follow(german).await;
-        check_markup(&german, scene);
+        german.keeps_the_rules(&format!("{scene:?}, in German"));
         assert!(!german.one(".steps").is_empty());
         assert!(!german.text().contains("It is"), "{scene:?}: {}", german.text());
         visitor.forget();
@@ -53,33 +53,6 @@ fn the_fragment_shows_the_same(page: &Page, fragment: &Page, scene: Scene) {
         assert_eq!(page.one(&region), fragment.one(&region), "{scene:?}");
     }
     assert_eq!(page.all("#action legend, #action .hint"), fragment.all("#action legend, #action .hint"), "{scene:?}");
-}
-
-/// What holds for every page.
-fn check_markup(page: &Page, scene: Scene) {
-    let tree = page.tree();
-    assert!(tree.errors.is_empty(), "{scene:?}: {:?}", tree.errors);
-    assert_eq!(page.all("h1").len(), 1, "{scene:?}");
-    assert!(!page.one("title").is_empty());
-    let controls = selector("[data-live] :is(input, button, textarea, select)");
-    assert!(tree.select(&controls).next().is_none(), "{scene:?}: a control in a region that is replaced");
-    for form in tree.select(&selector("form[method=post]")) {
-        let token = selector("input[type=hidden][name=form]");
-        assert_eq!(form.select(&token).count(), 1, "{scene:?}: a form without its token");
-    }
-    for field in tree.select(&selector("input:not([type=hidden]), textarea, select")) {
-        let id = field.attr("id").unwrap();
-        let label = selector(&format!("label[for=\"{id}\"]"));
-        assert_eq!(tree.select(&label).count(), 1, "{scene:?}: {id} has no label");
-    }
-    let mut ids: Vec<_> = tree.select(&selector("[id]")).map(|element| element.attr("id").unwrap()).collect();
-    ids.sort_unstable();
-    assert!(ids.windows(2).all(|pair| pair[0] != pair[1]), "{scene:?}: an id twice in {ids:?}");
-    for element in tree.select(&selector("*")) {
-        for (name, value) in element.value().attrs() {
-            assert!(name != "style" && !name.starts_with("on"), "{scene:?}: {name}={value}");
-        }
-    }
 }
 
 #[tokio::test]

@@ -1,7 +1,6 @@
 //! Every page and every form of the console, as every kind of visitor.
 
-use axum::http::header;
-use scraper::{ElementRef, Selector};
+use scraper::Selector;
 use serde_json::json;
 use stagegate::domain::link::LinkKind;
 use stagegate::domain::values::party::Party;
@@ -69,7 +68,7 @@ const FORMS: [(Whose, &str); 14] = [
 ];
 
 /// A service with something on every page, the partner's key and the event of a delivery to each party.
-async fn furnished() -> (Parties, String, [String; 2]) {
+pub async fn furnished() -> (Parties, String, [String; 2]) {
     let parties = Parties::start().await;
     let hook = json!({ "url": "https://127.0.0.1:9/hooks" });
     for owner in [&parties.partner, &parties.platform] {
@@ -203,33 +202,12 @@ async fn a_filter_that_cannot_be_read_is_said_at_its_field() {
     }
 }
 
-/// What holds for every page.
+/// What holds for every page of the console.
 pub fn check_page(page: &Page, path: &str) {
-    let tree = page.tree();
-    assert!(tree.errors.is_empty(), "{path}: {:?}", tree.errors);
-    assert_eq!(page.all("h1").len(), 1, "{path}");
-    assert!(page.all("title")[0].starts_with(&page.one("h1")), "{path}");
-    assert_eq!(page.headers[header::CACHE_CONTROL], "private, no-store", "{path}");
-    let select = |selector: &str| Selector::parse(selector).unwrap();
-    assert_eq!(tree.select(&select("[style], [onclick], [onload], [onerror]")).count(), 0, "{path}");
+    page.keeps_the_rules(path);
+    page.has_the_headers_of_a_page(path);
     assert!(!page.text().contains("console-"), "{path} lacks a word: {}", page.text());
-    let mut ids: Vec<&str> = tree.select(&select("[id]")).filter_map(|element| element.attr("id")).collect();
-    let count = ids.len();
-    ids.sort_unstable();
-    ids.dedup();
-    assert_eq!(ids.len(), count, "{path}: an id is there twice");
-    for form in tree.select(&select("form[method=post]")) {
-        assert_eq!(form.select(&select("input[type=hidden][name=form]")).count(), 1, "{path}: a form without a token");
-    }
-    let labels = select("label");
-    let is_labelled = |field: ElementRef<'_>| {
-        let id = field.attr("id").unwrap_or_default();
-        tree.select(&labels).any(|label| label.attr("for") == Some(id))
-    };
-    for field in tree.select(&select("input:not([type=hidden]), select, textarea")) {
-        assert!(is_labelled(field), "{path}: a field without a label: {}", field.html());
-    }
-    let navigation = tree.select(&select("nav [aria-current=page]")).count();
+    let navigation = page.all("nav [aria-current=page]").len();
     let is_listed = ["/tasks", "/workflows", "/webhooks", "/deliveries", "/people", "/keys", "/partners", "/erasures"];
     if page.status == 200 && is_listed.iter().any(|start| path.starts_with(start)) {
         assert_eq!(navigation, 1, "{path}");

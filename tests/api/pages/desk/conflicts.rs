@@ -4,7 +4,7 @@ use serde_json::json;
 use stagegate::domain::link::LinkKind;
 use stagegate::domain::values::party::Party;
 
-use super::{Scene, form_of, offered, page_of, question, reviewer, send, well_formed};
+use super::{Scene, form_of, offered, page_of, question, reviewer, send};
 use crate::harness::commands::{approve, at, cancel, escalate, reject, submit, with};
 use crate::harness::parties::Parties;
 use crate::harness::visitor::Page;
@@ -34,7 +34,7 @@ const WORDS: [&str; 8] = [
 ];
 
 fn keeps_all(page: &Page) {
-    well_formed(page);
+    page.keeps_the_rules("the desk");
     for word in WORDS {
         assert!(page.html.contains(word), "{word} is lost: {}", page.html);
     }

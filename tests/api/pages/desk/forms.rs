@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use stagegate::domain::link::LinkKind;
 use stagegate::domain::values::party::Party;
 
-use super::{Scene, commands_of, form_of, offered, page_of, reviewer, send, well_formed};
+use super::{Scene, commands_of, form_of, offered, page_of, reviewer, send};
 use crate::harness::parties::Parties;
 use crate::harness::visitor::Page;
 
@@ -88,7 +88,7 @@ async fn a_choice_does_what_its_page_said() {
                 let expected = outcome_of(&promise(&page, &choice)).replace(['\u{2068}', '\u{2069}'], "");
                 let found = after.one("h1").replace(['\u{2068}', '\u{2069}'], "");
                 assert_eq!(found, expected, "{scene:?}, {actor}, {choice}");
-                well_formed(&after);
+                after.keeps_the_rules("the desk");
                 done += 1;
             }
         }
@@ -142,7 +142,7 @@ async fn a_form_for_another_place_is_refused_and_changes_nothing() {
             let fields: Vec<_> = hidden.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
             let answer = anna.post(&commands_of(&task), &fields).await;
             assert!([403, 409, 412, 422].contains(&answer.status), "{kind:?}, {name}={value}: {}", answer.status);
-            well_formed(&answer);
+            answer.keeps_the_rules("the desk");
         }
         let other = Scene::InReview.play(&parties).await;
         let page = anna.read(&page_of(&task)).await;
@@ -195,7 +195,7 @@ async fn mistakes_come_back_with_everything_that_was_typed() {
     ];
     let again = send(&mut anna, &page, (&task, "send-back"), &typed).await;
     assert_eq!(again.status, 422);
-    well_formed(&again);
+    again.keeps_the_rules("the desk");
     assert!(again.one("title").starts_with("Error – "), "{}", again.one("title"));
     let tree = again.tree();
     let select = |text: &str| scraper::Selector::parse(text).unwrap();

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use stagegate::domain::link::LinkKind;
 use stagegate::domain::values::party::Party;
 
-use super::{Scene, page_of, reviewer, send, well_formed};
+use super::{Scene, page_of, reviewer, send};
 use crate::harness::commands::{approve, at, escalate, with};
 use crate::harness::parties::Parties;
 
@@ -82,7 +82,7 @@ async fn texts_that_are_written_to_do_harm_stay_texts() {
         let done = anna.follow(sent).await;
         let page = anna.read(&page_of(&task)).await;
         for page in [&preview, &done, &page] {
-            well_formed(page);
+            page.keeps_the_rules("the desk");
             let injected = scraper::Selector::parse("img, main script, [onerror]").unwrap();
             assert_eq!(page.tree().select(&injected).count(), 0, "{}", page.html);
         }

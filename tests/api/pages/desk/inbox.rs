@@ -5,7 +5,7 @@ use serde_json::json;
 use stagegate::domain::link::LinkKind;
 use stagegate::domain::values::party::Party;
 
-use super::{Scene, page_of, reviewer, send, well_formed};
+use super::{Scene, page_of, reviewer, send};
 use crate::harness::commands::{approve, at, escalate};
 use crate::harness::parties::Parties;
 
@@ -14,7 +14,7 @@ async fn the_inbox_shows_what_this_person_can_decide() {
     let parties = Parties::start().await;
     let mut anna = reviewer(&parties, "u-anna").await;
     let empty = anna.read("/inbox").await;
-    well_formed(&empty);
+    empty.keeps_the_rules("the desk");
     assert!(empty.text().contains("Nothing waits for you."), "{}", empty.text());
     Scene::Preparing.play(&parties).await;
     Scene::PlatformDecides.play(&parties).await;
@@ -22,7 +22,7 @@ async fn the_inbox_shows_what_this_person_can_decide() {
     Scene::OwnWork.play(&parties).await;
     let voted = Scene::Voted.play(&parties).await;
     let page = anna.read("/inbox").await;
-    well_formed(&page);
+    page.keeps_the_rules("the desk");
     let rows = page.all("[data-row]");
     assert_eq!(rows.len(), 2, "{}", page.text());
     let text = page.text().replace(['\u{2068}', '\u{2069}'], "");
