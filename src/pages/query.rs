@@ -31,7 +31,7 @@ impl Query {
     }
 
     /// The value of a parameter, for a field that shows it; empty if it is missing.
-    pub(super) fn text(&self, name: &str) -> &str {
+    pub(super) fn value(&self, name: &str) -> &str {
         self.get(name).unwrap_or_default()
     }
 
@@ -108,6 +108,6 @@ mod tests {
         let next = query.next("/deliveries", 7);
         let mut again = Query::new(next.split_once('?').map_or("", |(_, query)| query));
         assert_eq!(again.cursor(), Some(7));
-        assert_eq!((again.text("state"), again.text("type")), ("failed", "a&b"));
+        assert_eq!((again.value("state"), again.value("type")), ("failed", "a&b"));
     }
 }

@@ -66,7 +66,7 @@ struct Sound {
 /// The form, empty or with a registered definition.
 pub(super) async fn get_check(visitor: Visitor, State(state): State<AppState>, mut query: Query) -> Answer {
     enter_as_partner(&visitor)?;
-    let from = query.text("from").to_owned();
+    let from = query.value("from").to_owned();
     let text = if from.is_empty() {
         String::new()
     } else {

@@ -86,7 +86,7 @@ pub(super) async fn get_deliveries(visitor: Visitor, State(state): State<AppStat
     let owner = enter(&visitor)?;
     let (selection, after) = select(&mut query);
     let t = visitor.untitled().t;
-    let title = match query.text("done").parse::<u64>() {
+    let title = match query.value("done").parse::<u64>() {
         Ok(count) => t.with("console-resent-all", "count", count),
         Err(_) => t.text("console-deliveries"),
     };
@@ -175,7 +175,7 @@ pub(super) async fn get_delivery(
         detail.map_err(|error| PageError::of(error, visitor.untitled()))?;
     let t = visitor.untitled().t;
     let kind = delivery.kind.unwrap_or("?");
-    let frame = visitor.frame(match query.text("done") {
+    let frame = visitor.frame(match query.value("done") {
         "resent" => t.with("console-resent-title", "type", kind),
         _ => t.with("console-delivery-title", "type", kind),
     });

@@ -303,13 +303,13 @@ fn turn(t: Texts, (phase, party, acts): (PhaseName, Option<Party>, bool)) -> Str
 impl Choices {
     fn of(query: &mut Query, record: &Record, now: Time) -> Self {
         let hours = |query: &mut Query, name: String, default: i64| {
-            let text = query.text(&name).to_owned();
+            let text = query.value(&name).to_owned();
             let hours = if text.is_empty() { Some(default) } else { text.parse().ok() };
             let hours = hours.filter(|hours| (0..=MAX_HOURS).contains(hours));
             hours.map_or_else(|| query.wrong("hours", TimeDelta::zero()), TimeDelta::hours)
         };
         let choice = |query: &mut Query, name: &str| {
-            let does = match query.text(&format!("do-{name}")) {
+            let does = match query.value(&format!("do-{name}")) {
                 "send_back_once" => Does::SendBackOnce,
                 "send_back" => Does::SendBack,
                 "nothing" => Does::Nothing,

@@ -56,7 +56,7 @@ pub(super) async fn get_resend(
     let frame = visitor.frame(visitor.untitled().t.with("console-resend-title", "id", id.as_str()));
     let slips = slips::of(&query, &frame);
     let (status, frame) = outcome(frame, &slips);
-    let since = since.map_or_else(|| query.text("since").to_owned(), |since| since.to_string());
+    let since = since.map_or_else(|| query.value("since").to_owned(), |since| since.to_string());
     Ok(render(status, &ResendPage { frame, slips, id, since, found, most: MAX_REDELIVERED }))
 }
 

@@ -165,7 +165,7 @@ pub(super) async fn get_webhook(
     let backlog = endpoints.list_backlogs(key.owner, &ids).await.map_err(failed)?.remove(ids[0]).unwrap_or_default();
     let success = endpoints.list_successes(key.owner, &ids).await.map_err(failed)?.remove(ids[0]);
     let t = visitor.untitled().t;
-    let title = match query.text("done") {
+    let title = match query.value("done") {
         "enabled" => "console-enabled-title",
         "activated" => "console-activated-title",
         _ => "console-webhook-title",

@@ -125,7 +125,7 @@ pub(super) async fn find(
     let not_found = || PageError::new(Kind::NotFound, visitor.untitled());
     let key = WorkflowKey::parse(key).map_err(|_| not_found())?;
     let version = query.read("version", |text| text.parse().ok());
-    if version.is_none() && !query.text("version").is_empty() {
+    if version.is_none() && !query.value("version").is_empty() {
         return Err(not_found());
     }
     let found = state.app.workflows.get_workflow(partner, &key, version).await;
@@ -142,7 +142,7 @@ pub(super) async fn get_workflow(
     let record = find(&visitor, &state, (&key, &mut query)).await?;
     let t = visitor.untitled().t;
     let name = written(record.workflow.name.as_str());
-    let frame = visitor.frame(match query.text("done") {
+    let frame = visitor.frame(match query.value("done") {
         "registered" => t.with("console-registered", "name", name),
         _ => t.with("console-workflow", "name", name),
     });

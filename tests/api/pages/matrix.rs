@@ -113,7 +113,7 @@ fn check(answer: &Page, what: &str) {
 
 /// All that a command would have added to.
 async fn trails(parties: &Parties) -> serde_json::Value {
-    let feed = parties.platform.read("/api/v1/events?limit=1000").await;
+    let feed = parties.platform.read("/api/v1/events?limit=100").await;
     let own = parties.partner.read(&format!("/api/v1/partners/{}/audit", parties.partner_id)).await;
     let hooks = parties.partner.read("/api/v1/webhooks").await;
     json!([feed["items"], own["entries"], hooks["items"]])
