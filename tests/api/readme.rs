@@ -65,13 +65,13 @@ async fn the_calls_in_the_documents_are_answered_as_shown() {
 }
 
 /// The parts of a document whose calls are made.
-fn tested(text: &str) -> impl Iterator<Item = &str> {
+pub fn tested(text: &str) -> impl Iterator<Item = &str> {
     let parts = text.split("<!-- tested -->").skip(1);
     parts.map(|part| part.split_once("<!-- tested: end -->").expect("each part is marked to its end").0)
 }
 
 /// The calls of a block, and the JSON that is shown below it before the next one.
-fn step(text: &str) -> (&str, Option<Value>) {
+pub fn step(text: &str) -> (&str, Option<Value>) {
     let (calls, below) = text.split_once("```").unwrap();
     let shown = below.split_once("```json\n").map(|(_, shown)| shown.split_once("```").unwrap().0);
     (calls, shown.map(|shown| serde_json::from_str(shown).unwrap_or_else(|error| panic!("{shown}{error}"))))
