@@ -26,8 +26,8 @@ pub mod faults;
 pub mod folder;
 pub mod player;
 pub mod ran;
-pub mod routes;
 mod reviewers;
+pub mod routes;
 mod scripts;
 pub mod welcome;
 

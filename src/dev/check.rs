@@ -72,7 +72,8 @@ pub async fn run(settings: &DevCheck, out: &mut impl Write) -> Result<ExitCode, 
     let survived = verdicts.iter().filter(|verdict| verdict.survived).count();
     let has_answered = endpoint.has_answered();
     if settings.json {
-        let whole = json!({ "webhook": settings.webhook, "answered": has_answered, "survived": survived, "stories": verdicts });
+        let whole =
+            json!({ "webhook": settings.webhook, "answered": has_answered, "survived": survived, "stories": verdicts });
         say!(out, "{whole}")?;
     } else {
         say!(out)?;

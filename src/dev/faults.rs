@@ -2,8 +2,8 @@
 //!
 //! Each attempt draws its faults from the seed, the endpoint and its number at that endpoint, so the
 //! same traffic meets the same faults. A message that is kept back counts as accepted for the
-//! service, which therefore goes on to the next one; [`FaultyWire`] holds it, and the player sends it
-//! when it is due and until it is accepted. What is held is gone when the process ends.
+//! service, which therefore goes on to the next one; [`FaultyWire`] holds it until it is due or has been
+//! overtaken, and again until it is accepted. What is held is gone when the process ends.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,6 +14,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::app::webhooks::wire::{Message, Passage, Wire};
 use crate::clock::Clock;
+use crate::domain::values::id::EventId;
 use crate::domain::values::outside::{from_outside, nothing_to_check};
 use crate::domain::values::time::{Span, Time};
 use crate::domain::webhook::EndpointKey;
@@ -115,6 +116,8 @@ struct State {
     /// The number of attempts at each endpoint.
     counts: HashMap<EndpointKey, u64>,
     kept: Vec<Kept>,
+    /// How often a message that was kept has been refused.
+    refused: HashMap<(EndpointKey, EventId), u32>,
     lost: u64,
     /// What was sent, while the clock is being moved.
     recorded: Option<Vec<Ran>>,
@@ -122,13 +125,24 @@ struct State {
 
 /// A message that is kept back.
 #[derive(Clone, Debug)]
-pub(super) struct Kept {
-    pub(super) message: Message,
-    pub(super) twice: bool,
+struct Kept {
+    message: Message,
+    /// Whether it is sent twice.
+    twice: bool,
     due_at: Time,
     /// Whether the next message is to overtake it.
     waits_for_next: bool,
-    tries: u32,
+}
+
+impl Kept {
+    fn is_to(&self, endpoint: &EndpointKey) -> bool {
+        self.message.endpoint == *endpoint
+    }
+
+    /// What is sent in the end.
+    fn into_messages(self) -> impl Iterator<Item = Message> {
+        std::iter::repeat_n(self.message, if self.twice { 2 } else { 1 })
+    }
 }
 
 impl FaultyWire {
@@ -157,25 +171,10 @@ impl FaultyWire {
     }
 
     /// Hands over the messages that are due, the longest due first.
-    pub(super) fn take_due(&self, now: Time) -> Vec<Kept> {
-        let mut state = self.state();
-        let (mut due, later): (Vec<_>, Vec<_>) = state.kept.drain(..).partition(|kept| kept.due_at <= now);
-        state.kept = later;
+    pub(super) fn take_due(&self, now: Time) -> Vec<Message> {
+        let mut due = self.state().take(|kept| kept.due_at <= now);
         due.sort_by_key(|kept| kept.due_at);
-        due
-    }
-
-    /// Keeps a message again that was refused, or gives it up.
-    pub(super) fn refused(&self, mut kept: Kept, now: Time) {
-        let mut state = self.state();
-        kept.tries += 1;
-        if kept.tries < TRIES {
-            kept.due_at = now + AGAIN;
-            state.kept.push(kept);
-        } else {
-            state.lost += 1;
-            tracing::warn!(event_id = %kept.message.event_id, "a webhook that was kept back is given up: it was never accepted");
-        }
+        due.into_iter().flat_map(Kept::into_messages).collect()
     }
 
     /// Begins to record what is sent.
@@ -198,6 +197,49 @@ impl FaultyWire {
     }
 }
 
+impl State {
+    /// Takes out the messages that fulfil a condition.
+    fn take(&mut self, is_meant: impl Fn(&Kept) -> bool) -> Vec<Kept> {
+        let (taken, left): (Vec<_>, Vec<_>) = self.kept.drain(..).partition(is_meant);
+        self.kept = left;
+        taken
+    }
+
+    fn note(&mut self, at: Time, message: &Message, attempt: &Attempt) {
+        let Some(recorded) = &mut self.recorded else { return };
+        let (status, error) = match &attempt.outcome {
+            Outcome::Answered { status, .. } => (Some(*status), None),
+            Outcome::Failed(failure) => (None, Some(failure.code())),
+        };
+        recorded.push(Ran::Webhook {
+            at,
+            webhook: message.endpoint.id.clone(),
+            task_id: message.task_id,
+            seq: message.seq,
+            event_id: message.event_id,
+            status,
+            error,
+        });
+    }
+
+    /// Keeps a message again that was refused, or gives it up.
+    fn keep_again(&mut self, message: &Message, due_at: Time) {
+        if self.kept.iter().any(|kept| kept.is_to(&message.endpoint) && kept.message.event_id == message.event_id) {
+            return;
+        }
+        let place = (message.endpoint.clone(), message.event_id);
+        let refused = self.refused.entry(place.clone()).or_default();
+        *refused += 1;
+        if *refused < TRIES {
+            self.kept.push(Kept { message: message.clone(), twice: false, due_at, waits_for_next: false });
+        } else {
+            self.refused.remove(&place);
+            self.lost += 1;
+            tracing::warn!(event_id = %message.event_id, "a webhook that was kept back is given up: it was never accepted");
+        }
+    }
+}
+
 impl Wire for FaultyWire {
     fn passage(&self, message: &Message) -> Passage {
         let mut state = self.state();
@@ -208,41 +250,36 @@ impl Wire for FaultyWire {
         let drawn = |share: Share, fault| draw((seed, fault), &message.endpoint, number) < share.0;
         let WebhookFaults { duplicate, delay, reorder, drop_answer } = &state.faults.webhooks;
         let (twice, answer_lost) = (drawn(*duplicate, "duplicate"), drawn(*drop_answer, "drop_answer"));
-        let waiting = state.kept.iter().any(|kept| kept.waits_for_next && kept.message.endpoint == message.endpoint);
+        let waiting = state.kept.iter().any(|kept| kept.waits_for_next && kept.is_to(&message.endpoint));
         // One waits at a time, so that the next one can overtake it.
-        let overtaken = drawn(*reorder, "reorder") && !waiting;
+        let waits_for_next = drawn(*reorder, "reorder") && !waiting;
         let delay = delay.as_ref().map(Span::delta);
-        if delay.is_none() && !overtaken {
+        if delay.is_none() && !waits_for_next {
             return Passage { twice, answer_lost, kept: false };
         }
-        let wait = delay.unwrap_or_default() + if overtaken { OVERTAKEN_WITHIN } else { TimeDelta::zero() };
-        let due_at = self.clock.now() + wait;
-        state.kept.push(Kept { message: message.clone(), twice, due_at, waits_for_next: overtaken, tries: 0 });
+        let wait = if waits_for_next { OVERTAKEN_WITHIN } else { TimeDelta::zero() };
+        let due_at = self.clock.now() + delay.unwrap_or_default() + wait;
+        state.kept.push(Kept { message: message.clone(), twice, due_at, waits_for_next });
         Passage { kept: true, ..Passage::default() }
     }
 
     fn sent(&self, message: &Message, attempt: &Attempt) {
+        self.state().note(self.clock.now(), message, attempt);
+    }
+
+    fn overtaken_by(&self, message: &Message) -> Vec<Message> {
+        let overtaken = self.state().take(|kept| kept.waits_for_next && kept.is_to(&message.endpoint));
+        overtaken.into_iter().flat_map(Kept::into_messages).collect()
+    }
+
+    fn sent_late(&self, message: &Message, attempt: &Attempt) {
         let now = self.clock.now();
         let mut state = self.state();
-        for kept in &mut state.kept {
-            if kept.waits_for_next && kept.message.endpoint == message.endpoint {
-                (kept.waits_for_next, kept.due_at) = (false, now);
-            }
-        }
-        if let Some(recorded) = &mut state.recorded {
-            let (status, error) = match &attempt.outcome {
-                Outcome::Answered { status, .. } => (Some(*status), None),
-                Outcome::Failed(failure) => (None, Some(failure.code())),
-            };
-            recorded.push(Ran::Webhook {
-                at: now,
-                webhook: message.endpoint.id.clone(),
-                task_id: message.task_id,
-                seq: message.seq,
-                event_id: message.event_id,
-                status,
-                error,
-            });
+        state.note(now, message, attempt);
+        if attempt.outcome.is_delivered() {
+            state.refused.remove(&(message.endpoint.clone(), message.event_id));
+        } else {
+            state.keep_again(message, now + AGAIN);
         }
     }
 }
@@ -285,7 +322,9 @@ mod tests {
 
     #[test]
     fn a_share_is_from_0_to_1() {
-        for (number, is_share) in [(0.0, true), (0.5, true), (1.0, true), (-0.1, false), (1.1, false), (f64::NAN, false)] {
+        for (number, is_share) in
+            [(0.0, true), (0.5, true), (1.0, true), (-0.1, false), (1.1, false), (f64::NAN, false)]
+        {
             assert_eq!(Share::try_from(number).is_ok(), is_share, "{number}");
         }
     }

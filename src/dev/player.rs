@@ -17,7 +17,6 @@ use chrono::TimeDelta;
 use tokio::sync::Mutex as Turn;
 use tokio::time::{Instant, sleep, timeout_at};
 
-use crate::app::webhooks::wire::Wire as _;
 use crate::app::{App, Error};
 use crate::causes::with_causes;
 use crate::clock::Clock;
@@ -277,16 +276,8 @@ impl Player {
     }
 
     async fn send_kept(&self) {
-        for kept in self.wire.take_due(self.clock().now()) {
-            let dispatch = &self.app.webhooks.dispatch;
-            let attempt = dispatch.deliver(&kept.message).await;
-            self.wire.sent(&kept.message, &attempt);
-            if kept.twice {
-                self.wire.sent(&kept.message, &dispatch.deliver(&kept.message).await);
-            }
-            if !attempt.outcome.is_delivered() {
-                self.wire.refused(kept, self.clock().now());
-            }
+        for message in self.wire.take_due(self.clock().now()) {
+            self.app.webhooks.dispatch.send_late(&message).await;
         }
     }
 

@@ -158,7 +158,12 @@ impl Welcome {
     /// # Errors
     ///
     /// When `out` cannot be written.
-    pub fn print(&self, out: &mut impl Write, (url, folder): (&str, &Path), credentials: &Credentials) -> io::Result<()> {
+    pub fn print(
+        &self,
+        out: &mut impl Write,
+        (url, folder): (&str, &Path),
+        credentials: &Credentials,
+    ) -> io::Result<()> {
         say!(out)?;
         say!(out, "A service for development: its clock can be moved, and nothing in it is kept for anybody.")?;
         say!(out, "Its credentials, also from `STAGEGATE_DATA_DIR={} stagegate keys`:", folder.display())?;
@@ -175,7 +180,10 @@ impl Welcome {
         say!(out)?;
         say!(out, "Two days later:")?;
         say!(out)?;
-        say!(out, "  curl -sH \"Authorization: Bearer $PLATFORM\" -H 'Content-Type: application/json' $URL/dev/clock \\")?;
+        say!(
+            out,
+            "  curl -sH \"Authorization: Bearer $PLATFORM\" -H 'Content-Type: application/json' $URL/dev/clock \\"
+        )?;
         say!(out, "    -d '{{\"advance\":\"PT48H\"}}'")?;
         say!(out)?;
         say!(out, "docs/dev.md has the rest: scripted reviewers, faults of webhooks, and `stagegate dev check`.")?;
@@ -186,7 +194,12 @@ impl Welcome {
     pub fn open(&self) {
         let program = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };
         for link in self.links.iter().filter(|link| link.is_opened) {
-            let opening = Command::new(program).arg(&link.url).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+            let opening = Command::new(program)
+                .arg(&link.url)
+                .stdin(Stdio::null())
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .spawn();
             match opening {
                 // Its end is awaited elsewhere, so that it leaves no entry in the table of processes.
                 Ok(mut child) => drop(std::thread::spawn(move || child.wait())),

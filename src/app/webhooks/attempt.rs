@@ -47,12 +47,7 @@ impl Sender {
 
 /// The headers of a delivery or a sample, signed with the secrets that are valid at `at` by this
 /// clock. The time in them is the one outside, since receivers compare it with their own clock.
-pub(super) fn signed(
-    id: MessageId,
-    (at, clock): (Time, &Clock),
-    body: &[u8],
-    secrets: &endpoints::Secrets,
-) -> Headers {
+pub(super) fn signed(id: MessageId, (at, clock): (Time, &Clock), body: &[u8], secrets: &endpoints::Secrets) -> Headers {
     let secrets = secrets.clone().at(at);
     let pending = secrets.next.as_ref().map(|next| &next.secret);
     headers(id, clock.outside(at), body, Secrets { current: &secrets.current.secret, pending })

@@ -194,11 +194,25 @@ impl Dispatch {
         if passage.twice {
             wire.sent(&message, &self.deliver(&message).await);
         }
+        self.send_overtaken(wire, &message).await;
         if passage.answer_lost { wire::unanswered(attempt.took) } else { attempt }
     }
 
+    /// Sends a message that the wire kept until now.
+    pub async fn send_late(&self, message: &Message) {
+        let Some(wire) = &self.wire else { return };
+        wire.sent_late(message, &self.deliver(message).await);
+        self.send_overtaken(wire.as_ref(), message).await;
+    }
+
+    async fn send_overtaken(&self, wire: &dyn Wire, by: &Message) {
+        for late in wire.overtaken_by(by) {
+            wire.sent_late(&late, &self.deliver(&late).await);
+        }
+    }
+
     /// Signs a message and sends it now.
-    pub async fn deliver(&self, message: &Message) -> client::Attempt {
+    async fn deliver(&self, message: &Message) -> client::Attempt {
         let headers = self.sign(message.event_id, self.clock.now(), (&message.body, &message.secrets));
         self.sender.post(&message.url, &headers, message.body.clone()).await
     }

@@ -19,6 +19,12 @@ pub trait Wire: fmt::Debug + Send + Sync {
 
     /// Hears how a message that was sent was answered.
     fn sent(&self, message: &Message, attempt: &Attempt);
+
+    /// Hands over the messages that were kept until this one was sent.
+    fn overtaken_by(&self, message: &Message) -> Vec<Message>;
+
+    /// Hears how a message was answered that had been kept. It may keep it again.
+    fn sent_late(&self, message: &Message, attempt: &Attempt);
 }
 
 /// What happens to a message.
@@ -57,7 +63,10 @@ impl Message {
 
 impl fmt::Debug for Message {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Message").field("endpoint", &self.endpoint).field("event_id", &self.event_id).finish_non_exhaustive()
+        f.debug_struct("Message")
+            .field("endpoint", &self.endpoint)
+            .field("event_id", &self.event_id)
+            .finish_non_exhaustive()
     }
 }
 

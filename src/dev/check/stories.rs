@@ -124,7 +124,9 @@ impl Story {
                 "2xx for the retries, each in time",
                 Some("that it took effect once"),
             ),
-            Self::Burst => of("burst", "100 tasks at once, 20 deliveries at a time", "2xx for every delivery, each in time", None),
+            Self::Burst => {
+                of("burst", "100 tasks at once, 20 deliveries at a time", "2xx for every delivery, each in time", None)
+            }
             Self::UnknownType => of(
                 "unknown_type",
                 "an event of a type that does not exist yet, with a member that does not exist yet",
@@ -138,7 +140,11 @@ impl Story {
 async fn duplicate(endpoint: &Endpoint) -> Wrong {
     let tale = Tale::begin().submit();
     let [first, second, ..] = tale.deliveries() else { return None };
-    accepted(endpoint, &[("the first time", first), ("the second time", first), ("the next event", second), ("once more", first)]).await
+    accepted(
+        endpoint,
+        &[("the first time", first), ("the second time", first), ("the next event", second), ("once more", first)],
+    )
+    .await
 }
 
 async fn gap(endpoint: &Endpoint) -> Wrong {

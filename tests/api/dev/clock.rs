@@ -22,7 +22,8 @@ async fn a_deadline_of_two_days_plays_within_one_call() {
     let moved = world.advance("PT48H").await;
     let escalated = &world.entries(&task, "task.stage_escalated").await[0];
     assert_eq!(time(&escalated["recorded_at"]), due_at, "at the instant it was due");
-    let ran: Vec<_> = moved["ran"].as_array().unwrap().iter().map(|ran| (text(&ran["timer"]), time(&ran["at"]))).collect();
+    let ran: Vec<_> =
+        moved["ran"].as_array().unwrap().iter().map(|ran| (text(&ran["timer"]), time(&ran["at"]))).collect();
     let reminder = ("reminder".to_owned(), due_at - TimeDelta::hours(8));
     assert_eq!(ran, [reminder, ("stage_deadline".to_owned(), due_at)]);
     assert!(moved["ran"][1]["events"].as_array().unwrap().contains(&json!("task.stage_escalated")), "{moved}");
@@ -54,7 +55,7 @@ async fn a_chain_of_timers_plays_at_the_instants_of_life() {
     let instants: BTreeSet<_> = played.iter().map(|(_, after)| after.num_hours()).collect();
     assert!(instants.contains(&40) && instants.contains(&48) && instants.contains(&72), "{played:?}");
     let (last, after) = played.last().unwrap();
-    assert_eq!((last.as_str(), begun + *after), ("task.expired", opened + TimeDelta::days(14)), "{played:?}");
+    assert_eq!((last.as_str(), begun + *after), ("task.workflow_expired", opened + TimeDelta::days(14)), "{played:?}");
     let at = |hours| played.iter().filter(|(_, after)| *after == TimeDelta::hours(hours)).count();
     assert!(at(40) > 0 && at(48) > 0 && at(72) > 0, "exactly, to the microsecond: {played:?}");
 }
@@ -91,9 +92,11 @@ async fn keys_links_and_tokens_follow_the_clock() {
     let parties = &world.parties;
     let (_, clock) = world.call("GET", "/dev/clock", &Value::Null).await;
     let expires_at = time(&clock["now"]) + TimeDelta::hours(1);
-    let made = parties.partner.call("POST", "/api/v1/keys", &json!({ "label": "short", "expires_at": expires_at })).await;
+    let made =
+        parties.partner.call("POST", "/api/v1/keys", &json!({ "label": "short", "expires_at": expires_at })).await;
     let short = crate::harness::parties::Client { credential: text(&made.body["key"]), ..parties.partner.clone() };
-    let link = parties.partner.call("POST", "/api/v1/links", &json!({ "to": "inbox", "actor": { "id": "u-anna" } })).await;
+    let link =
+        parties.partner.call("POST", "/api/v1/links", &json!({ "to": "inbox", "actor": { "id": "u-anna" } })).await;
     let link_path = format!("/api/v1/links/{}", text(&link.body["id"]));
     assert_eq!(short.get("/api/v1/workflows").await.status, 200);
     assert_eq!(parties.partner.read(&link_path).await["state"], "open");

@@ -77,7 +77,11 @@ async fn it_shows_the_pages_of_each_party_and_remembers_where_its_clock_is() {
     let running = Running::new().await;
     let mut first = running.start(&[]).await;
     for who in ["the platform's console", "the partner's desk", "the buyer's task"] {
-        let link = first.said.lines().find(|line| line.trim_start().starts_with(who)).unwrap_or_else(|| panic!("{}", first.said));
+        let link = first
+            .said
+            .lines()
+            .find(|line| line.trim_start().starts_with(who))
+            .unwrap_or_else(|| panic!("{}", first.said));
         let page = fetch(link.split_whitespace().last().unwrap(), None).await;
         assert!(page.contains("<form"), "{who}: {page}");
     }
@@ -88,7 +92,7 @@ async fn it_shows_the_pages_of_each_party_and_remembers_where_its_clock_is() {
     assert!(!output.status.success());
     assert!(String::from_utf8(output.stderr).unwrap().contains("another `stagegate dev` uses"));
     let ready = fetch(&format!("{}/ready", first.url), None).await;
-    assert!(ready.contains("ready"), "its clock is ahead on purpose: {ready}");
+    assert!(ready.contains("ok"), "its clock is ahead on purpose: {ready}");
     terminate(&mut first.process).await;
 
     let mut again = running.start(&[]).await;
@@ -145,7 +149,10 @@ async fn the_calls_of_its_page_are_answered_as_shown() {
         let Some(shown) = shown else { continue };
         let last = said.lines().rfind(|line| line.starts_with('{')).unwrap_or_default();
         let answer: Value = serde_json::from_str(last).unwrap_or_else(|error| panic!("{calls}\n{said}\n{error}"));
-        assert!(is_shortened(shown, &answer), "{calls}\nwas answered with {answer:#}\nand not, shortened, with {shown:#}");
+        assert!(
+            is_shortened(shown, &answer),
+            "{calls}\nwas answered with {answer:#}\nand not, shortened, with {shown:#}"
+        );
     }
     terminate(&mut started.process).await;
     running.postgres.stop().await.unwrap();

@@ -39,7 +39,10 @@ async fn a_reviewer_rejects_the_first_revision_and_approves_the_second() {
     assert_eq!(actor(vote), "dev-reviewer-1");
     assert_eq!(vote["data"]["feedback"]["summary"], "The headline promises too much.", "{vote}");
     let ran = &moved["ran"][0];
-    assert_eq!((&ran["what"], &ran["script"], time(&ran["at"])), (&json!("reviewer"), &json!(0), since + TimeDelta::hours(3)));
+    assert_eq!(
+        (&ran["what"], &ran["script"], time(&ran["at"])),
+        (&json!("reviewer"), &json!(0), since + TimeDelta::hours(3))
+    );
     assert_eq!(world.parties.task(&task).await["phase"], "preparing");
 
     world.parties.partner.done(&task, &submit("u-dora")).await;
@@ -120,5 +123,8 @@ async fn a_reviewer_escalates_and_each_review_is_decided_once() {
         "to": "platform", "reason": "May we?" });
     world.parties.partner.done(&task, &question).await;
     let moved = world.advance("PT2H").await;
-    assert!(moved["ran"].as_array().unwrap().iter().all(|ran| ran["what"] != "reviewer"), "it waits on nobody there: {moved}");
+    assert!(
+        moved["ran"].as_array().unwrap().iter().all(|ran| ran["what"] != "reviewer"),
+        "it waits on nobody there: {moved}"
+    );
 }
