@@ -10,6 +10,7 @@ use super::serve::Serve;
 
 /// Settings of `stagegate dev`: those of `serve`, and these.
 #[derive(Clone, Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 #[command(subcommand_negates_reqs = true)]
 pub struct Dev {
     /// What to do; without a command: run the service.

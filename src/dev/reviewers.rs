@@ -31,7 +31,7 @@ const PAGE: u32 = 100;
 const KEY: KeyId = KeyId(Uuid::from_u128(0x00de_0000_0000_8000_8000_0000_0000_0000));
 
 /// The tasks that are in review.
-pub(super) async fn list_reviews(app: &App) -> Result<Vec<Box<TaskView>>, Error> {
+pub(super) async fn list_reviews(app: &App) -> Result<Vec<TaskView>, Error> {
     let filter = Filter { phases: &[PhaseName::InReview], ..Filter::default() };
     let (mut reviews, mut after) = (Vec::new(), None);
     loop {
@@ -39,7 +39,7 @@ pub(super) async fn list_reviews(app: &App) -> Result<Vec<Box<TaskView>>, Error>
         let is_last = page.len() < PAGE as usize;
         after = page.last().map(|(place, _)| *place);
         reviews.extend(page.into_iter().filter_map(|(_, listed)| match listed {
-            ListedTask::Task(task) => Some(task),
+            ListedTask::Task(task) => Some(*task),
             ListedTask::Unreadable(_) => None,
         }));
         if is_last {
@@ -66,11 +66,12 @@ pub(super) async fn decide(app: &Arc<App>, due: &Due) -> Result<Ran, Error> {
     let mut refused = Some("the stage is not in the workflow".to_owned());
     if let Some((_, stage)) = record.workflow.find(&task.stage.key) {
         for actor in actors(stage, task) {
-            refused = send(app, (due, stage), &actor).await?;
+            let answer = send(app, (due, stage), &actor).await?;
             if !waits_still(app, task).await? {
                 refused = None;
                 break;
             }
+            refused = answer.or_else(|| Some("the votes do not reach the quorum".to_owned()));
         }
     }
     let at = app.clock().now();

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use axum::http::Method;
-use axum::routing::{MethodRouter, get};
+use axum::routing::get;
 use axum::{Extension, Json, Router};
 use serde::{Deserialize, Serialize};
 
@@ -15,7 +15,7 @@ use crate::http::input::body::{RawBody, SMALL};
 use crate::http::input::deadline::Deadline;
 use crate::http::input::extract::{NoParameters, Query};
 use crate::http::problem::{FieldError, Problem};
-use crate::http::{AppState, Mount, MountedRoute};
+use crate::http::{Mount, MountedRoute};
 
 use super::faults::{Faults, Report};
 use super::player::{Move, Refused};
@@ -25,30 +25,21 @@ use super::{Dev, LIMIT};
 
 /// The routes, to be served beside the API.
 pub fn mount(dev: &Arc<Dev>) -> Mount {
-    let table: [(&str, MethodRouter<AppState>, &[(Method, &str)]); 3] = [
-        (
-            "/dev/clock",
-            get(get_clock).post(move_clock),
-            &[(Method::GET, "get_dev_clock"), (Method::POST, "move_dev_clock")],
-        ),
-        (
-            "/dev/scripts",
-            get(get_scripts).put(set_scripts),
-            &[(Method::GET, "get_dev_scripts"), (Method::PUT, "set_dev_scripts")],
-        ),
-        (
-            "/dev/faults",
-            get(get_faults).put(set_faults),
-            &[(Method::GET, "get_dev_faults"), (Method::PUT, "set_dev_faults")],
-        ),
+    let router = Router::new()
+        .route("/dev/clock", get(get_clock).post(move_clock))
+        .route("/dev/scripts", get(get_scripts).put(set_scripts))
+        .route("/dev/faults", get(get_faults).put(set_faults))
+        .layer(Extension(Arc::clone(dev)));
+    let names = [
+        (Method::GET, "/dev/clock", "get_dev_clock"),
+        (Method::POST, "/dev/clock", "move_dev_clock"),
+        (Method::GET, "/dev/scripts", "get_dev_scripts"),
+        (Method::PUT, "/dev/scripts", "set_dev_scripts"),
+        (Method::GET, "/dev/faults", "get_dev_faults"),
+        (Method::PUT, "/dev/faults", "set_dev_faults"),
     ];
-    let (mut router, mut routes) = (Router::new(), Vec::new());
-    for (path, handler, methods) in table {
-        router = router.route(path, handler);
-        let named = methods.iter().map(|(method, name)| (method.clone(), *name));
-        routes.extend(named.map(|(method, name)| MountedRoute { method, path, name, is_secret: false }));
-    }
-    Mount { router: router.layer(Extension(Arc::clone(dev))), routes, not_found: None }
+    let mounted = names.map(|(method, path, name)| MountedRoute { method, path, name, is_secret: false }).into();
+    Mount { router, routes: mounted, not_found: None }
 }
 
 /// The clock of the service.

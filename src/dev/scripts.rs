@@ -157,14 +157,14 @@ impl Scripts {
 
     /// The decision that is due first, of those that these tasks in review wait for; of equal ones the
     /// first of the list.
-    pub fn next(&self, reviews: Vec<Box<TaskView>>) -> Option<Due> {
+    pub fn next(&self, reviews: Vec<TaskView>) -> Option<Due> {
         // While a question is open, the reviewers wait.
         let reviews = reviews.into_iter().filter(|task| task.question.is_none());
         let due = reviews.flat_map(|task| {
             let meant = self.scripts.iter().enumerate().filter(|(_, script)| script.is_for(&task));
             let due = meant.map(|(number, script)| {
                 let (script, at) = (script.clone(), task.since + script.after.delta());
-                Due { number, script, at, task: task.clone() }
+                Due { number, script, at, task: Box::new(task.clone()) }
             });
             due.collect::<Vec<_>>()
         });

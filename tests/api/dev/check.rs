@@ -12,6 +12,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
 use serde_json::{Value, json};
+use stagegate::clock::Clock;
 use stagegate::config::{DevCheck, Secret};
 use stagegate::dev::check;
 use standardwebhooks::Webhook;
@@ -57,21 +58,19 @@ impl Endpoint {
         let webhook = Webhook::new(SECRET).unwrap();
         let header = |name: &str| headers[name].to_str().unwrap().to_owned();
         let sent: i64 = header("webhook-timestamp").parse().unwrap();
-        match self.flaw {
-            Flaw::VerifiesNoSignature => (stagegate::clock::Clock::system().now().utc().timestamp() - sent).abs() < 300,
-            Flaw::IgnoresTheTime => {
-                let signature = webhook.sign(&header("webhook-id"), sent, body).unwrap();
-                header("webhook-signature").split(' ').any(|given| given == signature)
-            }
-            Flaw::ReadsOneSignature => {
-                let first = header("webhook-signature").split(' ').next().unwrap().to_owned();
-                let mut headers = headers.clone();
-                headers.insert("webhook-signature", first.parse().unwrap());
-                webhook.verify(body, &headers).is_ok()
-            }
-            Flaw::KnowsAnotherSecret => false,
-            _ => webhook.verify(body, headers).is_ok(),
+        if self.flaw == Flaw::VerifiesNoSignature {
+            return (Clock::system().now().utc().timestamp() - sent).abs() < 300;
         }
+        if self.flaw == Flaw::IgnoresTheTime {
+            let signature = webhook.sign(&header("webhook-id"), sent, body).unwrap();
+            return header("webhook-signature").split(' ').any(|given| given == signature);
+        }
+        let mut headers = headers.clone();
+        if self.flaw == Flaw::ReadsOneSignature {
+            let first = header("webhook-signature").split(' ').next().unwrap().to_owned();
+            headers.insert("webhook-signature", first.parse().unwrap());
+        }
+        self.flaw != Flaw::KnowsAnotherSecret && webhook.verify(body, &headers).is_ok()
     }
 
     /// The answer; `None`: never.
@@ -86,17 +85,17 @@ impl Endpoint {
         let latest = memory.seqs.get(&task).copied().unwrap_or_default();
         memory.seqs.insert(task, latest.max(seq));
         memory.openings += usize::from(seq == 1 && !is_known);
-        let ok = StatusCode::NO_CONTENT;
-        Some(match self.flaw {
-            Flaw::RefusesDuplicates if is_known => StatusCode::CONFLICT,
-            Flaw::RefusesGaps if seq > latest + 1 => StatusCode::INTERNAL_SERVER_ERROR,
-            Flaw::RefusesLateEvents if seq < latest && !is_known => StatusCode::BAD_REQUEST,
-            Flaw::CannotCancel if kind == "task.cancellation_requested" => StatusCode::INTERNAL_SERVER_ERROR,
-            Flaw::HangsOnRetries if is_known => return None,
-            Flaw::LimitsItsCallers if (40..60).contains(&memory.openings) => StatusCode::TOO_MANY_REQUESTS,
-            Flaw::RefusesUnknownTypes if kind == "task.announced_later" => StatusCode::BAD_REQUEST,
-            _ => ok,
-        })
+        let wrong = [
+            (Flaw::RefusesDuplicates, is_known, Some(StatusCode::CONFLICT)),
+            (Flaw::RefusesGaps, seq > latest + 1, Some(StatusCode::INTERNAL_SERVER_ERROR)),
+            (Flaw::RefusesLateEvents, seq < latest && !is_known, Some(StatusCode::BAD_REQUEST)),
+            (Flaw::CannotCancel, kind == "task.cancellation_requested", Some(StatusCode::INTERNAL_SERVER_ERROR)),
+            (Flaw::HangsOnRetries, is_known, None),
+            (Flaw::LimitsItsCallers, (40..60).contains(&memory.openings), Some(StatusCode::TOO_MANY_REQUESTS)),
+            (Flaw::RefusesUnknownTypes, kind == "task.announced_later", Some(StatusCode::BAD_REQUEST)),
+        ];
+        let wrong = wrong.into_iter().find(|(flaw, is_met, _)| *flaw == self.flaw && *is_met);
+        wrong.map_or(Some(StatusCode::NO_CONTENT), |(_, _, answer)| answer)
     }
 }
 

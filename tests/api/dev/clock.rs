@@ -6,6 +6,8 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 use stagegate::clock::Clock;
+use stagegate::domain::link::LinkKind;
+use stagegate::domain::values::party::Party;
 
 use super::world::{DevWorld, time};
 use crate::harness::parties::text;
@@ -101,10 +103,14 @@ async fn keys_links_and_tokens_follow_the_clock() {
     assert_eq!(short.get("/api/v1/workflows").await.status, 200);
     assert_eq!(parties.partner.read(&link_path).await["state"], "open");
 
+    let mut anna = parties.visitor(Party::Partner, LinkKind::Inbox, None, "u-anna").await;
+    anna.read("/inbox").await;
+
     world.advance("PT2H").await;
     assert_eq!(short.get("/api/v1/workflows").await.status, 401);
     world.advance("P300D").await;
     assert_eq!(parties.partner.read(&link_path).await["state"], "expired");
+    assert_ne!(anna.get("/inbox").await.status, 200, "the session has ended");
     assert_eq!(parties.buyer.get("/api/v1/statuses").await.status, 200);
     // The token of the tests ends with the year 2029.
     for _ in 0..4 {
@@ -137,6 +143,26 @@ async fn as_time_goes_on_timers_run_without_a_call() {
         }
     };
     tokio::time::timeout(Duration::from_mins(1), delivered).await.unwrap();
+    world.parties.service.app.drain();
+    running.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_delivery_that_is_under_way_is_waited_for() {
+    let world = DevWorld::with_limit(Duration::from_millis(500)).await;
+    let receiver = Receiver::start(Reply::WhenLetGo).await;
+    world.set_webhook(&receiver).await;
+    let task = world.parties.open_in_legal().await;
+    let worker = std::sync::Arc::clone(&world.deliveries);
+    let running = tokio::spawn(async move { worker.run().await });
+    receiver.wait_for(1).await;
+    // The worker holds the delivery for half a minute of the service's time.
+    let (status, moved) = world.call("POST", "/dev/clock", &json!({ "advance": "PT5M" })).await;
+    assert_eq!((status, &moved["quiet"]), (200, &json!(false)), "{moved}");
+    receiver.let_go();
+    while world.call("POST", "/dev/clock", &json!({ "advance": "PT5M" })).await.1["quiet"] != true {}
+    let length = world.parties.trail(&task).await.len() as u64;
+    assert_eq!(receiver.seqs(&task), (1..=length).collect::<Vec<_>>(), "none came twice");
     world.parties.service.app.drain();
     running.await.unwrap();
 }

@@ -1,6 +1,8 @@
 //! The program `stagegate dev` as a process: what it prints, where it refuses to start, and the calls of its page.
 
 use std::fmt::Write as _;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use chrono::TimeDelta;
@@ -12,7 +14,7 @@ use tokio::time::timeout;
 
 use super::world::time;
 use crate::harness::database::scratch_options;
-use crate::harness::process::{PATIENCE, client, command, fetch, run, stagegate, terminate};
+use crate::harness::process::{PATIENCE, client, command, fetch, run, stagegate, stagegate_with, terminate};
 use crate::readme::{document, is_shortened, step, tested};
 
 /// A running `stagegate dev` on a private Postgres of its own.
@@ -38,8 +40,12 @@ impl Running {
     }
 
     async fn start(&self, more: &[&str]) -> Started {
+        self.start_with(more, &[]).await
+    }
+
+    async fn start_with(&self, more: &[&str], environment: &[(&str, &str)]) -> Started {
         let arguments = [&["dev", "--log", "off", "--listen", "127.0.0.1:0"][..], more].concat();
-        let mut process = stagegate(&arguments, &self.data_dir);
+        let mut process = stagegate_with(&arguments, &self.data_dir, environment);
         let mut lines = BufReader::new(process.stdout.as_mut().unwrap()).lines();
         let mut said = String::new();
         let reading = async {
@@ -108,6 +114,30 @@ async fn it_shows_the_pages_of_each_party_and_remembers_where_its_clock_is() {
     assert!((time(&clock["now"]) - time(&clock["machine"])).abs() < TimeDelta::minutes(1), "{clock}");
     assert_ne!(task(&fresh.said), task(&first.said));
     terminate(&mut fresh.process).await;
+    running.postgres.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn it_opens_the_pages_of_all_three_parties() {
+    let running = Running::new().await;
+    // A browser that writes down what it is to open.
+    let opened = running.data_dir.join("opened");
+    for name in ["xdg-open", "open"] {
+        let browser = running.data_dir.join(name);
+        fs::write(&browser, format!("#!/bin/sh\necho \"$1\" >> {}\n", opened.display())).unwrap();
+        fs::set_permissions(&browser, Permissions::from_mode(0o755)).unwrap();
+    }
+    let path = format!("{}:/usr/local/bin:/usr/bin:/bin", running.data_dir.display());
+    let mut started = running.start_with(&["--open"], &[("PATH", &path)]).await;
+    let all = async {
+        while fs::read_to_string(&opened).map_or(0, |urls| urls.lines().count()) < 3 {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(PATIENCE, all).await.unwrap();
+    let urls = fs::read_to_string(&opened).unwrap();
+    assert!(urls.lines().all(|url| url.contains("/go/") && started.said.contains(url)), "{urls}");
+    terminate(&mut started.process).await;
     running.postgres.stop().await.unwrap();
 }
 

@@ -25,9 +25,9 @@ fn actor(entry: &Value) -> String {
 async fn a_reviewer_rejects_the_first_revision_and_approves_the_second() {
     let world = DevWorld::start().await;
     let feedback = json!({ "summary": "The headline promises too much.", "share_with_buyer": true });
-    let rejects = with(with(script("copy", "reject", "PT3H"), "revision", json!(1)), "feedback", feedback);
-    let approves = with(script("copy", "approve", "PT5H"), "revision", json!(2));
-    world.set_scripts(json!([rejects, approves])).await;
+    let first = with(with(script("copy", "reject", "PT3H"), "revision", json!(1)), "feedback", feedback);
+    let second = with(script("copy", "approve", "PT5H"), "revision", json!(2));
+    world.set_scripts(json!([first, second])).await;
     let task = world.parties.open("brand-campaign").await;
     world.parties.partner.done(&task, &submit("u-dora")).await;
     let since = time(&world.parties.task(&task).await["since"]);
@@ -112,7 +112,7 @@ async fn a_reviewer_escalates_and_each_review_is_decided_once() {
     assert_eq!((escalated.len(), actor(&escalated[0]).as_str()), (1, "u-anna"));
     assert_eq!(world.parties.task(&task).await["phase"], "escalated");
 
-    // A script that cannot be carried out is told, and not tried for ever.
+    // Where a task waits for another party, no script acts.
     let unwanted = json!([with(script("copy", "escalate", "PT1H"), "workflow", json!("closed"))]);
     let definition = json!({ "name": "Closed", "stages": [{ "key": "copy", "name": "Copy", "buyer_label": "Checking",
         "assurance": "bound", "reviewers": ["u-anna"], "escalation": { "to": ["platform"] } }] });
@@ -123,8 +123,22 @@ async fn a_reviewer_escalates_and_each_review_is_decided_once() {
         "to": "platform", "reason": "May we?" });
     world.parties.partner.done(&task, &question).await;
     let moved = world.advance("PT2H").await;
-    assert!(
-        moved["ran"].as_array().unwrap().iter().all(|ran| ran["what"] != "reviewer"),
-        "it waits on nobody there: {moved}"
-    );
+    assert!(moved["ran"].as_array().unwrap().iter().all(|ran| ran["what"] != "reviewer"), "{moved}");
+}
+
+#[tokio::test]
+async fn a_script_that_cannot_decide_says_why_and_is_not_tried_again() {
+    let world = DevWorld::start().await;
+    // One of the two who may vote has done the work.
+    let definition = json!({ "name": "Small", "stages": [{ "key": "copy", "name": "Copy", "buyer_label": "Checking",
+        "submission": "required", "quorum": { "approvals": 2 }, "reviewers": ["u-anna", "u-bo"] }] });
+    world.parties.register("small", &definition).await;
+    world.set_scripts(json!([with(script("copy", "approve", "PT1H"), "workflow", json!("small"))])).await;
+    let task = world.parties.open("small").await;
+    world.parties.partner.done(&task, &submit("u-bo")).await;
+    let moved = world.advance("PT3H").await;
+    let acted: Vec<_> = moved["ran"].as_array().unwrap().iter().filter(|ran| ran["what"] == "reviewer").collect();
+    assert_eq!((acted.len(), &acted[0]["events"]), (1, &json!(["task.vote_recorded"])), "{moved}");
+    assert!(acted[0]["refused"].as_str().unwrap().contains("submitted"), "{moved}");
+    assert_eq!(world.parties.task(&task).await["phase"], "in_review");
 }

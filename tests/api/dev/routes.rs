@@ -83,7 +83,7 @@ async fn the_clock_refuses_to_go_backwards_and_what_it_cannot_read() {
 }
 
 #[tokio::test]
-async fn scripts_and_faults_are_read_strictly() {
+async fn scripts_are_read_strictly() {
     let world = DevWorld::start().await;
     let script = json!({ "workflow": "brand-campaign", "stage": "copy", "decide": "approve", "after": "PT1H" });
     let with = |change: &Value| {
@@ -116,6 +116,15 @@ async fn scripts_and_faults_are_read_strictly() {
     for (body, pointer, code, message) in table {
         refused(&world, ("PUT", "/dev/scripts"), &body, (pointer, code, message)).await;
     }
+    let set = world.set_scripts(json!([script])).await;
+    assert_eq!(set["scripts"][0]["acted"], 0);
+    assert_eq!(world.call("GET", "/dev/scripts", &Value::Null).await, (200, set));
+    assert_eq!(world.set_scripts(json!([])).await, json!({ "scripts": [] }));
+}
+
+#[tokio::test]
+async fn faults_are_read_strictly() {
+    let world = DevWorld::start().await;
     let table = [
         (
             json!({ "webhooks": { "duplicate": 1.5 } }),
@@ -142,10 +151,6 @@ async fn scripts_and_faults_are_read_strictly() {
         (&json!(0.5), &json!("PT10S"), &json!(7))
     );
     assert_eq!(world.set_faults(&json!({})).await["webhooks"]["duplicate"], json!(0.0));
-    let set = world.set_scripts(json!([script])).await;
-    assert_eq!(set["scripts"][0]["acted"], 0);
-    assert_eq!(world.call("GET", "/dev/scripts", &Value::Null).await, (200, set));
-    assert_eq!(world.set_scripts(json!([])).await, json!({ "scripts": [] }));
 }
 
 async fn refused(world: &DevWorld, (method, path): (&str, &str), body: &Value, error: (&str, &str, &str)) {

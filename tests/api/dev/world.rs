@@ -24,6 +24,8 @@ use crate::harness::service::{self, PUBLIC_ORIGIN, Service};
 pub struct DevWorld {
     pub parties: Parties,
     pub dev: Arc<Dev>,
+    /// The worker that sends webhooks.
+    pub deliveries: Arc<Deliveries>,
 }
 
 /// The status of an answer, and its body.
@@ -46,10 +48,10 @@ impl DevWorld {
         };
         let app = Arc::new(App::with_options(db.pool.clone(), clock.clone(), options));
         let deliveries = Arc::new(Deliveries::new(Arc::clone(&app)));
-        let dev = Dev::new(Arc::clone(&app), wire, Some(deliveries), (None, limit));
+        let dev = Dev::new(Arc::clone(&app), wire, Some(Arc::clone(&deliveries)), (None, limit));
         let router = service::router_with(&app, pages::mount().and(routes::mount(&dev))).await;
         let parties = Parties::with_service(Service { router, app, clock, db }).await;
-        Self { parties, dev }
+        Self { parties, dev, deliveries }
     }
 
     /// Calls a route of the development service.
@@ -105,11 +107,6 @@ impl DevWorld {
     pub async fn entries(&self, task: &str, kind: &str) -> Vec<Value> {
         let trail = self.parties.trail(task).await;
         trail.into_iter().filter(|entry| entry["type"] == kind).collect()
-    }
-
-    /// The types of a trail.
-    pub async fn types(&self, task: &str) -> Vec<String> {
-        self.parties.trail(task).await.iter().map(|entry| text(&entry["type"])).collect()
     }
 }
 
