@@ -23,6 +23,16 @@ use super::ran::Ran;
 use super::scripts::{ScriptList, ScriptReport};
 use super::{Dev, LIMIT};
 
+/// The method, the path and the name of each route.
+pub const ROUTES: [(Method, &str, &str); 6] = [
+    (Method::GET, "/dev/clock", "get_dev_clock"),
+    (Method::POST, "/dev/clock", "move_dev_clock"),
+    (Method::GET, "/dev/scripts", "get_dev_scripts"),
+    (Method::PUT, "/dev/scripts", "set_dev_scripts"),
+    (Method::GET, "/dev/faults", "get_dev_faults"),
+    (Method::PUT, "/dev/faults", "set_dev_faults"),
+];
+
 /// The routes, to be served beside the API.
 pub fn mount(dev: &Arc<Dev>) -> Mount {
     let router = Router::new()
@@ -30,15 +40,7 @@ pub fn mount(dev: &Arc<Dev>) -> Mount {
         .route("/dev/scripts", get(get_scripts).put(set_scripts))
         .route("/dev/faults", get(get_faults).put(set_faults))
         .layer(Extension(Arc::clone(dev)));
-    let names = [
-        (Method::GET, "/dev/clock", "get_dev_clock"),
-        (Method::POST, "/dev/clock", "move_dev_clock"),
-        (Method::GET, "/dev/scripts", "get_dev_scripts"),
-        (Method::PUT, "/dev/scripts", "set_dev_scripts"),
-        (Method::GET, "/dev/faults", "get_dev_faults"),
-        (Method::PUT, "/dev/faults", "set_dev_faults"),
-    ];
-    let mounted = names.map(|(method, path, name)| MountedRoute { method, path, name, is_secret: false }).into();
+    let mounted = ROUTES.map(|(method, path, name)| MountedRoute { method, path, name, is_secret: false }).into();
     Mount { router, routes: mounted, not_found: None }
 }
 

@@ -10,6 +10,7 @@ use std::path::{Component, Path, PathBuf};
 use clap::CommandFactory as _;
 use serde_json::Value;
 use stagegate::config::Cli;
+use stagegate::dev::routes::ROUTES;
 use tokio::process::Command;
 
 use crate::harness::process::{Trial, run};
@@ -249,6 +250,10 @@ fn every_address_in_the_documents_is_one_of_the_contract() {
     let contract = serde_json::to_value(stagegate::http::openapi::document()).unwrap();
     let paths = contract["paths"].as_object().unwrap();
     let serves = |path: &str, method: Option<&str>| {
+        let mut of_developers = ROUTES.iter().filter(|(_, known, _)| *known == path);
+        if of_developers.any(|(known, ..)| method.is_none_or(|method| known == method)) {
+            return true;
+        }
         let mut found = paths.iter().filter(|(template, _)| is_of(path, template));
         found.any(|(_, operations)| method.is_none_or(|method| operations.get(method.to_lowercase()).is_some()))
     };

@@ -2,24 +2,17 @@
 
 use serde_json::{Value, json};
 
+use stagegate::dev::routes::ROUTES;
+
 use super::world::{DevWorld, time};
 use crate::harness::parties::{Client, Parties};
-
-const PATHS: [(&str, &str); 6] = [
-    ("GET", "/dev/clock"),
-    ("POST", "/dev/clock"),
-    ("GET", "/dev/scripts"),
-    ("PUT", "/dev/scripts"),
-    ("GET", "/dev/faults"),
-    ("PUT", "/dev/faults"),
-];
 
 #[tokio::test]
 async fn a_service_has_none_of_these_routes() {
     let parties = Parties::start().await;
-    for (method, path) in PATHS {
+    for (method, path, _) in ROUTES {
         let body = if method == "GET" { Value::Null } else { json!({ "advance": "PT1H" }) };
-        let answer = parties.platform.call(method, path, &body).await;
+        let answer = parties.platform.call(method.as_str(), path, &body).await;
         assert_eq!(answer.status, 404, "{method} {path}: {}", answer.text);
     }
     let contract = serde_json::to_value(stagegate::http::openapi::document()).unwrap();
@@ -35,7 +28,8 @@ async fn only_the_platform_may_call_them() {
         (&world.parties.partner, (403, "forbidden")),
         (&world.parties.buyer, (403, "forbidden")),
     ] {
-        for place in PATHS {
+        for (method, path, _) in ROUTES {
+            let place = (method.as_str(), path);
             let (status, body) = world.call_as(client, place, &json!({ "advance": "PT1H" })).await;
             assert_eq!((status, body["code"].as_str().unwrap()), refusal, "{place:?}");
         }
