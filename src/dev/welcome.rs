@@ -165,7 +165,7 @@ impl Welcome {
         credentials: &Credentials,
     ) -> io::Result<()> {
         say!(out)?;
-        say!(out, "A service for development: its clock can be moved, and nothing in it is kept for anybody.")?;
+        say!(out, "A service for development, whose clock can be moved.")?;
         say!(out, "Its credentials, also from `STAGEGATE_DATA_DIR={} stagegate keys`:", folder.display())?;
         say!(out)?;
         say!(out, "URL={url}")?;

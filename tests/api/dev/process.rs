@@ -13,7 +13,7 @@ use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
 use super::world::time;
-use crate::harness::database::scratch_options;
+use crate::harness::database::{TestDb, scratch_options};
 use crate::harness::process::{PATIENCE, client, command, fetch, run, stagegate, stagegate_with, terminate};
 use crate::readme::{document, is_shortened, step, tested};
 
@@ -44,8 +44,14 @@ impl Running {
     }
 
     async fn start_with(&self, more: &[&str], environment: &[(&str, &str)]) -> Started {
+        Started::new(&self.data_dir, more, environment).await
+    }
+}
+
+impl Started {
+    async fn new(data_dir: &Path, more: &[&str], environment: &[(&str, &str)]) -> Self {
         let arguments = [&["dev", "--log", "off", "--listen", "127.0.0.1:0"][..], more].concat();
-        let mut process = stagegate_with(&arguments, &self.data_dir, environment);
+        let mut process = stagegate_with(&arguments, data_dir, environment);
         let mut lines = BufReader::new(process.stdout.as_mut().unwrap()).lines();
         let mut said = String::new();
         let reading = async {
@@ -62,11 +68,9 @@ impl Running {
             line.unwrap_or_else(|| panic!("no {name} in {said}")).to_owned()
         };
         let (url, platform) = (value("URL"), value("PLATFORM"));
-        Started { process, url, platform, said }
+        Self { process, url, platform, said }
     }
-}
 
-impl Started {
     async fn clock(&self) -> Value {
         serde_json::from_str(&fetch(&format!("{}/dev/clock", self.url), Some(&self.platform)).await).unwrap()
     }
@@ -139,6 +143,17 @@ async fn it_opens_the_pages_of_all_three_parties() {
     assert!(urls.lines().all(|url| url.contains("/go/") && started.said.contains(url)), "{urls}");
     terminate(&mut started.process).await;
     running.postgres.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn it_runs_on_a_server_that_is_meant_for_it() {
+    let (db, data_dir) = (TestDb::new().await, scratch_options().data_dir);
+    let url = sqlx::ConnectOptions::to_url_lossy(&db.owner).to_string();
+    let more = ["--use-database-url", "--pool-size", "2"];
+    let mut started = Started::new(&data_dir, &more, &[("DATABASE_URL", &url)]).await;
+    assert_eq!(started.advance("PT48H").await["quiet"], true);
+    terminate(&mut started.process).await;
+    fs::remove_dir_all(&data_dir).unwrap();
 }
 
 #[tokio::test]
