@@ -30,7 +30,8 @@ use self::status::forecast::Forecasts;
 use self::tasks::Tasks;
 use self::tasks::load::Loader;
 use self::tasks::writes::Writes;
-use self::webhooks::Webhooks;
+use self::webhooks::wire::Wire;
+use self::webhooks::{Way, Webhooks};
 use self::workflows::Workflows;
 
 pub use self::access::Caller;
@@ -74,6 +75,8 @@ pub struct Options {
     pub max_watchers_each: Option<usize>,
     /// The addresses that webhooks may reach.
     pub webhook_reach: Reach,
+    /// What disturbs webhooks on their way; `None` in production.
+    pub webhook_wire: Option<Arc<dyn Wire>>,
     /// How many transitions may wait to be written; `None`: the writer's default.
     pub write_capacity: Option<usize>,
     /// Whether the platform's own escalations need a second person.
@@ -90,6 +93,7 @@ impl Default for Options {
             max_watchers: MAX_WATCHERS,
             max_watchers_each: None,
             webhook_reach: Reach::PublicOnly,
+            webhook_wire: None,
             write_capacity: None,
             dual_control: true,
             public_origin: None,
@@ -152,9 +156,11 @@ impl App {
         let audit = Audit::new(&base, options.audit_keys, Arc::clone(&loader), Arc::clone(&partners));
         let is_signing = audit.log.require_key().is_ok();
 
+        let way = Way { reach: options.webhook_reach, wire: options.webhook_wire };
+
         Self {
             feed: Feed::new(&base, Arc::clone(&renderer), Arc::clone(&commits)),
-            webhooks: Webhooks::new(&base, renderer, &commits, options.webhook_reach),
+            webhooks: Webhooks::new(&base, renderer, &commits, way),
             erasures: Erasures::new(
                 &base,
                 (Arc::clone(&partners), Arc::clone(&links)),

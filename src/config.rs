@@ -9,6 +9,7 @@ use clap::{Args, Parser, Subcommand};
 
 mod credentials;
 mod database;
+mod dev;
 mod limits;
 mod link;
 mod log;
@@ -20,6 +21,7 @@ mod tests;
 
 pub use credentials::{AuditKeys, Credentials};
 pub use database::{Database, default_data_dir, postgres_bin_dir};
+pub use dev::{Dev, DevCheck, DevCommand, Unfit};
 pub use limits::ClientLimits;
 pub use link::{Link, LinkCommand, NewLinkArguments, RevokeArguments};
 pub use log::{Log, LogFormat};
@@ -45,6 +47,8 @@ pub struct Cli {
 pub enum Command {
     /// Run the service.
     Serve(Box<Serve>),
+    /// Run the service for development: with a clock to move, scripted reviewers and faults.
+    Dev(Box<Dev>),
     /// Apply pending migrations to the database and exit.
     Migrate(Migrate),
     /// Print the HTTP contract (`OpenAPI` 3.1).

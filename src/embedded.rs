@@ -259,6 +259,19 @@ impl Postgres {
         timeout(LOCK_TIMEOUT, self.make_database(name)).await.map_err(|_| silent())?
     }
 
+    /// Replaces `database` by an empty one.
+    ///
+    /// # Errors
+    ///
+    /// If somebody uses it.
+    pub async fn empty_database(&self, database: &str) -> Result<(), Error> {
+        let mut connection = PgConnection::connect_with(&self.connect_options(SUPERUSER)).await?;
+        let drop = format!("drop database if exists {}", quoted(database));
+        sqlx::query(AssertSqlSafe(drop)).execute(&mut connection).await?;
+        connection.close().await?;
+        self.ensure_database(database).await
+    }
+
     async fn make_database(&self, name: &str) -> Result<(), Error> {
         let mut connection = PgConnection::connect_with(&self.connect_options(SUPERUSER)).await?;
         let known: bool = sqlx::query_scalar("select exists (select from pg_database where datname = $1)")
@@ -266,12 +279,16 @@ impl Postgres {
             .fetch_one(&mut connection)
             .await?;
         if !known {
-            let quoted = name.replace('"', "\"\"");
-            sqlx::query(AssertSqlSafe(format!("create database \"{quoted}\""))).execute(&mut connection).await?;
+            let create = format!("create database {}", quoted(name));
+            sqlx::query(AssertSqlSafe(create)).execute(&mut connection).await?;
         }
         connection.close().await?;
         Ok(())
     }
+}
+
+fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
 }
 
 /// The error for a server that runs and does not answer.

@@ -14,6 +14,7 @@
 //! | [`http`] | axum: parse, one call into app, render. [`http::problem`] alone knows status codes; [`http::openapi`] makes the contract |
 //! | [`pages`] | the pages for people: askama templates, words by language, sessions, forms. [`http`] mounts them without knowing them |
 //! | [`worker`] | the background loops, each with a step that a test can call |
+//! | [`dev`] | `stagegate dev`: a clock to move, scripted reviewers, faults of webhooks, and stories for an endpoint. [`http`] mounts its routes without knowing them |
 //! | [`webhook`] | outgoing webhooks: addresses that may be called, signatures, one guarded attempt |
 //! | [`embedded`] | the private Postgres of a machine without one |
 //! | [`json`] | strict parsing and JSON pointers |
@@ -55,6 +56,7 @@
 //! | webhook | domain, hyper | axum, sqlx, any other folder |
 //! | app | domain, store, webhook, clock, ids | axum, http |
 //! | http, worker | app, domain, and the small modules that know no layer (json, clock, ids, causes) | sqlx, store, pages |
+//! | dev | app, worker, domain, http (its state, bodies, problems and the parser of commands), webhook, trial | sqlx, store, pages |
 //! | pages | app, domain, http (its state, bodies, problems and the parser of commands), clock, ids | sqlx, store |
 //!
 //! Inside app, each capability is a struct that holds the state it owns and the capabilities below
@@ -295,6 +297,14 @@
 //! from that clock ([`app::operations::clock_skew`]). Beyond 15 s it is not ready and runs no
 //! timers, and code that waits for the writes of other replicas allows for that much.
 //!
+//! A clock that a developer moves ([`clock::Clock::movable`]) is compared by the machine's time beneath
+//! it. What others compare with their own clocks, such as the time in a webhook's signature, goes
+//! through [`clock::Clock::outside`].
+//!
+//! **Development.** [`dev::player`] takes the place of [`worker::timers`]. A move holds the clock at each
+//! due instant until nothing is due and no delivery is under way. Scripted reviewers send ordinary
+//! commands. Faults of webhooks are an [`app::webhooks::wire::Wire`], which production does not have.
+//!
 //! **Rows that cannot be read.** Each row is a result of its own. In a list, a batch of timers, or
 //! a search for deliveries or erasures, a row that is damaged or has a newer format does not affect
 //! the others. What was taken from a queue is settled all the same: a delivery that cannot be built
@@ -410,6 +420,7 @@ pub mod check;
 pub mod clock;
 pub mod config;
 pub mod demo;
+pub mod dev;
 pub mod domain;
 pub mod embedded;
 pub mod http;

@@ -13,14 +13,14 @@ use tokio::sync::watch;
 
 use stagegate::causes::one_line;
 use stagegate::clock::Clock;
-use stagegate::config::{Audit, Cli, Command, Database, Db, Demo, Keys, Migrate, Openapi, Workflow};
+use stagegate::config::{Audit, Cli, Command, Database, Db, Demo, Dev, DevCommand, Keys, Migrate, Openapi, Workflow};
 use stagegate::domain::audit::signed_note::{KeyName, SignerKey};
 use stagegate::embedded::{self, Postgres};
 use stagegate::http::openapi;
 use stagegate::store::db::{connect, horizon};
-use stagegate::{check, demo, ids, link, telemetry, terminal, trial};
+use stagegate::{check, demo, dev, ids, link, telemetry, terminal, trial};
 
-use crate::serve::serve;
+use crate::serve::{develop, serve};
 
 mod serve;
 
@@ -74,6 +74,7 @@ fn start(cli: Cli) -> Result<ExitCode, Failure> {
 async fn run(command: Command) -> Result<ExitCode, Failure> {
     match command {
         Command::Serve(settings) => serve(*settings).await,
+        Command::Dev(settings) => for_developers(*settings).await,
         Command::Migrate(settings) => migrate(&settings).await,
         Command::Keys(settings) => keys(&settings),
         Command::Db(Db::Fetch { database }) => fetch(&database).await,
@@ -100,6 +101,19 @@ async fn run(command: Command) -> Result<ExitCode, Failure> {
     }
 }
 
+async fn for_developers(settings: Dev) -> Result<ExitCode, Failure> {
+    match &settings.command {
+        None => develop(settings).await,
+        Some(DevCommand::Check(check)) => match dev::check::run(check, &mut std::io::stdout()).await {
+            Err(unusable @ dev::check::Error::Unusable(_)) => {
+                complain(&unusable);
+                Ok(ExitCode::from(2))
+            }
+            played => Ok(played?),
+        },
+    }
+}
+
 /// The database, and the private Postgres if this process uses one.
 struct Opened {
     options: PgConnectOptions,
@@ -122,11 +136,12 @@ impl Source {
     }
 }
 
-async fn open(source: Source, database: &Database) -> Result<Opened, Failure> {
+/// Opens the database; `name` is that of a private one.
+async fn open(source: Source, database: &Database, name: &str) -> Result<Opened, Failure> {
     if let Source::Server(options) = source {
         return Ok(Opened { options: *options, postgres: None });
     }
-    let postgres = Postgres::start(&database.embedded(), DATABASE).await?;
+    let postgres = Postgres::start(&database.embedded(), name).await?;
     tracing::info!(
         version = postgres.major(),
         binaries = %postgres.bin_dir().display(),
@@ -134,7 +149,7 @@ async fn open(source: Source, database: &Database) -> Result<Opened, Failure> {
         "{} private Postgres; in production, set DATABASE_URL",
         if postgres.adopted() { "found a running" } else { "started a" },
     );
-    Ok(Opened { options: postgres.connect_options(DATABASE), postgres: Some(postgres) })
+    Ok(Opened { options: postgres.connect_options(name), postgres: Some(postgres) })
 }
 
 impl Opened {
@@ -159,7 +174,7 @@ impl Opened {
 }
 
 async fn migrate(settings: &Migrate) -> Result<ExitCode, Failure> {
-    let opened = open(Source::of(&settings.database)?, &settings.database).await?;
+    let opened = open(Source::of(&settings.database)?, &settings.database, DATABASE).await?;
     let migrated = migrate_opened(&opened.options, settings.restored).await;
     opened.close().await;
     migrated?;

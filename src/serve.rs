@@ -2,6 +2,7 @@
 
 use std::io::Write as _;
 use std::net::{IpAddr, Ipv4Addr};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -14,7 +15,8 @@ use tokio::time::Instant;
 use stagegate::app::audit::transparency_log;
 use stagegate::app::{App, Options, Reach};
 use stagegate::clock::Clock;
-use stagegate::config::{ClientLimits, Database, Secret, Serve};
+use stagegate::config::{ClientLimits, Dev, Secret, Serve};
+use stagegate::dev::player;
 use stagegate::domain::audit::signed_note::{SignerKey, VerifierKey};
 use stagegate::http::auth::jwt;
 use stagegate::http::input::deadline;
@@ -22,6 +24,7 @@ use stagegate::http::serve::listener;
 use stagegate::http::serve::server::{self, Drained};
 use stagegate::http::{self, AppState, Mount};
 use stagegate::pages;
+use stagegate::store::Pool;
 use stagegate::store::db::connect;
 use stagegate::trial;
 use stagegate::worker::checkpoints::{self, Checkpoints};
@@ -34,21 +37,42 @@ use stagegate::worker::supervisor::Supervisor;
 use stagegate::worker::timers::{self, Timers};
 use stagegate::worker::watchers::Watchers;
 
-use crate::{Failure, Opened, Source, Stop, on_signal, open, requested};
+use self::development::Development;
+use crate::{DATABASE, Failure, Opened, Source, Stop, on_signal, open, requested};
+
+mod development;
 
 /// Runs the service until it is asked to stop.
 pub async fn serve(settings: Serve) -> Result<ExitCode, Failure> {
+    run(settings, None).await
+}
+
+/// Runs the service for development until it is asked to stop.
+pub async fn develop(settings: Dev) -> Result<ExitCode, Failure> {
+    let development = Development::prepare(&settings)?;
+    run(settings.serve, Some(development)).await
+}
+
+async fn run(settings: Serve, dev: Option<Development>) -> Result<ExitCode, Failure> {
     small_pages();
     let stop = on_signal()?;
     // Validate before starting anything, so that likely mistakes are reported first. Connections
     // queue in the listeners until the service is ready.
     let checked = Checked::of(&settings).await?;
     let listeners = Listeners::bind(&settings)?;
+    let name = dev.as_ref().map_or(DATABASE, |_| development::DATABASE);
     let opened = tokio::select! {
-        opened = open(checked.source, &settings.database) => opened?,
+        opened = open(checked.source, &settings.database, name) => opened?,
         _ = requested(stop.clone()) => return Ok(ExitCode::SUCCESS),
     };
-    let served = serve_on(listeners, &settings, (&opened, checked.audit_keys, checked.http), stop).await;
+    let emptied = match &dev {
+        Some(dev) => dev.empty(&opened).await,
+        None => Ok(()),
+    };
+    let served = match emptied {
+        Ok(()) => serve_on(listeners, (&settings, dev), (&opened, (checked.audit_keys, checked.http)), stop).await,
+        Err(failure) => Err(failure),
+    };
     opened.close().await;
     served
 }
@@ -101,14 +125,57 @@ fn small_pages() {
     }
 }
 
+/// The checked keys and settings that the service is made of.
+type Parts = ((Option<SignerKey>, Vec<VerifierKey>), http::Checked);
+
+/// The service with its workers, before it is served.
+struct Assembled {
+    app: Arc<App>,
+    state: AppState,
+    workers: Supervisor,
+    trial: Option<trial::Credentials>,
+}
+
+/// Puts the service together and starts its workers.
+async fn assemble(
+    pool: Pool,
+    (settings, dev): (&Serve, Option<&Development>),
+    (audit_keys, mut checked): Parts,
+    (listeners, is_trial): (&Listeners, bool),
+) -> Result<Assembled, Failure> {
+    let home = dev.map_or_else(|| settings.database.data_dir(), |dev| dev.folder().to_owned());
+    let audit_keys = open_audit_keys(audit_keys, is_trial.then_some(&*home))?;
+    let mut options = app_options(settings, audit_keys, public_origin(settings, listeners, is_trial)?);
+    if let Some(dev) = dev {
+        // Receivers of developers are on their own machines.
+        options.webhook_reach = Reach::Anywhere;
+        options.webhook_wire = Some(dev.wire.clone());
+    }
+    let clock = dev.map_or_else(Clock::system, |dev| dev.clock.clone());
+    let app = Arc::new(App::with_options(pool, clock, options));
+    let trial = if is_trial { Some(trial::prepare(&app, &home).await?) } else { None };
+    if let Some(trial) = &trial {
+        checked.admit(trial.platform_key().expose(), trial.buyer_jwt_secret().expose())?;
+    }
+    let has_pages = settings.pages && app.links.public_origin().is_some();
+    let mut mount = if has_pages { pages::mount() } else { Mount::default() };
+    let deliveries = settings.webhooks.deliveries.then(|| Arc::new(Deliveries::new(Arc::clone(&app))));
+    let dev = dev.map(|dev| dev.player(&app, deliveries.clone()));
+    if let Some(dev) = &dev {
+        mount = mount.and(stagegate::dev::routes::mount(dev));
+    }
+    let state = AppState::with_mount(Arc::clone(&app), checked, mount);
+    let workers = start_workers(settings, (&app, &state), deliveries, dev);
+    Ok(Assembled { app, state, workers, trial })
+}
+
 async fn serve_on(
     listeners: Listeners,
-    settings: &Serve,
-    (database, audit_keys, mut checked): (&Opened, (Option<SignerKey>, Vec<VerifierKey>), http::Checked),
+    (settings, dev): (&Serve, Option<Development>),
+    (database, parts): (&Opened, Parts),
     stop: watch::Receiver<Option<Stop>>,
 ) -> Result<ExitCode, Failure> {
-    let is_trial = database.postgres.is_some();
-    let audit_keys = open_audit_keys(audit_keys, is_trial, &settings.database)?;
+    let is_trial = database.postgres.is_some() || dev.is_some();
     let prepared = async {
         if settings.migrate {
             connect::migrate(&database.options).await?;
@@ -119,19 +186,15 @@ async fn serve_on(
         pool = prepared => pool?,
         _ = requested(stop.clone()) => return Ok(ExitCode::SUCCESS),
     };
-    let public_origin = public_origin(settings, &listeners, is_trial)?;
-    let app = Arc::new(App::with_options(pool, Clock::system(), app_options(settings, audit_keys, public_origin)));
-    let trial = if is_trial { Some(trial::prepare(&app, &settings.database.data_dir()).await?) } else { None };
-    if let Some(trial) = &trial {
-        checked.admit(trial.platform_key().expose(), trial.buyer_jwt_secret().expose())?;
+    let assembled = assemble(pool, (settings, dev.as_ref()), parts, (&listeners, is_trial)).await?;
+    let Assembled { app, state, workers, trial } = assembled;
+    let surface = http::HttpService::new(state.clone());
+    announce(&listeners, trial.as_ref().filter(|_| dev.is_none()))?;
+    if let (Some(dev), Some(trial)) = (&dev, &trial) {
+        let url = format!("http://{}", listeners.callers.local_addr()?);
+        dev.welcome(&surface, trial, &url).await?;
     }
-    let has_pages = settings.pages && app.links.public_origin().is_some();
-    let mount = if has_pages { pages::mount() } else { Mount::default() };
-    let state = AppState::with_mount(Arc::clone(&app), checked, mount);
-    let workers = start_workers(settings, &app, &state);
-    announce(&listeners, trial.as_ref())?;
     let operators = Operators::serve(listeners.operators, &state, &settings.limits);
-    let surface = http::HttpService::new(state);
     let deadline = OnceLock::new();
     let shutdown = async {
         let signal = requested(stop).await;
@@ -208,7 +271,12 @@ impl Operators {
 }
 
 /// Starts the background workers, which end when the app drains.
-fn start_workers(settings: &Serve, app: &Arc<App>, state: &AppState) -> Supervisor {
+fn start_workers(
+    settings: &Serve,
+    (app, state): (&Arc<App>, &AppState),
+    deliveries: Option<Arc<Deliveries>>,
+    dev: Option<Arc<stagegate::dev::Dev>>,
+) -> Supervisor {
     let mut supervisor = Supervisor::new(Arc::clone(app));
     state.metrics.register(|registry| supervisor.register(registry));
     let watchers = Watchers::new(Arc::clone(app));
@@ -216,7 +284,10 @@ fn start_workers(settings: &Serve, app: &Arc<App>, state: &AppState) -> Supervis
     watchers.spawn(&mut supervisor);
     macro_rules! start {
         ($module:ident, $worker:expr) => {
-            let worker = Arc::new($worker);
+            start!(shared $module, Arc::new($worker));
+        };
+        (shared $module:ident, $worker:expr) => {
+            let worker = $worker;
             state.metrics.register(|registry| worker.register(registry));
             let run = move || {
                 let worker = Arc::clone(&worker);
@@ -227,13 +298,21 @@ fn start_workers(settings: &Serve, app: &Arc<App>, state: &AppState) -> Supervis
     }
     start!(clocks, Clocks::new(Arc::clone(app)));
     start!(monitor, Monitor::new(Arc::clone(app)));
-    if settings.timers {
+    if let Some(dev) = dev {
+        // It runs the timers, and has no bound: a move of the clock may take long.
+        supervisor.spawn(player::NAME, None, move || {
+            let dev = Arc::clone(&dev);
+            async move { dev.player.run().await }
+        });
+    } else if settings.timers {
         start!(timers, Timers::new(Arc::clone(app)));
+    }
+    if settings.timers {
         start!(erasures, Erasures::new(Arc::clone(app)));
         start!(links, Links::new(Arc::clone(app)));
     }
-    if settings.webhooks.deliveries {
-        start!(deliveries, Deliveries::new(Arc::clone(app)));
+    if let Some(worker) = deliveries {
+        start!(shared deliveries, worker);
     }
     if app.audit.log.require_key().is_ok() {
         start!(checkpoints, Checkpoints::new(Arc::clone(app)));
@@ -253,15 +332,14 @@ fn audit_keys(settings: &Serve) -> Result<(Option<SignerKey>, Vec<VerifierKey>),
     Ok((signer, old.collect::<Result<_, _>>()?))
 }
 
-/// Prepares the keys; a trial without a configured key creates one.
+/// Prepares the keys; a trial without a configured key creates one in its folder.
 fn open_audit_keys(
     (signer, old): (Option<SignerKey>, Vec<VerifierKey>),
-    is_trial: bool,
-    database: &Database,
+    trial: Option<&Path>,
 ) -> Result<transparency_log::Keys, Failure> {
-    let signer = match signer {
-        None if is_trial => Some(trial::audit_key(&database.data_dir())?),
-        signer => signer,
+    let signer = match (signer, trial) {
+        (None, Some(folder)) => Some(trial::audit_key(folder)?),
+        (signer, _) => signer,
     };
     if signer.is_none() {
         tracing::warn!(

@@ -8,6 +8,7 @@ use self::attempt::Sender;
 use self::deliveries::Deliveries;
 use self::dispatch::Dispatch;
 use self::endpoints::Endpoints;
+use self::wire::Wire;
 use super::base::Base;
 use super::commits::Commits;
 use super::feed::render::Renderer;
@@ -17,6 +18,16 @@ pub mod deliveries;
 pub mod dispatch;
 pub mod endpoints;
 pub mod overview;
+pub mod wire;
+
+/// How webhooks reach their receivers.
+#[derive(Clone, Debug)]
+pub(super) struct Way {
+    /// Which addresses they may reach.
+    pub(super) reach: Reach,
+    /// What stands in between, if anything does.
+    pub(super) wire: Option<Arc<dyn Wire>>,
+}
 
 /// The webhooks.
 #[derive(Debug)]
@@ -30,13 +41,14 @@ pub struct Webhooks {
 }
 
 impl Webhooks {
-    pub(super) fn new(base: &Base, renderer: Arc<Renderer>, commits: &Arc<Commits>, reach: Reach) -> Self {
+    pub(super) fn new(base: &Base, renderer: Arc<Renderer>, commits: &Arc<Commits>, way: Way) -> Self {
+        let Way { reach, wire } = way;
         let sender = Arc::new(Sender::new(reach));
         let endpoints = Arc::new(Endpoints::new(base, Arc::clone(&sender), Arc::clone(commits)));
         Self {
             deliveries: Deliveries::new(base, Arc::clone(&endpoints), (Arc::clone(&renderer), Arc::clone(commits))),
             endpoints,
-            dispatch: Dispatch::new(base, renderer, sender, Arc::clone(commits)),
+            dispatch: Dispatch::new(base, renderer, (sender, wire), Arc::clone(commits)),
         }
     }
 }

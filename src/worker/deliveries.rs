@@ -106,6 +106,11 @@ impl Deliveries {
         Self { slots, ..self }
     }
 
+    /// How many attempts are under way, from before a delivery is taken until it is settled.
+    pub fn in_flight(&self) -> i64 {
+        self.metrics.in_flight.get()
+    }
+
     /// Registers the worker's metrics.
     pub fn register(&self, registry: &mut Registry) {
         let Metrics { delivered, failed, given_up, in_flight, lag, disabled } = &*self.metrics;

@@ -13,7 +13,7 @@ use circles::circles;
 const COMMENT_WIDTH: usize = 120;
 
 /// What a folder may never mention. A folder of ours is written `crate::x`; everything else is another crate.
-const ARROWS: [(&str, &[&str]); 9] = [
+const ARROWS: [(&str, &[&str]); 10] = [
     (
         "domain",
         &[
@@ -26,6 +26,7 @@ const ARROWS: [(&str, &[&str]); 9] = [
             "tracing",
             "crate::app",
             "crate::config",
+            "crate::dev",
             "crate::embedded",
             "crate::http",
             "crate::store",
@@ -35,7 +36,7 @@ const ARROWS: [(&str, &[&str]); 9] = [
             "crate::ids",
         ],
     ),
-    ("store", &["axum", "crate::app", "crate::http", "crate::worker"]),
+    ("store", &["axum", "crate::app", "crate::dev", "crate::http", "crate::worker"]),
     (
         "webhook",
         &[
@@ -43,6 +44,7 @@ const ARROWS: [(&str, &[&str]); 9] = [
             "sqlx",
             "crate::app",
             "crate::config",
+            "crate::dev",
             "crate::embedded",
             "crate::http",
             "crate::store",
@@ -51,10 +53,11 @@ const ARROWS: [(&str, &[&str]); 9] = [
             "crate::ids",
         ],
     ),
-    ("app", &["axum", "crate::http", "crate::worker"]),
-    ("http", &["sqlx", "crate::store", "crate::webhook", "crate::worker", "crate::pages"]),
-    ("pages", &["sqlx", "crate::store", "crate::webhook", "crate::worker", "crate::config"]),
-    ("worker", &["sqlx", "axum", "crate::store", "crate::http"]),
+    ("app", &["axum", "crate::dev", "crate::http", "crate::worker"]),
+    ("http", &["sqlx", "crate::dev", "crate::store", "crate::webhook", "crate::worker", "crate::pages"]),
+    ("pages", &["sqlx", "crate::dev", "crate::store", "crate::webhook", "crate::worker", "crate::config"]),
+    ("worker", &["sqlx", "axum", "crate::dev", "crate::store", "crate::http"]),
+    ("dev", &["sqlx", "crate::store", "crate::pages", "crate::embedded"]),
     ("json", &["axum", "sqlx", "tokio", "crate::app", "crate::http", "crate::store", "crate::worker"]),
     ("embedded", &["axum", "crate::app", "crate::config", "crate::http", "crate::store", "crate::worker"]),
 ];

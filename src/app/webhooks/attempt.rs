@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use chrono::TimeDelta;
 
+use crate::clock::Clock;
 use crate::domain::values::id::MessageId;
 use crate::domain::values::time::Time;
 use crate::domain::webhook::{Attempt, AttemptOutcome};
@@ -44,11 +45,12 @@ impl Sender {
     }
 }
 
-/// The headers of a delivery or a sample, signed with the secrets that are valid at `at`.
-pub(super) fn signed(id: MessageId, at: Time, body: &[u8], secrets: &endpoints::Secrets) -> Headers {
+/// The headers of a delivery or a sample, signed with the secrets that are valid at `at` by this
+/// clock. The time in them is the one outside, since receivers compare it with their own clock.
+pub(super) fn signed(id: MessageId, (at, clock): (Time, &Clock), body: &[u8], secrets: &endpoints::Secrets) -> Headers {
     let secrets = secrets.clone().at(at);
     let pending = secrets.next.as_ref().map(|next| &next.secret);
-    headers(id, at, body, Secrets { current: &secrets.current.secret, pending })
+    headers(id, clock.outside(at), body, Secrets { current: &secrets.current.secret, pending })
 }
 
 pub(super) fn course(outcome: &Outcome, now: Time) -> AttemptOutcome {

@@ -26,18 +26,20 @@ use crate::app::error::Error;
 use crate::app::feed::render::Renderer;
 use crate::app::shutdown::Shutdown;
 use crate::clock::Clock;
-use crate::domain::values::id::NoticeId;
+use crate::domain::values::id::{EventId, NoticeId};
 use crate::domain::values::time::Time;
 use crate::domain::webhook::{
     Attempt, AttemptOutcome, DeliveryState, EndpointKey, MAX_ATTEMPTS, NextStep, Owner, pause, retry_decision,
 };
 use crate::ids;
 use crate::store::webhooks::deliveries::{Search, Settled, Taken};
-use crate::store::webhooks::endpoints::{Count, Notice};
+use crate::store::webhooks::endpoints::{Count, Notice, Secrets};
 use crate::store::{self, Pool};
 use crate::webhook::client::{self, Outcome};
+use crate::webhook::sign::Headers;
 
 use super::attempt::{Sender, course, record, signed};
+use super::wire::{self, Message, Wire};
 
 pub use crate::store::webhooks::deliveries::{Due, Line};
 
@@ -98,16 +100,22 @@ pub struct Dispatch {
     renderer: Arc<Renderer>,
     sender: Arc<Sender>,
     commits: Arc<Commits>,
+    wire: Option<Arc<dyn Wire>>,
     /// Limits the deliveries that use the database at a time to half of its connections, so that
     /// requests do not queue behind hundreds of them.
     gate: Semaphore,
 }
 
 impl Dispatch {
-    pub(super) fn new(base: &Base, renderer: Arc<Renderer>, sender: Arc<Sender>, commits: Arc<Commits>) -> Self {
+    pub(super) fn new(
+        base: &Base,
+        renderer: Arc<Renderer>,
+        (sender, wire): (Arc<Sender>, Option<Arc<dyn Wire>>),
+        commits: Arc<Commits>,
+    ) -> Self {
         let (pool, clock, shutdown) = (base.pool.clone(), base.clock.clone(), base.shutdown.clone());
         let gate = Semaphore::new((pool.connections() as usize / 2).max(1));
-        Self { pool, clock, shutdown, renderer, sender, commits, gate }
+        Self { pool, clock, shutdown, renderer, sender, commits, wire, gate }
     }
 
     async fn permit(&self) -> SemaphorePermit<'_> {
@@ -163,9 +171,56 @@ impl Dispatch {
                 return self.reschedule(line, &taken, at).await;
             }
         };
-        let headers = signed(taken.event_id.into(), at, &body, &secrets);
-        let attempt = self.sender.post(&taken.url, &headers, body).await;
+        let message = || Message::new(line, &taken, body.clone(), secrets.clone());
+        let attempt = match &self.wire {
+            None => self.sender.post(&taken.url, &self.sign(taken.event_id, at, (&body, &secrets)), body).await,
+            Some(wire) => self.pass(wire.as_ref(), message()).await,
+        };
         self.settle(line, taken, (at, attempt)).await
+    }
+
+    fn sign(&self, id: EventId, at: Time, (body, secrets): (&[u8], &Secrets)) -> Headers {
+        signed(id.into(), (at, &self.clock), body, secrets)
+    }
+
+    /// Sends a message over a wire that may disturb it.
+    async fn pass(&self, wire: &dyn Wire, message: Message) -> client::Attempt {
+        let passage = wire.passage(&message);
+        if passage.kept {
+            return wire::accepted();
+        }
+        let attempt = self.deliver(&message).await;
+        wire.sent(&message, &attempt);
+        if passage.twice {
+            wire.sent(&message, &self.deliver(&message).await);
+        }
+        self.send_overtaken(wire, &message).await;
+        if passage.answer_lost { wire::unanswered(attempt.took) } else { attempt }
+    }
+
+    /// Sends a message that the wire kept until now.
+    pub async fn send_late(&self, message: &Message) {
+        let Some(wire) = &self.wire else { return };
+        wire.sent_late(message, &self.deliver(message).await);
+        self.send_overtaken(wire.as_ref(), message).await;
+    }
+
+    async fn send_overtaken(&self, wire: &dyn Wire, by: &Message) {
+        for late in wire.overtaken_by(by) {
+            wire.sent_late(&late, &self.deliver(&late).await);
+        }
+    }
+
+    /// Signs a message and sends it now.
+    async fn deliver(&self, message: &Message) -> client::Attempt {
+        let headers = self.sign(message.event_id, self.clock.now(), (&message.body, &message.secrets));
+        self.sender.post(&message.url, &headers, message.body.clone()).await
+    }
+
+    /// When the next delivery is due: in the past if some are due now. `None` if none is pending at an
+    /// endpoint that is enabled.
+    pub async fn find_next_due(&self) -> Result<Option<Time>, Error> {
+        Ok(store::webhooks::deliveries::find_next_due(&self.pool).await?)
     }
 
     async fn body(&self, line: &Line, taken: &Taken) -> Result<Bytes, Error> {
@@ -175,7 +230,7 @@ impl Dispatch {
 
     async fn settle(&self, line: &Line, taken: Taken, (at, attempt): (Time, client::Attempt)) -> Result<Step, Error> {
         let now = self.clock.now();
-        let course = course(&attempt.outcome, now);
+        let course = course(&attempt.outcome, self.clock.outside(now));
         let answer = match &attempt.outcome {
             Outcome::Answered { answer, .. } => Some(answer.as_str()),
             Outcome::Failed(_) => None,

@@ -200,9 +200,9 @@ impl Endpoints {
         let (id, at) = (MessageId(ids::new()), self.clock.now());
         let sample = Sample { id, kind: "webhook.test", webhook: &key.id, recorded_at: at };
         let body = serde_json::to_vec(&sample).map_err(|_| Error::impossible("a sample that is no JSON"))?;
-        let headers = signed(id, at, &body, &endpoint.secrets);
+        let headers = signed(id, (at, &self.clock), &body, &endpoint.secrets);
         let attempt = self.sender.post(&endpoint.url, &headers, Bytes::from(body)).await;
-        let delivered = course(&attempt.outcome, at) == AttemptOutcome::Accepted;
+        let delivered = course(&attempt.outcome, self.clock.outside(at)) == AttemptOutcome::Accepted;
         let recorded = record(at, &attempt);
         let answer = match attempt.outcome {
             Outcome::Answered { answer, .. } => Some(answer),

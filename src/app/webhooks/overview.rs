@@ -151,7 +151,8 @@ impl Deliveries {
             Ok(event) => Some(serde_json::to_vec(&event).map_err(|_| Error::impossible("an event that is no JSON"))?),
             Err(error) => error.unreadable().map(|_| None)?,
         };
-        let sent = signed(event.into(), self.clock.now(), body.as_deref().unwrap_or_default(), &endpoint.secrets);
+        let at = (self.clock.now(), &self.clock);
+        let sent = signed(event.into(), at, body.as_deref().unwrap_or_default(), &endpoint.secrets);
         let shown = sent.map(|(name, value)| {
             let name = name_of(name.as_str());
             let is_signature = name.ends_with("signature");

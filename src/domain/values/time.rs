@@ -209,6 +209,9 @@ impl Span {
     /// The longest duration: 366 days.
     pub const MAX_SECONDS: u32 = 366 * 86_400;
 
+    /// The same as a length of time.
+    pub const LONGEST: TimeDelta = TimeDelta::seconds(Self::MAX_SECONDS as i64);
+
     /// Parses a duration such as `PT48H`.
     pub fn parse(text: impl Into<String>) -> Result<Self, Error> {
         let text = text.into();

@@ -33,6 +33,17 @@ pub struct MountedRoute {
     pub is_secret: bool,
 }
 
+impl Mount {
+    /// These routes and others, whose paths differ.
+    #[must_use]
+    pub fn and(mut self, other: Self) -> Self {
+        self.router = self.router.merge(other.router);
+        self.routes.extend(other.routes);
+        self.not_found = self.not_found.or(other.not_found);
+        self
+    }
+}
+
 impl fmt::Debug for Mount {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Mount").field("routes", &self.routes).finish_non_exhaustive()

@@ -28,10 +28,12 @@ use super::endpoints::{self, Secrets};
 
 mod bulk;
 mod list;
+mod next;
 mod successes;
 
 pub use self::bulk::{Row, count_settled, give_up, list_pending, list_settled, list_waiting, renew};
 pub use list::{After, Delivery, Filter, Listed, find, list};
+pub use next::find_next_due;
 pub use successes::list_successes;
 
 /// The deliveries of one task's events to one endpoint.

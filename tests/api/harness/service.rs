@@ -14,7 +14,7 @@ use stagegate::domain::audit::signed_note::{KeyName, SignerKey};
 use stagegate::http::auth::jwt;
 use stagegate::http::input::body::budget::Size;
 use stagegate::http::input::deadline::TimeLimits;
-use stagegate::http::{AppState, HttpService, Settings, operator_router};
+use stagegate::http::{AppState, HttpService, Mount, Settings, operator_router};
 use stagegate::pages;
 use tower::ServiceExt as _;
 
@@ -144,8 +144,13 @@ fn with_keys(audit_keys: Keys) -> Options {
 }
 
 async fn router(app: &Arc<App>) -> HttpService {
+    router_with(app, pages::mount()).await
+}
+
+/// A router of this replica with these routes beside the API.
+pub async fn router_with(app: &Arc<App>, mount: Mount) -> HttpService {
     let checked = settings().check().await.unwrap();
-    HttpService::new(AppState::with_mount(Arc::clone(app), checked, pages::mount()))
+    HttpService::new(AppState::with_mount(Arc::clone(app), checked, mount))
 }
 
 fn settings() -> Settings {
