@@ -23,10 +23,12 @@ use crate::domain::task::event::QuestionEnd;
 use crate::domain::task::question::ClosedQuestion;
 
 mod code;
+mod field;
 pub(super) mod fallback;
 pub(crate) mod refused;
 
 pub use code::Code;
+pub use field::FieldError;
 
 /// Content type of every error.
 pub const CONTENT_TYPE: &str = "application/problem+json";
@@ -245,39 +247,6 @@ impl IntoResponse for Problem {
             response.headers_mut().insert(name, value);
         }
         response
-    }
-}
-
-/// An error in the input.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
-pub struct FieldError {
-    /// JSON pointer (RFC 6901) into the body; empty for the whole body. For a parameter:
-    /// `/path/NAME`, `/query/NAME` or `/header/NAME`.
-    #[schema(example = "/feedback/items/0/text")]
-    pub pointer: String,
-    /// What is wrong, as a stable code for programs. Errors of form: `required`, `unknown_field`,
-    /// `duplicate_key`, `wrong_type`, `invalid_value`, `number_out_of_range`, `nul_character`,
-    /// `lone_surrogate`, `too_deep`. Errors of content: `unknown_value`, `unknown_stage`,
-    /// `unknown_revision`, `too_long`, `too_many`, `out_of_range`, `not_allowed` (in combination
-    /// with other fields, or for this party), `not_equal` (two places that must agree),
-    /// `in_future`, `not_in_future`, `reserved`. Errors of a workflow definition: see the schema
-    /// `MistakeCode`. Later versions may add codes.
-    #[schema(value_type = String, example = "required")]
-    pub code: Cow<'static, str>,
-    /// The same for people, phrased to follow the name of the field.
-    #[schema(example = "is required")]
-    pub message: String,
-}
-
-impl FieldError {
-    /// Creates an error at `pointer`.
-    pub fn new(pointer: impl Into<String>, code: &'static str, message: impl Into<String>) -> Self {
-        Self { pointer: pointer.into(), code: Cow::Borrowed(code), message: message.into() }
-    }
-
-    /// Creates the error for a missing field.
-    pub fn required(pointer: impl Into<String>) -> Self {
-        Self::new(pointer, "required", "is required")
     }
 }
 
