@@ -142,7 +142,8 @@ impl AppState {
         // Served on a separate listener, so it is not in the contract.
         let scrape = (Method::GET, crate::http::serve::metrics::PATH.to_owned(), "metrics".to_owned());
         let operations = openapi::operations(&declared).chain([scrape]);
-        let observer = Arc::new(crate::http::serve::middleware::Observer::new(operations, &mount.routes, &metrics));
+        let observer = crate::http::serve::middleware::Observer::new(operations, &mount.routes, &metrics);
+        let observer = Arc::new(observer.at(app.links.public_origin()));
         let contract = openapi::Contract::of(openapi::document());
         let scopes = openapi::scopes::RequiredScopes::of(&declared);
         let bodies = crate::http::input::body::budget::Budget::new(body_memory.0);

@@ -177,11 +177,7 @@ impl RenderedEvent {
 
 /// The schema of a member that has only this word, by which a union's alternatives are told apart.
 pub fn only(word: &str, description: &str) -> Object {
-    ObjectBuilder::new()
-        .schema_type(Type::String)
-        .description(Some(description))
-        .enum_values(Some([word]))
-        .build()
+    ObjectBuilder::new().schema_type(Type::String).description(Some(description)).enum_values(Some([word])).build()
 }
 
 /// The id of the event whose entry has this hash: the first half of the hash as a UUID of version 8

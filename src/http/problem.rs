@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 use std::error::Error as StdError;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
@@ -23,9 +24,10 @@ use crate::domain::task::event::QuestionEnd;
 use crate::domain::task::question::ClosedQuestion;
 
 mod code;
-mod field;
 pub(super) mod fallback;
+mod field;
 pub(crate) mod refused;
+mod remedy;
 
 pub use code::Code;
 pub use field::FieldError;
@@ -34,13 +36,28 @@ pub use field::FieldError;
 pub const CONTENT_TYPE: &str = "application/problem+json";
 
 tokio::task_local! {
-    /// The id of the current request; the outermost middleware sets it.
-    pub(super) static REQUEST_ID: HeaderValue;
+    /// The current request; the outermost middleware sets it.
+    pub(super) static REQUEST: RequestContext;
+}
+
+/// What a problem repeats of the request that it answers.
+#[derive(Clone, Debug)]
+pub(super) struct RequestContext {
+    /// The request's id.
+    pub(super) id: HeaderValue,
+    /// The origin by which browsers reach the service, if it is known.
+    pub(super) origin: Option<Arc<str>>,
 }
 
 /// The id of the request that is being served; `None` outside of one.
 pub fn request_id() -> Option<String> {
-    REQUEST_ID.try_with(|id| id.to_str().map(ToOwned::to_owned)).ok()?.ok()
+    REQUEST.try_with(|request| request.id.to_str().map(ToOwned::to_owned)).ok()?.ok()
+}
+
+/// The URL of a problem type: absolute where the service knows its own.
+fn problem_type(code: Code) -> String {
+    let origin = REQUEST.try_with(|request| request.origin.clone()).ok().flatten();
+    format!("{}{}", origin.as_deref().unwrap_or_default(), code.path())
 }
 
 /// An error to send to the caller.
@@ -183,7 +200,7 @@ impl Problem {
     /// The body of the response to the request `request_id`.
     pub fn body(&self, request_id: Option<&str>) -> Body {
         Body {
-            kind: self.code.uri(),
+            kind: problem_type(self.code),
             title: self.code.title(),
             status: self.code.status().as_u16(),
             code: self.code,
@@ -222,8 +239,7 @@ impl Problem {
         let Some(source) = &self.source else { return };
         let chain = one_line(source.as_ref());
         // Frequently polled operations have no span with the request id.
-        let id = if Span::current().is_disabled() { REQUEST_ID.try_with(Clone::clone).ok() } else { None };
-        let request_id = id.as_ref().and_then(|id| id.to_str().ok());
+        let request_id = if Span::current().is_disabled() { request_id() } else { None };
         tracing::error!(code = self.code.as_str(), error = chain, request_id, "the request failed");
     }
 }
@@ -231,8 +247,7 @@ impl Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         self.log();
-        let request_id = REQUEST_ID.try_with(Clone::clone).ok();
-        let body = self.body(request_id.as_ref().and_then(|id| id.to_str().ok()));
+        let body = self.body(request_id().as_deref());
         let (status, body) = match serde_json::to_vec(&body) {
             Ok(bytes) => (self.code.status(), bytes),
             Err(_) => (StatusCode::INTERNAL_SERVER_ERROR, Vec::new()),
@@ -363,10 +378,10 @@ pub struct Recorded {
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[schema(as = Problem)]
 pub struct Body {
-    /// The problem type: `urn:stagegate:problem:` and the code. It identifies the type and is not a
-    /// URL.
+    /// The problem type: the URL of a page that explains the code. Without an origin where the
+    /// service does not know its own.
     #[serde(rename = "type")]
-    #[schema(example = "urn:stagegate:problem:not_found")]
+    #[schema(format = "uri-reference", example = "/docs/problems#not_found")]
     pub kind: String,
     /// A short description of the problem type.
     #[schema(value_type = String, example = "Not found")]
@@ -399,9 +414,10 @@ mod tests {
 
     #[tokio::test]
     async fn a_fault_of_ours_says_nothing_but_the_request_id() {
-        let id = HeaderValue::from_static("r-1");
+        let request =
+            RequestContext { id: HeaderValue::from_static("r-1"), origin: Some("https://stagegate.example".into()) };
         let response =
-            REQUEST_ID.scope(id, async { Problem::internal("password=hunter2 at 10.0.0.1").into_response() }).await;
+            REQUEST.scope(request, async { Problem::internal("password=hunter2 at 10.0.0.1").into_response() }).await;
         assert_eq!(response.status(), 500);
         assert_eq!(response.headers()["content-type"], CONTENT_TYPE);
         let body = axum::body::to_bytes(response.into_body(), 10_000).await.unwrap();
@@ -409,7 +425,7 @@ mod tests {
         assert_eq!(
             body,
             json!({
-                "type": "urn:stagegate:problem:internal", "title": "Internal error", "status": 500, "code": "internal",
+                "type": "https://stagegate.example/docs/problems#internal", "title": "Internal error", "status": 500, "code": "internal",
                 "detail": "The service failed. Its log names the cause under the request id.", "request_id": "r-1",
             })
         );

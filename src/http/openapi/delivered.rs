@@ -3,6 +3,7 @@
 use utoipa::openapi::path::{HttpMethod, OperationBuilder, ParameterBuilder, ParameterIn};
 use utoipa::openapi::request_body::RequestBodyBuilder;
 use utoipa::openapi::schema::{ObjectBuilder, OneOfBuilder, Type};
+use utoipa::openapi::security::SecurityRequirement;
 use utoipa::openapi::{Content, PathItem, Paths, PathsBuilder, Ref, RefOr, Required, Response, Schema};
 use utoipa::{PartialSchema as _, ToSchema as _};
 
@@ -53,6 +54,7 @@ pub(super) fn webhooks() -> Paths {
             "The request that the service sends to an endpoint that was set up with `PUT /webhooks/{id}`.",
         ))
         .tag("webhooks")
+        .security(SecurityRequirement::default())
         .request_body(Some(body))
         .response("2XX", accepted)
         .response("410", gone);

@@ -115,9 +115,9 @@ codes! {
 }
 
 impl Code {
-    /// The problem type of RFC 9457. It identifies the type and is not a URL.
-    pub fn uri(self) -> String {
-        format!("urn:stagegate:problem:{}", self.as_str())
+    /// The path of the problem type, where the code is explained.
+    pub fn path(self) -> String {
+        format!("/docs/problems#{}", self.as_str())
     }
 }
 

@@ -248,7 +248,7 @@ async fn what_somebody_changes_in_the_database_is_found_and_where() {
         sqlx::raw_sql(AssertSqlSafe(keep)).execute(&mut owner).await.unwrap();
         sqlx::raw_sql(*statement).execute(&mut owner).await.unwrap_or_else(|error| panic!("{statement}: {error}"));
         let path = &paths[usize::from(table == "partner_events")];
-        let text = export(&parties.partner, &format!("{path}?format=jsonl")).await;
+        let text = export(&parties.partner, &format!("{path}/export")).await;
         let (verdict, said) = desk.check(&text, None);
         assert_eq!(verdict, Verdict::Unsound, "{statement}: {said}");
         assert!(said.contains(&format!("entry {seq}: ")), "{statement} shows at {seq}, not:\n{said}");
@@ -269,7 +269,7 @@ async fn what_somebody_changes_in_the_database_is_found_and_where() {
         sqlx::raw_sql(AssertSqlSafe(back)).execute(&mut owner).await.unwrap();
     }
     for path in &paths {
-        let (verdict, said) = desk.check(&export(&parties.partner, &format!("{path}?format=jsonl")).await, None);
+        let (verdict, said) = desk.check(&export(&parties.partner, &format!("{path}/export")).await, None);
         assert_eq!(verdict, Verdict::Unsigned, "{said}");
     }
 }
@@ -331,13 +331,12 @@ async fn what_does_not_fit_together_is_refused() {
     let cursor = parties.platform.read(&format!("{trail}?limit=1")).await["next"].as_str().unwrap().to_owned();
     let partner = format!("/api/v1/partners/{}/audit", parties.partner_id);
     for (path, pointer) in [
-        (format!("{trail}?format=jsonl&limit=5"), "/query/limit"),
-        (format!("{trail}?format=jsonl&cursor={cursor}"), "/query/cursor"),
+        (format!("{trail}/export?limit=5"), "/query/limit"),
+        (format!("{trail}/export?cursor={cursor}"), "/query/cursor"),
         (format!("{trail}?size=3"), "/query/size"),
-        (format!("{trail}?format=json&size=3"), "/query/size"),
-        (format!("{trail}?format=xml"), "/query/format"),
-        (format!("{trail}?format=jsonl&size=0"), "/query/size"),
-        (format!("{partner}?format=jsonl&limit=5"), "/query/limit"),
+        (format!("{trail}?format=jsonl"), "/query/format"),
+        (format!("{trail}/export?size=0"), "/query/size"),
+        (format!("{partner}/export?limit=5"), "/query/limit"),
         ("/api/v1/audit/export".to_owned(), "/query/partner_id"),
         ("/api/v1/audit/export?workflow=x&from=2027-01-01T00:00:00Z".to_owned(), "/query/partner_id"),
         ("/api/v1/audit/export?from=2027-01-01T00:00:00Z&until=2027-01-01T00:00:00Z".to_owned(), "/query/until"),
@@ -351,9 +350,7 @@ async fn what_does_not_fit_together_is_refused() {
             answer.text
         );
     }
-    for path in
-        [format!("{trail}?format=jsonl&size=3"), "/api/v1/audit/export?from=2027-01-01T00:00:00Z&size=3".to_owned()]
-    {
+    for path in [format!("{trail}/export?size=3"), "/api/v1/audit/export?from=2027-01-01T00:00:00Z&size=3".to_owned()] {
         let answer = parties.platform.get(&path).await;
         assert_eq!((answer.status, code(&answer)), (404, "no_checkpoint"));
     }

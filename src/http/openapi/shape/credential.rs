@@ -21,11 +21,7 @@ request with two credentials is refused.";
 
 /// Replaces the declared schemes by one.
 pub(super) fn unify(document: &mut Value) {
-    let scheme = object([
-        ("type", text("http")),
-        ("scheme", text("bearer")),
-        ("description", text(DESCRIPTION)),
-    ]);
+    let scheme = object([("type", text("http")), ("scheme", text("bearer")), ("description", text(DESCRIPTION))]);
     document["components"]["securitySchemes"] = Value::Mapping(object([(BEARER, Value::Mapping(scheme))]));
     tree::operations_mut(document).for_each(unify_operation);
 }

@@ -68,8 +68,7 @@ pub(super) fn discriminate(document: &mut Value) {
             let target = reference(name).remove("$ref")?;
             Some((text(*word), target))
         });
-        let discriminator =
-            [("propertyName", text(member)), ("mapping", Value::Mapping(mapping.collect()))];
+        let discriminator = [("propertyName", text(member)), ("mapping", Value::Mapping(mapping.collect()))];
         object.insert(text("discriminator"), Value::Mapping(tree::object(discriminator)));
     });
 }
@@ -93,6 +92,7 @@ fn only_word(property: &Mapping) -> Option<&str> {
 }
 
 fn pascal_case(word: &str) -> String {
-    let capitalized = |part: &str| part.chars().take(1).flat_map(char::to_uppercase).chain(part.chars().skip(1)).collect();
+    let capitalized =
+        |part: &str| part.chars().take(1).flat_map(char::to_uppercase).chain(part.chars().skip(1)).collect();
     word.split(['_', '.']).map(capitalized).collect::<Vec<String>>().concat()
 }

@@ -35,7 +35,8 @@ pub(super) fn open(document: &mut Value) {
             let words = schema.get("enum").cloned().unwrap_or_default();
             tree::replace(schema, "enum", ("x-extensible-enum", words));
             let description = schema.get("description").and_then(Value::as_str).unwrap_or_default();
-            let description = if description.contains(NOTE) { description.to_owned() } else { format!("{description} {NOTE}") };
+            let description =
+                if description.contains(NOTE) { description.to_owned() } else { format!("{description} {NOTE}") };
             schema.insert(text("description"), text(description.trim()));
         }
         if sent.contains(name) {
