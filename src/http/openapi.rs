@@ -1,8 +1,8 @@
 //! The contract: the declarations of the handlers, plus everything that holds for all of them.
 //!
 //! Handlers declare their path, body, successful responses, security and specific errors. This
-//! module adds the security schemes, the errors that follow from an operation's shape, and the form
-//! of every error.
+//! module adds the errors that follow from an operation's shape, and the form of every error. `shape`
+//! then brings the whole into the form that is published.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
@@ -422,7 +422,7 @@ impl Contract {
 
 /// The contract as YAML
 #[utoipa::path(get, path = "/openapi.yaml", tag = "operation", security(()), responses(
-    (status = 200, description = "This document.", body = String, content_type = "application/yaml"),
+    (status = 200, description = "This document.", body = Object, content_type = "application/yaml"),
 ))]
 pub async fn openapi_yaml(State(state): State<AppState>) -> impl IntoResponse {
     ([(header::CONTENT_TYPE, "application/yaml")], state.contract.yaml.clone())

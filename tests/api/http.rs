@@ -9,3 +9,4 @@ mod order_of_checks;
 mod request_head;
 pub mod server;
 mod shape;
+mod tools;

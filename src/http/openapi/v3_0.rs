@@ -16,18 +16,24 @@ pub(super) fn downgrade(mut document: Value) -> Value {
             ]));
         }
     }
-    tree::visit(&mut document, &mut downgrade_object);
+    let schemas = tree::schemas(&document).clone();
+    tree::visit(&mut document, &mut |object| downgrade_object(object, &schemas));
     super::shape::remove_unused(&mut document);
     document
 }
 
-fn downgrade_object(object: &mut Mapping) {
+fn downgrade_object(object: &mut Mapping, schemas: &Mapping) {
     if let Some(word) = object.get("const").cloned() {
         tree::replace(object, "const", ("enum", Value::Sequence(vec![word])));
     }
     object.remove("propertyNames");
+    // Examples of a schema are a list; those of a body have names, in 3.0 as well.
+    if let Some(example) = object.get("examples").and_then(Value::as_sequence).and_then(|all| all.first()).cloned() {
+        tree::replace(object, "examples", ("example", example));
+    }
     nullable_type(object);
-    nullable_reference(object);
+    nullable_reference(object, schemas);
+    bare_alternatives(object);
     described_reference(object);
 }
 
@@ -40,14 +46,26 @@ fn nullable_type(object: &mut Mapping) {
 }
 
 /// `oneOf` of a reference and null is `allOf` of the reference, and `nullable: true`.
-fn nullable_reference(object: &mut Mapping) {
+fn nullable_reference(object: &mut Mapping, schemas: &Mapping) {
     let Some([reference, null]) = object.get("oneOf").and_then(Value::as_sequence).map(Vec::as_slice) else { return };
     if null.get("type").and_then(Value::as_str) != Some("null") {
         return;
     }
+    // `nullable` counts beside a `type` alone.
+    let kind = tree::referred(reference).and_then(|name| schemas.get(name)?.get("type")).cloned();
     let parts = Value::Sequence(vec![reference.clone()]);
     tree::replace(object, "oneOf", ("allOf", parts));
+    object.insert(text("type"), kind.unwrap_or_else(|| text("object")));
     object.insert(text("nullable"), Value::Bool(true));
+}
+
+/// Alternatives are references alone, so that the discriminator finds them.
+fn bare_alternatives(object: &mut Mapping) {
+    for alternative in object.get_mut("oneOf").and_then(Value::as_sequence_mut).into_iter().flatten() {
+        if let Some(name) = tree::referred(alternative).map(ToOwned::to_owned) {
+            *alternative = Value::Mapping(tree::reference(&name));
+        }
+    }
 }
 
 /// A reference has no members beside it in 3.0, so one with a description is wrapped.

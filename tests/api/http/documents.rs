@@ -33,13 +33,11 @@ async fn documents_are_served_as_pages_and_as_markdown() {
 #[tokio::test]
 async fn every_link_for_machines_leads_to_a_document() {
     let parties = Parties::start().await;
-    for start in ["/llms.txt", "/skill.md"] {
-        let text = parties.buyer.get(start).await.text;
-        let links: Vec<_> = text.split("](/").skip(1).map(|rest| rest.split(')').next().unwrap()).collect();
-        assert!(!links.is_empty(), "{start}");
-        for link in links {
-            assert_eq!(parties.buyer.get(&format!("/{link}")).await.status, 200, "{start}: {link}");
-        }
+    let text = parties.buyer.get("/llms.txt").await.text;
+    let links: Vec<_> = text.split("](/").skip(1).map(|rest| rest.split(')').next().unwrap()).collect();
+    assert!(links.len() > 10, "{links:?}");
+    for link in links {
+        assert_eq!(parties.buyer.get(&format!("/{link}")).await.status, 200, "{link}");
     }
 }
 
