@@ -191,6 +191,33 @@ ensure_browser() {
     export STAGEGATE_TEST_CHROMIUM=$chromium STAGEGATE_TEST_BROWSER=$folder
 }
 
+# Tests check the contract with a linter from npm, and the service against it with schemathesis from PyPI. Where one
+# of them cannot be had, its test is reported as skipped.
+ensure_contract_tools() {
+    local folder="${CARGO_TARGET_DIR:-$PWD/target}/contract" lists="$PWD/tests/contract" python
+    mkdir -p "$folder"
+    if have node && have npm; then
+        if ! cmp -s "$lists/package-lock.json" "$folder/node_modules/installed.json"; then
+            say "installing @redocly/cli with npm into $folder/node_modules (a linter of the contract)"
+            cp "$lists/package.json" "$lists/package-lock.json" "$folder/"
+            npm ci --prefix "$folder" --silent --ignore-scripts --no-audit --no-fund &&
+                cp "$lists/package-lock.json" "$folder/node_modules/installed.json"
+        fi
+        if [ -e "$folder/node_modules/installed.json" ]; then export STAGEGATE_TEST_LINTER=$folder/node_modules/@redocly/cli/bin/cli.js
+        else say "npm could not install @redocly/cli: the contract is not linted"; fi
+    fi
+    if ! cmp -s "$lists/requirements.txt" "$folder/python/installed.txt"; then
+        say "installing schemathesis with pip into $folder/python (tries the service against its contract)"
+        rm -rf "$folder/python"
+        if python3 -m venv "$folder/python" 2>/dev/null && "$folder/python/bin/python3" -m pip install --quiet \
+            --disable-pip-version-check --only-binary=:all: --requirement "$lists/requirements.txt"; then
+            cp "$lists/requirements.txt" "$folder/python/installed.txt"
+        fi
+    fi
+    if [ -e "$folder/python/installed.txt" ]; then export STAGEGATE_TEST_SCHEMATHESIS=$folder/python/bin/schemathesis
+    else say "pip could not install schemathesis: the service is not tried against its contract"; fi
+}
+
 find_chromium() {
     local program
     for program in "${STAGEGATE_TEST_CHROMIUM:-}" chromium chromium-browser google-chrome-stable google-chrome \

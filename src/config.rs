@@ -135,7 +135,7 @@ pub enum Audit {
     /// No exit code proves that nothing was recorded after the last entry, or anything about data
     /// that is hidden from the party whose view the file shows.
     Verify {
-        /// The response of `GET …/audit/proof`, `…/audit?format=jsonl`, `/audit/export`,
+        /// The response of `GET …/audit/proof`, `…/audit/export`,
         /// `…/receipt` or `/audit/checkpoint`; `-` is standard input.
         file: PathBuf,
         /// The public key as served by `/.well-known/stagegate-audit-key`: the line itself, or a

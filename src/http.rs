@@ -137,14 +137,15 @@ impl AppState {
     /// Builds the state from validated settings, with routes beside the API.
     pub fn with_mount(app: Arc<App>, checked: Checked, mount: Mount) -> Self {
         let Checked { auth, origins, limits, body_memory } = checked;
-        let document = openapi::document();
+        let declared = openapi::declared();
         let metrics = Arc::<crate::http::serve::metrics::Metrics>::default();
         // Served on a separate listener, so it is not in the contract.
         let scrape = (Method::GET, crate::http::serve::metrics::PATH.to_owned(), "metrics".to_owned());
-        let operations = openapi::operations(&document).chain([scrape]);
-        let observer = Arc::new(crate::http::serve::middleware::Observer::new(operations, &mount.routes, &metrics));
-        let contract = openapi::Contract::of(&document);
-        let scopes = openapi::scopes::RequiredScopes::of(&document);
+        let operations = openapi::operations(&declared).chain([scrape]);
+        let observer = crate::http::serve::middleware::Observer::new(operations, &mount.routes, &metrics);
+        let observer = Arc::new(observer.at(app.links.public_origin()));
+        let contract = openapi::Contract::of(openapi::document());
+        let scopes = openapi::scopes::RequiredScopes::of(&declared);
         let bodies = crate::http::input::body::budget::Budget::new(body_memory.0);
         metrics.register_bodies(bodies.bytes());
         app.links.set_platform_credentials(auth.platform_credentials());
@@ -171,6 +172,7 @@ fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(routes::links::get_link, routes::links::end_link))
         .routes(routes!(routes::links::revoke_links))
         .routes(routes!(routes::partner_trail::get_partner_audit))
+        .routes(routes!(routes::partner_trail::export_partner))
         .routes(routes!(routes::partner_trail::get_partner_audit_proof))
         .routes(routes!(routes::erasures::request_erasure, routes::erasures::list_erasures))
         .routes(routes!(routes::erasures::get_erasure))
@@ -182,6 +184,7 @@ fn routes() -> OpenApiRouter<AppState> {
         ))
         .routes(routes!(routes::workflows::get_workflow_version))
         .routes(routes!(routes::workflows::get_workflow_diagram))
+        .routes(routes!(routes::workflows::get_workflow_diagram_svg))
         .routes(routes!(routes::simulations::simulate_workflow))
         .routes(routes!(routes::tasks::open_task, routes::tasks::list_tasks))
         .routes(routes!(routes::tasks::get_task))
@@ -201,6 +204,7 @@ fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(routes::deliveries::redeliver_since))
         .routes(routes!(routes::deliveries::test_webhook))
         .routes(routes!(routes::audit::get_task_audit))
+        .routes(routes!(routes::audit::export_task))
         .routes(routes!(routes::audit::get_task_audit_proof))
         .routes(routes!(routes::transparency_log::get_task_inclusion))
         .routes(routes!(routes::transparency_log::get_partner_inclusion))
@@ -215,6 +219,7 @@ fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(routes::health::ready))
         .routes(routes!(openapi::openapi_yaml))
         .routes(routes!(openapi::openapi_json))
+        .routes(routes!(openapi::openapi_3_0_json))
 }
 
 /// Every operation behind axum's router.

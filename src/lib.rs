@@ -211,9 +211,14 @@
 //!
 //! **Keys.** What a partner's key may do is [`domain::partner::rights::Rights`]. It comes with the row
 //! that the key cache holds, so checking it costs no statement. An operation declares its scope in
-//! the `security` of its handler, and `crate::http::openapi::scopes` enforces what that contract says. The
+//! the `security` of its handler, and `crate::http::openapi::scopes` enforces what it declares. The
 //! scope of a command depends on its type ([`domain::task::command`]). Whether the credential may
 //! name the actor and is bound to it goes into the `Sender`, and `decide` refuses after the party.
+//!
+//! **The contract.** Handlers declare what is theirs, and `crate::http::openapi::shape` brings the whole
+//! document into the form that generators of clients read well. The rules (one credential, absent
+//! instead of null, named alternatives, words that may grow) hold for every schema that is added, and
+//! `tests/api/http/shape.rs` states them. `docs/contract` keeps the contract of each release.
 //!
 //! **Links.** A link never reaches further than the credential that made it. Its session is a
 //! [`app::Caller`] that is bound to the person and carries a [`domain::link::Reach`]; every read of

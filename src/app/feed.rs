@@ -206,7 +206,8 @@ impl Feed {
         }
         let notices = store::feed::load_notices(&self.pool, &ids).await?;
         let item = |Notice { id, endpoint, reason, recorded_at }| {
-            let notice = WebhookDisabled { id, kind: WebhookDisabled::TYPE, webhook: endpoint, reason, recorded_at };
+            let (item, kind) = (WebhookDisabled::ITEM, WebhookDisabled::TYPE);
+            let notice = WebhookDisabled { id, item, kind, webhook: endpoint, reason, recorded_at };
             (id, Item::WebhookDisabled(notice))
         };
         Ok(notices.into_iter().map(item).collect())
@@ -230,5 +231,6 @@ fn event((task_id, seq): (TaskId, u64), rendered: Result<RenderedEvent, Error>) 
     if unreadable == Unreadable::NewerFormat {
         return Err(error);
     }
-    Ok(Item::Unreadable(UnreadableEvent { kind: UnreadableEvent::TYPE, task_id, seq, unreadable }))
+    let (item, kind) = (UnreadableEvent::ITEM, UnreadableEvent::TYPE);
+    Ok(Item::Unreadable(UnreadableEvent { item, kind, task_id, seq, unreadable }))
 }

@@ -3,6 +3,7 @@
 
 use serde::Serialize;
 use utoipa::ToSchema;
+use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
 use uuid::Builder;
 
 use super::audit::{self, EntryView, Hash, Sealed};
@@ -14,8 +15,8 @@ use super::values::party::Party;
 use super::values::time::Time;
 use super::webhook::DisabledReason;
 
-/// An item of the feed: an event of a task, or a notice addressed to this reader. `type` tells them
-/// apart: a notice is `webhook.disabled`, an event that cannot be read is `event.unreadable`.
+/// An item of the feed: an event of a task, the place of an event that cannot be read, or a notice
+/// addressed to this reader. `kind` tells them apart; `type` says what happened.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 #[serde(untagged)]
 #[schema(as = FeedItem)]
@@ -32,9 +33,13 @@ pub enum Item {
 /// version of the service never appears like this: the feed waits for a replica that can read it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct UnreadableEvent {
+    /// `unreadable_event`.
+    #[serde(rename = "kind")]
+    #[schema(schema_with = unreadable_event)]
+    pub item: &'static str,
     /// `event.unreadable`.
     #[serde(rename = "type")]
-    #[schema(value_type = String, pattern = "^event\\.unreadable$")]
+    #[schema(schema_with = event_unreadable)]
     pub kind: &'static str,
     /// The task.
     pub task_id: TaskId,
@@ -46,8 +51,18 @@ pub struct UnreadableEvent {
 }
 
 impl UnreadableEvent {
+    /// The `kind` of this item.
+    pub const ITEM: &'static str = "unreadable_event";
     /// The `type` of this item.
     pub const TYPE: &'static str = "event.unreadable";
+}
+
+fn unreadable_event() -> Object {
+    only(UnreadableEvent::ITEM, "An event that cannot be read.")
+}
+
+fn event_unreadable() -> Object {
+    only(UnreadableEvent::TYPE, "The type of the item.")
 }
 
 /// The service disabled one of the reader's webhook endpoints. Events recorded from now on wait
@@ -57,9 +72,13 @@ pub struct WebhookDisabled {
     /// The notice's own id.
     #[schema(value_type = Uuid)]
     pub id: NoticeId,
+    /// `webhook_disabled`.
+    #[serde(rename = "kind")]
+    #[schema(schema_with = webhook_disabled)]
+    pub item: &'static str,
     /// `webhook.disabled`.
     #[serde(rename = "type")]
-    #[schema(value_type = String, pattern = "^webhook\\.disabled$")]
+    #[schema(schema_with = disabled_webhook)]
     pub kind: &'static str,
     /// The endpoint.
     pub webhook: EndpointId,
@@ -70,8 +89,18 @@ pub struct WebhookDisabled {
 }
 
 impl WebhookDisabled {
+    /// The `kind` of this notice.
+    pub const ITEM: &'static str = "webhook_disabled";
     /// The `type` of this notice.
     pub const TYPE: &'static str = "webhook.disabled";
+}
+
+fn webhook_disabled() -> Object {
+    only(WebhookDisabled::ITEM, "A notice that the service disabled a webhook.")
+}
+
+fn disabled_webhook() -> Object {
+    only(WebhookDisabled::TYPE, "The type of the notice.")
 }
 
 /// An event of a task, limited to what its reader may see, with the buyer's status after it.
@@ -86,6 +115,10 @@ pub struct RenderedEvent {
     /// records in place of lost ones get other ids.
     #[schema(value_type = Uuid)]
     pub id: EventId,
+    /// `event`.
+    #[serde(rename = "kind")]
+    #[schema(schema_with = event_of_a_task)]
+    pub item: &'static str,
     /// What happened, such as `task.stage_approved`; null if this reader may not see the event.
     #[serde(rename = "type")]
     #[schema(value_type = Option<audit::EventType>, required = true)]
@@ -111,7 +144,14 @@ pub struct RenderedEvent {
     pub status: StatusView,
 }
 
+fn event_of_a_task() -> Object {
+    only(RenderedEvent::ITEM, "An event of a task.")
+}
+
 impl RenderedEvent {
+    /// The `kind` of this item.
+    pub const ITEM: &'static str = "event";
+
     /// Renders `event`, stored as `row`, for `reader`; `status` is the status after its transition.
     pub fn new(
         (task_id, partner_id): (TaskId, PartnerId),
@@ -122,6 +162,7 @@ impl RenderedEvent {
         let view = audit::view_stored(event, row, reader);
         Self {
             id: event_id(&row.hash),
+            item: Self::ITEM,
             kind: view.kind,
             task_id,
             partner_id,
@@ -132,6 +173,11 @@ impl RenderedEvent {
             status,
         }
     }
+}
+
+/// The schema of a member that has only this word, by which a union's alternatives are told apart.
+pub fn only(word: &str, description: &str) -> Object {
+    ObjectBuilder::new().schema_type(Type::String).description(Some(description)).enum_values(Some([word])).build()
 }
 
 /// The id of the event whose entry has this hash: the first half of the hash as a UUID of version 8

@@ -1,17 +1,19 @@
 //! The contract: the declarations of the handlers, plus everything that holds for all of them.
 //!
 //! Handlers declare their path, body, successful responses, security and specific errors. This
-//! module adds the security schemes, the errors that follow from an operation's shape, and the form
-//! of every error.
+//! module adds the errors that follow from an operation's shape, and the form of every error. `shape`
+//! then brings the whole into the form that is published.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
 
 use axum::extract::State;
 use axum::http::{Method, StatusCode, header};
 use axum::response::IntoResponse;
+use serde::Serialize;
 use utoipa::openapi::path::{Operation, PathItem};
 use utoipa::openapi::schema::AdditionalProperties;
-use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::security::SecurityRequirement;
 use utoipa::openapi::{
     Components, Content, HeaderBuilder, InfoBuilder, License, Object, ObjectBuilder, OpenApi, OpenApiBuilder, Ref,
     RefOr, Required, Response, ResponseBuilder, Schema, Tag, Type,
@@ -19,7 +21,6 @@ use utoipa::openapi::{
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::domain::values::scope::{Scope, Scopes};
-use crate::domain::workflow::MistakeCode;
 
 use super::input::body;
 use super::problem::{self, Code, Problem};
@@ -27,6 +28,9 @@ use super::{AppState, routes};
 
 mod delivered;
 pub(super) mod scopes;
+mod shape;
+mod tree;
+mod v3_0;
 
 use scopes::READ;
 
@@ -35,10 +39,61 @@ use scopes::READ;
 pub(super) struct Contract {
     yaml: String,
     json: String,
+    json_3_0: String,
+}
+
+/// A contract in the form in which it is published.
+#[derive(Clone, Debug, Serialize)]
+#[serde(transparent)]
+pub struct Document(tree::Value);
+
+impl Document {
+    /// The contract as YAML.
+    ///
+    /// # Errors
+    ///
+    /// Never: a contract has only text as keys.
+    pub fn to_yaml(&self) -> Result<String, yaml_serde::Error> {
+        yaml_serde::to_string(&self.0)
+    }
+
+    /// The contract as JSON.
+    ///
+    /// # Errors
+    ///
+    /// Never: a contract has only text as keys.
+    pub fn to_json(&self) -> Result<String, serde_json::Error> {
+        serde_json::to_string(&self.0)
+    }
+
+    /// The contract as JSON for people.
+    ///
+    /// # Errors
+    ///
+    /// Never: a contract has only text as keys.
+    pub fn to_pretty_json(&self) -> Result<String, serde_json::Error> {
+        serde_json::to_string_pretty(&self.0)
+    }
+
+    /// The same contract in OpenAPI 3.0.
+    #[must_use]
+    pub fn in_3_0(&self) -> Self {
+        Self(v3_0::downgrade(self.0.clone()))
+    }
 }
 
 /// The contract of all routes. OpenAPI 3.1.
-pub fn document() -> OpenApi {
+pub fn document() -> &'static Document {
+    static DOCUMENT: LazyLock<Document> = LazyLock::new(|| {
+        let declared = yaml_serde::to_value(declared()).expect("the contract has only text as keys");
+        Document(shape::shape(declared))
+    });
+    &DOCUMENT
+}
+
+/// The contract as the handlers declare it: with a security scheme for each party, which the service
+/// enforces.
+pub(super) fn declared() -> OpenApi {
     complete(routes().into_openapi())
 }
 
@@ -128,14 +183,11 @@ fn complete(mut document: OpenApi) -> OpenApi {
     let mut components = document.components.take().unwrap_or_default();
     let mut schemas = vec![(problem::Body::name().into_owned(), problem::Body::schema())];
     problem::Body::schemas(&mut schemas);
-    // `FieldError.code` refers to it, but can hold other codes too.
-    schemas.push((MistakeCode::name().into_owned(), MistakeCode::schema()));
     schemas.extend(delivered::schemas());
     components.schemas.extend(schemas);
     components.schemas.values_mut().for_each(describe_tags);
     close_definitions(&mut components);
     components.responses.extend(error_responses());
-    add_security_schemes(&mut components);
     document.components = Some(components);
     document.webhooks = Some(delivered::webhooks());
     for (path, item) in &mut document.paths.paths {
@@ -221,6 +273,7 @@ fn complete_operation(path: &str, operation: &mut Operation) {
     describe_scopes(operation);
     let mut statuses = BTreeSet::from([
         StatusCode::BAD_REQUEST,
+        StatusCode::METHOD_NOT_ALLOWED,
         StatusCode::URI_TOO_LONG,
         StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
         StatusCode::INTERNAL_SERVER_ERROR,
@@ -290,11 +343,9 @@ fn declare_reading(operation: &mut Operation) {
     }
 }
 
-/// States the scope in the description, and that either header can carry the key.
+/// States the scope in the description.
 fn describe_scopes(operation: &mut Operation) {
     let Some(scopes) = scopes_of(operation) else { return };
-    let other_way = |scope: Scope| SecurityRequirement::new("partnerKeyHeader", [scope.as_str()]);
-    operation.security.get_or_insert_default().extend(scopes.iter().map(other_way));
     let scope = format!("A partner's key needs the scope {scopes}.");
     operation.description = Some(match operation.description.take() {
         Some(text) if !text.is_empty() => format!("{text}\n\n{scope}"),
@@ -358,43 +409,20 @@ fn name(status: StatusCode) -> String {
     status.canonical_reason().unwrap_or("Error").replace(' ', "")
 }
 
-fn add_security_schemes(components: &mut Components) {
-    let bearer = |format: &str, text: &str| {
-        let mut http = Http::new(HttpAuthScheme::Bearer);
-        http.bearer_format = Some(format.to_owned());
-        http.description = Some(text.to_owned());
-        SecurityScheme::Http(http)
-    };
-    let header =
-        ApiKeyValue::with_description("X-AITasker-Key", "A partner's key (`ait_…`), in the header that AITasker uses.");
-    let schemes = [
-        ("partnerKey", bearer("ait_…", "A partner's key: `Authorization: Bearer ait_…`.")),
-        ("partnerKeyHeader", SecurityScheme::ApiKey(ApiKey::Header(header))),
-        ("platformKey", bearer("key", "A platform key from the service's configuration.")),
-        (
-            "buyerToken",
-            bearer(
-                "JWT",
-                "A buyer's JWT as issued by Supabase, with `exp`, a UUID as `sub`, and the configured `aud`.",
-            ),
-        ),
-    ];
-    components.security_schemes.extend(schemes.map(|(name, scheme)| (name.to_owned(), RefOr::T(scheme))));
-}
-
 impl Contract {
     /// Serializes the contract once for all requests.
-    pub(super) fn of(document: &OpenApi) -> Self {
+    pub(super) fn of(document: &Document) -> Self {
         Self {
-            yaml: document.to_yaml().expect("the contract has only string keys"),
-            json: document.to_json().expect("the contract has only string keys"),
+            yaml: document.to_yaml().expect("the contract has only text as keys"),
+            json: document.to_json().expect("the contract has only text as keys"),
+            json_3_0: document.in_3_0().to_json().expect("the contract has only text as keys"),
         }
     }
 }
 
 /// The contract as YAML
 #[utoipa::path(get, path = "/openapi.yaml", tag = "operation", security(()), responses(
-    (status = 200, description = "This document.", body = String, content_type = "application/yaml"),
+    (status = 200, description = "This document.", body = Object, content_type = "application/yaml"),
 ))]
 pub async fn openapi_yaml(State(state): State<AppState>) -> impl IntoResponse {
     ([(header::CONTENT_TYPE, "application/yaml")], state.contract.yaml.clone())
@@ -406,4 +434,15 @@ pub async fn openapi_yaml(State(state): State<AppState>) -> impl IntoResponse {
 ))]
 pub async fn openapi_json(State(state): State<AppState>) -> impl IntoResponse {
     ([(header::CONTENT_TYPE, "application/json")], state.contract.json.clone())
+}
+
+/// The contract in OpenAPI 3.0
+///
+/// The same contract, made from this one by rules, for generators that know no OpenAPI 3.1. What 3.0
+/// cannot say is missing: the requests that the service sends to webhooks.
+#[utoipa::path(get, path = "/openapi-3.0.json", tag = "operation", security(()), responses(
+    (status = 200, description = "The contract.", body = Object, content_type = "application/json"),
+))]
+pub async fn openapi_3_0_json(State(state): State<AppState>) -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "application/json")], state.contract.json_3_0.clone())
 }

@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 use std::error::Error as StdError;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
@@ -24,21 +25,39 @@ use crate::domain::task::question::ClosedQuestion;
 
 mod code;
 pub(super) mod fallback;
+mod field;
 pub(crate) mod refused;
+mod remedy;
 
 pub use code::Code;
+pub use field::FieldError;
 
 /// Content type of every error.
 pub const CONTENT_TYPE: &str = "application/problem+json";
 
 tokio::task_local! {
-    /// The id of the current request; the outermost middleware sets it.
-    pub(super) static REQUEST_ID: HeaderValue;
+    /// The current request; the outermost middleware sets it.
+    pub(super) static REQUEST: RequestContext;
+}
+
+/// What a problem repeats of the request that it answers.
+#[derive(Clone, Debug)]
+pub(super) struct RequestContext {
+    /// The request's id.
+    pub(super) id: HeaderValue,
+    /// The origin by which browsers reach the service, if it is known.
+    pub(super) origin: Option<Arc<str>>,
 }
 
 /// The id of the request that is being served; `None` outside of one.
 pub fn request_id() -> Option<String> {
-    REQUEST_ID.try_with(|id| id.to_str().map(ToOwned::to_owned)).ok()?.ok()
+    REQUEST.try_with(|request| request.id.to_str().map(ToOwned::to_owned)).ok()?.ok()
+}
+
+/// The URL of a problem type: absolute where the service knows its own.
+fn problem_type(code: Code) -> String {
+    let origin = REQUEST.try_with(|request| request.origin.clone()).ok().flatten();
+    format!("{}{}", origin.as_deref().unwrap_or_default(), code.path())
 }
 
 /// An error to send to the caller.
@@ -181,7 +200,7 @@ impl Problem {
     /// The body of the response to the request `request_id`.
     pub fn body(&self, request_id: Option<&str>) -> Body {
         Body {
-            kind: self.code.uri(),
+            kind: problem_type(self.code),
             title: self.code.title(),
             status: self.code.status().as_u16(),
             code: self.code,
@@ -220,8 +239,7 @@ impl Problem {
         let Some(source) = &self.source else { return };
         let chain = one_line(source.as_ref());
         // Frequently polled operations have no span with the request id.
-        let id = if Span::current().is_disabled() { REQUEST_ID.try_with(Clone::clone).ok() } else { None };
-        let request_id = id.as_ref().and_then(|id| id.to_str().ok());
+        let request_id = if Span::current().is_disabled() { request_id() } else { None };
         tracing::error!(code = self.code.as_str(), error = chain, request_id, "the request failed");
     }
 }
@@ -229,8 +247,7 @@ impl Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         self.log();
-        let request_id = REQUEST_ID.try_with(Clone::clone).ok();
-        let body = self.body(request_id.as_ref().and_then(|id| id.to_str().ok()));
+        let body = self.body(request_id().as_deref());
         let (status, body) = match serde_json::to_vec(&body) {
             Ok(bytes) => (self.code.status(), bytes),
             Err(_) => (StatusCode::INTERNAL_SERVER_ERROR, Vec::new()),
@@ -245,39 +262,6 @@ impl IntoResponse for Problem {
             response.headers_mut().insert(name, value);
         }
         response
-    }
-}
-
-/// An error in the input.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
-pub struct FieldError {
-    /// JSON pointer (RFC 6901) into the body; empty for the whole body. For a parameter:
-    /// `/path/NAME`, `/query/NAME` or `/header/NAME`.
-    #[schema(example = "/feedback/items/0/text")]
-    pub pointer: String,
-    /// What is wrong, as a stable code for programs. Errors of form: `required`, `unknown_field`,
-    /// `duplicate_key`, `wrong_type`, `invalid_value`, `number_out_of_range`, `nul_character`,
-    /// `lone_surrogate`, `too_deep`. Errors of content: `unknown_value`, `unknown_stage`,
-    /// `unknown_revision`, `too_long`, `too_many`, `out_of_range`, `not_allowed` (in combination
-    /// with other fields, or for this party), `not_equal` (two places that must agree),
-    /// `in_future`, `not_in_future`, `reserved`. Errors of a workflow definition: see the schema
-    /// `MistakeCode`. Later versions may add codes.
-    #[schema(value_type = String, example = "required")]
-    pub code: Cow<'static, str>,
-    /// The same for people, phrased to follow the name of the field.
-    #[schema(example = "is required")]
-    pub message: String,
-}
-
-impl FieldError {
-    /// Creates an error at `pointer`.
-    pub fn new(pointer: impl Into<String>, code: &'static str, message: impl Into<String>) -> Self {
-        Self { pointer: pointer.into(), code: Cow::Borrowed(code), message: message.into() }
-    }
-
-    /// Creates the error for a missing field.
-    pub fn required(pointer: impl Into<String>) -> Self {
-        Self::new(pointer, "required", "is required")
     }
 }
 
@@ -394,10 +378,10 @@ pub struct Recorded {
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[schema(as = Problem)]
 pub struct Body {
-    /// The problem type: `urn:stagegate:problem:` and the code. It identifies the type and is not a
-    /// URL.
+    /// The problem type: the URL of a page that explains the code. Without an origin where the
+    /// service does not know its own.
     #[serde(rename = "type")]
-    #[schema(example = "urn:stagegate:problem:not_found")]
+    #[schema(format = "uri-reference", example = "/docs/problems#not_found")]
     pub kind: String,
     /// A short description of the problem type.
     #[schema(value_type = String, example = "Not found")]
@@ -430,9 +414,10 @@ mod tests {
 
     #[tokio::test]
     async fn a_fault_of_ours_says_nothing_but_the_request_id() {
-        let id = HeaderValue::from_static("r-1");
+        let request =
+            RequestContext { id: HeaderValue::from_static("r-1"), origin: Some("https://stagegate.example".into()) };
         let response =
-            REQUEST_ID.scope(id, async { Problem::internal("password=hunter2 at 10.0.0.1").into_response() }).await;
+            REQUEST.scope(request, async { Problem::internal("password=hunter2 at 10.0.0.1").into_response() }).await;
         assert_eq!(response.status(), 500);
         assert_eq!(response.headers()["content-type"], CONTENT_TYPE);
         let body = axum::body::to_bytes(response.into_body(), 10_000).await.unwrap();
@@ -440,7 +425,7 @@ mod tests {
         assert_eq!(
             body,
             json!({
-                "type": "urn:stagegate:problem:internal", "title": "Internal error", "status": 500, "code": "internal",
+                "type": "https://stagegate.example/docs/problems#internal", "title": "Internal error", "status": 500, "code": "internal",
                 "detail": "The service failed. Its log names the cause under the request id.", "request_id": "r-1",
             })
         );

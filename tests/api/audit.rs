@@ -166,6 +166,6 @@ async fn a_page_ends_by_bytes_as_well_as_by_entries() {
     let proof = parties.partner.get(&format!("/api/v1/tasks/{id}/audit/proof")).await;
     let proof: ProofView = serde_json::from_value(proof.body).unwrap();
     proof.verify().unwrap();
-    let export = parties.partner.get(&format!("/api/v1/tasks/{id}/audit?format=jsonl")).await;
+    let export = parties.partner.get(&format!("/api/v1/tasks/{id}/audit/export")).await;
     assert_eq!(export.status, 200);
 }

@@ -10,12 +10,14 @@ use bytes::Bytes;
 use serde::Serialize;
 use tracing::Instrument as _;
 use utoipa::ToSchema;
+use utoipa::openapi::schema::Object;
 
 use crate::app::access::{Caller, owner};
 use crate::app::base::Base;
 use crate::app::commits::Commits;
 use crate::app::error::Error;
 use crate::clock::Clock;
+use crate::domain::feed::only;
 use crate::domain::task::refusal::Refusal;
 use crate::domain::task::unreadable::Unreadable;
 use crate::domain::values::id::{EndpointId, MessageId};
@@ -198,7 +200,7 @@ impl Endpoints {
     pub async fn test_webhook(&self, key: &EndpointKey) -> Result<Tested, Error> {
         let endpoint = self.get_webhook(key).await?;
         let (id, at) = (MessageId(ids::new()), self.clock.now());
-        let sample = Sample { id, kind: "webhook.test", webhook: &key.id, recorded_at: at };
+        let sample = Sample { id, item: "webhook_test", kind: "webhook.test", webhook: &key.id, recorded_at: at };
         let body = serde_json::to_vec(&sample).map_err(|_| Error::impossible("a sample that is no JSON"))?;
         let headers = signed(id, (at, &self.clock), &body, &endpoint.secrets);
         let attempt = self.sender.post(&endpoint.url, &headers, Bytes::from(body)).await;
@@ -236,13 +238,25 @@ pub struct Sample<'a> {
     /// Its id, as `webhook-id`.
     #[schema(value_type = Uuid)]
     pub id: MessageId,
+    /// `webhook_test`.
+    #[serde(rename = "kind")]
+    #[schema(schema_with = sample_kind)]
+    pub item: &'static str,
     /// `webhook.test`.
     #[serde(rename = "type")]
-    #[schema(value_type = String, pattern = "^webhook\\.test$")]
+    #[schema(schema_with = sample_type)]
     pub kind: &'static str,
     /// The endpoint.
     #[schema(value_type = EndpointId)]
     pub webhook: &'a EndpointId,
     /// When it was requested.
     pub recorded_at: Time,
+}
+
+fn sample_kind() -> Object {
+    only("webhook_test", "A sample, sent on request.")
+}
+
+fn sample_type() -> Object {
+    only("webhook.test", "The type of the sample.")
 }

@@ -23,11 +23,11 @@ use super::transparency_log::InclusionProof;
 /// the end, and that others got the same trail, compare the last hash with one received elsewhere.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct ProofView {
+pub struct ProofView<Owner = TrailOrigin> {
     /// The format of entries and fields.
     pub format: u32,
     /// The owner of the trail, which the first entry continues.
-    pub origin: TrailOrigin,
+    pub origin: Owner,
     /// The party whose view this is; it hides nothing that this party may see. Absent in proofs of
     /// earlier versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]

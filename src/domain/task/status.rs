@@ -33,22 +33,28 @@ pub struct Status {
     /// How many times the task has entered this stage, from 1.
     pub round: u32,
     /// The party that the task waits on; null when it has ended.
+    #[schema(required = true)]
     pub waiting_on: Option<Party>,
     /// Since when stage, phase and the party it waits on have been the same.
     pub since: Time,
     /// When the current wait is due to end; null without a limit.
+    #[schema(required = true)]
     pub due_at: Option<Time>,
     /// Whether the current wait is past `due_at`.
     pub overdue: bool,
     /// The partner's latest message at this stage, or why the task is on hold; null without one.
+    #[schema(required = true)]
     pub message: Option<Message>,
     /// The progress in percent, 0 to 100, as stated by the partner; null without one.
+    #[schema(required = true)]
     pub percent: Option<u8>,
     /// When the partner expects to finish; null if not stated.
+    #[schema(required = true)]
     pub eta: Option<Time>,
     /// Every stage of the workflow, in order.
     pub stages: Vec<StageStatus>,
     /// What the buyer is asked to do; null if nothing.
+    #[schema(required = true)]
     pub action: Option<BuyerAction>,
     /// When this status last changed.
     pub updated_at: Time,
@@ -77,6 +83,7 @@ pub struct StageStatus {
     /// Its state.
     pub state: StageState,
     /// When it was approved; null for every other state.
+    #[schema(required = true)]
     pub decided_at: Option<Time>,
     /// `bound` if the stage is decided only under credentials that are bound to a person; absent:
     /// `any`.
@@ -111,6 +118,7 @@ pub struct BuyerAction {
     pub ask: Ask,
     /// The question of an escalation: as put by the person who escalated to the buyer, else worded
     /// by the service. With `answer` the question itself; null once it was erased. Null in a review.
+    #[schema(required = true)]
     pub question: Option<Prose>,
     /// The suggested answers to the question, in the order in which `option` counts them; absent if
     /// there are none.
@@ -123,10 +131,13 @@ pub struct BuyerAction {
     #[schema(value_type = Prose, required = false)]
     pub advice: Option<Prose>,
     /// The work to decide on; null if none was submitted.
+    #[schema(required = true)]
     pub revision: Option<RevisionUnderReview>,
     /// When an answer is due; null without a limit.
+    #[schema(required = true)]
     pub due_at: Option<Time>,
     /// What happens if no answer comes in time; null without a limit.
+    #[schema(required = true)]
     pub on_silence: Option<TimeoutAction>,
     /// The possible answers, each ready to be posted to `/tasks/{id}/events`. A rejection still
     /// needs its `feedback`, an escalation its `reason`, an answer without an `option` its `answer`.
@@ -151,6 +162,7 @@ pub struct RevisionUnderReview {
     /// Its number, from 1.
     pub revision: u32,
     /// A summary of the work.
+    #[schema(required = true)]
     pub summary: Option<Prose>,
     /// References to the work.
     pub artifacts: Vec<Artifact>,

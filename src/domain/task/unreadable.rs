@@ -18,7 +18,7 @@ pub enum Unreadable {
     Damaged,
 }
 
-/// A task that this replica cannot read, in its place in a list.
+/// A task that this replica cannot read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct UnreadableTask {
     /// The task.
@@ -28,11 +28,24 @@ pub struct UnreadableTask {
 }
 
 /// A task in a list.
-#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
-#[serde(untagged)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum ListedTask {
     /// A readable task.
     Task(Box<TaskView>),
-    /// A task that cannot be read: it has `unreadable`, which no readable task has.
+    /// A task that cannot be read.
     Unreadable(UnreadableTask),
+}
+
+impl ListedTask {
+    /// The task, if it is readable.
+    ///
+    /// # Errors
+    ///
+    /// Says why, if it is not.
+    pub fn readable(self) -> Result<TaskView, UnreadableTask> {
+        match self {
+            Self::Task(task) => Ok(*task),
+            Self::Unreadable(task) => Err(task),
+        }
+    }
 }

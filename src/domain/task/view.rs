@@ -48,9 +48,10 @@ pub struct TaskView {
     /// The workflow version, pinned for life.
     pub workflow: WorkflowRef,
     /// The title, at most 200 characters; null once erased.
+    #[schema(required = true)]
     pub title: Option<Name>,
     /// The platform's own data, at most 16 KiB; null if there is none.
-    #[schema(value_type = Option<Object>)]
+    #[schema(required = true, value_type = Option<Object>)]
     pub metadata: Option<serde_json::Map<String, serde_json::Value>>,
     /// The `seq` of the task's last event; the `ETag` is this in quotes.
     pub version: u64,
@@ -65,25 +66,31 @@ pub struct TaskView {
     /// The latest revision; 0: no work was submitted.
     pub revision: u32,
     /// The party that the task waits on; null when it has ended.
+    #[schema(required = true)]
     pub waiting_on: Option<Party>,
     /// Since when stage, phase and the party it waits on have been the same.
     pub since: Time,
     /// When the current wait is due to end; null without a limit.
+    #[schema(required = true)]
     pub due_at: Option<Time>,
     /// Whether the current wait is past `due_at`.
     pub overdue: bool,
     /// When the task was opened.
     pub opened_at: Time,
     /// When the task expires; null without a deadline.
+    #[schema(required = true)]
     pub deadline_at: Option<Time>,
     /// When its last event was recorded.
     pub updated_at: Time,
     /// The partner's latest message to the buyer at this stage, or why the task is on hold; null
     /// without one.
+    #[schema(required = true)]
     pub message: Option<Message>,
     /// The progress in percent, 0 to 100; null if not stated.
+    #[schema(required = true)]
     pub percent: Option<u8>,
     /// When the partner expects to finish; null if not stated.
+    #[schema(required = true)]
     pub eta: Option<Time>,
     /// Every stage, in order.
     pub stages: Vec<StageView>,
@@ -93,24 +100,31 @@ pub struct TaskView {
     /// grow while the task waits, but do not change the `ETag`: after a `304`, count on.
     pub time_spent: Vec<TimeSpent>,
     /// The latest submission; null if there is none or the task has ended (the trail keeps it).
+    #[schema(required = true)]
     pub submission: Option<Submitted>,
     /// The feedback that returned the task; null if none did, or a stage was approved since.
+    #[schema(required = true)]
     pub feedback: Option<Returned>,
     /// The open review, running or paused; null without one.
+    #[schema(required = true)]
     pub review: Option<ReviewView>,
     /// The open escalation; null without one.
+    #[schema(required = true)]
     pub escalation: Option<EscalationView>,
     /// The open question; absent without one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = QuestionView, required = false)]
     pub question: Option<QuestionView>,
     /// The hold; null without one.
+    #[schema(required = true)]
     pub hold: Option<HoldView>,
     /// The cancellation in progress; null without one.
+    #[schema(required = true)]
     pub cancellation: Option<CancellationView>,
     /// The types of commands that the caller's party can send now.
     pub allowed: Vec<CommandType>,
     /// The hash of the trail's last entry. Null in a dry run.
+    #[schema(required = true)]
     pub head_hash: Option<Hash>,
 }
 
@@ -126,6 +140,7 @@ pub struct StageView {
     /// How many times the task entered it.
     pub rounds: u32,
     /// Its latest decision; null without one.
+    #[schema(required = true)]
     pub decision: Option<Decision>,
     /// Whether another party than the one that reviews the stage ever decided it, by approving or
     /// rejecting an escalation. Default `false`.
@@ -155,6 +170,7 @@ pub struct ReviewView {
     pub needed: Quorum,
     /// The named reviewers who may approve; null: anyone of the reviewing party except those
     /// excluded.
+    #[schema(required = true)]
     pub eligible: Option<Vec<ActorId>>,
     /// Who may not approve, and why; they may reject.
     pub excluded: Vec<Exclusion>,
@@ -175,6 +191,7 @@ pub struct VoteView {
     /// Approved or rejected.
     pub decision: Verdict,
     /// The stage that a rejection returns to.
+    #[schema(required = true)]
     pub return_to: Option<StageKey>,
     /// When it was recorded.
     pub voted_at: Time,
@@ -211,6 +228,7 @@ pub struct EscalationView {
     /// Who raised it.
     pub raised_by: Source,
     /// The question; null if there is none.
+    #[schema(required = true)]
     pub question: Option<Prose>,
     /// How often it changed hands: at most 3 times, then once more to the platform.
     pub handovers: u32,
@@ -224,18 +242,22 @@ pub struct QuestionView {
     /// The party that asked.
     pub from: Party,
     /// Who asked; null once erased.
+    #[schema(required = true)]
     pub actor: Option<Actor>,
     /// The party asked.
     pub to: Party,
     /// The question; null once erased.
+    #[schema(required = true)]
     pub question: Option<Prose>,
     /// The suggested answers, in the order in which `option` counts them.
     pub options: Vec<Name>,
     /// Whether a buyer who is neither asked nor asking reads question and answer as well.
     pub share_with_buyer: bool,
     /// When it was asked.
+    #[schema(required = true)]
     pub asked_at: Option<Time>,
     /// When the answer is due; null while the task is on hold.
+    #[schema(required = true)]
     pub due_at: Option<Time>,
 }
 
@@ -245,6 +267,7 @@ pub struct HoldView {
     /// The party that put the task on hold.
     pub by: Party,
     /// The reason.
+    #[schema(required = true)]
     pub reason: Option<Message>,
 }
 
@@ -254,6 +277,7 @@ pub struct CancellationView {
     /// The party that requested it.
     pub by: Party,
     /// The reason.
+    #[schema(required = true)]
     pub reason: Option<Message>,
     /// When the task is cancelled if the partner does not acknowledge earlier.
     pub grace_until: Time,

@@ -77,11 +77,14 @@ pub enum SilenceAction {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Needs {
     /// The approving votes of the open review, running or paused; null without one.
+    #[schema(required = true)]
     pub approvals: Option<VoteCount>,
     /// Its rejecting votes.
+    #[schema(required = true)]
     pub rejections: Option<VoteCount>,
     /// The named reviewers who may approve; null: anyone of the reviewing party except those who
     /// are excluded. Always null for a buyer.
+    #[schema(required = true)]
     pub eligible: Option<Vec<ActorId>>,
     /// The question of the open escalation, or the open question; absent if there is none or the reader
     /// may not see it.

@@ -127,6 +127,12 @@ impl<const MAX: usize, const MULTILINE: bool> std::fmt::Display for Text<MAX, MU
     }
 }
 
+/// What a pattern can say of the rules: no control characters, and not blanks alone.
+const LINE: &str = r"^[^\u0000-\u001f\u007f-\u009f]*[^\s\u0000-\u001f\u007f-\u009f][^\u0000-\u001f\u007f-\u009f]*$";
+
+/// The same for a text that may have line breaks and tabs.
+const TEXT: &str = r"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]*[^\s\u0000-\u001f\u007f-\u009f][^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]*$";
+
 impl<const MAX: usize, const MULTILINE: bool> utoipa::PartialSchema for Text<MAX, MULTILINE> {
     fn schema() -> RefOr<Schema> {
         let kind = if MULTILINE { "Text, also of several lines," } else { "A line" };
@@ -138,6 +144,7 @@ impl<const MAX: usize, const MULTILINE: bool> utoipa::PartialSchema for Text<MAX
             .schema_type(Type::String)
             .min_length(Some(1))
             .max_length(Some(MAX))
+            .pattern(Some(if MULTILINE { TEXT } else { LINE }))
             .description(Some(description))
             .into()
     }

@@ -40,6 +40,46 @@ impl<T> Page<T> {
     }
 }
 
+/// A page of a list whose rows may be unreadable for this replica.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+pub struct PageWithGaps<T, U> {
+    /// The rows.
+    pub items: Vec<T>,
+    /// The rows of this page that this replica cannot read; absent if there are none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    pub unreadable: Vec<U>,
+    /// The `cursor` of the next page; null on the last page. Opaque.
+    #[schema(required = true)]
+    pub next: Option<String>,
+}
+
+impl<T, U> PageWithGaps<T, U> {
+    /// Builds a page from its rows; an error is an unreadable row.
+    pub fn new(rows: Vec<Result<T, U>>, next: Option<String>) -> Self {
+        let (items, unreadable) = apart(rows);
+        Self { items, unreadable, next }
+    }
+}
+
+impl<T, U> From<Page<Result<T, U>>> for PageWithGaps<T, U> {
+    fn from(page: Page<Result<T, U>>) -> Self {
+        Self::new(page.items, page.next)
+    }
+}
+
+/// The readable rows and the others, each in order.
+pub fn apart<T, U>(rows: impl IntoIterator<Item = Result<T, U>>) -> (Vec<T>, Vec<U>) {
+    let (mut items, mut unreadable) = (Vec::new(), Vec::new());
+    for row in rows {
+        match row {
+            Ok(row) => items.push(row),
+            Err(row) => unreadable.push(row),
+        }
+    }
+    (items, unreadable)
+}
+
 /// Maximum number of rows of a page: 1 to 100, by default 50.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "u32")]
@@ -126,16 +166,22 @@ impl<'de, K: DeserializeOwned> Deserialize<'de> for Cursor<K> {
     }
 }
 
-impl<K> PartialSchema for Cursor<K> {
+/// The schema of every cursor.
+#[derive(Debug)]
+pub struct AnyCursor;
+
+impl PartialSchema for AnyCursor {
     fn schema() -> RefOr<Schema> {
         ObjectBuilder::new()
             .schema_type(Type::String)
+            .min_length(Some(1))
+            .pattern(Some("^[A-Za-z0-9_-]+$"))
             .description(Some("The `next` of an earlier page of the same list. Default: the first page."))
             .into()
     }
 }
 
-impl<K> ToSchema for Cursor<K> {
+impl ToSchema for AnyCursor {
     fn name() -> Cow<'static, str> {
         Cow::Borrowed("Cursor")
     }

@@ -3,6 +3,7 @@
 use utoipa::openapi::path::{HttpMethod, OperationBuilder, ParameterBuilder, ParameterIn};
 use utoipa::openapi::request_body::RequestBodyBuilder;
 use utoipa::openapi::schema::{ObjectBuilder, OneOfBuilder, Type};
+use utoipa::openapi::security::SecurityRequirement;
 use utoipa::openapi::{Content, PathItem, Paths, PathsBuilder, Ref, RefOr, Required, Response, Schema};
 use utoipa::{PartialSchema as _, ToSchema as _};
 
@@ -22,14 +23,13 @@ const HEADERS: [(&str, &str); 6] = [
     ("X-AITasker-Signature", "HMAC-SHA256 over the body in hexadecimal, keyed with the text of the secret."),
 ];
 
+/// The name of the schema of a delivery's body.
+const BODY: &str = "WebhookBody";
+
 /// The requests that receivers get.
 pub(super) fn webhooks() -> Paths {
-    let bodies = OneOfBuilder::new()
-        .item(Ref::from_schema_name(RenderedEvent::name()))
-        .item(Ref::from_schema_name(Sample::name()))
-        .description(Some("An event as in the owner's feed, or a sample."));
     let body = RequestBodyBuilder::new()
-        .content("application/json", Content::new(Some(bodies)))
+        .content("application/json", Content::new(Some(Ref::from_schema_name(BODY))))
         .required(Some(Required::True))
         .build();
     let accepted = Response::new(
@@ -54,13 +54,18 @@ pub(super) fn webhooks() -> Paths {
             "The request that the service sends to an endpoint that was set up with `PUT /webhooks/{id}`.",
         ))
         .tag("webhooks")
+        .security(SecurityRequirement::default())
         .request_body(Some(body))
         .response("2XX", accepted)
         .response("410", gone);
     PathsBuilder::new().path("delivery", PathItem::new(HttpMethod::Post, operation)).build()
 }
 
-/// The schema that only such a request uses.
+/// The schemas that only such a request uses.
 pub(super) fn schemas() -> Vec<(String, RefOr<Schema>)> {
-    vec![(Sample::name().into_owned(), Sample::schema())]
+    let bodies = OneOfBuilder::new()
+        .item(Ref::from_schema_name(RenderedEvent::name()))
+        .item(Ref::from_schema_name(Sample::name()))
+        .description(Some("The body of a delivery: an event as in the owner's feed, or a sample."));
+    vec![(BODY.to_owned(), bodies.into()), (Sample::name().into_owned(), Sample::schema())]
 }

@@ -65,7 +65,6 @@ codes! {
     NoCheckpoint "no_checkpoint" NOT_FOUND "No such checkpoint" "No checkpoint of that size was signed, or none at all yet. If you kept a checkpoint of that size, the log contradicts it.";
     NotLogged "not_logged" NOT_FOUND "Not in the log yet" "The log of that checkpoint does not contain the task's trail up to the requested entry. A change is logged about a minute later.";
     MethodNotAllowed "method_not_allowed" METHOD_NOT_ALLOWED "Method not allowed" "The path does not support this method; `Allow` lists those it supports.";
-    NotAcceptable "not_acceptable" NOT_ACCEPTABLE "Not acceptable" "The operation has no response of a type that `Accept` allows.";
     SlowBody "slow_body" REQUEST_TIMEOUT "Body too slow" "The body did not arrive in time. Nothing was done.";
     TaskExists "task_exists" CONFLICT "Task exists" "A task with this id was opened with another body.";
     AlreadyDecided "already_decided" CONFLICT "Already decided" "The stage was already decided in that round; `decision` is the decision that counts.";
@@ -100,7 +99,7 @@ codes! {
     TooManyRequests "too_many_requests" TOO_MANY_REQUESTS "Too many requests" "The credential makes such requests too fast; `detail` says how many it may make. Nothing was done. Send the same request again after `Retry-After` seconds.";
     Internal "internal" INTERNAL_SERVER_ERROR "Internal error" "The service failed; the cause is logged under `request_id`. The same request may be sent again.";
     UnsupportedTransferEncoding "unsupported_transfer_encoding" NOT_IMPLEMENTED "Unsupported transfer encoding" "The body has a transfer encoding other than `chunked`.";
-    TrailDamaged "trail_damaged" INTERNAL_SERVER_ERROR "Trail damaged" "An entry of the trail differs from what was written; `detail` says which. `format=jsonl` still exports the trail.";
+    TrailDamaged "trail_damaged" INTERNAL_SERVER_ERROR "Trail damaged" "An entry of the trail differs from what was written; `detail` says which. The trail can still be exported.";
     NoAuditKey "no_audit_key" SERVICE_UNAVAILABLE "No signing key" "The service has no key for checkpoints and receipts. Nothing was done. Its operator can configure a key.";
     NoPublicUrl "no_public_url" SERVICE_UNAVAILABLE "No public URL" "The service does not know the URL by which browsers reach it, so it can make no links. Its operator can configure `STAGEGATE_PUBLIC_URL`.";
     Overloaded "overloaded" SERVICE_UNAVAILABLE "Overloaded" "The service is overloaded. Nothing was done. Send the same request again after `Retry-After` seconds.";
@@ -116,9 +115,9 @@ codes! {
 }
 
 impl Code {
-    /// The problem type of RFC 9457. It identifies the type and is not a URL.
-    pub fn uri(self) -> String {
-        format!("urn:stagegate:problem:{}", self.as_str())
+    /// The path of the problem type, where the code is explained.
+    pub fn path(self) -> String {
+        format!("/docs/problems#{}", self.as_str())
     }
 }
 

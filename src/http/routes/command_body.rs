@@ -267,7 +267,7 @@ impl Variant {
             .enum_values(Some([name]))
             .description(Some("The type of the command."))
             .build();
-        let object = ObjectBuilder::new().title(Some(name)).schema_type(Type::Object);
+        let object = ObjectBuilder::new().schema_type(Type::Object);
         let mut object = object.property("type", tag).required("type").build();
         parts.extend(self.kind.needs_target().then(Target::schema));
         parts.push(self.own);

@@ -21,7 +21,7 @@ use crate::http::auth::PartnerOrPlatform;
 use crate::http::input::body::{RawBody, SMALL};
 use crate::http::input::deadline::Deadline;
 use crate::http::input::extract::{NoParameters, Path, Query};
-use crate::http::input::page::{Cursor, Limit, Page};
+use crate::http::input::page::{AnyCursor, Cursor, Limit, Page, PageWithGaps};
 use crate::http::problem::Problem;
 
 use super::webhooks::WebhookPath;
@@ -47,7 +47,7 @@ pub struct DeliveriesQuery {
     #[serde(default)]
     limit: Limit,
     /// The `next` of an earlier page. Default: the first page.
-    #[param(value_type = Option<String>)]
+    #[param(inline, value_type = Option<AnyCursor>)]
     cursor: Option<Cursor<Key>>,
 }
 
@@ -162,29 +162,19 @@ pub struct UnreadableDelivery {
     unreadable: Unreadable,
 }
 
-/// A delivery in a list.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(untagged)]
-pub enum ListedDelivery {
-    /// A readable delivery.
-    Delivery(Box<WebhookDelivery>),
-    /// An unreadable delivery; only these have `unreadable`.
-    Unreadable(UnreadableDelivery),
-}
-
 /// List a webhook's deliveries
 ///
 /// Returns the deliveries by event, newest first, each with its latest attempts and the last
-/// response. A delivery that this replica cannot read keeps its place, with `unreadable`.
+/// response. A delivery that this replica cannot read is in `unreadable`.
 #[utoipa::path(get, path = "/webhooks/{id}/deliveries", tag = "webhooks", security(("partnerKey" = []), ("platformKey" = [])), params(WebhookPath, DeliveriesQuery), responses(
-    (status = 200, description = "A page of deliveries.", body = Page<ListedDelivery>),
+    (status = 200, description = "A page of deliveries.", body = PageWithGaps<WebhookDelivery, UnreadableDelivery>),
 ))]
 pub async fn list_webhook_deliveries(
     PartnerOrPlatform(caller): PartnerOrPlatform,
     Path(path): Path<WebhookPath>,
     Query(query): Query<DeliveriesQuery>,
     State(state): State<AppState>,
-) -> Result<Json<Page<ListedDelivery>>, Problem> {
+) -> Result<Json<PageWithGaps<WebhookDelivery, UnreadableDelivery>>, Problem> {
     let key = endpoints::own(&caller, path.id)?;
     let filter = Filter { task_id: query.task_id, state: query.state };
     let after = query.cursor.map(|Cursor((recorded_at, task_id, seq))| After { recorded_at, task_id, seq });
@@ -192,10 +182,10 @@ pub async fn list_webhook_deliveries(
     let rows = state.app.webhooks.deliveries.list_webhook_deliveries(&key, filter, after, limit).await?;
     let place = |(place, ..): &deliveries::ListedDelivery| (place.recorded_at, place.task_id, place.seq);
     let listed = |(After { task_id, seq, .. }, id, delivery): deliveries::ListedDelivery| match delivery {
-        Ok(delivery) => ListedDelivery::Delivery(Box::new(delivery.into())),
-        Err(unreadable) => ListedDelivery::Unreadable(UnreadableDelivery { id, task_id, seq, unreadable }),
+        Ok(delivery) => Ok(delivery.into()),
+        Err(unreadable) => Err(UnreadableDelivery { id, task_id, seq, unreadable }),
     };
-    Ok(Json(Page::new(rows, query.limit, place, listed)))
+    Ok(Json(Page::new(rows, query.limit, place, listed).into()))
 }
 
 /// Send a delivery again

@@ -20,7 +20,7 @@ use crate::http::AppState;
 use crate::http::auth::PlatformOnly;
 use crate::http::input::body::{RawBody, SMALL};
 use crate::http::input::extract::{NoParameters, Path, Query};
-use crate::http::input::page::{Cursor, Limit, Page};
+use crate::http::input::page::{AnyCursor, Cursor, Limit, Page, PageWithGaps};
 use crate::http::problem::Problem;
 
 /// A request to erase personal data.
@@ -123,7 +123,7 @@ pub struct ErasuresQuery {
     #[serde(default)]
     limit: Limit,
     /// The `next` of an earlier page. Default: the first page.
-    #[param(value_type = Option<String>)]
+    #[param(inline, value_type = Option<AnyCursor>)]
     cursor: Option<Cursor<ErasureId>>,
 }
 
@@ -169,35 +169,25 @@ pub struct UnreadableErasure {
     unreadable: Unreadable,
 }
 
-/// An erasure in a list.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(untagged)]
-pub enum ListedErasure {
-    /// A readable erasure.
-    Erasure(Box<Erasure>),
-    /// An unreadable erasure; only these have `unreadable`.
-    Unreadable(UnreadableErasure),
-}
-
 /// List the erasures
 ///
-/// Returns the erasures ordered by id. An erasure that this replica cannot read keeps its place,
-/// with only `id` and `unreadable`.
+/// Returns the erasures ordered by id. An erasure that this replica cannot read is in
+/// `unreadable`.
 #[utoipa::path(get, path = "/erasures", tag = "erasures", security(("platformKey" = [])), params(ErasuresQuery), responses(
-    (status = 200, description = "A page of erasures.", body = Page<ListedErasure>),
+    (status = 200, description = "A page of erasures.", body = PageWithGaps<Erasure, UnreadableErasure>),
 ))]
 pub async fn list_erasures(
     _caller: PlatformOnly,
     Query(query): Query<ErasuresQuery>,
     State(state): State<AppState>,
-) -> Result<Json<Page<ListedErasure>>, Problem> {
+) -> Result<Json<PageWithGaps<Erasure, UnreadableErasure>>, Problem> {
     let after = query.cursor.map(|cursor| cursor.0);
     let rows = state.app.erasures.list_erasures(after, query.limit.and_one_more()).await?;
     let listed = |(id, record): Listed| match record {
-        Ok(record) => ListedErasure::Erasure(Box::new(record.into())),
-        Err(unreadable) => ListedErasure::Unreadable(UnreadableErasure { id, unreadable }),
+        Ok(record) => Ok(record.into()),
+        Err(unreadable) => Err(UnreadableErasure { id, unreadable }),
     };
-    Ok(Json(Page::new(rows, query.limit, |(id, _)| *id, listed)))
+    Ok(Json(Page::new(rows, query.limit, |(id, _)| *id, listed).into()))
 }
 
 /// Read an erasure

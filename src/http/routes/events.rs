@@ -48,23 +48,16 @@ pub struct EventAnswer {
     event: EntryView,
     /// All entries that the command added, in order; `event` is the first.
     events: Vec<EntryView>,
-    /// The task after the command: the full task for the partner and the platform, the status for a
-    /// buyer.
-    task: TaskOrStatus,
+    /// The task after the command. Only for the partner and the platform.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    task: Option<Box<TaskView>>,
+    /// The task's status after the command. Only for a buyer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<Box<StatusView>>,
     /// The receipt of `event`, as returned by `GET /tasks/{id}/audit/{seq}/receipt`. Only with
     /// `receipt=true`.
     #[serde(skip_serializing_if = "Option::is_none")]
     receipt: Option<String>,
-}
-
-/// A task as the caller's party sees it.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(untagged)]
-pub enum TaskOrStatus {
-    /// For the partner and the platform.
-    Task(Box<TaskView>),
-    /// For the buyer.
-    Status(Box<StatusView>),
 }
 
 /// Send a command to a task
@@ -77,7 +70,7 @@ pub enum TaskOrStatus {
 #[utoipa::path(post, path = "/tasks/{id}/events", tag = "tasks", security(("partnerKey" = ["work"]), ("partnerKey" = ["review"]), ("platformKey" = []), ("buyerToken" = [])),
     params(TaskPath, EventQuery,
         ("Idempotency-Key" = Option<Uuid>, Header, description = "The command's `id`, if it is not in the body."),
-        ("If-Match" = Option<String>, Header, description = "The `ETag` of the caller's view (the task, or the status for a buyer). The command is refused if the view has changed.")),
+        ("If-Match" = Option<String>, Header, pattern = "^([*]|(W/)?\"[!#-~]*\"( *, *(W/)?\"[!#-~]*\")*)$", description = "The `ETag` of the caller's view (the task, or the status for a buyer). The command is refused if the view has changed.")),
     request_body(content = command_body::EventCommand, examples(
         ("submit" = (summary = "Submit work", value = json!(command_body::example(CommandType::WorkSubmitted)))),
         ("approve" = (summary = "Approve", value = json!(command_body::example(CommandType::StageApproved)))),
@@ -123,11 +116,11 @@ pub async fn post_event(
 fn respond(answer: Answer, receipt: Option<String>, dry_run: bool) -> Result<Response, Problem> {
     let tag = etag::tag(answer.view.version());
     let event = answer.events.first().cloned().ok_or_else(|| Problem::internal("a transition without an event"))?;
-    let task = match answer.view {
-        View::Task(task) => TaskOrStatus::Task(task),
-        View::Status(status) => TaskOrStatus::Status(status),
+    let (task, status) = match answer.view {
+        View::Task(task) => (Some(task), None),
+        View::Status(status) => (None, Some(status)),
     };
-    let done = EventAnswer { event, events: answer.events, task, receipt };
+    let done = EventAnswer { event, events: answer.events, task, status, receipt };
     let replayed = [(REPLAYED, HeaderValue::from_static("true"))];
     Ok(match (answer.replayed, dry_run) {
         (true, _) => (StatusCode::OK, [(header::ETAG, tag)], replayed, Json(done)).into_response(),

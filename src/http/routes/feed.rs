@@ -16,7 +16,7 @@ use crate::http::AppState;
 use crate::http::auth::PartnerOrPlatform;
 use crate::http::input::deadline::Deadline;
 use crate::http::input::extract::Query;
-use crate::http::input::page::{Cursor, Limit};
+use crate::http::input::page::{AnyCursor, Cursor, Limit};
 use crate::http::problem::Problem;
 
 /// The columns of a [`Position`]: epoch and number of a transaction, an id and a `seq`.
@@ -28,7 +28,7 @@ type Key = (u64, u64, Uuid, u64);
 #[into_params(parameter_in = Query)]
 pub struct FeedQuery {
     /// The `next` of an earlier response. Default: the start of the feed.
-    #[param(value_type = Option<String>)]
+    #[param(inline, value_type = Option<AnyCursor>)]
     after: Option<Cursor<Key>>,
     /// The maximum number of events in the response.
     #[param(inline)]

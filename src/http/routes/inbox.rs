@@ -17,7 +17,7 @@ use crate::domain::values::text::Name;
 use crate::domain::values::time::Time;
 use crate::http::AppState;
 use crate::http::input::extract::Query;
-use crate::http::input::page::{Cursor, Limit};
+use crate::http::input::page::{AnyCursor, Cursor, Limit, apart};
 use crate::http::problem::{FieldError, Problem};
 
 /// Selects reviews of the caller's party.
@@ -29,7 +29,6 @@ pub struct ReviewsQuery {
     /// reviewer, or may not approve. A page examines at most 500 tasks, so it can have fewer rows
     /// than `limit`, or none, while `next` shows that more follow. If `reviewer` names the same
     /// person, little is omitted.
-    #[param(value_type = Option<String>, max_length = 200)]
     actor: Option<ActorId>,
     /// Only tasks at this stage.
     stage: Option<StageKey>,
@@ -42,14 +41,13 @@ pub struct ReviewsQuery {
     /// The task's phase does not matter, nor whether the person may still decide; add `actor` for
     /// that. Stages that name nobody are omitted. For partners only, because the named reviewers
     /// are a partner's people.
-    #[param(value_type = Option<String>, max_length = 200)]
     reviewer: Option<ActorId>,
     /// The maximum number of rows of the page.
     #[param(inline)]
     #[serde(default)]
     limit: Limit,
     /// The `next` of an earlier page. Default: the first page.
-    #[param(value_type = Option<String>)]
+    #[param(inline, value_type = Option<AnyCursor>)]
     cursor: Option<Cursor<(Option<Time>, TaskId)>>,
 }
 
@@ -57,23 +55,17 @@ pub struct ReviewsQuery {
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Reviews {
     /// The tasks, earliest due first, those without a deadline last.
-    items: Vec<ListedReview>,
+    items: Vec<Review>,
+    /// The waiting tasks of this page that this replica cannot read; absent if there are none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    unreadable: Vec<UnreadableTask>,
     /// The number of waiting tasks at each stage that has any, regardless of the page and the
     /// filters.
     counts: Vec<StageCount>,
     /// The `cursor` of the next page; null on the last page. Opaque.
     #[schema(required = true)]
     next: Option<String>,
-}
-
-/// A row of the page.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(untagged)]
-pub enum ListedReview {
-    /// A readable task.
-    Review(Box<Review>),
-    /// An unreadable task; only these have `unreadable`.
-    Unreadable(UnreadableTask),
 }
 
 /// A task that waits for the caller's party.
@@ -173,20 +165,13 @@ pub async fn list_reviews(
     };
     let after = query.cursor.map(|Cursor((due_at, task_id))| DueAfter { due_at, task_id });
     let found = state.app.tasks.inbox.list_reviews(&caller, filter, (after, query.limit.rows())).await?;
+    let (items, unreadable) = apart(found.items.into_iter().map(ListedTask::readable));
     Ok(Json(Reviews {
-        items: found.items.into_iter().map(|task| ListedReview::new(task, reads_workflow)).collect(),
+        items: items.into_iter().map(|task| Review::new(task, reads_workflow)).collect(),
+        unreadable,
         counts: found.counts.into_iter().map(StageCount::from).collect(),
         next: found.next.map(|last| Cursor((last.due_at, last.task_id)).encode()),
     }))
-}
-
-impl ListedReview {
-    fn new(task: ListedTask, with_workflow: bool) -> Self {
-        match task {
-            ListedTask::Task(task) => Self::Review(Box::new(Review::new(*task, with_workflow))),
-            ListedTask::Unreadable(task) => Self::Unreadable(task),
-        }
-    }
 }
 
 impl Review {

@@ -19,7 +19,7 @@ use crate::domain::values::time::{Span, Time};
 use crate::http::AppState;
 use crate::http::input::body::{RawBody, SMALL};
 use crate::http::input::extract::{NoParameters, Path, Query};
-use crate::http::input::page::{Cursor, Limit, Page};
+use crate::http::input::page::{AnyCursor, Cursor, Limit, Page};
 use crate::http::problem::{Code, FieldError, Problem};
 
 /// A link to make.
@@ -184,7 +184,6 @@ pub struct LinksQuery {
     /// Only links about this task.
     task_id: Option<TaskId>,
     /// Only links of this person.
-    #[param(value_type = Option<String>, max_length = 200)]
     actor: Option<ActorId>,
     /// Only links in this state. A page examines at most 1,000 links then, so it can have fewer rows
     /// than `limit`, or none, while `next` shows that more follow.
@@ -195,7 +194,7 @@ pub struct LinksQuery {
     #[serde(default)]
     limit: Limit,
     /// The `next` of an earlier page. Default: the first page.
-    #[param(value_type = Option<String>)]
+    #[param(inline, value_type = Option<AnyCursor>)]
     cursor: Option<Cursor<LinkId>>,
 }
 

@@ -15,7 +15,7 @@ use crate::http::AppState;
 use crate::http::auth::PlatformOnly;
 use crate::http::input::body::{RawBody, SMALL};
 use crate::http::input::extract::{NoParameters, Path, Query};
-use crate::http::input::page::{Cursor, Limit, Page};
+use crate::http::input::page::{AnyCursor, Cursor, Limit, Page};
 use crate::http::problem::Problem;
 
 use super::keys::{KeyDefinition, KeysQuery, NewPartnerKey, PartnerKey};
@@ -71,7 +71,7 @@ pub struct PartnersQuery {
     #[serde(default)]
     limit: Limit,
     /// The `next` of an earlier page. Default: the first page.
-    #[param(value_type = Option<String>)]
+    #[param(inline, value_type = Option<AnyCursor>)]
     cursor: Option<Cursor<PartnerId>>,
 }
 

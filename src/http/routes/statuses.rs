@@ -7,10 +7,10 @@ use axum::extract::State;
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
-use serde::{Deserialize, Serialize};
-use serde_json::value::{RawValue, to_raw_value};
+use serde::Deserialize;
+use serde_json::value::RawValue;
 use tokio::time::timeout;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::IntoParams;
 
 use crate::app::App;
 use crate::app::status::watch::Woken;
@@ -25,7 +25,7 @@ use crate::http::auth::{Authenticated, BuyerOnly};
 use crate::http::input::deadline::Deadline;
 use crate::http::input::etag;
 use crate::http::input::extract::{Path, Query, parse_query};
-use crate::http::input::page::{Cursor, Limit, Page};
+use crate::http::input::page::{AnyCursor, Cursor, Limit, Page, PageWithGaps};
 use crate::http::problem::Problem;
 
 use super::tasks::TaskPath;
@@ -40,7 +40,7 @@ pub struct StatusesQuery {
     #[serde(default)]
     limit: Limit,
     /// The `next` of an earlier page. Default: the first page.
-    #[param(value_type = Option<String>)]
+    #[param(inline, value_type = Option<AnyCursor>)]
     cursor: Option<Cursor<(Time, TaskId)>>,
 }
 
@@ -160,23 +160,12 @@ async fn answer(app: &App, known: &etag::IfNoneMatch, status: &Status) -> Respon
     etag::tagged(status.version, app.statuses.answer_status(status).await)
 }
 
-/// A status in a list.
-#[derive(Serialize, ToSchema)]
-#[serde(untagged)]
-#[allow(dead_code, reason = "says what is in a page; the rows are spliced in as they are stored")]
-pub enum ListedStatus {
-    /// A readable status.
-    Status(Box<StatusView>),
-    /// An unreadable task; only these have `unreadable`.
-    Unreadable(UnreadableTask),
-}
-
 /// List the caller's statuses
 ///
 /// Returns the status of all tasks of the buyer, latest opened first. A task that this replica
-/// cannot read keeps its place, with only `task_id` and `unreadable`.
+/// cannot read is in `unreadable`.
 #[utoipa::path(get, path = "/statuses", tag = "status", security(("buyerToken" = [])), params(StatusesQuery), responses(
-    (status = 200, description = "A page of statuses.", body = Page<ListedStatus>),
+    (status = 200, description = "A page of statuses.", body = PageWithGaps<StatusView, UnreadableTask>),
 ))]
 pub async fn list_statuses(
     BuyerOnly(buyer): BuyerOnly,
@@ -187,12 +176,13 @@ pub async fn list_statuses(
     let rows = state.app.statuses.list_statuses(buyer, after, query.limit.and_one_more()).await?;
     let key = |(place, _): &(OpenedAfter, _)| (place.opened_at, place.task_id);
     let page = Page::new(rows, query.limit, key, |(place, status)| match status {
-        Ok(json) => RawValue::from_string(json),
-        Err(unreadable) => to_raw_value(&UnreadableTask { task_id: place.task_id, unreadable }),
+        // The rows are spliced in as they are stored.
+        Ok(json) => RawValue::from_string(json).map(Ok),
+        Err(unreadable) => Ok(Err(UnreadableTask { task_id: place.task_id, unreadable })),
     });
     let Page { items, next } = page;
     let items = items.into_iter().collect::<Result<_, _>>().map_err(Problem::internal)?;
-    let json = serde_json::to_string(&Page::<Box<RawValue>> { items, next }).map_err(Problem::internal)?;
+    let json = serde_json::to_string(&PageWithGaps::new(items, next)).map_err(Problem::internal)?;
     let headers = [(header::CACHE_CONTROL, "private, no-cache"), (header::CONTENT_TYPE, "application/json")];
     Ok((headers, json).into_response())
 }

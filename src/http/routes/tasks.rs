@@ -11,7 +11,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::app::digest::of_meaning;
 use crate::app::tasks::{Filter, NewTask, OpenedAfter};
 use crate::domain::task::PhaseName;
-use crate::domain::task::unreadable::ListedTask;
+use crate::domain::task::unreadable::{ListedTask, UnreadableTask};
 use crate::domain::task::view::TaskView;
 use crate::domain::values::id::{BuyerId, PartnerId, StageKey, TaskId, WorkflowKey};
 use crate::domain::values::outside::from_outside;
@@ -23,7 +23,7 @@ use crate::http::auth::{PartnerOrPlatform, PlatformOnly};
 use crate::http::input::body::{RawBody, SMALL};
 use crate::http::input::etag;
 use crate::http::input::extract::{NoParameters, Path, Query};
-use crate::http::input::page::{Cursor, Limit, Page};
+use crate::http::input::page::{AnyCursor, Cursor, Limit, Page, PageWithGaps};
 use crate::http::problem::{FieldError, Problem};
 
 /// Maximum size of `metadata` as canonical JSON: 16 KiB.
@@ -97,7 +97,7 @@ pub struct TasksQuery {
     #[serde(default)]
     limit: Limit,
     /// The `next` of an earlier page. Default: the first page.
-    #[param(value_type = Option<String>)]
+    #[param(inline, value_type = Option<AnyCursor>)]
     cursor: Option<Cursor<(Time, TaskId)>>,
 }
 
@@ -191,16 +191,16 @@ pub async fn get_task(
 /// List the tasks
 ///
 /// Returns the tasks latest opened first: a partner's own tasks, or all tasks for the platform. A
-/// task that this replica cannot read keeps its place, with `unreadable` only: `newer_format`
-/// during an upgrade of the service, `damaged` if its row differs from what was written.
+/// task that this replica cannot read is in `unreadable`: `newer_format` during an upgrade of the
+/// service, `damaged` if its row differs from what was written.
 #[utoipa::path(get, path = "/tasks", tag = "tasks", security(("partnerKey" = []), ("platformKey" = [])), params(TasksQuery), responses(
-    (status = 200, description = "A page of tasks.", body = Page<ListedTask>),
+    (status = 200, description = "A page of tasks.", body = PageWithGaps<TaskView, UnreadableTask>),
 ))]
 pub async fn list_tasks(
     PartnerOrPlatform(caller): PartnerOrPlatform,
     Query(query): Query<TasksQuery>,
     State(state): State<AppState>,
-) -> Result<Json<Page<ListedTask>>, Problem> {
+) -> Result<Json<PageWithGaps<TaskView, UnreadableTask>>, Problem> {
     if query.partner_id.is_some() && caller.party() != Party::Platform {
         let error = FieldError::new(
             "/query/partner_id",
@@ -219,5 +219,6 @@ pub async fn list_tasks(
     };
     let after = query.cursor.map(|Cursor((opened_at, task_id))| OpenedAfter { opened_at, task_id });
     let rows = state.app.tasks.list_tasks(&caller, filter, after, query.limit.and_one_more()).await?;
-    Ok(Json(Page::new(rows, query.limit, |(place, _)| (place.opened_at, place.task_id), |(_, row)| row)))
+    let place = |(place, _): &(OpenedAfter, ListedTask)| (place.opened_at, place.task_id);
+    Ok(Json(Page::new(rows, query.limit, place, |(_, row)| row.readable()).into()))
 }

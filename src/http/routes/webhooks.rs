@@ -20,7 +20,7 @@ use crate::http::AppState;
 use crate::http::auth::PartnerOrPlatform;
 use crate::http::input::body::{RawBody, SMALL};
 use crate::http::input::extract::{NoParameters, Path, Query};
-use crate::http::input::page::Page;
+use crate::http::input::page::PageWithGaps;
 use crate::http::problem::Problem;
 
 /// The definition of a webhook.
@@ -67,16 +67,20 @@ pub struct Webhook {
     #[schema(required = true)]
     oldest_pending_at: Option<Time>,
     /// The secrets that deliveries are signed with: one, or two after a rotation.
-    secrets: Vec<WebhookSecret>,
+    secrets: Vec<SigningSecret>,
     /// When the webhook was set up.
     created_at: Time,
     /// When the webhook was last changed.
     updated_at: Time,
+    /// The secret of a webhook that was just set up. It is shown only once, in the `201`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(pattern = "^whsec_[0-9A-Za-z+/]+=*$")]
+    secret: Option<String>,
 }
 
 /// A secret, without its confidential part.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct WebhookSecret {
+pub struct SigningSecret {
     /// The first characters of the secret.
     #[schema(example = "whsec_7Gq2")]
     hint: String,
@@ -100,20 +104,9 @@ pub enum SecretState {
     Pending,
 }
 
-/// An endpoint that was just set up.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct NewWebhook {
-    /// The endpoint.
-    #[serde(flatten)]
-    webhook: Webhook,
-    /// The webhook's secret. It is shown only once.
-    #[schema(pattern = "^whsec_[0-9A-Za-z+/]+=*$")]
-    secret: String,
-}
-
 /// A secret that was just created.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct NewWebhookSecret {
+pub struct RotatedSecret {
     /// The secret. It is shown only once.
     #[schema(pattern = "^whsec_[0-9A-Za-z+/]+=*$")]
     secret: String,
@@ -143,40 +136,30 @@ pub struct UnreadableWebhook {
     unreadable: Unreadable,
 }
 
-/// A webhook in a list.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(untagged)]
-pub enum ListedWebhook {
-    /// A readable webhook.
-    Webhook(Box<Webhook>),
-    /// An unreadable webhook; only these have `unreadable`.
-    Unreadable(UnreadableWebhook),
-}
-
 /// List the webhooks
 ///
 /// Returns the caller's webhooks by id; there are at most 20 at a time. A webhook that this replica
-/// cannot read keeps its place, with only `id` and `unreadable`.
+/// cannot read is in `unreadable`.
 #[utoipa::path(get, path = "/webhooks", tag = "webhooks", security(("partnerKey" = []), ("platformKey" = [])), responses(
-    (status = 200, description = "All webhooks of the caller; `next` is always null.", body = Page<ListedWebhook>),
+    (status = 200, description = "All webhooks of the caller; `next` is always null.", body = PageWithGaps<Webhook, UnreadableWebhook>),
 ))]
 pub async fn list_webhooks(
     PartnerOrPlatform(caller): PartnerOrPlatform,
     Query(NoParameters {}): Query<NoParameters>,
     State(state): State<AppState>,
-) -> Result<Json<Page<ListedWebhook>>, Problem> {
-    let Some(owner) = access::owner(&caller) else { return Ok(Json(Page { items: Vec::new(), next: None })) };
+) -> Result<Json<PageWithGaps<Webhook, UnreadableWebhook>>, Problem> {
+    let Some(owner) = access::owner(&caller) else { return Ok(Json(PageWithGaps::new(Vec::new(), None))) };
     let endpoints = state.app.webhooks.endpoints.list_webhooks(owner).await?;
     let ids: Vec<&str> = endpoints.iter().map(|(id, _)| id.as_str()).collect();
     let mut backlogs = state.app.webhooks.endpoints.list_backlogs(owner, &ids).await?;
     let listed = |(id, endpoint): endpoints::Listed| match endpoint {
         Ok(endpoint) => {
             let backlog = backlogs.remove(id.as_str()).unwrap_or_default();
-            ListedWebhook::Webhook(Box::new(Webhook::new(endpoint, backlog)))
+            Ok(Webhook::new(endpoint, backlog))
         }
-        Err(unreadable) => ListedWebhook::Unreadable(UnreadableWebhook { id, unreadable }),
+        Err(unreadable) => Err(UnreadableWebhook { id, unreadable }),
     };
-    Ok(Json(Page { items: endpoints.into_iter().map(listed).collect(), next: None }))
+    Ok(Json(PageWithGaps::new(endpoints.into_iter().map(listed).collect(), None)))
 }
 
 /// Set up or change a webhook
@@ -196,7 +179,7 @@ pub async fn list_webhooks(
     request_body(content = WebhookDefinition, example = json!({ "url": "https://agents.example/hooks/aitasker", "types": ["task.stage_rejected", "task.workflow_completed"] })),
     responses(
         (status = 200, description = "The webhook was changed and is enabled.", body = Webhook),
-        (status = 201, description = "The webhook was set up. The secret is shown only once.", body = NewWebhook),
+        (status = 201, description = "The webhook was set up. The secret is shown only once.", body = Webhook, headers(("Location" = String, description = "The webhook's path."))),
         (status = 409, description = ""),
 ))]
 pub async fn set_webhook(
@@ -212,8 +195,8 @@ pub async fn set_webhook(
     let webhook = with_backlog(&state.app, endpoint).await?;
     let Some(secret) = secret else { return Ok(Json(webhook).into_response()) };
     let location = format!("/api/v1/webhooks/{}", webhook.id);
-    let new = NewWebhook { webhook, secret: secret.reveal().to_owned() };
-    Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(new)).into_response())
+    let webhook = Webhook { secret: Some(secret.reveal().to_owned()), ..webhook };
+    Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(webhook)).into_response())
 }
 
 /// Read a webhook
@@ -254,17 +237,17 @@ pub async fn remove_webhook(
 /// the newer one is activated or a day has passed; then the older one is deleted. Another call
 /// before that replaces the newer secret. Takes no body.
 #[utoipa::path(post, path = "/webhooks/{id}/rotate-secret", tag = "webhooks", security(("partnerKey" = ["define"]), ("platformKey" = [])), params(WebhookPath), responses(
-    (status = 201, description = "The secret was created. It is shown only once.", body = NewWebhookSecret),
+    (status = 201, description = "The secret was created. It is shown only once.", body = RotatedSecret),
 ))]
 pub async fn rotate_webhook_secret(
     PartnerOrPlatform(caller): PartnerOrPlatform,
     Path(path): Path<WebhookPath>,
     Query(NoParameters {}): Query<NoParameters>,
     State(state): State<AppState>,
-) -> Result<(StatusCode, Json<NewWebhookSecret>), Problem> {
+) -> Result<(StatusCode, Json<RotatedSecret>), Problem> {
     let key = endpoints::own(&caller, path.id)?;
     let made = state.app.webhooks.endpoints.rotate_webhook_secret(&key).await?;
-    let secret = NewWebhookSecret {
+    let secret = RotatedSecret {
         secret: made.secret.reveal().to_owned(),
         hint: hint(&made),
         created_at: made.created_at,
@@ -305,7 +288,7 @@ impl Webhook {
     fn new(endpoint: Endpoint, Backlog { pending, oldest: oldest_pending_at }: Backlog) -> Self {
         let Endpoint { key, url, types, state, disabled_reason, secrets, failing_since, created_at, updated_at } =
             endpoint;
-        let secret = |dated: &Dated, state, takes_over_at| WebhookSecret {
+        let secret = |dated: &Dated, state, takes_over_at| SigningSecret {
             hint: hint(dated),
             state,
             created_at: dated.created_at,
@@ -327,6 +310,7 @@ impl Webhook {
             secrets,
             created_at,
             updated_at,
+            secret: None,
         }
     }
 }

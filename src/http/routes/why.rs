@@ -25,7 +25,6 @@ use super::tasks::TaskPath;
 pub struct WhyQuery {
     /// The person or program of the caller's party. Required from the partner and the platform. Not
     /// allowed from a buyer, whose token identifies the person.
-    #[param(value_type = Option<String>, max_length = 200)]
     actor: Option<ActorId>,
 }
 

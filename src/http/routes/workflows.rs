@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -17,9 +17,8 @@ use crate::http::auth::PartnerOnly;
 use crate::http::input::body::RawBody;
 use crate::http::input::etag;
 use crate::http::input::extract::{NoParameters, Path, Query};
-use crate::http::input::media::Accept;
-use crate::http::input::page::{Cursor, Limit, Page};
-use crate::http::problem::{Code, Problem};
+use crate::http::input::page::{AnyCursor, Cursor, Limit, Page};
+use crate::http::problem::Problem;
 
 /// The workflow in the path.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -60,7 +59,7 @@ pub struct WorkflowsQuery {
     #[serde(default)]
     limit: Limit,
     /// The `next` of an earlier page. Default: the first page.
-    #[param(value_type = Option<String>)]
+    #[param(inline, value_type = Option<AnyCursor>)]
     cursor: Option<Cursor<WorkflowKey>>,
 }
 
@@ -152,8 +151,8 @@ impl From<workflows::Record> for WorkflowSummary {
 /// `If-None-Match: *` registers only a new key. `If-Match` changes only the version that the caller
 /// knows.
 #[utoipa::path(put, path = "/workflows/{key}", tag = "workflows", security(("partnerKey" = ["define"])), params(WorkflowPath, RegisterQuery,
-        ("If-Match" = Option<String>, Header, description = "The `ETag` of the latest version that the caller knows; `*`: any version, but one must exist."),
-        ("If-None-Match" = Option<String>, Header, description = "`*`: the workflow must not exist yet; or the `ETag` of a version that must not be the latest.")),
+        ("If-Match" = Option<String>, Header, pattern = "^([*]|(W/)?\"[!#-~]*\"( *, *(W/)?\"[!#-~]*\")*)$", description = "The `ETag` of the latest version that the caller knows; `*`: any version, but one must exist."),
+        ("If-None-Match" = Option<String>, Header, pattern = "^([*]|(W/)?\"[!#-~]*\"( *, *(W/)?\"[!#-~]*\")*)$", description = "`*`: the workflow must not exist yet; or the `ETag` of a version that must not be the latest.")),
     request_body(content = Workflow, description = "The definition.", example = json!(serde_json::from_str::<serde_json::Value>(crate::http::DEMO_WORKFLOW).unwrap_or_default())),
     responses(
         (status = 200, description = "The definition was already registered, or this was a dry run.", body = RegisteredWorkflow,
@@ -255,79 +254,33 @@ pub async fn retire_workflow(
 
 /// Draw a workflow
 ///
-/// Returns a diagram of the latest version: Mermaid by default, or an image with
-/// `Accept: image/svg+xml`.
+/// Returns a diagram of the latest version in the language of Mermaid.
 #[utoipa::path(get, path = "/workflows/{key}/diagram", tag = "workflows", security(("partnerKey" = [])), params(WorkflowPath), responses(
-    (status = 200, description = "The diagram.", content((String = "text/vnd.mermaid"), (String = "image/svg+xml"))),
-    (status = 406, description = ""),
+    (status = 200, description = "The diagram.", body = String, content_type = "text/vnd.mermaid"),
 ))]
 pub async fn get_workflow_diagram(
     PartnerOnly(partner, _): PartnerOnly,
     Path(path): Path<WorkflowPath>,
     Query(NoParameters {}): Query<NoParameters>,
     State(state): State<AppState>,
-    headers: HeaderMap,
-) -> Result<Response, Problem> {
+) -> Result<impl IntoResponse, Problem> {
     let record = state.app.workflows.get_workflow(partner, &path.key, None).await?;
-    let (kind, text) = match preferred(&headers) {
-        Some(Drawing::Mermaid) => ("text/vnd.mermaid; charset=utf-8", diagram::mermaid(&record.workflow)),
-        Some(Drawing::Svg) => ("image/svg+xml", diagram::svg(&record.workflow)),
-        None => {
-            return Err(Problem::new(
-                Code::NotAcceptable,
-                "The diagram is available as text/vnd.mermaid or image/svg+xml.",
-            ));
-        }
-    };
-    Ok((
-        [(header::CONTENT_TYPE, HeaderValue::from_static(kind)), (header::VARY, HeaderValue::from_static("Accept"))],
-        text,
-    )
-        .into_response())
+    let text = diagram::mermaid(&record.workflow);
+    Ok(([(header::CONTENT_TYPE, "text/vnd.mermaid; charset=utf-8")], text))
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Drawing {
-    Mermaid,
-    Svg,
-}
-
-/// The drawing that `Accept` (RFC 9110, section 12.5.1) prefers; Mermaid if it has no preference.
-fn preferred(headers: &HeaderMap) -> Option<Drawing> {
-    let accept = Accept::new(headers);
-    // Mermaid is plain text as well.
-    let mermaid = accept.quality("text", "vnd.mermaid").max(accept.quality("text", "plain"));
-    let svg = accept.quality("image", "svg+xml");
-    match (mermaid > 0, svg > mermaid) {
-        (_, true) => Some(Drawing::Svg),
-        (true, false) => Some(Drawing::Mermaid),
-        (false, false) => None,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_kind_of_drawing_follows_accept() {
-        let table = [
-            ("*/*", Some(Drawing::Mermaid)),
-            ("image/svg+xml", Some(Drawing::Svg)),
-            ("image/*", Some(Drawing::Svg)),
-            ("text/plain", Some(Drawing::Mermaid)),
-            ("text/html,image/svg+xml;q=0.9,*/*;q=0.8", Some(Drawing::Svg)),
-            ("text/vnd.mermaid;q=0.5, image/svg+xml;q=0.4", Some(Drawing::Mermaid)),
-            ("application/json", None),
-            ("image/svg+xml;q=0", None),
-            ("image/svg+xml;q=0, */*", Some(Drawing::Mermaid)),
-            ("text/*;q=0, */*;q=0.1", Some(Drawing::Svg)),
-            ("*/*;q=0", None),
-        ];
-        for (accept, kind) in table {
-            let headers = HeaderMap::from_iter([(header::ACCEPT, HeaderValue::from_static(accept))]);
-            assert_eq!(preferred(&headers), kind, "{accept}");
-        }
-        assert_eq!(preferred(&HeaderMap::new()), Some(Drawing::Mermaid));
-    }
+/// Draw a workflow as an image
+///
+/// Returns a diagram of the latest version.
+#[utoipa::path(get, path = "/workflows/{key}/diagram.svg", tag = "workflows", security(("partnerKey" = [])), params(WorkflowPath), responses(
+    (status = 200, description = "The diagram.", body = String, content_type = "image/svg+xml"),
+))]
+pub async fn get_workflow_diagram_svg(
+    PartnerOnly(partner, _): PartnerOnly,
+    Path(path): Path<WorkflowPath>,
+    Query(NoParameters {}): Query<NoParameters>,
+    State(state): State<AppState>,
+) -> Result<impl IntoResponse, Problem> {
+    let record = state.app.workflows.get_workflow(partner, &path.key, None).await?;
+    Ok(([(header::CONTENT_TYPE, "image/svg+xml")], diagram::svg(&record.workflow)))
 }

@@ -18,7 +18,8 @@ use tracing::{Instrument, Level, Span};
 use uuid::Uuid;
 
 use crate::app::refusals::Reason;
-use crate::http::problem::{Code, Problem, REQUEST_ID};
+use crate::http::problem::{Code, Problem, REQUEST, RequestContext};
+use crate::http::routes::docs;
 use crate::ids;
 
 use crate::http::input::deadline::{Deadline, TimeLimits};
@@ -56,6 +57,8 @@ pub(in crate::http) struct Observer {
     /// Routes whose paths are secrets, each after the beginning that no secret is part of.
     secret: Vec<(&'static str, &'static str)>,
     unmatched: Arc<Operation>,
+    /// The origin by which browsers reach the service, if it is known.
+    origin: Option<Arc<str>>,
     metrics: Arc<Metrics>,
 }
 
@@ -78,7 +81,12 @@ impl Observer {
         let is_secret = beside.iter().filter(|route| route.is_secret).map(|route| route.path);
         let secret = is_secret.map(|path| (path.split('{').next().unwrap_or(path), path)).collect();
         let (docs, unmatched) = (Operation::new("docs"), Operation::new("unmatched"));
-        Self { operations: by_route, docs, secret, unmatched, metrics: Arc::clone(metrics) }
+        Self { operations: by_route, docs, secret, unmatched, origin: None, metrics: Arc::clone(metrics) }
+    }
+
+    /// Sets the origin by which browsers reach the service.
+    pub(in crate::http) fn at(self, origin: Option<&str>) -> Self {
+        Self { origin: origin.map(Arc::from), ..self }
     }
 
     fn operation(&self, request: &Request) -> &Arc<Operation> {
@@ -93,7 +101,7 @@ impl Observer {
         let known = self.operations.get(route).and_then(|known| known.iter().find(|(of, _)| of == method));
         match known {
             Some((_, operation)) => operation,
-            None if route.starts_with("/docs") => &self.docs,
+            None if route.starts_with("/docs") || docs::FOR_MACHINES.contains(&route) => &self.docs,
             None => &self.unmatched,
         }
     }
@@ -112,7 +120,7 @@ impl Observer {
         let id = given.unwrap_or_else(new_request_id);
         let in_flight = self.metrics.begin(operation);
         let (method, path) = (request.method().clone(), self.path_to_log(request).into());
-        let mut begun = RequestScope { id, method, path, span: Span::none(), in_flight };
+        let mut begun = RequestScope { id, origin: self.origin.clone(), method, path, span: Span::none(), in_flight };
         // A span costs as much as the rest of a poll.
         if !begun.in_flight.is_asked_all_the_time() || tracing::enabled!(Level::DEBUG) {
             begun.span = begun.new_span();
@@ -139,6 +147,7 @@ pub(in crate::http) fn observe(
 /// A request that is being served.
 struct RequestScope {
     id: HeaderValue,
+    origin: Option<Arc<str>>,
     method: Method,
     /// Truncated for the log.
     path: Box<str>,
@@ -155,7 +164,8 @@ impl RequestScope {
     }
 
     async fn end(self, answer: impl Future<Output = Result<Response, Infallible>>) -> Result<Response, Infallible> {
-        let Ok(mut response) = REQUEST_ID.scope(self.id.clone(), answer).instrument(self.span.clone()).await;
+        let request = RequestContext { id: self.id.clone(), origin: self.origin.clone() };
+        let Ok(mut response) = REQUEST.scope(request, answer).instrument(self.span.clone()).await;
         let headers = response.headers_mut();
         set_security_headers(headers);
         headers.insert(REQUEST_ID_HEADER, self.id.clone());

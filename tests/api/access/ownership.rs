@@ -21,10 +21,10 @@ async fn what_belongs_to_somebody_else_is_not_found_and_stays_as_it_is() {
     let mut tried = 0;
     for operation in operations().iter().filter(|operation| operation.path.contains('{')) {
         let mut strangers = Vec::new();
-        if operation.security.contains("partnerKey") {
+        if operation.parties.contains("partner") {
             strangers.push(&partner);
         }
-        if operation.security.contains("buyerToken") {
+        if operation.parties.contains("buyer") {
             strangers.push(&buyer);
         }
         // Registering and setting up make the key the caller's own; see below.
@@ -102,7 +102,7 @@ async fn a_party_that_an_operation_is_not_open_to_is_refused() {
     let (mut refused, mut public) = (0, 0);
     for operation in operations() {
         let path = path(operation, &ids);
-        if operation.security.is_empty() {
+        if operation.parties.is_empty() {
             let path = if operation.id == "get_log_consistency" { format!("{path}?from=1") } else { path };
             assert_eq!(nobody.call(&operation.method, &path, &Value::Null).await.status, 200, "{}", operation.id);
             public += 1;
@@ -113,7 +113,7 @@ async fn a_party_that_an_operation_is_not_open_to_is_refused() {
             assert_eq!((answer.status, code(&answer)), (401, "unauthorized"), "{}", operation.id);
             assert!(answer.headers.contains_key("www-authenticate"));
             for (scheme, client) in schemes(&parties) {
-                if !operation.security.contains(scheme) {
+                if !operation.parties.contains(scheme) {
                     let answer = client.call(&operation.method, &path, &body).await;
                     assert_eq!((answer.status, code(&answer)), (403, "forbidden"), "{} by {scheme}", operation.id);
                     refused += 1;
@@ -214,11 +214,11 @@ fn bodies(operation: &Operation) -> Vec<Value> {
 }
 
 fn schemes(parties: &Parties) -> [(&'static str, &Client); 3] {
-    [("partnerKey", &parties.partner), ("buyerToken", &parties.buyer), ("platformKey", &parties.platform)]
+    [("partner", &parties.partner), ("buyer", &parties.buyer), ("platform", &parties.platform)]
 }
 
 fn clients<'a>(parties: &'a Parties, operation: &Operation) -> Vec<&'a Client> {
-    let open = schemes(parties).into_iter().filter(|(scheme, _)| operation.security.contains(*scheme));
+    let open = schemes(parties).into_iter().filter(|(scheme, _)| operation.parties.contains(*scheme));
     open.map(|(_, client)| client).collect()
 }
 

@@ -50,8 +50,8 @@ async fn a_key_is_let_in_where_the_contract_names_its_scope_and_nowhere_else() {
             let body = if operation.method == "GET" { Value::Null } else { json!(["no", "body"]) };
             let answer = client.call(&operation.method, &path, &body).await;
             let place = format!("{} with `{scope}`: {}", operation.id, answer.text);
-            if !operation.security.contains("partnerKey") {
-                let party = if operation.security.is_empty() { "" } else { "forbidden" };
+            if !operation.parties.contains("partner") {
+                let party = if operation.parties.is_empty() { "" } else { "forbidden" };
                 assert!(code(&answer) != "key_scope" && (party.is_empty() || code(&answer) == party), "{place}");
                 continue;
             }

@@ -117,7 +117,7 @@ async fn each_partys_export_verifies_by_the_program_and_independently() {
     parties.open("brand-campaign").await;
     seconds(&parties, 60);
     tick(&parties, &worker).await;
-    let path = format!("/api/v1/tasks/{task}/audit?format=jsonl");
+    let path = format!("/api/v1/tasks/{task}/audit/export");
     for reader in [&parties.partner, &parties.buyer, &parties.platform] {
         let text = export(reader, &path).await;
         desk.assert_sound(&text, None).await;
@@ -137,7 +137,7 @@ async fn each_partys_export_verifies_by_the_program_and_independently() {
         desk.assert_sound(&export(reader, &format!("{path}&size={size}")).await, Some(&kept)).await;
         desk.assert_sound(&reader.get(&format!("/api/v1/tasks/{task}/audit/1/receipt")).await.text, None).await;
     }
-    let path = format!("/api/v1/partners/{}/audit?format=jsonl", parties.partner_id);
+    let path = format!("/api/v1/partners/{}/audit/export", parties.partner_id);
     for reader in [&parties.partner, &parties.platform] {
         desk.assert_sound(&export(reader, &path).await, None).await;
     }
@@ -152,7 +152,7 @@ async fn what_was_changed_is_believed_by_neither() {
     let task = play(&parties).await;
     tick(&parties, &Checkpoints::new(Arc::clone(&parties.service.app))).await;
     let desk = Assignee::new(&parties).await;
-    let text = export(&parties.buyer, &format!("/api/v1/tasks/{task}/audit?format=jsonl")).await;
+    let text = export(&parties.buyer, &format!("/api/v1/tasks/{task}/audit/export")).await;
     let lines: Vec<&str> = text.split_inclusive('\n').collect();
     let moved = |order: &[usize]| order.iter().map(|at| lines[*at]).collect::<String>();
     let all: Vec<usize> = (0..lines.len()).collect();
@@ -248,7 +248,7 @@ async fn what_somebody_changes_in_the_database_is_found_and_where() {
         sqlx::raw_sql(AssertSqlSafe(keep)).execute(&mut owner).await.unwrap();
         sqlx::raw_sql(*statement).execute(&mut owner).await.unwrap_or_else(|error| panic!("{statement}: {error}"));
         let path = &paths[usize::from(table == "partner_events")];
-        let text = export(&parties.partner, &format!("{path}?format=jsonl")).await;
+        let text = export(&parties.partner, &format!("{path}/export")).await;
         let (verdict, said) = desk.check(&text, None);
         assert_eq!(verdict, Verdict::Unsound, "{statement}: {said}");
         assert!(said.contains(&format!("entry {seq}: ")), "{statement} shows at {seq}, not:\n{said}");
@@ -269,7 +269,7 @@ async fn what_somebody_changes_in_the_database_is_found_and_where() {
         sqlx::raw_sql(AssertSqlSafe(back)).execute(&mut owner).await.unwrap();
     }
     for path in &paths {
-        let (verdict, said) = desk.check(&export(&parties.partner, &format!("{path}?format=jsonl")).await, None);
+        let (verdict, said) = desk.check(&export(&parties.partner, &format!("{path}/export")).await, None);
         assert_eq!(verdict, Verdict::Unsigned, "{said}");
     }
 }
@@ -286,9 +286,9 @@ async fn what_the_platform_exports_is_recorded_with_its_partner() {
         let rows = trail["items"].as_array().unwrap().iter().filter(|row| row["type"] == "partner.exported");
         rows.map(|row| row["data"].clone()).collect()
     };
-    export(&parties.partner, &format!("/api/v1/tasks/{task}/audit?format=jsonl")).await;
+    export(&parties.partner, &format!("/api/v1/tasks/{task}/audit/export")).await;
     assert!(recorded().await.is_empty(), "its own doing is not recorded");
-    export(&parties.platform, &format!("/api/v1/tasks/{task}/audit?format=jsonl")).await;
+    export(&parties.platform, &format!("/api/v1/tasks/{task}/audit/export")).await;
     assert_eq!(recorded().await, [json!({ "tasks": 1, "entries": 6 })]);
     let partner = &parties.partner_id;
     for (query, tasks, entries) in [
@@ -317,7 +317,7 @@ async fn what_the_platform_exports_is_recorded_with_its_partner() {
             assert_eq!((&last["tasks"], &last["entries"]), (&json!(wanted.len()), &json!(entries)), "{query}");
         }
     }
-    let path = format!("/api/v1/partners/{partner}/audit?format=jsonl");
+    let path = format!("/api/v1/partners/{partner}/audit/export");
     let text = export(&parties.platform, &path).await;
     assert!(text.contains("partner.exported"), "its own export is in it");
     assert_eq!(stranger.get(&path).await.status, 404);
@@ -331,13 +331,12 @@ async fn what_does_not_fit_together_is_refused() {
     let cursor = parties.platform.read(&format!("{trail}?limit=1")).await["next"].as_str().unwrap().to_owned();
     let partner = format!("/api/v1/partners/{}/audit", parties.partner_id);
     for (path, pointer) in [
-        (format!("{trail}?format=jsonl&limit=5"), "/query/limit"),
-        (format!("{trail}?format=jsonl&cursor={cursor}"), "/query/cursor"),
+        (format!("{trail}/export?limit=5"), "/query/limit"),
+        (format!("{trail}/export?cursor={cursor}"), "/query/cursor"),
         (format!("{trail}?size=3"), "/query/size"),
-        (format!("{trail}?format=json&size=3"), "/query/size"),
-        (format!("{trail}?format=xml"), "/query/format"),
-        (format!("{trail}?format=jsonl&size=0"), "/query/size"),
-        (format!("{partner}?format=jsonl&limit=5"), "/query/limit"),
+        (format!("{trail}?format=jsonl"), "/query/format"),
+        (format!("{trail}/export?size=0"), "/query/size"),
+        (format!("{partner}/export?limit=5"), "/query/limit"),
         ("/api/v1/audit/export".to_owned(), "/query/partner_id"),
         ("/api/v1/audit/export?workflow=x&from=2027-01-01T00:00:00Z".to_owned(), "/query/partner_id"),
         ("/api/v1/audit/export?from=2027-01-01T00:00:00Z&until=2027-01-01T00:00:00Z".to_owned(), "/query/until"),
@@ -351,9 +350,7 @@ async fn what_does_not_fit_together_is_refused() {
             answer.text
         );
     }
-    for path in
-        [format!("{trail}?format=jsonl&size=3"), "/api/v1/audit/export?from=2027-01-01T00:00:00Z&size=3".to_owned()]
-    {
+    for path in [format!("{trail}/export?size=3"), "/api/v1/audit/export?from=2027-01-01T00:00:00Z&size=3".to_owned()] {
         let answer = parties.platform.get(&path).await;
         assert_eq!((answer.status, code(&answer)), (404, "no_checkpoint"));
     }
@@ -386,7 +383,7 @@ async fn nothing_is_read_for_a_reader_who_does_not_read_and_what_breaks_off_has_
     let desk = Assignee::new(&parties).await;
     // A trail of 202 entries comes in pieces of 64 at the most, and each is read when it is asked for: what is gone
     // by then is missing.
-    let path = format!("/api/v1/tasks/{task}/audit?format=jsonl");
+    let path = format!("/api/v1/tasks/{task}/audit/export");
     let (mut body, mut whole) = (open(&parties, &path).await, export(&parties.platform, &path).await);
     let first = body.next().await.unwrap().unwrap();
     assert_eq!(first.split(|byte| *byte == b'\n').count() - 1, 65, "the header and 64 entries");

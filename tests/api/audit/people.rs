@@ -50,7 +50,7 @@ async fn both_verifiers_tell_a_buyer_how_many_people_approved_and_who_of_them_ma
     let task = delivered(&parties).await;
     let desk = Assignee::new(&parties).await;
     for reader in [&parties.buyer, &parties.partner, &parties.platform] {
-        let text = export(reader, &format!("/api/v1/tasks/{task}/audit?format=jsonl")).await;
+        let text = export(reader, &format!("/api/v1/tasks/{task}/audit/export")).await;
         let (_, said) = desk.check(&text, None);
         for line in [
             "stage legal, round 1, revision 1: approved by 2 different people, one of whom submitted that revision; not bound\n",

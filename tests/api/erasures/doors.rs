@@ -84,12 +84,12 @@ fn paths(parties: &Parties, tasks: &[&str]) -> Vec<String> {
             .iter()
             .map(|path| format!("/api/v1/{path}"))
             .collect();
-    let of_partner = ["/audit?limit=100", "/audit/proof", "/audit?format=jsonl", "/keys"];
+    let of_partner = ["/audit?limit=100", "/audit/proof", "/audit/export", "/keys"];
     paths.extend(of_partner.iter().map(|path| format!("{partner}{path}")));
     paths.push(format!("/api/v1/audit/export?partner_id={}", parties.partner_id));
     for id in tasks {
         let of_task =
-            ["", "/status", "/audit?limit=100", "/audit/proof", "/audit?format=jsonl", "/why", "/why?actor=kept-bo"];
+            ["", "/status", "/audit?limit=100", "/audit/proof", "/audit/export", "/why", "/why?actor=kept-bo"];
         paths.extend(of_task.iter().map(|path| format!("/api/v1/tasks/{id}{path}")));
         paths.extend((1..=20).map(|seq| format!("/api/v1/tasks/{id}/audit/{seq}/receipt")));
     }
@@ -144,11 +144,11 @@ async fn assert_gone_everywhere(parties: &Parties, said: &[Said], word: &str) {
 /// Both verifiers accept each party's exports.
 async fn verify_exports(parties: &Parties, tasks: &[&str]) {
     let desk = Assignee::new(parties).await;
-    let of_partner = format!("/api/v1/partners/{}/audit?format=jsonl", parties.partner_id);
+    let of_partner = format!("/api/v1/partners/{}/audit/export", parties.partner_id);
     let mut files = vec![export(&parties.partner, &of_partner).await, export(&parties.platform, &of_partner).await];
     for reader in [&parties.partner, &parties.buyer, &parties.platform] {
         for id in tasks {
-            files.push(export(reader, &format!("/api/v1/tasks/{id}/audit?format=jsonl")).await);
+            files.push(export(reader, &format!("/api/v1/tasks/{id}/audit/export")).await);
         }
     }
     for file in files {

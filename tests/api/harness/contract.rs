@@ -18,8 +18,8 @@ pub struct Operation {
     pub path: String,
     /// Its name.
     pub id: String,
-    /// The security schemes that open it; empty: anyone.
-    pub security: BTreeSet<String>,
+    /// The parties that it is open to; empty: anyone.
+    pub parties: BTreeSet<String>,
     /// The scopes that admit a partner's key: any of them.
     pub scopes: BTreeSet<String>,
     declared: Value,
@@ -33,7 +33,7 @@ pub fn operations() -> &'static [Operation] {
 /// Fails unless the answer to `method path` is one that the contract announces.
 pub fn check(method: &str, path: &str, answer: &Answer) {
     // Pages for people, in no contract.
-    if path == "/docs" || path.starts_with("/docs/") {
+    if path == "/docs" || path.starts_with("/docs/") || ["/llms.txt", "/skill.md"].contains(&path) {
         return;
     }
     let asked = format!("{method} {path} -> {}: {}", answer.status, answer.text);
@@ -84,6 +84,10 @@ impl Contract {
         find_parts(&document, &mut parts);
         for (name, schema) in components["schemas"].as_object_mut().unwrap() {
             close(schema, parts.contains(name));
+            // The words known now are all that this version sends.
+            if let Some(words) = schema.get("x-extensible-enum").cloned() {
+                schema["enum"] = words;
+            }
         }
         let operations = operations_of(&document);
         Self { document, components, operations, compiled: Mutex::default() }
@@ -127,14 +131,13 @@ fn operations_of(document: &Value) -> Vec<Operation> {
     let mut operations = Vec::new();
     for (path, item) in document["paths"].as_object().unwrap() {
         for (method, declared) in item.as_object().unwrap() {
-            let requirements = declared["security"].as_array().into_iter().flatten();
-            let security = requirements.flat_map(|one| one.as_object().unwrap().keys().cloned()).collect();
-            let keys =
-                declared["security"].as_array().into_iter().flatten().filter_map(|one| one["partnerKey"].as_array());
-            let scopes = keys.flatten().map(|scope| scope.as_str().unwrap().to_owned()).collect();
+            let words = |name: &str| -> BTreeSet<String> {
+                declared[name].as_array().into_iter().flatten().map(|word| word.as_str().unwrap().to_owned()).collect()
+            };
+            let (parties, scopes) = (words("x-parties"), words("x-scopes"));
             let id = declared["operationId"].as_str().unwrap().to_owned();
             let (method, path) = (method.to_uppercase(), path.clone());
-            operations.push(Operation { method, path, id, security, scopes, declared: declared.clone() });
+            operations.push(Operation { method, path, id, parties, scopes, declared: declared.clone() });
         }
     }
     assert!(operations.len() > 20, "the contract is not read as it should be");

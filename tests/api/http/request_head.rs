@@ -226,7 +226,7 @@ async fn each_operation_takes_a_body_of_the_size_that_the_contract_says() {
         let Some(text) = body["description"].as_str() else { continue };
         let most = if text.ends_with("At most 64 KiB.") { SMALL } else { MAX_BYTES };
         assert!(most == SMALL || text.ends_with("At most 1 MiB."), "{path}: {text}");
-        let client = if operation.security.contains("partnerKey") { &parties.partner } else { &parties.platform };
+        let client = if operation.parties.contains("partner") { &parties.partner } else { &parties.platform };
         let path = path.replace("/tasks/{id}", &format!("/tasks/{task}")).replace("{key}", "brand-campaign");
         let path = path.replace("/partners/{id}", &format!("/partners/{}", parties.partner_id));
         let path = path.replace("/api/v1/webhooks/{id}", &webhook);

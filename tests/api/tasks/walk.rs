@@ -79,10 +79,11 @@ impl Walk<'_> {
             let (client, command) = command(self.parties, &self.id, &mut self.dice, &PEOPLE).await;
             let answer = client.send(&self.id, &command).await;
             assert!(answer.status < 500, "{command}: {}", answer.text);
-            let view = if client.credential == self.parties.buyer.credential { "/status" } else { "" };
+            let (view, member) =
+                if client.credential == self.parties.buyer.credential { ("/status", "status") } else { ("", "task") };
             if answer.status == 201 {
                 let read = client.read(&format!("/api/v1/tasks/{}{view}", self.id)).await;
-                assert_eq!(answer.body["task"], read, "the answer is what is read afterwards");
+                assert_eq!(answer.body[member], read, "the answer is what is read afterwards");
             }
         }
         self.trail = self.parties.trail(&self.id).await.len();

@@ -75,7 +75,7 @@ impl Story {
         let told = self.told.entry(party).or_default();
         told.extend(rows.iter().map(|row| ((task.to_owned(), row["seq"].as_u64().unwrap()), row.clone())));
         let door = if party == "buyer" { "status" } else { "task" };
-        self.keep(door, party, &answer.body["task"].to_string());
+        self.keep(door, party, &answer.body[door].to_string());
         self.look(task).await;
     }
 

@@ -346,6 +346,6 @@ async fn the_proof_is_a_file_that_the_buyer_can_check() {
     let mut visitor = buyer(&parties, &id).await;
     let file = visitor.read(&format!("/tasks/{id}/proof")).await;
     assert!(file.headers["content-disposition"].to_str().unwrap().contains(&format!("task-{id}.jsonl")));
-    let direct = parties.buyer.get(&format!("/api/v1/tasks/{id}/audit?format=jsonl")).await;
+    let direct = parties.buyer.get(&format!("/api/v1/tasks/{id}/audit/export")).await;
     assert_eq!(file.html.lines().count(), direct.text.lines().count());
 }

@@ -1,0 +1,74 @@
+//! Tools of others on the contract: a linter reads it, and schemathesis tries the running service against it, with
+//! the credentials of all three parties.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use stagegate::http::openapi;
+use tokio::process::Command;
+use tokio::time::timeout;
+
+use crate::harness::process::Trial;
+
+/// How long schemathesis looks for failures, in seconds.
+const BUDGET: &str = "100";
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/contract")
+}
+
+/// Runs a program to its end: whether it succeeded, and what it printed.
+async fn run(command: &mut Command) -> (bool, String) {
+    let running = command.stdin(Stdio::null()).kill_on_drop(true).output();
+    let output = timeout(Duration::from_mins(8), running).await.unwrap().unwrap();
+    (output.status.success(), String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned())
+}
+
+#[tokio::test]
+async fn the_linter_has_nothing_to_say() {
+    let Some(linter) = std::env::var_os("STAGEGATE_TEST_LINTER") else {
+        eprintln!("skipped: there is no @redocly/cli here; ./test installs it with npm");
+        return;
+    };
+    let scratch = std::env::temp_dir().join(format!("stagegate-contract-{}", std::process::id()));
+    fs::create_dir_all(&scratch).unwrap();
+    for (name, contract) in [("3.1.json", openapi::document().clone()), ("3.0.json", openapi::document().in_3_0())] {
+        let file = scratch.join(name);
+        fs::write(&file, contract.to_json().unwrap()).unwrap();
+        let mut command = Command::new("node");
+        command
+            .arg(&linter)
+            .args(["lint", "--format=codeframe", "--config"])
+            .arg(folder().join("redocly.yaml"))
+            .arg(&file);
+        let (well, said) = run(&mut command).await;
+        assert!(well && !said.contains("Warning was generated"), "{name}: {said}");
+    }
+    fs::remove_dir_all(&scratch).unwrap();
+}
+
+#[tokio::test]
+async fn schemathesis_finds_no_difference_between_service_and_contract() {
+    let Some(program) = std::env::var_os("STAGEGATE_TEST_SCHEMATHESIS") else {
+        eprintln!("skipped: there is no schemathesis here; ./test installs it with pip");
+        return;
+    };
+    let trial = Trial::start().await;
+    let (known, credentials) = trial.run(&["keys"]).await;
+    assert!(known, "{credentials}");
+    let mut command = Command::new(program);
+    for (name, value) in credentials.lines().filter_map(|line| line.split_once('=')) {
+        command.env(name, value);
+    }
+    // It leaves files in the folder where it runs.
+    for name in ["hooks.py", "schemathesis.toml"] {
+        fs::copy(folder().join(name), trial.data_dir.join(name)).unwrap();
+    }
+    command.current_dir(&trial.data_dir).args(["--config-file", "schemathesis.toml", "run", "--no-color"]);
+    command.args(["--max-examples", "4", "--max-time", BUDGET]).arg(format!("{}/openapi.json", trial.url));
+    let (well, said) = run(&mut command).await;
+    assert!(well, "{said}");
+    trial.stop().await;
+}
