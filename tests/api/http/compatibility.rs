@@ -22,7 +22,10 @@ fn released() -> Value {
         name.trim_end_matches(".json").split('.').map(|part| part.parse().unwrap()).collect()
     };
     let names = fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    let newest = names.filter(|name| Path::new(name).extension().is_some_and(|kind| kind == "json")).max_by_key(|name| version(name)).unwrap();
+    let newest = names
+        .filter(|name| Path::new(name).extension().is_some_and(|kind| kind == "json"))
+        .max_by_key(|name| version(name))
+        .unwrap();
     serde_json::from_slice(&fs::read(folder().join(newest)).unwrap()).unwrap()
 }
 
