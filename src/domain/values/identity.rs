@@ -242,7 +242,7 @@ impl utoipa::PartialSchema for ActorId {
             .schema_type(Type::String)
             .min_length(Some(1))
             .max_length(Some(MAX))
-            .pattern(Some(r"^[^\s\u0000-\u001f\u007f-\u009f]+( [^\s\u0000-\u001f\u007f-\u009f]+)*$"))
+            .pattern(Some(r"^[^\u0000-\u001f\u007f-\u009f]+$"))
             .description(Some(
                 "A party's own id for a person or program, of 1 to 200 characters; opaque, and case counts, except in a UUID. New ids are in \
                  Unicode Normalization Form C, with no blanks but single spaces inside, and without characters that are invisible, unassigned or \

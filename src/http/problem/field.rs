@@ -38,7 +38,7 @@ impl FieldError {
 }
 
 /// The codes of errors in the input, without those of workflow definitions.
-const CODES: [(&str, &str); 22] = [
+const CODES: [(&str, &str); 31] = [
     ("required", "It is missing."),
     ("unknown_field", "There is no such field or parameter."),
     ("duplicate_key", "It appears twice."),
@@ -61,6 +61,15 @@ const CODES: [(&str, &str); 22] = [
     ("reserved", "It is a name of the service itself."),
     ("reused", "The id was used with another body."),
     ("unavailable", "There is none, or it was retired."),
+    ("out_of_order", "It comes before what it should follow."),
+    ("not_a_url", "It is no URL."),
+    ("not_https", "The URL does not begin with https://."),
+    ("userinfo", "The URL has a user name or a password."),
+    ("fragment", "The URL has a fragment."),
+    ("port", "The URL has a port that is not allowed."),
+    ("private_address", "The URL leads to an address that is not public."),
+    ("private_name", "The URL has a name that is not public."),
+    ("unresolved", "The name in the URL does not resolve to an address."),
 ];
 
 /// The code of an error in the input. Only its schema exists: the codes come from many modules.

@@ -121,7 +121,7 @@ async fn a_party_that_an_operation_is_not_open_to_is_refused() {
             }
         }
     }
-    assert!(refused > 20 && public == 7, "{refused} refused, {public} public");
+    assert!(refused > 20 && public == 8, "{refused} refused, {public} public");
     assert_eq!(everything(&parties).await, before, "nothing was written");
 }
 

@@ -134,7 +134,7 @@ async fn each_partys_export_verifies_by_the_program_and_independently() {
         assert_eq!(desk.check(&text, Some(&kept)).0, Verdict::Unsound);
         assert!(!desk.check_independently(&text, Some(&kept)).await.0);
         let size = fs::read_to_string(&kept).unwrap().lines().nth(1).unwrap().to_owned();
-        desk.assert_sound(&export(reader, &format!("{path}&size={size}")).await, Some(&kept)).await;
+        desk.assert_sound(&export(reader, &format!("{path}?size={size}")).await, Some(&kept)).await;
         desk.assert_sound(&reader.get(&format!("/api/v1/tasks/{task}/audit/1/receipt")).await.text, None).await;
     }
     let path = format!("/api/v1/partners/{}/audit/export", parties.partner_id);

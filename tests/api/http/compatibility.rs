@@ -22,7 +22,10 @@ fn released() -> Value {
         name.trim_end_matches(".json").split('.').map(|part| part.parse().unwrap()).collect()
     };
     let names = fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    let newest = names.filter(|name| name.ends_with(".json")).max_by_key(|name| version(name)).unwrap();
+    let newest = names
+        .filter(|name| Path::new(name).extension().is_some_and(|kind| kind == "json"))
+        .max_by_key(|name| version(name))
+        .unwrap();
     serde_json::from_slice(&fs::read(folder().join(newest)).unwrap()).unwrap()
 }
 
@@ -49,9 +52,11 @@ fn changed(pointer: &str, value: Value) -> Vec<String> {
     let mut new = old.clone();
     let (parent, name) = pointer.rsplit_once('/').unwrap();
     let parent = new.pointer_mut(parent).unwrap_or_else(|| panic!("{pointer}")).as_object_mut().unwrap();
-    match value {
-        Value::Null => assert!(parent.remove(&name.replace("~1", "/")).is_some(), "{pointer}"),
-        value => drop(parent.insert(name.replace("~1", "/"), value)),
+    let name = name.replace("~1", "/");
+    if value.is_null() {
+        assert!(parent.remove(&name).is_some(), "{pointer}");
+    } else {
+        parent.insert(name, value);
     }
     differences(&old, &new)
 }

@@ -118,7 +118,7 @@ fn every_limit_of_what_is_sent_is_stated() {
                 schema["type"] == kind || schema["type"].as_array().is_some_and(|kinds| kinds.contains(&json!(kind)))
             };
             let has = |words: &[&str]| words.iter().any(|word| schema.get(word).is_some());
-            let bounded = (!is("string") || has(&["enum", "format", "pattern", "maxLength"]))
+            let bounded = (!is("string") || has(&["const", "enum", "format", "pattern", "maxLength"]))
                 && (!is("integer") || has(&["minimum"]))
                 && (!is("array") || has(&["maxItems"]))
                 && (!is("object") || !has(&["properties"]) || schema["additionalProperties"] == false);

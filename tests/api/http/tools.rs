@@ -1,6 +1,7 @@
 //! Tools of others on the contract: a linter reads it, and schemathesis tries the running service against it, with
 //! the credentials of all three parties.
 
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -19,6 +20,12 @@ fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/contract")
 }
 
+/// The path of a tool that ./test found or installed.
+#[expect(clippy::disallowed_methods, reason = "a setting of the tests, not of the service")]
+fn setting(name: &str) -> Option<OsString> {
+    std::env::var_os(name)
+}
+
 /// Runs a program to its end: whether it succeeded, and what it printed.
 async fn run(command: &mut Command) -> (bool, String) {
     let running = command.stdin(Stdio::null()).kill_on_drop(true).output();
@@ -28,7 +35,7 @@ async fn run(command: &mut Command) -> (bool, String) {
 
 #[tokio::test]
 async fn the_linter_has_nothing_to_say() {
-    let Some(linter) = std::env::var_os("STAGEGATE_TEST_LINTER") else {
+    let Some(linter) = setting("STAGEGATE_TEST_LINTER") else {
         eprintln!("skipped: there is no @redocly/cli here; ./test installs it with npm");
         return;
     };
@@ -51,7 +58,7 @@ async fn the_linter_has_nothing_to_say() {
 
 #[tokio::test]
 async fn schemathesis_finds_no_difference_between_service_and_contract() {
-    let Some(program) = std::env::var_os("STAGEGATE_TEST_SCHEMATHESIS") else {
+    let Some(program) = setting("STAGEGATE_TEST_SCHEMATHESIS") else {
         eprintln!("skipped: there is no schemathesis here; ./test installs it with pip");
         return;
     };

@@ -155,7 +155,8 @@ async fn a_command_is_answered_with_the_pace_of_its_time_whenever_it_is_sent_aga
     assert_eq!(dry.body["task"]["remaining_seconds"], Value::Null, "{}", dry.text);
     pass(&parties, TimeDelta::minutes(1));
     let dry = parties.buyer.call("POST", &format!("/api/v1/tasks/{other}/events?dry_run=true"), &question).await;
-    let told = |answer: &Value| (answer["task"]["stage_seconds"].clone(), answer["task"]["remaining_seconds"].clone());
+    let told =
+        |answer: &Value| (answer["status"]["stage_seconds"].clone(), answer["status"]["remaining_seconds"].clone());
     assert_eq!(told(&dry.body), (json!(60), minutes(10, 18)), "{}", dry.text);
     let first = parties.buyer.done(&other, &question).await;
     assert_eq!(told(&first), told(&dry.body));

@@ -43,7 +43,7 @@ async fn a_task_goes_through_rejection_escalation_and_sign_off_to_delivery() {
     platform.refused(&id, &approve(at("signoff", 1, 2), "ops"), (403, "wrong_party")).await;
     let ready = parties.status(&id).await["action"]["commands"][0].clone();
     let delivered = buyer.done(&id, &ready).await;
-    assert_eq!(delivered["task"]["phase"], "delivery");
+    assert_eq!(delivered["status"]["phase"], "delivery");
     assert_json("status_in_the_end", &parties.status(&id).await);
     assert_json("task_in_the_end", &parties.task(&id).await);
     buyer.refused(&id, &cancel(), (409, "task_closed")).await;
@@ -103,7 +103,7 @@ async fn a_cancellation_lets_the_review_finish_and_is_acknowledged() {
     let id = parties.open_in_legal().await;
     let asked = parties.buyer.done(&id, &cancel()).await;
     assert_eq!(
-        (&asked["task"]["phase"], &asked["task"]["due_at"]),
+        (&asked["status"]["phase"], &asked["status"]["due_at"]),
         (&json!("cancelling"), &json!("2027-01-15T10:00:00Z"))
     );
     parties.buyer.refused(&id, &cancel(), (409, "already_cancelling")).await;

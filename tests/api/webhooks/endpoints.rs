@@ -147,7 +147,7 @@ async fn a_test_sends_a_sample_at_once_and_tells_what_came_of_it() {
         (200, &json!(true), &json!("thanks"))
     );
     let sample = &receiver.received()[0];
-    let body = json!({ "id": tested.body["id"], "type": "webhook.test", "webhook": "a", "recorded_at": "2027-01-15T08:00:00Z" });
+    let body = json!({ "id": tested.body["id"], "kind": "webhook_test", "type": "webhook.test", "webhook": "a", "recorded_at": "2027-01-15T08:00:00Z" });
     assert_eq!((sample.body(), sample.header("webhook-id")), (body, tested.body["id"].as_str().unwrap()));
     let refused = test().await;
     assert_eq!((&refused.body["delivered"], &refused.body["attempt"]["status"]), (&json!(false), &json!(410)));

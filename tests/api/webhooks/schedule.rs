@@ -83,7 +83,7 @@ async fn gone_disables_at_once_and_what_is_recorded_meanwhile_is_sent_when_enabl
     // Its owner's feed tells it, and no other's.
     settle(&world.parties).await;
     let feed = partner.read("/api/v1/events?limit=100").await["items"].as_array().unwrap().clone();
-    let notice = json!({ "id": feed[2]["id"], "type": "webhook.disabled", "webhook": "a", "reason": "gone", "recorded_at": endpoint["updated_at"] });
+    let notice = json!({ "id": feed[2]["id"], "kind": "webhook_disabled", "type": "webhook.disabled", "webhook": "a", "reason": "gone", "recorded_at": endpoint["updated_at"] });
     assert_eq!((feed.len(), &feed[2]), (3, &notice));
     let after = async |client: &Client, query: &str| client.read(&format!("/api/v1/events?{query}")).await;
     let (mut cursor, mut ids) = (String::new(), Vec::new());
