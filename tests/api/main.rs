@@ -5,6 +5,7 @@
 mod access;
 mod audit;
 mod cli;
+mod clients;
 mod embedded;
 mod erasures;
 mod feed;
