@@ -164,6 +164,35 @@ ensure_receivers() {
     fi
 }
 
+# The clients are generated, built and tested with tools of npm and pip. Where a registry cannot be reached,
+# their tests are reported as skipped. The list that was installed last is copied after the installation.
+ensure_clients() {
+    local folder="${CARGO_TARGET_DIR:-$PWD/target}/clients" lists="$PWD/clients" python
+    mkdir -p "$folder"
+    if ! have node || ! have npm; then say "there is no Node.js: the clients are not tested"; return; fi
+    if ! cmp -s "$lists/package.json" "$folder/node_modules/installed.json"; then
+        say "installing the generator of TypeScript with npm into $folder/node_modules (clients)"
+        cp "$lists/package.json" "$lists/package-lock.json" "$folder/"
+        if ! npm ci --prefix "$folder" --silent --ignore-scripts --no-audit --no-fund; then
+            say "npm could not install what clients/package-lock.json lists: the clients are not tested"
+            return
+        fi
+        cp "$lists/package.json" "$folder/node_modules/installed.json"
+    fi
+    if ! cmp -s "$lists/requirements.txt" "$folder/python/installed.txt"; then
+        python=$(command -v python3) || { say "there is no Python: the clients are not tested"; return; }
+        say "installing the generator of Python with pip into $folder/python (clients)"
+        rm -rf "$folder/python"
+        if ! "$python" -m venv "$folder/python" || ! "$folder/python/bin/python" -m pip install --quiet \
+            --disable-pip-version-check --requirement "$lists/requirements.txt"; then
+            say "pip could not install what clients/requirements.txt lists: the clients are not tested"
+            return
+        fi
+        cp "$lists/requirements.txt" "$folder/python/installed.txt"
+    fi
+    export STAGEGATE_TEST_CLIENTS=$folder
+}
+
 # Tests of the pages drive a browser of this machine. Where there is none and none can be installed, they
 # are reported as skipped. The npm packages go into a folder of their own together with the list that they
 # were installed from; Playwright downloads no browser.

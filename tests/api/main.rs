@@ -5,6 +5,7 @@
 mod access;
 mod audit;
 mod cli;
+mod clients;
 mod dev;
 mod embedded;
 mod erasures;
