@@ -1,7 +1,6 @@
 //! The clients for TypeScript and Python: built as packages, installed into an empty folder, and run there
 //! against their own tests and a running service.
 
-use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -10,8 +9,9 @@ use tokio::process::Command;
 use crate::harness::process::{Trial, run};
 
 /// The folder of the tools, which `ensure_clients` in `scripts/setup.sh` names; none if they are not installed.
+#[expect(clippy::disallowed_methods, reason = "a setting of the tests, not of the service")]
 fn tools() -> Option<PathBuf> {
-    let folder = env::var_os("STAGEGATE_TEST_CLIENTS").map(PathBuf::from);
+    let folder = std::env::var_os("STAGEGATE_TEST_CLIENTS").map(PathBuf::from);
     if folder.is_none() {
         eprintln!("skipped: the tools of the clients are not installed");
     }
