@@ -2,7 +2,7 @@
 //!
 //! Everything runs as in production, except for three things. The clock runs ahead of the machine's
 //! ([`crate::clock`]), and [`player`] moves it: from one due instant to the next, so that each
-//! timer, each retry of a webhook and each scripted reviewer acts at its own time. [`scripts`] are
+//! timer, each retry of a webhook and each scripted reviewer acts at its own time. `scripts` are
 //! reviewers who decide by themselves, through the ordinary commands. [`faults`] disturb webhooks on
 //! their way.
 //!
