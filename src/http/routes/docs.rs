@@ -45,9 +45,10 @@ macro_rules! documents {
 }
 
 /// The pages of `docs/`.
-const DOCUMENTS: [Document; 9] = documents! {
+const DOCUMENTS: [Document; 10] = documents! {
     "partner" "Workflows, keys, commands, feedback, the inbox, links, the feed and webhooks, for partners.";
     "skill" "What an agent must know, on one page.";
+    "dev" "`stagegate dev`: a clock to move, scripted reviewers, faults, and a check of your endpoint.";
     "buyer-ui" "Status, polling and streaming, for builders of the buyer's pages.";
     "platform" "Credentials, tasks, erasures and exports, for the platform.";
     "audit" "The trail, proofs and receipts, and what the verifier proves.";
