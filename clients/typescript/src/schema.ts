@@ -2152,6 +2152,15 @@ export interface components {
          *     - `reserved`: It is a name of the service itself.
          *     - `reused`: The id was used with another body.
          *     - `unavailable`: There is none, or it was retired.
+         *     - `out_of_order`: It comes before what it should follow.
+         *     - `not_a_url`: It is no URL.
+         *     - `not_https`: The URL does not begin with https://.
+         *     - `userinfo`: The URL has a user name or a password.
+         *     - `fragment`: The URL has a fragment.
+         *     - `port`: The URL has a port that is not allowed.
+         *     - `private_address`: The URL leads to an address that is not public.
+         *     - `private_name`: The URL has a name that is not public.
+         *     - `unresolved`: The name in the URL does not resolve to an address.
          *     - `not_applicable`: The field does not apply given the others: `to` without `escalate`, `grace` without `let_finish`.
          *     - `partner_only`: `quorum`, `reviewers`, `self_approval` and `distinct_from` are only for stages that the partner reviews; buyer and platform have one vote.
          *     - `blank`: A text has no visible character.
@@ -8421,7 +8430,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/yaml": string;
+                    "application/yaml": Record<string, never>;
                 };
             };
             400: components["responses"]["BadRequest"];
