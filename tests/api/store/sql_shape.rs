@@ -13,7 +13,7 @@ use crate::harness::database::TestDb;
 use crate::harness::parties::Parties;
 
 /// The searches over many tasks. They fan out on a distributed engine, so there are few, and they take no locks.
-const SEARCHES: [&str; 31] = [
+const SEARCHES: [&str; 32] = [
     "backlogs of an owner",
     "overdue tasks",
     "tasks at a stage",
@@ -32,6 +32,7 @@ const SEARCHES: [&str; 31] = [
     "inbox",
     "inbox queues",
     "latest successes of endpoints",
+    "next due delivery",
     "number of deliveries to send again",
     "open tasks by stage",
     "open tasks of a partner by stage",

@@ -7,7 +7,8 @@ use crate::store::{Error, Pool};
 /// that is paused, the end of its pause.
 pub async fn find_next_due(pool: &Pool) -> Result<Option<Time>, Error> {
     let next = sqlx::query_scalar!(
-        r#"select min(greatest(due.due_at, endpoint.paused_until)) as next
+        r#"/* search: next due delivery */
+           select min(greatest(due.due_at, endpoint.paused_until)) as next
            from webhook_endpoints endpoint
            cross join lateral (
                select due_at from webhook_deliveries delivery
