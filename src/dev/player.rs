@@ -38,7 +38,7 @@ const POLL: Duration = Duration::from_millis(500);
 const LOOK: Duration = Duration::from_millis(5);
 /// How many due tasks are read at a time.
 const WINDOW: u32 = 256;
-/// How much of what happened is told.
+/// The most that a move reports of what happened.
 const TOLD: usize = 1_000;
 
 /// Does what is due. One per process.

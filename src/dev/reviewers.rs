@@ -58,7 +58,7 @@ pub(super) async fn events_after(app: &App, id: TaskId, version: u64) -> Result<
 ///
 /// # Errors
 ///
-/// If the database fails. A refusal is no error: it is told.
+/// If the database fails. A refusal is part of the result.
 pub(super) async fn decide(app: &Arc<App>, due: &Due) -> Result<Ran, Error> {
     let task = &due.task;
     let (partner, version) = (task.partner_id, Some(task.workflow.version));

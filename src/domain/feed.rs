@@ -175,7 +175,7 @@ impl RenderedEvent {
     }
 }
 
-/// The schema of a member that has only this word, by which a union's alternatives are told apart.
+/// The schema of a member that has only this word. It distinguishes the alternatives of a union.
 pub fn only(word: &str, description: &str) -> Object {
     ObjectBuilder::new().schema_type(Type::String).description(Some(description)).enum_values(Some([word])).build()
 }

@@ -87,13 +87,7 @@ pub(super) async fn wait_for_change<T, E: From<Error>, F: Future<Output = Result
     }
     deadline.extend(wait);
     let until = Instant::now() + wait;
-    // A page of a busy task is out of date when it asks; it need not follow anything to learn that.
-    let (tag, loaded) = load().await?;
-    if known != Some(tag.as_str()) {
-        return Ok((tag, Some(loaded)));
-    }
-    drop(loaded);
-    let mut source = source(state, caller, task).await?;
+    let mut following = None;
     loop {
         let (tag, loaded) = load().await?;
         if known != Some(tag.as_str()) {
@@ -101,6 +95,12 @@ pub(super) async fn wait_for_change<T, E: From<Error>, F: Future<Output = Result
         }
         // Only what is small is kept over the wait.
         drop(loaded);
+        // The first look comes before: the page of a busy task is out of date when it asks. The second one comes
+        // after, so that nothing in between is missed.
+        let Some(source) = &mut following else {
+            following = Some(source(state, caller, task).await?);
+            continue;
+        };
         if !source.news(until, seat.as_ref()).await {
             return Ok((tag, None));
         }

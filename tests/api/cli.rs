@@ -8,7 +8,7 @@ use serde_json::Value;
 use stagegate::domain::audit::signed_note::{KeyName, SignerKey};
 
 use crate::harness::process::{Trial, command, fetch, run};
-use crate::webhooks::verification::setting;
+use crate::harness::settings;
 
 #[tokio::test]
 async fn the_demo_plays_a_task_to_its_delivery_and_its_trail_verifies() {
@@ -145,7 +145,7 @@ async fn both_verifiers_tell_what_was_proven_by_their_exit_codes() {
         let mut program = command(&folder);
         let found = program.args(["audit", "verify", "--key", key, file]).output().await.unwrap().status.code();
         assert_eq!(found, Some(rust), "{key} {file}");
-        let mut program = tokio::process::Command::new(setting("STAGEGATE_TEST_PYTHON", "python3"));
+        let mut program = tokio::process::Command::new(settings::python());
         program.args(["-B", &format!("{tests}/verify.py"), &format!("{tests}/golden/audit-fields.json"), key, file]);
         assert_eq!(program.output().await.unwrap().status.code(), Some(python), "{key} {file}, in Python");
     }

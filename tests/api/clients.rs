@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 use tokio::process::Command;
 
 use crate::harness::process::{Trial, run};
+use crate::harness::settings::setting;
 
 /// The folder of the tools, which `ensure_clients` in `scripts/setup.sh` names; none if they are not installed.
-#[expect(clippy::disallowed_methods, reason = "a setting of the tests, not of the service")]
 fn tools() -> Option<PathBuf> {
-    let folder = std::env::var_os("STAGEGATE_TEST_CLIENTS").map(PathBuf::from);
+    let folder = setting("STAGEGATE_TEST_CLIENTS").map(PathBuf::from);
     if folder.is_none() {
         eprintln!("skipped: the tools of the clients are not installed");
     }

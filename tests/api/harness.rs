@@ -12,5 +12,6 @@ pub mod process;
 pub mod proxy;
 pub mod receiver;
 pub mod service;
+pub mod settings;
 pub mod streams;
 pub mod visitor;

@@ -1,6 +1,7 @@
 //! The house rules that a compiler does not know: which folder may mention what, which may import from each other, and
 //! how a file begins.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -263,4 +264,25 @@ fn rust_files() -> Vec<(PathBuf, String)> {
         }
     }
     files
+}
+
+#[test]
+fn the_image_is_built_with_every_folder_that_the_sources_include() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let let_through = fs::read_to_string(root.join(".dockerignore")).unwrap();
+    let mut included = BTreeSet::new();
+    for (path, text) in rust_files().iter().filter(|(path, _)| path.starts_with("src")) {
+        for rest in text.split("\"../").skip(1) {
+            let Some((folder, _)) = rest.trim_start_matches("../").split_once('/') else { continue };
+            if root.join(folder).is_dir() {
+                assert!(
+                    let_through.lines().any(|line| line == format!("!{folder}")),
+                    ".dockerignore leaves out {folder}, which {} includes",
+                    path.display()
+                );
+                included.insert(folder.to_owned());
+            }
+        }
+    }
+    assert!(included.contains("docs"), "{included:?}");
 }

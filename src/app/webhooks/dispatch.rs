@@ -171,10 +171,9 @@ impl Dispatch {
                 return self.reschedule(line, &taken, at).await;
             }
         };
-        let message = || Message::new(line, &taken, body.clone(), secrets.clone());
         let attempt = match &self.wire {
             None => self.sender.post(&taken.url, &self.sign(taken.event_id, at, (&body, &secrets)), body).await,
-            Some(wire) => self.pass(wire.as_ref(), message()).await,
+            Some(wire) => self.pass(wire.as_ref(), Message::new(line, &taken, body, secrets)).await,
         };
         self.settle(line, taken, (at, attempt)).await
     }

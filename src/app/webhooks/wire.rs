@@ -34,7 +34,7 @@ pub struct Passage {
     pub twice: bool,
     /// It is sent, and its answer is lost.
     pub answer_lost: bool,
-    /// It is not sent now. The service is told that it was accepted, and the wire sends it later.
+    /// It is not sent now. The service gets an answer that accepts it, and the wire sends it later.
     pub kept: bool,
 }
 

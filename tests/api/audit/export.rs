@@ -20,6 +20,7 @@ use crate::audit::transparency_log::{scalar, seconds, tick};
 use crate::harness::commands::{at, escalate, reject, submit, update, with};
 use crate::harness::parties::{Client, Parties, code};
 use crate::harness::process::run;
+use crate::harness::settings::python;
 
 const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/audit-fields.json");
 const VERIFIER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/verify.py");
@@ -55,14 +56,13 @@ impl Assignee {
     /// Whether the independent verifier believes a text, and what it says.
     pub async fn check_independently(&self, text: &str, kept: Option<&Path>) -> (bool, String) {
         let file = self.put("file", text);
-        #[expect(clippy::disallowed_methods, reason = "a setting of the tests, which ./test makes")]
-        let python = std::env::var("STAGEGATE_TEST_PYTHON").unwrap_or_else(|_| "python3".to_owned());
-        let mut command = Command::new(&python);
+        let program = python();
+        let mut command = Command::new(&program);
         command.arg(VERIFIER).arg(GOLDEN).arg(self.0.join("key")).arg(file).args(kept);
         let (well, said) = run(&mut command).await;
         assert!(
             !said.contains("ModuleNotFoundError") && !said.contains("No such file"),
-            "{python} with the library `cryptography` is needed, which ./test sees to: {said}"
+            "{program} with the library `cryptography` is needed, which ./test sees to: {said}"
         );
         (well, said)
     }

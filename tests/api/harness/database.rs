@@ -15,6 +15,8 @@ use stagegate::store::{Limits, Pool};
 use stagegate::{config, ids};
 use tokio::sync::OnceCell;
 
+use super::settings::setting;
+
 /// Connections of a test's pool; the server allows 200 in all.
 const POOL: u32 = 4;
 
@@ -95,7 +97,7 @@ impl Drop for TestDb {
 
 impl Server {
     async fn start() -> Self {
-        let (postgres, admin) = if let Some(url) = configured_url() {
+        let (postgres, admin) = if let Some(url) = setting("TEST_DATABASE_URL") {
             (None, connect::parse_url(&url).unwrap())
         } else {
             let postgres = Postgres::start(&scratch_options(), "postgres").await.unwrap();
@@ -148,11 +150,6 @@ async fn execute(options: &PgConnectOptions, statement: String) {
 
 fn unique(prefix: &str) -> String {
     format!("{prefix}_{}", hex::encode(ids::random::<6>()))
-}
-
-#[expect(clippy::disallowed_methods, reason = "a setting of the tests, not of the service")]
-fn configured_url() -> Option<String> {
-    std::env::var("TEST_DATABASE_URL").ok().filter(|url| !url.is_empty())
 }
 
 /// Begins a transaction in which the next event of a task is there already, so that a write of the task begins and

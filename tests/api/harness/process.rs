@@ -55,7 +55,12 @@ impl Trial {
 
 /// Runs a command to its end: whether it succeeded, and what it printed (what it complained about, too).
 pub async fn run(command: &mut Command) -> (bool, String) {
-    let output = timeout(PATIENCE, command.stdin(Stdio::null()).kill_on_drop(true).output()).await.unwrap().unwrap();
+    run_within(PATIENCE, command).await
+}
+
+/// The same for a command that may take longer.
+pub async fn run_within(limit: Duration, command: &mut Command) -> (bool, String) {
+    let output = timeout(limit, command.stdin(Stdio::null()).kill_on_drop(true).output()).await.unwrap().unwrap();
     let text = [output.stdout, output.stderr].concat();
     (output.status.success(), String::from_utf8(text).unwrap())
 }

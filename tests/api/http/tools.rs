@@ -1,36 +1,24 @@
 //! Tools of others on the contract: a linter reads it, and schemathesis tries the running service against it, with
 //! the credentials of all three parties.
 
-use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 use std::time::Duration;
 
 use stagegate::http::openapi;
 use tokio::process::Command;
-use tokio::time::timeout;
 
-use crate::harness::process::Trial;
+use crate::harness::process::{Trial, run_within};
+use crate::harness::settings::setting;
+
+/// How long a tool may take.
+const LIMIT: Duration = Duration::from_mins(8);
 
 /// How long schemathesis looks for failures, in seconds.
 const BUDGET: &str = "100";
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/contract")
-}
-
-/// The path of a tool that ./test found or installed.
-#[expect(clippy::disallowed_methods, reason = "a setting of the tests, not of the service")]
-fn setting(name: &str) -> Option<OsString> {
-    std::env::var_os(name)
-}
-
-/// Runs a program to its end: whether it succeeded, and what it printed.
-async fn run(command: &mut Command) -> (bool, String) {
-    let running = command.stdin(Stdio::null()).kill_on_drop(true).output();
-    let output = timeout(Duration::from_mins(8), running).await.unwrap().unwrap();
-    (output.status.success(), String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned())
 }
 
 #[tokio::test]
@@ -50,7 +38,7 @@ async fn the_linter_has_nothing_to_say() {
             .args(["lint", "--format=codeframe", "--config"])
             .arg(folder().join("redocly.yaml"))
             .arg(&file);
-        let (well, said) = run(&mut command).await;
+        let (well, said) = run_within(LIMIT, &mut command).await;
         assert!(well && !said.contains("Warning was generated"), "{name}: {said}");
     }
     fs::remove_dir_all(&scratch).unwrap();
@@ -75,7 +63,7 @@ async fn schemathesis_finds_no_difference_between_service_and_contract() {
     }
     command.current_dir(&trial.data_dir).args(["--config-file", "schemathesis.toml", "run", "--no-color"]);
     command.args(["--max-examples", "4", "--max-time", BUDGET]).arg(format!("{}/openapi.json", trial.url));
-    let (well, said) = run(&mut command).await;
+    let (well, said) = run_within(LIMIT, &mut command).await;
     assert!(well, "{said}");
     trial.stop().await;
 }

@@ -9,6 +9,7 @@ use crate::harness::load::{Load, Target};
 use crate::harness::patroni::Cluster;
 use crate::harness::process;
 use crate::harness::service::PLATFORM_KEY;
+use crate::harness::settings::setting;
 
 /// Acknowledgements after which the load is under way.
 const UNDER_WAY: usize = 500;
@@ -44,9 +45,8 @@ async fn a_primary_that_dies_under_load_loses_and_doubles_nothing() {
 }
 
 /// Whether ./test found or installed the programs.
-#[expect(clippy::disallowed_methods, reason = "a setting of the tests, not of the service")]
 fn is_wanted() -> bool {
-    std::env::var_os("STAGEGATE_TEST_PATRONI").is_some()
+    setting("STAGEGATE_TEST_PATRONI").is_some()
 }
 
 /// Where the programs of Postgres are.

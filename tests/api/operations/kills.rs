@@ -21,6 +21,7 @@ use crate::harness::load::{History, Load, Target};
 use crate::harness::process::{self, PATIENCE, Signal, signal};
 use crate::harness::receiver::Receiver;
 use crate::harness::service::PLATFORM_KEY;
+use crate::harness::settings::setting;
 
 const DATABASE: &str = "stagegate";
 const WRITERS: usize = 32;
@@ -127,7 +128,6 @@ fn assert_in_order(receiver: &Receiver) {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "a setting of the tests, not of the service")]
 fn kills() -> u32 {
-    std::env::var("STAGEGATE_TEST_KILLS").map_or(2, |kills| kills.parse().unwrap())
+    setting("STAGEGATE_TEST_KILLS").map_or(2, |kills| kills.parse().unwrap())
 }

@@ -10,6 +10,8 @@ mod world;
 use faults::{FAULTS, FaultyPages};
 use world::Worlds;
 
+use crate::harness::settings::setting;
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_scenario_passes() {
     let Some(packages) = packages() else { return };
@@ -51,9 +53,4 @@ fn packages() -> Option<String> {
         eprintln!("no page is tested in a browser: run ./test, or `ensure_browser` of scripts/setup.sh before");
     }
     packages
-}
-
-#[expect(clippy::disallowed_methods, reason = "settings of the tests, which ./test makes")]
-fn setting(name: &str) -> Option<String> {
-    std::env::var(name).ok()
 }

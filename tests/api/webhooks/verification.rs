@@ -25,6 +25,7 @@ use crate::audit::transparency_log::settle;
 use crate::harness::commands::{at, reject, with};
 use crate::harness::parties::{Parties, text};
 use crate::harness::process::run;
+use crate::harness::settings::{python, setting};
 use crate::readme::{document, is_shortened};
 
 mod snippet;
@@ -145,14 +146,10 @@ async fn judged_by(mut program: Command, secret: &Secret, cases: &[(&'static str
     assert_eq!(verdicts, expected, "{names:?}");
 }
 
-#[expect(clippy::disallowed_methods, reason = "settings of the tests, which ./test makes")]
-pub fn setting(name: &str, default: &str) -> String {
-    std::env::var(name).unwrap_or_else(|_| default.to_owned())
-}
-
 /// Where the public libraries are.
 fn libraries() -> PathBuf {
-    setting("STAGEGATE_TEST_RECEIVERS", concat!(env!("CARGO_MANIFEST_DIR"), "/target/receivers")).into()
+    let folder = setting("STAGEGATE_TEST_RECEIVERS");
+    folder.map_or_else(|| concat!(env!("CARGO_MANIFEST_DIR"), "/target/receivers").into(), PathBuf::from)
 }
 
 #[tokio::test]
@@ -168,7 +165,7 @@ for case in json.loads(os.environ["CASES"]):
     except WebhookVerificationError:
         print("refused")
 "#;
-    let mut python = Command::new(setting("STAGEGATE_TEST_PYTHON", "python3"));
+    let mut python = Command::new(python());
     python.arg("-c").arg(block("python") + driver).env("PYTHONPATH", libraries().join("python"));
     judged_by(python, &secret, &cases(&secret).await).await;
 }
