@@ -1,4 +1,4 @@
-//! The first look: a task in review, and links to the pages of each party.
+//! The first look: a task in legal review, whose deadline is two days away, and links to the pages of each party.
 //!
 //! It uses the API in-process, as the three parties would from outside.
 
@@ -87,6 +87,10 @@ pub async fn prepare(
             platform.call("POST", "/tasks", &opening).await?;
             let work = json!({ "type": "work_submitted", "actor": { "id": "u-dora", "name": "Dora" }, "summary": "First draft of the copy." });
             partner.call("POST", &format!("/tasks/{task}/events"), &work).await?;
+            let eli = json!({ "id": "u-eli", "name": "Eli" });
+            let approval =
+                json!({ "type": "stage_approved", "stage": "copy", "round": 1, "revision": 1, "actor": eli });
+            partner.call("POST", &format!("/tasks/{task}/events"), &approval).await?;
             task
         }
     };
@@ -109,10 +113,10 @@ fn of_platform(task: TaskId) -> Vec<Wanted> {
 }
 
 fn of_partner() -> Vec<Wanted> {
-    let eli = json!({ "id": "u-eli", "name": "Eli" });
+    let anna = json!({ "id": "u-anna", "name": "Anna K.", "role": "counsel" });
     let dora = json!({ "id": "u-dora", "name": "Dora" });
     vec![
-        ("the partner's desk", json!({ "to": "inbox", "actor": eli }), true),
+        ("the partner's desk", json!({ "to": "inbox", "actor": anna }), true),
         ("the partner's console", json!({ "to": "console", "actor": dora, "manage": true }), false),
     ]
 }

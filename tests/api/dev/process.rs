@@ -95,7 +95,10 @@ async fn it_shows_the_pages_of_each_party_and_remembers_where_its_clock_is() {
         let page = fetch(link.split_whitespace().last().unwrap(), None).await;
         assert!(page.contains("<form"), "{who}: {page}");
     }
-    assert_eq!(first.advance("PT48H").await["quiet"], true);
+    let moved = first.advance("PT48H").await;
+    assert_eq!(moved["quiet"], true);
+    let timers = moved["ran"].as_array().unwrap().iter().map(|ran| ran["timer"].as_str().unwrap_or_default());
+    assert_eq!(timers.collect::<Vec<_>>(), ["reminder", "stage_deadline"], "the first call shows something: {moved}");
     // Another one would have another clock.
     let second = stagegate(&["dev", "--listen", "127.0.0.1:0"], &running.data_dir);
     let output = timeout(PATIENCE, second.wait_with_output()).await.unwrap().unwrap();
