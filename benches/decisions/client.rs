@@ -113,6 +113,21 @@ impl Clients {
         self.all[client].tasks.push_back(Target { task, decided: 0 });
     }
 
+    /// Sends one decision after the other with this pause, over a connection that stays open, without end.
+    #[allow(dead_code, reason = "the benchmark of timers, which shares this file, has no pages")]
+    pub async fn decide_slowly(mut self, pause: Duration) -> Result<(), Failure> {
+        let mut connection = Connection::open(&self.address).await?;
+        let mut client = self.all.pop().ok_or("a client is needed")?;
+        let mut ticks = tokio::time::interval(pause);
+        loop {
+            ticks.tick().await;
+            let Some(mut target) = client.tasks.pop_front() else { return Err("a client ran out of tasks".into()) };
+            connection.send(&request(self.kind, &self.key, &target)).await?.expect(201)?;
+            target.decided += 1;
+            client.tasks.push_back(target);
+        }
+    }
+
     /// A task whose last event is a decision.
     pub fn decided_task(&self) -> Uuid {
         self.last.expect("a turn has at least one decision")

@@ -5,6 +5,7 @@
 //! of its own with default settings, and clients that send the next decision as soon as the last is
 //! answered. `README.md` explains the numbers.
 
+mod audience;
 mod client;
 mod fill;
 mod reference;
@@ -19,6 +20,7 @@ use std::time::Duration;
 use clap::Parser;
 use stagegate::embedded::Postgres;
 
+use self::audience::Audience;
 use self::client::{Clients, Kind};
 use self::reference::Reference;
 use self::report::{Against, Report, Round};
@@ -52,9 +54,13 @@ struct Options {
     /// Stores this many events before anything is measured.
     #[arg(long, default_value_t = 0, value_name = "EVENTS")]
     stored: i64,
-    /// Keeps this many pages open and live, on the tasks that are decided.
+    /// Keeps this many pages open and live.
     #[arg(long, default_value_t = 0)]
     pages: usize,
+    /// How often each page's task gets a vote besides those that are measured; 0: the pages are about the tasks
+    /// that are decided.
+    #[arg(long, default_value_t = 60, value_name = "SECONDS")]
+    page_news: u64,
     /// Measures only this kind of decision.
     #[arg(long, value_enum)]
     kind: Option<Kind>,
@@ -84,7 +90,7 @@ async fn measure(options: &Options, postgres: &Postgres) -> Result<(), Failure> 
             options.overload.map(|times| service.clients(kind, options.clients * times).repeating(options.repeated));
         report.begin(kind)?;
         service.top_up(&mut clients).await?;
-        let mut pages = service.pages(&clients, options.pages).await?;
+        let mut audience = Audience::gather(&service, &clients, options).await?;
         let mut against = None;
         for _ in 0..options.rounds {
             service.top_up(&mut clients).await?;
@@ -97,7 +103,7 @@ async fn measure(options: &Options, postgres: &Postgres) -> Result<(), Failure> 
         }
         report.end()?;
         if options.pages > 0 {
-            let shown = pages.shown()?;
+            let shown = audience.shown()?;
             writeln!(stdout(), "{} pages were open; they have shown something new {shown} times", options.pages)?;
         }
     }

@@ -78,6 +78,11 @@ impl Service {
             Kind::Vote => (TASKS_FOR_VOTES * self.clients).div_ceil(clients.count()),
             Kind::Advance => self.tasks_to_advance,
         };
+        self.open_tasks(clients, wanted).await
+    }
+
+    /// Opens tasks until each client has as many as `wanted`.
+    pub async fn open_tasks(&self, clients: &mut Clients, wanted: usize) -> Result<(), Failure> {
         let lacking = clients.lacking(wanted);
         // Few at a time, also for many clients: opening is not what is measured.
         let few = Arc::new(Semaphore::new(OPENING));
