@@ -2988,6 +2988,12 @@ class StageStatus(BaseModel):
             description='`bound` if the stage is decided only under credentials that are bound to a person; absent:\n`any`.'
         ),
     ] = None
+    reviewer: Annotated[
+        Party | None,
+        Field(
+            description='The party that reviews it; absent in a status that was stored before this field existed.'
+        ),
+    ] = None
     overridden: Annotated[
         bool | None,
         Field(
@@ -4841,6 +4847,12 @@ class Status(BaseModel):
             description='How much longer the task may take until it is delivered, at the same time. Null if the task\nhas ended or is being cancelled, and while there are too few finished tasks.'
         ),
     ]
+    unusually_long: Annotated[
+        bool | None,
+        Field(
+            description='Whether the task takes longer than almost every finished task of its workflow version: from the\nfirst entry into this stage, fewer than one in 20 took longer, and there are too few of them\nfor `remaining_seconds`. Default `false`.'
+        ),
+    ] = None
 
 
 class Task(BaseModel):

@@ -3867,6 +3867,8 @@ export interface components {
              *     `any`.
              */
             assurance?: components["schemas"]["Assurance"];
+            /** @description The party that reviews it; absent in a status that was stored before this field existed. */
+            reviewer?: components["schemas"]["Party"];
             /**
              * @description Whether another party than the one that reviews the stage ever decided it, by approving or
              *     rejecting an escalation. It stays `true` in later rounds and after the end. Default `false`.
@@ -3951,6 +3953,12 @@ export interface components {
              *     has ended or is being cancelled, and while there are too few finished tasks.
              */
             remaining_seconds: components["schemas"]["Remaining"] | null;
+            /**
+             * @description Whether the task takes longer than almost every finished task of its workflow version: from the
+             *     first entry into this stage, fewer than one in 20 took longer, and there are too few of them
+             *     for `remaining_seconds`. Default `false`.
+             */
+            unusually_long?: boolean;
         };
         /** @description Tell the buyer about the progress. Cleared when stage or phase changes. */
         StatusUpdatedCommand: {

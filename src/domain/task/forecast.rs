@@ -18,6 +18,8 @@ pub const MIN_FINISHED: usize = 20;
 /// The fewest of them that took longer than this task has so far. Fewer do not show how long such a
 /// task takes.
 pub const MIN_LONGER: usize = 5;
+/// A task is unusually long if fewer than one in this many finished tasks took longer.
+const UNUSUAL: usize = 20;
 
 /// A status as it is sent.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -65,6 +67,11 @@ pub struct Forecast {
     /// has ended or is being cancelled, and while there are too few finished tasks.
     #[schema(required = true)]
     pub remaining_seconds: Option<Remaining>,
+    /// Whether the task takes longer than almost every finished task of its workflow version: from the
+    /// first entry into this stage, fewer than one in 20 took longer, and there are too few of them
+    /// for `remaining_seconds`. Default `false`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unusually_long: bool,
 }
 
 /// How much longer a task may take until it is delivered, in whole seconds, each at least 1.
@@ -127,10 +134,23 @@ impl Finished {
         self.stages.iter().map(|stage| size_of::<Vec<i64>>() + stage.len() * size_of::<i64>()).sum()
     }
 
+    /// The durations that count for a task in this stage, and of them those that exceed `elapsed`
+    /// microseconds; none while there are too few.
+    fn compared(&self, stage: usize, elapsed: i64) -> Option<(usize, &[i64])> {
+        let all = self.stages.get(stage).filter(|all| all.len() >= MIN_FINISHED)?;
+        Some((all.len(), &all[all.partition_point(|took| *took <= elapsed)..]))
+    }
+
+    /// Whether almost no finished task took longer than one that entered this stage `elapsed`
+    /// microseconds ago, so that nothing is known of how much longer it takes.
+    fn is_exceeded(&self, stage: usize, elapsed: i64) -> bool {
+        let compared = self.compared(stage, elapsed);
+        compared.is_some_and(|(all, longer)| longer.len() < MIN_LONGER && longer.len() * UNUSUAL < all)
+    }
+
     /// The remaining time of a task that entered this stage `elapsed` microseconds ago.
     fn remaining(&self, stage: usize, elapsed: i64) -> Option<Remaining> {
-        let all = self.stages.get(stage).filter(|all| all.len() >= MIN_FINISHED)?;
-        let (_, longer) = all.split_at(all.partition_point(|took| *took <= elapsed));
+        let (_, longer) = self.compared(stage, elapsed)?;
         if longer.len() < MIN_LONGER {
             return None;
         }
@@ -148,14 +168,17 @@ impl Forecast {
         let until = if timeline.phase.is_terminal() { timeline.since } else { at };
         let stage = u64::try_from(micros(timeline.entered_at.unwrap_or(timeline.since), until)).unwrap_or_default();
         let judged = finished.filter(|_| timeline.heads_for_delivery()).zip(timeline.first_entered_at);
-        let remaining_seconds =
-            judged.and_then(|(finished, entered_at)| finished.remaining(timeline.stage, micros(entered_at, at)));
-        Self { stage_seconds: stage / 1_000_000, remaining_seconds }
+        let judged = judged.map(|(finished, entered_at)| (finished, timeline.stage, micros(entered_at, at)));
+        Self {
+            stage_seconds: stage / 1_000_000,
+            remaining_seconds: judged.and_then(|(finished, stage, elapsed)| finished.remaining(stage, elapsed)),
+            unusually_long: judged.is_some_and(|(finished, stage, elapsed)| finished.is_exceeded(stage, elapsed)),
+        }
     }
 
     /// A stored status as it is sent: the fields of both, joined without parsing the status.
     pub fn after(&self, stored: &str) -> String {
-        let pace = serde_json::to_string(self).expect("two numbers serialize");
+        let pace = serde_json::to_string(self).expect("numbers serialize");
         match stored.trim_end().strip_suffix('}') {
             Some(status) => format!("{status},{}", pace.trim_start_matches('{')),
             None => stored.to_owned(),

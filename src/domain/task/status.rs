@@ -90,6 +90,10 @@ pub struct StageStatus {
     #[serde(default, skip_serializing_if = "Assurance::is_any")]
     #[schema(required = false)]
     pub assurance: Assurance,
+    /// The party that reviews it; absent in a status that was stored before this field existed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Party, required = false)]
+    pub reviewer: Option<Party>,
     /// Whether another party than the one that reviews the stage ever decided it, by approving or
     /// rejecting an escalation. It stays `true` in later rounds and after the end. Default `false`.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -294,7 +298,7 @@ fn stages(workflow: &Workflow, task: &Task) -> Vec<StageStatus> {
         let decided_at = approved.filter(|_| state == StageState::Approved).map(|decision| decision.decided_at);
         let (key, name, assurance) = (stage.key.clone(), stage.name.clone(), stage.assurance);
         let overridden = task.stages.get(index).is_some_and(|record| record.overridden);
-        StageStatus { key, name, state, decided_at, assurance, overridden }
+        StageStatus { key, name, state, decided_at, assurance, reviewer: Some(stage.reviewer), overridden }
     });
     stages.collect()
 }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::domain::task::event::{Event, Fact};
 use crate::domain::task::notes::Notes;
 use crate::domain::task::snapshot::Snapshot;
-use crate::domain::task::status::Status;
+use crate::domain::task::status::{StageStatus, Status};
 use crate::domain::task::{Task, table};
 use crate::domain::values::party::Party;
 
@@ -133,6 +133,12 @@ fn what_was_stored_loads_and_its_events_lead_to_its_state() {
     assert_eq!(types, BTreeSet::from(Fact::TYPES), "every type of event is in a file");
 }
 
+/// Written before stages named their reviewers.
+fn older(status: Status) -> Status {
+    let stages = status.stages.into_iter().map(|stage| StageStatus { reviewer: None, ..stage });
+    Status { stages: stages.collect(), ..status }
+}
+
 /// Written before texts had readers. Such a text is shown only to the parties that read everything.
 #[test]
 fn older_shapes_load_and_keep_to_the_narrower_readers() {
@@ -141,14 +147,14 @@ fn older_shapes_load_and_keep_to_the_narrower_readers() {
         |file: &str| -> Golden { serde_json::from_str(&std::fs::read_to_string(folder.join(file)).unwrap()).unwrap() };
     let Golden { trail, task, notes, status } = open("escalated.json");
     let again = Snapshot::fold(&super::test_support::parse(&brand()), &trail).unwrap();
-    assert_eq!((again.task, again.status), (task, status));
+    assert_eq!((again.task, older(again.status)), (task, status));
     assert!(again.notes.question_for(Party::Buyer).is_some() && notes.question_for(Party::Buyer).is_none());
     assert_eq!(again.notes.question_for(Party::Partner), notes.question_for(Party::Partner));
 
     let Golden { trail, task, notes, status } = open("returned.json");
     let words = "a deadline=none remind=PT8H,PT1H within=PT40H respond=none finish business";
     let again = Snapshot::fold(&super::test_support::parse(&definition(words)), &trail).unwrap();
-    assert_eq!((again.task, again.status), (task, status));
+    assert_eq!((again.task, older(again.status)), (task, status));
     assert!(notes.advice_for(Party::Partner).is_some() && notes.advice_for(Party::Buyer).is_none());
     assert_eq!(again.notes, notes);
 }

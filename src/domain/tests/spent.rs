@@ -132,7 +132,7 @@ fn an_older_state_goes_on_without_what_was_not_kept() {
     play.snapshot.task = serde_json::from_value(state).unwrap();
     let course = Timeline::of(&play.snapshot.task);
     let pace = Forecast::new(&course, play.now, Some(&finished(&[10; 30])));
-    assert_eq!(pace, Forecast { stage_seconds: 3_600, remaining_seconds: None });
+    assert_eq!(pace, Forecast { stage_seconds: 3_600, remaining_seconds: None, unusually_long: false });
 }
 
 /// Tasks that were delivered this many seconds after they entered their only stage.
@@ -173,9 +173,33 @@ fn what_remains_is_what_longer_ones_took_from_here_on() {
     let pace = Forecast::new(&course(PhaseName::OnHold, 0, 0), at, Some(&finished(&[7; 20])));
     assert_eq!(
         pace,
-        Forecast { stage_seconds: 6, remaining_seconds: Some(Remaining { p50: 1, p90: 1 }) },
+        Forecast { stage_seconds: 6, remaining_seconds: Some(Remaining { p50: 1, p90: 1 }), unusually_long: false },
         "never nothing"
     );
+}
+
+#[test]
+fn a_task_is_unusually_long_once_almost_every_other_took_less() {
+    let (hundred, twenty): (Vec<i64>, Vec<i64>) = ((1..=100).collect(), (1..=20).collect());
+    // Of twenty, one that took longer is one in twenty. Without twenty, nothing is known.
+    let cases: [(&[i64], i64, bool); 6] = [
+        (&hundred, 95, false),
+        (&hundred, 96, true),
+        (&hundred, 1_000, true),
+        (&twenty, 19, false),
+        (&twenty, 20, true),
+        (&twenty[1..], 1_000, false),
+    ];
+    for (took, elapsed, expected) in cases {
+        let at = Time::from_micros(START + elapsed * SECOND);
+        let of = |phase| Forecast::new(&course(phase, 0, 0), at, Some(&finished(took))).unusually_long;
+        assert_eq!(
+            (of(PhaseName::InReview), of(PhaseName::Cancelling)),
+            (expected, false),
+            "{} tasks, {elapsed} s",
+            took.len()
+        );
+    }
 }
 
 proptest! {
