@@ -120,7 +120,7 @@ impl Links {
     /// One link, with its openings.
     pub async fn get(&self, caller: &Caller, id: LinkId) -> Result<LinkView, Error> {
         let found = self.find(caller, id).await?;
-        let openings = store::links::sessions::list(&self.pool, id).await?;
+        let openings = store::links::sessions::list(&self.pool, &[id]).await?.remove(&id).unwrap_or_default();
         let state = self.state(&found).await?;
         let party = found.link.owner.party();
         Ok(LinkView { link: found.link, party, state, openings })
@@ -158,6 +158,16 @@ impl Links {
             }
         }
         Ok((views, before))
+    }
+
+    /// Adds the openings to links of a list.
+    pub async fn add_openings(&self, links: &mut [LinkView]) -> Result<(), Error> {
+        let ids: Vec<LinkId> = links.iter().map(|view| view.link.id).collect();
+        let mut openings = store::links::sessions::list(&self.pool, &ids).await?;
+        for view in links {
+            view.openings = openings.remove(&view.link.id).unwrap_or_default();
+        }
+        Ok(())
     }
 
     async fn find(&self, caller: &Caller, id: LinkId) -> Result<Found, Error> {

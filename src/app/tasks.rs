@@ -36,6 +36,7 @@ use super::status::forecast::Forecasts;
 use super::workflows::Workflows;
 
 pub use self::load::Loaded;
+pub use crate::store::tasks::Standing;
 pub use crate::store::tasks::counts::StageCount;
 pub use crate::store::tasks::lists::{After as OpenedAfter, Filter};
 
@@ -187,6 +188,12 @@ impl Tasks {
         let task = self.loader.find_visible(caller, id).await?;
         check_actor(caller, actor.as_ref())?;
         Ok(self.why(caller, &task, actor, self.clock.now()))
+    }
+
+    /// How far a task is: all that a page compares while it waits.
+    pub async fn get_standing(&self, caller: &Caller, id: TaskId) -> Result<Standing, Error> {
+        let found = store::tasks::find_standing(&self.pool, id).await?;
+        found.filter(|found| may_see(caller, id, found.parties)).ok_or(Error::NotFound)
     }
 
     /// A task with its definition and what an actor of the caller's party can do about it, all of

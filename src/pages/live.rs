@@ -52,7 +52,8 @@ pub(super) fn wait_of(seconds: Option<u64>) -> Duration {
 }
 
 /// Answers a page of a session that asks for news: the tag of the state, and what `load` gave if the
-/// page shows another one. A session that ends during the wait gets no news.
+/// page shows another one. A session that ends during the wait gets no news; without news, the page's
+/// next request learns of the end.
 pub(super) async fn wait_for_news<T, F: Future<Output = Result<(String, T), Error>>>(
     state: &AppState,
     (visitor, task): (&Visitor, Option<TaskId>),
@@ -64,7 +65,8 @@ pub(super) async fn wait_for_news<T, F: Future<Output = Result<(String, T), Erro
     let seat = (!wait.is_zero()).then(|| state.app.links.wait(&visitor.visit));
     let about = (&visitor.caller, task);
     let waited = wait_for_change(state, about, (deadline, seat), (known(headers), wait), load).await;
-    if !wait.is_zero() && session::current(headers, state).await.map_err(failed)?.is_none() {
+    let is_old = matches!(waited, Ok((_, None)));
+    if !wait.is_zero() && !is_old && session::current(headers, state).await.map_err(failed)?.is_none() {
         return Err(PageError::new(Kind::NoSession, visitor.untitled()));
     }
     waited.map_err(failed)

@@ -69,6 +69,26 @@ pub async fn find(pool: &Pool, task_id: TaskId) -> Result<Option<Record>, Error>
     row.map(Record::try_from).transpose()
 }
 
+/// How far a task is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// Whose it is.
+    pub parties: (PartnerId, BuyerId),
+    /// Its version.
+    pub version: u64,
+    /// Whether it is overdue, which is noted without a new version.
+    pub overdue: bool,
+}
+
+/// Reads how far a task is, without its state.
+pub async fn find_standing(pool: &Pool, task_id: TaskId) -> Result<Option<Standing>, Error> {
+    let query = sqlx::query!("select partner_id, buyer_id, version, overdue from tasks where task_id = $1", task_id.0);
+    let Some(row) = query.fetch_optional(pool).await? else { return Ok(None) };
+    let place = Place { table: "tasks", key: task_id.0 };
+    let parties = (PartnerId(row.partner_id), BuyerId(row.buyer_id));
+    Ok(Some(Standing { parties, version: place.unsigned(row.version)?, overdue: row.overdue }))
+}
+
 /// Reads these tasks in one statement, in no particular order. Missing ones are left out. A row
 /// that cannot be read has an error of its own and does not affect others.
 pub async fn list(pool: &Pool, task_ids: &[TaskId]) -> Result<Vec<(TaskId, Result<Record, Error>)>, Error> {

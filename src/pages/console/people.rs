@@ -8,6 +8,7 @@ use crate::app::links::{Filter, LinkView, Opening, Revoke};
 use crate::domain::link::{LinkKind, LinkState, NewLink, OpenMode};
 use crate::domain::values::id::{ActorId, LinkId};
 use crate::domain::values::party::Party;
+use crate::domain::values::time::Time;
 use crate::http::AppState;
 use crate::pages::forms::Form;
 use crate::pages::frame::{Frame, render};
@@ -57,6 +58,10 @@ struct LinkRow {
     task: Option<String>,
     state: &'static str,
     openings: u16,
+    /// The sessions that have not ended.
+    sessions: usize,
+    /// When one of its sessions last asked for a page.
+    seen: Option<TimeTag>,
     manage: bool,
     made_by: String,
     created: TimeTag,
@@ -98,17 +103,19 @@ pub(super) async fn get_people(visitor: Visitor, State(state): State<AppState>, 
     let (mut links, mut last) = (Vec::new(), None);
     if slips.is_empty() {
         let listed = state.app.links.list(&visitor.caller, &filter, before, ROWS).await;
-        (links, last) = listed.map_err(|error| PageError::of(error, visitor.untitled()))?;
+        let failed = |error| PageError::of(error, visitor.untitled());
+        (links, last) = listed.map_err(failed)?;
+        state.app.links.add_openings(&mut links).await.map_err(failed)?;
     }
     let next = last.map(|last| query.next(PATH, last));
-    let people = by_person(&links, &visitor, &frame);
+    let people = by_person(&links, &visitor, (&frame, state.app.clock().now()));
     let link = visitor.reach.manage.then(|| visitor.form_token("/people/link"));
     let (status, frame) = outcome(frame, &slips);
     Ok(render(status, &PeoplePage { frame, slips, query, people, next, link }))
 }
 
 /// The links of each person, those with the latest link first.
-fn by_person(links: &[LinkView], visitor: &Visitor, frame: &Frame) -> Vec<Person> {
+fn by_person(links: &[LinkView], visitor: &Visitor, (frame, now): (&Frame, Time)) -> Vec<Person> {
     let mut people: Vec<Person> = Vec::new();
     for link in links {
         let id = link.link.actor.as_ref().map(|actor| actor.id.to_string()).unwrap_or_default();
@@ -126,7 +133,7 @@ fn by_person(links: &[LinkView], visitor: &Visitor, frame: &Frame) -> Vec<Person
             });
             people.len() - 1
         });
-        people[place].links.push(LinkRow::of(link, frame));
+        people[place].links.push(LinkRow::of(link, frame, now));
     }
     people
 }
@@ -141,14 +148,17 @@ fn name(link: &LinkView, frame: &Frame) -> String {
 }
 
 impl LinkRow {
-    fn of(view: &LinkView, frame: &Frame) -> Self {
+    fn of(view: &LinkView, frame: &Frame, now: Time) -> Self {
         let link = &view.link;
+        let is_open = |opening: &&Opening| opening.ended_at.is_none() && opening.expires_at > now;
         Self {
             path: format!("{PATH}/{}", link.id),
             kind: words::link_kind(link.kind),
             task: link.task_id.map(|id| id.to_string()),
             state: words::link_state(view.state),
             openings: link.openings,
+            sessions: view.openings.iter().filter(is_open).count(),
+            seen: view.openings.iter().map(|opening| opening.last_seen_at).max().map(|at| frame.times.tag(&at)),
             manage: link.manage,
             made_by: link.made_by.to_string(),
             created: frame.times.tag(&link.created_at),
@@ -169,7 +179,7 @@ pub(super) async fn get_link(visitor: Visitor, State(state): State<AppState>, Pa
     let can_end = visitor.reach.manage && link.link.ended_at.is_none();
     let page = LinkPage {
         party: words::party(link.party),
-        row: LinkRow::of(&link, &frame),
+        row: LinkRow::of(&link, &frame, state.app.clock().now()),
         opened: link.openings.iter().map(|opening| OpeningItem::of(opening, &frame)).collect(),
         ended: link.link.ended_at.map(|at| frame.times.tag(&at)),
         end: can_end.then(|| (visitor.form_token(&path), path)),

@@ -1,5 +1,7 @@
 //! The openings of links, and the sessions that they made.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
@@ -83,23 +85,16 @@ pub async fn open(pool: &Pool, open: Open<'_>) -> Result<Option<u16>, Error> {
 /// Finds the session with this secret; `None` if it is unknown, or if it, its link or the key that
 /// made the link was ended.
 pub async fn find_by_secret(pool: &Pool, hash: SecretHash) -> Result<Option<Session>, Error> {
-    let row = sqlx::query!(
+    let row = sqlx::query_as!(
+        OpeningRow,
         "select link_id, ordinal, agent, created_at, expires_at, last_seen_at, ended_at from link_sessions
          where token_hash = $1 and ended_at is null",
         &hash.0[..]
     );
     let Some(row) = row.fetch_optional(pool).await? else { return Ok(None) };
-    let place = Place { table: "link_sessions", key: row.link_id };
-    let opening = OpeningRow {
-        ordinal: row.ordinal,
-        agent: row.agent,
-        created_at: row.created_at,
-        expires_at: row.expires_at,
-        last_seen_at: row.last_seen_at,
-        ended_at: row.ended_at,
-    };
-    let opening = opening.opening(place)?;
-    let found = find(pool, LinkId(row.link_id)).await?.filter(|found| !found.key_revoked);
+    let link = LinkId(row.link_id);
+    let opening = row.opening()?;
+    let found = find(pool, link).await?.filter(|found| !found.key_revoked);
     let Some(link) = found.map(|found| found.link).filter(|link| link.ended_at.is_none()) else { return Ok(None) };
     let rights = rights_of(pool, &link).await?;
     Ok(Some(Session { link, opening, rights }))
@@ -133,18 +128,24 @@ pub async fn end(pool: &Pool, hash: SecretHash, at: Time) -> Result<(), Error> {
     Ok(())
 }
 
-/// Lists the openings of a link, the first first.
-pub async fn list(pool: &Pool, link: LinkId) -> Result<Vec<Opening>, Error> {
+/// Lists the openings of these links, the first of each first.
+pub async fn list(pool: &Pool, links: &[LinkId]) -> Result<HashMap<LinkId, Vec<Opening>>, Error> {
+    let links: Vec<Uuid> = links.iter().map(|link| link.0).collect();
     let rows = sqlx::query_as!(
         OpeningRow,
-        "select ordinal, agent, created_at, expires_at, last_seen_at, ended_at from link_sessions where link_id = $1 order by ordinal",
-        link.0
+        "select link_id, ordinal, agent, created_at, expires_at, last_seen_at, ended_at
+         from link_sessions where link_id = any($1) order by link_id, ordinal",
+        &links
     );
-    let place = Place { table: "link_sessions", key: link.0 };
-    rows.fetch_all(pool).await?.into_iter().map(|row| row.opening(place)).collect()
+    let mut openings: HashMap<LinkId, Vec<Opening>> = HashMap::new();
+    for row in rows.fetch_all(pool).await? {
+        openings.entry(LinkId(row.link_id)).or_default().push(row.opening()?);
+    }
+    Ok(openings)
 }
 
 struct OpeningRow {
+    link_id: Uuid,
     ordinal: i32,
     agent: String,
     created_at: DateTime<Utc>,
@@ -154,7 +155,8 @@ struct OpeningRow {
 }
 
 impl OpeningRow {
-    fn opening(self, place: Place<Uuid>) -> Result<Opening, Error> {
+    fn opening(self) -> Result<Opening, Error> {
+        let place = Place { table: "link_sessions", key: self.link_id };
         Ok(Opening {
             ordinal: place.unsigned(self.ordinal)?,
             agent: Agent::stored(&self.agent),

@@ -48,6 +48,28 @@ async fn a_head_is_taken_and_settled_without_reading_what_waits_behind_it() {
     }
 }
 
+#[tokio::test]
+async fn what_the_console_shows_of_a_busy_endpoint_costs_what_it_shows() {
+    let world = backlog().await;
+    world
+        .execute(
+            "update webhook_deliveries set state = 'failed', due_at = null where endpoint_id = 'a' and seq % 1000 = 0",
+        )
+        .await;
+    world.execute("analyze").await;
+    for (search, arguments, most) in [
+        ("failed deliveries of an endpoint", "'a', null, null, null, 51", 200.0),
+        ("deliveries of an endpoint", "'a', null, null, null, 51, null", 500.0),
+        ("latest successes of endpoints", "'{a,e-1,e-2}', 100", 2_000.0),
+        ("number of deliveries to send again", "'a', '{failed,pending}', '-infinity', 200", 2_000.0),
+        ("backlogs of an owner", "'{a,e-1,e-2}', 100", 2_000.0),
+    ] {
+        let arguments = format!("{PLATFORM}, {arguments}");
+        let read = rows_read(&world, &format!("/* search: {search} */"), &arguments).await;
+        assert!((1.0..most).contains(&read), "{search}: {read} rows");
+    }
+}
+
 /// A thousand endpoints, one line in which 10,000 deliveries are pending, and many short ones.
 async fn backlog() -> World {
     let world = World::start().await;
