@@ -70,18 +70,18 @@ pub(super) async fn get_live(
     (task, query): (TaskId, &Query),
     (deadline, headers): (&Deadline, &HeaderMap),
 ) -> Result<Response, PageError> {
-    let load = || tagged(state, visitor, task);
-    let (tag, news) = live::wait_for_news(state, (visitor, Some(task)), (query, deadline, headers), load).await?;
-    let Some(desk) = news else { return Ok(live::not_modified(&tag)) };
+    let look = || async {
+        let standing = state.app.tasks.get_standing(&visitor.caller, task).await?;
+        Ok((page::tag(standing.version, standing.overdue), ()))
+    };
+    let (tag, news) = live::wait_for_news(state, (visitor, Some(task)), (query, deadline, headers), look).await?;
+    let Some(()) = news else { return Ok(live::not_modified(&tag)) };
+    let desk = get_desk(state, visitor, task).await.map_err(|error| PageError::of(error, visitor.untitled()))?;
+    let tag = page::tag(desk.task.version, desk.task.overdue);
     let loaded = load_regions(state, visitor, desk, query).await?;
     let mut response = render(StatusCode::OK, &News::new(&loaded, visitor));
     live::set_tag(&mut response, &tag);
     Ok(response)
-}
-
-async fn tagged(state: &AppState, visitor: &Visitor, task: TaskId) -> Result<(String, Desk), Error> {
-    let desk = get_desk(state, visitor, task).await?;
-    Ok((page::tag(&desk.task), desk))
 }
 
 async fn get_desk(state: &AppState, visitor: &Visitor, task: TaskId) -> Result<Desk, Error> {
@@ -96,7 +96,10 @@ pub(super) async fn post_command(state: &AppState, form: &Form, task: TaskId) ->
     let (choice, target) = choice::sent(fields);
     let filled = Filled { typed: Typed::of(fields), target: Some(target), ..Filled::default() };
     if fields.has("more") {
-        let typed = filled.typed.with_more_points();
+        let typed = match fields.get("more") {
+            "pieces" => filled.typed.with_more_pieces(),
+            _ => filled.typed.with_more_points(),
+        };
         return again(state, visitor, task, (StatusCode::OK, Filled { typed, ..filled })).await;
     }
     if fields.has("preview") {

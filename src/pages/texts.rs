@@ -16,6 +16,10 @@ pub(super) enum Language {
     English,
     /// German.
     German,
+    /// English in letters that English does not have: it shows which words of a page come from nowhere
+    /// else. Only in debug builds, for those who ask for `en-XA`, as CLDR calls it.
+    #[cfg(debug_assertions)]
+    Pseudo,
 }
 
 impl Language {
@@ -27,6 +31,8 @@ impl Language {
         match self {
             Self::English => "en",
             Self::German => "de",
+            #[cfg(debug_assertions)]
+            Self::Pseudo => "en-XA",
         }
     }
 
@@ -35,19 +41,17 @@ impl Language {
         match self {
             Self::English => "English",
             Self::German => "Deutsch",
+            #[cfg(debug_assertions)]
+            Self::Pseudo => "Pseudo",
         }
     }
 
     /// The texts, in a file for each part of the pages.
     fn sources(self) -> &'static [&'static str] {
         match self {
-            Self::English => &[
-                include_str!("texts/en/common.ftl"),
-                include_str!("texts/en/links.ftl"),
-                include_str!("texts/en/buyer.ftl"),
-                include_str!("texts/en/review.ftl"),
-                include_str!("texts/en/console.ftl"),
-            ],
+            Self::English => ENGLISH_TEXTS,
+            #[cfg(debug_assertions)]
+            Self::Pseudo => ENGLISH_TEXTS,
             Self::German => &[
                 include_str!("texts/de/common.ftl"),
                 include_str!("texts/de/links.ftl"),
@@ -60,6 +64,10 @@ impl Language {
 
     /// The language of a tag such as `de-AT`, if the pages have it.
     pub(super) fn parse(tag: &str) -> Option<Self> {
+        #[cfg(debug_assertions)]
+        if tag.eq_ignore_ascii_case(Self::Pseudo.tag()) {
+            return Some(Self::Pseudo);
+        }
         let primary = tag.split(['-', '_']).next()?;
         Self::ALL.into_iter().find(|language| language.tag().eq_ignore_ascii_case(primary))
     }
@@ -73,14 +81,41 @@ impl Language {
         match self {
             Self::English => &ENGLISH,
             Self::German => &GERMAN,
+            #[cfg(debug_assertions)]
+            Self::Pseudo => &PSEUDO,
         }
     }
 }
+
+/// The English texts.
+const ENGLISH_TEXTS: &[&str] = &[
+    include_str!("texts/en/common.ftl"),
+    include_str!("texts/en/links.ftl"),
+    include_str!("texts/en/buyer.ftl"),
+    include_str!("texts/en/review.ftl"),
+    include_str!("texts/en/console.ftl"),
+];
 
 type Bundle = FluentBundle<FluentResource>;
 
 static ENGLISH: LazyLock<Bundle> = LazyLock::new(|| bundle(Language::English));
 static GERMAN: LazyLock<Bundle> = LazyLock::new(|| bundle(Language::German));
+#[cfg(debug_assertions)]
+static PSEUDO: LazyLock<Bundle> = LazyLock::new(|| {
+    let mut bundle = bundle(Language::Pseudo);
+    bundle.set_transform(Some(pseudo));
+    bundle
+});
+
+/// A text in full-width letters.
+#[cfg(debug_assertions)]
+fn pseudo(text: &str) -> Cow<'_, str> {
+    let wide = |letter: char| {
+        let is_letter = letter.is_ascii_alphabetic();
+        if is_letter { char::from_u32(u32::from(letter) - 0x21 + 0xFF01).unwrap_or(letter) } else { letter }
+    };
+    text.chars().map(wide).collect()
+}
 
 fn bundle(language: Language) -> Bundle {
     let tag: LanguageIdentifier = language.tag().parse().expect("the tags are well-formed");

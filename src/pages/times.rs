@@ -46,6 +46,8 @@ impl Times {
         let (day, year, hour, minute) = (local.day(), local.year(), local.hour(), local.minute());
         let zone = local.format("%Z");
         match self.texts.language {
+            #[cfg(debug_assertions)]
+            Language::Pseudo => format!("{day} {month} {year}, {hour:02}:{minute:02} {zone}"),
             Language::English => format!("{day} {month} {year}, {hour:02}:{minute:02} {zone}"),
             Language::German => format!("{day}. {month} {year}, {hour:02}:{minute:02} {zone}"),
         }

@@ -6,3 +6,4 @@ mod coming_in;
 mod console;
 mod desk;
 mod matrix;
+mod pseudo;

@@ -78,7 +78,7 @@ async function readsOldWork(rig) {
   await page.getByRole("radio", { name: "Send back", exact: true }).check();
   await page.getByLabel("What must change").fill("Shorter.");
   await page.getByRole("button", { name: "Add a point" }).click();
-  assert.equal(await page.locator(".point").count(), 6);
+  assert.equal(await page.locator("#decide .point").count(), 6);
   await send(rig, task, work);
   await page.getByRole("button", { name: "Send decision" }).click();
   await page.getByRole("heading", { name: /^There is newer work/ }).waitFor();

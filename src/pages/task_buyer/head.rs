@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use crate::domain::audit::EntryView;
 use crate::domain::task::PhaseName;
-use crate::domain::task::forecast::Remaining;
+use crate::domain::task::forecast::{Forecast, Remaining};
 use crate::domain::task::status::{Ask, StageState, StageStatus, Status};
 use crate::domain::values::party::{Party, Source};
 use crate::domain::values::text::Text;
@@ -109,7 +109,7 @@ impl Head {
             message: message(loaded, frame),
             percent: status.percent.map(|percent| (percent, t.with("percent", "percent", u32::from(percent)))),
             eta: status.eta.as_ref().map(|eta| frame.times.due(eta)),
-            estimate: loaded.forecast.remaining_seconds.map(|remaining| estimate(remaining, t)),
+            estimate: estimated(&loaded.forecast, t),
             advice: advice(status.phase).map(|id| t.text(id)),
         }
     }
@@ -223,6 +223,12 @@ fn message(loaded: &Loaded, frame: &Frame) -> Option<Message> {
     Some(Message { who: frame.t.text(who), at, text })
 }
 
+/// What past tasks say about how long this one may still take.
+fn estimated(forecast: &Forecast, t: Texts) -> Option<Words> {
+    let remaining = forecast.remaining_seconds.map(|remaining| estimate(remaining, t));
+    remaining.or_else(|| forecast.unusually_long.then(|| t.text("estimate-over")))
+}
+
 /// How long such tasks still took from here, rounded up: hours under two days, days above.
 pub(super) fn estimate(remaining: Remaining, t: Texts) -> Words {
     let (half, most) = (span(remaining.p50, t), span(remaining.p90, t));
@@ -251,7 +257,9 @@ pub(super) fn steps(loaded: &Loaded, frame: &Frame) -> Vec<Step> {
             StageState::Pending => ("muted", "○"),
             StageState::Ended => ("stop", "■"),
         };
+        let is_to_come = stage.state == StageState::Pending;
         let remarks = [
+            (is_to_come && stage.reviewer == Some(Party::Buyer)).then_some("stage-will-be-yours"),
             (stage.assurance == Assurance::Bound).then_some("stage-bound"),
             stage.overridden.then_some("stage-overridden"),
         ];

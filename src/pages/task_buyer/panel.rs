@@ -39,7 +39,8 @@ pub(in crate::pages) struct Panel {
     pub(in crate::pages) question: Option<String>,
     /// The advice that came back to a review.
     pub(in crate::pages) advice: Option<String>,
-    /// When an answer is due.
+    /// When an answer is due. The distance from now stands in the head: here it would push the sentence
+    /// aside as it appears.
     pub(in crate::pages) due: Option<TimeTag>,
     /// What happens without one.
     pub(in crate::pages) silence: Option<Words>,
@@ -143,7 +144,7 @@ impl Panel {
             who: who(loaded, action).map(|id| t.text(id)),
             question: action.question.as_ref().map(|text| text.as_str().to_owned()),
             advice: action.advice.as_ref().map(|text| text.as_str().to_owned()),
-            due: action.due_at.as_ref().map(|due| frame.times.due(due)),
+            due: action.due_at.as_ref().map(|due| frame.times.tag(due)),
             silence: silence(action).map(|id| t.text(id)),
             work: action.revision.as_ref().map(|revision| Work::new(revision, frame)),
             target: target(action),

@@ -29,11 +29,23 @@ pub(super) enum Choice {
     Answer,
     /// Takes the own question back.
     Withdraw,
+    /// Hands in a revision of the work.
+    HandIn,
+    /// Tells the buyer about the progress.
+    Inform,
+    /// Puts the task on hold.
+    Hold,
+    /// Lets a held task go on.
+    Resume,
+    /// Cancels the task.
+    Cancel,
+    /// Says what became of the work of a task that is being cancelled.
+    Acknowledge,
 }
 
 impl Choice {
     /// Every choice, in the order of the page.
-    pub(super) const ALL: [Self; 10] = [
+    pub(super) const ALL: [Self; 16] = [
         Self::Approve,
         Self::SendBack,
         Self::Resolve(Resolution::Approve),
@@ -44,6 +56,12 @@ impl Choice {
         Self::Ask,
         Self::Answer,
         Self::Withdraw,
+        Self::HandIn,
+        Self::Inform,
+        Self::Acknowledge,
+        Self::Hold,
+        Self::Resume,
+        Self::Cancel,
     ];
 
     /// The value of the form's field `choice`.
@@ -59,6 +77,12 @@ impl Choice {
             Self::Ask => "ask",
             Self::Answer => "answer",
             Self::Withdraw => "withdraw",
+            Self::HandIn => "hand-in",
+            Self::Inform => "inform",
+            Self::Hold => "hold",
+            Self::Resume => "resume",
+            Self::Cancel => "cancel",
+            Self::Acknowledge => "acknowledge",
         }
     }
 
@@ -78,6 +102,12 @@ impl Choice {
             Self::Ask => "review-ask",
             Self::Answer => "review-answer",
             Self::Withdraw => "review-withdraw",
+            Self::HandIn => "review-hand-in",
+            Self::Inform => "review-inform",
+            Self::Hold => "review-hold",
+            Self::Resume => "review-resume",
+            Self::Cancel => "review-cancel",
+            Self::Acknowledge => "review-acknowledge",
         }
     }
 
@@ -91,7 +121,23 @@ impl Choice {
             Self::Ask => CommandType::QuestionAsked,
             Self::Answer => CommandType::QuestionAnswered,
             Self::Withdraw => CommandType::QuestionWithdrawn,
+            Self::HandIn => CommandType::WorkSubmitted,
+            Self::Inform => CommandType::StatusUpdated,
+            Self::Hold => CommandType::Held,
+            Self::Resume => CommandType::Resumed,
+            Self::Cancel => CommandType::CancellationRequested,
+            Self::Acknowledge => CommandType::CancellationAcknowledged,
         }
+    }
+
+    /// Whether it decides, by a vote or an escalation. The decisions of a page are one form.
+    pub(super) fn decides(self) -> bool {
+        matches!(self, Self::Approve | Self::SendBack | Self::Escalate | Self::Resolve(_))
+    }
+
+    /// Whether it names pieces of work.
+    pub(super) fn has_pieces(self) -> bool {
+        matches!(self, Self::HandIn | Self::Acknowledge)
     }
 
     /// Whether an entry of `why` is about this choice.
@@ -128,7 +174,18 @@ impl Choice {
                 members.retain(|name, _| !matches!(name.as_str(), "stage" | "round" | "revision"));
                 members.insert("question".to_owned(), number(&target.seq));
             }
-            Self::Approve | Self::SendBack | Self::Escalate | Self::Ask => {}
+            Self::Cancel | Self::Acknowledge => {
+                // A task is cancelled wherever it is.
+                members.retain(|name, _| !matches!(name.as_str(), "stage" | "round" | "revision"));
+            }
+            Self::Approve
+            | Self::SendBack
+            | Self::Escalate
+            | Self::Ask
+            | Self::HandIn
+            | Self::Inform
+            | Self::Hold
+            | Self::Resume => {}
         }
         if let Some(note) = filled(&typed.note) {
             members.insert("note".to_owned(), note.into());
@@ -144,7 +201,7 @@ impl Choice {
             }
         };
         match self {
-            Self::Approve | Self::Resolve(Resolution::Approve) | Self::Withdraw => {}
+            Self::Approve | Self::Resolve(Resolution::Approve) | Self::Withdraw | Self::Resume => {}
             Self::SendBack | Self::Resolve(Resolution::Reject) => {
                 add("return_to", &typed.return_to);
                 members.insert("feedback".to_owned(), typed.feedback());
@@ -170,6 +227,28 @@ impl Choice {
                 if let Some(option) = filled(&typed.option) {
                     members.insert("option".to_owned(), number(option));
                 }
+            }
+            Self::HandIn => {
+                add("summary", &typed.work);
+                members.insert("artifacts".to_owned(), typed.artifacts());
+            }
+            Self::Inform => {
+                add("message", &typed.progress);
+                if let Some(percent) = filled(&typed.percent) {
+                    members.insert("percent".to_owned(), number(percent));
+                }
+            }
+            Self::Hold => add("reason", &typed.hold),
+            Self::Cancel => {
+                add("reason", &typed.cancel);
+                if typed.at_once {
+                    members.insert("immediate".to_owned(), true.into());
+                }
+            }
+            Self::Acknowledge => {
+                add("in_flight", &typed.in_flight);
+                add("notes", &typed.remarks);
+                members.insert("artifacts".to_owned(), typed.artifacts());
             }
         }
         members

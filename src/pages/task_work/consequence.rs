@@ -36,6 +36,16 @@ pub(super) enum Consequence {
     Withdraws,
     /// The task ends without delivery.
     Ends,
+    /// The task is cancelled once what is under way has ended.
+    WindsDown,
+    /// The work goes to review.
+    Submits,
+    /// The buyer reads something new.
+    Informs,
+    /// The task is put on hold.
+    Holds,
+    /// A held task goes on.
+    GoesOn,
     /// Anything else.
     Changes,
 }
@@ -77,6 +87,11 @@ impl Consequence {
             (Some("task.question_asked"), _, _) => party(entry).map_or(Self::Changes, Self::Asks),
             (Some("task.question_answered"), _, _) => Self::Answers,
             (Some("task.question_closed"), _, _) => Self::Withdraws,
+            (Some("task.work_submitted"), _, _) => Self::Submits,
+            (Some("task.status_updated"), _, _) => Self::Informs,
+            (Some("task.held"), _, _) => Self::Holds,
+            (Some("task.resumed"), _, _) => Self::GoesOn,
+            (Some("task.cancellation_requested"), _, _) => Self::WindsDown,
             _ => Self::Changes,
         }
     }
@@ -91,6 +106,11 @@ impl Consequence {
             Self::Answers => "review-will-answer",
             Self::Withdraws => "review-will-withdraw",
             Self::Ends => "review-will-end",
+            Self::WindsDown => "review-will-wind-down",
+            Self::Submits => "review-will-submit",
+            Self::Informs => "review-will-inform",
+            Self::Holds => "review-will-hold",
+            Self::GoesOn => "review-will-go-on",
             Self::Changes => "review-will-change",
             Self::Advances(stage) => return t.with("review-will-advance", "stage", written(stage)).into_owned(),
             Self::Returns(stage) => return t.with("review-will-return", "stage", written(stage)).into_owned(),
@@ -117,6 +137,11 @@ impl Consequence {
             Self::Answers => "review-did-answer",
             Self::Withdraws => "review-did-withdraw",
             Self::Ends => "review-did-end",
+            Self::WindsDown => "review-did-wind-down",
+            Self::Submits => "review-did-submit",
+            Self::Informs => "review-did-inform",
+            Self::Holds => "review-did-hold",
+            Self::GoesOn => "review-did-go-on",
             Self::Changes => "review-did-change",
             Self::Advances(stage) => return t.with("review-did-advance", "stage", written(stage)).into_owned(),
             Self::Returns(stage) => return t.with("review-did-return", "stage", written(stage)).into_owned(),

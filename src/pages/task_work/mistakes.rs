@@ -5,7 +5,7 @@ use crate::http::problem::FieldError;
 use crate::pages::texts::Texts;
 
 use super::choice::Choice;
-use super::typed::{PROSE, Typed};
+use super::typed::{MESSAGE, PROSE, Typed};
 
 /// A mistake at a field of the form.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,8 +33,15 @@ pub(super) fn check(choice: Choice, typed: &Typed, t: Texts) -> Vec<Mistake> {
         };
         mistakes.push(Mistake { field, text: t.text(id).into_owned() });
     };
-    for (field, text, is_required) in texts_of(choice, typed) {
-        check(field.to_owned(), text, is_required, PROSE);
+    for (field, text, is_required, limit) in texts_of(choice, typed) {
+        check(field.to_owned(), text, is_required, limit);
+    }
+    if choice.has_pieces() {
+        for (row, piece) in typed.piece_rows() {
+            check(format!("piece-name-{row}"), &piece.name, true, 200);
+            check(format!("piece-url-{row}"), &piece.url, false, 2000);
+            check(format!("piece-digest-{row}"), &piece.digest, true, 64);
+        }
     }
     if choice.returns() {
         for (row, point) in typed.rows() {
@@ -47,16 +54,21 @@ pub(super) fn check(choice: Choice, typed: &Typed, t: Texts) -> Vec<Mistake> {
     mistakes
 }
 
-/// The long texts of a choice, and whether each must be there.
-fn texts_of(choice: Choice, typed: &Typed) -> Vec<(&'static str, &str, bool)> {
+/// The long texts of a choice, whether each must be there, and the most characters.
+fn texts_of(choice: Choice, typed: &Typed) -> Vec<(&'static str, &str, bool, usize)> {
     match choice {
-        Choice::SendBack | Choice::Resolve(Resolution::Reject) => vec![("summary", &typed.summary, true)],
-        Choice::Escalate => vec![("reason", &typed.reason, true)],
-        Choice::Resolve(Resolution::Return) => vec![("advice", &typed.advice, false)],
-        Choice::Resolve(Resolution::Redirect) => vec![("message", &typed.message, false)],
-        Choice::Ask => vec![("question", &typed.question, true)],
-        Choice::Answer => vec![("answer", &typed.answer, typed.option.is_empty())],
-        Choice::Approve | Choice::Resolve(Resolution::Approve) | Choice::Withdraw => Vec::new(),
+        Choice::SendBack | Choice::Resolve(Resolution::Reject) => vec![("summary", &typed.summary, true, PROSE)],
+        Choice::Escalate => vec![("reason", &typed.reason, true, PROSE)],
+        Choice::Resolve(Resolution::Return) => vec![("advice", &typed.advice, false, PROSE)],
+        Choice::Resolve(Resolution::Redirect) => vec![("message", &typed.message, false, PROSE)],
+        Choice::Ask => vec![("question", &typed.question, true, PROSE)],
+        Choice::Answer => vec![("answer", &typed.answer, typed.option.is_empty(), PROSE)],
+        Choice::HandIn => vec![("work-summary", &typed.work, typed.piece_rows().next().is_none(), PROSE)],
+        Choice::Inform => vec![("progress", &typed.progress, true, MESSAGE)],
+        Choice::Hold => vec![("hold", &typed.hold, true, MESSAGE)],
+        Choice::Cancel => vec![("cancel", &typed.cancel, true, MESSAGE)],
+        Choice::Acknowledge => vec![("remarks", &typed.remarks, false, PROSE)],
+        Choice::Approve | Choice::Resolve(Resolution::Approve) | Choice::Withdraw | Choice::Resume => Vec::new(),
     }
 }
 
@@ -64,13 +76,16 @@ fn texts_of(choice: Choice, typed: &Typed) -> Vec<(&'static str, &str, bool)> {
 pub(super) fn of(errors: &[FieldError], choice: Choice, typed: &Typed, t: Texts) -> Vec<Mistake> {
     let mistake = |error: &FieldError| {
         let field = field(&error.pointer, choice, typed);
-        let id = match (&*error.code, &*field) {
+        let id = match (&*error.code, field.trim_end_matches(|end: char| end == '-' || end.is_ascii_digit())) {
             (_, "decide") => "review-mistake-form",
             ("required", _) => "review-mistake-required",
             ("too_long", _) => "review-mistake-long",
             ("too_many", _) => "review-mistake-many",
             (_, "to" | "ask-to" | "return-to") => "review-mistake-select",
             (_, "options") => "review-mistake-options",
+            (_, "percent") => "review-mistake-percent",
+            (_, "piece-url") => "review-mistake-url",
+            (_, "piece-digest") => "review-mistake-digest",
             _ => "review-mistake-characters",
         };
         Mistake { text: t.text(id).into_owned(), field }
@@ -91,7 +106,25 @@ fn field(pointer: &str, choice: Choice, typed: &Typed) -> String {
         };
         return row.map_or_else(|| "summary".to_owned(), |(row, _)| format!("point-{part}-{row}"));
     }
+    if let Some((index, part)) = pointer.strip_prefix("/artifacts/").and_then(|rest| rest.split_once('/')) {
+        let row = index.parse().ok().and_then(|index| typed.piece_rows().nth(index));
+        let part = match part {
+            "url" => "url",
+            "sha256" => "digest",
+            _ => "name",
+        };
+        return row.map_or_else(|| "decide".to_owned(), |(row, _)| format!("piece-{part}-{row}"));
+    }
     let field = match pointer {
+        "/summary" => "work-summary",
+        "/artifacts" if choice == Choice::Acknowledge => "piece-name-0",
+        "/artifacts" => "work-summary",
+        "/message" => "progress",
+        "/percent" => "percent",
+        "/in_flight" => "in-flight",
+        "/notes" => "remarks",
+        "/reason" if choice == Choice::Hold => "hold",
+        "/reason" if choice == Choice::Cancel => "cancel",
         "/feedback" | "/feedback/summary" | "/feedback/items" => "summary",
         "/return_to" => "return-to",
         "/to" if choice == Choice::Ask => "ask-to",

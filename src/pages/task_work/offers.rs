@@ -168,6 +168,15 @@ pub(super) fn seq_of(desk: &Desk, choice: Choice) -> Option<u64> {
     match choice {
         Choice::Resolve(_) => desk.task.escalation.as_ref().map(|escalation| escalation.seq),
         Choice::Answer | Choice::Withdraw => desk.task.question.as_ref().map(|question| question.seq),
-        Choice::Approve | Choice::SendBack | Choice::Escalate | Choice::Ask => None,
+        Choice::Approve
+        | Choice::SendBack
+        | Choice::Escalate
+        | Choice::Ask
+        | Choice::HandIn
+        | Choice::Inform
+        | Choice::Hold
+        | Choice::Resume
+        | Choice::Cancel
+        | Choice::Acknowledge => None,
     }
 }

@@ -8,7 +8,6 @@ use crate::app::tasks::Desk;
 use crate::domain::audit::EntryView;
 use crate::domain::link::LinkKind;
 use crate::domain::task::event::Artifact;
-use crate::domain::task::view::TaskView;
 use crate::pages::frame::Frame;
 use crate::pages::live;
 use crate::pages::session::Visitor;
@@ -136,8 +135,8 @@ impl Regions {
 }
 
 /// The tag of a page's state.
-pub(super) fn tag(task: &TaskView) -> String {
-    live::tag(format_args!("{}{}", task.version, if task.overdue { "-late" } else { "" }))
+pub(super) fn tag(version: u64, is_overdue: bool) -> String {
+    live::tag(format_args!("{version}{}", if is_overdue { "-late" } else { "" }))
 }
 
 /// What the form of the decision is about: news of anything else hold it back.
@@ -187,7 +186,7 @@ impl Page {
             action: action(desk),
             task: format!("/tasks/{}", desk.task.id),
             live: live_address(desk, loaded),
-            tag: tag(&desk.task),
+            tag: tag(desk.task.version, desk.task.overdue),
             about: if is_stale { "past".to_owned() } else { about(desk) },
             draft: draft(desk, visitor),
             came_back: CameBack::new(desk, visitor.untitled()),

@@ -2,6 +2,7 @@
 
 use crate::app::tasks::Desk;
 use crate::domain::link::LinkKind;
+use crate::domain::task::PhaseName;
 use crate::domain::task::event::Resolution;
 use crate::domain::values::party::Party;
 use crate::pages::session::Visitor;
@@ -11,7 +12,7 @@ use super::choice::Choice;
 use super::consequence::Consequence;
 use super::mistakes::Mistake;
 use super::offers::{Offer, Offers, seq_of};
-use super::typed::{MAX_POINTS, PROSE, Point, Target, Typed, target};
+use super::typed::{MAX_PIECES, MAX_POINTS, MESSAGE, PROSE, Piece, Point, Target, Typed, target};
 use super::words;
 
 /// What the forms are filled with.
@@ -51,14 +52,20 @@ pub(super) struct Choosable {
     pub(super) consequence: String,
     /// Whether it is chosen.
     pub(super) is_chosen: bool,
+    /// Whether a form of its own is unfolded.
+    pub(super) is_open: bool,
     /// Whom or where to.
     pub(super) select: Option<Select>,
     /// Its texts.
     pub(super) areas: Vec<Area>,
+    /// A number.
+    pub(super) number: Option<Area>,
     /// Its points.
     pub(super) points: Option<Points>,
-    /// Whether the buyer may read it, where that can be chosen: the name of the field.
-    pub(super) share: Option<(&'static str, bool)>,
+    /// Its pieces of work.
+    pub(super) pieces: Option<Pieces>,
+    /// Something to tick.
+    pub(super) tick: Option<Tick>,
     /// The suggested answers of a question: number, text, whether it is chosen.
     pub(super) answers: Vec<(usize, String, bool)>,
 }
@@ -66,8 +73,19 @@ pub(super) struct Choosable {
 impl Choosable {
     /// Whether there is anything to fill in.
     pub(super) fn has_fields(&self) -> bool {
-        self.select.is_some() || !self.areas.is_empty() || self.points.is_some() || self.share.is_some()
+        self.select.is_some() || !self.areas.is_empty() || self.points.is_some() || self.tick.is_some()
     }
+}
+
+/// A box to tick.
+#[derive(Debug)]
+pub(super) struct Tick {
+    /// The field and its id.
+    pub(super) name: &'static str,
+    /// Its label.
+    pub(super) label: String,
+    /// Whether it is ticked.
+    pub(super) is_ticked: bool,
 }
 
 /// A field with a few values.
@@ -124,14 +142,45 @@ pub(super) struct PointRow {
     pub(super) mistakes: [Option<String>; 3],
 }
 
+/// The pieces of work.
+#[derive(Debug)]
+pub(super) struct Pieces {
+    /// The rows.
+    pub(super) rows: Vec<PieceRow>,
+    /// Whether there may be more.
+    pub(super) more: bool,
+}
+
+/// A row of pieces of work.
+#[derive(Debug)]
+pub(super) struct PieceRow {
+    /// Its place, from 0.
+    pub(super) row: usize,
+    /// Its fields: name, label, value, what is wrong.
+    pub(super) fields: Vec<(&'static str, String, String, Option<String>)>,
+}
+
 /// All forms of a page.
 #[derive(Debug, Default)]
 pub(super) struct Panels {
     /// The decision.
     pub(super) decide: Option<Panel>,
-    /// Questions: asked, answered, taken back.
-    pub(super) questions: Vec<Panel>,
+    /// What else can be done: questions, work, and the course of the task, each a form of its own.
+    pub(super) others: Vec<Panel>,
 }
+
+/// The choices that have a form of their own, in the order of the page.
+const OTHERS: [Choice; 9] = [
+    Choice::Answer,
+    Choice::Withdraw,
+    Choice::HandIn,
+    Choice::Acknowledge,
+    Choice::Resume,
+    Choice::Inform,
+    Choice::Ask,
+    Choice::Hold,
+    Choice::Cancel,
+];
 
 impl Panels {
     /// The forms for what can be chosen.
@@ -140,10 +189,8 @@ impl Panels {
             let offers: Vec<&Offer> = choices.iter().filter_map(|choice| offers.get(*choice)).collect();
             (!offers.is_empty()).then(|| Builder { visitor, desk, filled, t: visitor.untitled().t }.panel(&offers))
         };
-        let is_question = |choice: &Choice| matches!(choice, Choice::Ask | Choice::Answer | Choice::Withdraw);
-        let decisions: Vec<Choice> = Choice::ALL.into_iter().filter(|choice| !is_question(choice)).collect();
-        let questions = [Choice::Answer, Choice::Withdraw, Choice::Ask];
-        Self { decide: build(&decisions), questions: questions.iter().filter_map(|choice| build(&[*choice])).collect() }
+        let decisions: Vec<Choice> = Choice::ALL.into_iter().filter(|choice| choice.decides()).collect();
+        Self { decide: build(&decisions), others: OTHERS.iter().filter_map(|choice| build(&[*choice])).collect() }
     }
 }
 
@@ -165,7 +212,7 @@ impl Builder<'_> {
         let is_sent = choices.iter().any(|choice| choice.value() == self.filled.typed.choice);
         let bound = self.filled.target.clone().filter(|_| is_sent);
         let present = || target(&self.desk.task, choices.iter().find_map(|choice| seq_of(self.desk, *choice)));
-        let is_decision = !matches!(choices[0], Choice::Ask | Choice::Answer | Choice::Withdraw);
+        let is_decision = choices[0].decides();
         let note = || self.area("note", "review-note", (&self.filled.typed.note, PROSE, 2));
         Panel {
             token: self.visitor.form_token(&action(self.desk)),
@@ -185,27 +232,47 @@ impl Builder<'_> {
 
     fn choosable(&self, offer: &Offer) -> Choosable {
         let (choice, typed) = (offer.choice, &self.filled.typed);
-        let share = match choice {
-            Choice::SendBack | Choice::Resolve(Resolution::Reject) => Some(("share", typed.share)),
-            Choice::Ask => Some(("ask-share", typed.ask_share)),
-            Choice::Approve | Choice::Escalate | Choice::Resolve(_) | Choice::Answer | Choice::Withdraw => None,
-        };
         Choosable {
             value: choice.value(),
             label: self.t.text(choice.label()).into_owned(),
             consequence: offer.consequence.promise(self.t),
             is_chosen: typed.choice == choice.value(),
+            is_open: typed.choice == choice.value() || self.is_wanted(choice),
             select: self.select(offer),
             areas: self.areas(choice),
+            number: (choice == Choice::Inform).then(|| self.area("percent", "review-percent", (&typed.percent, 3, 1))),
             points: choice.returns().then(|| self.points()),
-            share,
+            pieces: choice.has_pieces().then(|| self.pieces()),
+            tick: self.tick(choice),
             answers: if choice == Choice::Answer { self.answers() } else { Vec::new() },
         }
+    }
+
+    /// Whether this is what the task waits for.
+    fn is_wanted(&self, choice: Choice) -> bool {
+        let is_ours = self.desk.why.waiting_on == Some(self.visitor.party());
+        match choice {
+            Choice::Answer | Choice::Acknowledge => true,
+            Choice::HandIn => is_ours && self.desk.task.phase == PhaseName::Preparing,
+            _ => false,
+        }
+    }
+
+    fn tick(&self, choice: Choice) -> Option<Tick> {
+        let typed = &self.filled.typed;
+        let (name, label, is_ticked) = match choice {
+            Choice::SendBack | Choice::Resolve(Resolution::Reject) => ("share", "review-share", typed.share),
+            Choice::Ask => ("ask-share", "review-share", typed.ask_share),
+            Choice::Cancel if self.visitor.party() == Party::Platform => ("at-once", "review-at-once", typed.at_once),
+            _ => return None,
+        };
+        Some(Tick { name, label: self.t.text(label).into_owned(), is_ticked })
     }
 
     fn select(&self, offer: &Offer) -> Option<Select> {
         let (t, typed) = (self.t, &self.filled.typed);
         let (name, label, chosen) = match offer.choice {
+            Choice::Acknowledge => return Some(self.in_flight()),
             Choice::SendBack | Choice::Resolve(Resolution::Reject) => {
                 ("return-to", "review-return-to", &typed.return_to)
             }
@@ -215,13 +282,26 @@ impl Builder<'_> {
             Choice::Approve
             | Choice::Resolve(Resolution::Approve | Resolution::Return)
             | Choice::Answer
-            | Choice::Withdraw => return None,
+            | Choice::Withdraw
+            | Choice::HandIn
+            | Choice::Inform
+            | Choice::Hold
+            | Choice::Resume
+            | Choice::Cancel => return None,
         };
         let parties = offer.parties.iter().map(|party| (party.as_str().to_owned(), words::party(t, *party)));
         let stages = offer.targets.iter().map(|(key, found)| (key.clone(), self.stage(key, found.as_ref())));
         let options: Vec<_> = parties.chain(stages).map(|(value, text)| (value == **chosen, value, text)).collect();
         let options = options.into_iter().map(|(is_chosen, value, text)| (value, text, is_chosen)).collect();
         Some(Select { name, label: t.text(label).into_owned(), options, mistake: self.mistake(name) })
+    }
+
+    fn in_flight(&self) -> Select {
+        let chosen = &self.filled.typed.in_flight;
+        let options = [("discarded", "review-discarded"), ("salvaged", "review-salvaged")];
+        let options = options.map(|(value, id)| (value.to_owned(), self.t.text(id).into_owned(), chosen == value));
+        let label = self.t.text("review-in-flight").into_owned();
+        Select { name: "in-flight", label, options: options.into(), mistake: self.mistake("in-flight") }
     }
 
     /// The name of a stage to return to, and where the task goes if that is another one.
@@ -255,7 +335,12 @@ impl Builder<'_> {
                 vec![self.area("question", "review-question", (&typed.question, PROSE, 3)), Area { hint, ..options }]
             }
             Choice::Answer => vec![self.area("answer", "review-answer-text", (&typed.answer, PROSE, 3))],
-            Choice::Approve | Choice::Resolve(Resolution::Approve) | Choice::Withdraw => Vec::new(),
+            Choice::HandIn => vec![self.area("work-summary", "review-work-summary", (&typed.work, PROSE, 4))],
+            Choice::Inform => vec![self.area("progress", "review-progress", (&typed.progress, MESSAGE, 2))],
+            Choice::Hold => vec![self.area("hold", "review-hold-reason", (&typed.hold, MESSAGE, 2))],
+            Choice::Cancel => vec![self.area("cancel", "review-cancel-reason", (&typed.cancel, MESSAGE, 2))],
+            Choice::Acknowledge => vec![self.area("remarks", "review-remarks", (&typed.remarks, PROSE, 3))],
+            Choice::Approve | Choice::Resolve(Resolution::Approve) | Choice::Withdraw | Choice::Resume => Vec::new(),
         }
     }
 
@@ -276,6 +361,23 @@ impl Builder<'_> {
             more: typed.points.len() < MAX_POINTS,
             preview: preview.then(|| (typed.summary.clone(), typed.rows().map(|(_, point)| point.clone()).collect())),
         }
+    }
+
+    fn pieces(&self) -> Pieces {
+        let pieces = &self.filled.typed.pieces;
+        let names = [
+            ("piece-name", "review-piece-name"),
+            ("piece-url", "review-piece-url"),
+            ("piece-digest", "review-piece-digest"),
+        ];
+        let row = |(row, piece): (usize, &Piece)| {
+            let fields = names.into_iter().zip(piece.texts()).map(|((name, label), text)| {
+                let mistake = self.mistake(&format!("{name}-{row}"));
+                (name, self.t.text(label).into_owned(), text.to_owned(), mistake)
+            });
+            PieceRow { row, fields: fields.collect() }
+        };
+        Pieces { rows: pieces.iter().enumerate().map(row).collect(), more: pieces.len() < MAX_PIECES }
     }
 
     fn answers(&self) -> Vec<(usize, String, bool)> {

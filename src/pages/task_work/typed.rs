@@ -9,11 +9,17 @@ use crate::pages::texts::Texts;
 
 /// The rows of points that a form has at first.
 const FIRST_POINTS: usize = 3;
+/// The rows of pieces of work that a form has at first.
+const FIRST_PIECES: usize = 1;
+/// The most pieces of work.
+pub(super) const MAX_PIECES: usize = 50;
 /// The most points of a feedback.
 pub(super) const MAX_POINTS: usize = 100;
 
 /// The most characters of long texts.
 pub(super) const PROSE: usize = 4000;
+/// The most characters of what every party reads.
+pub(super) const MESSAGE: usize = 500;
 
 /// What somebody typed, as it stands in the fields.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,6 +56,24 @@ pub(super) struct Typed {
     pub(super) answer: String,
     /// The chosen answer, from 1.
     pub(super) option: String,
+    /// The work in short.
+    pub(super) work: String,
+    /// The pieces of work.
+    pub(super) pieces: Vec<Piece>,
+    /// What the buyer is told about the progress.
+    pub(super) progress: String,
+    /// The progress in percent.
+    pub(super) percent: String,
+    /// Why the task is put on hold.
+    pub(super) hold: String,
+    /// Why the task is cancelled.
+    pub(super) cancel: String,
+    /// Whether it is cancelled at once, whatever the stage says.
+    pub(super) at_once: bool,
+    /// What became of the work.
+    pub(super) in_flight: String,
+    /// Remarks on that.
+    pub(super) remarks: String,
 }
 
 /// What a choice is about: the state that the form was rendered for.
@@ -74,6 +98,28 @@ pub(super) struct Point {
     pub(super) anchor: String,
     /// What it is.
     pub(super) text: String,
+}
+
+/// A piece of work, by reference.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Piece {
+    /// Its name.
+    pub(super) name: String,
+    /// Where it is.
+    pub(super) url: String,
+    /// The SHA-256 of its bytes.
+    pub(super) digest: String,
+}
+
+impl Piece {
+    /// What was typed, in the order of the fields.
+    pub(super) fn texts(&self) -> [&str; 3] {
+        [&self.name, &self.url, &self.digest]
+    }
+
+    fn is_empty(&self) -> bool {
+        self.texts().iter().all(|text| text.trim().is_empty())
+    }
 }
 
 impl Point {
@@ -109,6 +155,15 @@ impl Typed {
             ask_share: fields.has("ask-share"),
             answer: get("answer"),
             option: get("option"),
+            work: get("work-summary"),
+            pieces: pieces(fields),
+            progress: get("progress"),
+            percent: get("percent"),
+            hold: get("hold"),
+            cancel: get("cancel"),
+            at_once: fields.has("at-once"),
+            in_flight: get("in-flight"),
+            remarks: get("remarks"),
         }
     }
 
@@ -125,6 +180,11 @@ impl Typed {
             answer: text(),
             ask_to: party.clone(),
             to: party,
+            work: text(),
+            progress: text(),
+            hold: text(),
+            cancel: text(),
+            in_flight: "discarded".to_owned(),
             ..Self::default()
         }
     }
@@ -134,6 +194,28 @@ impl Typed {
         let rows = (self.points.len() + FIRST_POINTS).min(MAX_POINTS);
         self.points.resize(rows, Point::default());
         self
+    }
+
+    /// The same with room for more pieces of work.
+    pub(super) fn with_more_pieces(mut self) -> Self {
+        let rows = (self.pieces.len() + FIRST_POINTS).min(MAX_PIECES);
+        self.pieces.resize(rows, Piece::default());
+        self
+    }
+
+    /// The pieces of work as the API takes them. Rows without a word are left out.
+    pub(super) fn artifacts(&self) -> Value {
+        let artifact = |(_, piece): (usize, &Piece)| {
+            let members = ["name", "url", "sha256"].into_iter().zip(piece.texts());
+            let members = members.filter_map(|(name, text)| Some((name.to_owned(), filled(text)?.into())));
+            Value::Object(members.collect())
+        };
+        self.piece_rows().map(artifact).collect()
+    }
+
+    /// The pieces of work that are sent, each with its row in the form.
+    pub(super) fn piece_rows(&self) -> impl Iterator<Item = (usize, &Piece)> {
+        self.pieces.iter().enumerate().filter(|(_, piece)| !piece.is_empty())
     }
 
     /// The feedback as the API takes it. Rows without a word are left out.
@@ -173,8 +255,17 @@ impl Typed {
             one("review-question", &self.question),
             one("review-options", &self.options),
             one("review-answer-text", &self.answer),
+            one("review-work-summary", &self.work),
+            one("review-progress", &self.progress),
+            one("review-hold-reason", &self.hold),
+            one("review-cancel-reason", &self.cancel),
+            one("review-remarks", &self.remarks),
         ];
         texts.extend(rest.into_iter().flatten());
+        texts.extend(self.piece_rows().map(|(row, piece)| {
+            let parts: Vec<&str> = piece.texts().into_iter().filter_map(filled).collect();
+            (t.with("review-piece", "number", row + 1).into_owned(), parts.join("\n"))
+        }));
         texts
     }
 }
@@ -192,6 +283,21 @@ fn points(fields: &Fields) -> Vec<Point> {
     let rows = points.len().max(FIRST_POINTS);
     points.resize(rows, Point::default());
     points
+}
+
+/// The rows of pieces of work: each has all three fields, so that they pair by their order.
+fn pieces(fields: &Fields) -> Vec<Piece> {
+    let names = fields.all("piece-name");
+    let addresses = fields.all("piece-url").map(Some).chain(std::iter::repeat(None));
+    let digests = fields.all("piece-digest").map(Some).chain(std::iter::repeat(None));
+    let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
+    let rows = names.zip(addresses.zip(digests)).take(MAX_PIECES);
+    let mut pieces: Vec<Piece> = rows
+        .map(|(name, (url, digest))| Piece { name: name.to_owned(), url: text(url), digest: text(digest) })
+        .collect();
+    let rows = pieces.len().max(FIRST_PIECES);
+    pieces.resize(rows, Piece::default());
+    pieces
 }
 
 /// The text without blanks around it, if there is any.

@@ -41,6 +41,11 @@ impl Visitor {
         Self { router: router.clone(), cookies: BTreeMap::new() }
     }
 
+    /// Sets a cookie, as a page of the service would.
+    pub fn set_cookie(&mut self, name: &str, value: &str) {
+        self.cookies.insert(name.to_owned(), value.to_owned());
+    }
+
     /// Reads a page.
     pub async fn get(&mut self, path: &str) -> Page {
         self.send("GET", path, &[], String::new()).await

@@ -115,7 +115,7 @@ pub async fn reviewer(parties: &Parties, actor: &str) -> Visitor {
     parties.visitor(Party::Partner, LinkKind::Inbox, None, actor).await
 }
 
-/// The hidden fields of the form with this choice: of the decision, or of a question.
+/// The hidden fields of the form with this choice: of the decision, or one of its own.
 pub fn form_of(page: &Page, choice: &str) -> Vec<(String, String)> {
     let tree = page.tree();
     let select = |text: &str| scraper::Selector::parse(text).unwrap();
@@ -164,12 +164,12 @@ async fn allowed(parties: &Parties, visitor: &Visitor, task: &str) -> Vec<String
                 CommandType::QuestionAsked => "ask".to_owned(),
                 CommandType::QuestionAnswered => "answer".to_owned(),
                 CommandType::QuestionWithdrawn => "withdraw".to_owned(),
-                CommandType::WorkSubmitted
-                | CommandType::StatusUpdated
-                | CommandType::Held
-                | CommandType::Resumed
-                | CommandType::CancellationRequested
-                | CommandType::CancellationAcknowledged => return None,
+                CommandType::WorkSubmitted => "hand-in".to_owned(),
+                CommandType::StatusUpdated => "inform".to_owned(),
+                CommandType::Held => "hold".to_owned(),
+                CommandType::Resumed => "resume".to_owned(),
+                CommandType::CancellationRequested => "cancel".to_owned(),
+                CommandType::CancellationAcknowledged => "acknowledge".to_owned(),
             };
             Some(name)
         })
@@ -209,14 +209,20 @@ async fn a_page_offers_exactly_what_why_allows_to_the_person() {
     assert_eq!(
         seen,
         [
+            "acknowledge",
             "answer",
             "approve",
             "ask",
+            "cancel",
             "escalate",
+            "hand-in",
+            "hold",
+            "inform",
             "resolve-approve",
             "resolve-redirect",
             "resolve-reject",
             "resolve-return",
+            "resume",
             "send-back",
             "withdraw"
         ],

@@ -13,7 +13,7 @@ use crate::harness::parties::{Parties, text};
 use crate::harness::visitor::{Page, Visitor};
 
 /// Somebody in each kind of session, under the names of the columns.
-async fn visitors(parties: &Parties, task: &str) -> Vec<(&'static str, Visitor)> {
+pub async fn visitors(parties: &Parties, task: &str) -> Vec<(&'static str, Visitor)> {
     let visitor = |party, kind, actor| parties.visitor(party, kind, (kind != LinkKind::Inbox).then_some(task), actor);
     vec![
         ("nobody", Visitor::new(&parties.service.router)),
@@ -29,7 +29,7 @@ async fn visitors(parties: &Parties, task: &str) -> Vec<(&'static str, Visitor)>
 }
 
 /// What stands in the place of a route's parameters.
-struct Examples {
+pub struct Examples {
     task: String,
     key: String,
     event: String,
@@ -40,7 +40,7 @@ struct Examples {
 }
 
 impl Examples {
-    async fn find(parties: &Parties, task: String, (key, event): (String, String)) -> Self {
+    pub async fn find(parties: &Parties, task: String, (key, event): (String, String)) -> Self {
         let listed = parties.partner.read("/api/v1/links").await;
         let voucher = parties.link(Party::Partner, LinkKind::Task, Some(&task), "u-bo").await;
         let home = Visitor::new(&parties.service.router).read("/").await;
@@ -56,7 +56,7 @@ impl Examples {
         }
     }
 
-    fn address(&self, route: &str) -> String {
+    pub fn address(&self, route: &str) -> String {
         let (path, id) = match route.split('/').nth(1) {
             Some("go") => return self.voucher.clone(),
             Some("assets") => return format!("/assets/{}", self.asset),

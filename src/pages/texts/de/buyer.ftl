@@ -50,6 +50,7 @@ says-you = Sie schrieben
 
 estimate = Von hier aus war die Hälfte solcher Aufgaben innerhalb von { $half } fertig, neun von zehn innerhalb von { $most }. Das beruht auf den zuletzt beendeten Aufgaben dieser Art und ist keine Zusage.
 estimate-one = Von hier aus waren neun von zehn solcher Aufgaben innerhalb von { $most } fertig. Das beruht auf den zuletzt beendeten Aufgaben dieser Art und ist keine Zusage.
+estimate-over = Das dauert länger als fast jede Aufgabe dieser Art. Wir schätzen nicht weiter.
 span-hours = { $count ->
     [one] 1 Stunde
    *[other] { $count } Stunden
@@ -72,6 +73,7 @@ stage-yours = { $round ->
 }
 stage-pending = noch nicht
 stage-again = wird erneut entschieden
+stage-will-be-yours = später Ihre Entscheidung
 stage-ended = hier beendet
 stage-bound = nur namentlich bekannte Personen entscheiden
 stage-overridden = eine andere Partei hat diesen Schritt einmal entschieden

@@ -290,6 +290,7 @@ console-no-links = Noch niemand kam durch einen Link herein. Ein Aufruf erzeugt 
 console-no-links-filtered = Kein Link ist so.
 console-leads-to = Führt zu
 console-openings = Geöffnet
+console-open-sessions = Offene Sitzungen
 console-expires = Öffnet bis
 console-made-by = Erzeugt von
 console-may-manage = (darf ändern)

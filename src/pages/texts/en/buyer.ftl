@@ -50,6 +50,7 @@ says-you = You said
 
 estimate = From here, half of such tasks were ready within { $half }, nine of ten within { $most }. This is of the last finished tasks of this kind, and no promise.
 estimate-one = From here, nine of ten such tasks were ready within { $most }. This is of the last finished tasks of this kind, and no promise.
+estimate-over = This is taking longer than almost every task like it. We do not guess any further.
 span-hours = { $count ->
     [one] 1 hour
    *[other] { $count } hours
@@ -72,6 +73,7 @@ stage-yours = { $round ->
 }
 stage-pending = not yet
 stage-again = to be decided again
+stage-will-be-yours = your decision, later
 stage-ended = ended here
 stage-bound = decided by named people only
 stage-overridden = another party has decided this stage once

@@ -290,6 +290,7 @@ console-no-links = Nobody has come in by a link yet. Links are made with one cal
 console-no-links-filtered = No link is like this.
 console-leads-to = Leads to
 console-openings = Opened
+console-open-sessions = Open sessions
 console-expires = Opens until
 console-made-by = Made by
 console-may-manage = (may change things)

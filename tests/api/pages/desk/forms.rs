@@ -31,6 +31,12 @@ fn outcome_of(promise: &str) -> String {
         "The review goes on as it was, with your advice." => "Your advice was given",
         "The work goes on with your answer." => "Your answer was sent",
         "The work goes on without an answer." => "The question was taken back",
+        "Goes to the reviewers as a new revision." => "Your work was handed in",
+        "The buyer reads it on the page of the task." => "The buyer reads it now",
+        "Stops the clock of this stage. The final date of the task stays." => "The task is on hold",
+        "The clock of this stage goes on where it stopped." => "The task goes on",
+        "The task is cancelled as soon as what is under way has ended." => "The task is being cancelled",
+        "The task ends without delivery." => "The task ended",
         other => panic!("no outcome is known for {other:?}"),
     }
     .to_owned()
@@ -50,16 +56,18 @@ fn fields(page: &Page, choice: &str) -> Vec<(&'static str, String)> {
         "resolve-return" => vec![("advice", "Go on.".to_owned())],
         "ask" => vec![("ask-to", first("ask-to")), ("question", "Which?".to_owned())],
         "answer" => vec![("answer", "This one.".to_owned())],
+        "hand-in" => vec![("work-summary", "A draft.".to_owned())],
+        "inform" => vec![("progress", "Half of it is done.".to_owned()), ("percent", "50".to_owned())],
+        "hold" => vec![("hold", "The client is away.".to_owned())],
+        "cancel" => vec![("cancel", "No longer needed.".to_owned())],
+        "acknowledge" => vec![("in-flight", "discarded".to_owned())],
         _ => Vec::new(),
     }
 }
 
 fn promise(page: &Page, choice: &str) -> String {
-    if ["ask", "answer", "withdraw"].contains(&choice) {
-        page.one(&format!("#question-{choice} form > p.hint"))
-    } else {
-        page.one(&format!("#then-{choice}"))
-    }
+    let own = format!("#form-{choice} form > p.hint");
+    if page.all(&own).is_empty() { page.one(&format!("#then-{choice}")) } else { page.one(&own) }
 }
 
 #[tokio::test]
@@ -73,6 +81,8 @@ async fn a_choice_does_what_its_page_said() {
         Scene::PlatformAskedItself,
         Scene::PartnerAnswers,
         Scene::Preparing,
+        Scene::OnHold,
+        Scene::Cancelling,
     ] {
         for (party, actor) in [(Party::Partner, "u-anna"), (Party::Platform, "ops-pia"), (Party::Platform, "ops-olga")]
         {
@@ -93,7 +103,75 @@ async fn a_choice_does_what_its_page_said() {
             }
         }
     }
-    assert!(done > 20, "only {done} choices were made");
+    assert!(done > 60, "only {done} choices were made");
+}
+
+#[tokio::test]
+async fn work_is_handed_in_by_reference_and_mistakes_are_named_at_their_field() {
+    let parties = Parties::start().await;
+    let task = Scene::Preparing.play(&parties).await;
+    let mut dora = reviewer(&parties, "u-dora").await;
+    let page = dora.read(&page_of(&task)).await;
+    let is_open = |page: &Page, form: &str| {
+        let open = scraper::Selector::parse(&format!("#form-{form}[open]")).unwrap();
+        page.tree().select(&open).next().is_some()
+    };
+    assert!(is_open(&page, "hand-in") && !is_open(&page, "cancel"), "what the task waits for is unfolded");
+    let digest = "a".repeat(64);
+    let pieces = |name: &'static str, url: &'static str, digest: &'static str| {
+        [("piece-name", name), ("piece-url", url), ("piece-digest", digest)]
+    };
+    let wrong = [
+        &[("work-summary", "A draft.")][..],
+        &pieces("logo.svg", "http://files.example/logo.svg", "abc"),
+        &pieces("", "https://files.example/terms.pdf", ""),
+    ]
+    .concat();
+    let again = send(&mut dora, &page, (&task, "hand-in"), &wrong).await;
+    assert_eq!(again.status, 422);
+    again.keeps_the_rules("the desk");
+    let targets = |page: &Page| {
+        let link = scraper::Selector::parse(".summary a").unwrap();
+        let tree = page.tree();
+        tree.select(&link).filter_map(|link| link.attr("href")).map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(targets(&again), ["#piece-name-1", "#piece-digest-1"]);
+    assert!(is_open(&again, "hand-in"));
+    let wrong =
+        [&[("work-summary", "A draft.")][..], &pieces("logo.svg", "http://files.example/logo.svg", "abc")].concat();
+    let again = send(&mut dora, &again, (&task, "hand-in"), &wrong).await;
+    assert_eq!((again.status, again.one("#work-summary")), (422, "A draft.".to_owned()));
+    assert!(targets(&again).iter().all(|target| ["#piece-url-0", "#piece-digest-0"].contains(&&**target)));
+    let empty = send(&mut dora, &again, (&task, "hand-in"), &[]).await;
+    assert_eq!((empty.status, targets(&empty)), (422, vec!["#work-summary".to_owned()]));
+    let more = send(&mut dora, &empty, (&task, "hand-in"), &[("piece-name", "logo.svg"), ("more", "pieces")]).await;
+    assert_eq!((more.status, more.all("#form-hand-in .point").len()), (200, 4));
+    let pieces = [("piece-name", "logo.svg"), ("piece-url", ""), ("piece-digest", &digest)];
+    let sent = send(&mut dora, &more, (&task, "hand-in"), &pieces).await;
+    assert_eq!(sent.status, 303, "{}", sent.text());
+    let trail = parties.trail(&task).await;
+    let work = trail.iter().rfind(|entry| entry["type"] == "task.work_submitted").unwrap();
+    assert_eq!(work["data"]["artifacts"], json!([{ "name": "logo.svg", "sha256": digest }]));
+    assert_eq!(work["actor"]["id"], "u-dora");
+}
+
+#[tokio::test]
+async fn only_the_platform_cancels_at_once() {
+    let parties = Parties::start().await;
+    for (party, phase) in [(Party::Partner, "cancelling"), (Party::Platform, "cancelled")] {
+        let task = Scene::InReview.play(&parties).await;
+        let mut visitor = parties.visitor(party, LinkKind::Inbox, None, "u-olga").await;
+        let page = visitor.read(&page_of(&task)).await;
+        assert_eq!(page.html.contains("name=\"at-once\""), party == Party::Platform);
+        let fields = [("cancel", "No longer needed."), ("at-once", "yes")];
+        let answer = send(&mut visitor, &page, (&task, "cancel"), &fields).await;
+        if party == Party::Partner {
+            assert_eq!(answer.status, 422, "the service refuses what the page does not offer");
+            let sent = send(&mut visitor, &page, (&task, "cancel"), &fields[..1]).await;
+            assert_eq!(sent.status, 303, "{}", sent.text());
+        }
+        assert_eq!(parties.task(&task).await["phase"], phase);
+    }
 }
 
 #[tokio::test]
@@ -226,7 +304,7 @@ async fn without_script_a_form_grows_and_shows_what_the_buyer_would_read() {
     let task = Scene::InReview.play(&parties).await;
     let mut anna = reviewer(&parties, "u-anna").await;
     let page = anna.read(&page_of(&task)).await;
-    assert_eq!(page.all(".point").len(), 3);
+    assert_eq!(page.all("#decide .point").len(), 3);
     let typed = [
         ("summary", "Too long."),
         ("point-severity", "must"),
@@ -235,7 +313,7 @@ async fn without_script_a_form_grows_and_shows_what_the_buyer_would_read() {
         ("more", "points"),
     ];
     let more = send(&mut anna, &page, (&task, "send-back"), &typed).await;
-    assert_eq!((more.status, more.all(".point").len()), (200, 6));
+    assert_eq!((more.status, more.all("#decide .point").len()), (200, 6));
     assert_eq!((more.one("#summary"), more.one("#point-text-0")), ("Too long.".to_owned(), "Cut.".to_owned()));
     let typed = [("summary", "Too long."), ("point-text", "Cut."), ("note", "Not for buyers."), ("preview", "yes")];
     let shown = send(&mut anna, &more, (&task, "send-back"), &typed).await;
