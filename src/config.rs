@@ -81,6 +81,9 @@ pub struct Migrate {
     /// heads continues. Run it once, before the service starts again.
     #[arg(long)]
     pub restored: bool,
+    /// Print the SQL that makes a login for serving through a connection pooler, and do nothing else.
+    #[arg(long, conflicts_with = "restored")]
+    pub print_login: bool,
     /// The database.
     #[command(flatten)]
     pub database: Database,

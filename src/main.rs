@@ -117,19 +117,24 @@ async fn for_developers(settings: Dev) -> Result<ExitCode, Failure> {
 /// The database, and the private Postgres if this process uses one.
 struct Opened {
     options: PgConnectOptions,
+    /// The address past a pooler, where `options` lead through one.
+    direct: Option<PgConnectOptions>,
     postgres: Option<Postgres>,
 }
 
 /// The database that the settings name.
 enum Source {
-    Server(Box<PgConnectOptions>),
+    Server(Box<(PgConnectOptions, Option<PgConnectOptions>)>),
     Private,
 }
 
 impl Source {
     fn of(database: &Database) -> Result<Self, Failure> {
+        let parse = |name, url: &Secret| connect::parse_url(url.expose()).map_err(|error| format!("{name}: {error}"));
+        let direct = database.direct_url().map(|url| parse("STAGEGATE_DIRECT_URL", url)).transpose()?;
         match database.url() {
-            Some(url) => Ok(Self::Server(Box::new(connect::parse_url(url.expose())?))),
+            Some(url) => Ok(Self::Server(Box::new((parse("DATABASE_URL", url)?, direct)))),
+            None if direct.is_some() => Err("STAGEGATE_DIRECT_URL needs DATABASE_URL, the address of the pooler".into()),
             None if database.may_be_private() => Ok(Self::Private),
             None => Err("DATABASE_URL is required here: postgres://user:password@host/database".into()),
         }
@@ -138,8 +143,9 @@ impl Source {
 
 /// Opens the database; `name` is that of a private one.
 async fn open(source: Source, database: &Database, name: &str) -> Result<Opened, Failure> {
-    if let Source::Server(options) = source {
-        return Ok(Opened { options: *options, postgres: None });
+    if let Source::Server(addresses) = source {
+        let (options, direct) = *addresses;
+        return Ok(Opened { options, direct, postgres: None });
     }
     let postgres = Postgres::start(&database.embedded(), name).await?;
     tracing::info!(
@@ -149,10 +155,22 @@ async fn open(source: Source, database: &Database, name: &str) -> Result<Opened,
         "{} private Postgres; in production, set DATABASE_URL",
         if postgres.adopted() { "found a running" } else { "started a" },
     );
-    Ok(Opened { options: postgres.connect_options(name), postgres: Some(postgres) })
+    Ok(Opened { options: postgres.connect_options(name), direct: None, postgres: Some(postgres) })
 }
 
 impl Opened {
+    /// The address for what does not go through a pooler.
+    fn direct(&self) -> &PgConnectOptions {
+        self.direct.as_ref().unwrap_or(&self.options)
+    }
+
+    async fn connect(&self, connections: u32) -> Result<Pool, connect::Error> {
+        match &self.direct {
+            Some(direct) => connect::connect_pooled(&self.options, direct, connections).await,
+            None => connect::connect(&self.options, connections).await,
+        }
+    }
+
     async fn keep_running(&self) {
         match &self.postgres {
             Some(postgres) => postgres.keep_running().await,
@@ -174,8 +192,12 @@ impl Opened {
 }
 
 async fn migrate(settings: &Migrate) -> Result<ExitCode, Failure> {
+    if settings.print_login {
+        write!(std::io::stdout(), "{}", connect::login_sql("stagegate_login"))?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let opened = open(Source::of(&settings.database)?, &settings.database, DATABASE).await?;
-    let migrated = migrate_opened(&opened.options, settings.restored).await;
+    let migrated = migrate_opened(opened.direct(), settings.restored).await;
     opened.close().await;
     migrated?;
     tracing::info!("the database is up to date");

@@ -178,9 +178,9 @@ async fn serve_on(
     let is_trial = database.postgres.is_some() || dev.is_some();
     let prepared = async {
         if settings.migrate {
-            connect::migrate(&database.options).await?;
+            connect::migrate(database.direct()).await?;
         }
-        connect::connect(&database.options, settings.pool_size).await
+        database.connect(settings.pool_size).await
     };
     let pool = tokio::select! {
         pool = prepared => pool?,

@@ -21,6 +21,12 @@ pub struct Database {
         value_name = "URL"
     )]
     url: Option<Secret>,
+    /// URL of the same database past a connection pooler such as `PgBouncer`, for migrations and for
+    /// notifications between replicas. Set it where `DATABASE_URL` leads through a pooler: the service
+    /// then sends no settings through it, and `DATABASE_URL` needs a login as `stagegate migrate
+    /// --print-login` makes it.
+    #[arg(id = "direct_url", long = "direct-url", env = "STAGEGATE_DIRECT_URL", hide_env_values = true, value_name = "URL")]
+    direct: Option<Secret>,
     /// Directory of the private Postgres and its programs [default: /var/lib/stagegate for root,
     /// else stagegate in `$XDG_DATA_HOME` or ~/.local/share]
     #[arg(long, env = "STAGEGATE_DATA_DIR", value_name = "DIR")]
@@ -39,6 +45,11 @@ impl Database {
     pub fn url(&self) -> Option<&Secret> {
         // Container tools pass unset variables as empty strings.
         self.url.as_ref().filter(|url| !url.expose().is_empty())
+    }
+
+    /// The address of the same database past a pooler, if `url` leads through one.
+    pub fn direct_url(&self) -> Option<&Secret> {
+        self.direct.as_ref().filter(|url| !url.expose().is_empty())
     }
 
     /// Whether a private Postgres may replace a configured one.

@@ -68,7 +68,7 @@ pub struct Monitor {
 impl Monitor {
     /// Creates a monitor beside this pool. It connects at the first look.
     pub fn beside(pool: &Pool) -> Self {
-        Self { looks: Beside::new(pool, LOOK), searches: Beside::new(pool, SEARCH) }
+        Self { looks: Beside::with(pool, LOOK), searches: Beside::with(pool, SEARCH) }
     }
 
     /// Looks once. If it is dropped half-way, the next look starts over.

@@ -42,8 +42,8 @@ pub enum NotReady {
     /// `stagegate migrate` was not run for this build.
     #[error("the database lacks migrations")]
     NotMigrated,
-    /// The session lost its role, which a pooler can cause.
-    #[error("the database connection is not in the role {role}; a pooler may have dropped it", role = store::db::connect::SERVING_ROLE)]
+    /// The session lost its role or its time limits, which a pooler can cause.
+    #[error("the database connection is not in the role {role}, or has no time limits; a pooler may have dropped them", role = store::db::connect::SERVING_ROLE)]
     NotConfined,
     /// A background worker hangs, or the clock is wrong.
     #[error(transparent)]

@@ -109,7 +109,7 @@ codes! {
     DatabaseUnreachable "database_unreachable" SERVICE_UNAVAILABLE "Database unreachable" "On `/ready`: the database is unreachable or does not respond.";
     DatabaseReadOnly "database_read_only" SERVICE_UNAVAILABLE "Read-only database" "On `/ready`: the database is a standby or was made read-only.";
     DatabaseNotMigrated "database_not_migrated" SERVICE_UNAVAILABLE "Database not migrated" "On `/ready`: the database lacks migrations of this build; `stagegate migrate` applies them.";
-    DatabaseNotConfined "database_not_confined" SERVICE_UNAVAILABLE "Too many privileges" "On `/ready`: statements do not run in the role that cannot change the trail; a pooler may have dropped it.";
+    DatabaseNotConfined "database_not_confined" SERVICE_UNAVAILABLE "Too many privileges" "On `/ready`: statements do not run in the role that cannot change the trail, or without its time limits; a pooler may have dropped them.";
     WorkerStill "worker_still" SERVICE_UNAVAILABLE "Worker stalled" "On `/ready`: a background worker has made no progress for longer than its limit.";
     ClockWrong "clock_wrong" SERVICE_UNAVAILABLE "Wrong clock" "On `/ready`: the replica's clock differs from the database's by more than 15 s.";
 }

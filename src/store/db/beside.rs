@@ -19,9 +19,17 @@ pub(in crate::store) struct Beside {
 }
 
 impl Beside {
-    /// Creates a connection beside this pool, with further session settings. It opens nothing yet.
-    pub(in crate::store) fn new<const N: usize>(pool: &Pool, settings: [(&str, &str); N]) -> Self {
-        let options = pool.connect_options().options(settings);
+    /// Creates a connection that reaches the server as the pool's do. It opens nothing yet.
+    pub(in crate::store) fn new(pool: &Pool) -> Self {
+        Self::with_options(pool, pool.route().options().clone())
+    }
+
+    /// Creates a connection with further session settings, past a pooler.
+    pub(in crate::store) fn with<const N: usize>(pool: &Pool, settings: [(&str, &str); N]) -> Self {
+        Self::with_options(pool, pool.route().beside(settings))
+    }
+
+    fn with_options(pool: &Pool, options: PgConnectOptions) -> Self {
         Self { options, limits: pool.limits(), losses: pool.losses(), session: None }
     }
 

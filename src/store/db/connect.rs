@@ -10,9 +10,9 @@ use sqlx::postgres::PgConnectOptions;
 use crate::store::Pool;
 
 use super::session::{Limits, Session};
-use super::settings::{migrating, serving};
+use super::settings::{Route, migrating};
 
-pub use super::settings::SERVING_ROLE;
+pub use super::settings::{SERVING_ROLE, login_sql};
 
 /// Every migration, compiled in. The database may have newer ones: the old build keeps serving
 /// while a deploy rolls out and after it was rolled back.
@@ -26,11 +26,11 @@ pub static MIGRATOR: LazyLock<Migrator> = LazyLock::new(|| {
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Not a Postgres URL. The message leaves out the URL, since it holds a password.
-    #[error("DATABASE_URL is not the URL of a Postgres database")]
+    #[error("it is not the URL of a Postgres database, such as postgres://user:password@host/database")]
     Url,
     /// Several hosts, as libpq allows them.
     #[error(
-        "DATABASE_URL names several hosts, which is not supported: name one address that leads to the primary, such as a proxy's"
+        "it names several hosts, which is not supported: name one address that leads to the primary, such as a proxy's"
     )]
     SeveralHosts,
     /// The database cannot be reached, or refuses the connection.
@@ -85,7 +85,23 @@ pub async fn connect_within(options: &PgConnectOptions, connections: u32, limits
 
 /// As [`connect`], but connects at first use, so the database may be unavailable for now.
 pub fn connect_lazily(options: &PgConnectOptions, connections: u32, limits: Limits) -> Pool {
-    Pool::new(serving(options), connections, limits)
+    Pool::through(Route::direct(options), connections, limits)
+}
+
+/// As [`connect`], through a pooler such as `PgBouncer`, whose login must be as [`login_sql`] makes it.
+/// What needs a session of its own, such as `LISTEN`, uses the `direct` address.
+///
+/// # Errors
+///
+/// As [`connect`].
+pub async fn connect_pooled(
+    pooler: &PgConnectOptions,
+    direct: &PgConnectOptions,
+    connections: u32,
+) -> Result<Pool, Error> {
+    let pool = Pool::through(Route::pooled(pooler, direct), connections, Limits::default());
+    pool.fill().await?;
+    Ok(pool)
 }
 
 /// Applies the missing migrations as the user of the URL, with no time limits.

@@ -42,10 +42,10 @@ pub struct Announcer {
 }
 
 impl Announcer {
-    /// Connects with the pool's options.
+    /// Connects to the pool's server, past a pooler.
     pub async fn connect(pool: &Pool) -> Result<Self, Error> {
         // Notifications are lost when the server crashes anyway, so they need not be durable.
-        let options = pool.connect_options().options([("synchronous_commit", "off")]);
+        let options = pool.route().beside([("synchronous_commit", "off")]);
         let losses = pool.losses();
         let generation = losses.count();
         let mut session = Session::open(&options, pool.limits()).await?.of_generation(generation);
@@ -76,12 +76,12 @@ pub struct Listener {
 }
 
 impl Listener {
-    /// Connects with the pool's options. It receives everything that is announced from then on, as
+    /// Connects to the pool's server, past a pooler. It receives everything that is announced from then on, as
     /// long as the connection lives.
     pub async fn connect(pool: &Pool) -> Result<Self, Error> {
         let losses = pool.losses();
         let generation = losses.count();
-        let subscription = Box::pin(Subscription::open(pool.connect_options(), pool.limits(), CHANNEL)).await?;
+        let subscription = Box::pin(Subscription::open(pool.route().beside([]), pool.limits(), CHANNEL)).await?;
         Ok(Self { subscription, losses, generation })
     }
 

@@ -27,7 +27,7 @@ use tokio::sync::{AcquireError, Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
 use super::session::{Health, Limits, NoConnection, Session};
-use super::settings;
+use super::settings::Route;
 
 /// Connections that were used within this time are taken without a ping.
 const TRUSTED_IDLE: Duration = Duration::from_secs(1);
@@ -55,7 +55,7 @@ enum Lane {
 
 #[derive(Debug)]
 struct Inner {
-    options: PgConnectOptions,
+    route: Route,
     connections: u32,
     limits: Limits,
     /// One permit per connection. A holder takes an idle session or opens one. First come, first
@@ -172,12 +172,17 @@ impl Pool {
     /// Creates a pool that connects at first use, with these options unchanged. [`connect`](super::connect) makes
     /// the pools that serve.
     pub fn new(options: PgConnectOptions, connections: u32, limits: Limits) -> Self {
-        Self::beside(options, connections, limits, Arc::default())
+        Self::through(options.into(), connections, limits)
     }
 
-    fn beside(options: PgConnectOptions, connections: u32, limits: Limits, losses: Arc<Losses>) -> Self {
+    /// Creates a pool whose sessions take this route.
+    pub(in crate::store) fn through(route: Route, connections: u32, limits: Limits) -> Self {
+        Self::beside(route, connections, limits, Arc::default())
+    }
+
+    fn beside(route: Route, connections: u32, limits: Limits, losses: Arc<Losses>) -> Self {
         let inner = Inner {
-            options,
+            route,
             connections,
             limits,
             gate: Arc::new(Semaphore::new(connections as usize)),
@@ -218,9 +223,9 @@ impl Pool {
         }
     }
 
-    /// The options of its connections, to open one beside them.
-    pub(in crate::store) fn connect_options(&self) -> PgConnectOptions {
-        self.inner.options.clone()
+    /// How its connections reach the server, to open one beside them.
+    pub(in crate::store) fn route(&self) -> &Route {
+        &self.inner.route
     }
 
     /// The limits of the pool.
@@ -235,8 +240,8 @@ impl Pool {
 
     /// Creates a pool to the same database beside this one, for the writer.
     pub(in crate::store) fn for_writing(&self, connections: u32) -> Self {
-        let Inner { options, limits, losses, .. } = &*self.inner;
-        Self::beside(settings::for_writing(options), connections, *limits, Arc::clone(losses)).for_decisions()
+        let Inner { route, limits, losses, .. } = &*self.inner;
+        Self::beside(route.for_writing(), connections, *limits, Arc::clone(losses)).for_decisions()
     }
 
     /// Opens all connections now.
@@ -340,7 +345,7 @@ impl Inner {
         // Read before connecting: a loss in the meantime may concern this session.
         let generation = self.losses.count();
         // Boxed, as every statement's future would otherwise have room for it.
-        let opened = Box::pin(Session::open_for_writing(&self.options, self.limits)).await;
+        let opened = Box::pin(Session::open_for_writing(self.route.options(), self.limits)).await;
         self.unreachable.store(opened.is_err(), Ordering::Relaxed);
         opened.map(|session| session.of_generation(generation))
     }

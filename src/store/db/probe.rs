@@ -18,8 +18,8 @@ pub enum Fitness {
     /// It lacks a migration of this build. It may also have newer ones, since the old build keeps
     /// serving while a deploy rolls out.
     NotMigrated,
-    /// Statements do not run in the serving role. A pooler in between may have dropped the option
-    /// that requests it.
+    /// Statements do not run in the serving role, or without its time limits. A pooler in between may
+    /// have dropped the option that requests them.
     NotConfined,
 }
 
@@ -30,7 +30,7 @@ pub struct Probe(Beside);
 impl Probe {
     /// Creates a check beside this pool. It connects at the first look.
     pub fn beside(pool: &Pool) -> Self {
-        Self(Beside::new(pool, []))
+        Self(Beside::new(pool))
     }
 
     /// Looks once, within the limits of a connection and two statements. If it is dropped half-way,
@@ -53,10 +53,14 @@ impl Probe {
     }
 }
 
+/// The settings without which a statement could hold a connection or a lock for good.
+const TIME_LIMITS: [&str; 3] = ["statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"];
+
 async fn fitness(session: &mut Session) -> Result<Fitness, Error> {
-    let ask = "select pg_is_in_recovery() or current_setting('transaction_read_only')::boolean, current_user = $1,
+    let ask = "select pg_is_in_recovery() or current_setting('transaction_read_only')::boolean, current_user = $1
+             and not exists (select from unnest($2::text[]) as limits (name) where current_setting(name) = '0'),
          to_regclass('_sqlx_migrations') is not null";
-    let row = sqlx::query(ask).bind(SERVING_ROLE).fetch_one(&mut *session).await?;
+    let row = sqlx::query(ask).bind(SERVING_ROLE).bind(&TIME_LIMITS[..]).fetch_one(&mut *session).await?;
     let (read_only, confined, known): (bool, bool, bool) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
     if read_only {
         return Ok(Fitness::ReadOnly);

@@ -36,8 +36,69 @@ const SESSION: [(&str, &str); 15] = [
     ("tcp_user_timeout", "20s"),
 ];
 
-pub(in crate::store) fn serving(options: &PgConnectOptions) -> PgConnectOptions {
+/// How sessions reach the server.
+#[derive(Clone, Debug)]
+pub(in crate::store) struct Route {
+    /// For statements.
+    options: PgConnectOptions,
+    /// For what needs a session of its own, with settings of its own: never through a pooler.
+    direct: PgConnectOptions,
+    /// Whether a pooler stands in between. It passes on no settings, so those of the login apply.
+    is_pooled: bool,
+}
+
+impl Route {
+    /// Leads straight to the server, with the settings for serving.
+    pub(in crate::store) fn direct(options: &PgConnectOptions) -> Self {
+        Self::from(serving(options))
+    }
+
+    /// Leads through a pooler. What needs a session of its own goes past it.
+    pub(in crate::store) fn pooled(pooler: &PgConnectOptions, direct: &PgConnectOptions) -> Self {
+        // A pooler refuses start-up parameters that it cannot pass on. No statement reads a float.
+        let options = pooler.clone().application_name("stagegate").extra_float_digits(None);
+        Self { options, direct: serving(direct), is_pooled: true }
+    }
+
+    /// For statements of the pool.
+    pub(in crate::store) fn options(&self) -> &PgConnectOptions {
+        &self.options
+    }
+
+    /// For a session of its own, with these settings besides.
+    pub(in crate::store) fn beside<const N: usize>(&self, settings: [(&str, &str); N]) -> PgConnectOptions {
+        self.direct.clone().options(settings)
+    }
+
+    /// The route of the writer's connections.
+    pub(in crate::store) fn for_writing(&self) -> Self {
+        let options = if self.is_pooled { self.options.clone() } else { for_writing(&self.options) };
+        Self { options, ..self.clone() }
+    }
+}
+
+impl From<PgConnectOptions> for Route {
+    /// Leads straight to the server, with these options unchanged.
+    fn from(options: PgConnectOptions) -> Self {
+        Self { direct: options.clone(), options, is_pooled: false }
+    }
+}
+
+fn serving(options: &PgConnectOptions) -> PgConnectOptions {
     options.clone().application_name("stagegate").options(SESSION)
+}
+
+/// SQL that makes a login for serving through a pooler: in the serving role by itself, with the
+/// settings that sessions without a pooler ask for.
+pub fn login_sql(name: &str) -> String {
+    let mut sql = format!(
+        "-- Run this once as an administrator, after the first migration. Then set a password, in psql with \\password {name}.\n\
+         create role {name} login noinherit in role {SERVING_ROLE}, {ERASURE_ROLE};\n"
+    );
+    for (setting, value) in SESSION {
+        sql.push_str(&format!("alter role {name} set {setting} = '{value}';\n"));
+    }
+    sql
 }
 
 /// Adds the settings of the writer's connections, which send one statement only.
@@ -45,7 +106,7 @@ pub(in crate::store) fn serving(options: &PgConnectOptions) -> PgConnectOptions 
 /// Its plan is made once and always uses the primary key of `tasks`, regardless of the table's
 /// statistics. It waits only briefly for a row that another session has locked, since up to 63
 /// other tasks wait with it; the short limit also breaks a deadlock of two such statements.
-pub(in crate::store) fn for_writing(options: &PgConnectOptions) -> PgConnectOptions {
+fn for_writing(options: &PgConnectOptions) -> PgConnectOptions {
     options.clone().options([
         ("plan_cache_mode", "force_generic_plan"),
         ("enable_seqscan", "off"),
