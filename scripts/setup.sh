@@ -96,6 +96,17 @@ ensure_patroni() {
     export STAGEGATE_TEST_PATRONI=yes
 }
 
+ensure_pgbouncer() {
+    if ! { have pgbouncer || [ -x /usr/sbin/pgbouncer ]; }; then
+        if ! have apt-get; then
+            say "PgBouncer is not here, and this script installs it with apt-get alone: no pooler is tested"
+            return
+        fi
+        without_starting install "a pooler in the tests" "pgbouncer" ""
+    fi
+    export STAGEGATE_TEST_PGBOUNCER=yes
+}
+
 # Prevents packages from starting their servers on installation. The tests start their own.
 without_starting() {
     local policy=/usr/sbin/policy-rc.d

@@ -13,10 +13,13 @@ use tokio::sync::watch;
 
 use stagegate::causes::one_line;
 use stagegate::clock::Clock;
-use stagegate::config::{Audit, Cli, Command, Database, Db, Demo, Dev, DevCommand, Keys, Migrate, Openapi, Workflow};
+use stagegate::config::{
+    Audit, Cli, Command, Database, Db, Demo, Dev, DevCommand, Keys, Migrate, Openapi, Secret, Workflow,
+};
 use stagegate::domain::audit::signed_note::{KeyName, SignerKey};
 use stagegate::embedded::{self, Postgres};
 use stagegate::http::openapi;
+use stagegate::store::Pool;
 use stagegate::store::db::{connect, horizon};
 use stagegate::{check, demo, dev, ids, link, telemetry, terminal, trial};
 
@@ -134,7 +137,9 @@ impl Source {
         let direct = database.direct_url().map(|url| parse("STAGEGATE_DIRECT_URL", url)).transpose()?;
         match database.url() {
             Some(url) => Ok(Self::Server(Box::new((parse("DATABASE_URL", url)?, direct)))),
-            None if direct.is_some() => Err("STAGEGATE_DIRECT_URL needs DATABASE_URL, the address of the pooler".into()),
+            None if direct.is_some() => {
+                Err("STAGEGATE_DIRECT_URL needs DATABASE_URL, the address of the pooler".into())
+            }
             None if database.may_be_private() => Ok(Self::Private),
             None => Err("DATABASE_URL is required here: postgres://user:password@host/database".into()),
         }

@@ -25,7 +25,13 @@ pub struct Database {
     /// notifications between replicas. Set it where `DATABASE_URL` leads through a pooler: the service
     /// then sends no settings through it, and `DATABASE_URL` needs a login as `stagegate migrate
     /// --print-login` makes it.
-    #[arg(id = "direct_url", long = "direct-url", env = "STAGEGATE_DIRECT_URL", hide_env_values = true, value_name = "URL")]
+    #[arg(
+        id = "direct_url",
+        long = "direct-url",
+        env = "STAGEGATE_DIRECT_URL",
+        hide_env_values = true,
+        value_name = "URL"
+    )]
     direct: Option<Secret>,
     /// Directory of the private Postgres and its programs [default: /var/lib/stagegate for root,
     /// else stagegate in `$XDG_DATA_HOME` or ~/.local/share]

@@ -8,6 +8,7 @@ pub mod markup;
 pub mod parties;
 pub mod patroni;
 pub mod plans;
+pub mod pooler;
 pub mod process;
 pub mod proxy;
 pub mod receiver;

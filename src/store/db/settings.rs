@@ -93,7 +93,7 @@ fn serving(options: &PgConnectOptions) -> PgConnectOptions {
 pub fn login_sql(name: &str) -> String {
     let mut sql = format!(
         "-- Run this once as an administrator, after the first migration. Then set a password, in psql with \\password {name}.\n\
-         create role {name} login noinherit in role {SERVING_ROLE}, {ERASURE_ROLE};\n"
+         create role {name} login noinherit in role {SERVING_ROLE}, stagegate_erasure;\n"
     );
     for (setting, value) in SESSION {
         sql.push_str(&format!("alter role {name} set {setting} = '{value}';\n"));

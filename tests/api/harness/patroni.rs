@@ -174,7 +174,7 @@ fn start_proxy(folder: &Path, port: u16, nodes: &[Node]) -> Child {
 }
 
 /// Starts a program as the user that owns the folder, with its output and its process id in files there.
-fn spawn(folder: &Path, name: &str, command: &mut Command) -> Child {
+pub(super) fn spawn(folder: &Path, name: &str, command: &mut Command) -> Child {
     let log = fs::File::create(folder.join(format!("{name}.log"))).unwrap();
     command.current_dir(folder).stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log).kill_on_drop(true);
     command.env("LC_ALL", "C").env("HOME", folder);
@@ -202,12 +202,12 @@ fn owner() -> Option<(u32, u32)> {
     user("postgres").or_else(|| user("nobody"))
 }
 
-fn own(folder: &Path) {
+pub(super) fn own(folder: &Path) {
     if let Some((uid, gid)) = owner() {
         chown(folder, Some(uid), Some(gid)).unwrap();
     }
 }
 
-fn free_port() -> u16 {
+pub(super) fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
