@@ -153,6 +153,14 @@ impl AppState {
     }
 }
 
+impl AppState {
+    /// Whether pages of this origin may call: those of a configured one, and the service's own.
+    pub fn admits_origin(&self, origin: &HeaderValue) -> bool {
+        let own = self.app.links.public_origin().map(str::as_bytes);
+        self.origins.contains(origin) || own == Some(origin.as_bytes())
+    }
+}
+
 impl FromRef<AppState> for Arc<App> {
     fn from_ref(state: &AppState) -> Self {
         Arc::clone(&state.app)

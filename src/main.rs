@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use clap::Parser as _;
 use sqlx::postgres::PgConnectOptions;
+use tokio::io::BufReader;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
@@ -18,7 +19,7 @@ use stagegate::domain::audit::signed_note::{KeyName, SignerKey};
 use stagegate::embedded::{self, Postgres};
 use stagegate::http::openapi;
 use stagegate::store::db::{connect, horizon};
-use stagegate::{check, demo, dev, ids, link, telemetry, terminal, trial};
+use stagegate::{check, demo, dev, ids, link, mcp, telemetry, terminal, trial};
 
 use crate::serve::{develop, serve};
 
@@ -96,6 +97,10 @@ async fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Open(settings) => show_links(&settings).await,
         Command::Link(settings) => {
             link::run(&settings, &mut std::io::stdout()).await?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Mcp(settings) => {
+            mcp::stdio::run(&settings, BufReader::new(tokio::io::stdin()), tokio::io::stdout()).await?;
             Ok(ExitCode::SUCCESS)
         }
     }
