@@ -27,7 +27,7 @@ mod forward;
 mod message;
 
 /// Messages that are answered at the same time.
-const MAX_RUNNING: usize = 16;
+const MAX_RUNNING: usize = 32;
 
 /// Why it ends before its input does.
 #[derive(Debug, thiserror::Error)]

@@ -1,5 +1,6 @@
 //! Sends a message to the service, and again if it did not answer.
 
+use std::borrow::Cow;
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -7,6 +8,7 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use reqwest::{Client, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 
+use crate::causes::one_line;
 use crate::config::Mcp;
 use crate::http::problem::{Code, Problem};
 use crate::ids;
@@ -45,7 +47,8 @@ enum Answered {
 
 /// A try that failed.
 struct Failed {
-    detail: String,
+    problem: Value,
+    /// How long to wait before the next, if the service says so.
     pause: Option<Duration>,
 }
 
@@ -79,8 +82,7 @@ impl Forwarder {
         }
         match self.send_until_answered(&message).await {
             Ok(Answered::Message(answer)) => self.receive(&message, answer),
-            Ok(Answered::Problem(problem)) => refusal(&message, &problem),
-            Err(failed) => refusal(&message, &problem(Code::Unavailable, failed.detail)),
+            Ok(Answered::Problem(problem)) | Err(Failed { problem, .. }) => refusal(&message, &problem),
         }
     }
 
@@ -121,27 +123,21 @@ impl Forwarder {
 
     async fn send(&self, message: &Value) -> Result<Answered, Failed> {
         let no_answer = |error: reqwest::Error| {
-            tracing::debug!(error = crate::causes::one_line(&error), "the service did not answer");
-            Failed { detail: format!("No service answers at {}.", self.endpoint), pause: None }
+            tracing::debug!(error = one_line(&error), "the service did not answer");
+            let detail = format!("No service answers at {}.", self.endpoint);
+            Failed { problem: problem(Code::Unavailable, detail), pause: None }
         };
         let answer = self.request(message).send().await.map_err(no_answer)?;
         let (status, pause) = (answer.status(), retry_after(answer.headers()));
-        let body: Value = match answer.bytes().await {
-            Ok(bytes) => serde_json::from_slice(&bytes).unwrap_or_default(),
-            Err(error) => return Err(no_answer(error)),
-        };
-        let detail =
-            || body["detail"].as_str().map_or_else(|| format!("The service answered {status}."), str::to_owned);
-        if is_temporary(status) {
-            return Err(Failed { detail: detail(), pause });
+        let body = answer.bytes().await.map_err(no_answer)?;
+        let body: Value = serde_json::from_slice(&body).unwrap_or_default();
+        if body["jsonrpc"].is_string() {
+            return Ok(Answered::Message(body));
         }
-        Ok(if body["jsonrpc"].is_string() {
-            Answered::Message(body)
-        } else if body["code"].is_string() {
-            Answered::Problem(body)
-        } else {
-            Answered::Problem(problem(Code::Unavailable, detail()))
-        })
+        let is_problem = body["code"].is_string();
+        let problem =
+            if is_problem { body } else { problem(Code::Unavailable, format!("The service answered {status}.")) };
+        if is_temporary(status) { Err(Failed { problem, pause }) } else { Ok(Answered::Problem(problem)) }
     }
 
     fn request(&self, message: &Value) -> RequestBuilder {
@@ -189,6 +185,6 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     headers.get(RETRY_AFTER)?.to_str().ok()?.parse().ok().map(Duration::from_secs)
 }
 
-fn problem(code: Code, detail: impl Into<std::borrow::Cow<'static, str>>) -> Value {
+fn problem(code: Code, detail: impl Into<Cow<'static, str>>) -> Value {
     serde_json::to_value(Problem::new(code, detail).body(None)).unwrap_or_default()
 }

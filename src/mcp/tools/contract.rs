@@ -69,7 +69,7 @@ fn inline_object(members: &Map<String, Value>, depth: usize) -> Value {
             }
         }
     };
-    for (name, value) in members.iter().filter(|(name, _)| *name != "$ref" && !DROPPED.contains(&name.as_str())) {
+    for (name, value) in members.iter().filter(|(name, value)| !is_dropped(name, value)) {
         let (name, value) = match (name.as_str(), value) {
             // Here the names are those of data.
             ("properties", Value::Object(properties)) => {
@@ -85,6 +85,17 @@ fn inline_object(members: &Map<String, Value>, depth: usize) -> Value {
         all.insert(name.to_owned(), value);
     }
     Value::Object(all)
+}
+
+/// Whether a member says nothing to a model: references, widths of integers, and patterns that only
+/// exclude control characters, which the service refuses.
+fn is_dropped(name: &str, value: &Value) -> bool {
+    let begins = |text| value.as_str().is_some_and(|value| value.starts_with(text));
+    match name {
+        "format" => begins("int"),
+        "pattern" => begins("^[^"),
+        _ => name == "$ref" || DROPPED.contains(&name),
+    }
 }
 
 /// Whether a schema is that of a plain value.

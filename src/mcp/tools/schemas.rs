@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::domain::task::command::CommandType;
-use crate::mcp::results::{MARK, NOTICE};
+use crate::mcp::results::MARK;
 
 use super::contract::{WHOLE, named, of_command, parameters};
 use super::tasks::ROWS;
@@ -196,8 +196,8 @@ fn require(schema: &mut Value, property: &str) {
 
 /// The schema of a result that says that it is data.
 fn marked(mut schema: Value) -> Value {
-    properties(&mut schema)
-        .insert(MARK.to_owned(), json!({ "type": "string", "description": "How to read the texts.", "const": NOTICE }));
+    let about = json!({ "type": "string", "description": "How to read the texts in this result." });
+    properties(&mut schema).insert(MARK.to_owned(), about);
     require(&mut schema, MARK);
     schema
 }

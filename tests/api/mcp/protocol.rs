@@ -1,6 +1,9 @@
 //! The protocol itself, by hand: both of its lifecycles, and what is refused before it.
 
+use axum::body::Body;
+use axum::http::Request;
 use serde_json::{Value, json};
+use tower::ServiceExt as _;
 
 use crate::harness::parties::{Client, Parties, code, text};
 use crate::harness::service::{Answer, MARKET_ORIGIN, PUBLIC_ORIGIN};
@@ -156,6 +159,15 @@ async fn a_page_of_another_origin_is_refused() {
         let answer = agent.post(&[("origin", origin)], message("ping", &json!({}))).await;
         assert_eq!(answer.status, status, "{origin}: {}", answer.text);
     }
+    let asked = "authorization,content-type,mcp-method,mcp-name,mcp-protocol-version";
+    let preflight = Request::options("/mcp")
+        .header("host", "stagegate.test")
+        .header("origin", MARKET_ORIGIN)
+        .header("access-control-request-method", "POST");
+    let preflight = preflight.header("access-control-request-headers", asked).body(Body::empty()).unwrap();
+    let response = agent.0.router.clone().oneshot(preflight).await.unwrap();
+    let allowed = response.headers()["access-control-allow-headers"].to_str().unwrap();
+    assert!(asked.split(',').all(|header| allowed.contains(header)), "{allowed}");
     let two = [("origin", MARKET_ORIGIN), ("origin", "https://evil.example")];
     assert_eq!(agent.post(&two, message("ping", &json!({}))).await.status, 403);
 }

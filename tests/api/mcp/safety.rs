@@ -25,8 +25,8 @@ async fn instructions_in_what_people_write_are_marked_as_data_wherever_they_come
         json!({ "return_to": "copy", "feedback": { "summary": INJECTION, "items": [{ "text": INJECTION }] } });
     parties.partner.done(&task, &with(reject(at("legal", 1, 1), "u-anna"), &feedback)).await;
     let question = json!({ "type": "question_asked", "stage": "copy", "round": 2, "revision": 1, "to": "partner",
-        "question": INJECTION });
-    parties.buyer.done(&task, &question).await;
+        "actor": { "id": "ops-anna" }, "question": INJECTION });
+    parties.platform.done(&task, &question).await;
     let late = json!({ "task_id": task, "stage": "legal", "round": 1, "revision": 1 });
     let again =
         json!({ "task_id": task, "stage": "copy", "round": 2, "revision": 1, "to": "buyer", "question": "What?" });
@@ -100,7 +100,8 @@ fn calls() -> impl Strategy<Value = Vec<(&'static str, Vec<(&'static str, Value)
         "key",
         "definition",
     ]);
-    let call = (prop::sample::select(TOOLS.to_vec()), prop::collection::vec((names, values), 0..5));
+    let members = prop_oneof![Just(Vec::new()), prop::collection::vec((names, values), 1..4),];
+    let call = (prop::sample::select(TOOLS.to_vec()), members);
     prop::collection::vec(call, 1..12)
 }
 
@@ -132,7 +133,7 @@ async fn an_agent_that_works_approves_nothing_by_any_sequence_of_calls() {
         Agent::new(&parties, &json!({ "scopes": ["work", "define"], "actors": ["u-bo", "u-copy"] })).await,
     ];
     let (mut accepted, mut refused) = (0, 0);
-    for round in 0..40 {
+    for round in 0..24 {
         let (agent, task) = (&keys[round % keys.len()], parties.open("brand-campaign").await);
         for (tool, members) in calls().new_tree(&mut runner).unwrap().current() {
             let mut arguments = good(tool, &parties.task(&task).await);
@@ -163,7 +164,7 @@ async fn an_agent_that_works_approves_nothing_by_any_sequence_of_calls() {
         assert!(!kinds.iter().any(|kind| decided(kind)), "{kinds:?}");
         assert_eq!(parties.task(&task).await["stage"]["key"], "copy", "it never left the first stage");
     }
-    assert!(accepted > 40 && refused > 40, "{accepted} accepted, {refused} refused");
+    assert!(accepted > 30 && refused > 50, "{accepted} accepted, {refused} refused");
 }
 
 #[tokio::test]

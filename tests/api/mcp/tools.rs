@@ -88,8 +88,8 @@ async fn every_tool_for_work_does_what_it_says() {
             &json!({ "type": "question_answered", "question": text_seq(&agent, &task).await, "answer": "Blue." }),
         )
         .await;
-    let asked = json!({ "type": "question_asked", "stage": "copy", "round": 1, "revision": 0, "to": "partner", "question": "When?" });
-    parties.buyer.done(&task, &asked).await;
+    let asked = json!({ "type": "question_asked", "stage": "copy", "round": 1, "revision": 0, "to": "partner", "actor": { "id": "ops-anna" }, "question": "When?" });
+    parties.platform.done(&task, &asked).await;
     let seq = text_seq(&agent, &task).await;
     let answered = agent.done("answer", json!({ "task_id": task, "question": seq, "answer": "Tomorrow." })).await;
     assert_eq!(answered["event"]["type"], "task.question_answered");
@@ -192,7 +192,7 @@ async fn mistakes_in_arguments_are_refusals_that_name_the_place() {
         ("wait", json!({ "task_id": task, "after": -1 }), "/after"),
         ("submit_work", json!({ "summary": "x" }), "/task_id"),
         ("submit_work", json!({ "task_id": task, "type": "stage_approved" }), "/type"),
-        ("post_update", json!({ "task_id": task, "percent": 101 }), "/percent"),
+        ("post_update", json!({ "task_id": task, "message": "x", "percent": 101 }), "/percent"),
         ("check_workflow", json!({ "key": "A B", "definition": {} }), "/key"),
     ];
     for (tool, arguments, pointer) in table {
