@@ -71,7 +71,7 @@ impl ServerHandler for Server {
         let Some(tool) = ToolName::parse(&request.name) else {
             return Err(ErrorData::invalid_params("There is no such tool. `tools/list` has those of this key.", None));
         };
-        let work = tools::call(&self.0, tool, request.arguments.unwrap_or_default());
+        let work = Box::pin(tools::call(&self.0, tool, request.arguments.unwrap_or_default()));
         let result = match self.perform(&context, work).await {
             Ok(result) => result,
             Err(problem) => self.0.request.run(async { self.refusal(&problem) }).await,
@@ -100,7 +100,7 @@ impl ServerHandler for Server {
         request: ReadResourceRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<ReadResourceResponse, ErrorData> {
-        match self.perform(&context, resources::read(&self.0, &request.uri)).await {
+        match self.perform(&context, Box::pin(resources::read(&self.0, &request.uri))).await {
             Ok(result) => Ok(result.into()),
             Err(problem) => Err(self.0.request.run(async { self.error(&problem) }).await),
         }

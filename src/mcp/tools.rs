@@ -84,8 +84,13 @@ impl ToolName {
             Self::AcknowledgeCancellation => Some(CommandType::CancellationAcknowledged),
             Self::Approve => Some(CommandType::StageApproved),
             Self::Reject => Some(CommandType::StageRejected),
-            Self::ListTasks | Self::GetTask | Self::Why | Self::Wait => None,
-            Self::CheckWorkflow | Self::SimulateWorkflow | Self::RegisterWorkflow => None,
+            Self::ListTasks
+            | Self::GetTask
+            | Self::Why
+            | Self::Wait
+            | Self::CheckWorkflow
+            | Self::SimulateWorkflow
+            | Self::RegisterWorkflow => None,
         }
     }
 
@@ -127,13 +132,18 @@ impl ToolName {
     }
 
     fn describe(self, bound: bool) -> Tool {
-        let object = |schema| match schema {
-            Value::Object(members) => Arc::new(members),
-            _ => unreachable!("a schema of an object"),
-        };
         let tool = Tool::new(self.as_str(), self.about(), object(schemas::input(self, bound)));
         let tool = tool.with_title(self.title()).with_annotations(self.annotations());
         tool.with_raw_output_schema(object(schemas::output(self)))
+    }
+}
+
+fn object(schema: Value) -> Arc<JsonObject> {
+    match schema {
+        Value::Object(members) => Arc::new(members),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
+            unreachable!("a schema is an object")
+        }
     }
 }
 

@@ -58,17 +58,13 @@ fn inline(schema: &Value, depth: usize) -> Value {
 }
 
 fn inline_object(members: &Map<String, Value>, depth: usize) -> Value {
-    let mut all = match members.get("$ref").and_then(Value::as_str) {
-        None => Map::new(),
-        Some(reference) => {
-            let target = target(reference.rsplit('/').next().unwrap_or(reference));
-            let whole = depth > 0 || is_leaf(target);
-            match if whole { inline(target, depth.saturating_sub(1)) } else { outline(target) } {
-                Value::Object(members) => members,
-                _ => Map::new(),
-            }
-        }
-    };
+    let mut all = Map::new();
+    if let Some(reference) = members.get("$ref").and_then(Value::as_str) {
+        let target = target(reference.rsplit('/').next().unwrap_or(reference));
+        let whole = depth > 0 || is_leaf(target);
+        let schema = if whole { inline(target, depth.saturating_sub(1)) } else { outline(target) };
+        all.extend(schema.as_object().cloned().unwrap_or_default());
+    }
     for (name, value) in members.iter().filter(|(name, value)| !is_dropped(name, value)) {
         let (name, value) = match (name.as_str(), value) {
             // Here the names are those of data.

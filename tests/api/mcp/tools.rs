@@ -98,6 +98,8 @@ async fn every_tool_for_work_does_what_it_says() {
     assert_eq!((&submitted["task"]["revision"], &submitted["task"]["phase"]), (&json!(1), &json!("in_review")));
     let waited = agent.done("wait", json!({ "task_id": task, "after": 1 })).await;
     assert_eq!((&waited["changed"], &waited["ended"]), (&json!(true), &json!(false)));
+    parties.partner.done(&task, &approve(at("copy", 1, 1), "u-copy")).await;
+    // The work in flight may be finished here.
     parties.platform.done(&task, &cancel()).await;
     let stopped = agent.done("acknowledge_cancellation", json!({ "task_id": task, "in_flight": "discarded" })).await;
     assert_eq!(stopped["task"]["phase"], "cancelled");
