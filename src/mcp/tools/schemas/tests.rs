@@ -82,10 +82,7 @@ fn commands_have_the_members_of_the_contract_and_a_task() {
 fn the_actor_is_required_where_the_domain_requires_it() {
     for tool in ToolName::ALL {
         let Some(command) = tool.command() else { continue };
-        let expected = match command {
-            CommandType::StatusUpdated | CommandType::CancellationAcknowledged => false,
-            _ => true,
-        };
+        let expected = !matches!(command, CommandType::StatusUpdated | CommandType::CancellationAcknowledged);
         let required = input(*tool, false)["required"].as_array().unwrap().contains(&json!("actor"));
         assert_eq!(required, expected, "{tool:?}");
         assert!(!input(*tool, true)["required"].as_array().unwrap().contains(&json!("actor")));
