@@ -258,6 +258,34 @@ ensure_contract_tools() {
     else say "pip could not install schemathesis: the service is not tried against its contract"; fi
 }
 
+# The official clients of the Model Context Protocol, which a test runs against the service unmodified. Where a registry
+# cannot be reached, that test is reported as skipped.
+ensure_mcp_clients() {
+    local folder="${CARGO_TARGET_DIR:-$PWD/target}/mcp" lists="$PWD/tests/mcp"
+    mkdir -p "$folder"
+    if ! have node || ! have npm; then say "there is no Node.js: the official clients of MCP are not tested"; return; fi
+    if ! cmp -s "$lists/package-lock.json" "$folder/node_modules/installed.json"; then
+        say "installing @modelcontextprotocol/sdk with npm into $folder/node_modules (official clients of MCP)"
+        cp "$lists/package.json" "$lists/package-lock.json" "$folder/"
+        if ! npm ci --prefix "$folder" --silent --ignore-scripts --no-audit --no-fund; then
+            say "npm could not install what tests/mcp/package-lock.json lists: the official clients of MCP are not tested"
+            return
+        fi
+        cp "$lists/package-lock.json" "$folder/node_modules/installed.json"
+    fi
+    if ! cmp -s "$lists/requirements.txt" "$folder/python/installed.txt"; then
+        say "installing mcp with pip into $folder/python (official clients of MCP)"
+        rm -rf "$folder/python"
+        if ! python3 -m venv "$folder/python" || ! "$folder/python/bin/python3" -m pip install --quiet \
+            --disable-pip-version-check --only-binary=:all: --requirement "$lists/requirements.txt"; then
+            say "pip could not install what tests/mcp/requirements.txt lists: the official clients of MCP are not tested"
+            return
+        fi
+        cp "$lists/requirements.txt" "$folder/python/installed.txt"
+    fi
+    export STAGEGATE_TEST_MCP=$folder
+}
+
 find_chromium() {
     local program
     for program in "${STAGEGATE_TEST_CHROMIUM:-}" chromium chromium-browser google-chrome-stable google-chrome \

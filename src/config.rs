@@ -13,6 +13,7 @@ mod dev;
 mod limits;
 mod link;
 mod log;
+mod mcp;
 mod public_url;
 mod secret;
 mod serve;
@@ -25,6 +26,7 @@ pub use dev::{Dev, DevCheck, DevCommand, Unfit};
 pub use limits::ClientLimits;
 pub use link::{Link, LinkCommand, NewLinkArguments, RevokeArguments};
 pub use log::{Log, LogFormat};
+pub use mcp::Mcp;
 pub use public_url::{InvalidPublicUrl, PublicUrl};
 pub use secret::Secret;
 pub use serve::{Contradiction, Serve, Webhooks};
@@ -68,6 +70,12 @@ pub enum Command {
     Open(Demo),
     /// Make a link that lets a person in, or end links.
     Link(Box<Link>),
+    /// Give an agent the tools of a running service, over standard input and output.
+    ///
+    /// Speaks the Model Context Protocol, for clients that start a program, and forwards to the
+    /// service. Clients that speak HTTP connect to `/mcp` of the service without it. See
+    /// docs/mcp.md.
+    Mcp(Mcp),
     /// Manage the private database.
     #[command(subcommand)]
     Db(Db),

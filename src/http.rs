@@ -153,6 +153,14 @@ impl AppState {
     }
 }
 
+impl AppState {
+    /// Whether pages of this origin may call: those of a configured one, and the service's own.
+    pub fn admits_origin(&self, origin: &HeaderValue) -> bool {
+        let own = self.app.links.public_origin().map(str::as_bytes);
+        self.origins.contains(origin) || own == Some(origin.as_bytes())
+    }
+}
+
 impl FromRef<AppState> for Arc<App> {
     fn from_ref(state: &AppState) -> Self {
         Arc::clone(&state.app)
@@ -277,14 +285,18 @@ fn parse_origin(origin: &str) -> Result<HeaderValue, Error> {
     HeaderValue::from_str(origin).map_err(|_| invalid())
 }
 
-/// Request headers that cross-origin pages may send: all that the contract names.
-const ALLOWED_HEADERS: [HeaderName; 8] = [
+/// Request headers that cross-origin pages may send: all that the contract names, and those of the
+/// Model Context Protocol.
+const ALLOWED_HEADERS: [HeaderName; 11] = [
     header::AUTHORIZATION,
     header::CONTENT_TYPE,
     header::IF_MATCH,
     header::IF_NONE_MATCH,
     HeaderName::from_static("idempotency-key"),
     HeaderName::from_static("last-event-id"),
+    HeaderName::from_static("mcp-method"),
+    HeaderName::from_static("mcp-name"),
+    HeaderName::from_static("mcp-protocol-version"),
     HeaderName::from_static("x-aitasker-key"),
     crate::http::serve::middleware::REQUEST_ID_HEADER,
 ];

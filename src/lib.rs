@@ -3,8 +3,8 @@
 //!
 //! # The map
 //!
-//! > **domain** decides. **store** persists. **app** joins the two. **http**, **pages** and **worker**
-//! > are the entry points to app. `serve.rs` of the binary starts and stops it all.
+//! > **domain** decides. **store** persists. **app** joins the two. **http**, **pages**, **mcp** and
+//! > **worker** are the entry points to app. `serve.rs` of the binary starts and stops it all.
 //!
 //! | where | what lives there |
 //! |---|---|
@@ -13,6 +13,7 @@
 //! | [`app`] | the use cases: a struct for each capability, with an async function for each use case |
 //! | [`http`] | axum: parse, one call into app, render. [`http::problem`] alone knows status codes; [`http::openapi`] makes the contract |
 //! | [`pages`] | the pages for people: askama templates, words by language, sessions, forms. [`http`] mounts them without knowing them |
+//! | [`mcp`] | the tools for agents, in the Model Context Protocol, and `stagegate mcp`. [`http`] mounts its route without knowing it |
 //! | [`worker`] | the background loops, each with a step that a test can call |
 //! | [`dev`] | `stagegate dev`: a clock to move, scripted reviewers, faults of webhooks, and stories for an endpoint. [`http`] mounts its routes without knowing them |
 //! | [`webhook`] | outgoing webhooks: addresses that may be called, signatures, one guarded attempt |
@@ -58,6 +59,7 @@
 //! | http, worker | app, domain, and the small modules that know no layer (json, clock, ids, causes) | sqlx, store, pages |
 //! | dev | app, worker, domain, http (its state, bodies, problems and the parser of commands), webhook, trial | sqlx, store, pages |
 //! | pages | app, domain, http (its state, bodies, problems and the parser of commands), clock, ids | sqlx, store |
+//! | mcp | app, domain, http (its state, bodies, problems, contract, documents and what its routes render), config, ids | sqlx, store, pages |
 //!
 //! Inside app, each capability is a struct that holds the state it owns and the capabilities below
 //! it that it uses. [`app::App`] composes them, and only http, worker and the binary see it whole:
@@ -129,6 +131,12 @@
 //! pages only. A form is accepted from this origin alone, with a token that its session made; the
 //! token holds the command's id, so sending a form again has no second effect. What is new is asked
 //! for with the tag of what a page shows; a region that is replaced has no form in it.
+//!
+//! **Tools.** A message of an agent passes the checks of a request before the SDK sees it, and the SDK
+//! is made anew for it, so there is no session. A tool parses and renders with the code of the
+//! routes. What a key cannot use is neither listed nor done, and that is asked at each call. Results
+//! say first that what people wrote is data. The schemas are cut from the contract when they are
+//! first listed; where a result nests deeply they only outline it.
 //!
 //! **Metrics.** What costs nothing is read at each scrape. What takes a statement is read every 5 s
 //! by [`worker::monitor`], in one statement with limits on rows and time, on a connection of its
@@ -394,6 +402,7 @@
 //!   `0018-delivery-queues-by-due-time.md`, `0019-bodies-made-at-each-attempt.md`,
 //!   `0020-webhooks-over-hyper.md`
 //! - the build: `0022-symbols-in-the-release.md`
+//! - agents: `0023-the-official-sdk-of-mcp.md`
 //!
 //! # Where to add
 //!
@@ -412,6 +421,9 @@
 //!   `Visitor` or a `Form`, a template, and its words in every file of `pages/texts`. A form's members
 //!   go through `pages::command`, so that the API's parser and rules decide. A scenario in
 //!   `tests/browser` shows the page to a real browser with `rig.looksGood`.
+//! - **A tool**: its row in the table of [`mcp::tools`], its command or its function, and its schemas
+//!   in `mcp/tools/schemas.rs`. The matches name every place that was forgotten. `docs/mcp.md` has
+//!   the table for people.
 //! - **A migration**: `migrations/NNNN_what.sql`, forward only, each table and column commented;
 //!   `./test --update` writes `.sqlx`.
 //! - **A setting**: a field in [`config`]. A test compares the table in `docs/operations.md` with
@@ -432,6 +444,7 @@ pub mod http;
 pub mod ids;
 pub mod json;
 pub mod link;
+pub mod mcp;
 pub mod pages;
 pub mod store;
 pub mod telemetry;

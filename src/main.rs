@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use clap::Parser as _;
 use sqlx::postgres::PgConnectOptions;
+use tokio::io::BufReader;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
@@ -21,7 +22,7 @@ use stagegate::embedded::{self, Postgres};
 use stagegate::http::openapi;
 use stagegate::store::Pool;
 use stagegate::store::db::{connect, horizon};
-use stagegate::{check, demo, dev, ids, link, telemetry, terminal, trial};
+use stagegate::{check, demo, dev, ids, link, mcp, telemetry, terminal, trial};
 
 use crate::serve::{develop, serve};
 
@@ -99,6 +100,10 @@ async fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Open(settings) => show_links(&settings).await,
         Command::Link(settings) => {
             link::run(&settings, &mut std::io::stdout()).await?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Mcp(settings) => {
+            mcp::stdio::run(&settings, BufReader::new(tokio::io::stdin()), tokio::io::stdout()).await?;
             Ok(ExitCode::SUCCESS)
         }
     }

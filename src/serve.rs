@@ -23,6 +23,7 @@ use stagegate::http::input::deadline;
 use stagegate::http::serve::listener;
 use stagegate::http::serve::server::{self, Drained};
 use stagegate::http::{self, AppState, Mount};
+use stagegate::mcp;
 use stagegate::pages;
 use stagegate::store::Pool;
 use stagegate::store::db::connect;
@@ -158,7 +159,7 @@ async fn assemble(
         checked.admit(trial.platform_key().expose(), trial.buyer_jwt_secret().expose())?;
     }
     let has_pages = settings.pages && app.links.public_origin().is_some();
-    let mut mount = if has_pages { pages::mount() } else { Mount::default() };
+    let mut mount = if has_pages { pages::mount() } else { Mount::default() }.and(mcp::mount());
     let deliveries = settings.webhooks.deliveries.then(|| Arc::new(Deliveries::new(Arc::clone(&app))));
     let dev = dev.map(|dev| dev.player(&app, deliveries.clone()));
     if let Some(dev) = &dev {

@@ -13,7 +13,11 @@ use crate::config::{Log, LogFormat};
 ///
 /// When the filter does not parse.
 pub fn init(log: &Log) -> Result<(), ParseError> {
-    let filter = EnvFilter::builder().parse(&log.filter)?;
+    let mut filter = EnvFilter::builder().parse(&log.filter)?;
+    // The SDK of the tools for agents has three lines for each request, one with what the client sent.
+    if !log.filter.contains("rmcp") {
+        filter = filter.add_directive("rmcp=warn".parse()?);
+    }
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let started = match log.format {
         LogFormat::Text => builder.with_ansi(std::io::stderr().is_terminal()).try_init(),

@@ -23,12 +23,14 @@ use crate::domain::task::command::CommandType;
 use crate::domain::task::event::QuestionEnd;
 use crate::domain::task::question::ClosedQuestion;
 
+mod carried;
 mod code;
 pub(super) mod fallback;
 mod field;
 pub(crate) mod refused;
 mod remedy;
 
+pub use carried::Carried;
 pub use code::Code;
 pub use field::FieldError;
 
@@ -190,6 +192,11 @@ impl Problem {
     /// The code.
     pub fn code(&self) -> Code {
         self.code
+    }
+
+    /// The reason of a refusal, for the metrics.
+    pub fn reason(&self) -> Option<Reason> {
+        self.reason
     }
 
     /// The errors in the input, if that is the problem.

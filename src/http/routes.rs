@@ -4,7 +4,7 @@
 pub mod audit;
 pub mod command_body;
 pub mod deliveries;
-pub(in crate::http) mod docs;
+pub mod docs;
 pub mod erasures;
 pub mod events;
 pub mod export;

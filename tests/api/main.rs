@@ -14,6 +14,7 @@ mod harness;
 mod http;
 mod licences;
 mod links;
+mod mcp;
 mod operations;
 mod pages;
 mod partners;

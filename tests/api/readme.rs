@@ -268,7 +268,7 @@ fn every_address_in_the_documents_is_one_of_the_contract() {
         for method in ["GET", "PUT", "POST", "DELETE"] {
             for path in addresses(&text, &format!("{method} ")) {
                 // What the service itself calls: a receiver, and Patroni.
-                let is_elsewhere = ["/hooks", "/primary"].contains(&path);
+                let is_elsewhere = ["/hooks", "/primary", "/mcp"].contains(&path);
                 assert!(
                     is_elsewhere || serves(path, Some(method)),
                     "{name}: {method} {path} is no operation of the contract"

@@ -14,7 +14,7 @@ use circles::circles;
 const COMMENT_WIDTH: usize = 120;
 
 /// What a folder may never mention. A folder of ours is written `crate::x`; everything else is another crate.
-const ARROWS: [(&str, &[&str]); 10] = [
+const ARROWS: [(&str, &[&str]); 11] = [
     (
         "domain",
         &[
@@ -55,8 +55,24 @@ const ARROWS: [(&str, &[&str]); 10] = [
         ],
     ),
     ("app", &["axum", "crate::dev", "crate::http", "crate::worker"]),
-    ("http", &["sqlx", "crate::dev", "crate::store", "crate::webhook", "crate::worker", "crate::pages"]),
-    ("pages", &["sqlx", "crate::dev", "crate::store", "crate::webhook", "crate::worker", "crate::config"]),
+    ("http", &["sqlx", "crate::dev", "crate::store", "crate::webhook", "crate::worker", "crate::pages", "crate::mcp"]),
+    (
+        "mcp",
+        &[
+            "sqlx",
+            "crate::dev",
+            "crate::embedded",
+            "crate::pages",
+            "crate::store",
+            "crate::trial",
+            "crate::webhook",
+            "crate::worker",
+        ],
+    ),
+    (
+        "pages",
+        &["sqlx", "crate::dev", "crate::mcp", "crate::store", "crate::webhook", "crate::worker", "crate::config"],
+    ),
     ("worker", &["sqlx", "axum", "crate::dev", "crate::store", "crate::http"]),
     ("dev", &["sqlx", "crate::store", "crate::pages", "crate::embedded"]),
     ("json", &["axum", "sqlx", "tokio", "crate::app", "crate::http", "crate::store", "crate::worker"]),
@@ -115,6 +131,9 @@ fn breaking_a_house_rule_is_noticed() {
         ("src/webhook/sign.rs", "//! T.\nuse crate::clock::Clock;", 1),
         ("src/store/tasks.rs", "//! T.\nuse sqlx::PgPool;", 0),
         ("src/worker.rs", "//! T.\nuse sqlx::PgPool;", 1),
+        ("src/mcp/tools.rs", "//! T.\nuse crate::store::Pool;", 1),
+        ("src/mcp/tools.rs", "//! T.\nuse crate::http::AppState;", 0),
+        ("src/http/serve.rs", "//! T.\nuse crate::mcp;", 1),
         ("src/http/tests.rs", "//! T.\nuse crate::store;", 0),
         ("src/http/routes/tasks.rs", "//! T.\n#[cfg(test)]\nmod tests {\n    use crate::store;\n}", 0),
         ("src/main.rs", "use std::fs;", 1),

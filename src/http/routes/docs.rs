@@ -45,9 +45,10 @@ macro_rules! documents {
 }
 
 /// The pages of `docs/`.
-const DOCUMENTS: [Document; 10] = documents! {
+const DOCUMENTS: [Document; 11] = documents! {
     "partner" "Workflows, keys, commands, feedback, the inbox, links, the feed and webhooks, for partners.";
     "skill" "What an agent must know, on one page.";
+    "mcp" "The tools of the Model Context Protocol: how to connect an agent, and which key to give it.";
     "dev" "`stagegate dev`: a clock to move, scripted reviewers, faults, and a check of your endpoint.";
     "buyer-ui" "Status, polling and streaming, for builders of the buyer's pages.";
     "platform" "Credentials, tasks, erasures and exports, for the platform.";
@@ -60,6 +61,12 @@ const DOCUMENTS: [Document; 10] = documents! {
 
 /// The page of problem codes, which has no file.
 const PROBLEMS: (&str, &str) = ("problems", "Every problem code: its status, what it means and what to do.");
+
+/// The documents as Markdown: the name of each, what it answers, and its text.
+pub fn documents() -> impl Iterator<Item = (&'static str, &'static str, String)> {
+    let files = DOCUMENTS.iter().map(|document| (document.name, document.about, here(document.text)));
+    files.chain([(PROBLEMS.0, PROBLEMS.1, problems())])
+}
 
 /// The routes of the documents.
 pub(in crate::http) fn router<S: Clone + Send + Sync + 'static>() -> Router<S> {
@@ -76,10 +83,8 @@ fn if_not_present(name: header::HeaderName, value: &'static str) -> SetResponseH
 }
 
 fn pages<S: Clone + Send + Sync + 'static>() -> Router<S> {
-    let problems = (PROBLEMS.0, problems());
-    let files = DOCUMENTS.iter().map(|document| (document.name, here(document.text)));
     let mut router = Router::new();
-    for (name, text) in files.chain([problems]) {
+    for (name, _, text) in documents() {
         let page = html::page(&text);
         router = router
             .route(&format!("/docs/{name}"), get(async move || shown(page)))

@@ -113,16 +113,27 @@ pub async fn post_event(
     respond(answer, receipt, query.dry_run)
 }
 
+impl EventAnswer {
+    /// The result of a command, with its receipt if one was asked for.
+    ///
+    /// # Errors
+    ///
+    /// Never: every command adds an entry.
+    pub fn new(answer: Answer, receipt: Option<String>) -> Result<Self, Problem> {
+        let event = answer.events.first().cloned().ok_or_else(|| Problem::internal("a transition without an event"))?;
+        let (task, status) = match answer.view {
+            View::Task(task) => (Some(task), None),
+            View::Status(status) => (None, Some(status)),
+        };
+        Ok(Self { event, events: answer.events, task, status, receipt })
+    }
+}
+
 fn respond(answer: Answer, receipt: Option<String>, dry_run: bool) -> Result<Response, Problem> {
-    let tag = etag::tag(answer.view.version());
-    let event = answer.events.first().cloned().ok_or_else(|| Problem::internal("a transition without an event"))?;
-    let (task, status) = match answer.view {
-        View::Task(task) => (Some(task), None),
-        View::Status(status) => (None, Some(status)),
-    };
-    let done = EventAnswer { event, events: answer.events, task, status, receipt };
+    let (tag, is_replayed) = (etag::tag(answer.view.version()), answer.replayed);
+    let done = EventAnswer::new(answer, receipt)?;
     let replayed = [(REPLAYED, HeaderValue::from_static("true"))];
-    Ok(match (answer.replayed, dry_run) {
+    Ok(match (is_replayed, dry_run) {
         (true, _) => (StatusCode::OK, [(header::ETAG, tag)], replayed, Json(done)).into_response(),
         // A dry run writes nothing, so its version does not exist.
         (false, true) => (StatusCode::OK, Json(done)).into_response(),

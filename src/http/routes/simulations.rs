@@ -20,7 +20,7 @@ use crate::domain::partner::rights::Rights;
 use crate::domain::task::event::WorkflowRef;
 use crate::domain::task::forecast::{Forecast, StatusView, Timeline};
 use crate::domain::task::simulate::{Outcome, Sent, Step, Trigger};
-use crate::domain::values::id::{ActorId, BuyerId, CredentialId, KeyId, PartnerId};
+use crate::domain::values::id::{ActorId, BuyerId, CredentialId, KeyId, PartnerId, WorkflowKey};
 use crate::domain::values::outside::{FromOutside, from_outside};
 use crate::domain::values::party::Party;
 use crate::domain::values::time::Time;
@@ -168,7 +168,21 @@ pub async fn simulate_workflow(
     State(state): State<AppState>,
     body: RawBody,
 ) -> Result<Response, Problem> {
-    let simulation: Simulation = body.parse()?;
+    let steps = run(&state, (partner, &caller), path.key, body.parse()?).await?;
+    Ok(([(header::CONTENT_TYPE, "application/json")], steps).into_response())
+}
+
+/// Runs a simulation for the partner; the result is JSON.
+///
+/// # Errors
+///
+/// When the input is invalid, or the result is larger than 4 MiB.
+pub async fn run(
+    state: &AppState,
+    (partner, caller): (PartnerId, &Caller),
+    key: WorkflowKey,
+    simulation: Simulation,
+) -> Result<Vec<u8>, Problem> {
     let opened_at = simulation.opened_at.unwrap_or_else(|| state.app.clock().now());
     check_time("/opened_at", opened_at)?;
     let commands = read_commands(simulation.commands, opened_at)?;
@@ -177,22 +191,22 @@ pub async fn simulate_workflow(
         Some(definition) if simulation.version.is_none() => (parse_definition(&definition)?, 1),
         Some(_) => return Err(invalid("/version", "not_allowed", "must not be combined with a definition")),
         None => {
-            let record = state.app.workflows.get_workflow(partner, &path.key, simulation.version).await?;
+            let record = state.app.workflows.get_workflow(partner, &key, simulation.version).await?;
             (record.workflow, record.version)
         }
     };
     let last = commands.last().map_or(opened_at, |sent| sent.at);
     let plan = Plan {
         sender: Caller::Platform { credential_id: simulated(), person: None, through: None }.sender(None),
-        workflow: WorkflowRef { key: path.key, version },
+        workflow: WorkflowRef { key, version },
         opened_at,
         deadline_at: simulation.deadline_at,
         script: commands,
         until: simulation.until.map_or(last, |until| until.max(last)),
     };
     let into = (Report::default(), Report::add as Show<Report>);
-    let report = state.app.workflows.simulate_workflow(&caller, (workflow, plan), into).await?;
-    Ok(([(header::CONTENT_TYPE, "application/json")], report.finish()?).into_response())
+    let report = state.app.workflows.simulate_workflow(caller, (workflow, plan), into).await?;
+    report.finish()
 }
 
 /// The response under construction, kept only as text.

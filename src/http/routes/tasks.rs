@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use utoipa::{IntoParams, ToSchema};
 
+use crate::app::Caller;
 use crate::app::digest::of_meaning;
 use crate::app::tasks::{Filter, NewTask, OpenedAfter};
 use crate::domain::task::PhaseName;
@@ -100,6 +101,41 @@ pub struct TasksQuery {
     #[param(inline, value_type = Option<AnyCursor>)]
     cursor: Option<Cursor<(Time, TaskId)>>,
 }
+
+from_outside! { TasksQuery { ; phase, stage, workflow, overdue, waiting_on, partner_id, limit, cursor } }
+
+impl TasksQuery {
+    /// The tasks of the caller that are selected.
+    ///
+    /// # Errors
+    ///
+    /// When a partner names a partner, or the service fails.
+    pub async fn page(self, state: &AppState, caller: &Caller) -> Result<TaskPage, Problem> {
+        if self.partner_id.is_some() && caller.party() != Party::Platform {
+            let error = FieldError::new(
+                "/query/partner_id",
+                "not_allowed",
+                "is for the platform only; a partner always gets its own tasks",
+            );
+            return Err(Problem::invalid_parameter(error));
+        }
+        let filter = Filter {
+            partner_id: self.partner_id,
+            phases: self.phase.as_slice(),
+            stage: self.stage.as_ref(),
+            workflow: self.workflow.as_ref(),
+            overdue: self.overdue,
+            waiting_on: self.waiting_on,
+        };
+        let after = self.cursor.map(|Cursor((opened_at, task_id))| OpenedAfter { opened_at, task_id });
+        let rows = state.app.tasks.list_tasks(caller, filter, after, self.limit.and_one_more()).await?;
+        let place = |(place, _): &(OpenedAfter, ListedTask)| (place.opened_at, place.task_id);
+        Ok(Page::new(rows, self.limit, place, |(_, row)| row.readable()).into())
+    }
+}
+
+/// A page of tasks.
+pub type TaskPage = PageWithGaps<TaskView, UnreadableTask>;
 
 /// Open a task
 ///
@@ -200,25 +236,6 @@ pub async fn list_tasks(
     PartnerOrPlatform(caller): PartnerOrPlatform,
     Query(query): Query<TasksQuery>,
     State(state): State<AppState>,
-) -> Result<Json<PageWithGaps<TaskView, UnreadableTask>>, Problem> {
-    if query.partner_id.is_some() && caller.party() != Party::Platform {
-        let error = FieldError::new(
-            "/query/partner_id",
-            "not_allowed",
-            "is for the platform only; a partner always gets its own tasks",
-        );
-        return Err(Problem::invalid_parameter(error));
-    }
-    let filter = Filter {
-        partner_id: query.partner_id,
-        phases: query.phase.as_slice(),
-        stage: query.stage.as_ref(),
-        workflow: query.workflow.as_ref(),
-        overdue: query.overdue,
-        waiting_on: query.waiting_on,
-    };
-    let after = query.cursor.map(|Cursor((opened_at, task_id))| OpenedAfter { opened_at, task_id });
-    let rows = state.app.tasks.list_tasks(&caller, filter, after, query.limit.and_one_more()).await?;
-    let place = |(place, _): &(OpenedAfter, ListedTask)| (place.opened_at, place.task_id);
-    Ok(Json(Page::new(rows, query.limit, place, |(_, row)| row.readable()).into()))
+) -> Result<Json<TaskPage>, Problem> {
+    query.page(&state, &caller).await.map(Json)
 }

@@ -175,21 +175,29 @@ pub async fn register_workflow(
     let wanted = workflows::Wanted { dry_run: query.dry_run, may_follow: &|latest| expected.hold(latest) };
     let done = state.app.workflows.register_workflow(&caller, (partner, &path.key), &definition, wanted).await?;
     let location = format!("/api/v1/workflows/{}/versions/{}", path.key, done.version);
-    let view = RegisteredWorkflow {
-        key: path.key,
-        version: done.version,
-        diagram: diagram::mermaid(&done.parsed.workflow),
-        stages: done.parsed.workflow.alone(),
-        definition: done.parsed.workflow,
-        warnings: done.parsed.warnings,
-        worst_case_seconds: done.parsed.worst_case,
-    };
+    let created = done.created;
+    let view = RegisteredWorkflow::new(path.key, done);
     // A dry run stores no version, so there is none to tag.
     let tag = (!query.dry_run).then(|| [(header::ETAG, etag::tag(view.version.into()))]);
-    if done.created && !query.dry_run {
+    if created && !query.dry_run {
         return Ok((StatusCode::CREATED, tag, [(header::LOCATION, location)], Json(view)).into_response());
     }
     Ok((tag, Json(view)).into_response())
+}
+
+impl RegisteredWorkflow {
+    /// The result of registering or checking the definition of `key`.
+    pub fn new(key: WorkflowKey, done: workflows::Registration) -> Self {
+        Self {
+            key,
+            version: done.version,
+            diagram: diagram::mermaid(&done.parsed.workflow),
+            stages: done.parsed.workflow.alone(),
+            definition: done.parsed.workflow,
+            warnings: done.parsed.warnings,
+            worst_case_seconds: done.parsed.worst_case,
+        }
+    }
 }
 
 /// List the workflows

@@ -38,6 +38,13 @@ pub fn check(method: &str, path: &str, answer: &Answer) {
     }
     let asked = format!("{method} {path} -> {}: {}", answer.status, answer.text);
     assert!(answer.headers.contains_key("x-request-id"), "{asked}: no X-Request-Id");
+    // The tools for agents, in no contract. What is refused before the protocol is a problem.
+    if path == "/mcp" {
+        if media_type(answer).contains("problem") {
+            CONTRACT.check_problem(method, answer, &asked);
+        }
+        return;
+    }
     let here: Vec<_> = operations().iter().filter(|operation| is_at(&operation.path, path)).collect();
     let wanted = if method == "HEAD" { "GET" } else { method };
     let Some(operation) = here.iter().find(|operation| operation.method == wanted) else {

@@ -15,7 +15,7 @@ use stagegate::http::auth::jwt;
 use stagegate::http::input::body::budget::Size;
 use stagegate::http::input::deadline::TimeLimits;
 use stagegate::http::{AppState, HttpService, Mount, Settings, operator_router};
-use stagegate::pages;
+use stagegate::{mcp, pages};
 use tower::ServiceExt as _;
 
 use super::contract;
@@ -144,7 +144,7 @@ fn with_keys(audit_keys: Keys) -> Options {
 }
 
 async fn router(app: &Arc<App>) -> HttpService {
-    router_with(app, pages::mount()).await
+    router_with(app, pages::mount().and(mcp::mount())).await
 }
 
 /// A router of this replica with these routes beside the API.
