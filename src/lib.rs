@@ -422,7 +422,9 @@
 pub mod app;
 pub mod causes;
 pub mod check;
+pub mod client;
 pub mod clock;
+pub mod command_line;
 pub mod config;
 pub mod demo;
 pub mod dev;
@@ -431,7 +433,6 @@ pub mod embedded;
 pub mod http;
 pub mod ids;
 pub mod json;
-pub mod link;
 pub mod pages;
 pub mod store;
 pub mod telemetry;
