@@ -25,7 +25,8 @@ pub(super) async fn run(settings: &WhyArguments, client: &Stagegate, out: &mut O
     let who = settings.actor.as_deref().unwrap_or("you");
     out.line("")?;
     out.line(format!("What {who} can do now:"))?;
-    let rows: Vec<_> = you.iter().map(row).collect();
+    let (can, cannot): (Vec<_>, Vec<_>) = you.iter().partition(|ability| ability.allowed);
+    let rows: Vec<_> = can.into_iter().chain(cannot).map(row).collect();
     Ok(out.table(&rows)?)
 }
 

@@ -18,7 +18,7 @@ pub struct Remote {
     key: Option<Secret>,
     /// Use this credential of the trial on this machine, which `stagegate keys` prints, instead of a
     /// key.
-    #[arg(long = "as", value_name = "PARTY", ignore_case = true, global = true)]
+    #[arg(id = "as", long = "as", value_name = "PARTY", ignore_case = true, global = true)]
     pub party: Option<TrialParty>,
     /// With `--as`: the directory of the trial, as for `stagegate keys`.
     #[arg(long, env = "STAGEGATE_DATA_DIR", value_name = "DIR", global = true)]
