@@ -265,7 +265,7 @@ impl fmt::Debug for Stagegate {
 fn with_id(mut command: Map<String, Value>, id: Option<Uuid>) -> Value {
     let has_own = command.get("id").is_some_and(|id| !id.is_null());
     if id.is_some() || !has_own {
-        command.insert("id".to_owned(), id.unwrap_or_else(ids::new).to_string().into());
+        command.insert("id".to_owned(), id.map_or_else(|| ids::new().to_string(), |id| id.to_string()).into());
     }
     Value::Object(command)
 }

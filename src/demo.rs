@@ -65,10 +65,13 @@ pub enum Error {
 
 impl From<client::Error> for Error {
     fn from(error: client::Error) -> Self {
-        match error {
-            client::Error::NoAnswer { url, source } => Self::NoAnswer { url, source },
-            error if error.problem().is_some_and(|problem| problem.status == 401) => Self::OtherTrial,
-            error => Self::Client(error),
+        if error.problem().is_some_and(|problem| problem.status == 401) {
+            return Self::OtherTrial;
+        }
+        if let client::Error::NoAnswer { url, source } = error {
+            Self::NoAnswer { url, source }
+        } else {
+            Self::Client(error)
         }
     }
 }

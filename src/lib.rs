@@ -60,7 +60,7 @@
 //! | http, worker | app, domain, and the small modules that know no layer (json, clock, ids, causes) | sqlx, store, pages |
 //! | dev | app, worker, domain, http (its state, bodies, problems and the parser of commands), webhook, trial | sqlx, store, pages |
 //! | client | domain, clock, ids | axum, sqlx, app, store, http, config, any other folder |
-//! | command_line | client, config, trial, check, domain, and the small modules | axum, sqlx, app, store, http, worker, pages, dev |
+//! | `command_line` | client, config, trial, check, domain, and the small modules | axum, sqlx, app, store, http, worker, pages, dev |
 //! | pages | app, domain, http (its state, bodies, problems and the parser of commands), clock, ids | sqlx, store |
 //!
 //! Inside app, each capability is a struct that holds the state it owns and the capabilities below

@@ -234,7 +234,8 @@ async fn serve_on(
 /// Welcomes the developer, through the service itself. Returns only if that fails.
 async fn welcome(dev: Option<(&Development, &trial::Credentials)>, url: &str) -> Failure {
     let welcomed = match dev {
-        Some((dev, trial)) => dev.welcome(trial, url).await,
+        // Boxed, so that a service in production reserves no memory for it.
+        Some((dev, trial)) => Box::pin(dev.welcome(trial, url)).await,
         None => Ok(()),
     };
     match welcomed {

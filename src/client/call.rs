@@ -85,7 +85,8 @@ impl Stagegate {
         if let Some(body) = call.body {
             request = request.header(CONTENT_TYPE, "application/json").body(body.to_string());
         }
-        let no_answer = |source: reqwest::Error| Error::NoAnswer { url: self.url.clone(), source: source.without_url() };
+        let no_answer =
+            |source: reqwest::Error| Error::NoAnswer { url: self.url.clone(), source: source.without_url() };
         let mut response = request.send().await.map_err(no_answer)?;
         let (status, headers) = (response.status(), response.headers().clone());
         let mut body = Vec::new();

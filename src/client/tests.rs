@@ -23,6 +23,7 @@ type Planned = Option<(u16, &'static str, String)>;
 /// A request: its first line and headers, and its body.
 type Seen = Arc<Mutex<Vec<(String, Value)>>>;
 
+#[expect(clippy::unnecessary_wraps, reason = "an answer among others that cut the connection")]
 fn answer(status: u16, body: &Value) -> Planned {
     Some((status, "", body.to_string()))
 }
@@ -36,10 +37,12 @@ async fn serving(answers: impl IntoIterator<Item = Planned>) -> (Stagegate, Seen
     tokio::spawn(async move {
         loop {
             let (mut stream, _) = listener.accept().await.unwrap();
-            seen.lock().unwrap().push(read(&mut stream).await);
+            let request = read(&mut stream).await;
+            seen.lock().unwrap().push(request);
             if let Some((status, headers, body)) = answers.pop_front().flatten() {
                 let length = body.len();
-                let head = format!("HTTP/1.1 {status} X\r\nconnection: close\r\ncontent-length: {length}\r\n{headers}\r\n");
+                let head =
+                    format!("HTTP/1.1 {status} X\r\nconnection: close\r\ncontent-length: {length}\r\n{headers}\r\n");
                 // A client that refuses a large answer hangs up.
                 let _ = stream.write_all(format!("{head}{body}").as_bytes()).await;
             }
@@ -123,11 +126,8 @@ async fn retries_are_bounded_and_what_may_not_be_repeated_is_sent_once() {
 async fn a_problem_is_typed_and_one_of_a_proxy_is_too() {
     let problem = json!({ "code": "tomorrows_code", "detail": "No.", "x": 1,
         "errors": [{ "pointer": "/a", "code": "b", "message": "is c", "y": 1 }] });
-    let (client, seen) = serving([
-        Some((409, "x-request-id: r1\r\n", problem.to_string())),
-        Some((502, "", "<html>".to_owned())),
-    ])
-    .await;
+    let (client, seen) =
+        serving([Some((409, "x-request-id: r1\r\n", problem.to_string())), Some((502, "", "<html>".to_owned()))]).await;
     let failure = client.command(Uuid::nil(), &submit(), None).await.unwrap_err();
     let problem = failure.problem().unwrap();
     assert_eq!((problem.status, &*problem.code, &*problem.detail), (409, "tomorrows_code", "No."));
@@ -149,7 +149,8 @@ fn status(version: u64, waiting_on: Option<&str>) -> Value {
 async fn wait_asks_with_the_version_that_is_known_and_tolerates_the_words_of_tomorrow() {
     let unchanged = || Some((304, "", String::new()));
     let (client, seen) =
-        serving([unchanged(), answer(200, &status(6, Some("partner"))), answer(200, &status(7, Some("partner")))]).await;
+        serving([unchanged(), answer(200, &status(6, Some("partner"))), answer(200, &status(7, Some("partner")))])
+            .await;
     let wait = Wait { after: Some(6), ..Wait::default() };
     let found = client.wait(Uuid::nil(), wait, |_| true).await.unwrap().unwrap();
     assert_eq!(serde_json::to_value(found).unwrap(), status(7, Some("partner")));
@@ -188,7 +189,8 @@ async fn follow_continues_after_its_cursor_and_over_failures() {
 async fn what_is_read_has_a_limit_and_must_be_json() {
     let (client, _) = serving([Some((200, "", "x".repeat(MAX_ANSWER + 1)))]).await;
     assert!(matches!(client.status(Uuid::nil()).await, Err(Error::TooLarge { .. })));
-    let (client, _) = serving([Some((200, "", "<html>".to_owned())), Some((302, "location: /x\r\n", String::new()))]).await;
+    let (client, _) =
+        serving([Some((200, "", "<html>".to_owned())), Some((302, "location: /x\r\n", String::new()))]).await;
     assert!(matches!(client.status(Uuid::nil()).await, Err(Error::Answer { .. })));
     assert_eq!(client.status(Uuid::nil()).await.unwrap_err().problem().unwrap().status, 302);
 }
@@ -215,7 +217,8 @@ fn webhooks_that_the_service_signs_are_verified() {
     let id = MessageId(Uuid::nil());
     let secrets = sign::Secrets { current: &theirs, pending: Some(&ours) };
     let headers = sign::headers(id, now, body, secrets);
-    let header = |name: &str| headers.iter().find(|(known, _)| known == name).and_then(|(_, value)| value.to_str().ok());
+    let header =
+        |name: &str| headers.iter().find(|(known, _)| known == name).and_then(|(_, value)| value.to_str().ok());
     let verify = |body: &[u8], secrets: &[&str], seconds: i64| {
         verify_webhook(body, header, secrets, now + chrono::TimeDelta::seconds(seconds))
     };

@@ -86,7 +86,10 @@ async fn find(client: &Stagegate, settings: &Decide) -> Result<Target, Failure> 
 
 /// Whether an offer is about a stage or an escalation, and not about a question.
 fn is_decision(offer: &Value) -> bool {
-    matches!(offer["type"].as_str(), Some("stage_approved" | "stage_rejected" | "stage_escalated" | "escalation_resolved"))
+    matches!(
+        offer["type"].as_str(),
+        Some("stage_approved" | "stage_rejected" | "stage_escalated" | "escalation_resolved")
+    )
 }
 
 fn command(settings: &Decide, target: &Target) -> Result<Members, Failure> {

@@ -48,10 +48,9 @@ impl Failure {
         match self {
             // The reader has seen enough, as `head` has.
             Self::Out(error) if error.kind() == ErrorKind::BrokenPipe => ExitCode::SUCCESS,
-            Self::Out(_) => ExitCode::FAILURE,
             Self::Usage(_) => ExitCode::from(2),
             Self::Client(error) if error.problem().is_some() => ExitCode::from(3),
-            Self::Client(_) => ExitCode::FAILURE,
+            Self::Client(_) | Self::Out(_) => ExitCode::FAILURE,
             Self::NotMet(_) => ExitCode::from(4),
         }
     }

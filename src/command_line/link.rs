@@ -24,16 +24,13 @@ pub(super) async fn run(settings: &Link, client: &Stagegate, out: &mut Output) -
 }
 
 async fn revoke(whose: &RevokeArguments, client: &Stagegate, out: &mut Output) -> Result<(), Failure> {
-    let revoked = match &whose.link {
-        Some(id) => {
-            client.request(Method::DELETE, &format!("/api/v1/links/{id}"), None).await?;
-            json!({ "ended": 1 })
-        }
-        None => {
-            let named = [("actor_id", &whose.actor), ("task_id", &whose.task)];
-            let named = named.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value.clone()?.into())));
-            client.request(Method::POST, "/api/v1/links/revoke", Some(&Value::Object(named.collect()))).await?
-        }
+    let revoked = if let Some(id) = &whose.link {
+        client.request(Method::DELETE, &format!("/api/v1/links/{id}"), None).await?;
+        json!({ "ended": 1 })
+    } else {
+        let named = [("actor_id", &whose.actor), ("task_id", &whose.task)];
+        let named = named.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value.clone()?.into())));
+        client.request(Method::POST, "/api/v1/links/revoke", Some(&Value::Object(named.collect()))).await?
     };
     if out.is_json() { Ok(out.json(&revoked)?) } else { Ok(out.line(format!("ended {}", revoked["ended"]))?) }
 }

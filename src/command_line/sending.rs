@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use crate::client::{CommandResult, Stagegate, Status, Task};
+use crate::client::{CommandResult, Error, Stagegate, Status, Task};
 use crate::config::Sending;
 use crate::ids;
 
@@ -30,11 +30,14 @@ pub(super) async fn send(
         let result = client.dry_run(task, &command).await?;
         return show(&result, (&format!("dry run, nothing was stored: {what}"), None), out);
     }
-    let id = sending.id.unwrap_or_else(ids::new);
+    let id = match sending.id {
+        Some(id) => id,
+        None => ids::new(),
+    };
     out.progress(format_args!("sending {what}"));
     out.unknown = Some(id);
     let sent = client.command(task, &command, Some(id)).await;
-    out.unknown = Some(id).filter(|_| sent.as_ref().is_err_and(|error| error.may_have_had_effect()));
+    out.unknown = Some(id).filter(|_| sent.as_ref().is_err_and(Error::may_have_had_effect));
     show(&sent?, (what, Some(id)), out)
 }
 

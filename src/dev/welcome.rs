@@ -4,8 +4,8 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use crate::demo::open::{self, Shown};
 use crate::demo;
+use crate::demo::open::{self, Shown};
 use crate::domain::values::id::TaskId;
 use crate::terminal::say;
 use crate::trial::Credentials;

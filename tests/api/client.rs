@@ -114,7 +114,8 @@ async fn the_client_for_rust_plays_the_story() {
     let why = partner.why(task, Some("u-dora")).await.unwrap();
     let approval = why.you.iter().find(|ability| ability.command == "stage_approved").unwrap();
     assert_eq!((approval.allowed, approval.code.as_deref()), (false, Some("self_approval")));
-    let vote = json!({ "type": "stage_approved", "stage": "copy", "round": 1, "revision": 1, "actor": { "id": "u-dora" } });
+    let vote =
+        json!({ "type": "stage_approved", "stage": "copy", "round": 1, "revision": 1, "actor": { "id": "u-dora" } });
     let refused = partner.command(task, &vote, None).await.unwrap_err();
     assert_eq!(refused.problem().unwrap().code, "self_approval");
     let mistaken = partner.command(task, &json!({ "type": "work_submitted" }), None).await.unwrap_err();
@@ -196,7 +197,16 @@ async fn a_command_that_is_killed_while_it_writes_and_started_again_has_one_effe
     let parties = Parties::start().await;
     let said = is_killed_and_started_again(&parties, |url, task, id| {
         let mut program = command(&parties.trial.data_dir);
-        program.args(["submit", &task.to_string(), "--summary", "A draft", "--actor", "u-dora", "--id", &id.to_string()]);
+        program.args([
+            "submit",
+            &task.to_string(),
+            "--summary",
+            "A draft",
+            "--actor",
+            "u-dora",
+            "--id",
+            &id.to_string(),
+        ]);
         program.args(["--as", "PARTNER", "--url", url]);
         program
     })

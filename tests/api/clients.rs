@@ -76,8 +76,21 @@ export PYTHONPATH="$PWD/installed"
 
 /// What every contract of the past has, too: the story of the client reads it, or the generator needs it.
 const OLDEST: [&str; 15] = [
-    "actor", "code", "detail", "event", "events", "id", "items", "kind", "label", "phase", "round", "task", "type",
-    "version", "waiting_on",
+    "actor",
+    "code",
+    "detail",
+    "event",
+    "events",
+    "id",
+    "items",
+    "kind",
+    "label",
+    "phase",
+    "round",
+    "task",
+    "type",
+    "version",
+    "waiting_on",
 ];
 
 /// The contract as it may have been before most of it was added: the members of answers, and the words that grow.

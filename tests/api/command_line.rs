@@ -73,8 +73,10 @@ impl Terminal {
     /// A task in legal review, whose work `agent` submitted.
     async fn in_legal(&self) -> Uuid {
         let (task, partner) = (self.parties.open().await, self.parties.client("PARTNER"));
-        send(&partner, task, json!({ "type": "work_submitted", "actor": { "id": "agent" }, "summary": "A draft." })).await;
-        let vote = json!({ "type": "stage_approved", "stage": "copy", "round": 1, "revision": 1, "actor": { "id": "u-eli" } });
+        send(&partner, task, json!({ "type": "work_submitted", "actor": { "id": "agent" }, "summary": "A draft." }))
+            .await;
+        let vote =
+            json!({ "type": "stage_approved", "stage": "copy", "round": 1, "revision": 1, "actor": { "id": "u-eli" } });
         send(&partner, task, vote).await;
         task
     }
@@ -117,7 +119,8 @@ async fn work_is_submitted_with_the_hashes_of_files() {
 async fn a_decision_says_what_it_was_about() {
     let terminal = Terminal::new().await;
     let task = terminal.in_legal().await;
-    let dry = terminal.line("PARTNER", &format!("decide {task} reject --actor u-anna --feedback No. --dry-run")).await.text();
+    let dry =
+        terminal.line("PARTNER", &format!("decide {task} reject --actor u-anna --feedback No. --dry-run")).await.text();
     assert!(dry.starts_with("dry run, nothing was stored: rejected legal, round 1, revision 1\n"), "{dry}");
     let said = terminal.line("PARTNER", &format!("decide {task} approve --actor u-anna")).await.text();
     assert!(said.starts_with("approved legal, round 1, revision 1\n  task.vote_recorded\n"), "{said}");
@@ -130,11 +133,15 @@ async fn a_decision_says_what_it_was_about() {
     let first = said.lines().next().unwrap();
     assert!(first.starts_with("returned legal, round 1, revision 1, escalation "), "{said}");
     terminal.line("PARTNER", &question).await.text();
-    let redirected = terminal.line("BUYER", &format!("decide {task} escalate --to platform --reason You. --json")).await;
+    let redirected =
+        terminal.line("BUYER", &format!("decide {task} escalate --to platform --reason You. --json")).await;
     assert_eq!(redirected.json()["status"]["waiting_on"], "platform");
     let given_back = terminal.line("PLATFORM", &format!("decide {task} return --actor ops --json")).await.json();
     assert_eq!(given_back["task"]["phase"], "in_review");
-    terminal.line("PARTNER", &format!("decide {task} approve --actor u-chi --stage legal --round 1 --revision 1")).await.text();
+    terminal
+        .line("PARTNER", &format!("decide {task} approve --actor u-chi --stage legal --round 1 --revision 1"))
+        .await
+        .text();
     let signed = terminal.line("BUYER", &format!("decide {task} approve")).await.text();
     assert!(signed.starts_with("approved signoff, round 1, revision 1\n"), "{signed}");
     assert!(signed.contains("· delivery · ended ·"), "{signed}");
@@ -191,7 +198,12 @@ async fn a_service_that_is_not_there_and_a_credential_that_is_missing_are_told_a
     for (arguments, key, code, why) in [
         (vec!["why", &task], "", 2, "stagegate: no credential: set STAGEGATE_KEY, or pass --as".to_owned()),
         (vec!["why", &task, "--as", "BUYER"], "", 2, "stagegate: --as: no trial in /nowhere".to_owned()),
-        (vec!["why", &task, "--url", "localhost:1"], "planted", 2, "stagegate: `localhost:1` is not the address".to_owned()),
+        (
+            vec!["why", &task, "--url", "localhost:1"],
+            "planted",
+            2,
+            "stagegate: `localhost:1` is not the address".to_owned(),
+        ),
         (vec!["link", "--to", "console"], "planted", 1, format!("stagegate: no service answers at {url}: ")),
     ] {
         let mut program = command(Path::new("/nowhere"));
@@ -270,16 +282,17 @@ async fn tail_shows_the_last_events_follows_and_ends_with_ctrl_c() {
     assert_eq!(events.len(), 2, "{last:?}");
     assert!(events.iter().all(|event| event["item"]["task_id"] == task.to_string() && event["epoch"].is_u64()));
 
-    let cursor = serde_json::from_str::<Value>(
-        terminal.line("PARTNER", "tail --last 1 --no-follow --json").await.out.trim(),
-    )
-    .unwrap();
+    let cursor =
+        serde_json::from_str::<Value>(terminal.line("PARTNER", "tail --last 1 --no-follow --json").await.out.trim())
+            .unwrap();
     let arguments = ["tail", "--json", "--after", cursor["cursor"].as_str().unwrap()];
-    let mut following = terminal.program("PARTNER", &arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut following =
+        terminal.program("PARTNER", &arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(following.stdout.take().unwrap()).lines();
     let vote = format!("decide {task} approve --actor u-anna");
     terminal.line("PARTNER", &vote).await.text();
-    let event: Value = serde_json::from_str(&timeout(PATIENCE, lines.next_line()).await.unwrap().unwrap().unwrap()).unwrap();
+    let event: Value =
+        serde_json::from_str(&timeout(PATIENCE, lines.next_line()).await.unwrap().unwrap().unwrap()).unwrap();
     assert_eq!(event["item"]["type"], "task.vote_recorded", "{event}");
     signal(following.id().unwrap(), Signal::INT);
     let output = timeout(PATIENCE, following.wait_with_output()).await.unwrap().unwrap();
@@ -288,7 +301,9 @@ async fn tail_shows_the_last_events_follows_and_ends_with_ctrl_c() {
     // A reader that has seen enough ends it without a complaint.
     let pipe = format!("\"$0\" tail --all --as PARTNER --url {} | head -n 1", terminal.parties.trial.url);
     let mut shell = Command::new("sh");
-    shell.args(["-c", &pipe, env!("CARGO_BIN_EXE_stagegate")]).env("STAGEGATE_DATA_DIR", &terminal.parties.trial.data_dir);
+    shell
+        .args(["-c", &pipe, env!("CARGO_BIN_EXE_stagegate")])
+        .env("STAGEGATE_DATA_DIR", &terminal.parties.trial.data_dir);
     let (well, said) = run(&mut shell).await;
     assert!(well && said.lines().count() == 1, "{said}");
     terminal.parties.trial.stop().await;
@@ -300,7 +315,10 @@ async fn a_workflow_is_simulated_from_a_file_or_standard_input() {
     let definition = concat!(env!("CARGO_MANIFEST_DIR"), "/src/domain/workflow/brand-campaign.json");
     let said = terminal.line("PARTNER", &format!("simulate {definition} --until 2100-01-01T00:00:00Z")).await.text();
     let lines: Vec<_> = said.lines().collect();
-    assert!(lines[0].starts_with("at ") && lines[0].ends_with("cause    what happens                      the buyer reads"), "{said}");
+    assert!(
+        lines[0].starts_with("at ") && lines[0].ends_with("cause    what happens                      the buyer reads"),
+        "{said}"
+    );
     assert!(lines[1].contains("  opening  task.opened, task.stage_entered"), "{said}");
     assert!(lines.last().unwrap().contains("timer    task.workflow_expired"), "{said}");
     let file = terminal.parties.trial.data_dir.join("simulation.json");
@@ -347,7 +365,9 @@ async fn completions_and_manual_pages_are_made() {
     assert!(well && said.is_empty(), "{said}");
     let (well, said) = run(command(&folder).arg("man").arg(&folder)).await;
     assert!(well && said.is_empty(), "{said}");
-    for (page, word) in [("stagegate.1", "stagegate-decide"), ("stagegate-decide.1", "dry\\-run"), ("stagegate-dev-check.1", "webhook")] {
+    for (page, word) in
+        [("stagegate.1", "stagegate-decide"), ("stagegate-decide.1", "dry\\-run"), ("stagegate-dev-check.1", "webhook")]
+    {
         let text = fs::read_to_string(folder.join(page)).unwrap_or_else(|error| panic!("{page}: {error}"));
         assert!(text.contains(".TH") && text.contains(word), "{page}: {text}");
     }
