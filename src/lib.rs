@@ -58,7 +58,7 @@
 //! | webhook | domain, hyper | axum, sqlx, any other folder |
 //! | app | domain, store, webhook, clock, ids | axum, http |
 //! | http, worker | app, domain, and the small modules that know no layer (json, clock, ids, causes) | sqlx, store, pages |
-//! | dev | app, worker, domain, http (its state, bodies, problems and the parser of commands), webhook, trial | sqlx, store, pages |
+//! | dev | app, worker, domain, http (its state, bodies, problems and the parser of commands), webhook, trial, demo | sqlx, store, pages |
 //! | client | domain, clock, ids | axum, sqlx, app, store, http, config, any other folder |
 //! | `command_line` | client, config, trial, check, domain, and the small modules | axum, sqlx, app, store, http, worker, pages, dev |
 //! | pages | app, domain, http (its state, bodies, problems and the parser of commands), clock, ids | sqlx, store |

@@ -7,12 +7,9 @@ use reqwest::{Method, StatusCode};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::error::MAX_ANSWER;
 use super::retry::retry_after;
 use super::{Error, Problem, Stagegate};
-
-/// The largest answer that is read, in bytes. The largest of the service is a simulation of 4 MiB, besides
-/// trails and exports, which are read by page.
-pub(super) const MAX_ANSWER: usize = 16 << 20;
 
 /// The time of one attempt, besides what it asks the service to wait.
 const ATTEMPT: Duration = Duration::from_secs(30);

@@ -1,7 +1,10 @@
 //! Why a call has no result.
 
 use super::Problem;
-use super::call::MAX_ANSWER;
+
+/// The largest answer that is read, in bytes. The largest of the service is a simulation of 4 MiB, besides
+/// trails and exports, which are read by page.
+pub(super) const MAX_ANSWER: usize = 16 << 20;
 
 /// Why a call has no result.
 #[derive(Debug, thiserror::Error)]

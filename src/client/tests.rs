@@ -11,7 +11,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use uuid::Uuid;
 
-use super::call::MAX_ANSWER;
+use super::error::MAX_ANSWER;
 use super::*;
 use crate::domain::values::id::MessageId;
 use crate::domain::values::time::Time;

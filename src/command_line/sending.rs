@@ -45,7 +45,7 @@ fn show(result: &CommandResult, (what, id): (&str, Option<Uuid>), out: &mut Outp
     if out.is_json() {
         return Ok(out.json(result)?);
     }
-    let again = if result.replayed { " (it was already carried out; this is its first answer)" } else { "" };
+    let again = if result.replayed { "(it was already carried out; this is its first answer)" } else { "" };
     out.cells(&[(what.to_owned(), GOOD), plain(again)])?;
     out.cells(&[plain(" "), (result.types().join(", "), DIM)])?;
     if let Some(task) = &result.task {
