@@ -36,7 +36,8 @@ pub struct Link {
 }
 
 /// Opens the demo's task and brings it into legal review, with one of two approvals, unless `known` is
-/// still open. Then makes links for the buyer, a reviewer, the partner and the platform.
+/// still open. Then makes links for the buyer, a reviewer, the partner and the platform; none for a
+/// reviewer who has nothing to decide.
 ///
 /// # Errors
 ///
@@ -49,8 +50,15 @@ pub async fn prepare(url: &str, credentials: &Credentials, known: Option<Uuid>) 
     };
     let mut links = Vec::new();
     for Wanted { who, by, body, is_first } in wanted(task) {
-        let made = parties.of(by).request(Method::POST, "/api/v1/links", Some(&body)).await?;
-        links.push(Link { who, url: made["url"].as_str().unwrap_or_default().to_owned(), is_first });
+        match parties.of(by).request(Method::POST, "/api/v1/links", Some(&body)).await {
+            Ok(made) => {
+                let url = made["url"].as_str().unwrap_or_default().to_owned();
+                links.push(Link { who, url, is_first });
+            }
+            // The known task is no longer in review.
+            Err(error) if error.problem().is_some_and(|problem| problem.code == "nothing_to_decide") => {}
+            Err(error) => return Err(error.into()),
+        }
     }
     Ok(Shown { task, links })
 }

@@ -16,14 +16,8 @@ use tokio::process::Command;
 use crate::harness::process::{Trial, run};
 
 /// The documents with calls that are made, in this order: later ones use what earlier ones made.
-const WITH_CALLS: [&str; 6] = [
-    "README.md",
-    "docs/partner.md",
-    "docs/buyer-ui.md",
-    "docs/audit.md",
-    "docs/platform.md",
-    "docs/command-line.md",
-];
+const WITH_CALLS: [&str; 6] =
+    ["README.md", "docs/partner.md", "docs/buyer-ui.md", "docs/audit.md", "docs/platform.md", "docs/command-line.md"];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
