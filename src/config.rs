@@ -6,7 +6,9 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
 
+mod commands;
 mod credentials;
 mod database;
 mod dev;
@@ -15,11 +17,13 @@ mod link;
 mod log;
 mod mcp;
 mod public_url;
+mod remote;
 mod secret;
 mod serve;
 #[cfg(test)]
 mod tests;
 
+pub use commands::{Decide, RemoteCommand, Sending, Simulate, Submit, Tail, Verb, WaitArguments, WhyArguments};
 pub use credentials::{AuditKeys, Credentials};
 pub use database::{Database, default_data_dir, postgres_bin_dir};
 pub use dev::{Dev, DevCheck, DevCommand, Unfit};
@@ -28,6 +32,7 @@ pub use link::{Link, LinkCommand, NewLinkArguments, RevokeArguments};
 pub use log::{Log, LogFormat};
 pub use mcp::Mcp;
 pub use public_url::{InvalidPublicUrl, PublicUrl};
+pub use remote::{Remote, TrialParty};
 pub use secret::Secret;
 pub use serve::{Contradiction, Serve, Webhooks};
 
@@ -68,17 +73,28 @@ pub enum Command {
     /// Open a task of the demo in a running trial, and print links to look at it in a browser as
     /// buyer, reviewer, partner and platform.
     Open(Demo),
-    /// Make a link that lets a person in, or end links.
-    Link(Box<Link>),
     /// Give an agent the tools of a running service, over standard input and output.
     ///
     /// Speaks the Model Context Protocol, for clients that start a program, and forwards to the
     /// service. Clients that speak HTTP connect to `/mcp` of the service without it. See
     /// docs/mcp.md.
     Mcp(Mcp),
+    /// Commands that speak to a running service.
+    #[command(flatten)]
+    Remote(RemoteCommand),
     /// Manage the private database.
     #[command(subcommand)]
     Db(Db),
+    /// Print the completions of a shell.
+    Completions {
+        /// The shell.
+        shell: Shell,
+    },
+    /// Write the manual pages, one for each command.
+    Man {
+        /// An existing directory, such as `~/.local/share/man/man1`.
+        dir: PathBuf,
+    },
 }
 
 /// Settings of `stagegate migrate`.

@@ -1,24 +1,26 @@
 //! `stagegate demo`: plays one task from its opening to its delivery, step by step.
 //!
-//! It speaks HTTP like three clients, with the credentials of the trial. Of the service's code it
-//! uses only the verification of proofs, which is made for clients. Each step is printed as it
-//! happens, so a failure shows how far the task got.
+//! It is three clients ([`crate::client`]), with the credentials of the trial. Of the service's code
+//! it uses only the verification of proofs, which is made for clients. Each step is printed as it
+//! happens, so a failure shows how far the task got. [`open`] plays the beginning without printing
+//! it, for a task that is worth looking at.
 
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use chrono::TimeDelta;
 use reqwest::{Method, StatusCode};
+use serde::Deserialize as _;
 use serde_json::{Value, json};
 
-use crate::clock::Clock;
-use crate::config::Secret;
+use crate::client::{self, Stagegate, Task};
 use crate::domain::audit::{Broken, Head, ProofView};
 use crate::domain::values::party::Party;
+use crate::domain::values::time::Time;
 use crate::terminal::say;
 use crate::trial::{Credentials, WORKFLOW};
 
-use self::stage::Stage;
+use self::stage::{Parties, Stage};
 
 pub mod open;
 mod stage;
@@ -42,30 +44,36 @@ pub enum Error {
     #[error("the trial has no partner yet: start the service once to create one")]
     NoPartner,
     /// The service has other credentials.
-    #[error("the service at {0} does not accept the trial's credentials: check that it uses this --data-dir")]
-    OtherTrial(String),
-    /// The service responded in an unexpected way.
-    #[error("{asked} was answered with {status}: {detail}")]
-    Refused {
-        /// Method and path.
-        asked: String,
-        /// The status.
-        status: StatusCode,
-        /// The detail of the response.
-        detail: String,
-    },
+    #[error("the service does not accept the trial's credentials: check that it uses this --data-dir")]
+    OtherTrial,
+    /// The service refused, or the address is none.
+    #[error(transparent)]
+    Client(client::Error),
     /// The trail does not verify.
     #[error("the trail does not verify")]
     Broken(#[from] Broken),
     /// The response is not a proof.
     #[error("the proof cannot be read")]
     Proof(#[source] serde_json::Error),
-    /// The HTTP client cannot be created.
-    #[error("cannot create the HTTP client")]
-    Client(#[source] reqwest::Error),
+    /// The answer has no time.
+    #[error("the answer of the service cannot be read")]
+    Answer(#[source] serde_json::Error),
     /// Output failed.
     #[error("cannot write the output")]
     Out(#[from] io::Error),
+}
+
+impl From<client::Error> for Error {
+    fn from(error: client::Error) -> Self {
+        if error.problem().is_some_and(|problem| problem.status == 401) {
+            return Self::OtherTrial;
+        }
+        if let client::Error::NoAnswer { url, source } = error {
+            Self::NoAnswer { url, source }
+        } else {
+            Self::Client(error)
+        }
+    }
 }
 
 /// Plays the task against the service at `url` and prints the steps to `out`.
@@ -75,26 +83,33 @@ pub enum Error {
 /// When no service responds, the service belongs to another trial, or a response violates the
 /// contract.
 pub async fn play(url: &str, credentials: &Credentials, out: &mut impl Write) -> Result<(), Error> {
-    let mut stage = Stage::new(url, credentials, out)?;
-    open(&mut stage).await?;
-    let eli = make_key(&mut stage).await?;
-    copy(&mut stage, &eli).await?;
+    let parties = Parties::new(url, credentials)?;
+    let mut stage = Stage::new(&parties, out);
+    let eli = begin(&mut stage).await?;
     legal(&mut stage).await?;
     signoff(&mut stage).await?;
     revoke_key(&mut stage, &eli).await?;
     trail(&mut stage).await
 }
 
+/// Opens the task and brings it through its first stage. Returns the key that was made for that.
+async fn begin(stage: &mut Stage<'_, impl Write>) -> Result<PersonalKey, Error> {
+    let opened_at = open(stage).await?;
+    let eli = make_key(stage, opened_at).await?;
+    copy(stage, &eli.client).await?;
+    Ok(eli)
+}
+
 /// A key that the partner makes for one of its people.
 struct PersonalKey {
     id: String,
-    key: Secret,
+    client: Stagegate,
 }
 
-async fn make_key(stage: &mut Stage<'_, impl Write>) -> Result<PersonalKey, Error> {
+/// `now` is by the service's clock, which `stagegate dev` moves.
+async fn make_key(stage: &mut Stage<'_, impl Write>, now: Time) -> Result<PersonalKey, Error> {
     let body = json!({
-        "label": "Eli's reviews", "scopes": ["review"], "actors": ["u-eli"],
-        "expires_at": Clock::system().now() + KEY_LIFE,
+        "label": "Eli's reviews", "scopes": ["review"], "actors": ["u-eli"], "expires_at": now + KEY_LIFE,
     });
     stage.tell(
         "The partner makes a key that can only review, and only as Eli.",
@@ -105,7 +120,8 @@ async fn make_key(stage: &mut Stage<'_, impl Write>) -> Result<PersonalKey, Erro
     let made = stage.ask(Party::Partner, Method::POST, "/keys", Some(&body)).await?;
     let text = |name: &str| made[name].as_str().unwrap_or_default().to_owned();
     stage.answered(StatusCode::CREATED, &format!("{}…", text("hint")))?;
-    Ok(PersonalKey { id: text("id"), key: Secret::new(text("key")) })
+    let client = Stagegate::new(stage.parties.of(Party::Partner).url(), &text("key"))?;
+    Ok(PersonalKey { id: text("id"), client })
 }
 
 async fn revoke_key(stage: &mut Stage<'_, impl Write>, key: &PersonalKey) -> Result<(), Error> {
@@ -116,19 +132,22 @@ async fn revoke_key(stage: &mut Stage<'_, impl Write>, key: &PersonalKey) -> Res
     Ok(())
 }
 
-async fn open(stage: &mut Stage<'_, impl Write>) -> Result<(), Error> {
+/// Opens the task, and returns when that was by the service's clock.
+async fn open(stage: &mut Stage<'_, impl Write>) -> Result<Time, Error> {
+    let Parties { partner_id, buyer_id, .. } = stage.parties;
     // Version 1 is the demo's definition, whatever has been registered since.
     let body = json!({
-        "id": stage.task, "partner_id": stage.partner_id, "buyer_id": stage.buyer_id,
+        "id": stage.task, "partner_id": partner_id, "buyer_id": buyer_id,
         "workflow": { "key": WORKFLOW, "version": 1 }, "title": "Autumn campaign",
     });
     stage.tell("AITasker opens a task; its first stage is the copy.", Party::Platform, "POST /tasks", &body)?;
-    let task = stage.ask(Party::Platform, Method::POST, "/tasks", Some(&body)).await?;
-    stage.answered(StatusCode::CREATED, &format!("version {} of the task", task["version"]))?;
-    stage.show_buyer().await
+    let Task { version, opened_at, .. } = stage.parties.of(Party::Platform).open_task(&body).await?;
+    stage.answered(StatusCode::CREATED, &format!("version {version} of the task"))?;
+    stage.show_buyer().await?;
+    Time::deserialize(Value::from(opened_at)).map_err(Error::Answer)
 }
 
-async fn copy(stage: &mut Stage<'_, impl Write>, eli: &PersonalKey) -> Result<(), Error> {
+async fn copy(stage: &mut Stage<'_, impl Write>, eli: &Stagegate) -> Result<(), Error> {
     let question = json!({
         "type": "question_asked", "stage": "copy", "round": 1, "revision": 0, "actor": { "id": "u-dora", "name": "Dora" },
         "to": "buyer", "question": "Which logo may we use?", "options": ["The round one", "The square one"],
@@ -147,9 +166,8 @@ async fn copy(stage: &mut Stage<'_, impl Write>, eli: &PersonalKey) -> Result<()
         "feedback": { "summary": "The headline promises a refund we do not give.", "share_with_buyer": true,
             "items": [{ "severity": "blocking", "anchor": "copy.md#L1", "text": "Say what the campaign is, not what it pays." }] },
     });
-    let (party, key) = (Party::Partner, eli.key.clone());
     let what = "Eli rejects it, under his own key, with feedback that the buyer may read.";
-    stage.send_with(what, (party, key.clone()), rejection).await?;
+    stage.send_with(what, (Party::Partner, eli), rejection).await?;
     let revised = json!({
         "type": "work_submitted", "actor": { "id": "u-dora", "name": "Dora" }, "summary": "New headline, no promise.",
         "artifacts": [{ "name": "copy.md", "sha256": "60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752" }],
@@ -157,7 +175,7 @@ async fn copy(stage: &mut Stage<'_, impl Write>, eli: &PersonalKey) -> Result<()
     stage.send("Dora submits a second revision.", Party::Partner, revised).await?;
     let approval = json!({ "type": "stage_approved", "stage": "copy", "round": 2, "revision": 2 });
     let what = "Eli approves it, and his key says who he is; the task goes on to legal.";
-    stage.send_with(what, (party, key), approval).await
+    stage.send_with(what, (Party::Partner, eli), approval).await
 }
 
 async fn legal(stage: &mut Stage<'_, impl Write>) -> Result<(), Error> {
@@ -200,7 +218,7 @@ async fn trail(stage: &mut Stage<'_, impl Write>) -> Result<(), Error> {
         let Head { seq, hash } = proof.verify()?;
         say!(stage.out, "  {:<8} {seq} entries agree, head {hash}", party.as_str())?;
     }
-    let url = stage.url;
+    let url = stage.parties.of(Party::Buyer).url();
     say!(stage.out)?;
     say!(stage.out, "  {url}/api/v1/tasks/{task}/audit/proof for `stagegate audit verify --key`")?;
     say!(stage.out)?;

@@ -20,7 +20,9 @@
 //! | [`embedded`] | the private Postgres of a machine without one |
 //! | [`json`] | strict parsing and JSON pointers |
 //! | [`config`], [`clock`], [`ids`] | the only readers of the environment, the time and randomness |
-//! | [`trial`], [`demo`], [`check`], [`link`] | the credentials of a trial, the demo that plays a task through, offline checks of files, links from the command line |
+//! | [`client`] | the client of a service, for programs in Rust; what `clients/` has for other languages |
+//! | [`command_line`] | the commands that speak to a running service: `submit`, `decide`, `why`, `wait`, `tail`, `simulate`, `link` |
+//! | [`trial`], [`demo`], [`check`] | the credentials of a trial, the demo that plays a task through, offline checks of files |
 //! | [`telemetry`], [`causes`], [`terminal`] | logs; errors with their causes; output for terminals, escaped |
 //! | `src/main.rs`, `src/serve.rs` | the binary: the command line; the start and the end of the service |
 //! | `migrations/`, `scripts/`, `deploy/` | the schema; what `./run` and `./test` share; files for operators |
@@ -57,7 +59,9 @@
 //! | webhook | domain, hyper | axum, sqlx, any other folder |
 //! | app | domain, store, webhook, clock, ids | axum, http |
 //! | http, worker | app, domain, and the small modules that know no layer (json, clock, ids, causes) | sqlx, store, pages |
-//! | dev | app, worker, domain, http (its state, bodies, problems and the parser of commands), webhook, trial | sqlx, store, pages |
+//! | dev | app, worker, domain, http (its state, bodies, problems and the parser of commands), webhook, trial, demo | sqlx, store, pages |
+//! | client | domain, clock, ids | axum, sqlx, app, store, http, config, any other folder |
+//! | `command_line` | client, config, trial, check, domain, and the small modules | axum, sqlx, app, store, http, worker, pages, dev |
 //! | pages | app, domain, http (its state, bodies, problems and the parser of commands), clock, ids | sqlx, store |
 //! | mcp | app, domain, http (its state, bodies, problems, contract, documents and what its routes render), config, ids | sqlx, store, pages |
 //!
@@ -426,6 +430,8 @@
 //!   the table for people.
 //! - **A migration**: `migrations/NNNN_what.sql`, forward only, each table and column commented;
 //!   `./test --update` writes `.sqlx`.
+//! - **A command of the command line**: its arguments in `config/commands.rs`, a file in
+//!   [`command_line`], its row and an example that is run in `docs/command-line.md`.
 //! - **A setting**: a field in [`config`]. A test compares the table in `docs/operations.md` with
 //!   it.
 //! - **A close decision**: the next page in `docs/decisions`, its line in the list there, and its
@@ -434,7 +440,9 @@
 pub mod app;
 pub mod causes;
 pub mod check;
+pub mod client;
 pub mod clock;
+pub mod command_line;
 pub mod config;
 pub mod demo;
 pub mod dev;
@@ -443,7 +451,6 @@ pub mod embedded;
 pub mod http;
 pub mod ids;
 pub mod json;
-pub mod link;
 pub mod mcp;
 pub mod pages;
 pub mod store;

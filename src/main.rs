@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::Parser as _;
+use clap::{CommandFactory as _, Parser as _};
 use sqlx::postgres::PgConnectOptions;
 use tokio::io::BufReader;
 use tokio::signal::unix::{SignalKind, signal};
@@ -22,7 +22,7 @@ use stagegate::embedded::{self, Postgres};
 use stagegate::http::openapi;
 use stagegate::store::Pool;
 use stagegate::store::db::{connect, horizon};
-use stagegate::{check, demo, dev, ids, link, mcp, telemetry, terminal, trial};
+use stagegate::{check, command_line, demo, dev, ids, mcp, telemetry, terminal, trial};
 
 use crate::serve::{develop, serve};
 
@@ -98,8 +98,13 @@ async fn run(command: Command) -> Result<ExitCode, Failure> {
         }
         Command::Demo(settings) => play(&settings).await,
         Command::Open(settings) => show_links(&settings).await,
-        Command::Link(settings) => {
-            link::run(&settings, &mut std::io::stdout()).await?;
+        Command::Remote(command) => Ok(command_line::run(&command).await),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "stagegate", &mut std::io::stdout());
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Man { dir } => {
+            clap_mangen::generate_to(Cli::command(), &dir).map_err(|error| format!("{}: {error}", dir.display()))?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Mcp(settings) => {
@@ -255,7 +260,7 @@ async fn play(settings: &Demo) -> Result<ExitCode, Failure> {
 
 async fn show_links(settings: &Demo) -> Result<ExitCode, Failure> {
     let credentials = trial_credentials(&settings.database, "")?;
-    demo::open::links(&settings.url, &credentials, &mut std::io::stdout()).await?;
+    demo::open::prepare(&settings.url, &credentials, None).await?.print(&mut std::io::stdout())?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -1,7 +1,7 @@
 //! `stagegate serve`: checks the settings, opens the database, starts the workers, serves until a signal, and drains.
 
 use std::io::Write as _;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::{Arc, OnceLock};
@@ -191,14 +191,17 @@ async fn serve_on(
     let Assembled { app, state, workers, trial } = assembled;
     let surface = http::HttpService::new(state.clone());
     announce(&listeners, trial.as_ref().filter(|_| dev.is_none()))?;
-    if let (Some(dev), Some(trial)) = (&dev, &trial) {
-        let url = format!("http://{}", listeners.callers.local_addr()?);
-        dev.welcome(&surface, trial, &url).await?;
-    }
+    let listening_at = format!("http://{}", reachable(listeners.callers.local_addr()?));
     let operators = Operators::serve(listeners.operators, &state, &settings.limits);
-    let deadline = OnceLock::new();
+    let (deadline, failed) = (OnceLock::new(), OnceLock::new());
     let shutdown = async {
-        let signal = requested(stop).await;
+        let signal = tokio::select! {
+            signal = requested(stop) => signal,
+            failure = welcome(dev.as_ref().zip(trial.as_ref()), &listening_at) => {
+                let _ = failed.set(failure);
+                Stop::Interrupt
+            }
+        };
         app.shutdown.leave();
         let delay = settings.limits.drain_delay(is_trial);
         if signal == Stop::Terminate && !delay.is_zero() {
@@ -226,7 +229,20 @@ async fn serve_on(
         Drained::Clean => tracing::info!("stopped"),
         Drained::CutOff => tracing::warn!("stopped; some requests took longer than the drain timeout"),
     }
-    Ok(ExitCode::SUCCESS)
+    failed.into_inner().map_or(Ok(ExitCode::SUCCESS), Err)
+}
+
+/// Welcomes the developer, through the service itself. Returns only if that fails.
+async fn welcome(dev: Option<(&Development, &trial::Credentials)>, url: &str) -> Failure {
+    let welcomed = match dev {
+        // Boxed, so that a service in production reserves no memory for it.
+        Some((dev, trial)) => Box::pin(dev.welcome(trial, url)).await,
+        None => Ok(()),
+    };
+    match welcomed {
+        Ok(()) => std::future::pending().await,
+        Err(failure) => failure,
+    }
 }
 
 /// Prints the addresses once nothing can prevent the service from starting.
@@ -359,11 +375,15 @@ fn public_origin(settings: &Serve, listeners: &Listeners, is_trial: bool) -> Res
     if !is_trial {
         return Ok(None);
     }
-    let mut address = listeners.callers.local_addr()?;
+    Ok(Some(format!("http://{}", reachable(listeners.callers.local_addr()?))))
+}
+
+/// The address under which this machine reaches the listener.
+fn reachable(mut address: SocketAddr) -> SocketAddr {
     if address.ip().is_unspecified() {
         address.set_ip(IpAddr::V4(Ipv4Addr::LOCALHOST));
     }
-    Ok(Some(format!("http://{address}")))
+    address
 }
 
 fn app_options(settings: &Serve, audit_keys: transparency_log::Keys, public_origin: Option<String>) -> Options {

@@ -1,8 +1,9 @@
 //! Settings of `stagegate link`.
 
 use clap::{Args, Subcommand};
+use uuid::Uuid;
 
-use super::Secret;
+use super::remote::Remote;
 
 /// Settings of `stagegate link`.
 #[derive(Clone, Debug, Args)]
@@ -14,20 +15,9 @@ pub struct Link {
     /// The link to make.
     #[command(flatten)]
     pub new: NewLinkArguments,
-    /// URL of the service.
-    #[arg(long, env = "STAGEGATE_URL", default_value = "http://127.0.0.1:8080", value_name = "URL", global = true)]
-    pub url: String,
-    /// The key that vouches for the link: a partner's, the platform's, or a buyer's token.
-    #[arg(
-        long,
-        env = "STAGEGATE_KEY",
-        default_value = "",
-        hide_default_value = true,
-        hide_env_values = true,
-        value_name = "KEY",
-        global = true
-    )]
-    pub key: Secret,
+    /// The service.
+    #[command(flatten)]
+    pub remote: Remote,
 }
 
 /// What to do with links.
@@ -84,7 +74,7 @@ pub struct NewLinkArguments {
 pub struct RevokeArguments {
     /// One link, by its id.
     #[arg(long = "link", value_name = "ID")]
-    pub link: Option<String>,
+    pub link: Option<Uuid>,
     /// Those of a person.
     #[arg(long = "actor", value_name = "ID")]
     pub actor: Option<String>,

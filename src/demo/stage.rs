@@ -2,12 +2,12 @@
 
 use std::fmt::Write as _;
 use std::io::{self, Write};
-use std::time::Duration;
 
-use reqwest::{Client, Method, Response, StatusCode};
+use reqwest::{Method, StatusCode};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
+use crate::client::Stagegate;
 use crate::config::Secret;
 use crate::domain::values::party::Party;
 use crate::ids;
@@ -16,55 +16,71 @@ use crate::trial::Credentials;
 
 use super::Error;
 
-const TIMEOUT: Duration = Duration::from_secs(20);
 /// Longest text that is shown in full, in characters.
 const SHOWN: usize = 60;
 
-/// The service, the credentials of the parties, and the output.
-pub(super) struct Stage<'a, W> {
-    client: Client,
-    pub(super) url: &'a str,
-    credentials: &'a Credentials,
+/// A client for each party of the trial.
+#[derive(Debug)]
+pub(super) struct Parties {
+    platform: Stagegate,
+    partner: Stagegate,
+    buyer: Stagegate,
     pub(super) partner_id: Uuid,
-    partner_key: Secret,
     pub(super) buyer_id: Uuid,
+}
+
+impl Parties {
+    pub(super) fn new(url: &str, credentials: &Credentials) -> Result<Self, Error> {
+        let (partner_id, partner_key) = credentials.partner().ok_or(Error::NoPartner)?;
+        let client = |secret: &Secret| Stagegate::new(url, secret.expose());
+        Ok(Self {
+            platform: client(&credentials.platform_key())?,
+            partner: client(&partner_key)?,
+            buyer: client(&credentials.buyer_token())?,
+            partner_id,
+            buyer_id: credentials.buyer_id(),
+        })
+    }
+
+    pub(super) fn of(&self, party: Party) -> &Stagegate {
+        match party {
+            Party::Platform => &self.platform,
+            Party::Partner => &self.partner,
+            Party::Buyer => &self.buyer,
+        }
+    }
+}
+
+/// The parties, their task, and the output.
+pub(super) struct Stage<'a, W> {
+    pub(super) parties: &'a Parties,
     pub(super) task: Uuid,
     steps: u32,
     pub(super) out: &'a mut W,
 }
 
 impl<'a, W: Write> Stage<'a, W> {
-    pub(super) fn new(url: &'a str, credentials: &'a Credentials, out: &'a mut W) -> Result<Self, Error> {
-        let (partner_id, partner_key) = credentials.partner().ok_or(Error::NoPartner)?;
-        // The first installed provider wins; every caller installs ring.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        // A trial runs on this machine, which a proxy from the environment cannot reach.
-        let client = Client::builder().timeout(TIMEOUT).no_proxy().build().map_err(Error::Client)?;
-        let (url, buyer_id) = (url.trim_end_matches('/'), credentials.buyer_id());
-        Ok(Self { client, url, credentials, partner_id, partner_key, buyer_id, task: ids::new(), steps: 0, out })
+    pub(super) fn new(parties: &'a Parties, out: &'a mut W) -> Self {
+        Self { parties, task: ids::new(), steps: 0, out }
     }
 
     /// Sends a command and shows the buyer's status afterwards.
     pub(super) async fn send(&mut self, what: &str, party: Party, command: Value) -> Result<(), Error> {
-        let credential = self.credential(party);
-        self.send_with(what, (party, credential), command).await
+        self.send_with(what, (party, self.parties.of(party)), command).await
     }
 
-    /// The same, with this credential of the party.
+    /// The same, by this client of the party.
     pub(super) async fn send_with(
         &mut self,
         what: &str,
-        (party, credential): (Party, Secret),
+        (party, client): (Party, &Stagegate),
         command: Value,
     ) -> Result<(), Error> {
-        let path = format!("/tasks/{}/events", self.task);
         let mut shown = command.clone();
         let kind = shown.as_object_mut().and_then(|members| members.remove("type")).unwrap_or_default();
         self.tell(what, party, kind.as_str().unwrap_or_default(), &shown)?;
-        let answer = self.ask_with(&credential, Method::POST, &path, Some(&command)).await?;
-        let types: Vec<_> =
-            answer["events"].as_array().into_iter().flatten().filter_map(|row| row["type"].as_str()).collect();
-        self.answered(StatusCode::CREATED, &types.join(", "))?;
+        let result = client.command(self.task, &command, None).await?;
+        self.answered(StatusCode::CREATED, &result.types().join(", "))?;
         self.show_buyer().await
     }
 
@@ -84,14 +100,6 @@ impl<'a, W: Write> Stage<'a, W> {
         self.ask(Party::Buyer, Method::GET, &format!("/tasks/{}/status", self.task), None).await
     }
 
-    fn credential(&self, party: Party) -> Secret {
-        match party {
-            Party::Platform => self.credentials.platform_key(),
-            Party::Partner => self.partner_key.clone(),
-            Party::Buyer => self.credentials.buyer_token(),
-        }
-    }
-
     pub(super) async fn ask(
         &self,
         party: Party,
@@ -99,30 +107,7 @@ impl<'a, W: Write> Stage<'a, W> {
         path: &str,
         body: Option<&Value>,
     ) -> Result<Value, Error> {
-        self.ask_with(&self.credential(party), method, path, body).await
-    }
-
-    async fn ask_with(
-        &self,
-        credential: &Secret,
-        method: Method,
-        path: &str,
-        body: Option<&Value>,
-    ) -> Result<Value, Error> {
-        let request = self.client.request(method.clone(), format!("{}/api/v1{path}", self.url));
-        let request = request.bearer_auth(credential.expose());
-        let request = match body {
-            Some(body) => request.json(body),
-            None => request,
-        };
-        let no_answer = |source| Error::NoAnswer { url: self.url.to_owned(), source };
-        let answer = request.send().await.map_err(no_answer)?;
-        match answer.status() {
-            StatusCode::NO_CONTENT => Ok(Value::Null),
-            status if status.is_success() => answer.json().await.map_err(no_answer),
-            StatusCode::UNAUTHORIZED => Err(Error::OtherTrial(self.url.to_owned())),
-            status => Err(Error::Refused { asked: format!("{method} {path}"), status, detail: detail(answer).await }),
-        }
+        Ok(self.parties.of(party).request(method, &format!("/api/v1{path}"), body).await?)
     }
 
     pub(super) fn tell(&mut self, what: &str, party: Party, way: &str, body: &Value) -> io::Result<()> {
@@ -154,12 +139,6 @@ impl<'a, W: Write> Stage<'a, W> {
         say!(self.out, "    reads     {reads}")?;
         Ok(())
     }
-}
-
-async fn detail(answer: Response) -> String {
-    let body: Value = answer.json().await.unwrap_or_default();
-    let text = |name: &str| body[name].as_str().map(str::to_owned);
-    text("detail").unwrap_or_else(|| "the response does not come from this service".to_owned())
 }
 
 /// A body in one line, with long texts shortened.

@@ -10,8 +10,8 @@ use stagegate::clock::Clock;
 use stagegate::config::Dev as Settings;
 use stagegate::dev::faults::FaultyWire;
 use stagegate::dev::folder::Folder;
-use stagegate::dev::{Dev, LIMIT, welcome};
-use stagegate::http::HttpService;
+use stagegate::dev::welcome::Welcome;
+use stagegate::dev::{Dev, LIMIT};
 use stagegate::trial::Credentials;
 use stagegate::worker::deliveries::Deliveries;
 
@@ -62,10 +62,11 @@ impl Development {
         Dev::new(Arc::clone(app), Arc::clone(&self.wire), deliveries, (folder, LIMIT))
     }
 
-    /// Prints links to its pages, and opens them if that is wanted. Without pages there are none.
-    pub async fn welcome(&self, service: &HttpService, credentials: &Credentials, url: &str) -> Result<(), Failure> {
-        let welcome = welcome::prepare(service, credentials, self.folder.load().task).await?;
-        self.folder.save_task(welcome.task)?;
+    /// Prints links to its pages, and opens them if that is wanted. The service must be answering at
+    /// `url`.
+    pub async fn welcome(&self, credentials: &Credentials, url: &str) -> Result<(), Failure> {
+        let welcome = Welcome::prepare(url, credentials, self.folder.load().task).await?;
+        self.folder.save_task(welcome.task())?;
         welcome.print(&mut std::io::stdout(), (url, self.folder()), credentials)?;
         if self.open {
             welcome.open();

@@ -5,7 +5,9 @@
 mod access;
 mod audit;
 mod cli;
+mod client;
 mod clients;
+mod command_line;
 mod dev;
 mod embedded;
 mod erasures;

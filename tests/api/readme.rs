@@ -16,7 +16,8 @@ use tokio::process::Command;
 use crate::harness::process::{Trial, run};
 
 /// The documents with calls that are made, in this order: later ones use what earlier ones made.
-const WITH_CALLS: [&str; 5] = ["README.md", "docs/partner.md", "docs/buyer-ui.md", "docs/audit.md", "docs/platform.md"];
+const WITH_CALLS: [&str; 6] =
+    ["README.md", "docs/partner.md", "docs/buyer-ui.md", "docs/audit.md", "docs/platform.md", "docs/command-line.md"];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -41,9 +42,10 @@ async fn the_calls_in_the_documents_are_answered_as_shown() {
     let (known, credentials) = trial.run(&["keys"]).await;
     assert!(known, "{credentials}");
     // What the README's first lines do where it is run by hand.
-    let mut script = format!("set -eu\n{credentials}\nURL={}\n", trial.url);
+    let program = env!("CARGO_BIN_EXE_stagegate");
+    let mut script = format!("set -eu\n{credentials}\nURL={}\nstagegate() {{ {program} \"$@\"; }}\n", trial.url);
     for (calls, _) in &steps {
-        let calls = calls.replace("./run ", &format!("{} ", env!("CARGO_BIN_EXE_stagegate")));
+        let calls = calls.replace("./run ", &format!("{program} "));
         // Nothing new happens, so the call would wait to its end.
         let calls = calls.replace("&wait=55", "&wait=1");
         let _ = writeln!(script, "{calls}\nprintf '\\036'");

@@ -14,7 +14,7 @@ use circles::circles;
 const COMMENT_WIDTH: usize = 120;
 
 /// What a folder may never mention. A folder of ours is written `crate::x`; everything else is another crate.
-const ARROWS: [(&str, &[&str]); 11] = [
+const ARROWS: [(&str, &[&str]); 13] = [
     (
         "domain",
         &[
@@ -75,6 +75,39 @@ const ARROWS: [(&str, &[&str]); 11] = [
     ),
     ("worker", &["sqlx", "axum", "crate::dev", "crate::store", "crate::http"]),
     ("dev", &["sqlx", "crate::store", "crate::pages", "crate::embedded"]),
+    (
+        "client",
+        &[
+            "axum",
+            "hyper",
+            "sqlx",
+            "crate::app",
+            "crate::config",
+            "crate::dev",
+            "crate::embedded",
+            "crate::http",
+            "crate::pages",
+            "crate::store",
+            "crate::webhook",
+            "crate::worker",
+        ],
+    ),
+    (
+        "command_line",
+        &[
+            "axum",
+            "hyper",
+            "sqlx",
+            "crate::app",
+            "crate::dev",
+            "crate::embedded",
+            "crate::http",
+            "crate::pages",
+            "crate::store",
+            "crate::webhook",
+            "crate::worker",
+        ],
+    ),
     ("json", &["axum", "sqlx", "tokio", "crate::app", "crate::http", "crate::store", "crate::worker"]),
     ("embedded", &["axum", "crate::app", "crate::config", "crate::http", "crate::store", "crate::worker"]),
 ];

@@ -99,6 +99,12 @@ async fn it_shows_the_pages_of_each_party_and_remembers_where_its_clock_is() {
     assert_eq!(moved["quiet"], true);
     let timers = moved["ran"].as_array().unwrap().iter().map(|ran| ran["timer"].as_str().unwrap_or_default());
     assert_eq!(timers.collect::<Vec<_>>(), ["reminder", "stage_deadline"], "the first call shows something: {moved}");
+    // The demo and its links follow the clock of the service.
+    let home = running.data_dir.join("dev");
+    let (well, said) = run(command(&home).args(["demo", "--url", &first.url])).await;
+    assert!(well && said.contains("entries agree"), "{said}");
+    let (well, said) = run(command(&home).args(["open", "--url", &first.url])).await;
+    assert!(well && said.contains("the buyer's task") && said.matches("/go/").count() == 5, "{said}");
     // Another one would have another clock.
     let second = stagegate(&["dev", "--listen", "127.0.0.1:0"], &running.data_dir);
     let output = timeout(PATIENCE, second.wait_with_output()).await.unwrap().unwrap();

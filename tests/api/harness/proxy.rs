@@ -1,4 +1,5 @@
-//! A proxy between the service and Postgres that misbehaves when it is told to.
+//! A proxy between the service and Postgres, or between a client and the service, that misbehaves when it is told
+//! to.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -70,6 +71,15 @@ impl Proxy {
         let state = Arc::new(watch::Sender::new(state));
         let accepting = tokio::spawn(accept(listener, to, Arc::clone(&state)));
         Self { options, state, accepting }
+    }
+
+    /// One before the service at this URL, and the URL through it.
+    pub async fn before_service(url: &str) -> (Self, String) {
+        let (host, port) = url.strip_prefix("http://").unwrap().split_once(':').unwrap();
+        let server = PgConnectOptions::new_without_pgpass().host(host).port(port.parse().unwrap());
+        let proxy = Self::before(&server.username("nobody").database("none")).await;
+        let through = format!("http://127.0.0.1:{}", proxy.options.get_port());
+        (proxy, through)
     }
 
     /// From now on; connections that stand are served as they were, but for delays.

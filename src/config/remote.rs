@@ -1,0 +1,53 @@
+//! Settings of the commands that speak to a running service: where it is, and as whom.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use super::Secret;
+use super::database::default_data_dir;
+
+/// A service, the credential for it, and the form of the output.
+#[derive(Clone, Debug, Args)]
+pub struct Remote {
+    /// URL of the service.
+    #[arg(long, env = "STAGEGATE_URL", default_value = "http://127.0.0.1:8080", value_name = "URL", global = true)]
+    pub url: String,
+    /// The credential: a partner's key, the platform's key, or a buyer's token.
+    #[arg(long, env = "STAGEGATE_KEY", hide_env_values = true, value_name = "KEY", global = true)]
+    key: Option<Secret>,
+    /// Use this credential of the trial on this machine, which `stagegate keys` prints, instead of a
+    /// key.
+    #[arg(id = "as", long = "as", value_name = "PARTY", ignore_case = true, global = true)]
+    pub party: Option<TrialParty>,
+    /// With `--as`: the directory of the trial, as for `stagegate keys`.
+    #[arg(long, env = "STAGEGATE_DATA_DIR", value_name = "DIR", global = true)]
+    data_dir: Option<PathBuf>,
+    /// Print JSON for programs. Errors are JSON, too, on standard error.
+    #[arg(long, global = true)]
+    pub json: bool,
+}
+
+/// A credential of the trial.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "UPPER")]
+pub enum TrialParty {
+    /// The platform's key.
+    Platform,
+    /// The partner's key.
+    Partner,
+    /// The buyer's token.
+    Buyer,
+}
+
+impl Remote {
+    /// The given key.
+    pub fn key(&self) -> Option<&Secret> {
+        self.key.as_ref().filter(|key| !key.expose().is_empty())
+    }
+
+    /// The directory of the trial.
+    pub fn data_dir(&self) -> PathBuf {
+        self.data_dir.clone().filter(|path| !path.as_os_str().is_empty()).unwrap_or_else(default_data_dir)
+    }
+}
