@@ -18,6 +18,7 @@ mod secret;
 mod serve;
 #[cfg(test)]
 mod tests;
+mod traces;
 
 pub use credentials::{AuditKeys, Credentials};
 pub use database::{Database, default_data_dir, postgres_bin_dir};
@@ -28,6 +29,7 @@ pub use log::{Log, LogFormat};
 pub use public_url::{InvalidPublicUrl, PublicUrl};
 pub use secret::Secret;
 pub use serve::{Contradiction, Serve, Webhooks};
+pub use traces::{Traces, UnusableTraces};
 
 /// Approval workflows for the `AITasker` marketplace: stages, decisions and a trail that proves
 /// them.

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use clap::Parser as _;
 use sqlx::postgres::PgConnectOptions;
+use tokio::runtime::Handle;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
@@ -18,6 +19,7 @@ use stagegate::domain::audit::signed_note::{KeyName, SignerKey};
 use stagegate::embedded::{self, Postgres};
 use stagegate::http::openapi;
 use stagegate::store::db::{connect, horizon};
+use stagegate::telemetry::traces::Traces;
 use stagegate::{check, demo, dev, ids, link, telemetry, terminal, trial};
 
 use crate::serve::{develop, serve};
@@ -65,16 +67,33 @@ fn unreadable(failure: &std::io::Error) -> ExitCode {
 fn start(cli: Cli) -> Result<ExitCode, Failure> {
     telemetry::init(&cli.log)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let ended = runtime.block_on(run(cli.command));
+    let traces = traces(&cli.command, runtime.handle())?;
+    let ended = runtime.block_on(run(cli.command, &traces));
+    runtime.block_on(traces.flush());
     // Do not wait for blocking tasks: a DNS lookup without a response would delay the exit.
     runtime.shutdown_background();
     ended
 }
 
-async fn run(command: Command) -> Result<ExitCode, Failure> {
+/// Starts traces, if the command is a service and a collector is set.
+fn traces(command: &Command, runtime: &Handle) -> Result<Traces, Failure> {
+    let settings = if let Command::Serve(serve) = command {
+        &serve.traces
+    } else if let Command::Dev(dev) = command
+        && dev.command.is_none()
+    {
+        &dev.serve.traces
+    } else {
+        return Ok(Traces::default());
+    };
+    let endpoint = settings.endpoint()?;
+    Ok(endpoint.map(|endpoint| Traces::start(&endpoint, runtime)).transpose()?.unwrap_or_default())
+}
+
+async fn run(command: Command, traces: &Traces) -> Result<ExitCode, Failure> {
     match command {
-        Command::Serve(settings) => serve(*settings).await,
-        Command::Dev(settings) => for_developers(*settings).await,
+        Command::Serve(settings) => serve(*settings, traces).await,
+        Command::Dev(settings) => for_developers(*settings, traces).await,
         Command::Migrate(settings) => migrate(&settings).await,
         Command::Keys(settings) => keys(&settings),
         Command::Db(Db::Fetch { database }) => fetch(&database).await,
@@ -101,9 +120,9 @@ async fn run(command: Command) -> Result<ExitCode, Failure> {
     }
 }
 
-async fn for_developers(settings: Dev) -> Result<ExitCode, Failure> {
+async fn for_developers(settings: Dev, traces: &Traces) -> Result<ExitCode, Failure> {
     match &settings.command {
-        None => develop(settings).await,
+        None => develop(settings, traces).await,
         Some(DevCommand::Check(check)) => match dev::check::run(check, &mut std::io::stdout()).await {
             Err(unusable @ dev::check::Error::Unusable(_)) => {
                 complain(&unusable);

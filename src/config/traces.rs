@@ -1,0 +1,57 @@
+//! Settings of traces.
+
+use clap::Args;
+use url::Url;
+
+/// Where traces are sent. The variables are OpenTelemetry's own; its other variables are read by its
+/// libraries.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Traces {
+    /// URL of an OpenTelemetry collector, such as `http://collector:4318`; `/v1/traces` is added.
+    /// Unset: no traces.
+    #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT", value_name = "URL")]
+    otlp_endpoint: Option<String>,
+    /// URL that takes traces, to which nothing is added. Takes the place of the one before.
+    #[arg(long, env = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", value_name = "URL")]
+    otlp_traces_endpoint: Option<String>,
+    /// Protocol of the collector. There is only `http/protobuf`.
+    #[arg(long, env = "OTEL_EXPORTER_OTLP_PROTOCOL", default_value = PROTOCOL, value_name = "PROTOCOL")]
+    otlp_protocol: String,
+}
+
+/// The one protocol.
+const PROTOCOL: &str = "http/protobuf";
+
+/// Why these settings cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum UnusableTraces {
+    /// Not a URL of HTTP.
+    #[error("{setting}: must be a URL such as http://collector:4318")]
+    NotAUrl {
+        /// The variable.
+        setting: &'static str,
+    },
+    /// Another protocol.
+    #[error("OTEL_EXPORTER_OTLP_PROTOCOL: must be {PROTOCOL}; gRPC and JSON are not spoken here")]
+    Protocol,
+}
+
+impl Traces {
+    /// The URL that takes traces, if traces are on.
+    pub fn endpoint(&self) -> Result<Option<String>, UnusableTraces> {
+        let given = |setting: &Option<String>| setting.clone().filter(|url| !url.is_empty());
+        let (setting, url) = match (given(&self.otlp_traces_endpoint), given(&self.otlp_endpoint)) {
+            (Some(url), _) => ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", url),
+            (None, Some(url)) => ("OTEL_EXPORTER_OTLP_ENDPOINT", format!("{}/v1/traces", url.trim_end_matches('/'))),
+            (None, None) => return Ok(None),
+        };
+        let parsed = Url::parse(&url).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+        if parsed.is_none() {
+            return Err(UnusableTraces::NotAUrl { setting });
+        }
+        if !matches!(&*self.otlp_protocol, "" | PROTOCOL) {
+            return Err(UnusableTraces::Protocol);
+        }
+        Ok(Some(url))
+    }
+}
