@@ -20,7 +20,7 @@ use stagegate::embedded::{self, Postgres};
 use stagegate::http::openapi;
 use stagegate::store::db::{connect, horizon};
 use stagegate::telemetry::traces::Traces;
-use stagegate::{check, demo, dev, ids, link, telemetry, terminal, trial};
+use stagegate::{check, demo, dev, health, ids, link, telemetry, terminal, trial};
 
 use crate::serve::{develop, serve};
 
@@ -98,6 +98,10 @@ async fn run(command: Command, traces: &Traces) -> Result<ExitCode, Failure> {
         Command::Keys(settings) => keys(&settings),
         Command::Db(Db::Fetch { database }) => fetch(&database).await,
         Command::Db(Db::Scratch { migrations, database, run }) => scratch(migrations.as_deref(), &database, &run).await,
+        Command::Health(settings) => {
+            health::ask(&settings).await?;
+            Ok(ExitCode::SUCCESS)
+        }
         Command::Openapi(settings) => print_contract(settings),
         Command::Workflow(Workflow::Check { file }) => {
             Ok(check::workflow(&check::read(&file)?, &mut std::io::stdout())?.into())

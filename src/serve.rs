@@ -71,7 +71,9 @@ async fn run(settings: Serve, dev: Option<Development>, traces: &Traces) -> Resu
         None => Ok(()),
     };
     let served = match emptied {
-        Ok(()) => serve_on(listeners, (&settings, dev), (&opened, (checked.audit_keys, checked.http)), (stop, traces)).await,
+        Ok(()) => {
+            serve_on(listeners, (&settings, dev), (&opened, (checked.audit_keys, checked.http)), (stop, traces)).await
+        }
         Err(failure) => Err(failure),
     };
     opened.close().await;

@@ -9,14 +9,25 @@ use url::Url;
 pub struct Traces {
     /// URL of an OpenTelemetry collector, such as `http://collector:4318`; `/v1/traces` is added.
     /// Unset: no traces.
-    #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT", value_name = "URL")]
-    otlp_endpoint: Option<String>,
-    /// URL that takes traces, to which nothing is added. Takes the place of the one before.
-    #[arg(long, env = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", value_name = "URL")]
-    otlp_traces_endpoint: Option<String>,
+    #[arg(id = "otlp_endpoint", long = "otlp-endpoint", env = "OTEL_EXPORTER_OTLP_ENDPOINT", value_name = "URL")]
+    endpoint: Option<String>,
+    /// URL of a collector for traces alone, as it is. Takes the place of `OTEL_EXPORTER_OTLP_ENDPOINT`.
+    #[arg(
+        id = "otlp_traces_endpoint",
+        long = "otlp-traces-endpoint",
+        env = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+        value_name = "URL"
+    )]
+    traces_endpoint: Option<String>,
     /// Protocol of the collector. There is only `http/protobuf`.
-    #[arg(long, env = "OTEL_EXPORTER_OTLP_PROTOCOL", default_value = PROTOCOL, value_name = "PROTOCOL")]
-    otlp_protocol: String,
+    #[arg(
+        id = "otlp_protocol",
+        long = "otlp-protocol",
+        env = "OTEL_EXPORTER_OTLP_PROTOCOL",
+        default_value = PROTOCOL,
+        value_name = "PROTOCOL"
+    )]
+    protocol: String,
 }
 
 /// The one protocol.
@@ -40,7 +51,7 @@ impl Traces {
     /// The URL that takes traces, if traces are on.
     pub fn endpoint(&self) -> Result<Option<String>, UnusableTraces> {
         let given = |setting: &Option<String>| setting.clone().filter(|url| !url.is_empty());
-        let (setting, url) = match (given(&self.otlp_traces_endpoint), given(&self.otlp_endpoint)) {
+        let (setting, url) = match (given(&self.traces_endpoint), given(&self.endpoint)) {
             (Some(url), _) => ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", url),
             (None, Some(url)) => ("OTEL_EXPORTER_OTLP_ENDPOINT", format!("{}/v1/traces", url.trim_end_matches('/'))),
             (None, None) => return Ok(None),
@@ -49,7 +60,7 @@ impl Traces {
         if parsed.is_none() {
             return Err(UnusableTraces::NotAUrl { setting });
         }
-        if !matches!(&*self.otlp_protocol, "" | PROTOCOL) {
+        if !matches!(&*self.protocol, "" | PROTOCOL) {
             return Err(UnusableTraces::Protocol);
         }
         Ok(Some(url))

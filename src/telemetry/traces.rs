@@ -164,14 +164,14 @@ struct Exporter {
 impl SpanExporter for Exporter {
     async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
         let (number, inner) = (batch.len(), Arc::clone(&self.inner));
-        let send = async move { timeout(EXPORT_TIMEOUT, inner.export(batch)).await };
-        let sent = match self.runtime.spawn(send).await {
-            Ok(Ok(sent)) => sent,
+        let export = async move { timeout(EXPORT_TIMEOUT, inner.export(batch)).await };
+        let result = match self.runtime.spawn(export).await {
+            Ok(Ok(result)) => result,
             Ok(Err(_)) => Err(OTelSdkError::Timeout(EXPORT_TIMEOUT)),
             Err(fault) => Err(OTelSdkError::InternalFailure(fault.to_string())),
         };
-        self.counts.settle(number, &sent);
-        sent
+        self.counts.settle(number, &result);
+        result
     }
 
     fn set_resource(&mut self, resource: &Resource) {
@@ -183,12 +183,12 @@ impl SpanExporter for Exporter {
 
 impl Counts {
     /// Counts a batch that is over. The first failure and the first success after it are logged.
-    fn settle(&self, number: usize, sent: &OTelSdkResult) {
+    fn settle(&self, number: usize, result: &OTelSdkResult) {
         self.queued.dec_by(i64::try_from(number).unwrap_or(i64::MAX));
-        let counter = if sent.is_ok() { &self.sent } else { &self.failed };
+        let counter = if result.is_ok() { &self.sent } else { &self.failed };
         counter.inc_by(number as u64);
-        let was_failing = self.is_failing.swap(sent.is_err(), Ordering::Relaxed);
-        match sent {
+        let was_failing = self.is_failing.swap(result.is_err(), Ordering::Relaxed);
+        match result {
             Err(error) if !was_failing => {
                 tracing::warn!(error = one_line(error), "the collector of traces does not accept spans; they are lost");
             }

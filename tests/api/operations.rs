@@ -6,3 +6,4 @@ mod kills;
 mod metrics;
 mod outages;
 mod overload;
+mod traces;
