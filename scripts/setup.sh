@@ -277,6 +277,22 @@ ensure_deploy_tools() {
     else say "promtool is not here: no query is parsed"; fi
 }
 
+# The recipes of docs/recipes.md are run with the tools that they are for. Where they cannot be had, their tests are
+# reported as skipped.
+ensure_recipes() {
+    local folder="${CARGO_TARGET_DIR:-$PWD/target}/recipes" list="$PWD/tests/recipes/requirements.txt"
+    if ! cmp -s "$list" "$folder/installed.txt"; then
+        say "installing LangGraph and Temporal with pip into $folder (recipes)"
+        rm -rf "$folder"
+        if python3 -m venv "$folder" 2>/dev/null && "$folder/bin/python3" -m pip install --quiet \
+            --disable-pip-version-check --only-binary=:all: --requirement "$list"; then
+            cp "$list" "$folder/installed.txt"
+        fi
+    fi
+    if [ -e "$folder/installed.txt" ]; then export STAGEGATE_TEST_RECIPES=$folder/bin
+    else say "pip could not install what tests/recipes/requirements.txt lists: no recipe is run"; fi
+}
+
 find_chromium() {
     local program
     for program in "${STAGEGATE_TEST_CHROMIUM:-}" chromium chromium-browser google-chrome-stable google-chrome \
