@@ -14,7 +14,7 @@ for run, expected in ("1", 1), ("2", 0):
         subprocess.run(["bash", "-e", "step-0.sh"], env=environment, check=True)
     waiting = subprocess.Popen(["bash", "-e", "step-1.sh"], env=environment, stdout=subprocess.PIPE, text=True)
     assert waiting.stdout.readline() == "in_review\n"
-    world.decide(task, {"type": "task.work_submitted", "event": {"revision": int(run)}})
+    world.decide(task, {"type": "task.work_submitted", "event": {"data": {"revision": int(run)}}})
     assert waiting.wait() == expected, waiting.returncode
 trail = world.partner.request("GET", f"/api/v1/tasks/{task}/audit")["items"]
 assert [entry["type"] for entry in trail].count("task.work_submitted") == 2

@@ -24,7 +24,7 @@ def decide(task: str, item: dict) -> None:
     """Decides on a revision that was submitted."""
     if item["type"] != "task.work_submitted":
         return
-    revision = item["event"]["revision"]
+    revision = item["event"]["data"]["revision"]
     place = {"stage": "check", "round": revision, "revision": revision, "actor": {"id": "u-eli"}}
     if revision == 1:
         feedback = {"summary": "The name is misspelt.", "share_with_buyer": True}
@@ -36,6 +36,6 @@ def decide(task: str, item: dict) -> None:
 def check(task: str) -> None:
     """The second revision answered the feedback on the first."""
     trail = partner.request("GET", f"/api/v1/tasks/{task}/audit")["items"]
-    work = [entry["summary"] for entry in trail if entry["type"] == "task.work_submitted"]
+    work = [entry["data"]["summary"] for entry in trail if entry["type"] == "task.work_submitted"]
     assert work == ["First draft", "The name is misspelt."], work
     print("the recipe ended with", partner.request("GET", f"/api/v1/tasks/{task}")["phase"])

@@ -131,8 +131,8 @@ impl World {
         let mut world = Self { db, process, metrics, url, partner, partner_id };
         let made = world.send(PLATFORM_KEY, "POST /partners", None, &json!({ "name": "Northwind" })).await;
         world.partner_id = text(&made["id"]);
-        let key = world.send(PLATFORM_KEY, &format!("POST /partners/{}/keys", world.partner_id), None, &Value::Null);
-        world.partner = text(&key.await["key"]);
+        let call = format!("POST /partners/{}/keys", world.partner_id);
+        world.partner = text(&world.send(PLATFORM_KEY, &call, None, &Value::Null).await["key"]);
         world.send(&world.partner, "PUT /workflows/brand-campaign", None, &DEMO).await;
         world
     }
