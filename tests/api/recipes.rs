@@ -1,4 +1,5 @@
-//! The recipes of `docs/recipes.md`: those that can be run are run against the program, with the tools that they are for.
+//! The recipes of `docs/recipes.md`: those that can be run are run against the program, with the tools that they are
+//! for.
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -331,11 +331,13 @@ fn begin_span(line: &Line, taken: &Taken) -> Span {
 
 fn end_span(span: Span, outcome: &Outcome) {
     match outcome {
-        Outcome::Answered { status, .. } => span.set("http.response.status_code", i64::from(*status)),
+        Outcome::Answered { status, .. } => {
+            span.set("http.response.status_code", i64::from(*status));
+            if !outcome.is_delivered() {
+                span.fail("not_accepted");
+            }
+        }
         Outcome::Failed(failure) => span.fail(failure.code()),
-    }
-    if !outcome.is_delivered() {
-        span.fail("not_accepted");
     }
 }
 
