@@ -18,7 +18,7 @@ pub struct Traces {
         env = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
         value_name = "URL"
     )]
-    traces_endpoint: Option<String>,
+    instead: Option<String>,
     /// Protocol of the collector. There is only `http/protobuf`.
     #[arg(
         id = "otlp_protocol",
@@ -51,7 +51,7 @@ impl Traces {
     /// The URL that takes traces, if traces are on.
     pub fn endpoint(&self) -> Result<Option<String>, UnusableTraces> {
         let given = |setting: &Option<String>| setting.clone().filter(|url| !url.is_empty());
-        let (setting, url) = match (given(&self.traces_endpoint), given(&self.endpoint)) {
+        let (setting, url) = match (given(&self.instead), given(&self.endpoint)) {
             (Some(url), _) => ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", url),
             (None, Some(url)) => ("OTEL_EXPORTER_OTLP_ENDPOINT", format!("{}/v1/traces", url.trim_end_matches('/'))),
             (None, None) => return Ok(None),

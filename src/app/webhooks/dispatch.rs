@@ -180,7 +180,8 @@ impl Dispatch {
             }
             Some(wire) => span.run(self.pass(wire.as_ref(), Message::new(line, &taken, body, secrets))).await,
         };
-        end_span(span, &attempt.outcome);
+        set_outcome(&span, &attempt.outcome);
+        drop(span);
         self.settle(line, taken, (at, attempt)).await
     }
 
@@ -329,7 +330,7 @@ fn begin_span(line: &Line, taken: &Taken) -> Span {
     span
 }
 
-fn end_span(span: Span, outcome: &Outcome) {
+fn set_outcome(span: &Span, outcome: &Outcome) {
     match outcome {
         Outcome::Answered { status, .. } => {
             span.set("http.response.status_code", i64::from(*status));
