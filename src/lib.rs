@@ -22,10 +22,10 @@
 //! | [`config`], [`clock`], [`ids`] | the only readers of the environment, the time and randomness |
 //! | [`client`] | the client of a service, for programs in Rust; what `clients/` has for other languages |
 //! | [`command_line`] | the commands that speak to a running service: `submit`, `decide`, `why`, `wait`, `tail`, `simulate`, `link` |
-//! | [`trial`], [`demo`], [`check`] | the credentials of a trial, the demo that plays a task through, offline checks of files |
-//! | [`telemetry`], [`causes`], [`terminal`] | logs; errors with their causes; output for terminals, escaped |
+//! | [`trial`], [`demo`], [`check`], [`health`] | the credentials of a trial, the demo that plays a task through, offline checks of files, a look at the service from the command line |
+//! | [`telemetry`], [`causes`], [`terminal`] | logs and traces; errors with their causes; output for terminals, escaped |
 //! | `src/main.rs`, `src/serve.rs` | the binary: the command line; the start and the end of the service |
-//! | `migrations/`, `scripts/`, `deploy/` | the schema; what `./run` and `./test` share; files for operators |
+//! | `migrations/`, `scripts/`, `deploy/` | the schema; what `./run` and `./test` share; dashboards, alerts and manifests for operators |
 //! | `tests/api/`, `benches/` | one integration binary, with the capabilities below under the same names; the benchmarks and their references |
 //!
 //! The layer says how, the folder says what. Inside domain, store, app and http a capability has
@@ -148,6 +148,12 @@
 //! carries an [`app::refusals::Reason`], which is counted. A test compares the names of metrics
 //! with the table in `docs/operations.md`. Some ages depend on other databases of the server (the
 //! horizon); the log then names the session that is responsible.
+//!
+//! **Traces.** While no collector is set, [`telemetry::spans`] does nothing: a request costs one look
+//! at a flag. Spans are OpenTelemetry's own and travel in its context, not in the log's spans, so
+//! neither changes the other. The context of a request is stored with the deliveries of its event
+//! until they are settled; a delivery continues the trace of its receiver's own party, and has only
+//! a link to any other.
 //!
 //! **The network to the database.** Every wait for the database has a limit of ours above the
 //! server's own: [`store::Limits`]. One file applies them (`store/db/session.rs`), and a test fails
@@ -448,6 +454,7 @@ pub mod demo;
 pub mod dev;
 pub mod domain;
 pub mod embedded;
+pub mod health;
 pub mod http;
 pub mod ids;
 pub mod json;

@@ -9,6 +9,7 @@ use std::time::Duration;
 use clap::{CommandFactory as _, Parser as _};
 use sqlx::postgres::PgConnectOptions;
 use tokio::io::BufReader;
+use tokio::runtime::Handle;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
@@ -22,7 +23,8 @@ use stagegate::embedded::{self, Postgres};
 use stagegate::http::openapi;
 use stagegate::store::Pool;
 use stagegate::store::db::{connect, horizon};
-use stagegate::{check, command_line, demo, dev, ids, mcp, telemetry, terminal, trial};
+use stagegate::telemetry::traces::Traces;
+use stagegate::{check, command_line, demo, dev, health, ids, mcp, telemetry, terminal, trial};
 
 use crate::serve::{develop, serve};
 
@@ -69,20 +71,41 @@ fn unreadable(failure: &std::io::Error) -> ExitCode {
 fn start(cli: Cli) -> Result<ExitCode, Failure> {
     telemetry::init(&cli.log)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let ended = runtime.block_on(run(cli.command));
+    let traces = traces(&cli.command, runtime.handle())?;
+    let ended = runtime.block_on(run(cli.command, &traces));
+    runtime.block_on(traces.flush());
     // Do not wait for blocking tasks: a DNS lookup without a response would delay the exit.
     runtime.shutdown_background();
     ended
 }
 
-async fn run(command: Command) -> Result<ExitCode, Failure> {
+/// Starts traces, if the command is a service and a collector is set.
+fn traces(command: &Command, runtime: &Handle) -> Result<Traces, Failure> {
+    let settings = if let Command::Serve(serve) = command {
+        &serve.traces
+    } else if let Command::Dev(dev) = command
+        && dev.command.is_none()
+    {
+        &dev.serve.traces
+    } else {
+        return Ok(Traces::default());
+    };
+    let endpoint = settings.endpoint()?;
+    Ok(endpoint.map(|endpoint| Traces::start(&endpoint, runtime)).transpose()?.unwrap_or_default())
+}
+
+async fn run(command: Command, traces: &Traces) -> Result<ExitCode, Failure> {
     match command {
-        Command::Serve(settings) => serve(*settings).await,
-        Command::Dev(settings) => for_developers(*settings).await,
+        Command::Serve(settings) => serve(*settings, traces).await,
+        Command::Dev(settings) => for_developers(*settings, traces).await,
         Command::Migrate(settings) => migrate(&settings).await,
         Command::Keys(settings) => keys(&settings),
         Command::Db(Db::Fetch { database }) => fetch(&database).await,
         Command::Db(Db::Scratch { migrations, database, run }) => scratch(migrations.as_deref(), &database, &run).await,
+        Command::Health(settings) => {
+            health::ask(&settings).await?;
+            Ok(ExitCode::SUCCESS)
+        }
         Command::Openapi(settings) => print_contract(settings),
         Command::Workflow(Workflow::Check { file }) => {
             Ok(check::workflow(&check::read(&file)?, &mut std::io::stdout())?.into())
@@ -114,9 +137,9 @@ async fn run(command: Command) -> Result<ExitCode, Failure> {
     }
 }
 
-async fn for_developers(settings: Dev) -> Result<ExitCode, Failure> {
+async fn for_developers(settings: Dev, traces: &Traces) -> Result<ExitCode, Failure> {
     match &settings.command {
-        None => develop(settings).await,
+        None => develop(settings, traces).await,
         Some(DevCommand::Check(check)) => match dev::check::run(check, &mut std::io::stdout()).await {
             Err(unusable @ dev::check::Error::Unusable(_)) => {
                 complain(&unusable);

@@ -27,6 +27,7 @@ use stagegate::mcp;
 use stagegate::pages;
 use stagegate::store::Pool;
 use stagegate::store::db::connect;
+use stagegate::telemetry::traces::Traces;
 use stagegate::trial;
 use stagegate::worker::checkpoints::{self, Checkpoints};
 use stagegate::worker::clocks::{self, Clocks};
@@ -44,17 +45,17 @@ use crate::{DATABASE, Failure, Opened, Source, Stop, on_signal, open, requested}
 mod development;
 
 /// Runs the service until it is asked to stop.
-pub async fn serve(settings: Serve) -> Result<ExitCode, Failure> {
-    run(settings, None).await
+pub async fn serve(settings: Serve, traces: &Traces) -> Result<ExitCode, Failure> {
+    run(settings, None, traces).await
 }
 
 /// Runs the service for development until it is asked to stop.
-pub async fn develop(settings: Dev) -> Result<ExitCode, Failure> {
+pub async fn develop(settings: Dev, traces: &Traces) -> Result<ExitCode, Failure> {
     let development = Development::prepare(&settings)?;
-    run(settings.serve, Some(development)).await
+    run(settings.serve, Some(development), traces).await
 }
 
-async fn run(settings: Serve, dev: Option<Development>) -> Result<ExitCode, Failure> {
+async fn run(settings: Serve, dev: Option<Development>, traces: &Traces) -> Result<ExitCode, Failure> {
     small_pages();
     let stop = on_signal()?;
     // Validate before starting anything, so that likely mistakes are reported first. Connections
@@ -71,7 +72,9 @@ async fn run(settings: Serve, dev: Option<Development>) -> Result<ExitCode, Fail
         None => Ok(()),
     };
     let served = match emptied {
-        Ok(()) => serve_on(listeners, (&settings, dev), (&opened, (checked.audit_keys, checked.http)), stop).await,
+        Ok(()) => {
+            serve_on(listeners, (&settings, dev), (&opened, (checked.audit_keys, checked.http)), (stop, traces)).await
+        }
         Err(failure) => Err(failure),
     };
     opened.close().await;
@@ -174,7 +177,7 @@ async fn serve_on(
     listeners: Listeners,
     (settings, dev): (&Serve, Option<Development>),
     (database, parts): (&Opened, Parts),
-    stop: watch::Receiver<Option<Stop>>,
+    (stop, traces): (watch::Receiver<Option<Stop>>, &Traces),
 ) -> Result<ExitCode, Failure> {
     let is_trial = database.postgres.is_some() || dev.is_some();
     let prepared = async {
@@ -189,6 +192,7 @@ async fn serve_on(
     };
     let assembled = assemble(pool, (settings, dev.as_ref()), parts, (&listeners, is_trial)).await?;
     let Assembled { app, state, workers, trial } = assembled;
+    state.metrics.register(|registry| traces.register(registry));
     let surface = http::HttpService::new(state.clone());
     announce(&listeners, trial.as_ref().filter(|_| dev.is_none()))?;
     let listening_at = format!("http://{}", reachable(listeners.callers.local_addr()?));

@@ -1,4 +1,4 @@
-//! The log on standard error, as text for people or JSON for machines.
+//! The log on standard error, as text for people or JSON for machines; spans for OpenTelemetry.
 
 use std::io::IsTerminal as _;
 
@@ -6,6 +6,9 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::ParseError;
 
 use crate::config::{Log, LogFormat};
+
+pub mod spans;
+pub mod traces;
 
 /// Starts logging for the whole process. A second call has no effect.
 ///

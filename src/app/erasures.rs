@@ -243,12 +243,13 @@ impl Erasures {
             if !store::erasures::has_reached(&self.pool, erasure.id, partner_id).await? {
                 self.record_request(erasure, partner_id).await?;
             }
-            let save = Save { transition: &transition, head: task.head, command_digest: None, seed: ids::random::<32> };
+            let (transition, head, seed) = (&transition, task.head, ids::random::<32>);
+            let save = Save { transition, head, command_digest: None, seed, traceparent: None };
             let erase = Erase { erasure_id: erasure.id, partner_id, plan: &plan, save };
             match store::erasures::erase(&self.pool, &erase).await {
                 Ok(Outcome::Saved(_)) => {
                     self.writes.recent.forget(id).await;
-                    self.writes.commits.announce(&transition);
+                    self.writes.commits.announce(transition);
                     return Ok(true);
                 }
                 Ok(Outcome::Stale | Outcome::Duplicate) => {}

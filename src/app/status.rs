@@ -59,6 +59,11 @@ impl Statuses {
         }
     }
 
+    /// How many statuses are in memory, and their bytes.
+    pub fn cached(&self) -> (usize, usize) {
+        self.reader.cached()
+    }
+
     /// The buyer's view of a task.
     pub async fn get_task_status(&self, caller: &Caller, id: TaskId, at_least: AtLeast) -> Result<Arc<Status>, Error> {
         let status = self.reader.newest(id, at_least.version()).await?;

@@ -22,6 +22,7 @@ use crate::ids;
 use crate::store::tasks::Record;
 use crate::store::tasks::transitions::{Open, Outcome, insert_opened};
 use crate::store::{self, Pool};
+use crate::telemetry::spans;
 
 use self::commands::Commands;
 use self::inbox::Inbox;
@@ -149,6 +150,7 @@ impl Tasks {
         let (decisions, clock) = (self.decisions.clone(), self.clock.clone());
         let (loader, writes) = (Arc::clone(&self.loader), Arc::clone(&self.writes));
         // The write continues if the caller disconnects.
+        let traceparent = spans::traceparent();
         let write = async move {
             let open = Open {
                 transition: &transition,
@@ -156,8 +158,9 @@ impl Tasks {
                 buyer_id: new.buyer_id,
                 digest: new.digest,
                 seed: ids::random::<32>,
+                traceparent: traceparent.as_deref(),
             };
-            let outcome = insert_opened(&decisions, &open).await?;
+            let outcome = spans::Span::step("write").run(insert_opened(&decisions, &open)).await?;
             let opened = matches!(outcome, Outcome::Saved(_));
             if opened {
                 writes.commits.announce(&transition);
@@ -172,7 +175,7 @@ impl Tasks {
             }
             answer
         };
-        let write = tokio::spawn(Box::pin(write.in_current_span()));
+        let write = tokio::spawn(Box::pin(spans::follow(write.in_current_span())));
         write.await.map_err(|fault| Error::Internal(Arc::new(fault)))?
     }
 

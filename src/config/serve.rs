@@ -10,6 +10,7 @@ use super::credentials::{AuditKeys, Credentials};
 use super::database::Database;
 use super::limits::ClientLimits;
 use super::public_url::{OptionalUrl, PublicUrl};
+use super::traces::Traces;
 
 /// Settings of `stagegate serve`.
 #[derive(Clone, Debug, Args)]
@@ -65,6 +66,9 @@ pub struct Serve {
     /// Settings of webhooks.
     #[command(flatten)]
     pub webhooks: Webhooks,
+    /// Where traces are sent.
+    #[command(flatten)]
+    pub traces: Traces,
 }
 
 impl Serve {

@@ -75,3 +75,27 @@ fn empty_settings_are_unset_ones() {
     assert!(serve.audit_keys.audit_key().is_none());
     assert_eq!(serve.audit_keys.audit_old_keys().collect::<Vec<_>>(), ["a", "b"]);
 }
+
+#[test]
+fn traces_go_where_opentelemetry_says() {
+    let endpoint = |arguments: &[&str]| serve(arguments).traces.endpoint().map_err(|error| error.to_string());
+    let url = |text: &str| Ok(Some(text.to_owned()));
+    assert_eq!(endpoint(&[]), Ok(None));
+    assert_eq!(endpoint(&["--otlp-endpoint="]), Ok(None));
+    assert_eq!(endpoint(&["--otlp-protocol=grpc"]), Ok(None), "it does not matter while traces are off");
+    assert_eq!(endpoint(&["--otlp-endpoint=http://c:4318"]), url("http://c:4318/v1/traces"));
+    assert_eq!(endpoint(&["--otlp-endpoint=http://c:4318/x/"]), url("http://c:4318/x/v1/traces"));
+    let both = ["--otlp-endpoint=http://c:4318", "--otlp-traces-endpoint=https://d/t"];
+    assert_eq!(endpoint(&both), url("https://d/t"));
+    for (arguments, named) in [
+        (&["--otlp-endpoint=c:4318"][..], "OTEL_EXPORTER_OTLP_ENDPOINT: must be a URL"),
+        (&["--otlp-traces-endpoint=ftp://c"], "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: must be a URL"),
+        (
+            &["--otlp-endpoint=http://c:4317", "--otlp-protocol=grpc"],
+            "OTEL_EXPORTER_OTLP_PROTOCOL: must be http/protobuf",
+        ),
+    ] {
+        let said = endpoint(arguments).unwrap_err();
+        assert!(said.starts_with(named), "{said}");
+    }
+}

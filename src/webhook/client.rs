@@ -15,7 +15,7 @@ use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
-use hyper::header::{CONTENT_TYPE, HOST, HeaderValue, RETRY_AFTER, USER_AGENT};
+use hyper::header::{CONTENT_TYPE, HOST, HeaderName, HeaderValue, RETRY_AFTER, USER_AGENT};
 use hyper::{Method, Request, Response, Uri};
 use hyper_util::rt::TokioIo;
 use rustls::{ClientConfig, RootCertStore};
@@ -40,6 +40,7 @@ pub use retry_after::RetryAfter;
 const KEPT: usize = 2048;
 /// The largest answer head, in bytes.
 const LARGEST_HEAD: usize = 64 * 1024;
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 const NAME: &str = concat!("stagegate/", env!("CARGO_PKG_VERSION"));
 
 /// Makes attempts, any number at once.
@@ -116,11 +117,17 @@ impl Client {
         Self { guard, tls: TlsConnector::from(Arc::new(tls)), limits }
     }
 
-    /// Posts `body`, which is JSON, with the headers that sign it. Never fails: every error is an
-    /// outcome of the attempt.
-    pub async fn post(&self, target: &Target, headers: &Headers, body: Bytes) -> Attempt {
+    /// Posts `body`, which is JSON, with the headers that sign it and, where there is one, its trace
+    /// context. Never fails: every error is an outcome of the attempt.
+    pub async fn post(
+        &self,
+        target: &Target,
+        (headers, traceparent): (&Headers, Option<HeaderValue>),
+        body: Bytes,
+    ) -> Attempt {
         let begun = Instant::now();
-        let request = request(target.uri(), headers, body);
+        let mut request = request(target.uri(), headers, body);
+        request.headers_mut().extend(traceparent.map(|value| (TRACEPARENT, value)));
         let outcome = self.attempt(target, request, begun + self.limits.whole).await;
         Attempt { outcome: outcome.unwrap_or_else(Outcome::Failed), took: begun.elapsed() }
     }

@@ -30,12 +30,15 @@ pub struct Watchers {
     waiting: Gauge,
     tasks: Gauge,
     feed_readers: Gauge,
+    cached: Gauge,
+    cached_bytes: Gauge,
 }
 
 impl Watchers {
     /// Creates the worker for this app.
     pub fn new(app: Arc<App>) -> Self {
-        Self { app, waiting: Gauge::default(), tasks: Gauge::default(), feed_readers: Gauge::default() }
+        let [waiting, tasks, feed_readers, cached, cached_bytes] = [(); 5].map(|()| Gauge::default());
+        Self { app, waiting, tasks, feed_readers, cached, cached_bytes }
     }
 
     /// Registers the worker's metrics.
@@ -45,6 +48,8 @@ impl Watchers {
         registry.register("status_watched_tasks", "Tasks whose status is waited for", self.tasks.clone());
         let help = "Requests that wait for new entries of the feed";
         registry.register("feed_watchers", help, self.feed_readers.clone());
+        registry.register("status_cached", "Statuses in memory, for polls", self.cached.clone());
+        registry.register("status_cached_bytes", "Bytes of these", self.cached_bytes.clone());
     }
 
     /// Runs the loops until the service drains.
@@ -97,6 +102,9 @@ impl Watchers {
             self.waiting.set(i64::try_from(watchers).unwrap_or(i64::MAX));
             self.tasks.set(i64::try_from(watched).unwrap_or(i64::MAX));
             self.feed_readers.set(i64::try_from(self.app.feed.tail.count()).unwrap_or(i64::MAX));
+            let (cached, bytes) = self.app.statuses.cached();
+            self.cached.set(i64::try_from(cached).unwrap_or(i64::MAX));
+            self.cached_bytes.set(i64::try_from(bytes).unwrap_or(i64::MAX));
             self.app.shutdown.pause_until(self.app.clock().now() + COUNT, self.app.clock()).await;
         }
     }

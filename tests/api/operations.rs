@@ -3,7 +3,8 @@
 mod clock_skew;
 mod failover;
 mod kills;
-mod metrics;
+pub mod metrics;
 mod outages;
 mod overload;
 mod pooler;
+mod traces;

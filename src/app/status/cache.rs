@@ -47,6 +47,11 @@ impl StatusCache {
         Self { kept, queue, models, weight: 0, room, watch: Watch::default() }
     }
 
+    /// How many statuses it holds, and their bytes with the models.
+    pub(super) fn size(&self) -> (usize, usize) {
+        (self.kept.len(), self.weight + self.models.size())
+    }
+
     pub(super) fn find(&self, id: TaskId, now: Time) -> Option<Arc<Status>> {
         self.kept.get(&id).filter(|status| self.is_fresh(status, now)).map(Arc::clone)
     }

@@ -262,6 +262,11 @@ impl StatusReader {
         known.begin()
     }
 
+    /// How many statuses are in memory, and their bytes.
+    pub(super) fn cached(&self) -> (usize, usize) {
+        self.known().cache.size()
+    }
+
     fn known(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }

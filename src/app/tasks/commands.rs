@@ -33,6 +33,7 @@ use crate::domain::values::party::{Party, Sender};
 use crate::ids;
 use crate::store::tasks::transitions::{Outcome, Prepared, Save};
 use crate::store::{self, Pool};
+use crate::telemetry::spans;
 
 use super::fold;
 use super::load::{Loaded, Loader};
@@ -132,7 +133,7 @@ impl Commands {
         caller.check_reach(&request.command).map_err(|refusal| refused(party, &target.task, refusal))?;
         let write = async move { commands.decide_with_retries(party, target, &request).await };
         // Boxed: a spawned future is moved several times, and this one has ten kilobytes.
-        let write = tokio::spawn(Box::pin(write.in_current_span()));
+        let write = tokio::spawn(Box::pin(spans::follow(write.in_current_span())));
         write.await.map_err(|fault| Error::Internal(Arc::new(fault)))?
     }
 
@@ -144,7 +145,11 @@ impl Commands {
 
     /// Handles the due timers of a task, the earliest first, until none is due or `most` were
     /// handled; returns how many.
-    pub async fn run_due_timers(&self, mut task: Loaded, most: u32) -> Result<u32, Error> {
+    pub async fn run_due_timers(&self, task: Loaded, most: u32) -> Result<u32, Error> {
+        spans::Span::step("run timers").run(self.run_due(task, most)).await
+    }
+
+    async fn run_due(&self, mut task: Loaded, most: u32) -> Result<u32, Error> {
         let (id, mut handled, mut attempts, mut turn) = (task.id(), 0, 0, None);
         loop {
             let now = self.clock.now();
@@ -362,5 +367,6 @@ fn refused(party: Party, task: &Loaded, refusal: Refusal) -> Error {
 }
 
 fn prepare(task: &Loaded, transition: &Transition, digest: Option<[u8; 32]>) -> Prepared {
-    Prepared::new(&Save { transition, head: task.head, command_digest: digest, seed: ids::random::<32> })
+    let (head, seed, traceparent) = (task.head, ids::random::<32>, spans::traceparent());
+    Prepared::new(&Save { transition, head, command_digest: digest, seed, traceparent: traceparent.as_deref() })
 }

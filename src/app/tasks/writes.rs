@@ -9,6 +9,7 @@ use crate::app::error::Error;
 use crate::domain::task::decide::Transition;
 use crate::store::Writer;
 use crate::store::tasks::transitions::{Outcome, Prepared};
+use crate::telemetry::spans;
 
 use super::write_cache::Recent;
 
@@ -37,10 +38,21 @@ impl Writes {
 
     /// Writes a transition and, if it was saved, announces it.
     pub(super) async fn send(&self, write: Prepared, transition: &Transition) -> Result<Outcome, Error> {
-        let outcome = self.writer.write(write).await?;
+        let span = spans::Span::step("write");
+        let outcome = span.run(self.writer.write(write)).await.inspect_err(|_| span.fail("not_written"))?;
+        span.set("stagegate.outcome", outcome_word(&outcome));
         if let Outcome::Saved(_) = outcome {
             self.commits.announce(transition);
         }
         Ok(outcome)
+    }
+}
+
+/// What became of a write, for its span.
+fn outcome_word(outcome: &Outcome) -> &'static str {
+    match outcome {
+        Outcome::Saved(_) => "saved",
+        Outcome::Stale => "stale",
+        Outcome::Duplicate => "duplicate",
     }
 }

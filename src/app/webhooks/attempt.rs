@@ -5,12 +5,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use chrono::TimeDelta;
+use hyper::header::HeaderValue;
 
 use crate::clock::Clock;
 use crate::domain::values::id::MessageId;
 use crate::domain::values::time::Time;
 use crate::domain::webhook::{Attempt, AttemptOutcome};
 use crate::store::webhooks::endpoints;
+use crate::telemetry::spans;
 use crate::webhook::address::{Reach, Target};
 use crate::webhook::client::{self, Client, Failure, Outcome};
 use crate::webhook::sign::{Headers, Secrets, headers};
@@ -33,11 +35,14 @@ impl Sender {
         Self { client: Client::new(reach), reach }
     }
 
-    /// Makes an attempt. The URL is checked again, since the rules may have changed since it was
-    /// registered.
+    /// Makes an attempt, under the current span if there is one. The URL is checked again, since the
+    /// rules may have changed since it was registered.
     pub(super) async fn post(&self, url: &str, headers: &Headers, body: Bytes) -> client::Attempt {
         match Target::parse(url, self.reach) {
-            Ok(target) => self.client.post(&target, headers, body).await,
+            Ok(target) => {
+                let traceparent = spans::traceparent().and_then(|text| HeaderValue::try_from(text).ok());
+                self.client.post(&target, (headers, traceparent), body).await
+            }
             Err(refused) => {
                 client::Attempt { outcome: Outcome::Failed(Failure::Address(refused)), took: Duration::ZERO }
             }

@@ -35,6 +35,7 @@ use crate::ids;
 use crate::store::webhooks::deliveries::{Search, Settled, Taken};
 use crate::store::webhooks::endpoints::{Count, Notice, Secrets};
 use crate::store::{self, Pool};
+use crate::telemetry::spans::Span;
 use crate::webhook::client::{self, Outcome};
 use crate::webhook::sign::Headers;
 
@@ -171,10 +172,16 @@ impl Dispatch {
                 return self.reschedule(line, &taken, at).await;
             }
         };
+        let span = begin_span(line, &taken);
         let attempt = match &self.wire {
-            None => self.sender.post(&taken.url, &self.sign(taken.event_id, at, (&body, &secrets)), body).await,
-            Some(wire) => self.pass(wire.as_ref(), Message::new(line, &taken, body, secrets)).await,
+            None => {
+                let headers = self.sign(taken.event_id, at, (&body, &secrets));
+                span.run(self.sender.post(&taken.url, &headers, body)).await
+            }
+            Some(wire) => span.run(self.pass(wire.as_ref(), Message::new(line, &taken, body, secrets))).await,
         };
+        set_outcome(&span, &attempt.outcome);
+        drop(span);
         self.settle(line, taken, (at, attempt)).await
     }
 
@@ -312,6 +319,26 @@ impl Dispatch {
             tracing::warn!(%owner, endpoint = id, reason, "a webhook endpoint was disabled");
         }
         Ok(())
+    }
+}
+
+/// Begins the span of an attempt, which the receiver learns by its `traceparent`.
+fn begin_span(line: &Line, taken: &Taken) -> Span {
+    let span = Span::of_delivery(taken.traceparent.as_deref(), taken.continues_trace);
+    span.set("stagegate.receiver", line.endpoint.owner.party().as_str());
+    span.set("stagegate.attempt", i64::from(taken.attempt));
+    span
+}
+
+fn set_outcome(span: &Span, outcome: &Outcome) {
+    match outcome {
+        Outcome::Answered { status, .. } => {
+            span.set("http.response.status_code", i64::from(*status));
+            if !outcome.is_delivered() {
+                span.fail("not_accepted");
+            }
+        }
+        Outcome::Failed(failure) => span.fail(failure.code()),
     }
 }
 

@@ -133,7 +133,7 @@ impl Endpoint {
             // Still JSON, with one byte more.
             body.insert(body.len() - 1, b' ');
         }
-        let sending = self.client.post(&self.target, &headers, Bytes::from(body));
+        let sending = self.client.post(&self.target, (&headers, None), Bytes::from(body));
         let Ok(attempt) = timeout(within, sending).await else { return Answer::Late(within) };
         match attempt.outcome {
             Outcome::Answered { status, .. } => {

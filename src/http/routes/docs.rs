@@ -45,12 +45,13 @@ macro_rules! documents {
 }
 
 /// The pages of `docs/`.
-const DOCUMENTS: [Document; 12] = documents! {
+const DOCUMENTS: [Document; 13] = documents! {
     "partner" "Workflows, keys, commands, feedback, the inbox, links, the feed and webhooks, for partners.";
     "skill" "What an agent must know, on one page.";
     "command-line" "The commands of `stagegate` for people and scripts, and their exit codes.";
     "mcp" "The tools of the Model Context Protocol: how to connect an agent, and which key to give it.";
     "dev" "`stagegate dev`: a clock to move, scripted reviewers, faults, and a check of your endpoint.";
+    "recipes" "LangGraph, Temporal, GitHub Actions, Supabase, A2A and AG-UI beside Stagegate.";
     "buyer-ui" "Status, polling and streaming, for builders of the buyer's pages.";
     "platform" "Credentials, tasks, erasures and exports, for the platform.";
     "audit" "The trail, proofs and receipts, and what the verifier proves.";

@@ -149,6 +149,8 @@ impl Metrics {
 #[derive(Debug)]
 pub(in crate::http) struct Operation {
     id: Arc<str>,
+    /// As it is matched, without values; empty for requests that match none.
+    route: Box<str>,
     is_asked_all_the_time: bool,
     requests: [OnceLock<Counter>; Outcome::LABELS.len()],
     durations: OnceLock<Histogram>,
@@ -156,10 +158,20 @@ pub(in crate::http) struct Operation {
 
 impl Operation {
     /// Creates an operation without any counts.
-    pub(in crate::http) fn new(id: &str) -> Arc<Self> {
+    pub(in crate::http) fn new(id: &str, route: &str) -> Arc<Self> {
         let is_asked_all_the_time = matches!(id, "health" | "ready" | "metrics" | "docs" | "get_task_status");
         let (requests, durations) = ([const { OnceLock::new() }; Outcome::LABELS.len()], OnceLock::new());
-        Arc::new(Self { id: id.into(), is_asked_all_the_time, requests, durations })
+        Arc::new(Self { id: id.into(), route: route.into(), is_asked_all_the_time, requests, durations })
+    }
+
+    /// The operation's id in the contract.
+    pub(in crate::http) fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The route as it is matched.
+    pub(in crate::http) fn route(&self) -> &str {
+        &self.route
     }
 }
 

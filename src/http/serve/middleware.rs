@@ -21,6 +21,7 @@ use crate::app::refusals::Reason;
 use crate::http::problem::{Code, Problem, REQUEST, RequestContext};
 use crate::http::routes::docs;
 use crate::ids;
+use crate::telemetry::spans;
 
 use crate::http::input::deadline::{Deadline, TimeLimits};
 
@@ -72,15 +73,16 @@ impl Observer {
     ) -> Self {
         let mut by_route: HashMap<String, Vec<_>> = HashMap::new();
         for (method, route, id) in operations {
-            by_route.entry(route).or_default().push((method, Operation::new(&id)));
+            let operation = (method, Operation::new(&id, &route));
+            by_route.entry(route).or_default().push(operation);
         }
         for route in beside {
-            let operation = (route.method.clone(), Operation::new(route.name));
+            let operation = (route.method.clone(), Operation::new(route.name, route.path));
             by_route.entry(route.path.to_owned()).or_default().push(operation);
         }
         let is_secret = beside.iter().filter(|route| route.is_secret).map(|route| route.path);
         let secret = is_secret.map(|path| (path.split('{').next().unwrap_or(path), path)).collect();
-        let (docs, unmatched) = (Operation::new("docs"), Operation::new("unmatched"));
+        let (docs, unmatched) = (Operation::new("docs", "/docs"), Operation::new("unmatched", ""));
         Self { operations: by_route, docs, secret, unmatched, origin: None, metrics: Arc::clone(metrics) }
     }
 
@@ -120,7 +122,9 @@ impl Observer {
         let id = given.unwrap_or_else(new_request_id);
         let in_flight = self.metrics.begin(operation);
         let (method, path) = (request.method().clone(), self.path_to_log(request).into());
-        let mut begun = RequestScope { id, origin: self.origin.clone(), method, path, span: Span::none(), in_flight };
+        let trace = begin_trace(request, (operation, &id));
+        let origin = self.origin.clone();
+        let mut begun = RequestScope { id, origin, method, path, span: Span::none(), trace, in_flight };
         // A span costs as much as the rest of a poll.
         if !begun.in_flight.is_asked_all_the_time() || tracing::enabled!(Level::DEBUG) {
             begun.span = begun.new_span();
@@ -151,7 +155,10 @@ struct RequestScope {
     method: Method,
     /// Truncated for the log.
     path: Box<str>,
+    /// For the log.
     span: Span,
+    /// For the collector of traces.
+    trace: spans::Span,
     in_flight: InFlight,
 }
 
@@ -159,13 +166,15 @@ impl RequestScope {
     fn new_span(&self) -> Span {
         tracing::info_span!(
             "request", request_id = %self.id.to_str().unwrap_or_default(), operation = self.in_flight.operation(),
-            method = shown(self.method.as_str()), path = &*self.path, caller = tracing::field::Empty
+            method = shown(self.method.as_str()), path = &*self.path, caller = tracing::field::Empty,
+            trace_id = self.trace.trace_id()
         )
     }
 
     async fn end(self, answer: impl Future<Output = Result<Response, Infallible>>) -> Result<Response, Infallible> {
         let request = RequestContext { id: self.id.clone(), origin: self.origin.clone() };
-        let Ok(mut response) = REQUEST.scope(request, answer).instrument(self.span.clone()).await;
+        let answer = REQUEST.scope(request, answer).instrument(self.span.clone());
+        let Ok(mut response) = self.trace.run(answer).await;
         let headers = response.headers_mut();
         set_security_headers(headers);
         headers.insert(REQUEST_ID_HEADER, self.id.clone());
@@ -177,6 +186,10 @@ impl RequestScope {
     }
 
     fn answered(self, status: StatusCode) {
+        self.trace.set("http.response.status_code", i64::from(status.as_u16()));
+        if status.is_server_error() {
+            self.trace.fail("5xx");
+        }
         let is_quiet = self.in_flight.is_asked_all_the_time() && !is_failure(status);
         let span = if self.span.is_none() && !is_quiet { self.new_span() } else { self.span };
         let (status, ms) = (status.as_u16(), self.in_flight.answered(status).as_secs_f64() * 1000.0);
@@ -188,6 +201,24 @@ impl RequestScope {
             }
         });
     }
+}
+
+/// Begins the span of a request. It costs nothing while traces are off.
+fn begin_trace(request: &Request, (operation, id): (&Operation, &HeaderValue)) -> spans::Span {
+    let header = || request.headers().get(spans::TRACEPARENT)?.to_str().ok();
+    spans::Span::of_request(header, || spans::Request {
+        method: known_method(request.method()),
+        route: operation.route(),
+        operation: operation.id(),
+        id: id.to_str().unwrap_or_default(),
+    })
+}
+
+/// The method, or one word for all that callers make up.
+fn known_method(method: &Method) -> &str {
+    const KNOWN: [Method; 7] =
+        [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS];
+    if KNOWN.contains(method) { method.as_str() } else { "_OTHER" }
 }
 
 /// Truncates a path or a method for the log.

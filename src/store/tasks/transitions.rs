@@ -38,6 +38,8 @@ pub struct Save<'a> {
     pub command_digest: Option<[u8; 32]>,
     /// The source of salts.
     pub seed: Seed,
+    /// The span of the request, if there is one. It stays with the deliveries until they are settled.
+    pub traceparent: Option<&'a str>,
 }
 
 /// An opening and what is needed to write it.
@@ -53,6 +55,8 @@ pub struct Open<'a> {
     pub digest: [u8; 32],
     /// The source of salts.
     pub seed: Seed,
+    /// The span of the request, if there is one. It stays with the deliveries until they are settled.
+    pub traceparent: Option<&'a str>,
 }
 
 /// What was written.
@@ -96,7 +100,7 @@ pub async fn insert_opened(pool: &Pool, open: &Open<'_>) -> Result<Outcome, Erro
         unreachable!("an opening starts with the event that says so");
     };
     let origin = Origin { task_id: opened.task_id, partner_id: open.partner_id, buyer_id: open.buyer_id };
-    let prepared = Prepared::of(open.transition, origin.hash(), None, open.seed);
+    let prepared = Prepared::of(open.transition, origin.hash(), None, (open.seed, open.traceparent));
     let inserted = statements::insert(pool, &prepared, open, opened).await?;
     Ok(prepared.outcome(if inserted.is_some() { Fate::Written } else { Fate::Stale }))
 }

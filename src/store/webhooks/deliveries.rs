@@ -167,6 +167,10 @@ pub struct Taken {
     pub secrets: Option<Secrets>,
     /// How many attempts at the endpoint have failed in a row.
     pub failures: u32,
+    /// The span of the request that caused the event, if one is known.
+    pub traceparent: Option<String>,
+    /// Whether that was a request of the endpoint's owner.
+    pub continues_trace: bool,
 }
 
 /// Takes the head of a line until `until`, if it may be attempted now and its endpoint is enabled.
@@ -185,7 +189,7 @@ pub async fn take(pool: &Pool, line: &Line, now: Time, until: Time) -> Result<Op
                and endpoint.owner_id = $2 and endpoint.id = $3 and endpoint.state = 'enabled'
            returning delivery.seq, delivery.recorded_at, delivery.event_id, delivery.attempt, delivery.earlier, delivery.attempts::text as "attempts!",
                endpoint.url, endpoint.secret as "secret!", endpoint.secret_created_at as "secret_created_at!", endpoint.next_secret,
-               endpoint.next_secret_created_at, endpoint.failures"#,
+               endpoint.next_secret_created_at, endpoint.failures, delivery.traceparent, delivery.continues_trace"#,
         line.task_id.0,
         line.endpoint.owner.id(),
         line.endpoint.id.as_str(),
@@ -242,6 +246,8 @@ pub async fn settle(
     let more = sqlx::query_scalar!(
         r#"update webhook_deliveries set state = $7, attempts = $9::text::json, under_way = false,
                answer = case when under_way then coalesce($10, answer) end,
+               traceparent = case $7 when 'pending' then traceparent end,
+               continues_trace = case $7 when 'pending' then continues_trace end,
                due_at = case when $8::timestamptz is null then null when exists (
                        select from webhook_endpoints endpoint
                        where endpoint.owner_id = $3 and endpoint.id = $4 and endpoint.url <> $12)
@@ -287,6 +293,8 @@ struct TakenRow {
     next_secret: Option<String>,
     next_secret_created_at: Option<DateTime<Utc>>,
     failures: i32,
+    traceparent: Option<String>,
+    continues_trace: Option<bool>,
 }
 
 impl TakenRow {
@@ -305,6 +313,8 @@ impl TakenRow {
             secrets: readable(endpoints::secrets(of_endpoint, (&self.secret, self.secret_created_at), next)),
             failures: of_endpoint.unsigned(self.failures)?,
             url: self.url,
+            traceparent: self.traceparent,
+            continues_trace: self.continues_trace.unwrap_or_default(),
         })
     }
 }

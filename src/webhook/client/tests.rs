@@ -43,7 +43,7 @@ fn headers() -> Headers {
 
 async fn post(client: &Client, url: &str) -> Outcome {
     let target = Target::parse(url, Reach::Anywhere).unwrap();
-    client.post(&target, &headers(), Bytes::from_static(BODY.as_bytes())).await.outcome
+    client.post(&target, (&headers(), None), Bytes::from_static(BODY.as_bytes())).await.outcome
 }
 
 /// Makes an attempt at a receiver that sends these bytes and closes the connection.

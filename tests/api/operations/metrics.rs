@@ -315,8 +315,8 @@ fn scraped(text: &str) -> BTreeSet<String> {
     names.map(|name| name.strip_prefix("stagegate_").unwrap_or(&name).to_owned()).collect()
 }
 
-#[tokio::test]
-async fn the_documentation_has_every_metric_and_no_other() {
+/// What a scrape of a service shows after its first look and its first request.
+pub async fn scrape() -> String {
     let db = TestDb::new().await;
     let url = sqlx::ConnectOptions::to_url_lossy(&db.owner).to_string();
     let (arguments, key) = (["serve", "--listen", "127.0.0.1:0"], audit_signer().reveal());
@@ -344,6 +344,12 @@ async fn the_documentation_has_every_metric_and_no_other() {
     .await
     .expect("all metrics are there after the first look");
     terminate(&mut service).await;
+    text
+}
+
+#[tokio::test]
+async fn the_documentation_has_every_metric_and_no_other() {
+    let text = scrape().await;
     let (documented, scraped) = (documented(), scraped(&text));
     let missing: Vec<_> = scraped.difference(&documented).collect();
     let gone: Vec<_> = documented.difference(&scraped).collect();

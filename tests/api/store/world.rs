@@ -128,7 +128,14 @@ impl World {
         };
         let transition = open(&self.workflow, opening, minute(minutes)).unwrap();
         let (partner_id, buyer_id) = (self.partner, self.buyer);
-        let opened = Open { transition: &transition, partner_id, buyer_id, digest: [7; 32], seed: ids::random };
+        let opened = Open {
+            transition: &transition,
+            partner_id,
+            buyer_id,
+            digest: [7; 32],
+            seed: ids::random,
+            traceparent: None,
+        };
         transitions::insert_opened(&self.db.pool, &opened).await.unwrap()
     }
 
@@ -143,7 +150,7 @@ impl World {
 
     pub async fn save(&self, record: &Record, transition: &Transition) -> Outcome {
         let digest = Some([9; 32]);
-        let save = Save { transition, head: record.head, command_digest: digest, seed: ids::random };
+        let save = Save { transition, head: record.head, command_digest: digest, seed: ids::random, traceparent: None };
         self.writer.write(Prepared::new(&save)).await.unwrap()
     }
 

@@ -63,7 +63,7 @@ impl Wire {
         let body = item.to_string();
         let id = MessageId(text(&item["id"]).parse().unwrap());
         let headers = headers(id, at, body.as_bytes(), secrets);
-        let attempt = self.client.post(&self.target, &headers, body.into()).await;
+        let attempt = self.client.post(&self.target, (&headers, None), body.into()).await;
         assert!(attempt.outcome.is_delivered(), "{attempt:?}");
         self.came.recv().await.unwrap()
     }

@@ -20,6 +20,14 @@ use super::{Outcome, Save, Seed, Written};
 pub struct Prepared {
     pub(super) present: Present,
     pub(super) rows: Vec<Row>,
+    pub(super) trace: Option<Trace>,
+}
+
+/// The span of the request that is carried out, and whose request it is.
+#[derive(Debug)]
+pub(super) struct Trace {
+    pub(super) traceparent: String,
+    pub(super) party: &'static str,
 }
 
 /// The changes to the task's row.
@@ -80,10 +88,15 @@ pub(in crate::store) enum Fate {
 impl Prepared {
     /// Seals the events.
     pub fn new(save: &Save<'_>) -> Self {
-        Self::of(save.transition, save.head, save.command_digest, save.seed)
+        Self::of(save.transition, save.head, save.command_digest, (save.seed, save.traceparent))
     }
 
-    pub(super) fn of(transition: &Transition, head: Hash, command_digest: Option<[u8; 32]>, seed: Seed) -> Self {
+    pub(super) fn of(
+        transition: &Transition,
+        head: Hash,
+        command_digest: Option<[u8; 32]>,
+        (seed, traceparent): (Seed, Option<&str>),
+    ) -> Self {
         let task_id = transition.snapshot().task.id();
         let (mut head, mut rows) = (head, Vec::with_capacity(transition.events().len()));
         for event in transition.events() {
@@ -91,7 +104,11 @@ impl Prepared {
             head = sealed.hash;
             rows.push(Row::of(task_id.0, event, sealed, command_digest));
         }
-        Self { present: Present::of(transition, head), rows }
+        let trace = traceparent.map(|traceparent| {
+            let party = transition.events().first().map_or("", |first| first.party.as_str());
+            Trace { traceparent: traceparent.to_owned(), party }
+        });
+        Self { present: Present::of(transition, head), rows, trace }
     }
 
     /// The hash of each event, in order.

@@ -12,7 +12,7 @@ use crate::store::Pool;
 use crate::store::db::row::{int, to_json};
 
 use super::Open;
-use super::prepared::{Fate, Prepared, Present, Row};
+use super::prepared::{Fate, Prepared, Present, Row, Trace};
 
 /// Writes transitions of different tasks, each guarded by the version that it was decided on.
 /// Writes all that pass their guards, or on an error none. Returns the fate of each, in their
@@ -24,7 +24,7 @@ use super::prepared::{Fate, Prepared, Present, Row};
 ///
 /// The statement waits for a row that another session has locked for up to `lock_timeout`, then
 /// fails and writes nothing. [`list_unlocked`] then finds the members to send again.
-#[expect(clippy::too_many_lines, reason = "one statement and its thirty-six columns")]
+#[expect(clippy::too_many_lines, reason = "one statement and its thirty-eight columns")]
 pub(in crate::store) async fn update<'c>(
     database: impl PgExecutor<'c>,
     writes: &[&Prepared],
@@ -33,6 +33,7 @@ pub(in crate::store) async fn update<'c>(
     let rows: Vec<&Row> = writes.iter().flat_map(|write| &write.rows).collect();
     let commands: Vec<Option<(&str, Uuid)>> = writes.iter().map(|write| write.command()).collect();
     let commands: Vec<&Option<(&str, Uuid)>> = commands.iter().collect();
+    let traces: Vec<&Option<Trace>> = writes.iter().map(|write| &write.trace).collect();
     let found = sqlx::query! {
         r#"with row as (
                select * from unnest(
@@ -51,14 +52,16 @@ pub(in crate::store) async fn update<'c>(
                from unnest(
                    $1::uuid[], $2::bigint[], $3::bigint[], $4::text[], $5::text[], $6::integer[], $7::text[],
                    $8::timestamptz[], $9::boolean[], $10::timestamptz[], $11::integer[], $12::text[], $13::text[],
-                   $14::text[], $15::bigint[], $16::bytea[], $17::timestamptz[], $18::timestamptz[], $35::text[], $36::uuid[]
+                   $14::text[], $15::bigint[], $16::bytea[], $17::timestamptz[], $18::timestamptz[], $35::text[], $36::uuid[],
+                   $37::text[], $38::text[]
                ) as moved (task_id, expected, version, phase, stage, round, waiting_on, due_at, overdue, wake_at, format,
-                   state, notes, buyer_status, status_version, head_hash, updated_at, closed_at, command_party, command_id)
+                   state, notes, buyer_status, status_version, head_hash, updated_at, closed_at, command_party, command_id,
+                   traceparent, trace_party)
                where tasks.task_id = any ($1) and tasks.task_id = moved.task_id and tasks.version = moved.expected
                    and (select count(*) from task_events known
                         where known.task_id = moved.task_id and known.party = moved.command_party
                             and known.command_id = moved.command_id) = 0
-               returning tasks.task_id, tasks.partner_id
+               returning tasks.task_id, tasks.partner_id, moved.traceparent, moved.trace_party
            ), trail as (
                insert into task_events (task_id, seq, cause_seq, type, stage, round, party, recorded_at,
                    command_id, command_digest, entry, data, personal, hash)
@@ -66,8 +69,11 @@ pub(in crate::store) async fn update<'c>(
                    row.command_id, row.command_digest, row.entry, row.data::json, row.personal::json, row.hash
                from task join row on row.task_id = task.task_id
            ), deliveries as (
-               insert into webhook_deliveries (task_id, seq, owner_id, endpoint_id, event_id, recorded_at, due_at)
-               select task.task_id, row.seq, endpoint.owner_id, endpoint.id, row.event_id, row.recorded_at, least(row.recorded_at, now())
+               insert into webhook_deliveries (task_id, seq, owner_id, endpoint_id, event_id, recorded_at, due_at,
+                   traceparent, continues_trace)
+               select task.task_id, row.seq, endpoint.owner_id, endpoint.id, row.event_id, row.recorded_at, least(row.recorded_at, now()),
+                   task.traceparent,
+                   task.trace_party = case endpoint.owner_id when task.partner_id then 'partner' else 'platform' end
                from task join row on row.task_id = task.task_id join webhook_endpoints endpoint
                    on endpoint.owner_id = any (array[task.partner_id, '00000000-0000-0000-0000-000000000000'::uuid])
                    and endpoint.state <> 'removed'
@@ -100,6 +106,8 @@ pub(in crate::store) async fn update<'c>(
         &column(&rows, |row| &row.sealed.hash.as_bytes()[..]) as _, &column(&rows, |row| row.event_id.0),
         &column(&rows, |row| row.partner_kind) as _, &column(&commands, |command| command.map(|(party, _)| party)) as _,
         &column(&commands, |command| command.map(|(_, id)| id)) as _,
+        &column(&traces, |trace| trace.as_ref().map(|trace| trace.traceparent.as_str())) as _,
+        &column(&traces, |trace| trace.as_ref().map(|trace| trace.party)) as _,
     };
     let found = found.fetch_all(database).await?;
     let mut fates = HashMap::with_capacity(found.len());
@@ -134,7 +142,7 @@ pub(super) async fn insert(
     open: &Open<'_>,
     opened: &Opened,
 ) -> Result<Option<i64>, sqlx::Error> {
-    let Prepared { present, rows } = prepared;
+    let Prepared { present, rows, trace } = prepared;
     let rows: Vec<&Row> = rows.iter().collect();
     sqlx::query_scalar! {
         r#"with row as materialized (
@@ -158,8 +166,10 @@ pub(super) async fn insert(
                    row.command_id, row.command_digest, row.entry, row.data::json, row.personal::json, row.hash
                from task cross join row
            ), deliveries as (
-               insert into webhook_deliveries (task_id, seq, owner_id, endpoint_id, event_id, recorded_at, due_at)
-               select task.task_id, row.seq, endpoint.owner_id, endpoint.id, row.event_id, row.recorded_at, least(row.recorded_at, now())
+               insert into webhook_deliveries (task_id, seq, owner_id, endpoint_id, event_id, recorded_at, due_at,
+                   traceparent, continues_trace)
+               select task.task_id, row.seq, endpoint.owner_id, endpoint.id, row.event_id, row.recorded_at, least(row.recorded_at, now()),
+                   $39, $40 = case endpoint.owner_id when task.partner_id then 'partner' else 'platform' end
                from task cross join row join webhook_endpoints endpoint
                    on endpoint.owner_id in (task.partner_id, '00000000-0000-0000-0000-000000000000')
                    and endpoint.state <> 'removed'
@@ -179,6 +189,7 @@ pub(super) async fn insert(
         &column(&rows, |row| row.sealed.entry.as_str()) as _, &column(&rows, |row| row.sealed.data.as_str()) as _,
         &column(&rows, |row| row.sealed.personal.as_str()) as _, &column(&rows, |row| &row.sealed.hash.as_bytes()[..]) as _,
         &column(&rows, |row| row.event_id.0), &column(&rows, |row| row.partner_kind) as _,
+        trace.as_ref().map(|trace| trace.traceparent.as_str()), trace.as_ref().map(|trace| trace.party),
     }
     .fetch_optional(pool)
     .await

@@ -126,7 +126,8 @@ pub async fn renew(pool: &Pool, key: &EndpointKey, rows: &[Row], now: Time) -> R
 pub async fn give_up(pool: &Pool, key: &EndpointKey, rows: &[Row]) -> Result<(), Error> {
     let Keys { tasks, seqs, times, owners, endpoints } = keys(key, rows);
     let given_up = sqlx::query!(
-        "update webhook_deliveries delivery set state = 'failed', due_at = null, under_way = false
+        "update webhook_deliveries delivery set state = 'failed', due_at = null, under_way = false,
+             traceparent = null, continues_trace = null
          from unnest($1::uuid[], $2::bigint[], $3::timestamptz[], $4::uuid[], $5::text[])
              as wanted (task_id, seq, recorded_at, owner_id, endpoint_id)
          where delivery.task_id = wanted.task_id and delivery.seq = wanted.seq and delivery.recorded_at = wanted.recorded_at
