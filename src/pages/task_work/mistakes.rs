@@ -116,9 +116,8 @@ fn field(pointer: &str, choice: Choice, typed: &Typed) -> String {
         return row.map_or_else(|| "decide".to_owned(), |(row, _)| format!("piece-{part}-{row}"));
     }
     let field = match pointer {
-        "/summary" => "work-summary",
         "/artifacts" if choice == Choice::Acknowledge => "piece-name-0",
-        "/artifacts" => "work-summary",
+        "/summary" | "/artifacts" => "work-summary",
         "/message" => "progress",
         "/percent" => "percent",
         "/in_flight" => "in-flight",

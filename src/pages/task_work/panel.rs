@@ -254,7 +254,16 @@ impl Builder<'_> {
         match choice {
             Choice::Answer | Choice::Acknowledge => true,
             Choice::HandIn => is_ours && self.desk.task.phase == PhaseName::Preparing,
-            _ => false,
+            Choice::Approve
+            | Choice::SendBack
+            | Choice::Escalate
+            | Choice::Resolve(_)
+            | Choice::Ask
+            | Choice::Withdraw
+            | Choice::Inform
+            | Choice::Hold
+            | Choice::Resume
+            | Choice::Cancel => false,
         }
     }
 
@@ -264,7 +273,17 @@ impl Builder<'_> {
             Choice::SendBack | Choice::Resolve(Resolution::Reject) => ("share", "review-share", typed.share),
             Choice::Ask => ("ask-share", "review-share", typed.ask_share),
             Choice::Cancel if self.visitor.party() == Party::Platform => ("at-once", "review-at-once", typed.at_once),
-            _ => return None,
+            Choice::Approve
+            | Choice::Escalate
+            | Choice::Resolve(_)
+            | Choice::Answer
+            | Choice::Withdraw
+            | Choice::HandIn
+            | Choice::Inform
+            | Choice::Hold
+            | Choice::Resume
+            | Choice::Cancel
+            | Choice::Acknowledge => return None,
         };
         Some(Tick { name, label: self.t.text(label).into_owned(), is_ticked })
     }

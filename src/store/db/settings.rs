@@ -1,5 +1,7 @@
 //! The settings of sessions: for serving, for writing and for migrations.
 
+use std::fmt::Write as _;
+
 use sqlx::postgres::PgConnectOptions;
 
 /// The role of the serving connections. The migrations create it. The user of `DATABASE_URL` must
@@ -96,7 +98,7 @@ pub fn login_sql(name: &str) -> String {
          create role {name} login noinherit in role {SERVING_ROLE}, stagegate_erasure;\n"
     );
     for (setting, value) in SESSION {
-        sql.push_str(&format!("alter role {name} set {setting} = '{value}';\n"));
+        let _ = writeln!(sql, "alter role {name} set {setting} = '{value}';");
     }
     sql
 }

@@ -72,7 +72,7 @@ async fn one_login_migrates_and_the_other_serves_and_cannot_change_the_schema_or
         "create table x (y int)",
     ] {
         let refused = sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut connection).await.unwrap_err();
-        let code = refused.as_database_error().and_then(|error| error.code().map(|code| code.into_owned()));
+        let code = refused.as_database_error().and_then(|error| error.code().map(std::borrow::Cow::into_owned));
         assert_eq!(code.as_deref(), Some("42501"), "{statement}: {refused}");
         sqlx::raw_sql("reset role").execute(&mut connection).await.unwrap();
     }
