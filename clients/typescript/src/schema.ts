@@ -1659,7 +1659,7 @@ export interface components {
          *     - `database_unreachable` (503): On `/ready`: the database is unreachable or does not respond.
          *     - `database_read_only` (503): On `/ready`: the database is a standby or was made read-only.
          *     - `database_not_migrated` (503): On `/ready`: the database lacks migrations of this build; `stagegate migrate` applies them.
-         *     - `database_not_confined` (503): On `/ready`: statements do not run in the role that cannot change the trail; a pooler may have dropped it.
+         *     - `database_not_confined` (503): On `/ready`: statements do not run in the role that cannot change the trail, or without its time limits; a pooler may have dropped them.
          *     - `worker_still` (503): On `/ready`: a background worker has made no progress for longer than its limit.
          *     - `clock_wrong` (503): On `/ready`: the replica's clock differs from the database's by more than 15 s. Later versions may add words.
          */
@@ -5798,7 +5798,7 @@ export interface components {
          *     - `database_unreachable`: On `/ready`: the database is unreachable or does not respond.
          *     - `database_read_only`: On `/ready`: the database is a standby or was made read-only.
          *     - `database_not_migrated`: On `/ready`: the database lacks migrations of this build; `stagegate migrate` applies them.
-         *     - `database_not_confined`: On `/ready`: statements do not run in the role that cannot change the trail; a pooler may have dropped it.
+         *     - `database_not_confined`: On `/ready`: statements do not run in the role that cannot change the trail, or without its time limits; a pooler may have dropped them.
          *     - `worker_still`: On `/ready`: a background worker has made no progress for longer than its limit.
          *     - `clock_wrong`: On `/ready`: the replica's clock differs from the database's by more than 15 s.
          */
