@@ -11,6 +11,7 @@ use stagegate::worker::erasures::Erasures;
 use stagegate::worker::links::Links;
 use tokio::time::Instant;
 
+use crate::harness::commands::{cancel, with};
 use crate::harness::parties::Parties;
 
 use super::{closed, console, decide, inbox, key, make, not_open, opened, state};
@@ -143,6 +144,25 @@ async fn links_and_sessions_end_with_their_time() {
         .await
         .unwrap();
     assert_eq!(rows, 0, "its sessions go with it");
+}
+
+#[tokio::test]
+async fn a_link_to_a_task_works_for_thirty_days_after_its_end() {
+    let parties = Parties::start().await;
+    let app = &parties.service.app;
+    let task = parties.open_in_legal().await;
+    let start = parties.service.clock.now();
+    let after = |hours: i64| parties.service.clock.set(start + chrono::TimeDelta::hours(hours));
+    let at_once = with(cancel(), &json!({ "immediate": true }));
+    parties.platform.done(&task, &at_once).await;
+    after(5 * 24);
+    let month = json!({ "to": "task", "task_id": task, "party": "buyer", "expires_in": "P30D" });
+    let made = make(&parties.platform, &month).await;
+    after(30 * 24 - 1);
+    assert_eq!(closed(&app.links.look(&made.voucher).await.unwrap()), None);
+    after(30 * 24);
+    assert_eq!(closed(&app.links.look(&made.voucher).await.unwrap()), Some(LinkState::Expired));
+    assert_eq!(not_open(&app.links.open(&made.voucher, Agent::Other).await), Some(LinkState::Expired));
 }
 
 #[tokio::test]

@@ -254,6 +254,47 @@ async fn the_same_form_fifty_times_is_one_decision() {
 }
 
 #[tokio::test]
+async fn the_receipt_of_a_decision_is_a_file_that_verifies() {
+    let parties = Parties::start().await;
+    let task = Scene::InReview.play(&parties).await;
+    let mut anna = reviewer(&parties, "u-anna").await;
+    let page = anna.read(&page_of(&task)).await;
+    let sent = send(&mut anna, &page, (&task, "approve"), &[]).await;
+    let done = anna.follow(sent).await;
+    let link = scraper::Selector::parse("a[download]").unwrap();
+    let address = done.tree().select(&link).next().unwrap().attr("href").unwrap().to_owned();
+    let file = anna.read(&address).await;
+    assert_eq!(file.headers["content-type"], "application/jose");
+    let seq = address.rsplit('/').next().unwrap();
+    let name = format!("attachment; filename=\"receipt-{task}-{seq}.jws\"");
+    assert_eq!(file.headers["content-disposition"].to_str().unwrap(), name);
+    let same = parties.partner.get(&format!("/api/v1/tasks/{task}/audit/{seq}/receipt")).await;
+    assert_eq!(file.html, same.text, "the receipt that the API gives");
+    let other = reviewer(&parties, "u-bo").await.get(&format!("{}/receipts/99", page_of(&task))).await;
+    assert_eq!(other.status, 404);
+}
+
+#[tokio::test]
+async fn too_many_forms_are_refused_with_everything_that_was_typed() {
+    let parties = Parties::start().await;
+    let task = Scene::InReview.play(&parties).await;
+    let mut anna = reviewer(&parties, "u-anna").await;
+    let page = anna.read(&page_of(&task)).await;
+    let before = parties.trail(&task).await.len();
+    let typed = [("summary", ""), ("point-text", "Cut it.")];
+    for _ in 0..30 {
+        let mistaken = send(&mut anna, &page, (&task, "send-back"), &typed).await;
+        assert_eq!(mistaken.status, 422);
+    }
+    let refused = send(&mut anna, &page, (&task, "send-back"), &[("summary", "Too long."), typed[1]]).await;
+    assert_eq!(refused.status, 429);
+    assert!(refused.headers["retry-after"].to_str().unwrap().parse::<u64>().unwrap() > 0);
+    assert_eq!((refused.one("#summary"), refused.one("#point-text-0")), ("Too long.".to_owned(), "Cut it.".to_owned()));
+    refused.keeps_the_rules("the desk");
+    assert_eq!(parties.trail(&task).await.len(), before, "nothing was sent");
+}
+
+#[tokio::test]
 async fn mistakes_come_back_with_everything_that_was_typed() {
     let parties = Parties::start().await;
     let task = Scene::InReview.play(&parties).await;
