@@ -3,6 +3,7 @@
 use axum::body::Body;
 use axum::http::Request;
 use serde_json::{Value, json};
+use stagegate::http::problem::Code;
 use tower::ServiceExt as _;
 
 use crate::harness::parties::{Client, Parties, code, text};
@@ -203,10 +204,16 @@ async fn documents_and_tasks_are_resources() {
 async fn refusals_of_tools_are_counted_like_those_of_routes() {
     let parties = Parties::start().await;
     let agent = Agent::worker(&parties).await;
-    let missing = json!({ "task_id": "0199aa00-0000-7000-8000-000000000001" });
-    let answer = agent.post(&[], message("tools/call", &json!({ "name": "get_task", "arguments": missing }))).await;
+    let missing = json!({ "name": "get_task", "arguments": { "task_id": "0199aa00-0000-7000-8000-000000000001" } });
+    let body = message("tools/call", &missing);
+    let answer = agent.post(&[], body.clone()).await;
     let problem: Value = serde_json::from_str(&text(&answer.body["result"]["content"][0]["text"])).unwrap();
     assert_eq!((answer.status, &problem["code"]), (200, &json!("not_found")));
     assert_eq!(problem["request_id"], answer.headers["x-request-id"].to_str().unwrap());
     assert_eq!(problem["type"], format!("{PUBLIC_ORIGIN}/docs/problems#not_found"));
+    // The middleware counts by this.
+    let request = Request::post("/mcp").header("host", "stagegate.test").header("content-type", "application/json");
+    let request = request.header("authorization", format!("Bearer {}", agent.0.credential));
+    let response = agent.0.router.clone().oneshot(request.body(Body::from(body)).unwrap()).await.unwrap();
+    assert_eq!(response.extensions().get::<Code>(), Some(&Code::NotFound));
 }
