@@ -3,7 +3,7 @@
 //! with tools, and keeps nothing but the version that the client agreed on.
 //!
 //! **Order.** Messages are answered as they are done, since a wait takes long. At most
-//! [`MAX_RUNNING`] run; more of the input is read when one is done. When the input ends, what runs
+//! `MAX_RUNNING` run; more of the input is read when one is done. When the input ends, what runs
 //! is finished.
 //!
 //! **Failure.** A request that the service did not answer is sent again. That is safe, because every

@@ -2,7 +2,7 @@
 //! HTTP (OTLP). Off unless an endpoint is set.
 //!
 //! A request never waits for the collector. A span that finds the queue full is dropped and counted.
-//! A collector that hangs costs one batch and [`EXPORT_TIMEOUT`] at a time. The batches are
+//! A collector that hangs costs one batch and `EXPORT_TIMEOUT` at a time. The batches are
 //! OpenTelemetry's own; its variables `OTEL_TRACES_SAMPLER`, `OTEL_RESOURCE_ATTRIBUTES` and the like
 //! are read by its libraries.
 
