@@ -1,4 +1,4 @@
-//! The client against a server that answers as it is told, and cuts connections.
+//! The client against a server that gives prepared answers, and cuts connections.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};

@@ -18,7 +18,7 @@ use super::call::Call;
 use super::tools::ToolName;
 use super::{resources, results, tools};
 
-/// What an agent is told when it connects.
+/// The instructions for an agent that connects.
 const INSTRUCTIONS: &str = "Stagegate runs approval workflows: you submit work, people decide. Read a task with get_task: \
      `waiting_on` and `allowed` say what is expected of you, `work_list` what reviewers want changed; `why` explains a wait. While \
      people review, call `wait` again and again. Give every command an `id`, a new UUID, and keep it when you repeat the call. \

@@ -1,4 +1,4 @@
-//! The tools and what clients are told of them.
+//! The tools, with the descriptions that clients read.
 
 use crate::domain::task::command::CommandType;
 
