@@ -63,7 +63,7 @@
 //! | client | domain, clock, ids | axum, sqlx, app, store, http, config, any other folder |
 //! | `command_line` | client, config, trial, check, domain, and the small modules | axum, sqlx, app, store, http, worker, pages, dev |
 //! | pages | app, domain, http (its state, bodies, problems and the parser of commands), clock, ids | sqlx, store |
-//! | mcp | app, domain, http (its state, bodies, problems, contract, documents and what its routes render), config, ids | sqlx, store, pages |
+//! | mcp | app, domain, client (its delays), http (its state, bodies, problems, contract, documents and what its routes render), config, ids | sqlx, store, pages |
 //!
 //! Inside app, each capability is a struct that holds the state it owns and the capabilities below
 //! it that it uses. [`app::App`] composes them, and only http, worker and the binary see it whole:

@@ -8,7 +8,6 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::error::MAX_ANSWER;
-use super::retry::retry_after;
 use super::{Error, Problem, Stagegate};
 
 /// The time of one attempt, besides what it asks the service to wait.
@@ -60,11 +59,11 @@ impl Stagegate {
         let mut attempt = 0;
         loop {
             let failure = match self.once(call).await {
-                Err(failure) if attempt < self.retry.retries => failure,
-                ended => return ended,
+                Err(failure) => failure,
+                answered => return answered,
             };
-            let Some(asked) = retry_after(&failure) else { return Err(failure) };
-            tokio::time::sleep(asked + self.retry.backoff(attempt)).await;
+            let Some(delay) = self.retry.delay(&failure, attempt) else { return Err(failure) };
+            tokio::time::sleep(delay).await;
             attempt += 1;
         }
     }

@@ -10,6 +10,7 @@ import time
 import unittest
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from unittest import mock
 
 from stagegate import AsyncStagegate, Stagegate, StagegateProblem, WebhookVerificationError, verify_webhook
 
@@ -75,10 +76,10 @@ class Retries(unittest.TestCase):
             self.check_ids(seen)
 
     def test_retry_after_is_kept_and_retries_are_bounded(self):
-        with serving((503, {}, ("Retry-After", "1")), (201, DONE)) as (url, _):
-            started = time.monotonic()
+        with serving((503, {}, ("Retry-After", "7")), (201, DONE)) as (url, _), mock.patch("time.sleep") as sleep:
             Stagegate(url, "key", **FAST).command("t", SUBMIT)
-            self.assertGreaterEqual(time.monotonic() - started, 0.99)
+            (delay,) = sleep.call_args.args
+            self.assertTrue(7 <= delay <= 7.001, delay)
         with serving(*[(503, {})] * 3) as (url, seen), self.assertRaises(StagegateProblem):
             Stagegate(url, "key", **FAST).command("t", SUBMIT)
         self.assertEqual(len(seen), 3)
