@@ -37,7 +37,7 @@ use reqwest::redirect::Policy;
 use reqwest::{Method, StatusCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use url::{Host, Url};
 use uuid::Uuid;
 
@@ -58,7 +58,9 @@ pub use crate::domain::audit::ProofView;
 pub use crate::domain::audit::receipt::Receipt;
 pub use crate::domain::audit::signed_note::VerifierKey;
 
-pub use self::answers::{CommandResult, Escalation, Simulation, Stage, Status, Step, Task, Why, WhyCommand};
+pub use self::answers::{
+    BulkResult, CommandResult, Escalation, Simulation, Stage, Status, Step, Task, Why, WhyCommand,
+};
 pub use self::error::Error;
 pub use self::follow::{FeedEvent, Follow};
 pub use self::problem::{FieldError, Problem};
@@ -193,6 +195,24 @@ impl Stagegate {
         id: Option<Uuid>,
     ) -> Result<CommandResult, Error> {
         self.send(task, command, id, false).await
+    }
+
+    /// Sends up to 100 commands, each for a task, in one request. Every command gets its id before the
+    /// first attempt, so each is carried out at most once. The results are in the order of the
+    /// commands; a command that is refused affects no other.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::request`], if the request as a whole is refused.
+    pub async fn commands<C: Serialize>(&self, commands: &[(Uuid, C)]) -> Result<Vec<BulkResult>, Error> {
+        let item = |(task, command): &(Uuid, C)| match serde_json::to_value(command) {
+            Ok(Value::Object(command)) => Ok(json!({ "task_id": task, "command": with_id(command, None) })),
+            Ok(_) | Err(_) => Err(Error::Body("/items", "must hold objects")),
+        };
+        let body = json!({ "items": commands.iter().map(item).collect::<Result<Vec<_>, _>>()? });
+        let answer = self.retried(&Call { body: Some(&body), ..Call::new(Method::POST, "/api/v1/events") }).await?;
+        let answers::BulkAnswer { items } = answer.json()?;
+        Ok(items)
     }
 
     /// What [`Self::command`] would do. Nothing is stored.

@@ -202,7 +202,7 @@ fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(routes::streams::stream_task_status))
         .routes(routes!(routes::statuses::list_statuses))
         .routes(routes!(routes::inbox::list_reviews))
-        .routes(routes!(routes::feed::list_events))
+        .routes(routes!(routes::feed::list_events, routes::bulk::post_events))
         .routes(routes!(routes::webhooks::list_webhooks))
         .routes(routes!(routes::webhooks::set_webhook, routes::webhooks::get_webhook, routes::webhooks::remove_webhook))
         .routes(routes!(routes::webhooks::rotate_webhook_secret))

@@ -2,6 +2,7 @@
 //! renders the result.
 
 pub mod audit;
+pub mod bulk;
 pub mod command_body;
 pub mod deliveries;
 pub mod docs;

@@ -1,5 +1,6 @@
 //! Opening tasks, reading them, and acting on the version that was read.
 
+mod bulk;
 mod cancellations;
 mod demo_path;
 mod inbox;

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,6 +63,14 @@ class Stagegate:
     def command(self, task_id: str, command: Command, *, id: str | None = None) -> models.EventAnswer:
         """Sends a command. Its id is chosen before the first attempt and kept over retries."""
         return self._run(_core.command(task_id, command, id, self._retry))
+
+    def commands(self, items: Iterable[tuple[str, Command]]) -> list[models.BulkResult]:
+        """Sends up to 100 commands, each with the id of its task, in one request.
+
+        Every command gets its id before the first attempt and keeps it over retries. The results are in the order
+        of the commands; one that is refused has the status of its problem and affects no other.
+        """
+        return self._run(_core.commands(items, self._retry))
 
     def wait(
         self, task_id: str, *, after: int | None = None, min_version: int | None = None,
@@ -125,6 +133,10 @@ class AsyncStagegate:
     async def command(self, task_id: str, command: Command, *, id: str | None = None) -> models.EventAnswer:
         """See ``Stagegate.command``."""
         return await self._run(_core.command(task_id, command, id, self._retry))
+
+    async def commands(self, items: Iterable[tuple[str, Command]]) -> list[models.BulkResult]:
+        """See ``Stagegate.commands``."""
+        return await self._run(_core.commands(items, self._retry))
 
     async def wait(
         self, task_id: str, *, after: int | None = None, min_version: int | None = None,

@@ -5504,6 +5504,15 @@ class RegisteredWorkflow(BaseModel):
     diagram: Annotated[str, Field(description='The workflow as a Mermaid diagram.')]
 
 
+class ResultBody(RootModel[EventAnswer | Problem]):
+    root: Annotated[
+        EventAnswer | Problem,
+        Field(
+            description='The result of the command with `status` 200 and 201, else the problem.'
+        ),
+    ]
+
+
 class SimulatedCommand(
     RootModel[
         SimulatedCommandWorkSubmitted
@@ -5622,6 +5631,48 @@ class WebhookBody(RootModel[FeedEvent | WebhookTest]):
     ]
 
 
+class BulkCommand(BaseModel):
+    model_config = ConfigDict(
+        extra='allow',
+    )
+    task_id: Annotated[TaskId, Field(description='The task.')]
+    command: Annotated[
+        EventCommand,
+        Field(
+            description='The command. It must have an `id`, so that the whole request is safe to send again.'
+        ),
+    ]
+
+
+class BulkCommands(BaseModel):
+    model_config = ConfigDict(
+        extra='allow',
+    )
+    items: Annotated[
+        list[BulkCommand],
+        Field(
+            description='The commands, 1 to 100. Those on the same task are carried out in this order; the order\nbetween tasks is open.',
+            max_length=100,
+            min_length=1,
+        ),
+    ]
+
+
+class BulkResult(BaseModel):
+    model_config = ConfigDict(
+        extra='allow',
+    )
+    status: Annotated[
+        int,
+        Field(
+            description='The status code: 201 if the command was carried out, 200 if that was done before, else that of\nthe problem.',
+            ge=200,
+            le=599,
+        ),
+    ]
+    body: Annotated[ResultBody, Field(description='The body.')]
+
+
 class Feed(BaseModel):
     model_config = ConfigDict(
         extra='allow',
@@ -5660,4 +5711,13 @@ class SimulationResult(BaseModel):
     steps: Annotated[
         list[SimulationStep],
         Field(description='The opening, every command and every timer, in order.'),
+    ]
+
+
+class BulkAnswer(BaseModel):
+    model_config = ConfigDict(
+        extra='allow',
+    )
+    items: Annotated[
+        list[BulkResult], Field(description='The results, in the order of the request.')
     ]

@@ -75,6 +75,16 @@ class Retries(unittest.TestCase):
             asyncio.run(play(url))
             self.check_ids(seen)
 
+    def test_many_commands_keep_their_ids(self):
+        results = [{"status": 201, "body": DONE}, {"status": 409, "body": {"code": "tomorrows_code"}}]
+        with serving(None, (200, {"items": results})) as (url, seen):
+            made, refused = Stagegate(url, "key", **FAST).commands([("t", SUBMIT), ("u", {**SUBMIT, "id": "mine"})])
+            self.assertEqual((made.status, refused.status), (201, 409))
+            self.assertEqual(seen[0][2], seen[1][2])
+            items = seen[0][2]["items"]
+            self.assertEqual([item["task_id"] for item in items], ["t", "u"])
+            self.assertEqual((len(items[0]["command"]["id"]), items[1]["command"]["id"]), (36, "mine"))
+
     def test_retry_after_is_kept_and_retries_are_bounded(self):
         with serving((503, {}, ("Retry-After", "7")), (201, DONE)) as (url, _), mock.patch("time.sleep") as sleep:
             Stagegate(url, "key", **FAST).command("t", SUBMIT)

@@ -7,6 +7,7 @@ import type { components, paths } from "./schema.js";
 type Schemas = components["schemas"];
 export type Command = Schemas["EventCommand"];
 export type CommandResult = Schemas["EventAnswer"];
+export type BulkResult = Schemas["BulkResult"];
 export type FeedItem = Schemas["Feed"]["items"][number];
 export type Status = Schemas["Status"];
 
@@ -69,6 +70,25 @@ export class Stagegate {
       { ...this.#retry, signal, limit: ATTEMPT },
     );
     return answer.data!;
+  }
+
+  /**
+   * Sends up to 100 commands, each for a task, in one request. Every command gets its id before the first
+   * attempt, so each is carried out at most once. The results are in the order of the commands; one that is
+   * refused has the `status` of its problem and affects no other.
+   */
+  async commands(
+    commands: { taskId: string; command: Command }[],
+    { signal }: { signal?: AbortSignal } = {},
+  ): Promise<BulkResult[]> {
+    const items = commands.map(({ taskId, command }) => (
+      { task_id: taskId, command: { ...command, id: command.id ?? crypto.randomUUID() } as Command }
+    ));
+    const answer = await retried<Schemas["BulkAnswer"]>(
+      (signal) => this.api.POST("/api/v1/events", { body: { items }, signal }),
+      { ...this.#retry, signal, limit: ATTEMPT },
+    );
+    return answer.data!.items;
   }
 
   /**

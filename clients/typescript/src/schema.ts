@@ -175,7 +175,17 @@ export interface paths {
          */
         get: operations["list_events"];
         put?: never;
-        post?: never;
+        /**
+         * Send many commands
+         * @description Carries out up to 100 commands, each on any task, as `POST /tasks/{id}/events` does; there is no
+         *     transaction around them. The answer is `200` with the result of each, whatever became of it. A
+         *     command that is refused does not affect the others. If the request as a whole is refused, no
+         *     command was carried out. If it is not answered, send it again: every command has an `id`, so none
+         *     is carried out twice.
+         *
+         *     A partner's key needs the scope `work` or `review`.
+         */
+        post: operations["post_events"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1412,6 +1422,37 @@ export interface components {
              * @description The escalation, by the `seq` of its event; null for a review.
              */
             escalation: number | null;
+        };
+        /** @description The result of each command. */
+        BulkAnswer: {
+            /** @description The results, in the order of the request. */
+            items: components["schemas"]["BulkResult"][];
+        };
+        /** @description A command and the task that it is for. */
+        BulkCommand: {
+            /** @description The task. */
+            task_id: components["schemas"]["TaskId"];
+            /** @description The command. It must have an `id`, so that the whole request is safe to send again. */
+            command: components["schemas"]["EventCommand"];
+        };
+        /** @description Commands to carry out. */
+        BulkCommands: {
+            /**
+             * @description The commands, 1 to 100. Those on the same task are carried out in this order; the order
+             *     between tasks is open.
+             */
+            items: components["schemas"]["BulkCommand"][];
+        };
+        /** @description The result of one command: what `POST /tasks/{id}/events` would have answered. */
+        BulkResult: {
+            /**
+             * Format: int32
+             * @description The status code: 201 if the command was carried out, 200 if that was done before, else that of
+             *     the problem.
+             */
+            status: number;
+            /** @description The body. */
+            body: components["schemas"]["ResultBody"];
         };
         /** @description What the buyer is asked to do. */
         BuyerAction: {
@@ -3340,6 +3381,8 @@ export interface components {
         };
         /** @description How an escalation is resolved. Later versions may add words. */
         Resolution: string;
+        /** @description The result of the command with `status` 200 and 201, else the problem. */
+        ResultBody: components["schemas"]["EventAnswer"] | components["schemas"]["Problem"];
         /** @description End a hold. */
         ResumedCommand: {
             /**
@@ -6237,6 +6280,45 @@ export interface operations {
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    post_events: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description At most 1 MiB. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BulkCommands"];
+            };
+        };
+        responses: {
+            /** @description The result of each command, in the order of the request. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkAnswer"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            405: components["responses"]["MethodNotAllowed"];
+            408: components["responses"]["RequestTimeout"];
+            413: components["responses"]["PayloadTooLarge"];
+            414: components["responses"]["URITooLong"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["RequestHeaderFieldsTooLarge"];
+            500: components["responses"]["InternalServerError"];
+            501: components["responses"]["NotImplemented"];
             503: components["responses"]["ServiceUnavailable"];
         };
     };

@@ -40,6 +40,18 @@ test("a swallowed answer, 429 and Retry-After keep the id", async () => {
   });
 });
 
+test("many commands keep their ids over a swallowed answer", async () => {
+  const results = [{ status: 201, body: done }, { status: 409, body: { code: "tomorrows_code" } }];
+  await serving([null, [200, { items: results }]], async (client, seen) => {
+    const commands = [{ taskId: "t", command: submit }, { taskId: "u", command: { ...submit, id: "mine" } }];
+    assert.deepEqual(await client.commands(commands), results);
+    assert.deepEqual(seen[1].body, seen[0].body);
+    assert.deepEqual(seen[0].body.items.map((item) => item.task_id), ["t", "u"]);
+    assert.match(seen[0].body.items[0].command.id, /^[0-9a-f-]{36}$/);
+    assert.equal(seen[0].body.items[1].command.id, "mine");
+  });
+});
+
 test("a delay of Retry-After is kept, and one beyond a minute is the caller's", async () => {
   await serving([[503, {}, { "retry-after": "7" }], [201, done]], async (client) => {
     const { setTimeout } = globalThis;

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use stagegate::worker::checkpoints::Checkpoints;
 
 use crate::audit::transparency_log::tick;
-use crate::harness::commands::{approve, at, cancel, reject, submit, update};
+use crate::harness::commands::{approve, at, cancel, reject, submit, update, with};
 use crate::harness::contract::{Operation, operations};
 use crate::harness::parties::{Client, DEMO, Parties, code, new_id};
 
@@ -188,6 +188,9 @@ fn bodies(operation: &Operation) -> Vec<Value> {
             cancel(),
             json!({ "type": "held", "reason": "x" }),
         ],
+        "post_events" => {
+            vec![json!({ "items": [{ "task_id": new_id(), "command": with(cancel(), &json!({ "id": new_id() })) }] })]
+        }
         "register_workflow" => vec![DEMO.clone()],
         "simulate_workflow" => vec![json!({})],
         "open_task" => vec![json!({ "id": new_id() })],

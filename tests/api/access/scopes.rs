@@ -72,6 +72,7 @@ async fn a_key_is_let_in_where_the_contract_names_its_scope_and_nowhere_else() {
         "create_link define read review work",
         "end_link define review work",
         "post_event review work",
+        "post_events review work",
         "redeliver define",
         "redeliver_since define",
         "register_workflow define",
