@@ -156,6 +156,7 @@ impl App {
         let audit = Audit::new(&base, options.audit_keys, Arc::clone(&loader), Arc::clone(&partners));
         let is_signing = audit.log.require_key().is_ok();
 
+        let tasks = Tasks::new(&base, (Arc::clone(&loader), Arc::clone(&writes)), Arc::clone(&workflows), forecasts);
         let way = Way { reach: options.webhook_reach, wire: options.webhook_wire };
 
         Self {
@@ -163,12 +164,12 @@ impl App {
             webhooks: Webhooks::new(&base, renderer, &commits, way),
             erasures: Erasures::new(
                 &base,
-                (Arc::clone(&partners), Arc::clone(&links)),
-                Arc::clone(&loader),
+                (Arc::clone(&partners), Arc::clone(&links), Arc::clone(&tasks.claims)),
+                loader,
                 Arc::clone(&writes),
             ),
             links,
-            tasks: Tasks::new(&base, (loader, Arc::clone(&writes)), Arc::clone(&workflows), forecasts),
+            tasks,
             operations: Operations::new(&base, writes.writer.clone(), is_signing),
             statuses,
             audit,

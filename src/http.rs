@@ -197,6 +197,7 @@ fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(routes::tasks::open_task, routes::tasks::list_tasks))
         .routes(routes!(routes::tasks::get_task))
         .routes(routes!(routes::why::get_why))
+        .routes(routes!(routes::claims::get_claim, routes::claims::claim_task, routes::claims::release_claim))
         .routes(routes!(routes::events::post_event))
         .routes(routes!(routes::statuses::get_task_status))
         .routes(routes!(routes::streams::stream_task_status))

@@ -13,6 +13,7 @@ use crate::domain::task::refusal::Refusal;
 use crate::domain::task::unreadable::Unreadable;
 use crate::domain::workflow::Mistake;
 use crate::store;
+use crate::store::tasks::claims::Claim;
 
 /// Why no link is made for a decision.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -52,6 +53,9 @@ pub enum Error {
     /// A link for a decision that its actor could do nothing about; includes the state of the task.
     #[error("nothing to decide")]
     NothingToDecide(#[source] NothingToDecide, Box<ConflictContext>),
+    /// Others have claimed the task: the claim that ends first, and the state of the task.
+    #[error("claimed by others")]
+    Claimed(Box<Claim>, Box<ConflictContext>),
     /// The caller made too many requests of a kind; it may try again after this time.
     #[error("too many requests")]
     TooManyRequests(Duration),
@@ -131,6 +135,7 @@ impl Error {
             | Self::EventIdReused
             | Self::ErasureIdReused
             | Self::TaskExists(_)
+            | Self::Claimed(..)
             | Self::NothingToDecide(..)
             | Self::TooManyRequests(_)
             | Self::WorkflowUnavailable

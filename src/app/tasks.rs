@@ -24,6 +24,7 @@ use crate::store::tasks::transitions::{Open, Outcome, insert_opened};
 use crate::store::{self, Pool};
 use crate::telemetry::spans;
 
+use self::claims::Claims;
 use self::commands::Commands;
 use self::inbox::Inbox;
 use self::load::Loader;
@@ -41,10 +42,12 @@ pub use crate::store::tasks::Standing;
 pub use crate::store::tasks::counts::StageCount;
 pub use crate::store::tasks::lists::{After as OpenedAfter, Filter};
 
+pub mod claims;
 pub mod commands;
 pub(in crate::app) mod fold;
 pub mod inbox;
 pub(in crate::app) mod load;
+pub(in crate::app) mod pending;
 pub mod timers;
 mod write_cache;
 pub(in crate::app) mod writes;
@@ -59,6 +62,8 @@ pub struct Tasks {
     pub commands: Arc<Commands>,
     /// The tasks that wait on a party.
     pub inbox: Inbox,
+    /// Who has taken which task to decide on.
+    pub claims: Arc<Claims>,
     /// The search for due timers.
     pub timers: Timers,
     pool: Pool,
@@ -116,9 +121,11 @@ impl Tasks {
         workflows: Arc<Workflows>,
         forecasts: Arc<Forecasts>,
     ) -> Self {
+        let claims = Arc::new(Claims::new(base, Arc::clone(&loader)));
         Self {
             commands: Arc::new(Commands::new(base, (Arc::clone(&loader), Arc::clone(&writes)), forecasts)),
-            inbox: Inbox::new(base, Arc::clone(&loader), Arc::clone(&workflows)),
+            inbox: Inbox::new(base, (Arc::clone(&loader), Arc::clone(&claims)), Arc::clone(&workflows)),
+            claims,
             timers: Timers::new(base, Arc::clone(&loader), Arc::clone(&writes.commits)),
             pool: base.pool.clone(),
             decisions: base.decisions.clone(),

@@ -22,6 +22,8 @@ use crate::domain::task::PhaseName;
 use crate::domain::task::command::CommandType;
 use crate::domain::task::event::QuestionEnd;
 use crate::domain::task::question::ClosedQuestion;
+use crate::domain::values::party::Actor;
+use crate::domain::values::time::Time;
 
 mod carried;
 mod code;
@@ -316,6 +318,12 @@ pub struct Conflict {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "not_a_reviewer")]
     pub why: Option<&'static str>,
+    /// Whose claim ends first (`claimed`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub by: Option<Actor>,
+    /// When that claim ends (`claimed`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub until: Option<Time>,
     /// The current `ETag` of the caller's view (`precondition_failed`).
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "\"7\"")]

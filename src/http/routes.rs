@@ -3,6 +3,7 @@
 
 pub mod audit;
 pub mod bulk;
+pub mod claims;
 pub mod command_body;
 pub mod deliveries;
 pub mod docs;

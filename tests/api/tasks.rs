@@ -2,6 +2,7 @@
 
 mod bulk;
 mod cancellations;
+mod claims;
 mod demo_path;
 mod inbox;
 mod lists;

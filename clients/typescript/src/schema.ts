@@ -747,6 +747,41 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/tasks/{id}/claim": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read who has claimed a task
+         * @description A partner's key needs the scope `read`.
+         */
+        get: operations["get_claim"];
+        /**
+         * Claim a task
+         * @description Tells the other people of the caller's party that `actor` decides this task, until the lease is
+         *     over. A claim is politeness: it blocks no vote and no other command. As many people can claim a
+         *     task as votes are needed to approve its stage, and one an escalation. The same actor again renews
+         *     the claim. Once the stage or escalation is decided, the claim is void.
+         *
+         *     A partner's key needs the scope `review`.
+         */
+        put: operations["claim_task"];
+        post?: never;
+        /**
+         * Give up a claim
+         * @description Succeeds also if there is none.
+         *
+         *     A partner's key needs the scope `review`.
+         */
+        delete: operations["release_claim"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/tasks/{id}/events": {
         parameters: {
             query?: never;
@@ -1629,6 +1664,20 @@ export interface components {
         };
         /** @description Why a task was escalated, or why it failed. Later versions may add words. */
         Cause: string;
+        /** @description A claim. */
+        Claim: {
+            /** @description Who has the task. */
+            actor: components["schemas"]["Actor"];
+            /** @description Since when. */
+            claimed_at: components["schemas"]["Time"];
+            /** @description Until when. */
+            until: components["schemas"]["Time"];
+        };
+        /** @description The claims of a task. */
+        Claims: {
+            /** @description The claims for the decision that the task waits for, the first to end first. */
+            items: components["schemas"]["Claim"][];
+        };
         /**
          * @description How a duration is counted.
          * @enum {string}
@@ -1657,6 +1706,7 @@ export interface components {
          *     - `not_logged` (404): The log of that checkpoint does not contain the task's trail up to the requested entry. A change is logged about a minute later.
          *     - `method_not_allowed` (405): The path does not support this method; `Allow` lists those it supports.
          *     - `slow_body` (408): The body did not arrive in time. Nothing was done.
+         *     - `claimed` (409): As many people as can decide the task together have claimed it; `by` has the claim that ends first, at `until`.
          *     - `task_exists` (409): A task with this id was opened with another body.
          *     - `already_decided` (409): The stage was already decided in that round; `decision` is the decision that counts.
          *     - `already_voted` (409): The actor has already cast the same vote on this revision; it is the entry `recorded.seq`. Nothing was recorded, and nothing needs to be done.
@@ -2576,6 +2626,15 @@ export interface components {
              */
             question?: components["schemas"]["Text4000"];
         };
+        /** @description A claim to make. */
+        NewClaim: {
+            /** @description The person or program. A key that is bound to one actor fills it in. */
+            actor?: components["schemas"]["Actor"];
+            /** @description How long the claim lasts, at most PT24H. Default PT1H. */
+            lease?: components["schemas"]["Span"];
+            /** @description Take the place of the claim that ends first if no other is free. Default `false`. */
+            take_over?: boolean;
+        };
         /** @description A request to erase personal data. */
         NewErasure: {
             /** @description The erasure's id. Default: a new id. The same id with the same body is the same erasure. */
@@ -2927,6 +2986,10 @@ export interface components {
              * @example not_a_reviewer
              */
             why?: string;
+            /** @description Whose claim ends first (`claimed`). */
+            by?: components["schemas"]["Actor"];
+            /** @description When that claim ends (`claimed`). */
+            until?: components["schemas"]["Time"];
             /**
              * @description The current `ETag` of the caller's view (`precondition_failed`).
              * @example "7"
@@ -3482,6 +3545,8 @@ export interface components {
             overdue: boolean;
             /** @description The commands that the caller's party can send now. */
             allowed: components["schemas"]["CommandType"][];
+            /** @description Who has claimed the decision, the first to end first. Absent for a buyer. */
+            claimed_by?: components["schemas"]["Claim"][];
         };
         /** @description A review: the votes, and who may vote. */
         ReviewView: {
@@ -5581,7 +5646,8 @@ export interface components {
             };
         };
         /**
-         * @description - `task_exists`: A task with this id was opened with another body.
+         * @description - `claimed`: As many people as can decide the task together have claimed it; `by` has the claim that ends first, at `until`.
+         *     - `task_exists`: A task with this id was opened with another body.
          *     - `already_decided`: The stage was already decided in that round; `decision` is the decision that counts.
          *     - `already_voted`: The actor has already cast the same vote on this revision; it is the entry `recorded.seq`. Nothing was recorded, and nothing needs to be done.
          *     - `stage_mismatch`: The task is not at the stage that the command names.
@@ -5606,12 +5672,12 @@ export interface components {
             content: {
                 /**
                  * @example {
-                 *       "code": "task_exists",
-                 *       "detail": "A task with this id was opened with another body.",
+                 *       "code": "claimed",
+                 *       "detail": "As many people as can decide the task together have claimed it; `by` has the claim that ends first, at `until`.",
                  *       "request_id": "r-1",
                  *       "status": 409,
-                 *       "title": "Task exists",
-                 *       "type": "/docs/problems#task_exists"
+                 *       "title": "Claimed",
+                 *       "type": "/docs/problems#claimed"
                  *     }
                  */
                 "application/problem+json": components["schemas"]["Problem"];
@@ -7028,6 +7094,11 @@ export interface operations {
                  *     are a partner's people.
                  */
                 reviewer?: components["schemas"]["ActorId"];
+                /**
+                 * @description Omit tasks that as many people have claimed as can decide them together. A page examines at
+                 *     most 500 tasks, as with `actor`. Default: `false`. Not allowed for buyers, who have no claims.
+                 */
+                unclaimed?: boolean;
                 /** @description The maximum number of rows of the page. */
                 limit?: number;
                 /** @description The `next` of an earlier page. Default: the first page. */
@@ -7425,6 +7496,117 @@ export interface operations {
             };
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
+            404: components["responses"]["NotFound"];
+            405: components["responses"]["MethodNotAllowed"];
+            414: components["responses"]["URITooLong"];
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["RequestHeaderFieldsTooLarge"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    get_claim: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The task's id. */
+                id: components["schemas"]["TaskId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The claims. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Claims"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            405: components["responses"]["MethodNotAllowed"];
+            414: components["responses"]["URITooLong"];
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["RequestHeaderFieldsTooLarge"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    claim_task: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The task's id. */
+                id: components["schemas"]["TaskId"];
+            };
+            cookie?: never;
+        };
+        /** @description At most 64 KiB. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewClaim"];
+            };
+        };
+        responses: {
+            /** @description The claim. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Claim"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            405: components["responses"]["MethodNotAllowed"];
+            408: components["responses"]["RequestTimeout"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            414: components["responses"]["URITooLong"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["RequestHeaderFieldsTooLarge"];
+            500: components["responses"]["InternalServerError"];
+            501: components["responses"]["NotImplemented"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    release_claim: {
+        parameters: {
+            query: {
+                /** @description The person or program. */
+                actor: components["schemas"]["ActorId"];
+            };
+            header?: never;
+            path: {
+                /** @description The task's id. */
+                id: components["schemas"]["TaskId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The actor has no claim on the task. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             405: components["responses"]["MethodNotAllowed"];
             414: components["responses"]["URITooLong"];

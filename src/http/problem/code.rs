@@ -66,6 +66,7 @@ codes! {
     NotLogged "not_logged" NOT_FOUND "Not in the log yet" "The log of that checkpoint does not contain the task's trail up to the requested entry. A change is logged about a minute later.";
     MethodNotAllowed "method_not_allowed" METHOD_NOT_ALLOWED "Method not allowed" "The path does not support this method; `Allow` lists those it supports.";
     SlowBody "slow_body" REQUEST_TIMEOUT "Body too slow" "The body did not arrive in time. Nothing was done.";
+    Claimed "claimed" CONFLICT "Claimed" "As many people as can decide the task together have claimed it; `by` has the claim that ends first, at `until`.";
     TaskExists "task_exists" CONFLICT "Task exists" "A task with this id was opened with another body.";
     AlreadyDecided "already_decided" CONFLICT "Already decided" "The stage was already decided in that round; `decision` is the decision that counts.";
     AlreadyVoted "already_voted" CONFLICT "Already voted" "The actor has already cast the same vote on this revision; it is the entry `recorded.seq`. Nothing was recorded, and nothing needs to be done.";

@@ -35,6 +35,11 @@ impl Problem {
                 Self::new(Code::TaskExists, "A task with this id was opened with another body.")
                     .with_conflict(conflict(*context))
             }
+            app::Error::Claimed(claim, context) => {
+                let (by, until) = (Some(claim.actor), Some(claim.until));
+                Self::new(Code::Claimed, "Others have claimed the task. A claim blocks no vote.")
+                    .with_conflict(Conflict { by, until, ..conflict(*context) })
+            }
             app::Error::WorkflowUnavailable => workflow_unavailable(),
             app::Error::WorkflowChanged(latest) => {
                 let detail = latest.map_or("There is no such workflow yet.", |_| "The latest version is another one.");

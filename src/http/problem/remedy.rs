@@ -26,6 +26,7 @@ impl Code {
             Self::SlowBody => "Send the request again, faster.",
             Self::TaskExists | Self::EventIdReused | Self::ErasureIdReused =>
                 "Send a new command under a new id. To repeat the old one, send it unchanged.",
+            Self::Claimed => "Choose another task, or send `take_over`. A claim blocks no vote.",
             Self::AlreadyVoted => "Nothing: the vote counts.",
             Self::AlreadyDecided | Self::RoundMismatch | Self::StaleRevision | Self::StageMismatch | Self::WrongPhase | Self::StaleEscalation | Self::StaleQuestion
             | Self::PreconditionFailed => "Read the task again, and decide anew on what you find.",
