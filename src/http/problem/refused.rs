@@ -35,6 +35,9 @@ impl Problem {
                 Self::new(Code::TaskExists, "A task with this id was opened with another body.")
                     .with_conflict(conflict(*context))
             }
+            app::Error::PartnerExists => {
+                Self::new(Code::PartnerExists, "A partner with this id was added with another name.")
+            }
             app::Error::WorkflowUnavailable => workflow_unavailable(),
             app::Error::WorkflowChanged(latest) => {
                 let detail = latest.map_or("There is no such workflow yet.", |_| "The latest version is another one.");
