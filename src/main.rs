@@ -231,7 +231,9 @@ impl Opened {
 
 async fn migrate(settings: &Migrate) -> Result<ExitCode, Failure> {
     if settings.print_login {
-        write!(std::io::stdout(), "{}", connect::login_sql("stagegate_login"))?;
+        // Roles belong to the whole server, which may have several cells.
+        let cell = settings.cell.name().map_or_else(String::new, |cell| format!("_{}", cell.as_str().replace('-', "_")));
+        write!(std::io::stdout(), "{}", connect::login_sql(&format!("stagegate_login{cell}")))?;
         return Ok(ExitCode::SUCCESS);
     }
     let opened = open(Source::of(&settings.database)?, &settings.database, DATABASE).await?;
