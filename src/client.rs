@@ -105,7 +105,13 @@ impl Stagegate {
             http = http.no_proxy();
         }
         let http = http.build().map_err(Error::Client)?;
-        Ok(Self { http, url: parsed.as_str().trim_end_matches('/').to_owned(), authorization, cell: None, retry: Retry::default() })
+        Ok(Self {
+            http,
+            url: parsed.as_str().trim_end_matches('/').to_owned(),
+            authorization,
+            cell: None,
+            retry: Retry::default(),
+        })
     }
 
     /// The same with other limits of retries.

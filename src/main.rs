@@ -232,7 +232,8 @@ impl Opened {
 async fn migrate(settings: &Migrate) -> Result<ExitCode, Failure> {
     if settings.print_login {
         // Roles belong to the whole server, which may have several cells.
-        let cell = settings.cell.name().map_or_else(String::new, |cell| format!("_{}", cell.as_str().replace('-', "_")));
+        let cell =
+            settings.cell.name().map_or_else(String::new, |cell| format!("_{}", cell.as_str().replace('-', "_")));
         write!(std::io::stdout(), "{}", connect::login_sql(&format!("stagegate_login{cell}")))?;
         return Ok(ExitCode::SUCCESS);
     }
@@ -257,7 +258,8 @@ fn keys(settings: &Keys) -> Result<ExitCode, Failure> {
     let mut out = std::io::stdout();
     if settings.new {
         let cell = settings.cell.name().map_or_else(String::new, |cell| format!("/{cell}"));
-        let name = KeyName::parse(settings.audit_name.clone() + &cell).map_err(|error| format!("--audit-name: {error}"))?;
+        let name =
+            KeyName::parse(settings.audit_name.clone() + &cell).map_err(|error| format!("--audit-name: {error}"))?;
         writeln!(out, "STAGEGATE_PLATFORM_KEYS={}", trial::new_platform_key())?;
         writeln!(out, "STAGEGATE_BUYER_JWT_SECRET={}", trial::new_jwt_secret())?;
         let key = SignerKey::new(name, ids::random());

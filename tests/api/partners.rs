@@ -152,7 +152,7 @@ async fn bad_input_is_named() {
         ("POST", "/api/v1/partners", json!({ "name": "" }), 422, "/name"),
         ("POST", "/api/v1/partners", json!({ "name": "x".repeat(201) }), 422, "/name"),
         ("POST", "/api/v1/partners", json!({ "name": "a\0" }), 422, "/name"),
-        ("POST", "/api/v1/partners", json!({ "name": "x", "id": partner }), 422, "/id"),
+        ("POST", "/api/v1/partners", json!({ "name": "x", "key": partner }), 422, "/key"),
         ("POST", "/api/v1/partners", json!(["x"]), 422, ""),
         ("POST", "/api/v1/partners?dry_run=true", json!({ "name": "x" }), 400, "/query/dry_run"),
         ("GET", "/api/v1/partners?limit=0", Value::Null, 400, "/query/limit"),
@@ -172,7 +172,7 @@ async fn bad_input_is_named() {
 #[tokio::test]
 async fn only_a_valid_credential_of_the_platform_opens_the_door() {
     let service = Service::start().await;
-    let unknown = ApiKey::from_random(&[7; 32]);
+    let unknown = ApiKey::from_random(None, &[7; 32]);
     let table = [
         ("", 401),
         ("x", 401),

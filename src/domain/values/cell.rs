@@ -128,8 +128,7 @@ mod tests {
     #[test]
     fn a_cell_knows_what_is_its_own() {
         let (eu, us) = (CellName::parse("eu1").unwrap(), CellName::parse("us1").unwrap());
-        let (none, fresh, grown) =
-            (Cell::default(), Cell::named(eu.clone(), false), Cell::named(eu.clone(), true));
+        let (none, fresh, grown) = (Cell::default(), Cell::named(eu.clone(), false), Cell::named(eu.clone(), true));
         assert!(none.check(None).is_ok() && none.check(Some(&eu)).is_err());
         assert!(fresh.check(Some(&eu)).is_ok() && fresh.check(None).is_err());
         assert!(grown.check(Some(&eu)).is_ok() && grown.check(None).is_ok());

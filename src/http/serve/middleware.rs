@@ -101,7 +101,8 @@ impl Observer {
 
     /// Sets the name of the cell.
     pub(in crate::http) fn of(self, cell: Option<&CellName>) -> Self {
-        let cell = cell.map(|name| HeaderValue::from_str(name.as_str()).expect("a name has the characters of a header"));
+        let cell =
+            cell.map(|name| HeaderValue::from_str(name.as_str()).expect("a name has the characters of a header"));
         Self { cell, ..self }
     }
 

@@ -45,14 +45,15 @@ pub async fn query(options: &PgConnectOptions, statement: &str) -> String {
 
 /// Starts a replica of the cell on this database, for browsers that come by `public_url`.
 pub fn replica(cell: &str, database: &str, public_url: &str) -> Child {
-    replica_at("127.0.0.1:0", cell, database, public_url)
+    replica_with(&[], cell, database, public_url)
 }
 
-/// The same, listening at this address.
-pub fn replica_at(address: &str, cell: &str, database: &str, public_url: &str) -> Child {
+/// The same with further settings.
+pub fn replica_with(settings: &[(&str, &str)], cell: &str, database: &str, public_url: &str) -> Child {
     let name = KeyName::parse(format!("audit.example.com/stagegate/{cell}")).unwrap();
     let audit_key = SignerKey::new(name, [7; 32]).reveal();
-    let settings = [
+    let common = [
+        ("STAGEGATE_LISTEN", "127.0.0.1:0"),
         ("DATABASE_URL", database),
         ("STAGEGATE_CELL", cell),
         ("STAGEGATE_PLATFORM_KEYS", PLATFORM_KEY),
@@ -63,8 +64,8 @@ pub fn replica_at(address: &str, cell: &str, database: &str, public_url: &str) -
         ("STAGEGATE_HEADER_TIMEOUT", "60"),
         ("STAGEGATE_METRICS_LISTEN", "127.0.0.1:0"),
     ];
-    let arguments = ["serve", "--log", "off", "--listen", address, "--pool-size", "3"];
-    stagegate_with(&arguments, Path::new("/nonexistent"), &settings)
+    let arguments = ["serve", "--log", "off", "--pool-size", "3"];
+    stagegate_with(&arguments, Path::new("/nonexistent"), &[&common, settings].concat())
 }
 
 /// The published gateway before the cells `eu1` and `us1`. Dropping it ends it.

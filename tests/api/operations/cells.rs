@@ -89,7 +89,8 @@ impl World {
     async fn task(&self, cell: &str, partner: &str, buyer: &str) -> (String, String) {
         let made = self.platform("POST", &format!("/api/v1/partners/{partner}/keys"), cell, &Value::Null).await;
         let key = text(&made.body["key"]);
-        let workflow = json!({ "name": "Logo", "stages": [{ "key": "check", "name": "Check", "buyer_label": "In check" }] });
+        let workflow =
+            json!({ "name": "Logo", "stages": [{ "key": "check", "name": "Check", "buyer_label": "In check" }] });
         let registered = self.partner("PUT", "/api/v1/workflows/logo", &key, &workflow).await;
         assert_eq!((registered.status, registered.cell()), (201, cell), "{registered:?}");
         let id = new_id();
@@ -155,7 +156,9 @@ async fn the_platform_and_people_find_a_cell_by_a_partner_a_link_and_a_session()
     let key = ("authorization", platform.as_str());
     for (cell, partner) in [("eu1", &world.partners[0]), ("us1", &world.partners[1])] {
         // By the file, in path and query, in any spelling.
-        for path in [format!("/api/v1/partners/{partner}"), format!("/api/v1/tasks?partner_id={}", partner.to_uppercase())] {
+        for path in
+            [format!("/api/v1/partners/{partner}"), format!("/api/v1/tasks?partner_id={}", partner.to_uppercase())]
+        {
             let found = world.ask("GET", &path, &[key], &Value::Null).await;
             assert_eq!((found.status, found.cell()), (200, cell), "{path}");
         }

@@ -74,9 +74,9 @@ impl Schema {
         key
     }
 
-    async fn version(&self, task: &str) -> u64 {
-        let status = self.call("GET", &format!("/api/v1/tasks/{task}/status"), PLATFORM_KEY, &Value::Null).await;
-        status.body["version"].as_u64().unwrap()
+    async fn task(&self, task: &str) -> (u64, String) {
+        let read = self.call("GET", &format!("/api/v1/tasks/{task}"), PLATFORM_KEY, &Value::Null).await;
+        (read.body["version"].as_u64().unwrap(), text(&read.body["phase"]))
     }
 }
 
@@ -87,23 +87,19 @@ async fn a_schema_that_is_being_migrated_holds_up_no_other() {
     // A migration of the one that does not come to its end.
     let mut holder = PgConnection::connect_with(&eu).await.unwrap();
     sqlx::raw_sql("begin; lock table _sqlx_migrations").execute(&mut holder).await.unwrap();
-    let stuck = tokio::spawn({
-        let eu = eu.clone();
-        async move { connect::migrate(&eu).await }
-    });
-    let waiting = "select exists (select from pg_locks where not granted and relation = '_sqlx_migrations'::regclass)::text";
-    until("the migration waits", async || query(&eu, waiting).await == "true").await;
-    timeout(PATIENCE, connect::migrate(&us)).await.expect("it does not wait").unwrap();
-    // Another process of the same schema does wait: for the lock of its schema.
-    let second = tokio::spawn({
-        let eu = eu.clone();
-        async move { connect::migrate(&eu).await }
-    });
-    let queued = "select exists (select from pg_locks where not granted and locktype = 'advisory')::text";
-    until("the second takes its turn", async || query(&us, queued).await == "true").await;
-    sqlx::raw_sql("rollback").execute(&mut holder).await.unwrap();
-    stuck.await.unwrap().unwrap();
-    second.await.unwrap().unwrap();
+    let meanwhile = async {
+        let is_waiting = |what| format!("select exists (select from pg_locks where not granted and {what})::text");
+        let table = is_waiting("relation = '_sqlx_migrations'::regclass");
+        until("a migration waits for the table", async || query(&eu, &table).await == "true").await;
+        // Another process of the same schema takes its turn after that one.
+        let turn = is_waiting("locktype = 'advisory'");
+        until("another waits for its turn", async || query(&eu, &turn).await == "true").await;
+        timeout(PATIENCE, connect::migrate(&us)).await.expect("another schema waits for neither").unwrap();
+        sqlx::raw_sql("rollback").execute(&mut holder).await.unwrap();
+    };
+    let (first, second, ()) = tokio::join!(connect::migrate(&eu), connect::migrate(&eu), meanwhile);
+    first.unwrap();
+    second.unwrap();
 }
 
 #[tokio::test]
@@ -138,18 +134,16 @@ async fn one_partner_and_one_task_in_both_schemas_are_two() {
     assert_eq!(eu.call("POST", &events(&task), &eu_key, &work).await.status, 201);
     let refused = us.call("POST", &events(&task), &eu_key, &work).await;
     assert_eq!((refused.status, text(&refused.body["code"])), (401, "unauthorized".to_owned()));
-    assert!(eu.version(&task).await > us.version(&task).await);
+    let (before, phase) = eu.task(&task).await;
+    assert!(before > us.task(&task).await.0);
+    assert_eq!(phase, "in_review");
 
     // The timers of the one end its task at the deadline, and leave that of the other.
     us.clock.set("2027-01-17T08:00:00Z".parse::<chrono::DateTime<chrono::Utc>>().unwrap().into());
-    let before = eu.version(&task).await;
     let timers = Timers::new(Arc::clone(&us.app));
     assert_eq!(timers.run_due().await.unwrap(), 1);
-    let phase = async |schema: &Schema| {
-        text(&schema.call("GET", &format!("/api/v1/tasks/{task}"), PLATFORM_KEY, &Value::Null).await.body["phase"])
-    };
-    assert_eq!((phase(&us).await.as_str(), phase(&eu).await.as_str()), ("expired", "in_review"));
-    assert_eq!(eu.version(&task).await, before);
+    assert_eq!(us.task(&task).await.1, "expired");
+    assert_eq!(eu.task(&task).await, (before, phase));
 
     // Nothing that is counted or locked belongs to the whole database.
     assert_eq!(query(&eu.owner, "select count(*)::text from pg_sequences").await, "0");
