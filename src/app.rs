@@ -10,6 +10,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use crate::clock::Clock;
+use crate::domain::values::cell::Cell;
 use crate::store::Pool;
 
 use self::audit::Audit;
@@ -84,6 +85,8 @@ pub struct Options {
     /// The origin by which browsers reach the service, such as `https://stagegate.example`; without
     /// it no links are made.
     pub public_origin: Option<String>,
+    /// The cell that this is.
+    pub cell: Cell,
 }
 
 impl Default for Options {
@@ -97,6 +100,7 @@ impl Default for Options {
             write_capacity: None,
             dual_control: true,
             public_origin: None,
+            cell: Cell::default(),
         }
     }
 }
@@ -126,6 +130,7 @@ pub struct App {
     pub operations: Operations,
     /// The end of the service.
     pub shutdown: Shutdown,
+    cell: Cell,
     clock: Clock,
     pool: Pool,
     writes: Arc<Writes>,
@@ -140,7 +145,7 @@ impl App {
     /// An app on this database and clock.
     pub fn with_options(pool: Pool, clock: Clock, options: Options) -> Self {
         let shares = All::new(options.max_watchers, options.max_watchers_each);
-        let base = Base::new(pool, clock, shares, options.dual_control);
+        let base = Base::new(pool, clock, shares, (options.dual_control, options.cell));
 
         let journal = Arc::new(Journal::new(&base));
         let partners = Arc::new(Partners::new(&base, Arc::clone(&journal)));
@@ -176,6 +181,7 @@ impl App {
             partners,
             workflows,
             shutdown: base.shutdown,
+            cell: base.cell,
             clock: base.clock,
             pool: base.pool,
             writes,
@@ -186,6 +192,11 @@ impl App {
     #[cfg(test)]
     pub(crate) fn without_database(clock: Clock) -> Self {
         Self::new(Base::without_database(clock.clone()).pool, clock)
+    }
+
+    /// The cell that this is.
+    pub fn cell(&self) -> &Cell {
+        &self.cell
     }
 
     /// The clock. Entry points need it for their own checks (the expiry of tokens).

@@ -41,6 +41,7 @@ use serde_json::{Map, Value, json};
 use url::{Host, Url};
 use uuid::Uuid;
 
+use crate::domain::values::cell::CellName;
 use crate::ids;
 
 use self::call::Call;
@@ -78,6 +79,7 @@ pub struct Stagegate {
     /// Without a slash at its end.
     url: String,
     authorization: HeaderValue,
+    cell: Option<HeaderValue>,
     retry: Retry,
 }
 
@@ -105,13 +107,27 @@ impl Stagegate {
             http = http.no_proxy();
         }
         let http = http.build().map_err(Error::Client)?;
-        Ok(Self { http, url: parsed.as_str().trim_end_matches('/').to_owned(), authorization, retry: Retry::default() })
+        Ok(Self {
+            http,
+            url: parsed.as_str().trim_end_matches('/').to_owned(),
+            authorization,
+            cell: None,
+            retry: Retry::default(),
+        })
     }
 
     /// The same with other limits of retries.
     #[must_use]
     pub fn with_retry(mut self, retry: Retry) -> Self {
         self.retry = retry;
+        self
+    }
+
+    /// The same for one cell of a service that has several: each request names it. A gateway finds
+    /// the cell of a partner's key by itself.
+    #[must_use]
+    pub fn with_cell(mut self, cell: &CellName) -> Self {
+        self.cell = HeaderValue::from_str(cell.as_str()).ok();
         self
     }
 

@@ -143,10 +143,11 @@ impl AppState {
         let scrape = (Method::GET, crate::http::serve::metrics::PATH.to_owned(), "metrics".to_owned());
         let operations = openapi::operations(&declared).chain([scrape]);
         let observer = crate::http::serve::middleware::Observer::new(operations, &mount.routes, &metrics);
-        let observer = Arc::new(observer.at(app.links.public_origin()));
+        let observer = Arc::new(observer.at(app.links.public_origin()).of(app.cell().name()));
         let contract = openapi::Contract::of(openapi::document());
         let scopes = openapi::scopes::RequiredScopes::of(&declared);
         let bodies = crate::http::input::body::budget::Budget::new(body_memory.0);
+        metrics.register_build(app.cell().name());
         metrics.register_bodies(bodies.bytes());
         app.links.set_platform_credentials(auth.platform_credentials());
         Self(Arc::new(Shared { app, auth, metrics, contract, scopes, observer, origins, limits, bodies, mount }))
@@ -288,7 +289,7 @@ fn parse_origin(origin: &str) -> Result<HeaderValue, Error> {
 
 /// Request headers that cross-origin pages may send: all that the contract names, and those of the
 /// Model Context Protocol.
-const ALLOWED_HEADERS: [HeaderName; 11] = [
+const ALLOWED_HEADERS: [HeaderName; 12] = [
     header::AUTHORIZATION,
     header::CONTENT_TYPE,
     header::IF_MATCH,
@@ -298,18 +299,20 @@ const ALLOWED_HEADERS: [HeaderName; 11] = [
     HeaderName::from_static("mcp-method"),
     HeaderName::from_static("mcp-name"),
     HeaderName::from_static("mcp-protocol-version"),
+    crate::http::serve::middleware::CELL_HEADER,
     HeaderName::from_static("x-aitasker-key"),
     crate::http::serve::middleware::REQUEST_ID_HEADER,
 ];
 
 /// Response headers that cross-origin pages may read: all that the contract names.
-const EXPOSED_HEADERS: [HeaderName; 7] = [
+const EXPOSED_HEADERS: [HeaderName; 8] = [
     header::ALLOW,
     header::ETAG,
     header::LOCATION,
     header::RETRY_AFTER,
     header::WWW_AUTHENTICATE,
     HeaderName::from_static("idempotent-replayed"),
+    crate::http::serve::middleware::CELL_HEADER,
     crate::http::serve::middleware::REQUEST_ID_HEADER,
 ];
 

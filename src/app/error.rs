@@ -50,6 +50,9 @@ pub enum Error {
     /// The task's id was used before, with another body.
     #[error("the task's id was used before")]
     TaskExists(Box<ConflictContext>),
+    /// The partner's id was used before, with another name.
+    #[error("the partner's id was used before")]
+    PartnerExists,
     /// A link for a decision that its actor could do nothing about; includes the state of the task.
     #[error("nothing to decide")]
     NothingToDecide(#[source] NothingToDecide, Box<ConflictContext>),
@@ -136,6 +139,7 @@ impl Error {
             | Self::ErasureIdReused
             | Self::TaskExists(_)
             | Self::Claimed(..)
+            | Self::PartnerExists
             | Self::NothingToDecide(..)
             | Self::TooManyRequests(_)
             | Self::WorkflowUnavailable

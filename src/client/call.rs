@@ -10,6 +10,8 @@ use serde_json::Value;
 use super::error::MAX_ANSWER;
 use super::{Error, Problem, Stagegate};
 
+/// The header that names the cell.
+const CELL: &str = "stagegate-cell";
 /// The time of one attempt, besides what it asks the service to wait.
 const ATTEMPT: Duration = Duration::from_secs(30);
 
@@ -75,6 +77,9 @@ impl Stagegate {
         let url = format!("{}{}{mark}{query}", self.url, call.path);
         let mut request = self.http.request(call.method.clone(), url).timeout(call.wait + ATTEMPT);
         request = request.header(AUTHORIZATION, self.authorization.clone());
+        if let Some(cell) = &self.cell {
+            request = request.header(CELL, cell.clone());
+        }
         if let Some(version) = call.known {
             request = request.header(IF_NONE_MATCH, format!("\"{version}\""));
         }

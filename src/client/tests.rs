@@ -75,6 +75,16 @@ fn submit() -> Value {
 }
 
 #[tokio::test]
+async fn a_client_of_a_cell_names_it() {
+    let (client, seen) = serving([answer(201, &done()), answer(201, &done())]).await;
+    client.command(Uuid::nil(), &submit(), None).await.unwrap();
+    let cell = CellName::parse("eu1").unwrap();
+    client.with_cell(&cell).command(Uuid::nil(), &submit(), None).await.unwrap();
+    let heads: Vec<String> = seen.lock().unwrap().iter().map(|(head, _)| head.to_ascii_lowercase()).collect();
+    assert!(!heads[0].contains("stagegate-cell") && heads[1].contains("stagegate-cell: eu1"), "{heads:?}");
+}
+
+#[tokio::test]
 async fn a_swallowed_answer_429_and_retry_after_keep_the_id() {
     let busy = Some((429, "retry-after: 0\r\n", json!({ "code": "rate_limited" }).to_string()));
     let (client, seen) = serving([None, busy, answer(201, &done())]).await;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::{ArgAction, Args};
 
+use super::cell::CellSetting;
 use super::credentials::{AuditKeys, Credentials};
 use super::database::Database;
 use super::limits::ClientLimits;
@@ -19,6 +20,9 @@ pub struct Serve {
     /// The database.
     #[command(flatten)]
     pub database: Database,
+    /// The cell.
+    #[command(flatten)]
+    pub cell: CellSetting,
     /// Credentials of callers.
     #[command(flatten)]
     pub credentials: Credentials,

@@ -1,5 +1,6 @@
 //! What tests share.
 
+pub mod cells;
 pub mod commands;
 pub mod contract;
 pub mod database;

@@ -1,5 +1,6 @@
-//! What operators meet: metrics, clocks that differ, overload, outages, kills and failovers.
+//! What operators meet: cells, metrics, clocks that differ, overload, outages, kills and failovers.
 
+mod cells;
 mod clock_skew;
 mod failover;
 mod kills;

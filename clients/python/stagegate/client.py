@@ -36,13 +36,23 @@ def _always(_: models.Status) -> bool:
     return True
 
 
-class Stagegate:
-    """A client with one credential: a partner's or the platform's key, or a buyer's token."""
+def _headers(token: str, cell: str | None) -> dict[str, str]:
+    named = {"Stagegate-Cell": cell} if cell else {}
+    return {"Authorization": f"Bearer {token}", **named}
 
-    def __init__(self, url: str, token: str, *, retries: int = 5, backoff: float = 0.5) -> None:
+
+class Stagegate:
+    """A client with one credential: a partner's or the platform's key, or a buyer's token.
+
+    ``cell`` names the cell to ask, where a gateway cannot tell it from the key.
+    """
+
+    def __init__(
+        self, url: str, token: str, *, cell: str | None = None, retries: int = 5, backoff: float = 0.5
+    ) -> None:
         self._retry = _core.Retry(retries, backoff)
         #: For every operation without a method here. Its requests are sent once.
-        self.http = httpx.Client(base_url=url, headers={"Authorization": f"Bearer {token}"}, timeout=_core.ATTEMPT)
+        self.http = httpx.Client(base_url=url, headers=_headers(token, cell), timeout=_core.ATTEMPT)
 
     def __enter__(self) -> Stagegate:
         return self
@@ -110,9 +120,11 @@ class Stagegate:
 class AsyncStagegate:
     """The same for asyncio. To give up on a call, cancel it."""
 
-    def __init__(self, url: str, token: str, *, retries: int = 5, backoff: float = 0.5) -> None:
+    def __init__(
+        self, url: str, token: str, *, cell: str | None = None, retries: int = 5, backoff: float = 0.5
+    ) -> None:
         self._retry = _core.Retry(retries, backoff)
-        self.http = httpx.AsyncClient(base_url=url, headers={"Authorization": f"Bearer {token}"}, timeout=_core.ATTEMPT)
+        self.http = httpx.AsyncClient(base_url=url, headers=_headers(token, cell), timeout=_core.ATTEMPT)
 
     async def __aenter__(self) -> AsyncStagegate:
         return self

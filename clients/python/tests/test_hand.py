@@ -55,6 +55,14 @@ DONE = {"event": {"tomorrow": 1}, "events": [], "tomorrows_field": {"x": 1}}
 FAST = {"retries": 2, "backoff": 0.001}
 
 
+class Cells(unittest.TestCase):
+    def test_a_client_of_a_cell_names_it(self):
+        for cell in (None, "eu1"):
+            with serving((201, DONE)) as (url, seen), Stagegate(url, "key", cell=cell) as client:
+                client.command("t", SUBMIT)
+                self.assertEqual(seen[0][1].get("Stagegate-Cell"), cell)
+
+
 class Retries(unittest.TestCase):
     def check_ids(self, seen):
         self.assertEqual(len(seen), 3)

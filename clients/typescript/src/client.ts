@@ -16,6 +16,8 @@ export interface Options extends Partial<RetryOptions> {
   url: string;
   /** A partner's or the platform's key, or a buyer's token. */
   token: string;
+  /** The cell to ask, where a gateway cannot tell it from the key. */
+  cell?: string;
   fetch?: (request: Request) => Promise<Response>;
 }
 
@@ -38,11 +40,11 @@ export class Stagegate {
   readonly #retry: RetryOptions;
 
   constructor(options: Options) {
-    const { url, token, fetch, retries = 5, backoff = 500 } = options;
+    const { url, token, cell, fetch, retries = 5, backoff = 500 } = options;
     this.#retry = { retries, backoff };
     this.api = createClient<paths>({
       baseUrl: url.replace(/\/+$/, ""),
-      headers: { authorization: `Bearer ${token}` },
+      headers: { authorization: `Bearer ${token}`, ...(cell && { "stagegate-cell": cell }) },
       ...(fetch && { fetch }),
     });
   }

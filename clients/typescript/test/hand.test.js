@@ -132,3 +132,13 @@ test("webhooks are verified", async () => {
   }
   await assert.rejects(verifyWebhook(body, {}, secret), { name });
 });
+
+test("a client of a cell names it", async () => {
+  await serving([[201, done], [201, done]], async (client, seen) => {
+    await client.command("t", submit);
+    assert.equal(seen[0].headers["stagegate-cell"], undefined);
+    const url = `http://${seen[0].headers.host}`;
+    await new Stagegate({ url, token: "key", cell: "eu1" }).command("t", submit);
+    assert.equal(seen[1].headers["stagegate-cell"], "eu1");
+  });
+});

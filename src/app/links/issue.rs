@@ -46,7 +46,7 @@ impl Links {
         if link.expires_at <= link.created_at {
             return Err(Error::Expired);
         }
-        let voucher = Voucher::from_random(&ids::random());
+        let voucher = Voucher::from_random(self.cell.name(), &ids::random());
         let link = self.insert(caller, link, &voucher).await?;
         tracing::info!(link = %link.id, kind = link.kind.as_str(), by = %caller.credential_id(), "link made");
         let party = link.owner.party();

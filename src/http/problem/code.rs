@@ -61,6 +61,7 @@ codes! {
     HeldByOther "held_by_other" FORBIDDEN "Held by another party" "Another party put the task on hold. Only that party or the platform can resume it.";
     ResolutionNotAllowed "resolution_not_allowed" FORBIDDEN "Resolution not allowed" "The partner may resolve an escalation with `approve` only on stages that the partner reviews, and only as one vote of their quorum: by an actor who may vote there, if the standing votes and this one meet it. `detail` says which of these it is.";
     SecondPerson "second_person" FORBIDDEN "Second person needed" "The platform escalated in this round with the same actor or the same key. Another person under another key must approve or reject; `return` and `redirect` stay open.";
+    WrongCell "wrong_cell" MISDIRECTED_REQUEST "Wrong cell" "The header `Stagegate-Cell` names another cell than the one that was reached. Nothing was done.";
     NotFound "not_found" NOT_FOUND "Not found" "The path or resource does not exist, or the resource belongs to another party.";
     NoCheckpoint "no_checkpoint" NOT_FOUND "No such checkpoint" "No checkpoint of that size was signed, or none at all yet. If you kept a checkpoint of that size, the log contradicts it.";
     NotLogged "not_logged" NOT_FOUND "Not in the log yet" "The log of that checkpoint does not contain the task's trail up to the requested entry. A change is logged about a minute later.";
@@ -68,6 +69,7 @@ codes! {
     SlowBody "slow_body" REQUEST_TIMEOUT "Body too slow" "The body did not arrive in time. Nothing was done.";
     Claimed "claimed" CONFLICT "Claimed" "As many people as can decide the task together have claimed it; `by` has the claim that ends first, at `until`.";
     TaskExists "task_exists" CONFLICT "Task exists" "A task with this id was opened with another body.";
+    PartnerExists "partner_exists" CONFLICT "Partner exists" "A partner with this id was added with another name.";
     AlreadyDecided "already_decided" CONFLICT "Already decided" "The stage was already decided in that round; `decision` is the decision that counts.";
     AlreadyVoted "already_voted" CONFLICT "Already voted" "The actor has already cast the same vote on this revision; it is the entry `recorded.seq`. Nothing was recorded, and nothing needs to be done.";
     StageMismatch "stage_mismatch" CONFLICT "Wrong stage" "The task is not at the stage that the command names.";
@@ -111,6 +113,7 @@ codes! {
     DatabaseReadOnly "database_read_only" SERVICE_UNAVAILABLE "Read-only database" "On `/ready`: the database is a standby or was made read-only.";
     DatabaseNotMigrated "database_not_migrated" SERVICE_UNAVAILABLE "Database not migrated" "On `/ready`: the database lacks migrations of this build; `stagegate migrate` applies them.";
     DatabaseNotConfined "database_not_confined" SERVICE_UNAVAILABLE "Too many privileges" "On `/ready`: statements do not run in the role that cannot change the trail, or without its time limits; a pooler may have dropped them.";
+    DatabaseOfOtherCell "database_of_other_cell" SERVICE_UNAVAILABLE "Database of another cell" "On `/ready`: the database is another cell than `STAGEGATE_CELL` says.";
     WorkerStill "worker_still" SERVICE_UNAVAILABLE "Worker stalled" "On `/ready`: a background worker has made no progress for longer than its limit.";
     ClockWrong "clock_wrong" SERVICE_UNAVAILABLE "Wrong clock" "On `/ready`: the replica's clock differs from the database's by more than 15 s.";
 }

@@ -40,6 +40,9 @@ impl Problem {
                 Self::new(Code::Claimed, "Others have claimed the task. A claim blocks no vote.")
                     .with_conflict(Conflict { by, until, ..conflict(*context) })
             }
+            app::Error::PartnerExists => {
+                Self::new(Code::PartnerExists, "A partner with this id was added with another name.")
+            }
             app::Error::WorkflowUnavailable => workflow_unavailable(),
             app::Error::WorkflowChanged(latest) => {
                 let detail = latest.map_or("There is no such workflow yet.", |_| "The latest version is another one.");

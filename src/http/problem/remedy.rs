@@ -24,6 +24,8 @@ impl Code {
             Self::NoCheckpoint | Self::NotLogged => "Wait a minute and try again. If you kept such a checkpoint, tell the auditor.",
             Self::MethodNotAllowed => "Use one of the methods in `Allow`.",
             Self::SlowBody => "Send the request again, faster.",
+            Self::WrongCell => "Send the request to the cell that the header names, or correct the header.",
+            Self::PartnerExists => "Choose another id, or send the name that the partner was added with.",
             Self::TaskExists | Self::EventIdReused | Self::ErasureIdReused =>
                 "Send a new command under a new id. To repeat the old one, send it unchanged.",
             Self::Claimed => "Choose another task, or send `take_over`. A claim blocks no vote.",
@@ -44,7 +46,7 @@ impl Code {
             Self::Internal => "Send the same request again later, with the same `id`. If it goes on, tell the operator the `request_id`.",
             Self::TrailDamaged => "Tell the operator. Keep the exports and checkpoints that you have.",
             Self::NoAuditKey | Self::NoPublicUrl => "Ask the operator to configure it.",
-            Self::Draining | Self::DatabaseUnreachable | Self::DatabaseReadOnly | Self::DatabaseNotMigrated | Self::DatabaseNotConfined | Self::WorkerStill
+            Self::Draining | Self::DatabaseUnreachable | Self::DatabaseReadOnly | Self::DatabaseNotMigrated | Self::DatabaseNotConfined | Self::DatabaseOfOtherCell | Self::WorkerStill
             | Self::ClockWrong => "For operators: balancers send nothing to this replica until `/ready` answers with 200 again.",
         }
     }

@@ -181,13 +181,13 @@ pub async fn list_erasures(
     Query(query): Query<ErasuresQuery>,
     State(state): State<AppState>,
 ) -> Result<Json<PageWithGaps<Erasure, UnreadableErasure>>, Problem> {
-    let after = query.cursor.map(|cursor| cursor.0);
+    let after = Cursor::of_page(query.cursor, state.app.cell())?;
     let rows = state.app.erasures.list_erasures(after, query.limit.and_one_more()).await?;
     let listed = |(id, record): Listed| match record {
         Ok(record) => Ok(record.into()),
         Err(unreadable) => Err(UnreadableErasure { id, unreadable }),
     };
-    Ok(Json(Page::new(rows, query.limit, |(id, _)| *id, listed).into()))
+    Ok(Json(Page::new(state.app.cell(), rows, query.limit, |(id, _)| *id, listed).into()))
 }
 
 /// Read an erasure

@@ -124,11 +124,11 @@ pub async fn list_events(
 ) -> Result<Json<Feed>, Problem> {
     let wait = Duration::from_secs(query.wait.0);
     deadline.extend(wait);
-    let after = query.after.map_or(Position::START, |Cursor((epoch, number, id, seq))| {
-        Position::of(Transaction { epoch, number }, (id, seq))
-    });
+    let after = query.after.map(|after| after.open("after", state.app.cell())).transpose()?;
+    let after = after
+        .map_or(Position::START, |(epoch, number, id, seq)| Position::of(Transaction { epoch, number }, (id, seq)));
     let page = state.app.feed.list_events(&caller, after, query.limit.rows(), wait).await?;
     let (Transaction { epoch, number }, (id, seq)) = (page.next.transaction, page.next.columns());
-    let next = Cursor((epoch, number, id, seq)).encode();
+    let next = Cursor::new((epoch, number, id, seq), state.app.cell()).encode();
     Ok(Json(Feed { items: page.items, next, more: page.more, epoch: page.epoch }))
 }

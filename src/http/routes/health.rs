@@ -6,6 +6,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::app::operations::health::{NotReady, Unfit};
+use crate::domain::values::cell::CellName;
 use crate::http::AppState;
 use crate::http::problem::{Code, Problem};
 
@@ -15,6 +16,16 @@ pub struct Health {
     /// Always `ok`; otherwise the response is an error.
     #[schema(value_type = String, example = "ok", pattern = "^ok$")]
     status: &'static str,
+    /// The cell that this is; absent if it has no name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, example = "eu1")]
+    cell: Option<CellName>,
+}
+
+impl Health {
+    fn of(state: &AppState) -> Json<Self> {
+        Json(Self { status: "ok", cell: state.app.cell().name().cloned() })
+    }
 }
 
 /// Liveness
@@ -23,8 +34,8 @@ pub struct Health {
 #[utoipa::path(get, path = "/health", tag = "operation", security(()), responses(
     (status = 200, description = "The process is alive.", body = Health),
 ))]
-pub async fn health() -> Json<Health> {
-    Json(Health { status: "ok" })
+pub async fn health(State(state): State<AppState>) -> Json<Health> {
+    Health::of(&state)
 }
 
 /// Readiness
@@ -38,7 +49,7 @@ pub async fn health() -> Json<Health> {
 ))]
 pub async fn ready(State(state): State<AppState>) -> Result<Json<Health>, Problem> {
     state.app.operations.health.ready().await?;
-    Ok(Json(Health { status: "ok" }))
+    Ok(Health::of(&state))
 }
 
 impl From<NotReady> for Problem {
@@ -49,6 +60,7 @@ impl From<NotReady> for Problem {
             NotReady::ReadOnly => Code::DatabaseReadOnly,
             NotReady::NotMigrated => Code::DatabaseNotMigrated,
             NotReady::NotConfined => Code::DatabaseNotConfined,
+            NotReady::OtherCell => Code::DatabaseOfOtherCell,
             NotReady::Unfit(Unfit::Still { .. }) => Code::WorkerStill,
             NotReady::Unfit(Unfit::Clock(_)) => Code::ClockWrong,
         };

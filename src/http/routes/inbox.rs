@@ -178,7 +178,7 @@ pub async fn list_reviews(
         reviewer: query.reviewer.as_ref(),
         actor: query.actor.as_ref(),
     };
-    let after = query.cursor.map(|Cursor((due_at, task_id))| DueAfter { due_at, task_id });
+    let after = Cursor::of_page(query.cursor, state.app.cell())?.map(|(due_at, task_id)| DueAfter { due_at, task_id });
     let mut found = state.app.tasks.inbox.list_reviews(&caller, filter, (after, query.limit.rows())).await?;
     let (items, unreadable) = apart(found.items.into_iter().map(ListedTask::readable));
     Ok(Json(Reviews {
@@ -191,7 +191,7 @@ pub async fn list_reviews(
             .collect(),
         unreadable,
         counts: found.counts.into_iter().map(StageCount::from).collect(),
-        next: found.next.map(|last| Cursor((last.due_at, last.task_id)).encode()),
+        next: found.next.map(|last| Cursor::new((last.due_at, last.task_id), state.app.cell()).encode()),
     }))
 }
 

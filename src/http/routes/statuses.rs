@@ -172,10 +172,11 @@ pub async fn list_statuses(
     Query(query): Query<StatusesQuery>,
     State(state): State<AppState>,
 ) -> Result<Response, Problem> {
-    let after = query.cursor.map(|Cursor((opened_at, task_id))| OpenedAfter { opened_at, task_id });
+    let after = Cursor::of_page(query.cursor, state.app.cell())?;
+    let after = after.map(|(opened_at, task_id)| OpenedAfter { opened_at, task_id });
     let rows = state.app.statuses.list_statuses(buyer, after, query.limit.and_one_more()).await?;
     let key = |(place, _): &(OpenedAfter, _)| (place.opened_at, place.task_id);
-    let page = Page::new(rows, query.limit, key, |(place, status)| match status {
+    let page = Page::new(state.app.cell(), rows, query.limit, key, |(place, status)| match status {
         // The rows are spliced in as they are stored.
         Ok(json) => RawValue::from_string(json).map(Ok),
         Err(unreadable) => Ok(Err(UnreadableTask { task_id: place.task_id, unreadable })),

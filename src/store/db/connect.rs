@@ -7,8 +7,10 @@ use std::sync::LazyLock;
 use sqlx::migrate::Migrator;
 use sqlx::postgres::PgConnectOptions;
 
+use crate::domain::values::cell::CellName;
 use crate::store::Pool;
 
+use super::cell;
 use super::session::{Limits, Session};
 use super::settings::{Route, migrating};
 
@@ -19,6 +21,8 @@ pub use super::settings::{SERVING_ROLE, login_sql};
 pub static MIGRATOR: LazyLock<Migrator> = LazyLock::new(|| {
     let mut migrator = sqlx::migrate!();
     migrator.set_ignore_missing(true);
+    // `Session::migrate` has a lock of its own.
+    migrator.set_locking(false);
     migrator
 });
 
@@ -39,6 +43,12 @@ pub enum Error {
     /// A migration failed.
     #[error("migrating the database")]
     Migrate(#[from] sqlx::migrate::MigrateError),
+    /// It is another cell than the settings say.
+    #[error(transparent)]
+    Cell(#[from] cell::Mismatch),
+    /// No schema that exists is on the search path.
+    #[error("the database has none of the schemas on the search path: create the schema first, or correct the URL")]
+    NoSchema,
 }
 
 /// Parses a `DATABASE_URL`. The `Debug` output of the result shows the password: do not log it.
@@ -113,8 +123,23 @@ pub async fn connect_pooled(
 ///
 /// If the database cannot be reached, or a migration fails or was changed after it was applied.
 pub async fn migrate(options: &PgConnectOptions) -> Result<(), Error> {
+    migrate_cell(options, None, false).await
+}
+
+/// As [`migrate`], for a database that is this cell. One without a name gets it, for good: if it has
+/// no partners, or if `in_use` says that it may have some.
+///
+/// # Errors
+///
+/// As [`migrate`], and [`Error::Cell`] if the database is another cell; nothing is done to it then.
+pub async fn migrate_cell(options: &PgConnectOptions, cell: Option<&CellName>, in_use: bool) -> Result<(), Error> {
     let options = migrating(options);
-    let mut session = Session::open(&options, Limits::default()).await?.migrate(&MIGRATOR, &options).await?;
+    let mut session = Session::open(&options, Limits::default()).await?;
+    let schema: Option<String> = sqlx::query_scalar("select current_schema()::text").fetch_one(&mut session).await?;
+    schema.ok_or(Error::NoSchema)?;
+    cell::refuse_other(&mut session, cell).await?;
+    let mut session = session.migrate(&MIGRATOR, &options).await?;
+    cell::name(&mut session, cell, in_use).await?;
     let applied = sqlx::query_scalar::<_, i64>("select version from _sqlx_migrations order by version");
     let newer = applied.fetch_all(&mut session).await?.into_iter().filter(|version| !MIGRATOR.version_exists(*version));
     let newer: Vec<i64> = newer.collect();
@@ -133,6 +158,8 @@ pub async fn migrate(options: &PgConnectOptions) -> Result<(), Error> {
 /// As [`migrate`].
 pub async fn migrate_from(folder: &std::path::Path, options: &PgConnectOptions) -> Result<(), Error> {
     let session = Session::open(options, Limits::default()).await?;
-    session.migrate(&Migrator::new(folder).await?, options).await?.close().await;
+    let mut migrator = Migrator::new(folder).await?;
+    migrator.set_locking(false);
+    session.migrate(&migrator, options).await?.close().await;
     Ok(())
 }

@@ -208,6 +208,7 @@ pub(super) fn own(folder: &Path) {
     }
 }
 
-pub(super) fn free_port() -> u16 {
+/// A port that nobody uses at this moment.
+pub fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
