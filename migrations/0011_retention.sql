@@ -75,12 +75,14 @@ comment on column archived_actors.actor_digest is 'HMAC-SHA256 of the actor''s p
 create table archive_writes (
     task_id uuid not null,
     file text not null constraint archive_writes_file_length check (char_length(file) between 1 and 200),
+    holder uuid not null,
     constraint archive_writes_pkey primary key (task_id)
 );
 
 comment on table archive_writes is 'Files that may be in the archive without a record of them: written before a file is, deleted with the rows of its task or once the file was removed. A crash leaves its rows, and the next turn sees to them first';
 comment on column archive_writes.task_id is 'The task';
 comment on column archive_writes.file is 'The file';
+comment on column archive_writes.holder is 'The process that writes it. Only that one may delete the task''s rows or remove the file, and another one takes it over first';
 
 create table archive_turns (
     id boolean not null default true constraint archive_turns_is_one check (id),
@@ -103,6 +105,7 @@ create table feed_starts (
     xid xid8 not null,
     row_id uuid not null,
     row_seq bigint not null,
+    removals bigint not null default 1 constraint feed_starts_removals_from_one check (removals >= 1),
     constraint feed_starts_pkey primary key (owner_id)
 );
 
@@ -112,6 +115,7 @@ comment on column feed_starts.epoch is 'Of the last event that left the feed, as
 comment on column feed_starts.xid is 'Its transaction';
 comment on column feed_starts.row_id is 'Its task';
 comment on column feed_starts.row_seq is 'Its seq';
+comment on column feed_starts.removals is 'How often events have left it, so that a reader sees whether some did while it read';
 
 create table erasure_archived_tasks (
     task_id uuid not null,
@@ -157,9 +161,9 @@ comment on function is_archivable(tasks) is 'Whether a task can be put away now,
 
 -- Deletes the rows of these tasks and records where their exports are, and returns those that were deleted. The serving role may delete
 -- nothing from the trail; it may call this, which compares every task with the end of its file first. A task that has moved on, that
--- something keeps, or that somebody writes at this moment is left alone.
+-- something keeps, that somebody writes at this moment, or whose file another process has taken over is left alone.
 create function archive_tasks(
-    ids uuid[], versions bigint[], heads bytea[], files text[], digests bytea[], sizes bigint[], at timestamptz
+    writer uuid, ids uuid[], versions bigint[], heads bytea[], files text[], digests bytea[], sizes bigint[], at timestamptz
 ) returns setof uuid
 language plpgsql security definer as $$
 declare
@@ -167,10 +171,15 @@ declare
 begin
     gone := array(
         select task.task_id
-        from tasks task join unnest(ids, versions, heads) as filed (task_id, version, head) on filed.task_id = task.task_id
-        where (task.version, task.head_hash) = (filed.version, filed.head) and is_archivable(task)
+        from archive_writes write
+        join unnest(ids, versions, heads, files) as filed (task_id, version, head, file)
+            on (filed.task_id, filed.file) = (write.task_id, write.file)
+        join tasks task on task.task_id = filed.task_id
+        where write.holder = writer and (task.version, task.head_hash) = (filed.version, filed.head) and is_archivable(task)
         order by task.task_id
+        for update of write
         for update of task skip locked);
+    delete from archive_writes where task_id = any (gone);
     insert into archived_tasks (task_id, partner_id, buyer_id, workflow_key, workflow_version, closed_at, entered_at, version, head_hash,
         file, file_sha256, file_size, archived_at)
     select task.task_id, task.partner_id, task.buyer_id, task.workflow_key, task.workflow_version, task.closed_at,
@@ -187,8 +196,12 @@ begin
     where event.task_id = any (gone)
     order by owner.owner_id, event.epoch desc, event.xid desc, event.task_id desc, event.seq desc
     on conflict (owner_id) do update
-        set epoch = excluded.epoch, xid = excluded.xid, row_id = excluded.row_id, row_seq = excluded.row_seq
-        where (start.epoch, start.xid, start.row_id, start.row_seq) < (excluded.epoch, excluded.xid, excluded.row_id, excluded.row_seq);
+        set (epoch, xid, row_id, row_seq) = (
+                select place.epoch, place.xid, place.row_id, place.row_seq
+                from (values (start.epoch, start.xid, start.row_id, start.row_seq),
+                    (excluded.epoch, excluded.xid, excluded.row_id, excluded.row_seq)) as place (epoch, xid, row_id, row_seq)
+                order by place.epoch desc, place.xid desc, place.row_id desc, place.row_seq desc limit 1),
+            removals = start.removals + 1;
     delete from webhook_deliveries where task_id = any (gone);
     -- An inbox only begins at the task.
     update links set task_id = null where task_id = any (gone) and kind in ('inbox', 'console');
@@ -204,7 +217,7 @@ comment on function archive_tasks is 'The one way by which the rows of a task an
 -- It runs with the rights of the owner, so it finds tables in this schema and nowhere else.
 do $$
 declare
-    arguments constant text := 'archive_tasks(uuid[], bigint[], bytea[], text[], bytea[], bigint[], timestamptz)';
+    arguments constant text := 'archive_tasks(uuid, uuid[], bigint[], bytea[], text[], bytea[], bigint[], timestamptz)';
 begin
     execute format('alter function %s set search_path = %I, pg_temp', arguments, current_schema());
     execute format('revoke execute on function %s from public', arguments);

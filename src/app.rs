@@ -23,6 +23,7 @@ use self::journal::Journal;
 use self::links::Links;
 use self::operations::Operations;
 use self::partners::Partners;
+use self::retention::{Policy, Retention};
 use self::shares::{All, MAX_WATCHERS};
 use self::shutdown::Shutdown;
 use self::status::Statuses;
@@ -35,11 +36,12 @@ use self::webhooks::{Way, Webhooks};
 use self::workflows::Workflows;
 
 pub use self::access::Caller;
-pub use self::error::{Error, NothingToDecide};
+pub use self::error::{Archived, Error, NothingToDecide};
 pub use crate::webhook::address::Reach;
 
 pub mod access;
 pub mod audit;
+mod archived;
 mod base;
 mod commits;
 pub mod conflict;
@@ -53,6 +55,7 @@ pub mod links;
 pub mod operations;
 pub mod partners;
 pub mod refusals;
+pub mod retention;
 pub mod shares;
 pub mod shutdown;
 pub mod status;
@@ -84,6 +87,8 @@ pub struct Options {
     /// The origin by which browsers reach the service, such as `https://stagegate.example`; without
     /// it no links are made.
     pub public_origin: Option<String>,
+    /// When closed tasks are put away, and where; `None`: they stay for ever.
+    pub retention: Option<Policy>,
 }
 
 impl Default for Options {
@@ -97,6 +102,7 @@ impl Default for Options {
             write_capacity: None,
             dual_control: true,
             public_origin: None,
+            retention: None,
         }
     }
 }
@@ -122,6 +128,8 @@ pub struct App {
     pub links: Arc<Links>,
     /// Erasures of personal data.
     pub erasures: Erasures,
+    /// Closed tasks that are put away; `None` if they stay for ever.
+    pub retention: Option<Retention>,
     /// Health, metrics and clocks.
     pub operations: Operations,
     /// The end of the service.
@@ -144,7 +152,7 @@ impl App {
 
         let journal = Arc::new(Journal::new(&base));
         let partners = Arc::new(Partners::new(&base, Arc::clone(&journal)));
-        let workflows = Arc::new(Workflows::new(&base, journal));
+        let workflows = Arc::new(Workflows::new(&base, Arc::clone(&journal)));
         let forecasts = Arc::new(Forecasts::new(&base));
         let statuses = Statuses::new(&base, Arc::clone(&forecasts));
 
@@ -155,6 +163,10 @@ impl App {
         let links = Arc::new(Links::new(&base, (Arc::clone(&partners), Arc::clone(&loader)), options.public_origin));
         let audit = Audit::new(&base, options.audit_keys, Arc::clone(&loader), Arc::clone(&partners));
         let is_signing = audit.log.require_key().is_ok();
+
+        let retention = options
+            .retention
+            .map(|policy| Retention::new(&base, policy, (&audit, journal), Arc::clone(&writes)));
 
         let way = Way { reach: options.webhook_reach, wire: options.webhook_wire };
 
@@ -171,6 +183,7 @@ impl App {
             tasks: Tasks::new(&base, (loader, Arc::clone(&writes)), Arc::clone(&workflows), forecasts),
             operations: Operations::new(&base, writes.writer.clone(), is_signing),
             statuses,
+            retention,
             audit,
             partners,
             workflows,

@@ -444,6 +444,7 @@
 //!   name above.
 
 pub mod app;
+pub mod archive;
 pub mod causes;
 pub mod check;
 pub mod client;

@@ -15,6 +15,7 @@ use serde::Serialize;
 use tracing::Span;
 use utoipa::ToSchema;
 
+use crate::app::Archived;
 use crate::app::refusals::Reason;
 use crate::causes::one_line;
 use crate::domain::audit::EntryView;
@@ -22,6 +23,8 @@ use crate::domain::task::PhaseName;
 use crate::domain::task::command::CommandType;
 use crate::domain::task::event::QuestionEnd;
 use crate::domain::task::question::ClosedQuestion;
+use crate::domain::values::id::TaskId;
+use crate::domain::values::time::Time;
 
 mod carried;
 mod code;
@@ -316,10 +319,38 @@ pub struct Conflict {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "not_a_reviewer")]
     pub why: Option<&'static str>,
+    /// What is left of a task that was put away (`task_archived`, `task_exists`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub archived: Option<ArchivedTask>,
     /// The current `ETag` of the caller's view (`precondition_failed`).
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "\"7\"")]
     pub etag: Option<String>,
+}
+
+/// What is left of a task that was put away.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+pub struct ArchivedTask {
+    /// The task.
+    pub task_id: TaskId,
+    /// When it ended.
+    pub closed_at: Time,
+    /// When it was put away.
+    pub archived_at: Time,
+    /// The SHA-256 of the file with its trail, in hex.
+    #[schema(value_type = String, pattern = "^[0-9a-f]{64}$")]
+    pub sha256: String,
+    /// The name of that file in the operator's archive. Not for buyers: the file shows what a buyer
+    /// may not see.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "2027/01/15/f7/0199aa00-0000-7000-8000-0000000000f7.jsonl")]
+    pub file: Option<String>,
+}
+
+impl From<Archived> for ArchivedTask {
+    fn from(Archived { task_id, closed_at, archived_at, sha256, file }: Archived) -> Self {
+        Self { task_id, closed_at, archived_at, sha256: sha256.to_string(), file }
+    }
 }
 
 /// A question that is open, or how it was closed.

@@ -5,9 +5,10 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use crate::domain::audit::{Hash, Head};
-use crate::domain::values::id::{BuyerId, ErasureId, PartnerId, TaskId};
+use crate::domain::values::id::{BuyerId, PartnerId, TaskId};
 use crate::domain::values::time::Time;
 
+use super::db::pool::Transaction;
 use super::db::row::Place;
 use super::{Error, Pool};
 
@@ -123,19 +124,14 @@ pub async fn end_turn(pool: &Pool, holder: Uuid) -> Result<(), Error> {
     Ok(())
 }
 
-/// Lists up to `limit` files that may be there without a record of them, with their tasks.
-pub async fn list_writes(pool: &Pool, limit: u32) -> Result<Vec<(TaskId, String)>, Error> {
-    let rows =
-        sqlx::query!("select task_id, file from archive_writes order by task_id limit $1", i64::from(limit));
-    Ok(rows.fetch_all(pool).await?.into_iter().map(|row| (TaskId(row.task_id), row.file)).collect())
-}
-
-/// Records that these files are about to be written.
-pub async fn begin_writes(pool: &Pool, files: &[(TaskId, String)]) -> Result<(), Error> {
+/// Records that this process is about to write these files.
+pub async fn begin_writes(pool: &Pool, writer: Uuid, files: &[(TaskId, String)]) -> Result<(), Error> {
     let (ids, names): (Vec<Uuid>, Vec<String>) = files.iter().map(|(id, file)| (id.0, file.clone())).unzip();
     sqlx::query!(
-        "insert into archive_writes (task_id, file) select task_id, file from unnest($1::uuid[], $2::text[]) as row (task_id, file)
-         on conflict (task_id) do update set file = excluded.file",
+        "insert into archive_writes (task_id, file, holder)
+         select task_id, file, $1 from unnest($2::uuid[], $3::text[]) as row (task_id, file)
+         on conflict (task_id) do update set file = excluded.file, holder = excluded.holder",
+        writer,
         &ids,
         &names,
     )
@@ -144,11 +140,43 @@ pub async fn begin_writes(pool: &Pool, files: &[(TaskId, String)]) -> Result<(),
     Ok(())
 }
 
-/// Records that these files are not there any more.
-pub async fn end_writes(pool: &Pool, ids: &[TaskId]) -> Result<(), Error> {
-    let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
-    sqlx::query!("delete from archive_writes where task_id = any ($1)", &ids).execute(pool).await?;
-    Ok(())
+/// Takes over up to `limit` files that other processes began and neither recorded nor removed.
+/// Returns how many.
+pub async fn take_over_writes(pool: &Pool, writer: Uuid, limit: u32) -> Result<u64, Error> {
+    let taken = sqlx::query!(
+        "update archive_writes set holder = $1
+         where task_id in (select task_id from archive_writes where holder <> $1 order by task_id limit $2)",
+        writer,
+        i64::from(limit),
+    );
+    Ok(taken.execute(pool).await?.rows_affected())
+}
+
+/// Files that this process began and did not record. Until it is dropped, no other process can take
+/// them over.
+pub struct Discard {
+    transaction: Transaction,
+    writer: Uuid,
+    /// Their names.
+    pub files: Vec<String>,
+}
+
+/// Begins to remove the files that this process began and did not record.
+pub async fn begin_discard(pool: &Pool, writer: Uuid) -> Result<Discard, Error> {
+    let mut transaction = pool.begin().await?;
+    // An update is how a statement takes the rows for the rest of the transaction.
+    let files = sqlx::query_scalar!("update archive_writes set holder = $1 where holder = $1 returning file", writer);
+    let files = files.fetch_all(transaction.connection()).await?;
+    Ok(Discard { transaction, writer, files })
+}
+
+impl Discard {
+    /// Records that the files were removed.
+    pub async fn finish(mut self) -> Result<(), Error> {
+        let removed = sqlx::query!("delete from archive_writes where holder = $1", self.writer);
+        removed.execute(self.transaction.connection()).await?;
+        Ok(self.transaction.commit().await?)
+    }
 }
 
 /// Who acted in these tasks: each party, as trails have it, with the actor's id.
@@ -168,58 +196,14 @@ pub async fn find_secret(pool: &Pool) -> Result<[u8; 32], Error> {
     Place { table: "archive_secrets", key: "secret" }.digest(&secret.fetch_one(pool).await?)
 }
 
-/// Notes for an erasure which files hold data of this actor: the next `limit` of them after
-/// `after`. Returns the last one, or `None` if there are no more.
-pub async fn note_unreached(
-    pool: &Pool,
-    erasure: ErasureId,
-    digest: &[u8; 32],
-    (after, limit): (Option<TaskId>, u32),
-) -> Result<Option<TaskId>, Error> {
-    let last = sqlx::query_scalar!(
-        r#"with page as (
-               select task_id from archived_actors where actor_digest = $2 and task_id > $3 order by task_id limit $4
-           ), noted as (
-               insert into erasure_archived_tasks (task_id, erasure_id) select task_id, $1 from page
-               on conflict (task_id, erasure_id) do nothing
-           )
-           select task_id from page order by task_id desc limit 1"#,
-        erasure.0,
-        &digest[..],
-        after.map_or(Uuid::nil(), |id| id.0),
-        i64::from(limit),
-    );
-    Ok(last.fetch_optional(pool).await?.map(TaskId))
-}
-
-/// Lists up to `limit` of the tasks whose files an erasure does not reach, after `after`, in the
-/// order of their ids.
-pub async fn list_unreached(
-    pool: &Pool,
-    erasure: ErasureId,
-    after: Option<TaskId>,
-    limit: u32,
-) -> Result<Vec<Archived>, Error> {
-    let rows = sqlx::query_as!(
-        Row,
-        "select archived.task_id, partner_id, buyer_id, closed_at, archived_at, file, file_sha256
-         from erasure_archived_tasks unreached join archived_tasks archived on archived.task_id = unreached.task_id
-         where unreached.erasure_id = $1 and unreached.task_id > $2 order by unreached.task_id limit $3",
-        erasure.0,
-        after.map_or(Uuid::nil(), |id| id.0),
-        i64::from(limit),
-    );
-    rows.fetch_all(pool).await?.into_iter().map(Archived::try_from).collect()
-}
-
-struct Row {
-    task_id: Uuid,
-    partner_id: Uuid,
-    buyer_id: Uuid,
-    closed_at: DateTime<Utc>,
-    archived_at: DateTime<Utc>,
-    file: String,
-    file_sha256: Vec<u8>,
+pub(super) struct Row {
+    pub(super) task_id: Uuid,
+    pub(super) partner_id: Uuid,
+    pub(super) buyer_id: Uuid,
+    pub(super) closed_at: DateTime<Utc>,
+    pub(super) archived_at: DateTime<Utc>,
+    pub(super) file: String,
+    pub(super) file_sha256: Vec<u8>,
 }
 
 impl TryFrom<Row> for Archived {

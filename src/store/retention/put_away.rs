@@ -30,25 +30,24 @@ pub struct Filed {
 /// Tasks of one partner that are put away together.
 #[derive(Clone, Debug)]
 pub struct Batch {
+    /// The process that wrote the files.
+    pub writer: Uuid,
     /// The tasks.
     pub filed: Vec<Filed>,
     /// When they are put away.
     pub at: Time,
 }
 
-/// Puts the tasks of a batch away, except those that have moved on or that something keeps, and
-/// returns which were. `None`: the partner's trail has moved on, and nothing was done.
+/// Puts the tasks of a batch away, except those that have moved on, that something keeps, or whose
+/// file another process has taken over, and returns which were. `None`: the partner's trail has moved on, and nothing was done.
 ///
 /// `entry` makes the entry of the partner's trail that records these tasks.
-pub async fn put_away(
-    pool: &Pool,
-    batch: &Batch,
-    entry: impl FnOnce(&[TaskId]) -> Append + Send,
-) -> Result<Option<Vec<TaskId>>, Error> {
+pub async fn put_away(pool: &Pool, batch: &Batch, entry: impl FnOnce(&[TaskId]) -> Append + Send) -> Result<Option<Vec<TaskId>>, Error> {
     let mut transaction = pool.begin().await?;
     let filed = &batch.filed;
     let gone = sqlx::query_scalar!(
-        r#"select archive_tasks($1, $2, $3, $4, $5, $6, $7) as "gone!""#,
+        r#"select archive_tasks($1, $2, $3, $4, $5, $6, $7, $8) as "gone!""#,
+        batch.writer,
         &column(filed, |filed| filed.task_id.0),
         &column(filed, |filed| bigint(filed.head.seq)),
         &column(filed, |filed| filed.head.hash.as_bytes().to_vec()),
@@ -61,7 +60,8 @@ pub async fn put_away(
     if gone.is_empty() {
         return Ok(Some(gone));
     }
-    if append!(&entry(&gone), "").fetch_optional(transaction.connection()).await?.is_none() {
+    let entry = entry(&gone);
+    if append!(&entry, "").fetch_optional(transaction.connection()).await?.is_none() {
         return Ok(None);
     }
     let actors = filed.iter().filter(|filed| gone.contains(&filed.task_id));
@@ -75,8 +75,6 @@ pub async fn put_away(
     )
     .execute(transaction.connection())
     .await?;
-    let ids = column(&gone, |id| id.0);
-    sqlx::query!("delete from archive_writes where task_id = any ($1)", &ids).execute(transaction.connection()).await?;
     transaction.commit().await?;
     Ok(Some(gone))
 }
