@@ -40,8 +40,8 @@ pub use self::error::{Archived, Error, NothingToDecide};
 pub use crate::webhook::address::Reach;
 
 pub mod access;
-pub mod audit;
 mod archived;
+pub mod audit;
 mod base;
 mod commits;
 pub mod conflict;
@@ -164,9 +164,8 @@ impl App {
         let audit = Audit::new(&base, options.audit_keys, Arc::clone(&loader), Arc::clone(&partners));
         let is_signing = audit.log.require_key().is_ok();
 
-        let retention = options
-            .retention
-            .map(|policy| Retention::new(&base, policy, (&audit, journal), Arc::clone(&writes)));
+        let retention =
+            options.retention.map(|policy| Retention::new(&base, policy, (&audit, journal), Arc::clone(&writes)));
 
         let way = Way { reach: options.webhook_reach, wire: options.webhook_wire };
 

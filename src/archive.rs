@@ -185,7 +185,10 @@ mod tests {
             let written = draft.finish().unwrap();
             archive.flush([name.as_str()].into_iter()).unwrap();
             assert_eq!(fs::read_to_string(dir.join(&name)).unwrap(), content);
-            assert_eq!((written.size, written.sha256.as_bytes()[..].to_vec()), (content.len() as u64, Sha256::digest(content).to_vec()));
+            assert_eq!(
+                (written.size, written.sha256.as_bytes()[..].to_vec()),
+                (content.len() as u64, Sha256::digest(content).to_vec())
+            );
         }
         archive.begin(&name).unwrap();
         archive.remove(&name).unwrap();

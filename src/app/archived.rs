@@ -44,7 +44,11 @@ pub(super) fn shown(record: Record, party: Party) -> Archived {
 /// The digest by which the files that hold an actor's data are found: HMAC-SHA256(secret, party ":"
 /// partner ":" id), with no partner for the actors of other parties. Ids that count as one person
 /// have one digest. The secret is in the database, so a digest alone confirms no guess.
-pub(super) fn actor_digest(secret: &[u8; 32], (party, partner): (Party, Option<PartnerId>), actor: &ActorId) -> [u8; 32] {
+pub(super) fn actor_digest(
+    secret: &[u8; 32],
+    (party, partner): (Party, Option<PartnerId>),
+    actor: &ActorId,
+) -> [u8; 32] {
     let mac = Hmac::<Sha256>::new_from_slice(secret).expect("HMAC takes a key of any length");
     let partner = partner.filter(|_| party == Party::Partner).map(|id| id.to_string()).unwrap_or_default();
     let texts = [party.as_str(), ":", &partner, ":", actor.key()];

@@ -83,7 +83,12 @@ pub struct Outcome {
 }
 
 impl Retention {
-    pub(super) fn new(base: &Base, policy: Policy, (audit, journal): (&Audit, Arc<Journal>), writes: Arc<Writes>) -> Self {
+    pub(super) fn new(
+        base: &Base,
+        policy: Policy,
+        (audit, journal): (&Audit, Arc<Journal>),
+        writes: Arc<Writes>,
+    ) -> Self {
         let Policy { period, archive } = policy;
         let writer = Writer::new(archive, Arc::clone(&audit.exports), &audit.log);
         let (pool, clock) = (base.pool.clone(), base.clock.clone());

@@ -125,13 +125,19 @@ pub enum Contradiction {
     #[error("STAGEGATE_METRICS_LISTEN and STAGEGATE_LISTEN are both {0} and must differ")]
     SameAddress(SocketAddr),
     /// What is put away needs a place.
-    #[error("STAGEGATE_RETENTION_DAYS is set and STAGEGATE_ARCHIVE_DIR is not: set both, or neither to keep tasks for ever")]
+    #[error(
+        "STAGEGATE_RETENTION_DAYS is set and STAGEGATE_ARCHIVE_DIR is not: set both, or neither to keep tasks for ever"
+    )]
     NoArchive,
     /// Nothing goes to the archive.
-    #[error("STAGEGATE_ARCHIVE_DIR is set and STAGEGATE_RETENTION_DAYS is not: set both, or neither to keep tasks for ever")]
+    #[error(
+        "STAGEGATE_ARCHIVE_DIR is set and STAGEGATE_RETENTION_DAYS is not: set both, or neither to keep tasks for ever"
+    )]
     NoRetention,
     /// The files would prove nothing.
-    #[error("STAGEGATE_RETENTION_DAYS is set and STAGEGATE_AUDIT_KEY is not: without its signatures the files would prove nothing")]
+    #[error(
+        "STAGEGATE_RETENTION_DAYS is set and STAGEGATE_AUDIT_KEY is not: without its signatures the files would prove nothing"
+    )]
     NoAuditKey,
 }
 

@@ -72,12 +72,7 @@ pub struct Window {
 
 /// Looks at up to `limit` tasks that closed by `until`, after the task `after`, and returns those
 /// that nothing has been recorded of since `until` and that nothing else keeps.
-pub async fn list_due(
-    pool: &Pool,
-    until: Time,
-    after: Option<(Time, TaskId)>,
-    limit: u32,
-) -> Result<Window, Error> {
+pub async fn list_due(pool: &Pool, until: Time, after: Option<(Time, TaskId)>, limit: u32) -> Result<Window, Error> {
     let (closed_at, id) = after.map_or((DateTime::<Utc>::MIN_UTC, Uuid::nil()), |(at, id)| (at.utc(), id.0));
     let rows = sqlx::query!(
         r#"/* search: tasks to put away */

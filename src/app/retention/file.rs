@@ -89,7 +89,8 @@ impl Writer {
 
     /// Removes these files.
     pub(super) async fn remove(&self, files: Vec<String>) -> Result<(), Error> {
-        let remove = |archive: &Archive, _: &str, files: Vec<String>| files.iter().try_for_each(|file| archive.remove(file));
+        let remove =
+            |archive: &Archive, _: &str, files: Vec<String>| files.iter().try_for_each(|file| archive.remove(file));
         self.blocking("", files, remove).await
     }
 

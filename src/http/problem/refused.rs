@@ -19,7 +19,8 @@ impl Problem {
         match error {
             app::Error::NotFound => Self::not_found(),
             app::Error::Archived(archived) => {
-                Self::new(Code::TaskArchived, "The task has ended, and its trail was put away.").with_conflict(of_archive(*archived))
+                Self::new(Code::TaskArchived, "The task has ended, and its trail was put away.")
+                    .with_conflict(of_archive(*archived))
             }
             app::Error::TaskExisted(archived) => {
                 Self::new(Code::TaskExists, "A task with this id was opened before, and has been put away since.")

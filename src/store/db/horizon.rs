@@ -74,9 +74,11 @@ pub async fn begin_epoch(options: &PgConnectOptions, now: Time) -> Result<u64, c
     let limits = Limits { answer: Duration::from_mins(1), ..Limits::default() };
     let mut session = Session::open(&settings::migrating(options), limits).await?;
     session.begin().await?;
-    sqlx::query("lock table task_events, partner_events, webhook_notices, erasures, archived_tasks in access exclusive mode")
-        .execute(&mut session)
-        .await?;
+    sqlx::query(
+        "lock table task_events, partner_events, webhook_notices, erasures, archived_tasks in access exclusive mode",
+    )
+    .execute(&mut session)
+    .await?;
     let began_at: DateTime<Utc> = now.utc();
     let epoch: i64 = sqlx::query_scalar(
         "insert into epochs (epoch, began_at) select greatest(max(epoch) + 1, $2), $1 from epochs returning epoch",

@@ -42,7 +42,11 @@ pub struct Batch {
 /// file another process has taken over, and returns which were. `None`: the partner's trail has moved on, and nothing was done.
 ///
 /// `entry` makes the entry of the partner's trail that records these tasks.
-pub async fn put_away(pool: &Pool, batch: &Batch, entry: impl FnOnce(&[TaskId]) -> Append + Send) -> Result<Option<Vec<TaskId>>, Error> {
+pub async fn put_away(
+    pool: &Pool,
+    batch: &Batch,
+    entry: impl FnOnce(&[TaskId]) -> Append + Send,
+) -> Result<Option<Vec<TaskId>>, Error> {
     let mut transaction = pool.begin().await?;
     let filed = &batch.filed;
     let gone = sqlx::query_scalar!(
