@@ -338,8 +338,13 @@ fn start_workers(
         start!(erasures, Erasures::new(Arc::clone(app)));
         start!(links, Links::new(Arc::clone(app)));
     }
+    let worker = Arc::new(Retention::new(Arc::clone(app)));
+    state.metrics.register(|registry| worker.register(registry));
     if app.retention.is_some() {
-        start!(retention, Retention::new(Arc::clone(app)));
+        supervisor.spawn(retention::NAME, retention::BOUND, move || {
+            let worker = Arc::clone(&worker);
+            async move { worker.run().await }
+        });
     }
     if let Some(worker) = deliveries {
         start!(shared deliveries, worker);
