@@ -24,6 +24,7 @@ use self::journal::Journal;
 use self::links::Links;
 use self::operations::Operations;
 use self::partners::Partners;
+use self::retention::{Policy, Retention};
 use self::shares::{All, MAX_WATCHERS};
 use self::shutdown::Shutdown;
 use self::status::Statuses;
@@ -36,10 +37,11 @@ use self::webhooks::{Way, Webhooks};
 use self::workflows::Workflows;
 
 pub use self::access::Caller;
-pub use self::error::{Error, NothingToDecide};
+pub use self::error::{Archived, Error, NothingToDecide};
 pub use crate::webhook::address::Reach;
 
 pub mod access;
+mod archived;
 pub mod audit;
 mod base;
 mod commits;
@@ -54,6 +56,7 @@ pub mod links;
 pub mod operations;
 pub mod partners;
 pub mod refusals;
+pub mod retention;
 pub mod shares;
 pub mod shutdown;
 pub mod status;
@@ -87,6 +90,8 @@ pub struct Options {
     pub public_origin: Option<String>,
     /// The cell that this is.
     pub cell: Cell,
+    /// When closed tasks are put away, and where; `None`: they stay for ever.
+    pub retention: Option<Policy>,
 }
 
 impl Default for Options {
@@ -101,6 +106,7 @@ impl Default for Options {
             dual_control: true,
             public_origin: None,
             cell: Cell::default(),
+            retention: None,
         }
     }
 }
@@ -126,6 +132,8 @@ pub struct App {
     pub links: Arc<Links>,
     /// Erasures of personal data.
     pub erasures: Erasures,
+    /// Closed tasks that are put away; `None` if they stay for ever.
+    pub retention: Option<Retention>,
     /// Health, metrics and clocks.
     pub operations: Operations,
     /// The end of the service.
@@ -149,7 +157,7 @@ impl App {
 
         let journal = Arc::new(Journal::new(&base));
         let partners = Arc::new(Partners::new(&base, Arc::clone(&journal)));
-        let workflows = Arc::new(Workflows::new(&base, journal));
+        let workflows = Arc::new(Workflows::new(&base, Arc::clone(&journal)));
         let forecasts = Arc::new(Forecasts::new(&base));
         let statuses = Statuses::new(&base, Arc::clone(&forecasts));
 
@@ -162,6 +170,9 @@ impl App {
         let is_signing = audit.log.require_key().is_ok();
 
         let tasks = Tasks::new(&base, (Arc::clone(&loader), Arc::clone(&writes)), Arc::clone(&workflows), forecasts);
+        let retention =
+            options.retention.map(|policy| Retention::new(&base, policy, (&audit, journal), Arc::clone(&writes)));
+
         let way = Way { reach: options.webhook_reach, wire: options.webhook_wire };
 
         Self {
@@ -177,6 +188,7 @@ impl App {
             tasks,
             operations: Operations::new(&base, writes.writer.clone(), is_signing),
             statuses,
+            retention,
             audit,
             partners,
             workflows,

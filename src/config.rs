@@ -20,6 +20,7 @@ mod log;
 mod mcp;
 mod public_url;
 mod remote;
+mod retention;
 mod secret;
 mod serve;
 #[cfg(test)]
@@ -37,6 +38,7 @@ pub use log::{Log, LogFormat};
 pub use mcp::Mcp;
 pub use public_url::{InvalidPublicUrl, PublicUrl};
 pub use remote::{Remote, TrialParty};
+pub use retention::Retention;
 pub use secret::Secret;
 pub use serve::{Contradiction, Serve, Webhooks};
 pub use traces::{Traces, UnusableTraces};

@@ -185,6 +185,7 @@ fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(routes::partner_trail::get_partner_audit_proof))
         .routes(routes!(routes::erasures::request_erasure, routes::erasures::list_erasures))
         .routes(routes!(routes::erasures::get_erasure))
+        .routes(routes!(routes::erasures::list_erasure_archived_tasks))
         .routes(routes!(routes::workflows::list_workflows))
         .routes(routes!(
             routes::workflows::register_workflow,

@@ -18,6 +18,7 @@
 //! | [`dev`] | `stagegate dev`: a clock to move, scripted reviewers, faults of webhooks, and stories for an endpoint. [`http`] mounts its routes without knowing them |
 //! | [`webhook`] | outgoing webhooks: addresses that may be called, signatures, one guarded attempt |
 //! | [`embedded`] | the private Postgres of a machine without one |
+//! | [`archive`] | the directory of the files of tasks that were put away: written, flushed, read back |
 //! | [`json`] | strict parsing and JSON pointers |
 //! | [`config`], [`clock`], [`ids`] | the only readers of the environment, the time and randomness |
 //! | [`client`] | the client of a service, for programs in Rust; what `clients/` has for other languages |
@@ -42,12 +43,13 @@
 //! | partners and their keys | [`domain::partner`] | [`store::partners`] | [`app::partners`] | `routes/partners.rs`, `keys.rs` |
 //! | links for people, and their sessions | [`domain::link`] | [`store::links`] | [`app::links`] | `routes/links.rs` |
 //! | erasures | [`domain::erasure`] | [`store::erasures`] | [`app::erasures`] | `routes/erasures.rs` |
+//! | retention | | [`store::retention`] | [`app::retention`] | |
 //! | health, metrics, clocks | | [`store::monitor`] | [`app::operations`] | `routes/health.rs`, `serve/metrics.rs` |
 //!
 //! Each layer also has a folder for what its capabilities share: `domain/values` (ids, names,
 //! texts, times), `domain/trail` (what trails are made of), `store/db` (connections, errors,
 //! pages), and `input`, `auth`, `serve`, `problem` and `openapi` in http. In app these are files:
-//! `access.rs`, `base.rs`, `commits.rs`, `conflict.rs`, `contention.rs`, `digest.rs`, `error.rs`,
+//! `access.rs`, `archived.rs`, `base.rs`, `commits.rs`, `conflict.rs`, `contention.rs`, `digest.rs`, `error.rs`,
 //! `journal.rs`, `refusals.rs`, `shares.rs`, `shutdown.rs` and `workers.rs`.
 //!
 //! # The arrows
@@ -57,7 +59,7 @@
 //! | domain | std, serde, chrono (with its time zones) and uuid types, Unicode's tables, thiserror, hashing, utoipa's schemas | axum, sqlx, tokio, tracing, any other folder |
 //! | store | domain, sqlx, the secrets of webhook | axum, app, http |
 //! | webhook | domain, hyper | axum, sqlx, any other folder |
-//! | app | domain, store, webhook, clock, ids | axum, http |
+//! | app | domain, store, webhook, archive, clock, ids | axum, http |
 //! | http, worker | app, domain, and the small modules that know no layer (json, clock, ids, causes) | sqlx, store, pages |
 //! | dev | app, worker, domain, http (its state, bodies, problems and the parser of commands), webhook, trial, demo | sqlx, store, pages |
 //! | client | domain, clock, ids | axum, sqlx, app, store, http, config, any other folder |
@@ -281,6 +283,16 @@
 //! since replicas' clocks differ. Open tasks keep the actor's id until they close, since the rules
 //! compare it.
 //!
+//! **Retention.** [`worker::retention`] walks through the closed tasks, the earliest first, in the one
+//! replica that has the turn. [`app::retention`] announces a file in the database, writes, flushes and
+//! verifies it, and then deletes the rows of a few tasks in one transaction, which records the file in
+//! `archived_tasks` and in the partner's trail. The serving role may delete nothing: the function
+//! `archive_tasks` of the schema does, and compares each task with the end of its file first. What
+//! must not depend on the turn does not: only the process that announced a file may delete the rows
+//! or remove the file, and a file is the same whoever writes it. Whoever does not find a task looks
+//! in `archived_tasks` next ([`app::Error::Archived`]). Deletions are no events, so `archived_tasks`
+//! has the order of the feed as well: replicas find there which cached statuses to drop.
+//!
 //! **The status.** The transition computes what the buyer reads, and it is stored beside the state,
 //! ready to send. Its version is that of the task when the status last changed, so an event that
 //! changes nothing for the buyer leaves the `ETag` alone.
@@ -444,6 +456,7 @@
 //!   name above.
 
 pub mod app;
+pub mod archive;
 pub mod causes;
 pub mod check;
 pub mod client;

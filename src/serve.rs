@@ -7,13 +7,16 @@ use std::process::ExitCode;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use tokio::net::TcpListener;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use stagegate::app::audit::transparency_log;
+use stagegate::app::retention::Policy;
 use stagegate::app::{App, Options, Reach};
+use stagegate::archive::Archive;
 use stagegate::clock::Clock;
 use stagegate::config::{ClientLimits, Dev, Secret, Serve};
 use stagegate::dev::player;
@@ -36,6 +39,7 @@ use stagegate::worker::deliveries::{self, Deliveries};
 use stagegate::worker::erasures::{self, Erasures};
 use stagegate::worker::links::{self, Links};
 use stagegate::worker::monitor::{self, Monitor};
+use stagegate::worker::retention::{self, Retention};
 use stagegate::worker::supervisor::Supervisor;
 use stagegate::worker::timers::{self, Timers};
 use stagegate::worker::watchers::Watchers;
@@ -93,6 +97,7 @@ impl Checked {
     /// Validates the settings; errors name the setting.
     async fn of(settings: &Serve) -> Result<Self, Failure> {
         settings.check()?;
+        retention_policy(settings)?;
         let source = Source::of(&settings.database)?;
         let audit_keys = audit_keys(settings)?;
         Ok(Self { source, audit_keys, http: http_settings(settings).check().await? })
@@ -155,6 +160,7 @@ async fn assemble(
     let audit_keys = open_audit_keys(audit_keys, is_trial.then_some(&*home))?;
     let mut options = app_options(settings, audit_keys, public_origin(settings, listeners, is_trial)?);
     options.cell = cell;
+    options.retention = retention_policy(settings)?;
     if let Some(dev) = dev {
         // Receivers of developers are on their own machines.
         options.webhook_reach = Reach::Anywhere;
@@ -339,6 +345,14 @@ fn start_workers(
         start!(erasures, Erasures::new(Arc::clone(app)));
         start!(links, Links::new(Arc::clone(app)));
     }
+    let worker = Arc::new(Retention::new(Arc::clone(app)));
+    state.metrics.register(|registry| worker.register(registry));
+    if app.retention.is_some() {
+        supervisor.spawn(retention::NAME, retention::BOUND, move || {
+            let worker = Arc::clone(&worker);
+            async move { worker.run().await }
+        });
+    }
     if let Some(worker) = deliveries {
         start!(shared deliveries, worker);
     }
@@ -423,6 +437,13 @@ fn app_options(settings: &Serve, audit_keys: transparency_log::Keys, public_orig
         webhook_reach: if allow_private { Reach::Anywhere } else { Reach::PublicOnly },
         ..Options::default()
     }
+}
+
+/// When and where closed tasks are put away.
+fn retention_policy(settings: &Serve) -> Result<Option<Policy>, Failure> {
+    let Some((days, dir)) = settings.retention.policy() else { return Ok(None) };
+    let archive = Archive::open(dir).map_err(|error| format!("STAGEGATE_ARCHIVE_DIR: {}: {error}", dir.display()))?;
+    Ok(Some(Policy { period: TimeDelta::days(days.into()), archive }))
 }
 
 fn http_settings(settings: &Serve) -> http::Settings {

@@ -15,6 +15,7 @@ pub mod feed;
 pub mod links;
 pub mod monitor;
 pub mod partners;
+pub mod retention;
 pub mod tasks;
 pub mod webhooks;
 pub mod workflows;

@@ -7,6 +7,7 @@ pub mod deliveries;
 pub mod erasures;
 pub mod links;
 pub mod monitor;
+pub mod retention;
 pub mod supervisor;
 pub mod timers;
 pub mod watchers;

@@ -9,6 +9,7 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::clock::Clock;
 use crate::domain::task::decide::Transition;
+use crate::domain::values::id::TaskId;
 use crate::domain::values::time::Time;
 use crate::store::db::notify::Change;
 
@@ -41,6 +42,11 @@ impl Commits {
         }
         self.feed.notify_one();
         self.deliveries.wake();
+    }
+
+    /// Forgets a task that was put away.
+    pub(super) fn forget(&self, task: TaskId) {
+        self.watchers.forget(task);
     }
 }
 

@@ -5,6 +5,10 @@
 //! that were open (the rules need the actor's id until a task closes) and those that failed. Each
 //! task is one transaction guarded by the task's version, and a task with nothing left to erase
 //! does not change. So any step may be repeated, by two replicas or after a crash.
+//!
+//! An erasure does not reach the files of tasks that were put away. It notes which of them hold data
+//! of the actor, as it is requested and again once it has visited all tasks. Meanwhile no task is
+//! put away that it may still have to visit.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,9 +33,10 @@ use crate::store::tasks::transitions::{Outcome, Save};
 use crate::store::{self, Pool};
 
 use super::access::Caller;
+use super::archived;
 use super::base::Base;
 use super::contention::MAX_ATTEMPTS;
-use super::error::Error;
+use super::error::{Archived, Error};
 use super::links::Links;
 use super::operations::clock_skew;
 use super::partners::Partners;
@@ -47,6 +52,9 @@ pub use crate::store::erasures::{Progress, Record, State};
 /// within ten seconds or not at all, and the clocks of two working replicas differ by at most the
 /// rest.
 pub const SETTLE: TimeDelta = TimeDelta::seconds(10 + 2 * clock_skew::MOST.num_seconds());
+
+/// How many files are noted at a time.
+const MAX_NOTED: u32 = 5_000;
 
 /// How many entries of a partner's trail are read at a time.
 const PAGE: u32 = 500;
@@ -122,7 +130,12 @@ impl Erasures {
             requested_at: self.clock.now(),
         };
         let inserted = store::erasures::insert(&self.pool, &new).await?;
-        let record = self.get_erasure(id).await?;
+        let mut record = self.get_erasure(id).await?;
+        if inserted {
+            // The rest is noted later.
+            self.note_archived(&record, None).await?;
+            record = self.get_erasure(id).await?;
+        }
         if record.digest != salted(&record.salt, &request.digest) {
             return Err(Error::ErasureIdReused);
         }
@@ -162,6 +175,28 @@ impl Erasures {
         store::erasures::find(&self.pool, id).await?.ok_or(Error::NotFound)
     }
 
+    /// Up to `limit` of the tasks that were put away and whose files an erasure does not reach, after
+    /// `after`, in the order of their ids.
+    pub async fn list_archived(
+        &self,
+        id: ErasureId,
+        after: Option<TaskId>,
+        limit: u32,
+    ) -> Result<Vec<Archived>, Error> {
+        self.get_erasure(id).await?;
+        let listed = store::erasures::list_archived(&self.pool, id, after, limit).await?.into_iter();
+        Ok(listed.map(|record| archived::shown(record, Party::Platform)).collect())
+    }
+
+    /// Notes the next files after `after` that hold data of the erasure's actor; returns the last
+    /// one, or `None` if there are no more.
+    async fn note_archived(&self, erasure: &Record, after: Option<TaskId>) -> Result<Option<TaskId>, Error> {
+        let Some(actor) = &erasure.actor_id else { return Ok(None) };
+        let secret = store::retention::find_secret(&self.pool).await?;
+        let digest = archived::actor_digest(&secret, (erasure.party, erasure.partner_id), actor);
+        Ok(store::erasures::note_archived(&self.pool, erasure.id, &digest, (after, MAX_NOTED)).await?)
+    }
+
     /// Up to `limit` erasures after `after`, in the order of their ids; an unreadable one does not
     /// affect the others.
     pub async fn list_erasures(&self, after: Option<ErasureId>, limit: u32) -> Result<Vec<Listed>, Error> {
@@ -186,7 +221,8 @@ impl Erasures {
     }
 
     /// Records that these tasks are done or, without a window, that there are no more; then the
-    /// actor also leaves links, claims and the partner's keys. `false` if another replica was faster.
+    /// actor also leaves links, claims and the partner's keys, and the files that hold its data are
+    /// noted. `false` if another replica was faster.
     pub async fn advance(&self, erasure: &Record, window: Option<&Window>) -> Result<bool, Error> {
         if let (None, Some(actor)) = (window, &erasure.actor_id) {
             let whose = (erasure.party, erasure.partner_id);
@@ -194,6 +230,10 @@ impl Erasures {
             self.claims.forget_actor(whose, actor, erasure.requested_at).await?;
             if let Some(partner) = erasure.partner_id {
                 self.partners.forget_actor(partner, actor, erasure.requested_at).await?;
+            }
+            let mut noted = None;
+            while let Some(last) = self.note_archived(erasure, noted).await? {
+                noted = Some(last);
             }
         }
         Ok(store::erasures::advance(&self.pool, erasure, window, self.clock.now()).await?)

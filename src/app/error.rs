@@ -9,8 +9,11 @@ use uuid::Uuid;
 use crate::app::conflict::ConflictContext;
 use crate::app::refusals::Reason;
 use crate::app::shares::{AllTaken, Exceeded, Resource};
+use crate::domain::audit::Hash;
 use crate::domain::task::refusal::Refusal;
 use crate::domain::task::unreadable::Unreadable;
+use crate::domain::values::id::TaskId;
+use crate::domain::values::time::Time;
 use crate::domain::workflow::Mistake;
 use crate::store;
 use crate::store::tasks::claims::Claim;
@@ -26,12 +29,31 @@ pub enum NothingToDecide {
     Refused(Refusal),
 }
 
+/// Where a task is that was put away, as far as the caller may know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Archived {
+    /// The task.
+    pub task_id: TaskId,
+    /// When it ended.
+    pub closed_at: Time,
+    /// When it was put away.
+    pub archived_at: Time,
+    /// The SHA-256 of the file that has its trail.
+    pub sha256: Hash,
+    /// Where that file is, below the archive's directory. Buyers are not told: they cannot ask the
+    /// operator for it, since it shows what a buyer may not see.
+    pub file: Option<String>,
+}
+
 /// Why a use case did not succeed.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Error {
     /// It does not exist, or it belongs to somebody else.
     #[error("not found")]
     NotFound,
+    /// The task was put away: its trail is a file of the archive.
+    #[error("put away")]
+    Archived(Box<Archived>),
     /// The command was refused; includes the state of the task.
     #[error("refused")]
     Refused(#[source] Refusal, Box<ConflictContext>),
@@ -53,6 +75,9 @@ pub enum Error {
     /// The partner's id was used before, with another name.
     #[error("the partner's id was used before")]
     PartnerExists,
+    /// The task's id was used before, and that task was put away.
+    #[error("the id is that of a task that was put away")]
+    TaskExisted(Box<Archived>),
     /// A link for a decision that its actor could do nothing about; includes the state of the task.
     #[error("nothing to decide")]
     NothingToDecide(#[source] NothingToDecide, Box<ConflictContext>),
@@ -90,6 +115,9 @@ pub enum Error {
     /// The caller's position in the feed no longer exists.
     #[error("the database was restored to an earlier time")]
     FeedRestored,
+    /// Events after the caller's position have left the feed.
+    #[error("events after the position have left the feed")]
+    CursorExpired,
     /// The entry with this `seq` is not stored as it was written.
     #[error("entry {1} of the trail {0} is damaged")]
     TrailDamaged(Uuid, u64),
@@ -132,6 +160,7 @@ impl Error {
             Self::Overloaded(source) | Self::Unavailable(source) | Self::Unanswered(source) => Some(of(&**source)),
             Self::Behind => Some(Reason::Behind),
             Self::NotFound
+            | Self::Archived(_)
             | Self::Refused(..)
             | Self::Rejected(_)
             | Self::PreconditionFailed(_)
@@ -140,6 +169,7 @@ impl Error {
             | Self::TaskExists(_)
             | Self::Claimed(..)
             | Self::PartnerExists
+            | Self::TaskExisted(_)
             | Self::NothingToDecide(..)
             | Self::TooManyRequests(_)
             | Self::WorkflowUnavailable
@@ -148,6 +178,7 @@ impl Error {
             | Self::NoCheckpoint
             | Self::NotLogged
             | Self::FeedRestored
+            | Self::CursorExpired
             | Self::TrailDamaged(..)
             | Self::Expired
             | Self::Definition(_)

@@ -15,6 +15,11 @@
 //! transaction, so it reveals no other party's task. That transaction is committed, and it is never
 //! the horizon, whose number the database may reuse after a crash.
 //!
+//! **What has left.** Events leave the feed with tasks that are put away. A reader whose position is
+//! before such an event may have missed it, so its request is refused. A reader that began at the
+//! start is an exception while it catches up ([`Bookmark::began`]): only what it could not have
+//! read from the beginning of its reading on counts.
+//!
 //! **Waiting.** Waiting readers cost nothing until there is an event for them; [`tail`] looks for
 //! all of them.
 
@@ -29,7 +34,7 @@ use crate::domain::task::unreadable::Unreadable;
 use crate::domain::values::id::{NoticeId, TaskId};
 use crate::domain::webhook::Owner;
 use crate::store::db::horizon::find_horizon;
-use crate::store::feed::{Notice, RowKey};
+use crate::store::feed::{Found, Item as Row, Notice, RowKey, Start};
 use crate::store::{self, Pool};
 
 use self::render::{Renderer, affordable};
@@ -37,6 +42,7 @@ use self::tail::{Follower, Tail, Target, Woken};
 use super::access::{Caller, owner};
 use super::base::Base;
 use super::commits::Commits;
+use super::contention::MAX_ATTEMPTS;
 use super::error::Error;
 use super::shares::{Share, Shares};
 
@@ -47,13 +53,40 @@ pub mod tail;
 pub use crate::store::db::horizon::Transaction;
 pub use crate::store::feed::Position;
 
+/// Where a reader of the feed is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bookmark {
+    /// Everything up to here was read.
+    pub position: Position,
+    /// The horizon as the reader began at the start, as long as it has not come so far. Of the
+    /// events before it, the reader gets those that are still there as it passes.
+    pub began: Option<Transaction>,
+}
+
+impl Bookmark {
+    /// The start of the feed.
+    pub const START: Self = Self { position: Position::START, began: None };
+
+    /// Whether the reader may have missed an event that has left the feed.
+    fn is_expired(self, start: Option<Start>) -> bool {
+        start.is_some_and(|start| {
+            self.position < start.position && self.began.is_none_or(|began| began <= start.position.transaction)
+        })
+    }
+
+    /// The same reader at a later position.
+    fn moved(self, position: Position) -> Self {
+        Self { position, began: self.began.filter(|began| position.transaction < *began) }
+    }
+}
+
 /// A page of the feed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Page {
     /// The events and notices, in order.
     pub items: Vec<Item>,
-    /// The position after this page: nothing up to it is missing.
-    pub next: Position,
+    /// Where the reader is after this page: nothing up to there is missing.
+    pub next: Bookmark,
     /// Whether there may already be more.
     pub more: bool,
     /// The current epoch.
@@ -107,7 +140,7 @@ impl Feed {
     pub async fn list_events(
         &self,
         caller: &Caller,
-        mut after: Position,
+        mut after: Bookmark,
         limit: usize,
         wait: Duration,
     ) -> Result<Page, Error> {
@@ -116,19 +149,24 @@ impl Feed {
         let _share = if wait.is_zero() { None } else { Some(self.waits.take(caller)?) };
         let (mut horizon, mut follower) = (find_horizon(&self.pool).await?, None);
         // No reader has seen a row at or above a horizon, and horizons only grow.
-        if after.transaction >= horizon {
+        if after.position.transaction >= horizon {
             return Err(Error::FeedRestored);
         }
+        if after.position == Position::START {
+            after.began = Some(horizon);
+        }
         loop {
-            let mut page = self.page(owner, (after, horizon), limit).await?;
+            let mut page = self.page_in_peace(owner, (after, horizon), limit).await?;
             if !page.items.is_empty() || page.more || Instant::now() >= until {
                 return Ok(page);
             }
             let follower = follower.get_or_insert_with(|| self.tail.follow(Target::Owner(owner)));
             match follower.wait(&self.tail, horizon, until).await {
-                Woken::News { horizon: newer, passed } => (after, horizon) = (behind(page.next, passed), newer),
+                Woken::News { horizon: newer, passed } => {
+                    (after, horizon) = (page.next.moved(behind(page.next.position, passed)), newer);
+                }
                 Woken::Nothing { passed } => {
-                    page.next = behind(page.next, passed);
+                    page.next = page.next.moved(behind(page.next.position, passed));
                     return Ok(page);
                 }
             }
@@ -148,24 +186,62 @@ impl Feed {
         Ok(News { feed: self, follower, read: find_horizon(&self.pool).await?, _share: share })
     }
 
-    async fn page(&self, owner: Owner, (after, horizon): (Position, Transaction), limit: usize) -> Result<Page, Error> {
-        let mut found = store::feed::list(&self.pool, (after, horizon), owner, limit).await?;
-        let mut page = Page { items: Vec::new(), next: found.next, more: found.more, epoch: horizon.epoch };
-        if found.rows.is_empty() {
-            return Ok(page);
+    /// A page during which no events left the feed.
+    async fn page_in_peace(
+        &self,
+        owner: Owner,
+        (after, horizon): (Bookmark, Transaction),
+        limit: usize,
+    ) -> Result<Page, Error> {
+        for _ in 0..MAX_ATTEMPTS {
+            let found = store::feed::list(&self.pool, (after.position, horizon), owner, limit).await?;
+            let start = store::feed::find_start(&self.pool, owner).await?;
+            if after.is_expired(start) {
+                return Err(Error::CursorExpired);
+            }
+            if found.rows.is_empty() {
+                let next = after.moved(found.next);
+                return Ok(Page { items: Vec::new(), next, more: found.more, epoch: horizon.epoch });
+            }
+            let page = self.page(owner, (after, horizon), found).await;
+            if start == store::feed::find_start(&self.pool, owner).await? {
+                match page {
+                    Ok(Some(page)) => return Ok(page),
+                    // Rows left before the start was read.
+                    Ok(None) => {}
+                    Err(error) => return Err(error),
+                }
+            }
         }
+        Err(Error::contended())
+    }
+
+    /// The page with these rows; `None` if some have left the feed since they were found.
+    async fn page(
+        &self,
+        owner: Owner,
+        (reader, horizon): (Bookmark, Transaction),
+        mut found: Found,
+    ) -> Result<Option<Page>, Error> {
+        let after = reader.position;
+        let mut page =
+            Page { items: Vec::new(), next: reader.moved(found.next), more: found.more, epoch: horizon.epoch };
         let event_of = |key: RowKey| match key {
             RowKey::Event { task_id, seq } => Some((task_id, seq)),
             RowKey::Notice(_) => None,
         };
         let wanted: Vec<(TaskId, u64)> = found.rows.iter().filter_map(|(_, key)| event_of(*key)).collect();
         let mut events = store::feed::load(&self.pool, &wanted).await?;
+        let is_there = |(event, wanted): (&Row, &(TaskId, u64))| (event.task_id, event.seq) == *wanted;
+        if events.is_empty() != wanted.is_empty() || !events.iter().zip(&wanted).all(is_there) {
+            return Ok(None);
+        }
         let tasks = self.renderer.load_tasks(&events).await?;
         let fits = affordable(&events, &tasks);
         if let Some(first) = wanted.get(fits) {
             let cut = found.rows.iter().position(|(_, key)| event_of(*key) == Some(*first));
             found.rows.truncate(cut.unwrap_or_default());
-            (page.next, page.more) = (found.rows.last().copied().map_or(after, Position::at), true);
+            (page.next, page.more) = (reader.moved(found.rows.last().copied().map_or(after, Position::at)), true);
             events.truncate(fits);
         }
         let mut rendered = self.renderer.render_all(owner.party(), events, &tasks).await?.into_iter();
@@ -181,8 +257,8 @@ impl Feed {
                         // The page ends before it. A reader that continues from there reaches a
                         // replica that can read it, or is asked to retry.
                         Err(_) => {
-                            (page.next, page.more) = (passed, true);
-                            return Ok(page);
+                            (page.next, page.more) = (reader.moved(passed), true);
+                            return Ok(Some(page));
                         }
                     },
                     None => None,
@@ -191,7 +267,7 @@ impl Feed {
             page.items.push(item.ok_or_else(|| Error::impossible("a row of the feed that is gone"))?);
             passed = Position::at(row);
         }
-        Ok(page)
+        Ok(Some(page))
     }
 
     /// The notices among these rows, by id.

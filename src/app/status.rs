@@ -66,7 +66,11 @@ impl Statuses {
 
     /// The buyer's view of a task.
     pub async fn get_task_status(&self, caller: &Caller, id: TaskId, at_least: AtLeast) -> Result<Arc<Status>, Error> {
-        let status = self.reader.newest(id, at_least.version()).await?;
+        let status = match self.reader.newest(id, at_least.version()).await {
+            // Boxed, since it is rarely needed.
+            Err(Error::NotFound) => return Err(Box::pin(self.reader.missing(caller, id)).await),
+            read => read?,
+        };
         if !may_see(caller, id, (status.model.partner_id, status.buyer_id)) {
             return Err(Error::NotFound);
         }

@@ -31,6 +31,7 @@ use self::load::Loader;
 use self::timers::Timers;
 use self::writes::Writes;
 use super::access::{Caller, may_see};
+use super::archived::missing;
 use super::base::Base;
 use super::conflict::ConflictContext;
 use super::error::Error;
@@ -172,10 +173,12 @@ impl Tasks {
             if opened {
                 writes.commits.announce(&transition);
             }
-            let found = loader
-                .load_to_decide(new.id)
-                .await?
-                .ok_or_else(|| Error::impossible("a task that was just written is not there"))?;
+            let Some(found) = loader.load_to_decide(new.id).await? else {
+                return Err(match loader.find_archived(new.id).await? {
+                    Some(archived) => Error::TaskExisted(Box::new(archived)),
+                    None => Error::impossible("a task that was just written is not there"),
+                });
+            };
             let answer = same(&found, &new, &clock).map(|view| (view, opened));
             if opened {
                 writes.recent.keep(Arc::new(found)).await;
@@ -202,8 +205,11 @@ impl Tasks {
 
     /// How far a task is: all that a page compares while it waits.
     pub async fn get_standing(&self, caller: &Caller, id: TaskId) -> Result<Standing, Error> {
-        let found = store::tasks::find_standing(&self.pool, id).await?;
-        found.filter(|found| may_see(caller, id, found.parties)).ok_or(Error::NotFound)
+        match store::tasks::find_standing(&self.pool, id).await? {
+            Some(found) if may_see(caller, id, found.parties) => Ok(found),
+            Some(_) => Err(Error::NotFound),
+            None => Err(missing(&self.pool, caller, id).await),
+        }
     }
 
     /// A task with its definition and what an actor of the caller's party can do about it, all of

@@ -11,6 +11,7 @@ use super::credentials::{AuditKeys, Credentials};
 use super::database::Database;
 use super::limits::ClientLimits;
 use super::public_url::{OptionalUrl, PublicUrl};
+use super::retention::Retention;
 use super::traces::Traces;
 
 /// Settings of `stagegate serve`.
@@ -70,6 +71,9 @@ pub struct Serve {
     /// Settings of webhooks.
     #[command(flatten)]
     pub webhooks: Webhooks,
+    /// When closed tasks are put away.
+    #[command(flatten)]
+    pub retention: Retention,
     /// Where traces are sent.
     #[command(flatten)]
     pub traces: Traces,
@@ -100,6 +104,14 @@ impl Serve {
         if self.listen.port() != 0 && self.metrics_listen() == Some(self.listen) {
             return Err(Contradiction::SameAddress(self.listen));
         }
+        match (self.retention.days(), self.retention.dir()) {
+            (Some(_), None) => return Err(Contradiction::NoArchive),
+            (None, Some(_)) => return Err(Contradiction::NoRetention),
+            (Some(_), Some(_)) if self.audit_keys.audit_key().is_none() && self.database.url().is_some() => {
+                return Err(Contradiction::NoAuditKey);
+            }
+            (Some(_), Some(_)) | (None, None) => {}
+        }
         Ok(())
     }
 }
@@ -116,6 +128,21 @@ pub enum Contradiction {
     /// Metrics need a separate address, so that callers cannot read them.
     #[error("STAGEGATE_METRICS_LISTEN and STAGEGATE_LISTEN are both {0} and must differ")]
     SameAddress(SocketAddr),
+    /// What is put away needs a place.
+    #[error(
+        "STAGEGATE_RETENTION_DAYS is set and STAGEGATE_ARCHIVE_DIR is not: set both, or neither to keep tasks for ever"
+    )]
+    NoArchive,
+    /// Nothing goes to the archive.
+    #[error(
+        "STAGEGATE_ARCHIVE_DIR is set and STAGEGATE_RETENTION_DAYS is not: set both, or neither to keep tasks for ever"
+    )]
+    NoRetention,
+    /// The files would prove nothing.
+    #[error(
+        "STAGEGATE_RETENTION_DAYS is set and STAGEGATE_AUDIT_KEY is not: without its signatures the files would prove nothing"
+    )]
+    NoAuditKey,
 }
 
 /// An address or none; container tools pass unset variables as empty strings.

@@ -99,3 +99,23 @@ fn traces_go_where_opentelemetry_says() {
         assert!(said.starts_with(named), "{said}");
     }
 }
+
+#[test]
+fn retention_needs_a_period_a_place_and_a_key() {
+    let (days, dir) = ("--retention-days=365", "--archive-dir=/archive");
+    let (url, key) = ("--database-url=postgres://h/d", "--audit-key=planted");
+    assert_eq!(serve(&[url]).retention.policy(), None);
+    assert_eq!(serve(&[days]).check(), Err(super::Contradiction::NoArchive));
+    assert_eq!(serve(&[dir, "--retention-days="]).check(), Err(super::Contradiction::NoRetention));
+    assert_eq!(serve(&[days, dir, url]).check(), Err(super::Contradiction::NoAuditKey));
+    assert!(serve(&[days, dir]).check().is_ok(), "a trial makes a key");
+    let both = serve(&[days, dir, url, key]);
+    assert!(both.check().is_ok());
+    assert_eq!(both.retention.policy(), Some((365, "/archive".as_ref())));
+    for given in ["29", "36501", "P1Y", "-30"] {
+        let refused = Cli::try_parse_from(["stagegate", "serve", &format!("--retention-days={given}")]).unwrap_err();
+        assert!(refused.to_string().contains("must be a number of days from 30 to 36500"), "{refused}");
+    }
+    let messages = [super::Contradiction::NoArchive, super::Contradiction::NoRetention].map(|error| error.to_string());
+    assert!(messages.iter().all(|text| text.contains("STAGEGATE_RETENTION_DAYS") && text.contains("STAGEGATE_ARCHIVE_DIR")));
+}

@@ -140,6 +140,7 @@ fn people_of(fact: &PartnerFact) -> &[ActorId] {
         | PartnerFact::ErasureRequested { .. }
         | PartnerFact::ErasureCompleted { .. }
         | PartnerFact::Exported { .. }
+        | PartnerFact::TasksArchived { .. }
         | PartnerFact::LinkEnded { .. }
         | PartnerFact::LinksRevoked { actor: None, .. } => &[],
     }

@@ -294,6 +294,10 @@ fn complete_operation(path: &str, operation: &mut Operation) {
     if path.contains('{') {
         statuses.insert(StatusCode::NOT_FOUND);
     }
+    if path.contains("/tasks/{id}") {
+        // It may have been put away.
+        statuses.insert(StatusCode::GONE);
+    }
     if let Some(RefOr::T(body)) = &mut operation.request_body {
         let is_small = operation.operation_id.as_ref().is_some_and(|id| body::SMALL_OPERATIONS.contains(&id.as_str()));
         let most = if is_small { "At most 64 KiB." } else { "At most 1 MiB." };

@@ -15,6 +15,7 @@ use serde::Serialize;
 use tracing::Span;
 use utoipa::ToSchema;
 
+use crate::app::Archived;
 use crate::app::refusals::Reason;
 use crate::causes::one_line;
 use crate::domain::audit::EntryView;
@@ -22,6 +23,7 @@ use crate::domain::task::PhaseName;
 use crate::domain::task::command::CommandType;
 use crate::domain::task::event::QuestionEnd;
 use crate::domain::task::question::ClosedQuestion;
+use crate::domain::values::id::TaskId;
 use crate::domain::values::party::Actor;
 use crate::domain::values::time::Time;
 
@@ -324,10 +326,38 @@ pub struct Conflict {
     /// When that claim ends (`claimed`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub until: Option<Time>,
+    /// What is left of a task that was put away (`task_archived`, `task_exists`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub archived: Option<ArchivedTask>,
     /// The current `ETag` of the caller's view (`precondition_failed`).
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "\"7\"")]
     pub etag: Option<String>,
+}
+
+/// What is left of a task that was put away.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+pub struct ArchivedTask {
+    /// The task.
+    pub task_id: TaskId,
+    /// When it ended.
+    pub closed_at: Time,
+    /// When it was put away.
+    pub archived_at: Time,
+    /// The SHA-256 of the file with its trail, in hex.
+    #[schema(value_type = String, pattern = "^[0-9a-f]{64}$")]
+    pub sha256: String,
+    /// The name of that file in the operator's archive. Not for buyers: the file shows what a buyer
+    /// may not see.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "2027/01/15/f7/0199aa00-0000-7000-8000-0000000000f7.jsonl")]
+    pub file: Option<String>,
+}
+
+impl From<Archived> for ArchivedTask {
+    fn from(Archived { task_id, closed_at, archived_at, sha256, file }: Archived) -> Self {
+        Self { task_id, closed_at, archived_at, sha256: sha256.to_string(), file }
+    }
 }
 
 /// A question that is open, or how it was closed.

@@ -22,6 +22,8 @@ pub(super) struct PageError {
 pub(super) enum Kind {
     /// The page does not exist, or belongs to somebody else.
     NotFound,
+    /// The task was put away.
+    Archived,
     /// There is no session, or it has ended.
     NoSession,
     /// The form came from another site, or not from this session's page.
@@ -46,6 +48,7 @@ impl Kind {
     fn status(&self) -> StatusCode {
         match self {
             Self::NotFound => StatusCode::NOT_FOUND,
+            Self::Archived => StatusCode::GONE,
             Self::NoSession => StatusCode::UNAUTHORIZED,
             Self::Forged | Self::NotAllowed => StatusCode::FORBIDDEN,
             Self::TooMany(_) => StatusCode::TOO_MANY_REQUESTS,
@@ -60,6 +63,7 @@ impl Kind {
     fn words(&self) -> (&'static str, &'static str) {
         match self {
             Self::NotFound => ("error-not-found", "error-not-found-text"),
+            Self::Archived => ("error-archived", "error-archived-text"),
             Self::NoSession => ("error-no-session", "error-no-session-text"),
             Self::Forged => ("error-forged", "error-forged-text"),
             Self::NotAllowed => ("error-not-allowed", "error-not-allowed-text"),
@@ -77,6 +81,7 @@ impl Kind {
     fn of(problem: &Problem) -> Self {
         match problem.code().status() {
             StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND => Self::NotFound,
+            StatusCode::GONE => Self::Archived,
             StatusCode::UNAUTHORIZED => Self::NoSession,
             StatusCode::FORBIDDEN => Self::NotAllowed,
             StatusCode::TOO_MANY_REQUESTS => Self::TooMany(1),
@@ -144,6 +149,7 @@ impl IntoResponse for PageError {
             Kind::TooMany(seconds) => Some(seconds),
             Kind::Unavailable | Kind::Unanswered => Some(2),
             Kind::NotFound
+            | Kind::Archived
             | Kind::NoSession
             | Kind::Forged
             | Kind::NotAllowed

@@ -9,6 +9,7 @@ use crate::domain::values::time::Time;
 use self::row::select_erasures;
 use super::{Error, Pool};
 
+mod archived;
 mod erase;
 mod partners;
 mod row;
@@ -16,6 +17,7 @@ mod scan;
 mod waiting;
 mod work;
 
+pub use archived::{list_archived, note_archived};
 pub use erase::{Erase, erase};
 pub use partners::{complete, has_reached, is_recorded, list_partners};
 pub use scan::{Window, advance, find_last_before, list_next};
@@ -93,6 +95,8 @@ pub struct Progress {
     pub waiting: u64,
     /// Those of the waiting tasks that failed and are retried.
     pub failing: u64,
+    /// Tasks that were put away with data of the actor in their files.
+    pub archived: u64,
 }
 
 /// The state of an erasure.

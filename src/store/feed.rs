@@ -159,13 +159,40 @@ impl Found {
     }
 }
 
+/// How far events have left an owner's feed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Start {
+    /// The last event that did. A reader before it may have missed some.
+    pub position: Position,
+    /// How often some did.
+    pub removals: u64,
+}
+
+/// Finds how far events have left an owner's feed; `None`: all are there.
+///
+/// Read it after the rows. Otherwise events that leave in between are skipped.
+pub async fn find_start(pool: &Pool, owner: Owner) -> Result<Option<Start>, Error> {
+    let row = sqlx::query!(
+        r#"select epoch, xid::text as "xid!", row_id, row_seq, removals from feed_starts where owner_id = $1"#,
+        owner.id()
+    );
+    let Some(row) = row.fetch_optional(pool).await? else { return Ok(None) };
+    let place = Place { table: "feed_starts", key: owner.id() };
+    let transaction = Transaction::read(row.epoch, &row.xid, Place { table: "feed_starts", key: "xid" })?;
+    let position = Position::of(transaction, (row.row_id, place.unsigned(row.row_seq)?));
+    Ok(Some(Start { position, removals: place.unsigned(row.removals)? }))
+}
+
 /// Lists the tasks of the first `limit` rows that this transaction or later ones wrote and have
-/// committed.
+/// committed, and of as many tasks that they put away.
 pub async fn list_changed(pool: &Pool, since: Transaction, limit: usize) -> Result<Vec<TaskId>, Error> {
     let (epoch, number) = since.columns();
     let rows = sqlx::query_scalar!(
-        "/* search: changed tasks */ select task_id from task_events where (epoch, xid) >= ($1, $2::text::xid8)
-         order by epoch, xid, task_id, seq limit $3",
+        r#"/* search: changed tasks */
+           (select task_id as "task_id!" from task_events where (epoch, xid) >= ($1, $2::text::xid8)
+            order by epoch, xid, task_id, seq limit $3)
+           union all
+           (select task_id from archived_tasks where (epoch, xid) >= ($1, $2::text::xid8) order by epoch, xid limit $3)"#,
         epoch,
         number,
         count(limit),

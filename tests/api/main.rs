@@ -23,6 +23,7 @@ mod pages;
 mod partners;
 mod readme;
 mod recipes;
+mod retention;
 mod serve;
 mod status;
 mod store;

@@ -25,6 +25,7 @@ use crate::domain::audit::transparency_log::Subject;
 use crate::domain::audit::{Error as Flaw, Origin, PartnerOrigin};
 use crate::domain::partner::event::PartnerFact;
 use crate::domain::values::id::{PartnerId, TaskId};
+use crate::domain::values::party::Party;
 use crate::store::audit::exports::Trail;
 use crate::store::audit::transparency_log::Record;
 use crate::store::tasks::events::Stored;
@@ -41,13 +42,15 @@ const CHUNK: u32 = 64;
 #[derive(Debug)]
 pub struct Export {
     exports: Arc<Exports>,
-    caller: Caller,
+    /// The party that sees it.
+    viewer: Party,
+    /// Who asked for it; `None`: the archive, which records what it takes in its own way.
+    caller: Option<(Caller, Share)>,
     signed: Option<Record>,
     writer: Writer,
     search: Option<Search>,
     queue: VecDeque<Whole>,
     current: Option<(Whole, u64)>,
-    _share: Share,
 }
 
 /// The remaining search of an export of many.
@@ -93,11 +96,23 @@ impl Exports {
         let share = self.long_reads.take(caller)?;
         let signed = self.log.find_for_export(size).await?;
         // Read after the checkpoint, so that the trail is at least as long as the log's.
-        let trail = store::audit::exports::find(&self.pool, id).await?.ok_or(Error::NotFound)?;
-        let mut export = Export::new(self, caller, (signed, share));
+        let Some(trail) = store::audit::exports::find(&self.pool, id).await? else {
+            return Err(self.loader.gone(caller.party(), id).await);
+        };
+        let mut export = Export::new(self, Some((caller.clone(), share)), signed);
         if let Caller::Platform { .. } = caller {
             export.record(&Selection::default(), &[trail]).await?;
         }
+        export.queue.push_back(Whole::Task(trail));
+        Ok(export)
+    }
+
+    /// The export of one task for the archive: all of it, as the platform sees it, proven against
+    /// the checkpoint of this size.
+    pub(in crate::app) async fn export_to_archive(self: &Arc<Self>, id: TaskId, size: u64) -> Result<Export, Error> {
+        let signed = self.log.find_for_export(Some(size)).await?;
+        let trail = store::audit::exports::find(&self.pool, id).await?.ok_or(Error::NotFound)?;
+        let mut export = Export::new(self, None, signed);
         export.queue.push_back(Whole::Task(trail));
         Ok(export)
     }
@@ -119,7 +134,7 @@ impl Exports {
             self.partners.journal.record_fact(id, &caller.author(), fact).await?;
             trail = find().await?;
         }
-        let mut export = Export::new(self, caller, (signed, share));
+        let mut export = Export::new(self, Some((caller.clone(), share)), signed);
         export.queue.push_back(Whole::Partner(trail));
         Ok(export)
     }
@@ -132,23 +147,25 @@ impl Exports {
         size: Option<u64>,
     ) -> Result<Export, Error> {
         let share = self.long_reads.take(caller)?;
-        let mut export = Export::new(self, caller, (self.log.find_for_export(size).await?, share));
+        let signed = self.log.find_for_export(size).await?;
+        let mut export = Export::new(self, Some((caller.clone(), share)), signed);
         export.search = Some(Search { wanted, after: None, is_open: false });
         Ok(export)
     }
 }
 
 impl Export {
-    fn new(exports: &Arc<Exports>, caller: &Caller, (signed, share): (Option<Record>, Share)) -> Self {
-        let (exports, caller) = (Arc::clone(exports), caller.clone());
-        let (writer, queue) = (Writer::default(), VecDeque::new());
-        Self { exports, caller, signed, writer, search: None, queue, current: None, _share: share }
+    fn new(exports: &Arc<Exports>, caller: Option<(Caller, Share)>, signed: Option<Record>) -> Self {
+        let viewer = caller.as_ref().map_or(Party::Platform, |(caller, _)| caller.party());
+        let (exports, writer, queue) = (Arc::clone(exports), Writer::default(), VecDeque::new());
+        Self { exports, viewer, caller, signed, writer, search: None, queue, current: None }
     }
 
     /// The next piece, which is some whole lines; `None` at the end. After an error there are no
     /// more pieces.
     pub async fn next(&mut self) -> Result<Option<String>, Error> {
-        if self.caller.time_left(self.exports.clock.now()).is_some_and(|left| left.is_zero()) {
+        let time_left = self.caller.as_ref().and_then(|(caller, _)| caller.time_left(self.exports.clock.now()));
+        if time_left.is_some_and(|left| left.is_zero()) {
             return Err(Error::Expired);
         }
         if let Some((trail, after)) = self.current.take() {
@@ -162,8 +179,8 @@ impl Export {
         }
         let Some(trail) = self.queue.pop_front() else { return Ok(None) };
         let header = match &trail {
-            Whole::Task(trail) => self.writer.header(trail.origin.into(), self.caller.party()),
-            Whole::Partner(trail) => self.writer.header(trail.origin.into(), self.caller.party()),
+            Whole::Task(trail) => self.writer.header(trail.origin.into(), self.viewer),
+            Whole::Partner(trail) => self.writer.header(trail.origin.into(), self.viewer),
         };
         self.entries(trail, 0).await.map(|entries| Some(header + &entries))
     }
@@ -200,7 +217,7 @@ impl Export {
     }
 
     fn entry(&mut self, whole: &Whole, subject: Subject, row: &Stored) -> String {
-        let viewer = self.caller.party();
+        let viewer = self.viewer;
         let line = match (&row.flaw, whole) {
             (Some(flaw), _) => Err(flaw.clone()),
             (None, Whole::Task(_)) => self.writer.entry::<Origin>(&row.sealed, viewer).map_err(|flaw| said(&flaw)),
@@ -245,6 +262,7 @@ impl Export {
 
     /// Records in every partner's trail which of its tasks are about to be sent.
     async fn record(&self, wanted: &Selection, trails: &[Trail<Origin>]) -> Result<(), Error> {
+        let Some((caller, _)) = &self.caller else { return Ok(()) };
         let mut extent = BTreeMap::<PartnerId, (u64, u64)>::new();
         for trail in trails {
             let (tasks, entries) = extent.entry(trail.origin.partner_id).or_default();
@@ -253,7 +271,7 @@ impl Export {
         for (partner, (tasks, entries)) in extent {
             let Selection { workflow, from, until, .. } = wanted.clone();
             let fact = PartnerFact::Exported { workflow, from, until, tasks, entries };
-            self.exports.partners.journal.record_fact(partner, &self.caller.author(), fact).await?;
+            self.exports.partners.journal.record_fact(partner, &caller.author(), fact).await?;
         }
         Ok(())
     }

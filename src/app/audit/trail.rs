@@ -48,6 +48,9 @@ impl TaskTrails {
     ) -> Result<Bounded<EntryView>, Error> {
         let task = self.loader.find_visible(caller, id).await?;
         let rows = store::tasks::events::list(&self.pool, task.id(), after, limit).await?;
+        if rows.rows.is_empty() && after < task.snapshot().task.version() {
+            self.loader.still_there(caller.party(), id).await?;
+        }
         Ok(rows.map(|row| audit::view_stored(&row.event, &row.sealed, caller.party())))
     }
 
@@ -68,6 +71,9 @@ impl TaskTrails {
         // Read before the rows, so that the trail is at least as long as the log's.
         let signed = self.log.find_for_export(None).await?;
         let rows = whole(id.0, |after| store::tasks::events::list_stored(&self.pool, id, after, MAX, CHUNK)).await?;
+        if rows.is_empty() {
+            self.loader.still_there(caller.party(), id).await?;
+        }
         let proof = audit::proof(&origin, &rows, caller.party());
         let proof = proof.map_err(|_| Error::impossible("a trail that cannot be read"))?;
         let inclusion = match signed {

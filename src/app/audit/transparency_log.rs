@@ -23,6 +23,7 @@ use crate::app::tasks::load::Loader;
 use crate::clock::Clock;
 use crate::domain::audit::Hash;
 use crate::domain::audit::checkpoint::{self, Checkpoint};
+use crate::domain::audit::export::Trusted;
 use crate::domain::audit::signed_note::{SignerKey, VerifierKey};
 use crate::domain::audit::transparency_log::{
     self, ConsistencyProof, InclusionProof, Leaf, Node, Plan, Subject, Tree, above, verify_consistency,
@@ -78,6 +79,11 @@ impl TransparencyLog {
     /// The key, or an error if there is none.
     pub(super) fn signer(&self) -> Result<&SignerKey, Error> {
         self.keys.signer.as_ref().ok_or(Error::NoAuditKey)
+    }
+
+    /// What a file of this log is checked with.
+    pub(in crate::app) fn trusted(&self) -> Trusted {
+        Trusted { keys: self.keys.known.clone(), ..Trusted::default() }
     }
 
     /// Fails if there is no key, before anything is done that needs one.

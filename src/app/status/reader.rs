@@ -23,6 +23,8 @@ use futures_util::FutureExt as _;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
+use crate::app::access::Caller;
+use crate::app::archived::missing;
 use crate::app::base::Base;
 use crate::app::error::Error;
 use crate::app::shutdown::Shutdown;
@@ -171,6 +173,11 @@ impl StatusReader {
             };
             ids = self.finish(packed);
         }
+    }
+
+    /// Why a status is not there.
+    pub(super) async fn missing(&self, caller: &Caller, id: TaskId) -> Error {
+        missing(&self.pool, caller, id).await
     }
 
     /// Records that this version exists, so that older ones are no longer returned.

@@ -222,7 +222,10 @@ impl Watchers {
         let seen = seat.topic.seen.subscribe();
         // A caller that has just written here reads its own write.
         let exists = seat.topic.exists.load(Ordering::SeqCst);
-        let mut status = seat.topic.at_least(&self.reader, at_least.version().max(exists)).await?;
+        let mut status = match seat.topic.at_least(&self.reader, at_least.version().max(exists)).await {
+            Err(Error::NotFound) => return Err(Box::pin(self.reader.missing(caller, id)).await),
+            read => read?,
+        };
         if !may_see(caller, id, (status.model.partner_id, status.buyer_id)) {
             return Err(Error::NotFound);
         }
@@ -243,6 +246,12 @@ impl Watchers {
     pub(in crate::app) fn committed(&self, change: Change) {
         self.heard(&[change]);
         self.announce(change);
+    }
+
+    /// Drops what this replica has in memory of a task that is not there any more. Other replicas
+    /// find out as they look for changes.
+    pub(in crate::app) fn forget(&self, task_id: TaskId) {
+        self.reader.changed(Change { task_id, version: u64::MAX });
     }
 
     /// Queues an announcement to other replicas. Does not block.

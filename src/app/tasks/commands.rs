@@ -181,7 +181,7 @@ impl Commands {
     async fn decide_with_retries(&self, party: Party, target: Target, request: &Request) -> Result<Answer, Error> {
         let Target { mut task, mut fresh } = target;
         if request.dry_run {
-            let task = if fresh { task } else { self.reload(&task).await? };
+            let task = if fresh { task } else { self.reload(party, &task).await? };
             return self.dry_run(party, &task, request).await;
         }
         let mut turn = None;
@@ -189,7 +189,7 @@ impl Commands {
             let transition = match self.decide_on(party, &task, request).await {
                 Ok(transition) => transition,
                 Err(_) if !fresh => {
-                    (task, fresh) = (self.reload(&task).await?, true);
+                    (task, fresh) = (self.reload(party, &task).await?, true);
                     continue;
                 }
                 // A refusal applies only to a command that was not accepted earlier.
@@ -216,7 +216,7 @@ impl Commands {
                     if turn.is_none() {
                         turn = Some(self.writes.turns.take(task.id().0).await?);
                     }
-                    (task, fresh) = (self.reload(&task).await?, true);
+                    (task, fresh) = (self.reload(party, &task).await?, true);
                 }
                 Outcome::Duplicate => {
                     return self.find_replay(party, &task, request).await?.ok_or_else(Error::contended);
@@ -235,8 +235,11 @@ impl Commands {
         self.dry_answer(party, task, &transition).await
     }
 
-    async fn reload(&self, task: &Loaded) -> Result<Arc<Loaded>, Error> {
-        self.loader.load_to_decide(task.id()).await?.map(Arc::new).ok_or(Error::NotFound)
+    async fn reload(&self, party: Party, task: &Loaded) -> Result<Arc<Loaded>, Error> {
+        match self.loader.load_to_decide(task.id()).await? {
+            Some(task) => Ok(Arc::new(task)),
+            None => Err(self.loader.gone(party, task.id()).await),
+        }
     }
 
     async fn decide_on(&self, party: Party, task: &Loaded, request: &Request) -> Result<Transition, Error> {

@@ -3,14 +3,16 @@
 use std::sync::Arc;
 
 use crate::app::access::{Caller, may_see};
+use crate::app::archived::{gone, missing, shown};
 use crate::app::base::Base;
-use crate::app::error::Error;
+use crate::app::error::{Archived, Error};
 use crate::app::workflows::Workflows;
 use crate::domain::audit::Hash;
 use crate::domain::task::decide::Transition;
 use crate::domain::task::snapshot::Snapshot;
 use crate::domain::task::view::{Identity, Reader, TaskView};
 use crate::domain::values::id::TaskId;
+use crate::domain::values::party::Party;
 use crate::domain::workflow::Workflow;
 use crate::store::tasks::Record;
 use crate::store::tasks::transitions::Written;
@@ -83,12 +85,41 @@ impl Loader {
 
     /// A task that the caller may see; other tasks do not exist for it.
     pub(in crate::app) async fn find_visible(&self, caller: &Caller, id: TaskId) -> Result<Loaded, Error> {
-        visible(caller, self.load(id).await?)
+        self.visible(caller, id, self.load(id).await?).await
     }
 
     /// The same for a command, which does not queue behind reads.
     pub(in crate::app) async fn find_to_decide(&self, caller: &Caller, id: TaskId) -> Result<Loaded, Error> {
-        visible(caller, self.load_to_decide(id).await?)
+        self.visible(caller, id, self.load_to_decide(id).await?).await
+    }
+
+    /// The task, if the caller may see it, or why it is not there.
+    async fn visible(&self, caller: &Caller, id: TaskId, found: Option<Loaded>) -> Result<Loaded, Error> {
+        match found {
+            Some(task) if task.is_open_to(caller) => Ok(task),
+            Some(_) => Err(Error::NotFound),
+            // Boxed, since it is rarely needed.
+            None => Err(Box::pin(missing(&self.pool, caller, id)).await),
+        }
+    }
+
+    /// Why a task is not there that this party's caller could see a moment ago.
+    pub(in crate::app) async fn gone(&self, party: Party, id: TaskId) -> Error {
+        Box::pin(gone(&self.pool, party, id)).await
+    }
+
+    /// Whether a task whose trail is empty was put away a moment ago; an error if so.
+    pub(in crate::app) async fn still_there(&self, party: Party, id: TaskId) -> Result<(), Error> {
+        match self.gone(party, id).await {
+            Error::NotFound => Ok(()),
+            gone => Err(gone),
+        }
+    }
+
+    /// A task that was put away, if this was its id.
+    pub(in crate::app) async fn find_archived(&self, id: TaskId) -> Result<Option<Archived>, Error> {
+        let found = store::retention::find(&self.pool, id).await?;
+        Ok(found.map(|record| shown(record, Party::Platform)))
     }
 
     /// A task, if it exists.
@@ -145,8 +176,4 @@ impl Loader {
         let identity = Arc::new(Identity { partner_id, buyer_id, workflow: key, title, metadata });
         Ok(Loaded { snapshot, head, workflow, identity, open_digest, size })
     }
-}
-
-fn visible(caller: &Caller, found: Option<Loaded>) -> Result<Loaded, Error> {
-    found.filter(|task| task.is_open_to(caller)).ok_or(Error::NotFound)
 }

@@ -141,6 +141,13 @@ event_types! {
             /// The number of entries in their trails.
             entries: u64,
         },
+        /// Tasks that were closed for long were put away: their trails are files of the operator's
+        /// archive, and the service has nothing else of them.
+        #[serde(rename = "partner.tasks_archived")]
+        TasksArchived {
+            /// The tasks, in the order of their ids.
+            archived: Vec<ArchivedTrail>,
+        },
         /// A link to an inbox or a console was made. Links to one task are not recorded here: what
         /// is done through them is in the task's trail.
         #[serde(rename = "partner.link_created")]
@@ -175,6 +182,17 @@ event_types! {
             links: u64,
         },
     }
+}
+
+/// The trail of a task that was put away.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ArchivedTrail {
+    /// The task.
+    pub task_id: TaskId,
+    /// The `seq` of the last entry. The leaf of the log for this entry has its hash.
+    pub seq: u64,
+    /// The SHA-256 of the file that has the trail, in hex.
+    pub sha256: String,
 }
 
 fn every_scope() -> Vec<Scope> {

@@ -52,6 +52,7 @@ const KINDS: [Kind; PartnerFact::TYPES.len()] = [
         "partner.exported",
         &[shown("data.entries"), shown("data.from"), shown("data.tasks"), shown("data.until"), shown("data.workflow")],
     ),
+    kind("partner.tasks_archived", &[shown("data.archived")]),
     kind(
         "partner.link_created",
         &[

@@ -68,7 +68,7 @@ codes! {
     MethodNotAllowed "method_not_allowed" METHOD_NOT_ALLOWED "Method not allowed" "The path does not support this method; `Allow` lists those it supports.";
     SlowBody "slow_body" REQUEST_TIMEOUT "Body too slow" "The body did not arrive in time. Nothing was done.";
     Claimed "claimed" CONFLICT "Claimed" "As many people as can decide the task together have claimed it; `by` has the claim that ends first, at `until`.";
-    TaskExists "task_exists" CONFLICT "Task exists" "A task with this id was opened with another body.";
+    TaskExists "task_exists" CONFLICT "Task exists" "A task with this id was opened with another body, or was put away since; then `archived` says when.";
     PartnerExists "partner_exists" CONFLICT "Partner exists" "A partner with this id was added with another name.";
     AlreadyDecided "already_decided" CONFLICT "Already decided" "The stage was already decided in that round; `decision` is the decision that counts.";
     AlreadyVoted "already_voted" CONFLICT "Already voted" "The actor has already cast the same vote on this revision; it is the entry `recorded.seq`. Nothing was recorded, and nothing needs to be done.";
@@ -86,6 +86,8 @@ codes! {
     TaskClosed "task_closed" CONFLICT "Task closed" "The task has ended. A late decision was recorded as the entry `recorded.seq` and has no effect.";
     LimitReached "limit_reached" CONFLICT "Limit reached" "A limit was reached; `detail` names it. Limits apply to the revisions, status updates and trail entries of a task, to the questions of a round, to an actor's votes on a revision, and to the workflows, versions, keys and webhooks of a partner or the platform.";
     NothingToDecide "nothing_to_decide" CONFLICT "Nothing to decide" "The actor could do nothing about the decision that the link would be for; `why` is `not_waiting`, or the code with which a decision would be refused. No link was made.";
+    TaskArchived "task_archived" GONE "Task put away" "The task closed long ago and was put away: its trail is a file of the operator's archive, and the service has nothing else of it. `archived` says when, and the file's SHA-256.";
+    CursorExpired "cursor_expired" GONE "Cursor expired" "Events after the cursor `after` have left the feed, with tasks that were put away. Read the feed from the start, without `after`; events that you already have keep their `id`.";
     FeedRestored "feed_restored" GONE "Feed restored" "The database was restored to a time before the position of the cursor `after`. Read the feed from the start, without `after`; events that you already have keep their `id`.";
     PreconditionFailed "precondition_failed" PRECONDITION_FAILED "Precondition failed" "`If-Match` or `If-None-Match` does not hold for the current `ETag` of the caller's view, which is `etag`. If `etag` is absent, the resource does not exist yet.";
     StaleRevision "stale_revision" PRECONDITION_FAILED "Newer revision" "The command names a revision that is no longer the latest; `revision` is the latest.";

@@ -18,6 +18,18 @@ impl Problem {
     fn of(error: app::Error) -> Self {
         match error {
             app::Error::NotFound => Self::not_found(),
+            app::Error::Archived(archived) => {
+                Self::new(Code::TaskArchived, "The task has ended, and its trail was put away.")
+                    .with_conflict(of_archive(*archived))
+            }
+            app::Error::TaskExisted(archived) => {
+                Self::new(Code::TaskExists, "A task with this id was opened before, and has been put away since.")
+                    .with_conflict(of_archive(*archived))
+            }
+            app::Error::CursorExpired => Self::new(
+                Code::CursorExpired,
+                "Events after this cursor's position have left the feed. Read the feed from the start.",
+            ),
             app::Error::Refused(refusal, context) => refused(&refusal, *context),
             app::Error::Rejected(refusal) => refused_without_task(&refusal),
             app::Error::PreconditionFailed(context) => precondition_failed(*context),
@@ -146,6 +158,10 @@ fn refused(refusal: &Refusal, mut context: ConflictContext) -> Problem {
         conflict.question = Some(QuestionStanding::closed(*closed, answered));
     }
     problem.with_conflict(conflict)
+}
+
+fn of_archive(archived: app::Archived) -> Conflict {
+    Conflict { archived: Some(archived.into()), ..Conflict::default() }
 }
 
 fn conflict(context: ConflictContext) -> Conflict {

@@ -38,7 +38,8 @@ impl Code {
             Self::NothingToReturnTo | Self::RedirectLimit => "Resolve the escalation another way.",
             Self::LimitReached => "Remove what is not needed any more, where that is possible, or ask the platform.",
             Self::NothingToDecide => "Make the link later, when the actor has something to decide, or for another actor.",
-            Self::FeedRestored => "Read the feed from the start, and skip events whose `id` you have.",
+            Self::TaskArchived => "Ask the platform for the file, and compare its SHA-256. `stagegate audit verify` proves what is in it.",
+            Self::CursorExpired | Self::FeedRestored => "Read the feed from the start, and skip events whose `id` you have.",
             Self::PayloadTooLarge | Self::TargetTooLong | Self::HeaderTooLarge | Self::AnswerTooLarge => "Send or ask for less at a time.",
             Self::WorkflowUnavailable => "Name a workflow and a version that the partner has registered and not retired.",
             Self::TooManyAtOnce | Self::TooManyRequests | Self::Overloaded | Self::Timeout | Self::Unavailable =>

@@ -11,7 +11,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::app::digest::of_meaning;
 use crate::app::erasures::{Listed, Record, Request, State as Stored};
 use crate::domain::task::unreadable::Unreadable;
-use crate::domain::values::id::{ActorId, ErasureId, PartnerId};
+use crate::domain::values::id::{ActorId, ErasureId, PartnerId, TaskId};
 use crate::domain::values::outside::from_outside;
 use crate::domain::values::party::Party;
 use crate::domain::values::text::Prose;
@@ -21,7 +21,7 @@ use crate::http::auth::PlatformOnly;
 use crate::http::input::body::{RawBody, SMALL};
 use crate::http::input::extract::{NoParameters, Path, Query};
 use crate::http::input::page::{AnyCursor, Cursor, Limit, Page, PageWithGaps};
-use crate::http::problem::Problem;
+use crate::http::problem::{ArchivedTask, Problem};
 
 /// A request to erase personal data.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -103,6 +103,10 @@ pub struct ErasureProgress {
     tasks_waiting: u64,
     /// Tasks that failed and are tried again.
     tasks_failing: u64,
+    /// Tasks that were put away with data of the actor. The erasure does not reach their files:
+    /// `GET /erasures/{id}/archived-tasks` lists them, for the operator of the archive. Of more than
+    /// 5,000, the rest is counted when all other tasks were examined.
+    tasks_archived: u64,
 }
 
 /// The erasure in the path.
@@ -135,6 +139,9 @@ pub struct ErasuresQuery {
 /// `task.personal_data_erased`. In an open task the rules still need the actor's id; it is erased
 /// when the task closes. Data that was recorded after the request stays. The same `id` and body
 /// again returns `200` with the erasure as it is.
+///
+/// The files of tasks that were put away are out of its reach. `progress.tasks_archived` says how
+/// many of them have data of the actor.
 #[utoipa::path(post, path = "/erasures", tag = "erasures", security(("platformKey" = [])), request_body(content = NewErasure, example = json!({
         "id": "0199aa00-0000-7000-8000-000000000009", "party": "partner", "partner_id": "0199aa00-0000-7000-8000-0000000000aa",
         "actor_id": "u-anna", "reason": "Request 2026-118 of the person concerned" })), responses(
@@ -203,6 +210,39 @@ pub async fn get_erasure(
     Ok(Json(state.app.erasures.get_erasure(path.id).await?.into()))
 }
 
+/// Selects a page of the tasks whose files an erasure does not reach.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct ArchivedTasksQuery {
+    /// The maximum number of rows of the page.
+    #[param(inline)]
+    #[serde(default)]
+    limit: Limit,
+    /// The `next` of an earlier page. Default: the first page.
+    #[param(inline, value_type = Option<AnyCursor>)]
+    cursor: Option<Cursor<TaskId>>,
+}
+
+/// List the files that an erasure does not reach
+///
+/// Returns the tasks that were put away and whose files have data of the erasure's actor, ordered by
+/// id. The operator of the archive decides what becomes of these files; the service never changes
+/// one.
+#[utoipa::path(get, path = "/erasures/{id}/archived-tasks", tag = "erasures", security(("platformKey" = [])), params(ErasurePath, ArchivedTasksQuery), responses(
+    (status = 200, description = "A page of tasks.", body = Page<ArchivedTask>),
+))]
+pub async fn list_erasure_archived_tasks(
+    _caller: PlatformOnly,
+    Path(path): Path<ErasurePath>,
+    Query(query): Query<ArchivedTasksQuery>,
+    State(state): State<AppState>,
+) -> Result<Json<Page<ArchivedTask>>, Problem> {
+    let after = Cursor::of_page(query.cursor, state.app.cell())?;
+    let rows = state.app.erasures.list_archived(path.id, after, query.limit.and_one_more()).await?;
+    Ok(Json(Page::new(state.app.cell(), rows, query.limit, |task| task.task_id, ArchivedTask::from)))
+}
+
 impl NewErasure {
     fn digest(&self) -> [u8; 32] {
         let Self { id: _, party, partner_id, actor_id, reason } = self;
@@ -225,6 +265,7 @@ impl From<Record> for Erasure {
             fields_erased: record.progress.fields,
             tasks_waiting: record.progress.waiting,
             tasks_failing: record.progress.failing,
+            tasks_archived: record.progress.archived,
         };
         Self {
             id: record.id,

@@ -10,7 +10,7 @@ use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 use utoipa::{IntoParams, PartialSchema, ToSchema};
 use uuid::Uuid;
 
-use crate::app::feed::{Position, Transaction};
+use crate::app::feed::{Bookmark, Position, Transaction};
 use crate::domain::feed::Item;
 use crate::http::AppState;
 use crate::http::auth::PartnerOrPlatform;
@@ -19,8 +19,37 @@ use crate::http::input::extract::Query;
 use crate::http::input::page::{AnyCursor, Cursor, Limit};
 use crate::http::problem::Problem;
 
-/// The columns of a [`Position`]: epoch and number of a transaction, an id and a `seq`.
-type Key = (u64, u64, Uuid, u64);
+/// The columns of a [`Position`]: epoch and number of a transaction, an id and a `seq`; and the
+/// transaction at which a reader began that is still catching up.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(untagged)]
+enum Key {
+    CaughtUp(u64, u64, Uuid, u64),
+    CatchingUp(u64, u64, Uuid, u64, u64, u64),
+}
+
+impl From<Key> for Bookmark {
+    fn from(key: Key) -> Self {
+        let (columns, began) = match key {
+            Key::CaughtUp(epoch, number, id, seq) => ((epoch, number, id, seq), None),
+            Key::CatchingUp(epoch, number, id, seq, began_epoch, began) => {
+                ((epoch, number, id, seq), Some(Transaction { epoch: began_epoch, number: began }))
+            }
+        };
+        let (epoch, number, id, seq) = columns;
+        Self { position: Position::of(Transaction { epoch, number }, (id, seq)), began }
+    }
+}
+
+impl From<Bookmark> for Key {
+    fn from(Bookmark { position, began }: Bookmark) -> Self {
+        let (Transaction { epoch, number }, (id, seq)) = (position.transaction, position.columns());
+        match began {
+            None => Self::CaughtUp(epoch, number, id, seq),
+            Some(began) => Self::CatchingUp(epoch, number, id, seq, began.epoch, began.number),
+        }
+    }
+}
 
 /// Selects a part of the feed.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -105,6 +134,12 @@ pub struct Feed {
 /// For a partner, a request examines at most 5,000 events of all partners. A response also ends
 /// early if rendering the statuses of old events takes too long. In both cases `more` is true.
 ///
+/// Events stay for as long as their tasks. Where the operator puts closed tasks away, after 30 days
+/// or more, the feed from the start begins with the oldest event that is still there. A cursor
+/// stays valid while nothing after it has left. One that is older than that period may be refused
+/// with `410` and the code `cursor_expired`, so that no event is skipped unnoticed: read the feed
+/// from the start then, and skip events whose `id` you have.
+///
 /// An event whose row is damaged keeps its place, as an item of `type` `event.unreadable`. An event
 /// that a newer version of the service wrote is never skipped: this replica ends its page before
 /// it, and responds to requests from there with `503` and `Retry-After`. A replica of the newer
@@ -125,10 +160,8 @@ pub async fn list_events(
     let wait = Duration::from_secs(query.wait.0);
     deadline.extend(wait);
     let after = query.after.map(|after| after.open("after", state.app.cell())).transpose()?;
-    let after = after
-        .map_or(Position::START, |(epoch, number, id, seq)| Position::of(Transaction { epoch, number }, (id, seq)));
+    let after = after.map_or(Bookmark::START, Bookmark::from);
     let page = state.app.feed.list_events(&caller, after, query.limit.rows(), wait).await?;
-    let (Transaction { epoch, number }, (id, seq)) = (page.next.transaction, page.next.columns());
-    let next = Cursor::new((epoch, number, id, seq), state.app.cell()).encode();
+    let next = Cursor::new(Key::from(page.next), state.app.cell()).encode();
     Ok(Json(Feed { items: page.items, next, more: page.more, epoch: page.epoch }))
 }

@@ -226,6 +226,7 @@ pub struct LinkPath {
         (status = 403, description = ""),
         (status = 404, description = ""),
         (status = 409, description = ""),
+        (status = 410, description = ""),
 ))]
 pub async fn create_link(
     caller: Caller,

@@ -74,9 +74,11 @@ pub async fn begin_epoch(options: &PgConnectOptions, now: Time) -> Result<u64, c
     let limits = Limits { answer: Duration::from_mins(1), ..Limits::default() };
     let mut session = Session::open(&settings::migrating(options), limits).await?;
     session.begin().await?;
-    sqlx::query("lock table task_events, partner_events, webhook_notices, erasures in access exclusive mode")
-        .execute(&mut session)
-        .await?;
+    sqlx::query(
+        "lock table task_events, partner_events, webhook_notices, erasures, archived_tasks in access exclusive mode",
+    )
+    .execute(&mut session)
+    .await?;
     let began_at: DateTime<Utc> = now.utc();
     let epoch: i64 = sqlx::query_scalar(
         "insert into epochs (epoch, began_at) select greatest(max(epoch) + 1, $2), $1 from epochs returning epoch",
@@ -85,7 +87,7 @@ pub async fn begin_epoch(options: &PgConnectOptions, now: Time) -> Result<u64, c
     .bind(began_at.timestamp())
     .fetch_one(&mut session)
     .await?;
-    for table in ["task_events", "partner_events", "webhook_notices", "erasures"] {
+    for table in ["task_events", "partner_events", "webhook_notices", "erasures", "archived_tasks"] {
         let default = format!("alter table {table} alter column epoch set default {epoch}");
         sqlx::query(AssertSqlSafe(default)).execute(&mut session).await?;
     }

@@ -20,7 +20,8 @@ macro_rules! select_erasures {
                    finished_at, last_task, examined, tasks_erased, entries_erased, fields_erased,
                    (select count(*) from erasure_tasks aside where aside.erasure_id = erasures.id) as "waiting!",
                    (select count(*) from erasure_tasks aside
-                    where aside.erasure_id = erasures.id and aside.failures > 0) as "failing!"
+                    where aside.erasure_id = erasures.id and aside.failures > 0) as "failing!",
+                   (select count(*) from erasure_archived_tasks archived where archived.erasure_id = erasures.id) as "archived!"
                from erasures "# + $after,
             $($parameter),+
         )
@@ -48,6 +49,7 @@ pub(super) struct Row {
     pub(super) fields_erased: i64,
     pub(super) waiting: i64,
     pub(super) failing: i64,
+    pub(super) archived: i64,
 }
 
 impl TryFrom<Row> for Record {
@@ -79,6 +81,7 @@ impl TryFrom<Row> for Record {
                 fields: place.unsigned(row.fields_erased)?,
                 waiting: place.unsigned(row.waiting)?,
                 failing: place.unsigned(row.failing)?,
+                archived: place.unsigned(row.archived)?,
             },
         })
     }

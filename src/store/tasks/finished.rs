@@ -1,4 +1,4 @@
-//! How long the finished tasks of a workflow version took.
+//! How long the finished tasks of a workflow version took, those that were put away included.
 
 use crate::domain::task::event::WorkflowRef;
 use crate::domain::values::id::PartnerId;
@@ -17,10 +17,21 @@ pub async fn list(
 ) -> Result<Vec<(Time, Vec<Time>)>, Error> {
     let rows = sqlx::query!(
         r#"/* search: finished tasks of a version */
-           select task_id, closed_at as "closed_at!", jsonb_array_length(state->'stages') as "stages!",
-               jsonb_path_query_array(state, '$.stages[*].entered_at')::text as "entered_at!"
-           from tasks
-           where partner_id = $1 and workflow_key = $2 and workflow_version = $3 and phase = 'delivery' and closed_at < $4
+           select task_id as "task_id!", closed_at as "closed_at!", stages as "stages!", entered_at::text as "entered_at!"
+           from (
+               (select task_id, closed_at, jsonb_array_length(state->'stages') as stages,
+                    jsonb_path_query_array(state, '$.stages[*].entered_at') as entered_at
+                from tasks
+                where partner_id = $1 and workflow_key = $2 and workflow_version = $3 and phase = 'delivery' and closed_at < $4
+                order by closed_at desc
+                limit $5)
+               union all
+               (select task_id, closed_at, jsonb_array_length(entered_at), entered_at
+                from archived_tasks
+                where partner_id = $1 and workflow_key = $2 and workflow_version = $3 and entered_at is not null and closed_at < $4
+                order by closed_at desc
+                limit $5)
+           ) finished
            order by closed_at desc
            limit $5"#,
         partner_id.0,

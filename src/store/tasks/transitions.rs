@@ -90,7 +90,8 @@ pub(in crate::store) async fn save_within(connection: &mut Session, save: &Save<
     Ok(fate.map_or(Outcome::Stale, |fate| prepared.outcome(fate)))
 }
 
-/// Writes an opening; [`Outcome::Stale`] if a task with that id exists already.
+/// Writes an opening; [`Outcome::Stale`] if a task with that id exists already, or did before it was
+/// put away.
 ///
 /// # Panics
 ///

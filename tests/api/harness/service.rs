@@ -15,6 +15,7 @@ use stagegate::http::auth::jwt;
 use stagegate::http::input::body::budget::Size;
 use stagegate::http::input::deadline::TimeLimits;
 use stagegate::http::{AppState, HttpService, Mount, Settings, operator_router};
+use stagegate::store::Pool;
 use stagegate::{mcp, pages};
 use tower::ServiceExt as _;
 
@@ -67,14 +68,15 @@ impl Service {
 
     /// The same for browsers that reach it at this origin.
     pub async fn start_at(public_origin: &str) -> Self {
+        Self::start_with(|options| options.public_origin = Some(public_origin.to_owned())).await
+    }
+
+    /// The same with other options.
+    pub async fn start_with(change: impl FnOnce(&mut Options)) -> Self {
         let db = TestDb::new().await;
         let clock = Clock::fixed("2027-01-15T08:00:00Z".parse::<chrono::DateTime<chrono::Utc>>().unwrap().into());
-        let options = Options {
-            audit_keys: audit_keys(),
-            webhook_reach: Reach::Anywhere,
-            public_origin: Some(public_origin.to_owned()),
-            ..Options::default()
-        };
+        let mut options = Options { webhook_reach: Reach::Anywhere, ..with_keys(audit_keys()) };
+        change(&mut options);
         let app = Arc::new(App::with_options(db.pool.clone(), clock.clone(), options));
         let router = router(&app).await;
         Self { router, app, clock, db }
@@ -95,6 +97,13 @@ impl Service {
         let app = Arc::new(App::with_options(self.db.pool.clone(), self.clock.clone(), with_keys(keys)));
         let router = router(&app).await;
         (app, router)
+    }
+
+    /// The use cases of another replica on the same database, with these connections and other options.
+    pub fn replica_on(&self, pool: Pool, change: impl FnOnce(&mut Options)) -> Arc<App> {
+        let mut options = with_keys(audit_keys());
+        change(&mut options);
+        Arc::new(App::with_options(pool, self.clock.clone(), options))
     }
 
     /// Another replica on the same database, for a platform of one person.

@@ -13,7 +13,7 @@ use crate::harness::database::TestDb;
 use crate::harness::parties::Parties;
 
 /// The searches over many tasks. They fan out on a distributed engine, so there are few, and they take no locks.
-const SEARCHES: [&str; 32] = [
+const SEARCHES: [&str; 33] = [
     "backlogs of an owner",
     "overdue tasks",
     "tasks at a stage",
@@ -45,6 +45,7 @@ const SEARCHES: [&str; 32] = [
     "tasks of an actor",
     "tasks that erasures wait for",
     "tasks to export",
+    "tasks to put away",
     "what operators watch",
 ];
 

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::domain::link::LinkKind;
+use crate::domain::partner::event::ArchivedTrail;
 use crate::domain::values::id::{ActorId, ErasureId, KeyId, LinkId, PartnerId, TaskId, WorkflowKey};
 use crate::domain::values::scope::Scope;
 use crate::domain::values::text::{Name, Text};
@@ -78,6 +79,12 @@ pub(in crate::domain::audit) fn trail() -> Vec<PartnerEvent> {
                 actor: Some(ActorId::parse("u-anna").unwrap()),
                 task_id: Some(TaskId(id(7))),
                 links: 12,
+            },
+        ),
+        (
+            Source::Service,
+            PartnerFact::TasksArchived {
+                archived: [7, 8].map(|n| ArchivedTrail { task_id: TaskId(id(n)), seq: 12, sha256: "5e".repeat(32) }).into(),
             },
         ),
     ];

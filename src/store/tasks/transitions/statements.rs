@@ -135,7 +135,8 @@ pub(in crate::store) async fn list_unlocked<'c>(
     Ok(found.fetch_all(database).await?.into_iter().map(TaskId).collect())
 }
 
-/// Writes an opening and returns its version; no row comes back if the task exists.
+/// Writes an opening and returns its version; no row comes back if the task exists, or did before it
+/// was put away.
 pub(super) async fn insert(
     pool: &Pool,
     prepared: &Prepared,
@@ -155,8 +156,9 @@ pub(super) async fn insert(
                insert into tasks (task_id, partner_id, buyer_id, workflow_key, workflow_version, title, metadata,
                    open_digest, opened_at, version, phase, stage, round, waiting_on, due_at, overdue, wake_at, format,
                    state, notes, buyer_status, status_version, head_hash, updated_at)
-               values ($1, $2, $3, $4, $5, $6, $7::text::json, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
-                   $19::text::jsonb, $20::text::jsonb, $21::text::json, $22, $23, $9)
+               select $1, $2, $3, $4, $5, $6, $7::text::json, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
+                   $19::text::jsonb, $20::text::jsonb, $21::text::json, $22, $23, $9
+               where not exists (select from archived_tasks archived where archived.task_id = $1)
                on conflict (task_id) do nothing
                returning task_id, partner_id, version
            ), trail as (
