@@ -73,7 +73,7 @@ pub struct Window {
 /// Looks at up to `limit` tasks that closed by `until`, after the task `after`, and returns those
 /// that nothing has been recorded of since `until` and that nothing else keeps.
 pub async fn list_due(pool: &Pool, until: Time, after: Option<(Time, TaskId)>, limit: u32) -> Result<Window, Error> {
-    let (closed_at, id) = after.map_or((DateTime::<Utc>::MIN_UTC, Uuid::nil()), |(at, id)| (at.utc(), id.0));
+    let (closed_at, id) = after.map_or((DateTime::UNIX_EPOCH, Uuid::nil()), |(at, id)| (at.utc(), id.0));
     let rows = sqlx::query!(
         r#"/* search: tasks to put away */
            select task_id, partner_id, closed_at as "closed_at!", version, head_hash,
@@ -81,7 +81,7 @@ pub async fn list_due(pool: &Pool, until: Time, after: Option<(Time, TaskId)>, l
                    select min(size) from audit_checkpoints checkpoint where checkpoint.size > (
                        select index from audit_leaves leaf
                        where leaf.subject = 'task' and leaf.subject_id = tasks.task_id and leaf.seq = tasks.version)) end as size
-           from tasks where closed_at <= $1 and (closed_at, task_id) > (greatest($2, '0001-01-01 00:00:00+00'::timestamptz), $3)
+           from tasks where closed_at <= $1 and (closed_at, task_id) > ($2, $3)
            order by closed_at, task_id limit $4"#,
         until.utc(),
         closed_at,

@@ -9,7 +9,7 @@ use super::world::World;
 
 /// A process that ended between the file and the deletion of the rows.
 async fn half_done(world: &World) -> (String, String) {
-    let task = world.deliver().await;
+    let task = world.cancel().await;
     world.log().await;
     world.pass(31);
     // The deletion waits for a lock of somebody else until its process ends.
@@ -41,7 +41,7 @@ async fn half_done(world: &World) -> (String, String) {
 async fn after_an_end_between_file_and_deletion_the_next_turn_makes_the_same_file() {
     let world = World::start().await;
     let (task, text) = half_done(&world).await;
-    assert_eq!(world.parties.task(&task).await["phase"], "delivery", "it can be read");
+    assert_eq!(world.parties.task(&task).await["phase"], "cancelled", "it can be read");
     // Later checkpoints make no difference.
     world.log().await;
     assert_eq!(world.run().await, 1);
@@ -55,8 +55,7 @@ async fn a_file_of_a_task_that_must_stay_is_removed() {
     let (task, _) = half_done(&world).await;
     let unfinished = world.dir.join(format!("{}.unfinished", world.files()[0]));
     fs::write(&unfinished, "half a li").unwrap();
-    let late = crate::harness::commands::approve(crate::harness::commands::at("legal", 1, 1), "u-chi");
-    world.parties.partner.refused(&task, &late, (409, "task_closed")).await;
+    world.decide_late(&task).await;
     assert_eq!(world.run().await, 0);
     assert_eq!((world.files(), world.rows("tasks", &task).await), (Vec::new(), 1));
     assert_eq!(world.scalar("select count(*) from archive_writes").await, 0);

@@ -4,15 +4,13 @@ use serde_json::{Value, json};
 use sqlx::AssertSqlSafe;
 
 use super::world::World;
-use crate::harness::commands::{approve, at};
 
 #[tokio::test]
 async fn what_was_recorded_late_keeps_a_task_for_another_period() {
     let world = World::start().await;
-    let task = world.deliver().await;
+    let task = world.cancel().await;
     world.pass(20);
-    let late = approve(at("legal", 1, 1), "u-chi");
-    world.parties.partner.refused(&task, &late, (409, "task_closed")).await;
+    world.decide_late(&task).await;
     world.log().await;
     world.pass(11);
     assert_eq!(world.run().await, 0);

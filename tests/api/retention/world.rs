@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use chrono::TimeDelta;
+use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use sqlx::AssertSqlSafe;
 use stagegate::app::App;
@@ -17,7 +18,7 @@ use stagegate::worker::retention::Retention;
 
 use crate::audit::export::Assignee;
 use crate::audit::transparency_log::{scalar, tick};
-use crate::harness::commands::{approve, at};
+use crate::harness::commands::{approve, at, cancel, with};
 use crate::harness::database::connect;
 use crate::harness::parties::Parties;
 use crate::harness::service::Service;
@@ -87,6 +88,20 @@ impl World {
         self.parties.buyer.done(&id, &approve(at("signoff", 1, 1), "")).await;
         assert_eq!(self.parties.task(&id).await["phase"], "delivery");
         id
+    }
+
+    /// A task of the demo that was cancelled during a review.
+    pub async fn cancel(&self) -> String {
+        let id = self.parties.open_in_legal().await;
+        self.parties.platform.done(&id, &with(cancel(), &json!({ "immediate": true }))).await;
+        id
+    }
+
+    /// A decision on that review, which is recorded although it comes too late.
+    pub async fn decide_late(&self, task: &str) {
+        let late = approve(at("legal", 1, 1), "u-anna");
+        let refused = self.parties.partner.refused(task, &late, (409, "task_closed")).await;
+        assert!(refused["recorded"]["seq"].is_u64(), "{refused}");
     }
 
     /// Signs a checkpoint of everything so far.
