@@ -115,6 +115,9 @@ export interface paths {
          *     `task.personal_data_erased`. In an open task the rules still need the actor's id; it is erased
          *     when the task closes. Data that was recorded after the request stays. The same `id` and body
          *     again returns `200` with the erasure as it is.
+         *
+         *     The files of tasks that were put away are out of its reach. `progress.tasks_archived` says how
+         *     many of them have data of the actor.
          */
         post: operations["request_erasure"];
         delete?: never;
@@ -132,6 +135,28 @@ export interface paths {
         };
         /** Read an erasure */
         get: operations["get_erasure"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/erasures/{id}/archived-tasks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the files that an erasure does not reach
+         * @description Returns the tasks that were put away and whose files have data of the erasure's actor, ordered by
+         *     id. The operator of the archive decides what becomes of these files; the service never changes
+         *     one.
+         */
+        get: operations["list_erasure_archived_tasks"];
         put?: never;
         post?: never;
         delete?: never;
@@ -162,6 +187,12 @@ export interface paths {
          *
          *     For a partner, a request examines at most 5,000 events of all partners. A response also ends
          *     early if rendering the statuses of old events takes too long. In both cases `more` is true.
+         *
+         *     Events stay for as long as their tasks. Where the operator puts closed tasks away, after 30 days
+         *     or more, the feed from the start begins with the oldest event that is still there. A cursor
+         *     stays valid while nothing after it has left. One that is older than that period may be refused
+         *     with `410` and the code `cursor_expired`, so that no event is skipped unnoticed: read the feed
+         *     from the start then, and skip events whose `id` you have.
          *
          *     An event whose row is damaged keeps its place, as an item of `type` `event.unreadable`. An event
          *     that a newer version of the service wrote is never skipped: this replica ends its page before
@@ -345,13 +376,14 @@ export interface paths {
         };
         /**
          * List the partners
-         * @description Returns the partners oldest first.
+         * @description Returns the partners ordered by id. The ids that the service makes grow with time.
          */
         get: operations["list_partners"];
         put?: never;
         /**
          * Add a partner
-         * @description A partner can do nothing until it has a key.
+         * @description A partner can do nothing until it has a key. The same `id` and `name` again returns `200` with
+         *     the partner.
          */
         post: operations["create_partner"];
         delete?: never;
@@ -1415,6 +1447,23 @@ export interface components {
             /** @description How. */
             by: components["schemas"]["Means"];
         };
+        /** @description What is left of a task that was put away. */
+        ArchivedTask: {
+            /** @description The task. */
+            task_id: components["schemas"]["TaskId"];
+            /** @description When it ended. */
+            closed_at: components["schemas"]["Time"];
+            /** @description When it was put away. */
+            archived_at: components["schemas"]["Time"];
+            /** @description The SHA-256 of the file with its trail, in hex. */
+            sha256: string;
+            /**
+             * @description The name of that file in the operator's archive. Not for buyers: the file shows what a buyer
+             *     may not see.
+             * @example 2027/01/15/f7/0199aa00-0000-7000-8000-0000000000f7.jsonl
+             */
+            file?: string;
+        };
         /** @description A reference to a piece of work; the service never stores the file itself. */
         Artifact: {
             /** @description Its name, at most 200 characters. */
@@ -1701,13 +1750,15 @@ export interface components {
          *     - `held_by_other` (403): Another party put the task on hold. Only that party or the platform can resume it.
          *     - `resolution_not_allowed` (403): The partner may resolve an escalation with `approve` only on stages that the partner reviews, and only as one vote of their quorum: by an actor who may vote there, if the standing votes and this one meet it. `detail` says which of these it is.
          *     - `second_person` (403): The platform escalated in this round with the same actor or the same key. Another person under another key must approve or reject; `return` and `redirect` stay open.
+         *     - `wrong_cell` (421): The header `Stagegate-Cell` names another cell than the one that was reached. Nothing was done.
          *     - `not_found` (404): The path or resource does not exist, or the resource belongs to another party.
          *     - `no_checkpoint` (404): No checkpoint of that size was signed, or none at all yet. If you kept a checkpoint of that size, the log contradicts it.
          *     - `not_logged` (404): The log of that checkpoint does not contain the task's trail up to the requested entry. A change is logged about a minute later.
          *     - `method_not_allowed` (405): The path does not support this method; `Allow` lists those it supports.
          *     - `slow_body` (408): The body did not arrive in time. Nothing was done.
          *     - `claimed` (409): As many people as can decide the task together have claimed it; `by` has the claim that ends first, at `until`.
-         *     - `task_exists` (409): A task with this id was opened with another body.
+         *     - `task_exists` (409): A task with this id was opened with another body, or was put away since; then `archived` says when.
+         *     - `partner_exists` (409): A partner with this id was added with another name.
          *     - `already_decided` (409): The stage was already decided in that round; `decision` is the decision that counts.
          *     - `already_voted` (409): The actor has already cast the same vote on this revision; it is the entry `recorded.seq`. Nothing was recorded, and nothing needs to be done.
          *     - `stage_mismatch` (409): The task is not at the stage that the command names.
@@ -1724,6 +1775,8 @@ export interface components {
          *     - `task_closed` (409): The task has ended. A late decision was recorded as the entry `recorded.seq` and has no effect.
          *     - `limit_reached` (409): A limit was reached; `detail` names it. Limits apply to the revisions, status updates and trail entries of a task, to the questions of a round, to an actor's votes on a revision, and to the workflows, versions, keys and webhooks of a partner or the platform.
          *     - `nothing_to_decide` (409): The actor could do nothing about the decision that the link would be for; `why` is `not_waiting`, or the code with which a decision would be refused. No link was made.
+         *     - `task_archived` (410): The task closed long ago and was put away: its trail is a file of the operator's archive, and the service has nothing else of it. `archived` says when, and the file's SHA-256.
+         *     - `cursor_expired` (410): Events after the cursor `after` have left the feed, with tasks that were put away. Read the feed from the start, without `after`; events that you already have keep their `id`.
          *     - `feed_restored` (410): The database was restored to a time before the position of the cursor `after`. Read the feed from the start, without `after`; events that you already have keep their `id`.
          *     - `precondition_failed` (412): `If-Match` or `If-None-Match` does not hold for the current `ETag` of the caller's view, which is `etag`. If `etag` is absent, the resource does not exist yet.
          *     - `stale_revision` (412): The command names a revision that is no longer the latest; `revision` is the latest.
@@ -1751,6 +1804,7 @@ export interface components {
          *     - `database_read_only` (503): On `/ready`: the database is a standby or was made read-only.
          *     - `database_not_migrated` (503): On `/ready`: the database lacks migrations of this build; `stagegate migrate` applies them.
          *     - `database_not_confined` (503): On `/ready`: statements do not run in the role that cannot change the trail, or without its time limits; a pooler may have dropped them.
+         *     - `database_of_other_cell` (503): On `/ready`: the database is another cell than `STAGEGATE_CELL` says.
          *     - `worker_still` (503): On `/ready`: a background worker has made no progress for longer than its limit.
          *     - `clock_wrong` (503): On `/ready`: the replica's clock differs from the database's by more than 15 s. Later versions may add words.
          */
@@ -1971,6 +2025,13 @@ export interface components {
              * @description Tasks that failed and are tried again.
              */
             tasks_failing: number;
+            /**
+             * Format: int64
+             * @description Tasks that were put away with data of the actor. The erasure does not reach their files:
+             *     `GET /erasures/{id}/archived-tasks` lists them, for the operator of the archive. Of more than
+             *     5,000, the rest is counted when all other tasks were examined.
+             */
+            tasks_archived: number;
         };
         /** @description The state of an erasure. Later versions may add words. */
         ErasureState: string;
@@ -2251,6 +2312,7 @@ export interface components {
          *     - `port`: The URL has a port that is not allowed.
          *     - `private_address`: The URL leads to an address that is not public.
          *     - `private_name`: The URL has a name that is not public.
+         *     - `other_cell`: Another cell gave it out.
          *     - `unresolved`: The name in the URL does not resolve to an address.
          *     - `not_applicable`: The field does not apply given the others: `to` without `escalate`, `grace` without `let_finish`.
          *     - `partner_only`: `quorum`, `reviewers`, `self_approval` and `distinct_from` are only for stages that the partner reviews; buyer and platform have one vote.
@@ -2308,6 +2370,11 @@ export interface components {
              * @example ok
              */
             status: string;
+            /**
+             * @description The cell that this is; absent if it has no name.
+             * @example eu1
+             */
+            cell?: string;
         };
         /** @description Pause the stage. Stops its clock and reminders, but not the task's own deadline. */
         HeldCommand: {
@@ -2656,6 +2723,11 @@ export interface components {
         };
         /** @description A partner to add. */
         NewPartner: {
+            /**
+             * @description The partner's id. The same id and name again returns the same partner, so a partner can be in
+             *     several cells under one id. Default: a new one.
+             */
+            id?: components["schemas"]["PartnerId"];
             /** @description The partner's name. It need not be unique. */
             name: components["schemas"]["Line200"];
         };
@@ -2803,6 +2875,13 @@ export interface components {
             items: components["schemas"]["Webhook"][];
             /** @description The rows of this page that this replica cannot read; absent if there are none. */
             unreadable?: components["schemas"]["UnreadableWebhook"][];
+            /** @description The `cursor` of the next page; null on the last page. Opaque. */
+            next: string | null;
+        };
+        /** @description A page of a list. */
+        ArchivedTaskPage: {
+            /** @description The rows. */
+            items: components["schemas"]["ArchivedTask"][];
             /** @description The `cursor` of the next page; null on the last page. Opaque. */
             next: string | null;
         };
@@ -2990,6 +3069,8 @@ export interface components {
             by?: components["schemas"]["Actor"];
             /** @description When that claim ends (`claimed`). */
             until?: components["schemas"]["Time"];
+            /** @description What is left of a task that was put away (`task_archived`, `task_exists`). */
+            archived?: components["schemas"]["ArchivedTask"];
             /**
              * @description The current `ETag` of the caller's view (`precondition_failed`).
              * @example "7"
@@ -5647,7 +5728,8 @@ export interface components {
         };
         /**
          * @description - `claimed`: As many people as can decide the task together have claimed it; `by` has the claim that ends first, at `until`.
-         *     - `task_exists`: A task with this id was opened with another body.
+         *     - `task_exists`: A task with this id was opened with another body, or was put away since; then `archived` says when.
+         *     - `partner_exists`: A partner with this id was added with another name.
          *     - `already_decided`: The stage was already decided in that round; `decision` is the decision that counts.
          *     - `already_voted`: The actor has already cast the same vote on this revision; it is the entry `recorded.seq`. Nothing was recorded, and nothing needs to be done.
          *     - `stage_mismatch`: The task is not at the stage that the command names.
@@ -5714,7 +5796,11 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description - `feed_restored`: The database was restored to a time before the position of the cursor `after`. Read the feed from the start, without `after`; events that you already have keep their `id`. */
+        /**
+         * @description - `task_archived`: The task closed long ago and was put away: its trail is a file of the operator's archive, and the service has nothing else of it. `archived` says when, and the file's SHA-256.
+         *     - `cursor_expired`: Events after the cursor `after` have left the feed, with tasks that were put away. Read the feed from the start, without `after`; events that you already have keep their `id`.
+         *     - `feed_restored`: The database was restored to a time before the position of the cursor `after`. Read the feed from the start, without `after`; events that you already have keep their `id`.
+         */
         Gone: {
             headers: {
                 [name: string]: unknown;
@@ -5722,12 +5808,12 @@ export interface components {
             content: {
                 /**
                  * @example {
-                 *       "code": "feed_restored",
-                 *       "detail": "The database was restored to a time before the position of the cursor `after`. Read the feed from the start, without `after`; events that you already have keep their `id`.",
+                 *       "code": "task_archived",
+                 *       "detail": "The task closed long ago and was put away: its trail is a file of the operator's archive, and the service has nothing else of it. `archived` says when, and the file's SHA-256.",
                  *       "request_id": "r-1",
                  *       "status": 410,
-                 *       "title": "Feed restored",
-                 *       "type": "/docs/problems#feed_restored"
+                 *       "title": "Task put away",
+                 *       "type": "/docs/problems#task_archived"
                  *     }
                  */
                 "application/problem+json": components["schemas"]["Problem"];
@@ -5771,6 +5857,25 @@ export interface components {
                  *       "status": 405,
                  *       "title": "Method not allowed",
                  *       "type": "/docs/problems#method_not_allowed"
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description - `wrong_cell`: The header `Stagegate-Cell` names another cell than the one that was reached. Nothing was done. */
+        MisdirectedRequest: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "code": "wrong_cell",
+                 *       "detail": "The header `Stagegate-Cell` names another cell than the one that was reached. Nothing was done.",
+                 *       "request_id": "r-1",
+                 *       "status": 421,
+                 *       "title": "Wrong cell",
+                 *       "type": "/docs/problems#wrong_cell"
                  *     }
                  */
                 "application/problem+json": components["schemas"]["Problem"];
@@ -5908,6 +6013,7 @@ export interface components {
          *     - `database_read_only`: On `/ready`: the database is a standby or was made read-only.
          *     - `database_not_migrated`: On `/ready`: the database lacks migrations of this build; `stagegate migrate` applies them.
          *     - `database_not_confined`: On `/ready`: statements do not run in the role that cannot change the trail, or without its time limits; a pooler may have dropped them.
+         *     - `database_of_other_cell`: On `/ready`: the database is another cell than `STAGEGATE_CELL` says.
          *     - `worker_still`: On `/ready`: a background worker has made no progress for longer than its limit.
          *     - `clock_wrong`: On `/ready`: the replica's clock differs from the database's by more than 15 s.
          */
@@ -6069,6 +6175,7 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             405: components["responses"]["MethodNotAllowed"];
             414: components["responses"]["URITooLong"];
+            421: components["responses"]["MisdirectedRequest"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
             503: components["responses"]["ServiceUnavailable"];
@@ -6099,6 +6206,7 @@ export interface operations {
             404: components["responses"]["NotFound"];
             405: components["responses"]["MethodNotAllowed"];
             414: components["responses"]["URITooLong"];
+            421: components["responses"]["MisdirectedRequest"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
             503: components["responses"]["ServiceUnavailable"];
@@ -6131,6 +6239,7 @@ export interface operations {
             404: components["responses"]["NotFound"];
             405: components["responses"]["MethodNotAllowed"];
             414: components["responses"]["URITooLong"];
+            421: components["responses"]["MisdirectedRequest"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
             503: components["responses"]["ServiceUnavailable"];
@@ -6180,6 +6289,7 @@ export interface operations {
             404: components["responses"]["NotFound"];
             405: components["responses"]["MethodNotAllowed"];
             414: components["responses"]["URITooLong"];
+            421: components["responses"]["MisdirectedRequest"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
@@ -6214,6 +6324,7 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             405: components["responses"]["MethodNotAllowed"];
             414: components["responses"]["URITooLong"];
+            421: components["responses"]["MisdirectedRequest"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
@@ -6271,6 +6382,7 @@ export interface operations {
             413: components["responses"]["PayloadTooLarge"];
             414: components["responses"]["URITooLong"];
             415: components["responses"]["UnsupportedMediaType"];
+            421: components["responses"]["MisdirectedRequest"];
             422: components["responses"]["UnprocessableEntity"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
@@ -6306,6 +6418,46 @@ export interface operations {
             404: components["responses"]["NotFound"];
             405: components["responses"]["MethodNotAllowed"];
             414: components["responses"]["URITooLong"];
+            421: components["responses"]["MisdirectedRequest"];
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["RequestHeaderFieldsTooLarge"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    list_erasure_archived_tasks: {
+        parameters: {
+            query?: {
+                /** @description The maximum number of rows of the page. */
+                limit?: number;
+                /** @description The `next` of an earlier page. Default: the first page. */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The erasure's id. */
+                id: components["schemas"]["ErasureId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of tasks. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ArchivedTaskPage"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            405: components["responses"]["MethodNotAllowed"];
+            414: components["responses"]["URITooLong"];
+            421: components["responses"]["MisdirectedRequest"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
@@ -6343,6 +6495,7 @@ export interface operations {
             405: components["responses"]["MethodNotAllowed"];
             410: components["responses"]["Gone"];
             414: components["responses"]["URITooLong"];
+            421: components["responses"]["MisdirectedRequest"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
@@ -6380,6 +6533,7 @@ export interface operations {
             413: components["responses"]["PayloadTooLarge"];
             414: components["responses"]["URITooLong"];
             415: components["responses"]["UnsupportedMediaType"];
+            421: components["responses"]["MisdirectedRequest"];
             422: components["responses"]["UnprocessableEntity"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
@@ -6416,6 +6570,7 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             405: components["responses"]["MethodNotAllowed"];
             414: components["responses"]["URITooLong"];
+            421: components["responses"]["MisdirectedRequest"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
@@ -6454,6 +6609,7 @@ export interface operations {
             413: components["responses"]["PayloadTooLarge"];
             414: components["responses"]["URITooLong"];
             415: components["responses"]["UnsupportedMediaType"];
+            421: components["responses"]["MisdirectedRequest"];
             422: components["responses"]["UnprocessableEntity"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
@@ -6487,6 +6643,7 @@ export interface operations {
             404: components["responses"]["NotFound"];
             405: components["responses"]["MethodNotAllowed"];
             414: components["responses"]["URITooLong"];
+            421: components["responses"]["MisdirectedRequest"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
@@ -6529,6 +6686,7 @@ export interface operations {
             401: components["responses"]["Unauthorized"];
             405: components["responses"]["MethodNotAllowed"];
             414: components["responses"]["URITooLong"];
+            421: components["responses"]["MisdirectedRequest"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
@@ -6575,9 +6733,11 @@ export interface operations {
             405: components["responses"]["MethodNotAllowed"];
             408: components["responses"]["RequestTimeout"];
             409: components["responses"]["Conflict"];
+            410: components["responses"]["Gone"];
             413: components["responses"]["PayloadTooLarge"];
             414: components["responses"]["URITooLong"];
             415: components["responses"]["UnsupportedMediaType"];
+            421: components["responses"]["MisdirectedRequest"];
             422: components["responses"]["UnprocessableEntity"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
@@ -6623,6 +6783,7 @@ export interface operations {
             413: components["responses"]["PayloadTooLarge"];
             414: components["responses"]["URITooLong"];
             415: components["responses"]["UnsupportedMediaType"];
+            421: components["responses"]["MisdirectedRequest"];
             422: components["responses"]["UnprocessableEntity"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
@@ -6657,6 +6818,7 @@ export interface operations {
             404: components["responses"]["NotFound"];
             405: components["responses"]["MethodNotAllowed"];
             414: components["responses"]["URITooLong"];
+            421: components["responses"]["MisdirectedRequest"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
@@ -6688,6 +6850,7 @@ export interface operations {
             404: components["responses"]["NotFound"];
             405: components["responses"]["MethodNotAllowed"];
             414: components["responses"]["URITooLong"];
+            421: components["responses"]["MisdirectedRequest"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
@@ -6722,6 +6885,7 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             405: components["responses"]["MethodNotAllowed"];
             414: components["responses"]["URITooLong"];
+            421: components["responses"]["MisdirectedRequest"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
@@ -6742,6 +6906,15 @@ export interface operations {
             };
         };
         responses: {
+            /** @description The partner was added before with the same name. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Partner"];
+                };
+            };
             /** @description The partner was added. */
             201: {
                 headers: {
@@ -6758,9 +6931,11 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             405: components["responses"]["MethodNotAllowed"];
             408: components["responses"]["RequestTimeout"];
+            409: components["responses"]["Conflict"];
             413: components["responses"]["PayloadTooLarge"];
             414: components["responses"]["URITooLong"];
             415: components["responses"]["UnsupportedMediaType"];
+            421: components["responses"]["MisdirectedRequest"];
             422: components["responses"]["UnprocessableEntity"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
@@ -6796,6 +6971,7 @@ export interface operations {
             404: components["responses"]["NotFound"];
             405: components["responses"]["MethodNotAllowed"];
             414: components["responses"]["URITooLong"];
+            421: components["responses"]["MisdirectedRequest"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
@@ -6834,6 +7010,7 @@ export interface operations {
             404: components["responses"]["NotFound"];
             405: components["responses"]["MethodNotAllowed"];
             414: components["responses"]["URITooLong"];
+            421: components["responses"]["MisdirectedRequest"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
@@ -6873,6 +7050,7 @@ export interface operations {
             404: components["responses"]["NotFound"];
             405: components["responses"]["MethodNotAllowed"];
             414: components["responses"]["URITooLong"];
+            421: components["responses"]["MisdirectedRequest"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
@@ -6914,6 +7092,7 @@ export interface operations {
             404: components["responses"]["NotFound"];
             405: components["responses"]["MethodNotAllowed"];
             414: components["responses"]["URITooLong"];
+            421: components["responses"]["MisdirectedRequest"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
@@ -6947,6 +7126,7 @@ export interface operations {
             404: components["responses"]["NotFound"];
             405: components["responses"]["MethodNotAllowed"];
             414: components["responses"]["URITooLong"];
+            421: components["responses"]["MisdirectedRequest"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
@@ -6985,6 +7165,7 @@ export interface operations {
             404: components["responses"]["NotFound"];
             405: components["responses"]["MethodNotAllowed"];
             414: components["responses"]["URITooLong"];
+            421: components["responses"]["MisdirectedRequest"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
@@ -7027,6 +7208,7 @@ export interface operations {
             413: components["responses"]["PayloadTooLarge"];
             414: components["responses"]["URITooLong"];
             415: components["responses"]["UnsupportedMediaType"];
+            421: components["responses"]["MisdirectedRequest"];
             422: components["responses"]["UnprocessableEntity"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
@@ -7062,6 +7244,7 @@ export interface operations {
             404: components["responses"]["NotFound"];
             405: components["responses"]["MethodNotAllowed"];
             414: components["responses"]["URITooLong"];
+            421: components["responses"]["MisdirectedRequest"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
@@ -7123,6 +7306,7 @@ export interface operations {
             401: components["responses"]["Unauthorized"];
             405: components["responses"]["MethodNotAllowed"];
             414: components["responses"]["URITooLong"];
+            421: components["responses"]["MisdirectedRequest"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
@@ -7157,6 +7341,7 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             405: components["responses"]["MethodNotAllowed"];
             414: components["responses"]["URITooLong"];
+            421: components["responses"]["MisdirectedRequest"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
@@ -7203,6 +7388,7 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             405: components["responses"]["MethodNotAllowed"];
             414: components["responses"]["URITooLong"];
+            421: components["responses"]["MisdirectedRequest"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
@@ -7271,6 +7457,7 @@ export interface operations {
             413: components["responses"]["PayloadTooLarge"];
             414: components["responses"]["URITooLong"];
             415: components["responses"]["UnsupportedMediaType"];
+            421: components["responses"]["MisdirectedRequest"];
             422: components["responses"]["UnprocessableEntity"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
@@ -7317,7 +7504,9 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             405: components["responses"]["MethodNotAllowed"];
+            410: components["responses"]["Gone"];
             414: components["responses"]["URITooLong"];
+            421: components["responses"]["MisdirectedRequest"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
@@ -7354,7 +7543,9 @@ export interface operations {
             401: components["responses"]["Unauthorized"];
             404: components["responses"]["NotFound"];
             405: components["responses"]["MethodNotAllowed"];
+            410: components["responses"]["Gone"];
             414: components["responses"]["URITooLong"];
+            421: components["responses"]["MisdirectedRequest"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
@@ -7392,7 +7583,9 @@ export interface operations {
             401: components["responses"]["Unauthorized"];
             404: components["responses"]["NotFound"];
             405: components["responses"]["MethodNotAllowed"];
+            410: components["responses"]["Gone"];
             414: components["responses"]["URITooLong"];
+            421: components["responses"]["MisdirectedRequest"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
@@ -7432,7 +7625,9 @@ export interface operations {
             401: components["responses"]["Unauthorized"];
             404: components["responses"]["NotFound"];
             405: components["responses"]["MethodNotAllowed"];
+            410: components["responses"]["Gone"];
             414: components["responses"]["URITooLong"];
+            421: components["responses"]["MisdirectedRequest"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
@@ -7464,7 +7659,9 @@ export interface operations {
             401: components["responses"]["Unauthorized"];
             404: components["responses"]["NotFound"];
             405: components["responses"]["MethodNotAllowed"];
+            410: components["responses"]["Gone"];
             414: components["responses"]["URITooLong"];
+            421: components["responses"]["MisdirectedRequest"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
@@ -7498,7 +7695,9 @@ export interface operations {
             401: components["responses"]["Unauthorized"];
             404: components["responses"]["NotFound"];
             405: components["responses"]["MethodNotAllowed"];
+            410: components["responses"]["Gone"];
             414: components["responses"]["URITooLong"];
+            421: components["responses"]["MisdirectedRequest"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
@@ -7531,7 +7730,9 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             405: components["responses"]["MethodNotAllowed"];
+            410: components["responses"]["Gone"];
             414: components["responses"]["URITooLong"];
+            421: components["responses"]["MisdirectedRequest"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
@@ -7571,9 +7772,11 @@ export interface operations {
             405: components["responses"]["MethodNotAllowed"];
             408: components["responses"]["RequestTimeout"];
             409: components["responses"]["Conflict"];
+            410: components["responses"]["Gone"];
             413: components["responses"]["PayloadTooLarge"];
             414: components["responses"]["URITooLong"];
             415: components["responses"]["UnsupportedMediaType"];
+            421: components["responses"]["MisdirectedRequest"];
             422: components["responses"]["UnprocessableEntity"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
@@ -7609,7 +7812,9 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             405: components["responses"]["MethodNotAllowed"];
+            410: components["responses"]["Gone"];
             414: components["responses"]["URITooLong"];
+            421: components["responses"]["MisdirectedRequest"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
@@ -7677,10 +7882,12 @@ export interface operations {
             405: components["responses"]["MethodNotAllowed"];
             408: components["responses"]["RequestTimeout"];
             409: components["responses"]["Conflict"];
+            410: components["responses"]["Gone"];
             412: components["responses"]["PreconditionFailed"];
             413: components["responses"]["PayloadTooLarge"];
             414: components["responses"]["URITooLong"];
             415: components["responses"]["UnsupportedMediaType"];
+            421: components["responses"]["MisdirectedRequest"];
             422: components["responses"]["UnprocessableEntity"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
@@ -7734,7 +7941,9 @@ export interface operations {
             401: components["responses"]["Unauthorized"];
             404: components["responses"]["NotFound"];
             405: components["responses"]["MethodNotAllowed"];
+            410: components["responses"]["Gone"];
             414: components["responses"]["URITooLong"];
+            421: components["responses"]["MisdirectedRequest"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
@@ -7776,7 +7985,9 @@ export interface operations {
             401: components["responses"]["Unauthorized"];
             404: components["responses"]["NotFound"];
             405: components["responses"]["MethodNotAllowed"];
+            410: components["responses"]["Gone"];
             414: components["responses"]["URITooLong"];
+            421: components["responses"]["MisdirectedRequest"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
@@ -7814,7 +8025,9 @@ export interface operations {
             401: components["responses"]["Unauthorized"];
             404: components["responses"]["NotFound"];
             405: components["responses"]["MethodNotAllowed"];
+            410: components["responses"]["Gone"];
             414: components["responses"]["URITooLong"];
+            421: components["responses"]["MisdirectedRequest"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
@@ -7844,6 +8057,7 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             405: components["responses"]["MethodNotAllowed"];
             414: components["responses"]["URITooLong"];
+            421: components["responses"]["MisdirectedRequest"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
@@ -7877,6 +8091,7 @@ export interface operations {
             404: components["responses"]["NotFound"];
             405: components["responses"]["MethodNotAllowed"];
             414: components["responses"]["URITooLong"];
+            421: components["responses"]["MisdirectedRequest"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
@@ -7939,6 +8154,7 @@ export interface operations {
             413: components["responses"]["PayloadTooLarge"];
             414: components["responses"]["URITooLong"];
             415: components["responses"]["UnsupportedMediaType"];
+            421: components["responses"]["MisdirectedRequest"];
             422: components["responses"]["UnprocessableEntity"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
@@ -7972,6 +8188,7 @@ export interface operations {
             404: components["responses"]["NotFound"];
             405: components["responses"]["MethodNotAllowed"];
             414: components["responses"]["URITooLong"];
+            421: components["responses"]["MisdirectedRequest"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
@@ -8005,6 +8222,7 @@ export interface operations {
             404: components["responses"]["NotFound"];
             405: components["responses"]["MethodNotAllowed"];
             414: components["responses"]["URITooLong"];
+            421: components["responses"]["MisdirectedRequest"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
@@ -8047,6 +8265,7 @@ export interface operations {
             404: components["responses"]["NotFound"];
             405: components["responses"]["MethodNotAllowed"];
             414: components["responses"]["URITooLong"];
+            421: components["responses"]["MisdirectedRequest"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
@@ -8082,6 +8301,7 @@ export interface operations {
             404: components["responses"]["NotFound"];
             405: components["responses"]["MethodNotAllowed"];
             414: components["responses"]["URITooLong"];
+            421: components["responses"]["MisdirectedRequest"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
@@ -8129,6 +8349,7 @@ export interface operations {
             413: components["responses"]["PayloadTooLarge"];
             414: components["responses"]["URITooLong"];
             415: components["responses"]["UnsupportedMediaType"];
+            421: components["responses"]["MisdirectedRequest"];
             422: components["responses"]["UnprocessableEntity"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
@@ -8164,6 +8385,7 @@ export interface operations {
             404: components["responses"]["NotFound"];
             405: components["responses"]["MethodNotAllowed"];
             414: components["responses"]["URITooLong"];
+            421: components["responses"]["MisdirectedRequest"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
@@ -8197,6 +8419,7 @@ export interface operations {
             404: components["responses"]["NotFound"];
             405: components["responses"]["MethodNotAllowed"];
             414: components["responses"]["URITooLong"];
+            421: components["responses"]["MisdirectedRequest"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
@@ -8231,6 +8454,7 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             405: components["responses"]["MethodNotAllowed"];
             414: components["responses"]["URITooLong"];
+            421: components["responses"]["MisdirectedRequest"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
@@ -8266,6 +8490,7 @@ export interface operations {
             404: components["responses"]["NotFound"];
             405: components["responses"]["MethodNotAllowed"];
             414: components["responses"]["URITooLong"];
+            421: components["responses"]["MisdirectedRequest"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
@@ -8409,6 +8634,7 @@ export interface operations {
             413: components["responses"]["PayloadTooLarge"];
             414: components["responses"]["URITooLong"];
             415: components["responses"]["UnsupportedMediaType"];
+            421: components["responses"]["MisdirectedRequest"];
             422: components["responses"]["UnprocessableEntity"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
@@ -8442,6 +8668,7 @@ export interface operations {
             404: components["responses"]["NotFound"];
             405: components["responses"]["MethodNotAllowed"];
             414: components["responses"]["URITooLong"];
+            421: components["responses"]["MisdirectedRequest"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
@@ -8475,6 +8702,7 @@ export interface operations {
             404: components["responses"]["NotFound"];
             405: components["responses"]["MethodNotAllowed"];
             414: components["responses"]["URITooLong"];
+            421: components["responses"]["MisdirectedRequest"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
@@ -8508,6 +8736,7 @@ export interface operations {
             404: components["responses"]["NotFound"];
             405: components["responses"]["MethodNotAllowed"];
             414: components["responses"]["URITooLong"];
+            421: components["responses"]["MisdirectedRequest"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
@@ -8566,6 +8795,7 @@ export interface operations {
             413: components["responses"]["PayloadTooLarge"];
             414: components["responses"]["URITooLong"];
             415: components["responses"]["UnsupportedMediaType"];
+            421: components["responses"]["MisdirectedRequest"];
             422: components["responses"]["UnprocessableEntity"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
@@ -8603,6 +8833,7 @@ export interface operations {
             404: components["responses"]["NotFound"];
             405: components["responses"]["MethodNotAllowed"];
             414: components["responses"]["URITooLong"];
+            421: components["responses"]["MisdirectedRequest"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
@@ -8630,6 +8861,7 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             405: components["responses"]["MethodNotAllowed"];
             414: components["responses"]["URITooLong"];
+            421: components["responses"]["MisdirectedRequest"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
             503: components["responses"]["ServiceUnavailable"];
@@ -8656,6 +8888,7 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             405: components["responses"]["MethodNotAllowed"];
             414: components["responses"]["URITooLong"];
+            421: components["responses"]["MisdirectedRequest"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
             503: components["responses"]["ServiceUnavailable"];
@@ -8682,6 +8915,7 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             405: components["responses"]["MethodNotAllowed"];
             414: components["responses"]["URITooLong"];
+            421: components["responses"]["MisdirectedRequest"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
             503: components["responses"]["ServiceUnavailable"];
@@ -8708,6 +8942,7 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             405: components["responses"]["MethodNotAllowed"];
             414: components["responses"]["URITooLong"];
+            421: components["responses"]["MisdirectedRequest"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
             503: components["responses"]["ServiceUnavailable"];
@@ -8734,6 +8969,7 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             405: components["responses"]["MethodNotAllowed"];
             414: components["responses"]["URITooLong"];
+            421: components["responses"]["MisdirectedRequest"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
             503: components["responses"]["ServiceUnavailable"];
