@@ -53,6 +53,7 @@ pub mod links;
 pub mod operations;
 pub mod partners;
 pub mod refusals;
+mod replay;
 pub mod shares;
 pub mod shutdown;
 pub mod status;
@@ -185,6 +186,11 @@ impl App {
     #[cfg(test)]
     pub(crate) fn without_database(clock: Clock) -> Self {
         Self::new(Base::without_database(clock.clone()).pool, clock)
+    }
+
+    /// Whether this replica only reads, so that its database may be a standby.
+    pub fn is_read_only(&self) -> bool {
+        self.pool.is_read_only()
     }
 
     /// The clock. Entry points need it for their own checks (the expiry of tokens).

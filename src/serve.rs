@@ -184,7 +184,7 @@ async fn serve_on(
         if settings.migrate {
             connect::migrate(database.direct()).await?;
         }
-        database.connect(settings.pool_size).await
+        database.connect(settings.pool_size, settings.read_only).await
     };
     let pool = tokio::select! {
         pool = prepared => pool?,
@@ -335,7 +335,7 @@ fn start_workers(
     if let Some(worker) = deliveries {
         start!(shared deliveries, worker);
     }
-    if app.audit.log.require_key().is_ok() {
+    if app.audit.log.require_key().is_ok() && !settings.read_only {
         start!(checkpoints, Checkpoints::new(Arc::clone(app)));
     }
     supervisor

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::clock::Clock;
 use crate::store::Pool;
 
+use super::replay::Replay;
 use super::shares::All;
 use super::shutdown::Shutdown;
 use super::workers::Workers;
@@ -26,12 +27,15 @@ pub(super) struct Base {
     pub(super) workers: Arc<Workers>,
     /// Whether the platform's own escalations need a second person.
     pub(super) dual_control: bool,
+    /// What a standby may lack.
+    pub(super) replay: Replay,
 }
 
 impl Base {
     pub(super) fn new(pool: Pool, clock: Clock, shares: All, dual_control: bool) -> Self {
-        let decisions = pool.for_decisions();
-        Self { pool, decisions, clock, shutdown: Shutdown::default(), shares, workers: Arc::default(), dual_control }
+        let (decisions, replay) = (pool.for_decisions(), Replay::new(&pool));
+        let (shutdown, workers) = (Shutdown::default(), Arc::default());
+        Self { pool, decisions, clock, shutdown, shares, workers, dual_control, replay }
     }
 
     /// With an unreachable database, for tests that need none.

@@ -22,14 +22,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use crate::domain::feed::{Item, RenderedEvent, UnreadableEvent, WebhookDisabled};
 use crate::domain::task::unreadable::Unreadable;
 use crate::domain::values::id::{NoticeId, TaskId};
 use crate::domain::webhook::Owner;
 use crate::store::db::horizon::find_horizon;
-use crate::store::feed::{Notice, RowKey};
+use crate::store::feed::{Notice, RowKey, Standing};
 use crate::store::{self, Pool};
 
 use self::render::{Renderer, affordable};
@@ -46,6 +46,9 @@ pub mod tail;
 
 pub use crate::store::db::horizon::Transaction;
 pub use crate::store::feed::Position;
+
+/// The pause before a server is read again that is behind the one that was read before.
+const CATCHING_UP: Duration = Duration::from_millis(250);
 
 /// A page of the feed.
 #[derive(Clone, Debug, PartialEq)]
@@ -114,19 +117,19 @@ impl Feed {
         let owner = owner(caller).ok_or(Error::NotFound)?;
         let until = Instant::now() + wait;
         let _share = if wait.is_zero() { None } else { Some(self.waits.take(caller)?) };
-        let (mut horizon, mut follower) = (find_horizon(&self.pool).await?, None);
-        // No reader has seen a row at or above a horizon, and horizons only grow.
-        if after.transaction >= horizon {
-            return Err(Error::FeedRestored);
-        }
+        let (mut follower, mut told) = (None, Transaction::NONE);
         loop {
-            let mut page = self.page(owner, (after, horizon), limit).await?;
+            let (horizon, mut page) = self.page(owner, after, limit).await?;
             if !page.items.is_empty() || page.more || Instant::now() >= until {
                 return Ok(page);
             }
+            if horizon < told {
+                // The address leads to another standby by now, which has not replayed that far.
+                sleep(CATCHING_UP).await;
+            }
             let follower = follower.get_or_insert_with(|| self.tail.follow(Target::Owner(owner)));
             match follower.wait(&self.tail, horizon, until).await {
-                Woken::News { horizon: newer, passed } => (after, horizon) = (behind(page.next, passed), newer),
+                Woken::News { horizon, passed } => (after, told) = (behind(page.next, passed), horizon),
                 Woken::Nothing { passed } => {
                     page.next = behind(page.next, passed);
                     return Ok(page);
@@ -148,30 +151,55 @@ impl Feed {
         Ok(News { feed: self, follower, read: find_horizon(&self.pool).await?, _share: share })
     }
 
-    async fn page(&self, owner: Owner, (after, horizon): (Position, Transaction), limit: usize) -> Result<Page, Error> {
-        let mut found = store::feed::list(&self.pool, (after, horizon), owner, limit).await?;
-        let mut page = Page { items: Vec::new(), next: found.next, more: found.more, epoch: horizon.epoch };
+    /// A page after `after`, and the horizon below which it was read.
+    async fn page(&self, owner: Owner, after: Position, limit: usize) -> Result<(Transaction, Page), Error> {
+        let found = store::feed::list(&self.pool, after, owner, limit).await?;
+        let horizon = found.horizon;
+        // A reader that has seen more than a standby has also seen its epoch, which never falls.
+        let epoch = match found.standing {
+            Standing::Below => horizon.epoch,
+            Standing::NotReplayed => after.transaction.epoch.max(horizon.epoch),
+            // No reader has seen a row at or above the horizon of a primary, and horizons only grow.
+            Standing::Lost => return Err(Error::FeedRestored),
+        };
+        let page = Page { items: Vec::new(), next: found.next, more: found.more, epoch };
         if found.rows.is_empty() {
-            return Ok(page);
+            return Ok((horizon, page));
         }
+        Ok((horizon, self.filled(page, owner, after, found.rows).await?))
+    }
+
+    /// The page with the items of these rows.
+    async fn filled(
+        &self,
+        mut page: Page,
+        owner: Owner,
+        after: Position,
+        mut rows: Vec<(Transaction, RowKey)>,
+    ) -> Result<Page, Error> {
         let event_of = |key: RowKey| match key {
             RowKey::Event { task_id, seq } => Some((task_id, seq)),
             RowKey::Notice(_) => None,
         };
-        let wanted: Vec<(TaskId, u64)> = found.rows.iter().filter_map(|(_, key)| event_of(*key)).collect();
+        let wanted: Vec<(TaskId, u64)> = rows.iter().filter_map(|(_, key)| event_of(*key)).collect();
         let mut events = store::feed::load(&self.pool, &wanted).await?;
+        // The address may lead to another standby by now, which lacks some of the rows. The page then
+        // ends before the first one.
+        let same = events.iter().zip(&wanted).take_while(|(event, wanted)| (event.task_id, event.seq) == **wanted);
+        let same = same.count();
+        events.truncate(same);
         let tasks = self.renderer.load_tasks(&events).await?;
         let fits = affordable(&events, &tasks);
         if let Some(first) = wanted.get(fits) {
-            let cut = found.rows.iter().position(|(_, key)| event_of(*key) == Some(*first));
-            found.rows.truncate(cut.unwrap_or_default());
-            (page.next, page.more) = (found.rows.last().copied().map_or(after, Position::at), true);
+            let cut = rows.iter().position(|(_, key)| event_of(*key) == Some(*first));
+            rows.truncate(cut.unwrap_or_default());
+            (page.next, page.more) = (rows.last().copied().map_or(after, Position::at), true);
             events.truncate(fits);
         }
         let mut rendered = self.renderer.render_all(owner.party(), events, &tasks).await?.into_iter();
-        let mut notices = self.notices(&found.rows).await?;
+        let mut notices = self.notices(&rows).await?;
         let mut passed = after;
-        for row in found.rows {
+        for row in rows {
             let item = match row.1 {
                 RowKey::Notice(id) => notices.remove(&id),
                 RowKey::Event { task_id, seq } => match rendered.next() {

@@ -33,6 +33,7 @@ use super::access::{Caller, may_see};
 use super::base::Base;
 use super::conflict::ConflictContext;
 use super::error::Error;
+use super::replay::Replay;
 use super::status::forecast::Forecasts;
 use super::workflows::Workflows;
 
@@ -68,6 +69,7 @@ pub struct Tasks {
     loader: Arc<Loader>,
     writes: Arc<Writes>,
     dual_control: bool,
+    replay: Replay,
 }
 
 /// A request of the platform to open a task.
@@ -127,6 +129,7 @@ impl Tasks {
             loader,
             writes,
             dual_control: base.dual_control,
+            replay: base.replay.clone(),
         }
     }
 
@@ -179,9 +182,21 @@ impl Tasks {
         write.await.map_err(|fault| Error::Internal(Arc::new(fault)))?
     }
 
-    /// The full state of a task, for partner or platform.
-    pub async fn get_task(&self, caller: &Caller, id: TaskId) -> Result<TaskView, Error> {
-        let task = self.loader.find_visible(caller, id).await?;
+    /// The full state of a task, for partner or platform. `seen`: a version that the caller has seen;
+    /// 0 if it has seen none.
+    pub async fn get_task(&self, caller: &Caller, id: TaskId, seen: u64) -> Result<TaskView, Error> {
+        let task = match self.loader.find_visible(caller, id).await {
+            Ok(task) if task.snapshot().task.version() >= seen => task,
+            Err(Error::NotFound) if seen > 0 => {
+                self.replay.require_complete().await?;
+                return Err(Error::NotFound);
+            }
+            found => {
+                let task = found?;
+                self.replay.require_complete().await?;
+                task
+            }
+        };
         Ok(task.task_view(Reader { party: caller.party(), at: self.clock.now() }))
     }
 

@@ -222,12 +222,13 @@ impl Watchers {
         let seen = seat.topic.seen.subscribe();
         // A caller that has just written here reads its own write.
         let exists = seat.topic.exists.load(Ordering::SeqCst);
-        let mut status = seat.topic.at_least(&self.reader, at_least.version().max(exists)).await?;
-        if !may_see(caller, id, (status.model.partner_id, status.buyer_id)) {
-            return Err(Error::NotFound);
-        }
-        if status.as_of < at_least.required {
-            status = self.reader.caught_up(status, at_least.required).await?;
+        let mut status = match seat.topic.at_least(&self.reader, at_least.version().max(exists)).await {
+            Ok(status) if may_see(caller, id, (status.model.partner_id, status.buyer_id)) => status,
+            Ok(_) | Err(Error::NotFound) => return Err(self.reader.missing(at_least).await),
+            Err(error) => return Err(error),
+        };
+        if status.as_of < self.reader.needed(at_least) {
+            status = self.reader.caught_up(status, at_least).await?;
             seat.topic.publish(Arc::clone(&status));
         }
         Ok(Watch { _seat: seat, seen, status })
