@@ -154,8 +154,7 @@ impl AppState {
         let bodies = crate::http::input::body::budget::Budget::new(body_memory.0);
         metrics.register_bodies(bodies.bytes());
         app.links.set_platform_credentials(auth.platform_credentials());
-        let shared =
-            Shared { app, auth, metrics, contract, scopes, refused, observer, origins, limits, bodies, mount };
+        let shared = Shared { app, auth, metrics, contract, scopes, refused, observer, origins, limits, bodies, mount };
         Self(Arc::new(shared))
     }
 }

@@ -182,9 +182,13 @@ impl Tasks {
         write.await.map_err(|fault| Error::Internal(Arc::new(fault)))?
     }
 
-    /// The full state of a task, for partner or platform. `seen`: a version that the caller has seen;
-    /// 0 if it has seen none.
-    pub async fn get_task(&self, caller: &Caller, id: TaskId, seen: u64) -> Result<TaskView, Error> {
+    /// The full state of a task, for partner or platform.
+    pub async fn get_task(&self, caller: &Caller, id: TaskId) -> Result<TaskView, Error> {
+        self.get_task_at_least(caller, id, 0).await
+    }
+
+    /// The same for a caller that has seen the version `seen`, which a standby may lack.
+    pub async fn get_task_at_least(&self, caller: &Caller, id: TaskId, seen: u64) -> Result<TaskView, Error> {
         let task = match self.loader.find_visible(caller, id).await {
             Ok(task) if task.snapshot().task.version() >= seen => task,
             Err(Error::NotFound) if seen > 0 => {

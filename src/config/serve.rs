@@ -137,7 +137,9 @@ pub enum Contradiction {
     #[error("STAGEGATE_METRICS_LISTEN and STAGEGATE_LISTEN are both {0} and must differ")]
     SameAddress(SocketAddr),
     /// A replica that only reads was told to write.
-    #[error("STAGEGATE_READ_ONLY and {0} are both true, and a replica that only reads cannot do both: leave one of them out")]
+    #[error(
+        "STAGEGATE_READ_ONLY and {0} are both true, and a replica that only reads cannot do both: leave one of them out"
+    )]
     ReadOnly(&'static str),
     /// The private database has no standby, and nobody else would write to it.
     #[error("STAGEGATE_READ_ONLY needs DATABASE_URL: the address of a standby, or of the primary")]

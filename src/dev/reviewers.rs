@@ -145,7 +145,7 @@ fn command(script: &Script, (stage, task): (&Stage, &TaskView), actor: &ActorId)
 
 /// Whether the task still waits for the same decision.
 async fn waits_still(app: &App, task: &TaskView) -> Result<bool, Error> {
-    let now = app.tasks.get_task(&reader(), task.id, 0).await?;
+    let now = app.tasks.get_task(&reader(), task.id).await?;
     let place = |task: &TaskView| (task.phase, task.stage.key.clone(), task.round, task.revision);
     Ok(place(&now) == place(task))
 }

@@ -135,7 +135,8 @@ impl Problem {
 
     /// This replica does not have the version that the caller has seen or asked for.
     pub fn behind() -> Self {
-        let detail = "This replica does not have the version that the request names yet. Try again shortly, or read without it.";
+        let detail =
+            "This replica does not have the version that the request names yet. Try again shortly, or read without it.";
         Self::new(Code::Behind, detail).header(header::RETRY_AFTER, HeaderValue::from_static("1"))
     }
 

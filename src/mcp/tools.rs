@@ -154,13 +154,14 @@ fn object(schema: Value) -> Arc<JsonObject> {
 
 /// The tools that the caller's key can use on this replica.
 pub(super) fn list(call: &Call) -> Vec<Tool> {
-    let caller = call.caller();
     static FREE: LazyLock<Vec<Tool>> = LazyLock::new(|| describe_all(false));
     static BOUND: LazyLock<Vec<Tool>> = LazyLock::new(|| describe_all(true));
+    let caller = call.caller();
     let described = if caller.only_actor().is_some() { &BOUND } else { &FREE };
-    let usable = ToolName::ALL.iter().zip(described.iter()).filter(|(tool, _)| {
-        tool.check(caller).is_ok() && !(tool.writes() && call.state.app.is_read_only())
-    });
+    let usable = ToolName::ALL
+        .iter()
+        .zip(described.iter())
+        .filter(|(tool, _)| tool.check(caller).is_ok() && !(tool.writes() && call.state.app.is_read_only()));
     usable.map(|(_, described)| described.clone()).collect()
 }
 

@@ -167,11 +167,7 @@ impl Found {
 
     /// Makes a page of these rows. Returns `None` if they all belong to others and to the
     /// transaction of `from`.
-    fn of(
-        looked: &[Looked],
-        (from, horizon): (Position, Transaction),
-        (limit, window): (usize, i64),
-    ) -> Option<Self> {
+    fn of(looked: &[Looked], (from, horizon): (Position, Transaction), (limit, window): (usize, i64)) -> Option<Self> {
         let standing = Standing::Below;
         let mut rows: Vec<_> = looked.iter().filter(|looked| looked.shown).map(|looked| looked.row).collect();
         let last = looked.last()?;
@@ -340,9 +336,7 @@ pub async fn list_news(
     let session = reading.connection();
     let horizon = find_horizon(&mut *session).await?;
     match since {
-        Some(since) if since < horizon => {
-            Ok((horizon, Some(look_for_news(session, (since, horizon), limit).await?)))
-        }
+        Some(since) if since < horizon => Ok((horizon, Some(look_for_news(session, (since, horizon), limit).await?))),
         Some(_) | None => Ok((horizon, None)),
     }
 }

@@ -7,4 +7,4 @@ mod safety;
 mod stdio;
 mod tools;
 mod waiting;
-mod world;
+pub mod world;

@@ -7,4 +7,5 @@ pub mod metrics;
 mod outages;
 mod overload;
 mod pooler;
+mod readers;
 mod traces;

@@ -148,9 +148,9 @@ impl Monitor {
             Some(true) if !is_standby => tracing::warn!(
                 "the database is no longer a standby, since it was promoted; this replica goes on and only reads (STAGEGATE_READ_ONLY)"
             ),
-            None if !is_standby => tracing::info!(
-                "the database is no standby; this replica only reads, as STAGEGATE_READ_ONLY says"
-            ),
+            None if !is_standby => {
+                tracing::info!("the database is no standby; this replica only reads, as STAGEGATE_READ_ONLY says")
+            }
             Some(_) | None => {}
         }
     }

@@ -105,6 +105,9 @@ pub struct Feed {
 /// For a partner, a request examines at most 5,000 events of all partners. A response also ends
 /// early if rendering the statuses of old events takes too long. In both cases `more` is true.
 ///
+/// A replica that reads a standby may not have the position of a cursor yet. It then returns no
+/// events and the same cursor, until it has.
+///
 /// An event whose row is damaged keeps its place, as an item of `type` `event.unreadable`. An event
 /// that a newer version of the service wrote is never skipped: this replica ends its page before
 /// it, and responds to requests from there with `503` and `Retry-After`. A replica of the newer

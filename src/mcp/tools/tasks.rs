@@ -43,7 +43,7 @@ pub(super) async fn get(call: &Call, arguments: Arguments) -> Result<Arguments, 
 
 /// A task with what reviewers want changed as a list.
 pub(in crate::mcp) async fn task_members(call: &Call, id: TaskId) -> Result<Arguments, Problem> {
-    let task = call.state.app.tasks.get_task(call.caller(), id, 0).await?;
+    let task = call.state.app.tasks.get_task(call.caller(), id).await?;
     let work_list = serde_json::to_value(work_list(&task)).map_err(Problem::internal)?;
     let mut all = members(&task)?;
     all.insert("work_list".to_owned(), work_list);

@@ -15,6 +15,7 @@ use stagegate::http::auth::jwt;
 use stagegate::http::input::body::budget::Size;
 use stagegate::http::input::deadline::TimeLimits;
 use stagegate::http::{AppState, HttpService, Mount, Settings, operator_router};
+use stagegate::store::Pool;
 use stagegate::{mcp, pages};
 use tower::ServiceExt as _;
 
@@ -67,7 +68,11 @@ impl Service {
 
     /// The same for browsers that reach it at this origin.
     pub async fn start_at(public_origin: &str) -> Self {
-        let db = TestDb::new().await;
+        Self::on(TestDb::new().await, public_origin).await
+    }
+
+    /// The same on this database.
+    pub async fn on(db: TestDb, public_origin: &str) -> Self {
         let clock = Clock::fixed("2027-01-15T08:00:00Z".parse::<chrono::DateTime<chrono::Utc>>().unwrap().into());
         let options = Options {
             audit_keys: audit_keys(),
@@ -94,6 +99,14 @@ impl Service {
     pub async fn replica_with(&self, keys: Keys) -> (Arc<App>, HttpService) {
         let app = Arc::new(App::with_options(self.db.pool.clone(), self.clock.clone(), with_keys(keys)));
         let router = router(&app).await;
+        (app, router)
+    }
+
+    /// A replica with this clock on another pool, with the keys of the test service and the tools, but
+    /// no pages.
+    pub async fn replica_on(pool: Pool, clock: &Clock) -> (Arc<App>, HttpService) {
+        let app = Arc::new(App::with_options(pool, clock.clone(), with_keys(audit_keys())));
+        let router = router_with(&app, mcp::mount()).await;
         (app, router)
     }
 
