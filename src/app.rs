@@ -56,6 +56,7 @@ pub mod links;
 pub mod operations;
 pub mod partners;
 pub mod refusals;
+mod replay;
 pub mod retention;
 pub mod shares;
 pub mod shutdown;
@@ -209,6 +210,11 @@ impl App {
     /// The cell that this is.
     pub fn cell(&self) -> &Cell {
         &self.cell
+    }
+
+    /// Whether this replica only reads, so that its database may be a standby.
+    pub fn is_read_only(&self) -> bool {
+        self.pool.is_read_only()
     }
 
     /// The clock. Entry points need it for their own checks (the expiry of tokens).

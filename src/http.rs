@@ -19,6 +19,8 @@ use utoipa_axum::routes;
 
 use crate::app::App;
 
+use self::serve::middleware::refuse_writes;
+
 pub use self::serve::mount::{Mount, MountedRoute};
 pub use self::serve::service::HttpService;
 
@@ -108,6 +110,8 @@ pub struct Shared {
     pub metrics: Arc<crate::http::serve::metrics::Metrics>,
     contract: openapi::Contract,
     scopes: openapi::scopes::RequiredScopes,
+    /// What is refused, if this replica only reads.
+    refused: Option<Arc<openapi::writes::Writes>>,
     observer: Arc<crate::http::serve::middleware::Observer>,
     origins: Vec<HeaderValue>,
     limits: crate::http::input::deadline::TimeLimits,
@@ -146,11 +150,13 @@ impl AppState {
         let observer = Arc::new(observer.at(app.links.public_origin()).of(app.cell().name()));
         let contract = openapi::Contract::of(openapi::document());
         let scopes = openapi::scopes::RequiredScopes::of(&declared);
+        let refused = app.is_read_only().then(|| Arc::new(openapi::writes::Writes::of(&declared)));
         let bodies = crate::http::input::body::budget::Budget::new(body_memory.0);
         metrics.register_build(app.cell().name());
         metrics.register_bodies(bodies.bytes());
         app.links.set_platform_credentials(auth.platform_credentials());
-        Self(Arc::new(Shared { app, auth, metrics, contract, scopes, observer, origins, limits, bodies, mount }))
+        let shared = Shared { app, auth, metrics, contract, scopes, refused, observer, origins, limits, bodies, mount };
+        Self(Arc::new(shared))
     }
 }
 
@@ -264,12 +270,13 @@ impl Api {
 /// Adds the layers and fallbacks that every route shares.
 fn with_middleware(router: Router<AppState>, state: AppState) -> Router {
     let (limits, observer, cors) = (state.limits, Arc::clone(&state.observer), cors(&state.origins));
+    let refused = state.refused.clone();
     // A single layer: axum boxes every layer, and clones all boxes for each request.
     let around = layer_fn(move |route| {
         crate::http::serve::middleware::observe(
             Arc::clone(&observer),
             None,
-            cors.layer(crate::http::serve::middleware::guard(limits, route)),
+            cors.layer(refuse_writes(refused.clone(), crate::http::serve::middleware::guard(limits, route))),
         )
     });
     router

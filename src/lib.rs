@@ -167,6 +167,14 @@
 //! first use whether it may write. [`app::operations::health`] has a connection of its own. A
 //! further reason for not being ready is a variant of its enum.
 //!
+//! **Readers on standbys.** A replica that only reads has a pool that says so
+//! ([`store::Pool::is_read_only`]), and everything asks the pool: its sessions need not write, its
+//! workers do not, and what writes is refused. The contract says what writes
+//! (`crate::http::openapi::writes`): all that is no `GET`, unless it is named. A standby is behind,
+//! so something that a caller names and that is missing is `behind` (`crate::app::replay`), never
+//! answered by something older. Horizon and rows of the feed are read in one session, so from one
+//! server.
+//!
 //! **Before authentication.** Until its credential is checked, a request costs time linear in its
 //! bytes, and those are limited. [`http::serve::server`] and `crate::http::serve::request_head`
 //! limit the first line, the header fields and the whole header, on every way in. The bytes of

@@ -21,8 +21,9 @@ use stagegate::config::{
 use stagegate::domain::audit::signed_note::{KeyName, SignerKey};
 use stagegate::embedded::{self, Postgres};
 use stagegate::http::openapi;
-use stagegate::store::Pool;
-use stagegate::store::db::{connect, horizon};
+use stagegate::store::db::connect::{self, Address};
+use stagegate::store::db::horizon;
+use stagegate::store::{Limits, Pool};
 use stagegate::telemetry::traces::Traces;
 use stagegate::{check, command_line, demo, dev, health, ids, mcp, telemetry, terminal, trial};
 
@@ -202,11 +203,9 @@ impl Opened {
         self.direct.as_ref().unwrap_or(&self.options)
     }
 
-    async fn connect(&self, connections: u32) -> Result<Pool, connect::Error> {
-        match &self.direct {
-            Some(direct) => connect::connect_pooled(&self.options, direct, connections).await,
-            None => connect::connect(&self.options, connections).await,
-        }
+    async fn connect(&self, connections: u32, is_read_only: bool) -> Result<Pool, connect::Error> {
+        let address = Address { options: self.options.clone(), direct: self.direct.clone(), is_read_only };
+        address.connect(connections, Limits::default()).await
     }
 
     async fn keep_running(&self) {

@@ -195,7 +195,7 @@ async fn serve_on(
         if settings.migrate {
             connect::migrate_cell(database.direct(), settings.cell.name(), false).await?;
         }
-        let pool = database.connect(settings.pool_size).await?;
+        let pool = database.connect(settings.pool_size, settings.read_only).await?;
         let cell = cell::find(&pool, settings.cell.name()).await?;
         Ok::<_, connect::Error>((pool, cell))
     };
@@ -356,7 +356,7 @@ fn start_workers(
     if let Some(worker) = deliveries {
         start!(shared deliveries, worker);
     }
-    if app.audit.log.require_key().is_ok() {
+    if app.audit.log.require_key().is_ok() && !settings.read_only {
         start!(checkpoints, Checkpoints::new(Arc::clone(app)));
     }
     supervisor

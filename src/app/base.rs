@@ -6,6 +6,7 @@ use crate::clock::Clock;
 use crate::domain::values::cell::Cell;
 use crate::store::Pool;
 
+use super::replay::Replay;
 use super::shares::All;
 use super::shutdown::Shutdown;
 use super::workers::Workers;
@@ -29,12 +30,15 @@ pub(super) struct Base {
     pub(super) dual_control: bool,
     /// The cell that this is.
     pub(super) cell: Cell,
+    /// What a standby may lack.
+    pub(super) replay: Replay,
 }
 
 impl Base {
     pub(super) fn new(pool: Pool, clock: Clock, shares: All, (dual_control, cell): (bool, Cell)) -> Self {
-        let (decisions, shutdown, workers) = (pool.for_decisions(), Shutdown::default(), Arc::default());
-        Self { pool, decisions, clock, shutdown, shares, workers, dual_control, cell }
+        let (decisions, replay) = (pool.for_decisions(), Replay::new(&pool));
+        let (shutdown, workers) = (Shutdown::default(), Arc::default());
+        Self { pool, decisions, clock, shutdown, shares, workers, dual_control, cell, replay }
     }
 
     /// With an unreachable database, for tests that need none.

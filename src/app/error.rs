@@ -139,9 +139,13 @@ pub enum Error {
     /// The database was asked and did not answer: the change may have happened or not.
     #[error("unanswered")]
     Unanswered(#[source] Arc<dyn std::error::Error + Send + Sync>),
-    /// The status is older than the version that the caller asked for, and was not updated in time.
-    #[error("the status is behind")]
+    /// This replica does not have the version that the caller has seen or asked for, and did not get it
+    /// in time.
+    #[error("this replica is behind")]
     Behind,
+    /// The replica only reads; nothing was done.
+    #[error("this replica only reads")]
+    ReadOnly,
     /// An internal error.
     #[error("internal fault")]
     Internal(#[source] Arc<dyn std::error::Error + Send + Sync>),
@@ -159,6 +163,7 @@ impl Error {
             Self::TooManyAtOnce(resource) => Some(of_caller(*resource)),
             Self::Overloaded(source) | Self::Unavailable(source) | Self::Unanswered(source) => Some(of(&**source)),
             Self::Behind => Some(Reason::Behind),
+            Self::ReadOnly => Some(Reason::ReadOnly),
             Self::NotFound
             | Self::Archived(_)
             | Self::Refused(..)
@@ -304,6 +309,7 @@ mod tests {
             (store::Error::Unanswered(timed_out()).into(), Some("database_unanswered")),
             (Error::contended(), Some("contended")),
             (Error::Behind, Some("behind")),
+            (Error::ReadOnly, Some("read_only")),
             (Error::NotFound, None),
             (store::Error::Failed(timed_out()).into(), None),
         ];

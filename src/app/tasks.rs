@@ -35,6 +35,7 @@ use super::archived::missing;
 use super::base::Base;
 use super::conflict::ConflictContext;
 use super::error::Error;
+use super::replay::Replay;
 use super::status::forecast::Forecasts;
 use super::workflows::Workflows;
 
@@ -74,6 +75,7 @@ pub struct Tasks {
     loader: Arc<Loader>,
     writes: Arc<Writes>,
     dual_control: bool,
+    replay: Replay,
 }
 
 /// A request of the platform to open a task.
@@ -135,6 +137,7 @@ impl Tasks {
             loader,
             writes,
             dual_control: base.dual_control,
+            replay: base.replay.clone(),
         }
     }
 
@@ -191,7 +194,23 @@ impl Tasks {
 
     /// The full state of a task, for partner or platform.
     pub async fn get_task(&self, caller: &Caller, id: TaskId) -> Result<TaskView, Error> {
-        let task = self.loader.find_visible(caller, id).await?;
+        self.get_task_at_least(caller, id, 0).await
+    }
+
+    /// The same for a caller that has seen the version `seen`, which a standby may lack.
+    pub async fn get_task_at_least(&self, caller: &Caller, id: TaskId, seen: u64) -> Result<TaskView, Error> {
+        let task = match self.loader.find_visible(caller, id).await {
+            Ok(task) if task.snapshot().task.version() >= seen => task,
+            Err(Error::NotFound) if seen > 0 => {
+                self.replay.require_complete().await?;
+                return Err(Error::NotFound);
+            }
+            found => {
+                let task = found?;
+                self.replay.require_complete().await?;
+                task
+            }
+        };
         Ok(task.task_view(Reader { party: caller.party(), at: self.clock.now() }))
     }
 

@@ -31,6 +31,7 @@ pub(super) mod scopes;
 mod shape;
 mod tree;
 mod v3_0;
+pub(super) mod writes;
 
 use scopes::READ;
 

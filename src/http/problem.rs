@@ -137,11 +137,17 @@ impl Problem {
             .caused_by(source)
     }
 
-    /// This replica does not have the version that the caller asked for.
+    /// This replica does not have the version that the caller has seen or asked for.
     pub fn behind() -> Self {
         let detail =
-            "This replica does not have the version in `min_version` yet. Try again shortly, or read without it.";
-        Self::new(Code::Unavailable, detail).header(header::RETRY_AFTER, HeaderValue::from_static("1"))
+            "This replica does not have the version that the request names yet. Try again shortly, or read without it.";
+        Self::new(Code::Behind, detail).header(header::RETRY_AFTER, HeaderValue::from_static("1"))
+    }
+
+    /// This replica only reads, and the request writes.
+    pub fn read_only() -> Self {
+        let detail = "This replica only reads, so nothing was done. Send the request to a replica on the primary.";
+        Self::new(Code::ReadOnly, detail).because(Some(Reason::ReadOnly))
     }
 
     /// The replica is not ready. The reason is sent; its causes are logged.

@@ -8,4 +8,5 @@ pub mod metrics;
 mod outages;
 mod overload;
 mod pooler;
+mod readers;
 mod traces;

@@ -110,6 +110,8 @@ codes! {
     Overloaded "overloaded" SERVICE_UNAVAILABLE "Overloaded" "The service is overloaded. Nothing was done. Send the same request again after `Retry-After` seconds.";
     Timeout "timeout" SERVICE_UNAVAILABLE "Timeout" "The service did not respond in time. A write may have taken effect; sending it again with the same `id` is safe.";
     Unavailable "unavailable" SERVICE_UNAVAILABLE "Unavailable" "A dependency of the service is unreachable or did not respond; `detail` says whether the request may have had an effect. Send the same request again, with the same `id`, after `Retry-After` seconds.";
+    Behind "behind" SERVICE_UNAVAILABLE "Replica is behind" "This replica does not have the version that the request names in `min_version`, `If-None-Match`, `If-Match`, `Last-Event-ID`, `size` or its path: it was written elsewhere and has not arrived, or does not exist. Send the same request again after `Retry-After` seconds.";
+    ReadOnly "read_only" SERVICE_UNAVAILABLE "Replica only reads" "The request writes, and the replica reads from a standby. Nothing was done. Send the request to a replica on the primary. An export by the platform is recorded first, so it writes.";
     Draining "draining" SERVICE_UNAVAILABLE "Draining" "On `/ready`: the replica is about to stop.";
     DatabaseUnreachable "database_unreachable" SERVICE_UNAVAILABLE "Database unreachable" "On `/ready`: the database is unreachable or does not respond.";
     DatabaseReadOnly "database_read_only" SERVICE_UNAVAILABLE "Read-only database" "On `/ready`: the database is a standby or was made read-only.";

@@ -88,6 +88,7 @@ impl Problem {
             app::Error::Unavailable(source) => Self::unavailable(source),
             app::Error::Unanswered(source) => Self::unanswered(source),
             app::Error::Behind => Self::behind(),
+            app::Error::ReadOnly => Self::read_only(),
             app::Error::Internal(source) => Self::internal(source),
         }
     }

@@ -44,6 +44,8 @@ impl Code {
             Self::WorkflowUnavailable => "Name a workflow and a version that the partner has registered and not retired.",
             Self::TooManyAtOnce | Self::TooManyRequests | Self::Overloaded | Self::Timeout | Self::Unavailable =>
                 "Wait for `Retry-After` seconds, then send the same request again, with the same `id`.",
+            Self::Behind => "Wait for `Retry-After` seconds, then send the same request again, or send it to a replica on the primary.",
+            Self::ReadOnly => "Send the request to a replica on the primary. Behind a balancer, its operator must send what writes there.",
             Self::Internal => "Send the same request again later, with the same `id`. If it goes on, tell the operator the `request_id`.",
             Self::TrailDamaged => "Tell the operator. Keep the exports and checkpoints that you have.",
             Self::NoAuditKey | Self::NoPublicUrl => "Ask the operator to configure it.",

@@ -140,6 +140,9 @@ pub struct Feed {
 /// with `410` and the code `cursor_expired`, so that no event is skipped unnoticed: read the feed
 /// from the start then, and skip events whose `id` you have.
 ///
+/// A replica that reads a standby may not have the position of a cursor yet. It then returns no
+/// events and the same cursor, until it has.
+///
 /// An event whose row is damaged keeps its place, as an item of `type` `event.unreadable`. An event
 /// that a newer version of the service wrote is never skipped: this replica ends its page before
 /// it, and responds to requests from there with `503` and `Retry-After`. A replica of the newer

@@ -40,10 +40,10 @@ pub async fn health(State(state): State<AppState>) -> Json<Health> {
 
 /// Readiness
 ///
-/// The database is reachable, migrated and writable, the background workers make progress, the
-/// clock is within 15 s of the database's, and the service is not about to stop. Otherwise `503`;
-/// `code` and `detail` give the reason. The check does not wait behind other requests, and its
-/// information about the database is at most a second old.
+/// The database is reachable, migrated and writable (a replica that only reads asks for no writes),
+/// the background workers make progress, the clock is within 15 s of the database's, and the service
+/// is not about to stop. Otherwise `503`; `code` and `detail` give the reason. The check does not wait
+/// behind other requests, and its information about the database is at most a second old.
 #[utoipa::path(get, path = "/ready", tag = "operation", security(()), responses(
     (status = 200, description = "The service is ready for requests.", body = Health),
 ))]

@@ -218,7 +218,7 @@ pub async fn get_task(
     State(state): State<AppState>,
     known: etag::IfNoneMatch,
 ) -> Result<Response, Problem> {
-    let view = state.app.tasks.get_task(&caller, path.id).await?;
+    let view = state.app.tasks.get_task_at_least(&caller, path.id, known.newest()).await?;
     if known.has(view.version) {
         return Ok(etag::not_modified(view.version));
     }

@@ -20,6 +20,7 @@ use uuid::Uuid;
 
 use crate::app::refusals::Reason;
 use crate::domain::values::cell::CellName;
+use crate::http::openapi::writes::Writes;
 use crate::http::problem::{Code, Problem, REQUEST, RequestContext};
 use crate::http::routes::docs;
 use crate::ids;
@@ -293,6 +294,23 @@ fn panicked(panic: &(dyn Any + Send)) -> Response {
     let message = message.or_else(|| panic.downcast_ref::<String>().cloned());
     let message = message.unwrap_or_else(|| "no message".to_owned());
     Problem::internal(format!("the handler panicked: {message}")).into_response()
+}
+
+/// Refuses what writes, if the replica only reads.
+pub(in crate::http) fn refuse_writes(
+    refused: Option<Arc<Writes>>,
+    mut route: impl RequestService,
+) -> impl RequestService {
+    service_fn(move |request: Request| {
+        let checked = refused.as_ref().map_or(Ok(()), |writes| writes.check(&request));
+        let served = checked.map(|()| route.call(request));
+        async move {
+            match served {
+                Ok(serving) => serving.await,
+                Err(problem) => Ok(problem.into_response()),
+            }
+        }
+    })
 }
 
 /// Limits a route by a [`Deadline`], which its handler can extend.

@@ -71,13 +71,46 @@ pub fn parse_url(url: &str) -> Result<PgConnectOptions, Error> {
     if options.get_host().contains(',') { Err(Error::SeveralHosts) } else { Ok(options) }
 }
 
-/// Opens the pool that serves requests, in the serving role, with all connections open from the
-/// start.
+/// The way to the database.
+#[derive(Clone, Debug)]
+pub struct Address {
+    /// For statements, perhaps through a pooler such as `PgBouncer`, whose login must be as
+    /// [`login_sql`] makes it.
+    pub options: PgConnectOptions,
+    /// Past the pooler, for what needs a session of its own, such as `LISTEN`; `None` without one.
+    pub direct: Option<PgConnectOptions>,
+    /// Whether sessions only read, so that the server may be a standby.
+    pub is_read_only: bool,
+}
+
+impl Address {
+    fn route(&self) -> Route {
+        let route = match &self.direct {
+            Some(direct) => Route::pooled(&self.options, direct),
+            None => Route::direct(&self.options),
+        };
+        if self.is_read_only { route.read_only() } else { route }
+    }
+
+    /// Opens the pool that serves requests, in the serving role, with all connections open from the
+    /// start.
+    ///
+    /// # Errors
+    ///
+    /// If the database cannot be reached, lacks the role because it was not migrated, or takes no
+    /// writes although it must.
+    pub async fn connect(&self, connections: u32, limits: Limits) -> Result<Pool, Error> {
+        let pool = Pool::through(self.route(), connections, limits);
+        pool.fill().await?;
+        Ok(pool)
+    }
+}
+
+/// Opens the pool of a replica that writes, straight to the server; see [`Address::connect`].
 ///
 /// # Errors
 ///
-/// If the database cannot be reached, lacks the role because it was not migrated, or takes no
-/// writes.
+/// As [`Address::connect`].
 pub async fn connect(options: &PgConnectOptions, connections: u32) -> Result<Pool, Error> {
     connect_within(options, connections, Limits::default()).await
 }
@@ -88,30 +121,13 @@ pub async fn connect(options: &PgConnectOptions, connections: u32) -> Result<Poo
 ///
 /// As [`connect`].
 pub async fn connect_within(options: &PgConnectOptions, connections: u32, limits: Limits) -> Result<Pool, Error> {
-    let pool = connect_lazily(options, connections, limits);
-    pool.fill().await?;
-    Ok(pool)
+    let address = Address { options: options.clone(), direct: None, is_read_only: false };
+    address.connect(connections, limits).await
 }
 
 /// As [`connect`], but connects at first use, so the database may be unavailable for now.
 pub fn connect_lazily(options: &PgConnectOptions, connections: u32, limits: Limits) -> Pool {
     Pool::through(Route::direct(options), connections, limits)
-}
-
-/// As [`connect`], through a pooler such as `PgBouncer`, whose login must be as [`login_sql`] makes it.
-/// What needs a session of its own, such as `LISTEN`, uses the `direct` address.
-///
-/// # Errors
-///
-/// As [`connect`].
-pub async fn connect_pooled(
-    pooler: &PgConnectOptions,
-    direct: &PgConnectOptions,
-    connections: u32,
-) -> Result<Pool, Error> {
-    let pool = Pool::through(Route::pooled(pooler, direct), connections, Limits::default());
-    pool.fill().await?;
-    Ok(pool)
 }
 
 /// Applies the missing migrations as the user of the URL, with no time limits.

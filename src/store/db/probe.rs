@@ -15,7 +15,7 @@ use super::session::Session;
 pub enum Fitness {
     /// Fit to serve.
     Fit,
-    /// It takes no writes: a standby, or a server set to read-only.
+    /// It takes no writes, although it must: a standby, or a server set to read-only.
     ReadOnly,
     /// It lacks a migration of this build. It may also have newer ones, since the old build keeps
     /// serving while a deploy rolls out.
@@ -32,12 +32,14 @@ pub enum Fitness {
 pub struct Probe {
     beside: Beside,
     cell: Cell,
+    /// Whether the database must take writes.
+    writes: bool,
 }
 
 impl Probe {
     /// Creates a check beside this pool. It connects at the first look.
     pub fn beside(pool: &Pool) -> Self {
-        Self { beside: Beside::new(pool), cell: Cell::default() }
+        Self { beside: Beside::new(pool), cell: Cell::default(), writes: !pool.is_read_only() }
     }
 
     /// The same for a database that must be this cell.
@@ -54,7 +56,7 @@ impl Probe {
     /// If the database cannot be reached or does not answer.
     pub async fn look(&mut self) -> Result<Fitness, Error> {
         let mut session = self.beside.take().await?;
-        let fitness = fitness(&mut session, &self.cell).await?;
+        let fitness = fitness(&mut session, (&self.cell, self.writes)).await?;
         match fitness {
             Fitness::Fit => self.beside.keep(session),
             // The serving sessions use the same server, and the address may lead to another one by
@@ -69,13 +71,13 @@ impl Probe {
 /// The settings without which a statement could hold a connection or a lock for good.
 const TIME_LIMITS: [&str; 3] = ["statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"];
 
-async fn fitness(session: &mut Session, cell: &Cell) -> Result<Fitness, Error> {
+async fn fitness(session: &mut Session, (cell, writes): (&Cell, bool)) -> Result<Fitness, Error> {
     let ask = "select pg_is_in_recovery() or current_setting('transaction_read_only')::boolean, current_user = $1
              and not exists (select from unnest($2::text[]) as limits (name) where current_setting(name) = '0'),
          to_regclass('_sqlx_migrations') is not null";
     let row = sqlx::query(ask).bind(SERVING_ROLE).bind(&TIME_LIMITS[..]).fetch_one(&mut *session).await?;
     let (read_only, confined, known): (bool, bool, bool) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
-    if read_only {
+    if read_only && writes {
         return Ok(Fitness::ReadOnly);
     }
     if !known {

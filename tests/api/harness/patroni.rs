@@ -19,7 +19,7 @@ use super::database::scratch_dir;
 use super::process::{PATIENCE, Signal, client, signal};
 
 /// Ends what the pid files in `$1` name, then removes the folder.
-const GUARDIAN: &str = r#"
+pub(super) const GUARDIAN: &str = r#"
 read -r _
 exec 2>/dev/null
 for file in "$1"/*.pid "$1"/*/postmaster.pid; do kill -KILL "$(head -n 1 "$file")"; done
