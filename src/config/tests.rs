@@ -117,5 +117,7 @@ fn retention_needs_a_period_a_place_and_a_key() {
         assert!(refused.to_string().contains("must be a number of days from 30 to 36500"), "{refused}");
     }
     let messages = [super::Contradiction::NoArchive, super::Contradiction::NoRetention].map(|error| error.to_string());
-    assert!(messages.iter().all(|text| text.contains("STAGEGATE_RETENTION_DAYS") && text.contains("STAGEGATE_ARCHIVE_DIR")));
+    assert!(
+        messages.iter().all(|text| text.contains("STAGEGATE_RETENTION_DAYS") && text.contains("STAGEGATE_ARCHIVE_DIR"))
+    );
 }

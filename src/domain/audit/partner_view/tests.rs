@@ -84,7 +84,9 @@ pub(in crate::domain::audit) fn trail() -> Vec<PartnerEvent> {
         (
             Source::Service,
             PartnerFact::TasksArchived {
-                archived: [7, 8].map(|n| ArchivedTrail { task_id: TaskId(id(n)), seq: 12, sha256: "5e".repeat(32) }).into(),
+                archived: [7, 8]
+                    .map(|n| ArchivedTrail { task_id: TaskId(id(n)), seq: 12, sha256: "5e".repeat(32) })
+                    .into(),
             },
         ),
     ];
