@@ -1,6 +1,6 @@
 //! Tasks that were put away: who is told what of them, and whose data their files hold.
 
-use hmac::{Hmac, KeyInit as _, Mac as _};
+use hmac::{Hmac, KeyInit as _, Mac};
 use sha2::Sha256;
 
 use crate::domain::values::id::{ActorId, PartnerId, TaskId};
@@ -52,5 +52,5 @@ pub(super) fn actor_digest(
     let mac = Hmac::<Sha256>::new_from_slice(secret).expect("HMAC takes a key of any length");
     let partner = partner.filter(|_| party == Party::Partner).map(|id| id.to_string()).unwrap_or_default();
     let texts = [party.as_str(), ":", &partner, ":", actor.key()];
-    texts.into_iter().fold(mac, |mac, text| mac.chain_update(text)).finalize().into_bytes().into()
+    texts.into_iter().fold(mac, Mac::chain_update).finalize().into_bytes().into()
 }

@@ -32,7 +32,7 @@ use crate::ids;
 use crate::store::retention::{Batch, Filed};
 use crate::store::{self, Pool};
 
-use self::file::Writer;
+use self::file::Files;
 use super::archived::actor_digest;
 use super::audit::Audit;
 use super::base::Base;
@@ -64,7 +64,7 @@ pub struct Retention {
     pool: Pool,
     clock: Clock,
     period: TimeDelta,
-    writer: Writer,
+    files: Files,
     journal: Arc<Journal>,
     writes: Arc<Writes>,
     /// This process.
@@ -90,9 +90,9 @@ impl Retention {
         writes: Arc<Writes>,
     ) -> Self {
         let Policy { period, archive } = policy;
-        let writer = Writer::new(archive, Arc::clone(&audit.exports), &audit.log);
+        let files = Files::new(archive, Arc::clone(&audit.exports), &audit.log);
         let (pool, clock) = (base.pool.clone(), base.clock.clone());
-        Self { pool, clock, period, writer, journal, writes, process: ids::new() }
+        Self { pool, clock, period, files, journal, writes, process: ids::new() }
     }
 
     /// Takes the turn, or keeps it, for a minute; `false` if another process has it.
@@ -130,7 +130,7 @@ impl Retention {
             let taken = store::retention::take_over_writes(&self.pool, self.process, LEFT).await?;
             let mut discard = store::retention::begin_discard(&self.pool, self.process).await?;
             discarded += discard.files.len() as u64;
-            self.writer.remove(std::mem::take(&mut discard.files)).await?;
+            self.files.remove(std::mem::take(&mut discard.files)).await?;
             discard.finish().await?;
             if taken == 0 {
                 return Ok(discarded);
@@ -140,8 +140,8 @@ impl Retention {
 
     /// Puts these tasks away.
     pub async fn put_away(&self, due: &[Due]) -> Result<Outcome, Error> {
-        let files: Vec<_> = due.iter().map(|due| (due.task_id, Archive::name(due.task_id, due.closed_at))).collect();
-        store::retention::begin_writes(&self.pool, self.process, &files).await?;
+        let names: Vec<_> = due.iter().map(|due| (due.task_id, Archive::name(due.task_id, due.closed_at))).collect();
+        store::retention::begin_writes(&self.pool, self.process, &names).await?;
         let mut outcome = Outcome::default();
         let filed = self.write(due, &mut outcome).await?;
         let total = filed.values().map(Vec::len).sum::<usize>() as u64;
@@ -164,7 +164,7 @@ impl Retention {
     async fn write(&self, due: &[Due], outcome: &mut Outcome) -> Result<BTreeMap<PartnerId, Vec<Filed>>, Error> {
         let mut written = Vec::with_capacity(due.len());
         for due in due.chunks(SIDE_BY_SIDE) {
-            written.extend(join_all(due.iter().map(|due| self.writer.write(due))).await);
+            written.extend(join_all(due.iter().map(|due| self.files.write(due))).await);
         }
         let mut filed = BTreeMap::<PartnerId, Vec<Filed>>::new();
         for (due, written) in due.iter().zip(written) {
@@ -177,7 +177,7 @@ impl Retention {
                 Err(error) => outcome.failed.push((due.task_id, error)),
             }
         }
-        self.writer.flush(filed.values().flatten().map(|filed| filed.file.clone()).collect()).await?;
+        self.files.flush(filed.values().flatten().map(|filed| filed.file.clone()).collect()).await?;
         let ids: Vec<TaskId> = filed.values().flatten().map(|filed| filed.task_id).collect();
         let mut actors = self.actors(due, &ids).await?;
         for filed in filed.values_mut().flatten() {

@@ -20,7 +20,7 @@ const BUFFER: usize = 1 << 20;
 
 /// Writes files.
 #[derive(Debug)]
-pub(super) struct Writer {
+pub(super) struct Files {
     archive: Archive,
     exports: Arc<Exports>,
     trusted: Arc<Trusted>,
@@ -46,7 +46,7 @@ impl From<Failure> for Error {
     }
 }
 
-impl Writer {
+impl Files {
     pub(super) fn new(archive: Archive, exports: Arc<Exports>, log: &TransparencyLog) -> Self {
         Self { archive, exports, trusted: Arc::new(log.trusted()) }
     }
@@ -129,7 +129,7 @@ fn read(archive: &Archive, name: &str, trusted: &Trusted) -> io::Result<(Hash, R
         if let Ok(trail) = &mut found {
             match verifier.read(Line::new(&line)) {
                 Ok(None) => {}
-                Ok(verified) => *trail = verified,
+                Ok(end) => *trail = end,
                 Err(flaw) => found = Err(flaw),
             }
         }

@@ -110,10 +110,8 @@ impl Loader {
 
     /// Whether a task whose trail is empty was put away a moment ago; an error if so.
     pub(in crate::app) async fn still_there(&self, party: Party, id: TaskId) -> Result<(), Error> {
-        match self.gone(party, id).await {
-            Error::NotFound => Ok(()),
-            gone => Err(gone),
-        }
+        let gone = self.gone(party, id).await;
+        if matches!(gone, Error::NotFound) { Ok(()) } else { Err(gone) }
     }
 
     /// A task that was put away, if this was its id.

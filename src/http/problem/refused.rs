@@ -18,18 +18,9 @@ impl Problem {
     fn of(error: app::Error) -> Self {
         match error {
             app::Error::NotFound => Self::not_found(),
-            app::Error::Archived(archived) => {
-                Self::new(Code::TaskArchived, "The task has ended, and its trail was put away.")
-                    .with_conflict(of_archive(*archived))
-            }
-            app::Error::TaskExisted(archived) => {
-                Self::new(Code::TaskExists, "A task with this id was opened before, and has been put away since.")
-                    .with_conflict(of_archive(*archived))
-            }
-            app::Error::CursorExpired => Self::new(
-                Code::CursorExpired,
-                "Events after this cursor's position have left the feed. Read the feed from the start.",
-            ),
+            app::Error::Archived(archived) => task_archived(*archived),
+            app::Error::TaskExisted(archived) => task_existed(*archived),
+            app::Error::CursorExpired => cursor_expired(),
             app::Error::Refused(refusal, context) => refused(&refusal, *context),
             app::Error::Rejected(refusal) => refused_without_task(&refusal),
             app::Error::PreconditionFailed(context) => precondition_failed(*context),
@@ -161,8 +152,20 @@ fn refused(refusal: &Refusal, mut context: ConflictContext) -> Problem {
     problem.with_conflict(conflict)
 }
 
-fn of_archive(archived: app::Archived) -> Conflict {
-    Conflict { archived: Some(archived.into()), ..Conflict::default() }
+fn task_archived(archived: app::Archived) -> Problem {
+    let conflict = Conflict { archived: Some(archived.into()), ..Conflict::default() };
+    Problem::new(Code::TaskArchived, "The task has ended, and its trail was put away.").with_conflict(conflict)
+}
+
+fn task_existed(archived: app::Archived) -> Problem {
+    let conflict = Conflict { archived: Some(archived.into()), ..Conflict::default() };
+    let detail = "A task with this id was opened before, and has been put away since.";
+    Problem::new(Code::TaskExists, detail).with_conflict(conflict)
+}
+
+fn cursor_expired() -> Problem {
+    let detail = "Events after this cursor's position have left the feed. Read the feed from the start.";
+    Problem::new(Code::CursorExpired, detail)
 }
 
 fn conflict(context: ConflictContext) -> Conflict {
