@@ -194,6 +194,9 @@ export interface paths {
          *     with `410` and the code `cursor_expired`, so that no event is skipped unnoticed: read the feed
          *     from the start then, and skip events whose `id` you have.
          *
+         *     A replica that reads a standby may not have the position of a cursor yet. It then returns no
+         *     events and the same cursor, until it has.
+         *
          *     An event whose row is damaged keeps its place, as an item of `type` `event.unreadable`. An event
          *     that a newer version of the service wrote is never skipped: this replica ends its page before
          *     it, and responds to requests from there with `503` and `Retry-After`. A replica of the newer
@@ -855,7 +858,9 @@ export interface paths {
          *
          *     Changes that other replicas have just written may be missing for less than a second; changes
          *     written by this replica are always included. The response is never older than the newest version
-         *     in `If-None-Match` (if that version exists) or `min_version`.
+         *     in `If-None-Match` (if that version exists) or `min_version`. A replica that reads a standby
+         *     cannot tell whether such a version exists: it responds with `503 behind` until it has it, also
+         *     for a task that does not exist.
          *
          *     With `wait` and `If-None-Match`, the response is held until there is another status: `200` as
          *     soon as there is one, or `304` when the time is over. A finished task responds at once, because
@@ -1372,10 +1377,10 @@ export interface paths {
         };
         /**
          * Readiness
-         * @description The database is reachable, migrated and writable, the background workers make progress, the
-         *     clock is within 15 s of the database's, and the service is not about to stop. Otherwise `503`;
-         *     `code` and `detail` give the reason. The check does not wait behind other requests, and its
-         *     information about the database is at most a second old.
+         * @description The database is reachable, migrated and writable (a replica that only reads asks for no writes),
+         *     the background workers make progress, the clock is within 15 s of the database's, and the service
+         *     is not about to stop. Otherwise `503`; `code` and `detail` give the reason. The check does not wait
+         *     behind other requests, and its information about the database is at most a second old.
          */
         get: operations["ready"];
         put?: never;
@@ -1799,6 +1804,8 @@ export interface components {
          *     - `overloaded` (503): The service is overloaded. Nothing was done. Send the same request again after `Retry-After` seconds.
          *     - `timeout` (503): The service did not respond in time. A write may have taken effect; sending it again with the same `id` is safe.
          *     - `unavailable` (503): A dependency of the service is unreachable or did not respond; `detail` says whether the request may have had an effect. Send the same request again, with the same `id`, after `Retry-After` seconds.
+         *     - `behind` (503): This replica does not have the version that the request names in `min_version`, `If-None-Match`, `If-Match`, `Last-Event-ID`, `size` or its path: it was written elsewhere and has not arrived, or does not exist. Send the same request again after `Retry-After` seconds.
+         *     - `read_only` (503): The request writes, and the replica reads from a standby. Nothing was done. Send the request to a replica on the primary. An export by the platform is recorded first, so it writes.
          *     - `draining` (503): On `/ready`: the replica is about to stop.
          *     - `database_unreachable` (503): On `/ready`: the database is unreachable or does not respond.
          *     - `database_read_only` (503): On `/ready`: the database is a standby or was made read-only.
@@ -6008,6 +6015,8 @@ export interface components {
          *     - `overloaded`: The service is overloaded. Nothing was done. Send the same request again after `Retry-After` seconds.
          *     - `timeout`: The service did not respond in time. A write may have taken effect; sending it again with the same `id` is safe.
          *     - `unavailable`: A dependency of the service is unreachable or did not respond; `detail` says whether the request may have had an effect. Send the same request again, with the same `id`, after `Retry-After` seconds.
+         *     - `behind`: This replica does not have the version that the request names in `min_version`, `If-None-Match`, `If-Match`, `Last-Event-ID`, `size` or its path: it was written elsewhere and has not arrived, or does not exist. Send the same request again after `Retry-After` seconds.
+         *     - `read_only`: The request writes, and the replica reads from a standby. Nothing was done. Send the request to a replica on the primary. An export by the platform is recorded first, so it writes.
          *     - `draining`: On `/ready`: the replica is about to stop.
          *     - `database_unreachable`: On `/ready`: the database is unreachable or does not respond.
          *     - `database_read_only`: On `/ready`: the database is a standby or was made read-only.
@@ -7903,7 +7912,7 @@ export interface operations {
                 wait?: number;
                 /**
                  * @description A version of the task or its status that the caller knows, for example from the response to
-                 *     a command. The response is not older; it is `503` if there is no such version (yet).
+                 *     a command. The response is not older; it is `503 behind` if there is no such version (yet).
                  */
                 min_version?: number;
             };

@@ -38,7 +38,9 @@ impl Standby {
         copy(primary, &source, &folder).await;
         let mut server = Command::new(primary.bin_dir().join("postgres"));
         server.args(["-D", "data", "-k"]).arg(&folder);
-        settings.iter().for_each(|setting| drop(server.args(["-c", setting])));
+        for setting in settings {
+            server.args(["-c", setting]);
+        }
         let server = spawn(&folder, "postgres", &mut server);
         let options = source.clone().socket(&folder);
         let standby = Self { options, primary: source, _server: server, _guardian: guardian.unwrap() };
