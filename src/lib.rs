@@ -34,7 +34,7 @@
 //!
 //! | capability | domain | store | app | http |
 //! |---|---|---|---|---|
-//! | tasks, commands, timers, the inbox | [`domain::task`] | [`store::tasks`] | [`app::tasks`] | `routes/tasks.rs`, `events.rs`, `inbox.rs` |
+//! | tasks, commands, timers, the inbox, claims | [`domain::task`] | [`store::tasks`] | [`app::tasks`] | `routes/tasks.rs`, `events.rs`, `bulk.rs`, `why.rs`, `inbox.rs`, `claims.rs` |
 //! | statuses: polling, waiting, streams, forecasts | [`domain::task::status`] | [`store::tasks`] | [`app::status`] | `routes/statuses.rs`, `streams.rs` |
 //! | the feed | [`domain::feed`] | [`store::feed`] | [`app::feed`] | `routes/feed.rs` |
 //! | webhooks | [`domain::webhook`] | [`store::webhooks`] | [`app::webhooks`] | `routes/webhooks.rs`, `deliveries.rs` |
@@ -49,8 +49,8 @@
 //! Each layer also has a folder for what its capabilities share: `domain/values` (ids, names,
 //! texts, times), `domain/trail` (what trails are made of), `store/db` (connections, errors,
 //! pages), and `input`, `auth`, `serve`, `problem` and `openapi` in http. In app these are files:
-//! `access.rs`, `archived.rs`, `base.rs`, `commits.rs`, `conflict.rs`, `contention.rs`, `digest.rs`, `error.rs`,
-//! `journal.rs`, `refusals.rs`, `shares.rs`, `shutdown.rs` and `workers.rs`.
+//! `access.rs`, `archived.rs`, `base.rs`, `commits.rs`, `conflict.rs`, `contention.rs`, `digest.rs`,
+//! `error.rs`, `journal.rs`, `refusals.rs`, `replay.rs`, `shares.rs`, `shutdown.rs` and `workers.rs`.
 //!
 //! # The arrows
 //!
