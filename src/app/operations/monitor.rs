@@ -149,7 +149,7 @@ impl Monitor {
                 "the database is no longer a standby, since it was promoted; this replica goes on and only reads (STAGEGATE_READ_ONLY)"
             ),
             None if !is_standby => {
-                tracing::info!("the database is no standby; this replica only reads, as STAGEGATE_READ_ONLY says")
+                tracing::info!("the database is no standby; this replica only reads, as STAGEGATE_READ_ONLY says");
             }
             Some(_) | None => {}
         }

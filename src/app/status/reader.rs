@@ -177,12 +177,11 @@ impl StatusReader {
     /// Why the caller gets no status of a task that is not there, or not the caller's. A standby may
     /// not have the task yet whose version the caller knows; the two cases must look the same.
     pub(super) async fn missing(&self, caller: &Caller, id: TaskId, at_least: AtLeast) -> Error {
-        match missing(&self.pool, caller, id).await {
-            Error::NotFound if at_least.version() > 0 => {
-                self.replay.require_complete().await.err().unwrap_or(Error::NotFound)
-            }
-            error => error,
+        let missing = missing(&self.pool, caller, id).await;
+        if at_least.version() == 0 || !matches!(missing, Error::NotFound) {
+            return missing;
         }
+        self.replay.require_complete().await.err().unwrap_or(Error::NotFound)
     }
 
     /// Reads these tasks, and then those that become wanted meanwhile.
