@@ -29,7 +29,7 @@ impl ApiKey {
 
     /// Checks form and checksum; says nothing about whether the key exists.
     pub fn parse(text: &str) -> Option<Self> {
-        token::read(PREFIX, text).map(|cell| Self { text: text.to_owned(), cell })
+        token::read(PREFIX, text).map(|shown| Self { text: text.to_owned(), cell: shown.cell })
     }
 
     /// The cell that made it, if it had a name.

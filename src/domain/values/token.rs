@@ -17,9 +17,14 @@ pub(in crate::domain) fn write(prefix: &str, cell: Option<&CellName>, bytes: &[u
     format!("{prefix}{secret}{checksum}")
 }
 
-/// The cell that a secret with this prefix names; `None` if `text` is no such secret, by form or
-/// checksum.
-pub(in crate::domain) fn read(prefix: &str, text: &str) -> Option<Option<CellName>> {
+/// What a well-formed secret shows.
+pub(in crate::domain) struct Shown {
+    /// The cell that made it, if it had a name.
+    pub(in crate::domain) cell: Option<CellName>,
+}
+
+/// Reads a secret with this prefix; `None` if `text` is no such secret, by form or checksum.
+pub(in crate::domain) fn read(prefix: &str, text: &str) -> Option<Shown> {
     let rest = text.strip_prefix(prefix)?;
     let (cell, digits) = match rest.split_once('_') {
         Some((cell, digits)) => (Some(CellName::parse(cell).ok()?), digits),
@@ -27,7 +32,7 @@ pub(in crate::domain) fn read(prefix: &str, text: &str) -> Option<Option<CellNam
     };
     let is_form = digits.len() == SECRET + CHECKSUM && digits.bytes().all(|byte| byte.is_ascii_alphanumeric());
     let (secret, sum) = rest.split_at_checked(rest.len().checked_sub(CHECKSUM)?)?;
-    (is_form && checksum(secret) == sum).then_some(cell)
+    (is_form && checksum(secret) == sum).then_some(Shown { cell })
 }
 
 fn checksum(secret: &str) -> String {

@@ -6,7 +6,6 @@ use sqlx::Row as _;
 use crate::domain::values::cell::{Cell, CellName};
 use crate::store::Pool;
 
-use super::connect::Error;
 use super::session::Session;
 
 /// Why a database is not the cell that the settings name.
@@ -31,6 +30,17 @@ pub enum Mismatch {
     /// It has no name yet.
     #[error("this database has no name of a cell yet: run `stagegate migrate` with STAGEGATE_CELL={0}")]
     Unnamed(CellName),
+}
+
+/// Why the cell of a database is not known, or not the right one.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// It is not the one that the settings name.
+    #[error(transparent)]
+    Mismatch(#[from] Mismatch),
+    /// The database cannot be reached, or is not migrated.
+    #[error("accessing the database")]
+    Database(#[from] sqlx::Error),
 }
 
 /// Refuses a database that is another cell, before anything is done to it. One without a name, or
@@ -66,8 +76,7 @@ pub(super) async fn name(session: &mut Session, given: Option<&CellName>, in_use
 ///
 /// # Errors
 ///
-/// [`Error::Cell`] if it is not the one that the settings name; otherwise if the database cannot be
-/// reached or is not migrated.
+/// If it is not the one that the settings name, or the database cannot be reached or is not migrated.
 pub async fn find(pool: &Pool, given: Option<&CellName>) -> Result<Cell, Error> {
     let row = sqlx::query("select name, was_unnamed from cell").fetch_optional(pool).await?;
     match (row.map(|row| read(&row)).transpose()?, given) {

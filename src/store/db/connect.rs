@@ -43,9 +43,9 @@ pub enum Error {
     /// A migration failed.
     #[error("migrating the database")]
     Migrate(#[from] sqlx::migrate::MigrateError),
-    /// It is another cell than the settings say.
+    /// It is another cell than the settings say, or its cell cannot be read.
     #[error(transparent)]
-    Cell(#[from] cell::Mismatch),
+    Cell(#[from] cell::Error),
     /// No schema that exists is on the search path.
     #[error("the database has none of the schemas on the search path: create the schema first, or correct the URL")]
     NoSchema,

@@ -32,8 +32,8 @@ fn of_schema(url: &str, schema: &str) -> String {
     format!("{url}&options=-c%20search_path%3D{schema}")
 }
 
-/// Two cells of one server behind a gateway: `eu1` is a schema, `us1` a database. Each has two partners, and one of them
-/// is in both.
+/// Two cells of one server behind a gateway: `eu1` is a schema, `us1` a database. Each has two partners, and one of
+/// them is in both.
 struct World {
     postgres: Postgres,
     gateway: Gateway,
@@ -202,7 +202,7 @@ async fn what_names_no_cell_or_another_one_is_refused() {
     let Some(world) = World::start().await else { return };
     let key = format!("Bearer {PLATFORM_KEY}");
     let platform = ("authorization", key.as_str());
-    let (_, unknown) = (0, [("stagegate-cell", "ap1"), platform]);
+    let unknown = [("stagegate-cell", "ap1"), platform];
     let none = world.ask("GET", "/api/v1/partners", &[platform], &Value::Null).await;
     assert_eq!((none.problem(), none.cell()), ((400, "invalid_parameter"), ""));
     let unknown = world.ask("GET", "/api/v1/partners", &unknown, &Value::Null).await;
