@@ -115,6 +115,9 @@ export interface paths {
          *     `task.personal_data_erased`. In an open task the rules still need the actor's id; it is erased
          *     when the task closes. Data that was recorded after the request stays. The same `id` and body
          *     again returns `200` with the erasure as it is.
+         *
+         *     The files of tasks that were put away are out of its reach. `progress.tasks_archived` says how
+         *     many of them have data of the actor.
          */
         post: operations["request_erasure"];
         delete?: never;
@@ -132,6 +135,28 @@ export interface paths {
         };
         /** Read an erasure */
         get: operations["get_erasure"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/erasures/{id}/archived-tasks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the files that an erasure does not reach
+         * @description Returns the tasks that were put away and whose files have data of the erasure's actor, ordered by
+         *     id. The operator of the archive decides what becomes of these files; the service never changes
+         *     one.
+         */
+        get: operations["list_erasure_archived_tasks"];
         put?: never;
         post?: never;
         delete?: never;
@@ -162,6 +187,12 @@ export interface paths {
          *
          *     For a partner, a request examines at most 5,000 events of all partners. A response also ends
          *     early if rendering the statuses of old events takes too long. In both cases `more` is true.
+         *
+         *     Events stay for as long as their tasks. Where the operator puts closed tasks away, after 30 days
+         *     or more, the feed from the start begins with the oldest event that is still there. A cursor
+         *     stays valid while nothing after it has left. One that is older than that period may be refused
+         *     with `410` and the code `cursor_expired`, so that no event is skipped unnoticed: read the feed
+         *     from the start then, and skip events whose `id` you have.
          *
          *     An event whose row is damaged keeps its place, as an item of `type` `event.unreadable`. An event
          *     that a newer version of the service wrote is never skipped: this replica ends its page before
@@ -1370,6 +1401,23 @@ export interface components {
             /** @description How. */
             by: components["schemas"]["Means"];
         };
+        /** @description What is left of a task that was put away. */
+        ArchivedTask: {
+            /** @description The task. */
+            task_id: components["schemas"]["TaskId"];
+            /** @description When it ended. */
+            closed_at: components["schemas"]["Time"];
+            /** @description When it was put away. */
+            archived_at: components["schemas"]["Time"];
+            /** @description The SHA-256 of the file with its trail, in hex. */
+            sha256: string;
+            /**
+             * @description The name of that file in the operator's archive. Not for buyers: the file shows what a buyer
+             *     may not see.
+             * @example 2027/01/15/f7/0199aa00-0000-7000-8000-0000000000f7.jsonl
+             */
+            file?: string;
+        };
         /** @description A reference to a piece of work; the service never stores the file itself. */
         Artifact: {
             /** @description Its name, at most 200 characters. */
@@ -1616,7 +1664,7 @@ export interface components {
          *     - `not_logged` (404): The log of that checkpoint does not contain the task's trail up to the requested entry. A change is logged about a minute later.
          *     - `method_not_allowed` (405): The path does not support this method; `Allow` lists those it supports.
          *     - `slow_body` (408): The body did not arrive in time. Nothing was done.
-         *     - `task_exists` (409): A task with this id was opened with another body.
+         *     - `task_exists` (409): A task with this id was opened with another body, or was put away since; then `archived` says when.
          *     - `already_decided` (409): The stage was already decided in that round; `decision` is the decision that counts.
          *     - `already_voted` (409): The actor has already cast the same vote on this revision; it is the entry `recorded.seq`. Nothing was recorded, and nothing needs to be done.
          *     - `stage_mismatch` (409): The task is not at the stage that the command names.
@@ -1633,6 +1681,8 @@ export interface components {
          *     - `task_closed` (409): The task has ended. A late decision was recorded as the entry `recorded.seq` and has no effect.
          *     - `limit_reached` (409): A limit was reached; `detail` names it. Limits apply to the revisions, status updates and trail entries of a task, to the questions of a round, to an actor's votes on a revision, and to the workflows, versions, keys and webhooks of a partner or the platform.
          *     - `nothing_to_decide` (409): The actor could do nothing about the decision that the link would be for; `why` is `not_waiting`, or the code with which a decision would be refused. No link was made.
+         *     - `task_archived` (410): The task closed long ago and was put away: its trail is a file of the operator's archive, and the service has nothing else of it. `archived` says when, and the file's SHA-256.
+         *     - `cursor_expired` (410): Events after the cursor `after` have left the feed, with tasks that were put away. Read the feed from the start, without `after`; events that you already have keep their `id`.
          *     - `feed_restored` (410): The database was restored to a time before the position of the cursor `after`. Read the feed from the start, without `after`; events that you already have keep their `id`.
          *     - `precondition_failed` (412): `If-Match` or `If-None-Match` does not hold for the current `ETag` of the caller's view, which is `etag`. If `etag` is absent, the resource does not exist yet.
          *     - `stale_revision` (412): The command names a revision that is no longer the latest; `revision` is the latest.
@@ -1880,6 +1930,13 @@ export interface components {
              * @description Tasks that failed and are tried again.
              */
             tasks_failing: number;
+            /**
+             * Format: int64
+             * @description Tasks that were put away with data of the actor. The erasure does not reach their files:
+             *     `GET /erasures/{id}/archived-tasks` lists them, for the operator of the archive. Of more than
+             *     5,000, the rest is counted when all other tasks were examined.
+             */
+            tasks_archived: number;
         };
         /** @description The state of an erasure. Later versions may add words. */
         ErasureState: string;
@@ -2707,6 +2764,13 @@ export interface components {
             next: string | null;
         };
         /** @description A page of a list. */
+        ArchivedTaskPage: {
+            /** @description The rows. */
+            items: components["schemas"]["ArchivedTask"][];
+            /** @description The `cursor` of the next page; null on the last page. Opaque. */
+            next: string | null;
+        };
+        /** @description A page of a list. */
         LinkPage: {
             /** @description The rows. */
             items: components["schemas"]["Link"][];
@@ -2886,6 +2950,8 @@ export interface components {
              * @example not_a_reviewer
              */
             why?: string;
+            /** @description What is left of a task that was put away (`task_archived`, `task_exists`). */
+            archived?: components["schemas"]["ArchivedTask"];
             /**
              * @description The current `ETag` of the caller's view (`precondition_failed`).
              * @example "7"
@@ -5538,7 +5604,7 @@ export interface components {
             };
         };
         /**
-         * @description - `task_exists`: A task with this id was opened with another body.
+         * @description - `task_exists`: A task with this id was opened with another body, or was put away since; then `archived` says when.
          *     - `already_decided`: The stage was already decided in that round; `decision` is the decision that counts.
          *     - `already_voted`: The actor has already cast the same vote on this revision; it is the entry `recorded.seq`. Nothing was recorded, and nothing needs to be done.
          *     - `stage_mismatch`: The task is not at the stage that the command names.
@@ -5564,7 +5630,7 @@ export interface components {
                 /**
                  * @example {
                  *       "code": "task_exists",
-                 *       "detail": "A task with this id was opened with another body.",
+                 *       "detail": "A task with this id was opened with another body, or was put away since; then `archived` says when.",
                  *       "request_id": "r-1",
                  *       "status": 409,
                  *       "title": "Task exists",
@@ -5605,7 +5671,11 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description - `feed_restored`: The database was restored to a time before the position of the cursor `after`. Read the feed from the start, without `after`; events that you already have keep their `id`. */
+        /**
+         * @description - `task_archived`: The task closed long ago and was put away: its trail is a file of the operator's archive, and the service has nothing else of it. `archived` says when, and the file's SHA-256.
+         *     - `cursor_expired`: Events after the cursor `after` have left the feed, with tasks that were put away. Read the feed from the start, without `after`; events that you already have keep their `id`.
+         *     - `feed_restored`: The database was restored to a time before the position of the cursor `after`. Read the feed from the start, without `after`; events that you already have keep their `id`.
+         */
         Gone: {
             headers: {
                 [name: string]: unknown;
@@ -5613,12 +5683,12 @@ export interface components {
             content: {
                 /**
                  * @example {
-                 *       "code": "feed_restored",
-                 *       "detail": "The database was restored to a time before the position of the cursor `after`. Read the feed from the start, without `after`; events that you already have keep their `id`.",
+                 *       "code": "task_archived",
+                 *       "detail": "The task closed long ago and was put away: its trail is a file of the operator's archive, and the service has nothing else of it. `archived` says when, and the file's SHA-256.",
                  *       "request_id": "r-1",
                  *       "status": 410,
-                 *       "title": "Feed restored",
-                 *       "type": "/docs/problems#feed_restored"
+                 *       "title": "Task put away",
+                 *       "type": "/docs/problems#task_archived"
                  *     }
                  */
                 "application/problem+json": components["schemas"]["Problem"];
@@ -6203,6 +6273,44 @@ export interface operations {
             503: components["responses"]["ServiceUnavailable"];
         };
     };
+    list_erasure_archived_tasks: {
+        parameters: {
+            query?: {
+                /** @description The maximum number of rows of the page. */
+                limit?: number;
+                /** @description The `next` of an earlier page. Default: the first page. */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The erasure's id. */
+                id: components["schemas"]["ErasureId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of tasks. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ArchivedTaskPage"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            405: components["responses"]["MethodNotAllowed"];
+            414: components["responses"]["URITooLong"];
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["RequestHeaderFieldsTooLarge"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
     list_events: {
         parameters: {
             query?: {
@@ -6427,6 +6535,7 @@ export interface operations {
             405: components["responses"]["MethodNotAllowed"];
             408: components["responses"]["RequestTimeout"];
             409: components["responses"]["Conflict"];
+            410: components["responses"]["Gone"];
             413: components["responses"]["PayloadTooLarge"];
             414: components["responses"]["URITooLong"];
             415: components["responses"]["UnsupportedMediaType"];
@@ -7164,6 +7273,7 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             405: components["responses"]["MethodNotAllowed"];
+            410: components["responses"]["Gone"];
             414: components["responses"]["URITooLong"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
@@ -7201,6 +7311,7 @@ export interface operations {
             401: components["responses"]["Unauthorized"];
             404: components["responses"]["NotFound"];
             405: components["responses"]["MethodNotAllowed"];
+            410: components["responses"]["Gone"];
             414: components["responses"]["URITooLong"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
@@ -7239,6 +7350,7 @@ export interface operations {
             401: components["responses"]["Unauthorized"];
             404: components["responses"]["NotFound"];
             405: components["responses"]["MethodNotAllowed"];
+            410: components["responses"]["Gone"];
             414: components["responses"]["URITooLong"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
@@ -7279,6 +7391,7 @@ export interface operations {
             401: components["responses"]["Unauthorized"];
             404: components["responses"]["NotFound"];
             405: components["responses"]["MethodNotAllowed"];
+            410: components["responses"]["Gone"];
             414: components["responses"]["URITooLong"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
@@ -7311,6 +7424,7 @@ export interface operations {
             401: components["responses"]["Unauthorized"];
             404: components["responses"]["NotFound"];
             405: components["responses"]["MethodNotAllowed"];
+            410: components["responses"]["Gone"];
             414: components["responses"]["URITooLong"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
@@ -7345,6 +7459,7 @@ export interface operations {
             401: components["responses"]["Unauthorized"];
             404: components["responses"]["NotFound"];
             405: components["responses"]["MethodNotAllowed"];
+            410: components["responses"]["Gone"];
             414: components["responses"]["URITooLong"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
@@ -7413,6 +7528,7 @@ export interface operations {
             405: components["responses"]["MethodNotAllowed"];
             408: components["responses"]["RequestTimeout"];
             409: components["responses"]["Conflict"];
+            410: components["responses"]["Gone"];
             412: components["responses"]["PreconditionFailed"];
             413: components["responses"]["PayloadTooLarge"];
             414: components["responses"]["URITooLong"];
@@ -7470,6 +7586,7 @@ export interface operations {
             401: components["responses"]["Unauthorized"];
             404: components["responses"]["NotFound"];
             405: components["responses"]["MethodNotAllowed"];
+            410: components["responses"]["Gone"];
             414: components["responses"]["URITooLong"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
@@ -7512,6 +7629,7 @@ export interface operations {
             401: components["responses"]["Unauthorized"];
             404: components["responses"]["NotFound"];
             405: components["responses"]["MethodNotAllowed"];
+            410: components["responses"]["Gone"];
             414: components["responses"]["URITooLong"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
@@ -7550,6 +7668,7 @@ export interface operations {
             401: components["responses"]["Unauthorized"];
             404: components["responses"]["NotFound"];
             405: components["responses"]["MethodNotAllowed"];
+            410: components["responses"]["Gone"];
             414: components["responses"]["URITooLong"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
