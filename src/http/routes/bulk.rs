@@ -119,7 +119,7 @@ pub async fn post_events(
     }
     let BulkCommands { items } = body.parse()?;
     check(&items)?;
-    let mut by_task: HashMap<TaskId, Vec<(usize, Map<String, Value>)>> = HashMap::new();
+    let mut by_task: HashMap<TaskId, Vec<Placed>> = HashMap::new();
     for (place, BulkCommand { task_id, command }) in items.into_iter().enumerate() {
         by_task.entry(task_id).or_default().push((place, command));
     }
@@ -130,6 +130,9 @@ pub async fn post_events(
     let items = results.into_iter().map(|(_, result)| result).collect::<Result<_, _>>()?;
     Ok(Json(BulkAnswer { items }))
 }
+
+/// A command with its place in the request.
+type Placed = (usize, Map<String, Value>);
 
 /// Checks what must hold for the request as a whole.
 fn check(items: &[BulkCommand]) -> Result<(), Problem> {
@@ -153,7 +156,7 @@ async fn carry_out_all(
     state: &AppState,
     caller: &Caller,
     task: TaskId,
-    commands: Vec<(usize, Map<String, Value>)>,
+    commands: Vec<Placed>,
 ) -> Vec<(usize, Result<BulkResult, Problem>)> {
     let mut results = Vec::with_capacity(commands.len());
     for (place, command) in commands {

@@ -252,7 +252,11 @@ async fn a_query_that_recovery_cancels_is_answered_503() {
     let lock = "set synchronous_commit = on; begin; lock table tasks in access exclusive mode; select pg_current_xact_id(); commit";
     sqlx::raw_sql(lock).execute(&mut primary).await.unwrap();
     let error = running.await.unwrap();
-    assert_eq!(error.as_database_error().and_then(|error| error.code()).as_deref(), Some("40001"), "{error}");
+    assert_eq!(
+        error.as_database_error().and_then(sqlx::error::DatabaseError::code).as_deref(),
+        Some("40001"),
+        "{error}"
+    );
     let error = app::Error::from(store::Error::from(error));
     assert_eq!(error.reason().map(app::refusals::Reason::as_str), Some("database_busy"));
     assert_eq!(Problem::from(error).code().status().as_u16(), 503);

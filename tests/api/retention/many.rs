@@ -93,12 +93,12 @@ async fn ten_thousand_tasks_are_put_away_beside_thirty_two_writers() {
     let written = i64::try_from(written.iter().sum::<u64>()).unwrap();
     let gone = world.scalar("select sum(version)::bigint from archived_tasks").await;
     assert_eq!(world.scalar("select count(*) from task_events").await, events_before + written - gone);
-    assert_eq!(world.scalar("select count(*) from tasks").await, WRITERS as i64);
-    assert_eq!(world.scalar("select count(*) from archived_tasks").await, TASKS as i64);
+    assert_eq!(world.scalar("select count(*) from tasks").await, i64::try_from(WRITERS).unwrap());
+    assert_eq!(world.scalar("select count(*) from archived_tasks").await, i64::try_from(TASKS).unwrap());
     assert_eq!(world.scalar("select count(*) from archive_writes").await, 0);
     let heads = "select count(*) from archived_tasks a join audit_leaves l
         on (l.subject, l.subject_id, l.seq, l.head) = ('task', a.task_id, a.version, a.head_hash)";
-    assert_eq!(world.scalar(heads).await, TASKS as i64);
+    assert_eq!(world.scalar(heads).await, i64::try_from(TASKS).unwrap());
     check_files(&world).await;
 }
 

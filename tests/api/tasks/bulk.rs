@@ -105,7 +105,7 @@ async fn commands_on_one_task_are_carried_out_in_order() {
     // A decision that comes too late is kept, as it is alone.
     parties.platform.done(&one, &with(cancel(), &json!({ "immediate": true }))).await;
     let late = item(&one, &approve(at("legal", 1, 1), "u-anna"));
-    let results = send(&parties.partner, &[late.clone()]).await;
+    let results = send(&parties.partner, std::slice::from_ref(&late)).await;
     assert_eq!(of_any_request(results[0].clone()), of_any_request(alone(&parties.partner, &late).await));
     assert_eq!(results[0]["body"]["code"], "task_closed");
     assert!(results[0]["body"]["recorded"]["seq"].is_u64(), "{results:?}");

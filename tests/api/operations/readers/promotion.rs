@@ -56,7 +56,7 @@ async fn the_feed_goes_on_across_a_promotion_without_a_gap_or_a_repetition() {
     // A session that only reads cannot write, although the server could.
     let pool = standby.pool(1).await;
     let refused = sqlx::query("delete from tasks").execute(&pool).await.unwrap_err();
-    assert_eq!(refused.as_database_error().and_then(|error| error.code()).as_deref(), Some("25006"));
+    assert_eq!(refused.as_database_error().and_then(sqlx::error::DatabaseError::code).as_deref(), Some("25006"));
     let refused = reader.send(&tasks[0], &update("x")).await;
     assert_eq!((refused.status, &refused.body["code"]), (503, &json!("read_only")));
     assert_eq!(ready(&router).await.0, 200);
