@@ -175,6 +175,14 @@
 //! answered by something older. Horizon and rows of the feed are read in one session, so from one
 //! server.
 //!
+//! **Cells.** A service can be one of several, each with a database or schema of its own
+//! ([`domain::values::cell::Cell`]). The owner of the tables writes the name once
+//! ([`store::db::cell`]), and the start and `/ready` compare it with the setting. Whatever is given
+//! out and comes back names the cell: keys, links, sessions and cursors. A further kind must, too, and
+//! [`domain::values::cell::Cell::check`] says whether it is ours. A gateway sends requests to the cell
+//! that they name, and a request that names another one is refused before anything else. Locks and
+//! channels of the database name the schema.
+//!
 //! **Before authentication.** Until its credential is checked, a request costs time linear in its
 //! bytes, and those are limited. [`http::serve::server`] and `crate::http::serve::request_head`
 //! limit the first line, the header fields and the whole header, on every way in. The bytes of

@@ -57,9 +57,8 @@ macro_rules! secret {
 }
 
 secret! {
-    /// The secret in a link's address: `sgl_`, the name of the cell and `_` if it has
-    /// one, and 49 characters. No API and no page accepts it as a
-    /// credential.
+    /// The secret in a link's address: `sgl_`, the name of the cell and `_` if it has one, and 49
+    /// characters. No API and no page accepts it as a credential.
     Voucher "sgl_";
     /// The secret of a session, in a cookie: the same with `sgs_`.
     SessionSecret "sgs_";

@@ -176,7 +176,7 @@ pub struct Standby {
 }
 
 impl Standby {
-    /// Copies the server with `pg_basebackup`, which another one follows from then on.
+    /// Copies the server with `pg_basebackup`, and starts one on the copy that follows it.
     pub async fn of(postgres: &Postgres) -> Self {
         let folder = scratch_dir();
         fs::create_dir(&folder).unwrap();
@@ -190,7 +190,10 @@ impl Standby {
         let mut server = Command::new(program("postgres"));
         server.args(["-D", "data", "-k"]).arg(&folder);
         let process = spawn(&folder, "standby", &mut server);
-        Self { socket_dir: folder.clone(), folder, original, _process: process }
+        let standby = Self { socket_dir: folder.clone(), folder, original, _process: process };
+        let options = standby.options(&postgres.connect_options("postgres"));
+        until("the standby answers", async || PgConnection::connect_with(&options).await.is_ok()).await;
+        standby
     }
 
     /// Waits until it has received and applied everything up to `place` of its original, then makes it a primary.

@@ -58,7 +58,8 @@ impl World {
         let direct = addresses(&mut replicas[0]).await;
         let (_, us) = addresses(&mut replicas[1]).await;
         let map = format!("{} eu1\n{} us1\n", partners[0], partners[1]);
-        let gateway = Gateway::start(url, [&direct.1, NOBODY, &us, NOBODY], &map).await;
+        // The second replica of `eu1` is one of `us1` by mistake, which the gateway must notice.
+        let gateway = Gateway::start(url, [&direct.1, &us, &us, NOBODY], &map).await;
         let world = Self { postgres, gateway, replicas, direct, partners };
         for (cell, partner) in [("eu1", 0), ("us1", 1), ("eu1", 2), ("us1", 2)] {
             let new = json!({ "id": world.partners[partner], "name": "Northwind" });
