@@ -315,7 +315,7 @@ async fn a_worker_that_stops_is_followed_by_another_and_two_at_once_do_nothing_t
     assert_eq!(
         waiting["progress"],
         json!({ "tasks_examined": 12, "tasks_erased": 12, "entries_erased": 12,
-        "fields_erased": 12 * 5 + 8, "tasks_waiting": 4, "tasks_failing": 0 }),
+        "fields_erased": 12 * 5 + 8, "tasks_waiting": 4, "tasks_failing": 0, "tasks_archived": 0 }),
         "{waiting}"
     );
     for task in &tasks {

@@ -39,7 +39,8 @@ pub struct Batch {
 }
 
 /// Puts the tasks of a batch away, except those that have moved on, that something keeps, or whose
-/// file another process has taken over, and returns which were. `None`: the partner's trail has moved on, and nothing was done.
+/// file another process has taken over, and returns which were. `None`: the partner's trail has
+/// moved on, and nothing was done.
 ///
 /// `entry` makes the entry of the partner's trail that records these tasks.
 pub async fn put_away(
