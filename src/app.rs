@@ -10,6 +10,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use crate::clock::Clock;
+use crate::domain::values::cell::Cell;
 use crate::store::Pool;
 
 use self::audit::Audit;
@@ -55,6 +56,7 @@ pub mod links;
 pub mod operations;
 pub mod partners;
 pub mod refusals;
+mod replay;
 pub mod retention;
 pub mod shares;
 pub mod shutdown;
@@ -87,6 +89,8 @@ pub struct Options {
     /// The origin by which browsers reach the service, such as `https://stagegate.example`; without
     /// it no links are made.
     pub public_origin: Option<String>,
+    /// The cell that this is.
+    pub cell: Cell,
     /// When closed tasks are put away, and where; `None`: they stay for ever.
     pub retention: Option<Policy>,
 }
@@ -102,6 +106,7 @@ impl Default for Options {
             write_capacity: None,
             dual_control: true,
             public_origin: None,
+            cell: Cell::default(),
             retention: None,
         }
     }
@@ -134,6 +139,7 @@ pub struct App {
     pub operations: Operations,
     /// The end of the service.
     pub shutdown: Shutdown,
+    cell: Cell,
     clock: Clock,
     pool: Pool,
     writes: Arc<Writes>,
@@ -148,7 +154,7 @@ impl App {
     /// An app on this database and clock.
     pub fn with_options(pool: Pool, clock: Clock, options: Options) -> Self {
         let shares = All::new(options.max_watchers, options.max_watchers_each);
-        let base = Base::new(pool, clock, shares, options.dual_control);
+        let base = Base::new(pool, clock, shares, (options.dual_control, options.cell));
 
         let journal = Arc::new(Journal::new(&base));
         let partners = Arc::new(Partners::new(&base, Arc::clone(&journal)));
@@ -164,6 +170,7 @@ impl App {
         let audit = Audit::new(&base, options.audit_keys, Arc::clone(&loader), Arc::clone(&partners));
         let is_signing = audit.log.require_key().is_ok();
 
+        let tasks = Tasks::new(&base, (Arc::clone(&loader), Arc::clone(&writes)), Arc::clone(&workflows), forecasts);
         let retention =
             options.retention.map(|policy| Retention::new(&base, policy, (&audit, journal), Arc::clone(&writes)));
 
@@ -174,12 +181,12 @@ impl App {
             webhooks: Webhooks::new(&base, renderer, &commits, way),
             erasures: Erasures::new(
                 &base,
-                (Arc::clone(&partners), Arc::clone(&links)),
-                Arc::clone(&loader),
+                (Arc::clone(&partners), Arc::clone(&links), Arc::clone(&tasks.claims)),
+                loader,
                 Arc::clone(&writes),
             ),
             links,
-            tasks: Tasks::new(&base, (loader, Arc::clone(&writes)), Arc::clone(&workflows), forecasts),
+            tasks,
             operations: Operations::new(&base, writes.writer.clone(), is_signing),
             statuses,
             retention,
@@ -187,6 +194,7 @@ impl App {
             partners,
             workflows,
             shutdown: base.shutdown,
+            cell: base.cell,
             clock: base.clock,
             pool: base.pool,
             writes,
@@ -197,6 +205,16 @@ impl App {
     #[cfg(test)]
     pub(crate) fn without_database(clock: Clock) -> Self {
         Self::new(Base::without_database(clock.clone()).pool, clock)
+    }
+
+    /// The cell that this is.
+    pub fn cell(&self) -> &Cell {
+        &self.cell
+    }
+
+    /// Whether this replica only reads, so that its database may be a standby.
+    pub fn is_read_only(&self) -> bool {
+        self.pool.is_read_only()
     }
 
     /// The clock. Entry points need it for their own checks (the expiry of tokens).

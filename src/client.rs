@@ -37,10 +37,11 @@ use reqwest::redirect::Policy;
 use reqwest::{Method, StatusCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use url::{Host, Url};
 use uuid::Uuid;
 
+use crate::domain::values::cell::CellName;
 use crate::ids;
 
 use self::call::Call;
@@ -58,7 +59,9 @@ pub use crate::domain::audit::ProofView;
 pub use crate::domain::audit::receipt::Receipt;
 pub use crate::domain::audit::signed_note::VerifierKey;
 
-pub use self::answers::{CommandResult, Escalation, Simulation, Stage, Status, Step, Task, Why, WhyCommand};
+pub use self::answers::{
+    BulkResult, CommandResult, Escalation, Simulation, Stage, Status, Step, Task, Why, WhyCommand,
+};
 pub use self::error::Error;
 pub use self::follow::{FeedEvent, Follow};
 pub use self::problem::{FieldError, Problem};
@@ -76,6 +79,7 @@ pub struct Stagegate {
     /// Without a slash at its end.
     url: String,
     authorization: HeaderValue,
+    cell: Option<HeaderValue>,
     retry: Retry,
 }
 
@@ -103,13 +107,27 @@ impl Stagegate {
             http = http.no_proxy();
         }
         let http = http.build().map_err(Error::Client)?;
-        Ok(Self { http, url: parsed.as_str().trim_end_matches('/').to_owned(), authorization, retry: Retry::default() })
+        Ok(Self {
+            http,
+            url: parsed.as_str().trim_end_matches('/').to_owned(),
+            authorization,
+            cell: None,
+            retry: Retry::default(),
+        })
     }
 
     /// The same with other limits of retries.
     #[must_use]
     pub fn with_retry(mut self, retry: Retry) -> Self {
         self.retry = retry;
+        self
+    }
+
+    /// The same for one cell of a service that has several: each request names it. A gateway finds
+    /// the cell of a partner's key by itself.
+    #[must_use]
+    pub fn with_cell(mut self, cell: &CellName) -> Self {
+        self.cell = HeaderValue::from_str(cell.as_str()).ok();
         self
     }
 
@@ -193,6 +211,24 @@ impl Stagegate {
         id: Option<Uuid>,
     ) -> Result<CommandResult, Error> {
         self.send(task, command, id, false).await
+    }
+
+    /// Sends up to 100 commands, each for a task, in one request. Every command gets its id before the
+    /// first attempt, so each is carried out at most once. The results are in the order of the
+    /// commands; a command that is refused affects no other.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::request`], if the request as a whole is refused.
+    pub async fn commands<C: Serialize>(&self, commands: &[(Uuid, C)]) -> Result<Vec<BulkResult>, Error> {
+        let item = |(task, command): &(Uuid, C)| match serde_json::to_value(command) {
+            Ok(Value::Object(command)) => Ok(json!({ "task_id": task, "command": with_id(command, None) })),
+            Ok(_) | Err(_) => Err(Error::Body("/items", "must hold objects")),
+        };
+        let body = json!({ "items": commands.iter().map(item).collect::<Result<Vec<_>, _>>()? });
+        let answer = self.retried(&Call { body: Some(&body), ..Call::new(Method::POST, "/api/v1/events") }).await?;
+        let answers::BulkAnswer { items } = answer.json()?;
+        Ok(items)
     }
 
     /// What [`Self::command`] would do. Nothing is stored.

@@ -72,7 +72,11 @@ fn client(remote: &Remote) -> Result<Stagegate, Failure> {
             return Err(Failure::Usage(format!("no credential: set STAGEGATE_KEY, or pass {party}")));
         }
     };
-    Ok(Stagegate::new(&remote.url, &credential)?)
+    let client = Stagegate::new(&remote.url, &credential)?;
+    Ok(match remote.cell() {
+        Some(cell) => client.with_cell(cell),
+        None => client,
+    })
 }
 
 fn of_trial(remote: &Remote, party: TrialParty) -> Result<String, Failure> {

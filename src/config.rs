@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
+mod cell;
 mod commands;
 mod credentials;
 mod database;
@@ -26,6 +27,7 @@ mod serve;
 mod tests;
 mod traces;
 
+pub use cell::CellSetting;
 pub use commands::{Decide, RemoteCommand, Sending, Simulate, Submit, Tail, Verb, WaitArguments, WhyArguments};
 pub use credentials::{AuditKeys, Credentials};
 pub use database::{Database, default_data_dir, postgres_bin_dir};
@@ -115,6 +117,13 @@ pub struct Migrate {
     /// Print the SQL that makes a login for serving through a connection pooler, and do nothing else.
     #[arg(long, conflicts_with = "restored")]
     pub print_login: bool,
+    /// Give a database that is in use the name in `STAGEGATE_CELL`, for good. One without partners
+    /// gets it without this.
+    #[arg(long, requires = "cell")]
+    pub name_cell: bool,
+    /// The cell.
+    #[command(flatten)]
+    pub cell: CellSetting,
     /// The database.
     #[command(flatten)]
     pub database: Database,
@@ -150,6 +159,9 @@ pub struct Keys {
     /// URL without its scheme, under a domain of yours.
     #[arg(long, default_value = "stagegate.invalid/audit", value_name = "NAME")]
     pub audit_name: String,
+    /// The cell: the name of the audit key ends with it.
+    #[command(flatten)]
+    pub cell: CellSetting,
     /// The database: the directory of the private one holds the credentials.
     #[command(flatten)]
     pub database: Database,

@@ -19,6 +19,8 @@ use utoipa_axum::routes;
 
 use crate::app::App;
 
+use self::serve::middleware::refuse_writes;
+
 pub use self::serve::mount::{Mount, MountedRoute};
 pub use self::serve::service::HttpService;
 
@@ -108,6 +110,8 @@ pub struct Shared {
     pub metrics: Arc<crate::http::serve::metrics::Metrics>,
     contract: openapi::Contract,
     scopes: openapi::scopes::RequiredScopes,
+    /// What is refused, if this replica only reads.
+    refused: Option<Arc<openapi::writes::Writes>>,
     observer: Arc<crate::http::serve::middleware::Observer>,
     origins: Vec<HeaderValue>,
     limits: crate::http::input::deadline::TimeLimits,
@@ -143,13 +147,16 @@ impl AppState {
         let scrape = (Method::GET, crate::http::serve::metrics::PATH.to_owned(), "metrics".to_owned());
         let operations = openapi::operations(&declared).chain([scrape]);
         let observer = crate::http::serve::middleware::Observer::new(operations, &mount.routes, &metrics);
-        let observer = Arc::new(observer.at(app.links.public_origin()));
+        let observer = Arc::new(observer.at(app.links.public_origin()).of(app.cell().name()));
         let contract = openapi::Contract::of(openapi::document());
         let scopes = openapi::scopes::RequiredScopes::of(&declared);
+        let refused = app.is_read_only().then(|| Arc::new(openapi::writes::Writes::of(&declared)));
         let bodies = crate::http::input::body::budget::Budget::new(body_memory.0);
+        metrics.register_build(app.cell().name());
         metrics.register_bodies(bodies.bytes());
         app.links.set_platform_credentials(auth.platform_credentials());
-        Self(Arc::new(Shared { app, auth, metrics, contract, scopes, observer, origins, limits, bodies, mount }))
+        let shared = Shared { app, auth, metrics, contract, scopes, refused, observer, origins, limits, bodies, mount };
+        Self(Arc::new(shared))
     }
 }
 
@@ -168,6 +175,7 @@ impl FromRef<AppState> for Arc<App> {
 }
 
 /// Every operation of the contract. This is the only place where handlers are added.
+#[expect(clippy::too_many_lines, reason = "one line for each path")]
 fn routes() -> OpenApiRouter<AppState> {
     let api = Api::default()
         .routes(routes!(routes::partners::create_partner, routes::partners::list_partners))
@@ -198,12 +206,13 @@ fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(routes::tasks::open_task, routes::tasks::list_tasks))
         .routes(routes!(routes::tasks::get_task))
         .routes(routes!(routes::why::get_why))
+        .routes(routes!(routes::claims::get_claim, routes::claims::claim_task, routes::claims::release_claim))
         .routes(routes!(routes::events::post_event))
         .routes(routes!(routes::statuses::get_task_status))
         .routes(routes!(routes::streams::stream_task_status))
         .routes(routes!(routes::statuses::list_statuses))
         .routes(routes!(routes::inbox::list_reviews))
-        .routes(routes!(routes::feed::list_events))
+        .routes(routes!(routes::feed::list_events, routes::bulk::post_events))
         .routes(routes!(routes::webhooks::list_webhooks))
         .routes(routes!(routes::webhooks::set_webhook, routes::webhooks::get_webhook, routes::webhooks::remove_webhook))
         .routes(routes!(routes::webhooks::rotate_webhook_secret))
@@ -262,12 +271,13 @@ impl Api {
 /// Adds the layers and fallbacks that every route shares.
 fn with_middleware(router: Router<AppState>, state: AppState) -> Router {
     let (limits, observer, cors) = (state.limits, Arc::clone(&state.observer), cors(&state.origins));
+    let refused = state.refused.clone();
     // A single layer: axum boxes every layer, and clones all boxes for each request.
     let around = layer_fn(move |route| {
         crate::http::serve::middleware::observe(
             Arc::clone(&observer),
             None,
-            cors.layer(crate::http::serve::middleware::guard(limits, route)),
+            cors.layer(refuse_writes(refused.clone(), crate::http::serve::middleware::guard(limits, route))),
         )
     });
     router
@@ -288,7 +298,7 @@ fn parse_origin(origin: &str) -> Result<HeaderValue, Error> {
 
 /// Request headers that cross-origin pages may send: all that the contract names, and those of the
 /// Model Context Protocol.
-const ALLOWED_HEADERS: [HeaderName; 11] = [
+const ALLOWED_HEADERS: [HeaderName; 12] = [
     header::AUTHORIZATION,
     header::CONTENT_TYPE,
     header::IF_MATCH,
@@ -298,18 +308,20 @@ const ALLOWED_HEADERS: [HeaderName; 11] = [
     HeaderName::from_static("mcp-method"),
     HeaderName::from_static("mcp-name"),
     HeaderName::from_static("mcp-protocol-version"),
+    crate::http::serve::middleware::CELL_HEADER,
     HeaderName::from_static("x-aitasker-key"),
     crate::http::serve::middleware::REQUEST_ID_HEADER,
 ];
 
 /// Response headers that cross-origin pages may read: all that the contract names.
-const EXPOSED_HEADERS: [HeaderName; 7] = [
+const EXPOSED_HEADERS: [HeaderName; 8] = [
     header::ALLOW,
     header::ETAG,
     header::LOCATION,
     header::RETRY_AFTER,
     header::WWW_AUTHENTICATE,
     HeaderName::from_static("idempotent-replayed"),
+    crate::http::serve::middleware::CELL_HEADER,
     crate::http::serve::middleware::REQUEST_ID_HEADER,
 ];
 

@@ -34,7 +34,7 @@
 //!
 //! | capability | domain | store | app | http |
 //! |---|---|---|---|---|
-//! | tasks, commands, timers, the inbox | [`domain::task`] | [`store::tasks`] | [`app::tasks`] | `routes/tasks.rs`, `events.rs`, `inbox.rs` |
+//! | tasks, commands, timers, the inbox, claims | [`domain::task`] | [`store::tasks`] | [`app::tasks`] | `routes/tasks.rs`, `events.rs`, `bulk.rs`, `why.rs`, `inbox.rs`, `claims.rs` |
 //! | statuses: polling, waiting, streams, forecasts | [`domain::task::status`] | [`store::tasks`] | [`app::status`] | `routes/statuses.rs`, `streams.rs` |
 //! | the feed | [`domain::feed`] | [`store::feed`] | [`app::feed`] | `routes/feed.rs` |
 //! | webhooks | [`domain::webhook`] | [`store::webhooks`] | [`app::webhooks`] | `routes/webhooks.rs`, `deliveries.rs` |
@@ -49,8 +49,8 @@
 //! Each layer also has a folder for what its capabilities share: `domain/values` (ids, names,
 //! texts, times), `domain/trail` (what trails are made of), `store/db` (connections, errors,
 //! pages), and `input`, `auth`, `serve`, `problem` and `openapi` in http. In app these are files:
-//! `access.rs`, `archived.rs`, `base.rs`, `commits.rs`, `conflict.rs`, `contention.rs`, `digest.rs`, `error.rs`,
-//! `journal.rs`, `refusals.rs`, `shares.rs`, `shutdown.rs` and `workers.rs`.
+//! `access.rs`, `archived.rs`, `base.rs`, `commits.rs`, `conflict.rs`, `contention.rs`, `digest.rs`,
+//! `error.rs`, `journal.rs`, `refusals.rs`, `replay.rs`, `shares.rs`, `shutdown.rs` and `workers.rs`.
 //!
 //! # The arrows
 //!
@@ -65,7 +65,7 @@
 //! | client | domain, clock, ids | axum, sqlx, app, store, http, config, any other folder |
 //! | `command_line` | client, config, trial, check, domain, and the small modules | axum, sqlx, app, store, http, worker, pages, dev |
 //! | pages | app, domain, http (its state, bodies, problems and the parser of commands), clock, ids | sqlx, store |
-//! | mcp | app, domain, http (its state, bodies, problems, contract, documents and what its routes render), config, ids | sqlx, store, pages |
+//! | mcp | app, domain, client (its delays), http (its state, bodies, problems, contract, documents and what its routes render), config, ids | sqlx, store, pages |
 //!
 //! Inside app, each capability is a struct that holds the state it owns and the capabilities below
 //! it that it uses. [`app::App`] composes them, and only http, worker and the binary see it whole:
@@ -166,6 +166,14 @@
 //! setting that statements rely on (`SESSION` in `store/db/settings.rs`) and is asked before its
 //! first use whether it may write. [`app::operations::health`] has a connection of its own. A
 //! further reason for not being ready is a variant of its enum.
+//!
+//! **Readers on standbys.** A replica that only reads has a pool that says so
+//! ([`store::Pool::is_read_only`]), and everything asks the pool: its sessions need not write, its
+//! workers do not, and what writes is refused. The contract says what writes
+//! (`crate::http::openapi::writes`): all that is no `GET`, unless it is named. A standby is behind,
+//! so something that a caller names and that is missing is `behind` (`crate::app::replay`), never
+//! answered by something older. Horizon and rows of the feed are read in one session, so from one
+//! server.
 //!
 //! **Before authentication.** Until its credential is checked, a request costs time linear in its
 //! bytes, and those are limited. [`http::serve::server`] and `crate::http::serve::request_head`

@@ -21,8 +21,9 @@ use stagegate::config::{
 use stagegate::domain::audit::signed_note::{KeyName, SignerKey};
 use stagegate::embedded::{self, Postgres};
 use stagegate::http::openapi;
-use stagegate::store::Pool;
-use stagegate::store::db::{connect, horizon};
+use stagegate::store::db::connect::{self, Address};
+use stagegate::store::db::horizon;
+use stagegate::store::{Limits, Pool};
 use stagegate::telemetry::traces::Traces;
 use stagegate::{check, command_line, demo, dev, health, ids, mcp, telemetry, terminal, trial};
 
@@ -81,17 +82,17 @@ fn start(cli: Cli) -> Result<ExitCode, Failure> {
 
 /// Starts traces, if the command is a service and a collector is set.
 fn traces(command: &Command, runtime: &Handle) -> Result<Traces, Failure> {
-    let settings = if let Command::Serve(serve) = command {
-        &serve.traces
+    let serve = if let Command::Serve(serve) = command {
+        serve
     } else if let Command::Dev(dev) = command
         && dev.command.is_none()
     {
-        &dev.serve.traces
+        &dev.serve
     } else {
         return Ok(Traces::default());
     };
-    let endpoint = settings.endpoint()?;
-    Ok(endpoint.map(|endpoint| Traces::start(&endpoint, runtime)).transpose()?.unwrap_or_default())
+    let (endpoint, cell) = (serve.traces.endpoint()?, serve.cell.name());
+    Ok(endpoint.map(|endpoint| Traces::start(&endpoint, cell, runtime)).transpose()?.unwrap_or_default())
 }
 
 async fn run(command: Command, traces: &Traces) -> Result<ExitCode, Failure> {
@@ -202,11 +203,9 @@ impl Opened {
         self.direct.as_ref().unwrap_or(&self.options)
     }
 
-    async fn connect(&self, connections: u32) -> Result<Pool, connect::Error> {
-        match &self.direct {
-            Some(direct) => connect::connect_pooled(&self.options, direct, connections).await,
-            None => connect::connect(&self.options, connections).await,
-        }
+    async fn connect(&self, connections: u32, is_read_only: bool) -> Result<Pool, connect::Error> {
+        let address = Address { options: self.options.clone(), direct: self.direct.clone(), is_read_only };
+        address.connect(connections, Limits::default()).await
     }
 
     async fn keep_running(&self) {
@@ -231,20 +230,23 @@ impl Opened {
 
 async fn migrate(settings: &Migrate) -> Result<ExitCode, Failure> {
     if settings.print_login {
-        write!(std::io::stdout(), "{}", connect::login_sql("stagegate_login"))?;
+        // Roles belong to the whole server, which may have several cells.
+        let cell =
+            settings.cell.name().map_or_else(String::new, |cell| format!("_{}", cell.as_str().replace('-', "_")));
+        write!(std::io::stdout(), "{}", connect::login_sql(&format!("stagegate_login{cell}")))?;
         return Ok(ExitCode::SUCCESS);
     }
     let opened = open(Source::of(&settings.database)?, &settings.database, DATABASE).await?;
-    let migrated = migrate_opened(opened.direct(), settings.restored).await;
+    let migrated = migrate_opened(opened.direct(), settings).await;
     opened.close().await;
     migrated?;
     tracing::info!("the database is up to date");
     Ok(ExitCode::SUCCESS)
 }
 
-async fn migrate_opened(options: &PgConnectOptions, restored: bool) -> Result<(), connect::Error> {
-    connect::migrate(options).await?;
-    if restored {
+async fn migrate_opened(options: &PgConnectOptions, settings: &Migrate) -> Result<(), connect::Error> {
+    connect::migrate_cell(options, settings.cell.name(), settings.name_cell).await?;
+    if settings.restored {
         let epoch = horizon::begin_epoch(options, Clock::system().now()).await?;
         tracing::info!(epoch, "started a new epoch for the restored database");
     }
@@ -254,7 +256,9 @@ async fn migrate_opened(options: &PgConnectOptions, restored: bool) -> Result<()
 fn keys(settings: &Keys) -> Result<ExitCode, Failure> {
     let mut out = std::io::stdout();
     if settings.new {
-        let name = KeyName::parse(&settings.audit_name).map_err(|error| format!("--audit-name: {error}"))?;
+        let cell = settings.cell.name().map_or_else(String::new, |cell| format!("/{cell}"));
+        let name =
+            KeyName::parse(settings.audit_name.clone() + &cell).map_err(|error| format!("--audit-name: {error}"))?;
         writeln!(out, "STAGEGATE_PLATFORM_KEYS={}", trial::new_platform_key())?;
         writeln!(out, "STAGEGATE_BUYER_JWT_SECRET={}", trial::new_jwt_secret())?;
         let key = SignerKey::new(name, ids::random());

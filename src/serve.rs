@@ -21,6 +21,7 @@ use stagegate::clock::Clock;
 use stagegate::config::{ClientLimits, Dev, Secret, Serve};
 use stagegate::dev::player;
 use stagegate::domain::audit::signed_note::{SignerKey, VerifierKey};
+use stagegate::domain::values::cell::Cell;
 use stagegate::http::auth::jwt;
 use stagegate::http::input::deadline;
 use stagegate::http::serve::listener;
@@ -29,7 +30,7 @@ use stagegate::http::{self, AppState, Mount};
 use stagegate::mcp;
 use stagegate::pages;
 use stagegate::store::Pool;
-use stagegate::store::db::connect;
+use stagegate::store::db::{cell, connect};
 use stagegate::telemetry::traces::Traces;
 use stagegate::trial;
 use stagegate::worker::checkpoints::{self, Checkpoints};
@@ -147,14 +148,18 @@ struct Assembled {
 
 /// Puts the service together and starts its workers.
 async fn assemble(
-    pool: Pool,
+    (pool, cell): (Pool, Cell),
     (settings, dev): (&Serve, Option<&Development>),
     (audit_keys, mut checked): Parts,
     (listeners, is_trial): (&Listeners, bool),
 ) -> Result<Assembled, Failure> {
     let home = dev.map_or_else(|| settings.database.data_dir(), |dev| dev.folder().to_owned());
+    if !is_trial {
+        check_audit_name(&cell, audit_keys.0.as_ref())?;
+    }
     let audit_keys = open_audit_keys(audit_keys, is_trial.then_some(&*home))?;
     let mut options = app_options(settings, audit_keys, public_origin(settings, listeners, is_trial)?);
+    options.cell = cell;
     options.retention = retention_policy(settings)?;
     if let Some(dev) = dev {
         // Receivers of developers are on their own machines.
@@ -188,15 +193,17 @@ async fn serve_on(
     let is_trial = database.postgres.is_some() || dev.is_some();
     let prepared = async {
         if settings.migrate {
-            connect::migrate(database.direct()).await?;
+            connect::migrate_cell(database.direct(), settings.cell.name(), false).await?;
         }
-        database.connect(settings.pool_size).await
+        let pool = database.connect(settings.pool_size, settings.read_only).await?;
+        let cell = cell::find(&pool, settings.cell.name()).await?;
+        Ok::<_, connect::Error>((pool, cell))
     };
-    let pool = tokio::select! {
-        pool = prepared => pool?,
+    let (pool, cell) = tokio::select! {
+        prepared = prepared => prepared?,
         _ = requested(stop.clone()) => return Ok(ExitCode::SUCCESS),
     };
-    let assembled = assemble(pool, (settings, dev.as_ref()), parts, (&listeners, is_trial)).await?;
+    let assembled = assemble((pool, cell), (settings, dev.as_ref()), parts, (&listeners, is_trial)).await?;
     let Assembled { app, state, workers, trial } = assembled;
     state.metrics.register(|registry| traces.register(registry));
     let surface = http::HttpService::new(state.clone());
@@ -349,7 +356,7 @@ fn start_workers(
     if let Some(worker) = deliveries {
         start!(shared deliveries, worker);
     }
-    if app.audit.log.require_key().is_ok() {
+    if app.audit.log.require_key().is_ok() && !settings.read_only {
         start!(checkpoints, Checkpoints::new(Arc::clone(app)));
     }
     supervisor
@@ -365,6 +372,21 @@ fn audit_keys(settings: &Serve) -> Result<(Option<SignerKey>, Vec<VerifierKey>),
         .audit_old_keys()
         .map(|key| VerifierKey::parse(key).map_err(|error| format!("STAGEGATE_AUDIT_OLD_KEYS: `{key}` {error}")));
     Ok((signer, old.collect::<Result<_, _>>()?))
+}
+
+/// Checks that the name of the log names the cell, so that two cells never sign as one log. A cell
+/// that was in use before it had a name may keep the name of its log.
+fn check_audit_name(cell: &Cell, signer: Option<&SignerKey>) -> Result<(), Failure> {
+    let (Some(cell), Some(signer)) = (cell.name().filter(|_| cell.check(None).is_err()), signer) else { return Ok(()) };
+    let name = signer.verifier().name();
+    if name.as_str().ends_with(&format!("/{cell}")) {
+        return Ok(());
+    }
+    Err(format!(
+        "STAGEGATE_AUDIT_KEY: the name of the key, `{name}`, must end with `/{cell}`, the name of the cell: \
+         each cell has a log and a key of its own; `stagegate keys --new --cell {cell}` makes one"
+    )
+    .into())
 }
 
 /// Prepares the keys; a trial without a configured key creates one in its folder.

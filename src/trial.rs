@@ -99,7 +99,7 @@ pub async fn prepare(app: &Arc<App>, data_dir: &Path) -> Result<Credentials, Err
             through: None,
         };
         let name = Name::parse("Trial partner").expect("a short name");
-        let partner = app.partners.create_partner(&caller, name).await?;
+        let (partner, _) = app.partners.create_partner(&caller, None, name).await?;
         let key = app.partners.create_partner_key(&caller, partner.id, Wanted::default()).await?;
         let workflow = WorkflowKey::parse(WORKFLOW).expect("a sound key");
         let definition = serde_json::from_str(DEFINITION).expect("the trial's definition is JSON");

@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use crate::clock::Clock;
+use crate::domain::values::cell::Cell;
 use crate::store::Pool;
 
+use super::replay::Replay;
 use super::shares::All;
 use super::shutdown::Shutdown;
 use super::workers::Workers;
@@ -26,12 +28,17 @@ pub(super) struct Base {
     pub(super) workers: Arc<Workers>,
     /// Whether the platform's own escalations need a second person.
     pub(super) dual_control: bool,
+    /// The cell that this is.
+    pub(super) cell: Cell,
+    /// What a standby may lack.
+    pub(super) replay: Replay,
 }
 
 impl Base {
-    pub(super) fn new(pool: Pool, clock: Clock, shares: All, dual_control: bool) -> Self {
-        let decisions = pool.for_decisions();
-        Self { pool, decisions, clock, shutdown: Shutdown::default(), shares, workers: Arc::default(), dual_control }
+    pub(super) fn new(pool: Pool, clock: Clock, shares: All, (dual_control, cell): (bool, Cell)) -> Self {
+        let (decisions, replay) = (pool.for_decisions(), Replay::new(&pool));
+        let (shutdown, workers) = (Shutdown::default(), Arc::default());
+        Self { pool, decisions, clock, shutdown, shares, workers, dual_control, cell, replay }
     }
 
     /// With an unreachable database, for tests that need none.
@@ -45,6 +52,6 @@ impl Base {
         let patience = Duration::from_millis(100);
         let limits = Limits { wait: patience, connect: patience, ..Limits::default() };
         let nowhere = parse_url("postgres://nobody@localhost:1/nothing").unwrap();
-        Self::new(connect_lazily(&nowhere, 10, limits), clock, All::default(), true)
+        Self::new(connect_lazily(&nowhere, 10, limits), clock, All::default(), (true, Cell::default()))
     }
 }

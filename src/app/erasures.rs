@@ -41,6 +41,7 @@ use super::links::Links;
 use super::operations::clock_skew;
 use super::partners::Partners;
 use super::shutdown::Shutdown;
+use super::tasks::claims::Claims;
 use super::tasks::fold;
 use super::tasks::load::{Loaded, Loader};
 use super::tasks::writes::Writes;
@@ -87,6 +88,7 @@ pub struct Erasures {
     shutdown: Shutdown,
     partners: Arc<Partners>,
     links: Arc<Links>,
+    claims: Arc<Claims>,
     loader: Arc<Loader>,
     writes: Arc<Writes>,
 }
@@ -94,7 +96,7 @@ pub struct Erasures {
 impl Erasures {
     pub(super) fn new(
         base: &Base,
-        (partners, links): (Arc<Partners>, Arc<Links>),
+        (partners, links, claims): (Arc<Partners>, Arc<Links>, Arc<Claims>),
         loader: Arc<Loader>,
         writes: Arc<Writes>,
     ) -> Self {
@@ -105,6 +107,7 @@ impl Erasures {
             shutdown: base.shutdown.clone(),
             partners,
             links,
+            claims,
             loader,
             writes,
         }
@@ -218,12 +221,13 @@ impl Erasures {
     }
 
     /// Records that these tasks are done or, without a window, that there are no more; then the
-    /// actor also leaves links and the partner's keys, and the files that hold its data are noted.
-    /// `false` if another replica was faster.
+    /// actor also leaves links, claims and the partner's keys, and the files that hold its data are
+    /// noted. `false` if another replica was faster.
     pub async fn advance(&self, erasure: &Record, window: Option<&Window>) -> Result<bool, Error> {
         if let (None, Some(actor)) = (window, &erasure.actor_id) {
             let whose = (erasure.party, erasure.partner_id);
             self.links.forget_actor(whose, actor, erasure.requested_at).await?;
+            self.claims.forget_actor(whose, actor, erasure.requested_at).await?;
             if let Some(partner) = erasure.partner_id {
                 self.partners.forget_actor(partner, actor, erasure.requested_at).await?;
             }

@@ -16,6 +16,7 @@ use crate::domain::values::id::TaskId;
 use crate::domain::values::time::Time;
 use crate::domain::workflow::Mistake;
 use crate::store;
+use crate::store::tasks::claims::Claim;
 
 /// Why no link is made for a decision.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -71,12 +72,18 @@ pub enum Error {
     /// The task's id was used before, with another body.
     #[error("the task's id was used before")]
     TaskExists(Box<ConflictContext>),
+    /// The partner's id was used before, with another name.
+    #[error("the partner's id was used before")]
+    PartnerExists,
     /// The task's id was used before, and that task was put away.
     #[error("the id is that of a task that was put away")]
     TaskExisted(Box<Archived>),
     /// A link for a decision that its actor could do nothing about; includes the state of the task.
     #[error("nothing to decide")]
     NothingToDecide(#[source] NothingToDecide, Box<ConflictContext>),
+    /// Others have claimed the task: the claim that ends first, and the state of the task.
+    #[error("claimed by others")]
+    Claimed(Box<Claim>, Box<ConflictContext>),
     /// The caller made too many requests of a kind; it may try again after this time.
     #[error("too many requests")]
     TooManyRequests(Duration),
@@ -132,9 +139,13 @@ pub enum Error {
     /// The database was asked and did not answer: the change may have happened or not.
     #[error("unanswered")]
     Unanswered(#[source] Arc<dyn std::error::Error + Send + Sync>),
-    /// The status is older than the version that the caller asked for, and was not updated in time.
-    #[error("the status is behind")]
+    /// This replica does not have the version that the caller has seen or asked for, and did not get it
+    /// in time.
+    #[error("this replica is behind")]
     Behind,
+    /// The replica only reads; nothing was done.
+    #[error("this replica only reads")]
+    ReadOnly,
     /// An internal error.
     #[error("internal fault")]
     Internal(#[source] Arc<dyn std::error::Error + Send + Sync>),
@@ -152,6 +163,7 @@ impl Error {
             Self::TooManyAtOnce(resource) => Some(of_caller(*resource)),
             Self::Overloaded(source) | Self::Unavailable(source) | Self::Unanswered(source) => Some(of(&**source)),
             Self::Behind => Some(Reason::Behind),
+            Self::ReadOnly => Some(Reason::ReadOnly),
             Self::NotFound
             | Self::Archived(_)
             | Self::Refused(..)
@@ -160,6 +172,8 @@ impl Error {
             | Self::EventIdReused
             | Self::ErasureIdReused
             | Self::TaskExists(_)
+            | Self::Claimed(..)
+            | Self::PartnerExists
             | Self::TaskExisted(_)
             | Self::NothingToDecide(..)
             | Self::TooManyRequests(_)
@@ -295,6 +309,7 @@ mod tests {
             (store::Error::Unanswered(timed_out()).into(), Some("database_unanswered")),
             (Error::contended(), Some("contended")),
             (Error::Behind, Some("behind")),
+            (Error::ReadOnly, Some("read_only")),
             (Error::NotFound, None),
             (store::Error::Failed(timed_out()).into(), None),
         ];

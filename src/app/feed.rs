@@ -27,14 +27,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use crate::domain::feed::{Item, RenderedEvent, UnreadableEvent, WebhookDisabled};
 use crate::domain::task::unreadable::Unreadable;
 use crate::domain::values::id::{NoticeId, TaskId};
 use crate::domain::webhook::Owner;
 use crate::store::db::horizon::find_horizon;
-use crate::store::feed::{Found, Item as Row, Notice, RowKey, Start};
+use crate::store::feed::{Found, Item as Row, Notice, RowKey, Standing, Start};
 use crate::store::{self, Pool};
 
 use self::render::{Renderer, affordable};
@@ -79,6 +79,9 @@ impl Bookmark {
         Self { position, began: self.began.filter(|began| position.transaction < *began) }
     }
 }
+
+/// The pause before a server is read again that is behind the one that was read before.
+const CATCHING_UP: Duration = Duration::from_millis(250);
 
 /// A page of the feed.
 #[derive(Clone, Debug, PartialEq)]
@@ -147,23 +150,20 @@ impl Feed {
         let owner = owner(caller).ok_or(Error::NotFound)?;
         let until = Instant::now() + wait;
         let _share = if wait.is_zero() { None } else { Some(self.waits.take(caller)?) };
-        let (mut horizon, mut follower) = (find_horizon(&self.pool).await?, None);
-        // No reader has seen a row at or above a horizon, and horizons only grow.
-        if after.position.transaction >= horizon {
-            return Err(Error::FeedRestored);
-        }
-        if after.position == Position::START {
-            after.began = Some(horizon);
-        }
+        let (mut follower, mut told) = (None, Transaction::NONE);
         loop {
-            let mut page = self.page_in_peace(owner, (after, horizon), limit).await?;
+            let (horizon, mut page) = self.page_in_peace(owner, after, limit).await?;
             if !page.items.is_empty() || page.more || Instant::now() >= until {
                 return Ok(page);
             }
+            if horizon < told {
+                // The address leads to another standby by now, which has not replayed that far.
+                sleep(CATCHING_UP).await;
+            }
             let follower = follower.get_or_insert_with(|| self.tail.follow(Target::Owner(owner)));
             match follower.wait(&self.tail, horizon, until).await {
-                Woken::News { horizon: newer, passed } => {
-                    (after, horizon) = (page.next.moved(behind(page.next.position, passed)), newer);
+                Woken::News { horizon, passed } => {
+                    (after, told) = (page.next.moved(behind(page.next.position, passed)), horizon);
                 }
                 Woken::Nothing { passed } => {
                     page.next = page.next.moved(behind(page.next.position, passed));
@@ -186,27 +186,32 @@ impl Feed {
         Ok(News { feed: self, follower, read: find_horizon(&self.pool).await?, _share: share })
     }
 
-    /// A page during which no events left the feed.
-    async fn page_in_peace(
-        &self,
-        owner: Owner,
-        (after, horizon): (Bookmark, Transaction),
-        limit: usize,
-    ) -> Result<Page, Error> {
+    /// A page during which no events left the feed, and the horizon below which it was read.
+    async fn page_in_peace(&self, owner: Owner, after: Bookmark, limit: usize) -> Result<(Transaction, Page), Error> {
         for _ in 0..MAX_ATTEMPTS {
-            let found = store::feed::list(&self.pool, (after.position, horizon), owner, limit).await?;
+            let found = store::feed::list(&self.pool, after.position, owner, limit).await?;
+            let horizon = found.horizon;
+            let epoch = match found.standing {
+                Standing::Below => horizon.epoch,
+                // A reader that has seen more than a standby has also seen its epoch, which never falls.
+                Standing::NotReplayed => after.position.transaction.epoch.max(horizon.epoch),
+                // No reader has seen a row at or above the horizon of a primary, and horizons only grow.
+                Standing::Lost => return Err(Error::FeedRestored),
+            };
+            let is_first = after.position == Position::START;
+            let reader = if is_first { Bookmark { began: Some(horizon), ..after } } else { after };
             let start = store::feed::find_start(&self.pool, owner).await?;
-            if after.is_expired(start) {
+            if reader.is_expired(start) {
                 return Err(Error::CursorExpired);
             }
             if found.rows.is_empty() {
-                let next = after.moved(found.next);
-                return Ok(Page { items: Vec::new(), next, more: found.more, epoch: horizon.epoch });
+                let next = reader.moved(found.next);
+                return Ok((horizon, Page { items: Vec::new(), next, more: found.more, epoch }));
             }
-            let page = self.page(owner, (after, horizon), found).await;
+            let page = self.page(owner, (reader, epoch), found).await;
             if start == store::feed::find_start(&self.pool, owner).await? {
                 match page {
-                    Ok(Some(page)) => return Ok(page),
+                    Ok(Some(page)) => return Ok((horizon, page)),
                     // Rows left before the start was read.
                     Ok(None) => {}
                     Err(error) => return Err(error),
@@ -217,37 +222,37 @@ impl Feed {
     }
 
     /// The page with these rows; `None` if some have left the feed since they were found.
-    async fn page(
-        &self,
-        owner: Owner,
-        (reader, horizon): (Bookmark, Transaction),
-        mut found: Found,
-    ) -> Result<Option<Page>, Error> {
-        let after = reader.position;
-        let mut page =
-            Page { items: Vec::new(), next: reader.moved(found.next), more: found.more, epoch: horizon.epoch };
+    async fn page(&self, owner: Owner, (reader, epoch): (Bookmark, u64), found: Found) -> Result<Option<Page>, Error> {
+        let (after, mut rows) = (reader.position, found.rows);
+        let mut page = Page { items: Vec::new(), next: reader.moved(found.next), more: found.more, epoch };
         let event_of = |key: RowKey| match key {
             RowKey::Event { task_id, seq } => Some((task_id, seq)),
             RowKey::Notice(_) => None,
         };
-        let wanted: Vec<(TaskId, u64)> = found.rows.iter().filter_map(|(_, key)| event_of(*key)).collect();
+        let wanted: Vec<(TaskId, u64)> = rows.iter().filter_map(|(_, key)| event_of(*key)).collect();
         let mut events = store::feed::load(&self.pool, &wanted).await?;
-        let is_there = |(event, wanted): (&Row, &(TaskId, u64))| (event.task_id, event.seq) == *wanted;
-        if events.is_empty() != wanted.is_empty() || !events.iter().zip(&wanted).all(is_there) {
-            return Ok(None);
+        let is_there = |(event, wanted): &(&Row, &(TaskId, u64))| (event.task_id, event.seq) == **wanted;
+        let same = events.iter().zip(&wanted).take_while(is_there).count();
+        if same < events.len() || (events.is_empty() && !wanted.is_empty()) {
+            if !self.pool.is_read_only() {
+                return Ok(None);
+            }
+            // The address may lead to another standby by now, which lacks some of the rows. The page then
+            // ends before the first one.
+            events.truncate(same);
         }
         let tasks = self.renderer.load_tasks(&events).await?;
         let fits = affordable(&events, &tasks);
         if let Some(first) = wanted.get(fits) {
-            let cut = found.rows.iter().position(|(_, key)| event_of(*key) == Some(*first));
-            found.rows.truncate(cut.unwrap_or_default());
-            (page.next, page.more) = (reader.moved(found.rows.last().copied().map_or(after, Position::at)), true);
+            let cut = rows.iter().position(|(_, key)| event_of(*key) == Some(*first));
+            rows.truncate(cut.unwrap_or_default());
+            (page.next, page.more) = (reader.moved(rows.last().copied().map_or(after, Position::at)), true);
             events.truncate(fits);
         }
         let mut rendered = self.renderer.render_all(owner.party(), events, &tasks).await?.into_iter();
-        let mut notices = self.notices(&found.rows).await?;
+        let mut notices = self.notices(&rows).await?;
         let mut passed = after;
-        for row in found.rows {
+        for row in rows {
             let item = match row.1 {
                 RowKey::Notice(id) => notices.remove(&id),
                 RowKey::Event { task_id, seq } => match rendered.next() {

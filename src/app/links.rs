@@ -14,6 +14,7 @@ use chrono::TimeDelta;
 use crate::clock::Clock;
 use crate::domain::link::{LinkKind, LinkState};
 use crate::domain::task::refusal::Refusal;
+use crate::domain::values::cell::Cell;
 use crate::domain::values::credential;
 use crate::domain::values::id::{ActorId, CredentialId, LinkId, TaskId};
 use crate::domain::values::party::Party;
@@ -61,6 +62,7 @@ pub struct Links {
     limits: Limits,
     dual_control: bool,
     public_origin: Option<String>,
+    cell: Cell,
 }
 
 /// A link as those who may end it see it. The secret of its address is not in it.
@@ -101,6 +103,7 @@ impl Links {
             limits: Limits::new(&base.clock),
             dual_control: base.dual_control,
             public_origin,
+            cell: base.cell.clone(),
             partners,
             loader,
         }

@@ -18,6 +18,7 @@ use crate::domain::partner::api_key::{ApiKey, KeyHash};
 use crate::domain::partner::event::{self, PartnerFact};
 use crate::domain::partner::rights::Rights;
 use crate::domain::task::refusal::Refusal;
+use crate::domain::values::cell::Cell;
 use crate::domain::values::id::{ActorId, KeyId, PartnerId};
 use crate::domain::values::text::Name;
 use crate::domain::values::time::Time;
@@ -89,23 +90,41 @@ pub struct Partners {
     pool: Pool,
     decisions: Pool,
     clock: Clock,
+    cell: Cell,
     keys: KeyCache,
 }
 
 impl Partners {
     pub(super) fn new(base: &Base, journal: Arc<Journal>) -> Self {
         let (pool, decisions) = (base.pool.clone(), base.decisions.clone());
-        Self { journal, pool, decisions, clock: base.clock.clone(), keys: KeyCache::default() }
+        let (clock, cell) = (base.clock.clone(), base.cell.clone());
+        Self { journal, pool, decisions, clock, cell, keys: KeyCache::default() }
     }
 
-    /// Adds a partner.
-    pub async fn create_partner(&self, caller: &Caller, name: Name) -> Result<Partner, Error> {
-        let id = PartnerId(ids::new());
+    /// Adds a partner, with the platform's id if it gives one; returns whether it is new. The same id
+    /// and name again returns the same partner.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::PartnerExists`] if a partner of another name has the id.
+    pub async fn create_partner(
+        &self,
+        caller: &Caller,
+        id: Option<PartnerId>,
+        name: Name,
+    ) -> Result<(Partner, bool), Error> {
+        let (given, id) = (id.is_some(), id.unwrap_or_else(|| PartnerId(ids::new())));
+        if given && let Some(found) = store::partners::find(&self.pool, id).await? {
+            return same(found, &name);
+        }
         let append = self.journal.append(&caller.author(), (id, None), vec![PartnerFact::Created {}]);
         let partner = Partner { id, name, created_at: append.end().latest.recorded_at };
-        store::partners::insert(&self.pool, &partner, &append).await?;
+        if !store::partners::insert(&self.pool, &partner, &append).await? {
+            // The same request came twice at once, and the other one was faster.
+            return same(self.get_partner(id).await?, &partner.name);
+        }
         tracing::info!(partner = %partner.id, by = %caller.credential_id(), "partner added");
-        Ok(partner)
+        Ok((partner, true))
     }
 
     /// One partner.
@@ -127,7 +146,7 @@ impl Partners {
         wanted: Wanted,
     ) -> Result<NewKey, Error> {
         check_reach(self.reach(caller).await?, &wanted.rights)?;
-        let (secret, id) = (ApiKey::from_random(&ids::random()), KeyId(ids::new()));
+        let (secret, id) = (ApiKey::from_random(self.cell.name(), &ids::random()), KeyId(ids::new()));
         let record = Key {
             id,
             partner_id,
@@ -285,6 +304,11 @@ impl Partners {
         }
         self.get_partner(id).await.map(|_| ())
     }
+}
+
+/// The partner that has the id already, if it has this name.
+fn same(found: Partner, name: &Name) -> Result<(Partner, bool), Error> {
+    if found.name == *name { Ok((found, false)) } else { Err(Error::PartnerExists) }
 }
 
 /// Refuses a partner's key that would make or revoke a key which reaches further than itself.

@@ -54,8 +54,10 @@ reasons! {
     Unanswered "database_unanswered";
     /// A newer build wrote the row.
     NewerFormat "newer_format";
-    /// The status is older than the requested version.
+    /// The replica does not have the requested version.
     Behind "behind";
+    /// The replica only reads, and the request writes.
+    ReadOnly "read_only";
     /// The response was not ready in time.
     Slow "slow";
     /// Another dependency is unavailable, such as the keys for buyers' tokens.

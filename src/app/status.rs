@@ -66,19 +66,17 @@ impl Statuses {
 
     /// The buyer's view of a task.
     pub async fn get_task_status(&self, caller: &Caller, id: TaskId, at_least: AtLeast) -> Result<Arc<Status>, Error> {
-        let status = match self.reader.newest(id, at_least.version()).await {
-            // Boxed, since it is rarely needed.
-            Err(Error::NotFound) => return Err(Box::pin(self.reader.missing(caller, id)).await),
-            read => read?,
-        };
-        if !may_see(caller, id, (status.model.partner_id, status.buyer_id)) {
-            return Err(Error::NotFound);
-        }
-        // Boxed, since it is rarely needed.
-        if status.as_of >= at_least.required {
-            Ok(status)
-        } else {
-            Box::pin(self.reader.caught_up(status, at_least.required)).await
+        match self.reader.newest(id, at_least.version()).await {
+            Ok(status) if may_see(caller, id, (status.model.partner_id, status.buyer_id)) => {
+                // Boxed, here and below, since it is rarely needed.
+                if status.as_of >= self.reader.needed(at_least) {
+                    Ok(status)
+                } else {
+                    Box::pin(self.reader.caught_up(status, at_least)).await
+                }
+            }
+            Ok(_) | Err(Error::NotFound) => Err(Box::pin(self.reader.missing(caller, id, at_least)).await),
+            Err(error) => Err(error),
         }
     }
 

@@ -24,6 +24,7 @@ use crate::store::tasks::transitions::{Open, Outcome, insert_opened};
 use crate::store::{self, Pool};
 use crate::telemetry::spans;
 
+use self::claims::Claims;
 use self::commands::Commands;
 use self::inbox::Inbox;
 use self::load::Loader;
@@ -34,6 +35,7 @@ use super::archived::missing;
 use super::base::Base;
 use super::conflict::ConflictContext;
 use super::error::Error;
+use super::replay::Replay;
 use super::status::forecast::Forecasts;
 use super::workflows::Workflows;
 
@@ -42,10 +44,12 @@ pub use crate::store::tasks::Standing;
 pub use crate::store::tasks::counts::StageCount;
 pub use crate::store::tasks::lists::{After as OpenedAfter, Filter};
 
+pub mod claims;
 pub mod commands;
 pub(in crate::app) mod fold;
 pub mod inbox;
 pub(in crate::app) mod load;
+pub(in crate::app) mod pending;
 pub mod timers;
 mod write_cache;
 pub(in crate::app) mod writes;
@@ -60,6 +64,8 @@ pub struct Tasks {
     pub commands: Arc<Commands>,
     /// The tasks that wait on a party.
     pub inbox: Inbox,
+    /// Who has taken which task to decide on.
+    pub claims: Arc<Claims>,
     /// The search for due timers.
     pub timers: Timers,
     pool: Pool,
@@ -69,6 +75,7 @@ pub struct Tasks {
     loader: Arc<Loader>,
     writes: Arc<Writes>,
     dual_control: bool,
+    replay: Replay,
 }
 
 /// A request of the platform to open a task.
@@ -117,9 +124,11 @@ impl Tasks {
         workflows: Arc<Workflows>,
         forecasts: Arc<Forecasts>,
     ) -> Self {
+        let claims = Arc::new(Claims::new(base, Arc::clone(&loader)));
         Self {
             commands: Arc::new(Commands::new(base, (Arc::clone(&loader), Arc::clone(&writes)), forecasts)),
-            inbox: Inbox::new(base, Arc::clone(&loader), Arc::clone(&workflows)),
+            inbox: Inbox::new(base, (Arc::clone(&loader), Arc::clone(&claims)), Arc::clone(&workflows)),
+            claims,
             timers: Timers::new(base, Arc::clone(&loader), Arc::clone(&writes.commits)),
             pool: base.pool.clone(),
             decisions: base.decisions.clone(),
@@ -128,6 +137,7 @@ impl Tasks {
             loader,
             writes,
             dual_control: base.dual_control,
+            replay: base.replay.clone(),
         }
     }
 
@@ -184,7 +194,23 @@ impl Tasks {
 
     /// The full state of a task, for partner or platform.
     pub async fn get_task(&self, caller: &Caller, id: TaskId) -> Result<TaskView, Error> {
-        let task = self.loader.find_visible(caller, id).await?;
+        self.get_task_at_least(caller, id, 0).await
+    }
+
+    /// The same for a caller that has seen the version `seen`, which a standby may lack.
+    pub async fn get_task_at_least(&self, caller: &Caller, id: TaskId, seen: u64) -> Result<TaskView, Error> {
+        let task = match self.loader.find_visible(caller, id).await {
+            Ok(task) if task.snapshot().task.version() >= seen => task,
+            Err(Error::NotFound) if seen > 0 => {
+                self.replay.require_complete().await?;
+                return Err(Error::NotFound);
+            }
+            found => {
+                let task = found?;
+                self.replay.require_complete().await?;
+                task
+            }
+        };
         Ok(task.task_view(Reader { party: caller.party(), at: self.clock.now() }))
     }
 

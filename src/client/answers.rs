@@ -188,3 +188,18 @@ pub struct Step {
     #[serde(flatten)]
     pub rest: Map<String, Value>,
 }
+
+/// The result of one of many commands: what the single call would have answered.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+pub struct BulkResult {
+    /// 201 if the command was carried out, 200 if that was done before, else the status of the
+    /// problem.
+    pub status: u16,
+    /// A [`CommandResult`], or a problem (RFC 9457).
+    pub body: Value,
+}
+
+#[derive(Deserialize)]
+pub(super) struct BulkAnswer {
+    pub(super) items: Vec<BulkResult>,
+}

@@ -8,9 +8,10 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::error::MAX_ANSWER;
-use super::retry::retry_after;
 use super::{Error, Problem, Stagegate};
 
+/// The header that names the cell.
+const CELL: &str = "stagegate-cell";
 /// The time of one attempt, besides what it asks the service to wait.
 const ATTEMPT: Duration = Duration::from_secs(30);
 
@@ -60,11 +61,11 @@ impl Stagegate {
         let mut attempt = 0;
         loop {
             let failure = match self.once(call).await {
-                Err(failure) if attempt < self.retry.retries => failure,
-                ended => return ended,
+                Err(failure) => failure,
+                answered => return answered,
             };
-            let Some(asked) = retry_after(&failure) else { return Err(failure) };
-            tokio::time::sleep(asked + self.retry.backoff(attempt)).await;
+            let Some(delay) = self.retry.delay(&failure, attempt) else { return Err(failure) };
+            tokio::time::sleep(delay).await;
             attempt += 1;
         }
     }
@@ -76,6 +77,9 @@ impl Stagegate {
         let url = format!("{}{}{mark}{query}", self.url, call.path);
         let mut request = self.http.request(call.method.clone(), url).timeout(call.wait + ATTEMPT);
         request = request.header(AUTHORIZATION, self.authorization.clone());
+        if let Some(cell) = &self.cell {
+            request = request.header(CELL, cell.clone());
+        }
         if let Some(version) = call.known {
             request = request.header(IF_NONE_MATCH, format!("\"{version}\""));
         }

@@ -28,8 +28,16 @@ impl Default for Retry {
 }
 
 impl Retry {
+    /// The delay before a request that failed is sent again; none if it must not be.
+    pub(super) fn delay(self, failure: &Error, attempt: u32) -> Option<Duration> {
+        if attempt >= self.retries {
+            return None;
+        }
+        retry_after(failure).map(|asked| asked + self.backoff(attempt))
+    }
+
     /// A random delay, so that clients that failed together do not come back together.
-    pub(super) fn backoff(self, attempt: u32) -> Duration {
+    pub(crate) fn backoff(self, attempt: u32) -> Duration {
         let bound = self.backoff.saturating_mul(2_u32.saturating_pow(attempt)).min(LONGEST_BACKOFF);
         let share = u32::from_le_bytes(ids::random());
         bound.mul_f64(f64::from(share) / f64::from(u32::MAX))
@@ -37,7 +45,7 @@ impl Retry {
 }
 
 /// What the answer asks to wait before the next attempt; none if there must be no other.
-pub(super) fn retry_after(failure: &Error) -> Option<Duration> {
+fn retry_after(failure: &Error) -> Option<Duration> {
     match failure {
         Error::NoAnswer { source, .. } if !source.is_builder() => Some(Duration::ZERO),
         Error::Problem { problem, retry_after } if matches!(problem.status, 429 | 503) => {
@@ -70,6 +78,7 @@ fn parse(text: &str, now: Time) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::client::Problem;
 
     #[test]
     fn seconds_and_dates_are_understood() {
@@ -84,6 +93,21 @@ mod tests {
             ("", 0),
         ] {
             assert_eq!(parse(text, noon).as_secs(), seconds, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn the_service_says_how_long_to_wait_at_least() {
+        let retry = Retry { retries: 2, backoff: Duration::from_millis(1) };
+        let failure = |status, retry_after: Option<&str>| Error::Problem {
+            problem: Box::new(Problem::new(status, b"{}", None)),
+            retry_after: retry_after.map(str::to_owned),
+        };
+        let delay = retry.delay(&failure(503, Some("7")), 1).unwrap();
+        assert!((7000..=7002).contains(&delay.as_millis()), "{delay:?}");
+        assert!(retry.delay(&failure(429, None), 0).unwrap() <= retry.backoff);
+        for (status, retry_after, attempt) in [(503, Some("3600"), 0), (503, Some("7"), 2), (409, Some("7"), 0)] {
+            assert_eq!(retry.delay(&failure(status, retry_after), attempt), None, "{status} {retry_after:?} {attempt}");
         }
     }
 

@@ -77,6 +77,9 @@ pub enum Unfit {
         "{0} can be reached from other machines, which could then move the clock with the trial's key: listen on 127.0.0.1, or pass --expose"
     )]
     Reachable(SocketAddr),
+    /// It would decide nothing.
+    #[error("`stagegate dev` plays tasks, which a replica that only reads cannot: leave out STAGEGATE_READ_ONLY")]
+    ReadOnly,
     /// Workers are turned off.
     #[error("`stagegate dev` runs the timers itself: leave out STAGEGATE_TIMERS")]
     Timers,
@@ -94,6 +97,9 @@ impl Dev {
         }
         if !self.serve.listen.ip().is_loopback() && !self.expose {
             return Err(Unfit::Reachable(self.serve.listen));
+        }
+        if self.serve.read_only {
+            return Err(Unfit::ReadOnly);
         }
         if !self.serve.timers {
             return Err(Unfit::Timers);

@@ -4,7 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+use crate::domain::values::cell::CellName;
+
 use super::Secret;
+use super::cell::OptionalCell;
 use super::database::default_data_dir;
 
 /// A service, the credential for it, and the form of the output.
@@ -23,6 +26,9 @@ pub struct Remote {
     /// With `--as`: the directory of the trial, as for `stagegate keys`.
     #[arg(long, env = "STAGEGATE_DATA_DIR", value_name = "DIR", global = true)]
     data_dir: Option<PathBuf>,
+    /// Name of the cell to ask, where a gateway cannot tell it from the key.
+    #[arg(long, env = "STAGEGATE_CELL", value_name = "NAME", global = true)]
+    cell: Option<OptionalCell>,
     /// Print JSON for programs. Errors are JSON, too, on standard error.
     #[arg(long, global = true)]
     pub json: bool,
@@ -44,6 +50,11 @@ impl Remote {
     /// The given key.
     pub fn key(&self) -> Option<&Secret> {
         self.key.as_ref().filter(|key| !key.expose().is_empty())
+    }
+
+    /// The cell to ask, if one is named.
+    pub fn cell(&self) -> Option<&CellName> {
+        self.cell.as_ref().and_then(|given| given.0.as_ref())
     }
 
     /// The directory of the trial.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::{ArgAction, Args};
 
+use super::cell::CellSetting;
 use super::credentials::{AuditKeys, Credentials};
 use super::database::Database;
 use super::limits::ClientLimits;
@@ -20,6 +21,9 @@ pub struct Serve {
     /// The database.
     #[command(flatten)]
     pub database: Database,
+    /// The cell.
+    #[command(flatten)]
+    pub cell: CellSetting,
     /// Credentials of callers.
     #[command(flatten)]
     pub credentials: Credentials,
@@ -37,13 +41,21 @@ pub struct Serve {
     /// the private database serves them on a free port of 127.0.0.1.
     #[arg(long, env = "STAGEGATE_METRICS_LISTEN", value_name = "ADDRESS")]
     metrics_listen: Option<OptionalAddress>,
+    /// Whether this replica only reads, so that `DATABASE_URL` may lead to a standby. It refuses
+    /// what writes, and the defaults of the settings for migrations, timers, webhooks and pages become
+    /// `false`.
+    #[arg(long, env = "STAGEGATE_READ_ONLY", default_value_t = false, action = ArgAction::Set,
+        num_args = 0..=1, default_missing_value = "true", value_name = "true|false")]
+    pub read_only: bool,
     /// Whether to apply pending migrations at start. Turn this off if the deployment runs
     /// `stagegate migrate`.
-    #[arg(long, env = "STAGEGATE_MIGRATE", default_value_t = true, action = ArgAction::Set, value_name = "true|false")]
+    #[arg(long, env = "STAGEGATE_MIGRATE", default_value_t = true, default_value_if("read_only", "true", "false"),
+        action = ArgAction::Set, value_name = "true|false")]
     pub migrate: bool,
     /// Whether this replica runs timers (deadlines, reminders, expiry) and erasures. At least one
     /// replica must.
-    #[arg(long, env = "STAGEGATE_TIMERS", default_value_t = true, action = ArgAction::Set, value_name = "true|false")]
+    #[arg(long, env = "STAGEGATE_TIMERS", default_value_t = true, default_value_if("read_only", "true", "false"),
+        action = ArgAction::Set, value_name = "true|false")]
     pub timers: bool,
     /// Whether an escalation that the platform raised is approved or rejected only by another person
     /// under another platform key. Turn this off only if one person operates the platform; the trail
@@ -62,7 +74,8 @@ pub struct Serve {
     #[arg(long, env = "STAGEGATE_PUBLIC_URL", value_name = "URL")]
     public_url: Option<OptionalUrl>,
     /// Whether to serve pages for people. Turn this off where only the API is wanted.
-    #[arg(long, env = "STAGEGATE_PAGES", default_value_t = true, action = ArgAction::Set, value_name = "true|false")]
+    #[arg(long, env = "STAGEGATE_PAGES", default_value_t = true, default_value_if("read_only", "true", "false"),
+        action = ArgAction::Set, value_name = "true|false")]
     pub pages: bool,
     /// Settings of webhooks.
     #[command(flatten)]
@@ -108,7 +121,23 @@ impl Serve {
             }
             (Some(_), Some(_)) | (None, None) => {}
         }
-        Ok(())
+        if self.read_only { self.check_read_only() } else { Ok(()) }
+    }
+
+    /// Checks that nothing was turned on that writes: the defaults are off.
+    fn check_read_only(&self) -> Result<(), Contradiction> {
+        let writing = [
+            ("STAGEGATE_MIGRATE", self.migrate),
+            ("STAGEGATE_TIMERS", self.timers),
+            ("STAGEGATE_DELIVERIES", self.webhooks.deliveries),
+            // A session is a row.
+            ("STAGEGATE_PAGES", self.pages),
+            ("STAGEGATE_RETENTION_DAYS", self.retention.days().is_some()),
+        ];
+        if let Some((name, _)) = writing.into_iter().find(|(_, is_on)| *is_on) {
+            return Err(Contradiction::ReadOnly(name));
+        }
+        if self.database.url().is_none() { Err(Contradiction::ReadOnlyTrial) } else { Ok(()) }
     }
 }
 
@@ -139,6 +168,14 @@ pub enum Contradiction {
         "STAGEGATE_RETENTION_DAYS is set and STAGEGATE_AUDIT_KEY is not: without its signatures the files would prove nothing"
     )]
     NoAuditKey,
+    /// A replica that only reads was told to write.
+    #[error(
+        "STAGEGATE_READ_ONLY and {0} are both true, and a replica that only reads cannot do both: leave one of them out"
+    )]
+    ReadOnly(&'static str),
+    /// The private database has no standby, and nobody else would write to it.
+    #[error("STAGEGATE_READ_ONLY needs DATABASE_URL: the address of a standby, or of the primary")]
+    ReadOnlyTrial,
 }
 
 /// An address or none; container tools pass unset variables as empty strings.
@@ -157,7 +194,8 @@ impl FromStr for OptionalAddress {
 #[derive(Clone, Copy, Debug, Args)]
 pub struct Webhooks {
     /// Whether this replica sends webhooks. At least one replica must.
-    #[arg(long, env = "STAGEGATE_DELIVERIES", default_value_t = true, action = ArgAction::Set, value_name = "true|false")]
+    #[arg(long, env = "STAGEGATE_DELIVERIES", default_value_t = true, default_value_if("read_only", "true", "false"),
+        action = ArgAction::Set, value_name = "true|false")]
     pub deliveries: bool,
     /// Allow webhooks to private addresses and over plain http. For tests and local trials only.
     #[arg(long, env = "STAGEGATE_WEBHOOK_ALLOW_PRIVATE", default_value_t = false, action = ArgAction::Set,

@@ -65,6 +65,23 @@ fn limits_are_checked_against_each_other() {
 }
 
 #[test]
+fn a_replica_that_only_reads_is_not_told_to_write() {
+    let with = |more: &[&str]| serve(&[&["--read-only=true", "--database-url=postgres://h/d"], more].concat());
+    let alone = with(&[]);
+    assert_eq!(alone.check(), Ok(()));
+    assert!(!alone.migrate && !alone.timers && !alone.webhooks.deliveries && !alone.pages);
+    for name in ["MIGRATE", "TIMERS", "DELIVERIES", "PAGES"] {
+        let flag = format!("--{}", name.to_lowercase());
+        assert_eq!(with(&[&format!("{flag}=false")]).check(), Ok(()));
+        let said = with(&[&format!("{flag}=true")]).check().unwrap_err().to_string();
+        assert!(said.starts_with(&format!("STAGEGATE_READ_ONLY and STAGEGATE_{name} are both true")), "{said}");
+    }
+    assert_eq!(serve(&["--read-only"]).check(), Err(super::Contradiction::ReadOnlyTrial));
+    let writes = serve(&["--read-only=false"]);
+    assert!(writes.check().is_ok() && writes.migrate && writes.timers && writes.webhooks.deliveries && writes.pages);
+}
+
+#[test]
 fn empty_settings_are_unset_ones() {
     let serve = serve(&["--database-url=", "--platform-keys=", "--buyer-jwks=", "--buyer-jwt-audience="]);
     assert!(serve.database.url().is_none());

@@ -74,7 +74,7 @@ pub async fn run(settings: &DevCheck, out: &mut impl Write) -> Result<ExitCode, 
     if settings.json {
         let whole =
             json!({ "webhook": settings.webhook, "answered": has_answered, "survived": survived, "stories": verdicts });
-        say!(out, "{whole}")?;
+        writeln!(out, "{whole}")?;
     } else {
         say!(out)?;
         say!(out, "survived {survived} of {}", verdicts.len())?;

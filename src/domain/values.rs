@@ -1,6 +1,7 @@
 //! Value types of the whole domain: ids, names, texts, times and parties, each with one rule for
 //! its content.
 
+pub mod cell;
 mod characters;
 pub mod credential;
 pub(in crate::domain) mod event_type;

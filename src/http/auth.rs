@@ -81,6 +81,8 @@ impl Auth {
             Credential::PartnerKey(text) => {
                 let unknown = || invalid("This key is unknown, has expired or was revoked.");
                 let key = ApiKey::parse(text).ok_or_else(unknown)?;
+                let other = |other| invalid(format!("This key {other}."));
+                app.cell().check(key.cell()).map_err(other)?;
                 let caller = app.partners.resolve_key(&key).await?.ok_or_else(unknown)?;
                 Ok(Authenticated { caller, key: Some(key) })
             }

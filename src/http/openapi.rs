@@ -31,6 +31,7 @@ pub(super) mod scopes;
 mod shape;
 mod tree;
 mod v3_0;
+pub(super) mod writes;
 
 use scopes::READ;
 
@@ -125,6 +126,10 @@ header in total (`431`). HTTP/1.1 requires one valid `Host` (`400`) and allows n
 Errors are `application/problem+json` (RFC 9457) with a stable `code`; the schema `Code` lists the codes. Every response carries
 `X-Request-Id`; it repeats the request's own id if that has 1 to 100 letters, digits or `-_.:`. Only a request that cannot be parsed as
 HTTP, or that has more than 64 KiB of header, gets a bare status (`400`, `414`, `431`) or no response; then the connection closes.
+
+Partners may be spread over several cells, each with a database of its own, behind a gateway. A partner's key and a link name their
+cell; any other request names it in the header `Stagegate-Cell`. Every response of a cell carries that header, too. A cell refuses a
+request for another one (`421`), its keys (`401`) and its cursors (`400`). A service that is no cell has no such header.
 
 A request carries exactly one credential. Resources of other parties do not exist for the caller: `404`.";
 
@@ -275,6 +280,7 @@ fn complete_operation(path: &str, operation: &mut Operation) {
         StatusCode::BAD_REQUEST,
         StatusCode::METHOD_NOT_ALLOWED,
         StatusCode::URI_TOO_LONG,
+        StatusCode::MISDIRECTED_REQUEST,
         StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
         StatusCode::INTERNAL_SERVER_ERROR,
         StatusCode::SERVICE_UNAVAILABLE,

@@ -24,6 +24,7 @@ use crate::domain::task::command::CommandType;
 use crate::domain::task::event::QuestionEnd;
 use crate::domain::task::question::ClosedQuestion;
 use crate::domain::values::id::TaskId;
+use crate::domain::values::party::Actor;
 use crate::domain::values::time::Time;
 
 mod carried;
@@ -136,11 +137,17 @@ impl Problem {
             .caused_by(source)
     }
 
-    /// This replica does not have the version that the caller asked for.
+    /// This replica does not have the version that the caller has seen or asked for.
     pub fn behind() -> Self {
         let detail =
-            "This replica does not have the version in `min_version` yet. Try again shortly, or read without it.";
-        Self::new(Code::Unavailable, detail).header(header::RETRY_AFTER, HeaderValue::from_static("1"))
+            "This replica does not have the version that the request names yet. Try again shortly, or read without it.";
+        Self::new(Code::Behind, detail).header(header::RETRY_AFTER, HeaderValue::from_static("1"))
+    }
+
+    /// This replica only reads, and the request writes.
+    pub fn read_only() -> Self {
+        let detail = "This replica only reads, so nothing was done. Send the request to a replica on the primary.";
+        Self::new(Code::ReadOnly, detail).because(Some(Reason::ReadOnly))
     }
 
     /// The replica is not ready. The reason is sent; its causes are logged.
@@ -319,6 +326,12 @@ pub struct Conflict {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "not_a_reviewer")]
     pub why: Option<&'static str>,
+    /// Whose claim ends first (`claimed`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub by: Option<Actor>,
+    /// When that claim ends (`claimed`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub until: Option<Time>,
     /// What is left of a task that was put away (`task_archived`, `task_exists`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub archived: Option<ArchivedTask>,

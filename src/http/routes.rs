@@ -2,6 +2,8 @@
 //! renders the result.
 
 pub mod audit;
+pub mod bulk;
+pub mod claims;
 pub mod command_body;
 pub mod deliveries;
 pub mod docs;

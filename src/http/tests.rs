@@ -192,6 +192,8 @@ fn pages_may_use_every_header_that_the_contract_names() {
     sent.extend(["authorization", "content-type", "x-aitasker-key", "x-request-id"].map(String::from));
     sent.extend(["mcp-method", "mcp-name", "mcp-protocol-version"].map(String::from));
     read.insert("x-request-id".into());
+    sent.insert("stagegate-cell".into());
+    read.insert("stagegate-cell".into());
     assert!(sent.contains("x-aitasker-key") && read.contains("etag"), "{sent:?} {read:?}");
     let names = |names: &[HeaderName]| names.iter().map(ToString::to_string).collect::<BTreeSet<_>>();
     assert_eq!(names(&super::ALLOWED_HEADERS), sent);

@@ -60,7 +60,7 @@ impl ServerHandler for Server {
         _: Option<PaginatedRequestParams>,
         _: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
-        Ok(ListToolsResult::with_all_items(tools::list(self.0.caller())))
+        Ok(ListToolsResult::with_all_items(tools::list(&self.0)))
     }
 
     async fn call_tool(

@@ -123,8 +123,13 @@ impl ToolName {
         Ok(())
     }
 
+    /// Whether it writes.
+    fn writes(self) -> bool {
+        self.command().is_some() || self == Self::RegisterWorkflow
+    }
+
     fn annotations(self) -> ToolAnnotations {
-        let reads = self.command().is_none() && self != Self::RegisterWorkflow;
+        let reads = !self.writes();
         let ends = self.decides() || self == Self::AcknowledgeCancellation;
         // Without an id, these add something each time.
         let adds = matches!(self, Self::SubmitWork | Self::PostUpdate);
@@ -147,12 +152,16 @@ fn object(schema: Value) -> Arc<JsonObject> {
     }
 }
 
-/// The tools that the caller's key can use.
-pub(super) fn list(caller: &Caller) -> Vec<Tool> {
+/// The tools that the caller's key can use on this replica.
+pub(super) fn list(call: &Call) -> Vec<Tool> {
     static FREE: LazyLock<Vec<Tool>> = LazyLock::new(|| describe_all(false));
     static BOUND: LazyLock<Vec<Tool>> = LazyLock::new(|| describe_all(true));
+    let caller = call.caller();
     let described = if caller.only_actor().is_some() { &BOUND } else { &FREE };
-    let usable = ToolName::ALL.iter().zip(described.iter()).filter(|(tool, _)| tool.check(caller).is_ok());
+    let usable = ToolName::ALL
+        .iter()
+        .zip(described.iter())
+        .filter(|(tool, _)| tool.check(caller).is_ok() && !(tool.writes() && call.state.app.is_read_only()));
     usable.map(|(_, described)| described.clone()).collect()
 }
 
@@ -163,6 +172,9 @@ fn describe_all(bound: bool) -> Vec<Tool> {
 /// Does what a tool is for.
 pub(super) async fn call(call: &Call, tool: ToolName, arguments: JsonObject) -> Result<CallToolResult, Problem> {
     tool.check(call.caller())?;
+    if tool.writes() && call.state.app.is_read_only() {
+        return Err(Problem::read_only());
+    }
     if let Some(command) = tool.command() {
         return commands::send(call, command, arguments).await.map(results::done);
     }

@@ -157,6 +157,7 @@ async fn find(state: &AppState, visitor: &Visitor, selection: &Selection) -> Res
         overdue: selection.overdue.then_some(true),
         reviewer: None,
         actor: actor.filter(|_| !selection.all),
+        unclaimed: false,
     };
     let mut found = state.app.tasks.inbox.list_reviews(&visitor.caller, filter, (selection.after, ROWS)).await?;
     found.items.retain(|listed| selection.all || is_for_a_reviewer(listed, visitor.party()));

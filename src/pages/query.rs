@@ -8,6 +8,8 @@ use axum::http::request::Parts;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::domain::values::cell::Cell;
+use crate::http::AppState;
 use crate::http::input::page::Cursor;
 
 /// The parameters of a query. Empty ones count as absent, since browsers send every field of a form.
@@ -15,6 +17,8 @@ use crate::http::input::page::Cursor;
 pub(super) struct Query {
     pairs: Vec<(String, String)>,
     wrong: Vec<&'static str>,
+    /// Whose positions it holds.
+    cell: Cell,
 }
 
 impl Query {
@@ -22,7 +26,13 @@ impl Query {
     pub(super) fn new(query: &str) -> Self {
         let pairs = form_urlencoded::parse(query.as_bytes());
         let pairs = pairs.map(|(name, value)| (name.into_owned(), value.trim().to_owned()));
-        Self { pairs: pairs.filter(|(_, value)| !value.is_empty()).collect(), wrong: Vec::new() }
+        let pairs = pairs.filter(|(_, value)| !value.is_empty()).collect();
+        Self { pairs, wrong: Vec::new(), cell: Cell::default() }
+    }
+
+    /// An empty query of a page of this service.
+    pub(super) fn empty(state: &AppState) -> Self {
+        Self { cell: state.app.cell().clone(), ..Self::default() }
     }
 
     /// The first value of a parameter.
@@ -62,15 +72,16 @@ impl Query {
 
     /// Where the page begins.
     pub(super) fn cursor<K: DeserializeOwned>(&mut self) -> Option<K> {
-        let parse = |text: &str| serde_json::from_value::<Cursor<K>>(text.into()).ok();
-        self.read("cursor", parse).map(|cursor| cursor.0)
+        let cell = self.cell.clone();
+        let parse = |text: &str| serde_json::from_value::<Cursor<K>>(text.into()).ok()?.open("cursor", &cell).ok();
+        self.read("cursor", parse)
     }
 
     /// The address of the page that begins after `key`, with the same filters.
     pub(super) fn next(&self, path: &str, key: impl Serialize) -> String {
         let filters = self.pairs.iter().filter(|(name, _)| name != "cursor");
         let mut query = form_urlencoded::Serializer::new(String::new());
-        query.extend_pairs(filters).append_pair("cursor", &Cursor(key).encode());
+        query.extend_pairs(filters).append_pair("cursor", &Cursor::new(key, &self.cell).encode());
         format!("{path}?{}", query.finish())
     }
 
@@ -80,11 +91,11 @@ impl Query {
     }
 }
 
-impl<S: Sync> FromRequestParts<S> for Query {
+impl FromRequestParts<AppState> for Query {
     type Rejection = Infallible;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        Ok(Self::new(parts.uri.query().unwrap_or_default()))
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Infallible> {
+        Ok(Self { cell: state.app.cell().clone(), ..Self::new(parts.uri.query().unwrap_or_default()) })
     }
 }
 

@@ -70,7 +70,8 @@ async fn post_command(
     let task = task_id(&id, &form.visitor)?;
     match form.visitor.party() {
         Party::Buyer => task_buyer::post_command(&state, &form, task).await,
-        Party::Partner | Party::Platform => task_work::post_command(&state, &form, task).await,
+        // Boxed, since it is large.
+        Party::Partner | Party::Platform => Box::pin(task_work::post_command(&state, &form, task)).await,
     }
 }
 

@@ -121,7 +121,8 @@ pub(super) async fn post_command(state: &AppState, form: &Form, task: TaskId) ->
             let seq = answer.events.first().map_or(0, |event| event.seq);
             Ok(go_to(&format!("/tasks/{task}?done={seq}")))
         }
-        Err(problem) => refused(state, visitor, task, (choice, problem, filled)).await,
+        // Boxed, since it is large and rare.
+        Err(problem) => Box::pin(refused(state, visitor, task, (choice, problem, filled))).await,
     }
 }
 

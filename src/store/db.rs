@@ -2,6 +2,7 @@
 //! which transactions committed.
 
 pub(in crate::store) mod beside;
+pub mod cell;
 pub mod connect;
 pub(in crate::store) mod error;
 pub mod horizon;

@@ -9,9 +9,10 @@ use crate::domain::values::id::{EndpointId, NoticeId, TaskId};
 use crate::domain::values::time::Time;
 use crate::domain::webhook::{DisabledReason, Owner};
 
-use super::db::horizon::Transaction;
+use super::db::horizon::{Transaction, find_horizon, is_standby};
 use super::db::page::PAGE_BYTES;
 use super::db::row::{Place, bigint, bigint_or_max};
+use super::db::session::Session;
 use super::tasks::events::Record;
 use super::{Error, Pool};
 
@@ -22,6 +23,10 @@ pub use position::{Position, RowKey};
 /// A page of the feed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Found {
+    /// The horizon below which the rows were read.
+    pub horizon: Transaction,
+    /// How the reader's position relates to it.
+    pub standing: Standing,
     /// The rows, in order, each with the transaction that wrote it.
     pub rows: Vec<(Transaction, RowKey)>,
     /// Where to continue. No row up to this position is missing.
@@ -30,33 +35,53 @@ pub struct Found {
     pub more: bool,
 }
 
+/// How a reader's position relates to the horizon of the server that was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Below it, as every position that the server or its primary gave out and still has.
+    Below,
+    /// Not below it, on a standby that has not replayed that far.
+    NotReplayed,
+    /// Not below it, on a primary: the database was restored.
+    Lost,
+}
+
 /// The most rows that a statement looks at for one partner's rows.
 pub const WINDOW: u32 = 5_000;
 
-/// Lists up to `limit` rows after `after` and before `horizon`; for a partner, the rows of its
-/// tasks among the next [`WINDOW`]. Notices go to their owner only.
+/// Lists up to `limit` rows after `after` and below the horizon; for a partner, the rows of its
+/// tasks among the next [`WINDOW`]. Notices go to their owner only. Horizon and rows are read in
+/// one session, so from one server.
 ///
 /// The position to continue from never names a row of another owner. It is the reader's own last
 /// row, or the beginning or end of a committed transaction. If a transaction of others fills the
 /// window, the search continues after it.
-pub async fn list(
-    pool: &Pool,
-    (after, horizon): (Position, Transaction),
-    owner: Owner,
-    limit: usize,
-) -> Result<Found, Error> {
+pub async fn list(pool: &Pool, after: Position, owner: Owner, limit: usize) -> Result<Found, Error> {
+    let mut reading = pool.reading().await?;
+    let session = reading.connection();
+    let mut horizon = find_horizon(&mut *session).await?;
+    if after.transaction >= horizon && !is_standby(&mut *session).await? {
+        // The standby may have been promoted between the two statements.
+        horizon = find_horizon(&mut *session).await?;
+        if after.transaction >= horizon {
+            return Ok(Found::nothing(after, horizon, Standing::Lost));
+        }
+    }
+    if after.transaction >= horizon {
+        return Ok(Found::nothing(after, horizon, Standing::NotReplayed));
+    }
     let window = match owner {
         Owner::Partner(_) => i64::from(WINDOW),
         Owner::Platform => count(limit + 1),
     };
     let mut from = after;
     loop {
-        let looked = look(pool, (from, horizon), owner, (limit, window)).await?;
+        let looked = look(session, (from, horizon), owner, (limit, window)).await?;
         let Some(last) = looked.last().map(|last| Position::at(last.row)) else {
             let next = if from == after { after } else { Position::after(from.transaction) };
-            return Ok(Found { rows: Vec::new(), next, more: false });
+            return Ok(Found::nothing(next, horizon, Standing::Below));
         };
-        match Found::of(&looked, from, (limit, window)) {
+        match Found::of(&looked, (from, horizon), (limit, window)) {
             Some(found) => return Ok(found),
             None => from = last,
         }
@@ -66,7 +91,7 @@ pub async fn list(
 /// Looks at the next `window` rows and returns those for the reader, up to one more than `limit`,
 /// and the last row that was looked at, if it is not after them.
 async fn look(
-    pool: &Pool,
+    session: &mut Session,
     (after, horizon): (Position, Transaction),
     owner: Owner,
     (limit, window): (usize, i64),
@@ -114,7 +139,7 @@ async fn look(
         count(limit + 1),
         owner.id(),
     )
-    .fetch_all(pool)
+    .fetch_all(session)
     .await?;
     let rows = rows.into_iter().map(|row| {
         let place = Place { table: "task_events", key: row.task_id };
@@ -135,16 +160,22 @@ struct Looked {
 }
 
 impl Found {
+    /// A page without rows.
+    fn nothing(next: Position, horizon: Transaction, standing: Standing) -> Self {
+        Self { horizon, standing, rows: Vec::new(), next, more: false }
+    }
+
     /// Makes a page of these rows. Returns `None` if they all belong to others and to the
     /// transaction of `from`.
-    fn of(looked: &[Looked], from: Position, (limit, window): (usize, i64)) -> Option<Self> {
+    fn of(looked: &[Looked], (from, horizon): (Position, Transaction), (limit, window): (usize, i64)) -> Option<Self> {
+        let standing = Standing::Below;
         let mut rows: Vec<_> = looked.iter().filter(|looked| looked.shown).map(|looked| looked.row).collect();
         let last = looked.last()?;
         let transaction = last.row.0;
         if rows.len() > limit {
             rows.truncate(limit);
             let next = rows.last().copied().map(Position::at)?;
-            return Some(Self { rows, next, more: true });
+            return Some(Self { horizon, standing, rows, next, more: true });
         }
         let more = last.place == window;
         let next = if last.shown {
@@ -155,7 +186,7 @@ impl Found {
         } else {
             Position::after(transaction)
         };
-        (next > from).then_some(Self { rows, next, more })
+        (next > from).then_some(Self { horizon, standing, rows, next, more })
     }
 }
 
@@ -319,9 +350,29 @@ impl News {
     }
 }
 
-/// Finds the tasks and the owners of the rows that transactions from `since` on and before `horizon` wrote. If
-/// there are `limit` rows or more, it only reports that there are more.
-pub async fn list_news(pool: &Pool, (since, horizon): (Transaction, Transaction), limit: usize) -> Result<News, Error> {
+/// Finds the tasks and the owners of the rows that transactions from `since` on and below the
+/// horizon wrote. If there are `limit` rows or more, it only reports that there are more. Returns
+/// the horizon, too, and no news if it is not above `since`, or if there is no `since`. Horizon and
+/// rows are read in one session, so from one server.
+pub async fn list_news(
+    pool: &Pool,
+    since: Option<Transaction>,
+    limit: usize,
+) -> Result<(Transaction, Option<News>), Error> {
+    let mut reading = pool.reading().await?;
+    let session = reading.connection();
+    let horizon = find_horizon(&mut *session).await?;
+    match since {
+        Some(since) if since < horizon => Ok((horizon, Some(look_for_news(session, (since, horizon), limit).await?))),
+        Some(_) | None => Ok((horizon, None)),
+    }
+}
+
+async fn look_for_news(
+    session: &mut Session,
+    (since, horizon): (Transaction, Transaction),
+    limit: usize,
+) -> Result<News, Error> {
     let ((epoch, number), (horizon_epoch, horizon)) = (since.columns(), horizon.columns());
     let rows = sqlx::query!(
         r#"/* search: tasks and owners in the feed */
@@ -349,7 +400,7 @@ pub async fn list_news(pool: &Pool, (since, horizon): (Transaction, Transaction)
         count(limit),
     );
     let mut news = News::default();
-    for row in rows.fetch_all(pool).await? {
+    for row in rows.fetch_all(session).await? {
         let last = Transaction::read(row.epoch, &row.xid, Place { table: "task_events", key: "xid" })?;
         news.more = row.rows >= count(limit);
         news.last = Some(last).filter(|_| !news.more);

@@ -35,6 +35,11 @@ pub struct Observed {
     pub oldest_pending: Option<Time>,
     /// When the first trail entry was recorded that no checkpoint covers.
     pub first_uncovered: Option<Time>,
+    /// Whether the server is a standby.
+    pub is_standby: bool,
+    /// When the last transaction was committed that a standby has replayed, if it lacks some or is
+    /// cut off; none where it has all that the primary has sent.
+    pub replayed_until: Option<Time>,
 }
 
 /// The session or prepared transaction that keeps a transaction open.
@@ -107,7 +112,12 @@ async fn look(session: &mut Session) -> Result<Observed, Error> {
                least(
                    (select recorded_at from task_events where (epoch, xid) > (covered.epoch, covered.xid) order by epoch, xid limit 1),
                    (select recorded_at from partner_events where (epoch, xid) > (covered.epoch, covered.xid) order by epoch, xid limit 1)
-               ) as "first_uncovered?"
+               ) as "first_uncovered?",
+               pg_is_in_recovery() as "is_standby!",
+               case when pg_is_in_recovery() and not (
+                   coalesce(pg_last_wal_replay_lsn() >= pg_last_wal_receive_lsn(), false)
+                   and exists (select from pg_stat_wal_receiver)
+               ) then coalesce(pg_last_xact_replay_timestamp(), pg_postmaster_start_time()) end as "replayed_until?"
            from (select pg_current_snapshot() as snapshot) present
            cross join (
                select count(*) as number, min(recorded_at) as oldest from (
@@ -138,6 +148,8 @@ async fn look(session: &mut Session) -> Result<Observed, Error> {
         pending: place.unsigned(row.pending)?,
         oldest_pending: time(row.oldest_pending),
         first_uncovered: time(row.first_uncovered),
+        is_standby: row.is_standby,
+        replayed_until: time(row.replayed_until),
     })
 }
 

@@ -46,17 +46,17 @@ pub struct Key {
     pub revoked_at: Option<Time>,
 }
 
-/// Adds a partner with the first entry of its trail.
-pub async fn insert(pool: &Pool, partner: &Partner, append: &Append) -> Result<(), Error> {
+/// Adds a partner with the first entry of its trail; `false` if there is one with this id.
+pub async fn insert(pool: &Pool, partner: &Partner, append: &Append) -> Result<bool, Error> {
     let inserted = append!(
         append,
-        "insert into partners (id, name, created_at, version, head_hash, updated_at) values ($1, $12, $13, $2, $3, $4)",
+        "insert into partners (id, name, created_at, version, head_hash, updated_at) values ($1, $12, $13, $2, $3, $4)
+         on conflict (id) do nothing",
         "",
         partner.name.as_str(),
         partner.created_at.utc(),
     );
-    inserted.fetch_one(pool).await?;
-    Ok(())
+    Ok(inserted.fetch_optional(pool).await?.is_some())
 }
 
 /// Finds the partner with this id.

@@ -179,6 +179,7 @@ macro_rules! select_statuses {
 }
 pub(super) use select_statuses;
 
+pub mod claims;
 pub mod counts;
 pub mod events;
 pub mod finished;

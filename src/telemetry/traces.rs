@@ -25,6 +25,7 @@ use tokio::runtime::Handle;
 use tokio::time::timeout;
 
 use crate::causes::one_line;
+use crate::domain::values::cell::CellName;
 
 use super::spans;
 
@@ -54,8 +55,9 @@ pub enum Error {
 }
 
 impl Traces {
-    /// Turns traces on and sends them to the URL `endpoint`. At most one call in a process.
-    pub fn start(endpoint: &str, runtime: &Handle) -> Result<Self, Error> {
+    /// Turns traces on and sends them to the URL `endpoint`, as those of this cell. At most one call in
+    /// a process.
+    pub fn start(endpoint: &str, cell: Option<&CellName>, runtime: &Handle) -> Result<Self, Error> {
         // The first installed provider wins; every caller installs ring.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = reqwest::Client::builder().timeout(EXPORT_TIMEOUT).redirect(reqwest::redirect::Policy::none());
@@ -72,7 +74,7 @@ impl Traces {
             .with_batch_config(BatchConfigBuilder::default().with_max_queue_size(QUEUE.into()).build())
             .build();
         let queue = Queue { batches, counts: Arc::clone(&counts) };
-        let provider = SdkTracerProvider::builder().with_resource(resource()).with_span_processor(queue).build();
+        let provider = SdkTracerProvider::builder().with_resource(resource(cell)).with_span_processor(queue).build();
         spans::enable(provider.tracer("stagegate"));
         Ok(Self { provider: Some(provider), counts })
     }
@@ -98,12 +100,14 @@ impl Traces {
 }
 
 /// What the spans come from: `stagegate`, unless `OTEL_SERVICE_NAME` or `OTEL_RESOURCE_ATTRIBUTES` say
-/// otherwise.
-fn resource() -> Resource {
+/// otherwise, and its cell.
+fn resource(cell: Option<&CellName>) -> Resource {
     let name = Key::from_static_str("service.name");
     let given = Resource::builder().build();
     let named = given.get(&name).is_some_and(|name| !name.as_str().starts_with("unknown_service"));
     let builder = Resource::builder().with_attribute(KeyValue::new("service.version", env!("CARGO_PKG_VERSION")));
+    let cell = cell.map(|name| KeyValue::new("stagegate.cell", name.to_string()));
+    let builder = builder.with_attributes(cell);
     if named { builder.build() } else { builder.with_service_name("stagegate").build() }
 }
 

@@ -143,6 +143,11 @@ impl Shown {
         let help = "Age of the last successful read of the database, which is tried every 5 s";
         let answered = ConstGauge::new(ages.answered.as_secs_f64());
         show(encoder, "database_answer_age", help, unit, &answered)?;
+        let help = "How far the database, as a standby, is behind its primary; 0 on a primary";
+        show(encoder, "database_replay_lag", help, unit, &seconds(ages.replay_lag))?;
+        if self.0.operations.monitor.is_read_only() {
+            return Ok(());
+        }
         let help = "How long an open transaction of the database server has blocked the feed and the checkpoints";
         show(encoder, "horizon_age", help, unit, &seconds(ages.horizon))?;
         let help = "How long the earliest timer has been due, including those set aside";

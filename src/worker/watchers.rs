@@ -76,16 +76,19 @@ impl Watchers {
             BOUND,
             worker(|app| Box::pin(async move { app.statuses.replication.look().await })),
         );
-        supervisor.spawn(
-            "status_listen",
-            None,
-            worker(|app| Box::pin(async move { app.statuses.replication.listen().await })),
-        );
-        supervisor.spawn(
-            "status_announce",
-            None,
-            worker(|app| Box::pin(async move { app.statuses.replication.announce().await })),
-        );
+        // A standby allows no `LISTEN`, and a replica that only reads has nothing to announce.
+        if !app.is_read_only() {
+            supervisor.spawn(
+                "status_listen",
+                None,
+                worker(|app| Box::pin(async move { app.statuses.replication.listen().await })),
+            );
+            supervisor.spawn(
+                "status_announce",
+                None,
+                worker(|app| Box::pin(async move { app.statuses.replication.announce().await })),
+            );
+        }
         supervisor.spawn(tail::NAME, BOUND, worker(|app| Box::pin(async move { app.feed.tail.run().await })));
         let renew = |app: Arc<App>| -> Loop { Box::pin(async move { app.statuses.refresh.run().await }) };
         supervisor.spawn("status_renewal", BOUND, worker(renew));

@@ -241,3 +241,29 @@ async fn a_script_in_python_that_is_killed_while_it_writes_and_started_again_has
     .await;
     parties.trial.stop().await;
 }
+
+const TYPESCRIPT: &str = "
+import { Stagegate } from 'stagegate-client';
+const [url, task, id] = process.argv.slice(2);
+const stagegate = new Stagegate({ url, token: process.env.PARTNER });
+const command = { type: 'work_submitted', actor: { id: 'u-dora' }, summary: 'A draft' };
+console.log((await stagegate.command(task, command, { id })).events.length);
+";
+
+#[tokio::test]
+async fn a_script_in_typescript_that_is_killed_while_it_writes_and_started_again_has_one_effect() {
+    let Some(tools) = clients::tools() else { return };
+    let parties = Parties::start().await;
+    let folder = parties.trial.data_dir.join("killed");
+    fs::create_dir_all(&folder).unwrap();
+    clients::install_typescript(&folder, &tools).await;
+    fs::write(folder.join("killed.mjs"), TYPESCRIPT).unwrap();
+    is_killed_and_started_again(&parties, |url, task, id| {
+        let mut program = Command::new("node");
+        program.current_dir(&folder).arg("killed.mjs").args([url, &task.to_string(), &id.to_string()]);
+        program.env("PARTNER", parties.credential("PARTNER"));
+        program
+    })
+    .await;
+    parties.trial.stop().await;
+}

@@ -78,6 +78,10 @@ async fn play(parties: &Parties) -> String {
         .done(&id, &by(&anna, json!({ "type": "status_updated", "message": "SECRET message", "percent": 40 })))
         .await;
     partner.done(&id, &rejection(&anna, 2, 3, false)).await;
+    for (actor, kept) in [(&anna, "SECRET"), (&bo, "KEPT")] {
+        let claim = partner.call("PUT", &format!("/api/v1/tasks/{id}/claim"), &json!({ "actor": actor })).await;
+        assert!(claim.status == 200 && claim.text.contains(kept), "{}", claim.text);
+    }
     id
 }
 

@@ -1,5 +1,7 @@
 //! What tests share.
 
+pub mod balancer;
+pub mod cells;
 pub mod commands;
 pub mod contract;
 pub mod database;
@@ -14,5 +16,6 @@ pub mod proxy;
 pub mod receiver;
 pub mod service;
 pub mod settings;
+pub mod standby;
 pub mod streams;
 pub mod visitor;

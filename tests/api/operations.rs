@@ -1,5 +1,6 @@
-//! What operators meet: metrics, clocks that differ, overload, outages, kills and failovers.
+//! What operators meet: cells, metrics, clocks that differ, overload, outages, kills and failovers.
 
+mod cells;
 mod clock_skew;
 mod failover;
 mod kills;
@@ -7,4 +8,5 @@ pub mod metrics;
 mod outages;
 mod overload;
 mod pooler;
+mod readers;
 mod traces;

@@ -37,6 +37,40 @@ async fn the_platform_adds_a_partner_and_gives_it_a_key() {
 }
 
 #[tokio::test]
+async fn a_partner_has_the_id_that_the_platform_gives_it() {
+    let service = Service::start().await;
+    let id = "0199A000-0000-7000-8000-0000000000aa";
+    let add = async |body: Value| platform(&service, "POST", "/api/v1/partners", &body).await;
+    let added = add(json!({ "id": id, "name": "Northwind" })).await;
+    assert_eq!((added.status, text(&added.body["id"])), (201, &*id.to_lowercase()));
+    assert_eq!(added.headers["location"], format!("/api/v1/partners/{}", id.to_lowercase()));
+    let again = add(json!({ "name": "Northwind", "id": id })).await;
+    assert_eq!((again.status, &again.body), (200, &added.body));
+    let other = add(json!({ "id": id, "name": "Southwind" })).await;
+    assert_eq!((other.status, text(&other.body["code"])), (409, "partner_exists"));
+    // Without an id each request adds another one, as ever.
+    let (first, second) = (add(json!({ "name": "Northwind" })).await, add(json!({ "name": "Northwind" })).await);
+    assert!(first.status == 201 && second.status == 201 && first.body["id"] != second.body["id"]);
+    for id in [json!("x"), json!(7), json!("")] {
+        let refused = add(json!({ "id": id, "name": "Northwind" })).await;
+        assert_eq!((refused.status, &refused.body["errors"][0]["pointer"]), (422, &json!("/id")), "{id}");
+    }
+    // Its trail is begun once.
+    let trail = platform(&service, "GET", &format!("/api/v1/partners/{id}/audit"), &Value::Null).await.body;
+    assert_eq!(trail["items"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn of_the_same_partner_twice_at_once_one_is_new() {
+    let service = Service::start().await;
+    let body = json!({ "id": "0199a000-0000-7000-8000-0000000000ab", "name": "Northwind" });
+    let adding = (0..8).map(|_| platform(&service, "POST", "/api/v1/partners", &body));
+    let answers = futures_util::future::join_all(adding).await;
+    assert_eq!(answers.iter().filter(|answer| answer.status == 201).count(), 1);
+    assert!(answers.iter().all(|answer| matches!(answer.status, 200 | 201) && answer.body == answers[0].body));
+}
+
+#[tokio::test]
 async fn a_revoked_key_stops_at_once_and_stays_revoked() {
     let service = Service::start().await;
     let partner = new_partner(&service, "Northwind").await;
@@ -118,7 +152,7 @@ async fn bad_input_is_named() {
         ("POST", "/api/v1/partners", json!({ "name": "" }), 422, "/name"),
         ("POST", "/api/v1/partners", json!({ "name": "x".repeat(201) }), 422, "/name"),
         ("POST", "/api/v1/partners", json!({ "name": "a\0" }), 422, "/name"),
-        ("POST", "/api/v1/partners", json!({ "name": "x", "id": partner }), 422, "/id"),
+        ("POST", "/api/v1/partners", json!({ "name": "x", "key": partner }), 422, "/key"),
         ("POST", "/api/v1/partners", json!(["x"]), 422, ""),
         ("POST", "/api/v1/partners?dry_run=true", json!({ "name": "x" }), 400, "/query/dry_run"),
         ("GET", "/api/v1/partners?limit=0", Value::Null, 400, "/query/limit"),
@@ -138,7 +172,7 @@ async fn bad_input_is_named() {
 #[tokio::test]
 async fn only_a_valid_credential_of_the_platform_opens_the_door() {
     let service = Service::start().await;
-    let unknown = ApiKey::from_random(&[7; 32]);
+    let unknown = ApiKey::from_random(None, &[7; 32]);
     let table = [
         ("", 401),
         ("x", 401),

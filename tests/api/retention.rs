@@ -117,7 +117,7 @@ async fn a_forecast_counts_the_tasks_that_were_put_away() {
 #[tokio::test]
 async fn a_second_replica_waits_for_its_turn_and_takes_it_over() {
     let world = World::start().await;
-    let (first, second) = (world.worker().await, world.replica().await);
+    let (first, second) = (world.worker(), world.replica());
     let tasks = [world.deliver().await, world.deliver().await];
     world.log().await;
     world.pass(31);
@@ -154,5 +154,5 @@ async fn files_are_named_by_the_day_and_read_by_their_owner_alone() {
     assert_eq!(name, format!("{}/{}/{task}.jsonl", closed.utc().format("%Y/%m/%d"), &task[34..]));
     let mode = fs::metadata(world.dir.join(&name)).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
-    assert!(TimeDelta::days(31) > world.period());
+    assert!(TimeDelta::days(31) > World::period());
 }

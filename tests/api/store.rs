@@ -3,6 +3,7 @@
 mod constraints;
 mod pool;
 mod rights;
+mod schemas;
 mod searches;
 pub mod sql_shape;
 pub mod statements;

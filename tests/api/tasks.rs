@@ -1,6 +1,8 @@
 //! Opening tasks, reading them, and acting on the version that was read.
 
+mod bulk;
 mod cancellations;
+mod claims;
 mod demo_path;
 mod inbox;
 mod lists;

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import time
 import uuid
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
@@ -97,10 +97,20 @@ def retry_after(header: str | None) -> float:
         return 0.0
 
 
-def command(task_id: str, body: Any, id: str | None, retry: Retry) -> Step:
+def with_id(body: Any, id: str | None = None) -> dict[str, Any]:
     if isinstance(body, BaseModel):
         body = body.model_dump(mode="json", by_alias=True, exclude_none=True)
-    body = {**body, "id": id or body.get("id") or str(uuid.uuid4())}
+    return {**body, "id": id or body.get("id") or str(uuid.uuid4())}
+
+
+def commands(items: Iterable[tuple[str, Any]], retry: Retry) -> Step:
+    body = {"items": [{"task_id": task_id, "command": with_id(command)} for task_id, command in items]}
+    response = yield from retried(Send("POST", "/api/v1/events", json=body), retry)
+    return [read(models.BulkResult, item) for item in response.json()["items"]]
+
+
+def command(task_id: str, body: Any, id: str | None, retry: Retry) -> Step:
+    body = with_id(body, id)
     response = yield from retried(Send("POST", f"/api/v1/tasks/{task_id}/events", json=body), retry)
     return read(models.EventAnswer, response.json())
 

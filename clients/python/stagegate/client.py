@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,13 +36,23 @@ def _always(_: models.Status) -> bool:
     return True
 
 
-class Stagegate:
-    """A client with one credential: a partner's or the platform's key, or a buyer's token."""
+def _headers(token: str, cell: str | None) -> dict[str, str]:
+    named = {"Stagegate-Cell": cell} if cell else {}
+    return {"Authorization": f"Bearer {token}", **named}
 
-    def __init__(self, url: str, token: str, *, retries: int = 5, backoff: float = 0.5) -> None:
+
+class Stagegate:
+    """A client with one credential: a partner's or the platform's key, or a buyer's token.
+
+    ``cell`` names the cell to ask, where a gateway cannot tell it from the key.
+    """
+
+    def __init__(
+        self, url: str, token: str, *, cell: str | None = None, retries: int = 5, backoff: float = 0.5
+    ) -> None:
         self._retry = _core.Retry(retries, backoff)
         #: For every operation without a method here. Its requests are sent once.
-        self.http = httpx.Client(base_url=url, headers={"Authorization": f"Bearer {token}"}, timeout=_core.ATTEMPT)
+        self.http = httpx.Client(base_url=url, headers=_headers(token, cell), timeout=_core.ATTEMPT)
 
     def __enter__(self) -> Stagegate:
         return self
@@ -63,6 +73,14 @@ class Stagegate:
     def command(self, task_id: str, command: Command, *, id: str | None = None) -> models.EventAnswer:
         """Sends a command. Its id is chosen before the first attempt and kept over retries."""
         return self._run(_core.command(task_id, command, id, self._retry))
+
+    def commands(self, items: Iterable[tuple[str, Command]]) -> list[models.BulkResult]:
+        """Sends up to 100 commands, each with the id of its task, in one request.
+
+        Every command gets its id before the first attempt and keeps it over retries. The results are in the order
+        of the commands; one that is refused has the status of its problem and affects no other.
+        """
+        return self._run(_core.commands(items, self._retry))
 
     def wait(
         self, task_id: str, *, after: int | None = None, min_version: int | None = None,
@@ -102,9 +120,11 @@ class Stagegate:
 class AsyncStagegate:
     """The same for asyncio. To give up on a call, cancel it."""
 
-    def __init__(self, url: str, token: str, *, retries: int = 5, backoff: float = 0.5) -> None:
+    def __init__(
+        self, url: str, token: str, *, cell: str | None = None, retries: int = 5, backoff: float = 0.5
+    ) -> None:
         self._retry = _core.Retry(retries, backoff)
-        self.http = httpx.AsyncClient(base_url=url, headers={"Authorization": f"Bearer {token}"}, timeout=_core.ATTEMPT)
+        self.http = httpx.AsyncClient(base_url=url, headers=_headers(token, cell), timeout=_core.ATTEMPT)
 
     async def __aenter__(self) -> AsyncStagegate:
         return self
@@ -125,6 +145,10 @@ class AsyncStagegate:
     async def command(self, task_id: str, command: Command, *, id: str | None = None) -> models.EventAnswer:
         """See ``Stagegate.command``."""
         return await self._run(_core.command(task_id, command, id, self._retry))
+
+    async def commands(self, items: Iterable[tuple[str, Command]]) -> list[models.BulkResult]:
+        """See ``Stagegate.commands``."""
+        return await self._run(_core.commands(items, self._retry))
 
     async def wait(
         self, task_id: str, *, after: int | None = None, min_version: int | None = None,

@@ -83,7 +83,7 @@ class Code(RootModel[str]):
     root: Annotated[
         str,
         Field(
-            description="What went wrong, as a stable code for programs. Later versions may add codes.\n\n- `invalid_json` (400): The body is missing or is not well-formed JSON in UTF-8.\n- `invalid_parameter` (400): A path parameter, query parameter or header is unknown, duplicate, missing or malformed; `errors` names it as `/path/NAME`, `/query/NAME` or `/header/NAME`.\n- `two_credentials` (400): The request carries more than one credential. Send one.\n- `unauthorized` (401): The credential is missing, malformed, unknown, expired or revoked.\n- `forbidden` (403): The operation is not open to the party that the credential belongs to.\n- `key_scope` (403): The partner's key lacks the scope that the operation or the type of command needs, or the request concerns a key that reaches further than the one used.\n- `wrong_party` (403): Only another party may send this command now: the stage's reviewing party, or the party that the task was escalated to, or that was asked or asked a question.\n- `key_actor` (403): The key is bound to people, and the command names an actor who is not one of them.\n- `key_unbound` (403): The stage has `assurance` `bound`: votes and approving resolutions count only under a key that is bound to its actor.\n- `not_a_reviewer` (403): The actor is not one of the stage's named reviewers.\n- `self_approval` (403): The actor submitted the latest revision, or an earlier one of the same round, and may not approve it.\n- `not_distinct` (403): The actor's approval counted in a stage whose approvers may not approve this stage as well.\n- `held_by_other` (403): Another party put the task on hold. Only that party or the platform can resume it.\n- `resolution_not_allowed` (403): The partner may resolve an escalation with `approve` only on stages that the partner reviews, and only as one vote of their quorum: by an actor who may vote there, if the standing votes and this one meet it. `detail` says which of these it is.\n- `second_person` (403): The platform escalated in this round with the same actor or the same key. Another person under another key must approve or reject; `return` and `redirect` stay open.\n- `not_found` (404): The path or resource does not exist, or the resource belongs to another party.\n- `no_checkpoint` (404): No checkpoint of that size was signed, or none at all yet. If you kept a checkpoint of that size, the log contradicts it.\n- `not_logged` (404): The log of that checkpoint does not contain the task's trail up to the requested entry. A change is logged about a minute later.\n- `method_not_allowed` (405): The path does not support this method; `Allow` lists those it supports.\n- `slow_body` (408): The body did not arrive in time. Nothing was done.\n- `task_exists` (409): A task with this id was opened with another body, or was put away since; then `archived` says when.\n- `already_decided` (409): The stage was already decided in that round; `decision` is the decision that counts.\n- `already_voted` (409): The actor has already cast the same vote on this revision; it is the entry `recorded.seq`. Nothing was recorded, and nothing needs to be done.\n- `stage_mismatch` (409): The task is not at the stage that the command names.\n- `round_mismatch` (409): The stage is not in the round that the command names.\n- `wrong_phase` (409): The command is not possible in the task's phase; `allowed` lists the commands that this caller may send.\n- `submission_not_open` (409): New work would bypass an earlier approval. It can be submitted after the task was returned.\n- `stale_escalation` (409): The command answers an escalation that is not the open one.\n- `question_open` (409): One question can be open at a time; the open one is the entry `question.seq`. It decides nothing and blocks no decision.\n- `stale_question` (409): The command names a question that is not the open one. If it is the latest one, `question` says how it was closed: `answered`, `withdrawn`, `lapsed` or `overtaken`, by the entry `question.closed_by`.\n- `nothing_to_return_to` (409): The escalation interrupted no review that it could return to. Resolve it another way.\n- `redirect_limit` (409): The escalation was redirected as often as it may be. Resolve it.\n- `already_cancelling` (409): A cancellation was already requested and is in progress.\n- `cancelling` (409): The task is being cancelled. A decision was recorded as the entry `recorded.seq` and has no effect.\n- `task_closed` (409): The task has ended. A late decision was recorded as the entry `recorded.seq` and has no effect.\n- `limit_reached` (409): A limit was reached; `detail` names it. Limits apply to the revisions, status updates and trail entries of a task, to the questions of a round, to an actor's votes on a revision, and to the workflows, versions, keys and webhooks of a partner or the platform.\n- `nothing_to_decide` (409): The actor could do nothing about the decision that the link would be for; `why` is `not_waiting`, or the code with which a decision would be refused. No link was made.\n- `task_archived` (410): The task closed long ago and was put away: its trail is a file of the operator's archive, and the service has nothing else of it. `archived` says when, and the file's SHA-256.\n- `cursor_expired` (410): Events after the cursor `after` have left the feed, with tasks that were put away. Read the feed from the start, without `after`; events that you already have keep their `id`.\n- `feed_restored` (410): The database was restored to a time before the position of the cursor `after`. Read the feed from the start, without `after`; events that you already have keep their `id`.\n- `precondition_failed` (412): `If-Match` or `If-None-Match` does not hold for the current `ETag` of the caller's view, which is `etag`. If `etag` is absent, the resource does not exist yet.\n- `stale_revision` (412): The command names a revision that is no longer the latest; `revision` is the latest.\n- `payload_too_large` (413): The body exceeds the operation's limit: 1 MiB, or less where its `requestBody` says so.\n- `target_too_long` (414): The request's path and query together are longer than 8 KiB.\n- `unsupported_media_type` (415): The body's `Content-Type` must be `application/json` in UTF-8, without a `Content-Encoding`.\n- `invalid_body` (422): The body is JSON, but not valid for the operation; `errors` says where and why.\n- `answer_too_large` (422): The response would exceed its size limit; `detail` says how far it got. Request less.\n- `workflow_unavailable` (422): The partner has no such workflow or version, or the workflow was retired.\n- `event_id_reused` (422): This party has already used the `id` for this task with another body. Use a new id for a new command.\n- `erasure_id_reused` (422): The `id` was already used for an erasure with another body. Use a new id for a new erasure.\n- `header_too_large` (431): The request has more than 100 header fields. A header of more than 64 KiB in total gets this status without a body.\n- `too_many_at_once` (429): The caller has reached its limit of concurrent work; `detail` says which. Nothing was done. Send the same request again after `Retry-After` seconds, when some of that work has ended.\n- `too_many_requests` (429): The credential makes such requests too fast; `detail` says how many it may make. Nothing was done. Send the same request again after `Retry-After` seconds.\n- `internal` (500): The service failed; the cause is logged under `request_id`. The same request may be sent again.\n- `unsupported_transfer_encoding` (501): The body has a transfer encoding other than `chunked`.\n- `trail_damaged` (500): An entry of the trail differs from what was written; `detail` says which. The trail can still be exported.\n- `no_audit_key` (503): The service has no key for checkpoints and receipts. Nothing was done. Its operator can configure a key.\n- `no_public_url` (503): The service does not know the URL by which browsers reach it, so it can make no links. Its operator can configure `STAGEGATE_PUBLIC_URL`.\n- `overloaded` (503): The service is overloaded. Nothing was done. Send the same request again after `Retry-After` seconds.\n- `timeout` (503): The service did not respond in time. A write may have taken effect; sending it again with the same `id` is safe.\n- `unavailable` (503): A dependency of the service is unreachable or did not respond; `detail` says whether the request may have had an effect. Send the same request again, with the same `id`, after `Retry-After` seconds.\n- `draining` (503): On `/ready`: the replica is about to stop.\n- `database_unreachable` (503): On `/ready`: the database is unreachable or does not respond.\n- `database_read_only` (503): On `/ready`: the database is a standby or was made read-only.\n- `database_not_migrated` (503): On `/ready`: the database lacks migrations of this build; `stagegate migrate` applies them.\n- `database_not_confined` (503): On `/ready`: statements do not run in the role that cannot change the trail, or without its time limits; a pooler may have dropped them.\n- `worker_still` (503): On `/ready`: a background worker has made no progress for longer than its limit.\n- `clock_wrong` (503): On `/ready`: the replica's clock differs from the database's by more than 15 s. Later versions may add words."
+            description="What went wrong, as a stable code for programs. Later versions may add codes.\n\n- `invalid_json` (400): The body is missing or is not well-formed JSON in UTF-8.\n- `invalid_parameter` (400): A path parameter, query parameter or header is unknown, duplicate, missing or malformed; `errors` names it as `/path/NAME`, `/query/NAME` or `/header/NAME`.\n- `two_credentials` (400): The request carries more than one credential. Send one.\n- `unauthorized` (401): The credential is missing, malformed, unknown, expired or revoked.\n- `forbidden` (403): The operation is not open to the party that the credential belongs to.\n- `key_scope` (403): The partner's key lacks the scope that the operation or the type of command needs, or the request concerns a key that reaches further than the one used.\n- `wrong_party` (403): Only another party may send this command now: the stage's reviewing party, or the party that the task was escalated to, or that was asked or asked a question.\n- `key_actor` (403): The key is bound to people, and the command names an actor who is not one of them.\n- `key_unbound` (403): The stage has `assurance` `bound`: votes and approving resolutions count only under a key that is bound to its actor.\n- `not_a_reviewer` (403): The actor is not one of the stage's named reviewers.\n- `self_approval` (403): The actor submitted the latest revision, or an earlier one of the same round, and may not approve it.\n- `not_distinct` (403): The actor's approval counted in a stage whose approvers may not approve this stage as well.\n- `held_by_other` (403): Another party put the task on hold. Only that party or the platform can resume it.\n- `resolution_not_allowed` (403): The partner may resolve an escalation with `approve` only on stages that the partner reviews, and only as one vote of their quorum: by an actor who may vote there, if the standing votes and this one meet it. `detail` says which of these it is.\n- `second_person` (403): The platform escalated in this round with the same actor or the same key. Another person under another key must approve or reject; `return` and `redirect` stay open.\n- `wrong_cell` (421): The header `Stagegate-Cell` names another cell than the one that was reached. Nothing was done.\n- `not_found` (404): The path or resource does not exist, or the resource belongs to another party.\n- `no_checkpoint` (404): No checkpoint of that size was signed, or none at all yet. If you kept a checkpoint of that size, the log contradicts it.\n- `not_logged` (404): The log of that checkpoint does not contain the task's trail up to the requested entry. A change is logged about a minute later.\n- `method_not_allowed` (405): The path does not support this method; `Allow` lists those it supports.\n- `slow_body` (408): The body did not arrive in time. Nothing was done.\n- `claimed` (409): As many people as can decide the task together have claimed it; `by` has the claim that ends first, at `until`.\n- `task_exists` (409): A task with this id was opened with another body, or was put away since; then `archived` says when.\n- `partner_exists` (409): A partner with this id was added with another name.\n- `already_decided` (409): The stage was already decided in that round; `decision` is the decision that counts.\n- `already_voted` (409): The actor has already cast the same vote on this revision; it is the entry `recorded.seq`. Nothing was recorded, and nothing needs to be done.\n- `stage_mismatch` (409): The task is not at the stage that the command names.\n- `round_mismatch` (409): The stage is not in the round that the command names.\n- `wrong_phase` (409): The command is not possible in the task's phase; `allowed` lists the commands that this caller may send.\n- `submission_not_open` (409): New work would bypass an earlier approval. It can be submitted after the task was returned.\n- `stale_escalation` (409): The command answers an escalation that is not the open one.\n- `question_open` (409): One question can be open at a time; the open one is the entry `question.seq`. It decides nothing and blocks no decision.\n- `stale_question` (409): The command names a question that is not the open one. If it is the latest one, `question` says how it was closed: `answered`, `withdrawn`, `lapsed` or `overtaken`, by the entry `question.closed_by`.\n- `nothing_to_return_to` (409): The escalation interrupted no review that it could return to. Resolve it another way.\n- `redirect_limit` (409): The escalation was redirected as often as it may be. Resolve it.\n- `already_cancelling` (409): A cancellation was already requested and is in progress.\n- `cancelling` (409): The task is being cancelled. A decision was recorded as the entry `recorded.seq` and has no effect.\n- `task_closed` (409): The task has ended. A late decision was recorded as the entry `recorded.seq` and has no effect.\n- `limit_reached` (409): A limit was reached; `detail` names it. Limits apply to the revisions, status updates and trail entries of a task, to the questions of a round, to an actor's votes on a revision, and to the workflows, versions, keys and webhooks of a partner or the platform.\n- `nothing_to_decide` (409): The actor could do nothing about the decision that the link would be for; `why` is `not_waiting`, or the code with which a decision would be refused. No link was made.\n- `task_archived` (410): The task closed long ago and was put away: its trail is a file of the operator's archive, and the service has nothing else of it. `archived` says when, and the file's SHA-256.\n- `cursor_expired` (410): Events after the cursor `after` have left the feed, with tasks that were put away. Read the feed from the start, without `after`; events that you already have keep their `id`.\n- `feed_restored` (410): The database was restored to a time before the position of the cursor `after`. Read the feed from the start, without `after`; events that you already have keep their `id`.\n- `precondition_failed` (412): `If-Match` or `If-None-Match` does not hold for the current `ETag` of the caller's view, which is `etag`. If `etag` is absent, the resource does not exist yet.\n- `stale_revision` (412): The command names a revision that is no longer the latest; `revision` is the latest.\n- `payload_too_large` (413): The body exceeds the operation's limit: 1 MiB, or less where its `requestBody` says so.\n- `target_too_long` (414): The request's path and query together are longer than 8 KiB.\n- `unsupported_media_type` (415): The body's `Content-Type` must be `application/json` in UTF-8, without a `Content-Encoding`.\n- `invalid_body` (422): The body is JSON, but not valid for the operation; `errors` says where and why.\n- `answer_too_large` (422): The response would exceed its size limit; `detail` says how far it got. Request less.\n- `workflow_unavailable` (422): The partner has no such workflow or version, or the workflow was retired.\n- `event_id_reused` (422): This party has already used the `id` for this task with another body. Use a new id for a new command.\n- `erasure_id_reused` (422): The `id` was already used for an erasure with another body. Use a new id for a new erasure.\n- `header_too_large` (431): The request has more than 100 header fields. A header of more than 64 KiB in total gets this status without a body.\n- `too_many_at_once` (429): The caller has reached its limit of concurrent work; `detail` says which. Nothing was done. Send the same request again after `Retry-After` seconds, when some of that work has ended.\n- `too_many_requests` (429): The credential makes such requests too fast; `detail` says how many it may make. Nothing was done. Send the same request again after `Retry-After` seconds.\n- `internal` (500): The service failed; the cause is logged under `request_id`. The same request may be sent again.\n- `unsupported_transfer_encoding` (501): The body has a transfer encoding other than `chunked`.\n- `trail_damaged` (500): An entry of the trail differs from what was written; `detail` says which. The trail can still be exported.\n- `no_audit_key` (503): The service has no key for checkpoints and receipts. Nothing was done. Its operator can configure a key.\n- `no_public_url` (503): The service does not know the URL by which browsers reach it, so it can make no links. Its operator can configure `STAGEGATE_PUBLIC_URL`.\n- `overloaded` (503): The service is overloaded. Nothing was done. Send the same request again after `Retry-After` seconds.\n- `timeout` (503): The service did not respond in time. A write may have taken effect; sending it again with the same `id` is safe.\n- `unavailable` (503): A dependency of the service is unreachable or did not respond; `detail` says whether the request may have had an effect. Send the same request again, with the same `id`, after `Retry-After` seconds.\n- `behind` (503): This replica does not have the version that the request names in `min_version`, `If-None-Match`, `If-Match`, `Last-Event-ID`, `size` or its path: it was written elsewhere and has not arrived, or does not exist. Send the same request again after `Retry-After` seconds.\n- `read_only` (503): The request writes, and the replica reads from a standby. Nothing was done. Send the request to a replica on the primary. An export by the platform is recorded first, so it writes.\n- `draining` (503): On `/ready`: the replica is about to stop.\n- `database_unreachable` (503): On `/ready`: the database is unreachable or does not respond.\n- `database_read_only` (503): On `/ready`: the database is a standby or was made read-only.\n- `database_not_migrated` (503): On `/ready`: the database lacks migrations of this build; `stagegate migrate` applies them.\n- `database_not_confined` (503): On `/ready`: statements do not run in the role that cannot change the trail, or without its time limits; a pooler may have dropped them.\n- `database_of_other_cell` (503): On `/ready`: the database is another cell than `STAGEGATE_CELL` says.\n- `worker_still` (503): On `/ready`: a background worker has made no progress for longer than its limit.\n- `clock_wrong` (503): On `/ready`: the replica's clock differs from the database's by more than 15 s. Later versions may add words."
         ),
     ]
 
@@ -216,7 +216,7 @@ class FieldErrorCode(RootModel[str]):
     root: Annotated[
         str,
         Field(
-            description="What is wrong with the input, as a stable code for programs.\n\n- `required`: It is missing.\n- `unknown_field`: There is no such field or parameter.\n- `duplicate_key`: It appears twice.\n- `wrong_type`: It has another JSON type.\n- `invalid_value`: It is not of the form that its schema says.\n- `number_out_of_range`: The number is beyond ±(2^53 − 1).\n- `nul_character`: The text has a NUL character.\n- `lone_surrogate`: The text has half of a surrogate pair.\n- `too_deep`: The body is nested deeper than 32 levels.\n- `unknown_value`: It is not one of the words that are accepted.\n- `unknown_stage`: The workflow has no such stage.\n- `unknown_revision`: The task has no such revision.\n- `too_long`: It is longer than allowed.\n- `too_many`: There are more than allowed.\n- `out_of_range`: It is out of bounds.\n- `not_allowed`: It is not allowed in combination with others, or for this party.\n- `not_equal`: Two places that must agree do not.\n- `in_future`: It is too far in the future.\n- `not_in_future`: It is not in the future.\n- `reserved`: It is a name of the service itself.\n- `reused`: The id was used with another body.\n- `unavailable`: There is none, or it was retired.\n- `out_of_order`: It comes before what it should follow.\n- `not_a_url`: It is no URL.\n- `not_https`: The URL does not begin with https://.\n- `userinfo`: The URL has a user name or a password.\n- `fragment`: The URL has a fragment.\n- `port`: The URL has a port that is not allowed.\n- `private_address`: The URL leads to an address that is not public.\n- `private_name`: The URL has a name that is not public.\n- `unresolved`: The name in the URL does not resolve to an address.\n- `not_applicable`: The field does not apply given the others: `to` without `escalate`, `grace` without `let_finish`.\n- `partner_only`: `quorum`, `reviewers`, `self_approval` and `distinct_from` are only for stages that the partner reviews; buyer and platform have one vote.\n- `blank`: A text has no visible character.\n- `control_character`: A text has control characters other than line breaks and tabs.\n- `line_break`: A name or a label has a line break or a tab.\n- `invisible_character`: A text has a character that is invisible or changes the direction of its neighbours.\n- `invalid_id`: A reviewer's id is invalid; the schema `ActorId` has the rules.\n- `invalid_key`: A key is not 1 to 64 of the characters a-z, 0-9 and -.\n- `invalid_duration`: A duration is not ISO 8601 weeks, days, hours, minutes and seconds.\n- `too_few`: A list has fewer elements than required.\n- `duplicate`: A list names the same thing twice.\n- `later_stage`: The stage comes too late in the workflow: `return_to` accepts this stage and earlier ones, `distinct_from` only earlier ones.\n- `quorum_unreachable`: The named reviewers are too few for the quorum, or could block each other.\n- `party_not_allowed`: The party is not in the stage's `escalation.to`.\n- `buyer_reviews`: A stage that the buyer reviews cannot be escalated to the buyer.\n- `silence_resolves`: A timeout may not approve an escalation, a stage that the platform reviews, or a stage whose buyer has less than 24 hours.\n- `reminder_too_long`: A reminder would come before the review starts.\n- `unknown_time_zone`: The IANA database has no such time zone.\n- `invalid_time`: A time of day is not written as HH:MM, from 00:00 to 24:00.\n- `invalid_date`: A date is not written as YYYY-MM-DD, or does not exist.\n- `invalid_hours`: Working hours end before they start, or overlap others of the same weekday.\n- `no_working_hours`: A calendar has no working hours on any weekday.\n- `calendar_required`: The clock `business` is used, but the workflow has no calendar.\n- `beyond_calendar`: By the workflow's calendar, this much working time can take more than ten years.\n- `too_many_mistakes`: There are more mistakes than the response lists.\n Later versions may add words."
+            description="What is wrong with the input, as a stable code for programs.\n\n- `required`: It is missing.\n- `unknown_field`: There is no such field or parameter.\n- `duplicate_key`: It appears twice.\n- `wrong_type`: It has another JSON type.\n- `invalid_value`: It is not of the form that its schema says.\n- `number_out_of_range`: The number is beyond ±(2^53 − 1).\n- `nul_character`: The text has a NUL character.\n- `lone_surrogate`: The text has half of a surrogate pair.\n- `too_deep`: The body is nested deeper than 32 levels.\n- `unknown_value`: It is not one of the words that are accepted.\n- `unknown_stage`: The workflow has no such stage.\n- `unknown_revision`: The task has no such revision.\n- `too_long`: It is longer than allowed.\n- `too_many`: There are more than allowed.\n- `out_of_range`: It is out of bounds.\n- `not_allowed`: It is not allowed in combination with others, or for this party.\n- `not_equal`: Two places that must agree do not.\n- `in_future`: It is too far in the future.\n- `not_in_future`: It is not in the future.\n- `reserved`: It is a name of the service itself.\n- `reused`: The id was used with another body.\n- `unavailable`: There is none, or it was retired.\n- `out_of_order`: It comes before what it should follow.\n- `not_a_url`: It is no URL.\n- `not_https`: The URL does not begin with https://.\n- `userinfo`: The URL has a user name or a password.\n- `fragment`: The URL has a fragment.\n- `port`: The URL has a port that is not allowed.\n- `private_address`: The URL leads to an address that is not public.\n- `private_name`: The URL has a name that is not public.\n- `other_cell`: Another cell gave it out.\n- `unresolved`: The name in the URL does not resolve to an address.\n- `not_applicable`: The field does not apply given the others: `to` without `escalate`, `grace` without `let_finish`.\n- `partner_only`: `quorum`, `reviewers`, `self_approval` and `distinct_from` are only for stages that the partner reviews; buyer and platform have one vote.\n- `blank`: A text has no visible character.\n- `control_character`: A text has control characters other than line breaks and tabs.\n- `line_break`: A name or a label has a line break or a tab.\n- `invisible_character`: A text has a character that is invisible or changes the direction of its neighbours.\n- `invalid_id`: A reviewer's id is invalid; the schema `ActorId` has the rules.\n- `invalid_key`: A key is not 1 to 64 of the characters a-z, 0-9 and -.\n- `invalid_duration`: A duration is not ISO 8601 weeks, days, hours, minutes and seconds.\n- `too_few`: A list has fewer elements than required.\n- `duplicate`: A list names the same thing twice.\n- `later_stage`: The stage comes too late in the workflow: `return_to` accepts this stage and earlier ones, `distinct_from` only earlier ones.\n- `quorum_unreachable`: The named reviewers are too few for the quorum, or could block each other.\n- `party_not_allowed`: The party is not in the stage's `escalation.to`.\n- `buyer_reviews`: A stage that the buyer reviews cannot be escalated to the buyer.\n- `silence_resolves`: A timeout may not approve an escalation, a stage that the platform reviews, or a stage whose buyer has less than 24 hours.\n- `reminder_too_long`: A reminder would come before the review starts.\n- `unknown_time_zone`: The IANA database has no such time zone.\n- `invalid_time`: A time of day is not written as HH:MM, from 00:00 to 24:00.\n- `invalid_date`: A date is not written as YYYY-MM-DD, or does not exist.\n- `invalid_hours`: Working hours end before they start, or overlap others of the same weekday.\n- `no_working_hours`: A calendar has no working hours on any weekday.\n- `calendar_required`: The clock `business` is used, but the workflow has no calendar.\n- `beyond_calendar`: By the workflow's calendar, this much working time can take more than ten years.\n- `too_many_mistakes`: There are more mistakes than the response lists.\n Later versions may add words."
         ),
     ]
 
@@ -243,6 +243,13 @@ class Health(BaseModel):
             pattern='^ok$',
         ),
     ]
+    cell: Annotated[
+        str | None,
+        Field(
+            description='The cell that this is; absent if it has no name.',
+            examples=['eu1'],
+        ),
+    ] = None
 
 
 class HttpsUrl(RootModel[str]):
@@ -379,15 +386,6 @@ class Means(RootModel[str]):
     root: Annotated[
         str,
         Field(description='How a party decides a stage. Later versions may add words.'),
-    ]
-
-
-class NewPartner(BaseModel):
-    model_config = ConfigDict(
-        extra='allow',
-    )
-    name: Annotated[
-        Line200, Field(description="The partner's name. It need not be unique.")
     ]
 
 
@@ -1351,6 +1349,27 @@ class CancellationRequestedCommand(BaseModel):
     ] = None
 
 
+class Claim(BaseModel):
+    model_config = ConfigDict(
+        extra='allow',
+    )
+    actor: Annotated[Actor, Field(description='Who has the task.')]
+    claimed_at: Annotated[Time, Field(description='Since when.')]
+    until: Annotated[Time, Field(description='Until when.')]
+
+
+class Claims(BaseModel):
+    model_config = ConfigDict(
+        extra='allow',
+    )
+    items: Annotated[
+        list[Claim],
+        Field(
+            description='The claims for the decision that the task waits for, the first to end first.'
+        ),
+    ]
+
+
 class ConsistencyProof(BaseModel):
     model_config = ConfigDict(
         extra='allow',
@@ -2004,6 +2023,28 @@ class Needs(BaseModel):
     ] = None
 
 
+class NewClaim(BaseModel):
+    model_config = ConfigDict(
+        extra='allow',
+    )
+    actor: Annotated[
+        Actor | None,
+        Field(
+            description='The person or program. A key that is bound to one actor fills it in.'
+        ),
+    ] = None
+    lease: Annotated[
+        Span | None,
+        Field(description='How long the claim lasts, at most PT24H. Default PT1H.'),
+    ] = None
+    take_over: Annotated[
+        bool | None,
+        Field(
+            description='Take the place of the claim that ends first if no other is free. Default `false`.'
+        ),
+    ] = None
+
+
 class NewErasure(BaseModel):
     model_config = ConfigDict(
         extra='allow',
@@ -2035,6 +2076,21 @@ class NewErasure(BaseModel):
     ]
 
 
+class NewPartner(BaseModel):
+    model_config = ConfigDict(
+        extra='allow',
+    )
+    id: Annotated[
+        PartnerId | None,
+        Field(
+            description="The partner's id. The same id and name again returns the same partner, so a partner can be in\nseveral cells under one id. Default: a new one."
+        ),
+    ] = None
+    name: Annotated[
+        Line200, Field(description="The partner's name. It need not be unique.")
+    ]
+
+
 class NewPartnerKey(BaseModel):
     model_config = ConfigDict(
         extra='allow',
@@ -2049,7 +2105,7 @@ class NewPartnerKey(BaseModel):
         str,
         Field(
             description='The key. It is shown only once and stored only as a hash.',
-            pattern='^ait_[0-9A-Za-z]{49}$',
+            pattern='^ait_([a-z][a-z0-9-]{0,15}_)?[0-9A-Za-z]{49}$',
         ),
     ]
     hint: Annotated[
@@ -2786,6 +2842,12 @@ class Review(BaseModel):
         list[CommandType],
         Field(description="The commands that the caller's party can send now."),
     ]
+    claimed_by: Annotated[
+        list[Claim] | None,
+        Field(
+            description='Who has claimed the decision, the first to end first. Absent for a buyer.'
+        ),
+    ] = None
 
 
 class RevisionUnderReview(BaseModel):
@@ -4482,6 +4544,12 @@ class Problem(BaseModel):
             examples=['not_a_reviewer'],
         ),
     ] = None
+    by: Annotated[
+        Actor | None, Field(description='Whose claim ends first (`claimed`).')
+    ] = None
+    until: Annotated[
+        Time | None, Field(description='When that claim ends (`claimed`).')
+    ] = None
     archived: Annotated[
         ArchivedTask | None,
         Field(
@@ -5553,6 +5621,15 @@ class RegisteredWorkflow(BaseModel):
     diagram: Annotated[str, Field(description='The workflow as a Mermaid diagram.')]
 
 
+class ResultBody(RootModel[EventAnswer | Problem]):
+    root: Annotated[
+        EventAnswer | Problem,
+        Field(
+            description='The result of the command with `status` 200 and 201, else the problem.'
+        ),
+    ]
+
+
 class SimulatedCommand(
     RootModel[
         SimulatedCommandWorkSubmitted
@@ -5671,6 +5748,48 @@ class WebhookBody(RootModel[FeedEvent | WebhookTest]):
     ]
 
 
+class BulkCommand(BaseModel):
+    model_config = ConfigDict(
+        extra='allow',
+    )
+    task_id: Annotated[TaskId, Field(description='The task.')]
+    command: Annotated[
+        EventCommand,
+        Field(
+            description='The command. It must have an `id`, so that the whole request is safe to send again.'
+        ),
+    ]
+
+
+class BulkCommands(BaseModel):
+    model_config = ConfigDict(
+        extra='allow',
+    )
+    items: Annotated[
+        list[BulkCommand],
+        Field(
+            description='The commands, 1 to 100. Those on the same task are carried out in this order; the order\nbetween tasks is open.',
+            max_length=100,
+            min_length=1,
+        ),
+    ]
+
+
+class BulkResult(BaseModel):
+    model_config = ConfigDict(
+        extra='allow',
+    )
+    status: Annotated[
+        int,
+        Field(
+            description='The status code: 201 if the command was carried out, 200 if that was done before, else that of\nthe problem.',
+            ge=200,
+            le=599,
+        ),
+    ]
+    body: Annotated[ResultBody, Field(description='The body.')]
+
+
 class Feed(BaseModel):
     model_config = ConfigDict(
         extra='allow',
@@ -5709,4 +5828,13 @@ class SimulationResult(BaseModel):
     steps: Annotated[
         list[SimulationStep],
         Field(description='The opening, every command and every timer, in order.'),
+    ]
+
+
+class BulkAnswer(BaseModel):
+    model_config = ConfigDict(
+        extra='allow',
+    )
+    items: Annotated[
+        list[BulkResult], Field(description='The results, in the order of the request.')
     ]

@@ -10,6 +10,7 @@ import time
 import unittest
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from unittest import mock
 
 from stagegate import AsyncStagegate, Stagegate, StagegateProblem, WebhookVerificationError, verify_webhook
 
@@ -54,6 +55,14 @@ DONE = {"event": {"tomorrow": 1}, "events": [], "tomorrows_field": {"x": 1}}
 FAST = {"retries": 2, "backoff": 0.001}
 
 
+class Cells(unittest.TestCase):
+    def test_a_client_of_a_cell_names_it(self):
+        for cell in (None, "eu1"):
+            with serving((201, DONE)) as (url, seen), Stagegate(url, "key", cell=cell) as client:
+                client.command("t", SUBMIT)
+                self.assertEqual(seen[0][1].get("Stagegate-Cell"), cell)
+
+
 class Retries(unittest.TestCase):
     def check_ids(self, seen):
         self.assertEqual(len(seen), 3)
@@ -74,11 +83,21 @@ class Retries(unittest.TestCase):
             asyncio.run(play(url))
             self.check_ids(seen)
 
+    def test_many_commands_keep_their_ids(self):
+        results = [{"status": 201, "body": DONE}, {"status": 409, "body": {"code": "tomorrows_code"}}]
+        with serving(None, (200, {"items": results})) as (url, seen):
+            made, refused = Stagegate(url, "key", **FAST).commands([("t", SUBMIT), ("u", {**SUBMIT, "id": "mine"})])
+            self.assertEqual((made.status, refused.status), (201, 409))
+            self.assertEqual(seen[0][2], seen[1][2])
+            items = seen[0][2]["items"]
+            self.assertEqual([item["task_id"] for item in items], ["t", "u"])
+            self.assertEqual((len(items[0]["command"]["id"]), items[1]["command"]["id"]), (36, "mine"))
+
     def test_retry_after_is_kept_and_retries_are_bounded(self):
-        with serving((503, {}, ("Retry-After", "1")), (201, DONE)) as (url, _):
-            started = time.monotonic()
+        with serving((503, {}, ("Retry-After", "7")), (201, DONE)) as (url, _), mock.patch("time.sleep") as sleep:
             Stagegate(url, "key", **FAST).command("t", SUBMIT)
-            self.assertGreaterEqual(time.monotonic() - started, 0.99)
+            (delay,) = sleep.call_args.args
+            self.assertTrue(7 <= delay <= 7.001, delay)
         with serving(*[(503, {})] * 3) as (url, seen), self.assertRaises(StagegateProblem):
             Stagegate(url, "key", **FAST).command("t", SUBMIT)
         self.assertEqual(len(seen), 3)

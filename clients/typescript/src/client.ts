@@ -7,6 +7,7 @@ import type { components, paths } from "./schema.js";
 type Schemas = components["schemas"];
 export type Command = Schemas["EventCommand"];
 export type CommandResult = Schemas["EventAnswer"];
+export type BulkResult = Schemas["BulkResult"];
 export type FeedItem = Schemas["Feed"]["items"][number];
 export type Status = Schemas["Status"];
 
@@ -15,6 +16,8 @@ export interface Options extends Partial<RetryOptions> {
   url: string;
   /** A partner's or the platform's key, or a buyer's token. */
   token: string;
+  /** The cell to ask, where a gateway cannot tell it from the key. */
+  cell?: string;
   fetch?: (request: Request) => Promise<Response>;
 }
 
@@ -37,11 +40,11 @@ export class Stagegate {
   readonly #retry: RetryOptions;
 
   constructor(options: Options) {
-    const { url, token, fetch, retries = 5, backoff = 500 } = options;
+    const { url, token, cell, fetch, retries = 5, backoff = 500 } = options;
     this.#retry = { retries, backoff };
     this.api = createClient<paths>({
       baseUrl: url.replace(/\/+$/, ""),
-      headers: { authorization: `Bearer ${token}` },
+      headers: { authorization: `Bearer ${token}`, ...(cell && { "stagegate-cell": cell }) },
       ...(fetch && { fetch }),
     });
   }
@@ -69,6 +72,25 @@ export class Stagegate {
       { ...this.#retry, signal, limit: ATTEMPT },
     );
     return answer.data!;
+  }
+
+  /**
+   * Sends up to 100 commands, each for a task, in one request. Every command gets its id before the first
+   * attempt, so each is carried out at most once. The results are in the order of the commands; one that is
+   * refused has the `status` of its problem and affects no other.
+   */
+  async commands(
+    commands: { taskId: string; command: Command }[],
+    { signal }: { signal?: AbortSignal } = {},
+  ): Promise<BulkResult[]> {
+    const items = commands.map(({ taskId, command }) => (
+      { task_id: taskId, command: { ...command, id: command.id ?? crypto.randomUUID() } as Command }
+    ));
+    const answer = await retried<Schemas["BulkAnswer"]>(
+      (signal) => this.api.POST("/api/v1/events", { body: { items }, signal }),
+      { ...this.#retry, signal, limit: ATTEMPT },
+    );
+    return answer.data!.items;
   }
 
   /**

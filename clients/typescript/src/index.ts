@@ -1,5 +1,5 @@
 export { Stagegate } from "./client.js";
-export type { Command, CommandResult, FeedEvent, FeedItem, Options, Status } from "./client.js";
+export type { BulkResult, Command, CommandResult, FeedEvent, FeedItem, Options, Status } from "./client.js";
 export { StagegateProblem } from "./problem.js";
 export type { FieldError, ProblemBody } from "./problem.js";
 export { verifyWebhook, WebhookVerificationError } from "./webhook.js";

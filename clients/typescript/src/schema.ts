@@ -194,6 +194,9 @@ export interface paths {
          *     with `410` and the code `cursor_expired`, so that no event is skipped unnoticed: read the feed
          *     from the start then, and skip events whose `id` you have.
          *
+         *     A replica that reads a standby may not have the position of a cursor yet. It then returns no
+         *     events and the same cursor, until it has.
+         *
          *     An event whose row is damaged keeps its place, as an item of `type` `event.unreadable`. An event
          *     that a newer version of the service wrote is never skipped: this replica ends its page before
          *     it, and responds to requests from there with `503` and `Retry-After`. A replica of the newer
@@ -206,7 +209,17 @@ export interface paths {
          */
         get: operations["list_events"];
         put?: never;
-        post?: never;
+        /**
+         * Send many commands
+         * @description Carries out up to 100 commands, each on any task, as `POST /tasks/{id}/events` does; there is no
+         *     transaction around them. The answer is `200` with the result of each, whatever became of it. A
+         *     command that is refused does not affect the others. If the request as a whole is refused, no
+         *     command was carried out. If it is not answered, send it again: every command has an `id`, so none
+         *     is carried out twice.
+         *
+         *     A partner's key needs the scope `work` or `review`.
+         */
+        post: operations["post_events"];
         delete?: never;
         options?: never;
         head?: never;
@@ -366,13 +379,14 @@ export interface paths {
         };
         /**
          * List the partners
-         * @description Returns the partners oldest first.
+         * @description Returns the partners ordered by id. The ids that the service makes grow with time.
          */
         get: operations["list_partners"];
         put?: never;
         /**
          * Add a partner
-         * @description A partner can do nothing until it has a key.
+         * @description A partner can do nothing until it has a key. The same `id` and `name` again returns `200` with
+         *     the partner.
          */
         post: operations["create_partner"];
         delete?: never;
@@ -768,6 +782,41 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/tasks/{id}/claim": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read who has claimed a task
+         * @description A partner's key needs the scope `read`.
+         */
+        get: operations["get_claim"];
+        /**
+         * Claim a task
+         * @description Tells the other people of the caller's party that `actor` decides this task, until the lease is
+         *     over. A claim is politeness: it blocks no vote and no other command. As many people can claim a
+         *     task as votes are needed to approve its stage, and one an escalation. The same actor again renews
+         *     the claim. Once the stage or escalation is decided, the claim is void.
+         *
+         *     A partner's key needs the scope `review`.
+         */
+        put: operations["claim_task"];
+        post?: never;
+        /**
+         * Give up a claim
+         * @description Succeeds also if there is none.
+         *
+         *     A partner's key needs the scope `review`.
+         */
+        delete: operations["release_claim"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/tasks/{id}/events": {
         parameters: {
             query?: never;
@@ -809,7 +858,9 @@ export interface paths {
          *
          *     Changes that other replicas have just written may be missing for less than a second; changes
          *     written by this replica are always included. The response is never older than the newest version
-         *     in `If-None-Match` (if that version exists) or `min_version`.
+         *     in `If-None-Match` (if that version exists) or `min_version`. A replica that reads a standby
+         *     cannot tell whether such a version exists: it responds with `503 behind` until it has it, also
+         *     for a task that does not exist.
          *
          *     With `wait` and `If-None-Match`, the response is held until there is another status: `200` as
          *     soon as there is one, or `304` when the time is over. A finished task responds at once, because
@@ -1326,10 +1377,10 @@ export interface paths {
         };
         /**
          * Readiness
-         * @description The database is reachable, migrated and writable, the background workers make progress, the
-         *     clock is within 15 s of the database's, and the service is not about to stop. Otherwise `503`;
-         *     `code` and `detail` give the reason. The check does not wait behind other requests, and its
-         *     information about the database is at most a second old.
+         * @description The database is reachable, migrated and writable (a replica that only reads asks for no writes),
+         *     the background workers make progress, the clock is within 15 s of the database's, and the service
+         *     is not about to stop. Otherwise `503`; `code` and `detail` give the reason. The check does not wait
+         *     behind other requests, and its information about the database is at most a second old.
          */
         get: operations["ready"];
         put?: never;
@@ -1460,6 +1511,37 @@ export interface components {
              * @description The escalation, by the `seq` of its event; null for a review.
              */
             escalation: number | null;
+        };
+        /** @description The result of each command. */
+        BulkAnswer: {
+            /** @description The results, in the order of the request. */
+            items: components["schemas"]["BulkResult"][];
+        };
+        /** @description A command and the task that it is for. */
+        BulkCommand: {
+            /** @description The task. */
+            task_id: components["schemas"]["TaskId"];
+            /** @description The command. It must have an `id`, so that the whole request is safe to send again. */
+            command: components["schemas"]["EventCommand"];
+        };
+        /** @description Commands to carry out. */
+        BulkCommands: {
+            /**
+             * @description The commands, 1 to 100. Those on the same task are carried out in this order; the order
+             *     between tasks is open.
+             */
+            items: components["schemas"]["BulkCommand"][];
+        };
+        /** @description The result of one command: what `POST /tasks/{id}/events` would have answered. */
+        BulkResult: {
+            /**
+             * Format: int32
+             * @description The status code: 201 if the command was carried out, 200 if that was done before, else that of
+             *     the problem.
+             */
+            status: number;
+            /** @description The body. */
+            body: components["schemas"]["ResultBody"];
         };
         /** @description What the buyer is asked to do. */
         BuyerAction: {
@@ -1636,6 +1718,20 @@ export interface components {
         };
         /** @description Why a task was escalated, or why it failed. Later versions may add words. */
         Cause: string;
+        /** @description A claim. */
+        Claim: {
+            /** @description Who has the task. */
+            actor: components["schemas"]["Actor"];
+            /** @description Since when. */
+            claimed_at: components["schemas"]["Time"];
+            /** @description Until when. */
+            until: components["schemas"]["Time"];
+        };
+        /** @description The claims of a task. */
+        Claims: {
+            /** @description The claims for the decision that the task waits for, the first to end first. */
+            items: components["schemas"]["Claim"][];
+        };
         /**
          * @description How a duration is counted.
          * @enum {string}
@@ -1659,12 +1755,15 @@ export interface components {
          *     - `held_by_other` (403): Another party put the task on hold. Only that party or the platform can resume it.
          *     - `resolution_not_allowed` (403): The partner may resolve an escalation with `approve` only on stages that the partner reviews, and only as one vote of their quorum: by an actor who may vote there, if the standing votes and this one meet it. `detail` says which of these it is.
          *     - `second_person` (403): The platform escalated in this round with the same actor or the same key. Another person under another key must approve or reject; `return` and `redirect` stay open.
+         *     - `wrong_cell` (421): The header `Stagegate-Cell` names another cell than the one that was reached. Nothing was done.
          *     - `not_found` (404): The path or resource does not exist, or the resource belongs to another party.
          *     - `no_checkpoint` (404): No checkpoint of that size was signed, or none at all yet. If you kept a checkpoint of that size, the log contradicts it.
          *     - `not_logged` (404): The log of that checkpoint does not contain the task's trail up to the requested entry. A change is logged about a minute later.
          *     - `method_not_allowed` (405): The path does not support this method; `Allow` lists those it supports.
          *     - `slow_body` (408): The body did not arrive in time. Nothing was done.
+         *     - `claimed` (409): As many people as can decide the task together have claimed it; `by` has the claim that ends first, at `until`.
          *     - `task_exists` (409): A task with this id was opened with another body, or was put away since; then `archived` says when.
+         *     - `partner_exists` (409): A partner with this id was added with another name.
          *     - `already_decided` (409): The stage was already decided in that round; `decision` is the decision that counts.
          *     - `already_voted` (409): The actor has already cast the same vote on this revision; it is the entry `recorded.seq`. Nothing was recorded, and nothing needs to be done.
          *     - `stage_mismatch` (409): The task is not at the stage that the command names.
@@ -1705,11 +1804,14 @@ export interface components {
          *     - `overloaded` (503): The service is overloaded. Nothing was done. Send the same request again after `Retry-After` seconds.
          *     - `timeout` (503): The service did not respond in time. A write may have taken effect; sending it again with the same `id` is safe.
          *     - `unavailable` (503): A dependency of the service is unreachable or did not respond; `detail` says whether the request may have had an effect. Send the same request again, with the same `id`, after `Retry-After` seconds.
+         *     - `behind` (503): This replica does not have the version that the request names in `min_version`, `If-None-Match`, `If-Match`, `Last-Event-ID`, `size` or its path: it was written elsewhere and has not arrived, or does not exist. Send the same request again after `Retry-After` seconds.
+         *     - `read_only` (503): The request writes, and the replica reads from a standby. Nothing was done. Send the request to a replica on the primary. An export by the platform is recorded first, so it writes.
          *     - `draining` (503): On `/ready`: the replica is about to stop.
          *     - `database_unreachable` (503): On `/ready`: the database is unreachable or does not respond.
          *     - `database_read_only` (503): On `/ready`: the database is a standby or was made read-only.
          *     - `database_not_migrated` (503): On `/ready`: the database lacks migrations of this build; `stagegate migrate` applies them.
          *     - `database_not_confined` (503): On `/ready`: statements do not run in the role that cannot change the trail, or without its time limits; a pooler may have dropped them.
+         *     - `database_of_other_cell` (503): On `/ready`: the database is another cell than `STAGEGATE_CELL` says.
          *     - `worker_still` (503): On `/ready`: a background worker has made no progress for longer than its limit.
          *     - `clock_wrong` (503): On `/ready`: the replica's clock differs from the database's by more than 15 s. Later versions may add words.
          */
@@ -2217,6 +2319,7 @@ export interface components {
          *     - `port`: The URL has a port that is not allowed.
          *     - `private_address`: The URL leads to an address that is not public.
          *     - `private_name`: The URL has a name that is not public.
+         *     - `other_cell`: Another cell gave it out.
          *     - `unresolved`: The name in the URL does not resolve to an address.
          *     - `not_applicable`: The field does not apply given the others: `to` without `escalate`, `grace` without `let_finish`.
          *     - `partner_only`: `quorum`, `reviewers`, `self_approval` and `distinct_from` are only for stages that the partner reviews; buyer and platform have one vote.
@@ -2274,6 +2377,11 @@ export interface components {
              * @example ok
              */
             status: string;
+            /**
+             * @description The cell that this is; absent if it has no name.
+             * @example eu1
+             */
+            cell?: string;
         };
         /** @description Pause the stage. Stops its clock and reminders, but not the task's own deadline. */
         HeldCommand: {
@@ -2592,6 +2700,15 @@ export interface components {
              */
             question?: components["schemas"]["Text4000"];
         };
+        /** @description A claim to make. */
+        NewClaim: {
+            /** @description The person or program. A key that is bound to one actor fills it in. */
+            actor?: components["schemas"]["Actor"];
+            /** @description How long the claim lasts, at most PT24H. Default PT1H. */
+            lease?: components["schemas"]["Span"];
+            /** @description Take the place of the claim that ends first if no other is free. Default `false`. */
+            take_over?: boolean;
+        };
         /** @description A request to erase personal data. */
         NewErasure: {
             /** @description The erasure's id. Default: a new id. The same id with the same body is the same erasure. */
@@ -2613,6 +2730,11 @@ export interface components {
         };
         /** @description A partner to add. */
         NewPartner: {
+            /**
+             * @description The partner's id. The same id and name again returns the same partner, so a partner can be in
+             *     several cells under one id. Default: a new one.
+             */
+            id?: components["schemas"]["PartnerId"];
             /** @description The partner's name. It need not be unique. */
             name: components["schemas"]["Line200"];
         };
@@ -2950,6 +3072,10 @@ export interface components {
              * @example not_a_reviewer
              */
             why?: string;
+            /** @description Whose claim ends first (`claimed`). */
+            by?: components["schemas"]["Actor"];
+            /** @description When that claim ends (`claimed`). */
+            until?: components["schemas"]["Time"];
             /** @description What is left of a task that was put away (`task_archived`, `task_exists`). */
             archived?: components["schemas"]["ArchivedTask"];
             /**
@@ -3406,6 +3532,8 @@ export interface components {
         };
         /** @description How an escalation is resolved. Later versions may add words. */
         Resolution: string;
+        /** @description The result of the command with `status` 200 and 201, else the problem. */
+        ResultBody: components["schemas"]["EventAnswer"] | components["schemas"]["Problem"];
         /** @description End a hold. */
         ResumedCommand: {
             /**
@@ -3505,6 +3633,8 @@ export interface components {
             overdue: boolean;
             /** @description The commands that the caller's party can send now. */
             allowed: components["schemas"]["CommandType"][];
+            /** @description Who has claimed the decision, the first to end first. Absent for a buyer. */
+            claimed_by?: components["schemas"]["Claim"][];
         };
         /** @description A review: the votes, and who may vote. */
         ReviewView: {
@@ -5604,7 +5734,9 @@ export interface components {
             };
         };
         /**
-         * @description - `task_exists`: A task with this id was opened with another body, or was put away since; then `archived` says when.
+         * @description - `claimed`: As many people as can decide the task together have claimed it; `by` has the claim that ends first, at `until`.
+         *     - `task_exists`: A task with this id was opened with another body, or was put away since; then `archived` says when.
+         *     - `partner_exists`: A partner with this id was added with another name.
          *     - `already_decided`: The stage was already decided in that round; `decision` is the decision that counts.
          *     - `already_voted`: The actor has already cast the same vote on this revision; it is the entry `recorded.seq`. Nothing was recorded, and nothing needs to be done.
          *     - `stage_mismatch`: The task is not at the stage that the command names.
@@ -5629,12 +5761,12 @@ export interface components {
             content: {
                 /**
                  * @example {
-                 *       "code": "task_exists",
-                 *       "detail": "A task with this id was opened with another body, or was put away since; then `archived` says when.",
+                 *       "code": "claimed",
+                 *       "detail": "As many people as can decide the task together have claimed it; `by` has the claim that ends first, at `until`.",
                  *       "request_id": "r-1",
                  *       "status": 409,
-                 *       "title": "Task exists",
-                 *       "type": "/docs/problems#task_exists"
+                 *       "title": "Claimed",
+                 *       "type": "/docs/problems#claimed"
                  *     }
                  */
                 "application/problem+json": components["schemas"]["Problem"];
@@ -5732,6 +5864,25 @@ export interface components {
                  *       "status": 405,
                  *       "title": "Method not allowed",
                  *       "type": "/docs/problems#method_not_allowed"
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description - `wrong_cell`: The header `Stagegate-Cell` names another cell than the one that was reached. Nothing was done. */
+        MisdirectedRequest: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "code": "wrong_cell",
+                 *       "detail": "The header `Stagegate-Cell` names another cell than the one that was reached. Nothing was done.",
+                 *       "request_id": "r-1",
+                 *       "status": 421,
+                 *       "title": "Wrong cell",
+                 *       "type": "/docs/problems#wrong_cell"
                  *     }
                  */
                 "application/problem+json": components["schemas"]["Problem"];
@@ -5864,11 +6015,14 @@ export interface components {
          *     - `overloaded`: The service is overloaded. Nothing was done. Send the same request again after `Retry-After` seconds.
          *     - `timeout`: The service did not respond in time. A write may have taken effect; sending it again with the same `id` is safe.
          *     - `unavailable`: A dependency of the service is unreachable or did not respond; `detail` says whether the request may have had an effect. Send the same request again, with the same `id`, after `Retry-After` seconds.
+         *     - `behind`: This replica does not have the version that the request names in `min_version`, `If-None-Match`, `If-Match`, `Last-Event-ID`, `size` or its path: it was written elsewhere and has not arrived, or does not exist. Send the same request again after `Retry-After` seconds.
+         *     - `read_only`: The request writes, and the replica reads from a standby. Nothing was done. Send the request to a replica on the primary. An export by the platform is recorded first, so it writes.
          *     - `draining`: On `/ready`: the replica is about to stop.
          *     - `database_unreachable`: On `/ready`: the database is unreachable or does not respond.
          *     - `database_read_only`: On `/ready`: the database is a standby or was made read-only.
          *     - `database_not_migrated`: On `/ready`: the database lacks migrations of this build; `stagegate migrate` applies them.
          *     - `database_not_confined`: On `/ready`: statements do not run in the role that cannot change the trail, or without its time limits; a pooler may have dropped them.
+         *     - `database_of_other_cell`: On `/ready`: the database is another cell than `STAGEGATE_CELL` says.
          *     - `worker_still`: On `/ready`: a background worker has made no progress for longer than its limit.
          *     - `clock_wrong`: On `/ready`: the replica's clock differs from the database's by more than 15 s.
          */
@@ -6030,6 +6184,7 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             405: components["responses"]["MethodNotAllowed"];
             414: components["responses"]["URITooLong"];
+            421: components["responses"]["MisdirectedRequest"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
             503: components["responses"]["ServiceUnavailable"];
@@ -6060,6 +6215,7 @@ export interface operations {
             404: components["responses"]["NotFound"];
             405: components["responses"]["MethodNotAllowed"];
             414: components["responses"]["URITooLong"];
+            421: components["responses"]["MisdirectedRequest"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
             503: components["responses"]["ServiceUnavailable"];
@@ -6092,6 +6248,7 @@ export interface operations {
             404: components["responses"]["NotFound"];
             405: components["responses"]["MethodNotAllowed"];
             414: components["responses"]["URITooLong"];
+            421: components["responses"]["MisdirectedRequest"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
             503: components["responses"]["ServiceUnavailable"];
@@ -6141,6 +6298,7 @@ export interface operations {
             404: components["responses"]["NotFound"];
             405: components["responses"]["MethodNotAllowed"];
             414: components["responses"]["URITooLong"];
+            421: components["responses"]["MisdirectedRequest"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
@@ -6175,6 +6333,7 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             405: components["responses"]["MethodNotAllowed"];
             414: components["responses"]["URITooLong"];
+            421: components["responses"]["MisdirectedRequest"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
@@ -6232,6 +6391,7 @@ export interface operations {
             413: components["responses"]["PayloadTooLarge"];
             414: components["responses"]["URITooLong"];
             415: components["responses"]["UnsupportedMediaType"];
+            421: components["responses"]["MisdirectedRequest"];
             422: components["responses"]["UnprocessableEntity"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
@@ -6267,6 +6427,7 @@ export interface operations {
             404: components["responses"]["NotFound"];
             405: components["responses"]["MethodNotAllowed"];
             414: components["responses"]["URITooLong"];
+            421: components["responses"]["MisdirectedRequest"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
@@ -6305,6 +6466,7 @@ export interface operations {
             404: components["responses"]["NotFound"];
             405: components["responses"]["MethodNotAllowed"];
             414: components["responses"]["URITooLong"];
+            421: components["responses"]["MisdirectedRequest"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
@@ -6342,9 +6504,50 @@ export interface operations {
             405: components["responses"]["MethodNotAllowed"];
             410: components["responses"]["Gone"];
             414: components["responses"]["URITooLong"];
+            421: components["responses"]["MisdirectedRequest"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    post_events: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description At most 1 MiB. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BulkCommands"];
+            };
+        };
+        responses: {
+            /** @description The result of each command, in the order of the request. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkAnswer"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            405: components["responses"]["MethodNotAllowed"];
+            408: components["responses"]["RequestTimeout"];
+            413: components["responses"]["PayloadTooLarge"];
+            414: components["responses"]["URITooLong"];
+            415: components["responses"]["UnsupportedMediaType"];
+            421: components["responses"]["MisdirectedRequest"];
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["RequestHeaderFieldsTooLarge"];
+            500: components["responses"]["InternalServerError"];
+            501: components["responses"]["NotImplemented"];
             503: components["responses"]["ServiceUnavailable"];
         };
     };
@@ -6376,6 +6579,7 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             405: components["responses"]["MethodNotAllowed"];
             414: components["responses"]["URITooLong"];
+            421: components["responses"]["MisdirectedRequest"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
@@ -6414,6 +6618,7 @@ export interface operations {
             413: components["responses"]["PayloadTooLarge"];
             414: components["responses"]["URITooLong"];
             415: components["responses"]["UnsupportedMediaType"];
+            421: components["responses"]["MisdirectedRequest"];
             422: components["responses"]["UnprocessableEntity"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
@@ -6447,6 +6652,7 @@ export interface operations {
             404: components["responses"]["NotFound"];
             405: components["responses"]["MethodNotAllowed"];
             414: components["responses"]["URITooLong"];
+            421: components["responses"]["MisdirectedRequest"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
@@ -6489,6 +6695,7 @@ export interface operations {
             401: components["responses"]["Unauthorized"];
             405: components["responses"]["MethodNotAllowed"];
             414: components["responses"]["URITooLong"];
+            421: components["responses"]["MisdirectedRequest"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
@@ -6539,6 +6746,7 @@ export interface operations {
             413: components["responses"]["PayloadTooLarge"];
             414: components["responses"]["URITooLong"];
             415: components["responses"]["UnsupportedMediaType"];
+            421: components["responses"]["MisdirectedRequest"];
             422: components["responses"]["UnprocessableEntity"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
@@ -6584,6 +6792,7 @@ export interface operations {
             413: components["responses"]["PayloadTooLarge"];
             414: components["responses"]["URITooLong"];
             415: components["responses"]["UnsupportedMediaType"];
+            421: components["responses"]["MisdirectedRequest"];
             422: components["responses"]["UnprocessableEntity"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
@@ -6618,6 +6827,7 @@ export interface operations {
             404: components["responses"]["NotFound"];
             405: components["responses"]["MethodNotAllowed"];
             414: components["responses"]["URITooLong"];
+            421: components["responses"]["MisdirectedRequest"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
@@ -6649,6 +6859,7 @@ export interface operations {
             404: components["responses"]["NotFound"];
             405: components["responses"]["MethodNotAllowed"];
             414: components["responses"]["URITooLong"];
+            421: components["responses"]["MisdirectedRequest"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
@@ -6683,6 +6894,7 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             405: components["responses"]["MethodNotAllowed"];
             414: components["responses"]["URITooLong"];
+            421: components["responses"]["MisdirectedRequest"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
@@ -6703,6 +6915,15 @@ export interface operations {
             };
         };
         responses: {
+            /** @description The partner was added before with the same name. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Partner"];
+                };
+            };
             /** @description The partner was added. */
             201: {
                 headers: {
@@ -6719,9 +6940,11 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             405: components["responses"]["MethodNotAllowed"];
             408: components["responses"]["RequestTimeout"];
+            409: components["responses"]["Conflict"];
             413: components["responses"]["PayloadTooLarge"];
             414: components["responses"]["URITooLong"];
             415: components["responses"]["UnsupportedMediaType"];
+            421: components["responses"]["MisdirectedRequest"];
             422: components["responses"]["UnprocessableEntity"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
@@ -6757,6 +6980,7 @@ export interface operations {
             404: components["responses"]["NotFound"];
             405: components["responses"]["MethodNotAllowed"];
             414: components["responses"]["URITooLong"];
+            421: components["responses"]["MisdirectedRequest"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
@@ -6795,6 +7019,7 @@ export interface operations {
             404: components["responses"]["NotFound"];
             405: components["responses"]["MethodNotAllowed"];
             414: components["responses"]["URITooLong"];
+            421: components["responses"]["MisdirectedRequest"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
@@ -6834,6 +7059,7 @@ export interface operations {
             404: components["responses"]["NotFound"];
             405: components["responses"]["MethodNotAllowed"];
             414: components["responses"]["URITooLong"];
+            421: components["responses"]["MisdirectedRequest"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
@@ -6875,6 +7101,7 @@ export interface operations {
             404: components["responses"]["NotFound"];
             405: components["responses"]["MethodNotAllowed"];
             414: components["responses"]["URITooLong"];
+            421: components["responses"]["MisdirectedRequest"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
@@ -6908,6 +7135,7 @@ export interface operations {
             404: components["responses"]["NotFound"];
             405: components["responses"]["MethodNotAllowed"];
             414: components["responses"]["URITooLong"];
+            421: components["responses"]["MisdirectedRequest"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
@@ -6946,6 +7174,7 @@ export interface operations {
             404: components["responses"]["NotFound"];
             405: components["responses"]["MethodNotAllowed"];
             414: components["responses"]["URITooLong"];
+            421: components["responses"]["MisdirectedRequest"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
@@ -6988,6 +7217,7 @@ export interface operations {
             413: components["responses"]["PayloadTooLarge"];
             414: components["responses"]["URITooLong"];
             415: components["responses"]["UnsupportedMediaType"];
+            421: components["responses"]["MisdirectedRequest"];
             422: components["responses"]["UnprocessableEntity"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
@@ -7023,6 +7253,7 @@ export interface operations {
             404: components["responses"]["NotFound"];
             405: components["responses"]["MethodNotAllowed"];
             414: components["responses"]["URITooLong"];
+            421: components["responses"]["MisdirectedRequest"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
@@ -7055,6 +7286,11 @@ export interface operations {
                  *     are a partner's people.
                  */
                 reviewer?: components["schemas"]["ActorId"];
+                /**
+                 * @description Omit tasks that as many people have claimed as can decide them together. A page examines at
+                 *     most 500 tasks, as with `actor`. Default: `false`. Not allowed for buyers, who have no claims.
+                 */
+                unclaimed?: boolean;
                 /** @description The maximum number of rows of the page. */
                 limit?: number;
                 /** @description The `next` of an earlier page. Default: the first page. */
@@ -7079,6 +7315,7 @@ export interface operations {
             401: components["responses"]["Unauthorized"];
             405: components["responses"]["MethodNotAllowed"];
             414: components["responses"]["URITooLong"];
+            421: components["responses"]["MisdirectedRequest"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
@@ -7113,6 +7350,7 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             405: components["responses"]["MethodNotAllowed"];
             414: components["responses"]["URITooLong"];
+            421: components["responses"]["MisdirectedRequest"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
@@ -7159,6 +7397,7 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             405: components["responses"]["MethodNotAllowed"];
             414: components["responses"]["URITooLong"];
+            421: components["responses"]["MisdirectedRequest"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
@@ -7227,6 +7466,7 @@ export interface operations {
             413: components["responses"]["PayloadTooLarge"];
             414: components["responses"]["URITooLong"];
             415: components["responses"]["UnsupportedMediaType"];
+            421: components["responses"]["MisdirectedRequest"];
             422: components["responses"]["UnprocessableEntity"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
@@ -7275,6 +7515,7 @@ export interface operations {
             405: components["responses"]["MethodNotAllowed"];
             410: components["responses"]["Gone"];
             414: components["responses"]["URITooLong"];
+            421: components["responses"]["MisdirectedRequest"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
@@ -7313,6 +7554,7 @@ export interface operations {
             405: components["responses"]["MethodNotAllowed"];
             410: components["responses"]["Gone"];
             414: components["responses"]["URITooLong"];
+            421: components["responses"]["MisdirectedRequest"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
@@ -7352,6 +7594,7 @@ export interface operations {
             405: components["responses"]["MethodNotAllowed"];
             410: components["responses"]["Gone"];
             414: components["responses"]["URITooLong"];
+            421: components["responses"]["MisdirectedRequest"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
@@ -7393,6 +7636,7 @@ export interface operations {
             405: components["responses"]["MethodNotAllowed"];
             410: components["responses"]["Gone"];
             414: components["responses"]["URITooLong"];
+            421: components["responses"]["MisdirectedRequest"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
@@ -7426,6 +7670,7 @@ export interface operations {
             405: components["responses"]["MethodNotAllowed"];
             410: components["responses"]["Gone"];
             414: components["responses"]["URITooLong"];
+            421: components["responses"]["MisdirectedRequest"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
@@ -7461,6 +7706,124 @@ export interface operations {
             405: components["responses"]["MethodNotAllowed"];
             410: components["responses"]["Gone"];
             414: components["responses"]["URITooLong"];
+            421: components["responses"]["MisdirectedRequest"];
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["RequestHeaderFieldsTooLarge"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    get_claim: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The task's id. */
+                id: components["schemas"]["TaskId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The claims. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Claims"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            405: components["responses"]["MethodNotAllowed"];
+            410: components["responses"]["Gone"];
+            414: components["responses"]["URITooLong"];
+            421: components["responses"]["MisdirectedRequest"];
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["RequestHeaderFieldsTooLarge"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    claim_task: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The task's id. */
+                id: components["schemas"]["TaskId"];
+            };
+            cookie?: never;
+        };
+        /** @description At most 64 KiB. */
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewClaim"];
+            };
+        };
+        responses: {
+            /** @description The claim. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Claim"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            405: components["responses"]["MethodNotAllowed"];
+            408: components["responses"]["RequestTimeout"];
+            409: components["responses"]["Conflict"];
+            410: components["responses"]["Gone"];
+            413: components["responses"]["PayloadTooLarge"];
+            414: components["responses"]["URITooLong"];
+            415: components["responses"]["UnsupportedMediaType"];
+            421: components["responses"]["MisdirectedRequest"];
+            422: components["responses"]["UnprocessableEntity"];
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["RequestHeaderFieldsTooLarge"];
+            500: components["responses"]["InternalServerError"];
+            501: components["responses"]["NotImplemented"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    release_claim: {
+        parameters: {
+            query: {
+                /** @description The person or program. */
+                actor: components["schemas"]["ActorId"];
+            };
+            header?: never;
+            path: {
+                /** @description The task's id. */
+                id: components["schemas"]["TaskId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The actor has no claim on the task. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            405: components["responses"]["MethodNotAllowed"];
+            410: components["responses"]["Gone"];
+            414: components["responses"]["URITooLong"];
+            421: components["responses"]["MisdirectedRequest"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
@@ -7533,6 +7896,7 @@ export interface operations {
             413: components["responses"]["PayloadTooLarge"];
             414: components["responses"]["URITooLong"];
             415: components["responses"]["UnsupportedMediaType"];
+            421: components["responses"]["MisdirectedRequest"];
             422: components["responses"]["UnprocessableEntity"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
@@ -7548,7 +7912,7 @@ export interface operations {
                 wait?: number;
                 /**
                  * @description A version of the task or its status that the caller knows, for example from the response to
-                 *     a command. The response is not older; it is `503` if there is no such version (yet).
+                 *     a command. The response is not older; it is `503 behind` if there is no such version (yet).
                  */
                 min_version?: number;
             };
@@ -7588,6 +7952,7 @@ export interface operations {
             405: components["responses"]["MethodNotAllowed"];
             410: components["responses"]["Gone"];
             414: components["responses"]["URITooLong"];
+            421: components["responses"]["MisdirectedRequest"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
@@ -7631,6 +7996,7 @@ export interface operations {
             405: components["responses"]["MethodNotAllowed"];
             410: components["responses"]["Gone"];
             414: components["responses"]["URITooLong"];
+            421: components["responses"]["MisdirectedRequest"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
@@ -7670,6 +8036,7 @@ export interface operations {
             405: components["responses"]["MethodNotAllowed"];
             410: components["responses"]["Gone"];
             414: components["responses"]["URITooLong"];
+            421: components["responses"]["MisdirectedRequest"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
@@ -7699,6 +8066,7 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             405: components["responses"]["MethodNotAllowed"];
             414: components["responses"]["URITooLong"];
+            421: components["responses"]["MisdirectedRequest"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
@@ -7732,6 +8100,7 @@ export interface operations {
             404: components["responses"]["NotFound"];
             405: components["responses"]["MethodNotAllowed"];
             414: components["responses"]["URITooLong"];
+            421: components["responses"]["MisdirectedRequest"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
@@ -7794,6 +8163,7 @@ export interface operations {
             413: components["responses"]["PayloadTooLarge"];
             414: components["responses"]["URITooLong"];
             415: components["responses"]["UnsupportedMediaType"];
+            421: components["responses"]["MisdirectedRequest"];
             422: components["responses"]["UnprocessableEntity"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
@@ -7827,6 +8197,7 @@ export interface operations {
             404: components["responses"]["NotFound"];
             405: components["responses"]["MethodNotAllowed"];
             414: components["responses"]["URITooLong"];
+            421: components["responses"]["MisdirectedRequest"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
@@ -7860,6 +8231,7 @@ export interface operations {
             404: components["responses"]["NotFound"];
             405: components["responses"]["MethodNotAllowed"];
             414: components["responses"]["URITooLong"];
+            421: components["responses"]["MisdirectedRequest"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
@@ -7902,6 +8274,7 @@ export interface operations {
             404: components["responses"]["NotFound"];
             405: components["responses"]["MethodNotAllowed"];
             414: components["responses"]["URITooLong"];
+            421: components["responses"]["MisdirectedRequest"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
@@ -7937,6 +8310,7 @@ export interface operations {
             404: components["responses"]["NotFound"];
             405: components["responses"]["MethodNotAllowed"];
             414: components["responses"]["URITooLong"];
+            421: components["responses"]["MisdirectedRequest"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
@@ -7984,6 +8358,7 @@ export interface operations {
             413: components["responses"]["PayloadTooLarge"];
             414: components["responses"]["URITooLong"];
             415: components["responses"]["UnsupportedMediaType"];
+            421: components["responses"]["MisdirectedRequest"];
             422: components["responses"]["UnprocessableEntity"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
@@ -8019,6 +8394,7 @@ export interface operations {
             404: components["responses"]["NotFound"];
             405: components["responses"]["MethodNotAllowed"];
             414: components["responses"]["URITooLong"];
+            421: components["responses"]["MisdirectedRequest"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
@@ -8052,6 +8428,7 @@ export interface operations {
             404: components["responses"]["NotFound"];
             405: components["responses"]["MethodNotAllowed"];
             414: components["responses"]["URITooLong"];
+            421: components["responses"]["MisdirectedRequest"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
@@ -8086,6 +8463,7 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             405: components["responses"]["MethodNotAllowed"];
             414: components["responses"]["URITooLong"];
+            421: components["responses"]["MisdirectedRequest"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
@@ -8121,6 +8499,7 @@ export interface operations {
             404: components["responses"]["NotFound"];
             405: components["responses"]["MethodNotAllowed"];
             414: components["responses"]["URITooLong"];
+            421: components["responses"]["MisdirectedRequest"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
@@ -8264,6 +8643,7 @@ export interface operations {
             413: components["responses"]["PayloadTooLarge"];
             414: components["responses"]["URITooLong"];
             415: components["responses"]["UnsupportedMediaType"];
+            421: components["responses"]["MisdirectedRequest"];
             422: components["responses"]["UnprocessableEntity"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
@@ -8297,6 +8677,7 @@ export interface operations {
             404: components["responses"]["NotFound"];
             405: components["responses"]["MethodNotAllowed"];
             414: components["responses"]["URITooLong"];
+            421: components["responses"]["MisdirectedRequest"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
@@ -8330,6 +8711,7 @@ export interface operations {
             404: components["responses"]["NotFound"];
             405: components["responses"]["MethodNotAllowed"];
             414: components["responses"]["URITooLong"];
+            421: components["responses"]["MisdirectedRequest"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
@@ -8363,6 +8745,7 @@ export interface operations {
             404: components["responses"]["NotFound"];
             405: components["responses"]["MethodNotAllowed"];
             414: components["responses"]["URITooLong"];
+            421: components["responses"]["MisdirectedRequest"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
@@ -8421,6 +8804,7 @@ export interface operations {
             413: components["responses"]["PayloadTooLarge"];
             414: components["responses"]["URITooLong"];
             415: components["responses"]["UnsupportedMediaType"];
+            421: components["responses"]["MisdirectedRequest"];
             422: components["responses"]["UnprocessableEntity"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
@@ -8458,6 +8842,7 @@ export interface operations {
             404: components["responses"]["NotFound"];
             405: components["responses"]["MethodNotAllowed"];
             414: components["responses"]["URITooLong"];
+            421: components["responses"]["MisdirectedRequest"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
@@ -8485,6 +8870,7 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             405: components["responses"]["MethodNotAllowed"];
             414: components["responses"]["URITooLong"];
+            421: components["responses"]["MisdirectedRequest"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
             503: components["responses"]["ServiceUnavailable"];
@@ -8511,6 +8897,7 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             405: components["responses"]["MethodNotAllowed"];
             414: components["responses"]["URITooLong"];
+            421: components["responses"]["MisdirectedRequest"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
             503: components["responses"]["ServiceUnavailable"];
@@ -8537,6 +8924,7 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             405: components["responses"]["MethodNotAllowed"];
             414: components["responses"]["URITooLong"];
+            421: components["responses"]["MisdirectedRequest"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
             503: components["responses"]["ServiceUnavailable"];
@@ -8563,6 +8951,7 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             405: components["responses"]["MethodNotAllowed"];
             414: components["responses"]["URITooLong"];
+            421: components["responses"]["MisdirectedRequest"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
             503: components["responses"]["ServiceUnavailable"];
@@ -8589,6 +8978,7 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             405: components["responses"]["MethodNotAllowed"];
             414: components["responses"]["URITooLong"];
+            421: components["responses"]["MisdirectedRequest"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
             503: components["responses"]["ServiceUnavailable"];

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
 import { createServer } from "node:http";
-import { test } from "node:test";
+import { mock, test } from "node:test";
 
 import { Stagegate, StagegateProblem, verifyWebhook } from "stagegate-client";
 
@@ -40,11 +40,30 @@ test("a swallowed answer, 429 and Retry-After keep the id", async () => {
   });
 });
 
+test("many commands keep their ids over a swallowed answer", async () => {
+  const results = [{ status: 201, body: done }, { status: 409, body: { code: "tomorrows_code" } }];
+  await serving([null, [200, { items: results }]], async (client, seen) => {
+    const commands = [{ taskId: "t", command: submit }, { taskId: "u", command: { ...submit, id: "mine" } }];
+    assert.deepEqual(await client.commands(commands), results);
+    assert.deepEqual(seen[1].body, seen[0].body);
+    assert.deepEqual(seen[0].body.items.map((item) => item.task_id), ["t", "u"]);
+    assert.match(seen[0].body.items[0].command.id, /^[0-9a-f-]{36}$/);
+    assert.equal(seen[0].body.items[1].command.id, "mine");
+  });
+});
+
 test("a delay of Retry-After is kept, and one beyond a minute is the caller's", async () => {
-  await serving([[503, {}, { "retry-after": "1" }], [201, done]], async (client) => {
-    const started = Date.now();
+  await serving([[503, {}, { "retry-after": "7" }], [201, done]], async (client) => {
+    const { setTimeout } = globalThis;
+    const delays = [];
+    const sleeping = mock.method(globalThis, "setTimeout", (run, delay, ...rest) => {
+      const isAsked = delay >= 7000 && delay <= 7001;
+      if (isAsked) delays.push(delay);
+      return setTimeout(run, isAsked ? 0 : delay, ...rest);
+    });
     await client.command("t", submit);
-    assert.ok(Date.now() - started >= 990);
+    sleeping.mock.restore();
+    assert.equal(delays.length, 1);
   });
   await serving([[503, {}, { "retry-after": "3600" }]], async (client, seen) => {
     await assert.rejects(client.command("t", submit), { status: 503 });
@@ -112,4 +131,14 @@ test("webhooks are verified", async () => {
     await assert.rejects(verifyWebhook(body, headers(sign(secret, time), String(time)), secret), { name });
   }
   await assert.rejects(verifyWebhook(body, {}, secret), { name });
+});
+
+test("a client of a cell names it", async () => {
+  await serving([[201, done], [201, done]], async (client, seen) => {
+    await client.command("t", submit);
+    assert.equal(seen[0].headers["stagegate-cell"], undefined);
+    const url = `http://${seen[0].headers.host}`;
+    await new Stagegate({ url, token: "key", cell: "eu1" }).command("t", submit);
+    assert.equal(seen[1].headers["stagegate-cell"], "eu1");
+  });
 });

@@ -8,7 +8,8 @@
 //!
 //! An export by the platform is recorded in the partners' trails before any data is sent, and with
 //! its exact extent: an export of many is recorded `PAGE` tasks at a time. So recorded data may not
-//! have been sent, if the reader disconnected, but sent data is always recorded.
+//! have been sent, if the reader disconnected, but sent data is always recorded. A replica that only
+//! reads cannot record, and refuses such an export.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -85,6 +86,14 @@ impl Exports {
         Self { pool, clock, long_reads: base.shares.long_reads.clone(), loader, partners, log }
     }
 
+    /// Refuses what cannot be recorded before it is sent, since this replica only reads.
+    fn check_recordable(&self, caller: &Caller) -> Result<(), Error> {
+        if matches!(caller, Caller::Platform { .. }) && self.pool.is_read_only() {
+            return Err(Error::ReadOnly);
+        }
+        Ok(())
+    }
+
     /// The export of one task, as the caller may see it.
     pub async fn export_task(
         self: &Arc<Self>,
@@ -92,6 +101,7 @@ impl Exports {
         id: TaskId,
         size: Option<u64>,
     ) -> Result<Export, Error> {
+        self.check_recordable(caller)?;
         self.loader.find_visible(caller, id).await?;
         let share = self.long_reads.take(caller)?;
         let signed = self.log.find_for_export(size).await?;
@@ -124,6 +134,7 @@ impl Exports {
         id: PartnerId,
         size: Option<u64>,
     ) -> Result<Export, Error> {
+        self.check_recordable(caller)?;
         self.partners.find_visible(caller, id).await?;
         let share = self.long_reads.take(caller)?;
         let signed = self.log.find_for_export(size).await?;
@@ -146,6 +157,7 @@ impl Exports {
         wanted: Selection,
         size: Option<u64>,
     ) -> Result<Export, Error> {
+        self.check_recordable(caller)?;
         let share = self.long_reads.take(caller)?;
         let signed = self.log.find_for_export(size).await?;
         let mut export = Export::new(self, Some((caller.clone(), share)), signed);

@@ -19,6 +19,7 @@ use crate::app::access::Caller;
 use crate::app::base::Base;
 use crate::app::error::Error;
 use crate::app::partners::Partners;
+use crate::app::replay::Replay;
 use crate::app::tasks::load::Loader;
 use crate::clock::Clock;
 use crate::domain::audit::Hash;
@@ -69,11 +70,13 @@ pub struct TransparencyLog {
     keys: Keys,
     loader: Arc<Loader>,
     partners: Arc<Partners>,
+    replay: Replay,
 }
 
 impl TransparencyLog {
     pub(super) fn new(base: &Base, keys: Keys, loader: Arc<Loader>, partners: Arc<Partners>) -> Self {
-        Self { pool: base.pool.clone(), clock: base.clock.clone(), keys, loader, partners }
+        let (pool, clock, replay) = (base.pool.clone(), base.clock.clone(), base.replay.clone());
+        Self { pool, clock, keys, loader, partners, replay }
     }
 
     /// The key, or an error if there is none.
@@ -111,6 +114,7 @@ impl TransparencyLog {
         let newest = self.load(None).await?;
         let to = to.unwrap_or(newest.size);
         if from > newest.size || to > newest.size {
+            self.replay.require_complete().await?;
             return Err(Error::NoCheckpoint);
         }
         let plan = Plan::consistency(from, to).ok_or_else(|| Error::impossible("sizes that were not checked"))?;
@@ -202,7 +206,16 @@ impl TransparencyLog {
     }
 
     async fn load(&self, size: Option<u64>) -> Result<Record, Error> {
-        store::audit::transparency_log::find(&self.pool, size).await?.ok_or(Error::NoCheckpoint)
+        if let Some(found) = store::audit::transparency_log::find(&self.pool, size).await? {
+            return Ok(found);
+        }
+        // The caller may have it from the primary, and must not take the log for one that was changed.
+        if let Some(size) = size
+            && store::audit::transparency_log::find(&self.pool, None).await?.is_none_or(|newest| newest.size < size)
+        {
+            self.replay.require_complete().await?;
+        }
+        Err(Error::NoCheckpoint)
     }
 
     async fn resolve(&self, plan: &Plan) -> Result<Vec<Hash>, Error> {

@@ -22,7 +22,7 @@ use crate::app::shutdown::Shutdown;
 use crate::app::workers::Workers;
 use crate::domain::values::id::TaskId;
 use crate::domain::webhook::Owner;
-use crate::store::db::horizon::{Transaction, find_horizon};
+use crate::store::db::horizon::Transaction;
 use crate::store::feed::News;
 use crate::store::{self, Pool};
 
@@ -154,16 +154,13 @@ impl Tail {
     }
 
     async fn look(&self) -> Result<(), store::Error> {
-        let horizon = find_horizon(&self.pool).await?;
-        match self.followers.horizon() {
-            Some(since) if since == horizon => {}
-            Some(since) if since < horizon => {
-                let news = store::feed::list_news(&self.pool, (since, horizon), MOST).await?;
-                self.followers.tell(horizon, &news);
-            }
-            // Only a restored database has a lower horizon; waiting readers notice it with their
-            // next request.
-            None | Some(_) => self.followers.begin(horizon),
+        let since = self.followers.horizon();
+        match store::feed::list_news(&self.pool, since, MOST).await? {
+            (horizon, Some(news)) => self.followers.tell(horizon, &news),
+            (horizon, None) if since == Some(horizon) => {}
+            // A restored database has a lower horizon, and so has a standby that is behind the one
+            // that was read before; waiting readers notice it with their next request.
+            (horizon, None) => self.followers.begin(horizon),
         }
         Ok(())
     }

@@ -3,14 +3,13 @@
 use chrono::TimeDelta;
 
 use crate::app::access::Caller;
-use crate::app::conflict::ConflictContext;
-use crate::app::error::{Error, NothingToDecide};
+use crate::app::error::Error;
 use crate::app::tasks::load::Loaded;
+use crate::app::tasks::pending;
 use crate::domain::link::{BoundTo, LinkKind, LinkState, NewLink, Terms, Voucher, scopes_to_make};
 use crate::domain::partner::event::PartnerFact;
-use crate::domain::task::command::CommandType;
 use crate::domain::task::refusal::Refusal;
-use crate::domain::task::why::{Asker, Why};
+use crate::domain::task::why::Asker;
 use crate::domain::values::credential;
 use crate::domain::values::id::{CredentialId, LinkId};
 use crate::domain::values::party::{Actor, Party};
@@ -47,7 +46,7 @@ impl Links {
         if link.expires_at <= link.created_at {
             return Err(Error::Expired);
         }
-        let voucher = Voucher::from_random(&ids::random());
+        let voucher = Voucher::from_random(self.cell.name(), &ids::random());
         let link = self.insert(caller, link, &voucher).await?;
         tracing::info!(link = %link.id, kind = link.kind.as_str(), by = %caller.credential_id(), "link made");
         let party = link.owner.party();
@@ -115,34 +114,9 @@ impl Links {
     /// What a `decide` link is for. Refuses one whose actor could do nothing about it: what the
     /// actor could do is what the rules say of its commands.
     fn bind(&self, caller: &Caller, owner: LinkOwner, task: &Loaded, actor: Option<Actor>) -> Result<BoundTo, Error> {
-        let context = || {
-            let context = ConflictContext::new(&task.workflow, task.snapshot(), caller.party());
-            Box::new(context)
-        };
-        let bound = BoundTo::of(&task.workflow, &task.snapshot().task)
-            .ok_or_else(|| Error::NothingToDecide(NothingToDecide::NotWaiting, context()))?;
         let sender = visits::sender_of(owner, caller, actor);
         let asker = Asker { sender: &sender, dual_control: self.dual_control };
-        let why = Why::new(&task.workflow, task.snapshot(), asker, self.clock.now());
-        let decisions = why.you.into_iter().filter(|ability| is_decision(&bound, ability.command));
-        let mut refusals = Vec::new();
-        for ability in decisions {
-            match ability.refusal {
-                None => return Ok(bound),
-                Some(refusal) => refusals.push(refusal),
-            }
-        }
-        let why = refusals.into_iter().next().map_or(NothingToDecide::NotWaiting, NothingToDecide::Refused);
-        Err(Error::NothingToDecide(why, context()))
-    }
-}
-
-/// Whether the command decides what the link is for.
-fn is_decision(bound: &BoundTo, command: CommandType) -> bool {
-    if bound.escalation.is_some() {
-        command == CommandType::EscalationResolved
-    } else {
-        matches!(command, CommandType::StageApproved | CommandType::StageRejected)
+        pending::decision(task, caller.party(), asker, self.clock.now())
     }
 }
 

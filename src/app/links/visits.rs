@@ -195,7 +195,7 @@ impl Links {
     /// [`OpenError::NotOpen`] if the link does not open any more, also if another opening was
     /// faster; [`OpenError::TooMany`] beyond 10 tries a minute.
     pub async fn open(&self, voucher: &str, agent: Agent) -> Result<Opened, OpenError> {
-        let secret = SessionSecret::from_random(&ids::random());
+        let secret = SessionSecret::from_random(self.cell.name(), &ids::random());
         self.count_opening(voucher, agent, Some(secret.hash())).await?;
         let visit = self.visit(secret.reveal()).await?;
         let visit = visit.ok_or(OpenError::NotOpen(Standing::Unknown))?;

@@ -45,6 +45,9 @@ pub enum NotReady {
     /// The session lost its role or its time limits, which a pooler can cause.
     #[error("the database connection is not in the role {role}, or has no time limits; a pooler may have dropped them", role = store::db::connect::SERVING_ROLE)]
     NotConfined,
+    /// The address leads to another database than at the start.
+    #[error("the database is another cell than this replica")]
+    OtherCell,
     /// A background worker hangs, or the clock is wrong.
     #[error(transparent)]
     Unfit(#[from] Unfit),
@@ -84,7 +87,7 @@ struct Look {
 
 impl Health {
     pub(super) fn new(base: &Base, skew: Arc<Skew>) -> Self {
-        let latest = AsyncMutex::new(Look { probe: Probe::beside(&base.pool), last: None });
+        let latest = AsyncMutex::new(Look { probe: Probe::beside(&base.pool).of(&base.cell), last: None });
         Self { shutdown: base.shutdown.clone(), workers: Arc::clone(&base.workers), skew, latest }
     }
 
@@ -126,6 +129,7 @@ impl Health {
             Ok(Ok(Fitness::ReadOnly)) => Err(NotReady::ReadOnly),
             Ok(Ok(Fitness::NotMigrated)) => Err(NotReady::NotMigrated),
             Ok(Ok(Fitness::NotConfined)) => Err(NotReady::NotConfined),
+            Ok(Ok(Fitness::OtherCell)) => Err(NotReady::OtherCell),
             // Whatever keeps the database from answering, this replica cannot serve now.
             Ok(Err(error)) => Err(NotReady::Unreachable(Arc::new(error))),
             Err(_) => Err(NotReady::Silent),

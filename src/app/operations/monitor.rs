@@ -45,6 +45,8 @@ pub struct Monitor {
 #[derive(Debug, Default)]
 struct Seen {
     last: Option<(Instant, Observed)>,
+    /// Whether the server was a standby at the last look.
+    is_standby: Option<bool>,
     /// The oldest running transaction, and since when it has been the oldest.
     oldest: Option<(u64, Time)>,
     reported: Option<Time>,
@@ -55,6 +57,8 @@ struct Seen {
 pub struct Ages {
     /// How long ago the last look was answered, by the monotonic clock.
     pub answered: Duration,
+    /// How far a standby is behind its primary; zero on a primary.
+    pub replay_lag: TimeDelta,
     /// How long the same transaction has held back the horizon; zero if none does.
     pub horizon: TimeDelta,
     /// How long the earliest timer has been overdue; zero if none is.
@@ -107,6 +111,7 @@ impl Monitor {
     pub async fn look(&self) -> Result<Option<Held>, Error> {
         let mut source = self.source.lock().await;
         let observed = in_time(source.look()).await?;
+        self.log_role(observed.is_standby);
         let report = self.seen().note(observed, self.clock.now());
         let Some((transaction, seen_for)) = report else { return Ok(None) };
         let holder = in_time(source.find_holder(transaction)).await?;
@@ -120,12 +125,34 @@ impl Monitor {
         let since = |time: Option<Time>| time.map_or(TimeDelta::zero(), |time| (now - time).max(TimeDelta::zero()));
         Some(Ages {
             answered: at.elapsed(),
+            replay_lag: since(observed.replayed_until),
             horizon: since(seen.oldest.map(|(_, since)| since)),
             due_timer: since(observed.next_timer),
             pending: observed.pending,
             oldest_pending: since(observed.oldest_pending),
             uncovered: self.is_signing.then(|| since(observed.first_uncovered)),
         })
+    }
+
+    /// Whether this replica only reads. What concerns those that write is then theirs to show, from a
+    /// database that is not behind.
+    pub fn is_read_only(&self) -> bool {
+        self.pool.is_read_only()
+    }
+
+    /// Logs when the database below a replica that only reads is promoted.
+    fn log_role(&self, is_standby: bool) {
+        let before = self.seen().is_standby.replace(is_standby);
+        match before {
+            _ if !self.is_read_only() => {}
+            Some(true) if !is_standby => tracing::warn!(
+                "the database is no longer a standby, since it was promoted; this replica goes on and only reads (STAGEGATE_READ_ONLY)"
+            ),
+            None if !is_standby => {
+                tracing::info!("the database is no standby; this replica only reads, as STAGEGATE_READ_ONLY says");
+            }
+            Some(_) | None => {}
+        }
     }
 
     fn seen(&self) -> MutexGuard<'_, Seen> {
@@ -194,7 +221,15 @@ mod tests {
     use super::*;
 
     fn observed(oldest_running: Option<u64>) -> Observed {
-        Observed { oldest_running, next_timer: None, pending: 0, oldest_pending: None, first_uncovered: None }
+        Observed {
+            oldest_running,
+            next_timer: None,
+            pending: 0,
+            oldest_pending: None,
+            first_uncovered: None,
+            is_standby: false,
+            replayed_until: None,
+        }
     }
 
     fn second(second: i64) -> Time {

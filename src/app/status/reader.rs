@@ -27,6 +27,7 @@ use crate::app::access::Caller;
 use crate::app::archived::missing;
 use crate::app::base::Base;
 use crate::app::error::Error;
+use crate::app::replay::Replay;
 use crate::app::shutdown::Shutdown;
 use crate::clock::Clock;
 use crate::domain::values::id::TaskId;
@@ -53,7 +54,8 @@ const PAUSES: [u64; 4] = [50, 100, 200, 400];
 /// The versions of a task or its status that a caller knows: it never gets an older status.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct AtLeast {
-    /// From an `ETag`. Ignored if that version does not exist, as after a restore of the database.
+    /// From an `ETag`. Ignored if that version does not exist, as after a restore of the database;
+    /// a standby may not have it yet, so there the caller gets an error.
     pub seen: u64,
     /// From `min_version`. If the status is older, the caller gets an error.
     pub required: u64,
@@ -71,6 +73,7 @@ pub(super) struct StatusReader {
     pool: Pool,
     clock: Clock,
     shutdown: Shutdown,
+    replay: Replay,
     known: Mutex<Known>,
 }
 
@@ -121,7 +124,7 @@ impl StatusReader {
             asked_at: Time::from_micros(i64::MIN),
         };
         let (pool, clock, shutdown) = (base.pool.clone(), base.clock.clone(), base.shutdown.clone());
-        Self { pool, clock, shutdown, known: Mutex::new(known) }
+        Self { pool, clock, shutdown, replay: base.replay.clone(), known: Mutex::new(known) }
     }
 
     /// A task's status, current less than a second ago. A caller that knows the version `at_least`
@@ -143,20 +146,42 @@ impl StatusReader {
         received(answer).await
     }
 
-    /// The status, read again until it has the required version.
+    /// The version that a status must have. A standby may lack what the caller has seen.
+    pub(super) fn needed(&self, at_least: AtLeast) -> u64 {
+        if self.replay.may_lack() { at_least.version() } else { at_least.required }
+    }
+
+    /// The status, read again until it has the needed version.
     pub(super) async fn caught_up(
         self: &Arc<Self>,
         mut status: Arc<Status>,
-        required: u64,
+        at_least: AtLeast,
     ) -> Result<Arc<Status>, Error> {
+        let needed = self.needed(at_least);
         for pause in PAUSES {
-            if status.as_of >= required {
+            if status.as_of >= needed {
                 return Ok(status);
             }
             self.shutdown.pause(Duration::from_millis(pause)).await;
-            status = self.newest(status.task_id, required).await?;
+            status = self.newest(status.task_id, needed).await?;
         }
-        if status.as_of >= required { Ok(status) } else { Err(Error::Behind) }
+        if status.as_of < at_least.required {
+            return Err(Error::Behind);
+        }
+        if status.as_of < needed {
+            self.replay.require_complete().await?;
+        }
+        Ok(status)
+    }
+
+    /// Why the caller gets no status of a task that is not there, or not the caller's. A standby may
+    /// not have the task yet whose version the caller knows; the two cases must look the same.
+    pub(super) async fn missing(&self, caller: &Caller, id: TaskId, at_least: AtLeast) -> Error {
+        let missing = missing(&self.pool, caller, id).await;
+        if at_least.version() == 0 || !matches!(missing, Error::NotFound) {
+            return missing;
+        }
+        self.replay.require_complete().await.err().unwrap_or(Error::NotFound)
     }
 
     /// Reads these tasks, and then those that become wanted meanwhile.
@@ -173,11 +198,6 @@ impl StatusReader {
             };
             ids = self.finish(packed);
         }
-    }
-
-    /// Why a status is not there.
-    pub(super) async fn missing(&self, caller: &Caller, id: TaskId) -> Error {
-        missing(&self.pool, caller, id).await
     }
 
     /// Records that this version exists, so that older ones are no longer returned.

@@ -223,14 +223,12 @@ impl Watchers {
         // A caller that has just written here reads its own write.
         let exists = seat.topic.exists.load(Ordering::SeqCst);
         let mut status = match seat.topic.at_least(&self.reader, at_least.version().max(exists)).await {
-            Err(Error::NotFound) => return Err(Box::pin(self.reader.missing(caller, id)).await),
-            read => read?,
+            Ok(status) if may_see(caller, id, (status.model.partner_id, status.buyer_id)) => status,
+            Ok(_) | Err(Error::NotFound) => return Err(Box::pin(self.reader.missing(caller, id, at_least)).await),
+            Err(error) => return Err(error),
         };
-        if !may_see(caller, id, (status.model.partner_id, status.buyer_id)) {
-            return Err(Error::NotFound);
-        }
-        if status.as_of < at_least.required {
-            status = self.reader.caught_up(status, at_least.required).await?;
+        if status.as_of < self.reader.needed(at_least) {
+            status = self.reader.caught_up(status, at_least).await?;
             seat.topic.publish(Arc::clone(&status));
         }
         Ok(Watch { _seat: seat, seen, status })

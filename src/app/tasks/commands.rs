@@ -16,6 +16,7 @@ use crate::app::base::Base;
 use crate::app::conflict::{ConflictContext, version_for};
 use crate::app::contention::MAX_ATTEMPTS;
 use crate::app::error::Error;
+use crate::app::replay::Replay;
 use crate::app::status::forecast::Forecasts;
 use crate::clock::Clock;
 use crate::domain::audit::{self, EntryView, Hash};
@@ -102,12 +103,14 @@ pub struct Commands {
     writes: Arc<Writes>,
     forecasts: Arc<Forecasts>,
     dual_control: bool,
+    replay: Replay,
 }
 
 impl Commands {
     pub(super) fn new(base: &Base, (loader, writes): (Arc<Loader>, Arc<Writes>), forecasts: Arc<Forecasts>) -> Self {
         let (decisions, clock) = (base.decisions.clone(), base.clock.clone());
-        Self { decisions, clock, loader, writes, forecasts, dual_control: base.dual_control }
+        let (dual_control, replay) = (base.dual_control, base.replay.clone());
+        Self { decisions, clock, loader, writes, forecasts, dual_control, replay }
     }
 
     /// The task that the caller's command is for, which the caller must be allowed to see. Reads
@@ -230,6 +233,10 @@ impl Commands {
     async fn dry_run(&self, party: Party, task: &Loaded, request: &Request) -> Result<Answer, Error> {
         if let Some(answer) = self.find_replay(party, task, request).await? {
             return Ok(answer);
+        }
+        let seen = request.if_match.iter().flatten().max();
+        if seen.is_some_and(|seen| *seen > version_for(task.snapshot(), party)) {
+            self.replay.require_complete().await?;
         }
         let transition = self.decide_on(party, task, request).await?;
         self.dry_answer(party, task, &transition).await

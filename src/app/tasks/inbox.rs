@@ -1,6 +1,7 @@
 //! The tasks that wait on the caller's party: a page of them, and counts by stage. The cost does
 //! not grow with the number of waiting tasks.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::app::access::Caller;
@@ -13,11 +14,12 @@ use crate::domain::task::trail::KINDS;
 use crate::domain::task::unreadable::{ListedTask, UnreadableTask};
 use crate::domain::task::view::Reader;
 use crate::domain::trail::Kind;
-use crate::domain::values::id::{ActorId, PartnerId, StageKey, WorkflowKey};
+use crate::domain::values::id::{ActorId, PartnerId, StageKey, TaskId, WorkflowKey};
 use crate::domain::values::party::{Actor, Party, Sender};
 use crate::store::Pool;
 use crate::store::tasks::inbox::{self, Assignee, Queue};
 
+use super::claims::{self, Claim, Claims};
 use super::load::{Loaded, Loader};
 
 pub use crate::store::tasks::inbox::After as DueAfter;
@@ -44,6 +46,8 @@ pub struct Filter<'a> {
     pub reviewer: Option<&'a ActorId>,
     /// An actor of the caller's party: leaves out what this actor may not decide.
     pub actor: Option<&'a ActorId>,
+    /// Whether to leave out tasks that as many people have claimed as can decide them together.
+    pub unclaimed: bool,
 }
 
 /// A page of an inbox.
@@ -52,6 +56,8 @@ pub struct Reviews {
     /// The tasks, the earliest due first. With `actor` there can be fewer than requested, even
     /// none, although more follow.
     pub items: Vec<ListedTask>,
+    /// The claims of these tasks, the first to end first. Buyers have none.
+    pub claims: HashMap<TaskId, Vec<Claim>>,
     /// The counts by stage, regardless of page and filter.
     pub counts: Vec<Count>,
     /// The position after this page; none on the last one.
@@ -88,14 +94,23 @@ pub struct Inbox {
     pool: Pool,
     clock: Clock,
     loader: Arc<Loader>,
+    claims: Arc<Claims>,
     workflows: Arc<Workflows>,
     dual_control: bool,
 }
 
+/// A part of an inbox that is being read.
+#[derive(Default)]
+struct Found {
+    items: Vec<ListedTask>,
+    claims: HashMap<TaskId, Vec<Claim>>,
+    next: Option<DueAfter>,
+}
+
 impl Inbox {
-    pub(super) fn new(base: &Base, loader: Arc<Loader>, workflows: Arc<Workflows>) -> Self {
+    pub(super) fn new(base: &Base, (loader, claims): (Arc<Loader>, Arc<Claims>), workflows: Arc<Workflows>) -> Self {
         let (pool, clock) = (base.pool.clone(), base.clock.clone());
-        Self { pool, clock, loader, workflows, dual_control: base.dual_control }
+        Self { pool, clock, loader, claims, workflows, dual_control: base.dual_control }
     }
 
     /// Up to `limit` of the tasks that wait on the caller's party, and their counts.
@@ -112,8 +127,8 @@ impl Inbox {
         let queues = inbox::queues(&self.pool, assignee(caller), COUNTED + 1).await?;
         let counts = counts(&queues, reads_workflow(caller.party()));
         let queues = self.chosen(queues, filter).await?;
-        let (items, next) = self.page((caller, &queues), filter, (after, limit)).await?;
-        Ok(Reviews { items, counts, next })
+        let Found { items, claims, next } = self.page((caller, &queues), filter, (after, limit)).await?;
+        Ok(Reviews { items, claims, counts, next })
     }
 
     /// Fills a page. Only the domain knows whether an actor may decide a task, so a page may take
@@ -123,12 +138,12 @@ impl Inbox {
         (caller, queues): (&Caller, &[Queue]),
         filter: Filter<'_>,
         (after, limit): (Option<DueAfter>, usize),
-    ) -> Result<(Vec<ListedTask>, Option<DueAfter>), Error> {
+    ) -> Result<Found, Error> {
         let decider = filter.actor.map(|id| caller.sender(Some(Actor::from(id.clone()))));
         let (mut after, mut read) = (after, 0);
-        let mut items = Vec::with_capacity(limit);
+        let mut found = Found::default();
         if queues.is_empty() {
-            return Ok((items, None));
+            return Ok(found);
         }
         loop {
             // Fetch one extra row to learn whether there is a next page.
@@ -137,9 +152,10 @@ impl Inbox {
                 inbox::list(&self.pool, (assignee(caller), queues), filter.overdue, after, wanted).await?;
             let is_last = records.len() <= limit;
             records.truncate(limit);
+            let mut claims = self.claims_of(caller, &records).await?;
             for (place, record) in records {
-                if items.len() == limit {
-                    return Ok((items, after));
+                if found.items.len() == limit {
+                    return Ok(Found { next: after, ..found });
                 }
                 after = Some(place);
                 read += 1;
@@ -150,24 +166,42 @@ impl Inbox {
                 };
                 match task {
                     Ok(task) if decider.as_ref().is_none_or(|sender| self.may_decide(&task, sender)) => {
-                        items.push(ListedTask::Task(Box::new(
+                        let standing = claims::standing(&task, claims.remove(&place.task_id));
+                        if filter.unclaimed && standing.len() >= claims::seats(&task) as usize {
+                            continue;
+                        }
+                        found.claims.insert(place.task_id, standing);
+                        found.items.push(ListedTask::Task(Box::new(
                             task.task_view(Reader { party: caller.party(), at: self.clock.now() }),
                         )));
                     }
                     Ok(_) => {}
                     Err(error) => {
                         let unreadable = error.unreadable()?;
-                        items.push(ListedTask::Unreadable(UnreadableTask { task_id: place.task_id, unreadable }));
+                        found.items.push(ListedTask::Unreadable(UnreadableTask { task_id: place.task_id, unreadable }));
                     }
                 }
             }
             if is_last {
-                return Ok((items, None));
+                return Ok(found);
             }
-            if items.len() == limit || read >= READ_FOR_A_PAGE {
-                return Ok((items, after));
+            if found.items.len() == limit || read >= READ_FOR_A_PAGE {
+                return Ok(Found { next: after, ..found });
             }
         }
+    }
+
+    /// The claims of these tasks. A buyer is one person and has none.
+    async fn claims_of<T>(
+        &self,
+        caller: &Caller,
+        records: &[(DueAfter, T)],
+    ) -> Result<HashMap<TaskId, Vec<Claim>>, Error> {
+        if caller.party() == Party::Buyer || records.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let ids: Vec<TaskId> = records.iter().map(|(place, _)| place.task_id).collect();
+        self.claims.find_all(&ids, self.clock.now()).await
     }
 
     /// The queues that match a filter.

@@ -6,6 +6,7 @@ use std::fmt;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::{Digest as _, Sha256};
 
+use crate::domain::values::cell::CellName;
 use crate::domain::values::token;
 
 /// SHA-256 of a voucher or of a session's secret.
@@ -25,14 +26,14 @@ macro_rules! secret {
         pub struct $name(String);
 
         impl $name {
-            /// Builds the secret from random bytes.
-            pub fn from_random(bytes: &[u8; 32]) -> Self {
-                Self(token::write($prefix, bytes))
+            /// Builds the secret of a cell from random bytes.
+            pub fn from_random(cell: Option<&CellName>, bytes: &[u8; 32]) -> Self {
+                Self(token::write($prefix, cell, bytes))
             }
 
             /// Checks form and checksum; says nothing about whether the secret is known.
             pub fn parse(text: &str) -> Option<Self> {
-                token::is_well_formed($prefix, text).then(|| Self(text.to_owned()))
+                token::read($prefix, text).map(|_| Self(text.to_owned()))
             }
 
             /// The secret itself.
@@ -56,10 +57,11 @@ macro_rules! secret {
 }
 
 secret! {
-    /// The secret in a link's address: `sgl_` and 49 characters. No API and no page accepts it as a
+    /// The secret in a link's address: `sgl_`, the name of the cell and `_` if it has
+    /// one, and 49 characters. No API and no page accepts it as a
     /// credential.
     Voucher "sgl_";
-    /// The secret of a session, in a cookie: `sgs_` and 49 characters.
+    /// The secret of a session, in a cookie: the same with `sgs_`.
     SessionSecret "sgs_";
 }
 

@@ -138,7 +138,7 @@ impl Refusal {
     }
 
     /// A required field is missing.
-    pub(in crate::domain) fn required(pointer: &'static str) -> Self {
+    pub(crate) fn required(pointer: &'static str) -> Self {
         Self::invalid(pointer, "required", "is required")
     }
 

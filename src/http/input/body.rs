@@ -34,7 +34,7 @@ pub const SMALL: usize = 64 << 10;
 
 /// Operations with bodies of at most [`SMALL`], for the contract. A test compares them with the
 /// handlers.
-pub(in crate::http) const SMALL_OPERATIONS: [&str; 9] = [
+pub(in crate::http) const SMALL_OPERATIONS: [&str; 10] = [
     "create_partner",
     "create_partner_key",
     "create_key",
@@ -44,6 +44,7 @@ pub(in crate::http) const SMALL_OPERATIONS: [&str; 9] = [
     "redeliver_since",
     "create_link",
     "revoke_links",
+    "claim_task",
 ];
 
 /// Operations whose body is optional, for the contract.

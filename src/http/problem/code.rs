@@ -61,12 +61,15 @@ codes! {
     HeldByOther "held_by_other" FORBIDDEN "Held by another party" "Another party put the task on hold. Only that party or the platform can resume it.";
     ResolutionNotAllowed "resolution_not_allowed" FORBIDDEN "Resolution not allowed" "The partner may resolve an escalation with `approve` only on stages that the partner reviews, and only as one vote of their quorum: by an actor who may vote there, if the standing votes and this one meet it. `detail` says which of these it is.";
     SecondPerson "second_person" FORBIDDEN "Second person needed" "The platform escalated in this round with the same actor or the same key. Another person under another key must approve or reject; `return` and `redirect` stay open.";
+    WrongCell "wrong_cell" MISDIRECTED_REQUEST "Wrong cell" "The header `Stagegate-Cell` names another cell than the one that was reached. Nothing was done.";
     NotFound "not_found" NOT_FOUND "Not found" "The path or resource does not exist, or the resource belongs to another party.";
     NoCheckpoint "no_checkpoint" NOT_FOUND "No such checkpoint" "No checkpoint of that size was signed, or none at all yet. If you kept a checkpoint of that size, the log contradicts it.";
     NotLogged "not_logged" NOT_FOUND "Not in the log yet" "The log of that checkpoint does not contain the task's trail up to the requested entry. A change is logged about a minute later.";
     MethodNotAllowed "method_not_allowed" METHOD_NOT_ALLOWED "Method not allowed" "The path does not support this method; `Allow` lists those it supports.";
     SlowBody "slow_body" REQUEST_TIMEOUT "Body too slow" "The body did not arrive in time. Nothing was done.";
+    Claimed "claimed" CONFLICT "Claimed" "As many people as can decide the task together have claimed it; `by` has the claim that ends first, at `until`.";
     TaskExists "task_exists" CONFLICT "Task exists" "A task with this id was opened with another body, or was put away since; then `archived` says when.";
+    PartnerExists "partner_exists" CONFLICT "Partner exists" "A partner with this id was added with another name.";
     AlreadyDecided "already_decided" CONFLICT "Already decided" "The stage was already decided in that round; `decision` is the decision that counts.";
     AlreadyVoted "already_voted" CONFLICT "Already voted" "The actor has already cast the same vote on this revision; it is the entry `recorded.seq`. Nothing was recorded, and nothing needs to be done.";
     StageMismatch "stage_mismatch" CONFLICT "Wrong stage" "The task is not at the stage that the command names.";
@@ -107,11 +110,14 @@ codes! {
     Overloaded "overloaded" SERVICE_UNAVAILABLE "Overloaded" "The service is overloaded. Nothing was done. Send the same request again after `Retry-After` seconds.";
     Timeout "timeout" SERVICE_UNAVAILABLE "Timeout" "The service did not respond in time. A write may have taken effect; sending it again with the same `id` is safe.";
     Unavailable "unavailable" SERVICE_UNAVAILABLE "Unavailable" "A dependency of the service is unreachable or did not respond; `detail` says whether the request may have had an effect. Send the same request again, with the same `id`, after `Retry-After` seconds.";
+    Behind "behind" SERVICE_UNAVAILABLE "Replica is behind" "This replica does not have the version that the request names in `min_version`, `If-None-Match`, `If-Match`, `Last-Event-ID`, `size` or its path: it was written elsewhere and has not arrived, or does not exist. Send the same request again after `Retry-After` seconds.";
+    ReadOnly "read_only" SERVICE_UNAVAILABLE "Replica only reads" "The request writes, and the replica reads from a standby. Nothing was done. Send the request to a replica on the primary. An export by the platform is recorded first, so it writes.";
     Draining "draining" SERVICE_UNAVAILABLE "Draining" "On `/ready`: the replica is about to stop.";
     DatabaseUnreachable "database_unreachable" SERVICE_UNAVAILABLE "Database unreachable" "On `/ready`: the database is unreachable or does not respond.";
     DatabaseReadOnly "database_read_only" SERVICE_UNAVAILABLE "Read-only database" "On `/ready`: the database is a standby or was made read-only.";
     DatabaseNotMigrated "database_not_migrated" SERVICE_UNAVAILABLE "Database not migrated" "On `/ready`: the database lacks migrations of this build; `stagegate migrate` applies them.";
     DatabaseNotConfined "database_not_confined" SERVICE_UNAVAILABLE "Too many privileges" "On `/ready`: statements do not run in the role that cannot change the trail, or without its time limits; a pooler may have dropped them.";
+    DatabaseOfOtherCell "database_of_other_cell" SERVICE_UNAVAILABLE "Database of another cell" "On `/ready`: the database is another cell than `STAGEGATE_CELL` says.";
     WorkerStill "worker_still" SERVICE_UNAVAILABLE "Worker stalled" "On `/ready`: a background worker has made no progress for longer than its limit.";
     ClockWrong "clock_wrong" SERVICE_UNAVAILABLE "Wrong clock" "On `/ready`: the replica's clock differs from the database's by more than 15 s.";
 }

@@ -38,7 +38,7 @@ impl FieldError {
 }
 
 /// The codes of errors in the input, without those of workflow definitions.
-const CODES: [(&str, &str); 31] = [
+const CODES: [(&str, &str); 32] = [
     ("required", "It is missing."),
     ("unknown_field", "There is no such field or parameter."),
     ("duplicate_key", "It appears twice."),
@@ -69,6 +69,7 @@ const CODES: [(&str, &str); 31] = [
     ("port", "The URL has a port that is not allowed."),
     ("private_address", "The URL leads to an address that is not public."),
     ("private_name", "The URL has a name that is not public."),
+    ("other_cell", "Another cell gave it out."),
     ("unresolved", "The name in the URL does not resolve to an address."),
 ];
 

@@ -2,6 +2,7 @@
 
 use crate::app;
 use crate::app::conflict::ConflictContext;
+use crate::app::tasks::claims::Claim;
 use crate::domain::task::refusal::Refusal;
 use crate::domain::workflow::Mistake;
 
@@ -38,12 +39,12 @@ impl Problem {
                 Self::new(Code::TaskExists, "A task with this id was opened with another body.")
                     .with_conflict(conflict(*context))
             }
-            app::Error::WorkflowUnavailable => workflow_unavailable(),
-            app::Error::WorkflowChanged(latest) => {
-                let detail = latest.map_or("There is no such workflow yet.", |_| "The latest version is another one.");
-                let etag = latest.map(|version| format!("\"{version}\""));
-                Self::new(Code::PreconditionFailed, detail).with_conflict(Conflict { etag, ..Conflict::default() })
+            app::Error::Claimed(claim, context) => claimed(*claim, *context),
+            app::Error::PartnerExists => {
+                Self::new(Code::PartnerExists, "A partner with this id was added with another name.")
             }
+            app::Error::WorkflowUnavailable => workflow_unavailable(),
+            app::Error::WorkflowChanged(latest) => workflow_changed(latest),
             app::Error::NoAuditKey => {
                 Self::new(Code::NoAuditKey, "This service has no signing key (STAGEGATE_AUDIT_KEY).")
             }
@@ -71,9 +72,25 @@ impl Problem {
             app::Error::Unavailable(source) => Self::unavailable(source),
             app::Error::Unanswered(source) => Self::unanswered(source),
             app::Error::Behind => Self::behind(),
+            app::Error::ReadOnly => Self::read_only(),
             app::Error::Internal(source) => Self::internal(source),
         }
     }
+}
+
+fn claimed(claim: Claim, context: ConflictContext) -> Problem {
+    let (by, until) = (Some(claim.actor), Some(claim.until));
+    Problem::new(Code::Claimed, "Others have claimed the task. A claim blocks no vote.").with_conflict(Conflict {
+        by,
+        until,
+        ..conflict(context)
+    })
+}
+
+fn workflow_changed(latest: Option<u32>) -> Problem {
+    let detail = latest.map_or("There is no such workflow yet.", |_| "The latest version is another one.");
+    let etag = latest.map(|version| format!("\"{version}\""));
+    Problem::new(Code::PreconditionFailed, detail).with_conflict(Conflict { etag, ..Conflict::default() })
 }
 
 fn precondition_failed(context: ConflictContext) -> Problem {

@@ -24,8 +24,11 @@ impl Code {
             Self::NoCheckpoint | Self::NotLogged => "Wait a minute and try again. If you kept such a checkpoint, tell the auditor.",
             Self::MethodNotAllowed => "Use one of the methods in `Allow`.",
             Self::SlowBody => "Send the request again, faster.",
+            Self::WrongCell => "Send the request to the cell that the header names, or correct the header.",
+            Self::PartnerExists => "Choose another id, or send the name that the partner was added with.",
             Self::TaskExists | Self::EventIdReused | Self::ErasureIdReused =>
                 "Send a new command under a new id. To repeat the old one, send it unchanged.",
+            Self::Claimed => "Choose another task, or send `take_over`. A claim blocks no vote.",
             Self::AlreadyVoted => "Nothing: the vote counts.",
             Self::AlreadyDecided | Self::RoundMismatch | Self::StaleRevision | Self::StageMismatch | Self::WrongPhase | Self::StaleEscalation | Self::StaleQuestion
             | Self::PreconditionFailed => "Read the task again, and decide anew on what you find.",
@@ -41,10 +44,12 @@ impl Code {
             Self::WorkflowUnavailable => "Name a workflow and a version that the partner has registered and not retired.",
             Self::TooManyAtOnce | Self::TooManyRequests | Self::Overloaded | Self::Timeout | Self::Unavailable =>
                 "Wait for `Retry-After` seconds, then send the same request again, with the same `id`.",
+            Self::Behind => "Wait for `Retry-After` seconds, then send the same request again, or send it to a replica on the primary.",
+            Self::ReadOnly => "Send the request to a replica on the primary. Behind a balancer, its operator must send what writes there.",
             Self::Internal => "Send the same request again later, with the same `id`. If it goes on, tell the operator the `request_id`.",
             Self::TrailDamaged => "Tell the operator. Keep the exports and checkpoints that you have.",
             Self::NoAuditKey | Self::NoPublicUrl => "Ask the operator to configure it.",
-            Self::Draining | Self::DatabaseUnreachable | Self::DatabaseReadOnly | Self::DatabaseNotMigrated | Self::DatabaseNotConfined | Self::WorkerStill
+            Self::Draining | Self::DatabaseUnreachable | Self::DatabaseReadOnly | Self::DatabaseNotMigrated | Self::DatabaseNotConfined | Self::DatabaseOfOtherCell | Self::WorkerStill
             | Self::ClockWrong => "For operators: balancers send nothing to this replica until `/ready` answers with 200 again.",
         }
     }

@@ -8,6 +8,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::app::Caller;
 use crate::domain::audit::{EntryView, Origin, ProofView};
+use crate::domain::values::cell::Cell;
 use crate::domain::values::id::TaskId;
 use crate::http::AppState;
 use crate::http::input::extract::{NoParameters, Path, Query};
@@ -34,8 +35,12 @@ pub struct AuditQuery {
 
 impl AuditQuery {
     /// The `seq` after which the page begins, and the maximum number of its entries.
-    pub(in crate::http) fn page(&self) -> (u64, u32) {
-        (self.cursor.map_or(0, |cursor| cursor.0), self.limit.most())
+    ///
+    /// # Errors
+    ///
+    /// When another cell gave the cursor out.
+    pub(in crate::http) fn page(self, cell: &Cell) -> Result<(u64, u32), Problem> {
+        Ok((Cursor::of_page(self.cursor, cell)?.unwrap_or_default(), self.limit.most()))
     }
 }
 
@@ -82,9 +87,9 @@ pub async fn get_task_audit(
     Query(query): Query<AuditQuery>,
     State(state): State<AppState>,
 ) -> Result<Json<Trail>, Problem> {
-    let (after, limit) = query.page();
+    let (after, limit) = query.page(state.app.cell())?;
     let rows = state.app.audit.task_trails.get_task_audit(&caller, path.id, after, limit).await?;
-    let Page { items, next } = Page::of(rows, |row| row.seq);
+    let Page { items, next } = Page::of(state.app.cell(), rows, |row| row.seq);
     Ok(Json(Trail { task_id: path.id, items, next }))
 }
 

@@ -177,7 +177,11 @@ pub async fn list_webhook_deliveries(
 ) -> Result<Json<PageWithGaps<WebhookDelivery, UnreadableDelivery>>, Problem> {
     let key = endpoints::own(&caller, path.id)?;
     let filter = Filter { task_id: query.task_id, state: query.state };
-    let after = query.cursor.map(|Cursor((recorded_at, task_id, seq))| After { recorded_at, task_id, seq });
+    let after = Cursor::of_page(query.cursor, state.app.cell())?.map(|(recorded_at, task_id, seq)| After {
+        recorded_at,
+        task_id,
+        seq,
+    });
     let limit = query.limit.and_one_more();
     let rows = state.app.webhooks.deliveries.list_webhook_deliveries(&key, filter, after, limit).await?;
     let place = |(place, ..): &deliveries::ListedDelivery| (place.recorded_at, place.task_id, place.seq);
@@ -185,7 +189,7 @@ pub async fn list_webhook_deliveries(
         Ok(delivery) => Ok(delivery.into()),
         Err(unreadable) => Err(UnreadableDelivery { id, task_id, seq, unreadable }),
     };
-    Ok(Json(Page::new(rows, query.limit, place, listed).into()))
+    Ok(Json(Page::new(state.app.cell(), rows, query.limit, place, listed).into()))
 }
 
 /// Send a delivery again

@@ -188,13 +188,13 @@ pub async fn list_erasures(
     Query(query): Query<ErasuresQuery>,
     State(state): State<AppState>,
 ) -> Result<Json<PageWithGaps<Erasure, UnreadableErasure>>, Problem> {
-    let after = query.cursor.map(|cursor| cursor.0);
+    let after = Cursor::of_page(query.cursor, state.app.cell())?;
     let rows = state.app.erasures.list_erasures(after, query.limit.and_one_more()).await?;
     let listed = |(id, record): Listed| match record {
         Ok(record) => Ok(record.into()),
         Err(unreadable) => Err(UnreadableErasure { id, unreadable }),
     };
-    Ok(Json(Page::new(rows, query.limit, |(id, _)| *id, listed).into()))
+    Ok(Json(Page::new(state.app.cell(), rows, query.limit, |(id, _)| *id, listed).into()))
 }
 
 /// Read an erasure
@@ -238,9 +238,9 @@ pub async fn list_erasure_archived_tasks(
     Query(query): Query<ArchivedTasksQuery>,
     State(state): State<AppState>,
 ) -> Result<Json<Page<ArchivedTask>>, Problem> {
-    let after = query.cursor.map(|cursor| cursor.0);
+    let after = Cursor::of_page(query.cursor, state.app.cell())?;
     let rows = state.app.erasures.list_archived(path.id, after, query.limit.and_one_more()).await?;
-    Ok(Json(Page::new(rows, query.limit, |task| task.task_id, ArchivedTask::from)))
+    Ok(Json(Page::new(state.app.cell(), rows, query.limit, |task| task.task_id, ArchivedTask::from)))
 }
 
 impl NewErasure {

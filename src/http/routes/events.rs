@@ -24,7 +24,7 @@ use crate::http::problem::{FieldError, Problem};
 use super::command_body;
 use super::tasks::TaskPath;
 
-const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+pub(super) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
 /// Options of a command.
@@ -129,7 +129,8 @@ impl EventAnswer {
     }
 }
 
-fn respond(answer: Answer, receipt: Option<String>, dry_run: bool) -> Result<Response, Problem> {
+/// The answer to a command.
+pub(super) fn respond(answer: Answer, receipt: Option<String>, dry_run: bool) -> Result<Response, Problem> {
     let (tag, is_replayed) = (etag::tag(answer.view.version()), answer.replayed);
     let done = EventAnswer::new(answer, receipt)?;
     let replayed = [(REPLAYED, HeaderValue::from_static("true"))];

@@ -140,6 +140,9 @@ pub struct Feed {
 /// with `410` and the code `cursor_expired`, so that no event is skipped unnoticed: read the feed
 /// from the start then, and skip events whose `id` you have.
 ///
+/// A replica that reads a standby may not have the position of a cursor yet. It then returns no
+/// events and the same cursor, until it has.
+///
 /// An event whose row is damaged keeps its place, as an item of `type` `event.unreadable`. An event
 /// that a newer version of the service wrote is never skipped: this replica ends its page before
 /// it, and responds to requests from there with `503` and `Retry-After`. A replica of the newer
@@ -159,8 +162,9 @@ pub async fn list_events(
 ) -> Result<Json<Feed>, Problem> {
     let wait = Duration::from_secs(query.wait.0);
     deadline.extend(wait);
-    let after = query.after.map_or(Bookmark::START, |Cursor(key)| key.into());
+    let after = query.after.map(|after| after.open("after", state.app.cell())).transpose()?;
+    let after = after.map_or(Bookmark::START, Bookmark::from);
     let page = state.app.feed.list_events(&caller, after, query.limit.rows(), wait).await?;
-    let next = Cursor(Key::from(page.next)).encode();
+    let next = Cursor::new(Key::from(page.next), state.app.cell()).encode();
     Ok(Json(Feed { items: page.items, next, more: page.more, epoch: page.epoch }))
 }

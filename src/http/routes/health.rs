@@ -6,6 +6,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::app::operations::health::{NotReady, Unfit};
+use crate::domain::values::cell::CellName;
 use crate::http::AppState;
 use crate::http::problem::{Code, Problem};
 
@@ -15,6 +16,16 @@ pub struct Health {
     /// Always `ok`; otherwise the response is an error.
     #[schema(value_type = String, example = "ok", pattern = "^ok$")]
     status: &'static str,
+    /// The cell that this is; absent if it has no name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, example = "eu1")]
+    cell: Option<CellName>,
+}
+
+impl Health {
+    fn of(state: &AppState) -> Json<Self> {
+        Json(Self { status: "ok", cell: state.app.cell().name().cloned() })
+    }
 }
 
 /// Liveness
@@ -23,22 +34,22 @@ pub struct Health {
 #[utoipa::path(get, path = "/health", tag = "operation", security(()), responses(
     (status = 200, description = "The process is alive.", body = Health),
 ))]
-pub async fn health() -> Json<Health> {
-    Json(Health { status: "ok" })
+pub async fn health(State(state): State<AppState>) -> Json<Health> {
+    Health::of(&state)
 }
 
 /// Readiness
 ///
-/// The database is reachable, migrated and writable, the background workers make progress, the
-/// clock is within 15 s of the database's, and the service is not about to stop. Otherwise `503`;
-/// `code` and `detail` give the reason. The check does not wait behind other requests, and its
-/// information about the database is at most a second old.
+/// The database is reachable, migrated and writable (a replica that only reads asks for no writes),
+/// the background workers make progress, the clock is within 15 s of the database's, and the service
+/// is not about to stop. Otherwise `503`; `code` and `detail` give the reason. The check does not wait
+/// behind other requests, and its information about the database is at most a second old.
 #[utoipa::path(get, path = "/ready", tag = "operation", security(()), responses(
     (status = 200, description = "The service is ready for requests.", body = Health),
 ))]
 pub async fn ready(State(state): State<AppState>) -> Result<Json<Health>, Problem> {
     state.app.operations.health.ready().await?;
-    Ok(Json(Health { status: "ok" }))
+    Ok(Health::of(&state))
 }
 
 impl From<NotReady> for Problem {
@@ -49,6 +60,7 @@ impl From<NotReady> for Problem {
             NotReady::ReadOnly => Code::DatabaseReadOnly,
             NotReady::NotMigrated => Code::DatabaseNotMigrated,
             NotReady::NotConfined => Code::DatabaseNotConfined,
+            NotReady::OtherCell => Code::DatabaseOfOtherCell,
             NotReady::Unfit(Unfit::Still { .. }) => Code::WorkerStill,
             NotReady::Unfit(Unfit::Clock(_)) => Code::ClockWrong,
         };

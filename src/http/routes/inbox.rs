@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::app::Caller;
+use crate::app::tasks::claims;
 use crate::app::tasks::inbox::{self, Count, DueAfter, Filter};
 use crate::domain::task::PhaseName;
 use crate::domain::task::command::CommandType;
@@ -19,6 +20,8 @@ use crate::http::AppState;
 use crate::http::input::extract::Query;
 use crate::http::input::page::{AnyCursor, Cursor, Limit, apart};
 use crate::http::problem::{FieldError, Problem};
+
+use super::claims::Claim;
 
 /// Selects reviews of the caller's party.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -42,6 +45,9 @@ pub struct ReviewsQuery {
     /// that. Stages that name nobody are omitted. For partners only, because the named reviewers
     /// are a partner's people.
     reviewer: Option<ActorId>,
+    /// Omit tasks that as many people have claimed as can decide them together. A page examines at
+    /// most 500 tasks, as with `actor`. Default: `false`. Not allowed for buyers, who have no claims.
+    unclaimed: Option<bool>,
     /// The maximum number of rows of the page.
     #[param(inline)]
     #[serde(default)]
@@ -99,6 +105,9 @@ pub struct Review {
     overdue: bool,
     /// The commands that the caller's party can send now.
     allowed: Vec<CommandType>,
+    /// Who has claimed the decision, the first to end first. Absent for a buyer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    claimed_by: Option<Vec<Claim>>,
 }
 
 /// The number of tasks that wait at a stage.
@@ -156,26 +165,38 @@ pub async fn list_reviews(
         let message = "is not for buyers, who cannot see a task's workflow";
         return Err(Problem::invalid_parameter(FieldError::new("/query/workflow", "not_allowed", message)));
     }
+    let has_claims = caller.party() != Party::Buyer;
+    if query.unclaimed.is_some() && !has_claims {
+        let message = "is not for buyers, who have no claims";
+        return Err(Problem::invalid_parameter(FieldError::new("/query/unclaimed", "not_allowed", message)));
+    }
     let filter = Filter {
+        unclaimed: query.unclaimed.unwrap_or_default(),
         workflow: query.workflow.as_ref(),
         stage: query.stage.as_ref(),
         overdue: query.overdue,
         reviewer: query.reviewer.as_ref(),
         actor: query.actor.as_ref(),
     };
-    let after = query.cursor.map(|Cursor((due_at, task_id))| DueAfter { due_at, task_id });
-    let found = state.app.tasks.inbox.list_reviews(&caller, filter, (after, query.limit.rows())).await?;
+    let after = Cursor::of_page(query.cursor, state.app.cell())?.map(|(due_at, task_id)| DueAfter { due_at, task_id });
+    let mut found = state.app.tasks.inbox.list_reviews(&caller, filter, (after, query.limit.rows())).await?;
     let (items, unreadable) = apart(found.items.into_iter().map(ListedTask::readable));
     Ok(Json(Reviews {
-        items: items.into_iter().map(|task| Review::new(task, reads_workflow)).collect(),
+        items: items
+            .into_iter()
+            .map(|task| {
+                let claims = found.claims.remove(&task.id).filter(|_| has_claims);
+                Review::new(task, reads_workflow, claims)
+            })
+            .collect(),
         unreadable,
         counts: found.counts.into_iter().map(StageCount::from).collect(),
-        next: found.next.map(|last| Cursor((last.due_at, last.task_id)).encode()),
+        next: found.next.map(|last| Cursor::new((last.due_at, last.task_id), state.app.cell()).encode()),
     }))
 }
 
 impl Review {
-    fn new(task: TaskView, with_workflow: bool) -> Self {
+    fn new(task: TaskView, with_workflow: bool, claims: Option<Vec<claims::Claim>>) -> Self {
         Self {
             task_id: task.id,
             title: task.title,
@@ -189,6 +210,7 @@ impl Review {
             due_at: task.due_at,
             overdue: task.overdue,
             allowed: task.allowed,
+            claimed_by: claims.map(|claims| claims.into_iter().map(Claim::from).collect()),
         }
     }
 }

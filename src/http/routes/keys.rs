@@ -87,7 +87,7 @@ pub struct NewPartnerKey {
     /// The key's id: it appears in the trail as `credential_id`, and is used to revoke the key.
     id: KeyId,
     /// The key. It is shown only once and stored only as a hash.
-    #[schema(pattern = "^ait_[0-9A-Za-z]{49}$")]
+    #[schema(pattern = "^ait_([a-z][a-z0-9-]{0,15}_)?[0-9A-Za-z]{49}$")]
     key: String,
     /// The first characters of the key, to recognise it later.
     #[schema(example = "ait_7Gq2")]
@@ -182,9 +182,9 @@ pub async fn list_keys(
     State(state): State<AppState>,
 ) -> Result<Json<Page<PartnerKey>>, Problem> {
     let KeysQuery { limit, cursor } = query;
-    let rows =
-        state.app.partners.list_partner_keys(partner, cursor.map(|cursor| cursor.0), limit.and_one_more()).await?;
-    Ok(Json(Page::new(rows, limit, |row| row.id, PartnerKey::from)))
+    let after = Cursor::of_page(cursor, state.app.cell())?;
+    let rows = state.app.partners.list_partner_keys(partner, after, limit.and_one_more()).await?;
+    Ok(Json(Page::new(state.app.cell(), rows, limit, |row| row.id, PartnerKey::from)))
 }
 
 /// Revoke a key

@@ -258,10 +258,10 @@ pub async fn list_links(
 ) -> Result<Json<Page<Link>>, Problem> {
     let LinksQuery { task_id, actor, state: wanted, limit, cursor } = query;
     let filter = Filter { task_id, actor, state: wanted };
-    let before = cursor.map(|cursor| cursor.0);
+    let before = Cursor::of_page(cursor, state.app.cell())?;
     let (views, next) = state.app.links.list(&caller, &filter, before, limit.most()).await?;
     let items = views.into_iter().map(|view| Link::new(view, &caller)).collect();
-    Ok(Json(Page { items, next: next.map(|id| Cursor(id).encode()) }))
+    Ok(Json(Page { items, next: next.map(|id| Cursor::new(id, state.app.cell()).encode()) }))
 }
 
 /// Read a link

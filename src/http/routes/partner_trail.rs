@@ -44,9 +44,9 @@ pub async fn get_partner_audit(
     Query(query): Query<AuditQuery>,
     State(state): State<AppState>,
 ) -> Result<Json<PartnerTrail>, Problem> {
-    let (after, limit) = query.page();
+    let (after, limit) = query.page(state.app.cell())?;
     let rows = state.app.audit.partner_trails.get_partner_audit(&caller, path.id, after, limit).await?;
-    let Page { items, next } = Page::of(rows, |row| row.seq);
+    let Page { items, next } = Page::of(state.app.cell(), rows, |row| row.seq);
     Ok(Json(PartnerTrail { partner_id: path.id, items, next }))
 }
 

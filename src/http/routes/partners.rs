@@ -2,7 +2,8 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::{HeaderName, StatusCode, header};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -24,12 +25,16 @@ use super::keys::{KeyDefinition, KeysQuery, NewPartnerKey, PartnerKey};
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewPartner {
+    /// The partner's id. The same id and name again returns the same partner, so a partner can be in
+    /// several cells under one id. Default: a new one.
+    #[serde(default)]
+    id: Option<PartnerId>,
     /// The partner's name. It need not be unique.
     #[schema(example = "Northwind Agents")]
     name: Name,
 }
 
-from_outside! { NewPartner { name } }
+from_outside! { NewPartner { name; id } }
 
 /// A partner: an agent developer whose work is reviewed.
 #[derive(Debug, Serialize, ToSchema)]
@@ -75,30 +80,34 @@ pub struct PartnersQuery {
     cursor: Option<Cursor<PartnerId>>,
 }
 
-/// A 201 response with its `Location`.
-type Created<T> = (StatusCode, [(HeaderName, String); 1], Json<T>);
-
 /// Add a partner
 ///
-/// A partner can do nothing until it has a key.
+/// A partner can do nothing until it has a key. The same `id` and `name` again returns `200` with
+/// the partner.
 #[utoipa::path(post, path = "/partners", tag = "partners", security(("platformKey" = [])), request_body = NewPartner, responses(
+    (status = 200, description = "The partner was added before with the same name.", body = Partner),
     (status = 201, description = "The partner was added.", body = Partner, headers(("Location" = String, description = "The partner's path."))),
+    (status = 409, description = ""),
 ))]
 pub async fn create_partner(
     PlatformOnly(caller): PlatformOnly,
     Query(NoParameters {}): Query<NoParameters>,
     State(state): State<AppState>,
     body: RawBody<SMALL>,
-) -> Result<Created<Partner>, Problem> {
-    let NewPartner { name } = body.parse()?;
-    let partner = state.app.partners.create_partner(&caller, name).await?;
+) -> Result<Response, Problem> {
+    let NewPartner { id, name } = body.parse()?;
+    let (partner, is_new) = state.app.partners.create_partner(&caller, id, name).await?;
     let location = format!("/api/v1/partners/{}", partner.id);
-    Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(partner.into())))
+    let partner = Json(Partner::from(partner));
+    if !is_new {
+        return Ok(partner.into_response());
+    }
+    Ok((StatusCode::CREATED, [(header::LOCATION, location)], partner).into_response())
 }
 
 /// List the partners
 ///
-/// Returns the partners oldest first.
+/// Returns the partners ordered by id. The ids that the service makes grow with time.
 #[utoipa::path(get, path = "/partners", tag = "partners", security(("platformKey" = [])), params(PartnersQuery), responses(
     (status = 200, description = "A page of partners.", body = Page<Partner>),
 ))]
@@ -107,9 +116,9 @@ pub async fn list_partners(
     Query(query): Query<PartnersQuery>,
     State(state): State<AppState>,
 ) -> Result<Json<Page<Partner>>, Problem> {
-    let after = query.cursor.map(|cursor| cursor.0);
+    let after = Cursor::of_page(query.cursor, state.app.cell())?;
     let rows = state.app.partners.list_partners(after, query.limit.and_one_more()).await?;
-    Ok(Json(Page::new(rows, query.limit, |row| row.id, Partner::from)))
+    Ok(Json(Page::new(state.app.cell(), rows, query.limit, |row| row.id, Partner::from)))
 }
 
 /// Read a partner
@@ -162,9 +171,9 @@ pub async fn list_partner_keys(
     Query(query): Query<KeysQuery>,
     State(state): State<AppState>,
 ) -> Result<Json<Page<PartnerKey>>, Problem> {
-    let after = query.cursor.map(|cursor| cursor.0);
+    let after = Cursor::of_page(query.cursor, state.app.cell())?;
     let rows = state.app.partners.list_partner_keys(path.id, after, query.limit.and_one_more()).await?;
-    Ok(Json(Page::new(rows, query.limit, |row| row.id, PartnerKey::from)))
+    Ok(Json(Page::new(state.app.cell(), rows, query.limit, |row| row.id, PartnerKey::from)))
 }
 
 /// Revoke a partner's key

@@ -54,7 +54,7 @@ pub struct StatusQuery {
     #[serde(default)]
     wait: Wait,
     /// A version of the task or its status that the caller knows, for example from the response to
-    /// a command. The response is not older; it is `503` if there is no such version (yet).
+    /// a command. The response is not older; it is `503 behind` if there is no such version (yet).
     #[param(value_type = Option<u64>, default = 0)]
     #[serde(default)]
     min_version: u64,
@@ -88,7 +88,9 @@ impl Wait {
 ///
 /// Changes that other replicas have just written may be missing for less than a second; changes
 /// written by this replica are always included. The response is never older than the newest version
-/// in `If-None-Match` (if that version exists) or `min_version`.
+/// in `If-None-Match` (if that version exists) or `min_version`. A replica that reads a standby
+/// cannot tell whether such a version exists: it responds with `503 behind` until it has it, also
+/// for a task that does not exist.
 ///
 /// With `wait` and `If-None-Match`, the response is held until there is another status: `200` as
 /// soon as there is one, or `304` when the time is over. A finished task responds at once, because
@@ -172,10 +174,11 @@ pub async fn list_statuses(
     Query(query): Query<StatusesQuery>,
     State(state): State<AppState>,
 ) -> Result<Response, Problem> {
-    let after = query.cursor.map(|Cursor((opened_at, task_id))| OpenedAfter { opened_at, task_id });
+    let after = Cursor::of_page(query.cursor, state.app.cell())?;
+    let after = after.map(|(opened_at, task_id)| OpenedAfter { opened_at, task_id });
     let rows = state.app.statuses.list_statuses(buyer, after, query.limit.and_one_more()).await?;
     let key = |(place, _): &(OpenedAfter, _)| (place.opened_at, place.task_id);
-    let page = Page::new(rows, query.limit, key, |(place, status)| match status {
+    let page = Page::new(state.app.cell(), rows, query.limit, key, |(place, status)| match status {
         // The rows are spliced in as they are stored.
         Ok(json) => RawValue::from_string(json).map(Ok),
         Err(unreadable) => Ok(Err(UnreadableTask { task_id: place.task_id, unreadable })),

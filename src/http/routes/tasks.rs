@@ -127,10 +127,11 @@ impl TasksQuery {
             overdue: self.overdue,
             waiting_on: self.waiting_on,
         };
-        let after = self.cursor.map(|Cursor((opened_at, task_id))| OpenedAfter { opened_at, task_id });
+        let after = Cursor::of_page(self.cursor, state.app.cell())?;
+        let after = after.map(|(opened_at, task_id)| OpenedAfter { opened_at, task_id });
         let rows = state.app.tasks.list_tasks(caller, filter, after, self.limit.and_one_more()).await?;
         let place = |(place, _): &(OpenedAfter, ListedTask)| (place.opened_at, place.task_id);
-        Ok(Page::new(rows, self.limit, place, |(_, row)| row.readable()).into())
+        Ok(Page::new(state.app.cell(), rows, self.limit, place, |(_, row)| row.readable()).into())
     }
 }
 
@@ -217,7 +218,7 @@ pub async fn get_task(
     State(state): State<AppState>,
     known: etag::IfNoneMatch,
 ) -> Result<Response, Problem> {
-    let view = state.app.tasks.get_task(&caller, path.id).await?;
+    let view = state.app.tasks.get_task_at_least(&caller, path.id, known.newest()).await?;
     if known.has(view.version) {
         return Ok(etag::not_modified(view.version));
     }

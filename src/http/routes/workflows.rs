@@ -211,9 +211,9 @@ pub async fn list_workflows(
     Query(query): Query<WorkflowsQuery>,
     State(state): State<AppState>,
 ) -> Result<Json<Page<WorkflowSummary>>, Problem> {
-    let after = query.cursor.map(|cursor| cursor.0);
+    let after = Cursor::of_page(query.cursor, state.app.cell())?;
     let rows = state.app.workflows.list_workflows(partner, after.as_ref(), query.limit.and_one_more()).await?;
-    Ok(Json(Page::new(rows, query.limit, |row| row.key.clone(), WorkflowSummary::from)))
+    Ok(Json(Page::new(state.app.cell(), rows, query.limit, |row| row.key.clone(), WorkflowSummary::from)))
 }
 
 /// Read a workflow's latest version

@@ -18,6 +18,7 @@ use prometheus_client::registry::Registry;
 use tokio::time::Instant;
 
 use crate::app::refusals::Reason;
+use crate::domain::values::cell::CellName;
 use crate::http::AppState;
 use crate::http::problem::{Code, Problem};
 
@@ -71,14 +72,6 @@ impl Default for Metrics {
         let mut root = Registry::default();
         root.register_collector(Box::new(process::Process));
         let registry = root.sub_registry_with_prefix(PREFIX);
-        let profile = if cfg!(debug_assertions) { "debug" } else { "release" };
-        let build = vec![
-            ("version", env!("CARGO_PKG_VERSION")),
-            ("profile", profile),
-            ("os", std::env::consts::OS),
-            ("arch", std::env::consts::ARCH),
-        ];
-        registry.register("build", "The running program, always 1", Info::new(build));
         let problems = Family::<CodeLabel, Counter>::default();
         let help = "Requests that failed, by the problem code of the contract";
         registry.register("http_problems", help, problems.clone());
@@ -117,6 +110,19 @@ impl Metrics {
     pub fn register(&self, add: impl FnOnce(&mut Registry)) {
         let mut root = self.registry.lock().unwrap_or_else(PoisonError::into_inner);
         add(root.sub_registry_with_prefix(PREFIX));
+    }
+
+    /// Registers what the running program is, and its cell.
+    pub(in crate::http) fn register_build(&self, cell: Option<&CellName>) {
+        let build = [
+            ("version", env!("CARGO_PKG_VERSION")),
+            ("profile", if cfg!(debug_assertions) { "debug" } else { "release" }),
+            ("os", std::env::consts::OS),
+            ("arch", std::env::consts::ARCH),
+            ("cell", cell.map_or("", CellName::as_str)),
+        ];
+        let build = build.map(|(name, value)| (name, value.to_owned())).to_vec();
+        self.register(|registry| registry.register("build", "The running program, always 1", Info::new(build)));
     }
 
     /// Registers the gauge of request bodies in memory.

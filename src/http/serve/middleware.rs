@@ -13,11 +13,14 @@ use axum::extract::{MatchedPath, Request};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt as _;
+use futures_util::future::Either;
 use tower::{Service, service_fn};
 use tracing::{Instrument, Level, Span};
 use uuid::Uuid;
 
 use crate::app::refusals::Reason;
+use crate::domain::values::cell::CellName;
+use crate::http::openapi::writes::Writes;
 use crate::http::problem::{Code, Problem, REQUEST, RequestContext};
 use crate::http::routes::docs;
 use crate::ids;
@@ -33,6 +36,10 @@ const MAX_PATH: usize = 200;
 
 /// Header with the request's id, in requests and responses.
 pub const REQUEST_ID_HEADER: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Header with the name of the cell: in requests the one that is meant, for a gateway; in responses
+/// the one that answered, if it has a name.
+pub const CELL_HEADER: HeaderName = HeaderName::from_static("stagegate-cell");
 
 /// A service for requests: a route or all routes, with or without middleware.
 pub trait RequestService:
@@ -60,6 +67,8 @@ pub(in crate::http) struct Observer {
     unmatched: Arc<Operation>,
     /// The origin by which browsers reach the service, if it is known.
     origin: Option<Arc<str>>,
+    /// The name of the cell, if it has one.
+    cell: Option<HeaderValue>,
     metrics: Arc<Metrics>,
 }
 
@@ -83,12 +92,27 @@ impl Observer {
         let is_secret = beside.iter().filter(|route| route.is_secret).map(|route| route.path);
         let secret = is_secret.map(|path| (path.split('{').next().unwrap_or(path), path)).collect();
         let (docs, unmatched) = (Operation::new("docs", "/docs"), Operation::new("unmatched", ""));
-        Self { operations: by_route, docs, secret, unmatched, origin: None, metrics: Arc::clone(metrics) }
+        Self { operations: by_route, docs, secret, unmatched, origin: None, cell: None, metrics: Arc::clone(metrics) }
     }
 
     /// Sets the origin by which browsers reach the service.
     pub(in crate::http) fn at(self, origin: Option<&str>) -> Self {
         Self { origin: origin.map(Arc::from), ..self }
+    }
+
+    /// Sets the name of the cell.
+    pub(in crate::http) fn of(self, cell: Option<&CellName>) -> Self {
+        let cell =
+            cell.map(|name| HeaderValue::from_str(name.as_str()).expect("a name has the characters of a header"));
+        Self { cell, ..self }
+    }
+
+    /// The refusal of a request that is meant for another cell.
+    fn misdirected(&self, headers: &HeaderMap) -> Option<Problem> {
+        let (ours, theirs) = (self.cell.as_ref()?, headers.get(CELL_HEADER)?);
+        let text = |value: &HeaderValue| shown(&String::from_utf8_lossy(value.as_bytes())).to_owned();
+        let detail = || format!("The request is for the cell `{}`, and this is `{}`.", text(theirs), text(ours));
+        (ours != theirs).then(|| Problem::new(Code::WrongCell, detail()))
     }
 
     fn operation(&self, request: &Request) -> &Arc<Operation> {
@@ -123,8 +147,8 @@ impl Observer {
         let in_flight = self.metrics.begin(operation);
         let (method, path) = (request.method().clone(), self.path_to_log(request).into());
         let trace = begin_trace(request, (operation, &id));
-        let origin = self.origin.clone();
-        let mut begun = RequestScope { id, origin, method, path, span: Span::none(), trace, in_flight };
+        let (origin, cell) = (self.origin.clone(), self.cell.clone());
+        let mut begun = RequestScope { id, origin, cell, method, path, span: Span::none(), trace, in_flight };
         // A span costs as much as the rest of a poll.
         if !begun.in_flight.is_asked_all_the_time() || tracing::enabled!(Level::DEBUG) {
             begun.span = begun.new_span();
@@ -144,7 +168,10 @@ pub(in crate::http) fn observe(
     service_fn(move |request: Request| {
         let operation = one.as_ref().unwrap_or_else(|| observer.operation(&request));
         let begun = observer.begin(&request, operation);
-        begun.end(inner.call(request))
+        begun.end(match observer.misdirected(request.headers()) {
+            Some(problem) => Either::Left(async move { Ok(problem.into_response()) }),
+            None => Either::Right(inner.call(request)),
+        })
     })
 }
 
@@ -152,6 +179,7 @@ pub(in crate::http) fn observe(
 struct RequestScope {
     id: HeaderValue,
     origin: Option<Arc<str>>,
+    cell: Option<HeaderValue>,
     method: Method,
     /// Truncated for the log.
     path: Box<str>,
@@ -167,7 +195,7 @@ impl RequestScope {
         tracing::info_span!(
             "request", request_id = %self.id.to_str().unwrap_or_default(), operation = self.in_flight.operation(),
             method = shown(self.method.as_str()), path = &*self.path, caller = tracing::field::Empty,
-            trace_id = self.trace.trace_id()
+            trace_id = self.trace.trace_id(), cell = self.cell.as_ref().and_then(|name| name.to_str().ok())
         )
     }
 
@@ -178,6 +206,9 @@ impl RequestScope {
         let headers = response.headers_mut();
         set_security_headers(headers);
         headers.insert(REQUEST_ID_HEADER, self.id.clone());
+        if let Some(cell) = &self.cell {
+            headers.insert(CELL_HEADER, cell.clone());
+        }
         if let Some(code) = response.extensions().get() {
             self.in_flight.refused(*code, response.extensions().get().copied());
         }
@@ -263,6 +294,23 @@ fn panicked(panic: &(dyn Any + Send)) -> Response {
     let message = message.or_else(|| panic.downcast_ref::<String>().cloned());
     let message = message.unwrap_or_else(|| "no message".to_owned());
     Problem::internal(format!("the handler panicked: {message}")).into_response()
+}
+
+/// Refuses what writes, if the replica only reads.
+pub(in crate::http) fn refuse_writes(
+    refused: Option<Arc<Writes>>,
+    mut route: impl RequestService,
+) -> impl RequestService {
+    service_fn(move |request: Request| {
+        let checked = refused.as_ref().map_or(Ok(()), |writes| writes.check(&request));
+        let served = checked.map(|()| route.call(request));
+        async move {
+            match served {
+                Ok(serving) => serving.await,
+                Err(problem) => Ok(problem.into_response()),
+            }
+        }
+    })
 }
 
 /// Limits a route by a [`Deadline`], which its handler can extend.

@@ -9,6 +9,7 @@ use reqwest::{Client, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 
 use crate::causes::one_line;
+use crate::client::Retry;
 use crate::config::Mcp;
 use crate::http::problem::{Code, Problem};
 use crate::ids;
@@ -20,11 +21,9 @@ use super::message::{name_header, refusal, tool, version};
 
 /// Longer than any answer takes: a wait, and the time that the service itself may take.
 const TIMEOUT: Duration = Duration::from_secs(MAX_SECONDS as u64 + 20);
-/// How often a request is sent at most.
-const MAX_TRIES: u32 = 4;
-/// The pause before the second try, if the service names none. Each further one is twice as long.
-const FIRST_PAUSE: Duration = Duration::from_millis(200);
-/// The longest pause that the service can ask for.
+/// How often a request is sent again.
+const RETRY: Retry = Retry { retries: 3, backoff: Duration::from_millis(200) };
+/// The longest pause between two attempts, whatever the service asks for.
 const MAX_PAUSE: Duration = Duration::from_secs(5);
 
 /// The service, and what it is asked with.
@@ -45,7 +44,7 @@ enum Answered {
     Problem(Value),
 }
 
-/// A try that failed.
+/// An attempt that failed.
 struct Failed {
     problem: Value,
     /// How long to wait before the next, if the service says so.
@@ -107,14 +106,13 @@ impl Forwarder {
     }
 
     async fn send_until_answered(&self, message: &Value) -> Result<Answered, Failed> {
-        let mut pause = FIRST_PAUSE;
-        let mut tries = 1;
+        let mut attempt = 0;
         loop {
             match self.send(message).await {
-                Err(failed) if tries < MAX_TRIES => {
-                    tokio::time::sleep(failed.pause.unwrap_or(pause).min(MAX_PAUSE)).await;
-                    pause *= 2;
-                    tries += 1;
+                Err(failed) if attempt < RETRY.retries => {
+                    let pause = failed.pause.unwrap_or_default() + RETRY.backoff(attempt);
+                    tokio::time::sleep(pause.min(MAX_PAUSE)).await;
+                    attempt += 1;
                 }
                 done => return done,
             }

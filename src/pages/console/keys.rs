@@ -44,7 +44,7 @@ pub(super) async fn post_key(State(state): State<AppState>, form: Form) -> Answe
     let visitor = &form.visitor;
     let partner = enter_as_partner(visitor)?;
     check_manage(visitor)?;
-    let retry = async |slip| page(visitor, &state, Query::default(), (&form.fields, Some(slip))).await;
+    let retry = async |slip| page(visitor, &state, Query::empty(&state), (&form.fields, Some(slip))).await;
     key_rows::make(&state, &form, (partner, PATH), retry).await
 }
 

@@ -79,11 +79,11 @@ pub(super) async fn post_partner(State(state): State<AppState>, form: Form) -> A
         Ok(name) => name,
         Err(error) => {
             let slip = Slip { field: "name", text: error.to_string() };
-            return page(visitor, &state, Query::default(), (typed.to_owned(), Some(slip))).await;
+            return page(visitor, &state, Query::empty(&state), (typed.to_owned(), Some(slip))).await;
         }
     };
-    let partner = state.app.partners.create_partner(&visitor.caller, name).await;
-    let partner = partner.map_err(|error| PageError::of(error, visitor.untitled()))?;
+    let partner = state.app.partners.create_partner(&visitor.caller, None, name).await;
+    let (partner, _) = partner.map_err(|error| PageError::of(error, visitor.untitled()))?;
     Ok(go_to(&format!("{PATH}/{}", partner.id)))
 }
 
@@ -135,7 +135,7 @@ pub(super) async fn post_key(State(state): State<AppState>, Path(id): Path<Strin
     let partner = find(visitor, &state, &id).await?;
     check_manage(visitor)?;
     let back = format!("{PATH}/{}", partner.id);
-    let retry = async |slip| keys(visitor, &state, (&partner, Query::default()), (&form.fields, Some(slip))).await;
+    let retry = async |slip| keys(visitor, &state, (&partner, Query::empty(&state)), (&form.fields, Some(slip))).await;
     key_rows::make(&state, &form, (partner.id, &back), retry).await
 }
 

@@ -7,8 +7,10 @@ use std::sync::LazyLock;
 use sqlx::migrate::Migrator;
 use sqlx::postgres::PgConnectOptions;
 
+use crate::domain::values::cell::CellName;
 use crate::store::Pool;
 
+use super::cell;
 use super::session::{Limits, Session};
 use super::settings::{Route, migrating};
 
@@ -19,6 +21,8 @@ pub use super::settings::{SERVING_ROLE, login_sql};
 pub static MIGRATOR: LazyLock<Migrator> = LazyLock::new(|| {
     let mut migrator = sqlx::migrate!();
     migrator.set_ignore_missing(true);
+    // `Session::migrate` has a lock of its own.
+    migrator.set_locking(false);
     migrator
 });
 
@@ -39,6 +43,12 @@ pub enum Error {
     /// A migration failed.
     #[error("migrating the database")]
     Migrate(#[from] sqlx::migrate::MigrateError),
+    /// It is another cell than the settings say, or its cell cannot be read.
+    #[error(transparent)]
+    Cell(#[from] cell::Error),
+    /// No schema that exists is on the search path.
+    #[error("the database has none of the schemas on the search path: create the schema first, or correct the URL")]
+    NoSchema,
 }
 
 /// Parses a `DATABASE_URL`. The `Debug` output of the result shows the password: do not log it.
@@ -61,13 +71,46 @@ pub fn parse_url(url: &str) -> Result<PgConnectOptions, Error> {
     if options.get_host().contains(',') { Err(Error::SeveralHosts) } else { Ok(options) }
 }
 
-/// Opens the pool that serves requests, in the serving role, with all connections open from the
-/// start.
+/// The way to the database.
+#[derive(Clone, Debug)]
+pub struct Address {
+    /// For statements, perhaps through a pooler such as `PgBouncer`, whose login must be as
+    /// [`login_sql`] makes it.
+    pub options: PgConnectOptions,
+    /// Past the pooler, for what needs a session of its own, such as `LISTEN`; `None` without one.
+    pub direct: Option<PgConnectOptions>,
+    /// Whether sessions only read, so that the server may be a standby.
+    pub is_read_only: bool,
+}
+
+impl Address {
+    fn route(&self) -> Route {
+        let route = match &self.direct {
+            Some(direct) => Route::pooled(&self.options, direct),
+            None => Route::direct(&self.options),
+        };
+        if self.is_read_only { route.read_only() } else { route }
+    }
+
+    /// Opens the pool that serves requests, in the serving role, with all connections open from the
+    /// start.
+    ///
+    /// # Errors
+    ///
+    /// If the database cannot be reached, lacks the role because it was not migrated, or takes no
+    /// writes although it must.
+    pub async fn connect(&self, connections: u32, limits: Limits) -> Result<Pool, Error> {
+        let pool = Pool::through(self.route(), connections, limits);
+        pool.fill().await?;
+        Ok(pool)
+    }
+}
+
+/// Opens the pool of a replica that writes, straight to the server; see [`Address::connect`].
 ///
 /// # Errors
 ///
-/// If the database cannot be reached, lacks the role because it was not migrated, or takes no
-/// writes.
+/// As [`Address::connect`].
 pub async fn connect(options: &PgConnectOptions, connections: u32) -> Result<Pool, Error> {
     connect_within(options, connections, Limits::default()).await
 }
@@ -78,30 +121,13 @@ pub async fn connect(options: &PgConnectOptions, connections: u32) -> Result<Poo
 ///
 /// As [`connect`].
 pub async fn connect_within(options: &PgConnectOptions, connections: u32, limits: Limits) -> Result<Pool, Error> {
-    let pool = connect_lazily(options, connections, limits);
-    pool.fill().await?;
-    Ok(pool)
+    let address = Address { options: options.clone(), direct: None, is_read_only: false };
+    address.connect(connections, limits).await
 }
 
 /// As [`connect`], but connects at first use, so the database may be unavailable for now.
 pub fn connect_lazily(options: &PgConnectOptions, connections: u32, limits: Limits) -> Pool {
     Pool::through(Route::direct(options), connections, limits)
-}
-
-/// As [`connect`], through a pooler such as `PgBouncer`, whose login must be as [`login_sql`] makes it.
-/// What needs a session of its own, such as `LISTEN`, uses the `direct` address.
-///
-/// # Errors
-///
-/// As [`connect`].
-pub async fn connect_pooled(
-    pooler: &PgConnectOptions,
-    direct: &PgConnectOptions,
-    connections: u32,
-) -> Result<Pool, Error> {
-    let pool = Pool::through(Route::pooled(pooler, direct), connections, Limits::default());
-    pool.fill().await?;
-    Ok(pool)
 }
 
 /// Applies the missing migrations as the user of the URL, with no time limits.
@@ -113,8 +139,23 @@ pub async fn connect_pooled(
 ///
 /// If the database cannot be reached, or a migration fails or was changed after it was applied.
 pub async fn migrate(options: &PgConnectOptions) -> Result<(), Error> {
+    migrate_cell(options, None, false).await
+}
+
+/// As [`migrate`], for a database that is this cell. One without a name gets it, for good: if it has
+/// no partners, or if `in_use` says that it may have some.
+///
+/// # Errors
+///
+/// As [`migrate`], and [`Error::Cell`] if the database is another cell; nothing is done to it then.
+pub async fn migrate_cell(options: &PgConnectOptions, cell: Option<&CellName>, in_use: bool) -> Result<(), Error> {
     let options = migrating(options);
-    let mut session = Session::open(&options, Limits::default()).await?.migrate(&MIGRATOR, &options).await?;
+    let mut session = Session::open(&options, Limits::default()).await?;
+    let schema: Option<String> = sqlx::query_scalar("select current_schema()::text").fetch_one(&mut session).await?;
+    schema.ok_or(Error::NoSchema)?;
+    cell::refuse_other(&mut session, cell).await?;
+    let mut session = session.migrate(&MIGRATOR, &options).await?;
+    cell::name(&mut session, cell, in_use).await?;
     let applied = sqlx::query_scalar::<_, i64>("select version from _sqlx_migrations order by version");
     let newer = applied.fetch_all(&mut session).await?.into_iter().filter(|version| !MIGRATOR.version_exists(*version));
     let newer: Vec<i64> = newer.collect();
@@ -133,6 +174,8 @@ pub async fn migrate(options: &PgConnectOptions) -> Result<(), Error> {
 /// As [`migrate`].
 pub async fn migrate_from(folder: &std::path::Path, options: &PgConnectOptions) -> Result<(), Error> {
     let session = Session::open(options, Limits::default()).await?;
-    session.migrate(&Migrator::new(folder).await?, options).await?.close().await;
+    let mut migrator = Migrator::new(folder).await?;
+    migrator.set_locking(false);
+    session.migrate(&migrator, options).await?.close().await;
     Ok(())
 }

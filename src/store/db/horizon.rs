@@ -9,8 +9,8 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use sqlx::AssertSqlSafe;
 use sqlx::postgres::PgConnectOptions;
+use sqlx::{AssertSqlSafe, Executor, Postgres};
 
 use crate::domain::values::time::Time;
 use crate::store::{Error, Pool};
@@ -49,12 +49,20 @@ impl Transaction {
 ///
 /// Read it before the rows and in a statement of its own. Otherwise the rows of a transaction that
 /// commits in between are lost.
-pub async fn find_horizon(pool: &Pool) -> Result<Transaction, Error> {
+///
+/// The rows must come from the same server: a standby may lack some that this one has.
+pub async fn find_horizon(on: impl Executor<'_, Database = Postgres>) -> Result<Transaction, Error> {
     let row = sqlx::query!(
         r#"select (select max(epoch) from epochs) as "epoch!", pg_snapshot_xmin(pg_current_snapshot())::text as "number!""#
     );
-    let row = row.fetch_one(pool).await?;
+    let row = row.fetch_one(on).await?;
     Transaction::read(row.epoch, &row.number, Place { table: "epochs", key: "epoch" })
+}
+
+/// Whether the server is a standby, which may lack what the primary has committed.
+pub async fn is_standby(on: impl Executor<'_, Database = Postgres>) -> Result<bool, Error> {
+    let is_standby = sqlx::query_scalar!(r#"select pg_is_in_recovery() as "is_standby!""#);
+    Ok(is_standby.fetch_one(on).await?)
 }
 
 /// Reads the database's clock.

@@ -151,6 +151,16 @@ struct CheckedOut {
     permit: Option<Permit>,
 }
 
+/// One session for several statements that read, so that the same server answers them all.
+pub(in crate::store) struct Reading(CheckedOut);
+
+impl Reading {
+    /// The session through which the statements are sent.
+    pub(in crate::store) fn connection(&mut self) -> &mut Session {
+        self.0.session()
+    }
+}
+
 /// Several statements that take effect together or not at all. Dropping it before
 /// [`Transaction::commit`] rolls them back.
 pub(in crate::store) struct Transaction(CheckedOut);
@@ -263,6 +273,16 @@ impl Pool {
         join_all(idle.into_iter().map(Session::close)).await;
     }
 
+    /// Whether its sessions only read, so that the server may be a standby.
+    pub fn is_read_only(&self) -> bool {
+        self.inner.route.is_read_only()
+    }
+
+    /// Takes a session for several statements that read. It is given back when it is dropped.
+    pub(in crate::store) async fn reading(&self) -> Result<Reading, sqlx::Error> {
+        self.check_out().await.map(Reading)
+    }
+
     /// Begins a transaction of several statements. Meant for background work, since it costs two
     /// more round trips.
     pub(in crate::store) async fn begin(&self) -> Result<Transaction, sqlx::Error> {
@@ -344,8 +364,13 @@ impl Inner {
     async fn open(&self) -> Result<Session, sqlx::Error> {
         // Read before connecting: a loss in the meantime may concern this session.
         let generation = self.losses.count();
+        let options = self.route.options();
         // Boxed, as every statement's future would otherwise have room for it.
-        let opened = Box::pin(Session::open_for_writing(self.route.options(), self.limits)).await;
+        let opened = if self.route.is_read_only() {
+            Box::pin(Session::open(options, self.limits)).await
+        } else {
+            Box::pin(Session::open_for_writing(options, self.limits)).await
+        };
         self.unreachable.store(opened.is_err(), Ordering::Relaxed);
         opened.map(|session| session.of_generation(generation))
     }

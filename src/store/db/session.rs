@@ -20,6 +20,8 @@ pub(in crate::store) use subscription::Subscription;
 
 /// The time between two checks whether a migration still runs.
 const WATCH: Duration = Duration::from_secs(5);
+/// The first half of the key of the lock for migrations; the second is the schema.
+const LOCK: i32 = i32::from_be_bytes(*b"sgmi");
 /// How many checks in a row must find a migrating session inactive before it is given up.
 const MISSED: u32 = 4;
 
@@ -210,14 +212,23 @@ impl Session {
     }
 
     /// Applies the missing migrations. They may take any time, so a second session checks that this
-    /// one still works.
+    /// one still works. Processes take turns by a lock that names the schema: sqlx's own names only
+    /// the database, and schemas of one database would wait for each other.
     pub(in crate::store) async fn migrate(
         mut self,
         with: &Migrator,
         options: &PgConnectOptions,
     ) -> Result<Self, MigrateError> {
         let own = self.fetch_optional("select pg_backend_pid()").await?.ok_or(sqlx::Error::RowNotFound)?.try_get(0)?;
-        let (limits, run) = (self.limits, with.run(&mut self.connection));
+        let (limits, connection) = (self.limits, &mut self.connection);
+        let run = async {
+            let lock = "select pg_advisory_lock($1, hashtext(current_schema()))";
+            sqlx::query(lock).bind(LOCK).execute(&mut *connection).await?;
+            let done = with.run(&mut *connection).await;
+            let unlock = "select pg_advisory_unlock($1, hashtext(current_schema()))";
+            sqlx::query(unlock).bind(LOCK).execute(connection).await?;
+            done
+        };
         tokio::select! {
             done = run => done?,
             lost = until_lost(options, limits, own) => return Err(lost.into()),

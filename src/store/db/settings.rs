@@ -13,7 +13,8 @@ pub const SERVING_ROLE: &str = "stagegate_app";
 ///
 /// Three are not set: `search_path`, which says where the tables are;
 /// `default_transaction_read_only`, with which an operator may stop all writing (each new session
-/// checks it); and what sqlx sets itself: time zone, date style and encoding.
+/// that writes checks it, and those of a replica that only reads set it); and what sqlx sets
+/// itself: time zone, date style and encoding.
 const SESSION: [(&str, &str); 15] = [
     ("role", SERVING_ROLE),
     // A statement that waits or runs longer than this has lost its caller.
@@ -47,6 +48,8 @@ pub(in crate::store) struct Route {
     direct: PgConnectOptions,
     /// Whether a pooler stands in between. It passes on no settings, so those of the login apply.
     is_pooled: bool,
+    /// Whether sessions only read, so that the server may be a standby.
+    is_read_only: bool,
 }
 
 impl Route {
@@ -59,7 +62,20 @@ impl Route {
     pub(in crate::store) fn pooled(pooler: &PgConnectOptions, direct: &PgConnectOptions) -> Self {
         // A pooler refuses start-up parameters that it cannot pass on. No statement reads a float.
         let options = pooler.clone().application_name("stagegate").extra_float_digits(None);
-        Self { options, direct: serving(direct), is_pooled: true }
+        Self { options, direct: serving(direct), is_pooled: true, is_read_only: false }
+    }
+
+    /// The same route for sessions that only read. The server refuses their writes even if it is
+    /// promoted, unless a pooler drops the setting.
+    pub(in crate::store) fn read_only(self) -> Self {
+        let reading = |options: PgConnectOptions| options.options([("default_transaction_read_only", "on")]);
+        let options = if self.is_pooled { self.options } else { reading(self.options) };
+        Self { options, direct: reading(self.direct), is_read_only: true, ..self }
+    }
+
+    /// Whether sessions only read.
+    pub(in crate::store) fn is_read_only(&self) -> bool {
+        self.is_read_only
     }
 
     /// For statements of the pool.
@@ -82,7 +98,7 @@ impl Route {
 impl From<PgConnectOptions> for Route {
     /// Leads straight to the server, with these options unchanged.
     fn from(options: PgConnectOptions) -> Self {
-        Self { direct: options.clone(), options, is_pooled: false }
+        Self { direct: options.clone(), options, is_pooled: false, is_read_only: false }
     }
 }
 

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use stagegate::worker::checkpoints::Checkpoints;
 
 use crate::audit::transparency_log::tick;
-use crate::harness::commands::{approve, at, cancel, reject, submit, update};
+use crate::harness::commands::{approve, at, cancel, reject, submit, update, with};
 use crate::harness::contract::{Operation, operations};
 use crate::harness::parties::{Client, DEMO, Parties, code, new_id};
 
@@ -172,6 +172,7 @@ fn path(operation: &Operation, ids: &Ids) -> String {
     };
     let path =
         operation.path.replace("{id}", id).replace("{key}", &ids.workflow).replace("{delivery_id}", &ids.delivery);
+    let path = if operation.id == "release_claim" { format!("{path}?actor=u-anna") } else { path };
     let path = path.replace("{key_id}", &ids.key).replace("{n}", "1").replace("{seq}", "1");
     assert!(!path.contains('{'), "{} has a parameter that this test does not know", operation.path);
     path
@@ -188,11 +189,15 @@ fn bodies(operation: &Operation) -> Vec<Value> {
             cancel(),
             json!({ "type": "held", "reason": "x" }),
         ],
+        "post_events" => {
+            vec![json!({ "items": [{ "task_id": new_id(), "command": with(cancel(), &json!({ "id": new_id() })) }] })]
+        }
         "register_workflow" => vec![DEMO.clone()],
         "simulate_workflow" => vec![json!({})],
         "open_task" => vec![json!({ "id": new_id() })],
         "create_partner" => vec![json!({ "name": "Contoso" })],
         "request_erasure" => vec![json!({ "party": "buyer", "actor_id": "u-anna", "reason": "x" })],
+        "claim_task" => vec![json!({ "actor": { "id": "u-anna" } })],
         "create_link" => vec![json!({ "to": "console", "actor": { "id": "u-anna" } })],
         "revoke_links" => vec![json!({ "actor_id": "u-anna" })],
         "set_webhook" => vec![definition_of_webhook()],
@@ -238,6 +243,7 @@ async fn everything(parties: &Parties) -> String {
         "link_sessions",
         "webhook_endpoints",
         "webhook_deliveries",
+        "claims",
     ] {
         let query = format!("select coalesce(string_agg(t::text, E'\\n' order by t::text), '') from {table} t");
         let text: String =

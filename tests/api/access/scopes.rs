@@ -68,13 +68,16 @@ async fn a_key_is_let_in_where_the_contract_names_its_scope_and_nowhere_else() {
     assert!(admitted > 80 && refused > 30, "{admitted} let in, {refused} refused");
     let expected = [
         "activate_webhook_secret define",
+        "claim_task review",
         "create_key define",
         "create_link define read review work",
         "end_link define review work",
         "post_event review work",
+        "post_events review work",
         "redeliver define",
         "redeliver_since define",
         "register_workflow define",
+        "release_claim review",
         "remove_webhook define",
         "retire_workflow define",
         "revoke_key define",

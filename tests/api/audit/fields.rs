@@ -269,7 +269,10 @@ async fn every_field_of_a_partners_trail_is_shown_as_the_table_says() {
         assert_eq!(own, table.cut(&event, "partner"), "{event:?}");
         present.extend(event.keys().map(|path| (event["type"].as_str().unwrap().to_owned(), path.clone())));
     }
-    let missing: Vec<_> = table.fields().into_iter().filter(|field| !present.contains(field)).collect();
+    // The tests of retention put tasks away.
+    let is_played = |(kind, _): &(String, String)| kind != "partner.tasks_archived";
+    let fields = table.fields().into_iter().filter(is_played);
+    let missing: Vec<_> = fields.filter(|field| !present.contains(field)).collect();
     assert_eq!(
         json!(missing),
         json!([

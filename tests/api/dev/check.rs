@@ -182,10 +182,11 @@ async fn the_command_prints_what_was_survived_and_its_exit_code_says_so() {
     assert_eq!(status, 1, "{said}");
     assert!(said.contains("FAILED    old_timestamp") && said.contains("seen: ten minutes old: 204"), "{said}");
     let unused = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let (status, said) = code(format!("http://{unused}/hooks"), &["--json"]).await;
+    let webhook = format!("http://{unused}/hooks?to=\u{200b}");
+    let (status, said) = code(webhook.clone(), &["--json"]).await;
     assert_eq!(status, 2, "{said}");
     let told: Value = serde_json::from_str(&said).unwrap();
-    assert_eq!((&told["answered"], &told["survived"]), (&json!(false), &json!(0)));
+    assert_eq!((&told["answered"], &told["survived"], &told["webhook"]), (&json!(false), &json!(0), &json!(webhook)));
 }
 
 #[tokio::test]

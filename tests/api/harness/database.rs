@@ -28,7 +28,8 @@ pub struct TestDb {
     pub pool: Pool,
     /// How the owner of the tables connects, who may do what the serving role may not.
     pub owner: PgConnectOptions,
-    name: String,
+    /// Its name on the server of all tests; none on a server of its own.
+    name: Option<String>,
 }
 
 struct Server {
@@ -46,7 +47,13 @@ impl TestDb {
         execute(&server.admin, format!("create database {name} template {}", server.template)).await;
         let owner = server.admin.clone().database(&name);
         let pool = connect(&owner, POOL).await;
-        Self { pool, owner, name }
+        Self { pool, owner, name: Some(name) }
+    }
+
+    /// The database that these options lead to, on a server of its own. It is migrated.
+    pub async fn at(owner: PgConnectOptions) -> Self {
+        connect::migrate(&owner).await.unwrap();
+        Self { pool: connect(&owner, POOL).await, owner, name: None }
     }
 
     /// An empty, unmigrated one: how its owner connects. It is left behind on a server that is not ours.
@@ -83,8 +90,8 @@ impl TestDb {
 
 impl Drop for TestDb {
     fn drop(&mut self) {
-        let Some(server) = SERVER.get() else { return };
-        let (admin, name) = (server.admin.clone(), self.name.clone());
+        let (Some(server), Some(name)) = (SERVER.get(), self.name.take()) else { return };
+        let admin = server.admin.clone();
         // A thread, since this one may be inside a runtime already.
         let dropped = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

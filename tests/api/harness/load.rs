@@ -32,6 +32,8 @@ pub struct Target {
     /// The partner's id and key.
     pub partner: (String, String),
     client: Client,
+    /// The cell that is named to a gateway.
+    cell: Option<&'static str>,
 }
 
 /// Writers at work.
@@ -41,6 +43,8 @@ pub struct Load {
     stop: Arc<AtomicBool>,
     /// Acknowledgements so far.
     count: watch::Sender<usize>,
+    /// The status of the last refusal; 0 before.
+    refusals: watch::Sender<u16>,
     writers: JoinSet<History>,
 }
 
@@ -60,9 +64,14 @@ pub struct History {
 impl Target {
     /// A service that is ready, with a partner and a workflow of its own.
     pub async fn prepare(url: &str) -> Self {
+        Self::prepare_in(url, None).await
+    }
+
+    /// The same in this cell of several behind a gateway.
+    pub async fn prepare_in(url: &str, cell: Option<&'static str>) -> Self {
         let client = client(Duration::from_secs(30));
         let url = Arc::new(Mutex::new(url.to_owned()));
-        let mut target = Self { url, partner: (String::new(), String::new()), client };
+        let mut target = Self { url, partner: (String::new(), String::new()), client, cell };
         let partner = target.must("POST", "/api/v1/partners", PLATFORM_KEY, &json!({ "name": "Northwind" })).await;
         let id = partner["id"].as_str().unwrap().to_owned();
         let key = target.must("POST", &format!("/api/v1/partners/{id}/keys"), PLATFORM_KEY, &Value::Null).await;
@@ -86,6 +95,7 @@ impl Target {
     pub async fn send(&self, method: &str, path: &str, key: &str, body: &Value) -> Option<(u16, Value)> {
         let url = format!("{}{path}", self.url.lock().unwrap());
         let request = self.client.request(method.parse().unwrap(), url).bearer_auth(key);
+        let request = self.cell.into_iter().fold(request, |request, cell| request.header("stagegate-cell", cell));
         let request = if body.is_null() { request } else { request.json(body) };
         let answer = request.send().await.ok()?;
         let status = answer.status().as_u16();
@@ -118,11 +128,12 @@ impl Target {
 impl Load {
     /// Starts so many writers, each on a new task.
     pub async fn start(target: &Target, writers: usize) -> Self {
-        let (stop, count) = (Arc::default(), watch::Sender::new(0));
-        let mut load = Self { target: target.clone(), stop, count, writers: JoinSet::new() };
+        let (stop, count, refusals) = (Arc::default(), watch::Sender::new(0), watch::Sender::new(0));
+        let mut load = Self { target: target.clone(), stop, count, refusals, writers: JoinSet::new() };
         for _ in 0..writers {
             let (target, task) = (target.clone(), target.open().await);
-            load.writers.spawn(write(target, Arc::clone(&load.stop), load.count.clone(), task));
+            let told = (load.count.clone(), load.refusals.clone());
+            load.writers.spawn(write(target, Arc::clone(&load.stop), told, task));
         }
         load
     }
@@ -133,6 +144,13 @@ impl Load {
         let wanted = *count.borrow() + more;
         let reached = timeout(PATIENCE, count.wait_for(|count| *count >= wanted)).await;
         assert!(reached.is_ok(), "the writers stand still");
+    }
+
+    /// Waits until a writer is refused with this status.
+    pub async fn refused(&self, status: u16) {
+        let mut refusals = self.refusals.subscribe();
+        let refused = timeout(PATIENCE, refusals.wait_for(|last| *last == status)).await;
+        assert!(refused.is_ok(), "nobody is refused");
     }
 
     /// Stops the writers, each with its last update acknowledged, and checks what they saw against the trails:
@@ -150,7 +168,12 @@ impl Load {
     }
 }
 
-async fn write(target: Target, stop: Arc<AtomicBool>, count: watch::Sender<usize>, task: String) -> History {
+async fn write(
+    target: Target,
+    stop: Arc<AtomicBool>,
+    (count, refusals): (watch::Sender<usize>, watch::Sender<u16>),
+    task: String,
+) -> History {
     let (mut acknowledged, mut answers, mut gap) = (BTreeMap::new(), BTreeMap::new(), Duration::ZERO);
     let mut last = Instant::now();
     for number in 1..=MOST {
@@ -163,7 +186,11 @@ async fn write(target: Target, stop: Arc<AtomicBool>, count: watch::Sender<usize
             *answers.entry(answered.as_ref().map_or(0, |(status, _)| *status)).or_default() += 1;
             match answered {
                 Some((200 | 201, body)) => break body["event"].clone(),
-                Some((429 | 503, _)) | None => tokio::time::sleep(Duration::from_millis(50)).await,
+                Some((status @ (429 | 503), _)) => {
+                    refusals.send_replace(status);
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+                None => tokio::time::sleep(Duration::from_millis(50)).await,
                 Some((status, body)) => panic!("{status}: {body}"),
             }
         };

@@ -19,7 +19,7 @@ use super::database::scratch_dir;
 use super::process::{PATIENCE, Signal, client, signal};
 
 /// Ends what the pid files in `$1` name, then removes the folder.
-const GUARDIAN: &str = r#"
+pub(super) const GUARDIAN: &str = r#"
 read -r _
 exec 2>/dev/null
 for file in "$1"/*.pid "$1"/*/postmaster.pid; do kill -KILL "$(head -n 1 "$file")"; done
@@ -208,6 +208,7 @@ pub(super) fn own(folder: &Path) {
     }
 }
 
-pub(super) fn free_port() -> u16 {
+/// A port that nobody uses at this moment.
+pub fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }

@@ -68,12 +68,20 @@ impl Service {
 
     /// The same for browsers that reach it at this origin.
     pub async fn start_at(public_origin: &str) -> Self {
-        Self::start_with(|options| options.public_origin = Some(public_origin.to_owned())).await
+        Self::on(TestDb::new().await, public_origin).await
     }
 
     /// The same with other options.
     pub async fn start_with(change: impl FnOnce(&mut Options)) -> Self {
-        let db = TestDb::new().await;
+        Self::on_with(TestDb::new().await, change).await
+    }
+
+    /// The same on this database.
+    pub async fn on(db: TestDb, public_origin: &str) -> Self {
+        Self::on_with(db, |options| options.public_origin = Some(public_origin.to_owned())).await
+    }
+
+    async fn on_with(db: TestDb, change: impl FnOnce(&mut Options)) -> Self {
         let clock = Clock::fixed("2027-01-15T08:00:00Z".parse::<chrono::DateTime<chrono::Utc>>().unwrap().into());
         let mut options = Options { webhook_reach: Reach::Anywhere, ..with_keys(audit_keys()) };
         change(&mut options);
@@ -104,6 +112,14 @@ impl Service {
         let mut options = with_keys(audit_keys());
         change(&mut options);
         Arc::new(App::with_options(pool, self.clock.clone(), options))
+    }
+
+    /// A replica with this clock on the pool of a standby, with the keys of the test service and the
+    /// tools, but no pages.
+    pub async fn reader_on(pool: Pool, clock: &Clock) -> (Arc<App>, HttpService) {
+        let app = Arc::new(App::with_options(pool, clock.clone(), with_keys(audit_keys())));
+        let router = router_with(&app, mcp::mount()).await;
+        (app, router)
     }
 
     /// Another replica on the same database, for a platform of one person.

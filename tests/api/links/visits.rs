@@ -26,10 +26,10 @@ async fn looking_at_a_link_a_thousand_times_changes_nothing() {
     }
     assert_eq!(parties.service.db.versions_of_every_row().await, before);
     opened(&parties.service.app, &made).await;
-    for unknown in ["", "sgl_", &made.voucher[1..], Voucher::from_random(&[7; 32]).reveal()] {
+    for unknown in ["", "sgl_", &made.voucher[1..], Voucher::from_random(None, &[7; 32]).reveal()] {
         assert_eq!(links.look(unknown).await.unwrap(), Standing::Unknown);
     }
-    for unknown in ["", &made.voucher, SessionSecret::from_random(&[7; 32]).reveal()] {
+    for unknown in ["", &made.voucher, SessionSecret::from_random(None, &[7; 32]).reveal()] {
         assert!(links.visit(unknown).await.unwrap().is_none());
     }
 }

@@ -16,7 +16,7 @@ async fn half_done(world: &World) -> (String, String) {
     let mut owner = world.parties.service.db.owner().await;
     sqlx::query("begin").execute(&mut owner).await.unwrap();
     sqlx::query("lock table archived_tasks in exclusive mode").execute(&mut owner).await.unwrap();
-    let worker = world.replica().await;
+    let worker = world.replica();
     let running = tokio::spawn(async move { worker.run_due().await });
     let waiting = "select count(*) from pg_locks where not granted and relation = 'archived_tasks'::regclass";
     while world.scalar(waiting).await == 0 {
@@ -88,13 +88,13 @@ async fn two_turns_at_once_end_with_one_record_and_its_file() {
     }
     world.log().await;
     world.pass(31);
-    let (first, second) = (world.replica_app().await, world.replica_app().await);
+    let (first, second) = (world.replica_app(), world.replica_app());
     let (first, second) = (first.retention.as_ref().unwrap(), second.retention.as_ref().unwrap());
     let due = first.list_due(None, 100).await.unwrap().due;
     assert_eq!(due.len(), tasks.len());
     let (one, other) = tokio::join!(first.put_away(&due), second.put_away(&due));
     let archived = one.unwrap().archived + other.unwrap().archived;
-    let again = world.replica().await.run_due().await.unwrap();
+    let again = world.replica().run_due().await.unwrap();
     assert_eq!(archived + again, tasks.len() as u64);
     for task in &tasks {
         world.assert_verifies(&world.file(task).await).await;

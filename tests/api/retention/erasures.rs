@@ -79,7 +79,7 @@ async fn an_erasure_that_does_not_concern_a_task_does_not_keep_it() {
 async fn an_erasure_says_which_files_it_does_not_reach() {
     let world = World::start().await;
     let parties = &world.parties;
-    let mut archived = vec![world.deliver().await, world.deliver().await];
+    let mut archived = [world.deliver().await, world.deliver().await];
     archived.sort();
     world.log().await;
     world.pass(31);

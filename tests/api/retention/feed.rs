@@ -104,7 +104,7 @@ async fn a_page_is_whole_while_its_events_leave() {
     }
     world.log().await;
     world.pass(31);
-    let worker = world.replica().await;
+    let worker = world.replica();
     let leaving = tokio::spawn(async move { worker.run_due().await.unwrap() });
     let mut turns = 0;
     while !leaving.is_finished() || turns < 3 {

@@ -112,7 +112,7 @@ async fn lists_do_not_have_it() {
 async fn what_is_in_memory_of_it_is_gone_as_well_in_every_replica() {
     let world = World::start().await;
     let parties = &world.parties;
-    let other = world.replica_app().await;
+    let other = world.replica_app();
     let elsewhere = parties.buyer.at(&crate::harness::service::Service::router_of(&other).await);
     let task = world.deliver().await;
     world.log().await;

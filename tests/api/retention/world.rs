@@ -47,17 +47,17 @@ impl World {
     }
 
     /// The period.
-    pub fn period(&self) -> TimeDelta {
+    pub fn period() -> TimeDelta {
         TimeDelta::days(DAYS)
     }
 
     /// A worker of the same process.
-    pub async fn worker(&self) -> Retention {
+    pub fn worker(&self) -> Retention {
         Retention::new(Arc::clone(&self.parties.service.app))
     }
 
     /// The app of another replica with the same archive.
-    pub async fn replica_app(&self) -> Arc<App> {
+    pub fn replica_app(&self) -> Arc<App> {
         let pool = self.parties.service.db.pool.clone();
         self.parties.service.replica_on(pool, |options| options.retention = Some(policy(&self.dir)))
     }
@@ -69,8 +69,8 @@ impl World {
     }
 
     /// The worker of another replica with the same archive.
-    pub async fn replica(&self) -> Retention {
-        Retention::new(self.replica_app().await)
+    pub fn replica(&self) -> Retention {
+        Retention::new(self.replica_app())
     }
 
     /// Puts away what is due; how many tasks.

@@ -231,7 +231,7 @@ async fn an_older_version_than_was_asked_for_is_never_answered() {
     let version = poll(&parties.buyer, &task, "").await.body["version"].as_u64().unwrap();
     for beyond in [version + 1, u64::MAX] {
         let answer = poll(&parties.buyer, &task, &format!("?min_version={beyond}")).await;
-        assert_eq!((answer.status, code(&answer)), (503, "unavailable"));
+        assert_eq!((answer.status, code(&answer)), (503, "behind"));
         assert_eq!(answer.headers["retry-after"], "1");
         assert_eq!(poll_with(&parties.buyer, &task, &json!(beyond)).await.body["version"], version);
     }

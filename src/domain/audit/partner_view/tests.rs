@@ -35,6 +35,7 @@ fn key_created(key_id: KeyId) -> PartnerFact {
     }
 }
 
+#[expect(clippy::too_many_lines, reason = "one event of each type")]
 pub(in crate::domain::audit) fn trail() -> Vec<PartnerEvent> {
     let (key_id, erasure_id) = (KeyId(id(4)), ErasureId(id(5)));
     let key = || WorkflowKey::parse("brand-campaign").unwrap();

@@ -1,4 +1,4 @@
-// <stagegate-status task="…" lang="en">: the state of a task in a page of another origin, the same view
+// <stagegate-status task="…" cell="…" lang="en">: the state of a task in a page of another origin, the same view
 // as on the hosted page. The host gives a function that gives the buyer's token; the token stays in memory.
 // What the service sends is copied element by element, so that no script of it can run here.
 const BASE = new URL("../../", import.meta.url);
@@ -72,7 +72,7 @@ function adopt(from, to) {
 const pause = (milliseconds) => new Promise((done) => setTimeout(done, milliseconds * (0.75 + Math.random() / 2)));
 
 class Status extends HTMLElement {
-  static observedAttributes = ["task", "lang"];
+  static observedAttributes = ["task", "cell", "lang"];
   #root = this.attachShadow({ mode: "open" });
   #view = document.createElement("div");
   #line = document.createElement("p");
@@ -153,6 +153,8 @@ class Status extends HTMLElement {
     const token = await this.#token?.();
     const language = this.getAttribute("lang") || document.documentElement.lang || "en";
     const headers = { Authorization: `Bearer ${token}`, "Accept-Language": language, ...more };
+    const cell = this.getAttribute("cell");
+    if (cell) Object.assign(headers, { "Stagegate-Cell": cell });
     const path = `embed/v1/tasks/${encodeURIComponent(this.getAttribute("task") ?? "")}${rest}`;
     return fetch(new URL(path, BASE), { credentials: "omit", cache: "no-store", referrerPolicy: "strict-origin", ...options, headers });
   }

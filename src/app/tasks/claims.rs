@@ -1,0 +1,158 @@
+//! Claims: people of one party tell each other who decides a task. A claim blocks no vote, has no
+//! event and no version. It is for one decision, and void once the task has moved on.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::app::access::Caller;
+use crate::app::base::Base;
+use crate::app::conflict::ConflictContext;
+use crate::app::contention::MAX_ATTEMPTS;
+use crate::app::error::Error;
+use crate::clock::Clock;
+use crate::domain::link::BoundTo;
+use crate::domain::task::refusal::Refusal;
+use crate::domain::task::why::Asker;
+use crate::domain::values::id::{ActorId, PartnerId, TaskId};
+use crate::domain::values::party::{Actor, Party};
+use crate::domain::values::time::{Span, Time};
+use crate::store::Pool;
+use crate::store::tasks::claims::{self, Take, Target};
+
+use super::load::{Loaded, Loader};
+use super::pending;
+
+pub use crate::store::tasks::claims::Claim;
+
+/// A request to claim a task.
+#[derive(Clone, Debug)]
+pub struct Claiming {
+    /// Who claims it; none: the person that the key is bound to.
+    pub actor: Option<Actor>,
+    /// For how long.
+    pub lease: Span,
+    /// Whether to take the place of the claim that ends first if there is no free one.
+    pub take_over: bool,
+}
+
+/// The claims.
+#[derive(Debug)]
+pub struct Claims {
+    pool: Pool,
+    clock: Clock,
+    loader: Arc<Loader>,
+    dual_control: bool,
+}
+
+impl Claims {
+    pub(super) fn new(base: &Base, loader: Arc<Loader>) -> Self {
+        Self { pool: base.pool.clone(), clock: base.clock.clone(), loader, dual_control: base.dual_control }
+    }
+
+    /// Claims a task for an actor of the caller's party, or renews the actor's claim. There can be as
+    /// many claims as votes are needed to approve the stage, and one for an escalation.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`]; [`Error::Rejected`] for an actor that is missing or that the key is not
+    /// bound to; [`Error::NothingToDecide`] if the task waits for no decision of the actor;
+    /// [`Error::Claimed`] if others have claimed it.
+    pub async fn claim(&self, caller: &Caller, id: TaskId, request: Claiming) -> Result<Claim, Error> {
+        let task = self.loader.find_visible(caller, id).await?;
+        let actor = request.actor.or_else(|| caller.only_actor().map(Actor::from));
+        let actor = actor.ok_or_else(|| Error::Rejected(Refusal::required("/actor")))?;
+        let (sender, now) = (caller.sender(Some(actor.clone())), self.clock.now());
+        if !sender.admitted {
+            return Err(Error::Rejected(Refusal::KeyActor));
+        }
+        let asker = Asker { sender: &sender, dual_control: self.dual_control };
+        let (party, target) = (caller.party(), target(pending::decision(&task, caller.party(), asker, now)?));
+        let until = now + request.lease.delta();
+        let take = Take { task_id: id, party, target: &target, actor: &actor, at: now, until };
+        self.take(&task, &take, request.take_over).await?;
+        Ok(Claim { target: target.clone(), actor, claimed_at: now, until })
+    }
+
+    async fn take(&self, task: &Loaded, take: &Take<'_>, take_over: bool) -> Result<(), Error> {
+        let seats = seats(task);
+        for _ in 0..MAX_ATTEMPTS {
+            claims::remove_void(&self.pool, take.task_id, take.target, take.at).await?;
+            if claims::renew(&self.pool, take).await? || claims::take(&self.pool, take, seats).await? {
+                return Ok(());
+            }
+            let standing = claims::list(&self.pool, &[take.task_id], take.at).await?.remove(&take.task_id);
+            let standing = standing.unwrap_or_default();
+            let is_own = |claim: &Claim| claim.actor.id.key() == take.actor.id.key();
+            if standing.len() < seats as usize || standing.iter().any(is_own) {
+                // Another request came first: somebody's claim, the end of one, or the actor's own.
+                continue;
+            }
+            if let Some(first) = standing.into_iter().next().filter(|_| !take_over) {
+                let context = ConflictContext::new(&task.workflow, task.snapshot(), take.party);
+                return Err(Error::Claimed(Box::new(first), Box::new(context)));
+            }
+            claims::remove_first_to_end(&self.pool, take.task_id).await?;
+        }
+        Err(Error::contended())
+    }
+
+    /// The claims of a task that count now, the first to end first.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`].
+    pub async fn list(&self, caller: &Caller, id: TaskId) -> Result<Vec<Claim>, Error> {
+        let task = self.loader.find_visible(caller, id).await?;
+        let mut found = claims::list(&self.pool, &[id], self.clock.now()).await?;
+        Ok(standing(&task, found.remove(&id)))
+    }
+
+    /// Gives up an actor's claim, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`]; [`Error::Rejected`] for an actor that the key is not bound to.
+    pub async fn release(&self, caller: &Caller, id: TaskId, actor: &ActorId) -> Result<(), Error> {
+        self.loader.find_visible(caller, id).await?;
+        if !caller.admits(actor) {
+            return Err(Error::Rejected(Refusal::KeyActor));
+        }
+        Ok(claims::remove(&self.pool, id, caller.party(), actor).await?)
+    }
+
+    /// Removes the claims that a person made by `until`.
+    pub(in crate::app) async fn forget_actor(
+        &self,
+        whose: (Party, Option<PartnerId>),
+        actor: &ActorId,
+        until: Time,
+    ) -> Result<(), Error> {
+        Ok(claims::forget_actor(&self.pool, whose, actor, until).await?)
+    }
+
+    /// The claims of these tasks that are not over, whether they still fit their task or not.
+    pub(super) async fn find_all(&self, tasks: &[TaskId], now: Time) -> Result<HashMap<TaskId, Vec<Claim>>, Error> {
+        Ok(claims::list(&self.pool, tasks, now).await?)
+    }
+}
+
+fn target(bound: BoundTo) -> Target {
+    Target { stage: bound.stage, round: bound.round, escalation: bound.escalation }
+}
+
+/// Those of a task's claims that are for the decision that it waits for.
+pub(super) fn standing(task: &Loaded, found: Option<Vec<Claim>>) -> Vec<Claim> {
+    let Some(target) = BoundTo::of(&task.workflow, &task.snapshot().task).map(target) else { return Vec::new() };
+    let mut standing = found.unwrap_or_default();
+    standing.retain(|claim| claim.target == target);
+    standing
+}
+
+/// How many can decide a task together.
+pub(super) fn seats(task: &Loaded) -> u32 {
+    let state = &task.snapshot().task;
+    match BoundTo::of(&task.workflow, state) {
+        Some(BoundTo { escalation: None, .. }) => state.stage_in(&task.workflow).quorum().approvals,
+        Some(BoundTo { escalation: Some(_), .. }) | None => 1,
+    }
+}
