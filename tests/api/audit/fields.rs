@@ -275,10 +275,6 @@ async fn every_field_of_a_partners_trail_is_shown_as_the_table_says() {
     let missing: Vec<_> = fields.filter(|field| !present.contains(field)).collect();
     assert_eq!(
         json!(missing),
-        json!([
-            ["partner.erasure_completed", "credential_id"],
-            ["partner.exported", "data.until"],
-            ["partner.tasks_archived", "credential_id"]
-        ])
+        json!([["partner.erasure_completed", "credential_id"], ["partner.exported", "data.until"]])
     );
 }
