@@ -33,6 +33,9 @@ pub const NAME: &str = "retention";
 pub const BOUND: Duration = Duration::from_mins(10);
 /// How many tasks a step puts away. Their rows go in one transaction for each partner.
 const BATCH: usize = 20;
+/// How many entries their trails have together, unless it is one task: deleting them takes a small
+/// part of the time that a statement may.
+const MAX_ENTRIES: u64 = 5_000;
 /// How many tasks a search looks at.
 const WINDOW: u32 = 500;
 /// The pause between two walks, and while another replica has the turn.
@@ -171,7 +174,7 @@ impl Retention {
             walk.was_due = true;
             self.metrics.overdue.set(tasks.overdue(oldest.closed_at).num_seconds());
         }
-        let rest = walk.found.split_off(walk.found.len().min(BATCH));
+        let rest = walk.found.split_off(batch_of(&walk.found));
         let batch = std::mem::replace(&mut walk.found, rest);
         if batch.is_empty() { Ok(Step::Done) } else { self.put_away(tasks, &batch).await }
     }
@@ -186,6 +189,38 @@ impl Retention {
         match outcome.failed.into_iter().next() {
             Some((_, error)) if outcome.archived + outcome.left == 0 => Err(error),
             Some(_) | None => Ok(Step::Done),
+        }
+    }
+}
+
+/// How many of these tasks a step puts away: at least one, if there is any.
+fn batch_of(found: &[Due]) -> usize {
+    let mut entries = 0;
+    let fitting = found.iter().take(BATCH).take_while(|due| {
+        entries += due.head.seq;
+        entries <= MAX_ENTRIES
+    });
+    fitting.count().max(1).min(found.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::audit::{Hash, Head};
+    use crate::domain::values::id::PartnerId;
+    use uuid::Uuid;
+
+    #[test]
+    fn a_step_has_a_bound_and_at_least_one_task() {
+        let due = |seq| Due {
+            task_id: TaskId(Uuid::nil()),
+            partner_id: PartnerId(Uuid::nil()),
+            closed_at: Time::from_micros(0),
+            head: Head { seq, hash: Hash::from_bytes([0; 32]) },
+            size: 1,
+        };
+        for (trails, batch) in [(vec![], 0), (vec![9_000, 1], 1), (vec![10; 30], 20), (vec![2_000; 5], 2)] {
+            assert_eq!(batch_of(&trails.iter().map(|seq| due(*seq)).collect::<Vec<_>>()), batch, "{trails:?}");
         }
     }
 }

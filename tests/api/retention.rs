@@ -7,7 +7,7 @@ mod feed;
 mod gone;
 mod kept;
 mod many;
-mod world;
+pub mod world;
 
 use std::fs;
 

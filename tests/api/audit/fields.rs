@@ -16,7 +16,7 @@ use shown::{ABSENT, BY_VALUE, LESS, MORE, SHOWN};
 use story::{PARTIES, Rows, Story};
 
 use crate::audit::partner_trail;
-use crate::harness::parties::Parties;
+use crate::retention::world::World;
 
 /// The fields of a row, by the paths of the table.
 fn fields_of(row: &Value) -> BTreeMap<String, Value> {
@@ -251,9 +251,14 @@ async fn every_field_is_shown_to_every_party_at_every_door_as_the_table_says() {
 
 #[tokio::test]
 async fn every_field_of_a_partners_trail_is_shown_as_the_table_says() {
-    let parties = Parties::start().await;
-    partner_trail::play(&parties).await;
-    partner_trail::links(&parties).await;
+    let world = World::start().await;
+    let parties = &world.parties;
+    world.cancel().await;
+    partner_trail::play(parties).await;
+    partner_trail::links(parties).await;
+    world.log().await;
+    world.pass(31);
+    assert!(world.run().await > 0);
     let table = Table::read("partner");
     let path = format!("/api/v1/partners/{}/audit?limit=100", parties.partner_id);
     let (all, own) = (parties.platform.read(&path).await, parties.partner.read(&path).await);

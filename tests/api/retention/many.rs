@@ -1,4 +1,5 @@
-//! Ten thousand tasks are put away beside thirty-two writers.
+//! Many tasks are put away beside thirty-two writers. `STAGEGATE_TEST_ARCHIVED=10000` makes it ten thousand, which
+//! takes some minutes, most of them to open the tasks.
 
 use std::fs;
 use std::sync::Arc;
@@ -20,9 +21,14 @@ use super::world::World;
 use crate::harness::commands::update;
 use crate::harness::parties::{events, new_id};
 use crate::harness::service::Service;
+use crate::harness::settings::setting;
 
-const TASKS: usize = 10_000;
 const WRITERS: usize = 32;
+
+/// How many tasks are put away.
+fn tasks_to_archive() -> usize {
+    setting("STAGEGATE_TEST_ARCHIVED").map_or(1_000, |tasks| tasks.parse().unwrap())
+}
 
 /// Sends a request without comparing the answer with the contract, which takes longer than the service.
 async fn post(router: &HttpService, path: &str, credential: &str, body: String) -> (u16, String) {
@@ -33,17 +39,17 @@ async fn post(router: &HttpService, path: &str, credential: &str, body: String) 
 }
 
 /// Opens so many tasks that end an hour later, with six events each.
-async fn open_and_end(world: &World, app: &Arc<App>, router: &HttpService) {
+async fn open_and_end(world: &World, (app, router): (&Arc<App>, &HttpService), tasks: usize) {
     let parties = &world.parties;
     let stage = json!({ "key": "only", "name": "Only", "buyer_label": "In review",
         "deadline": { "within": "PT1H", "on_timeout": { "action": "fail" } } });
     parties.register("short", &json!({ "name": "Short", "stages": [stage] })).await;
-    let opened = stream::iter(0..TASKS).map(async |_| {
+    let opened = stream::iter(0..tasks).map(async |_| {
         let opening = parties.opening(&new_id(), "short").to_string();
         post(router, "/api/v1/tasks", &parties.platform.credential, opening).await
     });
     let opened = opened.buffer_unordered(16).filter(|answer| std::future::ready(answer.0 == 201)).count().await;
-    assert_eq!(opened, TASKS);
+    assert_eq!(opened, tasks);
     parties.pass(2);
     let timers = Timers::new(Arc::clone(app));
     while timers.run_due().await.unwrap() > 0 {}
@@ -62,12 +68,12 @@ async fn write(router: HttpService, credential: String, task: String, stop: Arc<
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn ten_thousand_tasks_are_put_away_beside_thirty_two_writers() {
-    let world = World::start().await;
+async fn many_tasks_are_put_away_beside_thirty_two_writers() {
+    let (world, count) = (World::start().await, tasks_to_archive());
     let parties = &world.parties;
     let app = world.wide_app(16).await;
     let router = Service::router_of(&app).await;
-    open_and_end(&world, &app, &router).await;
+    open_and_end(&world, (&app, &router), count).await;
     world.log().await;
     world.pass(31);
     let mut tasks = Vec::new();
@@ -82,30 +88,32 @@ async fn ten_thousand_tasks_are_put_away_beside_thirty_two_writers() {
     }
     let worker = Retention::new(Arc::clone(&app));
     let mut archived = 0;
-    while archived < TASKS as u64 {
+    while archived < count as u64 {
         archived += worker.run_due().await.unwrap();
         tokio::task::yield_now().await;
     }
     stop.store(true, Ordering::SeqCst);
     let written = writers.join_all().await;
     assert!(written.iter().all(|written| *written > 0), "{written:?}");
+    let rows = i64::try_from(count).unwrap();
     // Nothing that was acknowledged is missing, and nothing else is left.
     let written = i64::try_from(written.iter().sum::<u64>()).unwrap();
     let gone = world.scalar("select sum(version)::bigint from archived_tasks").await;
     assert_eq!(world.scalar("select count(*) from task_events").await, events_before + written - gone);
     assert_eq!(world.scalar("select count(*) from tasks").await, i64::try_from(WRITERS).unwrap());
-    assert_eq!(world.scalar("select count(*) from archived_tasks").await, i64::try_from(TASKS).unwrap());
+    assert_eq!(world.scalar("select count(*) from archived_tasks").await, rows);
     assert_eq!(world.scalar("select count(*) from archive_writes").await, 0);
+    assert_eq!(world.scalar("select count(*) from feed_starts").await, 2, "the partner's and the platform's");
     let heads = "select count(*) from archived_tasks a join audit_leaves l
         on (l.subject, l.subject_id, l.seq, l.head) = ('task', a.task_id, a.version, a.head_hash)";
-    assert_eq!(world.scalar(heads).await, i64::try_from(TASKS).unwrap());
-    check_files(&world).await;
+    assert_eq!(world.scalar(heads).await, rows);
+    check_files(&world, count).await;
 }
 
-/// The program verifies every file, the slower verifier one of five hundred.
-async fn check_files(world: &World) {
+/// The program verifies every file, the slower verifier ten of them.
+async fn check_files(world: &World, count: usize) {
     let files = world.files();
-    assert_eq!(files.len(), TASKS);
+    assert_eq!(files.len(), count);
     let key = world.parties.buyer.get("/.well-known/stagegate-audit-key").await.text;
     let trusted = With { keys: key.lines().map(str::to_owned).collect(), ..With::default() }.load().unwrap();
     let mut said = Vec::new();
@@ -114,7 +122,7 @@ async fn check_files(world: &World) {
         assert_eq!(verdict, Verdict::Sound, "{}", String::from_utf8_lossy(&said));
         said.clear();
     }
-    for file in files.iter().step_by(500) {
+    for file in files.iter().step_by(count.div_ceil(10)) {
         world.assert_verifies(&fs::read_to_string(world.dir.join(file)).unwrap()).await;
     }
 }
