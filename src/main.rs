@@ -16,14 +16,13 @@ use tokio::sync::watch;
 use stagegate::causes::one_line;
 use stagegate::clock::Clock;
 use stagegate::config::{
-    Audit, Cli, Command, Database, Db, Demo, Dev, DevCommand, Keys, Migrate, Openapi, Secret, Workflow,
+    Audit, Cli, Command, Database, Db, Demo, Dev, DevCommand, Keys, Migrate, Openapi, Secret, Serve, Workflow,
 };
 use stagegate::domain::audit::signed_note::{KeyName, SignerKey};
 use stagegate::embedded::{self, Postgres};
 use stagegate::http::openapi;
 use stagegate::store::db::connect::{self, Address};
 use stagegate::store::db::horizon;
-use stagegate::store::{Limits, Pool};
 use stagegate::telemetry::traces::Traces;
 use stagegate::{check, command_line, demo, dev, health, ids, mcp, telemetry, terminal, trial};
 
@@ -203,9 +202,14 @@ impl Opened {
         self.direct.as_ref().unwrap_or(&self.options)
     }
 
-    async fn connect(&self, connections: u32, is_read_only: bool) -> Result<Pool, connect::Error> {
-        let address = Address { options: self.options.clone(), direct: self.direct.clone(), is_read_only };
-        address.connect(connections, Limits::default()).await
+    /// The way to it, with these settings of the service.
+    fn address(&self, settings: &Serve) -> Address {
+        Address {
+            options: self.options.clone(),
+            direct: self.direct.clone(),
+            is_read_only: settings.read_only,
+            plans_freely: !settings.fixed_plan,
+        }
     }
 
     async fn keep_running(&self) {

@@ -29,8 +29,8 @@ use stagegate::http::serve::server::{self, Drained};
 use stagegate::http::{self, AppState, Mount};
 use stagegate::mcp;
 use stagegate::pages;
-use stagegate::store::Pool;
 use stagegate::store::db::{cell, connect};
+use stagegate::store::{Limits, Pool};
 use stagegate::telemetry::traces::Traces;
 use stagegate::trial;
 use stagegate::worker::checkpoints::{self, Checkpoints};
@@ -195,7 +195,7 @@ async fn serve_on(
         if settings.migrate {
             connect::migrate_cell(database.direct(), settings.cell.name(), false).await?;
         }
-        let pool = database.connect(settings.pool_size, settings.read_only).await?;
+        let pool = database.address(settings).connect(settings.pool_size, Limits::default()).await?;
         let cell = cell::find(&pool, settings.cell.name()).await?;
         Ok::<_, connect::Error>((pool, cell))
     };

@@ -65,6 +65,11 @@ pub struct Serve {
     /// Number of database connections, all opened at start. More than 16 slow the database down.
     #[arg(long, env = "STAGEGATE_POOL_SIZE", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=100), value_name = "N")]
     pub pool_size: u32,
+    /// Whether the statement that writes decisions is planned once, by its primary key whatever the
+    /// statistics say. Turn this off for engines on top of Postgres that refuse such a plan, such as
+    /// Citus; through a pooler it is off.
+    #[arg(long, env = "STAGEGATE_FIXED_PLAN", default_value_t = true, action = ArgAction::Set, value_name = "true|false")]
+    pub fixed_plan: bool,
     /// Origins that browsers may call the service from, comma-separated. Default: none.
     #[arg(long, env = "STAGEGATE_CORS_ORIGINS", value_delimiter = ',', value_name = "ORIGIN")]
     pub cors_origins: Vec<String>,

@@ -81,6 +81,9 @@ pub struct Address {
     pub direct: Option<PgConnectOptions>,
     /// Whether sessions only read, so that the server may be a standby.
     pub is_read_only: bool,
+    /// Whether the planner is left alone where decisions are written, for engines on top of Postgres
+    /// that cannot follow its settings.
+    pub plans_freely: bool,
 }
 
 impl Address {
@@ -89,6 +92,7 @@ impl Address {
             Some(direct) => Route::pooled(&self.options, direct),
             None => Route::direct(&self.options),
         };
+        let route = if self.plans_freely { route.planning_freely() } else { route };
         if self.is_read_only { route.read_only() } else { route }
     }
 
@@ -121,7 +125,7 @@ pub async fn connect(options: &PgConnectOptions, connections: u32) -> Result<Poo
 ///
 /// As [`connect`].
 pub async fn connect_within(options: &PgConnectOptions, connections: u32, limits: Limits) -> Result<Pool, Error> {
-    let address = Address { options: options.clone(), direct: None, is_read_only: false };
+    let address = Address { options: options.clone(), direct: None, is_read_only: false, plans_freely: false };
     address.connect(connections, limits).await
 }
 

@@ -91,9 +91,16 @@ impl Error {
     }
 }
 
-/// Returns the name of the constraint that refused the statement.
+/// Returns the name of the constraint that refused the statement, as the migrations have it.
 pub(in crate::store) fn constraint(error: &sqlx::Error) -> Option<&str> {
-    error.as_database_error().and_then(sqlx::error::DatabaseError::constraint)
+    error.as_database_error().and_then(sqlx::error::DatabaseError::constraint).map(without_number)
+}
+
+/// The name without the number of a shard or a partition, as in `tasks_workflow_fkey_102040`. No
+/// constraint of ours ends with a number.
+fn without_number(name: &str) -> &str {
+    let shorter = name.trim_end_matches(|c: char| c.is_ascii_digit());
+    if shorter.len() < name.len() { shorter.strip_suffix('_').unwrap_or(name) } else { name }
 }
 
 impl From<sqlx::Error> for Error {
@@ -123,6 +130,26 @@ impl From<sqlx::Error> for Error {
             // or memory fails.
             code if ["08", "57P", "58"].iter().any(|class| code.starts_with(class)) => Self::Unanswered(error),
             _ => Self::Failed(error),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_number_of_a_shard_is_no_part_of_a_constraints_name() {
+        for (reported, name) in [
+            ("tasks_workflow_fkey", "tasks_workflow_fkey"),
+            ("tasks_workflow_fkey_102040", "tasks_workflow_fkey"),
+            ("task_events_command_1", "task_events_command"),
+            ("audit_nodes_pkey1", "audit_nodes_pkey1"),
+            ("_7", ""),
+            ("7", "7"),
+            ("", ""),
+        ] {
+            assert_eq!(without_number(reported), name, "{reported}");
         }
     }
 }

@@ -14,8 +14,10 @@ use sqlx::postgres::{PgConnectOptions, PgDatabaseError, PgQueryResult, PgRow, Pg
 use sqlx::{Connection as _, Describe, Either, Execute, Executor, PgConnection, Postgres, Row as _, SqlStr};
 use tokio::time::{Instant, sleep, timeout};
 
+mod migration;
 mod subscription;
 
+use migration::OneByOne;
 pub(in crate::store) use subscription::Subscription;
 
 /// The time between two checks whether a migration still runs.
@@ -224,7 +226,7 @@ impl Session {
         let run = async {
             let lock = "select pg_advisory_lock($1, hashtext(current_schema()))";
             sqlx::query(lock).bind(LOCK).execute(&mut *connection).await?;
-            let done = with.run(&mut *connection).await;
+            let done = with.run_direct(None, &mut OneByOne(&mut *connection), false).await;
             let unlock = "select pg_advisory_unlock($1, hashtext(current_schema()))";
             sqlx::query(unlock).bind(LOCK).execute(connection).await?;
             done

@@ -50,6 +50,8 @@ pub(in crate::store) struct Route {
     is_pooled: bool,
     /// Whether sessions only read, so that the server may be a standby.
     is_read_only: bool,
+    /// Whether the planner of the writer's sessions is left alone.
+    plans_freely: bool,
 }
 
 impl Route {
@@ -62,7 +64,7 @@ impl Route {
     pub(in crate::store) fn pooled(pooler: &PgConnectOptions, direct: &PgConnectOptions) -> Self {
         // A pooler refuses start-up parameters that it cannot pass on. No statement reads a float.
         let options = pooler.clone().application_name("stagegate").extra_float_digits(None);
-        Self { options, direct: serving(direct), is_pooled: true, is_read_only: false }
+        Self { options, direct: serving(direct), is_pooled: true, is_read_only: false, plans_freely: true }
     }
 
     /// The same route for sessions that only read. The server refuses their writes even if it is
@@ -71,6 +73,12 @@ impl Route {
         let reading = |options: PgConnectOptions| options.options([("default_transaction_read_only", "on")]);
         let options = if self.is_pooled { self.options } else { reading(self.options) };
         Self { options, direct: reading(self.direct), is_read_only: true, ..self }
+    }
+
+    /// The same route without settings for the planner, which some engines on top of Postgres cannot
+    /// follow.
+    pub(in crate::store) fn planning_freely(self) -> Self {
+        Self { plans_freely: true, ..self }
     }
 
     /// Whether sessions only read.
@@ -90,7 +98,12 @@ impl Route {
 
     /// The route of the writer's connections.
     pub(in crate::store) fn for_writing(&self) -> Self {
-        let options = if self.is_pooled { self.options.clone() } else { for_writing(&self.options) };
+        let options = match (self.is_pooled, self.plans_freely) {
+            // The login's settings apply.
+            (true, _) => self.options.clone(),
+            (false, true) => with_short_locks(&self.options),
+            (false, false) => for_writing(&self.options),
+        };
         Self { options, ..self.clone() }
     }
 }
@@ -98,7 +111,7 @@ impl Route {
 impl From<PgConnectOptions> for Route {
     /// Leads straight to the server, with these options unchanged.
     fn from(options: PgConnectOptions) -> Self {
-        Self { direct: options.clone(), options, is_pooled: false, is_read_only: false }
+        Self { direct: options.clone(), options, is_pooled: false, is_read_only: false, plans_freely: false }
     }
 }
 
@@ -122,15 +135,19 @@ pub fn login_sql(name: &str) -> String {
 /// Adds the settings of the writer's connections, which send one statement only.
 ///
 /// Its plan is made once and always uses the primary key of `tasks`, regardless of the table's
-/// statistics. It waits only briefly for a row that another session has locked, since up to 63
-/// other tasks wait with it; the short limit also breaks a deadlock of two such statements.
+/// statistics.
 fn for_writing(options: &PgConnectOptions) -> PgConnectOptions {
-    options.clone().options([
+    with_short_locks(options).options([
         ("plan_cache_mode", "force_generic_plan"),
         ("enable_seqscan", "off"),
         ("enable_bitmapscan", "off"),
-        ("lock_timeout", "50ms"),
     ])
+}
+
+/// Waits only briefly for a row that another session has locked, since up to 63 other tasks wait with
+/// it; the short limit also breaks a deadlock of two such statements.
+fn with_short_locks(options: &PgConnectOptions) -> PgConnectOptions {
+    options.clone().options([("lock_timeout", "50ms")])
 }
 
 /// Adds the settings for migrations, which run as the owner of the tables: no time limits, and the
@@ -147,4 +164,37 @@ pub(in crate::store) fn migrating(options: &PgConnectOptions) -> PgConnectOption
         ("tcp_keepalives_idle", "10"),
         ("tcp_user_timeout", "20s"),
     ])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_writer_has_the_settings_that_the_route_allows() {
+        let server = PgConnectOptions::new_without_pgpass().host("h");
+        let direct = Route::direct(&server);
+        for (route, fixed, short) in [
+            (direct.clone(), true, true),
+            (direct.clone().planning_freely(), false, true),
+            (Route::pooled(&server, &server), false, false),
+        ] {
+            let options = route.for_writing().options().get_options().unwrap_or_default().to_owned();
+            assert_eq!(
+                options.contains("force_generic_plan") && options.contains("enable_seqscan"),
+                fixed,
+                "{options}"
+            );
+            assert_eq!(options.contains("lock_timeout=50ms"), short, "{options}");
+        }
+        let reads = |route: Route| {
+            let has = |options: &PgConnectOptions| {
+                options.get_options().is_some_and(|options| options.contains("default_transaction_read_only=on"))
+            };
+            (has(route.options()), has(&route.beside([])))
+        };
+        assert_eq!(reads(direct.clone()), (false, false));
+        assert_eq!(reads(direct.read_only()), (true, true));
+        assert_eq!(reads(Route::pooled(&server, &server).read_only()), (false, true));
+    }
 }

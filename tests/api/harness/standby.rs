@@ -51,7 +51,7 @@ impl Standby {
 
     /// A pool of a replica that only reads.
     pub async fn pool(&self, connections: u32) -> Pool {
-        let address = Address { options: self.options.clone(), direct: None, is_read_only: true };
+        let address = Address { options: self.options.clone(), direct: None, is_read_only: true, plans_freely: false };
         address.connect(connections, PATIENT).await.unwrap()
     }
 

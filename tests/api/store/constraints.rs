@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use sqlx::PgConnection;
 use sqlx::error::DatabaseError;
+use sqlx::{AssertSqlSafe, PgConnection};
+use stagegate::store::Error;
 
 use super::world::{World, submit};
 
@@ -108,6 +109,29 @@ async fn every_constraint_refuses_what_it_is_for() {
     }
     let tried: BTreeSet<String> = VIOLATIONS.iter().map(|(constraint, _)| (*constraint).to_owned()).collect();
     assert_eq!(tried, constraints(&mut owner).await, "each is tried");
+}
+
+#[tokio::test]
+async fn a_constraint_with_the_number_of_a_shard_is_the_same_one() {
+    let world = World::new().await;
+    world.open(0).await;
+    let mut owner = world.db.owner().await;
+    let cases = [
+        ("workflows", "workflows_partner_fkey"),
+        ("tasks", "tasks_workflow_fkey"),
+        ("task_events", "task_events_pkey"),
+    ];
+    for (table, constraint) in cases {
+        let rename = format!("alter table {table} rename constraint {constraint} to {constraint}_102040");
+        sqlx::query(AssertSqlSafe(rename)).execute(&mut owner).await.unwrap();
+        let (_, violation) = VIOLATIONS.iter().find(|(name, _)| *name == constraint).unwrap();
+        let error = Error::from(sqlx::query(*violation).execute(&mut owner).await.unwrap_err());
+        match constraint {
+            "workflows_partner_fkey" => assert!(matches!(error, Error::NoPartner), "{error:?}"),
+            "tasks_workflow_fkey" => assert!(matches!(error, Error::NoWorkflow), "{error:?}"),
+            name => assert_eq!(error.constraint(), Some(name)),
+        }
+    }
 }
 
 /// Every constraint and unique index of these tables.
