@@ -73,7 +73,7 @@ pub(in crate::store) fn statements(script: &str) -> impl Iterator<Item = String>
             b'-' if rest.starts_with("--") => rest.find('\n'),
             b'\'' => after(rest, 1, "'"),
             b'"' => after(rest, 1, "\""),
-            b'$' => tag(rest).and_then(|tag| after(rest, tag.len(), tag)),
+            b'$' if !tag(rest).is_empty() => after(rest, tag(rest).len(), tag(rest)),
             _ => Some(1),
         };
         at = length.map_or(script.len(), |length| next + length);
@@ -92,10 +92,10 @@ fn after(text: &str, from: usize, mark: &str) -> Option<usize> {
     text[from..].find(mark).map(|offset| from + offset + mark.len())
 }
 
-/// The tag that a dollar quote begins with; a `$` alone has itself, and ends at once.
-fn tag(text: &str) -> Option<&str> {
+/// The tag that a dollar quote begins with; empty if the `$` begins none.
+fn tag(text: &str) -> &str {
     let name = text[1..].find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(text.len() - 1);
-    Some(text.get(..name + 2).filter(|tag| tag.ends_with('$')).unwrap_or(&text[..1]))
+    text.get(..name + 2).filter(|tag| tag.ends_with('$')).unwrap_or_default()
 }
 
 #[cfg(test)]
