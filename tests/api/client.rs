@@ -12,8 +12,9 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 use crate::clients;
-use crate::harness::process::{PATIENCE, Signal, Trial, command, fetch, run, signal};
+use crate::harness::process::{Signal, Trial, command, fetch, run, signal};
 use crate::harness::proxy::{Mode, Proxy};
+use crate::harness::waiting::PATIENCE;
 
 /// Longer than any test: an answer that is held back.
 const NEVER: Duration = Duration::from_hours(1);

@@ -15,7 +15,8 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 use crate::client::Parties;
-use crate::harness::process::{PATIENCE, Signal, command, run, signal};
+use crate::harness::process::{Signal, command, run, signal};
+use crate::harness::waiting::PATIENCE;
 use crate::readme::document;
 
 /// The parties, and how they run the program.

@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
-use std::time::Duration;
 
 use sqlx::{Connection as _, PgConnection};
 use stagegate::embedded::{Error, Options, Postgres};
@@ -10,10 +9,9 @@ use tokio::time::timeout;
 
 use crate::harness::database::scratch_options;
 use crate::harness::process::{Signal, signal};
+use crate::harness::waiting::PATIENCE;
 
 const DATABASE: &str = "stagegate";
-const PATIENCE: Duration = Duration::from_mins(2);
-
 #[tokio::test]
 async fn a_postgres_that_is_killed_comes_back_with_everything_committed() {
     let options = durable_options();

@@ -17,6 +17,7 @@ use crate::audit::transparency_log::{seconds, settle, tick};
 use crate::harness::commands::{approve, at, cancel, escalate, reject, resolve, submit, update, with};
 use crate::harness::database::hold;
 use crate::harness::parties::{Client, Parties, code, text};
+use crate::harness::waiting::until;
 use crate::status::waiting::run;
 
 mod behind;
@@ -76,9 +77,8 @@ async fn what_commits_late_is_not_skipped() {
     let (partner, id) = (parties.partner.clone(), late.clone());
     let held = tokio::spawn(async move { partner.done(&id, &update("late")).await });
     let waiting = "select count(*) from pg_stat_activity where datname = current_database() and wait_event = 'PgSleep'";
-    while sqlx::query_scalar::<_, i64>(waiting).fetch_one(&mut owner).await.unwrap() == 0 {
-        tokio::task::yield_now().await;
-    }
+    until("the write waits", async || sqlx::query_scalar::<_, i64>(waiting).fetch_one(&mut owner).await.unwrap() > 0)
+        .await;
     parties.partner.done(&early, &update("early")).await;
     reader.read(&parties.platform, "limit=100").await;
     assert_eq!(reader.items.len(), known, "what committed first waits for what began first");
@@ -424,9 +424,10 @@ async fn a_restored_database_begins_another_epoch_and_nothing_is_missed() {
 async fn settle_after_restore(parties: &Parties) {
     let unsettled = "select count(*) from task_events
         where epoch = (select max(epoch) from epochs) and xid >= pg_snapshot_xmin(pg_current_snapshot())";
-    while sqlx::query_scalar::<_, i64>(unsettled).fetch_one(&parties.service.db.pool).await.unwrap() > 0 {
-        tokio::task::yield_now().await;
-    }
+    until("no transaction is older", async || {
+        sqlx::query_scalar::<_, i64>(unsettled).fetch_one(&parties.service.db.pool).await.unwrap() == 0
+    })
+    .await;
 }
 
 /// A cursor whose transaction has another number.

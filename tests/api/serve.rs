@@ -9,8 +9,9 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::harness::database::{TestDb, scratch_options};
-use crate::harness::process::{PATIENCE, Signal, address, command, signal, stagegate, stagegate_with, terminate};
+use crate::harness::process::{Signal, address, command, signal, stagegate, stagegate_with, terminate};
 use crate::harness::service::PLATFORM_KEY;
+use crate::harness::waiting::{PATIENCE, until};
 
 #[tokio::test]
 async fn the_service_starts_on_a_private_postgres_and_stops_when_told() {
@@ -39,12 +40,7 @@ async fn a_scratch_database_goes_with_its_command() {
     assert_eq!(output.status.code(), Some(3), "{output:?}");
     let url = String::from_utf8(output.stdout).unwrap();
     let socket_dir = PathBuf::from(url.trim().split_once("host=").unwrap().1);
-    let gone = async {
-        while socket_dir.parent().unwrap().parent().unwrap().exists() {
-            tokio::task::yield_now().await;
-        }
-    };
-    timeout(PATIENCE, gone).await.unwrap();
+    until("its folder is gone", async || !socket_dir.parent().unwrap().parent().unwrap().exists()).await;
 }
 
 #[tokio::test]

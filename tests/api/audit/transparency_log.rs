@@ -15,6 +15,7 @@ use stagegate::worker::checkpoints::Checkpoints;
 use crate::harness::commands::{submit, update, with};
 use crate::harness::parties::{Client, Parties, code, events, new_id};
 use crate::harness::service::audit_signer;
+use crate::harness::waiting::until;
 
 #[tokio::test]
 async fn a_minute_with_changes_has_one_checkpoint_and_a_quiet_one_none() {
@@ -275,9 +276,7 @@ async fn the_worker_stops_when_the_service_drains() {
     settle(&parties).await;
     let app = Arc::clone(&parties.service.app);
     let worker = tokio::spawn(async move { Checkpoints::new(app).run().await });
-    while scalar(&parties, "select count(*) from audit_checkpoints").await == 0 {
-        tokio::task::yield_now().await;
-    }
+    until("a checkpoint", async || scalar(&parties, "select count(*) from audit_checkpoints").await > 0).await;
     parties.service.app.drain();
     worker.await.unwrap();
 }
@@ -287,9 +286,7 @@ async fn the_worker_stops_when_the_service_drains() {
 pub async fn settle(parties: &Parties) {
     let unsettled = "select (select count(*) from task_events where xid >= pg_snapshot_xmin(pg_current_snapshot()))
         + (select count(*) from partner_events where xid >= pg_snapshot_xmin(pg_current_snapshot()))";
-    while scalar(parties, unsettled).await > 0 {
-        tokio::task::yield_now().await;
-    }
+    until("no transaction is older", async || scalar(parties, unsettled).await == 0).await;
 }
 
 /// What the worker does in its minute; how many checkpoints it signed.

@@ -20,6 +20,7 @@ use tokio::net::TcpListener;
 
 use crate::harness::parties::text;
 use crate::harness::process::{command, run};
+use crate::harness::waiting::PATIENCE;
 
 const SECRET: &str = "whsec_c3RhZ2VnYXRlLWRldi1jaGVjay1zZWNyZXQ=";
 
@@ -172,7 +173,7 @@ async fn the_command_prints_what_was_survived_and_its_exit_code_says_so() {
     let code = |url: String, more: &'static [&'static str]| async move {
         let mut command = command(Path::new("/nonexistent"));
         command.args(["dev", "check", "--webhook", &url, "--secret", SECRET]).args(more).env("STAGEGATE_LOG", "off");
-        let output = tokio::time::timeout(crate::harness::process::PATIENCE, command.output()).await.unwrap().unwrap();
+        let output = tokio::time::timeout(PATIENCE, command.output()).await.unwrap().unwrap();
         (output.status.code().unwrap(), String::from_utf8(output.stdout).unwrap())
     };
     let (status, said) = code(start(Flaw::Nothing).await, &[]).await;

@@ -12,6 +12,7 @@ use stagegate::domain::values::party::Party;
 use super::world::{DevWorld, time};
 use crate::harness::parties::text;
 use crate::harness::receiver::{Receiver, Reply};
+use crate::harness::waiting::until;
 
 #[tokio::test]
 async fn a_deadline_of_two_days_plays_within_one_call() {
@@ -137,12 +138,7 @@ async fn as_time_goes_on_timers_run_without_a_call() {
     let task = world.parties.open("quick").await;
     let dev = std::sync::Arc::clone(&world.dev);
     let running = tokio::spawn(async move { dev.player.run().await });
-    let delivered = async {
-        while world.parties.task(&task).await["phase"] != "delivery" {
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(Duration::from_mins(1), delivered).await.unwrap();
+    until("it is delivered", async || world.parties.task(&task).await["phase"] == "delivery").await;
     world.parties.service.app.drain();
     running.await.unwrap();
 }

@@ -14,7 +14,8 @@ use tokio::time::timeout;
 
 use super::world::time;
 use crate::harness::database::{TestDb, scratch_options};
-use crate::harness::process::{PATIENCE, client, command, fetch, run, stagegate, stagegate_with, terminate};
+use crate::harness::process::{client, command, fetch, run, stagegate, stagegate_with, terminate};
+use crate::harness::waiting::{PATIENCE, until};
 use crate::readme::{document, is_shortened, step, tested};
 
 /// A running `stagegate dev` on a private Postgres of its own.
@@ -142,12 +143,8 @@ async fn it_opens_the_pages_of_all_three_parties() {
     }
     let path = format!("{}:/usr/local/bin:/usr/bin:/bin", running.data_dir.display());
     let mut started = running.start_with(&["--open"], &[("PATH", &path)]).await;
-    let all = async {
-        while fs::read_to_string(&opened).map_or(0, |urls| urls.lines().count()) < 3 {
-            tokio::task::yield_now().await;
-        }
-    };
-    timeout(PATIENCE, all).await.unwrap();
+    let count = || fs::read_to_string(&opened).map_or(0, |urls| urls.lines().count());
+    until("all are opened", async || count() >= 3).await;
     let urls = fs::read_to_string(&opened).unwrap();
     assert!(urls.lines().all(|url| url.contains("/go/") && started.said.contains(url)), "{urls}");
     terminate(&mut started.process).await;

@@ -14,6 +14,7 @@ use crate::audit::transparency_log::settle;
 use crate::harness::commands::update;
 use crate::harness::parties::{Parties, text};
 use crate::harness::service::{PLATFORM_KEY, Service};
+use crate::harness::waiting::until;
 use crate::status::waiting::run;
 use crate::store::statements::Statements;
 
@@ -95,12 +96,7 @@ async fn what_one_owner_writes_costs_nothing_for_those_who_wait_for_others() {
 
 /// Until so many requests wait for the feed.
 async fn until_waiting(app: &App, readers: usize) {
-    let counted = async {
-        while app.feed.tail.count() != readers {
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(50), counted).await.expect("they wait");
+    until("they wait", async || app.feed.tail.count() == readers).await;
 }
 
 #[tokio::test]

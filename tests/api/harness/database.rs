@@ -44,7 +44,7 @@ impl TestDb {
     pub async fn new() -> Self {
         let server = Self::server().await;
         let name = unique("t");
-        execute(&server.admin, format!("create database {name} template {}", server.template)).await;
+        execute(&server.admin, &format!("create database {name} template {}", server.template)).await;
         let owner = server.admin.clone().database(&name);
         let pool = connect(&owner, POOL).await;
         Self { pool, owner, name: Some(name) }
@@ -60,7 +60,7 @@ impl TestDb {
     pub async fn empty() -> PgConnectOptions {
         let server = Self::server().await;
         let name = unique("e");
-        execute(&server.admin, format!("create database {name}")).await;
+        execute(&server.admin, &format!("create database {name}")).await;
         server.admin.clone().database(&name)
     }
 
@@ -95,7 +95,7 @@ impl Drop for TestDb {
         // A thread, since this one may be inside a runtime already.
         let dropped = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            runtime.block_on(execute(&admin, format!("drop database {name} with (force)")));
+            runtime.block_on(execute(&admin, &format!("drop database {name} with (force)")));
         });
         // A database that stays is no reason to hide what the test has to say.
         let _ = dropped.join();
@@ -112,7 +112,7 @@ impl Server {
             (Some(postgres), admin)
         };
         let template = unique("tpl");
-        execute(&admin, format!("create database {template}")).await;
+        execute(&admin, &format!("create database {template}")).await;
         connect::migrate(&admin.clone().database(&template)).await.unwrap();
         Self { _postgres: postgres, admin, template }
     }
@@ -149,10 +149,19 @@ pub fn scratch_dir() -> PathBuf {
     std::env::temp_dir().join(unique("stagegate-test"))
 }
 
-async fn execute(options: &PgConnectOptions, statement: String) {
+/// Runs statements as this user.
+pub async fn execute(options: &PgConnectOptions, statements: &str) {
     let mut connection = PgConnection::connect_with(options).await.unwrap();
-    sqlx::query(AssertSqlSafe(statement)).execute(&mut connection).await.unwrap();
+    sqlx::raw_sql(AssertSqlSafe(statements)).execute(&mut connection).await.unwrap();
     connection.close().await.unwrap();
+}
+
+/// Asks for one text as this user.
+pub async fn query(options: &PgConnectOptions, statement: &str) -> String {
+    let mut connection = PgConnection::connect_with(options).await.unwrap();
+    let text = sqlx::query_scalar(AssertSqlSafe(statement)).fetch_one(&mut connection).await.unwrap();
+    connection.close().await.unwrap();
+    text
 }
 
 fn unique(prefix: &str) -> String {

@@ -18,8 +18,9 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::parties::events;
-use super::process::{PATIENCE, client};
+use super::process::client;
 use super::service::PLATFORM_KEY;
+use super::waiting::PATIENCE;
 
 /// Updates that a task may have; a writer then rests.
 const MOST: u64 = 900;

@@ -13,9 +13,7 @@ use tokio::time::timeout;
 pub use rustix::process::Signal;
 
 use super::database::scratch_options;
-
-/// How long a process may take for what it is asked.
-pub const PATIENCE: Duration = Duration::from_mins(2);
+use super::waiting::PATIENCE;
 
 /// A service on a private Postgres of its own, with the trial's credentials.
 pub struct Trial {

@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
+use super::waiting::PATIENCE;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -79,9 +79,6 @@ struct Shared {
     count: watch::Sender<usize>,
     let_go: watch::Sender<bool>,
 }
-
-/// Longer than anything here takes.
-const PATIENCE: Duration = Duration::from_mins(2);
 
 impl Receiver {
     /// One that answers like this unless it is told otherwise.

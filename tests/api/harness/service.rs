@@ -21,6 +21,7 @@ use tower::ServiceExt as _;
 
 use super::contract;
 use super::database::{TestDb, connect};
+use super::waiting::PATIENCE;
 
 /// A platform key of the test service.
 pub const PLATFORM_KEY: &str = "platform-key-of-the-tests";
@@ -56,9 +57,6 @@ pub struct Answer {
     /// The body as it came.
     pub text: String,
 }
-
-/// Longer than any request takes: one that hangs is a failure.
-pub const PATIENCE: Duration = Duration::from_mins(1);
 
 impl Service {
     /// A fresh one, in the year 2027. Its webhooks may go to this machine.

@@ -1,50 +1,40 @@
-//! A hot standby of a private Postgres, made by `pg_basebackup`. A shell ends it with this process, whichever way that
-//! ends.
+//! A hot standby of a private Postgres, made by `pg_basebackup`.
 
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Stdio;
-use std::time::Duration;
+use std::path::PathBuf;
 
 use sqlx::postgres::PgConnectOptions;
-use sqlx::{Connection as _, PgConnection};
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 use stagegate::embedded::Postgres;
 use stagegate::store::db::connect::Address;
 use stagegate::store::{Limits, Pool};
-use tokio::process::{Child, Command};
-use tokio::time::timeout;
+use tokio::process::Command;
 
-use super::database::{PATIENT, scratch_dir};
-use super::patroni::{GUARDIAN, own, spawn};
-use super::process::PATIENCE;
+use super::database::{PATIENT, execute, query};
+use super::servers::Servers;
+use super::waiting::until;
 
-/// A standby of one database's server.
+/// A standby of one database's server. Dropping it ends it.
 pub struct Standby {
     /// How the owner of the tables connects to it.
     pub options: PgConnectOptions,
     primary: PgConnectOptions,
-    _server: Child,
-    _guardian: Child,
+    _servers: Servers,
 }
 
 impl Standby {
     /// Starts one with these settings, and waits until it has what the primary has.
     pub async fn of(primary: &Postgres, database: &str, settings: &[&str]) -> Self {
-        let folder = scratch_dir();
-        fs::create_dir(&folder).unwrap();
-        own(&folder);
-        let guardian = Command::new("/bin/sh").args(["-c", GUARDIAN, "sh"]).arg(&folder).stdin(Stdio::piped()).spawn();
-        let source = primary.connect_options(database);
-        copy(primary, &source, &folder).await;
+        let (mut servers, source) = (Servers::new(), primary.connect_options(database));
+        copy(&servers, primary, &source).await;
         let mut server = Command::new(primary.bin_dir().join("postgres"));
-        server.args(["-D", "data", "-k"]).arg(&folder);
+        server.args(["-D", "data", "-k"]).arg(servers.folder());
         for setting in settings {
             server.args(["-c", setting]);
         }
-        let server = spawn(&folder, "postgres", &mut server);
-        let options = source.clone().socket(&folder);
-        let standby = Self { options, primary: source, _server: server, _guardian: guardian.unwrap() };
-        standby.wait("a standby", async || standby.try_connect().await.is_ok()).await;
+        servers.start("postgres", &mut server);
+        let options = source.clone().socket(servers.folder());
+        let standby = Self { options, primary: source, _servers: servers };
+        until("the standby answers", async || PgConnection::connect_with(&standby.options).await.is_ok()).await;
         standby.catch_up().await;
         standby
     }
@@ -62,73 +52,61 @@ impl Standby {
 
     /// A connection as the owner of the tables.
     pub async fn owner(&self) -> PgConnection {
-        self.try_connect().await.unwrap()
+        PgConnection::connect_with(&self.options).await.unwrap()
+    }
+
+    /// The URL of the database, from that of the primary.
+    pub fn url(&self, primary: &str) -> String {
+        let (theirs, ours) = (socket_of(&self.primary), socket_of(&self.options));
+        assert!(primary.contains(theirs.to_str().unwrap()), "{primary}");
+        primary.replace(theirs.to_str().unwrap(), ours.to_str().unwrap())
     }
 
     /// Waits until it has replayed what the primary has committed.
     pub async fn catch_up(&self) {
-        let mut primary = PgConnection::connect_with(&self.primary).await.unwrap();
         // What was committed without waiting is written together with this.
-        sqlx::raw_sql("set synchronous_commit = on; select pg_current_xact_id()").execute(&mut primary).await.unwrap();
-        let end: String =
-            sqlx::query_scalar("select pg_current_wal_flush_lsn()::text").fetch_one(&mut primary).await.unwrap();
-        self.wait("what was committed", async || {
-            let has = "select coalesce(pg_last_wal_replay_lsn() >= $1::text::pg_lsn, false)";
-            sqlx::query_scalar(has).bind(&end).fetch_one(&mut self.owner().await).await.unwrap()
-        })
-        .await;
+        execute(&self.primary, "set synchronous_commit = on; select pg_current_xact_id()").await;
+        self.reach(&query(&self.primary, "select pg_current_wal_flush_lsn()::text").await).await;
+    }
+
+    /// Waits until it has replayed what is before this place of the primary's log.
+    pub async fn reach(&self, place: &str) {
+        self.until("what was committed", &format!("coalesce(pg_last_wal_replay_lsn() >= '{place}', false)")).await;
     }
 
     /// Stops the replay of what the primary commits from now on.
     pub async fn pause(&self) {
         self.catch_up().await;
-        sqlx::query("select pg_wal_replay_pause()").execute(&mut self.owner().await).await.unwrap();
-        self.wait("a pause", async || {
-            let state = "select pg_get_wal_replay_pause_state() = 'paused'";
-            sqlx::query_scalar(state).fetch_one(&mut self.owner().await).await.unwrap()
-        })
-        .await;
+        execute(&self.options, "select pg_wal_replay_pause()").await;
+        self.until("a pause", "pg_get_wal_replay_pause_state() = 'paused'").await;
     }
 
     /// Goes on after a pause, and waits until it has what the primary has.
     pub async fn resume(&self) {
-        sqlx::query("select pg_wal_replay_resume()").execute(&mut self.owner().await).await.unwrap();
+        execute(&self.options, "select pg_wal_replay_resume()").await;
         self.catch_up().await;
     }
 
     /// Makes it a primary.
     pub async fn promote(&self) {
-        let promoted: bool =
-            sqlx::query_scalar("select pg_promote()").fetch_one(&mut self.owner().await).await.unwrap();
-        assert!(promoted);
+        self.until("the promotion", "pg_promote()").await;
     }
 
-    async fn try_connect(&self) -> Result<PgConnection, sqlx::Error> {
-        PgConnection::connect_with(&self.options).await
-    }
-
-    async fn wait(&self, what: &str, mut is_there: impl AsyncFnMut() -> bool) {
-        let waited = timeout(PATIENCE, async {
-            while !is_there().await {
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-        });
-        if waited.await.is_err() {
-            let folder = self.options.get_socket().unwrap();
-            panic!("no {what}: {}", fs::read_to_string(folder.join("postgres.log")).unwrap_or_default());
-        }
+    async fn until(&self, what: &str, is_so: &str) {
+        let mut owner = self.owner().await;
+        let asked = format!("select {is_so}");
+        until(what, async || sqlx::query_scalar(AssertSqlSafe(&*asked)).fetch_one(&mut owner).await.unwrap()).await;
     }
 }
 
 /// Copies the data of a server, with how to follow it.
-async fn copy(primary: &Postgres, source: &PgConnectOptions, folder: &Path) {
-    let socket: &PathBuf = source.get_socket().expect("a private Postgres listens on a socket");
+async fn copy(servers: &Servers, primary: &Postgres, source: &PgConnectOptions) {
     let mut backup = Command::new(primary.bin_dir().join("pg_basebackup"));
     backup.args(["--pgdata", "data", "--write-recovery-conf", "--checkpoint", "fast", "--wal-method", "stream"]);
     backup.args(["--no-sync", "--username", source.get_username(), "--port", &source.get_port().to_string()]);
-    let done = spawn(folder, "pg_basebackup", backup.arg("--host").arg(socket)).wait().await.unwrap();
-    let said = fs::read_to_string(folder.join("pg_basebackup.log")).unwrap();
-    assert!(done.success(), "{said}");
-    // It has ended, and its number may be another's by now.
-    fs::remove_file(folder.join("pg_basebackup.pid")).unwrap();
+    servers.run("pg_basebackup", backup.arg("--host").arg(socket_of(source))).await;
+}
+
+fn socket_of(options: &PgConnectOptions) -> &PathBuf {
+    options.get_socket().expect("a private Postgres listens on a socket")
 }

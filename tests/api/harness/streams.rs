@@ -1,7 +1,5 @@
 //! Answers that come piece by piece.
 
-use std::time::Duration;
-
 use axum::body::Body;
 use axum::http::{HeaderMap, Request};
 use http_body_util::BodyExt as _;
@@ -9,9 +7,7 @@ use tokio::time::timeout;
 use tower::ServiceExt as _;
 
 use super::parties::Client;
-
-/// Only a defect waits this long.
-const PATIENCE: Duration = Duration::from_mins(1);
+use super::waiting::PATIENCE;
 
 /// An open stream.
 pub struct Stream {

@@ -15,7 +15,8 @@ use stagegate::http::HttpService;
 use tower::ServiceExt as _;
 
 use super::parties::Parties;
-use super::service::{PATIENCE, PUBLIC_ORIGIN};
+use super::service::PUBLIC_ORIGIN;
+use super::waiting::PATIENCE;
 
 /// Somebody with a browser.
 #[derive(Clone, Debug)]

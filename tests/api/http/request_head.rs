@@ -18,6 +18,7 @@ use crate::harness::commands::update;
 use crate::harness::contract::operations;
 use crate::harness::parties::{Client, Parties, code, events};
 use crate::harness::service::{self, Answer, Service, router_with_body_memory};
+use crate::harness::waiting::until;
 use crate::http::server::{Running, patient, read_all};
 
 const KIB: usize = 1 << 10;
@@ -284,17 +285,12 @@ fn unfinished_at(client: &Client, method: &str, path: &str, size: usize) -> Join
 /// Waits until so many bytes are under way, by the gauge.
 async fn until_held(operators: &axum::Router, bytes: usize) {
     let wanted = format!("stagegate_http_request_body_bytes {bytes}\n");
-    let reached = async {
-        loop {
-            let scrape = Request::builder().uri("/metrics").body(Body::empty()).unwrap();
-            let body = operators.clone().oneshot(scrape).await.unwrap().into_body();
-            if String::from_utf8_lossy(&axum::body::to_bytes(body, usize::MAX).await.unwrap()).contains(&wanted) {
-                return;
-            }
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(std::time::Duration::from_secs(50), reached).await.expect("the gauge gets there");
+    until("so many bytes are under way", async || {
+        let scrape = Request::builder().uri("/metrics").body(Body::empty()).unwrap();
+        let body = operators.clone().oneshot(scrape).await.unwrap().into_body();
+        String::from_utf8_lossy(&axum::body::to_bytes(body, usize::MAX).await.unwrap()).contains(&wanted)
+    })
+    .await;
 }
 
 async fn send(client: &Client, (method, path): (&str, &str), body: Body) -> Answer {

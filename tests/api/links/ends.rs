@@ -1,7 +1,6 @@
 //! What ends a link and its sessions: the key that made it, an erasure, and time.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use serde_json::{Value, json};
 use stagegate::app::App;
@@ -9,15 +8,12 @@ use stagegate::domain::link::{Agent, LinkState};
 use stagegate::domain::values::id::CredentialId;
 use stagegate::worker::erasures::Erasures;
 use stagegate::worker::links::Links;
-use tokio::time::Instant;
 
 use crate::harness::commands::{cancel, with};
 use crate::harness::parties::Parties;
+use crate::harness::waiting::until;
 
 use super::{closed, console, decide, inbox, key, make, not_open, opened, state};
-
-/// Longer than any replica takes to notice.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 async fn is_over(app: &App, secret: &str) -> bool {
     app.links.visit(secret).await.unwrap().is_none()
@@ -44,11 +40,7 @@ async fn a_revoked_key_ends_what_it_vouched_for_on_every_replica() {
     assert_eq!(parties.platform.call("DELETE", &path, &Value::Null).await.status, 204);
     for (secret, link) in secrets.iter().zip(&links) {
         assert!(is_over(here, secret.reveal()).await, "at once on the replica that revoked the key");
-        let until = Instant::now() + PATIENCE;
-        while !is_over(&there, secret.reveal()).await {
-            assert!(Instant::now() < until, "the other replica keeps the session");
-            tokio::task::yield_now().await;
-        }
+        until("the other replica ends the session", async || is_over(&there, secret.reveal()).await).await;
         for app in [here, &there] {
             assert_eq!(closed(&app.links.look(&link.voucher).await.unwrap()), Some(LinkState::Ended));
             assert_eq!(not_open(&app.links.open(&link.voucher, Agent::Other).await), Some(LinkState::Ended));

@@ -11,8 +11,9 @@ use tokio::process::{Child, ChildStdin, ChildStdout};
 use tokio::time::timeout;
 
 use crate::harness::parties::{Parties, text};
-use crate::harness::process::{PATIENCE, command};
+use crate::harness::process::command;
 use crate::harness::receiver::{Received, Receiver, Reply};
+use crate::harness::waiting::{PATIENCE, until};
 
 use super::world::{Agent, is_marked};
 
@@ -169,15 +170,11 @@ async fn a_wait_can_be_cancelled_and_holds_up_nothing() {
     let mut program = Program::start(&url, &Agent::worker(&parties).await.0.credential, &[]);
     let wait = json!({ "name": "wait", "arguments": { "task_id": task } });
     program.write(&json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": wait }).to_string()).await;
-    while app.statuses.watchers.count().0 == 0 {
-        tokio::task::yield_now().await;
-    }
+    until("one waits", async || app.statuses.watchers.count().0 > 0).await;
     // Another message overtakes it.
     assert!(!program.tools().await.is_empty());
     let cancel = json!({ "jsonrpc": "2.0", "method": "notifications/cancelled", "params": { "requestId": 1 } });
     program.write(&cancel.to_string()).await;
-    while app.statuses.watchers.count().0 != 0 {
-        tokio::task::yield_now().await;
-    }
+    until("nobody waits", async || app.statuses.watchers.count().0 == 0).await;
     program.end().await;
 }

@@ -9,6 +9,7 @@ use tokio::task::JoinHandle;
 
 use crate::harness::commands::{cancel, update, with};
 use crate::harness::parties::{Client, Parties, text};
+use crate::harness::waiting::until;
 
 use super::world::Agent;
 
@@ -24,9 +25,7 @@ fn start(agent: &Agent, arguments: &Value) -> JoinHandle<Result<Value, Value>> {
 }
 
 async fn until_watched(app: &App) {
-    while app.statuses.watchers.count().0 == 0 {
-        tokio::task::yield_now().await;
-    }
+    until("one waits", async || app.statuses.watchers.count().0 > 0).await;
 }
 
 #[tokio::test]

@@ -4,12 +4,13 @@ use serde_json::{Value, json};
 use stagegate::embedded::Postgres;
 use tokio::process::Child;
 
-use crate::harness::cells::{Gateway, Reply, ask, execute, replica};
-use crate::harness::database::scratch_options;
+use crate::harness::cells::{Gateway, Reply, ask, replica};
+use crate::harness::database::{execute, scratch_options};
 use crate::harness::parties::{events, new_id, text};
 use crate::harness::process::{self, addresses};
 use crate::harness::service::{PLATFORM_KEY, buyer_token};
 use crate::harness::settings::setting;
+use crate::harness::waiting::PATIENCE;
 
 mod moving;
 mod names;
@@ -254,7 +255,7 @@ async fn streams_and_long_waits_pass_the_gateway_as_they_come() {
     let Some(world) = World::start().await else { return };
     let buyer = new_id();
     let (key, task) = world.task("us1", &world.partners[1], &buyer).await;
-    let stream = process::client(process::PATIENCE)
+    let stream = process::client(PATIENCE)
         .get(format!("{}/api/v1/tasks/{task}/status/stream", world.gateway.url))
         .bearer_auth(buyer_token(&buyer, IN_2100))
         .header("stagegate-cell", "us1");

@@ -18,10 +18,11 @@ use tokio::time::timeout;
 
 use crate::harness::database::scratch_options;
 use crate::harness::load::{History, Load, Target};
-use crate::harness::process::{self, PATIENCE, Signal, signal};
+use crate::harness::process::{self, Signal, signal};
 use crate::harness::receiver::Receiver;
 use crate::harness::service::PLATFORM_KEY;
 use crate::harness::settings::setting;
+use crate::harness::waiting::PATIENCE;
 
 const DATABASE: &str = "stagegate";
 const WRITERS: usize = 32;

@@ -5,7 +5,6 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
 use axum::http::Request;
@@ -29,9 +28,10 @@ use tower::ServiceExt as _;
 use crate::harness::commands::{cancel, update};
 use crate::harness::database::{TestDb, connect, scratch_options};
 use crate::harness::parties::{Parties, code};
-use crate::harness::process::{PATIENCE, addresses, fetch, stagegate_with, terminate};
+use crate::harness::process::{addresses, fetch, stagegate_with, terminate};
 use crate::harness::receiver::Receiver;
 use crate::harness::service::{PLATFORM_KEY, audit_signer};
+use crate::harness::waiting::{PATIENCE, until, until_some};
 
 /// What the worker shows.
 fn shown(worker: &Monitor) -> String {
@@ -247,9 +247,7 @@ async fn what_the_pools_and_the_writer_do_is_counted() {
         })
     };
     let asked: Vec<_> = (0..3).map(|_| lock()).collect();
-    while pool.usage().waiting < 2 {
-        tokio::task::yield_now().await;
-    }
+    until("two wait", async || pool.usage().waiting >= 2).await;
     let text = shown(&worker);
     for (metric, expected) in [
         ("database_connections{pool=\"serving\",state=\"in_use\"}", 1.0),
@@ -331,18 +329,12 @@ pub async fn scrape() -> String {
     ];
     let mut service = stagegate_with(&arguments, Path::new("/nonexistent"), &environment);
     let (metrics, _) = addresses(&mut service).await;
-    let text = timeout(PATIENCE, async {
-        loop {
-            let text = fetch(&format!("http://{metrics}/metrics"), None).await;
-            // After the first look, and the first request.
-            if text.contains("stagegate_horizon_age_seconds") && text.contains("stagegate_http_requests_total{") {
-                return text;
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+    let text = until_some("all metrics, after the first look and the first request", async || {
+        let text = fetch(&format!("http://{metrics}/metrics"), None).await;
+        let all = ["stagegate_horizon_age_seconds", "stagegate_http_requests_total{"];
+        all.iter().all(|metric| text.contains(metric)).then_some(text)
     })
-    .await
-    .expect("all metrics are there after the first look");
+    .await;
     terminate(&mut service).await;
     text
 }

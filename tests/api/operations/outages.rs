@@ -22,12 +22,10 @@ use crate::harness::parties::{Client, Parties, code, new_id, text};
 use crate::harness::process::{address, stagegate_with, terminate};
 use crate::harness::proxy::{Mode, Proxy};
 use crate::harness::service::router_with_heartbeat;
+use crate::harness::waiting::{PATIENCE, until};
 
 const WRITERS: usize = 16;
 const READERS: usize = 4;
-/// Longer than anything takes that is promised; a condition that is not met by then never is.
-const PATIENCE: Duration = Duration::from_mins(1);
-
 /// Those of the service, shorter.
 fn limits() -> Limits {
     let millis = Duration::from_millis;
@@ -333,9 +331,10 @@ async fn a_session_that_turned_read_only_is_lost_to_every_pool_beside_it() {
         "select count(*) from pg_stat_activity where datname = current_database() and query like 'with row as (%'
          and state = 'idle'";
     partner.done(&task, &update("Two.")).await;
-    while sqlx::query_scalar::<_, i64>(writers).fetch_one(&mut owner).await.unwrap() > 1 {
-        tokio::task::yield_now().await;
-    }
+    until("one writer is left", async || {
+        sqlx::query_scalar::<_, i64>(writers).fetch_one(&mut owner).await.unwrap() <= 1
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -350,9 +349,7 @@ async fn readiness_does_not_wait_behind_requests() {
         let pool = pool.clone();
         busy.push(tokio::spawn(async move { sqlx::query("select pg_sleep(2)").execute(&pool).await.map(drop) }));
     }
-    while pool.usage().waiting < 29 {
-        tokio::task::yield_now().await;
-    }
+    until("29 wait", async || pool.usage().waiting >= 29).await;
     let anybody = Client { router, credential: String::new() };
     for _ in 0..100 {
         assert_eq!(anybody.get("/ready").await.status, 200);

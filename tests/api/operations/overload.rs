@@ -6,13 +6,12 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use sqlx::AssertSqlSafe;
 use stagegate::app::{App, Options};
-use tokio::time::timeout;
 
 use crate::harness::commands::update;
 use crate::harness::database::{TestDb, connect};
 use crate::harness::parties::{Parties, code};
-use crate::harness::process::PATIENCE;
 use crate::harness::service::router_with_heartbeat;
+use crate::harness::waiting::until;
 
 #[tokio::test]
 async fn a_command_that_there_is_no_room_for_is_told_to_come_back() {
@@ -43,9 +42,9 @@ async fn a_line_before_the_database_that_is_too_long_is_refused_at_once() {
         tokio::spawn(async move { sqlx::query(statement).execute(&pool).await.map(drop) })
     };
     let served = ask("select pg_advisory_xact_lock(1)");
-    until(|| pool.usage().in_use == 1 && pool.usage().waiting == 0).await;
+    until("the session is taken", async || pool.usage().in_use == 1 && pool.usage().waiting == 0).await;
     let waiting: Vec<_> = (0..64).map(|_| ask("select 1")).collect();
-    until(|| pool.usage().waiting == 64).await;
+    until("64 wait", async || pool.usage().waiting == 64).await;
 
     for _ in 0..5 {
         let refused = sqlx::query("select 1").execute(&pool).await;
@@ -58,13 +57,4 @@ async fn a_line_before_the_database_that_is_too_long_is_refused_at_once() {
         answer.unwrap().unwrap();
     }
     sqlx::query("select 1").execute(&pool).await.unwrap();
-}
-
-async fn until(is_so: impl Fn() -> bool) {
-    let waiting = async {
-        while !is_so() {
-            tokio::task::yield_now().await;
-        }
-    };
-    timeout(PATIENCE, waiting).await.unwrap();
 }

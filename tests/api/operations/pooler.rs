@@ -7,9 +7,10 @@ use tokio::process::Child;
 use crate::harness::database::scratch_options;
 use crate::harness::load::{Load, Target};
 use crate::harness::pooler::Pooler;
-use crate::harness::process::{self, PATIENCE};
+use crate::harness::process;
 use crate::harness::service::PLATFORM_KEY;
 use crate::harness::settings::setting;
+use crate::harness::waiting::PATIENCE;
 
 const DATABASE: &str = "stagegate";
 /// The login that `stagegate migrate --print-login` makes.

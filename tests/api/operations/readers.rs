@@ -27,6 +27,7 @@ use crate::harness::database::{TestDb, scratch_options};
 use crate::harness::parties::{Client, DEMO, Parties, code, events, new_id, text};
 use crate::harness::service::{self, Answer, PUBLIC_ORIGIN, Service};
 use crate::harness::standby::Standby;
+use crate::harness::waiting::until;
 use crate::mcp::world::Agent;
 
 const DATABASE: &str = "stagegate";
@@ -244,9 +245,7 @@ async fn a_query_that_recovery_cancels_is_answered_503() {
     let mut standby = world.standby.owner().await;
     let is_running =
         "select exists (select from pg_stat_activity where query like '%pg_sleep(60)' and wait_event = 'PgSleep')";
-    while !sqlx::query_scalar::<_, bool>(is_running).fetch_one(&mut standby).await.unwrap() {
-        tokio::task::yield_now().await;
-    }
+    until("the query runs", async || sqlx::query_scalar(is_running).fetch_one(&mut standby).await.unwrap()).await;
     // The replay needs the lock that the query has.
     let mut primary = PgConnection::connect_with(&world.parties.service.db.owner).await.unwrap();
     let lock = "set synchronous_commit = on; begin; lock table tasks in access exclusive mode; select pg_current_xact_id(); commit";

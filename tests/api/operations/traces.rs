@@ -23,9 +23,10 @@ use tokio::time::timeout;
 
 use crate::harness::database::TestDb;
 use crate::harness::parties::{DEMO, text};
-use crate::harness::process::{PATIENCE, addresses, client, fetch, stagegate_with, terminate};
+use crate::harness::process::{addresses, client, fetch, stagegate_with, terminate};
 use crate::harness::receiver::{Received, Receiver, Reply};
 use crate::harness::service::PLATFORM_KEY;
+use crate::harness::waiting::{PATIENCE, until};
 
 /// What a partner and the platform call their own traces.
 const PARTNERS: (&str, &str) = ("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "1111111111111111");
@@ -256,12 +257,7 @@ async fn the_context_of_a_request_is_stored_until_its_deliveries_are_settled() {
         assert_eq!(context(&stored.expect("pending ones have it")).0, PLATFORMS.0);
     }
     receiver.let_go();
-    let settled = async {
-        while world.stored().await.iter().any(Option::is_some) {
-            tokio::task::yield_now().await;
-        }
-    };
-    timeout(PATIENCE, settled).await.expect("settled ones do not");
+    until("settled ones do not", async || world.stored().await.iter().all(Option::is_none)).await;
     terminate(&mut world.process).await;
 }
 

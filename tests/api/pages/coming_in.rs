@@ -12,6 +12,7 @@ use crate::harness::commands::{approve, at};
 use crate::harness::parties::Parties;
 use crate::harness::service::PUBLIC_ORIGIN;
 use crate::harness::visitor::Visitor;
+use crate::harness::waiting::until;
 
 #[tokio::test]
 async fn looking_at_a_link_a_thousand_times_changes_nothing() {
@@ -171,9 +172,7 @@ async fn a_session_that_ends_while_its_page_waits_gets_no_news() {
     let waiting = tokio::spawn(async move {
         tab.send("GET", &format!("{live}&wait=25"), &[("if-none-match", &shown)], String::new()).await
     });
-    while watchers.count().0 == 0 {
-        tokio::task::yield_now().await;
-    }
+    until("one waits", async || watchers.count().0 > 0).await;
     parties.service.app.links.end_session(buyer.session().unwrap()).await.unwrap();
     for reviewer in ["u-anna", "u-bo"] {
         parties.partner.done(&task, &approve(at("legal", 1, 1), reviewer)).await;

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Duration;
 
 use chrono::TimeDelta;
 use serde_json::{Value, json};
@@ -19,10 +18,8 @@ use crate::audit::transparency_log::settle;
 use crate::harness::commands::{update, with};
 use crate::harness::parties::{Client, Parties, code, new_id};
 use crate::harness::service::Answer;
+use crate::harness::waiting::PATIENCE;
 use crate::store::statements::Statements;
-
-/// Only a defect waits this long.
-const PATIENCE: Duration = Duration::from_secs(50);
 
 /// Counts the reads of statuses on this thread, to which the log is confined.
 struct Reads {

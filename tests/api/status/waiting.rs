@@ -20,10 +20,9 @@ use crate::harness::commands::{cancel, update, with};
 use crate::harness::parties::{Client, Parties, code, text};
 use crate::harness::service::{Answer, buyer_token, router_with_heartbeat};
 use crate::harness::streams::Stream;
+use crate::harness::waiting::{PATIENCE, until};
 use crate::store::statements::Statements;
 
-/// Only a defect waits this long.
-const PATIENCE: Duration = Duration::from_secs(50);
 const OFTEN: Duration = Duration::from_millis(5);
 
 #[tokio::test]
@@ -433,12 +432,7 @@ fn wait(client: &Client, task: &str, version: u64) -> JoinHandle<Answer> {
 }
 
 async fn until_watched(app: &App, watchers: usize) {
-    let counted = async {
-        while app.statuses.watchers.count().0 != watchers {
-            tokio::task::yield_now().await;
-        }
-    };
-    timeout(PATIENCE, counted).await.unwrap();
+    until("so many wait", async || app.statuses.watchers.count().0 == watchers).await;
 }
 
 /// A change made on the first replica ends a wait of `client` on the other.

@@ -9,6 +9,7 @@ use crate::harness::commands::{approve, at};
 use crate::harness::database::TestDb;
 use crate::harness::parties::Parties;
 use crate::harness::service::Service;
+use crate::harness::waiting::until;
 
 #[tokio::test]
 async fn serving_connections_have_the_serving_role_and_time_limits() {
@@ -143,9 +144,7 @@ async fn readers_that_take_all_they_can_get_leave_connections_to_commands() {
         let pool = parties.service.db.pool.clone();
         readers.spawn(async move { sqlx::query("select pg_advisory_lock_shared(1)").execute(&pool).await });
     }
-    while parties.service.db.pool.usage().refused == 0 {
-        tokio::task::yield_now().await;
-    }
+    until("one is refused", async || parties.service.db.pool.usage().refused > 0).await;
     parties.partner.at(&replica).done(&id, &approve(at("legal", 1, 1), "u-anna")).await;
     readers.shutdown().await;
 }

@@ -17,10 +17,10 @@ use stagegate::store::db::probe::{Fitness, Probe};
 use stagegate::worker::timers::Timers;
 use tokio::time::timeout;
 
-use crate::harness::cells::{execute, query, until};
-use crate::harness::database::{TestDb, connect as connect_to};
+use crate::harness::database::{TestDb, connect as connect_to, execute, query};
 use crate::harness::parties::{events, new_id, text};
-use crate::harness::service::{self, Answer, PATIENCE, PLATFORM_KEY, Service};
+use crate::harness::service::{self, Answer, PLATFORM_KEY, Service};
+use crate::harness::waiting::{PATIENCE, until};
 
 /// One of the schemas: how its owner connects, and a replica on it.
 struct Schema {

@@ -1,20 +1,17 @@
 //! Cancelling: safe to send again for every origin whatever has happened since, and while it winds down everybody
 //! can read what is expected of whom.
 
-use std::time::Duration;
-
 use serde_json::{Value, json};
 
 use crate::harness::commands::{approve, at, cancel, escalate, reject, resolve, with};
 use crate::harness::database::hold;
 use crate::harness::parties::{Client, Parties, code, events, new_id};
 use crate::harness::service::Answer;
+use crate::harness::waiting::{PATIENCE, until};
 
 /// How tasks stand when they are cancelled: the workflow, and whether it is wound down.
 const SITUATIONS: [(&str, bool); 5] =
     [("withdraw", false), ("let-finish", true), ("preparing", false), ("on-hold", false), ("escalated", true)];
-/// Longer than a write takes that goes on without its caller.
-const PATIENCE: Duration = Duration::from_secs(20);
 /// How a winding down ends.
 const ENDS: [&str; 3] = ["acknowledged", "grace", "immediate"];
 
@@ -215,9 +212,7 @@ async fn until_a_write_waits(parties: &Parties) {
     let mut owner = parties.service.db.owner().await;
     let waiting = "select exists (select from pg_stat_activity
         where datname = current_database() and wait_event_type = 'Lock' and query like 'with row as%')";
-    while !sqlx::query_scalar::<_, bool>(waiting).fetch_one(&mut owner).await.unwrap() {
-        tokio::task::yield_now().await;
-    }
+    until("a write waits", async || sqlx::query_scalar(waiting).fetch_one(&mut owner).await.unwrap()).await;
 }
 
 #[tokio::test]

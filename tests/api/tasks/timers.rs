@@ -19,8 +19,9 @@ use tokio::time::timeout;
 use crate::harness::database::TestDb;
 use crate::harness::process;
 use crate::harness::service::PLATFORM_KEY;
+use crate::harness::waiting::{PATIENCE, until};
 
-use self::world::{PATIENCE, ToText as _, World, fail, hour, opening};
+use self::world::{ToText as _, World, fail, hour, opening};
 
 #[tokio::test]
 async fn a_stage_that_is_overdue_ends_as_its_definition_says() {
@@ -207,15 +208,11 @@ async fn a_running_service_wakes_by_itself() {
     let trail: String = sqlx::query_scalar(trail).fetch_one(&db.pool).await.unwrap();
     assert_eq!(trail, "deadline_passed review_withdrawn workflow_failed");
     // It is counted once the worker has the answer of the database, which others can see before.
-    let counted = async {
-        while !exchange(&metrics, "GET", "/metrics", "", &Value::Null)
-            .await
-            .contains("stagegate_timers_fired_total 1\n")
-        {
-            tokio::task::yield_now().await;
-        }
-    };
-    timeout(PATIENCE, counted).await.unwrap();
+    until("it is counted", async || {
+        let shown = exchange(&metrics, "GET", "/metrics", "", &Value::Null).await;
+        shown.contains("stagegate_timers_fired_total 1\n")
+    })
+    .await;
     process::terminate(&mut service).await;
 }
 

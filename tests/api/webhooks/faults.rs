@@ -16,6 +16,7 @@ use crate::harness::commands::update;
 use crate::harness::process;
 use crate::harness::receiver::{Received, Receiver, Reply};
 use crate::harness::service::PLATFORM_KEY;
+use crate::harness::waiting::PATIENCE;
 
 use super::world::{World, seconds};
 
@@ -85,7 +86,7 @@ async fn a_stop_waits_for_the_answer_that_is_under_way() {
     tokio::task::yield_now().await;
     assert!(!running.is_finished());
     receiver.let_go();
-    timeout(process::PATIENCE, running).await.unwrap().unwrap();
+    timeout(PATIENCE, running).await.unwrap().unwrap();
     assert_eq!(world.states(&world.parties.partner, "a").await, ["delivered", "pending"]);
 }
 
@@ -130,7 +131,7 @@ async fn a_service_that_is_killed_again_and_again_loses_nothing_and_invents_noth
     }
     let mut service = process::stagegate(&arguments, Path::new("/nonexistent"));
     let pending = "select count(*) from webhook_deliveries where state = 'pending'";
-    timeout(process::PATIENCE, async { while world.count(pending).await > 0 {} }).await.unwrap();
+    timeout(PATIENCE, async { while world.count(pending).await > 0 {} }).await.unwrap();
     process::address(&mut service).await;
     process::terminate(&mut service).await;
     assert_eq!(world.count("select count(*) from webhook_deliveries where state <> 'delivered'").await, 0);

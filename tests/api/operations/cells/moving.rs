@@ -6,12 +6,13 @@ use serde_json::Value;
 use stagegate::embedded::Postgres;
 
 use super::{NOBODY, is_wanted};
-use crate::harness::cells::{Gateway, Standby, end_of, query, replica, replica_with};
-use crate::harness::database::scratch_options;
+use crate::harness::cells::{Gateway, end_of, replica, replica_with};
+use crate::harness::database::{query, scratch_options};
 use crate::harness::load::{Load, Target};
-use crate::harness::patroni::free_port;
 use crate::harness::process::{self, addresses};
+use crate::harness::servers::free_port;
 use crate::harness::service::PLATFORM_KEY;
+use crate::harness::standby::Standby;
 
 /// Acknowledgements after which the load is under way.
 const UNDER_WAY: usize = 200;
@@ -23,7 +24,7 @@ async fn a_cell_that_moves_while_it_is_written_to_loses_and_doubles_nothing() {
     }
     let old = Postgres::start(&scratch_options(), "eu1").await.unwrap();
     let other = Postgres::start(&scratch_options(), "us1").await.unwrap();
-    let (options, programs, data) = (old.connect_options("eu1"), old.bin_dir().to_owned(), old.data_dir().to_owned());
+    let (programs, data) = (old.bin_dir().to_owned(), old.data_dir().to_owned());
     let (url, database, later) = (Gateway::plan(), old.url("eu1"), format!("127.0.0.1:{}", free_port()));
     // As in production: the gateway sees that the replica is about to stop before it does.
     let drains = ("STAGEGATE_DRAIN_DELAY", "3");
@@ -41,13 +42,14 @@ async fn a_cell_that_moves_while_it_is_written_to_loses_and_doubles_nothing() {
     assert!(before.0.len() > UNDER_WAY / 2, "a feed to continue");
 
     // The steps.
-    let standby = Standby::of(&old).await;
+    let standby = Standby::of(&old, "eu1", &[]).await;
     load.go_on(UNDER_WAY).await;
     process::terminate(&mut service).await;
     load.refused(503).await;
     undisturbed.open().await;
     assert!(old.stop().await.unwrap(), "nobody else uses the old server");
-    standby.promote(&options, &end_of(&programs, &data).await).await;
+    standby.reach(&end_of(&programs, &data).await).await;
+    standby.promote().await;
     let mut service = replica_with(&[("STAGEGATE_LISTEN", &later)], "eu1", &standby.url(&database), &url);
     load.go_on(UNDER_WAY).await;
 
@@ -55,7 +57,7 @@ async fn a_cell_that_moves_while_it_is_written_to_loses_and_doubles_nothing() {
     let answers: BTreeSet<u16> = histories.iter().flat_map(|history| history.answers.keys().copied()).collect();
     assert!(answers.contains(&503), "the writers were refused meanwhile");
     assert!(answers.is_subset(&BTreeSet::from([200, 201, 503])), "{answers:?}");
-    assert_eq!(query(&standby.options(&options), "select name from cell").await, "eu1");
+    assert_eq!(query(&standby.options, "select name from cell").await, "eu1");
 
     // Who continues from the cursor gets the rest; who begins anew gets the same as before, and the rest.
     let (rest, all) = (read(&target, &before.1).await.0, read(&target, "").await.0);

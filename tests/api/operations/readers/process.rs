@@ -1,7 +1,6 @@
 //! The program with `STAGEGATE_READ_ONLY`: its settings, its metrics and its log.
 
 use std::path::Path;
-use std::time::Duration;
 
 use serde_json::Value;
 use sqlx::ConnectOptions as _;
@@ -14,9 +13,10 @@ use super::World;
 use crate::harness::balancer::Balancer;
 use crate::harness::commands::update;
 use crate::harness::parties::new_id;
-use crate::harness::process::{self, PATIENCE};
+use crate::harness::process;
 use crate::harness::service::PLATFORM_KEY;
 use crate::harness::settings::setting;
+use crate::harness::waiting::{PATIENCE, until, until_some};
 
 /// The value of a metric; `None` if it is not shown.
 fn value(text: &str, metric: &str) -> Option<f64> {
@@ -25,17 +25,12 @@ fn value(text: &str, metric: &str) -> Option<f64> {
 }
 
 /// Scrapes until the replay lag is as wanted.
-async fn until(metrics: &str, wanted: impl Fn(f64) -> bool) -> String {
-    let scraped = timeout(PATIENCE, async {
-        loop {
-            let text = process::fetch(&format!("http://{metrics}/metrics"), None).await;
-            if value(&text, "stagegate_database_replay_lag_seconds").is_some_and(&wanted) {
-                return text;
-            }
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
-    });
-    scraped.await.expect("the replay lag is shown")
+async fn until_lag(metrics: &str, wanted: impl Fn(f64) -> bool) -> String {
+    until_some("the replay lag is as wanted", async || {
+        let text = process::fetch(&format!("http://{metrics}/metrics"), None).await;
+        value(&text, "stagegate_database_replay_lag_seconds").is_some_and(&wanted).then_some(text)
+    })
+    .await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -44,7 +39,7 @@ async fn the_program_reads_from_a_standby_shows_its_lag_and_tells_of_a_promotion
     let (mut service, metrics, address) = serve(&world.standby.options, &[("STAGEGATE_READ_ONLY", "true")]).await;
     process::fetch(&format!("http://{metrics}/ready"), None).await;
     process::fetch(&format!("http://{address}/api/v1/tasks"), Some(PLATFORM_KEY)).await;
-    let text = until(&metrics, |lag| lag == 0.0).await;
+    let text = until_lag(&metrics, |lag| lag == 0.0).await;
     for name in ["timers_oldest_due_age_seconds", "webhooks_pending", "timers_lag_seconds", "webhooks_lag_seconds"] {
         assert_eq!(value(&text, &format!("stagegate_{name}")), None, "what writes is not its to show");
     }
@@ -54,9 +49,9 @@ async fn the_program_reads_from_a_standby_shows_its_lag_and_tells_of_a_promotion
     let task = world.parties.open("brand-campaign").await;
     world.standby.pause().await;
     world.parties.partner.done(&task, &update("x")).await;
-    until(&metrics, |lag| lag > 0.0).await;
+    until_lag(&metrics, |lag| lag > 0.0).await;
     world.standby.resume().await;
-    until(&metrics, |lag| lag == 0.0).await;
+    until_lag(&metrics, |lag| lag == 0.0).await;
 
     world.standby.promote().await;
     let mut log = BufReader::new(service.stderr.take().unwrap()).lines();
@@ -131,12 +126,8 @@ async fn the_published_balancer_sends_reports_to_the_reader_and_all_else_to_the_
     assert_eq!(lists().await, (1, 2));
     // Without the reader, the writer answers.
     process::terminate(&mut reader).await;
-    let left = timeout(PATIENCE, async {
-        while ask(get.clone(), &at("/tasks"), &Value::Null).await.0 != 200 {
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    });
-    left.await.expect("the writer takes over");
+    let answered = async || ask(get.clone(), &at("/tasks"), &Value::Null).await.0;
+    until("the writer takes over", async || answered().await == 200).await;
     process::terminate(&mut writer).await;
     world.stop().await;
 }
@@ -144,12 +135,7 @@ async fn the_published_balancer_sends_reports_to_the_reader_and_all_else_to_the_
 /// Waits until the balancer listens.
 async fn until_it_serves(url: &str) {
     let client = process::client(PATIENCE);
-    let serves = timeout(PATIENCE, async {
-        while client.get(format!("{url}/health")).send().await.is_err() {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    });
-    serves.await.expect("it listens");
+    until("it listens", async || client.get(format!("{url}/health")).send().await.is_ok()).await;
 }
 
 #[tokio::test]

@@ -11,6 +11,7 @@ use crate::audit::transparency_log::tick;
 use crate::harness::commands::{submit, update, with};
 use crate::harness::parties::{Client, code, events, text};
 use crate::harness::service::Answer;
+use crate::harness::waiting::until;
 use crate::mcp::world::Agent;
 use crate::status::waiting::run;
 
@@ -95,9 +96,7 @@ async fn a_long_poll_ends_when_the_standby_has_replayed_the_change() {
     let buyer = world.reading(&world.parties.buyer);
     let waiting = tokio::spawn(async move { get(&buyer, &path, ("if-none-match", &tag)).await });
     world.parties.partner.done(&task, &submit("agent")).await;
-    while world.reader.statuses.watchers.count().0 == 0 {
-        tokio::task::yield_now().await;
-    }
+    until("one waits", async || world.reader.statuses.watchers.count().0 > 0).await;
     world.standby.resume().await;
     let answer = waiting.await.unwrap();
     assert_eq!((answer.status, &answer.body["phase"]), (200, &json!("in_review")), "{}", answer.text);
@@ -160,9 +159,7 @@ async fn a_cursor_that_is_ahead_waits_and_skips_nothing() {
         let (partner, path) = (partner.clone(), format!("{path}&wait=55"));
         async move { partner.read(&path).await }
     });
-    while world.reader.feed.tail.count() == 0 {
-        tokio::task::yield_now().await;
-    }
+    until("one waits", async || world.reader.feed.tail.count() > 0).await;
     let message = with(update("after the pause"), &json!({}));
     world.parties.partner.done(&task, &message).await;
     world.standby.resume().await;

@@ -17,8 +17,9 @@ use tokio::time::timeout;
 
 use crate::harness::process;
 use crate::harness::service::{self, PLATFORM_KEY, Service};
+use crate::harness::waiting::PATIENCE;
 
-use super::world::{PATIENCE, World, fail, hour, minute, opening};
+use super::world::{World, fail, hour, minute, opening};
 
 /// What the two timers of a task in an hour's review leave behind.
 const HOUR: &str = "deadline_reminded deadline_passed review_withdrawn workflow_failed";

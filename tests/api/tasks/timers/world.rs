@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use prometheus_client::encoding::text::encode;
@@ -23,9 +22,6 @@ use crate::harness::service::{PLATFORM_KEY, Service};
 
 /// Who ordered every task.
 pub const BUYER: &str = "0199a000-0000-7000-8000-00000000000b";
-/// Longer than anything here takes.
-pub const PATIENCE: Duration = Duration::from_mins(2);
-
 /// A service, a partner with one workflow, and a replica that runs timers when told.
 pub struct World {
     pub service: Service,
