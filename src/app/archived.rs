@@ -1,4 +1,4 @@
-//! Tasks that were put away: who is told what of them, and whose data their files hold.
+//! Tasks that were put away: what their readers still learn, and whose data their files hold.
 
 use hmac::{Hmac, KeyInit as _, Mac};
 use sha2::Sha256;
@@ -11,8 +11,8 @@ use crate::store::{self, Pool};
 use super::access::{Caller, may_see};
 use super::error::{Archived, Error};
 
-/// Why a task is not there: it was put away and the caller could see it before, or it never was
-/// there as far as the caller may know.
+/// The error about a task that has no rows: that it was put away, for a caller who could see it
+/// before, and otherwise that there is none.
 pub(super) async fn missing(pool: &Pool, caller: &Caller, id: TaskId) -> Error {
     match store::retention::find(pool, id).await {
         Ok(Some(record)) if may_see(caller, id, (record.partner_id, record.buyer_id)) => {
@@ -23,7 +23,7 @@ pub(super) async fn missing(pool: &Pool, caller: &Caller, id: TaskId) -> Error {
     }
 }
 
-/// The same for a task that this party's caller could see a moment ago.
+/// The same for a caller of this party who could see the task a moment ago.
 pub(super) async fn gone(pool: &Pool, party: Party, id: TaskId) -> Error {
     match store::retention::find(pool, id).await {
         Ok(found) => found.map_or(Error::NotFound, |record| Error::Archived(Box::new(shown(record, party)))),
@@ -31,7 +31,7 @@ pub(super) async fn gone(pool: &Pool, party: Party, id: TaskId) -> Error {
     }
 }
 
-/// What a party is told of a task of its own.
+/// The record as a party reads it: the name of the file is not for buyers.
 pub(super) fn shown(record: Record, party: Party) -> Archived {
     let Record { task_id, closed_at, archived_at, file, sha256, .. } = record;
     let file = match party {

@@ -200,7 +200,7 @@ impl Feed {
             };
             let is_first = after.position == Position::START;
             let reader = if is_first { Bookmark { began: Some(horizon), ..after } } else { after };
-            let start = store::feed::find_start(&self.pool, owner).await?;
+            let start = found.start;
             if reader.is_expired(start) {
                 return Err(Error::CursorExpired);
             }

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use sqlx::PgExecutor;
 use sqlx::types::Uuid;
 
 use crate::domain::values::id::{EndpointId, NoticeId, TaskId};
@@ -33,6 +34,8 @@ pub struct Found {
     pub next: Position,
     /// Whether there may be more rows below the horizon.
     pub more: bool,
+    /// How far events had left the owner's feed after the rows were read; `None`: all are there.
+    pub start: Option<Start>,
 }
 
 /// How a reader's position relates to the horizon of the server that was read.
@@ -50,8 +53,8 @@ pub enum Standing {
 pub const WINDOW: u32 = 5_000;
 
 /// Lists up to `limit` rows after `after` and below the horizon; for a partner, the rows of its
-/// tasks among the next [`WINDOW`]. Notices go to their owner only. Horizon and rows are read in
-/// one session, so from one server.
+/// tasks among the next [`WINDOW`]. Notices go to their owner only. Horizon, rows and start are read
+/// in one session, so from one server.
 ///
 /// The position to continue from never names a row of another owner. It is the reader's own last
 /// row, or the beginning or end of a committed transaction. If a transaction of others fills the
@@ -59,6 +62,12 @@ pub const WINDOW: u32 = 5_000;
 pub async fn list(pool: &Pool, after: Position, owner: Owner, limit: usize) -> Result<Found, Error> {
     let mut reading = pool.reading().await?;
     let session = reading.connection();
+    let found = search(&mut *session, after, owner, limit).await?;
+    // After the rows. Otherwise events that leave in between are skipped.
+    Ok(Found { start: find_start(session, owner).await?, ..found })
+}
+
+async fn search(session: &mut Session, after: Position, owner: Owner, limit: usize) -> Result<Found, Error> {
     let mut horizon = find_horizon(&mut *session).await?;
     if after.transaction >= horizon && !is_standby(&mut *session).await? {
         // The standby may have been promoted between the two statements.
@@ -162,7 +171,7 @@ struct Looked {
 impl Found {
     /// A page without rows.
     fn nothing(next: Position, horizon: Transaction, standing: Standing) -> Self {
-        Self { horizon, standing, rows: Vec::new(), next, more: false }
+        Self { horizon, standing, rows: Vec::new(), next, more: false, start: None }
     }
 
     /// Makes a page of these rows. Returns `None` if they all belong to others and to the
@@ -175,7 +184,7 @@ impl Found {
         if rows.len() > limit {
             rows.truncate(limit);
             let next = rows.last().copied().map(Position::at)?;
-            return Some(Self { horizon, standing, rows, next, more: true });
+            return Some(Self { horizon, standing, rows, next, more: true, start: None });
         }
         let more = last.place == window;
         let next = if last.shown {
@@ -186,7 +195,7 @@ impl Found {
         } else {
             Position::after(transaction)
         };
-        (next > from).then_some(Self { horizon, standing, rows, next, more })
+        (next > from).then_some(Self { horizon, standing, rows, next, more, start: None })
     }
 }
 
@@ -200,14 +209,12 @@ pub struct Start {
 }
 
 /// Finds how far events have left an owner's feed; `None`: all are there.
-///
-/// Read it after the rows. Otherwise events that leave in between are skipped.
-pub async fn find_start(pool: &Pool, owner: Owner) -> Result<Option<Start>, Error> {
+pub async fn find_start(database: impl PgExecutor<'_>, owner: Owner) -> Result<Option<Start>, Error> {
     let row = sqlx::query!(
         r#"select epoch, xid::text as "xid!", row_id, row_seq, removals from feed_starts where owner_id = $1"#,
         owner.id()
     );
-    let Some(row) = row.fetch_optional(pool).await? else { return Ok(None) };
+    let Some(row) = row.fetch_optional(database).await? else { return Ok(None) };
     let place = Place { table: "feed_starts", key: owner.id() };
     let transaction = Transaction::read(row.epoch, &row.xid, Place { table: "feed_starts", key: "xid" })?;
     let position = Position::of(transaction, (row.row_id, place.unsigned(row.row_seq)?));
