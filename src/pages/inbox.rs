@@ -190,7 +190,7 @@ fn page(visitor: &Visitor, selection: &Selection, found: &Reviews, now: Time) ->
         frame: visitor.frame(t.text("inbox-title")),
         t,
         counts: Counts::new(t, selection, found, None),
-        groups: rows::groups(visitor.untitled(), &found.items, now),
+        groups: rows::groups(visitor, found, now),
         more,
         live: format!("/inbox?part=live&wait=25&at={}{of_live}", now.micros()),
         tag: tag(found),

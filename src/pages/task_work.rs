@@ -27,6 +27,7 @@ use super::texts::Texts;
 use super::{headers, live};
 
 use self::choice::Choice;
+use self::claim::Say;
 use self::consequence::Consequence;
 use self::offers::Offers;
 use self::page::{Loaded, News, Notice, Page};
@@ -34,6 +35,7 @@ use self::panel::{Filled, has_inbox};
 use self::typed::Typed;
 
 mod choice;
+pub(super) mod claim;
 mod compare;
 mod conflict;
 mod consequence;
@@ -107,6 +109,9 @@ pub(super) async fn post_command(state: &AppState, form: &Form, task: TaskId) ->
     }
     if let Err(wait) = state.app.links.admit_command(&visitor.visit) {
         return too_many(state, visitor, task, (wait.as_secs().max(1), filled)).await;
+    }
+    if let Some(say) = Say::parse(fields.get("claim")) {
+        return Box::pin(claim::post(state, visitor, (task, say), filled)).await;
     }
     let (Some(choice), Some(target)) = (choice, &filled.target) else {
         let mistakes = mistakes::no_choice(t);

@@ -11,6 +11,7 @@ export async function run(rig) {
   await rig.enter(page, await rig.link({ party: "partner", to: "inbox", actor: "u-anna" }));
   await rig.looksGood(page);
   await keys(rig, page);
+  await claim(rig, page, first);
   await draft(rig, page, first);
   await offline(rig, page, first);
 }
@@ -45,6 +46,24 @@ async function keys(rig, page) {
   await page.keyboard.press("j");
   assert.equal(await focused(), null);
   await page.getByLabel("Use these keys").check();
+}
+
+/**
+ * @param {import("./rig.mjs").Rig} rig
+ * @param {import("./rig.mjs").Page} page
+ * @param {string} task
+ */
+async function claim(rig, page, task) {
+  rig.step("takes a task, and gives it back");
+  await rig.go(page, `/tasks/${task}`);
+  await page.getByRole("radio", { name: "Send back", exact: true }).check();
+  await page.getByLabel("What must change").fill("Not finished yet.");
+  await page.getByRole("button", { name: "I take it for an hour" }).click();
+  await page.getByText("You have it until").waitFor();
+  await rig.looksGood(page);
+  assert.equal(await page.getByLabel("What must change").inputValue(), "Not finished yet.");
+  await page.getByRole("button", { name: "Give it back" }).click();
+  await page.getByRole("button", { name: "I take it for an hour" }).waitFor();
 }
 
 /**

@@ -8,9 +8,10 @@ use crate::app::access::Caller;
 use crate::app::base::Base;
 use crate::app::conflict::ConflictContext;
 use crate::app::contention::MAX_ATTEMPTS;
-use crate::app::error::Error;
+use crate::app::error::{Error, NothingToDecide};
 use crate::clock::Clock;
 use crate::domain::link::BoundTo;
+use crate::domain::task::command::CommandType;
 use crate::domain::task::refusal::Refusal;
 use crate::domain::task::why::Asker;
 use crate::domain::values::id::{ActorId, PartnerId, TaskId};
@@ -66,7 +67,9 @@ impl Claims {
             return Err(Error::Rejected(Refusal::KeyActor));
         }
         let asker = Asker { sender: &sender, dual_control: self.dual_control };
-        let (party, target) = (caller.party(), target(pending::decision(&task, caller.party(), asker, now)?));
+        let (party, decision) = (caller.party(), pending::decision(&task, caller.party(), asker, now)?);
+        check_link(caller, &task, &decision)?;
+        let target = target(decision);
         let until = now + request.lease.delta();
         let take = Take { task_id: id, party, target: &target, actor: &actor, at: now, until };
         self.take(&task, &take, request.take_over).await?;
@@ -107,6 +110,17 @@ impl Claims {
         Ok(standing(&task, found.remove(&id)))
     }
 
+    /// The claims of a task that count now, and how many there can be. A buyer is one person and has
+    /// none.
+    pub(super) async fn of(&self, party: Party, task: &Loaded) -> Result<(Vec<Claim>, u32), Error> {
+        let id = task.snapshot().task.id();
+        let mut found = match party {
+            Party::Buyer => HashMap::new(),
+            Party::Partner | Party::Platform => claims::list(&self.pool, &[id], self.clock.now()).await?,
+        };
+        Ok((standing(task, found.remove(&id)), seats(task)))
+    }
+
     /// Gives up an actor's claim, if there is one.
     ///
     /// # Errors
@@ -134,6 +148,19 @@ impl Claims {
     pub(super) async fn find_all(&self, tasks: &[TaskId], now: Time) -> Result<HashMap<TaskId, Vec<Claim>>, Error> {
         Ok(claims::list(&self.pool, tasks, now).await?)
     }
+}
+
+/// Refuses a claim on a decision that the caller's link is not for.
+fn check_link(caller: &Caller, task: &Loaded, decision: &BoundTo) -> Result<(), Error> {
+    let Some(through) = caller.through() else { return Ok(()) };
+    let is_escalated = decision.escalation.is_some();
+    let kind = if is_escalated { CommandType::EscalationResolved } else { CommandType::StageApproved };
+    caller.check_type(kind).map_err(Error::Rejected)?;
+    if through.reach.bound_to.as_ref().is_some_and(|bound| bound != decision) {
+        let context = ConflictContext::new(&task.workflow, task.snapshot(), caller.party());
+        return Err(Error::NothingToDecide(NothingToDecide::NotWaiting, Box::new(context)));
+    }
+    Ok(())
 }
 
 fn target(bound: BoundTo) -> Target {

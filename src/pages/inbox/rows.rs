@@ -1,11 +1,14 @@
 //! The rows of the inbox, in groups by when they are due.
 
+use crate::app::tasks::inbox::Reviews;
 use crate::domain::task::unreadable::ListedTask;
 use crate::domain::task::view::TaskView;
 use crate::domain::task::{PhaseName, Verdict};
 use crate::domain::values::id::TaskId;
 use crate::domain::values::time::Time;
 use crate::pages::frame::Frame;
+use crate::pages::session::Visitor;
+use crate::pages::task_work::claim::{self, Claimed};
 use crate::pages::texts::{Texts, written};
 use crate::pages::times::TimeTag;
 
@@ -44,16 +47,19 @@ pub(super) struct Row {
     pub(super) word: Option<String>,
     /// When it is due.
     pub(super) due: Option<TimeTag>,
+    /// Who has claimed it, and until when.
+    pub(super) claims: Vec<Claimed>,
 }
 
 /// The tasks in groups, in the order in which they come: the earliest due first.
-pub(super) fn groups(frame: &Frame, items: &[ListedTask], now: Time) -> Vec<Group> {
+pub(super) fn groups(visitor: &Visitor, found: &Reviews, now: Time) -> Vec<Group> {
+    let frame = visitor.untitled();
     let mut groups: Vec<(Due, Vec<Row>)> = Vec::new();
-    for listed in items {
+    for listed in &found.items {
         let due = due(frame, listed, now);
         match groups.iter_mut().find(|(group, _)| *group == due) {
-            Some((_, rows)) => rows.push(row(frame, listed)),
-            None => groups.push((due, vec![row(frame, listed)])),
+            Some((_, rows)) => rows.push(row(visitor, listed, found)),
+            None => groups.push((due, vec![row(visitor, listed, found)])),
         }
     }
     let group = |(due, rows): (Due, Vec<Row>)| Group {
@@ -85,9 +91,13 @@ fn due(frame: &Frame, listed: &ListedTask, now: Time) -> Due {
     }
 }
 
-fn row(frame: &Frame, listed: &ListedTask) -> Row {
+fn row(visitor: &Visitor, listed: &ListedTask, found: &Reviews) -> Row {
+    let frame = visitor.untitled();
     match listed {
-        ListedTask::Task(task) => row_of(frame, task),
+        ListedTask::Task(task) => {
+            let claims = found.claims.get(&task.id).map(|claims| claim::sentences(claims, visitor));
+            Row { claims: claims.unwrap_or_default(), ..row_of(frame, task) }
+        }
         ListedTask::Unreadable(task) => Row {
             task: task.task_id,
             title: None,
@@ -95,6 +105,7 @@ fn row(frame: &Frame, listed: &ListedTask) -> Row {
             votes: None,
             word: None,
             due: None,
+            claims: Vec::new(),
         },
     }
 }
@@ -113,6 +124,7 @@ fn row_of(frame: &Frame, task: &TaskView) -> Row {
         votes: votes(t, task),
         word: word(task).map(|id| t.text(id).into_owned()),
         due: task.due_at.as_ref().map(|due| frame.times.due(due)),
+        claims: Vec::new(),
     }
 }
 

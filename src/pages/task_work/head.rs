@@ -5,10 +5,11 @@ use crate::domain::link::LinkState;
 use crate::domain::task::view::{QuestionView, ReviewView, TaskView};
 use crate::domain::task::{Cause, PhaseName, Verdict};
 use crate::domain::values::party::{Party, Source};
-use crate::pages::frame::Frame;
+use crate::pages::session::Visitor;
 use crate::pages::texts::{Texts, written};
 use crate::pages::times::TimeTag;
 
+use super::claim::{self, Claimed};
 use super::words;
 
 /// Where the task is.
@@ -24,6 +25,8 @@ pub(super) struct Head {
     pub(super) is_late: bool,
     /// The votes in words.
     pub(super) votes: Vec<String>,
+    /// Who has claimed the decision, and until when.
+    pub(super) claims: Vec<Claimed>,
     /// What was said about the state: by whom, and the words.
     pub(super) said: Vec<(String, Option<String>)>,
     /// The suggested answers of the open question.
@@ -32,8 +35,9 @@ pub(super) struct Head {
 
 impl Head {
     /// The head of a desk.
-    pub(super) fn new(desk: &Desk, reader: Party, frame: &Frame) -> Self {
-        let (t, task) = (frame.t, &desk.task);
+    pub(super) fn new(desk: &Desk, visitor: &Visitor) -> Self {
+        let (frame, task) = (visitor.untitled(), &desk.task);
+        let t = frame.t;
         let place = [
             ("stage", written(task.stage.name.as_str())),
             ("round", task.round.into()),
@@ -41,10 +45,11 @@ impl Head {
         ];
         Self {
             place: t.with_all("review-place", place).into_owned(),
-            turn: words::turn(t, task, reader),
+            turn: words::turn(t, task, visitor.party()),
             due: task.due_at.as_ref().map(|due| frame.times.due(due)),
             is_late: task.overdue,
             votes: task.review.as_ref().map_or_else(Vec::new, |review| votes(t, review)),
+            claims: claim::sentences(&desk.claims, visitor),
             said: said(t, task),
             answers: task.question.iter().flat_map(|question| &question.options).map(ToString::to_string).collect(),
         }

@@ -14,6 +14,7 @@ use crate::pages::session::Visitor;
 use crate::pages::texts::Texts;
 
 use super::choice::Choice;
+use super::claim::Say;
 use super::head::{self, Head};
 use super::history::History;
 use super::mistakes::Mistake;
@@ -37,7 +38,7 @@ pub(super) struct Loaded {
 }
 
 /// Something to say before all else.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) struct Notice {
     /// What is said.
     pub(super) text: String,
@@ -72,6 +73,8 @@ pub(super) struct Page {
     draft: String,
     came_back: Option<CameBack>,
     panels: Panels,
+    /// What the visitor can say about who decides: value and words.
+    claim: Option<(&'static str, String)>,
     /// The choices that are not for this person: label and reason.
     barred: Vec<(Cow<'static, str>, Cow<'static, str>)>,
     /// Why there is nothing to decide, if nothing is.
@@ -119,7 +122,7 @@ impl Regions {
     fn new(loaded: &Loaded, visitor: &Visitor) -> Self {
         let (frame, desk) = (visitor.untitled(), &loaded.desk);
         Self {
-            head: Head::new(desk, visitor.party(), frame),
+            head: Head::new(desk, visitor),
             work: Work::new(desk, loaded.earlier.as_ref(), frame),
             history: History::new(&loaded.entries, &desk.workflow, frame),
             is_older: loaded.is_older,
@@ -178,7 +181,7 @@ impl Page {
             frame: visitor.frame(title.0.clone()),
             t,
             outcome: None,
-            notice: None,
+            notice: filled.notice.clone(),
             is_typed: *filled != Filled::default(),
             mistakes: filled.mistakes.clone(),
             is_stale,
@@ -190,6 +193,7 @@ impl Page {
             about: if is_stale { "past".to_owned() } else { about(desk) },
             draft: draft(desk, visitor),
             came_back: CameBack::new(desk, visitor.untitled()),
+            claim: Say::of(desk, visitor).map(|say| (say.value(), say.label(t))),
             barred: barred.collect(),
             nothing: says_nothing.then(|| head::nothing_to_decide(t, desk, visitor.party())),
             severities: ["must", "could"],

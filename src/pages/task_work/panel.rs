@@ -12,6 +12,7 @@ use super::choice::Choice;
 use super::consequence::Consequence;
 use super::mistakes::Mistake;
 use super::offers::{Offer, Offers, seq_of};
+use super::page::Notice;
 use super::typed::{MAX_PIECES, MAX_POINTS, MESSAGE, PROSE, Piece, Point, Target, Typed, target};
 use super::words;
 
@@ -26,6 +27,8 @@ pub(super) struct Filled {
     pub(super) mistakes: Vec<Mistake>,
     /// Whether to show what the buyer would read.
     pub(super) preview: bool,
+    /// What to say before all else.
+    pub(super) notice: Option<Notice>,
 }
 
 /// A form.

@@ -10,6 +10,7 @@ use crate::harness::commands::{approve, at, cancel, escalate, submit, with};
 use crate::harness::parties::Parties;
 use crate::harness::visitor::{Page, Visitor};
 
+mod claims;
 mod conflicts;
 mod forms;
 mod hidden;
