@@ -24,7 +24,7 @@ use crate::store::tasks::transitions::{Open, Outcome, insert_opened};
 use crate::store::{self, Pool};
 use crate::telemetry::spans;
 
-use self::claims::{Claim, Claims};
+use self::claims::{Claims, OfDesk};
 use self::commands::Commands;
 use self::inbox::Inbox;
 use self::load::Loader;
@@ -113,10 +113,8 @@ pub struct Desk {
     /// Whether the task still waits for the decision that the person's link is for. Always open for
     /// a link that is for none in particular.
     pub link: LinkState,
-    /// Who of the party has claimed the decision, the first to end first.
-    pub claims: Vec<Claim>,
-    /// How many can claim it.
-    pub seats: u32,
+    /// Who has claimed the decision, and whether the person could.
+    pub claims: OfDesk,
     /// The moment of all of these.
     pub at: Time,
 }
@@ -243,10 +241,10 @@ impl Tasks {
         let at = self.clock.now();
         let bound = caller.through().and_then(|through| through.reach.bound_to.as_ref());
         let link = bound.map_or(LinkState::Open, |bound| bound.compare(&task.workflow, &task.snapshot().task));
+        let claims = self.claims.of_desk(caller, &task, &caller.sender(actor.clone().map(Actor::from))).await?;
         let why = self.why(caller, &task, actor, at);
-        let (claims, seats) = self.claims.of(caller.party(), &task).await?;
         let view = task.task_view(Reader { party: caller.party(), at });
-        Ok(Desk { task: view, workflow: task.workflow, why, link, claims, seats, at })
+        Ok(Desk { task: view, workflow: task.workflow, why, link, claims, at })
     }
 
     fn why(&self, caller: &Caller, task: &Loaded, actor: Option<ActorId>, at: Time) -> Why {

@@ -15,7 +15,7 @@ use crate::domain::task::command::CommandType;
 use crate::domain::task::refusal::Refusal;
 use crate::domain::task::why::Asker;
 use crate::domain::values::id::{ActorId, PartnerId, TaskId};
-use crate::domain::values::party::{Actor, Party};
+use crate::domain::values::party::{Actor, Party, Sender};
 use crate::domain::values::time::{Span, Time};
 use crate::store::Pool;
 use crate::store::tasks::claims::{self, Take, Target};
@@ -34,6 +34,17 @@ pub struct Claiming {
     pub lease: Span,
     /// Whether to take the place of the claim that ends first if there is no free one.
     pub take_over: bool,
+}
+
+/// The claims of a task as a person sees them who may decide it.
+#[derive(Clone, Debug, Default)]
+pub struct OfDesk {
+    /// Those for the decision that the task waits for, the first to end first.
+    pub standing: Vec<Claim>,
+    /// Whether there is no room for another.
+    pub is_full: bool,
+    /// Whether the person could claim it.
+    pub may_claim: bool,
 }
 
 /// The claims.
@@ -110,15 +121,19 @@ impl Claims {
         Ok(standing(&task, found.remove(&id)))
     }
 
-    /// The claims of a task that count now, and how many there can be. A buyer is one person and has
+    /// The claims of a task as a person of the caller's party sees them. A buyer is one person and has
     /// none.
-    pub(super) async fn of(&self, party: Party, task: &Loaded) -> Result<(Vec<Claim>, u32), Error> {
-        let id = task.snapshot().task.id();
-        let mut found = match party {
-            Party::Buyer => HashMap::new(),
-            Party::Partner | Party::Platform => claims::list(&self.pool, &[id], self.clock.now()).await?,
-        };
-        Ok((standing(task, found.remove(&id)), seats(task)))
+    pub(super) async fn of_desk(&self, caller: &Caller, task: &Loaded, sender: &Sender) -> Result<OfDesk, Error> {
+        if caller.party() == Party::Buyer {
+            return Ok(OfDesk::default());
+        }
+        let (id, now) = (task.snapshot().task.id(), self.clock.now());
+        let mut found = claims::list(&self.pool, &[id], now).await?;
+        let asker = Asker { sender, dual_control: self.dual_control };
+        let decision = pending::decision(task, caller.party(), asker, now);
+        let may_claim = decision.is_ok_and(|decision| check_link(caller, task, &decision).is_ok());
+        let standing = standing(task, found.remove(&id));
+        Ok(OfDesk { is_full: standing.len() >= seats(task) as usize, standing, may_claim })
     }
 
     /// Gives up an actor's claim, if there is one.

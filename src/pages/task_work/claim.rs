@@ -59,15 +59,15 @@ pub(super) enum Say {
 impl Say {
     const ALL: [Self; 3] = [Self::Take, Self::TakeOver, Self::GiveBack];
 
-    /// What this visitor can say; nothing without a name.
+    /// What this visitor can say; nothing without a name, or about somebody else's decision.
     pub(super) fn of(desk: &Desk, visitor: &Visitor) -> Option<Self> {
-        let actor = visitor.actor.as_ref()?;
-        let has_own = desk.claims.iter().any(|claim| is_own(claim, Some(actor)));
-        Some(match desk.claims.len() >= desk.seats as usize {
-            _ if has_own => Self::GiveBack,
-            true => Self::TakeOver,
-            false => Self::Take,
-        })
+        let (actor, claims) = (visitor.actor.as_ref()?, &desk.claims);
+        match claims.is_full {
+            _ if claims.standing.iter().any(|claim| is_own(claim, Some(actor))) => Some(Self::GiveBack),
+            _ if !claims.may_claim => None,
+            true => Some(Self::TakeOver),
+            false => Some(Self::Take),
+        }
     }
 
     /// The value of the button.

@@ -49,7 +49,7 @@ impl Head {
             due: task.due_at.as_ref().map(|due| frame.times.due(due)),
             is_late: task.overdue,
             votes: task.review.as_ref().map_or_else(Vec::new, |review| votes(t, review)),
-            claims: claim::sentences(&desk.claims, visitor),
+            claims: claim::sentences(&desk.claims.standing, visitor),
             said: said(t, task),
             answers: task.question.iter().flat_map(|question| &question.options).map(ToString::to_string).collect(),
         }

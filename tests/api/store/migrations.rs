@@ -24,7 +24,8 @@ async fn migrations_are_sent_one_statement_at_a_time() {
         assert!(prepared.is_ok(), "{message}");
         // Citus refuses a constraint together with anything else.
         let alters = message.to_lowercase().contains("alter table");
-        let adds = ["add constraint", "add column", " check ("].map(|what| message.to_lowercase().matches(what).count());
+        let adds =
+            ["add constraint", "add column", " check ("].map(|what| message.to_lowercase().matches(what).count());
         assert!(!alters || matches!(adds, [0, _, 0] | [1, 0, _]), "{message}");
     }
     owner.close().await.unwrap();
