@@ -18,16 +18,22 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use futures_util::future::{BoxFuture, join_all};
-use futures_util::stream::{self, BoxStream, StreamExt as _, TryStreamExt as _};
-use sqlx::postgres::{PgConnectOptions, PgQueryResult, PgRow, PgStatement, PgTypeInfo};
-use sqlx::{Describe, Either, Execute, Executor, Postgres, SqlStr};
+use futures_util::future::join_all;
+use sqlx::postgres::PgConnectOptions;
 use tokio::runtime::Handle;
-use tokio::sync::{AcquireError, Notify, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
-use super::session::{Health, Limits, NoConnection, Session};
+use super::session::{Limits, NoConnection, Session};
 use super::settings::Route;
+
+use self::checked_out::CheckedOut;
+pub(in crate::store) use self::checked_out::{Reading, Transaction};
+pub(in crate::store) use self::losses::Losses;
+
+mod checked_out;
+mod executor;
+mod losses;
 
 /// Connections that were used within this time are taken without a ping.
 const TRUSTED_IDLE: Duration = Duration::from_secs(1);
@@ -77,43 +83,6 @@ struct Inner {
     losses: Arc<Losses>,
 }
 
-/// Counts how often sessions were lost. Shared by all that talk to the same database.
-#[derive(Debug, Default)]
-pub(in crate::store) struct Losses {
-    count: AtomicU64,
-    lost: Notify,
-}
-
-impl Losses {
-    /// The number of losses. A session that was opened at a lower number must not be used.
-    pub(in crate::store) fn count(&self) -> u64 {
-        self.count.load(Ordering::Acquire)
-    }
-
-    /// Reports that a session opened when the count was `known` was lost, and with it all others of
-    /// its generation; `false` if that was reported before.
-    pub(in crate::store) fn report(&self, known: u64) -> bool {
-        let new = self.count.compare_exchange(known, known + 1, Ordering::AcqRel, Ordering::Acquire).is_ok();
-        if new {
-            self.lost.notify_waiters();
-        }
-        new
-    }
-
-    /// Returns once the count exceeds `count`.
-    pub(in crate::store) async fn exceed(&self, count: u64) {
-        loop {
-            let mut lost = std::pin::pin!(self.lost.notified());
-            // Enable before reading the count, so that a loss in between is not missed.
-            lost.as_mut().enable();
-            if self.count() > count {
-                return;
-            }
-            lost.await;
-        }
-    }
-}
-
 /// The current use of a pool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Usage {
@@ -142,40 +111,6 @@ impl Drop for Place<'_> {
 struct Permit {
     _connection: OwnedSemaphorePermit,
     _common: Option<OwnedSemaphorePermit>,
-}
-
-/// A session in use. If it is dropped before [`CheckedOut::end`], it recovers in the background.
-struct CheckedOut {
-    pool: Arc<Inner>,
-    session: Option<Session>,
-    permit: Option<Permit>,
-}
-
-/// One session for several statements that read, so that the same server answers them all.
-pub(in crate::store) struct Reading(CheckedOut);
-
-impl Reading {
-    /// The session through which the statements are sent.
-    pub(in crate::store) fn connection(&mut self) -> &mut Session {
-        self.0.session()
-    }
-}
-
-/// Several statements that take effect together or not at all. Dropping it before
-/// [`Transaction::commit`] rolls them back.
-pub(in crate::store) struct Transaction(CheckedOut);
-
-impl Transaction {
-    /// The session through which the statements are sent.
-    pub(in crate::store) fn connection(&mut self) -> &mut Session {
-        self.0.session()
-    }
-
-    /// Commits the transaction.
-    pub(in crate::store) async fn commit(mut self) -> Result<(), sqlx::Error> {
-        let committed = self.0.session().commit().await;
-        self.0.end(committed)
-    }
 }
 
 impl Pool {
@@ -412,98 +347,5 @@ fn kept(connections: u32) -> u32 {
 fn retire(session: Session) {
     if let Ok(runtime) = Handle::try_current() {
         runtime.spawn(session.close());
-    }
-}
-
-impl CheckedOut {
-    fn session(&mut self) -> &mut Session {
-        self.session.as_mut().expect("it is there until the end")
-    }
-
-    /// Ends the statement with this result.
-    fn end<T>(mut self, result: Result<T, sqlx::Error>) -> Result<T, sqlx::Error> {
-        self.settle();
-        result
-    }
-
-    /// Gives a sound session back and retires a broken one; an unsettled session stays.
-    fn settle(&mut self) {
-        let Some(session) = self.session.take() else { return };
-        match session.health() {
-            Health::Sound if !session.is_in_transaction() => self.pool.put_back(session),
-            Health::Sound | Health::Unsettled => self.session = Some(session),
-            Health::Spoilt => drop(session),
-            Health::Lost => self.pool.lost(&session),
-        }
-    }
-}
-
-impl Drop for CheckedOut {
-    fn drop(&mut self) {
-        self.settle();
-        let (Some(mut session), Ok(runtime)) = (self.session.take(), Handle::try_current()) else { return };
-        let recovering = Self { pool: Arc::clone(&self.pool), session: None, permit: self.permit.take() };
-        runtime.spawn(async move {
-            let mut recovering = recovering;
-            // The session records the outcome. One that is still in its transaction is of no use.
-            let _ = session.recover().await;
-            recovering.session = Some(session).filter(|session| !session.is_in_transaction());
-        });
-    }
-}
-
-type Rows<'e> = BoxStream<'e, Result<Either<PgQueryResult, PgRow>, sqlx::Error>>;
-type Answer<'e, T> = BoxFuture<'e, Result<T, sqlx::Error>>;
-
-impl<'p> Executor<'p> for &'p Pool {
-    type Database = Postgres;
-
-    /// Reads all rows before it returns the first, so that a slow reader does not hold a
-    /// connection; every list has a limit.
-    fn fetch_many<'e, 'q: 'e, E>(self, query: E) -> Rows<'e>
-    where
-        'p: 'e,
-        E: 'q + Execute<'q, Postgres>,
-    {
-        let rows = async move {
-            let mut out = self.check_out().await?;
-            let rows = out.session().fetch_many(query).await;
-            out.end(rows)
-        };
-        Box::pin(stream::once(rows).map_ok(|rows| stream::iter(rows).map(Ok)).try_flatten())
-    }
-
-    fn fetch_optional<'e, 'q: 'e, E>(self, query: E) -> Answer<'e, Option<PgRow>>
-    where
-        'p: 'e,
-        E: 'q + Execute<'q, Postgres>,
-    {
-        Box::pin(async move {
-            let mut out = self.check_out().await?;
-            let row = out.session().fetch_optional(query).await;
-            out.end(row)
-        })
-    }
-
-    fn prepare_with<'e>(self, sql: SqlStr, parameters: &'e [PgTypeInfo]) -> Answer<'e, PgStatement>
-    where
-        'p: 'e,
-    {
-        Box::pin(async move {
-            let mut out = self.check_out().await?;
-            let statement = out.session().prepare_with(sql, parameters).await;
-            out.end(statement)
-        })
-    }
-
-    fn describe<'e>(self, sql: SqlStr) -> Answer<'e, Describe<Postgres>>
-    where
-        'p: 'e,
-    {
-        Box::pin(async move {
-            let mut out = self.check_out().await?;
-            let description = out.session().describe(sql).await;
-            out.end(description)
-        })
     }
 }
