@@ -38,7 +38,7 @@ pub struct Claiming {
 
 /// The claims of a task as a person sees them who may decide it.
 #[derive(Clone, Debug, Default)]
-pub struct OfDesk {
+pub struct DeskClaims {
     /// Those for the decision that the task waits for, the first to end first.
     pub standing: Vec<Claim>,
     /// Whether there is no room for another.
@@ -117,23 +117,27 @@ impl Claims {
     /// [`Error::NotFound`].
     pub async fn list(&self, caller: &Caller, id: TaskId) -> Result<Vec<Claim>, Error> {
         let task = self.loader.find_visible(caller, id).await?;
-        let mut found = claims::list(&self.pool, &[id], self.clock.now()).await?;
-        Ok(standing(&task, found.remove(&id)))
+        self.find_standing(&task, self.clock.now()).await
+    }
+
+    async fn find_standing(&self, task: &Loaded, now: Time) -> Result<Vec<Claim>, Error> {
+        let id = task.snapshot().task.id();
+        let mut found = claims::list(&self.pool, &[id], now).await?;
+        Ok(standing(task, found.remove(&id)))
     }
 
     /// The claims of a task as a person of the caller's party sees them. A buyer is one person and has
     /// none.
-    pub(super) async fn of_desk(&self, caller: &Caller, task: &Loaded, sender: &Sender) -> Result<OfDesk, Error> {
+    pub(super) async fn of_desk(&self, caller: &Caller, task: &Loaded, sender: &Sender) -> Result<DeskClaims, Error> {
         if caller.party() == Party::Buyer {
-            return Ok(OfDesk::default());
+            return Ok(DeskClaims::default());
         }
-        let (id, now) = (task.snapshot().task.id(), self.clock.now());
-        let mut found = claims::list(&self.pool, &[id], now).await?;
+        let now = self.clock.now();
         let asker = Asker { sender, dual_control: self.dual_control };
         let decision = pending::decision(task, caller.party(), asker, now);
         let may_claim = decision.is_ok_and(|decision| check_link(caller, task, &decision).is_ok());
-        let standing = standing(task, found.remove(&id));
-        Ok(OfDesk { is_full: standing.len() >= seats(task) as usize, standing, may_claim })
+        let standing = self.find_standing(task, now).await?;
+        Ok(DeskClaims { is_full: standing.len() >= seats(task) as usize, standing, may_claim })
     }
 
     /// Gives up an actor's claim, if there is one.
