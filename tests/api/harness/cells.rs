@@ -54,7 +54,8 @@ impl Gateway {
     }
 
     /// Starts it at a planned URL, with these addresses in place of the published ones and this map of partners, and
-    /// waits until it sends to both cells.
+    /// waits until it sends to both cells. `HAProxy` takes every replica for ready until its first check has ended, and
+    /// sends to them in turns: so as many answers are asked for as a cell has replicas.
     pub async fn start(url: String, replicas: [&str; 4], partners: &str) -> Self {
         let mut servers = Servers::new();
         let (map, listen) = (servers.write("partners.map", partners), url.strip_prefix("http://").unwrap());
@@ -63,7 +64,8 @@ impl Gateway {
         servers.start_haproxy("gateway/haproxy.cfg", &substitutes);
         let gateway = Self { url, _servers: servers };
         for cell in ["eu1", "us1"] {
-            until("the gateway sends to its cells", async || gateway.is_ready(cell).await).await;
+            let is_ready = async || gateway.is_ready(cell).await && gateway.is_ready(cell).await;
+            until("the gateway sends to its cells", is_ready).await;
         }
         gateway
     }
