@@ -448,6 +448,7 @@
 //!   `0020-webhooks-over-hyper.md`
 //! - the build: `0022-symbols-in-the-release.md`
 //! - agents: `0023-the-official-sdk-of-mcp.md`
+//! - statistics: `0024-facts-of-closed-tasks.md`
 //!
 //! # Where to add
 //!

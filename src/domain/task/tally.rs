@@ -125,8 +125,37 @@ fn counted(task: &Task, event: &Event) -> Vec<Counted> {
         Fact::StageEscalated(escalated) if !matches!(task.phase, Phase::Escalated(_)) => {
             vec![Counted::Escalated(escalated.cause)]
         }
+        Fact::StageRejected(rejected) => reasons(rejected).into_iter().map(Counted::Reason).collect(),
         Fact::DeadlinePassed { .. } => vec![Counted::Overdue],
         Fact::QuestionAsked(_) => vec![Counted::Question],
         _ => Vec::new(),
+    }
+}
+
+/// The reasons of the definition that a rejection names, one for each author, if its entry has some.
+fn reasons(rejected: &impl Serialize) -> Vec<String> {
+    let stored = serde_json::to_value(rejected).unwrap_or_default();
+    let named = stored["reasons"].as_array().into_iter().flatten();
+    named.filter_map(|reason| reason.as_str().map(ToOwned::to_owned)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_rejection_counts_for_each_reason_that_it_names() {
+        assert_eq!(reasons(&json!({ "revision": 1, "reasons": ["tone", "facts", "tone"] })), ["tone", "facts", "tone"]);
+        assert_eq!(reasons(&json!({ "revision": 1 })), [""; 0]);
+        let mut tally = Tally::default();
+        for reason in ["tone", "facts", "tone"] {
+            tally.add(1, Counted::Reason(reason.to_owned()), 1);
+        }
+        tally.add(1, Counted::Overdue, 0);
+        let stored = serde_json::to_value(&tally).unwrap();
+        assert_eq!(stored, json!([[1, { "reason": "facts" }, 1], [1, { "reason": "tone" }, 2]]));
+        assert_eq!(serde_json::from_value::<Tally>(stored).unwrap(), tally);
     }
 }

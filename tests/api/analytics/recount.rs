@@ -18,6 +18,7 @@ struct Stage {
     escalated: BTreeMap<String, u64>,
     overdue: u64,
     questions: u64,
+    reasons: BTreeMap<String, u64>,
     micros: BTreeMap<&'static str, i64>,
 }
 
@@ -154,7 +155,12 @@ impl Reader {
                 stage.approved += 1;
                 stage.first_pass |= fields["round"] == 1;
             }
-            "stage_rejected" => stage.rejected += 1,
+            "stage_rejected" => {
+                stage.rejected += 1;
+                for reason in fields.get("data.reasons").and_then(Value::as_array).into_iter().flatten() {
+                    *stage.reasons.entry(reason.as_str().unwrap().to_owned()).or_default() += 1;
+                }
+            }
             "stage_escalated" if !is_escalated => {
                 *stage.escalated.entry(fields["data.cause"].as_str().unwrap().to_owned()).or_default() += 1;
             }
@@ -208,6 +214,10 @@ fn of_stage(key: &str, tasks: &[Closed]) -> Value {
         durations(all.iter().map(of).collect())
     };
     let cause = |cause: &str| sum(&|stage| stage.escalated.get(cause).copied().unwrap_or(0));
+    let mut reasons: BTreeMap<&str, u64> = BTreeMap::new();
+    for (reason, count) in all.iter().flat_map(|stage| &stage.reasons) {
+        *reasons.entry(reason).or_default() += count;
+    }
     let mut rounds: Vec<u64> = all.iter().map(|stage| stage.entered).collect();
     rounds.sort_unstable();
     json!({
@@ -220,7 +230,7 @@ fn of_stage(key: &str, tasks: &[Closed]) -> Value {
             "no_quorum": cause("no_quorum") },
         "overdue": sum(&|stage| stage.overdue),
         "questions": sum(&|stage| stage.questions),
-        "reasons": {},
+        "reasons": reasons,
         "first_pass_share": share(&|stage| stage.first_pass),
         "escalated_share": share(&|stage| !stage.escalated.is_empty()),
         "overdue_share": share(&|stage| stage.overdue > 0),
