@@ -22,7 +22,7 @@
 //! | [`json`] | strict parsing and JSON pointers |
 //! | [`config`], [`clock`], [`ids`] | the only readers of the environment, the time and randomness |
 //! | [`client`] | the client of a service, for programs in Rust; what `clients/` has for other languages |
-//! | [`command_line`] | the commands that speak to a running service: `submit`, `decide`, `why`, `wait`, `tail`, `simulate`, `link` |
+//! | [`command_line`] | the commands that speak to a running service: `submit`, `decide`, `why`, `wait`, `tail`, `simulate`, `analytics`, `link` |
 //! | [`trial`], [`demo`], [`check`], [`health`] | the credentials of a trial, the demo that plays a task through, offline checks of files, a look at the service from the command line |
 //! | [`telemetry`], [`causes`], [`terminal`] | logs and traces; errors with their causes; output for terminals, escaped |
 //! | `src/main.rs`, `src/serve.rs` | the binary: the command line; the start and the end of the service |
@@ -40,6 +40,7 @@
 //! | webhooks | [`domain::webhook`] | [`store::webhooks`] | [`app::webhooks`] | `routes/webhooks.rs`, `deliveries.rs` |
 //! | audit: trails, proofs, the log, exports | [`domain::audit`] | [`store::audit`] | [`app::audit`] | `routes/audit.rs`, `partner_trail.rs`, `transparency_log.rs`, `export.rs` |
 //! | workflows, simulations | [`domain::workflow`] | [`store::workflows`] | [`app::workflows`] | `routes/workflows.rs`, `simulations.rs` |
+//! | statistics of closed tasks | [`domain::analytics`], [`domain::task::facts`] | [`store::analytics`] | [`app::analytics`] | `routes/analytics.rs` |
 //! | partners and their keys | [`domain::partner`] | [`store::partners`] | [`app::partners`] | `routes/partners.rs`, `keys.rs` |
 //! | links for people, and their sessions | [`domain::link`] | [`store::links`] | [`app::links`] | `routes/links.rs` |
 //! | erasures | [`domain::erasure`] | [`store::erasures`] | [`app::erasures`] | `routes/erasures.rs` |
@@ -150,6 +151,12 @@
 //! carries an [`app::refusals::Reason`], which is counted. A test compares the names of metrics
 //! with the table in `docs/operations.md`. Some ages depend on other databases of the server (the
 //! horizon); the log then names the session that is responsible.
+//!
+//! **Statistics.** What they count of a task is in its state: the ledger, the records of its stages and a
+//! tally of the rest, which is empty for a task that is approved stage by stage. The statement of a batch
+//! that closes tasks writes a row for each of their stages; a batch that closes none is the statement
+//! that it would be without statistics. Nothing refers to these rows, so neither retention nor an
+//! erasure touches them.
 //!
 //! **Traces.** While no collector is set, [`telemetry::spans`] does nothing: a request costs one look
 //! at a flag. Spans are OpenTelemetry's own and travel in its context, not in the log's spans, so
@@ -441,6 +448,7 @@
 //!   `0020-webhooks-over-hyper.md`
 //! - the build: `0022-symbols-in-the-release.md`
 //! - agents: `0023-the-official-sdk-of-mcp.md`
+//! - statistics: `0024-facts-of-closed-tasks.md`
 //!
 //! # Where to add
 //!

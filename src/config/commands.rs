@@ -26,6 +26,8 @@ pub enum RemoteCommand {
     Tail(Tail),
     /// Simulate a workflow on a virtual clock. Nothing is stored.
     Simulate(Simulate),
+    /// Show statistics of a workflow's closed tasks.
+    Analytics(AnalyticsArguments),
     /// Make a link that lets a person in, or end links.
     Link(Box<Link>),
 }
@@ -40,6 +42,7 @@ impl RemoteCommand {
             Self::Wait(settings) => &settings.remote,
             Self::Tail(settings) => &settings.remote,
             Self::Simulate(settings) => &settings.remote,
+            Self::Analytics(settings) => &settings.remote,
             Self::Link(settings) => &settings.remote,
         }
     }
@@ -205,6 +208,29 @@ pub struct Simulate {
     /// Run timers until this time, such as 2026-12-24T08:00:00Z, instead of what the file says.
     #[arg(long, value_name = "TIME")]
     pub until: Option<String>,
+    /// The service.
+    #[command(flatten)]
+    pub remote: Remote,
+}
+
+/// Settings of `stagegate analytics`.
+#[derive(Clone, Debug, Args)]
+pub struct AnalyticsArguments {
+    /// The workflow's key.
+    pub workflow: String,
+    /// The version whose tasks are counted. Default: the latest.
+    #[arg(long, value_name = "N")]
+    pub version: Option<u32>,
+    /// Count tasks that closed at this time or later, such as 2027-01-15T00:00:00Z. Default: 30 days before
+    /// the end.
+    #[arg(long, value_name = "TIME")]
+    pub from: Option<String>,
+    /// Count tasks that closed before this time. Default: now.
+    #[arg(long, value_name = "TIME")]
+    pub until: Option<String>,
+    /// The partner whose workflow it is. Only for the platform, which names one.
+    #[arg(long, value_name = "UUID")]
+    pub partner_id: Option<Uuid>,
     /// The service.
     #[command(flatten)]
     pub remote: Remote,

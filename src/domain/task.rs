@@ -17,6 +17,7 @@ pub(crate) mod command_type;
 pub mod decide;
 pub mod event;
 pub mod evolve;
+pub mod facts;
 pub mod forecast;
 mod ledger;
 pub mod limits;
@@ -32,6 +33,7 @@ pub mod simulate;
 pub mod snapshot;
 pub mod status;
 pub mod table;
+mod tally;
 pub mod trail;
 pub mod unreadable;
 pub mod view;
@@ -46,6 +48,7 @@ pub use phase::{
 };
 pub use phase_name::PhaseName;
 use question::{Question, Questions};
+pub use tally::{Counted, Tally};
 
 /// The format number of stored state. All older formats load; a newer one is refused.
 pub const FORMAT: u32 = 1;
@@ -104,6 +107,9 @@ pub struct Task {
     /// Whose time passed from the opening to the last event, or to the end.
     #[serde(default, skip_serializing_if = "Ledger::is_empty")]
     pub(super) spent: Ledger,
+    /// What statistics need of its history and nothing else here says.
+    #[serde(default, skip_serializing_if = "Tally::is_empty")]
+    pub(super) tally: Tally,
 }
 
 /// The record of one stage.

@@ -8,6 +8,7 @@ mod cases;
 mod details;
 mod erasure;
 mod exhaustive;
+mod facts;
 mod golden;
 mod grid;
 mod laws;

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, RootModel
+from typing_extensions import TypeAliasType
 
 
 class ActorId(RootModel[str]):
@@ -147,6 +148,18 @@ class EndpointState(RootModel[str]):
     ]
 
 
+class Ends(BaseModel):
+    model_config = ConfigDict(
+        extra='allow',
+    )
+    delivery: Annotated[int, Field(description='Every stage was approved.', ge=0)]
+    cancelled: Annotated[int, Field(description='Somebody cancelled it.', ge=0)]
+    expired: Annotated[int, Field(description='Its deadline passed.', ge=0)]
+    failed: Annotated[
+        int, Field(description='A rule of the definition ended it.', ge=0)
+    ]
+
+
 class ErasureId(RootModel[UUID]):
     root: Annotated[UUID, Field(description="The id of an erasure of a person's data.")]
 
@@ -191,6 +204,18 @@ class ErasureProgress(BaseModel):
 class ErasureState(RootModel[str]):
     root: Annotated[
         str, Field(description='The state of an erasure. Later versions may add words.')
+    ]
+
+
+class Escalations(BaseModel):
+    model_config = ConfigDict(
+        extra='allow',
+    )
+    person: Annotated[int, Field(description='Somebody asked for it.', ge=0)]
+    deadline: Annotated[int, Field(description='A deadline passed.', ge=0)]
+    exhausted: Annotated[int, Field(description='The rounds were exhausted.', ge=0)]
+    no_quorum: Annotated[
+        int, Field(description='Too few of the named reviewers might approve.', ge=0)
     ]
 
 
@@ -510,6 +535,16 @@ class Role(RootModel[str]):
     ]
 
 
+class Rounds(BaseModel):
+    model_config = ConfigDict(
+        extra='allow',
+    )
+    p50: Annotated[
+        int, Field(description='Half of the tasks had at most this many.', ge=0)
+    ]
+    p90: Annotated[int, Field(description='Nine out of ten had.', ge=0)]
+
+
 class Scope(RootModel[str]):
     root: Annotated[
         str,
@@ -572,6 +607,11 @@ class Span(RootModel[str]):
             pattern='^P([0-9]+W)?([0-9]+D)?(T([0-9]+H)?([0-9]+M)?([0-9]+S)?)?$',
         ),
     ]
+
+
+ReasonsAdditionalProperty = TypeAliasType(
+    "ReasonsAdditionalProperty", Annotated[int, Field(ge=0)]
+)
 
 
 class StageKey(RootModel[str]):
@@ -1424,6 +1464,19 @@ class DeliveryAttempt(BaseModel):
     ] = None
     took_ms: Annotated[
         int, Field(description='How long it took, in milliseconds.', ge=0)
+    ]
+
+
+class Durations(BaseModel):
+    model_config = ConfigDict(
+        extra='allow',
+    )
+    p50: Annotated[
+        Seconds, Field(description='Half of the tasks took at most this long.')
+    ]
+    p90: Annotated[Seconds, Field(description='Nine out of ten did.')]
+    mean: Annotated[
+        Seconds, Field(description='The sum divided by the number of tasks.')
     ]
 
 
@@ -3076,6 +3129,22 @@ class StageEscalatedCommand(BaseModel):
     ]
 
 
+class StageSeconds(BaseModel):
+    model_config = ConfigDict(
+        extra='allow',
+    )
+    all: Annotated[Durations, Field(description='The whole time.')]
+    partner: Annotated[Durations, Field(description='Waiting on the partner.')]
+    buyer: Annotated[Durations, Field(description='Waiting on the buyer.')]
+    platform: Annotated[Durations, Field(description='Waiting on the platform.')]
+    revising: Annotated[
+        Durations,
+        Field(
+            description="The part of the partner's time in which a returned task waited for a revision."
+        ),
+    ]
+
+
 class StageStatus(BaseModel):
     model_config = ConfigDict(
         extra='allow',
@@ -4718,6 +4787,86 @@ class Reviews(BaseModel):
     ]
 
 
+class StageAnalytics(BaseModel):
+    model_config = ConfigDict(
+        extra='allow',
+    )
+    key: Annotated[StageKey, Field(description="The stage's key.")]
+    name: Annotated[Line200, Field(description='The display name.')]
+    tasks: Annotated[
+        int,
+        Field(
+            description='How many tasks entered the stage. The shares and percentiles are of these.',
+            ge=0,
+        ),
+    ]
+    entered: Annotated[
+        int | None,
+        Field(
+            description='How many times it was entered: the rounds of all tasks.', ge=0
+        ),
+    ]
+    approved: Annotated[
+        int | None, Field(description='How many times it was approved.', ge=0)
+    ]
+    rejected: Annotated[
+        int | None,
+        Field(
+            description='How many times it was rejected. A round whose rejection exhausted the rounds can be approved\nafter all, and counts as both.',
+            ge=0,
+        ),
+    ]
+    escalated: Annotated[
+        Escalations | None,
+        Field(
+            description='How many escalations began here, by cause. One that changes hands stays one.'
+        ),
+    ]
+    overdue: Annotated[
+        int | None,
+        Field(
+            description='How many deadlines passed, of reviewers or of a party that had to decide an escalation.',
+            ge=0,
+        ),
+    ]
+    questions: Annotated[
+        int | None, Field(description='How many questions were asked.', ge=0)
+    ]
+    reasons: Annotated[
+        dict[str, ReasonsAdditionalProperty] | None,
+        Field(
+            description='How many rejections gave each reason that the definition lists, by its key.'
+        ),
+    ]
+    first_pass_share: Annotated[
+        float | None,
+        Field(
+            description='The share of tasks that left the stage approved in its first round, 0 to 1 with at most 4\ndecimals.',
+            ge=0.0,
+            le=1.0,
+        ),
+    ]
+    escalated_share: Annotated[
+        float | None,
+        Field(
+            description='The share of tasks that were escalated here.', ge=0.0, le=1.0
+        ),
+    ]
+    overdue_share: Annotated[
+        float | None,
+        Field(
+            description='The share of tasks of which a deadline passed here.',
+            ge=0.0,
+            le=1.0,
+        ),
+    ]
+    rounds: Annotated[Rounds | None, Field(description='The rounds of a task.')]
+    seconds: Annotated[
+        StageSeconds | None,
+        Field(description='The time of a task in this stage, over all rounds.'),
+    ]
+
+
 class StageDeadlineDefinition(BaseModel):
     model_config = ConfigDict(
         extra='allow',
@@ -5332,6 +5481,52 @@ class SimulatedCommandEscalationResolved(BaseModel):
             description='`redirect` only, and required there: the party that must decide instead.'
         ),
     ] = None
+
+
+class Analytics(BaseModel):
+    model_config = ConfigDict(
+        extra='allow',
+    )
+    partner_id: Annotated[
+        PartnerId, Field(description='The partner that the workflow belongs to.')
+    ]
+    workflow: Annotated[WorkflowKey, Field(description="The workflow's key.")]
+    version: Annotated[int, Field(description='The version.', ge=1)]
+    from_: Annotated[
+        Time,
+        Field(
+            alias='from',
+            description='The start of the span: tasks that closed at this time or later.',
+        ),
+    ]
+    until: Annotated[
+        Time, Field(description='The end of the span: tasks that closed before.')
+    ]
+    since: Annotated[
+        Time | None,
+        Field(
+            description='If not null, the figures may be incomplete: tasks that closed before this time are not counted,\nand of tasks that were opened before it, counts and shares can be too low.'
+        ),
+    ]
+    tasks: Annotated[
+        int, Field(description='How many tasks are counted.', ge=0, le=10000)
+    ]
+    more: Annotated[
+        bool,
+        Field(
+            description='Whether more tasks closed in the span. Then only the 10,000 that closed last are counted.'
+        ),
+    ]
+    ends: Annotated[Ends | None, Field(description='How the tasks ended.')]
+    delivery_seconds: Annotated[
+        Durations | None,
+        Field(
+            description='The time from the opening to the delivery, of the tasks that were delivered.'
+        ),
+    ]
+    stages: Annotated[
+        list[StageAnalytics], Field(description='Every stage of the version, in order.')
+    ]
 
 
 class EscalationResolvedCommand(BaseModel):

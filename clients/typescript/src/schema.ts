@@ -1204,6 +1204,32 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/workflows/{key}/analytics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read a workflow's statistics
+         * @description Counts the tasks of one version that closed in a span of time: for each stage how it was decided,
+         *     how long it took and whose time that was, and for the whole how the tasks ended and how long they
+         *     took. The figures are those of a count of the tasks' trails, to the microsecond. They name no
+         *     person, stay when personal data is erased or tasks are put away, and are null where they would be
+         *     about fewer than 5 tasks.
+         *
+         *     A partner's key needs the scope `read`.
+         */
+        get: operations["get_workflow_analytics"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/workflows/{key}/diagram": {
         parameters: {
             query?: never;
@@ -1451,6 +1477,43 @@ export interface components {
             party: components["schemas"]["Party"];
             /** @description How. */
             by: components["schemas"]["Means"];
+        };
+        /**
+         * @description Statistics of the tasks of a workflow version that closed in a span of time. Whatever would be
+         *     about fewer than 5 tasks is null.
+         */
+        Analytics: {
+            /** @description The partner that the workflow belongs to. */
+            partner_id: components["schemas"]["PartnerId"];
+            /** @description The workflow's key. */
+            workflow: components["schemas"]["WorkflowKey"];
+            /**
+             * Format: int32
+             * @description The version.
+             */
+            version: number;
+            /** @description The start of the span: tasks that closed at this time or later. */
+            from: components["schemas"]["Time"];
+            /** @description The end of the span: tasks that closed before. */
+            until: components["schemas"]["Time"];
+            /**
+             * @description If not null, the figures may be incomplete: tasks that closed before this time are not counted,
+             *     and of tasks that were opened before it, counts and shares can be too low.
+             */
+            since: components["schemas"]["Time"] | null;
+            /**
+             * Format: int64
+             * @description How many tasks are counted.
+             */
+            tasks: number;
+            /** @description Whether more tasks closed in the span. Then only the 10,000 that closed last are counted. */
+            more: boolean;
+            /** @description How the tasks ended. */
+            ends: components["schemas"]["Ends"] | null;
+            /** @description The time from the opening to the delivery, of the tasks that were delivered. */
+            delivery_seconds: components["schemas"]["Durations"] | null;
+            /** @description Every stage of the version, in order. */
+            stages: components["schemas"]["StageAnalytics"][];
         };
         /** @description What is left of a task that was put away. */
         ArchivedTask: {
@@ -1898,10 +1961,42 @@ export interface components {
         DeliveryState: string;
         /** @description Why the service disabled an endpoint. Later versions may add words. */
         DisabledReason: string;
+        /** @description Times in seconds: percentiles by nearest rank, and the mean. */
+        Durations: {
+            /** @description Half of the tasks took at most this long. */
+            p50: components["schemas"]["Seconds"];
+            /** @description Nine out of ten did. */
+            p90: components["schemas"]["Seconds"];
+            /** @description The sum divided by the number of tasks. */
+            mean: components["schemas"]["Seconds"];
+        };
         /** @description 1 to 64 of the characters a-z, 0-9 and -. */
         EndpointId: string;
         /** @description Whether an endpoint receives deliveries. (A removed endpoint has no state: its row is gone.) Later versions may add words. */
         EndpointState: string;
+        /** @description How many tasks ended in each way. */
+        Ends: {
+            /**
+             * Format: int64
+             * @description Every stage was approved.
+             */
+            delivery: number;
+            /**
+             * Format: int64
+             * @description Somebody cancelled it.
+             */
+            cancelled: number;
+            /**
+             * Format: int64
+             * @description Its deadline passed.
+             */
+            expired: number;
+            /**
+             * Format: int64
+             * @description A rule of the definition ended it.
+             */
+            failed: number;
+        };
         /** @description One entry with the data to check it. */
         EntryProof: {
             /**
@@ -2141,6 +2236,29 @@ export interface components {
              * @description How often it changed hands: at most 3 times, then once more to the platform.
              */
             handovers: number;
+        };
+        /** @description Escalations by cause. */
+        Escalations: {
+            /**
+             * Format: int64
+             * @description Somebody asked for it.
+             */
+            person: number;
+            /**
+             * Format: int64
+             * @description A deadline passed.
+             */
+            deadline: number;
+            /**
+             * Format: int64
+             * @description The rounds were exhausted.
+             */
+            exhausted: number;
+            /**
+             * Format: int64
+             * @description Too few of the named reviewers might approve.
+             */
+            no_quorum: number;
         };
         /** @description The result of a command. */
         EventAnswer: {
@@ -3707,6 +3825,19 @@ export interface components {
             /** @description When it replaces the current secret, unless it is activated earlier. */
             takes_over_at: components["schemas"]["Time"];
         };
+        /** @description Rounds: percentiles by nearest rank. */
+        Rounds: {
+            /**
+             * Format: int64
+             * @description Half of the tasks had at most this many.
+             */
+            p50: number;
+            /**
+             * Format: int64
+             * @description Nine out of ten had.
+             */
+            p90: number;
+        };
         /** @description A kind of operation that a key can be limited to. Later versions may add words. */
         Scope: string;
         /**
@@ -3813,6 +3944,70 @@ export interface components {
              *     `on_timeout` `approve` approves without any party and is not listed.
              */
             alone: components["schemas"]["Alone"][];
+        };
+        /** @description The figures of one stage. Those of a stage that fewer than 5 of the tasks entered are null. */
+        StageAnalytics: {
+            /** @description The stage's key. */
+            key: components["schemas"]["StageKey"];
+            /** @description The display name. */
+            name: components["schemas"]["Line200"];
+            /**
+             * Format: int64
+             * @description How many tasks entered the stage. The shares and percentiles are of these.
+             */
+            tasks: number;
+            /**
+             * Format: int64
+             * @description How many times it was entered: the rounds of all tasks.
+             */
+            entered: number | null;
+            /**
+             * Format: int64
+             * @description How many times it was approved.
+             */
+            approved: number | null;
+            /**
+             * Format: int64
+             * @description How many times it was rejected. A round whose rejection exhausted the rounds can be approved
+             *     after all, and counts as both.
+             */
+            rejected: number | null;
+            /** @description How many escalations began here, by cause. One that changes hands stays one. */
+            escalated: components["schemas"]["Escalations"] | null;
+            /**
+             * Format: int64
+             * @description How many deadlines passed, of reviewers or of a party that had to decide an escalation.
+             */
+            overdue: number | null;
+            /**
+             * Format: int64
+             * @description How many questions were asked.
+             */
+            questions: number | null;
+            /** @description How many rejections gave each reason that the definition lists, by its key. */
+            reasons: {
+                [key: string]: number;
+            } | null;
+            /**
+             * Format: double
+             * @description The share of tasks that left the stage approved in its first round, 0 to 1 with at most 4
+             *     decimals.
+             */
+            first_pass_share: number | null;
+            /**
+             * Format: double
+             * @description The share of tasks that were escalated here.
+             */
+            escalated_share: number | null;
+            /**
+             * Format: double
+             * @description The share of tasks of which a deadline passed here.
+             */
+            overdue_share: number | null;
+            /** @description The rounds of a task. */
+            rounds: components["schemas"]["Rounds"] | null;
+            /** @description The time of a task in this stage, over all rounds. */
+            seconds: components["schemas"]["StageSeconds"] | null;
         };
         /** @description Vote to approve the stage. */
         StageApprovedCommand: {
@@ -4045,6 +4240,22 @@ export interface components {
              *     them.
              */
             return_to?: components["schemas"]["StageKey"];
+        };
+        /**
+         * @description The time in a stage: the whole of it, and how long the task waited on each party. A party that it
+         *     did not wait on counts as 0.
+         */
+        StageSeconds: {
+            /** @description The whole time. */
+            all: components["schemas"]["Durations"];
+            /** @description Waiting on the partner. */
+            partner: components["schemas"]["Durations"];
+            /** @description Waiting on the buyer. */
+            buyer: components["schemas"]["Durations"];
+            /** @description Waiting on the platform. */
+            platform: components["schemas"]["Durations"];
+            /** @description The part of the partner's time in which a returned task waited for a revision. */
+            revising: components["schemas"]["Durations"];
         };
         /** @description The state of a stage. Later versions may add words. */
         StageState: string;
@@ -8670,6 +8881,52 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            405: components["responses"]["MethodNotAllowed"];
+            414: components["responses"]["URITooLong"];
+            421: components["responses"]["MisdirectedRequest"];
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["RequestHeaderFieldsTooLarge"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    get_workflow_analytics: {
+        parameters: {
+            query?: {
+                /** @description The version whose tasks are counted. Default: the latest. */
+                version?: number;
+                /**
+                 * @description Only tasks that closed at this time or later: before `until`, by at most 366 days. Default: 30
+                 *     days before `until`.
+                 */
+                from?: components["schemas"]["Time"];
+                /** @description Only tasks that closed before this time. Default: now. */
+                until?: components["schemas"]["Time"];
+                /** @description The partner whose workflow it is. Required from the platform; a partner always gets its own. */
+                partner_id?: components["schemas"]["PartnerId"];
+            };
+            header?: never;
+            path: {
+                /** @description The workflow's key. */
+                key: components["schemas"]["WorkflowKey"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The statistics. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Analytics"];
+                };
             };
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];

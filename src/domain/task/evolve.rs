@@ -14,7 +14,7 @@ use super::event::{
 use super::question::{AnswerClock, ClosedQuestion, Question, Questions};
 use super::{
     Asked, Cause, Checkpoint, Clock, Closed, Decision, Escalation, FORMAT, Hold, Ledger, Open, Outcome, PausedClock,
-    PausedReview, Phase, Raiser, Record, ResponseClock, Review, Task, Verdict, Vote, WindDown,
+    PausedReview, Phase, Raiser, Record, ResponseClock, Review, Tally, Task, Verdict, Vote, WindDown,
 };
 
 /// The task after `event`. `None` stands for a task that is not opened yet.
@@ -29,6 +29,9 @@ pub fn evolve(workflow: &Workflow, task: Option<Task>, event: &Event) -> Task {
             let mut spent = std::mem::take(&mut task.spent);
             spent.wait(&task, workflow, event.recorded_at);
             task.spent = spent;
+            let mut tally = std::mem::take(&mut task.tally);
+            tally.count(&task, event);
+            task.tally = tally;
             task.version = event.seq;
             task.recorded_at = event.recorded_at;
             if matches!(task.phase, Phase::Closed(_)) {
@@ -75,6 +78,7 @@ fn open(workflow: &Workflow, opened: &Opened, event: &Event) -> Task {
         stages: vec![Record::default(); workflow.stages.len()],
         tag_secret: None,
         spent: Ledger::default(),
+        tally: Tally::default(),
     }
 }
 

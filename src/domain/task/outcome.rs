@@ -34,7 +34,7 @@ pub enum Verdict {
 }
 
 /// Why a task was escalated, or why it failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Cause {
     /// Somebody asked for it.
@@ -45,6 +45,11 @@ pub enum Cause {
     Exhausted,
     /// Too few of the named reviewers may approve.
     NoQuorum,
+}
+
+impl Cause {
+    /// Every cause, in the order of the contract.
+    pub const ALL: [Self; 4] = [Self::Person, Self::Deadline, Self::Exhausted, Self::NoQuorum];
 }
 
 /// How a task ended.

@@ -18,11 +18,12 @@ use crate::domain::task::refusal::Refusal;
 use crate::domain::task::snapshot::{Fold, Snapshot};
 use crate::domain::task::status::Status;
 use crate::domain::task::table::{Edge, ROWS, Role, Row, Trigger};
-use crate::domain::task::{Clock, Ledger, Phase, PhaseName, ResponseClock, Task, Timer};
+use crate::domain::task::{Clock, Ledger, Phase, PhaseName, ResponseClock, Tally, Task, Timer};
 use crate::domain::values::party::{ActorRef, Party, Source};
 use crate::domain::values::time::Time;
 use crate::domain::workflow::{Assurance, Workflow};
 
+use super::facts;
 use super::links;
 use super::spent;
 use super::test_support::{Play, short};
@@ -134,6 +135,7 @@ fn check_stored(workflow: &Workflow, trail: &[Event], snapshot: &Snapshot) {
             panic!("equal texts of different values");
         }
         spent::check(workflow, trail, &snapshot.task, snapshot.task.recorded_at() + TimeDelta::microseconds(1));
+        facts::check(trail, snapshot);
     }
     check_tags(trail, snapshot);
     let state = reads_back(&snapshot.task);
@@ -186,7 +188,7 @@ fn without_question(task: &Task) -> Task {
     let mut task = task.clone();
     (task.question, task.questions) = (None, Questions::default());
     (task.version, task.recorded_at, task.since) = (0, task.opened_at, task.opened_at);
-    task.spent = Ledger::default();
+    (task.spent, task.tally) = (Ledger::default(), Tally::default());
     if let Phase::InReview(review) = &mut task.phase {
         review.clock = Clock::Unbounded;
     }

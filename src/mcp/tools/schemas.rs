@@ -18,6 +18,7 @@ pub(super) fn input(tool: ToolName, bound: bool) -> Value {
         ToolName::ListTasks => list_input(),
         ToolName::Why => why_input(bound),
         ToolName::Wait => wait_input(),
+        ToolName::GetAnalytics => analytics_input(),
         ToolName::CheckWorkflow | ToolName::RegisterWorkflow => object(
             &["key", "definition"],
             [("key", named("WorkflowKey", WHOLE)), ("definition", named("WorkflowDefinition", WHOLE))],
@@ -57,6 +58,7 @@ pub(super) fn output(tool: ToolName) -> Value {
                 ),
             ],
         ),
+        ToolName::GetAnalytics => marked(named("Analytics", 1)),
         ToolName::CheckWorkflow | ToolName::RegisterWorkflow => marked(named("RegisteredWorkflow", 0)),
         ToolName::SimulateWorkflow => marked(named("SimulationResult", 1)),
         ToolName::GetTask
@@ -108,6 +110,14 @@ fn why_input(bound: bool) -> Value {
     } else {
         require(&mut schema, "actor");
     }
+    schema
+}
+
+fn analytics_input() -> Value {
+    let mut schema = object(&["key"], parameters("/api/v1/workflows/{key}/analytics"));
+    // It is for the platform.
+    remove(&mut schema, "partner_id");
+    properties(&mut schema).insert("key".to_owned(), named("WorkflowKey", WHOLE));
     schema
 }
 

@@ -9,7 +9,7 @@ use crate::harness::parties::{DEMO, Parties, new_id, text};
 
 use super::world::Agent;
 
-const READ: [&str; 4] = ["get_task", "list_tasks", "wait", "why"];
+const READ: [&str; 5] = ["get_analytics", "get_task", "list_tasks", "wait", "why"];
 const WORK: [&str; 5] = ["acknowledge_cancellation", "answer", "ask", "post_update", "submit_work"];
 const DEFINE: [&str; 3] = ["check_workflow", "register_workflow", "simulate_workflow"];
 
