@@ -432,7 +432,7 @@ fn time_spent(workflow: &Workflow, task: &Task, at: Time) -> Vec<TimeSpent> {
 }
 
 /// The open review, running or paused, as `reader` sees its texts.
-pub(super) fn review(workflow: &Workflow, task: &Task, notes: &Notes, reader: Party) -> Option<ReviewView> {
+pub(in crate::domain) fn review(workflow: &Workflow, task: &Task, notes: &Notes, reader: Party) -> Option<ReviewView> {
     let votes = task.phase.votes()?;
     let stage = task.stage_in(workflow);
     let named = stage.groups().filter_map(|group| seats::eligible(workflow, task, &group));
