@@ -27,10 +27,10 @@ fn definition() -> Value {
 pub(super) async fn play(stage: &mut Stage<'_, impl Write>) -> Result<(), Error> {
     let first = stage.task;
     open(stage).await?;
-    let approve = |reviewer: &str| {
-        json!({ "type": "stage_approved", "stage": "release", "round": 1, "revision": 0, "actor": { "id": reviewer } })
-    };
-    stage.send("Anna approves. One vote is enough for Legal, and Brand is open.", Party::Partner, approve("u-anna")).await?;
+    let approve = |reviewer: &str| json!({ "type": "stage_approved", "stage": "release", "round": 1, "revision": 0, "actor": { "id": reviewer } });
+    stage
+        .send("Anna approves. One vote is enough for Legal, and Brand is open.", Party::Partner, approve("u-anna"))
+        .await?;
     stage.send("Chi approves. Brand needs all of its people.", Party::Partner, approve("u-chi")).await?;
     stage.send("Dan approves: now every panel has.", Party::Partner, approve("u-dan")).await?;
     stage.task = first;

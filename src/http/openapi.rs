@@ -236,7 +236,8 @@ fn close_definitions(components: &mut Components) {
     }
     // A stage is one flat object, so it needs one closed schema with all its fields.
     let review = components.schemas.get("ReviewFields").cloned();
-    if let (Some(RefOr::T(Schema::Object(review))), Some(stage)) = (review, components.schemas.get_mut("StageDefinition"))
+    if let (Some(RefOr::T(Schema::Object(review))), Some(stage)) =
+        (review, components.schemas.get_mut("StageDefinition"))
         && let RefOr::T(Schema::AllOf(parts)) = &*stage
     {
         let mut whole = ObjectBuilder::new().schema_type(Type::Object).description(parts.description.clone()).build();

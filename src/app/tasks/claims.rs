@@ -157,8 +157,7 @@ pub(super) fn standing(task: &Loaded, found: Option<Vec<Claim>>) -> Vec<Claim> {
 pub(super) fn is_taken(task: &Loaded, standing: &[Claim], actor: Option<&ActorId>) -> bool {
     let groups = Places::of(&task.workflow, &task.snapshot().task);
     let asked = groups.iter().filter(|group| group.is_open && actor.is_none_or(|actor| group.admits(actor)));
-    let taken = |group: &Places<'_>| {
-        standing.iter().filter(|claim| group.admits(&claim.actor.id)).count() >= group.count()
-    };
+    let taken =
+        |group: &Places<'_>| standing.iter().filter(|claim| group.admits(&claim.actor.id)).count() >= group.count();
     asked.map(taken).reduce(|all, taken| all && taken).unwrap_or(false)
 }

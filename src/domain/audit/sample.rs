@@ -13,7 +13,9 @@ use crate::domain::task::event::{
     StageEscalated, StageRejected, TimeoutAction, VotePanel, VoteRecorded, WorkflowRef,
 };
 use crate::domain::task::{ActorTag, Cause, PanelState, PhaseName, Verdict};
-use crate::domain::values::id::{ActorId, BuyerId, CommandId, ErasureId, PanelKey, PartnerId, StageKey, TaskId, WorkflowKey};
+use crate::domain::values::id::{
+    ActorId, BuyerId, CommandId, ErasureId, PanelKey, PartnerId, StageKey, TaskId, WorkflowKey,
+};
 use crate::domain::values::party::{Actor, Party, Source};
 use crate::domain::values::text::Text;
 use crate::domain::values::time::Time;

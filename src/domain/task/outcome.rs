@@ -53,7 +53,7 @@ pub enum Cause {
     Deadline,
     /// The stage's rounds are exhausted.
     Exhausted,
-    /// Too few of the named reviewers may approve.
+    /// Too few of the named reviewers, or of those of a panel, may approve.
     NoQuorum,
 }
 

@@ -13,11 +13,17 @@ use crate::domain::workflow::{Approvals, Group, Workflow};
 use super::refusal::Refusal;
 use super::{PanelState, Phase, Task, Verdict, Vote};
 
+/// The groups whose votes are counted apart in the current stage, with the people who may vote in each.
+/// Everything else about people asks here, so that a change of people has to be known here alone.
+pub(in crate::domain) fn groups<'a>(workflow: &'a Workflow, task: &'a Task) -> impl Iterator<Item = Group<'a>> {
+    task.stage_in(workflow).groups()
+}
+
 /// The group in which `actor` votes; none if the actor has no seat. Who has one may still be barred
 /// from approving.
-pub(in crate::domain) fn seat<'a>(workflow: &'a Workflow, task: &Task, actor: &ActorRef) -> Option<Group<'a>> {
-    let stage = task.stage_in(workflow);
-    stage.groups().find(|group| stage.reviewer == actor.party && group.admits(&actor.id))
+pub(in crate::domain) fn seat<'a>(workflow: &'a Workflow, task: &'a Task, actor: &ActorRef) -> Option<Group<'a>> {
+    let is_theirs = task.stage_in(workflow).reviewer == actor.party;
+    groups(workflow, task).find(|group| is_theirs && group.admits(&actor.id))
 }
 
 /// Why `actor` may not approve the current stage, if so. Nobody is barred from rejecting.
@@ -30,6 +36,12 @@ pub(in crate::domain) fn bar(workflow: &Workflow, task: &Task, actor: &ActorRef)
     earlier.any(|record| record.approvers.contains(actor)).then_some(Refusal::NotDistinct)
 }
 
+/// The named people of all groups; none if anyone may vote in one.
+pub(in crate::domain) fn named<'a>(workflow: &'a Workflow, task: &'a Task) -> Option<Vec<&'a ActorId>> {
+    let people: Option<Vec<&[ActorId]>> = groups(workflow, task).map(|group| group.named).collect();
+    Some(people?.into_iter().flatten().collect())
+}
+
 /// The actors of a group who may approve; none: anyone who is not barred.
 pub(in crate::domain) fn eligible<'a>(workflow: &Workflow, task: &Task, group: &Group<'a>) -> Option<Vec<&'a ActorId>> {
     let party = task.stage_in(workflow).reviewer;
@@ -37,9 +49,12 @@ pub(in crate::domain) fn eligible<'a>(workflow: &Workflow, task: &Task, group: &
     Some(group.named?.iter().filter(may).collect())
 }
 
-/// Whether too few of a group's named reviewers may approve. An empty panel never approves.
-pub(in crate::domain) fn is_short(workflow: &Workflow, task: &Task, group: &Group<'_>) -> bool {
-    eligible(workflow, task, group).is_some_and(|may| may.len() < needed(workflow, task, group))
+/// Whether in some group too few of the named reviewers may approve. An empty panel never approves.
+pub(in crate::domain) fn is_short(workflow: &Workflow, task: &Task) -> bool {
+    let is_short = |group: Group<'_>| {
+        eligible(workflow, task, &group).is_some_and(|may| may.len() < needed(workflow, task, &group))
+    };
+    groups(workflow, task).any(is_short)
 }
 
 /// How many approving votes the group needs: at least one.
@@ -79,7 +94,7 @@ impl Tally<'_> {
 /// there are no votes.
 pub(in crate::domain) fn tallies<'a>(
     workflow: &'a Workflow,
-    task: &Task,
+    task: &'a Task,
     cast: Option<(&ActorRef, Verdict)>,
 ) -> Vec<Tally<'a>> {
     let own = cast.and_then(|(actor, _)| seat(workflow, task, actor));
@@ -94,7 +109,7 @@ pub(in crate::domain) fn tallies<'a>(
         let needed = needed(workflow, task, &group);
         Tally { group, approvals: approvals.len(), rejections: rejections.len(), needed }
     };
-    task.stage_in(workflow).groups().map(tally).collect()
+    groups(workflow, task).map(tally).collect()
 }
 
 /// The places of a group of people who can decide a task together. People take one when they claim
@@ -111,14 +126,12 @@ pub struct Places<'a> {
 
 impl<'a> Places<'a> {
     /// The groups that can decide the task: those of its review, or else one of one person.
-    pub fn of(workflow: &'a Workflow, task: &Task) -> Vec<Self> {
-        let stage = task.stage_in(workflow);
+    pub fn of(workflow: &'a Workflow, task: &'a Task) -> Vec<Self> {
         if !matches!(task.phase, Phase::InReview(_)) {
-            let group = Group { named: None, ..stage.groups().next().expect("a stage has at least one group") };
-            return vec![Self { numbers: 1..=1, is_open: true, group }];
+            return vec![Self { numbers: 1..=1, is_open: true, group: Group::ANYONE }];
         }
         let mut first = 1_u32;
-        let groups = stage.groups().map(|group| {
+        let groups = groups(workflow, task).map(|group| {
             let needed = u32::try_from(needed(workflow, task, &group)).unwrap_or(u32::MAX);
             let numbers = first..=(first - 1).saturating_add(needed);
             // Not those of them who may approve: that changes with new work.

@@ -16,10 +16,14 @@ use super::decide::allowed;
 use super::event::WorkflowRef;
 use super::notes::{Notes, Returned, Submitted};
 use super::refusal::Refusal;
-use super::seats::{self, Tally};
+use super::seats;
 use super::snapshot::Snapshot;
 use super::status::{StagePosition, StageState};
 use super::{Cause, Decision, PanelState, Phase, PhaseName, Task, Verdict, Vote, WindDown};
+
+mod panels;
+
+pub use panels::{PanelView, VotesNeeded};
 
 /// The properties of a task that never change.
 #[derive(Clone, Debug, PartialEq)]
@@ -185,32 +189,6 @@ pub struct ReviewView {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Prose, required = false)]
     pub advice: Option<Prose>,
-}
-
-/// How many votes decide.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct VotesNeeded {
-    /// Approving votes. Where `all` must approve: as many as may.
-    pub approvals: u32,
-    /// Rejecting votes.
-    pub rejections: u32,
-}
-
-/// A panel of the open review.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct PanelView {
-    /// The panel's key.
-    pub key: PanelKey,
-    /// The display name.
-    pub name: Name,
-    /// Whether it has approved.
-    pub state: PanelState,
-    /// How many votes of its own make it approve, or reject the stage.
-    pub needed: VotesNeeded,
-    /// Who may vote in it.
-    pub reviewers: Vec<ActorId>,
-    /// Those of them who may approve.
-    pub eligible: Vec<ActorId>,
 }
 
 /// A standing vote.
@@ -434,14 +412,13 @@ fn time_spent(workflow: &Workflow, task: &Task, at: Time) -> Vec<TimeSpent> {
 /// The open review, running or paused, as `reader` sees its texts.
 pub(in crate::domain) fn review(workflow: &Workflow, task: &Task, notes: &Notes, reader: Party) -> Option<ReviewView> {
     let votes = task.phase.votes()?;
-    let stage = task.stage_in(workflow);
-    let named = stage.groups().filter_map(|group| seats::eligible(workflow, task, &group));
-    let eligible: Vec<ActorId> = named.flatten().cloned().collect();
+    let named = seats::groups(workflow, task).map(|group| seats::eligible(workflow, task, &group));
+    let eligible: Option<Vec<Vec<&ActorId>>> = named.collect();
     Some(ReviewView {
         votes: votes.iter().map(|vote| vote_view(vote, notes)).collect(),
         needed: VotesNeeded::of(&seats::tallies(workflow, task, None)),
-        eligible: stage.names_reviewers().then_some(eligible),
-        panels: panels(workflow, task),
+        eligible: eligible.map(|groups| groups.into_iter().flatten().cloned().collect()),
+        panels: panels::panels(workflow, task),
         excluded: excluded(workflow, task),
         advice: notes.advice_for(reader).cloned(),
     })
@@ -452,32 +429,6 @@ impl ReviewView {
     pub fn approved_panels(&self) -> usize {
         self.panels.iter().filter(|panel| panel.state == PanelState::Approved).count()
     }
-}
-
-impl VotesNeeded {
-    fn of(tallies: &[Tally<'_>]) -> Self {
-        let approvals: usize = tallies.iter().map(|tally| tally.needed).sum();
-        let rejections = tallies.iter().map(|tally| tally.group.rejections).min();
-        Self { approvals: u32::try_from(approvals).unwrap_or(u32::MAX), rejections: rejections.unwrap_or(1) }
-    }
-}
-
-fn panels(workflow: &Workflow, task: &Task) -> Vec<PanelView> {
-    let tallies = seats::tallies(workflow, task, None);
-    let view = |tally: &Tally<'_>| {
-        let panel = tally.group.panel?;
-        let state = if task.has_approved(&panel.key) { PanelState::Approved } else { PanelState::Open };
-        let eligible = seats::eligible(workflow, task, &tally.group).unwrap_or_default();
-        Some(PanelView {
-            key: panel.key.clone(),
-            name: panel.name.clone(),
-            state,
-            needed: VotesNeeded::of(&[*tally]),
-            reviewers: panel.reviewers.clone(),
-            eligible: eligible.into_iter().cloned().collect(),
-        })
-    };
-    tallies.iter().filter_map(view).collect()
 }
 
 fn vote_view(vote: &Vote, notes: &Notes) -> VoteView {

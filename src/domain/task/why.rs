@@ -21,8 +21,8 @@ use super::command::{
 use super::decide::{Input, Transition, decide};
 use super::event::{Fact, Feedback, InFlight, Resolution};
 use super::refusal::Refusal;
-use super::snapshot::Snapshot;
 use super::seats::{self, Tally};
+use super::snapshot::Snapshot;
 use super::view::{PanelView, review};
 use super::{PanelState, Phase, Task, Timer};
 
@@ -248,7 +248,8 @@ fn needs(workflow: &Workflow, Snapshot { task, notes, .. }: &Snapshot, reader: P
         tallies.iter().map(|tally| tally.approvals.min(tally.needed)).sum(),
         tallies.iter().map(|tally| tally.needed).sum(),
     );
-    let rejections = tallies.iter().map(VoteCount::rejections).min_by_key(|count| count.want.saturating_sub(count.have));
+    let rejections =
+        tallies.iter().map(VoteCount::rejections).min_by_key(|count| count.want.saturating_sub(count.have));
     let counted = |(panel, tally): (PanelView, &Tally<'_>)| PanelNeeds {
         key: panel.key,
         name: panel.name,

@@ -114,12 +114,7 @@ impl Reader {
                 assert_eq!(*revision, self.revision + 1, "{place}");
                 assert!(!self.paused(), "{place}");
                 self.overtakes = self.question.is_some();
-                if !self.reviewing || self.revision == 0 {
-                    self.submitters.clear();
-                }
-                self.revision = *revision;
-                self.submitters.insert(who(event));
-                self.start(at);
+                self.handed_in(*revision, event);
             }
             Fact::VoteRecorded(vote) => {
                 self.check_vote(workflow, event, vote.decision, place);
@@ -273,6 +268,15 @@ impl Reader {
         }
     }
 
+    fn handed_in(&mut self, revision: u32, event: &Event) {
+        if !self.reviewing || self.revision == 0 {
+            self.submitters.clear();
+        }
+        self.revision = revision;
+        self.submitters.insert(who(event));
+        self.start(event.recorded_at);
+    }
+
     fn start(&mut self, at: Time) {
         self.votes.clear();
         (self.reviewing, self.stopwatch, self.passed) = (true, Stopwatch::start(at), false);
@@ -311,13 +315,13 @@ impl Reader {
         let stage = &workflow.stages[self.stage];
         assert!(self.reviewing && !self.paused(), "{place}: a review runs");
         assert_eq!(event.party, Source::from(stage.reviewer), "{place}");
-        self.check_named(stage, event, place);
+        Self::check_named(stage, event, place);
         if decision == Verdict::Approved {
             self.check_not_barred(workflow, stage, &who(event), place);
         }
     }
 
-    fn check_named(&self, stage: &Stage, event: &Event, place: &str) {
+    fn check_named(stage: &Stage, event: &Event, place: &str) {
         let actor = event.actor.as_ref().unwrap();
         let mut named = stage.reviewers().peekable();
         assert!(named.peek().is_none() || named.any(|id| *id == actor.id), "{place}: a named reviewer");
@@ -333,10 +337,10 @@ impl Reader {
     }
 
     fn check_counted(&self, verdict: Verdict, votes: &[u64], place: &str) {
-        self.check_list(self.of(verdict), votes, place);
+        Self::check_list(self.of(verdict), votes, place);
     }
 
-    fn check_list(&self, standing: Vec<(&Who, u64, Option<&String>)>, votes: &[u64], place: &str) {
+    fn check_list(standing: Vec<(&Who, u64, Option<&String>)>, votes: &[u64], place: &str) {
         let mut standing: Vec<u64> = standing.into_iter().map(|(_, seq, _)| seq).collect();
         let mut counted = votes.to_vec();
         standing.sort_unstable();
@@ -371,7 +375,7 @@ impl Reader {
                 assert_eq!(resolved.resolution, Resolution::Approve, "{place}");
                 if event.party == Source::Partner {
                     assert_eq!(stage.reviewer, Party::Partner, "{place}");
-                    self.check_named(stage, event, place);
+                    Self::check_named(stage, event, place);
                     self.check_quorum(workflow, Some(&who(event)), place);
                     self.check_not_barred(workflow, stage, &who(event), place);
                 }
@@ -411,7 +415,7 @@ impl Reader {
         let mut votes = self.of(Verdict::Rejected);
         votes.retain(|(voter, ..)| panel.is_none() || panel_of(stage, voter) == panel);
         if self.reviewing {
-            self.check_list(votes.clone(), &rejected.votes, &place);
+            Self::check_list(votes.clone(), &rejected.votes, &place);
         }
         let spent = stage.on_reject.max_rounds.is_some_and(|max| self.rounds[self.stage] >= max);
         let default = stage.on_reject.return_to.first();

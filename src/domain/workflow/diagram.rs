@@ -12,8 +12,8 @@ use crate::domain::values::party::Party;
 use crate::domain::values::time::Span;
 
 use super::{
-    Approvals, CancellationRule, ClockKind, EscalationTimeout, Group, OnExhausted, Stage, StageDeadline, StageTimeout, Submission,
-    Workflow,
+    Approvals, CancellationRule, ClockKind, EscalationTimeout, Group, OnExhausted, Stage, StageDeadline, StageTimeout,
+    Submission, Workflow,
 };
 pub use svg::svg;
 

@@ -17,8 +17,8 @@ use crate::domain::values::time::Span;
 
 use super::finding::{Mistake, MistakeCode as Code, Warning};
 use super::{
-    Assurance, CancellationRule, ClockKind, EscalationRule, EscalationTimeout, OnExhausted, OnReject,
-    QuestionRule, Stage, StageDeadline, StageTimeout, Submission, TaskDeadline, Workflow, warning,
+    Assurance, CancellationRule, ClockKind, EscalationRule, EscalationTimeout, OnExhausted, OnReject, QuestionRule,
+    Stage, StageDeadline, StageTimeout, Submission, TaskDeadline, Workflow, warning,
 };
 
 /// The longest time that a partner can have to acknowledge a cancellation: 7 days.

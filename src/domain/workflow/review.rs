@@ -177,16 +177,12 @@ pub(super) fn stored<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Optio
     let ReviewFields { quorum, reviewers, panels, self_approval, distinct_from } =
         ReviewFields::deserialize(deserializer)?;
     let voting = match (quorum, reviewers, panels) {
-        (None, None, None) => None,
         (Some(quorum), Some(reviewers), None) => Some(Voting::Quorum { quorum, reviewers }),
         (None, None, Some(panels)) if !panels.is_empty() => Some(Voting::Panels(panels)),
-        (_, _, _) => {
-            let rule = "quorum and reviewers must be given together, or panels in their place";
-            return Err(de::Error::custom(rule));
-        }
+        (None, None, None) if self_approval.is_none() && distinct_from.is_none() => return Ok(None),
+        (_, _, _) => None,
     };
     match (voting, self_approval, distinct_from) {
-        (None, None, None) => Ok(None),
         (Some(voting), Some(self_approval), Some(distinct_from)) => {
             Ok(Some(ReviewRule { voting, self_approval, distinct_from }))
         }
@@ -211,6 +207,10 @@ pub struct Group<'a> {
 }
 
 impl<'a> Group<'a> {
+    /// Anyone of a party, with one vote.
+    pub(in crate::domain) const ANYONE: Self =
+        Self { panel: None, named: None, approvals: Quorum::ONE.approvals, rejections: Quorum::ONE.rejections };
+
     /// The key of the panel.
     pub fn key(&self) -> Option<&'a PanelKey> {
         self.panel.map(|panel| &panel.key)
@@ -239,7 +239,7 @@ impl Stage {
     /// have one vote.
     pub fn groups(&self) -> impl Iterator<Item = Group<'_>> {
         let (whole, panels): (_, &[Panel]) = match self.review.as_ref().map(|review| &review.voting) {
-            None => (Some(Group::of(Quorum::ONE, &[])), &[]),
+            None => (Some(Group::ANYONE), &[]),
             Some(Voting::Quorum { quorum, reviewers }) => (Some(Group::of(*quorum, reviewers)), &[]),
             Some(Voting::Panels(panels)) => (None, panels),
         };

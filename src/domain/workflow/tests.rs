@@ -42,6 +42,16 @@ fn a_stored_panel_is_whole_and_stands_where_the_partner_reviews() {
     }
     assert!(without(1, &panel).unwrap_err().to_string().contains("stage `legal`"));
     assert!(without(2, &panel).is_ok());
+    let mut both: Value = serde_json::from_str(STORED).unwrap();
+    both["stages"][1]["panels"] =
+        json!([{"key": "x", "name": "X", "reviewers": ["u-1"], "approvals": "all", "rejections": 1}]);
+    assert!(serde_json::from_value::<Workflow>(both.clone()).unwrap_err().to_string().contains("or not at all"));
+    let legal = both["stages"][1].as_object_mut().unwrap();
+    legal.retain(|name, _| name != "quorum" && name != "reviewers");
+    let stored = serde_json::from_value::<Workflow>(both.clone()).unwrap();
+    assert_eq!((stored.stages[1].panels().len(), serde_json::to_value(&stored).unwrap()), (1, both.clone()));
+    both["stages"][1]["panels"] = json!([]);
+    assert!(serde_json::from_value::<Workflow>(both).unwrap_err().to_string().contains("or not at all"));
 
     let mut stored: Value = serde_json::from_str(STORED).unwrap();
     for field in panel {

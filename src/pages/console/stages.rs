@@ -3,8 +3,8 @@
 use crate::domain::values::party::Party;
 use crate::domain::values::time::Span;
 use crate::domain::workflow::{
-    Approvals, CancellationRule, ClockKind, EscalationTimeout, Group, OnExhausted, Stage, StageDeadline, StageTimeout, Submission,
-    Warning, Workflow,
+    Approvals, CancellationRule, ClockKind, EscalationTimeout, Group, OnExhausted, Stage, StageDeadline, StageTimeout,
+    Submission, Warning, Workflow,
 };
 use crate::pages::texts::{Texts, Value, written};
 

@@ -4,9 +4,9 @@
 use std::borrow::Cow;
 
 use crate::domain::audit::EntryView;
-use crate::domain::task::{PanelState, PhaseName};
 use crate::domain::task::forecast::{Forecast, Remaining};
 use crate::domain::task::status::{Ask, PanelStatus, StageState, StageStatus, Status};
+use crate::domain::task::{PanelState, PhaseName};
 use crate::domain::values::party::{Party, Source};
 use crate::domain::values::text::Text;
 use crate::domain::workflow::Assurance;
@@ -290,13 +290,13 @@ pub(super) fn steps(loaded: &Loaded, frame: &Frame) -> Vec<Step> {
 }
 
 fn panel_step(stage: StageState, panel: &PanelStatus, t: Texts) -> PanelStep {
-    let (class, mark, state) = match (panel.state, stage) {
+    let (class, mark, words) = match (panel.state, stage) {
         (PanelState::Approved, _) => ("done", "✓", "panel-approved"),
         (PanelState::Open, StageState::Pending) => ("muted", "○", "stage-pending"),
         (PanelState::Open, StageState::Current) => ("muted", "○", "panel-open"),
         (PanelState::Open, StageState::Approved | StageState::Ended) => ("muted", "○", "panel-silent"),
     };
-    PanelStep { tone: Tone { class, mark }, name: panel.name.as_str().to_owned(), state: t.text(state) }
+    PanelStep { tone: Tone { class, mark }, name: panel.name.as_str().to_owned(), state: t.text(words) }
 }
 
 fn state(status: &Status, stage: &StageStatus, was_approved: bool, t: Texts) -> Words {

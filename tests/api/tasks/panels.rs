@@ -2,6 +2,7 @@
 //! and the feed.
 
 use serde_json::{Value, json};
+use stagegate::domain::audit::ProofView;
 use stagegate::domain::link::LinkKind;
 use stagegate::domain::values::party::Party;
 
@@ -44,7 +45,8 @@ async fn a_definition_with_panels_is_registered_with_its_defaults_and_checked() 
     let stage = &made.body["definition"]["stages"][0];
     assert_eq!((&stage["panels"][0]["approvals"], &stage["panels"][1]["approvals"]), (&json!(1), &json!("all")));
     assert_eq!((stage.get("quorum"), stage.get("reviewers"), &stage["self_approval"]), (None, None, &json!(false)));
-    let warnings: Vec<_> = made.body["warnings"].as_array().unwrap().iter().map(|it| (&it["pointer"], &it["code"])).collect();
+    let warnings: Vec<_> =
+        made.body["warnings"].as_array().unwrap().iter().map(|it| (&it["pointer"], &it["code"])).collect();
     assert!(warnings.contains(&(&json!("/stages/0/panels/1/approvals"), &json!("all_may_be_fewer"))), "{warnings:?}");
     assert!(text(&made.body["diagram"]).contains("Legal with 1 approval or 1 rejection of 2 named"), "{}", made.text);
     assert_eq!(put(&definition()).await.status, 200, "the same again is no new version");
@@ -56,7 +58,8 @@ async fn a_definition_with_panels_is_registered_with_its_defaults_and_checked() 
     wrong["stages"][0]["panels"][1]["reviewers"] = json!(["u-chi", "u-bo"]);
     wrong["stages"][0]["panels"][0]["approvals"] = json!(3);
     let refused = put(&wrong).await;
-    let found: Vec<_> = refused.body["errors"].as_array().unwrap().iter().map(|it| (text(&it["pointer"]), text(&it["code"]))).collect();
+    let found: Vec<_> =
+        refused.body["errors"].as_array().unwrap().iter().map(|it| (text(&it["pointer"]), text(&it["code"]))).collect();
     let expected = [
         ("/stages/0/quorum", "not_applicable"),
         ("/stages/0/panels/0", "quorum_unreachable"),
@@ -73,7 +76,10 @@ async fn every_panel_must_approve_and_the_buyer_reads_which_have() {
     assert_eq!(panels().await, both("open", "open"));
     parties.partner.refused(&task, &approve(here, "u-zoe"), (403, "not_a_reviewer")).await;
     parties.partner.refused(&task, &approve(here, "u-eve"), (403, "self_approval")).await;
-    let dry = parties.partner.call("POST", &format!("/api/v1/tasks/{task}/events?dry_run=true"), &approve(here, "u-bo")).await;
+    let dry = parties
+        .partner
+        .call("POST", &format!("/api/v1/tasks/{task}/events?dry_run=true"), &approve(here, "u-bo"))
+        .await;
     assert_eq!(states(&dry.body["task"]["review"]["panels"]), both("approved", "open"), "{}", dry.text);
     assert_eq!(panels().await, both("open", "open"));
     let voted = parties.partner.done(&task, &approve(here, "u-anna")).await;
@@ -99,9 +105,13 @@ async fn every_panel_must_approve_and_the_buyer_reads_which_have() {
     assert_eq!(panels().await, both("approved", "approved"));
     // The feed has what was recorded.
     let feed = parties.partner.read("/api/v1/events?limit=100").await;
-    let votes = feed["items"].as_array().unwrap().iter().filter(|row| row["type"] == "task.vote_recorded");
-    let said: Vec<_> = votes.map(|row| text(&row["data"]["panel"]["state"])).collect();
+    let rows = feed["items"].as_array().unwrap().iter().filter(|row| row["type"] == "task.vote_recorded");
+    let said: Vec<_> = rows.map(|row| text(&row["data"]["panel"]["state"])).collect();
     assert_eq!(said, ["approved", "open", "approved"], "{feed}");
+    for client in [&parties.partner, &parties.buyer, &parties.platform] {
+        let proof = client.read(&format!("/api/v1/tasks/{task}/audit/proof")).await;
+        serde_json::from_value::<ProofView>(proof).unwrap().verify().unwrap();
+    }
 }
 
 #[tokio::test]
@@ -112,7 +122,8 @@ async fn one_panel_rejects_alone_and_an_approval_of_an_escalation_is_one_vote() 
     parties.partner.done(&task, &escalate(here, "u-bo", "partner")).await;
     assert_eq!(states(&parties.status(&task).await["stages"][0]["panels"]), both("approved", "open"));
     let seq = parties.task(&task).await["escalation"]["seq"].as_u64().unwrap();
-    let refused = parties.partner.refused(&task, &resolve(seq, "approve", "u-chi"), (403, "resolution_not_allowed")).await;
+    let refused =
+        parties.partner.refused(&task, &resolve(seq, "approve", "u-chi"), (403, "resolution_not_allowed")).await;
     assert!(text(&refused["detail"]).contains("each panel"), "{refused}");
     parties.partner.done(&task, &resolve(seq, "return", "u-chi")).await;
     // Anna changes her mind, although her panel has approved.
@@ -157,7 +168,10 @@ async fn the_inbox_asks_the_open_panels_and_each_has_its_own_claims() {
     let unclaimed = "&unclaimed=true";
     assert_eq!(desk(&parties.partner, "u-anna", unclaimed).await, 0);
     parties.partner.call("DELETE", &format!("/api/v1/tasks/{task}/claim?actor=u-dan"), &Value::Null).await;
-    assert_eq!((desk(&parties.partner, "u-anna", unclaimed).await, desk(&parties.partner, "u-dan", unclaimed).await), (0, 1));
+    assert_eq!(
+        (desk(&parties.partner, "u-anna", unclaimed).await, desk(&parties.partner, "u-dan", unclaimed).await),
+        (0, 1)
+    );
 
     assert_eq!((desk(&parties.partner, "u-anna", "").await, desk(&parties.partner, "u-bo", "").await), (1, 1));
     assert_eq!(desk(&parties.partner, "u-bo", "&reviewer=u-bo").await, 1, "a panel names him");
@@ -184,7 +198,13 @@ async fn a_simulation_plays_panels() {
     assert_eq!(played.status, 200, "{}", played.text);
     let steps = played.body["steps"].as_array().unwrap().iter();
     let said: Vec<_> = steps.map(|step| states(&step["status"]["stages"][0]["panels"])).collect();
-    let expected = [both("open", "open"), both("approved", "open"), both("approved", "open"), both("approved", "open"), both("approved", "approved")];
+    let expected = [
+        both("open", "open"),
+        both("approved", "open"),
+        both("approved", "open"),
+        both("approved", "open"),
+        both("approved", "approved"),
+    ];
     assert_eq!(said, expected);
 }
 
@@ -202,7 +222,8 @@ async fn pages_show_the_panels_in_words() {
     let page = dan.read(&format!("/tasks/{task}")).await;
     page.keeps_the_rules("the review page");
     let rows = page.all("[data-live=head] tbody tr").join("\n");
-    for words in ["Approved, with 1 of 1 approvals.", "Open, with 0 of 2 approvals.", "(approved)", "(may only reject)"] {
+    for words in ["Approved, with 1 of 1 approvals.", "Open, with 0 of 2 approvals.", "(approved)", "(may only reject)"]
+    {
         assert!(rows.contains(words), "{words}: {rows}");
     }
     assert!(page.text().contains("1 of 2 panels have approved."), "{}", page.text());
@@ -217,7 +238,11 @@ async fn pages_show_the_panels_in_words() {
     let page = console.read("/workflows/release").await;
     page.keeps_the_rules("the workflow's page");
     let text = page.text().replace(['\u{2068}', '\u{2069}'], "");
-    for words in ["in panels. Every panel must approve", "Legal: 1 approval or 1 rejection of u-anna, u-bo.", "Brand & design: the approval of all"] {
+    for words in [
+        "in panels. Every panel must approve",
+        "Legal: 1 approval or 1 rejection of u-anna, u-bo.",
+        "Brand & design: the approval of all",
+    ] {
         assert!(text.contains(words), "{words}: {text}");
     }
 

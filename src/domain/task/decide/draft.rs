@@ -9,7 +9,7 @@ use crate::domain::task::snapshot::Snapshot;
 use crate::domain::task::status::Status;
 use crate::domain::task::{ActorTag, Cause, Outcome, Phase, TagSecret, Task, Verdict, Vote};
 use crate::domain::values::id::{PanelKey, StageKey};
-use crate::domain::values::party::{ActorRef, Sender, Source, Party};
+use crate::domain::values::party::{ActorRef, Party, Sender, Source};
 use crate::domain::values::time::Time;
 use crate::domain::workflow::{OnExhausted, Stage, Submission, Workflow};
 
@@ -172,12 +172,9 @@ impl<'a> Draft<'a> {
     /// Escalates a review whose named reviewers, or those of a panel, cannot reach the approvals that
     /// are needed, to the first of `escalation.to`.
     pub(super) fn ensure_quorum(&mut self) {
-        let (stage, task) = (self.stage(), self.task());
-        if !matches!(task.phase, Phase::InReview(_)) {
-            return;
-        }
-        if stage.groups().any(|group| seats::is_short(self.workflow, task, &group)) {
-            self.escalate(stage.default_escalation(), Cause::NoQuorum, By::Service);
+        let task = self.task();
+        if matches!(task.phase, Phase::InReview(_)) && seats::is_short(self.workflow, task) {
+            self.escalate(self.stage().default_escalation(), Cause::NoQuorum, By::Service);
         }
     }
 

@@ -149,12 +149,12 @@ pub(super) fn target(workflow: &Workflow, stage: &Stage, named: Option<&StageKey
 fn count(draft: &mut Draft<'_>) -> bool {
     let tallies = seats::tallies(draft.workflow, draft.task(), None);
     if let Some(rejected) = tallies.iter().find(|tally| tally.is_rejected()) {
-        let panel = rejected.group.key();
-        let counted = draft.votes(Verdict::Rejected).filter(|vote| vote.panel.as_ref() == panel);
+        let panel = rejected.group.key().cloned();
+        let counted = draft.votes(Verdict::Rejected).filter(|vote| vote.panel == panel);
         let named = counted.filter_map(|vote| vote.return_to.as_ref());
         let earliest = named.map(|key| draft.workflow.index_of(key)).min();
         let target = earliest.unwrap_or_else(|| draft.stage().default_return(draft.workflow).0);
-        draft.reject(target, By::Sender, panel);
+        draft.reject(target, By::Sender, panel.as_ref());
         true
     } else if tallies.iter().all(Tally::is_approved) {
         draft.approve(By::Sender);

@@ -2,7 +2,7 @@
 //! partner's approval of its own stage as one vote of its quorum.
 
 use crate::domain::task::refusal::Refusal;
-use crate::domain::task::seats::{Tally, bar, seat, tallies};
+use crate::domain::task::seats::{Tally, bar, named, seat, tallies};
 use crate::domain::task::{Raiser, Task, Verdict};
 use crate::domain::values::credential;
 use crate::domain::values::id::ActorId;
@@ -50,9 +50,9 @@ pub(super) fn can_partner_approve(workflow: &Workflow, task: &Task) -> bool {
         return false;
     }
     let partner = |id: &ActorId| ActorRef { party: Party::Partner, id: id.clone() };
-    if !stage.names_reviewers() {
+    match named(workflow, task) {
         // Somebody who has not voted yet adds a vote.
-        return tallies(workflow, task, None).iter().all(|tally| tally.approvals + 1 >= tally.needed);
+        None => tallies(workflow, task, None).iter().all(|tally| tally.approvals + 1 >= tally.needed),
+        Some(people) => people.into_iter().any(|id| check_vote_of_partner(workflow, task, &partner(id)).is_ok()),
     }
-    stage.reviewers().any(|id| check_vote_of_partner(workflow, task, &partner(id)).is_ok())
 }

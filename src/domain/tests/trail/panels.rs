@@ -34,9 +34,10 @@ impl Reader {
         };
         let against = self.people(Verdict::Rejected).iter().filter(|who| sits(&panel.reviewers, who)).count();
         let approved = self.enough((workflow, stage), (&panel.reviewers, panel.approvals), None);
-        let state = if approved && against < panel.rejections as usize { PanelState::Approved } else { PanelState::Open };
+        let expected =
+            if approved && against < panel.rejections as usize { PanelState::Approved } else { PanelState::Open };
         let said = vote.panel.as_ref().map(|panel| (&panel.key, panel.state));
-        assert_eq!(said, Some((&panel.key, state)), "{place}: the panel of a vote");
+        assert_eq!(said, Some((&panel.key, expected)), "{place}: the panel of a vote");
     }
 
     /// Every panel has enough approvals, or the stage has; `more` approves as well.
