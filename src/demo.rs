@@ -1,4 +1,5 @@
-//! `stagegate demo`: plays one task from its opening to its delivery, step by step.
+//! `stagegate demo`: plays one task from its opening to its delivery, step by step, and another through
+//! a stage with panels.
 //!
 //! It is three clients ([`crate::client`]), with the credentials of the trial. Of the service's code
 //! it uses only the verification of proofs, which is made for clients. Each step is printed as it
@@ -23,6 +24,7 @@ use crate::trial::{Credentials, WORKFLOW};
 use self::stage::{Parties, Stage};
 
 pub mod open;
+mod panels;
 mod stage;
 
 /// How long the key that the demo makes is valid, should nothing revoke it.
@@ -89,6 +91,7 @@ pub async fn play(url: &str, credentials: &Credentials, out: &mut impl Write) ->
     legal(&mut stage).await?;
     signoff(&mut stage).await?;
     revoke_key(&mut stage, &eli).await?;
+    panels::play(&mut stage).await?;
     trail(&mut stage).await
 }
 

@@ -336,7 +336,12 @@
 //! state that it was made for and is never applied to a newer one. Only the page that says that
 //! newer work came binds the form anew. Every page of a refusal shows what was typed.
 //!
-//! **The second person.** The state remembers who escalated for the platform in this round. Whether
+//! **Seats.** Who may vote, in which panel, who is barred from approving, and what the votes amount to
+//! is asked of one file, `domain/task/seats.rs`: by votes, resolutions, views, the inbox and claims. A
+//! stage without panels is one group there. What a vote meant for its panel is recorded with the vote,
+//! so that reading an old trail does not depend on names that were erased since.
+//!
+//! **The second person. The state remembers who escalated for the platform in this round. Whether
 //! dual control is on travels in the command's context, so that `decide` depends on nothing else.
 //! Who can have a stage approved alone is computed from the definition (`domain/workflow/alone.rs`)
 //! and compared with an exhaustive exploration.

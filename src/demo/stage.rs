@@ -133,6 +133,12 @@ impl<'a, W: Write> Stage<'a, W> {
         if let Some(percent) = status["percent"].as_u64() {
             let _ = write!(reads, " · {percent} %");
         }
+        for panel in
+            status["stages"].as_array().into_iter().flatten().filter_map(|stage| stage["panels"].as_array()).flatten()
+        {
+            let text = |name: &str| panel[name].as_str().unwrap_or_default();
+            let _ = write!(reads, " · {}: {}", text("name"), text("state"));
+        }
         if let Some(question) = status["action"]["question"].as_str() {
             let _ = write!(reads, " · asked: “{question}”");
         }

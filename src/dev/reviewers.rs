@@ -85,12 +85,11 @@ fn actors(stage: &Stage, task: &TaskView) -> Vec<ActorId> {
     if stage.reviewer == Party::Buyer {
         return vec![parse(task.buyer_id.to_string())];
     }
-    if !stage.reviewers().is_empty() {
-        return stage.reviewers().to_vec();
+    if stage.names_reviewers() {
+        return stage.reviewers().cloned().collect();
     }
-    let quorum = stage.quorum();
     // One more, in case that somebody of that name submitted the work.
-    let enough = quorum.approvals.max(quorum.rejections) + 1;
+    let enough = stage.most_votes() + 1;
     (1..=enough).map(|number| parse(format!("dev-reviewer-{number}"))).collect()
 }
 

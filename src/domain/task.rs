@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::values::id::{CredentialId, TaskId};
+use super::values::id::{CredentialId, PanelKey, TaskId};
 use super::values::party::{ActorRef, Party};
 use super::values::time::Time;
 use super::workflow::{Stage, Workflow};
@@ -29,6 +29,7 @@ mod phase_name;
 pub mod play;
 pub mod question;
 pub mod refusal;
+pub mod seats;
 pub mod simulate;
 pub mod snapshot;
 pub mod status;
@@ -41,7 +42,7 @@ pub mod why;
 
 pub use actor_tag::{ActorTag, TagSecret};
 pub use ledger::{Ledger, Wait};
-pub use outcome::{Cause, Decision, Outcome, Verdict};
+pub use outcome::{Cause, Decision, Outcome, PanelState, Verdict};
 pub use phase::{
     Asked, Clock, Closed, Escalation, Hold, Open, PausedClock, PausedReview, Phase, ResponseClock, Review, Vote,
     WindDown,
@@ -124,6 +125,9 @@ pub struct Record {
     pub(super) decision: Option<Decision>,
     /// The actors whose approval counted in the latest round.
     pub(super) approvers: Vec<ActorRef>,
+    /// The panels that have approved in the latest round.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) panels: Vec<PanelKey>,
     /// Whether another party than the reviewing one ever decided an escalation of it. Never reset.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(super) overridden: bool,
@@ -311,6 +315,11 @@ impl Task {
     /// When the service must wake this task.
     pub fn wake_at(&self) -> Option<Time> {
         self.next_timer().map(|(at, _)| at)
+    }
+
+    /// Whether a panel of the current stage has approved in this round.
+    pub(super) fn has_approved(&self, panel: &PanelKey) -> bool {
+        self.stages.get(self.stage).is_some_and(|record| record.panels.contains(panel))
     }
 
     /// The latest decision of the stage with this index.

@@ -13,6 +13,7 @@ mod golden;
 mod grid;
 mod laws;
 mod links;
+mod panels;
 mod people;
 mod questions;
 mod random;

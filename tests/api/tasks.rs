@@ -6,6 +6,7 @@ mod claims;
 mod demo_path;
 mod inbox;
 mod lists;
+mod panels;
 mod questions;
 pub mod races;
 mod replays;

@@ -10,10 +10,12 @@ use crate::domain::task::command::CommandType;
 use crate::domain::task::event::{
     Artifact, ClockTimes, DeadlineKind, EscalationResolved, Event, Fact, Feedback, FeedbackItem, InFlight,
     LateDecision, Opened, PersonalDataErased, QuestionAnswered, QuestionAsked, QuestionEnd, Resolution, Restated,
-    StageEscalated, StageRejected, TimeoutAction, VoteRecorded, WorkflowRef,
+    StageEscalated, StageRejected, TimeoutAction, VotePanel, VoteRecorded, WorkflowRef,
 };
-use crate::domain::task::{ActorTag, Cause, PhaseName, Verdict};
-use crate::domain::values::id::{ActorId, BuyerId, CommandId, ErasureId, PartnerId, StageKey, TaskId, WorkflowKey};
+use crate::domain::task::{ActorTag, Cause, PanelState, PhaseName, Verdict};
+use crate::domain::values::id::{
+    ActorId, BuyerId, CommandId, ErasureId, PanelKey, PartnerId, StageKey, TaskId, WorkflowKey,
+};
 use crate::domain::values::party::{Actor, Party, Source};
 use crate::domain::values::text::Text;
 use crate::domain::values::time::Time;
@@ -156,6 +158,7 @@ fn reviews() -> Vec<(Source, Fact)> {
             revision: 2,
             return_to: Some(stage("copy")),
             feedback: Some(feedback),
+            panel: Some(VotePanel { key: PanelKey::parse("legal").unwrap(), state: PanelState::Open }),
             bound: true,
         })
     };

@@ -31,9 +31,8 @@ use super::event::{Event, Fact, LateDecision, Opened, WorkflowRef};
 use super::limits::MAX_ENTRIES;
 use super::refusal::Refusal;
 use super::snapshot::Snapshot;
-use super::{Phase, TagSecret, Task};
+use super::{Phase, TagSecret, Task, seats};
 
-pub(in crate::domain) use draft::bar;
 pub use input::{Erasure, Input};
 
 /// The effect of an accepted command. Only this module builds one, and the store writes nothing
@@ -358,7 +357,8 @@ pub fn allowed(workflow: &Workflow, task: &Task, party: Party) -> Vec<CommandTyp
 }
 
 /// Whether the decision that the task waits for is open to the actor of `sender`, including
-/// approval: a vote that the review allows, or a resolution. If nobody of the partner may approve an
+/// approval: a vote that the review allows, or a resolution. Nobody of a panel that has approved is
+/// asked any more, although the vote may still change. If nobody of the partner may approve an
 /// escalation, it is open to everybody, since they may resolve it in another way. If the task waits
 /// for something else, such as the answer to a question, any actor of the party may provide it.
 /// `dual_control`: see [`Meta`](super::command::Meta).
@@ -367,11 +367,11 @@ pub fn may_decide(workflow: &Workflow, task: &Task, sender: &Sender, dual_contro
     if task.waiting_question().is_some_and(|(question, _)| question.to == actor.party) {
         return true;
     }
-    let stage = task.stage_in(workflow);
     match &task.phase {
         Phase::InReview(_) => {
-            let named = stage.reviewers().is_empty() || stage.reviewers().contains(&actor.id);
-            stage.reviewer == actor.party && named && bar(workflow, task, &actor).is_none()
+            let seat = seats::seat(workflow, task, &actor);
+            let asked = seat.is_some_and(|group| group.key().is_none_or(|key| !task.has_approved(key)));
+            asked && seats::bar(workflow, task, &actor).is_none()
         }
         Phase::Escalated(escalation) => {
             let open = match actor.party {

@@ -22,7 +22,7 @@ pub use choices::{DeadlineKind, InFlight, QuestionEnd, Resolution, TimeoutAction
 pub use content::{Artifact, Feedback, FeedbackItem, HttpsUrl, InvalidSha256, InvalidUrl, Sha256Hex};
 pub use data::{
     ClockTimes, EscalationResolved, LateDecision, Opened, PersonalDataErased, QuestionAnswered, QuestionAsked,
-    Restated, StageEscalated, StageRejected, VoteRecorded, WorkflowRef,
+    Restated, StageEscalated, StageRejected, VotePanel, VoteRecorded, WorkflowRef,
 };
 
 /// An entry of the trail.

@@ -10,11 +10,12 @@ use crate::domain::workflow::{ClockKind, Stage, StageDeadline, Submission, Workf
 
 use super::event::{
     ClockTimes, EscalationResolved, Event, Fact, Opened, QuestionAsked, QuestionEnd, Resolution, StageEscalated,
+    VoteRecorded,
 };
 use super::question::{AnswerClock, ClosedQuestion, Question, Questions};
 use super::{
-    Asked, Cause, Checkpoint, Clock, Closed, Decision, Escalation, FORMAT, Hold, Ledger, Open, Outcome, PausedClock,
-    PausedReview, Phase, Raiser, Record, ResponseClock, Review, Tally, Task, Verdict, Vote, WindDown,
+    Asked, Cause, Checkpoint, Clock, Closed, Decision, Escalation, FORMAT, Hold, Ledger, Open, Outcome, PanelState,
+    PausedClock, PausedReview, Phase, Raiser, Record, ResponseClock, Review, Tally, Task, Verdict, Vote, WindDown,
 };
 
 /// The task after `event`. `None` stands for a task that is not opened yet.
@@ -95,18 +96,9 @@ impl Task {
                 self.status_updates += 1;
                 self.checkpoint = Some(Checkpoint { seq: event.seq, percent: *percent, eta: *eta });
             }
-            Fact::VoteRecorded(vote) => {
-                if let (Phase::InReview(review), Some(actor)) = (&mut self.phase, actor_ref(event)) {
-                    let cast =
-                        review.votes.iter().find(|earlier| earlier.actor == actor).map_or(0, |earlier| earlier.cast);
-                    review.votes.retain(|earlier| earlier.actor != actor);
-                    let return_to = vote.return_to.clone();
-                    let (seq, decision, bound, cast) = (event.seq, vote.decision, vote.bound, cast + 1);
-                    review.votes.push(Vote { seq, actor, decision, voted_at: at, return_to, bound, cast });
-                }
-            }
-            Fact::StageApproved { revision, .. } => self.decided(event, Verdict::Approved, *revision),
-            Fact::StageRejected(rejected) => self.decided(event, Verdict::Rejected, rejected.revision),
+            Fact::VoteRecorded(vote) => self.voted(event, vote),
+            Fact::StageApproved { revision, .. } => self.decided(workflow, event, Verdict::Approved, *revision),
+            Fact::StageRejected(rejected) => self.decided(workflow, event, Verdict::Rejected, rejected.revision),
             Fact::StageEscalated(escalated) => self.escalated(workflow, event, escalated),
             Fact::EscalationResolved(resolved) => self.resolved(workflow, at, resolved),
             Fact::QuestionAsked(asked) => self.asked(workflow, event, asked),
@@ -141,6 +133,7 @@ impl Task {
             record.rounds += 1;
             record.entered_at.get_or_insert(event.recorded_at);
             record.approvers.clear();
+            record.panels.clear();
             self.round = record.rounds;
         }
         self.questions.asked = 0;
@@ -171,16 +164,34 @@ impl Task {
 
     fn start_review(&mut self, workflow: &Workflow, at: Time, clock: Option<&ClockTimes>) {
         let clock = start_clock(self.stage_in(workflow).deadline.as_ref(), at, clock);
+        if let Some(record) = self.stages.get_mut(self.stage) {
+            record.panels.clear();
+        }
         self.phase = Phase::InReview(Review { votes: Vec::new(), clock });
     }
 
+    /// Records a vote in place of the actor's earlier one, and what it means for its panel.
+    fn voted(&mut self, event: &Event, vote: &VoteRecorded) {
+        let (Phase::InReview(review), Some(actor)) = (&mut self.phase, actor_ref(event)) else { return };
+        let cast = review.votes.iter().find(|earlier| earlier.actor == actor).map_or(0, |earlier| earlier.cast);
+        review.votes.retain(|earlier| earlier.actor != actor);
+        let (return_to, panel) = (vote.return_to.clone(), vote.panel.as_ref().map(|panel| panel.key.clone()));
+        let (seq, voted_at) = (event.seq, event.recorded_at);
+        let (decision, bound, cast) = (vote.decision, vote.bound, cast + 1);
+        review.votes.push(Vote { seq, actor, decision, voted_at, return_to, panel, bound, cast });
+        if let (Some(panel), Some(record)) = (&vote.panel, self.stages.get_mut(self.stage)) {
+            record.panels.retain(|key| *key != panel.key);
+            if panel.state == PanelState::Approved {
+                record.panels.push(panel.key.clone());
+                record.panels.sort_unstable();
+            }
+        }
+    }
+
     /// Records the decision; the next event of the same transition moves the task.
-    fn decided(&mut self, event: &Event, decision: Verdict, revision: u32) {
-        let standing = match &self.phase {
-            Phase::InReview(review) => &review.votes[..],
-            Phase::Escalated(escalation) => escalation.review.as_ref().map_or(&[][..], |review| &review.votes),
-            Phase::Preparing | Phase::OnHold(_) | Phase::Cancelling(_) | Phase::Closed(_) => &[][..],
-        };
+    fn decided(&mut self, workflow: &Workflow, event: &Event, decision: Verdict, revision: u32) {
+        let standing = self.phase.votes().unwrap_or_default();
+        let stage = self.stage_in(workflow);
         let mut approvers: Vec<ActorRef> = Vec::new();
         if decision == Verdict::Approved {
             let votes =
@@ -193,6 +204,13 @@ impl Task {
             let (seq, round, party, decided_at) = (event.seq, self.round, event.party, event.recorded_at);
             record.decision = Some(Decision { seq, round, decision, revision, party, decided_at });
             record.approvers = approvers;
+            if decision == Verdict::Rejected {
+                record.panels.clear();
+            } else if event.party == stage.reviewer.into() {
+                // The reviewing party approves with every panel; silence and an override do without.
+                record.panels = stage.panels().iter().map(|panel| panel.key.clone()).collect();
+                record.panels.sort_unstable();
+            }
         }
     }
 

@@ -33,6 +33,16 @@ pub enum Verdict {
     Rejected,
 }
 
+/// Whether a panel has approved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum PanelState {
+    /// It has not, or not any more.
+    Open,
+    /// Enough of its reviewers have approved. Until the stage is decided their votes can change.
+    Approved,
+}
+
 /// Why a task was escalated, or why it failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -43,7 +53,7 @@ pub enum Cause {
     Deadline,
     /// The stage's rounds are exhausted.
     Exhausted,
-    /// Too few of the named reviewers may approve.
+    /// Too few of the named reviewers, or of those of a panel, may approve.
     NoQuorum,
 }
 

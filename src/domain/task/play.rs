@@ -142,11 +142,11 @@ fn senders(party: Party, stage: &Stage, action: &Action) -> Vec<Sender> {
     let people: Vec<ActorId> = match (party, action) {
         (Party::Buyer, _) => return vec![sender(party, &Uuid::nil().to_string(), "simulated")],
         (Party::Partner, Action::WorkSubmitted(_)) => vec![id("worker")],
-        (Party::Partner, _) if !stage.reviewers().is_empty() => stage.reviewers().to_vec(),
+        (Party::Partner, _) if stage.names_reviewers() => stage.reviewers().cloned().collect(),
         (Party::Partner, _) => {
             // Enough for the quorum, beside those who approved the earlier stages.
             let barred = stage.distinct_from().len() * 100;
-            let wanted = stage.quorum().approvals.max(stage.quorum().rejections) as usize + barred;
+            let wanted = stage.most_votes() as usize + barred;
             (1..=wanted.min(500)).map(|number| id(&format!("reviewer-{number}"))).collect()
         }
         (Party::Platform, _) => (1..=2).map(|number| id(&format!("operator-{number}"))).collect(),

@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::domain::values::id::{StageKey, TaskId};
+use crate::domain::values::id::{PanelKey, StageKey, TaskId};
 use crate::domain::values::party::Party;
 use crate::domain::values::text::{Message, Name, Prose};
 use crate::domain::values::time::Time;
@@ -15,7 +15,7 @@ use super::command::CommandType;
 use super::event::{Artifact, Resolution, TimeoutAction};
 use super::limits::MAX_HANDOVERS;
 use super::notes::Notes;
-use super::{Cause, Clock, Escalation, Outcome, Phase, PhaseName, ResponseClock, Task, Verdict};
+use super::{Cause, Clock, Escalation, Outcome, PanelState, Phase, PhaseName, Record, ResponseClock, Task, Verdict};
 
 /// The buyer's view of a task.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -90,6 +90,10 @@ pub struct StageStatus {
     #[serde(default, skip_serializing_if = "Assurance::is_any")]
     #[schema(required = false)]
     pub assurance: Assurance,
+    /// The panels that review it, in the order of the definition; absent in a stage without panels.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    pub panels: Vec<PanelStatus>,
     /// The party that reviews it; absent in a status that was stored before this field existed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Party, required = false)]
@@ -98,6 +102,18 @@ pub struct StageStatus {
     /// rejecting an escalation. It stays `true` in later rounds and after the end. Default `false`.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub overridden: bool,
+}
+
+/// A panel of a stage as the buyer sees it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PanelStatus {
+    /// The panel's key.
+    pub key: PanelKey,
+    /// The display name.
+    pub name: Name,
+    /// Whether it has approved, in the latest round of the stage. A stage can be approved although
+    /// a panel is `open`: by another party (`overridden`), or by a deadline.
+    pub state: PanelState,
 }
 
 /// The state of a stage.
@@ -298,9 +314,21 @@ fn stages(workflow: &Workflow, task: &Task) -> Vec<StageStatus> {
         let decided_at = approved.filter(|_| state == StageState::Approved).map(|decision| decision.decided_at);
         let (key, name, assurance) = (stage.key.clone(), stage.name.clone(), stage.assurance);
         let overridden = task.stages.get(index).is_some_and(|record| record.overridden);
-        StageStatus { key, name, state, decided_at, assurance, reviewer: Some(stage.reviewer), overridden }
+        let panels = panels(stage, task.stages.get(index).filter(|_| state != StageState::Pending));
+        StageStatus { key, name, state, decided_at, assurance, panels, reviewer: Some(stage.reviewer), overridden }
     });
     stages.collect()
+}
+
+/// The panels of a stage, with what they said in its latest round if that still counts.
+fn panels(stage: &Stage, record: Option<&Record>) -> Vec<PanelStatus> {
+    let approved = record.map_or(&[][..], |record| &record.panels);
+    let panels = stage.panels().iter().map(|panel| PanelStatus {
+        key: panel.key.clone(),
+        name: panel.name.clone(),
+        state: if approved.contains(&panel.key) { PanelState::Approved } else { PanelState::Open },
+    });
+    panels.collect()
 }
 
 fn action(task: &Task, stage: &Stage, notes: &Notes) -> Option<BuyerAction> {

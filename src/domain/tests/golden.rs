@@ -84,6 +84,12 @@ const STORIES: &[(&str, &str, &str)] = &[
         "submit anna; approve bo; reject chi full; submit anna; approve bo; approve bo; erase chi",
     ),
     ("failed", "a deadline=fail", "tick"),
+    (
+        "in_review_panels",
+        "a; b panels=legal:anna+bo/brand:chi+dan:all",
+        "approve zoe; approve bo; reject anna full; submit zoe; approve dora; approve bo; approve chi",
+    ),
+    ("delivery_panels", "a panels=legal:anna+bo/brand:chi deadline=approve", "approve bo; tick"),
 ];
 
 /// Compares with `tests/golden/<file>`; a differing result is written to `target/golden`.

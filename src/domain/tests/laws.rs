@@ -25,6 +25,7 @@ use crate::domain::workflow::{Assurance, Workflow};
 
 use super::facts;
 use super::links;
+use super::panels;
 use super::spent;
 use super::test_support::{Play, short};
 
@@ -73,6 +74,7 @@ pub(super) fn check_step(play: &Play, input: Input<'_>, result: &Result<Transiti
     let after = transition.snapshot();
     check_rows(play, transition);
     check_question(before, transition);
+    panels::check(&play.workflow, after);
     check_status(&play.snapshot, after, play.now);
     check_party(play, input, transition);
     check_bound(play, input, transition);
@@ -410,7 +412,7 @@ pub(super) fn check_way_out(play: &Play) {
     let task = &play.snapshot.task;
     let Some(party) = task.waiting_on(&play.workflow) else { return };
     let stage = task.stage_in(&play.workflow);
-    let named = stage.reviewers().first().map_or(party.as_str(), |id| id.as_str().trim_start_matches("u-"));
+    let named = stage.reviewers().next().map_or(party.as_str(), |id| id.as_str().trim_start_matches("u-"));
     let asked = task.waiting_question().is_some();
     let step = match task.phase() {
         PhaseName::Preparing | PhaseName::InReview if asked => format!("answer {party}"),

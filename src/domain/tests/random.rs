@@ -163,8 +163,9 @@ fn likely(play: &Play, dice: &mut Dice, verb: &str) -> String {
         Party::Platform => dice.one(&PLATFORM).to_owned(),
     };
     match (verb, &task.phase) {
-        ("approve" | "reject", _) if !stage.reviewers().is_empty() => {
-            dice.one(stage.reviewers()).as_str().trim_start_matches("u-").to_owned()
+        ("approve" | "reject", _) if stage.names_reviewers() => {
+            let named: Vec<_> = stage.reviewers().collect();
+            dice.one(&named).as_str().trim_start_matches("u-").to_owned()
         }
         ("approve" | "reject", _) => of(stage.reviewer, dice),
         ("resolve", Phase::Escalated(escalation)) => of(escalation.to, dice),

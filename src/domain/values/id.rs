@@ -118,6 +118,8 @@ key! {
     WorkflowKey;
     /// A stage's key, unique per workflow.
     StageKey;
+    /// A panel's key, unique per stage.
+    PanelKey;
     /// The name that an owner gives one of its webhook endpoints.
     EndpointId;
 }

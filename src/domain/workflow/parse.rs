@@ -3,6 +3,7 @@
 
 mod calendar;
 mod node;
+mod review;
 #[cfg(test)]
 mod tests;
 
@@ -16,8 +17,8 @@ use crate::domain::values::time::Span;
 
 use super::finding::{Mistake, MistakeCode as Code, Warning};
 use super::{
-    Assurance, CancellationRule, ClockKind, EscalationRule, EscalationTimeout, OnExhausted, OnReject, Panel,
-    QuestionRule, Quorum, Stage, StageDeadline, StageTimeout, Submission, TaskDeadline, Workflow, warning,
+    Assurance, CancellationRule, ClockKind, EscalationRule, EscalationTimeout, OnExhausted, OnReject, QuestionRule,
+    Stage, StageDeadline, StageTimeout, Submission, TaskDeadline, Workflow, warning,
 };
 
 /// The longest time that a partner can have to acknowledge a cancellation: 7 days.
@@ -28,7 +29,7 @@ const MAX_QUESTIONS: u32 = 20;
 /// The shortest deadline after which a timeout may approve for a buyer: 24 hours.
 const MIN_BUYER_SILENCE_SECONDS: u32 = 86_400;
 
-const STAGE_FIELDS: [&str; 15] = [
+const STAGE_FIELDS: [&str; 16] = [
     "key",
     "name",
     "buyer_label",
@@ -37,6 +38,7 @@ const STAGE_FIELDS: [&str; 15] = [
     "assurance",
     "quorum",
     "reviewers",
+    "panels",
     "self_approval",
     "distinct_from",
     "on_reject",
@@ -190,7 +192,7 @@ fn stage(fields: &Fields, position: Position, clocks: Clocks) -> Read<Stage> {
         Err(reported) => Err(*reported),
     };
     let context = Context { position, clocks, reviewer, escalation_to };
-    let panel = panel(fields, &context);
+    let review = review::rule(fields, &context);
     let on_reject = on_reject(fields, &context);
     let escalation = escalation.and_then(|fields| escalation_rule(fields.as_ref(), &context));
     let questions = fields.or("questions", QuestionRule::default(), |node| questions(node, clocks));
@@ -203,7 +205,7 @@ fn stage(fields: &Fields, position: Position, clocks: Clocks) -> Read<Stage> {
         submission: submission?,
         reviewer: reviewer?,
         assurance: assurance?,
-        panel: panel?,
+        review: review?,
         on_reject: on_reject?,
         escalation: escalation?,
         questions: questions?,
@@ -227,54 +229,6 @@ fn stage_reference(node: &Node, position: Position, itself: bool) -> Read<StageK
             Err(node.report(Code::LaterStage, "names its own stage; only earlier ones are allowed"))
         }
         Some(_) => Ok(key),
-    }
-}
-
-fn panel(fields: &Fields, context: &Context) -> Read<Option<Panel>> {
-    if let Ok(reviewer @ (Party::Buyer | Party::Platform)) = context.reviewer {
-        let mut none = Ok(None);
-        for name in ["quorum", "reviewers", "self_approval", "distinct_from"] {
-            if let Some(node) = fields.get(name) {
-                let rule = format!("is only for stages that the partner reviews; the {reviewer} has one vote");
-                none = Err(node.report(Code::PartnerOnly, rule));
-            }
-        }
-        return none;
-    }
-    let quorum = fields.or("quorum", Quorum { approvals: 1, rejections: 1 }, |node| {
-        let fields = node.object(&["approvals", "rejections"])?;
-        let approvals = fields.or("approvals", 1, |node| node.number(1..=100));
-        let rejections = fields.or("rejections", 1, |node| node.number(1..=100));
-        Ok(Quorum { approvals: approvals?, rejections: rejections? })
-    });
-    let reviewers = fields.or("reviewers", Vec::new(), |node| node.set(0..=100, Node::actor, PartialEq::eq));
-    let self_approval = fields.or("self_approval", false, Node::boolean);
-    let distinct_from = fields.or("distinct_from", Vec::new(), |node| {
-        node.set(0..=50, |node| stage_reference(node, context.position, false), PartialEq::eq)
-    });
-    if let (Ok(quorum), Ok(reviewers), Some(node)) = (&quorum, &reviewers, fields.get("quorum")) {
-        check_reachable(*quorum, reviewers.len(), &node);
-    }
-    Ok(Some(Panel {
-        quorum: quorum?,
-        reviewers: reviewers?,
-        self_approval: self_approval?,
-        distinct_from: distinct_from?,
-    }))
-}
-
-/// Checks that `named` reviewers always reach one of the two decisions, in whatever way they vote.
-fn check_reachable(quorum: Quorum, named: usize, node: &Node) {
-    let Quorum { approvals, rejections } = quorum;
-    let named = u32::try_from(named).unwrap_or(u32::MAX);
-    if named > 0 && approvals > named {
-        node.report(Code::QuorumUnreachable, format_args!("requires {approvals} approvals of {named} named reviewers"));
-    } else if named > 0 && approvals + rejections > named + 1 {
-        let rule = format!(
-            "can fail to reach a decision: with {named} named reviewers, approvals and rejections ({approvals} + {rejections}) may add up to at most {}",
-            named + 1
-        );
-        node.report(Code::QuorumUnreachable, rule);
     }
 }
 

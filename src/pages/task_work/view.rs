@@ -1,6 +1,7 @@
 //! What the desk shows beside the forms: the feedback that came back, the work, the times, the
 //! workflow.
 
+use std::borrow::Cow;
 use std::fmt::Debug;
 
 use sha2::{Digest as _, Sha256};
@@ -10,7 +11,9 @@ use crate::domain::audit::EntryView;
 use crate::domain::task::event::{Artifact, Feedback};
 use crate::domain::task::notes::Submitted;
 use crate::domain::task::status::StageState;
+use crate::domain::task::view::StageView;
 use crate::domain::values::party::Party;
+use crate::domain::workflow::{Approvals, Stage};
 use crate::pages::frame::Frame;
 use crate::pages::texts::{Texts, written};
 use crate::pages::times::TimeTag;
@@ -227,7 +230,7 @@ pub(super) struct Step {
 /// The stages of the workflow with where the task is.
 pub(super) fn steps(desk: &Desk, t: Texts) -> Vec<Step> {
     let stages = desk.workflow.stages.iter().zip(&desk.task.stages);
-    let step = |(stage, now): (&crate::domain::workflow::Stage, &crate::domain::task::view::StageView)| {
+    let step = |(stage, now): (&Stage, &StageView)| {
         let (sign, state) = match now.state {
             StageState::Approved => ("✓", t.text("review-stage-approved")),
             StageState::Current => ("◉", t.with("review-stage-current", "round", now.rounds)),
@@ -235,7 +238,7 @@ pub(super) fn steps(desk: &Desk, t: Texts) -> Vec<Step> {
             StageState::Ended => ("■", t.text("review-stage-ended")),
         };
         let rule = match stage.reviewer {
-            Party::Partner => t.with("review-rule-partner", "approvals", stage.quorum().approvals),
+            Party::Partner => decided_by(stage, t),
             Party::Platform => t.text("review-rule-platform"),
             Party::Buyer => t.text("review-rule-buyer"),
         };
@@ -248,4 +251,16 @@ pub(super) fn steps(desk: &Desk, t: Texts) -> Vec<Step> {
         }
     };
     stages.map(step).collect()
+}
+
+/// Who of the partner decides a stage.
+fn decided_by(stage: &Stage, t: Texts) -> Cow<'static, str> {
+    if !stage.panels().is_empty() {
+        return t.with("review-rule-panels", "panels", stage.panels().len());
+    }
+    match stage.groups().next().map(|group| group.approvals) {
+        Some(Approvals::All) => t.with("review-rule-all", "people", stage.reviewers().count()),
+        Some(Approvals::Votes(approvals)) => t.with("review-rule-partner", "approvals", approvals),
+        None => t.with("review-rule-partner", "approvals", 1_u32),
+    }
 }

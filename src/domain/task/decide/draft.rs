@@ -4,10 +4,11 @@
 use crate::domain::task::command::Meta;
 use crate::domain::task::event::{Event, Fact, Feedback, Opened, QuestionEnd, StageEscalated, StageRejected};
 use crate::domain::task::refusal::Refusal;
+use crate::domain::task::seats;
 use crate::domain::task::snapshot::Snapshot;
 use crate::domain::task::status::Status;
 use crate::domain::task::{ActorTag, Cause, Outcome, Phase, TagSecret, Task, Verdict, Vote};
-use crate::domain::values::id::StageKey;
+use crate::domain::values::id::{PanelKey, StageKey};
 use crate::domain::values::party::{ActorRef, Party, Sender, Source};
 use crate::domain::values::time::Time;
 use crate::domain::workflow::{OnExhausted, Stage, Submission, Workflow};
@@ -168,19 +169,12 @@ impl<'a> Draft<'a> {
         self.ensure_quorum();
     }
 
-    /// Escalates a review whose named reviewers cannot reach the quorum to the first of
-    /// `escalation.to`.
+    /// Escalates a review whose named reviewers, or those of a panel, cannot reach the approvals that
+    /// are needed, to the first of `escalation.to`.
     pub(super) fn ensure_quorum(&mut self) {
-        let (stage, task) = (self.stage(), self.task());
-        if !matches!(task.phase, Phase::InReview(_)) || stage.reviewers().is_empty() {
-            return;
-        }
-        let may = stage.reviewers().iter().filter(|id| {
-            let actor = ActorRef { party: Party::Partner, id: (*id).clone() };
-            bar(self.workflow, task, &actor).is_none()
-        });
-        if may.count() < stage.quorum().approvals as usize {
-            self.escalate(stage.default_escalation(), Cause::NoQuorum, By::Service);
+        let task = self.task();
+        if matches!(task.phase, Phase::InReview(_)) && seats::is_short(self.workflow, task) {
+            self.escalate(self.stage().default_escalation(), Cause::NoQuorum, By::Service);
         }
     }
 
@@ -222,14 +216,16 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// REJECT by the review: return to `target`, unless the rounds are exhausted.
-    pub(super) fn reject(&mut self, target: usize, by: By) {
+    /// REJECT by the review: return to `target`, unless the rounds are exhausted. `panel`: the one
+    /// whose votes counted; none: all rejecting votes did.
+    pub(super) fn reject(&mut self, target: usize, by: By, panel: Option<&PanelKey>) {
         let on_reject = &self.stage().on_reject;
         let exhausted = on_reject.max_rounds.is_some_and(|max| self.task().round() >= max);
         if !exhausted {
-            return self.send_back(target, by, Vec::new());
+            self.record_rejection(Some(target), by, (panel, Vec::new()));
+            return self.enter(target, true);
         }
-        self.record_rejection(None, by, Vec::new());
+        self.record_rejection(None, by, (panel, Vec::new()));
         match on_reject.on_exhausted {
             OnExhausted::Escalate { to } => self.escalate(to, Cause::Exhausted, By::Service),
             OnExhausted::Fail => self.push(Fact::WorkflowFailed { cause: Cause::Exhausted }, By::Service),
@@ -238,12 +234,18 @@ impl<'a> Draft<'a> {
 
     /// `stage_rejected`, then ENTER `target` as a return.
     pub(super) fn send_back(&mut self, target: usize, by: By, feedback: Vec<Feedback>) {
-        self.record_rejection(Some(target), by, feedback);
+        self.record_rejection(Some(target), by, (None, feedback));
         self.enter(target, true);
     }
 
-    fn record_rejection(&mut self, target: Option<usize>, by: By, mut feedback: Vec<Feedback>) {
-        let votes: Vec<u64> = self.votes(Verdict::Rejected).map(|vote| vote.seq).collect();
+    fn record_rejection(
+        &mut self,
+        target: Option<usize>,
+        by: By,
+        (panel, mut feedback): (Option<&PanelKey>, Vec<Feedback>),
+    ) {
+        let rejecting = || self.votes(Verdict::Rejected).filter(|vote| panel.is_none() || vote.panel.as_ref() == panel);
+        let votes: Vec<u64> = rejecting().map(|vote| vote.seq).collect();
         let counted = |seq: &u64| self.snapshot().notes.votes.iter().find(|note| note.seq == *seq);
         feedback.extend(votes.iter().filter_map(counted).filter_map(|note| note.feedback.clone()));
         let (shared, internal): (Vec<_>, Vec<_>) = feedback.into_iter().partition(|feedback| feedback.share_with_buyer);
@@ -252,7 +254,7 @@ impl<'a> Draft<'a> {
             return_to: target.and_then(|index| self.workflow.stages.get(index)).map(|stage| stage.key.clone()),
             exhausted: target.is_none(),
             votes,
-            bound: self.is_bound(self.votes(Verdict::Rejected), by),
+            bound: self.is_bound(rejecting(), by),
             shared_feedback: Some(shared).filter(|list| !list.is_empty()),
             internal_feedback: Some(internal).filter(|list| !list.is_empty()),
         };
@@ -283,11 +285,7 @@ impl<'a> Draft<'a> {
 
     /// The standing votes of one kind, in a running or paused review.
     pub(super) fn votes(&self, decision: Verdict) -> impl Iterator<Item = &Vote> {
-        let votes = match &self.task().phase {
-            Phase::InReview(review) => &review.votes[..],
-            Phase::Escalated(escalation) => escalation.review.as_ref().map_or(&[][..], |review| &review.votes),
-            Phase::Preparing | Phase::OnHold(_) | Phase::Cancelling(_) | Phase::Closed(_) => &[],
-        };
+        let votes = self.task().phase.votes().unwrap_or_default();
         votes.iter().filter(move |vote| vote.decision == decision)
     }
 }
@@ -322,14 +320,4 @@ fn overtakes(fact: &Fact) -> bool {
         | Fact::LateDecisionRecorded(_)
         | Fact::PersonalDataErased(_) => false,
     }
-}
-
-/// Why `actor` may not approve the current stage, if so.
-pub(in crate::domain) fn bar(workflow: &Workflow, task: &Task, actor: &ActorRef) -> Option<Refusal> {
-    let stage = task.stage_in(workflow);
-    if stage.bars_submitter() && task.submitters().any(|submitter| submitter == actor) {
-        return Some(Refusal::SelfApproval);
-    }
-    let mut earlier = stage.distinct_from().iter().filter_map(|key| task.stages.get(workflow.index_of(key)));
-    earlier.any(|record| record.approvers.contains(actor)).then_some(Refusal::NotDistinct)
 }

@@ -1,15 +1,16 @@
 //! Submissions, status updates and votes.
 
 use crate::domain::task::command::{Command, StageRejected, StatusUpdated, WorkSubmitted};
-use crate::domain::task::event::{Fact, VoteRecorded};
+use crate::domain::task::event::{Fact, VotePanel, VoteRecorded};
 use crate::domain::task::limits::{MAX_REVISIONS, MAX_STATUS_UPDATES, MAX_VOTES};
 use crate::domain::task::refusal::Refusal;
-use crate::domain::task::{PhaseName, Verdict};
-use crate::domain::values::id::StageKey;
+use crate::domain::task::seats::{self, Tally, bar};
+use crate::domain::task::{PanelState, PhaseName, Verdict};
+use crate::domain::values::id::{PanelKey, StageKey};
 use crate::domain::values::party::{ActorRef, Party};
 use crate::domain::workflow::{Stage, Workflow};
 
-use super::draft::{By, Draft, bar};
+use super::draft::{By, Draft};
 use super::{check_bound, check_length, check_revision, only, place};
 
 pub(super) fn submit(draft: &mut Draft<'_>, command: &Command, body: &WorkSubmitted) -> Result<(), Refusal> {
@@ -72,9 +73,7 @@ pub(super) fn vote(draft: &mut Draft<'_>, command: &Command, reject: Option<&Sta
     if task.phase() != PhaseName::InReview {
         return Err(Refusal::WrongPhase);
     }
-    if !stage.reviewers().is_empty() && !stage.reviewers().contains(&actor.id) {
-        return Err(Refusal::NotAReviewer);
-    }
+    let group = seats::seat(draft.workflow, task, &actor).ok_or(Refusal::NotAReviewer)?;
     if reject.is_none()
         && let Some(refusal) = bar(draft.workflow, task, &actor)
     {
@@ -82,17 +81,27 @@ pub(super) fn vote(draft: &mut Draft<'_>, command: &Command, reject: Option<&Sta
     }
     check_revision(task, command)?;
     let return_to = reject.map(|body| rejection(draft.workflow, stage, body)).transpose()?;
+    let decision = if reject.is_some() { Verdict::Rejected } else { Verdict::Approved };
+    let panel = group.panel.map(|panel| in_panel(draft, (&actor, decision), &panel.key));
     let vote = VoteRecorded {
-        decision: if reject.is_some() { Verdict::Rejected } else { Verdict::Approved },
+        decision,
         revision: task.revision(),
         return_to,
         feedback: reject.and_then(|body| body.feedback.clone()),
+        panel,
         bound: command.meta.sender.bound,
     };
     check_votes(draft, command, &actor, &vote)?;
     let length = check_length(draft.task());
     draft.push(Fact::VoteRecorded(vote), By::Sender);
     if count(draft) { Ok(()) } else { length }
+}
+
+/// The panel of a vote that is cast now.
+fn in_panel(draft: &Draft<'_>, cast: (&ActorRef, Verdict), key: &PanelKey) -> VotePanel {
+    let tallies = seats::tallies(draft.workflow, draft.task(), Some(cast));
+    let own = tallies.iter().find(|tally| tally.group.key() == Some(key));
+    VotePanel { key: key.clone(), state: own.map_or(PanelState::Open, Tally::state) }
 }
 
 /// Refuses a repeated vote, and too many changes of vote.
@@ -135,17 +144,20 @@ pub(super) fn target(workflow: &Workflow, stage: &Stage, named: Option<&StageKey
     }
 }
 
-/// Decides the stage if there are enough votes; returns whether it did.
+/// Decides the stage if there are enough votes, in every panel or to reject in one; returns whether it
+/// did.
 fn count(draft: &mut Draft<'_>) -> bool {
-    let quorum = draft.stage().quorum();
-    if draft.votes(Verdict::Approved).count() >= quorum.approvals as usize {
-        draft.approve(By::Sender);
-        true
-    } else if draft.votes(Verdict::Rejected).count() >= quorum.rejections as usize {
-        let named = draft.votes(Verdict::Rejected).filter_map(|vote| vote.return_to.as_ref());
+    let tallies = seats::tallies(draft.workflow, draft.task(), None);
+    if let Some(rejected) = tallies.iter().find(|tally| tally.is_rejected()) {
+        let panel = rejected.group.key().cloned();
+        let counted = draft.votes(Verdict::Rejected).filter(|vote| vote.panel == panel);
+        let named = counted.filter_map(|vote| vote.return_to.as_ref());
         let earliest = named.map(|key| draft.workflow.index_of(key)).min();
         let target = earliest.unwrap_or_else(|| draft.stage().default_return(draft.workflow).0);
-        draft.reject(target, By::Sender);
+        draft.reject(target, By::Sender, panel.as_ref());
+        true
+    } else if tallies.iter().all(Tally::is_approved) {
+        draft.approve(By::Sender);
         true
     } else {
         false

@@ -4,9 +4,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::domain::task::command_type::CommandType;
-use crate::domain::task::outcome::{Cause, Verdict};
+use crate::domain::task::outcome::{Cause, PanelState, Verdict};
 use crate::domain::task::phase_name::PhaseName;
-use crate::domain::values::id::{ErasureId, StageKey, TaskId, WorkflowKey};
+use crate::domain::values::id::{ErasureId, PanelKey, StageKey, TaskId, WorkflowKey};
 use crate::domain::values::party::Party;
 use crate::domain::values::text::{Name, Prose};
 use crate::domain::values::time::Time;
@@ -56,9 +56,21 @@ pub struct VoteRecorded {
     /// The reasons for a rejection.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub feedback: Option<Feedback>,
+    /// The panel that it counts for; absent in a stage without panels.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub panel: Option<VotePanel>,
     /// Whether it was sent under a credential that is bound to its actor; absent: no.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub bound: bool,
+}
+
+/// The panel of a vote.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VotePanel {
+    /// The panel's key.
+    pub key: PanelKey,
+    /// Whether the panel has approved, with this vote counted.
+    pub state: PanelState,
 }
 
 /// The rejection of a stage.
@@ -71,7 +83,7 @@ pub struct StageRejected {
     pub return_to: Option<StageKey>,
     /// Whether this exhausted the stage's rounds.
     pub exhausted: bool,
-    /// The `seq` of each vote that counted.
+    /// The `seq` of each vote that counted: in a stage with panels, those of the panel that rejected.
     pub votes: Vec<u64>,
     /// Whether everybody who decided it did so under a credential that is bound to that person;
     /// absent: no.

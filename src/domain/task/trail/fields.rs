@@ -71,6 +71,7 @@ pub const KINDS: [Kind; Fact::TYPES.len()] = [
             field("data.bound", No, Always, Always),
             field("data.decision", No, Always, Always),
             field("data.feedback", Yes, Always, Shared),
+            field("data.panel", No, Always, Always),
             field("data.return_to", No, Always, Always),
             field("data.revision", No, Always, Always),
         ],

@@ -199,6 +199,17 @@ impl<'v> Node<'v> {
         })
     }
 
+    /// A whole number, or none for the word.
+    pub(super) fn number_or(&self, word: &str, bounds: RangeInclusive<u32>) -> Read<Option<u32>> {
+        if self.is(word) {
+            return Ok(None);
+        }
+        if self.value.is_number() {
+            return self.number(bounds).map(Some);
+        }
+        Err(self.wrong_type(&format!("a whole number or \"{word}\"")))
+    }
+
     pub(super) fn is(&self, word: &str) -> bool {
         self.value.as_str() == Some(word)
     }

@@ -75,6 +75,9 @@ stage-pending = noch nicht
 stage-again = wird erneut entschieden
 stage-will-be-yours = später Ihre Entscheidung
 stage-ended = hier beendet
+panel-approved = genehmigt
+panel-open = noch offen
+panel-silent = hat nicht entschieden
 stage-bound = nur namentlich bekannte Personen entscheiden
 stage-overridden = eine andere Partei hat diesen Schritt einmal entschieden
 

@@ -128,6 +128,16 @@ console-rule-quorum = Geprüft durch den Partner. Es { $approvals ->
     [one] { $rejections } Ablehnung
    *[other] { $rejections } Ablehnungen
 }.
+console-rule-quorum-all = Geprüft durch den Partner. Es entscheidet die Zustimmung aller, die zustimmen dürfen, oder eine Ablehnung.
+console-rule-panels = Geprüft durch den Partner, in Gremien. Jedes Gremium muss zustimmen; eines, das ablehnt, entscheidet allein.
+console-rule-panel = { $panel }: { $approvals ->
+    [one] { $approvals } Zustimmung
+   *[other] { $approvals } Zustimmungen
+} oder { $rejections ->
+    [one] { $rejections } Ablehnung
+   *[other] { $rejections } Ablehnungen
+} von { $people }.
+console-rule-panel-all = { $panel }: die Zustimmung aller, die zustimmen dürfen, oder eine Ablehnung, von { $people }.
 console-rule-named = Nur diese dürfen abstimmen: { $people }.
 console-rule-not-own = Niemand gibt die eigene Arbeit frei.
 console-rule-distinct = Wer { $stages } freigegeben hat, darf hier nicht freigeben.

@@ -99,6 +99,17 @@ review-votes-more = { $more ->
 }
 review-votes-may = Zustimmen dürfen: { $who }.
 review-objections = { $have } von { $want } Ablehnungen, von { $who }.
+review-panels = { $have } von { $want } Gremien haben zugestimmt.
+review-panel = Gremium
+review-panel-state = Stand
+review-panel-people = Wer darin sitzt
+review-panel-approved = Zugestimmt, mit { $have } von { $want } Zustimmungen.
+review-panel-open = Offen, mit { $have } von { $want } Zustimmungen.
+review-panel-against = { $have } von { $want } Ablehnungen.
+review-seat-approved = { $who } (zugestimmt)
+review-seat-rejected = { $who } (abgelehnt)
+review-seat-open = { $who }
+review-seat-barred = { $who } (darf nur ablehnen)
 review-asked-by-partner = Der Partner bittet um eine Entscheidung durch: { $party }.
 review-asked-by-platform = AITasker bittet um eine Entscheidung durch: { $party }.
 review-asked-by-buyer = Der Auftraggeber bittet um eine Entscheidung durch: { $party }.
@@ -412,6 +423,11 @@ review-stage-ended = hier beendet
 review-rule-partner = { $approvals ->
     [one] · eine Person des Partners entscheidet
    *[other] · { $approvals } Personen des Partners entscheiden
+}
+review-rule-all = · alle { $people } benannten Personen des Partners entscheiden
+review-rule-panels = { $panels ->
+    [one] · ein Gremium des Partners entscheidet
+   *[other] · { $panels } Gremien des Partners entscheiden
 }
 review-rule-platform = · AITasker entscheidet
 review-rule-buyer = · der Auftraggeber entscheidet

@@ -75,6 +75,9 @@ stage-pending = not yet
 stage-again = to be decided again
 stage-will-be-yours = your decision, later
 stage-ended = ended here
+panel-approved = approved
+panel-open = still open
+panel-silent = did not decide
 stage-bound = decided by named people only
 stage-overridden = another party has decided this stage once
 

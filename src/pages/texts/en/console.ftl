@@ -128,6 +128,16 @@ console-rule-quorum = Reviewed by the partner. { $approvals ->
     [one] { $rejections } rejection
    *[other] { $rejections } rejections
 } decide.
+console-rule-quorum-all = Reviewed by the partner. The approval of all who may approve decides, or one rejection.
+console-rule-panels = Reviewed by the partner, in panels. Every panel must approve; one that rejects decides alone.
+console-rule-panel = { $panel }: { $approvals ->
+    [one] { $approvals } approval
+   *[other] { $approvals } approvals
+} or { $rejections ->
+    [one] { $rejections } rejection
+   *[other] { $rejections } rejections
+} of { $people }.
+console-rule-panel-all = { $panel }: the approval of all who may approve, or one rejection, of { $people }.
 console-rule-named = Only these may vote: { $people }.
 console-rule-not-own = Nobody approves their own work.
 console-rule-distinct = Who approved { $stages } may not approve here.

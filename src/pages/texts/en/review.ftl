@@ -99,6 +99,17 @@ review-votes-more = { $more ->
 }
 review-votes-may = These may approve: { $who }.
 review-objections = { $have } of { $want } rejections, by { $who }.
+review-panels = { $have } of { $want } panels have approved.
+review-panel = Panel
+review-panel-state = State
+review-panel-people = Who sits in it
+review-panel-approved = Approved, with { $have } of { $want } approvals.
+review-panel-open = Open, with { $have } of { $want } approvals.
+review-panel-against = { $have } of { $want } rejections.
+review-seat-approved = { $who } (approved)
+review-seat-rejected = { $who } (rejected)
+review-seat-open = { $who }
+review-seat-barred = { $who } (may only reject)
 review-asked-by-partner = The partner asked for a decision by { $party }:
 review-asked-by-platform = AITasker asked for a decision by { $party }:
 review-asked-by-buyer = The buyer asked for a decision by { $party }:
@@ -412,6 +423,11 @@ review-stage-ended = ended here
 review-rule-partner = { $approvals ->
     [one] · decided by one person of the partner
    *[other] · decided by { $approvals } people of the partner
+}
+review-rule-all = · decided by all { $people } named people of the partner
+review-rule-panels = { $panels ->
+    [one] · decided by one panel of the partner
+   *[other] · decided by { $panels } panels of the partner
 }
 review-rule-platform = · decided by AITasker
 review-rule-buyer = · decided by the buyer

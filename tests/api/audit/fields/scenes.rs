@@ -13,9 +13,13 @@ use super::story::Story;
 
 /// Plays everything.
 pub async fn play(story: &mut Story) {
-    for (key, definition) in
-        [("w-planted", of_all()), ("w-timed", timed()), ("w-short", short()), ("w-signed", signed())]
-    {
+    for (key, definition) in [
+        ("w-planted", of_all()),
+        ("w-timed", timed()),
+        ("w-short", short()),
+        ("w-signed", signed()),
+        ("w-panelled", panelled()),
+    ] {
         story.parties.register(key, &definition).await;
     }
     let task = story.open("opening", "w-planted").await;
@@ -31,7 +35,15 @@ pub async fn play(story: &mut Story) {
     story.wait(&short, "task.workflow_expired").await;
     let signed = story.open("signed", "w-signed").await;
     story.step(("buyer", "sign"), &signed, at("stage_approved", ("a", 1, 0))).await;
+    let panelled = story.open("panelled", "w-panelled").await;
+    story.step(("partner", "seated"), &panelled, at("stage_approved", ("a", 1, 0))).await;
     erasure(story).await;
+}
+
+/// A panel decides, of one person.
+fn panelled() -> Value {
+    let panel = json!({ "key": "legal", "name": "Legal", "reviewers": ["<seated/id>"] });
+    json!({ "name": "Paneled", "stages": [{ "key": "a", "name": "A", "buyer_label": "In A", "panels": [panel] }] })
 }
 
 /// The buyer decides, whose token is bound to the person.

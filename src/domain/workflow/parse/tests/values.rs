@@ -198,6 +198,7 @@ pub(super) fn values() -> Vec<(&'static str, Value, Vec<&'static str>)> {
         // Fields only for stages that the partner reviews.
         ("/stages/2/quorum", json!({"approvals": 1}), vec!["/stages/2/quorum partner_only"]),
         ("/stages/2/reviewers", json!([]), vec!["/stages/2/reviewers partner_only"]),
+        ("/stages/3/panels", json!([]), vec!["/stages/3/panels partner_only"]),
         ("/stages/3/self_approval", json!(false), vec!["/stages/3/self_approval partner_only"]),
         ("/stages/3/distinct_from", json!(["a"]), vec!["/stages/3/distinct_from partner_only"]),
         // Unreachable quorums.
@@ -207,6 +208,18 @@ pub(super) fn values() -> Vec<(&'static str, Value, Vec<&'static str>)> {
         ("/stages/1/quorum", json!({"approvals": 3, "rejections": 2}), vec!["/stages/1/quorum quorum_unreachable"]),
         ("/stages/1/quorum", json!({"rejections": 4}), vec!["/stages/1/quorum quorum_unreachable"]),
         ("/stages/0/quorum", json!({"approvals": 50, "rejections": 60}), vec![]),
+        // All of them.
+        ("/stages/1/quorum", json!({"approvals": "all"}), vec![]),
+        ("/stages/1/quorum", json!({"approvals": "all", "rejections": 1}), vec![]),
+        ("/stages/1/quorum", json!({"approvals": "all", "rejections": 2}), vec!["/stages/1/quorum quorum_unreachable"]),
+        ("/stages/1/quorum/approvals", json!("most"), vec!["/stages/1/quorum/approvals wrong_type"]),
+        ("/stages/1/quorum/approvals", json!(null), vec!["/stages/1/quorum/approvals wrong_type"]),
+        ("/stages/0/quorum", json!({"approvals": "all"}), vec!["/stages/0/quorum/approvals not_applicable"]),
+        (
+            "/stages/0/quorum",
+            json!({"approvals": "all", "votes": 1}),
+            vec!["/stages/0/quorum/votes unknown_field", "/stages/0/quorum/approvals not_applicable"],
+        ),
         // References to stages.
         ("/stages/1/distinct_from", json!(["a"]), vec![]),
         ("/stages/1/distinct_from", json!(["x"]), vec!["/stages/1/distinct_from/0 unknown_stage"]),
