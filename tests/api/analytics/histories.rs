@@ -135,7 +135,7 @@ async fn open_tasks(parties: &Parties) -> Vec<Value> {
     let (mut tasks, mut cursor) = (Vec::new(), String::new());
     for phase in ["preparing", "in_review", "escalated", "on_hold", "cancelling"] {
         loop {
-            let page = parties.platform.read(&format!("/api/v1/tasks?limit=200&phase={phase}{cursor}")).await;
+            let page = parties.platform.read(&format!("/api/v1/tasks?limit=100&phase={phase}{cursor}")).await;
             tasks.extend(page["items"].as_array().unwrap().iter().cloned());
             let Some(next) = page["next"].as_str() else { break };
             cursor = format!("&cursor={next}");

@@ -208,7 +208,7 @@ pub async fn send(router: &HttpService, mut request: Request<Body>) -> Answer {
     let (method, path) = (request.method().to_string(), request.uri().path().to_owned());
     let response = tokio::time::timeout(PATIENCE, router.clone().oneshot(request)).await;
     let (head, body) = response.unwrap_or_else(|_| panic!("{method} {path} hangs")).unwrap().into_parts();
-    let bytes = to_bytes(body, 10_000_000).await.unwrap();
+    let bytes = to_bytes(body, 100_000_000).await.unwrap();
     let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
     let text = String::from_utf8_lossy(&bytes).into_owned();
     let answer = Answer { status: head.status.as_u16(), headers: head.headers, body, text };

@@ -42,7 +42,7 @@ fn pages(parties: &Parties, key: &str, event: &str) -> Vec<(Whose, String, bool)
         page(Both, &format!("/deliveries/hook/{event}"), false),
         page(Both, "/insights", false),
         page(Both, "/insights?workflow=brand-campaign&since=2027-01-01&until=2027-02-01", false),
-        page(Platform, &format!("/insights?partner={partner}&version=1"), false),
+        page(Both, &format!("/insights?partner={partner}&version=1"), false),
         page(Both, "/people", false),
         page(Partner, "/keys", false),
         page(Partner, &format!("/keys/{key}/revoke"), true),
