@@ -18,6 +18,7 @@ pub mod decide;
 pub mod event;
 pub mod evolve;
 pub mod forecast;
+mod item;
 mod ledger;
 pub mod limits;
 pub mod notes;
@@ -38,6 +39,7 @@ pub mod view;
 pub mod why;
 
 pub use actor_tag::{ActorTag, TagSecret};
+pub use item::Item;
 pub use ledger::{Ledger, Wait};
 pub use outcome::{Cause, Decision, Outcome, Verdict};
 pub use phase::{
@@ -118,6 +120,9 @@ pub struct Record {
     pub(super) decision: Option<Decision>,
     /// The actors whose approval counted in the latest round.
     pub(super) approvers: Vec<ActorRef>,
+    /// The items of the feedback with which it last rejected, until it is approved.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) items: Vec<Item>,
     /// Whether another party than the reviewing one ever decided an escalation of it. Never reset.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(super) overridden: bool,

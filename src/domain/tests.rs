@@ -8,6 +8,7 @@ mod cases;
 mod details;
 mod erasure;
 mod exhaustive;
+mod feedback;
 mod golden;
 mod grid;
 mod laws;

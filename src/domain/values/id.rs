@@ -118,6 +118,8 @@ key! {
     WorkflowKey;
     /// A stage's key, unique per workflow.
     StageKey;
+    /// The key of a reason for rejections, unique per stage.
+    ReasonKey;
     /// The name that an owner gives one of its webhook endpoints.
     EndpointId;
 }

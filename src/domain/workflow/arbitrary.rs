@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 /// to one stage with only the required fields. Half of the definitions have a calendar, and half of
 /// the durations of those are working time.
 pub(crate) fn definition(max_stages: usize) -> impl Strategy<Value = Value> {
-    let stages = prop::collection::vec(prop::collection::vec(any::<u8>(), 56), 1..=max_stages);
+    let stages = prop::collection::vec(prop::collection::vec(any::<u8>(), 64), 1..=max_stages);
     let whole = prop::collection::vec(any::<u8>(), 24);
     (stages, any::<bool>(), 0..SPANS.len(), whole).prop_map(|(rolls, bounded, within, whole)| {
         let dice = &mut Dice(&whole);
@@ -212,6 +212,16 @@ fn on_reject(index: usize, dice: &mut Dice, parties: &[String]) -> Value {
     }
     if dice.flip() {
         rule["on_exhausted"] = action(dice, &["escalate", "fail"], parties);
+    }
+    if dice.below(4) == 1 {
+        let keys = dice.some(0, &["price", "tone", "law"].map(ToOwned::to_owned));
+        let reason = |key: &String| json!({"key": key, "name": format!("The {key}")});
+        rule["reasons"] = keys.iter().map(reason).collect();
+    }
+    match dice.below(4) {
+        1 | 2 => rule["answers"] = json!("required"),
+        3 => rule["answers"] = json!("optional"),
+        _ => {}
     }
     rule
 }
