@@ -50,7 +50,7 @@ pub(super) struct Todo {
     pub(super) anchor: Option<String>,
     /// What it is.
     pub(super) text: String,
-    /// Its id, by which it is answered and raised again.
+    /// Its id, by which it is answered and raised again; empty if it has none.
     pub(super) id: String,
     /// The answer: what became of it, and words.
     pub(super) answer: Option<(String, Option<String>)>,
