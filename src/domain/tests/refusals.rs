@@ -173,7 +173,8 @@ fn refused(words: &str, script: &str) -> (PhaseName, Option<Trigger>, String) {
     let is_tick = last.trim().starts_with("tick");
     let trigger = (!is_tick).then(|| match play.try_command(last.trim()) {
         Ok(command) => laws::asked(phase, &command),
-        // The one body that cannot become a command.
+        // The two bodies that cannot become a command.
+        Err(_) if last.trim().starts_with("approve") => Trigger::Command(CommandType::StageApproved),
         Err(_) => Trigger::Command(CommandType::CancellationRequested),
     });
     (phase, trigger, play.run(last))
