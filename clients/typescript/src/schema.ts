@@ -1452,6 +1452,26 @@ export interface components {
             /** @description How. */
             by: components["schemas"]["Means"];
         };
+        /** @description The answer to one item. */
+        Answer: {
+            /** @description The item that is answered. */
+            item: components["schemas"]["FeedbackItemId"];
+            /** @description What became of it. */
+            how: components["schemas"]["AnswerKindChoice"];
+            /** @description The answer in words, 1 to 4,000 characters. Required with `declined`. */
+            text?: components["schemas"]["Text4000"];
+        };
+        /** @description An item of earlier feedback, and its answer. */
+        AnsweredItem: {
+            /** @description Its id, which a new rejection can name in `reopens`. */
+            id: components["schemas"]["FeedbackItemId"];
+            /** @description The place in the work that it is about. */
+            anchor?: components["schemas"]["Line500"];
+            /** @description The item. */
+            text: components["schemas"]["Text4000"];
+            /** @description The answer; absent if there is none. */
+            answer?: components["schemas"]["Answer"];
+        };
         /** @description What is left of a task that was put away. */
         ArchivedTask: {
             /** @description The task. */
@@ -1565,6 +1585,13 @@ export interface components {
              *     was returned; absent if there is none.
              */
             advice?: components["schemas"]["Text4000"];
+            /** @description The reasons of which a rejection must name one; absent if the stage lists none. */
+            reasons?: components["schemas"]["ReasonDefinition"][];
+            /**
+             * @description What the stage asked for when it last rejected, as far as the buyer may read it, with the
+             *     answers; absent if there is nothing.
+             */
+            items?: components["schemas"]["AnsweredItem"][];
             /** @description The work to decide on; null if none was submitted. */
             revision: components["schemas"]["RevisionUnderReview"] | null;
             /** @description When an answer is due; null without a limit. */
@@ -1791,6 +1818,7 @@ export interface components {
          *     - `invalid_body` (422): The body is JSON, but not valid for the operation; `errors` says where and why.
          *     - `answer_too_large` (422): The response would exceed its size limit; `detail` says how far it got. Request less.
          *     - `workflow_unavailable` (422): The partner has no such workflow or version, or the workflow was retired.
+         *     - `unanswered_feedback` (422): The stage that returned the work requires an answer to every blocking item of its feedback; `errors` names in `item` each that has none.
          *     - `event_id_reused` (422): This party has already used the `id` for this task with another body. Use a new id for a new command.
          *     - `erasure_id_reused` (422): The `id` was already used for an erasure with another body. Use a new id for a new erasure.
          *     - `header_too_large` (431): The request has more than 100 header fields. A header of more than 64 KiB in total gets this status without a body.
@@ -2249,27 +2277,54 @@ export interface components {
          *     addressed to this reader. `kind` tells them apart; `type` says what happened.
          */
         FeedItem: components["schemas"]["FeedEvent"] | components["schemas"]["WebhookDisabled"] | components["schemas"]["UnreadableEvent"];
-        /** @description The reasons of a reviewer. */
+        /** @description What a reviewer says about the work: the reasons for a rejection, or the remarks of an approval. */
         Feedback: {
-            /** @description The reasons in short, 1 to 4,000 characters. */
+            /** @description The feedback in short, 1 to 4,000 characters. */
             summary: components["schemas"]["Text4000"];
-            /** @description Individual points, at most 100. */
+            /**
+             * @description The reason for a rejection: one of the stage's `on_reject.reasons`. Required if the stage has
+             *     any, else not allowed.
+             */
+            reason?: components["schemas"]["ReasonKey"];
+            /** @description Individual items, at most 100. */
             items?: components["schemas"]["FeedbackItem"][];
             /** @description Whether the buyer may read it. Default `false`. */
             share_with_buyer?: boolean;
         };
-        /** @description One point of a reviewer's reasons. */
+        /** @description One item of a reviewer's feedback. */
         FeedbackItem: {
-            /** @description The severity in the party's own terms, such as `blocking`; at most 64 characters. */
+            /**
+             * @description The item's id, by which it is answered: the `seq` of the entry that records it and its
+             *     position in the list, from 1. The service gives it; a command must not have it. Absent in
+             *     decisions that came too late.
+             * @example 5.1
+             */
+            readonly id?: string;
+            /**
+             * @description The severity in the party's own terms, such as `legal`; at most 64 characters. No rule uses
+             *     it.
+             */
             severity?: components["schemas"]["Line64"];
             /**
              * @description The place in the work that it is about, such as `contract.pdf#page=3`; at most 500
              *     characters.
              */
             anchor?: components["schemas"]["Line500"];
-            /** @description The point, 1 to 4,000 characters. */
+            /** @description The item, 1 to 4,000 characters. */
             text: components["schemas"]["Text4000"];
+            /**
+             * @description Whether the next submission must answer it, if the stage's `on_reject.answers` is `required`.
+             *     Default `true` in a rejection. An approval's remarks do not block: `true` is not allowed there.
+             */
+            blocking?: boolean;
+            /** @description The earlier item that this one raises again. Only in a rejection. */
+            reopens?: components["schemas"]["FeedbackItemId"];
         };
+        /**
+         * @description The id of an item of feedback: the `seq` of the entry that records it, and its position there.
+         * @example 5.1
+         */
+        FeedbackItemId: string;
         /** @description An error in the input. */
         FieldError: {
             /**
@@ -2285,6 +2340,8 @@ export interface components {
              * @example is required
              */
             message: string;
+            /** @description The item of feedback that is not answered (`unanswered`). */
+            item?: components["schemas"]["FeedbackItemId"];
         };
         /**
          * @description What is wrong with the input, as a stable code for programs.
@@ -2308,6 +2365,8 @@ export interface components {
          *     - `not_equal`: Two places that must agree do not.
          *     - `in_future`: It is too far in the future.
          *     - `not_in_future`: It is not in the future.
+         *     - `unknown_item`: There is no such item of feedback to answer or to raise again.
+         *     - `unanswered`: An item of feedback has no answer; `item` names it.
          *     - `reserved`: It is a name of the service itself.
          *     - `reused`: The id was used with another body.
          *     - `unavailable`: There is none, or it was retired.
@@ -2782,6 +2841,16 @@ export interface components {
              *     `escalation.to`.
              */
             on_exhausted?: components["schemas"]["OnExhausted"];
+            /**
+             * @description The reasons of which a rejection must name one, at most 30, with unique keys. Default: none,
+             *     and a rejection names no reason.
+             */
+            reasons?: components["schemas"]["ReasonDefinition"][];
+            /**
+             * @description Whether the first submission after a return must answer every blocking item of the feedback.
+             *     Default `optional`.
+             */
+            answers?: components["schemas"]["AnswersDefinitionChoice"];
         };
         /**
          * @description How a link is opened.
@@ -3452,6 +3521,15 @@ export interface components {
             /** @description The party that must decide instead. */
             to?: components["schemas"]["Party"];
         };
+        /** @description A reason for rejections. */
+        ReasonDefinition: {
+            /** @description Unique in the stage; the feedback of a rejection refers to it. */
+            key: components["schemas"]["ReasonKey"];
+            /** @description The display name, at most 200 characters. A buyer who can reject the stage reads it. */
+            name: components["schemas"]["Line200"];
+        };
+        /** @description 1 to 64 of the characters a-z, 0-9 and -. */
+        ReasonKey: string;
         /** @description An entry of the trail. */
         Recorded: {
             /**
@@ -3597,6 +3675,8 @@ export interface components {
             decided_at: components["schemas"]["Time"];
             /** @description Every counted vote's feedback. */
             feedback: components["schemas"]["Feedback"][];
+            /** @description The answers to its items, the latest to each; absent if there are none. */
+            answers?: components["schemas"]["Answer"][];
         };
         /** @description A task that waits for the caller's party. */
         Review: {
@@ -3857,6 +3937,8 @@ export interface components {
             occurred_at?: components["schemas"]["Time"];
             /** @description A note for the sender's own people, 1 to 4,000 characters. */
             note?: components["schemas"]["Text4000"];
+            /** @description Remarks that do not block. */
+            feedback?: components["schemas"]["Feedback"];
         };
         /** @description The number of tasks that wait at a stage. */
         StageCount: {
@@ -4312,8 +4394,13 @@ export interface components {
             time_spent: components["schemas"]["TimeSpent"][];
             /** @description The latest submission; null if there is none or the task has ended (the trail keeps it). */
             submission: components["schemas"]["Submitted"] | null;
-            /** @description The feedback that returned the task; null if none did, or a stage was approved since. */
+            /**
+             * @description The feedback that returned the task, with the answers to its items. Null if none did, or the
+             *     stage that gave it was approved since; if nothing of it was answered, any stage.
+             */
             feedback: components["schemas"]["Returned"] | null;
+            /** @description The items of that feedback that the next submission must answer; absent if there are none. */
+            unanswered?: components["schemas"]["FeedbackItemId"][];
             /** @description The open review, running or paused; null without one. */
             review: components["schemas"]["ReviewView"] | null;
             /** @description The open escalation; null without one. */
@@ -4507,6 +4594,7 @@ export interface components {
          *     - `unbounded_wait`: A task can wait here indefinitely, since neither a clock nor the task's deadline ends the wait.
          *     - `unbounded_rounds`: A stage can be rejected any number of times.
          *     - `deadlines_exceed_task`: The deadlines of the stages add up to more than the task's deadline.
+         *     - `single_reason`: A stage lists a single reason for rejections, so that every rejection must name it and none says more than another.
          *     - `pool_may_run_dry`: Actors who submitted the work or approved earlier stages may not approve here, which can leave fewer named reviewers than the quorum needs.
          *     - `unused_calendar`: The workflow has a calendar, but no duration is counted by it.
          *     - `business_days`: A duration of working time is written in days or weeks, which are 24 and 168 working hours.
@@ -4748,6 +4836,12 @@ export interface components {
             summary?: components["schemas"]["Text4000"];
             /** @description References to the work, at most 50. */
             artifacts?: components["schemas"]["Artifact"][];
+            /**
+             * @description The answers to items of feedback, at most one for each. If the stage that returned the work has
+             *     `on_reject.answers` `required`, the first submission afterwards must answer every blocking
+             *     item. Whoever may read an item may read its answer.
+             */
+            answers?: components["schemas"]["Answer"][];
         };
         /** @description Selects a workflow. */
         WorkflowChoice: {
@@ -4967,6 +5061,12 @@ export interface components {
             summary?: components["schemas"]["Text4000"];
             /** @description References to the work, at most 50. */
             artifacts?: components["schemas"]["Artifact"][];
+            /**
+             * @description The answers to items of feedback, at most one for each. If the stage that returned the work has
+             *     `on_reject.answers` `required`, the first submission afterwards must answer every blocking
+             *     item. Whoever may read an item may read its answer.
+             */
+            answers?: components["schemas"]["Answer"][];
         };
         /** @description Tell the buyer about the progress. Cleared when stage or phase changes. */
         SimulatedCommandStatusUpdated: {
@@ -5073,6 +5173,8 @@ export interface components {
             occurred_at?: components["schemas"]["Time"];
             /** @description A note for the sender's own people, 1 to 4,000 characters. */
             note?: components["schemas"]["Text4000"];
+            /** @description Remarks that do not block. */
+            feedback?: components["schemas"]["Feedback"];
         };
         /** @description Vote to reject the stage, with feedback. */
         SimulatedCommandStageRejected: {
@@ -5684,6 +5786,16 @@ export interface components {
             action: "none";
         };
         /**
+         * @description What became of an item.
+         * @enum {string}
+         */
+        AnswerKindChoice: "done" | "declined";
+        /**
+         * @description Whether work that comes back answers the feedback.
+         * @enum {string}
+         */
+        AnswersDefinitionChoice: "optional" | "required";
+        /**
          * @description What an entry of the trail records. Later versions may add types.
          * @enum {string}
          */
@@ -6114,6 +6226,7 @@ export interface components {
          * @description - `invalid_body`: The body is JSON, but not valid for the operation; `errors` says where and why.
          *     - `answer_too_large`: The response would exceed its size limit; `detail` says how far it got. Request less.
          *     - `workflow_unavailable`: The partner has no such workflow or version, or the workflow was retired.
+         *     - `unanswered_feedback`: The stage that returned the work requires an answer to every blocking item of its feedback; `errors` names in `item` each that has none.
          *     - `event_id_reused`: This party has already used the `id` for this task with another body. Use a new id for a new command.
          *     - `erasure_id_reused`: The `id` was already used for an erasure with another body. Use a new id for a new erasure.
          */
